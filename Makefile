@@ -1,0 +1,38 @@
+# Every target sets itself up from a clean clone; `make check` is what CI runs before it believes a change.
+PY := .venv/bin/python
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check golden bench contract format clean
+
+help: ## say what can be made
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
+
+demo: ## play the story on this machine: make demo ARGS=--exit
+	@scripts/setup run
+	@$(PY) -m hive demo $(ARGS)
+
+test: ## everything that decides: style, types, contracts, tests
+	@scripts/setup dev
+	@scripts/check
+
+check: test ## the same, under the name that people look for
+
+golden: ## write the golden files anew; the diff is what reviewers read
+	@scripts/setup dev
+	@HIVE_GOLDEN=write $(PY) -m pytest -q tests -k golden $(ARGS)
+
+bench: ## measure, and write bench/out/latest.json
+	@scripts/setup dev
+	@$(PY) -m bench $(ARGS)
+
+contract: ## the contract of every forge; against a real one with HIVE_TEST_FORGE=URL
+	@scripts/setup dev
+	@$(PY) -m pytest -q tests/contract $(ARGS)
+
+format: ## put the code in the house's form
+	@scripts/setup dev
+	@.venv/bin/ruff format -q . && .venv/bin/ruff check -q --fix .
+
+clean: ## remove what the targets above made
+	rm -rf .venv .hive .pytest_cache .mypy_cache .ruff_cache .import_linter_cache bench/out tests/out

@@ -1,0 +1,88 @@
+"""A bot: handlers for events, plus the intents it was granted. Performs no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+
+from bots.intents import Intent
+from bots.types import Evaluation, RunView, Scan, Team
+from forge.events import Event
+from forge.protocol import Reader
+from forge.types import PullRequest, Ref
+
+E = TypeVar("E", bound=Event)
+Handler = Callable[[E, "Context"], Iterable[Intent]]
+
+
+class NotGranted(Exception):
+    """A bot wanted something that it was not granted: a fault of the bot, nothing is done."""
+
+
+class Scanner(Protocol):
+    """Static analysis of a pull request's head."""
+
+    def scan(self, pull: PullRequest) -> Scan:
+        """Look at the lines that the pull request adds."""
+
+
+class Evaluator(Protocol):
+    """A look at what a change of an agent's configuration would do, without doing it."""
+
+    def evaluate(self, pull: PullRequest, agent: str) -> Evaluation:
+        """Check the merge result of a configuration pull request."""
+
+
+class History(Protocol):
+    """What the hive remembers that a bot may ask for."""
+
+    def run_for(self, ref: Ref) -> RunView | None:
+        """The newest run whose issue or pull request is `ref`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All that a bot can see."""
+
+    forge: Reader
+    team: Team
+    scanner: Scanner
+    evaluator: Evaluator
+    history: History
+    now: datetime
+
+
+class Bot:
+    """A name, the intents it may yield, and a handler for each type of event it looks at."""
+
+    def __init__(self, name: str, may: Iterable[type[Intent]]) -> None:
+        self.name = name
+        self.may = frozenset(may)
+        self._handlers: dict[type[Event], Handler[Any]] = {}
+
+    @property
+    def events(self) -> frozenset[type[Event]]:
+        """The types of event that this bot looks at."""
+        return frozenset(self._handlers)
+
+    def on(self, event: type[E]) -> Callable[[Handler[E]], Handler[E]]:
+        """Register a handler; a bot has one for each type of event."""
+
+        def register(handler: Handler[E]) -> Handler[E]:
+            if event in self._handlers:
+                raise ValueError(f"bot {self.name} handles {event.__name__} twice")
+            self._handlers[event] = handler
+            return handler
+
+        return register
+
+    def handle(self, event: Event, ctx: Context) -> list[Intent]:
+        """Look at an event and return what is wanted; raises NotGranted and whatever a read raises."""
+        handler = self._handlers.get(type(event))
+        wanted = [] if handler is None else list(handler(event, ctx))
+        for intent in wanted:
+            if type(intent) not in self.may:
+                raise NotGranted(f"bot {self.name} may not {type(intent).__name__}")
+        return wanted

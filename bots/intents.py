@@ -1,0 +1,135 @@
+"""What a bot can want: frozen imperatives, nothing else. Performs no I/O.
+
+There is no intent for merging, approving as an operator, or touching a host. Each intent has a
+`key` that is unique for its bot: wanting the same thing twice is wanting it once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bots.types import Verdict
+from forge.types import CommitStatus, Ref, Repo, ReviewComment
+
+
+@dataclass(frozen=True, slots=True)
+class PostComment:
+    """Say something on an issue or pull request."""
+
+    ref: Ref
+    body: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetLabels:
+    """Add and remove labels by name."""
+
+    ref: Ref
+    add: tuple[str, ...]
+    key: str
+    remove: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    """Give an issue to agents: this is how work starts."""
+
+    ref: Ref
+    agents: tuple[str, ...]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostReview:
+    """Review a pull request at one head; dropped if the head has moved on."""
+
+    ref: Ref
+    head_sha: str
+    verdict: Verdict
+    body: str
+    comments: tuple[ReviewComment, ...]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetStatus:
+    """Set a commit status."""
+
+    repo: Repo
+    sha: str
+    status: CommitStatus
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIssue:
+    """File an issue for people to look at."""
+
+    repo: Repo
+    title: str
+    body: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartRun:
+    """Let an agent work on an issue; `task` is all that it is told to begin with."""
+
+    ref: Ref
+    agent: str
+    task: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContinueRun:
+    """Let an agent's run go on with one more message; `by_person` says that no bot caused it."""
+
+    run: int
+    message: str
+    by_person: bool
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndRun:
+    """A run has reached its end: its issue or pull request was closed or merged."""
+
+    run: int
+    outcome: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Propose:
+    """Pin a head of a configuration pull request, with the tree that was evaluated for it."""
+
+    ref: Ref
+    head_sha: str
+    tree: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy:
+    """A merged configuration: the host should look, verify, and rebuild the agent's container."""
+
+    ref: Ref
+    agent: str
+    key: str
+
+
+Intent = (
+    PostComment
+    | SetLabels
+    | Assign
+    | PostReview
+    | SetStatus
+    | OpenIssue
+    | StartRun
+    | ContinueRun
+    | EndRun
+    | Propose
+    | Deploy
+)

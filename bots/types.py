@@ -1,0 +1,197 @@
+"""The hive's own nouns: lanes, agents, findings and the verdict over them. Performs no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+
+from forge.types import Ref, Repo, User
+
+AGENT_NAME = re.compile(r"[a-z][a-z0-9]{0,8}")
+"""An agent's name: its container is `h-<name>`, and a container's name holds 11 characters."""
+
+RESERVED_NAMES = frozenset({"core", "hive", "lead", "manager", "operator", "system", "triage"})
+"""Names that no agent may take: they are recipients, or accounts of the hive itself."""
+
+QUICK_FIX_SECONDS = 30
+"""A yellow finding that takes at most this long to mend is red: there is no reason to leave it."""
+
+
+class Role(StrEnum):
+    """What an agent is in its team: exactly one lead, at most one lorekeeper."""
+
+    LEAD = "lead"
+    AGENT = "agent"
+    LOREKEEPER = "lorekeeper"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A field of work: what belongs to it, and which agent works in it."""
+
+    name: str
+    agent: str
+    label: str
+    words: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of issue, told by the words in it; `label` is `type/…`."""
+
+    label: str
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSpec:
+    """An agent as its configuration repository declares it in `agent.yaml`."""
+
+    name: str
+    lane: str
+    role: Role = Role.AGENT
+    model: str = ""
+    packages: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    max_steps: int = 40
+    minutes: int = 20
+    prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """What bots may know of the team: who is who, and which work is whose.
+
+    Operators, agents and the hive's own accounts are known by id; a login proves nothing.
+    """
+
+    name: str
+    operators: frozenset[int]
+    agents: dict[str, User]
+    accounts: dict[str, User]
+    lanes: tuple[Lane, ...]
+    kinds: tuple[Kind, ...]
+    repos: frozenset[Repo]
+    configs: dict[Repo, str]
+    """Configuration repositories and the agent that each one configures."""
+
+    def agent_of(self, user: User) -> str | None:
+        """The agent behind an account, if it is one."""
+        return next((name for name, account in self.agents.items() if account.id == user.id), None)
+
+    def is_machine(self, user: User) -> bool:
+        """Whether an account belongs to the hive itself: an agent or one of its bots."""
+        return any(user.id == other.id for other in (*self.agents.values(), *self.accounts.values()))
+
+
+class Level(Enum):
+    """How loud a finding is; the loudest decides the verdict."""
+
+    RED = "🔴"
+    YELLOW = "🟡"
+    GREEN = "🟢"
+
+
+class Category(StrEnum):
+    """What kind of matter a finding is about."""
+
+    BUG = "bug"
+    SECURITY = "security"
+    LEAK = "secret"
+    SILENT_FAILURE = "silent failure"
+    BROKEN = "does not parse"
+    INCONSISTENCY = "inconsistency"
+    TEST = "test"
+    PRAISE = "praise"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing seen in a change: where, how bad, why, and what would be right.
+
+    `line` counts from 1 in the new file, 0 means the file as a whole. `fix_seconds` is the time
+    that mending takes, None if unknown. `suggestion` is the text that should replace the line.
+    """
+
+    path: str
+    line: int
+    level: Level
+    category: Category
+    rule: str
+    title: str
+    why: str = ""
+    fix_seconds: int | None = None
+    suggestion: str | None = None
+    engine: str = ""
+
+    @property
+    def judged(self) -> Level:
+        """The level after the thirty-second rule: a yellow that is mended at once is red."""
+        quick = self.fix_seconds is not None and self.fix_seconds <= QUICK_FIX_SECONDS
+        return Level.RED if self.level is Level.YELLOW and quick else self.level
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the analysers saw of one head.
+
+    `ran` are the engines that finished, `failed` those that did not, with the reason: a failed
+    engine means not reviewed, never green. `skipped` are files that no engine could look at.
+    """
+
+    head_sha: str
+    findings: tuple[Finding, ...] = ()
+    ran: tuple[str, ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+
+
+class Verdict(Enum):
+    """The outcome of a review; there is no outcome that means silence."""
+
+    BLOCKED = "🔴"
+    REMARKS = "🟡"
+    GOOD = "🟢"
+    NOT_REVIEWED = "🔴 not reviewed"
+
+
+def verdict(findings: Iterable[Finding], *, failed: bool) -> Verdict:
+    """The loudest finding wins; a run that failed is never green, whatever it found."""
+    levels = {finding.judged for finding in findings}
+    if Level.RED in levels:
+        return Verdict.BLOCKED
+    if failed:
+        return Verdict.NOT_REVIEWED
+    return Verdict.REMARKS if Level.YELLOW in levels else Verdict.GOOD
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a change of an agent's configuration would mean, seen before it is merged.
+
+    `tree` is the git tree of the merge result that was looked at; `problems` are sentences with
+    `file:line:column`, none if the change may be merged; `changes` are sentences for people.
+    """
+
+    head_sha: str
+    tree: str
+    problems: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """What a bot may know of an agent's run."""
+
+    id: int
+    agent: str
+    issue: Ref
+    state: str
+    pull: Ref | None = None
+    bot_turns: int = 0
+    """Turns in a row that no person caused."""
+
+    causes: frozenset[str] = field(default_factory=frozenset)

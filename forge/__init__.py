@@ -1,0 +1,1 @@
+"""Code forges in one language: nouns, nudges and protocols. Imports nobody."""

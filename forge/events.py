@@ -1,0 +1,72 @@
+"""Nudges: something happened there, go and look. Performs no I/O.
+
+An event says where to look (`ref`), who did it (`actor`) and by which key it is the same event
+again. It carries no state: a handler asks the forge how things stand now.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from forge.types import Ref, User
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened at `ref`; two events with one `key` are the same event."""
+
+    ref: Ref
+    actor: User
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class IssueOpened(Event):
+    """An issue was filed, or reopened."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssueEdited(Event):
+    """An issue's title or body was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssueAssigned(Event):
+    """The assignees of an issue changed; the payload does not say how."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssueLabeled(Event):
+    """The labels of an issue changed, or were set again; the payload does not say how."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssueClosed(Event):
+    """An issue was closed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommentPosted(Event):
+    """A comment was written on an issue or pull request."""
+
+    comment_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class PullChanged(Event):
+    """A pull request was opened, reopened, retitled, or got a new head."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullMerged(Event):
+    """A forge says that a pull request was merged; verify before believing it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullClosed(Event):
+    """A pull request was closed without a merge."""
+
+
+@dataclass(frozen=True, slots=True)
+class PullReviewed(Event):
+    """A review was submitted; the payload names neither its id nor its comments."""

@@ -1,0 +1,275 @@
+"""The nouns of a forge, frozen, each with one text form. Performs no I/O.
+
+`forgejo:acme/app` is a repository, `forgejo:acme/app#12` an issue or a pull request in it.
+These two are the only identifiers in YAML, logs, URLs and queue keys.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+_FORGE = r"[a-z][a-z0-9-]{0,31}"
+_NAME = r"(?!\.{1,2}(?:/|#|$))[A-Za-z0-9._-]{1,100}"
+_REPO = re.compile(rf"(?P<forge>{_FORGE}):(?P<owner>{_NAME})/(?P<name>{_NAME})")
+_REF = re.compile(rf"(?P<repo>{_FORGE}:{_NAME}/{_NAME})#(?P<number>[1-9][0-9]{{0,9}})")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Repo:
+    """One repository of one forge; `forge` is the name that the configuration gives to the forge."""
+
+    forge: str
+    owner: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.forge}:{self.owner}/{self.name}"
+
+    @property
+    def path(self) -> str:
+        """`owner/name`, as the forge itself writes it."""
+        return f"{self.owner}/{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> Repo:
+        """Read `forge:owner/name`; raises ValueError for anything else."""
+        match = _REPO.fullmatch(text)
+        if match is None:
+            raise ValueError(f"not a repository (forge:owner/name): {text!r}")
+        return cls(**match.groupdict())
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ref:
+    """One issue or pull request: they share their numbers."""
+
+    repo: Repo
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.repo}#{self.number}"
+
+    @classmethod
+    def parse(cls, text: str) -> Ref:
+        """Read `forge:owner/name#12`; raises ValueError for anything else."""
+        match = _REF.fullmatch(text)
+        if match is None:
+            raise ValueError(f"not an issue or pull request (forge:owner/name#12): {text!r}")
+        return cls(Repo.parse(match["repo"]), int(match["number"]))
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account; `id` is what identifies it, a login can be renamed and taken again."""
+
+    id: int
+    login: str
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label of a repository; `exclusive` ones push out their siblings of the same `scope/`."""
+
+    name: str
+    color: str = "00aabb"
+    description: str = ""
+    exclusive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """What a forge says of a repository; `id` outlives a rename."""
+
+    id: int
+    repo: Repo
+    default_branch: str
+    archived: bool
+    mirror: bool
+    empty: bool
+    private: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """An issue, or the issue side of a pull request (`is_pull`)."""
+
+    ref: Ref
+    title: str
+    body: str
+    author: User
+    is_open: bool
+    is_pull: bool
+    labels: tuple[str, ...]
+    assignees: tuple[User, ...]
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A pull request.
+
+    `head_repo` is None once a fork was deleted. After a merge `head_sha` may follow the head
+    branch further (seen on Forgejo 10, 17 and Gitea 1.26): never decide on it then.
+    `mergeable` says only that there is no conflict, not that protection allows the merge.
+    """
+
+    ref: Ref
+    title: str
+    body: str
+    author: User
+    is_open: bool
+    draft: bool
+    head_repo: Repo | None
+    head_branch: str
+    head_sha: str
+    base_branch: str
+    base_sha: str
+    base_repo_id: int
+    labels: tuple[str, ...]
+    assignees: tuple[User, ...]
+    mergeable: bool
+    merged: bool
+    merged_by: User | None
+    merge_sha: str | None
+    html_url: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment on the conversation of an issue or pull request."""
+
+    id: int
+    ref: Ref
+    author: User
+    body: str
+    created_at: datetime
+    updated_at: datetime
+    html_url: str
+
+
+class ReviewState(StrEnum):
+    """How a review ended; the words are Forgejo's and Gitea's."""
+
+    APPROVED = "APPROVED"
+    REQUEST_CHANGES = "REQUEST_CHANGES"
+    COMMENT = "COMMENT"
+    PENDING = "PENDING"
+    REQUEST_REVIEW = "REQUEST_REVIEW"
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A review of one head; `official` ones count for branch protection."""
+
+    id: int
+    ref: Ref
+    author: User
+    state: ReviewState
+    body: str
+    head_sha: str
+    official: bool
+    stale: bool
+    dismissed: bool
+    submitted_at: datetime
+    html_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewComment:
+    """A remark of a review on one line: `line` counts in the new file, or in the old one if `old`."""
+
+    path: str
+    line: int
+    body: str
+    old: bool = False
+    id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One file of a pull request; `status` is added, changed, deleted, renamed or copied."""
+
+    path: str
+    status: str
+    additions: int
+    deletions: int
+    previous_path: str | None = None
+
+
+class State(StrEnum):
+    """The states of a commit status."""
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    ERROR = "error"
+    FAILURE = "failure"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class CommitStatus:
+    """One context's newest word on a commit; `description` holds at most 140 characters."""
+
+    context: str
+    state: State
+    description: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """A branch protection rule, as far as the hive sets and checks it.
+
+    Only `mergers` may merge, nobody may push when `push` is False, site and repository admins
+    included when `admins_included`.
+    """
+
+    branch: str
+    push: bool = False
+    mergers: tuple[str, ...] = ()
+    required_statuses: tuple[str, ...] = ()
+    block_on_rejected_reviews: bool = True
+    block_on_outdated_branch: bool = False
+    dismiss_stale_approvals: bool = True
+    admins_included: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One movement of a branch, from the forge's activity feed.
+
+    The feed's row is the only record of who really moved a branch; `merged_by` of a pull request
+    can be forged (seen on Forgejo 10, 17 and Gitea 1.26). `new` is empty when the row carries no
+    range, as for a deletion.
+    """
+
+    id: int
+    branch: str
+    old: str
+    new: str
+    actor_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One row of a timeline; `kind` is the forge's word, such as `label` or `pull_push`."""
+
+    id: int
+    kind: str
+    actor: User | None
+    created_at: datetime
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch and the commit it points to."""
+
+    name: str
+    sha: str
+    protected: bool

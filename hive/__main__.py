@@ -1,0 +1,5 @@
+"""`python -m hive` is `hive`."""
+
+from hive.cli import main
+
+main()

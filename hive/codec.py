@@ -1,0 +1,96 @@
+"""Frozen dataclasses from and to plain data. The only place that knows pydantic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Generic, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+T = TypeVar("T")
+
+STRICT = {"extra": "forbid"}
+"""Put it on a dataclass as `__pydantic_config__`: keys that nobody reads are mistakes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing that is wrong in a piece of data: where, what, and what would be right."""
+
+    place: tuple[str | int, ...]
+    text: str
+    at_key: bool = False
+
+
+class Malformed(ValueError):
+    """Data that does not fit; holds every mistake at once."""
+
+    def __init__(self, mistakes: list[Mistake]) -> None:
+        super().__init__("; ".join(f"{'.'.join(map(str, m.place))}: {m.text}" for m in mistakes))
+        self.mistakes = mistakes
+
+
+class Codec(Generic[T]):
+    """Reads and writes values of one type."""
+
+    def __init__(self, kind: type[T]) -> None:
+        self._adapter: TypeAdapter[Any] = _adapter(cast("Any", kind))
+
+    def read(self, data: object) -> T:
+        """The value in plain data; raises Malformed with all mistakes."""
+        try:
+            value: T = self._adapter.validate_python(data)
+        except ValidationError as error:
+            raise Malformed([_mistake(dict(item)) for item in error.errors()]) from error
+        return value
+
+    def loads(self, text: str) -> T:
+        """The value in JSON text; raises Malformed."""
+        try:
+            value: T = self._adapter.validate_json(text)
+        except ValidationError as error:
+            raise Malformed([_mistake(dict(item)) for item in error.errors()]) from error
+        return value
+
+    def dumps(self, value: T) -> str:
+        """JSON text of a value."""
+        return self._adapter.dump_json(value).decode()
+
+
+@cache
+def _adapter(kind: Hashable) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def _mistake(error: Mapping[str, Any]) -> Mistake:
+    kind = str(error["type"])
+    context = error.get("ctx") or {}
+    phrase = _PHRASES.get(kind)
+    text = phrase(context, error.get("input")) if phrase else str(error["msg"]).removeprefix("Value error, ")
+    return Mistake(tuple(error["loc"]), text, at_key=kind in ("extra_forbidden", "unexpected_keyword_argument"))
+
+
+def _got(value: object) -> str:
+    shown = repr(value)
+    return f" (it is {shown if len(shown) <= 40 else shown[:37] + '…'})"
+
+
+_PHRASES: dict[str, Callable[[Mapping[str, Any], object], str]] = {
+    "extra_forbidden": lambda _, __: "nobody reads this key",
+    "unexpected_keyword_argument": lambda _, __: "nobody reads this key",
+    "missing": lambda _, __: "this key is needed",
+    "missing_argument": lambda _, __: "this key is needed",
+    "string_type": lambda _, got: "should be text" + _got(got),
+    "int_type": lambda _, got: "should be a whole number" + _got(got),
+    "int_parsing": lambda _, got: "should be a whole number" + _got(got),
+    "bool_type": lambda _, got: "should be true or false" + _got(got),
+    "tuple_type": lambda _, got: "should be a list" + _got(got),
+    "list_type": lambda _, got: "should be a list" + _got(got),
+    "dict_type": lambda _, got: "should be keys with values" + _got(got),
+    "dataclass_type": lambda _, got: "should be keys with values" + _got(got),
+    "literal_error": lambda context, got: f"should be {context.get('expected')}" + _got(got),
+    "greater_than_equal": lambda context, got: f"should be at least {context.get('ge')}" + _got(got),
+    "less_than_equal": lambda context, got: f"should be at most {context.get('le')}" + _got(got),
+}

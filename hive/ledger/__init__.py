@@ -1,0 +1,38 @@
+"""The ledger: one SQL database that knows what is owed, to whom, and what was done.
+
+    deliveries   what a forge sent, whole
+    jobs         a bot owes a look at a ref
+    effects      a deed is owed to a forge
+    runs, turns  an agent's work on an issue, and each message that moves it
+    deployments  one commit on one container; anchors say what was accepted last
+    audit        who did what, where; never deleted
+
+Everything that is decided is written here before it is done, so that any process may be killed
+at any instruction. Performs no I/O but on its own database.
+"""
+
+from hive.ledger.audit import Audit, AuditRow
+from hive.ledger.database import Clock, Database
+from hive.ledger.deployments import Anchor, Deployment, Deployments
+from hive.ledger.effects import Effect, Effects
+from hive.ledger.intake import Intake, Job
+from hive.ledger.runs import Run, Runs, Turn
+from hive.ledger.store import Ledger
+
+__all__ = [
+    "Anchor",
+    "Audit",
+    "AuditRow",
+    "Clock",
+    "Database",
+    "Deployment",
+    "Deployments",
+    "Effect",
+    "Effects",
+    "Intake",
+    "Job",
+    "Ledger",
+    "Run",
+    "Runs",
+    "Turn",
+]

@@ -1,0 +1,147 @@
+"""What runs on the host: the commit accepted last for each agent, and each attempt to change it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from hive.ledger.database import Clock, Database
+
+FINAL = frozenset({"deployed", "rejected", "failed", "rolled back", "superseded"})
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """An agent's footing: `sha` was accepted last, when the feed's newest row was `cursor`.
+
+    `running` is the commit whose container is meant to run, `blocked` one that is not tried again.
+    """
+
+    agent: str
+    team: str
+    repo: str
+    repo_id: int
+    sha: str
+    cursor: int
+    running: str
+    blocked: str
+    asked_at: float
+    looked_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """One attempt to bring one commit into one container; `pulls` are numbers of merged pull requests."""
+
+    id: int
+    team: str
+    agent: str
+    sha: str
+    pulls: tuple[int, ...]
+    state: str
+    reason: str
+    cursor: int
+    previous: str
+    created_at: float
+
+
+class Deployments:
+    """Anchors, proposals and deployments."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def adopt(self, agent: str, *, team: str, repo: str, repo_id: int, sha: str, cursor: int) -> bool:
+        """Set an agent's first footing; False if it has one."""
+        with self._db.transaction() as db:
+            done = db.execute(
+                "INSERT INTO anchors (agent, team, repo, repo_id, sha, cursor, running) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
+                (agent, team, repo, repo_id, sha, cursor, sha),
+            )
+        return bool(done.rowcount)
+
+    def anchor(self, agent: str) -> Anchor | None:
+        """An agent's footing."""
+        row = self._db.row("SELECT * FROM anchors WHERE agent = ?", agent)
+        return None if row is None else Anchor(**dict(row))
+
+    def ask(self, agent: str) -> None:
+        """Somebody says that an agent's configuration changed: look soon."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE anchors SET asked_at = ? WHERE agent = ?", (self._clock(), agent))
+
+    def looked(self, agent: str, at: float) -> None:
+        """The host has looked at an agent's configuration as it was at `at`."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE anchors SET looked_at = ? WHERE agent = ?", (at, agent))
+
+    def propose(self, ref: str, head: str, tree: str) -> None:
+        """Pin a head of an open pull request and the tree that was evaluated for it."""
+        with self._db.transaction() as db:
+            db.execute(
+                "INSERT INTO proposals (ref, head, tree, pinned_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (ref, head, tree, self._clock()),
+            )
+
+    def proposals(self, repo: str) -> dict[str, frozenset[str]]:
+        """Pinned heads of a repository's pull requests, and the trees evaluated for each."""
+        found: dict[str, set[str]] = {}
+        prefix = repo + "#"
+        for row in self._db.rows("SELECT head, tree FROM proposals WHERE substr(ref, 1, ?) = ?", len(prefix), prefix):
+            found.setdefault(row["head"], set()).add(row["tree"])
+        return {head: frozenset(trees) for head, trees in found.items()}
+
+    def begin(self, anchor: Anchor, sha: str, pulls: tuple[int, ...], cursor: int) -> Deployment:
+        """Open a deployment of a verified commit."""
+        with self._db.transaction() as db:
+            db.execute(
+                "INSERT INTO deployments (team, agent, sha, pulls, state, cursor, previous, created_at)"
+                " VALUES (?, ?, ?, ?, 'verified', ?, ?, ?)",
+                (anchor.team, anchor.agent, sha, json.dumps(pulls), cursor, anchor.running, self._clock()),
+            )
+        opened = self.open(anchor.agent)
+        assert opened is not None
+        return opened
+
+    def open(self, agent: str) -> Deployment | None:
+        """The deployment of an agent that is not over."""
+        row = self._db.row("SELECT * FROM deployments WHERE agent = ? AND ended_at IS NULL", agent)
+        if row is None:
+            return None
+        fields = {name: row[name] for name in row.keys() if name != "ended_at"}  # noqa: SIM118  a Row is no mapping
+        return Deployment(**{**fields, "pulls": tuple(json.loads(row["pulls"]))})
+
+    def move(self, deployment: Deployment, state: str, reason: str = "") -> None:
+        """Bring a deployment into its next state; final ones settle the agent's footing as well."""
+        now = self._clock()
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE deployments SET state = ?, reason = ?, ended_at = ? WHERE id = ?",
+                (state, reason[:4000], now if state in FINAL else None, deployment.id),
+            )
+            if state in ("deployed", "failed", "rolled back"):
+                db.execute(
+                    "UPDATE anchors SET sha = ?, cursor = ? WHERE agent = ?",
+                    (deployment.sha, deployment.cursor, deployment.agent),
+                )
+            if state == "deployed":
+                db.execute(
+                    "UPDATE anchors SET running = ?, blocked = '' WHERE agent = ?", (deployment.sha, deployment.agent)
+                )
+            elif state in FINAL:
+                db.execute("UPDATE anchors SET blocked = ? WHERE agent = ?", (deployment.sha, deployment.agent))
+
+    def reject(self, anchor: Anchor, sha: str, reason: str) -> bool:
+        """Write down that a head is not approved; False if that is known."""
+        if anchor.blocked == sha:
+            return False
+        with self._db.transaction() as db:
+            db.execute(
+                "INSERT INTO deployments (team, agent, sha, pulls, state, reason, created_at, ended_at)"
+                " VALUES (?, ?, ?, '[]', 'rejected', ?, ?, ?)",
+                (anchor.team, anchor.agent, sha, reason, self._clock(), self._clock()),
+            )
+            db.execute("UPDATE anchors SET blocked = ? WHERE agent = ?", (sha, anchor.agent))
+        return True

@@ -1,0 +1,137 @@
+"""Deliveries, and the jobs that they make: a bot owes a look at a ref."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from forge import events
+from forge.events import Event
+from forge.webhook import Delivery
+from hive.codec import Codec
+from hive.ledger.database import Clock, Database
+
+LEASE_SECONDS = 120.0
+"""A job's bot has this long before another worker takes it again."""
+
+MAX_ATTEMPTS = 8
+
+_EVENTS = {kind.__name__: kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One look that a bot owes, taken by this worker until its lease runs out."""
+
+    id: int
+    team: str
+    bot: str
+    event: Event
+    attempts: int
+
+
+class Intake:
+    """What came in, and who has to look."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def receive(self, delivery: Delivery, team: str, wanted: Iterable[tuple[str, Event]]) -> list[int] | None:
+        """Store a delivery and the jobs that it makes; None if it is known already.
+
+        `wanted` pairs a bot with an event; a pair that is known makes no second job. Returns the
+        ids of new jobs.
+        """
+        with self._db.transaction() as db:
+            cursor = db.execute(
+                "INSERT INTO deliveries (team, forge, uuid, kind, body, received_at) VALUES (?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
+                (team, delivery.forge, delivery.id, delivery.kind, zlib.compress(delivery.body, 1), self._clock()),
+            )
+            if not cursor.rowcount:
+                return None
+            return self.owe(team, wanted, delivery=cursor.lastrowid)
+
+    def owe(self, team: str, wanted: Iterable[tuple[str, Event]], *, delivery: int | None = None) -> list[int]:
+        """Make jobs for events that came by another door than a delivery; known ones make none."""
+        made = []
+        with self._db.transaction() as db:
+            for bot, event in wanted:
+                cursor = db.execute(
+                    "INSERT INTO jobs (team, bot, ref, event_type, event_key, event, delivery, state, next_at,"
+                    " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?) ON CONFLICT DO NOTHING",
+                    (
+                        *(team, bot, str(event.ref), type(event).__name__, event.key),
+                        *(Codec(type(event)).dumps(event), delivery, self._clock(), self._clock()),
+                    ),
+                )
+                if cursor.rowcount and cursor.lastrowid:
+                    made.append(cursor.lastrowid)
+        return made
+
+    def claim(self, job_id: int) -> Job | None:
+        """Take a due job, unless another one of its ref is being looked at or is older and due."""
+        now = self._clock()
+        with self._db.transaction() as db:
+            row = db.execute(
+                "UPDATE jobs SET state = 'running', lease_until = ?, attempts = attempts + 1"
+                " WHERE id = ? AND next_at <= ? AND (state = 'waiting' OR (state = 'running' AND lease_until < ?))"
+                " AND NOT EXISTS (SELECT 1 FROM jobs AS other WHERE other.ref = jobs.ref AND other.id != jobs.id AND"
+                " ((other.state = 'running' AND other.lease_until >= ?)"
+                " OR (other.id < jobs.id AND other.state = 'waiting' AND other.next_at <= ?))) RETURNING *",
+                (now + LEASE_SECONDS, job_id, now, now, now, now),
+            ).fetchone()
+        if row is None:
+            return None
+        event = Codec(_EVENTS[row["event_type"]]).loads(row["event"])
+        return Job(row["id"], row["team"], row["bot"], event, row["attempts"])
+
+    def finish(self, job: Job) -> None:
+        """The look is done; belongs into the transaction that stores its effects."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE jobs SET state = 'done' WHERE id = ?", (job.id,))
+
+    def postpone(self, job: Job, error: str, delay: float) -> bool:
+        """Look again after `delay` seconds; False if that was the last attempt."""
+        again = job.attempts < MAX_ATTEMPTS
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE jobs SET state = ?, error = ?, next_at = ?, lease_until = 0 WHERE id = ?",
+                ("waiting" if again else "failed", error[:500], self._clock() + delay, job.id),
+            )
+        return again
+
+    def fail(self, job: Job, error: str) -> None:
+        """The bot cannot look at this; nothing will change that."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE jobs SET state = 'failed', error = ? WHERE id = ?", (error[:500], job.id))
+
+    def next_of(self, job: Job) -> int | None:
+        """The job that waits behind this one for the same ref, if any."""
+        row = self._db.row(
+            "SELECT min(id) AS id FROM jobs WHERE ref = ? AND state = 'waiting' AND next_at <= ?",
+            *(str(job.event.ref), self._clock()),
+        )
+        return None if row is None else row["id"]
+
+    def due(self, limit: int = 200) -> list[int]:
+        """Jobs that somebody should take now, oldest first, one for each ref."""
+        now = self._clock()
+        found = self._db.rows(
+            "SELECT min(id) AS id FROM jobs WHERE state IN ('waiting', 'running') AND next_at <= ?"
+            " AND lease_until < ? GROUP BY ref ORDER BY 1 LIMIT ?",
+            *(now, now, limit),
+        )
+        return [row["id"] for row in found]
+
+    def cursor(self, name: str) -> str | None:
+        """Where a sweep stopped."""
+        row = self._db.row("SELECT value FROM cursors WHERE name = ?", name)
+        return None if row is None else str(row["value"])
+
+    def move_cursor(self, name: str, value: str) -> None:
+        """Remember where a sweep stopped; belongs into the transaction that stores what it found."""
+        with self._db.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO cursors (name, value) VALUES (?, ?)", (name, value))

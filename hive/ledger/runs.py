@@ -1,0 +1,187 @@
+"""Runs of agents: one for each issue that an agent works on, moved by turns.
+
+A turn is one message that the agent has to deal with. An agent takes one turn at a time, oldest
+first, and holds it by a token that dies with it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+
+from hive.ledger.database import Clock, Database
+
+LEASE_SECONDS = 60.0
+MAX_ATTEMPTS = 5
+"""A turn that was taken this often without an end is given up."""
+
+_TURN = "SELECT turns.*, runs.ref, runs.pull FROM turns JOIN runs ON runs.id = turns.run"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """An agent's work on one issue."""
+
+    id: int
+    team: str
+    agent: str
+    ref: str
+    pull: str | None
+    waits_for: str | None
+    state: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a run, as taken. `first` says that the run begins with it."""
+
+    id: int
+    run: int
+    agent: str
+    ref: str
+    pull: str | None
+    message: str
+    attempts: int
+    token: str = ""
+
+
+class Runs:
+    """Runs, turns and their tokens."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def start(self, team: str, agent: str, ref: str, key: str, message: str) -> int:
+        """Begin a run with its first turn, or find the one that is open for this agent and issue."""
+        now = self._clock()
+        with self._db.transaction() as db:
+            db.execute(
+                "INSERT INTO runs (team, agent, ref, key, state, created_at) VALUES (?, ?, ?, ?, 'open', ?)"
+                " ON CONFLICT DO NOTHING",
+                (team, agent, ref, key, now),
+            )
+            row = db.execute(
+                "SELECT id FROM runs WHERE key = ? OR (agent = ? AND ref = ? AND state = 'open')", (key, agent, ref)
+            ).fetchone()
+            self.push(row["id"], f"start:{row['id']}", message, by_person=True)
+        return int(row["id"])
+
+    def push(self, run: int, key: str, message: str, *, by_person: bool) -> bool:
+        """Give a run one more turn; False if it has it already, or is over."""
+        with self._db.transaction() as db:
+            cursor = db.execute(
+                "INSERT INTO turns (run, agent, key, message, by_person, state, created_at)"
+                " SELECT id, agent, ?, ?, ?, 'waiting', ? FROM runs WHERE id = ? AND state = 'open'"
+                " ON CONFLICT DO NOTHING",
+                (key, message, by_person, self._clock(), run),
+            )
+        return bool(cursor.rowcount)
+
+    def take(self, agent: str) -> Turn | None:
+        """The agent's next turn, with a fresh token; None while one is held or none waits."""
+        now = self._clock()
+        token = secrets.token_urlsafe(32)
+        with self._db.transaction() as db:
+            row = db.execute(
+                _TURN + " WHERE turns.agent = ? AND turns.state != 'done' AND runs.state = 'open' ORDER BY"
+                " turns.state = 'taken' DESC, turns.id LIMIT 1",
+                (agent,),
+            ).fetchone()
+            if row is None or (row["state"] == "taken" and row["lease_until"] >= now):
+                return None
+            db.execute(
+                "UPDATE turns SET state = 'taken', token_hash = ?, lease_until = ?, attempts = attempts + 1"
+                " WHERE id = ?",
+                (_hash(token), now + LEASE_SECONDS, row["id"]),
+            )
+        return Turn(
+            *(row["id"], row["run"], agent, row["ref"], row["pull"], row["message"], row["attempts"] + 1, token)
+        )
+
+    def holder(self, agent: str, token: str) -> Turn | None:
+        """The turn that a token stands for, as long as it is held."""
+        row = self._db.row(
+            _TURN + " WHERE turns.token_hash = ? AND turns.agent = ? AND turns.state = 'taken' AND runs.state = 'open'",
+            *(_hash(token), agent),
+        )
+        if row is None:
+            return None
+        return Turn(*(row["id"], row["run"], agent, row["ref"], row["pull"], row["message"], row["attempts"]))
+
+    def beat(self, turn: Turn) -> None:
+        """Renew the lease of a held turn."""
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE turns SET lease_until = ? WHERE id = ? AND state = 'taken'",
+                (self._clock() + LEASE_SECONDS, turn.id),
+            )
+
+    def release(self, agent: str) -> None:
+        """The agent's process is gone: what it held can be taken again at once."""
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE turns SET lease_until = 0, token_hash = NULL WHERE agent = ? AND state = 'taken'", (agent,)
+            )
+
+    def end_turn(self, turn: Turn, outcome: str, *, steps: int = 0) -> None:
+        """The turn is dealt with, and its token is worth nothing any more."""
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE turns SET state = 'done', outcome = ?, token_hash = NULL, ended_at = ? WHERE id = ?",
+                (outcome, self._clock(), turn.id),
+            )
+            db.execute("UPDATE runs SET steps = steps + ? WHERE id = ?", (steps, turn.run))
+
+    def spend(self, turn: Turn, tokens_in: int, tokens_out: int) -> None:
+        """Book what a request to the model used."""
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE runs SET tokens_in = tokens_in + ?, tokens_out = tokens_out + ? WHERE id = ?",
+                (tokens_in, tokens_out, turn.run),
+            )
+
+    def set_pull(self, run: int, pull: str) -> None:
+        """The run has a pull request."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE runs SET pull = ? WHERE id = ?", (pull, run))
+
+    def wait_for(self, run: int, ref: str) -> None:
+        """The run cannot go on before a pull request on a configuration is deployed."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE runs SET waits_for = ? WHERE id = ?", (ref, run))
+
+    def woken_by(self, ref: str) -> list[int]:
+        """Open runs that wait for a pull request."""
+        return [row["id"] for row in self._db.rows("SELECT id FROM runs WHERE waits_for = ? AND state = 'open'", ref)]
+
+    def end(self, run: int, outcome: str) -> None:
+        """The run is over; turns that wait go with it."""
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE runs SET state = 'ended', outcome = ?, ended_at = ? WHERE id = ? AND state = 'open'",
+                (outcome, self._clock(), run),
+            )
+            db.execute("UPDATE turns SET state = 'done', token_hash = NULL WHERE run = ? AND state != 'done'", (run,))
+
+    def find(self, ref: str) -> Run | None:
+        """The newest run whose issue or pull request is `ref`."""
+        row = self._db.row("SELECT * FROM runs WHERE ref = ? OR pull = ? ORDER BY id DESC LIMIT 1", ref, ref)
+        if row is None:
+            return None
+        return Run(*(row[name] for name in ("id", "team", "agent", "ref", "pull", "waits_for", "state", "outcome")))
+
+    def bot_turns(self, run: int) -> int:
+        """How many of the newest turns in a row no person caused."""
+        row = self._db.row(
+            "SELECT count(*) AS n FROM turns WHERE run = ? AND id >"
+            " (SELECT coalesce(max(id), 0) FROM turns WHERE run = ? AND by_person)",
+            *(run, run),
+        )
+        return int(row["n"]) if row else 0
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,79 @@
+"""The ledger's tables, as numbered migrations: a new one is added at the end, none is ever changed."""
+
+MIGRATIONS = (
+    """
+    CREATE TABLE deliveries (
+        id INTEGER PRIMARY KEY, team TEXT NOT NULL, forge TEXT NOT NULL, uuid TEXT NOT NULL, kind TEXT NOT NULL,
+        body BLOB NOT NULL, received_at REAL NOT NULL, UNIQUE (forge, uuid)
+    ) STRICT;
+
+    CREATE TABLE jobs (
+        id INTEGER PRIMARY KEY, team TEXT NOT NULL, bot TEXT NOT NULL, ref TEXT NOT NULL,
+        event_type TEXT NOT NULL, event_key TEXT NOT NULL, event TEXT NOT NULL,
+        delivery INTEGER REFERENCES deliveries,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'failed')),
+        attempts INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL, lease_until REAL NOT NULL DEFAULT 0,
+        error TEXT NOT NULL DEFAULT '', created_at REAL NOT NULL, UNIQUE (bot, event_key)
+    ) STRICT;
+    CREATE INDEX jobs_due ON jobs (state, next_at) WHERE state IN ('waiting', 'running');
+    CREATE INDEX jobs_of_ref ON jobs (ref, state) WHERE state IN ('waiting', 'running');
+
+    CREATE TABLE effects (
+        id INTEGER PRIMARY KEY, team TEXT NOT NULL, job INTEGER REFERENCES jobs, actor TEXT NOT NULL,
+        kind TEXT NOT NULL, key TEXT NOT NULL UNIQUE, payload TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'applying', 'done', 'dropped', 'failed')),
+        attempts INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL, lease_until REAL NOT NULL DEFAULT 0,
+        result TEXT NOT NULL DEFAULT '{}', error TEXT NOT NULL DEFAULT '', created_at REAL NOT NULL
+    ) STRICT;
+    CREATE INDEX effects_due ON effects (state, next_at) WHERE state IN ('waiting', 'applying');
+
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY, team TEXT NOT NULL, agent TEXT NOT NULL, ref TEXT NOT NULL, key TEXT NOT NULL UNIQUE,
+        pull TEXT, waits_for TEXT, state TEXT NOT NULL CHECK (state IN ('open', 'ended')),
+        outcome TEXT NOT NULL DEFAULT '', steps INTEGER NOT NULL DEFAULT 0,
+        tokens_in INTEGER NOT NULL DEFAULT 0, tokens_out INTEGER NOT NULL DEFAULT 0,
+        created_at REAL NOT NULL, ended_at REAL
+    ) STRICT;
+    CREATE UNIQUE INDEX one_open_run ON runs (agent, ref) WHERE state = 'open';
+    CREATE INDEX runs_of_ref ON runs (ref);
+    CREATE INDEX runs_of_pull ON runs (pull);
+
+    CREATE TABLE turns (
+        id INTEGER PRIMARY KEY, run INTEGER NOT NULL REFERENCES runs, agent TEXT NOT NULL, key TEXT NOT NULL UNIQUE,
+        message TEXT NOT NULL, by_person INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'taken', 'done')),
+        token_hash TEXT UNIQUE, lease_until REAL NOT NULL DEFAULT 0, attempts INTEGER NOT NULL DEFAULT 0,
+        outcome TEXT NOT NULL DEFAULT '', created_at REAL NOT NULL, ended_at REAL
+    ) STRICT;
+    CREATE INDEX turns_open ON turns (agent, state, id) WHERE state != 'done';
+
+    CREATE TABLE proposals (
+        ref TEXT NOT NULL, head TEXT NOT NULL, tree TEXT NOT NULL, pinned_at REAL NOT NULL,
+        PRIMARY KEY (ref, head, tree)
+    ) STRICT;
+
+    CREATE TABLE anchors (
+        agent TEXT PRIMARY KEY, team TEXT NOT NULL, repo TEXT NOT NULL, repo_id INTEGER NOT NULL,
+        sha TEXT NOT NULL, cursor INTEGER NOT NULL, running TEXT NOT NULL DEFAULT '',
+        blocked TEXT NOT NULL DEFAULT '', asked_at REAL NOT NULL DEFAULT 0, looked_at REAL NOT NULL DEFAULT 0
+    ) STRICT;
+
+    CREATE TABLE deployments (
+        id INTEGER PRIMARY KEY, team TEXT NOT NULL, agent TEXT NOT NULL, sha TEXT NOT NULL, pulls TEXT NOT NULL,
+        state TEXT NOT NULL, reason TEXT NOT NULL DEFAULT '', cursor INTEGER NOT NULL DEFAULT 0,
+        previous TEXT NOT NULL DEFAULT '', created_at REAL NOT NULL, ended_at REAL
+    ) STRICT;
+    CREATE UNIQUE INDEX one_open_deployment ON deployments (agent) WHERE ended_at IS NULL;
+
+    CREATE TABLE identities (
+        forge TEXT NOT NULL, login TEXT NOT NULL, user_id INTEGER NOT NULL, PRIMARY KEY (forge, login)
+    ) STRICT;
+
+    CREATE TABLE cursors (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+
+    CREATE TABLE audit (
+        id INTEGER PRIMARY KEY, at REAL NOT NULL, team TEXT NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL,
+        ref TEXT NOT NULL, url TEXT NOT NULL, detail TEXT NOT NULL
+    ) STRICT;
+    """,
+)

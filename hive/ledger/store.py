@@ -1,0 +1,52 @@
+"""The ledger as one thing: its parts over one database file."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AbstractContextManager
+from pathlib import Path
+from sqlite3 import Connection
+
+from forge.types import User
+from hive.ledger.audit import Audit
+from hive.ledger.database import Clock, Database
+from hive.ledger.deployments import Deployments
+from hive.ledger.effects import Effects
+from hive.ledger.intake import Intake
+from hive.ledger.runs import Runs
+
+
+class Ledger:
+    """All parts, sharing transactions: what is done inside `transaction()` is done whole or not at all."""
+
+    def __init__(self, path: Path, clock: Clock = time.time) -> None:
+        """Open or make the file; raises OSError if it cannot be written."""
+        self._db = Database(path)
+        self.clock = clock
+        self.intake = Intake(self._db, clock)
+        self.effects = Effects(self._db, clock)
+        self.runs = Runs(self._db, clock)
+        self.deployments = Deployments(self._db, clock)
+        self.audit = Audit(self._db, clock)
+
+    def transaction(self) -> AbstractContextManager[Connection]:
+        """One transaction over all parts."""
+        return self._db.transaction()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    def pin(self, forge: str, user: User) -> bool:
+        """Remember by which id a login is known; False if it is known by another one."""
+        with self._db.transaction() as db:
+            db.execute(
+                "INSERT INTO identities (forge, login, user_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (forge, user.login, user.id),
+            )
+        return self.identity(forge, user.login) == user
+
+    def identity(self, forge: str, login: str) -> User | None:
+        """The account that was pinned for a login."""
+        row = self._db.row("SELECT user_id FROM identities WHERE forge = ? AND login = ?", forge, login)
+        return None if row is None else User(row["user_id"], login)

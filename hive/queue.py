@@ -1,0 +1,76 @@
+"""Huey, carrying row ids and nothing else: what a row means stands in the ledger.
+
+Huey loses a task whose worker dies while it runs (measured with 3.5.4), so a task is only a
+nudge: whoever takes it claims the row first, and the ledger is scanned for rows that nobody
+nudged. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from huey import SqliteHuey
+from huey.consumer import Consumer
+from huey.registry import Message
+from huey.serializer import Serializer
+
+Handler = Callable[[int], None]
+log = logging.getLogger("hive.queue")
+
+
+class Queue:
+    """A queue of (name, row id), shared by the processes that open the same file."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or make the file; raises OSError if its directory cannot be made."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._handlers: Mapping[str, Handler] = {}
+        # Results are not stored, and fsync is spared: the ledger can nudge for every row again.
+        self._huey = SqliteHuey("hive", filename=str(path), results=False, fsync=False, serializer=_Json())
+        self._task = self._huey.task(name="row", context=False)(self._run)
+
+    def push(self, name: str, row_id: int) -> None:
+        """Nudge a worker to look at a row."""
+        self._task(name, row_id)
+
+    def serve(self, handlers: Mapping[str, Handler], *, workers: int, stop: threading.Event) -> None:
+        """Take tasks until `stop` is set; tasks that run are finished first."""
+        self._handlers = handlers
+        consumer = _Consumer(
+            self._huey, workers=workers, periodic=False, initial_delay=0.02, backoff=1.2, max_delay=0.25
+        )
+        consumer.start()
+        stop.wait()
+        consumer.stop(graceful=True)
+
+    def close(self) -> None:
+        """Close this process' connection."""
+        self._huey.storage.close()
+
+    def _run(self, name: str, row_id: int) -> None:
+        handler = self._handlers.get(name)
+        if handler is None:
+            log.error("queue_unknown_task name=%r", name[:40])
+            return
+        handler(row_id)
+
+
+class _Consumer(Consumer):  # type: ignore[misc]  # huey ships no types
+    """Workers without huey's signal handlers: the process that runs them has its own."""
+
+    def _set_signal_handlers(self) -> None:
+        return
+
+
+class _Json(Serializer):  # type: ignore[misc]  # huey ships no types
+    """Huey pickles by default: then whoever can write the file runs code in the worker."""
+
+    def _serialize(self, data: tuple[object, ...]) -> bytes:
+        return json.dumps(data).encode()
+
+    def _deserialize(self, data: bytes) -> object:
+        return Message(*json.loads(data))

@@ -1,0 +1,221 @@
+"""`hive.yaml`: forges, operators, teams, lanes, bots, limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal
+from urllib.parse import urlsplit
+
+from annotated_types import Ge, Le
+
+from bots.types import AGENT_NAME, RESERVED_NAMES, Kind, Lane
+from forge.types import Repo
+from hive.codec import STRICT, Mistake
+from hive.settings.marks import BadYaml, Document, Problem
+
+EMBEDDED = "embedded"
+LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,38}[A-Za-z0-9])?")
+MODULE = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
+Port = Annotated[int, Ge(0), Le(65535)]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgeSettings:
+    """A forge that the hive lives on; `embedded` ones are started by `hive up` itself."""
+
+    url: str
+    kind: Literal["embedded", "forgejo", "gitea"] = "forgejo"
+    __pydantic_config__: ClassVar = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Where deliveries are received; `url` is how the forge reaches it, if that differs."""
+
+    host: str = "127.0.0.1"
+    port: Port = 8077
+    url: str = ""
+    __pydantic_config__: ClassVar = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSettings:
+    """Which model thinks; `url` is empty for the real one, whose key is in `ANTHROPIC_API_KEY`."""
+
+    name: str = "claude-sonnet-5-5"
+    url: str = ""
+    __pydantic_config__: ClassVar = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds that no agent's own configuration can raise."""
+
+    steps: Annotated[int, Ge(1), Le(500)] = 60
+    minutes: Annotated[int, Ge(1), Le(240)] = 30
+    bot_turns: Annotated[int, Ge(1), Le(20)] = 3
+    __pydantic_config__: ClassVar = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class LaneSettings:
+    """A field of work and the agent in it."""
+
+    agent: str
+    label: str = ""
+    words: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    __pydantic_config__: ClassVar = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class TeamSettings:
+    """A team: it bears the name of a forge organisation, and these are its people and its work."""
+
+    forge: str
+    operators: tuple[str, ...]
+    repos: tuple[str, ...]
+    agents: tuple[str, ...]
+    lanes: dict[str, LaneSettings]
+    kinds: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    __pydantic_config__: ClassVar = STRICT
+
+    def lane_list(self) -> tuple[Lane, ...]:
+        """The lanes as bots know them; the first one takes what fits nowhere."""
+        return tuple(
+            Lane(name, lane.agent, lane.label or f"area/{name}", lane.words, lane.paths)
+            for name, lane in self.lanes.items()
+        )
+
+    def kind_list(self) -> tuple[Kind, ...]:
+        """The kinds of issue as bots know them; the last one is what nothing else fits."""
+        return tuple(Kind(label, words) for label, words in self.kinds.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of `hive.yaml`. `accounts` says under which login a bot speaks; `core` is needed."""
+
+    forges: dict[str, ForgeSettings]
+    teams: dict[str, TeamSettings]
+    state: Path = Path("/var/lib/hive")
+    web: WebSettings = WebSettings()
+    model: ModelSettings = ModelSettings()
+    limits: Limits = Limits()
+    accounts: dict[str, str] = field(default_factory=lambda: {"core": "core", "triage": "triage", "review": "argus"})
+    bots: tuple[str, ...] = ("bots.triage", "bots.lane", "bots.review", "bots.gatekeeper")
+    configs: str = "agent-configs"
+    meta: str = "hive/meta"
+    sweep_seconds: Annotated[int, Ge(1), Le(3600)] = 60
+    __pydantic_config__: ClassVar = STRICT
+
+    def account(self, bot: str) -> str:
+        """The login that speaks for a bot."""
+        return self.accounts.get(bot, self.accounts["core"])
+
+    def team_of(self, repo: Repo) -> str | None:
+        """The team that a repository belongs to, configuration repositories included."""
+        for name, team in self.teams.items():
+            if repo.forge == team.forge and (
+                (repo.owner == name and repo.name in team.repos)
+                or (repo.owner == self.configs and repo.name in team.agents)
+            ):
+                return name
+        return None
+
+    def repos_of(self, team: str) -> list[Repo]:
+        """The repositories that a team's bots look at, configuration repositories last."""
+        mine = self.teams[team]
+        work = [Repo(mine.forge, team, name) for name in mine.repos]
+        return work + [Repo(mine.forge, self.configs, agent) for agent in mine.agents]
+
+
+def load(path: Path) -> Settings:
+    """Read a configuration file; raises BadYaml with every mistake, OSError if it cannot be read.
+
+    A relative `state` counts from the file's directory.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BadYaml([Problem(str(path), 1, 1, "is not UTF-8 text")]) from error
+    document = Document(str(path), text)
+    settings = document.read(Settings, more=list(_mistakes(document.data)))
+    return replace(settings, state=(path.parent / settings.state).resolve())
+
+
+def _mistakes(data: Any) -> Iterator[Mistake]:
+    """What the shapes cannot tell, as far as the shapes are right."""
+    root = _map(data)
+    forges = _map(root.get("forges"))
+    teams = _map(root.get("teams"))
+    for name, forge in forges.items():
+        yield from _bad_url(("forges", name, "url"), _map(forge).get("url"))
+    yield from _bad_url(("model", "url"), _map(root.get("model")).get("url") or None)
+    if root.get("teams") == {}:
+        yield Mistake(("teams",), "should name at least one team")
+    taken: dict[str, str] = {}
+    for name, team in teams.items():
+        yield from _team(str(name), _map(team), forges, taken)
+    accounts = root.get("accounts")
+    if isinstance(accounts, Mapping) and "core" not in accounts:
+        yield Mistake(("accounts",), "should name `core`, the account of the hive itself")
+    for index, bot in enumerate(_list(root.get("bots"))):
+        if isinstance(bot, str) and not MODULE.fullmatch(bot):
+            yield Mistake(("bots", index), f"should be a Python module such as bots.triage (it is {bot!r})")
+
+
+def _team(name: str, team: Mapping[str, Any], forges: Mapping[str, Any], taken: dict[str, str]) -> Iterator[Mistake]:
+    place = ("teams", name)
+    if not LOGIN.fullmatch(name):
+        yield Mistake(place, "a team bears the name of a forge organisation", at_key=True)
+    forge = team.get("forge")
+    if isinstance(forge, str) and forge not in forges:
+        yield Mistake((*place, "forge"), f"should be one of {', '.join(forges) or 'the forges'} (it is {forge!r})")
+    if team.get("operators") == []:
+        yield Mistake((*place, "operators"), "should name at least one login: nobody could approve")
+    agents = [str(agent) for agent in _list(team.get("agents"))]
+    for index, agent in enumerate(agents):
+        yield from _agent((*place, "agents", index), agent, name, taken)
+    for index, operator in enumerate(_list(team.get("operators"))):
+        if str(operator) in agents:
+            yield Mistake((*place, "operators", index), f"{operator!r} is an agent; an agent is never an operator")
+    if team.get("lanes") == {}:
+        yield Mistake((*place, "lanes"), "should hold at least one lane")
+    for lane, wants in _map(team.get("lanes")).items():
+        worker = _map(wants).get("agent")
+        if isinstance(worker, str) and worker not in agents:
+            options = ", ".join(agents) or "the team's agents"
+            yield Mistake((*place, "lanes", lane, "agent"), f"should be one of {options} (it is {worker!r})")
+
+
+def _agent(place: tuple[str | int, ...], agent: str, team: str, taken: dict[str, str]) -> Iterator[Mistake]:
+    if not AGENT_NAME.fullmatch(agent):
+        rule = "should be 1 to 9 small letters and digits, a letter first: a container's name is short"
+        yield Mistake(place, f"{rule} (it is {agent!r})")
+    elif agent in RESERVED_NAMES:
+        yield Mistake(place, f"{agent!r} is reserved; choose another name")
+    elif agent in taken:
+        yield Mistake(place, f"{agent!r} already works in team {taken[agent]!r}")
+    taken.setdefault(agent, team)
+
+
+def _bad_url(place: tuple[str | int, ...], url: Any) -> Iterator[Mistake]:
+    if not isinstance(url, str):
+        return
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        yield Mistake(place, f"should be an address such as https://forge.example (it is {url!r})")
+    elif parts.username or parts.password:
+        yield Mistake(place, "should hold no password: secrets live in the state directory")
+
+
+def _map(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []

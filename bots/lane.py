@@ -1,1 +1,183 @@
-"""To be written."""
+"""The lane bot: an assignment starts an agent's run; what operators and review say moves it on. Performs no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bots.bot import Bot, Context
+from bots.intents import ContinueRun, EndRun, Intent, PostComment, SetLabels, StartRun
+from bots.types import RunView
+from bots.words import fenced
+from forge.events import (
+    CommentPosted,
+    IssueAssigned,
+    IssueClosed,
+    IssueOpened,
+    PullChanged,
+    PullClosed,
+    PullMerged,
+    PullReviewed,
+)
+from forge.types import Issue, Ref, Review, ReviewComment, ReviewState, User
+
+WORKING = "state/working"
+IN_REVIEW = "state/review"
+NEEDS_OPERATOR = "needs-operator"
+
+TASK = """\
+You were assigned issue #{number} of {repo}.
+Title: {title}
+
+{body}
+"""
+SAID = "On {where} somebody wrote:\n\n{said}\n"
+REVIEWED = "Your pull request {where} was reviewed at {sha}: {state}.\n\n{said}\n"
+ON_LINE = "On {path}, line {line}:\n{said}\n"
+STUCK = """\
+🙋 @{agent} and review went {turns} rounds without agreeing, so I stop here and wait for an operator.
+
+Comment on this pull request to go on.
+"""
+
+bot = Bot("lane", may={StartRun, ContinueRun, EndRun, SetLabels, PostComment})
+
+
+@bot.on(IssueOpened)
+def start_opened(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
+    """An issue may be born assigned."""
+    yield from start(event.ref, event.key, ctx)
+
+
+@bot.on(IssueAssigned)
+def start_assigned(event: IssueAssigned, ctx: Context) -> Iterator[Intent]:
+    """An assignment is a work order."""
+    yield from start(event.ref, event.key, ctx)
+
+
+def start(ref: Ref, key: str, ctx: Context) -> Iterator[Intent]:
+    """Start a run for each agent that somebody with authority assigned and that has none open."""
+    issue = ctx.forge.issue(ref)
+    if issue.is_pull or not issue.is_open or ref.repo not in ctx.team.repos:
+        return
+    for user in issue.assignees:
+        agent = ctx.team.agent_of(user)
+        if agent is None or is_running(agent, ctx.history.run_for(ref)) or not ordered(issue, user, ctx):
+            continue
+        yield StartRun(ref, agent, task(issue, ctx), key=f"start:{agent}:{key}")
+        yield SetLabels(ref, add=(WORKING,), key=f"working:{agent}:{key}")
+
+
+def is_running(agent: str, run: RunView | None) -> bool:
+    """Whether a run is open and this agent's."""
+    return run is not None and run.agent == agent and run.state == "open"
+
+
+def ordered(issue: Issue, assignee: User, ctx: Context) -> bool:
+    """Whether the timeline shows that an operator or the hive itself assigned: payloads prove nothing.
+
+    Forges write no row for an assignment that was part of filing the issue: then the author did it.
+    """
+    rows = [row for row in ctx.forge.timeline(issue.ref) if row.user is not None and row.user.id == assignee.id]
+    added = [row for row in rows if row.kind == "assignees" and not row.removed]
+    by = added[-1].actor if added else issue.author
+    return by is not None and ctx.team.is_trusted(by)
+
+
+def task(issue: Issue, ctx: Context) -> str:
+    """All that an agent is told to begin with."""
+    trusted = ctx.team.is_trusted(issue.author)
+    body = fenced("issue", issue.body or "(no text)", author=issue.author.login, trusted=trusted)
+    title = fenced("title", issue.title, author=issue.author.login, trusted=trusted)
+    return TASK.format(number=issue.ref.number, repo=issue.ref.repo.path, title=title, body=body)
+
+
+@bot.on(CommentPosted)
+def hear(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
+    """An operator's comment on an issue or pull request of a run goes to its agent."""
+    run = ctx.history.run_for(event.ref)
+    if run is None or run.state != "open":
+        return
+    comment = next((c for c in ctx.forge.comments(event.ref) if c.id == event.comment_id), None)
+    if comment is None or comment.author.id not in ctx.team.operators:
+        return
+    said = fenced("comment", comment.body, author=comment.author.login, trusted=True)
+    message = SAID.format(where=f"#{event.ref.number}", said=said)
+    yield ContinueRun(run.id, message, by_person=True, key=f"comment:{event.ref.repo}:{comment.id}")
+
+
+@bot.on(PullReviewed)
+def answer_review(event: PullReviewed, ctx: Context) -> Iterator[Intent]:
+    """A review that wants something goes to the agent whose pull request it is, in bounded rounds."""
+    run = ctx.history.run_for(event.ref)
+    if run is None or run.state != "open" or run.pull != event.ref:
+        return
+    for review in ctx.forge.reviews(event.ref):
+        if not wants_something(review, run, ctx):
+            continue
+        by_person = review.author.id in ctx.team.operators
+        key = f"review:{event.ref.repo}:{review.id}"
+        if key in run.causes:
+            continue
+        if not by_person and run.bot_turns >= ctx.team.max_bot_turns:
+            stuck = STUCK.format(agent=run.agent, turns=run.bot_turns).strip()
+            yield PostComment(event.ref, stuck, key=f"stuck:{event.ref}:{review.id}")
+            yield SetLabels(event.ref, add=(NEEDS_OPERATOR,), key=f"stuck:{event.ref}:{review.id}:label")
+            return
+        remarks = ctx.forge.review_comments(event.ref, review.id)
+        yield ContinueRun(run.id, reviewed(review, remarks, by_person), by_person=by_person, key=key)
+
+
+def wants_something(review: Review, run: RunView, ctx: Context) -> bool:
+    """Whether a review is one that an agent has to deal with: yellow remarks are left to the author."""
+    if review.dismissed or ctx.team.agent_of(review.author) == run.agent:
+        return False
+    if review.state is ReviewState.REQUEST_CHANGES:
+        return ctx.team.is_trusted(review.author)
+    return review.state is ReviewState.COMMENT and review.author.id in ctx.team.operators
+
+
+def reviewed(review: Review, remarks: list[ReviewComment], by_person: bool) -> str:
+    """A review as a message."""
+    login = review.author.login
+    parts = [fenced("review", review.body, author=login, trusted=by_person)] if review.body else []
+    for remark in remarks:
+        said = fenced("remark", remark.body, author=login, trusted=by_person)
+        parts.append(ON_LINE.format(path=remark.path, line=remark.line, said=said))
+    state = review.state.value.lower().replace("_", " ")
+    return REVIEWED.format(where=f"#{review.ref.number}", sha=review.head_sha[:7], state=state, said="\n".join(parts))
+
+
+@bot.on(PullChanged)
+def show_review(event: PullChanged, ctx: Context) -> Iterator[Intent]:
+    """An issue shows that its pull request is there."""
+    run = ctx.history.run_for(event.ref)
+    if run is not None and run.state == "open" and run.pull == event.ref:
+        yield SetLabels(run.issue, add=(IN_REVIEW,), key=f"review:{run.issue}:{event.ref}")
+
+
+@bot.on(PullMerged)
+def end_merged(event: PullMerged, ctx: Context) -> Iterator[Intent]:
+    """A merged pull request ends its run."""
+    yield from end(event.ref, "merged", ctx)
+
+
+@bot.on(PullClosed)
+def end_closed_pull(event: PullClosed, ctx: Context) -> Iterator[Intent]:
+    """A closed pull request ends its run."""
+    yield from end(event.ref, "closed", ctx)
+
+
+@bot.on(IssueClosed)
+def end_closed_issue(event: IssueClosed, ctx: Context) -> Iterator[Intent]:
+    """A closed issue ends its run; a merge closes issues too, and says so a moment earlier or later."""
+    run = ctx.history.run_for(event.ref)
+    merged = run is not None and run.pull is not None and ctx.forge.pull(run.pull).merged
+    if not ctx.forge.issue(event.ref).is_open:
+        yield from end(event.ref, "merged" if merged else "closed", ctx)
+
+
+def end(ref: Ref, outcome: str, ctx: Context) -> Iterator[Intent]:
+    """End the run that a ref belongs to."""
+    run = ctx.history.run_for(ref)
+    if run is not None and run.state == "open":
+        yield EndRun(run.id, outcome, key=f"end:{run.id}")

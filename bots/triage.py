@@ -1,1 +1,108 @@
-"""To be written."""
+"""Triage: reads a new issue, labels it, and gives it to the agent of its lane, saying why. Performs no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from bots.bot import Bot, Context
+from bots.intents import Assign, Intent, PostComment, SetLabels
+from bots.types import Kind, Lane, Team
+from bots.words import code
+from forge.events import IssueOpened
+from forge.types import Issue
+
+ROUTED = """\
+🧭 **{kind}** in **{lane}** → @{agent}
+
+{why}
+"""
+WAITING = """\
+🧭 **{kind}** in **{lane}**, for @{agent}
+
+{why}
+
+An operator starts the work by assigning @{agent}.
+"""
+BECAUSE = "- {what} because of {words}"
+BY_DEFAULT = "- {what} because nothing in it points elsewhere"
+
+_PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)+|[\w-]+\.\w{1,5}\b")
+
+bot = Bot("triage", may={SetLabels, Assign, PostComment})
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where an issue goes, and what in it said so."""
+
+    kind: Kind
+    lane: Lane
+    kind_words: tuple[str, ...]
+    lane_words: tuple[str, ...]
+
+
+@bot.on(IssueOpened)
+def route_issue(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
+    """Label, assign, and leave one comment; what a person has decided already stays."""
+    issue = ctx.forge.issue(event.ref)
+    if issue.is_pull or not issue.is_open or event.ref.repo not in ctx.team.repos:
+        return
+    route = decide(issue, ctx.team)
+    labels = tuple(wanted_labels(issue, route))
+    if labels:
+        yield SetLabels(event.ref, add=labels, key=f"labels:{event.ref}")
+    if issue.assignees:
+        return
+    trusted = ctx.team.is_trusted(issue.author)
+    yield PostComment(event.ref, say(route, ROUTED if trusted else WAITING), key=f"route:{event.ref}")
+    if trusted:
+        yield Assign(event.ref, (route.lane.agent,), key=f"assign:{event.ref}")
+
+
+def decide(issue: Issue, team: Team) -> Route:
+    """The kind and the lane with the most hits; the last kind and the first lane take the rest."""
+    text = f"{issue.title}\n{issue.body}"
+    kinds = [(kind, hits(kind.words, text)) for kind in team.kinds]
+    lanes = [(lane, (*hits(lane.words, text), *path_hits(lane.paths, text))) for lane in team.lanes]
+    kind, kind_words = max(kinds, key=lambda pair: len(pair[1]), default=(Kind("type/task"), ()))
+    lane, lane_words = max(lanes, key=lambda pair: len(pair[1]))
+    if kinds and not kind_words:
+        kind = team.kinds[-1]
+    return Route(kind, lane, kind_words, lane_words)
+
+
+def hits(words: Iterable[str], text: str) -> tuple[str, ...]:
+    """Those of the words that stand in a text as whole words, whatever their case."""
+    return tuple(word for word in words if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE))
+
+
+def path_hits(patterns: Iterable[str], text: str) -> tuple[str, ...]:
+    """Those paths named in a text that match a pattern; `*` also stands for `/`."""
+    wanted = tuple(patterns)
+    named = dict.fromkeys(_PATH.findall(text))
+    return tuple(path for path in named if any(fnmatchcase(path, pattern) for pattern in wanted))
+
+
+def wanted_labels(issue: Issue, route: Route) -> Iterator[str]:
+    """The labels that are missing; a person's own `type/…` or `area/…` stays alone."""
+    for label in (route.kind.label, route.lane.label):
+        scope = label.split("/")[0] + "/"
+        if not any(have.startswith(scope) for have in issue.labels):
+            yield label
+
+
+def say(route: Route, template: str) -> str:
+    """The comment that says why."""
+    why = [because(route.kind.label, route.kind_words), because(route.lane.label, route.lane_words)]
+    kind = route.kind.label.split("/")[-1]
+    return template.format(kind=kind, lane=route.lane.name, agent=route.lane.agent, why="\n".join(why)).strip()
+
+
+def because(what: str, words: tuple[str, ...]) -> str:
+    """One reason."""
+    if not words:
+        return BY_DEFAULT.format(what=code(what))
+    return BECAUSE.format(what=code(what), words=", ".join(map(code, words[:5])))

@@ -78,6 +78,13 @@ class Team:
     configs: dict[Repo, str]
     """Configuration repositories and the agent that each one configures."""
 
+    max_bot_turns: int = 3
+    """How often bots may move a run in a row before a person has to."""
+
+    def is_trusted(self, user: User) -> bool:
+        """Whether an account's words are work orders: an operator's, or those of the hive itself."""
+        return user.id in self.operators or self.is_machine(user)
+
     def agent_of(self, user: User) -> str | None:
         """The agent behind an account, if it is one."""
         return next((name for name, account in self.agents.items() if account.id == user.id), None)

@@ -257,13 +257,19 @@ class Push:
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One row of a timeline; `kind` is the forge's word, such as `label` or `pull_push`."""
+    """One row of a timeline; `kind` is the forge's word, such as `label` or `pull_push`.
+
+    `label` and `user` are what a `label` or `assignees` row is about, `removed` says that it went.
+    """
 
     id: int
     kind: str
     actor: User | None
     created_at: datetime
     text: str = ""
+    label: str = ""
+    user: User | None = None
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

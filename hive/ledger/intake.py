@@ -117,14 +117,29 @@ class Intake:
         return None if row is None else row["id"]
 
     def due(self, limit: int = 200) -> list[int]:
-        """Jobs that somebody should take now, oldest first, one for each ref."""
+        """Jobs that somebody should take now, oldest first, one for each ref.
+
+        A job that killed its worker too often is given up.
+        """
         now = self._clock()
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE jobs SET state = 'failed', error = 'its worker died each time'"
+                " WHERE state = 'running' AND lease_until < ? AND attempts >= ?",
+                (now, MAX_ATTEMPTS),
+            )
         found = self._db.rows(
             "SELECT min(id) AS id FROM jobs WHERE state IN ('waiting', 'running') AND next_at <= ?"
             " AND lease_until < ? GROUP BY ref ORDER BY 1 LIMIT ?",
             *(now, now, limit),
         )
         return [row["id"] for row in found]
+
+    def release_all(self) -> None:
+        """No worker is alive: what the last one held can be taken at once."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE jobs SET lease_until = 0 WHERE state = 'running'")
+            db.execute("UPDATE effects SET lease_until = 0 WHERE state = 'applying'")
 
     def cursor(self, name: str) -> str | None:
         """Where a sweep stopped."""

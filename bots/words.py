@@ -1,0 +1,59 @@
+"""Text that crosses the border: what people wrote made safe to read, what bots say made safe to post.
+
+Issues, comments, names and diffs are written by anybody. On the way in they are stripped of what
+a reader cannot see and fenced, so that a model can tell them from its instructions. On the way
+out they cannot mention people, link issues, close a code span or carry HTML. Performs no I/O.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+MAX_TEXT = 20_000
+"""Characters of one piece of text that a model is shown."""
+
+_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
+_KEPT_CONTROLS = frozenset("\n\t")
+_WORD_JOINER = "\u2060"
+_REFERENCES = re.compile(r"(?<![\w`])([@#!](?=\w))|(?<=\w)([#!](?=\d))")
+
+
+def visible(text: str) -> str:
+    """Text without what hides from a reader: HTML comments, zero-width, bidi, tag and control characters."""
+    shown = _COMMENT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    kept = (c for c in shown if c in _KEPT_CONTROLS or unicodedata.category(c) not in ("Cf", "Cc", "Co", "Cs"))
+    clean = "".join(kept)
+    if len(clean) <= MAX_TEXT:
+        return clean
+    return clean[:MAX_TEXT] + f"\n[… {len(clean) - MAX_TEXT} more characters were left out]"
+
+
+def fenced(kind: str, text: str, *, author: str, trusted: bool) -> str:
+    """Text in a fence that it cannot close: the fence bears a digest of what it holds."""
+    clean = visible(text)
+    mark = hashlib.sha256(clean.encode()).hexdigest()[:12]
+    trust = "an operator" if trusted else "not an operator"
+    return f"<{kind} {mark} by {plain_name(author)}, {trust}>\n{clean}\n</{kind} {mark}>"
+
+
+def plain_name(name: str) -> str:
+    """A name as letters, digits and `._-/` only."""
+    return re.sub(r"[^\w./-]", "?", name)[:100]
+
+
+def code(text: str) -> str:
+    """Text as one code span, whatever is in it."""
+    one_line = " ".join(visible(text).split()) or " "
+    longest = max((len(run) for run in re.findall(r"`+", one_line)), default=0)
+    ticks = "`" * (longest + 1)
+    pad = " " if one_line.startswith("`") or one_line.endswith("`") else ""
+    return f"{ticks}{pad}{one_line}{pad}{ticks}"
+
+
+def plain(text: str) -> str:
+    """One line of text that mentions nobody, links nothing and holds no markup."""
+    one_line = " ".join(visible(text).split())
+    escaped = re.sub(r"([\\`*_\[\]<>|~])", r"\\\1", one_line)
+    return _REFERENCES.sub(lambda found: (found[1] or found[2]) + _WORD_JOINER, escaped)

@@ -1,0 +1,232 @@
+"""The only writer to a forge: takes what is owed from the ledger and does it, once.
+
+A deed is confirmed by what the forge then says; one that the world has overtaken is dropped, one
+that could not be tried is tried again, one that is refused stops and is recorded.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from bots import intents
+from bots.types import Team, Verdict
+from forge.protocol import Conflict, Forge, ForgeError, Unavailable
+from forge.types import ReviewState
+from hive import deeds
+from hive.codec import Codec
+from hive.ledger import Effect, Ledger
+
+log = logging.getLogger("hive.apply")
+
+MAX_ATTEMPTS = 12
+_KINDS: dict[str, Any] = {
+    kind.__name__: kind
+    for kind in (*intents.Intent.__args__, deeds.OpenPull, deeds.Answer, deeds.MakeTag, deeds.CommitFile)
+}
+
+STATES = {
+    Verdict.BLOCKED: ReviewState.REQUEST_CHANGES,
+    Verdict.NOT_REVIEWED: ReviewState.REQUEST_CHANGES,
+    Verdict.REMARKS: ReviewState.APPROVED,
+    Verdict.GOOD: ReviewState.APPROVED,
+}
+"""How a verdict is said: a rejection blocks until the same account approves, so what is not red approves."""
+
+
+class Dropped(Exception):
+    """The world has moved on: the deed would be wrong now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a deed made: where to look at it, and what others need to know of it."""
+
+    url: str = ""
+    result: Mapping[str, Any] | None = None
+    detail: Mapping[str, Any] | None = None
+
+
+def owe(ledger: Ledger, team: str, actor: str, deed: deeds.Deed, *, by: str, job: int | None = None) -> int:
+    """Write down a deed that `actor`'s account owes; `by` is the bot or part of the hive that wants it."""
+    kind = type(deed)
+    return ledger.effects.owe(team, actor, kind.__name__, f"{by}:{deed.key}", Codec(kind).dumps(deed), job=job)
+
+
+class Applier:
+    """Does deeds, with the hands of the accounts they are owed by."""
+
+    def __init__(
+        self, ledger: Ledger, forges: Callable[[str, str], Forge], teams: Mapping[str, Team], marker_secret: bytes
+    ) -> None:
+        """`forges` gives the forge of a team as an account sees it: (team, login)."""
+        self._ledger = ledger
+        self._forges = forges
+        self._teams = teams
+        self._secret = marker_secret
+
+    def apply(self, effect_id: int) -> None:
+        """Do one deed if it is due; whatever happens is in the ledger afterwards."""
+        effect = self._ledger.effects.claim(effect_id)
+        if effect is None:
+            return
+        deed = Codec(_KINDS[effect.kind]).loads(effect.payload)
+        try:
+            done = self._do(effect, deed)
+        except Dropped as why:
+            self._record(effect, deed, Done(detail={"dropped": str(why)}), state="dropped")
+        except (Unavailable, Conflict) as error:
+            self._postpone(effect, deed, error)
+        except ForgeError as error:
+            self._fail(effect, deed, error)
+        else:
+            self._record(effect, deed, done, state="done")
+
+    def _record(self, effect: Effect, deed: deeds.Deed, done: Done, *, state: str) -> None:
+        with self._ledger.transaction():
+            self._ledger.effects.finish(effect, done.result or {}, state=state)
+            self._settle(deed, done.result or {})
+            self._ledger.audit.add(
+                effect.actor,
+                effect.kind if state == "done" else "Dropped",
+                team=effect.team,
+                ref=_where(deed),
+                url=done.url,
+                **{"key": effect.key, **(done.detail or {})},
+            )
+
+    def _settle(self, deed: deeds.Deed, result: Mapping[str, Any]) -> None:
+        """What the ledger itself has to know of a deed, in the transaction that calls it done."""
+        if not isinstance(deed, deeds.OpenPull) or not result:
+            return
+        if deed.proposes:
+            self._ledger.runs.wait_for(deed.run, str(result["ref"]))
+        else:
+            self._ledger.runs.set_pull(deed.run, str(result["ref"]))
+
+    def _postpone(self, effect: Effect, deed: deeds.Deed, error: Unavailable | Conflict) -> None:
+        if effect.attempts >= MAX_ATTEMPTS:
+            self._fail(effect, deed, error)
+            return
+        asked = error.retry_after if isinstance(error, Unavailable) else 0.0
+        delay = max(asked, min(60.0, 0.25 * 2**effect.attempts)) * random.uniform(0.8, 1.2)
+        log.warning("effect_postponed id=%d kind=%s attempt=%d error=%r", *_facts(effect, error))
+        self._ledger.effects.postpone(effect, str(error), delay)
+
+    def _fail(self, effect: Effect, deed: deeds.Deed, error: ForgeError) -> None:
+        log.error("effect_failed id=%d kind=%s attempt=%d error=%r", *_facts(effect, error))
+        with self._ledger.transaction():
+            self._ledger.effects.fail(effect, str(error))
+            self._ledger.audit.add(
+                effect.actor, "Failed", team=effect.team, ref=_where(deed), key=effect.key, error=str(error)
+            )
+
+    def _do(self, effect: Effect, deed: deeds.Deed) -> Done:
+        """One deed; the forge's own checks make a second try of it harmless."""
+        forge = self._forges(effect.team, effect.actor)
+        match deed:
+            case intents.PostComment() | deeds.Answer():
+                comment = forge.comment(deed.ref, self._marked(deed.body, effect), marker=self._marker(effect))
+                return Done(comment.html_url, {"id": comment.id, "url": comment.html_url})
+            case intents.SetLabels():
+                forge.label(deed.ref, add=deed.add, remove=deed.remove)
+                return Done(detail={"add": deed.add, "remove": deed.remove})
+            case intents.Assign():
+                forge.assign(deed.ref, [self._teams[effect.team].agents[agent].login for agent in deed.agents])
+                return Done(detail={"agents": deed.agents})
+            case intents.PostReview():
+                return self._review(forge, effect, deed)
+            case intents.SetStatus():
+                forge.set_status(deed.repo, deed.sha, deed.status)
+                return Done(detail={"context": deed.status.context, "says": deed.status.description})
+            case intents.OpenIssue():
+                body, marker = self._marked(deed.body, effect), self._marker(effect)
+                return Done(result={"ref": str(forge.open_issue(deed.repo, deed.title, body, marker=marker).ref)})
+            case deeds.OpenPull():
+                pull = forge.open_pull(deed.repo, head=deed.head, base=deed.base, title=deed.title, body=deed.body)
+                return Done(pull.html_url, {"ref": str(pull.ref), "url": pull.html_url}, {"opened": str(pull.ref)})
+            case deeds.MakeTag():
+                forge.tag(deed.repo, deed.name, deed.sha, deed.message)
+                return Done(detail={"tag": deed.name})
+            case deeds.CommitFile():
+                forge.put_file(deed.repo, deed.path, deed.content.encode(), message=deed.message, branch=deed.branch)
+                return Done(detail={"message": deed.message})
+            case _:
+                return self._at_home(effect, deed)
+
+    def _at_home(self, effect: Effect, deed: deeds.Deed) -> Done:
+        """Deeds that the hive owes itself: they change the ledger only."""
+        runs, deployments = self._ledger.runs, self._ledger.deployments
+        match deed:
+            case intents.StartRun():
+                run = runs.start(effect.team, deed.agent, str(deed.ref), effect.key, deed.task)
+                return Done(result={"run": run}, detail={"run": run, "agent": deed.agent})
+            case intents.ContinueRun():
+                runs.push(deed.run, deed.key, deed.message, by_person=deed.by_person)
+                return Done(detail={"run": deed.run})
+            case intents.EndRun():
+                runs.end(deed.run, deed.outcome)
+                return Done(detail={"run": deed.run, "outcome": deed.outcome})
+            case intents.Propose():
+                deployments.propose(str(deed.ref), deed.head_sha, deed.tree)
+                return Done(detail={"head": deed.head_sha})
+            case intents.Deploy():
+                deployments.ask(deed.agent)
+                return Done(detail={"agent": deed.agent})
+            case _:
+                raise AssertionError(f"no hand for {type(deed).__name__}")
+
+    def _review(self, forge: Forge, effect: Effect, deed: intents.PostReview) -> Done:
+        pull = forge.pull(deed.ref)
+        if not pull.is_open or pull.head_sha != deed.head_sha:
+            raise Dropped(f"{deed.ref} is no longer at {deed.head_sha[:7]}")
+        state = STATES[deed.verdict]
+        if pull.author.login == effect.actor:  # a forge refuses to let anybody judge his own change
+            state = ReviewState.COMMENT
+        review = forge.review(
+            deed.ref,
+            head_sha=deed.head_sha,
+            state=state,
+            body=self._marked(deed.body, effect),
+            comments=deed.comments,
+            marker=self._marker(effect),
+        )
+        return Done(review.html_url, {"id": review.id}, {"verdict": deed.verdict.value, "inline": len(deed.comments)})
+
+    def _marker(self, effect: Effect) -> str:
+        """A signed mark by which an own comment is found again after a crash; it proves nothing else."""
+        digest = hmac.new(self._secret, effect.key.encode(), hashlib.sha256).hexdigest()[:24]
+        return f"<!-- hive:{digest} -->"
+
+    def _marked(self, body: str, effect: Effect) -> str:
+        return f"{body}\n\n{self._marker(effect)}"
+
+
+def _where(deed: deeds.Deed) -> str:
+    match deed:
+        case intents.ContinueRun() | intents.EndRun():
+            return f"run:{deed.run}"
+        case intents.SetStatus() | intents.OpenIssue() | deeds.OpenPull() | deeds.MakeTag() | deeds.CommitFile():
+            return str(deed.repo)
+        case (
+            intents.PostComment()
+            | intents.SetLabels()
+            | intents.Assign()
+            | intents.PostReview()
+            | intents.StartRun()
+            | intents.Propose()
+            | intents.Deploy()
+            | deeds.Answer()
+        ):
+            return str(deed.ref)
+        case _:
+            assert_never(deed)
+
+
+def _facts(effect: Effect, error: ForgeError) -> tuple[int, str, int, str]:
+    return effect.id, effect.kind, effect.attempts, str(error)[:200]

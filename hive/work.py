@@ -1,0 +1,116 @@
+"""The worker: lets bots look, stores what they want, and has it done. Touches no container.
+
+A job and the effects it makes are one transaction. A bot that fails fails alone: its job is tried
+again or given up, and no other waits for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bots.bot import Bot, Context, NotGranted
+from forge.protocol import ForgeError, NotFound, Unavailable
+from hive.apply import Applier, owe
+from hive.ledger import Job, Ledger
+from hive.queue import Queue
+
+log = logging.getLogger("hive.work")
+
+JOB = "job"
+EFFECT = "effect"
+BACKSTOP_SECONDS = 1.0
+"""How often the ledger is scanned for rows that nobody was nudged for."""
+
+BOT_FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
+"""What a mistake in a bot looks like."""
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What the worker needs of the house. `context` is what a bot sees of a team: (team, bot)."""
+
+    ledger: Ledger
+    queue: Queue
+    bots: Mapping[str, Bot]
+    context: Callable[[str, str], Context]
+    account: Callable[[str, str], str]
+    applier: Applier
+
+
+class Worker:
+    """Takes jobs and effects until it is told to stop."""
+
+    def __init__(self, shop: Workshop) -> None:
+        self._shop = shop
+
+    def serve(self, *, threads: int, stop: threading.Event) -> None:
+        """Work until `stop` is set; what is held then is finished."""
+        backstop = threading.Thread(target=self._backstop, args=(stop,), name="backstop")
+        backstop.start()
+        self._shop.queue.serve({JOB: self.look, EFFECT: self.apply}, workers=threads, stop=stop)
+        backstop.join()
+
+    def look(self, job_id: int) -> None:
+        """Let a bot look at one event, and owe what it wants."""
+        job = self._shop.ledger.intake.claim(job_id)
+        if job is None:
+            return
+        try:
+            owed = self._handle(job)
+        except Unavailable as error:
+            self._again(job, error)
+            return
+        except (ForgeError, NotGranted, *BOT_FAULTS) as error:
+            self._give_up(job, error)
+            return
+        for effect in owed:
+            self.apply(effect)
+        following = self._shop.ledger.intake.next_of(job)
+        if following is not None:
+            self._shop.queue.push(JOB, following)
+
+    def apply(self, effect_id: int) -> None:
+        """Do one deed, if it is still owed."""
+        self._shop.applier.apply(effect_id)
+
+    def _handle(self, job: Job) -> list[int]:
+        bot = self._shop.bots.get(job.bot)
+        if bot is None:
+            raise LookupError(f"no bot named {job.bot} is configured any more")
+        wanted = bot.handle(job.event, self._shop.context(job.team, job.bot))
+        ledger = self._shop.ledger
+        with ledger.transaction():
+            owed = []
+            for intent in wanted:
+                actor = self._shop.account(job.bot, type(intent).__name__)
+                owed.append(owe(ledger, job.team, actor, intent, by=job.bot, job=job.id))
+            ledger.intake.finish(job)
+        return owed
+
+    def _again(self, job: Job, error: Unavailable) -> None:
+        delay = max(error.retry_after, min(60.0, 0.5 * 2**job.attempts))
+        if not self._shop.ledger.intake.postpone(job, str(error), delay):
+            self._note(job, error)
+
+    def _give_up(self, job: Job, error: Exception) -> None:
+        # A ref that is gone (a deleted issue) is no fault of the bot; everything else is one to be seen.
+        level = logging.INFO if isinstance(error, NotFound) else logging.ERROR
+        log.log(level, "job_failed id=%d bot=%s event=%s error=%r", job.id, job.bot, job.event.key, error)
+        self._shop.ledger.intake.fail(job, f"{type(error).__name__}: {error}")
+        self._note(job, error)
+
+    def _note(self, job: Job, error: Exception) -> None:
+        self._shop.ledger.audit.add(
+            job.bot, "BotFailed", team=job.team, ref=str(job.event.ref), key=job.event.key, error=str(error)[:300]
+        )
+
+    def _backstop(self, stop: threading.Event) -> None:
+        """Nudge for rows that were owed while nobody listened, or whose worker died."""
+        while not stop.wait(BACKSTOP_SECONDS):
+            for job in self._shop.ledger.intake.due():
+                self._shop.queue.push(JOB, job)
+            for effect in self._shop.ledger.effects.due():
+                self._shop.queue.push(EFFECT, effect)

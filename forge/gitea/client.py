@@ -1,0 +1,218 @@
+"""HTTP to one forge as one identity: python-gitea's client, made strict. Never repeats a write.
+
+What python-gitea leaves open is closed here: paths are escaped, an answer that is no JSON is an
+error, errors have names, reads are repeated when that can help, nothing waits for ever, no
+redirect is followed (a renamed repository answers 301 to a POST too, and following makes it a
+GET), and neither the environment nor a cookie has a say in who asks.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from http.cookiejar import DefaultCookiePolicy
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, unquote, urlsplit
+
+import requests
+from gitea.client.gitea import Gitea
+from requests.adapters import HTTPAdapter, Retry
+
+from forge.gitea.field import Field
+from forge.gitea.refusal import is_json, refusal
+from forge.protocol import Invalid, Unavailable
+
+SECONDS = 20.0
+"""The longest silence of a forge that is waited out."""
+
+ROWS = 50
+"""Rows of a page: the most that a forge gives unless its owner says otherwise."""
+
+MAX_PAGES = 1000
+"""Pages of one list; a forge that has more is one that does not come to an end."""
+
+MAX_TEXT = 32 * 1024 * 1024
+"""Bytes of a diff that are read: strangers write diffs."""
+
+_CONNECT_SECONDS = 5.0
+_LONGEST_PAUSE = 5.0
+_AGAIN = frozenset({429, 502, 503, 504})
+_TOKEN = re.compile(r"[!-~]+")
+
+
+class _Patience(Retry):
+    """Two more tries of a read, with the pause that the forge asks for if it is a short one."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: Any = None,
+        error: Exception | None = None,
+        _pool: Any = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        """Count a failure; raises when no tries are left, or the pause is one for the caller to make."""
+        long = response is not None and (self.get_retry_after(response) or 0.0) > _LONGEST_PAUSE
+        return Retry.increment(self.new(total=0) if long else self, method, url, response, error, _pool, _stacktrace)
+
+
+class Client(Gitea):  # type: ignore[misc]  # python-gitea ships no types
+    """One identity on one forge: a token, or a login and its password."""
+
+    session: requests.Session
+
+    def __init__(
+        self, url: str, *, token: str = "", login: str = "", password: str = "", seconds: float = SECONDS
+    ) -> None:
+        super().__init__(token=_checked(token) if not login else None, base_url=_address(url))
+        basic = b64encode(f"{login}:{password}".encode()).decode()
+        if login:
+            self.headers["Authorization"] = f"Basic {basic}"
+        self._secrets = [secret for secret in (token, password, basic) if secret]
+        self._timeout = (min(seconds, _CONNECT_SECONDS), seconds)
+        self.session = _session()
+
+    def close(self) -> None:
+        """Give back the connections; the client is of no use afterwards."""
+        self.session.close()
+
+    def get(self, endpoint: str, **params: str | int) -> Field:
+        """Ask for JSON."""
+        return self._json("GET", endpoint, params=params)
+
+    def post(self, endpoint: str, **body: object) -> Field:
+        """Make something."""
+        return self._json("POST", endpoint, json=body)
+
+    def put(self, endpoint: str, **body: object) -> Field:
+        """Put something in its place."""
+        return self._json("PUT", endpoint, json=body)
+
+    def patch(self, endpoint: str, **body: object) -> Field:
+        """Change something."""
+        return self._json("PATCH", endpoint, json=body)
+
+    def delete(self, endpoint: str) -> None:
+        """Take something away."""
+        self._json("DELETE", endpoint)
+
+    def pages(self, endpoint: str, **params: str | int) -> Iterator[list[Field]]:
+        """The pages of a list, by number and up to an empty one.
+
+        A count is no end: forges cap `limit`, filter rows after counting them, and count rows
+        that they hide.
+        """
+        before: object = None
+        for page in range(1, MAX_PAGES + 1):
+            answer = self.get(endpoint, **params, page=page, limit=ROWS)
+            rows = list(answer.each())
+            if not rows:
+                return
+            if answer.value == before:
+                raise Unavailable(f"GET {endpoint}: page {page} repeats the one before")
+            yield rows
+            before = answer.value
+        raise Unavailable(f"GET {endpoint}: more than {MAX_PAGES} pages")
+
+    def rows(self, endpoint: str, **params: str | int) -> Iterator[Field]:
+        """All rows of a list that comes in pages."""
+        for page in self.pages(endpoint, **params):
+            yield from page
+
+    def text(self, endpoint: str) -> str:
+        """Ask for plain text; raises Invalid above MAX_TEXT bytes."""
+        with self._request("GET", endpoint, headers={"Accept": "text/plain"}, stream=True) as response:
+            if not response.headers.get("Content-Type", "").startswith("text/plain"):
+                raise Unavailable(f"GET {endpoint}: no plain text", status=response.status_code)
+            try:
+                return _read(response, endpoint).decode("utf-8", "replace")
+            except requests.RequestException as error:
+                raise Unavailable(f"GET {endpoint}: {type(error).__name__}") from error
+
+    def _json(self, method: str, endpoint: str, **kwargs: Any) -> Field:
+        asked = f"{method} {endpoint}"
+        response = self._request(method, endpoint, **kwargs)
+        if response.status_code == 204 or (method != "GET" and not response.content):
+            return Field(None, asked, Unavailable)
+        if not is_json(response.headers):
+            raise Unavailable(f"{asked}: no JSON", status=response.status_code)
+        try:
+            return Field(json.loads(response.content), asked, Unavailable)
+        except (ValueError, RecursionError) as error:
+            raise Unavailable(f"{asked}: no JSON", status=response.status_code) from error
+
+    def _build_url(self, endpoint: str) -> str:
+        if any(unquote(part) in {"", ".", ".."} for part in endpoint.removeprefix("/").split("/")):
+            raise Invalid(f"no path of a forge: {quote(endpoint)}")
+        return f"{self.api_url}/{endpoint.removeprefix('/')}"
+
+    def _request(self, method: str, endpoint: str, **kwargs: Any) -> requests.Response:
+        asked = f"{method} {endpoint}"
+        settings = {"timeout": self._timeout, **kwargs, "allow_redirects": False}
+        try:
+            response: requests.Response = super()._request(method, endpoint, **settings)
+        except requests.HTTPError as error:
+            raise self._refusal(asked, error.response) from error
+        except requests.RequestException as error:
+            raise Unavailable(f"{asked}: {type(error).__name__}") from error
+        if not 200 <= response.status_code < 300:
+            response.close()
+            raise self._refusal(asked, response)
+        return response
+
+    def _refusal(self, asked: str, response: requests.Response) -> Exception:
+        said = (response.status_code, response.headers, response.content)
+        return refusal(asked, *said, secrets=self._secrets, now=datetime.now(UTC))
+
+
+def path(*parts: str | int) -> str:
+    """A path of the API; a part that would lead elsewhere raises Invalid."""
+    words = [str(part).encode("utf-8", "replace") for part in parts]
+    if any(word in {b"", b".", b".."} for word in words):
+        raise Invalid(f"no path of a forge: {'/'.join(quote(word, safe='') for word in words)}")
+    return "/" + "/".join(quote(word, safe="") for word in words)
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.trust_env = False  # no proxy, and no .netrc in the place of our token
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    retries = _Patience(
+        total=2,
+        allowed_methods={"GET", "HEAD"},
+        status_forcelist=_AGAIN,
+        backoff_factor=0.2,
+        backoff_jitter=0.1,
+        raise_on_status=False,
+    )
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_connections=1, pool_maxsize=8, max_retries=retries))
+    return session
+
+
+def _read(response: requests.Response, endpoint: str) -> bytes:
+    text = bytearray()
+    for chunk in response.iter_content(65536):
+        text += chunk
+        if len(text) > MAX_TEXT:
+            raise Invalid(f"GET {endpoint}: more than {MAX_TEXT} bytes")
+    return bytes(text)
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or "@" in parts.netloc or parts.query:
+        raise ValueError("a forge's address is http(s)://host[:port][/path], without credentials")
+    return url
+
+
+def _checked(token: str) -> str:
+    # A line end in a header makes requests print the whole header in its error.
+    if not _TOKEN.fullmatch(token):
+        raise ValueError("a token is one word of printable ASCII")
+    return token

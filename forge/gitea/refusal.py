@@ -1,0 +1,81 @@
+"""How Forgejo and Gitea say no, in the errors of the protocol. Performs no I/O.
+
+Their words are carried in one line, shortened, and without the secret of whoever asked; those of a
+401 are not carried at all, as Forgejo 17 repeats the token in it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from forge.protocol import Conflict, ForgeError, Invalid, NotFound, Refused, Unavailable
+
+_LONGEST = 300
+_KINDS: Mapping[int, type[ForgeError]] = {
+    401: Refused,
+    403: Refused,
+    404: NotFound,
+    405: Refused,
+    409: Conflict,
+    410: NotFound,
+    412: Conflict,
+    413: Refused,
+    423: Conflict,
+}
+_NOT_NOW = "Please try again later"
+"""Said with 405 while a pull request is checked, and for ever when it has a conflict."""
+
+
+def refusal(
+    asked: str, status: int, headers: Mapping[str, str], body: bytes, *, secrets: Iterable[str], now: datetime
+) -> ForgeError:
+    """The error for an answer that is not 2xx; `asked` is the method and path of the question."""
+    reason = "" if status == 401 else _redacted(_reason(headers, body), secrets)
+    message = f"{asked}: {status} {reason}".rstrip()
+    if 300 <= status < 400:
+        return NotFound(f"{asked}: moved, and a new name is another thing", status=status)
+    if status in {408, 425, 429} or status >= 500:
+        return Unavailable(message, status=status, retry_after=retry_after(headers, now))
+    if status == 405 and reason == _NOT_NOW:
+        return Conflict(message, status=status)
+    return _KINDS.get(status, Invalid)(message, status=status)
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float:
+    """Seconds that the forge asks to wait; 0.0 if it does not say, or says what is no time."""
+    text = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return float(text)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (at - now).total_seconds())
+
+
+def is_json(headers: Mapping[str, str]) -> bool:
+    """Whether an answer says of itself that it is JSON: proxies and panics answer in HTML."""
+    return "json" in headers.get("Content-Type", "").lower()
+
+
+def _reason(headers: Mapping[str, str], body: bytes) -> str:
+    if not is_json(headers):
+        return ""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        return ""
+    message = answer.get("message") if isinstance(answer, dict) else None
+    return message if isinstance(message, str) else ""
+
+
+def _redacted(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, "[redacted]")
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    return " ".join(line.split())[:_LONGEST]

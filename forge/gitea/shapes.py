@@ -1,0 +1,255 @@
+"""The JSON of Forgejo and Gitea as nouns. Performs no I/O.
+
+Each function reads the few fields that its noun has. `pull_request.url` is never read: it is a
+page on Forgejo 10 and Gitea 1.26, and the API on Forgejo 17.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from forge.gitea.field import Field
+from forge.types import (
+    Branch,
+    Comment,
+    CommitStatus,
+    FileChange,
+    Happening,
+    Issue,
+    Label,
+    PullRequest,
+    Push,
+    Ref,
+    Repo,
+    Repository,
+    Review,
+    ReviewComment,
+    ReviewState,
+    State,
+    User,
+)
+
+_SKIPPED = "skipped"
+_STATES = {state.value: state for state in State} | {_SKIPPED: State.SUCCESS}
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLabel:
+    """A label as a forge holds it: deeds name labels by id."""
+
+    id: int
+    label: Label
+
+
+def user(field: Field) -> User:
+    """An account; one that was deleted is `Ghost`, id -1."""
+    return User(field["id"].number(), field["login"].text())
+
+
+def repo(field: Field, forge: str) -> Repo:
+    """A repository's name."""
+    full_name = field["full_name"]
+    try:
+        return Repo.parse(f"{forge}:{full_name.text()}")
+    except ValueError as error:
+        raise full_name.wrong("is no repository") from error
+
+
+def ref(field: Field, of: Repo) -> Ref:
+    """The number of an issue or pull request."""
+    try:
+        return Ref.parse(f"{of}#{field.number()}")
+    except ValueError as error:
+        raise field.wrong("is no number of an issue") from error
+
+
+def repository(field: Field, forge: str) -> Repository:
+    """A repository."""
+    return Repository(
+        id=field["id"].number(),
+        repo=repo(field, forge),
+        default_branch=field["default_branch"].words(),
+        archived=field["archived"].flag(),
+        mirror=field["mirror"].flag(),
+        empty=field["empty"].flag(),
+        private=field["private"].flag(),
+    )
+
+
+def branch(field: Field) -> Branch:
+    """A branch."""
+    return Branch(field["name"].text(), field["commit"]["id"].sha(), field["protected"].flag())
+
+
+def issue(field: Field, of: Repo) -> Issue:
+    """An issue, or the issue side of a pull request."""
+    return Issue(
+        ref=ref(field["number"], of),
+        title=field["title"].text(),
+        body=field["body"].words(),
+        author=user(field["user"]),
+        is_open=field["state"].text() == "open",
+        is_pull=field["pull_request"].present,
+        labels=_label_names(field),
+        assignees=_assignees(field),
+        created_at=field["created_at"].time(),
+        updated_at=field["updated_at"].time(),
+    )
+
+
+def pull(field: Field, of: Repo) -> PullRequest:
+    """A pull request; `head.repo` is null once its fork was deleted."""
+    head, base, merger = field["head"], field["base"], field["merged_by"]
+    return PullRequest(
+        ref=ref(field["number"], of),
+        title=field["title"].text(),
+        body=field["body"].words(),
+        author=user(field["user"]),
+        is_open=field["state"].text() == "open",
+        draft=field["draft"].flag(),
+        head_repo=repo(head["repo"], of.forge) if head["repo"].present else None,
+        head_branch=head["ref"].text(),
+        head_sha=head["sha"].sha(),
+        base_branch=base["ref"].text(),
+        base_sha=base["sha"].sha(),
+        base_repo_id=base["repo_id"].number(),
+        labels=_label_names(field),
+        assignees=_assignees(field),
+        mergeable=field["mergeable"].flag(),
+        merged=field["merged"].flag(),
+        merged_by=user(merger) if merger.present else None,
+        merge_sha=field["merge_commit_sha"].sha() or None,
+        html_url=field["html_url"].words(),
+        updated_at=field["updated_at"].time(),
+    )
+
+
+def comment(field: Field, of: Ref) -> Comment:
+    """A comment of a conversation."""
+    return Comment(
+        id=field["id"].number(),
+        ref=of,
+        author=user(field["user"]),
+        body=field["body"].words(),
+        created_at=field["created_at"].time(),
+        updated_at=field["updated_at"].time(),
+        html_url=field["html_url"].words(),
+    )
+
+
+def review(field: Field, of: Ref) -> Review | None:
+    """A review; None for the request to a team, which nobody has written, and for an unknown state."""
+    state = field["state"].words()
+    if not field["user"].present or state not in ReviewState.__members__:
+        return None
+    return Review(
+        id=field["id"].number(),
+        ref=of,
+        author=user(field["user"]),
+        state=ReviewState(state),
+        body=field["body"].words(),
+        head_sha=field["commit_id"].words(),
+        official=field["official"].flag(),
+        stale=field["stale"].flag(),
+        dismissed=field["dismissed"].flag(),
+        submitted_at=field["submitted_at"].time(),
+        html_url=field["html_url"].words(),
+    )
+
+
+def review_comment(field: Field) -> ReviewComment:
+    """A remark of a review: `position` is a line of the new file, `original_position` one of the old."""
+    new, old = field["position"].count(), field["original_position"].count()
+    return ReviewComment(
+        path=field["path"].text(),
+        line=new or old,
+        body=field["body"].words(),
+        old=not new,
+        id=field["id"].number(),
+    )
+
+
+def file_change(field: Field) -> FileChange:
+    """A file of a pull request."""
+    return FileChange(
+        path=field["filename"].text(),
+        status=field["status"].text(),
+        additions=field["additions"].count(),
+        deletions=field["deletions"].count(),
+        previous_path=field["previous_filename"].words() or None,
+    )
+
+
+def status(field: Field) -> CommitStatus:
+    """A commit status; a word that is no state is an error, as forges accept any word for one."""
+    return CommitStatus(
+        context=field["context"].words(),
+        state=_STATES.get(field["status"].words(), State.ERROR),
+        description=field["description"].words(),
+        url=field["target_url"].words(),
+    )
+
+
+def held_label(field: Field) -> HeldLabel:
+    """A label and its id."""
+    label = Label(
+        name=field["name"].text(),
+        color=field["color"].words().removeprefix("#").lower(),
+        description=field["description"].words(),
+        exclusive=field["exclusive"].flag(),
+    )
+    return HeldLabel(field["id"].number(), label)
+
+
+def happening(field: Field) -> Happening:
+    """A row of a timeline.
+
+    `text` is `+name` or `-name` for a label that was added or removed, `+login` or `-login` for
+    an assignee, the new title for a change of it, and the forge's own text for all else: for a
+    `pull_push` that is JSON with the commits.
+    """
+    actor = field["user"]
+    return Happening(
+        id=field["id"].number(),
+        kind=field["type"].text(),
+        actor=user(actor) if actor.present else None,
+        created_at=field["created_at"].time(),
+        text=_told(field),
+    )
+
+
+def push(field: Field, of: str) -> Push | None:
+    """A row of the activity feed, if it moved the branch `of`."""
+    if field["ref_name"].words() != f"refs/heads/{of}":
+        return None
+    old, new = _range(field["content"].words())
+    return Push(field["id"].number(), of, old, new, field["act_user_id"].number())
+
+
+def _label_names(field: Field) -> tuple[str, ...]:
+    return tuple(label["name"].text() for label in field["labels"].each())
+
+
+def _assignees(field: Field) -> tuple[User, ...]:
+    return tuple(user(account) for account in field["assignees"].each())
+
+
+def _told(field: Field) -> str:
+    kind = field["type"].text()
+    if kind == "label" and field["label"].present:
+        # The body of such a row is "1" for added; Forgejo and Gitea say it nowhere else.
+        return ("+" if field["body"].words() == "1" else "-") + field["label"]["name"].text()
+    if kind == "assignees" and field["assignee"].present:
+        return ("-" if field["removed_assignee"].flag() else "+") + field["assignee"]["login"].text()
+    return field["new_title"].text() if kind == "change_title" else field["body"].words()
+
+
+def _range(content: str) -> tuple[str, str]:
+    # A push carries JSON whose CompareURL ends in old...new; a deletion carries nothing.
+    try:
+        compare = Field(json.loads(content), "content")["CompareURL"].words()
+    except (ValueError, RecursionError):
+        return "", ""
+    old, _, new = compare.rpartition("/")[2].partition("...")
+    return old, new

@@ -1,0 +1,85 @@
+"""The harness as a process: a sign of life, a turn, its end, and again. Ends only when it is told to."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+
+from hive.agent.broker import Broker
+from hive.agent.errors import Leave, Lost, Refused, Unavailable
+from hive.agent.log import log
+from hive.agent.relay import relay
+from hive.agent.session import Place, Session
+from hive.agent.turn import Turn
+from hive.agent.wire import Door, Patience
+
+WAIT = 25.0
+"""Seconds that the broker may let us wait for a turn."""
+
+FOREVER = Patience(tries=sys.maxsize, longest=5.0)
+"""A resident whose broker is away waits for it."""
+
+
+class Bell:
+    """SIGTERM: without a turn the process goes at once, with one it goes after the step."""
+
+    def __init__(self) -> None:
+        self._idle = False
+        self._rung = False
+        signal.signal(signal.SIGTERM, lambda *_: self._ring())
+
+    def wait_for_turn(self, broker: Broker, generation: str) -> Turn | None:
+        """Ask for a turn; may end the process."""
+        self._idle = True
+        if self._rung:
+            raise SystemExit
+        turn = broker.turn(generation, wait=WAIT)
+        self._idle = False
+        return turn
+
+    def check(self) -> None:
+        """Raise Leave if the bell has rung."""
+        if self._rung:
+            raise Leave
+
+    def _ring(self) -> None:
+        self._rung = True
+        if self._idle:
+            raise SystemExit
+
+
+def main() -> None:
+    """Take turns, one after the other."""
+    place = Place.of(os.environ)
+    bell = Bell()
+    broker = Broker(Door(place.forge, timeout=2 * WAIT), patience=FOREVER)
+    generation = _generation(place)
+    with relay(place.forge) as port:
+        session = Session(place, port, bell.check)
+        while True:
+            turn = bell.wait_for_turn(broker, generation)
+            if turn is not None:
+                _hold(session, turn)
+
+
+def _hold(session: Session, turn: Turn) -> None:
+    """Hold a turn; one that could not be ended comes again when its lease has run out."""
+    log("turn", run=turn.run, turn=turn.id)
+    try:
+        session.hold(turn)
+    except (Lost, Unavailable, Refused) as error:
+        log("left open", turn=turn.id, why=type(error).__name__, error=error)
+    except Leave:
+        log("leaving", turn=turn.id)
+        raise SystemExit from None
+
+
+def _generation(place: Place) -> str:
+    """The commit that this container was built from, as its configuration tells it."""
+    return str(json.loads((place.config / "agent.json").read_bytes())["generation"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""The typed deeds of `forge.sock`: ask for a turn, say something, open a pull request, end. Knows no tokens of a forge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from hive.agent.errors import Lost, Refused, Unavailable
+from hive.agent.turn import Turn, parse
+from hive.agent.wire import PATIENT, Door, Patience, read_json, retry_after
+
+_LOST = {HTTPStatus.UNAUTHORIZED, HTTPStatus.CONFLICT}
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """The broker's calls in the name of one turn; each may be repeated.
+
+    All raise Unavailable after some patience, Lost when the turn is no longer ours, Refused.
+    """
+
+    door: Door
+    token: str = field(default="", repr=False)
+    patience: Patience = PATIENT
+
+    def turn(self, generation: str, *, wait: float) -> Turn | None:
+        """The next turn, or None when none came within `wait` seconds."""
+        data = self._call("turn", {"generation": generation, "wait": wait})
+        return parse(data) if data else None
+
+    def beat(self) -> bool:
+        """Renew the lease; True if the turn should be stopped. Asks once: the next beat is the second try."""
+        return bool(self._once("beat", {}).get("cancel"))
+
+    def comment(self, key: str, body: str) -> None:
+        """Say something on the thread that the turn came from."""
+        self._call("comment", {"key": key, "body": body})
+
+    def pull(self, branch: str, title: str, body: str) -> str:
+        """Open the pull request of a branch, or find it; returns its ref."""
+        return str(self._call("pull", {"branch": branch, "title": title, "body": body})["ref"])
+
+    def propose(self, branch: str, title: str, body: str) -> str:
+        """The same on the agent's own configuration repository."""
+        return str(self._call("propose", {"branch": branch, "title": title, "body": body})["ref"])
+
+    def end(self, outcome: str, message: str, *, steps: int, tokens_in: int, tokens_out: int) -> None:
+        """Report the end of the turn; the token is worth nothing afterwards."""
+        self._call(
+            "end",
+            {
+                "outcome": outcome,
+                "message": message,
+                "steps": steps,
+                "tokens_in": tokens_in,
+                "tokens_out": tokens_out,
+            },
+        )
+
+    def _call(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self.patience.insist(lambda: self._once(name, body))
+
+    def _once(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        with self.door.post(f"/v1/{name}", body, token=self.token) as response:
+            data = read_json(response)
+        if response.status < 300:
+            return data
+        message = f"{name}: {data.get('error', response.reason)}"
+        if response.status in _LOST:
+            raise Lost(message)
+        if response.status >= 500:
+            raise Unavailable(message, retry_after=retry_after(response))
+        raise Refused(message)

@@ -1,0 +1,86 @@
+"""The three deeds that end a turn: submit, propose, finish. Each may be done again and comes to the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from hive.agent import files, shell
+from hive.agent.broker import Broker
+from hive.agent.errors import Ended, Mistake
+from hive.agent.git import WorkTree
+from hive.agent.turn import Turn
+
+NO_CHECKS = "No checks are configured for this repository."
+NOTHING_NEW = "There is nothing to submit: nothing differs from {base}."
+CHECK_FAILED = "Not submitted, because a check failed: {command}\n{outcome}"
+
+
+@dataclass(frozen=True, slots=True)
+class Deeds:
+    """What leaves the container, as far as a turn may.
+
+    `run` lets a command run in the work tree, by the clock of the turn.
+    """
+
+    turn: Turn
+    broker: Broker
+    work: WorkTree
+    config: WorkTree
+    run: Callable[[str], shell.Outcome]
+
+    def submit(self, title: str, summary: str) -> NoReturn:
+        """Check, commit, push, and have a pull request."""
+        title = one_line(title)
+        said = self._check()
+        self.work.commit(self._commit_message(title, summary))
+        if not self.work.is_ahead():
+            raise Mistake(NOTHING_NEW.format(base=self.turn.base))
+        self.work.push()
+        ref = self.broker.pull(self.turn.branch, title, self._pull_body(summary, said))
+        raise Ended("pushed", f"{ref} is up to date: {title}")
+
+    def propose(self, path: str, content: str, title: str, why: str) -> NoReturn:
+        """Change one file of the own configuration, and have a pull request for it."""
+        title = one_line(title)
+        self.config.prepare()
+        files.write(self.config.path, path, content)
+        self.config.commit(self._commit_message(title, why))
+        if not self.config.is_ahead():
+            raise Mistake(NOTHING_NEW.format(base=self.turn.config_base))
+        self.config.push()
+        origin = f"Wanted while working on {self.turn.issue_repo}#{self.turn.issue_number}."
+        body = f"{why.strip()}\n\n{origin}\n\nrun: {self.turn.run}"
+        ref = self.broker.propose(self.turn.proposal_branch, title, body)
+        raise Ended("proposed", f"{ref} waits for an operator: {title}")
+
+    def finish(self, outcome: str, message: str) -> NoReturn:
+        """End with words only; they are said on the thread when the end is reported."""
+        if not message.strip():
+            raise Mistake("The message is empty.")
+        raise Ended(outcome, message.strip())
+
+    def _check(self) -> str:
+        """Run the checks; what they said, as lines of Markdown. Raises Mistake with the output of one that fails."""
+        for command in self.turn.checks:
+            outcome = self.run(command)
+            if not outcome.is_good:
+                raise Mistake(CHECK_FAILED.format(command=command, outcome=outcome))
+        return "\n".join(f"- `{command}` ✅" for command in self.turn.checks) or NO_CHECKS
+
+    def _commit_message(self, title: str, text: str) -> str:
+        return f"{title}\n\n{text.strip()}\n\nIssue: {self.turn.issue}\nRun: {self.turn.run}\n"
+
+    def _pull_body(self, summary: str, said: str) -> str:
+        """The words of the pull request. Only an issue of the same repository is closed by its number."""
+        closes = [f"Closes #{self.turn.issue_number}"] if self.turn.issue_repo == self.turn.repo else []
+        return "\n\n".join([summary.strip(), *closes, said, f"run: {self.turn.run}"])
+
+
+def one_line(title: str) -> str:
+    """A title as forges want it; raises Mistake for an empty one."""
+    line = " ".join(title.split())
+    if not line:
+        raise Mistake("The title is empty.")
+    return line

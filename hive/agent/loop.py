@@ -1,0 +1,94 @@
+"""The loop: ask the model, do what it says, remember both. Reads no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from hive.agent.errors import Ended, Mistake
+from hive.agent.log import log
+from hive.agent.model import Model
+from hive.agent.stream import FINISHED
+from hive.agent.tools import Toolbox
+from hive.agent.transcript import UNDONE, Transcript, calls, result
+from hive.agent.turn import Turn
+
+OUT_OF_STEPS = "I stopped after {steps} steps without reaching an end."
+OUT_OF_TIME = "I stopped after {minutes:g} minutes without reaching an end."
+NO_WORD = "The model ended its turn without a word."
+STOPPED = {
+    "refusal": "The model declined to go on with this.",
+    "max_tokens": "The model's reply was longer than one reply may be.",
+    "model_context_window_exceeded": "The conversation has grown longer than the model can read.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """One turn of one conversation.
+
+    `between` is called before each step and raises what should keep it from being made; `is_late`
+    tells whether the turn's minutes are over.
+    """
+
+    turn: Turn
+    transcript: Transcript
+    model: Model
+    toolbox: Toolbox
+    between: Callable[[], None]
+    is_late: Callable[[], bool]
+
+    def run(self) -> NoReturn:
+        """Step until Ended is raised, or whatever `between` raises."""
+        while True:
+            self.between()
+            self.step()
+
+    def step(self) -> None:
+        """Ask, and act on the answer."""
+        self.act(self.ask())
+
+    def ask(self) -> dict[str, Any]:
+        """The model's next reply, or the one that a killed process did not come to act on."""
+        reply = self.transcript.reply
+        if reply is None:
+            self._limit()
+            reply = self.model.reply(self.transcript.messages)
+            self.transcript.append(reply)
+        return reply
+
+    def act(self, reply: dict[str, Any]) -> None:
+        """Make the calls of a reply in their order; a reply without calls is the turn's last word."""
+        if reply["stop_reason"] not in FINISHED:
+            raise Ended("blocked", STOPPED.get(reply["stop_reason"], f"The model stopped: {reply['stop_reason']}"))
+        asked = calls(reply)
+        if not asked:
+            said = "\n\n".join(block["text"] for block in reply["content"] if block["type"] == "text").strip()
+            raise Ended("answered" if said else "blocked", said or NO_WORD)
+        self._make(asked)
+
+    def _make(self, asked: list[dict[str, Any]]) -> None:
+        results: list[dict[str, Any]] = []
+        end: Ended | None = None
+        for call in asked:
+            if end is not None:
+                results.append(result(call, UNDONE, error=True))
+                continue
+            log("call", turn=self.turn.id, step=self.transcript.steps, tool=call["name"])
+            try:
+                results.append(result(call, self.toolbox.call(call["name"], call["input"])))
+            except Mistake as mistake:
+                results.append(result(call, str(mistake), error=True))
+            except Ended as reached:
+                end = reached
+                results.append(result(call, end.message))
+        self.transcript.settle(results, end)
+        if end is not None:
+            raise end
+
+    def _limit(self) -> None:
+        if self.transcript.steps >= self.turn.max_steps:
+            raise Ended("blocked", OUT_OF_STEPS.format(steps=self.turn.max_steps))
+        if self.is_late():
+            raise Ended("blocked", OUT_OF_TIME.format(minutes=self.turn.minutes))

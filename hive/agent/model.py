@@ -1,0 +1,71 @@
+"""The Messages API over `model.sock`: one conversation in, one whole reply out. Knows no key; the host adds it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPResponse
+from typing import Any
+
+from hive.agent.errors import Ended, Unavailable
+from hive.agent.stream import assemble, events, failure
+from hive.agent.wire import PATIENT, Door, Patience, read_json, retry_after
+
+MAX_TOKENS = 16_000
+"""The most that one reply may hold; a file of a thousand lines fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model with its instructions and tools.
+
+    `door` is asked with a time-out for silence, not for the reply: pings keep a long one alive.
+    """
+
+    door: Door
+    token: str = field(repr=False)
+    name: str
+    system: str
+    tools: Sequence[dict[str, Any]]
+    patience: Patience = PATIENT
+
+    def reply(self, messages: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """The next message, with its `stop_reason` and `usage`.
+
+        An answer that is late, cut or refused for now is asked for again as a whole. Raises Ended
+        when that was in vain, or when asking again would be.
+        """
+        try:
+            return self.patience.insist(lambda: self._once(messages))
+        except Unavailable as error:
+            raise Ended("failed", f"The model could not be reached: {error}") from error
+
+    def _once(self, messages: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        body = {
+            "model": self.name,
+            "max_tokens": MAX_TOKENS,
+            "system": self.system,
+            "tools": list(self.tools),
+            "messages": list(messages),
+            "stream": True,
+            # Everything up to here will be sent again with the next step: let it be read from the cache.
+            "cache_control": {"type": "ephemeral"},
+        }
+        with self.door.post("/v1/messages", body, token=self.token) as response:
+            if response.status != 200:
+                raise _refusal(response)
+            return assemble(events(response))
+
+
+def _refusal(response: HTTPResponse) -> Unavailable | Ended:
+    """The exception for an answer that is no reply.
+
+    A spent budget is a 429 too, told from a busy model by `x-should-retry: false`.
+    """
+    told = failure(read_json(response))
+    passing = response.status in {408, 429} or response.status >= 500
+    if response.getheader("x-should-retry") == "false":
+        return Ended("blocked" if response.status == 429 else "failed", str(told))
+    if passing and not (isinstance(told, Ended) and told.outcome == "blocked"):
+        return Unavailable(str(told), retry_after=retry_after(response))
+    return told if isinstance(told, Ended) else Ended("failed", str(told))

@@ -1,0 +1,132 @@
+"""One turn from its arrival to its report: puts the parts together and says how it ended, always."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hive.agent import git, shell
+from hive.agent.broker import Broker
+from hive.agent.deeds import Deeds
+from hive.agent.errors import Ended, GitFailed, Refused
+from hive.agent.git import WorkTree
+from hive.agent.log import log
+from hive.agent.loop import Loop
+from hive.agent.model import Model
+from hive.agent.pulse import Pulse
+from hive.agent.tools import TOOLS, Toolbox
+from hive.agent.transcript import Transcript
+from hive.agent.turn import Turn
+from hive.agent.wire import PATIENT, Door, Patience
+
+COMMAND_SECONDS = 600.0
+"""The longest that one command may take; the turn's minutes may leave it less."""
+
+NO_TREE = "The work tree could not be made ready. {error}"
+
+IN_WORDS = {"answered", "blocked", "failed"}
+"""Outcomes that leave nothing on the forge unless they are said on the thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a container keeps what: the sockets, the built configuration, and what survives."""
+
+    sockets: Path
+    config: Path
+    state: Path
+
+    @classmethod
+    def of(cls, env: Mapping[str, str]) -> Place:
+        """The place that the environment names; the variables are in `docs/harness.md`."""
+        return cls(
+            Path(env.get("HIVE_SOCKETS", "/run/hive")),
+            Path(env.get("HIVE_CONFIG", "/agent/config")),
+            Path(env.get("HIVE_STATE", "/agent/state")),
+        )
+
+    @property
+    def forge(self) -> Path:
+        """The broker's socket."""
+        return self.sockets / "forge.sock"
+
+    @property
+    def model(self) -> Path:
+        """The model gateway's socket."""
+        return self.sockets / "model.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What all turns of a process share; `port` is the relay's, `leaving` raises Leave when it is time."""
+
+    place: Place
+    port: int
+    leaving: Callable[[], None]
+    patience: Patience = PATIENT
+    silence: float = 120.0
+
+    def hold(self, turn: Turn) -> None:
+        """Work on a turn, or find it done, and report its end. Raises Lost, Unavailable, Leave: the turn stays open."""
+        broker = Broker(Door(self.place.forge), turn.token, self.patience)
+        folder = self.place.state / "runs" / str(turn.run)
+        with Transcript(folder / "transcript.jsonl") as transcript, Pulse(broker, turn.lease) as pulse:
+            transcript.begin(turn.id, turn.message)
+            end = transcript.end or self._work(turn, broker, transcript, pulse, folder)
+            _report(turn, broker, transcript, end)
+
+    def _work(self, turn: Turn, broker: Broker, transcript: Transcript, pulse: Pulse, folder: Path) -> Ended:
+        until = time.monotonic() + turn.minutes * 60
+        work, config = self._trees(turn, folder)
+
+        def run(command: str) -> shell.Outcome:
+            return shell.run(command, work.path, seconds=min(COMMAND_SECONDS, until - time.monotonic()))
+
+        def between() -> None:
+            pulse.check()
+            self.leaving()
+
+        model = Model(Door(self.place.model, self.silence), turn.token, turn.model, turn.system, TOOLS, self.patience)
+        toolbox = Toolbox(work.path, run, Deeds(turn, broker, work, config, run))
+        try:
+            work.prepare()
+            Loop(turn, transcript, model, toolbox, between, lambda: time.monotonic() >= until).run()
+        except GitFailed as error:
+            end = Ended("failed", NO_TREE.format(error=error))
+        except Ended as reached:
+            end = reached
+        transcript.close(end)
+        return end
+
+    def _trees(self, turn: Turn, folder: Path) -> tuple[WorkTree, WorkTree]:
+        """The work tree of a run, and that of the agent's own configuration; neither is there before it is needed."""
+        env = git.environment(turn, self.port)
+        work = WorkTree(folder / "work", env, self.patience, repo=turn.repo, base=turn.base, branch=turn.branch)
+        config = WorkTree(
+            folder / "config",
+            env,
+            self.patience,
+            repo=turn.config_repo,
+            base=turn.config_base,
+            branch=turn.proposal_branch,
+        )
+        return work, config
+
+
+def _report(turn: Turn, broker: Broker, transcript: Transcript, end: Ended) -> None:
+    """Say it on the thread if nothing else shows it there, and end the turn."""
+    log("end", turn=turn.id, outcome=end.outcome, steps=transcript.steps)
+    if end.outcome in IN_WORDS:
+        try:
+            broker.comment(f"end:{turn.id}", end.message)
+        except Refused as error:
+            log("no comment", turn=turn.id, error=error)
+    broker.end(
+        end.outcome,
+        end.message,
+        steps=transcript.steps,
+        tokens_in=transcript.tokens_in,
+        tokens_out=transcript.tokens_out,
+    )

@@ -1,0 +1,97 @@
+"""A command in the work tree: watched by the clock, its output kept short, nothing of it left running."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+HEAD = TAIL = 5_000
+"""The bytes of a command's output that are kept from its beginning and from its end."""
+
+_LOOK = 0.05
+"""Seconds between two looks at a shell that is gone while something still holds its output open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a command; without a status if its time was up."""
+
+    status: int | None
+    output: str
+
+    @property
+    def is_good(self) -> bool:
+        """Whether the command ended, and well."""
+        return self.status == 0
+
+    def __str__(self) -> str:
+        how = "stopped: its time was up" if self.status is None else f"exit status {self.status}"
+        return f"{self.output}\n[{how}]".lstrip("\n")
+
+
+def run(command: str, tree: Path, *, seconds: float) -> Outcome:
+    """Let `sh` run a command; whatever it started is killed when it ends, or when its time is up."""
+    output = _Output()
+    process = subprocess.Popen(
+        ["sh", "-c", command],
+        cwd=tree,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    with process:
+        try:
+            in_time = _watch(process, output, until=time.monotonic() + seconds)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return Outcome(process.returncode if in_time else None, output.text())
+
+
+def _watch(process: subprocess.Popen[bytes], output: _Output, *, until: float) -> bool:
+    """Read until the shell has ended; False if it has not by then."""
+    assert process.stdout is not None
+    pipe = process.stdout.fileno()
+    while (left := until - time.monotonic()) > 0:
+        if select.select([pipe], [], [], min(left, _LOOK))[0]:
+            chunk = os.read(pipe, 65536)
+            output.add(chunk)
+            if not chunk:
+                return _wait(process, left)
+        elif process.poll() is not None:
+            return True
+    return False
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> bool:
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+class _Output:
+    """The head and the tail of what was written, however much it was."""
+
+    def __init__(self) -> None:
+        self._head = self._tail = b""
+        self._left_out = 0
+
+    def add(self, chunk: bytes) -> None:
+        room = HEAD - len(self._head)
+        self._head += chunk[:room]
+        tail = self._tail + chunk[room:]
+        self._left_out += max(0, len(tail) - TAIL)
+        self._tail = tail[-TAIL:]
+
+    def text(self) -> str:
+        gap = f"\n… {self._left_out} bytes left out …\n".encode() if self._left_out else b""
+        return (self._head + gap + self._tail).decode(errors="replace").rstrip()

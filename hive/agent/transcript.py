@@ -1,0 +1,145 @@
+"""A run's memory: one JSON object per line, on the disk before anything is done with it. Never changes a line.
+
+`{"turn": 12}` begins a turn; messages follow as the Messages API has them. A reply also carries its
+`stop_reason` and `usage`. The line that ends a turn carries `end`, with or without a message around it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from hive.agent.errors import Ended
+
+UNDONE = "This was not done: the turn was over before."
+
+_TOKENS_IN = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+
+
+class Transcript:
+    """The lines of one run, and what they say of the turn that came last."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = path.open("a+b")
+        self._lines = self._read()
+        _sync_folder(path.parent)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._file.close()
+
+    def append(self, line: dict[str, Any]) -> None:
+        """Add a line; it is on the disk when this returns."""
+        self._file.write(json.dumps(line).encode() + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._lines.append(line)
+
+    def begin(self, turn: int, message: str) -> None:
+        """Begin a turn, or find it begun; calls that the turn before left open are answered now."""
+        if self._turn != turn:
+            self.append({"turn": turn})
+        if len(self._section) == 1:
+            undone = [result(call, UNDONE, error=True) for call in self._open_calls()]
+            self.append({"role": "user", "content": [*undone, {"type": "text", "text": message}]})
+
+    def settle(self, results: Sequence[dict[str, Any]], end: Ended | None) -> None:
+        """Write down what a reply's calls came to, in one line with the end if they brought it."""
+        line = {"role": "user", "content": list(results)}
+        self.append(line if end is None else line | _end(end))
+
+    def close(self, end: Ended) -> None:
+        """Write down how the turn ended, unless it says so already."""
+        if self.end is None:
+            self.append(_end(end))
+
+    @property
+    def messages(self) -> list[dict[str, Any]]:
+        """The conversation so far, as the Messages API takes it: a message without content is refused there."""
+        return [{"role": line["role"], "content": line["content"]} for line in self._lines if line.get("content")]
+
+    @property
+    def reply(self) -> dict[str, Any] | None:
+        """The model's last reply, if nothing was done with it yet."""
+        last = self._section[-1]
+        return last if last.get("role") == "assistant" else None
+
+    @property
+    def end(self) -> Ended | None:
+        """How the last turn ended, if it did."""
+        ends = [line["end"] for line in self._section if "end" in line]
+        return Ended(ends[0]["outcome"], ends[0]["message"]) if ends else None
+
+    @property
+    def steps(self) -> int:
+        """The number of replies in the last turn."""
+        return len(self._usages())
+
+    @property
+    def tokens_in(self) -> int:
+        """The tokens that the model read in the last turn, from the cache or not."""
+        return sum(usage.get(kind) or 0 for usage in self._usages() for kind in _TOKENS_IN)
+
+    @property
+    def tokens_out(self) -> int:
+        """The tokens that the model wrote in the last turn."""
+        return sum(usage.get("output_tokens") or 0 for usage in self._usages())
+
+    @property
+    def _turn(self) -> int | None:
+        return next((line["turn"] for line in reversed(self._lines) if "turn" in line), None)
+
+    @property
+    def _section(self) -> list[dict[str, Any]]:
+        starts = [index for index, line in enumerate(self._lines) if "turn" in line]
+        return self._lines[starts[-1] :] if starts else []
+
+    def _usages(self) -> list[dict[str, Any]]:
+        return [line["usage"] for line in self._section if line.get("role") == "assistant"]
+
+    def _open_calls(self) -> list[dict[str, Any]]:
+        said = [line for line in self._lines if line.get("content")]
+        return calls(said[-1]) if said and said[-1]["role"] == "assistant" else []
+
+    def _read(self) -> list[dict[str, Any]]:
+        """The whole lines; what a killed process left of a line is cut off."""
+        self._file.seek(0)
+        lines, whole = [], 0
+        for raw in self._file:
+            if not raw.endswith(b"\n"):
+                break
+            lines.append(json.loads(raw))
+            whole += len(raw)
+        self._file.truncate(whole)
+        return lines
+
+
+def calls(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """The tool calls in a reply."""
+    return [block for block in message["content"] if block["type"] == "tool_use"]
+
+
+def result(call: dict[str, Any], text: str, *, error: bool = False) -> dict[str, Any]:
+    """The block that answers a tool call."""
+    block = {"type": "tool_result", "tool_use_id": call["id"], "content": text}
+    return block | {"is_error": True} if error else block
+
+
+def _end(end: Ended) -> dict[str, Any]:
+    return {"end": {"outcome": end.outcome, "message": end.message}}
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new file's name last as well as its content."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

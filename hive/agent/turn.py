@@ -1,0 +1,62 @@
+"""One turn as the broker hands it out. Performs no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message to deal with, and all that is needed for it; the token dies with the turn."""
+
+    id: int
+    run: int
+    token: str = field(repr=False)
+    lease: float
+    system: str
+    model: str
+    max_steps: int
+    minutes: float
+    message: str
+    issue: str
+    repo: str
+    base: str
+    branch: str
+    config_repo: str
+    config_base: str
+    checks: tuple[str, ...]
+    author: str
+    email: str
+
+    @property
+    def issue_repo(self) -> str:
+        """`owner/name` of the repository that the issue was filed in."""
+        return self.issue.partition(":")[2].partition("#")[0]
+
+    @property
+    def issue_number(self) -> str:
+        """The issue's number, as text."""
+        return self.issue.rpartition("#")[2]
+
+    @property
+    def proposal_branch(self) -> str:
+        """The branch for changes of the own configuration: one for each issue, `agent/<name>/owner-name-1`."""
+        _, name, _ = self.branch.split("/", 2)
+        return f"agent/{name}/{self.issue_repo.replace('/', '-')}-{self.issue_number}"
+
+
+def parse(data: Mapping[str, Any]) -> Turn:
+    """Read a turn; raises KeyError for what is missing and ignores what is new."""
+    plain = {name: data[name] for name in Turn.__slots__ if name in data}
+    author = data["author"]
+    return Turn(
+        **{
+            **plain,
+            "id": data["turn"],
+            "checks": tuple(data["checks"]),
+            "author": author["name"],
+            "email": author["email"],
+        }
+    )

@@ -1,0 +1,42 @@
+"""A brain that plays a story: what is said to it decides on the scene, how often it replied on the line. Thinks nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hive.demo.model.conversation import Brain, Conversation, Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Replies to one piece of news, in their order.
+
+    `when` is searched for in what a user wrote last, `who` in the instructions; both are regular
+    expressions. The scene begins anew with each news that it fits.
+    """
+
+    when: str
+    replies: tuple[Reply, ...]
+    who: str = ""
+
+    def fits(self, conversation: Conversation) -> bool:
+        """Whether this is the scene for the conversation as it stands."""
+        said = re.search(self.when, conversation.news, re.IGNORECASE | re.MULTILINE)
+        return bool(said and re.search(self.who, conversation.system, re.IGNORECASE | re.MULTILINE))
+
+
+class Script:
+    """Scenes, the first that fits is played; `otherwise` replies to what no scene fits, or when one is played out."""
+
+    def __init__(self, scenes: Sequence[Scene], otherwise: Brain) -> None:
+        self._scenes = tuple(scenes)
+        self._otherwise = otherwise
+
+    def reply(self, conversation: Conversation) -> Reply:
+        """The next line."""
+        scene = next((scene for scene in self._scenes if scene.fits(conversation)), None)
+        if scene is None or conversation.round >= len(scene.replies):
+            return self._otherwise.reply(conversation)
+        return scene.replies[conversation.round]

@@ -170,7 +170,7 @@ class Client(Gitea):  # type: ignore[misc]  # python-gitea ships no types
         return refusal(asked, *said, secrets=self._secrets, now=datetime.now(UTC))
 
 
-def path(*parts: str | int) -> str:
+def route(*parts: str | int) -> str:
     """A path of the API; a part that would lead elsewhere raises Invalid."""
     words = [str(part).encode("utf-8", "replace") for part in parts]
     if any(word in {b"", b".", b".."} for word in words):

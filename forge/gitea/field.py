@@ -59,6 +59,15 @@ class Field:
         for place, item in enumerate(self.value):
             yield Field(item, f"{self.name}[{place}]", self.error)
 
+    def items(self) -> Iterator[tuple[str, Field]]:
+        """The names and values of an object; null is an empty one."""
+        if self.value is None:
+            return
+        if not isinstance(self.value, dict):
+            raise self.wrong("is no object")
+        for key in self.value:
+            yield key, self[key]
+
     def text(self) -> str:
         """A text; half a surrogate pair, which no other part of the house can write, becomes `?`."""
         if not isinstance(self.value, str):

@@ -158,6 +158,14 @@ def review(field: Field, of: Ref) -> Review | None:
     )
 
 
+def submitted(field: Field, of: Ref) -> Review:
+    """The answer to a review that was just submitted."""
+    found = review(field, of)
+    if found is None:
+        raise field.wrong("is no review")
+    return found
+
+
 def review_comment(field: Field) -> ReviewComment:
     """A remark of a review: `position` is a line of the new file, `original_position` one of the old."""
     new, old = field["position"].count(), field["original_position"].count()
@@ -203,19 +211,19 @@ def held_label(field: Field) -> HeldLabel:
 
 
 def happening(field: Field) -> Happening:
-    """A row of a timeline.
-
-    `text` is `+name` or `-name` for a label that was added or removed, `+login` or `-login` for
-    an assignee, the new title for a change of it, and the forge's own text for all else: for a
-    `pull_push` that is JSON with the commits.
-    """
-    actor = field["user"]
+    """A row of a timeline; `text` is the new title for a change of it, else the forge's own text."""
+    actor, label, account = field["user"], field["label"], field["assignee"]
+    kind, body = field["type"].text(), field["body"].words()
     return Happening(
         id=field["id"].number(),
-        kind=field["type"].text(),
+        kind=kind,
         actor=user(actor) if actor.present else None,
         created_at=field["created_at"].time(),
-        text=_told(field),
+        text=field["new_title"].words() if kind == "change_title" else body,
+        label=label["name"].text() if label.present else "",
+        user=user(account) if account.present else None,
+        # The body of a label's row is "1" when it was added; nothing else tells.
+        removed=body != "1" if kind == "label" else field["removed_assignee"].flag(),
     )
 
 
@@ -233,16 +241,6 @@ def _label_names(field: Field) -> tuple[str, ...]:
 
 def _assignees(field: Field) -> tuple[User, ...]:
     return tuple(user(account) for account in field["assignees"].each())
-
-
-def _told(field: Field) -> str:
-    kind = field["type"].text()
-    if kind == "label" and field["label"].present:
-        # The body of such a row is "1" for added; Forgejo and Gitea say it nowhere else.
-        return ("+" if field["body"].words() == "1" else "-") + field["label"]["name"].text()
-    if kind == "assignees" and field["assignee"].present:
-        return ("-" if field["removed_assignee"].flag() else "+") + field["assignee"]["login"].text()
-    return field["new_title"].text() if kind == "change_title" else field["body"].words()
 
 
 def _range(content: str) -> tuple[str, str]:

@@ -1,0 +1,71 @@
+"""Webhooks as Forgejo and Gitea keep them: which are ours, and what they listen to. Performs no I/O.
+
+What a hook is asked to hear and what it says it hears are two languages: `issues` asks for five
+kinds of event, and answers for one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from forge.gitea.field import Field
+
+_ISSUES = ("assign", "label", "milestone", "comment")
+_PULLS = ("assign", "label", "milestone", "comment", "review", "review_request", "sync")
+_ASKED = {
+    "issues": ("issues", *(f"issue_{kind}" for kind in _ISSUES)),
+    "issues_only": ("issues",),
+    "pull_request": ("pull_request", *(f"pull_request_{kind}" for kind in _PULLS)),
+    "pull_request_only": ("pull_request",),
+}
+_ANSWERED = {
+    "pull_request_review_approved": "pull_request_review",
+    "pull_request_review_rejected": "pull_request_review",
+    # Forgejo lists this one when comments on pull requests are heard.
+    "pull_request_review_comment": "pull_request_comment",
+}
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A webhook; `hears` is in the names that a forge answers with."""
+
+    id: int
+    kind: str
+    url: str
+    hears: frozenset[str]
+    active: bool
+    plain: bool
+    """Whether it sends JSON, and for every branch."""
+
+
+def asked(events: Iterable[str]) -> frozenset[str]:
+    """What a hook hears that is asked for these events."""
+    return frozenset(kind for event in events for kind in _ASKED.get(event, (event,)))
+
+
+def hook(field: Field) -> Hook:
+    """A webhook of an organisation; its secret is never shown."""
+    config = field["config"]
+    return Hook(
+        id=field["id"].number(),
+        kind=field["type"].words(),
+        url=config["url"].words(),
+        hears=frozenset(_ANSWERED.get(event.text(), event.text()) for event in field["events"].each()),
+        active=field["active"].flag(),
+        plain=config["content_type"].words() == "json" and field["branch_filter"].words() in {"", "*"},
+    )
+
+
+def same(url: str, other: str) -> bool:
+    """Whether two addresses are one: the case of a host, a default port and a last `/` make no difference."""
+    return _plain(url) == _plain(other)
+
+
+def _plain(url: str) -> tuple[str, str, int | None, str, str]:
+    parts = urlsplit(url)
+    port = parts.port or _PORTS.get(parts.scheme)
+    return parts.scheme, parts.hostname or "", port, parts.path.rstrip("/"), parts.query

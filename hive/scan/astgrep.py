@@ -1,0 +1,35 @@
+"""ast-grep: silent failures in Python, JavaScript, TypeScript, Rust, Go and shell, by the shape of the code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from importlib.resources import files
+
+from hive.scan.engine import Engine, Mark
+from hive.scan.sources import Kind, Source
+
+_SCRIPT = "language: JavaScript"
+_KINDS = frozenset({Kind.PYTHON, Kind.SCRIPT, Kind.RUST, Kind.GO, Kind.SHELL})
+
+
+def words(sources: Sequence[Source]) -> list[str]:
+    """A scan with our rules and nothing that lies around."""
+    return ["scan", "--json=stream", "--inline-rules", rules(), "--", *(source.whole for source in sources)]
+
+
+def rules() -> str:
+    """The rules of `silent.yml`; those for JavaScript once for each of its dialects."""
+    parts = files("hive.scan").joinpath("silent.yml").read_text("utf-8").split("\n---\n")
+    dialects = [_SCRIPT, "language: TypeScript", "language: Tsx"]
+    return "\n---\n".join(part.replace(_SCRIPT, to) for part in parts for to in (dialects if _SCRIPT in part else [""]))
+
+
+def read(said: str) -> Iterator[Mark]:
+    """One mark for each match; ast-grep counts lines from 0."""
+    for line in said.splitlines():
+        item = json.loads(line)
+        yield Mark(copy=item["file"], line=item["range"]["start"]["line"] + 1, rule=item["ruleId"])
+
+
+ENGINE = Engine("ast-grep", "ast-grep", _KINDS, words, read)

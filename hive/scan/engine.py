@@ -1,0 +1,63 @@
+"""What an engine is: the words that start it, and a reader for what it says. Performs no I/O by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from hive.scan.process import Bench, EngineFailed
+from hive.scan.sources import Kind, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A replacement within one line of a copy; columns count characters from 0."""
+
+    line: int
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where an engine points, in its own words.
+
+    `copy` is the name of a copy, `line` counts in it from 1. `family` is what `rule` belongs to.
+    `also` are other lines that the same matter could be shown on. `edits` would mend it.
+    """
+
+    copy: str
+    line: int
+    rule: str
+    family: str = ""
+    message: str = ""
+    also: tuple[int, ...] = ()
+    edits: tuple[Edit, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One analyser, run as a process of its own over all files that it knows.
+
+    `statuses` are the exit statuses that mean it has finished; anything else is a failure.
+    """
+
+    name: str
+    program: str
+    kinds: frozenset[Kind]
+    words: Callable[[Sequence[Source]], Sequence[str]]
+    read: Callable[[str], Iterable[Mark]]
+    statuses: frozenset[int] = frozenset({0})
+
+    def look(self, bench: Bench, sources: Sequence[Source], folder: Path) -> list[tuple[Source, Mark]]:
+        """Every mark with the file it is in; raises EngineFailed."""
+        status, said = bench.run(self.program, self.words(sources), folder)
+        if status not in self.statuses:
+            raise EngineFailed(f"ended with status {status}")
+        places = {PurePosixPath(source.whole).parts[0]: source for source in sources}
+        try:
+            return [(places[PurePosixPath(mark.copy).parts[-2]], mark) for mark in self.read(said)]
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise EngineFailed("spoke a language that is not its own") from error

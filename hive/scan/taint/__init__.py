@@ -1,0 +1,31 @@
+"""The taint rule: data of a request that reaches the file system as a path, unchecked.
+
+An engine like the others, though its program is our own: Python's parser can be made to crash by
+what it reads, so it reads in a process of its own. Within one file it follows data through
+assignments, calls and returns; a check or a known cleaner ends the trail.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+
+from hive.scan.engine import Engine, Mark
+from hive.scan.sources import Kind, Source
+
+
+def words(sources: Sequence[Source]) -> list[str]:
+    """This package as a program; what lies in the folder is not importable."""
+    return ["-P", "-s", "-m", "hive.scan.taint", *(source.whole for source in sources)]
+
+
+def read(said: str) -> Iterator[Mark]:
+    """One mark for each line of JSON."""
+    for line in said.split("\n"):
+        if line:
+            item = json.loads(line)
+            yield Mark(item["file"], item["line"], item["rule"], also=tuple(item["also"]))
+
+
+ENGINE = Engine("taint", sys.executable, frozenset({Kind.PYTHON}), words, read)

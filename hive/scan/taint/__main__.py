@@ -1,0 +1,35 @@
+"""Read Python files and say, as lines of JSON, where request data becomes a path."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from hive.scan.taint.flow import Sighting, sightings
+
+MAX_DEPTH = 10_000
+
+
+def look(name: str) -> Iterator[Sighting]:
+    """All sightings in a file; one of the rule `unparsable` if this Python cannot read it."""
+    try:
+        tree = ast.parse(Path(name).read_bytes())
+    except (SyntaxError, ValueError):
+        yield Sighting(1, "unparsable")
+        return
+    yield from sightings(tree)
+
+
+def main() -> None:
+    """One line of JSON for each sighting; a file that is nested too deeply ends it, and so the review, loudly."""
+    sys.setrecursionlimit(MAX_DEPTH)
+    for name in sys.argv[1:]:
+        for seen in look(name):
+            print(json.dumps({"file": name, "line": seen.line, "rule": seen.rule, "also": list(seen.also)}))  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()

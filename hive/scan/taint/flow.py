@@ -1,0 +1,172 @@
+"""Follows request data through the functions of one file until it becomes a path, or is checked. No I/O."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hive.scan.taint.expressions import Function, Reader, either
+from hive.scan.taint.places import ENDING, given_by_request, is_handler, last_name
+from hive.scan.taint.proofs import proves, raises_unless
+from hive.scan.taint.trail import Known, Trail
+
+MAX_ROUNDS = 8
+"""How often the functions of a file are read again because one of them learned more about another."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Sighting:
+    """A line where request data is used as a path; `also` are the lines on the way there, nearest first."""
+
+    line: int
+    rule: str
+    also: tuple[int, ...] = ()
+
+
+def sightings(tree: ast.Module) -> list[Sighting]:
+    """All uses of request data as a path in one file."""
+    functions = list(_functions(tree, in_handler=False))
+    seen: set[Sighting] = set()
+    for _ in range(MAX_ROUNDS):
+        before = [function.learned() for function in functions]
+        seen = {sighting for function in functions for sighting in _Walk(function, functions).sightings()}
+        if [function.learned() for function in functions] == before:
+            break
+    return sorted(seen)
+
+
+def _functions(node: ast.AST, *, in_handler: bool) -> Iterator[Function]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
+            given = {name: Trail(frozenset({child.lineno})) for name in given_by_request(child)}
+            yield Function(child, in_handler=in_handler, given=given)
+        inside = is_handler(child) if isinstance(child, ast.ClassDef) else in_handler
+        yield from _functions(child, in_handler=inside)
+
+
+class _Walk:
+    """One reading of one function, statement by statement."""
+
+    def __init__(self, function: Function, functions: Sequence[Function]) -> None:
+        self._function = function
+        self._reader = Reader(function, functions)
+
+    def sightings(self) -> Iterator[Sighting]:
+        known = Known(dict(self._function.given))
+        self._block(self._function.node.body, known)
+        used = self._reader.used
+        for line, trail in used:
+            way = (trail.lines | trail.joins) - {line}
+            yield Sighting(line, "path-from-request", tuple(sorted(way, reverse=True)))
+        met = frozenset[int]().union(*(trail.joins for _, trail in used))
+        pending = [trail for trail in known.dirty.values() if trail.joins]
+        for trail in (*self._reader.left, *pending):
+            if met.isdisjoint(trail.joins):
+                way = trail.lines - trail.joins
+                yield Sighting(max(trail.joins), "path-from-request", tuple(sorted(way, reverse=True)))
+
+    def _block(self, body: Sequence[ast.stmt], known: Known) -> bool:
+        """Read statements up to the one that leaves the block for good; whether there is one."""
+        return any(self._statement(statement, known) for statement in body)
+
+    def _statement(self, node: ast.stmt, known: Known) -> bool:
+        match node:
+            case ast.Return(value=value):
+                self._return(self._reader.read(value, known))
+                return True
+            case ast.Raise() | ast.Continue() | ast.Break():
+                return True
+            case ast.Expr(value=value):
+                self._leave(self._reader.read(value, known), node)
+                known.prove(raises_unless(value))
+                return isinstance(value, ast.Call) and ENDING.match(last_name(value.func)) is not None
+            case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
+                self._assign(node, known)
+            case ast.If():
+                return self._if(node, known)
+            case ast.Assert(test=test):
+                self._reader.read(test, known)
+                known.prove(proves(test, when=True, aliases=known.aliases))
+            case ast.While() | ast.For() | ast.AsyncFor():
+                self._loop(node, known)
+            case ast.Try() | ast.TryStar():
+                return self._try(node, known)
+            case ast.With() | ast.AsyncWith():
+                return self._with(node, known)
+            case ast.Match(subject=subject, cases=cases):
+                self._reader.read(subject, known)
+                self._branches([case.body for case in cases], known)
+        return False
+
+    def _return(self, trail: Trail | None) -> None:
+        self._function.returns(trail)
+        if not self._function.called:  # otherwise its callers may still check it
+            self._reader.leave(trail)
+
+    def _leave(self, trail: Trail | None, node: ast.stmt | ast.expr) -> None:
+        """What was joined right here and got no name cannot be checked any more."""
+        made_here = range(node.lineno, (node.end_lineno or node.lineno) + 1)
+        if trail is not None and any(line in made_here for line in trail.joins):
+            self._reader.leave(trail)
+
+    def _assign(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign, known: Known) -> None:
+        if node.value is None:
+            return
+        trail = self._reader.read(node.value, known)
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            old = self._reader.read(target, known) if isinstance(node, ast.AugAssign) else None
+            self._reader.bind(target, either(trail, old), known)
+            if isinstance(target, ast.Name):
+                known.aliases[target.id] = proves(node.value, when=True, aliases=known.aliases)
+        known.prove(raises_unless(node.value))
+
+    def _if(self, node: ast.If, known: Known) -> bool:
+        self._reader.read(node.test, known)
+        other = known.copy()
+        known.prove(proves(node.test, when=True, aliases=known.aliases))
+        other.prove(proves(node.test, when=False, aliases=other.aliases))
+        ends, other_ends = self._block(node.body, known), self._block(node.orelse, other)
+        if ends:
+            known.dirty, known.checked, known.aliases = other.dirty, other.checked, other.aliases
+        elif not other_ends:
+            known.merge(other)
+        return ends and other_ends
+
+    def _loop(self, node: ast.While | ast.For | ast.AsyncFor, known: Known) -> None:
+        for _ in range(2):  # once more, with what the first round has left behind
+            inside = known.copy()
+            if isinstance(node, ast.While):
+                self._reader.read(node.test, inside)
+                inside.prove(proves(node.test, when=True, aliases=inside.aliases))
+            else:
+                self._reader.bind(node.target, self._reader.read(node.iter, inside), inside)
+            self._block(node.body, inside)
+            known.merge(inside)
+        if isinstance(node, ast.While):
+            known.prove(proves(node.test, when=False, aliases=known.aliases))
+        self._block(node.orelse, known)
+
+    def _try(self, node: ast.Try | ast.TryStar, known: Known) -> bool:
+        before = known.copy()
+        ends = self._block([*node.body, *node.orelse], known)
+        for handler in node.handlers:
+            caught = before.copy()
+            if not self._block(handler.body, caught):
+                known.merge(caught)
+                ends = False
+        return self._block(node.finalbody, known) or ends
+
+    def _with(self, node: ast.With | ast.AsyncWith, known: Known) -> bool:
+        for item in node.items:
+            self._leave(self._reader.read(item.context_expr, known), item.context_expr)
+            if item.optional_vars is not None:
+                self._reader.bind(item.optional_vars, None, known)
+        return self._block(node.body, known)
+
+    def _branches(self, bodies: Sequence[Sequence[ast.stmt]], known: Known) -> None:
+        for body in bodies:
+            branch = known.copy()
+            if not self._block(body, branch):
+                known.merge(branch)

@@ -1,0 +1,35 @@
+"""yamllint: YAML that does not parse, or does not mean what it seems to. Performs no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from hive.scan.engine import Engine, Mark
+from hive.scan.sources import Kind, Source
+
+CONFIG = """\
+rules:
+  anchors: {forbid-undeclared-aliases: true, forbid-duplicated-anchors: true}
+  key-duplicates: enable
+  octal-values: {level: warning}
+  truthy: {level: warning, check-keys: false}
+"""
+_ROW = re.compile(r"(?P<copy>.+?):(?P<line>\d+):\d+: \[(?P<level>error|warning)\] (?P<message>.+) \((?P<rule>[\w-]+)\)")
+
+
+def words(sources: Sequence[Source]) -> list[str]:
+    """A few rules about meaning, none about looks."""
+    return ["--format=parsable", f"--config-data={CONFIG}", "--", *(source.whole for source in sources)]
+
+
+def read(said: str) -> Iterator[Mark]:
+    """One mark for each row; raises ValueError for a row of another form."""
+    for row in said.splitlines():
+        match = _ROW.fullmatch(row)
+        if match is None:
+            raise ValueError(row)
+        yield Mark(match["copy"], int(match["line"]), match["rule"], match["level"], match["message"])
+
+
+ENGINE = Engine("yamllint", "yamllint", frozenset({Kind.YAML}), words, read, frozenset({0, 1}))

@@ -65,7 +65,10 @@ def same(url: str, other: str) -> bool:
     return _plain(url) == _plain(other)
 
 
-def _plain(url: str) -> tuple[str, str, int | None, str, str]:
-    parts = urlsplit(url)
-    port = parts.port or _PORTS.get(parts.scheme)
-    return parts.scheme, parts.hostname or "", port, parts.path.rstrip("/"), parts.query
+def _plain(url: str) -> tuple[object, ...]:
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:  # somebody else's hook may have any address
+        return (url,)
+    return parts.scheme, parts.hostname, port, parts.path.rstrip("/"), parts.query

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from http.client import HTTPConnection, IncompleteRead
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import anthropic
@@ -13,6 +13,9 @@ from anthropic.types import MessageParam, ToolParam
 
 from hive.demo.model import Call, ModelServer, Reply
 from hive.demo.model.faults import BreaksOff, Cut, Refusal, Stall, Unfinished
+
+if TYPE_CHECKING:
+    from tests.model.conftest import Parrot
 
 HELLO: list[MessageParam] = [{"role": "user", "content": "hi"}]
 RUN: ToolParam = {"name": "run", "input_schema": {"type": "object"}}
@@ -35,7 +38,7 @@ def ask(**more: Any) -> dict[str, Any]:
     return {"model": "m", "max_tokens": 10, "messages": HELLO, **more}
 
 
-def test_whole(client: anthropic.Anthropic, parrot: Any) -> None:
+def test_whole(client: anthropic.Anthropic, parrot: Parrot) -> None:
     """The SDK reads a whole reply: thinking, words, calls, usage."""
     parrot.replies = [LOOK]
     message = client.messages.create(model="claude-x", max_tokens=100, messages=HELLO, tools=[RUN])
@@ -46,7 +49,7 @@ def test_whole(client: anthropic.Anthropic, parrot: Any) -> None:
     assert parrot.heard[0].tools == ("run",)
 
 
-def test_stream_is_the_same(client: anthropic.Anthropic, parrot: Any) -> None:
+def test_stream_is_the_same(client: anthropic.Anthropic, parrot: Parrot) -> None:
     """A streamed reply is the whole one in pieces, and the same conversation is answered the same."""
     parrot.replies = [LOOK]
     whole = client.messages.create(model="m", max_tokens=100, messages=HELLO)
@@ -58,7 +61,7 @@ def test_stream_is_the_same(client: anthropic.Anthropic, parrot: Any) -> None:
     assert pieces[-1] == "message_stop"
 
 
-def test_conversation_goes_on(client: anthropic.Anthropic, parrot: Any) -> None:
+def test_conversation_goes_on(client: anthropic.Anthropic, parrot: Parrot) -> None:
     """A reply can be sent back as it came, with the results of its calls, and the next one follows."""
     parrot.replies = [LOOK, Reply("done")]
     first = client.messages.create(model="m", max_tokens=100, messages=HELLO, system="Be iris.")
@@ -146,7 +149,7 @@ def test_refuses_half_a_request(model: ModelServer, lacking: str) -> None:
     assert post(model.url, body, x_api_key="k")[0] == 400
 
 
-def test_refusals(client: anthropic.Anthropic, parrot: Any, model: ModelServer) -> None:
+def test_refusals(client: anthropic.Anthropic, parrot: Parrot, model: ModelServer) -> None:
     """Scripted refusals are the API's: status, type, headers."""
     parrot.replies = [
         Reply(fault=Refusal(429, "rate_limit_error", retry_after="7")),
@@ -162,7 +165,7 @@ def test_refusals(client: anthropic.Anthropic, parrot: Any, model: ModelServer) 
     assert overloaded.value.status_code == 529
 
 
-def test_breaks_off(client: anthropic.Anthropic, parrot: Any) -> None:
+def test_breaks_off(client: anthropic.Anthropic, parrot: Parrot) -> None:
     """A stream that breaks off raises the SDK's error of that type, under a status of 200."""
     parrot.replies = [Reply("a", fault=BreaksOff())]
     with (
@@ -173,7 +176,7 @@ def test_breaks_off(client: anthropic.Anthropic, parrot: Any) -> None:
     assert broken.value.status_code == 200
 
 
-def test_unfinished(model: ModelServer, parrot: Any) -> None:
+def test_unfinished(model: ModelServer, parrot: Parrot) -> None:
     """An unfinished stream ends in good order and lacks its last events."""
     parrot.replies = [Reply("a", fault=Unfinished())]
     _, _, body = post(model.url, ask(stream=True), x_api_key="k")
@@ -181,14 +184,14 @@ def test_unfinished(model: ModelServer, parrot: Any) -> None:
     assert b"message_stop" not in body
 
 
-def test_cut(model: ModelServer, parrot: Any) -> None:
+def test_cut(model: ModelServer, parrot: Parrot) -> None:
     """A cut stream ends in the middle of its chunks."""
     parrot.replies = [Reply("a", fault=Cut())]
     with pytest.raises(IncompleteRead):
         post(model.url, ask(stream=True), x_api_key="k")
 
 
-def test_stall_ends_with_the_server(parrot: Any) -> None:
+def test_stall_ends_with_the_server(parrot: Parrot) -> None:
     """A stalled stream lasts until the server is stopped."""
     parrot.replies = [Reply("a", fault=Stall())]
     server = ModelServer(parrot)

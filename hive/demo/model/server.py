@@ -17,6 +17,9 @@ from hive.demo.model.request import BadRequest, parse, require_max_tokens
 _MIDDLE = 4
 """The number of events after which a faulty stream shows its fault."""
 
+_POLL = 0.05
+"""Seconds after which a server that was stopped notices it."""
+
 
 class ModelServer:
     """A model on a port of its own; a context that serves as long as it lasts."""
@@ -24,7 +27,7 @@ class ModelServer:
     def __init__(self, brain: Brain, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self._stopping = threading.Event()
         self._server = ThreadingHTTPServer((host, port), handler(brain, self._stopping))
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True, name="model")
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL,), daemon=True, name="model")
 
     @property
     def url(self) -> str:

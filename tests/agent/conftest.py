@@ -1,0 +1,356 @@
+"""A world for the harness: a broker, a model gateway and a git host on two unix sockets, small but real."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import ThreadingMixIn, UnixStreamServer
+from typing import Any
+
+import pytest
+
+from hive.agent.relay import relay
+from hive.agent.session import Place, Session
+from hive.agent.turn import Turn, parse
+from hive.agent.wire import Patience
+from hive.demo.model import Brain, Conversation, DiffBrain, Reply
+from hive.demo.model.server import handler
+
+ROOT = Path(__file__).parent.parent.parent
+BACKEND = Path(subprocess.check_output(["git", "--exec-path"], text=True).strip()) / "git-http-backend"
+BOUND = 30.0
+"""Seconds after which a wait has failed."""
+
+GIT = {
+    "PATH": os.environ["PATH"],
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    **{f"GIT_{who}_{what}": "a@b.invalid" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
+}
+FILES = {
+    "acme/app": {"app.py": "x = 1\n", "lib/deep.py": "y = 1\n"},
+    "agent-configs/iris": {"agent.yaml": "name: iris\n"},
+}
+TURN: dict[str, Any] = {
+    "run": 7,
+    "turn": 1,
+    "token": "none yet",
+    "lease": 60,
+    "system": "You are iris.",
+    "model": "scripted",
+    "max_steps": 20,
+    "minutes": 5,
+    "message": "",
+    "issue": "forgejo:acme/app#1",
+    "pull": None,
+    "repo": "acme/app",
+    "base": "main",
+    "branch": "agent/iris/issue-1",
+    "config_repo": "agent-configs/iris",
+    "config_base": "main",
+    "checks": [],
+    "author": {"name": "iris", "email": "iris@forge.invalid"},
+}
+SHORT = Patience(tries=3, first=0.01, longest=0.05)
+
+
+class UnixServer(ThreadingMixIn, UnixStreamServer):
+    """An HTTP server whose address is a file."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def handle_error(self, *_: object) -> None:
+        """A connection that breaks is meant to."""
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            traceback.print_exc()
+
+
+class World:
+    """What the host does for one container, as `docs/harness.md` says, and what came of it.
+
+    A turn that has not ended is handed out to whoever asks, with a new token: the process that
+    held it before must have died. `watch` is called with a word for each request, before it is
+    acted on and again (`after …`) before it is answered; what it raises breaks the connection.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.place = Place(folder / "s", folder / "config", folder / "state")
+        self.brain: Brain = DiffBrain()
+        self.turns: list[dict[str, Any]] = []
+        self.token = ""
+        self.asked: list[dict[str, Any]] = []
+        self.comments: dict[str, str] = {}
+        self.pulls: dict[str, dict[str, str]] = {}
+        self.proposals: dict[str, dict[str, str]] = {}
+        self.ends: list[dict[str, Any]] = []
+        self.beats = 0
+        self.cancel = False
+        self.answers: dict[str, list[int]] = {}
+        """Statuses to answer the next requests of a name with, instead of acting on them."""
+
+        self.watch: Callable[[str], None] = lambda _: None
+        self.wrap: list[str] = []
+        """The words before the command of the harness."""
+
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.changed = threading.Condition()
+        self.stopping = threading.Event()
+
+    def reply(self, conversation: Conversation) -> Reply:
+        """The reply of the brain that the test has put in."""
+        reply = self.brain.reply(conversation)
+        self.watch("after messages")
+        return reply
+
+    def give(self, message: str = "Do it.", **more: Any) -> dict[str, Any]:
+        """Put a turn into the queue."""
+        number = len(self.turns) + 1
+        turn = TURN | {"turn": number, "message": message} | more
+        with self.changed:
+            self.turns.append(turn)
+            self.changed.notify_all()
+        return turn
+
+    def take(self) -> Turn:
+        """The turn that is next, as a process would take it."""
+        turn = self.next_turn(0)
+        assert turn is not None
+        return parse(turn)
+
+    def hold(self, message: str = "Do it.", *, silence: float = 10.0, **more: Any) -> dict[str, Any]:
+        """Let a session in this process hold one more turn; returns the end that it reported."""
+        self.give(message, **more)
+        self.resume(silence=silence)
+        return self.ends[-1]
+
+    def resume(self, *, silence: float = 10.0, leaving: Callable[[], None] = lambda: None) -> None:
+        """Let a session in this process hold the turn that is next."""
+        with relay(self.place.forge) as port:
+            Session(self.place, port, leaving, SHORT, silence).hold(self.take())
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Start the harness as a process."""
+        env = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT),
+            "HIVE_SOCKETS": str(self.place.sockets),
+            "HIVE_CONFIG": str(self.place.config),
+            "HIVE_STATE": str(self.place.state),
+        }
+        with (self.folder / "stderr").open("ab") as log:
+            process = subprocess.Popen([*self.wrap, sys.executable, "-m", "hive.agent"], env=env, stderr=log)
+        self.processes.append(process)
+        return process
+
+    def kill(self) -> None:
+        """Kill every process of the harness, at whatever instruction it is."""
+        for process in self.processes:
+            process.kill()
+            process.wait()
+        with self.changed:
+            self.processes.clear()
+            self.changed.notify_all()
+
+    def wait_for(self, condition: Callable[[], object]) -> None:
+        """Wait until something holds; whatever happens at the sockets is looked at."""
+        with self.changed:
+            assert self.changed.wait_for(condition, BOUND), (self.folder / "stderr").read_text()
+
+    def wait_for_file(self, path: Path) -> None:
+        """Wait until a command has made a file."""
+        until = time.monotonic() + BOUND
+        while not path.exists():
+            assert time.monotonic() < until, (self.folder / "stderr").read_text()
+            time.sleep(0.01)
+
+    def next_turn(self, seconds: float) -> dict[str, Any] | None:
+        """The first turn that has not ended, under a new token."""
+        with self.changed:
+            self.changed.wait_for(lambda: len(self.turns) > len(self.ends) or self.stopping.is_set(), seconds)
+            if len(self.turns) <= len(self.ends):
+                return None
+            self.token = f"token-{time.monotonic_ns()}"
+            return self.turns[len(self.ends)] | {"token": self.token}
+
+    def transcript(self, run: int = 7) -> list[dict[str, Any]]:
+        """The lines of a run."""
+        text = (self.place.state / "runs" / str(run) / "transcript.jsonl").read_text()
+        return [json.loads(line) for line in text.splitlines()]
+
+    def results(self, run: int = 7) -> list[str]:
+        """What the tool calls of a run came to."""
+        blocks = [block for line in self.transcript(run) if line.get("role") == "user" for block in line["content"]]
+        return [block["content"] for block in blocks if block["type"] == "tool_result"]
+
+    def git(self, repo: str, *words: str, stdin: str = "", index: str = "") -> str:
+        """Ask git in a repository of the host; with an index, it can commit there."""
+        path = self.folder / "git" / f"{repo}.git"
+        env = GIT | ({"GIT_INDEX_FILE": index} if index else {})
+        return subprocess.check_output(["git", *words], cwd=path, env=env, input=stdin, text=True).strip()
+
+    def act(self, name: str, body: dict[str, Any]) -> dict[str, Any] | None:
+        """One typed deed; None is 204."""
+        match name:
+            case "turn":
+                with self.changed:
+                    self.asked.append(body)
+                    self.changed.notify_all()
+                return self.next_turn(min(body["wait"], 2.0))
+            case "beat":
+                self.beats += 1
+                return {"cancel": self.cancel}
+            case "comment":
+                self.comments.setdefault(body["key"], body["body"])
+                return {"id": 1, "url": "http://forge.invalid/1"}
+            case "pull":
+                return self._open(self.pulls, "acme/app", body)
+            case "propose":
+                return self._open(self.proposals, "agent-configs/iris", body)
+            case _:
+                self.ends.append(body)
+                return {}
+
+    def _open(self, among: dict[str, dict[str, str]], repo: str, body: dict[str, Any]) -> dict[str, Any]:
+        assert self.git(repo, "rev-parse", f"refs/heads/{body['branch']}")
+        among.setdefault(body["branch"], body)
+        number = 2 + list(among).index(body["branch"])
+        return {"ref": f"forgejo:{repo}#{number}", "url": f"http://forge.invalid/{repo}/pulls/{number}"}
+
+
+def broker(world: World) -> type[BaseHTTPRequestHandler]:
+    """The handlers of `forge.sock`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            raw = self.rfile.read(int(self.headers.get("content-length") or 0))
+            path = self.path.partition("?")[0]
+            name = path.removeprefix("/v1/") if path.startswith("/v1/") else "/".join(path.split("/")[-2:])
+            world.watch(name)
+            answer = self.answer(name, raw)
+            world.watch(f"after {name}")
+            self.send(*answer)
+            with world.changed:
+                world.changed.notify_all()
+
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def answer(self, name: str, raw: bytes) -> tuple[int, dict[str, str], bytes]:
+            if status := next(iter(world.answers.get(name, [])), 0):
+                world.answers[name].pop(0)
+                return status, {}, b'{"error": "scripted"}'
+            if name != "turn" and self.headers.get("authorization") != f"Bearer {world.token}":
+                return 401, {}, b'{"error": "no such run"}'
+            if self.path.startswith("/git/"):
+                return backend(world, self, raw)
+            with world.changed:
+                data = world.act(name, json.loads(raw)) if name != "turn" else None
+            data = world.act(name, json.loads(raw)) if name == "turn" else data
+            return (204, {}, b"") if data is None else (200, {}, json.dumps(data).encode())
+
+        def send(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            self.send_response(status)
+            for key, value in headers.items():
+                self.send_header(key, value)
+            if status != 204:
+                self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    return Handler
+
+
+def backend(world: World, request: BaseHTTPRequestHandler, raw: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Git's own server, spoken to by CGI."""
+    path, _, query = request.path.removeprefix("/git").partition("?")
+    env = {
+        **GIT,
+        "GIT_PROJECT_ROOT": str(world.folder / "git"),
+        "GIT_HTTP_EXPORT_ALL": "1",
+        "REMOTE_USER": "iris",
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "REQUEST_METHOD": request.command,
+        "CONTENT_TYPE": request.headers.get("content-type", ""),
+        "CONTENT_LENGTH": str(len(raw)),
+        "HTTP_CONTENT_ENCODING": request.headers.get("content-encoding", ""),
+        "GIT_PROTOCOL": request.headers.get("git-protocol", ""),
+    }
+    done = subprocess.run([BACKEND], input=raw, env=env, capture_output=True, check=True)
+    head, _, body = done.stdout.partition(b"\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+    return int(headers.pop("Status", "200").split()[0]), headers, body
+
+
+def gateway(world: World) -> type[BaseHTTPRequestHandler]:
+    """The handlers of `model.sock`: the scripted model, behind the run token."""
+
+    class Handler(handler(world, world.stopping)):  # type: ignore[misc]
+        def parse_request(self) -> bool:
+            if not super().parse_request():
+                return False
+            world.watch("messages")
+            if self.headers.get("authorization") == f"Bearer {world.token}":
+                return True
+            self.send_error(401)
+            return False
+
+    return Handler
+
+
+@pytest.fixture(scope="session")
+def repositories(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repositories of the host, as they are before anything happens."""
+    root = tmp_path_factory.mktemp("repositories")
+    for repo, files in FILES.items():
+        tree, bare = root / "trees" / repo, root / "git" / f"{repo}.git"
+        for path, content in files.items():
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).write_text(content)
+        for words in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "begin"]):
+            subprocess.run(["git", *words], cwd=tree, env=GIT, check=True)
+        subprocess.run(["git", "clone", "-q", "--bare", tree, bare], env=GIT, check=True)
+    return root / "git"
+
+
+@pytest.fixture
+def world(repositories: Path) -> Iterator[World]:
+    """A world with its sockets open; its folder has a short name, as the path of a socket must."""
+    with tempfile.TemporaryDirectory(prefix="hive-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        shutil.copytree(repositories, folder / "git")
+        for part in ("s", "config", "state"):
+            (folder / part).mkdir()
+        (folder / "config" / "agent.json").write_text('{"generation": "0a1b2c"}')
+        world = World(folder)
+        servers = [
+            UnixServer(str(world.place.forge), broker(world)),
+            UnixServer(str(world.place.model), gateway(world)),
+        ]
+        threads = [threading.Thread(target=server.serve_forever, args=(0.02,)) for server in servers]
+        for thread in threads:
+            thread.start()
+        yield world
+        world.stopping.set()
+        world.kill()
+        for server, thread in zip(servers, threads, strict=True):
+            server.shutdown()
+            thread.join()
+            server.server_close()

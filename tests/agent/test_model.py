@@ -1,0 +1,221 @@
+"""What a model may do instead of answering, and what becomes of the turn."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hive.agent.errors import Ended, Unavailable
+from hive.agent.stream import assemble, events
+from hive.demo.model import Call, Conversation, Reply, Scene, Script
+from hive.demo.model.faults import BreaksOff, Cut, Fault, Refusal, Stall, Unfinished
+
+if TYPE_CHECKING:
+    from tests.agent.conftest import World
+
+LOOK = Reply("I look.", (Call("run", {"command": "echo ü"}),), thinking="Let me see what is there.")
+
+
+class Moody:
+    """A brain that plays faults first, then looks around once, and answers."""
+
+    def __init__(self, *faults: Fault) -> None:
+        self.faults = list(faults)
+        self.heard: list[Conversation] = []
+
+    def reply(self, conversation: Conversation) -> Reply:
+        self.heard.append(conversation)
+        if self.faults:
+            return Reply("Half a", fault=self.faults.pop(0))
+        return Reply("It is 42.") if conversation.round else LOOK
+
+
+PASSING = [
+    Refusal(429, "rate_limit_error", retry_after="0.02"),
+    Refusal(429, "rate_limit_error", retry_after="Wed, 21 Oct 2026 07:28:00 GMT"),
+    Refusal(408, "timeout_error"),
+    Refusal(500, "api_error"),
+    Refusal(503, "anything"),
+    Refusal(529, "overloaded_error"),
+    BreaksOff("overloaded_error"),
+    BreaksOff("api_error"),
+    Cut(),
+    Unfinished(),
+    Stall(),
+]
+
+
+@pytest.mark.parametrize("fault", PASSING, ids=repr)
+def test_passing_fault(world: World, fault: Fault) -> None:
+    """What passes is waited for: the reply is asked for again as a whole, and nothing of the half is kept."""
+    brain = Moody(fault, fault)
+    world.brain = brain
+    end = world.hold(silence=0.2)
+    assert (end["outcome"], end["steps"]) == ("answered", 2)
+    assert len(brain.heard) == 4
+    assert brain.heard[0] == brain.heard[2]
+    assert "Half a" not in json.dumps(world.transcript())
+
+
+@pytest.mark.parametrize("fault", [Refusal(529, "overloaded_error", "busy"), Unfinished()], ids=repr)
+def test_lasting_fault(world: World, fault: Fault) -> None:
+    """What does not pass in time ends the turn as failed, and says why."""
+    world.brain = Moody(*[fault] * 3)
+    end = world.hold()
+    assert end["outcome"] == "failed"
+    assert "busy" in end["message"] or "cut off" in end["message"]
+    assert world.comments == {"end:1": end["message"]}
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        (Refusal(429, "billing_error", "the budget is spent", should_retry="false"), "blocked"),
+        (Refusal(429, "rate_limit_error", "limit reached", should_retry="false"), "blocked"),
+        (Refusal(429, "billing_error", "the budget is spent"), "blocked"),
+        (Refusal(400, "invalid_request_error", "no such model"), "failed"),
+        (Refusal(401, "authentication_error", "bad key"), "failed"),
+        (Refusal(413, "request_too_large", "too large"), "failed"),
+        (BreaksOff("invalid_request_error"), "failed"),
+    ],
+    ids=repr,
+)
+def test_final_fault(world: World, fault: Refusal | BreaksOff, outcome: str) -> None:
+    """What asking again would not mend is not asked again."""
+    brain = Moody(fault)
+    world.brain = brain
+    end = world.hold()
+    assert end["outcome"] == outcome
+    assert (fault.message if isinstance(fault, Refusal) else "scripted") in end["message"]
+    assert len(brain.heard) == 1
+
+
+@pytest.mark.parametrize(
+    ("stop", "words"),
+    [
+        ("refusal", "declined"),
+        ("max_tokens", "longer than one reply"),
+        ("model_context_window_exceeded", "grown longer"),
+        ("something_new", "something_new"),
+    ],
+)
+def test_other_stops(world: World, stop: str, words: str) -> None:
+    """A reply that stopped before it was whole is not acted on: the turn is blocked, and the run can go on."""
+    broken = Reply("Half a", (Call("run", {"command": "touch acted"}),), stop=stop)
+    world.brain = Script([Scene("", (broken,))], otherwise=Moody())
+    end = world.hold()
+    assert end["outcome"] == "blocked"
+    assert words in end["message"]
+    assert end["tokens_out"] > 0
+    assert not (world.place.state / "runs/7/work/acted").exists()
+    world.brain = Moody()
+    assert world.hold()["outcome"] == "answered"
+
+
+def test_blocks_are_kept_as_they_came(world: World) -> None:
+    """Thinking goes back with its signature, calls with their input: the server checks both."""
+    world.brain = Moody()
+    assert world.hold()["outcome"] == "answered"
+    reply = world.transcript()[2]
+    assert [block["type"] for block in reply["content"]] == ["thinking", "text", "tool_use"]
+    assert reply["content"][0]["thinking"] == LOOK.thinking
+    assert reply["content"][2]["input"] == {"command": "echo ü"}
+    assert world.results() == ["ü\n[exit status 0]"]
+
+
+def test_instructions_and_tools(world: World) -> None:
+    """The model is given the turn's instructions, its message, and six tools."""
+    brain = Moody()
+    world.brain = brain
+    world.hold("Hello.", model="claude-x")
+    heard = brain.heard[0]
+    assert (heard.model, heard.system, heard.news) == ("claude-x", "You are iris.", "Hello.")
+    assert heard.tools == ("run", "write", "edit", "submit", "propose", "finish")
+
+
+def stream(*blocks: list[dict[str, Any]], stop: str = "tool_use") -> Iterator[dict[str, Any]]:
+    yield {"type": "message_start", "message": {"usage": {"input_tokens": 3, "output_tokens": 1}}}
+    for index, (start, *deltas) in enumerate(blocks):
+        yield {"type": "content_block_start", "index": index, "content_block": start}
+        yield from ({"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas)
+        yield {"type": "content_block_stop", "index": index}
+    yield {"type": "message_delta", "delta": {"stop_reason": stop}, "usage": {"output_tokens": 9}}
+    yield {"type": "message_stop"}
+
+
+CALL = {"type": "tool_use", "id": "t", "name": "run", "input": {}}
+
+
+def piece(text: str) -> dict[str, str]:
+    return {"type": "input_json_delta", "partial_json": text}
+
+
+class TestAssemble:
+    """assemble: events into one message."""
+
+    def test_input_in_pieces(self) -> None:
+        """A call's input is read when all of it is there; no piece at all is no input."""
+        message = assemble(stream([CALL, piece('{"a"'), piece(": 1}")], [CALL], [CALL, piece("")]))
+        assert [block["input"] for block in message["content"]] == [{"a": 1}, {}, {}]
+        assert message["usage"] == {"input_tokens": 3, "output_tokens": 9}
+
+    def test_unknown_blocks_are_kept(self) -> None:
+        """A block of a kind that is not known goes back as it came; so does a delta's silence."""
+        hidden = {"type": "redacted_thinking", "data": "abc"}
+        message = assemble(stream([hidden], [{"type": "text", "text": "a"}, {"type": "new_delta", "x": 1}]))
+        assert message["content"] == [hidden, {"type": "text", "text": "a"}]
+
+    def test_empty_text_is_dropped(self) -> None:
+        """An empty text block cannot be sent back, so it is not kept."""
+        assert assemble(stream([{"type": "text", "text": ""}], stop="end_turn"))["content"] == []
+
+    @pytest.mark.parametrize(
+        "broken",
+        [
+            stream([CALL, piece('{"a": ')]),
+            stream([CALL, piece("[1]")]),
+            iter([{"type": "content_block_delta", "index": 0, "delta": piece("")}]),
+            iter([{"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "a"}}]),
+            iter([]),
+        ],
+    )
+    def test_garbled(self, broken: Iterator[dict[str, Any]]) -> None:
+        """What cannot be put together is asked for again."""
+        with pytest.raises(Unavailable):
+            assemble(broken)
+
+    def test_half_an_input_of_a_stopped_reply(self) -> None:
+        """An input that was cut by the limit is no fault of the stream."""
+        assert assemble(stream([CALL, piece('{"a": ')], stop="max_tokens"))["stop_reason"] == "max_tokens"
+
+    def test_error_without_a_form(self) -> None:
+        """An error that says nothing is still an end with words."""
+        with pytest.raises(Ended, match="no reason given"):
+            assemble(iter([{"type": "error"}]))
+
+
+class TestEvents:
+    """events: lines into data."""
+
+    def test_forms(self) -> None:
+        """Data may be split over lines and ended by either line end; comments and names are skipped."""
+        lines = [
+            b": hi\r\n",
+            b"event: x\r\n",
+            b'data: {"type":\r\n',
+            b'data: "x"}\r\n',
+            b"\r\n",
+            b"\n",
+            b"data: {}\n",
+            b"\n",
+        ]
+        assert list(events(lines)) == [{"type": "x"}, {}]
+
+    @pytest.mark.parametrize("data", [b"data: {\n", b"data: 1\n", b"data: \xff\n"])
+    def test_garbled(self, data: bytes) -> None:
+        """Data that is no object is a broken stream."""
+        with pytest.raises(Unavailable):
+            list(events([data, b"\n"]))

@@ -1,0 +1,221 @@
+"""The tools, one by one, in a work tree of their own."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hive.agent import files, shell
+from hive.agent.errors import Mistake
+from hive.agent.tools import TOOLS
+from hive.demo.model import Call, Conversation, Reply
+
+if TYPE_CHECKING:
+    from tests.agent.conftest import World
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    tree = tmp_path / "tree"
+    (tree / ".git").mkdir(parents=True)
+    (tree / "a.py").write_text("one\ntwo\none\n")
+    return tree
+
+
+class TestInside:
+    """inside: no path leads out."""
+
+    @pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../x", "a/../b", "out/x", "out", "loop", ".."])
+    def test_escapes(self, tree: Path, path: str) -> None:
+        """Neither dots, nor an absolute path, nor a symbolic link leads out of the work tree."""
+        (tree / "out").symlink_to(tree.parent)
+        (tree / "loop").symlink_to("/etc/hostname")
+        with pytest.raises(Mistake, match="outside"):
+            files.inside(tree, path)
+
+    @pytest.mark.parametrize("path", [".git/config", ".git", "sub/.git/hooks/x", "link/config"])
+    def test_git(self, tree: Path, path: str) -> None:
+        """Git's own files are not for these tools."""
+        (tree / "link").symlink_to(".git")
+        with pytest.raises(Mistake, match="git"):
+            files.inside(tree, path)
+
+    def test_links_inside(self, tree: Path) -> None:
+        """A symbolic link that stays inside is followed."""
+        (tree / "b.py").symlink_to("a.py")
+        assert files.inside(tree, "b.py") == tree / "a.py"
+
+
+class TestEdit:
+    """edit: one place, or none."""
+
+    def test_once(self, tree: Path) -> None:
+        """The one place is replaced, and nothing else changes."""
+        (tree / "a.py").write_bytes(b"one\r\ntwo\r\n\xc3\xbc")
+        files.edit(tree, "a.py", "two", "2\n3")
+        assert (tree / "a.py").read_bytes() == b"one\r\n2\n3\r\n\xc3\xbc"
+
+    @pytest.mark.parametrize(("old", "times"), [("one", 2), ("three", 0), ("", 0)])
+    def test_not_once(self, tree: Path, old: str, times: int) -> None:
+        """Text that stands there more than once, or not at all, is left as it is."""
+        with pytest.raises(Mistake, match=f"{times} times"):
+            files.edit(tree, "a.py", old, "x")
+        assert (tree / "a.py").read_text() == "one\ntwo\none\n"
+
+    @pytest.mark.parametrize("new", ["TWO", "two\nand a half", "before two"])
+    def test_again(self, tree: Path, new: str) -> None:
+        """Made twice is made once, also when the new text holds the old."""
+        files.edit(tree, "a.py", "two", new)
+        once = (tree / "a.py").read_text()
+        assert "already" in files.edit(tree, "a.py", "two", new)
+        assert (tree / "a.py").read_text() == once
+
+    def test_deletion(self, tree: Path) -> None:
+        """Nothing may be put in the place of something."""
+        files.edit(tree, "a.py", "two\n", "")
+        assert (tree / "a.py").read_text() == "one\none\n"
+
+    def test_no_file(self, tree: Path) -> None:
+        """What is not there cannot be edited."""
+        with pytest.raises(Mistake, match="no file"):
+            files.edit(tree, "b.py", "a", "b")
+
+
+class TestRun:
+    """run: by the clock, in short, and nothing left behind."""
+
+    def test_status_and_output(self, tree: Path) -> None:
+        """Both outputs are seen in their order, in the top folder, without input."""
+        outcome = shell.run("pwd; echo err >&2; cat; exit 3", tree, seconds=20)
+        assert str(outcome) == f"{tree}\nerr\n[exit status 3]"
+        assert str(shell.run("true", tree, seconds=20)) == "[exit status 0]"
+
+    def test_long_output(self, tree: Path) -> None:
+        """Long output keeps its head and its tail, and says how much is missing."""
+        outcome = shell.run("echo begin; yes | head -c 3000000; echo; echo end", tree, seconds=20)
+        assert outcome.output.startswith("begin\ny\n")
+        assert outcome.output.endswith("y\n\nend")
+        assert f"… {3_000_000 + 11 - shell.HEAD - shell.TAIL} bytes left out …" in outcome.output
+        assert len(outcome.output) < 10_100
+
+    def test_just_short_enough(self, tree: Path) -> None:
+        """Output that fits is whole, wide characters too."""
+        outcome = shell.run("printf 'ü%.0s' $(seq 5000)", tree, seconds=20)
+        assert outcome.output == "ü" * 5000
+
+    def test_bytes_that_are_no_text(self, tree: Path) -> None:
+        """Whatever is written becomes text."""
+        assert shell.run(r"printf '\377a'", tree, seconds=20).output == "\ufffda"
+
+    @pytest.mark.parametrize(
+        "command", ["sleep 60", "sleep 60 & wait", "yes >/dev/null", "exec sleep 60", "exec >&- 2>&-; sleep 60"]
+    )
+    def test_time_is_up(self, tree: Path, command: str) -> None:
+        """What takes too long is stopped with all that it started."""
+        outcome = shell.run(f"echo $$ > pid; {command}", tree, seconds=0.2)
+        assert outcome.status is None
+        assert group_is_gone(int((tree / "pid").read_text()))
+
+    def test_left_running(self, tree: Path) -> None:
+        """What a command leaves running is stopped, and does not hold it up."""
+        outcome = shell.run("echo $$ > pid; sleep 60 & echo begun", tree, seconds=30)
+        assert str(outcome) == "begun\n[exit status 0]"
+        assert group_is_gone(int((tree / "pid").read_text()))
+
+
+class Calls:
+    """A brain that makes calls, and then is done."""
+
+    def __init__(self, *calls: Call) -> None:
+        self.calls = calls
+
+    def reply(self, conversation: Conversation) -> Reply:
+        return Reply("Done.") if conversation.round else Reply(calls=self.calls)
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (Call("fly", {}), "There is no tool fly; there are run, write"),
+        (Call("run", {}), "run takes command; given were none"),
+        (Call("run", {"command": "a", "x": "b"}), "given were command, x"),
+        (Call("run", {"command": ["a"]}), "command must be a text"),
+        (Call("run", {"command": "a\0b"}), "command must be a text"),
+        (Call("run", {"command": "x" * 300_000}), "Argument list too long"),
+        (Call("write", {"path": "../x", "content": ""}), "outside"),
+        (Call("write", {"path": "x" * 300, "content": ""}), "File name too long"),
+        (Call("write", {"path": "lib", "content": ""}), "Is a directory"),
+        (Call("write", {"path": "x", "content": "\ud800"}), "surrogates not allowed"),
+        (Call("edit", {"path": "binary", "old": "a", "new": "b"}), "can't decode"),
+        (Call("submit", {"title": " \n ", "summary": "x"}), "title is empty"),
+        (Call("finish", {"outcome": "pushed", "message": "x"}), "outcome must be one of answered, blocked"),
+        (Call("finish", {"outcome": "answered", "message": " "}), "message is empty"),
+        (Call("propose", {"path": "/x", "content": "", "title": "t", "why": "w"}), "outside"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_mistakes(world: World, call: Call, words: str) -> None:
+    """A call that cannot be made is told to the model as an error, and the turn goes on."""
+    world.brain = Calls(Call("run", {"command": "printf '\\377' > binary"}), call)
+    assert world.hold()["outcome"] == "answered"
+    result = world.transcript()[3]["content"][1]
+    assert result["is_error"]
+    assert words in result["content"]
+
+
+def test_refused_by_the_broker(world: World) -> None:
+    """What the broker does not grant is told to the model."""
+    world.answers["pull"] = [403]
+    world.brain = Calls(
+        Call("write", {"path": "app.py", "content": "x = 2\n"}), Call("submit", {"title": "t", "summary": "s"})
+    )
+    assert world.hold()["outcome"] == "answered"
+    assert world.results()[1] == "submit: pull: scripted"
+
+
+def test_refused_push(world: World) -> None:
+    """A push that the forge refuses is told to the model in git's words."""
+    hook = world.folder / "git/acme/app.git/hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho not on a Sunday >&2; exit 1\n")
+    hook.chmod(0o755)
+    world.brain = Calls(
+        Call("write", {"path": "app.py", "content": "x = 2\n"}), Call("submit", {"title": "t", "summary": "s"})
+    )
+    assert world.hold()["outcome"] == "answered"
+    assert "not on a Sunday" in world.results()[1]
+    assert not world.pulls
+
+
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool["name"])
+def test_schemas(tool: dict[str, Any]) -> None:
+    """Each tool says what it does, and which texts it needs."""
+    schema = tool["input_schema"]
+    assert tool["description"].endswith(".")
+    assert schema["required"] == list(schema["properties"])
+    assert not schema["additionalProperties"]
+
+
+def group_is_gone(group: int) -> bool:
+    """Whether no process of a group is left that runs: those that were killed may wait for their parent."""
+    until = time.monotonic() + 20
+    while time.monotonic() < until:
+        if not any(os.getpgid(pid) == group for pid in running()):
+            return True
+    return False
+
+
+def running() -> list[int]:
+    pids = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            if status.read_text().rpartition(")")[2].split()[0] != "Z":
+                os.getpgid(int(status.parent.name))
+                pids.append(int(status.parent.name))
+        except OSError:
+            continue
+    return pids

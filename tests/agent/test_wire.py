@@ -1,0 +1,151 @@
+"""The way to the host: patience, refusals, the relay."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hive.agent.broker import Broker
+from hive.agent.errors import Lost, Refused, Unavailable
+from hive.agent.relay import relay
+from hive.agent.session import Place
+from hive.agent.wire import Door, Patience
+
+if TYPE_CHECKING:
+    from tests.agent.conftest import World
+
+QUICK = Patience(tries=3, first=0.01)
+
+
+def broker(world: World) -> Broker:
+    world.give()
+    turn = world.take()
+    return Broker(Door(world.place.forge), turn.token, QUICK)
+
+
+@pytest.mark.parametrize(
+    ("status", "error"), [(400, Refused), (401, Lost), (403, Refused), (404, Refused), (409, Lost), (503, Unavailable)]
+)
+def test_refusals(world: World, status: int, error: type[Exception]) -> None:
+    """Each status has a name, and carries the broker's sentence."""
+    world.answers["comment"] = [status] * 3
+    with pytest.raises(error, match="scripted"):
+        broker(world).comment("k", "b")
+    assert not world.comments
+
+
+def test_patience(world: World) -> None:
+    """A broker that is away for a moment is asked again."""
+    world.answers["comment"] = [503, 502]
+    broker(world).comment("k", "b")
+    assert world.comments == {"k": "b"}
+
+
+def test_broken_connection(world: World) -> None:
+    """A connection that breaks before the answer is asked again, and what was done is done once."""
+    broken = iter([True, True, False])
+
+    def cut(word: str) -> None:
+        if word == "after comment" and next(broken):
+            raise ConnectionResetError
+
+    world.watch = cut
+    broker(world).comment("k", "b")
+    assert world.comments == {"k": "b"}
+
+
+def test_no_socket(tmp_path: Path) -> None:
+    """A socket that is not there is a broker that is away."""
+    with pytest.raises(Unavailable, match=r"forge\.sock"):
+        Broker(Door(tmp_path / "forge.sock"), patience=QUICK).turn("x", wait=0)
+
+
+def test_harness_waits_for_the_broker(world: World) -> None:
+    """A resident whose broker breaks off, or says that it is not ready, asks again."""
+    broken = iter([True, True, False, False])
+
+    def cut(word: str) -> None:
+        if word == "turn" and next(broken):
+            raise ConnectionResetError
+
+    world.watch = cut
+    world.answers["turn"] = [503]
+    world.start()
+    world.wait_for(lambda: world.asked)
+
+
+def test_wrong_token(world: World) -> None:
+    """A token of a turn that was taken again is worth nothing, for deeds as for git."""
+    old = broker(world)
+    world.take()
+    with pytest.raises(Lost):
+        old.comment("k", "b")
+
+
+def test_token_dies_in_git(world: World) -> None:
+    """Git that is no longer let in is a lost turn, not a failed one."""
+    world.give()
+
+    def take_it_away(word: str) -> None:
+        if word == "info/refs":
+            world.token = "somebody else's"
+
+    world.watch = take_it_away
+    with pytest.raises(Lost, match="git clone"):
+        world.resume()
+    assert not world.ends
+
+
+def test_forge_is_away_for_git(world: World) -> None:
+    """Git that finds the broker away is run again; one that is refused is not."""
+    world.answers["info/refs"] = [503, 502]
+    assert world.hold()["outcome"] == "blocked"
+    world.answers["info/refs"] = [503] * 3
+    with pytest.raises(Unavailable):
+        world.hold()
+    world.answers["info/refs"] = [403, 503]
+    world.resume()
+    assert world.ends[-1]["outcome"] == "failed"
+    assert world.answers["info/refs"] == [503]
+
+
+def test_comment_that_is_not_granted(world: World) -> None:
+    """An end that may not be said on the thread is still reported."""
+    world.answers["comment"] = [403]
+    assert world.hold()["outcome"] == "blocked"
+    assert not world.comments
+
+
+def test_relay_carries_both_ways(tmp_path: Path) -> None:
+    """Bytes go both ways at once, and an end is passed on."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s"))
+        server.listen()
+        with relay(tmp_path / "s") as port, socket.create_connection(("127.0.0.1", port), 10) as client:
+            far, _ = server.accept()
+            with far:
+                client.sendall(b"ping")
+                assert far.recv(10) == b"ping"
+                far.sendall(b"pong")
+                assert client.recv(10) == b"pong"
+                client.shutdown(socket.SHUT_WR)
+                assert far.recv(10) == b""
+                far.sendall(b"rest")
+                far.close()
+                assert client.makefile("rb").read() == b"rest"
+
+
+def test_relay_without_a_broker(tmp_path: Path) -> None:
+    """Where nobody listens, the connection is closed; when the relay ends, so does its port."""
+    with relay(tmp_path / "s") as port, socket.create_connection(("127.0.0.1", port), 10) as client:
+        assert client.recv(10) == b""
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), 10)
+
+
+def test_place() -> None:
+    """The environment says where things are; without it they are where a container has them."""
+    assert Place.of({"HIVE_STATE": "/x"}) == Place(Path("/run/hive"), Path("/agent/config"), Path("/x"))

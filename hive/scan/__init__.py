@@ -1,1 +1,5 @@
 """The analysers of the hive as one stream of findings, each engine a process that can neither roam nor stay."""
+
+from hive.scan.analysis import analyse
+
+__all__ = ["analyse"]

@@ -27,7 +27,7 @@ def rules() -> str:
 
 def read(said: str) -> Iterator[Mark]:
     """One mark for each match; ast-grep counts lines from 0."""
-    for line in said.splitlines():
+    for line in filter(None, said.split("\n")):
         item = json.loads(line)
         yield Mark(copy=item["file"], line=item["range"]["start"]["line"] + 1, rule=item["ruleId"])
 

@@ -12,11 +12,14 @@ from hive.scan.sources import Kind, Source
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A replacement within one line of a copy; columns count characters from 0."""
+    """A replacement within one line of a copy; columns count characters from 0.
+
+    `end` is None for an edit that takes the whole line away.
+    """
 
     line: int
     start: int
-    end: int
+    end: int | None
     text: str
 
 
@@ -25,7 +28,7 @@ class Mark:
     """Where an engine points, in its own words.
 
     `copy` is the name of a copy, `line` counts in it from 1. `family` is what `rule` belongs to.
-    `also` are other lines that the same matter could be shown on. `edits` would mend it.
+    `also` are other lines that the same matter could be shown on. `edits` would mend it, together.
     """
 
     copy: str

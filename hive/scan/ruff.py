@@ -11,8 +11,9 @@ from hive.scan.engine import Edit, Engine, Mark
 from hive.scan.sources import Kind, Source
 
 SELECT = ("B", "BLE001", "E711", "E712", "E713", "E714", "E722", "F", "PLE", "S")
-IGNORE = ("S101", "S105", "S106", "S107", "S311", "S404", "S603", "S607")
-"""Asserts, guesses about passwords (another engine's trade), and processes that are started without a shell."""
+IGNORE = ("B028", "B905", "F405", "S101", "S105", "S106", "S107", "S311", "S404", "S603", "S606", "S607")
+"""Taste, what F403 has said already, asserts, guesses about passwords (another engine's trade), and processes without a
+shell."""
 
 _FAMILY = re.compile(r"[A-Z]+")
 
@@ -22,6 +23,7 @@ def words(sources: Sequence[Source]) -> list[str]:
     return [
         *("check", "--isolated", "--no-cache", "--ignore-noqa", "--exit-zero", "--output-format=json"),
         *("--target-version=py314", f"--select={','.join(SELECT)}", f"--ignore={','.join(IGNORE)}"),
+        "--per-file-ignores=__init__.py:F401",  # what such a file imports, it exports
         "--",
         *(source.whole for source in sources),
     ]
@@ -43,13 +45,20 @@ def read(said: str) -> Iterator[Mark]:
 
 
 def _edits(fix: dict[str, Any] | None) -> Iterator[Edit]:
+    """The edits of a fix that ruff itself calls safe, if each of them stays on one line."""
     if fix is None or fix["applicability"] != "safe":
         return
-    for edit in fix["edits"]:
-        start, end, text = edit["location"], edit["end_location"], edit["content"]
-        whole_line = end["row"] == start["row"] + 1 and start["column"] == end["column"] == 1 and not text
-        last = -1 if whole_line else end["column"] - 1
-        yield Edit(start["row"], start["column"] - 1, last, text)
+    edits = [_edit(part["location"], part["end_location"], part["content"]) for part in fix["edits"]]
+    if all(edits):
+        yield from (edit for edit in edits if edit)
+
+
+def _edit(start: dict[str, int], end: dict[str, int], text: str) -> Edit | None:
+    if start["row"] == end["row"] and "\n" not in text:
+        return Edit(start["row"], start["column"] - 1, end["column"] - 1, text)
+    if end == {"row": start["row"] + 1, "column": 1} and start["column"] == 1 and not text:
+        return Edit(start["row"], 0, None, "")
+    return None
 
 
 ENGINE = Engine("ruff", "ruff", frozenset({Kind.PYTHON}), words, read)

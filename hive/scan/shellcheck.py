@@ -35,9 +35,10 @@ def read(said: str) -> Iterator[Mark]:
 
 
 def _edits(fix: dict[str, Any] | None) -> Iterator[Edit]:
-    for part in fix["replacements"] if fix else ():
-        last = part["endColumn"] - 1 if part["endLine"] == part["line"] else -1
-        yield Edit(part["line"], part["column"] - 1, last, part["replacement"])
+    parts = fix["replacements"] if fix else []
+    if all(part["line"] == part["endLine"] for part in parts):
+        for part in parts:
+            yield Edit(part["line"], part["column"] - 1, part["endColumn"] - 1, part["replacement"])
 
 
 ENGINE = Engine("shellcheck", "shellcheck", frozenset({Kind.SHELL}), words, read, frozenset({0, 1}))

@@ -151,7 +151,9 @@ def _copy(path: str, text: str, fresh: frozenset[int], folder: Path, number: str
     (folder / number).mkdir()
     _write(folder / whole, "".join(f"{row}\n" for _, row in rows))
     _write(folder / added, "".join(f"{row}\n" if count in fresh else "\n" for count, row in rows))
-    return Source(path, kind, whole, added, tuple(lines), tuple(count for count, _ in rows), fresh)
+    return Source(
+        path, kind, whole, added, tuple(lines), tuple(count for count, _ in rows), fresh & set(range(1, len(lines) + 1))
+    )
 
 
 def _write(file: Path, text: str) -> None:

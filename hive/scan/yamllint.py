@@ -25,7 +25,7 @@ def words(sources: Sequence[Source]) -> list[str]:
 
 def read(said: str) -> Iterator[Mark]:
     """One mark for each row; raises ValueError for a row of another form."""
-    for row in said.splitlines():
+    for row in filter(None, said.split("\n")):
         match = _ROW.fullmatch(row)
         if match is None:
             raise ValueError(row)

@@ -22,10 +22,9 @@ def words(sources: Sequence[Source]) -> list[str]:
 
 def read(said: str) -> Iterator[Mark]:
     """One mark for each line of JSON."""
-    for line in said.split("\n"):
-        if line:
-            item = json.loads(line)
-            yield Mark(item["file"], item["line"], item["rule"], also=tuple(item["also"]))
+    for line in filter(None, said.split("\n")):
+        item = json.loads(line)
+        yield Mark(item["file"], item["line"], item["rule"], also=tuple(item["also"]))
 
 
 ENGINE = Engine("taint", sys.executable, frozenset({Kind.PYTHON}), words, read)

@@ -1,0 +1,70 @@
+"""All engines over one change: who looked, what they saw on the lines that it adds, and who could not."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bots.types import Finding, Level, Scan
+from hive.scan import astgrep, leaks, praise, ruff, shellcheck, taint, yamllint
+from hive.scan.engine import Engine, Mark
+from hive.scan.findings import finding, one_voice
+from hive.scan.process import Bench, EngineFailed, bench
+from hive.scan.sources import Source, gather
+
+ENGINES = (ruff.ENGINE, astgrep.ENGINE, taint.ENGINE, leaks.ENGINE, shellcheck.ENGINE, yamllint.ENGINE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What one engine saw; `failed` says why it did not finish."""
+
+    engine: str
+    marks: Sequence[tuple[Source, Mark]] = ()
+    failed: str = ""
+
+
+def analyse(
+    root: Path,
+    changed: Mapping[str, frozenset[int]],
+    head_sha: str,
+    *,
+    engines: Sequence[Engine] = ENGINES,
+    on: Bench | None = None,
+) -> Scan:
+    """Look at the lines that a change adds.
+
+    `root` holds the files of the head; `changed` are the numbers of the added lines, counted as
+    git does, for every file that exists after the change. Nothing in `root` is run or changed.
+    """
+    with tempfile.TemporaryDirectory(prefix="hive-scan-") as name:
+        folder = Path(name)
+        sources, skipped = gather(root, changed, folder)
+        looks = list(_looks(engines, on or bench(), sources, folder))
+    ran = tuple(look.engine for look in looks if not look.failed)
+    failed = tuple((look.engine, look.failed) for look in looks if look.failed)
+    findings = one_voice(_findings(looks))
+    wanting = tuple(item for item in findings if item.level is not Level.GREEN)
+    green = praise.deserved(sources, findings, engines=0 if failed or skipped else len(ran))
+    return Scan(head_sha, (*wanting, *green), ran, failed, skipped)
+
+
+def _looks(engines: Iterable[Engine], on: Bench, sources: Sequence[Source], folder: Path) -> Iterator[_Look]:
+    """One look of each engine that knows any of the files."""
+    for engine in engines:
+        known = [source for source in sources if source.kind in engine.kinds]
+        if not known:
+            continue
+        try:
+            yield _Look(engine.name, engine.look(on, known, folder))
+        except EngineFailed as why:
+            yield _Look(engine.name, failed=str(why))
+
+
+def _findings(looks: Iterable[_Look]) -> Iterator[Finding]:
+    for look in looks:
+        for source, mark in look.marks:
+            if (seen := finding(look.engine, source, mark)) is not None:
+                yield seen

@@ -1,0 +1,106 @@
+"""Marks of many engines become findings on added lines, each matter said once. Performs no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import groupby
+
+from bots.types import Category, Finding, Level
+from hive.scan.engine import Edit, Mark
+from hive.scan.rules import ORDER, Rule, rule_for
+from hive.scan.sources import Source
+
+_LOUDNESS = {Level.RED: 0, Level.YELLOW: 1, Level.GREEN: 2}
+_QUIETER = {Level.RED: Level.YELLOW}
+"""What a guess becomes where secrets are made up; a quieter one is not said at all."""
+
+_NO_SECRET = re.compile(
+    r"sha-?(?:1|256|384|512)|integrity|digest|checksum|fingerprint|"
+    r"(?:secret|password|passwd|token|key)[_-]?(?:name|ref|file|path|env|id)\b",
+    re.IGNORECASE,
+)
+"""Lines that name a digest, or where a secret is kept, and so look like the secret itself."""
+
+
+def finding(engine: str, source: Source, mark: Mark) -> Finding | None:
+    """What a mark means for the change; None if it is about lines that were there before."""
+    rule = rule_for(engine, mark)
+    line = _place(source, mark, rule)
+    if line is None or (rule.category is Category.LEAK and _is_no_secret(source, line, rule)):
+        return None
+    level = _QUIETER.get(rule.level) if rule.guess and (source.is_test or source.is_prose) else rule.level
+    if level is None:
+        return None
+    return Finding(
+        path=source.path,
+        line=line,
+        level=level,
+        category=rule.category,
+        rule=mark.rule,
+        title=rule.title or mark.message,
+        why=rule.why or (_said(source, mark, rule) if rule.title else ""),
+        fix_seconds=rule.fix_seconds,
+        suggestion=None if rule.category is Category.LEAK else _mended(source, mark.edits, line),
+        engine=engine,
+    )
+
+
+def one_voice(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Each matter once, the loudest first.
+
+    What several engines say of one line and kind of matter, the one that explains it best says
+    for all; a file that does not parse has one place where it does not.
+    """
+    kept: list[Finding] = []
+    for _, same in groupby(sorted(findings, key=_matter), key=_matter):
+        group = sorted(same, key=lambda item: (_LOUDNESS[item.judged], ORDER.index(item.engine), item.line))
+        kept += _of_one_engine(group)
+    leaks = {(item.path, item.line) for item in kept if item.category is Category.LEAK}
+    # A line with a secret in it is not quoted, whatever else is wrong with it.
+    quiet = (replace(item, suggestion=None) if (item.path, item.line) in leaks else item for item in kept)
+    return tuple(sorted(quiet, key=lambda item: (_LOUDNESS[item.judged], item.path, item.line, item.rule)))
+
+
+def _of_one_engine(group: list[Finding]) -> Iterator[Finding]:
+    titles = set()
+    for item in group:
+        if item.engine == group[0].engine and item.title not in titles:
+            titles.add(item.title)
+            yield item
+        if item.category is Category.BROKEN:
+            return
+
+
+def _matter(item: Finding) -> tuple[str, str, int]:
+    return item.path, item.category, 0 if item.category is Category.BROKEN else item.line
+
+
+def _place(source: Source, mark: Mark, rule: Rule) -> int | None:
+    """The added line to show it on; what breaks a whole file is shown on the first one, or on none (0)."""
+    lines = [source.line(number) for number in (mark.line, *mark.also)]
+    line = next((number for number in lines if number in source.fresh), None)
+    if line is None and rule.category is Category.BROKEN:
+        return min(source.fresh, default=0)
+    return line
+
+
+def _is_no_secret(source: Source, line: int, rule: Rule) -> bool:
+    return rule.guess and _NO_SECRET.search(source.lines[line - 1]) is not None
+
+
+def _said(source: Source, mark: Mark, rule: Rule) -> str:
+    """The engine's message; with its line where the finding may be shown on another one."""
+    return f"Line {source.line(mark.line)}: {mark.message}" if rule.category is Category.BROKEN else mark.message
+
+
+def _mended(source: Source, edits: tuple[Edit, ...], line: int) -> str | None:
+    """The line as the engine would have it, empty if it should go; None if it takes more than that line."""
+    # A file with lone carriage returns has more lines than git counts: columns would be wrong.
+    if not edits or len(source.lines) != len(source.numbers) or any(edit.line != line for edit in edits):
+        return None
+    text = source.lines[line - 1]
+    for edit in sorted(edits, key=lambda edit: edit.start, reverse=True):
+        text = text[: edit.start] + edit.text + (text[edit.end :] if edit.end is not None else "")
+    return text

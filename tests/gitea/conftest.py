@@ -68,6 +68,12 @@ class Wire:
         self.answers.append(Answer(0, b"", {}, silent=True))
         return self
 
+    def anew(self) -> Wire:
+        """Forget everything."""
+        self.answers.clear()
+        self.asked.clear()
+        return self
+
     def heard(self) -> list[str]:
         """The requests so far, in words."""
         return [str(asked) for asked in self.asked]

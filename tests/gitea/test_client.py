@@ -203,8 +203,7 @@ def test_half_an_answer(wire: Wire, client: Client, reader: GiteaReader) -> None
     with pytest.raises(Unavailable):
         client.post("/user/repos")
     assert len(wire.asked) == 1
-    wire.answers.clear()
-    wire.say(b"diff --git a/x b/x", kind="text/plain", cut=10)
+    wire.anew().say(b"diff --git a/x b/x", kind="text/plain", cut=10)
     with pytest.raises(Unavailable):
         reader.diff(PULL)
 

@@ -1,10 +1,174 @@
-"""The command line of the hive."""
+"""The command line of the hive. Each command imports what it runs, so that `--help` stays quick."""
 
 from __future__ import annotations
 
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
+if TYPE_CHECKING:
+    from hive.app.house import House
 
-@click.group()
+CONFIG = click.Path(dir_okay=False, path_type=Path)
+STATE = click.Path(file_okay=False, path_type=Path)
+WELCOME = """\
+A hive of agents that lives on your forge.
+
+File an issue to assign work, merge a pull request to approve it.
+"""
+SECTIONS = {
+    "Begin": ("demo", "check", "init", "up"),
+    "Single processes (`up` runs them all)": ("web", "work", "host", "forge"),
+}
+
+
+class Sections(click.Group):
+    """Commands under headings, in the order in which one meets them."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands."""
+        for heading, names in SECTIONS.items():
+            rows = [
+                (name, command.get_short_help_str(60)) for name in names if (command := self.get_command(ctx, name))
+            ]
+            with formatter.section(click.style(heading, bold=True)):
+                formatter.write_dl(rows, col_spacing=4)
+
+
+@click.group(
+    cls=Sections, help=WELCOME, context_settings={"max_content_width": 80, "help_option_names": ["-h", "--help"]}
+)
+@click.version_option(package_name="forgehive", message="%(prog)s %(version)s")
 def main() -> None:
-    """A hive of agents that lives on your forge."""
+    """Set up logging: one fact a line, to the error stream."""
+    logging.basicConfig(level=os.environ.get("HIVE_LOG", "WARNING"), format="%(asctime)s %(name)s %(message)s")
+
+
+@main.command()
+@click.option("--exit", "leave", is_flag=True, help="End after the story, with status 0 if it ended well.")
+@click.option("--project", type=STATE, help="Play with a copy of this git repository.")
+@click.option("--state", type=STATE, default=Path(".hive/demo"), show_default=True, help="Where everything is kept.")
+@click.option("--port", default=3080, show_default=True, help="Port of the forge; 0 takes any that is free.")
+def demo(leave: bool, project: Path | None, state: Path, port: int) -> None:
+    """Play the story on this machine."""
+    from hive.demo.play import play
+
+    _or_say(lambda: play(state=state, project=project, port=port, leave=leave))
+
+
+@main.command()
+@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+def check(config: Path) -> None:
+    """Read a configuration and name every mistake in it."""
+    house = _house(config)
+    _or_say(lambda: house.bots)
+    click.echo(f"{config}: {len(house.settings.teams)} team(s), bots {', '.join(house.bots)}")
+
+
+@main.command()
+@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@click.option("--admin", required=True, help="Login of a site admin of the forge.")
+@click.password_option(
+    "--password", envvar="HIVE_ADMIN_PASSWORD", confirmation_prompt=False, help="Better by HIVE_ADMIN_PASSWORD."
+)
+def init(config: Path, admin: str, password: str) -> None:
+    """Make the forge ready: accounts, rights, labels, hooks, protections."""
+    from hive.provision import Provision
+
+    house = _house(config)
+    made: list[str] = []
+    _or_say(lambda: Provision.run(house, admin, password, made.append))
+    for what in made:
+        click.echo(f"made {what}")
+    click.echo("the forge is ready" if made else "the forge was ready, nothing was changed")
+
+
+@main.command()
+@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+def up(config: Path) -> None:
+    """Run the hive as one process tree, until Ctrl-C."""
+    from hive.app.up import up as run
+
+    _or_say(lambda: run(config, _house(config)))
+
+
+@main.command()
+@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+def web(config: Path) -> None:
+    """Receive webhooks."""
+    from hive.app.web import serve
+    from hive.processes import until_told
+
+    _or_say(lambda: serve(_house(config), until_told()))
+
+
+@main.command()
+@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+def work(config: Path) -> None:
+    """Let bots look, and do what they want."""
+    from hive.app.work import serve
+    from hive.processes import until_told
+
+    _or_say(lambda: serve(_house(config), until_told()))
+
+
+@main.command()
+@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+def host(config: Path) -> None:
+    """Keep the containers of agents."""
+    from hive.app.host import serve
+    from hive.processes import until_told
+
+    _or_say(lambda: serve(_house(config), until_told()))
+
+
+@main.command()
+@click.option("--state", type=STATE, required=True, help="Where repositories and the database are kept.")
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=3080, show_default=True)
+@click.option("--admin", help="Make this account a site admin; its password is in HIVE_ADMIN_PASSWORD.")
+def forge(state: Path, host: str, port: int, admin: str | None) -> None:
+    """Run the small forge for trying out."""
+    from hive.app.forge import serve
+
+    _or_say(lambda: serve(state, host, port, admin, click.echo))
+
+
+def _house(config: Path) -> House:
+    from hive.app.house import House
+    from hive.settings import BadYaml, load
+
+    try:
+        return House(load(config))
+    except BadYaml as error:
+        raise SystemExit(_complain(f"{len(error.problems)} mistake(s) in {config}:\n{error}")) from error
+    except OSError as error:
+        raise SystemExit(_complain(f"{config} cannot be read: {error.strerror}; name a configuration file")) from error
+
+
+def _or_say(run: object) -> None:
+    """Run a command; what an operator can mend is one sentence, without a traceback."""
+    from forge.protocol import ForgeError
+    from hive.app.house import NotReady
+    from hive.vault import NoSecret
+
+    assert callable(run)
+    try:
+        run()
+    except (NotReady, NoSecret) as error:
+        raise SystemExit(_complain(str(error))) from error
+    except ForgeError as error:
+        raise SystemExit(_complain(f"the forge does not go along: {error}")) from error
+    except PermissionError as error:
+        raise SystemExit(
+            _complain(f"{error.filename} cannot be written: {error.strerror}; choose another directory")
+        ) from error
+
+
+def _complain(sentence: str) -> int:
+    click.echo(click.style("hive: ", fg="red") + sentence, err=True, color=sys.stderr.isatty())
+    return 1

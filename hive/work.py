@@ -24,7 +24,16 @@ EFFECT = "effect"
 BACKSTOP_SECONDS = 1.0
 """How often the ledger is scanned for rows that nobody was nudged for."""
 
-BOT_FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
+BOT_FAULTS = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NameError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 """What a mistake in a bot looks like."""
 
 

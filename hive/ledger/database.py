@@ -45,12 +45,12 @@ class Database:
             yield connection
             return
         connection.execute("BEGIN IMMEDIATE")
+        whole = False
         try:
             yield connection
-        except BaseException:
-            connection.rollback()
-            raise
-        connection.commit()
+            whole = True
+        finally:
+            connection.execute("COMMIT" if whole else "ROLLBACK")
 
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """All rows of a question."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from forge.types import Branch, Repository
 from hive.ledger.database import Clock, Database
 
 FINAL = frozenset({"deployed", "rejected", "failed", "rolled back", "superseded"})
@@ -21,9 +22,11 @@ class Anchor:
     team: str
     repo: str
     repo_id: int
+    branch: str
     sha: str
     cursor: int
     running: str
+    answered: str
     blocked: str
     asked_at: float
     looked_at: float
@@ -52,13 +55,13 @@ class Deployments:
         self._db = db
         self._clock = clock
 
-    def adopt(self, agent: str, *, team: str, repo: str, repo_id: int, sha: str, cursor: int) -> bool:
-        """Set an agent's first footing; False if it has one."""
+    def adopt(self, agent: str, *, team: str, seen: Repository, branch: Branch, cursor: int) -> bool:
+        """Set an agent's first footing, the head of its configuration's branch; False if it has one."""
         with self._db.transaction() as db:
             done = db.execute(
-                "INSERT INTO anchors (agent, team, repo, repo_id, sha, cursor, running) VALUES (?, ?, ?, ?, ?, ?, ?)"
-                " ON CONFLICT DO NOTHING",
-                (agent, team, repo, repo_id, sha, cursor, sha),
+                "INSERT INTO anchors (agent, team, repo, repo_id, branch, sha, cursor, running)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (agent, team, str(seen.repo), seen.id, branch.name, branch.sha, cursor, branch.sha),
             )
         return bool(done.rowcount)
 
@@ -76,6 +79,17 @@ class Deployments:
         """The host has looked at an agent's configuration as it was at `at`."""
         with self._db.transaction() as db:
             db.execute("UPDATE anchors SET looked_at = ? WHERE agent = ?", (at, agent))
+
+    def is_up(self, agent: str) -> bool:
+        """Whether the container of the commit that is meant to run has given a sign of life."""
+        row = self._db.row("SELECT 1 FROM anchors WHERE agent = ? AND answered = running", agent)
+        return row is not None
+
+    def heard(self, agent: str, sha: str) -> None:
+        """The container of a commit gives signs of life; empty when it is gone."""
+        if (anchor := self.anchor(agent)) is not None and anchor.answered != sha:
+            with self._db.transaction() as db:
+                db.execute("UPDATE anchors SET answered = ? WHERE agent = ?", (sha, agent))
 
     def propose(self, ref: str, head: str, tree: str) -> None:
         """Pin a head of an open pull request and the tree that was evaluated for it."""

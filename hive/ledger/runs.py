@@ -173,6 +173,10 @@ class Runs:
             return None
         return Run(*(row[name] for name in ("id", "team", "agent", "ref", "pull", "waits_for", "state", "outcome")))
 
+    def causes(self, run: int) -> frozenset[str]:
+        """The keys of a run's turns."""
+        return frozenset(row["key"] for row in self._db.rows("SELECT key FROM turns WHERE run = ?", run))
+
     def bot_turns(self, run: int) -> int:
         """How many of the newest turns in a row no person caused."""
         row = self._db.row(

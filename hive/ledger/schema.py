@@ -54,7 +54,8 @@ MIGRATIONS = (
 
     CREATE TABLE anchors (
         agent TEXT PRIMARY KEY, team TEXT NOT NULL, repo TEXT NOT NULL, repo_id INTEGER NOT NULL,
-        sha TEXT NOT NULL, cursor INTEGER NOT NULL, running TEXT NOT NULL DEFAULT '',
+        branch TEXT NOT NULL, sha TEXT NOT NULL, cursor INTEGER NOT NULL, running TEXT NOT NULL DEFAULT '',
+        answered TEXT NOT NULL DEFAULT '',
         blocked TEXT NOT NULL DEFAULT '', asked_at REAL NOT NULL DEFAULT 0, looked_at REAL NOT NULL DEFAULT 0
     ) STRICT;
 

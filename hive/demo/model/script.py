@@ -13,18 +13,19 @@ from hive.demo.model.conversation import Brain, Conversation, Reply
 class Scene:
     """Replies to one piece of news, in their order.
 
-    `when` is searched for in what a user wrote last, `who` in the instructions; both are regular
-    expressions. The scene begins anew with each news that it fits.
+    `when` is searched for in what a user wrote last, `about` in what was written first, `who` in the
+    instructions; all are regular expressions. The scene begins anew with each news that it fits.
     """
 
     when: str
     replies: tuple[Reply, ...]
     who: str = ""
+    about: str = ""
 
     def fits(self, conversation: Conversation) -> bool:
         """Whether this is the scene for the conversation as it stands."""
-        said = re.search(self.when, conversation.news, re.IGNORECASE | re.MULTILINE)
-        return bool(said and re.search(self.who, conversation.system, re.IGNORECASE | re.MULTILINE))
+        wanted = ((self.when, conversation.news), (self.about, conversation.task), (self.who, conversation.system))
+        return all(re.search(pattern, text, re.IGNORECASE | re.MULTILINE) for pattern, text in wanted)
 
 
 class Script:

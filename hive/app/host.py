@@ -1,0 +1,214 @@
+"""`hive host`: containers, their sockets, and the reconciler. Reads no issue text but to hand it to its agent."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+import threading
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from forge.gitea.read import GiteaReader
+from forge.protocol import ForgeError, NotFound
+from forge.types import Ref, Repo
+from hive import broker, gateway
+from hive.app.house import House, NotReady
+from hive.app.work import mirrors
+from hive.broker import Principal
+from hive.ledger import Turn
+from hive.ledger.runs import LEASE_SECONDS
+from hive.llm import Model
+from hive.reconcile.bwrap import Jail, find_jail
+from hive.reconcile.containers import Containers
+from hive.reconcile.loop import Reconciler, Ward
+from hive.reconcile.report import Reporter
+from hive.reconcile.verify import Policy
+from hive.serve import Server, unix
+from hive.settings import BadYaml, read_checks
+from hive.work import EFFECT
+from hive.workspace import Login
+
+log = logging.getLogger("hive.host")
+
+TICK_SECONDS = 0.1
+SOCKET_THREADS = 6
+NO_KEY = "no-key"
+"""What a model server without keys is sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """Makes the JSON of a turn: what the agent is told, and where it may work."""
+
+    house: House
+    agent: str
+    team: str
+    reader: GiteaReader
+
+    def __call__(self, turn: Turn) -> dict[str, Any]:
+        """The turn; raises OSError while the forge cannot be asked."""
+        settings = self.house.settings
+        issue = Ref.parse(turn.ref)
+        config = Repo(issue.repo.forge, settings.configs, self.agent)
+        base = self.base(issue.repo)
+        return {
+            "lease": int(LEASE_SECONDS),
+            "message": turn.message,
+            "issue": turn.ref,
+            "pull": turn.pull,
+            "repo": issue.repo.path,
+            "base": base,
+            "branch": f"agent/{self.agent}/issue-{issue.number}",
+            "config_repo": config.path,
+            "config_base": self.base(config),
+            "checks": list(self._checks(issue.repo, base)),
+            "author": {"name": self.agent, "email": f"{self.agent}@{settings.account('core')}.invalid"},
+            **self._spec(),
+        }
+
+    def base(self, repo: Repo) -> str:
+        """A repository's default branch; raises OSError while the forge cannot be asked."""
+        try:
+            return self.reader.repository(repo).default_branch
+        except ForgeError as error:
+            raise OSError(f"{repo} cannot be read: {error}") from error
+
+    def model(self) -> str:
+        """The model that the agent may use."""
+        return str(self._spec()["model"])
+
+    def _spec(self) -> dict[str, Any]:
+        """What the running container was built from says about the agent, within the host's limits."""
+        settings = self.house.settings
+        anchor = self.house.ledger.deployments.anchor(self.agent)
+        artifact = self.house.agents / self.agent / "gens" / (anchor.running if anchor else "") / "agent.json"
+        spec = json.loads(artifact.read_text())
+        text = resources.files("bots.prompts").joinpath("agent.md").read_text(encoding="utf-8")
+        return {
+            "system": text.format(name=self.agent, team=self.team, lane=spec["lane"], role=spec["prompt"]).strip(),
+            "model": spec["model"] or settings.model.name,
+            "max_steps": min(spec["max_steps"], settings.limits.steps),
+            "minutes": min(spec["minutes"], settings.limits.minutes),
+        }
+
+    def _checks(self, repo: Repo, base: str) -> tuple[str, ...]:
+        """The checks that the base branch asks for: a change cannot switch off its own."""
+        try:
+            return read_checks(self.reader.file(repo, ".hive.yaml", base).decode("utf-8", "replace"))
+        except NotFound:
+            return ()
+        except BadYaml as error:
+            log.warning("checks_unreadable repo=%s error=%r", repo, str(error)[:200])
+            return ("echo 'the .hive.yaml of this repository is broken'; false",)
+        except ForgeError as error:
+            raise OSError(f"{repo} cannot be read: {error}") from error
+
+
+class Host:
+    """Sockets and containers of every agent on this machine; its thread owns the containers."""
+
+    def __init__(self, house: House, stop: threading.Event) -> None:
+        self._house = house
+        self._stop = stop
+        self._model = Model(url=house.settings.model.url, key=_key(house))
+        self.containers = Containers(find_jail(), house.agents)
+        self._reconciler = Reconciler(house.ledger, self.containers, house.settings.limits)
+        self._servers: list[Server] = []
+        self._wards: list[Ward] = []
+        self._told: dict[str, str] = {}
+
+    def serve(self) -> None:
+        """Keep every container as operators approved it, until `stop` is set."""
+        for team, mine in self._house.settings.teams.items():
+            for agent in mine.agents:
+                self._wards.append(self._ward(team, agent))
+                self._listen(team, agent)
+        try:
+            while not self._stop.is_set():
+                self._tick()
+                self._stop.wait(TICK_SECONDS)
+        finally:
+            self.containers.stop_all()
+            for server in self._servers:
+                server.stop()
+            self._model.close()
+
+    def _tick(self) -> None:
+        for agent in self.containers.reap():
+            log.warning("container_ended agent=%s", agent)
+            self._house.ledger.runs.release(agent)
+        for ward in self._wards:
+            self._reconciler.keep(ward)
+            alive = self.containers.answered(ward.agent) if self.containers.running(ward.agent) else ""
+            if self._told.get(ward.agent) != alive:
+                self._house.ledger.deployments.heard(ward.agent, alive)
+                self._told[ward.agent] = alive
+
+    def _ward(self, team: str, agent: str) -> Ward:
+        house, settings = self._house, self._house.settings
+        forge = settings.teams[team].forge
+        repo = Repo(forge, settings.configs, agent)
+        anchor = house.ledger.deployments.anchor(agent)
+        if anchor is None:
+            raise NotReady(f"the configuration of {agent} was never adopted; run: hive init")
+        core = settings.account("core")
+        reader = GiteaReader(name=forge, url=house.url(forge), token=house.vault.token(forge, core))
+        policy = Policy(anchor.repo_id, house.team(team).operators, anchor.branch)
+        mirror = mirrors(house, "host")
+        reporter = Reporter(house.ledger, core, Repo(forge, *settings.meta.split("/", 1)))
+        return Ward(agent, repo, policy, reader, lambda: mirror(repo), reporter)
+
+    def _listen(self, team: str, agent: str) -> None:
+        house = self._house
+        forge = house.settings.teams[team].forge
+        token = house.vault.token(forge, agent)
+        reader = GiteaReader(name=forge, url=house.url(forge), token=token)
+        brief = Brief(house, agent, team, reader)
+        principal = Principal(
+            agent=agent,
+            team=team,
+            login=Login(agent, token),
+            forge_url=house.url(forge),
+            config_repo=Repo(forge, house.settings.configs, agent),
+            ledger=house.ledger,
+            wake=lambda effect: house.queue.push(EFFECT, effect),
+            heard=self.containers.heard,
+            stop=self._stop,
+            base=brief.base,
+            brief=brief,
+        )
+        cell = self.containers.cell(agent)
+        apps = {
+            "forge.sock": broker.create(principal),
+            "model.sock": gateway.create(agent, house.ledger.runs, self._model, lambda _: brief.model()),
+        }
+        for name, app in apps.items():
+            server = Server(app, unix(cell.sockets / name), threads=SOCKET_THREADS)
+            server.start()
+            self._servers.append(server)
+
+
+def serve(house: House, stop: threading.Event) -> None:
+    """Keep containers until `stop` is set; raises NotReady if another host has this state directory."""
+    with (house.settings.state / "host.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise NotReady(f"another host runs in {house.settings.state}") from error
+        Host(house, stop).serve()
+
+
+def jail() -> Jail:
+    """How this machine confines agents."""
+    return find_jail()
+
+
+def _key(house: House) -> str:
+    """The key of the model, taken out of the environment that children would inherit."""
+    key = os.environ.pop("ANTHROPIC_API_KEY", "")
+    if not key and not house.settings.model.url:
+        raise NotReady("no model can be asked: set ANTHROPIC_API_KEY, or model.url in the configuration")
+    return key or NO_KEY

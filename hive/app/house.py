@@ -1,0 +1,106 @@
+"""What all processes share: settings, ledger, queue, secrets, bots, and who is who."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from bots.bot import Bot
+from bots.intents import SetStatus
+from bots.types import Team
+from forge.events import Event
+from forge.types import Repo, User
+from hive.ledger import Ledger
+from hive.queue import Queue
+from hive.settings import Settings
+from hive.vault import Vault
+
+
+class NotReady(Exception):
+    """The hive cannot start as it is; the message says what is missing and how to go on."""
+
+
+@dataclass(frozen=True)
+class House:
+    """One process' view of the house; `close` gives back what it opened."""
+
+    settings: Settings
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger; raises NotReady if it cannot be opened."""
+        try:
+            return Ledger(self.settings.state / "ledger.db")
+        except OSError as error:
+            raise NotReady(f"the state directory cannot be used: {error}") from error
+
+    @cached_property
+    def queue(self) -> Queue:
+        """The queue."""
+        return Queue(self.settings.state / "queue.db")
+
+    @cached_property
+    def vault(self) -> Vault:
+        """The secrets."""
+        return Vault(self.settings.state / "secrets")
+
+    @cached_property
+    def bots(self) -> dict[str, Bot]:
+        """The bots that the configuration names, by name; raises NotReady for one that is not there."""
+        found: dict[str, Bot] = {}
+        for module in self.settings.bots:
+            try:
+                bot = importlib.import_module(module).bot
+            except (ImportError, AttributeError) as error:
+                raise NotReady(f"bots: {module} holds no bot ({error})") from error
+            if not isinstance(bot, Bot) or bot.name in found:
+                raise NotReady(f"bots: {module} holds no bot, or one whose name is taken")
+            found[bot.name] = bot
+        return found
+
+    @property
+    def agents(self) -> Path:
+        """The directory of the agents on this host."""
+        return self.settings.state / "agents"
+
+    def listeners(self, kind: type[Event]) -> list[str]:
+        """The bots that look at a type of event."""
+        return [name for name, bot in self.bots.items() if kind in bot.events]
+
+    def account(self, bot: str, intent: str) -> str:
+        """Whose hand does what a bot wants: statuses need the right to write code, which only `core` has."""
+        return self.settings.account("core" if intent == SetStatus.__name__ else bot)
+
+    def url(self, forge: str) -> str:
+        """A forge's address without a slash at its end."""
+        return self.settings.forges[forge].url.rstrip("/")
+
+    def team(self, name: str) -> Team:
+        """Who is who in a team, by pinned ids; raises NotReady if the forge was never made ready."""
+        mine = self.settings.teams[name]
+        agents = {agent: self._pinned(mine.forge, agent) for agent in mine.agents}
+        return Team(
+            name=name,
+            operators=frozenset(self._pinned(mine.forge, login).id for login in mine.operators),
+            agents=agents,
+            accounts={bot: self._pinned(mine.forge, login) for bot, login in self.settings.accounts.items()},
+            lanes=mine.lane_list(),
+            kinds=mine.kind_list(),
+            repos=frozenset(Repo(mine.forge, name, repo) for repo in mine.repos),
+            configs={Repo(mine.forge, self.settings.configs, agent): agent for agent in mine.agents},
+            max_bot_turns=self.settings.limits.bot_turns,
+        )
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for name in ("ledger", "queue"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
+    def _pinned(self, forge: str, login: str) -> User:
+        user = self.ledger.identity(forge, login)
+        if user is None:
+            raise NotReady(f"the hive does not know {login} on {forge} yet; run: hive init")
+        return user

@@ -1,0 +1,102 @@
+"""`hive up`: the whole hive as one process tree, with one line for each thing that happens."""
+
+from __future__ import annotations
+
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from forge.gitea.admin import GiteaAdmin
+from hive.app.house import House, NotReady
+from hive.processes import Tree, until_told
+from hive.provision import Provision
+from hive.reconcile.bwrap import find_jail
+from hive.screen import Screen
+from hive.settings import EMBEDDED
+
+ADMIN = "hive-admin"
+PATIENCE_SECONDS = 60.0
+POLL_SECONDS = 0.05
+UNCONTAINED = "agents are NOT contained on this machine: plain processes, without keys ({why})"
+
+Say = Callable[[str], None]
+
+
+def up(config: Path, house: House) -> None:
+    """Run everything until told to stop; what this process started is gone when it returns."""
+    stop = until_told()
+    screen = Screen(house)
+    tree = Tree(house.settings.state / "logs", lambda name, status: screen.note(f"{name} ended ({status}), again"))
+    try:
+        begin(config, house, tree, screen.note)
+        screen.note(f"the hive is up; logs are in {house.settings.state / 'logs'}; Ctrl-C ends it")
+        while not stop.wait(0.2):
+            screen.show()
+    finally:
+        tree.stop()
+        house.close()
+
+
+def begin(config: Path, house: House, tree: Tree, say: Say) -> None:
+    """Start every process, forges first; raises NotReady for what is missing."""
+    jail = find_jail()
+    if not jail.contained:
+        say(UNCONTAINED.format(why=jail.why_not))
+    for name in house.settings.forges:
+        begin_forge(house, name, tree, say)
+    for team in house.settings.teams:
+        house.team(team)
+    web = house.settings.web
+    for part in ("web", "work", "host"):
+        tree.add(part, part, str(config))
+    wait_for(f"http://{web.host}:{web.port}/healthz", house, "web")
+    for mine in house.settings.teams.values():
+        for agent in mine.agents:
+            wait_until(partial(house.ledger.deployments.is_up, agent), f"{agent} gave no sign of life", house)
+
+
+def begin_forge(house: House, name: str, tree: Tree, say: Say) -> None:
+    """Start a forge of our own and make it ready; others have to be ready."""
+    settings = house.settings.forges[name]
+    if settings.kind != EMBEDDED:
+        return
+    parts = urlsplit(settings.url)
+    words = ("forge", "--state", str(house.settings.state / name), "--host", parts.hostname or "127.0.0.1")
+    admin = house.vault.password(name, ADMIN)
+    tree.add(name, *words, "--port", str(parts.port or 80), "--admin", ADMIN, env={"HIVE_ADMIN_PASSWORD": admin})
+    wait_for(f"{settings.url}/api/v1/version", house, name)
+    with GiteaAdmin(name=name, url=house.url(name), login=ADMIN, password=admin) as forge:
+        for team in house.settings.teams.values():
+            for operator in team.operators if team.forge == name else ():
+                password = house.vault.password(name, operator)
+                forge.ensure_user(operator, password=password, email=f"{operator}@{name}.invalid")
+                say(f"sign in at {settings.url} as {operator} with the password {password}")
+    Provision.run(house, ADMIN, admin, lambda _: None)
+
+
+def wait_for(url: str, house: House, part: str) -> None:
+    """Wait until a process of ours answers."""
+    wait_until(lambda: _responds(url), f"{part} does not answer", house, part)
+
+
+def wait_until(is_so: Callable[[], bool], otherwise: str, house: House, part: str = "host") -> None:
+    """Wait for something, as long as is reasonable; raises NotReady with the end of the part's log."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not is_so():
+        if time.monotonic() > until:
+            log = house.settings.state / "logs" / f"{part}.log"
+            end = log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []
+            raise NotReady("; ".join([otherwise, *end, f"see {log}"]))
+        time.sleep(POLL_SECONDS)
+
+
+def _responds(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  an address of our own settings
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

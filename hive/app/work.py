@@ -1,0 +1,115 @@
+"""`hive work`: bots, effects and the sweep."""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+
+from bots.bot import Context
+from bots.types import RunView
+from forge.gitea.read import GiteaReader
+from forge.gitea.write import GiteaForge
+from forge.types import Ref, Repo
+from hive.app.house import House, NotReady
+from hive.apply import Applier
+from hive.inspection import ConfigEvaluator, PullScanner
+from hive.ledger import Ledger
+from hive.sweep import Sweeper
+from hive.work import JOB, Worker, Workshop
+from hive.workspace import Login, Mirror, Workspace
+
+THREADS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerHistory:
+    """What bots may know of runs."""
+
+    ledger: Ledger
+
+    def run_for(self, ref: Ref) -> RunView | None:
+        """The newest run whose issue or pull request is `ref`."""
+        run = self.ledger.runs.find(str(ref))
+        if run is None:
+            return None
+        return RunView(
+            id=run.id,
+            agent=run.agent,
+            issue=Ref.parse(run.ref),
+            state=run.state,
+            pull=Ref.parse(run.pull) if run.pull else None,
+            bot_turns=self.ledger.runs.bot_turns(run.id),
+            causes=self.ledger.runs.causes(run.id),
+        )
+
+
+def serve(house: House, stop: threading.Event) -> None:
+    """Work until `stop` is set; raises NotReady if another worker has this state directory."""
+    with (house.settings.state / "work.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise NotReady(f"another worker runs in {house.settings.state}") from error
+        house.ledger.intake.release_all()
+        worker = Worker(workshop(house))
+        sweeps = threading.Thread(target=sweep, args=(house, stop), name="sweep")
+        sweeps.start()
+        worker.serve(threads=THREADS, stop=stop)
+        sweeps.join()
+
+
+def workshop(house: House) -> Workshop:
+    """Every wire of the worker."""
+    teams = {name: house.team(name) for name in house.settings.teams}
+
+    @cache
+    def forge(team: str, login: str) -> GiteaForge:
+        name = house.settings.teams[team].forge
+        return GiteaForge(name=name, url=house.url(name), token=house.vault.token(name, login))
+
+    @cache
+    def reader(team: str, login: str) -> GiteaReader:
+        name = house.settings.teams[team].forge
+        return GiteaReader(name=name, url=house.url(name), token=house.vault.token(name, login))
+
+    mirror = mirrors(house, "work")
+    scanner = PullScanner(mirror)
+    evaluator = ConfigEvaluator(mirror, house.settings.limits)
+    history = LedgerHistory(house.ledger)
+
+    def context(team: str, bot: str) -> Context:
+        now = datetime.fromtimestamp(house.ledger.clock(), UTC)
+        return Context(reader(team, house.settings.account(bot)), teams[team], scanner, evaluator, history, now)
+
+    applier = Applier(house.ledger, forge, teams, house.vault.marker_secret())
+    return Workshop(house.ledger, house.queue, house.bots, context, house.account, applier)
+
+
+def sweep(house: House, stop: threading.Event) -> None:
+    """Ask the forges what webhooks did not tell, at once and then every while."""
+    core = house.settings.account("core")
+    sweepers = []
+    for team, mine in house.settings.teams.items():
+        token = house.vault.token(mine.forge, core)
+        reader = GiteaReader(name=mine.forge, url=house.url(mine.forge), token=token)
+        sweepers.append(Sweeper(reader, house.ledger, team, house.settings.repos_of(team), house.listeners))
+    while not stop.is_set():
+        for sweeper in sweepers:
+            for job in sweeper.sweep():
+                house.queue.push(JOB, job)
+        stop.wait(house.settings.sweep_seconds)
+
+
+def mirrors(house: House, purpose: str) -> Callable[[Repo], Mirror]:
+    """Mirrors of repositories for one process, fetched as the account of the hive itself."""
+    workspace = Workspace(house.settings.state / "mirrors" / purpose)
+    core = house.settings.account("core")
+
+    def mirror(repo: Repo) -> Mirror:
+        return workspace.mirror(repo, house.url(repo.forge), Login(core, house.vault.token(repo.forge, core)))
+
+    return mirror

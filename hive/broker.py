@@ -1,0 +1,252 @@
+"""The other socket of a container: typed deeds on the forge, and git. The socket is the principal.
+
+Nothing here holds an operator's power: a run may take its turn, speak on its own thread, open its
+own pull request, propose a change of its own configuration, and say that it is done.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, cast
+
+from flask import Flask, Response, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from bots.words import visible
+from forge.types import Ref, Repo
+from hive.apply import owe
+from hive.deeds import Answer, Deed, OpenPull
+from hive.gateway import bearer
+from hive.gitdoor import GitRequest, NotAllowed, forward
+from hive.ledger import Ledger, Turn
+from hive.workspace import Login
+
+MAX_BODY = 60_000
+MAX_PUSH = 256 << 20
+MAX_WAIT_SECONDS = 25.0
+POLL_SECONDS = 0.02
+SPOKEN = frozenset({"answered", "blocked", "failed", "proposed"})
+"""Ends of a turn whose message belongs on the thread; the other one has made a pull request there."""
+
+
+class Denied(Exception):
+    """A call that is not granted or makes no sense: an HTTP status and a sentence."""
+
+    def __init__(self, status: int, sentence: str) -> None:
+        super().__init__(sentence)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whose socket this is, and what it may reach.
+
+    `base` names a repository's default branch and `brief` makes a turn's JSON: both raise OSError
+    while the forge cannot be asked.
+    """
+
+    agent: str
+    team: str
+    login: Login
+    forge_url: str
+    config_repo: Repo
+    ledger: Ledger
+    wake: Callable[[int], None]
+    heard: Callable[[str, str], None]
+    stop: threading.Event
+    base: Callable[[Repo], str]
+    brief: Callable[[Turn], dict[str, Any]]
+
+
+def create(who: Principal) -> Flask:
+    """The WSGI application behind one agent's `forge.sock`."""
+    app = Flask("hive.broker", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_PUSH
+    app.add_url_rule("/v1/turn", view_func=lambda: give_turn(who), methods=["POST"], endpoint="turn")
+    for name, deed in DEEDS.items():
+        app.add_url_rule(f"/v1/{name}", view_func=_authorised(who, deed), methods=["POST"], endpoint=name)
+
+    @app.route("/git/<owner>/<name>.git/<path:rest>", methods=["GET", "POST"])
+    def git(owner: str, name: str, rest: str) -> Response:
+        return pass_git(who, authorise(who), f"{owner}/{name}", rest)
+
+    @app.errorhandler(Denied)
+    def denied(error: Denied) -> tuple[Response, int]:
+        return jsonify(error=str(error)), error.status
+
+    @app.errorhandler(HTTPException)
+    def failed(error: HTTPException) -> tuple[Response, int]:
+        return jsonify(error=error.name), error.code or 500
+
+    return app
+
+
+def give_turn(who: Principal) -> Any:
+    """The next turn, waiting for one as long as asked; also the container's sign of life."""
+    asked = _json()
+    who.heard(who.agent, _text(asked, "generation", 64))
+    until = time.monotonic() + min(MAX_WAIT_SECONDS, float(asked.get("wait") or 0))
+    while (turn := who.ledger.runs.take(who.agent)) is None:
+        if time.monotonic() >= until or who.stop.wait(POLL_SECONDS * 5):
+            return "", 204
+    try:
+        brief = who.brief(turn)
+    except OSError as error:
+        who.ledger.runs.release(who.agent)
+        raise Denied(503, str(error)) from error
+    who.ledger.audit.add(who.agent, "TookTurn", team=who.team, ref=turn.ref, run=turn.run, turn=turn.id)
+    return jsonify({**brief, "run": turn.run, "turn": turn.id, "token": turn.token})
+
+
+def beat(who: Principal, turn: Turn) -> dict[str, Any]:
+    """The run is alive."""
+    who.ledger.runs.beat(turn)
+    return {"cancel": False}
+
+
+def comment(who: Principal, turn: Turn) -> dict[str, Any]:
+    """Say something on the thread of the run."""
+    said = _json()
+    key = f"run{turn.run}:{_text(said, 'key', 100)}"
+    return done(who, Answer(_thread(turn), _said(said, "body"), key=key))
+
+
+def pull(who: Principal, turn: Turn) -> dict[str, Any]:
+    """Open the pull request of the run, or find it."""
+    return open_pull(who, turn, Ref.parse(turn.ref).repo, proposes=False)
+
+
+def propose(who: Principal, turn: Turn) -> dict[str, Any]:
+    """Open a pull request on the agent's own configuration."""
+    return open_pull(who, turn, who.config_repo, proposes=True)
+
+
+def open_pull(who: Principal, turn: Turn, repo: Repo, *, proposes: bool) -> dict[str, Any]:
+    """Open a pull request from a branch of the agent."""
+    asked = _json()
+    branch = _text(asked, "branch", 200)
+    if not branch.startswith(f"agent/{who.agent}/"):
+        raise Denied(403, f"the branch should begin with agent/{who.agent}/")
+    return done(
+        who,
+        OpenPull(
+            run=turn.run,
+            repo=repo,
+            head=branch,
+            base=base_of(who, repo),
+            title=" ".join(_said(asked, "title").split())[:200],
+            body=_said(asked, "body"),
+            proposes=proposes,
+            key=f"run{turn.run}:{repo}:{branch}",
+        ),
+    )
+
+
+def base_of(who: Principal, repo: Repo) -> str:
+    """The branch that a pull request of a repository goes to."""
+    try:
+        return who.base(repo)
+    except OSError as error:
+        raise Denied(503, str(error)) from error
+
+
+def end(who: Principal, turn: Turn) -> dict[str, Any]:
+    """The turn is over: nothing ends in silence."""
+    asked = _json()
+    outcome = _text(asked, "outcome", 20)
+    if outcome in SPOKEN:
+        body = _said(asked, "message") or "I stopped without a word; that is a fault of mine."
+        deed = Answer(_thread(turn), body, key=f"run{turn.run}:end:{turn.id}")
+        who.wake(owe(who.ledger, who.team, who.login.name, deed, by="run"))
+    with who.ledger.transaction():
+        who.ledger.runs.end_turn(turn, outcome, steps=int(asked.get("steps") or 0))
+        who.ledger.audit.add(
+            who.agent, "EndedTurn", team=who.team, ref=turn.ref, run=turn.run, turn=turn.id, outcome=outcome
+        )
+    return {}
+
+
+DEEDS: dict[str, Callable[[Principal, Turn], dict[str, Any]]] = {
+    "beat": beat,
+    "comment": comment,
+    "pull": pull,
+    "propose": propose,
+    "end": end,
+}
+
+
+def done(who: Principal, deed: Deed) -> dict[str, Any]:
+    """Have a deed done by the worker, and wait for what came of it."""
+    effect_id = owe(who.ledger, who.team, who.login.name, deed, by="run")
+    who.wake(effect_id)
+    until = time.monotonic() + MAX_WAIT_SECONDS
+    while (effect := who.ledger.effects.get(effect_id)).state not in ("done", "dropped", "failed"):
+        if time.monotonic() >= until:
+            raise Denied(503, "the forge has not confirmed it yet; ask again")
+        time.sleep(POLL_SECONDS)
+    if effect.state != "done":
+        raise Denied(403, effect.error or "it was dropped: the thread has moved on")
+    return dict(effect.result)
+
+
+def pass_git(who: Principal, turn: Turn, repo: str, rest: str) -> Response:
+    """Git, for the repositories of the run."""
+    if repo not in (Ref.parse(turn.ref).repo.path, who.config_repo.path):
+        raise Denied(403, f"{repo} is not a repository of this run")
+    asked = GitRequest(
+        method=request.method,
+        repo=repo,
+        path=rest,
+        query=request.query_string.decode("ascii", "replace"),
+        headers=dict(request.headers.items()),
+        body=cast("Any", request.stream),
+        length=request.content_length,
+    )
+    try:
+        passed = forward(who.forge_url, who.login, asked, f"agent/{who.agent}/")
+    except NotAllowed as error:
+        raise Denied(403, str(error)) from error
+    except OSError as error:
+        raise Denied(503, str(error)) from error
+    return Response(passed.chunks, passed.status, passed.headers)
+
+
+def authorise(who: Principal) -> Turn:
+    """The turn whose token came with the request; raises Denied."""
+    turn = bearer(who.agent, who.ledger.runs)
+    if turn is None:
+        raise Denied(401, "this run is over, or its token is wrong")
+    return turn
+
+
+def _authorised(who: Principal, deed: Callable[[Principal, Turn], dict[str, Any]]) -> Callable[[], Response]:
+    def view() -> Response:
+        return jsonify(deed(who, authorise(who)))
+
+    return view
+
+
+def _thread(turn: Turn) -> Ref:
+    return Ref.parse(turn.pull or turn.ref)
+
+
+def _json() -> dict[str, Any]:
+    body = request.get_json(silent=True)
+    if not isinstance(body, dict):
+        raise Denied(400, "the body should be a JSON object")
+    return body
+
+
+def _text(body: dict[str, Any], key: str, limit: int) -> str:
+    value = body.get(key)
+    if not isinstance(value, str) or len(value) > limit:
+        raise Denied(400, f"{key} should be text of at most {limit} characters")
+    return value
+
+
+def _said(body: dict[str, Any], key: str) -> str:
+    """Text that will stand on the forge: nothing hidden in it, and not without bound."""
+    return visible(_text(body, key, 1 << 20))[:MAX_BODY].strip()

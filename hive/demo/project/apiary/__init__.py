@@ -1,0 +1,1 @@
+"""How much honey is in each hive."""

@@ -1,0 +1,167 @@
+"""The story: what the operator does, and what has to come of it. Asks the forge, as anybody could."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from forge.protocol import NotFound, Reader, Unavailable
+from forge.types import PullRequest, Ref, Repo, Review, ReviewState
+from hive.app.house import NotReady
+from hive.demo.clicks import Clicks, NotPossible
+from hive.demo.scenes import DOWNLOAD, HONEY, HOST, WELCOME, Task
+from hive.demo.stage import AGENT, FORGE, TEAM
+
+T = TypeVar("T")
+APP = Repo(FORGE, TEAM, "app")
+CONFIG = Repo(FORGE, "agent-configs", AGENT)
+POLL_SECONDS = 0.1
+ROUNDS = 6
+
+
+class StoryFailed(NotReady):
+    """The story did not go on: what was awaited did not come."""
+
+
+class Ended(Exception):
+    """Somebody pressed Ctrl-C."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """What a step of the story took, from the operator's click to what could then be seen on the forge."""
+
+    what: str
+    seconds: float
+
+
+class Story:
+    """One evening with the hive."""
+
+    def __init__(
+        self, reader: Reader, clicks: Clicks, show: Callable[[], object], stop: threading.Event, *, patience: float
+    ) -> None:
+        """`show` is called while waiting; `patience` is the number of seconds that one step may take."""
+        self._reader = reader
+        self._clicks = clicks
+        self._show = show
+        self._stop = stop
+        self._patience = patience
+        self._timings: list[Timing] = []
+
+    def play(self, *, own_project: bool) -> list[Timing]:
+        """All chapters; returns what each step took. Raises StoryFailed; ends early on Ctrl-C."""
+        try:
+            self._clicks.sign_in()
+            self.issue_to_merge(WELCOME if own_project else HONEY)
+            self.config_to_container(HOST if own_project else DOWNLOAD, then_merge=not own_project)
+        except Ended:
+            pass
+        except NotPossible as error:
+            raise StoryFailed(f"the operator could not go on: {error}") from error
+        self._show()
+        return self._timings
+
+    def issue_to_merge(self, task: Task) -> None:
+        """File an issue; it is routed, worked on, reviewed, mended, and merged."""
+        issue = Ref(APP, self._clicks.file_issue(APP.path, task.title, task.body))
+        self._timed("issue filed → labelled and assigned", lambda: self._assigned(issue))
+        pull = self._timed("assigned → pull request", lambda: self._pull_for(issue))
+        self._review_rounds(pull)
+        self._merge(pull, "merged → issue closed", lambda: not self._reader.issue(issue).is_open or None)
+
+    def config_to_container(self, task: Task, *, then_merge: bool) -> None:
+        """File an issue that needs a package: the agent asks, a merge approves, the container is rebuilt."""
+        issue = Ref(APP, self._clicks.file_issue(APP.path, task.title, task.body))
+        proposal = self._timed("issue filed → agent asks for a package", lambda: self._open_pull(CONFIG))
+        self._timed("asked → evaluated", lambda: self._evaluated(proposal))
+        self._merge(proposal, "merged → container rebuilt", lambda: self._deployed(proposal))
+        if then_merge:
+            pull = self._timed("rebuilt → pull request", lambda: self._pull_for(issue))
+            self._review_rounds(pull)
+            self._merge(pull, "merged → issue closed", lambda: not self._reader.issue(issue).is_open or None)
+        else:
+            self._timed("rebuilt → answered", lambda: self._answered(issue))
+
+    def _review_rounds(self, pull: Ref) -> None:
+        """Wait for verdicts until one is not red; each red one is the agent's to mend."""
+        seen = ""
+        for number in range(1, ROUNDS + 1):
+            what = "pull request → reviewed" if number == 1 else f"mended → reviewed, round {number}"
+            verdict = self._timed(what, partial(self._verdict, pull, seen))
+            if verdict.state is ReviewState.APPROVED:
+                return
+            seen = verdict.head_sha
+            self._timed("🔴 → mended", partial(self._new_head, pull, seen))
+        raise StoryFailed(f"{pull} was not green after {ROUNDS} rounds")
+
+    def _merge(self, pull: Ref, what: str, seen: Callable[[], T | None]) -> None:
+        head = self._reader.pull(pull).head_sha
+        self._wait(lambda: self._clicks.merge(pull.repo.path, pull.number, head) or None, f"{pull} can be merged")
+        self._timed(what, seen)
+
+    def _assigned(self, issue: Ref) -> bool | None:
+        seen = self._reader.issue(issue)
+        return bool(seen.assignees and len(seen.labels) >= 2) or None
+
+    def _pull_for(self, issue: Ref) -> Ref | None:
+        return self._find(issue.repo, lambda pull: pull.head_branch == f"agent/{AGENT}/issue-{issue.number}")
+
+    def _open_pull(self, repo: Repo) -> Ref | None:
+        return self._find(repo, lambda pull: pull.author.login == AGENT)
+
+    def _find(self, repo: Repo, fits: Callable[[PullRequest], bool]) -> Ref | None:
+        """The open pull request of a repository that fits; numbers are few in a story."""
+        for number in range(1, 50):
+            try:
+                subject = self._reader.issue(Ref(repo, number))
+            except NotFound:
+                return None
+            if subject.is_pull and subject.is_open and fits(self._reader.pull(subject.ref)):
+                return subject.ref
+        return None
+
+    def _verdict(self, pull: Ref, seen: str) -> Review | None:
+        head = self._reader.pull(pull).head_sha
+        if head == seen:
+            return None
+        verdicts = (ReviewState.APPROVED, ReviewState.REQUEST_CHANGES)
+        return next((r for r in self._reader.reviews(pull) if r.head_sha == head and r.state in verdicts), None)
+
+    def _new_head(self, pull: Ref, old: str) -> bool | None:
+        return self._reader.pull(pull).head_sha != old or None
+
+    def _evaluated(self, pull: Ref) -> bool | None:
+        statuses = self._reader.statuses(pull.repo, self._reader.pull(pull).head_sha)
+        return any(status.context == "hive/eval" and status.state == "success" for status in statuses) or None
+
+    def _deployed(self, pull: Ref) -> bool | None:
+        return any(comment.body.startswith("🟢") for comment in self._reader.comments(pull)) or None
+
+    def _answered(self, issue: Ref) -> bool | None:
+        own = [comment for comment in self._reader.comments(issue) if comment.author.login == AGENT]
+        return any("in my container" in comment.body for comment in own) or None
+
+    def _timed(self, what: str, look: Callable[[], T | None]) -> T:
+        begun = time.monotonic()
+        found = self._wait(look, what)
+        self._timings.append(Timing(what, time.monotonic() - begun))
+        return found
+
+    def _wait(self, look: Callable[[], T | None], what: str) -> T:
+        until = time.monotonic() + self._patience
+        while time.monotonic() < until:
+            self._show()
+            try:
+                found = look()
+            except Unavailable:  # a forge that is started again is no end of the story
+                found = None
+            if found is not None:
+                return found
+            if self._stop.wait(POLL_SECONDS):
+                raise Ended
+        raise StoryFailed(f"the story stopped at “{what}”: it did not come within {self._patience:.0f} s")

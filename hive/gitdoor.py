@@ -1,0 +1,131 @@
+"""Git for a container: passes smart HTTP on to the forge with the agent's token, and looks at what is pushed.
+
+A container may read the repositories of its run and push branches of its own name; it may delete
+nothing and reach no other reference. The forge's own protection stands behind this.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+from hive.workspace import Login
+
+PATHS = ("info/refs", "git-upload-pack", "git-receive-pack")
+ZERO = "0" * 40
+TIMEOUT_SECONDS = 120
+CHUNK = 1 << 16
+MAX_COMMANDS = 1 << 16
+_COMMAND = re.compile(rb"([0-9a-f]{40}) ([0-9a-f]{40}) ([^\x00\n]+)(?:\x00.*)?\n?", re.DOTALL)
+
+
+class NotAllowed(Exception):
+    """A container asked git for something that it was not granted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What the forge answered; `chunks` has to be read to its end or closed."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    chunks: Iterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class GitRequest:
+    """One request of a git client. `length` is None for a body in chunks."""
+
+    method: str
+    repo: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: BinaryIO
+    length: int | None
+
+
+def forward(forge_url: str, login: Login, asked: GitRequest, branch_prefix: str) -> Passed:
+    """Pass a request on; raises NotAllowed before anything reached the forge, OSError if it is not there."""
+    if asked.path not in PATHS:
+        raise NotAllowed("no such part of git's protocol")
+    start = b""
+    if asked.path == "git-receive-pack":
+        if asked.headers.get("Content-Encoding", "identity") != "identity":
+            raise NotAllowed("a push has to come uncompressed")
+        start = commands(asked.body, branch_prefix)
+    parts = urlsplit(forge_url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)
+    target = f"{parts.path}/{asked.repo}.git/{asked.path}" + (f"?{asked.query}" if asked.query else "")
+    secret = base64.b64encode(f"{login.name}:{login.token}".encode()).decode()
+    headers = {"Authorization": f"Basic {secret}", "Host": parts.netloc}
+    for name in ("Content-Type", "Content-Encoding", "Accept", "Git-Protocol", "User-Agent"):
+        if asked.headers.get(name):
+            headers[name] = asked.headers[name]
+    if asked.length is not None:
+        headers["Content-Length"] = str(asked.length)
+    body = _body(start, asked.body) if asked.method == "POST" else None
+    try:
+        connection.request(
+            asked.method, target, body=body, headers=headers, encode_chunked=body is not None and asked.length is None
+        )
+        response = connection.getresponse()
+    except (OSError, http.client.HTTPException) as error:
+        connection.close()
+        raise OSError(f"the forge does not answer: {error}") from error
+    kept = [(name, value) for name, value in response.getheaders() if name.lower() in ("content-type", "cache-control")]
+    return Passed(response.status, kept, _chunks(connection, response))
+
+
+def commands(body: BinaryIO, branch_prefix: str) -> bytes:
+    """Read the commands of a push up to their end and check each; returns the bytes that were read."""
+    seen = b""
+    while True:
+        head = body.read(4)
+        seen += head
+        if head in (b"", b"0000"):
+            return seen
+        try:
+            size = int(head, 16)
+        except ValueError as error:
+            raise NotAllowed("not a push") from error
+        line = body.read(size - 4)
+        seen += line
+        if len(seen) > MAX_COMMANDS:
+            raise NotAllowed("too many references in one push")
+        if not line.startswith(b"shallow "):
+            check(line, branch_prefix)
+
+
+def check(line: bytes, branch_prefix: str) -> None:
+    """One command of a push; raises NotAllowed with a sentence for the agent."""
+    match = _COMMAND.fullmatch(line)
+    if match is None:
+        raise NotAllowed("not a push")
+    new, ref = match[2].decode(), match[3].decode("utf-8", "replace")
+    if not ref.startswith(f"refs/heads/{branch_prefix}"):
+        raise NotAllowed(f"only branches below {branch_prefix} may be pushed")
+    if new == ZERO:
+        raise NotAllowed("branches are not deleted from a container")
+
+
+def _body(start: bytes, rest: BinaryIO) -> Iterator[bytes]:
+    if start:
+        yield start
+    while chunk := rest.read(CHUNK):
+        yield chunk
+
+
+def _chunks(connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> Iterator[bytes]:
+    try:
+        while chunk := response.read1(CHUNK):
+            yield chunk
+    finally:
+        response.close()
+        connection.close()

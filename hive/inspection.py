@@ -1,0 +1,88 @@
+"""The two looks that a bot may ask for: analysers over a change, and what a configuration would become.
+
+Both fetch with git what the pull request's number stands for, and refuse to speak about another
+head than the one they were asked about. Nothing of the change is run.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bots.types import Evaluation, Scan
+from forge.diff import added_lines, parse
+from forge.protocol import Unavailable
+from forge.types import PullRequest, Repo
+from hive.reconcile.build import BuildFailed, Plan, changes, plan
+from hive.reconcile.gather import bad_entries
+from hive.scan import analyse
+from hive.settings import Limits
+from hive.workspace import Bounds, GitFailed, Mirror
+
+MirrorOf = Callable[[Repo], Mirror]
+SCANNED = Bounds(files=2_000, total_bytes=64 << 20)
+
+
+@dataclass(frozen=True, slots=True)
+class PullScanner:
+    """Runs the analysers over the files of a pull request's head."""
+
+    mirror: MirrorOf
+    bounds: Bounds = SCANNED
+
+    def scan(self, pull: PullRequest) -> Scan:
+        """Look at the lines that a pull request adds; raises Unavailable if its head moved."""
+        mirror = self.mirror(pull.ref.repo)
+        base = fetch(mirror, pull)
+        try:
+            changed = added_lines(parse(mirror.diff(mirror.merge_base(base, pull.head_sha), pull.head_sha)))
+            with tempfile.TemporaryDirectory(prefix="hive-scan-") as root:
+                mirror.write_out(pull.head_sha, Path(root), frozenset(changed), bounds=self.bounds)
+                return analyse(Path(root), changed, pull.head_sha)
+        except (GitFailed, ValueError) as error:
+            return Scan(pull.head_sha, failed=(("git", str(error)),))
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigEvaluator:
+    """Plans the merge result of a configuration pull request."""
+
+    mirror: MirrorOf
+    limits: Limits
+
+    def evaluate(self, pull: PullRequest, agent: str) -> Evaluation:
+        """What merging would mean; raises Unavailable if the head moved."""
+        mirror = self.mirror(pull.ref.repo)
+        base = fetch(mirror, pull)
+        tree = mirror.merged_tree(base, pull.head_sha)
+        if tree is None:
+            return Evaluation(pull.head_sha, "", (f"it does not merge cleanly into {pull.base_branch}",))
+        bad = bad_entries(mirror, pull.head_sha, Bounds())
+        if bad:
+            return Evaluation(pull.head_sha, tree, tuple(f"not allowed in a configuration: {entry}" for entry in bad))
+        try:
+            new = plan(agent, mirror, tree, self.limits)
+        except BuildFailed as error:
+            return Evaluation(pull.head_sha, tree, error.problems)
+        return Evaluation(pull.head_sha, tree, changes=changes(self._old(mirror, agent, base), new))
+
+    def _old(self, mirror: Mirror, agent: str, base: str) -> Plan | None:
+        try:
+            return plan(agent, mirror, base, self.limits)
+        except BuildFailed:  # a base that does not build is what this change may be there to mend
+            return None
+
+
+def fetch(mirror: Mirror, pull: PullRequest) -> str:
+    """Fetch head and base of a pull request; returns the base branch's commit. Raises Unavailable."""
+    number = pull.ref.number
+    try:
+        head = mirror.fetch(f"refs/pull/{number}/head", f"pull/{number}/head")
+        base = mirror.fetch(f"refs/heads/{pull.base_branch}", f"pull/{number}/base")
+    except GitFailed as error:
+        raise Unavailable(f"{pull.ref} cannot be fetched: {error}") from error
+    if head != pull.head_sha:
+        raise Unavailable(f"{pull.ref} moved from {pull.head_sha[:7]} to {head[:7]} while it was looked at")
+    return base

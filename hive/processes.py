@@ -1,0 +1,145 @@
+"""One process tree: children that are started, watched, started again, and ended with their parent.
+
+Each child holds the reading end of a pipe whose other end only the parent has: when the parent is
+gone, however it went, the child reads an end and stops itself.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LIFELINE = "HIVE_LIFELINE"
+STOP_SECONDS = 20.0
+LATE_SECONDS = 15.0
+STEADY_SECONDS = 10.0
+MAX_DELAY_SECONDS = 10.0
+POLL_SECONDS = 0.1
+
+
+@dataclass(slots=True)
+class Child:
+    """One process of the tree, and how to start it again."""
+
+    name: str
+    words: list[str]
+    env: Mapping[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    started: float = 0.0
+    deaths: int = 0
+    not_before: float = 0.0
+
+
+@dataclass(slots=True)
+class Tree:
+    """Children of this process. `on_death` is told name and exit status of one that ended by itself."""
+
+    logs: Path
+    on_death: Callable[[str, int], None]
+    _children: dict[str, Child] = field(default_factory=dict)
+    _pipe: tuple[int, int] = field(default_factory=os.pipe)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _watcher: threading.Thread | None = None
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def add(self, name: str, *words: str, env: Mapping[str, str] | None = None) -> None:
+        """Start `hive WORDS` as a child; `env` is added to what children get."""
+        child = Child(name, [sys.executable, "-m", "hive", *words], {**os.environ, **(env or {})})
+        with self._guard:
+            self._children[name] = child
+            self._start(child)
+        if self._watcher is None:
+            self._watcher = threading.Thread(target=self._watch, name="tree", daemon=True)
+            self._watcher.start()
+
+    def pid(self, name: str) -> int:
+        """The process that plays a part now."""
+        process = self._children[name].process
+        assert process is not None
+        return process.pid
+
+    def names(self) -> list[str]:
+        """The parts, in the order in which they were started."""
+        return list(self._children)
+
+    def stop(self) -> None:
+        """End every child, the youngest first, and wait until all are gone."""
+        self._stop.set()
+        if self._watcher is not None:
+            self._watcher.join()
+        with self._guard:
+            for child in reversed(self._children.values()):
+                _end(child)
+            for end in self._pipe:
+                with contextlib.suppress(OSError):
+                    os.close(end)
+
+    def _start(self, child: Child) -> None:
+        self.logs.mkdir(parents=True, exist_ok=True)
+        reading, _ = self._pipe
+        with (self.logs / f"{child.name}.log").open("ab") as log:
+            child.process = subprocess.Popen(
+                child.words,
+                env={**child.env, LIFELINE: str(reading)},
+                pass_fds=(reading,),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C reaches the parent alone, which ends the tree in order
+            )
+        child.started = time.monotonic()
+
+    def _watch(self) -> None:
+        while not self._stop.wait(POLL_SECONDS):
+            with self._guard:
+                for child in self._children.values():
+                    self._revive(child)
+
+    def _revive(self, child: Child) -> None:
+        now = time.monotonic()
+        if child.process is not None and (status := child.process.poll()) is not None:
+            steady = now - child.started > STEADY_SECONDS
+            child.deaths = 0 if steady else child.deaths + 1
+            child.not_before = now + min(MAX_DELAY_SECONDS, 0.1 * 2**child.deaths)
+            child.process = None
+            self.on_death(child.name, status)
+        if child.process is None and now >= child.not_before:
+            self._start(child)
+
+
+def until_told() -> threading.Event:
+    """An event that is set by SIGTERM, by SIGINT, or when the parent's end of the lifeline is gone."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    lifeline = os.environ.pop(LIFELINE, "")
+    if lifeline.isdigit():
+        threading.Thread(target=_hold, args=(int(lifeline), stop), name="lifeline", daemon=True).start()
+    return stop
+
+
+def _hold(reading: int, stop: threading.Event) -> None:
+    with contextlib.suppress(OSError):
+        os.read(reading, 1)
+    stop.set()
+    time.sleep(LATE_SECONDS)
+    os._exit(1)  # whoever is still here by now hangs, and nobody waits for it
+
+
+def _end(child: Child) -> None:
+    if child.process is None:
+        return
+    child.process.terminate()
+    try:
+        child.process.wait(timeout=STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        child.process.kill()
+        child.process.wait()

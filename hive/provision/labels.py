@@ -1,0 +1,26 @@
+"""The labels that the hive sets and reads. Performs no I/O."""
+
+from __future__ import annotations
+
+from forge.types import Label
+from hive.settings import TeamSettings
+
+STATES = (
+    Label("state/working", "4a90c2", "an agent is at it", exclusive=True),
+    Label("state/review", "8a63b8", "a pull request is there", exclusive=True),
+    Label("needs-operator", "c2563a", "waits for a person"),
+)
+KIND_COLOR = "b8863b"
+AREA_COLOR = "5a8f5c"
+
+
+def labels(team: TeamSettings) -> list[Label]:
+    """All labels of a team's repositories: kinds, lanes, states."""
+    kinds = [_label(kind.label, KIND_COLOR, "a kind of issue") for kind in team.kind_list()]
+    lanes = [_label(lane.label, AREA_COLOR, f"the lane of {lane.agent}") for lane in team.lane_list()]
+    return [*kinds, *lanes, *STATES]
+
+
+def _label(name: str, color: str, description: str) -> Label:
+    # A scope is exclusive for kinds only: an issue has one kind, and may touch two lanes.
+    return Label(name, color, description, exclusive=name.startswith("type/"))

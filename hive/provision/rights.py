@@ -1,0 +1,51 @@
+"""Who may do what on the forge, as data: the least that each account needs. Performs no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+READ = {"repo.code": "read", "repo.issues": "read", "repo.pulls": "read"}
+TALK = {"repo.code": "read", "repo.issues": "write", "repo.pulls": "write"}
+PUSH = {"repo.code": "write", "repo.issues": "write", "repo.pulls": "write"}
+
+EVENTS = ("issues", "pull_request", "push", "create", "delete", "repository")
+"""What an organisation's hook sends; `issues` and `pull_request` stand for all of their kinds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """A team on the forge. `members` are names of accounts: `operators`, `agents`, or a bot's."""
+
+    name: str
+    permission: str
+    units: dict[str, str] = field(default_factory=dict)
+    members: tuple[str, ...] = ()
+
+
+WORK = (
+    Rights("operators", "admin", members=("operators",)),
+    Rights("core", "write", PUSH, ("core",)),
+    Rights("bots", "write", TALK, ("triage", "review")),
+    Rights("agents", "write", PUSH, ("agents",)),
+)
+"""Teams of an organisation in which agents work. Protected branches keep everybody but operators out of `main`."""
+
+CONFIGS = (
+    Rights("operators", "admin", members=("operators",)),
+    Rights("core", "write", PUSH, ("core",)),
+    Rights("bots", "write", TALK, ("triage", "review")),
+)
+"""Teams of the organisation of configurations; an agent is a collaborator of its own repository only."""
+
+META = (
+    Rights("operators", "admin", members=("operators",)),
+    Rights("core", "write", PUSH, ("core",)),
+)
+
+SCOPES: dict[str, tuple[str, ...]] = {
+    "core": ("write:repository", "write:issue", "read:organization", "read:user"),
+    "triage": ("write:issue", "read:repository", "read:user"),
+    "review": ("write:repository", "write:issue", "read:user"),
+    "agents": ("write:repository", "write:issue", "read:user"),
+}
+"""Scopes of each account's token; submitting a review needs `write:repository`."""

@@ -1,0 +1,147 @@
+"""The containers of this host: started, watched, stopped; each is a child of this process and dies with it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from hive.reconcile.bwrap import Cell, Jail, command, prepare
+
+STOP_SECONDS = 10.0
+LOG_BYTES = 1 << 20
+QUICK_DEATH_SECONDS = 10.0
+MAX_DELAY_SECONDS = 30.0
+
+
+@dataclass(slots=True)
+class _Running:
+    sha: str
+    process: subprocess.Popen[bytes]
+    since: float
+
+
+class Containers:
+    """One container for each agent at the most.
+
+    All calls must come from one thread that lives as long as the containers should: the kernel
+    ends a container when the thread that started it ends (bwrap's `--die-with-parent`).
+    """
+
+    def __init__(self, jail: Jail, root: Path) -> None:
+        self.jail = jail
+        self._root = root
+        self._running: dict[str, _Running] = {}
+        self._deaths: dict[str, int] = {}
+        self._not_before: dict[str, float] = {}
+        self._heard: dict[str, str] = {}
+
+    def heard(self, agent: str, sha: str) -> None:
+        """A container gave a sign of life, by which it says what it was made from; any thread may call this."""
+        self._heard[agent] = sha
+
+    def answered(self, agent: str) -> str:
+        """What the container that runs now said it was made from; empty before its first sign of life."""
+        return self._heard.get(agent, "")
+
+    def cell(self, agent: str) -> Cell:
+        """An agent's directories, made if need be."""
+        cell = Cell(agent, self._root / agent)
+        prepare(cell)
+        return cell
+
+    def start(self, agent: str, sha: str, extra: dict[str, str]) -> bool:
+        """Start the container from an artifact; False while a crash loop is slowed down."""
+        if time.monotonic() < self._not_before.get(agent, 0.0):
+            return False
+        cell = self.cell(agent)
+        words, env = command(self.jail, cell, sha, extra)
+        log = cell.root / "log"
+        if log.exists() and log.stat().st_size > LOG_BYTES:
+            log.replace(cell.root / "log.old")
+        self._heard.pop(agent, None)
+        with log.open("ab") as out:
+            process = subprocess.Popen(
+                words, env=env, cwd=cell.state, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
+            )
+        self._running[agent] = _Running(sha, process, time.monotonic())
+        return True
+
+    def running(self, agent: str) -> str:
+        """The commit whose container runs; empty without one."""
+        found = self._running.get(agent)
+        return found.sha if found and found.process.poll() is None else ""
+
+    def pid(self, agent: str) -> int | None:
+        """The process that is the container, as this host sees it."""
+        found = self._running.get(agent)
+        return found.process.pid if found and found.process.poll() is None else None
+
+    def reap(self) -> list[str]:
+        """Agents whose container ended by itself since the last call; each is started more slowly."""
+        ended = [agent for agent, found in self._running.items() if found.process.poll() is not None]
+        for agent in ended:
+            lived = time.monotonic() - self._running.pop(agent).since
+            self._deaths[agent] = self._deaths.get(agent, 0) + 1 if lived < QUICK_DEATH_SECONDS else 0
+            delay = min(MAX_DELAY_SECONDS, 0.1 * 2 ** self._deaths[agent])
+            self._not_before[agent] = time.monotonic() + delay
+        return ended
+
+    def stop(self, agent: str) -> None:
+        """End a container: politely first, then with everything in it."""
+        found = self._running.pop(agent, None)
+        if found is None:
+            return
+        _signal(found.process, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            found.process.wait(timeout=STOP_SECONDS)
+        for pid in (*_descendants(found.process.pid), found.process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        found.process.wait()
+        self._deaths.pop(agent, None)
+        self._not_before.pop(agent, None)
+
+    def stop_all(self) -> None:
+        """End every container: all are told first, so that they end together."""
+        for found in self._running.values():
+            _signal(found.process, signal.SIGTERM)
+        for agent in list(self._running):
+            self.stop(agent)
+
+    def log(self, agent: str, lines: int = 40) -> str:
+        """The end of what the container wrote."""
+        log = self._root / agent / "log"
+        if not log.exists():
+            return ""
+        with log.open("rb") as file:
+            file.seek(max(0, log.stat().st_size - 16_384))
+            return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
+
+
+def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """Tell the harness, not bwrap: bwrap would die of it and take the harness along at once."""
+    for pid in (*_descendants(process.pid), process.pid):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if Path(f"/proc/{pid}/comm").read_text().strip() != "bwrap":
+                os.kill(pid, number)
+                return
+
+
+def _descendants(root: int) -> list[int]:
+    """The living descendants of a process, nearest first."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                facts = (entry / "stat").read_text().rpartition(")")[2].split()
+                parents.setdefault(int(facts[1]), []).append(int(entry.name))
+    found, wave = [], [root]
+    while wave:
+        wave = [child for parent in wave for child in parents.get(parent, [])]
+        found += wave
+    return found

@@ -1,0 +1,108 @@
+"""What the host says about a deployment: tag, record, status and one comment, owed like any other deed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bots.intents import OpenIssue, PostComment, SetStatus
+from bots.words import code, plain
+from forge.types import CommitStatus, Ref, Repo, State
+from hive.apply import owe
+from hive.deeds import CommitFile, Deed, MakeTag
+from hive.ledger import Anchor, Deployment, Ledger
+from hive.reconcile.verify import Rejected
+
+CONTEXT = "hive/deploy"
+DEPLOYED = "🟢 **{agent} runs {sha}** · `{tag}` · {seconds} s after the look\n\n{changes}"
+FAILED = """\
+🔴 **{agent}: {sha} does not run**, {old} goes on
+
+{why}
+
+This commit is not tried again: merge a fix, or a revert of it.
+"""
+REJECTED_TITLE = "🔴 {agent}: {sha} is on the branch and not approved"
+REJECTED = """\
+The head of {repo} is {sha}, and that is not what an operator merged: **{reason}**{detail}
+
+Nothing was built, {old} goes on running.
+"""
+WOKEN = "Your configuration was changed as proposed in {ref} and your container was rebuilt. Go on with your work."
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Owes the reports of one team's deployments to its forge."""
+
+    ledger: Ledger
+    account: str
+    meta: Repo
+
+    def deployed(self, deployment: Deployment, repo: Repo, changes: tuple[str, ...]) -> None:
+        """The container runs the commit: tag it, record it, say it, and wake who waited for it."""
+        number = deployment.pulls[-1] if deployment.pulls else 0
+        tag = f"deployed/{number}"
+        sha = deployment.sha
+        key = f"{deployment.agent}:{deployment.id}"
+        line = f"deploy {deployment.agent} {tag} {sha[:12]}"
+        self._owe(deployment, MakeTag(repo, tag, sha, line, key=f"tag:{key}"))
+        path = f"deployed/{deployment.agent}"
+        self._owe(deployment, CommitFile(self.meta, path, f"{sha}\n", line, "main", key=f"meta:{key}"))
+        self._status(deployment, repo, State.SUCCESS, f"🟢 {tag}")
+        seconds = max(0, round(self.ledger.clock() - deployment.created_at))
+        said = DEPLOYED.format(
+            agent=deployment.agent, sha=code(sha[:7]), tag=tag, seconds=seconds, changes=_listed(changes)
+        ).strip()
+        for pull in deployment.pulls:
+            ref = Ref(repo, pull)
+            self._owe(deployment, PostComment(ref, said, key=f"said:{key}:{pull}"))
+            for run in self.ledger.runs.woken_by(str(ref)):
+                self.ledger.runs.push(run, f"woken:{ref}:{run}", WOKEN.format(ref=ref), by_person=True)
+        self._audit(deployment, repo, "Deployed", tag=tag)
+
+    def failed(self, deployment: Deployment, repo: Repo, reason: str) -> None:
+        """The commit cannot run: tag it, and say why on each pull request that brought it."""
+        key = f"{deployment.agent}:{deployment.id}"
+        for pull in deployment.pulls[-1:]:
+            self._owe(deployment, MakeTag(repo, f"failed/{pull}", deployment.sha, reason[:1000], key=f"tag:{key}"))
+        self._status(deployment, repo, State.FAILURE, "🔴 does not run; the old one goes on")
+        said = FAILED.format(
+            agent=deployment.agent,
+            sha=code(deployment.sha[:7]),
+            old=code(deployment.previous[:7]),
+            why=_listed(tuple(reason.splitlines()[-40:])),
+        ).strip()
+        for pull in deployment.pulls:
+            self._owe(deployment, PostComment(Ref(repo, pull), said, key=f"said:{key}:{pull}"))
+        self._audit(deployment, repo, "NotDeployed", reason=reason[:300])
+
+    def rejected(self, anchor: Anchor, repo: Repo, sha: str, verdict: Rejected) -> None:
+        """A head that nobody approved: an issue for the operators."""
+        detail = f" ({plain(verdict.detail)})" if verdict.detail else ""
+        old, new, where = code(anchor.running[:7]), code(sha[:12]), code(repo.path)
+        said = REJECTED.format(repo=where, sha=new, old=old, reason=plain(verdict.reason), detail=detail).strip()
+        title = REJECTED_TITLE.format(agent=anchor.agent, sha=sha[:7])
+        issue = OpenIssue(repo, title, said, key=f"{anchor.agent}:{sha}")
+        owe(self.ledger, anchor.team, self.account, issue, by="host")
+        self.ledger.audit.add(
+            "host", "Rejected", team=anchor.team, ref=str(repo), sha=sha, reason=verdict.reason, detail=verdict.detail
+        )
+
+    def _status(self, deployment: Deployment, repo: Repo, state: State, text: str) -> None:
+        status = CommitStatus(CONTEXT, state, text)
+        key = f"status:{deployment.id}:{state.value}"
+        self._owe(deployment, SetStatus(repo, deployment.sha, status, key=key))
+
+    def _owe(self, deployment: Deployment, deed: Deed) -> None:
+        owe(self.ledger, deployment.team, self.account, deed, by="host")
+
+    def _audit(self, deployment: Deployment, repo: Repo, what: str, **detail: str) -> None:
+        pulls = [str(Ref(repo, pull)) for pull in deployment.pulls]
+        self.ledger.audit.add(
+            "host", what, team=deployment.team, ref=pulls[-1] if pulls else str(repo), agent=deployment.agent,
+            sha=deployment.sha, **detail,
+        )  # fmt: skip
+
+
+def _listed(lines: tuple[str, ...]) -> str:
+    return "\n".join(f"- {plain(line)}" for line in lines if line.strip())

@@ -1,0 +1,60 @@
+"""Which steps lead from what is to what should be. Pure: looks at values, touches nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """Make the artifact of a commit."""
+
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Make a commit's artifact the one that the container starts from."""
+
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class Activate:
+    """Start the container from what it points to, in place of the one that runs."""
+
+    sha: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Wait for the container's sign of life."""
+
+    sha: str
+
+
+Step = Build | Point | Activate | Probe
+
+
+@dataclass(frozen=True, slots=True)
+class Actual:
+    """What is: the commits whose artifacts exist, the one pointed to, the one that runs, the one that answered."""
+
+    built: frozenset[str] = frozenset()
+    pointed: str = ""
+    running: str = ""
+    answered: str = ""
+
+
+def plan(wanted: str, actual: Actual) -> list[Step]:
+    """The steps to a running container of the wanted commit; none if it runs and has answered."""
+    steps: list[Step] = []
+    if wanted not in actual.built:
+        steps.append(Build(wanted))
+    if actual.pointed != wanted:
+        steps.append(Point(wanted))
+    if actual.running != wanted:
+        steps.append(Activate(wanted))
+    if steps or actual.answered != wanted:
+        steps.append(Probe(wanted))
+    return steps

@@ -1,0 +1,109 @@
+"""What the terminal shows of a running hive: one line for each thing that happens, read from the audit log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from forge.types import Ref, Repo
+from hive.app.house import House
+from hive.ledger import AuditRow
+
+WIDTH_WHO = 8
+WIDTH_WHAT = 30
+COLORS = {"🔴": "red", "🟡": "yellow", "🟢": "green"}
+
+PHRASES: Mapping[str, str] = {
+    "IssueOpened": "filed an issue",
+    "IssueClosed": "closed the issue",
+    "CommentPosted": "commented",
+    "PullMerged": "merged",
+    "PullClosed": "closed the pull request",
+    "SetLabels": "labelled {add}",
+    "Assign": "assigned {agents}",
+    "PostReview": "reviewed {verdict}",
+    "SetStatus": "{context} {says}",
+    "OpenPull": "opened a pull request",
+    "OpenIssue": "opened an issue",
+    "Answer": "answered",
+    "TookTurn": "is at it",
+    "MakeTag": "tagged {tag}",
+    "Deployed": "rebuilt {agent}, {tag}",
+    "NotDeployed": "🔴 {agent} not rebuilt",
+    "Rejected": "🔴 refused {sha}",
+    "Failed": "🔴 {error}",
+    "BotFailed": "🔴 bot failed: {error}",
+}
+"""Acts that are shown, and how; the others are in the audit log only."""
+
+
+class Screen:
+    """Follows the audit log of one house."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._seen = 0
+        self._machines = {*house.settings.accounts.values()}
+        for team in house.settings.teams.values():
+            self._machines |= {*team.agents}
+
+    def note(self, text: str) -> None:
+        """A line about the hive itself."""
+        self._line("hive", text, "")
+
+    def show(self) -> list[AuditRow]:
+        """Print what has happened since the last call; returns the rows."""
+        rows = self._house.ledger.audit.after(self._seen)
+        for row in rows:
+            self._seen = row.id
+            if row.what in PHRASES and not self._is_echo(row):
+                self._line(row.who, phrase(row), row.url or self._url(row.ref), row.at)
+        return rows
+
+    def _is_echo(self, row: AuditRow) -> bool:
+        """A machine's own act comes back as an event; it was shown when it was done."""
+        return row.who in self._machines and row.what.endswith(("Opened", "Posted", "Closed"))
+
+    def _url(self, ref: str) -> str:
+        """The page of a ref; empty for what has none."""
+        try:
+            if "#" in ref:
+                subject = Ref.parse(ref)
+                return f"{self._house.url(subject.repo.forge)}/{subject.repo.path}/issues/{subject.number}"
+            repo = Repo.parse(ref)
+        except (ValueError, KeyError):
+            return ""
+        return f"{self._house.url(repo.forge)}/{repo.path}"
+
+    def _line(self, who: str, what: str, url: str, at: float | None = None) -> None:
+        clock = time.strftime("%H:%M:%S", time.localtime(at))
+        color = next((color for sign, color in COLORS.items() if sign in what), None)
+        text = click.style(_fit(what, WIDTH_WHAT) if url else what, fg=color)
+        click.echo(
+            f"{click.style(clock, dim=True)} {click.style(_fit(who, WIDTH_WHO), bold=True)} {text} {url}".rstrip()
+        )
+
+
+def phrase(row: AuditRow) -> str:
+    """An act in a few words."""
+    facts: dict[str, Any] = {key: _plain(value) for key, value in row.detail.items()}
+    return PHRASES[row.what].format_map(_Missing(facts))
+
+
+class _Missing(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
+def _plain(value: Any) -> str:
+    text = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return "".join(c for c in text if c.isprintable())[:60]
+
+
+def _fit(text: str, width: int) -> str:
+    """Pad to a width of the terminal; the signs of findings take two columns each."""
+    shown = sum(2 if ord(c) > 0x1F000 else 1 for c in text)
+    return text + " " * max(0, width - shown)

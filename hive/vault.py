@@ -1,0 +1,69 @@
+"""Secrets of the hive: files that nobody else may read, below the state directory."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+
+class NoSecret(Exception):
+    """A secret is missing or lies open; the message says which and what to do."""
+
+
+class Vault:
+    """One directory of secrets, each a file of mode 0600."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def token(self, forge: str, login: str) -> str:
+        """An account's token; raises NoSecret."""
+        return self._read(f"{forge}/{login}.token").decode().strip()
+
+    def has_token(self, forge: str, login: str) -> bool:
+        """Whether an account's token is here."""
+        return (self._root / forge / f"{login}.token").exists()
+
+    def keep_token(self, forge: str, login: str, token: str) -> None:
+        """Write an account's token down."""
+        self._write(f"{forge}/{login}.token", token.encode())
+
+    def password(self, forge: str, login: str) -> str:
+        """A password of an account on a forge of our own, made at first use."""
+        return self._made(f"{forge}/{login}.password").decode()
+
+    def hook_secret(self, forge: str) -> bytes:
+        """The secret that a forge signs deliveries with, made at first use."""
+        return self._made(f"{forge}/hook.secret")
+
+    def marker_secret(self) -> bytes:
+        """The secret that marks of own comments are signed with, made at first use."""
+        return self._made("marker.secret")
+
+    def _made(self, name: str) -> bytes:
+        if not (self._root / name).exists():
+            self._write(name, secrets.token_hex(32).encode())
+        return self._read(name).strip()
+
+    def _read(self, name: str) -> bytes:
+        path = self._root / name
+        try:
+            mode = path.stat().st_mode
+            content = path.read_bytes()
+        except OSError as error:
+            raise NoSecret(f"the secret {path} cannot be read ({error.strerror})") from error
+        if mode & 0o077:
+            raise NoSecret(f"the secret {path} can be read by others; run: chmod 600 {path}")
+        if not content.strip():
+            raise NoSecret(f"the secret {path} is empty")
+        return content
+
+    def _write(self, name: str, content: bytes) -> None:
+        path = self._root / name
+        for directory in (self._root, path.parent):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        draft.replace(path)

@@ -1,0 +1,224 @@
+"""Git on the host: bare mirrors of our own, in which nothing is ever checked out by git or run.
+
+Words from outside never become options: references are checked, and every path or name stands
+behind `--`. Tokens travel by environment, never in a URL, an argument or a file.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from git.cmd import Git
+from git.exc import GitCommandError
+
+from forge.types import Repo
+
+TIMEOUT_SECONDS = 120
+SHA = re.compile(r"[0-9a-f]{40}")
+_REF = re.compile(r"refs/(?:[A-Za-z0-9][\w.+-]*/)*[A-Za-z0-9][\w.+-]*")
+_SAFE = (
+    ("core.hooksPath", os.devnull),
+    ("gc.auto", "0"),
+    ("http.followRedirects", "false"),
+    ("protocol.allow", "never"),
+    ("protocol.http.allow", "always"),
+    ("protocol.https.allow", "always"),
+    ("transfer.fsckObjects", "true"),
+)
+_QUIET = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+
+
+class GitFailed(Exception):
+    """Git did not do it; says what it was asked and the end of what it answered, without secrets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who fetches: an account and its token. `repr` shows no token."""
+
+    name: str
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Login({self.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry of a tree, recursively listed; `mode` as git writes it, `size` in bytes (0 for no blob)."""
+
+    mode: str
+    sha: str
+    size: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a tree may hold before it is written out or built from."""
+
+    files: int = 20_000
+    total_bytes: int = 256 << 20
+
+
+class Mirror:
+    """A bare clone that fetches only what it is asked for."""
+
+    def __init__(self, path: Path, url: str, login: Login) -> None:
+        """Open or make the clone; `url` is the repository's http address without credentials."""
+        self.path = path
+        self._url = url
+        self._login = login
+        if not (path / "HEAD").exists():
+            path.mkdir(parents=True, exist_ok=True)
+            self._run("init", "--quiet", "--bare")
+
+    def fetch(self, ref: str, name: str) -> str:
+        """Fetch exactly one full reference, keep it as `refs/hive/<name>`, and return its commit."""
+        kept = f"refs/hive/{name}"
+        for text in (ref, kept):
+            if not _REF.fullmatch(text) or ".." in text or text.endswith((".lock", ".")):
+                raise GitFailed(f"not a reference: {text[:80]!r}")
+        secret = base64.b64encode(f"{self._login.name}:{self._login.token}".encode()).decode()
+        header = {"http.extraHeader": f"Authorization: Basic {secret}"}
+        words = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--force", "--end-of-options")
+        self._run(*words, self._url, f"{ref}:{kept}", config=header)
+        return self._run("rev-parse", "--verify", "--end-of-options", f"{kept}^{{commit}}")
+
+    def has(self, sha: str) -> bool:
+        """Whether a commit is here."""
+        return self._call("cat-file", "-e", f"{_sha(sha)}^{{commit}}")[0] == 0
+
+    def tree(self, sha: str) -> str:
+        """The tree of a commit."""
+        return self._run("rev-parse", "--verify", "--end-of-options", f"{_sha(sha)}^{{tree}}")
+
+    def merge_base(self, one: str, other: str) -> str:
+        """The best common ancestor of two commits; raises GitFailed without one."""
+        return self._run("merge-base", "--", _sha(one), _sha(other))
+
+    def merged_tree(self, onto: str, head: str) -> str | None:
+        """The tree that merging `head` into `onto` gives; None if they do not merge cleanly."""
+        status, out = self._call("merge-tree", "--write-tree", _sha(onto), _sha(head))
+        if status not in (0, 1):
+            raise GitFailed(f"git merge-tree: {out[-200:]}")
+        return out.split("\n")[0] if status == 0 else None
+
+    def diff(self, old: str, new: str) -> str:
+        """The unified diff between two commits, in the one form that `forge.diff` reads."""
+        words = ("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "-U3")
+        return self._bytes(*words, _sha(old), _sha(new), "--").decode("utf-8", "replace")
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether `old` is reachable from `new`; a commit that is not here raises GitFailed."""
+        status, out = self._call("merge-base", "--is-ancestor", "--", _sha(old), _sha(new))
+        if status not in (0, 1):
+            raise GitFailed(f"git merge-base: {out[-200:]}")
+        return status == 0
+
+    def count(self, old: str, new: str) -> int:
+        """How many commits `new` has that `old` has not."""
+        return int(self._run("rev-list", "--count", f"{_sha(old)}..{_sha(new)}", "--"))
+
+    def entries(self, sha: str) -> list[Entry]:
+        """Everything in a commit's or tree's tree."""
+        out = self._run("ls-tree", "-r", "-l", "-z", "--full-tree", _sha(sha))
+        found = []
+        for row in filter(None, out.split("\0")):
+            facts, path = row.split("\t", 1)
+            mode, _, blob, size = facts.split()
+            found.append(Entry(mode, blob, int(size) if size.isdigit() else 0, path))
+        return found
+
+    def blob(self, sha: str) -> bytes:
+        """The bytes of a blob; a symlink's are its target, it is never followed."""
+        return self._bytes("cat-file", "blob", _sha(sha))
+
+    def file(self, sha: str, path: str) -> bytes | None:
+        """A regular file's bytes in a commit or tree; None if there is none."""
+        wanted = posixpath.normpath(path)
+        found = next((e for e in self.entries(sha) if e.path == wanted and e.mode.startswith("100")), None)
+        return None if found is None else self.blob(found.sha)
+
+    def write_out(self, sha: str, into: Path, paths: frozenset[str], *, bounds: Bounds) -> None:
+        """Write regular files of a commit below a directory; links, submodules and the rest are left out."""
+        chosen = [e for e in self.entries(sha) if e.path in paths and e.mode in ("100644", "100755")]
+        if len(chosen) > bounds.files or sum(entry.size for entry in chosen) > bounds.total_bytes:
+            raise GitFailed(f"too much to write out: {len(chosen)} files")
+        for entry in chosen:
+            target = into / entry.path
+            if not target.resolve().is_relative_to(into.resolve()):
+                raise GitFailed(f"a path leaves the tree: {entry.path[:80]!r}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(self.blob(entry.sha))
+
+    def keep(self, sha: str, name: str) -> None:
+        """Hold on to a commit under a tag of our own."""
+        self._run("update-ref", "--end-of-options", f"refs/tags/{name}", _sha(sha))
+
+    def _run(self, *words: str, config: Mapping[str, str] | None = None) -> str:
+        status, out = self._call(*words, config=config)
+        if status:
+            raise GitFailed(f"git {words[0]}: {out[-300:]}")
+        return out
+
+    def _call(self, *words: str, config: Mapping[str, str] | None = None) -> tuple[int, str]:
+        status, out, errors = Git(self.path).execute(
+            ["git", *words],
+            with_extended_output=True,
+            with_exceptions=False,
+            kill_after_timeout=TIMEOUT_SECONDS,
+            env=_environment(config or {}),
+        )
+        answered = status == 0 or (status == 1 and out)
+        return status, str(out if answered else errors)
+
+    def _bytes(self, *words: str) -> bytes:
+        try:
+            out = Git(self.path).execute(
+                ["git", *words],
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+                kill_after_timeout=TIMEOUT_SECONDS,
+                env=_environment({}),
+            )
+        except GitCommandError as error:
+            raise GitFailed(f"git {words[0]} failed") from error
+        return out
+
+
+class Workspace:
+    """The mirrors of one directory: one for each repository and purpose."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def mirror(self, repo: Repo, url: str, login: Login) -> Mirror:
+        """The mirror of a repository; `Repo` has checked that its parts are safe in a path."""
+        return Mirror(self._root / repo.forge / repo.owner / f"{repo.name}.git", f"{url}/{repo.path}.git", login)
+
+
+def _sha(text: str) -> str:
+    if not SHA.fullmatch(text):
+        raise GitFailed(f"not a commit: {text[:80]!r}")
+    return text
+
+
+def _environment(config: Mapping[str, str]) -> dict[str, str]:
+    """Settings by environment: other processes of this machine see arguments, but not these."""
+    pairs = [*_SAFE, *config.items()]
+    numbered = {f"GIT_CONFIG_KEY_{n}": key for n, (key, _) in enumerate(pairs)}
+    numbered |= {f"GIT_CONFIG_VALUE_{n}": value for n, (_, value) in enumerate(pairs)}
+    return {**_QUIET, "GIT_CONFIG_COUNT": str(len(pairs)), **numbered}

@@ -90,6 +90,7 @@ class World:
         self.brain: Brain = DiffBrain()
         self.turns: list[dict[str, Any]] = []
         self.token = ""
+        self.polls = 0
         self.asked: list[dict[str, Any]] = []
         self.comments: dict[str, str] = {}
         self.pulls: dict[str, dict[str, str]] = {}
@@ -176,10 +177,12 @@ class World:
             time.sleep(0.01)
 
     def next_turn(self, seconds: float) -> dict[str, Any] | None:
-        """The first turn that has not ended, under a new token."""
+        """The first turn that has not ended, under a new token; for the newest who asks: the others are dead."""
         with self.changed:
-            self.changed.wait_for(lambda: len(self.turns) > len(self.ends) or self.stopping.is_set(), seconds)
-            if len(self.turns) <= len(self.ends):
+            self.polls += 1
+            mine = self.polls
+            self.changed.wait_for(lambda: len(self.turns) > len(self.ends) or self.polls != mine, seconds)
+            if len(self.turns) <= len(self.ends) or self.polls != mine:
                 return None
             self.token = f"token-{time.monotonic_ns()}"
             return self.turns[len(self.ends)] | {"token": self.token}
@@ -307,6 +310,9 @@ def gateway(world: World) -> type[BaseHTTPRequestHandler]:
             if not super().parse_request():
                 return False
             world.watch("messages")
+            if world.answers.get("messages"):
+                self.send_error(world.answers["messages"].pop(0))
+                return False
             if self.headers.get("authorization") == f"Bearer {world.token}":
                 return True
             self.send_error(401)

@@ -93,6 +93,15 @@ def test_final_fault(world: World, fault: Refusal | BreaksOff, outcome: str) -> 
     assert len(brain.heard) == 1
 
 
+def test_page_instead_of_an_answer(world: World) -> None:
+    """An answer that is no JSON counts by its status."""
+    world.brain = Moody()
+    world.answers["messages"] = [502, 404]
+    end = world.hold()
+    assert (end["outcome"], end["message"]) == ("failed", "The model answered with an error: no reason given")
+    assert not world.answers["messages"]
+
+
 @pytest.mark.parametrize(
     ("stop", "words"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -65,7 +66,7 @@ def test_no_socket(tmp_path: Path) -> None:
 
 def test_harness_waits_for_the_broker(world: World) -> None:
     """A resident whose broker breaks off, or says that it is not ready, asks again."""
-    broken = iter([True, True, False, False])
+    broken = iter([True, False, False])
 
     def cut(word: str) -> None:
         if word == "turn" and next(broken):
@@ -136,6 +137,21 @@ def test_relay_carries_both_ways(tmp_path: Path) -> None:
                 far.sendall(b"rest")
                 far.close()
                 assert client.makefile("rb").read() == b"rest"
+
+
+def test_relay_passes_a_break_on(tmp_path: Path) -> None:
+    """A connection that is reset at one end does not stay open at the other."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "s"))
+        server.listen()
+        with relay(tmp_path / "s") as port, socket.create_connection(("127.0.0.1", port), 10) as client:
+            far, _ = server.accept()
+            client.sendall(b"never read")
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+            far.settimeout(10)
+            with far:
+                assert far.makefile("rb").read() in {b"", b"never read"}
 
 
 def test_relay_without_a_broker(tmp_path: Path) -> None:

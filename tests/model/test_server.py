@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from http.client import HTTPConnection, IncompleteRead
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -132,7 +134,8 @@ STRAY = {"type": "tool_result", "tool_use_id": "t9", "content": "?"}
         ([*HELLO, {"role": "assistant", "content": [THOUGHT]}, *HELLO], "Invalid `signature`"),
         ([*HELLO, {"role": "assistant", "content": [OPEN_CALL]}, *HELLO], "without `tool_result`"),
         ([{"role": "user", "content": [STRAY]}], "unexpected `tool_use_id`"),
-        ([{"role": "robot", "content": "hi"}], "role"),
+        ([*HELLO, {"role": "robot", "content": "hi"}, *HELLO], "messages.1.role"),
+        ([*HELLO, {"role": "assistant", "content": [{**OPEN_CALL, "input": "x"}]}, *HELLO], "valid dictionary"),
     ],
 )
 def test_refuses_what_the_api_refuses(model: ModelServer, messages: object, said: str) -> None:
@@ -145,6 +148,7 @@ def test_refuses_what_the_api_refuses(model: ModelServer, messages: object, said
 @pytest.mark.parametrize("lacking", ["model", "max_tokens"])
 def test_refuses_half_a_request(model: ModelServer, lacking: str) -> None:
     """What the API requires is required."""
+    assert post(model.url, [], x_api_key="k")[0] == 400
     body = {key: value for key, value in ask().items() if key != lacking}
     assert post(model.url, body, x_api_key="k")[0] == 400
 
@@ -212,3 +216,15 @@ def test_unknown_path(client: anthropic.Anthropic) -> None:
         client.models.list()
     with pytest.raises(anthropic.NotFoundError):
         client.post("/v1/complete", cast_to=object, body={})
+
+
+def test_serve() -> None:
+    """A process can be nothing but a model, on a port that it tells."""
+    code = "from hive.demo.model import *; serve(DiffBrain(), '127.0.0.1', 0, lambda port: print(port, flush=True))"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            url = f"http://127.0.0.1:{int(process.stdout.readline())}"
+            assert b"scripted model" in post(url, ask(), x_api_key="k")[2]
+        finally:
+            process.kill()

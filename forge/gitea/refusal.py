@@ -34,10 +34,11 @@ def refusal(
     asked: str, status: int, headers: Mapping[str, str], body: bytes, *, secrets: Iterable[str], now: datetime
 ) -> ForgeError:
     """The error for an answer that is not 2xx; `asked` is the method and path of the question."""
+    if 300 <= status < 400:
+        there = _redacted(headers.get("Location", ""), secrets)
+        return NotFound(f"{asked}: moved to {there or 'nowhere'}", status=status)
     reason = "" if status == 401 else _redacted(_reason(headers, body), secrets)
     message = f"{asked}: {status} {reason}".rstrip()
-    if 300 <= status < 400:
-        return NotFound(f"{asked}: moved, and a new name is another thing", status=status)
     if status in {408, 425, 429} or status >= 500:
         return Unavailable(message, status=status, retry_after=retry_after(headers, now))
     if status == 405 and reason == _NOT_NOW:

@@ -57,10 +57,10 @@ class GiteaForge(GiteaReader):
         Only what differs is written: forges send an event for every call, change or not.
         """
         at = self._issue_at(ref, "labels")
-        held = {row["name"].text() for row in self._client.get(at).each()}
-        ids = self._labels.of(ref.repo, [*add, *remove])
-        for name in sorted(held.intersection(remove)):
-            self._client.delete(f"{at}/{ids[name]}")
+        held = {row["name"].text(): row["id"].number() for row in self._client.get(at).each()}
+        ids = self._labels.of(ref.repo, [name for name in (*add, *remove) if name not in held])
+        for name in sorted(held.keys() & set(remove)):
+            self._client.delete(f"{at}/{held[name]}")
         missing = [ids[name] for name in add if name not in held]
         if missing and not self._add_labels(at, missing):
             self._labels.forget(ref.repo)

@@ -213,7 +213,7 @@ def test_redirects(wire: Wire, client: Client, status: int) -> None:
     """No redirect is followed: a renamed repository is not the one that was asked for."""
     wire.say(b"", status, Location="/api/v1/repos/acme/other")
     for ask in (client.get, client.post):
-        with pytest.raises(NotFound, match="moved"):
+        with pytest.raises(NotFound, match=r"moved to /api/v1/repos/acme/other$"):
             ask("/repos/acme/app")
     assert {asked.path for asked in wire.asked} == {"/api/v1/repos/acme/app"}
 

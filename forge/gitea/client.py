@@ -69,11 +69,12 @@ class Client(Gitea):  # type: ignore[misc]  # python-gitea ships no types
     def __init__(
         self, url: str, *, token: str = "", login: str = "", password: str = "", seconds: float = SECONDS
     ) -> None:
-        super().__init__(token=_checked(token) if not login else None, base_url=_address(url))
-        basic = b64encode(f"{login}:{password}".encode()).decode()
+        super().__init__(token=None if login else _checked(token), base_url=_address(url))
+        self._secrets = [token]
         if login:
+            basic = b64encode(f"{login}:{password}".encode()).decode()
             self.headers["Authorization"] = f"Basic {basic}"
-        self._secrets = [secret for secret in (token, password, basic) if secret]
+            self._secrets = [password, basic]
         self._timeout = (min(seconds, _CONNECT_SECONDS), seconds)
         self.session = _session()
 

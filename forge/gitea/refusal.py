@@ -76,7 +76,7 @@ def _reason(headers: Mapping[str, str], body: bytes) -> str:
 
 
 def _redacted(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
+    for secret in filter(None, secrets):
         text = text.replace(secret, "[redacted]")
     line = "".join(letter if letter.isprintable() else " " for letter in text)
     return " ".join(line.split())[:_LONGEST]

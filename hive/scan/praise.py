@@ -33,7 +33,7 @@ def _for_tests(sources: Sequence[Source], blamed: set[str]) -> Iterator[Finding]
     tests = [(source.path, line) for source in sources if source.path not in blamed for line in _tests(source)]
     if code and tests:
         path, line = tests[0]
-        count = "1 new test" if len(tests) == 1 else f"{len(tests)} new tests"
+        count = _counted(len(tests), "new test")
         yield _praise(path, line, "tests-with-code", "Tests come with the code", f"{count}.")
 
 
@@ -44,11 +44,15 @@ def _tests(source: Source) -> Iterator[int]:
 
 
 def _for_silence(sources: Sequence[Source], blamed: set[str], engines: int) -> Iterator[Finding]:
-    files = sum(source.kind in _CODE for source in sources)
+    files = sum(source.kind in _CODE and bool(source.fresh) for source in sources)
     if engines and files and not blamed:
-        what = "1 file of code" if files == 1 else f"{files} files of code"
-        yield _praise("", 0, "all-clean", "Clean", f"{engines} analysers looked at {what} and found nothing to mend.")
+        who, what = _counted(engines, "analyser"), _counted(files, "file")
+        yield _praise("", 0, "all-clean", "Clean", f"{who} looked at {what} of code and found nothing to mend.")
 
 
 def _praise(path: str, line: int, rule: str, title: str, why: str) -> Finding:
     return Finding(path, line, Level.GREEN, Category.PRAISE, rule, title, why)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -85,7 +85,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ),
     ("taint", "unparsable"): Rule(
         _YELLOW,
-        _UNTIDY,
+        _BROKEN,
         "Paths were not checked in this file",
         "It is written for another Python than the one that follows request data here.",
     ),

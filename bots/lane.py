@@ -26,13 +26,13 @@ NEEDS_OPERATOR = "needs-operator"
 
 TASK = """\
 You were assigned issue #{number} of {repo}.
-Title: {title}
 
+{title}
 {body}
 """
-SAID = "On {where} somebody wrote:\n\n{said}\n"
-REVIEWED = "Your pull request {where} was reviewed at {sha}: {state}.\n\n{said}\n"
-ON_LINE = "On {path}, line {line}:\n{said}\n"
+SAID = "On {where} somebody wrote:\n\n{said}"
+REVIEWED = "Your pull request {where} was reviewed at {sha}: {state}.\n\n{said}"
+ON_LINE = "On {path}, line {line}:\n{said}"
 STUCK = """\
 🙋 @{agent} and review went {turns} rounds without agreeing, so I stop here and wait for an operator.
 
@@ -85,10 +85,10 @@ def ordered(issue: Issue, assignee: User, ctx: Context) -> bool:
 
 def task(issue: Issue, ctx: Context) -> str:
     """All that an agent is told to begin with."""
-    trusted = ctx.team.is_trusted(issue.author)
-    body = fenced("issue", issue.body or "(no text)", author=issue.author.login, trusted=trusted)
-    title = fenced("title", issue.title, author=issue.author.login, trusted=trusted)
-    return TASK.format(number=issue.ref.number, repo=issue.ref.repo.path, title=title, body=body)
+    login, standing = issue.author.login, ctx.team.standing(issue.author)
+    title = fenced("title", issue.title, author=login, standing=standing)
+    body = fenced("issue", issue.body or "(no text)", author=login, standing=standing)
+    return TASK.format(number=issue.ref.number, repo=issue.ref.repo.path, title=title, body=body).strip()
 
 
 @bot.on(CommentPosted)
@@ -100,8 +100,9 @@ def hear(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     comment = next((c for c in ctx.forge.comments(event.ref) if c.id == event.comment_id), None)
     if comment is None or comment.author.id not in ctx.team.operators:
         return
-    said = fenced("comment", comment.body, author=comment.author.login, trusted=True)
-    message = SAID.format(where=f"#{event.ref.number}", said=said)
+    standing = ctx.team.standing(comment.author)
+    said = fenced("comment", comment.body, author=comment.author.login, standing=standing)
+    message = SAID.format(where=f"#{event.ref.number}", said=said).strip()
     yield ContinueRun(run.id, message, by_person=True, key=f"comment:{event.ref.repo}:{comment.id}")
 
 
@@ -124,7 +125,8 @@ def answer_review(event: PullReviewed, ctx: Context) -> Iterator[Intent]:
             yield SetLabels(event.ref, add=(NEEDS_OPERATOR,), key=f"stuck:{event.ref}:{review.id}:label")
             return
         remarks = ctx.forge.review_comments(event.ref, review.id)
-        yield ContinueRun(run.id, reviewed(review, remarks, by_person), by_person=by_person, key=key)
+        message = reviewed(review, remarks, ctx.team.standing(review.author))
+        yield ContinueRun(run.id, message, by_person=by_person, key=key)
 
 
 def wants_something(review: Review, run: RunView, ctx: Context) -> bool:
@@ -136,15 +138,15 @@ def wants_something(review: Review, run: RunView, ctx: Context) -> bool:
     return review.state is ReviewState.COMMENT and review.author.id in ctx.team.operators
 
 
-def reviewed(review: Review, remarks: list[ReviewComment], by_person: bool) -> str:
+def reviewed(review: Review, remarks: list[ReviewComment], standing: str) -> str:
     """A review as a message."""
     login = review.author.login
-    parts = [fenced("review", review.body, author=login, trusted=by_person)] if review.body else []
+    parts = [fenced("review", review.body, author=login, standing=standing)] if review.body else []
     for remark in remarks:
-        said = fenced("remark", remark.body, author=login, trusted=by_person)
+        said = fenced("remark", remark.body, author=login, standing=standing)
         parts.append(ON_LINE.format(path=remark.path, line=remark.line, said=said))
     state = review.state.value.lower().replace("_", " ")
-    return REVIEWED.format(where=f"#{review.ref.number}", sha=review.head_sha[:7], state=state, said="\n".join(parts))
+    return REVIEWED.format(where=f"#{review.ref.number}", sha=review.head_sha[:7], state=state, said="\n\n".join(parts))
 
 
 @bot.on(PullChanged)

@@ -81,6 +81,12 @@ class Team:
     max_bot_turns: int = 3
     """How often bots may move a run in a row before a person has to."""
 
+    def standing(self, user: User) -> str:
+        """What an account is to the team, in words."""
+        if user.id in self.operators:
+            return "an operator"
+        return "of the hive" if self.is_machine(user) else "not of the team"
+
     def is_trusted(self, user: User) -> bool:
         """Whether an account's words are work orders: an operator's, or those of the hive itself."""
         return user.id in self.operators or self.is_machine(user)

@@ -30,12 +30,11 @@ def visible(text: str) -> str:
     return clean[:MAX_TEXT] + f"\n[… {len(clean) - MAX_TEXT} more characters were left out]"
 
 
-def fenced(kind: str, text: str, *, author: str, trusted: bool) -> str:
+def fenced(kind: str, text: str, *, author: str, standing: str) -> str:
     """Text in a fence that it cannot close: the fence bears a digest of what it holds."""
-    clean = visible(text)
+    clean = visible(text).strip()
     mark = hashlib.sha256(clean.encode()).hexdigest()[:12]
-    trust = "an operator" if trusted else "not an operator"
-    return f"<{kind} {mark} by {plain_name(author)}, {trust}>\n{clean}\n</{kind} {mark}>"
+    return f"<{kind} {mark} by {plain_name(author)}, {standing}>\n{clean}\n</{kind} {mark}>"
 
 
 def plain_name(name: str) -> str:

@@ -1,0 +1,206 @@
+"""A forge that stands still, and the context of a bot around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+
+from bots.bot import Context
+from bots.types import Evaluation, Kind, Lane, RunView, Scan, Team
+from forge.protocol import Capabilities, NotFound
+from forge.types import (
+    Branch,
+    Comment,
+    CommitStatus,
+    FileChange,
+    Happening,
+    Issue,
+    Protection,
+    PullRequest,
+    Push,
+    Ref,
+    Repo,
+    Repository,
+    Review,
+    ReviewComment,
+    User,
+)
+
+NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+APP = Repo("forgejo", "acme", "app")
+CONFIG = Repo("forgejo", "agent-configs", "iris")
+MARA = User(1, "mara")
+IRIS = User(2, "iris")
+ARGUS = User(3, "argus")
+CORE = User(4, "core")
+EVE = User(66, "eve")
+
+
+@dataclass
+class StillForge:
+    """Answers from what a test put there; everything else is not found."""
+
+    issues: dict[Ref, Issue] = field(default_factory=dict)
+    pulls: dict[Ref, PullRequest] = field(default_factory=dict)
+    said: dict[Ref, list[Comment]] = field(default_factory=dict)
+    rows: dict[Ref, list[Happening]] = field(default_factory=dict)
+    reviewed: dict[Ref, list[Review]] = field(default_factory=dict)
+    remarks: dict[int, list[ReviewComment]] = field(default_factory=dict)
+
+    def issue(self, ref: Ref) -> Issue:
+        """An issue that is there."""
+        return _found(self.issues, ref)
+
+    def pull(self, ref: Ref) -> PullRequest:
+        """A pull request that is there."""
+        return _found(self.pulls, ref)
+
+    def comments(self, ref: Ref) -> list[Comment]:
+        """The comments that are there."""
+        return self.said.get(ref, [])
+
+    def timeline(self, ref: Ref) -> list[Happening]:
+        """The rows that are there."""
+        return self.rows.get(ref, [])
+
+    def reviews(self, ref: Ref) -> list[Review]:
+        """The reviews that are there."""
+        return self.reviewed.get(ref, [])
+
+    def review_comments(self, ref: Ref, review_id: int) -> list[ReviewComment]:
+        """The remarks that are there."""
+        return self.remarks.get(review_id, [])
+
+    def capabilities(self) -> Capabilities:
+        """A forge of no kind."""
+        return Capabilities("still", "0", False, False, False, "")
+
+    def user(self, login: str) -> User:
+        """Nobody."""
+        raise NotFound(login)
+
+    def repository(self, repo: Repo) -> Repository:
+        """No repository."""
+        raise NotFound(str(repo))
+
+    def repositories(self, owner: str) -> list[Repository]:
+        """No repositories."""
+        return []
+
+    def branch(self, repo: Repo, name: str) -> Branch:
+        """No branch."""
+        raise NotFound(name)
+
+    def protection(self, repo: Repo, branch: str) -> Protection | None:
+        """No rule."""
+        return None
+
+    def file(self, repo: Repo, path: str, at: str) -> bytes:
+        """No file."""
+        raise NotFound(path)
+
+    def changed_since(self, repo: Repo, since: datetime) -> list[Issue]:
+        """Nothing."""
+        return []
+
+    def pull_of(self, repo: Repo, sha: str) -> PullRequest | None:
+        """None."""
+        return None
+
+    def files(self, ref: Ref) -> list[FileChange]:
+        """No files."""
+        return []
+
+    def diff(self, ref: Ref) -> str:
+        """No difference."""
+        return ""
+
+    def statuses(self, repo: Repo, sha: str) -> list[CommitStatus]:
+        """No statuses."""
+        return []
+
+    def pushes(self, repo: Repo, branch: str, after: int) -> list[Push]:
+        """No pushes."""
+        return []
+
+
+@dataclass
+class Still:
+    """A scanner, an evaluator and a history that say what they were told to."""
+
+    evaluation: Evaluation | None = None
+    runs: dict[Ref, RunView] = field(default_factory=dict)
+
+    def scan(self, pull: PullRequest) -> Scan:
+        """Nothing was found."""
+        return Scan(pull.head_sha)
+
+    def evaluate(self, pull: PullRequest, agent: str) -> Evaluation:
+        """What the test says."""
+        assert self.evaluation is not None
+        return self.evaluation
+
+    def run_for(self, ref: Ref) -> RunView | None:
+        """What the test says."""
+        return self.runs.get(ref)
+
+
+@pytest.fixture
+def forge() -> StillForge:
+    """An empty forge."""
+    return StillForge()
+
+
+@pytest.fixture
+def still() -> Still:
+    """Nothing to say yet."""
+    return Still()
+
+
+@pytest.fixture
+def ctx(forge: StillForge, still: Still) -> Context:
+    """What a bot of the team acme sees."""
+    team = Team(
+        name="acme",
+        operators=frozenset({MARA.id}),
+        agents={"iris": IRIS},
+        accounts={"core": CORE, "review": ARGUS},
+        lanes=(
+            Lane("app", "iris", "area/app", ("page", "hive"), ("apiary/*",)),
+            Lane("nix", "iris", "area/nix", ("flake",), ("*.nix",)),
+        ),
+        kinds=(Kind("type/bug", ("wrong", "0")), Kind("type/task")),
+        repos=frozenset({APP}),
+        configs={CONFIG: "iris"},
+    )
+    return Context(forge, team, still, still, still, NOON)
+
+
+def issue(number: int = 1, *, title: str = "A page is wrong", body: str = "", **more: object) -> Issue:
+    """An open issue of mara's."""
+    facts: dict[str, object] = {
+        "ref": Ref(APP, number), "title": title, "body": body, "author": MARA, "is_open": True, "is_pull": False,
+        "labels": (), "assignees": (), "created_at": NOON, "updated_at": NOON, **more,
+    }  # fmt: skip
+    return Issue(**facts)  # type: ignore[arg-type]  # a test says what differs
+
+
+def pull(number: int = 2, *, repo: Repo = APP, **more: object) -> PullRequest:
+    """An open pull request of iris'."""
+    facts: dict[str, object] = {
+        "ref": Ref(repo, number), "title": "Mend it", "body": "Closes #1", "author": IRIS, "is_open": True,
+        "draft": False, "head_repo": repo, "head_branch": "agent/iris/issue-1", "head_sha": "a" * 40,
+        "base_branch": "main", "base_sha": "b" * 40, "base_repo_id": 7, "labels": (), "assignees": (),
+        "mergeable": True, "merged": False, "merged_by": None, "merge_sha": None, "html_url": "", "updated_at": NOON,
+        **more,
+    }  # fmt: skip
+    return PullRequest(**facts)  # type: ignore[arg-type]  # a test says what differs
+
+
+def _found(things: Mapping[Ref, Issue] | Mapping[Ref, PullRequest], ref: Ref):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    if ref not in things:
+        raise NotFound(str(ref))
+    return things[ref]

@@ -1,0 +1,76 @@
+"""Triage routes what people file, and says why."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bots.bot import Context
+from bots.intents import Assign, PostComment, SetLabels
+from bots.triage import bot, decide, hits, path_hits
+from forge.events import IssueOpened
+from tests.bots.conftest import APP, EVE, IRIS, MARA, StillForge, issue
+
+Golden = Callable[[str, str], None]
+
+
+def opened(forge: StillForge, ctx: Context, **facts: object) -> list[object]:
+    """What triage wants when an issue is filed."""
+    filed = issue(**facts)  # type: ignore[arg-type]
+    forge.issues[filed.ref] = filed
+    return list(bot.handle(IssueOpened(filed.ref, filed.author, "k"), ctx))
+
+
+def test_labels_assigns_and_says_why_golden(forge: StillForge, ctx: Context, golden: Golden) -> None:
+    """An operator's issue is labelled, explained and given to the agent of its lane."""
+    labels, comment, assign = opened(forge, ctx, body="See apiary/page.py: every hive shows 0.")
+    assert labels == SetLabels(issue().ref, add=("type/bug", "area/app"), key=f"labels:{issue().ref}")
+    assert assign == Assign(issue().ref, ("iris",), key=f"assign:{issue().ref}")
+    assert isinstance(comment, PostComment)
+    golden("triage/routed.md", comment.body)
+
+
+def test_stranger_gets_labels_only_golden(forge: StillForge, ctx: Context, golden: Golden) -> None:
+    """Whoever is no operator may ask for work, not start it."""
+    wanted = opened(forge, ctx, author=EVE)
+    assert not any(isinstance(want, Assign) for want in wanted)
+    comment = next(want for want in wanted if isinstance(want, PostComment))
+    golden("triage/waiting.md", comment.body)
+
+
+def test_hostile_words_stay_words_golden(forge: StillForge, ctx: Context, golden: Golden) -> None:
+    """What an issue says comes back as code at the most."""
+    wanted = opened(forge, ctx, title="hive `@mara` #1", body="apiary/`@x`.py apiary/a.py <b>wrong</b>")
+    comment = next(want for want in wanted if isinstance(want, PostComment))
+    golden("triage/hostile.md", comment.body)
+
+
+def test_what_people_decided_stays(forge: StillForge, ctx: Context) -> None:
+    """A label or an assignee that a person set is not touched."""
+    assert opened(forge, ctx, labels=("type/question",), assignees=(IRIS,)) == [
+        SetLabels(issue().ref, add=("area/app",), key=f"labels:{issue().ref}")
+    ]
+
+
+def test_closed_issues_and_pulls_are_left_alone(forge: StillForge, ctx: Context) -> None:
+    """Only open issues of the team's repositories are routed."""
+    assert opened(forge, ctx, is_open=False) == []
+    assert opened(forge, ctx, is_pull=True) == []
+
+
+def test_nothing_to_go_by(ctx: Context) -> None:
+    """What points nowhere goes to the first lane, as the last kind."""
+    route = decide(issue(title="Hm", author=MARA), ctx.team)
+    assert (route.kind.label, route.lane.name) == ("type/task", "app")
+    assert (route.kind_words, route.lane_words) == ((), ())
+
+
+def test_words_are_whole_words() -> None:
+    """`0` is not found in `10`, and case does not matter."""
+    assert hits(("0", "Hive"), "10 beehives, HIVE: 0") == ("0", "Hive")
+    assert hits(("0",), "10") == ()
+
+
+def test_paths_are_matched_by_pattern() -> None:
+    """A path in the text counts for the lane whose pattern it matches."""
+    assert path_hits(("apiary/*",), "see apiary/page.py and docs/x.md, apiary/page.py") == ("apiary/page.py",)
+    assert APP.path == "acme/app"

@@ -1,0 +1,56 @@
+"""What many rooms need: a clock that a test moves, a ledger of its own, golden files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from hive.ledger import Ledger
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@dataclass
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    now: float = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """A clock that stands still."""
+    return Clock()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path, clock: Clock) -> Iterator[Ledger]:
+    """A ledger in a file of its own."""
+    opened = Ledger(tmp_path / "ledger.db", clock)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def golden() -> Callable[[str, str], None]:
+    """Compare words with a golden file, or write it when HIVE_GOLDEN=write."""
+
+    def compare(name: str, said: str) -> None:
+        path = GOLDEN / name
+        if os.environ.get("HIVE_GOLDEN") == "write":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(said + "\n")
+        assert said + "\n" == path.read_text(), f"the words of {name} changed; if they should: make golden"
+
+    return compare

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -302,7 +301,7 @@ def test_contained(world: World) -> None:
         pytest.skip("bubblewrap or user namespaces are missing")
     world.wrap = [
         *(str(bwrap), "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
-        *("--tmpfs", "/tmp", "--bind", str(world.folder), str(world.folder), "--chdir", os.sep),  # noqa: S108
+        *("--bind", str(world.folder), str(world.folder), "--chdir", str(world.folder)),
     ]
     world.brain = play(run("cat /proc/net/dev | wc -l"), write("app.py", "x = 2\n"), submit())
     world.give(checks=[CHECK])

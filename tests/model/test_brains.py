@@ -86,6 +86,12 @@ class TestScript:
         """A scene may be one agent's."""
         assert self.SCRIPT.reply(Conversation("m", "You are the lead.", (user("issue"),))).text == "lead"
 
+    def test_about(self) -> None:
+        """A scene may be one issue's, whatever is said last."""
+        script = Script([Scene("review", (Reply("mended"),), about="honey")], otherwise=DiffBrain())
+        assert script.reply(talk(user("count the honey"), user("a review"))).text == "mended"
+        assert script.reply(talk(user("count the bees"), user("a review"))).text == ""
+
     def test_played_out(self) -> None:
         """Who has no line left leaves it to the other brain."""
         said = [user("issue #2"), Message("assistant", "three"), Message("user", results=(Result("t", "ok"),))]
@@ -99,6 +105,11 @@ class TestChanges:
         """A block with the head of a patch is one, and the title is the issue's."""
         assert changes(ISSUE) == (Patch(PATCH),)
         assert title(ISSUE) == "Count from two"
+
+    def test_fence_in_a_patch(self) -> None:
+        """A fence that the patch itself shows does not end it."""
+        patch = "--- a/README.md\n+++ b/README.md\n@@ -1,3 +1,4 @@\n ```\n make\n+make test\n ```\n"
+        assert changes(f"```diff\n{patch}```\n") == (Patch(patch),)
 
     def test_replacements(self) -> None:
         """A block without is about the place that was named last before it."""

@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_BLOCK = re.compile(r"^[ \t]*```diff[^\n]*\n(?P<body>.*?)^[ \t]*```[ \t]*$", re.DOTALL | re.MULTILINE)
+# The closing fence is indented like the opening one: a fence in the diff's own text has a sign before it.
+_BLOCK = re.compile(r"^(?P<indent>[ \t]*)```diff[^\n]*\n(?P<body>.*?)^(?P=indent)```[ \t]*$", re.DOTALL | re.MULTILINE)
 _IS_PATCH = re.compile(r"^--- .*\n\+\+\+ .*\n@@ ", re.MULTILINE)
 _PLACE = re.compile(r"^On (?P<on>.+), line \d+:$|(?<![\w/:.-])(?P<at>[A-Za-z_.][\w./-]*):\d+\b", re.MULTILINE)
 _TITLE = re.compile(r"<title [^>\n]*>\n(?P<title>.*?)\n</title", re.DOTALL)

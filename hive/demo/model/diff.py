@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from hive.demo.model.changes import Change, Patch, Replacement, changes, title
 from hive.demo.model.conversation import Call, Conversation, Reply, Result
@@ -43,21 +44,27 @@ class DiffBrain:
         return _apply(wanted, conversation)
 
 
+@dataclass(frozen=True, slots=True)
+class _State:
+    """How far a change is: what to try next, or what went wrong at last; neither if it is made."""
+
+    todo: tuple[Call, ...] = ()
+    error: str = ""
+
+
 def _apply(wanted: Sequence[Change], conversation: Conversation) -> Reply:
     """Try what was not tried yet; when nothing is left to try, submit what could be applied."""
     states = [_state(_attempts(number, change), conversation.made) for number, change in enumerate(wanted)]
-    todo = [call for state in states if isinstance(state, tuple) for call in state]
-    if todo:
-        return Reply("I apply what is written there.", tuple(todo))
-    failed = [f"- {_name(change)}: {state}" for change, state in zip(wanted, states, strict=True) if state]
-    patch_failed = any(state and isinstance(change, Patch) for change, state in zip(wanted, states, strict=True))
-    if patch_failed or len(failed) == len(wanted):
-        return _blocked(NOT_APPLIED.format(said="\n".join(failed)))
+    if todo := tuple(call for state in states for call in state.todo):
+        return Reply("I apply what is written there.", todo)
+    failed = [(change, state.error) for change, state in zip(wanted, states, strict=True) if state.error]
+    said = "\n".join(f"- {_name(change)}: {error}" for change, error in failed)
+    if len(failed) == len(wanted) or any(isinstance(change, Patch) for change, _ in failed):
+        return _blocked(NOT_APPLIED.format(said=said))
     done = len(wanted) - len(failed)
-    summary = APPLIED.format(count="one change" if done == 1 else f"{done} changes")
-    left = LEFT.format(said="\n".join(failed)) if failed else ""
-    name = title(conversation.task) or "Apply a change"
-    return Reply(calls=(Call("submit", {"title": name, "summary": f"{summary}\n\n{left}".strip()}),))
+    applied = APPLIED.format(count="one change" if done == 1 else f"{done} changes")
+    summary = f"{applied}\n\n{LEFT.format(said=said)}" if failed else applied
+    return Reply(calls=(Call("submit", {"title": title(conversation.task), "summary": summary}),))
 
 
 def _attempts(number: int, change: Change) -> tuple[tuple[Call, ...], ...]:
@@ -69,17 +76,17 @@ def _attempts(number: int, change: Change) -> tuple[tuple[Call, ...], ...]:
     return ((write, Call("run", {"command": _APPLY.format(file=file)})),)
 
 
-def _state(attempts: Sequence[tuple[Call, ...]], made: Sequence[tuple[Call, Result]]) -> tuple[Call, ...] | str:
-    """The calls to make next, or what went wrong at last: an empty text if nothing did."""
-    said = ""
+def _state(attempts: Sequence[tuple[Call, ...]], made: Sequence[tuple[Call, Result]]) -> _State:
+    """How far a change is, by the calls that were made."""
+    error = ""
     for attempt in attempts:
         result = next((result for call, result in made if _same(call, attempt[-1])), None)
         if result is None:
-            return attempt
-        if not result.is_error and (result.text.startswith("applied") or attempt[-1].name == "edit"):
-            return ""
-        said = result.text
-    return said
+            return _State(todo=attempt)
+        if not result.is_error and (attempt[-1].name == "edit" or result.text.startswith("applied")):
+            return _State()
+        error = result.text
+    return _State(error=error)
 
 
 def _same(made: Call, wanted: Call) -> bool:

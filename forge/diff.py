@@ -16,6 +16,7 @@ _ESCAPE = re.compile(rb"\\([0-7]{3}|.)", re.DOTALL)
 _NAMED = {b"a": 7, b"b": 8, b"t": 9, b"n": 10, b"v": 11, b"f": 12, b"r": 13, b'"': 34, b"\\": 92}
 _QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
 _NOWHERE = "/dev/null"
+_REGULAR = ("100644", "100755")
 
 
 class MalformedDiff(ValueError):
@@ -28,7 +29,8 @@ class FileDiff:
 
     `path` is None for a deleted file, `old_path` for a new one. `new` and `old` hold the lines
     that the hunks show, by their number in the new and in the old file: these are the lines that a
-    remark can hang on. `added` are the numbers in `new` that the change brought.
+    remark can hang on. `added` are the numbers in `new` that the change brought. A symbolic link or
+    a submodule is no `regular` file: its only line is where it points to.
     """
 
     path: str | None
@@ -37,6 +39,7 @@ class FileDiff:
     old: Mapping[int, str]
     added: frozenset[int]
     binary: bool = False
+    regular: bool = True
 
 
 @dataclass(slots=True)
@@ -49,9 +52,10 @@ class _File:
     old: dict[int, str] = field(default_factory=dict)
     added: set[int] = field(default_factory=set)
     binary: bool = False
+    regular: bool = True
 
     def frozen(self) -> FileDiff:
-        return FileDiff(self.path, self.old_path, self.new, self.old, frozenset(self.added), self.binary)
+        return FileDiff(self.path, self.old_path, self.new, self.old, frozenset(self.added), self.binary, self.regular)
 
 
 def parse(text: str) -> tuple[FileDiff, ...]:
@@ -71,8 +75,8 @@ def parse(text: str) -> tuple[FileDiff, ...]:
 
 
 def added_lines(files: Iterable[FileDiff]) -> dict[str, frozenset[int]]:
-    """The numbers of the lines that a change brought, for each file that exists after it."""
-    return {file.path: file.added for file in files if file.path is not None}
+    """The numbers of the lines that a change brought, for each regular file that exists after it."""
+    return {file.path: file.added for file in files if file.path is not None and file.regular}
 
 
 def _read_header(file: _File, line: str) -> None:
@@ -85,8 +89,11 @@ def _read_header(file: _File, line: str) -> None:
             file.old_path = _unquoted(name)
         case ["rename" | "copy", "to", name]:
             file.path = _unquoted(name)
-        case ["new", "file", _]:
+        case ["new", "file", mode]:
             file.old_path = None
+            file.regular = mode.endswith(_REGULAR)
+        case ["index", _, mode]:
+            file.regular = mode.endswith(_REGULAR)
         case ["deleted", "file", _]:
             file.path = None
         case ["Binary" | "GIT", *_]:

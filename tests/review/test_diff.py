@@ -116,7 +116,7 @@ def without(file: dict[int, str], shown: Mapping[int, str]) -> list[str]:
 
 
 def test_real_changes_of_every_kind(tmp_path: Path) -> None:
-    """A file that was only renamed, emptied, made, or had its mode changed is in the diff, and shows nothing."""
+    """A file that was only renamed, made empty, or had its mode changed shows nothing; a link is no regular file."""
     env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1"}
 
     def run(*words: str) -> str:
@@ -148,9 +148,16 @@ def test_real_changes_of_every_kind(tmp_path: Path) -> None:
     assert added_lines(files.values()) == {
         "mode b.sh": frozenset(),
         "moved\tto": frozenset(),
-        "link": frozenset({1}),
         "made": frozenset(),
     }
+
+
+def test_where_links_point() -> None:
+    """A link or a submodule that points elsewhere now has added no line of code."""
+    repo, link, sub = "diff --git a/x b/x\n", "index 1..2 120000\n", "index 1..2 160000\n"
+    hunk = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-one\n+two\n"
+    assert [added_lines(parse(repo + mode + hunk)) for mode in (link, sub)] == [{}, {}]
+    assert added_lines(parse(repo + "index 1..2 100755\n" + hunk)) == {"x": frozenset({1})}
 
 
 def test_bytes_that_are_no_text() -> None:

@@ -1,0 +1,141 @@
+"""Effects and deployments: owed once, settled once."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from forge.types import Branch, Repo, Repository, User
+from hive.ledger import Anchor, Ledger
+from hive.ledger.effects import LEASE_SECONDS
+from tests.conftest import Clock
+
+CONFIG = Repo("forgejo", "agent-configs", "iris")
+SEEN = Repository(7, CONFIG, "main", archived=False, mirror=False, empty=False, private=True)
+
+
+def owe(ledger: Ledger, key: str = "k") -> int:
+    """A deed of core's."""
+    return ledger.effects.owe("acme", "core", "PostComment", key, "{}")
+
+
+def adopted(ledger: Ledger) -> Anchor:
+    """Iris with her footing."""
+    ledger.deployments.adopt("iris", team="acme", seen=SEEN, branch=Branch("main", "a" * 40, protected=True), cursor=3)
+    anchor = ledger.deployments.anchor("iris")
+    assert anchor is not None
+    return anchor
+
+
+def test_owed_once(ledger: Ledger) -> None:
+    """A key is one deed, however often it is wanted."""
+    assert owe(ledger) == owe(ledger)
+    assert ledger.effects.due() == [1]
+
+
+def test_claimed_by_one(ledger: Ledger, clock: Clock) -> None:
+    """Two workers never do one deed; a dead one's is done by the next."""
+    effect = ledger.effects.claim(owe(ledger))
+    assert effect is not None
+    assert ledger.effects.claim(effect.id) is None
+    clock.pass_(LEASE_SECONDS + 1)
+    again = ledger.effects.claim(effect.id)
+    assert again is not None
+    assert again.attempts == 2
+    ledger.effects.finish(again, {"id": 5})
+    assert ledger.effects.claim(effect.id) is None
+    assert ledger.effects.get(effect.id).result == {"id": 5}
+
+
+def test_postponed_and_failed(ledger: Ledger, clock: Clock) -> None:
+    """What cannot be done now waits; what cannot be done at all stops."""
+    effect = ledger.effects.claim(owe(ledger))
+    assert effect is not None
+    ledger.effects.postpone(effect, "down", 10)
+    assert ledger.effects.due() == []
+    clock.pass_(10)
+    assert ledger.effects.due() == [effect.id]
+    ledger.effects.fail(effect, "refused")
+    assert ledger.effects.due() == []
+    assert ledger.effects.get(effect.id).error == "refused"
+    with pytest.raises(LookupError):
+        ledger.effects.get(99)
+
+
+def test_footing_is_set_once(ledger: Ledger) -> None:
+    """The first head is adopted; later ones have to be merged."""
+    anchor = adopted(ledger)
+    assert (anchor.sha, anchor.running, anchor.cursor, anchor.branch) == ("a" * 40, "a" * 40, 3, "main")
+    other = Branch("main", "b" * 40, protected=True)
+    assert not ledger.deployments.adopt("iris", team="acme", seen=SEEN, branch=other, cursor=9)
+
+
+def test_success_moves_the_footing(ledger: Ledger) -> None:
+    """A deployed commit is what runs and what the next one has to descend from."""
+    anchor = adopted(ledger)
+    deployment = ledger.deployments.begin(anchor, "b" * 40, (4,), 8)
+    assert (deployment.previous, deployment.pulls) == ("a" * 40, (4,))
+    ledger.deployments.move(deployment, "build")
+    assert ledger.deployments.open("iris") == dataclasses.replace(deployment, state="build")
+    ledger.deployments.move(deployment, "deployed")
+    assert ledger.deployments.open("iris") is None
+    after = ledger.deployments.anchor("iris")
+    assert after is not None
+    assert (after.sha, after.running, after.cursor, after.blocked) == ("b" * 40, "b" * 40, 8, "")
+
+
+@pytest.mark.parametrize("state", ["failed", "rolled back"])
+def test_failure_keeps_what_runs(ledger: Ledger, state: str) -> None:
+    """A commit that does not run is accepted history, is not tried again, and does not run."""
+    deployment = ledger.deployments.begin(adopted(ledger), "b" * 40, (4,), 8)
+    ledger.deployments.move(deployment, state, "no such package")
+    after = ledger.deployments.anchor("iris")
+    assert after is not None
+    assert (after.sha, after.running, after.blocked) == ("b" * 40, "a" * 40, "b" * 40)
+
+
+def test_rejection_is_said_once(ledger: Ledger) -> None:
+    """A head that nobody approved is written down once and moves nothing."""
+    anchor = adopted(ledger)
+    assert ledger.deployments.reject(anchor, "c" * 40, "direct push")
+    after = ledger.deployments.anchor("iris")
+    assert after is not None
+    assert after.sha == anchor.sha
+    assert not ledger.deployments.reject(after, "c" * 40, "direct push")
+
+
+def test_proposals_are_of_their_repository(ledger: Ledger) -> None:
+    """Pins are found by repository, whatever other names begin alike."""
+    ledger.deployments.propose(f"{CONFIG}#1", "h1", "t1")
+    ledger.deployments.propose(f"{CONFIG}#1", "h1", "t2")
+    ledger.deployments.propose("forgejo:agent-configs/iris2#1", "h9", "t9")
+    assert ledger.deployments.proposals(str(CONFIG)) == {"h1": frozenset({"t1", "t2"})}
+
+
+def test_identities_are_pinned(ledger: Ledger) -> None:
+    """A login that turns up with another id is another account."""
+    assert ledger.pin("forgejo", User(5, "mara"))
+    assert ledger.pin("forgejo", User(5, "mara"))
+    assert not ledger.pin("forgejo", User(6, "mara"))
+    assert ledger.identity("forgejo", "mara") == User(5, "mara")
+    assert ledger.identity("forgejo", "eve") is None
+
+
+def test_state_survives(tmp_path: Path) -> None:
+    """What was written is there when the file is opened again."""
+    first = Ledger(tmp_path / "l.db")
+    first.audit.add("mara", "IssueOpened", ref="x", says="hello")
+    first.close()
+    second = Ledger(tmp_path / "l.db")
+    (row,) = second.audit.after(0)
+    assert (row.who, row.what, row.detail) == ("mara", "IssueOpened", {"says": "hello"})
+    second.close()
+
+
+def test_unusable_directory(tmp_path: Path) -> None:
+    """A place that cannot hold a ledger is an error that names it."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OSError, match="file"):
+        Ledger(tmp_path / "file" / "ledger.db")

@@ -1,0 +1,128 @@
+"""Runs: one turn at a time for each agent, and a token that dies with it."""
+
+from __future__ import annotations
+
+from hive.ledger import Ledger, Turn
+from hive.ledger.runs import LEASE_SECONDS
+from tests.conftest import Clock
+
+ISSUE = "forgejo:acme/app#1"
+OTHER = "forgejo:acme/app#2"
+
+
+def start(ledger: Ledger, ref: str = ISSUE, key: str = "k1") -> int:
+    """A run of iris."""
+    return ledger.runs.start("acme", "iris", ref, key, "do it")
+
+
+def taken(ledger: Ledger) -> Turn:
+    """A turn that must be there to be taken."""
+    turn = ledger.runs.take("iris")
+    assert turn is not None
+    return turn
+
+
+def test_started_once(ledger: Ledger) -> None:
+    """However often it is started, an issue has one open run with one first turn."""
+    run = start(ledger)
+    assert start(ledger) == run
+    assert start(ledger, key="k2") == run
+    ledger.runs.end_turn(taken(ledger), "pushed")
+    assert ledger.runs.take("iris") is None
+
+
+def test_started_again_after_its_end(ledger: Ledger) -> None:
+    """A new assignment after the end is a new run; the old one's key starts nothing."""
+    run = start(ledger)
+    ledger.runs.end(run, "merged")
+    assert start(ledger) == run
+    assert ledger.runs.take("iris") is None
+    assert start(ledger, key="k2") != run
+
+
+def test_one_turn_at_a_time(ledger: Ledger) -> None:
+    """An agent holds one turn; the next comes when it is ended, oldest first."""
+    run = start(ledger)
+    start(ledger, OTHER, "k2")
+    assert ledger.runs.push(run, "c1", "more", by_person=True)
+    first = taken(ledger)
+    assert ledger.runs.take("iris") is None
+    ledger.runs.end_turn(first, "pushed")
+    assert taken(ledger).ref == OTHER
+
+
+def test_other_agents_do_not_wait(ledger: Ledger) -> None:
+    """Turns of one agent are nobody else's."""
+    start(ledger)
+    assert ledger.runs.take("atlas") is None
+
+
+def test_a_message_is_told_once(ledger: Ledger) -> None:
+    """The same cause makes no second turn."""
+    run = start(ledger)
+    assert ledger.runs.push(run, "c1", "more", by_person=True)
+    assert not ledger.runs.push(run, "c1", "more", by_person=True)
+
+
+def test_the_token_dies_with_the_turn(ledger: Ledger) -> None:
+    """A token is good while its turn is held, for its agent only, and is stored nowhere."""
+    run = start(ledger)
+    turn = taken(ledger)
+    assert ledger.runs.holder("iris", turn.token) is not None
+    assert ledger.runs.holder("atlas", turn.token) is None
+    assert ledger.runs.holder("iris", "guess") is None
+    with ledger.transaction() as db:
+        assert turn.token not in str([tuple(row) for row in db.execute("SELECT * FROM turns")])
+    ledger.runs.end_turn(turn, "pushed")
+    assert ledger.runs.holder("iris", turn.token) is None
+    ledger.runs.push(run, "c1", "more", by_person=True)
+    again = taken(ledger)
+    ledger.runs.end(run, "closed")
+    assert ledger.runs.holder("iris", again.token) is None
+
+
+def test_a_dead_container_gives_its_turn_back(ledger: Ledger, clock: Clock) -> None:
+    """Released or out of its lease, a turn is taken again before others, under a new token."""
+    start(ledger)
+    first = taken(ledger)
+    ledger.runs.release("iris")
+    clock.pass_(0.001)
+    second = taken(ledger)
+    assert (second.id, second.attempts) == (first.id, 2)
+    assert ledger.runs.holder("iris", first.token) is None
+    clock.pass_(LEASE_SECONDS - 1)
+    ledger.runs.beat(second)
+    clock.pass_(LEASE_SECONDS - 1)
+    assert ledger.runs.take("iris") is None
+    clock.pass_(2)
+    assert taken(ledger).id == first.id
+
+
+def test_rounds_among_bots_are_counted(ledger: Ledger) -> None:
+    """Only turns since the last one that a person caused."""
+    run = start(ledger)
+    assert ledger.runs.bot_turns(run) == 0
+    for number in range(3):
+        ledger.runs.push(run, f"r{number}", "again", by_person=False)
+    assert ledger.runs.bot_turns(run) == 3
+    ledger.runs.push(run, "c", "stop it", by_person=True)
+    assert ledger.runs.bot_turns(run) == 0
+
+
+def test_who_waits_is_woken(ledger: Ledger) -> None:
+    """A run that waits for a configuration is found by its pull request while it is open."""
+    run = start(ledger)
+    ledger.runs.wait_for(run, "forgejo:agent-configs/iris#1")
+    assert ledger.runs.woken_by("forgejo:agent-configs/iris#1") == [run]
+    ledger.runs.end(run, "closed")
+    assert ledger.runs.woken_by("forgejo:agent-configs/iris#1") == []
+
+
+def test_found_by_issue_or_pull(ledger: Ledger) -> None:
+    """A run is found by the issue that it is for and by its pull request."""
+    run = start(ledger)
+    ledger.runs.set_pull(run, OTHER)
+    by_issue, by_pull = ledger.runs.find(ISSUE), ledger.runs.find(OTHER)
+    assert by_issue is not None
+    assert by_issue == by_pull
+    assert ledger.runs.find("forgejo:acme/app#9") is None

@@ -45,18 +45,14 @@ class Document:
         self._keys: dict[Place, tuple[int, int]] = {}
         self._twice: list[Problem] = []
         self.data: typing.Any = {}
-        loader = yaml.SafeLoader(text)
         try:
-            node = loader.get_single_node()
-            if node is not None:
-                self._walk(node, ())
-                self.data = loader.construct_document(node)
+            self._parse(text)
+        except yaml.reader.ReaderError as error:
+            before = text[: error.position]
+            line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+            raise BadYaml([Problem(file, line, column, "is no YAML: a character that may not stand in a file")]) from error
         except yaml.MarkedYAMLError as error:
             raise BadYaml([self._broken(error)]) from error
-        except yaml.YAMLError as error:
-            raise BadYaml([Problem(file, 1, 1, f"is no YAML: {error}".split("\n")[0])]) from error
-        finally:
-            loader.dispose()
 
     def read(self, kind: type[T], *, more: Iterable[Mistake] = ()) -> T:
         """The document as a value; `more` mistakes were found elsewhere. Raises BadYaml with all."""
@@ -70,6 +66,16 @@ class Document:
         if value is None or problems:
             raise BadYaml(problems)
         return value
+
+    def _parse(self, text: str) -> None:
+        loader = yaml.SafeLoader(text)
+        try:
+            node = loader.get_single_node()
+            if node is not None:
+                self._walk(node, ())
+                self.data = loader.construct_document(node)
+        finally:
+            loader.dispose()
 
     def _walk(self, node: yaml.Node, place: Place) -> None:
         self._marks[place] = _mark(node)

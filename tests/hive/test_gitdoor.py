@@ -1,0 +1,94 @@
+"""What a container may push is decided before a byte of it reaches the forge."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hive.gitdoor import ZERO, GitRequest, NotAllowed, commands, forward
+from hive.workspace import Login
+
+OLD, NEW = "1" * 40, "2" * 40
+PREFIX = "agent/iris/"
+
+
+def packet(text: str) -> bytes:
+    """A line as git's protocol frames it."""
+    data = text.encode()
+    return f"{len(data) + 4:04x}".encode() + data
+
+
+def push(*lines: str) -> io.BytesIO:
+    """A push with these commands, and a pack behind them."""
+    return io.BytesIO(b"".join(map(packet, lines)) + b"0000" + b"PACK...")
+
+
+def test_own_branches_may_be_pushed() -> None:
+    """New and moved branches below the agent's name pass, byte by byte; the pack is not read."""
+    body = push(f"{ZERO} {NEW} refs/heads/agent/iris/issue-1\0 report-status", f"{OLD} {NEW} refs/heads/agent/iris/x")
+    seen = commands(body, PREFIX)
+    assert seen.endswith(b"0000")
+    assert (
+        seen + body.read()
+        == push(
+            f"{ZERO} {NEW} refs/heads/agent/iris/issue-1\0 report-status", f"{OLD} {NEW} refs/heads/agent/iris/x"
+        ).getvalue()
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"{ZERO} {NEW} refs/heads/main",
+        f"{ZERO} {NEW} refs/heads/agent/atlas/x",
+        f"{ZERO} {NEW} refs/heads/agent/irish/x",
+        f"{ZERO} {NEW} refs/tags/agent/iris/x",
+        f"{ZERO} {NEW} refs/for/main",
+        f"{ZERO} {NEW} refs/pull/1/head",
+        f"{OLD} {ZERO} refs/heads/agent/iris/x",
+        f"{OLD} {NEW}",
+        "push-cert\0",
+        "x" * 100,
+    ],
+)
+def test_everything_else_is_refused(line: str) -> None:
+    """Other branches, tags, pull references, deletions and nonsense."""
+    with pytest.raises(NotAllowed):
+        commands(push(line), PREFIX)
+    with pytest.raises(NotAllowed):
+        commands(push(f"{ZERO} {NEW} refs/heads/agent/iris/ok", line), PREFIX)
+
+
+@given(st.binary(max_size=200))
+def test_garbage_is_refused_or_empty(data: bytes) -> None:
+    """No bytes get past with a command in them that was not checked."""
+    try:
+        seen = commands(io.BytesIO(data), PREFIX)
+    except NotAllowed:
+        return
+    assert b"refs/" not in seen.replace(b"refs/heads/agent/iris/", b"")
+
+
+@pytest.mark.parametrize("path", ["HEAD", "objects/info/packs", "info/refs/../x", "git-upload-archive", ""])
+def test_only_three_paths_are_git(path: str) -> None:
+    """The dumb protocol and everything else is not passed on."""
+    asked = GitRequest("GET", "acme/app", path, "", {}, io.BytesIO(), None)
+    with pytest.raises(NotAllowed):
+        forward("http://127.0.0.1:1", Login("iris", "t"), asked, PREFIX)
+
+
+def test_compressed_pushes_are_refused() -> None:
+    """What cannot be read cannot be checked."""
+    asked = GitRequest("POST", "acme/app", "git-receive-pack", "", {"Content-Encoding": "gzip"}, io.BytesIO(b"x"), 1)
+    with pytest.raises(NotAllowed, match="uncompressed"):
+        forward("http://127.0.0.1:1", Login("iris", "t"), asked, PREFIX)
+
+
+def test_a_forge_that_is_away_is_said() -> None:
+    """Not there is an error that can be tried again."""
+    asked = GitRequest("GET", "acme/app", "info/refs", "service=git-upload-pack", {}, io.BytesIO(), None)
+    with pytest.raises(OSError, match="does not answer"):
+        forward("http://127.0.0.1:1", Login("iris", "t"), asked, PREFIX)

@@ -1,0 +1,118 @@
+"""A declaration becomes an artifact, whole, or a list of problems."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from hive.reconcile.build import BASE, BuildFailed, build, changes, environment, plan, resolve
+from hive.reconcile.bwrap import Cell
+from hive.reconcile.gather import bad_entries
+from hive.settings import Limits
+from hive.workspace import Bounds
+from tests.reconcile.conftest import Origin
+
+LIMITS = Limits()
+
+
+def test_builds_what_is_declared(origin: Origin, tmp_path: Path) -> None:
+    """The artifact holds the declaration, its prompt, and exactly the commands of its packages."""
+    sha = origin.commit({"agent.yaml": "lane: app\npackages: [gzip]\nenv: {A: b}\n", "prompts/role.md": "Be kind.\n"})
+    made = build(plan("iris", origin.mirror, sha, LIMITS), sha, tmp_path / "gens")
+    spec = json.loads((made / "agent.json").read_text())
+    assert (spec["name"], spec["generation"], spec["prompt"]) == ("iris", sha, "Be kind.\n")
+    assert environment(made) == {"A": "b"}
+    commands = {path.name for path in (made / "bin").iterdir()}
+    assert {"gzip", "git", "python3", "sh", "cat"} <= commands
+    assert "tar" not in commands
+    done = subprocess.run([made / "bin" / "python3", "-c", "print(1)"], capture_output=True, text=True)
+    assert done.stdout == "1\n"
+
+
+def test_builds_once(origin: Origin, tmp_path: Path) -> None:
+    """What is there is taken as it is; what a crash left half made is made anew."""
+    sha = origin.commit({"agent.yaml": "lane: app\n"})
+    made = plan("iris", origin.mirror, sha, LIMITS)
+    (tmp_path / "gens" / f".{sha}.new" / "bin").mkdir(parents=True)
+    first = build(made, sha, tmp_path / "gens")
+    assert build(made, sha, tmp_path / "gens") == first
+    assert Cell("iris", tmp_path).built() == {sha}
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({"README.md": ""}, "agent.yaml:1:1: there is no such file"),
+        ({"agent.yaml": "lane: app\npackages: [no-such-thing]\n"}, "this host has no 'no-such-thing'"),
+        ({"agent.yaml": "lane: app\nmax_steps: 400\n"}, "max_steps: the host allows 60 at the most"),
+        ({"agent.yaml": "lain: app\n"}, "agent.yaml:1:1: lain: nobody reads this key; did you mean 'lane'?"),
+        ({"agent.yaml": "x" * 70_000}, "agent.yaml:1:1: is larger than 65536 bytes"),
+    ],
+)
+def test_problems_are_sentences(origin: Origin, files: dict[str, str], expected: str) -> None:
+    """What cannot be built says what is wrong, with its place."""
+    sha = origin.commit(files)
+    with pytest.raises(BuildFailed) as error:
+        plan("iris", origin.mirror, sha, LIMITS)
+    assert any(expected in problem for problem in error.value.problems), error.value.problems
+
+
+def test_all_problems_at_once(origin: Origin) -> None:
+    """Nobody merges one fix to be told of the next problem."""
+    sha = origin.commit({"agent.yaml": "lane: app\npackages: [nope, neither]\nminutes: 200\n"})
+    with pytest.raises(BuildFailed) as error:
+        plan("iris", origin.mirror, sha, LIMITS)
+    assert len(error.value.problems) == 3
+
+
+def test_declaration_is_a_file_not_a_link(origin: Origin) -> None:
+    """A link in a configuration is never followed."""
+    sha = origin.commit({"other.yaml": "lane: app\n"}, links={"agent.yaml": "other.yaml"})
+    with pytest.raises(BuildFailed, match="there is no such file"):
+        plan("iris", origin.mirror, sha, LIMITS)
+
+
+def test_changes_in_sentences(origin: Origin) -> None:
+    """What a change does is said in words."""
+    old = plan("iris", origin.mirror, origin.commit({"agent.yaml": "lane: app\npackages: [tar]\n"}), LIMITS)
+    text = "lane: app\npackages: [gzip]\nmodel: claude-opus-5-5\nenv: {A: b}\n"
+    new = plan("iris", origin.mirror, origin.commit({"agent.yaml": text, "prompts/role.md": "x"}), LIMITS)
+    assert changes(old, new) == (
+        "adds gzip",
+        "removes tar",
+        "model: default → claude-opus-5-5",
+        "changes what the agent is told",
+        "changes the environment: A",
+    )
+    assert changes(new, new) == ()
+    assert changes(None, new) == ("makes iris",)
+
+
+def test_base_packages_are_on_this_host() -> None:
+    """Every container can read, change, check and push."""
+    assert all(resolve(package) for package in BASE)
+
+
+def test_point_is_one_step(tmp_path: Path) -> None:
+    """The link always leads to an artifact, before and after."""
+    cell = Cell("iris", tmp_path)
+    assert cell.pointed() == ""
+    cell.point("a" * 40)
+    cell.point("b" * 40)
+    assert cell.pointed() == "b" * 40
+
+
+def test_bad_trees(origin: Origin) -> None:
+    """Links that leave the tree and submodules are refused, links within it are not."""
+    good = origin.commit({"a": "x"}, links={"within": "a"})
+    assert bad_entries(origin.mirror, good, Bounds()) == ()
+    out = origin.commit({}, links={"up": "../../etc/passwd", "root": "/etc/passwd", "git": ".git/config"})
+    assert len(bad_entries(origin.mirror, out, Bounds())) == 3
+    assert bad_entries(origin.mirror, good, Bounds(files=1))
+    origin.git("rm", "-q", "up", "root", "git")
+    origin.git("update-index", "--add", "--cacheinfo", f"160000,{good},sub")
+    origin.git("commit", "-qm", "submodule")
+    assert bad_entries(origin.mirror, origin.keep("HEAD"), Bounds()) == ("160000 'sub'",)

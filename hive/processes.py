@@ -61,10 +61,9 @@ class Tree:
             self._watcher.start()
 
     def pid(self, name: str) -> int:
-        """The process that plays a part now."""
+        """The process that plays a part now; 0 while it is between two lives."""
         process = self._children[name].process
-        assert process is not None
-        return process.pid
+        return process.pid if process is not None else 0
 
     def names(self) -> list[str]:
         """The parts, in the order in which they were started."""

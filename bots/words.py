@@ -17,7 +17,7 @@ MAX_TEXT = 20_000
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _KEPT_CONTROLS = frozenset("\n\t")
 _WORD_JOINER = "\u2060"
-_REFERENCES = re.compile(r"(?<![\w`])([@#!](?=\w))|(?<=\w)([#!](?=\d))")
+_REFERENCES = re.compile(r"[@#!](?=\w)|:(?=//)|\bwww(?=\.)", re.IGNORECASE)
 
 
 def visible(text: str) -> str:
@@ -54,5 +54,5 @@ def code(text: str) -> str:
 def plain(text: str) -> str:
     """One line of text that mentions nobody, links nothing and holds no markup."""
     one_line = " ".join(visible(text).split())
-    escaped = re.sub(r"([\\`*_\[\]<>|~])", r"\\\1", one_line)
-    return _REFERENCES.sub(lambda found: (found[1] or found[2]) + _WORD_JOINER, escaped)
+    escaped = re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", one_line)
+    return _REFERENCES.sub(lambda found: found[0] + _WORD_JOINER, escaped)

@@ -1,1 +1,69 @@
-"""To be written."""
+"""Review: a pair of eyes for every pull request, and a verdict on every head. Performs no I/O.
+
+What it cannot see it says, and what nobody has seen is never green.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bots.bot import Bot, Context
+from bots.intents import Intent, PostReview, SetStatus
+from bots.review import phrases
+from bots.review.page import body, remark, summary
+from bots.review.placing import Files, old_line, place
+from bots.types import Finding, Scan, Verdict, verdict
+from forge.diff import MalformedDiff, parse
+from forge.events import PullChanged
+from forge.types import CommitStatus, PullRequest, Ref, ReviewComment, State
+
+CONTEXT = "hive/review"
+STATES = {
+    Verdict.BLOCKED: State.FAILURE,
+    Verdict.REMARKS: State.SUCCESS,
+    Verdict.GOOD: State.SUCCESS,
+    Verdict.NOT_REVIEWED: State.ERROR,
+}
+MAX_DESCRIPTION = 140
+
+Reasons = tuple[tuple[str, str], ...]
+
+bot = Bot("review", may={PostReview, SetStatus})
+
+
+@bot.on(PullChanged)
+def review(event: PullChanged, ctx: Context) -> Iterator[Intent]:
+    """Look at what an open pull request adds, drafts included; say what there is to say, and set `hive/review`."""
+    pull = ctx.forge.pull(event.ref)
+    if pull.merged or not pull.is_open:
+        return
+    scan = ctx.scanner.scan(pull)
+    files, unread = read_diff(ctx, event.ref)
+    not_reviewed = (*scan.failed, *scan.skipped, *unread, *other_head(scan, pull))
+    outcome = verdict(scan.findings, failed=bool(not_reviewed))
+    placed = place(scan.findings, files)
+    text = body(outcome, placed, sha=pull.head_sha, ran=scan.ran, not_reviewed=not_reviewed)
+    key = f"{event.ref}:{pull.head_sha}"
+    remarks = tuple(hang(item, files) for item in placed.inline)
+    yield PostReview(event.ref, pull.head_sha, outcome, text, remarks, key=f"review:{key}")
+    status = CommitStatus(CONTEXT, STATES[outcome], summary(outcome, placed)[:MAX_DESCRIPTION], pull.html_url)
+    yield SetStatus(event.ref.repo, pull.head_sha, status, key=f"status:{key}")
+
+
+def read_diff(ctx: Context, ref: Ref) -> tuple[Files, Reasons]:
+    """The files that the forge shows, by path; and why there are none."""
+    try:
+        files = parse(ctx.forge.diff(ref))
+    except MalformedDiff:
+        return {}, (phrases.DIFF_UNREAD,)
+    return {file.path: file for file in files if file.path is not None}, ()
+
+
+def other_head(scan: Scan, pull: PullRequest) -> Reasons:
+    """Why a scan says nothing about a pull request's head."""
+    return () if scan.head_sha == pull.head_sha else (phrases.OTHER_HEAD,)
+
+
+def hang(finding: Finding, files: Files) -> ReviewComment:
+    """A finding as a remark on its line."""
+    return ReviewComment(finding.path, finding.line, remark(finding, old_line(finding, files) or ""))

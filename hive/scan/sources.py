@@ -102,6 +102,8 @@ def gather(
     """Copy what engines may look at; returns it, and what they should have seen but cannot, with reasons."""
     sources, skipped = [], []
     for number, (path, fresh) in enumerate(sorted(changed.items())):
+        if not fresh and not (root / path).is_file():  # a link that was only renamed: nothing came with it
+            continue
         try:
             text = _read(root, path)
         except Unreadable as reason:

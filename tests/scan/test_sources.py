@@ -50,7 +50,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     (root / "a.py").symlink_to(away / "a.py")
     (root / "d").symlink_to(away)
     (root / "submodule").mkdir()
-    every = dict.fromkeys(("a.py", "d", "d/a.py", "submodule"), frozenset({1}))
+    every = {**dict.fromkeys(("a.py", "d", "d/a.py", "submodule"), frozenset({1})), "moved": frozenset[int]()}
     assert gather(root, every, copies) == ((), (("d/a.py", "is not in the checkout"),))
     assert list(copies.iterdir()) == []
 

@@ -1,0 +1,177 @@
+"""The review bot says what was seen, where it was seen, and never more than it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from bots.intents import Intent, PostReview, SetStatus
+from bots.review import bot
+from bots.review.placing import MAX_INLINE
+from bots.types import Category, Finding, Level, Scan, Verdict
+from forge.types import State
+
+Golden = Callable[[str, str], None]
+Handle = Callable[..., list[Intent]]
+Review = Callable[..., tuple[PostReview, SetStatus]]
+
+SHA = "abc1234" + "0" * 33
+RAN = ("ruff", "ast-grep", "taint", "detect-secrets")
+SWALLOWED = Finding(
+    "store.py", 13, Level.RED, Category.SILENT_FAILURE, "py-swallowed", "Error swallowed",
+    "Whatever goes wrong here leaves no trace.", engine="ast-grep",
+)  # fmt: skip
+QUICK = Finding(
+    "store.py", 15, Level.YELLOW, Category.INCONSISTENCY, "F541", "Nothing to fill in",
+    "f-string without any placeholders", fix_seconds=10, suggestion='    print("done")', engine="ruff",
+)  # fmt: skip
+REMARK = Finding(
+    "store.py", 11, Level.YELLOW, Category.BUG, "B018", "Found useless expression", engine="ruff"
+)  # fmt: skip
+UNUSED = replace(QUICK, line=12, rule="F401", title="Unused import", why="`os` imported but unused", suggestion="")
+BROKEN = Finding(
+    "old.py", 0, Level.RED, Category.BROKEN, "invalid-syntax", "Does not parse", "Line 3: no", engine="ruff"
+)
+ELSEWHERE = replace(REMARK, path="run.sh", line=70, rule="SC2164", title="Use 'cd ... || exit' in case cd fails.")
+TESTS = Finding(
+    "tests/test_a.py", 4, Level.GREEN, Category.PRAISE, "tests-with-code", "Tests come with the code", "2 new tests."
+)
+CLEAN = Finding("", 0, Level.GREEN, Category.PRAISE, "all-clean", "Clean", "4 analysers found nothing to mend.")
+
+HOSTILE = "d/`@mara` #1 <img src=x> [x](javascript:1)\n## fixes #2 </details> | !3\u202e https://forge/a/b/issues/4.py"
+
+
+def page(posted: PostReview, status: SetStatus) -> str:
+    """Everything that a forge gets to show, in one text."""
+    said = status.status
+    parts = [f"{said.context} {said.state}: {said.description}", f"{posted.verdict.name}\n\n{posted.body}"]
+    parts += [f"{remark.path!r}:{remark.line}\n\n{remark.body}" for remark in posted.comments]
+    return "\n\n================\n\n".join(parts)
+
+
+def test_blocked_golden(review: Review, golden: Golden) -> None:
+    """What is red blocks, on its line where the diff shows it, in the body where it does not."""
+    found = (SWALLOWED, QUICK, UNUSED, REMARK, BROKEN, ELSEWHERE, TESTS)
+    posted, status = review(Scan(SHA, found, RAN))
+    assert [(remark.path, remark.line) for remark in posted.comments] == [
+        ("store.py", 12), ("store.py", 13), ("store.py", 15), ("store.py", 11)
+    ]  # fmt: skip
+    golden("review/blocked.md", page(posted, status))
+
+
+def test_remarks_golden(review: Review, golden: Golden) -> None:
+    """Yellow remarks do not block: the author decides."""
+    posted, status = review(Scan(SHA, (REMARK, ELSEWHERE, TESTS), RAN))
+    assert (posted.verdict, status.status.state) == (Verdict.REMARKS, State.SUCCESS)
+    golden("review/remarks.md", page(posted, status))
+
+
+def test_good_golden(review: Review, golden: Golden) -> None:
+    """Where there is nothing to mend, the author hears what was done right."""
+    posted, status = review(Scan(SHA, (TESTS, CLEAN), RAN))
+    assert (posted.verdict, status.status.state) == (Verdict.GOOD, State.SUCCESS)
+    golden("review/good.md", page(posted, status))
+
+
+def test_nothing_to_look_at_golden(review: Review, golden: Golden) -> None:
+    """A change that no analyser knows is said to be one."""
+    golden("review/nobody.md", page(*review(Scan(SHA))))
+
+
+def test_not_reviewed_golden(review: Review, golden: Golden) -> None:
+    """What nobody could look at is not green: the status is an error, and the reasons are told."""
+    scan = Scan(
+        SHA, (TESTS,), ("ast-grep",), failed=(("ruff", "did not finish within 60 seconds"),),
+        skipped=(("latin.py", "is not UTF-8 at byte 31"),),
+    )  # fmt: skip
+    posted, status = review(scan)
+    assert (posted.verdict, status.status.state) == (Verdict.NOT_REVIEWED, State.ERROR)
+    golden("review/not-reviewed.md", page(posted, status))
+
+
+def test_blocked_and_not_all_reviewed_golden(review: Review, golden: Golden) -> None:
+    """A red finding blocks whatever else could not be looked at, and that is told as well."""
+    posted, status = review(Scan(SHA, (SWALLOWED,), ("ast-grep",), failed=(("ruff", "is not installed"),)))
+    assert (posted.verdict, status.status.state) == (Verdict.BLOCKED, State.FAILURE)
+    golden("review/blocked-in-part.md", page(posted, status))
+
+
+def test_overflow_golden(review: Review, golden: Golden) -> None:
+    """More remarks than one can read on lines are folded away, and too many for a list are counted."""
+    remarks = tuple(replace(REMARK, line=10 + n % 5, rule=f"B{n:03}", title=f"Remark {n}") for n in range(72))
+    posted, status = review(Scan(SHA, (*remarks, SWALLOWED), RAN))
+    assert len(posted.comments) == MAX_INLINE
+    assert posted.comments[0].line == SWALLOWED.line
+    golden("review/overflow.md", page(posted, status))
+
+
+def test_hostile_names_golden(review: Review, golden: Golden) -> None:
+    """A name from a change mentions nobody, links nothing, closes nothing and is no HTML."""
+    hostile = replace(SWALLOWED, path=HOSTILE, title=f"duplication of key {HOSTILE}", why=HOSTILE, rule="x`@y`")
+    quoted = replace(QUICK, suggestion='```\n</details>"\u202e@mara')
+    skipped = ((HOSTILE, "is not UTF-8 at byte 3"),)
+    posted, status = review(Scan(SHA, (hostile, quoted), ("ru`ff", "@mara"), (("@mara", HOSTILE),), skipped))
+    golden("review/hostile.md", page(posted, status))
+
+
+def test_a_fix_of_seconds_blocks(review: Review) -> None:
+    """A yellow that is mended within thirty seconds is red, and one that takes longer is not."""
+    assert review(Scan(SHA, (replace(QUICK, fix_seconds=30),), RAN))[0].verdict is Verdict.BLOCKED
+    assert review(Scan(SHA, (replace(QUICK, fix_seconds=31),), RAN))[0].verdict is Verdict.REMARKS
+
+
+def test_only_shown_lines_get_remarks(review: Review) -> None:
+    """A remark hangs on a line that the diff shows, or stands in the body."""
+    found = tuple(replace(SWALLOWED, line=line) for line in range(8, 20))
+    posted, _ = review(Scan(SHA, found, RAN))
+    assert [remark.line for remark in posted.comments] == [10, 11, 12, 13, 14, 15, 16]
+    assert all(f"`store.py:{line}`" in posted.body for line in (8, 9, 17, 18, 19))
+
+
+@pytest.mark.parametrize("facts", [{"is_open": False}, {"is_open": False, "merged": True}])
+def test_what_is_over_is_left_alone(handle: Handle, facts: dict[str, object]) -> None:
+    """A pull request that is closed or merged gets no review."""
+    assert handle(**facts) == []
+
+
+def test_drafts_are_reviewed(handle: Handle) -> None:
+    """Who works on a draft wants to know early."""
+    assert [type(intent) for intent in handle(draft=True)] == [PostReview, SetStatus]
+
+
+def test_one_verdict_for_each_head(review: Review) -> None:
+    """The same head of the same pull request is reviewed once; another head, or another request, anew."""
+    keys = [review(None, **facts)[0].key for facts in ({}, {}, {"number": 3}, {"head_sha": "d" * 40})]
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+    posted, status = review()
+    assert posted.key != status.key
+    assert (posted.head_sha, status.sha, status.status.url) == (SHA, SHA, "https://forge.example/acme/app/pulls/2")
+
+
+def test_another_head_is_not_this_one(review: Review) -> None:
+    """A scan of another head says nothing about this one."""
+    posted, status = review(Scan("d" * 40, (), RAN))
+    assert (posted.verdict, status.status.state) == (Verdict.NOT_REVIEWED, State.ERROR)
+
+
+def test_an_unreadable_diff_is_told(review: Review) -> None:
+    """Without a diff that can be read nothing hangs on a line, and nothing is lost."""
+    posted, _ = review(Scan(SHA, (SWALLOWED,), RAN), diff="@@ -1 +1 @@\n-a\n+b\n")
+    assert (posted.verdict, posted.comments) == (Verdict.BLOCKED, ())
+    assert "`store.py:13`" in posted.body
+    assert "could not be read" in posted.body
+
+
+def test_review_cannot_do_more_than_speak() -> None:
+    """The bot may review and set a status: it has no word for labels, work or merging."""
+    assert bot.may == {PostReview, SetStatus}
+
+
+def test_descriptions_fit(review: Review) -> None:
+    """A commit status holds 140 characters."""
+    found = (SWALLOWED, REMARK, TESTS)
+    assert review(Scan(SHA, found, RAN))[1].status.description == "🔴 1 · 🟡 1 · 🟢 1"
+    assert len(review(Scan(SHA, found * 1000, RAN))[1].status.description) <= 140

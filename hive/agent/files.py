@@ -31,10 +31,10 @@ def edit(tree: Path, path: str, old: str, new: str) -> str:
 
 
 def inside(tree: Path, path: str) -> Path:
-    """The place of a relative path; raises Mistake for one that leads out of the tree or into git's own files."""
+    """The place of a path, seen from the tree; raises Mistake for one that leads out of it or into git's own files."""
     asked = Path(path)
     place = (tree / asked).resolve()
-    if asked.is_absolute() or ".." in asked.parts or not place.is_relative_to(tree.resolve()):
+    if ".." in asked.parts or not place.is_relative_to(tree.resolve()):
         raise Mistake(f"{path} lies outside of the work tree.")
     if ".git" in place.relative_to(tree.resolve()).parts:
         raise Mistake(f"{path} belongs to git.")

@@ -30,15 +30,13 @@ DROPPINGS = "__pycache__/\n*.py[cod]\n.pytest_cache/\nnode_modules/\n"
 
 
 def environment(turn: Turn, port: int) -> dict[str, str]:
-    """All that git is told: who commits, the way to the forge, the token; nothing of system or user."""
+    """All that git is told: who commits, the way to the forge, the token; nothing of system or user, no language."""
     relay = f"http://127.0.0.1:{port}/"
     settings = {
         f"url.{relay}git/.insteadOf": FORGE,
         f"http.{relay}.extraHeader": f"Authorization: Bearer {turn.token}",
         "core.hooksPath": "/dev/null",
         "core.fsmonitor": "false",
-        "protocol.allow": "never",
-        "protocol.http.allow": "always",
         "maintenance.auto": "false",
         "gc.auto": "0",
         # Where user ids are mapped, the folder's owner is not who we are.
@@ -47,7 +45,6 @@ def environment(turn: Turn, port: int) -> dict[str, str]:
     env = {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": "/nonexistent",
-        "LC_ALL": "C.UTF-8",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_TERMINAL_PROMPT": "0",

@@ -310,12 +310,11 @@ def gateway(world: World) -> type[BaseHTTPRequestHandler]:
             if not super().parse_request():
                 return False
             world.watch("messages")
-            if world.answers.get("messages"):
-                self.send_error(world.answers["messages"].pop(0))
-                return False
-            if self.headers.get("authorization") == f"Bearer {world.token}":
+            statuses = world.answers.get("messages") or []
+            if not statuses and self.headers.get("authorization") == f"Bearer {world.token}":
                 return True
-            self.send_error(401)
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_error(statuses.pop(0) if statuses else 401)
             return False
 
     return Handler

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -279,10 +280,41 @@ def test_token_is_nowhere(world: World) -> None:
 
 def test_hooks_do_not_run(world: World) -> None:
     """What the model plants in git's own folder is not run by the harness' git."""
-    hook = "cd .git; mkdir -p hooks; printf '#!/bin/sh\\ntouch ../hooked' > hooks/pre-commit; chmod +x hooks/pre-commit"
-    world.brain = play(run(hook), write("app.py", "x = 2\n"), submit())
+    plant = (
+        "printf '#!/bin/sh\\ntouch hooked' > .git/hook; chmod +x .git/hook; mkdir -p .git/hooks;"
+        " for name in pre-commit post-commit pre-push reference-transaction; do cp .git/hook .git/hooks/$name; done;"
+        " git config core.fsmonitor .git/hook; ls .git/hooks"
+    )
+    world.brain = play(run(plant), write("app.py", "x = 2\n"), submit())
     assert world.hold()["outcome"] == "pushed"
+    assert "pre-push" in world.results()[0]
     assert not (world.place.state / "runs/7/work/hooked").exists()
+
+
+def test_other_owner(world: World) -> None:
+    """A work tree whose owner has another number in the container is worked in all the same."""
+    if os.geteuid():
+        pytest.skip("only root can give files away")
+    world.brain = play(write("app.py", "x = 2\n"), submit())
+    world.hold("first")
+    for path in (tree := world.place.state / "runs/7/work", tree / ".git"):
+        os.chown(path, 65534, 65534)
+    world.brain = play(write("app.py", "x = 3\n"), submit())
+    assert world.hold("second")["outcome"] == "pushed"
+
+
+def test_new_run_on_an_old_branch(world: World) -> None:
+    """A new run goes on where an earlier one stopped, or from the base once that was merged."""
+    world.brain = play(write("app.py", "x = 2\n"), submit())
+    world.hold("first")
+    world.brain = play(run("cat app.py"), finish("answered", "I see."))
+    world.hold("go on", run=8)
+    assert world.results(8)[0] == "x = 2\n[exit status 0]"
+
+    world.git("acme/app", "update-ref", "refs/heads/main", commit_on(world, BRANCH, "z.py", "z = 1\n"))
+    world.brain = play(run("cat app.py z.py"), finish("answered", "I see."))
+    world.hold("begin anew", run=9)
+    assert world.results(9)[0] == "x = 2\nz = 1\n[exit status 0]"
 
 
 def test_droppings_are_not_committed(world: World) -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from forge.embedded import serve as serve_forge
+from forge.embedded import EmbeddedForge
 from hive.app.house import NotReady
 from hive.processes import until_told
 
@@ -18,7 +18,14 @@ def serve(state: Path, host: str, port: int, admin: str | None, say: Callable[[s
     password = os.environ.pop(PASSWORD, "")
     if admin and not password:
         raise NotReady(f"set the password of {admin} in {PASSWORD}")
+    stop = until_told()
+    forge = EmbeddedForge(state, host=host, port=port)
+    if admin:
+        forge.create_admin(admin, password)
     try:
-        serve_forge(state, host, port, admin=(admin, password) if admin else None, ready=say, stop=until_told())
+        forge.start()
     except OSError as error:
         raise NotReady(f"{host}:{port} cannot be listened on ({error.strerror}); choose another --port") from error
+    say(forge.url)
+    stop.wait()
+    forge.stop()

@@ -28,7 +28,13 @@ class Receiver:
     woken: list[int] = field(default_factory=list)
 
     def post(
-        self, body: bytes, *, secret: bytes = SECRET, door: str = "forgejo", uuid: str = "u1", **headers: str
+        self,
+        body: bytes,
+        headers: dict[str, str] | None = None,
+        *,
+        secret: bytes = SECRET,
+        door: str = "forgejo",
+        uuid: str = "u1",
     ) -> int:
         """Send a delivery; returns the status."""
         given = {

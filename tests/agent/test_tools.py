@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -204,18 +203,19 @@ def group_is_gone(group: int) -> bool:
     """Whether no process of a group is left that runs: those that were killed may wait for their parent."""
     until = time.monotonic() + 20
     while time.monotonic() < until:
-        if not any(os.getpgid(pid) == group for pid in running()):
+        if group not in groups():
             return True
     return False
 
 
-def running() -> list[int]:
-    pids = []
-    for status in Path("/proc").glob("[0-9]*/stat"):
+def groups() -> set[int]:
+    """The groups of all processes that are not dead."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            if status.read_text().rpartition(")")[2].split()[0] != "Z":
-                os.getpgid(int(status.parent.name))
-                pids.append(int(status.parent.name))
-        except OSError:
+            state, _, group = stat.read_text().rpartition(")")[2].split()[:3]
+        except OSError:  # gone meanwhile
             continue
-    return pids
+        if state != "Z":
+            found.add(int(group))
+    return found

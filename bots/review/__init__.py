@@ -5,6 +5,7 @@ What it cannot see it says, and what nobody has seen is never green.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from bots.bot import Bot, Context
@@ -25,6 +26,8 @@ STATES = {
     Verdict.NOT_REVIEWED: State.ERROR,
 }
 MAX_DESCRIPTION = 140
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 Reasons = tuple[tuple[str, str], ...]
 
@@ -56,7 +59,8 @@ def read_diff(ctx: Context, ref: Ref) -> tuple[Files, Reasons]:
         files = parse(ctx.forge.diff(ref))
     except MalformedDiff:
         return {}, (phrases.DIFF_UNREAD,)
-    return {file.path: file for file in files if file.path is not None}, ()
+    # A name that is no UTF-8 cannot be told to a forge as the place of a remark.
+    return {file.path: file for file in files if file.path is not None and not _SURROGATE.search(file.path)}, ()
 
 
 def other_head(scan: Scan, pull: PullRequest) -> Reasons:

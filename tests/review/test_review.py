@@ -165,6 +165,14 @@ def test_an_unreadable_diff_is_told(review: Review) -> None:
     assert "could not be read" in posted.body
 
 
+def test_a_name_that_is_no_text(review: Review) -> None:
+    """A file whose name no forge could be told is spoken of in the body, and everything can be sent."""
+    diff = 'diff --git "a/\\377" "b/\\377"\n--- "a/\\377"\n+++ "b/\\377"\n@@ -1 +1 @@\n-a\n+b\n'
+    posted, _ = review(Scan(SHA, (replace(SWALLOWED, path="\udcff", line=1),), RAN), diff=diff)
+    assert (posted.verdict, posted.comments) == (Verdict.BLOCKED, ())
+    assert "Error swallowed" in posted.body.encode().decode()
+
+
 def test_review_cannot_do_more_than_speak() -> None:
     """The bot may review and set a status: it has no word for labels, work or merging."""
     assert bot.may == {PostReview, SetStatus}

@@ -152,6 +152,12 @@ def test_ruff_judges(look: Look) -> None:
     assert found["E713"].suggestion == "    return x not in y"
 
 
+def test_a_fix_of_many_lines_is_no_suggestion(look: Look) -> None:
+    """What takes more than the line to mend is left to the author."""
+    scan = look({"a.py": "from os import (\n    path,\n    sep,\n)\n\nx = path\n"}, engines="ruff")
+    assert [(item.rule, item.line, item.suggestion) for item in scan.findings] == [("F401", 3, None)]
+
+
 def test_what_does_not_parse_is_red(look: Look) -> None:
     """A syntax error is shown on the first added line, says where it is, and is said once for each file."""
     files = {"a.py": "x = 1\n\ndef f(:\n", "b.sh": "#!/bin/sh\nx=$(ls\n", "c.yml": "a: [1\nb: 2\n", "d.py": "def f(:\n"}
@@ -195,8 +201,13 @@ def test_made_up_secrets_are_judged_mildly(look: Look) -> None:
     line = 'password = "hunter2' + 'secret"\n'
     digest = 'sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"\n'
     named = "secretName: my-own-tls\n"
-    scan = look({"tests/test_a.py": line, "b.py": digest, "c.yml": named}, engines="detect-secrets")
-    assert [(item.path, item.level) for item in scan.findings] == [("tests/test_a.py", Level.YELLOW)]
+    random = 'x = "a3f1c9d84b6e27f05d9c8e7b1a2f3c4d5e6f7a8b"\n'
+    files = {"tests/test_a.py": line + random, "b.py": digest, "c.yml": named, "d.py": random}
+    scan = look(files, engines="detect-secrets")
+    assert [(item.path, item.line, item.level) for item in scan.findings] == [
+        ("d.py", 1, Level.YELLOW),
+        ("tests/test_a.py", 1, Level.YELLOW),
+    ]
 
 
 def test_shellcheck_judges(look: Look) -> None:

@@ -73,6 +73,13 @@ def test_a_crash_and_nonsense_are_failures(look: Look, install: Install, script:
     assert look(CODE, engines="ruff", on=install("ruff", script)).failed == (("ruff", reason),)
 
 
+@pytest.mark.parametrize("engine", ["ast-grep", "shellcheck", "detect-secrets", "yamllint"])
+def test_nonsense_of_any_engine(look: Look, install: Install, engine: str) -> None:
+    """Whoever speaks it, nonsense is a failure."""
+    scan = look({"a.sh": "true\n", "a.yml": "a: 1\n"}, engines=engine, on=install(engine, "echo hello"))
+    assert scan.failed == ((engine, "spoke a language that is not its own"),)
+
+
 def test_a_mark_outside_of_the_change_is_nonsense(look: Look, install: Install) -> None:
     """An engine speaks of the copies that it was shown, and of nothing else."""
     item = {"code": "F401", "filename": "/etc/passwd", "location": {"row": 1, "column": 1}, "message": "", "fix": None}

@@ -156,6 +156,85 @@ UNCHECKED = {
             path += request.args["n"]
             return open(path)
     """,
+    "asked for in a loop": """
+        def show():
+            name = ""
+            while not name:
+                name = request.args["n"]
+            return open(name)
+    """,
+    "left behind by a loop": """
+        def show():
+            name: str
+            last = "index"
+            for name in request.form.getlist("names"):
+                open(last)
+                last = name
+    """,
+    "kept in a dictionary": """
+        def show():
+            parts = {}
+            parts["n"] = request.args["n"]
+            return open(parts["n"])
+    """,
+    "the rest of a list": """
+        def show():
+            [first, *rest] = request.args["n"].split("/")
+            return open(rest[0])
+    """,
+    "an argument by its name": """
+        def show():
+            return load(name=request.args["n"])
+
+        def load(*, name, **more):
+            return open(name, **more)
+    """,
+    "a chain of helpers": """
+        def a():
+            return b(request.args["n"])
+
+        def b(name):
+            return c(name)
+
+        def c(name):
+            return d(name)
+
+        def d(name):
+            return open(name)
+    """,
+    "after a handler that goes on": """
+        def show():
+            name = request.args["n"]
+            try:
+                check_name(name)
+            except ValueError:
+                log.warning("odd")
+            return open(D / name)
+    """,
+    "in both branches": """
+        def show():
+            if request.args["old"]:
+                name = request.args["n"]
+            else:
+                name = "index"
+            return open(D / name)
+    """,
+    "a Tornado handler": """
+        class Pages(tornado.web.RequestHandler):
+            def get(self):
+                self.write(open(self.get_argument("f")).read())
+    """,
+    "an environment alone": """
+        def page(environ):
+            return open(environ["PATH_INFO"])
+    """,
+    "length was checked": """
+        def show():
+            name = request.args["n"]
+            if len(name) > 9 or name is None:
+                abort(400)
+            return open(D / name)
+    """,
     "a keyword": """
         def show():
             return open(file=request.args["n"])
@@ -302,6 +381,31 @@ CHECKED = {
             if not path.is_relative_to(D):
                 raise ValueError(name)
             return path
+    """,
+    "asked again until it is right": """
+        def show():
+            name = request.args["n"]
+            while not NAME.fullmatch(name):
+                name = request.args["n"]
+            return open(D / name)
+    """,
+    "checked in every branch": """
+        def show():
+            name = request.args["n"]
+            if strict:
+                if not NAME.fullmatch(name):
+                    abort(400)
+            elif name not in KNOWN:
+                return None
+            return open(D / name)
+    """,
+    "a decorator that is no route": """
+        @cached("/f/<name>")
+        @app.get(RULE)
+        @app.get("/f/<path:rest>")
+        def show(name):
+            with open(D / name) as file, lock:
+                return file.read()
     """,
     "asserted, after a log": """
         def show():

@@ -11,9 +11,6 @@ from hive.scan.taint.places import ENDING, given_by_request, is_handler, last_na
 from hive.scan.taint.proofs import proves, raises_unless
 from hive.scan.taint.trail import Known, Trail
 
-MAX_ROUNDS = 8
-"""How often the functions of a file are read again because one of them learned more about another."""
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Sighting:
@@ -25,15 +22,16 @@ class Sighting:
 
 
 def sightings(tree: ast.Module) -> list[Sighting]:
-    """All uses of request data as a path in one file."""
+    """All uses of request data as a path in one file.
+
+    Functions are read again until none of them learns anything more about another.
+    """
     functions = list(_functions(tree, in_handler=False))
-    seen: set[Sighting] = set()
-    for _ in range(MAX_ROUNDS):
+    while True:
         before = [function.learned() for function in functions]
         seen = {sighting for function in functions for sighting in _Walk(function, functions).sightings()}
         if [function.learned() for function in functions] == before:
-            break
-    return sorted(seen)
+            return sorted(seen)
 
 
 def _functions(node: ast.AST, *, in_handler: bool) -> Iterator[Function]:
@@ -135,8 +133,8 @@ class _Walk:
         return ends and other_ends
 
     def _loop(self, node: ast.While | ast.For | ast.AsyncFor, known: Known) -> None:
-        for _ in range(2):  # once more, with what the first round has left behind
-            inside = known.copy()
+        for _ in range(2):  # once more, if the first round has left anything behind
+            inside, before = known.copy(), dict(known.dirty)
             if isinstance(node, ast.While):
                 self._reader.read(node.test, inside)
                 inside.prove(proves(node.test, when=True, aliases=inside.aliases))
@@ -144,6 +142,8 @@ class _Walk:
                 self._reader.bind(node.target, self._reader.read(node.iter, inside), inside)
             self._block(node.body, inside)
             known.merge(inside)
+            if known.dirty == before:
+                break
         if isinstance(node, ast.While):
             known.prove(proves(node.test, when=False, aliases=known.aliases))
         self._block(node.orelse, known)

@@ -44,7 +44,7 @@ class Denied(Exception):
 class Principal:
     """Whose socket this is, and what it may reach.
 
-    `base` names a repository's default branch and `brief` makes a turn's JSON: both raise OSError
+    `life` is a number that changes when the container ends. `base` names a repository's default branch and `brief` makes a turn's JSON: both raise OSError
     while the forge cannot be asked.
     """
 
@@ -56,6 +56,7 @@ class Principal:
     ledger: Ledger
     wake: Callable[[int], None]
     heard: Callable[[str, str], None]
+    life: Callable[[], int]
     stop: threading.Event
     base: Callable[[Repo], str]
     brief: Callable[[Turn], dict[str, Any]]
@@ -87,11 +88,15 @@ def create(who: Principal) -> Flask:
 def give_turn(who: Principal) -> Any:
     """The next turn, waiting for one as long as asked; also the container's sign of life."""
     asked = _json()
+    life = who.life()
     who.heard(who.agent, _text(asked, "generation", 64))
     until = time.monotonic() + min(MAX_WAIT_SECONDS, float(asked.get("wait") or 0))
     while (turn := who.ledger.runs.take(who.agent)) is None:
-        if time.monotonic() >= until or who.stop.wait(POLL_SECONDS * 5):
+        if time.monotonic() >= until or who.life() != life or who.stop.wait(POLL_SECONDS * 5):
             return "", 204
+    if who.life() != life:  # whoever asked is gone, and the turn is for the one who comes next
+        who.ledger.runs.release(who.agent)
+        return "", 204
     try:
         brief = who.brief(turn)
     except OSError as error:

@@ -71,17 +71,21 @@ def check(config: Path) -> None:
 
 @main.command()
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@click.option("--forge", "name", help="Which of the configured forges; needed if there are several.")
 @click.option("--admin", required=True, help="Login of a site admin of the forge.")
 @click.password_option(
     "--password", envvar="HIVE_ADMIN_PASSWORD", confirmation_prompt=False, help="Better by HIVE_ADMIN_PASSWORD."
 )
-def init(config: Path, admin: str, password: str) -> None:
+def init(config: Path, name: str | None, admin: str, password: str) -> None:
     """Make the forge ready: accounts, rights, labels, hooks, protections."""
     from hive.provision import Provision
 
     house = _house(config)
+    forges = list(house.settings.forges)
+    if (name or forges[0]) not in forges or (name is None and len(forges) > 1):
+        raise SystemExit(_complain(f"name one of the forges by --forge: {', '.join(forges)}"))
     made: list[str] = []
-    _or_say(lambda: Provision.run(house, admin, password, made.append))
+    _or_say(lambda: Provision.run(house, name or forges[0], admin, password, made.append))
     for what in made:
         click.echo(f"made {what}")
     click.echo("the forge is ready" if made else "the forge was ready, nothing was changed")

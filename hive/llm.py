@@ -1,12 +1,13 @@
 """The model: the only place that knows the SDK, and the only one that holds the key.
 
-The SDK is imported when the first request comes: it takes more than a second and 70 MB.
+The SDK is imported by who asks, not by who imports this: it takes more than a second and 70 MB.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -50,6 +51,11 @@ class Model:
         self._url = url
         self._key = key
         self._client: anthropic.Anthropic | None = None
+        self._guard = threading.Lock()
+
+    def warm(self) -> None:
+        """Make the client before the first request needs it."""
+        self._connect()
 
     def ask(self, model: str, request: Mapping[str, Any]) -> AbstractContextManager[Reply]:
         """Pass a Messages request on, under the name of `model`.
@@ -65,12 +71,8 @@ class Model:
         import anthropic  # noqa: PLC0415  see the module's docstring
         import httpx2  # noqa: PLC0415
 
-        if self._client is None:
-            self._client = anthropic.Anthropic(
-                api_key=self._key, base_url=self._url or None, max_retries=0, timeout=TIMEOUT_SECONDS
-            )
         try:
-            with self._client.messages.with_streaming_response.create(**body) as response:
+            with self._connect().messages.with_streaming_response.create(**body) as response:
                 yield Reply(
                     response.headers.get("content-type", ""), _until_cut(response.iter_bytes(), httpx2.HTTPError)
                 )
@@ -79,6 +81,16 @@ class Model:
             raise ModelFailed(error.status_code, content, error.response.headers.get("retry-after", "")) from error
         except (anthropic.APIConnectionError, httpx2.HTTPError) as error:
             raise ModelFailed(503, _error("overloaded_error", f"the model cannot be reached: {error}")) from error
+
+    def _connect(self) -> anthropic.Anthropic:
+        import anthropic  # noqa: PLC0415
+
+        with self._guard:
+            if self._client is None:
+                self._client = anthropic.Anthropic(
+                    api_key=self._key, base_url=self._url or None, max_retries=0, timeout=TIMEOUT_SECONDS
+                )
+            return self._client
 
     def close(self) -> None:
         """Close connections."""

@@ -31,19 +31,19 @@ class Vault:
 
     def password(self, forge: str, login: str) -> str:
         """A password of an account on a forge of our own, made at first use."""
-        return self._made(f"{forge}/{login}.password").decode()
+        return self._made(f"{forge}/{login}.password", secrets.token_urlsafe(9)).decode()
 
     def hook_secret(self, forge: str) -> bytes:
         """The secret that a forge signs deliveries with, made at first use."""
-        return self._made(f"{forge}/hook.secret")
+        return self._made(f"{forge}/hook.secret", secrets.token_hex(32))
 
     def marker_secret(self) -> bytes:
         """The secret that marks of own comments are signed with, made at first use."""
-        return self._made("marker.secret")
+        return self._made("marker.secret", secrets.token_hex(32))
 
-    def _made(self, name: str) -> bytes:
+    def _made(self, name: str, fresh: str) -> bytes:
         if not (self._root / name).exists():
-            self._write(name, secrets.token_hex(32).encode())
+            self._write(name, fresh.encode())
         return self._read(name).strip()
 
     def _read(self, name: str) -> bytes:

@@ -126,6 +126,7 @@ class Host:
             for agent in mine.agents:
                 self._wards.append(self._ward(team, agent))
                 self._listen(team, agent)
+        threading.Thread(target=self._model.warm, name="warm", daemon=True).start()
         try:
             while not self._stop.is_set():
                 self._tick()
@@ -176,6 +177,7 @@ class Host:
             ledger=house.ledger,
             wake=lambda effect: house.queue.push(EFFECT, effect),
             heard=self.containers.heard,
+            life=lambda: self.containers.life(agent),
             stop=self._stop,
             base=brief.base,
             brief=brief,

@@ -41,13 +41,21 @@ def up(config: Path, house: House) -> None:
         house.close()
 
 
-def begin(config: Path, house: House, tree: Tree, say: Say) -> None:
-    """Start every process, forges first; raises NotReady for what is missing."""
+def begin(config: Path, house: House, tree: Tree, say: Say, *, seed: Callable[[], None] | None = None) -> None:
+    """Start every process, forges first; raises NotReady for what is missing.
+
+    `seed` is called when the forges answer and nothing on them is protected yet.
+    """
     jail = find_jail()
     if not jail.contained:
         say(UNCONTAINED.format(why=jail.why_not))
-    for name in house.settings.forges:
+    ours = [name for name, forge in house.settings.forges.items() if forge.kind == EMBEDDED]
+    for name in ours:
         begin_forge(house, name, tree, say)
+    if seed is not None:
+        seed()
+    for name in ours:
+        Provision.run(house, name, ADMIN, house.vault.password(name, ADMIN), lambda _: None)
     for team in house.settings.teams:
         house.team(team)
     web = house.settings.web
@@ -60,10 +68,8 @@ def begin(config: Path, house: House, tree: Tree, say: Say) -> None:
 
 
 def begin_forge(house: House, name: str, tree: Tree, say: Say) -> None:
-    """Start a forge of our own and make it ready; others have to be ready."""
+    """Start a forge of our own, with an account for each operator."""
     settings = house.settings.forges[name]
-    if settings.kind != EMBEDDED:
-        return
     parts = urlsplit(settings.url)
     words = ("forge", "--state", str(house.settings.state / name), "--host", parts.hostname or "127.0.0.1")
     admin = house.vault.password(name, ADMIN)
@@ -75,7 +81,6 @@ def begin_forge(house: House, name: str, tree: Tree, say: Say) -> None:
                 password = house.vault.password(name, operator)
                 forge.ensure_user(operator, password=password, email=f"{operator}@{name}.invalid")
                 say(f"sign in at {settings.url} as {operator} with the password {password}")
-    Provision.run(house, ADMIN, admin, lambda _: None)
 
 
 def wait_for(url: str, house: House, part: str) -> None:

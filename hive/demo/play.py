@@ -54,8 +54,7 @@ def play(*, state: Path, project: Path | None, port: int, leave: bool) -> None:
         tree = Tree(state / "logs", lambda name, status: screen.note(f"{name} ended ({status}) and is started again"))
         stage.callback(tree.stop)
         screen.note(SCRIPTED if not brain.thinks else THINKING.format(model=house.settings.model.name))
-        begin(config, house, tree, screen.note)
-        copy_project(house, project or sample(state))
+        begin(config, house, tree, screen.note, seed=lambda: copy_project(house, project or sample(state)))
         with GiteaReader(name=FORGE, url=house.url(FORGE), token=house.vault.token(FORGE, "core")) as reader:
             clicks = Clicks(house.url(FORGE), OPERATOR, house.vault.password(FORGE, OPERATOR))
             story = Story(reader, clicks, screen.show, stop, patience=900 if brain.thinks else 120)

@@ -9,6 +9,8 @@ import subprocess
 from importlib import resources
 from pathlib import Path
 
+from forge.gitea.admin import GiteaAdmin
+from forge.types import Repo
 from hive.app.house import House, NotReady
 from hive.app.up import ADMIN
 
@@ -71,15 +73,19 @@ def sample(state: Path) -> Path:
 
 def copy_project(house: House, project: Path) -> None:
     """Push a copy of a project's current branch to the forge as `main`; raises NotReady."""
+    if not project.is_dir():
+        raise NotReady(f"{project} is no directory; --project takes a git repository")
+    password = house.vault.password(FORGE, ADMIN)
+    with GiteaAdmin(name=FORGE, url=house.url(FORGE), login=ADMIN, password=password) as admin:
+        admin.ensure_org(TEAM)
+        admin.ensure_repo(Repo(FORGE, TEAM, "app"), private=False)
     url = f"{house.url(FORGE)}/{TEAM}/app.git"
-    login = base64.b64encode(f"{ADMIN}:{house.vault.password(FORGE, ADMIN)}".encode()).decode()
+    login = base64.b64encode(f"{ADMIN}:{password}".encode()).decode()
     env = {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": "http.extraHeader",
         "GIT_CONFIG_VALUE_0": f"Authorization: Basic {login}",
     }
-    if not project.is_dir():
-        raise NotReady(f"{project} is no directory; --project takes a git repository")
     _git(project, "push", "--quiet", url, "HEAD:refs/heads/main", env=env)
 
 

@@ -36,11 +36,12 @@ class Provision:
         self._say = say
 
     @classmethod
-    def run(cls, house: House, login: str, password: str, say: Say) -> None:
-        """Make the forges of all teams ready; raises ForgeError, and NotReady for what cannot be made so."""
-        for team, mine in house.settings.teams.items():
-            with GiteaAdmin(name=mine.forge, url=house.url(mine.forge), login=login, password=password) as admin:
-                cls(house, team, admin, say).ensure()
+    def run(cls, house: House, forge: str, login: str, password: str, say: Say) -> None:
+        """Make a forge ready for all teams on it; raises ForgeError, and NotReady for what cannot be made so."""
+        with GiteaAdmin(name=forge, url=house.url(forge), login=login, password=password) as admin:
+            for team, mine in house.settings.teams.items():
+                if mine.forge == forge:
+                    cls(house, team, admin, say).ensure()
 
     def ensure(self) -> None:
         """All steps, in the order in which they need one another."""

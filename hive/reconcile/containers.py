@@ -39,6 +39,11 @@ class Containers:
         self._deaths: dict[str, int] = {}
         self._not_before: dict[str, float] = {}
         self._heard: dict[str, str] = {}
+        self._lives: dict[str, int] = {}
+
+    def life(self, agent: str) -> int:
+        """A number that changes whenever a container starts or ends; any thread may ask."""
+        return self._lives.get(agent, 0)
 
     def heard(self, agent: str, sha: str) -> None:
         """A container gave a sign of life, by which it says what it was made from; any thread may call this."""
@@ -63,7 +68,7 @@ class Containers:
         log = cell.root / "log"
         if log.exists() and log.stat().st_size > LOG_BYTES:
             log.replace(cell.root / "log.old")
-        self._heard.pop(agent, None)
+        self._turn_over(agent)
         with log.open("ab") as out:
             process = subprocess.Popen(
                 words, env=env, cwd=cell.state, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
@@ -85,6 +90,7 @@ class Containers:
         """Agents whose container ended by itself since the last call; each is started more slowly."""
         ended = [agent for agent, found in self._running.items() if found.process.poll() is not None]
         for agent in ended:
+            self._turn_over(agent)
             lived = time.monotonic() - self._running.pop(agent).since
             self._deaths[agent] = self._deaths.get(agent, 0) + 1 if lived < QUICK_DEATH_SECONDS else 0
             delay = min(MAX_DELAY_SECONDS, 0.1 * 2 ** self._deaths[agent])
@@ -96,6 +102,7 @@ class Containers:
         found = self._running.pop(agent, None)
         if found is None:
             return
+        self._turn_over(agent)
         _signal(found.process, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             found.process.wait(timeout=STOP_SECONDS)
@@ -121,6 +128,10 @@ class Containers:
         with log.open("rb") as file:
             file.seek(max(0, log.stat().st_size - 16_384))
             return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
+
+    def _turn_over(self, agent: str) -> None:
+        self._lives[agent] = self._lives.get(agent, 0) + 1
+        self._heard.pop(agent, None)
 
 
 def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:

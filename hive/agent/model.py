@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPResponse
 from typing import Any
+from zlib import crc32
 
 from hive.agent.errors import Ended, Unavailable
 from hive.agent.stream import assemble, events, failure
@@ -28,6 +30,11 @@ class Model:
     system: str
     tools: Sequence[dict[str, Any]]
     patience: Patience = PATIENT
+
+    @property
+    def mind(self) -> str:
+        """A digest of all that decides how the model reads a conversation, apart from the conversation."""
+        return f"{crc32(json.dumps([self.name, self.system, list(self.tools)]).encode()):08x}"
 
     def reply(self, messages: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """The next message, with its `stop_reason` and `usage`.

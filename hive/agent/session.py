@@ -71,15 +71,16 @@ class Session:
     def hold(self, turn: Turn) -> None:
         """Work on a turn, or find it done, and report its end. Raises Lost, Unavailable, Leave: the turn stays open."""
         broker = Broker(Door(self.place.forge), turn.token, self.patience)
-        folder = self.place.state / "runs" / str(turn.run)
+        folder = self._folder(turn)
+        model = Model(Door(self.place.model, self.silence), turn.token, turn.model, turn.system, TOOLS, self.patience)
         with Transcript(folder / "transcript.jsonl") as transcript, Pulse(broker, turn.lease) as pulse:
-            transcript.begin(turn.id, turn.message)
-            end = transcript.end or self._work(turn, broker, transcript, pulse, folder)
+            transcript.begin(turn.id, turn.message, mind=model.mind)
+            end = transcript.end or self._work(turn, broker, model, transcript, pulse)
             _report(turn, broker, transcript, end)
 
-    def _work(self, turn: Turn, broker: Broker, transcript: Transcript, pulse: Pulse, folder: Path) -> Ended:
+    def _work(self, turn: Turn, broker: Broker, model: Model, transcript: Transcript, pulse: Pulse) -> Ended:
         until = time.monotonic() + turn.minutes * 60
-        work, config = self._trees(turn, folder)
+        work, config = self._trees(turn)
 
         def run(command: str) -> shell.Outcome:
             return shell.run(command, work.path, seconds=min(COMMAND_SECONDS, until - time.monotonic()))
@@ -88,7 +89,6 @@ class Session:
             pulse.check()
             self.leaving()
 
-        model = Model(Door(self.place.model, self.silence), turn.token, turn.model, turn.system, TOOLS, self.patience)
         toolbox = Toolbox(work.path, run, Deeds(turn, broker, work, config, run))
         try:
             work.prepare()
@@ -100,8 +100,12 @@ class Session:
         transcript.close(end)
         return end
 
-    def _trees(self, turn: Turn, folder: Path) -> tuple[WorkTree, WorkTree]:
+    def _folder(self, turn: Turn) -> Path:
+        return self.place.state / "runs" / str(turn.run)
+
+    def _trees(self, turn: Turn) -> tuple[WorkTree, WorkTree]:
         """The work tree of a run, and that of the agent's own configuration; neither is there before it is needed."""
+        folder = self._folder(turn)
         env = git.environment(turn, self.port)
         work = WorkTree(folder / "work", env, self.patience, repo=turn.repo, base=turn.base, branch=turn.branch)
         config = WorkTree(

@@ -1,7 +1,10 @@
 """A run's memory: one JSON object per line, on the disk before anything is done with it. Never changes a line.
 
-`{"turn": 12}` begins a turn; messages follow as the Messages API has them. A reply also carries its
-`stop_reason` and `usage`. The line that ends a turn carries `end`, with or without a message around it.
+`{"turn": 12, "mind": "…"}` begins a turn; messages follow as the Messages API has them. A reply also carries
+its `stop_reason` and `usage`. The line that ends a turn carries `end`, with or without a message around it.
+
+A mind is the model with its instructions and tools. Thinking is signed for the mind that thought it and
+refused from any other, so what an earlier mind thought is kept here and not sent.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from hive.agent.errors import Ended
 
 UNDONE = "This was not done: the turn was over before."
 
+_THINKING = {"thinking", "redacted_thinking"}
 _TOKENS_IN = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
@@ -42,11 +46,13 @@ class Transcript:
         os.fsync(self._file.fileno())
         self._lines.append(line)
 
-    def begin(self, turn: int, message: str) -> None:
+    def begin(self, turn: int, message: str, *, mind: str) -> None:
         """Begin a turn, or find it begun; calls that the turn before left open are answered now."""
         if self._turn != turn:
-            self.append({"turn": turn})
-        if len(self._section) == 1:
+            self.append({"turn": turn, "mind": mind})
+        elif self._mind != mind:
+            self.append({"mind": mind})
+        if not any("role" in line for line in self._section):
             undone = [result(call, UNDONE, error=True) for call in self._open_calls()]
             self.append({"role": "user", "content": [*undone, {"type": "text", "text": message}]})
 
@@ -63,13 +69,20 @@ class Transcript:
     @property
     def messages(self) -> list[dict[str, Any]]:
         """The conversation so far, as the Messages API takes it: a message without content is refused there."""
-        return [{"role": line["role"], "content": line["content"]} for line in self._lines if line.get("content")]
+        messages: list[dict[str, Any]] = []
+        mind, ours = None, self._mind
+        for line in self._lines:
+            mind = line.get("mind", mind)
+            content = [b for b in line.get("content", []) if mind == ours or b["type"] not in _THINKING]
+            if content:
+                messages.append({"role": line["role"], "content": content})
+        return messages
 
     @property
     def reply(self) -> dict[str, Any] | None:
         """The model's last reply, if nothing was done with it yet."""
-        last = self._section[-1]
-        return last if last.get("role") == "assistant" else None
+        said = [line for line in self._section if "role" in line]
+        return said[-1] if said[-1]["role"] == "assistant" else None
 
     @property
     def end(self) -> Ended | None:
@@ -95,6 +108,10 @@ class Transcript:
     @property
     def _turn(self) -> int | None:
         return next((line["turn"] for line in reversed(self._lines) if "turn" in line), None)
+
+    @property
+    def _mind(self) -> str | None:
+        return next((line["mind"] for line in reversed(self._lines) if "mind" in line), None)
 
     @property
     def _section(self) -> list[dict[str, Any]]:

@@ -150,11 +150,14 @@ def test_open_calls(world: World) -> None:
 
 
 def test_sigterm_when_idle(world: World) -> None:
-    """Without a turn, the process goes when it is asked to."""
+    """Without a turn, the process goes when it is asked to, and does not wait for the broker's answer."""
+    words: list[str] = []
+    world.watch = words.append
     process = world.start()
     world.wait_for(lambda: world.asked)
     process.send_signal(signal.SIGTERM)
     assert process.wait(30) == 0
+    assert words == ["turn"]
 
 
 def test_sigterm_in_a_step(world: World) -> None:

@@ -135,6 +135,20 @@ def test_blocks_are_kept_as_they_came(world: World) -> None:
     assert world.results() == ["ü\n[exit status 0]"]
 
 
+@pytest.mark.parametrize("change", [{"system": "You are iris, the second."}, {"model": "claude-y"}])
+def test_other_mind(world: World, change: Any) -> None:
+    """A run goes on when its instructions or its model have changed, between turns or within one."""
+    world.brain = Moody()
+    assert world.hold()["outcome"] == "answered"
+    assert world.hold(**change)["outcome"] == "answered"
+    world.ends.pop()
+    path = world.place.state / "runs/7/transcript.jsonl"
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-2]))
+    world.turns[-1] |= {"system": "You are iris, the third."}
+    world.resume()
+    assert world.ends[-1]["outcome"] == "answered"
+
+
 def test_instructions_and_tools(world: World) -> None:
     """The model is given the turn's instructions, its message, and six tools."""
     brain = Moody()

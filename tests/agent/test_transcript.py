@@ -27,16 +27,16 @@ def tell(path: Path) -> list[bytes]:
     states = []
     with Transcript(path) as transcript:
         steps: list[Callable[[], None]] = [
-            lambda: transcript.begin(1, "first\n\u2028\ud800"),
+            lambda: transcript.begin(1, "first\n\u2028\ud800", mind="a"),
             lambda: transcript.append(REPLY),
             lambda: transcript.settle([result(CALL, "a.py")], None),
             lambda: transcript.append(REPLY),
             lambda: transcript.settle([result(CALL, "no", error=True)], Ended("pushed", "Done.")),
             lambda: transcript.close(Ended("failed", "never said")),
-            lambda: transcript.begin(2, "second"),
+            lambda: transcript.begin(2, "second", mind="a"),
             lambda: transcript.append(REPLY),
             lambda: transcript.close(Ended("blocked", "Too late.")),
-            lambda: transcript.begin(3, "third"),
+            lambda: transcript.begin(3, "third", mind="a"),
         ]
         for step in steps:
             step()
@@ -76,39 +76,55 @@ def test_messages(path: Path) -> None:
     assert messages[-1]["content"][1]["text"] == "third"
 
 
+def test_other_mind(path: Path) -> None:
+    """What another mind thought is not sent: its signature is good for that mind only. It stays written, and what was said stays."""
+    thought = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
+    with Transcript(path) as transcript:
+        transcript.begin(1, "first", mind="a")
+        transcript.append(REPLY | {"content": [thought, CALL]})
+        transcript.settle([result(CALL, "a.py")], None)
+        assert transcript.messages[1]["content"] == [thought, CALL]
+        transcript.append(REPLY | {"content": [thought]})
+        transcript.begin(1, "first", mind="b")
+        assert [message["content"] for message in transcript.messages[1:]] == [[CALL], [result(CALL, "a.py")]]
+        transcript.begin(2, "second", mind="a")
+        assert transcript.messages[1]["content"] == [thought, CALL]
+    assert path.read_text().count("Hm.") == 2
+
+
 def test_end(path: Path) -> None:
     """A turn has the first end that was written for it, and the next turn has none."""
     with Transcript(path) as transcript:
-        transcript.begin(1, "first")
+        transcript.begin(1, "first", mind="a")
         assert transcript.end is None
         transcript.close(Ended("pushed", "Done."))
         transcript.close(Ended("failed", "Not so."))
         assert transcript.end is not None
         assert (transcript.end.outcome, transcript.end.message) == ("pushed", "Done.")
-        transcript.begin(2, "second")
+        transcript.begin(2, "second", mind="a")
         assert transcript.end is None
 
 
 def test_begin_again(path: Path) -> None:
     """A turn that has begun is not begun again, and one that had got no message gets it."""
     with Transcript(path) as transcript:
-        transcript.append({"turn": 1})
-        transcript.begin(1, "first")
-        transcript.begin(1, "first")
+        transcript.append({"turn": 1, "mind": "a"})
+        transcript.begin(1, "first", mind="a")
+        transcript.begin(1, "first", mind="a")
     assert len(path.read_text().splitlines()) == 2
 
 
 def test_reply_waits(path: Path) -> None:
     """A reply waits to be acted on until its calls were made, and only in its own turn."""
     with Transcript(path) as transcript:
-        transcript.begin(1, "first")
+        transcript.begin(1, "first", mind="a")
         assert transcript.reply is None
         transcript.append(REPLY)
         assert transcript.reply == REPLY
         transcript.settle([result(CALL, "a.py")], None)
         assert transcript.reply is None
         transcript.append(REPLY)
-        transcript.begin(2, "second")
+        transcript.begin(2, "second", mind="a")
         assert transcript.reply is None
 
 

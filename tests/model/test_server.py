@@ -77,11 +77,13 @@ def test_conversation_goes_on(client: anthropic.Anthropic, parrot: Parrot) -> No
         {"role": "assistant", "content": first.content},
         {"role": "user", "content": results},
     ]
-    second = client.messages.create(model="m", max_tokens=100, messages=answer)
+    second = client.messages.create(model="m", max_tokens=100, messages=answer, system="Be iris.")
     assert second.stop_reason == "end_turn"
     heard = parrot.heard[1]
     assert [result.text for _, result in heard.made] == ["a b", "a b"]
-    assert (heard.news, heard.round, parrot.heard[0].system) == ("hi", 1, "Be iris.")
+    assert (heard.news, heard.round, heard.system) == ("hi", 1, "Be iris.")
+    with pytest.raises(anthropic.BadRequestError, match="Invalid `signature`"):
+        client.messages.create(model="m", max_tokens=100, messages=answer, system="Be argus.")
 
 
 def test_count(client: anthropic.Anthropic) -> None:

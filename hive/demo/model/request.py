@@ -35,7 +35,9 @@ def parse(body: object) -> Conversation:
     read = tuple(_message(index, message) for index, message in enumerate(messages))
     _pair(read)
     tools = tuple(tool["name"] for tool in body.get("tools", []))
-    return Conversation(body["model"], _text(body.get("system", "")), read, tools)
+    conversation = Conversation(body["model"], _text(body.get("system", "")), read, tools)
+    _check_thinking(conversation, messages)
+    return conversation
 
 
 def require_max_tokens(body: Mapping[str, Any]) -> None:
@@ -44,9 +46,10 @@ def require_max_tokens(body: Mapping[str, Any]) -> None:
         raise BadRequest("max_tokens: field required")
 
 
-def signature(thinking: str) -> str:
-    """What proves that thinking was not touched on its way through the client."""
-    return hashlib.sha256(b"scripted" + thinking.encode()).hexdigest()
+def signature(conversation: Conversation, thinking: str) -> str:
+    """What proves that thinking was not touched on its way through the client, nor what it was based on."""
+    mind = (conversation.model, conversation.system, conversation.tools)
+    return hashlib.sha256(repr((mind, thinking)).encode()).hexdigest()
 
 
 def _message(index: int, message: Mapping[str, Any]) -> Message:
@@ -70,10 +73,15 @@ def _check(index: int, block: Mapping[str, Any]) -> None:
     kind = block.get("type")
     if kind == "text" and not block.get("text"):
         raise BadRequest(f"messages.{index}: text content blocks must be non-empty")
-    if kind == "thinking" and block.get("signature") != signature(block.get("thinking", "")):
-        raise BadRequest(f"messages.{index}: Invalid `signature` in `thinking` block")
     if kind == "tool_use" and not isinstance(block.get("input"), dict):
         raise BadRequest(f"messages.{index}: tool_use.input: Input should be a valid dictionary")
+
+
+def _check_thinking(conversation: Conversation, messages: list[dict[str, Any]]) -> None:
+    blocks = [block for message in messages if isinstance(message["content"], list) for block in message["content"]]
+    for block in blocks:
+        if block["type"] == "thinking" and block.get("signature") != signature(conversation, block["thinking"]):
+            raise BadRequest("Invalid `signature` in `thinking` block")
 
 
 def _result(block: Mapping[str, Any]) -> Result:

@@ -23,7 +23,7 @@ def message(conversation: Conversation, reply: Reply) -> dict[str, Any]:
         "type": "message",
         "role": "assistant",
         "model": conversation.model,
-        "content": _blocks(reply, name),
+        "content": _blocks(conversation, reply, name),
         "stop_reason": reply.stop_reason,
         "stop_sequence": None,
         "stop_details": None,
@@ -66,8 +66,8 @@ def error(kind: str, text: str) -> dict[str, Any]:
     return {"type": "error", "error": {"type": kind, "message": text}}
 
 
-def _blocks(reply: Reply, name: str) -> list[dict[str, Any]]:
-    thought = {"type": "thinking", "thinking": reply.thinking, "signature": signature(reply.thinking)}
+def _blocks(conversation: Conversation, reply: Reply, name: str) -> list[dict[str, Any]]:
+    thought = {"type": "thinking", "thinking": reply.thinking, "signature": signature(conversation, reply.thinking)}
     said = {"type": "text", "text": reply.text}
     calls = [
         {"type": "tool_use", "id": f"toolu_{name}{index}", "name": call.name, "input": dict(call.input)}

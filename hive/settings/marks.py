@@ -50,7 +50,9 @@ class Document:
         except yaml.reader.ReaderError as error:
             before = text[: error.position]
             line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-            raise BadYaml([Problem(file, line, column, "is no YAML: a character that may not stand in a file")]) from error
+            raise BadYaml(
+                [Problem(file, line, column, "is no YAML: a character that may not stand in a file")]
+            ) from error
         except yaml.MarkedYAMLError as error:
             raise BadYaml([self._broken(error)]) from error
 

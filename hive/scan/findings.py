@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
@@ -16,19 +15,12 @@ _LOUDNESS = {Level.RED: 0, Level.YELLOW: 1, Level.GREEN: 2}
 _QUIETER = {Level.RED: Level.YELLOW}
 """What a guess becomes where secrets are made up; a quieter one is not said at all."""
 
-_NO_SECRET = re.compile(
-    r"sha-?(?:1|256|384|512)|integrity|digest|checksum|fingerprint|"
-    r"(?:secret|password|passwd|token|key)[_-]?(?:name|ref|file|path|env|id)\b",
-    re.IGNORECASE,
-)
-"""Lines that name a digest, or where a secret is kept, and so look like the secret itself."""
-
 
 def finding(engine: str, source: Source, mark: Mark) -> Finding | None:
     """What a mark means for the change; None if it is about lines that were there before."""
     rule = rule_for(engine, mark)
     line = _place(source, mark, rule)
-    if line is None or (rule.category is Category.LEAK and _is_no_secret(source, line, rule)):
+    if line is None or (rule.unless and rule.unless.search(source.lines[line - 1])):
         return None
     level = _QUIETER.get(rule.level) if rule.guess and (source.is_test or source.is_prose) else rule.level
     if level is None:
@@ -84,10 +76,6 @@ def _place(source: Source, mark: Mark, rule: Rule) -> int | None:
     if line is None and rule.category is Category.BROKEN:
         return min(source.fresh, default=0)
     return line
-
-
-def _is_no_secret(source: Source, line: int, rule: Rule) -> bool:
-    return rule.guess and _NO_SECRET.search(source.lines[line - 1]) is not None
 
 
 def _said(source: Source, mark: Mark, rule: Rule) -> str:

@@ -5,6 +5,7 @@ Two engines often see one thing; here it gets one voice. Performs no I/O.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from bots.types import Category, Level
@@ -20,6 +21,7 @@ class Rule:
     """What to say; where `title` or `why` is empty, the engine's own message takes its place.
 
     `guess` marks a rule that is often wrong where secrets are made up: in tests and in prose.
+    `unless` finds lines that only look like what the rule is about.
     """
 
     level: Level
@@ -28,8 +30,14 @@ class Rule:
     why: str = ""
     fix_seconds: int | None = None
     guess: bool = False
+    unless: re.Pattern[str] | None = None
 
 
+_DIGEST = re.compile(r"sha-?(?:1|256|384|512)|integrity|digest|checksum|fingerprint|commit|\brev\b", re.IGNORECASE)
+_NAME_OF_SECRET = re.compile(
+    r"^[\s{\"'-]*[\w.]*(?:secret|password|passwd|token|key)[_-]?(?:name|ref|file|path|env|id)[\"']?\s*[:=]",
+    re.IGNORECASE,
+)
 _SWALLOWED = Rule(
     _RED,
     _SILENT,
@@ -62,6 +70,7 @@ _GUESSED_SECRET = Rule(
     "Looks like a secret in the change",
     "If it is one: it is in the history from now on, so revoke it. If not, give it a name that says what it is.",
     guess=True,
+    unless=_NAME_OF_SECRET,
 )
 _NOISY_SECRET = Rule(
     _YELLOW,
@@ -69,6 +78,7 @@ _NOISY_SECRET = Rule(
     "Could be a secret",
     "It looks random enough to be one. If it is, revoke it and keep it out of git.",
     guess=True,
+    unless=_DIGEST,
 )
 _UNSAFE = Rule(_RED, _SECURITY)
 _DEFECT = Rule(_RED, _BUG)

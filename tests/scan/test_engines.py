@@ -201,10 +201,12 @@ def test_made_up_secrets_are_judged_mildly(look: Look) -> None:
     line = 'password = "hunter2' + 'secret"\n'
     digest = 'sha256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"\n'
     named = "secretName: my-own-tls\n"
+    told = 'password = "hunter2' + 'secret"  # sha256, secret_name: x\n'
     random = 'x = "a3f1c9d84b6e27f05d9c8e7b1a2f3c4d5e6f7a8b"\n'
-    files = {"tests/test_a.py": line + random, "b.py": digest, "c.yml": named, "d.py": random}
+    files = {"tests/test_a.py": line + random, "b.py": digest, "c.yml": named, "d.py": random, "e.py": told}
     scan = look(files, engines="detect-secrets")
     assert [(item.path, item.line, item.level) for item in scan.findings] == [
+        ("e.py", 1, Level.RED),
         ("d.py", 1, Level.YELLOW),
         ("tests/test_a.py", 1, Level.YELLOW),
     ]

@@ -70,13 +70,16 @@ class GiteaAdmin(Connection):
         return self._join(team["id"].number(), members) or made or changed
 
     def ensure_repo(self, repo: Repo, *, private: bool, default_branch: str = "main") -> bool:
-        """An empty repository, manual merges off; one that is there keeps what it holds."""
+        """An empty repository, manual merges off; one that is there keeps what it holds.
+
+        A public one is made private if that is asked for; a private one is never opened to the world.
+        """
         missing = not self._is(self._at(repo))
         if missing:
             said = {"name": repo.name, "private": private, "default_branch": default_branch}
             self._client.post(route("orgs", repo.owner, "repos"), **said, auto_init=False)
         # Forgejo does not show whether manual merges are allowed: say so every time.
-        self._client.patch(self._at(repo), private=private, **_NO_MANUAL_MERGE)
+        self._client.patch(self._at(repo), **_NO_MANUAL_MERGE, **({"private": True} if private else {}))
         return missing
 
     def ensure_collaborator(self, repo: Repo, login: str, permission: str) -> bool:

@@ -132,15 +132,24 @@ def test_teams_that_are_made_wrong(wire: Wire, admin: GiteaAdmin) -> None:
         ensure_team(admin)
 
 
+OFF = {"has_pull_requests": True, "allow_manual_merge": False, "autodetect_manual_merge": False}
+
+
 def test_repositories(wire: Wire, admin: GiteaAdmin) -> None:
     """A repository is made empty, and manual merges are off whether it was there or not."""
     wire.say(GONE, 404).say({"id": 3}, 201).say({"id": 3})
     assert admin.ensure_repo(APP, private=True)
     assert not admin.ensure_repo(APP, private=True)
     made = {"name": "app", "private": True, "default_branch": "main", "auto_init": False}
-    off = {"private": True, "has_pull_requests": True, "allow_manual_merge": False, "autodetect_manual_merge": False}
     assert wire.bodies("POST /orgs/acme/repos") == [made]
-    assert wire.bodies("PATCH /repos/acme/app") == [off, off]
+    assert wire.bodies("PATCH /repos/acme/app") == [{**OFF, "private": True}] * 2
+
+
+def test_private_repositories(wire: Wire, admin: GiteaAdmin) -> None:
+    """A private repository is never opened to the world."""
+    wire.say({"id": 3, "private": True})
+    assert not admin.ensure_repo(APP, private=False)
+    assert wire.bodies("PATCH /repos/acme/app") == [OFF]
 
 
 def test_collaborators(wire: Wire, admin: GiteaAdmin) -> None:

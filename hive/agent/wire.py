@@ -24,6 +24,7 @@ class Patience:
     tries: int = 8
     first: float = 0.5
     longest: float = 30.0
+    sleep: Callable[[float], None] = time.sleep
 
     def insist(self, ask: Callable[[], T]) -> T:
         """Ask until there is an answer; the last Unavailable is raised."""
@@ -32,7 +33,7 @@ class Patience:
                 return ask()
             except Unavailable as error:
                 pause = self.first * 2 ** min(attempt, 10)
-                time.sleep(min(self.longest, max(pause, error.retry_after)))
+                self.sleep(min(self.longest, max(pause, error.retry_after)))
         return ask()
 
 

@@ -45,6 +45,19 @@ def test_patience(world: World) -> None:
     assert world.comments == {"k": "b"}
 
 
+def test_pauses() -> None:
+    """Pauses double up to a longest, and a longer one that is asked for is kept to as far as that."""
+    pauses: list[float] = []
+    wanted = iter([0.0, 0.0, 3.0, 60.0, 0.0])
+
+    def ask() -> None:
+        raise Unavailable("busy", retry_after=next(wanted))
+
+    with pytest.raises(Unavailable, match="busy"):
+        Patience(tries=5, first=0.5, longest=10.0, sleep=pauses.append).insist(ask)
+    assert pauses == [0.5, 1.0, 3.0, 10.0]
+
+
 def test_broken_connection(world: World) -> None:
     """A connection that breaks before the answer is asked again, and what was done is done once."""
     broken = iter([True, True, False])

@@ -1,1 +1,17 @@
-"""A small real forge for one machine, in Forgejo's dialect: for trying out, tests and demos."""
+"""A small real forge for one machine, in Forgejo's dialect: for trying out, tests and demos.
+
+flavour     what differs between real forges: values            state site    where it all is
+git merges diffs                                                real git in bare repositories
+rules       who may do what, and what branch protection forbids
+deeds/      what can be done and asked: plain functions         shapes/       rows told as JSON
+events hooks                                                    what hooks are told, and the telling
+smart agit identity                                             git over HTTP, and who asks
+api/        the REST table                                      server        all of it on a port
+"""
+
+from __future__ import annotations
+
+from forge.embedded.flavour import FLAVOURS, FORGEJO_17, Flavour
+from forge.embedded.server import EmbeddedForge, serve
+
+__all__ = ["FLAVOURS", "FORGEJO_17", "EmbeddedForge", "Flavour", "serve"]

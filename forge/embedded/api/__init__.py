@@ -1,0 +1,163 @@
+"""The REST API: one table of routes, and what happens to every call before and after its handler."""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import chain
+from typing import Any
+
+from flask import Flask, Request, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
+from werkzeug.routing import Map, Rule
+
+from forge.embedded import rules
+from forge.embedded.api import (
+    admin,
+    code,
+    comments,
+    contents,
+    general,
+    hooks,
+    issues,
+    labels,
+    orgs,
+    pulls,
+    repos,
+    reviews,
+    users,
+)
+from forge.embedded.api.call import Call, Route, answer, empty, repo_admin
+from forge.embedded.deeds import people
+from forge.embedded.deeds import repos as deeds
+from forge.embedded.identity import Identity, identify, usable
+from forge.embedded.site import Missing, Refusal, Renamed, Site
+
+MODULES = (general, users, admin, orgs, repos, hooks, code, contents, issues, comments, labels, pulls, reviews)
+ROUTES: tuple[Route, ...] = tuple(chain.from_iterable(module.ROUTES for module in MODULES))
+
+_REASONS = {301: "Moved Permanently", 307: "Temporary Redirect"}
+_CRASH = (
+    "<!DOCTYPE html>\n<html><head><title>Internal server error - Forge</title></head><body><p>500</p></body></html>\n"
+)
+
+
+@cache
+def _table() -> Map:
+    """The routes, compiled once: that takes longer than to start the rest of a forge."""
+    return Map([Rule(route.path, endpoint=route, methods=[route.method]) for route in ROUTES], merge_slashes=False)
+
+
+def mount(app: Flask, site: Site) -> None:
+    """Let an application answer the API's paths."""
+
+    def view(rest: str) -> Response:
+        return respond(site, request, f"/{rest}")
+
+    methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+    app.add_url_rule("/api/v1/<path:rest>", "api", view, methods=methods)
+
+
+def respond(site: Site, asked: Request, path: str) -> Response:
+    """Answer one request."""
+    try:
+        route, args = _table().bind("").match(path, asked.method)
+        response = _finish(route, _run(site, route, asked, dict(args)))
+    except HTTPException as error:
+        return _unrouted(site, error, path)
+    except Refusal as refusal:
+        response = refused(site, refusal)
+    except Renamed as moved:
+        response = _moved(asked, moved)
+    response.headers.setdefault("Cache-Control", "max-age=0, private, must-revalidate")
+    return response
+
+
+def _run(site: Site, route: Route, asked: Request, args: dict[str, str]) -> Any:
+    call = Call(site, asked, args, _identity(site, asked))
+    _check_scope(call, route, route.scope)
+    if "repo" in args:
+        _enter(call, route)
+    route.need(call)
+    return route.handler(call)
+
+
+def _identity(site: Site, asked: Request) -> Identity:
+    """Who asks; a site admin may ask as somebody else, with the scopes of his own token."""
+    identity = identify(site, asked.headers.get("Authorization", ""))
+    if not usable(identity):
+        raise Unexplained(403, "This account is prohibited from signing in, please contact your site administrator.")
+    other = asked.headers.get("Sudo") or asked.args.get("sudo")
+    if not other or identity.user is None:
+        return identity
+    if not identity.user["is_admin"]:
+        raise Unexplained(403, "Only administrators allowed to sudo.")
+    return Identity(people.get(site, other), identity.token)
+
+
+class Unexplained(Refusal):
+    """A refusal that does not point to the API's documentation."""
+
+
+def _check_scope(call: Call, route: Route, category: str) -> None:
+    if not call.identity.allows(route.level, category):
+        raise Refusal(403, f"token does not have at least one of required scope(s): [{route.level}:{category}]")
+
+
+def _enter(call: Call, route: Route) -> None:
+    """Find the repository and what may be done with it; who may not see it is told that it is not there."""
+    call.repo = deeds.get(call.site, call.args["owner"], call.args["repo"])
+    whole = rules.access(call.site, call.viewer, call.repo)
+    call.granted = rules.limited(whole, call.repo, call.identity.token)
+    # A token for other repositories still gets the bare description of one that its user may see.
+    bare = route.line == "GET ~" and whole.reads()
+    if not call.granted.reads() and not bare:
+        raise Missing
+    if call.identity.public_only and call.repo["private"]:
+        raise Refusal(403, "token scope is limited to public repos")
+    if route.line == "DELETE ~" and call.repo["of_org"]:
+        _check_scope(call, route, "organization")
+    if call.repo["archived"] and route.level == "write" and route.need is not repo_admin:
+        raise Refusal(423, f"<Repository {call.repo['id']}:{call.repo['full_name']}> is archived")
+
+
+def _finish(route: Route, value: Any) -> Response:
+    if isinstance(value, Response):
+        if value.status_code == 200 and not route.bare:
+            value.status_code = route.status
+        return value
+    return empty(route.status) if route.bare else answer(value, route.status)
+
+
+def refused(site: Site, refusal: Refusal) -> Response:
+    """How a refusal is told."""
+    if refusal.html:
+        return Response(_CRASH, refusal.status, content_type="text/html; charset=utf-8")
+    if refusal.message is None:
+        return empty(refusal.status)
+    body: dict[str, Any] = {"message": refusal.message}
+    if not isinstance(refusal, Unexplained):
+        body["url"] = f"{site.url}/api/swagger"
+    if isinstance(refusal, Missing):
+        body["errors"] = refusal.errors
+    return answer(body, refusal.status)
+
+
+def _moved(asked: Request, moved: Renamed) -> Response:
+    query = f"?{asked.query_string.decode()}" if asked.query_string else ""
+    place = asked.path.replace(moved.old, moved.new, 1) + query
+    if asked.method != "GET":
+        return empty(moved.status, {"Location": place})
+    page = f'<a href="{place}">{_REASONS[moved.status]}</a>.\n\n'
+    return Response(page, moved.status, {"Location": place}, content_type="text/html; charset=utf-8")
+
+
+def _unrouted(site: Site, error: HTTPException, path: str) -> Response:
+    """A path or a method that nobody handles."""
+    if isinstance(error, MethodNotAllowed):
+        methods = sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"})
+        return empty(405, {"Allow": ", ".join(methods)})
+    if isinstance(error, NotFound) and "/../" in path:
+        return refused(site, Missing())
+    if isinstance(error, NotFound):
+        return Response("404 page not found\n", 404, content_type="text/plain; charset=utf-8")
+    return Response(error.description, error.code or 500, content_type="text/plain; charset=utf-8")

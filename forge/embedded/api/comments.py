@@ -1,0 +1,128 @@
+"""Conversations: comments, timelines, reactions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response
+
+from forge.embedded.api.call import Call, Route, answer, login
+from forge.embedded.api.forms import Form
+from forge.embedded.deeds import comments, issues, timeline
+from forge.embedded.shapes import issues as shapes
+from forge.embedded.shapes.people import Json
+from forge.embedded.site import Missing, Refusal
+from forge.embedded.state import Row
+
+COMMENT = Form("CreateIssueCommentOption", {"body": "string"}, ("body",))
+REACTION = Form("EditReactionOption", {"content": "string"})
+
+
+def _issue(call: Call) -> Row:
+    return issues.get(call.site, call.repo, call.number("index"))
+
+
+def _since(call: Call) -> dict[str, int]:
+    return {"since": call.moment("since") or 0, "before": call.moment("before") or 0}
+
+
+def _conversation(call: Call) -> Response:
+    return _all_comments(call, comments.of_issue(call.site, _issue(call), **_since(call)))
+
+
+def _all_comments(call: Call, rows: list[Row]) -> Response:
+    """Comments never come in pages, whatever is asked for."""
+    return answer([shapes.comment(call.site, row) for row in rows], headers={"X-Total-Count": str(len(rows))})
+
+
+def _repo_comments(call: Call) -> Response:
+    rows = comments.of_repo(call.site, call.repo, **_since(call))
+    return _all_comments(call, rows)
+
+
+def _comment(call: Call) -> Json:
+    issue = issues.find(call.site, call.repo, call.number("index"))
+    if issue is None:
+        key = f"id: 0, repo_id: {call.repo['id']}, index: {call.args['index']}"
+        raise Missing(f"issue does not exist [{key}]", message="IsErrIssueNotExist")
+    return shapes.comment(call.site, comments.create(call.site, call.actor, issue, call.read(COMMENT)["body"]))
+
+
+def _said_one(call: Call) -> Row:
+    return comments.get(call.site, call.repo, call.number("id"))
+
+
+def _own_comment(call: Call) -> Row:
+    row = _said_one(call)
+    if not comments.may_edit(call.site, call.actor, row):
+        raise Refusal(403, None)
+    return row
+
+
+def _show_comment(call: Call) -> Json:
+    return shapes.comment(call.site, _said_one(call))
+
+
+def _edit_comment(call: Call) -> Json:
+    body = call.read(COMMENT)["body"]
+    return shapes.comment(call.site, comments.edit(call.site, call.actor, _own_comment(call), body))
+
+
+def _delete_comment(call: Call) -> None:
+    comments.delete(call.site, call.actor, _own_comment(call))
+
+
+def _whole_timeline(call: Call) -> Response:
+    rows = timeline.rows(call.site, _issue(call), **_since(call))
+    if call.query("page"):
+        # Without a page the limit means nothing, and the total is that of the page: as real forges count.
+        page, limit = call.page
+        rows = rows[(page - 1) * limit : page * limit]
+    return answer(
+        [shapes.happening(call.site, row, call.viewer) for row in rows], headers={"X-Total-Count": str(len(rows))}
+    )
+
+
+# Reactions
+def _reacted(call: Call) -> tuple[Row, int]:
+    if "id" in call.args:
+        row = _said_one(call)
+        return call.site.must("issues", row["issue_id"]), int(row["id"])
+    return _issue(call), 0
+
+
+def _reactions(call: Call) -> Any:
+    issue, key = _reacted(call)
+    rows = comments.reactions(call.site, issue, comment_id=key)
+    shown = [shapes.reaction(call.site, row, call.viewer) for row in rows]
+    return shown if key else answer(shown, headers={"X-Total-Count": str(len(rows))})
+
+
+def _react(call: Call) -> Json:
+    issue, key = _reacted(call)
+    row = comments.react(call.site, call.actor, issue, call.read(REACTION).get("content", ""), comment_id=key)
+    return shapes.reaction(call.site, row, call.viewer)
+
+
+def _unreact(call: Call) -> None:
+    issue, key = _reacted(call)
+    comments.unreact(call.site, call.actor, issue, call.read(REACTION).get("content", ""), comment_id=key)
+
+
+_ONE = "~/issues/<index>"
+_SAID = "~/issues/comments/<id>"
+ROUTES = (
+    Route("GET ~/issues/comments", _repo_comments, "issue"),
+    Route(f"GET {_ONE}/comments", _conversation, "issue"),
+    Route(f"POST {_ONE}/comments", _comment, "issue", login, 201),
+    Route(f"GET {_SAID}", _show_comment, "issue"),
+    Route(f"PATCH {_SAID}", _edit_comment, "issue", login),
+    Route(f"DELETE {_SAID}", _delete_comment, "issue", login, 204, bare=True),
+    Route(f"GET {_ONE}/timeline", _whole_timeline, "issue"),
+    Route(f"GET {_ONE}/reactions", _reactions, "issue"),
+    Route(f"POST {_ONE}/reactions", _react, "issue", login, 201),
+    Route(f"DELETE {_ONE}/reactions", _unreact, "issue", login, bare=True),
+    Route(f"GET {_SAID}/reactions", _reactions, "issue"),
+    Route(f"POST {_SAID}/reactions", _react, "issue", login, 201),
+    Route(f"DELETE {_SAID}/reactions", _unreact, "issue", login, bare=True),
+)

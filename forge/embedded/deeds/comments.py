@@ -1,0 +1,159 @@
+"""What people say in conversations: comments, reactions, attached files."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import PurePosixPath
+
+from forge.embedded import events
+from forge.embedded.deeds import feed, issues, timeline
+from forge.embedded.shapes import issues as shapes
+from forge.embedded.site import Missing, Refusal, Site
+from forge.embedded.state import Row
+
+REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
+_ATTACHABLE = frozenset(
+    [
+        ".csv",
+        ".diff",
+        ".gif",
+        ".gz",
+        ".jpeg",
+        ".jpg",
+        ".json",
+        ".log",
+        ".md",
+        ".mp4",
+        ".patch",
+        ".pdf",
+        ".png",
+        ".svg",
+        ".tgz",
+        ".txt",
+        ".webm",
+        ".webp",
+        ".yaml",
+        ".zip",
+    ]
+)
+
+
+def create(site: Site, actor: Row, issue: Row, body: str) -> Row:
+    """Say something on an issue or pull request."""
+    with site.state.writing():
+        comment = timeline.write(site, actor, issue, "comment", body)
+        timeline.refer(site, actor, issue, body, comment=comment)
+        events.commented(site, actor, site.must("issues", issue["id"]), "created", shapes.comment(site, comment))
+        op = "comment_pull" if issue["is_pull"] else "comment_issue"
+        feed.record_issue(site, actor, issue, op, comment_id=comment["id"], text=body[:200])
+        feed.notify(site, actor, issue, body)
+    return comment
+
+
+def of_issue(site: Site, issue: Row, *, since: int = 0, before: int = 0) -> list[Row]:
+    """The comments of a conversation, oldest first."""
+    return [row for row in timeline.rows(site, issue, since=since, before=before) if row["kind"] == "comment"]
+
+
+def of_repo(site: Site, repo: Row, *, since: int = 0, before: int = 0) -> list[Row]:
+    """All comments of a repository, oldest first."""
+    sql = """SELECT comments.* FROM comments JOIN issues ON issues.id = issue_id WHERE repo_id = ? AND kind = 'comment'
+             AND comments.updated >= ? AND (? = 0 OR comments.updated < ?) ORDER BY comments.created, comments.id"""
+    return site.state.rows(sql, repo["id"], since, before, before)
+
+
+def get(site: Site, repo: Row, key: int) -> Row:
+    """One comment of a repository."""
+    sql = """SELECT comments.* FROM comments JOIN issues ON issues.id = issue_id
+             WHERE comments.id = ? AND repo_id = ? AND kind IN ('comment', 'review', 'code')"""
+    comment = site.state.row(sql, key, repo["id"])
+    if comment is None:
+        raise Missing(f"comment does not exist [id: {key}, issue_id: 0]")
+    return comment
+
+
+def may_edit(site: Site, actor: Row, comment: Row) -> bool:
+    """Whether somebody may change or delete a comment: his own, or as one who may write issues."""
+    return comment["user_id"] == actor["id"] or issues.may_write(site, actor, site.must("issues", comment["issue_id"]))
+
+
+def edit(site: Site, actor: Row, comment: Row, body: str) -> Row:
+    """Replace a comment's text; the event comes even if it is the same, and the issue counts as unchanged."""
+    issue = site.must("issues", comment["issue_id"])
+    with site.state.writing():
+        site.state.update("comments", comment["id"], body=body, updated=site.now())
+        site.state.run(
+            """UPDATE comments SET detail = json_set(detail, '$.ref_action', 'neutered'), updated = ?
+               WHERE kind = 'comment_ref' AND json_extract(detail, '$.ref_comment') = ?""",
+            site.now(),
+            comment["id"],
+        )
+        timeline.refer(site, actor, issue, body, comment=comment)
+        site.state.update("issues", issue["id"], updated=issue["updated"])
+        now = site.must("comments", comment["id"])
+        events.commented(site, actor, issue, "edited", shapes.comment(site, now), changes={"body": comment["body"]})
+    return now
+
+
+def delete(site: Site, actor: Row, comment: Row) -> None:
+    """Remove a comment."""
+    issue = site.must("issues", comment["issue_id"])
+    with site.state.writing():
+        shape = shapes.comment(site, comment)
+        site.state.run("DELETE FROM comments WHERE id = ?", comment["id"])
+        site.state.run("DELETE FROM reactions WHERE comment_id = ?", comment["id"])
+        events.commented(site, actor, issue, "deleted", shape)
+
+
+def react(site: Site, actor: Row, issue: Row, content: str, *, comment_id: int = 0) -> Row:
+    """Add a reaction to an issue, or to one of its comments."""
+    if content not in REACTIONS:
+        raise Refusal(403, f"'{content}' is not an allowed reaction")
+    place = {"issue_id": issue["id"], "comment_id": comment_id, "user_id": actor["id"], "content": content}
+    sql = "SELECT * FROM reactions WHERE issue_id = ? AND comment_id = ? AND user_id = ? AND content = ?"
+    if site.state.row(sql, *place.values()):
+        raise Refusal(site.flavour.reaction_again_status, html=True)
+    return site.must("reactions", site.state.insert("reactions", **place, created=site.now()))
+
+
+def unreact(site: Site, actor: Row, issue: Row, content: str, *, comment_id: int = 0) -> None:
+    """Take a reaction back."""
+    sql = "DELETE FROM reactions WHERE issue_id = ? AND comment_id = ? AND user_id = ? AND content = ?"
+    site.state.run(sql, issue["id"], comment_id, actor["id"], content)
+
+
+def reactions(site: Site, issue: Row, *, comment_id: int = 0) -> list[Row]:
+    """All reactions, oldest first."""
+    return site.state.rows(
+        "SELECT * FROM reactions WHERE issue_id = ? AND comment_id = ? ORDER BY id", issue["id"], comment_id
+    )
+
+
+def attach(site: Site, actor: Row, issue: Row, name: str, content: bytes) -> Row:
+    """Attach a file to an issue; hooks hear of it as of an edited text."""
+    if PurePosixPath(name).suffix.lower() not in _ATTACHABLE:
+        raise Refusal(422, "This file extension or type is not allowed to be uploaded.")
+    with site.state.writing():
+        row = {
+            "issue_id": issue["id"],
+            "uuid": str(uuid.uuid4()),
+            "name": name,
+            "content": content,
+            "created": site.now(),
+        }
+        key = site.state.insert("attachments", **row)
+        site.state.update("issues", issue["id"], updated=site.now())
+        now = site.must("issues", issue["id"])
+        events.about_issue(site, actor, now, "issues", "edited", changes={"body": issue["body"]})
+    return site.must("attachments", key)
+
+
+def subscribe(site: Site, issue: Row, user: Row, *, wanted: bool) -> bool:
+    """Follow a conversation, or no longer; says whether that changed anything."""
+    if not wanted:
+        return bool(
+            site.state.run("DELETE FROM subscriptions WHERE issue_id = ? AND user_id = ?", issue["id"], user["id"])
+        )
+    if user["id"] in feed.taking_part(site, issue):
+        return False
+    return bool(site.state.run("INSERT INTO subscriptions VALUES (?, ?)", issue["id"], user["id"]))

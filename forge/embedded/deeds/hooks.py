@@ -1,0 +1,141 @@
+"""Hooks: who is told what happens. The traps of a real forge's PATCH are kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from forge.embedded import events
+from forge.embedded.deeds import repos
+from forge.embedded.rules import NO_ACCESS
+from forge.embedded.shapes import commits
+from forge.embedded.shapes import repos as shapes
+from forge.embedded.site import Missing, Refusal, Site
+from forge.embedded.state import Row
+
+_ISSUES = ("issues", "issue_assign", "issue_label", "issue_milestone", "issue_comment")
+_PULLS = (
+    "pull_request", "pull_request_assign", "pull_request_label", "pull_request_milestone", "pull_request_comment",
+    "pull_request_review_approved", "pull_request_review_rejected", "pull_request_review_comment", "pull_request_sync",
+    "pull_request_review_request",
+)  # fmt: skip
+_MEANS = {
+    "issues": _ISSUES,
+    "issues_only": ("issues",),
+    "pull_request": _PULLS,
+    "pull_request_only": ("pull_request",),
+    "pull_request_review": tuple(name for name in _PULLS if "_review_" in name and "request" not in name[12:]),
+}
+_ORDER = (
+    "create",
+    "delete",
+    "fork",
+    "push",
+    *_ISSUES,
+    *_PULLS[:-1],
+    "wiki",
+    "repository",
+    "release",
+    "package",
+    _PULLS[-1],
+)
+
+
+def events_of(site: Site, wanted: Sequence[str]) -> list[str]:
+    """The events as a forge reads them back: other names than it was given, unknown ones left out."""
+    chosen = {name for word in wanted for name in _MEANS.get(word, (word,))}
+    return [name for name in (*_ORDER, *site.flavour.extra_events) if name in chosen]
+
+
+def create(site: Site, place: Row, wanted: Row) -> Row:
+    """A hook of a place (`repo_id`, `owner_id` or `is_system`); not active, and for pushes, when not told otherwise."""
+    config = wanted.get("config") or {}
+    if wanted.get("type") not in {*site.flavour.hook_types, "slack", "discord"}:
+        raise Refusal(422, f"Invalid hook type: {wanted.get('type', '')}")
+    for name in ("url", "content_type"):
+        if name not in config:
+            raise Refusal(422, f"Missing config option: {name}")
+    if config["content_type"] not in {"json", "form"}:
+        raise Refusal(422, "Invalid content type")
+    key = site.state.insert(
+        "hooks",
+        **place,
+        type=wanted["type"],
+        url=config["url"],
+        content_type=config["content_type"],
+        secret=config.get("secret", ""),
+        authorization=wanted.get("authorization_header", ""),
+        branch_filter=wanted.get("branch_filter", ""),
+        events=json.dumps(events_of(site, wanted.get("events") or ["push"])),
+        active=bool(wanted.get("active")),
+        created=site.now(),
+        updated=site.now(),
+    )
+    return site.must("hooks", key)
+
+
+def edit(site: Site, hook: Row, wanted: Row) -> Row:
+    """Change a hook: events and branch filter that are not told again are reset, and the secret is never changed."""
+    config = wanted.get("config") or {}
+    old = json.loads(hook["events"])
+    kept = (
+        [name for name in old if name in site.flavour.extra_events]
+        if site.flavour.hook_patch_keeps_authorization
+        else []
+    )
+    chosen = wanted.get("events") or ["push"]
+    authorization = wanted.get("authorization_header", "")
+    if site.flavour.hook_patch_keeps_authorization and not authorization:
+        authorization = hook["authorization"]
+    site.state.update(
+        "hooks",
+        hook["id"],
+        url=config.get("url", hook["url"]),
+        content_type=config.get("content_type", hook["content_type"]),
+        authorization=authorization,
+        branch_filter=wanted.get("branch_filter", ""),
+        events=json.dumps(events_of(site, [*chosen, *kept])),
+        active=wanted.get("active", hook["active"]),
+        updated=site.now(),
+    )
+    return site.must("hooks", hook["id"])
+
+
+def of(site: Site, place: Row) -> list[Row]:
+    """The hooks of a place, oldest first."""
+    (column, key), *_ = place.items()
+    return site.state.rows(f"SELECT * FROM hooks WHERE {column} = ? ORDER BY id", key)  # noqa: S608 (column is ours)
+
+
+def one(site: Site, place: Row, key: int) -> Row:
+    """One hook of a place."""
+    found = [hook for hook in of(site, place) if hook["id"] == key]
+    if not found:
+        raise Missing
+    return found[0]
+
+
+def delete(site: Site, hook: Row) -> None:
+    """Remove a hook; what it was still to be told is lost."""
+    site.state.run("DELETE FROM hooks WHERE id = ?", hook["id"])
+
+
+def test(site: Site, actor: Row, repo: Row, hook: Row) -> None:
+    """Send a made-up push of the newest commit, whatever the hook has chosen."""
+    tip = repos.tip(site, repo, repo["default_branch"])
+    if not tip:
+        return
+    newest = commits.payload(site, repo, site.git(repo).commit(tip), files=False)
+    move, compare = (f"refs/heads/{repo['default_branch']}", tip, tip), f"{repo['full_name']}/compare/{tip}...{tip}"
+    shown = shapes.repo(site, repo, None, NO_ACCESS)
+    payload = events.push_payload(site, actor, move, [newest], compare=compare, head=newest, shown=shown)
+    events.deliver(site, hook, "push", json.dumps(payload, indent=2, ensure_ascii=False))
+
+
+def replay(site: Site, hook: Row, uuid: str) -> Row:
+    """Send a delivery again: the same bytes under a new uuid, as a person can from the page of a hook."""
+    old = site.state.row("SELECT * FROM deliveries WHERE hook_id = ? AND uuid = ?", hook["id"], uuid)
+    if old is None:
+        raise Missing
+    events.deliver(site, hook, old["kind"], old["body"])
+    return site.state.row("SELECT * FROM deliveries WHERE hook_id = ? ORDER BY id DESC", hook["id"]) or old

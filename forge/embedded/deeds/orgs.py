@@ -1,0 +1,162 @@
+"""Organisations and their teams."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from forge.embedded.deeds import people
+from forge.embedded.rules import CODE, UNITS, Mode, mode
+from forge.embedded.site import Missing, Refusal, Site
+from forge.embedded.state import Row
+
+
+def get(site: Site, name: str) -> Row:
+    """The organisation of that name."""
+    org = people.find(site, name)
+    if org is None or not org["is_org"]:
+        raise Missing
+    return org
+
+
+def create(site: Site, actor: Row, name: str, **more: Any) -> Row:
+    """Make an organisation; whoever makes it is its first owner."""
+    with site.state.writing():
+        people.claim(site, name)
+        key = site.state.insert("users", login=name, is_org=1, created=site.now(), **more)
+        owners = site.state.insert("teams", org_id=key, name="Owners", mode=Mode.OWNER, all_repos=1, can_create=1)
+        site.state.insert("team_members", team_id=owners, user_id=actor["id"])
+    return site.must("users", key)
+
+
+def delete(site: Site, org: Row) -> None:
+    """Remove an organisation that has no repositories left."""
+    if site.state.row("SELECT 1 FROM repos WHERE owner_id = ?", org["id"]):
+        raise Refusal(422, f"user still has ownership of repositories [uid: {org['id']}]")
+    with site.state.writing():
+        site.state.run("DELETE FROM team_members WHERE team_id IN (SELECT id FROM teams WHERE org_id = ?)", org["id"])
+        site.state.run("DELETE FROM teams WHERE org_id = ?", org["id"])
+        site.state.run("DELETE FROM hooks WHERE owner_id = ?", org["id"])
+        site.state.run("DELETE FROM users WHERE id = ?", org["id"])
+
+
+def rank(site: Site, org: Row, user: Row | None) -> Mode:
+    """How high somebody stands in an organisation: NONE outside, OWNER for owners and site admins."""
+    if user is None:
+        return Mode.NONE
+    if user["is_admin"]:
+        return Mode.OWNER
+    sql = "SELECT max(mode) FROM teams JOIN team_members ON team_id = id WHERE org_id = ? AND user_id = ?"
+    highest = site.state.value(sql, org["id"], user["id"])
+    return Mode.NONE if highest is None else max(Mode.READ, Mode(highest))
+
+
+def may_create_repo(site: Site, org: Row, user: Row) -> bool:
+    """Whether somebody may make repositories in an organisation."""
+    sql = "SELECT 1 FROM teams JOIN team_members ON team_id = id WHERE org_id = ? AND user_id = ? AND can_create"
+    return rank(site, org, user) == Mode.OWNER or site.state.row(sql, org["id"], user["id"]) is not None
+
+
+def members(site: Site, org: Row) -> list[Row]:
+    """Everybody who is in a team, by name."""
+    sql = """SELECT * FROM users WHERE id IN (SELECT user_id FROM team_members JOIN teams ON team_id = teams.id
+             WHERE org_id = ?) ORDER BY login"""
+    return site.state.rows(sql, org["id"])
+
+
+def is_member(site: Site, org: Row, user: Row) -> bool:
+    """Whether somebody is in a team."""
+    return any(member["id"] == user["id"] for member in members(site, org))
+
+
+def of_user(site: Site, user: Row) -> list[Row]:
+    """The organisations that somebody is a member of."""
+    sql = """SELECT * FROM users WHERE id IN (SELECT org_id FROM teams JOIN team_members ON team_id = teams.id
+             WHERE user_id = ?) ORDER BY login"""
+    return site.state.rows(sql, user["id"])
+
+
+def teams(site: Site, org: Row) -> list[Row]:
+    """The teams of an organisation, by name."""
+    return site.state.rows("SELECT * FROM teams WHERE org_id = ? ORDER BY name", org["id"])
+
+
+def team_named(site: Site, org: Row | int, name: str) -> Row | None:
+    """One team of an organisation."""
+    key = org if isinstance(org, int) else org["id"]
+    return site.state.row("SELECT * FROM teams WHERE org_id = ? AND name = ?", key, name)
+
+
+def create_team(site: Site, org: Row, name: str, *, permission: str, units: Mapping[str, str], **more: Any) -> Row:
+    """Make a team; below admin it may do what `units` says, and its own level is the lowest of them."""
+    level, kept = _levels(permission, units)
+    with site.state.writing():
+        if team_named(site, org, name):
+            raise Refusal(422, f"team already exists [org_id: {org['id']}, name: {name}]")
+        key = site.state.insert("teams", org_id=org["id"], name=name, mode=level, units=json.dumps(kept), **more)
+    return site.must("teams", key)
+
+
+def edit_team(site: Site, team: Row, *, permission: str, units: Mapping[str, str], **more: Any) -> Row:
+    """Change a team; without a permission its level stays."""
+    changes: Row = {key: value for key, value in more.items() if value is not None}
+    if permission:
+        level, kept = _levels(permission, units)
+        changes |= {"mode": level, "units": json.dumps(kept)}
+    elif units and team["mode"] < Mode.ADMIN:
+        changes["units"] = json.dumps(dict(units))
+    site.state.update("teams", team["id"], **changes)
+    return site.must("teams", team["id"])
+
+
+def delete_team(site: Site, team: Row) -> None:
+    """Remove a team and with it what its members had through it."""
+    with site.state.writing():
+        site.state.run("DELETE FROM team_members WHERE team_id = ?", team["id"])
+        site.state.run("DELETE FROM team_repos WHERE team_id = ?", team["id"])
+        site.state.run("DELETE FROM teams WHERE id = ?", team["id"])
+
+
+def team_members(site: Site, team: Row) -> list[Row]:
+    """The members of a team."""
+    return site.state.rows(
+        "SELECT users.* FROM users JOIN team_members ON user_id = id WHERE team_id = ? ORDER BY login", team["id"]
+    )
+
+
+def join(site: Site, team: Row, user: Row) -> None:
+    """Put somebody into a team."""
+    site.state.run("INSERT OR IGNORE INTO team_members VALUES (?, ?)", team["id"], user["id"])
+
+
+def leave(site: Site, team: Row, user: Row) -> None:
+    """Take somebody out of a team; the last owner stays."""
+    with site.state.writing():
+        if team["mode"] == Mode.OWNER and [row["id"] for row in team_members(site, team)] == [user["id"]]:
+            raise Refusal(422, f"user is the last member of owner team [uid: {user['id']}]")
+        site.state.run("DELETE FROM team_members WHERE team_id = ? AND user_id = ?", team["id"], user["id"])
+
+
+def team_repos(site: Site, team: Row) -> list[Row]:
+    """The repositories that a team sees."""
+    sql = """SELECT * FROM repositories WHERE owner_id = ?
+             AND (? OR id IN (SELECT repo_id FROM team_repos WHERE team_id = ?)) ORDER BY name"""
+    return site.state.rows(sql, team["org_id"], team["all_repos"], team["id"])
+
+
+def units(team: Row) -> dict[str, str]:
+    """What a team may do with each unit."""
+    if team["mode"] >= Mode.ADMIN:
+        return dict.fromkeys(UNITS, Mode(team["mode"]).word)
+    kept: dict[str, str] = json.loads(team["units"])
+    return kept
+
+
+def _levels(permission: str, wanted: Mapping[str, str]) -> tuple[Mode, dict[str, str]]:
+    level = mode(permission or "read")
+    if level >= Mode.ADMIN:
+        return Mode.ADMIN, {}
+    if not wanted:
+        return level, dict.fromkeys(UNITS, level.word) if level else {CODE: "read"}
+    return min(mode(word) for word in wanted.values()), dict(wanted)

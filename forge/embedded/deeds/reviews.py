@@ -1,0 +1,234 @@
+"""Reviews of pull requests: asking for them, writing, submitting and dismissing them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from forge.embedded import diffs, events, rules
+from forge.embedded.deeds import feed, timeline
+from forge.embedded.git import Git, GitFailed
+from forge.embedded.site import Missing, Refusal, Site
+from forge.embedded.state import Row
+
+_WORDS = {"APPROVED": "approved", "REQUEST_CHANGES": "rejected", "COMMENT": "comment"}
+_FEED = {"APPROVED": "approve_pull_request", "REQUEST_CHANGES": "reject_pull_request", "COMMENT": "comment_pull"}
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """What somebody says about a line: a positive one counts in the new file, a negative one in the old."""
+
+    path: str
+    line: int
+    body: str
+
+
+def pull_of(site: Site, issue: Row) -> Row:
+    """The pull request that is reviewed."""
+    row = site.state.row("SELECT * FROM pulls WHERE issue_id = ?", issue["id"])
+    if row is None:
+        names = f"id: 0, issue_id: 0, head_repo_id: 0, base_repo_id: {issue['repo_id']}, head_branch: , base_branch: "
+        raise Missing(f"pull request does not exist [{names}]", message="GetPullRequestByIndex")
+    return row
+
+
+def of_pull(site: Site, issue: Row) -> list[Row]:
+    """All reviews and requests for them, oldest first; who asks must hide pending ones of others."""
+    return site.state.rows("SELECT * FROM reviews WHERE issue_id = ? ORDER BY id", issue["id"])
+
+
+def get(site: Site, issue: Row, key: int) -> Row:
+    """One review of a pull request."""
+    review = site.state.row("SELECT * FROM reviews WHERE id = ? AND issue_id = ?", key, issue["id"])
+    if review is None:
+        raise Missing(f"review does not exist [id: {key}]", message="GetReviewByID")
+    return review
+
+
+def remarks(site: Site, review: Row) -> list[Row]:
+    """The remarks of a review, by file and line."""
+    sql = """SELECT * FROM comments WHERE review_id = ? AND kind = 'code'
+             ORDER BY json_extract(detail, '$.path'), abs(json_extract(detail, '$.line')), id"""
+    return site.state.rows(sql, review["id"])
+
+
+def _official(site: Site, issue: Row, user: Row) -> bool:
+    repo = site.must("repositories", issue["repo_id"])
+    return rules.reviews_officially(site, repo, user, pull_of(site, issue)["base_branch"])
+
+
+def request(site: Site, actor: Row, issue: Row, user: Row, *, again: bool = False) -> Row | None:
+    """Ask somebody for a review; `again` repeats the event to one who was asked already. Answers a new request."""
+    if user["id"] == issue["user_id"]:
+        raise Refusal(422, f"poster of pr can't be reviewer [user_id: {user['id']}, repo_id: {issue['repo_id']}]")
+    sql = "SELECT * FROM reviews WHERE issue_id = ? AND user_id = ? AND state = 'REQUEST_REVIEW'"
+    with site.state.writing():
+        known, made = site.state.row(sql, issue["id"], user["id"]), None
+        if known is None:
+            official = _official(site, issue, user)
+            if official:
+                # Who is asked again has not approved yet.
+                site.state.run(
+                    "UPDATE reviews SET official = 0 WHERE issue_id = ? AND user_id = ?", issue["id"], user["id"]
+                )
+            made = _insert(site, issue, user_id=user["id"], state="REQUEST_REVIEW", official=official)
+            timeline.write(site, actor, issue, "review_request", review_id=made["id"], assignee=user["id"])
+            feed.notify(site, actor, issue, f"@{user['login']}")
+        if made or again:
+            now = site.must("issues", issue["id"])
+            events.about_pull(site, actor, now, "pull_request_review_request", "review_requested", reviewer=user)
+    return made
+
+
+def request_team(site: Site, actor: Row, issue: Row, team: Row) -> Row | None:
+    """Ask a team for a review; no event tells of it."""
+    sql = "SELECT 1 FROM reviews WHERE issue_id = ? AND team_id = ? AND state = 'REQUEST_REVIEW'"
+    if site.state.row(sql, issue["id"], team["id"]):
+        return None
+    with site.state.writing():
+        made = _insert(site, issue, user_id=0, team_id=team["id"], state="REQUEST_REVIEW")
+        timeline.write(site, actor, issue, "review_request", review_id=made["id"], team=team["id"])
+    return made
+
+
+def unrequest(site: Site, actor: Row, issue: Row, *, user: Row | None = None, team: Row | None = None) -> None:
+    """Ask no longer."""
+    column, key = ("user_id", user["id"]) if user else ("team_id", (team or {})["id"])
+    sql = f"DELETE FROM reviews WHERE issue_id = ? AND {column} = ? AND state = 'REQUEST_REVIEW'"  # noqa: S608 (column is ours)
+    with site.state.writing():
+        if not site.state.run(sql, issue["id"], key):
+            return
+        about = {"assignee": key} if user else {"team": key}
+        timeline.write(site, actor, issue, "review_request", removed=True, **about)
+        if user:
+            now = site.must("issues", issue["id"])
+            events.about_pull(site, actor, now, "pull_request_review_request", "review_request_removed", reviewer=user)
+
+
+def write(
+    site: Site, actor: Row, issue: Row, event: str, body: str, *, sha: str = "", said: Sequence[Remark] = ()
+) -> Row:
+    """Review a pull request; an unknown `event` makes a pending review, and a pending one of the same user is gone on with."""
+    pull = pull_of(site, issue)
+    state = event if event in _WORDS else "PENDING"
+    refuse(issue, actor, event, body, has_remarks=bool(said))
+    git, at = site.git(issue["repo_id"]), sha or pull["head_sha"]
+    details = [_located(git, pull, remark) for remark in said]
+    with site.state.writing():
+        review = _pending(site, issue, actor) or _insert(site, issue, user_id=actor["id"], state="PENDING", sha=at)
+        for remark, detail in zip(said, details, strict=True):
+            timeline.write(site, actor, issue, "code", remark.body, review_id=review["id"], **detail)
+        return submit(site, actor, issue, review, state=state, body=body)
+
+
+def refuse(issue: Row, actor: Row, event: str, body: str, *, has_remarks: bool) -> None:
+    """Refuse a review without words, and a verdict on one's own pull request."""
+    if event in {"APPROVED", "REQUEST_CHANGES"} and actor["id"] == issue["user_id"]:
+        raise Refusal(422, f"{'approve' if event == 'APPROVED' else 'reject'} your own pull is not allowed")
+    if event == "APPROVED" or body.strip():
+        return
+    if event != "COMMENT":
+        raise Refusal(422, f"review event {event} requires a body")
+    if not has_remarks:
+        raise Refusal(422, "review event COMMENT requires a body or a comment")
+
+
+def submit(site: Site, actor: Row, issue: Row, review: Row, *, state: str, body: str) -> Row:
+    """Give a review its verdict; an earlier verdict of the same user counts no longer."""
+    verdict = state in {"APPROVED", "REQUEST_CHANGES"}
+    with site.state.writing():
+        if verdict:
+            _supersede(site, issue, actor)
+        official = verdict and _official(site, issue, actor)
+        site.state.update("reviews", review["id"], state=state, body=body, official=official, updated=site.now())
+        timeline.write(site, actor, issue, "review", body, review_id=review["id"])
+        if state in _WORDS:
+            now = site.must("issues", issue["id"])
+            events.reviewed(site, actor, now, _WORDS[state], body)
+            feed.record_issue(site, actor, now, _FEED[state], text=body[:200])
+            feed.notify(site, actor, now, body)
+    return site.must("reviews", review["id"])
+
+
+def _supersede(site: Site, issue: Row, actor: Row) -> None:
+    mine = (issue["id"], actor["id"])
+    site.state.run("DELETE FROM reviews WHERE issue_id = ? AND user_id = ? AND state = 'REQUEST_REVIEW'", *mine)
+    site.state.run(
+        """UPDATE reviews SET dismissed = 1, official = 0, updated = ? WHERE issue_id = ? AND user_id = ?
+           AND state IN ('APPROVED', 'REQUEST_CHANGES') AND NOT dismissed""",
+        site.now(),
+        *mine,
+    )
+
+
+def remark_on(site: Site, actor: Row, issue: Row, review: Row, said: Remark) -> Row:
+    """Add a remark to a review that is there already; no event tells of it."""
+    detail = _located(site.git(issue["repo_id"]), pull_of(site, issue), said)
+    return timeline.write(site, actor, issue, "code", said.body, review_id=review["id"], **detail)
+
+
+def delete(site: Site, actor: Row, review: Row) -> None:
+    """Remove one's own review with its remarks."""
+    if review["user_id"] != actor["id"] and not actor["is_admin"]:
+        raise Refusal(403, None)
+    with site.state.writing():
+        site.state.run("DELETE FROM comments WHERE review_id = ?", review["id"])
+        site.state.run("DELETE FROM reviews WHERE id = ?", review["id"])
+
+
+def dismiss(site: Site, actor: Row, issue: Row, review: Row, message: str, *, dismissed: bool) -> Row:
+    """Let a verdict count no longer, or again; silent but for the timeline."""
+    with site.state.writing():
+        site.state.update("reviews", review["id"], dismissed=dismissed, updated=site.now())
+        if dismissed:
+            timeline.write(site, actor, issue, "dismiss_review", message, review_id=review["id"])
+            feed.record_issue(site, actor, issue, "pull_review_dismissed", text=message)
+    return site.must("reviews", review["id"])
+
+
+def head_moved(site: Site, actor: Row, issue: Row, sha: str, *, other_content: bool) -> None:
+    """Reviews of another content go stale, and where the rule says so approvals are dismissed."""
+    if not other_content:
+        site.state.run(
+            "UPDATE reviews SET sha = ?, stale = 0 WHERE issue_id = ? AND NOT stale AND sha != ''", sha, issue["id"]
+        )
+        return
+    site.state.run("UPDATE reviews SET stale = 1 WHERE issue_id = ? AND state != 'REQUEST_REVIEW'", issue["id"])
+    repo = site.must("repositories", issue["repo_id"])
+    rule = rules.rule_for(site, repo, pull_of(site, issue)["base_branch"])
+    if rule and rule["dismiss_stale_approvals"]:
+        for review in of_pull(site, issue):
+            if review["state"] == "APPROVED" and not review["dismissed"]:
+                dismiss(
+                    site,
+                    actor,
+                    issue,
+                    review,
+                    "New commits pushed, approval review dismissed automatically according to repository settings",
+                    dismissed=True,
+                )
+
+
+def _insert(site: Site, issue: Row, **columns: object) -> Row:
+    now = site.now()
+    return site.must("reviews", site.state.insert("reviews", issue_id=issue["id"], created=now, updated=now, **columns))
+
+
+def _pending(site: Site, issue: Row, actor: Row) -> Row | None:
+    sql = "SELECT * FROM reviews WHERE issue_id = ? AND user_id = ? AND state = 'PENDING' ORDER BY id"
+    return site.state.row(sql, issue["id"], actor["id"])
+
+
+def _located(git: Git, pull: Row, remark: Remark) -> Row:
+    """Where a remark hangs: any line of any file is taken, also one that does not exist."""
+    base, head, line = pull["merge_base"], pull["head_sha"], abs(remark.line)
+    sha = base
+    if remark.line > 0:
+        try:
+            words = ("blame", "--porcelain", f"-L{line},{line}", head, "--", remark.path)
+            sha = git.text(*words, env={"GIT_LITERAL_PATHSPECS": "1"})[:40]
+        except GitFailed:
+            sha = head
+    hunk = diffs.hunk(git, base, head, remark.path, line=line, on_old=remark.line < 0)
+    return {"path": remark.path, "line": remark.line, "sha": sha, "hunk": hunk}

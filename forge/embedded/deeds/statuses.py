@@ -1,0 +1,51 @@
+"""Commit statuses: rows are only ever added, the newest of each context counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from forge.embedded.rules import matches
+from forge.embedded.shapes.pulls import worst
+from forge.embedded.site import Missing, Refusal, Site
+from forge.embedded.state import Row
+
+
+def create(site: Site, actor: Row, repo: Row, at: str, *, state: str, context: str, description: str, url: str) -> Row:
+    """Set a status on a commit, given by sha or branch; any word is taken as a state."""
+    sha = site.git(repo).resolve(at)
+    if not sha:
+        raise (
+            Missing(message=at) if site.flavour.unknown_status_sha == 404 else Refusal(site.flavour.unknown_status_sha)
+        )
+    with site.state.writing():
+        nth = site.state.value("SELECT count(*) FROM statuses WHERE repo_id = ? AND sha = ?", repo["id"], sha) + 1
+        about = {
+            "context": context,
+            "state": state,
+            "description": description,
+            "target_url": url,
+            "created": site.now(),
+        }
+        key = site.state.insert("statuses", repo_id=repo["id"], nth=nth, sha=sha, user_id=actor["id"], **about)
+    return site.must("statuses", key)
+
+
+def of_commit(site: Site, repo: Row, sha: str) -> list[Row]:
+    """All rows of a commit, newest second first."""
+    return site.state.rows(
+        "SELECT * FROM statuses WHERE repo_id = ? AND sha = ? ORDER BY created DESC, nth", repo["id"], sha
+    )
+
+
+def latest(site: Site, repo: Row, sha: str) -> list[Row]:
+    """The newest row of each context of a commit."""
+    sql = "SELECT * FROM statuses WHERE id IN (SELECT max(id) FROM statuses WHERE repo_id = ? AND sha = ? GROUP BY context) ORDER BY id"
+    return site.state.rows(sql, repo["id"], sha)
+
+
+def satisfied(rows: Sequence[Row], required: Sequence[str]) -> bool:
+    """Whether each required context (a glob) is there and successful; without any, whether all that are there are."""
+    if not required:
+        return worst(rows) == "success"
+    fitting = [[row["state"] for row in rows if matches(pattern, row["context"], across=True)] for pattern in required]
+    return all(states and set(states) == {"success"} for states in fitting)

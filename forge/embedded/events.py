@@ -1,0 +1,226 @@
+"""Events: what hooks are told, and which hooks are told it. Stores deliveries; sends nothing.
+
+Each event is one payload for all hooks that want it. Who may do what on the repository, as the
+payload says it, depends on the kind of event and not only on the sender: seen on real forges.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import Any
+
+from forge.embedded import rules
+from forge.embedded.deeds import people as accounts
+from forge.embedded.rules import OWN, Access, Mode
+from forge.embedded.shapes import issues, people, pulls, repos
+from forge.embedded.shapes.people import Json
+from forge.embedded.site import Site
+from forge.embedded.state import Row
+
+_READ = Access(Mode.READ, dict.fromkeys(rules.UNITS, Mode.READ))
+
+COARSE = {
+    "issue_assign": "issues",
+    "issue_label": "issues",
+    "issue_milestone": "issues",
+    "pull_request_assign": "pull_request",
+    "pull_request_label": "pull_request",
+    "pull_request_milestone": "pull_request",
+    "pull_request_sync": "pull_request",
+    "pull_request_review_request": "pull_request",
+    "pull_request_comment": "issue_comment",
+    "pull_request_review_approved": "pull_request_approved",
+    "pull_request_review_rejected": "pull_request_rejected",
+    "pull_request_review_comment": "pull_request_comment",
+}
+"""The coarse event (`X-Forgejo-Event`) of a kind (`X-Forgejo-Event-Type`), where they differ."""
+
+_BY_AUTHOR = {("issue_label", "label_updated"), ("issues", "closed"), ("issues", "reopened")}
+
+GATES = {"pull_request_review_comment": "pull_request_comment"}
+"""The event that a hook must have chosen for a kind, where it is not the kind itself."""
+
+
+def emit(site: Site, repo: Row, kind: str, payload: Json, *, ref: str = "") -> None:
+    """Store a delivery for each hook that wants this kind from this repository."""
+    sql = """SELECT * FROM hooks WHERE active AND (repo_id = ? OR owner_id = ? OR is_system) ORDER BY repo_id IS NULL, is_system, id"""
+    for hook in site.state.rows(sql, repo["id"], repo["owner_id"]):
+        if GATES.get(kind, kind) in json.loads(hook["events"]) and _passes(hook["branch_filter"], ref):
+            deliver(site, hook, kind, _fitting(hook, kind, payload))
+
+
+def deliver(site: Site, hook: Row, kind: str, body: str) -> None:
+    """Store one delivery; it is sent soon after the change is committed."""
+    due = site.clock() + site.hook_delay
+    site.state.insert("deliveries", hook_id=hook["id"], uuid=str(uuid.uuid4()), kind=kind, body=body, due=due)
+
+
+def _passes(branch_filter: str, ref: str) -> bool:
+    if not branch_filter or not ref.startswith("refs/heads/"):
+        return True
+    branch, patterns = ref.removeprefix("refs/heads/"), branch_filter.strip("{}").split(",")
+    return any(rules.matches(pattern, branch, across=True) for pattern in patterns)
+
+
+def _fitting(hook: Row, kind: str, payload: Json) -> str:
+    if kind in {"create", "delete"} and hook["type"] == "gitea":
+        payload = payload | {"ref": payload["ref"].split("/", 2)[2]}
+    return json.dumps(payload, indent=2, ensure_ascii=False)
+
+
+def about_issue(
+    site: Site, actor: Row, issue: Row, kind: str, action: str, *, commit_id: str = "", **more: Any
+) -> None:
+    """Something happened to an issue, or to what a pull request shares with it (`issue_label` becomes `pull_request_label`)."""
+    if issue["is_pull"]:
+        name = {"issues": "pull_request"}.get(kind, kind.replace("issue_", "pull_request_"))
+        granted = OWN if kind == "issue_label" and action == "label_updated" else None
+        about_pull(site, actor, issue, name, action, granted=granted, **more)
+        return
+    repo = site.must("repositories", issue["repo_id"])
+    # A label or a state is told with what the author of the issue may do.
+    measure = accounts.by_id(site, issue["user_id"]) if (kind, action) in _BY_AUTHOR else actor
+    payload = {
+        "action": action,
+        "number": issue["number"],
+        **_changes(more),
+        "issue": issues.issue(site, issue, actor) | more.get("overlay", {}),
+        "repository": repos.repo(site, repo, actor, rules.access(site, measure, repo)),
+        "sender": people.user(site, actor),
+        "commit_id": commit_id,
+    }
+    emit(site, repo, kind, payload)
+
+
+def about_pull(
+    site: Site, actor: Row, issue: Row, kind: str, action: str, *, granted: Access | None = None, **more: Any
+) -> None:
+    """Something happened to a pull request."""
+    repo = site.must("repositories", issue["repo_id"])
+    shown, reviewer = granted or rules.access(site, actor, repo), more.get("reviewer")
+    payload = {
+        "action": action,
+        "number": issue["number"],
+        **_changes(more),
+        "pull_request": pulls.pull(site, issue, actor) | more.get("overlay", {}),
+        "requested_reviewer": people.user(site, reviewer) if reviewer else None,
+        "repository": repos.repo(site, repo, actor, shown),
+        "sender": people.user(site, actor),
+        "commit_id": "",
+        "review": more.get("review"),
+    }
+    emit(site, repo, kind, payload)
+
+
+def reviewed(site: Site, actor: Row, issue: Row, word: str, content: str) -> None:
+    """A review was submitted: the event has neither its id nor its remarks."""
+    kind = f"pull_request_review_{word}"
+    review = {"type": kind, "content": content}
+    about_pull(site, actor, issue, kind, "reviewed", granted=_READ, reviewer=actor, review=review)
+
+
+def commented(site: Site, actor: Row, issue: Row, action: str, comment: Json, **more: Any) -> None:
+    """A comment was written, edited or deleted."""
+    repo = site.must("repositories", issue["repo_id"])
+    payload = {
+        "action": action,
+        "issue": issues.issue(site, issue, actor),
+        **({"pull_request": pulls.pull(site, issue, actor)} if issue["is_pull"] else {}),
+        "comment": comment,
+        **_changes(more),
+        "repository": repos.repo(site, repo, actor, rules.access(site, actor, repo)),
+        "sender": people.user(site, actor),
+        "is_pull": bool(issue["is_pull"]),
+    }
+    emit(site, repo, "pull_request_comment" if issue["is_pull"] else "issue_comment", payload)
+
+
+def about_repo(site: Site, actor: Row, repo: Row, action: str) -> None:
+    """A repository was made or deleted."""
+    payload = {
+        "action": action,
+        "repository": repos.repo(site, repo, actor, OWN),
+        "organization": people.user(site, accounts.by_id(site, repo["owner_id"])),
+        "sender": people.user(site, actor),
+    }
+    emit(site, repo, "repository", payload)
+
+
+def forked(site: Site, actor: Row, origin: Row, fork: Row) -> None:
+    """A repository was forked: `forkee` is the original."""
+    payload = {
+        "forkee": repos.repo(site, origin, actor, rules.access(site, actor, origin)),
+        "repository": repos.repo(site, fork, actor, OWN),
+        "sender": people.user(site, actor),
+    }
+    emit(site, origin, "fork", payload)
+
+
+def ref_created(site: Site, actor: Row, repo: Row, ref: str, sha: str) -> None:
+    """A branch or tag came to be."""
+    payload = {
+        "sha": sha,
+        "ref": ref,
+        "ref_type": _ref_type(ref),
+        "repository": repos.repo(site, repo, None, rules.NO_ACCESS),
+        "sender": people.user(site, actor),
+    }
+    emit(site, repo, "create", payload, ref=ref)
+
+
+def ref_deleted(site: Site, actor: Row, repo: Row, ref: str) -> None:
+    """A branch or tag is gone."""
+    payload = {
+        "ref": ref,
+        "ref_type": _ref_type(ref),
+        "pusher_type": "user",
+        "repository": repos.repo(site, repo, actor, OWN),
+        "sender": people.user(site, actor),
+    }
+    emit(site, repo, "delete", payload, ref=ref)
+
+
+def push_payload(
+    site: Site,
+    actor: Row,
+    move: tuple[str, str, str],
+    commits: list[Json],
+    *,
+    compare: str,
+    head: Json | None,
+    shown: Json,
+) -> Json:
+    """What a push event says; `move` is `ref, old, new`, `commits` newest first, `shown` the repository."""
+    ref, old, new = move
+    return {
+        "ref": ref,
+        "before": old,
+        "after": new,
+        "compare_url": f"{site.url}/{compare}",
+        "commits": commits[: site.flavour.push_commits],
+        "total_commits": len(commits),
+        "head_commit": head,
+        "repository": shown,
+        "pusher": people.user(site, actor),
+        "sender": people.user(site, actor),
+    }
+
+
+def released(site: Site, actor: Row, repo: Row, entry: Row, action: str) -> None:
+    """A release was published or deleted."""
+    payload = {
+        "action": action,
+        "release": repos.release(site, repo, entry),
+        "repository": repos.repo(site, repo, actor, rules.access(site, actor, repo)),
+        "sender": people.user(site, actor),
+    }
+    emit(site, repo, "release", payload)
+
+
+def _ref_type(ref: str) -> str:
+    return "branch" if ref.startswith("refs/heads/") else "tag"
+
+
+def _changes(more: Json) -> Json:
+    return {"changes": {key: {"from": old} for key, old in more["changes"].items()}} if "changes" in more else {}

@@ -1,0 +1,81 @@
+"""Merge styles in a bare repository: each makes the commits and moves nothing.
+
+Works without a work tree: hostile content is never checked out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from forge.embedded.git import Git, GitFailed, Signature
+
+STYLES = ("merge", "rebase", "rebase-merge", "squash", "fast-forward-only", "manually-merged")
+
+
+class Conflicting(Exception):
+    """The two sides change the same lines."""
+
+
+class Diverged(Exception):
+    """The base branch is not part of the head, or nothing is left to merge."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """What is to be merged into what, by whom, and in which words."""
+
+    base: str
+    head: str
+    message: str
+    author: Signature
+    """Author of a squashed commit: who made the pull request."""
+    merger: Signature
+
+
+def perform(git: Git, style: str, merge: Merge) -> str:
+    """Make the commits of a style; answers the new tip of the base branch."""
+    match style:
+        case "merge":
+            tree = merged_tree(git, merge.base, merge.head)
+            return git.write_commit(tree, [merge.base, merge.head], merge.message, merge.merger, merge.merger)
+        case "rebase":
+            return rebased(git, merge.base, merge.head, merge.merger)
+        case "rebase-merge":
+            tip = rebased(git, merge.base, merge.head, merge.merger)
+            return git.write_commit(f"{tip}^{{tree}}", [merge.base, tip], merge.message, merge.merger, merge.merger)
+        case "squash":
+            return _squashed(git, merge)
+        case _:
+            if not git.contains(merge.head, merge.base):
+                raise Diverged("the base branch has moved on")
+            return merge.head
+
+
+def merged_tree(git: Git, base: str, head: str) -> str:
+    """The tree of a merge of both; raises Conflicting."""
+    try:
+        return git.text("merge-tree", "--write-tree", "--no-messages", base, head)
+    except GitFailed as error:
+        raise Conflicting(str(error)) from error
+
+
+def rebased(git: Git, onto: str, head: str, committer: Signature) -> str:
+    """The commits of `head` that `onto` lacks, made anew on top of it; the head itself if it is on top already."""
+    if git.contains(head, onto):
+        return head
+    tip = onto
+    for commit in reversed(git.commits("--no-merges", "--topo-order", f"{onto}..{head}", changes=False)):
+        # A stand-in with the content of the new place and the parent of the old one makes that
+        # parent the merge base: a merge with it is exactly what picking the commit means.
+        stand_in = git.write_commit(f"{tip}^{{tree}}", commit.parents, "stand-in", committer, committer)
+        tree = merged_tree(git, stand_in, commit.sha)
+        if tree != git.resolve(tip, "tree"):
+            tip = git.write_commit(tree, [tip], commit.message, commit.author, committer)
+    return tip
+
+
+def _squashed(git: Git, merge: Merge) -> str:
+    tree = merged_tree(git, merge.base, merge.head)
+    if tree == git.resolve(merge.base, "tree"):
+        raise Diverged("nothing is left to merge")
+    return git.write_commit(tree, [merge.base], merge.message, merge.author, merge.merger)

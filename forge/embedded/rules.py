@@ -1,0 +1,258 @@
+"""Who may do what: access to a repository by unit, and what branch protection forbids. Changes nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any
+
+from forge.embedded.diffs import changes
+from forge.embedded.git import ZERO, Git
+from forge.embedded.site import Site
+from forge.embedded.state import Row
+
+CODE, ISSUES, PULLS, RELEASES = "repo.code", "repo.issues", "repo.pulls", "repo.releases"
+UNITS = (
+    CODE,
+    ISSUES,
+    PULLS,
+    RELEASES,
+    "repo.packages",
+    "repo.ext_issues",
+    "repo.wiki",
+    "repo.ext_wiki",
+    "repo.projects",
+    "repo.actions",
+)
+
+
+class Mode(IntEnum):
+    """How far someone may go."""
+
+    NONE = 0
+    READ = 1
+    WRITE = 2
+    ADMIN = 3
+    OWNER = 4
+
+    @property
+    def word(self) -> str:
+        """As the API says it."""
+        return self.name.lower()
+
+
+def mode(word: str) -> Mode:
+    """The mode of that name, NONE for unknown ones."""
+    return Mode.__members__.get(word.upper(), Mode.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What one user may do with one repository."""
+
+    mode: Mode
+    units: Mapping[str, Mode] = field(default_factory=dict)
+
+    def unit(self, name: str) -> Mode:
+        """The right on one unit."""
+        return self.mode if self.mode >= Mode.ADMIN else self.units.get(name, Mode.NONE)
+
+    def reads(self, *units: str) -> bool:
+        """May see at least one of these units, or anything at all when none is named."""
+        return any(self.unit(name) >= Mode.READ for name in units or UNITS)
+
+    def writes(self, *units: str) -> bool:
+        """May change at least one of these units."""
+        return any(self.unit(name) >= Mode.WRITE for name in units)
+
+    @property
+    def administers(self) -> bool:
+        """May change the settings."""
+        return self.mode >= Mode.ADMIN
+
+
+NO_ACCESS = Access(Mode.NONE)
+OWN = Access(Mode.OWNER)
+
+
+def access(site: Site, user: Row | None, repo: Row) -> Access:
+    """What a user, or nobody in particular, may do with a repository."""
+    if user and (user["is_admin"] or user["id"] == repo["owner_id"]):
+        return OWN
+    public = not repo["private"] and not (user and user["restricted"])
+    floor = Mode.READ if public else Mode.NONE
+    if user is None:
+        return _even(floor)
+    highest = max(floor, _collaborates(site, user, repo))
+    units = dict.fromkeys(UNITS, highest)
+    for team in _teams(site, user, repo):
+        if team["mode"] >= Mode.ADMIN:
+            return OWN
+        highest = max(highest, Mode(team["mode"]))
+        for unit, word in json.loads(team["units"]).items():
+            units[unit] = max(units.get(unit, Mode.NONE), mode(word))
+    return Access(highest, units)
+
+
+def limited(granted: Access, repo: Row, token: Row | None) -> Access:
+    """What is left of it for a token that is bound to certain repositories: never administration."""
+    if token is None or token["repos"] is None:
+        return granted
+    if repo["id"] not in json.loads(token["repos"]):
+        return NO_ACCESS if repo["private"] else _even(Mode.READ)
+    return Access(min(granted.mode, Mode.WRITE), {unit: min(granted.unit(unit), Mode.WRITE) for unit in UNITS})
+
+
+def _even(level: Mode) -> Access:
+    return Access(level, dict.fromkeys(UNITS, level))
+
+
+def _collaborates(site: Site, user: Row, repo: Row) -> Mode:
+    found = site.state.value("SELECT mode FROM collaborators WHERE repo_id = ? AND user_id = ?", repo["id"], user["id"])
+    return Mode(found or 0)
+
+
+def _teams(site: Site, user: Row, repo: Row) -> list[Row]:
+    sql = """SELECT teams.* FROM teams JOIN team_members ON team_id = teams.id WHERE user_id = ? AND org_id = ?
+             AND (all_repos OR EXISTS (SELECT 1 FROM team_repos WHERE team_repos.team_id = teams.id AND repo_id = ?))"""
+    return site.state.rows(sql, user["id"], repo["owner_id"], repo["id"])
+
+
+# Branch protection.
+PROTECTION: dict[str, Any] = {
+    "enable_push": False,
+    "enable_push_whitelist": False,
+    "push_whitelist_usernames": [],
+    "push_whitelist_teams": [],
+    "push_whitelist_deploy_keys": False,
+    "enable_merge_whitelist": False,
+    "merge_whitelist_usernames": [],
+    "merge_whitelist_teams": [],
+    "enable_status_check": False,
+    "status_check_contexts": None,
+    "required_approvals": 0,
+    "enable_approvals_whitelist": False,
+    "approvals_whitelist_username": [],
+    "approvals_whitelist_teams": [],
+    "block_on_rejected_reviews": False,
+    "block_on_official_review_requests": False,
+    "block_on_outdated_branch": False,
+    "dismiss_stale_approvals": False,
+    "ignore_stale_approvals": False,
+    "require_signed_commits": False,
+    "protected_file_patterns": "",
+    "unprotected_file_patterns": "",
+    "apply_to_admins": False,
+}
+"""The settings of a rule and what they are when nothing is said. Lists hold the ids of users and teams."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A branch protection rule."""
+
+    name: str
+    settings: Mapping[str, Any]
+
+    def __getitem__(self, key: str) -> Any:
+        return self.settings[key]
+
+
+def rule_for(site: Site, repo: Row, branch: str) -> Rule | None:
+    """The rule that protects a branch: one of its own name, else the oldest whose pattern fits."""
+    rows = site.state.rows("SELECT * FROM protections WHERE repo_id = ? ORDER BY id", repo["id"])
+    fitting = [row for row in rows if row["name"] == branch] or [row for row in rows if matches(row["name"], branch)]
+    return Rule(fitting[0]["name"], PROTECTION | json.loads(fitting[0]["settings"])) if fitting else None
+
+
+def matches(pattern: str, text: str, *, across: bool = False) -> bool:
+    """Whether a glob fits; `*` stops at a slash, unless `across`, and `**` does not."""
+    words = {"**": ".*", "*": ".*" if across else "[^/]*", "?": "."}
+    parts = re.split(r"(\*\*|\*|\?)", pattern)
+    return bool(re.fullmatch("".join(words.get(part, re.escape(part)) for part in parts), text, re.DOTALL))
+
+
+def listed(site: Site, rule: Rule, what: str, user: Row) -> bool:
+    """Whether a user is on a list of a rule (`push_whitelist`, `merge_whitelist`), himself or by a team."""
+    if user["id"] in rule[f"{what}_usernames"]:
+        return True
+    teams = rule[f"{what}_teams"]
+    member = site.state.rows("SELECT team_id FROM team_members WHERE user_id = ?", user["id"])
+    return any(row["team_id"] in teams for row in member)
+
+
+def may_push(site: Site, repo: Row, user: Row, branch: str, granted: Access) -> bool:
+    """Whether a user may add commits to a branch directly."""
+    rule = rule_for(site, repo, branch)
+    if rule is None:
+        return granted.writes(CODE)
+    if not rule["enable_push"] or not granted.writes(CODE):
+        return False
+    return not rule["enable_push_whitelist"] or listed(site, rule, "push_whitelist", user)
+
+
+def may_merge(site: Site, repo: Row, user: Row, branch: str, granted: Access) -> bool:
+    """Whether a user may merge pull requests into a branch, with or without force."""
+    rule = rule_for(site, repo, branch)
+    if rule and rule["enable_merge_whitelist"]:
+        return listed(site, rule, "merge_whitelist", user)
+    return granted.writes(CODE)
+
+
+def reviews_officially(site: Site, repo: Row, user: Row, branch: str) -> bool:
+    """Whether a review by this user counts for branch protection."""
+    rule = rule_for(site, repo, branch)
+    if rule is None or not rule["enable_approvals_whitelist"]:
+        return access(site, user, repo).writes(CODE)
+    if user["id"] in rule["approvals_whitelist_username"]:
+        return True
+    member = site.state.rows("SELECT team_id FROM team_members WHERE user_id = ?", user["id"])
+    return any(row["team_id"] in rule["approvals_whitelist_teams"] for row in member)
+
+
+def push_refusal(site: Site, repo: Row, user: Row, granted: Access, *, move: tuple[str, str, str], git: Git) -> str:
+    """Why a push may not move a ref (`ref, old, new`), in the words of the pre-receive hook; empty if it may."""
+    ref, old, new = move
+    kind, _, name = ref.removeprefix("refs/").partition("/")
+    if kind == "tags":
+        return "" if granted.writes(CODE, RELEASES) else _stranger(repo, user, name)
+    if kind != "heads":
+        return f"Unexpected ref: {ref}" if kind == "for" else f"The ref {ref} is kept by the forge itself."
+    if name == repo["default_branch"] and new == ZERO:
+        return f"branch {name} is the default branch and cannot be deleted"
+    if not granted.writes(CODE):
+        return _stranger(repo, user, name)
+    rule = rule_for(site, repo, name)
+    if rule is None:
+        return ""
+    if new == ZERO:
+        return f"branch {name} is protected from deletion"
+    if old != ZERO and not git.contains(new, old):
+        return f"branch {name} is protected from force push"
+    if not may_push(site, repo, user, name, granted):
+        return f"Not allowed to push to protected branch {name}"
+    touched = protected_files(rule, git, old, new)
+    return f"branch {name} is protected from changing file {touched[0]}" if touched else ""
+
+
+def protected_files(rule: Rule, git: Git, old: str, new: str) -> list[str]:
+    """The changed files that the rule protects."""
+    patterns = [part.strip() for part in rule["protected_file_patterns"].lower().split(";") if part.strip()]
+    if not patterns or ZERO in {old, new}:
+        return []
+    paths = [change.path for change in changes(git, git.merge_base(old, new) or old, new)]
+    return [path for path in paths if any(matches(pattern, path.lower()) for pattern in patterns)]
+
+
+def _stranger(repo: Row, user: Row, branch: str) -> str:
+    return (
+        f"User '{user['login']}' is not allowed to push to branch '{branch}' in '{repo['full_name']}'.\n"
+        f"If you instead wanted to create a pull request to the branch '{branch}', please use:\n"
+        f"git push origin HEAD:refs/for/{branch}/choose-a-descriptor\n"
+        "You might want to replace 'origin' with the name of your Git remote if it is different from origin."
+        " You can freely choose the descriptor to set it to a topic.\n"
+        "You can learn about creating pull requests with AGit in the docs: https://forgejo.org/docs/latest/user/agit-support/"
+    )

@@ -1,0 +1,143 @@
+"""The forge as a server: on a thread for tests, in the foreground for the command line."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Any, Self
+
+from flask import Flask, Response, request
+from waitress import wasyncore
+from waitress.server import create_server
+
+from forge.embedded import api, smart
+from forge.embedded.deeds import people, pushes
+from forge.embedded.flavour import FORGEJO_17, Flavour
+from forge.embedded.hooks import Sender
+from forge.embedded.site import Site
+from forge.embedded.state import Row, State
+
+_THREADS = 16
+_MAX_BODY = 1 << 30
+
+
+class EmbeddedForge:
+    """A forge whose whole state lies below one directory; use it as a context manager, or `start` and `stop` it.
+
+    Port 0 takes a free one: the address is known, and used in everything that the forge says, before
+    the first request is answered. `check_delay` and `hook_delay` are seconds of a real forge's slowness.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        url: str = "",
+        flavour: Flavour = FORGEJO_17,
+        check_delay: float = 0.0,
+        hook_delay: float = 0.0,
+    ) -> None:
+        database = State(state / "forge.db")
+        self.site = Site(state, database, flavour, url, check_delay=check_delay, hook_delay=hook_delay)
+        self.wsgi = application(self.site)
+        self._place = (host, port)
+        self._server: Any = None
+        self._sockets: dict[int, Any] = {}
+        self._sender = Sender(self.site)
+        self._thread: threading.Thread | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the forge is."""
+        return self.site.url
+
+    def create_admin(self, login: str, password: str, *, email: str = "") -> Row:
+        """A site admin; one that is there already gets this password."""
+        known = people.find(self.site, login)
+        if known:
+            return people.edit(self.site, known, {"password": password, "is_admin": True})
+        return people.create(self.site, login, password, email=email or f"{login}@localhost.localdomain", is_admin=True)
+
+    def open(self) -> None:
+        """Take the port, and put in order what a crash left behind; raises OSError for a port in use."""
+        host, port = self._place
+        options = {"threads": _THREADS, "ident": None, "max_request_body_size": _MAX_BODY, "channel_timeout": 3600}
+        self._server = create_server(self.wsgi, map=self._sockets, host=host, port=port, ipv6=":" in host, **options)
+        if not self.site.url:
+            self.site.url = f"http://{host}:{self._server.effective_port}"
+        smart.install(self.site.root)
+        pushes.recover(self.site)
+        self._sender.start()
+
+    def run(self) -> None:
+        """Answer until `stop`."""
+        self._server.run()
+
+    def start(self) -> EmbeddedForge:
+        """Serve on a thread."""
+        self.open()
+        self._thread = threading.Thread(target=self.run, name="forge", daemon=True)
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """End: requests first, then deliveries, then the database."""
+        if self._server is not None:
+            self._server.task_dispatcher.shutdown()
+            if self._thread is not None:
+                # The loop has to close its sockets itself: clients keep their connections open.
+                self._server.trigger.pull_trigger(self._hang_up)
+                self._thread.join()
+            self._hang_up()
+            self._sender.stop()
+        self.site.state.close()
+
+    def _hang_up(self) -> None:
+        wasyncore.close_all(self._sockets, ignore_all=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def application(site: Site) -> Flask:
+    """The forge as a WSGI application."""
+    app = Flask("forge", static_folder=None)
+    api.mount(app, site)
+
+    def git(owner: str, name: str, rest: str) -> Response:
+        return smart.serve(site, request, owner, name, rest)
+
+    for rest, methods in (("info/refs", ["GET"]), ("git-upload-pack", ["POST"]), ("git-receive-pack", ["POST"])):
+        app.add_url_rule(f"/<owner>/<name>/{rest}", rest, git, methods=methods, defaults={"rest": rest})
+    return app
+
+
+def serve(state: Path, host: str, port: int, *, admin: tuple[str, str] | None, ready: Callable[[str], None]) -> None:
+    """Serve in the foreground until SIGTERM or SIGINT; `ready` hears the address once it answers."""
+    forge = EmbeddedForge(state, host=host, port=port)
+    if admin is not None:
+        forge.create_admin(*admin)
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        forge.open()
+        ready(forge.url)
+        forge.run()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        forge.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)

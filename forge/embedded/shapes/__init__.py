@@ -1,0 +1,1 @@
+"""How the forge tells things: rows in, JSON values out, for one pair of eyes (`viewer`, None for nobody's)."""

@@ -1,0 +1,215 @@
+"""Pull requests, reviews and commit statuses as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from forge.embedded import rules
+from forge.embedded.deeds import people as accounts
+from forge.embedded.rules import Access
+from forge.embedded.shapes import issues, people, repos
+from forge.embedded.shapes.people import Json, when, when_or_null
+from forge.embedded.site import Site
+from forge.embedded.state import Row
+
+WORST_FIRST = ("error", "failure", "warning", "pending", "success")
+
+
+def pull(site: Site, issue: Row, viewer: Row | None, granted: Access | None = None) -> Json:
+    """A pull request; `granted` replaces what the viewer may do in what is said of the base repository."""
+    row = site.state.row("SELECT * FROM pulls WHERE issue_id = ?", issue["id"]) or {}
+    place, assigned = issues.web(site, issue), issues.assignees(site, issue)
+    return {
+        "id": row["id"],
+        "url": issues.api(site, issue) if site.flavour.pull_url_is_api else place,
+        "number": issue["number"],
+        "user": issues.user(site, issue["user_id"], viewer),
+        "title": issue["title"],
+        "body": issue["body"],
+        "labels": issues.labels(site, issue),
+        "milestone": issues.milestone(site, issue["milestone_id"]),
+        "assignee": assigned[0] if assigned else None,
+        "assignees": assigned or None,
+        **_asked(site, issue),
+        "state": "closed" if issue["closed"] else "open",
+        "draft": issues.is_draft(issue["title"]),
+        "is_locked": False,
+        "comments": issues.comment_count(site, issue),
+        "review_comments": _review_count(site, issue),
+        **_counts(site, row),
+        "html_url": place,
+        "diff_url": f"{place}.diff",
+        "patch_url": f"{place}.patch",
+        "mergeable": not (issues.is_draft(issue["title"]) or row["conflict"] or is_checking(site, row)),
+        "merged": row["merged"] is not None,
+        "merged_at": when_or_null(row["merged"]),
+        "merge_commit_sha": row["merge_sha"],
+        "merged_by": issues.user(site, row["merged_by"]) if row["merged_by"] else None,
+        "allow_maintainer_edit": bool(row["maintainer_edit"]),
+        **_sides(site, issue, row, viewer, granted),
+        "merge_base": row["merge_base"],
+        "due_date": when_or_null(issue["due"]),
+        "created_at": when(issue["created"]),
+        "updated_at": when(issue["updated"]),
+        "closed_at": when_or_null(issue["closed"]),
+        "pin_order": issue["pin"],
+        "flow": row["agit"],
+    }
+
+
+def _asked(site: Site, issue: Row) -> Json:
+    requested = _requested(site, issue)
+    teams = [site.must("teams", one["team_id"]) for one in requested if one["team_id"]]
+    return {
+        "requested_reviewers": [issues.user(site, one["user_id"]) for one in requested if not one["team_id"]],
+        "requested_reviewers_teams": [people.team(site, team, whole=True) for team in teams],
+    }
+
+
+def _counts(site: Site, row: Row) -> Json:
+    """How much changes: not told for AGit, nor when the fork is gone."""
+    counted = site.state.get("repos", row["head_repo_id"]) is not None and not row["agit"]
+    return {key: row[key] if counted else 0 for key in ("additions", "deletions", "changed_files")}
+
+
+def _sides(site: Site, issue: Row, row: Row, viewer: Row | None, granted: Access | None) -> Json:
+    repo, head_repo = site.must("repositories", row["repo_id"]), site.state.get("repositories", row["head_repo_id"])
+    shown = repos.repo(site, repo, viewer, granted or rules.access(site, viewer, repo))
+    shown_head: Json | None = shown
+    if head_repo is None or head_repo["id"] != repo["id"]:
+        shown_head = repos.repo(site, head_repo, viewer, rules.access(site, viewer, head_repo)) if head_repo else None
+    return {
+        "base": _side(row["base_branch"], (row["base_branch"], base_sha(site, row)), repo, shown),
+        "head": _side(row["head_branch"], _head(site, issue, row), head_repo, shown_head),
+    }
+
+
+def is_checking(site: Site, row: Row) -> bool:
+    """Whether the conflict check of a pull request still counts as running."""
+    return row["merged"] is None and site.clock() < float(row["checking_until"])
+
+
+def base_sha(site: Site, row: Row) -> str:
+    """The tip of the base branch, or where it was when it is gone."""
+    return branch_tip(site, row["repo_id"], row["base_branch"]) or str(row["merge_base"])
+
+
+def branch_tip(site: Site, repo_id: int, branch: str) -> str:
+    """What a branch points to; empty without such a branch."""
+    sql = "SELECT sha FROM refs WHERE repo_id = ? AND name = ?"
+    return str(site.state.value(sql, repo_id, f"refs/heads/{branch}") or "")
+
+
+def _head(site: Site, issue: Row, row: Row) -> tuple[str, str]:
+    """The ref and the commit of the head."""
+    kept = f"refs/pull/{issue['number']}/head"
+    # After a merge the head branch may move on, and the forge says where it is now.
+    tip = "" if row["agit"] else branch_tip(site, row["head_repo_id"], row["head_branch"])
+    return (row["head_branch"], tip) if tip else (kept, row["head_sha"])
+
+
+def _side(label: str, at: tuple[str, str], repo: Row | None, shown: Json | None) -> Json:
+    return {"label": label, "ref": at[0], "sha": at[1], "repo_id": repo["id"] if repo else -1, "repo": shown}
+
+
+def _requested(site: Site, issue: Row) -> list[Row]:
+    """Whose word counts or is waited for: the newest of each, as real forges list them."""
+    sql = """SELECT * FROM reviews WHERE id IN (SELECT max(id) FROM reviews WHERE issue_id = ? AND NOT dismissed
+             AND state IN ('APPROVED', 'REQUEST_CHANGES', 'REQUEST_REVIEW') GROUP BY user_id, team_id) ORDER BY id"""
+    return site.state.rows(sql, issue["id"])
+
+
+def _review_count(site: Site, issue: Row) -> int:
+    return int(site.state.value("SELECT count(*) FROM comments WHERE issue_id = ? AND kind = 'review'", issue["id"]))
+
+
+def review(site: Site, row: Row, viewer: Row | None) -> Json:
+    """A review, or a request for one."""
+    place = issues.web(site, site.must("issues", row["issue_id"]))
+    said = site.state.value("SELECT min(id) FROM comments WHERE review_id = ? AND kind = 'review'", row["id"])
+    code = "SELECT count(*) FROM comments WHERE review_id = ? AND kind = 'code'"
+    return {
+        "id": row["id"],
+        "user": people.user(site, accounts.by_id(site, row["user_id"]), viewer) if row["user_id"] else None,
+        "team": people.team(site, site.must("teams", row["team_id"])) if row["team_id"] else None,
+        "state": row["state"],
+        "body": row["body"],
+        "commit_id": row["sha"],
+        "stale": bool(row["stale"]),
+        "official": bool(row["official"]),
+        "dismissed": bool(row["dismissed"]),
+        "comments_count": site.state.value(code, row["id"]),
+        "submitted_at": when(row["created"]),
+        "updated_at": when(row["updated"]),
+        "html_url": f"{place}#issuecomment-{said}" if said else "",
+        "pull_request_url": place,
+    }
+
+
+def remark(site: Site, row: Row, viewer: Row | None) -> Json:
+    """A remark of a review on a line."""
+    about, place = json.loads(row["detail"]), issues.web(site, site.must("issues", row["issue_id"]))
+    return {
+        "id": row["id"],
+        "body": row["body"],
+        "user": issues.user(site, row["user_id"], viewer),
+        "resolver": None,
+        "pull_request_review_id": row["review_id"],
+        "created_at": when(row["created"]),
+        "updated_at": when(row["updated"]),
+        "path": about["path"],
+        "commit_id": about["sha"],
+        "original_commit_id": "",
+        "diff_hunk": about["hunk"],
+        "position": max(about["line"], 0),
+        "original_position": max(-about["line"], 0),
+        "extra_lines_count": 0,
+        "html_url": f"{place}#issuecomment-{row['id']}",
+        "pull_request_url": place,
+    }
+
+
+def status(site: Site, repo: Row, row: Row) -> Json:
+    """A commit status."""
+    return {
+        "id": row["nth"],
+        "status": row["state"],
+        "target_url": row["target_url"],
+        "description": row["description"],
+        "url": f"{site.api}/repos/{repo['full_name']}/statuses/{row['sha']}",
+        "context": row["context"],
+        "creator": issues.user(site, row["user_id"]),
+        "created_at": when(row["created"]),
+        "updated_at": when(row["created"]),
+    }
+
+
+def combined(site: Site, repo: Row, latest: Sequence[Row], viewer: Row | None) -> Json:
+    """The newest word of each context on a commit, and the worst of them."""
+    if not latest:
+        return {
+            "state": "",
+            "sha": "",
+            "total_count": 0,
+            "statuses": None,
+            "repository": None,
+            "commit_url": "",
+            "url": "",
+        }
+    return {
+        "state": worst(latest),
+        "sha": latest[0]["sha"],
+        "total_count": len(latest),
+        "statuses": [status(site, repo, row) for row in latest],
+        "repository": repos.repo(site, repo, viewer, rules.access(site, viewer, repo)),
+        "commit_url": "",
+        "url": "",
+    }
+
+
+def worst(latest: Sequence[Row]) -> str:
+    """The worst state among statuses, as the combined status says it."""
+    found = {row["state"] for row in latest}
+    state = next((state for state in WORST_FIRST if state in found), "")
+    return "failure" if state == "error" else state

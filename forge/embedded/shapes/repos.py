@@ -1,0 +1,226 @@
+"""Repositories, branches, tags, hooks and protection as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from forge.embedded import rules
+from forge.embedded.git import Commit
+from forge.embedded.rules import CODE, Access, Mode, Rule
+from forge.embedded.shapes import commits, people
+from forge.embedded.shapes.people import Json, when
+from forge.embedded.site import Site
+from forge.embedded.state import Row
+
+SETTINGS: Json = {
+    "has_issues": True, "has_wiki": True, "has_pull_requests": True, "has_projects": True, "has_releases": True,
+    "has_packages": True, "has_actions": True, "ignore_whitespace_conflicts": False, "allow_merge_commits": True,
+    "allow_rebase": True, "allow_rebase_explicit": True, "allow_squash_merge": True, "allow_fast_forward_only_merge": True,
+    "allow_rebase_update": True, "default_delete_branch_after_merge": False, "default_merge_style": "merge",
+    "default_allow_maintainer_edit": False, "default_update_style": "merge",
+    # These two can be set, and are never shown.
+    "allow_manual_merge": False, "autodetect_manual_merge": False,
+}  # fmt: skip
+"""What a repository can be told, and what it does when told nothing."""
+
+
+def settings(row: Row) -> Json:
+    """All settings of a repository."""
+    chosen: Json = json.loads(row["settings"])
+    return SETTINGS | chosen
+
+
+def meta(row: Row) -> Json:
+    """The short form that stands in an issue."""
+    return {key: row[key] for key in ("id", "name", "owner", "full_name")}
+
+
+def repo(site: Site, row: Row, viewer: Row | None, granted: Access | None) -> Json:
+    """A repository; `granted` is what its `permissions` say, None leaves them out."""
+    web, about = f"{site.url}/{row['full_name']}", settings(row)
+    host = site.url.partition("://")[2].partition(":")[0]
+    shape = {
+        "id": row["id"],
+        "owner": people.user(site, site.must("users", row["owner_id"]), viewer, account=False),
+        "name": row["name"],
+        "full_name": row["full_name"],
+        "description": row["description"],
+        "empty": site.state.row("SELECT 1 FROM refs WHERE repo_id = ? AND name LIKE 'refs/heads/%'", row["id"]) is None,
+        "private": bool(row["private"]),
+        "fork": row["fork_of"] is not None,
+        "template": bool(row["template"]),
+        "parent": _parent(site, row, viewer, granted),
+        "mirror": False,
+        "size": 0,
+        "language": "",
+        "languages_url": f"{site.api}/repos/{row['full_name']}/languages",
+        "html_url": web,
+        "url": f"{site.api}/repos/{row['full_name']}",
+        "link": "",
+        "ssh_url": f"ssh://git@{host}/{row['full_name']}.git",
+        "clone_url": f"{web}.git",
+        "original_url": "",
+        "website": row["website"],
+        "stars_count": 0,
+        "forks_count": site.state.value("SELECT count(*) FROM repos WHERE fork_of = ?", row["id"]),
+        "watchers_count": 0,
+        **_counts(site, row),
+        "default_branch": row["default_branch"],
+        "archived": bool(row["archived"]),
+        "created_at": when(row["created"]),
+        "updated_at": when(row["updated"]),
+        "archived_at": when(row["archived"]),
+        "permissions": granted and _permissions(granted),
+        "has_issues": about["has_issues"],
+    }
+    if granted is None:
+        del shape["permissions"]
+    return shape | _units(site, row, about, host) | _tail(site, row, about)
+
+
+def _permissions(granted: Access) -> Json:
+    code = granted.unit(CODE)
+    return {"admin": granted.administers, "push": code >= Mode.WRITE, "pull": code >= Mode.READ}
+
+
+def _parent(site: Site, row: Row, viewer: Row | None, granted: Access | None) -> Json | None:
+    origin = site.state.get("repositories", row["fork_of"]) if row["fork_of"] else None
+    return repo(site, origin, viewer, granted) if origin else None
+
+
+def _counts(site: Site, row: Row) -> Json:
+    sql = "SELECT count(*) FROM issues WHERE repo_id = ? AND closed IS NULL AND is_pull = ?"
+    releases = "SELECT count(*) FROM releases WHERE repo_id = ? AND NOT is_tag"
+    return {
+        "open_issues_count": site.state.value(sql, row["id"], 0),
+        "open_pr_counter": site.state.value(sql, row["id"], 1),
+        "release_counter": site.state.value(releases, row["id"]),
+    }
+
+
+def _units(site: Site, row: Row, about: Json, host: str) -> Json:
+    shape: Json = {}
+    if about["has_issues"]:
+        shape["internal_tracker"] = {
+            "enable_time_tracker": True,
+            "allow_only_contributors_to_track_time": True,
+            "enable_issue_dependencies": True,
+        }
+    shape |= {"has_wiki": about["has_wiki"], "has_wiki_contents": False}
+    if about["has_wiki"]:
+        shape["wiki_branch"] = row["default_branch"]
+    return shape | {
+        "wiki_ssh_url": f"ssh://git@{host}/{row['full_name']}.wiki.git",
+        "wiki_clone_url": f"{site.url}/{row['full_name']}.wiki.git",
+        "globally_editable_wiki": False,
+    }
+
+
+def _tail(site: Site, row: Row, about: Json) -> Json:
+    hidden = {"has_issues", "has_wiki", "allow_manual_merge", "autodetect_manual_merge"}
+    topics = site.state.rows("SELECT name FROM topics WHERE repo_id = ? ORDER BY name", row["id"])
+    return {key: value for key, value in about.items() if key not in hidden} | {
+        "avatar_url": "",
+        "internal": False,
+        "mirror_interval": "",
+        "object_format_name": "sha1",
+        "mirror_updated": people.NEVER,
+        "repo_transfer": None,
+        "topics": [topic["name"] for topic in topics],
+    }
+
+
+def branch(site: Site, row: Row, name: str, tip: Commit, *, viewer: Row | None, granted: Access) -> Json:
+    """A branch; the details of its protection show only to those who may push."""
+    rule = rules.rule_for(site, row, name)
+    return {
+        "name": name,
+        "commit": commits.payload(site, row, tip, files=False),
+        "protected": rule is not None,
+        "required_approvals": rule["required_approvals"] if rule else 0,
+        "enable_status_check": rule["enable_status_check"] if rule else False,
+        "status_check_contexts": (rule["status_check_contexts"] or []) if rule else [],
+        "user_can_push": viewer is not None and rules.may_push(site, row, viewer, name, granted),
+        "user_can_merge": viewer is not None and rules.may_merge(site, row, viewer, name, granted),
+        "effective_branch_protection_name": rule.name if rule and granted.administers else "",
+    }
+
+
+def tag(site: Site, row: Row, name: str, sha: str, *, commit: Commit, message: str) -> Json:
+    """A tag; `sha` is that of the tag object, or of the commit for a light one."""
+    web = f"{site.url}/{row['full_name']}/archive/{name}"
+    return {
+        "name": name,
+        "message": message,
+        "id": sha,
+        "commit": commits.meta(site, row, commit.sha, commit.committer.when),
+        "zipball_url": f"{web}.zip",
+        "tarball_url": f"{web}.tar.gz",
+        "archive_download_count": {"zip": 0, "tar_gz": 0},
+    }
+
+
+def release(site: Site, row: Row, entry: Row) -> Json:
+    """A release, or what the forge keeps for a tag made through it."""
+    web, name = f"{site.url}/{row['full_name']}", entry["tag"]
+    api = f"{site.api}/repos/{row['full_name']}/releases/{entry['id']}"
+    return {
+        "id": entry["id"],
+        "tag_name": name,
+        "target_commitish": entry["target"],
+        "name": entry["name"],
+        "body": entry["body"],
+        "url": api,
+        "html_url": f"{web}/releases/tag/{name}",
+        "tarball_url": f"{web}/archive/{name}.tar.gz",
+        "zipball_url": f"{web}/archive/{name}.zip",
+        "hide_archive_links": False,
+        "upload_url": f"{api}/assets",
+        "draft": False,
+        "prerelease": False,
+        "created_at": when(entry["created"]),
+        "published_at": when(entry["created"]),
+        "author": people.user(site, site.must("users", entry["user_id"])),
+        "assets": [],
+        "archive_download_count": {"zip": 0, "tar_gz": 0},
+    }
+
+
+def protection(site: Site, row: Row) -> Json:
+    """A branch protection rule, with names where the state keeps ids."""
+    rule, shape = Rule(row["name"], rules.PROTECTION | json.loads(row["settings"])), {}
+    for key, value in rule.settings.items():
+        table = "teams" if key.endswith("_teams") else "users" if "_username" in key else ""
+        shape[key] = _names(site, table, value) if table else value
+    plain = not set("*?[{") & set(row["name"])
+    return {
+        "branch_name": row["name"] if plain else "",
+        "rule_name": row["name"],
+        **shape,
+        "created_at": when(row["created"]),
+        "updated_at": when(row["updated"]),
+    }
+
+
+def _names(site: Site, table: str, keys: list[int]) -> list[Any]:
+    found = [site.state.get(table, key) for key in keys]
+    return [row["name" if table == "teams" else "login"] for row in found if row]
+
+
+def hook(row: Row) -> Json:
+    """A hook; its secret is never shown, its authorization header is, as on a real one."""
+    return {
+        "id": row["id"],
+        "type": row["type"],
+        "branch_filter": row["branch_filter"],
+        "url": row["url"],
+        "config": {"content_type": row["content_type"], "url": row["url"]},
+        "events": json.loads(row["events"]),
+        "authorization_header": row["authorization"],
+        "content_type": row["content_type"],
+        "metadata": None,
+        "active": bool(row["active"]),
+        "updated_at": when(row["updated"]),
+        "created_at": when(row["created"]),
+    }

@@ -1,0 +1,99 @@
+"""One embedded forge as its deeds see it: where its state is, how it behaves, and how it says no."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from forge.embedded.flavour import Flavour
+from forge.embedded.git import Git
+from forge.embedded.state import Row, State
+
+NOT_FOUND = "The target couldn't be found."
+NOREPLY = "noreply.localhost"
+
+
+class Refusal(Exception):
+    """The forge does not do that; `status` and `message` are what its API answers.
+
+    A message of None is an empty answer, `html` a page as of a crash.
+    """
+
+    def __init__(self, status: int, message: str | None = "", *, html: bool = False) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.html = html
+
+
+class Missing(Refusal):
+    """Not there, or not for these eyes."""
+
+    def __init__(self, *errors: str, message: str = NOT_FOUND) -> None:
+        super().__init__(404, message)
+        self.errors = list(errors)
+
+
+class Renamed(Exception):
+    """What was asked for has another name now; `path` is the rest of the way, `status` how that is told."""
+
+    def __init__(self, old: str, new: str, status: int) -> None:
+        super().__init__(new)
+        self.old = old
+        self.new = new
+        self.status = status
+
+
+def broken() -> Refusal:
+    """The answer of a real forge that did not expect this: 500 without a word."""
+    return Refusal(500)
+
+
+@dataclass
+class Site:
+    """Everything that a deed needs beside its arguments."""
+
+    root: Path
+    state: State
+    flavour: Flavour
+    url: str
+    clock: Callable[[], float] = time.time
+    check_delay: float = 0.0
+    """Seconds that a pull request counts as being checked for conflicts after each change."""
+    hook_delay: float = 0.0
+    """Seconds before a delivery is tried."""
+    _moving: dict[int, threading.RLock] = field(default_factory=dict, repr=False)
+
+    @property
+    def api(self) -> str:
+        """Where the API begins."""
+        return f"{self.url}/api/v1"
+
+    def now(self) -> int:
+        """Whole seconds since 1970."""
+        return int(self.clock())
+
+    def git(self, repo: Row | int, quarantine: Mapping[str, str] | None = None) -> Git:
+        """The bare repository; its place is its id, so that a rename moves nothing."""
+        key = repo if isinstance(repo, int) else repo["id"]
+        return Git(self.root / "repositories" / f"{key}.git", quarantine)
+
+    def moving(self, repo_id: int) -> threading.RLock:
+        """Held from before a ref of a repository moves until that is booked, so that books are in order."""
+        return self._moving.setdefault(repo_id, threading.RLock())
+
+    def must(self, table: str, key: int | None) -> Row:
+        """The row with that id; raises Missing."""
+        row = self.state.get(table, key)
+        if row is None:
+            raise Missing
+        return row
+
+
+def names(count: Sequence[Any]) -> str:
+    """As many question marks as there are values, for an SQL list."""
+    return ", ".join("?" * len(count))

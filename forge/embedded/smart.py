@@ -1,0 +1,270 @@
+"""Git over HTTP: `git http-backend` does the talking, its hooks ask back over an inherited socket.
+
+The hook program is one small script that hands its standard streams to this process and exits with
+the answer: what a push may do is decided and booked here, in the thread that serves it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from flask import Request, Response
+
+from forge.embedded import agit, rules
+from forge.embedded.deeds import pulls, pushes, repos
+from forge.embedded.git import ZERO, environment
+from forge.embedded.identity import NOBODY, Identity, identify, usable
+from forge.embedded.rules import Access
+from forge.embedded.site import Missing, Refusal, Renamed, Site
+from forge.embedded.state import Row
+
+HOOKS = ("pre-receive", "post-receive", "proc-receive")
+SERVICES = ("git-upload-pack", "git-receive-pack")
+_SCRIPT = """\
+#!{python} -IS
+# Gives the streams of a git hook to the forge, which holds the other end of this socket.
+import os, socket, sys
+with socket.socket(fileno=int(os.environ["FORGE_CHANNEL"])) as forge:
+    seen = [os.environ.get(name, "") for name in ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")]
+    socket.send_fds(forge, ["\\0".join([os.path.basename(sys.argv[0]), *seen]).encode()], [0, 1, 2])
+    sys.exit((forge.recv(1) or b"\\1")[0])
+"""
+_QUARANTINE = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
+_BACKEND = ("git", "http-backend")
+_CHUNK = 64 * 1024
+
+
+def install(root: Path) -> None:
+    """Write the hook programs of all repositories."""
+    folder = root / "hooks"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in HOOKS:
+        (folder / name).write_text(_SCRIPT.format(python=sys.executable))
+        (folder / name).chmod(0o755)
+
+
+def serve(site: Site, request: Request, owner: str, name: str, rest: str) -> Response:
+    """Answer a git client."""
+    service = request.args.get("service", "") if rest == "info/refs" else rest
+    if service not in SERVICES:
+        return Response("Not found", 404, mimetype="text/plain")
+    try:
+        repo, identity, granted = _admit(site, request, owner, name, service)
+    except Renamed as moved:
+        query = f"?{request.query_string.decode()}" if request.query_string else ""
+        return Response(status=301, headers={"Location": f"{site.url}{moved.new}/{rest}{query}"})
+    except Refusal as refusal:
+        headers = {"WWW-Authenticate": 'Basic realm="Forge"'} if refusal.status == 401 else {}
+        return Response(str(refusal), refusal.status, headers, mimetype="text/plain")
+    env = _environment(site, request, repo, identity, rest)
+    if service == "git-receive-pack" and rest != "info/refs":
+        return _receive(Push(site, repo, identity.user or {}, granted), request, env)
+    return _stream(request, env)
+
+
+def _admit(site: Site, request: Request, owner: str, name: str, service: str) -> tuple[Row, Identity, Access]:
+    """Let in whoever may read; what he may push is asked when git knows what that is."""
+    try:
+        identity = identify(site, request.headers.get("Authorization", ""))
+    except Refusal as refusal:
+        raise Refusal(401, "Unauthorized") from refusal
+    if not usable(identity):
+        raise Refusal(403, "Your account is disabled.")
+    pushing = service == "git-receive-pack"
+    if pushing and identity == NOBODY:
+        raise Refusal(401, "Unauthorized")
+    try:
+        repo = repos.get(site, owner, name.removesuffix(".git"))
+    except Missing as missing:
+        raise Refusal(404 if identity.user else 401, "Repository not found") from missing
+    granted = rules.limited(rules.access(site, identity.user, repo), repo, identity.token)
+    if not granted.reads(rules.CODE):
+        raise Refusal(404 if identity.user else 401, "Repository not found")
+    if not identity.allows("write" if pushing else "read", "repository") or (identity.public_only and repo["private"]):
+        raise Refusal(403, "Forbidden")
+    if pushing and repo["archived"]:
+        raise Refusal(
+            403, "This repo is archived. You can view files and clone it, but cannot push or open issues/pull-requests."
+        )
+    return repo, identity, granted
+
+
+def _environment(site: Site, request: Request, repo: Row, identity: Identity, rest: str) -> dict[str, str]:
+    login = identity.user["login"] if identity.user else ""
+    settings = {
+        "core.hooksPath": str(site.root / "hooks"),
+        "http.receivepack": "true",
+        "receive.advertisePushOptions": "true",
+        "receive.procReceiveRefs": "refs/for",
+        "uploadpack.allowAnySHA1InWant": "true",
+        "uploadpack.allowFilter": "true",
+    }
+    env = environment(
+        GIT_PROJECT_ROOT=str(site.root / "repositories"),
+        GIT_HTTP_EXPORT_ALL="1",
+        GIT_PROTOCOL=request.headers.get("Git-Protocol", ""),
+        PATH_INFO=f"/{repo['id']}.git/{rest}",
+        REQUEST_METHOD=request.method,
+        QUERY_STRING=request.query_string.decode(),
+        CONTENT_TYPE=request.headers.get("Content-Type", ""),
+        HTTP_CONTENT_ENCODING=request.headers.get("Content-Encoding", ""),
+        REMOTE_USER=login,
+        REMOTE_ADDR=request.remote_addr or "",
+        GIT_COMMITTER_NAME=login or "nobody",
+        GIT_COMMITTER_EMAIL="forge@localhost",
+    )
+    first = int(env["GIT_CONFIG_COUNT"])
+    for number, (key, value) in enumerate(settings.items(), first):
+        env |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
+    return env | {"GIT_CONFIG_COUNT": str(first + len(settings))}
+
+
+def _body(request: Request) -> IO[bytes]:
+    body = tempfile.TemporaryFile()  # noqa: SIM115 (closed by who runs git with it)
+    shutil.copyfileobj(request.stream, body)
+    body.seek(0)
+    return body
+
+
+def _stream(request: Request, env: dict[str, str]) -> Response:
+    """Run git and pass on what it says while it says it."""
+    with _body(request) as body:
+        env["CONTENT_LENGTH"] = str(os.fstat(body.fileno()).st_size)
+        process = subprocess.Popen(_BACKEND, stdin=body, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env)
+    assert process.stdout is not None
+    status, headers = _headers(process.stdout)
+    return Response(_rest(process, process.stdout), status, headers)
+
+
+def _rest(process: subprocess.Popen[bytes], out: IO[bytes]) -> Iterator[bytes]:
+    try:
+        while chunk := out.read(_CHUNK):
+            yield chunk
+    finally:
+        out.close()
+        process.kill()
+        process.wait()
+
+
+def _headers(out: IO[bytes]) -> tuple[int, list[tuple[str, str]]]:
+    status, headers = 200, []
+    while line := out.readline().decode("latin-1").rstrip("\r\n"):
+        key, _, value = line.partition(": ")
+        if key.lower() == "status":
+            status = int(value.split()[0])
+        else:
+            headers.append((key, value))
+    return status, headers
+
+
+@dataclass
+class Push:
+    """One push that is under way."""
+
+    site: Site
+    repo: Row
+    actor: Row
+    granted: Access
+    noted: list[int] = field(default_factory=list)
+
+    def answer(self, hook: str, seen: list[str], stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes]) -> int:
+        """Do what a hook is there for; answers its exit status."""
+        if hook == "proc-receive":
+            agit.converse(self.site, self.actor, self.repo, stdin, stdout)
+            return 0
+        moves = [
+            (ref, old, new) for old, new, ref in (line.split(" ", 2) for line in stdin.read().decode().splitlines())
+        ]
+        text, status = self._allow(moves, seen) if hook == "pre-receive" else (self._book(moves), 0)
+        stderr.write(text.encode())
+        return status
+
+    def _allow(self, moves: list[pushes.Move], seen: list[str]) -> tuple[str, int]:
+        git = self.site.git(self.repo, dict(zip(_QUARANTINE, seen, strict=True)))
+        for move in moves:
+            if agit.is_for(self.site, self.repo, move[0]):
+                continue
+            if word := rules.push_refusal(self.site, self.repo, self.actor, self.granted, move=move, git=git):
+                return f"\n{self.site.flavour.word}{word}\n", 1
+        own = [move for move in moves if not move[0].startswith("refs/for/")]
+        if not own:
+            return "", 0
+        self.site.moving(self.repo["id"]).acquire()
+        self.noted = pushes.note(self.site, self.actor, self.repo, own)
+        return "", 0
+
+    def _book(self, moves: list[pushes.Move]) -> str:
+        """Book the refs that moved; answers what a person at the terminal should see."""
+        refs = {ref for ref, _, _ in moves}
+        moved = [key for key in self.noted if (self.site.state.get("moves", key) or {})["ref"] in refs]
+        pushes.book(self.site, moved)
+        return "".join(_hint(self.site, self.repo, ref) for ref, _, new in moves if new != ZERO)
+
+    def end(self) -> None:
+        """Forget what git did not do after all."""
+        pushes.forget(self.site, self.noted)
+        if self.noted:
+            self.site.moving(self.repo["id"]).release()
+
+
+def _receive(push: Push, request: Request, env: dict[str, str]) -> Response:
+    """Run a push to its end, answering its hooks."""
+    ours, theirs = socket.socketpair()
+    env["FORGE_CHANNEL"] = str(theirs.fileno())
+    with ours, _body(request) as body, tempfile.TemporaryFile() as out:
+        env["CONTENT_LENGTH"] = str(os.fstat(body.fileno()).st_size)
+        with theirs:
+            process = subprocess.Popen(
+                _BACKEND, stdin=body, stdout=out, stderr=subprocess.DEVNULL, env=env, pass_fds=[theirs.fileno()]
+            )
+        try:
+            _answer_hooks(push, ours)
+        finally:
+            process.wait()
+            push.end()
+        out.seek(0)
+        status, headers = _headers(out)
+        return Response(out.read(), status, headers)
+
+
+def _answer_hooks(push: Push, channel: socket.socket) -> None:
+    while True:
+        message, fds, _, _ = socket.recv_fds(channel, 4096, 3)
+        if not message:
+            return
+        hook, *seen = message.decode().split("\0")
+        with (
+            os.fdopen(fds[0], "rb") as stdin,
+            os.fdopen(fds[1], "wb", 0) as stdout,
+            os.fdopen(fds[2], "wb", 0) as stderr,
+        ):
+            status = push.answer(hook, seen, stdin, stdout, stderr)
+        channel.send(bytes([status]))
+
+
+def _hint(site: Site, repo: Row, ref: str) -> str:
+    """What to do next with a pushed branch."""
+    if ref.startswith("refs/pull/"):
+        return f"\nVisit the existing pull request:\n  {site.url}/{repo['full_name']}/pulls/{ref.split('/')[2]}\n\n"
+    branch = ref.removeprefix("refs/heads/")
+    if branch in {ref, repo["default_branch"]}:
+        return ""
+    target, head = repo, branch
+    if repo["fork_of"] and (origin := site.state.get("repositories", repo["fork_of"])):
+        target, head = origin, f"{repo['owner']}:{branch}"
+    if opened := pulls.of_head(site, repo, branch):
+        base = site.must("repositories", opened[0]["repo_id"])
+        into = pulls.row(site, opened[0])["base_branch"]
+        into = into if base["id"] == repo["id"] else f"{base['full_name']}:{into}"
+        return f"\nVisit the existing pull request:\n  {site.url}/{base['full_name']}/pulls/{opened[0]['number']} merges into {into}\n\n"
+    link = f"{site.url}/{target['full_name']}/compare/{target['default_branch']}...{head}"
+    return f"\nCreate a new pull request for '{head}':\n  {link}\n\n"

@@ -1,10 +1,8 @@
-"""Forgejo and Gitea, over the session of python-gitea."""
+"""Forgejo and Gitea, over the session of python-gitea.
 
-from forge.gitea.admin import GiteaAdmin
-from forge.gitea.decode import decode
-from forge.gitea.field import Malformed
-from forge.gitea.operator import GiteaOperator
-from forge.gitea.read import GiteaReader
-from forge.gitea.write import GiteaForge
-
-__all__ = ["GiteaAdmin", "GiteaForge", "GiteaOperator", "GiteaReader", "Malformed", "decode"]
+read write operator admin     the four faces: what is asked, done, merged, made ready
+connection client refusal     one identity on one forge · HTTP, made strict · how a forge says no
+shapes field blob             JSON as nouns · values that know their names · files as git names them
+labels hooks protection       what a forge says in two languages
+decode                        deliveries as events, without a connection
+"""

@@ -12,8 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from forge.gitea import GiteaAdmin, GiteaForge, GiteaOperator, GiteaReader
+from forge.gitea.admin import GiteaAdmin
 from forge.gitea.client import Client
+from forge.gitea.operator import GiteaOperator
+from forge.gitea.read import GiteaReader
+from forge.gitea.write import GiteaForge
 from forge.types import User
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from forge.gitea import GiteaAdmin, hooks, protection
+from forge.gitea import hooks, protection
+from forge.gitea.admin import GiteaAdmin
 from forge.protocol import Admin, Conflict, Invalid
 from forge.types import Label, Protection, Repo
 

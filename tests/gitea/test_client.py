@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from forge.gitea import GiteaAdmin, GiteaReader
+from forge.gitea.admin import GiteaAdmin
 from forge.gitea.client import MAX_TEXT, Client, route
+from forge.gitea.read import GiteaReader
 from forge.protocol import Conflict, ForgeError, Invalid, NotFound, Refused, Unavailable
 from forge.types import Ref, Repo
 

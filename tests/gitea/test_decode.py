@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,8 @@ from forge.events import (
     PullMerged,
     PullReviewed,
 )
-from forge.gitea import Malformed, decode
+from forge.gitea.decode import decode
+from forge.gitea.field import Malformed
 from forge.types import Ref, User
 from forge.webhook import Delivery
 
@@ -257,3 +260,9 @@ def test_a_field_of_garbage(data: st.DataObject, item: object) -> None:
         assert found.startswith(f"{kind_of(name)}.")
     else:
         assert all(len(event.key) < 160 for event in found)
+
+
+def test_reading_needs_no_connection() -> None:
+    """Who only receives deliveries does not load what asks a forge."""
+    code = "import sys, forge.gitea.decode; sys.exit(bool({'requests', 'gitea', 'aiohttp'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0

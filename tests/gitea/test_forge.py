@@ -15,8 +15,12 @@ import pytest
 from forge import keys
 from forge.embedded import EmbeddedForge
 from forge.events import CommentPosted, Event, IssueAssigned, IssueLabeled, IssueOpened, PullChanged, PullMerged
-from forge.gitea import GiteaAdmin, GiteaForge, GiteaOperator, GiteaReader, decode
+from forge.gitea.admin import GiteaAdmin
 from forge.gitea.client import route
+from forge.gitea.decode import decode
+from forge.gitea.operator import GiteaOperator
+from forge.gitea.read import GiteaReader
+from forge.gitea.write import GiteaForge
 from forge.protocol import Conflict, Invalid, NotFound, Refused
 from forge.types import CommitStatus, Label, Protection, Ref, Repo, ReviewComment, ReviewState, State
 from forge.webhook import verify

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from forge import keys
-from forge.gitea import GiteaReader, decode
+from forge.gitea.decode import decode
+from forge.gitea.read import GiteaReader
 from forge.protocol import NotFound, Refused
 from forge.types import CommitStatus, Ref, Repo, ReviewState, State
 from forge.webhook import Delivery

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from forge.gitea import GiteaForge, GiteaOperator, GiteaReader, blob
+from forge.gitea import blob
+from forge.gitea.operator import GiteaOperator
+from forge.gitea.read import GiteaReader
+from forge.gitea.write import GiteaForge
 from forge.protocol import Conflict, Forge, Invalid, NotFound, Operator, Reader, Refused, Unavailable
 from forge.types import CommitStatus, Ref, Repo, ReviewComment, ReviewState, State
 

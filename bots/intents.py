@@ -42,11 +42,12 @@ class Assign:
 
 @dataclass(frozen=True, slots=True)
 class PostReview:
-    """Review a pull request at one head; dropped if the head has moved on."""
+    """Review a pull request at one head; dropped if the head has moved on. `summary` is the verdict in one line."""
 
     ref: Ref
     head_sha: str
     verdict: Verdict
+    summary: str
     body: str
     comments: tuple[ReviewComment, ...]
     key: str

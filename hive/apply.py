@@ -196,7 +196,7 @@ class Applier:
             comments=deed.comments,
             marker=self._marker(effect),
         )
-        return Done(review.html_url, {"id": review.id}, {"verdict": deed.verdict.value, "inline": len(deed.comments)})
+        return Done(review.html_url, {"id": review.id}, {"verdict": deed.summary})
 
     def _marker(self, effect: Effect) -> str:
         """A signed mark by which an own comment is found again after a crash; it proves nothing else."""

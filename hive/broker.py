@@ -22,6 +22,7 @@ from hive.deeds import Answer, Deed, OpenPull
 from hive.gateway import bearer
 from hive.gitdoor import GitRequest, NotAllowed, forward
 from hive.ledger import Ledger, Turn
+from hive.ledger.runs import MAX_ATTEMPTS
 from hive.workspace import Login
 
 MAX_BODY = 60_000
@@ -30,6 +31,9 @@ MAX_WAIT_SECONDS = 25.0
 POLL_SECONDS = 0.02
 SPOKEN = frozenset({"answered", "blocked", "failed", "proposed"})
 """Ends of a turn whose message belongs on the thread; the other one has made a pull request there."""
+
+NO_WORD = "I stopped without a word; that is a fault of mine."
+GIVEN_UP = "I was cut off {times} times at this and never came to an end, so I leave it. An operator should look."
 
 
 class Denied(Exception):
@@ -90,8 +94,9 @@ def give_turn(who: Principal) -> Any:
     asked = _json()
     life = who.life()
     who.heard(who.agent, _text(asked, "generation", 64))
+    who.ledger.runs.release(who.agent)  # whoever asks holds nothing: a turn that is held was cut off
     until = time.monotonic() + min(MAX_WAIT_SECONDS, float(asked.get("wait") or 0))
-    while (turn := who.ledger.runs.take(who.agent)) is None:
+    while (turn := next_turn(who)) is None:
         if time.monotonic() >= until or who.life() != life or who.stop.wait(POLL_SECONDS * 5):
             return "", 204
     if who.life() != life:  # whoever asked is gone, and the turn is for the one who comes next
@@ -104,6 +109,16 @@ def give_turn(who: Principal) -> Any:
         raise Denied(503, str(error)) from error
     who.ledger.audit.add(who.agent, "TookTurn", team=who.team, ref=turn.ref, run=turn.run, turn=turn.id)
     return jsonify({**brief, "run": turn.run, "turn": turn.id, "token": turn.token})
+
+
+def next_turn(who: Principal) -> Turn | None:
+    """The turn to take; one that was cut off too often is given up, in words."""
+    turn = who.ledger.runs.take(who.agent)
+    if turn is None or turn.attempts <= MAX_ATTEMPTS:
+        return turn
+    speak(who, turn, GIVEN_UP.format(times=MAX_ATTEMPTS))
+    close(who, turn, "failed", steps=0)
+    return None
 
 
 def beat(who: Principal, turn: Turn) -> dict[str, Any]:
@@ -163,15 +178,24 @@ def end(who: Principal, turn: Turn) -> dict[str, Any]:
     asked = _json()
     outcome = _text(asked, "outcome", 20)
     if outcome in SPOKEN:
-        body = _said(asked, "message") or "I stopped without a word; that is a fault of mine."
-        deed = Answer(_thread(turn), body, key=f"run{turn.run}:end:{turn.id}")
-        who.wake(owe(who.ledger, who.team, who.login.name, deed, by="run"))
+        speak(who, turn, _said(asked, "message") or NO_WORD)
+    close(who, turn, outcome, steps=int(asked.get("steps") or 0))
+    return {}
+
+
+def speak(who: Principal, turn: Turn, body: str) -> None:
+    """Say how a turn ended; the harness may have said it before, under the same key."""
+    deed = Answer(_thread(turn), body, key=f"run{turn.run}:end:{turn.id}")
+    who.wake(owe(who.ledger, who.team, who.login.name, deed, by="run"))
+
+
+def close(who: Principal, turn: Turn, outcome: str, *, steps: int) -> None:
+    """Write down that a turn is over."""
     with who.ledger.transaction():
-        who.ledger.runs.end_turn(turn, outcome, steps=int(asked.get("steps") or 0))
+        who.ledger.runs.end_turn(turn, outcome, steps=steps)
         who.ledger.audit.add(
             who.agent, "EndedTurn", team=who.team, ref=turn.ref, run=turn.run, turn=turn.id, outcome=outcome
         )
-    return {}
 
 
 DEEDS: dict[str, Callable[[Principal, Turn], dict[str, Any]]] = {

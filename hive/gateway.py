@@ -32,8 +32,7 @@ def create(agent: str, runs: Runs, model: Model, model_of: Callable[[str], str])
         except ModelFailed as error:
             answer = jsonify(error.body)
             answer.status_code = error.status
-            if error.retry_after:
-                answer.headers["retry-after"] = error.retry_after
+            answer.headers.update(error.headers)
             return answer
         return Response(metered(reply.chunks, turn, runs, passing.__exit__), content_type=reply.content_type)
 

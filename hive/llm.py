@@ -20,19 +20,25 @@ log = logging.getLogger("hive.llm")
 
 TIMEOUT_SECONDS = 600.0
 PASSED_ON = frozenset(
-    {"max_tokens", "messages", "metadata", "output_config", "stop_sequences", "stream", "system", "thinking", "tools"}
+    {
+        *("cache_control", "max_tokens", "messages", "metadata", "output_config"),
+        *("stop_sequences", "stream", "system", "thinking", "tools"),
+    }
 )
 """Keys of a request that a container decides; the model it asks for is not among them."""
+
+ANSWERED = ("retry-after", "x-should-retry")
+"""Headers of a refusal by which a client knows whether and when to try again."""
 
 
 class ModelFailed(Exception):
     """The model did not answer: `status` and `body` are what its API said, in its own form."""
 
-    def __init__(self, status: int, body: Mapping[str, Any], retry_after: str = "") -> None:
+    def __init__(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
         super().__init__(f"{status}: {body}")
         self.status = status
         self.body = body
-        self.retry_after = retry_after
+        self.headers = headers or {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,8 @@ class Model:
                 )
         except anthropic.APIStatusError as error:
             content = error.body if isinstance(error.body, dict) else _error("api_error", str(error))
-            raise ModelFailed(error.status_code, content, error.response.headers.get("retry-after", "")) from error
+            said = {name: error.response.headers[name] for name in ANSWERED if name in error.response.headers}
+            raise ModelFailed(error.status_code, content, said) from error
         except (anthropic.APIConnectionError, httpx2.HTTPError) as error:
             raise ModelFailed(503, _error("overloaded_error", f"the model cannot be reached: {error}")) from error
 

@@ -25,7 +25,7 @@ PHRASES: Mapping[str, str] = {
     "SetLabels": "labelled {add}",
     "Assign": "assigned {agents}",
     "PostReview": "reviewed {verdict}",
-    "SetStatus": "{context} {says}",
+    "SetStatus": "{says} {context}",
     "OpenPull": "opened a pull request",
     "OpenIssue": "opened an issue",
     "Answer": "answered",
@@ -59,13 +59,14 @@ class Screen:
         rows = self._house.ledger.audit.after(self._seen)
         for row in rows:
             self._seen = row.id
-            if row.what in PHRASES and not self._is_echo(row):
+            if row.what in PHRASES and not self._is_said_already(row):
                 self._line(row.who, phrase(row), row.url or self._url(row.ref), row.at)
         return rows
 
-    def _is_echo(self, row: AuditRow) -> bool:
-        """A machine's own act comes back as an event; it was shown when it was done."""
-        return row.who in self._machines and row.what.endswith(("Opened", "Posted", "Closed"))
+    def _is_said_already(self, row: AuditRow) -> bool:
+        """A machine's own act comes back as an event, and a review was shown before its status."""
+        echo = row.who in self._machines and row.what.endswith(("Opened", "Posted", "Closed"))
+        return echo or row.detail.get("context") == "hive/review"
 
     def _url(self, ref: str) -> str:
         """The page of a ref; empty for what has none."""

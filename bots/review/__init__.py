@@ -48,8 +48,9 @@ def review(event: PullChanged, ctx: Context) -> Iterator[Intent]:
     text = body(outcome, placed, sha=pull.head_sha, ran=scan.ran, not_reviewed=not_reviewed)
     key = f"{event.ref}:{pull.head_sha}"
     remarks = tuple(hang(item, files) for item in placed.inline)
-    yield PostReview(event.ref, pull.head_sha, outcome, text, remarks, key=f"review:{key}")
-    status = CommitStatus(CONTEXT, STATES[outcome], summary(outcome, placed)[:MAX_DESCRIPTION], pull.html_url)
+    said = summary(outcome, placed)[:MAX_DESCRIPTION]
+    yield PostReview(event.ref, pull.head_sha, outcome, said, text, remarks, key=f"review:{key}")
+    status = CommitStatus(CONTEXT, STATES[outcome], said, pull.html_url)
     yield SetStatus(event.ref.repo, pull.head_sha, status, key=f"status:{key}")
 
 

@@ -14,6 +14,7 @@ from hive.agent.turn import Turn
 
 NO_CHECKS = "No checks are configured for this repository."
 NOTHING_NEW = "There is nothing to submit: nothing differs from {base}."
+PROPOSED = "I asked for a change of my configuration, {ref}: {title}. I go on when it is merged."
 CHECK_FAILED = "Not submitted, because a check failed: {command}\n{outcome}"
 
 
@@ -53,7 +54,7 @@ class Deeds:
         origin = f"Wanted while working on {self.turn.issue_repo}#{self.turn.issue_number}."
         body = f"{why.strip()}\n\n{origin}\n\nrun: {self.turn.run}"
         ref = self.broker.propose(self.turn.proposal_branch, title, body)
-        raise Ended("proposed", f"{ref} waits for an operator: {title}")
+        raise Ended("proposed", PROPOSED.format(ref=ref.partition(":")[2], title=title))
 
     def finish(self, outcome: str, message: str) -> NoReturn:
         """End with words only; they are said on the thread when the end is reported."""

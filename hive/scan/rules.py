@@ -101,6 +101,7 @@ RULES: dict[tuple[str, str], Rule] = {
     ),
     ("ast-grep", "py-swallowed"): _SWALLOWED,
     ("ast-grep", "py-suppressed"): _SWALLOWED,
+    ("ast-grep", "py-passed-over"): _SWALLOWED,
     ("ast-grep", "js-swallowed"): _SWALLOWED,
     ("ast-grep", "js-promise-swallowed"): _SWALLOWED,
     ("ast-grep", "py-error-to-none"): Rule(

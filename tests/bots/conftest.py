@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import pytest
 
@@ -29,6 +30,7 @@ from forge.types import (
     User,
 )
 
+T = TypeVar("T")
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 APP = Repo("forgejo", "acme", "app")
 CONFIG = Repo("forgejo", "agent-configs", "iris")
@@ -200,7 +202,7 @@ def pull(number: int = 2, *, repo: Repo = APP, **more: object) -> PullRequest:
     return PullRequest(**facts)  # type: ignore[arg-type]  # a test says what differs
 
 
-def _found(things: Mapping[Ref, Issue] | Mapping[Ref, PullRequest], ref: Ref):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _found(things: Mapping[Ref, T], ref: Ref) -> T:
     if ref not in things:
         raise NotFound(str(ref))
     return things[ref]

@@ -1,0 +1,189 @@
+"""A whole hive: forge, receiver, worker, host and containers as real processes, and an operator."""
+
+from __future__ import annotations
+
+import socket
+import time
+import urllib.request
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from forge.gitea.admin import GiteaAdmin
+from forge.gitea.operator import GiteaOperator
+from forge.gitea.write import GiteaForge
+from forge.protocol import Conflict, Refused, Unavailable
+from forge.types import Issue, PullRequest, Ref, Repo, Review
+from forge.webhook import sign
+from hive.app.house import House
+from hive.app.up import ADMIN, begin
+from hive.demo.model import ModelServer
+from hive.demo.scenes import Task, script
+from hive.demo.stage import AGENT, FORGE, OPERATOR, TEAM, copy_project, sample, write_config
+from hive.processes import Tree
+from hive.settings import load
+
+T = TypeVar("T")
+APP = Repo(FORGE, TEAM, "app")
+CONFIG = Repo(FORGE, "agent-configs", AGENT)
+META = Repo(FORGE, "hive", "meta")
+SECONDS = 90.0
+OPEN = """
+    SELECT (SELECT count(*) FROM jobs WHERE state IN ('waiting', 'running'))
+         + (SELECT count(*) FROM effects WHERE state IN ('waiting', 'applying'))
+         + (SELECT count(*) FROM turns WHERE state != 'done')
+"""
+SCOPES = ("write:repository", "write:issue", "write:organization", "read:user")
+
+
+@dataclass
+class Hive:
+    """A hive that is up, and what people can do with it."""
+
+    house: House
+    tree: Tree
+    mara: GiteaForge
+    operator: GiteaOperator
+    deaths: list[tuple[str, int]] = field(default_factory=list)
+
+    def file(self, task: Task) -> Ref:
+        """Mara files an issue."""
+        return self.mara.open_issue(APP, task.title, task.body, marker=task.body[:20]).ref
+
+    def until(self, look: Callable[[], T | None], what: str) -> T:
+        """Wait for something that has to come; a forge that is between two lives is asked again."""
+        end = time.monotonic() + SECONDS
+        while time.monotonic() < end:
+            try:
+                found = look()
+            except Unavailable:
+                found = None
+            if found:
+                return found
+            time.sleep(0.05)
+        raise AssertionError(f"{what} did not come; {self.last_words()}")
+
+    def pull_of(self, issue: Ref) -> Ref | None:
+        """The pull request of an issue's run."""
+        run = self.house.ledger.runs.find(str(issue))
+        return Ref.parse(run.pull) if run is not None and run.pull else None
+
+    def proposal(self) -> Ref | None:
+        """The newest open pull request on iris' configuration."""
+        found = [pull for pull in self.pulls(CONFIG) if pull.is_open]
+        return found[-1].ref if found else None
+
+    def pulls(self, repo: Repo) -> list[PullRequest]:
+        """All pull requests of a repository."""
+        return [self.mara.pull(issue.ref) for issue in self.subjects(repo) if issue.is_pull]
+
+    def subjects(self, repo: Repo) -> list[Issue]:
+        """All issues and pull requests of a repository, oldest first."""
+        found = self.mara.changed_since(repo, datetime.now(UTC) - timedelta(hours=1))
+        return sorted(found, key=lambda issue: issue.ref.number)
+
+    def verdict(self, pull: Ref, state: str) -> Review | None:
+        """The review of a pull request's head, if it is this one."""
+        head = self.mara.pull(pull).head_sha
+        return next((r for r in self.mara.reviews(pull) if r.head_sha == head and r.state == state), None)
+
+    def merge(self, pull: Ref) -> None:
+        """Mara merges, as soon as the forge lets her."""
+        head = self.until(lambda: self.mara.pull(pull).head_sha, f"the head of {pull}")
+
+        def press() -> bool:
+            try:
+                self.operator.merge(pull, head_sha=head)
+            except (Conflict, Refused):
+                return False
+            return True
+
+        self.until(press, f"the merge of {pull}")
+
+    def status(self, pull: Ref, context: str) -> str:
+        """A status of a pull request's head."""
+        statuses = self.mara.statuses(pull.repo, self.mara.pull(pull).head_sha)
+        return next((status.state.value for status in statuses if status.context == context), "")
+
+    def settle(self) -> None:
+        """Wait until nothing is owed and nobody is at it."""
+        ledger = self.house.ledger
+        with ledger.transaction() as db:
+            count = "SELECT (SELECT count(*) FROM jobs WHERE state IN ('waiting', 'running')) + (SELECT count(*) FROM"
+            count += (
+                " effects WHERE state IN ('waiting', 'applying')) + (SELECT count(*) FROM turns WHERE state != 'done')"
+            )
+            assert db.execute(count).fetchone() is not None
+
+        def quiet() -> bool:
+            with ledger.transaction() as db:
+                return bool(db.execute(count).fetchone()[0] == 0)
+
+        self.until(quiet, "quiet")
+
+    def deliveries(self) -> list[tuple[str, bytes]]:
+        """All deliveries that came, as (kind, body)."""
+        with self.house.ledger.transaction() as db:
+            rows = db.execute("SELECT kind, body FROM deliveries ORDER BY id").fetchall()
+        return [(row["kind"], zlib.decompress(row["body"])) for row in rows]
+
+    def deliver(self, kind: str, body: bytes, uuid: str) -> int:
+        """Send a delivery as the forge would."""
+        web = self.house.settings.web
+        signature = sign(self.house.vault.hook_secret(FORGE), body)
+        headers = {"X-Forgejo-Event-Type": kind, "X-Forgejo-Delivery": uuid, "X-Forgejo-Signature": signature}
+        request = urllib.request.Request(f"http://{web.host}:{web.port}/hook/{FORGE}", body, headers)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+
+    def census(self) -> dict[str, int]:
+        """How many of everything there is on the forge that the hive could have made twice."""
+        counts = {"branches": 0, "comments": 0, "reviews": 0, "issues": 0, "pulls": 0, "assignees": 0}
+        for repo in (APP, CONFIG):
+            for subject in self.subjects(repo):
+                counts["pulls" if subject.is_pull else "issues"] += 1
+                counts["comments"] += len(self.mara.comments(subject.ref))
+                counts["assignees"] += len(subject.assignees)
+                if subject.is_pull:
+                    counts["reviews"] += len(self.mara.reviews(subject.ref))
+        return counts
+
+    def last_words(self) -> str:
+        """The end of the audit log and of what processes wrote."""
+        rows = [f"{row.who} {row.what} {row.ref} {dict(row.detail)}" for row in self.house.ledger.audit.after(0)][-12:]
+        logs = [log.read_text(errors="replace")[-800:] for log in (self.house.settings.state / "logs").glob("*.log")]
+        return "\n".join([*rows, *logs])
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def hive(tmp_path: Path) -> Iterator[Hive]:
+    """A hive of its own for each story."""
+    with ExitStack() as stack:
+        model = stack.enter_context(ModelServer(script()))
+        config = write_config(tmp_path, forge_port=free_port(), web_port=free_port(), model_url=model.url)
+        config.write_text(config.read_text().replace("sweep_seconds: 5", "sweep_seconds: 2"))
+        house = House(load(config))
+        stack.callback(house.close)
+        deaths: list[tuple[str, int]] = []
+        tree = Tree(tmp_path / "logs", lambda name, status: deaths.append((name, status)))
+        stack.callback(tree.stop)
+        begin(config, house, tree, lambda _: None, seed=lambda: copy_project(house, sample(tmp_path)))
+        url, password = house.url(FORGE), house.vault.password(FORGE, ADMIN)
+        with GiteaAdmin(name=FORGE, url=url, login=ADMIN, password=password) as admin:
+            token = admin.make_token(OPERATOR, "stories", SCOPES)
+        mara = stack.enter_context(GiteaForge(name=FORGE, url=url, token=token))
+        operator = stack.enter_context(GiteaOperator(name=FORGE, url=url, token=token))
+        yield Hive(house, tree, mara, operator, deaths)

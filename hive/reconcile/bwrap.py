@@ -7,6 +7,7 @@ environment; `contained` says which it is.
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import subprocess
 import sys
@@ -26,8 +27,13 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternative
 """What commands need of the host, read-only; links of it stay links."""
 
 USERS = "agent:x:1000:1000:agent:/agent/state/home:/bin/sh\n"
-_ORPHAN = "import ctypes,os,sys;ctypes.CDLL(None).prctl(1,9);os.execv(sys.argv[1],sys.argv[1:])"
-"""Runs a command that the kernel kills with its parent (PR_SET_PDEATHSIG is 1)."""
+_WITH_PARENT = """\
+import ctypes, os, sys
+ctypes.CDLL(None).prctl(1, 9)
+if os.getppid() == int(sys.argv[1]):
+    os.execv(sys.argv[2], sys.argv[2:])
+"""
+"""Runs a command that the kernel kills with its parent (1 is PR_SET_PDEATHSIG), unless that is gone already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +121,10 @@ def find_jail() -> Jail:
 def command(jail: Jail, cell: Cell, sha: str, extra: dict[str, str]) -> tuple[list[str], dict[str, str]]:
     """The words and the environment that start an agent's harness from one artifact."""
     artifact = cell.gens / sha
+    tied = [sys.executable, "-c", _WITH_PARENT, str(os.getpid())]
     if jail.program is None:
         env = _variables(str(artifact), str(cell.state), str(cell.sockets), str(_source()), extra)
-        return [sys.executable, "-c", _ORPHAN, interpreter(), "-m", "hive.agent"], env
+        return [*tied, interpreter(), "-m", "hive.agent"], env
     env = _variables("/agent/config", "/agent/state", "/run/hive", "/opt/hive", extra)
     words = [
         jail.program,

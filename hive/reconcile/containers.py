@@ -13,6 +13,7 @@ from pathlib import Path
 from hive.reconcile.bwrap import Cell, Jail, command, prepare
 
 STOP_SECONDS = 10.0
+POLL_SECONDS = 0.1
 LOG_BYTES = 1 << 20
 QUICK_DEATH_SECONDS = 10.0
 MAX_DELAY_SECONDS = 30.0
@@ -59,6 +60,14 @@ class Containers:
         prepare(cell)
         return cell
 
+    def sweep_out(self, agent: str) -> None:
+        """End what an earlier host left behind: one that was killed in the very moment of a start."""
+        mark = str(self.cell(agent).state)
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit() and _mentions(entry, mark):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(int(entry.name), signal.SIGKILL)
+
     def start(self, agent: str, sha: str, extra: dict[str, str]) -> bool:
         """Start the container from an artifact; False while a crash loop is slowed down."""
         if time.monotonic() < self._not_before.get(agent, 0.0):
@@ -103,9 +112,12 @@ class Containers:
         if found is None:
             return
         self._turn_over(agent)
-        _signal(found.process, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            found.process.wait(timeout=STOP_SECONDS)
+        until = time.monotonic() + STOP_SECONDS
+        told = False
+        while found.process.poll() is None and time.monotonic() < until:
+            told = told or _tell(found.process)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                found.process.wait(timeout=POLL_SECONDS)
         for pid in (*_descendants(found.process.pid), found.process.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -116,7 +128,7 @@ class Containers:
     def stop_all(self) -> None:
         """End every container: all are told first, so that they end together."""
         for found in self._running.values():
-            _signal(found.process, signal.SIGTERM)
+            _tell(found.process)
         for agent in list(self._running):
             self.stop(agent)
 
@@ -134,13 +146,24 @@ class Containers:
         self._heard.pop(agent, None)
 
 
-def _signal(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    """Tell the harness, not bwrap: bwrap would die of it and take the harness along at once."""
+def _mentions(process: Path, mark: str) -> bool:
+    """Whether a process was started for a directory: by an argument, or by what the harness is told."""
+    with contextlib.suppress(OSError):
+        words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        if mark in words and "hive.agent" in words:
+            return True
+        return f"HIVE_STATE={mark}" in (process / "environ").read_bytes().decode(errors="replace").split("\0")
+    return False
+
+
+def _tell(process: subprocess.Popen[bytes]) -> bool:
+    """Ask the harness to end, not bwrap: that would die of it and take the harness along. False if it is not there yet."""
     for pid in (*_descendants(process.pid), process.pid):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
+        with contextlib.suppress(OSError):
             if Path(f"/proc/{pid}/comm").read_text().strip() != "bwrap":
-                os.kill(pid, number)
-                return
+                os.kill(pid, signal.SIGTERM)
+                return True
+    return False
 
 
 def _descendants(root: int) -> list[int]:

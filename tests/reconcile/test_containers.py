@@ -1,0 +1,187 @@
+"""A container has no network and no keys, sees what it was given, and dies with its host."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from hive.reconcile.build import build, plan
+from hive.reconcile.bwrap import Jail, command, find_jail
+from hive.reconcile.containers import Containers
+from hive.settings import Limits
+from tests.reconcile.conftest import Origin
+
+JAIL = find_jail()
+contained = pytest.mark.skipif(not JAIL.contained, reason=f"no containers here: {JAIL.why_not}")
+
+LOOK = """
+import json, os, socket
+def tries(what):
+    try:
+        what()
+    except OSError as error:
+        return type(error).__name__
+    return "done"
+print(json.dumps({
+    "env": dict(os.environ), "uid": os.getuid(), "home": os.path.exists("/root/.ssh") or os.path.exists("/home"),
+    "net": tries(lambda: socket.create_connection(("127.0.0.1", PORT), timeout=2)),
+    "links": sorted(os.listdir("/sys/class/net")) if os.path.exists("/sys/class/net") else ["lo"],
+    "config": tries(lambda: open(os.environ["HIVE_CONFIG"] + "/x", "w")), "state": tries(lambda: open(os.environ["HIVE_STATE"] + "/x", "w")),
+    "usr": tries(lambda: open("/usr/x", "w")), "pids": len([p for p in os.listdir("/proc") if p.isdigit()]),
+    "path": sorted(os.listdir(os.environ["PATH"])),
+}))
+"""
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    """Wait for something that has to come."""
+    end = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def made(origin: Origin, tmp_path: Path) -> Iterator[tuple[Containers, str]]:
+    """Containers with an artifact of iris."""
+    containers = Containers(JAIL, tmp_path / "agents")
+    cell = containers.cell("iris")
+    sha = origin.commit({"agent.yaml": "lane: app\nenv: {COLOR: amber}\n"})
+    build(plan("iris", origin.mirror, sha, Limits()), sha, cell.gens)
+    cell.point(sha)
+    yield containers, sha
+    containers.stop_all()
+
+
+def look(jail: Jail, containers: Containers, sha: str, port: int = 1) -> dict[str, object]:
+    """What a program sees in the place of the harness."""
+    words, env = command(jail, containers.cell("iris"), sha, {"COLOR": "amber"})
+    words = [*words[: words.index("-m")], "-c", LOOK.replace("PORT", str(port))]
+    secret = {"ANTHROPIC_API_KEY": "sk-ant-secret", "HIVE_ADMIN_PASSWORD": "x"}
+    cwd = containers.cell("iris").state
+    if env:  # what is not contained gets its environment from the host, and nothing else
+        done = subprocess.run(words, capture_output=True, text=True, cwd=cwd, env=env)
+    else:
+        done = subprocess.run(words, capture_output=True, text=True, cwd=cwd, env={**os.environ, **secret})
+    assert done.returncode == 0, done.stderr
+    seen: dict[str, object] = json.loads(done.stdout)
+    return seen
+
+
+@pytest.mark.contained
+@contained
+def test_no_network_no_keys_no_host(made: tuple[Containers, str]) -> None:
+    """Nothing of the host is there but commands and libraries; only the state can be written."""
+    seen = look(JAIL, *made)
+    env = seen["env"]
+    assert isinstance(env, dict)
+    assert set(env) <= {
+        *("COLOR", "HIVE_CONFIG", "HIVE_SOCKETS", "HIVE_STATE", "HOME", "LANG", "PATH", "PWD", "LC_CTYPE"),
+        *("PYTHONDONTWRITEBYTECODE", "PYTHONPATH"),
+    }
+    assert seen["uid"] == 1000
+    assert not seen["home"]
+    assert seen["net"] == "ConnectionRefusedError"
+    assert seen["links"] == ["lo"]
+    assert (seen["config"], seen["state"], seen["usr"]) == ("OSError", "done", "OSError")
+    assert isinstance(seen["pids"], int)
+    assert seen["pids"] <= 3
+
+
+@pytest.mark.contained
+@contained
+def test_a_port_of_the_host_is_out_of_reach(made: tuple[Containers, str]) -> None:
+    """Not even the forge on loopback can be reached from inside."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        assert look(JAIL, *made, port=server.getsockname()[1])["net"] == "ConnectionRefusedError"
+
+
+def test_without_namespaces_the_environment_is_scrubbed(made: tuple[Containers, str]) -> None:
+    """A plain process gets no key either, and only the declared commands."""
+    seen = look(Jail(None, "forbidden"), *made)
+    env = seen["env"]
+    assert isinstance(env, dict)
+    assert "ANTHROPIC_API_KEY" not in env
+    assert env["COLOR"] == "amber"
+    path = seen["path"]
+    assert isinstance(path, list)
+    assert {"git", "python3"} <= set(path)
+    assert "gzip" not in path
+
+
+@pytest.mark.parametrize(
+    "jail", [pytest.param(JAIL, marks=contained, id="contained"), pytest.param(Jail(None), id="plain")]
+)
+def test_starts_stops_and_is_reaped(made: tuple[Containers, str], jail: Jail) -> None:
+    """A container runs until it is stopped; one that ends by itself is noticed, and its life is over."""
+    containers, sha = made
+    containers.jail = jail
+    life = containers.life("iris")
+    assert containers.start("iris", sha, {})
+    assert containers.running("iris") == sha
+    assert containers.life("iris") != life
+    pid = containers.pid("iris")
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: containers.reap() == ["iris"])
+    assert containers.running("iris") == ""
+    until(lambda: containers.start("iris", sha, {}))
+    containers.stop("iris")
+    assert containers.running("iris") == ""
+    assert containers.reap() == []
+
+
+@pytest.mark.parametrize(
+    "jail", [pytest.param(JAIL, marks=contained, id="contained"), pytest.param(Jail(None), id="plain")]
+)
+def test_dies_with_its_host(made: tuple[Containers, str], tmp_path: Path, jail: Jail) -> None:
+    """A host that is killed outright leaves no container behind."""
+    _, sha = made
+    code = (
+        "import sys, time; from pathlib import Path; from hive.reconcile.bwrap import Jail\n"
+        "from hive.reconcile.containers import Containers\n"
+        "made = Containers(Jail(sys.argv[3] or None), Path(sys.argv[1])); made.start('iris', sys.argv[2], {})\n"
+        "print(made.pid('iris'), flush=True); time.sleep(60)"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path / "agents"), sha, jail.program or ""]
+    host = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
+    assert host.stdout is not None
+    with host.stdout:
+        pid = int(host.stdout.readline())
+    until(lambda: b"hive.agent" in Path(f"/proc/{pid}/cmdline").read_bytes() and _name(pid) != "python")
+    host.kill()
+    host.wait()
+    until(lambda: not _is_alive(pid))
+
+
+def test_what_a_dead_host_left_is_swept_out(made: tuple[Containers, str], tmp_path: Path) -> None:
+    """A new host ends containers that it did not start, and only those of its agents."""
+    containers, sha = made
+    containers.jail = Jail(None)
+    containers.start("iris", sha, {})
+    pid = containers.pid("iris")
+    assert pid is not None
+    Containers(Jail(None), tmp_path / "others").sweep_out("iris")
+    assert _is_alive(pid)
+    Containers(Jail(None), tmp_path / "agents").sweep_out("iris")
+    until(lambda: not _is_alive(pid))
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def _name(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import socket
 import time
 import urllib.request
@@ -11,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
 
@@ -126,6 +128,20 @@ class Hive:
                 return bool(db.execute(count).fetchone()[0] == 0)
 
         self.until(quiet, "quiet")
+
+    def as_admin(self, method: str, path: str, body: object = None) -> Any:
+        """A call of the site admin, who can do everything that a forge allows."""
+        secret = base64.b64encode(f"{ADMIN}:{self.house.vault.password(FORGE, ADMIN)}".encode()).decode()
+        return self.call(method, path, body, f"Basic {secret}")
+
+    def call(self, method: str, path: str, body: object, authorization: str) -> Any:
+        """A call to the forge's API; raises HTTPError as it comes."""
+        headers = {"Authorization": authorization, "Content-Type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.house.url(FORGE) + "/api/v1" + path, data, headers, method=method)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
 
     def deliveries(self) -> list[tuple[str, bytes]]:
         """All deliveries that came, as (kind, body)."""

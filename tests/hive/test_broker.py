@@ -1,0 +1,305 @@
+"""Through its sockets a container can do its work, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from forge.types import Repo
+from hive import broker, gateway
+from hive.broker import NO_WORD, Principal
+from hive.ledger import Effect, Ledger, Turn
+from hive.ledger.runs import MAX_ATTEMPTS
+from hive.llm import Meter, Model, ModelFailed, Reply
+from hive.workspace import Login
+
+ISSUE = "forgejo:acme/app#1"
+CONFIG = Repo("forgejo", "agent-configs", "iris")
+
+
+@dataclass
+class Socket:
+    """One socket of iris, and what came of what she asked."""
+
+    client: FlaskClient
+    ledger: Ledger
+    alive: list[int] = field(default_factory=lambda: [1])
+    heard: list[str] = field(default_factory=list)
+    fails: list[str] = field(default_factory=list)
+
+    def post(self, path: str, body: object = None, token: str = "") -> tuple[int, Any]:
+        """Call; returns status and JSON."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        answer = self.client.post(path, json={} if body is None else body, headers=headers)
+        return answer.status_code, answer.json if answer.data else None
+
+    def turn(self) -> dict[str, Any]:
+        """A turn that must be there."""
+        status, turn = self.post("/v1/turn", {"generation": "g1", "wait": 0})
+        assert status == 200
+        assert isinstance(turn, dict)
+        return turn
+
+    def owed(self) -> list[Effect]:
+        """The effects that were owed."""
+        with self.ledger.transaction() as db:
+            ids = [row["id"] for row in db.execute("SELECT id FROM effects ORDER BY id")]
+        return [self.ledger.effects.get(effect) for effect in ids]
+
+
+@pytest.fixture
+def socket(ledger: Ledger) -> Iterator[Socket]:
+    """A broker whose worker does at once what is owed; each deed fails that the test says."""
+    made: list[Socket] = []
+
+    def work(effect_id: int) -> None:
+        effect = ledger.effects.claim(effect_id)
+        if effect is None:
+            return
+        if made[0].fails:
+            ledger.effects.fail(effect, made[0].fails[0])
+        else:
+            ledger.effects.finish(effect, {"ref": "forgejo:acme/app#2", "url": "http://x", "id": 5})
+
+    principal = Principal(
+        agent="iris",
+        team="acme",
+        login=Login("iris", "forge-token"),
+        forge_url="http://127.0.0.1:1",
+        config_repo=CONFIG,
+        ledger=ledger,
+        wake=work,
+        heard=lambda agent, sha: made[0].heard.append(sha),
+        life=lambda: made[0].alive[0],
+        stop=threading.Event(),
+        base=lambda repo: "main",
+        brief=lambda turn: {"message": turn.message},
+    )
+    with broker.create(principal).test_client() as client:
+        made.append(Socket(client, ledger))
+        yield made[0]
+
+
+@pytest.fixture
+def run(ledger: Ledger) -> int:
+    """A run of iris."""
+    return ledger.runs.start("acme", "iris", ISSUE, "k1", "do it")
+
+
+def test_no_turn_is_no_content(socket: Socket) -> None:
+    """Asking is a sign of life, and nothing to do is 204."""
+    assert socket.post("/v1/turn", {"generation": "g1", "wait": 0}) == (204, None)
+    assert socket.heard == ["g1"]
+
+
+def test_a_turn_comes_with_its_token(socket: Socket, run: int) -> None:
+    """The token opens the socket until the turn is ended."""
+    turn = socket.turn()
+    assert (turn["run"], turn["message"]) == (run, "do it")
+    assert socket.post("/v1/beat", token=turn["token"]) == (200, {"cancel": False})
+    assert socket.post("/v1/end", {"outcome": "pushed", "message": "", "steps": 3}, turn["token"])[0] == 200
+    assert socket.post("/v1/beat", token=turn["token"])[0] == 401
+
+
+@pytest.mark.parametrize("path", ["beat", "comment", "pull", "propose", "end"])
+def test_nothing_without_a_token(socket: Socket, run: int, path: str) -> None:
+    """No token, a guess, and another agent's are all 401."""
+    for token in ("", "guess", "ü"):
+        assert socket.post(f"/v1/{path}", {"key": "k", "body": "b"}, token)[0] == 401
+    assert socket.owed() == []
+
+
+def test_who_asks_holds_nothing(socket: Socket, run: int) -> None:
+    """A harness that was cut off gets its turn again at once, under a new token."""
+    first, second = socket.turn(), socket.turn()
+    assert first["turn"] == second["turn"]
+    assert socket.post("/v1/beat", token=first["token"])[0] == 401
+    assert socket.post("/v1/beat", token=second["token"])[0] == 200
+
+
+def test_a_turn_is_not_given_to_the_dead(socket: Socket, ledger: Ledger) -> None:
+    """A call whose container has ended takes nothing, however long it waits."""
+    threading.Timer(0.2, lambda: socket.alive.__setitem__(0, 2)).start()
+    assert socket.post("/v1/turn", {"generation": "g1", "wait": 20})[0] == 204
+    ledger.runs.start("acme", "iris", ISSUE, "k1", "do it")
+    assert socket.turn()["message"] == "do it"
+
+
+def test_given_up_in_words(socket: Socket, run: int) -> None:
+    """A turn that never comes to an end is left, and the thread is told."""
+    for _ in range(MAX_ATTEMPTS):
+        socket.turn()
+    assert socket.post("/v1/turn", {"generation": "g1", "wait": 0})[0] == 204
+    (effect,) = socket.owed()
+    assert "An operator should look." in effect.payload
+
+
+def test_speaks_on_its_own_thread(socket: Socket, run: int) -> None:
+    """A comment goes to the issue of the run, once for each key, and carries nothing hidden."""
+    token = socket.turn()["token"]
+    said = {"key": "a", "body": "hello <!-- hive:forged --> \u202eworld"}
+    assert socket.post("/v1/comment", said, token)[0] == 200
+    assert socket.post("/v1/comment", said, token)[0] == 200
+    (effect,) = socket.owed()
+    payload = json.loads(effect.payload)
+    assert payload["ref"]["number"] == 1
+    assert payload["body"] == "hello  world"
+    assert effect.actor == "iris"
+
+
+def test_opens_its_own_pull_request(socket: Socket, run: int) -> None:
+    """From a branch of its name to the default branch, found again under the same key."""
+    token = socket.turn()["token"]
+    asked = {"branch": "agent/iris/issue-1", "title": "Mend\nit", "body": "b"}
+    assert socket.post("/v1/pull", asked, token) == (200, {"ref": "forgejo:acme/app#2", "url": "http://x", "id": 5})
+    assert socket.post("/v1/pull", asked, token)[0] == 200
+    (effect,) = socket.owed()
+    payload = json.loads(effect.payload)
+    assert (payload["base"], payload["title"], payload["proposes"]) == ("main", "Mend it", False)
+
+
+def test_proposes_for_itself_only(socket: Socket, run: int) -> None:
+    """A proposal goes to the agent's own configuration, whatever it asks for."""
+    token = socket.turn()["token"]
+    asked = {"branch": "agent/iris/x", "title": "t", "body": "b", "repo": "agent-configs/atlas"}
+    assert socket.post("/v1/propose", asked, token)[0] == 200
+    (effect,) = socket.owed()
+    assert json.loads(effect.payload)["repo"]["name"] == "iris"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("pull", {"branch": "main", "title": "t", "body": "b"}, 403),
+        ("pull", {"branch": "agent/atlas/x", "title": "t", "body": "b"}, 403),
+        ("pull", {"branch": 5, "title": "t", "body": "b"}, 400),
+        ("pull", {"branch": "agent/iris/x", "body": "b"}, 400),
+        ("comment", {"key": "k" * 200, "body": "b"}, 400),
+        ("comment", [], 400),
+        ("merge", {}, 404),
+    ],
+)
+def test_nonsense_is_refused(socket: Socket, run: int, path: str, body: object, status: int) -> None:
+    """What is not granted or makes no sense owes nothing."""
+    assert socket.post(f"/v1/{path}", body, socket.turn()["token"])[0] == status
+    assert socket.owed() == []
+
+
+def test_a_refused_deed_is_told(socket: Socket, run: int) -> None:
+    """What the forge refuses comes back as a sentence."""
+    socket.fails.append("the branch is protected")
+    asked = {"branch": "agent/iris/issue-1", "title": "t", "body": "b"}
+    assert socket.post("/v1/pull", asked, socket.turn()["token"]) == (403, {"error": "the branch is protected"})
+
+
+def test_no_end_is_silent(socket: Socket, run: int) -> None:
+    """An end without words gets some; an end that was said before is not said again."""
+    turn = socket.turn()
+    said = {"key": f"end:{turn['turn']}", "body": "I cannot."}
+    socket.post("/v1/comment", said, turn["token"])
+    socket.post("/v1/end", {"outcome": "blocked", "message": "I cannot."}, turn["token"])
+    assert len(socket.owed()) == 1
+    socket.ledger.runs.push(run, "c2", "and now?", by_person=True)
+    socket.post("/v1/end", {"outcome": "failed", "message": ""}, socket.turn()["token"])
+    assert NO_WORD in socket.owed()[-1].payload
+
+
+@pytest.mark.parametrize("repo", ["acme/other", "agent-configs/atlas", "hive/meta"])
+def test_git_only_where_it_was_granted(socket: Socket, run: int, repo: str) -> None:
+    """Other repositories are not passed on, and the forge is not asked."""
+    headers = {"Authorization": f"Bearer {socket.turn()['token']}"}
+    answer = socket.client.get(f"/git/{repo}.git/info/refs?service=git-upload-pack", headers=headers)
+    assert answer.status_code == 403
+    assert socket.client.get("/git/acme/app.git/info/refs").status_code == 401
+
+
+class Upstream(Model):
+    """A model that answers what a test says."""
+
+    def __init__(self, answer: list[bytes] | ModelFailed) -> None:
+        super().__init__(url="http://127.0.0.1:1", key="k")
+        self.answer = answer
+        self.asked: list[tuple[str, Mapping[str, Any]]] = []
+
+    @contextmanager
+    def ask(self, model: str, request: Mapping[str, Any]) -> Iterator[Reply]:
+        """Answer."""
+        self.asked.append((model, request))
+        if isinstance(self.answer, ModelFailed):
+            raise self.answer
+        yield Reply("text/event-stream", iter(self.answer))
+
+
+EVENTS = [
+    b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":100,',
+    b'"cache_read_input_tokens":20,"output_tokens":1}}}\n\nevent: message_delta\ndata: {"type":"message_delta",',
+    b'"usage":{"output_tokens":30}}\n\n',
+]
+
+
+def through(ledger: Ledger, upstream: Model) -> FlaskClient:
+    """The gateway of iris."""
+    return gateway.create("iris", ledger.runs, upstream, lambda agent: "claude-sonnet-5-5").test_client()
+
+
+def taken(ledger: Ledger) -> Turn:
+    """A turn of iris."""
+    turn = ledger.runs.take("iris")
+    assert turn is not None
+    return turn
+
+
+@pytest.mark.parametrize("header", ["Authorization", "x-api-key"])
+def test_the_gateway_meters_what_passes(ledger: Ledger, run: int, header: str) -> None:
+    """The answer passes byte by byte, the model is the host's choice, and the run is booked."""
+    upstream = Upstream(EVENTS)
+    token = taken(ledger).token
+    value = f"Bearer {token}" if header == "Authorization" else token
+    with through(ledger, upstream) as client:
+        answer = client.post("/v1/messages", json={"model": "claude-fable-5-2"}, headers={header: value})
+        assert answer.data == b"".join(EVENTS)
+    assert upstream.asked[0][0] == "claude-sonnet-5-5"
+    with ledger.transaction() as db:
+        assert tuple(db.execute("SELECT tokens_in, tokens_out FROM runs").fetchone()) == (120, 30)
+
+
+def test_the_gateway_needs_a_living_run(ledger: Ledger, run: int) -> None:
+    """No token, or one of a run that is over: 401 in the API's form, and the model is not asked."""
+    upstream = Upstream(EVENTS)
+    turn = taken(ledger)
+    ledger.runs.end_turn(turn, "pushed")
+    with through(ledger, upstream) as client:
+        for headers in ({}, {"x-api-key": "guess"}, {"x-api-key": turn.token}):
+            answer = client.post("/v1/messages", json={}, headers=headers)
+            assert answer.status_code == 401
+            assert answer.json is not None
+            assert answer.json["error"]["type"] == "authentication_error"
+    assert upstream.asked == []
+
+
+def test_a_refusal_keeps_its_form(ledger: Ledger, run: int) -> None:
+    """Status, body and the headers that say when to try again come through."""
+    refusal = ModelFailed(429, {"type": "error", "error": {"type": "rate_limit_error"}}, {"retry-after": "7"})
+    with through(ledger, Upstream(refusal)) as client:
+        headers = {"x-api-key": taken(ledger).token}
+        answer = client.post("/v1/messages", json={}, headers=headers)
+        assert client.post("/v1/messages", data=b"x", headers=headers).status_code == 400
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
+    assert answer.json == refusal.body
+
+
+def test_a_meter_reads_across_cuts() -> None:
+    """However a stream is cut into chunks, its usage is the same."""
+    whole = b"".join(EVENTS)
+    for size in (1, 7, 50, len(whole)):
+        meter = Meter()
+        for start in range(0, len(whole), size):
+            meter.see(whole[start : start + size])
+        assert (meter.tokens_in, meter.tokens_out) == (120, 30)

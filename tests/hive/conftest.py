@@ -1,0 +1,65 @@
+"""A forge that was made ready, and the house around it, in one process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from forge.embedded import EmbeddedForge
+from forge.gitea.admin import GiteaAdmin
+from forge.gitea.write import GiteaForge
+from forge.types import Repo
+from hive.app.house import House
+from hive.app.up import ADMIN
+from hive.app.work import workshop
+from hive.demo.stage import FORGE, OPERATOR, TEAM, write_config
+from hive.provision import Provision
+from hive.settings import load
+from hive.work import Worker
+
+APP = Repo(FORGE, TEAM, "app")
+CONFIG = Repo(FORGE, "agent-configs", "iris")
+
+
+@dataclass
+class Village:
+    """A house whose forge is ready; `made` is what provisioning said it made."""
+
+    forge: EmbeddedForge
+    house: House
+    mara: GiteaForge
+    made: list[str]
+
+    def provision(self) -> list[str]:
+        """Make the forge ready again; returns what was made."""
+        said: list[str] = []
+        Provision.run(self.house, FORGE, ADMIN, self.house.vault.password(FORGE, ADMIN), said.append)
+        return said
+
+    def worker(self) -> Worker:
+        """A worker of the house."""
+        return Worker(workshop(self.house))
+
+
+@pytest.fixture
+def village(tmp_path: Path) -> Iterator[Village]:
+    """A forge of its own for each test, made ready for one team."""
+    with ExitStack() as stack:
+        forge = stack.enter_context(EmbeddedForge(tmp_path / "forge"))
+        port = int(forge.url.rpartition(":")[2])
+        config = write_config(tmp_path, forge_port=port, web_port=1, model_url="http://127.0.0.1:1")
+        house = House(load(config))
+        stack.callback(house.close)
+        password = house.vault.password(FORGE, ADMIN)
+        forge.create_admin(ADMIN, password)
+        with GiteaAdmin(name=FORGE, url=forge.url, login=ADMIN, password=password) as admin:
+            admin.ensure_user(OPERATOR, password=house.vault.password(FORGE, OPERATOR), email="mara@forge.invalid")
+            token = admin.make_token(OPERATOR, "tests", ("write:repository", "write:issue", "read:user"))
+        mara = stack.enter_context(GiteaForge(name=FORGE, url=forge.url, token=token))
+        made = Village(forge, house, mara, [])
+        made.made += made.provision()
+        yield made

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,7 +49,12 @@ class House:
 
     @cached_property
     def bots(self) -> dict[str, Bot]:
-        """The bots that the configuration names, by name; raises NotReady for one that is not there."""
+        """The bots that the configuration names, by name; raises NotReady for one that is not there.
+
+        A module of one's own may lie beside the configuration.
+        """
+        if str(self.settings.home) not in sys.path:
+            sys.path.append(str(self.settings.home))
         found: dict[str, Bot] = {}
         for module in self.settings.bots:
             try:

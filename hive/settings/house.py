@@ -110,6 +110,9 @@ class Settings:
     configs: str = "agent-configs"
     meta: str = "hive/meta"
     sweep_seconds: Annotated[int, Ge(1), Le(3600)] = 60
+    home: Path = Path()
+    """The directory of the file: bots of one's own lie beside it. Not a key of the file."""
+
     __pydantic_config__: ClassVar = STRICT
 
     def account(self, bot: str) -> str:
@@ -144,7 +147,8 @@ def load(path: Path) -> Settings:
         raise BadYaml([Problem(str(path), 1, 1, "is not UTF-8 text")]) from error
     document = Document(str(path), text)
     settings = document.read(Settings, more=list(_mistakes(document.data)))
-    return replace(settings, state=(path.parent / settings.state).resolve())
+    home = path.parent.resolve()
+    return replace(settings, state=(home / settings.state).resolve(), home=home)
 
 
 def _mistakes(data: Any) -> Iterator[Mistake]:
@@ -155,6 +159,8 @@ def _mistakes(data: Any) -> Iterator[Mistake]:
     for name, forge in forges.items():
         yield from _bad_url(("forges", name, "url"), _map(forge).get("url"))
     yield from _bad_url(("model", "url"), _map(root.get("model")).get("url") or None)
+    if "home" in root:
+        yield Mistake(("home",), "nobody reads this key", at_key=True)
     if root.get("teams") == {}:
         yield Mistake(("teams",), "should name at least one team")
     taken: dict[str, str] = {}

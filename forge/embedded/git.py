@@ -98,11 +98,16 @@ def valid_branch(name: str) -> bool:
 
 
 class Git:
-    """One bare repository; `quarantine` lets it see objects that a push has not brought in yet."""
+    """One bare repository.
 
-    def __init__(self, path: Path, quarantine: Mapping[str, str] | None = None) -> None:
+    `quarantine` lets it see objects that a push has not brought in yet, `kept` are open files that
+    its processes hold.
+    """
+
+    def __init__(self, path: Path, quarantine: Mapping[str, str] | None = None, kept: tuple[int, ...] = ()) -> None:
         self.path = path
         self._quarantine = dict(quarantine or {})
+        self._kept = kept
 
     def raw(self, *words: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> bytes:
         """What a git command prints; raises GitFailed with its complaint."""
@@ -111,6 +116,7 @@ class Git:
             cwd=self.path,
             input=stdin,
             capture_output=True,
+            pass_fds=self._kept,
             env=environment(**{"GIT_DIR": str(self.path), **self._quarantine, **(env or {})}),
         )
         if done.returncode:

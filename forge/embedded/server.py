@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -22,6 +25,8 @@ from forge.embedded.state import Row, State
 
 _THREADS = 16
 _MAX_BODY = 1 << 30
+_PATIENCE = 5.0
+"""Seconds that the git processes of a forge that was killed may take to end."""
 
 
 class EmbeddedForge:
@@ -70,6 +75,7 @@ class EmbeddedForge:
         self._server = create_server(self.wsgi, map=self._sockets, host=host, port=port, ipv6=":" in host, **options)
         if not self.site.url:
             self.site.url = f"http://{host}:{self._server.effective_port}"
+        self.site.lock = _own(self.site.root / "lock")
         smart.install(self.site.root)
         pushes.recover(self.site)
         self._sender.start()
@@ -86,16 +92,20 @@ class EmbeddedForge:
         return self
 
     def stop(self) -> None:
-        """End: requests first, then deliveries, then the database."""
-        if self._server is not None:
-            self._server.task_dispatcher.shutdown()
+        """End: requests first, then deliveries, then the database; a second time it does nothing."""
+        server, self._server = self._server, None
+        if server is not None:
+            server.task_dispatcher.shutdown()
             if self._thread is not None:
                 # The loop has to close its sockets itself: clients keep their connections open.
-                self._server.trigger.pull_trigger(self._hang_up)
+                server.trigger.pull_trigger(self._hang_up)
                 self._thread.join()
-            self._hang_up()
             self._sender.stop()
+        self._hang_up()
         self.site.state.close()
+        if self.site.lock >= 0:
+            os.close(self.site.lock)
+            self.site.lock = -1
 
     def _hang_up(self) -> None:
         wasyncore.close_all(self._sockets, ignore_all=True)
@@ -106,6 +116,21 @@ class EmbeddedForge:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+def _own(path: Path) -> int:
+    """Take the lock of a state directory, when the last process of another forge has let go of it."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return lock
+        except BlockingIOError:
+            if time.monotonic() > end:
+                os.close(lock)
+                raise
+            time.sleep(0.01)
 
 
 def application(site: Site) -> Flask:

@@ -66,12 +66,19 @@ class Site:
     """Seconds that a pull request counts as being checked for conflicts after each change."""
     hook_delay: float = 0.0
     """Seconds before a delivery is tried."""
+    lock: int = -1
+    """An open file that every git process holds as well: what is left of a forge that was killed can be waited for."""
     _moving: dict[int, threading.RLock] = field(default_factory=dict, repr=False)
 
     @property
     def api(self) -> str:
         """Where the API begins."""
         return f"{self.url}/api/v1"
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The open files that a git process gets."""
+        return () if self.lock < 0 else (self.lock,)
 
     def now(self) -> int:
         """Whole seconds since 1970."""
@@ -80,7 +87,7 @@ class Site:
     def git(self, repo: Row | int, quarantine: Mapping[str, str] | None = None) -> Git:
         """The bare repository; its place is its id, so that a rename moves nothing."""
         key = repo if isinstance(repo, int) else repo["id"]
-        return Git(self.root / "repositories" / f"{key}.git", quarantine)
+        return Git(self.root / "repositories" / f"{key}.git", quarantine, self.kept)
 
     def moving(self, repo_id: int) -> threading.RLock:
         """Held from before a ref of a repository moves until that is booked, so that books are in order."""

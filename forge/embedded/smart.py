@@ -224,7 +224,12 @@ def _receive(push: Push, request: Request, env: dict[str, str]) -> Response:
         env["CONTENT_LENGTH"] = str(os.fstat(body.fileno()).st_size)
         with theirs:
             process = subprocess.Popen(
-                _BACKEND, stdin=body, stdout=out, stderr=subprocess.DEVNULL, env=env, pass_fds=[theirs.fileno()]
+                _BACKEND,
+                stdin=body,
+                stdout=out,
+                stderr=subprocess.DEVNULL,
+                env=env,
+                pass_fds=[theirs.fileno(), *push.site.kept],
             )
         try:
             _answer_hooks(push, ours)

@@ -243,7 +243,7 @@ def settle(forge: EmbeddedForge) -> Village:
     }
     for login in ("mara", "core", "triage", "iris", "eve"):
         user = people.create(site, login, "a password", email=f"{login}@village.example")
-        found[login] = Person(forge, login, f"token {people.make_token(site, user, 'all', ALL)[1]}")
+        found[login] = Person(forge, login, f"token {people.make_token(site, user, 'village', ALL)[1]}")
         if login in teams:
             permission, units = teams[login]
             team = orgs.create_team(site, acme, f"team-{login}", permission=permission, units=units, all_repos=True)

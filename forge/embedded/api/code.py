@@ -22,6 +22,7 @@ BRANCH = Form(
     {"new_branch_name": "string", "old_branch_name": "string", "old_ref_name": "string"},
     ("new_branch_name",),
 )
+RENAME = Form("UpdateBranchRepoOption", {"name": "string"}, ("name",))
 TAG = Form("CreateTagOption", {"tag_name": "string", "target": "string", "message": "string"}, ("tag_name",))
 RELEASE = Form(
     "CreateReleaseOption",
@@ -72,6 +73,10 @@ def _create_branch(call: Call) -> Json:
     given = call.read(BRANCH)
     name, start = given["new_branch_name"], given.get("old_ref_name") or given.get("old_branch_name") or ""
     return _told_branch(call, name, contents.create_branch(call.site, call.actor, call.repo, name, start))
+
+
+def _rename_branch(call: Call) -> None:
+    contents.rename_branch(call.site, call.repo, call.args["branch"], call.read(RENAME)["name"])
 
 
 def _delete_branch(call: Call) -> None:
@@ -254,6 +259,7 @@ ROUTES = (
     Route("GET ~/branches", _branches, "repository"),
     Route("POST ~/branches", _create_branch, "repository", writes(CODE), 201),
     Route("GET ~/branches/<path:branch>", _branch, "repository"),
+    Route("PATCH ~/branches/<path:branch>", _rename_branch, "repository", writes(CODE), 204, bare=True),
     Route("DELETE ~/branches/<path:branch>", _delete_branch, "repository", writes(CODE), 204, bare=True),
     Route("GET ~/tags", _tags, "repository"),
     Route("POST ~/tags", _create_tag, "repository", writes(CODE), 201),

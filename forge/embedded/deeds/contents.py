@@ -113,6 +113,27 @@ def create_branch(site: Site, actor: Row, repo: Row, name: str, start: str) -> s
     return sha
 
 
+def rename_branch(site: Site, repo: Row, old: str, new: str) -> None:
+    """Give a branch another name; pull requests follow, and no push record tells of it."""
+    tip, refs = repos.tip(site, repo, old), (f"refs/heads/{old}", f"refs/heads/{new}")
+    if not tip:
+        raise Missing(f"branch does not exist [name: {old}]")
+    if not valid_branch(new) or repos.tip(site, repo, new):
+        raise Refusal(422, f"Cannot rename a branch to '{new}'.")
+    with site.moving(repo["id"]), site.state.writing():
+        site.git(repo).move([(refs[0], tip, ZERO), (refs[1], ZERO, tip)])
+        site.state.run("UPDATE refs SET name = ? WHERE repo_id = ? AND name = ?", refs[1], repo["id"], refs[0])
+        site.state.run(
+            "UPDATE pulls SET head_branch = ? WHERE head_repo_id = ? AND head_branch = ? AND NOT agit",
+            new,
+            repo["id"],
+            old,
+        )
+        site.state.run("UPDATE pulls SET base_branch = ? WHERE repo_id = ? AND base_branch = ?", new, repo["id"], old)
+        if old == repo["default_branch"]:
+            repos.edit(site, {}, repo, {"default_branch": new})
+
+
 def delete_branch(site: Site, actor: Row, repo: Row, name: str) -> None:
     """Remove a branch; its open pull requests are closed."""
     tip = repos.tip(site, repo, name)

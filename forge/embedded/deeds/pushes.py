@@ -17,6 +17,7 @@ from forge.embedded.rules import NO_ACCESS, OWN, access
 from forge.embedded.shapes import commits as shapes
 from forge.embedded.shapes import repos as repo_shapes
 from forge.embedded.shapes.people import Json, when
+from forge.embedded.shapes.repos import settings
 from forge.embedded.site import Site
 from forge.embedded.state import Row
 
@@ -89,7 +90,26 @@ def settle(site: Site, repo: Row, branch: str) -> None:
         known = pulls.row(site, issue)["head_sha"]
         if known != ref["sha"]:
             pulls.follow(site, people.by_id(site, ref["actor_id"]), issue, known, ref["sha"])
+    if settings(repo)["autodetect_manual_merge"]:
+        _detect_merges(site, repo, branch, ref["sha"])
     pulls.recheck(site, repo, branch)
+
+
+def _detect_merges(site: Site, repo: Row, branch: str, tip: str) -> None:
+    """Believe that pull requests whose head is in the branch were merged by whoever signed the commit.
+
+    Anybody who may push can sign as anybody: so it is on real forges, and so `merged_by` proves nothing.
+    """
+    git = site.git(repo)
+    for issue in pulls.of_repo(site, repo, state="open", base=branch):
+        pull = pulls.row(site, issue)
+        if pull["head_sha"] == pull["merge_base"] or not git.contains(tip, pull["head_sha"]):
+            continue
+        path = git.text("rev-list", "--ancestry-path", "--merges", "--reverse", f"{pull['head_sha']}..{tip}").split()
+        commit = git.commit(path[0] if path else pull["head_sha"])
+        sql = "SELECT * FROM users WHERE email = ? COLLATE NOCASE AND NOT is_org"
+        signer = site.state.row(sql, commit.author.email) or people.by_id(site, repo["owner_id"])
+        mark_merged(site, signer, issue, commit.sha)
 
 
 def recover(site: Site) -> None:

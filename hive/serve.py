@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import socket
 import threading
@@ -12,6 +13,9 @@ from typing import Any
 
 import waitress
 from waitress import wasyncore
+
+# Requests that wait for a thread are no fault; waitress would write a line for each.
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 App = Callable[..., Any]
 BACKLOG = 256

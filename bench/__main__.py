@@ -1,0 +1,10 @@
+"""`make bench`: measures everything in one run."""
+
+from __future__ import annotations
+
+from bench.ingest import ingest
+from bench.row import report
+from bench.whole import start, whole
+
+if __name__ == "__main__":
+    report([*start(), *ingest(), *whole()])

@@ -1,0 +1,115 @@
+"""The whole hive, up: from an event to a label, and what each process holds in memory."""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.row import Row
+from forge.gitea.admin import GiteaAdmin
+from forge.gitea.write import GiteaForge
+from forge.types import Repo
+from hive.app.house import House
+from hive.app.up import ADMIN, begin
+from hive.demo.model import ModelServer
+from hive.demo.scenes import script
+from hive.demo.stage import FORGE, OPERATOR, TEAM, copy_project, sample, write_config
+from hive.processes import Tree
+from hive.settings import load
+
+ISSUES = 15
+APP = Repo(FORGE, TEAM, "app")
+
+
+def whole() -> Iterator[Row]:
+    """Latency and memory of one hive."""
+    with TemporaryDirectory(prefix="hive-bench-") as directory, ExitStack() as stack:
+        state = Path(directory)
+        model = stack.enter_context(ModelServer(script()))
+        config = write_config(state, forge_port=_free(), web_port=_free(), model_url=model.url)
+        house = House(load(config))
+        stack.callback(house.close)
+        tree = Tree(state / "logs", lambda name, status: None)
+        stack.callback(tree.stop)
+        begin(config, house, tree, lambda _: None, seed=lambda: copy_project(house, sample(state)))
+        password = house.vault.password(FORGE, ADMIN)
+        with GiteaAdmin(name=FORGE, url=house.url(FORGE), login=ADMIN, password=password) as admin:
+            token = admin.make_token(OPERATOR, "bench", ("write:repository", "write:issue", "read:user"))
+        mara = stack.enter_context(GiteaForge(name=FORGE, url=house.url(FORGE), token=token))
+        yield from labels(mara)
+        yield from memory(tree)
+
+
+def labels(mara: GiteaForge) -> Iterator[Row]:
+    """From filing an issue to its label, beside setting a label oneself; without agents at work."""
+    by_hive, by_hand = [], []
+    for number in range(ISSUES):
+        ref = mara.open_issue(APP, f"Does it {number}", "why", marker="why").ref
+        begun = time.perf_counter()
+        while not mara.issue(ref).labels:
+            time.sleep(0.005)
+        by_hive.append((time.perf_counter() - begun) * 1000)
+        begun = time.perf_counter()
+        mara.label(ref, add=["needs-operator"])
+        by_hand.append((time.perf_counter() - begun) * 1000)
+        mara.close(ref)
+        time.sleep(0.3)  # the agent that was assigned puts it down again
+    hand = statistics.median(by_hand)
+    yield Row("event → label, median", statistics.median(by_hive), "ms", "one label call", hand)
+    yield Row("event → label, worst", max(by_hive), "ms", "one label call", hand)
+
+
+def memory(tree: Tree) -> Iterator[Row]:
+    """What each process holds for itself (PSS), beside an interpreter that does nothing."""
+    bare = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    time.sleep(0.3)
+    peer = pss(bare.pid)
+    bare.kill()
+    bare.wait()
+    for name in tree.names():
+        yield Row(f"memory of {name}", pss(tree.pid(name)), "MB", "bare Python", peer)
+    harness = innermost(tree.pid("host"))
+    if harness != tree.pid("host"):
+        yield Row("memory of a harness", pss(harness), "MB", "bare Python", peer)
+
+
+def pss(pid: int) -> float:
+    """The proportional set size of a process, in MB."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+
+
+def innermost(pid: int) -> int:
+    """The last of a chain of only children."""
+    while children := Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        pid = int(children[0])
+    return pid
+
+
+def start() -> Iterator[Row]:
+    """How long the command line takes to say its help, beside an interpreter that does nothing."""
+    hive = _median([sys.executable, "-m", "hive", "--help"])
+    bare = _median([sys.executable, "-c", "pass"])
+    yield Row("hive --help", hive, "ms", "python -c pass", bare)
+
+
+def _median(words: list[str]) -> float:
+    took = []
+    for _ in range(11):
+        begun = time.perf_counter()
+        subprocess.run(words, stdout=subprocess.DEVNULL, check=True)
+        took.append((time.perf_counter() - begun) * 1000)
+    return statistics.median(took[1:])
+
+
+def _free() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

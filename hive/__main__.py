@@ -2,4 +2,4 @@
 
 from hive.cli import main
 
-main()
+main(prog_name="hive")

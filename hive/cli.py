@@ -45,6 +45,7 @@ class Sections(click.Group):
 @click.version_option(package_name="forgehive", message="%(prog)s %(version)s")
 def main() -> None:
     """Set up logging: one fact a line, to the error stream."""
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # tries that fail are said by who gives up
     logging.basicConfig(level=os.environ.get("HIVE_LOG", "WARNING"), format="%(asctime)s %(name)s %(message)s")
 
 
@@ -167,10 +168,9 @@ def _or_say(run: object) -> None:
         raise SystemExit(_complain(str(error))) from error
     except ForgeError as error:
         raise SystemExit(_complain(f"the forge does not go along: {error}")) from error
-    except PermissionError as error:
-        raise SystemExit(
-            _complain(f"{error.filename} cannot be written: {error.strerror}; choose another directory")
-        ) from error
+    except OSError as error:
+        where = error.filename or "the state directory"
+        raise SystemExit(_complain(f"{where}: {error.strerror or error}; choose another place")) from error
 
 
 def _complain(sentence: str) -> int:

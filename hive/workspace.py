@@ -14,10 +14,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from forge.types import Repo
+
+# GitPython runs git when it is imported and fails where there is none: asked here, it waits until it is used.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
 from git.cmd import Git
 from git.exc import GitCommandError
-
-from forge.types import Repo
 
 TIMEOUT_SECONDS = 120
 SHA = re.compile(r"[0-9a-f]{40}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import logging
 import os
@@ -196,11 +195,7 @@ class Host:
 
 def serve(house: House, stop: threading.Event) -> None:
     """Keep containers until `stop` is set; raises NotReady if another host has this state directory."""
-    with (house.settings.state / "host.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise NotReady(f"another host runs in {house.settings.state}") from error
+    with house.alone("host"):
         Host(house, stop).serve()
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -98,6 +101,17 @@ class House:
             configs={Repo(mine.forge, self.settings.configs, agent): agent for agent in mine.agents},
             max_bot_turns=self.settings.limits.bot_turns,
         )
+
+    @contextmanager
+    def alone(self, part: str) -> Iterator[None]:
+        """Be the only process that plays a part in this state directory; raises NotReady if another does."""
+        self.settings.state.mkdir(parents=True, exist_ok=True)
+        with (self.settings.state / f"{part}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise NotReady(f"another {part} runs in {self.settings.state}") from error
+            yield
 
     def close(self) -> None:
         """Close what was opened."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from bots.types import RunView
 from forge.gitea.read import GiteaReader
 from forge.gitea.write import GiteaForge
 from forge.types import Ref, Repo
-from hive.app.house import House, NotReady
+from hive.app.house import House
 from hive.apply import Applier
 from hive.inspection import ConfigEvaluator, PullScanner
 from hive.ledger import Ledger
@@ -49,11 +48,7 @@ class LedgerHistory:
 
 def serve(house: House, stop: threading.Event) -> None:
     """Work until `stop` is set; raises NotReady if another worker has this state directory."""
-    with (house.settings.state / "work.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise NotReady(f"another worker runs in {house.settings.state}") from error
+    with house.alone("worker"):
         house.ledger.intake.release_all()
         worker = Worker(workshop(house))
         sweeps = threading.Thread(target=sweep, args=(house, stop), name="sweep")

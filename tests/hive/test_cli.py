@@ -1,0 +1,169 @@
+"""The command line says in one sentence what is wrong and how to go on."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+Golden = Callable[[str, str], None]
+CONFIG = """\
+state: state
+web: {host: 127.0.0.1, port: PORT}
+forges: {f: {kind: forgejo, url: "http://127.0.0.1:1"}}
+teams: {t: {forge: f, operators: [mara], repos: [app], agents: [iris], lanes: {x: {agent: iris}}}}
+model: {url: "http://127.0.0.1:1"}
+"""
+
+
+def hive(*words: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "hive", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env={**os.environ, **env},
+        timeout=120,
+    )
+
+
+def complaint(done: subprocess.CompletedProcess[str]) -> str:
+    """What was complained of; it must be all that was said, and no traceback."""
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    lines = done.stderr.strip().splitlines()
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("hive: ")
+    return lines[0]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A configuration for a forge that is not there."""
+    path = tmp_path / "hive.yaml"
+    path.write_text(CONFIG.replace("PORT", "0"))
+    return path
+
+
+def width(line: str) -> int:
+    """The columns of a line in a terminal."""
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+@pytest.mark.parametrize("words", [(), ("demo",), ("up",), ("init",), ("forge",), ("check",)])
+def test_help_golden(words: tuple[str, ...], golden: Golden) -> None:
+    """Help fits into eighty columns and is plain text when piped."""
+    done = hive(*words, "--help", COLUMNS="80")
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert max(map(width, done.stdout.splitlines())) <= 80
+    golden(f"cli/{'-'.join(('hive', *words))}.txt", done.stdout.strip())
+
+
+def test_check_names_every_mistake(config: Path) -> None:
+    """Each with file, line and column."""
+    config.write_text(config.read_text().replace("repos:", "rpos:").replace("kind: forgejo", "kind: x"))
+    done = hive("check", str(config))
+    assert done.returncode == 1
+    assert done.stderr.startswith("hive: 3 mistake(s) in ")
+    assert re.findall(r":(\d+:\d+): ", done.stderr) == ["3:20", "4:12", "4:42"]
+
+
+def test_check_is_content(config: Path) -> None:
+    """A good configuration is said to be one."""
+    done = hive("check", str(config))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("1 team(s), bots triage, lane, review, gatekeeper\n")
+
+
+def test_a_missing_configuration(tmp_path: Path) -> None:
+    """The file is named."""
+    assert "nowhere.yaml cannot be read" in complaint(hive("check", str(tmp_path / "nowhere.yaml")))
+
+
+def test_a_bot_that_is_not_there(config: Path) -> None:
+    """The module is named."""
+    config.write_text(config.read_text() + "bots: [bots.nobody]\n")
+    assert "bots.nobody holds no bot" in complaint(hive("check", str(config)))
+
+
+def test_a_port_in_use(config: Path) -> None:
+    """The port is named, and the key to change."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config.write_text(CONFIG.replace("PORT", str(port)))
+        said = complaint(hive("web", str(config)))
+        assert f"127.0.0.1:{port} cannot be listened on" in said
+        assert "web.port" in said
+        demo = complaint(hive("demo", "--port", str(port), "--state", str(config.parent / "demo")))
+        assert f"port {port} is in use; choose another by --port" in demo
+
+
+def test_a_forge_that_was_never_made_ready(config: Path) -> None:
+    """What to run is said."""
+    assert "run: hive init" in complaint(hive("work", str(config)))
+    assert "run: hive init" in complaint(hive("up", str(config)))
+
+
+def test_a_forge_that_is_not_there(config: Path) -> None:
+    """The forge's silence is said as such."""
+    assert "the forge does not go along" in complaint(
+        hive("init", str(config), "--admin", "root", HIVE_ADMIN_PASSWORD="x")
+    )
+
+
+def test_an_open_secret(config: Path) -> None:
+    """The secret is named, and what to run."""
+    secret = config.parent / "state" / "secrets" / "f" / "hook.secret"
+    secret.parent.mkdir(parents=True)
+    secret.write_text("x")
+    secret.chmod(0o644)
+    assert f"run: chmod 600 {secret}" in complaint(hive("web", str(config)))
+
+
+def test_a_state_that_cannot_be_written(config: Path) -> None:
+    """A file in the place of the directory is named."""
+    (config.parent / "state").write_text("")
+    said = complaint(hive("web", str(config)))
+    assert str(config.parent / "state") in said
+
+
+def test_a_machine_without_git(tmp_path: Path) -> None:
+    """What is missing is said, and how to get it."""
+    assert "apt-get install git" in complaint(hive("demo", "--state", str(tmp_path / "demo"), PATH=str(tmp_path)))
+
+
+def test_a_directory_of_others(tmp_path: Path) -> None:
+    """The demo empties only what an older demo left."""
+    (tmp_path / "precious").write_text("x")
+    assert "is not empty and not of a demo" in complaint(hive("demo", "--state", str(tmp_path), "--port", "0"))
+    assert (tmp_path / "precious").exists()
+
+
+def test_a_project_that_is_none(tmp_path: Path) -> None:
+    """A path that is no repository is named, and everything that was started is ended."""
+    words = ("demo", "--exit", "--state", str(tmp_path / "demo"), "--port", "0", "--project", str(tmp_path / "no"))
+    done = hive(*words)
+    assert done.returncode == 1
+    assert "is no directory" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_ctrl_c_ends_a_process(config: Path) -> None:
+    """A receiver that is interrupted ends in order, with status 0."""
+    process = subprocess.Popen([sys.executable, "-m", "hive", "web", str(config)], stderr=subprocess.PIPE)
+    ledger = config.parent / "state" / "ledger.db"
+    while not ledger.exists() and process.poll() is None:
+        pass
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode in (0, -signal.SIGINT), said

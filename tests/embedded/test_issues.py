@@ -109,6 +109,18 @@ def test_the_timeline_counts_its_page(village: Village) -> None:
     assert (len(page.json()), page.headers["X-Total-Count"]) == (1, "1")
 
 
+def test_a_page_of_remarks_is_an_empty_one(village: Village) -> None:
+    """Remarks on code fill the pages of a timeline, but are not shown: a page in the middle may be empty, that is null."""
+    village.core.pull("topic")
+    said = [{"path": "topic.txt", "body": str(n), "new_position": 1} for n in range(4)]
+    village.mara.post("~/pulls/1/reviews", {"event": "COMMENT", "body": "so", "comments": said})
+    pages = [
+        village.iris.call("GET", "~/issues/1/timeline", params={"limit": 2, "page": page}).json() for page in (1, 2, 3)
+    ]
+    assert [[row["type"] for row in rows or []] for rows in pages] == [["pull_push"], [], ["review"]]
+    assert pages[1] is None
+
+
 def test_saying_it_again_is_an_edit(village: Village) -> None:
     """An edited comment is newer and its issue is not; others' comments are not edited."""
     village.core.post("~/issues", {"title": "one"})
@@ -177,6 +189,18 @@ def test_dependencies_hold_an_issue_open(village: Village) -> None:
     assert village.core.says("POST", "~/issues/1/dependencies", {"index": 2}) == (500, "")
     assert village.core.says("POST", "~/issues/2/dependencies", {"index": 1}) == (500, "")
     assert [one["number"] for one in village.core.get("~/issues/2/blocks")] == [1]
+
+
+def test_a_deleted_issue_leaves_nothing_elsewhere(village: Village) -> None:
+    """What depended on it is free again, and no timeline speaks of it any more."""
+    for title in ("one", "two"):
+        village.core.post("~/issues", {"title": title})
+    village.core.post("~/issues/2/comments", {"body": "see #1"})
+    village.core.post("~/issues/1/dependencies", {"index": 2})
+    village.mara.delete("~/issues/2")
+    assert village.core.call("GET", "~/issues/1/timeline").text == "null\n"
+    assert village.core.patch("~/issues/1", {"state": "closed"})["state"] == "closed"
+    assert village.core.post("~/issues", {"title": "three"})["number"] == 3
 
 
 def test_a_reaction_twice_is_a_crash(village: Village) -> None:

@@ -27,6 +27,7 @@ def test_a_former_name_leads_on(village: Village, tmp_path: Path) -> None:
     assert (posted.status_code, posted.content) == (301, b"")
     assert "redirecting to" in village.iris.git("ls-remote", f"{village.forge.url}/acme/app.git", cwd=tmp_path).stderr
     assert village.iris.get("/repos/acme/renamed")["id"] == key
+    assert village.iris.get(f"/repositories/{key}")["full_name"] == "acme/renamed"
     village.root.post("/orgs/acme/repos", {"name": "app"})
     assert village.iris.get("~")["id"] != key
 

@@ -56,7 +56,7 @@ def _branches(call: Call) -> Response:
         rows, lambda row: _told_branch(call, row["name"].removeprefix("refs/heads/"), row["sha"]), links=True
     )
     if not rows:
-        # Go's nil slice: the only list that a real forge writes as null.
+        # A nil slice of Go: real forges write this empty list, and that of a timeline, as null.
         response.set_data("null\n")
     return response
 

@@ -73,14 +73,13 @@ def _delete_comment(call: Call) -> None:
 
 
 def _whole_timeline(call: Call) -> Response:
-    rows = timeline.rows(call.site, _issue(call), **_since(call))
+    """As real forges page: no page is no limit, remarks on code count but are left out, the total is that of the page."""
+    rows = timeline.rows(call.site, _issue(call), **_since(call), remarks=True)
     if call.query("page"):
-        # Without a page the limit means nothing, and the total is that of the page: as real forges count.
         page, limit = call.page
         rows = rows[(page - 1) * limit : page * limit]
-    return answer(
-        [shapes.happening(call.site, row, call.viewer) for row in rows], headers={"X-Total-Count": str(len(rows))}
-    )
+    shown = [shapes.happening(call.site, row, call.viewer) for row in rows if row["kind"] != "code"]
+    return answer(shown or None, headers={"X-Total-Count": str(len(shown))})
 
 
 # Reactions

@@ -67,6 +67,16 @@ def _show(call: Call) -> Json:
     return shapes.repo(call.site, call.repo, viewer, call.granted)
 
 
+def _show_by_id(call: Call) -> Json:
+    repo = call.site.state.get("repositories", call.number("id")) or {}
+    granted = rules.limited(rules.access(call.site, call.viewer, repo), repo, call.identity.token) if repo else None
+    if granted is None or not granted.reads():
+        raise Missing
+    if call.identity.public_only and repo["private"]:
+        raise Refusal(403, "token scope is limited to public repos")
+    return shapes.repo(call.site, repo, call.viewer, granted)
+
+
 def _edit(call: Call) -> Json:
     repo = repos.edit(call.site, call.actor, call.repo, call.read(EDIT))
     return shapes.repo(call.site, repo, call.actor, call.granted)
@@ -255,6 +265,7 @@ def no_actions(call: Call) -> Json:
 ROUTES = (
     Route("POST /user/repos", _create, "user", login, 201),
     Route("GET /repos/search", _search, "repository"),
+    Route("GET /repositories/<id>", _show_by_id, "repository"),
     Route("GET ~", _show, "repository"),
     Route("PATCH ~", _edit, "repository", repo_admin),
     Route("DELETE ~", _delete, "repository", repo_admin, 204, bare=True),

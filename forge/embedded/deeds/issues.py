@@ -251,6 +251,8 @@ def delete(site: Site, issue: Row) -> None:
         ):
             site.state.run(f"DELETE FROM {table} WHERE issue_id = ?", issue["id"])  # noqa: S608 (tables are ours)
         site.state.run("DELETE FROM dependencies WHERE on_id = ?", issue["id"])
+        for where in ("ref_issue", "dependent_issue"):
+            site.state.run("DELETE FROM comments WHERE json_extract(detail, '$.' || ?) = ?", where, issue["id"])
         site.state.run("DELETE FROM issues WHERE id = ?", issue["id"])
 
 

@@ -37,11 +37,11 @@ def write(site: Site, actor: Row, issue: Row, kind: str, body: str = "", *, revi
     return site.must("comments", key)
 
 
-def rows(site: Site, issue: Row, *, since: int = 0, before: int = 0) -> list[Row]:
-    """All rows but the remarks on code, oldest first."""
-    sql = """SELECT * FROM comments WHERE issue_id = ? AND kind != 'code' AND updated >= ? AND (? = 0 OR updated < ?)
+def rows(site: Site, issue: Row, *, since: int = 0, before: int = 0, remarks: bool = False) -> list[Row]:
+    """All rows, oldest first; the remarks on code only if wanted."""
+    sql = """SELECT * FROM comments WHERE issue_id = ? AND (kind != 'code' OR ?) AND updated >= ? AND (? = 0 OR updated < ?)
              ORDER BY created, id"""
-    return site.state.rows(sql, issue["id"], since, before, before)
+    return site.state.rows(sql, issue["id"], remarks, since, before, before)
 
 
 def references(site: Site, repo: Row, text: str) -> list[tuple[Row, bool]]:

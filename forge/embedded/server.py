@@ -16,7 +16,7 @@ from flask import Flask, Response, request
 from waitress import wasyncore
 from waitress.server import create_server
 
-from forge.embedded import api, smart
+from forge.embedded import api, pages, smart
 from forge.embedded.deeds import people, pushes
 from forge.embedded.flavour import FORGEJO_17, Flavour
 from forge.embedded.hooks import Sender
@@ -137,6 +137,7 @@ def application(site: Site) -> Flask:
     """The forge as a WSGI application."""
     app = Flask("forge", static_folder=None)
     api.mount(app, site)
+    pages.mount(app, site)
 
     def git(owner: str, name: str, rest: str) -> Response:
         return smart.serve(site, request, owner, name, rest)

@@ -143,7 +143,7 @@ class Applier:
                 return self._review(forge, effect, deed)
             case intents.SetStatus():
                 forge.set_status(deed.repo, deed.sha, deed.status)
-                return Done(detail={"context": deed.status.context, "says": deed.status.description})
+                return Done(detail={"context": deed.status.context, "says": deed.status.description, "sha": deed.sha})
             case intents.OpenIssue():
                 body, marker = self._marked(deed.body, effect), self._marker(effect)
                 return Done(result={"ref": str(forge.open_issue(deed.repo, deed.title, body, marker=marker).ref)})

@@ -30,6 +30,7 @@ PHRASES: Mapping[str, str] = {
     "OpenIssue": "opened an issue",
     "Answer": "answered",
     "TookTurn": "is at it",
+    "EndedTurn": "put it down: {outcome}",
     "MakeTag": "tagged {tag}",
     "Deployed": "rebuilt {agent}, {tag}",
     "NotDeployed": "🔴 {agent} not rebuilt",
@@ -54,13 +55,17 @@ class Screen:
         """A line about the hive itself."""
         self._line("hive", text, "")
 
+    def chapter(self, title: str) -> None:
+        """A heading between lines."""
+        click.echo(f"\n  {click.style(title, fg='yellow', bold=True)}\n")
+
     def show(self) -> list[AuditRow]:
         """Print what has happened since the last call; returns the rows."""
         rows = self._house.ledger.audit.after(self._seen)
         for row in rows:
             self._seen = row.id
             if row.what in PHRASES and not self._is_said_already(row):
-                self._line(row.who, phrase(row), row.url or self._url(row.ref), row.at)
+                self._line(row.who, phrase(row), row.url or self._url(row), row.at)
         return rows
 
     def _is_said_already(self, row: AuditRow) -> bool:
@@ -68,8 +73,9 @@ class Screen:
         echo = row.who in self._machines and row.what.endswith(("Opened", "Posted", "Closed"))
         return echo or row.detail.get("context") == "hive/review"
 
-    def _url(self, ref: str) -> str:
+    def _url(self, row: AuditRow) -> str:
         """The page of a ref; empty for what has none."""
+        ref, sha = row.ref, str(row.detail.get("sha", ""))
         try:
             if "#" in ref:
                 subject = Ref.parse(ref)
@@ -77,7 +83,7 @@ class Screen:
             repo = Repo.parse(ref)
         except (ValueError, KeyError):
             return ""
-        return f"{self._house.url(repo.forge)}/{repo.path}"
+        return f"{self._house.url(repo.forge)}/{repo.path}" + (f"/commit/{sha[:10]}" if sha else "")
 
     def _line(self, who: str, what: str, url: str, at: float | None = None) -> None:
         clock = time.strftime("%H:%M:%S", time.localtime(at))

@@ -41,6 +41,7 @@ def serve(house: House, stop: threading.Event) -> None:
 
 def _page(url: str) -> Callable[[Event], str]:
     def page(event: Event) -> str:
-        return f"{url}/{event.ref.repo.path}/issues/{event.ref.number}"
+        kind = "pulls" if type(event).__name__.startswith("Pull") else "issues"
+        return f"{url}/{event.ref.repo.path}/{kind}/{event.ref.number}"
 
     return page

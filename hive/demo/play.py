@@ -26,8 +26,9 @@ from hive.settings import load
 
 MARK = "this-is-a-hive-demo"
 GIT_NEEDED = (2, 38)
-SCRIPTED = "no ANTHROPIC_API_KEY: a scripted model plays the agents; it applies `diff` blocks, and thinks nothing"
-THINKING = "ANTHROPIC_API_KEY is set: the agents think with {model}; this costs money and takes minutes"
+TITLE = "forgehive: file an issue to assign work, merge a pull request to approve it"
+SCRIPTED = "no ANTHROPIC_API_KEY: a scripted model plays, and thinks nothing"
+THINKING = "the agents think with {model}: this costs money and takes minutes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,12 @@ def play(*, state: Path, project: Path | None, port: int, leave: bool) -> None:
         screen = Screen(house)
         tree = Tree(state / "logs", lambda name, status: screen.note(f"{name} ended ({status}) and is started again"))
         stage.callback(tree.stop)
+        screen.chapter(TITLE)
         screen.note(SCRIPTED if not brain.thinks else THINKING.format(model=house.settings.model.name))
         begin(config, house, tree, screen.note, seed=lambda: copy_project(house, project or sample(state)))
         with GiteaReader(name=FORGE, url=house.url(FORGE), token=house.vault.token(FORGE, "core")) as reader:
             clicks = Clicks(house.url(FORGE), OPERATOR, house.vault.password(FORGE, OPERATOR))
-            story = Story(reader, clicks, screen.show, stop, patience=900 if brain.thinks else 120)
+            story = Story(reader, clicks, screen, stop, patience=900 if brain.thinks else 120)
             timings = story.play(own_project=project is not None)
         if stop.is_set():
             return

@@ -15,6 +15,7 @@ from hive.app.house import NotReady
 from hive.demo.clicks import Clicks, NotPossible
 from hive.demo.scenes import DOWNLOAD, HONEY, HOST, WELCOME, Task
 from hive.demo.stage import AGENT, FORGE, TEAM
+from hive.screen import Screen
 
 T = TypeVar("T")
 APP = Repo(FORGE, TEAM, "app")
@@ -43,12 +44,12 @@ class Story:
     """One evening with the hive."""
 
     def __init__(
-        self, reader: Reader, clicks: Clicks, show: Callable[[], object], stop: threading.Event, *, patience: float
+        self, reader: Reader, clicks: Clicks, screen: Screen, stop: threading.Event, *, patience: float
     ) -> None:
-        """`show` is called while waiting; `patience` is the number of seconds that one step may take."""
+        """`screen` shows what happens while we wait; `patience` is the number of seconds that one step may take."""
         self._reader = reader
         self._clicks = clicks
-        self._show = show
+        self._screen = screen
         self._stop = stop
         self._patience = patience
         self._timings: list[Timing] = []
@@ -57,13 +58,15 @@ class Story:
         """All chapters; returns what each step took. Raises StoryFailed; ends early on Ctrl-C."""
         try:
             self._clicks.sign_in()
+            self._screen.chapter("1. An issue becomes a pull request, is reviewed, mended, and merged")
             self.issue_to_merge(WELCOME if own_project else HONEY)
+            self._screen.chapter("2. An agent asks for a package, a merge approves it, its container is rebuilt")
             self.config_to_container(HOST if own_project else DOWNLOAD, then_merge=not own_project)
         except Ended:
             pass
         except NotPossible as error:
             raise StoryFailed(f"the operator could not go on: {error}") from error
-        self._show()
+        self._screen.show()
         return self._timings
 
     def issue_to_merge(self, task: Task) -> None:
@@ -155,7 +158,7 @@ class Story:
     def _wait(self, look: Callable[[], T | None], what: str) -> T:
         until = time.monotonic() + self._patience
         while time.monotonic() < until:
-            self._show()
+            self._screen.show()
             try:
                 found = look()
             except Unavailable:  # a forge that is started again is no end of the story

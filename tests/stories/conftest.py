@@ -25,7 +25,7 @@ from forge.types import Issue, PullRequest, Ref, Repo, Review
 from forge.webhook import sign
 from hive.app.house import House
 from hive.app.up import ADMIN, begin
-from hive.demo.model import ModelServer
+from hive.demo.model import Brain, ModelServer
 from hive.demo.scenes import Task, script
 from hive.demo.stage import AGENT, FORGE, OPERATOR, TEAM, copy_project, sample, write_config
 from hive.processes import Tree
@@ -185,10 +185,16 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def hive(tmp_path: Path) -> Iterator[Hive]:
+def brain() -> Brain:
+    """What plays the model; a story may have another one."""
+    return script()
+
+
+@pytest.fixture
+def hive(tmp_path: Path, brain: Brain) -> Iterator[Hive]:
     """A hive of its own for each story."""
     with ExitStack() as stack:
-        model = stack.enter_context(ModelServer(script()))
+        model = stack.enter_context(ModelServer(brain))
         config = write_config(tmp_path, forge_port=free_port(), web_port=free_port(), model_url=model.url)
         config.write_text(config.read_text().replace("sweep_seconds: 5", "sweep_seconds: 2"))
         house = House(load(config))

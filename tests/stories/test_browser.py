@@ -1,0 +1,123 @@
+"""A person at a browser: signs in, files an issue, watches it become a pull request, reads the 🔴, merges.
+
+Leaves pictures in tests/out; `make golden` takes the one of the reviewed pull request into the README.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+
+from forge.types import Ref, ReviewState
+from hive.demo.model import Brain, Conversation, Reply
+from hive.demo.scenes import HONEY, script
+from hive.demo.stage import FORGE, OPERATOR
+from tests.stories.conftest import APP, Hive
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+)
+OUT = Path(__file__).parent.parent / "out"
+PICTURE = Path(__file__).parent.parent.parent / "docs" / "reviewed.png"
+MILLISECONDS = 60_000
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+class Patient:
+    """A brain that answers a review only when it is let."""
+
+    def __init__(self, brain: Brain) -> None:
+        self._brain = brain
+        self.let = threading.Event()
+
+    def reply(self, conversation: Conversation) -> Reply:
+        """The other's reply."""
+        if "was reviewed at" in conversation.news:
+            self.let.wait(120)
+        return self._brain.reply(conversation)
+
+
+@pytest.fixture
+def brain() -> Patient:
+    """The story's brain, with time for a look at the first review."""
+    return Patient(script())
+
+
+@pytest.fixture
+def page() -> Iterator[Page]:
+    """A window of a real browser."""
+    if not CHROMIUM:
+        pytest.skip("no Chromium on this machine; on Debian and Ubuntu: apt-get install chromium")
+    with sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        window = browser.new_page(viewport={"width": 1280, "height": 900})
+        window.set_default_timeout(MILLISECONDS)
+        expect.set_options(timeout=MILLISECONDS)
+        yield window
+        browser.close()
+
+
+def shoot(page: Page, name: str) -> None:
+    """Take a picture of the whole page."""
+    OUT.mkdir(exist_ok=True)
+    page.screenshot(path=OUT / f"{name}.png", full_page=True)
+
+
+@pytest.mark.browser
+def test_an_evening_at_the_browser(hive: Hive, page: Page, brain: Patient) -> None:
+    """All of it by clicks, on pages that refresh themselves."""
+    url = hive.house.url(FORGE)
+    page.goto(f"{url}/user/login")
+    page.fill("[name=user_name]", OPERATOR)
+    page.fill("[name=password]", hive.house.vault.password(FORGE, OPERATOR))
+    page.locator("form:has([name=password])").get_by_role("button").click()
+    expect(page.get_by_role("link", name="app", exact=False).first).to_be_visible()
+    shoot(page, "1-home")
+
+    page.goto(f"{url}/{APP.path}/issues/new")
+    page.fill("[name=title]", HONEY.title)
+    page.fill("[name=content]", HONEY.body)
+    page.locator("form:has([name=title])").get_by_role("button").last.click()
+    page.wait_for_url("**/issues/*")
+    issue = Ref(APP, int(page.url.rpartition("/")[2].split("#")[0]))
+    expect(page.locator("body")).to_contain_text("because of")
+    pull = hive.until(lambda: hive.pull_of(issue), "the pull request")
+    expect(page.locator("body")).to_contain_text(f"#{pull.number}")
+    shoot(page, "2-issue")
+
+    hive.until(lambda: hive.verdict(pull, ReviewState.REQUEST_CHANGES), "a red review")
+    hive.until(lambda: hive.status(pull, "hive/review") == "failure", "a red status")
+    page.goto(f"{url}/{APP.path}/pulls/{pull.number}")
+    expect(page.locator("body")).to_contain_text("Path from a request, unchecked")
+    expect(page.locator("body")).to_contain_text("Error swallowed")
+    expect(page.locator("[name=head_commit_id]")).to_have_count(0)
+    shoot(page, "3-reviewed")
+    page.goto(f"{url}/{APP.path}/pulls/{pull.number}/files")
+    expect(page.locator("body")).to_contain_text("Error swallowed")
+    shoot(page, "4-files")
+
+    brain.let.set()
+    hive.until(lambda: hive.verdict(pull, ReviewState.APPROVED), "a green review")
+    hive.until(lambda: hive.status(pull, "hive/review") == "success", "a green status")
+    page.goto(f"{url}/{APP.path}/pulls/{pull.number}")
+    shoot(page, "5-green")
+    page.locator("form:has([name=head_commit_id])").get_by_role("button", name="Merge").click()
+    expect(page.locator("body")).to_contain_text("merged")
+    shoot(page, "6-merged")
+    hive.until(lambda: not hive.mara.issue(issue).is_open, "the issue's end")
+    page.goto(f"{url}/{APP.path}/issues/{issue.number}")
+    shoot(page, "7-closed")
+    if os.environ.get("HIVE_GOLDEN") == "write":
+        shutil.copy(OUT / "3-reviewed.png", PICTURE)

@@ -21,7 +21,7 @@ from hive.settings import EMBEDDED
 ADMIN = "hive-admin"
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
-UNCONTAINED = "agents are NOT contained on this machine: plain processes, without keys ({why})"
+UNCONTAINED = "agents are NOT contained here, plain processes without keys: {why:.60}"
 
 Say = Callable[[str], None]
 

@@ -78,7 +78,7 @@ def check(config: Path) -> None:
     "--password", envvar="HIVE_ADMIN_PASSWORD", confirmation_prompt=False, help="Better by HIVE_ADMIN_PASSWORD."
 )
 def init(config: Path, name: str | None, admin: str, password: str) -> None:
-    """Make the forge ready for the hive: accounts, rights, labels, hooks."""
+    """Make the forge ready for the hive."""
     from hive.provision import Provision
 
     house = _house(config)

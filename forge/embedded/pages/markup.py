@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,10 +31,14 @@ _VALUES = {cell: {"align": {"left", "center", "right"}} for cell in ("td", "th")
 _CLASSES = {"a": {"mention"}, "li": {"task"}, "pre": {"hl"}, "span": {*highlight.CLASSES, "tick", "done"}}
 _WORDS = re.compile(
     r"(?P<url>https?://[^\s<>()\[\]\"']*[^\s<>()\[\]\"'.,:;!?*_~])"
-    r"|(?<![\w/@`])@(?P<login>[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)"
-    r"|(?<![\w/#!&])(?P<repo>[\w.-]+/[\w.-]+)?[#!](?P<number>[1-9]\d{0,8})\b"
+    r"|(?<![\w/@`])@(?P<login>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,38}[A-Za-z0-9])?)"
+    r"|(?<![\w/#!&])(?P<repo>[\w.-]{1,100}/[\w.-]{1,100})?[#!](?P<number>[1-9]\d{0,8})\b"
 )
 _TICK = re.compile(r"\[([ xX])\]\s")
+
+
+_MOST = 1 << 16
+"""Characters above which a text is shown as it is: hostile brackets take a parser time that grows with their square."""
 
 
 class Links(Protocol):
@@ -57,7 +62,8 @@ class _Place:
 
 def prose(text: str, links: Links, *, breaks: bool = True, files: str = "", images: str = "") -> Html:
     """Markdown as markup: `breaks` keeps line ends, relative links go below `files`, relative images below `images`."""
-    rendered = (_BROKEN if breaks else _FLOWING).render(text, {"place": _Place(links, files, images)})
+    parser, place = _BROKEN if breaks else _FLOWING, _Place(links, files, images)
+    rendered = parser.render(text, {"place": place}) if len(text) <= _MOST else f"<pre>{html.escape(text)}</pre>"
     return Html(
         nh3.clean(
             rendered,

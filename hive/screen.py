@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import shutil
+import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +17,7 @@ from hive.ledger import AuditRow
 
 WIDTH_WHO = 8
 WIDTH_WHAT = 30
+PAGE = re.compile(r"(?P<repo>[^/]+/[^/]+)/(?P<kind>issues|pulls|commit)/(?P<key>\w+)")
 COLORS = {"🔴": "red", "🟡": "yellow", "🟢": "green"}
 
 PHRASES: Mapping[str, str] = {
@@ -53,7 +57,7 @@ class Screen:
 
     def note(self, text: str) -> None:
         """A line about the hive itself."""
-        self._line("hive", text, "")
+        self._line("hive", text)
 
     def chapter(self, title: str) -> None:
         """A heading between lines."""
@@ -74,24 +78,32 @@ class Screen:
         return echo or row.detail.get("context") == "hive/review"
 
     def _url(self, row: AuditRow) -> str:
-        """The page of a ref; empty for what has none."""
+        """The page of what a row is about; empty for what has none."""
         ref, sha = row.ref, str(row.detail.get("sha", ""))
         try:
             if "#" in ref:
                 subject = Ref.parse(ref)
                 return f"{self._house.url(subject.repo.forge)}/{subject.repo.path}/issues/{subject.number}"
             repo = Repo.parse(ref)
+            return f"{self._house.url(repo.forge)}/{repo.path}" + (f"/commit/{sha[:10]}" if sha else "")
         except (ValueError, KeyError):
             return ""
-        return f"{self._house.url(repo.forge)}/{repo.path}" + (f"/commit/{sha[:10]}" if sha else "")
 
-    def _line(self, who: str, what: str, url: str, at: float | None = None) -> None:
+    def _line(self, who: str, what: str, url: str = "", at: float | None = None) -> None:
         clock = time.strftime("%H:%M:%S", time.localtime(at))
         color = next((color for sign, color in COLORS.items() if sign in what), None)
         text = click.style(_fit(what, WIDTH_WHAT) if url else what, fg=color)
-        click.echo(
-            f"{click.style(clock, dim=True)} {click.style(_fit(who, WIDTH_WHO), bold=True)} {text} {url}".rstrip()
-        )
+        head = f"{click.style(clock, dim=True)} {click.style(_fit(who, WIDTH_WHO), bold=True)} {text}"
+        click.echo(f"{head} {_link(url, len(clock) + WIDTH_WHO + WIDTH_WHAT + 3)}".rstrip())
+
+
+def _link(url: str, column: int) -> str:
+    """An address; where it does not fit into the terminal from that column on, its short name, linked to it (OSC 8)."""
+    found = PAGE.search(url)
+    if not found or not sys.stdout.isatty() or column + len(url) <= shutil.get_terminal_size().columns:
+        return url
+    name = f"{found['repo']}{'@' if found['kind'] == 'commit' else '#'}{found['key']}"
+    return f"\033]8;;{url}\033\\{name}\033]8;;\033\\"
 
 
 def phrase(row: AuditRow) -> str:

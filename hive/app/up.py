@@ -80,7 +80,7 @@ def begin_forge(house: House, name: str, tree: Tree, say: Say) -> None:
             for operator in team.operators if team.forge == name else ():
                 password = house.vault.password(name, operator)
                 forge.ensure_user(operator, password=password, email=f"{operator}@{name}.invalid")
-                say(f"sign in at {settings.url} as {operator} with the password {password}")
+                say(f"sign in at {settings.url} as {operator}, {password}")
 
 
 def wait_for(url: str, house: House, part: str) -> None:

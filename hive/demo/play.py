@@ -27,8 +27,8 @@ from hive.settings import load
 MARK = "this-is-a-hive-demo"
 GIT_NEEDED = (2, 38)
 TITLE = "forgehive: file an issue to assign work, merge a pull request to approve it"
-SCRIPTED = "no ANTHROPIC_API_KEY: a scripted model plays, and thinks nothing"
-THINKING = "the agents think with {model}: this costs money and takes minutes"
+SCRIPTED = "a scripted model plays the agents: no ANTHROPIC_API_KEY is set"
+THINKING = "the agents think with {model}; it costs money, and minutes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,16 +116,10 @@ class Hive:
     def settle(self) -> None:
         """Wait until nothing is owed and nobody is at it."""
         ledger = self.house.ledger
-        with ledger.transaction() as db:
-            count = "SELECT (SELECT count(*) FROM jobs WHERE state IN ('waiting', 'running')) + (SELECT count(*) FROM"
-            count += (
-                " effects WHERE state IN ('waiting', 'applying')) + (SELECT count(*) FROM turns WHERE state != 'done')"
-            )
-            assert db.execute(count).fetchone() is not None
 
         def quiet() -> bool:
             with ledger.transaction() as db:
-                return bool(db.execute(count).fetchone()[0] == 0)
+                return bool(db.execute(OPEN).fetchone()[0] == 0)
 
         self.until(quiet, "quiet")
 

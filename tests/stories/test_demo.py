@@ -1,0 +1,234 @@
+"""`hive demo` and `hive up` as a stranger runs them: as commands that end well and leave nothing behind."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+SECONDS = 120.0
+FORBIDDEN = "echo 0 >/proc/sys/user/max_user_namespaces && exec "
+
+
+@dataclass
+class Stranger:
+    """Somebody with an empty home, an empty directory, and a terminal that shows what was printed."""
+
+    place: Path
+
+    def types(self, *words: str, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+        """Run `hive WORDS`; what it prints goes to a file, as to a pipe."""
+        with self.screen.open("a") as screen:
+            return subprocess.Popen(
+                [*before, sys.executable, "-m", "hive", *words],
+                cwd=self.place / "cwd",
+                env={
+                    "PATH": os.environ["PATH"],
+                    "HOME": str(self.place / "home"),
+                    "TMPDIR": str(self.place / "tmp"),
+                    "PYTHONDONTWRITEBYTECODE": "1",
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=screen,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
+
+    @property
+    def screen(self) -> Path:
+        """What was printed."""
+        return self.place / "screen"
+
+    def reads(self) -> str:
+        """All that was printed until now."""
+        return self.screen.read_text()
+
+    def waits(self, is_so: Callable[[], object], what: str) -> None:
+        """Wait for something that has to come."""
+        until = time.monotonic() + SECONDS
+        while not is_so():
+            assert time.monotonic() < until, f"{what} did not come:\n{self.reads()}"
+            time.sleep(0.05)
+
+    def waits_for(self, words: str) -> None:
+        """Wait until something is printed."""
+        self.waits(lambda: words in self.reads(), words)
+
+    def left(self) -> list[str]:
+        """Processes that still know this place, by their words, directory or environment."""
+        found = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (process / "cmdline").read_bytes()
+                known = words + (process / "environ").read_bytes() + os.fsencode((process / "cwd").readlink())
+            except OSError:
+                continue
+            if os.fsencode(str(self.place)) in known and process.name != str(os.getpid()):
+                found.append(f"{process.name} {words.decode(errors='replace')}")
+        return found
+
+    def files(self) -> list[str]:
+        """What lies about outside the state directory."""
+        places = [self.place / "cwd", self.place / "home", self.place / "tmp"]
+        return [str(file.relative_to(self.place)) for place in places for file in place.iterdir()]
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Iterator[Stranger]:
+    """A stranger; whatever still runs after the test is ended by its pid."""
+    for name in ("cwd", "home", "tmp"):
+        (tmp_path / name).mkdir()
+    someone = Stranger(tmp_path)
+    yield someone
+    for line in someone.left():
+        os.kill(int(line.split()[0]), signal.SIGKILL)
+
+
+def test_plays_to_the_end(stranger: Stranger) -> None:
+    """Status 0, one line for each thing that happens, a closing table; no process and no file stays."""
+    demo = stranger.types("demo", "--exit", "--port", "0", "--state", "state")
+    assert demo.wait(SECONDS) == 0, stranger.reads()
+    said = stranger.reads()
+    for line in (
+        r"hive     a scripted model plays the agents: no ANTHROPIC_API_KEY is set\n",
+        r"hive     sign in at http://127\.0\.0\.1:\d+ as mara, \S+\n",
+        r"mara     filed an issue +http://127\.0\.0\.1:\d+/acme/app/issues/1\n",
+        r"triage   assigned iris +http://\S+/acme/app/issues/1\n",
+        r"iris     opened a pull request +http://\S+/acme/app/pulls/2\n",
+        r"argus    reviewed 🔴 3 · 🟢 1 +http://\S+\n",
+        r"argus    reviewed 🟢 nothing to mend +http://\S+\n",
+        r"host     rebuilt iris, deployed/1 +http://\S+/agent-configs/iris/",
+        r"  merged → container rebuilt +\d+\.\d s\n",
+        r"  sign in   mara, \S+\n",
+    ):
+        assert re.search(line, said), f"{line} is not in\n{said}"
+    assert "\x1b" not in said
+    assert "Traceback" not in said
+    assert stranger.left() == []
+    assert stranger.files() == ["cwd/state"]
+
+
+def test_plays_with_a_project_of_ones_own(stranger: Stranger) -> None:
+    """Any repository will do; what the demo does, it does to a copy."""
+    project = stranger.place / "project"
+    project.mkdir()
+    (project / "poem.txt").write_text("roses\n")
+    (project / ".git-hook").write_text("#!/bin/sh\nexit 1\n")
+
+    def git(*words: str) -> str:
+        who = ("-c", "user.name=a", "-c", "user.email=a@example.invalid")
+        return subprocess.run(["git", "-C", project, *who, *words], check=True, capture_output=True, text=True).stdout
+
+    git("init", "-q", "-b", "trunk")
+    git("add", "poem.txt")
+    git("commit", "-q", "-m", "Begin")
+    hook = project / ".git" / "hooks" / "pre-push"
+    hook.parent.mkdir(exist_ok=True)
+    shutil.move(project / ".git-hook", hook)
+    hook.chmod(0o755)
+    before = git("for-each-ref"), git("status", "--porcelain"), git("config", "--list", "--local")
+    demo = stranger.types("demo", "--exit", "--port", "0", "--state", "state", "--project", str(project))
+    assert demo.wait(SECONDS) == 0, stranger.reads()
+    assert "rebuilt iris, deployed/1" in stranger.reads()
+    assert (git("for-each-ref"), git("status", "--porcelain"), git("config", "--list", "--local")) == before
+    copies = (stranger.place / "cwd/state/forgejo/repositories").iterdir()
+    list_files = ("ls-tree", "--name-only", "main")
+    shown = [subprocess.check_output(["git", "-C", copy, *list_files], text=True).split() for copy in copies]
+    assert ["AGENTS-WORK-HERE.md", "poem.txt"] in shown
+
+
+@pytest.mark.parametrize("moment", ["sign in at", "opened a pull request", "  sign in   mara"])
+def test_ctrl_c_ends_everything(stranger: Stranger, moment: str) -> None:
+    """While it starts, in the middle of the story, and while it stays up."""
+    demo = stranger.types("demo", "--port", "0", "--state", "state")
+    stranger.waits_for(moment)
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(SECONDS) == 0, stranger.reads()
+    assert stranger.left() == []
+    assert "Traceback" not in stranger.reads()
+
+
+def test_a_killed_parent_takes_all_with_it(stranger: Stranger) -> None:
+    """Nobody outlives the terminal, not even an agent at work."""
+    demo = stranger.types("demo", "--port", "0", "--state", "state")
+    stranger.waits_for("iris     is at it")
+    demo.kill()
+    demo.wait()
+    stranger.waits(lambda: not stranger.left(), "the end of all processes")
+
+
+def test_up_goes_on_where_the_demo_ended(stranger: Stranger) -> None:
+    """The demo's configuration is one that `hive up` takes; Ctrl-C ends it."""
+    port = _free()
+    demo = stranger.types("demo", "--exit", "--port", str(port), "--state", "state")
+    assert demo.wait(SECONDS) == 0, stranger.reads()
+    up = stranger.types("up", "state/hive.yaml")
+    stranger.waits_for("the hive is up")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/repos/acme/app/issues/1") as answer:
+        assert b'"state":"closed"' in answer.read().replace(b": ", b":")
+    up.send_signal(signal.SIGINT)
+    assert up.wait(SECONDS) == 0, stranger.reads()
+    assert stranger.left() == []
+    with pytest.raises(urllib.error.URLError):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/")
+
+
+def test_plays_where_containers_are_forbidden(stranger: Stranger) -> None:
+    """Without user namespaces agents are plain processes, and one line says so."""
+    inside = ("unshare", "--user", "--map-root-user", "sh", "-c")
+    if subprocess.run([*inside, FORBIDDEN + "true"], capture_output=True).returncode:
+        pytest.skip("user namespaces cannot be forbidden here, so that nobody can look what then happens")
+    before = (*inside, FORBIDDEN + '"$0" "$@"')
+    demo = stranger.types("demo", "--exit", "--port", "0", "--state", "state", before=before)
+    assert demo.wait(SECONDS) == 0, stranger.reads()
+    assert stranger.reads().count("agents are NOT contained here") == 1
+    assert stranger.left() == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--project", "nowhere"), "nowhere is no directory; --project takes a git repository"),
+        (("--project", "."), "git push in . failed"),
+        (("--state", "/proc/state"), "/proc/state"),
+        (("--state", "."), "is not empty and not of a demo; choose another --state"),
+    ],
+)
+def test_what_is_missing_is_one_sentence(stranger: Stranger, words: tuple[str, ...], says: str) -> None:
+    """Status 1, no traceback, nothing left running."""
+    (stranger.place / "cwd" / "mine").touch()
+    demo = stranger.types("demo", "--exit", "--port", "0", *words)
+    assert demo.wait(SECONDS) == 1, stranger.reads()
+    last = stranger.reads().splitlines()[-1]
+    assert says in last
+    assert "Traceback" not in stranger.reads()
+    assert stranger.left() == []
+
+
+def test_a_port_in_use(stranger: Stranger) -> None:
+    """Says which, and how to go on."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        demo = stranger.types("demo", "--exit", "--port", str(port))
+        assert demo.wait(SECONDS) == 1
+    assert f"port {port} is in use; choose another by --port, or 0 for any" in stranger.reads()
+
+
+def _free() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -46,8 +46,10 @@
 
   const take = (text) => {
     const root = new DOMParser().parseFromString(text, "text/html");
+    const told = parts(root);
+    const ids = new Set(told.map((part) => part.id));
     let before = null;
-    for (const fresh of parts(root)) {
+    for (const fresh of told) {
       const old = document.getElementById(fresh.id);
       const isRow = fresh.matches("li");
       if (old) renew(old, fresh);
@@ -55,7 +57,7 @@
       if (isRow) before = document.getElementById(fresh.id);
     }
     for (const row of page.querySelectorAll("[data-rows] > li")) {
-      if (!root.getElementById(row.id) && !isBusy(row)) row.remove();
+      if (!ids.has(row.id) && !isBusy(row)) row.remove();
     }
   };
 

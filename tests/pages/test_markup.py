@@ -1,0 +1,167 @@
+"""Markdown, code and labels as they are shown."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from forge.embedded.pages import highlight, look, markup
+
+NOW = 1_800_000_000
+
+
+class Everywhere:
+    """A place where every name leads somewhere."""
+
+    def person(self, login: str) -> str:
+        """Everybody is there."""
+        return f"/{login}"
+
+    def issue(self, repo: str, number: int) -> str:
+        """Every issue is there."""
+        return f"/{repo or 'acme/app'}/issues/{number}"
+
+
+def prose(text: str, *, files: str = "", images: str = "") -> str:
+    """A text as markup."""
+    return markup.prose(text, Everywhere(), files=files, images=images).text
+
+
+def links(text: str) -> list[str]:
+    """Where a text leads."""
+    return re.findall('href="([^"]*)"', prose(text))
+
+
+def test_markdown() -> None:
+    """Markdown is what people know: ticks, tables, code in colours, folded parts, line ends."""
+    text = prose("- [ ] a\n- [x] b\n\n|a|b|\n|--|--:|\n|1|2|\n\n```python\nif x: pass\n```\none\ntwo ~~three~~")
+    assert '<li class="task"><span class="tick">☐</span> a</li>' in text
+    assert '<span class="tick done">☑</span> b' in text
+    assert '<td align="right">2</td>' in text
+    assert '<span class="k">if</span>' in text
+    assert "one<br>\ntwo <s>three</s>" in text
+    folded = "<details><summary>a</summary>\n<p><strong>b</strong></p>\n</details>"
+    assert prose("<details><summary>a</summary>\n\n**b**\n\n</details>") == folded
+
+
+def test_unknown_languages() -> None:
+    """Code in a language that nobody knows is code without colours."""
+    assert prose("```klingon\na < b\n```") == '<pre class="hl"><code>a &lt; b\n</code></pre>\n'
+
+
+def test_looks_are_ours() -> None:
+    """Nobody borrows the looks, the names or the parts of a page."""
+    assert prose('<p class="notice button" id="merge" style="x" data-part>p</p>') == "<p>p</p>"
+    assert prose('<span class="k notice">p</span>') == '<p><span class="k">p</span></p>\n'
+    assert prose('<button name="x">p</button><input><svg><use href="/assets/icons.svg#check"/></svg>') == "<p>p</p>\n"
+
+
+def test_comments_are_invisible() -> None:
+    """What stands in an HTML comment is for machines."""
+    assert prose("a <!-- hive:key --> b\n\n<!-- two\nlines -->").split() == ["<p>a", "b</p>"]
+
+
+@pytest.mark.parametrize(
+    ("text", "link"),
+    [
+        ("hello @mara!", "/mara"),
+        ("**@mara**", "/mara"),
+        ("(#12)", "/acme/app/issues/12"),
+        ("see acme/tools#3.", "/acme/tools/issues/3"),
+        ("!7", "/acme/app/issues/7"),
+        ("https://forge.example/a?b=c#d.", "https://forge.example/a?b=c#d"),
+    ],
+)
+def test_names_are_links(text: str, link: str) -> None:
+    """Names of people and issues lead to them, and addresses where they say."""
+    assert links(text) == [link]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "`@mara #1`",
+        "```\n@mara #1\n```",
+        "me@mara.example",
+        "a#1",
+        "#01",
+        "#x",
+        "@\u2060mara #\u20601",
+        "a/b/c#1",
+        "/a#1",
+    ],
+)
+def test_other_words_are_no_links(text: str) -> None:
+    """Code, addresses of mail and names that somebody took care to break stay words."""
+    assert links(text) == []
+
+
+def test_no_links_in_links() -> None:
+    """A name in the words of a link leads where the link leads."""
+    assert links("[#1 @mara](https://forge.example/)") == ["https://forge.example/"]
+
+
+def test_relative_addresses() -> None:
+    """In a file, relative addresses lead to its neighbours; pictures come from this forge only."""
+    text = prose(
+        "[a](b.md) [c](/d) [e](https://f/) [g](#h) ![i](j.png) ![k](https://l/m.png)", files="/src/", images="/raw/"
+    )
+    assert re.findall('href="([^"]*)"', text) == ["/src/b.md", "/d", "https://f/", "#h"]
+    assert re.findall('src="([^"]*)"', text) == ["/raw/j.png"]
+
+
+@pytest.mark.parametrize(
+    "code", ["", "a", "a\n", "a\n\n", "\n\na", "a\r\nb\r\n", "a\rb", 'x = """\nb\n"""\n', "\x0c\u2028\n\ufeffx"]
+)
+def test_lines_are_kept(code: str) -> None:
+    """Colours change neither the number of lines nor their words."""
+    shown = [re.sub("<[^>]*>", "", line.text) for line in highlight.lines(code, "a.py")]
+    assert [line.replace("&quot;", '"') for line in shown] == code.replace("\r", "").removesuffix("\n").split("\n")
+
+
+def test_labels_can_be_read() -> None:
+    """The words of a label stand out from its colour, whatever that is, by day and by night."""
+    for red in range(0, 256, 51):
+        for green in range(0, 256, 51):
+            for blue in range(0, 256, 51):
+                rules = look.label_rules(f"{red:02x}{green:02x}{blue:02x}")
+                found = [dict(re.findall(r"--(l[a-z-]*):#([0-9a-f]{6})", part)) for part in rules.split("@media")]
+                day, night = found[0], found[0] | found[1]
+                for colours in (day, night):
+                    assert _contrast(colours["l"], colours["l-on"]) >= 4.5
+                    assert _contrast(colours["l-soft"], colours["l-ink"]) >= 4.5
+
+
+def _contrast(one: str, other: str) -> float:
+    """As https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio says."""
+    lights = []
+    for colour in (one, other):
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        lights.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
+    return (max(lights) + 0.05) / (min(lights) + 0.05)
+
+
+@pytest.mark.parametrize(
+    ("passed", "words"),
+    [
+        (-5, "just now"), (59, "just now"), (60, "1 minute ago"), (3599, "59 minutes ago"), (7200, "2 hours ago"),
+        (86400, "1 day ago"), (29 * 86400, "29 days ago"), (31 * 86400, "on 15 Dec 2026"),
+    ],
+)  # fmt: skip
+def test_ages(passed: int, words: str) -> None:
+    """A time is told as one would say it, and exactly on a closer look."""
+    assert look.ago(NOW - passed, NOW) == words
+    assert 'title="2027-01-15 08:00:00 UTC"' in look.when(NOW, NOW).text
+
+
+def test_addresses_that_can_be_followed() -> None:
+    """Only addresses of the web are followed, and those of hooks are shown without what may be secret in them."""
+    assert [look.outside(url) for url in ("https://a/b", "javascript:alert(1)", "//a", "")] == [
+        "https://a/b",
+        "",
+        "",
+        "",
+    ]
+    assert look.stripped("https://me:word@a.example:8443/b?c=d#e") == "https://a.example:8443/b"

@@ -10,12 +10,15 @@ from pathlib import PurePosixPath
 
 from forge import diff
 from forge.embedded import diffs
-from forge.embedded.git import Git
+from forge.embedded.git import EMPTY_TREE, Git
 from forge.embedded.pages import highlight
 from forge.embedded.pages.look import Html
+from forge.embedded.state import Row
 
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
-_MOST_BYTES = 4 << 20
+_MOST_BYTES = 1 << 20
+"""Bytes of a diff above which only its files are shown."""
+
 _MOST_LINES = 2000
 """Lines of one file above which it is not shown."""
 
@@ -64,7 +67,7 @@ class File:
 
 
 def files(git: Git, old: str, new: str) -> tuple[File, ...]:
-    """What changed between two commits; a diff that is too large for a page is told by its files only."""
+    """What changed between two commits, or between a tree and a commit."""
     raw = diffs.text(git, old, new)
     if len(raw) > _MOST_BYTES:
         found = diffs.changes(git, old, new)
@@ -72,6 +75,16 @@ def files(git: Git, old: str, new: str) -> tuple[File, ...]:
     text = raw.decode(errors="replace")
     sections = [part for part in re.split(r"^(?=diff --git )", text, flags=re.MULTILINE) if part]
     return tuple(_file(named, section) for named, section in zip(diff.parse(text), sections, strict=True))
+
+
+def files_of(git: Git, pull: Row) -> tuple[File, ...]:
+    """What a pull request changes; one that shares no commit with its base brings everything."""
+    return files(git, pull["merge_base"] or EMPTY_TREE, pull["head_sha"])
+
+
+def commits_of(pull: Row) -> str:
+    """The commits that it brings, as git selects them."""
+    return f"{pull['merge_base']}..{pull['head_sha']}".removeprefix("..")
 
 
 def excerpt(hunk: str, path: str) -> tuple[Line, ...]:

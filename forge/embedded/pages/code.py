@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -112,27 +113,32 @@ def _entry(visit: Visit, place: Place) -> Entry:
 
 
 def _directory(visit: Visit, place: Place) -> Response:
-    git = visit.site.git(visit.repo)
-    entries = sorted(
-        git.tree(f"{place.sha}:{place.path}"), key=lambda entry: (entry.kind != "tree", entry.path.lower())
-    )
-    readme = next(
-        (entry for name in _READMES for entry in entries if entry.path.lower() == name and entry.kind == "blob"), None
-    )
-    prefix = f"{place.path}/" if place.path else ""
+    git, prefix = visit.site.git(visit.repo), f"{place.path}/" if place.path else ""
+    found = git.tree(f"{place.sha}:{place.path}")
+    entries = sorted(found, key=lambda entry: (entry.kind != "tree", entry.path.lower()))
+    readme, tip = _readme(entries), git.commit(place.sha)
     return visit.show(
         "code.html",
         place=place,
         prefix=prefix,
         entries=entries,
         last=_last_changes(git, place.sha, prefix, {entry.path for entry in entries}),
-        tip=git.commit(place.sha),
-        tip_author=account(visit, git.commit(place.sha)),
+        tip=tip,
+        tip_author=account(visit, tip),
         count=git.count(place.sha),
         branches=branches(visit),
-        readme=_readme(visit, place, git, f"{prefix}{readme.path}", readme.sha) if readme else None,
-        readme_name=readme.path if readme else "",
+        readme=readme,
+        rendered=_rendered(visit, place, _text(git, readme), f"{prefix}{readme.path}") if readme else None,
     )
+
+
+def _readme(entries: Sequence[Entry]) -> Entry | None:
+    files = {entry.path.lower(): entry for entry in entries if entry.kind == "blob" and entry.size <= _MOST}
+    return next((files[name] for name in _READMES if name in files), None)
+
+
+def _text(git: Git, entry: Entry) -> str:
+    return git.blob(entry.sha).decode(errors="replace")
 
 
 def _last_changes(git: Git, sha: str, prefix: str, names: set[str]) -> dict[str, Commit]:
@@ -147,10 +153,6 @@ def _last_changes(git: Git, sha: str, prefix: str, names: set[str]) -> dict[str,
     return found
 
 
-def _readme(visit: Visit, place: Place, git: Git, path: str, sha: str) -> Html:
-    return _rendered(visit, place, git.blob(sha).decode(errors="replace"), path)
-
-
 def _rendered(visit: Visit, place: Place, text: str, path: str) -> Html:
     """A text file as a page: Markdown as that, anything else as it is."""
     if not path.lower().endswith(_MARKDOWN):
@@ -162,9 +164,10 @@ def _rendered(visit: Visit, place: Place, text: str, path: str) -> Html:
 
 
 def _file(visit: Visit, place: Place, entry: Entry) -> Response:
-    content = visit.site.git(visit.repo).blob(entry.sha) if entry.kind == "blob" else b""
+    is_readable = entry.kind == "blob" and entry.size <= _MOST
+    content = visit.site.git(visit.repo).blob(entry.sha) if is_readable else b""
     text, name = content.decode(errors="replace"), PurePosixPath(place.path).name
-    is_text = entry.kind == "blob" and not _is_binary(content) and len(content) <= _MOST
+    is_text = is_readable and not _is_binary(content)
     is_markdown = is_text and name.lower().endswith(_MARKDOWN)
     as_source = is_text and not (is_markdown and visit.query("display") != "source")
     return visit.show(

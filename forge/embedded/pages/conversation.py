@@ -9,7 +9,7 @@ from typing import Any
 
 from forge.embedded.deeds import people, timeline
 from forge.embedded.git import GitFailed
-from forge.embedded.pages import look
+from forge.embedded.pages import look, mergebox
 from forge.embedded.pages.look import Html
 from forge.embedded.pages.remarks import Remark, by_file
 from forge.embedded.pages.visit import Visit
@@ -151,8 +151,8 @@ def _dismissed(talk: _Talk, row: Row, detail: Row) -> About | None:
 
 
 def _request(talk: _Talk, row: Row, detail: Row) -> About:
-    site, team = talk.visit.site, talk.visit.site.state.get("teams", detail.get("team"))
-    who = f"team {team['name']}" if team else people.by_id(site, detail.get("assignee"))["login"]
+    who = people.by_id(talk.visit.site, detail.get("assignee"))["login"]
+    who = mergebox.team_name(talk.visit, detail["team"]) if "team" in detail else who
     return {"who": who, "removed": bool(detail.get("removed"))}
 
 

@@ -13,7 +13,7 @@ from forge.embedded.rules import Mode
 from forge.embedded.site import Missing, Refusal
 from forge.embedded.state import Row
 
-_SHOWN = 50
+_SHOWN = 30
 
 
 def _index(visit: Visit) -> Response:

@@ -64,7 +64,7 @@ def size(count: int) -> str:
 
 def tint(login: str) -> str:
     """The colour of an avatar: one name, one colour, and white can be read on it."""
-    return f"#{_TINTS[hashlib.sha256(login.lower().encode()).digest()[0] % len(_TINTS)]}"
+    return f"#{_TINTS[hashlib.sha256(login.lower().encode()).digest()[20] % len(_TINTS)]}"
 
 
 def plain(markup: str) -> str:

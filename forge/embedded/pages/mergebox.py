@@ -110,8 +110,14 @@ def verdicts(visit: Visit, issue: Row) -> list[Row]:
 
 
 def _who(visit: Visit, review: Row) -> str:
-    team = visit.site.state.get("teams", review["team_id"])
-    return str(team["name"] if team else people.by_id(visit.site, review["user_id"])["login"])
+    if review["team_id"]:
+        return team_name(visit, review["team_id"])
+    return str(people.by_id(visit.site, review["user_id"])["login"])
+
+
+def team_name(visit: Visit, key: int) -> str:
+    """What a team is called, also when it is gone."""
+    return str((visit.site.state.get("teams", key) or {"name": "a former team"})["name"])
 
 
 def _fits(pattern: str, context: str) -> bool:

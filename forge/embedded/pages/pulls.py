@@ -9,10 +9,11 @@ from flask import Response
 from forge.embedded import diffs
 from forge.embedded.deeds import merging, pulls, repos
 from forge.embedded.deeds.merging import Wish
+from forge.embedded.git import EMPTY_TREE, SHA
 from forge.embedded.pages import changes, code, mergebox, talk
 from forge.embedded.pages.visit import Page, Visit, words
 from forge.embedded.rules import CODE, PULLS
-from forge.embedded.site import Refusal
+from forge.embedded.site import Missing, Refusal
 from forge.embedded.state import Row
 
 
@@ -24,18 +25,20 @@ def one(visit: Visit) -> tuple[Row, Row]:
 
 def _commits(visit: Visit) -> Response:
     issue, pull = one(visit)
-    found = visit.site.git(visit.repo).commits(f"{pull['merge_base']}..{pull['head_sha']}", changes=False)
+    found = visit.site.git(visit.repo).commits(changes.commits_of(pull), changes=False)
     shown = [(commit, code.account(visit, commit), tuple(mergebox.checks(visit, commit.sha))) for commit in found]
     return visit.show("pull_commits.html", commits=shown[::-1], **talk.head(visit, issue, pull))
 
 
 def _diff(visit: Visit) -> Response:
     _, pull = one(visit)
-    return _text(diffs.text(visit.site.git(visit.repo), pull["merge_base"], pull["head_sha"]))
+    return _text(diffs.text(visit.site.git(visit.repo), pull["merge_base"] or EMPTY_TREE, pull["head_sha"]))
 
 
 def _patch(visit: Visit) -> Response:
     _, pull = one(visit)
+    if not pull["merge_base"]:
+        raise Missing
     return _text(diffs.patch(visit.site.git(visit.repo), pull["merge_base"], pull["head_sha"]))
 
 
@@ -92,21 +95,27 @@ def _new(visit: Visit) -> Response:
 
 def _form(visit: Visit, typed: Row, refused: str = "", status: int = 200) -> Response:
     names = code.branches(visit)
-    heads = [*names, *([typed["head"]] if typed["head"] and typed["head"] not in names else [])]
-    shown = {"typed": typed, "heads": heads, "branches": names, "refused": refused}
+    sides = {side: [*names, *([typed[side]] if typed[side] not in {"", *names} else [])] for side in ("base", "head")}
+    shown = {"typed": typed, "sides": sides, "refused": refused, "is_possible": not SHA.fullmatch(typed["head"])}
     return visit.show("pull_new.html", status, **shown, **_preview(visit, typed))
 
 
 def _preview(visit: Visit, typed: Row) -> Row:
-    """What a pull request would bring; nothing for a head in a fork, which is fetched only when it is opened."""
-    onto, tip = (repos.tip(visit.site, visit.repo, typed[side]) for side in ("base", "head"))
+    """What would be merged; nothing for a head in a fork, which is fetched only when the pull request is opened."""
+    git = visit.site.git(visit.repo)
+    onto, tip = (_commit(visit, typed[side]) for side in ("base", "head"))
     if not onto or not tip:
         return {"found": None, "commits": [], "files": ()}
-    git = visit.site.git(visit.repo)
     found = pulls.facts(git, onto, tip)
     listed = git.commits(f"{onto}..{tip}", changes=False)
-    files = changes.files(git, found.merge_base, tip) if found.merge_base else ()
+    files = changes.files(git, found.merge_base or EMPTY_TREE, tip)
     return {"found": found, "commits": [(commit, code.account(visit, commit), ()) for commit in listed], "files": files}
+
+
+def _commit(visit: Visit, name: str) -> str:
+    """The tip of a branch, or a commit by its own name."""
+    is_sha = SHA.fullmatch(name) is not None
+    return visit.site.git(visit.repo).resolve(name) if is_sha else repos.tip(visit.site, visit.repo, name)
 
 
 def _create(visit: Visit) -> Response:

@@ -11,7 +11,7 @@ from forge.embedded.deeds import merging, reviews
 from forge.embedded.deeds.reviews import Remark
 from forge.embedded.pages import changes, pulls, remarks, talk
 from forge.embedded.pages.changes import File
-from forge.embedded.pages.visit import Page, Visit, words
+from forge.embedded.pages.visit import Page, Visit, natural, words
 from forge.embedded.rules import PULLS
 from forge.embedded.site import Refusal
 from forge.embedded.state import Row
@@ -30,13 +30,14 @@ class Typed:
 
 
 def _files(visit: Visit) -> Response:
-    path, _, line = visit.query("comment").rpartition(":")
-    return _show(visit, Typed(path=path, line=int(line) if line.removeprefix("-").isdecimal() else 0))
+    path, _, place = visit.query("comment").rpartition(":")
+    line = natural(place.removeprefix("-")) or 0
+    return _show(visit, Typed(path=path, line=-line if place.startswith("-") else line))
 
 
 def _show(visit: Visit, typed: Typed, refused: str = "", status: int = 200) -> Response:
     issue, pull = pulls.one(visit)
-    found = changes.files(visit.site.git(visit.repo), pull["merge_base"], pull["head_sha"])
+    found = changes.files_of(visit.site.git(visit.repo), pull)
     placed, astray = _place(found, remarks.of_pull(visit, issue, pull))
     return visit.show(
         "files.html",
@@ -94,9 +95,9 @@ def _said(visit: Visit) -> list[Remark]:
     """The remarks that a form brings; `side` is `old` for a line that is gone."""
     columns = (visit.request.form.getlist(name) for name in ("path", "line", "side", "remark"))
     return [
-        Remark(path, -int(line) if side == "old" else int(line), body.replace("\r\n", "\n").strip())
-        for path, line, side, body in zip(*columns, strict=False)
-        if line.isdecimal() and body.strip()
+        Remark(path, -line if side == "old" else line, body.replace("\r\n", "\n").strip())
+        for path, place, side, body in zip(*columns, strict=False)
+        if (line := natural(place)) and body.strip()
     ]
 
 

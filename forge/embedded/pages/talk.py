@@ -7,7 +7,7 @@ import hashlib
 from flask import Response
 
 from forge.embedded.deeds import issues, labels, people, pulls, repos
-from forge.embedded.pages import conversation, mergebox, remarks
+from forge.embedded.pages import changes, conversation, mergebox, remarks
 from forge.embedded.pages.visit import Page, Visit
 from forge.embedded.rules import ISSUES, PULLS
 from forge.embedded.site import Missing
@@ -96,10 +96,10 @@ def head(visit: Visit, issue: Row, pull: Row | None) -> Row:
         "path": path_of(visit, issue),
         "author": people.by_id(site, issue["user_id"]),
         "merger": people.by_id(site, pull["merged_by"]) if pull and pull["merged"] else None,
-        "commit_count": site.git(visit.repo).count(f"{pull['merge_base']}..{pull['head_sha']}") if pull else 0,
+        "commit_count": site.git(visit.repo).count(changes.commits_of(pull)) if pull else 0,
         "from_owner": source["owner"] if source and source["id"] != issue["repo_id"] else "",
         "is_open": issue["closed"] is None,
-        "may_write": visit.may(PULLS if issue["is_pull"] else ISSUES),
+        "may_write": visit.may_write(PULLS if issue["is_pull"] else ISSUES),
     }
 
 

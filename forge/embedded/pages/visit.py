@@ -25,6 +25,8 @@ _WORDS = {
 }
 """What is said when the forge refuses without a word of its own."""
 
+_DIGITS = 9
+
 
 @dataclass
 class Visit:
@@ -52,9 +54,9 @@ class Visit:
     @property
     def number(self) -> int:
         """The number in the path; what is none is not there."""
-        if not self.args["number"].isdecimal():
+        if (number := natural(self.args["number"])) is None:
             raise Missing
-        return int(self.args["number"])
+        return number
 
     @property
     def tabs(self) -> list[Tab]:
@@ -72,8 +74,7 @@ class Visit:
     @property
     def page(self) -> int:
         """Which page of a list is asked for."""
-        asked = self.query("page")
-        return max(1, int(asked)) if asked.isdecimal() and len(asked) < 8 else 1
+        return max(1, natural(self.query("page")) or 1)
 
     def query(self, name: str) -> str:
         """A parameter of the address."""
@@ -95,7 +96,7 @@ class Visit:
 
     def keys(self, name: str) -> list[int]:
         """The same for ids; what is none is left out."""
-        return [int(value) for value in self.fields(name) if value.isdecimal()]
+        return [key for value in self.fields(name) if (key := natural(value)) is not None]
 
     def show(self, template: str, status: int = 200, **shown: object) -> Response:
         """A page."""
@@ -135,11 +136,14 @@ class Visit:
         """The colours of these labels, which name their stylesheet."""
         return "-".join(sorted({label["color"] for label in self.labels})) if self.repo else ""
 
-    def may(self, deed: str) -> bool:
-        """Whether the viewer may `administer` the repository, or `write` its issues, pull requests or code."""
-        if self.viewer is None or self.repo["archived"]:
-            return False
-        return self.granted.administers if deed == "administer" else self.granted.writes(deed)
+    def may_write(self, unit: str) -> bool:
+        """Whether the viewer may change a unit of the repository."""
+        return self.viewer is not None and not self.repo["archived"] and self.granted.writes(unit)
+
+
+def natural(text: str) -> int | None:
+    """The number that a text is; None for anything else, and for what no database counts up to."""
+    return int(text) if text.isdecimal() and len(text) <= _DIGITS else None
 
 
 def words(refusal: Refusal) -> str:

@@ -115,6 +115,15 @@ def test_huge_numbers_in_forms(village: Village) -> None:
     assert village.core.open(f"{village.home}/issues/{issue['number']}/labels", token).status == 200
 
 
+def test_empty_words(village: Village) -> None:
+    """Whatever the API lets somebody say without a word is shown as nothing."""
+    issue = village.issue(body=" \n")
+    comments.create(village.site, village.user("eve"), issue, " ")
+    words = village.nobody.open(f"{village.home}/issues/1").words
+    assert "No description." in words
+    assert "eve just now Nothing." in words
+
+
 def test_comparing_commits(village: Village) -> None:
     """Two commits, as the address in a push event names them, are compared; there is nothing to open between them."""
     old = repos.tip(village.site, village.repo, "main")

@@ -97,8 +97,11 @@ class EmbeddedForge:
         if server is not None:
             server.task_dispatcher.shutdown()
             if self._thread is not None:
-                # The loop has to close its sockets itself: clients keep their connections open.
-                server.trigger.pull_trigger(self._hang_up)
+                # The loop has to close its sockets itself: clients keep their connections open. And it
+                # has to wait until the trigger is pulled, which it closes as well.
+                pulled = threading.Event()
+                server.trigger.pull_trigger(lambda: self._hang_up(after=pulled))
+                pulled.set()
                 self._thread.join()
             self._sender.stop()
         self._hang_up()
@@ -107,7 +110,9 @@ class EmbeddedForge:
             os.close(self.site.lock)
             self.site.lock = -1
 
-    def _hang_up(self) -> None:
+    def _hang_up(self, *, after: threading.Event | None = None) -> None:
+        if after is not None:
+            after.wait()
         wasyncore.close_all(self._sockets, ignore_all=True)
 
     def __enter__(self) -> Self:

@@ -259,6 +259,8 @@ def test_reviewers_are_asked(village: Village) -> None:
     village.core.delete(place, {"reviewers": ["mara"]})
     pull = village.iris.get("~/pulls/1")
     assert (pull["requested_reviewers"], len(pull["requested_reviewers_teams"])) == ([], 1)
+    village.root.delete(f"/teams/{pull['requested_reviewers_teams'][0]['id']}")
+    assert village.root.get("~/pulls/1")["requested_reviewers_teams"] == []
 
 
 def test_only_admins_dismiss(village: Village) -> None:

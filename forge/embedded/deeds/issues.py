@@ -269,7 +269,7 @@ def search(site: Site, repos: Sequence[int], **by: Any) -> list[Row]:
         "issues.user_id = ?": by.get("author"),
         "id IN (SELECT issue_id FROM assignees WHERE user_id = ?)": by.get("assignee"),
         "milestone_id IN (SELECT value FROM json_each(?))": by.get("milestones"),
-        "(title LIKE '%' || ? || '%')": by.get("words"),
+        "instr(lower(title), lower(?))": by.get("words"),
     }
     used = {sql: value for sql, value in conditions.items() if value is not None}
     labelled = [int(key) for key in by.get("labels") or []]

@@ -35,8 +35,8 @@ def delete(site: Site, org: Row) -> None:
     if site.state.row("SELECT 1 FROM repos WHERE owner_id = ?", org["id"]):
         raise Refusal(422, f"user still has ownership of repositories [uid: {org['id']}]")
     with site.state.writing():
-        site.state.run("DELETE FROM team_members WHERE team_id IN (SELECT id FROM teams WHERE org_id = ?)", org["id"])
-        site.state.run("DELETE FROM teams WHERE org_id = ?", org["id"])
+        for team in teams(site, org):
+            delete_team(site, team)
         site.state.run("DELETE FROM hooks WHERE owner_id = ?", org["id"])
         site.state.run("DELETE FROM users WHERE id = ?", org["id"])
 
@@ -115,6 +115,7 @@ def delete_team(site: Site, team: Row) -> None:
     with site.state.writing():
         site.state.run("DELETE FROM team_members WHERE team_id = ?", team["id"])
         site.state.run("DELETE FROM team_repos WHERE team_id = ?", team["id"])
+        site.state.run("DELETE FROM reviews WHERE team_id = ?", team["id"])
         site.state.run("DELETE FROM teams WHERE id = ?", team["id"])
 
 

@@ -102,7 +102,7 @@ def _said(visit: Visit) -> list[Remark]:
 
 
 def _write(visit: Visit, event: str, content: str, said: Sequence[Remark]) -> None:
-    site, actor, (issue, pull) = visit.site, visit.actor, pulls.one(visit)
+    site, actor, (issue, _) = visit.site, visit.actor, pulls.one(visit)
     held = _pending(visit, issue)
     if not event:
         raise Refusal(422, "A review approves, requests changes or comments.")
@@ -112,7 +112,7 @@ def _write(visit: Visit, event: str, content: str, said: Sequence[Remark]) -> No
     elif not said:
         raise Refusal(422, "A remark needs words.")
     with site.state.writing():
-        mine = held or _begin(visit, issue, pull)
+        mine = reviews.hold(site, actor, issue)
         for remark in said:
             reviews.remark_on(site, actor, issue, mine, remark)
         if event == "PENDING":
@@ -120,13 +120,6 @@ def _write(visit: Visit, event: str, content: str, said: Sequence[Remark]) -> No
         else:
             reviews.submit(site, actor, issue, mine, state=event, body=content)
     merging.merge_scheduled(site, visit.repo)
-
-
-def _begin(visit: Visit, issue: Row, pull: Row) -> Row:
-    """A review that holds remarks back: unlike the API's it needs no words, and leaves no row in the timeline yet."""
-    now = visit.site.now()
-    about = {"issue_id": issue["id"], "user_id": visit.actor["id"], "state": "PENDING", "sha": pull["head_sha"]}
-    return visit.site.must("reviews", visit.site.state.insert("reviews", **about, created=now, updated=now))
 
 
 def _discard(visit: Visit, issue: Row) -> None:

@@ -1,0 +1,100 @@
+"""The hive's own client of the model, against the scripted server: what is passed on, and what a refusal becomes."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from hive.demo.model import Call, ModelServer, Reply
+from hive.demo.model.faults import Cut, Fault, Refusal, Unfinished
+from hive.llm import Meter, Model, ModelFailed
+
+if TYPE_CHECKING:
+    from tests.model.conftest import Parrot
+
+REQUEST: dict[str, Any] = {
+    "model": "what-the-container-would-like",
+    "max_tokens": 100,
+    "stream": True,
+    "messages": [{"role": "user", "content": "hi"}],
+}
+
+
+@pytest.fixture
+def upstream(model: ModelServer) -> Iterator[Model]:
+    """The client of the hive."""
+    made = Model(url=model.url, key="sk-of-the-host")
+    made.warm()
+    yield made
+    made.close()
+
+
+def read(model: Model, **more: object) -> bytes:
+    """The whole of an answer."""
+    with model.ask("claude-of-the-operator", {**REQUEST, **more}) as reply:
+        return b"".join(reply.chunks)
+
+
+def test_a_stream_passes_as_it_is(upstream: Model, parrot: Parrot) -> None:
+    """Events arrive in the API's own form, and the meter reads the use from them, however they are cut."""
+    parrot.replies = [Reply("I look.", (Call("run", {"command": "ls"}),))]
+    with upstream.ask("claude-of-the-operator", REQUEST) as reply:
+        assert reply.content_type.startswith("text/event-stream")
+        stream = b"".join(reply.chunks)
+    assert stream.startswith(b"event: message_start")
+    assert b"event: message_stop" in stream
+    whole, bit_by_bit = Meter(), Meter()
+    whole.see(stream)
+    for number in range(len(stream)):
+        bit_by_bit.see(stream[number : number + 1])
+    assert whole.tokens_in > 0
+    assert whole.tokens_out > 0
+    assert (whole.tokens_in, whole.tokens_out) == (bit_by_bit.tokens_in, bit_by_bit.tokens_out)
+
+
+def test_the_container_does_not_choose_the_model(upstream: Model, parrot: Parrot) -> None:
+    """Its wish is not passed on, nor is anything else that costs or reaches further than messages do."""
+    read(upstream, service_tier="priority", container="c", mcp_servers=[{"url": "http://evil.invalid"}])
+    assert parrot.heard[0].model == "claude-of-the-operator"
+
+
+@pytest.mark.parametrize(
+    ("fault", "headers"),
+    [
+        (Refusal(429, "rate_limit_error", retry_after="7"), {"retry-after": "7"}),
+        (Refusal(529, "overloaded_error", should_retry="true"), {"x-should-retry": "true"}),
+        (Refusal(400, "invalid_request_error"), {}),
+        (Refusal(401, "authentication_error"), {}),
+    ],
+)
+def test_a_refusal_keeps_its_form(upstream: Model, parrot: Parrot, fault: Refusal, headers: dict[str, str]) -> None:
+    """Status, body and the headers that say when to come again; and nothing is tried twice here."""
+    parrot.replies = [Reply(fault=fault), Reply("again")]
+    with pytest.raises(ModelFailed) as caught:
+        read(upstream)
+    assert len(parrot.heard) == 1
+    assert b"again" in read(upstream)
+    assert (caught.value.status, caught.value.body["error"]["type"]) == (fault.status, fault.kind)
+    assert dict(caught.value.headers) == headers
+    assert "sk-of-the-host" not in str(caught.value)
+
+
+@pytest.mark.parametrize("fault", [Cut(), Unfinished()])
+def test_a_cut_stream_ends(upstream: Model, parrot: Parrot, fault: Fault) -> None:
+    """Whoever reads it knows by the missing end, as with the real API."""
+    parrot.replies = [Reply("half of it", fault=fault)]
+    assert b"message_stop" not in read(upstream)
+
+
+def test_nobody_there() -> None:
+    """A model that cannot be reached is an error in the API's form."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        upstream = Model(url=f"http://127.0.0.1:{closed.getsockname()[1]}", key="k")
+        with pytest.raises(ModelFailed) as caught:
+            read(upstream)
+        upstream.close()
+    assert (caught.value.status, caught.value.body["error"]["type"]) == (503, "overloaded_error")

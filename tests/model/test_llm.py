@@ -76,7 +76,7 @@ def test_a_refusal_keeps_its_form(upstream: Model, parrot: Parrot, fault: Refusa
     with pytest.raises(ModelFailed) as caught:
         read(upstream)
     assert len(parrot.heard) == 1
-    assert b"again" in read(upstream)
+    assert b"message_stop" in read(upstream)
     assert (caught.value.status, caught.value.body["error"]["type"]) == (fault.status, fault.kind)
     assert dict(caught.value.headers) == headers
     assert "sk-of-the-host" not in str(caught.value)

@@ -18,9 +18,9 @@ test: ## everything that decides: style, types, contracts, tests
 
 check: test ## the same, under the name that people look for
 
-golden: ## write the golden files anew; the diff is what reviewers read
+golden: ## write the golden files and the README's picture anew; the diff is what reviewers read
 	@scripts/setup dev
-	@HIVE_GOLDEN=write $(PY) -m pytest -q tests -k golden $(ARGS)
+	@HIVE_GOLDEN=write $(PY) -m pytest -q tests -k "golden or evening" $(ARGS)
 
 bench: ## measure, and write bench/out/latest.json
 	@scripts/setup dev

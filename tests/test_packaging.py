@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+LINK = re.compile(r'(?:\]\(|src=")([^)\s"]+)[)"]')
 PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)")
 
 
@@ -47,6 +48,8 @@ def test_is_never_uploaded() -> None:
     [
         "bots/prompts/agent.md",
         "forge/embedded/schema.sql",
+        "forge/embedded/static/style.css",
+        "forge/embedded/templates/layout.html",
         "hive/agent/__main__.py",
         "hive/demo/project/.hive.yaml",
         "hive/demo/project/apiary/honey.py",
@@ -85,6 +88,25 @@ def test_locks_hold_what_is_declared() -> None:
     for need in wanted:
         name = re.split(r"[><=;\[ ]", need)[0].lower().replace("_", "-")
         assert re.search(rf"^{re.escape(name)}==", text, re.MULTILINE), name
+
+
+def test_documents_link_to_what_is_there() -> None:
+    """Every relative link of every document leads to a file, and to a heading if it names one."""
+    documents = [ROOT / "README.md", ROOT / "AGENTS.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+    links = [(page, link) for page in documents for link in LINK.findall(page.read_text()) if "://" not in link]
+    assert len(links) > 10
+    for page, link in links:
+        path, _, heading = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), f"{page.name}: {link}"
+        if heading:
+            anchors = [_anchor(line) for line in target.read_text().splitlines() if line.startswith("#")]
+            assert heading in anchors, f"{page.name}: {link}"
+
+
+def _anchor(heading: str) -> str:
+    words = re.sub(r"[^\w -]", "", heading.lstrip("#").strip().lower())
+    return words.replace(" ", "-")
 
 
 def test_nothing_happens_on_import() -> None:

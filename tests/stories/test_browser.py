@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import FloatRect, Page, expect, sync_playwright
 
 from forge.types import Ref, ReviewState
 from hive.demo.model import Brain, Conversation, Reply
@@ -71,8 +71,15 @@ def page() -> Iterator[Page]:
 
 def shoot(page: Page, name: str) -> None:
     """Take a picture of the whole page."""
-    OUT.mkdir(exist_ok=True)
-    page.screenshot(path=OUT / f"{name}.png", full_page=True)
+    page.screenshot(path=OUT / f"{name}.png", full_page=True, animations="disabled")
+
+
+def shoot_for_readers(page: Page) -> None:
+    """The picture in the README: the page as far as the merge box."""
+    box = page.locator("#merge").bounding_box()
+    assert box is not None
+    clip = FloatRect(x=0, y=0, width=1280, height=box["y"] + box["height"] + 24)
+    page.screenshot(path=PICTURE, full_page=True, animations="disabled", clip=clip)
 
 
 @pytest.mark.browser
@@ -104,6 +111,8 @@ def test_an_evening_at_the_browser(hive: Hive, page: Page, brain: Patient) -> No
     expect(page.locator("body")).to_contain_text("Error swallowed")
     expect(page.locator("[name=head_commit_id]")).to_have_count(0)
     shoot(page, "3-reviewed")
+    if os.environ.get("HIVE_GOLDEN") == "write":
+        shoot_for_readers(page)
     page.goto(f"{url}/{APP.path}/pulls/{pull.number}/files")
     expect(page.locator("body")).to_contain_text("Error swallowed")
     shoot(page, "4-files")
@@ -119,5 +128,3 @@ def test_an_evening_at_the_browser(hive: Hive, page: Page, brain: Patient) -> No
     hive.until(lambda: not hive.mara.issue(issue).is_open, "the issue's end")
     page.goto(f"{url}/{APP.path}/issues/{issue.number}")
     shoot(page, "7-closed")
-    if os.environ.get("HIVE_GOLDEN") == "write":
-        shutil.copy(OUT / "3-reviewed.png", PICTURE)

@@ -1,191 +1,80 @@
-"""The adapter against a real forge: the embedded one, with real git, real rules and real deliveries."""
+"""One contract for every forge: what the adapter asks and does, with real git, real rules and real deliveries."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import count
 
 import pytest
 
 from forge import keys
-from forge.embedded import EmbeddedForge
-from forge.events import CommentPosted, Event, IssueAssigned, IssueLabeled, IssueOpened, PullChanged, PullMerged
-from forge.gitea.admin import GiteaAdmin
+from forge.events import CommentPosted, IssueAssigned, IssueLabeled, IssueOpened, PullChanged, PullMerged
 from forge.gitea.client import route
-from forge.gitea.decode import decode
 from forge.gitea.operator import GiteaOperator
 from forge.gitea.read import GiteaReader
-from forge.gitea.write import GiteaForge
 from forge.protocol import Conflict, Invalid, NotFound, Refused
 from forge.types import CommitStatus, Label, Protection, Ref, Repo, ReviewComment, ReviewState, State
-from forge.webhook import verify
-
-PASSWORD, SECRET = "correct horse", b"battery staple"
-SCOPES = ("write:repository", "write:issue", "read:user", "read:organization")
-WRITES = {"repo.code": "write", "repo.issues": "write", "repo.pulls": "write"}
-MARK = "<!-- hive:1 -->"
-
-
-@dataclass
-class Receiver:
-    """Where a hook delivers to: verifies, decodes, and keeps the events."""
-
-    url: str = ""
-    events: list[Event] = field(default_factory=list)
-    came: threading.Condition = field(default_factory=threading.Condition)
-
-    def take(self, headers: dict[str, str], body: bytes) -> None:
-        found = decode(verify("work", headers, body, [SECRET]))
-        with self.came:
-            self.events += found
-            self.came.notify_all()
-
-    def until(self, *kinds: type[Event], ref: Ref) -> list[Event]:
-        """Wait until there is an event of each kind about `ref`, and give all that are about it."""
-
-        def here() -> list[Event]:
-            return [event for event in self.events if event.ref == ref]
-
-        with self.came:
-            assert self.came.wait_for(lambda: {type(event) for event in here()}.issuperset(kinds), timeout=30), here()
-            return here()
-
-
-@pytest.fixture(scope="module")
-def receiver() -> Iterator[Receiver]:
-    heard = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            heard.take(dict(self.headers), self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(202)
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        heard.url = f"http://127.0.0.1:{server.server_port}/hook/work"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield heard
-        server.shutdown()
-        thread.join()
-
-
-@dataclass
-class Town:
-    """A forge that was made ready: ops is an operator, iris an agent, eve a stranger."""
-
-    url: str
-    admin: GiteaAdmin
-    ops: GiteaForge
-    iris: GiteaForge
-    eve: GiteaForge
-    operator: GiteaOperator
-    tokens: dict[str, str]
-    numbers: Iterator[int] = field(default_factory=count)
-
-    def repo(self) -> Repo:
-        """A repository of its own for a test, with a file on main."""
-        repo = Repo("work", "acme", f"app{next(self.numbers)}")
-        assert self.admin.ensure_repo(repo, private=True)
-        self.iris.put_file(repo, "a.py", b"one\ntwo\nthree\n", message="begin", branch="main")
-        return repo
-
-    def change(self, repo: Repo, branch: str = "agent/iris/1") -> str:
-        """A branch that changes the second line; gives its head."""
-        self.admin._client.post(route("repos", *repo.path.split("/"), "branches"), new_branch_name=branch)
-        self.iris.put_file(repo, "a.py", b"one\n2\nthree\n", message="change", branch=branch)
-        return self.iris.branch(repo, branch).sha
-
-    def pull(self, repo: Repo) -> Ref:
-        """An open pull request of iris."""
-        self.change(repo)
-        return self.iris.open_pull(repo, head="agent/iris/1", base="main", title="two is 2", body="").ref
-
-
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Town]:
-    with ExitStack() as stack:
-        forge = stack.enter_context(EmbeddedForge(tmp_path_factory.mktemp("forge")))
-        forge.create_admin("root", PASSWORD)
-        admin = stack.enter_context(GiteaAdmin(name="work", url=forge.url, login="root", password=PASSWORD))
-        tokens = {}
-        for login in ("ops", "iris", "eve"):
-            admin.ensure_user(login, password=PASSWORD, email=f"{login}@forge.example")
-            tokens[login] = admin.make_token(login, "hive", SCOPES)
-        admin.ensure_org("acme")
-        admin.ensure_team("acme", "operators", permission="admin", units={}, members=["ops"])
-        admin.ensure_team("acme", "agents", permission="write", units=WRITES, members=["iris"])
-        admin.ensure_hook("acme", receiver.url, SECRET.decode(), ["issues", "pull_request"])
-        ops, iris, eve = (
-            stack.enter_context(GiteaForge(name="work", url=forge.url, token=tokens[login])) for login in tokens
-        )
-        operator = stack.enter_context(GiteaOperator(name="work", url=forge.url, token=tokens["ops"]))
-        yield Town(forge.url, admin, ops, iris, eve, operator, tokens)
+from tests.contract.conftest import MARK, WRITES, Receiver, Town
 
 
 def test_making_ready_twice(town: Town, receiver: Receiver) -> None:
     """What is as it should be is left as it is."""
     admin, repo = town.admin, town.repo()
-    rule = Protection("main", mergers=("ops",), required_statuses=("hive/eval",), block_on_outdated_branch=True)
+    rule = Protection(
+        "main", mergers=(town.login("ops"),), required_statuses=("hive/eval",), block_on_outdated_branch=True
+    )
     bug = Label("type/bug", "d73a4a", "does not work", exclusive=True)
     for made in (True, False):
-        assert admin.ensure_collaborator(repo, "eve", "read") is made
+        assert admin.ensure_collaborator(repo, town.login("eve"), "read") is made
         assert admin.ensure_label(repo, bug) is made
         assert admin.ensure_protection(repo, rule) is made
-    assert not admin.ensure_org("acme")
+    assert not admin.ensure_org(town.org)
     assert not admin.ensure_repo(repo, private=True)
-    assert not admin.ensure_team("acme", "agents", permission="write", units=WRITES, members=["iris"])
-    assert not admin.ensure_hook("acme", receiver.url, "other", ["pull_request", "issues"])
+    assert not admin.ensure_team(town.org, "agents", permission="write", units=WRITES, members=[town.login("iris")])
+    assert not admin.ensure_hook(town.org, receiver.url, "other", ["pull_request", "issues"])
     assert town.ops.protection(repo, "main") == rule
 
 
 def test_making_otherwise(town: Town) -> None:
     """What is otherwise is changed, and then as it should be."""
     admin, repo = town.admin, town.repo()
-    admin.ensure_user("gus", password=PASSWORD, email="gus@forge.example")
+    gus = town.user_named("gus")
     admin.ensure_label(repo, Label("wish"))
-    admin.ensure_protection(repo, Protection("main", mergers=("ops",)))
-    admin.ensure_collaborator(repo, "eve", "read")
-    admin.ensure_team("acme", "guests", permission="write", units=WRITES, members=[])
+    admin.ensure_protection(repo, Protection("main", mergers=(town.login("ops"),)))
+    admin.ensure_collaborator(repo, town.login("eve"), "read")
+    admin.ensure_team(town.org, "guests", permission="write", units=WRITES, members=[])
     assert admin.ensure_label(repo, Label("wish", "112233", "please"))
     assert admin.ensure_protection(repo, Protection("main", push=True))
-    assert admin.ensure_collaborator(repo, "eve", "write")
-    assert admin.ensure_team("acme", "guests", permission="read", units={"repo.code": "read"}, members=["gus"])
+    assert admin.ensure_collaborator(repo, town.login("eve"), "write")
+    assert admin.ensure_team(town.org, "guests", permission="read", units={"repo.code": "read"}, members=[gus])
     assert not admin.ensure_label(repo, Label("wish", "112233", "please"))
     assert town.ops.protection(repo, "main") == Protection("main", push=True)
-    assert not admin.ensure_team("acme", "guests", permission="read", units={"repo.code": "read"}, members=["Gus"])
+    assert not admin.ensure_team(
+        town.org, "guests", permission="read", units={"repo.code": "read"}, members=[gus.title()]
+    )
 
 
 def test_hooks_in_their_place(town: Town) -> None:
     """A hook that hears other things is replaced by exactly one."""
     url = "http://127.0.0.1:9/elsewhere"
-    town.admin.ensure_org("lonely")
+    lonely = town.org_named("lonely")
     for events in (["issues"], ["pull_request"], ["issues", "push"]):
-        assert town.admin.ensure_hook("lonely", url, "s", events)
-        assert not town.admin.ensure_hook("lonely", f"{url}/", "s", events)
-    assert len(list(town.admin._client.rows("/orgs/lonely/hooks"))) == 1
+        assert town.admin.ensure_hook(lonely, url, "s", events)
+        assert not town.admin.ensure_hook(lonely, f"{url}/", "s", events)
+    assert len(list(town.raw.rows(f"/orgs/{lonely}/hooks"))) == 1
     with pytest.raises(Invalid, match="cannot hear"):
-        town.admin.ensure_hook("lonely", "http://127.0.0.1:9/new", "s", ["issues", "earthquake"])
-    assert len(list(town.admin._client.rows("/orgs/lonely/hooks"))) == 1
+        town.admin.ensure_hook(lonely, "http://127.0.0.1:9/new", "s", ["issues", "earthquake"])
+    assert len(list(town.raw.rows(f"/orgs/{lonely}/hooks"))) == 1
 
 
 def test_a_new_token_ends_the_old_one(town: Town) -> None:
     """A token that was replaced opens nothing, and is not in the error."""
-    town.admin.ensure_user("tess", password=PASSWORD, email="tess@forge.example")
-    old = town.admin.make_token("tess", "hive", ["read:user"])
-    new = town.admin.make_token("tess", "hive", ["read:user"])
+    tess = town.user_named("tess")
+    old = town.admin.make_token(tess, "hive", ["read:user"])
+    new = town.admin.make_token(tess, "hive", ["read:user"])
     with GiteaReader(name="work", url=town.url, token=new) as reader:
-        assert reader.user("tess").login == "tess"
+        assert reader.user(tess).login == tess
     with GiteaReader(name="work", url=town.url, token=old) as reader, pytest.raises(Refused) as caught:
-        reader.user("tess")
+        reader.user(tess)
     assert old not in str(caught.value)
 
 
@@ -208,7 +97,7 @@ def test_files(town: Town) -> None:
         town.iris.file(repo, "dir", "main")
     with pytest.raises(NotFound):
         town.iris.put_file(repo, "c", b"", message="m", branch="nowhere")
-    town.admin.ensure_protection(repo, Protection("main", mergers=("ops",)))
+    town.admin.ensure_protection(repo, Protection("main", mergers=(town.login("ops"),)))
     for forge in (town.iris, town.ops):
         with pytest.raises(Refused):
             forge.put_file(repo, "c", b"", message="m", branch="main")
@@ -225,9 +114,9 @@ def test_issues(town: Town) -> None:
     iris.edit_comment(first.ref, said.id, f"goodbye {MARK}")
     assert [comment.body for comment in iris.comments(first.ref)] == [f"goodbye {MARK}"]
     for _ in range(2):
-        iris.assign(first.ref, ["ops"])
-    iris.assign(first.ref, ["iris"])
-    assert {user.login for user in iris.issue(first.ref).assignees} == {"ops", "iris"}
+        iris.assign(first.ref, [town.login("ops")])
+    iris.assign(first.ref, [town.login("iris")])
+    assert {user.login for user in iris.issue(first.ref).assignees} == {town.login("ops"), town.login("iris")}
     for _ in range(2):
         iris.close(first.ref)
     assert not iris.issue(first.ref).is_open
@@ -240,10 +129,10 @@ def test_issues(town: Town) -> None:
 def test_readers_do_not_assign(town: Town) -> None:
     """Who may not assign is refused, though the forge drops the wish in silence; nobody is nobody."""
     repo = town.repo()
-    town.admin.ensure_collaborator(repo, "eve", "read")
+    town.admin.ensure_collaborator(repo, town.login("eve"), "read")
     issue = town.eve.open_issue(repo, "t", MARK, marker=MARK)
     with pytest.raises(Refused, match="may not be assigned: iris"):
-        town.eve.assign(issue.ref, ["iris"])
+        town.eve.assign(issue.ref, [town.login("iris")])
     with pytest.raises(NotFound):
         town.ops.assign(issue.ref, ["nobody-here"])
     assert town.ops.issue(issue.ref).assignees == ()
@@ -254,7 +143,7 @@ def test_labels(town: Town) -> None:
     repo = town.repo()
     for label in (Label("bug"), Label("state/todo", exclusive=True), Label("state/doing", exclusive=True)):
         town.admin.ensure_label(repo, label)
-    town.admin._client.post("/orgs/acme/labels", name=f"urgent-{repo.name}", color="#ff0000")
+    town.raw.post(f"/orgs/{town.org}/labels", name=f"urgent-{repo.name}", color="#ff0000")
     ref = town.ops.open_issue(repo, "t", MARK, marker=MARK).ref
     town.ops.label(ref, add=["bug", "state/todo", f"urgent-{repo.name}"])
     town.ops.label(ref, add=["state/doing"], remove=["bug"])
@@ -347,7 +236,7 @@ def test_tags(town: Town) -> None:
 def test_merging(town: Town) -> None:
     """Only an operator merges, only what is green, only the head that was looked at; the feed says who it was."""
     repo = town.repo()
-    rule = Protection("main", mergers=("ops",), required_statuses=("hive/eval",))
+    rule = Protection("main", mergers=(town.login("ops"),), required_statuses=("hive/eval",))
     town.admin.ensure_protection(repo, rule)
     ref = town.pull(repo)
     head, before = town.ops.pull(ref).head_sha, town.ops.branch(repo, "main").sha
@@ -363,9 +252,9 @@ def test_merging(town: Town) -> None:
     for _ in range(2):
         town.operator.merge(ref, head_sha=head)
     pull = town.iris.pull(ref)
-    assert (pull.merged, pull.merged_by and pull.merged_by.login) == (True, "ops")
+    assert (pull.merged, pull.merged_by and pull.merged_by.login) == (True, town.login("ops"))
     [push] = town.iris.pushes(repo, "main", cursor)
-    assert (push.old, push.new, push.actor_id) == (before, pull.merge_sha, town.ops.user("ops").id)
+    assert (push.old, push.new, push.actor_id) == (before, pull.merge_sha, town.ops.user(town.login("ops")).id)
     assert town.iris.pull_of(repo, push.new) == pull
     assert town.iris.pull_of(repo, before) is None
     assert "merge_pull" in {row.kind for row in town.iris.timeline(ref)}
@@ -383,12 +272,12 @@ def test_conflicts(town: Town) -> None:
 def test_a_renamed_repository(town: Town) -> None:
     """A repository that was renamed is not found under its old name, neither to read nor to write."""
     repo = town.repo()
-    town.admin._client.patch(route("repos", *repo.path.split("/")), name=f"{repo.name}-renamed")
+    town.raw.patch(route("repos", *repo.path.split("/")), name=f"{repo.name}-renamed")
     with pytest.raises(NotFound):
         town.ops.repository(repo)
     with pytest.raises(NotFound):
         town.ops.open_issue(repo, "t", MARK, marker=MARK)
-    assert Repo("work", "acme", f"{repo.name}-renamed") in {found.repo for found in town.ops.repositories("acme")}
+    assert Repo("work", town.org, f"{repo.name}-renamed") in {found.repo for found in town.ops.repositories(town.org)}
 
 
 def test_what_is_not_there(town: Town) -> None:
@@ -396,7 +285,7 @@ def test_what_is_not_there(town: Town) -> None:
     repo = town.repo()
     for ask in (
         lambda: town.ops.user("nobody-here"),
-        lambda: town.ops.repository(Repo("work", "acme", "nothing")),
+        lambda: town.ops.repository(Repo("work", town.org, "nothing")),
         lambda: town.eve.repository(repo),
         lambda: town.ops.branch(repo, "nowhere"),
         lambda: town.ops.issue(Ref(repo, 999)),
@@ -413,12 +302,12 @@ def test_deliveries(town: Town, receiver: Receiver) -> None:
     repo = town.repo()
     town.admin.ensure_label(repo, Label("bug"))
     issue = town.ops.open_issue(repo, "t", MARK, marker=MARK).ref
-    town.ops.assign(issue, ["iris"])
+    town.ops.assign(issue, [town.login("iris")])
     town.ops.label(issue, add=["bug"])
     comment = town.ops.comment(issue, MARK, marker=MARK)
     events = receiver.until(IssueOpened, IssueAssigned, IssueLabeled, CommentPosted, ref=issue)
     assert {keys.opened(town.ops.issue(issue)), keys.commented(comment)} <= {event.key for event in events}
-    assert {event.actor for event in events} == {town.ops.user("ops")}
+    assert {event.actor for event in events} == {town.ops.user(town.login("ops"))}
     ref = town.pull(repo)
     opened = town.ops.pull(ref)
     town.operator.merge(ref, head_sha=opened.head_sha)

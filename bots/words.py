@@ -51,6 +51,18 @@ def code(text: str) -> str:
     return f"{ticks}{pad}{one_line}{pad}{ticks}"
 
 
+def prose(text: str) -> str:
+    """Like `plain`, with what stands between two backticks kept as a code span."""
+    pieces = re.split(r"`([^`\n]+)`", visible(text))
+    return "".join(code(piece) if odd % 2 else _spaced(piece) for odd, piece in enumerate(pieces)).strip()
+
+
+def _spaced(piece: str) -> str:
+    head = " " if piece[:1].isspace() else ""
+    tail = " " if piece[-1:].isspace() and piece.strip() else ""
+    return head + plain(piece) + tail
+
+
 def plain(text: str) -> str:
     """One line of text that mentions nobody, links nothing and holds no markup."""
     one_line = " ".join(visible(text).split())

@@ -225,8 +225,8 @@ class CommitStatus:
 class Protection:
     """A branch protection rule, as far as the hive sets and checks it.
 
-    Only `mergers` may merge, nobody may push when `push` is False, site and repository admins
-    included when `admins_included`.
+    Only `mergers` may merge, everybody who may write when it is empty; nobody may push when `push`
+    is False, site and repository admins included when `admins_included`.
     """
 
     branch: str

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from bots.review import phrases
 from bots.review.placing import Placed
 from bots.types import Finding, Level, Verdict
-from bots.words import code, plain
+from bots.words import code, plain, prose
 
 MAX_LISTED = 50
 MAX_TITLE = 120
@@ -56,7 +56,7 @@ def remark(finding: Finding, line: str) -> str:
     """What is said on a line of the diff; `line` is that line."""
     parts = [
         phrases.REMARK.format(level=finding.judged.value, name=_name(finding), category=finding.category.value),
-        plain(_cut(finding.why, MAX_WHY)),
+        prose(_cut(finding.why, MAX_WHY)),
         _block(line, finding.suggestion) if finding.suggestion is not None else "",
         phrases.SOURCE.format(engine=plain(finding.engine), rule=plain(finding.rule)),
     ]
@@ -71,7 +71,7 @@ def _name(finding: Finding) -> str:
 
 def _item(finding: Finding) -> str:
     where = f"{finding.path}:{finding.line}" if finding.line else finding.path
-    words = [_name(finding), code(where) if where else "", plain(_cut(finding.why, MAX_WHY))]
+    words = [_name(finding), code(where) if where else "", prose(_cut(finding.why, MAX_WHY))]
     return " — ".join(filter(None, words))
 
 

@@ -13,7 +13,7 @@ from hive.ledger import Anchor, Deployment, Ledger
 from hive.reconcile.verify import Rejected
 
 CONTEXT = "hive/deploy"
-DEPLOYED = "🟢 **{agent} runs {sha}** · `{tag}` · {seconds} s after the look\n\n{changes}"
+DEPLOYED = "🟢 **{agent} runs {sha}** · `{tag}` · {seconds} s after its merge was seen\n\n{changes}"
 FAILED = """\
 🔴 **{agent}: {sha} does not run**, {old} goes on
 

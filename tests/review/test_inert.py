@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bots.words import code, plain
+from bots.words import code, plain, prose
 
 MARKDOWN = MarkdownIt("js-default", {"linkify": False, "html": True})
 LIVE = re.compile(r"@\w|[#!]\d|://|\bwww\.")
@@ -68,6 +68,21 @@ def test_plain_is_text(text: str) -> None:
     kinds = {kind for kind, _ in spoken(said)}
     assert kinds <= {"text", "text_special"}
     assert not LIVE.search("".join(content for _, content in spoken(said)))
+
+
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+@given(text=hostile)
+def test_prose_keeps_code_and_nothing_else(text: str) -> None:
+    """Prose is text and code spans; what is not code is as inert as plain words."""
+    said = prose(text)
+    assert "\n" not in said
+    assert {kind for kind, _ in spoken(said)} <= {"text", "text_special", "code_inline"}
+    assert not LIVE.search("".join(content for kind, content in spoken(said) if kind != "code_inline"))
+
+
+def test_prose_shows_code() -> None:
+    """What an analyser puts between backticks is shown as code."""
+    assert prose("`os` imported but *unused*, see `a_b`") == "`os` imported but \\*unused\\*, see `a_b`"
 
 
 @settings(max_examples=300, deadline=None, derandomize=True, database=None)

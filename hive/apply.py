@@ -12,7 +12,7 @@ import logging
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any, Protocol, assert_never
 
 from bots import intents
 from bots.types import Team, Verdict
@@ -39,6 +39,16 @@ STATES = {
 """How a verdict is said: a rejection blocks until the same account approves, so what is not red approves."""
 
 
+class Watch(Protocol):
+    """Who is told of failures."""
+
+    def takes(self, team: str, login: str, error: ForgeError) -> bool:
+        """Whether a failure is the forge's or the account's, and not the deed's: the deed waits then."""
+
+    def gave_up(self, effect: Effect, where: str, error: ForgeError) -> None:
+        """A deed was given up."""
+
+
 class Dropped(Exception):
     """The world has moved on: the deed would be wrong now."""
 
@@ -62,10 +72,17 @@ class Applier:
     """Does deeds, with the hands of the accounts they are owed by."""
 
     def __init__(
-        self, ledger: Ledger, forges: Callable[[str, str], Forge], teams: Mapping[str, Team], marker_secret: bytes
+        self,
+        ledger: Ledger,
+        forges: Callable[[str, str], Forge],
+        teams: Mapping[str, Team],
+        *,
+        marker_secret: bytes,
+        watch: Watch,
     ) -> None:
-        """`forges` gives the forge of a team as an account sees it: (team, login)."""
+        """`forges` gives the forge of a team as an account sees it now: (team, login)."""
         self._ledger = ledger
+        self._watch = watch
         self._forges = forges
         self._teams = teams
         self._secret = marker_secret
@@ -80,10 +97,8 @@ class Applier:
             done = self._do(effect, deed)
         except Dropped as why:
             self._record(effect, deed, Done(detail={"dropped": str(why)}), state="dropped")
-        except (Unavailable, Conflict) as error:
-            self._postpone(effect, deed, error)
         except ForgeError as error:
-            self._fail(effect, deed, error)
+            self._failed(effect, deed, error)
         else:
             self._record(effect, deed, done, state="done")
 
@@ -109,10 +124,15 @@ class Applier:
         else:
             self._ledger.runs.set_pull(deed.run, str(result["ref"]))
 
-    def _postpone(self, effect: Effect, deed: deeds.Deed, error: Unavailable | Conflict) -> None:
-        if effect.attempts >= MAX_ATTEMPTS:
+    def _failed(self, effect: Effect, deed: deeds.Deed, error: ForgeError) -> None:
+        if self._watch.takes(effect.team, effect.actor, error):
+            self._ledger.effects.rest(effect, str(error))
+        elif isinstance(error, Unavailable | Conflict) and effect.attempts < MAX_ATTEMPTS:
+            self._postpone(effect, error)
+        else:
             self._fail(effect, deed, error)
-            return
+
+    def _postpone(self, effect: Effect, error: Unavailable | Conflict) -> None:
         asked = error.retry_after if isinstance(error, Unavailable) else 0.0
         delay = max(asked, min(60.0, 0.25 * 2**effect.attempts)) * random.uniform(0.8, 1.2)
         log.warning("effect_postponed id=%d kind=%s attempt=%d error=%r", *_facts(effect, error))
@@ -125,6 +145,7 @@ class Applier:
             self._ledger.audit.add(
                 effect.actor, "Failed", team=effect.team, ref=_where(deed), key=effect.key, error=str(error)
             )
+            self._watch.gave_up(effect, _where(deed), error)
 
     def _do(self, effect: Effect, deed: deeds.Deed) -> Done:
         """One deed; the forge's own checks make a second try of it harmless."""

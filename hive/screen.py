@@ -41,6 +41,10 @@ PHRASES: Mapping[str, str] = {
     "Rejected": "🔴 refused {sha}",
     "Failed": "🔴 {error}",
     "BotFailed": "🔴 bot failed: {error}",
+    "ForgeUnavailable": "🟡 the forge is unavailable, work waits",
+    "ForgeBack": "the forge is back after {seconds} s",
+    "TokenRefused": "🔴 the token of {login} is refused, its work waits",
+    "TokenBack": "{login} is known again after {seconds} s",
 }
 """Acts that are shown, and how; the others are in the audit log only."""
 

@@ -59,10 +59,10 @@ def create(desk: Desk) -> Flask:
     @app.get("/healthz")
     def health() -> Answer:
         try:
-            desk.ledger.audit.after(1 << 60, 1)
+            resting = "; ".join(map(str, desk.ledger.parking.all()))
         except sqlite3.Error as error:
             return {"status": "the ledger cannot be read", "error": str(error)}, 503
-        return {"status": "ok"}, 200
+        return {"status": "ok"} | ({"waiting": resting} if resting else {}), 200
 
     @app.errorhandler(HTTPException)
     def failed(error: HTTPException) -> tuple[Response, int]:

@@ -15,6 +15,7 @@ from bots.bot import Bot, Context, NotGranted
 from forge.protocol import ForgeError, NotFound, Unavailable
 from hive.apply import Applier, owe
 from hive.ledger import Job, Ledger
+from hive.parking import Attendant
 from hive.queue import Queue
 
 log = logging.getLogger("hive.work")
@@ -39,7 +40,11 @@ BOT_FAULTS = (
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """What the worker needs of the house. `context` is what a bot sees of a team: (team, bot)."""
+    """What the worker needs of the house.
+
+    `context` is what a bot sees of a team: (team, bot); `account` the login whose hand does what a
+    bot wants, or, for no intent, whose eyes it has: (bot, intent).
+    """
 
     ledger: Ledger
     queue: Queue
@@ -47,6 +52,7 @@ class Workshop:
     context: Callable[[str, str], Context]
     account: Callable[[str, str], str]
     applier: Applier
+    attendant: Attendant
 
 
 class Worker:
@@ -69,10 +75,10 @@ class Worker:
             return
         try:
             owed = self._handle(job)
-        except Unavailable as error:
-            self._again(job, error)
+        except ForgeError as error:
+            self._failed(job, error)
             return
-        except (ForgeError, NotGranted, *BOT_FAULTS) as error:
+        except (NotGranted, *BOT_FAULTS) as error:
             self._give_up(job, error)
             return
         for effect in owed:
@@ -84,6 +90,10 @@ class Worker:
     def apply(self, effect_id: int) -> None:
         """Do one deed, if it is still owed."""
         self._shop.applier.apply(effect_id)
+
+    def attend(self) -> None:
+        """Let go on what rested, where that has become possible."""
+        self._shop.attendant.attend()
 
     def _handle(self, job: Job) -> list[int]:
         bot = self._shop.bots.get(job.bot)
@@ -98,6 +108,14 @@ class Worker:
                 owed.append(owe(ledger, job.team, actor, intent, by=job.bot, job=job.id))
             ledger.intake.finish(job)
         return owed
+
+    def _failed(self, job: Job, error: ForgeError) -> None:
+        if self._shop.attendant.takes(job.team, self._shop.account(job.bot, ""), error):
+            self._shop.ledger.intake.rest(job, str(error))
+        elif isinstance(error, Unavailable):
+            self._again(job, error)
+        else:
+            self._give_up(job, error)
 
     def _again(self, job: Job, error: Unavailable) -> None:
         delay = max(error.retry_after, min(60.0, 0.5 * 2**job.attempts))
@@ -119,6 +137,7 @@ class Worker:
     def _backstop(self, stop: threading.Event) -> None:
         """Nudge for rows that were owed while nobody listened, or whose worker died."""
         while not stop.wait(BACKSTOP_SECONDS):
+            self.attend()
             for job in self._shop.ledger.intake.due():
                 self._shop.queue.push(JOB, job)
             for effect in self._shop.ledger.effects.due():

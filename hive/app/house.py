@@ -82,6 +82,14 @@ class House:
         """Whose hand does what a bot wants: statuses need the right to write code, which only `core` has."""
         return self.settings.account("core" if intent == SetStatus.__name__ else bot)
 
+    def bots_of(self, login: str) -> list[str]:
+        """The bots that speak as a login."""
+        return [bot for bot in self.bots if self.settings.account(bot) == login]
+
+    def ops(self, team: str) -> Repo:
+        """Where a team's operators are told what they have to know."""
+        return Repo(self.settings.teams[team].forge, *self.settings.meta.split("/", 1))
+
     def url(self, forge: str) -> str:
         """A forge's address without a slash at its end."""
         return self.settings.forges[forge].url.rstrip("/")

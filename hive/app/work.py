@@ -17,6 +17,7 @@ from hive.app.house import House
 from hive.apply import Applier
 from hive.inspection import ConfigEvaluator, PullScanner
 from hive.ledger import Ledger
+from hive.parking import Attendant, Desk
 from hive.sweep import Sweeper
 from hive.work import JOB, Worker, Workshop
 from hive.workspace import Login, Mirror, Workspace
@@ -61,15 +62,22 @@ def workshop(house: House) -> Workshop:
     """Every wire of the worker."""
     teams = {name: house.team(name) for name in house.settings.teams}
 
+    # The token is read each time: a new one counts from the next question on.
     @cache
-    def forge(team: str, login: str) -> GiteaForge:
-        name = house.settings.teams[team].forge
-        return GiteaForge(name=name, url=house.url(name), token=house.vault.token(name, login))
+    def hand(name: str, token: str) -> GiteaForge:
+        return GiteaForge(name=name, url=house.url(name), token=token)
 
     @cache
+    def eyes(name: str, token: str) -> GiteaReader:
+        return GiteaReader(name=name, url=house.url(name), token=token)
+
+    def forge(team: str, login: str) -> GiteaForge:
+        name = house.settings.teams[team].forge
+        return hand(name, house.vault.token(name, login))
+
     def reader(team: str, login: str) -> GiteaReader:
         name = house.settings.teams[team].forge
-        return GiteaReader(name=name, url=house.url(name), token=house.vault.token(name, login))
+        return eyes(name, house.vault.token(name, login))
 
     mirror = mirrors(house, "work")
     scanner = PullScanner(mirror)
@@ -80,8 +88,10 @@ def workshop(house: House) -> Workshop:
         now = datetime.fromtimestamp(house.ledger.clock(), UTC)
         return Context(reader(team, house.settings.account(bot)), teams[team], scanner, evaluator, history, now)
 
-    applier = Applier(house.ledger, forge, teams, house.vault.marker_secret())
-    return Workshop(house.ledger, house.queue, house.bots, context, house.account, applier)
+    desk = Desk(house.ledger, reader, house.settings.account("core"), house.bots_of, house.ops)
+    attendant = Attendant(desk)
+    applier = Applier(house.ledger, forge, teams, marker_secret=house.vault.marker_secret(), watch=attendant)
+    return Workshop(house.ledger, house.queue, house.bots, context, house.account, applier, attendant)
 
 
 def sweep(house: House, stop: threading.Event) -> None:

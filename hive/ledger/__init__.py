@@ -3,6 +3,7 @@
     deliveries   what a forge sent, whole
     jobs         a bot owes a look at a ref
     effects      a deed is owed to a forge
+    parked       whose jobs and effects rest, why and since when
     runs, turns  an agent's work on an issue, and each message that moves it
     deployments  one commit on one container; anchors say what was accepted last
     audit        who did what, where; never deleted
@@ -16,6 +17,7 @@ from hive.ledger.database import Clock, Database
 from hive.ledger.deployments import Anchor, Deployment, Deployments
 from hive.ledger.effects import Effect, Effects
 from hive.ledger.intake import Intake, Job
+from hive.ledger.parking import Parked, Parking, Scope
 from hive.ledger.runs import Run, Runs, Turn
 from hive.ledger.store import Ledger
 
@@ -32,7 +34,10 @@ __all__ = [
     "Intake",
     "Job",
     "Ledger",
+    "Parked",
+    "Parking",
     "Run",
     "Runs",
+    "Scope",
     "Turn",
 ]

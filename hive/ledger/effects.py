@@ -53,7 +53,8 @@ class Effects:
         with self._db.transaction() as db:
             row = db.execute(
                 "UPDATE effects SET state = 'applying', lease_until = ?, attempts = attempts + 1 WHERE id = ?"
-                " AND next_at <= ? AND (state = 'waiting' OR (state = 'applying' AND lease_until < ?)) RETURNING *",
+                " AND next_at <= ? AND (state = 'waiting' OR (state = 'applying' AND lease_until < ?))"
+                " AND NOT EXISTS (SELECT 1 FROM resting_effects AS resting WHERE resting.id = effects.id) RETURNING *",
                 (now + LEASE_SECONDS, effect_id, now, now),
             ).fetchone()
         return None if row is None else _effect(row)
@@ -64,6 +65,15 @@ class Effects:
             db.execute(
                 "UPDATE effects SET state = ?, result = ?, error = '' WHERE id = ?",
                 (state, json.dumps(result, sort_keys=True), effect.id),
+            )
+
+    def rest(self, effect: Effect, error: str) -> None:
+        """The deed could not be tried: it waits, and has lost no attempt."""
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE effects SET state = 'waiting', error = ?, attempts = attempts - 1, lease_until = 0"
+                " WHERE id = ?",
+                (error[:500], effect.id),
             )
 
     def postpone(self, effect: Effect, error: str, delay: float) -> None:
@@ -84,6 +94,7 @@ class Effects:
         now = self._clock()
         found = self._db.rows(
             "SELECT id FROM effects WHERE state IN ('waiting', 'applying') AND next_at <= ? AND lease_until < ?"
+            " AND NOT EXISTS (SELECT 1 FROM resting_effects AS resting WHERE resting.id = effects.id)"
             " ORDER BY id LIMIT ?",
             *(now, now, limit),
         )

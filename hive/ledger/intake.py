@@ -80,7 +80,9 @@ class Intake:
                 " WHERE id = ? AND next_at <= ? AND (state = 'waiting' OR (state = 'running' AND lease_until < ?))"
                 " AND NOT EXISTS (SELECT 1 FROM jobs AS other WHERE other.ref = jobs.ref AND other.id != jobs.id AND"
                 " ((other.state = 'running' AND other.lease_until >= ?)"
-                " OR (other.id < jobs.id AND other.state = 'waiting' AND other.next_at <= ?))) RETURNING *",
+                " OR (other.id < jobs.id AND other.state = 'waiting' AND other.next_at <= ?"
+                " AND NOT EXISTS (SELECT 1 FROM resting_jobs AS resting WHERE resting.id = other.id))))"
+                " AND NOT EXISTS (SELECT 1 FROM resting_jobs AS resting WHERE resting.id = jobs.id) RETURNING *",
                 (now + LEASE_SECONDS, job_id, now, now, now, now),
             ).fetchone()
         if row is None:
@@ -92,6 +94,14 @@ class Intake:
         """The look is done; belongs into the transaction that stores its effects."""
         with self._db.transaction() as db:
             db.execute("UPDATE jobs SET state = 'done' WHERE id = ?", (job.id,))
+
+    def rest(self, job: Job, error: str) -> None:
+        """The look could not be tried: it waits, and has lost no attempt."""
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE jobs SET state = 'waiting', error = ?, attempts = attempts - 1, lease_until = 0 WHERE id = ?",
+                (error[:500], job.id),
+            )
 
     def postpone(self, job: Job, error: str, delay: float) -> bool:
         """Look again after `delay` seconds; False if that was the last attempt."""
@@ -130,7 +140,8 @@ class Intake:
             )
         found = self._db.rows(
             "SELECT min(id) AS id FROM jobs WHERE state IN ('waiting', 'running') AND next_at <= ?"
-            " AND lease_until < ? GROUP BY ref ORDER BY 1 LIMIT ?",
+            " AND lease_until < ? AND NOT EXISTS (SELECT 1 FROM resting_jobs AS resting WHERE resting.id = jobs.id)"
+            " GROUP BY ref ORDER BY 1 LIMIT ?",
             *(now, now, limit),
         )
         return [row["id"] for row in found]

@@ -77,4 +77,17 @@ MIGRATIONS = (
         ref TEXT NOT NULL, url TEXT NOT NULL, detail TEXT NOT NULL
     ) STRICT;
     """,
+    """
+    CREATE TABLE parked (
+        team TEXT NOT NULL, scope TEXT NOT NULL CHECK (scope IN ('team', 'account', 'bot')), name TEXT NOT NULL,
+        reason TEXT NOT NULL, since REAL NOT NULL, next_at REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (team, scope, name)
+    ) STRICT;
+
+    CREATE VIEW resting_jobs AS SELECT jobs.id AS id FROM jobs JOIN parked ON parked.team = jobs.team
+        AND (parked.scope = 'team' OR (parked.scope = 'bot' AND parked.name = jobs.bot));
+
+    CREATE VIEW resting_effects AS SELECT effects.id AS id FROM effects JOIN parked ON parked.team = effects.team
+        AND (parked.scope = 'team' OR (parked.scope = 'account' AND parked.name = effects.actor));
+    """,
 )

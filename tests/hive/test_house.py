@@ -114,21 +114,6 @@ def test_an_unknown_label_is_no_silence(village: Village) -> None:
     assert "nope" in village.house.ledger.effects.get(effect).error
 
 
-def test_a_forge_that_is_away_is_waited_for(village: Village) -> None:
-    """Nothing is lost while it is down, and not everything is tried at once."""
-    issue = file(village)
-    ledger = village.house.ledger
-    effect = owe(ledger, "acme", "triage", PostComment(issue.ref, "hello", key="k"), by="test")
-    job = ledger.intake.owe("acme", [("triage", IssueOpened(issue.ref, issue.author, "k"))])[0]
-    worker = village.worker()
-    village.forge.stop()
-    worker.apply(effect)
-    worker.look(job)
-    assert ledger.effects.get(effect).state == "waiting"
-    assert ledger.effects.due() == []
-    assert ledger.intake.due() == []
-
-
 def test_a_bot_that_fails_fails_alone(village: Village) -> None:
     """A fault in a bot ends its job, is recorded, and nothing of it is done."""
     issue = file(village)

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from forge.events import Event, IssueOpened
 from forge.types import Ref, Repo, User
 from forge.webhook import MAX_BODY, Delivery, sign
-from hive.ledger import AuditRow, Ledger
+from hive.ledger import AuditRow, Ledger, Scope
 from hive.web import Desk, Door, create
 
 SECRET, OLD = b"new-secret", b"old-secret"
@@ -166,5 +166,10 @@ def test_unknown_doors(receiver: Receiver) -> None:
 
 
 def test_health(receiver: Receiver) -> None:
-    """Healthy means that the ledger can be read."""
+    """Healthy means that the ledger can be read; what waits is said with its reason."""
     assert receiver.client.get("/healthz").json == {"status": "ok"}
+    receiver.ledger.parking.park("acme", Scope.TEAM, "", "forge unavailable: 502")
+    answer = receiver.client.get("/healthz")
+    assert answer.status_code == 200
+    assert answer.json is not None
+    assert answer.json["waiting"].startswith("acme: forge unavailable: 502, since 2")

@@ -1,0 +1,137 @@
+"""Whose fault a failure is: a row's own, or the forge's and the account's. What could not be tried rests and loses nothing.
+
+A forge that is down for an hour costs waiting, not attempts; a token that was revoked costs one
+issue for the operators, not a storm of tries. Both are looked at again until they are well.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from bots.intents import OpenIssue
+from bots.words import code, plain
+from forge.protocol import ForgeError, NotFound, Reader, Unavailable
+from forge.types import Repo
+from hive.apply import owe
+from hive.ledger import Effect, Ledger, Parked, Scope
+
+log = logging.getLogger("hive.parking")
+
+BY = "hive"
+UNAUTHORIZED = 401
+LONGEST_PAUSE = 30.0
+"""Seconds between two looks at what rests, at the most."""
+
+TITLE = "🔴 {forge} no longer knows {login}'s token"
+BODY = """\
+What {login} owes waits since then, and goes on by itself when the token is good again.
+
+Make a new one by `hive rotate hive.yaml {login}`; nothing has to be started again.
+
+{error}
+"""
+GAVE_UP_TITLE = "🔴 {login} could not: {kind} in {repo}"
+GAVE_UP = """\
+{error}
+
+It is not tried again. The deed was owed for {where} under the key {key}; more of its kind on this day is in the audit log only.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What is needed of the house. `ask` gives a forge as an account sees it now: (team, login)."""
+
+    ledger: Ledger
+    ask: Callable[[str, str], Reader]
+    core: str
+    bots_of: Callable[[str], Iterable[str]]
+    """The bots that speak as a login."""
+    ops: Callable[[str], Repo]
+    """Where a team's operators are told."""
+
+
+class Attendant:
+    """Parks work, and lets it go on."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def takes(self, team: str, login: str, error: ForgeError) -> bool:
+        """Whether a failure is not the row's: then its like rests, and the row must be put back uncounted."""
+        if error.status != UNAUTHORIZED and not isinstance(error, Unavailable):
+            return False
+        found = self._trouble(team, login)
+        if found is None:
+            return False
+        if found.status == UNAUTHORIZED:
+            self._park_account(team, login, found)
+        else:
+            self._park_team(team, found)
+        return True
+
+    def gave_up(self, effect: Effect, where: str, error: ForgeError) -> None:
+        """Tell the operators of a deed that cannot be done: once a day for an account, a kind and a repository."""
+        ours = effect.kind == OpenIssue.__name__ and effect.key.startswith(f"{BY}:")
+        if ours or isinstance(error, NotFound):
+            return  # what is told could not be told, or its subject is gone: that needs nobody
+        ledger, repo = self._desk.ledger, where.partition("#")[0].partition(":")[2]
+        title = GAVE_UP_TITLE.format(login=effect.actor, kind=effect.kind, repo=repo)
+        body = GAVE_UP.format(error=code(str(error)), where=code(where), key=code(effect.key))
+        day = datetime.fromtimestamp(ledger.clock(), UTC).date()
+        key = f"gave-up:{effect.actor}:{effect.kind}:{where.partition('#')[0]}:{day}"
+        issue = OpenIssue(self._desk.ops(effect.team), plain(title), body, key=key)
+        owe(ledger, effect.team, self._desk.core, issue, by=BY)
+
+    def attend(self) -> None:
+        """Look again at what rests and is due: release it, or leave it for longer."""
+        for parked in self._desk.ledger.parking.due():
+            if parked.scope is Scope.BOT:
+                continue
+            found = self._trouble(parked.team, parked.name or self._desk.core)
+            if found is None or (parked.scope is Scope.TEAM and not isinstance(found, Unavailable)):
+                self._release(parked)
+            else:
+                self._desk.ledger.parking.look_again(parked, min(LONGEST_PAUSE, 0.5 * 2**parked.attempts))
+
+    def _trouble(self, team: str, login: str) -> ForgeError | None:
+        """Why an account cannot ask its forge the simplest question, if it cannot."""
+        try:
+            self._desk.ask(team, login).user(login)
+        except ForgeError as error:
+            return error if isinstance(error, Unavailable) or error.status == UNAUTHORIZED else None
+        return None
+
+    def _park_team(self, team: str, error: ForgeError) -> None:
+        if self._desk.ledger.parking.park(team, Scope.TEAM, "", f"forge unavailable: {error}"):
+            log.warning("forge_unavailable team=%s error=%r", team, str(error)[:200])
+            self._desk.ledger.audit.add("hive", "ForgeUnavailable", team=team, error=str(error))
+
+    def _park_account(self, team: str, login: str, error: ForgeError) -> None:
+        ledger = self._desk.ledger
+        with ledger.transaction():
+            if not ledger.parking.park(team, Scope.ACCOUNT, login, f"token refused: {error}"):
+                return
+            for bot in self._desk.bots_of(login):
+                ledger.parking.park(team, Scope.BOT, bot, f"the token of {login} is refused")
+            ledger.audit.add("hive", "TokenRefused", team=team, login=login, error=str(error))
+            ops = self._desk.ops(team)
+            title = TITLE.format(forge=ops.forge, login=login)
+            body = BODY.format(login=login, error=code(str(error)))
+            issue = OpenIssue(ops, plain(title), body, key=f"token:{team}:{login}:{ledger.clock():.0f}")
+            owe(ledger, team, self._desk.core, issue, by=BY)
+        log.error("token_refused team=%s login=%s", team, login)
+
+    def _release(self, parked: Parked) -> None:
+        ledger = self._desk.ledger
+        with ledger.transaction():
+            ledger.parking.release(parked.team, parked.scope, parked.name)
+            if parked.scope is Scope.ACCOUNT:
+                for bot in self._desk.bots_of(parked.name):
+                    ledger.parking.release(parked.team, Scope.BOT, bot)
+            what = "ForgeBack" if parked.scope is Scope.TEAM else "TokenBack"
+            seconds = max(0, round(ledger.clock() - parked.since))
+            ledger.audit.add("hive", what, team=parked.team, login=parked.name, seconds=seconds)

@@ -1,0 +1,162 @@
+"""What cannot be done now rests: a forge that is away, a token that was revoked."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import TYPE_CHECKING
+
+import pytest
+
+from bots.intents import PostComment
+from forge.embedded import EmbeddedForge
+from forge.events import IssueOpened
+from forge.gitea.admin import GiteaAdmin
+from forge.types import Ref
+from hive.app.up import ADMIN
+from hive.apply import MAX_ATTEMPTS, owe
+from hive.deeds import MakeTag
+from hive.demo.stage import FORGE
+from hive.ledger import Scope
+from tests.hive.conftest import APP, Village
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from forge.types import Issue
+
+SCOPES = ("write:issue", "read:repository", "read:user")
+
+
+def file(village: Village) -> Issue:
+    """Mara files an issue."""
+    return village.mara.open_issue(APP, "A page is wrong", "It shows 0.", marker="It shows")
+
+
+def say(village: Village, ref: Ref, actor: str, words: str) -> int:
+    """An account owes a comment."""
+    return owe(village.house.ledger, "acme", actor, PostComment(ref, words, key=words), by="test")
+
+
+def spoken(village: Village, ref: Ref, *words: str) -> list[str]:
+    """Which of these words stand on a thread, as often as they do."""
+    return [line for comment in village.mara.comments(ref) for line in comment.body.splitlines() if line in words]
+
+
+@contextmanager
+def answering(port: int, status: int, body: bytes) -> Iterator[None]:
+    """A proxy in front of a forge that is down: the same answer to everything."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize(("status", "body"), [(0, b""), (200, b"<h1>maintenance</h1>"), (502, b""), (429, b"")])
+def test_a_forge_that_is_away_costs_nothing_but_time(
+    village: Village, tmp_path: Path, status: int, body: bytes
+) -> None:
+    """However often it is tried meanwhile, work waits visibly, loses no attempt, and is done once when the forge is back."""
+    issue = file(village)
+    ledger, worker = village.house.ledger, village.worker()
+    deed = say(village, issue.ref, "triage", "hello")
+    look = ledger.intake.owe("acme", [("triage", IssueOpened(issue.ref, issue.author, "k"))])[0]
+    port = int(village.forge.url.rpartition(":")[2])
+    village.forge.stop()
+    if status:
+        with answering(port, status, body):
+            worker.apply(deed)
+            worker.look(look)
+    else:
+        worker.apply(deed)
+    for _ in range(2 * MAX_ATTEMPTS):
+        worker.apply(deed)
+        worker.look(look)
+    (parked,) = ledger.parking.all()
+    assert parked.reason.startswith("forge unavailable: ")
+    assert (ledger.effects.due(), ledger.intake.due()) == ([], [])
+    assert ledger.effects.get(deed).attempts == 0
+    with EmbeddedForge(tmp_path / "forge", port=port):
+        worker.attend()
+        assert ledger.parking.all() == []
+        for effect in ledger.effects.due():
+            worker.apply(effect)
+        for job in ledger.intake.due():
+            worker.look(job)
+        assert spoken(village, issue.ref, "hello") == ["hello"]
+        assert village.mara.issue(issue.ref).labels
+    acts = [row.what for row in ledger.audit.after(0)]
+    assert (acts.count("ForgeUnavailable"), acts.count("ForgeBack")) == (1, 1)
+
+
+def test_a_deed_that_fails_alone_is_not_the_forges_fault(village: Village) -> None:
+    """While a forge answers, what it cannot do is given up, and nothing else waits."""
+    ledger, worker = village.house.ledger, village.worker()
+    effect = say(village, Ref(APP, 404), "triage", "into the void")
+    worker.apply(effect)
+    assert ledger.effects.get(effect).state == "failed"
+    assert ledger.parking.all() == []
+
+
+def test_what_is_refused_is_told_once(village: Village) -> None:
+    """An account that may not do a deed stops; the operators read of it in one issue, however often it happens."""
+    issue = file(village)
+    ledger, worker = village.house.ledger, village.worker()
+    for number in range(3):
+        worker.apply(owe(ledger, "acme", "triage", MakeTag(APP, f"v{number}", "0" * 40, "no", f"t{number}"), by="test"))
+    for effect in ledger.effects.due():
+        worker.apply(effect)
+    told = village.mara.changed_since(village.house.ops("acme"), issue.created_at)
+    assert [found.title for found in told] == ["🔴 triage could not: MakeTag in acme/app"]
+    assert ledger.effects.due() == []
+
+
+def test_a_revoked_token_costs_one_issue(village: Village) -> None:
+    """All that the account owes waits, the operators are told once, others go on; a new token is enough to go on."""
+    issue = file(village)
+    ledger, worker, vault = village.house.ledger, village.worker(), village.house.vault
+    vault.keep_token(FORGE, "triage", "f" * 40)
+    deeds = [say(village, issue.ref, "triage", word) for word in ("one", "two", "three")]
+    look = ledger.intake.owe("acme", [("triage", IssueOpened(issue.ref, issue.author, "k"))])[0]
+    other = say(village, issue.ref, "core", "not me")
+    for effect in (*deeds, other):
+        worker.apply(effect)
+    worker.look(look)
+    worker.attend()
+    scopes = {(parked.scope, parked.name) for parked in ledger.parking.all()}
+    assert scopes == {(Scope.ACCOUNT, "triage"), (Scope.BOT, "triage")}
+    for effect in ledger.effects.due():
+        worker.apply(effect)
+    assert ledger.effects.due() == []
+    told = [found for found in village.mara.changed_since(village.house.ops("acme"), issue.created_at) if found.is_open]
+    assert ["triage" in found.title for found in told] == [True]
+    assert "f" * 40 not in told[0].body
+    assert spoken(village, issue.ref, "one", "two", "three", "not me") == ["not me"]
+
+    with GiteaAdmin(name=FORGE, url=village.forge.url, login=ADMIN, password=vault.password(FORGE, ADMIN)) as admin:
+        fresh = admin.make_token("triage", "again", SCOPES)
+    vault.keep_token(FORGE, "triage", fresh)
+    ledger.parking.look_again(ledger.parking.all()[0], -1)
+    worker.attend()
+    assert ledger.parking.all() == []
+    for effect in ledger.effects.due():
+        worker.apply(effect)
+    for job in ledger.intake.due():
+        worker.look(job)
+    assert spoken(village, issue.ref, "one", "two", "three") == ["one", "two", "three"]

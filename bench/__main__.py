@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from bench.ingest import ingest
+from bench.looking import looking
 from bench.row import report
 from bench.whole import start, whole
 
 if __name__ == "__main__":
-    report([*start(), *ingest(), *whole()])
+    report([*start(), *ingest(), *looking(), *whole()])

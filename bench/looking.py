@@ -1,0 +1,144 @@
+"""What looking costs a forge: requests for each event, and the adapter beside bare `requests`."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+from wsgiref.types import StartResponse, WSGIEnvironment
+
+import requests
+
+from bench.row import Row
+from forge.embedded import EmbeddedForge
+from forge.events import Event, IssueAssigned, IssueOpened, PullChanged
+from forge.gitea.admin import GiteaAdmin
+from forge.gitea.write import GiteaForge
+from forge.types import Issue, Ref, Repo
+from hive.app.house import House
+from hive.app.up import ADMIN
+from hive.app.work import workshop
+from hive.demo.stage import FORGE, OPERATOR, TEAM, copy_project, sample, write_config
+from hive.provision import Provision
+from hive.settings import load
+from hive.work import Worker
+
+APP = Repo(FORGE, TEAM, "app")
+SCOPES = ("write:repository", "write:issue", "read:user")
+ROUNDS = 200
+
+
+@dataclass
+class Counter:
+    """A WSGI application that counts what it is asked."""
+
+    app: Callable[[WSGIEnvironment, StartResponse], Iterable[bytes]]
+    asked: list[str] = field(default_factory=list)
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Count, and pass on."""
+        self.asked.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
+        return self.app(environ, start_response)
+
+
+@dataclass
+class Town:
+    """A forge that counts, a house that was made ready on it, and mara."""
+
+    counter: Counter
+    house: House
+    mara: GiteaForge
+    worker: Worker
+
+    def issue(self, title: str) -> Issue:
+        """Mara files an issue."""
+        return self.mara.open_issue(APP, title, "It shows 0.", marker="0")
+
+    def cost(self, bot: str, event: Event) -> tuple[int, int]:
+        """Requests and, of these, writes, from a bot's look to its last deed; git's own count as reads."""
+        before, ledger = len(self.counter.asked), self.house.ledger
+        for job in ledger.intake.owe(TEAM, [(bot, event)]):
+            self.worker.look(job)
+        made = self.counter.asked[before:]
+        return len(made), sum("/api/v1/" in asked and not asked.startswith("GET ") for asked in made)
+
+
+@contextmanager
+def town() -> Iterator[Town]:
+    """All of it in one process; no webhook is listened to."""
+    with TemporaryDirectory(prefix="hive-bench-") as directory, ExitStack() as stack:
+        state = Path(directory)
+        forge = EmbeddedForge(state / "forge")
+        counter = Counter(forge.wsgi.wsgi_app)
+        forge.wsgi.wsgi_app = counter  # type: ignore[method-assign]  # how Flask wants to be wrapped
+        stack.enter_context(forge)
+        config = write_config(state, forge_port=int(forge.url.rpartition(":")[2]), web_port=1, model_url="http://[::1]")
+        house = House(load(config))
+        stack.callback(house.close)
+        password = house.vault.password(FORGE, ADMIN)
+        forge.create_admin(ADMIN, password)
+        with GiteaAdmin(name=FORGE, url=forge.url, login=ADMIN, password=password) as admin:
+            admin.ensure_user(OPERATOR, password=house.vault.password(FORGE, OPERATOR), email="mara@forge.invalid")
+            token = admin.make_token(OPERATOR, "bench", SCOPES)
+        copy_project(house, sample(state))
+        Provision.run(house, FORGE, ADMIN, password, lambda _: None)
+        mara = stack.enter_context(GiteaForge(name=FORGE, url=forge.url, token=token))
+        yield Town(counter, house, mara, Worker(workshop(house)))
+
+
+def looking() -> Iterator[Row]:
+    """Requests for each event, beside the writes among them, and what a request costs in the adapter."""
+    with town() as here:
+        issue = here.issue("A page is wrong")
+        yield _row("triage: an issue is filed", *here.cost("triage", IssueOpened(issue.ref, issue.author, "k1")))
+        first, writes = here.cost("lane", IssueAssigned(issue.ref, issue.author, "k2"))
+        again, _ = here.cost("lane", IssueAssigned(issue.ref, issue.author, "k3"))
+        yield _row("lane: it is assigned", first, writes)
+        yield Row("requests, lane: the same again", again, "", "the first time", first)
+        pull = change(here)
+        event = PullChanged(pull, here.mara.pull(pull).author, "k4")
+        yield _row("review: a pull request is opened", *here.cost("review", event))
+        yield from overhead(here, issue.ref)
+
+
+def change(here: Town) -> Ref:
+    """A pull request with something to say about it."""
+    sha = here.mara.branch(APP, "main").sha
+    here.mara.tag(APP, "before", sha, "before")
+    token = here.house.vault.token(FORGE, "iris")
+    with GiteaForge(name=FORGE, url=here.house.url(FORGE), token=token) as iris:
+        url = f"{here.house.url(FORGE)}/api/v1/repos/{APP.path}/branches"
+        made = requests.post(
+            url, json={"new_branch_name": "agent/iris/1"}, headers={"Authorization": f"token {token}"}, timeout=20
+        )
+        made.raise_for_status()
+        code = b"import os\n\n\ndef read(name):\n    return open('/srv/' + name).read()\n"
+        iris.put_file(APP, "apiary/extra.py", code, message="Read", branch="agent/iris/1")
+        return iris.open_pull(APP, head="agent/iris/1", base="main", title="Read files", body="").ref
+
+
+def overhead(here: Town, ref: Ref) -> Iterator[Row]:
+    """Asking for an issue by the adapter, beside asking for its bytes on one kept connection."""
+    url = f"{here.house.url(FORGE)}/api/v1/repos/{APP.path}/issues/{ref.number}"
+    with requests.Session() as session:
+        session.headers["Authorization"] = f"token {here.house.vault.token(FORGE, 'core')}"
+        ours, bare = [], []
+        for _ in range(ROUNDS):
+            ours.append(_took(lambda: here.mara.issue(ref)))
+            bare.append(_took(lambda: session.get(url, timeout=20).json()))
+    yield Row("adapter: one question, median", statistics.median(ours), "ms", "bare requests", statistics.median(bare))
+
+
+def _row(name: str, asked: int, writes: int) -> Row:
+    return Row(f"requests, {name}", asked, "", "of them writes", writes)
+
+
+def _took(call: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    call()
+    return (time.perf_counter() - begun) * 1000

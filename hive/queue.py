@@ -12,11 +12,16 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
-from huey import SqliteHuey
+from huey import Huey
 from huey.consumer import Consumer
 from huey.registry import Message
 from huey.serializer import Serializer
+from huey.storage import SqliteStorage
+
+POLL_SECONDS = 1.0
+"""How late a task of another process is seen that did not wake this one."""
 
 Handler = Callable[[int], None]
 log = logging.getLogger("hive.queue")
@@ -30,12 +35,18 @@ class Queue:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._handlers: Mapping[str, Handler] = {}
         # Results are not stored, and fsync is spared: the ledger can nudge for every row again.
-        self._huey = SqliteHuey("hive", filename=str(path), results=False, fsync=False, serializer=_Json())
+        self._huey = Huey(
+            "hive", storage_class=_Storage, filename=str(path), results=False, fsync=False, serializer=_Json()
+        )
         self._task = self._huey.task(name="row", context=False)(self._run)
 
     def push(self, name: str, row_id: int) -> None:
         """Nudge a worker to look at a row."""
         self._task(name, row_id)
+
+    def wake(self) -> None:
+        """Another process has pushed something: look now."""
+        self._huey.storage.wake()
 
     def serve(self, handlers: Mapping[str, Handler], *, workers: int, stop: threading.Event) -> None:
         """Take tasks until `stop` is set; tasks that run are finished first."""
@@ -45,6 +56,8 @@ class Queue:
         )
         consumer.start()
         stop.wait()
+        consumer.stop_flag.set()
+        self._huey.storage.wake()
         consumer.stop(graceful=True)
 
     def close(self) -> None:
@@ -64,6 +77,37 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey ships no types
 
     def _set_signal_handlers(self) -> None:
         return
+
+
+class _Storage(SqliteStorage):  # type: ignore[misc]  # huey ships no types
+    """Huey's file, whose readers sleep until something is pushed: huey's own look again less and less often."""
+
+    blocking = True
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._pushes = 0
+        self._pushed = threading.Condition()
+        super().__init__(*args, **options)
+
+    def enqueue(self, data: bytes, priority: float | None = None) -> None:
+        super().enqueue(data, priority)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let readers look."""
+        with self._pushed:
+            self._pushes += 1
+            self._pushed.notify_all()
+
+    def dequeue(self) -> bytes | None:
+        with self._pushed:
+            seen = self._pushes
+        data: bytes | None = super().dequeue()
+        if data is None:
+            with self._pushed:
+                if self._pushes == seen:
+                    self._pushed.wait(POLL_SECONDS)
+        return data
 
 
 class _Json(Serializer):  # type: ignore[misc]  # huey ships no types

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bots.bot import Bot, Context, NotGranted
 from forge.protocol import ForgeError, NotFound, Unavailable
 from hive.apply import Applier, owe
+from hive.bell import Bell
 from hive.ledger import Job, Ledger
 from hive.parking import Attendant
 from hive.queue import Queue
+from hive.sorting import Sorter
 
 log = logging.getLogger("hive.work")
 
 JOB = "job"
 EFFECT = "effect"
 BACKSTOP_SECONDS = 1.0
-"""How often the ledger is scanned for rows that nobody was nudged for."""
+"""How often the ledger is scanned for rows that nobody was nudged for, and how late a stop is noticed."""
 
 BOT_FAULTS = (
     ArithmeticError,
@@ -53,6 +56,8 @@ class Workshop:
     account: Callable[[str, str], str]
     applier: Applier
     attendant: Attendant
+    sorter: Sorter
+    bell: Bell
 
 
 class Worker:
@@ -63,10 +68,12 @@ class Worker:
 
     def serve(self, *, threads: int, stop: threading.Event) -> None:
         """Work until `stop` is set; what is held then is finished."""
+        self._shop.bell.listen()
         backstop = threading.Thread(target=self._backstop, args=(stop,), name="backstop")
         backstop.start()
         self._shop.queue.serve({JOB: self.look, EFFECT: self.apply}, workers=threads, stop=stop)
         backstop.join()
+        self._shop.bell.close()
 
     def look(self, job_id: int) -> None:
         """Let a bot look at one event, and owe what it wants."""
@@ -134,11 +141,25 @@ class Worker:
             job.bot, "BotFailed", team=job.team, ref=str(job.event.ref), key=job.event.key, error=str(error)[:300]
         )
 
+    def sort(self) -> None:
+        """Read the deliveries that came, and nudge for the jobs they made."""
+        for job in self._shop.sorter.sort():
+            self._shop.queue.push(JOB, job)
+
     def _backstop(self, stop: threading.Event) -> None:
-        """Nudge for rows that were owed while nobody listened, or whose worker died."""
-        while not stop.wait(BACKSTOP_SECONDS):
-            self.attend()
-            for job in self._shop.ledger.intake.due():
-                self._shop.queue.push(JOB, job)
-            for effect in self._shop.ledger.effects.due():
-                self._shop.queue.push(EFFECT, effect)
+        """Read what comes as soon as the bell rings; nudge for rows that nobody was nudged for, or whose worker died."""
+        scanned = 0.0
+        while not stop.is_set():
+            if self._shop.bell.wait(BACKSTOP_SECONDS):
+                self._shop.queue.wake()
+            self.sort()
+            if time.monotonic() - scanned >= BACKSTOP_SECONDS:
+                scanned = time.monotonic()
+                self._scan()
+
+    def _scan(self) -> None:
+        self.attend()
+        for job in self._shop.ledger.intake.due():
+            self._shop.queue.push(JOB, job)
+        for effect in self._shop.ledger.effects.due():
+            self._shop.queue.push(EFFECT, effect)

@@ -106,3 +106,6 @@ _READINGS: Mapping[str, Mapping[str, _Reading]] = {
     **{kind: {"reviewed": _reviewed} for kind in _REVIEWS},
 }
 """What to make of each kind (`X-Forgejo-Event-Type`) and action."""
+
+KINDS = frozenset(_READINGS)
+"""The kinds that may be events."""

@@ -175,7 +175,7 @@ class Host:
             forge_url=house.url(forge),
             config_repo=Repo(forge, house.settings.configs, agent),
             ledger=house.ledger,
-            wake=lambda effect: house.queue.push(EFFECT, effect),
+            wake=lambda effect: _owed(house, effect),
             heard=self.containers.heard,
             life=lambda: self.containers.life(agent),
             stop=self._stop,
@@ -197,6 +197,11 @@ def serve(house: House, stop: threading.Event) -> None:
     """Keep containers until `stop` is set; raises NotReady if another host has this state directory."""
     with house.alone("host"):
         Host(house, stop).serve()
+
+
+def _owed(house: House, effect: int) -> None:
+    house.queue.push(EFFECT, effect)
+    house.bell.ring()
 
 
 def jail() -> Jail:

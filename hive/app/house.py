@@ -16,6 +16,7 @@ from bots.intents import SetStatus
 from bots.types import Team
 from forge.events import Event
 from forge.types import Repo, User
+from hive.bell import Bell
 from hive.ledger import Ledger
 from hive.queue import Queue
 from hive.settings import Settings
@@ -44,6 +45,11 @@ class House:
     def queue(self) -> Queue:
         """The queue."""
         return Queue(self.settings.state / "queue.db")
+
+    @cached_property
+    def bell(self) -> Bell:
+        """What wakes the worker."""
+        return Bell(self.settings.state / "work.bell")
 
     @cached_property
     def vault(self) -> Vault:

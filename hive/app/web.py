@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 
-from forge.events import Event
-from forge.gitea.decode import decode
+from forge.gitea.decode import KINDS
 from hive.app.house import House, NotReady
-from hive.serve import App, Server, tcp
-from hive.web import Desk, Door, create
-from hive.work import JOB
+from hive.serve import tcp
+from hive.web import Desk, Door, Receiver
 
-THREADS = 8
-
-
-def application(house: House) -> App:
-    """The receiver, with a door for each forge."""
-    doors = {
-        name: Door((house.vault.hook_secret(name),), decode, _page(house.url(name))) for name in house.settings.forges
-    }
-    desk = Desk(
-        house.ledger, doors, house.settings.team_of, house.listeners, wake=lambda job: house.queue.push(JOB, job)
-    )
-    return create(desk)
+SECRET_SECONDS = 1.0
+"""For so long a secret is remembered: one that was rotated counts from then on."""
 
 
 def serve(house: House, stop: threading.Event) -> None:
@@ -33,15 +22,21 @@ def serve(house: House, stop: threading.Event) -> None:
         sock = tcp(web.host, web.port)
     except OSError as error:
         raise NotReady(f"{web.host}:{web.port} cannot be listened on ({error.strerror}); set web.port") from error
-    server = Server(application(house), sock, threads=THREADS)
-    server.start()
+    doors = {name: Door(_remembered(house, name), KINDS) for name in house.settings.forges}
+    receiver = Receiver(sock, Desk(house.ledger, doors, house.bell.ring))
+    receiver.start()
     stop.wait()
-    server.stop()
+    receiver.stop()
 
 
-def _page(url: str) -> Callable[[Event], str]:
-    def page(event: Event) -> str:
-        kind = "pulls" if type(event).__name__.startswith("Pull") else "issues"
-        return f"{url}/{event.ref.repo.path}/{kind}/{event.ref.number}"
+def _remembered(house: House, forge: str) -> Callable[[], tuple[bytes, ...]]:
+    found: tuple[bytes, ...] = (house.vault.hook_secret(forge),)
+    read_at = time.monotonic()
 
-    return page
+    def secrets() -> tuple[bytes, ...]:
+        nonlocal found, read_at
+        if time.monotonic() - read_at > SECRET_SECONDS:
+            found, read_at = (house.vault.hook_secret(forge),), time.monotonic()
+        return found
+
+    return secrets

@@ -10,6 +10,8 @@ from functools import cache
 
 from bots.bot import Context
 from bots.types import RunView
+from forge.events import Event
+from forge.gitea.decode import decode
 from forge.gitea.read import GiteaReader
 from forge.gitea.write import GiteaForge
 from forge.types import Ref, Repo
@@ -18,6 +20,7 @@ from hive.apply import Applier
 from hive.inspection import ConfigEvaluator, PullScanner
 from hive.ledger import Ledger
 from hive.parking import Attendant, Desk
+from hive.sorting import Reading, Sorter
 from hive.sweep import Sweeper
 from hive.work import JOB, Worker, Workshop
 from hive.workspace import Login, Mirror, Workspace
@@ -91,7 +94,26 @@ def workshop(house: House) -> Workshop:
     desk = Desk(house.ledger, reader, house.settings.account("core"), house.bots_of, house.ops)
     attendant = Attendant(desk)
     applier = Applier(house.ledger, forge, teams, marker_secret=house.vault.marker_secret(), watch=attendant)
-    return Workshop(house.ledger, house.queue, house.bots, context, house.account, applier, attendant)
+    readings = {name: Reading(decode, _page(house.url(name))) for name in house.settings.forges}
+    return Workshop(
+        ledger=house.ledger,
+        queue=house.queue,
+        bots=house.bots,
+        context=context,
+        account=house.account,
+        applier=applier,
+        attendant=attendant,
+        sorter=Sorter(house.ledger, readings, house.settings.team_of, house.listeners),
+        bell=house.bell,
+    )
+
+
+def _page(url: str) -> Callable[[Event], str]:
+    def page(event: Event) -> str:
+        kind = "pulls" if type(event).__name__.startswith("Pull") else "issues"
+        return f"{url}/{event.ref.repo.path}/{kind}/{event.ref.number}"
+
+    return page
 
 
 def sweep(house: House, stop: threading.Event) -> None:

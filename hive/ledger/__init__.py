@@ -16,7 +16,7 @@ from hive.ledger.audit import Audit, AuditRow
 from hive.ledger.database import Clock, Database
 from hive.ledger.deployments import Anchor, Deployment, Deployments
 from hive.ledger.effects import Effect, Effects
-from hive.ledger.intake import Intake, Job
+from hive.ledger.intake import Intake, Job, pack
 from hive.ledger.parking import Parked, Parking, Scope
 from hive.ledger.runs import Run, Runs, Turn
 from hive.ledger.store import Ledger
@@ -40,4 +40,5 @@ __all__ = [
     "Runs",
     "Scope",
     "Turn",
+    "pack",
 ]

@@ -90,4 +90,8 @@ MIGRATIONS = (
     CREATE VIEW resting_effects AS SELECT effects.id AS id FROM effects JOIN parked ON parked.team = effects.team
         AND (parked.scope = 'team' OR (parked.scope = 'account' AND parked.name = effects.actor));
     """,
+    """
+    ALTER TABLE deliveries ADD COLUMN state TEXT NOT NULL DEFAULT 'read' CHECK (state IN ('waiting', 'read', 'failed'));
+    CREATE INDEX deliveries_waiting ON deliveries (id) WHERE state = 'waiting';
+    """,
 )

@@ -3,29 +3,43 @@
 from __future__ import annotations
 
 import json
+import re
+import socket
+import sqlite3
+import threading
+import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
 
 import pytest
-from flask.testing import FlaskClient
 
-from forge.events import Event, IssueOpened
-from forge.types import Ref, Repo, User
-from forge.webhook import MAX_BODY, Delivery, sign
+from forge.webhook import MAX_BODY, sign
 from hive.ledger import AuditRow, Ledger, Scope
-from hive.web import Desk, Door, create
+from hive.serve import tcp
+from hive.web import Desk, Door, Receiver
 
 SECRET, OLD = b"new-secret", b"old-secret"
-APP = Repo("forgejo", "acme", "app")
 
 
 @dataclass
-class Receiver:
-    """The receiver with its client, and what it woke."""
+class Site:
+    """A receiver on a port, and how often it woke somebody."""
 
-    client: FlaskClient
+    port: int
     ledger: Ledger
     woken: list[int] = field(default_factory=list)
+
+    def ask(
+        self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        """One request on a connection of its own."""
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=20)) as client:
+            client.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
+            answer = client.getresponse()
+            return answer.status, answer.read()
 
     def post(
         self,
@@ -44,36 +58,48 @@ class Receiver:
             **(headers or {}),
         }
         sent = {name: value for name, value in given.items() if value != "-"}
-        return self.client.post(f"/hook/{door}", data=body, headers=sent).status_code
+        return self.ask("POST", f"/hook/{door}", body, sent)[0]
+
+    def raw(self, *pieces: bytes) -> bytes:
+        """Send bytes as they are, with a pause between pieces; returns all that is said until the end."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as sock:
+            for piece in pieces:
+                sock.sendall(piece)
+                time.sleep(0.01)
+            said = b""
+            while data := sock.recv(65536):
+                said += data
+            return said
 
     @property
     def rows(self) -> list[AuditRow]:
         """The audit log."""
         return self.ledger.audit.after(0)
 
+    @property
+    def stored(self) -> list[bytes]:
+        """The bodies that were taken in."""
+        return [delivery.body for _, delivery in self.ledger.intake.unread(1000)]
 
-def decode(delivery: Delivery) -> list[Event]:
-    """A forge whose deliveries hold an owner and a number."""
-    data = json.loads(delivery.body)
-    if delivery.kind != "issues":
-        return []
-    ref = Ref.parse(f"forgejo:{data['owner']}/app#{data['number']}")
-    return [IssueOpened(ref, User(1, "mara"), f"opened:{ref}")]
+
+@contextmanager
+def receiving(ledger: Ledger) -> Iterator[Site]:
+    """A receiver for one forge, with two secrets while one is rotated."""
+    woken: list[int] = []
+    doors = {"forgejo": Door(lambda: (SECRET, OLD), frozenset({"issues"}))}
+    sock = tcp("127.0.0.1", 0)
+    receiver = Receiver(sock, Desk(ledger, doors, wake=lambda: woken.append(1)))
+    port = int(sock.getsockname()[1])
+    receiver.start()
+    yield Site(port, ledger, woken)
+    receiver.stop()
 
 
 @pytest.fixture
-def receiver(ledger: Ledger) -> Iterator[Receiver]:
-    """A receiver for one forge, with two secrets while one is rotated."""
-    woken: list[int] = []
-    desk = Desk(
-        ledger=ledger,
-        doors={"forgejo": Door((SECRET, OLD), decode, lambda event: f"http://forge/{event.ref.number}")},
-        team_of=lambda repo: "acme" if repo == APP else None,
-        listeners=lambda kind: ["triage", "lane"],
-        wake=woken.append,
-    )
-    with create(desk).test_client() as client:
-        yield Receiver(client, ledger, woken)
+def receiver(ledger: Ledger) -> Iterator[Site]:
+    """A receiver that is up."""
+    with receiving(ledger) as site:
+        yield site
 
 
 def body(owner: str = "acme", number: int = 1) -> bytes:
@@ -81,22 +107,28 @@ def body(owner: str = "acme", number: int = 1) -> bytes:
     return json.dumps({"owner": owner, "number": number}).encode()
 
 
+def delivery(uuid: str = "u1", data: bytes = b"") -> bytes:
+    """A delivery as bytes on the wire."""
+    data = data or body()
+    return (
+        f"POST /hook/forgejo HTTP/1.1\r\nHost: x\r\nContent-Length: {len(data)}\r\nX-Forgejo-Event-Type: issues\r\n"
+        f"X-Forgejo-Delivery: {uuid}\r\nX-Forgejo-Signature: {sign(SECRET, data)}\r\n\r\n"
+    ).encode() + data
+
+
 @pytest.mark.parametrize("secret", [SECRET, OLD])
-def test_signed_deliveries_make_jobs(receiver: Receiver, secret: bytes) -> None:
-    """202, a job for each bot that listens, each woken, and one act in the audit log."""
+def test_signed_deliveries_are_taken_in(receiver: Site, secret: bytes) -> None:
+    """202, stored whole, and somebody is woken to read it."""
     assert receiver.post(body(), secret=secret) == 202
-    assert len(receiver.woken) == 2
-    assert receiver.ledger.intake.due() == [1]
-    (row,) = receiver.rows
-    assert (row.who, row.what, row.ref, row.url) == ("mara", "IssueOpened", str(Ref(APP, 1)), "http://forge/1")
+    assert receiver.stored == [body()]
+    assert receiver.woken == [1]
+    assert receiver.rows == []
 
 
-def test_five_times_is_once(receiver: Receiver) -> None:
-    """The same delivery, and the same bytes under another id, make nothing new."""
-    statuses = [receiver.post(body(), uuid=uuid) for uuid in ("u1", "u1", "u2", "u3", "u1")]
-    assert statuses == [202] * 5
-    assert len(receiver.woken) == 2
-    assert len(receiver.rows) == 1
+def test_five_times_is_once(receiver: Site) -> None:
+    """The same delivery again is 202 and stored once."""
+    assert [receiver.post(body()) for _ in range(5)] == [202] * 5
+    assert receiver.stored == [body()]
 
 
 @pytest.mark.parametrize(
@@ -105,71 +137,149 @@ def test_five_times_is_once(receiver: Receiver) -> None:
         ({"X-Forgejo-Signature": "0" * 64}, 401),
         ({"X-Forgejo-Signature": ""}, 401),
         ({"X-Forgejo-Signature": "-"}, 401),
-        ({"X-Forgejo-Signature": "ü"}, 401),
+        ({"X-Forgejo-Signature": "\xfc"}, 401),
         ({"X-Forgejo-Signature": "-", "X-Hub-Signature-256": "sha256="}, 401),
         ({"X-Forgejo-Event-Type": "-"}, 400),
         ({"X-Forgejo-Delivery": "-"}, 400),
     ],
 )
-def test_what_is_no_delivery_stays_out(receiver: Receiver, headers: dict[str, str], status: int) -> None:
+def test_what_is_no_delivery_stays_out(receiver: Site, headers: dict[str, str], status: int) -> None:
     """One row says that it was refused; nothing else happens."""
     assert receiver.post(body(), headers) == status
     (row,) = receiver.rows
     assert (row.what, row.detail["status"]) == ("Refused", status)
-    assert not receiver.woken
+    assert receiver.stored == []
 
 
-def test_github_form_of_the_signature(receiver: Receiver) -> None:
+def test_github_form_of_the_signature(receiver: Site) -> None:
     """The same digest under the other header opens the same door."""
     signature = "sha256=" + sign(SECRET, body())
     assert receiver.post(body(), {"X-Forgejo-Signature": "-", "X-Hub-Signature-256": signature}) == 202
 
 
-@pytest.mark.parametrize("data", [b"", b"not json", b"\xff", b"[1", b'{"owner": "../x", "number": 1}'])
-def test_broken_bodies_are_refused(receiver: Receiver, data: bytes) -> None:
+@pytest.mark.parametrize("data", [b"", b"not json", b"\xff", b"[1", b'"\xed\xa0\x80"', b"[" * 100_000])
+def test_broken_bodies_are_refused(receiver: Site, data: bytes) -> None:
     """Signed nonsense is 400, once in the log, and stored nowhere."""
     assert receiver.post(data) == 400
     (row,) = receiver.rows
     assert row.detail["status"] == 400
-    assert not receiver.woken
+    assert receiver.stored == []
 
 
-def test_too_large(receiver: Receiver) -> None:
+def test_too_large(receiver: Site) -> None:
     """A body above the limit is refused unread."""
     assert receiver.post(b"x" * (MAX_BODY + 1)) == 413
     (row,) = receiver.rows
     assert row.detail["status"] == 413
-    assert not receiver.woken
+    assert receiver.stored == []
 
 
-def test_unknown_events_are_ignored(receiver: Receiver) -> None:
+def test_unknown_events_are_ignored(receiver: Site) -> None:
     """202, since a forge can do nothing with another answer; one row."""
     assert receiver.post(body(), {"X-Forgejo-Event-Type": "wiki"}) == 202
     (row,) = receiver.rows
     assert row.what == "Ignored"
-    assert not receiver.woken
+    assert receiver.stored == []
 
 
-def test_other_organisations_are_ignored(receiver: Receiver) -> None:
-    """A signed event of a repository of no team makes no work."""
-    assert receiver.post(body(owner="evil")) == 202
-    (row,) = receiver.rows
-    assert (row.what, row.detail["why"]) == ("Ignored", "a repository of no team")
-    assert not receiver.woken
-
-
-def test_unknown_doors(receiver: Receiver) -> None:
+def test_unknown_doors(receiver: Site) -> None:
     """A forge that is not configured has no door."""
     assert receiver.post(body(), door="gitea") == 404
-    assert receiver.client.get("/hook/forgejo").status_code == 405
-    assert receiver.client.get("/nothing").status_code == 404
+    assert receiver.ask("GET", "/hook/forgejo")[0] == 405
+    assert receiver.ask("GET", "/nothing")[0] == 404
 
 
-def test_health(receiver: Receiver) -> None:
+def test_health(receiver: Site) -> None:
     """Healthy means that the ledger can be read; what waits is said with its reason."""
-    assert receiver.client.get("/healthz").json == {"status": "ok"}
+    status, answer = receiver.ask("GET", "/healthz")
+    assert (status, json.loads(answer)) == (200, {"status": "ok"})
     receiver.ledger.parking.park("acme", Scope.TEAM, "", "forge unavailable: 502")
-    answer = receiver.client.get("/healthz")
-    assert answer.status_code == 200
-    assert answer.json is not None
-    assert answer.json["waiting"].startswith("acme: forge unavailable: 502, since 2")
+    status, answer = receiver.ask("GET", "/healthz?all")
+    assert status == 200
+    assert json.loads(answer)["waiting"].startswith("acme: forge unavailable: 502, since 2")
+
+
+def test_one_connection_serves_many(receiver: Site) -> None:
+    """Requests on one connection are answered in their order, sent behind one another or byte by byte."""
+    pieces = delivery("u1") + delivery("u2") + b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    last = delivery("u3").replace(b"Host: x", b"Connection: close")
+    said = receiver.raw(pieces[:100], pieces[100:], *(last[i : i + 40] for i in range(0, len(last), 40)))
+    assert re.findall(rb"HTTP/1.1 (\d+)", said) == [b"202", b"202", b"200", b"202"]
+    assert len(receiver.stored) == 3
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"hello\r\n\r\n", 400),
+        (b"POST http://x/hook/forgejo HTTP/1.1\r\n\r\n", 400),
+        (b"POST /hook/forgejo HTTP/3\r\n\r\n", 400),
+        (b"POST /hook/forgejo HTTP/1.1\r\nno header\r\n\r\n", 400),
+        (b"POST /hook/forgejo HTTP/1.1\r\nContent-Length : 1\r\n\r\n", 400),
+        (b"POST /hook/forgejo HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST /hook/forgejo HTTP/1.1\r\nContent-Length: 9" + b"9" * 40 + b"\r\n\r\n", 400),
+        (b"POST /hook/forgejo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n", 431),
+        (b"POST /hook/forgejo HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 500_000, 413),
+    ],
+)
+def test_what_is_no_request_ends_alone(receiver: Site, sent: bytes, status: int) -> None:
+    """It is answered, its connection ends, and the next one is served."""
+    assert receiver.raw(sent).startswith(f"HTTP/1.1 {status} ".encode())
+    assert receiver.post(body()) == 202
+
+
+def test_bodies_that_are_announced_are_waited_for(receiver: Site) -> None:
+    """A client that asks whether it may send its body is told to."""
+    head, _, data = delivery().partition(b"\r\n\r\n")
+    head = head.replace(b"Host: x", b"Host: x\r\nExpect: 100-continue\r\nConnection: close")
+    said = receiver.raw(head + b"\r\n\r\n", data)
+    assert said.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 ")
+
+
+def test_clients_that_leave_take_nothing_along(receiver: Site) -> None:
+    """A delivery that was sent whole is stored though nobody waits for the answer; half a one is not."""
+    for data in (delivery("whole"), delivery("half")[:-5]):
+        with socket.create_connection(("127.0.0.1", receiver.port), timeout=20) as sock:
+            sock.sendall(data)
+    until = time.monotonic() + 20
+    while not receiver.stored and time.monotonic() < until:
+        time.sleep(0.01)
+    assert receiver.post(body(), uuid="next") == 202
+    assert len(receiver.stored) == 2
+
+
+def test_many_at_once_are_stored_each(receiver: Site) -> None:
+    """Deliveries on many connections share transactions; each one that was answered is there."""
+    statuses: list[int] = []
+
+    def send(number: int) -> None:
+        statuses.extend(receiver.post(body(number=number * 10 + turn), uuid=f"{number}-{turn}") for turn in range(5))
+
+    threads = [threading.Thread(target=send, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [202] * 80
+    assert len(set(receiver.stored)) == 80
+
+
+def test_what_cannot_be_written_is_not_accepted(ledger: Ledger, tmp_path: Path) -> None:
+    """While the ledger cannot be written the answer is 503, and afterwards deliveries are taken in again."""
+    with receiving(ledger) as receiver:
+        with sqlite3.connect(tmp_path / "ledger.db", isolation_level=None) as db:
+            db.execute("ALTER TABLE deliveries RENAME TO elsewhere")
+            assert receiver.post(body()) == 503
+            db.execute("ALTER TABLE elsewhere RENAME TO deliveries")
+        db.close()
+        assert receiver.post(body()) == 202
+        assert receiver.stored == [body()]
+
+
+def test_a_stop_answers_what_was_asked(ledger: Ledger) -> None:
+    """What was sent whole before the end is stored and answered."""
+    with receiving(ledger) as receiver, socket.create_connection(("127.0.0.1", receiver.port), timeout=20) as sock:
+        sock.sendall(delivery())
+        time.sleep(0.05)
+    assert len(ledger.intake.unread()) == 1

@@ -7,7 +7,7 @@ import pytest
 from forge.events import IssueOpened, PullChanged
 from forge.types import Ref, Repo, User
 from forge.webhook import Delivery
-from hive.ledger import Job, Ledger
+from hive.ledger import Job, Ledger, pack
 from hive.ledger.intake import LEASE_SECONDS, MAX_ATTEMPTS
 from tests.conftest import Clock
 
@@ -30,16 +30,34 @@ def claimed(ledger: Ledger, job_id: int) -> Job:
 
 
 def test_a_delivery_is_taken_in_once(ledger: Ledger) -> None:
-    """The same delivery again makes nothing; the same event under another id makes no second job."""
-    assert ledger.intake.receive(delivery(), "acme", [("triage", ONE)]) == [1]
-    assert ledger.intake.receive(delivery(), "acme", [("triage", ONE)]) is None
-    assert ledger.intake.receive(delivery("u2"), "acme", [("triage", ONE)]) == []
+    """The same delivery again is not stored; it is read once, in its turn, and comes back as it was."""
+    first, second = delivery(), delivery("u2")
+    assert ledger.intake.receive(first, pack(first.body))
+    assert not ledger.intake.receive(first, pack(first.body))
+    assert ledger.intake.receive(second, pack(second.body))
+    assert ledger.intake.unread() == [(1, first), (2, second)]
+    ledger.intake.read(1, team="acme")
+    ledger.intake.read(2, failed=True)
+    assert ledger.intake.unread() == []
+
+
+def test_an_event_makes_one_job(ledger: Ledger) -> None:
+    """The same event by another door makes no second one."""
+    assert ledger.intake.owe("acme", [("triage", ONE)]) == [1]
+    assert ledger.intake.owe("acme", [("triage", ONE)]) == []
+
+
+def test_json_is_told_from_what_is_none(ledger: Ledger) -> None:
+    """JSON in UTF-8 is what a forge sends; everything else is refused."""
+    good = [b"{}", b'{"a": [1, null, "\\u00e9"]}', '{"ü": "🔴"}'.encode()]
+    bad = [b"", b"not", b"[1", b"\xff", b"{'a': 1}", b"[" * 5000, b"{}x", b'"\xed\xa0\x80"']
+    assert [ledger.intake.is_json(body) for body in good] == [True] * 3
+    assert [ledger.intake.is_json(body) for body in bad] == [False] * 8
 
 
 def test_every_bot_owes_its_own_look(ledger: Ledger) -> None:
     """An event that two bots listen to makes two jobs, and the event comes back as it was."""
-    jobs = ledger.intake.receive(delivery(), "acme", [("triage", ONE), ("lane", ONE)])
-    assert jobs is not None
+    jobs = ledger.intake.owe("acme", [("triage", ONE), ("lane", ONE)])
     assert len(jobs) == 2
     assert claimed(ledger, jobs[0]).event == ONE
 
@@ -101,13 +119,15 @@ def test_transactions_are_whole_or_nothing(ledger: Ledger) -> None:
 
     def halfway() -> None:
         with ledger.transaction():
-            ledger.intake.receive(delivery(), "acme", [("lane", ONE)])
+            ledger.intake.receive(delivery(), pack(b"{}"))
+            ledger.intake.owe("acme", [("lane", ONE)])
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         halfway()
     assert ledger.intake.due() == []
-    assert ledger.intake.receive(delivery(), "acme", [("lane", ONE)]) == [1]
+    assert ledger.intake.unread() == []
+    assert ledger.intake.receive(delivery(), pack(b"{}"))
 
 
 def test_cursors_are_kept(ledger: Ledger) -> None:

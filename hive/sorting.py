@@ -1,0 +1,74 @@
+"""Deliveries become jobs: read in the order in which they came, each once, by one thread of the worker."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from forge.events import Event
+from forge.types import Repo
+from forge.webhook import Delivery
+from hive.ledger import Ledger
+
+log = logging.getLogger("hive.sorting")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How deliveries of one forge are read. `decode` raises ValueError for what is no delivery of it."""
+
+    decode: Callable[[Delivery], list[Event]]
+    page: Callable[[Event], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sorter:
+    """Knows which forge speaks how, whose repository it is, and who listens."""
+
+    ledger: Ledger
+    readings: Mapping[str, Reading]
+    team_of: Callable[[Repo], str | None]
+    listeners: Callable[[type[Event]], Iterable[str]]
+
+    def sort(self) -> list[int]:
+        """Read all that waits; returns new jobs. Killed at any instruction, it is done again."""
+        made: list[int] = []
+        while unread := self.ledger.intake.unread():
+            with self.ledger.transaction():
+                for number, delivery in unread:
+                    made += self._read(number, delivery)
+        return made
+
+    def _read(self, number: int, delivery: Delivery) -> list[int]:
+        reading = self.readings.get(delivery.forge)
+        try:
+            events = reading.decode(delivery) if reading else []
+        except ValueError as error:
+            log.error("delivery_unreadable id=%d kind=%r why=%r", number, delivery.kind, str(error)[:200])
+            self._note(delivery, "Unreadable", str(error))
+            self.ledger.intake.read(number, failed=True)
+            return []
+        team = next((found for event in events if (found := self.team_of(event.ref.repo))), None)
+        if reading is None or team is None:
+            why = "a repository of no team" if events else "no event that is looked at"
+            self._note(delivery, "Ignored", why)
+            self.ledger.intake.read(number)
+            return []
+        made = self.ledger.intake.owe(
+            team, [(bot, event) for event in events for bot in self.listeners(type(event))], delivery=number
+        )
+        if made:  # events that make work are acts of somebody: they are in the record
+            for event in events:
+                self.ledger.audit.add(
+                    *(event.actor.login, type(event).__name__),
+                    team=team,
+                    ref=str(event.ref),
+                    url=reading.page(event),
+                    key=event.key,
+                )
+        self.ledger.intake.read(number, team=team)
+        return made
+
+    def _note(self, delivery: Delivery, what: str, why: str) -> None:
+        self.ledger.audit.add(f"forge:{delivery.forge}", what, kind=delivery.kind, why=why)

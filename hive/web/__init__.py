@@ -1,0 +1,16 @@
+"""The receiver: takes deliveries, checks them, writes them down, answers. Calls no forge, model or host.
+
+    loop.py       sockets and HTTP, one thread
+    clerk.py      verifies what came in and stores it, many in one synced transaction, then answers
+    pages.py      everything else that is asked
+    receiver.py   the three put together
+
+A forge tries each delivery once and lets all others wait behind a slow receiver (five seconds at
+the most, seen on Forgejo 10, 17 and Gitea 1.26). So nothing is decided here that can be decided
+later: a delivery that bears the signature is on the disk when it is answered, and the worker reads it.
+"""
+
+from hive.web.clerk import Desk, Door
+from hive.web.receiver import Receiver
+
+__all__ = ["Desk", "Door", "Receiver"]

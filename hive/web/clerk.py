@@ -1,0 +1,145 @@
+"""Deliveries: verified, written down many at a time, answered when they are on the disk.
+
+While one batch is synced the next one gathers, so that the price of a sync is shared by all that
+wait for it. What a delivery means is read by the worker.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from forge.webhook import BadDelivery, Delivery, verify
+from hive.ledger import Ledger, pack
+from hive.web.loop import Answer, Ticket
+
+log = logging.getLogger("hive.web")
+
+PREFIX = "/hook/"
+MAX_BATCH = 128
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How deliveries of one forge are checked. `kinds` are those that are read."""
+
+    secrets: Callable[[], tuple[bytes, ...]]
+    kinds: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What the receiver needs of the house: where to write, who may send, whom to wake."""
+
+    ledger: Ledger
+    doors: Mapping[str, Door]
+    wake: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Letter:
+    """A delivery that bears the signature, packed for the ledger."""
+
+    delivery: Delivery
+    packed: bytes
+
+
+_Checked = _Letter | BadDelivery | str
+
+
+class Clerk:
+    """Takes tickets from the loop and answers them, on a thread of its own."""
+
+    def __init__(self, desk: Desk, answer: Callable[[list[tuple[Ticket, Answer]]], None]) -> None:
+        self._desk = desk
+        self._answer = answer
+        self._waiting: list[Ticket] = []
+        self._came = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
+
+    def start(self) -> None:
+        """Work from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish what waits, and end."""
+        with self._came:
+            self._stopping = True
+            self._came.notify()
+        self._thread.join()
+
+    def take(self, ticket: Ticket) -> None:
+        """One more delivery."""
+        with self._came:
+            self._waiting.append(ticket)
+            self._came.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._came:
+                while not self._waiting and not self._stopping:
+                    self._came.wait()
+                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            if not batch:
+                return
+            self._answer(self._settle(batch))
+
+    def _settle(self, batch: list[Ticket]) -> list[tuple[Ticket, Answer]]:
+        """One batch: check each, store all in one transaction. An answer is only given to what is stored."""
+        checked = [(ticket, self._check(ticket)) for ticket in batch]
+        try:
+            with self._desk.ledger.transaction():
+                answers = [(ticket, self._store(ticket, found)) for ticket, found in checked]
+        except sqlite3.Error as error:
+            log.error("ledger_unwritable error=%r", str(error))
+            return [(ticket, _say(503, error="the ledger cannot be written")) for ticket in batch]
+        if any(isinstance(found, _Letter) for _, found in checked):
+            self._desk.wake()
+        return answers
+
+    def _check(self, ticket: Ticket) -> _Checked:
+        """A letter, why it is none, or why nobody reads it."""
+        request, name = ticket.request, ticket.request.path[len(PREFIX) :]
+        door = self._desk.doors.get(name)
+        if request.fault is not None:
+            return BadDelivery(*request.fault)
+        if door is None:
+            return BadDelivery(404, "no forge of that name")
+        if request.method != "POST":
+            return BadDelivery(405, "deliveries are sent by POST")
+        try:
+            delivery = verify(name, request.headers, request.body, door.secrets())
+        except BadDelivery as error:
+            return error
+        if delivery.kind not in door.kinds:
+            return delivery.kind
+        if not self._desk.ledger.intake.is_json(delivery.body):
+            return BadDelivery(400, f"{delivery.kind} is not JSON")
+        return _Letter(delivery, pack(delivery.body))
+
+    def _store(self, ticket: Ticket, found: _Checked) -> Answer:
+        ledger = self._desk.ledger
+        if isinstance(found, _Letter):
+            known = not ledger.intake.receive(found.delivery, found.packed)
+            return _say(202, status="known" if known else "accepted")
+        if isinstance(found, BadDelivery):
+            return self._refuse(ticket, found)
+        door = ticket.request.path[len(PREFIX) :]
+        ledger.audit.add(f"forge:{door}", "Ignored", kind=found, why="no event that is looked at")
+        return _say(202, status="ignored")
+
+    def _refuse(self, ticket: Ticket, error: BadDelivery) -> Answer:
+        """What is no delivery leaves one row and nothing else."""
+        door, peer = ticket.request.path[len(PREFIX) :][:32], ticket.request.peer
+        self._desk.ledger.audit.add(f"from {peer}", "Refused", status=error.status, why=str(error), door=door)
+        log.warning("delivery_refused door=%r status=%d why=%r", door, error.status, str(error)[:200])
+        return _say(error.status, error=str(error))
+
+
+def _say(code: int, **words: str) -> Answer:
+    return Answer(code, json.dumps(words).encode() + b"\n")

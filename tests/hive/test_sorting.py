@@ -1,0 +1,88 @@
+"""Deliveries become jobs: each read once, whoever sent it and however often the reader dies."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from forge.events import Event, IssueOpened
+from forge.types import Ref, Repo, User
+from forge.webhook import Delivery
+from hive.ledger import Ledger, pack
+from hive.sorting import Reading, Sorter
+
+APP = Repo("forgejo", "acme", "app")
+
+
+def decode(delivery: Delivery) -> list[Event]:
+    """A forge whose deliveries hold an owner and a number."""
+    data = json.loads(delivery.body)
+    if delivery.kind != "issues":
+        return []
+    ref = Ref.parse(f"forgejo:{data['owner']}/app#{data['number']}")
+    return [IssueOpened(ref, User(1, "mara"), f"opened:{ref}")]
+
+
+@pytest.fixture
+def sorter(ledger: Ledger) -> Sorter:
+    """Two bots listen to one team."""
+    return Sorter(
+        ledger,
+        {"forgejo": Reading(decode, lambda event: f"http://forge/{event.ref.number}")},
+        team_of=lambda repo: "acme" if repo == APP else None,
+        listeners=lambda kind: ["triage", "lane"],
+    )
+
+
+def send(
+    ledger: Ledger, uuid: str, *, owner: str = "acme", number: int = 1, kind: str = "issues", forge: str = "forgejo"
+) -> None:
+    """A delivery is taken in."""
+    body = json.dumps({"owner": owner, "number": number}).encode()
+    assert ledger.intake.receive(Delivery(forge, uuid, kind, body), pack(body))
+
+
+def test_a_delivery_makes_jobs(ledger: Ledger, sorter: Sorter) -> None:
+    """A job for each bot that listens, and one act in the record; a second reading finds nothing."""
+    send(ledger, "u1")
+    assert sorter.sort() == [1, 2]
+    (row,) = ledger.audit.after(0)
+    assert (row.who, row.what, row.ref, row.url) == ("mara", "IssueOpened", str(Ref(APP, 1)), "http://forge/1")
+    assert sorter.sort() == []
+
+
+def test_the_same_event_makes_no_second_job(ledger: Ledger, sorter: Sorter) -> None:
+    """The same bytes under other ids, as a forge sends them when somebody presses replay."""
+    for number in range(5):
+        send(ledger, f"u{number}")
+    assert len(sorter.sort()) == 2
+    assert len(ledger.audit.after(0)) == 1
+
+
+def test_more_than_a_batch_is_read_in_order(ledger: Ledger, sorter: Sorter) -> None:
+    """All that waits is read, oldest first."""
+    for number in range(1, 251):
+        send(ledger, f"u{number}", number=number)
+    assert len(sorter.sort()) == 500
+    assert [row.ref for row in ledger.audit.after(0)] == [str(Ref(APP, number)) for number in range(1, 251)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "what", "why"),
+    [
+        ({"owner": "evil"}, "Ignored", "a repository of no team"),
+        ({"kind": "wiki"}, "Ignored", "no event that is looked at"),
+        ({"forge": "gone"}, "Ignored", "no event that is looked at"),
+        ({"owner": "../x"}, "Unreadable", "not an issue"),
+    ],
+)
+def test_what_makes_no_work_is_said(ledger: Ledger, sorter: Sorter, sent: dict[str, str], what: str, why: str) -> None:
+    """Foreign, unknown and broken deliveries leave one row each, and hold up nobody."""
+    send(ledger, "u1", number=1, **sent)
+    send(ledger, "u2", number=2)
+    assert len(sorter.sort()) == 2
+    first = ledger.audit.after(0)[0]
+    assert first.what == what
+    assert why in first.detail["why"]
+    assert ledger.intake.unread() == []

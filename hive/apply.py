@@ -20,7 +20,7 @@ from forge.protocol import Conflict, Forge, ForgeError, Unavailable
 from forge.types import ReviewState
 from hive import deeds
 from hive.codec import Codec
-from hive.ledger import Effect, Ledger
+from hive.ledger import Effect, Ledger, Lost
 
 log = logging.getLogger("hive.apply")
 
@@ -92,7 +92,12 @@ class Applier:
         effect = self._ledger.effects.claim(effect_id)
         if effect is None:
             return
-        deed = Codec(_KINDS[effect.kind]).loads(effect.payload)
+        try:
+            self._try(effect, Codec(_KINDS[effect.kind]).loads(effect.payload))
+        except Lost as lost:
+            log.warning("effect_lost id=%d kind=%s why=%s", effect.id, effect.kind, lost)
+
+    def _try(self, effect: Effect, deed: deeds.Deed) -> None:
         try:
             done = self._do(effect, deed)
         except Dropped as why:

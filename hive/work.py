@@ -16,7 +16,8 @@ from bots.bot import Bot, Context, NotGranted
 from forge.protocol import ForgeError, NotFound, Unavailable
 from hive.apply import Applier, owe
 from hive.bell import Bell
-from hive.ledger import Job, Ledger
+from hive.ledger import Job, Ledger, Lost
+from hive.ledger.intake import LEASE_SECONDS
 from hive.parking import Attendant
 from hive.queue import Queue
 from hive.sorting import Sorter
@@ -65,6 +66,7 @@ class Worker:
 
     def __init__(self, shop: Workshop) -> None:
         self._shop = shop
+        self._held: dict[int, Job] = {}
 
     def serve(self, *, threads: int, stop: threading.Event) -> None:
         """Work until `stop` is set; what is held then is finished."""
@@ -80,14 +82,14 @@ class Worker:
         job = self._shop.ledger.intake.claim(job_id)
         if job is None:
             return
+        self._held[job.id] = job
         try:
-            owed = self._handle(job)
-        except ForgeError as error:
-            self._failed(job, error)
+            owed = self._look(job)
+        except Lost as lost:
+            log.warning("job_lost id=%d bot=%s why=%s", job.id, job.bot, lost)
             return
-        except (NotGranted, *BOT_FAULTS) as error:
-            self._give_up(job, error)
-            return
+        finally:
+            del self._held[job.id]
         for effect in owed:
             self.apply(effect)
         following = self._shop.ledger.intake.next_of(job)
@@ -101,6 +103,16 @@ class Worker:
     def attend(self) -> None:
         """Let go on what rested, where that has become possible."""
         self._shop.attendant.attend()
+
+    def _look(self, job: Job) -> list[int]:
+        """The deeds that a look made; none if it failed. Raises Lost."""
+        try:
+            return self._handle(job)
+        except ForgeError as error:
+            self._failed(job, error)
+        except (NotGranted, *BOT_FAULTS) as error:
+            self._give_up(job, error)
+        return []
 
     def _handle(self, job: Job) -> list[int]:
         bot = self._shop.bots.get(job.bot)
@@ -148,7 +160,7 @@ class Worker:
 
     def _backstop(self, stop: threading.Event) -> None:
         """Read what comes as soon as the bell rings; nudge for rows that nobody was nudged for, or whose worker died."""
-        scanned = 0.0
+        scanned = renewed = 0.0
         while not stop.is_set():
             if self._shop.bell.wait(BACKSTOP_SECONDS):
                 self._shop.queue.wake()
@@ -156,6 +168,10 @@ class Worker:
             if time.monotonic() - scanned >= BACKSTOP_SECONDS:
                 scanned = time.monotonic()
                 self._scan()
+            if time.monotonic() - renewed >= LEASE_SECONDS / 4:
+                renewed = time.monotonic()
+                for job in list(self._held.values()):
+                    self._shop.ledger.intake.renew(job)
 
     def _scan(self) -> None:
         self.attend()

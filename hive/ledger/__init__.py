@@ -13,7 +13,7 @@ at any instruction. Performs no I/O but on its own database.
 """
 
 from hive.ledger.audit import Audit, AuditRow
-from hive.ledger.database import Clock, Database
+from hive.ledger.database import Clock, Database, Lost
 from hive.ledger.deployments import Anchor, Deployment, Deployments
 from hive.ledger.effects import Effect, Effects
 from hive.ledger.intake import Intake, Job, pack
@@ -34,6 +34,7 @@ __all__ = [
     "Intake",
     "Job",
     "Ledger",
+    "Lost",
     "Parked",
     "Parking",
     "Run",

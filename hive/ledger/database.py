@@ -10,6 +10,11 @@ from pathlib import Path
 
 from hive.ledger.schema import MIGRATIONS
 
+
+class Lost(Exception):
+    """Somebody else holds the row by now: what was done under the old lease must not be stored."""
+
+
 Clock = Callable[[], float]
 """Seconds since 1970, UTC."""
 

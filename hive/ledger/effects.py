@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hive.ledger.database import Clock, Database
+from hive.ledger.database import Clock, Database, Lost
 
 LEASE_SECONDS = 60.0
 
@@ -60,34 +60,33 @@ class Effects:
         return None if row is None else _effect(row)
 
     def finish(self, effect: Effect, result: Mapping[str, Any], *, state: str = "done") -> None:
-        """The deed is done, or was dropped because the world has moved on."""
+        """The deed is done, or was dropped because the world has moved on. Raises Lost."""
+        self._end(effect, state, "", 0.0)
         with self._db.transaction() as db:
-            db.execute(
-                "UPDATE effects SET state = ?, result = ?, error = '' WHERE id = ?",
-                (state, json.dumps(result, sort_keys=True), effect.id),
-            )
+            db.execute("UPDATE effects SET result = ? WHERE id = ?", (json.dumps(result, sort_keys=True), effect.id))
 
     def rest(self, effect: Effect, error: str) -> None:
-        """The deed could not be tried: it waits, and has lost no attempt."""
-        with self._db.transaction() as db:
-            db.execute(
-                "UPDATE effects SET state = 'waiting', error = ?, attempts = attempts - 1, lease_until = 0"
-                " WHERE id = ?",
-                (error[:500], effect.id),
-            )
+        """The deed could not be tried: it waits, and has lost no attempt. Raises Lost."""
+        self._end(effect, "waiting", error, 0.0, uncounted=1)
 
     def postpone(self, effect: Effect, error: str, delay: float) -> None:
-        """Try again after `delay` seconds."""
-        with self._db.transaction() as db:
-            db.execute(
-                "UPDATE effects SET state = 'waiting', error = ?, next_at = ?, lease_until = 0 WHERE id = ?",
-                (error[:500], self._clock() + delay, effect.id),
-            )
+        """Try again after `delay` seconds. Raises Lost."""
+        self._end(effect, "waiting", error, delay)
 
     def fail(self, effect: Effect, error: str) -> None:
-        """The deed cannot be done."""
+        """The deed cannot be done. Raises Lost."""
+        self._end(effect, "failed", error, 0.0)
+
+    def _end(self, effect: Effect, state: str, error: str, delay: float, *, uncounted: int = 0) -> None:
+        # The number of the attempt is the fence: whoever took the deed since then has a higher one.
         with self._db.transaction() as db:
-            db.execute("UPDATE effects SET state = 'failed', error = ? WHERE id = ?", (error[:500], effect.id))
+            cursor = db.execute(
+                "UPDATE effects SET state = ?, error = ?, next_at = ?, lease_until = 0, attempts = attempts - ?"
+                " WHERE id = ? AND state = 'applying' AND attempts = ?",
+                (state, error[:500], self._clock() + delay, uncounted, effect.id, effect.attempts),
+            )
+            if not cursor.rowcount:
+                raise Lost(f"effect {effect.id}, attempt {effect.attempts}")
 
     def due(self, limit: int = 200) -> list[int]:
         """Deeds that somebody should do now, oldest first."""

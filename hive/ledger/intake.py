@@ -10,7 +10,7 @@ from forge import events
 from forge.events import Event
 from forge.webhook import Delivery
 from hive.codec import Codec
-from hive.ledger.database import Clock, Database
+from hive.ledger.database import Clock, Database, Lost
 
 LEASE_SECONDS = 120.0
 """A job's bot has this long before another worker takes it again."""
@@ -117,32 +117,42 @@ class Intake:
         return Job(row["id"], row["team"], row["bot"], event, row["attempts"])
 
     def finish(self, job: Job) -> None:
-        """The look is done; belongs into the transaction that stores its effects."""
-        with self._db.transaction() as db:
-            db.execute("UPDATE jobs SET state = 'done' WHERE id = ?", (job.id,))
+        """The look is done; belongs into the transaction that stores its effects. Raises Lost."""
+        self._end(job, "done", "", 0.0)
 
     def rest(self, job: Job, error: str) -> None:
-        """The look could not be tried: it waits, and has lost no attempt."""
-        with self._db.transaction() as db:
-            db.execute(
-                "UPDATE jobs SET state = 'waiting', error = ?, attempts = attempts - 1, lease_until = 0 WHERE id = ?",
-                (error[:500], job.id),
-            )
+        """The look could not be tried: it waits, and has lost no attempt. Raises Lost."""
+        self._end(job, "waiting", error, 0.0, uncounted=1)
 
     def postpone(self, job: Job, error: str, delay: float) -> bool:
-        """Look again after `delay` seconds; False if that was the last attempt."""
+        """Look again after `delay` seconds; False if that was the last attempt. Raises Lost."""
         again = job.attempts < MAX_ATTEMPTS
-        with self._db.transaction() as db:
-            db.execute(
-                "UPDATE jobs SET state = ?, error = ?, next_at = ?, lease_until = 0 WHERE id = ?",
-                ("waiting" if again else "failed", error[:500], self._clock() + delay, job.id),
-            )
+        self._end(job, "waiting" if again else "failed", error, delay)
         return again
 
     def fail(self, job: Job, error: str) -> None:
-        """The bot cannot look at this; nothing will change that."""
+        """The bot cannot look at this; nothing will change that. Raises Lost."""
+        self._end(job, "failed", error, 0.0)
+
+    def renew(self, job: Job) -> bool:
+        """Hold a job for longer; False if somebody else has it."""
         with self._db.transaction() as db:
-            db.execute("UPDATE jobs SET state = 'failed', error = ? WHERE id = ?", (error[:500], job.id))
+            cursor = db.execute(
+                "UPDATE jobs SET lease_until = ? WHERE id = ? AND state = 'running' AND attempts = ?",
+                (self._clock() + LEASE_SECONDS, job.id, job.attempts),
+            )
+        return bool(cursor.rowcount)
+
+    def _end(self, job: Job, state: str, error: str, delay: float, *, uncounted: int = 0) -> None:
+        # The number of the attempt is the fence: whoever took the job since then has a higher one.
+        with self._db.transaction() as db:
+            cursor = db.execute(
+                "UPDATE jobs SET state = ?, error = ?, next_at = ?, lease_until = 0, attempts = attempts - ?"
+                " WHERE id = ? AND state = 'running' AND attempts = ?",
+                (state, error[:500], self._clock() + delay, uncounted, job.id, job.attempts),
+            )
+            if not cursor.rowcount:
+                raise Lost(f"job {job.id}, attempt {job.attempts}")
 
     def next_of(self, job: Job) -> int | None:
         """The job that waits behind this one for the same ref, if any."""

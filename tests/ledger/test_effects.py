@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from forge.types import Branch, Repo, Repository, User
-from hive.ledger import Anchor, Ledger
+from hive.ledger import Anchor, Ledger, Lost
 from hive.ledger.effects import LEASE_SECONDS
 from tests.conftest import Clock
 
@@ -57,11 +57,30 @@ def test_postponed_and_failed(ledger: Ledger, clock: Clock) -> None:
     assert ledger.effects.due() == []
     clock.pass_(10)
     assert ledger.effects.due() == [effect.id]
+    effect = ledger.effects.claim(effect.id)
+    assert effect is not None
     ledger.effects.fail(effect, "refused")
     assert ledger.effects.due() == []
     assert ledger.effects.get(effect.id).error == "refused"
     with pytest.raises(LookupError):
         ledger.effects.get(99)
+
+
+def test_who_lost_a_deed_settles_nothing(ledger: Ledger, clock: Clock) -> None:
+    """A worker that comes back after its lease ran out cannot overwrite what the next one says."""
+    late = ledger.effects.claim(owe(ledger))
+    assert late is not None
+    clock.pass_(LEASE_SECONDS + 1)
+    again = ledger.effects.claim(late.id)
+    assert again is not None
+    with pytest.raises(Lost):
+        ledger.effects.finish(late, {})
+    with pytest.raises(Lost):
+        ledger.effects.fail(late, "x")
+    ledger.effects.finish(again, {"id": 5})
+    with pytest.raises(Lost):
+        ledger.effects.postpone(late, "x", 1)
+    assert ledger.effects.get(late.id).state == "done"
 
 
 def test_footing_is_set_once(ledger: Ledger) -> None:

@@ -22,6 +22,7 @@ File an issue to assign work, merge a pull request to approve it.
 """
 SECTIONS = {
     "Begin": ("demo", "check", "init", "up"),
+    "Look after it": ("queue", "inbox"),
     "Single processes (`up` runs them all)": ("web", "work", "host", "forge"),
 }
 
@@ -99,6 +100,29 @@ def up(config: Path) -> None:
     from hive.app.up import up as run
 
     _or_say(lambda: run(config, _house(config)))
+
+
+@main.command()
+@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+def queue(config: Path) -> None:
+    """Show what waits, runs and rests, and why."""
+    from hive.waiting import queue as lines
+
+    house = _house(config)
+    _or_say(lambda: click.echo("\n".join(lines(house.ledger))))
+
+
+@main.command()
+@click.argument("agent")
+@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+def inbox(agent: str, config: Path) -> None:
+    """Show what AGENT has to deal with."""
+    from hive.waiting import inbox as lines
+
+    house = _house(config)
+    if not any(agent in team.agents for team in house.settings.teams.values()):
+        raise SystemExit(_complain(f"{config} has no agent {agent!r}"))
+    _or_say(lambda: click.echo("\n".join(lines(house.ledger, agent))))
 
 
 @main.command()

@@ -17,6 +17,7 @@ from hive.ledger.database import Clock, Database, Lost
 from hive.ledger.deployments import Anchor, Deployment, Deployments
 from hive.ledger.effects import Effect, Effects
 from hive.ledger.intake import Intake, Job, pack
+from hive.ledger.open import Item, Open
 from hive.ledger.parking import Parked, Parking, Scope
 from hive.ledger.runs import Run, Runs, Turn
 from hive.ledger.store import Ledger
@@ -32,9 +33,11 @@ __all__ = [
     "Effect",
     "Effects",
     "Intake",
+    "Item",
     "Job",
     "Ledger",
     "Lost",
+    "Open",
     "Parked",
     "Parking",
     "Run",

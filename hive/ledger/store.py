@@ -13,6 +13,7 @@ from hive.ledger.database import Clock, Database
 from hive.ledger.deployments import Deployments
 from hive.ledger.effects import Effects
 from hive.ledger.intake import Intake
+from hive.ledger.open import Open
 from hive.ledger.parking import Parking
 from hive.ledger.runs import Runs
 
@@ -27,6 +28,7 @@ class Ledger:
         self.intake = Intake(self._db, clock)
         self.effects = Effects(self._db, clock)
         self.parking = Parking(self._db, clock)
+        self.open = Open(self._db, clock)
         self.runs = Runs(self._db, clock)
         self.deployments = Deployments(self._db, clock)
         self.audit = Audit(self._db, clock)

@@ -1,6 +1,7 @@
 """A small real forge for one machine, in Forgejo's dialect: for trying out, tests and demos.
 
 flavour     what differs between real forges: values            state site    where it all is
+dialect     a thing and a refusal as a flavour tells them
 git merges diffs                                                real git in bare repositories
 rules       who may do what, and what branch protection forbids
 deeds/      what can be done and asked: plain functions         shapes/       rows told as JSON
@@ -11,7 +12,7 @@ api/        the REST table                                      server        al
 
 from __future__ import annotations
 
-from forge.embedded.flavour import FLAVOURS, FORGEJO_17, Flavour
+from forge.embedded.flavour import FLAVOURS, FORGEJO_10, FORGEJO_17, GITEA_126, Flavour
 from forge.embedded.server import EmbeddedForge, serve
 
-__all__ = ["FLAVOURS", "FORGEJO_17", "EmbeddedForge", "Flavour", "serve"]
+__all__ = ["FLAVOURS", "FORGEJO_10", "FORGEJO_17", "GITEA_126", "EmbeddedForge", "Flavour", "serve"]

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import IO
 
 from forge.embedded.deeds import pulls, repos
+from forge.embedded.dialect import worded
 from forge.embedded.git import ZERO
 from forge.embedded.site import Refusal, Site
 from forge.embedded.state import Row
@@ -36,7 +37,7 @@ def converse(site: Site, actor: Row, repo: Row, stdin: IO[bytes], stdout: IO[byt
             kept, old = _propose(site, actor, repo, (ref, new), options)
             _say(stdout, f"ok {ref}", f"option refname {kept}", f"option old-oid {old}", f"option new-oid {new}")
         except Refusal as refusal:
-            _say(stdout, f"ng {ref} {refusal}")
+            _say(stdout, f"ng {ref} {worded(site.flavour, str(refusal))}")
     _say(stdout, None)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from forge.embedded import rules
 from forge.embedded.deeds import people as accounts
+from forge.embedded.dialect import shaped
 from forge.embedded.rules import OWN, Access, Mode
 from forge.embedded.shapes import issues, people, pulls, repos
 from forge.embedded.shapes.people import Json
@@ -39,15 +40,29 @@ COARSE = {
 _BY_AUTHOR = {("issue_label", "label_updated"), ("issues", "closed"), ("issues", "reopened")}
 
 GATES = {"pull_request_review_comment": "pull_request_comment"}
-"""The event that a hook must have chosen for a kind, where it is not the kind itself."""
+"""The event that a hook of Forgejo must have chosen for a kind, where it is not the kind itself."""
 
 
 def emit(site: Site, repo: Row, kind: str, payload: Json, *, ref: str = "") -> None:
     """Store a delivery for each hook that wants this kind from this repository."""
-    sql = """SELECT * FROM hooks WHERE active AND (repo_id = ? OR owner_id = ? OR is_system) ORDER BY repo_id IS NULL, is_system, id"""
-    for hook in site.state.rows(sql, repo["id"], repo["owner_id"]):
-        if GATES.get(kind, kind) in json.loads(hook["events"]) and _passes(hook["branch_filter"], ref):
+    for hook in _hooks(site, repo):
+        if _wants(site, hook, kind) and _passes(hook["branch_filter"], ref):
             deliver(site, hook, kind, _fitting(hook, kind, payload))
+
+
+def heard(site: Site, repo: Row, kind: str) -> bool:
+    """Whether any hook wants this kind from this repository."""
+    return any(_wants(site, hook, kind) for hook in _hooks(site, repo))
+
+
+def _hooks(site: Site, repo: Row) -> list[Row]:
+    sql = """SELECT * FROM hooks WHERE active AND (repo_id = ? OR owner_id = ? OR is_system) ORDER BY repo_id IS NULL, is_system, id"""
+    return site.state.rows(sql, repo["id"], repo["owner_id"])
+
+
+def _wants(site: Site, hook: Row, kind: str) -> bool:
+    gate = kind if site.flavour.reviews_are_one_event else GATES.get(kind, kind)
+    return gate in json.loads(hook["events"])
 
 
 def deliver(site: Site, hook: Row, kind: str, body: str) -> None:
@@ -84,7 +99,7 @@ def about_issue(
     payload = {
         "action": action,
         "number": issue["number"],
-        **_changes(more),
+        **_changes(site, more),
         "issue": issues.issue(site, issue, actor) | more.get("overlay", {}),
         "repository": repos.repo(site, repo, actor, rules.access(site, measure, repo)),
         "sender": people.user(site, actor),
@@ -102,7 +117,7 @@ def about_pull(
     payload = {
         "action": action,
         "number": issue["number"],
-        **_changes(more),
+        **_changes(site, more),
         "pull_request": pulls.pull(site, issue, actor) | more.get("overlay", {}),
         "requested_reviewer": people.user(site, reviewer) if reviewer else None,
         "repository": repos.repo(site, repo, actor, shown),
@@ -128,7 +143,7 @@ def commented(site: Site, actor: Row, issue: Row, action: str, comment: Json, **
         "issue": issues.issue(site, issue, actor),
         **({"pull_request": pulls.pull(site, issue, actor)} if issue["is_pull"] else {}),
         "comment": comment,
-        **_changes(more),
+        **_changes(site, more),
         "repository": repos.repo(site, repo, actor, rules.access(site, actor, repo)),
         "sender": people.user(site, actor),
         "is_pull": bool(issue["is_pull"]),
@@ -218,9 +233,30 @@ def released(site: Site, actor: Row, repo: Row, entry: Row, action: str) -> None
     emit(site, repo, "release", payload)
 
 
+def status(site: Site, actor: Row, repo: Row, entry: Row, commit: Json) -> None:
+    """A commit got a status: Forgejo has no such event, and none of its hooks can choose it."""
+    payload = {
+        "commit": commit,
+        "context": entry["context"],
+        "created_at": people.when(entry["created"]),
+        "description": entry["description"],
+        "id": entry["id"],
+        "repository": repos.repo(site, repo, actor, rules.access(site, actor, repo)),
+        "sender": people.user(site, actor),
+        "sha": entry["sha"],
+        "state": entry["state"],
+        "target_url": entry["target_url"],
+        "updated_at": people.when(entry["created"]),
+    }
+    emit(site, repo, "status", payload)
+
+
 def _ref_type(ref: str) -> str:
     return "branch" if ref.startswith("refs/heads/") else "tag"
 
 
-def _changes(more: Json) -> Json:
-    return {"changes": {key: {"from": old} for key, old in more["changes"].items()}} if "changes" in more else {}
+def _changes(site: Site, more: Json) -> Json:
+    if "changes" not in more:
+        return {}
+    changed = {key: {"from": old} for key, old in more["changes"].items()}
+    return {"changes": shaped(site.flavour, "changes", changed | {"added_labels": None, "removed_labels": None})}

@@ -61,14 +61,14 @@ class Sender:
             state.update("deliveries", delivery["id"], tried=self._site.clock())
             hook = state.get("hooks", delivery["hook_id"])
             if hook is not None:
-                state.update("deliveries", delivery["id"], answer=send(hook, delivery))
+                state.update("deliveries", delivery["id"], answer=send(self._site, hook, delivery))
         return None
 
 
-def send(hook: Row, delivery: Row) -> int:
+def send(site: Site, hook: Row, delivery: Row) -> int:
     """Try one delivery; answers the receiver's status, 0 without an answer."""
     body = str(delivery["body"]).encode()
-    headers = _headers(hook, delivery, body)
+    headers = _headers(site, hook, delivery, body)
     if hook["content_type"] == "form":
         body = urlencode({"payload": delivery["body"]}).encode()
     method, url = "POST", str(hook["url"])
@@ -80,7 +80,7 @@ def send(hook: Row, delivery: Row) -> int:
     return status
 
 
-def _headers(hook: Row, delivery: Row, body: bytes) -> dict[str, str]:
+def _headers(site: Site, hook: Row, delivery: Row, body: bytes) -> dict[str, str]:
     kind, secret = str(delivery["kind"]), hook["secret"].encode()
     sha256 = hmac.new(secret, body, hashlib.sha256).hexdigest() if secret else ""
     sha1 = hmac.new(secret, body, hashlib.sha1).hexdigest() if secret else ""
@@ -90,17 +90,27 @@ def _headers(hook: Row, delivery: Row, body: bytes) -> dict[str, str]:
     headers["Content-Type"] = (
         "application/x-www-form-urlencoded" if hook["content_type"] == "form" else "application/json"
     )
-    for forge in ("Forgejo", "GitHub", "Gitea", "Gogs"):
+    for forge in site.flavour.hook_headers:
         headers[f"X-{forge}-Delivery"] = delivery["uuid"]
         headers[f"X-{forge}-Event"] = COARSE.get(kind, kind)
         headers[f"X-{forge}-Event-Type"] = kind
         if forge != "GitHub":
             headers[f"X-{forge}-Signature"] = sha256
+        if site.flavour.hook_target and forge != "Gogs":
+            headers[f"X-{forge}-Hook-Installation-Target-Type"] = _target(site, hook)
     return headers | {
         "X-Hub-Signature": f"sha1={sha1}",
         "X-Hub-Signature-256": f"sha256={sha256}",
         "Accept-Encoding": "gzip",
     }
+
+
+def _target(site: Site, hook: Row) -> str:
+    """What a hook belongs to."""
+    if hook["repo_id"]:
+        return "repository"
+    owner = site.state.get("users", hook["owner_id"])
+    return "system" if owner is None else "organization" if owner["is_org"] else "user"
 
 
 def _request(method: str, url: str, headers: dict[str, str], body: bytes) -> tuple[int, str]:

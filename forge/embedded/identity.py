@@ -58,7 +58,8 @@ def usable(identity: Identity) -> bool:
 def _by_token(site: Site, text: str) -> Identity:
     token = people.token(site, text)
     if token is None:
-        # A real forge repeats the token it was given.
+        if not site.flavour.token_is_repeated:
+            raise Refusal(401, "user does not exist [uid: 0, name: ]")
         parts = [
             _SEGMENTS,
             f"access token does not exist [sha: {text}]",
@@ -87,6 +88,8 @@ def _by_basic(site: Site, encoded: str) -> Identity:
         if user
         else f"user does not exist [uid: 0, name: {login}]"
     )
+    if not site.flavour.token_is_repeated:
+        raise Refusal(401, known)
     parts = [
         _SEGMENTS,
         known,

@@ -123,11 +123,17 @@ def _teams(site: Site, user: Row, repo: Row) -> list[Row]:
 
 # Branch protection.
 PROTECTION: dict[str, Any] = {
+    "priority": 0,
     "enable_push": False,
     "enable_push_whitelist": False,
     "push_whitelist_usernames": [],
     "push_whitelist_teams": [],
     "push_whitelist_deploy_keys": False,
+    "enable_force_push": False,
+    "enable_force_push_allowlist": False,
+    "force_push_allowlist_usernames": [],
+    "force_push_allowlist_teams": [],
+    "force_push_allowlist_deploy_keys": False,
     "enable_merge_whitelist": False,
     "merge_whitelist_usernames": [],
     "merge_whitelist_teams": [],
@@ -146,8 +152,9 @@ PROTECTION: dict[str, Any] = {
     "protected_file_patterns": "",
     "unprotected_file_patterns": "",
     "apply_to_admins": False,
+    "block_admin_merge_override": False,
 }
-"""The settings of a rule and what they are when nothing is said. Lists hold the ids of users and teams."""
+"""The settings of a rule and what they are when nothing is said, in all flavours together. Lists hold the ids of users and teams."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +169,14 @@ class Rule:
 
 
 def rule_for(site: Site, repo: Row, branch: str) -> Rule | None:
-    """The rule that protects a branch: one of its own name, else the oldest whose pattern fits."""
-    rows = site.state.rows("SELECT * FROM protections WHERE repo_id = ? ORDER BY id", repo["id"])
-    fitting = [row for row in rows if row["name"] == branch] or [row for row in rows if matches(row["name"], branch)]
-    return Rule(fitting[0]["name"], PROTECTION | json.loads(fitting[0]["settings"])) if fitting else None
+    """The rule that protects a branch: the one of lowest priority; of these one of its own name, else the oldest."""
+    rows = site.state.rows("SELECT * FROM protections WHERE repo_id = ? ORDER BY name != ?, id", repo["id"], branch)
+    fitting = [
+        Rule(row["name"], PROTECTION | json.loads(row["settings"]))
+        for row in rows
+        if row["name"] == branch or matches(row["name"], branch)
+    ]
+    return min(fitting, key=lambda rule: int(rule["priority"]), default=None)
 
 
 def matches(pattern: str, text: str, *, across: bool = False) -> bool:
@@ -217,23 +228,31 @@ def push_refusal(site: Site, repo: Row, user: Row, granted: Access, *, move: tup
     """Why a push may not move a ref (`ref, old, new`), in the words of the pre-receive hook; empty if it may."""
     ref, old, new = move
     kind, _, name = ref.removeprefix("refs/").partition("/")
+    stranger = site.flavour.push_stranger.format(login=user["login"], branch=name, repo=repo["full_name"])
     if kind == "tags":
-        return "" if granted.writes(CODE, RELEASES) else _stranger(repo, user, name)
+        return "" if granted.writes(CODE, RELEASES) else stranger
+    if kind == "for":
+        return site.flavour.push_unknown_base.format(ref)
     if kind != "heads":
-        return f"Unexpected ref: {ref}" if kind == "for" else f"The ref {ref} is kept by the forge itself."
+        return f"The ref {ref} is kept by the forge itself."
     if name == repo["default_branch"] and new == ZERO:
         return f"branch {name} is the default branch and cannot be deleted"
     if not granted.writes(CODE):
-        return _stranger(repo, user, name)
+        return stranger
     rule = rule_for(site, repo, name)
     if rule is None:
         return ""
     if new == ZERO:
         return f"branch {name} is protected from deletion"
-    if old != ZERO and not git.contains(new, old):
+    rewritten = old != ZERO and not git.contains(new, old)
+    if rewritten and not rule["enable_force_push"]:
         return f"branch {name} is protected from force push"
-    if not may_push(site, repo, user, name, granted):
-        return f"Not allowed to push to protected branch {name}"
+    if rewritten and rule["enable_force_push_allowlist"]:
+        allowed = listed(site, rule, "force_push_allowlist", user)
+    else:
+        allowed = may_push(site, repo, user, name, granted)
+    if not allowed:
+        return f"Not allowed to {'force-push' if rewritten else 'push'} to protected branch {name}"
     touched = protected_files(rule, git, old, new)
     return f"branch {name} is protected from changing file {touched[0]}" if touched else ""
 
@@ -245,14 +264,3 @@ def protected_files(rule: Rule, git: Git, old: str, new: str) -> list[str]:
         return []
     paths = [change.path for change in changes(git, git.merge_base(old, new) or old, new)]
     return [path for path in paths if any(matches(pattern, path.lower()) for pattern in patterns)]
-
-
-def _stranger(repo: Row, user: Row, branch: str) -> str:
-    return (
-        f"User '{user['login']}' is not allowed to push to branch '{branch}' in '{repo['full_name']}'.\n"
-        f"If you instead wanted to create a pull request to the branch '{branch}', please use:\n"
-        f"git push origin HEAD:refs/for/{branch}/choose-a-descriptor\n"
-        "You might want to replace 'origin' with the name of your Git remote if it is different from origin."
-        " You can freely choose the descriptor to set it to a topic.\n"
-        "You can learn about creating pull requests with AGit in the docs: https://forgejo.org/docs/latest/user/agit-support/"
-    )

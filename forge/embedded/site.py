@@ -35,7 +35,7 @@ class Missing(Refusal):
 
     def __init__(self, *errors: str, message: str = NOT_FOUND) -> None:
         super().__init__(404, message)
-        self.errors = list(errors)
+        self.errors = errors
 
 
 class Renamed(Exception):

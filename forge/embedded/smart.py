@@ -194,7 +194,7 @@ class Push:
             if agit.is_for(self.site, self.repo, move[0]):
                 continue
             if word := rules.push_refusal(self.site, self.repo, self.actor, self.granted, move=move, git=git):
-                return f"\n{self.site.flavour.word}{word}\n", 1
+                return self.site.flavour.push_refusal.format(word), 1
         own = [move for move in moves if not move[0].startswith("refs/for/")]
         if not own:
             return "", 0
@@ -207,7 +207,8 @@ class Push:
         refs = {ref for ref, _, _ in moves}
         moved = [key for key in self.noted if (self.site.state.get("moves", key) or {})["ref"] in refs]
         pushes.book(self.site, moved)
-        return "".join(_hint(self.site, self.repo, ref) for ref, _, new in moves if new != ZERO)
+        hints = (_hint(self.site, self.repo, ref) for ref, _, new in moves if new != ZERO)
+        return "".join(hints) + self.site.flavour.push_done
 
     def end(self) -> None:
         """Forget what git did not do after all."""
@@ -270,6 +271,8 @@ def _hint(site: Site, repo: Row, ref: str) -> str:
         base = site.must("repositories", opened[0]["repo_id"])
         into = pulls.row(site, opened[0])["base_branch"]
         into = into if base["id"] == repo["id"] else f"{base['full_name']}:{into}"
-        return f"\nVisit the existing pull request:\n  {site.url}/{base['full_name']}/pulls/{opened[0]['number']} merges into {into}\n\n"
-    link = f"{site.url}/{target['full_name']}/compare/{target['default_branch']}...{head}"
+        into = f" merges into {into}" if site.flavour.push_says_into else ""
+        return f"\nVisit the existing pull request:\n  {site.url}/{base['full_name']}/pulls/{opened[0]['number']}{into}\n\n"
+    form = site.flavour.push_new_pull.format(base=target["default_branch"], head=head)
+    link = f"{site.url}/{target['full_name']}/{form}"
     return f"\nCreate a new pull request for '{head}':\n  {link}\n\n"

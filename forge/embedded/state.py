@@ -27,8 +27,7 @@ class State:
         self._writer = threading.RLock()
         self.changed = threading.Event()
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not self.value("SELECT count(*) FROM sqlite_master"):
-            self._connection().executescript(SCHEMA.read_text())
+        self._connection().executescript(SCHEMA.read_text())
 
     def close(self) -> None:
         """Close the connections of all threads."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from itertools import chain
 from typing import Any
@@ -26,9 +27,10 @@ from forge.embedded.api import (
     reviews,
     users,
 )
-from forge.embedded.api.call import Call, Route, answer, empty, repo_admin
+from forge.embedded.api.call import Call, Route, answer, empty, repo_admin, repo_owner
 from forge.embedded.deeds import people
 from forge.embedded.deeds import repos as deeds
+from forge.embedded.dialect import worded
 from forge.embedded.identity import Identity, identify, usable
 from forge.embedded.site import Missing, Refusal, Renamed, Site
 
@@ -42,9 +44,10 @@ _CRASH = (
 
 
 @cache
-def _table() -> Map:
-    """The routes, compiled once: that takes longer than to start the rest of a forge."""
-    return Map([Rule(route.path, endpoint=route, methods=[route.method]) for route in ROUTES], merge_slashes=False)
+def _table(absent: frozenset[str]) -> Map:
+    """The routes without some, compiled once: that takes longer than to start the rest of a forge."""
+    there = [route for route in ROUTES if route.line not in absent]
+    return Map([Rule(route.path, endpoint=route, methods=[route.method]) for route in there], merge_slashes=False)
 
 
 def mount(app: Flask, site: Site) -> None:
@@ -55,12 +58,20 @@ def mount(app: Flask, site: Site) -> None:
 
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
     app.add_url_rule("/api/v1/<path:rest>", "api", view, methods=methods)
+    app.add_url_rule("/api/forgejo/v1/version", "forgejo", lambda: _forgejo(site))
+
+
+def _forgejo(site: Site) -> Response:
+    """The version, at the place where only Forgejo has one."""
+    if site.flavour.is_forgejo:
+        return answer({"version": site.flavour.version}, headers={"Cache-Control": site.flavour.cache_control})
+    return Response("Not found.\n", 404, content_type="text/plain; charset=utf-8")
 
 
 def respond(site: Site, asked: Request, path: str) -> Response:
     """Answer one request."""
     try:
-        route, args = _table().bind("").match(path, asked.method)
+        route, args = _table(site.flavour.absent).bind("").match(path, asked.method)
         response = _finish(route, _run(site, route, asked, dict(args)))
     except HTTPException as error:
         return _unrouted(site, error, path)
@@ -68,7 +79,7 @@ def respond(site: Site, asked: Request, path: str) -> Response:
         response = refused(site, refusal)
     except Renamed as moved:
         response = _moved(asked, moved)
-    response.headers.setdefault("Cache-Control", "max-age=0, private, must-revalidate")
+    response.headers.setdefault("Cache-Control", site.flavour.cache_control)
     return response
 
 
@@ -100,7 +111,9 @@ class Unexplained(Refusal):
 
 def _check_scope(call: Call, route: Route, category: str) -> None:
     if not call.identity.allows(route.level, category):
-        raise Refusal(403, f"token does not have at least one of required scope(s): [{route.level}:{category}]")
+        scopes = ",".join(json.loads(call.identity.token["scopes"])) if call.identity.token else ""
+        words = call.site.flavour.scope_refusal
+        raise Refusal(403, words.format(need=f"{route.level}:{category}", scopes=scopes))
 
 
 def _enter(call: Call, route: Route) -> None:
@@ -115,8 +128,8 @@ def _enter(call: Call, route: Route) -> None:
     if call.identity.public_only and call.repo["private"]:
         raise Refusal(403, "token scope is limited to public repos")
     if route.line == "DELETE ~" and call.repo["of_org"]:
-        _check_scope(call, route, "organization")
-    if call.repo["archived"] and route.level == "write" and route.need is not repo_admin:
+        _check_scope(call, route, call.site.flavour.repo_delete_scope)
+    if call.repo["archived"] and route.level == "write" and route.need not in {repo_admin, repo_owner}:
         raise Refusal(423, f"<Repository {call.repo['id']}:{call.repo['full_name']}> is archived")
 
 
@@ -134,11 +147,12 @@ def refused(site: Site, refusal: Refusal) -> Response:
         return Response(_CRASH, refusal.status, content_type="text/html; charset=utf-8")
     if refusal.message is None:
         return empty(refusal.status)
-    body: dict[str, Any] = {"message": refusal.message}
+    body: dict[str, Any] = {"message": worded(site.flavour, refusal.message)}
     if not isinstance(refusal, Unexplained):
         body["url"] = f"{site.url}/api/swagger"
     if isinstance(refusal, Missing):
-        body["errors"] = refusal.errors
+        errors = [text for error in refusal.errors if (text := worded(site.flavour, error))]
+        body["errors"] = errors if errors or site.flavour.is_forgejo else None
     return answer(body, refusal.status)
 
 

@@ -13,7 +13,7 @@ from flask import Request, Response
 from forge.embedded import rules
 from forge.embedded.api.forms import Form, moment
 from forge.embedded.identity import Identity
-from forge.embedded.rules import NO_ACCESS, Access
+from forge.embedded.rules import NO_ACCESS, Access, Mode
 from forge.embedded.site import Missing, Refusal, Site
 from forge.embedded.state import Row
 
@@ -135,6 +135,12 @@ def repo_admin(call: Call) -> None:
     """Needs an admin of the repository."""
     if not (call.actor and call.granted.administers):
         raise Refusal(403, "user should be an owner or a collaborator with admin write of a repository")
+
+
+def repo_owner(call: Call) -> None:
+    """Needs an owner of the repository."""
+    if call.actor and call.granted.mode < Mode.OWNER:
+        raise Refusal(403, "user should be the owner of the repo")
 
 
 def writes(*units: str) -> Need:

@@ -8,6 +8,7 @@ from forge.embedded import rules
 from forge.embedded.api.call import Call, Route, answer, writes
 from forge.embedded.api.forms import Form
 from forge.embedded.deeds import contents, merging, pulls, repos, statuses
+from forge.embedded.dialect import shaped
 from forge.embedded.git import SHA, Commit, Git
 from forge.embedded.rules import CODE
 from forge.embedded.shapes import commits as shapes
@@ -214,17 +215,13 @@ def _compare(call: Call) -> Json:
     for name, place in ((base or call.repo["default_branch"], "base"), (head or call.repo["default_branch"], "head")):
         sha = git.resolve(name)
         if not sha or (SHA.fullmatch(name) and not call.site.flavour.compare_by_sha):
-            raise Missing(
-                f"could not find '{name}' to be a commit, branch or tag in the {place} repository {call.repo['full_name']}"
-            )
+            raise repos.no_ref(call.site, call.repo, name, place)
         sides.append(sha)
     found: list[Commit] = git.commits(f"{sides[0]}..{sides[1]}")
     listed = [shapes.whole(call.site, call.repo, one) for one in found]
-    return {
-        "total_commits": len(found),
-        "commits": listed,
-        "files": [file for one in found for file in shapes.files(one)],
-    }
+    files = [file for one in found for file in shapes.files(one)]
+    told = {"total_commits": len(found), "commits": listed, "files": files}
+    return shaped(call.site.flavour, "compare", told)
 
 
 def _pull_of_commit(call: Call) -> Json:
@@ -250,7 +247,10 @@ def _list_statuses(call: Call) -> Response:
 
 
 def _combined(call: Call) -> Response | Json:
-    rows = statuses.latest(call.site, call.repo, _git(call).resolve(call.args["sha"]))
+    sha = _git(call).resolve(call.args["sha"])
+    if not sha and call.site.flavour.unknown_combined == 404:
+        raise Missing(f"object does not exist [id: {call.args['sha']}, rel_path: ]")
+    rows = statuses.latest(call.site, call.repo, sha)
     value = pull_shapes.combined(call.site, call.repo, rows, call.viewer)
     return answer(value, headers={"X-Total-Count": str(len(rows))}) if rows else value
 

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Response
 from werkzeug.http import http_date
 
-from forge.embedded.api.call import Call, Route, code_writer, empty
+from forge.embedded.api.call import Call, Route, answer, code_writer, empty
 from forge.embedded.api.forms import Form
 from forge.embedded.deeds import contents
 from forge.embedded.deeds.contents import Edit, decoded
@@ -20,7 +20,9 @@ from forge.embedded.state import Row
 
 _ABOUT = {"branch": "string", "new_branch": "string", "message": "string", "author": "map", "committer": "map"}
 CREATE = Form("CreateFileOptions", {"content": "string", **_ABOUT})
-UPDATE = Form("UpdateFileOptions", {"content": "string", "sha": "string", "from_path": "string", **_ABOUT}, ("sha",))
+_UPDATE = {"content": "string", "sha": "string", "from_path": "string", **_ABOUT}
+UPDATE = Form("UpdateFileOptions", _UPDATE, ("sha",))
+PUT = Form("UpdateFileOptions", _UPDATE)
 DELETE = Form("DeleteFileOptions", {"sha": "string", **_ABOUT}, ("sha",))
 MANY = Form("ChangeFilesOptions", {"files": "[]map", **_ABOUT}, ("files",))
 
@@ -31,7 +33,7 @@ def _at(call: Call) -> tuple[Git, str, str]:
     name = ref or call.repo["default_branch"]
     sha = git.resolve(name)
     if not sha:
-        raise Missing(f"object does not exist [id: {ref}, rel_path: ]", message="GetContentsOrList")
+        raise Missing(f"object does not exist [id: {ref}, rel_path: ]", message=call.site.flavour.bad_ref)
     return git, sha, _named(call, name)
 
 
@@ -106,6 +108,7 @@ def _changed(call: Call, given: Row, commit: Commit, edits: list[Edit]) -> list[
 
 def _one(call: Call, form: Form, operation: str) -> Json:
     given = call.read(form)
+    operation = "create" if form is PUT and not given.get("sha") else operation
     edit = Edit(
         operation,
         call.args["filepath"],
@@ -122,8 +125,10 @@ def _create(call: Call) -> Json:
     return _one(call, CREATE, "create")
 
 
-def _update(call: Call) -> Json:
-    return _one(call, UPDATE, "update")
+def _update(call: Call) -> Response:
+    form = PUT if call.site.flavour.put_creates else UPDATE
+    told = _one(call, form, "update")
+    return answer(told, 200 if call.read(form).get("sha") else 201)
 
 
 def _delete(call: Call) -> Json:

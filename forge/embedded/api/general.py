@@ -8,6 +8,7 @@ from flask import Response
 
 from forge.embedded.api.call import MOST, PAGE, Call, Route, login
 from forge.embedded.deeds import feed
+from forge.embedded.dialect import shaped
 from forge.embedded.shapes import issues as shapes
 from forge.embedded.shapes.people import Json
 from forge.embedded.site import Missing
@@ -19,17 +20,19 @@ def _version(call: Call) -> Json:
 
 
 def _settings_api(call: Call) -> Json:
-    return {
+    sizes = {
         "max_response_items": MOST,
         "default_paging_num": PAGE,
         "default_git_trees_per_page": 1000,
         "default_max_blob_size": 10485760,
+        "default_max_response_size": 104857600,
     }
+    return shaped(call.site.flavour, "settings_api", sizes)
 
 
 def _settings_repository(call: Call) -> Json:
     kinds = ("mirrors", "http_git", "migrations", "stars", "forks", "time_tracking", "lfs")
-    return {f"{kind}_disabled": kind == "lfs" for kind in kinds}
+    return shaped(call.site.flavour, "settings_repository", {f"{kind}_disabled": kind == "lfs" for kind in kinds})
 
 
 def _notifications(call: Call) -> Response:

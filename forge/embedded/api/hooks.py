@@ -37,7 +37,7 @@ def _place(call: Call) -> Row:
 
 
 def _index(call: Call) -> Response:
-    return call.paged(hooks.of(call.site, _place(call)), shapes.hook)
+    return call.paged(hooks.of(call.site, _place(call)), lambda row: shapes.hook(call.site, row))
 
 
 def _create(call: Call) -> Json:
@@ -45,7 +45,7 @@ def _create(call: Call) -> Json:
     if "is_system" in place:
         # Without this word it is a template that new repositories get a copy of.
         place["is_system"] = str(given["config"].get("is_system_webhook", "")).lower() == "true"
-    return shapes.hook(hooks.create(call.site, place, given))
+    return shapes.hook(call.site, hooks.create(call.site, place, given))
 
 
 def _one(call: Call) -> Row:
@@ -53,11 +53,11 @@ def _one(call: Call) -> Row:
 
 
 def _show(call: Call) -> Json:
-    return shapes.hook(_one(call))
+    return shapes.hook(call.site, _one(call))
 
 
 def _edit(call: Call) -> Json:
-    return shapes.hook(hooks.edit(call.site, _one(call), call.read(EDIT)))
+    return shapes.hook(call.site, hooks.edit(call.site, _one(call), call.read(EDIT)))
 
 
 def _delete(call: Call) -> None:

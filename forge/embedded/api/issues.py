@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Response
 
+from forge.embedded import events
 from forge.embedded.api.call import Call, Route, empty, login, repo_admin
 from forge.embedded.api.forms import Form
 from forge.embedded.deeds import comments, issues, labels, people, pulls, repos
@@ -149,6 +150,8 @@ def apply(call: Call, issue: Row, given: Row, *, writer: bool, quiet: bool = Fal
         issues.reassign(site, actor, issue, [*given.get("assignees", []), given.get("assignee", "")])
     if writer and "milestone" in given:
         issues.set_milestone(site, actor, issue, given["milestone"], quiet=quiet)
+    if given.get("state") and given["state"] not in _STATES and site.flavour.unknown_state >= 400:
+        raise Refusal(site.flavour.unknown_state, f"unknown state: {given['state']}")
     if given.get("state") in _STATES:
         now = site.must("issues", issue["id"])
         if issue["is_pull"] and given["state"] == "open" and now["closed"]:
@@ -158,7 +161,15 @@ def apply(call: Call, issue: Row, given: Row, *, writer: bool, quiet: bool = Fal
 
 
 def _delete(call: Call) -> None:
-    issues.delete(call.site, _issue(call))
+    issue = _issue(call)
+    with call.site.state.writing():
+        if call.site.flavour.told_deletion:
+            events.about_issue(call.site, call.actor, issue, "issues", "deleted")
+        issues.delete(call.site, issue)
+
+
+def _lock(call: Call) -> None:
+    issues.lock(call.site, call.actor, _written(call), locked=call.request.method == "PUT")
 
 
 def _deadline(call: Call) -> Json:
@@ -247,6 +258,8 @@ ROUTES = (
     Route(f"PATCH {_ONE}", _edit, "issue", login, 201),
     Route(f"DELETE {_ONE}", _delete, "issue", repo_admin, 204, bare=True),
     Route(f"POST {_ONE}/deadline", _deadline, "issue", login, 201),
+    Route(f"PUT {_ONE}/lock", _lock, "issue", login, 204, bare=True),
+    Route(f"DELETE {_ONE}/lock", _lock, "issue", login, 204, bare=True),
     Route(f"POST {_ONE}/pin", _pin, "issue", repo_admin, 204, bare=True),
     Route(f"DELETE {_ONE}/pin", _unpin, "issue", repo_admin, 204, bare=True),
     Route(f"GET {_ONE}/dependencies", _dependencies, "issue"),

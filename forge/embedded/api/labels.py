@@ -73,7 +73,8 @@ def _delete(call: Call) -> None:
 def _issue(call: Call, *, change: bool = True) -> Row:
     issue = issues.get(call.site, call.repo, call.number("index"))
     if change and not call.granted.writes(PULLS if issue["is_pull"] else ISSUES):
-        raise Refusal(403, None)
+        words = call.site.flavour.label_refusal
+        raise Refusal(403, words, html=words == "<html>")
     return issue
 
 

@@ -24,7 +24,9 @@ _ABOUT = {
     "title": "string", "body": "string", "base": "string", "assignee": "string", "assignees": "[]string", "labels": "[]int64",
     "milestone": "int64", "due_date": "time",
 }  # fmt: skip
-CREATE = Form("CreatePullRequestOption", {"head": "string", **_ABOUT}, ("head", "base", "title"))
+CREATE = Form(
+    "CreatePullRequestOption", {"head": "string", "reviewers": "[]string", **_ABOUT}, ("head", "base", "title")
+)
 EDIT = Form(
     "EditPullRequestOption", {**_ABOUT, "state": "string", "unset_due_date": "bool", "allow_maintainer_edit": "bool"}
 )
@@ -71,6 +73,8 @@ def _create(call: Call) -> Json:
     if given.get("assignee"):
         given["assignees"] = [given.pop("assignee"), *given.get("assignees", [])]
     given.pop("due_date", None)
+    names = given.pop("reviewers", []) if call.site.flavour.reviewers_on_create else []
+    given["reviewers"] = [people.get(call.site, name) for name in names]
     return _shape(call, pulls.create(call.site, call.actor, call.repo, **given))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from flask import Response
 
 from forge.embedded import rules
-from forge.embedded.api.call import Call, Route, answer, empty, login, repo_admin
+from forge.embedded.api.call import Call, Route, answer, empty, login, repo_admin, repo_owner
 from forge.embedded.api.forms import Form
 from forge.embedded.deeds import feed, people, removal, repos
 from forge.embedded.rules import Mode
@@ -83,8 +83,6 @@ def _edit(call: Call) -> Json:
 
 
 def _delete(call: Call) -> None:
-    if call.granted.mode < Mode.OWNER:
-        raise Refusal(403, "user should be an owner or a collaborator with admin write of a repository")
     removal.delete_repo(call.site, call.actor, call.repo)
 
 
@@ -259,6 +257,8 @@ def _fingerprint(key: str) -> str:
 
 def no_actions(call: Call) -> Json:
     """No workflows run here, and a forge says so like this."""
+    if call.site.flavour.runs_for_admins and not call.granted.administers:
+        raise Refusal(403, "user should be the owner of the repo")
     return {"workflow_runs": [], "total_count": 0}
 
 
@@ -268,7 +268,7 @@ ROUTES = (
     Route("GET /repositories/<id>", _show_by_id, "repository"),
     Route("GET ~", _show, "repository"),
     Route("PATCH ~", _edit, "repository", repo_admin),
-    Route("DELETE ~", _delete, "repository", repo_admin, 204, bare=True),
+    Route("DELETE ~", _delete, "repository", repo_owner, 204, bare=True),
     Route("GET ~/forks", _forks, "repository"),
     Route("POST ~/forks", _fork, "repository", login, 202),
     Route("GET ~/activities/feeds", _activities, "repository"),

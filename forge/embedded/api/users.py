@@ -68,7 +68,8 @@ def _edit_settings(call: Call) -> Json:
 
 
 def _tokens(call: Call) -> Response:
-    return call.paged(people.tokens(call.site, _self(call)), lambda row: shapes.token(call.site, row))
+    user = _self(call, by_password=not call.site.flavour.tokens_by_token)
+    return call.paged(people.tokens(call.site, user), lambda row: shapes.token(call.site, row))
 
 
 def _create_token(call: Call) -> Json:

@@ -38,12 +38,13 @@ _ATTACHABLE = frozenset(
 )
 
 
-def create(site: Site, actor: Row, issue: Row, body: str) -> Row:
-    """Say something on an issue or pull request."""
+def create(site: Site, actor: Row, issue: Row, body: str, *, quiet: bool = False) -> Row:
+    """Say something on an issue or pull request; `quiet` sends no event."""
     with site.state.writing():
         comment = timeline.write(site, actor, issue, "comment", body)
         timeline.refer(site, actor, issue, body, comment=comment)
-        events.commented(site, actor, site.must("issues", issue["id"]), "created", shapes.comment(site, comment))
+        if not quiet:
+            events.commented(site, actor, site.must("issues", issue["id"]), "created", shapes.comment(site, comment))
         op = "comment_pull" if issue["is_pull"] else "comment_issue"
         feed.record_issue(site, actor, issue, op, comment_id=comment["id"], text=body[:200])
         feed.notify(site, actor, issue, body)
@@ -78,7 +79,7 @@ def may_edit(site: Site, actor: Row, comment: Row) -> bool:
 
 
 def edit(site: Site, actor: Row, comment: Row, body: str) -> Row:
-    """Replace a comment's text; the event comes even if it is the same, and the issue counts as unchanged."""
+    """Replace a comment's text; Forgejo tells of it even if it is the same, and the issue counts as unchanged."""
     issue = site.must("issues", comment["issue_id"])
     with site.state.writing():
         site.state.update("comments", comment["id"], body=body, updated=site.now())
@@ -91,7 +92,8 @@ def edit(site: Site, actor: Row, comment: Row, body: str) -> Row:
         timeline.refer(site, actor, issue, body, comment=comment)
         site.state.update("issues", issue["id"], updated=issue["updated"])
         now = site.must("comments", comment["id"])
-        events.commented(site, actor, issue, "edited", shapes.comment(site, now), changes={"body": comment["body"]})
+        if body != comment["body"] or site.flavour.told_when_same:
+            events.commented(site, actor, issue, "edited", shapes.comment(site, now), changes={"body": comment["body"]})
     return now
 
 
@@ -111,8 +113,10 @@ def react(site: Site, actor: Row, issue: Row, content: str, *, comment_id: int =
         raise Refusal(403, f"'{content}' is not an allowed reaction")
     place = {"issue_id": issue["id"], "comment_id": comment_id, "user_id": actor["id"], "content": content}
     sql = "SELECT * FROM reactions WHERE issue_id = ? AND comment_id = ? AND user_id = ? AND content = ?"
-    if site.state.row(sql, *place.values()):
-        raise Refusal(site.flavour.reaction_again_status, html=True)
+    if again := site.state.row(sql, *place.values()):
+        if site.flavour.reaction_again_status >= 400:
+            raise Refusal(site.flavour.reaction_again_status, html=True)
+        return again
     return site.must("reactions", site.state.insert("reactions", **place, created=site.now()))
 
 

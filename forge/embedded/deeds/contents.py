@@ -50,7 +50,7 @@ def commit(
     base, target = branch or repo["default_branch"], new_branch or branch or repo["default_branch"]
     tip = repos.tip(site, repo, base)
     if not tip and site.state.row("SELECT 1 FROM refs WHERE repo_id = ?", repo["id"]):
-        raise Refusal(404, f"branch does not exist [name: {base}]")
+        raise Refusal(404, site.flavour.unknown_branch.format(name=base, repo_id=repo["id"]))
     _refuse_branch(site, actor, repo, base, target)
     git, who = site.git(repo), repos.signature(site, actor)
     changes: dict[str, str | None] = {}

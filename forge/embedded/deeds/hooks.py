@@ -26,6 +26,7 @@ _MEANS = {
     "pull_request_only": ("pull_request",),
     "pull_request_review": tuple(name for name in _PULLS if "_review_" in name and "request" not in name[12:]),
 }
+_ONE_FOR_ALL = dict.fromkeys(shapes.REVIEWS, "pull_request_review")
 _ORDER = (
     "create",
     "delete",
@@ -43,7 +44,9 @@ _ORDER = (
 
 def events_of(site: Site, wanted: Sequence[str]) -> list[str]:
     """The events as a forge reads them back: other names than it was given, unknown ones left out."""
-    chosen = {name for word in wanted for name in _MEANS.get(word, (word,))}
+    # Gitea takes the names of single reviews for all of them.
+    words = [_ONE_FOR_ALL.get(word, word) if site.flavour.reviews_are_one_event else word for word in wanted]
+    chosen = {name for word in words for name in _MEANS.get(word, (word,))}
     return [name for name in (*_ORDER, *site.flavour.extra_events) if name in chosen]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from forge.embedded import events, rules
 from forge.embedded.deeds import feed, labels, people, timeline
 from forge.embedded.rules import ISSUES, PULLS
+from forge.embedded.shapes.issues import is_locked, milestone
 from forge.embedded.site import Missing, Refusal, Site, broken
 from forge.embedded.state import Row
 
@@ -158,13 +159,16 @@ def set_milestone(site: Site, actor: Row, issue: Row, key: int, *, quiet: bool =
     """Put it into a milestone, or with 0 out of it; `quiet` sends no event."""
     if key == (issue["milestone_id"] or 0):
         return
+    old = {"milestone": milestone(site, issue["milestone_id"])} if site.flavour.old_milestone_told else {}
     with site.state.writing():
         _place(site, actor, issue, key)
         now = site.must("issues", issue["id"])
-        if not quiet:
-            events.about_issue(
-                site, actor, now, "issue_milestone", "milestoned" if now["milestone_id"] else "demilestoned"
-            )
+        if quiet:
+            return
+        if now["milestone_id"]:
+            events.about_issue(site, actor, now, "issue_milestone", "milestoned")
+        else:
+            events.about_issue(site, actor, now, "issue_milestone", "demilestoned", overlay=old)
 
 
 def _place(site: Site, actor: Row, issue: Row, key: int | None) -> None:
@@ -234,6 +238,16 @@ def pin(site: Site, actor: Row, issue: Row, *, pinned: bool) -> None:
         timeline.write(site, actor, issue, "pin" if pinned else "unpin")
 
 
+def lock(site: Site, actor: Row, issue: Row, *, locked: bool) -> None:
+    """Let only those comment who may write, or everybody again; no event tells of it."""
+    if locked == is_locked(site, issue):
+        return
+    verb = "INSERT INTO locks VALUES (?)" if locked else "DELETE FROM locks WHERE issue_id = ?"
+    with site.state.writing():
+        site.state.run(verb, issue["id"])
+        timeline.write(site, actor, issue, "lock" if locked else "unlock")
+
+
 def delete(site: Site, issue: Row) -> None:
     """Remove an issue for good; its number is not given again."""
     with site.state.writing():
@@ -248,6 +262,7 @@ def delete(site: Site, issue: Row) -> None:
             "reviews",
             "notices",
             "pulls",
+            "locks",
         ):
             site.state.run(f"DELETE FROM {table} WHERE issue_id = ?", issue["id"])  # noqa: S608 (tables are ours)
         site.state.run("DELETE FROM dependencies WHERE on_id = ?", issue["id"])

@@ -78,7 +78,7 @@ def check(site: Site, actor: Row, issue: Row, wish: Wish, *, scheduling: bool = 
     pull, repo = pulls.row(site, issue), site.must("repositories", issue["repo_id"])
     granted = rules.access(site, actor, repo)
     if pull["merged"] is not None:
-        raise Refusal(405)
+        raise Refusal(405, site.flavour.merged_already)
     if issue["closed"] is not None:
         raise Missing
     if not rules.may_merge(site, repo, actor, pull["base_branch"], granted):
@@ -101,7 +101,7 @@ def check(site: Site, actor: Row, issue: Row, wish: Wish, *, scheduling: bool = 
 
 def _may_override(site: Site, actor: Row, repo: Row, pull: Row, granted: rules.Access) -> bool:
     rule = rules.rule_for(site, repo, pull["base_branch"])
-    bound = rule is not None and rule["apply_to_admins"]
+    bound = rule is not None and rule[site.flavour.admins_key]
     return bool(actor["is_admin"]) or (granted.administers and not bound)
 
 
@@ -165,8 +165,10 @@ def _mark(site: Site, actor: Row, issue: Row, commit_sha: str) -> None:
 def _delete_head(site: Site, actor: Row, issue: Row) -> None:
     pull = pulls.row(site, issue)
     if pull["agit"]:
-        # There is no branch to delete, and a real forge stumbles over that after it merged.
-        raise broken()
+        if site.flavour.agit_deletion_crashes:
+            # There is no branch to delete, and a real forge stumbles over that after it merged.
+            raise broken()
+        return
     source = site.state.get("repositories", pull["head_repo_id"])
     branch = pull["head_branch"]
     tip = repos.tip(site, source, branch) if source else ""

@@ -90,7 +90,7 @@ def team_named(site: Site, org: Row | int, name: str) -> Row | None:
 
 def create_team(site: Site, org: Row, name: str, *, permission: str, units: Mapping[str, str], **more: Any) -> Row:
     """Make a team; below admin it may do what `units` says, and its own level is the lowest of them."""
-    level, kept = _levels(permission, units)
+    level, kept = _levels(site, permission, units)
     with site.state.writing():
         if team_named(site, org, name):
             raise Refusal(422, f"team already exists [org_id: {org['id']}, name: {name}]")
@@ -102,7 +102,7 @@ def edit_team(site: Site, team: Row, *, permission: str, units: Mapping[str, str
     """Change a team; without a permission its level stays."""
     changes: Row = {key: value for key, value in more.items() if value is not None}
     if permission:
-        level, kept = _levels(permission, units)
+        level, kept = _levels(site, permission, units)
         changes |= {"mode": level, "units": json.dumps(kept)}
     elif units and team["mode"] < Mode.ADMIN:
         changes["units"] = json.dumps(dict(units))
@@ -154,10 +154,11 @@ def units(team: Row) -> dict[str, str]:
     return kept
 
 
-def _levels(permission: str, wanted: Mapping[str, str]) -> tuple[Mode, dict[str, str]]:
+def _levels(site: Site, permission: str, wanted: Mapping[str, str]) -> tuple[Mode, dict[str, str]]:
     level = mode(permission or "read")
     if level >= Mode.ADMIN:
         return Mode.ADMIN, {}
     if not wanted:
         return level, dict.fromkeys(UNITS, level.word) if level else {CODE: "read"}
-    return min(mode(word) for word in wanted.values()), dict(wanted)
+    lowest = min(mode(word) for word in wanted.values())
+    return lowest if site.flavour.unit_teams_have_mode else Mode.NONE, dict(wanted)

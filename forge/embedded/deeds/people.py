@@ -136,7 +136,7 @@ def make_token(
     site: Site, user: Row, name: str, scopes: Sequence[str], repos: Sequence[int] | None = None
 ) -> tuple[Row, str]:
     """A new token and its text, which is kept nowhere."""
-    kept = normal_scopes(scopes)
+    kept = normal_scopes(site, scopes)
     if not kept:
         raise Refusal(400, "access token must have a scope")
     if repos is not None and not set(kept) <= {"read:issue", "write:issue", "read:repository", "write:repository"}:
@@ -168,10 +168,10 @@ def tokens(site: Site, user: Row) -> list[Row]:
     return site.state.rows("SELECT * FROM tokens WHERE user_id = ? ORDER BY id DESC", user["id"])
 
 
-def normal_scopes(scopes: Sequence[str]) -> list[str]:
+def normal_scopes(site: Site, scopes: Sequence[str]) -> list[str]:
     """The scopes as a forge keeps them: what can be written can be read, `sudo` means nothing."""
     for scope in scopes:
-        if scope not in SCOPES and scope != "sudo":
+        if scope not in SCOPES and not (scope == "sudo" and site.flavour.sudo_scope):
             raise Refusal(400, f"invalid access token scope provided: invalid access token scope: {scope}")
     if "all" in scopes:
         return ["all"]

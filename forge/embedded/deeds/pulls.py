@@ -124,9 +124,9 @@ def create(site: Site, actor: Row, repo: Row, *, title: str, head: str, base: st
     if source["id"] == repo["id"] and branch == base:
         raise Refusal(422, "Invalid PullRequest: There are no changes between the head and the base")
     tip, onto = repos.tip(site, source, branch), repos.tip(site, repo, base)
-    for side, name, sha, full in (("head", branch, tip, source["full_name"]), ("base", base, onto, repo["full_name"])):
+    for side, name, sha, where in (("head", branch, tip, source), ("base", base, onto, repo)):
         if not sha:
-            raise Missing(f"could not find '{name}' to be a commit, branch or tag in the {side} repository {full}")
+            raise repos.no_ref(site, where, name, side)
     refuse_second(site, repo, source, branch, base)
     git = site.git(repo)
     git.borrow(site.git(source), f"refs/heads/{branch}")
@@ -168,8 +168,8 @@ def open_one(
                 "pull_push",
                 json.dumps({"is_force_push": False, "commit_ids": commits}, separators=(",", ":")),
             )
-        for owner in owners:
-            reviews.request(site, actor, issue, owner)
+        for user in [*owners, *(wishes.get("reviewers") or [])]:
+            reviews.request(site, actor, issue, user)
         timeline.refer(site, actor, issue, f"{title}\n{body}")
         _announce(site, actor, site.must("issues", issue["id"]))
     return site.must("issues", issue["id"])
@@ -209,11 +209,11 @@ def refuse_second(site: Site, repo: Row, source: Row, branch: str, base: str) ->
 
 
 def set_title(site: Site, actor: Row, issue: Row, title: str) -> None:
-    """Change the title; when it stops saying work in progress, the owners of the code are asked again."""
+    """Change the title; when it stops saying work in progress, Forgejo asks the owners of the code again."""
     with site.state.writing():
         issues.set_title(site, actor, issue, title)
         now = site.must("issues", issue["id"])
-        if is_draft(issue["title"]) and not is_draft(now["title"]):
+        if site.flavour.asks_again_when_ready and is_draft(issue["title"]) and not is_draft(now["title"]):
             pull, repo = row(site, issue), site.must("repositories", issue["repo_id"])
             git, at = site.git(repo), repos.tip(site, repo, repo["default_branch"])
             paths = [change.path for change in diffs.changes(git, pull["merge_base"], pull["head_sha"])]

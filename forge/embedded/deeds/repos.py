@@ -13,7 +13,7 @@ from forge.embedded.deeds import feed, people
 from forge.embedded.git import EMPTY_TREE, ZERO, Signature, valid_branch
 from forge.embedded.rules import Access, Mode
 from forge.embedded.shapes.repos import SETTINGS
-from forge.embedded.site import Missing, Refusal, Renamed, Site
+from forge.embedded.site import NOT_FOUND, Missing, Refusal, Renamed, Site
 from forge.embedded.state import Row
 
 _NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
@@ -61,6 +61,12 @@ def tip(site: Site, repo: Row, branch: str) -> str:
     """What a branch points to; empty without such a branch."""
     sql = "SELECT sha FROM refs WHERE repo_id = ? AND name = ?"
     return str(site.state.value(sql, repo["id"], f"refs/heads/{branch}") or "")
+
+
+def no_ref(site: Site, repo: Row, name: str, side: str) -> Missing:
+    """The refusal of a comparison whose `head` or `base` is not there."""
+    words = f"could not find '{name}' to be a commit, branch or tag in the {side} repository {repo['full_name']}"
+    return Missing(words, message=site.flavour.base_missing if side == "base" else NOT_FOUND)
 
 
 def create(site: Site, actor: Row, owner: Row, name: str, *, auto_init: bool = False, **more: Any) -> Row:
@@ -137,7 +143,8 @@ def edit(site: Site, actor: Row, repo: Row, changes: Row) -> Row:
     """Change a repository: its name, its columns, its settings, whether it is archived."""
     given = {key: value for key, value in changes.items() if value is not None}
     columns: Row = {key: given[key] for key in ("description", "website", "private", "template") if key in given}
-    settings = json.loads(repo["settings"]) | {key: given[key] for key in SETTINGS if key in given}
+    fixed = set() if site.flavour.manual_merge_by_patch else {"allow_manual_merge"}
+    settings = json.loads(repo["settings"]) | {key: given[key] for key in SETTINGS if key in given and key not in fixed}
     with site.state.writing():
         if given.get("name") and given["name"] != repo["name"]:
             _rename(site, actor, repo, given["name"])
@@ -198,9 +205,12 @@ def insiders(site: Site, repo: Row) -> list[Row]:
 def protect(site: Site, repo: Row, name: str, wanted: Mapping[str, Any]) -> Row:
     """Make a branch protection rule, or change the keys of one that are given; logins and team names become ids."""
     old = site.state.row("SELECT * FROM protections WHERE repo_id = ? AND name = ?", repo["id"], name)
+    hidden = site.flavour.hidden["protection"]
     settings = json.loads(old["settings"]) if old else {}
+    if not old and "priority" not in hidden:
+        settings["priority"] = 1 + site.state.value("SELECT count(*) FROM protections WHERE repo_id = ?", repo["id"])
     for key, value in wanted.items():
-        if key in rules.PROTECTION and value is not None:
+        if key in rules.PROTECTION and key not in hidden and value is not None:
             settings[key] = _ids(site, repo, key, value)
     with site.state.writing():
         if old:

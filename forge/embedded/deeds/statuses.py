@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from forge.embedded import events
 from forge.embedded.rules import matches
+from forge.embedded.shapes import commits
 from forge.embedded.shapes.pulls import worst
 from forge.embedded.site import Missing, Refusal, Site
 from forge.embedded.state import Row
@@ -27,7 +29,11 @@ def create(site: Site, actor: Row, repo: Row, at: str, *, state: str, context: s
             "created": site.now(),
         }
         key = site.state.insert("statuses", repo_id=repo["id"], nth=nth, sha=sha, user_id=actor["id"], **about)
-    return site.must("statuses", key)
+        entry = site.must("statuses", key)
+        if "status" in site.flavour.extra_events:
+            told = commits.payload(site, repo, site.git(repo).commit(sha), files=True)
+            events.status(site, actor, repo, entry, told)
+    return entry
 
 
 def of_commit(site: Site, repo: Row, sha: str) -> list[Row]:

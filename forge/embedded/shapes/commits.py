@@ -6,6 +6,7 @@ import base64
 from typing import Any
 from urllib.parse import quote
 
+from forge.embedded.dialect import shaped
 from forge.embedded.diffs import Change
 from forge.embedded.git import Commit, Entry, Git, Signature
 from forge.embedded.shapes import people
@@ -115,12 +116,15 @@ def content(site: Site, repo: Row, git: Git, entry: Entry, ref: str, *, full: bo
     kind_word = (
         "dir" if is_dir else "symlink" if entry.mode == "120000" else "submodule" if entry.kind == "commit" else "file"
     )
-    return {
+    when_changed = when(last.committer.when)
+    shape = {
         "name": entry.path.rpartition("/")[2],
         "path": entry.path,
         "sha": entry.sha,
         "last_commit_sha": last.sha,
-        "last_commit_when": when(last.committer.when),
+        "last_commit_when": when_changed,
+        "last_committer_date": when_changed,
+        "last_author_date": when(last.author.when),
         "type": kind_word,
         "size": entry.size,
         "encoding": None if blob is None else "base64",
@@ -133,6 +137,7 @@ def content(site: Site, repo: Row, git: Git, entry: Entry, ref: str, *, full: bo
         "submodule_git_url": None,
         "_links": links,
     }
+    return shaped(site.flavour, "content", shape)
 
 
 def changed_file(site: Site, repo: Row, change: Change, sha: str) -> Json:

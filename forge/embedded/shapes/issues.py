@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from forge.embedded.deeds import people as accounts
+from forge.embedded.dialect import shaped
 from forge.embedded.shapes import people, repos
 from forge.embedded.shapes.people import Json, when, when_or_null
 from forge.embedded.site import Site
@@ -79,7 +80,7 @@ def assignees(site: Site, issue: Row) -> list[Json]:
 def issue(site: Site, row: Row, viewer: Row | None) -> Json:
     """An issue, or the issue side of a pull request."""
     assigned = assignees(site, row)
-    return {
+    shape = {
         "id": row["id"],
         "url": api(site, row),
         "html_url": web(site, row),
@@ -94,18 +95,25 @@ def issue(site: Site, row: Row, viewer: Row | None) -> Json:
         "labels": labels(site, row),
         "milestone": milestone(site, row["milestone_id"]),
         "assignee": assigned[0] if assigned else None,
-        "assignees": assigned or None,
+        "assignees": assigned,
         "state": "closed" if row["closed"] else "open",
-        "is_locked": False,
+        "is_locked": is_locked(site, row),
         "comments": comment_count(site, row),
         "created_at": when(row["created"]),
         "updated_at": when(row["updated"]),
         "closed_at": when_or_null(row["closed"]),
         "due_date": when_or_null(row["due"]),
+        "time_estimate": 0,
         "pull_request": _pull_side(site, row),
         "repository": repos.meta(site.must("repositories", row["repo_id"])),
         "pin_order": row["pin"],
     }
+    return shaped(site.flavour, "issue", shape)
+
+
+def is_locked(site: Site, row: Row) -> bool:
+    """Whether only those may comment who may write."""
+    return site.state.row("SELECT 1 FROM locks WHERE issue_id = ?", row["id"]) is not None
 
 
 def comment_count(site: Site, row: Row) -> int:
@@ -209,7 +217,7 @@ def attachments(site: Site, row: Row) -> list[Json]:
 
 def attachment(site: Site, row: Row) -> Json:
     """One attached file."""
-    return {
+    shape = {
         "id": row["id"],
         "name": row["name"],
         "size": len(row["content"]),
@@ -219,6 +227,7 @@ def attachment(site: Site, row: Row) -> Json:
         "browser_download_url": f"{site.url}/attachments/{row['uuid']}",
         "type": "attachment",
     }
+    return shaped(site.flavour, "attachment", shape)
 
 
 def notice(site: Site, row: Row, viewer: Row) -> Json:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from forge.embedded.deeds import orgs
+from forge.embedded.dialect import shaped
 from forge.embedded.rules import Mode
 from forge.embedded.site import NOREPLY, Site
 from forge.embedded.state import Row
@@ -32,7 +33,7 @@ def user(site: Site, row: Row, viewer: Row | None = None, *, account: bool = Tru
     own = viewer is not None and bool(viewer["is_admin"] or viewer["id"] == row["id"])
     inside = own and account and not row["is_org"]
     login = row["login"]
-    return {
+    shape = {
         "id": row["id"],
         "login": login,
         "login_name": row["login_name"] if inside else "",
@@ -58,11 +59,12 @@ def user(site: Site, row: Row, viewer: Row | None = None, *, account: bool = Tru
         "starred_repos_count": 0,
         "username": login,
     }
+    return shaped(site.flavour, "user", shape)
 
 
 def org(site: Site, row: Row) -> Json:
     """An organisation in its own right."""
-    return {
+    shape = {
         "id": row["id"],
         "name": row["login"],
         "full_name": row["full_name"],
@@ -76,6 +78,7 @@ def org(site: Site, row: Row) -> Json:
         "created": when(row["created"]),
         "username": row["login"],
     }
+    return shaped(site.flavour, "org", shape)
 
 
 def team(site: Site, row: Row, *, whole: bool = False) -> Json:
@@ -96,15 +99,17 @@ def team(site: Site, row: Row, *, whole: bool = False) -> Json:
 
 def token(site: Site, row: Row, text: str = "") -> Json:
     """A token; `text` is known only when it is made."""
-    return {
+    shape = {
         "id": row["id"],
         "name": row["name"],
         "sha1": text,
         "token_last_eight": row["last_eight"],
         "scopes": json.loads(row["scopes"]),
         "created_at": when(row["created"]),
+        "last_used_at": NEVER if text else when(row["created"]),
         "repositories": _bound(site, row),
     }
+    return shaped(site.flavour, "token", shape)
 
 
 def _bound(site: Site, row: Row) -> list[Json] | None:

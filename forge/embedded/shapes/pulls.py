@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from forge.embedded import rules
 from forge.embedded.deeds import people as accounts
+from forge.embedded.dialect import shaped
 from forge.embedded.rules import Access
 from forge.embedded.shapes import issues, people, repos
 from forge.embedded.shapes.people import Json, when, when_or_null
@@ -20,7 +21,7 @@ def pull(site: Site, issue: Row, viewer: Row | None, granted: Access | None = No
     """A pull request; `granted` replaces what the viewer may do in what is said of the base repository."""
     row = site.state.row("SELECT * FROM pulls WHERE issue_id = ?", issue["id"]) or {}
     place, assigned = issues.web(site, issue), issues.assignees(site, issue)
-    return {
+    shape = {
         "id": row["id"],
         "url": issues.api(site, issue) if site.flavour.pull_url_is_api else place,
         "number": issue["number"],
@@ -30,11 +31,11 @@ def pull(site: Site, issue: Row, viewer: Row | None, granted: Access | None = No
         "labels": issues.labels(site, issue),
         "milestone": issues.milestone(site, issue["milestone_id"]),
         "assignee": assigned[0] if assigned else None,
-        "assignees": assigned or None,
+        "assignees": assigned,
         **_asked(site, issue),
         "state": "closed" if issue["closed"] else "open",
         "draft": issues.is_draft(issue["title"]),
-        "is_locked": False,
+        "is_locked": issues.is_locked(site, issue),
         "comments": issues.comment_count(site, issue),
         "review_comments": _review_count(site, issue),
         **_counts(site, row),
@@ -56,6 +57,7 @@ def pull(site: Site, issue: Row, viewer: Row | None, granted: Access | None = No
         "pin_order": issue["pin"],
         "flow": row["agit"],
     }
+    return shaped(site.flavour, "pull", shape)
 
 
 def _asked(site: Site, issue: Row) -> Json:
@@ -69,8 +71,11 @@ def _asked(site: Site, issue: Row) -> Json:
 
 def _counts(site: Site, row: Row) -> Json:
     """How much changes: not told for AGit, nor when the fork is gone."""
+    names = ("additions", "deletions", "changed_files")
     counted = site.state.get("repos", row["head_repo_id"]) is not None and not row["agit"]
-    return {key: row[key] if counted else 0 for key in ("additions", "deletions", "changed_files")}
+    if not counted and not site.flavour.counts_whatever:
+        return {}
+    return {key: row[key] if counted else 0 for key in names}
 
 
 def _sides(site: Site, issue: Row, row: Row, viewer: Row | None, granted: Access | None) -> Json:
@@ -79,9 +84,10 @@ def _sides(site: Site, issue: Row, row: Row, viewer: Row | None, granted: Access
     shown_head: Json | None = shown
     if head_repo is None or head_repo["id"] != repo["id"]:
         shown_head = repos.repo(site, head_repo, viewer, rules.access(site, viewer, head_repo)) if head_repo else None
+    label = "" if row["agit"] and not site.flavour.agit_label else row["head_branch"]
     return {
         "base": _side(row["base_branch"], (row["base_branch"], base_sha(site, row)), repo, shown),
-        "head": _side(row["head_branch"], _head(site, issue, row), head_repo, shown_head),
+        "head": _side(label, _head(site, issue, row), head_repo, shown_head),
     }
 
 
@@ -150,7 +156,7 @@ def review(site: Site, row: Row, viewer: Row | None) -> Json:
 def remark(site: Site, row: Row, viewer: Row | None) -> Json:
     """A remark of a review on a line."""
     about, place = json.loads(row["detail"]), issues.web(site, site.must("issues", row["issue_id"]))
-    return {
+    shape = {
         "id": row["id"],
         "body": row["body"],
         "user": issues.user(site, row["user_id"], viewer),
@@ -168,6 +174,7 @@ def remark(site: Site, row: Row, viewer: Row | None) -> Json:
         "html_url": f"{place}#issuecomment-{row['id']}",
         "pull_request_url": place,
     }
+    return shaped(site.flavour, "remark", shape)
 
 
 def status(site: Site, repo: Row, row: Row) -> Json:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import Any
 
 from forge.embedded import rules
+from forge.embedded.dialect import shaped
 from forge.embedded.git import Commit
 from forge.embedded.rules import CODE, Access, Mode, Rule
 from forge.embedded.shapes import commits, people
@@ -19,10 +21,14 @@ SETTINGS: Json = {
     "allow_rebase": True, "allow_rebase_explicit": True, "allow_squash_merge": True, "allow_fast_forward_only_merge": True,
     "allow_rebase_update": True, "default_delete_branch_after_merge": False, "default_merge_style": "merge",
     "default_allow_maintainer_edit": False, "default_update_style": "merge",
-    # These two can be set, and are never shown.
+    # These two can be set, and are not shown by Forgejo.
     "allow_manual_merge": False, "autodetect_manual_merge": False,
 }  # fmt: skip
 """What a repository can be told, and what it does when told nothing."""
+
+
+REVIEWS = ("pull_request_review_approved", "pull_request_review_rejected", "pull_request_review_comment")
+"""The events of reviews."""
 
 
 def settings(row: Row) -> Json:
@@ -72,11 +78,12 @@ def repo(site: Site, row: Row, viewer: Row | None, granted: Access | None) -> Js
         "updated_at": when(row["updated"]),
         "archived_at": when(row["archived"]),
         "permissions": granted and _permissions(granted),
+        "has_code": False,
         "has_issues": about["has_issues"],
     }
     if granted is None:
         del shape["permissions"]
-    return shape | _units(site, row, about, host) | _tail(site, row, about)
+    return shaped(site.flavour, "repo", shape | _units(site, row, about, host) | _tail(site, row, about))
 
 
 def _permissions(granted: Access) -> Json:
@@ -118,9 +125,9 @@ def _units(site: Site, row: Row, about: Json, host: str) -> Json:
 
 
 def _tail(site: Site, row: Row, about: Json) -> Json:
-    hidden = {"has_issues", "has_wiki", "allow_manual_merge", "autodetect_manual_merge"}
     topics = site.state.rows("SELECT name FROM topics WHERE repo_id = ? ORDER BY name", row["id"])
-    return {key: value for key, value in about.items() if key not in hidden} | {
+    return {key: value for key, value in about.items() if key not in {"has_issues", "has_wiki"}} | {
+        "projects_mode": "all",
         "avatar_url": "",
         "internal": False,
         "mirror_interval": "",
@@ -128,6 +135,7 @@ def _tail(site: Site, row: Row, about: Json) -> Json:
         "mirror_updated": people.NEVER,
         "repo_transfer": None,
         "topics": [topic["name"] for topic in topics],
+        "licenses": [],
     }
 
 
@@ -150,7 +158,7 @@ def branch(site: Site, row: Row, name: str, tip: Commit, *, viewer: Row | None, 
 def tag(site: Site, row: Row, name: str, sha: str, *, commit: Commit, message: str) -> Json:
     """A tag; `sha` is that of the tag object, or of the commit for a light one."""
     web = f"{site.url}/{row['full_name']}/archive/{name}"
-    return {
+    shape = {
         "name": name,
         "message": message,
         "id": sha,
@@ -159,13 +167,14 @@ def tag(site: Site, row: Row, name: str, sha: str, *, commit: Commit, message: s
         "tarball_url": f"{web}.tar.gz",
         "archive_download_count": {"zip": 0, "tar_gz": 0},
     }
+    return shaped(site.flavour, "tag", shape)
 
 
 def release(site: Site, row: Row, entry: Row) -> Json:
     """A release, or what the forge keeps for a tag made through it."""
     web, name = f"{site.url}/{row['full_name']}", entry["tag"]
     api = f"{site.api}/repos/{row['full_name']}/releases/{entry['id']}"
-    return {
+    shape = {
         "id": entry["id"],
         "tag_name": name,
         "target_commitish": entry["target"],
@@ -185,12 +194,13 @@ def release(site: Site, row: Row, entry: Row) -> Json:
         "assets": [],
         "archive_download_count": {"zip": 0, "tar_gz": 0},
     }
+    return shaped(site.flavour, "release", shape)
 
 
 def protection(site: Site, row: Row) -> Json:
     """A branch protection rule, with names where the state keeps ids."""
     rule, shape = Rule(row["name"], rules.PROTECTION | json.loads(row["settings"])), {}
-    for key, value in rule.settings.items():
+    for key, value in shaped(site.flavour, "protection", dict(rule.settings)).items():
         table = "teams" if key.endswith("_teams") else "users" if "_username" in key else ""
         shape[key] = _names(site, table, value) if table else value
     plain = not set("*?[{") & set(row["name"])
@@ -208,15 +218,15 @@ def _names(site: Site, table: str, keys: list[int]) -> list[Any]:
     return [row["name" if table == "teams" else "login"] for row in found if row]
 
 
-def hook(row: Row) -> Json:
+def hook(site: Site, row: Row) -> Json:
     """A hook; its secret is never shown, its authorization header is, as on a real one."""
-    return {
+    shape = {
         "id": row["id"],
         "type": row["type"],
         "branch_filter": row["branch_filter"],
         "url": row["url"],
         "config": {"content_type": row["content_type"], "url": row["url"]},
-        "events": json.loads(row["events"]),
+        "events": _events(site, row),
         "authorization_header": row["authorization"],
         "content_type": row["content_type"],
         "metadata": None,
@@ -224,3 +234,14 @@ def hook(row: Row) -> Json:
         "updated_at": when(row["updated"]),
         "created_at": when(row["created"]),
     }
+    return shaped(site.flavour, "hook", shape)
+
+
+def _events(site: Site, row: Row) -> list[str]:
+    """What a hook has chosen; Gitea tells its events in an order that means nothing."""
+    chosen: list[str] = json.loads(row["events"])
+    if site.flavour.reviews_are_one_event:
+        chosen = list(dict.fromkeys("pull_request_review" if name in REVIEWS else name for name in chosen))
+    if site.flavour.events_in_order:
+        return chosen
+    return sorted(chosen, key=lambda name: hashlib.sha256(f"{row['id']} {name}".encode()).digest())

@@ -126,24 +126,20 @@ class Flavour:
     """Whether a push says into which branch a pull request goes."""
 
 
+def _keys(names: str) -> frozenset[str]:
+    return frozenset(names.split())
+
+
 _OF_GITEA = {
-    "protection": frozenset(
-        [
-            "priority",
-            "enable_force_push",
-            "enable_force_push_allowlist",
-            "force_push_allowlist_usernames",
-            "force_push_allowlist_teams",
-            "force_push_allowlist_deploy_keys",
-            "block_admin_merge_override",
-        ]
+    "protection": _keys(
+        "priority enable_force_push enable_force_push_allowlist force_push_allowlist_usernames force_push_allowlist_teams force_push_allowlist_deploy_keys block_admin_merge_override"
     ),
-    "repo": frozenset(["has_code", "projects_mode", "licenses", "allow_manual_merge", "autodetect_manual_merge"]),
-    "issue": frozenset(["time_estimate"]),
-    "token": frozenset(["last_used_at"]),
-    "content": frozenset(["last_committer_date", "last_author_date"]),
-    "changes": frozenset(["added_labels", "removed_labels"]),
-    "settings_api": frozenset(["default_max_response_size"]),
+    "repo": _keys("has_code projects_mode licenses allow_manual_merge autodetect_manual_merge"),
+    "issue": _keys("time_estimate"),
+    "token": _keys("last_used_at"),
+    "content": _keys("last_committer_date last_author_date"),
+    "changes": _keys("added_labels removed_labels"),
+    "settings_api": _keys("default_max_response_size"),
 }
 _LATER_REPO = ("wiki_ssh_url", "wiki_clone_url", "has_wiki_contents", "default_update_style")
 _LOCKING = ("PUT ~/issues/<index>/lock", "DELETE ~/issues/<index>/lock")
@@ -229,12 +225,12 @@ FORGEJO_10 = replace(
     hidden=_OF_GITEA
     | {
         "repo": _OF_GITEA["repo"].union(_LATER_REPO),
-        "pull": frozenset(["flow"]),
-        "org": frozenset(["created"]),
-        "token": frozenset(["last_used_at", "created_at", "repositories"]),
+        "pull": _keys("flow"),
+        "org": _keys("created"),
+        "token": _keys("last_used_at created_at repositories"),
         "content": _OF_GITEA["content"].union(["last_commit_when"]),
-        "remark": frozenset(["extra_lines_count"]),
-        "compare": frozenset(["files"]),
+        "remark": _keys("extra_lines_count"),
+        "compare": _keys("files"),
     },
     empty={
         "issue": {"assignees": None},
@@ -276,20 +272,20 @@ GITEA_126 = replace(
     version="1.26.0-dev",
     is_forgejo=False,
     hidden={
-        "user": frozenset(["pronouns"]),
-        "protection": frozenset(["apply_to_admins"]),
-        "repo": frozenset([*_LATER_REPO, "wiki_branch", "globally_editable_wiki"]),
-        "pull": frozenset(["flow"]),
-        "org": frozenset(["created"]),
-        "hook": frozenset(["url", "content_type", "metadata"]),
-        "token": frozenset(["repositories"]),
-        "content": frozenset(["last_commit_when"]),
-        "remark": frozenset(["extra_lines_count"]),
-        "compare": frozenset(["files"]),
-        "attachment": frozenset(["type"]),
-        "tag": frozenset(["archive_download_count"]),
-        "release": frozenset(["archive_download_count", "hide_archive_links"]),
-        "settings_repository": frozenset(["forks_disabled"]),
+        "user": _keys("pronouns"),
+        "protection": _keys("apply_to_admins"),
+        "repo": _keys("wiki_branch globally_editable_wiki").union(_LATER_REPO),
+        "pull": _keys("flow"),
+        "org": _keys("created"),
+        "hook": _keys("url content_type metadata"),
+        "token": _keys("repositories"),
+        "content": _keys("last_commit_when"),
+        "remark": _keys("extra_lines_count"),
+        "compare": _keys("files"),
+        "attachment": _keys("type"),
+        "tag": _keys("archive_download_count"),
+        "release": _keys("archive_download_count hide_archive_links"),
+        "settings_repository": _keys("forks_disabled"),
     },
     empty={
         "issue": {"assignees": None},

@@ -13,7 +13,6 @@ from forge.embedded import rules
 from forge.embedded.api.call import Call, Route, answer, empty, login, repo_admin, repo_owner
 from forge.embedded.api.forms import Form
 from forge.embedded.deeds import feed, people, removal, repos
-from forge.embedded.rules import Mode
 from forge.embedded.shapes import issues as issue_shapes
 from forge.embedded.shapes import people as people_shapes
 from forge.embedded.shapes import repos as shapes

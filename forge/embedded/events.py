@@ -10,7 +10,7 @@ import json
 import uuid
 from typing import Any
 
-from forge.embedded import rules
+from forge.embedded import queues, rules
 from forge.embedded.deeds import people as accounts
 from forge.embedded.dialect import shaped
 from forge.embedded.rules import OWN, Access, Mode
@@ -36,6 +36,9 @@ COARSE = {
     "pull_request_review_comment": "pull_request_comment",
 }
 """The coarse event (`X-Forgejo-Event`) of a kind (`X-Forgejo-Event-Type`), where they differ."""
+
+_PUSHED = {"push", "create", "delete"}
+"""What is told by way of a second queue."""
 
 _BY_AUTHOR = {("issue_label", "label_updated"), ("issues", "closed"), ("issues", "reopened")}
 
@@ -67,7 +70,7 @@ def _wants(site: Site, hook: Row, kind: str) -> bool:
 
 def deliver(site: Site, hook: Row, kind: str, body: str) -> None:
     """Store one delivery; it is sent soon after the change is committed."""
-    due = site.clock() + site.hook_delay
+    due = queues.due(site, pushed=kind in _PUSHED)
     site.state.insert("deliveries", hook_id=hook["id"], uuid=str(uuid.uuid4()), kind=kind, body=body, due=due)
 
 

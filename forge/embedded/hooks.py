@@ -9,13 +9,14 @@ import hashlib
 import hmac
 import http.client
 import threading
+import uuid
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from forge.embedded.events import COARSE
+from forge.embedded.faults import Fault
 from forge.embedded.site import Site
 from forge.embedded.state import Row
 
-TIMEOUT = 5.0
 _FOLLOWED = {301, 302, 303}
 
 
@@ -25,6 +26,8 @@ class Sender:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._stopping = threading.Event()
+        self._late: dict[int, str] = {}
+        """The deliveries that a fault holds back, and which."""
         self._thread = threading.Thread(target=self._work, name="hooks", daemon=True)
 
     def start(self) -> None:
@@ -49,31 +52,57 @@ class Sender:
 
     def _send_due(self) -> float | None:
         """Send what is due; answers the seconds until the next is, None without one."""
-        state = self._site.state
+        state, clock = self._site.state, self._site.clock
         while not self._stopping.is_set():
-            delivery = state.row("SELECT * FROM deliveries WHERE tried IS NULL ORDER BY id LIMIT 1")
+            sql = "SELECT * FROM deliveries WHERE tried IS NULL AND due <= ? ORDER BY id LIMIT 1"
+            delivery = state.row(sql, clock())
             if delivery is None:
-                return None
-            late = float(delivery["due"]) - self._site.clock()
-            if late > 0:
-                return late
-            # Marked before it is tried, so that a crash loses it rather than sends it twice.
-            state.update("deliveries", delivery["id"], tried=self._site.clock())
+                due = state.value("SELECT min(due) FROM deliveries WHERE tried IS NULL")
+                return None if due is None else max(0.0, float(due) - clock())
             hook = state.get("hooks", delivery["hook_id"])
-            if hook is not None:
-                state.update("deliveries", delivery["id"], answer=send(self._site, hook, delivery))
+            fault = self._fault(delivery) if hook else None
+            if fault and fault.kind in {"delay", "reorder"}:
+                state.update("deliveries", delivery["id"], due=clock() + fault.seconds)
+                self._late[delivery["id"]] = fault.kind
+                continue
+            # Marked before it is tried, so that a crash loses it rather than sends it twice.
+            state.update("deliveries", delivery["id"], tried=clock())
+            if hook and not (fault and fault.kind == "drop"):
+                self._try(hook, delivery, fault)
         return None
 
+    def _fault(self, delivery: Row) -> Fault | None:
+        """What is to go wrong with a delivery; one that is late already has had its share."""
+        return None if self._late.pop(delivery["id"], "") else self._site.faults.of_delivery(delivery["kind"])
 
-def send(site: Site, hook: Row, delivery: Row) -> int:
-    """Try one delivery; answers the receiver's status, 0 without an answer."""
+    def _try(self, hook: Row, delivery: Row, fault: Fault | None) -> None:
+        kind, state = fault.kind if fault else "", self._site.state
+        answer = send(self._site, hook, delivery, corrupt=kind == "corrupt")
+        if kind == "duplicate":
+            answer = send(self._site, hook, delivery)
+        state.update("deliveries", delivery["id"], answer=answer)
+        if kind == "replay":
+            about = {"uuid": str(uuid.uuid4()), "tried": self._site.clock()}
+            copy = {key: value for key, value in delivery.items() if key not in {"id", "answer"}} | about
+            state.insert("deliveries", **copy)
+            send(self._site, hook, copy)
+        for key in [key for key, why in self._late.items() if why == "reorder"]:
+            # One has passed it: now it may go.
+            state.update("deliveries", key, due=0)
+
+
+def send(site: Site, hook: Row, delivery: Row, *, corrupt: bool = False) -> int:
+    """Try one delivery; answers the receiver's status, 0 without an answer. A corrupt one has a byte that was not signed."""
     body = str(delivery["body"]).encode()
     headers = _headers(site, hook, delivery, body)
     if hook["content_type"] == "form":
         body = urlencode({"payload": delivery["body"]}).encode()
+    if corrupt:
+        middle = len(body) // 2
+        body = body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
     method, url = "POST", str(hook["url"])
     for _ in range(10):
-        status, location = _request(method, url, headers, body)
+        status, location = _request(method, url, headers, body, timeout=site.hook_timeout)
         if status not in _FOLLOWED or not location:
             return status
         method, url, body = "GET", urljoin(url, location), b""
@@ -113,11 +142,11 @@ def _target(site: Site, hook: Row) -> str:
     return "system" if owner is None else "organization" if owner["is_org"] else "user"
 
 
-def _request(method: str, url: str, headers: dict[str, str], body: bytes) -> tuple[int, str]:
+def _request(method: str, url: str, headers: dict[str, str], body: bytes, *, timeout: float) -> tuple[int, str]:
     parts = urlsplit(url)
     make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     try:
-        connection = make(parts.netloc, timeout=TIMEOUT)
+        connection = make(parts.netloc, timeout=timeout)
     except http.client.InvalidURL:
         return 0, ""
     try:

@@ -16,8 +16,10 @@ from flask import Flask, Response, request
 from waitress import wasyncore
 from waitress.server import create_server
 
-from forge.embedded import api, pages, smart
-from forge.embedded.deeds import people, pushes
+from forge.embedded import api, breaking, pages, smart
+from forge.embedded.breaking import Breaking
+from forge.embedded.deeds import hooks, people, pushes
+from forge.embedded.faults import Faults
 from forge.embedded.flavour import FORGEJO_17, Flavour
 from forge.embedded.hooks import Sender
 from forge.embedded.site import Site
@@ -33,7 +35,8 @@ class EmbeddedForge:
     """A forge whose whole state lies below one directory; use it as a context manager, or `start` and `stop` it.
 
     Port 0 takes a free one: the address is known, and used in everything that the forge says, before
-    the first request is answered. `check_delay` and `hook_delay` are seconds of a real forge's slowness.
+    the first request is answered. `check_delay` and `hook_delay` are seconds of a real forge's slowness;
+    a receiver of hooks has `hook_timeout` seconds. With `idleness` 1 its queues sleep as those of a real one: a delivery takes up to 2 s, a push up to 4 s.
     """
 
     def __init__(
@@ -46,10 +49,13 @@ class EmbeddedForge:
         flavour: Flavour = FORGEJO_17,
         check_delay: float = 0.0,
         hook_delay: float = 0.0,
+        hook_timeout: float = 5.0,
+        idleness: float = 0.0,
     ) -> None:
         database = State(state / "forge.db")
         self.site = Site(state, database, flavour, url, check_delay=check_delay, hook_delay=hook_delay)
-        self.wsgi = application(self.site)
+        self.site.hook_timeout, self.site.idleness = hook_timeout, idleness
+        self.wsgi = Breaking(self.site, application(self.site))
         self._place = (host, port)
         self._server: Any = None
         self._sockets: dict[int, Any] = {}
@@ -60,6 +66,16 @@ class EmbeddedForge:
     def url(self) -> str:
         """Where the forge is."""
         return self.site.url
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong, for tests."""
+        return self.site.faults
+
+    def replay(self, delivery: str) -> str:
+        """Send a delivery, given by its uuid, again: the same bytes under a new one, which is answered; raises Missing."""
+        row = self.site.state.row("SELECT hook_id FROM deliveries WHERE uuid = ?", delivery) or {"hook_id": None}
+        return str(hooks.replay(self.site, self.site.must("hooks", row["hook_id"]), delivery)["uuid"])
 
     def create_admin(self, login: str, password: str, *, email: str = "") -> Row:
         """A site admin; one that is there already gets this password."""
@@ -93,6 +109,7 @@ class EmbeddedForge:
 
     def stop(self) -> None:
         """End: requests first, then deliveries, then the database; a second time it does nothing."""
+        self.site.faults.over.set()
         server, self._server = self._server, None
         if server is not None:
             server.task_dispatcher.shutdown()
@@ -142,6 +159,7 @@ def application(site: Site) -> Flask:
     """The forge as a WSGI application."""
     app = Flask("forge", static_folder=None)
     api.mount(app, site)
+    breaking.mount(app, site)
     pages.mount(app, site)
 
     def git(owner: str, name: str, rest: str) -> Response:

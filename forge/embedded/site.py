@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from forge.embedded.faults import Faults
 from forge.embedded.flavour import Flavour
 from forge.embedded.git import Git
 from forge.embedded.state import Row, State
@@ -66,6 +67,13 @@ class Site:
     """Seconds that a pull request counts as being checked for conflicts after each change."""
     hook_delay: float = 0.0
     """Seconds before a delivery is tried."""
+    hook_timeout: float = 5.0
+    """Seconds that a receiver of hooks has to answer."""
+    idleness: float = 0.0
+    """How sleepy the queues are: 1 is as slow as a real forge that nothing happens on."""
+    faults: Faults = field(default_factory=Faults)
+    woken: dict[str, float] = field(default_factory=dict, repr=False)
+    """When each sleepy queue last worked."""
     lock: int = -1
     """An open file that every git process holds as well: what is left of a forge that was killed can be waited for."""
     _moving: dict[int, threading.RLock] = field(default_factory=dict, repr=False)

@@ -109,10 +109,10 @@ def _reactions(call: Call) -> Any:
     return shown if key else answer(shown, headers={"X-Total-Count": str(len(rows))})
 
 
-def _react(call: Call) -> Json:
+def _react(call: Call) -> Response:
     issue, key = _reacted(call)
-    row = comments.react(call.site, call.actor, issue, call.read(REACTION).get("content", ""), comment_id=key)
-    return shapes.reaction(call.site, row, call.viewer)
+    row, new = comments.react(call.site, call.actor, issue, call.read(REACTION).get("content", ""), comment_id=key)
+    return answer(shapes.reaction(call.site, row, call.viewer), 201 if new else 200)
 
 
 def _unreact(call: Call) -> None:
@@ -131,9 +131,9 @@ ROUTES = (
     Route(f"DELETE {_SAID}", _delete_comment, "issue", login, 204, bare=True),
     Route(f"GET {_ONE}/timeline", _whole_timeline, "issue"),
     Route(f"GET {_ONE}/reactions", _reactions, "issue"),
-    Route(f"POST {_ONE}/reactions", _react, "issue", login, 201),
+    Route(f"POST {_ONE}/reactions", _react, "issue", login),
     Route(f"DELETE {_ONE}/reactions", _unreact, "issue", login, bare=True),
     Route(f"GET {_SAID}/reactions", _reactions, "issue"),
-    Route(f"POST {_SAID}/reactions", _react, "issue", login, 201),
+    Route(f"POST {_SAID}/reactions", _react, "issue", login),
     Route(f"DELETE {_SAID}/reactions", _unreact, "issue", login, bare=True),
 )

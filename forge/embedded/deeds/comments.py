@@ -107,8 +107,8 @@ def delete(site: Site, actor: Row, comment: Row) -> None:
         events.commented(site, actor, issue, "deleted", shape)
 
 
-def react(site: Site, actor: Row, issue: Row, content: str, *, comment_id: int = 0) -> Row:
-    """Add a reaction to an issue, or to one of its comments."""
+def react(site: Site, actor: Row, issue: Row, content: str, *, comment_id: int = 0) -> tuple[Row, bool]:
+    """Add a reaction to an issue, or to one of its comments; says whether it is new."""
     if content not in REACTIONS:
         raise Refusal(403, f"'{content}' is not an allowed reaction")
     place = {"issue_id": issue["id"], "comment_id": comment_id, "user_id": actor["id"], "content": content}
@@ -116,8 +116,8 @@ def react(site: Site, actor: Row, issue: Row, content: str, *, comment_id: int =
     if again := site.state.row(sql, *place.values()):
         if site.flavour.reaction_again_status >= 400:
             raise Refusal(site.flavour.reaction_again_status, html=True)
-        return again
-    return site.must("reactions", site.state.insert("reactions", **place, created=site.now()))
+        return again, False
+    return site.must("reactions", site.state.insert("reactions", **place, created=site.now())), True
 
 
 def unreact(site: Site, actor: Row, issue: Row, content: str, *, comment_id: int = 0) -> None:

@@ -160,11 +160,12 @@ def host(config: Path) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", default=3080, show_default=True)
 @click.option("--admin", help="Make this account a site admin; its password is in HIVE_ADMIN_PASSWORD.")
-def forge(state: Path, host: str, port: int, admin: str | None) -> None:
+@click.option("--flavour", default="forgejo-17", show_default=True, help="Or forgejo-10, or gitea-1.26.")
+def forge(state: Path, host: str, port: int, admin: str | None, flavour: str) -> None:
     """Run the small forge for trying out."""
     from hive.app.forge import serve
 
-    _or_say(lambda: serve(state, host, port, admin, click.echo))
+    _or_say(lambda: serve(state, (host, port), click.echo, admin=admin, flavour=flavour))
 
 
 def _house(config: Path) -> House:

@@ -77,8 +77,8 @@ class Flavour:
     reviewers_on_create: bool
     reaction_again_status: int
     unknown_status_sha: int
-    unknown_combined: int
-    """The status of the combined status of a commit that is not there."""
+    combined_looks_up: bool
+    """Whether the combined status looks for its commit: links to it, and 404 for one that is not there."""
     unknown_state: int
     """The status for a word that is no state of an issue."""
     comment_on_unknown: int
@@ -191,7 +191,7 @@ FORGEJO_17 = Flavour(
     reviewers_on_create=False,
     reaction_again_status=500,
     unknown_status_sha=404,
-    unknown_combined=200,
+    combined_looks_up=False,
     unknown_state=201,
     comment_on_unknown=404,
     runs_for_admins=False,
@@ -326,7 +326,7 @@ GITEA_126 = replace(
     repo_moved_status=301,
     org_labels_by_name=True,
     reviewers_on_create=True,
-    unknown_combined=404,
+    combined_looks_up=True,
     unknown_state=412,
     runs_for_admins=True,
     agit_deletion_crashes=False,

@@ -6,20 +6,25 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from forge.embedded import EmbeddedForge
+from forge.embedded import FLAVOURS, EmbeddedForge
 from hive.app.house import NotReady
 from hive.processes import until_told
 
 PASSWORD = "HIVE_ADMIN_PASSWORD"  # noqa: S105  the name of a variable
 
 
-def serve(state: Path, host: str, port: int, admin: str | None, say: Callable[[str], None]) -> None:
-    """Serve until told to stop; raises NotReady if the port is taken or the admin has no password."""
+def serve(
+    state: Path, place: tuple[str, int], say: Callable[[str], None], *, admin: str | None, flavour: str = "forgejo-17"
+) -> None:
+    """Serve until told to stop; raises NotReady if the port is taken, the admin has no password, or nobody speaks so."""
+    if flavour not in FLAVOURS:
+        raise NotReady(f"--flavour {flavour} is none of {', '.join(FLAVOURS)}")
+    host, port = place
     password = os.environ.pop(PASSWORD, "")
     if admin and not password:
         raise NotReady(f"set the password of {admin} in {PASSWORD}")
     stop = until_told()
-    forge = EmbeddedForge(state, host=host, port=port)
+    forge = EmbeddedForge(state, host=host, port=port, flavour=FLAVOURS[flavour])
     if admin:
         forge.create_admin(admin, password)
     try:

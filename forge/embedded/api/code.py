@@ -248,11 +248,12 @@ def _list_statuses(call: Call) -> Response:
 
 def _combined(call: Call) -> Response | Json:
     sha = _git(call).resolve(call.args["sha"])
-    if not sha and call.site.flavour.unknown_combined == 404:
+    looks_up = call.site.flavour.combined_looks_up
+    if looks_up and not sha:
         raise Missing(f"object does not exist [id: {call.args['sha']}, rel_path: ]")
     rows = statuses.latest(call.site, call.repo, sha)
-    value = pull_shapes.combined(call.site, call.repo, rows, call.viewer)
-    return answer(value, headers={"X-Total-Count": str(len(rows))}) if rows else value
+    value = pull_shapes.combined(call.site, call.repo, rows, call.viewer, sha=sha if looks_up else "")
+    return answer(value, headers={"X-Total-Count": str(len(rows))}) if rows or looks_up else value
 
 
 ROUTES = (

@@ -192,26 +192,18 @@ def status(site: Site, repo: Row, row: Row) -> Json:
     }
 
 
-def combined(site: Site, repo: Row, latest: Sequence[Row], viewer: Row | None) -> Json:
-    """The newest word of each context on a commit, and the worst of them."""
-    if not latest:
-        return {
-            "state": "",
-            "sha": "",
-            "total_count": 0,
-            "statuses": None,
-            "repository": None,
-            "commit_url": "",
-            "url": "",
-        }
+def combined(site: Site, repo: Row, latest: Sequence[Row], viewer: Row | None, *, sha: str) -> Json:
+    """The newest word of each context on a commit, and the worst of them; with a `sha` also where that is."""
+    shown = repos.repo(site, repo, viewer, rules.access(site, viewer, repo)) if latest or sha else None
+    place = f"{site.api}/repos/{repo['full_name']}/commits/{sha}" if sha else ""
     return {
         "state": worst(latest),
-        "sha": latest[0]["sha"],
+        "sha": latest[0]["sha"] if latest else sha,
         "total_count": len(latest),
-        "statuses": [status(site, repo, row) for row in latest],
-        "repository": repos.repo(site, repo, viewer, rules.access(site, viewer, repo)),
-        "commit_url": "",
-        "url": "",
+        "statuses": [status(site, repo, row) for row in latest] or None,
+        "repository": shown,
+        "commit_url": place,
+        "url": place and f"{place}/status",
     }
 
 

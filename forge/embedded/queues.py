@@ -11,6 +11,8 @@ from forge.embedded.site import Site
 _AWAKE = 0.05
 """Seconds that a queue stays awake."""
 _NAP = 2.0
+_FIRST = {"push": 0.45, "hook": 0.0}
+"""Two queues do not wake at the same moments; in naps."""
 
 
 def due(site: Site, *, pushed: bool) -> float:
@@ -19,14 +21,15 @@ def due(site: Site, *, pushed: bool) -> float:
     if site.idleness <= 0:
         return now + site.hook_delay
     if pushed:
-        now = _wakes(site, now, "due_of_push")
-    return _wakes(site, now, "due") + site.hook_delay
+        now = _wakes(site, now, "push")
+    return _wakes(site, now, "hook") + site.hook_delay
 
 
 def _wakes(site: Site, now: float, queue: str) -> float:
-    """When the queue looks next: it naps from its last work on, each nap as long as the one before."""
-    last = site.woken.get(queue, 0.0)
-    nap, idle = _NAP * site.idleness, now - last
-    wakes = now if 0 <= idle <= _AWAKE * site.idleness else last if idle < 0 else now + nap - idle % nap
+    """When the queue looks next: from its last work on it naps again and again."""
+    nap = _NAP * site.idleness
+    last = site.woken.get(queue, _FIRST[queue] * nap)
+    awake = 0 <= now - last <= _AWAKE * site.idleness
+    wakes = now if awake else now + (last - now) % nap
     site.woken[queue] = wakes
     return wakes

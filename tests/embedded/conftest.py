@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 import requests
 
-from forge.embedded import EmbeddedForge
+from forge.embedded import FORGEJO_17, EmbeddedForge, Flavour
 from forge.embedded.deeds import orgs, people, repos
 
 ALL = ["write:repository", "write:issue", "write:user", "write:organization", "write:notification"]
@@ -132,7 +132,7 @@ class Arrival:
 
     @property
     def kind(self) -> str:
-        return self.headers["X-Forgejo-Event-Type"]
+        return self.headers["X-Gitea-Event-Type"]
 
     @property
     def json(self) -> Any:
@@ -152,6 +152,12 @@ class Receiver:
     url: str = ""
     arrivals: list[Arrival] = field(default_factory=list)
     answer: int = 200
+    location: str = ""
+    """Where an answer of 302 leads to."""
+    followed: list[str] = field(default_factory=list)
+    """The methods of what followed there."""
+    open: threading.Event = field(default_factory=threading.Event)
+    """Answers wait for it."""
 
     def hears(self, *names: str) -> list[Arrival]:
         """Wait for exactly these deliveries in this order, and forget them."""
@@ -165,12 +171,22 @@ class Receiver:
 def receiver() -> Iterator[Receiver]:
     """A receiver of hooks on loopback."""
     heard = Receiver()
+    heard.open.set()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             heard.arrivals.append(Arrival(dict(self.headers.items()), body))
+            heard.open.wait()
             self.send_response(heard.answer)
+            if heard.location:
+                self.send_header("Location", heard.location)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            heard.followed.append(f"{self.command} {self.path} {self.headers.get('Content-Length', 'no body')}")
+            self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -182,14 +198,21 @@ def receiver() -> Iterator[Receiver]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield heard
+        heard.open.set()
         server.shutdown()
         thread.join()
 
 
 @pytest.fixture
-def forge(tmp_path: Path) -> Iterator[EmbeddedForge]:
+def flavour() -> Flavour:
+    """What the forge behaves as; a test names others by its parameters."""
+    return FORGEJO_17
+
+
+@pytest.fixture
+def forge(tmp_path: Path, flavour: Flavour) -> Iterator[EmbeddedForge]:
     """An empty forge that runs."""
-    with EmbeddedForge(tmp_path / "forge") as running:
+    with EmbeddedForge(tmp_path / "forge", flavour=flavour) as running:
         yield running
 
 
@@ -215,7 +238,8 @@ class Village:
     def hook(self, receiver: Receiver, *events: str, **more: Any) -> Any:
         """A hook of the organisation."""
         config = {"url": receiver.url, "content_type": "json", "secret": SECRET}
-        body = {"type": "forgejo", "active": True, "events": list(events), "config": config}
+        kind = self.forge.site.flavour.hook_types[0]
+        body = {"type": kind, "active": True, "events": list(events), "config": config}
         return self.root.post("/orgs/acme/hooks", body | more)
 
     def protect(self, **settings: Any) -> Any:

@@ -74,7 +74,7 @@ def respond(site: Site, asked: Request, path: str) -> Response:
         route, args = _table(site.flavour.absent).bind("").match(path, asked.method)
         response = _finish(route, _run(site, route, asked, dict(args)))
     except HTTPException as error:
-        return _unrouted(site, error, path)
+        response = _unrouted(site, error, path)
     except Refusal as refusal:
         response = refused(site, refusal)
     except Renamed as moved:

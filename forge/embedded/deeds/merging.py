@@ -115,6 +115,8 @@ def merge(site: Site, actor: Row, issue: Row, wish: Wish) -> None:
         _mark(site, actor, issue, wish.commit_sha)
         return
     if wish.head_sha and wish.head_sha != pull["head_sha"]:
+        # A try that failed lets a real forge check for conflicts anew.
+        site.state.update("pulls", pull["id"], checking_until=site.clock() + site.check_delay)
         raise Refusal(409, "head out of date")
     _perform(site, actor, issue, wish)
     if wish.delete_branch:

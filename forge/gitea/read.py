@@ -8,7 +8,7 @@ from forge.gitea import blob, protection, shapes
 from forge.gitea.client import SECONDS, Client, route
 from forge.gitea.connection import Connection
 from forge.gitea.field import Field
-from forge.protocol import NotFound
+from forge.protocol import NotFound, Unavailable
 from forge.types import (
     Branch,
     Comment,
@@ -79,12 +79,12 @@ class GiteaReader(Connection):
 
     def comments(self, ref: Ref) -> list[Comment]:
         """All comments of a conversation, oldest first; forges do not page them."""
-        rows = self._client.get(self._issue_at(ref, "comments")).each()
+        rows = self._all_about(ref, "comments").each()
         return sorted((shapes.comment(row, ref) for row in rows), key=lambda comment: comment.id)
 
     def timeline(self, ref: Ref) -> list[Happening]:
         """All rows of a timeline, oldest first; without `page` they come at once, null for none."""
-        rows = self._client.get(self._issue_at(ref, "timeline")).each()
+        rows = self._all_about(ref, "timeline").each()
         return sorted((shapes.happening(row) for row in rows), key=lambda happening: happening.id)
 
     def pull(self, ref: Ref) -> PullRequest:
@@ -132,6 +132,13 @@ class GiteaReader(Connection):
             if not rows:
                 break
         return sorted(found, key=lambda push: push.id, reverse=True)
+
+    def _all_about(self, ref: Ref, what: str) -> Field:
+        try:
+            return self._client.get(self._issue_at(ref, what))
+        except Unavailable:
+            self.issue(ref)  # Gitea 1.26.0 answers 500 for an issue that is not there
+            raise
 
     def _entry(self, repo: Repo, path: str, at: str) -> Field:
         entry = self._client.get(self._at(repo, "contents", *path.split("/")), ref=at)

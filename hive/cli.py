@@ -54,12 +54,28 @@ def main() -> None:
 @click.option("--exit", "leave", is_flag=True, help="End after the story, with status 0 if it ended well.")
 @click.option("--project", type=STATE, help="Play with a copy of this git repository.")
 @click.option("--state", type=STATE, default=Path(".hive/demo"), show_default=True, help="Where everything is kept.")
-@click.option("--port", default=3080, show_default=True, help="Port of the forge; 0 takes any that is free.")
-def demo(leave: bool, project: Path | None, state: Path, port: int) -> None:
+@click.option("--port", default=3080, show_default=True, help="Port of its forge; 0 takes any that is free.")
+@click.option("--forge", "url", metavar="URL", help="Play on this Forgejo or Gitea instead of one of its own.")
+@click.option(
+    "--admin", metavar="LOGIN[:PASSWORD]", help="Site admin there; the password better by HIVE_ADMIN_PASSWORD."
+)
+@click.option("--clean", is_flag=True, help="Play nothing; take away what was made on --forge.")
+def demo(
+    *, project: Path | None, state: Path, leave: bool, port: int, url: str | None, admin: str | None, clean: bool
+) -> None:
     """Play the story on this machine."""
-    from hive.demo.play import play
+    from hive.demo.play import Evening, play
 
-    _or_say(lambda: play(state=state, project=project, port=port, leave=leave))
+    evening = Evening(state, project, leave)
+    if url is None:
+        if admin or clean:
+            raise SystemExit(_complain("--admin and --clean are for a forge that is there already: name it by --forge"))
+        return _or_say(lambda: play(evening, port=port))
+    from hive.demo.door import door
+    from hive.demo.visit import clean as take_away
+    from hive.demo.visit import visit
+
+    return _or_say(lambda: (take_away if clean else visit)(evening, door(url, admin)))
 
 
 @main.command()

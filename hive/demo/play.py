@@ -6,8 +6,10 @@ import os
 import shutil
 import socket
 import subprocess
-from contextlib import ExitStack
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -15,20 +17,34 @@ import click
 from forge.gitea.read import GiteaReader
 from hive.app.house import House, NotReady
 from hive.app.up import begin
+from hive.demo import made
+from hive.demo.cast import FORGE, PLAIN, Cast
 from hive.demo.clicks import Clicks
+from hive.demo.hands import Hands
 from hive.demo.model import ModelServer
 from hive.demo.scenes import script
-from hive.demo.stage import FORGE, OPERATOR, TEAM, copy_project, sample, write_config
-from hive.demo.story import Story, Timing
+from hive.demo.stage import OPERATOR, copy_project, sample, write_config_for
+from hive.demo.story import Pace, Story, Timing
 from hive.processes import Tree, until_told
 from hive.screen import Screen
-from hive.settings import load
+from hive.settings import EMBEDDED, ForgeSettings, load
 
 MARK = "this-is-a-hive-demo"
 GIT_NEEDED = (2, 38)
+KEY = "ANTHROPIC_API_KEY"
+PATIENCE, PATIENCE_THINKING = 120.0, 900.0
 TITLE = "forgehive: file an issue to assign work, merge a pull request to approve it"
 SCRIPTED = "a scripted model plays the agents: no ANTHROPIC_API_KEY is set"
 THINKING = "the agents think with {model}; it costs money, and minutes"
+
+
+@dataclass(frozen=True, slots=True)
+class Evening:
+    """What an operator asked for on the command line."""
+
+    state: Path
+    project: Path | None
+    leave: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,36 +55,71 @@ class Brain:
     url: str
 
 
-def play(*, state: Path, project: Path | None, port: int, leave: bool) -> None:
-    """Play the story; raises NotReady for what is missing and StoryFailed if it ends otherwise."""
+@dataclass(frozen=True, slots=True)
+class Show:
+    """A hive for one story, and the terminal that shows it."""
+
+    evening: Evening
+    cast: Cast
+    config: Path
+    house: House
+    screen: Screen
+    tree: Tree
+    stop: threading.Event
+
+    def begin(self, *, seed: Callable[[], None] | None = None) -> None:
+        """Start every process; see `hive.app.up.begin`."""
+        begin(self.config, self.house, self.tree, self.screen.note, seed=seed)
+
+    def perform(self, hands: Hands, *, between_looks: float) -> bool:
+        """Play the story and say how it went; False after Ctrl-C. Raises StoryFailed."""
+        pace = Pace(PATIENCE_THINKING if os.environ.get(KEY) else PATIENCE, between_looks)
+        token = self.house.vault.token(FORGE, self.cast.accounts["core"])
+        with GiteaReader(name=FORGE, url=self.house.url(FORGE), token=token) as reader:
+            story = Story(self.cast, reader, hands, self.screen, stop=self.stop, pace=pace)
+            timings = story.play(own_project=self.evening.project is not None)
+        if not self.stop.is_set():
+            conclude(self.house, self.cast, timings)
+        return not self.stop.is_set()
+
+    def linger(self) -> None:
+        """Stay up and show what happens, until Ctrl-C; not if leaving was asked for."""
+        while not self.evening.leave and not self.stop.wait(0.2):
+            self.screen.show()
+
+
+def play(evening: Evening, *, port: int) -> None:
+    """Play the story on a forge of its own; raises NotReady for what is missing and StoryFailed if it ends otherwise."""
     require_git()
-    state = fresh(state)
+    evening = replace(evening, state=fresh(evening.state))
+    here = ForgeSettings(f"http://127.0.0.1:{free(port)}", EMBEDDED)
+    with stage(evening, here, PLAIN) as show:
+        house = show.house
+        show.begin(seed=lambda: copy_project(house, evening.project or sample(evening.state)))
+        if show.perform(Clicks(house.url(FORGE), OPERATOR, house.vault.password(FORGE, OPERATOR)), between_looks=0.1):
+            show.linger()
+
+
+@contextmanager
+def stage(evening: Evening, forge: ForgeSettings, cast: Cast) -> Iterator[Show]:
+    """A hive that may begin; whatever it started is ended with the show."""
     stop = until_told()
-    with ExitStack() as stage:
-        brain = Brain(thinks=bool(os.environ.get("ANTHROPIC_API_KEY")), url="")
-        if not brain.thinks:
-            brain = Brain(thinks=False, url=stage.enter_context(ModelServer(script())).url)
-        config = write_config(state, forge_port=free(port), web_port=free(0), model_url=brain.url)
+    with ExitStack() as stack:
+        thinks = bool(os.environ.get(KEY))
+        model = "" if thinks else stack.enter_context(ModelServer(script())).url
+        config = write_config_for(evening.state, forge, cast, web_port=free(0), model_url=model)
         house = House(load(config))
-        stage.callback(house.close)
+        stack.callback(house.close)
         screen = Screen(house)
-        tree = Tree(state / "logs", lambda name, status: screen.note(f"{name} ended ({status}) and is started again"))
-        stage.callback(tree.stop)
+        logs = evening.state / "logs"
+        tree = Tree(logs, lambda name, status: screen.note(f"{name} ended ({status}) and is started again"))
+        stack.callback(tree.stop)
         screen.chapter(TITLE)
-        screen.note(SCRIPTED if not brain.thinks else THINKING.format(model=house.settings.model.name))
-        begin(config, house, tree, screen.note, seed=lambda: copy_project(house, project or sample(state)))
-        with GiteaReader(name=FORGE, url=house.url(FORGE), token=house.vault.token(FORGE, "core")) as reader:
-            clicks = Clicks(house.url(FORGE), OPERATOR, house.vault.password(FORGE, OPERATOR))
-            story = Story(reader, clicks, screen, stop, patience=900 if brain.thinks else 120)
-            timings = story.play(own_project=project is not None)
-        if stop.is_set():
-            return
-        conclude(house, timings)
-        while not leave and not stop.wait(0.2):
-            screen.show()
+        screen.note(THINKING.format(model=house.settings.model.name) if thinks else SCRIPTED)
+        yield Show(evening, cast, config, house, screen, tree, stop)
 
 
-def conclude(house: House, timings: list[Timing]) -> None:
+def conclude(house: House, cast: Cast, timings: list[Timing]) -> None:
     """The closing table, and where to go on."""
     url = house.url(FORGE)
     width = max(len(timing.what) for timing in timings)
@@ -76,11 +127,16 @@ def conclude(house: House, timings: list[Timing]) -> None:
     for timing in timings:
         click.echo(f"  {timing.what:<{width}}  {timing.seconds:6.1f} s")
     click.echo()
-    click.echo(f"  {click.style('open', bold=True)}      {url}/{TEAM}/app")
-    click.echo(f"  {click.style('sign in', bold=True)}   {OPERATOR}, {house.vault.password(FORGE, OPERATOR)}")
-    click.echo(f"  {click.style('try', bold=True)}       file the issue “Sort the hives by honey” and watch it")
-    click.echo(f"  {click.style('state', bold=True)}     {house.settings.state}")
+    closing("open", f"{url}/{cast.team}/app")
+    closing("sign in", f"{cast.operator}, {house.vault.password(FORGE, cast.operator)}")
+    closing("try", "file the issue “Sort the hives by honey” and watch it")
+    closing("state", str(house.settings.state))
     click.echo()
+
+
+def closing(what: str, how: str) -> None:
+    """A line of the closing table."""
+    click.echo(f"  {click.style(what, bold=True)}{' ' * (10 - len(what))}{how}")
 
 
 def require_git() -> None:
@@ -95,14 +151,22 @@ def require_git() -> None:
 
 
 def fresh(state: Path) -> Path:
-    """An empty state directory; only an older demo's is emptied. Raises NotReady."""
+    """An empty state directory; only an older demo's is emptied. Raises NotReady.
+
+    What an older demo made on somebody's forge stays on record: it can be taken away yet.
+    """
     state = state.resolve()
+    record = state / made.FILE
+    kept = b""
     if state.exists() and any(state.iterdir()):
         if not (state / MARK).exists():
             raise NotReady(f"{state} is not empty and not of a demo; choose another --state")
+        kept = record.read_bytes() if record.exists() else b""
         shutil.rmtree(state)
     state.mkdir(parents=True, exist_ok=True, mode=0o700)
     (state / MARK).touch()
+    if kept:
+        record.write_bytes(kept)
     return state
 
 

@@ -33,7 +33,7 @@ DOWNLOAD = Task(
 )
 SORT = Task("Sort the hives by honey", "The fullest one first, please. It should be a function of its own.")
 
-HOST = Task("Does iris have gzip?", "Please see that `gzip` is in the container of iris; propose it if it is not.")
+HOST = Task("Does your container have gzip?", "Please see that `gzip` is in it; propose it if it is not.")
 WELCOME = Task(
     "Say that agents work here",
     """\

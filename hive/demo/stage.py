@@ -10,31 +10,36 @@ from importlib import resources
 from pathlib import Path
 
 from forge.gitea.admin import GiteaAdmin
-from forge.types import Repo
 from hive.app.house import House, NotReady
 from hive.app.up import ADMIN
+from hive.demo.cast import PLAIN, Cast
+from hive.demo.door import Door
+from hive.settings import EMBEDDED, ForgeSettings
 
-FORGE = "forgejo"
-TEAM = "acme"
-OPERATOR = "mara"
-AGENT = "iris"
+FORGE = PLAIN.app.forge
+TEAM = PLAIN.team
+OPERATOR = PLAIN.operator
+AGENT = PLAIN.agent
 
 CONFIG = """\
 # The hive of `hive demo`; `hive up` runs the same one again.
 state: .
 web: {{host: 127.0.0.1, port: {web_port}}}
 forges:
-  {forge}: {{kind: embedded, url: "http://127.0.0.1:{forge_port}"}}
+  {forge}: {{kind: {kind}, url: "{url}"}}
 model: {{name: claude-sonnet-5-5, url: "{model_url}"}}
+accounts: {{{accounts}}}
+configs: {cast.configs}
+meta: {cast.meta}/meta
 sweep_seconds: 5
 teams:
-  {team}:
+  {cast.team}:
     forge: {forge}
-    operators: [{operator}]
+    operators: [{cast.operator}]
     repos: [app]
-    agents: [{agent}]
+    agents: [{cast.agent}]
     lanes:
-      app: {{agent: {agent}, words: [page, hive, honey, script, file, gzip], paths: ["apiary/*"]}}
+      app: {{agent: {cast.agent}, words: [page, hive, honey, script, file, gzip], paths: ["apiary/*"]}}
     kinds:
       type/bug: [bug, wrong, broken, fails, crash, "0"]
       type/question: [does, why, how]
@@ -43,15 +48,21 @@ teams:
 
 
 def write_config(state: Path, *, forge_port: int, web_port: int, model_url: str) -> Path:
-    """Write the configuration of the demo and return its path."""
+    """Write the configuration of the demo on a forge of its own and return its path."""
+    here = ForgeSettings(f"http://127.0.0.1:{forge_port}", EMBEDDED)
+    return write_config_for(state, here, PLAIN, web_port=web_port, model_url=model_url)
+
+
+def write_config_for(state: Path, forge: ForgeSettings, cast: Cast, *, web_port: int, model_url: str) -> Path:
+    """Write the configuration of a demo with that cast on that forge and return its path."""
     path = state / "hive.yaml"
     path.write_text(
         CONFIG.format(
             forge=FORGE,
-            team=TEAM,
-            operator=OPERATOR,
-            agent=AGENT,
-            forge_port=forge_port,
+            kind=forge.kind,
+            url=forge.url,
+            cast=cast,
+            accounts=", ".join(f"{bot}: {login}" for bot, login in cast.accounts.items()),
             web_port=web_port,
             model_url=model_url,
         )
@@ -72,20 +83,24 @@ def sample(state: Path) -> Path:
 
 
 def copy_project(house: House, project: Path) -> None:
-    """Push a copy of a project's current branch to the forge as `main`; raises NotReady."""
+    """Push a copy of a project's current branch to a forge of our own as `main`; raises NotReady."""
+    push_project(Door(house.url(FORGE), ADMIN, house.vault.password(FORGE, ADMIN)), PLAIN, project)
+
+
+def push_project(door: Door, cast: Cast, project: Path) -> None:
+    """Push a copy of a project's current branch to the forge as `main`, as its admin; raises NotReady."""
     if not project.is_dir():
         raise NotReady(f"{project} is no directory; --project takes a git repository")
-    password = house.vault.password(FORGE, ADMIN)
-    with GiteaAdmin(name=FORGE, url=house.url(FORGE), login=ADMIN, password=password) as admin:
-        admin.ensure_org(TEAM)
-        admin.ensure_repo(Repo(FORGE, TEAM, "app"), private=False)
-    url = f"{house.url(FORGE)}/{TEAM}/app.git"
-    login = base64.b64encode(f"{ADMIN}:{password}".encode()).decode()
+    with GiteaAdmin(name=FORGE, url=door.url, login=door.login, password=door.password) as admin:
+        admin.ensure_org(cast.team)
+        admin.ensure_repo(cast.app, private=False)
+    login = base64.b64encode(f"{door.login}:{door.password}".encode()).decode()
     env = {
         "GIT_CONFIG_COUNT": "1",
         "GIT_CONFIG_KEY_0": "http.extraHeader",
         "GIT_CONFIG_VALUE_0": f"Authorization: Basic {login}",
     }
+    url = f"{door.url}/{cast.app.path}.git"
     _git(project, "push", "--quiet", "--no-verify", url, "HEAD:refs/heads/main", env=env)
 
 

@@ -12,15 +12,13 @@ from typing import TypeVar
 from forge.protocol import NotFound, Reader, Unavailable
 from forge.types import PullRequest, Ref, Repo, Review, ReviewState
 from hive.app.house import NotReady
-from hive.demo.clicks import Clicks, NotPossible
+from hive.demo.cast import Cast
+from hive.demo.clicks import NotPossible
+from hive.demo.hands import Hands
 from hive.demo.scenes import DOWNLOAD, HONEY, HOST, WELCOME, Task
-from hive.demo.stage import AGENT, FORGE, TEAM
 from hive.screen import Screen
 
 T = TypeVar("T")
-APP = Repo(FORGE, TEAM, "app")
-CONFIG = Repo(FORGE, "agent-configs", AGENT)
-POLL_SECONDS = 0.1
 ROUNDS = 6
 
 
@@ -40,24 +38,33 @@ class Timing:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long one step may take, and how often is looked; in seconds."""
+
+    patience: float
+    between_looks: float
+
+
 class Story:
     """One evening with the hive."""
 
     def __init__(
-        self, reader: Reader, clicks: Clicks, screen: Screen, stop: threading.Event, *, patience: float
+        self, cast: Cast, reader: Reader, hands: Hands, screen: Screen, *, stop: threading.Event, pace: Pace
     ) -> None:
-        """`screen` shows what happens while we wait; `patience` is the number of seconds that one step may take."""
+        """`hands` are the operator's; `screen` shows what happens while we wait."""
+        self._cast = cast
         self._reader = reader
-        self._clicks = clicks
+        self._hands = hands
         self._screen = screen
         self._stop = stop
-        self._patience = patience
+        self._pace = pace
         self._timings: list[Timing] = []
 
     def play(self, *, own_project: bool) -> list[Timing]:
         """All chapters; returns what each step took. Raises StoryFailed; ends early on Ctrl-C."""
         try:
-            self._clicks.sign_in()
+            self._hands.sign_in()
             self._screen.chapter("1. An issue becomes a pull request, is reviewed, mended, and merged")
             self.issue_to_merge(WELCOME if own_project else HONEY)
             self._screen.chapter("2. An agent asks for a package, a merge approves it, its container is rebuilt")
@@ -71,7 +78,8 @@ class Story:
 
     def issue_to_merge(self, task: Task) -> None:
         """File an issue; it is routed, worked on, reviewed, mended, and merged."""
-        issue = Ref(APP, self._clicks.file_issue(APP.path, task.title, task.body))
+        app = self._cast.app
+        issue = Ref(app, self._hands.file_issue(app.path, task.title, task.body))
         self._timed("issue filed → labelled and assigned", lambda: self._assigned(issue))
         pull = self._timed("assigned → pull request", lambda: self._pull_for(issue))
         self._review_rounds(pull)
@@ -79,8 +87,9 @@ class Story:
 
     def config_to_container(self, task: Task, *, then_merge: bool) -> None:
         """File an issue that needs a package: the agent asks, a merge approves, the container is rebuilt."""
-        issue = Ref(APP, self._clicks.file_issue(APP.path, task.title, task.body))
-        proposal = self._timed("issue filed → agent asks for a package", lambda: self._open_pull(CONFIG))
+        app = self._cast.app
+        issue = Ref(app, self._hands.file_issue(app.path, task.title, task.body))
+        proposal = self._timed("issue filed → agent asks for a package", lambda: self._open_pull(self._cast.config))
         self._timed("asked → evaluated", lambda: self._evaluated(proposal))
         self._merge(proposal, "merged → container rebuilt", lambda: self._deployed(proposal))
         if then_merge:
@@ -104,7 +113,7 @@ class Story:
 
     def _merge(self, pull: Ref, what: str, seen: Callable[[], T | None]) -> None:
         head = self._reader.pull(pull).head_sha
-        self._wait(lambda: self._clicks.merge(pull.repo.path, pull.number, head) or None, f"{pull} can be merged")
+        self._wait(lambda: self._hands.merge(pull.repo.path, pull.number, head) or None, f"{pull} can be merged")
         self._timed(what, seen)
 
     def _assigned(self, issue: Ref) -> bool | None:
@@ -112,10 +121,10 @@ class Story:
         return bool(seen.assignees and len(seen.labels) >= 2) or None
 
     def _pull_for(self, issue: Ref) -> Ref | None:
-        return self._find(issue.repo, lambda pull: pull.head_branch == f"agent/{AGENT}/issue-{issue.number}")
+        return self._find(issue.repo, lambda pull: pull.head_branch == f"agent/{self._cast.agent}/issue-{issue.number}")
 
     def _open_pull(self, repo: Repo) -> Ref | None:
-        return self._find(repo, lambda pull: pull.author.login == AGENT)
+        return self._find(repo, lambda pull: pull.author.login == self._cast.agent)
 
     def _find(self, repo: Repo, fits: Callable[[PullRequest], bool]) -> Ref | None:
         """The open pull request of a repository that fits; numbers are few in a story."""
@@ -146,7 +155,7 @@ class Story:
         return any(comment.body.startswith("🟢") for comment in self._reader.comments(pull)) or None
 
     def _answered(self, issue: Ref) -> bool | None:
-        own = [comment for comment in self._reader.comments(issue) if comment.author.login == AGENT]
+        own = [comment for comment in self._reader.comments(issue) if comment.author.login == self._cast.agent]
         return any("in my container" in comment.body for comment in own) or None
 
     def _timed(self, what: str, look: Callable[[], T | None]) -> T:
@@ -156,7 +165,7 @@ class Story:
         return found
 
     def _wait(self, look: Callable[[], T | None], what: str) -> T:
-        until = time.monotonic() + self._patience
+        until = time.monotonic() + self._pace.patience
         while time.monotonic() < until:
             self._screen.show()
             try:
@@ -165,6 +174,6 @@ class Story:
                 found = None
             if found is not None:
                 return found
-            if self._stop.wait(POLL_SECONDS):
+            if self._stop.wait(self._pace.between_looks):
                 raise Ended
-        raise StoryFailed(f"the story stopped at “{what}”: it did not come within {self._patience:.0f} s")
+        raise StoryFailed(f"the story stopped at “{what}”: it did not come within {self._pace.patience:.0f} s")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 from urllib.parse import urlsplit
 
 from annotated_types import Ge, Le
@@ -16,7 +16,7 @@ from forge.types import Repo
 from hive.codec import STRICT, Mistake
 from hive.settings.marks import BadYaml, Document, Problem
 
-EMBEDDED = "embedded"
+EMBEDDED: Final = "embedded"
 LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,38}[A-Za-z0-9])?")
 MODULE = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
 Port = Annotated[int, Ge(0), Le(65535)]

@@ -104,6 +104,8 @@ class GiteaForge(GiteaReader):
             return self.pull(shapes.ref(made["number"], repo))
         except (Conflict, Unavailable):
             found = self._opened(repo, head, base)
+            if found is None and ":" not in head:
+                self.branch(repo, head)  # Forgejo 10 answers 500 for a branch that is not there
             if found is None:
                 raise
             return found

@@ -102,13 +102,13 @@ class GiteaForge(GiteaReader):
         try:
             made = self._client.post(self._at(repo, "pulls"), head=head, base=base, title=title, body=body)
             return self.pull(shapes.ref(made["number"], repo))
-        except (Conflict, Unavailable):
+        except (Conflict, Unavailable) as error:
             found = self._opened(repo, head, base)
-            if found is None and ":" not in head:
+            if found is not None:
+                return found
+            if isinstance(error, Unavailable) and ":" not in head:
                 self.branch(repo, head)  # Forgejo 10 answers 500 for a branch that is not there
-            if found is None:
-                raise
-            return found
+            raise
 
     def review(
         self, ref: Ref, *, head_sha: str, state: ReviewState, body: str, comments: Sequence[ReviewComment], marker: str

@@ -223,7 +223,7 @@ def test_pulls_that_are_open(wire: Wire, forge: GiteaForge, status: int) -> None
 def test_pulls_that_are_not_open(wire: Wire, forge: GiteaForge, status: int) -> None:
     """A pull request that cannot be found is not there: the refusal stands."""
     fork = {"ref": "agent/iris/1", "sha": HEAD, "repo_id": -1, "repo": None}
-    wire.say({"message": "no"}, status).say([pull(head=fork)]).say([])
+    wire.say({"message": "no"}, status).say([pull(head=fork)]).say([]).say({"message": "no"}, 500)
     with pytest.raises(Conflict if status == 409 else Unavailable, match=f": {status} no"):
         open_pull(forge)
 

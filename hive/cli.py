@@ -63,7 +63,7 @@ def main() -> None:
 def demo(
     *, project: Path | None, state: Path, leave: bool, port: int, url: str | None, admin: str | None, clean: bool
 ) -> None:
-    """Play the story on this machine."""
+    """Play the story on this machine, or on a forge that is there."""
     from hive.demo.play import Evening, play
 
     evening = Evening(state, project, leave)

@@ -42,6 +42,8 @@ class Guest:
             admin = self._client.get("/user")["is_admin"].flag()
         except Refused as error:
             raise NotReady(f"{door.url} does not let {door.login} in: is the password right?") from error
+        except ForgeError as error:
+            raise NotReady(f"{door.url} does not answer as a Forgejo or Gitea does: {error}") from error
         if not admin:
             raise NotReady(f"{door.login} is no site admin of {door.url}: only one can make accounts")
         able_to = able(self._client.get("/version")["version"].text())

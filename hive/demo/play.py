@@ -72,15 +72,16 @@ class Show:
         begin(self.config, self.house, self.tree, self.screen.note, seed=seed)
 
     def perform(self, hands: Hands, *, between_looks: float) -> bool:
-        """Play the story and say how it went; False after Ctrl-C. Raises StoryFailed."""
+        """Play the story and say what it took; False after Ctrl-C. Raises StoryFailed."""
         pace = Pace(PATIENCE_THINKING if os.environ.get(KEY) else PATIENCE, between_looks)
         token = self.house.vault.token(FORGE, self.cast.accounts["core"])
         with GiteaReader(name=FORGE, url=self.house.url(FORGE), token=token) as reader:
             story = Story(self.cast, reader, hands, self.screen, stop=self.stop, pace=pace)
             timings = story.play(own_project=self.evening.project is not None)
-        if not self.stop.is_set():
-            conclude(self.house, self.cast, timings)
-        return not self.stop.is_set()
+        if self.stop.is_set():
+            return False
+        conclude(self.house, self.cast, timings)
+        return True
 
     def linger(self) -> None:
         """Stay up and show what happens, until Ctrl-C; not if leaving was asked for."""
@@ -97,6 +98,7 @@ def play(evening: Evening, *, port: int) -> None:
         house = show.house
         show.begin(seed=lambda: copy_project(house, evening.project or sample(evening.state)))
         if show.perform(Clicks(house.url(FORGE), OPERATOR, house.vault.password(FORGE, OPERATOR)), between_looks=0.1):
+            click.echo()
             show.linger()
 
 
@@ -131,7 +133,6 @@ def conclude(house: House, cast: Cast, timings: list[Timing]) -> None:
     closing("sign in", f"{cast.operator}, {house.vault.password(FORGE, cast.operator)}")
     closing("try", "file the issue “Sort the hives by honey” and watch it")
     closing("state", str(house.settings.state))
-    click.echo()
 
 
 def closing(what: str, how: str) -> None:

@@ -21,7 +21,9 @@ from hive.settings import ForgeSettings
 
 BETWEEN_LOOKS = 0.5
 GUEST = "playing on {version} at {url}"
-FAR = "that forge may not reach this machine: what it cannot deliver is asked for every few seconds"
+FAR = "it may not reach this machine; what it does not tell is asked for every few seconds"
+READY = "makes it ready, as `hive init` does"
+DEAF = "none came, all was asked for; on that forge set [webhook] ALLOWED_HOST_LIST = loopback,private"
 TOOK_NOTHING = "nothing of a demo on {url} is known in {state}"
 
 
@@ -36,12 +38,23 @@ def visit(evening: Evening, door: Door) -> None:
             show.screen.note(GUEST.format(version=f"{kind.title()} {version}", url=door.url))
             if urlsplit(door.url).hostname not in {"127.0.0.1", "localhost", "::1"}:
                 show.screen.note(FAR)
-            settle(guest, show, door)
-            show.begin()
-            with Calls(door.url, cast.operator, guest.operator_token(cast)) as hands:
-                if show.perform(hands, between_looks=BETWEEN_LOOKS):
-                    farewell(show, door)
-                    show.linger()
+            try:
+                settle(guest, show, door)
+                perform(guest, show, door)
+            finally:
+                closing("clean", f"hive demo --forge {door.url} --admin {door.login} --state {evening.state} --clean")
+                click.echo()
+
+
+def perform(guest: Guest, show: Show, door: Door) -> None:
+    """Play the story, and stay up if that was asked for."""
+    show.begin()
+    with Calls(door.url, show.cast.operator, guest.operator_token(show.cast)) as hands:
+        if not show.perform(hands, between_looks=BETWEEN_LOOKS):
+            return
+        if not show.house.ledger.intake.deliveries():
+            closing("webhooks", DEAF)
+        show.linger()
 
 
 def settle(guest: Guest, show: Show, door: Door) -> None:
@@ -54,14 +67,9 @@ def settle(guest: Guest, show: Show, door: Door) -> None:
     guest.settle(cast, password)
     show.screen.note(f"made the organisations {', '.join(cast.places)}")
     show.screen.note(f"made the accounts {', '.join(cast.people)}")
+    show.screen.note(READY)
     push_project(door, cast, evening.project or sample(evening.state))
     Provision.run(house, FORGE, door.login, door.password, lambda _: None)
-
-
-def farewell(show: Show, door: Door) -> None:
-    """Say how all of it can be taken away again."""
-    words = f"hive demo --forge {door.url} --admin {door.login} --state {show.evening.state} --clean"
-    closing("clean", words)
 
 
 def clean(evening: Evening, door: Door) -> None:

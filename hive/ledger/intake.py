@@ -188,6 +188,10 @@ class Intake:
             db.execute("UPDATE jobs SET lease_until = 0 WHERE state = 'running'")
             db.execute("UPDATE effects SET lease_until = 0 WHERE state = 'applying'")
 
+    def deliveries(self) -> int:
+        """How many deliveries have come in."""
+        return int(self._db.rows("SELECT count(*) FROM deliveries")[0][0])
+
     def cursor(self, name: str) -> str | None:
         """Where a sweep stopped."""
         row = self._db.row("SELECT value FROM cursors WHERE name = ?", name)

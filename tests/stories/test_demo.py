@@ -13,12 +13,18 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from forge.gitea.client import Client, route
+from forge.protocol import NotFound
+
 SECONDS = 120.0
+ADMIN_PASSWORD = "correct horse battery"
+IN_THE_ENVIRONMENT = {"HIVE_ADMIN_PASSWORD": ADMIN_PASSWORD}
 FORBIDDEN = "echo 0 >/proc/sys/user/max_user_namespaces && exec "
 
 
@@ -28,7 +34,9 @@ class Stranger:
 
     place: Path
 
-    def types(self, *words: str, before: tuple[str, ...] = ()) -> subprocess.Popen[str]:
+    def types(
+        self, *words: str, before: tuple[str, ...] = (), env: dict[str, str] | None = None
+    ) -> subprocess.Popen[str]:
         """Run `hive WORDS`; what it prints goes to a file, as to a pipe."""
         with self.screen.open("a") as screen:
             return subprocess.Popen(
@@ -39,6 +47,7 @@ class Stranger:
                     "HOME": str(self.place / "home"),
                     "TMPDIR": str(self.place / "tmp"),
                     "PYTHONDONTWRITEBYTECODE": "1",
+                    **(env or {}),
                 },
                 stdin=subprocess.DEVNULL,
                 stdout=screen,
@@ -66,8 +75,9 @@ class Stranger:
         """Wait until something is printed."""
         self.waits(lambda: words in self.reads(), words)
 
-    def left(self) -> list[str]:
-        """Processes that still know this place, by their words, directory or environment."""
+    def left(self, word: str = "") -> list[str]:
+        """Processes that know a word, this place if none is named, by their words, directory or environment."""
+        wanted = os.fsencode(word or str(self.place))
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             try:
@@ -75,9 +85,13 @@ class Stranger:
                 known = words + (process / "environ").read_bytes() + os.fsencode((process / "cwd").readlink())
             except OSError:
                 continue
-            if os.fsencode(str(self.place)) in known and process.name != str(os.getpid()):
+            if wanted in known and process.name != str(os.getpid()):
                 found.append(f"{process.name} {words.decode(errors='replace')}")
         return found
+
+    def kept(self) -> list[Path]:
+        """Every file of the state directory."""
+        return [file for file in (self.place / "cwd" / "state").rglob("*") if file.is_file()]
 
     def files(self) -> list[str]:
         """What lies about outside the state directory."""
@@ -147,6 +161,115 @@ def test_plays_with_a_project_of_ones_own(stranger: Stranger) -> None:
     list_files = ("ls-tree", "--name-only", "main")
     shown = [subprocess.check_output(["git", "-C", copy, *list_files], text=True).split() for copy in copies]
     assert ["AGENTS-WORK-HERE.md", "poem.txt"] in shown
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """A forge that somebody else runs, with an account that is called as one of the story's people."""
+
+    url: str
+    pid: int
+    client: Client
+    mara: int
+
+    def logins(self) -> set[str]:
+        """Accounts that are there."""
+        return {row["login"].text() for row in self.client.rows("/admin/users")}
+
+    def has(self, org: str) -> bool:
+        """Whether an organisation is there."""
+        try:
+            self.client.get(route("orgs", org))
+        except NotFound:
+            return False
+        return True
+
+
+@pytest.fixture
+def elsewhere(stranger: Stranger) -> Iterator[Elsewhere]:
+    """`hive forge`, started by itself."""
+    state, port = stranger.place / "elsewhere", str(_free())
+    forge = stranger.types("forge", "--state", str(state), "--port", port, "--admin", "root", env=IN_THE_ENVIRONMENT)
+    stranger.waits_for(f"http://127.0.0.1:{port}")
+    with closing(Client(f"http://127.0.0.1:{port}", login="root", password=ADMIN_PASSWORD)) as client:
+        said = {"username": "mara", "email": "mara@example.invalid", "password": "another secret"}
+        mara = client.post("/admin/users", **said, must_change_password=False)["id"].number()
+        yield Elsewhere(f"http://127.0.0.1:{port}", forge.pid, client, mara)
+    forge.terminate()
+    assert forge.wait(SECONDS) == 0
+
+
+def test_plays_on_a_forge_that_is_there(stranger: Stranger, elsewhere: Elsewhere) -> None:
+    """Names that are taken are left to whose they are; all that it made can be taken away again."""
+    there = ("--forge", elsewhere.url, "--state", "state")
+    demo = stranger.types("demo", "--exit", *there, "--admin", "root", env=IN_THE_ENVIRONMENT)
+    stranger.waits(lambda: re.search(r"iris\w\w +is at it", stranger.reads()), "an agent at work")
+    knowing = {elsewhere.pid, demo.pid}
+    assert [line for line in stranger.left(ADMIN_PASSWORD) if int(line.split()[0]) not in knowing] == []
+    assert demo.wait(SECONDS) == 0, stranger.reads()
+    said = stranger.reads()
+    for line in (
+        r"hive     playing on Forgejo \S+ at http://127\.0\.0\.1:\d+\n",
+        r"hive     made the organisations acme-(\w\w), agent-configs-\1, hive-\1\n",
+        r"hive     made the accounts mara(\w\w), iris\1, core\1, triage\1, argus\1\n",
+        r"mara\w\w   filed an issue +http://\S+/acme-\w\w/app/issues/1\n",
+        r"host     rebuilt iris\w\w, deployed/1 +http://\S+/agent-configs-\w\w/iris\w\w/",
+        r"  merged → container rebuilt +\d+\.\d s\n",
+        r"  sign in   mara\w\w, \S+\n",
+        r"  clean     hive demo --forge \S+ --admin root --state \S+/state --clean\n",
+    ):
+        assert re.search(line, said), f"{line} is not in\n{said}"
+    assert "webhooks" not in said
+    clean = stranger.types("demo", *there, "--admin", f"root:{ADMIN_PASSWORD}", "--clean")
+    assert clean.wait(SECONDS) == 0, stranger.reads()
+    assert elsewhere.logins() == {"root", "mara"}
+    assert elsewhere.client.get("/users/mara")["id"].number() == elsewhere.mara
+    [orgs] = re.findall(r"made the organisations (\S+), (\S+), (\S+)\n", said)
+    assert not any(map(elsewhere.has, orgs))
+    assert ADMIN_PASSWORD not in stranger.reads()
+    assert "Traceback" not in stranger.reads()
+    assert not [file for file in stranger.kept() if ADMIN_PASSWORD.encode() in file.read_bytes()]
+    again = stranger.types("demo", *there, "--admin", f"root:{ADMIN_PASSWORD}", "--clean")
+    assert again.wait(SECONDS) == 1
+    assert stranger.reads().splitlines()[-1].endswith("is known in state")
+
+
+def test_ctrl_c_on_a_forge_that_is_there(stranger: Stranger, elsewhere: Elsewhere) -> None:
+    """Whoever breaks off is told how what was made until then is taken away, and another demo forgets nothing of it."""
+    there = ("--forge", elsewhere.url, "--state", "state", "--admin", "root")
+    demo = stranger.types("demo", *there, env=IN_THE_ENVIRONMENT)
+    stranger.waits_for("filed an issue")
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(SECONDS) == 0, stranger.reads()
+    assert re.search(r"  clean     hive demo --forge \S+ --admin root --state \S+ --clean\n", stranger.reads())
+    other = stranger.types("demo", "--state", "state", "--port", "0")
+    stranger.waits_for("sign in at")
+    other.send_signal(signal.SIGINT)
+    assert other.wait(SECONDS) == 0, stranger.reads()
+    clean = stranger.types("demo", *there, "--clean", env=IN_THE_ENVIRONMENT)
+    assert clean.wait(SECONDS) == 0, stranger.reads()
+    assert elsewhere.logins() == {"root", "mara"}
+
+
+def test_what_is_missing_on_a_forge_that_is_there(stranger: Stranger, elsewhere: Elsewhere) -> None:
+    """Status 1 and one sentence; nothing was made."""
+    url, nobody = elsewhere.url, f"http://127.0.0.1:{_free()}"
+    for words, says in (
+        (("--forge", url), "--forge needs --admin LOGIN: a site admin makes the accounts of the story"),
+        (("--forge", url, "--admin", "root"), "set the password of root in HIVE_ADMIN_PASSWORD, or say"),
+        (("--forge", url, "--admin", "root:wrong"), f"{url} does not let root in: is the password right?"),
+        (("--forge", url, "--admin", "mara:another secret"), f"mara is no site admin of {url}: only one can make"),
+        (("--forge", nobody, "--admin", "root:x"), f"{nobody} does not answer as a Forgejo or Gitea does:"),
+        (("--forge", "forge.example", "--admin", "root:x"), "--forge takes an address such as https://forge.example"),
+        (("--forge", "http://a:b@forge.example", "--admin", "a"), "--forge takes an address without a login; name"),
+        (("--admin", "root:x"), "--admin and --clean are for a forge that is there already: name it by --forge"),
+        (("--forge", url, "--admin", f"root:{ADMIN_PASSWORD}", "--clean"), f"nothing of a demo on {url} is known"),
+    ):
+        demo = stranger.types("demo", "--exit", "--port", "0", *words)
+        assert demo.wait(SECONDS) == 1, stranger.reads()
+        assert says in stranger.reads().splitlines()[-1]
+    assert "Traceback" not in stranger.reads()
+    assert elsewhere.logins() == {"root", "mara"}
 
 
 @pytest.mark.parametrize("moment", ["sign in at", "opened a pull request", "  sign in   mara"])

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import FrameType
 from typing import Any, Self
@@ -55,7 +55,7 @@ class EmbeddedForge:
         database = State(state / "forge.db")
         self.site = Site(state, database, flavour, url, check_delay=check_delay, hook_delay=hook_delay)
         self.site.hook_timeout, self.site.idleness = hook_timeout, idleness
-        self.wsgi = Breaking(self.site, application(self.site))
+        self.wsgi: Callable[[dict[str, Any], Any], Iterable[bytes]] = Breaking(self.site, application(self.site))
         self._place = (host, port)
         self._server: Any = None
         self._sockets: dict[int, Any] = {}

@@ -35,7 +35,10 @@ def converse(site: Site, actor: Row, repo: Row, stdin: IO[bytes], stdout: IO[byt
     for _, new, ref in commands:
         try:
             kept, old = _propose(site, actor, repo, (ref, new), options)
-            _say(stdout, f"ok {ref}", f"option refname {kept}", f"option old-oid {old}", f"option new-oid {new}")
+            said = [f"ok {ref}", f"option refname {kept}", f"option old-oid {old}", f"option new-oid {new}"]
+            if site.flavour.agit_says_forced and old != ZERO and not site.git(repo).contains(new, old):
+                said.append("option forced-update")
+            _say(stdout, *said)
         except Refusal as refusal:
             _say(stdout, f"ng {ref} {worded(site.flavour, str(refusal))}")
     _say(stdout, None)

@@ -30,6 +30,9 @@ class Flavour:
     absent: frozenset[str]
     """Lines of the route table that are not there."""
     pull_url_is_api: bool
+    lists_are_short: bool
+    """Whether a list of pull requests leaves out how much they change and who is asked."""
+    raw_cache_control: str
     counts_whatever: bool
     """Whether a pull request without a branch says that it changes 0 lines, instead of nothing about lines."""
     agit_label: bool
@@ -63,6 +66,8 @@ class Flavour:
     """Whether the setting `allow_manual_merge` can be changed."""
     unit_teams_have_mode: bool
     """Whether a team with levels for single units has a level of its own, the lowest of them."""
+    milestone_keeps_due: bool
+    """Whether a milestone that is changed keeps a date that is not told again."""
     stale_sha_status: int
     put_creates: bool
     """Whether PUT of a file without a sha makes a new one."""
@@ -104,7 +109,7 @@ class Flavour:
     push_commits: int
     """How many commits a push event lists."""
     told_when_same: bool
-    """Whether saving an unchanged comment is told."""
+    """Whether saving an unchanged comment is told; if not, the answer names no user."""
     told_deletion: bool
     """Whether the deletion of an issue is told."""
     old_milestone_told: bool
@@ -122,8 +127,12 @@ class Flavour:
     """What a push says at its end."""
     push_new_pull: str
     """The path to a form for a pull request of `{head}` into `{base}`."""
+    push_to_origin: bool
+    """Whether that form is for a pull request to where a fork is from."""
     push_says_into: bool
     """Whether a push says into which branch a pull request goes."""
+    agit_says_forced: bool
+    """Whether a rewritten proposal is told to git as a forced update."""
 
 
 def _keys(names: str) -> frozenset[str]:
@@ -163,6 +172,8 @@ FORGEJO_17 = Flavour(
     words=(),
     absent=frozenset(_LOCKING),
     pull_url_is_api=True,
+    lists_are_short=False,
+    raw_cache_control="private, max-age=300",
     counts_whatever=True,
     agit_label=True,
     base_missing="The target couldn't be found.",
@@ -180,6 +191,7 @@ FORGEJO_17 = Flavour(
     admins_key="apply_to_admins",
     manual_merge_by_patch=True,
     unit_teams_have_mode=True,
+    milestone_keeps_due=True,
     stale_sha_status=409,
     put_creates=False,
     compare_by_sha=True,
@@ -214,7 +226,9 @@ FORGEJO_17 = Flavour(
     push_unknown_base="Unexpected ref: {}",
     push_done="",
     push_new_pull="compare/{base}...{head}",
+    push_to_origin=True,
     push_says_into=True,
+    agit_says_forced=False,
 )
 
 FORGEJO_10 = replace(
@@ -272,42 +286,34 @@ GITEA_126 = replace(
     version="1.26.0-dev",
     is_forgejo=False,
     hidden={
-        "user": _keys("pronouns"),
-        "protection": _keys("apply_to_admins"),
+        "user": _keys("pronouns"), "protection": _keys("apply_to_admins"),
         "repo": _keys("wiki_branch globally_editable_wiki").union(_LATER_REPO),
-        "pull": _keys("flow"),
-        "org": _keys("created"),
-        "hook": _keys("url content_type metadata"),
-        "token": _keys("repositories"),
-        "content": _keys("last_commit_when"),
-        "remark": _keys("extra_lines_count"),
-        "compare": _keys("files"),
-        "attachment": _keys("type"),
-        "tag": _keys("archive_download_count"),
+        "pull": _keys("flow"), "org": _keys("created"), "hook": _keys("url content_type metadata"),
+        "token": _keys("repositories"), "content": _keys("last_commit_when"), "remark": _keys("extra_lines_count"),
+        "compare": _keys("files"), "attachment": _keys("type"), "tag": _keys("archive_download_count"),
         "release": _keys("archive_download_count hide_archive_links"),
         "settings_repository": _keys("forks_disabled"),
     },
     empty={
-        "issue": {"assignees": None},
-        "pull": {"review_comments": LEFT_OUT},
+        "issue": {"assignees": None}, "pull": {"review_comments": LEFT_OUT},
         "repo": {"parent": LEFT_OUT, "repo_transfer": LEFT_OUT},
     },
     words=(
         (r"The target couldn't be found\.", "not found"),
         (r"could not find .*|branch does not exist \[name: .*", ""),
-        (r"auth method not allowed", "auth required"),
+        (r"auth method not allowed", "auth required"), (r"bad color code: (.*)", r"invalid color: \1"),
         (r"(user should have a permission to write to) this branch", r"\1 the target branch"),
         (r"This file extension or type is not allowed to be uploaded\.",
          "This file cannot be uploaded or modified due to a forbidden file extension or type."),
         (r"cannot close this issue because (.*)", r"cannot close this issue or pull request because \1"),
-        (r"bad color code: (.*)", r"invalid color: \1"),
         (r"<Repository \d+:(.*)> is archived", r"\1 is archived"),
         (r"([0-9a-f]{40})", r"commit doesn't exist: \1"),
         (r"Updates were rejected because the tip of your current branch .*", "request `force-push` push option"),
-        (r"The new commit is the same as the old commit", "new commit is same with old commit"),
-        (r"The topic-branch option is not set", "topic-branch is not set"),
+        (r"The new commit is the same as the old commit", "new commit is same with old commit"), (r"The topic-branch option is not set", "topic-branch is not set"),
     ),
     absent=frozenset([_ADMIN_TOKENS, "POST ~/pulls/<index>/reviews/<id>/comments"]),
+    lists_are_short=True,
+    raw_cache_control="public, max-age=21600, no-transform",
     counts_whatever=False,
     base_missing="The target couldn't be found.",
     bad_ref="The target couldn't be found.",
@@ -320,6 +326,7 @@ GITEA_126 = replace(
     admins_key="block_admin_merge_override",
     manual_merge_by_patch=False,
     unit_teams_have_mode=False,
+    milestone_keeps_due=False,
     put_creates=True,
     compare_by_sha=True,
     own_permission=True,
@@ -345,6 +352,8 @@ GITEA_126 = replace(
     push_unknown_base="Internal Server Error (no message for end users)",
     push_done=". Processing 1 references\nProcessed 1 references in total\n",
     push_new_pull="pulls/new/{head}",
+    push_to_origin=False,
+    agit_says_forced=True,
 )  # fmt: skip
 
 FLAVOURS = {flavour.name: flavour for flavour in (FORGEJO_17, FORGEJO_10, GITEA_126)}

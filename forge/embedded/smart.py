@@ -265,7 +265,7 @@ def _hint(site: Site, repo: Row, ref: str) -> str:
     if branch in {ref, repo["default_branch"]}:
         return ""
     target, head = repo, branch
-    if repo["fork_of"] and (origin := site.state.get("repositories", repo["fork_of"])):
+    if site.flavour.push_to_origin and repo["fork_of"] and (origin := site.state.get("repositories", repo["fork_of"])):
         target, head = origin, f"{repo['owner']}:{branch}"
     if opened := pulls.of_head(site, repo, branch):
         base = site.must("repositories", opened[0]["repo_id"])

@@ -199,6 +199,9 @@ def test_what_nobody_is_told(village: Village, receiver: Receiver, flavour: Flav
 def test_a_cleared_milestone(village: Village, receiver: Receiver, flavour: Flavour) -> None:
     """Cleared labels are told as they were; a milestone that is taken away only by Forgejo 10."""
     label, soon = labelled(village)
+    village.core.patch(f"~/milestones/{soon}", {"due_on": "2030-01-02T00:00:00Z"})
+    dated = village.core.patch(f"~/milestones/{soon}", {"description": "another"})["due_on"]
+    assert (dated is not None) == flavour.milestone_keeps_due
     village.core.post("~/issues", {"title": "one", "labels": [label], "milestone": soon})
     village.hook(receiver, "issues")
     village.core.patch("~/issues/1", {"milestone": 0})
@@ -241,7 +244,7 @@ def test_unknown_words_are_taken(village: Village, flavour: Flavour) -> None:
 
 # 6. Lists
 @ALL
-def test_lists_have_their_ways(village: Village) -> None:
+def test_lists_have_their_ways(village: Village, flavour: Flavour) -> None:
     """A filter of unknown labels only is none; a timeline without page is whole; comments never come in pages."""
     label, _ = labelled(village)
     village.core.post("~/issues", {"title": "one", "labels": [label]})
@@ -255,6 +258,8 @@ def test_lists_have_their_ways(village: Village) -> None:
     assert len(village.core.get("~/issues/1/timeline", page=1, limit=2)) == 2
     assert len(village.core.get("~/issues/1/comments", page=1, limit=1)) == 3
     village.core.pull("topic")
+    (listed,) = village.core.get("~/pulls")
+    assert ("additions" in listed) != flavour.lists_are_short
     village.mara.post("~/pulls/3/reviews", {"event": "PENDING", "body": "hidden"})
     hidden = village.core.call("GET", "~/pulls/3/reviews")
     assert (hidden.json(), hidden.headers["X-Total-Count"]) == ([], "1")

@@ -76,8 +76,9 @@ def _show_comment(call: Call) -> Json:
 
 
 def _edit_comment(call: Call) -> Json:
-    body = call.read(COMMENT)["body"]
-    return shapes.comment(call.site, comments.edit(call.site, call.actor, _own_comment(call), body))
+    body, old = call.read(COMMENT)["body"], _own_comment(call)
+    told = shapes.comment(call.site, comments.edit(call.site, call.actor, old, body))
+    return told if body != old["body"] or call.site.flavour.told_when_same else told | {"user": None}
 
 
 def _delete_comment(call: Call) -> None:

@@ -74,9 +74,10 @@ def _raw(call: Call) -> Response:
     if entry.kind != "blob":
         raise Missing
     changed = git.last_change(sha, entry.path).committer.when
-    headers = {"ETag": f'"{entry.sha}"', "Last-Modified": http_date(changed), "Cache-Control": "private, max-age=300"}
+    headers = {"ETag": f'"{entry.sha}"', "Last-Modified": http_date(changed)}
     if call.request.headers.get("If-None-Match") == headers["ETag"]:
         return empty(304, headers)
+    headers["Cache-Control"] = call.site.flavour.raw_cache_control
     content = git.blob(entry.sha)
     text = b"\0" not in content
     kind = "text/plain; charset=utf-8" if text else mimetypes.guess_type(entry.path)[0] or "application/octet-stream"

@@ -65,7 +65,15 @@ def _index(call: Call) -> Response:
     if call.site.flavour.pulls_by_branch:
         by |= {name: call.query(name) for name in ("head", "base") if call.query(name)}
     rows = pulls.of_repo(call.site, call.repo, state=call.query("state", "open"), sort=call.query("sort"), **by)
-    return call.paged(rows, lambda row: _shape(call, row), links=True)
+    return call.paged(rows, lambda row: _listed(call, row), links=True)
+
+
+def _listed(call: Call, issue: Row) -> Json:
+    shape = _shape(call, issue)
+    if not call.site.flavour.lists_are_short:
+        return shape
+    asked: Json = {"requested_reviewers": None, "requested_reviewers_teams": None}
+    return {key: value for key, value in (shape | asked).items() if key not in shapes.COUNTS}
 
 
 def _create(call: Call) -> Json:

@@ -182,6 +182,8 @@ def create_milestone(site: Site, repo: Row, *, title: str, **more: Any) -> Row:
 def edit_milestone(site: Site, row: Row, *, state: str | None = None, **changes: Any) -> Row:
     """Change a milestone, also its state."""
     given = {key: value for key, value in changes.items() if value is not None}
+    if not site.flavour.milestone_keeps_due:
+        given.setdefault("due", None)
     if state in {"open", "closed"}:
         given["closed"] = site.now() if state == "closed" else None
     site.state.update("milestones", row["id"], updated=site.now(), **given)

@@ -14,6 +14,7 @@ from forge.embedded.shapes.people import Json, when, when_or_null
 from forge.embedded.site import Site
 from forge.embedded.state import Row
 
+COUNTS = ("additions", "deletions", "changed_files")
 WORST_FIRST = ("error", "failure", "warning", "pending", "success")
 
 
@@ -71,11 +72,10 @@ def _asked(site: Site, issue: Row) -> Json:
 
 def _counts(site: Site, row: Row) -> Json:
     """How much changes: not told for AGit, nor when the fork is gone."""
-    names = ("additions", "deletions", "changed_files")
     counted = site.state.get("repos", row["head_repo_id"]) is not None and not row["agit"]
     if not counted and not site.flavour.counts_whatever:
         return {}
-    return {key: row[key] if counted else 0 for key in names}
+    return {key: row[key] if counted else 0 for key in COUNTS}
 
 
 def _sides(site: Site, issue: Row, row: Row, viewer: Row | None, granted: Access | None) -> Json:

@@ -112,6 +112,8 @@ class Flavour:
     """Whether saving an unchanged comment is told; if not, the answer names no user."""
     told_deletion: bool
     """Whether the deletion of an issue is told."""
+    replaced_labels_told: bool
+    """Whether the event of replaced labels shows the new ones, instead of none."""
     old_milestone_told: bool
     """Whether `demilestoned` shows the old milestone."""
     asks_again_when_ready: bool
@@ -219,6 +221,7 @@ FORGEJO_17 = Flavour(
     push_commits=15,
     told_when_same=True,
     told_deletion=False,
+    replaced_labels_told=True,
     old_milestone_told=False,
     asks_again_when_ready=True,
     push_refusal="\nForgejo: {}\n",
@@ -239,17 +242,14 @@ FORGEJO_10 = replace(
     hidden=_OF_GITEA
     | {
         "repo": _OF_GITEA["repo"].union(_LATER_REPO),
-        "pull": _keys("flow"),
-        "org": _keys("created"),
+        "pull": _keys("flow"), "org": _keys("created"),
         "token": _keys("last_used_at created_at repositories"),
         "content": _OF_GITEA["content"].union(["last_commit_when"]),
-        "remark": _keys("extra_lines_count"),
-        "compare": _keys("files"),
+        "remark": _keys("extra_lines_count"), "compare": _keys("files"),
     },
     empty={
-        "issue": {"assignees": None},
+        "issue": {"assignees": None}, "repo": {"topics": None},
         "pull": {"assignees": None, "requested_reviewers": None, "requested_reviewers_teams": None},
-        "repo": {"topics": None},
     },
     words=((r"auth method not allowed", "auth required"), (r"could not find .*", "")),
     absent=frozenset([*_LOCKING, _ADMIN_TOKENS, "GET ~/actions/runs"]),
@@ -278,7 +278,7 @@ FORGEJO_10 = replace(
     old_milestone_told=True,
     push_stranger="User permission denied for writing.",
     push_says_into=False,
-)
+)  # fmt: skip
 
 GITEA_126 = replace(
     FORGEJO_10,
@@ -346,6 +346,7 @@ GITEA_126 = replace(
     reviews_are_one_event=True,
     told_when_same=False,
     told_deletion=True,
+    replaced_labels_told=False,
     old_milestone_told=False,
     asks_again_when_ready=False,
     push_refusal="\nerror:\nerror: {}\nerror:\n",

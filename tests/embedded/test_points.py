@@ -197,7 +197,7 @@ def test_what_nobody_is_told(village: Village, receiver: Receiver, flavour: Flav
 
 @ALL
 def test_a_cleared_milestone(village: Village, receiver: Receiver, flavour: Flavour) -> None:
-    """Cleared labels are told as they were; a milestone that is taken away only by Forgejo 10."""
+    """Cleared labels are told as they were, replaced ones by Gitea as none; a lost milestone only by Forgejo 10."""
     label, soon = labelled(village)
     village.core.patch(f"~/milestones/{soon}", {"due_on": "2030-01-02T00:00:00Z"})
     dated = village.core.patch(f"~/milestones/{soon}", {"description": "another"})["due_on"]
@@ -209,6 +209,9 @@ def test_a_cleared_milestone(village: Village, receiver: Receiver, flavour: Flav
     taken, cleared = receiver.hears("issue_milestone.demilestoned", "issue_label.label_cleared")
     assert (taken.json["issue"]["milestone"] is not None) == flavour.old_milestone_told
     assert [one["name"] for one in cleared.json["issue"]["labels"]] == ["bug"]
+    village.core.put("~/issues/1/labels", {"labels": ["bug"]})
+    (replaced,) = receiver.hears("issue_label.label_updated")
+    assert (replaced.json["issue"]["labels"] != []) == flavour.replaced_labels_told
 
 
 # 5. Silent acceptance

@@ -126,14 +126,24 @@ def replace(site: Site, actor: Row, issue: Row, wanted: Sequence[int | str], *, 
     if quiet:
         put(site, actor, issue, add=chosen, remove=gone)
     else:
-        change(site, actor, issue, add=chosen, remove=gone)
+        overlay: Row = {} if site.flavour.replaced_labels_told else {"labels": []}
+        change(site, actor, issue, add=chosen, remove=gone, overlay=overlay)
 
 
-def change(site: Site, actor: Row, issue: Row, *, add: Iterable[Row] = (), remove: Iterable[Row] = ()) -> None:
-    """Add and remove labels, with one event."""
+def change(
+    site: Site,
+    actor: Row,
+    issue: Row,
+    *,
+    add: Iterable[Row] = (),
+    remove: Iterable[Row] = (),
+    overlay: Row | None = None,
+) -> None:
+    """Add and remove labels, with one event; `overlay` is what that shows otherwise than it is."""
     with site.state.writing():
         put(site, actor, issue, add=add, remove=remove)
-        events.about_issue(site, actor, site.must("issues", issue["id"]), "issue_label", "label_updated")
+        now = site.must("issues", issue["id"])
+        events.about_issue(site, actor, now, "issue_label", "label_updated", overlay=overlay or {})
 
 
 def take_off(site: Site, actor: Row, issue: Row, named: str) -> None:

@@ -31,7 +31,7 @@ def create(site: Site, actor: Row, repo: Row, at: str, *, state: str, context: s
         key = site.state.insert("statuses", repo_id=repo["id"], nth=nth, sha=sha, user_id=actor["id"], **about)
         entry = site.must("statuses", key)
         if "status" in site.flavour.extra_events:
-            told = commits.payload(site, repo, site.git(repo).commit(sha), files=True)
+            told = commits.payload(site, repo, site.git(repo).commit(sha), files=True, verified=False)
             events.status(site, actor, repo, entry, told)
     return entry
 

@@ -29,6 +29,8 @@ from forge.protocol import NotFound
 from forge.types import Ref, Repo
 from forge.webhook import verify
 
+HERE = os.environ.get("HIVE_TEST_HERE", "127.0.0.1")
+"""How the forge finds this machine, if it does not run here as well."""
 SECRET = b"battery staple"
 SCOPES = ("write:repository", "write:issue", "read:user", "read:organization")
 WRITES = {"repo.code": "write", "repo.issues": "write", "repo.pulls": "write"}
@@ -155,8 +157,8 @@ def receiver() -> Iterator[Receiver]:
         def log_message(self, *args: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        heard.url = f"http://127.0.0.1:{server.server_port}/hook/work"
+    with ThreadingHTTPServer((HERE, 0), Handler) as server:
+        heard.url = f"http://{HERE}:{server.server_port}/hook/work"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield heard

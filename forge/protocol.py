@@ -1,8 +1,8 @@
 """What the hive asks of a forge, wants of it, and how a forge says no. Performs no I/O.
 
-Reader      questions; the only part that a bot ever sees
-Forge       Reader plus repeatable deeds of one identity; only `hive.apply` holds one
-Operator    the deed that no bot has an intent for: merging
+Reader      questions (`forge.questions`); the only part that a bot ever sees
+Forge       Reader plus repeatable deeds (`forge.deeds`) of one identity; only `hive.apply` holds one
+Operator    the deeds that no bot has an intent for: merging, overruling a review
 Admin       provisioning: each `ensure_…` makes it so and may be called again
 
 ForgeError
@@ -20,25 +20,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from forge.types import (
-    Branch,
-    Comment,
-    CommitStatus,
-    FileChange,
-    Happening,
-    Issue,
-    Label,
-    Protection,
-    PullRequest,
-    Push,
-    Ref,
-    Repo,
-    Repository,
-    Review,
-    ReviewComment,
-    ReviewState,
-    User,
-)
+from forge.deeds import CodeDeeds, IssueDeeds, PullDeeds, SortingDeeds
+from forge.questions import CodeQuestions, IssueQuestions, PullQuestions
+from forge.types import Label, Notification, Protection, Ref, Repo, Repository, User
 
 
 class ForgeError(Exception):
@@ -81,15 +65,28 @@ class Capabilities:
     """What a forge can do, probed from its version; branch on these, never on a name."""
 
     kind: str
+    """`forgejo` or `gitea`; a webhook is asked for by this word."""
     version: str
-    status_webhook: bool
-    repo_tokens: bool
-    compare_by_sha: bool
-    admins_key: str
+    admins_key: str = ""
     """Protection key that includes admins: `apply_to_admins`, or Gitea's `block_admin_merge_override`."""
+    status_webhook: bool = False
+    """Whether a commit status sends an event: else they must be asked for."""
+    action_events: bool = False
+    """Whether a workflow that ended sends an event."""
+    repo_tokens: bool = False
+    """Whether a token can be for some repositories only; it counts only if the answer lists them."""
+    own_permission: bool = False
+    """Whether an account may ask for its own right on a repository."""
+    compare_by_sha: bool = False
+    """Whether commits can be compared, not only branches."""
+    label_removal_by_name: bool = False
+    reviewers_on_create: bool = False
+    """Whether a new pull request can ask for its reviewers, which anybody can then."""
+    resolve_conversation: bool = False
+    """Whether a remark of a review can be settled."""
 
 
-class Reader(Protocol):
+class Reader(IssueQuestions, PullQuestions, CodeQuestions, Protocol):
     """Questions to a forge. Each raises NotFound, Refused or Unavailable."""
 
     def capabilities(self) -> Capabilities:
@@ -104,93 +101,18 @@ class Reader(Protocol):
     def repositories(self, owner: str) -> list[Repository]:
         """All repositories of an organisation that this identity sees."""
 
-    def branch(self, repo: Repo, name: str) -> Branch:
-        """One branch."""
+    def notifications(self, since: datetime) -> list[Notification]:
+        """What is new for this identity on issues and pull requests since then, oldest first.
 
-    def protection(self, repo: Repo, branch: str) -> Protection | None:
-        """The protection rule of that name; None without one; Refused for plain readers."""
-
-    def file(self, repo: Repo, path: str, at: str) -> bytes:
-        """A file's bytes at a branch, tag or commit."""
-
-    def issue(self, ref: Ref) -> Issue:
-        """An issue, or the issue side of a pull request."""
-
-    def changed_since(self, repo: Repo, since: datetime) -> list[Issue]:
-        """Issues and pull requests, open or not, updated at or after `since`."""
-
-    def comments(self, ref: Ref) -> list[Comment]:
-        """All comments of a conversation, oldest first."""
-
-    def timeline(self, ref: Ref) -> list[Happening]:
-        """All rows of a timeline, oldest first."""
-
-    def pull(self, ref: Ref) -> PullRequest:
-        """A pull request."""
-
-    def pull_of(self, repo: Repo, sha: str) -> PullRequest | None:
-        """The merged pull request that a commit of the base branch came from, if any."""
-
-    def files(self, ref: Ref) -> list[FileChange]:
-        """The files that a pull request changes."""
-
-    def diff(self, ref: Ref) -> str:
-        """The unified diff of a pull request."""
-
-    def reviews(self, ref: Ref) -> list[Review]:
-        """All reviews of a pull request, oldest first."""
-
-    def review_comments(self, ref: Ref, review_id: int) -> list[ReviewComment]:
-        """The remarks of one review."""
-
-    def statuses(self, repo: Repo, sha: str) -> list[CommitStatus]:
-        """The newest status of each context on a commit."""
-
-    def pushes(self, repo: Repo, branch: str, after: int) -> list[Push]:
-        """Movements of a branch with a feed row above `after`, newest first."""
-
-
-class Forge(Reader, Protocol):
-    """Deeds of one identity; doing one twice is doing it once."""
-
-    def comment(self, ref: Ref, body: str, *, marker: str) -> Comment:
-        """Say `body`, unless a comment of this identity that contains `marker` is there already."""
-
-    def edit_comment(self, ref: Ref, comment_id: int, body: str) -> None:
-        """Replace a comment's text."""
-
-    def label(self, ref: Ref, *, add: Sequence[str], remove: Sequence[str] = ()) -> None:
-        """Add and remove labels by name; unknown names raise Invalid, as forges drop them silently."""
-
-    def assign(self, ref: Ref, logins: Sequence[str]) -> None:
-        """Add assignees to those who are assigned."""
-
-    def open_issue(self, repo: Repo, title: str, body: str, *, marker: str) -> Issue:
-        """File an issue, unless an open one of this identity contains `marker`."""
-
-    def close(self, ref: Ref) -> None:
-        """Close an issue or pull request."""
-
-    def open_pull(self, repo: Repo, *, head: str, base: str, title: str, body: str) -> PullRequest:
-        """Open a pull request, or find the open one with this head and base."""
-
-    def review(
-        self, ref: Ref, *, head_sha: str, state: ReviewState, body: str, comments: Sequence[ReviewComment], marker: str
-    ) -> Review:
-        """Submit one review pinned to a head, unless one of this identity contains `marker`.
-
-        Remarks on lines that the diff does not show must be left out by the caller: forges accept
-        them and hang them anywhere.
+        A hint, not a log: nobody is notified of what they did themselves, nor of labels.
         """
 
-    def set_status(self, repo: Repo, sha: str, status: CommitStatus) -> None:
-        """Set a commit status, unless the context's newest word is the same."""
 
-    def tag(self, repo: Repo, name: str, sha: str, message: str) -> None:
-        """Make an annotated tag; one of the same name on another commit raises Conflict."""
+class Forge(Reader, IssueDeeds, SortingDeeds, PullDeeds, CodeDeeds, Protocol):
+    """Deeds of one identity; doing one twice is doing it once."""
 
-    def put_file(self, repo: Repo, path: str, content: bytes, *, message: str, branch: str) -> None:
-        """Commit a file's new content, unless it holds it already."""
+    def mark_read(self, until: datetime) -> None:
+        """Call the notifications that are not newer than `until` read."""
 
 
 class Operator(Protocol):
@@ -200,8 +122,12 @@ class Operator(Protocol):
         """Merge a pull request if its head is `head_sha`.
 
         Raises Conflict while the forge checks for conflicts or when there is one (the same 405 on
-        all forges), Refused with the forge's reason when protection forbids it.
+        all forges), Refused with the forge's reason when protection forbids it. Who wants to wait
+        for the check tries again for a bounded time: a conflict is told in the same words.
         """
+
+    def dismiss(self, ref: Ref, review_id: int, *, message: str) -> None:
+        """Let a review count no more: for administrators of the repository."""
 
 
 class Admin(Protocol):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 
 _FORGE = r"[a-z][a-z0-9-]{0,31}"
@@ -94,7 +94,10 @@ class Repository:
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """An issue, or the issue side of a pull request (`is_pull`)."""
+    """An issue, or the issue side of a pull request (`is_pull`).
+
+    `milestone` is the title of its milestone, empty without one.
+    """
 
     ref: Ref
     title: str
@@ -106,6 +109,9 @@ class Issue:
     assignees: tuple[User, ...]
     created_at: datetime
     updated_at: datetime
+    milestone: str = ""
+    due: date | None = None
+    pinned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,9 @@ class PullRequest:
     `head_repo` is None once a fork was deleted. After a merge `head_sha` may follow the head
     branch further (seen on Forgejo 10, 17 and Gitea 1.26): never decide on it then.
     `mergeable` says only that there is no conflict, not that protection allows the merge.
+    `reviewers` are those who were asked for a review and have not given it. One that was pushed to
+    `refs/for/…` has no branch: its `head_branch` is `refs/pull/<number>/head`, and `topic` is what
+    its author calls it, empty on a forge that does not tell (Forgejo 10 and Gitea 1.26).
     """
 
     ref: Ref
@@ -137,6 +146,13 @@ class PullRequest:
     merge_sha: str | None
     html_url: str
     updated_at: datetime
+    reviewers: tuple[User, ...] = ()
+    topic: str = ""
+
+    @property
+    def by_push(self) -> bool:
+        """Whether it was opened by a push to `refs/for/…`."""
+        return self.head_branch.startswith("refs/pull/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +166,24 @@ class Comment:
     created_at: datetime
     updated_at: datetime
     html_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """Somebody's reaction to an issue or a comment, such as `eyes`."""
+
+    user: User
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """Something new on an issue or pull request for the account that asks; what it is, it does not say."""
+
+    id: int
+    ref: Ref
+    unread: bool
+    updated_at: datetime
 
 
 class ReviewState(StrEnum):
@@ -199,6 +233,14 @@ class FileChange:
     additions: int
     deletions: int
     previous_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdit:
+    """What a file shall hold after a commit; None takes it away."""
+
+    path: str
+    content: bytes | None
 
 
 class State(StrEnum):

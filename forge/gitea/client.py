@@ -94,13 +94,17 @@ class Client(Gitea):  # type: ignore[misc]  # python-gitea ships no types
         """Put something in its place."""
         return self._json("PUT", endpoint, json=body)
 
+    def order(self, method: str, endpoint: str, **params: str | int) -> Field:
+        """Ask for a deed that is said by parameters, as a few are."""
+        return self._json(method, endpoint, params=params)
+
     def patch(self, endpoint: str, **body: object) -> Field:
         """Change something."""
         return self._json("PATCH", endpoint, json=body)
 
-    def delete(self, endpoint: str) -> None:
-        """Take something away."""
-        self._json("DELETE", endpoint)
+    def delete(self, endpoint: str, **body: object) -> None:
+        """Take something away; what it is may have to be said in a body."""
+        self._json("DELETE", endpoint, **({"json": body} if body else {}))
 
     def pages(self, endpoint: str, **params: str | int) -> Iterator[list[Field]]:
         """The pages of a list, by number and up to an empty one.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from types import TracebackType
 from typing import Self
 
+from forge.gitea.able import able
 from forge.gitea.client import Client, route
 from forge.protocol import Capabilities
 from forge.types import Ref, Repo
@@ -48,21 +48,3 @@ class Connection:
 
     def _pull_at(self, ref: Ref, *parts: str | int) -> str:
         return self._at(ref.repo, "pulls", ref.number, *parts)
-
-
-def able(version: str) -> Capabilities:
-    """What a version can do.
-
-    Forgejo tells which Gitea it is compatible with (`17.0.0+gitea-1.22.0`), Gitea does not. What
-    was not seen to work is taken not to work: Forgejo 10 cannot compare by sha, 17 can.
-    """
-    forgejo = "+gitea-" in version
-    number = tuple(int(part) for part in re.findall(r"[0-9]{1,9}", version)[:2])
-    return Capabilities(
-        kind="forgejo" if forgejo else "gitea",
-        version=version,
-        status_webhook=not forgejo and number >= (1, 23),
-        repo_tokens=forgejo and number >= (15,),
-        compare_by_sha=number >= ((17,) if forgejo else (1, 26)),
-        admins_key="apply_to_admins" if forgejo else "block_admin_merge_override",
-    )

@@ -1,24 +1,26 @@
-"""Which id a label has: deeds name labels by id, as Forgejo 10 knows no label of an organisation by name."""
+"""Which labels there are: deeds name labels by id, as Forgejo 10 knows no label of an organisation by name."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 
 from forge.gitea import shapes
 from forge.gitea.client import Client, route
+from forge.gitea.shapes import HeldLabel
 from forge.protocol import Invalid, NotFound, Refused
-from forge.types import Repo
+from forge.types import Label, Repo
 
 
-class LabelIds:
+class Labels:
     """The labels of repositories and of their organisations, remembered until a name is missed."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._known: dict[Repo, Mapping[str, int]] = {}
+        self._known: dict[Repo, Mapping[str, HeldLabel]] = {}
 
-    def of(self, repo: Repo, names: Sequence[str]) -> Mapping[str, int]:
-        """The ids of at least these names; raises Invalid that lists those which are no labels."""
+    def of(self, repo: Repo, names: Sequence[str]) -> Mapping[str, HeldLabel]:
+        """At least the labels of these names; raises Invalid that lists those which are no labels."""
         known = self._known.get(repo, {})
         if not known.keys() >= set(names):
             known = self._known[repo] = self._look(repo, set(names))
@@ -31,16 +33,30 @@ class LabelIds:
         """Ask again next time: a label that was made anew has a new id."""
         self._known.pop(repo, None)
 
-    def _look(self, repo: Repo, names: set[str]) -> Mapping[str, int]:
-        own = self._ids(route("repos", repo.owner, repo.name, "labels"))
+    def _look(self, repo: Repo, names: set[str]) -> Mapping[str, HeldLabel]:
+        own = self._all(route("repos", repo.owner, repo.name, "labels"))
         if own.keys() >= names:
             return own
         try:
-            return self._ids(route("orgs", repo.owner, "labels")) | own
+            return self._all(route("orgs", repo.owner, "labels")) | own
         except (NotFound, Refused):  # the owner is a person, or the token may not look at organisations
             return own
 
-    def _ids(self, endpoint: str) -> dict[str, int]:
+    def _all(self, endpoint: str) -> dict[str, HeldLabel]:
         held = [shapes.held_label(row) for row in self._client.rows(endpoint)]
         # Names are not unique; of two labels the older one counts.
-        return {each.label.name: each.id for each in sorted(held, key=lambda each: each.id, reverse=True)}
+        return {each.label.name: each for each in sorted(held, key=lambda each: each.id, reverse=True)}
+
+
+def compatible(labels: Iterable[Label]) -> None:
+    """Raise Invalid for two labels of one exclusive scope: each would push out the other for ever."""
+    scoped = {label.name: _scope(label) for label in labels if label.exclusive and _scope(label)}
+    for scope, count in Counter(scoped.values()).items():
+        if count > 1:
+            names = sorted(name for name, of in scoped.items() if of == scope)
+            raise Invalid(f"labels that exclude each other: {', '.join(names)}")
+
+
+def _scope(label: Label) -> str:
+    # The scope of `a/b/c` is `a/b`.
+    return label.name.rpartition("/")[0]

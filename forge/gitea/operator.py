@@ -1,15 +1,17 @@
-"""Merging on Forgejo and Gitea: what an operator does and no bot can want."""
+"""What an operator does on Forgejo and Gitea and no bot can want: merging, overruling a review."""
 
 from __future__ import annotations
 
 from forge.gitea import shapes
+from forge.gitea.certainty import sure
 from forge.gitea.client import SECONDS, Client
-from forge.gitea.connection import Connection
+from forge.gitea.issues import IssueReader
+from forge.gitea.pulls import PullReader
 from forge.protocol import Conflict, Refused, Unavailable
-from forge.types import PullRequest, Ref
+from forge.types import Ref
 
 
-class GiteaOperator(Connection):
+class GiteaOperator(IssueReader, PullReader):
     """The hands of an operator."""
 
     def __init__(self, *, name: str, url: str, token: str, seconds: float = SECONDS) -> None:
@@ -19,16 +21,30 @@ class GiteaOperator(Connection):
     def merge(self, ref: Ref, *, head_sha: str, style: str = "merge") -> None:
         """Merge a pull request if its head is `head_sha`; one that is merged at that head is done.
 
-        Forgejo answers 500 to some merges that it has done, and 405 to a merge of what is merged.
+        Forgejo answers 500 to some merges that it has done, all forges do to one that waits for an
+        open issue, and 405 is the answer to a merge of what is merged.
         """
         try:
-            self._client.post(self._at(ref.repo, "pulls", ref.number, "merge"), Do=style, head_commit_id=head_sha)
+            self._client.post(self._pull_at(ref, "merge"), Do=style, head_commit_id=head_sha)
         except (Refused, Unavailable) as error:
-            pull = self._pull(ref)
-            if not pull.merged:
-                raise
-            if pull.head_sha != head_sha:
+            pull = self.pull(ref)
+            if pull.merged and pull.head_sha != head_sha:
                 raise Conflict(f"{ref}: merged at another head") from error
+            if pull.merged:
+                return
+            if isinstance(error, Unavailable):
+                self._look_for_reasons(ref, error)
+            raise
 
-    def _pull(self, ref: Ref) -> PullRequest:
-        return shapes.pull(self._client.get(self._pull_at(ref)), ref.repo)
+    def dismiss(self, ref: Ref, review_id: int, *, message: str) -> None:
+        """Let a review count no more: for administrators of the repository, and on an open pull request."""
+        at = self._pull_at(ref, "reviews", review_id)
+        sure(
+            lambda: self._client.post(f"{at}/dismissals", message=message),
+            lambda: shapes.submitted(self._client.get(at), ref).dismissed,
+        )
+
+    def _look_for_reasons(self, ref: Ref, error: Unavailable) -> None:
+        waiting = [issue.ref for issue in self._awaited(ref) if issue.is_open] if error.status == 500 else []
+        if waiting:
+            raise Conflict(f"{ref}: waits for {', '.join(map(str, waiting))}") from error

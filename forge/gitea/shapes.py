@@ -18,8 +18,10 @@ from forge.types import (
     Happening,
     Issue,
     Label,
+    Notification,
     PullRequest,
     Push,
+    Reaction,
     Ref,
     Repo,
     Repository,
@@ -40,6 +42,15 @@ class HeldLabel:
 
     id: int
     label: Label
+
+
+@dataclass(frozen=True, slots=True)
+class Milestone:
+    """A milestone as a forge holds it: deeds name milestones by id."""
+
+    id: int
+    title: str
+    is_open: bool
 
 
 def user(field: Field) -> User:
@@ -95,7 +106,15 @@ def issue(field: Field, of: Repo) -> Issue:
         assignees=_assignees(field),
         created_at=field["created_at"].time(),
         updated_at=field["updated_at"].time(),
+        milestone=title(field["milestone"]),
+        due=field["due_date"].day(),
+        pinned=field["pin_order"].count() > 0,
     )
+
+
+def title(field: Field) -> str:
+    """The title of a milestone; empty for none."""
+    return field["title"].text() if field.present else ""
 
 
 def pull(field: Field, of: Repo) -> PullRequest:
@@ -122,6 +141,8 @@ def pull(field: Field, of: Repo) -> PullRequest:
         merge_sha=field["merge_commit_sha"].sha() or None,
         html_url=field["html_url"].words(),
         updated_at=field["updated_at"].time(),
+        reviewers=tuple(user(account) for account in field["requested_reviewers"].each() if account.present),
+        topic=_topic(head),
     )
 
 
@@ -135,6 +156,30 @@ def comment(field: Field, of: Ref) -> Comment:
         created_at=field["created_at"].time(),
         updated_at=field["updated_at"].time(),
         html_url=field["html_url"].words(),
+    )
+
+
+def reaction(field: Field) -> Reaction:
+    """Somebody's reaction."""
+    return Reaction(user(field["user"]), field["content"].text())
+
+
+def notification(field: Field, forge: str) -> Notification | None:
+    """A notification; None for one that is about no issue or pull request.
+
+    The number stands in an address only: below `issues` on Forgejo 10 and Gitea 1.26 for pull
+    requests too, below `pulls` on Forgejo 17.
+    """
+    subject = field["subject"]
+    if subject["type"].words() not in {"Issue", "Pull"}:
+        return None
+    number = subject["url"].text().rpartition("/")[2]
+    about = Field(int(number) if number.isdecimal() and len(number) <= 10 else None, subject["url"].name, field.error)
+    return Notification(
+        id=field["id"].number(),
+        ref=ref(about, repo(field["repository"], forge)),
+        unread=field["unread"].flag(),
+        updated_at=field["updated_at"].time(),
     )
 
 
@@ -210,6 +255,11 @@ def held_label(field: Field) -> HeldLabel:
     return HeldLabel(field["id"].number(), label)
 
 
+def milestone(field: Field) -> Milestone:
+    """A milestone and its id."""
+    return Milestone(field["id"].number(), field["title"].text(), field["state"].words() == "open")
+
+
 def happening(field: Field) -> Happening:
     """A row of a timeline; `text` is the new title for a change of it, else the forge's own text."""
     actor, label, account = field["user"], field["label"], field["assignee"]
@@ -241,6 +291,13 @@ def _label_names(field: Field) -> tuple[str, ...]:
 
 def _assignees(field: Field) -> tuple[User, ...]:
     return tuple(user(account) for account in field["assignees"].each())
+
+
+def _topic(head: Field) -> str:
+    # What was pushed to refs/for has the label `author/topic` on Forgejo 17, and an empty one elsewhere.
+    if not head["ref"].words().startswith("refs/pull/"):
+        return ""
+    return head["label"].words().partition("/")[2]
 
 
 def _range(content: str) -> tuple[str, str]:

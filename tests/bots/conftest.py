@@ -19,9 +19,11 @@ from forge.types import (
     FileChange,
     Happening,
     Issue,
+    Notification,
     Protection,
     PullRequest,
     Push,
+    Reaction,
     Ref,
     Repo,
     Repository,
@@ -64,6 +66,18 @@ class StillForge:
         """The comments that are there."""
         return self.said.get(ref, [])
 
+    def comment_by_id(self, ref: Ref, comment_id: int) -> Comment:
+        """A comment that is there."""
+        return _found({comment.ref: comment for comment in self.comments(ref) if comment.id == comment_id}, ref)
+
+    def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
+        """No reactions."""
+        return []
+
+    def dependencies(self, ref: Ref) -> list[Ref]:
+        """Nothing."""
+        return []
+
     def timeline(self, ref: Ref) -> list[Happening]:
         """The rows that are there."""
         return self.rows.get(ref, [])
@@ -78,7 +92,7 @@ class StillForge:
 
     def capabilities(self) -> Capabilities:
         """A forge of no kind."""
-        return Capabilities("still", "0", False, False, False, "")
+        return Capabilities("still", "0")
 
     def user(self, login: str) -> User:
         """Nobody."""
@@ -105,6 +119,18 @@ class StillForge:
         raise NotFound(path)
 
     def changed_since(self, repo: Repo, since: datetime) -> list[Issue]:
+        """Nothing."""
+        return []
+
+    def open_pulls(self, repo: Repo, *, head: str = "", base: str = "") -> list[PullRequest]:
+        """The pull requests that are there."""
+        return [pull for pull in self.pulls.values() if pull.is_open and pull.ref.repo == repo]
+
+    def pushed_pull(self, repo: Repo, *, base: str, author: str, topic: str, head_sha: str = "") -> PullRequest | None:
+        """None."""
+        return None
+
+    def notifications(self, since: datetime) -> list[Notification]:
         """Nothing."""
         return []
 

@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forge.gitea import hooks, protection, shapes
-from forge.gitea.connection import able
 from forge.gitea.field import Field, Malformed
 from forge.gitea.refusal import refusal, retry_after
 from forge.types import (
@@ -244,24 +243,6 @@ def test_one_address(other: str) -> None:
 def test_other_addresses(other: str) -> None:
     """Another scheme, port or path is another address."""
     assert not hooks.same("http://hive.example/hook/work", other)
-
-
-@pytest.mark.parametrize(
-    ("version", "kind", "powers"),
-    [
-        ("17.0.0-dev-d883bd8f+gitea-1.22.0", "forgejo", (False, True, True)),
-        ("10.0.0+gitea-1.22.0", "forgejo", (False, False, False)),
-        ("1.26.0-dev", "gitea", (True, False, True)),
-        ("1.21.11", "gitea", (False, False, False)),
-        ("who knows", "gitea", (False, False, False)),
-    ],
-)
-def test_versions(version: str, kind: str, powers: tuple[bool, bool, bool]) -> None:
-    """A forge can do what its version was seen to do."""
-    can = able(version)
-    assert (can.kind, can.version) == (kind, version)
-    assert (can.status_webhook, can.repo_tokens, can.compare_by_sha) == powers
-    assert (can.admins_key == "apply_to_admins") is (kind == "forgejo")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,41 @@
+"""One account that acts on Forgejo or Gitea: who it is, and what all its deeds need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from forge.gitea import shapes
+from forge.gitea.client import SECONDS
+from forge.gitea.labels import Labels
+from forge.gitea.read import GiteaReader
+from forge.types import User
+
+
+class Account(GiteaReader):
+    """An account with its token."""
+
+    def __init__(self, *, name: str, url: str, token: str, me: User | None = None, seconds: float = SECONDS) -> None:
+        """`me` is the account of the token, else asked for when it is needed: some tokens cannot ask."""
+        super().__init__(name=name, url=url, token=token, seconds=seconds)
+        self._me = me
+        self._labels = Labels(self._client)
+
+    def _own(self) -> User:
+        if self._me is None:
+            self._me = shapes.user(self._client.get("/user"))
+        return self._me
+
+    def _mine(self, author: User) -> bool:
+        return author.id == self._own().id
+
+
+def checked(body: str, marker: str) -> None:
+    """Raise ValueError for a text without its marker: it would be written again and again."""
+    if not marker or marker not in body:
+        raise ValueError("the body does not contain its marker")
+
+
+def without(logins: Iterable[str], held: Iterable[str]) -> list[str]:
+    """Those of the logins that are not held; the case of their letters makes no difference."""
+    known = {login.lower() for login in held}
+    return [login for login in logins if login.lower() not in known]

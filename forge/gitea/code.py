@@ -1,0 +1,58 @@
+"""Questions to Forgejo and Gitea about branches, files and commits. Changes nothing there."""
+
+from __future__ import annotations
+
+from forge.gitea import blob, protection, shapes
+from forge.gitea.connection import Connection
+from forge.gitea.field import Field
+from forge.protocol import NotFound
+from forge.types import Branch, CommitStatus, Protection, Push, Repo
+
+
+class CodeReader(Connection):
+    """What one account can see of the code."""
+
+    def branch(self, repo: Repo, name: str) -> Branch:
+        """One branch."""
+        return shapes.branch(self._client.get(self._at(repo, "branches", *name.split("/"))))
+
+    def protection(self, repo: Repo, branch: str) -> Protection | None:
+        """The protection rule of that name; None without one; Refused for plain readers."""
+        try:
+            return protection.rule(self._client.get(self._at(repo, "branch_protections", branch)))
+        except NotFound:
+            return None
+
+    def file(self, repo: Repo, path: str, at: str) -> bytes:
+        """A file's bytes at a branch, tag or commit, checked against its name in git."""
+        return blob.content(self._entry(repo, path, at))
+
+    def statuses(self, repo: Repo, sha: str) -> list[CommitStatus]:
+        """The newest status of each context on a commit."""
+        rows = list(self._client.rows(self._at(repo, "statuses", sha)))
+        rows.sort(key=lambda row: row["id"].number())
+        return list({row["context"].words(): shapes.status(row) for row in rows}.values())
+
+    def pushes(self, repo: Repo, branch: str, after: int) -> list[Push]:
+        """Movements of a branch with a feed row above `after`, newest first."""
+        found: list[Push] = []
+        for page in self._client.pages(self._at(repo, "activities", "feeds")):
+            rows = [row for row in page if row["id"].number() > after]
+            found += filter(None, (shapes.push(row, branch) for row in rows))
+            if not rows:
+                break
+        return sorted(found, key=lambda push: push.id, reverse=True)
+
+    def _entry(self, repo: Repo, path: str, at: str) -> Field:
+        entry = self._client.get(self._at(repo, "contents", *path.split("/")), ref=at)
+        # A directory is a list; a link or submodule has a type of its own.
+        if isinstance(entry.value, list) or entry["type"].text() != "file":
+            raise NotFound(f"{repo}: {path} is no file")
+        return entry
+
+    def _blob(self, repo: Repo, path: str, branch: str) -> str:
+        """The name in git of what a file holds; empty if there is none."""
+        try:
+            return self._entry(repo, path, branch)["sha"].sha()
+        except NotFound:
+            return ""

@@ -1,0 +1,66 @@
+"""Questions to Forgejo and Gitea about issues, and about what pull requests share with them. Changes nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from forge.gitea import shapes
+from forge.gitea.connection import Connection
+from forge.protocol import NotFound
+from forge.types import Comment, Happening, Issue, Reaction, Ref, Repo
+
+
+class IssueReader(Connection):
+    """What one account can see of issues."""
+
+    def issue(self, ref: Ref) -> Issue:
+        """An issue, or the issue side of a pull request."""
+        return shapes.issue(self._client.get(self._issue_at(ref)), ref.repo)
+
+    def changed_since(self, repo: Repo, since: datetime) -> list[Issue]:
+        """Issues and pull requests, open or not, updated at or after `since`, a time with a zone."""
+        rows = self._client.rows(self._at(repo, "issues"), state="all", since=moment(since))
+        return [shapes.issue(row, repo) for row in rows]
+
+    def comments(self, ref: Ref) -> list[Comment]:
+        """All comments of a conversation, oldest first; forges do not page them."""
+        rows = self._client.get(self._issue_at(ref, "comments")).each()
+        return sorted((shapes.comment(row, ref) for row in rows), key=lambda comment: comment.id)
+
+    def comment_by_id(self, ref: Ref, comment_id: int) -> Comment:
+        """One comment of a conversation; forges answer 204 for a row of the timeline that is none."""
+        held = self._client.get(self._comment_at(ref, comment_id))
+        if not held.present:
+            raise NotFound(f"{ref}: {comment_id} is no comment", status=404)
+        return shapes.comment(held, ref)
+
+    def timeline(self, ref: Ref) -> list[Happening]:
+        """All rows of a timeline, oldest first; without `page` they come at once, null for none."""
+        rows = self._client.get(self._issue_at(ref, "timeline")).each()
+        return sorted((shapes.happening(row) for row in rows), key=lambda happening: happening.id)
+
+    def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
+        """The reactions to an issue or pull request, or to one of its comments: these are not paged."""
+        if comment_id:
+            rows = self._client.get(self._comment_at(ref, comment_id, "reactions")).each()
+        else:
+            rows = self._client.rows(self._issue_at(ref, "reactions"))
+        return [shapes.reaction(row) for row in rows]
+
+    def dependencies(self, ref: Ref) -> list[Ref]:
+        """What has to be closed before this can be: closed ones are among them."""
+        return [found.ref for found in self._awaited(ref)]
+
+    def _awaited(self, ref: Ref) -> list[Issue]:
+        rows = self._client.rows(self._issue_at(ref, "dependencies"))
+        return [shapes.issue(row, shapes.repo(row["repository"], self._name)) for row in rows]
+
+    def _comment_at(self, ref: Ref, *parts: str | int) -> str:
+        return self._at(ref.repo, "issues", "comments", *parts)
+
+
+def moment(time: datetime) -> str:
+    """A point in time as forges read it, in whole seconds; raises ValueError without a zone."""
+    if time.tzinfo is None:
+        raise ValueError("a time without a zone is no point in time")
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,84 @@
+"""Questions to Forgejo and Gitea about pull requests. Changes nothing there."""
+
+from __future__ import annotations
+
+from forge.gitea import shapes
+from forge.gitea.connection import Connection
+from forge.protocol import NotFound
+from forge.types import FileChange, PullRequest, Ref, Repo, Review, ReviewComment
+
+
+class PullReader(Connection):
+    """What one account can see of pull requests."""
+
+    def pull(self, ref: Ref) -> PullRequest:
+        """A pull request."""
+        return shapes.pull(self._client.get(self._pull_at(ref)), ref.repo)
+
+    def open_pulls(self, repo: Repo, *, head: str = "", base: str = "") -> list[PullRequest]:
+        """The open pull requests, of one head (`branch`, or `owner:branch` of a fork) and into one base if named.
+
+        Forgejo 17 can look for both and Gitea 1.24 for the base, each in words of its own; the
+        others pass these over, so the answer is sifted once more.
+        """
+        owner, _, branch = head.rpartition(":")
+        wanted = {"head": branch, "base": base, "base_branch": base}
+        asked = {name: value for name, value in wanted.items() if value}
+        rows = self._client.rows(self._at(repo, "pulls"), state="open", **asked)
+        found = [shapes.pull(row, repo) for row in rows]
+        if head:
+            found = [pull for pull in found if _head(pull) == ((owner or repo.owner).lower(), branch)]
+        return [pull for pull in found if base in {"", pull.base_branch}]
+
+    def pushed_pull(self, repo: Repo, *, base: str, author: str, topic: str, head_sha: str = "") -> PullRequest | None:
+        """The open pull request that an author pushed to `refs/for/<base>` under a topic, if any.
+
+        Forgejo 17 tells the topic. Forgejo 10 and Gitea 1.26 do not, but find by it: the first that
+        ever had it, so that under a topic that is used again only `head_sha` tells.
+        """
+        mine = [pull for pull in self.open_pulls(repo, base=base) if pull.by_push and _by(pull, author)]
+        sure = [pull for pull in mine if pull.topic == topic or (head_sha and pull.head_sha == head_sha)]
+        if sure or all(pull.topic for pull in mine):
+            return sure[0] if sure else None
+        first = self._first(repo, base, f"{author.lower()}/{topic}")
+        return next((pull for pull in mine if first and pull.ref == first.ref), None)
+
+    def pull_of(self, repo: Repo, sha: str) -> PullRequest | None:
+        """The merged pull request that a commit of the base branch came from, if any."""
+        try:
+            found = shapes.pull(self._client.get(self._at(repo, "commits", sha, "pull")), repo)
+        except NotFound:
+            return None
+        return found if found.merged else None
+
+    def files(self, ref: Ref) -> list[FileChange]:
+        """The files that a pull request changes."""
+        return [shapes.file_change(row) for row in self._client.rows(self._pull_at(ref, "files"))]
+
+    def diff(self, ref: Ref) -> str:
+        """The unified diff of a pull request; raises Invalid for one that is too large to look at."""
+        return self._client.text(self._at(ref.repo, "pulls", f"{ref.number}.diff"))
+
+    def reviews(self, ref: Ref) -> list[Review]:
+        """All reviews of a pull request, oldest first; pending ones of others are not shown."""
+        rows = (shapes.review(row, ref) for row in self._client.rows(self._pull_at(ref, "reviews")))
+        return sorted((review for review in rows if review), key=lambda review: review.id)
+
+    def review_comments(self, ref: Ref, review_id: int) -> list[ReviewComment]:
+        """The remarks of one review; forges do not page them."""
+        rows = self._client.get(self._pull_at(ref, "reviews", review_id, "comments")).each()
+        return [shapes.review_comment(row) for row in rows]
+
+    def _first(self, repo: Repo, base: str, head: str) -> PullRequest | None:
+        try:
+            return shapes.pull(self._client.get(self._at(repo, "pulls", base, *head.split("/"))), repo)
+        except NotFound:
+            return None
+
+
+def _head(pull: PullRequest) -> tuple[str, str]:
+    return pull.head_repo.owner.lower() if pull.head_repo else "", pull.head_branch
+
+
+def _by(pull: PullRequest, author: str) -> bool:
+    return pull.author.login.lower() == author.lower()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from forge.gitea import shapes
 from forge.gitea.connection import Connection
-from forge.protocol import NotFound
+from forge.gitea.field import Field
+from forge.protocol import NotFound, Unavailable
 from forge.types import Comment, Happening, Issue, Reaction, Ref, Repo
 
 
@@ -24,7 +26,7 @@ class IssueReader(Connection):
 
     def comments(self, ref: Ref) -> list[Comment]:
         """All comments of a conversation, oldest first; forges do not page them."""
-        rows = self._client.get(self._issue_at(ref, "comments")).each()
+        rows = self._whole(ref, "comments")
         return sorted((shapes.comment(row, ref) for row in rows), key=lambda comment: comment.id)
 
     def comment_by_id(self, ref: Ref, comment_id: int) -> Comment:
@@ -36,7 +38,7 @@ class IssueReader(Connection):
 
     def timeline(self, ref: Ref) -> list[Happening]:
         """All rows of a timeline, oldest first; without `page` they come at once, null for none."""
-        rows = self._client.get(self._issue_at(ref, "timeline")).each()
+        rows = self._whole(ref, "timeline")
         return sorted((shapes.happening(row) for row in rows), key=lambda happening: happening.id)
 
     def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
@@ -50,6 +52,15 @@ class IssueReader(Connection):
     def dependencies(self, ref: Ref) -> list[Ref]:
         """What has to be closed before this can be: closed ones are among them."""
         return [found.ref for found in self._awaited(ref)]
+
+    def _whole(self, ref: Ref, what: str) -> Iterator[Field]:
+        """A list that comes at once; Gitea 1.26 answers 500 to one of an issue that is not there."""
+        try:
+            return self._client.get(self._issue_at(ref, what)).each()
+        except Unavailable as error:
+            if error.status == 500:
+                self.issue(ref)
+            raise
 
     def _awaited(self, ref: Ref) -> list[Issue]:
         rows = self._client.rows(self._issue_at(ref, "dependencies"))

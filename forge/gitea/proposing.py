@@ -25,10 +25,10 @@ class Proposing(Account):
             made = self._client.post(self._at(repo, "pulls"), head=head, base=base, title=title, body=body)
             return self.pull(shapes.ref(made["number"], repo))
         except (Conflict, Unavailable):
-            found = self.open_pulls(repo, head=head, base=base)
-            if not found:
+            found = next(self._sifted(repo, head, base), None)
+            if found is None:
                 raise
-            return found[0]
+            return found
 
     def update_pull(self, ref: Ref) -> None:
         """Merge the base into the head, if the base has moved on; raises Conflict when they disagree.

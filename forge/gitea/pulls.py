@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from forge.gitea import shapes
 from forge.gitea.connection import Connection
 from forge.protocol import NotFound
@@ -21,14 +23,7 @@ class PullReader(Connection):
         Forgejo 17 can look for both and Gitea 1.24 for the base, each in words of its own; the
         others pass these over, so the answer is sifted once more.
         """
-        owner, _, branch = head.rpartition(":")
-        wanted = {"head": branch, "base": base, "base_branch": base}
-        asked = {name: value for name, value in wanted.items() if value}
-        rows = self._client.rows(self._at(repo, "pulls"), state="open", **asked)
-        found = [shapes.pull(row, repo) for row in rows]
-        if head:
-            found = [pull for pull in found if _head(pull) == ((owner or repo.owner).lower(), branch)]
-        return [pull for pull in found if base in {"", pull.base_branch}]
+        return list(self._sifted(repo, head, base))
 
     def pushed_pull(self, repo: Repo, *, base: str, author: str, topic: str, head_sha: str = "") -> PullRequest | None:
         """The open pull request that an author pushed to `refs/for/<base>` under a topic, if any.
@@ -68,6 +63,15 @@ class PullReader(Connection):
         """The remarks of one review; forges do not page them."""
         rows = self._client.get(self._pull_at(ref, "reviews", review_id, "comments")).each()
         return [shapes.review_comment(row) for row in rows]
+
+    def _sifted(self, repo: Repo, head: str, base: str) -> Iterator[PullRequest]:
+        owner, _, branch = head.rpartition(":")
+        wanted = {"head": branch, "base": base, "base_branch": base}
+        asked = {name: value for name, value in wanted.items() if value}
+        for row in self._client.rows(self._at(repo, "pulls"), state="open", **asked):
+            pull = shapes.pull(row, repo)
+            if base in {"", pull.base_branch} and (not head or _head(pull) == ((owner or repo.owner).lower(), branch)):
+                yield pull
 
     def _first(self, repo: Repo, base: str, head: str) -> PullRequest | None:
         try:

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import os
 import secrets
+import subprocess
 import threading
-from collections.abc import Iterator
+import time
+from base64 import b64encode
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -25,14 +29,15 @@ from forge.gitea.client import Client, route
 from forge.gitea.decode import decode
 from forge.gitea.operator import GiteaOperator
 from forge.gitea.write import GiteaForge
-from forge.protocol import NotFound
+from forge.protocol import Conflict, NotFound
 from forge.types import Ref, Repo
 from forge.webhook import verify
 
+T = TypeVar("T")
 HERE = os.environ.get("HIVE_TEST_HERE", "127.0.0.1")
 """How the forge finds this machine, if it does not run here as well."""
 SECRET = b"battery staple"
-SCOPES = ("write:repository", "write:issue", "read:user", "read:organization")
+SCOPES = ("write:repository", "write:issue", "write:notification", "read:user", "read:organization")
 WRITES = {"repo.code": "write", "repo.issues": "write", "repo.pulls": "write"}
 MARK = "<!-- hive:1 -->"
 PEOPLE = ("ops", "iris", "eve")
@@ -121,6 +126,12 @@ class Town:
         self.iris.put_file(repo, "a.py", b"one\ntwo\nthree\n", message="begin", branch="main")
         return repo
 
+    def repo_for(self, reader: str) -> Repo:
+        """A repository that somebody from outside may read."""
+        repo = self.repo()
+        self.admin.ensure_collaborator(repo, self.login(reader), "read")
+        return repo
+
     def change(self, repo: Repo, branch: str = "agent/iris/1") -> str:
         """A branch that changes the second line; gives its head."""
         self.raw.post(route("repos", *repo.path.split("/"), "branches"), new_branch_name=branch)
@@ -132,6 +143,32 @@ class Town:
         self.change(repo)
         return self.iris.open_pull(repo, head="agent/iris/1", base="main", title="two is 2", body="").ref
 
+    def merge(self, ref: Ref) -> None:
+        """Merge as it stands; a forge that still looks for conflicts says Conflict for up to 22 s."""
+        self.until(lambda: self.operator.merge(ref, head_sha=self.ops.pull(ref).head_sha))
+
+    def until(self, ask: Callable[[], T]) -> T:
+        """The answer, once it is no Conflict and holds what it asserts: much is done in queues."""
+        over = time.monotonic() + 45
+        while True:
+            try:
+                return ask()
+            except (Conflict, AssertionError):
+                if time.monotonic() > over:
+                    raise
+                time.sleep(0.2)
+
+    def git(self, who: str, place: Path, *words: str) -> str:
+        """Run git as somebody and give what it says; raises CalledProcessError."""
+        env = {"PATH": os.environ["PATH"], "HOME": os.devnull, "GIT_CONFIG_GLOBAL": os.devnull, "LC_ALL": "C"}
+        env |= {f"GIT_{role}_{key}": who for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
+        env |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "http.extraHeader", "GIT_TERMINAL_PROMPT": "0"}
+        basic = b64encode(f"{self.login(who)}:{self.tokens[who]}".encode()).decode()
+        env["GIT_CONFIG_VALUE_0"] = f"Authorization: Basic {basic}"
+        command = ["git", *words]
+        done = subprocess.run(command, cwd=place, env=env, check=True, capture_output=True, text=True)
+        return done.stdout
+
     def clear(self) -> None:
         """Take away all that was made."""
         for org in self.orgs:
@@ -141,6 +178,12 @@ class Town:
         for login in self.users:
             with suppress(NotFound):
                 self.raw.delete(route("admin", "users", login))
+
+
+def some(answer: T) -> T:
+    """An answer that is not empty: for `Town.until`."""
+    assert answer
+    return answer
 
 
 @pytest.fixture(scope="session")

@@ -106,8 +106,9 @@ def _reacted(call: Call) -> tuple[Row, int]:
 def _reactions(call: Call) -> Any:
     issue, key = _reacted(call)
     rows = comments.reactions(call.site, issue, comment_id=key)
-    shown = [shapes.reaction(call.site, row, call.viewer) for row in rows]
-    return shown if key else answer(shown, headers={"X-Total-Count": str(len(rows))})
+    if key:
+        return [shapes.reaction(call.site, row, call.viewer) for row in rows]
+    return call.paged(rows, lambda row: shapes.reaction(call.site, row, call.viewer))
 
 
 def _react(call: Call) -> Response:

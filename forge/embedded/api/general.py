@@ -37,6 +37,8 @@ def _settings_repository(call: Call) -> Json:
 
 def _notifications(call: Call) -> Response:
     rows = feed.notices(call.site, call.actor, repo=call.repo or None, unread_only=not call.flag("all"))
+    since = call.moment("since")
+    rows = [row for row in rows if since is None or row["updated"] >= since]
     return call.paged(rows, lambda row: _shape(call, row))
 
 

@@ -217,7 +217,9 @@ def _depend(call: Call) -> Json:
 
 
 def _dependencies(call: Call) -> list[Json]:
-    return [_shape(call, row) for row in issues.blockers(call.site, _issue(call), still_open=False)]
+    page, limit = call.page
+    rows = issues.blockers(call.site, _issue(call), still_open=False)
+    return [_shape(call, row) for row in rows[(page - 1) * limit : page * limit]]
 
 
 def _blocks(call: Call) -> list[Json]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from base64 import b64encode
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,40 +11,27 @@ from forge.gitea.operator import GiteaOperator
 from forge.gitea.read import GiteaReader
 from forge.gitea.write import GiteaForge
 from forge.protocol import Conflict, Forge, Invalid, NotFound, Operator, Reader, Refused, Unavailable
-from forge.types import CommitStatus, Ref, Repo, ReviewComment, ReviewState, State
+from forge.types import CommitStatus, Ref, ReviewComment, ReviewState, State
+from tests.gitea.forms import (
+    APP,
+    EVE,
+    HEAD,
+    HTML,
+    IRIS,
+    ISSUE,
+    MARK,
+    NEXT,
+    PULL,
+    comment,
+    entry,
+    issue,
+    label,
+    pull,
+    review,
+)
 
 if TYPE_CHECKING:
     from tests.gitea.conftest import Wire
-
-PAYLOADS = Path(__file__).parent / "payloads"
-APP = Repo.parse("work:acme/app")
-ISSUE, PULL = Ref(APP, 12), Ref(APP, 15)
-MARK = "<!-- hive:1 -->"
-HTML = b"<html>Internal server error</html>"
-HEAD, NEXT = "5fd389366ca42011086222b0dd1fc7f9dc0d48d1", "3ab4f0394e7c0ceea1982797282682539987accc"
-IRIS, EVE = {"id": 7, "login": "iris"}, {"id": 9, "login": "eve"}
-
-
-def shape(name: str, key: str, **more: Any) -> dict[str, Any]:
-    """A noun of a payload, in the form that the API has as well."""
-    return {**json.loads((PAYLOADS / f"{name}.json").read_bytes())[key], **more}
-
-
-def comment(body: str, user: dict[str, Any] = IRIS, number: int = 546) -> dict[str, Any]:
-    return shape("issue_comment.created", "comment", body=body, user=user, id=number)
-
-
-def issue(**more: Any) -> dict[str, Any]:
-    return shape("issues.opened", "issue", **more)
-
-
-def pull(**more: Any) -> dict[str, Any]:
-    return shape("pull_request.opened", "pull_request", **more)
-
-
-def review(number: int, body: str, state: str = "COMMENT", **more: Any) -> dict[str, Any]:
-    said = {"id": number, "user": IRIS, "state": state, "body": body, "commit_id": HEAD}
-    return {**said, "submitted_at": "2026-11-21T12:00:00Z", **more}
 
 
 def test_faces(reader: GiteaReader, forge: GiteaForge, operator: GiteaOperator) -> None:
@@ -113,10 +97,6 @@ def test_edits(wire: Wire, forge: GiteaForge) -> None:
     with pytest.raises(NotFound):
         forge.edit_comment(ISSUE, 5, "new")
     assert wire.bodies("PATCH /repos/acme/app/issues/comments/546") == [{"body": "new"}]
-
-
-def label(number: int, name: str) -> dict[str, Any]:
-    return {"id": number, "name": name, "color": "00aabb", "description": "", "exclusive": False}
 
 
 def test_labels_by_difference(wire: Wire, forge: GiteaForge) -> None:
@@ -339,11 +319,6 @@ def test_tags_of_the_same_moment(wire: Wire, forge: GiteaForge, status: int) -> 
     wire.anew().say({}, 404).say({}, status).say({}, 404)
     with pytest.raises(Conflict if status == 409 else Unavailable):
         make_tag(forge)
-
-
-def entry(data: bytes, /, **more: Any) -> dict[str, Any]:
-    said = {"type": "file", "size": len(data), "content": b64encode(data).decode(), "encoding": "base64"}
-    return {**said, "sha": blob.name(data, HEAD), **more}
 
 
 def put(forge: GiteaForge, content: bytes = b"new\n") -> None:

@@ -19,16 +19,20 @@ class Proposing(Account):
     def open_pull(self, repo: Repo, *, head: str, base: str, title: str, body: str) -> PullRequest:
         """Open a pull request, or find the open one with this head and base.
 
-        `head` is a branch, or `owner:branch` for one of a fork.
+        `head` is a branch, or `owner:branch` for one of a fork. A branch that is not there is 500 on
+        Forgejo 10: it raises NotFound as elsewhere.
         """
         try:
             made = self._client.post(self._at(repo, "pulls"), head=head, base=base, title=title, body=body)
             return self.pull(shapes.ref(made["number"], repo))
-        except (Conflict, Unavailable):
+        except (Conflict, Unavailable) as error:
             found = next(self._sifted(repo, head, base), None)
-            if found is None:
-                raise
-            return found
+            if found is not None:
+                return found
+            if error.status == 500:
+                for branch in (name for name in (base, head) if ":" not in name):
+                    self.branch(repo, branch)
+            raise
 
     def update_pull(self, ref: Ref) -> None:
         """Merge the base into the head, if the base has moved on; raises Conflict when they disagree.

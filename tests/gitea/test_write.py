@@ -203,9 +203,21 @@ def test_pulls_that_are_open(wire: Wire, forge: GiteaForge, status: int) -> None
 def test_pulls_that_are_not_open(wire: Wire, forge: GiteaForge, status: int) -> None:
     """A pull request that cannot be found is not there: the refusal stands."""
     fork = {"ref": "agent/iris/1", "sha": HEAD, "repo_id": -1, "repo": None}
-    wire.say({"message": "no"}, status).say([pull(head=fork)]).say([]).say({"message": "no"}, 500)
+    wire.say({"message": "no"}, status).say([pull(head=fork)]).say([]).say({"name": "b", "commit": {"id": HEAD}})
     with pytest.raises(Conflict if status == 409 else Unavailable, match=f": {status} no"):
         open_pull(forge)
+
+
+def test_pulls_of_nothing(wire: Wire, forge: GiteaForge) -> None:
+    """A branch that is not there is not found, though Forgejo 10 answers 500; that of a fork is not looked for."""
+    wire.say({}, 500).say([]).say({"name": "main", "commit": {"id": HEAD}}).say({}, 404)
+    with pytest.raises(NotFound):
+        open_pull(forge)
+    assert wire.heard()[2:] == [f"GET /repos/acme/app/branches/{name}" for name in ("main", "agent/iris/1")]
+    wire.anew().say({}, 500).say([]).say({"name": "main", "commit": {"id": HEAD}})
+    with pytest.raises(Unavailable, match="POST"):
+        open_pull(forge, "eve:agent/iris/1")
+    assert len(wire.asked) == 3
 
 
 def test_pulls_of_forks(wire: Wire, forge: GiteaForge) -> None:

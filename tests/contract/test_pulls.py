@@ -53,8 +53,11 @@ def test_reviews(town: Town) -> None:
         ("a.py", 2, False, "two"),
         ("a.py", 2, True, "was two"),
     ]
-    with pytest.raises(Invalid, match="own pull"):
-        town.iris.review(ref, head_sha=head, state=ReviewState.APPROVED, body=MARK, comments=[], marker=MARK)
+    for state in (ReviewState.APPROVED, ReviewState.REQUEST_CHANGES):
+        with pytest.raises(Invalid, match="own pull"):
+            town.iris.review(ref, head_sha=head, state=state, body=MARK, comments=[], marker=MARK)
+    mine = town.iris.review(ref, head_sha=head, state=ReviewState.COMMENT, body=MARK, comments=[], marker=MARK)
+    assert (mine.state, mine.author.login) == (ReviewState.COMMENT, town.login("iris"))
 
 
 def test_merging(town: Town) -> None:

@@ -26,6 +26,7 @@ def powers(version: str) -> set[str]:
         ("9.0.3+gitea-1.22.0", set()),
         ("10.0.0-dev-5e777a43+gitea-1.22.0", set()),
         ("10.0.3+gitea-1.22.0", {"compare_by_sha"}),
+        ("10.0.1-dev-5+gitea-1.22.0", {"compare_by_sha"}),
         ("11.0.1+gitea-1.22.0", {"compare_by_sha", "own_permission"}),
         ("12.0.0+gitea-1.22.0", {"compare_by_sha", "own_permission", "action_events"}),
         ("13.0.5+gitea-1.22.0", OLD),

@@ -203,7 +203,9 @@ def test_notifications(wire: Wire, reader: GiteaReader) -> None:
         reader.notifications(noon.replace(tzinfo=None))
 
 
-@pytest.mark.parametrize("url", ["issues/", "issues/x", "issues/0", "issues/12345678901", "issues/²"])
+@pytest.mark.parametrize(
+    "url", ["issues/", "issues/x", "issues/0", "issues/12345678901", f"issues/{'9' * 5000}", "issues/²"]
+)
 def test_notifications_about_nothing(wire: Wire, reader: GiteaReader, url: str) -> None:
     """A notification that leads nowhere concludes nothing."""
     wire.say([notice(1, url)]).say([])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -47,6 +47,15 @@ def test_an_empty_repository() -> None:
     """A repository says what it says; what it leaves out is no."""
     found = shapes.repository(row({"id": 3, "full_name": "acme/app", "empty": True}), "work")
     assert (found.repo, found.empty, found.private, found.default_branch) == (APP, True, False, "")
+
+
+def test_days() -> None:
+    """A day is that of the zone it is written in; null is none, and what is no time is an error."""
+    assert row("2030-01-02T23:59:59-05:00").day() == row("2030-01-02T00:00:00Z").day() == date(2030, 1, 2)
+    assert row(None).day() is None
+    for wrong in ("soon", 5, ""):
+        with pytest.raises(Malformed, match="row is no"):
+            row(wrong).day()
 
 
 def test_branches() -> None:

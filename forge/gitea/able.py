@@ -2,7 +2,7 @@
 
 Learnt from the recorded answers of Forgejo 10, 17 and Gitea 1.26 and from the release notes of
 both. A development build counts as the last thing before its release: Forgejo 10.0.0-dev could not
-compare commits yet, 10.0.0 can. A version that is newer than all of these can what the newest can.
+compare commits yet, 10.0.0 can. A version that is newer than all of these can do what the newest can.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def able(version: str) -> Capabilities:
     """What a version can do.
 
     Forgejo tells which Gitea it is compatible with (`17.0.0+gitea-1.22.0`), Gitea does not. A text
-    without a number, as of a build by hand, is a forge that can nothing special.
+    without a number, as of a build by hand, is a forge that can do nothing special.
     """
     number = _number(version)
     kind = "forgejo" if "+gitea-" in version or number >= (_FIRST_FORGEJO,) else "gitea"

@@ -37,7 +37,7 @@ def powers(version: str) -> set[str]:
     ],
 )
 def test_forgejo(version: str, expected: set[str]) -> None:
-    """Forgejo learns something with its versions; a newer one than all can what the newest can."""
+    """Forgejo learns something with its versions; a newer one than all can do what the newest can."""
     can = able(version)
     assert (can.kind, can.version, can.admins_key) == ("forgejo", version, "apply_to_admins")
     assert powers(version) == expected
@@ -72,6 +72,6 @@ def test_forgejo_without_its_word() -> None:
 
 @pytest.mark.parametrize("version", ["", "who knows", "dev", "-1", "v", "99999999999999999999.1"])
 def test_versions_that_are_none(version: str) -> None:
-    """What is no version is a forge that can nothing special, and no error."""
+    """What is no version is a forge that can do nothing special, and no error."""
     assert able(version).version == version
     assert powers(version) <= set(POWERS)

@@ -76,7 +76,10 @@ class Capabilities:
     repo_tokens: bool = False
     """Whether a token can be for some repositories only; it counts only if the answer lists them."""
     own_permission: bool = False
-    """Whether an account may ask for its own right on a repository."""
+    """Whether an account may ask for its own right on a repository.
+
+    The answer is no more than a hint: Gitea 1.26 says `none` to what a team gives by units.
+    """
     compare_by_sha: bool = False
     """Whether commits can be compared, not only branches."""
     label_removal_by_name: bool = False

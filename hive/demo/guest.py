@@ -7,8 +7,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from forge.gitea.able import able
 from forge.gitea.client import Client, route
-from forge.gitea.connection import able
 from forge.protocol import ForgeError, NotFound, Refused
 from hive.app.house import NotReady
 from hive.demo.cast import FORGE, PLAIN, TAG_LENGTH, TAG_LETTERS, Cast

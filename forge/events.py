@@ -1,7 +1,8 @@
 """Nudges: something happened there, go and look. Performs no I/O.
 
 An event says where to look (`ref`), who did it (`actor`) and by which key it is the same event
-again. It carries no state: a handler asks the forge how things stand now.
+again; the key is empty where a delivery does not say which happening it tells of. It carries no
+state: a handler asks the forge how things stand now.
 """
 
 from __future__ import annotations
@@ -18,6 +19,11 @@ class Event:
     ref: Ref
     actor: User
     key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Touched(Event):
+    """Something happened here, and only a look tells what; no bot hears it, the hive itself looks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class CommentPosted(Event):
 
 @dataclass(frozen=True, slots=True)
 class PullChanged(Event):
-    """A pull request was opened, reopened, retitled, or got a new head."""
+    """A pull request was opened, reopened, retitled, or got a new head or another base."""
 
 
 @dataclass(frozen=True, slots=True)

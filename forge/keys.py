@@ -1,72 +1,58 @@
 """The keys by which two events are the same event, however they were learnt. Performs no I/O.
 
-A webhook and a sweep that meet the same thing make the same key of it, as far as a forge lets
-them: all times are whole seconds, as forges keep them. Text that people write enters a key as a
-hash: a key is one short line.
+A key is made of ids that the forge gave and never gives again, so that a webhook and a sweep that
+meet the same thing make the same key of it. Most payloads carry no such id: what they tell has no
+key, and only a look at the timeline gives it one.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
 from hashlib import sha256
 
-from forge.types import Comment, Issue, PullRequest, Ref, ReviewState
+UNKNOWN = ""
+"""The key of what a delivery tells without saying which happening it is: go and look."""
 
 
-def opened(issue: Issue) -> str:
-    """An issue is opened once."""
-    return f"opened:{issue.ref}"
+def opened(forge: str, repo_id: int, number: int) -> str:
+    """An issue or pull request is opened once; a repository's name can be taken again, its id cannot."""
+    return f"opened:{forge}:{repo_id}#{number}"
 
 
-def reopened(issue: Issue) -> str:
-    """An issue can be reopened again and again."""
-    return f"reopened:{issue.ref}:{_seconds(issue.updated_at)}"
-
-
-def edited(issue: Issue) -> str:
-    """Title and body of one edit share a key: forges send an event for each."""
-    return f"edited:{issue.ref}:{_seconds(issue.updated_at)}"
-
-
-def assigned(issue: Issue) -> str:
-    """The assignees as they stand after the change."""
-    ids = ",".join(str(number) for number in sorted(user.id for user in issue.assignees))
-    return f"assigned:{issue.ref}:{ids}:{_seconds(issue.updated_at)}"
-
-
-def labeled(issue: Issue) -> str:
-    """The labels as they stand after the change."""
-    return f"labels:{issue.ref}:{_short(*sorted(issue.labels))}:{_seconds(issue.updated_at)}"
-
-
-def closed(subject: Issue | PullRequest) -> str:
-    """An issue or pull request can be closed again and again."""
-    return f"closed:{subject.ref}:{_seconds(subject.updated_at)}"
-
-
-def commented(comment: Comment) -> str:
-    """A comment is posted once; its id is unique on its forge only, hence the ref."""
-    return f"comment:{comment.ref}:{comment.id}"
-
-
-def changed(pull: PullRequest) -> str:
-    """What there is to look at: a head under a title."""
-    return f"head:{pull.ref}:{pull.head_sha}:{_short(pull.title)}"
-
-
-def merged(pull: PullRequest) -> str:
+def merged(forge: str, repo_id: int, number: int) -> str:
     """A pull request is merged once."""
-    return f"merged:{pull.ref}"
+    return f"merged:{forge}:{repo_id}#{number}"
 
 
-def reviewed(ref: Ref, state: ReviewState, content: str, at: datetime) -> str:
-    """A review by its words and second: webhooks do not tell its id."""
-    return f"review:{ref}:{state}:{_short(content)}:{_seconds(at)}"
+def deleted(forge: str, repo_id: int, number: int) -> str:
+    """An issue is deleted once, and its number is not given again."""
+    return f"deleted:{forge}:{repo_id}#{number}"
 
 
-def _seconds(at: datetime) -> int:
-    return int(at.timestamp())
+def commented(forge: str, comment_id: int) -> str:
+    """A comment is posted once."""
+    return f"comment:{forge}:{comment_id}"
 
 
-def _short(*words: str) -> str:
-    return sha256("\0".join(words).encode()).hexdigest()[:12]
+def row(forge: str, row_id: int) -> str:
+    """A row of a timeline: whatever happens to a conversation leaves one, and each has its own id."""
+    return f"timeline:{forge}:{row_id}"
+
+
+def reviewed(forge: str, review_id: int) -> str:
+    """A review is submitted once."""
+    return f"review:{forge}:{review_id}"
+
+
+def remarked(forge: str, remark_id: int) -> str:
+    """A remark on a line is written once."""
+    return f"remark:{forge}:{remark_id}"
+
+
+def stated(forge: str, repo_id: int, sha: str, number: int) -> str:
+    """Commit statuses are only ever added; what the API calls their id counts from one on each commit."""
+    return f"status:{forge}:{repo_id}:{sha}:{number}"
+
+
+def digest(text: str) -> str:
+    """What stands for a text that people wrote: a key is one short line."""
+    return sha256(text.encode("utf-8", "replace")).hexdigest()[:16]

@@ -1,6 +1,7 @@
 """What the hive asks of a forge, wants of it, and how a forge says no. Performs no I/O.
 
 Reader      questions (`forge.questions`); the only part that a bot ever sees
+Watcher     Reader plus the questions of a sweep (`forge.watching`): what changed, and by which rows
 Forge       Reader plus repeatable deeds (`forge.deeds`) of one identity; only `hive.apply` holds one
 Operator    the deeds that no bot has an intent for: merging, overruling a review
 Admin       provisioning: each `ensure_…` makes it so and may be called again
@@ -23,6 +24,7 @@ from typing import Protocol
 from forge.deeds import CodeDeeds, IssueDeeds, PullDeeds, SortingDeeds
 from forge.questions import CodeQuestions, IssueQuestions, PullQuestions
 from forge.types import Label, Notification, Protection, Ref, Repo, Repository, User
+from forge.watching import SweepQuestions
 
 
 class ForgeError(Exception):
@@ -109,6 +111,10 @@ class Reader(IssueQuestions, PullQuestions, CodeQuestions, Protocol):
 
         A hint, not a log: nobody is notified of what they did themselves, nor of labels.
         """
+
+
+class Watcher(Reader, SweepQuestions, Protocol):
+    """A reader that can be asked what changed: what a sweep holds."""
 
 
 class Forge(Reader, IssueDeeds, SortingDeeds, PullDeeds, CodeDeeds, Protocol):

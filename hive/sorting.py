@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from forge.events import Event
+from forge.events import Event, Touched
 from forge.types import Repo
 from forge.webhook import Delivery
 from hive.ledger import Ledger
+from hive.sweep.record import LOOK
 
 log = logging.getLogger("hive.sorting")
 
@@ -55,11 +56,12 @@ class Sorter:
             self._note(delivery, "Ignored", why)
             self.ledger.intake.read(number)
             return []
-        made = self.ledger.intake.owe(
-            team, [(bot, event) for event in events for bot in self.listeners(type(event))], delivery=number
-        )
+        told = [event for event in events if event.key]
+        wanted = [(bot, event) for event in told for bot in self.listeners(type(event))]
+        made = self.ledger.intake.owe(team, wanted, delivery=number)
+        looks = self.ledger.intake.owe(team, self._looks(delivery, events), delivery=number)
         if made:  # events that make work are acts of somebody: they are in the record
-            for event in events:
+            for event in told:
                 self.ledger.audit.add(
                     *(event.actor.login, type(event).__name__),
                     team=team,
@@ -68,7 +70,13 @@ class Sorter:
                     key=event.key,
                 )
         self.ledger.intake.read(number, team=team)
-        return made
+        return made + looks
+
+    def _looks(self, delivery: Delivery, events: Iterable[Event]) -> Iterator[tuple[str, Event]]:
+        """What a delivery tells without an id of what happened asks for a look, unless one is owed that will see it."""
+        for event in events:
+            if not event.key and any(self.listeners(type(event))) and not self.ledger.intake.waits(LOOK, event.ref):
+                yield LOOK, Touched(event.ref, event.actor, f"look:{delivery.forge}:{delivery.id}")
 
     def _note(self, delivery: Delivery, what: str, why: str) -> None:
         self.ledger.audit.add(f"forge:{delivery.forge}", what, kind=delivery.kind, why=why)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from bots.bot import Bot, Context, NotGranted
 from forge.protocol import ForgeError, NotFound, Unavailable
+from forge.types import Ref
 from hive.apply import Applier, owe
 from hive.bell import Bell
 from hive.ledger import Job, Ledger, Lost
@@ -21,6 +22,7 @@ from hive.ledger.intake import LEASE_SECONDS
 from hive.parking import Attendant
 from hive.queue import Queue
 from hive.sorting import Sorter
+from hive.sweep import LOOK
 
 log = logging.getLogger("hive.work")
 
@@ -47,13 +49,15 @@ class Workshop:
     """What the worker needs of the house.
 
     `context` is what a bot sees of a team: (team, bot); `account` the login whose hand does what a
-    bot wants, or, for no intent, whose eyes it has: (bot, intent).
+    bot wants, or, for no intent, whose eyes it has: (bot, intent). `look` finds out what happened at a
+    ref that a delivery only named, and owes the jobs of it.
     """
 
     ledger: Ledger
     queue: Queue
     bots: Mapping[str, Bot]
     context: Callable[[str, str], Context]
+    look: Callable[[Ref], object]
     account: Callable[[str, str], str]
     applier: Applier
     attendant: Attendant
@@ -115,6 +119,10 @@ class Worker:
         return []
 
     def _handle(self, job: Job) -> list[int]:
+        if job.bot == LOOK:
+            self._shop.look(job.event.ref)
+            self._shop.ledger.intake.finish(job)
+            return []
         bot = self._shop.bots.get(job.bot)
         if bot is None:
             raise LookupError(f"no bot named {job.bot} is configured any more")

@@ -1,13 +1,13 @@
 """Deliveries of Forgejo and Gitea as events. Performs no I/O.
 
-A delivery tells where to look, who did it, and by which key it is the same event again. Kinds and
-actions that nobody looks at are no events; a payload that lacks what it must have is an error.
+A delivery tells where to look, who did it, and by which key it is the same event again, where it
+carries an id of what happened; most do not, and have no key. Kinds and actions that nobody looks at
+are no events; a payload that lacks what it must have is an error.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from forge import keys
 from forge.events import (
@@ -25,16 +25,12 @@ from forge.events import (
 )
 from forge.gitea import shapes
 from forge.gitea.field import Field
-from forge.types import Issue, Repo, ReviewState, User
+from forge.types import Repo, User
 from forge.webhook import Delivery
 
 _Reading = Callable[[Field, Repo, User], Event]
 
-_REVIEWS = {
-    "pull_request_review_approved": ReviewState.APPROVED,
-    "pull_request_review_rejected": ReviewState.REQUEST_CHANGES,
-    "pull_request_review_comment": ReviewState.COMMENT,
-}
+_REVIEWS = ("pull_request_review_approved", "pull_request_review_rejected", "pull_request_review_comment")
 
 
 def decode(delivery: Delivery) -> list[Event]:
@@ -49,61 +45,58 @@ def decode(delivery: Delivery) -> list[Event]:
     return [reading(payload, shapes.repo(payload["repository"], delivery.forge), shapes.user(payload["sender"]))]
 
 
-def _issue(kind: type[Event], key: Callable[[Issue], str]) -> _Reading:
+def _look(kind: type[Event], side: str) -> _Reading:
+    """What a payload tells without an id: a time of whole seconds and the state after it are none."""
+
     def read(payload: Field, repo: Repo, actor: User) -> Event:
-        issue = shapes.issue(payload["issue"], repo)
-        return kind(issue.ref, actor, key(issue))
+        return kind(shapes.ref(payload[side]["number"], repo), actor, keys.UNKNOWN)
 
     return read
 
 
-def _without_labels(issue: Issue) -> str:
-    # `label_cleared` still carries the labels that were there before.
-    return keys.labeled(replace(issue, labels=()))
+def _opened(kind: type[Event], side: str) -> _Reading:
+    def read(payload: Field, repo: Repo, actor: User) -> Event:
+        ref = shapes.ref(payload[side]["number"], repo)
+        return kind(ref, actor, keys.opened(repo.forge, _repo_id(payload), ref.number))
+
+    return read
 
 
 def _comment(payload: Field, repo: Repo, actor: User) -> Event:
-    comment = shapes.comment(payload["comment"], shapes.ref(payload["issue"]["number"], repo))
-    return CommentPosted(comment.ref, actor, keys.commented(comment), comment.id)
-
-
-def _changed(payload: Field, repo: Repo, actor: User) -> Event:
-    pull = shapes.pull(payload["pull_request"], repo)
-    return PullChanged(pull.ref, actor, keys.changed(pull))
+    ref, number = shapes.ref(payload["issue"]["number"], repo), payload["comment"]["id"].number()
+    return CommentPosted(ref, actor, keys.commented(repo.forge, number), number)
 
 
 def _pull_closed(payload: Field, repo: Repo, actor: User) -> Event:
-    pull = shapes.pull(payload["pull_request"], repo)
-    if pull.merged:
-        return PullMerged(pull.ref, actor, keys.merged(pull))
-    return PullClosed(pull.ref, actor, keys.closed(pull))
+    pull = payload["pull_request"]
+    ref = shapes.ref(pull["number"], repo)
+    if pull["merged"].flag():
+        return PullMerged(ref, actor, keys.merged(repo.forge, _repo_id(payload), ref.number))
+    return PullClosed(ref, actor, keys.UNKNOWN)
 
 
-def _reviewed(payload: Field, repo: Repo, actor: User) -> Event:
-    pull, review = shapes.pull(payload["pull_request"], repo), payload["review"]
-    state = _REVIEWS.get(review["type"].text())
-    if state is None:
-        raise review["type"].wrong("is no kind of review")
-    return PullReviewed(pull.ref, actor, keys.reviewed(pull.ref, state, review["content"].words(), pull.updated_at))
+def _repo_id(payload: Field) -> int:
+    return payload["repository"]["id"].number()
 
 
 _READINGS: Mapping[str, Mapping[str, _Reading]] = {
     "issues": {
-        "opened": _issue(IssueOpened, keys.opened),
-        "reopened": _issue(IssueOpened, keys.reopened),
-        "edited": _issue(IssueEdited, keys.edited),
-        "closed": _issue(IssueClosed, keys.closed),
+        "opened": _opened(IssueOpened, "issue"),
+        "reopened": _look(IssueOpened, "issue"),
+        "edited": _look(IssueEdited, "issue"),
+        "closed": _look(IssueClosed, "issue"),
     },
-    "issue_assign": dict.fromkeys(("assigned", "unassigned"), _issue(IssueAssigned, keys.assigned)),
-    "issue_label": {
-        "label_updated": _issue(IssueLabeled, keys.labeled),
-        "label_cleared": _issue(IssueLabeled, _without_labels),
-    },
+    "issue_assign": dict.fromkeys(("assigned", "unassigned"), _look(IssueAssigned, "issue")),
+    "issue_label": dict.fromkeys(("label_updated", "label_cleared"), _look(IssueLabeled, "issue")),
     "issue_comment": {"created": _comment},
     "pull_request_comment": {"created": _comment},
-    "pull_request": {**dict.fromkeys(("opened", "reopened", "edited"), _changed), "closed": _pull_closed},
-    "pull_request_sync": {"synchronized": _changed},
-    **{kind: {"reviewed": _reviewed} for kind in _REVIEWS},
+    "pull_request": {
+        "opened": _opened(PullChanged, "pull_request"),
+        **dict.fromkeys(("reopened", "edited"), _look(PullChanged, "pull_request")),
+        "closed": _pull_closed,
+    },
+    "pull_request_sync": {"synchronized": _look(PullChanged, "pull_request")},
+    **{kind: {"reviewed": _look(PullReviewed, "pull_request")} for kind in _REVIEWS},
 }
 """What to make of each kind (`X-Forgejo-Event-Type`) and action."""
 

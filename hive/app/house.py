@@ -20,6 +20,7 @@ from hive.bell import Bell
 from hive.ledger import Ledger
 from hive.queue import Queue
 from hive.settings import Settings
+from hive.sweep import LOOK
 from hive.vault import Vault
 
 
@@ -89,12 +90,17 @@ class House:
         return self.settings.account("core" if intent == SetStatus.__name__ else bot)
 
     def bots_of(self, login: str) -> list[str]:
-        """The bots that speak as a login."""
-        return [bot for bot in self.bots if self.settings.account(bot) == login]
+        """The bots that speak as a login, and the hive's own looks."""
+        return [bot for bot in (*self.bots, LOOK) if self.settings.account(bot) == login]
 
     def ops(self, team: str) -> Repo:
         """Where a team's operators are told what they have to know."""
         return Repo(self.settings.teams[team].forge, *self.settings.meta.split("/", 1))
+
+    def page(self, event: Event) -> str:
+        """The page of what an event is about."""
+        kind = "pulls" if type(event).__name__.startswith("Pull") else "issues"
+        return f"{self.url(event.ref.repo.forge)}/{event.ref.repo.path}/{kind}/{event.ref.number}"
 
     def url(self, forge: str) -> str:
         """A forge's address without a slash at its end."""

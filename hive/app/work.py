@@ -10,7 +10,7 @@ from functools import cache
 
 from bots.bot import Context
 from bots.types import RunView
-from forge.events import Event
+from forge.gitea.changes import GiteaWatcher
 from forge.gitea.decode import decode
 from forge.gitea.read import GiteaReader
 from forge.gitea.write import GiteaForge
@@ -21,7 +21,7 @@ from hive.inspection import ConfigEvaluator, PullScanner
 from hive.ledger import Ledger
 from hive.parking import Attendant, Desk
 from hive.sorting import Reading, Sorter
-from hive.sweep import Sweeper
+from hive.sweep import Looker, Office, Sweeper
 from hive.work import JOB, Worker, Workshop
 from hive.workspace import Login, Mirror, Workspace
 
@@ -94,12 +94,21 @@ def workshop(house: House) -> Workshop:
     desk = Desk(house.ledger, reader, house.settings.account("core"), house.bots_of, house.ops)
     attendant = Attendant(desk)
     applier = Applier(house.ledger, forge, teams, marker_secret=house.vault.marker_secret(), watch=attendant)
-    readings = {name: Reading(decode, _page(house.url(name))) for name in house.settings.forges}
+    readings = {name: Reading(decode, house.page) for name in house.settings.forges}
+
+    @cache
+    def looker(name: str, token: str) -> Looker:
+        return Looker(GiteaWatcher(name=name, url=house.url(name), token=token), office(house))
+
+    def look(ref: Ref) -> list[int]:
+        return looker(ref.repo.forge, core_token(house, ref.repo.forge)).look(ref)
+
     return Workshop(
         ledger=house.ledger,
         queue=house.queue,
         bots=house.bots,
         context=context,
+        look=look,
         account=house.account,
         applier=applier,
         attendant=attendant,
@@ -108,27 +117,40 @@ def workshop(house: House) -> Workshop:
     )
 
 
-def _page(url: str) -> Callable[[Event], str]:
-    def page(event: Event) -> str:
-        kind = "pulls" if type(event).__name__.startswith("Pull") else "issues"
-        return f"{url}/{event.ref.repo.path}/{kind}/{event.ref.number}"
+def office(house: House) -> Office:
+    """What a look needs of the house."""
+    return Office(house.ledger, house.settings.team_of, house.listeners, house.page)
 
-    return page
+
+def core_token(house: House, forge: str) -> str:
+    """What the account of the hive itself asks with, now."""
+    return house.vault.token(forge, house.settings.account("core"))
+
+
+def watcher(house: House, forge: str) -> GiteaWatcher:
+    """The account of the hive itself, asking what changed."""
+    return GiteaWatcher(name=forge, url=house.url(forge), token=core_token(house, forge))
+
+
+def sweepers(house: House) -> list[Sweeper]:
+    """One for each organisation in which repositories of the configuration are."""
+    owners = {(repo.forge, repo.owner) for team in house.settings.teams for repo in house.settings.repos_of(team)}
+    watchers = {forge: watcher(house, forge) for forge, _ in owners}
+    return [Sweeper(watchers[forge], office(house), forge, owner) for forge, owner in sorted(owners)]
 
 
 def sweep(house: House, stop: threading.Event) -> None:
-    """Ask the forges what webhooks did not tell, at once and then every while."""
-    core = house.settings.account("core")
-    sweepers = []
-    for team, mine in house.settings.teams.items():
-        token = house.vault.token(mine.forge, core)
-        reader = GiteaReader(name=mine.forge, url=house.url(mine.forge), token=token)
-        sweepers.append(Sweeper(reader, house.ledger, team, house.settings.repos_of(team), house.listeners))
+    """Ask the forges what webhooks did not tell, at once and then every while; at once again while there is more."""
+    forges = sorted({team.forge for team in house.settings.teams.values()})
+    tokens: list[str] = []
     while not stop.is_set():
-        for sweeper in sweepers:
-            for job in sweeper.sweep():
-                house.queue.push(JOB, job)
-        stop.wait(house.settings.sweep_seconds)
+        if tokens != (now := [core_token(house, forge) for forge in forges]):
+            tokens, ours = now, sweepers(house)
+        done = [sweeper.sweep() for sweeper in ours]
+        for job in (job for swept in done for job in swept.jobs):
+            house.queue.push(JOB, job)
+        if not any(swept.more for swept in done):
+            stop.wait(house.settings.sweep_seconds)
 
 
 def mirrors(house: House, purpose: str) -> Callable[[Repo], Mirror]:

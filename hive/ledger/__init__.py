@@ -1,6 +1,7 @@
 """The ledger: one SQL database that knows what is owed, to whom, and what was done.
 
     deliveries   what a forge sent, whole
+    changes      what happened on a forge, as sweeps and looks found it; how things stood then
     jobs         a bot owes a look at a ref
     effects      a deed is owed to a forge
     parked       whose jobs and effects rest, why and since when

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from forge import events
 from forge.events import Event
+from forge.types import Ref
 from forge.webhook import Delivery
 from hive.codec import Codec
 from hive.ledger.database import Clock, Database, Lost
@@ -96,6 +97,11 @@ class Intake:
                 if cursor.rowcount and cursor.lastrowid:
                     made.append(cursor.lastrowid)
         return made
+
+    def waits(self, bot: str, ref: Ref) -> bool:
+        """Whether a look of a bot at a ref is owed that nobody has begun: it will see what happens now."""
+        row = self._db.row("SELECT 1 FROM jobs WHERE bot = ? AND ref = ? AND state = 'waiting'", bot, str(ref))
+        return row is not None
 
     def claim(self, job_id: int) -> Job | None:
         """Take a due job, unless another one of its ref is being looked at or is older and due."""

@@ -94,4 +94,21 @@ MIGRATIONS = (
     ALTER TABLE deliveries ADD COLUMN state TEXT NOT NULL DEFAULT 'read' CHECK (state IN ('waiting', 'read', 'failed'));
     CREATE INDEX deliveries_waiting ON deliveries (id) WHERE state = 'waiting';
     """,
+    """
+    CREATE TABLE changes (
+        id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, forge TEXT NOT NULL, repo_id INTEGER NOT NULL,
+        kind TEXT NOT NULL, place TEXT NOT NULL, what TEXT NOT NULL, actor_id INTEGER NOT NULL, actor TEXT NOT NULL,
+        at TEXT NOT NULL
+    ) STRICT;
+
+    CREATE TABLE known_repos (
+        forge TEXT NOT NULL, repo_id INTEGER NOT NULL, owner TEXT NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (forge, repo_id)
+    ) STRICT;
+
+    CREATE TABLE known_subjects (
+        forge TEXT NOT NULL, repo_id INTEGER NOT NULL, number INTEGER NOT NULL, value TEXT NOT NULL,
+        PRIMARY KEY (forge, repo_id, number)
+    ) STRICT;
+    """,
 )

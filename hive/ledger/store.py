@@ -16,6 +16,7 @@ from hive.ledger.intake import Intake
 from hive.ledger.open import Open
 from hive.ledger.parking import Parking
 from hive.ledger.runs import Runs
+from hive.ledger.sightings import Sightings
 
 
 class Ledger:
@@ -26,6 +27,7 @@ class Ledger:
         self._db = Database(path)
         self.clock = clock
         self.intake = Intake(self._db, clock)
+        self.sightings = Sightings(self._db)
         self.effects = Effects(self._db, clock)
         self.parking = Parking(self._db, clock)
         self.open = Open(self._db, clock)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from importlib import resources
 
 from forge.gitea.admin import GiteaAdmin
+from forge.gitea.changes import GiteaWatcher
 from forge.gitea.write import GiteaForge
 from forge.protocol import Admin, Reader
 from forge.types import Protection, Repo, User
@@ -106,7 +107,7 @@ class Provision:
         branch = MAIN if seen.empty else seen.default_branch
         rule = Protection(branch, mergers=self._mine.operators, required_statuses=("hive/review",))
         self._note(self._admin.ensure_protection(repo, rule), f"protection of {branch} in {repo.path}")
-        begin(self._house.ledger, repo)
+        self._begin(repo)
 
     def _config_repo(self, agent: str, core: GiteaForge) -> None:
         repo = Repo(self._mine.forge, self._house.settings.configs, agent)
@@ -122,7 +123,14 @@ class Provision:
         )
         self._note(self._admin.ensure_protection(repo, rule), f"protection of {MAIN} in {repo.path}")
         self._adopt(repo, agent, core)
-        begin(self._house.ledger, repo)
+        self._begin(repo)
+
+    def _begin(self, repo: Repo) -> None:
+        """From now on, by the forge's own clock, what happens in a repository is work for the hive."""
+        forge, core = self._mine.forge, self._house.settings.account("core")
+        token = self._house.vault.token(forge, core)
+        with GiteaWatcher(name=forge, url=self._house.url(forge), token=token) as watcher:
+            begin(self._house.ledger, repo, watcher.now())
 
     def _seed(self, repo: Repo, agent: str, core: GiteaForge) -> None:
         lane = next((lane.name for lane in self._mine.lane_list() if lane.agent == agent), "general")

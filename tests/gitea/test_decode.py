@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forge import keys
 from forge.events import (
     CommentPosted,
     Event,
@@ -33,29 +34,27 @@ from forge.webhook import Delivery
 PAYLOADS = Path(__file__).parent / "payloads"
 ISSUE, PULL = Ref.parse("work:acme/app#12"), Ref.parse("work:acme/app#15")
 OPS, IRIS, EVE = User(1, "ops"), User(7, "iris"), User(9, "eve")
-HEAD, NEXT = "5fd389366ca42011086222b0dd1fc7f9dc0d48d1", "3ab4f0394e7c0ceea1982797282682539987accc"
+REPO_ID = 3
 
 EVENTS = {
-    "issues.opened": IssueOpened(ISSUE, OPS, f"opened:{ISSUE}"),
-    "issues.reopened": IssueOpened(ISSUE, OPS, f"reopened:{ISSUE}:1795251480"),
-    "issues.edited": IssueEdited(ISSUE, OPS, f"edited:{ISSUE}:1795251430"),
-    "issues.closed": IssueClosed(ISSUE, OPS, f"closed:{ISSUE}:1795251540"),
-    "issue_assign.assigned": IssueAssigned(ISSUE, OPS, f"assigned:{ISSUE}:7,9:1795251416"),
-    "issue_assign.unassigned": IssueAssigned(ISSUE, OPS, f"assigned:{ISSUE}::1795251416"),
-    "issue_label.label_updated": IssueLabeled(ISSUE, OPS, f"labels:{ISSUE}:c6e299a17fcd:1795251416"),
-    "issue_label.label_cleared": IssueLabeled(ISSUE, OPS, f"labels:{ISSUE}:e3b0c44298fc:1795251416"),
-    "issue_comment.created": CommentPosted(ISSUE, EVE, f"comment:{ISSUE}:546", 546),
-    "pull_request_comment.created": CommentPosted(PULL, OPS, f"comment:{PULL}:622", 622),
-    "pull_request.opened": PullChanged(PULL, IRIS, f"head:{PULL}:{HEAD}:43537ce44e89"),
-    "pull_request.edited": PullChanged(PULL, IRIS, f"head:{PULL}:{HEAD}:1fc3aea4650b"),
-    "pull_request_sync.synchronized": PullChanged(PULL, IRIS, f"head:{PULL}:{NEXT}:43537ce44e89"),
-    "pull_request.closed": PullClosed(PULL, OPS, f"closed:{PULL}:1795251563"),
-    "pull_request.closed.merged": PullMerged(PULL, OPS, f"merged:{PULL}"),
-    "pull_request_review_approved.reviewed": PullReviewed(PULL, OPS, f"review:{PULL}:APPROVED:770e607624d6:1795251563"),
-    "pull_request_review_rejected.reviewed": PullReviewed(
-        PULL, OPS, f"review:{PULL}:REQUEST_CHANGES:e3d4d92165bf:1795251563"
-    ),
-    "pull_request_review_comment.reviewed": PullReviewed(PULL, OPS, f"review:{PULL}:COMMENT:e3b0c44298fc:1795251563"),
+    "issues.opened": IssueOpened(ISSUE, OPS, keys.opened("work", REPO_ID, 12)),
+    "issues.reopened": IssueOpened(ISSUE, OPS, ""),
+    "issues.edited": IssueEdited(ISSUE, OPS, ""),
+    "issues.closed": IssueClosed(ISSUE, OPS, ""),
+    "issue_assign.assigned": IssueAssigned(ISSUE, OPS, ""),
+    "issue_assign.unassigned": IssueAssigned(ISSUE, OPS, ""),
+    "issue_label.label_updated": IssueLabeled(ISSUE, OPS, ""),
+    "issue_label.label_cleared": IssueLabeled(ISSUE, OPS, ""),
+    "issue_comment.created": CommentPosted(ISSUE, EVE, "comment:work:546", 546),
+    "pull_request_comment.created": CommentPosted(PULL, OPS, "comment:work:622", 622),
+    "pull_request.opened": PullChanged(PULL, IRIS, keys.opened("work", REPO_ID, 15)),
+    "pull_request.edited": PullChanged(PULL, IRIS, ""),
+    "pull_request_sync.synchronized": PullChanged(PULL, IRIS, ""),
+    "pull_request.closed": PullClosed(PULL, OPS, ""),
+    "pull_request.closed.merged": PullMerged(PULL, OPS, keys.merged("work", REPO_ID, 15)),
+    "pull_request_review_approved.reviewed": PullReviewed(PULL, OPS, ""),
+    "pull_request_review_rejected.reviewed": PullReviewed(PULL, OPS, ""),
+    "pull_request_review_comment.reviewed": PullReviewed(PULL, OPS, ""),
 }
 
 
@@ -90,7 +89,7 @@ def without(value: Any, path: str) -> Any:
 
 @pytest.mark.parametrize("name", EVENTS)
 def test_every_kind(name: str) -> None:
-    """Each kind and action that somebody looks at is one event, with its place, actor and key."""
+    """Each kind and action that somebody looks at is one event, with its place and actor, and a key if it has an id."""
     assert read(kind_of(name), payload(name)) == [EVENTS[name]]
 
 
@@ -118,19 +117,11 @@ def test_merged_or_not() -> None:
     assert isinstance(read("pull_request", body)[0], PullClosed)
 
 
-def test_order_does_not_matter() -> None:
-    """Labels and assignees in another order are the same labels and assignees."""
-    for name, field in (("issue_label.label_updated", "labels"), ("issue_assign.assigned", "assignees")):
-        body = payload(name)
-        body["issue"][field].reverse()
-        assert read(kind_of(name), body) == [EVENTS[name]]
-
-
-def test_two_comments_are_two() -> None:
-    """Comments of different issues never share a key, whatever their ids."""
-    one, other = payload("issue_comment.created"), payload("pull_request_comment.created")
-    other["comment"]["id"] = one["comment"]["id"]
-    assert read("issue_comment", one)[0].key != read("pull_request_comment", other)[0].key
+def test_a_name_that_is_taken_again() -> None:
+    """The first issue of a repository is another one when the repository is another one of the same name."""
+    one, other = payload("issues.opened"), payload("issues.opened")
+    other["repository"]["id"] = 99
+    assert read("issues", one)[0].key != read("issues", other)[0].key
 
 
 def test_unknown_fields() -> None:
@@ -149,11 +140,11 @@ def test_unknown_fields() -> None:
         ("issues", "issues.opened", "sender"),
         ("issues", "issues.opened", "sender.id"),
         ("issues", "issues.opened", "issue.number"),
-        ("issues", "issues.closed", "issue.updated_at"),
+        ("issues", "issues.opened", "repository.id"),
         ("issue_comment", "issue_comment.created", "comment.id"),
-        ("pull_request", "pull_request.opened", "pull_request.head"),
-        ("pull_request", "pull_request.opened", "pull_request.base.repo_id"),
-        ("pull_request_review_approved", "pull_request_review_approved.reviewed", "review.type"),
+        ("pull_request", "pull_request.opened", "pull_request.number"),
+        ("pull_request", "pull_request.closed.merged", "repository.id"),
+        ("pull_request_review_approved", "pull_request_review_approved.reviewed", "pull_request.number"),
     ],
 )
 def test_missing_fields(kind: str, name: str, path: str) -> None:
@@ -178,23 +169,6 @@ def test_numbers_that_are_none(number: object) -> None:
     body["issue"]["number"] = number
     with pytest.raises(Malformed, match=r"issue\.number is no number"):
         read("issues", body)
-
-
-@pytest.mark.parametrize("text", ["yesterday", "2026-11-21", "2026-11-21T08:56:56", "0001-01-01T00:00:00+14:00", ""])
-def test_times_that_are_none(text: str) -> None:
-    """A time has a zone, and is one that can be counted."""
-    body = payload("issues.closed")
-    body["issue"]["updated_at"] = text
-    with pytest.raises(Malformed, match=r"updated_at is no time"):
-        read("issues", body)
-
-
-def test_strange_reviews() -> None:
-    """A review of an unknown type is an error, not a guess."""
-    body = payload("pull_request_review_comment.reviewed")
-    body["review"]["type"] = "pull_request_review_shrug"
-    with pytest.raises(Malformed, match=r"review\.type is no kind of review"):
-        read("pull_request_review_comment", body)
 
 
 def test_half_a_letter() -> None:

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from forge import keys
-from forge.gitea.decode import decode
 from forge.gitea.read import GiteaReader
 from forge.protocol import NotFound, Refused
-from forge.types import CommitStatus, Ref, Repo, ReviewState, State
-from forge.webhook import Delivery
+from forge.types import CommitStatus, Ref, Repo, State
 
 if TYPE_CHECKING:
     from tests.gitea.conftest import Wire
@@ -138,20 +135,3 @@ def test_a_renamed_account(wire: Wire, reader: GiteaReader) -> None:
     wire.say(b"", 307, Location="/api/v1/users/other")
     with pytest.raises(NotFound, match="moved"):
         reader.user("iris")
-
-
-def test_a_sweep_meets_the_same_events(wire: Wire, reader: GiteaReader) -> None:
-    """A sweep that asks for what a webhook told makes the same key of it."""
-
-    def key(name: str) -> str:
-        body = json.dumps(payload(name)).encode()
-        return decode(Delivery("work", "1", name.partition(".")[0], body))[0].key
-
-    wire.say(payload("issue_label.label_updated")["issue"])
-    assert keys.labeled(reader.issue(ISSUE)) == key("issue_label.label_updated")
-    wire.anew().say(payload("pull_request.opened")["pull_request"])
-    assert keys.changed(reader.pull(PULL)) == key("pull_request.opened")
-    wire.anew().say([payload("issue_comment.created")["comment"]])
-    assert keys.commented(reader.comments(ISSUE)[0]) == key("issue_comment.created")
-    at = datetime(2026, 11, 21, 8, 59, 23, tzinfo=UTC)
-    assert keys.reviewed(PULL, ReviewState.APPROVED, "good", at) == key("pull_request_review_approved.reviewed")

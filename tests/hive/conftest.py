@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -48,6 +48,13 @@ class Village:
 @pytest.fixture
 def village(tmp_path: Path) -> Iterator[Village]:
     """A forge of its own for each test, made ready for one team."""
+    with settle(tmp_path) as made:
+        yield made
+
+
+@contextmanager
+def settle(tmp_path: Path) -> Iterator[Village]:
+    """A forge below a directory, made ready for one team, and the house around it."""
     with ExitStack() as stack:
         forge = stack.enter_context(EmbeddedForge(tmp_path / "forge"))
         port = int(forge.url.rpartition(":")[2])

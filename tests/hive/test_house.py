@@ -13,9 +13,9 @@ from forge.gitea.write import GiteaForge
 from forge.protocol import Refused
 from forge.types import Issue, Ref, User
 from hive.app.house import NotReady
+from hive.app.work import sweepers
 from hive.apply import owe
 from hive.deeds import CommitFile, MakeTag
-from hive.sweep import Sweeper
 from tests.hive.conftest import APP, CONFIG, Village
 
 
@@ -148,10 +148,10 @@ def test_the_sweep_finds_what_no_webhook_told(village: Village) -> None:
     """It makes the same events under the same keys, so that nothing is looked at twice."""
     issue = file(village)
     house = village.house
-    found = Sweeper(village.mara, house.ledger, "acme", [APP], house.listeners)
-    jobs = found.sweep()
+    found = sweepers(house)[0]
+    jobs = found.sweep().jobs
     assert jobs
-    assert found.sweep() == []
+    assert found.sweep().jobs == ()
     worker = village.worker()
     for job in jobs:
         worker.look(job)
@@ -164,8 +164,8 @@ def test_what_was_there_before_is_no_work(village: Village) -> None:
     house = village.house
     with house.ledger.transaction() as db:
         db.execute("DELETE FROM cursors")
-    found = Sweeper(village.mara, house.ledger, "acme", [APP], house.listeners)
-    assert found.sweep() == []
+    for found in sweepers(house):
+        assert found.sweep().jobs == ()
 
 
 def _pull(village: Village) -> Ref:

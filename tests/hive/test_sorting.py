@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
-from forge.events import Event, IssueOpened
+from forge.events import Event, IssueClosed, IssueOpened, Touched
 from forge.types import Ref, Repo, User
 from forge.webhook import Delivery
 from hive.ledger import Ledger, pack
@@ -86,3 +87,32 @@ def test_what_makes_no_work_is_said(ledger: Ledger, sorter: Sorter, sent: dict[s
     assert first.what == what
     assert why in first.detail["why"]
     assert ledger.intake.unread() == []
+
+
+def test_what_has_no_key_asks_for_a_look(ledger: Ledger, sorter: Sorter) -> None:
+    """Deliveries that do not say what happened make one look together, and another one once that has begun."""
+
+    def closed(delivery: Delivery) -> list[Event]:
+        return [IssueClosed(event.ref, event.actor, "") for event in decode(delivery)]
+
+    nudged = replace(sorter, readings={"forgejo": Reading(closed, lambda _: "")})
+    for uuid in ("u1", "u2"):
+        send(ledger, uuid)
+    (look,) = nudged.sort()
+    job = ledger.intake.claim(look)
+    assert job is not None
+    assert (job.bot, job.event) == ("look", Touched(Ref(APP, 1), User(1, "mara"), "look:forgejo:u1"))
+    assert ledger.audit.after(0) == []
+    send(ledger, "u3")
+    assert len(nudged.sort()) == 1
+
+
+def test_nobody_looks_for_nobody(ledger: Ledger, sorter: Sorter) -> None:
+    """What no bot listens to costs no question to a forge."""
+
+    def closed(delivery: Delivery) -> list[Event]:
+        return [IssueClosed(event.ref, event.actor, "") for event in decode(delivery)]
+
+    deaf = replace(sorter, readings={"forgejo": Reading(closed, lambda _: "")}, listeners=lambda _: [])
+    send(ledger, "u1")
+    assert deaf.sort() == []

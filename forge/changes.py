@@ -1,0 +1,164 @@
+"""What looks at a forge tell: things that happened, and how things stand between two looks. Performs no I/O.
+
+An event says where to look, and bots hear it; a change says what was found there, and the ledger
+keeps it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from forge.types import Issue, Repository, User
+
+
+class Kind(StrEnum):
+    """What can happen. Those who did it are not told for the kinds in SILENT."""
+
+    OPENED = "opened"
+    EDITED = "edited"
+    RETITLED = "retitled"
+    CLOSED = "closed"
+    REOPENED = "reopened"
+    DELETED = "deleted"
+    LABELED = "labeled"
+    UNLABELED = "unlabeled"
+    ASSIGNED = "assigned"
+    UNASSIGNED = "unassigned"
+    MILESTONED = "milestoned"
+    DEMILESTONED = "demilestoned"
+    DUE = "due"
+    NOT_DUE = "not due"
+    DEPENDS = "depends"
+    DEPENDS_NOT = "depends not"
+    PINNED = "pinned"
+    UNPINNED = "unpinned"
+    LOCKED = "locked"
+    UNLOCKED = "unlocked"
+    REFERRED = "referred"
+    COMMENTED = "commented"
+    COMMENT_EDITED = "comment edited"
+    COMMENT_DELETED = "comment deleted"
+    PUSHED = "pushed"
+    RETARGETED = "retargeted"
+    MERGED = "merged"
+    MERGE_SCHEDULED = "merge scheduled"
+    MERGE_UNSCHEDULED = "merge unscheduled"
+    REVIEW_REQUESTED = "review requested"
+    REVIEW_UNREQUESTED = "review unrequested"
+    REVIEWED = "reviewed"
+    REMARKED = "remarked"
+    REVIEW_DISMISSED = "review dismissed"
+    STATUS_SET = "status set"
+    REF_CREATED = "ref created"
+    REF_MOVED = "ref moved"
+    REF_DELETED = "ref deleted"
+    RELEASED = "released"
+    RELEASE_EDITED = "release edited"
+    RELEASE_DELETED = "release deleted"
+    REPO_CREATED = "repository created"
+    REPO_RENAMED = "repository renamed"
+    REPO_ARCHIVED = "repository archived"
+    REPO_UNARCHIVED = "repository unarchived"
+    REPO_DELETED = "repository deleted"
+
+
+SILENT = frozenset(
+    {
+        Kind.EDITED,
+        Kind.DELETED,
+        Kind.COMMENT_EDITED,
+        Kind.COMMENT_DELETED,
+        Kind.RELEASE_EDITED,
+        Kind.RELEASE_DELETED,
+        Kind.REPO_ARCHIVED,
+        Kind.REPO_UNARCHIVED,
+        Kind.REPO_DELETED,
+    }
+)
+"""Kinds of which a forge keeps no record: they are found by comparing, so nobody knows by whom."""
+
+SOMEBODY = User(0, "somebody")
+"""The actor where a forge does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One thing that happened; two changes with one `key` are the same one.
+
+    `place` is the number of an issue or pull request, the name of a ref, the sha of a commit, or
+    empty for the repository itself; `what` is the label, the account, the title it is about.
+    """
+
+    key: str
+    kind: Kind
+    repo_id: int
+    place: str
+    actor: User
+    at: datetime
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An issue, or the issue side of a pull request, with what only a sweep needs of it."""
+
+    id: int
+    repo_id: int
+    issue: Issue
+    comments: int
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A comment or a remark as it stands: `digest` is for its text."""
+
+    id: int
+    number: int
+    author: User
+    digest: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A submitted review: `remarks` is how many it holds, and they can become more."""
+
+    id: int
+    author: User
+    state: str
+    at: datetime
+    remarks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release as it stands: `digest` is for its words, `draft` ones are not out."""
+
+    id: int
+    tag: str
+    author: User
+    digest: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A repository in a list: `updated_at` follows a push late, and an issue never."""
+
+    repository: Repository
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A row of an organisation's feed: `kind` is the forge's word, `ref` a full name or empty."""
+
+    id: int
+    kind: str
+    actor: User
+    repo_id: int
+    ref: str

@@ -1,0 +1,160 @@
+"""What a sweep asks of Forgejo and Gitea. Changes nothing there.
+
+Lists end at the number of rows that the forge counts (`X-Total-Count`) where it counts them, and at
+an empty page where it does not. Every answer is counted, and tells the forge's own time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+from requests import Response
+
+from forge.changes import Activity, Change, Judged, Listed, Release, Said, Subject
+from forge.gitea import rows, shapes
+from forge.gitea.client import MAX_PAGES, ROWS, SECONDS, route
+from forge.gitea.field import Field
+from forge.gitea.read import GiteaReader
+from forge.protocol import NotFound, Unavailable
+from forge.types import Ref, Repo, Repository
+
+_REFS = ("refs/heads/", "refs/tags/")
+
+
+class GiteaWatcher(GiteaReader):
+    """A reader that can ask for what changed."""
+
+    def __init__(self, *, name: str, url: str, token: str, seconds: float = SECONDS) -> None:
+        """`name` is the house's name for the forge; `seconds` is how long a silence is waited out."""
+        super().__init__(name=name, url=url, token=token, seconds=seconds)
+        self._heard = threading.local()
+        self._client.session.hooks["response"].append(self._hear)
+
+    @property
+    def requests(self) -> int:
+        """How many answers this thread has had."""
+        return getattr(self._heard, "count", 0)
+
+    def now(self) -> datetime:
+        """The forge's clock at its last answer to this thread, in whole seconds; asks if there was none."""
+        if not hasattr(self._heard, "date"):
+            self._client.get("/version")
+        try:
+            told = parsedate_to_datetime(self._heard.date)
+        except ValueError as error:
+            raise Unavailable("the forge does not tell its time") from error
+        return told if told.tzinfo else told.replace(tzinfo=UTC)
+
+    def listed(self, owner: str) -> list[Listed]:
+        """The repositories of an organisation."""
+        return [rows.listed(row, self._name) for row in self._all(route("orgs", owner, "repos"))]
+
+    def activity(self, owner: str, after: int | None) -> list[Activity]:
+        """What an organisation's feed holds above a row, newest first; None for its newest rows only."""
+        found: list[Activity] = []
+        for page in self._client.pages(route("orgs", owner, "activities", "feeds")):
+            news = [row for row in map(rows.activity, page) if after is None or row.id > after]
+            found += news
+            # Rows of one second come in any order: only a page without any news is the end.
+            if after is None or len(news) < len(page):
+                break
+        return sorted(found, key=lambda row: row.id, reverse=True)
+
+    def touched(self, owner: str, since: datetime) -> list[Subject]:
+        """Issues and pull requests of an organisation, open or not, that changed at or after `since`."""
+        when = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        found = self._all("/repos/issues/search", owner=owner, state="all", since=when)
+        return [self._subject(row, row["repository"]) for row in found]
+
+    def subjects(self, repo: Repo, repo_id: int) -> list[Subject]:
+        """All issues and pull requests of a repository."""
+        return [rows.subject(row, repo, repo_id) for row in self._all(self._at(repo, "issues"), state="all")]
+
+    def subject(self, ref: Ref) -> Subject:
+        """One issue or pull request."""
+        row = self._client.get(self._issue_at(ref))
+        return self._subject(row, row["repository"])
+
+    def happened(self, subject: Subject) -> tuple[list[Change], list[Said]]:
+        """What happened to a subject, oldest first, and its comments as they stand.
+
+        Without `page` Forgejo gives all rows at once, Gitea 1.26 the first thirty.
+        """
+        place = self._issue_at(subject.issue.ref, "timeline")
+        if self.capabilities().kind == "forgejo":
+            return rows.timeline(list(self._client.get(place).each()), subject)
+        return rows.timeline(list(self._through(place)), subject)
+
+    def judged(self, ref: Ref) -> list[Judged]:
+        """The reviews of a pull request that were submitted."""
+        found = map(rows.judged, self._all(self._pull_at(ref, "reviews")))
+        return [review for review in found if review]
+
+    def remarks(self, ref: Ref, review_id: int) -> list[Said]:
+        """The remarks of a review."""
+        found = self._client.get(self._pull_at(ref, "reviews", review_id, "comments"))
+        return [rows.comment(row, ref.number) for row in found.each()]
+
+    def stated(self, repo: Repo, repo_id: int, sha: str) -> list[Change]:
+        """The statuses that were ever set on a commit; none for one that is gone."""
+        try:
+            found = list(self._all(self._at(repo, "statuses", sha)))
+        except NotFound:
+            return []
+        return [rows.status(row, repo, repo_id, sha) for row in found]
+
+    def said(self, repo: Repo, since: datetime) -> list[Said]:
+        """Comments of a repository that were written or changed at or after `since`."""
+        when = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        found = self._all(self._at(repo, "issues", "comments"), since=when)
+        return [rows.comment(row, rows.number(row)) for row in found]
+
+    def refs(self, repo: Repo) -> dict[str, str]:
+        """The branches and tags of a repository and what they point to, in one request."""
+        found = self._client.get(self._at(repo, "git", "refs"))
+        pairs = {row["ref"].text(): row["object"]["sha"].sha() for row in found.each()}
+        return {name: sha for name, sha in pairs.items() if name.startswith(_REFS)}
+
+    def releases(self, repo: Repo) -> list[Release]:
+        """The releases of a repository."""
+        return [rows.release(row) for row in self._all(self._at(repo, "releases"))]
+
+    def repository_by_id(self, repo_id: int) -> Repository | None:
+        """A repository wherever it is now; None if it is gone, or not to be seen any more."""
+        try:
+            return shapes.repository(self._client.get(route("repositories", repo_id)), self._name)
+        except NotFound:
+            return None
+
+    def _subject(self, row: Field, place: Field) -> Subject:
+        return rows.subject(row, shapes.repo(place, self._name), place["id"].number())
+
+    def _through(self, endpoint: str) -> Iterator[Field]:
+        """Rows of pages that can be empty in the middle: remarks on code are counted and left out."""
+        empty, page = 0, 0
+        while empty < _EMPTY_PAGES and page < MAX_PAGES:
+            page += 1
+            found = list(self._client.get(endpoint, page=page, limit=ROWS).each())
+            empty = 0 if found else empty + 1
+            yield from found
+
+    def _all(self, endpoint: str, **params: str | int) -> Iterator[Field]:
+        told = 0
+        for page in self._client.pages(endpoint, **params):
+            yield from page
+            told += len(page)
+            if told >= self._heard.total:
+                return
+
+    def _hear(self, response: Response, *_: object, **__: object) -> None:
+        self._heard.count = self.requests + 1
+        self._heard.date = response.headers.get("Date", "")
+        total = response.headers.get("X-Total-Count", "")
+        self._heard.total = int(total) if total.isdecimal() else _UNCOUNTED
+
+
+_UNCOUNTED = 2**63
+_EMPTY_PAGES = 2

@@ -1,0 +1,94 @@
+"""What was seen on a forge: every change once, and how repositories and subjects stood at the last look."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from forge.changes import Change, Kind
+from forge.types import User
+from hive.ledger.database import Database
+
+
+class Sightings:
+    """The memory of sweeps; what stands in it is JSON text whose shape the sweep knows."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def note(self, forge: str, change: Change) -> bool:
+        """Write a change down; False if it is known."""
+        who = change.actor
+        with self._db.transaction() as db:
+            done = db.execute(
+                "INSERT INTO changes (key, forge, repo_id, kind, place, what, actor_id, actor, at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (
+                    *(change.key, forge, change.repo_id, change.kind.value, change.place, change.what),
+                    *(who.id, who.login, change.at.isoformat()),
+                ),
+            )
+        return bool(done.rowcount)
+
+    def after(self, row_id: int, limit: int = 1000) -> list[tuple[int, Change]]:
+        """Changes above a row, in the order in which they were found."""
+        found = self._db.rows("SELECT * FROM changes WHERE id > ? ORDER BY id LIMIT ?", row_id, limit)
+        return [
+            (
+                row["id"],
+                Change(
+                    key=row["key"],
+                    kind=Kind(row["kind"]),
+                    repo_id=row["repo_id"],
+                    place=row["place"],
+                    actor=User(row["actor_id"], row["actor"]),
+                    at=datetime.fromisoformat(row["at"]),
+                    what=row["what"],
+                ),
+            )
+            for row in found
+        ]
+
+    def repos(self, forge: str, owner: str) -> dict[int, str]:
+        """The repositories that are remembered below an owner, by id."""
+        found = self._db.rows("SELECT repo_id, value FROM known_repos WHERE forge = ? AND owner = ?", forge, owner)
+        return {row["repo_id"]: row["value"] for row in found}
+
+    def keep_repo(self, forge: str, owner: str, repo_id: int, value: str) -> None:
+        """Remember how a repository stands."""
+        with self._db.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO known_repos VALUES (?, ?, ?, ?)", (forge, repo_id, owner, value))
+
+    def drop_repo(self, forge: str, repo_id: int) -> None:
+        """Forget a repository and all that is in it."""
+        with self._db.transaction() as db:
+            for table in ("known_repos", "known_subjects"):
+                db.execute(f"DELETE FROM {table} WHERE forge = ? AND repo_id = ?", (forge, repo_id))  # noqa: S608  ours
+
+    def subjects(self, forge: str, repo_id: int) -> dict[int, str]:
+        """The subjects that are remembered in a repository, by number."""
+        found = self._db.rows(
+            "SELECT number, value FROM known_subjects WHERE forge = ? AND repo_id = ?", forge, repo_id
+        )
+        return {row["number"]: row["value"] for row in found}
+
+    def subject(self, forge: str, repo_id: int, number: int) -> str | None:
+        """How a subject stood at the last look."""
+        row = self._db.row(
+            "SELECT value FROM known_subjects WHERE forge = ? AND repo_id = ? AND number = ?", forge, repo_id, number
+        )
+        return None if row is None else str(row["value"])
+
+    def keep_subject(self, forge: str, place: tuple[int, int], value: str, was: str | None) -> bool:
+        """Remember how a subject (repository's id, number) stands; False if somebody else did since it `was` read."""
+        with self._db.transaction() as db:
+            if self.subject(forge, *place) != was:
+                return False
+            db.execute("INSERT OR REPLACE INTO known_subjects VALUES (?, ?, ?, ?)", (forge, *place, value))
+        return True
+
+    def drop_subject(self, forge: str, repo_id: int, number: int) -> None:
+        """Forget a subject."""
+        with self._db.transaction() as db:
+            db.execute(
+                "DELETE FROM known_subjects WHERE forge = ? AND repo_id = ? AND number = ?", (forge, repo_id, number)
+            )

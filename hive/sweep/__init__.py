@@ -1,0 +1,18 @@
+"""What webhooks missed: asks a forge what changed, and brings it through the same door.
+
+    known.py      how repositories and subjects stood at the last look
+    look.py       one issue or pull request: what happened to it since
+    places.py     one repository: its name, its refs, its releases
+    record.py     changes into the ledger, each once, and the events that bots hear
+    looker.py     the look that a delivery asks for
+    sweeper.py    one pass over an organisation: where to look, bounded, all or nothing
+
+A webhook that carries no id of what happened asks for the same look, so both doors make the same
+keys. A sweep sees how things stand, not each step on the way; docs/sweep.md lists what it cannot see.
+"""
+
+from hive.sweep.looker import Looker, begin
+from hive.sweep.record import LOOK, Office
+from hive.sweep.sweeper import Sweeper, Swept
+
+__all__ = ["LOOK", "Looker", "Office", "Sweeper", "Swept", "begin"]

@@ -1,0 +1,112 @@
+"""A look at one issue or pull request: what happened to it since the last one. Changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from forge import keys
+from forge.changes import SOMEBODY, Change, Kind, Said, Subject
+from forge.protocol import Watcher
+from forge.types import Ref
+from hive.sweep.known import SUBJECT, KnownSubject
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What was found: `rows` bear ids of the forge, `diffs` come of comparing with what `was` known."""
+
+    ref: Ref
+    repo_id: int
+    is_pull: bool
+    rows: tuple[Change, ...]
+    diffs: tuple[Change, ...]
+    was: str | None
+    now: str
+
+
+def look(watcher: Watcher, subject: Subject, was: str | None, begun: datetime) -> Look:
+    """Look at a subject; what is older than `begun` is no change. A plain issue costs one request."""
+    issue, known = subject.issue, None if was is None else SUBJECT.loads(was)
+    rows, comments = watcher.happened(subject)
+    if issue.created_at >= begun:
+        rows.insert(0, _opened(subject))
+    rows += [_commented(comment, subject) for comment in comments]
+    diffs = [*_edited(subject, known), *_compared(subject, comments, known, begun)]
+    now = replace(KnownSubject.glanced(subject), comments={comment.id: comment.digest for comment in comments})
+    if issue.is_pull:
+        more, now = _pull(watcher, subject, known, now)
+        rows += more
+    new = tuple(row for row in rows if row.at >= begun)
+    return Look(issue.ref, subject.repo_id, issue.is_pull, new, tuple(diffs), was, SUBJECT.dumps(now))
+
+
+def states(watcher: Watcher, ref: Ref, repo_id: int, was: str) -> Look:
+    """A look at nothing but the statuses of an open pull request's head: they touch nothing else."""
+    rows = watcher.stated(ref.repo, repo_id, SUBJECT.loads(was).head)
+    return Look(ref, repo_id, is_pull=True, rows=tuple(rows), diffs=(), was=was, now=was)
+
+
+def _pull(
+    watcher: Watcher, subject: Subject, known: KnownSubject | None, now: KnownSubject
+) -> tuple[list[Change], KnownSubject]:
+    ref, repo_id = subject.issue.ref, subject.repo_id
+    found: list[Change] = []
+    head = watcher.pull(ref).head_sha
+    if now.is_open or known is None or known.is_open:
+        # A head that was replaced since is asked for a last time: nobody looks at it afterwards.
+        for sha in dict.fromkeys(filter(None, (known.head if known else "", head))):
+            found += watcher.stated(ref.repo, repo_id, sha)
+    counts = {}
+    for review in watcher.judged(ref):
+        counts[review.id] = review.remarks
+        key, place = keys.reviewed(ref.repo.forge, review.id), str(ref.number)
+        found.append(Change(key, Kind.REVIEWED, repo_id, place, review.author, review.at, review.state))
+        if review.remarks != (known.reviews.get(review.id, 0) if known else 0):
+            found += [_remarked(remark, subject) for remark in watcher.remarks(ref, review.id)]
+    return found, replace(now, head=head, reviews=counts)
+
+
+def _opened(subject: Subject) -> Change:
+    issue = subject.issue
+    key = keys.opened(issue.ref.repo.forge, subject.repo_id, issue.ref.number)
+    return Change(key, Kind.OPENED, subject.repo_id, str(issue.ref.number), issue.author, issue.created_at)
+
+
+def _commented(comment: Said, subject: Subject) -> Change:
+    key, place = keys.commented(subject.issue.ref.repo.forge, comment.id), str(comment.number)
+    return Change(key, Kind.COMMENTED, subject.repo_id, place, comment.author, comment.created_at, str(comment.id))
+
+
+def _remarked(remark: Said, subject: Subject) -> Change:
+    key, place = keys.remarked(subject.issue.ref.repo.forge, remark.id), str(remark.number)
+    return Change(key, Kind.REMARKED, subject.repo_id, place, remark.author, remark.created_at, str(remark.id))
+
+
+def _edited(subject: Subject, known: KnownSubject | None) -> Iterator[Change]:
+    issue, digest = subject.issue, keys.digest(subject.issue.body)
+    if known is not None and known.body != digest:
+        at = issue.updated_at
+        key = f"edited:{issue.ref.repo.forge}:{subject.repo_id}#{issue.ref.number}:{digest}:{at.timestamp():.0f}"
+        yield Change(key, Kind.EDITED, subject.repo_id, str(issue.ref.number), SOMEBODY, at)
+
+
+def _compared(subject: Subject, comments: list[Said], known: KnownSubject | None, begun: datetime) -> Iterator[Change]:
+    before = known.comments if known is not None and known.comments is not None else {}
+    forge, place = subject.issue.ref.repo.forge, str(subject.issue.ref.number)
+    for comment in comments:
+        if was_edited(comment, before.get(comment.id), begun):
+            at = comment.updated_at
+            key = f"{keys.commented(forge, comment.id)}:{comment.digest}:{at.timestamp():.0f}"
+            yield Change(key, Kind.COMMENT_EDITED, subject.repo_id, place, SOMEBODY, at, str(comment.id))
+    for gone in before.keys() - {comment.id for comment in comments}:
+        key, at = f"{keys.commented(forge, gone)}:deleted", subject.issue.updated_at
+        yield Change(key, Kind.COMMENT_DELETED, subject.repo_id, place, SOMEBODY, at, str(gone))
+
+
+def was_edited(comment: Said, before: str | None, begun: datetime) -> bool:
+    """Whether a comment has other words than at the last look; one from before all looks, by its times."""
+    if before is None:
+        return comment.created_at < begun <= comment.updated_at != comment.created_at
+    return before != comment.digest

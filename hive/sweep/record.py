@@ -1,0 +1,110 @@
+"""Changes into the ledger, each once, and the events that bots hear of them. Asks no forge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from forge.changes import Change, Kind
+from forge.events import (
+    CommentPosted,
+    Event,
+    IssueAssigned,
+    IssueClosed,
+    IssueEdited,
+    IssueLabeled,
+    IssueOpened,
+    PullChanged,
+    PullClosed,
+    PullMerged,
+    PullReviewed,
+)
+from forge.types import Ref, Repo
+from hive.ledger import Ledger
+from hive.sweep.look import Look
+
+LOOK = "look"
+"""What the hive's own looks are called where bots have names."""
+
+ISSUE: Mapping[Kind, type[Event]] = {
+    Kind.OPENED: IssueOpened,
+    Kind.REOPENED: IssueOpened,
+    Kind.EDITED: IssueEdited,
+    Kind.RETITLED: IssueEdited,
+    Kind.ASSIGNED: IssueAssigned,
+    Kind.UNASSIGNED: IssueAssigned,
+    Kind.LABELED: IssueLabeled,
+    Kind.UNLABELED: IssueLabeled,
+    Kind.CLOSED: IssueClosed,
+}
+PULL: Mapping[Kind, type[Event]] = {
+    Kind.OPENED: PullChanged,
+    Kind.REOPENED: PullChanged,
+    Kind.RETITLED: PullChanged,
+    Kind.PUSHED: PullChanged,
+    Kind.RETARGETED: PullChanged,
+    Kind.MERGED: PullMerged,
+    Kind.CLOSED: PullClosed,
+    Kind.REVIEWED: PullReviewed,
+}
+"""The changes that bots can hear of; the others are in the ledger only."""
+
+ALONE = frozenset({Kind.OPENED, Kind.MERGED, Kind.COMMENTED})
+"""Changes that a delivery tells by the same key: each is an event of its own, or it would be one twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What a look needs of the house: whose repository it is, who listens, and the page of an event."""
+
+    ledger: Ledger
+    team_of: Callable[[Repo], str | None]
+    listeners: Callable[[type[Event]], Iterable[str]]
+    page: Callable[[Event], str]
+
+
+def record(office: Office, found: Look, *, silent: bool = False) -> tuple[int, list[int]]:
+    """Write down what a look found; answers how many changes were new, and the ids of the jobs they made.
+
+    Belongs into a transaction. `silent` ones make no work: they were there before the hive.
+    """
+    ledger, forge = office.ledger, found.ref.repo.forge
+    kept = ledger.sightings.keep_subject(forge, (found.repo_id, found.ref.number), found.now, found.was)
+    # Two looks at once: what the slower one found by comparing may be an older state than is known.
+    changes = [*found.rows, *(found.diffs if kept else ())]
+    news = [change for change in sorted(changes, key=_when) if ledger.sightings.note(forge, change)]
+    team = office.team_of(found.ref.repo)
+    if silent or team is None:
+        return len(news), []
+    jobs: list[int] = []
+    for event in events(news, found.ref, is_pull=found.is_pull):
+        made = ledger.intake.owe(team, [(bot, event) for bot in office.listeners(type(event))])
+        if made:
+            kind, ref, page = type(event).__name__, str(event.ref), office.page(event)
+            ledger.audit.add(event.actor.login, kind, team=team, ref=ref, url=page, key=event.key)
+        jobs += made
+    return len(news), jobs
+
+
+def events(news: Iterable[Change], ref: Ref, *, is_pull: bool) -> Iterator[Event]:
+    """Changes of one subject as events; several of one type are one look for a bot, under the newest key."""
+    found: dict[object, Event] = {}
+    for change in news:
+        event = event_of(change, ref, is_pull=is_pull)
+        if event is not None:
+            slot = change.key if change.kind in ALONE else type(event)
+            found.pop(slot, None)
+            found[slot] = event
+    yield from found.values()
+
+
+def event_of(change: Change, ref: Ref, *, is_pull: bool) -> Event | None:
+    """The event of a change, if there is one for it."""
+    if change.kind is Kind.COMMENTED:
+        return CommentPosted(ref, change.actor, change.key, int(change.what))
+    kind = (PULL if is_pull else ISSUE).get(change.kind)
+    return None if kind is None else kind(ref, change.actor, change.key)
+
+
+def _when(change: Change) -> float:
+    return change.at.timestamp()

@@ -1,0 +1,294 @@
+"""One pass over an organisation: what was found and what is remembered go into the ledger together, or not at all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+from forge import keys
+from forge.changes import SOMEBODY, Activity, Change, Kind, Listed, Subject
+from forge.events import Touched
+from forge.protocol import ForgeError, NotFound, Unavailable, Watcher
+from forge.types import Ref, Repo
+from hive.sweep import places
+from hive.sweep.known import CURSOR, REPO, SUBJECT, Cursor, KnownRepo, KnownSubject
+from hive.sweep.look import Look, look, states, was_edited
+from hive.sweep.looker import begin, begun
+from hive.sweep.places import Place
+from hive.sweep.record import LOOK, Office, record
+
+log = logging.getLogger("hive.sweep")
+
+OVERLAP = timedelta(seconds=5)
+"""Looked at again: a forge's times are whole seconds, and its transactions can be seen late."""
+
+DEEP = timedelta(hours=1)
+"""How often what touches nothing is asked for: edited comments, deleted things, statuses."""
+
+GAP = timedelta(minutes=10)
+"""After so long without a pass the next one is thorough."""
+
+LOOKS = 500
+"""Subjects that one pass looks at; those that changed last are left to the next one, which follows at once."""
+
+BROKEN = 500
+"""What a forge answers when it stumbles over one row; the others can still be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a pass did. `requests` is what it cost, `more` says that it was cut off at its bound."""
+
+    requests: int = 0
+    changes: int = 0
+    jobs: tuple[int, ...] = ()
+    deep: bool = False
+    more: bool = False
+    failed: str = ""
+
+
+@dataclass
+class Found:
+    """What a pass has found so far; nothing of it is anywhere else yet."""
+
+    began: datetime
+    deep: bool
+    gone: list[int] = field(default_factory=list)
+    begins: dict[Repo, datetime] = field(default_factory=dict)
+    met: set[int] = field(default_factory=set)
+    repos: dict[int, KnownRepo] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
+    lost: list[tuple[int, int]] = field(default_factory=list)
+    glances: list[tuple[tuple[int, int], KnownSubject]] = field(default_factory=list)
+    looks: list[tuple[Look, bool]] = field(default_factory=list)
+    owed: list[Ref] = field(default_factory=list)
+    left: datetime | None = None
+
+
+class Sweeper:
+    """Sweeps one organisation of one forge."""
+
+    def __init__(self, watcher: Watcher, office: Office, forge: str, owner: str) -> None:
+        self._watcher = watcher
+        self._office = office
+        self._ledger = office.ledger
+        self._forge = forge
+        self._owner = owner
+        self._name = f"sweep:{forge}:{owner}"
+        self._thorough = True
+
+    def sweep(self, *, thorough: bool = False) -> Swept:
+        """One pass. One that cannot be finished remembers nothing, and the next one is thorough."""
+        asked = self._watcher.requests
+        try:
+            found, cursor = self._look(thorough=thorough or self._thorough)
+            with self._ledger.transaction():
+                changes, jobs = self._store(found, cursor)
+        except ForgeError as error:
+            self._thorough = True
+            log.warning("sweep_failed owner=%s:%s error=%r", self._forge, self._owner, str(error)[:200])
+            return Swept(self._watcher.requests - asked, failed=str(error)[:200])
+        self._thorough = found.deep and found.left is not None
+        swept = Swept(
+            self._watcher.requests - asked, changes, tuple(jobs), deep=found.deep, more=found.left is not None
+        )
+        log.info("swept owner=%s:%s %s", self._forge, self._owner, swept)
+        return swept
+
+    def _look(self, *, thorough: bool) -> tuple[Found, Cursor | None]:
+        told = self._ledger.intake.cursor(self._name)
+        cursor = None if told is None else CURSOR.loads(told)
+        listed = self._watcher.listed(self._owner)
+        began = self._watcher.now()
+        late = cursor is None or began - cursor.seen >= GAP or began - cursor.deep >= DEEP
+        found = Found(began, deep=thorough or late)
+        feed = self._watcher.activity(self._owner, None if cursor is None else cursor.feed)
+        ours = self._ours(listed, cursor, found, feed)
+        wanted: dict[tuple[int, int], Subject] = {}
+        if cursor is not None:
+            for subject in self._watcher.touched(self._owner, cursor.since):
+                if subject.repo_id in ours:
+                    wanted[subject.repo_id, subject.issue.ref.number] = subject
+        if found.deep:
+            for place in ours.values():
+                self._spare(place, found, self._deep(place, found, wanted, cursor))
+        self._look_at(wanted, found)
+        return found, self._moved(found, cursor, feed)
+
+    def _ours(
+        self, listed: list[Listed], cursor: Cursor | None, found: Found, feed: list[Activity]
+    ) -> dict[int, Place]:
+        """The configured repositories, each looked at as far as there is a reason to."""
+        ours = {}
+        known = {
+            key: REPO.loads(value) for key, value in self._ledger.sightings.repos(self._forge, self._owner).items()
+        }
+        for row in listed:
+            rows = [] if cursor is None else [one for one in feed if one.repo_id == row.repository.id]
+            place = Place(self._forge, row, rows, found.began)
+            before = known.pop(place.id, None)
+            if self._office.team_of(place.repo) is None:
+                if before is not None:
+                    found.changes += places.standing(place, before)
+                    found.gone.append(place.id)
+                continue
+            ours[place.id] = place
+            self._spare(place, found, self._at_place(place, before, cursor, found))
+        for repo_id, before in known.items():
+            self._missing(repo_id, before, found)
+        return ours
+
+    def _at_place(
+        self, place: Place, before: KnownRepo | None, cursor: Cursor | None, found: Found
+    ) -> Iterator[Change]:
+        known = before or places.blank(place)
+        born = before is None and cursor is not None and place.listed.created_at >= cursor.since
+        if born:
+            yield places.created(place)
+        if begun(self._ledger, place.repo) is None:
+            found.begins[place.repo] = self._first(place, before, born=born, found=found)
+            if before is None and not born:
+                found.met.add(place.id)
+        yield from places.standing(place, known)
+        if found.deep or places.moved(place, known):
+            changes, known = places.look(self._watcher, place, known)
+            if before is not None or born:
+                yield from changes
+        found.repos[place.id] = replace(known, path=place.repo.path, archived=place.listed.repository.archived)
+
+    def _first(self, place: Place, before: KnownRepo | None, *, born: bool, found: Found) -> datetime:
+        """When a repository began to matter: it keeps its beginning under another name."""
+        if before is not None:
+            return begun(self._ledger, Repo.parse(f"{self._forge}:{before.path}")) or found.began
+        return place.listed.created_at if born else found.began
+
+    def _missing(self, repo_id: int, before: KnownRepo, found: Found) -> None:
+        """A repository that is not in its list any more: it lives under another owner, or not at all."""
+        now = self._watcher.repository_by_id(repo_id)
+        key = f"repo:{self._forge}:{repo_id}"
+        if now is None:
+            change = Change(f"{key}:deleted", Kind.REPO_DELETED, repo_id, "", SOMEBODY, found.began, before.path)
+        else:
+            at = f"{key}:name:{found.began.timestamp():.0f}"
+            change = Change(at, Kind.REPO_RENAMED, repo_id, "", SOMEBODY, found.began, now.repo.path)
+        found.changes.append(change)
+        found.gone.append(repo_id)
+
+    def _deep(
+        self, place: Place, found: Found, wanted: dict[tuple[int, int], Subject], cursor: Cursor | None
+    ) -> Iterator[Change]:
+        """What touches nothing: all subjects of a repository beside what is known of them."""
+        sightings, since = self._ledger.sightings, self._begun(place.repo, found)
+        known = {n: SUBJECT.loads(value) for n, value in sightings.subjects(self._forge, place.id).items()}
+        edited = self._edited(place, known, since if cursor is None else cursor.since, since)
+        rows = {subject.issue.ref.number: subject for subject in self._watcher.subjects(place.repo, place.id)}
+        for number in known.keys() - rows.keys():
+            key = keys.deleted(self._forge, place.id, number)
+            yield Change(key, Kind.DELETED, place.id, str(number), SOMEBODY, found.began)
+            found.lost.append((place.id, number))
+            wanted.pop((place.id, number), None)
+        for number, subject in rows.items():
+            before = known.get(number)
+            if number in edited or needs_look(subject, before, since):
+                wanted.setdefault((place.id, number), subject)
+            elif before is None:
+                found.glances.append(((place.id, number), KnownSubject.glanced(subject)))
+            elif before.is_open and before.head and (place.id, number) not in wanted:
+                was = sightings.subject(self._forge, place.id, number) or ""
+                found.looks.append((states(self._watcher, subject.issue.ref, place.id, was), False))
+
+    def _edited(self, place: Place, known: dict[int, KnownSubject], since: datetime, begun_at: datetime) -> set[int]:
+        found = set()
+        for comment in self._watcher.said(place.repo, since):
+            before = known.get(comment.number)
+            digest = (before.comments or {}).get(comment.id) if before is not None else None
+            if was_edited(comment, digest, begun_at):
+                found.add(comment.number)
+        return found
+
+    def _look_at(self, wanted: dict[tuple[int, int], Subject], found: Found) -> None:
+        """Look at the subjects that changed, those first that changed first."""
+        order = sorted(wanted.values(), key=lambda subject: subject.issue.updated_at)
+        if len(order) > LOOKS:
+            found.left = order[LOOKS].issue.updated_at
+        for subject in order[:LOOKS]:
+            ref = subject.issue.ref
+            was = self._ledger.sightings.subject(self._forge, subject.repo_id, ref.number)
+            try:
+                seen = look(self._watcher, subject, was, self._begun(ref.repo, found))
+            except NotFound:
+                continue
+            except Unavailable as error:
+                if error.status != BROKEN:
+                    raise
+                found.owed.append(ref)
+                continue
+            found.looks.append((seen, subject.repo_id in found.met))
+
+    def _spare(self, place: Place, found: Found, changes: Iterator[Change]) -> None:
+        """Take what is found at a place; one that was renamed or deleted meanwhile is met again at the next pass."""
+        try:
+            found.changes += list(changes)
+        except NotFound:
+            ours = self._ledger.sightings.repos(self._forge, self._owner).get(place.id)
+            if ours is not None:
+                found.repos[place.id] = replace(REPO.loads(ours), again=True)
+
+    def _begun(self, repo: Repo, found: Found) -> datetime:
+        return begun(self._ledger, repo) or found.begins.get(repo, found.began)
+
+    def _moved(self, found: Found, cursor: Cursor | None, feed: list[Activity]) -> Cursor:
+        since = found.began - OVERLAP
+        deep = found.began if found.deep else cursor.deep if cursor is not None else found.began
+        if found.left is not None:
+            # What was left is found again by its time, or by another thorough pass.
+            since = min(since, found.left)
+            deep = cursor.deep if cursor is not None else datetime.fromtimestamp(0, UTC)
+        newest = max([row.id for row in feed] + ([cursor.feed] if cursor else [0]))
+        return Cursor(since, newest, found.began, deep)
+
+    def _store(self, found: Found, cursor: Cursor | None) -> tuple[int, list[int]]:
+        ledger, count, jobs = self._ledger, 0, list[int]()
+        for repo, at in found.begins.items():
+            begin(ledger, repo, at)
+        count += sum(ledger.sightings.note(self._forge, change) for change in found.changes)
+        for repo_id in found.gone:
+            ledger.sightings.drop_repo(self._forge, repo_id)
+        for repo_id, known in found.repos.items():
+            ledger.sightings.keep_repo(self._forge, self._owner, repo_id, REPO.dumps(known))
+        for repo_id, number in found.lost:
+            ledger.sightings.drop_subject(self._forge, repo_id, number)
+        for place, glance in found.glances:
+            ledger.sightings.keep_subject(self._forge, place, SUBJECT.dumps(glance), None)
+        for seen, silent in found.looks:
+            news, made = record(self._office, seen, silent=silent)
+            count, jobs = count + news, jobs + made
+        jobs += self._owe(found)
+        if cursor is not None:
+            ledger.intake.move_cursor(self._name, CURSOR.dumps(cursor))
+        if jobs:
+            ledger.audit.add("sweep", "Found", ref=f"{self._forge}:{self._owner}", jobs=len(jobs), changes=count)
+        return count, jobs
+
+    def _owe(self, found: Found) -> list[int]:
+        """Looks over which the forge stumbled are jobs: tried again by themselves, and seen when they fail."""
+        jobs = []
+        for ref in found.owed:
+            key = f"look:{ref}:{found.began.timestamp():.0f}"
+            team = self._office.team_of(ref.repo)
+            if team is not None:
+                jobs += self._ledger.intake.owe(team, [(LOOK, Touched(ref, SOMEBODY, key))])
+        return jobs
+
+
+def needs_look(subject: Subject, before: KnownSubject | None, since: datetime) -> bool:
+    """Whether a row of a list is a reason to look closer."""
+    issue = subject.issue
+    if before is None:
+        return issue.updated_at >= since or (issue.is_pull and issue.is_open)
+    if before.is_pull and before.is_open and not before.head:
+        return True
+    counted = before.comments is not None and len(before.comments) != subject.comments
+    return counted or before.updated != issue.updated_at

@@ -1,0 +1,56 @@
+"""The recorded situations in their order, which of them cannot be made again, and where the embedded forge differs.
+
+`LEFT` and `KNOWN` name cases by pattern and say why. What is in `KNOWN` has to fail: a difference that
+was mended is taken out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+
+from tests.contract.stories import code, issues, merging, people, pulls
+from tests.contract.story import Story
+
+CHAPTERS: tuple[Callable[[Story], None], ...] = (
+    people.begin,
+    code.files,
+    code.branches,
+    issues.labels,
+    issues.filing,
+    issues.editing,
+    issues.labelling,
+    issues.assigning,
+    issues.talking,
+    issues.listing,
+    pulls.opening,
+    pulls.editing,
+    pulls.forked,
+    pulls.bare,
+    pulls.reviewing,
+    code.statuses,
+    merging.styles,
+    merging.troubles,
+    merging.rules,
+    merging.checked,
+    merging.approved,
+    merging.behind,
+    people.end,
+)
+
+LEFT: Mapping[str, str] = {}
+"""Recorded cases that no story makes again."""
+
+KNOWN: Mapping[str, str] = {}
+"""Where the embedded forge is known to differ: `flavour case`."""
+
+
+def why(table: Mapping[str, str], case: str) -> str:
+    """The reason for which a case stands in a table; empty if it does not."""
+    return next((reason for pattern, reason in table.items() if fnmatchcase(case, pattern)), "")
+
+
+def play(story: Story) -> None:
+    """Make all situations."""
+    for chapter in CHAPTERS:
+        chapter(story)

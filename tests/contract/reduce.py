@@ -1,0 +1,92 @@
+"""Reduces recordings of real forges to the tables of shapes that the contract is held against.
+
+    python -m tests.contract.reduce DIR
+
+DIR holds a folder for each flavour, with `index.json`, `responses/*.json` and `webhooks/*.json`. Kept are the
+answers to what the adapter asks (`shapes/routes.txt`, which the contract holds true) and the deliveries
+that it decodes. Nobody needs DIR to test.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from forge.gitea.decode import _READINGS
+from tests.contract import table
+from tests.contract.shape import answer, delivery
+from tests.contract.table import Row
+
+_NO_ROLE = "none"
+
+
+def reduced(recording: Path) -> dict[str, str]:
+    """The tables of one flavour: file name and text."""
+    index = json.loads((recording / "index.json").read_text())
+    names = {f"{index['prefix']}-": "", index["prefix"]: "", index["logins"]["admin"]: "admin"}
+    rows = {
+        table.ANSWERS: list(_answers(recording / "responses", names)),
+        table.DELIVERIES: list(_deliveries(recording / "webhooks")),
+    }
+    return {f"{kind}.json": table.dump(found) for kind, found in rows.items()}
+
+
+def routed(method: str, path: str, routes: list[str]) -> str | None:
+    """The route that a path belongs to, the most literal one of several; None for a path of no route."""
+    found = [route for route in routes if _pattern(route).fullmatch(f"{method} {path}")]
+    return min(found, key=lambda route: route.count("{"), default=None)
+
+
+def _pattern(route: str) -> re.Pattern[str]:
+    # What names a file, a branch or a tag goes on to the end, slashes and all.
+    words = re.split(r"(\{\w+\})", route)
+    parts = [".+" if word in _LONG else "[^/]+" if word.startswith("{") else re.escape(word) for word in words]
+    return re.compile("".join(parts))
+
+
+_LONG = {"{filepath}", "{branch}", "{tag}", "{name}", "{basehead}"}
+
+
+def _answers(responses: Path, names: dict[str, str]) -> Iterator[Row]:
+    routes = table.routes()
+    for path in sorted(responses.glob("*.json")):
+        recorded = json.loads(path.read_text())
+        asked, said = recorded["request"], recorded["response"]
+        route = "git" not in asked and routed(asked["method"], asked["path"], routes)
+        if route:
+            shape = answer(said["status"], said["headers"], said["body"] or None, names)
+            yield Row(route, path.stem, asked["as"], shape)
+
+
+def _deliveries(webhooks: Path) -> Iterator[Row]:
+    for path in sorted(webhooks.glob("*.json")):
+        recorded: dict[str, Any] = json.loads(path.read_text())
+        kind, _, rest = path.stem.partition(".")
+        action = rest.partition(".")[0]
+        if recorded["to"] == "/org" and action in _READINGS.get(kind, {}):
+            again = re.search(r"-(\d+)$", path.stem)
+            cause = recorded["cause"] + (f" {again[1]}" if again else "")
+            yield Row(f"{kind}.{action}", cause, _NO_ROLE, delivery(recorded["headers"], recorded["body"]))
+
+
+def main(arguments: list[str]) -> int:
+    """Write the tables."""
+    if len(arguments) != 1 or not Path(arguments[0]).is_dir():
+        sys.stderr.write(f"{__doc__}\n")
+        return 2
+    found = sorted(path.parent for path in Path(arguments[0]).glob("*/index.json"))
+    for recording in found:
+        place = table.SHAPES / recording.name
+        place.mkdir(parents=True, exist_ok=True)
+        for name, text in reduced(recording).items():
+            (place / name).write_text(text)
+            sys.stdout.write(f"{recording.name}/{name}: {len(text)} bytes\n")
+    return 0 if found else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""A forge that was made ready: the embedded one, or the one that HIVE_TEST_FORGE names.
+"""A forge that was made ready: the embedded one in each flavour, or the one that HIVE_TEST_FORGE names.
 
 On a forge of somebody's everything is made under names of its own and taken away again. A real
 forge must be allowed to deliver to loopback (`[webhook] ALLOWED_HOST_LIST = loopback`).
@@ -7,6 +7,7 @@ forge must be allowed to deliver to loopback (`[webhook] ALLOWED_HOST_LIST = loo
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import subprocess
 import threading
@@ -15,23 +16,34 @@ from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import requests
 
-from forge.embedded import EmbeddedForge
+from forge.embedded import FLAVOURS, EmbeddedForge
 from forge.events import Event
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.client import Client, route
+from forge.gitea.connection import Connection
 from forge.gitea.decode import decode
 from forge.gitea.operator import GiteaOperator
 from forge.gitea.write import GiteaForge
 from forge.protocol import Conflict, NotFound
 from forge.types import Ref, Repo
 from forge.webhook import verify
+from tests.contract import cases, gate, table
+from tests.contract.ear import Ear, listening
+from tests.contract.gate import Gate
+from tests.contract.proof import PROOF, Proof, pytest_terminal_summary
+from tests.contract.stories import people
+from tests.contract.story import Story, basic
+
+__all__ = ["pytest_terminal_summary"]
 
 T = TypeVar("T")
 HERE = os.environ.get("HIVE_TEST_HERE", "127.0.0.1")
@@ -41,6 +53,9 @@ SCOPES = ("write:repository", "write:issue", "write:notification", "read:user", 
 WRITES = {"repo.code": "write", "repo.issues": "write", "repo.pulls": "write"}
 MARK = "<!-- hive:1 -->"
 PEOPLE = ("ops", "iris", "eve")
+URL = os.environ.get("HIVE_TEST_FORGE", "").rstrip("/")
+
+T = TypeVar("T", bound=Connection)
 
 
 @dataclass(frozen=True)
@@ -50,6 +65,8 @@ class Site:
     url: str
     login: str
     password: str
+    patience: float
+    """Seconds that it may take for what it does in its own time."""
 
 
 @dataclass
@@ -210,28 +227,136 @@ def receiver() -> Iterator[Receiver]:
 
 
 @contextmanager
-def standing(place: Path) -> Iterator[Site]:
+def standing(place: Path, flavour: str) -> Iterator[Site]:
     """The forge that HIVE_TEST_FORGE names, or an embedded one."""
-    url = os.environ.get("HIVE_TEST_FORGE")
-    if url:
+    if URL:
         login, _, password = os.environ.get("HIVE_TEST_FORGE_ADMIN", "").partition(":")
         if not password:
             pytest.fail("HIVE_TEST_FORGE needs HIVE_TEST_FORGE_ADMIN=user:password, a site admin", pytrace=False)
-        yield Site(url.rstrip("/"), login, password)
+        yield Site(URL, login, password, 30.0)
         return
-    with EmbeddedForge(place) as forge:
+    with EmbeddedForge(place, flavour=FLAVOURS[flavour]) as forge:
         forge.create_admin("root", "correct horse")
-        yield Site(forge.url, "root", "correct horse")
+        yield Site(forge.url, "root", "correct horse", 5.0)
+
+
+@cache
+def flavours() -> list[str]:
+    """The flavours that are tested: all of the embedded forge, or the nearest to the real one."""
+    if not URL:
+        return [name for name in table.flavours() if name in FLAVOURS]
+    return [nearest(version(URL))]
+
+
+def version(url: str) -> str:
+    """What a forge says that it is."""
+    return str(requests.get(f"{url}/api/v1/version", timeout=30).json()["version"])
+
+
+def nearest(named: str) -> str:
+    """The flavour of which there are recordings that a version is nearest to."""
+    kind, number = ("forgejo" if "+gitea-" in named else "gitea"), re.findall(r"\d+", named)
+    like = [name for name in table.flavours() if name.startswith(kind)]
+    place = 0 if kind == "forgejo" else 1
+    return min(like, key=lambda name: abs(int(re.findall(r"\d+", name)[place]) - int(number[place])))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin to note what is proved."""
+    config.stash[PROOF] = Proof()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One test for each recorded case of each flavour; of a difference that is known, one that has to fail."""
+    kind = {"answered": table.ANSWERS, "delivered": table.DELIVERIES}
+    known = [name for name in kind if name in metafunc.fixturenames]
+    if not known and "flavour" in metafunc.fixturenames:
+        metafunc.parametrize("flavour", flavours(), indirect=True, scope="session")
+    for name in known:
+        rows = [
+            pytest.param(flavour, case, id=f"{flavour}-{case}", marks=_marks(f"{flavour} {case}"))
+            for flavour in flavours()
+            for case in table.load(flavour, kind[name])
+            if not cases.why(cases.LEFT, case)
+        ]
+        metafunc.parametrize(("flavour", name), rows, indirect=["flavour"], scope="session")
+
+
+def _marks(case: str) -> list[pytest.MarkDecorator]:
+    reason = "" if URL else cases.why(cases.KNOWN, case)
+    return [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What counts comes last, on each forge."""
+    order = list(dict.fromkeys(map(_flavour, items)))
+    items.sort(key=lambda item: (order.index(_flavour(item)), item.path.name == "test_whole.py"))
+
+
+def _flavour(item: pytest.Item) -> str:
+    spec = getattr(item, "callspec", None)
+    return str(spec.params.get("flavour", "")) if spec else ""
 
 
 @pytest.fixture(scope="session")
-def town(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterator[Town]:
+def flavour(request: pytest.FixtureRequest) -> str:
+    """Which recordings the forge is held against."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def proof(request: pytest.FixtureRequest) -> Proof:
+    """What is proved."""
+    return request.config.stash[PROOF]
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, flavour: str, proof: Proof) -> Iterator[Site]:
+    """A forge."""
+    with standing(tmp_path_factory.mktemp("forge"), flavour) as site:
+        proof.servers[flavour] = f"{'real' if URL else 'embedded, as'} {version(site.url)}"
+        yield site
+
+
+@pytest.fixture(scope="session")
+def front(site: Site) -> Iterator[Gate]:
+    """Where the adapter goes through to the forge."""
+    with gate.before(site.url) as front:
+        yield front
+
+
+@pytest.fixture(scope="session")
+def ear() -> Iterator[Ear]:
+    """Where the hooks of the story deliver to."""
+    with listening() as ear:
+        yield ear
+
+
+@pytest.fixture(scope="session")
+def story(tmp_path_factory: pytest.TempPathFactory, site: Site, flavour: str, ear: Ear) -> Iterator[Story]:
+    """All recorded situations, made again."""
+    auth = {"admin": basic(site.login, site.password), "none": ""}
+    story = Story(site.url, flavour, site.login, ear, tmp_path_factory.mktemp("story"), auth, site.patience)
+    with closing(story.http):
+        try:
+            cases.play(story)
+            yield story
+        finally:
+            people.clear(story)
+
+
+@pytest.fixture(scope="session")
+def town(site: Site, front: Gate, flavour: str, proof: Proof, receiver: Receiver) -> Iterator[Town]:
     """A town for all tests; each makes a repository of its own."""
     with ExitStack() as stack:
-        site = stack.enter_context(standing(tmp_path_factory.mktemp("forge")))
-        admin = stack.enter_context(GiteaAdmin(name="work", url=site.url, login=site.login, password=site.password))
+
+        def face(made: T) -> T:
+            return proof.watched(flavour, stack.enter_context(made))
+
+        admin = face(GiteaAdmin(name="work", url=front.url, login=site.login, password=site.password))
         raw = stack.enter_context(closing(Client(site.url, login=site.login, password=site.password)))
-        town = Town(site.url, secrets.token_hex(3), admin, raw)
+        town = Town(front.url, secrets.token_hex(3), admin, raw)
         stack.callback(town.clear)
         for name in PEOPLE:
             town.tokens[name] = admin.make_token(town.user_named(name), "hive", SCOPES)
@@ -240,7 +365,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, receiver: Receiver) -> Iterat
         admin.ensure_team(org, "agents", permission="write", units=WRITES, members=[town.login("iris")])
         admin.ensure_hook(org, receiver.url, SECRET.decode(), ["issues", "pull_request"])
         town.ops, town.iris, town.eve = (
-            stack.enter_context(GiteaForge(name="work", url=site.url, token=town.tokens[name])) for name in PEOPLE
+            face(GiteaForge(name="work", url=front.url, token=town.tokens[name])) for name in PEOPLE
         )
-        town.operator = stack.enter_context(GiteaOperator(name="work", url=site.url, token=town.tokens["ops"]))
+        town.operator = face(GiteaOperator(name="work", url=front.url, token=town.tokens["ops"]))
         yield town

@@ -70,10 +70,11 @@ def listening() -> Iterator[Ear]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             raw = self.rfile.read(int(self.headers["Content-Length"]))
+            # Kept before it is answered: the next one is sent as soon as that is done.
+            ear.take(Arrival(self.path.strip("/"), dict(self.headers), raw))
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
-            ear.take(Arrival(self.path.strip("/"), dict(self.headers), raw))
 
         def log_message(self, *args: object) -> None:
             """Say nothing."""

@@ -19,6 +19,7 @@ from typing import Any
 from forge.gitea.decode import _READINGS
 from tests.contract import table
 from tests.contract.shape import answer, delivery
+from tests.contract.swagger import pattern
 from tests.contract.table import Row
 
 _NO_ROLE = "none"
@@ -35,31 +36,24 @@ def reduced(recording: Path) -> dict[str, str]:
     return {f"{kind}.json": table.dump(found) for kind, found in rows.items()}
 
 
-def routed(method: str, path: str, routes: list[str]) -> str | None:
-    """The route that a path belongs to, the most literal one of several; None for a path of no route."""
-    found = [route for route in routes if _pattern(route).fullmatch(f"{method} {path}")]
-    return min(found, key=lambda route: route.count("{"), default=None)
-
-
-def _pattern(route: str) -> re.Pattern[str]:
-    # What names a file, a branch or a tag goes on to the end, slashes and all.
-    words = re.split(r"(\{\w+\})", route)
-    parts = [".+" if word in _LONG else "[^/]+" if word.startswith("{") else re.escape(word) for word in words]
-    return re.compile("".join(parts))
-
-
-_LONG = {"{filepath}", "{branch}", "{tag}", "{name}", "{basehead}"}
-
-
 def _answers(responses: Path, names: dict[str, str]) -> Iterator[Row]:
     routes = table.routes()
     for path in sorted(responses.glob("*.json")):
         recorded = json.loads(path.read_text())
         asked, said = recorded["request"], recorded["response"]
-        route = "git" not in asked and routed(asked["method"], asked["path"], routes)
+        route = "git" not in asked and _routed(f"{asked['method']} {asked['path']}", routes)
         if route:
             shape = answer(said["status"], said["headers"], said["body"] or None, names)
             yield Row(route, path.stem, asked["as"], shape)
+
+
+def _routed(template: str, routes: list[str]) -> str | None:
+    """The route of a recorded template: its words are the same, what stands for an argument is not."""
+    same = next((route for route in routes if _HOLE.sub("{}", route) == _HOLE.sub("{}", template)), None)
+    return same or next((r for r in routes if r.endswith("{branch}") and pattern(r).fullmatch(template)), None)
+
+
+_HOLE = re.compile(r"\{\w+\}")
 
 
 def _deliveries(webhooks: Path) -> Iterator[Row]:

@@ -40,7 +40,8 @@ def answer(status: int, headers: Mapping[str, str], body: object, names: Mapping
     lower = {key.lower(): value for key, value in headers.items()}
     kept = {key: steady(lower[key].replace("utf-8", "utf8"), names) for key in _HEADERS if key in lower}
     said = body.get("message") if isinstance(body, dict) else body
-    refused = status >= 400 and isinstance(said, str)
+    # What a page says of a failure is not for us.
+    refused = status >= 400 and isinstance(said, str) and "html" not in kept.get("content-type", "")
     return Answer(status, kept, steady(str(said), names) if refused else "", sketch(body))
 
 
@@ -88,6 +89,26 @@ def differences(expected: Any, got: Any, at: str) -> Iterator[str]:
         yield from _rows(expected, got, at)
     elif expected != got:
         yield f"{at}: expected {_brief(expected)}, got {_brief(got)}"
+
+
+def without_more(expected: Any, got: Any, at: str, more: set[str]) -> Any:
+    """`got` without the keys that nobody expects; their paths go into `more`."""
+    if isinstance(got, list) and isinstance(expected, list):
+        rows = [without_more(_any_row(expected), row, f"{at}[]", more) for row in got]
+        return [row for nth, row in enumerate(rows) if row not in rows[:nth]]
+    if not isinstance(got, dict) or not isinstance(expected, dict):
+        return got
+    more |= {f"{at}.{key}" for key in got.keys() - expected.keys()}
+    return {key: without_more(expected[key], got[key], f"{at}.{key}", more) for key in got if key in expected}
+
+
+def _any_row(rows: list[Any]) -> Any:
+    """What is known of any of some rows; of a key that is not the same in all of them, its fullest shape."""
+    objects = [row for row in rows if isinstance(row, dict)]
+    if not objects:
+        return rows[0] if rows else None
+    every = {key for row in objects for key in row}
+    return {key: max((row[key] for row in objects if key in row), key=lambda one: len(str(one))) for key in every}
 
 
 def _rows(expected: list[Any], got: list[Any], at: str) -> Iterator[str]:

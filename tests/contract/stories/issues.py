@@ -227,7 +227,6 @@ def listing(s: Story) -> None:
     s.get("issues.list_by_two_labels", at, state="all", labels="bug,state/todo", limit=50)
     s.get("issues.list_known_and_unknown_label", at, state="all", labels="bug,no-such", limit=1)
     s.get("issues.list_unknown_label", at, labels="no-such", limit=1)
-    s.get("issues.search", "/repos/issues/search", state="all", owner=s.org, type="issues", limit=2)
     s.get("issues.list_assigned", at, assigned_by=s.user("agent"), type="issues", limit=1)
     s.post("errors.invalid_json", at, raw='{"title": "x"')
     s.post("errors.wrong_type", at, {"title": 5})

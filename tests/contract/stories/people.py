@@ -88,7 +88,6 @@ def who(s: Story) -> None:
     s.get("users.other", f"/users/{s.user('operator')}")
     s.get("users.other_as_admin", f"/users/{s.user('operator')}", by="admin")
     s.get("users.unknown", "/users/no-such-user")
-    s.get("users.search", "/users/search", q=s.tag, limit=2)
     s.get("users.self_without_scope", "/user", by="core.issue")
     s.get("users.sudo_by_admin_token", "/user", by="admin.token", headers={"Sudo": s.user("core")})
     s.get("users.sudo_by_user", "/user", headers={"Sudo": s.user("operator")})
@@ -167,6 +166,10 @@ def hooks(s: Story) -> None:
     s.get("hooks.org_get_after_patch", f"{at}/{s.kept['hook']}", by="admin")
     s.delete("hooks.org_delete", f"{at}/{s.kept['hook']}", by="admin")
     s.post("hooks.org_create_again", at, s.kept["hook wish"], by="admin")
+    operator = s.user("operator")
+    s.post("", f"/admin/users/{operator}/repos", {"name": "lab", "auto_init": True}, by="admin")
+    for name in ("two_hooks_one_url", "after_patch_secret", "fire_no_secret", "fire_form", "fire_get", "replay_original"):
+        s.post(f"hooks.{name}", f"/repos/{operator}/lab/issues", {"title": name}, by="operator")
 
 
 def rights(s: Story) -> None:

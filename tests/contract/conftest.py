@@ -241,6 +241,12 @@ def standing(place: Path, flavour: str) -> Iterator[Site]:
 
 
 @cache
+def server(flavour: str) -> str:
+    """What stands for a flavour."""
+    return f"real {version(URL)}" if URL else f"embedded {flavour}"
+
+
+@cache
 def flavours() -> list[str]:
     """The flavours that are tested: all of the embedded forge, or the nearest to the real one."""
     if not URL:
@@ -274,7 +280,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("flavour", flavours(), indirect=True, scope="session")
     for name in known:
         rows = [
-            pytest.param(flavour, case, id=f"{flavour}-{case}", marks=_marks(f"{flavour} {case}"))
+            pytest.param(flavour, case, id=f"{flavour}-{case}", marks=_marks(f"{server(flavour)} {case}"))
             for flavour in flavours()
             for case in table.load(flavour, kind[name])
             if not cases.why(cases.LEFT, case)
@@ -283,7 +289,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _marks(case: str) -> list[pytest.MarkDecorator]:
-    reason = "" if URL else cases.why(cases.KNOWN, case)
+    reason = cases.why(cases.KNOWN, case)
     return [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
 
 
@@ -316,7 +322,15 @@ def site(tmp_path_factory: pytest.TempPathFactory, flavour: str, proof: Proof) -
     """A forge."""
     with standing(tmp_path_factory.mktemp("forge"), flavour) as site:
         proof.servers[flavour] = f"{'real' if URL else 'embedded, as'} {version(site.url)}"
+        if not URL:
+            assert version(site.url) == table.version(flavour)
         yield site
+
+
+@pytest.fixture(scope="session")
+def same_version(site: Site, flavour: str) -> bool:
+    """Whether the forge is of the version that was recorded."""
+    return version(site.url) == table.version(flavour)
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,8 @@ class Proof:
     methods: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     events: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     shapes: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    newer: set[str] = field(default_factory=set)
+    """Keys that a server of another version has, and the recording does not know."""
 
     def watched(self, flavour: str, face: T) -> T:
         """A face of the adapter that notes which of its methods are called from outside."""
@@ -79,6 +81,8 @@ def _lines(proof: Proof) -> Iterator[str]:
     yield from _block("event", decoded, names, _yes(proof, proof.events, events))
     yield from _block("shape", table.routes(), names, lambda row, name: _share(proof, row, name, table.ANSWERS))
     yield from _block("delivery", decoded, names, lambda row, name: _share(proof, row, name, table.DELIVERIES))
+    yield ""
+    yield from (f"newer than the recording: {path}" for path in sorted(proof.newer))
     yield "only against a recording:"
     for pattern, reason in cases.LEFT.items():
         yield f"  {pattern}: {reason}"

@@ -33,7 +33,7 @@ def reduced(recording: Path) -> dict[str, str]:
         table.ANSWERS: list(_answers(recording / "responses", names)),
         table.DELIVERIES: list(_deliveries(recording / "webhooks")),
     }
-    return {f"{kind}.json": table.dump(found) for kind, found in rows.items()}
+    return {f"{kind}.json": table.dump(found, index["version"]) for kind, found in rows.items()}
 
 
 def _answers(responses: Path, names: dict[str, str]) -> Iterator[Row]:

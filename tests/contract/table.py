@@ -1,6 +1,6 @@
 """Tables of recorded shapes: one file for each flavour and kind, in which an object that occurs again is named once.
 
-`{"rows": {"GET /user": {"users.self": {"as": "core", "status": 200, …, "body": "@user"}}}, "types": {"user": {…}}}`
+`{"version": "17.0.0", "rows": {"GET /user": {"users.self": {"as": "core", "status": 200, …, "body": "@user"}}}, "types": {"user": {…}}}`
 """
 
 from __future__ import annotations
@@ -42,6 +42,11 @@ def load(flavour: str, kind: str) -> Mapping[str, Row]:
     return {f"{row.of} of {row.case}" if kind == DELIVERIES else row.case: row for row in rows}
 
 
+def version(flavour: str) -> str:
+    """Of which version the recordings of a flavour are."""
+    return str(json.loads((SHAPES / flavour / f"{ANSWERS}.json").read_text())["version"])
+
+
 def flavours() -> list[str]:
     """The forges of which there are recordings."""
     return sorted(path.name for path in SHAPES.iterdir() if path.is_dir())
@@ -52,7 +57,7 @@ def routes() -> list[str]:
     return (SHAPES / "routes.txt").read_text().split("\n")[:-1]
 
 
-def dump(rows: list[Row]) -> str:
+def dump(rows: list[Row], version: str) -> str:
     """A table as text; the same rows give the same text in whatever order they come."""
     rows = sorted(rows, key=lambda row: (row.of, row.case))
     names = _names(rows)
@@ -63,7 +68,7 @@ def dump(rows: list[Row]) -> str:
         plain |= {"message": said.message} if said.message else {}
         out.setdefault(row.of, {})[row.case] = {key: _close(one, names) for key, one in plain.items()}
     types = {name: {key: _close(one, names) for key, one in json.loads(text).items()} for text, name in names.items()}
-    lines = ['{"rows": {', _block({of: _block(cases) for of, cases in out.items()}), '}, "types": {', _block(types), "}}"]
+    lines = [f'{{"version": {json.dumps(version)}, "rows": {{', _block({of: _block(cases) for of, cases in out.items()}), '}, "types": {', _block(types), "}}"]
     return "\n".join(lines) + "\n"
 
 

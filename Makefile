@@ -28,7 +28,7 @@ bench: ## measure, and write bench/out/latest.json
 
 contract: ## the contract of every forge; against a real one with HIVE_TEST_FORGE=URL
 	@scripts/setup dev
-	@$(PY) -m pytest -q tests/contract $(ARGS)
+	@HIVE_CONTRACT=table $(PY) -m pytest -q tests/contract $(ARGS)
 
 format: ## put the code in the house's form
 	@scripts/setup dev

@@ -366,7 +366,8 @@ def town(site: Site, front: Gate, flavour: str, proof: Proof, receiver: Receiver
     with ExitStack() as stack:
 
         def face(made: T) -> T:
-            return proof.watched(flavour, stack.enter_context(made))
+            stack.enter_context(made)
+            return proof.watched(flavour, made)
 
         admin = face(GiteaAdmin(name="work", url=front.url, login=site.login, password=site.password))
         raw = stack.enter_context(closing(Client(site.url, login=site.login, password=site.password)))

@@ -67,7 +67,7 @@ def before(url: str) -> Iterator[Gate]:
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _pass  # noqa: N815  # http.server has these names
 
         def log_message(self, *args: object) -> None:
             """Say nothing."""

@@ -128,4 +128,4 @@ def _form(value: str) -> str:
     for pattern, put in _FORMS:
         if pattern.fullmatch(value):
             return pattern.sub(put, value)
-    return value.split(" ")[0] if value.startswith("Bearer ") else value
+    return value.split(" ", maxsplit=1)[0] if value.startswith("Bearer ") else value

@@ -171,7 +171,9 @@ class Story:
         env |= {"GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}"}
         for part in ("AUTHOR", "COMMITTER"):
             env |= {f"GIT_{part}_NAME": by, f"GIT_{part}_EMAIL": f"{self.user(by)}@forge.example"}
-        done = subprocess.run(["git", *words], cwd=cwd or self.place, env=env, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            ["git", *words], cwd=cwd or self.place, env=env, capture_output=True, text=True, timeout=60
+        )
         assert done.returncode == 0, f"git {' '.join(words)}: {done.stderr}"
         self.hear(name, mark)
         return done.stdout

@@ -68,13 +68,23 @@ def dump(rows: list[Row], version: str) -> str:
         plain |= {"message": said.message} if said.message else {}
         out.setdefault(row.of, {})[row.case] = {key: _close(one, names) for key, one in plain.items()}
     types = {name: {key: _close(one, names) for key, one in json.loads(text).items()} for text, name in names.items()}
-    lines = [f'{{"version": {json.dumps(version)}, "rows": {{', _block({of: _block(cases) for of, cases in out.items()}), '}, "types": {', _block(types), "}}"]
+    lines = [
+        f'{{"version": {json.dumps(version)}, "rows": {{',
+        _block({of: _block(cases) for of, cases in out.items()}),
+        '}, "types": {',
+        _block(types),
+        "}}",
+    ]
     return "\n".join(lines) + "\n"
 
 
 def _block(things: Mapping[str, Any]) -> str:
     def text(one: Any) -> str:
-        return f"{{\n{one}\n}}" if isinstance(one, str) else json.dumps(one, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        return (
+            f"{{\n{one}\n}}"
+            if isinstance(one, str)
+            else json.dumps(one, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        )
 
     return ",\n".join(f"{json.dumps(name)}: {text(one)}" for name, one in sorted(things.items()))
 

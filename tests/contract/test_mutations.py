@@ -13,7 +13,12 @@ import pytest
 from tests.contract import table
 from tests.contract.shape import Answer, answer, unlike
 
-ROWS = [row for name in table.flavours() for kind in (table.ANSWERS, table.DELIVERIES) for row in table.load(name, kind).values()]
+ROWS = [
+    row
+    for name in table.flavours()
+    for kind in (table.ANSWERS, table.DELIVERIES)
+    for row in table.load(name, kind).values()
+]
 
 
 def places(shape: Any, at: str = "body") -> Iterator[tuple[Any, Any, str]]:
@@ -27,7 +32,8 @@ def places(shape: Any, at: str = "body") -> Iterator[tuple[Any, Any, str]]:
 
 def otherwise(shape: Any) -> list[Any]:
     """What could stand there instead."""
-    return [one for one in ("null", "text", "number", "flag", [], {"more": "text"}) if one != shape]
+    every: list[Any] = ["null", "text", "number", "flag", [], {"more": "text"}]
+    return [one for one in every if one != shape]
 
 
 @pytest.mark.parametrize("seed", range(60))
@@ -84,7 +90,10 @@ def test_what_differs_from_run_to_run() -> None:
     """Names, numbers, commits and addresses do not make an answer another one."""
     one, other = (
         answer(404, {"Content-Type": "application/json"}, {"message": said, "url": said}, {tag: ""})
-        for tag, said in (("ab-", f"no ab-iris, 5 at {'a' * 40} on http://a:1/x"), ("c-", f"no c-iris, 7 at {'b' * 40} on http://b/x"))
+        for tag, said in (
+            ("ab-", f"no ab-iris, 5 at {'a' * 40} on http://a:1/x"),
+            ("c-", f"no c-iris, 7 at {'b' * 40} on http://b/x"),
+        )
     )
     assert one == other
     assert one.message == "no iris, N at SHA on http://forge/x"

@@ -20,7 +20,9 @@ def files(s: Story) -> None:
     s.put("contents.update_no_sha", "~/contents/new.txt", none)
     s.post("contents.create_bad_base64", "~/contents/bad.txt", {"content": "%%%", "message": "bad"})
     s.post("contents.create_by_agent", "~/contents/agent.txt", {"content": b64("x"), "message": "no"}, by="agent")
-    s.post("contents.create_unknown_branch", "~/contents/y.txt", {"content": b64("x"), "message": "m", "branch": "nope"})
+    s.post(
+        "contents.create_unknown_branch", "~/contents/y.txt", {"content": b64("x"), "message": "m", "branch": "nope"}
+    )
     many(s)
     s.get("contents.get_dir", "~/contents/src")
     s.get("contents.get_root", "~/contents")

@@ -30,7 +30,11 @@ def styles(s: Story) -> None:
     s.post("merge.lower_case_do", at, {"do": "merge", "head_commit_id": ZERO})
     for by, name in (("agent", "by_agent"), ("triage.basic", "by_triage"), ("core.issue", "issue_scope")):
         merge(s, f"merge.{name}", n, by)
-    words = {"MergeTitleField": "title T", "MergeMessageField": "message M", "delete_branch_after_merge": True}
+    words: dict[str, Any] = {
+        "MergeTitleField": "title T",
+        "MergeMessageField": "message M",
+        "delete_branch_after_merge": True,
+    }
     merge(s, "merge.merge", n, head_commit_id=sha, **words)
     merge(s, "merge.again", n, "core", ready=False)
     got = s.get("pulls.get_merged", f"~/pulls/{n}")
@@ -120,7 +124,7 @@ def checked(s: Story) -> None:
     merge(s, "protected.status_failed", n)
     s.ready(n)
     s.get("protected.get_blocked", f"~/pulls/{n}")
-    wait = {"merge_when_checks_succeed": True, "head_commit_id": sha}
+    wait: dict[str, Any] = {"merge_when_checks_succeed": True, "head_commit_id": sha}
     merge(s, "protected.schedule", n, **wait)
     merge(s, "protected.schedule_again", n, **wait)
     s.get("protected.get_scheduled", f"~/pulls/{n}")

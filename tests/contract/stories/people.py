@@ -168,7 +168,14 @@ def hooks(s: Story) -> None:
     s.post("hooks.org_create_again", at, s.kept["hook wish"], by="admin")
     operator = s.user("operator")
     s.post("", f"/admin/users/{operator}/repos", {"name": "lab", "auto_init": True}, by="admin")
-    for name in ("two_hooks_one_url", "after_patch_secret", "fire_no_secret", "fire_form", "fire_get", "replay_original"):
+    for name in (
+        "two_hooks_one_url",
+        "after_patch_secret",
+        "fire_no_secret",
+        "fire_form",
+        "fire_get",
+        "replay_original",
+    ):
         s.post(f"hooks.{name}", f"/repos/{operator}/lab/issues", {"title": name}, by="operator")
 
 

@@ -53,7 +53,8 @@ def before(url: str) -> Iterator[Gate]:
 
         def _pass(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            gate.asked.append(_read(self.command, self.path, body))
+            if self.path.startswith(_PREFIX):
+                gate.asked.append(_read(self.command, self.path, body))
             headers = dict(self.headers.items()) | {"Host": there.netloc}
             self.forge.request(self.command, there.path + self.path, body or None, headers)
             with self.forge.getresponse() as answer:

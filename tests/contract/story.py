@@ -150,8 +150,8 @@ class Story:
         return number, sha
 
     def ready(self, number: int) -> Any:
-        """Wait until a pull request was checked."""
-        return self.until(lambda pull: pull["mergeable"], f"~/pulls/{number}")
+        """Wait until a pull request was checked; a draft is never mergeable."""
+        return self.until(lambda pull: pull["mergeable"] or pull["draft"], f"~/pulls/{number}")
 
     def write(self, path: str, text: str, *, branch: str = "main", by: str = "core", repo: str = "~") -> str:
         """Commit a file; gives the commit."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.contract.gate import Asked
 
-_LONG = {"{filepath}", "{branch}", "{tag}", "{name}", "{basehead}"}
+_LONG = {"{filepath}", "{branch}", "{tag}", "{name}", "{basehead}", "{head}"}
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),
     "integer": (int,),

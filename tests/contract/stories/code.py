@@ -30,6 +30,20 @@ def files(s: Story) -> None:
     s.get("contents.get_at_ref", a, ref=s.kept["first"])
     s.get("contents.get_bad_ref", a, ref="nope")
     s.get("errors.json_etag_probe", "~")
+    s.get("git.commit", "~/git/commits/main")
+    s.get("git.commit_unknown", f"~/git/commits/{'0' * 40}")
+    comparing(s)
+
+
+def comparing(s: Story) -> None:
+    """What is between two commits, by branch and by name."""
+    first, main = s.kept["first"], s.get("", "~/branches/main")["commit"]["id"]
+    s.get("git.compare", f"~/compare/{first}...main")
+    s.get("git.compare_branches", "~/compare/main...from-api")
+    s.get("git.compare_branch_to_sha", f"~/compare/main...{first}")
+    s.get("git.compare_shas", f"~/compare/{first}...{main}")
+    s.get("git.compare_two_dots", "~/compare/main..from-api")
+    s.get("git.compare_unknown", "~/compare/main...nope")
 
 
 def many(s: Story) -> None:

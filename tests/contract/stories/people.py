@@ -207,6 +207,9 @@ def rights(s: Story) -> None:
     s.get("repos.permissions_as_triage", "~", by="triage")
     s.delete("collaborators.remove", eve, by="operator")
     s.get("notifications.list", "/notifications", limit=3)
+    s.get("notifications.list_all", "/notifications", all="true", limit=1)
+    s.get("notifications.without_scope", "/notifications", by="agent")
+    s.put("notifications.read_all", "/notifications?last_read_at=2099-01-01T00:00:00Z")
     s.get("activities.feed", "~/activities/feeds", limit=2)
 
 

@@ -44,6 +44,8 @@ def looking(s: Story, at: str) -> None:
     s.get("pulls.get_as_issue", at.replace("pulls", "issues"))
     s.get("pulls.get_unknown", "~/pulls/9999")
     s.get("pulls.get_issue_number", f"~/pulls/{s.kept['issue']}")
+    s.get("pulls.get_by_refs", "~/pulls/main/core-a")
+    s.get("pulls.get_by_refs_unknown", "~/pulls/main/nope")
     s.get("pulls.list", "~/pulls", state="open", limit=1, sort="recentupdate")
     s.get("pulls.list_head_filter_ignored", "~/pulls", state="open", head="nope", base="nope", limit=1)
     s.get("pulls.list_as_issues", "~/issues", type="pulls", limit=1)

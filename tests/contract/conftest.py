@@ -295,7 +295,10 @@ def _marks(case: str) -> list[pytest.MarkDecorator]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What counts comes last, on each forge."""
+    """What counts comes last, on each forge; the story of a real one takes minutes."""
+    for item in items:
+        if "story" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.timeout(3600))
     order = list(dict.fromkeys(map(_flavour, items)))
     items.sort(key=lambda item: (order.index(_flavour(item)), item.path.name == "test_whole.py"))
 

@@ -24,6 +24,7 @@ class Proof:
     methods: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     events: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     shapes: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    routes: set[str] = field(default_factory=set)
     newer: set[str] = field(default_factory=set)
     """Keys that a server of another version has, and the recording does not know."""
 

@@ -59,12 +59,15 @@ def test_every_event(story: Story, flavour: str, ear: Ear, proof: Proof) -> None
     assert events(flavour) - proof.events[flavour] == set()
 
 
-def test_every_route(front: Gate) -> None:
+def test_every_route(front: Gate, proof: Proof) -> None:
     """`shapes/routes.txt` is what the adapter asks, no more and no less: by it recordings are reduced."""
     routes = table.routes()
     asked = {f"{one.method} {one.path}": swagger.routed(one.method, one.path, routes) for one in front.asked}
     assert [path for path, route in asked.items() if route is None] == [], "add its route, then reduce recordings anew"
-    assert set(routes) - set(asked.values()) == set(), "the adapter asks for these no more"
+    proof.routes |= {route for route in asked.values() if route}
+    # Some are asked of one flavour only: what is asked no more is known when all have been there.
+    if proof.servers.keys() >= set(table.flavours()):
+        assert set(routes) - proof.routes == set(), "the adapter asks for these no more"
 
 
 def test_every_word_of_a_route() -> None:
@@ -87,7 +90,11 @@ def test_known_by_the_forge(front: Gate, flavour: str) -> None:
     if not place.exists():
         pytest.skip(f"no swagger.json of {flavour}: requests are held against none")
     described = json.loads(place.read_text())
-    assert {wrong for one in front.asked for wrong in swagger.unknown(one, described)} == set()
+    assert {wrong for one in front.asked for wrong in swagger.unknown(one, described)} - DIALECTS == set()
+
+
+DIALECTS = {f"GET /repos/{{owner}}/{{repo}}/pulls: no query word {word}" for word in ("base", "base_branch", "head")}
+"""The filter of a list, said in the words of all forges at once: each ignores those of the others."""
 
 
 def test_reduced() -> None:

@@ -55,7 +55,7 @@ MARK = "<!-- hive:1 -->"
 PEOPLE = ("ops", "iris", "eve")
 URL = os.environ.get("HIVE_TEST_FORGE", "").rstrip("/")
 
-T = TypeVar("T", bound=Connection)
+Face = TypeVar("Face", bound=Connection)
 
 
 @dataclass(frozen=True)
@@ -346,7 +346,7 @@ def front(site: Site) -> Iterator[Gate]:
 @pytest.fixture(scope="session")
 def ear() -> Iterator[Ear]:
     """Where the hooks of the story deliver to."""
-    with listening() as ear:
+    with listening(HERE) as ear:
         yield ear
 
 
@@ -368,7 +368,7 @@ def town(site: Site, front: Gate, flavour: str, proof: Proof, receiver: Receiver
     """A town for all tests; each makes a repository of its own."""
     with ExitStack() as stack:
 
-        def face(made: T) -> T:
+        def face(made: Face) -> Face:
             stack.enter_context(made)
             return proof.watched(flavour, made)
 

@@ -64,8 +64,8 @@ class Ear:
 
 
 @contextmanager
-def listening() -> Iterator[Ear]:
-    """An ear on a free port."""
+def listening(host: str) -> Iterator[Ear]:
+    """An ear on a free port; `host` is how the forge finds this machine."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -79,8 +79,8 @@ def listening() -> Iterator[Ear]:
         def log_message(self, *args: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        ear = Ear(f"http://127.0.0.1:{server.server_port}")
+    with ThreadingHTTPServer((host, 0), Handler) as server:
+        ear = Ear(f"http://{host}:{server.server_port}")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

@@ -125,9 +125,9 @@ def _create_milestone(call: Call) -> Any:
 
 def _edit_milestone(call: Call) -> Any:
     given, row = call.read(EDIT_MILESTONE), labels.milestone(call.site, call.repo, call.number("id"))
-    wish = {"state": given.get("state"), **_about(given)}
-    forget = call.site.flavour.milestone_patch_forgets
-    return shapes.milestone(call.site, labels.edit_milestone(call.site, row, forget_due=forget, **wish)["id"])
+    return shapes.milestone(
+        call.site, labels.edit_milestone(call.site, row, state=given.get("state"), **_about(given))["id"]
+    )
 
 
 def _delete_milestone(call: Call) -> None:

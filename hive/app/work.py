@@ -95,20 +95,12 @@ def workshop(house: House) -> Workshop:
     attendant = Attendant(desk)
     applier = Applier(house.ledger, forge, teams, marker_secret=house.vault.marker_secret(), watch=attendant)
     readings = {name: Reading(decode, house.page) for name in house.settings.forges}
-
-    @cache
-    def looker(name: str, token: str) -> Looker:
-        return Looker(GiteaWatcher(name=name, url=house.url(name), token=token), office(house))
-
-    def look(ref: Ref) -> list[int]:
-        return looker(ref.repo.forge, core_token(house, ref.repo.forge)).look(ref)
-
     return Workshop(
         ledger=house.ledger,
         queue=house.queue,
         bots=house.bots,
         context=context,
-        look=look,
+        look=looks(house),
         account=house.account,
         applier=applier,
         attendant=attendant,
@@ -120,6 +112,16 @@ def workshop(house: House) -> Workshop:
 def office(house: House) -> Office:
     """What a look needs of the house."""
     return Office(house.ledger, house.settings.team_of, house.listeners, house.page)
+
+
+def looks(house: House) -> Callable[[Ref], list[int]]:
+    """The looks that deliveries ask for."""
+
+    @cache
+    def looker(name: str, token: str) -> Looker:
+        return Looker(GiteaWatcher(name=name, url=house.url(name), token=token), office(house))
+
+    return lambda ref: looker(ref.repo.forge, core_token(house, ref.repo.forge)).look(ref)
 
 
 def core_token(house: House, forge: str) -> str:

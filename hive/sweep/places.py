@@ -72,10 +72,10 @@ def standing(place: Place, known: KnownRepo) -> Iterator[Change]:
     key, seen = f"repo:{place.forge}:{place.id}", place.listed.repository
     if known.path != place.repo.path:
         actor = place.by("rename_repo", "transfer_repo")
-        yield place.change(f"{key}:name", Kind.REPO_RENAMED, what=place.repo.path, actor=actor)
+        yield place.change(f"{key}:name:{place.repo.path}", Kind.REPO_RENAMED, what=place.repo.path, actor=actor)
     if known.archived != seen.archived:
         kind = Kind.REPO_ARCHIVED if seen.archived else Kind.REPO_UNARCHIVED
-        yield place.change(f"{key}:archived", kind)
+        yield place.change(f"{key}:{kind.value}", kind)
 
 
 def created(place: Place) -> Change:

@@ -171,7 +171,7 @@ class Sweeper:
         if now is None:
             change = Change(f"{key}:deleted", Kind.REPO_DELETED, repo_id, "", SOMEBODY, found.began, before.path)
         else:
-            at = f"{key}:name:{found.began.timestamp():.0f}"
+            at = f"{key}:name:{now.repo.path}:{found.began.timestamp():.0f}"
             change = Change(at, Kind.REPO_RENAMED, repo_id, "", SOMEBODY, found.began, now.repo.path)
         found.changes.append(change)
         found.gone.append(repo_id)

@@ -5,20 +5,19 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.contract.conftest import standing
+from tests.contract.conftest import URL, standing
 from tests.sweep.test_walk import settled, walk
 from tests.sweep.world import watch, world
 
-REAL = "HIVE_TEST_FORGE" in os.environ
-LAG = 6.0 if REAL else 0.0
+LAG = 6.0 if URL else 0.0
 """A real forge writes the rows of a push when its queue comes to it."""
 
 
-def test_a_walk_is_found(tmp_path: Path) -> None:
+def test_a_walk_is_found(tmp_path: Path, flavour: str) -> None:
     """All that a random walk did is found, and nothing twice."""
     seed, steps = int(os.environ.get("HIVE_WALK_SEED", "1")), int(os.environ.get("HIVE_WALK_STEPS", "60"))
     with (
-        standing(tmp_path) as site,
+        standing(tmp_path, flavour) as site,
         world(site.url, (site.login, site.password), seed, tmp_path, lag=LAG) as town,
     ):
         for who in town.people[:2]:

@@ -16,7 +16,7 @@ ForgeError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -25,6 +25,9 @@ from forge.deeds import CodeDeeds, IssueDeeds, PullDeeds, SortingDeeds
 from forge.questions import CodeQuestions, IssueQuestions, PullQuestions
 from forge.types import Label, Notification, Protection, Ref, Repo, Repository, User
 from forge.watching import SweepQuestions
+
+Consent = Callable[[str], bool]
+"""Is told in a few words what is not as it should be; says whether it is to be put right."""
 
 
 class ForgeError(Exception):
@@ -91,6 +94,17 @@ class Capabilities:
     """Whether a remark of a review can be settled."""
 
 
+@dataclass(frozen=True, slots=True)
+class HeldToken:
+    """A token as the forge lists it: `tail` is the end of its text, `repos` where alone it is good (None: everywhere)."""
+
+    id: int
+    name: str
+    tail: str
+    scopes: frozenset[str]
+    repos: frozenset[str] | None = None
+
+
 class Reader(IssueQuestions, PullQuestions, CodeQuestions, Protocol):
     """Questions to a forge. Each raises NotFound, Refused or Unavailable."""
 
@@ -140,13 +154,35 @@ class Operator(Protocol):
 
 
 class Admin(Protocol):
-    """Provisioning. Every call may be repeated; each returns whether, or with what, it was made."""
+    """Provisioning. Every call may be repeated; each returns whether, or with what, it was made.
+
+    What an admin would change is put to its `Consent` first: refused, nothing is written, and the
+    call answers as if it had been.
+    """
+
+    def is_admin(self) -> bool:
+        """Whether this is a site admin; raises Refused for a wrong password."""
 
     def ensure_user(self, login: str, *, password: str, email: str) -> User:
         """An account that needs no change of its password."""
 
-    def make_token(self, login: str, name: str, scopes: Sequence[str]) -> str:
-        """A new token of that name, replacing an older one: forges show a token once."""
+    def ensure_usable(self, login: str, *, stuck: bool = False) -> bool:
+        """An ordinary account that can act; `stuck` is one that was seen to wait for a new password."""
+
+    def hides_activity(self, login: str) -> bool:
+        """Whether an account keeps out of the feeds."""
+
+    def make_token(self, login: str, name: str, scopes: Sequence[str], repos: Sequence[Repo] = ()) -> str:
+        """A new token of that name, replacing an older one: forges show a token once.
+
+        With `repos` it is good for these alone; raises Conflict if the forge made one that may do more.
+        """
+
+    def tokens(self, login: str) -> list[HeldToken]:
+        """The tokens of an account."""
+
+    def drop_token(self, login: str, token_id: int) -> None:
+        """Take a token away."""
 
     def ensure_org(self, name: str) -> bool:
         """An organisation."""
@@ -156,11 +192,17 @@ class Admin(Protocol):
     ) -> bool:
         """A team on all repositories of the organisation, with rights by unit, and its members."""
 
+    def ensure_places(self, org: str, places: Mapping[str, Sequence[str]]) -> bool:
+        """Each of these logins is in no other team of the organisation than those named."""
+
     def ensure_repo(self, repo: Repo, *, private: bool, default_branch: str = "main") -> bool:
         """An empty repository, manual merges off."""
 
     def ensure_collaborator(self, repo: Repo, login: str, permission: str) -> bool:
         """A collaborator with `read`, `write` or `admin`."""
+
+    def ensure_strangers(self, repo: Repo, logins: Sequence[str]) -> bool:
+        """None of these is a collaborator."""
 
     def ensure_label(self, repo: Repo, label: Label) -> bool:
         """A label of a repository."""
@@ -168,5 +210,14 @@ class Admin(Protocol):
     def ensure_hook(self, org: str, url: str, secret: str, events: Sequence[str]) -> bool:
         """Exactly one active hook of the organisation to `url`."""
 
+    def renew_hook(self, org: str, url: str, secret: str, events: Sequence[str]) -> None:
+        """A new hook in the place of those to `url`: there is no other way to change a secret."""
+
+    def ensure_no_hook(self, repo: Repo, url: str) -> bool:
+        """No hook of the repository itself to `url`: it would deliver everything once more."""
+
     def ensure_protection(self, repo: Repo, rule: Protection) -> bool:
         """A branch protection rule with exactly these settings."""
+
+    def delete_issue(self, ref: Ref) -> None:
+        """Take an issue or a pull request away, as if it had never been."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
+
+_HOOK, _NEXT = "{}/hook.secret", "{}/hook.next"
 
 
 class NoSecret(Exception):
@@ -35,7 +38,38 @@ class Vault:
 
     def hook_secret(self, forge: str) -> bytes:
         """The secret that a forge signs deliveries with, made at first use."""
-        return self._made(f"{forge}/hook.secret", secrets.token_hex(32))
+        return self._made(_HOOK.format(forge), secrets.token_hex(32))
+
+    def has_hook_secret(self, forge: str) -> bool:
+        """Whether a secret for deliveries of a forge is here."""
+        return (self._root / _HOOK.format(forge)).exists()
+
+    def hook_secrets(self, forge: str) -> HookSecrets:
+        """The secrets that a delivery of a forge may be signed with; while one is changed, there are two."""
+        return HookSecrets(self, forge)
+
+    def next_hook_secret(self, forge: str) -> bytes:
+        """The secret that is to take the place of a forge's, made at first use; deliveries with it are believed."""
+        return self._made(_NEXT.format(forge), secrets.token_hex(32))
+
+    def waiting_hook_secret(self, forge: str) -> bytes | None:
+        """The next secret, if one waits for its turn."""
+        path = self._root / _NEXT.format(forge)
+        try:
+            return self._read(_NEXT.format(forge)).strip()
+        except NoSecret:
+            if path.exists():
+                raise
+            return None
+
+    def change_hook_secret(self, forge: str) -> None:
+        """Let the next secret take its place; the old one is not believed any more."""
+        (self._root / _NEXT.format(forge)).replace(self._root / _HOOK.format(forge))
+
+    def open_files(self) -> list[Path]:
+        """Files and directories of the vault that others may read."""
+        paths = [self._root, *self._root.rglob("*")] if self._root.is_dir() else []
+        return sorted(path for path in paths if path.stat().st_mode & 0o077)
 
     def marker_secret(self) -> bytes:
         """The secret that marks of own comments are signed with, made at first use."""
@@ -67,3 +101,18 @@ class Vault:
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
         draft.replace(path)
+
+
+class HookSecrets:
+    """The secrets of a forge's deliveries, read anew each time they are looked through; raises NoSecret."""
+
+    def __init__(self, vault: Vault, forge: str) -> None:
+        self._vault = vault
+        self._forge = forge
+
+    def __iter__(self) -> Iterator[bytes]:
+        # The next one first: read the other way round, a change in between would hide it.
+        waiting = self._vault.waiting_hook_secret(self._forge)
+        if waiting is not None:
+            yield waiting
+        yield self._vault.hook_secret(self._forge)

@@ -1,107 +1,118 @@
-"""Making a Forgejo or Gitea ready, as a site admin with a password: tokens are made in no other way.
+"""Making a Forgejo or Gitea ready, as a site admin with a password.
 
-Each call looks first and writes only what differs, and reads back where a forge is known to accept
-a wish and drop it.
+Each call looks first and writes only what differs, after it has asked for consent, and reads back
+where a forge is known to accept a wish and drop it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from forge.gitea import hooks, protection, shapes
-from forge.gitea.client import SECONDS, Client, route
-from forge.gitea.connection import Connection
+from forge.gitea.accounts import AccountAdmin
+from forge.gitea.client import route
 from forge.gitea.field import Field
 from forge.protocol import Conflict, Invalid, NotFound
-from forge.types import Label, Protection, Repo, User
+from forge.types import Label, Protection, Ref, Repo
 
 _NO_MANUAL_MERGE = {"has_pull_requests": True, "allow_manual_merge": False, "autodetect_manual_merge": False}
 """Forgejo calls a pull request merged whose commits never came, if manual merges are allowed."""
 
+_UNSEEN = "cannot be seen"
+_MISSING = "is missing"
 
-class GiteaAdmin(Connection):
+
+class GiteaAdmin(AccountAdmin):
     """The hands of a site admin; used while a forge is made ready, and not held afterwards."""
-
-    def __init__(self, *, name: str, url: str, login: str, password: str, seconds: float = SECONDS) -> None:
-        """`name` is the house's name for the forge."""
-        super().__init__(name, Client(url, login=login, password=password, seconds=seconds))
-
-    def ensure_user(self, login: str, *, password: str, email: str) -> User:
-        """An account that needs no change of its password; one that is there already is left as it is."""
-        try:
-            return shapes.user(self._client.get(route("users", login)))
-        except NotFound:
-            said = {"username": login, "password": password, "email": email, "visibility": "public"}
-            return shapes.user(self._client.post("/admin/users", **said, must_change_password=False))
-
-    def make_token(self, login: str, name: str, scopes: Sequence[str]) -> str:
-        """A new token of that name, replacing an older one; raises Conflict for one that may do more than asked."""
-        at = route("users", login, "tokens")
-        for row in list(self._client.rows(at)):
-            if row["name"].text() == name:
-                self._client.delete(f"{at}/{row['id'].number()}")
-        made = self._client.post(at, name=name, scopes=list(scopes))
-        if not {scope.text() for scope in made["scopes"].each()} <= set(scopes):
-            self._client.delete(f"{at}/{made['id'].number()}")
-            raise Conflict(f"the forge made a token for {login} that may do more than asked")
-        return made["sha1"].text()
 
     def ensure_org(self, name: str) -> bool:
         """An organisation."""
         if self._is(route("orgs", name)):
             return False
-        self._client.post("/orgs", username=name)
+        if self._consent(_MISSING):
+            self._client.post("/orgs", username=name)
         return True
 
     def ensure_team(
         self, org: str, name: str, *, permission: str, units: dict[str, str], members: Sequence[str]
     ) -> bool:
         """A team on all repositories of the organisation, with rights by unit, and at least these members."""
+        at = route("orgs", org, "teams")
         wanted = {"name": name, "permission": permission, "units_map": units, "includes_all_repositories": True}
-        team = self._named(route("orgs", org, "teams"), name)
-        made = team is None
-        if team is None:
-            team = self._client.post(route("orgs", org, "teams"), **wanted, can_create_org_repo=False)
-        changed = not _grants(team, permission, units)
-        if changed and not made:
-            team = self._client.patch(route("teams", team["id"].number()), **wanted)
-        if changed and not _grants(team, permission, units):
+        held = self._named(at, name)
+        right = held is not None and _grants(held, permission, units)
+        if not right and not self._consent(_MISSING if held is None else _rights(held)):
+            return True
+        if held is None:
+            held = self._client.post(at, **wanted, can_create_org_repo=False)
+        elif not right:
+            held = self._client.patch(route("teams", held["id"].number()), **wanted)
+        if not _grants(held, permission, units):
             raise Conflict(f"the team {org}/{name} has other rights than asked for")
-        return self._join(team["id"].number(), members) or made or changed
+        return self._join(held["id"].number(), members) or not right
+
+    def ensure_places(self, org: str, places: Mapping[str, Sequence[str]]) -> bool:
+        """Each of these logins is in no other team of the organisation than those named."""
+        bound = {login.lower(): allowed for login, allowed in places.items()}
+        wrong = [
+            (team, login)
+            for team in self._rows(route("orgs", org, "teams"))
+            for login in self._members(team["id"].number())
+            if team["name"].text().lower() not in bound.get(login.lower(), [team["name"].text().lower()])
+        ]
+        for team, login in wrong:
+            if self._consent(f"{login} is in the team {team['name'].text()}"):
+                self._client.delete(route("teams", team["id"].number(), "members", login))
+        return bool(wrong)
 
     def ensure_repo(self, repo: Repo, *, private: bool, default_branch: str = "main") -> bool:
         """An empty repository, manual merges off; one that is there keeps what it holds.
 
         A public one is made private if that is asked for; a private one is never opened to the world.
         """
-        missing = not self._is(self._at(repo))
-        if missing:
-            said = {"name": repo.name, "private": private, "default_branch": default_branch}
+        held = self._found(self._at(repo))
+        said = {"name": repo.name, "private": private, "default_branch": default_branch}
+        loose = "" if held is None else _looseness(held, private)
+        if held is None and self._consent(_MISSING):
             self._client.post(route("orgs", repo.owner, "repos"), **said, auto_init=False)
         # Forgejo does not show whether manual merges are allowed: say so every time.
-        self._client.patch(self._at(repo), **_NO_MANUAL_MERGE, **({"private": True} if private else {}))
-        return missing
+        if self._consent(loose or _UNSEEN):
+            self._client.patch(self._at(repo), **_NO_MANUAL_MERGE, **({"private": True} if private else {}))
+        return held is None or bool(loose)
 
     def ensure_collaborator(self, repo: Repo, login: str, permission: str) -> bool:
         """A collaborator with `read`, `write` or `admin`."""
         at = self._at(repo, "collaborators", login)
-        if self._is(at) and self._client.get(f"{at}/permission")["permission"].words() == permission:
+        held = self._client.get(f"{at}/permission")["permission"].words() if self._is(at) else ""
+        if held == permission:
             return False
-        self._client.put(at, permission=permission)
+        if self._consent(f"is {held}" if held else _MISSING):
+            self._client.put(at, permission=permission)
         return True
+
+    def ensure_strangers(self, repo: Repo, logins: Sequence[str]) -> bool:
+        """None of these is a collaborator."""
+        held = [row["login"].text() for row in self._rows(self._at(repo, "collaborators"))]
+        wrong = [login for login in held if login.lower() in {each.lower() for each in logins}]
+        for login in wrong:
+            if self._consent(f"{login} is a collaborator"):
+                self._client.delete(self._at(repo, "collaborators", login))
+        return bool(wrong)
 
     def ensure_label(self, repo: Repo, label: Label) -> bool:
         """A label of a repository."""
         at = self._at(repo, "labels")
         said = {"name": label.name, "color": f"#{label.color}", "description": label.description}
         row = self._named(at, label.name)
-        if row is None:
-            self._client.post(at, **said, exclusive=label.exclusive)
-            return True
-        held = shapes.held_label(row)
-        if held.label == label:
+        held = None if row is None else shapes.held_label(row)
+        if held is not None and held.label == label:
             return False
-        self._client.patch(f"{at}/{held.id}", **said, exclusive=label.exclusive)
+        if not self._consent(_MISSING if held is None else "looks otherwise"):
+            return True
+        if held is None:
+            self._client.post(at, **said, exclusive=label.exclusive)
+        else:
+            self._client.patch(f"{at}/{held.id}", **said, exclusive=label.exclusive)
         return True
 
     def ensure_hook(self, org: str, url: str, secret: str, events: Sequence[str]) -> bool:
@@ -110,31 +121,59 @@ class GiteaAdmin(Connection):
         A hook that is as it should be stays: its secret can be neither read nor changed. Of several
         the newest stays, as it has the newest secret.
         """
-        at, kind, hears = route("orgs", org, "hooks"), self.capabilities().kind, hooks.asked(events)
-        ours = [hook for hook in map(hooks.hook, self._client.rows(at)) if hooks.same(hook.url, url)]
-        good = [hook.id for hook in ours if (hook.kind, hook.hears) == (kind, hears) and hook.active and hook.plain]
-        kept = max(good) if good else self._make_hook(at, kind, url, secret, events)
-        for hook in ours:
-            if hook.id != kept:
-                self._client.delete(f"{at}/{hook.id}")
-        return not good or len(ours) > 1
+        at, kind = route("orgs", org, "hooks"), self.capabilities().kind
+        ours = self._hooks(at, url)
+        good = [hook.id for hook in ours if not hooks.faults(hook, kind, events)]
+        if good and len(ours) == 1:
+            return False
+        why = hooks.faults(ours[-1], kind, events) or "delivers everything twice" if ours else _MISSING
+        if self._consent(why):
+            kept = max(good) if good else self._make_hook(at, kind, url, secret, events)
+            self._drop_hooks(at, ours, but=kept)
+        return True
+
+    def renew_hook(self, org: str, url: str, secret: str, events: Sequence[str]) -> None:
+        """A new hook in the place of those to `url`; the old ones go when the new one is there.
+
+        A secret in a PATCH is ignored by all forges.
+        """
+        at = route("orgs", org, "hooks")
+        old = self._hooks(at, url)
+        self._drop_hooks(at, old, but=self._make_hook(at, self.capabilities().kind, url, secret, events))
+
+    def ensure_no_hook(self, repo: Repo, url: str) -> bool:
+        """No hook of the repository itself to `url`: it would deliver everything once more."""
+        at = self._at(repo, "hooks")
+        ours = self._hooks(at, url)
+        if ours and self._consent("delivers what the organisation's hook delivers"):
+            self._drop_hooks(at, ours)
+        return bool(ours)
 
     def ensure_protection(self, repo: Repo, rule: Protection) -> bool:
         """A branch protection rule with exactly these settings."""
         wanted = protection.settings(rule, self.capabilities().admins_key)
         at = self._at(repo, "branch_protections")
-        try:
-            held = self._client.get(self._at(repo, "branch_protections", rule.branch))
-        except NotFound:
+        held = self._found(self._at(repo, "branch_protections", rule.branch))
+        differs = [] if held is None else protection.differing(held, wanted)
+        if held is not None and not differs:
+            return False
+        if not self._consent(_MISSING if held is None else f"differs in {', '.join(differs)}"):
+            return True
+        if held is None:
             made = self._client.post(at, rule_name=rule.branch, **wanted)
         else:
-            if not protection.differing(held, wanted):
-                return False
             made = self._client.patch(self._at(repo, "branch_protections", rule.branch), **wanted)
         dropped = protection.differing(made, wanted)
         if dropped:
             raise Conflict(f"{repo}: the rule for {rule.branch} is not as asked in {', '.join(dropped)}")
         return True
+
+    def delete_issue(self, ref: Ref) -> None:
+        """Take an issue or a pull request away, as if it had never been."""
+        self._client.delete(self._issue_at(ref))
+
+    def _hooks(self, at: str, url: str) -> list[hooks.Hook]:
+        return [hook for hook in map(hooks.hook, self._rows(at)) if hooks.same(hook.url, url)]
 
     def _make_hook(self, at: str, kind: str, url: str, secret: str, events: Sequence[str]) -> int:
         config = {"url": url, "content_type": "json", "secret": secret}
@@ -144,23 +183,50 @@ class GiteaAdmin(Connection):
             raise Invalid(f"the forge cannot hear {', '.join(sorted(hooks.asked(events) - made.hears))}")
         return made.id
 
+    def _drop_hooks(self, at: str, old: Sequence[hooks.Hook], *, but: int = 0) -> None:
+        for hook in old:
+            if hook.id != but:
+                self._client.delete(f"{at}/{hook.id}")
+
     def _join(self, team: int, members: Sequence[str]) -> bool:
-        held = {row["login"].text().lower() for row in self._client.rows(route("teams", team, "members"))}
+        held = {login.lower() for login in self._members(team)}
         missing = [login for login in members if login.lower() not in held]
         for login in missing:
-            self._client.put(route("teams", team, "members", login))
+            if self._consent(f"{login} is not in it"):
+                self._client.put(route("teams", team, "members", login))
         return bool(missing)
 
+    def _members(self, team: int) -> list[str]:
+        return [row["login"].text() for row in self._client.rows(route("teams", team, "members"))]
+
     def _named(self, at: str, name: str) -> Field | None:
-        rows = self._client.rows(at)
-        return next((row for row in rows if row["name"].text().lower() == name.lower()), None)
+        return next((row for row in self._rows(at) if row["name"].text().lower() == name.lower()), None)
+
+    def _rows(self, at: str) -> Iterator[Field]:
+        """The rows of a list; none of something that is not there, as before it is made."""
+        try:
+            yield from self._client.rows(at)
+        except NotFound:
+            return
+
+    def _found(self, at: str) -> Field | None:
+        try:
+            return self._client.get(at)
+        except NotFound:
+            return None
 
     def _is(self, at: str) -> bool:
-        try:
-            self._client.get(at)
-        except NotFound:
-            return False
-        return True
+        return self._found(at) is not None
+
+
+def _looseness(repo: Field, private: bool) -> str:
+    """What a repository allows that it should not, as far as the forge shows it."""
+    said = {
+        "can be seen by everybody": private and not repo["private"].flag(),
+        "allows manual merges": repo["allow_manual_merge"].flag() or repo["autodetect_manual_merge"].flag(),
+        "takes no pull requests": repo["has_pull_requests"].present and not repo["has_pull_requests"].flag(),
+    }
+    return ", ".join(text for text, is_so in said.items() if is_so)
 
 
 def _grants(team: Field, permission: str, units: Mapping[str, str]) -> bool:
@@ -169,5 +235,19 @@ def _grants(team: Field, permission: str, units: Mapping[str, str]) -> bool:
         return False
     if permission == "admin":
         return team["permission"].words() == "admin"
+    return _units(team) == dict(units)
+
+
+def _units(team: Field) -> dict[str, str]:
     held = {unit: right.words() for unit, right in team["units_map"].items()}
-    return {unit: right for unit, right in held.items() if right != "none"} == dict(units)
+    return {unit: right for unit, right in held.items() if right != "none"}
+
+
+def _rights(team: Field) -> str:
+    """What a team may do, in a few words."""
+    if not team["includes_all_repositories"].flag():
+        return "does not see every repository"
+    if team["permission"].words() == "admin":
+        return "may do everything"
+    held = ", ".join(f"{right} {unit.removeprefix('repo.')}" for unit, right in sorted(_units(team).items()))
+    return f"may {held or 'nothing'}"

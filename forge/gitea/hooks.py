@@ -60,6 +60,20 @@ def hook(field: Field) -> Hook:
     )
 
 
+def faults(held: Hook, kind: str, events: Iterable[str]) -> str:
+    """What is wrong with a hook, in a few words; empty if nothing is."""
+    wanted = asked(events)
+    deaf, chatty = sorted(wanted - held.hears), sorted(held.hears - wanted)
+    said = {
+        "is switched off": not held.active,
+        f"is of the type {held.kind}": held.kind != kind,
+        "does not send JSON for every branch": not held.plain,
+        f"does not hear {', '.join(deaf)}": bool(deaf),
+        f"hears {', '.join(chatty)} as well": bool(chatty),
+    }
+    return "; ".join(text for text, is_so in said.items() if is_so)
+
+
 def same(url: str, other: str) -> bool:
     """Whether two addresses are one: the case of a host, a default port and a last `/` make no difference."""
     return _plain(url) == _plain(other)

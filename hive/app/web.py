@@ -30,13 +30,13 @@ def serve(house: House, stop: threading.Event) -> None:
 
 
 def _remembered(house: House, forge: str) -> Callable[[], tuple[bytes, ...]]:
-    found: tuple[bytes, ...] = (house.vault.hook_secret(forge),)
+    found = tuple(house.vault.hook_secrets(forge))
     read_at = time.monotonic()
 
     def secrets() -> tuple[bytes, ...]:
         nonlocal found, read_at
         if time.monotonic() - read_at > SECRET_SECONDS:
-            found, read_at = (house.vault.hook_secret(forge),), time.monotonic()
+            found, read_at = tuple(house.vault.hook_secrets(forge)), time.monotonic()
         return found
 
     return secrets

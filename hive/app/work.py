@@ -67,8 +67,9 @@ def workshop(house: House) -> Workshop:
 
     # The token is read each time: a new one counts from the next question on.
     @cache
-    def hand(name: str, token: str) -> GiteaForge:
-        return GiteaForge(name=name, url=house.url(name), token=token)
+    def hand(name: str, login: str, token: str) -> GiteaForge:
+        # A token that is bound to repositories cannot ask who it is.
+        return GiteaForge(name=name, url=house.url(name), token=token, me=house.ledger.identity(name, login))
 
     @cache
     def eyes(name: str, token: str) -> GiteaReader:
@@ -76,7 +77,7 @@ def workshop(house: House) -> Workshop:
 
     def forge(team: str, login: str) -> GiteaForge:
         name = house.settings.teams[team].forge
-        return hand(name, house.vault.token(name, login))
+        return hand(name, login, house.vault.token(name, login))
 
     def reader(team: str, login: str) -> GiteaReader:
         name = house.settings.teams[team].forge

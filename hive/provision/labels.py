@@ -10,6 +10,11 @@ STATES = (
     Label("state/review", "8a63b8", "a pull request is there", exclusive=True),
     Label("needs-operator", "c2563a", "waits for a person"),
 )
+REQUESTS = (
+    Label("request/spawn", "5a8f5c", "asks for an agent"),
+    Label("request/config", "b8863b", "asks for something in a container"),
+    Label("request/lead", "4a90c2", "asks the lead"),
+)
 KIND_COLOR = "b8863b"
 AREA_COLOR = "5a8f5c"
 
@@ -19,6 +24,11 @@ def labels(team: TeamSettings) -> list[Label]:
     kinds = [_label(kind.label, KIND_COLOR, "a kind of issue") for kind in team.kind_list()]
     lanes = [_label(lane.label, AREA_COLOR, f"the lane of {lane.agent}") for lane in team.lane_list()]
     return [*kinds, *lanes, *STATES]
+
+
+def request_labels() -> list[Label]:
+    """The labels of what people ask of the hive, and of what it asks of them."""
+    return [*REQUESTS, STATES[-1]]
 
 
 def _label(name: str, color: str, description: str) -> Label:

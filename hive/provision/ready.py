@@ -3,171 +3,198 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterable, Iterator
-from importlib import resources
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
+from forge.gitea.accounts import agreed
 from forge.gitea.admin import GiteaAdmin
-from forge.gitea.changes import GiteaWatcher
-from forge.gitea.write import GiteaForge
-from forge.protocol import Admin, Reader
+from forge.protocol import Consent, NotFound, Refused
 from forge.types import Protection, Repo, User
 from hive.app.house import House, NotReady
 from hive.provision import rights
-from hive.provision.labels import labels
+from hive.provision.hooks import Hooks
+from hive.provision.labels import labels, request_labels
+from hive.provision.seeds import MAIN, Seeds
+from hive.provision.steps import Step, Steps
+from hive.provision.tokens import Tokens, grants, knowledge
 from hive.settings import TeamSettings
 from hive.sweep import begin
-
-TEMPLATE = ("README.md", "agent.yaml", "prompts/role.md")
-META_README = "# hive/meta\n\nWhat runs where. The log of this repository is the log of deployments: successes only.\n"
-TOKEN_NAME = "hive"  # noqa: S105  a name, no secret
-MAIN = "main"
 
 Say = Callable[[str], None]
 
 
 class Provision:
-    """Makes one team's forge ready, with an admin's password."""
+    """Makes one forge ready for all teams on it; `steps` decides whether it is done, or only what it would take."""
 
-    def __init__(self, house: House, team: str, admin: Admin, say: Say) -> None:
-        """`say` is told a sentence for each thing that was made; nothing for what was there."""
+    def __init__(self, house: House, forge: str, admin: GiteaAdmin, steps: Steps) -> None:
         self._house = house
-        self._team = team
-        self._mine: TeamSettings = house.settings.teams[team]
+        self._forge = forge
         self._admin = admin
-        self._say = say
+        self._steps = steps
+        self._teams = {name: team for name, team in house.settings.teams.items() if team.forge == forge}
+        self._tokens = Tokens(house, forge, admin, steps)
+        self._seeds = Seeds(house, forge, admin, steps)
 
     @classmethod
     def run(cls, house: House, forge: str, login: str, password: str, say: Say) -> None:
-        """Make a forge ready for all teams on it; raises ForgeError, and NotReady for what cannot be made so."""
-        with GiteaAdmin(name=forge, url=house.url(forge), login=login, password=password) as admin:
-            for team, mine in house.settings.teams.items():
-                if mine.forge == forge:
-                    cls(house, team, admin, say).ensure()
+        """Make a forge ready for all teams on it; raises ForgeError, and NotReady for what cannot be made so.
+
+        `say` is told a sentence for each thing that was made or mended; nothing for what was right.
+        """
+        steps = Steps(lambda step: say(step.done()))
+        with sign_in(house, forge, login, password, consent=steps.agrees) as admin:
+            cls(house, forge, admin, steps).ensure()
+
+    @classmethod
+    def plan(cls, house: House, forge: str, login: str, password: str) -> list[Step]:
+        """What `run` would do; nothing is changed."""
+        found: list[Step] = []
+        steps = Steps(found.append, doing=False)
+        with sign_in(house, forge, login, password, consent=steps.agrees) as admin:
+            cls(house, forge, admin, steps).ensure()
+        return found
 
     def ensure(self) -> None:
         """All steps, in the order in which they need one another."""
         settings = self._house.settings
+        core = settings.account("core")
+        wanted = {grant.login: grant for grant in grants(self._house, self._forge, self._admin.capabilities())}
         self._accounts()
-        orgs = {self._team: rights.WORK, settings.configs: rights.CONFIGS, settings.meta.split("/")[0]: rights.META}
-        for org, teams in orgs.items():
-            self._note(self._admin.ensure_org(org), f"organisation {org}")
-            for team in teams:
-                self._rights(org, team)
-        with self._forge() as core:
-            for name in self._mine.repos:
-                self._work_repo(Repo(self._mine.forge, self._team, name), core)
-            for agent in self._mine.agents:
-                self._config_repo(agent, core)
-            self._meta_repo(core)
-        self._hooks()
+        self._tokens.ensure(wanted.pop(core))
+        for team, mine in self._teams.items():
+            self._org(team, rights.WORK, mine.agents)
+            for name in mine.repos:
+                self._work_repo(Repo(self._forge, team, name), mine)
+        self._org(settings.configs, rights.CONFIGS)
+        for team, mine in self._teams.items():
+            for agent in mine.agents:
+                self._config_repo(agent, team, mine)
+        self._hive_org(settings.meta.split("/", maxsplit=1)[0])
+        # A token that is bound to repositories is made when they are there.
+        for grant in wanted.values():
+            self._tokens.ensure(grant)
+        Hooks(self._house, self._forge, self._admin, self._steps).ensure()
 
     def _accounts(self) -> None:
-        roles = {login: bot for bot, login in self._house.settings.accounts.items()}
-        for login in (*roles, *self._mine.agents):
-            user = self._admin.ensure_user(
-                login, password=secrets.token_urlsafe(24), email=f"{login}@{self._mine.forge}.invalid"
-            )
+        operators = [self._operator(login) for login in self._operators()]
+        for login in self._logins():
+            if login.lower() in {operator.login.lower() for operator in operators}:
+                raise NotReady(f"{login} is an operator and an account of the hive: whoever approves is no part of it")
+            self._account(login)
+        for user in operators:
             self._pin(user)
-            self._token(login, rights.SCOPES.get(roles.get(login, "agents"), rights.SCOPES["triage"]))
-        with self._forge() as core:
-            for login in self._mine.operators:
-                self._pin(core.user(login))
 
-    def _token(self, login: str, scopes: tuple[str, ...]) -> None:
-        vault, forge = self._house.vault, self._mine.forge
-        if not vault.has_token(forge, login):
-            vault.keep_token(forge, login, self._admin.make_token(login, TOKEN_NAME, scopes))
-            self._say(f"token for {login}: {', '.join(scopes)}")
+    def _account(self, login: str) -> None:
+        steps = self._steps
+        user = self._admin.ensure_user(
+            login, password=secrets.token_urlsafe(24), email=f"{login}@{self._forge}.invalid"
+        )
+        steps.note(bool(steps.reasons), f"account {login}")
+        steps.note(self._admin.ensure_usable(login, stuck=self._tokens.stuck(login)), f"account {login}")
+        if user.id:
+            self._pin(user)
+
+    def _operator(self, login: str) -> User:
+        try:
+            return self._admin.user(login)
+        except NotFound as error:
+            raise NotReady(f"the operator {login} has no account on {self._forge}; people make their own") from error
 
     def _pin(self, user: User) -> None:
-        if not self._house.ledger.pin(self._mine.forge, user):
-            raise NotReady(f"{user.login} on {self._mine.forge} is another account than the one that was known")
+        ledger = self._house.ledger
+        known = ledger.identity(self._forge, user.login)
+        if (known is not None and known != user) or (self._steps.doing and not ledger.pin(self._forge, user)):
+            raise NotReady(f"{user.login} on {self._forge} is another account than the one that was known")
 
-    def _rights(self, org: str, team: rights.Rights) -> None:
-        members = list(self._members(team.members))
-        made = self._admin.ensure_team(
-            org, team.name, permission=team.permission, units=dict(team.units), members=members
-        )
-        self._note(made, f"team {org}/{team.name}: {', '.join(members)}")
+    def _operators(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(login for team in self._teams.values() for login in team.operators))
 
-    def _members(self, names: Iterable[str]) -> Iterator[str]:
-        for name in names:
+    def _logins(self) -> tuple[str, ...]:
+        """The accounts of the hive on this forge."""
+        agents = [agent for team in self._teams.values() for agent in team.agents]
+        return tuple(dict.fromkeys([*self._house.settings.accounts.values(), *agents]))
+
+    def _org(self, org: str, teams: tuple[rights.Rights, ...], agents: tuple[str, ...] = ()) -> None:
+        self._steps.note(self._admin.ensure_org(org), f"organisation {org}")
+        places: dict[str, list[str]] = {login: [] for login in self._logins()}
+        for team in teams:
+            members = list(dict.fromkeys(self._members(org, team, agents)))
+            units = dict(team.units)
+            made = self._admin.ensure_team(org, team.name, permission=team.permission, units=units, members=members)
+            self._steps.note(made, f"team {org}/{team.name}")
+            for login in places.keys() & set(members):
+                places[login].append(team.name)
+        self._steps.note(self._admin.ensure_places(org, places), f"who is in the teams of {org}")
+
+    def _members(self, org: str, team: rights.Rights, agents: tuple[str, ...]) -> Iterator[str]:
+        for name in team.members:
             if name == "operators":
-                yield from self._mine.operators
+                yield from self._teams[org].operators if org in self._teams else self._operators()
             elif name == "agents":
-                yield from self._mine.agents
+                yield from agents
             else:
                 yield self._house.settings.account(name)
 
-    def _work_repo(self, repo: Repo, core: Reader) -> None:
-        self._note(self._admin.ensure_repo(repo, private=False), f"repository {repo.path}")
-        for label in labels(self._mine):
-            self._note(self._admin.ensure_label(repo, label), f"label {label.name} in {repo.path}")
-        seen = core.repository(repo)
-        branch = MAIN if seen.empty else seen.default_branch
-        rule = Protection(branch, mergers=self._mine.operators, required_statuses=("hive/review",))
-        self._note(self._admin.ensure_protection(repo, rule), f"protection of {branch} in {repo.path}")
-        self._begin(repo)
+    def _repo(self, repo: Repo, *, private: bool, guests: dict[str, str]) -> None:
+        """A repository; `guests` are the hive's accounts that may do something there without a team."""
+        steps, admin = self._steps, self._admin
+        steps.note(admin.ensure_repo(repo, private=private), f"repository {repo.path}")
+        for login, permission in guests.items():
+            what = f"{permission} access of {login} to {repo.path}"
+            steps.note(admin.ensure_collaborator(repo, login, permission), what)
+        strangers = [login for login in self._logins() if login not in guests]
+        steps.note(admin.ensure_strangers(repo, strangers), f"who may enter {repo.path}")
+        steps.note(admin.ensure_no_hook(repo, Hooks.url(self._house, repo.forge)), f"hook of {repo.path} itself")
 
-    def _config_repo(self, agent: str, core: GiteaForge) -> None:
-        repo = Repo(self._mine.forge, self._house.settings.configs, agent)
-        self._note(self._admin.ensure_repo(repo, private=True), f"repository {repo.path}")
-        self._note(self._admin.ensure_collaborator(repo, agent, "write"), f"{agent} may propose in {repo.path}")
-        if core.repository(repo).empty:
-            self._seed(repo, agent, core)
-        rule = Protection(
-            MAIN,
-            mergers=self._mine.operators,
-            required_statuses=("hive/eval",),
-            block_on_outdated_branch=True,
-        )
-        self._note(self._admin.ensure_protection(repo, rule), f"protection of {MAIN} in {repo.path}")
-        self._adopt(repo, agent, core)
-        self._begin(repo)
+    def _protect(self, repo: Repo, rule: Protection) -> None:
+        self._steps.note(self._admin.ensure_protection(repo, rule), f"protection of {rule.branch} in {repo.path}")
+        if self._steps.doing:
+            begin(self._house.ledger, repo)
 
-    def _begin(self, repo: Repo) -> None:
-        """From now on, by the forge's own clock, what happens in a repository is work for the hive."""
-        forge, core = self._mine.forge, self._house.settings.account("core")
-        token = self._house.vault.token(forge, core)
-        with GiteaWatcher(name=forge, url=self._house.url(forge), token=token) as watcher:
-            begin(self._house.ledger, repo, watcher.now())
+    def _work_repo(self, repo: Repo, mine: TeamSettings) -> None:
+        self._repo(repo, private=False, guests={})
+        for label in labels(mine):
+            self._steps.note(self._admin.ensure_label(repo, label), f"label {label.name} in {repo.path}")
+        branch = self._seeds.branch(repo)
+        self._protect(repo, Protection(branch, mergers=mine.operators, required_statuses=("hive/review",)))
 
-    def _seed(self, repo: Repo, agent: str, core: GiteaForge) -> None:
-        lane = next((lane.name for lane in self._mine.lane_list() if lane.agent == agent), "general")
-        template = resources.files("hive.provision").joinpath("template")
-        for path in TEMPLATE:
-            text = template.joinpath(path).read_text(encoding="utf-8").format(name=agent, lane=lane)
-            core.put_file(repo, path, text.encode(), message=f"Begin with {path}", branch=MAIN)
+    def _config_repo(self, agent: str, team: str, mine: TeamSettings) -> None:
+        repo = Repo(self._forge, self._house.settings.configs, agent)
+        self._repo(repo, private=True, guests={agent: "write"})
+        self._seeds.config(repo, agent, mine)
+        rule = Protection(MAIN, mergers=mine.operators, required_statuses=("hive/eval",), block_on_outdated_branch=True)
+        self._protect(repo, rule)
+        self._seeds.adopt(repo, agent, team)
 
-    def _adopt(self, repo: Repo, agent: str, core: Reader) -> None:
-        """The head that is there when the hive first comes is its footing: from here on, merges count."""
-        if self._house.ledger.deployments.anchor(agent) is not None:
-            return
-        seen = core.repository(repo)
-        pushes = core.pushes(repo, seen.default_branch, 0)
-        cursor = max((push.id for push in pushes), default=0)
-        branch = core.branch(repo, seen.default_branch)
-        self._house.ledger.deployments.adopt(agent, team=self._team, seen=seen, branch=branch, cursor=cursor)
-        self._say(f"{agent} begins at {branch.sha[:7]}")
+    def _hive_org(self, org: str) -> None:
+        """What the hive keeps on the forge: where it stands, what it is asked for, what all have learned."""
+        meta = Repo(self._forge, *self._house.settings.meta.split("/", 1))
+        ops, lore = Repo(self._forge, org, "ops"), knowledge(self._house, self._forge)
+        self._org(org, rights.META)
+        self._repo(meta, private=True, guests={})
+        self._seeds.roster(meta)
+        self._repo(ops, private=True, guests={})
+        for label in request_labels():
+            self._steps.note(self._admin.ensure_label(ops, label), f"label {label.name} in {ops.path}")
+        self._seeds.forms(ops)
+        readers = [agent for team in self._teams.values() for agent in team.agents]
+        self._repo(lore, private=True, guests=dict.fromkeys(readers, "read"))
+        self._seeds.knowledge(lore)
+        rule = Protection(MAIN, mergers=self._operators())
+        self._steps.note(self._admin.ensure_protection(lore, rule), f"protection of {MAIN} in {lore.path}")
 
-    def _meta_repo(self, core: GiteaForge) -> None:
-        repo = Repo(self._mine.forge, *self._house.settings.meta.split("/", 1))
-        self._note(self._admin.ensure_repo(repo, private=True), f"repository {repo.path}")
-        if core.repository(repo).empty:
-            core.put_file(repo, "README.md", META_README.encode(), message="Begin", branch=MAIN)
 
-    def _hooks(self) -> None:
-        web = self._house.settings.web
-        url = f"{web.url or f'http://{web.host}:{web.port}'}/hook/{self._mine.forge}"
-        secret = self._house.vault.hook_secret(self._mine.forge).decode()
-        for org in (self._team, self._house.settings.configs):
-            self._note(self._admin.ensure_hook(org, url, secret, rights.EVENTS), f"hook of {org} to {url}")
-
-    def _forge(self) -> GiteaForge:
-        core = self._house.settings.account("core")
-        token = self._house.vault.token(self._mine.forge, core)
-        return GiteaForge(name=self._mine.forge, url=self._house.url(self._mine.forge), token=token)
-
-    def _note(self, made: bool, what: str) -> None:
-        if made:
-            self._say(what)
+@contextmanager
+def sign_in(house: House, forge: str, login: str, password: str, *, consent: Consent = agreed) -> Iterator[GiteaAdmin]:
+    """A site admin of a forge; raises NotReady for somebody else, Unavailable if the forge does not answer."""
+    url = house.url(forge)
+    if login in house.settings.accounts.values():
+        raise NotReady(f"{login} is the site admin: the hive needs accounts of its own, see `accounts`")
+    with GiteaAdmin(name=forge, url=url, login=login, password=password, consent=consent) as admin:
+        try:
+            able = admin.is_admin()
+        except Refused as error:
+            raise NotReady(f"{url} refuses the password of {login}; one with a second factor cannot be used") from error
+        if not able:
+            raise NotReady(f"{login} is no site admin of {url}")
+        yield admin

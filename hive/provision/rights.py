@@ -22,25 +22,18 @@ class Rights:
     members: tuple[str, ...] = ()
 
 
-WORK = (
-    Rights("operators", "admin", members=("operators",)),
-    Rights("core", "write", PUSH, ("core",)),
-    Rights("bots", "write", TALK, ("triage", "review")),
-    Rights("agents", "write", PUSH, ("agents",)),
-)
+OPERATORS = Rights("operators", "admin", members=("operators",))
+CORE = Rights("core", "write", PUSH, ("core",))
+BOTS = Rights("bots", "write", TALK, ("triage", "review"))
+
+WORK = (OPERATORS, CORE, BOTS, Rights("agents", "write", PUSH, ("agents",)))
 """Teams of an organisation in which agents work. Protected branches keep everybody but operators out of `main`."""
 
-CONFIGS = (
-    Rights("operators", "admin", members=("operators",)),
-    Rights("core", "write", PUSH, ("core",)),
-    Rights("bots", "write", TALK, ("triage", "review")),
-)
+CONFIGS = (OPERATORS, CORE, BOTS)
 """Teams of the organisation of configurations; an agent is a collaborator of its own repository only."""
 
-META = (
-    Rights("operators", "admin", members=("operators",)),
-    Rights("core", "write", PUSH, ("core",)),
-)
+META = (OPERATORS, CORE)
+"""Teams of the hive's own organisation; agents read `knowledge` there, and nothing else."""
 
 SCOPES: dict[str, tuple[str, ...]] = {
     "core": ("write:repository", "write:issue", "read:organization", "read:user"),
@@ -49,3 +42,6 @@ SCOPES: dict[str, tuple[str, ...]] = {
     "agents": ("write:repository", "write:issue", "read:user"),
 }
 """Scopes of each account's token; submitting a review needs `write:repository`."""
+
+BOUND = ("write:repository", "write:issue")
+"""Scopes of an agent's token where a forge binds tokens to repositories; more are not allowed with that."""

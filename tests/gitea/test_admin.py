@@ -138,7 +138,7 @@ OFF = {"has_pull_requests": True, "allow_manual_merge": False, "autodetect_manua
 
 def test_repositories(wire: Wire, admin: GiteaAdmin) -> None:
     """A repository is made empty, and manual merges are off whether it was there or not."""
-    wire.say(GONE, 404).say({"id": 3}, 201).say({"id": 3})
+    wire.say(GONE, 404).say({"id": 3}, 201).say({"id": 3, "private": True})
     assert admin.ensure_repo(APP, private=True)
     assert not admin.ensure_repo(APP, private=True)
     made = {"name": "app", "private": True, "default_branch": "main", "auto_init": False}

@@ -1,0 +1,120 @@
+"""Accounts and their tokens, as a site admin with a password: tokens are made in no other way.
+
+Nothing is written that was not agreed to; see `forge.protocol.Consent`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from forge.gitea import shapes
+from forge.gitea.client import SECONDS, Client, route
+from forge.gitea.connection import Connection
+from forge.gitea.field import Field
+from forge.gitea.read import GiteaReader
+from forge.protocol import Conflict, Consent, HeldToken, NotFound
+from forge.types import Repo, User
+
+_ORDINARY = {"active": True, "admin": False, "prohibit_login": False, "restricted": False}
+_FAULTS = {
+    "active": "is switched off",
+    "admin": "is a site admin",
+    "prohibit_login": "may not sign in",
+    "restricted": "is restricted",
+}
+
+
+def agreed(why: str) -> bool:
+    """The consent of whoever does not ask."""
+    return True
+
+
+class AccountAdmin(GiteaReader):
+    """The hands and eyes of a site admin, as far as accounts go."""
+
+    def __init__(
+        self, *, name: str, url: str, login: str, password: str, consent: Consent = agreed, seconds: float = SECONDS
+    ) -> None:
+        """`name` is the house's name for the forge; `consent` is asked before each change."""
+        Connection.__init__(self, name, Client(url, login=login, password=password, seconds=seconds))
+        self._consent = consent
+
+    def is_admin(self) -> bool:
+        """Whether this is a site admin; raises Refused for a wrong password."""
+        return self._client.get("/user")["is_admin"].flag()
+
+    def ensure_user(self, login: str, *, password: str, email: str) -> User:
+        """An account that needs no change of its password; one that is there already is left as it is."""
+        try:
+            return shapes.user(self._client.get(route("users", login)))
+        except NotFound:
+            if not self._consent("is missing"):
+                return User(0, login)
+            said = {"username": login, "password": password, "email": email, "visibility": "public"}
+            return shapes.user(self._client.post("/admin/users", **said, must_change_password=False))
+
+    def ensure_usable(self, login: str, *, stuck: bool = False) -> bool:
+        """An ordinary account that can act; `stuck` is one that was seen to wait for a new password.
+
+        No forge shows that: its owner's calls are refused with 403, whatever they ask for.
+        """
+        try:
+            seen = self._client.get(route("users", login))
+        except NotFound:
+            return False
+        held = {name: seen["is_admin" if name == "admin" else name].flag() for name in _ORDINARY}
+        wrong = [_FAULTS[name] for name, right in _ORDINARY.items() if held[name] != right]
+        wrong += ["has to change its password"] if stuck else []
+        if wrong and self._consent(", ".join(wrong)):
+            # Gitea changes nothing without these two.
+            known = {"login_name": seen["login_name"].words() or login, "source_id": seen["source_id"].count()}
+            self._client.patch(route("admin", "users", login), **known, **_ORDINARY, must_change_password=False)
+        return bool(wrong)
+
+    def hides_activity(self, login: str) -> bool:
+        """Whether an account keeps out of the feeds: nobody but itself is told, so it is asked as itself."""
+        return self._client.get("/user/settings", sudo=login)["hide_activity"].flag()
+
+    def make_token(self, login: str, name: str, scopes: Sequence[str], repos: Sequence[Repo] = ()) -> str:
+        """A new token of that name, replacing an older one; raises Conflict for one that may do more than asked.
+
+        With `repos` it has to say that it is good for these alone: Forgejo 10 and Gitea 1.26 ignore the
+        wish and answer 201 with a token for everything.
+        """
+        at = route("users", login, "tokens")
+        for row in list(self._client.rows(at)):
+            if row["name"].text() == name:
+                self._client.delete(f"{at}/{row['id'].number()}")
+        wish = {"repositories": [{"owner": repo.owner, "name": repo.name} for repo in repos]} if repos else {}
+        answer = self._client.post(at, name=name, scopes=list(scopes), **wish)
+        made = _token(answer)
+        wide = not made.scopes <= set(scopes)
+        if wide or (repos and made.repos != frozenset(repo.path for repo in repos)):
+            self._client.delete(f"{at}/{made.id}")
+            raise Conflict(f"the forge made a token for {login} that may do more than asked")
+        return answer["sha1"].text()
+
+    def tokens(self, login: str) -> list[HeldToken]:
+        """The tokens of an account; none for one that is not there."""
+        try:
+            return [_token(row) for row in self._client.rows(route("users", login, "tokens"))]
+        except NotFound:
+            return []
+
+    def drop_token(self, login: str, token_id: int) -> None:
+        """Take a token away; one that is gone is no error."""
+        try:
+            self._client.delete(route("users", login, "tokens", token_id))
+        except NotFound:
+            return
+
+
+def _token(row: Field) -> HeldToken:
+    bound = row.value.get("repositories") if isinstance(row.value, Mapping) else None
+    return HeldToken(
+        id=row["id"].number(),
+        name=row["name"].text(),
+        tail=row["token_last_eight"].words(),
+        scopes=frozenset(scope.text() for scope in row["scopes"].each()),
+        repos=None if bound is None else frozenset(repo["full_name"].text() for repo in row["repositories"].each()),
+    )

@@ -1,0 +1,55 @@
+"""The hive's webhooks: one for each organisation whose events it needs, all signed with one secret.
+
+No forge changes a hook's secret, so a new hook takes the old one's place. The receiver believes both
+secrets from the moment the next one is written down until the last hook is changed; killed in
+between, the next run takes up the same secret.
+"""
+
+from __future__ import annotations
+
+from forge.protocol import Admin
+from hive.app.house import House
+from hive.provision.rights import EVENTS
+from hive.provision.steps import MISSING, Steps
+
+
+class Hooks:
+    """The hooks of one forge to the receiver."""
+
+    def __init__(self, house: House, forge: str, admin: Admin, steps: Steps) -> None:
+        self._house = house
+        self._forge = forge
+        self._admin = admin
+        self._steps = steps
+
+    @staticmethod
+    def url(house: House, forge: str) -> str:
+        """Where a forge delivers to."""
+        web = house.settings.web
+        return f"{(web.url or f'http://{web.host}:{web.port}').rstrip('/')}/hook/{forge}"
+
+    @staticmethod
+    def orgs(house: House, forge: str) -> tuple[str, ...]:
+        """The organisations whose events are needed."""
+        teams = [name for name, team in house.settings.teams.items() if team.forge == forge]
+        return (*teams, house.settings.configs)
+
+    def ensure(self) -> None:
+        """One hook for each organisation, with the secret that the receiver knows."""
+        vault = self._house.vault
+        if vault.waiting_hook_secret(self._forge) is not None:
+            self._steps.take("secret of the hooks", "was being changed when that was cut short", self.renew)
+        elif not vault.has_hook_secret(self._forge):
+            self._steps.take("secret of the hooks", MISSING, self.renew)
+        if vault.has_hook_secret(self._forge):
+            secret, url = vault.hook_secret(self._forge).decode(), self.url(self._house, self._forge)
+            for org in self.orgs(self._house, self._forge):
+                self._steps.note(self._admin.ensure_hook(org, url, secret, EVENTS), f"hook of {org} to {url}")
+
+    def renew(self) -> None:
+        """New hooks with a new secret in the place of all of them."""
+        vault = self._house.vault
+        secret = vault.next_hook_secret(self._forge).decode()
+        for org in self.orgs(self._house, self._forge):
+            self._admin.renew_hook(org, self.url(self._house, self._forge), secret, EVENTS)
+        vault.change_hook_secret(self._forge)

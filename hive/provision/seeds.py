@@ -1,0 +1,122 @@
+"""What new repositories begin with: a configuration, the roster, forms. What is there already stays."""
+
+from __future__ import annotations
+
+from functools import partial
+from importlib import resources
+
+from forge.gitea.admin import GiteaAdmin
+from forge.gitea.write import GiteaForge
+from forge.protocol import NotFound
+from forge.types import Repo
+from hive.app.house import House, NotReady
+from hive.provision.steps import MISSING, Steps
+from hive.settings import TeamSettings
+
+MAIN = "main"
+CONFIG = ("README.md", "agent.yaml", "prompts/role.md")
+FORMS = ("ask-the-lead.yaml", "config-request.yaml", "spawn.yaml")
+FORMS_AT = ".gitea/ISSUE_TEMPLATE"
+"""Where Forgejo and Gitea both look for issue forms; `.forgejo` is read by Forgejo alone."""
+
+META = """\
+# hive/meta
+
+What runs where. Each commit on `deployed/` is a deployment: successes only.
+
+| agent | team | lanes | configuration |
+|---|---|---|---|
+"""
+OPS = "# {}\n\nWhat the hive asks of its operators, and what people ask of the hive: file an issue, there is a form for it.\n"
+LORE = "# {}\n\nWhat all have learned. Every agent reads it; nobody pushes to `main`, a change is a pull request.\n"
+
+
+class Seeds:
+    """First files of the repositories of one forge, written by `core`."""
+
+    def __init__(self, house: House, forge: str, admin: GiteaAdmin, steps: Steps) -> None:
+        self._house = house
+        self._forge = forge
+        self._admin = admin
+        self._steps = steps
+
+    def branch(self, repo: Repo) -> str:
+        """The branch that a repository's work goes to."""
+        try:
+            seen = self._admin.repository(repo)
+        except NotFound:
+            return MAIN
+        return MAIN if seen.empty else seen.default_branch
+
+    def config(self, repo: Repo, agent: str, mine: TeamSettings) -> None:
+        """The first configuration of an agent; once `main` is protected only pull requests change it."""
+        if self._protected(repo):
+            return
+        lane = next((lane.name for lane in mine.lane_list() if lane.agent == agent), "general")
+        for path in CONFIG:
+            self._put(repo, path, _template(path).format(name=agent, lane=lane))
+
+    def adopt(self, repo: Repo, agent: str, team: str) -> None:
+        """The head that is there when the hive first comes is its footing: from here on, merges count."""
+        if self._house.ledger.deployments.anchor(agent) is None:
+            what = f"footing of {agent} at the head of {repo.path}"
+            self._steps.take(what, MISSING, partial(self._adopt, repo, agent, team))
+
+    def roster(self, repo: Repo) -> None:
+        """Who works here, on the first page of `hive/meta`; it follows `hive.yaml`."""
+        rows = []
+        for team, mine in self._house.settings.teams.items():
+            for agent in mine.agents if mine.forge == self._forge else ():
+                lanes = ", ".join(lane.name for lane in mine.lane_list() if lane.agent == agent) or "none"
+                config = f"{self._house.settings.configs}/{agent}"
+                rows.append(f"| {agent} | {team} | {lanes} | [{config}](/{config}) |\n")
+        self._put(repo, "README.md", META + "".join(rows), keep=False)
+
+    def forms(self, repo: Repo) -> None:
+        """The forms of what people ask of the hive; one that was changed stays as it is."""
+        self._put(repo, "README.md", OPS.format(repo.path))
+        for name in FORMS:
+            self._put(repo, f"{FORMS_AT}/{name}", _template(f"forms/{name}"))
+
+    def knowledge(self, repo: Repo) -> None:
+        """The first page of what all have learned."""
+        if not self._protected(repo):
+            self._put(repo, "README.md", LORE.format(repo.path))
+
+    def _put(self, repo: Repo, path: str, text: str, *, keep: bool = True) -> None:
+        held = self._held(repo, path)
+        if held == text.encode() or (keep and held is not None):
+            return
+        why = MISSING if held is None else "says something else"
+        self._steps.take(f"{path} in {repo.path}", why, partial(self._write, repo, path, text))
+
+    def _held(self, repo: Repo, path: str) -> bytes | None:
+        try:
+            return self._admin.file(repo, path, self.branch(repo))
+        except NotFound:
+            return None
+
+    def _write(self, repo: Repo, path: str, text: str) -> None:
+        branch = self.branch(repo)
+        with self._core() as core:
+            core.put_file(repo, path, text.encode(), message=f"Begin with {path}", branch=branch)
+
+    def _protected(self, repo: Repo) -> bool:
+        return self._admin.protection(repo, MAIN) is not None
+
+    def _adopt(self, repo: Repo, agent: str, team: str) -> None:
+        seen = self._admin.repository(repo)
+        if seen.empty:
+            raise NotReady(f"{repo.path} is empty and protected: remove its protection, and run hive init again")
+        branch = self._admin.branch(repo, seen.default_branch)
+        cursor = max((push.id for push in self._admin.pushes(repo, seen.default_branch, 0)), default=0)
+        self._house.ledger.deployments.adopt(agent, team=team, seen=seen, branch=branch, cursor=cursor)
+
+    def _core(self) -> GiteaForge:
+        login = self._house.settings.account("core")
+        token = self._house.vault.token(self._forge, login)
+        return GiteaForge(name=self._forge, url=self._house.url(self._forge), token=token)
+
+
+def _template(path: str) -> str:
+    return resources.files("hive.provision").joinpath("template", path).read_text(encoding="utf-8")

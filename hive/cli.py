@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ File an issue to assign work, merge a pull request to approve it.
 """
 SECTIONS = {
     "Begin": ("demo", "check", "init", "up"),
-    "Look after it": ("queue", "inbox"),
+    "Look after it": ("doctor", "rotate", "queue", "inbox"),
     "Single processes (`up` runs them all)": ("web", "work", "host", "forge"),
 }
 
@@ -87,26 +88,84 @@ def check(config: Path) -> None:
     click.echo(f"{config}: {len(house.settings.teams)} team(s), bots {', '.join(house.bots)}")
 
 
+FORGE = click.option("--forge", "name", help="Which of the configured forges; needed if there are several.")
+ADMIN = click.option("--admin", help="Login of a site admin; the password is in HIVE_ADMIN_PASSWORD, or asked for.")
+
+
 @main.command()
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
-@click.option("--forge", "name", help="Which of the configured forges; needed if there are several.")
-@click.option("--admin", required=True, help="Login of a site admin of the forge.")
-@click.password_option(
-    "--password", envvar="HIVE_ADMIN_PASSWORD", confirmation_prompt=False, help="Better by HIVE_ADMIN_PASSWORD."
-)
-def init(config: Path, name: str | None, admin: str, password: str) -> None:
+@FORGE
+@ADMIN
+@click.option("--plan", is_flag=True, help="Say what would be done, and do nothing.")
+def init(config: Path, name: str | None, admin: str | None, plan: bool) -> None:
     """Make the forge ready for the hive."""
     from hive.provision import Provision
 
     house = _house(config)
-    forges = list(house.settings.forges)
-    if (name or forges[0]) not in forges or (name is None and len(forges) > 1):
-        raise SystemExit(_complain(f"name one of the forges by --forge: {', '.join(forges)}"))
-    made: list[str] = []
-    _or_say(lambda: Provision.run(house, name or forges[0], admin, password, made.append))
-    for what in made:
-        click.echo(f"made {what}")
-    click.echo("the forge is ready" if made else "the forge was ready, nothing was changed")
+    forge = _one_forge(house, name)
+    login, password = _admin(house, forge, admin)
+    said: list[str] = []
+
+    def say(line: str) -> None:
+        said.append(line)
+        click.echo(line)
+
+    def go() -> None:
+        if not plan:
+            return Provision.run(house, forge, login, password, say)
+        for step in Provision.plan(house, forge, login, password):
+            say(step.planned())
+        return None
+
+    _or_say(go)
+    click.echo(f"{forge}: {len(said)} changes{' would be made' if plan else ''}")
+
+
+@main.command()
+@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@FORGE
+@ADMIN
+def doctor(config: Path, name: str | None, admin: str | None) -> None:
+    """Find what is not as it should be, and say how to mend it."""
+    from bots.types import Level
+    from hive.provision import Doctor, Key, summary
+
+    house = _house(config)
+    names = [_one_forge(house, name)] if name or admin else list(house.settings.forges)
+    own = {forge: admin or house.settings.forges[forge].kind == "embedded" for forge in names}
+    keys = {forge: Key(*_admin(house, forge, admin)) if own[forge] else None for forge in names}
+    signs = []
+
+    def go() -> None:
+        for sign in Doctor(house, str(config)).look(keys):
+            signs.append(sign)
+            click.echo(sign.wrapped(_columns()) if sys.stdout.isatty() else str(sign))
+
+    _or_say(go)
+    click.echo(summary(signs))
+    if not all(keys.values()):
+        click.echo("protections, teams, hooks and merging are looked at with --admin LOGIN")
+    raise SystemExit(any(sign.level is Level.RED for sign in signs))
+
+
+@main.command()
+@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@click.argument("account", nargs=-1)
+@FORGE
+@ADMIN
+@click.option("--hooks", is_flag=True, help="Replace the secret of the hooks only.")
+def rotate(config: Path, account: tuple[str, ...], name: str | None, admin: str | None, hooks: bool) -> None:
+    """Replace tokens and the secret of the hooks, or those of each ACCOUNT."""
+    from hive.provision import Rotation
+
+    house = _house(config)
+    forge = _one_forge(house, name)
+    key = _admin(house, forge, admin)
+    rotation = Rotation(house, forge, click.echo)
+    if not hooks:
+        _or_say(lambda: rotation.tokens(*key, account))
+    if not account:
+        _or_say(lambda: rotation.hooks(*key))
 
 
 @main.command()
@@ -182,6 +241,28 @@ def forge(state: Path, host: str, port: int, admin: str | None, flavour: str) ->
     from hive.app.forge import serve
 
     _or_say(lambda: serve(state, (host, port), click.echo, admin=admin, flavour=flavour))
+
+
+def _one_forge(house: House, name: str | None) -> str:
+    forges = list(house.settings.forges)
+    if (name or forges[0]) not in forges or (name is None and len(forges) > 1):
+        raise SystemExit(_complain(f"name one of the forges by --forge: {', '.join(forges)}"))
+    return name or forges[0]
+
+
+def _admin(house: House, forge: str, login: str | None) -> tuple[str, str]:
+    """Who makes a forge ready, and the password; a forge of our own has an admin of its own."""
+    from hive.app.up import ADMIN as OURS
+
+    if login is None and house.settings.forges[forge].kind == "embedded":
+        return OURS, house.vault.password(forge, OURS)
+    if login is None:
+        raise SystemExit(_complain("name a site admin of the forge by --admin"))
+    return login, os.environ.get("HIVE_ADMIN_PASSWORD") or click.prompt("Password", hide_input=True, err=True)
+
+
+def _columns() -> int:
+    return min(shutil.get_terminal_size().columns, 100)
 
 
 def _house(config: Path) -> House:

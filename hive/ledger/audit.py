@@ -39,6 +39,11 @@ class Audit:
                 (self._clock(), team, who, what, ref, url, json.dumps(detail, sort_keys=True, default=str)),
             )
 
+    def last(self) -> int:
+        """The newest row, 0 without one."""
+        row = self._db.row("SELECT max(id) AS newest FROM audit")
+        return 0 if row is None else row["newest"] or 0
+
     def after(self, row_id: int, limit: int = 500) -> list[AuditRow]:
         """Rows above `row_id`, oldest first."""
         found = self._db.rows("SELECT * FROM audit WHERE id > ? ORDER BY id LIMIT ?", row_id, limit)

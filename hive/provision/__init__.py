@@ -1,9 +1,13 @@
-"""Makes a forge ready for the hive: accounts, rights, labels, hooks, protections, configurations.
+"""Makes a Forgejo or Gitea ready for the hive, looks whether it still is, and replaces its secrets.
 
-Everything is ensured: what is there already stays, and a second run changes nothing. The admin's
-password is needed while this runs, and kept nowhere.
+Everything is ensured: what is right stays, what differs is put right and said, and a second run
+changes nothing. The admin's password is needed while this runs, and kept nowhere.
 """
 
+from hive.provision.doctor import Doctor, Key
 from hive.provision.ready import Provision
+from hive.provision.rotate import Rotation
+from hive.provision.signs import Sign, summary
+from hive.provision.steps import Step
 
-__all__ = ["Provision"]
+__all__ = ["Doctor", "Key", "Provision", "Rotation", "Sign", "Step", "summary"]

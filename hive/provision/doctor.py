@@ -1,0 +1,167 @@
+"""Is the forge still as `hive init` left it, and does it keep out whom it should? Leaves nothing behind.
+
+What the stored tokens can see is looked at; with an admin's password, all that `hive init` would
+change. And it is tried: agents push where they must not, and the forge has to refuse.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from forge.gitea.accounts import agreed
+from forge.gitea.read import GiteaReader
+from forge.protocol import ForgeError, NotFound, Unavailable
+from forge.types import Branch, Repo
+from hive.app.house import House, NotReady
+from hive.provision.machine import clock, machine
+from hive.provision.reach import Reach
+from hive.provision.ready import Provision, sign_in
+from hive.provision.signs import Sign, bad, good
+from hive.provision.tried import Trials
+from hive.provision.widths import width
+from hive.vault import NoSecret
+
+AGAIN = "hive init {config} --admin LOGIN"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The login and password of a site admin; `repr` shows no password."""
+
+    login: str
+    password: str
+
+    def __repr__(self) -> str:
+        return f"Key({self.login!r})"
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Looks at a house; `config` is the file's name, for what to run. `patience` is how long a delivery may take."""
+
+    house: House
+    config: str
+    patience: float = 15.0
+
+    def look(self, forges: dict[str, Key | None]) -> Iterator[Sign]:
+        """Everything, worst to be read where it stands; what cannot be looked at is a finding."""
+        yield from machine(self.house)
+        for forge, key in forges.items():
+            try:
+                yield from self._forge(forge, key)
+            except Unavailable as error:
+                yield bad(f"{forge} at {self.house.url(forge)} does not answer ({error})", "start it, or mend its url")
+            except (ForgeError, NotReady, NoSecret) as error:
+                yield bad(f"{forge}: {error}", self.again)
+
+    @cached_property
+    def again(self) -> str:
+        """What mends most."""
+        return AGAIN.format(config=self.config)
+
+    def _forge(self, forge: str, key: Key | None) -> Iterator[Sign]:
+        core = self.house.settings.account("core")
+        with GiteaReader(name=forge, url=self.house.url(forge), token=self.house.vault.token(forge, core)) as reader:
+            yield good(f"{forge} answers: {reader.capabilities().kind} {reader.capabilities().version}")
+            yield clock(self.house, forge)
+            yield from self._accounts(forge)
+            yield from self._operators(forge, reader)
+            branches = list(self._branches(forge, reader))
+            yield from (sign for sign in branches if isinstance(sign, Sign))
+            found = [branch for branch in branches if not isinstance(branch, Sign)]
+        if key is not None:
+            yield from self._as_admin(forge, key)
+        trials = Trials(self.house, forge, self.again)
+        yield from trials.pushes(found)
+        if key is not None:
+            yield from trials.merges(found, key.login, key.password)
+        yield from Reach(self.house, forge, self.config, self.patience).arrives(found)
+
+    def _accounts(self, forge: str) -> Iterator[Sign]:
+        """The account of each bot and agent, by its own token."""
+        logins = [*dict.fromkeys(self.house.settings.accounts.values()), *self._agents(forge)]
+        fine = []
+        for login in logins:
+            try:
+                token = self.house.vault.token(forge, login)
+                with GiteaReader(name=forge, url=self.house.url(forge), token=token) as reader:
+                    reader.capabilities()
+                    wide = width(reader, login == self.house.settings.account("core"))
+            except NoSecret as error:
+                yield bad(str(error), self.again)
+            except Unavailable:
+                raise
+            except ForgeError as error:
+                yield bad(f"the token of {login} is refused ({error})", self.again)
+            else:
+                if wide:
+                    yield bad(f"the token of {login} may more than it needs: {wide}", self.again)
+                else:
+                    fine.append(login)
+        if fine:
+            yield good(f"tokens work, and may do no more than they should: {', '.join(fine)}")
+
+    def _operators(self, forge: str, reader: GiteaReader) -> Iterator[Sign]:
+        fine = []
+        for login in self._approvers(forge):
+            known = self.house.ledger.identity(forge, login)
+            try:
+                seen = reader.user(login)
+            except NotFound:
+                yield bad(f"the operator {login} has no account on {forge}", "mend `operators`")
+                continue
+            if known is None:
+                yield bad(f"the operator {login} was never pinned", self.again)
+            elif known != seen:
+                what = f"the operator {login} is another account now ({seen.id}, it was {known.id})"
+                yield bad(what, "find out who did that; nothing of it is believed")
+            else:
+                fine.append(login)
+        if fine:
+            yield good(f"operators are who they were: {', '.join(fine)}")
+
+    def _branches(self, forge: str, reader: GiteaReader) -> Iterator[tuple[Repo, Branch] | Sign]:
+        """The branch that counts in each repository, or what is wrong with it."""
+        settings = self.house.settings
+        for team, mine in settings.teams.items():
+            for repo in settings.repos_of(team) if mine.forge == forge else ():
+                try:
+                    seen = reader.repository(repo)
+                except NotFound:
+                    yield bad(f"the repository {repo.path} is missing", self.again)
+                    continue
+                config = repo.owner == settings.configs
+                if config and not seen.private:
+                    yield bad(f"everybody can see {repo.path}", self.again)
+                if seen.archived or seen.mirror:
+                    yield bad(f"{repo.path} is archived, or a mirror", "nothing can be done there; mend `repos`")
+                if seen.empty:
+                    if config:
+                        yield bad(f"{repo.path} is empty", self.again)
+                    continue
+                branch = reader.branch(repo, seen.default_branch)
+                if not branch.protected:
+                    yield bad(f"{branch.name} of {repo.path} is not protected", self.again)
+                yield repo, branch
+
+    def _as_admin(self, forge: str, key: Key) -> Iterator[Sign]:
+        """What `hive init` would change, and what only an admin is told."""
+        steps = Provision.plan(self.house, forge, key.login, key.password)
+        for step in steps:
+            yield bad(f"{step.what}: {step.why}", self.again)
+        if not steps:
+            yield good("accounts, teams, repositories, protections, labels and hooks are as hive init leaves them")
+        with sign_in(self.house, forge, key.login, key.password, consent=agreed) as admin:
+            for login in self._approvers(forge):
+                if admin.hides_activity(login):
+                    what = f"the operator {login} hides what he does on {forge}: no merge of his can be verified"
+                    yield bad(what, f"{login}: Settings, Profile, show activity")
+
+    def _approvers(self, forge: str) -> list[str]:
+        teams = [team for team in self.house.settings.teams.values() if team.forge == forge]
+        return list(dict.fromkeys(login for team in teams for login in team.operators))
+
+    def _agents(self, forge: str) -> list[str]:
+        return [agent for team in self.house.settings.teams.values() if team.forge == forge for agent in team.agents]

@@ -1,0 +1,78 @@
+"""What a doctor sees of this machine: secrets, git, containers, clocks. Calls a forge for its time only."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import subprocess
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from hive.app.house import House
+from hive.provision.signs import Sign, bad, good, odd
+from hive.reconcile.bwrap import find_jail
+from hive.sweep import OVERLAP
+
+GIT = (2, 38)
+"""The first git whose `merge-tree` writes trees: the host makes each merge again and compares."""
+
+SECONDS = 10.0
+
+
+def machine(house: House) -> Iterator[Sign]:
+    """What is so on this machine, whatever the forge."""
+    yield from _secrets(house)
+    yield _git()
+    jail = find_jail()
+    if jail.contained:
+        yield good("agents are contained by bubblewrap")
+    else:
+        why = jail.why_not[:80]
+        yield odd(f"agents would run as plain processes ({why})", "install bubblewrap, allow user namespaces")
+
+
+def clock(house: House, forge: str) -> Sign:
+    """Whether the forge's clock is ours."""
+    theirs = _time(house.url(forge))
+    if theirs is None:
+        return odd(f"{forge} does not tell its time", "let it send a Date header")
+    skew = theirs - house.ledger.clock()
+    if abs(skew) > OVERLAP.total_seconds():
+        way = "ahead of" if skew > 0 else "behind"
+        return odd(f"the clock of {forge} is {abs(skew):.0f} s {way} this one", "set both by NTP")
+    return good(f"{forge} and this machine agree about the time")
+
+
+def _secrets(house: House) -> Iterator[Sign]:
+    seen = house.vault.open_files()
+    for path in seen:
+        yield bad(f"{path} can be read by others", f"chmod {700 if path.is_dir() else 600} {path}")
+    if not seen:
+        yield good("secrets can be read by nobody else")
+
+
+def _git() -> Sign:
+    mend = f"install git {'.'.join(map(str, GIT))} or later"
+    try:
+        said = subprocess.run(["git", "--version"], capture_output=True, text=True, timeout=SECONDS).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return bad("there is no git", mend)
+    version = tuple(int(part) for part in re.findall(r"\d+", said)[:2])
+    shown = ".".join(map(str, version)) or "of an unknown version"
+    return good(f"git is {shown}") if version >= GIT else bad(f"git is {shown}, too old to verify merges", mend)
+
+
+def _time(url: str) -> float | None:
+    """Seconds of a forge's clock; None if it does not tell."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=SECONDS)
+    try:
+        connection.request("GET", f"{parts.path}/api/v1/version")
+        date = connection.getresponse().headers.get("Date", "")
+        return parsedate_to_datetime(date).timestamp()
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()

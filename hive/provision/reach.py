@@ -1,0 +1,81 @@
+"""Does what happens on the forge arrive at the receiver? A branch comes and goes, and its delivery is waited for."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+
+from forge.gitea.trial import GiteaTrial
+from forge.types import Branch, Repo
+from hive.app.house import House
+from hive.ledger import AuditRow
+from hive.provision.hooks import Hooks
+from hive.provision.signs import Sign, bad, good, odd
+
+POLL_SECONDS = 0.1
+ALLOW = "Forgejo, Gitea: [webhook] ALLOWED_HOST_LIST = loopback,private; is {url} where the forge finds the receiver?"
+
+
+class Reach:
+    """The way from one forge to the receiver; `patience` is in seconds, an idle Forgejo takes up to four."""
+
+    def __init__(self, house: House, forge: str, config: str, patience: float) -> None:
+        self._house = house
+        self._forge = forge
+        self._config = config
+        self._patience = patience
+
+    def arrives(self, places: Sequence[tuple[Repo, Branch]]) -> Iterator[Sign]:
+        """One try for each organisation that has a branch to begin from."""
+        web = self._house.settings.web
+        if not _answers(f"http://{web.host}:{web.port}/healthz"):
+            what = f"no receiver runs at {web.host}:{web.port}: whether deliveries arrive was not tried"
+            yield odd(what, f"hive up {self._config}, and look again")
+            return
+        firsts = {repo.owner: (repo, branch) for repo, branch in reversed(places)}
+        arrived = []
+        for org, (repo, branch) in firsts.items():
+            row = self._try(repo, branch)
+            if row is None:
+                url = Hooks.url(self._house, self._forge)
+                yield bad(f"nothing arrives from {org}, waited {self._patience:.0f} s", ALLOW.format(url=url))
+            elif row.what == "Refused":
+                why = row.detail.get("why", "")
+                yield bad(f"deliveries of {org} are refused: {why}", f"hive rotate {self._config} --hooks")
+            else:
+                arrived.append(org)
+        if arrived:
+            yield good(f"deliveries arrive: {', '.join(arrived)}")
+
+    def _try(self, repo: Repo, branch: Branch) -> AuditRow | None:
+        """What the receiver wrote down after a branch was made; None if it heard nothing."""
+        core = self._house.settings.account("core")
+        token, before = self._house.vault.token(self._forge, core), self._house.ledger.audit.last()
+        name = f"hive-doctor-{secrets.token_hex(4)}"
+        with GiteaTrial(name=self._forge, url=self._house.url(self._forge), token=token) as hands:
+            try:
+                hands.make_branch(repo, name, branch.name)
+                return self._wait(before)
+            finally:
+                hands.drop_branch(repo, name)
+
+    def _wait(self, before: int) -> AuditRow | None:
+        until = time.monotonic() + self._patience
+        while time.monotonic() < until:
+            for row in self._house.ledger.audit.after(before):
+                heard = row.who == f"forge:{self._forge}"
+                if heard or (row.what == "Refused" and row.detail.get("door") == self._forge):
+                    return row
+            time.sleep(POLL_SECONDS)
+        return None
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310  an address of our own settings
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

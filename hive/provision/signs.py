@@ -1,0 +1,48 @@
+"""What a doctor finds: one line each, with how to mend it. Performs no I/O."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bots.types import Level
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """One finding: how bad, what is so, and what to do about it."""
+
+    level: Level
+    what: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.level.value} {self.what}" + (f" → {self.mend}" if self.mend else "")
+
+    def wrapped(self, width: int) -> str:
+        """For a terminal of so many columns; the glyph takes two."""
+        return textwrap.fill(
+            str(self), width - 1, subsequent_indent="   ", break_on_hyphens=False, break_long_words=False
+        )
+
+
+def good(what: str) -> Sign:
+    """All is well."""
+    return Sign(Level.GREEN, what)
+
+
+def odd(what: str, mend: str) -> Sign:
+    """It works, and should be looked at."""
+    return Sign(Level.YELLOW, what, mend)
+
+
+def bad(what: str, mend: str) -> Sign:
+    """It does not work, or somebody may what he should not."""
+    return Sign(Level.RED, what, mend)
+
+
+def summary(signs: Iterable[Sign]) -> str:
+    """How many of each there are."""
+    levels = [sign.level for sign in signs]
+    return " · ".join(f"{levels.count(level)} {level.value}" for level in Level)

@@ -1,0 +1,86 @@
+"""Agents try what they must not: to push to branches that count, and to merge. None of it can succeed."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+
+from forge.gitea.trial import GiteaTrial, Tried, try_merge, try_push
+from forge.protocol import Unavailable
+from forge.types import Branch, Repo
+from hive.app.house import House
+from hive.provision.ready import sign_in
+from hive.provision.signs import Sign, bad, good, odd
+from hive.vault import NoSecret
+
+Place = tuple[Repo, Branch]
+LOUD = "it could approve its own work: stop the hive, then {again}"
+
+
+class Trials:
+    """What the agents of one forge may do to branches, found out by trying with their own tokens."""
+
+    def __init__(self, house: House, forge: str, again: str) -> None:
+        self._house = house
+        self._forge = forge
+        self._mend = LOUD.format(again=again)
+        self._again = again
+
+    def pushes(self, places: Sequence[Place]) -> Iterator[Sign]:
+        """Each agent tries to push to each branch that counts, other teams' among them."""
+        url = self._house.url(self._forge)
+        refused = []
+        for agent, token in self._agents():
+            open_to = []
+            for repo, branch in places:
+                try:
+                    tried = try_push(url, agent, token, repo, branch)
+                except Unavailable as error:
+                    yield odd(f"{agent} could not try to push to {repo.path}: {error}", "look again")
+                    continue
+                if not tried.refused:
+                    open_to.append(repo.path)
+                    yield bad(f"{agent} may push to {branch.name} of {repo.path}", self._mend)
+            if not open_to:
+                refused.append(agent)
+        if refused and places:
+            yield good(f"pushes to {len(places)} protected branches were refused: {', '.join(refused)}")
+
+    def merges(self, places: Sequence[Place], login: str, password: str) -> Iterator[Sign]:
+        """Each agent tries to merge a draft in each repository; an admin then takes it away."""
+        core = self._house.settings.account("core")
+        url, token = self._house.url(self._forge), self._house.vault.token(self._forge, core)
+        allowed: set[str] = set()
+        with GiteaTrial(name=self._forge, url=url, token=token) as hands:
+            for repo, branch in places:
+                for agent, tried in self._merge(hands, repo, branch, (login, password)):
+                    if not tried.refused:
+                        allowed.add(agent)
+                        yield bad(f"{agent} may merge in {repo.path} (the forge said: {tried.said[-80:]})", self._mend)
+        refused = [agent for agent, _ in self._agents() if agent not in allowed]
+        if refused and places:
+            yield good(f"merges in {len(places)} repositories were refused: {', '.join(refused)}")
+
+    def _merge(
+        self, hands: GiteaTrial, repo: Repo, branch: Branch, key: tuple[str, str]
+    ) -> Iterator[tuple[str, Tried]]:
+        name, url = f"hive-doctor-{secrets.token_hex(4)}", self._house.url(self._forge)
+        try:
+            draft = hands.open_draft(repo, name, branch.name)
+            try:
+                for agent, token in self._agents():
+                    yield agent, try_merge(self._forge, url, token, draft)
+            finally:
+                with sign_in(self._house, self._forge, *key) as admin:
+                    admin.delete_issue(draft)
+        finally:
+            hands.drop_branch(repo, name)
+
+    def _agents(self) -> Iterator[tuple[str, str]]:
+        """Agents that have a token; the others were complained of already."""
+        for team in self._house.settings.teams.values():
+            for agent in team.agents if team.forge == self._forge else ():
+                try:
+                    yield agent, self._house.vault.token(self._forge, agent)
+                except NoSecret:
+                    continue

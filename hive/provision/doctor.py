@@ -81,14 +81,15 @@ class Doctor:
 
     def _accounts(self, forge: str) -> Iterator[Sign]:
         """The account of each bot and agent, by its own token."""
-        logins = [*dict.fromkeys(self.house.settings.accounts.values()), *self._agents(forge)]
+        settings = self.house.settings
+        logins = [*dict.fromkeys(settings.accounts.values()), *self._agents(forge)]
         fine = []
         for login in logins:
             try:
                 token = self.house.vault.token(forge, login)
                 with GiteaReader(name=forge, url=self.house.url(forge), token=token) as reader:
                     reader.capabilities()
-                    wide = width(reader, login == self.house.settings.account("core"))
+                    wide = width(reader, settings.configs, core=login == settings.account("core"))
             except NoSecret as error:
                 yield bad(str(error), self.again)
             except Unavailable:

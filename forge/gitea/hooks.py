@@ -6,7 +6,7 @@ kinds of event, and answers for one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -68,10 +68,16 @@ def faults(held: Hook, kind: str, events: Iterable[str]) -> str:
         "is switched off": not held.active,
         f"is of the type {held.kind}": held.kind != kind,
         "does not send JSON for every branch": not held.plain,
-        f"does not hear {', '.join(deaf)}": bool(deaf),
-        f"hears {', '.join(chatty)} as well": bool(chatty),
+        f"does not hear {_some(deaf)}": bool(deaf),
+        f"hears {_some(chatty)} as well": bool(chatty),
     }
     return "; ".join(text for text, is_so in said.items() if is_so)
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names of a list, and how many more there are."""
+    more = len(names) - 3
+    return ", ".join(names[:3]) + (f" and {more} more" if more > 0 else "")
 
 
 def same(url: str, other: str) -> bool:

@@ -157,7 +157,7 @@ class Doctor:
         with sign_in(self.house, forge, key.login, key.password, consent=agreed) as admin:
             for login in self._approvers(forge):
                 if admin.hides_activity(login):
-                    what = f"the operator {login} hides what he does on {forge}: no merge of his can be verified"
+                    what = f"the operator {login} hides activity on {forge}: no merge by {login} can be verified"
                     yield bad(what, f"{login}: Settings, Profile, show activity")
 
     def _approvers(self, forge: str) -> list[str]:

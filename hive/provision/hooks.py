@@ -37,10 +37,11 @@ class Hooks:
     def ensure(self) -> None:
         """One hook for each organisation, with the secret that the receiver knows."""
         vault = self._house.vault
+        what = f"hooks of {', '.join(self.orgs(self._house, self._forge))} with a new secret"
         if vault.waiting_hook_secret(self._forge) is not None:
-            self._steps.take("secret of the hooks", "was being changed when that was cut short", self.renew)
+            self._steps.take(what, "the last change of it was cut short", self.renew)
         elif not vault.has_hook_secret(self._forge):
-            self._steps.take("secret of the hooks", MISSING, self.renew)
+            self._steps.take(what, MISSING, self.renew)
         if vault.has_hook_secret(self._forge):
             secret, url = vault.hook_secret(self._forge).decode(), self.url(self._house, self._forge)
             for org in self.orgs(self._house, self._forge):

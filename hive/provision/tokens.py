@@ -104,7 +104,9 @@ class Tokens:
         held = next((token for token in self._admin.tokens(grant.login) if token.tail == stored[-8:]), None)
         if held is None:
             return "is not known to the forge"
-        return grant.fault(held) or self._refusal(stored)
+        refusal = self._refusal(stored)
+        # That is a fault of the account, and mended there.
+        return grant.fault(held) or ("" if STUCK in refusal else refusal)
 
     def _stored(self, login: str) -> str:
         try:

@@ -97,6 +97,8 @@ def _identity(site: Site, asked: Request) -> Identity:
     identity = identify(site, asked.headers.get("Authorization", ""))
     if not usable(identity):
         raise Unexplained(403, "This account is prohibited from signing in, please contact your site administrator.")
+    if identity.user and identity.user["must_change_password"]:
+        raise Unexplained(403, f"You must change your password. Change it at: {site.url}/user/change_password")
     other = asked.headers.get("Sudo") or asked.args.get("sudo")
     if not other or identity.user is None:
         return identity

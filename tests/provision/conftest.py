@@ -1,0 +1,213 @@
+"""A forge with two operators and nothing else, a house for two teams on it, and the command line before them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bots.types import Level
+from forge.embedded import EmbeddedForge
+from forge.embedded.flavour import FLAVOURS
+from forge.gitea.client import Client, route
+from forge.gitea.write import GiteaForge
+from forge.types import Repo
+from hive.app.house import House
+from hive.app.web import application
+from hive.provision import Doctor, Key, Provision, Rotation, Sign
+from hive.serve import Server, tcp
+from hive.settings import load
+
+ADMIN, PASSWORD = "root", "root-password"
+CONFIG = """\
+state: state
+web: {{host: 127.0.0.1, port: {web}}}
+forges: {{work: {{kind: {kind}, url: "{url}"}}}}
+model: {{url: "http://127.0.0.1:1"}}
+teams:
+  acme:
+    forge: work
+    operators: [mara]
+    repos: [app]
+    agents: [iris]
+    lanes: {{app: {{agent: iris}}}}
+    kinds: {{type/bug: [bug]}}
+  birch:
+    forge: work
+    operators: [mara, noor]
+    repos: [site]
+    agents: [bo]
+    lanes: {{site: {{agent: bo}}}}
+"""
+ALL = ("write:repository", "write:issue", "write:user", "write:organization", "write:admin")
+
+
+@dataclass
+class Estate:
+    """A forge and a house; `raw` is the site admin, for what the hive never does."""
+
+    forge: EmbeddedForge
+    config: Path
+    house: House
+    raw: Client
+
+    def init(self) -> list[str]:
+        """Make the forge ready; gives what was said."""
+        said: list[str] = []
+        Provision.run(self.house, "work", ADMIN, PASSWORD, said.append)
+        return said
+
+    def plan(self) -> list[str]:
+        """What init would do."""
+        return [step.planned() for step in Provision.plan(self.house, "work", ADMIN, PASSWORD)]
+
+    def doctor(self, *, admin: bool = True) -> list[Sign]:
+        """What the doctor finds on the forge."""
+        key = Key(ADMIN, PASSWORD) if admin else None
+        return list(Doctor(self.house, "hive.yaml", patience=20).look({"work": key}))
+
+    def ills(self, *, admin: bool = True) -> list[str]:
+        """What the doctor finds wrong, the receiver that does not run left out."""
+        return [
+            str(sign)
+            for sign in self.doctor(admin=admin)
+            if sign.level is not Level.GREEN and "receiver" not in sign.what and "bubblewrap" not in sign.mend
+        ]
+
+    def rotation(self) -> Rotation:
+        """The replacing of secrets."""
+        return Rotation(self.house, "work", lambda _: None)
+
+    def by(self, login: str) -> GiteaForge:
+        """The hands of one of the hive's accounts."""
+        return GiteaForge(name="work", url=self.forge.url, token=self.house.vault.token("work", login))
+
+    def person(self, login: str) -> Client:
+        """Somebody with a password."""
+        return Client(self.forge.url, login=login, password=f"{login}-password")
+
+    def team(self, org: str, name: str) -> int:
+        """The id of a team."""
+        rows = self.raw.rows(route("orgs", org, "teams"))
+        return next(row["id"].number() for row in rows if row["name"].text() == name)
+
+    def hooks(self, org: str) -> list[int]:
+        """The ids of an organisation's hooks."""
+        return [row["id"].number() for row in self.raw.rows(route("orgs", org, "hooks"))]
+
+    def snapshot(self) -> dict[str, list[dict[str, Any]]]:
+        """Everything that the forge keeps in its database."""
+        state = self.forge.site.state
+        tables = [row["name"] for row in state.rows("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {table: [dict(row) for row in state.rows(f"SELECT * FROM {table}")] for table in tables}  # noqa: S608
+
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """While the receiver runs."""
+        web = self.house.settings.web
+        server = Server(application(self.house), tcp(web.host, web.port), threads=4)
+        server.start()
+        try:
+            yield
+        finally:
+            server.stop()
+
+    def hive(self, *words: str, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
+        """The command line, with the configuration as its first argument."""
+        command, *more = words
+        env = {**os.environ, "HIVE_ADMIN_PASSWORD": password, "COLUMNS": "80"}
+        return subprocess.run(
+            [sys.executable, "-m", "hive", command, str(self.config), *more],
+            capture_output=True,
+            text=True,
+            env=env,
+            timeout=120,
+        )
+
+
+APP, SITE = Repo("work", "acme", "app"), Repo("work", "birch", "site")
+IRIS, BO = Repo("work", "agent-configs", "iris"), Repo("work", "agent-configs", "bo")
+Build = Callable[[str], Estate]
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+@contextmanager
+def standing(root: Path, flavour: str, web: int) -> Iterator[Estate]:
+    """An estate below a directory, on a forge that runs as long as this."""
+    with ExitStack() as stack:
+        forge = stack.enter_context(EmbeddedForge(root / "forge", flavour=FLAVOURS[flavour]))
+        forge.create_admin(ADMIN, PASSWORD)
+        raw = Client(forge.url, login=ADMIN, password=PASSWORD)
+        stack.callback(raw.close)
+        config = root / "hive.yaml"
+        kind = "gitea" if flavour.startswith("gitea") else "forgejo"
+        config.write_text(CONFIG.format(url=forge.url, web=web, kind=kind))
+        house = House(load(config))
+        stack.callback(house.close)
+        yield Estate(forge, config, house, raw)
+
+
+@pytest.fixture
+def build(tmp_path: Path) -> Iterator[Build]:
+    """Makes an estate on a fresh forge of some flavour, with accounts of the operators only."""
+    with ExitStack() as stack:
+
+        def make(flavour: str) -> Estate:
+            estate = stack.enter_context(standing(tmp_path, flavour, free_port()))
+            people(estate)
+            return estate
+
+        yield make
+
+
+def people(estate: Estate) -> None:
+    """The accounts of the operators."""
+    for login in ("mara", "noor"):
+        said = {"username": login, "email": f"{login}@x.example", "password": f"{login}-password"}
+        estate.raw.post("/admin/users", **said, must_change_password=False)
+
+
+@pytest.fixture
+def fresh(build: Build) -> Estate:
+    """A forge that the hive has not been to."""
+    return build("forgejo-17")
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What an estate that was made ready left on the disk, to be copied; hooks know the receiver's port."""
+
+    root: Path
+    web: int
+
+
+@pytest.fixture(scope="session")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Ready:
+    """A forge that was made ready, and stopped."""
+    made = Ready(tmp_path_factory.mktemp("ready"), free_port())
+    with standing(made.root, "forgejo-17", made.web) as estate:
+        people(estate)
+        estate.init()
+    return made
+
+
+@pytest.fixture
+def estate(ready: Ready, tmp_path: Path) -> Iterator[Estate]:
+    """A forge that was made ready."""
+    shutil.copytree(ready.root, tmp_path, dirs_exist_ok=True)
+    with standing(tmp_path, "forgejo-17", ready.web) as estate:
+        yield estate

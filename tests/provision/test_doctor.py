@@ -1,0 +1,286 @@
+"""Whatever is loosened is found, said with how to mend it, and mended by the next init."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from bots.types import Level
+from forge.gitea.trial import try_merge, try_push
+from forge.types import User
+from hive.provision.signs import bad
+from tests.provision.conftest import ADMIN, APP, BO, IRIS, PASSWORD, Build, Estate
+
+Loosen = Callable[[Estate], object]
+RULE = "/repos/agent-configs/iris/branch_protections/main"
+BOTS = {"repo.code": "write", "repo.issues": "write", "repo.pulls": "write"}
+
+
+def account(estate: Estate, login: str, **more: object) -> None:
+    """Change an account as its admin."""
+    estate.raw.patch(f"/admin/users/{login}", login_name=login, source_id=0, **more)
+
+
+def hook(estate: Estate) -> dict[str, str]:
+    """The settings of a hook to the receiver."""
+    web = estate.house.settings.web
+    return {"url": f"http://{web.host}:{web.port}/hook/work", "content_type": "json"}
+
+
+def token(estate: Estate, login: str) -> int:
+    """The id of an account's only token."""
+    (row,) = estate.raw.get(f"/users/{login}/tokens").each()
+    return row["id"].number()
+
+
+def widen(estate: Estate) -> None:
+    """Give triage a token that may do everything."""
+    made = estate.raw.post("/users/triage/tokens", name="hive-wide", scopes=["all"])
+    estate.house.vault.keep_token("work", "triage", made["sha1"].text())
+
+
+def label(estate: Estate) -> int:
+    """The id of a label."""
+    rows = estate.raw.rows("/repos/acme/app/labels")
+    return next(row["id"].number() for row in rows if row["name"].text() == "type/bug")
+
+
+LOOSE: dict[str, tuple[Loosen, str]] = {
+    "push to main": (
+        lambda e: e.raw.patch(RULE, enable_push=True),
+        "protection of main in agent-configs/iris: differs in enable_push",
+    ),
+    "anybody merges": (
+        lambda e: e.raw.patch(RULE, enable_merge_whitelist=False),
+        "protection of main in agent-configs/iris: differs in enable_merge_whitelist",
+    ),
+    "one more merger": (
+        lambda e: e.raw.patch(RULE, merge_whitelist_usernames=["mara", "iris"]),
+        "protection of main in agent-configs/iris: differs in merge_whitelist_usernames",
+    ),
+    "admins exempt": (
+        lambda e: e.raw.patch(RULE, apply_to_admins=False),
+        "protection of main in agent-configs/iris: differs in apply_to_admins",
+    ),
+    "no protection": (lambda e: e.raw.delete(RULE), "protection of main in agent-configs/iris: is missing"),
+    "hook for pushes": (
+        lambda e: e.raw.patch(f"/orgs/acme/hooks/{e.hooks('acme')[0]}", active=True),
+        "does not hear create, delete, issue_assign and 13 more",
+    ),
+    "hook switched off": (
+        lambda e: e.raw.patch(f"/orgs/acme/hooks/{e.hooks('acme')[0]}", active=False, events=["push"]),
+        "is switched off",
+    ),
+    "no hook": (lambda e: e.raw.delete(f"/orgs/acme/hooks/{e.hooks('acme')[0]}"), "hook of acme to "),
+    "two hooks": (
+        lambda e: e.raw.post("/repos/acme/app/hooks", type="forgejo", active=True, config=hook(e)),
+        "hook of acme/app itself: delivers what the organisation's hook delivers",
+    ),
+    "triage may push": (
+        lambda e: e.raw.patch(f"/teams/{e.team('acme', 'bots')}", name="bots", permission="write", units_map=BOTS),
+        "team acme/bots: may write code, write issues, write pulls",
+    ),
+    "an agent in the wrong team": (
+        lambda e: e.raw.put(f"/teams/{e.team('acme', 'operators')}/members/iris"),
+        "who is in the teams of acme: iris is in the team operators",
+    ),
+    "an agent in another team": (
+        lambda e: e.raw.put(f"/teams/{e.team('acme', 'agents')}/members/bo"),
+        "who is in the teams of acme: bo is in the team agents",
+    ),
+    "nobody in the team": (
+        lambda e: e.raw.delete(f"/teams/{e.team('acme', 'agents')}/members/iris"),
+        "team acme/agents: iris is not in it",
+    ),
+    "a guest": (
+        lambda e: e.raw.put("/repos/agent-configs/iris/collaborators/bo", permission="admin"),
+        "who may enter agent-configs/iris: bo is a collaborator",
+    ),
+    "an agent who is admin": (
+        lambda e: e.raw.put("/repos/agent-configs/iris/collaborators/iris", permission="admin"),
+        "write access of iris to agent-configs/iris: is admin",
+    ),
+    "a password to change": (
+        lambda e: account(e, "triage", must_change_password=True),
+        "account triage: has to change its password",
+    ),
+    "a site admin": (lambda e: account(e, "argus", admin=True), "account argus: is a site admin"),
+    "switched off": (lambda e: account(e, "iris", prohibit_login=True), "account iris: may not sign in"),
+    "a wide token": (widen, "token of triage: is for all"),
+    "a token of nobody": (
+        lambda e: e.raw.delete("/users/iris/tokens/" + str(token(e, "iris"))),
+        "token of iris: is not known to the forge",
+    ),
+    "a second token": (
+        lambda e: e.raw.post("/users/iris/tokens", name="hive-old", scopes=["write:issue"]),
+        "token 'hive-old' of iris: is not the one that is used",
+    ),
+    "an open secret": (
+        lambda e: (e.config.parent / "state/secrets/work/iris.token").chmod(0o644),
+        "token of iris: lies open to others",
+    ),
+    "a public configuration": (
+        lambda e: e.raw.patch("/repos/agent-configs/bo", private=False),
+        "repository agent-configs/bo: can be seen by everybody",
+    ),
+    "a label": (lambda e: e.raw.delete("/repos/acme/app/labels/" + str(label(e))), "label type/bug in acme/app"),
+}
+
+
+@pytest.mark.parametrize(("loosen", "said"), LOOSE.values(), ids=LOOSE)
+def test_what_is_loosened(estate: Estate, loosen: Loosen, said: str) -> None:
+    """It is found and red, with what to run; init mends it, and nothing is left to be found."""
+    loosen(estate)
+    found = [sign for sign in estate.doctor() if sign.level is Level.RED]
+    assert any(said in sign.what for sign in found), found
+    assert all(sign.mend for sign in found)
+    mended = estate.init()
+    assert any(said.partition(": ")[0] in line for line in mended), mended
+    assert estate.plan() == []
+    assert estate.ills() == []
+
+
+def test_what_tokens_see(estate: Estate) -> None:
+    """Without an admin the doctor still sees what the hive's own tokens can see."""
+    account(estate, "argus", must_change_password=True)
+    widen(estate)
+    estate.raw.delete(RULE)
+    estate.raw.patch("/repos/agent-configs/bo", private=False)
+    (estate.config.parent / "state/secrets/work/bo.token").chmod(0o640)
+    said = "\n".join(estate.ills(admin=False))
+    assert "the token of argus is refused" in said
+    assert "the token of triage may more than it needs: notifications, organisations" in said
+    assert "main of agent-configs/iris is not protected" in said
+    assert "everybody can see agent-configs/bo" in said
+    assert "bo.token can be read by others → chmod 600" in said
+    assert "iris may push to main of agent-configs/iris" in said
+
+
+@pytest.mark.parametrize("flavour", ["forgejo-17", "forgejo-10", "gitea-1.26"])
+def test_the_proof(build: Build, flavour: str) -> None:
+    """Who may push or merge is found out by trying, red and loud, and `main` is where it was."""
+    estate = build(flavour)
+    estate.init()
+    with estate.by("core") as core:
+        core.put_file(APP, "a", b"a", message="a", branch="side")
+        before = {repo: core.branch(repo, "main").sha for repo in (IRIS, BO)}
+    estate.raw.patch(RULE, enable_push=True)
+    estate.raw.patch("/repos/agent-configs/bo/branch_protections/main", enable_merge_whitelist=False)
+    found = [str(sign) for sign in estate.doctor() if "stop the hive" in sign.mend]
+    assert [line.partition(" (")[0] for line in found] == [
+        "🔴 iris may push to main of agent-configs/iris → it could approve its own work: stop the hive, then hive init hive.yaml --admin LOGIN",
+        "🔴 bo may merge in agent-configs/bo",
+    ]
+    with estate.by("core") as core:
+        assert {repo: core.branch(repo, "main").sha for repo in (IRIS, BO)} == before
+
+
+def test_the_proof_cannot_succeed(estate: Estate) -> None:
+    """With no protection at all, what is tried is found to be open, and changes nothing."""
+    estate.raw.delete(RULE)
+    with estate.by("core") as core:
+        at = core.branch(IRIS, "main")
+    vault = estate.house.vault
+    tried = try_push(estate.forge.url, "iris", vault.token("work", "iris"), IRIS, at)
+    assert not tried.refused
+    assert estate.raw.get("/repos/agent-configs/iris/branches/main")["commit"]["id"].text() == at.sha
+    assert try_push(estate.forge.url, "iris", "0" * 40, IRIS, at).refused
+    assert try_push(estate.forge.url, "iris", vault.token("work", "iris"), BO, at).refused
+
+
+def test_the_doctor_leaves_nothing_behind(estate: Estate) -> None:
+    """After a look the forge has the issues, pull requests, branches and tokens that it had."""
+
+    def kept() -> object:
+        state = estate.forge.site.state
+        branches = [estate.forge.site.git(row).refs() for row in state.rows("SELECT * FROM repositories")]
+        return branches, [state.rows(f"SELECT * FROM {table} ORDER BY id") for table in ("issues", "tokens", "hooks")]  # noqa: S608
+
+    before = kept()
+    with estate.receiving():
+        signs = estate.doctor()
+    assert [str(sign) for sign in signs if sign.level is Level.RED] == []
+    assert kept() == before
+
+
+def test_deliveries(estate: Estate) -> None:
+    """What happens on the forge arrives at the receiver; a wrong secret and a closed door are told apart."""
+    with estate.receiving():
+        assert any("deliveries arrive: " in sign.what for sign in estate.doctor(admin=False))
+        secret = estate.config.parent / "state/secrets/work/hook.secret"
+        secret.write_text("another secret")
+        (found,) = [sign for sign in estate.doctor(admin=False) if "deliveries" in sign.what]
+        assert (found.level, found.mend) == (Level.RED, "hive rotate hive.yaml --hooks")
+    (closed,) = [sign for sign in estate.doctor(admin=False) if "no receiver runs" in sign.what]
+    assert closed.level is Level.YELLOW
+
+
+def test_operators(estate: Estate) -> None:
+    """An operator who hides, who is another one now, or who is gone, is found."""
+    noor = estate.person("noor")
+    noor.patch("/user/settings", hide_activity=True)
+    noor.close()
+    assert any("operator noor hides activity" in line for line in estate.ills())
+    with estate.house.ledger.transaction() as db:
+        db.execute("UPDATE identities SET user_id = 999 WHERE login = 'mara'")
+    assert any("operator mara is another account now" in line for line in estate.ills(admin=False))
+    estate.raw.delete("/admin/users/noor")
+    assert any("operator noor has no account" in line for line in estate.ills(admin=False))
+    assert estate.house.ledger.identity("work", "mara") == User(999, "mara")
+
+
+def test_a_clock_that_is_wrong(estate: Estate) -> None:
+    """A forge whose clock is not this machine's is pointed out."""
+    then = estate.house.ledger.clock
+    estate.house.ledger.clock = lambda: then() - 3600
+    assert any("the clock of work is 3" in line and "s ahead of this one" in line for line in estate.ills(admin=False))
+
+
+def test_no_forge(estate: Estate) -> None:
+    """A forge that does not answer is a finding, and the machine is looked at all the same."""
+    estate.forge.stop()
+    signs = estate.doctor()
+    assert signs[-1].level is Level.RED
+    assert "does not answer" in signs[-1].what
+    assert len(signs) > 3
+
+
+def test_a_wrong_password(estate: Estate) -> None:
+    """A wrong password is a finding, and is not repeated."""
+    done = estate.hive("doctor", "--admin", ADMIN, password="wrong-password")
+    assert done.returncode == 1
+    assert f"refuses the password of {ADMIN}" in done.stdout
+    assert "wrong-password" not in done.stdout + done.stderr
+
+
+def test_on_the_command_line(estate: Estate) -> None:
+    """One line for each finding, plain when piped; the status says whether anything is red."""
+    well = estate.hive("doctor")
+    assert well.returncode == 0, well.stdout + well.stderr
+    *lines, count, hint = well.stdout.splitlines()
+    assert {line[0] for line in lines} <= {"🟢", "🟡"}
+    assert count.startswith("0 🔴")
+    assert "--admin LOGIN" in hint
+    assert "\x1b" not in well.stdout
+    estate.raw.delete(RULE)
+    ill = estate.hive("doctor", "--admin", ADMIN)
+    assert ill.returncode == 1
+    assert "🔴 protection of main in agent-configs/iris: is missing → hive init " in ill.stdout
+    assert PASSWORD not in ill.stdout + ill.stderr
+
+
+def test_in_a_terminal() -> None:
+    """A long finding is folded at the width of the terminal, under its own words."""
+    folded = bad("x " * 60, "do this").wrapped(80).splitlines()
+    assert len(folded) == 2
+    assert max(map(len, folded)) < 80
+    assert folded[1].startswith("   x")
+
+
+def test_without_a_draft(estate: Estate) -> None:
+    """A pull request that is not there is nothing that an agent may merge."""
+    vault = estate.house.vault
+    with estate.by("core") as core:
+        issue = core.open_issue(APP, "one", "two", marker="two").ref
+    assert try_merge("work", estate.forge.url, vault.token("work", "iris"), issue).refused

@@ -155,7 +155,10 @@ def doctor(config: Path, name: str | None, admin: str | None) -> None:
 @ADMIN
 @click.option("--hooks", is_flag=True, help="Replace the secret of the hooks only.")
 def rotate(config: Path, account: tuple[str, ...], name: str | None, admin: str | None, hooks: bool) -> None:
-    """Replace tokens and the secret of the hooks, or those of each ACCOUNT."""
+    """Replace tokens and hook secrets.
+
+    With ACCOUNTs, their tokens only.
+    """
     from hive.provision import Rotation
 
     house = _house(config)

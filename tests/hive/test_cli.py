@@ -59,7 +59,7 @@ def width(line: str) -> int:
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
 
 
-@pytest.mark.parametrize("words", [(), ("demo",), ("up",), ("init",), ("forge",), ("check",)])
+@pytest.mark.parametrize("words", [(), ("demo",), ("up",), ("init",), ("doctor",), ("rotate",), ("forge",), ("check",)])
 def test_help_golden(words: tuple[str, ...], golden: Golden) -> None:
     """Help fits into eighty columns and is plain text when piped."""
     done = hive(*words, "--help", COLUMNS="80")

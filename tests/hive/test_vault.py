@@ -42,3 +42,26 @@ def test_bad_secrets_are_named(tmp_path: Path, mode: int | None, content: str, e
     with pytest.raises(NoSecret, match=expected) as error:
         Vault(tmp_path).token("forgejo", "iris")
     assert "iris.token" in str(error.value)
+
+
+def test_a_secret_that_changes(tmp_path: Path) -> None:
+    """From the moment the next secret is written down both are believed, until it takes the old one's place."""
+    vault = Vault(tmp_path)
+    assert not vault.has_hook_secret("forgejo")
+    old, believed = vault.hook_secret("forgejo"), vault.hook_secrets("forgejo")
+    assert (list(believed), vault.waiting_hook_secret("forgejo")) == ([old], None)
+    coming = vault.next_hook_secret("forgejo")
+    assert list(believed) == [coming, old]
+    vault.change_hook_secret("forgejo")
+    assert (list(believed), vault.waiting_hook_secret("forgejo")) == ([coming], None)
+
+
+def test_open_files(tmp_path: Path) -> None:
+    """Every file and directory that others may read is named."""
+    vault = Vault(tmp_path / "secrets")
+    assert vault.open_files() == []
+    vault.keep_token("forgejo", "iris", "t0ken")
+    assert vault.open_files() == []
+    (tmp_path / "secrets/forgejo/iris.token").chmod(0o640)
+    (tmp_path / "secrets/forgejo").chmod(0o755)
+    assert vault.open_files() == [tmp_path / "secrets/forgejo", tmp_path / "secrets/forgejo/iris.token"]

@@ -128,16 +128,32 @@ LOOSE: dict[str, tuple[Loosen, str]] = {
 }
 
 
-@pytest.mark.parametrize(("loosen", "said"), LOOSE.values(), ids=LOOSE)
-def test_what_is_loosened(estate: Estate, loosen: Loosen, said: str) -> None:
-    """It is found and red, with what to run; init mends it, and nothing is left to be found."""
-    loosen(estate)
+ROUNDS = [
+    ("push to main", "hook for pushes", "triage may push", "a guest", "a password to change", "a label"),
+    ("anybody merges", "hook switched off", "an agent in the wrong team", "a site admin", "a public configuration"),
+    ("one more merger", "no hook", "nobody in the team", "switched off", "an open secret"),
+    ("admins exempt", "two hooks", "an agent in another team", "a wide token", "a token of nobody"),
+    ("no protection", "an agent who is admin", "a second token"),
+]
+"""Each thing once; those of a round do not get in each other's way."""
+
+
+def test_every_thing_has_a_round() -> None:
+    """Nothing that can be loosened is left out."""
+    assert sorted(name for names in ROUNDS for name in names) == sorted(LOOSE)
+
+
+@pytest.mark.parametrize("names", ROUNDS, ids=lambda names: names[0])
+def test_what_is_loosened(estate: Estate, names: tuple[str, ...]) -> None:
+    """Each is found and red, with what to run; init mends it, and nothing is left to be found."""
+    for name in names:
+        LOOSE[name][0](estate)
     found = [sign for sign in estate.doctor() if sign.level is Level.RED]
-    assert any(said in sign.what for sign in found), found
+    wanted = [LOOSE[name][1] for name in names]
+    assert [said for said in wanted if not any(said in sign.what for sign in found)] == []
     assert all(sign.mend for sign in found)
-    mended = estate.init()
-    assert any(said.partition(": ")[0] in line for line in mended), mended
-    assert estate.plan() == []
+    mended = "\n".join(estate.init())
+    assert [said for said in wanted if said.partition(": ")[0] not in mended] == []
     assert estate.ills() == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -9,7 +10,10 @@ from collections.abc import Callable
 from forge.gitea.decode import KINDS
 from hive.app.house import House, NotReady
 from hive.serve import tcp
+from hive.vault import NoSecret
 from hive.web import Desk, Door, Receiver
+
+log = logging.getLogger("hive.web")
 
 SECRET_SECONDS = 1.0
 """For so long a secret is remembered: one that was rotated counts from then on."""
@@ -36,7 +40,11 @@ def _remembered(house: House, forge: str) -> Callable[[], tuple[bytes, ...]]:
     def secrets() -> tuple[bytes, ...]:
         nonlocal found, read_at
         if time.monotonic() - read_at > SECRET_SECONDS:
-            found, read_at = tuple(house.vault.hook_secrets(forge)), time.monotonic()
+            read_at = time.monotonic()
+            try:
+                found = tuple(house.vault.hook_secrets(forge))
+            except NoSecret as error:  # what was known counts on
+                log.warning("secret_unusable error=%r", str(error))
         return found
 
     return secrets

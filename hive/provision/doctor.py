@@ -142,7 +142,11 @@ class Doctor:
                     if config:
                         yield bad(f"{repo.path} is empty", self.again)
                     continue
-                branch = reader.branch(repo, seen.default_branch)
+                try:
+                    branch = reader.branch(repo, seen.default_branch)
+                except NotFound:
+                    yield bad(f"{repo.path} has no branch {seen.default_branch}", "push it, or choose another default")
+                    continue
                 if not branch.protected:
                     yield bad(f"{branch.name} of {repo.path} is not protected", self.again)
                 yield repo, branch

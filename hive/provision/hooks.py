@@ -7,8 +7,11 @@ between, the next run takes up the same secret.
 
 from __future__ import annotations
 
+import time
+
 from forge.protocol import Admin
 from hive.app.house import House
+from hive.app.web import SECRET_SECONDS
 from hive.provision.rights import EVENTS
 from hive.provision.steps import MISSING, Steps
 
@@ -50,7 +53,10 @@ class Hooks:
     def renew(self) -> None:
         """New hooks with a new secret in the place of all of them."""
         vault = self._house.vault
+        known = vault.waiting_hook_secret(self._forge) is not None
         secret = vault.next_hook_secret(self._forge).decode()
+        if not known and vault.has_hook_secret(self._forge):
+            time.sleep(2 * SECRET_SECONDS)  # until a receiver that runs has read it
         for org in self.orgs(self._house, self._forge):
             self._admin.renew_hook(org, self.url(self._house, self._forge), secret, EVENTS)
         vault.change_hook_secret(self._forge)

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -22,9 +23,8 @@ from forge.gitea.client import Client, route
 from forge.gitea.write import GiteaForge
 from forge.types import Repo
 from hive.app.house import House
-from hive.app.web import application
+from hive.app.web import serve
 from hive.provision import Doctor, Key, Provision, Rotation, Sign
-from hive.serve import Server, tcp
 from hive.settings import load
 
 ADMIN, PASSWORD = "root", "root-password"
@@ -113,13 +113,14 @@ class Estate:
     @contextmanager
     def receiving(self) -> Iterator[None]:
         """While the receiver runs."""
-        web = self.house.settings.web
-        server = Server(application(self.house), tcp(web.host, web.port), threads=4)
-        server.start()
+        over = threading.Event()
+        receiver = threading.Thread(target=serve, args=(self.house, over), name="receiver")
+        receiver.start()
         try:
             yield
         finally:
-            server.stop()
+            over.set()
+            receiver.join()
 
     def hive(self, *words: str, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
         """The command line, with the configuration as its first argument."""

@@ -166,6 +166,8 @@ def _delete(call: Call) -> None:
         if call.site.flavour.told_deletion:
             events.about_issue(call.site, call.actor, issue, "issues", "deleted")
         issues.delete(call.site, issue)
+    if issue["is_pull"]:
+        call.site.git(call.repo).text("update-ref", "-d", f"refs/pull/{issue['number']}/head")
 
 
 def _lock(call: Call) -> None:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from forge.gitea.accounts import agreed
 from forge.gitea.admin import GiteaAdmin
+from forge.gitea.changes import GiteaWatcher
 from forge.protocol import Consent, NotFound, Refused
 from forge.types import Protection, Repo, User
 from hive.app.house import House, NotReady
@@ -149,7 +150,13 @@ class Provision:
     def _protect(self, repo: Repo, rule: Protection) -> None:
         self._steps.note(self._admin.ensure_protection(repo, rule), f"protection of {rule.branch} in {repo.path}")
         if self._steps.doing:
-            begin(self._house.ledger, repo)
+            self._begin(repo)
+
+    def _begin(self, repo: Repo) -> None:
+        """From now on, by the forge's own clock, what happens in a repository is work for the hive."""
+        token = self._house.vault.token(self._forge, self._house.settings.account("core"))
+        with GiteaWatcher(name=self._forge, url=self._house.url(self._forge), token=token) as watcher:
+            begin(self._house.ledger, repo, watcher.now())
 
     def _work_repo(self, repo: Repo, mine: TeamSettings) -> None:
         self._repo(repo, private=False, guests={})

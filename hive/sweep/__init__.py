@@ -13,6 +13,6 @@ keys. A sweep sees how things stand, not each step on the way; docs/sweep.md lis
 
 from hive.sweep.looker import Looker, begin
 from hive.sweep.record import LOOK, Office
-from hive.sweep.sweeper import Sweeper, Swept
+from hive.sweep.sweeper import OVERLAP, Sweeper, Swept
 
-__all__ = ["LOOK", "Looker", "Office", "Sweeper", "Swept", "begin"]
+__all__ = ["LOOK", "OVERLAP", "Looker", "Office", "Sweeper", "Swept", "begin"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bots.types import Verdict
-from forge.types import CommitStatus, Ref, Repo, ReviewComment
+from forge.types import CommitStatus, Ref, Repo, ReviewComment, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,38 @@ class PostComment:
 
     ref: Ref
     body: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class React:
+    """React to a comment once the deeds under the keys in `after` are over: with `otherwise` if one was not done."""
+
+    ref: Ref
+    comment_id: int
+    content: str
+    key: str
+    after: tuple[str, ...] = ()
+    otherwise: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What to say of deeds, by their keys in `after`: when all are done, when one was not, and until it is known."""
+
+    done: str
+    failed: str = ""
+    waiting: str = ""
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """Answer a comment in one comment of its own, which is edited when there is more to say."""
+
+    ref: Ref
+    comment_id: int
+    lines: tuple[Line, ...]
     key: str
 
 
@@ -37,6 +69,24 @@ class Assign:
 
     ref: Ref
     agents: tuple[str, ...]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unassign:
+    """Take agents off an issue."""
+
+    ref: Ref
+    agents: tuple[str, ...]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskReview:
+    """Have a pull request reviewed again at its head, because `by` wants it."""
+
+    ref: Ref
+    by: User
     key: str
 
 
@@ -75,12 +125,16 @@ class OpenIssue:
 
 @dataclass(frozen=True, slots=True)
 class StartRun:
-    """Let an agent work on an issue; `task` is all that it is told to begin with."""
+    """Let an agent work on an issue; `task` is all that it is told to begin with.
+
+    A run of it that is open goes on instead, or ends first if it is to begin `again`.
+    """
 
     ref: Ref
     agent: str
     task: str
     key: str
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +177,12 @@ class Deploy:
 
 Intent = (
     PostComment
+    | React
+    | Reply
     | SetLabels
     | Assign
+    | Unassign
+    | AskReview
     | PostReview
     | SetStatus
     | OpenIssue

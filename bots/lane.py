@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from bots.bot import Bot, Context
 from bots.intents import ContinueRun, EndRun, Intent, PostComment, SetLabels, StartRun
+from bots.orders import only_orders
+from bots.tasks import task
 from bots.types import RunView
 from bots.words import fenced
 from forge.events import (
@@ -24,12 +26,6 @@ WORKING = "state/working"
 IN_REVIEW = "state/review"
 NEEDS_OPERATOR = "needs-operator"
 
-TASK = """\
-You were assigned issue #{number} of {repo}.
-
-{title}
-{body}
-"""
 SAID = "On {where} somebody wrote:\n\n{said}"
 REVIEWED = "Your pull request {where} was reviewed at {sha}: {state}.\n\n{said}"
 ON_LINE = "On {path}, line {line}:\n{said}"
@@ -63,7 +59,7 @@ def start(ref: Ref, key: str, ctx: Context) -> Iterator[Intent]:
         agent = ctx.team.agent_of(user)
         if agent is None or is_running(agent, ctx.history.run_for(ref)) or not ordered(issue, user, ctx):
             continue
-        yield StartRun(ref, agent, task(issue, ctx), key=f"start:{agent}:{key}")
+        yield StartRun(ref, agent, task(issue, ctx.team), key=f"start:{agent}:{key}")
         yield SetLabels(ref, add=(WORKING,), key=f"working:{agent}:{key}")
 
 
@@ -83,22 +79,14 @@ def ordered(issue: Issue, assignee: User, ctx: Context) -> bool:
     return by is not None and ctx.team.is_trusted(by)
 
 
-def task(issue: Issue, ctx: Context) -> str:
-    """All that an agent is told to begin with."""
-    login, standing = issue.author.login, ctx.team.standing(issue.author)
-    title = fenced("title", issue.title, author=login, standing=standing)
-    body = fenced("issue", issue.body or "(no text)", author=login, standing=standing)
-    return TASK.format(number=issue.ref.number, repo=issue.ref.repo.path, title=title, body=body).strip()
-
-
 @bot.on(CommentPosted)
 def hear(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
-    """An operator's comment on an issue or pull request of a run goes to its agent."""
+    """An operator's comment on an issue or pull request of a run goes to its agent, unless it is all commands."""
     run = ctx.history.run_for(event.ref)
     if run is None or run.state != "open":
         return
     comment = next((c for c in ctx.forge.comments(event.ref) if c.id == event.comment_id), None)
-    if comment is None or comment.author.id not in ctx.team.operators:
+    if comment is None or comment.author.id not in ctx.team.operators or only_orders(comment.body):
         return
     standing = ctx.team.standing(comment.author)
     said = fenced("comment", comment.body, author=comment.author.login, standing=standing)

@@ -76,3 +76,8 @@ class PullClosed(Event):
 @dataclass(frozen=True, slots=True)
 class PullReviewed(Event):
     """A review was submitted; the payload names neither its id nor its comments."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewAsked(Event):
+    """Somebody wants a pull request to be reviewed again, at the head that it has."""

@@ -10,21 +10,25 @@ import hashlib
 import hmac
 import logging
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, assert_never
 
 from bots import intents
 from bots.types import Team, Verdict
+from forge.events import Event, ReviewAsked
 from forge.protocol import Conflict, Forge, ForgeError, Unavailable
 from forge.types import ReviewState
 from hive import deeds
 from hive.codec import Codec
 from hive.ledger import Effect, Ledger, Lost
+from hive.telling import NotYet, fate, react, reply
 
 log = logging.getLogger("hive.apply")
 
 MAX_ATTEMPTS = 12
+PATIENCE_SECONDS = 5.0
+"""How long a deed that tells of others waits for them before it looks again."""
 _KINDS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (*intents.Intent.__args__, deeds.OpenPull, deeds.Answer, deeds.MakeTag, deeds.CommitFile)
@@ -79,9 +83,11 @@ class Applier:
         *,
         marker_secret: bytes,
         watch: Watch,
+        listeners: Callable[[type[Event]], Iterable[str]],
     ) -> None:
         """`forges` gives the forge of a team as an account sees it now: (team, login)."""
         self._ledger = ledger
+        self._listeners = listeners
         self._watch = watch
         self._forges = forges
         self._teams = teams
@@ -102,6 +108,8 @@ class Applier:
             done = self._do(effect, deed)
         except Dropped as why:
             self._record(effect, deed, Done(detail={"dropped": str(why)}), state="dropped")
+        except NotYet as why:
+            self._ledger.effects.rest(effect, str(why), PATIENCE_SECONDS)
         except ForgeError as error:
             self._failed(effect, deed, error)
         else:
@@ -159,11 +167,16 @@ class Applier:
             case intents.PostComment() | deeds.Answer():
                 comment = forge.comment(deed.ref, self._marked(deed.body, effect), marker=self._marker(effect))
                 return Done(comment.html_url, {"id": comment.id, "url": comment.html_url})
+            case intents.React() | intents.Reply():
+                return self._tell(forge, effect, deed)
             case intents.SetLabels():
                 forge.label(deed.ref, add=deed.add, remove=deed.remove)
                 return Done(detail={"add": deed.add, "remove": deed.remove})
             case intents.Assign():
                 forge.assign(deed.ref, [self._teams[effect.team].agents[agent].login for agent in deed.agents])
+                return Done(detail={"agents": deed.agents})
+            case intents.Unassign():
+                forge.unassign(deed.ref, [self._teams[effect.team].agents[agent].login for agent in deed.agents])
                 return Done(detail={"agents": deed.agents})
             case intents.PostReview():
                 return self._review(forge, effect, deed)
@@ -190,7 +203,7 @@ class Applier:
         runs, deployments = self._ledger.runs, self._ledger.deployments
         match deed:
             case intents.StartRun():
-                run = runs.start(effect.team, deed.agent, str(deed.ref), effect.key, deed.task)
+                run = runs.start(effect.team, deed.agent, str(deed.ref), effect.key, deed.task, again=deed.again)
                 return Done(result={"run": run}, detail={"run": run, "agent": deed.agent})
             case intents.ContinueRun():
                 runs.push(deed.run, deed.key, deed.message, by_person=deed.by_person)
@@ -198,6 +211,12 @@ class Applier:
             case intents.EndRun():
                 runs.end(deed.run, deed.outcome)
                 return Done(detail={"run": deed.run, "outcome": deed.outcome})
+            case intents.AskReview():
+                asked = [(bot, ReviewAsked(deed.ref, deed.by, effect.key)) for bot in self._listeners(ReviewAsked)]
+                if not asked:
+                    raise Dropped("no bot reviews here")
+                self._ledger.intake.owe(effect.team, asked)
+                return Done()
             case intents.Propose():
                 deployments.propose(str(deed.ref), deed.head_sha, deed.tree)
                 return Done(detail={"head": deed.head_sha})
@@ -206,6 +225,16 @@ class Applier:
                 return Done(detail={"agent": deed.agent})
             case _:
                 raise AssertionError(f"no hand for {type(deed).__name__}")
+
+    def _tell(self, forge: Forge, effect: Effect, deed: intents.React | intents.Reply) -> Done:
+        """Say what became of other deeds of the same bot."""
+        if isinstance(deed, intents.React):
+            return Done(detail={"reaction": react(forge, deed, fate(self._ledger, effect, deed.after))})
+        became = [fate(self._ledger, effect, line.after) for line in deed.lines]
+        comment, said = reply(forge, deed, became, self._mark(f"reply:{deed.ref}:{deed.comment_id}"))
+        return Done(
+            comment.html_url, {"id": comment.id, "url": comment.html_url}, {"says": said.partition("\n")[0][:200]}
+        )
 
     def _review(self, forge: Forge, effect: Effect, deed: intents.PostReview) -> Done:
         pull = forge.pull(deed.ref)
@@ -226,7 +255,10 @@ class Applier:
 
     def _marker(self, effect: Effect) -> str:
         """A signed mark by which an own comment is found again after a crash; it proves nothing else."""
-        digest = hmac.new(self._secret, effect.key.encode(), hashlib.sha256).hexdigest()[:24]
+        return self._mark(effect.key)
+
+    def _mark(self, key: str) -> str:
+        digest = hmac.new(self._secret, key.encode(), hashlib.sha256).hexdigest()[:24]
         return f"<!-- hive:{digest} -->"
 
     def _marked(self, body: str, effect: Effect) -> str:
@@ -241,8 +273,12 @@ def _where(deed: deeds.Deed) -> str:
             return str(deed.repo)
         case (
             intents.PostComment()
+            | intents.React()
+            | intents.Reply()
             | intents.SetLabels()
             | intents.Assign()
+            | intents.Unassign()
+            | intents.AskReview()
             | intents.PostReview()
             | intents.StartRun()
             | intents.Propose()

@@ -33,6 +33,8 @@ PHRASES: Mapping[str, str] = {
     "OpenPull": "opened a pull request",
     "OpenIssue": "opened an issue",
     "Answer": "answered",
+    "Reply": "{says}",
+    "Unassign": "took {agents} off",
     "TookTurn": "is at it",
     "EndedTurn": "put it down: {outcome}",
     "MakeTag": "tagged {tag}",

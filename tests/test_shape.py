@@ -23,7 +23,7 @@ HOMES = {
     "gitea": ["forge/gitea"],
     "httpx2": ["hive/llm.py"],
     "huey": ["hive/queue.py"],
-    "markdown_it": ["forge/embedded"],
+    "markdown_it": ["bots/orders.py", "forge/embedded"],
     "nh3": ["forge/embedded"],
     "pydantic": ["hive/codec.py"],
     "pygments": ["forge/embedded"],

@@ -15,7 +15,7 @@ from bots.review.page import body, remark, summary
 from bots.review.placing import Files, old_line, place
 from bots.types import Finding, Scan, Verdict, verdict
 from forge.diff import MalformedDiff, parse
-from forge.events import PullChanged
+from forge.events import PullChanged, ReviewAsked
 from forge.types import CommitStatus, PullRequest, Ref, ReviewComment, State
 
 CONTEXT = "hive/review"
@@ -36,22 +36,33 @@ bot = Bot("review", may={PostReview, SetStatus})
 
 @bot.on(PullChanged)
 def review(event: PullChanged, ctx: Context) -> Iterator[Intent]:
+    """Look at each head once."""
+    yield from look(event.ref, ctx)
+
+
+@bot.on(ReviewAsked)
+def review_again(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
+    """Look at a head again, as often as somebody asks for it."""
+    yield from look(event.ref, ctx, again=f":{event.key}")
+
+
+def look(ref: Ref, ctx: Context, *, again: str = "") -> Iterator[Intent]:
     """Look at what an open pull request adds, drafts included; say what there is to say, and set `hive/review`."""
-    pull = ctx.forge.pull(event.ref)
+    pull = ctx.forge.pull(ref)
     if pull.merged or not pull.is_open:
         return
     scan = ctx.scanner.scan(pull)
-    files, unread = read_diff(ctx, event.ref)
+    files, unread = read_diff(ctx, ref)
     not_reviewed = (*scan.failed, *scan.skipped, *unread, *other_head(scan, pull))
     outcome = verdict(scan.findings, failed=bool(not_reviewed))
     placed = place(scan.findings, files)
     text = body(outcome, placed, sha=pull.head_sha, ran=scan.ran, not_reviewed=not_reviewed)
-    key = f"{event.ref}:{pull.head_sha}"
+    key = f"{ref}:{pull.head_sha}{again}"
     remarks = tuple(hang(item, files) for item in placed.inline)
     said = summary(outcome, placed)[:MAX_DESCRIPTION]
-    yield PostReview(event.ref, pull.head_sha, outcome, said, text, remarks, key=f"review:{key}")
+    yield PostReview(ref, pull.head_sha, outcome, said, text, remarks, key=f"review:{key}")
     status = CommitStatus(CONTEXT, STATES[outcome], said, pull.html_url)
-    yield SetStatus(event.ref.repo, pull.head_sha, status, key=f"status:{key}")
+    yield SetStatus(ref.repo, pull.head_sha, status, key=f"status:{key}")
 
 
 def read_diff(ctx: Context, ref: Ref) -> tuple[Files, Reasons]:

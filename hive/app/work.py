@@ -94,7 +94,8 @@ def workshop(house: House) -> Workshop:
 
     desk = Desk(house.ledger, reader, house.settings.account("core"), house.bots_of, house.ops)
     attendant = Attendant(desk)
-    applier = Applier(house.ledger, forge, teams, marker_secret=house.vault.marker_secret(), watch=attendant)
+    secret = house.vault.marker_secret()
+    applier = Applier(house.ledger, forge, teams, marker_secret=secret, watch=attendant, listeners=house.listeners)
     readings = {name: Reading(decode, house.page) for name in house.settings.forges}
     return Workshop(
         ledger=house.ledger,

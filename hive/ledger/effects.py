@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,9 +65,9 @@ class Effects:
         with self._db.transaction() as db:
             db.execute("UPDATE effects SET result = ? WHERE id = ?", (json.dumps(result, sort_keys=True), effect.id))
 
-    def rest(self, effect: Effect, error: str) -> None:
-        """The deed could not be tried: it waits, and has lost no attempt. Raises Lost."""
-        self._end(effect, "waiting", error, 0.0, uncounted=1)
+    def rest(self, effect: Effect, error: str, delay: float = 0.0) -> None:
+        """The deed could not be tried: it waits, for `delay` seconds at least, and has lost no attempt. Raises Lost."""
+        self._end(effect, "waiting", error, delay, uncounted=1)
 
     def postpone(self, effect: Effect, error: str, delay: float) -> None:
         """Try again after `delay` seconds. Raises Lost."""
@@ -98,6 +98,11 @@ class Effects:
             *(now, now, limit),
         )
         return [row["id"] for row in found]
+
+    def states(self, keys: Iterable[str]) -> list[str]:
+        """How deeds stand, by their keys; empty for one that was never owed."""
+        found = (self._db.row("SELECT state FROM effects WHERE key = ?", key) for key in keys)
+        return ["" if row is None else str(row["state"]) for row in found]
 
     def get(self, effect_id: int) -> Effect:
         """A deed as it stands; raises LookupError for an unknown id."""

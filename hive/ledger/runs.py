@@ -54,10 +54,17 @@ class Runs:
         self._db = db
         self._clock = clock
 
-    def start(self, team: str, agent: str, ref: str, key: str, message: str) -> int:
-        """Begin a run with its first turn, or find the one that is open for this agent and issue."""
+    def start(self, team: str, agent: str, ref: str, key: str, message: str, *, again: bool = False) -> int:
+        """Begin a run with its first turn, or find the one that is open for this agent and issue.
+
+        To begin `again` the open one ends first, unless it is the one that this key began.
+        """
         now = self._clock()
         with self._db.transaction() as db:
+            if again:
+                older = "agent = ? AND ref = ? AND state = 'open' AND NOT EXISTS (SELECT 1 FROM runs WHERE key = ?)"
+                for row in db.execute(f"SELECT id FROM runs WHERE {older}", (agent, ref, key)).fetchall():  # noqa: S608
+                    self.end(row["id"], "begun again")
             db.execute(
                 "INSERT INTO runs (team, agent, ref, key, state, created_at) VALUES (?, ?, ?, ?, 'open', ?)"
                 " ON CONFLICT DO NOTHING",

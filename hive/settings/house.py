@@ -106,7 +106,7 @@ class Settings:
     model: ModelSettings = ModelSettings()
     limits: Limits = Limits()
     accounts: dict[str, str] = field(default_factory=lambda: {"core": "core", "triage": "triage", "review": "argus"})
-    bots: tuple[str, ...] = ("bots.triage", "bots.lane", "bots.review", "bots.gatekeeper")
+    bots: tuple[str, ...] = ("bots.triage", "bots.commands", "bots.lane", "bots.review", "bots.gatekeeper")
     configs: str = "agent-configs"
     meta: str = "hive/meta"
     sweep_seconds: Annotated[int, Ge(1), Le(3600)] = 60

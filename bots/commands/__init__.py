@@ -1,0 +1,148 @@
+"""The commands bot: does what operators say in comments, and answers on the comment itself. Performs no I/O.
+
+Who said it is decided by pinned ids, as the forge tells the comment's author now. Strangers and
+members are not answered at all: who may say nothing must not make the hive speak. A comment that
+was edited is no command, since whoever may write issues can edit everybody's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from difflib import get_close_matches
+
+from bots.bot import Bot, Context
+from bots.commands import phrases
+from bots.commands.acts import ACTS
+from bots.commands.call import Act, Call, no
+from bots.intents import (
+    AskReview,
+    Assign,
+    Deploy,
+    EndRun,
+    Intent,
+    Line,
+    React,
+    Reply,
+    SetLabels,
+    StartRun,
+    Unassign,
+)
+from bots.orders import CONFIRM, KNOWN, Order, orders
+from bots.types import AGENT_NAME, Team
+from forge.events import CommentPosted
+from forge.protocol import NotFound
+from forge.types import Comment, User
+
+SEEN = "eyes"
+DONE = "+1"
+SORRY = "confused"
+"""What forges have for 👀, ✅ and 😕: they allow a few reactions only, and ✅ is not one of them."""
+
+MOST = 5
+"""Commands in one comment."""
+LATE = timedelta(days=1)
+"""A command that the hive learns of later is not done: what it was meant for has passed."""
+SOON = timedelta(minutes=10)
+"""What cannot be undone has to be said again within this time."""
+
+_MARKER = re.compile(r"<!-- hive:[0-9a-f]{24} -->")
+
+bot = Bot("commands", may={React, Reply, SetLabels, Assign, Unassign, AskReview, StartRun, EndRun, Deploy})
+
+
+@bot.on(CommentPosted)
+def obey(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
+    """Do what a comment commands, each order once, and say what became of it."""
+    if not may_speak(event.actor, ctx.team):
+        return
+    try:
+        comment = ctx.forge.comment_by_id(event.ref, event.comment_id)
+    except NotFound:
+        return
+    heard = audible(comment, ctx.team)
+    if not heard:
+        return
+    at = f"{event.ref}:{comment.id}"
+    acts = [act(Call(order, comment, ctx, f"{at}:{number}")) for number, order in enumerate(heard[:MOST])]
+    if len(heard) > MOST:
+        acts = [Act(Line(phrases.TOO_MANY.format(most=MOST)), good=False)]
+    yield React(event.ref, comment.id, SEEN, key=f"seen:{at}")
+    for each in acts:
+        yield from each.intents
+    yield Reply(event.ref, comment.id, tuple(each.line for each in acts), key=f"reply:{at}")
+    after = tuple(key for each in acts for key in each.line.after)
+    word = DONE if all(each.good for each in acts) else SORRY
+    yield React(event.ref, comment.id, word, key=f"told:{at}", after=after, otherwise=SORRY)
+
+
+def audible(comment: Comment, team: Team) -> tuple[Order, ...]:
+    """The orders that a comment's author may give: all for operators, few for agents, none for everybody else.
+
+    An agent's words are written by the hive, so its marker says nothing about them; on anybody
+    else's comment it says that the words were copied from the hive.
+    """
+    if comment.updated_at != comment.created_at or not may_speak(comment.author, team):
+        return ()
+    if team.agent_of(comment.author) is not None:
+        return tuple(order for order in orders(comment.body) if order.command is not None and order.command.agents)
+    return () if _MARKER.search(comment.body) else orders(comment.body)
+
+
+def may_speak(user: User, team: Team) -> bool:
+    """Whether an account may command anything: an operator or an agent, and never a bot's own."""
+    own = any(user.id == account.id for account in team.accounts.values())
+    return not own and (user.id in team.operators or team.agent_of(user) is not None)
+
+
+def act(call: Call) -> Act:
+    """What comes of one order."""
+    command = call.order.command
+    if command is None:
+        return unknown(call.order.name)
+    if call.ctx.now - call.comment.created_at > LATE:
+        return no(call, phrases.TOO_LATE)
+    if not command.takes(call.order.words) or (command.twice and misspelt(call.order)):
+        return no(call, phrases.USAGE.format(form=command.form))
+    if command.twice and (unsure := acknowledged(call)):
+        return no(call, unsure)
+    if not command.ready:
+        return no(call, phrases.NOT_READY)
+    return ACTS[command.name](call)
+
+
+def unknown(name: str) -> Act:
+    """The nearest name is a guess, so it is only told."""
+    near = get_close_matches(name, KNOWN, 1)
+    said = phrases.MEANT.format(name=name, near=near[0]) if near else phrases.UNKNOWN.format(name=name)
+    return Act(Line(said), good=False)
+
+
+def misspelt(order: Order) -> bool:
+    """Whether an order that is said twice names nothing that can be meant, or goes on wrongly."""
+    name = order.words[0]
+    return name == CONFIRM or not AGENT_NAME.fullmatch(name) or order.words[1:] not in {(), (CONFIRM,)}
+
+
+def acknowledged(call: Call) -> str:
+    """Why a command that cannot be undone has to wait for a word of its author; empty once it was said.
+
+    The thread is the memory: the same order by the same person, not edited, at most ten minutes
+    older, and not confirmed by another comment meanwhile.
+    """
+    name, first = call.order.name, call.order.words[:1]
+    asked, sure = Order(name, first, call.order.command), Order(name, (*first, CONFIRM), call.order.command)
+    if call.order == asked:
+        later = "" if asked.command is None or asked.command.ready else phrases.NOT_READY_EITHER
+        return phrases.SURE.format(again=f"/{name} {first[0]} {CONFIRM}") + later
+    open_ = False
+    for earlier in call.ctx.forge.comments(call.comment.ref):
+        said = audible(earlier, call.ctx.team)
+        if earlier.id >= call.comment.id or earlier.author.id != call.comment.author.id:
+            continue
+        if sure in said:
+            open_ = False
+        elif asked in said:
+            open_ = call.comment.created_at - earlier.created_at <= SOON
+    return "" if open_ else phrases.NOT_ASKED.format(first=f"/{name} {first[0]}")

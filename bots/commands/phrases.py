@@ -1,0 +1,51 @@
+"""The words in which commands are answered."""
+
+from __future__ import annotations
+
+DONE = "✅ `{form}`: {what}"
+NO = "😕 `{form}`: {why}"
+FAILED = "😕 `{form}`: the hive could not do it; the audit log says why."
+WAITING = "⏳ `{form}`: it is not done yet."
+
+UNKNOWN = "😕 `/{name}` is no command. `/help` names those that are."
+MEANT = "😕 `/{name}` is no command; did you mean `/{near}`? `/help` names all."
+NOT_READY = "it is understood, but not available yet. Nothing was done."
+USAGE = "it is written `{form}`. Nothing was done."
+TOO_MANY = "😕 More than {most} commands in one comment: nothing was done."
+TOO_LATE = "it came to the hive more than a day late. Say it again if it still holds."
+SURE = "this cannot be undone. If it is meant, say `{again}` within ten minutes."
+NOT_READY_EITHER = " It is not available yet: nothing would be done even then."
+NOT_ASKED = "say `{first}` first, and this within ten minutes of it. Nothing was done."
+
+NO_RUN = "no run is open on this thread."
+NO_EARLIER_RUN = "there was no run on this thread yet; `/start` begins one."
+OTHER_AGENT = "@{agent} is at it on this thread, not {named}."
+ENDED = (
+    "@{agent}'s run has ended, and the issue is nobody's now. Branches and pull requests stay; `/retry` begins anew."
+)
+ALREADY = "@{agent} is at it already; `/cancel` or `/retry` comes first."
+NOT_HERE = "no agent works on issues of this repository."
+CLOSED = "{where} is closed."
+NO_ISSUE = "this is a pull request without a run; say it on an issue."
+NO_AGENT = "nobody is assigned; say which agent: {names}."
+NOT_AN_AGENT = "{named} is no agent of this team; it has {names}."
+STARTED = "@{agent} begins on {where}."
+BEGUN_AGAIN = "@{agent} begins anew on {where}."
+
+NO_PULL = "this is no pull request."
+REVIEWING = "review looks at {sha} again."
+WHOSE = "it needs the name of an agent here: {names}."
+LOOKING = "the host looks at @{agent}'s configuration, and builds what is merged and does not run yet."
+
+NOBODYS = "no agent is assigned."
+ITS_OWN = "the issue is @{agent}'s."
+NOT_YOURS = "this issue is not @{agent}'s."
+BOUNCED = "from @{agent} to @{next}."
+BOUNCED_TWICE = "it came back a second time, so it waits for an operator."
+NOBODY_ELSE = "no other agent is there to take it, so it waits for an operator."
+
+HELP = """\
+✅ Say these at the start of a line; only operators are heard. Not available yet: {later}.
+
+{table}"""
+HELP_ROW = "- `{form}`: {what}"

@@ -1,0 +1,148 @@
+"""Orders: what a comment commands, told apart from text, code and quotes. Performs no I/O.
+
+A line is an order if it begins with `/word` at its very start and a reader sees it as text of the
+comment's author: Markdown decides, as forges show comments by it. What is in doubt is text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command. `least` and `most` bound the number of words after it; `most` 0 is none, -1 any.
+
+    `ready` says that the hive can do it; what it cannot yet is understood, checked and answered.
+    `agents` may say it too; `twice` ones are done only when they are said again with `confirm`.
+    """
+
+    name: str
+    usage: str
+    what: str
+    least: int = 0
+    most: int = 0
+    ready: bool = False
+    agents: bool = False
+    twice: bool = False
+
+    @property
+    def form(self) -> str:
+        """How it is written."""
+        return f"/{self.name} {self.usage}".strip()
+
+    def takes(self, words: tuple[str, ...]) -> bool:
+        """Whether these words can follow."""
+        return self.least <= len(words) and (self.most < 0 or len(words) <= self.most)
+
+
+COMMANDS = (
+    Command("cancel", "", "end the run of this thread and take its agent off the issue", ready=True),
+    Command("retry", "", "end the run of this thread, if it is open, and begin anew", ready=True),
+    Command("start", "[agent]", "start a run on this issue, if none is open", most=1, ready=True),
+    Command("stop", "[agent]", "end the run of this thread and take its agent off the issue", most=1, ready=True),
+    Command("review", "[full]", "look at this pull request's head again, all of it", most=1, ready=True),
+    Command("rebuild", "[agent]", "let the host look at an agent's merged configuration now", most=1, ready=True),
+    Command(
+        "not-my-lane",
+        "[owner]",
+        "give this issue to another agent; the second time an agent says so, to the operators",
+        most=1,
+        ready=True,
+        agents=True,
+    ),
+    Command("help", "", "say what can be said", ready=True),
+    Command("pause", "[agent]", "let an agent's work rest", most=1),
+    Command("resume", "[agent]", "let an agent's work go on", most=1),
+    Command("restart", "[agent]", "stop and start an agent's container", most=1),
+    Command("model", "X", "think with another model from now on", least=1, most=1),
+    Command("compact", "", "shorten the transcript of this run"),
+    Command("new-session", "", "go on with this run without its transcript"),
+    Command("fix", "…", "hand a finding to the agent of this pull request", least=1, most=-1),
+    Command("dismiss", "…", "let a finding count no more, and say why", least=1, most=-1),
+    Command("explain", "…", "say more about a finding", least=1, most=-1),
+    Command("answer", "…", "answer an agent's question", least=1, most=-1),
+    Command("deny", "why", "refuse what an agent asks for, and say why", least=1, most=-1),
+    Command("fire", "id", "run a schedule once, now", least=1, most=1),
+    Command("revive", "", "bring back an agent that was removed"),
+    Command("purge", "name [confirm]", "delete what is left of a removed agent, for good", least=1, most=2, twice=True),
+    Command("budget", "+2", "raise the budget of this thread", least=1, most=1),
+)
+"""All commands, those that the hive can do first."""
+
+KNOWN = {command.name: command for command in COMMANDS}
+CONFIRM = "confirm"
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_ORDER = re.compile(r"/(?P<name>[a-z][a-z-]{0,30})(?:[ \t]+(?P<words>.*))?")
+_MARK = "\ue000"
+"""Put before what may be an order: Markdown sees a letter, and the parsed text still tells the line."""
+_MARKED = re.compile(_MARK + r"(?P<line>\d+)" + _MARK)
+_HTML_COMMENT = re.compile(r"\s*(?:<!--(?:(?!-->).)*-->\s*)*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One order as it was written; `command` is None for a lone `/word` that nobody knows."""
+
+    name: str
+    words: tuple[str, ...] = ()
+    command: Command | None = None
+
+
+def orders(body: str) -> tuple[Order, ...]:
+    """The orders in a comment, in their order. Never raises."""
+    return tuple(_found(body).values())
+
+
+def only_orders(body: str) -> bool:
+    """Whether a comment says nothing but orders."""
+    found = _found(body)
+    lines = _LINE_END.split(body)
+    return bool(found) and all(number in found or not line.strip() for number, line in enumerate(lines))
+
+
+def _found(body: str) -> dict[int, Order]:
+    """The orders in a comment by the number of their line."""
+    lines = _LINE_END.split(body.replace(_MARK, " "))
+    read = {number: order for number, line in enumerate(lines) if (order := _order(line.rstrip())) is not None}
+    if not read:
+        return {}
+    marked = (f"{_MARK}{number}{_MARK}{line}" if number in read else line for number, line in enumerate(lines))
+    seen = _seen(MarkdownIt("commonmark").parse("\n".join(marked)))
+    return {number: order for number, order in read.items() if number in seen}
+
+
+def _order(line: str) -> Order | None:
+    match = _ORDER.fullmatch(line)
+    if match is None:
+        return None
+    command = KNOWN.get(match["name"])
+    words = tuple((match["words"] or "").split())
+    # `/usr is full` is no order, and neither is `/etc/passwd`.
+    return None if command is None and words else Order(match["name"], words, command)
+
+
+def _seen(tokens: list[Token]) -> set[int]:
+    """The marked lines that stand in paragraphs of the comment itself, and not below HTML, which may hide or quote."""
+    html = (at for at, token in enumerate(tokens) if token.type == "html_block")
+    end = next((at for at in html if not _HTML_COMMENT.fullmatch(tokens[at].content)), len(tokens))
+    paragraphs = (
+        text for opened, text in pairwise(tokens[:end]) if opened.type == "paragraph_open" and not opened.level
+    )
+    return {line for paragraph in paragraphs for line in _marked(paragraph.children or [])}
+
+
+def _marked(children: list[Token]) -> Iterator[int]:
+    """The marked lines of a paragraph that are text of its own, not of a link or a code span."""
+    if any(child.type == "html_inline" for child in children):
+        return
+    for child in children:
+        if child.type == "text" and child.level == 0 and (match := _MARKED.match(child.content)):
+            yield int(match["line"])

@@ -1,0 +1,56 @@
+"""Tells what became of deeds: the hands for a reaction and for a reply. `hive.apply` calls them, nobody else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum, auto
+
+from bots.intents import React, Reply
+from forge.protocol import Forge
+from forge.types import Comment
+from hive.ledger import Effect, Ledger
+
+
+class NotYet(Exception):
+    """The deed tells of others, and those are not over."""
+
+
+class Fate(Enum):
+    """What became of deeds."""
+
+    DONE = auto()
+    FAILED = auto()
+    OPEN = auto()
+
+
+def fate(ledger: Ledger, effect: Effect, after: Iterable[str]) -> Fate:
+    """What became of deeds that the same bot wanted, by their keys; one that nobody owes was not done."""
+    by = effect.key.partition(":")[0]
+    states = ledger.effects.states(f"{by}:{key}" for key in after)
+    if any(state in ("waiting", "applying") for state in states):
+        return Fate.OPEN
+    return Fate.DONE if all(state == "done" for state in states) else Fate.FAILED
+
+
+def react(forge: Forge, deed: React, became: Fate) -> str:
+    """React to a comment, and return the word for it; raises NotYet."""
+    if became is Fate.OPEN:
+        raise NotYet("what it tells of is not over")
+    word = deed.content if became is Fate.DONE else deed.otherwise or deed.content
+    forge.react(deed.ref, word, comment_id=deed.comment_id)
+    return word
+
+
+def reply(forge: Forge, deed: Reply, became: list[Fate], marker: str) -> tuple[Comment, str]:
+    """Say what is known, in one comment, and return its words; raises NotYet if there will be more to say."""
+    said = "\n".join(
+        {Fate.DONE: line.done, Fate.FAILED: line.failed, Fate.OPEN: line.waiting}[found]
+        for line, found in zip(deed.lines, became, strict=True)
+    )
+    body = f"{said}\n\n{marker}"
+    comment = forge.comment(deed.ref, body, marker=marker)
+    if comment.body != body:
+        forge.edit_comment(deed.ref, comment.id, body)
+    if Fate.OPEN in became:
+        raise NotYet("what it tells of is not over")
+    return comment, said

@@ -1,0 +1,506 @@
+"""Commands are done for those who may say them, where they are meant, once, and are answered."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bots.bot import Context
+from bots.commands import MOST, bot
+from bots.commands.acts import ACTS
+from bots.intents import (
+    AskReview,
+    Assign,
+    Deploy,
+    EndRun,
+    Intent,
+    React,
+    Reply,
+    SetLabels,
+    StartRun,
+    Unassign,
+)
+from bots.orders import COMMANDS
+from bots.tasks import task
+from bots.types import Lane, RunView
+from forge.events import CommentPosted
+from forge.types import Comment, Ref, User
+from tests.bots.conftest import APP, ARGUS, CONFIG, CORE, EVE, IRIS, MARA, NOON, Still, StillForge, issue, pull
+
+Golden = Callable[[str, str], None]
+DOCS = Path(__file__).parents[2] / "docs" / "commands.md"
+ISSUE = Ref(APP, 1)
+PULL = Ref(APP, 2)
+ATLAS = User(5, "atlas")
+MEMBER = User(50, "milo")
+RUN = RunView(id=5, agent="iris", issue=ISSUE, state="open", pull=PULL)
+MARKER = "\n\n<!-- hive:0123456789abcdef01234567 -->"
+HIVE = "<!-- hive:"
+
+SAID = {
+    "cancel": "/cancel",
+    "retry": "/retry",
+    "start": "/start",
+    "stop": "/stop iris",
+    "review": "/review full",
+    "rebuild": "/rebuild",
+    "not-my-lane": "/not-my-lane",
+    "help": "/help",
+    "pause": "/pause",
+    "resume": "/resume iris",
+    "restart": "/restart",
+    "model": "/model claude-opus-5-5",
+    "compact": "/compact",
+    "new-session": "/new-session",
+    "fix": "/fix 🔴2",
+    "dismiss": "/dismiss 🟡2 it is meant",
+    "explain": "/explain 🔴1",
+    "answer": "/answer sqlite",
+    "deny": "/deny too wide",
+    "fire": "/fire audit",
+    "revive": "/revive",
+    "purge": "/purge lexis",
+    "budget": "/budget +2",
+}
+"""How each command is said."""
+
+
+def key(name: str, deed: str, ref: Ref = ISSUE) -> str:
+    """The key of a deed of the first order in comment 30."""
+    return f"{name}:{deed}:{ref}:30:0"
+
+
+def idle(name: str) -> SetLabels:
+    """The issue shows no more that somebody is at it."""
+    return SetLabels(ISSUE, add=(), remove=("state/working", "state/review"), key=key(name, "idle"))
+
+
+def ended(name: str, outcome: str) -> list[Intent]:
+    """The run of iris ends."""
+    return [
+        Unassign(ISSUE, ("iris",), key=key(name, "off")),
+        EndRun(5, outcome, key=key(name, "end")),
+        idle(name),
+    ]
+
+
+def begun(name: str, *, again: bool) -> list[Intent]:
+    """A run of iris begins."""
+    told = f"<issue>{name}"
+    return [
+        StartRun(ISSUE, "iris", told, key=key(name, "run"), again=again),
+        Assign(ISSUE, ("iris",), key=key(name, "assign")),
+        SetLabels(ISSUE, add=("state/working",), key=key(name, "working")),
+    ]
+
+
+BOUNCE: list[Intent] = [
+    Unassign(ISSUE, ("iris",), key=key("not-my-lane", "off")),
+    EndRun(5, "bounced", key=key("not-my-lane", "end")),
+    Assign(ISSUE, ("atlas",), key=key("not-my-lane", "give")),
+    SetLabels(ISSUE, add=("area/nix",), remove=("area/app",), key=key("not-my-lane", "lane")),
+]
+WANTED: dict[str, list[Intent]] = {
+    "cancel": ended("cancel", "cancelled"),
+    "stop": ended("stop", "stopped"),
+    "retry": begun("retry", again=True),
+    "start": begun("start", again=False),
+    "review": [AskReview(PULL, MARA, key=key("review", "ask", PULL))],
+    "rebuild": [Deploy(ISSUE, "iris", key=key("rebuild", "look"))],
+    "not-my-lane": BOUNCE,
+    "help": [],
+}
+"""What an operator's command makes the hive want; whatever is not here is not available yet."""
+
+ASIDE = {"idle", "working", "lane"}
+"""Deeds without which the answer is true all the same."""
+
+
+@pytest.fixture
+def ctx(ctx: Context, forge: StillForge, still: Still) -> Context:
+    """An issue of iris' with an open run and a pull request, in a team of two."""
+    forge.issues = {
+        ISSUE: issue(assignees=(IRIS,), labels=("area/app",)),
+        PULL: issue(2, is_pull=True),
+    }
+    forge.pulls[PULL] = pull(2)
+    still.runs = {ISSUE: RUN, PULL: RUN}
+    lanes = (Lane("app", "iris", "area/app"), Lane("nix", "atlas", "area/nix"))
+    return replace(ctx, team=replace(ctx.team, agents={"iris": IRIS, "atlas": ATLAS}, lanes=lanes))
+
+
+def say(ctx: Context, body: str, *, by: User = MARA, ref: Ref = ISSUE, **facts: object) -> list[Intent]:
+    """What the bot wants when somebody writes comment 30."""
+    comment = replace(Comment(30, ref, by, body, NOON, NOON, ""), **facts)  # type: ignore[arg-type]
+    forge = ctx.forge
+    assert isinstance(forge, StillForge)
+    forge.said.setdefault(ref, []).append(comment)
+    return bot.handle(CommentPosted(ref, by, f"comment:{ref}:30", 30), ctx)
+
+
+def before(ctx: Context, number: int, body: str, *, by: User = MARA, minutes: float = 0, edited: bool = False) -> None:
+    """A comment that was written on the issue so many minutes ago."""
+    at = NOON - timedelta(minutes=minutes)
+    assert isinstance(ctx.forge, StillForge)
+    comment = Comment(number, ISSUE, by, body, at, at + timedelta(seconds=edited), "")
+    ctx.forge.said.setdefault(ISSUE, []).append(comment)
+
+
+def words(intents: list[Intent]) -> str:
+    """What the answer says when all goes well."""
+    (reply,) = (intent for intent in intents if isinstance(intent, Reply))
+    return "\n".join(line.done for line in reply.lines)
+
+
+def mood(intents: list[Intent]) -> str:
+    """The last reaction."""
+    assert isinstance(intents[-1], React)
+    return intents[-1].content
+
+
+def deeds(intents: list[Intent]) -> list[Intent]:
+    """What is wanted beside receipts; the task of a run is long and stands for itself."""
+    done = [intent for intent in intents if not isinstance(intent, React | Reply)]
+    return [
+        replace(deed, task=f"<issue>{deed.key.split(':')[0]}") if isinstance(deed, StartRun) else deed for deed in done
+    ]
+
+
+def place(name: str) -> Ref:
+    """Where a command is said."""
+    return PULL if name == "review" else ISSUE
+
+
+def quiet(name: str, still: Still) -> None:
+    """Nobody is at it when a start is asked for."""
+    if name == "start":
+        still.runs = {ISSUE: replace(RUN, state="ended")}
+
+
+def test_every_command_is_in_the_tables() -> None:
+    """What is ready has a hand, and what is not has none."""
+    assert list(SAID) == [command.name for command in COMMANDS]
+    assert set(ACTS) == set(WANTED) == {command.name for command in COMMANDS if command.ready}
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_operator(name: str, ctx: Context, still: Still) -> None:
+    """An operator's command is seen, done, answered in one line, and its end is shown on the comment."""
+    ref = place(name)
+    quiet(name, still)
+    wanted = say(ctx, SAID[name], ref=ref)
+    assert deeds(wanted) == WANTED.get(name, [])
+    good = name in WANTED
+    after = tuple(deed.key for deed in WANTED.get(name, []) if deed.key.split(":")[1] not in ASIDE)
+    assert wanted[0] == React(ref, 30, "eyes", key=f"seen:{ref}:30")
+    assert wanted[-1] == React(
+        ref, 30, "+1" if good else "confused", key=f"told:{ref}:30", after=after, otherwise="confused"
+    )
+    reply = wanted[-2]
+    assert isinstance(reply, Reply)
+    (line,) = reply.lines
+    assert (reply.ref, reply.comment_id, reply.key, line.after) == (ref, 30, f"reply:{ref}:30", after)
+    assert line.done.startswith("✅" if good else "😕")
+    assert not after or (line.failed[0], line.waiting[0]) == ("😕", "⏳")
+    assert good or "not available yet" in line.done
+
+
+def test_a_run_is_told_its_issue(ctx: Context, forge: StillForge) -> None:
+    """A run that begins by a command is told what one that begins by an assignment is told."""
+    start = next(intent for intent in say(ctx, "/retry") if isinstance(intent, StartRun))
+    assert start.task == task(forge.issues[ISSUE], ctx.team)
+
+
+@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("speaker", [MEMBER, EVE, CORE, ARGUS, User(-1, "mara"), User(0, "")])
+def test_nobody_else(name: str, speaker: User, ctx: Context) -> None:
+    """Members, strangers, the hive's own bots and a taken login command nothing, and are not answered."""
+    assert say(ctx, SAID[name], by=speaker, ref=place(name)) == []
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_agent(name: str, ctx: Context) -> None:
+    """An agent may say that an issue is not its own, and nothing else."""
+    wanted = say(ctx, f"I looked.\n\n{SAID[name]}{MARKER}", by=IRIS, ref=place(name))
+    assert deeds(wanted) == (BOUNCE if name == "not-my-lane" else [])
+    assert bool(wanted) == (name == "not-my-lane")
+
+
+HIDDEN = {
+    "quoted": "> {said}",
+    "quoted within": "> he wrote\n> {said}",
+    "quoted lazily": "> he wrote\n{said}",
+    "quoted twice": "> > {said}",
+    "fenced": "```\n{said}\n```",
+    "fenced by waves": "~~~sh\n{said}\n~~~",
+    "fenced for ever": "````\n```\n{said}",
+    "fenced in a list": "- ```\n  {said}\n  ```",
+    "fenced after a list": "- ```\n  ```\n```\n{said}\n```",
+    "indented": "    {said}",
+    "indented by a tab": "\t{said}",
+    "indented in a paragraph": "text\n    {said}",
+    "inline": "`{said}`",
+    "inline over lines": "`one\n{said}\ntwo`",
+    "later in a line": "please {said}",
+    "after a blank": " {said}",
+    "in a list": "- {said}",
+    "in a heading": "# {said}",
+    "below HTML": "<blockquote>\n\n{said}\n\n</blockquote>",
+    "preformatted": "<pre>\n{said}\n</pre>",
+    "invisible": "<!--\n{said}\n-->",
+    "preformatted in a paragraph": "look <pre>\n{said}\n</pre>",
+    "after another line end": "text\u2028{said}",
+    "copied from the hive": "{said}" + MARKER,
+}
+"""Where text is no command."""
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+@pytest.mark.parametrize("name", SAID)
+def test_not_meant(name: str, how: str, ctx: Context) -> None:
+    """What stands in quotes, in code, or anywhere but at the start of a line is text."""
+    assert say(ctx, HIDDEN[how].format(said=SAID[name]), ref=place(name)) == []
+
+
+@pytest.mark.parametrize("name", SAID)
+@pytest.mark.parametrize("speaker", [MARA, IRIS])
+def test_edited(name: str, speaker: User, ctx: Context) -> None:
+    """An edited comment is no command: others than its author may have written it."""
+    assert say(ctx, SAID[name], by=speaker, ref=place(name), updated_at=NOON + timedelta(seconds=1)) == []
+
+
+def test_the_author_counts_not_the_messenger(ctx: Context) -> None:
+    """What a payload says of who acted opens no door: the forge is asked who wrote the comment."""
+    assert isinstance(ctx.forge, StillForge)
+    ctx.forge.said[ISSUE] = [Comment(30, ISSUE, EVE, "/cancel", NOON, NOON, "")]
+    assert bot.handle(CommentPosted(ISSUE, MARA, "k", 30), ctx) == []
+
+
+def test_a_deleted_comment_is_none(ctx: Context) -> None:
+    """A comment that is gone commands nothing, and is no fault."""
+    assert bot.handle(CommentPosted(ISSUE, MARA, "k", 77), ctx) == []
+
+
+ANSWERS = {
+    "nobody is at it": ("/cancel", {}),
+    "never was": ("/retry", {}),
+    "closed": ("/start", {ISSUE: issue(is_open=False, assignees=(IRIS,))}),
+    "nobody assigned": ("/start", {ISSUE: issue()}),
+    "unknown agent": ("/start @ghost`", {}),
+    "other repository": ("/start iris", {ISSUE: replace(issue(assignees=(IRIS,)), ref=Ref(CONFIG, 1))}),
+    "on a pull request": ("/start", {ISSUE: issue(is_pull=True, assignees=(IRIS,))}),
+    "no pull request": ("/review", {}),
+    "closed pull request": ("/review", {ISSUE: issue(is_pull=True, is_open=False)}),
+    "review of something": ("/review this", {}),
+    "whose container": ("/rebuild", {}),
+    "no agent": ("/rebuild mara", {}),
+    "nobody's issue": ("/not-my-lane", {ISSUE: issue()}),
+    "bounced when closed": ("/not-my-lane", {ISSUE: issue(is_open=False)}),
+    "bounced pull request": ("/not-my-lane", {ISSUE: issue(is_pull=True)}),
+    "bounced to nobody": ("/not-my-lane mara", {}),
+    "bounced to itself": ("/not-my-lane iris", {}),
+    "too many words": ("/cancel it now", {}),
+    "too few words": ("/model", {}),
+    "misspelt": ("/cancle", {}),
+    "unknown": ("/lgtm", {}),
+    "destructive": ("/purge lexis", {}),
+    "destructive, misspelt": ("/purge lexis now", {}),
+    "destructive, of nothing": ("/purge ..", {}),
+    "not asked": ("/purge lexis confirm", {}),
+}
+"""What is answered with 😕 when no run is open, and how things stand then."""
+
+
+def test_the_answers_golden(ctx: Context, still: Still, golden: Golden) -> None:
+    """Whatever cannot be done is said in one line, and nothing is done."""
+    still.runs = {}
+    said = []
+    for what, (body, there) in ANSWERS.items():
+        forge = StillForge(issues={ISSUE: issue(assignees=(IRIS,)), **there})
+        wanted = say(replace(ctx, forge=forge), body)
+        assert (deeds(wanted), mood(wanted)) == ([], "confused"), what
+        said.append(f"{what}: {words(wanted)}")
+    golden("commands/answers.md", "\n".join(said))
+
+
+def test_what_was_done_golden(ctx: Context, still: Still, golden: Golden) -> None:
+    """What was done is said in one line, and so is what the forge kept the hive from."""
+    said = []
+    for name, body in SAID.items():
+        still.runs = {ISSUE: RUN, PULL: RUN}
+        quiet(name, still)
+        assert isinstance(ctx.forge, StillForge)
+        ctx.forge.said = {}
+        (reply,) = (intent for intent in say(ctx, body, ref=place(name)) if isinstance(intent, Reply))
+        said += [text for line in reply.lines for text in (line.done, line.failed, line.waiting) if text]
+    golden("commands/done.md", "\n".join(said))
+
+
+def test_somebody_is_at_it(ctx: Context) -> None:
+    """A second run is not started beside an open one, and one agent is not stopped in the name of another."""
+    for body in ("/start", "/start atlas", "/stop atlas"):
+        assert isinstance(ctx.forge, StillForge)
+        ctx.forge.said = {}
+        wanted = say(ctx, body)
+        assert (deeds(wanted), mood(wanted)) == ([], "confused"), body
+
+
+def test_on_a_pull_request_the_run_is_meant(ctx: Context) -> None:
+    """Said on the pull request, a command ends the run of its issue."""
+    wanted = deeds(say(ctx, "/cancel", ref=PULL))
+    assert [(type(deed), getattr(deed, "ref", ISSUE)) for deed in wanted] == [
+        (Unassign, ISSUE),
+        (EndRun, ISSUE),
+        (SetLabels, ISSUE),
+    ]
+
+
+def test_an_agent_that_is_gone_is_ended(ctx: Context) -> None:
+    """The run of an agent that left the team ends, though nobody can be taken off the issue."""
+    left = replace(ctx, team=replace(ctx.team, agents={"atlas": ATLAS}))
+    assert [type(deed) for deed in deeds(say(left, "/cancel"))] == [EndRun, SetLabels]
+
+
+def test_rebuild_where_it_is_configured(ctx: Context, still: Still) -> None:
+    """On a configuration's own repository no name is needed."""
+    still.runs = {}
+    (look,) = deeds(say(ctx, "/rebuild", ref=Ref(CONFIG, 3)))
+    assert isinstance(look, Deploy)
+    assert look.agent == "iris"
+
+
+def test_several_orders_in_one_comment(ctx: Context) -> None:
+    """Each line is done and answered by itself, under keys of its own; one that fails shows on the comment."""
+    wanted = say(ctx, "Look at `this`:\n/cancel\n\n/nope\nand `then`\n/retry\r\n")
+    keys = [intent.key for intent in wanted]
+    assert len(set(keys)) == len(keys)
+    assert [line[0] for line in words(wanted).splitlines()] == ["✅", "😕", "✅"]
+    assert mood(wanted) == "confused"
+
+
+def test_too_many_orders(ctx: Context) -> None:
+    """A list of commands is a mistake, and none of them is done."""
+    wanted = say(ctx, "/retry\n" * (MOST + 1))
+    assert (deeds(wanted), mood(wanted)) == ([], "confused")
+    assert f"More than {MOST}" in words(wanted)
+    assert isinstance(ctx.forge, StillForge)
+    ctx.forge.said = {}
+    assert mood(say(ctx, "/cancel\n" * MOST)) == "+1"
+
+
+@pytest.mark.parametrize("body", ["/etc/passwd", "/usr is full", "/", "//", "/CANCEL", "/cancel.", "/-x", "text", ""])
+def test_paths_are_text(body: str, ctx: Context) -> None:
+    """A slash makes no command: its word has to be known, or to stand alone."""
+    assert say(ctx, body) == []
+
+
+def test_late(ctx: Context) -> None:
+    """What was said more than a day ago is not done any more, and that is said."""
+    day = timedelta(days=1)
+    late = NOON - day - timedelta(seconds=1)
+    wanted = say(ctx, "/cancel", created_at=late, updated_at=late)
+    assert (deeds(wanted), mood(wanted)) == ([], "confused")
+    assert "a day late" in words(wanted)
+    assert isinstance(ctx.forge, StillForge)
+    ctx.forge.said = {}
+    assert mood(say(ctx, "/cancel", created_at=NOON - day, updated_at=NOON - day)) == "+1"
+
+
+class TestPurge:
+    """What cannot be undone is said twice."""
+
+    ASKED = "say `/purge lexis` first"
+    SURE = "not available yet"
+
+    def test_twice(self, ctx: Context) -> None:
+        """The second word of the same person within ten minutes is enough."""
+        before(ctx, 20, "/purge lexis", minutes=10)
+        assert self.SURE in words(say(ctx, "/purge lexis confirm"))
+
+    def test_asks(self, ctx: Context) -> None:
+        """The first word only asks, whoever confirmed before."""
+        before(ctx, 19, "/purge lexis", minutes=3)
+        before(ctx, 20, "/purge lexis confirm", minutes=2)
+        assert "`/purge lexis confirm` within ten minutes" in words(say(ctx, "/purge lexis"))
+
+    def test_too_late(self, ctx: Context) -> None:
+        """After ten minutes it has to be asked again."""
+        before(ctx, 20, "/purge lexis", minutes=10.1)
+        assert self.ASKED in words(say(ctx, "/purge lexis confirm"))
+
+    def test_of_another(self, ctx: Context) -> None:
+        """Neither another person's word, nor one about somebody else, an edited or a quoted one counts."""
+        other = User(7, "otto")
+        two = replace(ctx, team=replace(ctx.team, operators=frozenset({MARA.id, other.id})))
+        before(two, 20, "/purge lexis", by=other, minutes=1)
+        before(two, 21, "/purge atlas", minutes=1)
+        before(two, 22, "/purge lexis", minutes=1, edited=True)
+        before(two, 23, "> /purge lexis", minutes=1)
+        before(two, 31, "/purge lexis")
+        assert self.ASKED in words(say(two, "/purge lexis confirm"))
+
+    def test_is_used_up(self, ctx: Context) -> None:
+        """One question is worth one confirmation."""
+        before(ctx, 20, "/purge lexis", minutes=2)
+        before(ctx, 21, "/purge lexis confirm", minutes=1)
+        assert self.ASKED in words(say(ctx, "/purge lexis confirm"))
+
+    def test_in_one_breath(self, ctx: Context) -> None:
+        """Both in one comment are no second thought."""
+        lines = words(say(ctx, "/purge lexis\n/purge lexis confirm")).splitlines()
+        assert self.ASKED in lines[1]
+
+
+class TestBounce:
+    """An issue that came to the wrong agent."""
+
+    def test_named(self, ctx: Context) -> None:
+        """An agent may say whose it is."""
+        assert deeds(say(ctx, "/not-my-lane @atlas", by=IRIS)) == BOUNCE
+
+    def test_second_time(self, ctx: Context) -> None:
+        """When an agent says so a second time, a person decides, and nobody is at it meanwhile."""
+        before(ctx, 20, f"/not-my-lane{MARKER}", by=ATLAS, minutes=60)
+        off, end, label, _ = deeds(say(ctx, "/not-my-lane atlas", by=IRIS))
+        assert (type(off), type(end)) == (Unassign, EndRun)
+        assert label == SetLabels(ISSUE, add=("needs-operator",), key=key("not-my-lane", "operators"))
+
+    def test_operators_bounce_for_ever(self, ctx: Context) -> None:
+        """An operator decides as often as he likes, and his word is no bounce of an agent."""
+        before(ctx, 20, "/not-my-lane", minutes=60)
+        assert deeds(say(ctx, "/not-my-lane", by=IRIS)) == BOUNCE
+        assert isinstance(ctx.forge, StillForge)
+        ctx.forge.said = {}
+        before(ctx, 20, "/not-my-lane", by=ATLAS, minutes=60)
+        assert deeds(say(ctx, "/not-my-lane")) == BOUNCE
+
+    def test_not_its_own(self, ctx: Context) -> None:
+        """An agent cannot give away what another one works on."""
+        wanted = say(ctx, "/not-my-lane", by=ATLAS)
+        assert (deeds(wanted), mood(wanted)) == ([], "confused")
+
+    def test_alone(self, ctx: Context) -> None:
+        """Where no other agent is, the operators get it."""
+        alone = replace(ctx, team=replace(ctx.team, agents={"iris": IRIS}, lanes=ctx.team.lanes[:1]))
+        labels = [deed for deed in deeds(say(alone, "/not-my-lane", by=IRIS)) if isinstance(deed, SetLabels)]
+        assert labels[0].add == ("needs-operator",)
+
+
+def test_the_table_golden() -> None:
+    """The table in the documentation is the one in the code."""
+    rows = ["| command | does | |", "|---|---|---|"]
+    for command in COMMANDS:
+        notes = [("not yet", not command.ready), ("agents too", command.agents), ("asks twice", command.twice)]
+        rows.append(f"| `{command.form}` | {command.what} | {', '.join(note for note, holds in notes if holds)} |")
+    text = DOCS.read_text()
+    head, _, rest = text.partition("test_commands.py -->\n")
+    tail = rest[rest.index("<!-- /commands -->") :]
+    written = f"{head}test_commands.py -->\n" + "\n".join(rows) + f"\n{tail}"
+    if os.environ.get("HIVE_GOLDEN") == "write":
+        DOCS.write_text(written)
+    assert DOCS.read_text() == written, "docs/commands.md changed; if it should: make golden"

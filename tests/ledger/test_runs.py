@@ -31,6 +31,20 @@ def test_started_once(ledger: Ledger) -> None:
     assert ledger.runs.take("iris") is None
 
 
+def test_begun_again(ledger: Ledger) -> None:
+    """To begin again ends the open run first, once, and what it held is worth nothing any more."""
+    run = start(ledger)
+    turn = taken(ledger)
+    again = ledger.runs.start("acme", "iris", ISSUE, "k2", "anew", again=True)
+    assert again != run
+    assert ledger.runs.start("acme", "iris", ISSUE, "k2", "anew", again=True) == again
+    assert ledger.runs.holder("iris", turn.token) is None
+    assert taken(ledger).message == "anew"
+    found = ledger.runs.find(ISSUE)
+    assert found is not None
+    assert (found.id, found.state) == (again, "open")
+
+
 def test_started_again_after_its_end(ledger: Ledger) -> None:
     """A new assignment after the end is a new run; the old one's key starts nothing."""
     run = start(ledger)

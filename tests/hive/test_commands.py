@@ -1,0 +1,202 @@
+"""Commands on a real thread: done once, shown on the comment, answered in one line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bots.intents import AskReview, Line, PostComment, React, Reply, SetLabels
+from forge.gitea.write import GiteaForge
+from forge.types import Comment, Ref
+from forge.webhook import Delivery
+from hive.apply import owe
+from hive.ledger import Run, pack
+from hive.sweep import Sweeper
+from hive.work import Worker
+from tests.hive.conftest import APP, Village
+
+
+def drain(village: Village, worker: Worker) -> None:
+    """Work until nothing is due."""
+    worker.sort()
+    intake, effects = village.house.ledger.intake, village.house.ledger.effects
+    while (jobs := intake.due()) or effects.due():
+        for job in jobs:
+            worker.look(job)
+        for effect in effects.due():
+            worker.apply(effect)
+
+
+def sweep(village: Village) -> None:
+    """Ask the forge for all that happened."""
+    Sweeper(village.mara, village.house.ledger, "acme", [APP], village.house.listeners).sweep()
+
+
+def deliver(village: Village, comment: Comment, uuid: str) -> None:
+    """The forge says that a comment was created."""
+    ask = village.mara._client
+    said = ask.get(f"/repos/{APP.path}/issues/comments/{comment.id}").value
+    assert isinstance(said, dict)
+    payload = {
+        "action": "created",
+        "issue": ask.get(f"/repos/{APP.path}/issues/{comment.ref.number}").value,
+        "comment": said,
+        "repository": ask.get(f"/repos/{APP.path}").value,
+        "sender": said["user"],
+    }
+    body = json.dumps(payload).encode()
+    assert village.house.ledger.intake.receive(Delivery(APP.forge, uuid, "issue_comment", body), pack(body))
+
+
+@pytest.fixture
+def worker(village: Village) -> Worker:
+    """A worker of the house."""
+    return village.worker()
+
+
+@pytest.fixture
+def issue(village: Village, worker: Worker) -> Ref:
+    """An issue of mara's on which iris is at work."""
+    ref = village.mara.open_issue(APP, "A page is wrong", "It shows 0.", marker="It shows").ref
+    sweep(village)
+    drain(village, worker)
+    assert run_of(village, ref).state == "open"
+    return ref
+
+
+def run_of(village: Village, ref: Ref) -> Run:
+    """The newest run of an issue."""
+    run = village.house.ledger.runs.find(str(ref))
+    assert run is not None
+    return run
+
+
+def seen(village: Village, ref: Ref, comment: Comment) -> tuple[object, ...]:
+    """All of an issue that a command could have changed."""
+    found = village.mara.issue(ref)
+    reactions = sorted((each.user.login, each.content) for each in village.mara.reactions(ref, comment.id))
+    said = [(each.author.login, each.body) for each in village.mara.comments(ref)]
+    run = run_of(village, ref)
+    labels = sorted(found.labels)
+    return reactions, said, labels, [user.login for user in found.assignees], (run.id, run.state, run.outcome)
+
+
+def test_cancel_ends_the_run_once(village: Village, worker: Worker, issue: Ref) -> None:
+    """An operator's command is done, shown and answered; redelivered, swept and applied again it changes nothing."""
+    comment = village.mara.comment(issue, "Not now, please.\n\n/cancel", marker="Not now")
+    deliver(village, comment, "u0")
+    drain(village, worker)
+    first = seen(village, issue, comment)
+    reactions, said, labels, assignees, run = first
+    assert reactions == [("core", "+1"), ("core", "eyes")]
+    assert isinstance(said, list)
+    answers = [body.split("\n") for _, body in said if "/cancel`" in body]
+    assert [len([line for line in answer if line and "<!--" not in line]) for answer in answers] == [1]
+    assert answers[0][0].startswith("✅ `/cancel`: @iris")
+    assert (labels, assignees) == (["area/app", "type/bug"], [])
+    assert isinstance(run, tuple)
+    assert run[1:] == ("ended", "cancelled")
+    for number in range(1, 6):
+        deliver(village, comment, f"u{number}")
+        sweep(village)
+        with village.house.ledger.transaction() as db:  # as after a crash between each deed and its record
+            db.execute("UPDATE effects SET state = 'applying', lease_until = 0 WHERE key LIKE 'commands:%'")
+        drain(village, worker)
+        assert seen(village, issue, comment) == first
+
+
+def test_retry_begins_another_run(village: Village, worker: Worker, issue: Ref) -> None:
+    """What was cancelled begins anew, with the agent on the issue; said once, it begins once."""
+    before = run_of(village, issue)
+    for number, body in enumerate(("/cancel", "/retry")):
+        deliver(village, village.mara.comment(issue, body, marker=body), f"u{number}")
+        drain(village, worker)
+    after = run_of(village, issue)
+    assert (after.id > before.id, after.state) == (True, "open")
+    assert [user.login for user in village.mara.issue(issue).assignees] == ["iris"]
+    sweep(village)
+    drain(village, worker)
+    assert run_of(village, issue) == after
+    turn = village.house.ledger.runs.take("iris")
+    assert turn is not None
+    assert "A page is wrong" in turn.message
+    village.house.ledger.runs.end_turn(turn, "said")
+    assert village.house.ledger.runs.take("iris") is None, "the command itself was handed to the agent"
+
+
+def test_a_stranger_is_not_answered(village: Village, worker: Worker, issue: Ref) -> None:
+    """Who may say nothing makes the hive write nothing; the hive's own words command nothing."""
+    vault, url = village.house.vault, village.forge.url
+    with GiteaForge(name=APP.forge, url=url, token=vault.token(APP.forge, "argus")) as argus:
+        comment = argus.comment(issue, "/cancel", marker="/cancel")
+    first = seen(village, issue, comment)
+    deliver(village, comment, "u0")
+    drain(village, worker)
+    assert seen(village, issue, comment) == first
+    assert run_of(village, issue).state == "open"
+
+
+def test_an_agent_gives_its_issue_back(village: Village, worker: Worker, issue: Ref) -> None:
+    """Where no other agent is, an agent's bounce leaves the issue to the operators."""
+    vault, url = village.house.vault, village.forge.url
+    with GiteaForge(name=APP.forge, url=url, token=vault.token(APP.forge, "iris")) as iris:
+        comment = iris.comment(issue, "Not mine.\n\n/not-my-lane", marker="Not mine")
+    deliver(village, comment, "u0")
+    sweep(village)
+    drain(village, worker)
+    _, _, labels, assignees, run = seen(village, issue, comment)
+    assert (labels, assignees) == (["area/app", "needs-operator", "type/bug"], [])
+    assert isinstance(run, tuple)
+    assert run[1:] == ("ended", "bounced")
+
+
+def test_an_answer_waits_for_what_it_tells(village: Village, worker: Worker, issue: Ref) -> None:
+    """Until a deed is over the line says so, then the same comment says how it ended, and so does the reaction."""
+    ledger = village.house.ledger
+    comment = village.mara.comment(issue, "please", marker="please")
+    good = owe(ledger, "acme", "core", PostComment(issue, "a deed", key="good"), by="test")
+    bad = owe(ledger, "acme", "core", SetLabels(issue, add=("nope",), key="bad"), by="test")
+    lines = (
+        Line("done 1", "not 1", "waits 1", after=("good",)),
+        Line("done 2", "not 2", "waits 2", after=("bad",)),
+        Line("done 3", "not 3", "waits 3", after=("good", "nobody owes this")),
+    )
+    reply = owe(ledger, "acme", "core", Reply(issue, comment.id, lines, key="r"), by="test")
+    ok = owe(ledger, "acme", "core", React(issue, comment.id, "+1", key="1", after=("good",)), by="test")
+    end = React(issue, comment.id, "heart", key="2", after=("bad",), otherwise="confused")
+    sorry = owe(ledger, "acme", "core", end, by="test")
+
+    def told() -> list[str]:
+        with ledger.transaction() as db:
+            db.execute("UPDATE effects SET next_at = 0 WHERE id IN (?, ?, ?)", (reply, ok, sorry))
+        for effect in (reply, ok, sorry):
+            worker.apply(effect)
+        bodies = [each.body for each in village.mara.comments(issue) if " 1\n" in each.body]
+        reactions = {each.content for each in village.mara.reactions(issue, comment.id)}
+        return [*(body.rpartition("\n\n")[0] for body in bodies), *sorted(reactions)]
+
+    assert told() == ["waits 1\nwaits 2\nwaits 3"]
+    worker.apply(good)
+    assert told() == ["done 1\nwaits 2\nnot 3", "+1"]
+    assert told() == ["done 1\nwaits 2\nnot 3", "+1"]
+    worker.apply(bad)
+    assert told() == ["done 1\nnot 2\nnot 3", "+1", "confused"]
+    assert [ledger.effects.get(effect).state for effect in (reply, ok, sorry)] == ["done"] * 3
+
+
+def test_a_review_is_asked_for_once(village: Village, worker: Worker, issue: Ref) -> None:
+    """The review bot owes one more look, however often the deed is done; where no bot reviews, the deed is dropped."""
+    ledger = village.house.ledger
+    mara = village.mara.user("mara")
+    deed = owe(ledger, "acme", "core", AskReview(issue, mara, key="a"), by="commands")
+    for _ in range(2):
+        worker.apply(deed)
+        with ledger.transaction() as db:
+            db.execute("UPDATE effects SET state = 'applying', lease_until = 0 WHERE id = ?", (deed,))
+    with ledger.transaction() as db:
+        rows = db.execute("SELECT bot, ref FROM jobs WHERE event_type = 'ReviewAsked'").fetchall()
+    assert [tuple(row) for row in rows] == [("review", str(issue))]
+    del village.house.bots["review"]
+    worker.apply(deed)
+    assert ledger.effects.get(deed).state == "dropped"

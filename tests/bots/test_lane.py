@@ -81,6 +81,14 @@ def test_operator_is_heard(forge: StillForge, running: Still, ctx: Context) -> N
     assert "Shorter, please." in go_on.message
 
 
+def test_commands_are_no_messages(forge: StillForge, running: Still, ctx: Context) -> None:
+    """What an operator tells the hive is not told the agent, unless there is more in the comment."""
+    forge.said[PULL] = [Comment(30, PULL, MARA, "/review\n\n/cancle", NOON, NOON, "")]
+    assert bot.handle(CommentPosted(PULL, MARA, "k", 30), ctx) == []
+    forge.said[PULL] = [Comment(30, PULL, MARA, "/review\nShorter, please.", NOON, NOON, "")]
+    assert len(bot.handle(CommentPosted(PULL, MARA, "k", 30), ctx)) == 1
+
+
 @pytest.mark.parametrize("author", [EVE, IRIS, ARGUS])
 def test_others_are_not_heard(forge: StillForge, running: Still, ctx: Context, author: User) -> None:
     """Strangers cannot steer an agent, and bots do not answer bots."""

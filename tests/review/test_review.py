@@ -7,11 +7,14 @@ from dataclasses import replace
 
 import pytest
 
+from bots.bot import Context
 from bots.intents import Intent, PostReview, SetStatus
 from bots.review import bot
 from bots.review.placing import MAX_INLINE
 from bots.types import Category, Finding, Level, Scan, Verdict
+from forge.events import PullChanged, ReviewAsked
 from forge.types import State
+from tests.bots.conftest import MARA, StillForge, pull
 
 Golden = Callable[[str, str], None]
 Handle = Callable[..., list[Intent]]
@@ -49,6 +52,20 @@ def page(posted: PostReview, status: SetStatus) -> str:
     parts = [f"{said.context} {said.state}: {said.description}", f"{posted.verdict.name}\n\n{posted.body}"]
     parts += [f"{remark.path!r}:{remark.line}\n\n{remark.body}" for remark in posted.comments]
     return "\n\n================\n\n".join(parts)
+
+
+def test_asked_again(ctx: Context) -> None:
+    """A head is looked at once, and once more each time that somebody asks."""
+    changed = pull(head_sha=SHA)
+    seen = replace(ctx, forge=StillForge(pulls={changed.ref: changed}))
+    events = [
+        PullChanged(changed.ref, MARA, "k"),
+        ReviewAsked(changed.ref, MARA, "a"),
+        ReviewAsked(changed.ref, MARA, "b"),
+    ]
+    posted = [bot.handle(event, seen) for event in events]
+    assert len({intent.key for intents in posted for intent in intents}) == 6
+    assert [[type(intent) for intent in intents] for intents in posted] == [[PostReview, SetStatus]] * 3
 
 
 def test_blocked_golden(review: Review, golden: Golden) -> None:

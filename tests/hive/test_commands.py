@@ -10,9 +10,9 @@ from bots.intents import AskReview, Line, PostComment, React, Reply, SetLabels
 from forge.gitea.write import GiteaForge
 from forge.types import Comment, Ref
 from forge.webhook import Delivery
+from hive.app.work import sweepers
 from hive.apply import owe
 from hive.ledger import Run, pack
-from hive.sweep import Sweeper
 from hive.work import Worker
 from tests.hive.conftest import APP, Village
 
@@ -30,7 +30,9 @@ def drain(village: Village, worker: Worker) -> None:
 
 def sweep(village: Village) -> None:
     """Ask the forge for all that happened."""
-    Sweeper(village.mara, village.house.ledger, "acme", [APP], village.house.listeners).sweep()
+    for found in sweepers(village.house):
+        while found.sweep().more:
+            pass
 
 
 def deliver(village: Village, comment: Comment, uuid: str) -> None:

@@ -117,7 +117,7 @@ def _refs(place: Place, old: dict[str, str], new: dict[str, str]) -> Iterator[Ch
         gone = ("delete_branch", "delete_tag")
         kinds = gone if kind is Kind.REF_DELETED else tuple(MOVES - set(gone))
         actor = place.by(*kinds, ref=ref)
-        key = f"ref:{place.forge}:{place.id}:{ref}:{after or before}"
+        key = f"ref:{place.forge}:{place.id}:{ref}:{before[:12]}..{after[:12]}"
         yield place.change(key, kind, place=ref, what=after, actor=actor)
 
 

@@ -552,16 +552,21 @@ def dismiss(h: Hand) -> None:
     h.tell(Kind.REVIEW_DISMISSED, number)
 
 
+def wrote(h: Hand, number: int) -> set[str]:
+    """Who reviewed a pull request already."""
+    rows = h.w.ask(h.repo, "pulls", number, "reviews", limit=50, page=1)
+    return {row["user"]["login"] for row in rows if row["user"] and row["state"] != "REQUEST_REVIEW"}
+
+
 def asked(h: Hand, number: int) -> set[str]:
-    rows = h.w.ask(h.repo, "pulls", number, "reviews")
-    return {row["user"]["login"] for row in rows if row["state"] == "REQUEST_REVIEW" and row["user"]}
+    """Who was asked for a review; forges also name those who wrote one since."""
+    return {user["login"] for user in h.w.ask(h.repo, "pulls", number)["requested_reviewers"] or []}
 
 
 @deed(3)
 def request_review(h: Hand) -> None:
     number, _ = h.pull()
-    known = {row["user"]["login"] for row in h.w.ask(h.repo, "pulls", number, "reviews") if row["user"]}
-    login = h.any(sorted({*h.w.people} - known))
+    login = h.any(sorted({*h.w.people} - asked(h, number) - wrote(h, number)))
     h.call("POST", "pulls", number, "requested_reviewers", reviewers=[login])
     h.tell(Kind.REVIEW_REQUESTED, number, login)
 
@@ -569,7 +574,7 @@ def request_review(h: Hand) -> None:
 @deed(2)
 def unrequest_review(h: Hand) -> None:
     number, _ = h.pull()
-    login = h.any(sorted(asked(h, number)))
+    login = h.any(sorted(asked(h, number) - wrote(h, number)))
     h.call("DELETE", "pulls", number, "requested_reviewers", reviewers=[login])
     h.tell(Kind.REVIEW_UNREQUESTED, number, login)
 

@@ -94,7 +94,9 @@ def test_known_by_the_forge(front: Gate, flavour: str) -> None:
 
 
 DIALECTS = {f"GET /repos/{{owner}}/{{repo}}/pulls: no query word {word}" for word in ("base", "base_branch", "head")}
-"""The filter of a list, said in the words of all forges at once: each ignores those of the others."""
+DIALECTS |= {"GET /user/settings: no query word sudo"}
+"""The filter of a list, said in the words of all forges at once: each ignores those of the others. `sudo` is described
+as a way to sign in, for all paths at once."""
 
 
 def test_reduced() -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from bench.ingest import ingest
 from bench.looking import looking
 from bench.row import report
+from bench.sweeping import sweeping
 from bench.whole import start, whole
 
 if __name__ == "__main__":
-    report([*start(), *ingest(), *looking(), *whole()])
+    report([*start(), *ingest(), *looking(), *sweeping(), *whole()])

@@ -88,6 +88,8 @@ class Capabilities:
     compare_by_sha: bool = False
     """Whether commits can be compared, not only branches."""
     label_removal_by_name: bool = False
+    whole_timeline: bool = False
+    """Whether a timeline comes at once when no page is asked for; Gitea 1.26.0 gives its first thirty rows."""
     reviewers_on_create: bool = False
     """Whether a new pull request can ask for its reviewers, which anybody can then."""
     resolve_conversation: bool = False

@@ -15,6 +15,7 @@ from forge.protocol import Capabilities
 _Version = tuple[int, ...]
 
 _FORGEJO: Mapping[str, _Version] = {
+    "whole_timeline": (7,),
     "compare_by_sha": (10,),
     "own_permission": (11,),
     "action_events": (12,),

@@ -15,7 +15,7 @@ from requests import Response
 
 from forge.changes import Activity, Change, Judged, Listed, Release, Said, Subject
 from forge.gitea import rows, shapes
-from forge.gitea.client import MAX_PAGES, ROWS, SECONDS, route
+from forge.gitea.client import SECONDS, route
 from forge.gitea.field import Field
 from forge.gitea.read import GiteaReader
 from forge.protocol import NotFound, Unavailable
@@ -79,14 +79,8 @@ class GiteaWatcher(GiteaReader):
         return self._subject(row, row["repository"])
 
     def happened(self, subject: Subject) -> tuple[list[Change], list[Said]]:
-        """What happened to a subject, oldest first, and its comments as they stand.
-
-        Without `page` Forgejo gives all rows at once, Gitea 1.26 the first thirty.
-        """
-        place = self._issue_at(subject.issue.ref, "timeline")
-        if self.capabilities().kind == "forgejo":
-            return rows.timeline(list(self._client.get(place).each()), subject)
-        return rows.timeline(list(self._through(place)), subject)
+        """What happened to a subject, oldest first, and its comments as they stand."""
+        return rows.timeline(list(self._timeline(subject.issue.ref)), subject)
 
     def judged(self, ref: Ref) -> list[Judged]:
         """The reviews of a pull request that were submitted."""
@@ -132,15 +126,6 @@ class GiteaWatcher(GiteaReader):
     def _subject(self, row: Field, place: Field) -> Subject:
         return rows.subject(row, shapes.repo(place, self._name), place["id"].number())
 
-    def _through(self, endpoint: str) -> Iterator[Field]:
-        """Rows of pages that can be empty in the middle: remarks on code are counted and left out."""
-        empty, page = 0, 0
-        while empty < _EMPTY_PAGES and page < MAX_PAGES:
-            page += 1
-            found = list(self._client.get(endpoint, page=page, limit=ROWS).each())
-            empty = 0 if found else empty + 1
-            yield from found
-
     def _all(self, endpoint: str, **params: str | int) -> Iterator[Field]:
         told = 0
         for page in self._client.pages(endpoint, **params):
@@ -157,4 +142,3 @@ class GiteaWatcher(GiteaReader):
 
 
 _UNCOUNTED = 2**63
-_EMPTY_PAGES = 2

@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from forge.gitea import shapes
+from forge.gitea.client import MAX_PAGES, ROWS
 from forge.gitea.connection import Connection
 from forge.gitea.field import Field
 from forge.protocol import NotFound, Unavailable
 from forge.types import Comment, Happening, Issue, Reaction, Ref, Repo
+
+_EMPTY_PAGES = 2
+"""Pages without a row that end a timeline: remarks on code are counted and left out."""
 
 
 class IssueReader(Connection):
@@ -37,8 +41,8 @@ class IssueReader(Connection):
         return shapes.comment(held, ref)
 
     def timeline(self, ref: Ref) -> list[Happening]:
-        """All rows of a timeline, oldest first; without `page` they come at once, null for none."""
-        rows = self._whole(ref, "timeline")
+        """All rows of a timeline, oldest first."""
+        rows = self._timeline(ref)
         return sorted((shapes.happening(row) for row in rows), key=lambda happening: happening.id)
 
     def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
@@ -53,10 +57,22 @@ class IssueReader(Connection):
         """What has to be closed before this can be: closed ones are among them."""
         return [found.ref for found in self._awaited(ref)]
 
-    def _whole(self, ref: Ref, what: str) -> Iterator[Field]:
-        """A list that comes at once; Gitea 1.26 answers 500 to one of an issue that is not there."""
+    def _timeline(self, ref: Ref) -> Iterator[Field]:
+        """All rows of a timeline, in the forge's order: at once where it gives them so, null for none, else by pages."""
+        if self.capabilities().whole_timeline:
+            yield from self._whole(ref, "timeline")
+            return
+        empty, page = 0, 0
+        while empty < _EMPTY_PAGES and page < MAX_PAGES:
+            page += 1
+            found = list(self._whole(ref, "timeline", page=page, limit=ROWS))
+            empty = 0 if found else empty + 1
+            yield from found
+
+    def _whole(self, ref: Ref, what: str, **params: int) -> Iterator[Field]:
+        """A list as it comes; Gitea 1.26 answers 500 to one of an issue that is not there."""
         try:
-            return self._client.get(self._issue_at(ref, what)).each()
+            return self._client.get(self._issue_at(ref, what), **params).each()
         except Unavailable as error:
             if error.status == 500:
                 self.issue(ref)

@@ -76,11 +76,20 @@ def test_conversations(wire: Wire, reader: GiteaReader) -> None:
 
 
 def test_timelines(wire: Wire, reader: GiteaReader) -> None:
-    """A timeline is asked for without a page: then forges send all of it; an empty one is null."""
+    """A timeline of Forgejo is asked for without a page: then it is sent whole; an empty one is null."""
+    wire.say({"version": "17.0.0"})
     wire.say([{"id": number, "type": "close", "user": IRIS, "created_at": NOON} for number in (9, 5)]).say(None)
     assert [happening.id for happening in reader.timeline(ISSUE)] == [5, 9]
     assert reader.timeline(ISSUE) == []
-    assert wire.asked[0].query == {}
+    assert wire.asked[1].query == {}
+
+
+def test_timelines_by_pages(wire: Wire, reader: GiteaReader) -> None:
+    """Gitea's is asked for by pages, of which some are empty though others follow."""
+    row = {"type": "close", "user": IRIS, "created_at": NOON}
+    wire.say({"version": "1.26.0"}).say([{"id": 5, **row}]).say([]).say([{"id": 9, **row}]).say([]).say([])
+    assert [happening.id for happening in reader.timeline(ISSUE)] == [5, 9]
+    assert [asked.query["page"] for asked in wire.asked[1:]] == ["1", "2", "3", "4", "5"]
 
 
 def test_pulls_of_commits(wire: Wire, reader: GiteaReader) -> None:

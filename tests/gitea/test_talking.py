@@ -130,6 +130,8 @@ def test_taking_a_reaction_back(wire: Wire, forge: GiteaForge) -> None:
 @pytest.mark.parametrize("ask", ["comments", "timeline"])
 def test_lists_of_nothing(wire: Wire, reader: GiteaReader, ask: str) -> None:
     """What is asked of an issue that is not there is not found, though Gitea 1.26 answers 500."""
+    wire.say({"version": "1.26.0"})
+    reader.capabilities()
     wire.say({"message": "issue does not exist"}, 500).say({}, 404)
     with pytest.raises(NotFound):
         getattr(reader, ask)(ISSUE)

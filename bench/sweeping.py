@@ -23,8 +23,8 @@ from hive.sweep import Office, Sweeper
 ORG = "acme"
 SCOPES = ("write:repository", "write:issue", "read:user", "read:organization")
 SIZES = (1, 100, 1000)
-MISSED = int(os.environ.get("HIVE_BENCH_MISSED", "1000"))
-"""Changes to catch up on; HIVE_BENCH_MISSED=10000 takes minutes, most of them to make the changes."""
+MISSED = int(os.environ.get("HIVE_BENCH_MISSED", "10000"))
+"""Changes to catch up on; most of the minutes go into making them."""
 
 
 @dataclass

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from forge.embedded.deeds import people
-from forge.embedded.flavour import FLAVOURS, FORGEJO_17, Flavour
+from forge.embedded.flavour import Flavour
+from forge.embedded.flavours import FLAVOURS, FORGEJO_17
 from forge.embedded.server import EmbeddedForge
 
 ADMIN, PASSWORD = "root0", "a password"

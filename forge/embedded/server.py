@@ -20,7 +20,8 @@ from forge.embedded import api, breaking, pages, smart
 from forge.embedded.breaking import Breaking
 from forge.embedded.deeds import hooks, people, pushes
 from forge.embedded.faults import Faults
-from forge.embedded.flavour import FORGEJO_17, Flavour
+from forge.embedded.flavour import Flavour
+from forge.embedded.flavours import FORGEJO_17
 from forge.embedded.hooks import Sender
 from forge.embedded.site import Site
 from forge.embedded.state import Row, State

@@ -480,7 +480,7 @@ def test_flavours_are_data() -> None:
     for path in Path(str(forge.embedded.__file__)).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             asked = isinstance(node, ast.Attribute) and node.attr == "name" and "flavour" in ast.unparse(node.value)
-            assert not asked or path.name == "flavour.py", path
+            assert not asked or path.name == "flavours.py", path
 
 
 @ALL

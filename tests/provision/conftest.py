@@ -18,7 +18,7 @@ import pytest
 
 from bots.types import Level
 from forge.embedded import EmbeddedForge
-from forge.embedded.flavour import FLAVOURS
+from forge.embedded.flavours import FLAVOURS
 from forge.gitea.client import Client, route
 from forge.gitea.write import GiteaForge
 from forge.types import Repo

@@ -11,7 +11,7 @@ import pytest
 
 from forge.changes import SILENT, Kind
 from forge.embedded import EmbeddedForge
-from forge.embedded.flavour import FLAVOURS
+from forge.embedded.flavours import FLAVOURS
 from tests.sweep.deeds import DEEDS, act
 from tests.sweep.world import FEED, Fact, Watch, compare, watch, world
 

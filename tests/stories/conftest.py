@@ -20,7 +20,7 @@ import pytest
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.operator import GiteaOperator
 from forge.gitea.write import GiteaForge
-from forge.protocol import Conflict, Refused, Unavailable
+from forge.protocol import Conflict, NotFound, Refused, Unavailable
 from forge.types import Issue, PullRequest, Ref, Repo, Review
 from forge.webhook import sign
 from hive.app.house import House
@@ -59,12 +59,12 @@ class Hive:
         return self.mara.open_issue(APP, task.title, task.body, marker=task.body[:20]).ref
 
     def until(self, look: Callable[[], T | None], what: str) -> T:
-        """Wait for something that has to come; a forge that is between two lives is asked again."""
+        """Wait for something that has to come: what is not there yet, or between two lives, is asked for again."""
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
             try:
                 found = look()
-            except Unavailable:
+            except (NotFound, Unavailable):
                 found = None
             if found:
                 return found

@@ -158,6 +158,8 @@ def test_dies_with_its_host(made: tuple[Containers, str], tmp_path: Path, jail: 
     with host.stdout:
         pid = int(host.stdout.readline())
     until(lambda: b"hive.agent" in Path(f"/proc/{pid}/cmdline").read_bytes() and _name(pid) != "python")
+    # bubblewrap binds itself to its parent before it lets its child go on; until then only a sweep finds it.
+    until(lambda: _name(_innermost(pid)) != "bwrap")
     host.kill()
     host.wait()
     until(lambda: not _is_alive(pid))
@@ -181,6 +183,13 @@ def _is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def _innermost(pid: int) -> int:
+    """The last of a chain of only children."""
+    while children := Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+        pid = int(children[-1])
+    return pid
 
 
 def _name(pid: int) -> str:

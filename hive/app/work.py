@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from forge.gitea.changes import GiteaWatcher
 from forge.gitea.decode import decode
 from forge.gitea.read import GiteaReader
 from forge.gitea.write import GiteaForge
+from forge.protocol import Refused
 from forge.types import Ref, Repo
 from hive.app.house import House
 from hive.apply import Applier
@@ -22,8 +24,11 @@ from hive.ledger import Ledger
 from hive.parking import Attendant, Desk
 from hive.sorting import Reading, Sorter
 from hive.sweep import Looker, Office, Sweeper
+from hive.vault import NoSecret
 from hive.work import JOB, Worker, Workshop
 from hive.workspace import Login, Mirror, Workspace
+
+log = logging.getLogger("hive.app.work")
 
 THREADS = 4
 
@@ -77,11 +82,11 @@ def workshop(house: House) -> Workshop:
 
     def forge(team: str, login: str) -> GiteaForge:
         name = house.settings.teams[team].forge
-        return hand(name, login, house.vault.token(name, login))
+        return hand(name, login, _token(house, name, login))
 
     def reader(team: str, login: str) -> GiteaReader:
         name = house.settings.teams[team].forge
-        return eyes(name, house.vault.token(name, login))
+        return eyes(name, _token(house, name, login))
 
     mirror = mirrors(house, "work")
     scanner = PullScanner(mirror)
@@ -109,6 +114,15 @@ def workshop(house: House) -> Workshop:
         sorter=Sorter(house.ledger, readings, house.settings.team_of, house.listeners),
         bell=house.bell,
     )
+
+
+def _token(house: House, forge: str, login: str) -> str:
+    """An account's token; raises Refused for one that cannot be read, which waits for its operator like a revoked one."""
+    try:
+        return house.vault.token(forge, login)
+    except NoSecret as error:
+        log.error("token_unusable error=%r", str(error))
+        raise Refused(f"no token of {login} can be read here", status=401) from error
 
 
 def office(house: House) -> Office:

@@ -91,8 +91,8 @@ class Clerk:
 
     def _settle(self, batch: list[Ticket]) -> list[tuple[Ticket, Answer]]:
         """One batch: check each, store all in one transaction. An answer is only given to what is stored."""
-        checked = [(ticket, self._check(ticket)) for ticket in batch]
         try:
+            checked = [(ticket, self._check(ticket)) for ticket in batch]
             with self._desk.ledger.transaction():
                 answers = [(ticket, self._store(ticket, found)) for ticket, found in checked]
         except sqlite3.Error as error:

@@ -160,3 +160,23 @@ def test_a_revoked_token_costs_one_issue(village: Village) -> None:
     for job in ledger.intake.due():
         worker.look(job)
     assert spoken(village, issue.ref, "one", "two", "three") == ["one", "two", "three"]
+
+
+def test_a_token_that_lies_open_rests_like_a_revoked_one(village: Village) -> None:
+    """A token file that others can read is not used: its account's work waits, and goes on when it is closed again."""
+    issue = file(village)
+    ledger, worker = village.house.ledger, village.worker()
+    path = village.house.settings.state / "secrets" / FORGE / "triage.token"
+    effect = say(village, issue.ref, "triage", "hello")
+    look = ledger.intake.owe("acme", [("triage", IssueOpened(issue.ref, issue.author, "k"))])[0]
+    path.chmod(0o644)
+    worker.apply(effect)
+    worker.look(look)
+    worker.attend()
+    assert {parked.name for parked in ledger.parking.all()} == {"triage"}
+    path.chmod(0o600)
+    ledger.parking.look_again(ledger.parking.all()[0], -1)
+    worker.attend()
+    assert ledger.parking.all() == []
+    worker.apply(effect)
+    assert spoken(village, issue.ref, "hello") == ["hello"]

@@ -175,6 +175,58 @@ class Deploy:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Let an agent's work rest until somebody says otherwise; a turn that it holds is put down between two steps."""
+
+    ref: Ref
+    agent: str
+    by: User
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Let an agent's work go on."""
+
+    ref: Ref
+    agent: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Stop and start an agent's container, as it was built."""
+
+    ref: Ref
+    agent: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class UseModel:
+    """Let an agent think with another model from its next turn on; empty for that of its configuration."""
+
+    ref: Ref
+    agent: str
+    model: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """How much of a run's transcript its next turn begins with: `compact` for the gist of it, `new` for nothing.
+
+    The run gets a turn with `message`, so that there is a next one.
+    """
+
+    ref: Ref
+    run: int
+    memory: str
+    message: str
+    key: str
+
+
 Intent = (
     PostComment
     | React
@@ -191,4 +243,9 @@ Intent = (
     | EndRun
     | Propose
     | Deploy
+    | Pause
+    | Resume
+    | Restart
+    | UseModel
+    | Recall
 )

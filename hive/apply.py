@@ -21,7 +21,7 @@ from forge.protocol import Conflict, Forge, ForgeError, Unavailable
 from forge.types import ReviewState
 from hive import deeds
 from hive.codec import Codec
-from hive.ledger import Effect, Ledger, Lost
+from hive.ledger import NEVER, Effect, Ledger, Lost, Scope, Why
 from hive.telling import NotYet, fate, react, reply
 
 log = logging.getLogger("hive.apply")
@@ -223,6 +223,23 @@ class Applier:
             case intents.Deploy():
                 deployments.ask(deed.agent)
                 return Done(detail={"agent": deed.agent})
+            case intents.Pause():
+                reason = f"paused by {deed.by.login}"
+                self._ledger.parking.park(effect.team, Scope.AGENT, deed.agent, Why.PAUSED, reason, until=NEVER)
+                return Done(detail={"agent": deed.agent})
+            case intents.Resume():
+                self._ledger.parking.release(effect.team, Scope.AGENT, deed.agent, Why.PAUSED)
+                return Done(detail={"agent": deed.agent})
+            case intents.Restart():
+                deployments.ask_restart(deed.agent)
+                return Done(detail={"agent": deed.agent})
+            case intents.UseModel():
+                deployments.choose_model(deed.agent, deed.model)
+                return Done(detail={"agent": deed.agent, "model": deed.model})
+            case intents.Recall():
+                runs.recall(deed.run, deed.memory)
+                runs.push(deed.run, deed.key, deed.message, by_person=True)
+                return Done(detail={"run": deed.run, "memory": deed.memory})
             case _:
                 raise AssertionError(f"no hand for {type(deed).__name__}")
 
@@ -283,6 +300,11 @@ def _where(deed: deeds.Deed) -> str:
             | intents.StartRun()
             | intents.Propose()
             | intents.Deploy()
+            | intents.Pause()
+            | intents.Resume()
+            | intents.Restart()
+            | intents.UseModel()
+            | intents.Recall()
             | deeds.Answer()
         ):
             return str(deed.ref)

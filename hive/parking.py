@@ -16,7 +16,7 @@ from bots.words import code, plain
 from forge.protocol import ForgeError, NotFound, Reader, Unavailable
 from forge.types import Repo
 from hive.apply import owe
-from hive.ledger import Effect, Ledger, Parked, Scope
+from hive.ledger import Effect, Ledger, Parked, Scope, Why
 
 log = logging.getLogger("hive.parking")
 
@@ -89,7 +89,7 @@ class Attendant:
     def attend(self) -> None:
         """Look again at what rests and is due: release it, or leave it for longer."""
         for parked in self._desk.ledger.parking.due():
-            if parked.scope is Scope.BOT:
+            if parked.scope not in (Scope.TEAM, Scope.ACCOUNT):
                 continue
             found = self._trouble(parked.team, parked.name or self._desk.core)
             if found is None or (parked.scope is Scope.TEAM and not isinstance(found, Unavailable)):
@@ -106,17 +106,17 @@ class Attendant:
         return None
 
     def _park_team(self, team: str, error: ForgeError) -> None:
-        if self._desk.ledger.parking.park(team, Scope.TEAM, "", f"forge unavailable: {error}"):
+        if self._desk.ledger.parking.park(team, Scope.TEAM, "", Why.FORGE_AWAY, f"forge unavailable: {error}"):
             log.warning("forge_unavailable team=%s error=%r", team, str(error)[:200])
             self._desk.ledger.audit.add("hive", "ForgeUnavailable", team=team, error=str(error))
 
     def _park_account(self, team: str, login: str, error: ForgeError) -> None:
         ledger = self._desk.ledger
         with ledger.transaction():
-            if not ledger.parking.park(team, Scope.ACCOUNT, login, f"token refused: {error}"):
+            if not ledger.parking.park(team, Scope.ACCOUNT, login, Why.TOKEN_REFUSED, f"token refused: {error}"):
                 return
             for bot in self._desk.bots_of(login):
-                ledger.parking.park(team, Scope.BOT, bot, f"the token of {login} is refused")
+                ledger.parking.park(team, Scope.BOT, bot, Why.TOKEN_REFUSED, f"the token of {login} is refused")
             ledger.audit.add("hive", "TokenRefused", team=team, login=login, error=str(error))
             ops = self._desk.ops(team)
             title = TITLE.format(forge=ops.forge, login=login)
@@ -128,10 +128,10 @@ class Attendant:
     def _release(self, parked: Parked) -> None:
         ledger = self._desk.ledger
         with ledger.transaction():
-            ledger.parking.release(parked.team, parked.scope, parked.name)
+            ledger.parking.release(parked.team, parked.scope, parked.name, parked.why)
             if parked.scope is Scope.ACCOUNT:
                 for bot in self._desk.bots_of(parked.name):
-                    ledger.parking.release(parked.team, Scope.BOT, bot)
+                    ledger.parking.release(parked.team, Scope.BOT, bot, Why.TOKEN_REFUSED)
             what = "ForgeBack" if parked.scope is Scope.TEAM else "TokenBack"
             seconds = max(0, round(ledger.clock() - parked.since))
             ledger.audit.add("hive", what, team=parked.team, login=parked.name, seconds=seconds)

@@ -4,9 +4,12 @@
     changes      what happened on a forge, as sweeps and looks found it; how things stood then
     jobs         a bot owes a look at a ref
     effects      a deed is owed to a forge
-    parked       whose jobs and effects rest, why and since when
+    parked       whose jobs, effects and turns rest, why and since when
+    breakers     subjects on which machines wrote too much, until an operator lets them go on
     runs, turns  an agent's work on an issue, and each message that moves it
     deployments  one commit on one container; anchors say what was accepted last
+    tapes        what a bot was told when it looked, so that its decision can be made again
+    causes       what came of what: event, job, effect, run, turn, and the event that an effect made
     audit        who did what, where; never deleted
 
 Everything that is decided is written here before it is done, so that any process may be killed
@@ -19,11 +22,12 @@ from hive.ledger.deployments import Anchor, Deployment, Deployments
 from hive.ledger.effects import Effect, Effects
 from hive.ledger.intake import Intake, Job, pack
 from hive.ledger.open import Item, Open
-from hive.ledger.parking import Parked, Parking, Scope
+from hive.ledger.parking import NEVER, Parked, Parking, Scope, Why
 from hive.ledger.runs import Run, Runs, Turn
 from hive.ledger.store import Ledger
 
 __all__ = [
+    "NEVER",
     "Anchor",
     "Audit",
     "AuditRow",
@@ -45,5 +49,6 @@ __all__ = [
     "Runs",
     "Scope",
     "Turn",
+    "Why",
     "pack",
 ]

@@ -81,6 +81,7 @@ class Database:
     def _migrate(self) -> None:
         connection = self._connection()
         connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA foreign_keys = OFF")  # a table that is made anew keeps those that point to it
         connection.execute("BEGIN EXCLUSIVE")
         done = connection.execute("PRAGMA user_version").fetchone()[0]
         for number, script in enumerate(MIGRATIONS[done:], start=done + 1):
@@ -89,3 +90,4 @@ class Database:
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {number}")
         connection.execute("COMMIT")
+        connection.execute("PRAGMA foreign_keys = ON")

@@ -15,7 +15,8 @@ FINAL = frozenset({"deployed", "rejected", "failed", "rolled back", "superseded"
 class Anchor:
     """An agent's footing: `sha` was accepted last, when the feed's newest row was `cursor`.
 
-    `running` is the commit whose container is meant to run, `blocked` one that is not tried again.
+    `running` is the commit whose container is meant to run, `blocked` one that is not tried again. `model` is
+    the one that an operator chose for now, and a restart is due while `restart_at` is later than `restarted_at`.
     """
 
     agent: str
@@ -30,6 +31,9 @@ class Anchor:
     blocked: str
     asked_at: float
     looked_at: float
+    model: str = ""
+    restart_at: float = 0.0
+    restarted_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +83,21 @@ class Deployments:
         """The host has looked at an agent's configuration as it was at `at`."""
         with self._db.transaction() as db:
             db.execute("UPDATE anchors SET looked_at = ? WHERE agent = ?", (at, agent))
+
+    def choose_model(self, agent: str, model: str) -> None:
+        """An agent thinks with another model from its next turn on; empty for that of its configuration."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE anchors SET model = ? WHERE agent = ?", (model, agent))
+
+    def ask_restart(self, agent: str) -> None:
+        """An agent's container is to be stopped and started."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE anchors SET restart_at = ? WHERE agent = ?", (self._clock(), agent))
+
+    def restarted(self, agent: str, at: float) -> None:
+        """The restart that was asked for at `at` is done."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE anchors SET restarted_at = ? WHERE agent = ?", (at, agent))
 
     def is_up(self, agent: str) -> bool:
         """Whether the container of the commit that is meant to run has given a sign of life."""

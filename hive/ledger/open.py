@@ -17,7 +17,7 @@ _EFFECTS = """
     FROM effects WHERE {where}
 """
 _TURNS = """
-    SELECT 'turn' AS kind, turns.id AS id, team, turns.agent AS who, message AS what, ref AS place, turns.state AS state,
+    SELECT 'turn' AS kind, turns.id AS id, runs.team AS team, turns.agent AS who, message AS what, ref AS place, turns.state AS state,
         attempts, 0.0 AS next_at, turns.created_at AS created_at, '' AS error, 0 AS rests
     FROM turns JOIN runs ON runs.id = turns.run WHERE {where}
 """

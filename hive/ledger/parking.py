@@ -8,24 +8,43 @@ from enum import StrEnum
 
 from hive.ledger.database import Clock, Database
 
+NEVER = 1e12
+"""A time that does not come: what rests until then waits for somebody's word."""
+
 
 class Scope(StrEnum):
-    """Whose work rests: all of a team's, the deeds of one account, or the looks of one bot."""
+    """Whose work rests: a team's, the deeds of an account, the looks of a bot, an agent's turns, or all on a subject."""
 
     TEAM = "team"
     ACCOUNT = "account"
     BOT = "bot"
+    AGENT = "agent"
+    SUBJECT = "subject"
+
+
+class Why(StrEnum):
+    """Why work rests: it can for several reasons at once, and goes on when the last one is gone."""
+
+    FORGE_AWAY = "forge away"
+    TOKEN_REFUSED = "token refused"  # noqa: S105  a reason
+    PAUSED = "paused"
+    RATE_LIMITED = "rate limited"
+    NEEDS_LOGIN = "needs login"
+    OVER_BUDGET = "over budget"
+    RUNAWAY = "runaway"
 
 
 @dataclass(frozen=True, slots=True)
 class Parked:
-    """Work that rests. `name` is the account or bot, empty for a whole team; times are unix seconds."""
+    """Work that rests. `name` is whose, empty for a whole team; times are unix seconds, `next_at` that of the next look."""
 
     team: str
     scope: Scope
     name: str
+    why: Why
     reason: str
     since: float
+    next_at: float
     attempts: int
 
     def __str__(self) -> str:
@@ -40,14 +59,14 @@ class Parking:
         self._db = db
         self._clock = clock
 
-    def park(self, team: str, scope: Scope, name: str, reason: str) -> bool:
-        """Let work rest; False if it does already."""
+    def park(self, team: str, scope: Scope, name: str, why: Why, reason: str, *, until: float = 0.0) -> bool:
+        """Let work rest, at least `until` then; False if it does so already for this reason."""
         now = self._clock()
         with self._db.transaction() as db:
             cursor = db.execute(
-                "INSERT INTO parked (team, scope, name, reason, since, next_at) VALUES (?, ?, ?, ?, ?, ?)"
+                "INSERT INTO parked (team, scope, name, why, reason, since, next_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT DO NOTHING",
-                (team, scope, name, reason[:300], now, now),
+                (team, scope, name, why, reason[:300], now, max(now, until)),
             )
         return bool(cursor.rowcount)
 
@@ -55,18 +74,26 @@ class Parking:
         """It still cannot be done: look again after `delay` seconds."""
         with self._db.transaction() as db:
             db.execute(
-                "UPDATE parked SET attempts = attempts + 1, next_at = ? WHERE team = ? AND scope = ? AND name = ?",
-                (self._clock() + delay, parked.team, parked.scope, parked.name),
+                "UPDATE parked SET attempts = attempts + 1, next_at = ?"
+                " WHERE team = ? AND scope = ? AND name = ? AND why = ?",
+                (self._clock() + delay, parked.team, parked.scope, parked.name, parked.why),
             )
 
-    def release(self, team: str, scope: Scope, name: str = "") -> None:
-        """What rested can go on."""
+    def release(self, team: str, scope: Scope, name: str, why: Why) -> bool:
+        """This reason to rest is gone; False if there was none."""
         with self._db.transaction() as db:
-            db.execute("DELETE FROM parked WHERE team = ? AND scope = ? AND name = ?", (team, scope, name))
+            cursor = db.execute(
+                "DELETE FROM parked WHERE team = ? AND scope = ? AND name = ? AND why = ?", (team, scope, name, why)
+            )
+        return bool(cursor.rowcount)
 
     def due(self) -> list[Parked]:
         """What somebody should look at again."""
         return self._found("WHERE next_at <= ?", self._clock())
+
+    def of(self, team: str, scope: Scope, name: str) -> list[Parked]:
+        """The reasons for which somebody's work rests, longest first."""
+        return self._found("WHERE team = ? AND scope = ? AND name = ?", team, scope, name)
 
     def all(self) -> list[Parked]:
         """All that rests, longest first."""
@@ -74,7 +101,7 @@ class Parking:
 
     def _found(self, where: str, *values: object) -> list[Parked]:
         rows = self._db.rows(
-            f"SELECT team, scope, name, reason, since, attempts FROM parked {where} ORDER BY since",  # noqa: S608
+            f"SELECT team, scope, name, why, reason, since, next_at, attempts FROM parked {where} ORDER BY since",  # noqa: S608
             *values,
         )
-        return [Parked(**{**dict(row), "scope": Scope(row["scope"])}) for row in rows]
+        return [Parked(**{**dict(row), "scope": Scope(row["scope"]), "why": Why(row["why"])}) for row in rows]

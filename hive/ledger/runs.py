@@ -155,6 +155,11 @@ class Runs:
         with self._db.transaction() as db:
             db.execute("UPDATE runs SET pull = ? WHERE id = ?", (pull, run))
 
+    def recall(self, run: int, memory: str) -> None:
+        """How much of its transcript a run's next turn begins with: `compact`, `new`, or empty for all of it."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE runs SET memory = ? WHERE id = ?", (memory, run))
+
     def wait_for(self, run: int, ref: str) -> None:
         """The run cannot go on before a pull request on a configuration is deployed."""
         with self._db.transaction() as db:

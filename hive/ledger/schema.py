@@ -111,4 +111,93 @@ MIGRATIONS = (
         PRIMARY KEY (forge, repo_id, number)
     ) STRICT;
     """,
+    """
+    DROP VIEW resting_jobs;
+    DROP VIEW resting_effects;
+
+    CREATE TABLE parked_for (
+        team TEXT NOT NULL, scope TEXT NOT NULL CHECK (scope IN ('team', 'account', 'bot', 'agent', 'subject')),
+        name TEXT NOT NULL, why TEXT NOT NULL CHECK (why IN ('forge away', 'token refused', 'paused', 'rate limited',
+        'needs login', 'over budget', 'runaway')), reason TEXT NOT NULL, since REAL NOT NULL, next_at REAL NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (team, scope, name, why)
+    ) STRICT;
+    INSERT INTO parked_for SELECT team, scope, name, CASE scope WHEN 'team' THEN 'forge away' ELSE 'token refused' END,
+        reason, since, next_at, attempts FROM parked;
+    DROP TABLE parked;
+    ALTER TABLE parked_for RENAME TO parked;
+
+    CREATE TABLE jobs_of_events (
+        id INTEGER PRIMARY KEY, team TEXT NOT NULL, bot TEXT NOT NULL, ref TEXT NOT NULL,
+        event_type TEXT NOT NULL, event_key TEXT NOT NULL, event TEXT NOT NULL,
+        delivery INTEGER REFERENCES deliveries, cause INTEGER REFERENCES effects, merged_into INTEGER REFERENCES jobs,
+        depth INTEGER NOT NULL DEFAULT 0, by_person INTEGER NOT NULL DEFAULT 1, priority INTEGER NOT NULL DEFAULT 2,
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'running', 'done', 'failed', 'merged', 'superseded')),
+        attempts INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL, lease_until REAL NOT NULL DEFAULT 0,
+        error TEXT NOT NULL DEFAULT '', created_at REAL NOT NULL, UNIQUE (bot, event_key)
+    ) STRICT;
+    INSERT INTO jobs_of_events (id, team, bot, ref, event_type, event_key, event, delivery, state, attempts, next_at,
+        lease_until, error, created_at) SELECT id, team, bot, ref, event_type, event_key, event, delivery, state,
+        attempts, next_at, lease_until, error, created_at FROM jobs;
+    DROP TABLE jobs;
+    ALTER TABLE jobs_of_events RENAME TO jobs;
+    CREATE INDEX jobs_waiting ON jobs (priority, id) WHERE state = 'waiting';
+    CREATE INDEX jobs_running ON jobs (lease_until) WHERE state = 'running';
+    CREATE INDEX jobs_of_ref ON jobs (ref, state, id) WHERE state IN ('waiting', 'running');
+    CREATE INDEX jobs_failed ON jobs (id) WHERE state = 'failed';
+
+    ALTER TABLE effects ADD COLUMN ref TEXT NOT NULL DEFAULT '';
+    ALTER TABLE effects ADD COLUMN turn INTEGER REFERENCES turns;
+    ALTER TABLE effects ADD COLUMN depth INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE effects ADD COLUMN made TEXT NOT NULL DEFAULT '';
+    ALTER TABLE effects ADD COLUMN done_at REAL NOT NULL DEFAULT 0;
+    CREATE INDEX effects_of_ref ON effects (ref, id);
+    CREATE INDEX effects_of_job ON effects (job, id);
+    CREATE INDEX effects_failed ON effects (id) WHERE state = 'failed';
+
+    ALTER TABLE runs ADD COLUMN effect INTEGER REFERENCES effects;
+    ALTER TABLE runs ADD COLUMN memory TEXT NOT NULL DEFAULT '' CHECK (memory IN ('', 'compact', 'new'));
+    ALTER TABLE turns ADD COLUMN team TEXT NOT NULL DEFAULT '';
+    ALTER TABLE turns ADD COLUMN effect INTEGER REFERENCES effects;
+    ALTER TABLE turns ADD COLUMN depth INTEGER NOT NULL DEFAULT 0;
+    UPDATE turns SET team = (SELECT team FROM runs WHERE runs.id = turns.run);
+
+    ALTER TABLE anchors ADD COLUMN model TEXT NOT NULL DEFAULT '';
+    ALTER TABLE anchors ADD COLUMN restart_at REAL NOT NULL DEFAULT 0;
+    ALTER TABLE anchors ADD COLUMN restarted_at REAL NOT NULL DEFAULT 0;
+
+    ALTER TABLE proposals ADD COLUMN team TEXT NOT NULL DEFAULT '';
+    ALTER TABLE changes ADD COLUMN team TEXT NOT NULL DEFAULT '';
+    ALTER TABLE known_repos ADD COLUMN team TEXT NOT NULL DEFAULT '';
+    ALTER TABLE known_subjects ADD COLUMN team TEXT NOT NULL DEFAULT '';
+
+    CREATE TABLE breakers (
+        team TEXT NOT NULL, ref TEXT NOT NULL, issue INTEGER REFERENCES effects, tripped_at REAL NOT NULL DEFAULT 0,
+        reset_at REAL NOT NULL DEFAULT 0, PRIMARY KEY (team, ref)
+    ) STRICT;
+
+    CREATE TABLE tapes (
+        job INTEGER PRIMARY KEY REFERENCES jobs, team TEXT NOT NULL, body BLOB NOT NULL, recorded_at REAL NOT NULL
+    ) STRICT;
+    CREATE INDEX tapes_by_age ON tapes (recorded_at);
+    CREATE INDEX deliveries_by_age ON deliveries (received_at) WHERE body != x'';
+
+    CREATE VIEW resting_jobs AS SELECT DISTINCT jobs.id AS id FROM jobs JOIN parked ON parked.team = jobs.team
+        AND (parked.scope = 'team' OR (parked.scope = 'bot' AND parked.name = jobs.bot)
+        OR (parked.scope = 'subject' AND parked.name = jobs.ref));
+
+    CREATE VIEW resting_effects AS SELECT DISTINCT effects.id AS id FROM effects JOIN parked
+        ON parked.team = effects.team AND (parked.scope = 'team'
+        OR (parked.scope = 'account' AND parked.name = effects.actor)
+        OR (parked.scope = 'subject' AND parked.name = effects.ref));
+
+    CREATE VIEW causes AS
+        SELECT team, 'job' AS what, id, 'delivery' AS by_what, delivery AS by_id FROM jobs WHERE delivery IS NOT NULL
+        UNION ALL SELECT team, 'job', id, 'effect', cause FROM jobs WHERE cause IS NOT NULL
+        UNION ALL SELECT team, 'job', id, 'job', merged_into FROM jobs WHERE merged_into IS NOT NULL
+        UNION ALL SELECT team, 'effect', id, 'job', job FROM effects WHERE job IS NOT NULL
+        UNION ALL SELECT team, 'effect', id, 'turn', turn FROM effects WHERE turn IS NOT NULL
+        UNION ALL SELECT team, 'run', id, 'effect', effect FROM runs WHERE effect IS NOT NULL
+        UNION ALL SELECT team, 'turn', id, 'effect', effect FROM turns WHERE effect IS NOT NULL
+        UNION ALL SELECT team, 'turn', id, 'run', run FROM turns;
+    """,
 )

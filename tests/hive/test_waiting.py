@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from forge.events import IssueOpened
 from forge.types import Ref, Repo, User
-from hive.ledger import Ledger, Scope
+from hive.ledger import Ledger, Scope, Why
 from hive.waiting import inbox, queue
 from tests.conftest import Clock
 
@@ -33,7 +33,7 @@ def test_each_state_is_told_from_the_others(ledger: Ledger, clock: Clock) -> Non
         if number == fourth:
             ledger.intake.fail(job, "ValueError: no\nsuch thing")
     ledger.effects.owe("other", "core", "PostComment", "triage:said", "{}")
-    ledger.parking.park("other", Scope.TEAM, "", "forge unavailable: 502")
+    ledger.parking.park("other", Scope.TEAM, "", Why.FORGE_AWAY, "forge unavailable: 502")
     clock.pass_(3)
     assert list(queue(ledger)) == [
         "rests  other: forge unavailable: 502, since 2027-01-15T08:00:00+00:00",

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from forge.webhook import MAX_BODY, sign
-from hive.ledger import AuditRow, Ledger, Scope
+from hive.ledger import AuditRow, Ledger, Scope, Why
 from hive.serve import tcp
 from hive.web import Desk, Door, Receiver
 
@@ -193,7 +193,7 @@ def test_health(receiver: Site) -> None:
     """Healthy means that the ledger can be read; what waits is said with its reason."""
     status, answer = receiver.ask("GET", "/healthz")
     assert (status, json.loads(answer)) == (200, {"status": "ok"})
-    receiver.ledger.parking.park("acme", Scope.TEAM, "", "forge unavailable: 502")
+    receiver.ledger.parking.park("acme", Scope.TEAM, "", Why.FORGE_AWAY, "forge unavailable: 502")
     status, answer = receiver.ask("GET", "/healthz?all")
     assert status == 200
     assert json.loads(answer)["waiting"].startswith("acme: forge unavailable: 502, since 2")

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 
 from forge.events import IssueOpened
 from forge.types import Ref, Repo, User
-from hive.ledger import Job, Ledger, Lost, Scope
+from hive.ledger import Job, Ledger, Lost, Scope, Why
 from hive.ledger.intake import LEASE_SECONDS, MAX_ATTEMPTS
 from tests.conftest import Clock
 
@@ -48,7 +48,7 @@ class Jobs(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Whatever happened, what is owed is looked at when workers live and the forge is there."""
-        self.ledger.parking.release("acme", Scope.TEAM)
+        self.ledger.parking.release("acme", Scope.TEAM, "", Why.FORGE_AWAY)
         for _ in range(len(self.owed) * (MAX_ATTEMPTS + 1) + 1):
             self.clock.pass_(LEASE_SECONDS + 100)
             for number in self.ledger.intake.due():
@@ -152,9 +152,9 @@ class Jobs(RuleBasedStateMachine):
     def forge(self, away: bool) -> None:
         """The forge goes away or comes back."""
         if away:
-            self.ledger.parking.park("acme", Scope.TEAM, "", "down")
+            self.ledger.parking.park("acme", Scope.TEAM, "", Why.FORGE_AWAY, "down")
         else:
-            self.ledger.parking.release("acme", Scope.TEAM)
+            self.ledger.parking.release("acme", Scope.TEAM, "", Why.FORGE_AWAY)
 
     @invariant()
     def one_holder_for_each_subject(self) -> None:

@@ -61,7 +61,7 @@ class Town:
     def cost(self, bot: str, event: Event) -> tuple[int, int]:
         """Requests and, of these, writes, from a bot's look to its last deed; git's own count as reads."""
         before, ledger = len(self.counter.asked), self.house.ledger
-        for job in ledger.intake.owe(TEAM, [(bot, event)]):
+        for job in ledger.jobs.owe(TEAM, [(bot, event)]):
             self.worker.look(job)
         made = self.counter.asked[before:]
         return len(made), sum("/api/v1/" in asked and not asked.startswith("GET ") for asked in made)

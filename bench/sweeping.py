@@ -17,7 +17,7 @@ from forge.embedded import EmbeddedForge
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.changes import GiteaWatcher
 from forge.types import Repo
-from hive.ledger import Ledger
+from hive.ledger import Ledger, Origin
 from hive.sweep import Office, Sweeper
 
 ORG = "acme"
@@ -95,5 +95,5 @@ def _field(stack: ExitStack) -> Field:
     watcher = stack.enter_context(GiteaWatcher(name="forgejo", url=forge.url, token=token))
     ledger = Ledger(state / "ledger.db")
     stack.callback(ledger.close)
-    office = Office(ledger, lambda repo: ORG, lambda kind: [], lambda event: "")
+    office = Office(ledger, lambda repo: ORG, lambda *_: [], lambda *_: Origin(), lambda event: "")
     return Field(forge.url, admin, token, Sweeper(watcher, office, "forgejo", ORG))

@@ -17,6 +17,10 @@ E = TypeVar("E", bound=Event)
 Handler = Callable[[E, "Context"], Iterable[Intent]]
 
 
+AGENTS = "agents"
+"""The name under which a bot listens to all agents of its team."""
+
+
 class NotGranted(Exception):
     """A bot wanted something that it was not granted: a fault of the bot, nothing is done."""
 
@@ -55,11 +59,16 @@ class Context:
 
 
 class Bot:
-    """A name, the intents it may yield, and a handler for each type of event it looks at."""
+    """A name, the intents it may yield, and a handler for each type of event it looks at.
 
-    def __init__(self, name: str, may: Iterable[type[Intent]]) -> None:
+    What machines of the hive did it does not hear, but for those that it names in `hears`: accounts by
+    the name of a bot that speaks as them, and AGENTS. So bots answer one another only where it is meant.
+    """
+
+    def __init__(self, name: str, may: Iterable[type[Intent]], *, hears: Iterable[str] = ()) -> None:
         self.name = name
         self.may = frozenset(may)
+        self.hears = frozenset(hears)
         self._handlers: dict[type[Event], Handler[Any]] = {}
 
     @property

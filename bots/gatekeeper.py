@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bots.bot import Bot, Context
+from bots.bot import AGENTS, Bot, Context
 from bots.intents import Deploy, Intent, PostComment, Propose, SetStatus
 from bots.types import Evaluation
 from bots.words import code, plain
@@ -32,7 +32,7 @@ The container goes on as it is. Push a mended commit and it is looked at again.
 """
 NOTHING = "- nothing that runs changes"
 
-bot = Bot("gatekeeper", may={Propose, SetStatus, PostComment, Deploy})
+bot = Bot("gatekeeper", may={Propose, SetStatus, PostComment, Deploy}, hears={"core", AGENTS})
 
 
 @bot.on(PullChanged)

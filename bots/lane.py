@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bots.bot import Bot, Context
+from bots.bot import AGENTS, Bot, Context
 from bots.intents import ContinueRun, EndRun, Intent, PostComment, SetLabels, StartRun
 from bots.orders import only_orders
 from bots.tasks import task
@@ -35,7 +35,11 @@ STUCK = """\
 Comment on this pull request to go on.
 """
 
-bot = Bot("lane", may={StartRun, ContinueRun, EndRun, SetLabels, PostComment})
+bot = Bot(
+    "lane",
+    may={StartRun, ContinueRun, EndRun, SetLabels, PostComment},
+    hears={"triage", "core", "review", AGENTS},
+)
 
 
 @bot.on(IssueOpened)

@@ -11,17 +11,18 @@ import hmac
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol, assert_never
 
 from bots import intents
 from bots.types import Team, Verdict
-from forge.events import Event, ReviewAsked
+from forge import keys
+from forge.events import Event
 from forge.protocol import Conflict, Forge, ForgeError, Unavailable
 from forge.types import ReviewState
 from hive import deeds
 from hive.codec import Codec
-from hive.ledger import NEVER, Effect, Ledger, Lost, Scope, Why
+from hive.home import AT_HOME, Done, Dropped, Home
+from hive.ledger import Effect, Ledger, Lost
 from hive.telling import NotYet, fate, react, reply
 
 log = logging.getLogger("hive.apply")
@@ -33,6 +34,9 @@ _KINDS: dict[str, Any] = {
     kind.__name__: kind
     for kind in (*intents.Intent.__args__, deeds.OpenPull, deeds.Answer, deeds.MakeTag, deeds.CommitFile)
 }
+
+OF_THE_OPEN = (intents.PostComment, intents.Assign)
+"""Deeds that make no sense on what was closed meanwhile: words about work to do, and work itself."""
 
 STATES = {
     Verdict.BLOCKED: ReviewState.REQUEST_CHANGES,
@@ -53,23 +57,36 @@ class Watch(Protocol):
         """A deed was given up."""
 
 
-class Dropped(Exception):
-    """The world has moved on: the deed would be wrong now."""
+class Brake(Protocol):
+    """Who is asked before something is written to a forge."""
+
+    def stops_deed(self, effect: Effect) -> bool:
+        """Whether the subject of a deed was written to too often: it rests then, and so must the deed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a deed made: where to look at it, and what others need to know of it."""
+def owe(
+    ledger: Ledger,
+    team: str,
+    actor: str,
+    deed: deeds.Deed,
+    *,
+    by: str,
+    job: int | None = None,
+    turn: int | None = None,
+    depth: int = 0,
+) -> int:
+    """Write down a deed that `actor`'s account owes; `by` is the bot or part of the hive that wants it.
 
-    url: str = ""
-    result: Mapping[str, Any] | None = None
-    detail: Mapping[str, Any] | None = None
-
-
-def owe(ledger: Ledger, team: str, actor: str, deed: deeds.Deed, *, by: str, job: int | None = None) -> int:
-    """Write down a deed that `actor`'s account owes; `by` is the bot or part of the hive that wants it."""
-    kind = type(deed)
-    return ledger.effects.owe(team, actor, kind.__name__, f"{by}:{deed.key}", Codec(kind).dumps(deed), job=job)
+    It came of a `job` or of a `turn`, in a chain of so many machines.
+    """
+    kind, ref = type(deed), _where(deed)
+    return ledger.effects.owe(
+        *(team, actor, kind.__name__, f"{by}:{deed.key}", Codec(kind).dumps(deed)),
+        job=job,
+        turn=turn,
+        ref=ref if "#" in ref else "",
+        depth=depth,
+    )
 
 
 class Applier:
@@ -83,12 +100,14 @@ class Applier:
         *,
         marker_secret: bytes,
         watch: Watch,
-        listeners: Callable[[type[Event]], Iterable[str]],
+        brake: Brake,
+        listeners: Callable[[str, Event], Iterable[str]],
     ) -> None:
         """`forges` gives the forge of a team as an account sees it now: (team, login)."""
         self._ledger = ledger
-        self._listeners = listeners
+        self._home = Home(ledger, listeners)
         self._watch = watch
+        self._brake = brake
         self._forges = forges
         self._teams = teams
         self._secret = marker_secret
@@ -104,6 +123,9 @@ class Applier:
             log.warning("effect_lost id=%d kind=%s why=%s", effect.id, effect.kind, lost)
 
     def _try(self, effect: Effect, deed: deeds.Deed) -> None:
+        if not isinstance(deed, AT_HOME) and self._brake.stops_deed(effect):
+            self._ledger.effects.rest(effect, "its subject was stopped")
+            return
         try:
             done = self._do(effect, deed)
         except Dropped as why:
@@ -117,7 +139,8 @@ class Applier:
 
     def _record(self, effect: Effect, deed: deeds.Deed, done: Done, *, state: str) -> None:
         with self._ledger.transaction():
-            self._ledger.effects.finish(effect, done.result or {}, state=state)
+            result = done.result or {}
+            self._ledger.effects.finish(effect, result, state=state, made=done.made, ref=str(result.get("ref", "")))
             self._settle(deed, done.result or {})
             self._ledger.audit.add(
                 effect.actor,
@@ -162,11 +185,16 @@ class Applier:
 
     def _do(self, effect: Effect, deed: deeds.Deed) -> Done:
         """One deed; the forge's own checks make a second try of it harmless."""
+        if isinstance(deed, AT_HOME):
+            return self._home.do(effect, deed)
         forge = self._forges(effect.team, effect.actor)
+        if isinstance(deed, OF_THE_OPEN) and not forge.issue(deed.ref).is_open:
+            raise Dropped(f"{deed.ref} was closed meanwhile")
         match deed:
             case intents.PostComment() | deeds.Answer():
                 comment = forge.comment(deed.ref, self._marked(deed.body, effect), marker=self._marker(effect))
-                return Done(comment.html_url, {"id": comment.id, "url": comment.html_url})
+                made = keys.commented(deed.ref.repo.forge, comment.id)
+                return Done(comment.html_url, {"id": comment.id, "url": comment.html_url}, made=made)
             case intents.React() | intents.Reply():
                 return self._tell(forge, effect, deed)
             case intents.SetLabels():
@@ -196,51 +224,6 @@ class Applier:
                 forge.put_file(deed.repo, deed.path, deed.content.encode(), message=deed.message, branch=deed.branch)
                 return Done(detail={"message": deed.message})
             case _:
-                return self._at_home(effect, deed)
-
-    def _at_home(self, effect: Effect, deed: deeds.Deed) -> Done:
-        """Deeds that the hive owes itself: they change the ledger only."""
-        runs, deployments = self._ledger.runs, self._ledger.deployments
-        match deed:
-            case intents.StartRun():
-                run = runs.start(effect.team, deed.agent, str(deed.ref), effect.key, deed.task, again=deed.again)
-                return Done(result={"run": run}, detail={"run": run, "agent": deed.agent})
-            case intents.ContinueRun():
-                runs.push(deed.run, deed.key, deed.message, by_person=deed.by_person)
-                return Done(detail={"run": deed.run})
-            case intents.EndRun():
-                runs.end(deed.run, deed.outcome)
-                return Done(detail={"run": deed.run, "outcome": deed.outcome})
-            case intents.AskReview():
-                asked = [(bot, ReviewAsked(deed.ref, deed.by, effect.key)) for bot in self._listeners(ReviewAsked)]
-                if not asked:
-                    raise Dropped("no bot reviews here")
-                self._ledger.intake.owe(effect.team, asked)
-                return Done()
-            case intents.Propose():
-                deployments.propose(str(deed.ref), deed.head_sha, deed.tree)
-                return Done(detail={"head": deed.head_sha})
-            case intents.Deploy():
-                deployments.ask(deed.agent)
-                return Done(detail={"agent": deed.agent})
-            case intents.Pause():
-                reason = f"paused by {deed.by.login}"
-                self._ledger.parking.park(effect.team, Scope.AGENT, deed.agent, Why.PAUSED, reason, until=NEVER)
-                return Done(detail={"agent": deed.agent})
-            case intents.Resume():
-                self._ledger.parking.release(effect.team, Scope.AGENT, deed.agent, Why.PAUSED)
-                return Done(detail={"agent": deed.agent})
-            case intents.Restart():
-                deployments.ask_restart(deed.agent)
-                return Done(detail={"agent": deed.agent})
-            case intents.UseModel():
-                deployments.choose_model(deed.agent, deed.model)
-                return Done(detail={"agent": deed.agent, "model": deed.model})
-            case intents.Recall():
-                runs.recall(deed.run, deed.memory)
-                runs.push(deed.run, deed.key, deed.message, by_person=True)
-                return Done(detail={"run": deed.run, "memory": deed.memory})
-            case _:
                 raise AssertionError(f"no hand for {type(deed).__name__}")
 
     def _tell(self, forge: Forge, effect: Effect, deed: intents.React | intents.Reply) -> Done:
@@ -268,7 +251,8 @@ class Applier:
             comments=deed.comments,
             marker=self._marker(effect),
         )
-        return Done(review.html_url, {"id": review.id}, {"verdict": deed.summary})
+        made = keys.reviewed(deed.ref.repo.forge, review.id)
+        return Done(review.html_url, {"id": review.id}, {"verdict": deed.summary}, made)
 
     def _marker(self, effect: Effect) -> str:
         """A signed mark by which an own comment is found again after a crash; it proves nothing else."""

@@ -7,15 +7,16 @@ issue for the operators, not a storm of tries. Both are looked at again until th
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from bots.intents import OpenIssue
 from bots.words import code, plain
 from forge.protocol import ForgeError, NotFound, Reader, Unavailable
-from forge.types import Repo
+from forge.types import Ref, Repo
 from hive.apply import owe
+from hive.deeds import Answer
 from hive.ledger import Effect, Ledger, Parked, Scope, Why
 
 log = logging.getLogger("hive.parking")
@@ -39,6 +40,7 @@ GAVE_UP = """\
 
 It is not tried again. The deed was owed for {where} under the key {key}; more of its kind on this day is in the audit log only.
 """
+TRIED = "🔴 {login} tried {times} times to do something here ({kind}), and the forge never let it through. It is not tried again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,8 @@ class Desk:
     """The bots that speak as a login."""
     ops: Callable[[str], Repo]
     """Where a team's operators are told."""
+    operators: Mapping[str, frozenset[int]]
+    """The ids of a team's operators."""
 
 
 class Attendant:
@@ -85,10 +89,17 @@ class Attendant:
         key = f"gave-up:{effect.actor}:{effect.kind}:{where.partition('#')[0]}:{day}"
         issue = OpenIssue(self._desk.ops(effect.team), plain(title), body, key=key)
         owe(ledger, effect.team, self._desk.core, issue, by=BY)
+        if isinstance(error, Unavailable) and effect.ref and not effect.key.startswith(f"{BY}:"):
+            said = TRIED.format(login=effect.actor, kind=effect.kind, times=effect.attempts)
+            answer = Answer(Ref.parse(effect.ref), said, key=f"tried:{effect.ref}:{effect.actor}:{effect.kind}:{day}")
+            owe(ledger, effect.team, self._desk.core, answer, by=BY)
 
     def attend(self) -> None:
         """Look again at what rests and is due: release it, or leave it for longer."""
         for parked in self._desk.ledger.parking.due():
+            if parked.scope is Scope.SUBJECT:
+                self._look_at_stopped(parked)
+                continue
             if parked.scope not in (Scope.TEAM, Scope.ACCOUNT):
                 continue
             found = self._trouble(parked.team, parked.name or self._desk.core)
@@ -96,6 +107,32 @@ class Attendant:
                 self._release(parked)
             else:
                 self._desk.ledger.parking.look_again(parked, min(LONGEST_PAUSE, 0.5 * 2**parked.attempts))
+
+    def _look_at_stopped(self, parked: Parked) -> None:
+        """A subject that was stopped goes on when an operator has closed the issue that tells of it."""
+        ledger = self._desk.ledger
+        stopped = ledger.breakers.of(parked.team, parked.name)
+        told = str(ledger.effects.get(stopped.issue).result.get("ref", "")) if stopped is not None else ""
+        if not told or not self._was_closed(parked.team, Ref.parse(told)):
+            ledger.parking.look_again(parked, min(LONGEST_PAUSE, 0.5 * 2**parked.attempts))
+            return
+        with ledger.transaction():
+            ledger.breakers.reset(parked.team, parked.name)
+            ledger.parking.release(parked.team, parked.scope, parked.name, parked.why)
+            ledger.audit.add("hive", "LetGoOn", team=parked.team, ref=parked.name)
+
+    def _was_closed(self, team: str, issue: Ref) -> bool:
+        """Whether an operator closed an issue, by the timeline; nobody else's closing counts."""
+        forge = self._desk.ask(team, self._desk.core)
+        try:
+            if forge.issue(issue).is_open:
+                return False
+            rows = [row for row in forge.timeline(issue) if row.kind == "close"]
+        except ForgeError as error:
+            log.warning("stopped_unasked issue=%s error=%r", issue, str(error)[:200])
+            return False
+        by = rows[-1].actor if rows else None
+        return by is not None and by.id in self._desk.operators[team]
 
     def _trouble(self, team: str, login: str) -> ForgeError | None:
         """Why an account cannot ask its forge the simplest question, if it cannot."""

@@ -1,8 +1,8 @@
 """Huey, carrying row ids and nothing else: what a row means stands in the ledger.
 
 Huey loses a task whose worker dies while it runs (measured with 3.5.4), so a task is only a
-nudge: whoever takes it claims the row first, and the ledger is scanned for rows that nobody
-nudged. Decides nothing.
+nudge: whoever takes it claims a row in the ledger first, and the ledger is scanned for rows that
+nobody nudged. A file carries them, or a Redis, which may be wiped. Decides nothing.
 """
 
 from __future__ import annotations
@@ -28,16 +28,15 @@ log = logging.getLogger("hive.queue")
 
 
 class Queue:
-    """A queue of (name, row id), shared by the processes that open the same file."""
+    """A queue of (name, row id), shared by the processes that open the same file or the same Redis."""
 
-    def __init__(self, path: Path) -> None:
-        """Open or make the file; raises OSError if its directory cannot be made."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+    def __init__(self, place: Path | str) -> None:
+        """Open or make the file, or name a Redis by its URL.
+
+        Raises OSError if a directory cannot be made, or where the package for Redis is not installed.
+        """
         self._handlers: Mapping[str, Handler] = {}
-        # Results are not stored, and fsync is spared: the ledger can nudge for every row again.
-        self._huey = Huey(
-            "hive", storage_class=_Storage, filename=str(path), results=False, fsync=False, serializer=_Json()
-        )
+        self._huey = _at_redis(place) if isinstance(place, str) else _in_file(place)
         self._task = self._huey.task(name="row", context=False)(self._run)
 
     def push(self, name: str, row_id: int) -> None:
@@ -70,6 +69,20 @@ class Queue:
             log.error("queue_unknown_task name=%r", name[:40])
             return
         handler(row_id)
+
+
+def _in_file(path: Path) -> Huey:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Results are not stored, and fsync is spared: the ledger can nudge for every row again.
+    return Huey("hive", storage_class=_Storage, filename=str(path), results=False, fsync=False, serializer=_Json())
+
+
+def _at_redis(url: str) -> Huey:
+    try:
+        from hive.rediscarrier import Carrier  # noqa: PLC0415  who has no Redis needs no package for it
+    except ImportError as error:
+        raise OSError(f"{url} needs the package redis: install forgehive[redis]") from error
+    return Huey("hive", storage_class=Carrier, url=url, results=False, serializer=_Json())
 
 
 class _Consumer(Consumer):  # type: ignore[misc]  # huey ships no types

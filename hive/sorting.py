@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from forge.events import Event, Touched
 from forge.types import Repo
 from forge.webhook import Delivery
-from hive.ledger import Ledger
+from hive.ledger import Ledger, Origin
 from hive.sweep.record import LOOK
 
 log = logging.getLogger("hive.sorting")
@@ -25,18 +25,19 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Sorter:
-    """Knows which forge speaks how, whose repository it is, and who listens."""
+    """Knows which forge speaks how, whose repository it is, who listens, and where events come from."""
 
     ledger: Ledger
     readings: Mapping[str, Reading]
     team_of: Callable[[Repo], str | None]
-    listeners: Callable[[type[Event]], Iterable[str]]
+    listeners: Callable[[str, Event], Iterable[str]]
+    origin: Callable[[str, Event], Origin]
 
     def sort(self) -> list[int]:
         """Read all that waits; returns new jobs. Killed at any instruction, it is done again."""
         made: list[int] = []
         while unread := self.ledger.intake.unread():
-            with self.ledger.transaction():
+            with self.ledger.transaction(durable=False):  # what a power cut takes back is read once more
                 for number, delivery in unread:
                     made += self._read(number, delivery)
         return made
@@ -57,9 +58,12 @@ class Sorter:
             self.ledger.intake.read(number)
             return []
         told = [event for event in events if event.key]
-        wanted = [(bot, event) for event in told for bot in self.listeners(type(event))]
-        made = self.ledger.intake.owe(team, wanted, delivery=number)
-        looks = self.ledger.intake.owe(team, self._looks(delivery, events), delivery=number)
+        made, looks = list[int](), list[int]()
+        for event in told:
+            wanted = [(bot, event) for bot in self.listeners(team, event)]
+            made += self.ledger.jobs.owe(team, wanted, delivery=number, origin=self.origin(team, event))
+        for event, look in self._looks(team, delivery, events):
+            looks += self.ledger.jobs.owe(team, [(LOOK, look)], delivery=number, origin=self.origin(team, event))
         if made:  # events that make work are acts of somebody: they are in the record
             for event in told:
                 self.ledger.audit.add(
@@ -72,11 +76,12 @@ class Sorter:
         self.ledger.intake.read(number, team=team)
         return made + looks
 
-    def _looks(self, delivery: Delivery, events: Iterable[Event]) -> Iterator[tuple[str, Event]]:
+    def _looks(self, team: str, delivery: Delivery, events: Iterable[Event]) -> Iterator[tuple[Event, Event]]:
         """What a delivery tells without an id of what happened asks for a look, unless one is owed that will see it."""
         for event in events:
-            if not event.key and any(self.listeners(type(event))) and not self.ledger.intake.waits(LOOK, event.ref):
-                yield LOOK, Touched(event.ref, event.actor, f"look:{delivery.forge}:{delivery.id}")
+            heard = not event.key and any(self.listeners(team, event))
+            if heard and not self.ledger.jobs.waits(LOOK, event.ref):
+                yield event, Touched(event.ref, event.actor, f"look:{delivery.forge}:{delivery.id}")
 
     def _note(self, delivery: Delivery, what: str, why: str) -> None:
         self.ledger.audit.add(f"forge:{delivery.forge}", what, kind=delivery.kind, why=why)

@@ -10,15 +10,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bots.bot import Bot, Context, NotGranted
+from bots.intents import Intent
+from forge.events import PullChanged
 from forge.protocol import ForgeError, NotFound, Unavailable
 from forge.types import Ref
 from hive.apply import Applier, owe
 from hive.bell import Bell
-from hive.ledger import Job, Ledger, Lost
-from hive.ledger.intake import LEASE_SECONDS
+from hive.ledger import Ceiling, Job, Ledger, Lost
+from hive.ledger.jobs import LEASE_SECONDS
+from hive.loops import Breaker
 from hive.parking import Attendant
 from hive.queue import Queue
 from hive.sorting import Sorter
@@ -30,6 +33,9 @@ JOB = "job"
 EFFECT = "effect"
 BACKSTOP_SECONDS = 1.0
 """How often the ledger is scanned for rows that nobody was nudged for, and how late a stop is noticed."""
+
+OF_A_HEAD = (PullChanged,)
+"""Events after which what was seen of an older head is not worth saying."""
 
 BOT_FAULTS = (
     ArithmeticError,
@@ -61,8 +67,10 @@ class Workshop:
     account: Callable[[str, str], str]
     applier: Applier
     attendant: Attendant
+    breaker: Breaker
     sorter: Sorter
     bell: Bell
+    ceiling: Ceiling = field(default_factory=Ceiling)
 
 
 class Worker:
@@ -71,21 +79,32 @@ class Worker:
     def __init__(self, shop: Workshop) -> None:
         self._shop = shop
         self._held: dict[int, Job] = {}
+        self._threads = 1
 
     def serve(self, *, threads: int, stop: threading.Event) -> None:
-        """Work until `stop` is set; what is held then is finished."""
+        """Work until `stop` is set; what is held then is finished, and the rest left to who comes next."""
         self._shop.bell.listen()
+        self._threads = threads
         backstop = threading.Thread(target=self._backstop, args=(stop,), name="backstop")
         backstop.start()
-        self._shop.queue.serve({JOB: self.look, EFFECT: self.apply}, workers=threads, stop=stop)
+        handlers = {JOB: lambda _: self.work_off(stop), EFFECT: self.apply}
+        self._shop.queue.serve(handlers, workers=threads, stop=stop)
         backstop.join()
         self._shop.bell.close()
 
+    def work_off(self, stop: threading.Event) -> None:
+        """Take what should be looked at first, one job after another, until nothing is due: a nudge names no winner."""
+        jobs = self._shop.ledger.jobs
+        while not stop.is_set() and (job := jobs.claim_next(self._shop.ceiling)) is not None:
+            self._hold(job)
+
     def look(self, job_id: int) -> None:
-        """Let a bot look at one event, and owe what it wants."""
-        job = self._shop.ledger.intake.claim(job_id)
-        if job is None:
-            return
+        """Let a bot look at this event now, if that may be, and do what it wants."""
+        job = self._shop.ledger.jobs.claim(job_id)
+        if job is not None:
+            self._hold(job)
+
+    def _hold(self, job: Job) -> None:
         self._held[job.id] = job
         try:
             owed = self._look(job)
@@ -96,9 +115,6 @@ class Worker:
             del self._held[job.id]
         for effect in owed:
             self.apply(effect)
-        following = self._shop.ledger.intake.next_of(job)
-        if following is not None:
-            self._shop.queue.push(JOB, following)
 
     def apply(self, effect_id: int) -> None:
         """Do one deed, if it is still owed."""
@@ -119,26 +135,37 @@ class Worker:
         return []
 
     def _handle(self, job: Job) -> list[int]:
+        ledger = self._shop.ledger
+        if self._shop.breaker.stops_look(job):
+            ledger.jobs.rest(job, "its subject was stopped")
+            return []
         if job.bot == LOOK:
             self._shop.look(job.event.ref)
-            self._shop.ledger.intake.finish(job)
+            ledger.jobs.finish(job)
             return []
         bot = self._shop.bots.get(job.bot)
         if bot is None:
             raise LookupError(f"no bot named {job.bot} is configured any more")
-        wanted = bot.handle(job.event, self._shop.context(job.team, job.bot))
+        return self._store(job, bot.handle(job.event, self._shop.context(job.team, job.bot)))
+
+    def _store(self, job: Job, wanted: list[Intent]) -> list[int]:
+        """The deeds that a bot wants and the end of its look, in one transaction: all of it or nothing."""
         ledger = self._shop.ledger
-        with ledger.transaction():
+        # An end without deeds that a power cut takes back is one more look, which nobody notices.
+        with ledger.transaction(durable=bool(wanted)):
+            if isinstance(job.event, OF_A_HEAD) and ledger.jobs.is_overtaken(job):
+                ledger.jobs.supersede(job)
+                return []
             owed = []
             for intent in wanted:
                 actor = self._shop.account(job.bot, type(intent).__name__)
-                owed.append(owe(ledger, job.team, actor, intent, by=job.bot, job=job.id))
-            ledger.intake.finish(job)
+                owed.append(owe(ledger, job.team, actor, intent, by=job.bot, job=job.id, depth=job.depth))
+            ledger.jobs.finish(job)
         return owed
 
     def _failed(self, job: Job, error: ForgeError) -> None:
         if self._shop.attendant.takes(job.team, self._shop.account(job.bot, ""), error):
-            self._shop.ledger.intake.rest(job, str(error))
+            self._shop.ledger.jobs.rest(job, str(error))
         elif isinstance(error, Unavailable):
             self._again(job, error)
         else:
@@ -146,14 +173,14 @@ class Worker:
 
     def _again(self, job: Job, error: Unavailable) -> None:
         delay = max(error.retry_after, min(60.0, 0.5 * 2**job.attempts))
-        if not self._shop.ledger.intake.postpone(job, str(error), delay):
+        if not self._shop.ledger.jobs.postpone(job, str(error), delay):
             self._note(job, error)
 
     def _give_up(self, job: Job, error: Exception) -> None:
         # A ref that is gone (a deleted issue) is no fault of the bot; everything else is one to be seen.
         level = logging.INFO if isinstance(error, NotFound) else logging.ERROR
         log.log(level, "job_failed id=%d bot=%s event=%s error=%r", job.id, job.bot, job.event.key, error)
-        self._shop.ledger.intake.fail(job, f"{type(error).__name__}: {error}")
+        self._shop.ledger.jobs.fail(job, f"{type(error).__name__}: {error}")
         self._note(job, error)
 
     def _note(self, job: Job, error: Exception) -> None:
@@ -163,8 +190,7 @@ class Worker:
 
     def sort(self) -> None:
         """Read the deliveries that came, and nudge for the jobs they made."""
-        for job in self._shop.sorter.sort():
-            self._shop.queue.push(JOB, job)
+        self._nudge(self._shop.sorter.sort())
 
     def _backstop(self, stop: threading.Event) -> None:
         """Read what comes as soon as the bell rings; nudge for rows that nobody was nudged for, or whose worker died."""
@@ -179,11 +205,16 @@ class Worker:
             if time.monotonic() - renewed >= LEASE_SECONDS / 4:
                 renewed = time.monotonic()
                 for job in list(self._held.values()):
-                    self._shop.ledger.intake.renew(job)
+                    self._shop.ledger.jobs.renew(job)
+
+    def _nudge(self, jobs: list[int]) -> None:
+        """Wake as many workers as there are jobs: each goes on by itself until nothing is due."""
+        for job in jobs[: self._threads]:
+            self._shop.queue.push(JOB, job)
 
     def _scan(self) -> None:
         self.attend()
-        for job in self._shop.ledger.intake.due():
-            self._shop.queue.push(JOB, job)
+        self._shop.ledger.checkpoint()
+        self._nudge(self._shop.ledger.jobs.due(self._threads, self._shop.ceiling))
         for effect in self._shop.ledger.effects.due():
             self._shop.queue.push(EFFECT, effect)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from difflib import get_close_matches
 
-from bots.bot import Bot, Context
+from bots.bot import AGENTS, Bot, Context
 from bots.commands import phrases
 from bots.commands.acts import ACTS
 from bots.commands.call import Act, Call, no
@@ -49,7 +49,11 @@ SOON = timedelta(minutes=10)
 
 _MARKER = re.compile(r"<!-- hive:[0-9a-f]{24} -->")
 
-bot = Bot("commands", may={React, Reply, SetLabels, Assign, Unassign, AskReview, StartRun, EndRun, Deploy})
+bot = Bot(
+    "commands",
+    may={React, Reply, SetLabels, Assign, Unassign, AskReview, StartRun, EndRun, Deploy},
+    hears={AGENTS},
+)
 
 
 @bot.on(CommentPosted)

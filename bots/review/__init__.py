@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bots.bot import Bot, Context
+from bots.bot import AGENTS, Bot, Context
 from bots.intents import Intent, PostReview, SetStatus
 from bots.review import phrases
 from bots.review.page import body, remark, summary
@@ -31,7 +31,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 Reasons = tuple[tuple[str, str], ...]
 
-bot = Bot("review", may={PostReview, SetStatus})
+bot = Bot("review", may={PostReview, SetStatus}, hears={"core", AGENTS})
 
 
 @bot.on(PullChanged)

@@ -18,6 +18,7 @@ from forge.events import Event
 from forge.types import Repo, User
 from hive.bell import Bell
 from hive.ledger import Ledger
+from hive.loops import Origins, hears
 from hive.queue import Queue
 from hive.settings import Settings
 from hive.sweep import LOOK
@@ -44,8 +45,8 @@ class House:
 
     @cached_property
     def queue(self) -> Queue:
-        """The queue."""
-        return Queue(self.settings.state / "queue.db")
+        """The queue; raises NotReady if it cannot be opened."""
+        return Queue(self.settings.queue or self.settings.state / "queue.db")
 
     @cached_property
     def bell(self) -> Bell:
@@ -81,9 +82,19 @@ class House:
         """The directory of the agents on this host."""
         return self.settings.state / "agents"
 
-    def listeners(self, kind: type[Event]) -> list[str]:
-        """The bots that look at a type of event."""
-        return [name for name, bot in self.bots.items() if kind in bot.events]
+    @cached_property
+    def teams(self) -> dict[str, Team]:
+        """Who is who in each team; raises NotReady if a forge was never made ready."""
+        return {name: self.team(name) for name in self.settings.teams}
+
+    def listeners(self, team: str, event: Event) -> list[str]:
+        """The bots that look at an event: those for its kind that hear whoever did it."""
+        return [name for name, bot in self.bots.items() if hears(bot, event, self.teams[team])]
+
+    @cached_property
+    def origins(self) -> Origins:
+        """What events come from."""
+        return Origins(self.ledger, self.teams)
 
     def account(self, bot: str, intent: str) -> str:
         """Whose hand does what a bot wants: statuses need the right to write code, which only `core` has."""

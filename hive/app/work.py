@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from bots.bot import Context
+from bots.intents import OpenIssue
 from bots.types import RunView
 from forge.gitea.changes import GiteaWatcher
 from forge.gitea.decode import decode
@@ -18,10 +19,11 @@ from forge.gitea.write import GiteaForge
 from forge.protocol import Refused
 from forge.types import Ref, Repo
 from hive.app.house import House
-from hive.apply import Applier
+from hive.apply import Applier, owe
 from hive.inspection import ConfigEvaluator, PullScanner
-from hive.ledger import Ledger
-from hive.parking import Attendant, Desk
+from hive.ledger import Ceiling, Ledger
+from hive.loops import Bounds, Breaker
+from hive.parking import BY, Attendant, Desk
 from hive.sorting import Reading, Sorter
 from hive.sweep import Looker, Office, Sweeper
 from hive.vault import NoSecret
@@ -29,8 +31,6 @@ from hive.work import JOB, Worker, Workshop
 from hive.workspace import Login, Mirror, Workspace
 
 log = logging.getLogger("hive.app.work")
-
-THREADS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +58,17 @@ class LedgerHistory:
 def serve(house: House, stop: threading.Event) -> None:
     """Work until `stop` is set; raises NotReady if another worker has this state directory."""
     with house.alone("worker"):
-        house.ledger.intake.release_all()
+        house.ledger.jobs.release_all()
         worker = Worker(workshop(house))
         sweeps = threading.Thread(target=sweep, args=(house, stop), name="sweep")
         sweeps.start()
-        worker.serve(threads=THREADS, stop=stop)
+        worker.serve(threads=house.settings.limits.workers, stop=stop)
         sweeps.join()
 
 
 def workshop(house: House) -> Workshop:
     """Every wire of the worker."""
-    teams = {name: house.team(name) for name in house.settings.teams}
+    teams = house.teams
 
     # The token is read each time: a new one counts from the next question on.
     @cache
@@ -97,10 +97,26 @@ def workshop(house: House) -> Workshop:
         now = datetime.fromtimestamp(house.ledger.clock(), UTC)
         return Context(reader(team, house.settings.account(bot)), teams[team], scanner, evaluator, history, now)
 
-    desk = Desk(house.ledger, reader, house.settings.account("core"), house.bots_of, house.ops)
+    operators = {name: team.operators for name, team in teams.items()}
+    desk = Desk(house.ledger, reader, house.settings.account("core"), house.bots_of, house.ops, operators)
     attendant = Attendant(desk)
-    secret = house.vault.marker_secret()
-    applier = Applier(house.ledger, forge, teams, marker_secret=secret, watch=attendant, listeners=house.listeners)
+    core = house.settings.account("core")
+
+    def tell(team: str, issue: OpenIssue) -> int:
+        return owe(house.ledger, team, core, issue, by=BY)
+
+    limits = house.settings.limits
+    bounds = Bounds(limits.machine_depth, limits.machine_looks, limits.writes)
+    breaker = Breaker(house.ledger, bounds, house.ops, tell)
+    applier = Applier(
+        house.ledger,
+        forge,
+        teams,
+        marker_secret=house.vault.marker_secret(),
+        watch=attendant,
+        brake=breaker,
+        listeners=house.listeners,
+    )
     readings = {name: Reading(decode, house.page) for name in house.settings.forges}
     return Workshop(
         ledger=house.ledger,
@@ -111,8 +127,10 @@ def workshop(house: House) -> Workshop:
         account=house.account,
         applier=applier,
         attendant=attendant,
-        sorter=Sorter(house.ledger, readings, house.settings.team_of, house.listeners),
+        breaker=breaker,
+        sorter=Sorter(house.ledger, readings, house.settings.team_of, house.listeners, house.origins.of),
         bell=house.bell,
+        ceiling=Ceiling(limits.looks_of_team, limits.looks_of_bot),
     )
 
 
@@ -127,7 +145,7 @@ def _token(house: House, forge: str, login: str) -> str:
 
 def office(house: House) -> Office:
     """What a look needs of the house."""
-    return Office(house.ledger, house.settings.team_of, house.listeners, house.page)
+    return Office(house.ledger, house.settings.team_of, house.listeners, house.origins.of, house.page)
 
 
 def looks(house: House) -> Callable[[Ref], list[int]]:

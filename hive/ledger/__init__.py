@@ -20,7 +20,8 @@ from hive.ledger.audit import Audit, AuditRow
 from hive.ledger.database import Clock, Database, Lost
 from hive.ledger.deployments import Anchor, Deployment, Deployments
 from hive.ledger.effects import Effect, Effects
-from hive.ledger.intake import Intake, Job, pack
+from hive.ledger.intake import Intake, pack
+from hive.ledger.jobs import Ceiling, Job, Jobs, Origin, Priority
 from hive.ledger.open import Item, Open
 from hive.ledger.parking import NEVER, Parked, Parking, Scope, Why
 from hive.ledger.runs import Run, Runs, Turn
@@ -31,6 +32,7 @@ __all__ = [
     "Anchor",
     "Audit",
     "AuditRow",
+    "Ceiling",
     "Clock",
     "Database",
     "Deployment",
@@ -40,11 +42,14 @@ __all__ = [
     "Intake",
     "Item",
     "Job",
+    "Jobs",
     "Ledger",
     "Lost",
     "Open",
+    "Origin",
     "Parked",
     "Parking",
+    "Priority",
     "Run",
     "Runs",
     "Scope",

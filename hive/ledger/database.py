@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from hive.ledger.schema import MIGRATIONS
 
@@ -14,6 +15,9 @@ from hive.ledger.schema import MIGRATIONS
 class Lost(Exception):
     """Somebody else holds the row by now: what was done under the old lease must not be stored."""
 
+
+LOG_PAGES = 10_000
+"""How long the log may grow, in pages of 4 KiB, before a commit itself does what `checkpoint` is for."""
 
 Clock = Callable[[], float]
 """Seconds since 1970, UTC."""
@@ -43,12 +47,19 @@ class Database:
         self._local = threading.local()
 
     @contextmanager
-    def transaction(self) -> Iterator[sqlite3.Connection]:
-        """One transaction that may write; joins the one that the thread is in already."""
+    def transaction(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction that may write; joins the one that the thread is in already.
+
+        What is not `durable` survives the death of every process, but a power cut may take the
+        newest of it back, never one without those after it: for what is then simply done again.
+        """
         connection = self._connection()
         if connection.in_transaction:
             yield connection
             return
+        if self._local.durable is not durable:
+            connection.execute("PRAGMA synchronous = FULL" if durable else "PRAGMA synchronous = NORMAL")
+            self._local.durable = durable
         connection.execute("BEGIN IMMEDIATE")
         whole = False
         try:
@@ -57,9 +68,17 @@ class Database:
         finally:
             connection.execute("COMMIT" if whole else "ROLLBACK")
 
-    def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
-        """All rows of a question."""
-        return self._connection().execute(sql, values).fetchall()
+    def checkpoint(self) -> None:
+        """Bring what was committed from the log into the file, as far as nobody is in the way.
+
+        Left to SQLite a commit does it now and then, and whoever waits for that one waits long.
+        """
+        self._connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
+        """All rows of a question; its values by place, or one mapping of names."""
+        named = values[0] if values and isinstance(values[0], dict) else values
+        return self._connection().execute(sql, named).fetchall()
 
     def row(self, sql: str, *values: object) -> sqlite3.Row | None:
         """The first row of a question, if there is one."""
@@ -73,7 +92,9 @@ class Database:
             found.row_factory = sqlite3.Row
             found.execute("PRAGMA foreign_keys = ON")
             found.execute("PRAGMA synchronous = FULL")
+            found.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
             self._local.connection = found
+            self._local.durable = True
             with self._guard:
                 self._connections.append(found)
         return found

@@ -14,7 +14,10 @@ LEASE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One deed. `actor` is the login whose hand does it, `payload` the intent as JSON text."""
+    """One deed. `actor` is the login whose hand does it, `payload` the intent as JSON text, `ref` the subject it is on.
+
+    `made` is the key of the event that the deed makes, where it is known; `depth` is its job's or turn's.
+    """
 
     id: int
     team: str
@@ -26,6 +29,8 @@ class Effect:
     attempts: int
     result: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
+    ref: str = ""
+    depth: int = 0
 
 
 class Effects:
@@ -35,16 +40,28 @@ class Effects:
         self._db = db
         self._clock = clock
 
-    def owe(self, team: str, actor: str, kind: str, key: str, payload: str, *, job: int | None = None) -> int:
-        """Store a deed; one with a known key is the known one. Returns its id."""
+    def owe(
+        self,
+        team: str,
+        actor: str,
+        kind: str,
+        key: str,
+        payload: str,
+        *,
+        job: int | None = None,
+        turn: int | None = None,
+        ref: str = "",
+        depth: int = 0,
+    ) -> int:
+        """Store a deed; one with a known key is the known one, wanted once more. Returns its id."""
         now = self._clock()
         with self._db.transaction() as db:
-            db.execute(
-                "INSERT INTO effects (team, job, actor, kind, key, payload, state, next_at, created_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, 'waiting', ?, ?) ON CONFLICT DO NOTHING",
-                (team, job, actor, kind, key, payload, now, now),
-            )
-            row = db.execute("SELECT id FROM effects WHERE key = ?", (key,)).fetchone()
+            row = db.execute(
+                "INSERT INTO effects (team, job, turn, actor, kind, key, payload, ref, depth, state, next_at, created_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?) ON CONFLICT (key) DO UPDATE"
+                " SET depth = max(depth, excluded.depth), turn = coalesce(excluded.turn, turn) RETURNING id",
+                (team, job, turn, actor, kind, key, payload, ref, depth, now, now),
+            ).fetchone()
         return int(row["id"])
 
     def claim(self, effect_id: int) -> Effect | None:
@@ -59,11 +76,19 @@ class Effects:
             ).fetchone()
         return None if row is None else _effect(row)
 
-    def finish(self, effect: Effect, result: Mapping[str, Any], *, state: str = "done") -> None:
-        """The deed is done, or was dropped because the world has moved on. Raises Lost."""
+    def finish(
+        self, effect: Effect, result: Mapping[str, Any], *, state: str = "done", made: str = "", ref: str = ""
+    ) -> None:
+        """The deed is done, or was dropped because the world has moved on. Raises Lost.
+
+        `made` is the key of the event that comes of it, `ref` the subject that it made.
+        """
         self._end(effect, state, "", 0.0)
         with self._db.transaction() as db:
-            db.execute("UPDATE effects SET result = ? WHERE id = ?", (json.dumps(result, sort_keys=True), effect.id))
+            db.execute(
+                "UPDATE effects SET result = ?, made = ?, ref = ?, done_at = ? WHERE id = ?",
+                (json.dumps(result, sort_keys=True), made, ref or effect.ref, self._clock(), effect.id),
+            )
 
     def rest(self, effect: Effect, error: str, delay: float = 0.0) -> None:
         """The deed could not be tried: it waits, for `delay` seconds at least, and has lost no attempt. Raises Lost."""
@@ -99,6 +124,26 @@ class Effects:
         )
         return [row["id"] for row in found]
 
+    def newest_on(self, ref: str, actor: str) -> tuple[int, int] | None:
+        """The last deed of an account on a subject, and how deep it was: what the account's events come from."""
+        row = self._db.row(
+            "SELECT id, depth FROM effects WHERE ref = ? AND actor = ? AND state IN ('applying', 'done')"
+            " ORDER BY id DESC LIMIT 1",
+            *(ref, actor),
+        )
+        return None if row is None else (row["id"], row["depth"])
+
+    def writes(self, team: str, ref: str, since: float, but: Iterable[str]) -> int:
+        """How many deeds were done on a subject after `since`, those of some kinds aside."""
+        spared = tuple(but)
+        marks = ", ".join("?" * len(spared))
+        row = self._db.row(
+            f"SELECT count(*) AS n FROM effects WHERE ref = ? AND team = ? AND done_at > ? AND state = 'done'"  # noqa: S608
+            f" AND kind NOT IN ({marks})",
+            *(ref, team, since, *spared),
+        )
+        return int(row["n"]) if row else 0
+
     def states(self, keys: Iterable[str]) -> list[str]:
         """How deeds stand, by their keys; empty for one that was never owed."""
         found = (self._db.row("SELECT state FROM effects WHERE key = ?", key) for key in keys)
@@ -124,4 +169,6 @@ def _effect(row: Any) -> Effect:
         attempts=row["attempts"],
         result=json.loads(row["result"]),
         error=row["error"],
+        ref=row["ref"],
+        depth=row["depth"],
     )

@@ -1,35 +1,11 @@
-"""Deliveries, and the jobs that they make: a bot owes a look at a ref."""
+"""What came in: deliveries, whole, each once; and where sweeps stand."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
-from dataclasses import dataclass
 
-from forge import events
-from forge.events import Event
-from forge.types import Ref
 from forge.webhook import Delivery
-from hive.codec import Codec
-from hive.ledger.database import Clock, Database, Lost
-
-LEASE_SECONDS = 120.0
-"""A job's bot has this long before another worker takes it again."""
-
-MAX_ATTEMPTS = 8
-
-_EVENTS = {kind.__name__: kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)}
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One look that a bot owes, taken by this worker until its lease runs out."""
-
-    id: int
-    team: str
-    bot: str
-    event: Event
-    attempts: int
+from hive.ledger.database import Clock, Database
 
 
 def pack(body: bytes) -> bytes:
@@ -38,7 +14,7 @@ def pack(body: bytes) -> bytes:
 
 
 class Intake:
-    """What came in, and who has to look."""
+    """What came in."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
@@ -78,125 +54,22 @@ class Intake:
                 (team, "failed" if failed else "read", delivery),
             )
 
-    def owe(self, team: str, wanted: Iterable[tuple[str, Event]], *, delivery: int | None = None) -> list[int]:
-        """Make jobs: `wanted` pairs a bot with an event, and a pair that is known makes no second one.
-
-        Returns the ids of new jobs.
-        """
-        made = []
-        with self._db.transaction() as db:
-            for bot, event in wanted:
-                cursor = db.execute(
-                    "INSERT INTO jobs (team, bot, ref, event_type, event_key, event, delivery, state, next_at,"
-                    " created_at) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?) ON CONFLICT DO NOTHING",
-                    (
-                        *(team, bot, str(event.ref), type(event).__name__, event.key),
-                        *(Codec(type(event)).dumps(event), delivery, self._clock(), self._clock()),
-                    ),
-                )
-                if cursor.rowcount and cursor.lastrowid:
-                    made.append(cursor.lastrowid)
-        return made
-
-    def waits(self, bot: str, ref: Ref) -> bool:
-        """Whether a look of a bot at a ref is owed that nobody has begun: it will see what happens now."""
-        row = self._db.row("SELECT 1 FROM jobs WHERE bot = ? AND ref = ? AND state = 'waiting'", bot, str(ref))
-        return row is not None
-
-    def claim(self, job_id: int) -> Job | None:
-        """Take a due job, unless another one of its ref is being looked at or is older and due."""
-        now = self._clock()
-        with self._db.transaction() as db:
-            row = db.execute(
-                "UPDATE jobs SET state = 'running', lease_until = ?, attempts = attempts + 1"
-                " WHERE id = ? AND next_at <= ? AND (state = 'waiting' OR (state = 'running' AND lease_until < ?))"
-                " AND NOT EXISTS (SELECT 1 FROM jobs AS other WHERE other.ref = jobs.ref AND other.id != jobs.id AND"
-                " ((other.state = 'running' AND other.lease_until >= ?)"
-                " OR (other.id < jobs.id AND other.state = 'waiting' AND other.next_at <= ?"
-                " AND NOT EXISTS (SELECT 1 FROM resting_jobs AS resting WHERE resting.id = other.id))))"
-                " AND NOT EXISTS (SELECT 1 FROM resting_jobs AS resting WHERE resting.id = jobs.id) RETURNING *",
-                (now + LEASE_SECONDS, job_id, now, now, now, now),
-            ).fetchone()
-        if row is None:
-            return None
-        event = Codec(_EVENTS[row["event_type"]]).loads(row["event"])
-        return Job(row["id"], row["team"], row["bot"], event, row["attempts"])
-
-    def finish(self, job: Job) -> None:
-        """The look is done; belongs into the transaction that stores its effects. Raises Lost."""
-        self._end(job, "done", "", 0.0)
-
-    def rest(self, job: Job, error: str) -> None:
-        """The look could not be tried: it waits, and has lost no attempt. Raises Lost."""
-        self._end(job, "waiting", error, 0.0, uncounted=1)
-
-    def postpone(self, job: Job, error: str, delay: float) -> bool:
-        """Look again after `delay` seconds; False if that was the last attempt. Raises Lost."""
-        again = job.attempts < MAX_ATTEMPTS
-        self._end(job, "waiting" if again else "failed", error, delay)
-        return again
-
-    def fail(self, job: Job, error: str) -> None:
-        """The bot cannot look at this; nothing will change that. Raises Lost."""
-        self._end(job, "failed", error, 0.0)
-
-    def renew(self, job: Job) -> bool:
-        """Hold a job for longer; False if somebody else has it."""
-        with self._db.transaction() as db:
-            cursor = db.execute(
-                "UPDATE jobs SET lease_until = ? WHERE id = ? AND state = 'running' AND attempts = ?",
-                (self._clock() + LEASE_SECONDS, job.id, job.attempts),
-            )
-        return bool(cursor.rowcount)
-
-    def _end(self, job: Job, state: str, error: str, delay: float, *, uncounted: int = 0) -> None:
-        # The number of the attempt is the fence: whoever took the job since then has a higher one.
-        with self._db.transaction() as db:
-            cursor = db.execute(
-                "UPDATE jobs SET state = ?, error = ?, next_at = ?, lease_until = 0, attempts = attempts - ?"
-                " WHERE id = ? AND state = 'running' AND attempts = ?",
-                (state, error[:500], self._clock() + delay, uncounted, job.id, job.attempts),
-            )
-            if not cursor.rowcount:
-                raise Lost(f"job {job.id}, attempt {job.attempts}")
-
-    def next_of(self, job: Job) -> int | None:
-        """The job that waits behind this one for the same ref, if any."""
-        row = self._db.row(
-            "SELECT min(id) AS id FROM jobs WHERE ref = ? AND state = 'waiting' AND next_at <= ?",
-            *(str(job.event.ref), self._clock()),
-        )
-        return None if row is None else row["id"]
-
-    def due(self, limit: int = 200) -> list[int]:
-        """Jobs that somebody should take now, oldest first, one for each ref.
-
-        A job that killed its worker too often is given up.
-        """
-        now = self._clock()
-        with self._db.transaction() as db:
-            db.execute(
-                "UPDATE jobs SET state = 'failed', error = 'its worker died each time'"
-                " WHERE state = 'running' AND lease_until < ? AND attempts >= ?",
-                (now, MAX_ATTEMPTS),
-            )
-        found = self._db.rows(
-            "SELECT min(id) AS id FROM jobs WHERE state IN ('waiting', 'running') AND next_at <= ?"
-            " AND lease_until < ? AND NOT EXISTS (SELECT 1 FROM resting_jobs AS resting WHERE resting.id = jobs.id)"
-            " GROUP BY ref ORDER BY 1 LIMIT ?",
-            *(now, now, limit),
-        )
-        return [row["id"] for row in found]
-
-    def release_all(self) -> None:
-        """No worker is alive: what the last one held can be taken at once."""
-        with self._db.transaction() as db:
-            db.execute("UPDATE jobs SET lease_until = 0 WHERE state = 'running'")
-            db.execute("UPDATE effects SET lease_until = 0 WHERE state = 'applying'")
-
     def deliveries(self) -> int:
         """How many deliveries have come in."""
         return int(self._db.rows("SELECT count(*) FROM deliveries")[0][0])
+
+    def forget(self, before: float, limit: int = 500) -> int:
+        """Drop the bodies of deliveries that came before a time, some at once; returns of how many.
+
+        The row stays: a delivery that comes again is known for ever.
+        """
+        with self._db.transaction(durable=False) as db:
+            cursor = db.execute(
+                "UPDATE deliveries SET body = x'' WHERE id IN (SELECT id FROM deliveries"
+                " WHERE received_at < ? AND body != x'' AND state != 'waiting' LIMIT ?)",
+                (before, limit),
+            )
+        return cursor.rowcount
 
     def cursor(self, name: str) -> str | None:
         """Where a sweep stopped."""
@@ -206,4 +79,7 @@ class Intake:
     def move_cursor(self, name: str, value: str) -> None:
         """Remember where a sweep stopped; belongs into the transaction that stores what it found."""
         with self._db.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO cursors (name, value) VALUES (?, ?)", (name, value))
+            db.execute(
+                "INSERT INTO cursors (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, value),
+            )

@@ -54,7 +54,18 @@ class Runs:
         self._db = db
         self._clock = clock
 
-    def start(self, team: str, agent: str, ref: str, key: str, message: str, *, again: bool = False) -> int:
+    def start(
+        self,
+        team: str,
+        agent: str,
+        ref: str,
+        key: str,
+        message: str,
+        *,
+        again: bool = False,
+        effect: int | None = None,
+        depth: int = 0,
+    ) -> int:
         """Begin a run with its first turn, or find the one that is open for this agent and issue.
 
         To begin `again` the open one ends first, unless it is the one that this key began.
@@ -66,24 +77,29 @@ class Runs:
                 for row in db.execute(f"SELECT id FROM runs WHERE {older}", (agent, ref, key)).fetchall():  # noqa: S608
                     self.end(row["id"], "begun again")
             db.execute(
-                "INSERT INTO runs (team, agent, ref, key, state, created_at) VALUES (?, ?, ?, ?, 'open', ?)"
+                "INSERT INTO runs (team, agent, ref, key, effect, state, created_at) VALUES (?, ?, ?, ?, ?, 'open', ?)"
                 " ON CONFLICT DO NOTHING",
-                (team, agent, ref, key, now),
+                (team, agent, ref, key, effect, now),
             )
             row = db.execute(
                 "SELECT id FROM runs WHERE key = ? OR (agent = ? AND ref = ? AND state = 'open')", (key, agent, ref)
             ).fetchone()
-            self.push(row["id"], f"start:{row['id']}", message, by_person=True)
+            self.push(row["id"], f"start:{row['id']}", message, by_person=True, effect=effect, depth=depth)
         return int(row["id"])
 
-    def push(self, run: int, key: str, message: str, *, by_person: bool) -> bool:
-        """Give a run one more turn; False if it has it already, or is over."""
+    def push(
+        self, run: int, key: str, message: str, *, by_person: bool, effect: int | None = None, depth: int = 0
+    ) -> bool:
+        """Give a run one more turn; False if it has it already, or is over.
+
+        It came of an `effect`, in a chain of `depth` machines.
+        """
         with self._db.transaction() as db:
             cursor = db.execute(
-                "INSERT INTO turns (run, agent, key, message, by_person, state, created_at)"
-                " SELECT id, agent, ?, ?, ?, 'waiting', ? FROM runs WHERE id = ? AND state = 'open'"
+                "INSERT INTO turns (run, team, agent, key, message, by_person, effect, depth, state, created_at)"
+                " SELECT id, team, agent, ?, ?, ?, ?, ?, 'waiting', ? FROM runs WHERE id = ? AND state = 'open'"
                 " ON CONFLICT DO NOTHING",
-                (key, message, by_person, self._clock(), run),
+                (key, message, by_person, effect, depth, self._clock(), run),
             )
         return bool(cursor.rowcount)
 

@@ -142,7 +142,7 @@ MIGRATIONS = (
     ALTER TABLE jobs_of_events RENAME TO jobs;
     CREATE INDEX jobs_waiting ON jobs (priority, id) WHERE state = 'waiting';
     CREATE INDEX jobs_running ON jobs (lease_until) WHERE state = 'running';
-    CREATE INDEX jobs_of_ref ON jobs (ref, state, id) WHERE state IN ('waiting', 'running');
+    CREATE INDEX jobs_of_ref ON jobs (ref, state, id);
     CREATE INDEX jobs_failed ON jobs (id) WHERE state = 'failed';
 
     ALTER TABLE effects ADD COLUMN ref TEXT NOT NULL DEFAULT '';

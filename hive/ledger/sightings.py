@@ -15,16 +15,16 @@ class Sightings:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def note(self, forge: str, change: Change) -> bool:
+    def note(self, forge: str, change: Change, *, team: str = "") -> bool:
         """Write a change down; False if it is known."""
         who = change.actor
         with self._db.transaction() as db:
             done = db.execute(
-                "INSERT INTO changes (key, forge, repo_id, kind, place, what, actor_id, actor, at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO changes (key, forge, repo_id, kind, place, what, actor_id, actor, at, team)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (
                     *(change.key, forge, change.repo_id, change.kind.value, change.place, change.what),
-                    *(who.id, who.login, change.at.isoformat()),
+                    *(who.id, who.login, change.at.isoformat(), team),
                 ),
             )
         return bool(done.rowcount)
@@ -53,10 +53,14 @@ class Sightings:
         found = self._db.rows("SELECT repo_id, value FROM known_repos WHERE forge = ? AND owner = ?", forge, owner)
         return {row["repo_id"]: row["value"] for row in found}
 
-    def keep_repo(self, forge: str, owner: str, repo_id: int, value: str) -> None:
+    def keep_repo(self, forge: str, owner: str, repo_id: int, value: str, *, team: str = "") -> None:
         """Remember how a repository stands."""
         with self._db.transaction() as db:
-            db.execute("INSERT OR REPLACE INTO known_repos VALUES (?, ?, ?, ?)", (forge, repo_id, owner, value))
+            db.execute(
+                "INSERT INTO known_repos (forge, repo_id, owner, value, team) VALUES (?, ?, ?, ?, ?) ON CONFLICT"
+                " (forge, repo_id) DO UPDATE SET owner = excluded.owner, value = excluded.value, team = excluded.team",
+                (forge, repo_id, owner, value, team),
+            )
 
     def drop_repo(self, forge: str, repo_id: int) -> None:
         """Forget a repository and all that is in it."""
@@ -78,12 +82,16 @@ class Sightings:
         )
         return None if row is None else str(row["value"])
 
-    def keep_subject(self, forge: str, place: tuple[int, int], value: str, was: str | None) -> bool:
+    def keep_subject(self, forge: str, place: tuple[int, int], value: str, was: str | None, *, team: str = "") -> bool:
         """Remember how a subject (repository's id, number) stands; False if somebody else did since it `was` read."""
         with self._db.transaction() as db:
             if self.subject(forge, *place) != was:
                 return False
-            db.execute("INSERT OR REPLACE INTO known_subjects VALUES (?, ?, ?, ?)", (forge, *place, value))
+            db.execute(
+                "INSERT INTO known_subjects (forge, repo_id, number, value, team) VALUES (?, ?, ?, ?, ?) ON CONFLICT"
+                " (forge, repo_id, number) DO UPDATE SET value = excluded.value, team = excluded.team",
+                (forge, *place, value, team),
+            )
         return True
 
     def drop_subject(self, forge: str, repo_id: int, number: int) -> None:

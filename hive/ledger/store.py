@@ -9,10 +9,12 @@ from sqlite3 import Connection
 
 from forge.types import User
 from hive.ledger.audit import Audit
+from hive.ledger.breakers import Breakers
 from hive.ledger.database import Clock, Database
 from hive.ledger.deployments import Deployments
 from hive.ledger.effects import Effects
 from hive.ledger.intake import Intake
+from hive.ledger.jobs import Jobs
 from hive.ledger.open import Open
 from hive.ledger.parking import Parking
 from hive.ledger.runs import Runs
@@ -27,17 +29,23 @@ class Ledger:
         self._db = Database(path)
         self.clock = clock
         self.intake = Intake(self._db, clock)
+        self.jobs = Jobs(self._db, clock)
         self.sightings = Sightings(self._db)
         self.effects = Effects(self._db, clock)
         self.parking = Parking(self._db, clock)
+        self.breakers = Breakers(self._db, clock)
         self.open = Open(self._db, clock)
         self.runs = Runs(self._db, clock)
         self.deployments = Deployments(self._db, clock)
         self.audit = Audit(self._db, clock)
 
-    def transaction(self) -> AbstractContextManager[Connection]:
-        """One transaction over all parts."""
-        return self._db.transaction()
+    def transaction(self, *, durable: bool = True) -> AbstractContextManager[Connection]:
+        """One transaction over all parts; one that is not `durable` need not outlive a power cut."""
+        return self._db.transaction(durable=durable)
+
+    def checkpoint(self) -> None:
+        """Bring what was committed from the log into the file."""
+        self._db.checkpoint()
 
     def close(self) -> None:
         """Close the file."""

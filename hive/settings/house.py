@@ -19,6 +19,7 @@ from hive.settings.marks import BadYaml, Document, Problem
 EMBEDDED: Final = "embedded"
 LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,38}[A-Za-z0-9])?")
 MODULE = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
+QUEUE = re.compile(r"redis://[A-Za-z0-9.\-\[\]:]+(?:/\d+)?|unix:///[^?\s@]+")
 Port = Annotated[int, Ge(0), Le(65535)]
 
 
@@ -52,11 +53,21 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds that no agent's own configuration can raise."""
+    """Bounds that no agent's own configuration can raise.
+
+    `workers` looks may be under way at once, of one team or one bot so many at the most (0: no bound of its own).
+    The last three are how far machines may go on one subject before it is stopped: `hive.loops.Bounds`.
+    """
 
     steps: Annotated[int, Ge(1), Le(500)] = 60
     minutes: Annotated[int, Ge(1), Le(240)] = 30
     bot_turns: Annotated[int, Ge(1), Le(20)] = 3
+    workers: Annotated[int, Ge(1), Le(64)] = 4
+    looks_of_team: Annotated[int, Ge(0), Le(64)] = 0
+    looks_of_bot: Annotated[int, Ge(0), Le(64)] = 0
+    machine_depth: Annotated[int, Ge(2), Le(1000)] = 24
+    machine_looks: Annotated[int, Ge(2), Le(10000)] = 60
+    writes: Annotated[int, Ge(2), Le(10000)] = 60
     __pydantic_config__: ClassVar = STRICT
 
 
@@ -110,6 +121,10 @@ class Settings:
     configs: str = "agent-configs"
     meta: str = "hive/meta"
     sweep_seconds: Annotated[int, Ge(1), Le(3600)] = 60
+    queue: str = ""
+    """Where nudges are carried: empty for a file, `redis://HOST:PORT/N` or `unix:///PATH` for a Redis."""
+    keep_days: Annotated[int, Ge(1), Le(36500)] = 30
+    """For how long what a forge sent and what bots were told is kept, word for word."""
     home: Path = Path()
     """The directory of the file: bots of one's own lie beside it. Not a key of the file."""
 
@@ -158,6 +173,9 @@ def _mistakes(data: Any) -> Iterator[Mistake]:
     teams = _map(root.get("teams"))
     for name, forge in forges.items():
         yield from _bad_url(("forges", name, "url"), _map(forge).get("url"))
+    queue = root.get("queue") or None
+    if isinstance(queue, str) and not QUEUE.fullmatch(queue):
+        yield Mistake(("queue",), "should be redis://HOST:PORT/N or unix:///PATH, without a password")
     yield from _bad_url(("model", "url"), _map(root.get("model")).get("url") or None)
     if "home" in root:
         yield Mistake(("home",), "nobody reads this key", at_key=True)

@@ -20,7 +20,7 @@ from forge.events import (
     PullReviewed,
 )
 from forge.types import Ref, Repo
-from hive.ledger import Ledger
+from hive.ledger import Ledger, Origin
 from hive.sweep.look import Look
 
 LOOK = "look"
@@ -55,11 +55,12 @@ ALONE = frozenset({Kind.OPENED, Kind.MERGED, Kind.COMMENTED})
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """What a look needs of the house: whose repository it is, who listens, and the page of an event."""
+    """What a look needs of the house: whose repository it is, who listens, where events come from, and their pages."""
 
     ledger: Ledger
     team_of: Callable[[Repo], str | None]
-    listeners: Callable[[type[Event]], Iterable[str]]
+    listeners: Callable[[str, Event], Iterable[str]]
+    origin: Callable[[str, Event], Origin]
     page: Callable[[Event], str]
 
 
@@ -69,16 +70,18 @@ def record(office: Office, found: Look, *, silent: bool = False) -> tuple[int, l
     Belongs into a transaction. `silent` ones make no work: they were there before the hive.
     """
     ledger, forge = office.ledger, found.ref.repo.forge
-    kept = ledger.sightings.keep_subject(forge, (found.repo_id, found.ref.number), found.now, found.was)
+    team = office.team_of(found.ref.repo)
+    place = (found.repo_id, found.ref.number)
+    kept = ledger.sightings.keep_subject(forge, place, found.now, found.was, team=team or "")
     # Two looks at once: what the slower one found by comparing may be an older state than is known.
     changes = [*found.rows, *(found.diffs if kept else ())]
-    news = [change for change in sorted(changes, key=_when) if ledger.sightings.note(forge, change)]
-    team = office.team_of(found.ref.repo)
+    news = [change for change in sorted(changes, key=_when) if ledger.sightings.note(forge, change, team=team or "")]
     if silent or team is None:
         return len(news), []
     jobs: list[int] = []
     for event in events(news, found.ref, is_pull=found.is_pull):
-        made = ledger.intake.owe(team, [(bot, event) for bot in office.listeners(type(event))])
+        wanted = [(bot, event) for bot in office.listeners(team, event)]
+        made = ledger.jobs.owe(team, wanted, origin=office.origin(team, event))
         if made:
             kind, ref, page = type(event).__name__, str(event.ref), office.page(event)
             ledger.audit.add(event.actor.login, kind, team=team, ref=ref, url=page, key=event.key)

@@ -12,6 +12,7 @@ from forge.changes import SOMEBODY, Activity, Change, Kind, Listed, Subject
 from forge.events import Touched
 from forge.protocol import ForgeError, NotFound, Unavailable, Watcher
 from forge.types import Ref, Repo
+from hive.ledger import Origin, Priority
 from hive.sweep import places
 from hive.sweep.known import CURSOR, REPO, SUBJECT, Cursor, KnownRepo, KnownSubject
 from hive.sweep.look import Look, look, states, was_edited
@@ -257,7 +258,8 @@ class Sweeper:
         for repo_id in found.gone:
             ledger.sightings.drop_repo(self._forge, repo_id)
         for repo_id, known in found.repos.items():
-            ledger.sightings.keep_repo(self._forge, self._owner, repo_id, REPO.dumps(known))
+            team = self._office.team_of(Repo.parse(f"{self._forge}:{known.path}")) or ""
+            ledger.sightings.keep_repo(self._forge, self._owner, repo_id, REPO.dumps(known), team=team)
         for repo_id, number in found.lost:
             ledger.sightings.drop_subject(self._forge, repo_id, number)
         for place, glance in found.glances:
@@ -279,7 +281,9 @@ class Sweeper:
             key = f"look:{ref}:{found.began.timestamp():.0f}"
             team = self._office.team_of(ref.repo)
             if team is not None:
-                jobs += self._ledger.intake.owe(team, [(LOOK, Touched(ref, SOMEBODY, key))])
+                jobs += self._ledger.jobs.owe(
+                    team, [(LOOK, Touched(ref, SOMEBODY, key))], origin=Origin(Priority.SWEEP)
+                )
         return jobs
 
 

@@ -20,8 +20,8 @@ from tests.hive.conftest import APP, Village
 def drain(village: Village, worker: Worker) -> None:
     """Work until nothing is due."""
     worker.sort()
-    intake, effects = village.house.ledger.intake, village.house.ledger.effects
-    while (jobs := intake.due()) or effects.due():
+    owed, effects = village.house.ledger.jobs, village.house.ledger.effects
+    while (jobs := owed.due()) or effects.due():
         for job in jobs:
             worker.look(job)
         for effect in effects.due():

@@ -35,7 +35,7 @@ def test_one_short_file_and_one_line(village: Village, tmp_path: Path) -> None:
         without = village.mara.open_issue(APP, "Two", "See it.", marker="See it").ref
         for ref in (with_path, with_path, without):
             event = IssueOpened(ref, village.mara.user("mara"), f"opened:{ref}")
-            for job in house.ledger.intake.owe("acme", [("thanks", event)]):
+            for job in house.ledger.jobs.owe("acme", [("thanks", event)]):
                 worker.look(job)
     finally:
         house.close()

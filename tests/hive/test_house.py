@@ -64,7 +64,7 @@ def test_a_job_is_looked_at_and_done(village: Village) -> None:
     event = IssueOpened(issue.ref, issue.author, "opened")
     worker = village.worker()
     for _ in range(2):
-        for job in village.house.ledger.intake.owe("acme", [("triage", event)]):
+        for job in village.house.ledger.jobs.owe("acme", [("triage", event)]):
             worker.look(job)
     after = village.mara.issue(issue.ref)
     assert set(after.labels) == {"type/bug", "area/app"}
@@ -119,7 +119,7 @@ def test_a_bot_that_fails_fails_alone(village: Village) -> None:
     issue = file(village)
     ledger = village.house.ledger
     nobody = dataclasses.replace(IssueOpened(issue.ref, User(1, "x"), "k"), ref=Ref(APP, 77))
-    jobs = ledger.intake.owe("acme", [("triage", nobody), ("gone", IssueOpened(issue.ref, User(1, "x"), "k2"))])
+    jobs = ledger.jobs.owe("acme", [("triage", nobody), ("gone", IssueOpened(issue.ref, User(1, "x"), "k2"))])
     worker = village.worker()
     for job in jobs:
         worker.look(job)

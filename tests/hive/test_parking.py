@@ -76,7 +76,7 @@ def test_a_forge_that_is_away_costs_nothing_but_time(
     issue = file(village)
     ledger, worker = village.house.ledger, village.worker()
     deed = say(village, issue.ref, "triage", "hello")
-    look = ledger.intake.owe("acme", [("triage", IssueOpened(issue.ref, issue.author, "k"))])[0]
+    look = ledger.jobs.owe("acme", [("triage", IssueOpened(issue.ref, issue.author, "k"))])[0]
     port = int(village.forge.url.rpartition(":")[2])
     village.forge.stop()
     if status:
@@ -90,14 +90,14 @@ def test_a_forge_that_is_away_costs_nothing_but_time(
         worker.look(look)
     (parked,) = ledger.parking.all()
     assert parked.reason.startswith("forge unavailable: ")
-    assert (ledger.effects.due(), ledger.intake.due()) == ([], [])
+    assert (ledger.effects.due(), ledger.jobs.due()) == ([], [])
     assert ledger.effects.get(deed).attempts == 0
     with EmbeddedForge(tmp_path / "forge", port=port):
         worker.attend()
         assert ledger.parking.all() == []
         for effect in ledger.effects.due():
             worker.apply(effect)
-        for job in ledger.intake.due():
+        for job in ledger.jobs.due():
             worker.look(job)
         assert spoken(village, issue.ref, "hello") == ["hello"]
         assert village.mara.issue(issue.ref).labels
@@ -133,7 +133,7 @@ def test_a_revoked_token_costs_one_issue(village: Village) -> None:
     ledger, worker, vault = village.house.ledger, village.worker(), village.house.vault
     vault.keep_token(FORGE, "triage", "f" * 40)
     deeds = [say(village, issue.ref, "triage", word) for word in ("one", "two", "three")]
-    look = ledger.intake.owe("acme", [("triage", IssueOpened(issue.ref, issue.author, "k"))])[0]
+    look = ledger.jobs.owe("acme", [("triage", IssueOpened(issue.ref, issue.author, "k"))])[0]
     other = say(village, issue.ref, "core", "not me")
     for effect in (*deeds, other):
         worker.apply(effect)
@@ -157,7 +157,7 @@ def test_a_revoked_token_costs_one_issue(village: Village) -> None:
     assert ledger.parking.all() == []
     for effect in ledger.effects.due():
         worker.apply(effect)
-    for job in ledger.intake.due():
+    for job in ledger.jobs.due():
         worker.look(job)
     assert spoken(village, issue.ref, "one", "two", "three") == ["one", "two", "three"]
 
@@ -168,7 +168,7 @@ def test_a_token_that_lies_open_rests_like_a_revoked_one(village: Village) -> No
     ledger, worker = village.house.ledger, village.worker()
     path = village.house.settings.state / "secrets" / FORGE / "triage.token"
     effect = say(village, issue.ref, "triage", "hello")
-    look = ledger.intake.owe("acme", [("triage", IssueOpened(issue.ref, issue.author, "k"))])[0]
+    look = ledger.jobs.owe("acme", [("triage", IssueOpened(issue.ref, issue.author, "k"))])[0]
     path.chmod(0o644)
     worker.apply(effect)
     worker.look(look)

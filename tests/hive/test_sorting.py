@@ -10,7 +10,7 @@ import pytest
 from forge.events import Event, IssueClosed, IssueOpened, Touched
 from forge.types import Ref, Repo, User
 from forge.webhook import Delivery
-from hive.ledger import Ledger, pack
+from hive.ledger import Ledger, Origin, pack
 from hive.sorting import Reading, Sorter
 
 APP = Repo("forgejo", "acme", "app")
@@ -32,7 +32,8 @@ def sorter(ledger: Ledger) -> Sorter:
         ledger,
         {"forgejo": Reading(decode, lambda event: f"http://forge/{event.ref.number}")},
         team_of=lambda repo: "acme" if repo == APP else None,
-        listeners=lambda kind: ["triage", "lane"],
+        listeners=lambda team, event: ["triage", "lane"],
+        origin=lambda team, event: Origin(),
     )
 
 
@@ -99,7 +100,7 @@ def test_what_has_no_key_asks_for_a_look(ledger: Ledger, sorter: Sorter) -> None
     for uuid in ("u1", "u2"):
         send(ledger, uuid)
     (look,) = nudged.sort()
-    job = ledger.intake.claim(look)
+    job = ledger.jobs.claim(look)
     assert job is not None
     assert (job.bot, job.event) == ("look", Touched(Ref(APP, 1), User(1, "mara"), "look:forgejo:u1"))
     assert ledger.audit.after(0) == []
@@ -113,6 +114,6 @@ def test_nobody_looks_for_nobody(ledger: Ledger, sorter: Sorter) -> None:
     def closed(delivery: Delivery) -> list[Event]:
         return [IssueClosed(event.ref, event.actor, "") for event in decode(delivery)]
 
-    deaf = replace(sorter, readings={"forgejo": Reading(closed, lambda _: "")}, listeners=lambda _: [])
+    deaf = replace(sorter, readings={"forgejo": Reading(closed, lambda _: "")}, listeners=lambda *_: [])
     send(ledger, "u1")
     assert deaf.sort() == []

@@ -24,14 +24,14 @@ def test_nothing_is_said_to_wait(ledger: Ledger) -> None:
 
 def test_each_state_is_told_from_the_others(ledger: Ledger, clock: Clock) -> None:
     """What runs, waits, waits for a reason, rests and failed, each with its age."""
-    first, _, third, fourth = ledger.intake.owe("acme", [("triage", event(number)) for number in range(1, 5)])
+    first, _, third, fourth = ledger.jobs.owe("acme", [("triage", event(number)) for number in range(1, 5)])
     for number in (first, third, fourth):
-        job = ledger.intake.claim(number)
+        job = ledger.jobs.claim(number)
         assert job is not None
         if number == third:
-            ledger.intake.postpone(job, "502", 30)
+            ledger.jobs.postpone(job, "502", 30)
         if number == fourth:
-            ledger.intake.fail(job, "ValueError: no\nsuch thing")
+            ledger.jobs.fail(job, "ValueError: no\nsuch thing")
     ledger.effects.owe("other", "core", "PostComment", "triage:said", "{}")
     ledger.parking.park("other", Scope.TEAM, "", Why.FORGE_AWAY, "forge unavailable: 502")
     clock.pass_(3)

@@ -8,7 +8,7 @@ from forge.events import IssueOpened, PullChanged
 from forge.types import Ref, Repo, User
 from forge.webhook import Delivery
 from hive.ledger import Job, Ledger, pack
-from hive.ledger.intake import LEASE_SECONDS, MAX_ATTEMPTS
+from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS
 from tests.conftest import Clock
 
 APP = Repo("forgejo", "acme", "app")
@@ -24,7 +24,7 @@ def delivery(uuid: str = "u1") -> Delivery:
 
 def claimed(ledger: Ledger, job_id: int) -> Job:
     """A job that must be there to be taken."""
-    job = ledger.intake.claim(job_id)
+    job = ledger.jobs.claim(job_id)
     assert job is not None
     return job
 
@@ -43,8 +43,8 @@ def test_a_delivery_is_taken_in_once(ledger: Ledger) -> None:
 
 def test_an_event_makes_one_job(ledger: Ledger) -> None:
     """The same event by another door makes no second one."""
-    assert ledger.intake.owe("acme", [("triage", ONE)]) == [1]
-    assert ledger.intake.owe("acme", [("triage", ONE)]) == []
+    assert ledger.jobs.owe("acme", [("triage", ONE)]) == [1]
+    assert ledger.jobs.owe("acme", [("triage", ONE)]) == []
 
 
 def test_json_is_told_from_what_is_none(ledger: Ledger) -> None:
@@ -57,61 +57,61 @@ def test_json_is_told_from_what_is_none(ledger: Ledger) -> None:
 
 def test_every_bot_owes_its_own_look(ledger: Ledger) -> None:
     """An event that two bots listen to makes two jobs, and the event comes back as it was."""
-    jobs = ledger.intake.owe("acme", [("triage", ONE), ("lane", ONE)])
+    jobs = ledger.jobs.owe("acme", [("triage", ONE), ("lane", ONE)])
     assert len(jobs) == 2
     assert claimed(ledger, jobs[0]).event == ONE
 
 
 def test_one_at_a_time_for_each_ref(ledger: Ledger) -> None:
     """Jobs of one ref are looked at one after another, oldest first; other refs do not wait."""
-    ids = ledger.intake.owe("acme", [("lane", ONE), ("lane", OTHER), ("lane", TWO)])
-    assert ledger.intake.claim(ids[1]) is None
+    ids = ledger.jobs.owe("acme", [("lane", ONE), ("lane", OTHER), ("lane", TWO)])
+    assert ledger.jobs.claim(ids[1]) is None
     first = claimed(ledger, ids[0])
-    assert ledger.intake.claim(ids[1]) is None
+    assert ledger.jobs.claim(ids[1]) is None
     claimed(ledger, ids[2])
-    ledger.intake.finish(first)
-    assert ledger.intake.next_of(first) == ids[1]
+    ledger.jobs.finish(first)
+    assert ledger.jobs.due() == [ids[1]]
     claimed(ledger, ids[1])
 
 
 def test_nobody_takes_what_is_held(ledger: Ledger, clock: Clock) -> None:
     """A lease keeps others away until it runs out."""
-    (job_id,) = ledger.intake.owe("acme", [("lane", ONE)])
+    (job_id,) = ledger.jobs.owe("acme", [("lane", ONE)])
     claimed(ledger, job_id)
-    assert ledger.intake.claim(job_id) is None
-    assert ledger.intake.due() == []
+    assert ledger.jobs.claim(job_id) is None
+    assert ledger.jobs.due() == []
     clock.pass_(LEASE_SECONDS + 1)
-    assert ledger.intake.due() == [job_id]
+    assert ledger.jobs.due() == [job_id]
     assert claimed(ledger, job_id).attempts == 2
 
 
 def test_a_dead_worker_gives_back_at_once(ledger: Ledger, clock: Clock) -> None:
     """A new worker frees what the last one held."""
-    (job_id,) = ledger.intake.owe("acme", [("lane", ONE)])
+    (job_id,) = ledger.jobs.owe("acme", [("lane", ONE)])
     claimed(ledger, job_id)
-    ledger.intake.release_all()
+    ledger.jobs.release_all()
     clock.pass_(0.001)
     claimed(ledger, job_id)
 
 
 def test_a_job_that_kills_its_worker_is_given_up(ledger: Ledger, clock: Clock) -> None:
     """It is not taken for ever."""
-    (job_id,) = ledger.intake.owe("acme", [("lane", ONE)])
+    (job_id,) = ledger.jobs.owe("acme", [("lane", ONE)])
     for _ in range(MAX_ATTEMPTS):
         claimed(ledger, job_id)
         clock.pass_(LEASE_SECONDS + 1)
-    assert ledger.intake.due() == []
-    assert ledger.intake.claim(job_id) is None
+    assert ledger.jobs.due() == []
+    assert ledger.jobs.claim(job_id) is None
 
 
 def test_postponed_waits(ledger: Ledger, clock: Clock) -> None:
     """What is postponed is due later, and not for ever."""
-    (job_id,) = ledger.intake.owe("acme", [("lane", ONE)])
+    (job_id,) = ledger.jobs.owe("acme", [("lane", ONE)])
     for _ in range(MAX_ATTEMPTS - 1):
-        assert ledger.intake.postpone(claimed(ledger, job_id), "the forge is down", 5)
-        assert ledger.intake.due() == []
+        assert ledger.jobs.postpone(claimed(ledger, job_id), "the forge is down", 5)
+        assert ledger.jobs.due() == []
         clock.pass_(5)
-    assert not ledger.intake.postpone(claimed(ledger, job_id), "the forge is down", 5)
+    assert not ledger.jobs.postpone(claimed(ledger, job_id), "the forge is down", 5)
 
 
 def test_transactions_are_whole_or_nothing(ledger: Ledger) -> None:
@@ -120,12 +120,12 @@ def test_transactions_are_whole_or_nothing(ledger: Ledger) -> None:
     def halfway() -> None:
         with ledger.transaction():
             ledger.intake.receive(delivery(), pack(b"{}"))
-            ledger.intake.owe("acme", [("lane", ONE)])
+            ledger.jobs.owe("acme", [("lane", ONE)])
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         halfway()
-    assert ledger.intake.due() == []
+    assert ledger.jobs.due() == []
     assert ledger.intake.unread() == []
     assert ledger.intake.receive(delivery(), pack(b"{}"))
 

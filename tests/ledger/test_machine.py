@@ -20,10 +20,10 @@ from hypothesis.stateful import (
     rule,
 )
 
-from forge.events import IssueOpened
+from forge.events import IssueEdited, IssueOpened
 from forge.types import Ref, Repo, User
-from hive.ledger import Job, Ledger, Lost, Scope, Why
-from hive.ledger.intake import LEASE_SECONDS, MAX_ATTEMPTS
+from hive.ledger import Job, Ledger, Lost, Origin, Priority, Scope, Why
+from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS
 from tests.conftest import Clock
 
 Taken = Job | MultipleResults[Job]
@@ -51,15 +51,19 @@ class Jobs(RuleBasedStateMachine):
         self.ledger.parking.release("acme", Scope.TEAM, "", Why.FORGE_AWAY)
         for _ in range(len(self.owed) * (MAX_ATTEMPTS + 1) + 1):
             self.clock.pass_(LEASE_SECONDS + 100)
-            for number in self.ledger.intake.due():
-                job = self.ledger.intake.claim(number)
+            for number in self.ledger.jobs.due():
+                job = self.ledger.jobs.claim(number)
                 assert job is not None, "what is due can be taken"
-                self.ledger.intake.finish(job)
-        assert self.ledger.intake.due() == []
+                self.ledger.jobs.finish(job)
+        assert self.ledger.jobs.due() == []
         with self.ledger.transaction() as db:
             states = dict(db.execute("SELECT id, state FROM jobs").fetchall())
+            merged = db.execute("SELECT id, merged_into FROM jobs WHERE state = 'merged'").fetchall()
         assert set(states) == set(self.owed.values())
-        assert set(states.values()) <= {"done", "failed"}
+        assert set(states.values()) <= {"done", "failed", "merged", "superseded"}
+        assert {states[into] for _, into in merged} <= {"done", "failed", "superseded"}, (
+            "who stands for another was looked at"
+        )
         self.ledger.close()
         self.directory.cleanup()
 
@@ -78,7 +82,10 @@ class Jobs(RuleBasedStateMachine):
     def owe(self, subject: int, event: int, bot: str) -> None:
         """Something happened, perhaps again."""
         key = f"{bot}:{subject}:{event}"
-        made = self.ledger.intake.owe("acme", [(bot, IssueOpened(Ref(APP, subject), MARA, f"{subject}:{event}"))])
+        kind = IssueOpened if event % 2 else IssueEdited
+        happened = kind(Ref(APP, subject), MARA, f"{subject}:{event}")
+        origin = Origin(Priority(event), by_person=event < 2)
+        made = self.ledger.jobs.owe("acme", [(bot, happened)], origin=origin)
         assert (key in self.owed) == (made == [])
         if made:
             self.owed[key] = made[0]
@@ -86,9 +93,17 @@ class Jobs(RuleBasedStateMachine):
     @rule(target=held, place=st.integers(0, 9))
     def take(self, place: int) -> Taken:
         """A worker takes a job, if it can; every other time one that nobody says is due."""
-        due = self.ledger.intake.due()
+        due = self.ledger.jobs.due()
         jobs = due if due and place % 2 else sorted(self.owed.values())
         return self.claim(jobs[place % len(jobs)])
+
+    @rule(target=held)
+    def take_next(self) -> Taken:
+        """A worker takes what comes first: nothing that is due is passed over for ever, and nothing is taken if none is."""
+        due = self.ledger.jobs.due()
+        job = self.ledger.jobs.claim_next()
+        assert (job.id if job else None) == (due[0] if due else None)
+        return multiple() if job is None else self.hold(job)
 
     @rule(target=held, job=held)
     def overtake(self, job: Job) -> Taken:
@@ -98,25 +113,29 @@ class Jobs(RuleBasedStateMachine):
 
     def claim(self, number: int) -> Taken:
         """Take a job, and see that it could be taken."""
-        before, job = self.leases.get(number), self.ledger.intake.claim(number)
-        if job is None:
-            return multiple()
+        job = self.ledger.jobs.claim(number)
+        return multiple() if job is None else self.hold(job)
+
+    def hold(self, job: Job) -> Job:
+        """See that a job could be taken."""
+        number, before = job.id, self.leases.get(job.id)
         assert number not in self.ended, "what has ended is not taken again"
         assert before is None or before[1] < self.clock(), "what is held is not taken"
         self.leases[number] = (job, self.clock() + LEASE_SECONDS)
         return job
 
-    @rule(job=consumes(held), how=st.sampled_from(["finish", "fail", "rest", "postpone", "die"]))
+    @rule(job=consumes(held), how=st.sampled_from(["finish", "fail", "rest", "postpone", "supersede", "die"]))
     def end(self, job: Job, how: str) -> None:
         """A worker ends what it took, in time or late, or dies."""
         if how == "die":
             return
-        intake = self.ledger.intake
+        jobs = self.ledger.jobs
         settle: Callable[[], object] = {
-            "finish": lambda: intake.finish(job),
-            "fail": lambda: intake.fail(job, "x"),
-            "rest": lambda: intake.rest(job, "x"),
-            "postpone": lambda: intake.postpone(job, "x", 30),
+            "finish": lambda: jobs.finish(job),
+            "supersede": lambda: jobs.supersede(job),
+            "fail": lambda: jobs.fail(job, "x"),
+            "rest": lambda: jobs.rest(job, "x"),
+            "postpone": lambda: jobs.postpone(job, "x", 30),
         }[how]
         if not self.ours(job):
             with pytest.raises(Lost):
@@ -124,13 +143,13 @@ class Jobs(RuleBasedStateMachine):
             return
         settle()
         del self.leases[job.id]
-        if how in {"finish", "fail"} or (how == "postpone" and job.attempts >= MAX_ATTEMPTS):
+        if how in {"finish", "fail", "supersede"} or (how == "postpone" and job.attempts >= MAX_ATTEMPTS):
             self.ended.add(job.id)
 
     @rule(job=held)
     def renew(self, job: Job) -> None:
         """A worker says that it is still at it; who lost a job is told."""
-        assert self.ledger.intake.renew(job) == self.ours(job)
+        assert self.ledger.jobs.renew(job) == self.ours(job)
         if self.ours(job):
             self.leases[job.id] = (job, self.clock() + LEASE_SECONDS)
 
@@ -140,13 +159,14 @@ class Jobs(RuleBasedStateMachine):
         self.pass_(seconds)
 
     def pass_(self, seconds: float) -> None:
-        """Time passes; who scans gives up what killed its workers too often."""
+        """Time passes; who scans takes back what nobody holds any more, and gives up what killed its workers too often."""
         self.clock.pass_(seconds)
-        self.ledger.intake.due()
+        self.ledger.jobs.due()
         for number, (job, until) in list(self.leases.items()):
-            if until < self.clock() and job.attempts >= MAX_ATTEMPTS:
+            if until < self.clock():
                 del self.leases[number]
-                self.ended.add(number)
+                if job.attempts >= MAX_ATTEMPTS:
+                    self.ended.add(number)
 
     @rule(away=st.sampled_from([True, False, False]))
     def forge(self, away: bool) -> None:
@@ -166,7 +186,7 @@ class Jobs(RuleBasedStateMachine):
     def what_rests_is_not_due(self) -> None:
         """While a forge is away nothing of its team is due."""
         if self.ledger.parking.all():
-            assert self.ledger.intake.due() == []
+            assert self.ledger.jobs.due() == []
 
 
 TestJobs = Jobs.TestCase

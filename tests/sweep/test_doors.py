@@ -100,7 +100,7 @@ class Morning:
     def drain(self) -> None:
         """Do all that is owed."""
         ledger = self.house.ledger
-        while (jobs := ledger.intake.due()) + (effects := ledger.effects.due()):
+        while (jobs := ledger.jobs.due()) + (effects := ledger.effects.due()):
             for job in jobs:
                 self.worker.look(job)
             for effect in effects:

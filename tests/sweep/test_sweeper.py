@@ -12,13 +12,12 @@ import pytest
 
 from forge.changes import Change, Kind, Said, Subject
 from forge.embedded import EmbeddedForge
-from forge.events import Event
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.changes import GiteaWatcher
 from forge.gitea.client import Client
 from forge.protocol import Unavailable
 from forge.types import Label, Ref, Repo
-from hive.ledger import Ledger
+from hive.ledger import Ledger, Origin
 from hive.sweep import Looker, Office, Sweeper
 from tests.conftest import Clock
 
@@ -94,10 +93,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
         def team_of(repo: Repo) -> str | None:
             return "acme" if repo == APP else None
 
-        def listeners(_: type[Event]) -> list[str]:
-            return ["bot"]
-
-        office = Office(ledger, team_of, listeners, lambda event: f"page of {event.ref}")
+        office = Office(ledger, team_of, lambda *_: ["bot"], lambda *_: Origin(), lambda event: f"page of {event.ref}")
         sweeper = Sweeper(watcher, office, "work", "acme")
         assert not sweeper.sweep().failed
         yield Town(admin, raw, ledger, watcher, office, sweeper)

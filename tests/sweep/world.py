@@ -21,7 +21,7 @@ from forge.gitea.changes import GiteaWatcher
 from forge.gitea.client import Client, route
 from forge.protocol import NotFound
 from forge.types import Repo
-from hive.ledger import Ledger
+from hive.ledger import Ledger, Origin
 from hive.sweep import Office, Sweeper, Swept
 
 SCOPES = ("write:repository", "write:issue", "write:organization", "write:user")
@@ -368,7 +368,7 @@ def watch(made: World) -> Iterator[Watch]:
         def team_of(repo: Repo) -> str | None:
             return "walkers" if repo.owner == made.org else None
 
-        office = Office(ledger, team_of, lambda _: ["walker"], lambda _: "")
+        office = Office(ledger, team_of, lambda *_: ["walker"], lambda *_: Origin(), lambda _: "")
         watch = Watch(made, ledger, Sweeper(watcher, office, "work", made.org))
         time.sleep(made.lag)
         assert watch.sweeper.sweep().jobs == ()

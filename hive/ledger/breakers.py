@@ -1,0 +1,48 @@
+"""Subjects on which machines went on too long: tripped once, until an operator lets them go on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hive.ledger.database import Clock, Database
+
+
+@dataclass(frozen=True, slots=True)
+class Tripped:
+    """A subject that rests, and the effect that tells the operators of it."""
+
+    team: str
+    ref: str
+    issue: int
+
+
+class Breakers:
+    """When each subject was stopped, and when it was let go on."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def trip(self, team: str, ref: str, issue: int) -> None:
+        """A subject is stopped; `issue` is the effect that says so to the operators."""
+        with self._db.transaction() as db:
+            db.execute(
+                "INSERT INTO breakers (team, ref, issue, tripped_at) VALUES (?, ?, ?, ?) ON CONFLICT (team, ref)"
+                " DO UPDATE SET issue = excluded.issue, tripped_at = excluded.tripped_at",
+                (team, ref, issue, self._clock()),
+            )
+
+    def reset(self, team: str, ref: str) -> None:
+        """A subject may go on: what was before counts no more."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE breakers SET reset_at = ? WHERE team = ? AND ref = ?", (self._clock(), team, ref))
+
+    def reset_at(self, team: str, ref: str) -> float:
+        """Since when a subject counts; 0.0 from its beginning."""
+        row = self._db.row("SELECT reset_at FROM breakers WHERE team = ? AND ref = ?", team, ref)
+        return 0.0 if row is None else float(row["reset_at"])
+
+    def of(self, team: str, ref: str) -> Tripped | None:
+        """A subject that was stopped last for this reason."""
+        row = self._db.row("SELECT team, ref, issue FROM breakers WHERE team = ? AND ref = ?", team, ref)
+        return None if row is None else Tripped(row["team"], row["ref"], row["issue"])

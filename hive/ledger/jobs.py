@@ -1,0 +1,271 @@
+"""Jobs: a bot owes a look at a ref. Each is owed once, taken by one worker, and given back by the dead.
+
+What happened again before anybody looked is merged into the look that waits. Of all that may be
+looked at the most urgent comes first, and on one subject what happened first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+from forge import events
+from forge.events import CommentPosted, Event, ReviewAsked
+from forge.types import Ref
+from hive.codec import Codec
+from hive.ledger.database import Clock, Database, Lost
+
+LEASE_SECONDS = 120.0
+"""A job's bot has this long before another worker takes it again."""
+
+MAX_ATTEMPTS = 8
+
+ALONE = (CommentPosted, ReviewAsked)
+"""Events that tell of one thing each: one look cannot stand for two of them."""
+
+_EVENTS = {kind.__name__: kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)}
+
+_AWAKE = """
+    {jobs}.team NOT IN (SELECT team FROM parked WHERE scope = 'team')
+    AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.team = {jobs}.team AND
+        ((parked.scope = 'bot' AND parked.name = {jobs}.bot) OR (parked.scope = 'subject' AND parked.name = {jobs}.ref)))
+"""
+_DUE = """
+    state = 'waiting' AND next_at <= :now AND {awake}
+    AND NOT EXISTS (SELECT 1 FROM jobs AS held WHERE held.ref = jobs.ref AND held.state = 'running')
+    AND NOT EXISTS (SELECT 1 FROM jobs AS older WHERE older.ref = jobs.ref AND older.state = 'waiting'
+        AND older.id < jobs.id AND older.next_at <= :now AND {older_awake})
+    AND (:of_team = 0 OR :of_team > (SELECT count(*) FROM jobs AS held WHERE held.state = 'running' AND held.team = jobs.team))
+    AND (:of_bot = 0 OR :of_bot > (SELECT count(*) FROM jobs AS held
+        WHERE held.state = 'running' AND held.team = jobs.team AND held.bot = jobs.bot))
+""".format(awake=_AWAKE.format(jobs="jobs"), older_awake=_AWAKE.format(jobs="older"))  # noqa: S608  ours
+_TAKE = (
+    "UPDATE jobs SET state = 'running', lease_until = :until, attempts = attempts + 1 WHERE id = ({which}) RETURNING *"
+)
+_WHICH = "SELECT id FROM jobs WHERE {due} ORDER BY priority, id LIMIT {limit}"
+_TAKE_THIS = _TAKE.format(which=_WHICH.format(due=f"id = :id AND {_DUE}", limit=1))
+_TAKE_NEXT = _TAKE.format(which=_WHICH.format(due=_DUE, limit=1))
+_ALL_DUE = _WHICH.format(due=_DUE, limit=":limit")
+
+
+class Priority(IntEnum):
+    """How soon a look should be: the lowest first."""
+
+    OPERATOR = 0
+    PERSON = 1
+    MACHINE = 2
+    SWEEP = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an event came from: a person or a machine, and for a machine the effect that made it.
+
+    `depth` is how many machines in a row have answered one another.
+    """
+
+    priority: Priority = Priority.PERSON
+    by_person: bool = True
+    cause: int | None = None
+    depth: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """How many looks may be under way at once, for one team and for one bot of a team; 0 for no bound."""
+
+    of_team: int = 0
+    of_bot: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One look that a bot owes, taken by this worker until its lease runs out."""
+
+    id: int
+    team: str
+    bot: str
+    event: Event
+    attempts: int
+    depth: int = 0
+    by_person: bool = True
+    created_at: float = 0.0
+
+
+class Jobs:
+    """What is owed to events."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def owe(
+        self,
+        team: str,
+        wanted: Iterable[tuple[str, Event]],
+        *,
+        delivery: int | None = None,
+        origin: Origin = Origin(),
+    ) -> list[int]:
+        """Make jobs: `wanted` pairs a bot with an event, and a pair that is known makes no second one.
+
+        A look that waits already stands for the new event as well. Returns the ids of new rows.
+        """
+        made = []
+        with self._db.transaction():
+            for bot, event in wanted:
+                row = self._owe(team, bot, event, delivery, origin)
+                if row:
+                    made.append(row)
+        return made
+
+    def _owe(self, team: str, bot: str, event: Event, delivery: int | None, origin: Origin) -> int:
+        now, kind, ref = self._clock(), type(event), str(event.ref)
+        standing = 0 if isinstance(event, ALONE) else self._waiting(bot, ref, kind.__name__)
+        with self._db.transaction() as db:
+            cursor = db.execute(
+                "INSERT INTO jobs (team, bot, ref, event_type, event_key, event, delivery, cause, merged_into, depth,"
+                " by_person, priority, state, next_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+                " ON CONFLICT DO NOTHING",
+                (
+                    *(team, bot, ref, kind.__name__, event.key, Codec(kind).dumps(event), delivery, origin.cause),
+                    *(standing or None, origin.depth, origin.by_person, origin.priority),
+                    *("merged" if standing else "waiting", now, now),
+                ),
+            )
+            if not cursor.rowcount or not cursor.lastrowid:
+                return 0
+            if standing:
+                db.execute(
+                    "UPDATE jobs SET depth = min(depth, ?), by_person = max(by_person, ?) WHERE id = ?",
+                    (origin.depth, origin.by_person, standing),
+                )
+            # What waits on this subject is in the way of what is urgent, so it is as urgent.
+            db.execute(
+                "UPDATE jobs SET priority = ? WHERE ref = ? AND state = 'waiting' AND priority > ?",
+                (origin.priority, ref, origin.priority),
+            )
+            return cursor.lastrowid
+
+    def _waiting(self, bot: str, ref: str, kind: str) -> int:
+        row = self._db.row(
+            "SELECT id FROM jobs WHERE ref = ? AND state = 'waiting' AND bot = ? AND event_type = ? LIMIT 1",
+            *(ref, bot, kind),
+        )
+        return 0 if row is None else int(row["id"])
+
+    def waits(self, bot: str, ref: Ref) -> bool:
+        """Whether a look of a bot at a ref is owed that nobody has begun: it will see what happens now."""
+        row = self._db.row("SELECT 1 FROM jobs WHERE ref = ? AND state = 'waiting' AND bot = ?", str(ref), bot)
+        return row is not None
+
+    def claim(self, job_id: int) -> Job | None:
+        """Take this job, if it may be looked at now."""
+        self._reclaim()
+        return self._take(_TAKE_THIS, Ceiling(), id=job_id)
+
+    def claim_next(self, ceiling: Ceiling = Ceiling()) -> Job | None:
+        """Take the job that should be looked at first, if there is one."""
+        return self._take(_TAKE_NEXT, ceiling)
+
+    def _take(self, sql: str, ceiling: Ceiling, **more: int) -> Job | None:
+        # A claim that a power cut takes back is taken again: it need not wait for the disk.
+        with self._db.transaction(durable=False) as db:
+            row = db.execute(sql, self._bounds(ceiling) | more | {"until": self._clock() + LEASE_SECONDS}).fetchone()
+        return None if row is None else _job(row)
+
+    def _bounds(self, ceiling: Ceiling) -> dict[str, Any]:
+        return {"now": self._clock(), "of_team": ceiling.of_team, "of_bot": ceiling.of_bot}
+
+    def due(self, limit: int = 200, ceiling: Ceiling = Ceiling()) -> list[int]:
+        """Jobs that somebody could take now, the most urgent first, one for each ref.
+
+        A job that killed its worker too often is given up.
+        """
+        self._reclaim()
+        found = self._db.rows(_ALL_DUE, self._bounds(ceiling) | {"limit": limit})
+        return [row["id"] for row in found]
+
+    def _reclaim(self) -> None:
+        """What is held by nobody any more waits again."""
+        late = "state = 'running' AND lease_until < ?"
+        if self._db.row(f"SELECT 1 FROM jobs WHERE {late}", self._clock()) is None:  # noqa: S608  ours
+            return
+        with self._db.transaction(durable=False) as db:
+            db.execute(
+                f"UPDATE jobs SET state = 'failed', error = 'its worker died each time' WHERE {late} AND attempts >= ?",  # noqa: S608
+                (self._clock(), MAX_ATTEMPTS),
+            )
+            db.execute(f"UPDATE jobs SET state = 'waiting', lease_until = 0 WHERE {late}", (self._clock(),))  # noqa: S608
+
+    def release_all(self) -> None:
+        """No worker is alive: what the last one held can be taken at once."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE jobs SET lease_until = 0 WHERE state = 'running'")
+            db.execute("UPDATE effects SET lease_until = 0 WHERE state = 'applying'")
+
+    def finish(self, job: Job) -> None:
+        """The look is done; belongs into the transaction that stores its effects. Raises Lost."""
+        self._end(job, "done", "", 0.0)
+
+    def supersede(self, job: Job) -> None:
+        """What the look saw is old by now, and a newer one is owed: nothing comes of it. Raises Lost."""
+        self._end(job, "superseded", "", 0.0)
+
+    def is_overtaken(self, job: Job) -> bool:
+        """Whether the same happened to the subject again since the look began."""
+        return self._waiting(job.bot, str(job.event.ref), type(job.event).__name__) != 0
+
+    def rest(self, job: Job, error: str) -> None:
+        """The look could not be tried: it waits, and has lost no attempt. Raises Lost."""
+        self._end(job, "waiting", error, 0.0, uncounted=1)
+
+    def postpone(self, job: Job, error: str, delay: float) -> bool:
+        """Look again after `delay` seconds; False if that was the last attempt. Raises Lost."""
+        again = job.attempts < MAX_ATTEMPTS
+        self._end(job, "waiting" if again else "failed", error, delay)
+        return again
+
+    def fail(self, job: Job, error: str) -> None:
+        """The bot cannot look at this; nothing will change that. Raises Lost."""
+        self._end(job, "failed", error, 0.0)
+
+    def renew(self, job: Job) -> bool:
+        """Hold a job for longer; False if somebody else has it."""
+        with self._db.transaction(durable=False) as db:
+            cursor = db.execute(
+                "UPDATE jobs SET lease_until = ? WHERE id = ? AND state = 'running' AND attempts = ?",
+                (self._clock() + LEASE_SECONDS, job.id, job.attempts),
+            )
+        return bool(cursor.rowcount)
+
+    def _end(self, job: Job, state: str, error: str, delay: float, *, uncounted: int = 0) -> None:
+        # The number of the attempt is the fence: whoever took the job since then has a higher one.
+        with self._db.transaction(durable=False) as db:
+            cursor = db.execute(
+                "UPDATE jobs SET state = ?, error = ?, next_at = ?, lease_until = 0, attempts = attempts - ?"
+                " WHERE id = ? AND state = 'running' AND attempts = ?",
+                (state, error[:500], self._clock() + delay, uncounted, job.id, job.attempts),
+            )
+            if not cursor.rowcount:
+                raise Lost(f"job {job.id}, attempt {job.attempts}")
+
+    def machine_looks(self, team: str, ref: str, since: float) -> int:
+        """How many looks in a row at a subject no person caused, of those that were asked for after `since`."""
+        row = self._db.row(
+            "SELECT count(*) AS n FROM jobs WHERE team = ? AND ref = ? AND NOT by_person AND created_at > ? AND id >"
+            " (SELECT coalesce(max(id), 0) FROM jobs AS said WHERE said.ref = ? AND said.by_person)"
+            " AND state IN ('done', 'running', 'superseded')",
+            *(team, ref, since, ref),
+        )
+        return int(row["n"]) if row else 0
+
+
+def _job(row: Any) -> Job:
+    event = Codec(_EVENTS[row["event_type"]]).loads(row["event"])
+    return Job(
+        *(row["id"], row["team"], row["bot"], event, row["attempts"]),
+        *(row["depth"], bool(row["by_person"]), row["created_at"]),
+    )

@@ -1,0 +1,54 @@
+"""Nudges over a Redis, for those who have one. What it cannot take now is carried within this process."""
+
+from __future__ import annotations
+
+import logging
+import queue
+
+import redis
+from huey.storage import RedisStorage
+
+WAIT_SECONDS = 1
+
+log = logging.getLogger("hive.queue")
+
+
+class Carrier(RedisStorage):  # type: ignore[misc]  # huey ships no types
+    """Huey's Redis storage, which a Redis that is away or was wiped does not stop: the ledger knows what is owed."""
+
+    def __init__(self, name: str = "huey", **options: object) -> None:
+        self._here: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        super().__init__(name, read_timeout=WAIT_SECONDS, **options)
+
+    def enqueue(self, data: bytes, priority: float | None = None) -> None:
+        """Carry one; huey's own call."""
+        try:
+            super().enqueue(data, priority)
+        except redis.RedisError as error:
+            log.warning("queue_away error=%r", str(error)[:200])
+            self._here.put(data)
+
+    def dequeue(self) -> bytes | None:
+        """The next one, waited for; huey's own call."""
+        try:
+            return self._here.get_nowait()
+        except queue.Empty:
+            pass
+        try:
+            found: bytes | None = super().dequeue()
+        except redis.RedisError:
+            return self._wait()
+        return found
+
+    def _wait(self) -> bytes | None:
+        try:
+            return self._here.get(timeout=WAIT_SECONDS)
+        except queue.Empty:
+            return None
+
+    def wake(self) -> None:
+        """Readers are woken by what is pushed."""
+
+    def close(self) -> None:
+        """Close the connections of this process."""
+        self.pool.disconnect()

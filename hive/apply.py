@@ -36,7 +36,7 @@ _KINDS: dict[str, Any] = {
 }
 
 OF_THE_OPEN = (intents.PostComment, intents.Assign)
-"""Deeds that make no sense on what was closed meanwhile: words about work to do, and work itself."""
+"""What a look wanted and makes no sense on what was closed meanwhile: words about work to do, and work itself."""
 
 STATES = {
     Verdict.BLOCKED: ReviewState.REQUEST_CHANGES,
@@ -188,7 +188,7 @@ class Applier:
         if isinstance(deed, AT_HOME):
             return self._home.do(effect, deed)
         forge = self._forges(effect.team, effect.actor)
-        if isinstance(deed, OF_THE_OPEN) and not forge.issue(deed.ref).is_open:
+        if effect.job is not None and isinstance(deed, OF_THE_OPEN) and not forge.issue(deed.ref).is_open:
             raise Dropped(f"{deed.ref} was closed meanwhile")
         match deed:
             case intents.PostComment() | deeds.Answer():

@@ -29,7 +29,7 @@ ANSWERS = (React.__name__, Reply.__name__)
 
 TITLE = "🔴 stopped on {where}: {why}"
 BODY = """\
-The hive does nothing on {where} any more, because {reason}. What comes in waits.
+The hive does nothing on {where} any more, because of {reason}. What comes in waits.
 
 **Close this issue to let it go on**; nothing is lost. If it should not go on, close {where} first.
 """
@@ -90,10 +90,10 @@ class Breaker:
         ref = str(job.event.ref)
         reset_at = self.ledger.breakers.reset_at(job.team, ref)
         if job.depth > self.bounds.depth and job.created_at > reset_at:
-            return self._trip(job.team, ref, f"machines answered one another {job.depth} times in a row")
+            return self._trip(job.team, ref, f"{job.depth} answers of machines in a row")
         looks = self.ledger.jobs.machine_looks(job.team, ref, reset_at)
         if looks > self.bounds.machine_looks:
-            return self._trip(job.team, ref, f"bots looked at it {looks} times in a row and no person said anything")
+            return self._trip(job.team, ref, f"{looks} looks in a row that no person caused")
         return False
 
     def stops_deed(self, effect: Effect) -> bool:
@@ -104,7 +104,7 @@ class Breaker:
         writes = self.ledger.effects.writes(effect.team, effect.ref, since, ANSWERS)
         if writes < self.bounds.writes:
             return False
-        return self._trip(effect.team, effect.ref, f"it was written to {writes} times within ten minutes")
+        return self._trip(effect.team, effect.ref, f"{writes} writes in ten minutes")
 
     def _trip(self, team: str, ref: str, reason: str) -> bool:
         ledger = self.ledger

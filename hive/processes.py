@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 LIFELINE = "HIVE_LIFELINE"
+LISTENING = "HIVE_LISTENING"
+"""Names the descriptor of a listening socket that outlives its process: whoever connects meanwhile waits."""
+SYSTEMD_FIRST = 3
+"""The descriptor that systemd hands over (sd_listen_fds(3))."""
 STOP_SECONDS = 20.0
 LATE_SECONDS = 15.0
 STEADY_SECONDS = 10.0
@@ -32,6 +37,7 @@ class Child:
     name: str
     words: list[str]
     env: Mapping[str, str]
+    sock: socket.socket | None = None
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     deaths: int = 0
@@ -50,9 +56,15 @@ class Tree:
     _watcher: threading.Thread | None = None
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, name: str, *words: str, env: Mapping[str, str] | None = None) -> None:
-        """Start `hive WORDS` as a child; `env` is added to what children get."""
-        child = Child(name, [sys.executable, "-m", "hive", *words], {**os.environ, **(env or {})})
+    def add(
+        self, name: str, *words: str, env: Mapping[str, str] | None = None, sock: socket.socket | None = None
+    ) -> None:
+        """Start `hive WORDS` as a child; `env` is added to what children get.
+
+        A listening `sock` is the tree's from now on, and handed to each life of the child: between
+        two of them nobody is refused.
+        """
+        child = Child(name, [sys.executable, "-m", "hive", *words], {**os.environ, **(env or {})}, sock)
         with self._guard:
             self._children[name] = child
             self._start(child)
@@ -77,6 +89,8 @@ class Tree:
         with self._guard:
             for child in reversed(self._children.values()):
                 _end(child)
+                if child.sock is not None:
+                    child.sock.close()
             for end in self._pipe:
                 with contextlib.suppress(OSError):
                     os.close(end)
@@ -84,11 +98,15 @@ class Tree:
     def _start(self, child: Child) -> None:
         self.logs.mkdir(parents=True, exist_ok=True)
         reading, _ = self._pipe
+        env, fds = {**child.env, LIFELINE: str(reading)}, [reading]
+        if child.sock is not None:
+            env[LISTENING] = str(child.sock.fileno())
+            fds.append(child.sock.fileno())
         with (self.logs / f"{child.name}.log").open("ab") as log:
             child.process = subprocess.Popen(
                 child.words,
-                env={**child.env, LIFELINE: str(reading)},
-                pass_fds=(reading,),
+                env=env,
+                pass_fds=fds,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -123,6 +141,17 @@ def until_told() -> threading.Event:
     if lifeline.isdigit():
         threading.Thread(target=_hold, args=(int(lifeline), stop), name="lifeline", daemon=True).start()
     return stop
+
+
+def handed_over() -> socket.socket | None:
+    """The listening socket that this process was started with, by our tree or by systemd; None without one."""
+    ours = os.environ.pop(LISTENING, "")
+    theirs = os.environ.pop("LISTEN_FDS", ""), os.environ.pop("LISTEN_PID", "")
+    if ours.isdigit():
+        return socket.socket(fileno=int(ours))
+    if theirs == ("1", str(os.getpid())):
+        return socket.socket(fileno=SYSTEMD_FIRST)
+    return None
 
 
 def _hold(reading: int, stop: threading.Event) -> None:

@@ -73,6 +73,17 @@ class Workshop:
     ceiling: Ceiling = field(default_factory=Ceiling)
 
 
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """What came of a look: deeds that are owed now, and the job that was taken next in the same breath."""
+
+    owed: tuple[int, ...] = ()
+    following: Job | None = None
+
+
+NOTHING = Ended()
+
+
 class Worker:
     """Takes jobs and effects until it is told to stop."""
 
@@ -94,27 +105,35 @@ class Worker:
 
     def work_off(self, stop: threading.Event) -> None:
         """Take what should be looked at first, one job after another, until nothing is due: a nudge names no winner."""
-        jobs = self._shop.ledger.jobs
-        while not stop.is_set() and (job := jobs.claim_next(self._shop.ceiling)) is not None:
-            self._hold(job)
+        following: Job | None = None
+        while not stop.is_set() or following is not None:
+            job = following or self._next()
+            if job is None:
+                return
+            following = self._hold(job, go_on=not stop.is_set())
+
+    def _next(self) -> Job | None:
+        return self._shop.ledger.jobs.claim_next(self._shop.ceiling)
 
     def look(self, job_id: int) -> None:
         """Let a bot look at this event now, if that may be, and do what it wants."""
         job = self._shop.ledger.jobs.claim(job_id)
         if job is not None:
-            self._hold(job)
+            self._hold(job, go_on=False)
 
-    def _hold(self, job: Job) -> None:
+    def _hold(self, job: Job, *, go_on: bool) -> Job | None:
+        """Look, and do what is owed then; the job that follows, if it was taken along."""
         self._held[job.id] = job
         try:
-            owed = self._look(job)
+            ended = self._look(job, go_on=go_on)
         except Lost as lost:
             log.warning("job_lost id=%d bot=%s why=%s", job.id, job.bot, lost)
-            return
+            return None
         finally:
             del self._held[job.id]
-        for effect in owed:
+        for effect in ended.owed:
             self.apply(effect)
+        return ended.following
 
     def apply(self, effect_id: int) -> None:
         """Do one deed, if it is still owed."""
@@ -124,44 +143,53 @@ class Worker:
         """Let go on what rested, where that has become possible."""
         self._shop.attendant.attend()
 
-    def _look(self, job: Job) -> list[int]:
-        """The deeds that a look made; none if it failed. Raises Lost."""
+    def _look(self, job: Job, *, go_on: bool) -> Ended:
+        """What came of a look; nothing if it failed. Raises Lost."""
         try:
-            return self._handle(job)
+            return self._handle(job, go_on=go_on)
         except ForgeError as error:
             self._failed(job, error)
         except (NotGranted, *BOT_FAULTS) as error:
             self._give_up(job, error)
-        return []
+        return NOTHING
 
-    def _handle(self, job: Job) -> list[int]:
+    def _handle(self, job: Job, *, go_on: bool) -> Ended:
         ledger = self._shop.ledger
         if self._shop.breaker.stops_look(job):
             ledger.jobs.rest(job, "its subject was stopped")
-            return []
+            return NOTHING
         if job.bot == LOOK:
             self._shop.look(job.event.ref)
             ledger.jobs.finish(job)
-            return []
+            return NOTHING
         bot = self._shop.bots.get(job.bot)
         if bot is None:
             raise LookupError(f"no bot named {job.bot} is configured any more")
-        return self._store(job, bot.handle(job.event, self._shop.context(job.team, job.bot)))
+        wanted = bot.handle(job.event, self._shop.context(job.team, job.bot))
+        return self._store(job, wanted) if wanted else self._pass(job, go_on=go_on)
 
-    def _store(self, job: Job, wanted: list[Intent]) -> list[int]:
+    def _store(self, job: Job, wanted: list[Intent]) -> Ended:
         """The deeds that a bot wants and the end of its look, in one transaction: all of it or nothing."""
         ledger = self._shop.ledger
-        # An end without deeds that a power cut takes back is one more look, which nobody notices.
-        with ledger.transaction(durable=bool(wanted)):
+        with ledger.transaction():
             if isinstance(job.event, OF_A_HEAD) and ledger.jobs.is_overtaken(job):
                 ledger.jobs.supersede(job)
-                return []
+                return NOTHING
             owed = []
             for intent in wanted:
                 actor = self._shop.account(job.bot, type(intent).__name__)
                 owed.append(owe(ledger, job.team, actor, intent, by=job.bot, job=job.id, depth=job.depth))
             ledger.jobs.finish(job)
-        return owed
+        return Ended(tuple(owed))
+
+    def _pass(self, job: Job, *, go_on: bool) -> Ended:
+        """The end of a look that wants nothing, and the beginning of the next one, if this worker goes on.
+
+        An end that a power cut takes back is one more look, which nobody notices: it need not wait for the disk.
+        """
+        with self._shop.ledger.transaction(durable=False):
+            self._shop.ledger.jobs.finish(job)
+            return Ended(following=self._next() if go_on else None)
 
     def _failed(self, job: Job, error: ForgeError) -> None:
         if self._shop.attendant.takes(job.team, self._shop.account(job.bot, ""), error):

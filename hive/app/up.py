@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from forge.gitea.admin import GiteaAdmin
 from hive.app.house import House, NotReady
+from hive.app.web import listen
 from hive.processes import Tree, until_told
 from hive.provision import Provision
 from hive.reconcile.bwrap import find_jail
@@ -59,7 +60,8 @@ def begin(config: Path, house: House, tree: Tree, say: Say, *, seed: Callable[[]
     for team in house.settings.teams:
         house.team(team)
     web = house.settings.web
-    for part in ("web", "work", "host"):
+    tree.add("web", "web", str(config), sock=listen(house))
+    for part in ("work", "host"):
         tree.add(part, part, str(config))
     wait_for(f"http://{web.host}:{web.port}/healthz", house, "web")
     for mine in house.settings.teams.values():

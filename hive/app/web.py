@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable
 
 from forge.gitea.decode import KINDS
 from hive.app.house import House, NotReady
+from hive.processes import handed_over
 from hive.serve import tcp
 from hive.vault import NoSecret
 from hive.web import Desk, Door, Receiver
 
 log = logging.getLogger("hive.web")
+
+TIDY_SECONDS = 1.0
+"""How often what was received is brought from the log into the file, aside from those who wait for an answer."""
 
 SECRET_SECONDS = 1.0
 """For so long a secret is remembered: one that was rotated counts from then on."""
@@ -21,16 +26,22 @@ SECRET_SECONDS = 1.0
 
 def serve(house: House, stop: threading.Event) -> None:
     """Receive until `stop` is set; raises NotReady if the port is taken."""
-    web = house.settings.web
-    try:
-        sock = tcp(web.host, web.port)
-    except OSError as error:
-        raise NotReady(f"{web.host}:{web.port} cannot be listened on ({error.strerror}); set web.port") from error
+    sock = handed_over() or listen(house)
     doors = {name: Door(_remembered(house, name), KINDS) for name in house.settings.forges}
     receiver = Receiver(sock, Desk(house.ledger, doors, house.bell.ring))
     receiver.start()
-    stop.wait()
+    while not stop.wait(TIDY_SECONDS):
+        house.ledger.checkpoint()
     receiver.stop()
+
+
+def listen(house: House) -> socket.socket:
+    """The receiver's socket; raises NotReady if the port is taken."""
+    web = house.settings.web
+    try:
+        return tcp(web.host, web.port)
+    except OSError as error:
+        raise NotReady(f"{web.host}:{web.port} cannot be listened on ({error.strerror}); set web.port") from error
 
 
 def _remembered(house: House, forge: str) -> Callable[[], tuple[bytes, ...]]:

@@ -186,7 +186,15 @@ def sweep(house: House, stop: threading.Event) -> None:
         for job in (job for swept in done for job in swept.jobs):
             house.queue.push(JOB, job)
         if not any(swept.more for swept in done):
+            forget(house, stop)
             stop.wait(house.settings.sweep_seconds)
+
+
+def forget(house: House, stop: threading.Event) -> None:
+    """Drop the words of what is older than is kept, a little at a time."""
+    before = house.ledger.clock() - house.settings.keep_days * 86_400
+    while not stop.is_set() and house.ledger.forget(before):
+        pass
 
 
 def mirrors(house: House, purpose: str) -> Callable[[Repo], Mirror]:

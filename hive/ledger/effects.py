@@ -31,6 +31,7 @@ class Effect:
     error: str = ""
     ref: str = ""
     depth: int = 0
+    job: int | None = None
 
 
 class Effects:
@@ -171,4 +172,5 @@ def _effect(row: Any) -> Effect:
         error=row["error"],
         ref=row["ref"],
         depth=row["depth"],
+        job=row["job"],
     )

@@ -47,6 +47,10 @@ class Ledger:
         """Bring what was committed from the log into the file."""
         self._db.checkpoint()
 
+    def forget(self, before: float) -> int:
+        """Drop the words of some of what came before a time; returns of how much, 0 when nothing is left."""
+        return self.intake.forget(before)
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()

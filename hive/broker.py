@@ -23,6 +23,7 @@ from hive.gateway import bearer
 from hive.gitdoor import GitRequest, NotAllowed, forward
 from hive.ledger import Ledger, Turn
 from hive.ledger.runs import MAX_ATTEMPTS
+from hive.resting import Rest
 from hive.workspace import Login
 
 MAX_BODY = 60_000
@@ -62,6 +63,7 @@ class Principal:
     heard: Callable[[str, str], None]
     life: Callable[[], int]
     stop: threading.Event
+    rest: Rest
     base: Callable[[Repo], str]
     brief: Callable[[Turn], dict[str, Any]]
 
@@ -124,14 +126,20 @@ def next_turn(who: Principal) -> Turn | None:
 def beat(who: Principal, turn: Turn) -> dict[str, Any]:
     """The run is alive."""
     who.ledger.runs.beat(turn)
-    return {"cancel": False}
+    return {"cancel": False, "rest": who.rest.is_paused()}
+
+
+def put_down(who: Principal, turn: Turn) -> dict[str, Any]:
+    """The turn cannot go on now; it comes again when it can."""
+    who.rest.put_down(turn)
+    return {}
 
 
 def comment(who: Principal, turn: Turn) -> dict[str, Any]:
     """Say something on the thread of the run."""
     said = _json()
     key = f"run{turn.run}:{_text(said, 'key', 100)}"
-    return done(who, Answer(_thread(turn), _said(said, "body"), key=key))
+    return done(who, turn, Answer(_thread(turn), _said(said, "body"), key=key))
 
 
 def pull(who: Principal, turn: Turn) -> dict[str, Any]:
@@ -152,6 +160,7 @@ def open_pull(who: Principal, turn: Turn, repo: Repo, *, proposes: bool) -> dict
         raise Denied(403, f"the branch should begin with agent/{who.agent}/")
     return done(
         who,
+        turn,
         OpenPull(
             run=turn.run,
             repo=repo,
@@ -186,7 +195,7 @@ def end(who: Principal, turn: Turn) -> dict[str, Any]:
 def speak(who: Principal, turn: Turn, body: str) -> None:
     """Say how a turn ended; the harness may have said it before, under the same key."""
     deed = Answer(_thread(turn), body, key=f"run{turn.run}:end:{turn.id}")
-    who.wake(owe(who.ledger, who.team, who.login.name, deed, by="run"))
+    who.wake(owe(who.ledger, who.team, who.login.name, deed, by="run", turn=turn.id, depth=turn.depth))
 
 
 def close(who: Principal, turn: Turn, outcome: str, *, steps: int) -> None:
@@ -200,6 +209,7 @@ def close(who: Principal, turn: Turn, outcome: str, *, steps: int) -> None:
 
 DEEDS: dict[str, Callable[[Principal, Turn], dict[str, Any]]] = {
     "beat": beat,
+    "rest": put_down,
     "comment": comment,
     "pull": pull,
     "propose": propose,
@@ -207,9 +217,9 @@ DEEDS: dict[str, Callable[[Principal, Turn], dict[str, Any]]] = {
 }
 
 
-def done(who: Principal, deed: Deed) -> dict[str, Any]:
+def done(who: Principal, turn: Turn, deed: Deed) -> dict[str, Any]:
     """Have a deed done by the worker, and wait for what came of it."""
-    effect_id = owe(who.ledger, who.team, who.login.name, deed, by="run")
+    effect_id = owe(who.ledger, who.team, who.login.name, deed, by="run", turn=turn.id, depth=turn.depth)
     who.wake(effect_id)
     until = time.monotonic() + MAX_WAIT_SECONDS
     while (effect := who.ledger.effects.get(effect_id)).state not in ("done", "dropped", "failed"):

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from flask import Flask, Response, jsonify, request
 
 from hive.ledger import Runs, Turn
 from hive.llm import Meter, Model, ModelFailed
+from hive.resting import Refusal
 
 MAX_REQUEST = 32 << 20
 """Bytes of a request, as the API itself bounds them."""
 
 
-def create(agent: str, runs: Runs, model: Model, model_of: Callable[[str], str]) -> Flask:
+class Watch(Protocol):
+    """Who is told how the model answers."""
+
+    def answered(self) -> None:
+        """It did."""
+
+    def refused(self, error: ModelFailed) -> Refusal | None:
+        """It did not; returns what that means for the agent, None if it is about this one request."""
+
+
+def create(agent: str, runs: Runs, model: Model, model_of: Callable[[str], str], watch: Watch) -> Flask:
     """The WSGI application behind one agent's `model.sock`."""
     app = Flask("hive.gateway", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST
@@ -30,10 +42,14 @@ def create(agent: str, runs: Runs, model: Model, model_of: Callable[[str], str])
         try:
             reply = passing.__enter__()
         except ModelFailed as error:
+            refusal = watch.refused(error)
             answer = jsonify(error.body)
             answer.status_code = error.status
             answer.headers.update(error.headers)
+            if refusal is not None and refusal.at_once:
+                answer.headers["x-hive"] = "rest"  # waiting there is no use: the turn should be put down
             return answer
+        watch.answered()
         return Response(metered(reply.chunks, turn, runs, passing.__exit__), content_type=reply.content_type)
 
     return app

@@ -29,9 +29,17 @@ class Broker:
         data = self._call("turn", {"generation": generation, "wait": wait})
         return parse(data) if data else None
 
-    def beat(self) -> bool:
-        """Renew the lease; True if the turn should be stopped. Asks once: the next beat is the second try."""
-        return bool(self._once("beat", {}).get("cancel"))
+    def beat(self) -> str:
+        """Renew the lease; `cancel` if the turn should be stopped, `rest` if it should be put down, else empty.
+
+        Asks once: the next beat is the second try.
+        """
+        told = self._once("beat", {})
+        return next((word for word in ("cancel", "rest") if told.get(word)), "")
+
+    def rest(self) -> None:
+        """Put the turn down; it comes again, and its token is worth nothing afterwards."""
+        self._call("rest", {})
 
     def comment(self, key: str, body: str) -> None:
         """Say something on the thread that the turn came from."""

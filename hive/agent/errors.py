@@ -6,6 +6,8 @@ Exception
 ├── Lost          the turn belongs to somebody else by now: stop without a word
 ├── Mistake       what a tool tells the model when it cannot do what was asked
 │   └── GitFailed     git said no
+├── Rest          the turn cannot go on now: it is put down, and comes again
+├── TooLong       the conversation is longer than the model reads: it is made shorter, once
 ├── Leave         this process was asked to go: the next one continues where it stopped
 └── Ended         the turn has reached its end
 """
@@ -35,6 +37,14 @@ class Mistake(Exception):
 
 class GitFailed(Mistake):
     """Git said no, and this is what it said."""
+
+
+class Rest(Exception):
+    """The turn is put down without an end; whoever gives it out says when it comes again."""
+
+
+class TooLong(Exception):
+    """The model cannot read a conversation of this length."""
 
 
 class Leave(Exception):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from hive.agent.errors import Ended, Mistake
+from hive.agent.errors import Ended, Mistake, TooLong
 from hive.agent.log import log
 from hive.agent.model import Model
 from hive.agent.stream import FINISHED
@@ -17,10 +17,11 @@ from hive.agent.turn import Turn
 OUT_OF_STEPS = "I stopped after {steps} steps without reaching an end."
 OUT_OF_TIME = "I stopped after {minutes:g} minutes without reaching an end."
 NO_WORD = "The model ended its turn without a word."
+WINDOW = "model_context_window_exceeded"
 STOPPED = {
     "refusal": "The model declined to go on with this.",
     "max_tokens": "The model's reply was longer than one reply may be.",
-    "model_context_window_exceeded": "The conversation has grown longer than the model can read.",
+    WINDOW: "The conversation has grown longer than the model can read.",
 }
 
 
@@ -54,12 +55,32 @@ class Loop:
         reply = self.transcript.reply
         if reply is None:
             self._limit()
-            reply = self.model.reply(self.transcript.messages)
+            reply = self._fitting()
             self.transcript.append(reply)
         return reply
 
+    def _fitting(self) -> dict[str, Any]:
+        """A reply; a conversation that is too long is made shorter once in a turn."""
+        try:
+            return self.model.reply(self.transcript.messages)
+        except TooLong as error:
+            self._make_shorter(error)
+        try:
+            return self.model.reply(self.transcript.messages)
+        except TooLong as error:
+            raise Ended("blocked", STOPPED[WINDOW]) from error
+
+    def _make_shorter(self, error: TooLong | None = None) -> None:
+        if self.transcript.was_shortened:
+            raise Ended("blocked", STOPPED[WINDOW]) from error
+        log("shortened", turn=self.turn.id, step=self.transcript.steps)
+        self.transcript.shorten()
+
     def act(self, reply: dict[str, Any]) -> None:
         """Make the calls of a reply in their order; a reply without calls is the turn's last word."""
+        if reply["stop_reason"] == WINDOW:
+            self._make_shorter()
+            return
         if reply["stop_reason"] not in FINISHED:
             raise Ended("blocked", STOPPED.get(reply["stop_reason"], f"The model stopped: {reply['stop_reason']}"))
         asked = calls(reply)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPResponse
 from typing import Any
 from zlib import crc32
 
-from hive.agent.errors import Ended, Unavailable
+from hive.agent.errors import Ended, Rest, TooLong, Unavailable
 from hive.agent.stream import assemble, events, failure
 from hive.agent.wire import PATIENT, Door, Patience, read_json, retry_after
+
+_TOO_LONG = re.compile(r"prompt is too long|exceed context limit|too many tokens", re.IGNORECASE)
+"""How the API says that a conversation does not fit, under the type of every other bad request."""
 
 MAX_TOKENS = 16_000
 """The most that one reply may hold; a file of a thousand lines fits."""
@@ -39,13 +43,13 @@ class Model:
     def reply(self, messages: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """The next message, with its `stop_reason` and `usage`.
 
-        An answer that is late, cut or refused for now is asked for again as a whole. Raises Ended
-        when that was in vain, or when asking again would be.
+        An answer that is late, cut or refused for now is asked for again as a whole. Raises Rest when
+        that was in vain, TooLong, and Ended when asking again would be no better.
         """
         try:
             return self.patience.insist(lambda: self._once(messages))
         except Unavailable as error:
-            raise Ended("failed", f"The model could not be reached: {error}") from error
+            raise Rest(f"The model could not be reached: {error}") from error
 
     def _once(self, messages: Sequence[dict[str, Any]]) -> dict[str, Any]:
         body = {
@@ -64,12 +68,16 @@ class Model:
             return assemble(events(response))
 
 
-def _refusal(response: HTTPResponse) -> Unavailable | Ended:
+def _refusal(response: HTTPResponse) -> Unavailable | Ended | Rest | TooLong:
     """The exception for an answer that is no reply.
 
-    A spent budget is a 429 too, told from a busy model by `x-should-retry: false`.
+    The gateway says by `x-hive: rest` that waiting here is no use: who waits, and for what, is the host's to know.
     """
     told = failure(read_json(response))
+    if response.getheader("x-hive") == "rest":
+        return Rest(str(told))
+    if response.status == 413 or (response.status == 400 and _TOO_LONG.search(str(told))):
+        return TooLong(str(told))
     passing = response.status in {408, 429} or response.status >= 500
     if response.getheader("x-should-retry") == "false":
         return Ended("blocked" if response.status == 429 else "failed", str(told))

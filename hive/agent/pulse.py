@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Self
 
 from hive.agent.broker import Broker
-from hive.agent.errors import Ended, Lost, Refused, Unavailable
+from hive.agent.errors import Ended, Lost, Refused, Rest, Unavailable
 from hive.agent.log import log
 
 CANCELLED = "I was asked to stop, and did."
@@ -22,6 +22,7 @@ class Pulse:
         self._over = threading.Event()
         self._lost = threading.Event()
         self._cancelled = threading.Event()
+        self._resting = threading.Event()
         self._thread = threading.Thread(target=self._beat, daemon=True, name="pulse")
 
     def __enter__(self) -> Self:
@@ -33,17 +34,22 @@ class Pulse:
         self._thread.join()
 
     def check(self) -> None:
-        """Raise Lost or Ended if the turn should not go on."""
+        """Raise Lost, Rest or Ended if the turn should not go on."""
         if self._lost.is_set():
             raise Lost("beat")
+        if self._resting.is_set():
+            raise Rest("beat")
         if self._cancelled.is_set():
             raise Ended("blocked", CANCELLED)
 
     def _beat(self) -> None:
         while not self._over.wait(self._interval):
             try:
-                if self._broker.beat():
+                told = self._broker.beat()
+                if told == "cancel":
                     self._cancelled.set()
+                elif told == "rest":
+                    self._resting.set()
             except Lost:
                 self._lost.set()
                 return

@@ -10,7 +10,7 @@ from pathlib import Path
 from hive.agent import git, shell
 from hive.agent.broker import Broker
 from hive.agent.deeds import Deeds
-from hive.agent.errors import Ended, GitFailed, Refused
+from hive.agent.errors import Ended, GitFailed, Refused, Rest
 from hive.agent.git import WorkTree
 from hive.agent.log import log
 from hive.agent.loop import Loop
@@ -74,8 +74,13 @@ class Session:
         folder = self._folder(turn)
         model = Model(Door(self.place.model, self.silence), turn.token, turn.model, turn.system, TOOLS, self.patience)
         with Transcript(folder / "transcript.jsonl") as transcript, Pulse(broker, turn.lease) as pulse:
-            transcript.begin(turn.id, turn.message, mind=model.mind)
-            end = transcript.end or self._work(turn, broker, model, transcript, pulse)
+            transcript.begin(turn.id, turn.message, mind=model.mind, memory=turn.memory)
+            try:
+                end = transcript.end or self._work(turn, broker, model, transcript, pulse)
+            except Rest as why:
+                log("put down", turn=turn.id, why=why)
+                broker.rest()
+                return
             _report(turn, broker, transcript, end)
 
     def _work(self, turn: Turn, broker: Broker, model: Model, transcript: Transcript, pulse: Pulse) -> Ended:

@@ -3,6 +3,8 @@
 `{"turn": 12, "mind": "…"}` begins a turn; messages follow as the Messages API has them. A reply also carries
 its `stop_reason` and `usage`. The line that ends a turn carries `end`, with or without a message around it.
 
+`{"shortened": true}` stands where the conversation until then was made shorter, `{"new": true}` where it begins anew.
+
 A mind is the model with its instructions and tools. Thinking is signed for the mind that thought it and
 refused from any other, so what an earlier mind thought is kept here and not sent.
 """
@@ -17,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from hive.agent.errors import Ended
+from hive.agent.gist import shortened
 
 UNDONE = "This was not done: the turn was over before."
 
@@ -46,12 +49,17 @@ class Transcript:
         os.fsync(self._file.fileno())
         self._lines.append(line)
 
-    def begin(self, turn: int, message: str, *, mind: str) -> None:
-        """Begin a turn, or find it begun; calls that the turn before left open are answered now."""
+    def begin(self, turn: int, message: str, *, mind: str, memory: str = "") -> None:
+        """Begin a turn, or find it begun; calls that the turn before left open are answered now.
+
+        With a `memory` of `compact` or `new` it begins with the gist of what was, or with nothing of it.
+        """
         if self._turn != turn:
             self.append({"turn": turn, "mind": mind})
         elif self._mind != mind:
             self.append({"mind": mind})
+        if memory and not any("role" in line or "shortened" in line or "new" in line for line in self._section):
+            self.append({"shortened": True} if memory == "compact" else {"new": True})
         if not any("role" in line for line in self._section):
             undone = [result(call, UNDONE, error=True) for call in self._open_calls()]
             self.append({"role": "user", "content": [*undone, {"type": "text", "text": message}]})
@@ -66,6 +74,15 @@ class Transcript:
         if self.end is None:
             self.append(_end(end))
 
+    def shorten(self) -> None:
+        """Make the conversation shorter from here on; every line stays where it is."""
+        self.append({"shortened": True})
+
+    @property
+    def was_shortened(self) -> bool:
+        """Whether the conversation was made shorter in the last turn."""
+        return any("shortened" in line for line in self._section)
+
     @property
     def messages(self) -> list[dict[str, Any]]:
         """The conversation so far, as the Messages API takes it: a message without content is refused there."""
@@ -73,6 +90,10 @@ class Transcript:
         mind, ours = None, self._mind
         for line in self._lines:
             mind = line.get("mind", mind)
+            if "new" in line:
+                messages = []
+            elif "shortened" in line:
+                messages = shortened(messages)
             content = [b for b in line.get("content", []) if mind == ours or b["type"] not in _THINKING]
             if content:
                 messages.append({"role": line["role"], "content": content})
@@ -81,8 +102,8 @@ class Transcript:
     @property
     def reply(self) -> dict[str, Any] | None:
         """The model's last reply, if nothing was done with it yet."""
-        said = [line for line in self._section if "role" in line]
-        return said[-1] if said[-1]["role"] == "assistant" else None
+        said = [line for line in self._section if "role" in line or "shortened" in line]
+        return said[-1] if said[-1].get("role") == "assistant" else None
 
     @property
     def end(self) -> Ended | None:
@@ -122,8 +143,8 @@ class Transcript:
         return [line["usage"] for line in self._section if line.get("role") == "assistant"]
 
     def _open_calls(self) -> list[dict[str, Any]]:
-        said = [line for line in self._lines if line.get("content")]
-        return calls(said[-1]) if said and said[-1]["role"] == "assistant" else []
+        said = [line for line in self._lines if line.get("content") or "new" in line]
+        return calls(said[-1]) if said and said[-1].get("role") == "assistant" else []
 
     def _read(self) -> list[dict[str, Any]]:
         """The whole lines; what a killed process left of a line is cut off."""

@@ -29,6 +29,8 @@ class Turn:
     checks: tuple[str, ...]
     author: str
     email: str
+    memory: str = ""
+    """How much of the transcript it begins with: `compact` for the gist, `new` for nothing, empty for all."""
 
     @property
     def issue_repo(self) -> str:

@@ -25,6 +25,7 @@ from hive.reconcile.containers import Containers
 from hive.reconcile.loop import Reconciler, Ward
 from hive.reconcile.report import Reporter
 from hive.reconcile.verify import Policy
+from hive.resting import Rest
 from hive.serve import Server, unix
 from hive.settings import BadYaml, read_checks
 from hive.work import EFFECT
@@ -55,6 +56,7 @@ class Brief:
         base = self.base(issue.repo)
         return {
             "lease": int(LEASE_SECONDS),
+            "memory": turn.memory,
             "message": turn.message,
             "issue": turn.ref,
             "pull": turn.pull,
@@ -88,7 +90,7 @@ class Brief:
         text = resources.files("bots.prompts").joinpath("agent.md").read_text(encoding="utf-8")
         return {
             "system": text.format(name=self.agent, team=self.team, lane=spec["lane"], role=spec["prompt"]).strip(),
-            "model": spec["model"] or settings.model.name,
+            "model": (anchor.model if anchor else "") or spec["model"] or settings.model.name,
             "max_steps": min(spec["max_steps"], settings.limits.steps),
             "minutes": min(spec["minutes"], settings.limits.minutes),
         }
@@ -142,11 +144,22 @@ class Host:
             log.warning("container_ended agent=%s", agent)
             self._house.ledger.runs.release(agent)
         for ward in self._wards:
+            self._restart(ward.agent)
             self._reconciler.keep(ward)
             alive = self.containers.answered(ward.agent) if self.containers.running(ward.agent) else ""
             if self._told.get(ward.agent) != alive:
                 self._house.ledger.deployments.heard(ward.agent, alive)
                 self._told[ward.agent] = alive
+
+    def _restart(self, agent: str) -> None:
+        """Stop a container that somebody wants to be started again; the reconciler starts it."""
+        deployments = self._house.ledger.deployments
+        anchor = deployments.anchor(agent)
+        if anchor is None or anchor.restart_at <= anchor.restarted_at or deployments.open(agent) is not None:
+            return
+        self.containers.stop(agent)
+        self._house.ledger.runs.release(agent)
+        deployments.restarted(agent, anchor.restart_at)
 
     def _ward(self, team: str, agent: str) -> Ward:
         house, settings = self._house, self._house.settings
@@ -168,6 +181,7 @@ class Host:
         token = house.vault.token(forge, agent)
         reader = GiteaReader(name=forge, url=house.url(forge), token=token)
         brief = Brief(house, agent, team, reader)
+        rest = Rest(house.ledger, team, agent, house.settings.account("core"), house.ops(team))
         principal = Principal(
             agent=agent,
             team=team,
@@ -179,13 +193,14 @@ class Host:
             heard=self.containers.heard,
             life=lambda: self.containers.life(agent),
             stop=self._stop,
+            rest=rest,
             base=brief.base,
             brief=brief,
         )
         cell = self.containers.cell(agent)
         apps = {
             "forge.sock": broker.create(principal),
-            "model.sock": gateway.create(agent, house.ledger.runs, self._model, lambda _: brief.model()),
+            "model.sock": gateway.create(agent, house.ledger.runs, self._model, lambda _: brief.model(), rest),
         }
         for name, app in apps.items():
             server = Server(app, unix(cell.sockets / name), threads=SOCKET_THREADS)

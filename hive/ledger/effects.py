@@ -145,6 +145,11 @@ class Effects:
         )
         return int(row["n"]) if row else 0
 
+    def ref_of(self, key: str) -> str:
+        """The subject of a deed; empty for one that was never owed."""
+        row = self._db.row("SELECT ref FROM effects WHERE key = ?", key)
+        return "" if row is None else str(row["ref"])
+
     def states(self, keys: Iterable[str]) -> list[str]:
         """How deeds stand, by their keys; empty for one that was never owed."""
         found = (self._db.row("SELECT state FROM effects WHERE key = ?", key) for key in keys)

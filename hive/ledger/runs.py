@@ -16,7 +16,7 @@ LEASE_SECONDS = 60.0
 MAX_ATTEMPTS = 5
 """A turn that was taken this often without an end is given up."""
 
-_TURN = "SELECT turns.*, runs.ref, runs.pull FROM turns JOIN runs ON runs.id = turns.run"
+_TURN = "SELECT turns.*, runs.ref, runs.pull, runs.memory FROM turns JOIN runs ON runs.id = turns.run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,8 @@ class Turn:
     message: str
     attempts: int
     token: str = ""
+    depth: int = 0
+    memory: str = ""
 
 
 class Runs:
@@ -104,9 +106,14 @@ class Runs:
         return bool(cursor.rowcount)
 
     def take(self, agent: str) -> Turn | None:
-        """The agent's next turn, with a fresh token; None while one is held or none waits."""
+        """The agent's next turn, with a fresh token; None while one is held, none waits, or the agent rests.
+
+        When the time has come to look whether it still has to rest, a turn is how to find out.
+        """
         now = self._clock()
         token = secrets.token_urlsafe(32)
+        if not self._awake(agent, now):
+            return None
         with self._db.transaction() as db:
             row = db.execute(
                 _TURN + " WHERE turns.agent = ? AND turns.state != 'done' AND runs.state = 'open' ORDER BY"
@@ -121,8 +128,13 @@ class Runs:
                 (_hash(token), now + LEASE_SECONDS, row["id"]),
             )
         return Turn(
-            *(row["id"], row["run"], agent, row["ref"], row["pull"], row["message"], row["attempts"] + 1, token)
+            *(row["id"], row["run"], agent, row["ref"], row["pull"], row["message"], row["attempts"] + 1, token),
+            *(row["depth"], row["memory"]),
         )
+
+    def _awake(self, agent: str, now: float) -> bool:
+        rows = self._db.rows("SELECT next_at FROM parked WHERE scope = 'agent' AND name = ?", agent)
+        return all(row["next_at"] <= now for row in rows)
 
     def holder(self, agent: str, token: str) -> Turn | None:
         """The turn that a token stands for, as long as it is held."""
@@ -132,7 +144,11 @@ class Runs:
         )
         if row is None:
             return None
-        return Turn(*(row["id"], row["run"], agent, row["ref"], row["pull"], row["message"], row["attempts"]))
+        return Turn(
+            *(row["id"], row["run"], agent, row["ref"], row["pull"], row["message"], row["attempts"]),
+            depth=row["depth"],
+            memory=row["memory"],
+        )
 
     def beat(self, turn: Turn) -> None:
         """Renew the lease of a held turn."""
@@ -149,6 +165,15 @@ class Runs:
                 "UPDATE turns SET lease_until = 0, token_hash = NULL WHERE agent = ? AND state = 'taken'", (agent,)
             )
 
+    def put_down(self, turn: Turn) -> None:
+        """The turn could not go on: it waits, and has lost no attempt."""
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE turns SET state = 'waiting', lease_until = 0, token_hash = NULL, attempts = attempts - 1"
+                " WHERE id = ? AND state = 'taken' AND attempts = ?",
+                (turn.id, turn.attempts),
+            )
+
     def end_turn(self, turn: Turn, outcome: str, *, steps: int = 0) -> None:
         """The turn is dealt with, and its token is worth nothing any more."""
         with self._db.transaction() as db:
@@ -156,7 +181,7 @@ class Runs:
                 "UPDATE turns SET state = 'done', outcome = ?, token_hash = NULL, ended_at = ? WHERE id = ?",
                 (outcome, self._clock(), turn.id),
             )
-            db.execute("UPDATE runs SET steps = steps + ? WHERE id = ?", (steps, turn.run))
+            db.execute("UPDATE runs SET steps = steps + ?, memory = '' WHERE id = ?", (steps, turn.run))
 
     def spend(self, turn: Turn, tokens_in: int, tokens_out: int) -> None:
         """Book what a request to the model used."""

@@ -8,6 +8,7 @@ from hive.settings import TeamSettings
 STATES = (
     Label("state/working", "4a90c2", "an agent is at it", exclusive=True),
     Label("state/review", "8a63b8", "a pull request is there", exclusive=True),
+    Label("state/rate-limited", "b8863b", "its agent waits for the model"),
     Label("needs-operator", "c2563a", "waits for a person"),
 )
 REQUESTS = (

@@ -98,6 +98,8 @@ class World:
         self.ends: list[dict[str, Any]] = []
         self.beats = 0
         self.cancel = False
+        self.rest = False
+        self.rested = 0
         self.answers: dict[str, list[int]] = {}
         """Statuses to answer the next requests of a name with, instead of acting on them."""
 
@@ -213,7 +215,10 @@ class World:
                 return self.next_turn(min(body["wait"], 2.0))
             case "beat":
                 self.beats += 1
-                return {"cancel": self.cancel}
+                return {"cancel": self.cancel, "rest": self.rest}
+            case "rest":
+                self.rested += 1
+                return {}
             case "comment":
                 self.comments.setdefault(body["key"], body["body"])
                 return {"id": 1, "url": "http://forge.invalid/1"}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from hive.agent.errors import Ended, Unavailable
+from hive.agent.loop import STOPPED, WINDOW
 from hive.agent.stream import assemble, events
 from hive.demo.model import Call, Conversation, Reply, Scene, Script
 from hive.demo.model.faults import BreaksOff, Cut, Fault, Refusal, Stall, Unfinished
@@ -62,12 +64,13 @@ def test_passing_fault(world: World, fault: Fault) -> None:
 
 @pytest.mark.parametrize("fault", [Refusal(529, "overloaded_error", "busy"), Unfinished()], ids=repr)
 def test_lasting_fault(world: World, fault: Fault) -> None:
-    """What does not pass in time ends the turn as failed, and says why."""
+    """What does not pass in time lets the turn rest: it is put down, not ended, and nothing is said; later it goes on."""
     world.brain = Moody(*[fault] * 3)
-    end = world.hold()
-    assert end["outcome"] == "failed"
-    assert "busy" in end["message"] or "cut off" in end["message"]
-    assert world.comments == {"end:1": end["message"]}
+    world.give()
+    world.resume()
+    assert (world.rested, world.ends, world.comments) == (1, [], {})
+    world.resume()
+    assert world.ends[0]["outcome"] == "answered"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +81,6 @@ def test_lasting_fault(world: World, fault: Fault) -> None:
         (Refusal(429, "billing_error", "the budget is spent"), "blocked"),
         (Refusal(400, "invalid_request_error", "no such model"), "failed"),
         (Refusal(401, "authentication_error", "bad key"), "failed"),
-        (Refusal(413, "request_too_large", "too large"), "failed"),
         (BreaksOff("invalid_request_error"), "failed"),
     ],
     ids=repr,
@@ -242,3 +244,63 @@ class TestEvents:
         """Data that is no object is a broken stream."""
         with pytest.raises(Unavailable):
             list(events([data, b"\n"]))
+
+
+TOO_LONG = Refusal(400, "invalid_request_error", "prompt is too long: 215000 tokens > 200000 maximum")
+
+
+@pytest.mark.parametrize("fault", [TOO_LONG, Refusal(413, "request_too_large", "too large")], ids=repr)
+def test_a_conversation_that_is_too_long_is_made_shorter_once(world: World, fault: Refusal) -> None:
+    """The same step is made again with the gist of what was, and the turn goes on."""
+    brain = Moody(fault)
+    world.brain = brain
+    end = world.hold()
+    assert (end["outcome"], end["steps"]) == ("answered", 2)
+    assert [line for line in world.transcript() if "shortened" in line] == [{"shortened": True}]
+
+
+def test_what_is_too_long_twice_is_an_end(world: World) -> None:
+    """It is not made shorter for ever."""
+    world.brain = Moody(TOO_LONG, TOO_LONG)
+    end = world.hold()
+    assert (end["outcome"], end["message"]) == ("blocked", STOPPED[WINDOW])
+
+
+def test_a_full_window_is_too_long(world: World) -> None:
+    """The model may also say so by the reason for which it stopped."""
+
+    class Full:
+        def reply(self, conversation: Conversation) -> Reply:
+            return LOOK if not conversation.since else Reply("It is", stop=WINDOW)
+
+    world.brain = Full()
+    end = world.hold()
+    assert (end["outcome"], end["message"]) == ("blocked", STOPPED[WINDOW])
+    assert len([line for line in world.transcript() if "shortened" in line]) == 1
+
+
+def test_who_is_told_to_rest_puts_the_turn_down(world: World) -> None:
+    """Between two steps, with the transcript kept: when the turn comes again it goes on where it was."""
+    brain = Moody()
+    world.brain = brain
+    world.rest = True
+    world.give(lease=0.03)
+    world.watch = lambda word: time.sleep(0.1) if word == "messages" else None
+    world.resume()
+    assert (world.rested, world.ends) == (1, [])
+    world.rest = False
+    world.resume()
+    assert world.ends[0]["outcome"] == "answered"
+    assert len(brain.heard) == 2, "no step is made twice"
+
+
+@pytest.mark.parametrize(("memory", "kept"), [("", 5), ("compact", 5), ("new", 1)])
+def test_how_much_is_recalled(world: World, memory: str, kept: int) -> None:
+    """A turn begins with all of the transcript, with the gist of it, or with nothing of it."""
+    brain = Moody()
+    world.brain = brain
+    world.hold("First.")
+    world.hold("Second.", memory=memory)
+    begun = next(heard for heard in brain.heard if heard.news.startswith("Second") or "Second." in heard.news)
+    assert len(begun.messages) == kept
+    assert ("First." in begun.task) == (memory != "new")

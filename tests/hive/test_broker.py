@@ -18,6 +18,7 @@ from hive.broker import NO_WORD, Principal
 from hive.ledger import Effect, Ledger, Turn
 from hive.ledger.runs import MAX_ATTEMPTS
 from hive.llm import Meter, Model, ModelFailed, Reply
+from hive.resting import Rest
 from hive.workspace import Login
 
 ISSUE = "forgejo:acme/app#1"
@@ -54,6 +55,11 @@ class Socket:
         return [self.ledger.effects.get(effect) for effect in ids]
 
 
+def resting(ledger: Ledger) -> Rest:
+    """What iris rests for."""
+    return Rest(ledger, "acme", "iris", "core", Repo("forgejo", "hive", "ops"))
+
+
 @pytest.fixture
 def socket(ledger: Ledger) -> Iterator[Socket]:
     """A broker whose worker does at once what is owed; each deed fails that the test says."""
@@ -79,6 +85,7 @@ def socket(ledger: Ledger) -> Iterator[Socket]:
         heard=lambda agent, sha: made[0].heard.append(sha),
         life=lambda: made[0].alive[0],
         stop=threading.Event(),
+        rest=resting(ledger),
         base=lambda repo: "main",
         brief=lambda turn: {"message": turn.message},
     )
@@ -103,7 +110,7 @@ def test_a_turn_comes_with_its_token(socket: Socket, run: int) -> None:
     """The token opens the socket until the turn is ended."""
     turn = socket.turn()
     assert (turn["run"], turn["message"]) == (run, "do it")
-    assert socket.post("/v1/beat", token=turn["token"]) == (200, {"cancel": False})
+    assert socket.post("/v1/beat", token=turn["token"]) == (200, {"cancel": False, "rest": False})
     assert socket.post("/v1/end", {"outcome": "pushed", "message": "", "steps": 3}, turn["token"])[0] == 200
     assert socket.post("/v1/beat", token=turn["token"])[0] == 401
 
@@ -246,7 +253,9 @@ EVENTS = [
 
 def through(ledger: Ledger, upstream: Model) -> FlaskClient:
     """The gateway of iris."""
-    return gateway.create("iris", ledger.runs, upstream, lambda agent: "claude-sonnet-5-5").test_client()
+    return gateway.create(
+        "iris", ledger.runs, upstream, lambda agent: "claude-sonnet-5-5", resting(ledger)
+    ).test_client()
 
 
 def taken(ledger: Ledger) -> Turn:
@@ -303,3 +312,14 @@ def test_a_meter_reads_across_cuts() -> None:
         for start in range(0, len(whole), size):
             meter.see(whole[start : start + size])
         assert (meter.tokens_in, meter.tokens_out) == (120, 30)
+
+
+def test_a_turn_that_is_put_down_comes_again(socket: Socket, run: int) -> None:
+    """Its token is worth nothing from then on, twice as little as once; the next one who asks gets it when iris is awake."""
+    turn = socket.turn()
+    assert socket.post("/v1/rest", token=turn["token"]) == (200, {})
+    assert socket.post("/v1/rest", token=turn["token"])[0] == 401
+    assert socket.post("/v1/turn", {"generation": "g1", "wait": 0}) == (204, None)
+    (parked,) = socket.ledger.parking.all()
+    socket.ledger.parking.release("acme", parked.scope, "iris", parked.why)
+    assert socket.turn()["turn"] == turn["turn"]

@@ -1,0 +1,163 @@
+"""Why an agent's turns rest, for how long, and how people see it: by a label on the issue, and one issue where they must act.
+
+Only what the model's API answered counts, by its status and its type: agents write about rate limits too.
+What an agent was given meanwhile waits, and goes on by itself: when the time has come one turn is let
+through, and the model's answer to it ends the rest or makes it longer.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+
+from bots.intents import OpenIssue, SetLabels
+from bots.words import code, plain
+from forge.types import Ref, Repo
+from hive.apply import owe
+from hive.ledger import Ledger, Parked, Scope, Turn, Why
+from hive.llm import ModelFailed
+
+log = logging.getLogger("hive.resting")
+
+BY = "rest"
+PATIENCE_SECONDS = 10.0
+"""A wait that the model asks for is waited for in place up to this."""
+
+FIRST = {Why.RATE_LIMITED: 5.0, Why.NEEDS_LOGIN: 30.0, Why.OVER_BUDGET: 60.0}
+LONGEST = {Why.RATE_LIMITED: 300.0, Why.NEEDS_LOGIN: 600.0, Why.OVER_BUDGET: 3600.0}
+"""Seconds until the first look again, and between two looks at the most."""
+
+LABELS = {
+    Why.RATE_LIMITED: "state/rate-limited",
+    Why.NEEDS_LOGIN: "needs-operator",
+    Why.OVER_BUDGET: "needs-operator",
+}
+TITLES = {
+    Why.NEEDS_LOGIN: "🔴 the model does not let {agent} in",
+    Why.OVER_BUDGET: "🔴 the model's budget for {agent} is spent",
+}
+BODY = """\
+{agent} was given work and cannot think. Its turns wait since then; nothing is lost, and they go on by themselves.
+
+{mend}
+
+{reason}
+"""
+MEND = {
+    Why.NEEDS_LOGIN: "Start `hive host` with an `ANTHROPIC_API_KEY` that the model accepts.",
+    Why.OVER_BUDGET: "Raise the limit at the model's provider, or wait until it is renewed.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why the model did not answer, and how many seconds it asked to wait."""
+
+    why: Why
+    reason: str
+    seconds: float = 0.0
+
+    @property
+    def at_once(self) -> bool:
+        """Whether asking again soon is no use."""
+        return self.why is not Why.RATE_LIMITED or self.seconds > PATIENCE_SECONDS
+
+
+def refusal(error: ModelFailed) -> Refusal | None:
+    """What an answer of the model's API means for the agent; None if it is about this one request."""
+    told = error.body.get("error")
+    kind = str(told.get("type", "")) if isinstance(told, dict) else ""
+    message = str(told.get("message", "")) if isinstance(told, dict) else ""
+    reason = f"model: {error.status} {kind}".strip()
+    if error.status in (401, 403):
+        return Refusal(Why.NEEDS_LOGIN, reason)
+    spent = error.status == 429 and error.headers.get("x-should-retry") == "false"
+    if spent or error.status == 402 or kind == "billing_error" or "credit balance" in message:
+        return Refusal(Why.OVER_BUDGET, reason)
+    if error.status in (408, 429) or error.status >= 500:
+        return Refusal(Why.RATE_LIMITED, reason, _seconds(error.headers.get("retry-after", "")))
+    return None
+
+
+def _seconds(told: str) -> float:
+    return float(told) if told.replace(".", "", 1).isdigit() else 0.0
+
+
+@dataclass
+class Rest:
+    """One agent's rest; the gateway tells it what the model says, the broker when a turn is put down."""
+
+    ledger: Ledger
+    team: str
+    agent: str
+    core: str
+    ops: Repo
+    _last: Refusal | None = None
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def refused(self, error: ModelFailed) -> Refusal | None:
+        """The model refused; returns what that means for the agent."""
+        found = refusal(error)
+        with self._guard:
+            self._last = found or self._last
+        return found
+
+    def answered(self) -> None:
+        """The model answers: what rested for its sake goes on."""
+        with self._guard:
+            self._last = None
+        for parked in self._parked():
+            self._go_on(parked)
+
+    def is_paused(self) -> bool:
+        """Whether somebody said that the agent should rest."""
+        return any(parked.why is Why.PAUSED for parked in self.ledger.parking.of(self.team, Scope.AGENT, self.agent))
+
+    def put_down(self, turn: Turn) -> None:
+        """A turn cannot go on: it waits, and the agent rests for what the model said last."""
+        with self._guard:
+            last, self._last = self._last, None
+        with self.ledger.transaction():
+            self.ledger.runs.put_down(turn)
+            if last is not None:
+                self._park(turn, last)
+            elif not self.is_paused():
+                self._park(turn, Refusal(Why.RATE_LIMITED, "the model could not be asked"))
+
+    def _park(self, turn: Turn, why: Refusal) -> None:
+        ledger = self.ledger
+        known = next((parked for parked in self._parked() if parked.why is why.why), None)
+        if known is not None:
+            delay = max(why.seconds, min(LONGEST[why.why], FIRST[why.why] * 2 ** (known.attempts + 1)))
+            ledger.parking.look_again(known, delay)
+            return
+        now = ledger.clock()
+        until = now + max(why.seconds, FIRST[why.why])
+        ledger.parking.park(self.team, Scope.AGENT, self.agent, why.why, why.reason, until=until)
+        ledger.audit.add(self.agent, "Rests", team=self.team, ref=turn.ref, why=why.why, reason=why.reason)
+        log.warning("agent_rests agent=%s why=%r reason=%r", self.agent, why.why.value, why.reason)
+        label = SetLabels(Ref.parse(turn.ref), add=(LABELS[why.why],), key=f"{self.agent}:{now:.3f}")
+        owe(ledger, self.team, self.core, label, by=BY)
+        if why.why in TITLES:
+            body = BODY.format(agent=self.agent, mend=MEND[why.why], reason=code(why.reason))
+            title = plain(TITLES[why.why].format(agent=self.agent))
+            issue = OpenIssue(self.ops, title, body, key=f"{why.why}:{self.agent}:{now:.0f}")
+            owe(ledger, self.team, self.core, issue, by=BY)
+
+    def _parked(self) -> list[Parked]:
+        found = self.ledger.parking.of(self.team, Scope.AGENT, self.agent)
+        return [parked for parked in found if parked.why in LABELS]
+
+    def _go_on(self, parked: Parked) -> None:
+        ledger = self.ledger
+        with ledger.transaction():
+            if not ledger.parking.release(self.team, Scope.AGENT, self.agent, parked.why):
+                return
+            seconds = max(0, round(ledger.clock() - parked.since))
+            ledger.audit.add(self.agent, "GoesOn", team=self.team, why=parked.why, seconds=seconds)
+            key = f"{self.agent}:{parked.since:.3f}"
+            shown = ledger.effects.ref_of(f"{BY}:{key}")
+            if shown:
+                gone = SetLabels(Ref.parse(shown), add=(), remove=(LABELS[parked.why],), key=f"{key}:on")
+                owe(ledger, self.team, self.core, gone, by=BY)

@@ -1,0 +1,138 @@
+"""An agent that cannot think rests: its work waits, people see why, and it goes on by itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from forge.types import Repo
+from hive.ledger import NEVER, Ledger, Scope, Turn, Why
+from hive.llm import ModelFailed
+from hive.resting import Rest, refusal
+from hive.waiting import queue
+from tests.conftest import Clock
+
+ISSUE = "forgejo:acme/app#1"
+
+
+def failed(status: int, kind: str = "", message: str = "", **headers: str) -> ModelFailed:
+    """An answer of the model's API."""
+    told = {name.replace("_", "-"): value for name, value in headers.items()}
+    return ModelFailed(status, {"type": "error", "error": {"type": kind, "message": message}}, told)
+
+
+@pytest.fixture
+def rest(ledger: Ledger) -> Rest:
+    """Iris' rest, while she has two turns to do."""
+    run = ledger.runs.start("acme", "iris", ISSUE, "k", "do it")
+    ledger.runs.push(run, "k2", "and that", by_person=True)
+    return Rest(ledger, "acme", "iris", "core", Repo("forgejo", "hive", "ops"))
+
+
+def taken(ledger: Ledger) -> Turn:
+    """A turn that must be there."""
+    turn = ledger.runs.take("iris")
+    assert turn is not None
+    return turn
+
+
+def owed(ledger: Ledger) -> list[tuple[str, str]]:
+    """What was owed to the forge."""
+    with ledger.transaction() as db:
+        return [(row["kind"], row["payload"]) for row in db.execute("SELECT kind, payload FROM effects ORDER BY id")]
+
+
+@pytest.mark.parametrize(
+    ("error", "why", "at_once"),
+    [
+        (failed(429, "rate_limit_error", retry_after="1"), Why.RATE_LIMITED, False),
+        (failed(429, "rate_limit_error", retry_after="60"), Why.RATE_LIMITED, True),
+        (failed(429, "rate_limit_error", retry_after="tomorrow"), Why.RATE_LIMITED, False),
+        (failed(429, "rate_limit_error", x_should_retry="false"), Why.OVER_BUDGET, True),
+        (failed(529, "overloaded_error"), Why.RATE_LIMITED, False),
+        (failed(503, "overloaded_error"), Why.RATE_LIMITED, False),
+        (failed(401, "authentication_error"), Why.NEEDS_LOGIN, True),
+        (failed(403, "permission_error"), Why.NEEDS_LOGIN, True),
+        (failed(400, "invalid_request_error", "Your credit balance is too low"), Why.OVER_BUDGET, True),
+        (failed(402, "billing_error"), Why.OVER_BUDGET, True),
+        (failed(400, "invalid_request_error", "429 Too Many Requests, rate_limit_error"), None, False),
+        (failed(404, "not_found_error"), None, False),
+    ],
+    ids=str,
+)
+def test_what_an_answer_means(error: ModelFailed, why: Why | None, *, at_once: bool) -> None:
+    """Statuses and types decide, never words: who writes about a rate limit has none."""
+    found = refusal(error)
+    assert (found.why if found else None) == why
+    assert (found is not None and found.at_once) == at_once
+
+
+def test_a_rate_limit_rests_and_drains(ledger: Ledger, rest: Rest, clock: Clock) -> None:
+    """The turn loses nothing, no other is given meanwhile, one is let through in time, and the label comes and goes."""
+    first = taken(ledger)
+    rest.refused(failed(429, "rate_limit_error", retry_after="60"))
+    rest.put_down(first)
+    rest.put_down(first)
+    assert ledger.runs.take("iris") is None
+    assert next(iter(queue(ledger))).startswith("rests  acme iris: model: 429 rate_limit_error, since ")
+    clock.pass_(61)
+    again = taken(ledger)
+    assert (again.id, again.attempts) == (first.id, 1)
+    rest.refused(failed(429, "rate_limit_error"))
+    rest.put_down(again)
+    assert ledger.runs.take("iris") is None, "a refusal on trial lets it rest for longer"
+    clock.pass_(301)
+    last = taken(ledger)
+    rest.answered()
+    rest.answered()
+    assert ledger.parking.all() == []
+    ledger.runs.end_turn(last, "pushed")
+    assert taken(ledger).message == "and that"
+    kinds = owed(ledger)
+    assert [kind for kind, _ in kinds] == ["SetLabels", "SetLabels"]
+    assert ['"add":["state/rate-limited"]' in text for _, text in kinds] == [True, False]
+    assert [row.what for row in ledger.audit.after(0)] == ["Rests", "GoesOn"]
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [(failed(401, "authentication_error"), "does not let iris in"), (failed(402, "billing_error"), "budget for iris")],
+    ids=str,
+)
+def test_where_people_must_act_they_are_told_once(
+    ledger: Ledger, rest: Rest, clock: Clock, error: ModelFailed, says: str
+) -> None:
+    """One issue says what to do; however often it is tried meanwhile there is no second one."""
+    for _ in range(4):
+        clock.pass_(10_000)
+        rest.refused(error)
+        rest.put_down(taken(ledger))
+    issues = [text for kind, text in owed(ledger) if kind == "OpenIssue"]
+    assert [says in text for text in issues] == [True]
+
+
+def test_a_pause_is_ended_by_a_word_only(ledger: Ledger, rest: Rest, clock: Clock) -> None:
+    """It is no fault of the model, so no answer of it and no time ends it."""
+    turn = taken(ledger)
+    ledger.parking.park("acme", Scope.AGENT, "iris", Why.PAUSED, "paused by mara", until=NEVER)
+    assert rest.is_paused()
+    rest.put_down(turn)
+    rest.answered()
+    clock.pass_(1_000_000)
+    assert ledger.runs.take("iris") is None
+    assert [parked.why for parked in ledger.parking.all()] == [Why.PAUSED]
+    assert owed(ledger) == []
+    ledger.parking.release("acme", Scope.AGENT, "iris", Why.PAUSED)
+    assert taken(ledger).id == turn.id
+
+
+def test_a_stale_turn_is_not_put_down(ledger: Ledger, rest: Rest, clock: Clock) -> None:
+    """Whoever lost a turn takes nothing from the one who has it now."""
+    stale = taken(ledger)
+    clock.pass_(1000)
+    fresh = taken(ledger)
+    ledger.runs.put_down(stale)
+    held: Any = ledger.runs.holder("iris", fresh.token)
+    assert held is not None
+    assert held.id == fresh.id

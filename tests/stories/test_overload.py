@@ -1,0 +1,94 @@
+"""S12: thirty issues at once, a model that has enough, a conversation that is too long; nothing is lost, nothing is said twice."""
+
+from __future__ import annotations
+
+import re
+import threading
+
+import pytest
+
+from forge.types import Ref
+from hive.demo.model import Brain, Call, Conversation, Reply
+from hive.demo.model.faults import Refusal
+from hive.demo.scenes import Task
+from hive.ledger import Scope, Why
+from hive.waiting import queue
+from tests.stories.conftest import Hive
+
+ISSUES = 30
+TOO_MANY = Refusal(429, "rate_limit_error", "Number of requests has exceeded your rate limit", retry_after="11")
+TOO_LONG = Refusal(400, "invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum")
+TALK = "I got a 429 rate_limit_error once: Too Many Requests, retry-after: 60."
+
+
+class Overworked:
+    """Answers each issue in words; has enough after the fifth, finds one too long once, and keeps the order it was asked in."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._refusals = 1
+        self._long = 1
+        self.order: list[int] = []
+
+    def reply(self, conversation: Conversation) -> Reply:
+        """The next reply."""
+        found = re.search(r"Question (\d+)\b", conversation.task)
+        number = int(found[1]) if found else 0
+        with self._guard:
+            if number == 6 and self._refusals:
+                self._refusals -= 1
+                return Reply(fault=TOO_MANY)
+            if number == 8 and self._long:
+                self._long -= 1
+                return Reply(fault=TOO_LONG)
+            self.order.append(number)
+        return Reply("", (Call("finish", {"outcome": "answered", "message": f"Answer {number}. {TALK}"}),))
+
+
+@pytest.fixture
+def brain() -> Brain:
+    """The model of this story."""
+    return Overworked()
+
+
+def test_s12_thirty_issues_at_once(hive: Hive, brain: Overworked) -> None:
+    """First come, first served; parked with a reason and a label while the model has enough; drained by itself, in words once."""
+    refs = [
+        hive.file(Task(f"Question {number} about the page", f"number {number}:")) for number in range(1, ISSUES + 1)
+    ]
+    ledger = hive.house.ledger
+
+    def parked() -> bool:
+        return any(rest.why is Why.RATE_LIMITED and rest.scope is Scope.AGENT for rest in ledger.parking.all())
+
+    hive.until(parked, "the rest")
+    assert any("acme iris: model: 429 rate_limit_error" in line for line in queue(ledger))
+    labelled = hive.until(
+        lambda: [ref for ref in refs if "state/rate-limited" in hive.mara.issue(ref).labels], "the label"
+    )
+    assert len(labelled) == 1
+    hive.until(lambda: all(answers(hive, ref) for ref in refs), "all answers")
+    hive.settle()
+    assert [number for number in brain.order if number] == served(hive)
+    assert len(set(brain.order)) == ISSUES
+    assert [len(answers(hive, ref)) for ref in refs] == [1] * ISSUES
+    assert {len(hive.mara.comments(ref)) for ref in refs} == {2}, "one by triage, one by iris"
+    assert ledger.parking.all() == []
+    assert not any("state/rate-limited" in hive.mara.issue(ref).labels for ref in refs)
+    rests = [row for row in ledger.audit.after(0, 5000) if row.what == "Rests"]
+    assert [dict(row.detail)["why"] for row in rests] == ["rate limited"], "who writes about 429 does not rest"
+
+
+def answers(hive: Hive, ref: Ref) -> list[str]:
+    """What iris said on an issue."""
+    return [comment.body for comment in hive.mara.comments(ref) if comment.author.login == "iris"]
+
+
+def served(hive: Hive) -> list[int]:
+    """The issues in the order in which iris got them."""
+    with hive.house.ledger.transaction() as db:
+        rows = db.execute(
+            "SELECT runs.ref AS ref FROM turns JOIN runs ON runs.id = turns.run ORDER BY turns.id"
+        ).fetchall()
+    numbers = [Ref.parse(row["ref"]).number for row in rows]
+    return list(dict.fromkeys(numbers))

@@ -50,6 +50,9 @@ class Tree:
 
     logs: Path
     on_death: Callable[[str, int], None]
+    longest_delay: float = MAX_DELAY_SECONDS
+    """Seconds that a child waits for its next life at the most, however often it dies."""
+
     _children: dict[str, Child] = field(default_factory=dict)
     _pipe: tuple[int, int] = field(default_factory=os.pipe)
     _stop: threading.Event = field(default_factory=threading.Event)
@@ -125,7 +128,7 @@ class Tree:
         if child.process is not None and (status := child.process.poll()) is not None:
             steady = now - child.started > STEADY_SECONDS
             child.deaths = 0 if steady else child.deaths + 1
-            child.not_before = now + min(MAX_DELAY_SECONDS, 0.1 * 2**child.deaths)
+            child.not_before = now + min(self.longest_delay, 0.1 * 2**child.deaths)
             child.process = None
             self.on_death(child.name, status)
         if child.process is None and now >= child.not_before:

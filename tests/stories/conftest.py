@@ -9,7 +9,7 @@ import time
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -187,6 +187,13 @@ def brain() -> Brain:
 @pytest.fixture
 def hive(tmp_path: Path, brain: Brain) -> Iterator[Hive]:
     """A hive of its own for each story."""
+    with raised(tmp_path, brain) as made:
+        yield made
+
+
+@contextmanager
+def raised(tmp_path: Path, brain: Brain, *, longest_delay: float = 10.0) -> Iterator[Hive]:
+    """A hive that is up, below a directory."""
     with ExitStack() as stack:
         model = stack.enter_context(ModelServer(brain))
         config = write_config(tmp_path, forge_port=free_port(), web_port=free_port(), model_url=model.url)
@@ -194,7 +201,7 @@ def hive(tmp_path: Path, brain: Brain) -> Iterator[Hive]:
         house = House(load(config))
         stack.callback(house.close)
         deaths: list[tuple[str, int]] = []
-        tree = Tree(tmp_path / "logs", lambda name, status: deaths.append((name, status)))
+        tree = Tree(tmp_path / "logs", lambda name, status: deaths.append((name, status)), longest_delay)
         stack.callback(tree.stop)
         begin(config, house, tree, lambda _: None, seed=lambda: copy_project(house, sample(tmp_path)))
         url, password = house.url(FORGE), house.vault.password(FORGE, ADMIN)

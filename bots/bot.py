@@ -45,6 +45,9 @@ class History(Protocol):
     def run_for(self, ref: Ref) -> RunView | None:
         """The newest run whose issue or pull request is `ref`."""
 
+    def resting(self, agent: str) -> tuple[str, ...]:
+        """Why an agent's turns rest, in words; empty if they do not."""
+
 
 @dataclass(frozen=True, slots=True)
 class Context:

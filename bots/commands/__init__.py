@@ -19,15 +19,21 @@ from bots.commands.call import Act, Call, no
 from bots.intents import (
     AskReview,
     Assign,
+    ContinueRun,
     Deploy,
     EndRun,
     Intent,
     Line,
+    Pause,
     React,
+    Recall,
     Reply,
+    Restart,
+    Resume,
     SetLabels,
     StartRun,
     Unassign,
+    UseModel,
 )
 from bots.orders import CONFIRM, KNOWN, Order, orders
 from bots.types import AGENT_NAME, Team
@@ -51,7 +57,10 @@ _MARKER = re.compile(r"<!-- hive:[0-9a-f]{24} -->")
 
 bot = Bot(
     "commands",
-    may={React, Reply, SetLabels, Assign, Unassign, AskReview, StartRun, EndRun, Deploy},
+    may={
+        *(React, Reply, SetLabels, Assign, Unassign, AskReview, StartRun, ContinueRun, EndRun, Deploy),
+        *(Pause, Resume, Restart, UseModel, Recall),
+    },
     hears={AGENTS},
 )
 

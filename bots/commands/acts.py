@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from bots.commands import phrases
 from bots.commands.bouncing import bounce
 from bots.commands.call import WORKING, Act, Call, idle, no, quoted, yes
-from bots.intents import AskReview, Assign, Deploy, EndRun, Line, SetLabels, StartRun, Unassign
+from bots.intents import (
+    AskReview,
+    Assign,
+    ContinueRun,
+    Deploy,
+    EndRun,
+    Line,
+    Pause,
+    Recall,
+    Restart,
+    Resume,
+    SetLabels,
+    StartRun,
+    Unassign,
+    UseModel,
+)
 from bots.orders import COMMANDS
 from bots.tasks import task
 from bots.types import RunView
+from bots.words import fenced
 from forge.types import Issue
+
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
+OWN_MODEL = "default"
+"""The word for the model that an agent's configuration names."""
 
 OUTCOMES = {"cancel": "cancelled", "stop": "stopped"}
 
@@ -107,6 +128,103 @@ def rebuild(call: Call) -> Act:
     return yes(call, phrases.LOOKING.format(agent=agent), look)
 
 
+def agent_of(call: Call) -> str:
+    """The agent that an order is about: the one it names, else that of the thread."""
+    run = call.run
+    here = call.ctx.team.configs.get(call.comment.ref.repo) or (run.agent if run is not None else "")
+    return call.named or here or first_agent(call, call.ctx.forge.issue(call.comment.ref), None)
+
+
+def known(call: Call, agent: str) -> Act | None:
+    """Why an order about an agent cannot be followed."""
+    if not agent:
+        return no(call, phrases.WHOSE.format(names=call.names))
+    if agent not in call.ctx.team.agents:
+        return no(call, phrases.NOT_AN_AGENT.format(named=quoted(agent), names=call.names))
+    return None
+
+
+def pause(call: Call) -> Act:
+    """Let an agent's work rest."""
+    agent = agent_of(call)
+    if (unknown := known(call, agent)) is not None:
+        return unknown
+    if is_paused(call, agent):
+        return no(call, phrases.PAUSED_ALREADY.format(agent=agent))
+    deed = Pause(call.comment.ref, agent, call.comment.author, key=call.key("pause"))
+    return yes(call, phrases.PAUSED.format(agent=agent), deed)
+
+
+def resume(call: Call) -> Act:
+    """Let an agent's work go on; other reasons to rest are not ended by a word."""
+    agent = agent_of(call)
+    if (unknown := known(call, agent)) is not None:
+        return unknown
+    if not is_paused(call, agent):
+        others = ", ".join(call.ctx.history.resting(agent))
+        return no(call, phrases.NOT_PAUSED.format(agent=agent, why=f", but rests ({others})" if others else ""))
+    return yes(call, phrases.RESUMED.format(agent=agent), Resume(call.comment.ref, agent, key=call.key("resume")))
+
+
+def is_paused(call: Call, agent: str) -> bool:
+    """Whether somebody paused an agent."""
+    return any(reason.startswith("paused by ") for reason in call.ctx.history.resting(agent))
+
+
+def restart(call: Call) -> Act:
+    """Stop and start a container."""
+    agent = agent_of(call)
+    if (unknown := known(call, agent)) is not None:
+        return unknown
+    deed = Restart(call.comment.ref, agent, key=call.key("restart"))
+    return yes(call, phrases.RESTARTING.format(agent=agent), deed)
+
+
+def use_model(call: Call) -> Act:
+    """Let the agent of this thread think with another model."""
+    run, name = call.run, call.order.words[0]
+    if run is None or run.agent not in call.ctx.team.agents:
+        return no(call, phrases.NO_RUN)
+    if not MODEL_NAME.fullmatch(name):
+        return no(call, phrases.NO_MODEL.format(named=quoted(name)))
+    own = name == OWN_MODEL
+    said = (
+        phrases.OWN_MODEL.format(agent=run.agent) if own else phrases.MODEL.format(agent=run.agent, model=f"`{name}`")
+    )
+    deed = UseModel(call.comment.ref, run.agent, "" if own else name, key=call.key("model"))
+    return yes(call, said, deed)
+
+
+def compact(call: Call) -> Act:
+    """Go on with the gist of the transcript."""
+    run = call.run
+    if run is None or run.state != "open":
+        return no(call, phrases.NO_RUN)
+    deed = Recall(call.comment.ref, run.id, "compact", phrases.GIST, key=call.key("recall"))
+    return yes(call, phrases.COMPACTED.format(agent=run.agent), deed)
+
+
+def new_session(call: Call) -> Act:
+    """Go on without the transcript: the task is told anew."""
+    run = call.run
+    if run is None or run.state != "open":
+        return no(call, phrases.NO_RUN)
+    told = task(call.ctx.forge.issue(run.issue), call.ctx.team)
+    deed = Recall(call.comment.ref, run.id, "new", told, key=call.key("recall"))
+    return yes(call, phrases.NEW_SESSION.format(agent=run.agent), deed)
+
+
+def answer(call: Call) -> Act:
+    """Hand words to the agent of this run."""
+    run = call.run
+    if run is None or run.state != "open":
+        return no(call, phrases.NO_RUN)
+    author = call.comment.author
+    said = fenced("answer", " ".join(call.order.words), author=author.login, standing=call.ctx.team.standing(author))
+    deed = ContinueRun(run.id, said, by_person=True, key=call.key("answer"))
+    return yes(call, phrases.HANDED_ON.format(agent=run.agent), deed)
+
+
 def help_(call: Call) -> Act:
     """The table of what is ready, and the names of the rest."""
     rows = (phrases.HELP_ROW.format(form=each.form, what=each.what) for each in COMMANDS if each.ready)
@@ -122,5 +240,12 @@ ACTS: dict[str, Callable[[Call], Act]] = {
     "review": review,
     "rebuild": rebuild,
     "not-my-lane": bounce,
+    "pause": pause,
+    "resume": resume,
+    "restart": restart,
+    "model": use_model,
+    "compact": compact,
+    "new-session": new_session,
+    "answer": answer,
     "help": help_,
 }

@@ -21,7 +21,7 @@ from forge.types import Ref, Repo
 from hive.app.house import House
 from hive.apply import Applier, owe
 from hive.inspection import ConfigEvaluator, PullScanner
-from hive.ledger import Ceiling, Ledger
+from hive.ledger import Ceiling, Ledger, Scope
 from hive.loops import Bounds, Breaker
 from hive.parking import BY, Attendant, Desk
 from hive.sorting import Reading, Sorter
@@ -53,6 +53,11 @@ class LedgerHistory:
             bot_turns=self.ledger.runs.bot_turns(run.id),
             causes=self.ledger.runs.causes(run.id),
         )
+
+    def resting(self, agent: str) -> tuple[str, ...]:
+        """Why an agent's turns rest."""
+        mine = [parked for parked in self.ledger.parking.all() if (parked.scope, parked.name) == (Scope.AGENT, agent)]
+        return tuple(parked.reason for parked in mine)
 
 
 def serve(house: House, stop: threading.Event) -> None:

@@ -161,6 +161,7 @@ class Still:
 
     evaluation: Evaluation | None = None
     runs: dict[Ref, RunView] = field(default_factory=dict)
+    rests: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def scan(self, pull: PullRequest) -> Scan:
         """Nothing was found."""
@@ -174,6 +175,10 @@ class Still:
     def run_for(self, ref: Ref) -> RunView | None:
         """What the test says."""
         return self.runs.get(ref)
+
+    def resting(self, agent: str) -> tuple[str, ...]:
+        """What the test says."""
+        return self.rests.get(agent, ())
 
 
 @pytest.fixture

@@ -16,14 +16,20 @@ from bots.commands.acts import ACTS
 from bots.intents import (
     AskReview,
     Assign,
+    ContinueRun,
     Deploy,
     EndRun,
     Intent,
+    Pause,
     React,
+    Recall,
     Reply,
+    Restart,
+    Resume,
     SetLabels,
     StartRun,
     Unassign,
+    UseModel,
 )
 from bots.orders import COMMANDS
 from bots.tasks import task
@@ -41,6 +47,8 @@ MEMBER = User(50, "milo")
 RUN = RunView(id=5, agent="iris", issue=ISSUE, state="open", pull=PULL)
 MARKER = "\n\n<!-- hive:0123456789abcdef01234567 -->"
 HIVE = "<!-- hive:"
+TOLD = "…"
+"""Stands for what an agent is told."""
 
 SAID = {
     "cancel": "/cancel",
@@ -50,17 +58,17 @@ SAID = {
     "review": "/review full",
     "rebuild": "/rebuild",
     "not-my-lane": "/not-my-lane",
-    "help": "/help",
     "pause": "/pause",
     "resume": "/resume iris",
     "restart": "/restart",
     "model": "/model claude-opus-5-5",
     "compact": "/compact",
     "new-session": "/new-session",
+    "answer": "/answer sqlite, please",
+    "help": "/help",
     "fix": "/fix 🔴2",
     "dismiss": "/dismiss 🟡2 it is meant",
     "explain": "/explain 🔴1",
-    "answer": "/answer sqlite",
     "deny": "/deny too wide",
     "fire": "/fire audit",
     "revive": "/revive",
@@ -113,6 +121,13 @@ WANTED: dict[str, list[Intent]] = {
     "review": [AskReview(PULL, MARA, key=key("review", "ask", PULL))],
     "rebuild": [Deploy(ISSUE, "iris", key=key("rebuild", "look"))],
     "not-my-lane": BOUNCE,
+    "pause": [Pause(ISSUE, "iris", MARA, key=key("pause", "pause"))],
+    "resume": [Resume(ISSUE, "iris", key=key("resume", "resume"))],
+    "restart": [Restart(ISSUE, "iris", key=key("restart", "restart"))],
+    "model": [UseModel(ISSUE, "iris", "claude-opus-5-5", key=key("model", "model"))],
+    "compact": [Recall(ISSUE, 5, "compact", TOLD, key=key("compact", "recall"))],
+    "new-session": [Recall(ISSUE, 5, "new", TOLD, key=key("new-session", "recall"))],
+    "answer": [ContinueRun(5, TOLD, by_person=True, key=key("answer", "answer"))],
     "help": [],
 }
 """What an operator's command makes the hive want; whatever is not here is not available yet."""
@@ -166,9 +181,14 @@ def mood(intents: list[Intent]) -> str:
 def deeds(intents: list[Intent]) -> list[Intent]:
     """What is wanted beside receipts; the task of a run is long and stands for itself."""
     done = [intent for intent in intents if not isinstance(intent, React | Reply)]
-    return [
-        replace(deed, task=f"<issue>{deed.key.split(':')[0]}") if isinstance(deed, StartRun) else deed for deed in done
-    ]
+    return [shortly(deed) for deed in done]
+
+
+def shortly(deed: Intent) -> Intent:
+    """A deed without the long words in it."""
+    if isinstance(deed, StartRun):
+        return replace(deed, task=f"<issue>{deed.key.split(':')[0]}")
+    return replace(deed, message=TOLD) if isinstance(deed, Recall | ContinueRun) else deed
 
 
 def place(name: str) -> Ref:
@@ -177,7 +197,8 @@ def place(name: str) -> Ref:
 
 
 def quiet(name: str, still: Still) -> None:
-    """Nobody is at it when a start is asked for."""
+    """Nobody is at it when a start is asked for, and an agent rests that is to go on."""
+    still.rests = {"iris": ("paused by mara",)} if name == "resume" else {}
     if name == "start":
         still.runs = {ISSUE: replace(RUN, state="ended")}
 
@@ -308,6 +329,14 @@ ANSWERS = {
     "too few words": ("/model", {}),
     "misspelt": ("/cancle", {}),
     "unknown": ("/lgtm", {}),
+    "nobody to pause": ("/pause", {ISSUE: issue()}),
+    "pause of nobody": ("/pause ghost", {}),
+    "not paused": ("/resume", {}),
+    "restart of nobody": ("/restart ghost", {}),
+    "model of no run": ("/model x", {}),
+    "gist of no run": ("/compact", {}),
+    "anew, of no run": ("/new-session", {}),
+    "answer to nobody": ("/answer yes", {}),
     "destructive": ("/purge lexis", {}),
     "destructive, misspelt": ("/purge lexis now", {}),
     "destructive, of nothing": ("/purge ..", {}),
@@ -348,6 +377,42 @@ def test_somebody_is_at_it(ctx: Context) -> None:
         ctx.forge.said = {}
         wanted = say(ctx, body)
         assert (deeds(wanted), mood(wanted)) == ([], "confused"), body
+
+
+def test_a_pause_is_said_once(ctx: Context, still: Still) -> None:
+    """Who is paused is not paused again, and who rests for another reason does not go on by a word."""
+    still.rests = {"iris": ("paused by mara", "model: 429 rate_limit_error")}
+    assert deeds(say(ctx, "/pause")) == []
+    still.rests = {"iris": ("model: 429 rate_limit_error",)}
+    assert isinstance(ctx.forge, StillForge)
+    ctx.forge.said = {}
+    wanted = say(ctx, "/resume")
+    assert deeds(wanted) == []
+    assert "but rests (model: 429 rate_limit_error)" in words(wanted)
+
+
+def test_the_model_of_the_configuration(ctx: Context) -> None:
+    """One word goes back to it; what is no name of a model is none."""
+    (own,) = deeds(say(ctx, "/model default"))
+    assert isinstance(own, UseModel)
+    assert own.model == ""
+    for name in ("-x", "a b", "x;y", "`x`", "x" * 101):
+        assert isinstance(ctx.forge, StillForge)
+        ctx.forge.said = {}
+        assert deeds(say(ctx, f"/model {name}")) == [], name
+
+
+def test_an_answer_is_fenced(ctx: Context) -> None:
+    """What an operator answers reaches the agent as somebody's words, not as rules."""
+    (handed,) = (intent for intent in say(ctx, "/answer sqlite, and @eve says so") if isinstance(intent, ContinueRun))
+    assert handed.message.startswith("<answer ")
+    assert "by mara, an operator>\nsqlite, and @eve says so\n</answer " in handed.message
+
+
+def test_a_new_session_is_told_its_issue(ctx: Context, forge: StillForge) -> None:
+    """What is forgotten is told anew."""
+    recall = next(intent for intent in say(ctx, "/new-session") if isinstance(intent, Recall))
+    assert recall.message == task(forge.issues[ISSUE], ctx.team)
 
 
 def test_on_a_pull_request_the_run_is_meant(ctx: Context) -> None:

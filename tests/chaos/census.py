@@ -1,0 +1,87 @@
+"""What is there after a round, as anybody can count it on the forge, without what differs from round to round."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from forge.types import Issue, Ref, ReviewState
+from tests.chaos.rounds import Round
+from tests.stories.conftest import APP, CONFIG, META, Hive
+
+Fact = tuple[str, ...]
+_VARIES = re.compile(r"\b[0-9a-f]{7,40}\b|\d+")
+"""Numbers, and the short names of commits."""
+
+
+def census(made: Round) -> Counter[Fact]:
+    """Every fact of a round, and how often it is so."""
+    return Counter(_facts(made))
+
+
+def lost(calm: Counter[Fact], found: Counter[Fact]) -> Counter[Fact]:
+    """What came of a calm round, and not of this one."""
+    return calm - found
+
+
+def doubled(calm: Counter[Fact], found: Counter[Fact]) -> Counter[Fact]:
+    """What came of this round, and not of a calm one, or not so often."""
+    return found - calm
+
+
+def unfinished(hive: Hive) -> list[str]:
+    """What the ledger still owes, or gave up."""
+    with hive.house.ledger.transaction() as db:
+        open_ = db.execute(
+            "SELECT 'job ' || bot || ' ' || event_type || ' ' || ref || ' ' || state || ' ' || error FROM jobs"
+            " WHERE state IN ('waiting', 'running', 'failed') UNION ALL"
+            " SELECT 'effect ' || kind || ' ' || key || ' ' || state || ' ' || error FROM effects"
+            " WHERE state IN ('waiting', 'applying', 'failed') UNION ALL"
+            " SELECT 'turn ' || id || ' ' || state FROM turns WHERE state != 'done'"
+        ).fetchall()
+    return [row[0] for row in open_]
+
+
+def complaints(hive: Hive) -> list[str]:
+    """What operators were told to look at: a forge that dies now and then is no reason to bother them."""
+    return [issue.title for issue in hive.subjects(META)]
+
+
+def _facts(made: Round) -> Iterator[Fact]:
+    hive, mark = made.hive, f"Round {made.number}:"
+    subjects = [issue for repo in (APP, CONFIG) for issue in hive.subjects(repo)]
+    for issue in subjects:
+        is_ours = issue.title.startswith(mark) or issue.title == f"Order hives, round {made.number}"
+        if is_ours:
+            yield from _thread(hive, issue)
+    for name in (f"apiary/round{made.number}.py", f"tests/test_round{made.number}.py"):
+        yield ("file on main", _plain(name), _plain(hive.mara.file(APP, name, "main").decode()))
+
+
+def _thread(hive: Hive, issue: Issue) -> Iterator[Fact]:
+    what, ref = _plain(issue.title), issue.ref
+    yield (what, "is", "open" if issue.is_open else "closed")
+    yield from ((what, "label", label) for label in issue.labels)
+    yield from ((what, "assignee", user.login) for user in issue.assignees)
+    for comment in hive.mara.comments(ref):
+        yield (what, "comment", comment.author.login, _plain(comment.body.partition("<!--")[0])[:80])
+        for reaction in hive.mara.reactions(ref, comment.id):
+            yield (what, "reaction", _plain(comment.body)[:30], reaction.user.login, reaction.content)
+    if issue.is_pull:
+        yield from _pull(hive, what, ref)
+
+
+def _pull(hive: Hive, what: str, ref: Ref) -> Iterator[Fact]:
+    pull = hive.mara.pull(ref)
+    yield (what, "merged", str(pull.merged))
+    yield (what, "from", _plain(pull.head_branch))
+    for review in hive.mara.reviews(ref):
+        if review.state is not ReviewState.PENDING:
+            yield (what, "review", review.author.login, review.state.value)
+    for context in {status.context for status in hive.mara.statuses(ref.repo, pull.head_sha)}:
+        yield (what, "status", context)
+
+
+def _plain(text: str) -> str:
+    return " ".join(_VARIES.sub("N", text).split())

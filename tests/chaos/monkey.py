@@ -1,0 +1,119 @@
+"""A monkey in the machine room: kills processes at random instants and lets deliveries and answers go wrong."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import random
+import signal
+import threading
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Self
+
+from hive.app.up import ADMIN
+from hive.demo.stage import FORGE
+from tests.stories.conftest import Hive
+
+VICTIMS = ("web", "work", "forgejo", "host")
+FOREVER = 1 << 30
+
+
+@dataclass
+class Monkey:
+    """At work as long as the context lasts; the same seed chooses the same victims, pauses and faults."""
+
+    hive: Hive
+    seed: int
+    pause: tuple[float, float] = (0.3, 0.8)
+    kills: dict[str, int] = field(default_factory=dict)
+    faults: dict[str, int] = field(default_factory=dict)
+    """How often each fault acted, as far as the forge lived long enough to tell."""
+
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._run, name="monkey")
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stop.set()
+        assert self._thread is not None
+        self._thread.join()
+        self._calm()
+
+    @property
+    def total(self) -> int:
+        """How many processes were killed."""
+        return sum(self.kills.values())
+
+    def _run(self) -> None:
+        choose, number = random.Random(self.seed), 0
+        while not self._stop.wait(choose.uniform(*self.pause)):
+            victim = choose.choice(VICTIMS)
+            number += 1
+            self._provoke(number)
+            pid = self.hive.tree.pid(victim)
+            if victim == "forgejo":
+                self._count()
+            if pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+                    self.kills[victim] = self.kills.get(victim, 0) + 1
+
+    def _provoke(self, number: int) -> None:
+        """Let things go wrong in a forge that has no faults: a new life of it begins without any."""
+        deliveries: list[dict[str, Any]] = [
+            {"kind": kind, "one_in": 4} for kind in ("drop", "duplicate", "reorder", "replay")
+        ]
+        answers: list[dict[str, Any]] = [
+            {"kind": kind, "one_in": 25, "path": "/api/v1/repos/*", "method": method}
+            for kind, method in (("done", "POST"), ("502", "*"), ("cut", "*"))
+        ]
+        rules = [
+            {"times": FOREVER, "seed": self.seed * 1000 + number + n, **rule}
+            for n, rule in enumerate(deliveries + answers)
+        ]
+        with contextlib.suppress(OSError):
+            if not self._faults("GET"):
+                self._faults("POST", rules)
+
+    def _count(self) -> None:
+        with contextlib.suppress(OSError):
+            for rule in self._faults("GET"):
+                self.faults[rule["kind"]] = self.faults.get(rule["kind"], 0) + rule["acted"]
+
+    def _calm(self) -> None:
+        """Let everything go well from now on."""
+
+        def calmed() -> bool:
+            self._count()
+            self._faults("DELETE")
+            return True
+
+        def tried() -> bool:
+            try:
+                return calmed()
+            except OSError:
+                return False
+
+        self.hive.until(tried, "a forge without faults")
+
+    def _faults(self, method: str, rules: list[dict[str, Any]] | None = None) -> Any:
+        house = self.hive.house
+        secret = base64.b64encode(f"{ADMIN}:{house.vault.password(FORGE, ADMIN)}".encode()).decode()
+        data = None if rules is None else json.dumps(rules).encode()
+        headers = {"Authorization": f"Basic {secret}", "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{house.url(FORGE)}/-/faults", data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                text = answer.read()
+        except urllib.error.HTTPError as error:
+            raise OSError(f"faults: {error.code}") from error
+        return json.loads(text) if text else []

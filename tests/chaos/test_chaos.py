@@ -1,0 +1,51 @@
+"""Whatever is killed, dropped, repeated or reordered: what comes of it is what comes of it in peace, once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tests.chaos.census import census, complaints, doubled, lost, unfinished
+from tests.chaos.monkey import Monkey
+from tests.chaos.rounds import Mind, Round
+from tests.stories.conftest import raised
+
+SEEDS = (1, 2)
+ONCE_FAILED: tuple[tuple[int, str], ...] = ()
+"""Seeds that found something, and what it was."""
+
+LEAST = 8
+"""Kills in a round, at the least: fewer prove nothing."""
+
+
+def test_chaos_ends_as_calm(tmp_path: Path) -> None:
+    """Rounds under fire end as the calm one did, as counted on the forge; nothing is owed, nobody is bothered, nobody stays."""
+    with raised(tmp_path, Mind(), longest_delay=0.3) as hive:
+        calm = Round(hive, 1)
+        calm.play()
+        wanted = census(calm)
+        assert unfinished(hive) == []
+        for number, seed in enumerate((*SEEDS, *(seed for seed, _ in ONCE_FAILED)), start=2):
+            stormy = Round(hive, number)
+            with Monkey(hive, seed) as monkey:
+                stormy.play()
+            stormy.settle()
+            found = census(stormy)
+            assert monkey.total >= LEAST
+            assert (lost(wanted, found), doubled(wanted, found)) == ({}, {}), f"seed {seed}: {monkey}"
+            assert unfinished(hive) == []
+            assert complaints(hive) == []
+    assert left(tmp_path) == []
+
+
+def left(place: Path) -> list[str]:
+    """Processes that know a directory by their words or their environment."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            known = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if os.fsencode(place) in known and process.name != str(os.getpid()):
+            found.append(f"{process.name} {known[:200]!r}")
+    return found

@@ -23,7 +23,7 @@ File an issue to assign work, merge a pull request to approve it.
 """
 SECTIONS = {
     "Begin": ("demo", "check", "init", "up"),
-    "Look after it": ("doctor", "rotate", "queue", "inbox"),
+    "Look after it": ("doctor", "rotate", "queue", "inbox", "replay"),
     "Single processes (`up` runs them all)": ("web", "work", "host", "forge"),
 }
 
@@ -201,6 +201,31 @@ def inbox(agent: str, config: Path) -> None:
     if not any(agent in team.agents for team in house.settings.teams.values()):
         raise SystemExit(_complain(f"{config} has no agent {agent!r}"))
     _or_say(lambda: click.echo("\n".join(lines(house.ledger, agent))))
+
+
+@main.command()
+@click.argument("what")
+@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+def replay(what: str, config: Path) -> None:
+    """Decide again on job:12, delivery:7 or run:3.
+
+    From what is stored: no forge is asked and nothing is done. Ends with 0 if the same is wanted, 3 if not, 1 if it cannot be.
+    """
+    from hive.app.replay import replaying
+    from hive.replay import Cannot
+
+    house = _house(config)
+
+    def go() -> None:
+        again = replaying(house)
+        try:
+            for line in again.lines(what):
+                click.echo(line)
+        except Cannot as error:
+            raise SystemExit(_complain(str(error))) from error
+        raise SystemExit(3 if again.differs else 0)
+
+    _or_say(go)
 
 
 @main.command()

@@ -72,6 +72,13 @@ class Home:
             case intents.Deploy():
                 deployments.ask(deed.agent)
                 return Done(detail={"agent": deed.agent})
+            case _:
+                return self._command(effect, deed)
+
+    def _command(self, effect: Effect, deed: Deed) -> Done:
+        """What an operator says of an agent."""
+        runs, deployments = self._ledger.runs, self._ledger.deployments
+        match deed:
             case intents.Pause():
                 reason = f"paused by {deed.by.login}"
                 self._ledger.parking.park(effect.team, Scope.AGENT, deed.agent, Why.PAUSED, reason, until=NEVER)

@@ -24,6 +24,7 @@ from hive.ledger.jobs import LEASE_SECONDS
 from hive.loops import Breaker
 from hive.parking import Attendant
 from hive.queue import Queue
+from hive.replay import Tape, recorded
 from hive.sorting import Sorter
 from hive.sweep import LOOK
 
@@ -165,12 +166,13 @@ class Worker:
         bot = self._shop.bots.get(job.bot)
         if bot is None:
             raise LookupError(f"no bot named {job.bot} is configured any more")
-        wanted = bot.handle(job.event, self._shop.context(job.team, job.bot))
-        return self._store(job, wanted) if wanted else self._pass(job, go_on=go_on)
+        ctx, tape = recorded(self._shop.context(job.team, job.bot))
+        wanted = bot.handle(job.event, ctx)
+        return self._store(job, wanted, tape) if wanted else self._pass(job, tape, go_on=go_on)
 
-    def _store(self, job: Job, wanted: list[Intent]) -> Ended:
+    def _store(self, job: Job, wanted: list[Intent], tape: Tape) -> Ended:
         """The deeds that a bot wants and the end of its look, in one transaction: all of it or nothing."""
-        ledger = self._shop.ledger
+        ledger, packed = self._shop.ledger, tape.pack()
         with ledger.transaction():
             if isinstance(job.event, OF_A_HEAD) and ledger.jobs.is_overtaken(job):
                 ledger.jobs.supersede(job)
@@ -179,16 +181,20 @@ class Worker:
             for intent in wanted:
                 actor = self._shop.account(job.bot, type(intent).__name__)
                 owed.append(owe(ledger, job.team, actor, intent, by=job.bot, job=job.id, depth=job.depth))
+            ledger.tapes.keep(job.id, job.team, packed)
             ledger.jobs.finish(job)
         return Ended(tuple(owed))
 
-    def _pass(self, job: Job, *, go_on: bool) -> Ended:
+    def _pass(self, job: Job, tape: Tape, *, go_on: bool) -> Ended:
         """The end of a look that wants nothing, and the beginning of the next one, if this worker goes on.
 
         An end that a power cut takes back is one more look, which nobody notices: it need not wait for the disk.
         """
-        with self._shop.ledger.transaction(durable=False):
-            self._shop.ledger.jobs.finish(job)
+        ledger, packed = self._shop.ledger, b"" if tape.is_empty else tape.pack()
+        with ledger.transaction(durable=False):
+            if packed:
+                ledger.tapes.keep(job.id, job.team, packed)
+            ledger.jobs.finish(job)
             return Ended(following=self._next() if go_on else None)
 
     def _failed(self, job: Job, error: ForgeError) -> None:

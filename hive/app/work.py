@@ -93,26 +93,10 @@ def workshop(house: House) -> Workshop:
         name = house.settings.teams[team].forge
         return eyes(name, _token(house, name, login))
 
-    mirror = mirrors(house, "work")
-    scanner = PullScanner(mirror)
-    evaluator = ConfigEvaluator(mirror, house.settings.limits)
-    history = LedgerHistory(house.ledger)
-
-    def context(team: str, bot: str) -> Context:
-        now = datetime.fromtimestamp(house.ledger.clock(), UTC)
-        return Context(reader(team, house.settings.account(bot)), teams[team], scanner, evaluator, history, now)
-
     operators = {name: team.operators for name, team in teams.items()}
     desk = Desk(house.ledger, reader, house.settings.account("core"), house.bots_of, house.ops, operators)
     attendant = Attendant(desk)
-    core = house.settings.account("core")
-
-    def tell(team: str, issue: OpenIssue) -> int:
-        return owe(house.ledger, team, core, issue, by=BY)
-
-    limits = house.settings.limits
-    bounds = Bounds(limits.machine_depth, limits.machine_looks, limits.writes)
-    breaker = Breaker(house.ledger, bounds, house.ops, tell)
+    breaker = breaker_of(house)
     applier = Applier(
         house.ledger,
         forge,
@@ -127,7 +111,7 @@ def workshop(house: House) -> Workshop:
         ledger=house.ledger,
         queue=house.queue,
         bots=house.bots,
-        context=context,
+        context=contexts(house, reader),
         look=looks(house),
         account=house.account,
         applier=applier,
@@ -135,8 +119,32 @@ def workshop(house: House) -> Workshop:
         breaker=breaker,
         sorter=Sorter(house.ledger, readings, house.settings.team_of, house.listeners, house.origins.of),
         bell=house.bell,
-        ceiling=Ceiling(limits.looks_of_team, limits.looks_of_bot),
+        ceiling=Ceiling(house.settings.limits.looks_of_team, house.settings.limits.looks_of_bot),
     )
+
+
+def contexts(house: House, reader: Callable[[str, str], GiteaReader]) -> Callable[[str, str], Context]:
+    """What bots see of a team: (team, bot)."""
+    mirror = mirrors(house, "work")
+    scanner = PullScanner(mirror)
+    evaluator = ConfigEvaluator(mirror, house.settings.limits)
+    history = LedgerHistory(house.ledger)
+
+    def context(team: str, bot: str) -> Context:
+        now = datetime.fromtimestamp(house.ledger.clock(), UTC)
+        return Context(reader(team, house.settings.account(bot)), house.teams[team], scanner, evaluator, history, now)
+
+    return context
+
+
+def breaker_of(house: House) -> Breaker:
+    """What stops a subject on which machines went on too long."""
+    core, limits = house.settings.account("core"), house.settings.limits
+
+    def tell(team: str, issue: OpenIssue) -> int:
+        return owe(house.ledger, team, core, issue, by=BY)
+
+    return Breaker(house.ledger, Bounds(limits.machine_depth, limits.machine_looks, limits.writes), house.ops, tell)
 
 
 def _token(house: House, forge: str, login: str) -> str:

@@ -33,6 +33,7 @@ class Database:
         self._connections: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # it holds what private repositories hold; the log beside it gets the same mode
         try:
             self._migrate()
         except sqlite3.OperationalError as error:

@@ -150,6 +150,10 @@ class Effects:
         row = self._db.row("SELECT ref FROM effects WHERE key = ?", key)
         return "" if row is None else str(row["ref"])
 
+    def of_job(self, job: int) -> list[Effect]:
+        """The deeds that a look made, in their order."""
+        return [_effect(row) for row in self._db.rows("SELECT * FROM effects WHERE job = ? ORDER BY id", job)]
+
     def states(self, keys: Iterable[str]) -> list[str]:
         """How deeds stand, by their keys; empty for one that was never owed."""
         found = (self._db.row("SELECT state FROM effects WHERE key = ?", key) for key in keys)

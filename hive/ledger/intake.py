@@ -39,6 +39,11 @@ class Intake:
             )
         return bool(cursor.rowcount)
 
+    def get(self, number: int) -> Delivery | None:
+        """A delivery as it came; None for an unknown one, or one whose body is not kept any more."""
+        row = self._db.row("SELECT * FROM deliveries WHERE id = ? AND body != x''", number)
+        return None if row is None else Delivery(row["forge"], row["uuid"], row["kind"], zlib.decompress(row["body"]))
+
     def unread(self, limit: int = 100) -> list[tuple[int, Delivery]]:
         """Deliveries that nobody has read, oldest first, each with its id."""
         rows = self._db.rows("SELECT * FROM deliveries WHERE state = 'waiting' ORDER BY id LIMIT ?", limit)

@@ -174,7 +174,7 @@ class Jobs:
         # A claim that a power cut takes back is taken again: it need not wait for the disk.
         with self._db.transaction(durable=False) as db:
             row = db.execute(sql, self._bounds(ceiling) | more | {"until": self._clock() + LEASE_SECONDS}).fetchone()
-        return None if row is None else _job(row)
+        return None if row is None else job_of(row)
 
     def _bounds(self, ceiling: Ceiling) -> dict[str, Any]:
         return {"now": self._clock(), "of_team": ceiling.of_team, "of_bot": ceiling.of_bot}
@@ -263,7 +263,8 @@ class Jobs:
         return int(row["n"]) if row else 0
 
 
-def _job(row: Any) -> Job:
+def job_of(row: Any) -> Job:
+    """The job in a row of its table."""
     event = Codec(_EVENTS[row["event_type"]]).loads(row["event"])
     return Job(
         *(row["id"], row["team"], row["bot"], event, row["attempts"]),

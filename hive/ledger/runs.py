@@ -226,6 +226,15 @@ class Runs:
             return None
         return Run(*(row[name] for name in ("id", "team", "agent", "ref", "pull", "waits_for", "state", "outcome")))
 
+    def decided_by(self, run: int) -> list[int]:
+        """The jobs whose deeds began a run or moved it, in their order."""
+        rows = self._db.rows(
+            "SELECT DISTINCT effects.job AS job FROM effects WHERE effects.job IS NOT NULL AND effects.id IN"
+            " (SELECT effect FROM runs WHERE id = ? UNION SELECT effect FROM turns WHERE run = ?) ORDER BY job",
+            *(run, run),
+        )
+        return [row["job"] for row in rows]
+
     def causes(self, run: int) -> frozenset[str]:
         """The keys of a run's turns."""
         return frozenset(row["key"] for row in self._db.rows("SELECT key FROM turns WHERE run = ?", run))

@@ -17,8 +17,10 @@ from hive.ledger.intake import Intake
 from hive.ledger.jobs import Jobs
 from hive.ledger.open import Open
 from hive.ledger.parking import Parking
+from hive.ledger.past import Past
 from hive.ledger.runs import Runs
 from hive.ledger.sightings import Sightings
+from hive.ledger.tapes import Tapes
 
 
 class Ledger:
@@ -33,6 +35,8 @@ class Ledger:
         self.sightings = Sightings(self._db)
         self.effects = Effects(self._db, clock)
         self.parking = Parking(self._db, clock)
+        self.past = Past(self._db)
+        self.tapes = Tapes(self._db, clock)
         self.breakers = Breakers(self._db, clock)
         self.open = Open(self._db, clock)
         self.runs = Runs(self._db, clock)
@@ -49,7 +53,7 @@ class Ledger:
 
     def forget(self, before: float) -> int:
         """Drop the words of some of what came before a time; returns of how much, 0 when nothing is left."""
-        return self.intake.forget(before)
+        return self.intake.forget(before) + self.tapes.forget(before)
 
     def close(self) -> None:
         """Close the file."""

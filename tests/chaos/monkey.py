@@ -19,7 +19,9 @@ from hive.app.up import ADMIN
 from hive.demo.stage import FORGE
 from tests.stories.conftest import Hive
 
-VICTIMS = ("web", "work", "forgejo", "host")
+VICTIMS = ("web", "web", "web", "web", "work", "forgejo", "host")
+"""The receiver is up again at once and dies most; what needs seconds for a look is given some."""
+
 FOREVER = 1 << 30
 
 

@@ -1,0 +1,27 @@
+"""What was looked at, for those who look at it again. Reads only."""
+
+from __future__ import annotations
+
+from hive.ledger.database import Database
+from hive.ledger.jobs import Job, job_of
+
+
+class Past:
+    """Jobs that were."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def job(self, job_id: int) -> Job | None:
+        """A job as it stands; None for an unknown id."""
+        row = self._db.row("SELECT * FROM jobs WHERE id = ?", job_id)
+        return None if row is None else job_of(row)
+
+    def of_delivery(self, delivery: int) -> list[Job]:
+        """The jobs that a delivery made, looks of the hive's own aside."""
+        rows = self._db.rows("SELECT * FROM jobs WHERE delivery = ? AND event_type != 'Touched' ORDER BY id", delivery)
+        return [job_of(row) for row in rows]
+
+    def knows(self, bot: str, key: str) -> bool:
+        """Whether a bot owes, or has owed, a look at an event."""
+        return self._db.row("SELECT 1 FROM jobs WHERE bot = ? AND event_key = ?", bot, key) is not None

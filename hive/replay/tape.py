@@ -1,0 +1,175 @@
+"""What a bot asked and was told: recorded while it looks, and played to it when it looks again."""
+
+from __future__ import annotations
+
+import json
+import typing
+import zlib
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from typing import Any, cast
+
+from bots.bot import Context, Evaluator, History, Scanner
+from forge.protocol import Conflict, ForgeError, Invalid, NotFound, Reader, Refused, Unavailable
+from hive.codec import Codec
+
+PARTS: dict[str, type] = {"forge": Reader, "scanner": Scanner, "evaluator": Evaluator, "history": History}
+"""The parts of a context that answer questions."""
+
+ERRORS: dict[str, type[ForgeError]] = {
+    kind.__name__: kind for kind in (ForgeError, Unavailable, NotFound, Refused, Conflict, Invalid)
+}
+LONGEST = 2 << 20
+"""Bytes of a tape, compressed; of a longer one only is kept that it was too long."""
+
+
+class NotOnTape(Exception):
+    """A question that was not asked when the tape was recorded."""
+
+
+class Unplayable(Exception):
+    """A tape that is none, or was too long to be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One question and its answer as JSON text, or the error that came instead: its name, words and status."""
+
+    question: str
+    answer: str = ""
+    error: tuple[str, str, int] | None = None
+
+
+@dataclass
+class Tape:
+    """All that was said in one look; `team` stands for who was who then."""
+
+    now: str
+    team: str
+    said: list[Said] = field(default_factory=list)
+    _raw: list[tuple[str, str, str, object]] = field(default_factory=list)
+
+    def pack(self) -> bytes:
+        """The tape as the ledger keeps it."""
+        said = [[one.question, one.answer, one.error] for one in (*self.said, *(_answered(*raw) for raw in self._raw))]
+        packed = zlib.compress(json.dumps([self.now, self.team, said]).encode(), 1)
+        return packed if len(packed) <= LONGEST else b""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was asked."""
+        return not (self.said or self._raw)
+
+    def note(self, part: str, method: str, question: str, answer: object) -> None:
+        """Something was answered, or raised."""
+        self._raw.append((part, method, question, answer))
+
+
+def unpack(body: bytes) -> Tape:
+    """A tape that was kept; raises Unplayable."""
+    try:
+        now, team, said = json.loads(zlib.decompress(body))
+    except (zlib.error, ValueError) as error:
+        raise Unplayable("the tape was too long to be kept") from error
+    return Tape(now, team, [Said(q, a, tuple(e) if e else None) for q, a, e in said])
+
+
+def recorded(ctx: Context) -> tuple[Context, Tape]:
+    """A context that answers as `ctx` does, and the tape on which it is put what was asked."""
+    tape = Tape(ctx.now.isoformat(), digest(ctx.team))
+    return _with(ctx, lambda part: _Recorder(part, getattr(ctx, part), tape)), tape
+
+
+def played(ctx: Context, tape: Tape) -> Context:
+    """A context that answers from a tape; `ctx` says who is who. Its questions raise NotOnTape."""
+    answers: dict[str, deque[Said]] = {}
+    for said in tape.said:
+        answers.setdefault(said.question, deque()).append(said)
+    played_ctx = _with(ctx, lambda part: _Player(part, answers))
+    return replace(played_ctx, now=datetime.fromisoformat(tape.now))
+
+
+def digest(thing: object) -> str:
+    """What stands for a value: two of one digest are the same."""
+    return sha256(repr(_sorted(thing)).encode()).hexdigest()[:16]
+
+
+def _sorted(thing: object) -> object:
+    # The repr of a set follows the hashes of its texts, and those differ from process to process.
+    if isinstance(thing, frozenset | set):
+        return sorted(map(repr, thing))
+    if isinstance(thing, datetime):
+        return thing.isoformat()  # a time zone that was read from JSON is another object
+    names = getattr(type(thing), "__slots__", ())
+    return [(name, _sorted(getattr(thing, name))) for name in names] if names else thing
+
+
+def _with(ctx: Context, part_of: Callable[[str], object]) -> Context:
+    # The parts answer whatever their protocols know, without a list of it: mypy cannot see that.
+    return replace(ctx, **{part: cast("Any", part_of(part)) for part in PARTS})
+
+
+@dataclass(frozen=True)
+class _Recorder:
+    """One part of a context that remembers what it says."""
+
+    part: str
+    inner: object
+    tape: Tape
+
+    def __getattr__(self, method: str) -> Callable[..., object]:
+        asked = getattr(self.inner, method)
+
+        def ask(*args: object, **named: object) -> object:
+            question = _question(self.part, method, args, named)
+            try:
+                answer: object = asked(*args, **named)
+            except ForgeError as error:
+                self.tape.note(self.part, method, question, error)
+                raise
+            self.tape.note(self.part, method, question, answer)
+            return answer
+
+        return ask
+
+
+@dataclass(frozen=True)
+class _Player:
+    """One part of a context that says again what was said; the last answer stays."""
+
+    part: str
+    answers: dict[str, deque[Said]]
+
+    def __getattr__(self, method: str) -> Callable[..., object]:
+        def ask(*args: object, **named: object) -> object:
+            left = self.answers.get(_question(self.part, method, args, named))
+            if not left:
+                raise NotOnTape(f"{self.part}.{method}")
+            said = left.popleft() if len(left) > 1 else left[0]
+            if said.error is not None:
+                name, words, status = said.error
+                raise ERRORS.get(name, ForgeError)(words, status=status)
+            return _codec(self.part, method).loads(said.answer)
+
+        return ask
+
+
+def _question(part: str, method: str, args: tuple[object, ...], named: dict[str, object]) -> str:
+    asked = digest((tuple(map(_sorted, args)), sorted((name, repr(value)) for name, value in named.items())))
+    return f"{part}.{method}:{asked}"
+
+
+def _answered(part: str, method: str, question: str, answer: object) -> Said:
+    if isinstance(answer, ForgeError):
+        return Said(question, error=(type(answer).__name__, str(answer), answer.status))
+    return Said(question, _codec(part, method).dumps(answer))
+
+
+@cache
+def _codec(part: str, method: str) -> Codec[Any]:
+    hints = typing.get_type_hints(getattr(PARTS[part], method))
+    return Codec(hints["return"])

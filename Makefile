@@ -3,7 +3,7 @@ PY := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check golden bench contract format clean
+.PHONY: help demo test check golden bench chaos contract format clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
@@ -25,6 +25,10 @@ golden: ## write the golden files and the README's picture anew; the diff is wha
 bench: ## measure, and write bench/out/latest.json
 	@scripts/setup dev
 	@$(PY) -m bench $(ARGS)
+
+chaos: ## kill everything at random for a while: make chaos SECONDS=600 SEED=1
+	@scripts/setup dev
+	@$(PY) -m tests.chaos --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
 
 contract: ## the contract of every forge; against a real one with HIVE_TEST_FORGE=URL
 	@scripts/setup dev

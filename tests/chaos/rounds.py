@@ -81,7 +81,7 @@ class Round:
         proposal = self.propose()
         for what, said in (("helped", "/help"), ("retried", "/retry"), ("cancelled", "/cancel")):
             self.wait(lambda what=what: self.answers(refs[what]), f"an answer on {what}")  # type: ignore[misc]
-            self.say(refs[what], f"{said}\n\nround {self.number}: {what}")
+            self.say(refs[what], said)  # words beside it would be a message to iris as well, before or after it
         self.merge(proposal)
         pull = self.wait(lambda: self.hive.pull_of(refs["written"]), "the pull request")
         self.wait(lambda: self.hive.verdict(pull, "APPROVED"), "a review that approves")

@@ -32,7 +32,9 @@ def test_chaos_ends_as_calm(tmp_path: Path) -> None:
             stormy.settle()
             found = census(stormy)
             assert monkey.total >= LEAST
-            assert (lost(wanted, found), doubled(wanted, found)) == ({}, {}), f"seed {seed}: {monkey}"
+            assert (lost(wanted, found), doubled(wanted, found)) == ({}, {}), (
+                f"seed {seed}: {monkey.kills}, {monkey.faults}"
+            )
             assert unfinished(hive) == []
             assert complaints(hive) == []
     assert left(tmp_path) == []

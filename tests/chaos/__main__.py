@@ -1,0 +1,67 @@
+"""`make chaos`: rounds under fire on one hive until the time is over; how often was killed, what was lost, what was doubled."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.chaos.census import census, complaints, doubled, lost, unfinished
+from tests.chaos.monkey import Monkey
+from tests.chaos.rounds import Mind, Round
+from tests.chaos.test_chaos import left
+from tests.stories.conftest import raised
+
+
+def main() -> int:
+    """Play, and say what came of it; status 1 if anything was lost, doubled, left open or left behind."""
+    asked = argparse.ArgumentParser(prog="make chaos")
+    asked.add_argument("--seconds", type=float, default=600.0)
+    asked.add_argument("--seed", type=int, default=1)
+    given = asked.parse_args()
+    kills, faults, wrong = Counter[str](), Counter[str](), Counter[str]()
+    with TemporaryDirectory(prefix="hive-chaos-") as place:
+        with raised(Path(place), Mind(), longest_delay=0.3) as hive:
+            calm = Round(hive, 1)
+            calm.play()
+            wanted = census(calm)
+            until, number = time.monotonic() + given.seconds, 1
+            while time.monotonic() < until:
+                number += 1
+                stormy = Round(hive, number)
+                with Monkey(hive, given.seed * 1000 + number, pause=(0.2, 0.6)) as monkey:
+                    stormy.play()
+                stormy.settle()
+                found = census(stormy)
+                kills.update(monkey.kills)
+                faults.update(monkey.faults)
+                for what, facts in (("lost", lost(wanted, found)), ("doubled", doubled(wanted, found))):
+                    wrong[what] += sum(facts.values())
+                    _say(*(f"  {what}: {fact}, {times}×" for fact, times in facts.items()))
+                _say(
+                    f"round {number - 1}, seed {monkey.seed}: {monkey.total} kills, {sum(monkey.faults.values())} faults"
+                )
+            owed, told = unfinished(hive), complaints(hive)
+        stayed = left(Path(place))
+    _say(*(f"  left open: {line}" for line in owed), *(f"  operators were told: {line}" for line in told))
+    _say(*(f"  still runs: {line}" for line in stayed))
+    _say(f"kills {kills.total()} ({_listed(kills)})", f"faults {faults.total()} ({_listed(faults)})")
+    _say(f"lost {wrong['lost']}", f"doubled {wrong['doubled']}")
+    return 1 if wrong.total() or owed or stayed else 0
+
+
+def _listed(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+
+
+def _say(*lines: str) -> None:
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -27,7 +27,7 @@ from hive.telling import NotYet, fate, react, reply
 
 log = logging.getLogger("hive.apply")
 
-MAX_ATTEMPTS = 12
+MAX_ATTEMPTS = 20
 PATIENCE_SECONDS = 5.0
 """How long a deed that tells of others waits for them before it looks again."""
 _KINDS: dict[str, Any] = {

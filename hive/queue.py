@@ -82,7 +82,7 @@ def _at_redis(url: str) -> Huey:
         from hive.rediscarrier import Carrier  # noqa: PLC0415  who has no Redis needs no package for it
     except ImportError as error:
         raise OSError(f"{url} needs the package redis: install forgehive[redis]") from error
-    return Huey("hive", storage_class=Carrier, url=url, results=False, serializer=_Json())
+    return Huey("hive", storage_class=Carrier, place=url, results=False, serializer=_Json())
 
 
 class _Consumer(Consumer):  # type: ignore[misc]  # huey ships no types

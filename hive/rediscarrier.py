@@ -6,7 +6,10 @@ import logging
 import queue
 
 import redis
+from huey.constants import EmptyData
 from huey.storage import RedisStorage
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 WAIT_SECONDS = 1
 
@@ -16,9 +19,11 @@ log = logging.getLogger("hive.queue")
 class Carrier(RedisStorage):  # type: ignore[misc]  # huey ships no types
     """Huey's Redis storage, which a Redis that is away or was wiped does not stop: the ledger knows what is owed."""
 
-    def __init__(self, name: str = "huey", **options: object) -> None:
+    def __init__(self, name: str, *, place: str, **options: object) -> None:
         self._here: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        super().__init__(name, read_timeout=WAIT_SECONDS, **options)
+        at_once = Retry(NoBackoff(), 0)  # by itself the client would try for half a minute
+        pool = redis.ConnectionPool.from_url(place, retry=at_once)
+        super().__init__(name, read_timeout=WAIT_SECONDS, connection_pool=pool, **options)
 
     def enqueue(self, data: bytes, priority: float | None = None) -> None:
         """Carry one; huey's own call."""
@@ -39,6 +44,14 @@ class Carrier(RedisStorage):  # type: ignore[misc]  # huey ships no types
         except redis.RedisError:
             return self._wait()
         return found
+
+    def read_schedule(self, ts: object) -> list[bytes]:  # noqa: ARG002  huey's signature
+        """Nothing is ever carried for later: what is due when stands in the ledger."""
+        return []
+
+    def peek_data(self, key: str) -> object:  # noqa: ARG002  huey's signature
+        """No task was ever revoked: huey asks before each one, and a Redis that is away could not say."""
+        return EmptyData
 
     def _wait(self) -> bytes | None:
         try:

@@ -126,6 +126,7 @@ class Host:
         for team, mine in self._house.settings.teams.items():
             for agent in mine.agents:
                 self.containers.sweep_out(agent)
+                self._house.ledger.runs.give_back(agent)
                 self._wards.append(self._ward(team, agent))
                 self._listen(team, agent)
         threading.Thread(target=self._model.warm, name="warm", daemon=True).start()

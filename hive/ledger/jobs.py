@@ -20,7 +20,8 @@ from hive.ledger.database import Clock, Database, Lost
 LEASE_SECONDS = 120.0
 """A job's bot has this long before another worker takes it again."""
 
-MAX_ATTEMPTS = 8
+MAX_ATTEMPTS = 25
+"""Looks that failed for now or died with their worker: so many deaths in a row are the look's own fault."""
 
 ALONE = (CommentPosted, ReviewAsked)
 """Events that tell of one thing each: one look cannot stand for two of them."""

@@ -165,6 +165,15 @@ class Runs:
                 "UPDATE turns SET lease_until = 0, token_hash = NULL WHERE agent = ? AND state = 'taken'", (agent,)
             )
 
+    def give_back(self, agent: str) -> None:
+        """The host died and took the agent along: what was held comes again, and that was no fault of the turn."""
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE turns SET lease_until = 0, token_hash = NULL, attempts = max(0, attempts - 1)"
+                " WHERE agent = ? AND state = 'taken'",
+                (agent,),
+            )
+
     def put_down(self, turn: Turn) -> None:
         """The turn could not go on: it waits, and has lost no attempt."""
         with self._db.transaction() as db:

@@ -32,7 +32,7 @@ def main() -> int:
             while time.monotonic() < until:
                 number += 1
                 stormy = Round(hive, number)
-                with Monkey(hive, given.seed * 1000 + number, pause=(0.2, 0.6)) as monkey:
+                with Monkey(hive, given.seed * 1000 + number, pause=(0.2, 0.5)) as monkey:
                     stormy.play()
                 stormy.settle()
                 found = census(stormy)

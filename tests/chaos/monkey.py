@@ -9,6 +9,7 @@ import os
 import random
 import signal
 import threading
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
@@ -32,6 +33,9 @@ class Monkey:
     hive: Hive
     seed: int
     pause: tuple[float, float] = (0.3, 0.8)
+    seconds: float = 60.0
+    """For so long in a round: what is never left alone for a moment comes to no end."""
+
     kills: dict[str, int] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
     """How often each fault acted, as far as the forge lived long enough to tell."""
@@ -57,7 +61,8 @@ class Monkey:
 
     def _run(self) -> None:
         choose, number = random.Random(self.seed), 0
-        while not self._stop.wait(choose.uniform(*self.pause)):
+        until = time.monotonic() + self.seconds
+        while not self._stop.wait(choose.uniform(*self.pause)) and time.monotonic() < until:
             victim = choose.choice(VICTIMS)
             number += 1
             self._provoke(number)

@@ -10,8 +10,8 @@ from tests.chaos.monkey import Monkey
 from tests.chaos.rounds import Mind, Round
 from tests.stories.conftest import raised
 
-SEEDS = (1, 2)
-ONCE_FAILED: tuple[tuple[int, str], ...] = ()
+SEEDS = (1,)
+ONCE_FAILED: tuple[tuple[int, str], ...] = ((7003, "a turn was given up because its host was killed five times"),)
 """Seeds that found something, and what it was."""
 
 LEAST = 8
@@ -27,7 +27,7 @@ def test_chaos_ends_as_calm(tmp_path: Path) -> None:
         assert unfinished(hive) == []
         for number, seed in enumerate((*SEEDS, *(seed for seed, _ in ONCE_FAILED)), start=2):
             stormy = Round(hive, number)
-            with Monkey(hive, seed) as monkey:
+            with Monkey(hive, seed, seconds=25.0) as monkey:
                 stormy.play()
             stormy.settle()
             found = census(stormy)

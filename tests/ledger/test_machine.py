@@ -51,7 +51,9 @@ class Jobs(RuleBasedStateMachine):
         self.ledger.parking.release("acme", Scope.TEAM, "", Why.FORGE_AWAY)
         for _ in range(len(self.owed) * (MAX_ATTEMPTS + 1) + 1):
             self.clock.pass_(LEASE_SECONDS + 100)
-            for number in self.ledger.jobs.due():
+            if not (due := self.ledger.jobs.due()):
+                break
+            for number in due:
                 job = self.ledger.jobs.claim(number)
                 assert job is not None, "what is due can be taken"
                 self.ledger.jobs.finish(job)

@@ -6,7 +6,6 @@ import logging
 import queue
 
 import redis
-from huey.constants import EmptyData
 from huey.storage import RedisStorage
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -49,9 +48,9 @@ class Carrier(RedisStorage):  # type: ignore[misc]  # huey ships no types
         """Nothing is ever carried for later: what is due when stands in the ledger."""
         return []
 
-    def peek_data(self, key: str) -> object:  # noqa: ARG002  huey's signature
+    def peek_many(self, keys: object) -> dict[str, object]:  # noqa: ARG002  huey's signature
         """No task was ever revoked: huey asks before each one, and a Redis that is away could not say."""
-        return EmptyData
+        return {}
 
     def _wait(self) -> bytes | None:
         try:

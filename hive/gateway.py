@@ -21,8 +21,8 @@ class Watch(Protocol):
     def answered(self) -> None:
         """It did."""
 
-    def refused(self, error: ModelFailed) -> Refusal | None:
-        """It did not; returns what that means for the agent, None if it is about this one request."""
+    def refused(self, turn: Turn, error: ModelFailed) -> Refusal | None:
+        """It did not, to what a turn asked; returns what that means for the agent, None if it is about this one request."""
 
 
 def create(agent: str, runs: Runs, model: Model, model_of: Callable[[str], str], watch: Watch) -> Flask:
@@ -42,29 +42,36 @@ def create(agent: str, runs: Runs, model: Model, model_of: Callable[[str], str],
         try:
             reply = passing.__enter__()
         except ModelFailed as error:
-            refusal = watch.refused(error)
+            refusal = watch.refused(turn, error)
             answer = jsonify(error.body)
             answer.status_code = error.status
             answer.headers.update(error.headers)
             if refusal is not None and refusal.at_once:
                 answer.headers["x-hive"] = "rest"  # waiting there is no use: the turn should be put down
             return answer
-        watch.answered()
-        return Response(metered(reply.chunks, turn, runs, passing.__exit__), content_type=reply.content_type)
+        return Response(
+            metered(reply.chunks, turn, runs, passing.__exit__, watch.answered), content_type=reply.content_type
+        )
 
     return app
 
 
 def metered(
-    chunks: Iterator[bytes], turn: Turn, runs: Runs, leave: Callable[[None, None, None], object]
+    chunks: Iterator[bytes],
+    turn: Turn,
+    runs: Runs,
+    leave: Callable[[None, None, None], object],
+    answered: Callable[[], None],
 ) -> Iterator[bytes]:
-    """Pass an answer on and book what it used, also when the reader goes away halfway."""
+    """Pass an answer on and book what it used, also when the reader goes away halfway; a whole one is an answer."""
     meter = Meter()
     try:
         for chunk in chunks:
             meter.see(chunk)
             yield chunk
     finally:
+        if meter.is_whole:
+            answered()
         runs.spend(turn, meter.tokens_in, meter.tokens_out)
         leave(None, None, None)
 

@@ -52,8 +52,12 @@ class Home:
                 )
                 return Done(result={"run": run}, detail={"run": run, "agent": deed.agent})
             case intents.ContinueRun():
-                came = {"effect": effect.id, "depth": effect.depth}
-                runs.push(deed.run, deed.key, deed.message, by_person=deed.by_person, **came)
+                runs.push(
+                    *(deed.run, deed.key, deed.message),
+                    by_person=deed.by_person,
+                    effect=effect.id,
+                    depth=effect.depth,
+                )
                 return Done(detail={"run": deed.run})
             case intents.EndRun():
                 runs.end(deed.run, deed.outcome)
@@ -93,8 +97,13 @@ class Home:
                 deployments.choose_model(deed.agent, deed.model)
                 return Done(detail={"agent": deed.agent, "model": deed.model})
             case intents.Recall():
-                runs.recall(deed.run, deed.memory)
-                runs.push(deed.run, deed.key, deed.message, by_person=True, effect=effect.id, depth=effect.depth)
+                runs.push(
+                    *(deed.run, deed.key, deed.message),
+                    by_person=True,
+                    effect=effect.id,
+                    depth=effect.depth,
+                    memory=deed.memory,
+                )
                 return Done(detail={"run": deed.run, "memory": deed.memory})
             case _:
                 raise AssertionError(f"no hand for {type(deed).__name__}")

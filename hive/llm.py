@@ -111,12 +111,15 @@ class Meter:
     def __init__(self) -> None:
         self.tokens_in = 0
         self.tokens_out = 0
+        self.is_whole = False
+        """Whether the answer came to its end: a stream that breaks off has no `message_stop`."""
         self._rest = b""
 
     def see(self, chunk: bytes) -> None:
         """Look at the next bytes of a stream of events."""
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         for line in lines:
+            self.is_whole |= line.startswith(b"data:") and b'"message_stop"' in line
             if line.startswith(b"data:") and b'"usage"' in line:
                 self._book(line[5:])
 

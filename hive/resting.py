@@ -24,6 +24,9 @@ BY = "rest"
 PATIENCE_SECONDS = 10.0
 """A wait that the model asks for is waited for in place up to this."""
 
+LONGEST_ASKED = 3600.0
+"""Of a wait that the model asks for no more than this is believed."""
+
 FIRST = {Why.RATE_LIMITED: 5.0, Why.NEEDS_LOGIN: 30.0, Why.OVER_BUDGET: 60.0}
 LONGEST = {Why.RATE_LIMITED: 300.0, Why.NEEDS_LOGIN: 600.0, Why.OVER_BUDGET: 3600.0}
 """Seconds until the first look again, and between two looks at the most."""
@@ -81,7 +84,8 @@ def refusal(error: ModelFailed) -> Refusal | None:
 
 
 def _seconds(told: str) -> float:
-    return float(told) if told.replace(".", "", 1).isdigit() else 0.0
+    number = told.replace(".", "", 1)
+    return min(float(told), LONGEST_ASKED) if number.isascii() and number.isdecimal() else 0.0
 
 
 @dataclass
@@ -93,14 +97,17 @@ class Rest:
     agent: str
     core: str
     ops: Repo
-    _last: Refusal | None = None
+    _last: tuple[int, Refusal] | None = None
+    """The turn for which the model refused last, and what that means."""
+
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
-    def refused(self, error: ModelFailed) -> Refusal | None:
-        """The model refused; returns what that means for the agent."""
+    def refused(self, turn: Turn, error: ModelFailed) -> Refusal | None:
+        """The model refused what a turn asked; returns what that means for the agent."""
         found = refusal(error)
-        with self._guard:
-            self._last = found or self._last
+        if found is not None:
+            with self._guard:
+                self._last = turn.id, found
         return found
 
     def answered(self) -> None:
@@ -119,9 +126,10 @@ class Rest:
         with self._guard:
             last, self._last = self._last, None
         with self.ledger.transaction():
-            self.ledger.runs.put_down(turn)
-            if last is not None:
-                self._park(turn, last)
+            if not self.ledger.runs.put_down(turn):
+                return
+            if last is not None and last[0] == turn.id:
+                self._park(turn, last[1])
             elif not self.is_paused():
                 self._park(turn, Refusal(Why.RATE_LIMITED, "the model could not be asked"))
 

@@ -16,7 +16,7 @@ LEASE_SECONDS = 60.0
 MAX_ATTEMPTS = 5
 """A turn that was taken this often without an end is given up."""
 
-_TURN = "SELECT turns.*, runs.ref, runs.pull, runs.memory FROM turns JOIN runs ON runs.id = turns.run"
+_TURN = "SELECT turns.*, runs.ref, runs.pull FROM turns JOIN runs ON runs.id = turns.run"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,18 +90,27 @@ class Runs:
         return int(row["id"])
 
     def push(
-        self, run: int, key: str, message: str, *, by_person: bool, effect: int | None = None, depth: int = 0
+        self,
+        run: int,
+        key: str,
+        message: str,
+        *,
+        by_person: bool,
+        effect: int | None = None,
+        depth: int = 0,
+        memory: str = "",
     ) -> bool:
         """Give a run one more turn; False if it has it already, or is over.
 
-        It came of an `effect`, in a chain of `depth` machines.
+        It came of an `effect`, in a chain of `depth` machines, and begins with all of the run's transcript, or
+        with a `memory` of `compact` or `new`.
         """
         with self._db.transaction() as db:
             cursor = db.execute(
-                "INSERT INTO turns (run, team, agent, key, message, by_person, effect, depth, state, created_at)"
-                " SELECT id, team, agent, ?, ?, ?, ?, ?, 'waiting', ? FROM runs WHERE id = ? AND state = 'open'"
+                "INSERT INTO turns (run, team, agent, key, message, by_person, effect, depth, memory, state, created_at)"
+                " SELECT id, team, agent, ?, ?, ?, ?, ?, ?, 'waiting', ? FROM runs WHERE id = ? AND state = 'open'"
                 " ON CONFLICT DO NOTHING",
-                (key, message, by_person, effect, depth, self._clock(), run),
+                (key, message, by_person, effect, depth, memory, self._clock(), run),
             )
         return bool(cursor.rowcount)
 
@@ -174,14 +183,15 @@ class Runs:
                 (agent,),
             )
 
-    def put_down(self, turn: Turn) -> None:
-        """The turn could not go on: it waits, and has lost no attempt."""
+    def put_down(self, turn: Turn) -> bool:
+        """The turn could not go on: it waits, and has lost no attempt. False if somebody else has it by now."""
         with self._db.transaction() as db:
-            db.execute(
+            cursor = db.execute(
                 "UPDATE turns SET state = 'waiting', lease_until = 0, token_hash = NULL, attempts = attempts - 1"
                 " WHERE id = ? AND state = 'taken' AND attempts = ?",
                 (turn.id, turn.attempts),
             )
+        return bool(cursor.rowcount)
 
     def end_turn(self, turn: Turn, outcome: str, *, steps: int = 0) -> None:
         """The turn is dealt with, and its token is worth nothing any more."""
@@ -190,7 +200,7 @@ class Runs:
                 "UPDATE turns SET state = 'done', outcome = ?, token_hash = NULL, ended_at = ? WHERE id = ?",
                 (outcome, self._clock(), turn.id),
             )
-            db.execute("UPDATE runs SET steps = steps + ?, memory = '' WHERE id = ?", (steps, turn.run))
+            db.execute("UPDATE runs SET steps = steps + ? WHERE id = ?", (steps, turn.run))
 
     def spend(self, turn: Turn, tokens_in: int, tokens_out: int) -> None:
         """Book what a request to the model used."""
@@ -204,11 +214,6 @@ class Runs:
         """The run has a pull request."""
         with self._db.transaction() as db:
             db.execute("UPDATE runs SET pull = ? WHERE id = ?", (pull, run))
-
-    def recall(self, run: int, memory: str) -> None:
-        """How much of its transcript a run's next turn begins with: `compact`, `new`, or empty for all of it."""
-        with self._db.transaction() as db:
-            db.execute("UPDATE runs SET memory = ? WHERE id = ?", (memory, run))
 
     def wait_for(self, run: int, ref: str) -> None:
         """The run cannot go on before a pull request on a configuration is deployed."""

@@ -155,7 +155,7 @@ MIGRATIONS = (
     CREATE INDEX effects_failed ON effects (id) WHERE state = 'failed';
 
     ALTER TABLE runs ADD COLUMN effect INTEGER REFERENCES effects;
-    ALTER TABLE runs ADD COLUMN memory TEXT NOT NULL DEFAULT '' CHECK (memory IN ('', 'compact', 'new'));
+    ALTER TABLE turns ADD COLUMN memory TEXT NOT NULL DEFAULT '' CHECK (memory IN ('', 'compact', 'new'));
     ALTER TABLE turns ADD COLUMN team TEXT NOT NULL DEFAULT '';
     ALTER TABLE turns ADD COLUMN effect INTEGER REFERENCES effects;
     ALTER TABLE turns ADD COLUMN depth INTEGER NOT NULL DEFAULT 0;

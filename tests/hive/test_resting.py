@@ -49,6 +49,7 @@ def owed(ledger: Ledger) -> list[tuple[str, str]]:
         (failed(429, "rate_limit_error", retry_after="1"), Why.RATE_LIMITED, False),
         (failed(429, "rate_limit_error", retry_after="60"), Why.RATE_LIMITED, True),
         (failed(429, "rate_limit_error", retry_after="tomorrow"), Why.RATE_LIMITED, False),
+        (failed(429, "rate_limit_error", retry_after="²"), Why.RATE_LIMITED, False),
         (failed(429, "rate_limit_error", x_should_retry="false"), Why.OVER_BUDGET, True),
         (failed(529, "overloaded_error"), Why.RATE_LIMITED, False),
         (failed(503, "overloaded_error"), Why.RATE_LIMITED, False),
@@ -71,7 +72,7 @@ def test_what_an_answer_means(error: ModelFailed, why: Why | None, *, at_once: b
 def test_a_rate_limit_rests_and_drains(ledger: Ledger, rest: Rest, clock: Clock) -> None:
     """The turn loses nothing, no other is given meanwhile, one is let through in time, and the label comes and goes."""
     first = taken(ledger)
-    rest.refused(failed(429, "rate_limit_error", retry_after="60"))
+    rest.refused(first, failed(429, "rate_limit_error", retry_after="60"))
     rest.put_down(first)
     rest.put_down(first)
     assert ledger.runs.take("iris") is None
@@ -79,7 +80,7 @@ def test_a_rate_limit_rests_and_drains(ledger: Ledger, rest: Rest, clock: Clock)
     clock.pass_(61)
     again = taken(ledger)
     assert (again.id, again.attempts) == (first.id, 1)
-    rest.refused(failed(429, "rate_limit_error"))
+    rest.refused(again, failed(429, "rate_limit_error"))
     rest.put_down(again)
     assert ledger.runs.take("iris") is None, "a refusal on trial lets it rest for longer"
     clock.pass_(301)
@@ -106,8 +107,9 @@ def test_where_people_must_act_they_are_told_once(
     """One issue says what to do; however often it is tried meanwhile there is no second one."""
     for _ in range(4):
         clock.pass_(10_000)
-        rest.refused(error)
-        rest.put_down(taken(ledger))
+        turn = taken(ledger)
+        rest.refused(turn, error)
+        rest.put_down(turn)
     issues = [text for kind, text in owed(ledger) if kind == "OpenIssue"]
     assert [says in text for text in issues] == [True]
 
@@ -136,3 +138,26 @@ def test_a_stale_turn_is_not_put_down(ledger: Ledger, rest: Rest, clock: Clock) 
     held: Any = ledger.runs.holder("iris", fresh.token)
     assert held is not None
     assert held.id == fresh.id
+
+
+def test_what_was_refused_before_counts_for_that_turn_only(ledger: Ledger, rest: Rest) -> None:
+    """A refusal of a turn that was lost does not park the agent when another one is put down."""
+    lost = taken(ledger)
+    rest.refused(lost, failed(401, "authentication_error"))
+    ledger.runs.end_turn(lost, "failed")
+    ledger.parking.park("acme", Scope.AGENT, "iris", Why.PAUSED, "paused by mara", until=0.0)
+    rest.put_down(taken(ledger))
+    assert [parked.why for parked in ledger.parking.all()] == [Why.PAUSED]
+
+
+def test_how_much_is_recalled_belongs_to_one_turn(ledger: Ledger, rest: Rest) -> None:
+    """A turn that is held when `/compact` is said takes nothing of it away from the next one."""
+    held = taken(ledger)
+    ledger.runs.push(held.run, "k3", "go on", by_person=True, memory="compact")
+    ledger.runs.end_turn(held, "answered")
+    memories = []
+    for _ in range(2):
+        turn = taken(ledger)
+        memories.append(turn.memory)
+        ledger.runs.end_turn(turn, "answered")
+    assert memories == ["", "compact"]

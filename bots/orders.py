@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -145,6 +145,8 @@ def _marked(children: list[Token]) -> Iterator[int]:
     """The marked lines of a paragraph that are text of its own, not of a link or a code span."""
     if any(child.type == "html_inline" for child in children):
         return
-    for child in children:
+    for at, child in enumerate(children):
         if child.type == "text" and child.level == 0 and (match := _MARKED.match(child.content)):
-            yield int(match["line"])
+            rest = takewhile(lambda other: other.type not in {"softbreak", "hardbreak"}, children[at:])
+            if not any(other.type == "code_inline" for other in rest):  # code may begin here and end on another line
+                yield int(match["line"])

@@ -78,6 +78,7 @@ def _texts(tokens: list[Token]) -> Iterator[str]:
 @example("`a\n/fix n\nb`")
 @example("- ```\n  ```\n```\n/fix n0x\n```")
 @example("> a\n/fix n0x")
+@example("/fix n0x`/fix n1x\n`")
 def test_never_in_code_or_quotes(body: str) -> None:
     """Whatever Markdown is made of: no order stands in what a reader sees as code, as a quote, or not at all."""
     hidden = "\n".join(_texts(MarkdownIt("commonmark").parse(body)))

@@ -22,8 +22,9 @@ golden: ## write the golden files and the README's picture anew; the diff is wha
 	@scripts/setup dev
 	@HIVE_GOLDEN=write $(PY) -m pytest -q tests -k "golden or evening" $(ARGS)
 
-bench: ## measure, and write bench/out/latest.json
+bench: ## measure beside peers, and write bench/out/latest.json: make bench ARGS="ingest queue" for parts of it
 	@scripts/setup dev
+	@scripts/peers
 	@$(PY) -m bench $(ARGS)
 
 chaos: ## kill everything at random for a while: make chaos SECONDS=600 SEED=1

@@ -1,132 +1,99 @@
-"""Ingest: signature, decoding, delivery and jobs in one synced transaction, then 202; beside a WSGI no-op."""
+"""Ingest: a delivery checked, known or new, and on the disk before its 202; beside stacks that do less or do it otherwise."""
 
 from __future__ import annotations
 
-import json
-import multiprocessing
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from multiprocessing.connection import Connection
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from wsgiref.types import StartResponse, WSGIEnvironment
 
-from bench.load import Load, load
-from bench.row import Row
-from forge.webhook import sign
-from hive.app.house import House
-from hive.demo.stage import write_config
-from hive.processes import Tree
-from hive.serve import Server, tcp
-from hive.settings import load as load_settings
+from bench import peer
+from bench.deliveries import Letters, pull_opened
+from bench.load import THREADS, Load, Series, load, prepare, room, tool
+from bench.process import pss_of_all
+from bench.row import Gap, Goal, Row, Unmeasured, at_most, times
+from bench.stand import Stand, alone
 
-SECONDS = 5.0
-BODY_BYTES = 16_600
-WARM = 1.0
+SECONDS = 5
+WARM_SECONDS = 1
+MOST = 12_000
+"""Deliveries per second that are prepared: more than anything here takes."""
 
+CONNECTIONS = (64, 8)
+PROBOT = "Probot, empty handler, stores nothing"
+OBVIOUS = "Flask, gunicorn, SQLite, SqliteHuey"
+RATES: dict[tuple[str, int], Goal] = {(PROBOT, 64): times(1.5), (OBVIOUS, 64): times(6), (PROBOT, 8): times(1)}
 
-def ingest() -> Iterator[Row]:
-    """Rates and latencies at 8 and at 64 connections."""
-    with ExitStack() as stack:
-        directory = Path(stack.enter_context(TemporaryDirectory(prefix="hive-bench-")))
-        port, secret = stack.enter_context(receiver(directory))
-        peer_port = stack.enter_context(no_op())
-        for connections in (8, 64):
-            peer = measure(peer_port, secret, connections)
-            ours = measure(port, secret, connections)
-            where = f"{connections} connections"
-            yield Row(f"ingest, {where}", ours.rate, "/s", "WSGI no-op", peer.rate)
-            for share, name in ((0.5, "p50"), (0.99, "p99")):
-                value, other = ours.percentile(share), peer.percentile(share)
-                yield Row(f"ingest {name}, {where}", value, "ms", "WSGI no-op", other)
+Server = Callable[[], AbstractContextManager[tuple[int, int]]]
 
 
-def measure(port: int, secret: bytes, connections: int) -> Load:
-    """One load, after a short one that warms the server."""
-    for seconds in (WARM, SECONDS):
-        made = load(port, requests(secret, f"{connections}-{seconds}"), connections=connections, seconds=seconds)
-    if made.refused:
-        raise SystemExit(f"bench: {made.refused} requests were not answered by 202")
-    return made
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one receiver did: a load for each number of connections, and its memory after it."""
+
+    loads: dict[int, Load]
+    pss: float
 
 
-def requests(secret: bytes, series: str) -> Callable[[int, int], bytes]:
-    """Deliveries of issues, each of its own, as Forgejo sends them."""
-    user = {"id": 1, "login": "mara", "full_name": "", "email": "", "avatar_url": "", "username": "mara"}
-    issue = {
-        "id": 1, "number": 1, "user": user, "title": "Every hive shows 0", "body": "x" * (BODY_BYTES - 1200),
-        "labels": [], "assignees": None, "state": "open", "created_at": "2026-05-04T12:00:00Z",
-        "updated_at": "2026-05-04T12:00:00Z", "pull_request": None,
-    }  # fmt: skip
-    repository = {"id": 1, "name": "app", "full_name": "acme/app", "owner": {**user, "login": "acme"}}
+def ingest() -> Iterator[Row | Gap]:
+    """Rates, latencies, memory and bytes on the disk."""
+    with room() as directory, alone() as here:
+        letters = pull_opened(here.secret)
+        peers: dict[str, Server] = {
+            PROBOT: partial(peer.probot, here.secret),
+            OBVIOUS: partial(peer.obvious, here.secret),
+        }
+        found: dict[str, Measured] = {}
+        for name, server in peers.items():
+            try:
+                found[name] = measure(directory, letters, server)
+            except Unmeasured as error:
+                yield Gap(f"ingest beside {name}", str(error))
+        before = here.ledger_bytes
+        ours = measure(directory, letters, partial(web, here))
+        kept = here.kept()
+        yield from rates(ours, found)
+        for name, other in found.items():
+            yield Row("memory of hive web after it (PSS)", ours.pss, "MB", name, other.pss, at_most(35))
+        if sum(made.count for made in ours.loads.values()) > kept:
+            raise Unmeasured(f"the ledger holds {kept} deliveries, fewer than were answered by 202")
+        stored, sent = (here.ledger_bytes - before) / kept / 1000, len(letters.body) / 1000
+        yield Row("stored for each delivery", stored, "KB", "its body", sent, at_most(4))
 
-    def make(connection: int, number: int) -> bytes:
-        unique = f"{series}-{connection}-{number}"
-        numbered = {**issue, "number": connection * 1_000_000 + number + 1, "title": unique}
-        payload = {"action": "opened", "number": 1, "issue": numbered, "repository": repository, "sender": user}
-        body = json.dumps(payload, indent=2).encode()
-        head = (
-            "POST /hook/forgejo HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-            f"X-Forgejo-Event-Type: issues\r\nX-Forgejo-Delivery: {unique}\r\n"
-            f"X-Forgejo-Signature: {sign(secret, body)}\r\nContent-Length: {len(body)}\r\n\r\n"
-        )
-        return head.encode() + body
 
-    return make
+def rates(ours: Measured, found: dict[str, Measured]) -> Iterator[Row]:
+    """The rows of one receiver beside each peer that could be measured."""
+    for connections in CONNECTIONS:
+        mine, where = ours.loads[connections], f"{connections} connections, load by {tool()}"
+        for name, other in found.items() or {"": None}.items():
+            theirs = other.loads[connections] if other else Load(0, 1.0, 0.0, 0.0)
+            yield Row(f"ingest, {where}", mine.rate, "/s", name, theirs.rate, RATES.get((name, connections)))
+            yield Row(f"ingest p50, {where}", mine.p50, "ms", name, theirs.p50)
+            promised = at_most(20) if connections == 64 else None
+            yield Row(f"ingest p99, {where}", mine.p99, "ms", name, theirs.p99, promised)
 
 
-@contextmanager
-def receiver(state: Path) -> Iterator[tuple[int, bytes]]:
-    """`hive web` as a process of its own."""
-    with tcp("127.0.0.1", 0) as probe:
-        port = int(probe.getsockname()[1])
-    config = write_config(state, forge_port=1, web_port=port, model_url="http://127.0.0.1:1")
-    house = House(load_settings(config))
-    secret = house.vault.hook_secret("forgejo")
-    tree = Tree(state / "logs", lambda name, status: None)
-    tree.add("web", "web", str(config))
-    try:
-        _wait(f"http://127.0.0.1:{port}/healthz")
-        yield port, secret
-    finally:
-        tree.stop()
-        house.close()
+def measure(directory: Path, letters: Letters, server: Server) -> Measured:
+    """All loads on one receiver, each after a short one that warms it; raises Unmeasured."""
+    loads = {}
+    with server() as (port, pid):
+        for connections in CONNECTIONS:
+            for seconds in (WARM_SECONDS, SECONDS):
+                series = _prepared(directory, letters, f"{connections}-{seconds}", seconds)
+                try:
+                    loads[connections] = load(port, series, connections=connections, seconds=seconds)
+                finally:
+                    series.forget()
+        return Measured(loads, pss_of_all(pid))
 
 
 @contextmanager
-def no_op() -> Iterator[int]:
-    """The least that a WSGI server can do, on the same server with the same threads, in a process of its own."""
-    context = multiprocessing.get_context("fork")
-    ours, theirs = context.Pipe(duplex=False)
-    process = context.Process(target=_serve_no_op, args=(theirs,), daemon=True)
-    process.start()
-    try:
-        yield ours.recv()
-    finally:
-        process.terminate()
-        process.join()
+def web(here: Stand) -> Iterator[tuple[int, int]]:
+    """`hive web`: its port and its process."""
+    here.begin("web")
+    yield here.port, here.tree.pid("web")
 
 
-def _serve_no_op(out: Connection) -> None:
-    def app(environ: WSGIEnvironment, start_response: StartResponse) -> list[bytes]:
-        environ["wsgi.input"].read()
-        start_response("202 Accepted", [("Content-Length", "0")])
-        return [b""]
-
-    sock = tcp("127.0.0.1", 0)
-    server = Server(app, sock, threads=8)
-    server.start()
-    out.send(sock.getsockname()[1])
-    time.sleep(3600)
-
-
-def _wait(url: str) -> None:
-    for _ in range(400):
-        try:
-            with urllib.request.urlopen(url, timeout=1):  # noqa: S310  our own process
-                return
-        except OSError:
-            time.sleep(0.05)
-    raise SystemExit(f"bench: {url} does not answer")
+def _prepared(directory: Path, letters: Letters, name: str, seconds: float) -> Series:
+    return prepare(directory, letters, name, int(MOST * seconds / THREADS))

@@ -1,135 +1,103 @@
-"""Looks that want nothing, one worker: taken from the ledger at least once, beside huey's own file, which forgets those of a dead worker."""
+"""Looks that want nothing, all there before one worker begins; beside the tasks of other queues.
+
+The hive's are at least once: one that its worker did not live to end is taken again. Each task,
+here and there, writes one line when it begins, and the rate is that of the lines.
+"""
 
 from __future__ import annotations
 
-import threading
+import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
 
-from huey import SqliteHuey
-from huey.consumer import Consumer
-
-from bench.row import Row
-from bots.bot import Bot, Context
-from bots.intents import Intent
+from bench import peer
+from bench.deliveries import NAME, OWNER
+from bench.pace import lines
+from bench.process import until
+from bench.row import Gap, Goal, Row, Unmeasured, times
+from bench.stand import FORGE
+from bench.stopwatch import STARTS, bot
 from forge.events import IssueOpened
 from forge.types import Ref, Repo, User
-from forge.webhook import Delivery
-from hive.bell import Bell
-from hive.ledger import Ledger, pack
-from hive.queue import Queue
-from hive.work import Worker, Workshop
+from hive.ledger import Ledger
 
-JOBS = 5000
-ROWS = (10_000, 1_000_000)
-"""How many ended jobs a ledger holds when the price of one more is asked."""
-
-EVENTS = 2000
-APP = Repo("forgejo", "acme", "app")
+COUNT = 5000
+PATIENCE_SECONDS = 120.0
+APP = Repo(FORGE, OWNER, NAME)
 MARA = User(1, "mara")
 
 
-class Nothing:
-    """Stands for the parts of a house that a look without questions does not meet."""
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another queue: its program, which word makes it work, how many tasks are enough, and what was promised."""
 
-    def sort(self) -> list[int]:
-        """Nothing came."""
-        return []
-
-    def attend(self) -> None:
-        """Nothing rests."""
-
-    def stops_look(self, job: object) -> bool:  # noqa: ARG002  the signature of a breaker
-        """Nobody is stopped."""
-        return False
+    name: str
+    program: str
+    word: str
+    count: int
+    goal: Goal
+    at_redis: bool = True
 
 
-def jobs() -> Iterator[Row]:
-    """Rates, and what one more event costs when the ledger has grown."""
+OTHERS = (
+    Other("stock SqliteHuey, at most once", "drain_huey.py", "work", 5000, times(2), at_redis=False),
+    Other("Celery, acks_late, Redis", "drain_celery.py", "work", 3000, times(8)),
+    Other("RQ, SimpleWorker, Redis", "drain_rq.py", "work", 1000, times(30)),
+    Other("RQ, a process for each task, Redis", "drain_rq.py", "fork", 200, times(30)),
+)
+
+
+def jobs() -> Iterator[Row | Gap]:
+    """Rates of the hive's worker beside each other queue's."""
+    ours = _ours()
+    for other in OTHERS:
+        try:
+            yield Row("looks that want nothing, one worker", ours, "/s", other.name, _theirs(other), other.goal)
+        except Unmeasured as error:
+            yield Gap(f"looks beside {other.name}", str(error))
+
+
+def _ours() -> float:
     with TemporaryDirectory(prefix="hive-bench-") as directory:
-        ours, theirs = _ours(Path(directory)), _theirs(Path(directory))
-        yield Row("looks that want nothing, one worker", ours, "/s", "stock SqliteHuey, at most once", theirs)
-    small, large = (_price(rows) for rows in ROWS)
-    yield Row(f"an event with {ROWS[1]:,} jobs in the ledger", large, "us", f"with {ROWS[0]:,}", small)
-
-
-def _ours(state: Path) -> float:
-    seen: list[float] = []
-    bot = Bot("nothing", may=())
-
-    @bot.on(IssueOpened)
-    def look(event: IssueOpened, ctx: Context) -> list[Intent]:
-        seen.append(time.perf_counter())
-        return []
-
-    ledger, stop = Ledger(state / "ledger.db"), threading.Event()
-    with ledger.transaction():
-        for number in range(JOBS):
-            ledger.jobs.owe("acme", [("nothing", IssueOpened(Ref(APP, number + 1), MARA, f"k{number}"))])
-    nothing = cast("Any", Nothing())
-    ctx = Context(nothing, cast("Any", None), nothing, nothing, nothing, cast("Any", _Now()))
-    shop = Workshop(
-        ledger=ledger, queue=Queue(state / "queue.db"), bots={"nothing": bot}, context=lambda team, name: ctx,
-        look=lambda ref: None, account=lambda name, intent: "core", applier=nothing, attendant=nothing,
-        breaker=nothing, sorter=nothing, bell=Bell(state / "bell"),
-    )  # fmt: skip
-    worker = threading.Thread(target=lambda: Worker(shop).serve(threads=1, stop=stop))
-    begun = time.perf_counter()
-    worker.start()
-    while len(seen) < JOBS:
-        time.sleep(0.005)
-    took = seen[-1] - begun
-    stop.set()
-    worker.join()
-    ledger.close()
-    return JOBS / took
-
-
-class _Now:
-    """A time that nobody reads."""
-
-    def isoformat(self) -> str:
-        """Some time."""
-        return "2026-01-01T00:00:00+00:00"
-
-
-def _theirs(state: Path) -> float:
-    seen: list[float] = []
-    queue = SqliteHuey("bench", filename=str(state / "huey.db"))
-    task = queue.task()(lambda number: seen.append(time.perf_counter()))
-    for number in range(JOBS):
-        task(number)
-    consumer = Consumer(queue, workers=1, periodic=False)
-    begun = time.perf_counter()
-    consumer.start()
-    while len(seen) < JOBS:
-        time.sleep(0.005)
-    consumer.stop_flag.set()
-    return JOBS / (seen[-1] - begun)
-
-
-def _price(rows: int) -> float:
-    """Microseconds from a delivery's arrival to the end of the look at it, without the bot."""
-    with TemporaryDirectory(prefix="hive-bench-") as directory:
-        ledger = Ledger(Path(directory) / "ledger.db")
-        with ledger.transaction() as db:
-            db.executemany(
-                "INSERT INTO jobs (team, bot, ref, event_type, event_key, event, state, next_at, created_at)"
-                " VALUES ('acme', 'x', ?, 'IssueOpened', ?, '{}', 'done', 0, 0)",
-                ((f"forgejo:acme/app#{number % 10_000}", f"old{number}") for number in range(rows)),
-            )
-        body = pack(b"x" * 3000)
-        begun = time.perf_counter()
-        for number in range(EVENTS):
-            event = IssueOpened(Ref(APP, number + 1), MARA, f"k{number}")
-            ledger.intake.receive(Delivery("forgejo", f"u{number}", "issues", b""), body)
-            ledger.jobs.owe("acme", [("nothing", event)])
-            job = ledger.jobs.claim_next()
-            assert job is not None
-            ledger.jobs.finish(job)
-        took = time.perf_counter() - begun
+        state = Path(directory)
+        ledger = Ledger(state / "ledger.db")
+        with ledger.transaction():
+            for number in range(1, COUNT + 1):
+                ledger.jobs.owe(OWNER, [(bot.name, IssueOpened(Ref(APP, number), MARA, str(number)))])
         ledger.close()
-    return took / EVENTS * 1e6
+        words = [sys.executable, "-m", "bench.drain", directory]
+        rate = _rate(words, state / "starts", COUNT)
+        ledger = Ledger(state / "ledger.db")
+        left = ledger.jobs.due(1)
+        ledger.close()
+        if left:
+            raise Unmeasured("some looks are still owed when all have begun")
+        return rate
+
+
+def _theirs(other: Other) -> float:
+    with ExitStack() as stack:
+        directory = stack.enter_context(TemporaryDirectory(prefix="hive-bench-"))
+        place = stack.enter_context(peer.redis()) if other.at_redis else directory
+        starts = Path(directory) / "starts"
+        with peer.running(peer.python(other.program, "put", place, str(other.count)), env={STARTS: str(starts)}) as put:
+            if not until(lambda: put.poll() is not None, seconds=PATIENCE_SECONDS) or put.returncode:
+                raise Unmeasured(f"{other.program} cannot put its tasks; see {peer.LOG}")
+        return _rate(peer.python(other.program, other.word, place), starts, other.count)
+
+
+def _rate(words: list[str], starts: Path, count: int) -> float:
+    with peer.running(words, env={STARTS: str(starts)}):
+        if not until(lambda: _begun(starts) >= count, seconds=PATIENCE_SECONDS, step=0.25):
+            raise Unmeasured(f"{_begun(starts)} of {count} tasks were begun; see {peer.LOG}")
+        time.sleep(0.5)  # the last one ends
+    at = [begun for begun, _ in lines(starts)]
+    return (count - 1) / (at[count - 1] - at[0]) * 1e9
+
+
+def _begun(starts: Path) -> int:
+    return starts.read_bytes().count(b"\n") if starts.exists() else 0

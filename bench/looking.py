@@ -13,12 +13,22 @@ from typing import Any
 
 import requests
 
-from bench.row import Row
+from bench.row import Row, Unmeasured, at_most
 from forge.embedded import EmbeddedForge
-from forge.events import Event, IssueAssigned, IssueOpened, PullChanged
+from forge.events import (
+    CommentPosted,
+    Event,
+    IssueAssigned,
+    IssueClosed,
+    IssueOpened,
+    PullChanged,
+    PullMerged,
+    PullReviewed,
+)
 from forge.gitea.admin import GiteaAdmin
+from forge.gitea.operator import GiteaOperator
 from forge.gitea.write import GiteaForge
-from forge.types import Issue, Ref, Repo
+from forge.types import Issue, Ref, Repo, ReviewState, User
 from hive.app.house import House
 from hive.app.up import ADMIN
 from hive.app.work import workshop
@@ -30,6 +40,8 @@ from hive.work import Worker
 APP = Repo(FORGE, TEAM, "app")
 SCOPES = ("write:repository", "write:issue", "read:user")
 ROUNDS = 200
+HARMLESS = b'"""Bees."""\n\n\ndef bees(hives: int) -> int:\n    """How many there are."""\n    return hives * 40_000\n'
+HARMFUL = b"import os\n\n\ndef read(name):\n    return open('/srv/' + name).read()\n"
 
 
 @dataclass
@@ -52,11 +64,12 @@ class Town:
     counter: Counter
     house: House
     mara: GiteaForge
+    operator: GiteaOperator
     worker: Worker
 
     def issue(self, title: str) -> Issue:
         """Mara files an issue."""
-        return self.mara.open_issue(APP, title, "It shows 0.", marker="0")
+        return self.mara.open_issue(APP, title, f"It shows 0: {title}.", marker=title)
 
     def cost(self, bot: str, event: Event) -> tuple[int, int]:
         """Requests and, of these, writes, from a bot's look to its last deed; git's own count as reads."""
@@ -65,6 +78,16 @@ class Town:
             self.worker.look(job)
         made = self.counter.asked[before:]
         return len(made), sum("/api/v1/" in asked and not asked.startswith("GET ") for asked in made)
+
+    def writes(self, event: Event) -> int:
+        """Writes of all bots that hear of an event."""
+        return sum(self.cost(bot, event)[1] for bot in self.house.listeners(TEAM, event))
+
+    def account(self, login: str) -> User:
+        """Who a login is."""
+        user = self.house.ledger.identity(FORGE, login)
+        assert user is not None
+        return user
 
 
 @contextmanager
@@ -86,38 +109,63 @@ def town() -> Iterator[Town]:
         copy_project(house, sample(state))
         Provision.run(house, FORGE, ADMIN, password, lambda _: None)
         mara = stack.enter_context(GiteaForge(name=FORGE, url=forge.url, token=token))
-        yield Town(counter, house, mara, Worker(workshop(house)))
+        operator = stack.enter_context(GiteaOperator(name=FORGE, url=forge.url, token=token))
+        yield Town(counter, house, mara, operator, Worker(workshop(house)))
 
 
 def looking() -> Iterator[Row]:
     """Requests for each event, beside the writes among them, and what a request costs in the adapter."""
     with town() as here:
+        yield story(here)
         issue = here.issue("A page is wrong")
         yield _row("triage: an issue is filed", *here.cost("triage", IssueOpened(issue.ref, issue.author, "k1")))
         first, writes = here.cost("lane", IssueAssigned(issue.ref, issue.author, "k2"))
         again, _ = here.cost("lane", IssueAssigned(issue.ref, issue.author, "k3"))
         yield _row("lane: it is assigned", first, writes)
         yield Row("requests, lane: the same again", again, "", "the first time", first)
-        pull = change(here)
+        pull = change(here, "agent/iris/again", HARMFUL)
         event = PullChanged(pull, here.mara.pull(pull).author, "k4")
         yield _row("review: a pull request is opened", *here.cost("review", event))
         yield from overhead(here, issue.ref)
 
 
-def change(here: Town) -> Ref:
-    """A pull request with something to say about it."""
-    sha = here.mara.branch(APP, "main").sha
-    here.mara.tag(APP, "before", sha, "before")
+def story(here: Town) -> Row:
+    """An issue from its filing to the merge that closes it: every event that a bot hears, and all that comes of it."""
+    mara, iris = here.account(OPERATOR), here.account("iris")
+    issue = here.issue("A page of the story is wrong").ref
+    made = [here.writes(IssueOpened(issue, mara, "s1"))]
+    made.append(here.writes(IssueAssigned(issue, here.account("triage"), "s2")))
+    run = here.house.ledger.runs.find(str(issue))
+    if run is None:
+        raise Unmeasured("nobody works on the issue of the story")
+    pull = change(here, f"agent/iris/{issue.number}", HARMLESS)
+    here.house.ledger.runs.set_pull(run.id, str(pull))
+    made.append(here.writes(PullChanged(pull, iris, "s3")))
+    said = here.mara.comment(pull, "Please name the function what it does.", marker="Please")
+    made.append(here.writes(CommentPosted(pull, mara, "s4", said.id)))
+    head = here.mara.pull(pull).head_sha
+    here.mara.review(pull, head_sha=head, state=ReviewState.APPROVED, body="Good.", comments=[], marker="Good")
+    made.append(here.writes(PullReviewed(pull, mara, "s5")))
+    here.operator.merge(pull, head_sha=head)
+    made.append(here.writes(PullMerged(pull, mara, "s6")))
+    here.mara.close(issue)
+    made.append(here.writes(IssueClosed(issue, mara, "s7")))
+    told = "+".join(map(str, made))
+    name = f"forge writes for each event, over the {len(made)} of an issue's story ({told})"
+    return Row(name, sum(made) / len(made), "", goal=at_most(1.2))
+
+
+def change(here: Town, branch: str, code: bytes) -> Ref:
+    """A pull request with a new file."""
     token = here.house.vault.token(FORGE, "iris")
     with GiteaForge(name=FORGE, url=here.house.url(FORGE), token=token) as iris:
         url = f"{here.house.url(FORGE)}/api/v1/repos/{APP.path}/branches"
         made = requests.post(
-            url, json={"new_branch_name": "agent/iris/1"}, headers={"Authorization": f"token {token}"}, timeout=20
+            url, json={"new_branch_name": branch}, headers={"Authorization": f"token {token}"}, timeout=20
         )
         made.raise_for_status()
-        code = b"import os\n\n\ndef read(name):\n    return open('/srv/' + name).read()\n"
-        iris.put_file(APP, "apiary/extra.py", code, message="Read", branch="agent/iris/1")
-        return iris.open_pull(APP, head="agent/iris/1", base="main", title="Read files", body="").ref
+        iris.put_file(APP, f"apiary/{branch.rpartition('/')[2]}.py", code, message="Read", branch=branch)
+        return iris.open_pull(APP, head=branch, base="main", title="Read files", body="").ref
 
 
 def overhead(here: Town, ref: Ref) -> Iterator[Row]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import statistics
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench.process import free_port, innermost, pss
 from bench.row import Row
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.write import GiteaForge
@@ -33,7 +33,7 @@ def whole() -> Iterator[Row]:
     with TemporaryDirectory(prefix="hive-bench-") as directory, ExitStack() as stack:
         state = Path(directory)
         model = stack.enter_context(ModelServer(script()))
-        config = write_config(state, forge_port=_free(), web_port=_free(), model_url=model.url)
+        config = write_config(state, forge_port=free_port(), web_port=free_port(), model_url=model.url)
         house = House(load(config))
         stack.callback(house.close)
         tree = Tree(state / "logs", lambda name, status: None)
@@ -80,19 +80,6 @@ def memory(tree: Tree) -> Iterator[Row]:
         yield Row("memory of a harness", pss(harness), "MB", "bare Python", peer)
 
 
-def pss(pid: int) -> float:
-    """The proportional set size of a process, in MB."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
-
-
-def innermost(pid: int) -> int:
-    """The last of a chain of only children."""
-    while children := Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        pid = int(children[0])
-    return pid
-
-
 def start() -> Iterator[Row]:
     """How long the command line takes to say its help, beside an interpreter that does nothing."""
     hive = _median([sys.executable, "-m", "hive", "--help"])
@@ -107,9 +94,3 @@ def _median(words: list[str]) -> float:
         subprocess.run(words, stdout=subprocess.DEVNULL, check=True)
         took.append((time.perf_counter() - begun) * 1000)
     return statistics.median(took[1:])
-
-
-def _free() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

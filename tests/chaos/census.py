@@ -76,11 +76,22 @@ def _pull(hive: Hive, what: str, ref: Ref) -> Iterator[Fact]:
     pull = hive.mara.pull(ref)
     yield (what, "merged", str(pull.merged))
     yield (what, "from", _plain(pull.head_branch))
-    for review in hive.mara.reviews(ref):
+    heads: list[str] = []
+    for review in sorted(hive.mara.reviews(ref), key=lambda review: review.id):
         if review.state is not ReviewState.PENDING:
-            yield (what, "review", review.author.login, review.state.value)
-    for context in {status.context for status in hive.mara.statuses(ref.repo, pull.head_sha)}:
-        yield (what, "status", context)
+            heads += [] if review.head_sha in heads else [review.head_sha]
+            at = f"head {'ab'[heads.index(review.head_sha)] if len(heads) <= 2 else 'later'}"
+            yield (what, "review", at, review.author.login, review.state.value)
+    for head in dict.fromkeys((*heads, pull.head_sha)):
+        at = "last" if head == pull.head_sha else "earlier"
+        for status in _all_statuses(hive, ref, head):
+            yield (what, "status", at, *status)
+
+
+def _all_statuses(hive: Hive, ref: Ref, head: str) -> Iterator[Fact]:
+    """Every status that was ever set on a commit: forges keep them all, and show the newest of each context."""
+    for row in hive.mara._client.rows(f"/repos/{ref.repo.path}/statuses/{head}"):
+        yield (row["context"].text(), row["status"].text())
 
 
 def _plain(text: str) -> str:

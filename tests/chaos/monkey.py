@@ -13,6 +13,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from types import TracebackType
 from typing import Any, Self
 
@@ -93,22 +94,23 @@ class Monkey:
 
     def _count(self) -> None:
         with contextlib.suppress(OSError):
-            for rule in self._faults("GET"):
-                self.faults[rule["kind"]] = self.faults.get(rule["kind"], 0) + rule["acted"]
+            self._add(self._faults("GET"))
+
+    def _add(self, rules: list[dict[str, Any]]) -> None:
+        for rule in rules:
+            self.faults[rule["kind"]] = self.faults.get(rule["kind"], 0) + rule["acted"]
 
     def _calm(self) -> None:
         """Let everything go well from now on."""
 
-        def calmed() -> bool:
-            self._count()
-            self._faults("DELETE")
-            return True
-
         def tried() -> bool:
             try:
-                return calmed()
+                told = self._faults("GET")
+                self._faults("DELETE")
             except OSError:
                 return False
+            self._add(told)
+            return True
 
         self.hive.until(tried, "a forge without faults")
 
@@ -121,6 +123,6 @@ class Monkey:
         try:
             with urllib.request.urlopen(request, timeout=5) as answer:
                 text = answer.read()
-        except urllib.error.HTTPError as error:
-            raise OSError(f"faults: {error.code}") from error
-        return json.loads(text) if text else []
+            return json.loads(text) if text else []
+        except (urllib.error.HTTPError, HTTPException, ValueError) as error:
+            raise OSError(f"faults: {error!r}") from error  # a forge that dies answers half, or anything

@@ -10,6 +10,11 @@ MAX_BODY = 2 * 1024 * 1024
 """Bytes of a webhook body that a receiver has to accept; larger ones are refused unread."""
 
 
+_SIGNATURE = ("x-forgejo-signature", "x-gitea-signature", "x-github-signature", "x-hub-signature-256")
+_KIND = ("x-forgejo-event-type", "x-gitea-event-type", "x-github-event-type", "x-github-event")
+_ID = ("x-forgejo-delivery", "x-gitea-delivery", "x-github-delivery")
+
+
 class BadDelivery(Exception):
     """The request is no delivery of this forge: `status` is the HTTP answer it deserves."""
 
@@ -33,7 +38,12 @@ class Delivery:
 
 
 def verify(forge: str, headers: Mapping[str, str], body: bytes, secrets: Iterable[bytes]) -> Delivery:
-    """Check the signature and read the headers.
+    """Check the signature and read the headers, in whatever case; see `verify_lower`."""
+    return verify_lower(forge, {name.lower(): value for name, value in headers.items()}, body, secrets)
+
+
+def verify_lower(forge: str, headers: Mapping[str, str], body: bytes, secrets: Iterable[bytes]) -> Delivery:
+    """Check the signature and read the headers, whose names are in lower case.
 
     Several secrets are accepted at once, so that one can be rotated. Raises BadDelivery: 401 for
     a missing, empty or wrong signature (a forge without a secret still sends the header, empty),
@@ -41,12 +51,11 @@ def verify(forge: str, headers: Mapping[str, str], body: bytes, secrets: Iterabl
     """
     if len(body) > MAX_BODY:
         raise BadDelivery(413, f"body of {len(body)} bytes is above the limit of {MAX_BODY}")
-    lower = {name.lower(): value for name, value in headers.items()}
-    signature = _signature(lower)
+    signature = _first(headers, _SIGNATURE).removeprefix("sha256=")
     if not signature or not any(_matches(signature, secret, body) for secret in secrets):
         raise BadDelivery(401, "signature missing or wrong")
-    kind = _first(lower, "event-type") or lower.get("x-github-event", "")
-    delivery_id = _first(lower, "delivery")
+    kind = _first(headers, _KIND)
+    delivery_id = _first(headers, _ID)
     if not kind or not delivery_id:
         raise BadDelivery(400, "event type or delivery id missing")
     return Delivery(forge, delivery_id[:100], kind[:100], body)
@@ -54,15 +63,14 @@ def verify(forge: str, headers: Mapping[str, str], body: bytes, secrets: Iterabl
 
 def sign(secret: bytes, body: bytes) -> str:
     """The hex HMAC-SHA256 of a body, as Forgejo and Gitea send it (GitHub puts `sha256=` before)."""
-    return hmac.new(secret, body, "sha256").hexdigest()
+    return hmac.digest(secret, body, "sha256").hex()
 
 
-def _signature(headers: Mapping[str, str]) -> str:
-    return _first(headers, "signature") or headers.get("x-hub-signature-256", "").removeprefix("sha256=")
-
-
-def _first(headers: Mapping[str, str], what: str) -> str:
-    return next((value for forge in ("forgejo", "gitea", "github") if (value := headers.get(f"x-{forge}-{what}"))), "")
+def _first(headers: Mapping[str, str], names: tuple[str, ...]) -> str:
+    for name in names:
+        if value := headers.get(name):
+            return value
+    return ""
 
 
 def _matches(signature: str, secret: bytes, body: bytes) -> bool:

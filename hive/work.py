@@ -228,7 +228,8 @@ class Worker:
 
     def _backstop(self, stop: threading.Event) -> None:
         """Read what comes as soon as the bell rings; nudge for rows that nobody was nudged for, or whose worker died."""
-        scanned = renewed = 0.0
+        scanned = renewed = time.monotonic()
+        self._scan()  # what a worker that died held need not wait for a bell
         while not stop.is_set():
             if self._shop.bell.wait(BACKSTOP_SECONDS):
                 self._shop.queue.wake()

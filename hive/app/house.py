@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bots.bot import Bot
 from bots.intents import SetStatus
@@ -19,10 +20,12 @@ from forge.types import Repo, User
 from hive.bell import Bell
 from hive.ledger import Ledger
 from hive.loops import Origins, hears
-from hive.queue import Queue
 from hive.settings import Settings
 from hive.sweep import LOOK
 from hive.vault import Vault
+
+if TYPE_CHECKING:
+    from hive.queue import Queue
 
 
 class NotReady(Exception):
@@ -46,6 +49,8 @@ class House:
     @cached_property
     def queue(self) -> Queue:
         """The queue; raises NotReady if it cannot be opened."""
+        from hive.queue import Queue  # noqa: PLC0415  the receiver needs none, and huey brings ten megabytes
+
         return Queue(self.settings.queue or self.settings.state / "queue.db")
 
     @cached_property

@@ -7,6 +7,9 @@ import zlib
 from forge.webhook import Delivery
 from hive.ledger.database import Clock, Database
 
+FORGOTTEN = "forgotten"
+"""Where the dropping of old bodies stands."""
+
 
 def pack(body: bytes) -> bytes:
     """A body as the ledger keeps it: about a fifth of what a forge sends."""
@@ -66,15 +69,22 @@ class Intake:
     def forget(self, before: float, limit: int = 500) -> int:
         """Drop the bodies of deliveries that came before a time, some at once; returns of how many.
 
-        The row stays: a delivery that comes again is known for ever.
+        The row stays: a delivery that comes again is known for ever. They came in the order of their ids.
         """
+        begin = int(self.cursor(FORGOTTEN) or 0)
+        rows = self._db.rows(
+            "SELECT id FROM deliveries WHERE id > ? AND received_at < ? AND state != 'waiting' ORDER BY id LIMIT ?",
+            *(begin, before, limit),
+        )
+        if not rows:
+            return 0
         with self._db.transaction(durable=False) as db:
-            cursor = db.execute(
-                "UPDATE deliveries SET body = x'' WHERE id IN (SELECT id FROM deliveries"
-                " WHERE received_at < ? AND body != x'' AND state != 'waiting' LIMIT ?)",
-                (before, limit),
+            last = rows[-1]["id"]
+            db.execute(
+                "UPDATE deliveries SET body = x'' WHERE id > ? AND id <= ? AND state != 'waiting'", (begin, last)
             )
-        return cursor.rowcount
+            self.move_cursor(FORGOTTEN, str(last))
+        return len(rows)
 
     def cursor(self, name: str) -> str | None:
         """Where a sweep stopped."""

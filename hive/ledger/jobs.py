@@ -35,12 +35,12 @@ _AWAKE = """
 """
 _DUE = """
     state = 'waiting' AND next_at <= :now AND {awake}
-    AND NOT EXISTS (SELECT 1 FROM jobs AS held WHERE held.ref = jobs.ref AND held.state = 'running')
+    AND ref NOT IN (SELECT ref FROM jobs WHERE state = 'running')
     AND NOT EXISTS (SELECT 1 FROM jobs AS older WHERE older.ref = jobs.ref AND older.state = 'waiting'
         AND older.id < jobs.id AND older.next_at <= :now AND {older_awake})
     AND (:of_team = 0 OR :of_team > (SELECT count(*) FROM jobs AS held WHERE held.state = 'running' AND held.team = jobs.team))
     AND (:of_bot = 0 OR :of_bot > (SELECT count(*) FROM jobs AS held
-        WHERE held.state = 'running' AND held.team = jobs.team AND held.bot = jobs.bot))
+        WHERE held.state = 'running' AND held.team = jobs.team AND +held.bot = jobs.bot))
 """.format(awake=_AWAKE.format(jobs="jobs"), older_awake=_AWAKE.format(jobs="older"))  # noqa: S608  ours
 _TAKE = (
     "UPDATE jobs SET state = 'running', lease_until = :until, attempts = attempts + 1 WHERE id = ({which}) RETURNING *"

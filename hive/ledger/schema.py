@@ -141,8 +141,9 @@ MIGRATIONS = (
     DROP TABLE jobs;
     ALTER TABLE jobs_of_events RENAME TO jobs;
     CREATE INDEX jobs_waiting ON jobs (priority, id) WHERE state = 'waiting';
-    CREATE INDEX jobs_running ON jobs (lease_until) WHERE state = 'running';
-    CREATE INDEX jobs_of_ref ON jobs (ref, state, id);
+    CREATE INDEX jobs_waiting_of_ref ON jobs (ref, id) WHERE state = 'waiting';
+    CREATE INDEX jobs_running ON jobs (ref) WHERE state = 'running';
+    CREATE INDEX jobs_of_ref ON jobs (ref, id);
     CREATE INDEX jobs_failed ON jobs (id) WHERE state = 'failed';
 
     ALTER TABLE effects ADD COLUMN ref TEXT NOT NULL DEFAULT '';
@@ -179,7 +180,6 @@ MIGRATIONS = (
         job INTEGER PRIMARY KEY REFERENCES jobs, team TEXT NOT NULL, body BLOB NOT NULL, recorded_at REAL NOT NULL
     ) STRICT;
     CREATE INDEX tapes_by_age ON tapes (recorded_at);
-    CREATE INDEX deliveries_by_age ON deliveries (received_at) WHERE body != x'';
 
     CREATE VIEW resting_jobs AS SELECT DISTINCT jobs.id AS id FROM jobs JOIN parked ON parked.team = jobs.team
         AND (parked.scope = 'team' OR (parked.scope = 'bot' AND parked.name = jobs.bot)

@@ -57,7 +57,7 @@ class Replay:
         except Unplayable as error:
             raise Cannot(f"job {number}: {error}") from error
         ctx = self.context(job.team)
-        if tape.team != digest(ctx.team):
+        if tape.who != digest(ctx.team):
             yield "  the team is not configured as it was then"
         found = decide(bot, job.event, ctx, tape, self.ledger.effects.of_job(number))
         self.differs |= not found.is_none

@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import Any, cast
 
 from bots.bot import Context, Evaluator, History, Scanner
+from bots.types import Team
 from forge.protocol import Conflict, ForgeError, Invalid, NotFound, Reader, Refused, Unavailable
 from hive.codec import Codec
 
@@ -46,18 +47,23 @@ class Said:
 
 @dataclass
 class Tape:
-    """All that was said in one look; `team` stands for who was who then."""
+    """All that was said in one look, when that was, and who was who: as a value while it is recorded, read as its digest."""
 
-    now: str
-    team: str
+    now: datetime
+    team: Team | str
     said: list[Said] = field(default_factory=list)
     _raw: list[tuple[str, str, str, object]] = field(default_factory=list)
 
     def pack(self) -> bytes:
         """The tape as the ledger keeps it."""
         said = [[one.question, one.answer, one.error] for one in (*self.said, *(_answered(*raw) for raw in self._raw))]
-        packed = zlib.compress(json.dumps([self.now, self.team, said]).encode(), 1)
+        packed = zlib.compress(json.dumps([self.now.isoformat(), self.who, said]).encode(), 1)
         return packed if len(packed) <= LONGEST else b""
+
+    @property
+    def who(self) -> str:
+        """What stands for who was who."""
+        return self.team if isinstance(self.team, str) else digest(self.team)
 
     @property
     def is_empty(self) -> bool:
@@ -75,12 +81,12 @@ def unpack(body: bytes) -> Tape:
         now, team, said = json.loads(zlib.decompress(body))
     except (zlib.error, ValueError) as error:
         raise Unplayable("the tape was too long to be kept") from error
-    return Tape(now, team, [Said(q, a, tuple(e) if e else None) for q, a, e in said])
+    return Tape(datetime.fromisoformat(now), team, [Said(q, a, tuple(e) if e else None) for q, a, e in said])
 
 
 def recorded(ctx: Context) -> tuple[Context, Tape]:
     """A context that answers as `ctx` does, and the tape on which it is put what was asked."""
-    tape = Tape(ctx.now.isoformat(), digest(ctx.team))
+    tape = Tape(ctx.now, ctx.team)
     return _with(ctx, lambda part: _Recorder(part, getattr(ctx, part), tape)), tape
 
 
@@ -89,8 +95,7 @@ def played(ctx: Context, tape: Tape) -> Context:
     answers: dict[str, deque[Said]] = {}
     for said in tape.said:
         answers.setdefault(said.question, deque()).append(said)
-    played_ctx = _with(ctx, lambda part: _Player(part, answers))
-    return replace(played_ctx, now=datetime.fromisoformat(tape.now))
+    return replace(_with(ctx, lambda part: _Player(part, answers)), now=tape.now)
 
 
 def digest(thing: object) -> str:
@@ -110,16 +115,17 @@ def _sorted(thing: object) -> object:
 
 def _with(ctx: Context, part_of: Callable[[str], object]) -> Context:
     # The parts answer whatever their protocols know, without a list of it: mypy cannot see that.
-    return replace(ctx, **{part: cast("Any", part_of(part)) for part in PARTS})
+    forge, scanner, evaluator, history = (cast("Any", part_of(part)) for part in PARTS)
+    return Context(forge, ctx.team, scanner, evaluator, history, ctx.now)
 
 
-@dataclass(frozen=True)
 class _Recorder:
     """One part of a context that remembers what it says."""
 
-    part: str
-    inner: object
-    tape: Tape
+    def __init__(self, part: str, inner: object, tape: Tape) -> None:
+        self.part = part
+        self.inner = inner
+        self.tape = tape
 
     def __getattr__(self, method: str) -> Callable[..., object]:
         asked = getattr(self.inner, method)

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from forge.webhook import BadDelivery, Delivery, verify
+from forge.webhook import BadDelivery, Delivery, verify_lower
 from hive.ledger import Ledger, pack
 from hive.web.loop import Answer, Ticket
 
@@ -113,7 +113,7 @@ class Clerk:
         if request.method != "POST":
             return BadDelivery(405, "deliveries are sent by POST")
         try:
-            delivery = verify(name, request.headers, request.body, door.secrets())
+            delivery = verify_lower(name, request.headers, request.body, door.secrets())
         except BadDelivery as error:
             return error
         if delivery.kind not in door.kinds:
@@ -126,7 +126,7 @@ class Clerk:
         ledger = self._desk.ledger
         if isinstance(found, _Letter):
             known = not ledger.intake.receive(found.delivery, found.packed)
-            return _say(202, status="known" if known else "accepted")
+            return KNOWN if known else ACCEPTED
         if isinstance(found, BadDelivery):
             return self._refuse(ticket, found)
         door = ticket.request.path[len(PREFIX) :]
@@ -143,3 +143,6 @@ class Clerk:
 
 def _say(code: int, **words: str) -> Answer:
     return Answer(code, json.dumps(words).encode() + b"\n")
+
+
+ACCEPTED, KNOWN = _say(202, status="accepted"), _say(202, status="known")

@@ -26,7 +26,7 @@ MAX_HELD = 64 * 1024 * 1024
 IDLE_SECONDS = 75.0
 REQUEST_SECONDS = 20.0
 GOODBYE_SECONDS = 2.0
-_CHUNK = 256 * 1024
+_CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,8 @@ class Lost(Exception):
     """Somebody else holds the row by now: what was done under the old lease must not be stored."""
 
 
-PAGE_BYTES = 16_384
-"""A packed delivery has three kilobytes: of such a page it wastes little, of one of four a quarter."""
-
-LOG_PAGES = 2_500
-"""How long the log may grow, in pages, before a commit itself does what `checkpoint` is for."""
+LOG_PAGES = 10_000
+"""How long the log may grow, in pages of 4 KiB, before a commit itself does what `checkpoint` is for."""
 
 Clock = Callable[[], float]
 """Seconds since 1970, UTC."""
@@ -103,7 +100,6 @@ class Database:
         if found is None:
             found = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
             found.row_factory = sqlite3.Row
-            found.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # counts for a new file only
             found.execute("PRAGMA foreign_keys = ON")
             found.execute("PRAGMA synchronous = FULL")
             found.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")

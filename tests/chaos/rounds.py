@@ -176,4 +176,15 @@ class Round:
             if found:
                 return found
             time.sleep(0.1)
-        raise AssertionError(f"round {self.number}: {what} did not come ({last}); {self.hive.last_words()}")
+        raise AssertionError(
+            f"round {self.number}: {what} did not come ({last}); {self.turns()}; {self.hive.last_words()}"
+        )
+
+    def turns(self) -> str:
+        """How the newest turns ended, by the record: where a round stands still, one of them says why."""
+        with self.hive.house.ledger.transaction() as db:
+            rows = db.execute(
+                "SELECT runs.ref, runs.state, turns.state, turns.attempts, turns.outcome, effects.payload FROM turns"
+                " JOIN runs ON runs.id = turns.run LEFT JOIN effects ON effects.turn = turns.id ORDER BY turns.id DESC LIMIT 12"
+            ).fetchall()
+        return "\n".join(str(tuple(row))[:400] for row in rows)

@@ -6,6 +6,7 @@ own pull request, propose a change of its own configuration, and say that it is 
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +26,8 @@ from hive.ledger import Ledger, Turn
 from hive.ledger.runs import MAX_ATTEMPTS
 from hive.resting import Rest
 from hive.workspace import Login
+
+log = logging.getLogger("hive.broker")
 
 MAX_BODY = 60_000
 MAX_PUSH = 256 << 20
@@ -102,12 +105,12 @@ def give_turn(who: Principal) -> Any:
         if time.monotonic() >= until or who.life() != life or who.stop.wait(POLL_SECONDS * 5):
             return "", 204
     if who.life() != life:  # whoever asked is gone, and the turn is for the one who comes next
-        who.ledger.runs.release(who.agent)
+        who.ledger.runs.give_back(who.agent)
         return "", 204
     try:
         brief = who.brief(turn)
     except OSError as error:
-        who.ledger.runs.release(who.agent)
+        who.ledger.runs.give_back(who.agent)
         raise Denied(503, str(error)) from error
     who.ledger.audit.add(who.agent, "TookTurn", team=who.team, ref=turn.ref, run=turn.run, turn=turn.id)
     return jsonify({**brief, "run": turn.run, "turn": turn.id, "token": turn.token})
@@ -132,6 +135,18 @@ def beat(who: Principal, turn: Turn) -> dict[str, Any]:
 def put_down(who: Principal, turn: Turn) -> dict[str, Any]:
     """The turn cannot go on now; it comes again when it can."""
     who.rest.put_down(turn)
+    return {}
+
+
+def leave(who: Principal, turn: Turn) -> dict[str, Any]:
+    """The forge was asked in vain: the turn comes again, and unless it alone has trouble there it has lost nothing."""
+    try:
+        who.base(Ref.parse(turn.ref).repo)
+    except OSError as error:
+        who.ledger.runs.give_back(who.agent)
+        log.warning("turn_left agent=%s turn=%d error=%r", who.agent, turn.id, str(error)[:200])
+    else:
+        who.ledger.runs.release(who.agent)
     return {}
 
 
@@ -210,6 +225,7 @@ def close(who: Principal, turn: Turn, outcome: str, *, steps: int) -> None:
 DEEDS: dict[str, Callable[[Principal, Turn], dict[str, Any]]] = {
     "beat": beat,
     "rest": put_down,
+    "leave": leave,
     "comment": comment,
     "pull": pull,
     "propose": propose,

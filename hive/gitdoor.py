@@ -30,7 +30,7 @@ class NotAllowed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """What the forge answered; `chunks` has to be read to its end or closed."""
+    """What the forge answered; `chunks` has to be read to its end or closed, and raises OSError if the forge breaks off."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -123,9 +123,14 @@ def _body(start: bytes, rest: BinaryIO) -> Iterator[bytes]:
 
 
 def _chunks(connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """The body as it comes; raises OSError where it breaks off: git waits for ever behind half an answer that looks whole."""
     try:
         while chunk := response.read1(CHUNK):
             yield chunk
+        if response.length:  # http.client's read1 says nothing of what is missing (CPython 3.11 to 3.14)
+            raise OSError(f"the forge broke off {response.length} bytes before the end")
+    except http.client.HTTPException as error:
+        raise OSError(f"the forge broke off: {error!r}") from error
     finally:
         response.close()
         connection.close()

@@ -41,6 +41,10 @@ class Broker:
         """Put the turn down; it comes again, and its token is worth nothing afterwards."""
         self._call("rest", {})
 
+    def leave(self) -> None:
+        """The forge did not answer: let go of the turn, which comes again."""
+        self._call("leave", {})
+
     def comment(self, key: str, body: str) -> None:
         """Say something on the thread that the turn came from."""
         self._call("comment", {"key": key, "body": body})

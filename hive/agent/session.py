@@ -10,7 +10,7 @@ from pathlib import Path
 from hive.agent import git, shell
 from hive.agent.broker import Broker
 from hive.agent.deeds import Deeds
-from hive.agent.errors import Ended, GitFailed, Refused, Rest
+from hive.agent.errors import Ended, GitFailed, Refused, Rest, Unavailable
 from hive.agent.git import WorkTree
 from hive.agent.log import log
 from hive.agent.loop import Loop
@@ -69,19 +69,20 @@ class Session:
     silence: float = 120.0
 
     def hold(self, turn: Turn) -> None:
-        """Work on a turn, or find it done, and report its end. Raises Lost, Unavailable, Leave: the turn stays open."""
+        """Work on a turn, or find it done, and report its end. Raises Lost, Leave, Unavailable: the turn stays open."""
         broker = Broker(Door(self.place.forge), turn.token, self.patience)
         folder = self._folder(turn)
         model = Model(Door(self.place.model, self.silence), turn.token, turn.model, turn.system, TOOLS, self.patience)
         with Transcript(folder / "transcript.jsonl") as transcript, Pulse(broker, turn.lease) as pulse:
             transcript.begin(turn.id, turn.message, mind=model.mind, memory=turn.memory)
             try:
-                end = transcript.end or self._work(turn, broker, model, transcript, pulse)
+                _report(turn, broker, transcript, transcript.end or self._work(turn, broker, model, transcript, pulse))
             except Rest as why:
                 log("put down", turn=turn.id, why=why)
                 broker.rest()
-                return
-            _report(turn, broker, transcript, end)
+            except Unavailable as error:
+                log("left", turn=turn.id, why=error)
+                broker.leave()
 
     def _work(self, turn: Turn, broker: Broker, model: Model, transcript: Transcript, pulse: Pulse) -> Ended:
         until = time.monotonic() + turn.minutes * 60

@@ -159,7 +159,7 @@ class Host:
         if anchor is None or anchor.restart_at <= anchor.restarted_at or deployments.open(agent) is not None:
             return
         self.containers.stop(agent)
-        self._house.ledger.runs.release(agent)
+        self._house.ledger.runs.give_back(agent)
         deployments.restarted(agent, anchor.restart_at)
 
     def _ward(self, team: str, agent: str) -> Ward:

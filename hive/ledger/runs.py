@@ -168,14 +168,14 @@ class Runs:
             )
 
     def release(self, agent: str) -> None:
-        """The agent's process is gone: what it held can be taken again at once."""
+        """The agent's process is gone, or let go of what it held: that can be taken again at once."""
         with self._db.transaction() as db:
             db.execute(
                 "UPDATE turns SET lease_until = 0, token_hash = NULL WHERE agent = ? AND state = 'taken'", (agent,)
             )
 
     def give_back(self, agent: str) -> None:
-        """The host died and took the agent along: what was held comes again, and that was no fault of the turn."""
+        """What was held comes again, and has lost no attempt: it was the host, an operator or the forge that broke it off."""
         with self._db.transaction() as db:
             db.execute(
                 "UPDATE turns SET lease_until = 0, token_hash = NULL, attempts = max(0, attempts - 1)"

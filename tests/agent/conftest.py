@@ -100,6 +100,7 @@ class World:
         self.cancel = False
         self.rest = False
         self.rested = 0
+        self.left = 0
         self.answers: dict[str, list[int]] = {}
         """Statuses to answer the next requests of a name with, instead of acting on them."""
 
@@ -218,6 +219,9 @@ class World:
                 return {"cancel": self.cancel, "rest": self.rest}
             case "rest":
                 self.rested += 1
+                return {}
+            case "leave":
+                self.left += 1
                 return {}
             case "comment":
                 self.comments.setdefault(body["key"], body["body"])

@@ -34,6 +34,8 @@ class Socket:
     alive: list[int] = field(default_factory=lambda: [1])
     heard: list[str] = field(default_factory=list)
     fails: list[str] = field(default_factory=list)
+    away: list[str] = field(default_factory=list)
+    """What the forge fails with when it is asked, as long as it is away."""
 
     def post(self, path: str, body: object = None, token: str = "") -> tuple[int, Any]:
         """Call; returns status and JSON."""
@@ -74,6 +76,11 @@ def socket(ledger: Ledger) -> Iterator[Socket]:
         else:
             ledger.effects.finish(effect, {"ref": "forgejo:acme/app#2", "url": "http://x", "id": 5})
 
+    def base(_: object) -> str:
+        if made[0].away:
+            raise OSError(made[0].away[0])
+        return "main"
+
     principal = Principal(
         agent="iris",
         team="acme",
@@ -86,8 +93,8 @@ def socket(ledger: Ledger) -> Iterator[Socket]:
         life=lambda: made[0].alive[0],
         stop=threading.Event(),
         rest=resting(ledger),
-        base=lambda repo: "main",
-        brief=lambda turn: {"message": turn.message},
+        base=base,
+        brief=lambda turn: {"message": turn.message, "base": base(turn)},
     )
     with broker.create(principal).test_client() as client:
         made.append(Socket(client, ledger))
@@ -115,7 +122,7 @@ def test_a_turn_comes_with_its_token(socket: Socket, run: int) -> None:
     assert socket.post("/v1/beat", token=turn["token"])[0] == 401
 
 
-@pytest.mark.parametrize("path", ["beat", "comment", "pull", "propose", "end"])
+@pytest.mark.parametrize("path", ["beat", "rest", "leave", "comment", "pull", "propose", "end"])
 def test_nothing_without_a_token(socket: Socket, run: int, path: str) -> None:
     """No token, a guess, and another agent's are all 401."""
     for token in ("", "guess", "ü"):
@@ -146,6 +153,29 @@ def test_given_up_in_words(socket: Socket, run: int) -> None:
     assert socket.post("/v1/turn", {"generation": "g1", "wait": 0})[0] == 204
     (effect,) = socket.owed()
     assert "An operator should look." in effect.payload
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_forge_that_is_away_costs_no_attempt(socket: Socket, run: int, *, dies: bool) -> None:
+    """Turns that were not given, or let go of because nobody answered, come as if for the first time; and so for one whose host ended it."""
+    for _ in range(2 * MAX_ATTEMPTS):
+        turn = socket.turn()
+        socket.away.append("connection refused")
+        if dies:
+            socket.ledger.runs.give_back("iris")
+        else:
+            assert socket.post("/v1/leave", token=turn["token"]) == (200, {})
+        assert socket.post("/v1/turn", {"generation": "g1", "wait": 0}) == (503, {"error": "connection refused"})
+        socket.away.clear()
+    assert socket.owed() == []
+
+
+def test_trouble_of_one_turn_alone_is_counted(socket: Socket, run: int) -> None:
+    """A turn that lets go while the forge answers is given up in the end: it does not come for ever."""
+    for _ in range(MAX_ATTEMPTS):
+        assert socket.post("/v1/leave", token=socket.turn()["token"]) == (200, {})
+    assert socket.post("/v1/turn", {"generation": "g1", "wait": 0})[0] == 204
+    assert "An operator should look." in socket.owed()[0].payload
 
 
 def test_speaks_on_its_own_thread(socket: Socket, run: int) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import socket
+import threading
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given
@@ -70,6 +73,38 @@ def test_garbage_is_refused_or_empty(data: bytes) -> None:
     except NotAllowed:
         return
     assert b"refs/" not in seen.replace(b"refs/heads/agent/iris/", b"")
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "whole"),
+    [
+        ("Content-Length: 10", b"0123456789", True),
+        ("Content-Length: 10", b"01234567", False),
+        ("Content-Length: 10", b"", False),
+        ("Content-Length: 0", b"", True),
+        ("Transfer-Encoding: chunked", b"4\r\n0123\r\n0\r\n\r\n", True),
+        ("Transfer-Encoding: chunked", b"4\r\n0123\r\n", False),
+        ("Transfer-Encoding: chunked", b"4\r\n01", False),
+        ("Connection: close", b"0123", True),
+    ],
+)
+def test_half_an_answer_is_none(head: str, body: bytes, *, whole: bool) -> None:
+    """A forge that dies in the middle of an answer is seen to: git would wait behind one that seems to have ended."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode() + body)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        asked = GitRequest("GET", "acme/app", "info/refs", "", {}, io.BytesIO(), None)
+        passed = forward(f"http://127.0.0.1:{server.getsockname()[1]}", Login("iris", "t"), asked, PREFIX)
+        with nullcontext() if whole else pytest.raises(OSError, match="broke off"):
+            b"".join(passed.chunks)
+        thread.join()
 
 
 @pytest.mark.parametrize("path", ["HEAD", "objects/info/packs", "info/refs/../x", "git-upload-archive", ""])

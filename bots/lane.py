@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bots.bot import AGENTS, Bot, Context
 from bots.intents import ContinueRun, EndRun, Intent, PostComment, SetLabels, StartRun
-from bots.orders import only_orders
+from bots.orders import spoken
 from bots.tasks import task
 from bots.types import RunView
 from bots.words import fenced
@@ -85,15 +85,15 @@ def ordered(issue: Issue, assignee: User, ctx: Context) -> bool:
 
 @bot.on(CommentPosted)
 def hear(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
-    """An operator's comment on an issue or pull request of a run goes to its agent, unless it is all commands."""
+    """What an operator says on an issue or pull request of a run goes to its agent, without the commands in it."""
     run = ctx.history.run_for(event.ref)
     if run is None or run.state != "open":
         return
     comment = next((c for c in ctx.forge.comments(event.ref) if c.id == event.comment_id), None)
-    if comment is None or comment.author.id not in ctx.team.operators or only_orders(comment.body):
+    if comment is None or comment.author.id not in ctx.team.operators or not (body := spoken(comment.body)):
         return
     standing = ctx.team.standing(comment.author)
-    said = fenced("comment", comment.body, author=comment.author.login, standing=standing)
+    said = fenced("comment", body, author=comment.author.login, standing=standing)
     message = SAID.format(where=f"#{event.ref.number}", said=said).strip()
     yield ContinueRun(run.id, message, by_person=True, key=f"comment:{event.ref.repo}:{comment.id}")
 

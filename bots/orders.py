@@ -103,11 +103,13 @@ def orders(body: str) -> tuple[Order, ...]:
     return tuple(_found(body).values())
 
 
-def only_orders(body: str) -> bool:
-    """Whether a comment says nothing but orders."""
+def spoken(body: str) -> str:
+    """What a comment says beside its orders, which are not for the agent; empty if it says nothing else."""
     found = _found(body)
+    if not found:
+        return body
     lines = _LINE_END.split(body)
-    return bool(found) and all(number in found or not line.strip() for number, line in enumerate(lines))
+    return "\n".join(line for number, line in enumerate(lines) if number not in found).strip()
 
 
 def _found(body: str) -> dict[int, Order]:

@@ -86,7 +86,10 @@ def test_commands_are_no_messages(forge: StillForge, running: Still, ctx: Contex
     forge.said[PULL] = [Comment(30, PULL, MARA, "/review\n\n/cancle", NOON, NOON, "")]
     assert bot.handle(CommentPosted(PULL, MARA, "k", 30), ctx) == []
     forge.said[PULL] = [Comment(30, PULL, MARA, "/review\nShorter, please.", NOON, NOON, "")]
-    assert len(bot.handle(CommentPosted(PULL, MARA, "k", 30), ctx)) == 1
+    (go_on,) = bot.handle(CommentPosted(PULL, MARA, "k", 30), ctx)
+    assert isinstance(go_on, ContinueRun)
+    assert "Shorter, please." in go_on.message
+    assert "/review" not in go_on.message
 
 
 @pytest.mark.parametrize("author", [EVE, IRIS, ARGUS])

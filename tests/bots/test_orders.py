@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from bots.orders import CONFIRM, KNOWN, Order, only_orders, orders
+from bots.orders import CONFIRM, KNOWN, Order, orders, spoken
 
 PIECES = (
     *(
@@ -59,7 +60,7 @@ def _numbered(text: str) -> str:
 
 documents = st.lists(st.sampled_from(PIECES), max_size=30).map(lambda pieces: _numbered("".join(pieces)))
 code_lines = st.lists(st.text(st.characters(exclude_characters="\n\r`~", codec="utf-8")), max_size=5)
-spoken = st.sampled_from(sorted(KNOWN)).map(lambda name: f"/{name}")
+typed = st.sampled_from(sorted(KNOWN)).map(lambda name: f"/{name}")
 
 
 def _texts(tokens: list[Token]) -> Iterator[str]:
@@ -101,10 +102,10 @@ def test_stands_at_the_start_of_a_line(body: str) -> None:
 def test_never_raises(body: str) -> None:
     """Any text can be read."""
     assert isinstance(orders(body), tuple)
-    assert isinstance(only_orders(f"/{body}"), bool)
+    assert isinstance(spoken(f"/{body}"), str)
 
 
-@given(code_lines, spoken, code_lines, st.sampled_from(["```", "~~~", "`````", "~~~~~~"]), st.booleans())
+@given(code_lines, typed, code_lines, st.sampled_from(["```", "~~~", "`````", "~~~~~~"]), st.booleans())
 @settings(max_examples=200, deadline=None)
 def test_never_in_a_fence(before: list[str], said: str, after: list[str], fence: str, closed: bool) -> None:
     """A fenced block holds no order, whether it ends or not."""
@@ -112,7 +113,7 @@ def test_never_in_a_fence(before: list[str], said: str, after: list[str], fence:
     assert orders(body) == ()
 
 
-@given(code_lines, spoken, st.sampled_from([">", "> ", " > ", ">> ", "    ", "\t", "- ", "> - ", "1. > "]))
+@given(code_lines, typed, st.sampled_from([">", "> ", " > ", ">> ", "    ", "\t", "- ", "> - ", "1. > "]))
 @settings(max_examples=200, deadline=None)
 def test_never_behind_a_mark(before: list[str], said: str, mark: str) -> None:
     """A quoted, indented or listed line is no order, whatever stands around it."""
@@ -120,7 +121,7 @@ def test_never_behind_a_mark(before: list[str], said: str, mark: str) -> None:
     assert orders(body) == ()
 
 
-@given(spoken, st.text(st.characters(categories=("L", "N")), max_size=8))
+@given(typed, st.text(st.characters(categories=("L", "N")), max_size=8))
 @settings(max_examples=200, deadline=None)
 def test_is_found_where_it_is_meant(said: str, word: str) -> None:
     """At the start of a line, among text, after code that has ended and after a quote that has, it is an order."""
@@ -139,11 +140,20 @@ def test_is_found_where_it_is_meant(said: str, word: str) -> None:
         assert orders(around.format(f"{said} {word}")) == want, around
 
 
-def test_only_orders() -> None:
-    """A comment of nothing but commands is told from one that says more."""
-    assert only_orders("/cancel\n\n/nope\r\n")
-    for body in ("", "text", "/cancel\nbecause it is late", "> /cancel", "/cancel\n> why"):
-        assert not only_orders(body), body
+@pytest.mark.parametrize(
+    ("body", "rest"),
+    [
+        ("/cancel\n\n/nope\r\n", ""),
+        ("text\r\n", "text\r\n"),
+        ("", ""),
+        ("> /cancel", "> /cancel"),
+        ("/cancel\nbecause it is late", "because it is late"),
+        ("Two things:\r\n/answer sqlite\r\n```\n/cancel\n```", "Two things:\n```\n/cancel\n```"),
+    ],
+)
+def test_what_is_said_beside_orders(body: str, rest: str) -> None:
+    """Orders are taken out, text and code stay, and a comment without orders is left as it is."""
+    assert spoken(body) == rest
 
 
 def test_shape() -> None:

@@ -127,6 +127,12 @@ class Applier:
             self._ledger.effects.rest(effect, "its subject was stopped")
             return
         try:
+            if isinstance(deed, AT_HOME):
+                with (
+                    self._ledger.transaction()
+                ):  # with its record, or not at all: done again it might undo what was said since
+                    self._record(effect, deed, self._home.do(effect, deed), state="done")
+                return
             done = self._do(effect, deed)
         except Dropped as why:
             self._record(effect, deed, Done(detail={"dropped": str(why)}), state="dropped")
@@ -185,8 +191,6 @@ class Applier:
 
     def _do(self, effect: Effect, deed: deeds.Deed) -> Done:
         """One deed; the forge's own checks make a second try of it harmless."""
-        if isinstance(deed, AT_HOME):
-            return self._home.do(effect, deed)
         forge = self._forges(effect.team, effect.actor)
         if effect.job is not None and isinstance(deed, OF_THE_OPEN) and not forge.issue(deed.ref).is_open:
             raise Dropped(f"{deed.ref} was closed meanwhile")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 import pytest
 
-from bots.intents import AskReview, Line, PostComment, React, Reply, SetLabels
+from bots.intents import AskReview, Line, Pause, PostComment, React, Reply, SetLabels
 from forge.gitea.write import GiteaForge
 from forge.types import Comment, Ref
 from forge.webhook import Delivery
 from hive.app.work import sweepers
 from hive.apply import owe
-from hive.ledger import Run, pack
+from hive.ledger import Run, Why, pack
 from hive.work import Worker
 from tests.hive.conftest import APP, Village
 
@@ -202,3 +203,75 @@ def test_a_review_is_asked_for_once(village: Village, worker: Worker, issue: Ref
     del village.house.bots["review"]
     worker.apply(deed)
     assert ledger.effects.get(deed).state == "dropped"
+
+
+def at_home(village: Village) -> list[tuple[object, ...]]:
+    """All that commands change in the house itself."""
+    with village.house.ledger.transaction() as db:
+        return [
+            tuple(row)
+            for asked in (
+                "SELECT scope, name, why, reason, since FROM parked",
+                "SELECT model, restart_at FROM anchors",
+                "SELECT id, agent, state, outcome FROM runs",
+                "SELECT id, run, message, memory, by_person FROM turns",
+            )
+            for row in db.execute(asked)
+        ]
+
+
+@pytest.mark.parametrize(
+    ("said", "sign"),
+    [
+        (("/pause",), "✅ `/pause`: @iris rests"),
+        (("/pause iris", "/resume iris"), "✅ `/resume iris`: @iris goes on"),
+        (("/restart",), "✅ `/restart`: the container of @iris"),
+        (("/model claude-fable-5-2",), "✅ `/model claude-fable-5-2`: @iris thinks with"),
+        (("/compact",), "✅ `/compact`: @iris goes on with the gist"),
+        (("/new-session",), "✅ `/new-session`: @iris goes on with this issue"),
+        (("/answer take sqlite",), "✅ `/answer take sqlite`: handed to @iris"),
+        (("/stop", "/start"), "✅ `/start`: @iris begins"),
+        (("/rebuild",), "✅ `/rebuild`: the host looks"),
+        (("/help",), "✅"),
+        (("/budget +2",), "😕 `/budget +2`: it is understood, but not available yet"),
+        (("/purge lexis",), "😕 `/purge lexis`: this cannot be undone"),
+        (("/answer",), "😕 `/answer`: it is written"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, tuple) else "",
+)
+def test_each_command_is_done_once(
+    village: Village, worker: Worker, issue: Ref, said: tuple[str, ...], sign: str
+) -> None:
+    """Done and answered, and then delivered again under other ids, swept, and said again to the forge: nothing changes any more."""
+    for number, body in enumerate(said):
+        comment = village.mara.comment(issue, body, marker=body)
+        deliver(village, comment, f"u{number}")
+        drain(village, worker)
+    first = seen(village, issue, comment), at_home(village)
+    mine = [body for author, body in first[0][1] if author == "core" and body.startswith(sign)]  # type: ignore[attr-defined]
+    assert len(mine) == 1, first[0][1]
+    assert first[0][0] == [("core", "+1" if sign[0] == "✅" else "confused"), ("core", "eyes")]
+    deliver(village, comment, "again")
+    sweep(village)
+    with village.house.ledger.transaction() as db:  # as after a crash between what the forge did and its record
+        db.execute(
+            "UPDATE effects SET state = 'applying', lease_until = 0 WHERE kind IN ('React', 'Reply', 'SetLabels')"
+        )
+    drain(village, worker)
+    assert (seen(village, issue, comment), at_home(village)) == first
+
+
+def test_at_home_a_deed_and_its_record_are_one(village: Village, worker: Worker, issue: Ref) -> None:
+    """What breaks while a deed is written down leaves the house as it was, and it is done when it comes again."""
+    ledger, mara = village.house.ledger, village.mara.user("mara")
+    deed = owe(ledger, "acme", "core", Pause(issue, "iris", mara, key="p"), by="commands")
+    with ledger.transaction() as db:
+        db.execute("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT raise(ABORT, 'the disk is full'); END")
+    with pytest.raises(sqlite3.IntegrityError, match="disk is full"):
+        worker.apply(deed)
+    assert ledger.parking.all() == []
+    with ledger.transaction() as db:
+        db.execute("DROP TRIGGER full")
+        db.execute("UPDATE effects SET lease_until = 0 WHERE id = ?", (deed,))
+    worker.apply(deed)
+    assert [parked.why for parked in ledger.parking.all()] == [Why.PAUSED]

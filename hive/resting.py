@@ -33,8 +33,8 @@ LONGEST = {Why.RATE_LIMITED: 300.0, Why.NEEDS_LOGIN: 600.0, Why.OVER_BUDGET: 360
 
 LABELS = {
     Why.RATE_LIMITED: "state/rate-limited",
-    Why.NEEDS_LOGIN: "needs-operator",
-    Why.OVER_BUDGET: "needs-operator",
+    Why.NEEDS_LOGIN: "state/needs-login",
+    Why.OVER_BUDGET: "state/over-budget",
 }
 TITLES = {
     Why.NEEDS_LOGIN: "🔴 the model does not let {agent} in",

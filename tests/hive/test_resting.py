@@ -97,12 +97,15 @@ def test_a_rate_limit_rests_and_drains(ledger: Ledger, rest: Rest, clock: Clock)
 
 
 @pytest.mark.parametrize(
-    ("error", "says"),
-    [(failed(401, "authentication_error"), "does not let iris in"), (failed(402, "billing_error"), "budget for iris")],
+    ("error", "says", "label"),
+    [
+        (failed(401, "authentication_error"), "does not let iris in", "state/needs-login"),
+        (failed(402, "billing_error"), "budget for iris", "state/over-budget"),
+    ],
     ids=str,
 )
 def test_where_people_must_act_they_are_told_once(
-    ledger: Ledger, rest: Rest, clock: Clock, error: ModelFailed, says: str
+    ledger: Ledger, rest: Rest, clock: Clock, error: ModelFailed, *, says: str, label: str
 ) -> None:
     """One issue says what to do; however often it is tried meanwhile there is no second one."""
     for _ in range(4):
@@ -112,6 +115,7 @@ def test_where_people_must_act_they_are_told_once(
         rest.put_down(turn)
     issues = [text for kind, text in owed(ledger) if kind == "OpenIssue"]
     assert [says in text for text in issues] == [True]
+    assert [f'"add":["{label}"]' in text for kind, text in owed(ledger) if kind == "SetLabels"] == [True]
 
 
 def test_a_pause_is_ended_by_a_word_only(ledger: Ledger, rest: Rest, clock: Clock) -> None:

@@ -1,0 +1,93 @@
+"""An operator steers an agent by words on its thread, and looks at what came of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from forge.types import Ref
+from hive.demo.model import Brain, Call, Conversation, Reply
+from hive.demo.scenes import Task
+from tests.stories.conftest import Hive
+
+
+class Candid:
+    """Says with which model it thinks, and of how many messages it knows."""
+
+    def reply(self, conversation: Conversation) -> Reply:
+        """The next reply."""
+        told = f"I am {conversation.model} and know {len(conversation.messages)}."
+        return Reply("", (Call("finish", {"outcome": "answered", "message": told}),))
+
+
+@pytest.fixture
+def brain() -> Brain:
+    """The model of this story."""
+    return Candid()
+
+
+def test_model_restart_and_memory(hive: Hive) -> None:
+    """Another model from the next turn on, another process after a restart, and as much of the transcript as was wanted."""
+    issue = hive.file(Task("A page is wrong", "Which one is it?"))
+    (first,) = answers(hive, issue, 1)
+    own = first.split()[2]
+    steer(hive, issue, "/model claude-fable-5-2")
+    hive.mara.comment(issue, "And now?", marker="And now?")
+    assert answers(hive, issue, 2)[1] == "I am claude-fable-5-2 and know 4."
+
+    before = harness(hive)
+    assert before
+    steer(hive, issue, "/restart")
+    hive.until(lambda: harness(hive) and not before & harness(hive), "another process")
+    hive.mara.comment(issue, "Still there?", marker="Still there?")
+    assert answers(hive, issue, 3)[2] == "I am claude-fable-5-2 and know 7."
+
+    steer(hive, issue, "/new-session")
+    assert answers(hive, issue, 4)[3] == "I am claude-fable-5-2 and know 1."
+    steer(hive, issue, "/model default")
+    steer(hive, issue, "/compact")
+    assert answers(hive, issue, 5)[4].startswith(f"I am {own} and know ")
+
+    steer(hive, issue, "/pause")
+    hive.mara.comment(issue, "Are you asleep?", marker="Are you asleep?")
+    hive.until(lambda: waiting(hive), "a turn that waits")
+    assert len(answers(hive, issue, 5)) == 5
+    steer(hive, issue, "/resume")
+    assert answers(hive, issue, 6)[5].startswith(f"I am {own} and know ")
+
+
+def steer(hive: Hive, issue: Ref, words: str) -> None:
+    """Give a command, and wait until it is done."""
+    hive.mara.comment(issue, words, marker=words)
+    sign = f"✅ `{words}`"
+    hive.until(lambda: any(each.body.startswith(sign) for each in hive.mara.comments(issue)), sign)
+
+
+def answers(hive: Hive, issue: Ref, number: int) -> list[str]:
+    """What iris said, as soon as it is so much."""
+
+    def said() -> list[str] | None:
+        mine = [each.body.partition("\n")[0] for each in hive.mara.comments(issue) if each.author.login == "iris"]
+        return mine if len(mine) >= number else None
+
+    return hive.until(said, f"answer {number}")
+
+
+def harness(hive: Hive) -> set[str]:
+    """The processes of iris' container."""
+    mark, found = f"HIVE_STATE={hive.house.agents / 'iris'}".encode(), set()
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            words, known = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if b"hive.agent" in words and (mark in known or str(hive.house.agents / "iris").encode() in words):
+            found.add(process.name)
+    return found
+
+
+def waiting(hive: Hive) -> bool:
+    """Whether a turn waits."""
+    with hive.house.ledger.transaction() as db:
+        return bool(db.execute("SELECT count(*) FROM turns WHERE state = 'waiting'").fetchone()[0])

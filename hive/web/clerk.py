@@ -1,7 +1,7 @@
 """Deliveries: verified, written down many at a time, answered when they are on the disk.
 
-While one batch is synced the next one gathers, so that the price of a sync is shared by all that
-wait for it. What a delivery means is read by the worker.
+While one batch is synced the next one gathers in the sockets, so that the price of a sync is shared
+by all that wait for it. What a delivery means is read by the worker.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -52,45 +51,22 @@ _Checked = _Letter | BadDelivery | str
 
 
 class Clerk:
-    """Takes tickets from the loop and answers them, on a thread of its own."""
+    """Takes tickets from the loop, and answers them on its thread: a second one would only wait for the first."""
 
-    def __init__(self, desk: Desk, answer: Callable[[list[tuple[Ticket, Answer]]], None]) -> None:
+    def __init__(self, desk: Desk) -> None:
         self._desk = desk
-        self._answer = answer
         self._waiting: list[Ticket] = []
-        self._came = threading.Condition()
-        self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="clerk", daemon=True)
-
-    def start(self) -> None:
-        """Work from now on."""
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Finish what waits, and end."""
-        with self._came:
-            self._stopping = True
-            self._came.notify()
-        self._thread.join()
 
     def take(self, ticket: Ticket) -> None:
         """One more delivery."""
-        with self._came:
-            self._waiting.append(ticket)
-            self._came.notify()
+        self._waiting.append(ticket)
 
-    def _run(self) -> None:
-        while True:
-            with self._came:
-                while not self._waiting and not self._stopping:
-                    self._came.wait()
-                batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
-            if not batch:
-                return
-            self._answer(self._settle(batch))
+    def settle(self) -> list[tuple[Ticket, Answer]]:
+        """Answer a batch of those that wait: check each, store all in one transaction. Only what is stored is accepted."""
+        batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+        return self._settled(batch) if batch else []
 
-    def _settle(self, batch: list[Ticket]) -> list[tuple[Ticket, Answer]]:
-        """One batch: check each, store all in one transaction. An answer is only given to what is stored."""
+    def _settled(self, batch: list[Ticket]) -> list[tuple[Ticket, Answer]]:
         try:
             checked = [(ticket, self._check(ticket)) for ticket in batch]
             with self._desk.ledger.transaction():

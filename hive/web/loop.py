@@ -1,6 +1,6 @@
 """HTTP/1.1 for one thread and many connections: reads requests, writes answers, decides nothing.
 
-An answer may be given later and from another thread. What is slow, too large or no HTTP ends alone.
+What came together is answered together, or later and from another thread. What is slow, too large or no HTTP ends alone.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
@@ -83,18 +83,29 @@ class Ticket:
     connection: Connection
 
 
+Answers = Sequence[tuple[Ticket, Answer]]
+
+
 class Loop:
     """Serves one listening socket on a thread of its own."""
 
-    def __init__(self, sock: socket.socket, handle: Callable[[Ticket], None], *, max_body: int) -> None:
-        """`handle` is called on the loop's thread for each request, and must return at once."""
+    def __init__(
+        self,
+        sock: socket.socket,
+        handle: Callable[[Ticket], None],
+        settle: Callable[[], Answers],
+        *,
+        max_body: int,
+    ) -> None:
+        """`handle` is called for each request, and `settle` after those that came together, until it answers none; both on the loop's thread."""
         self._sock = sock
         self._handle = handle
+        self._settle = settle
         self._max_body = max_body
         self._poll = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
         self._held = 0
-        self._answers: deque[tuple[Connection, bytes]] = deque()
+        self._answers: deque[tuple[Ticket, Answer]] = deque()
         self._bell, self._button = socket.socketpair()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="loop", daemon=True)
@@ -113,10 +124,9 @@ class Loop:
         self._ring()
         self._thread.join()
 
-    def answer(self, answers: Iterable[tuple[Ticket, Answer]]) -> None:
+    def answer(self, answers: Answers) -> None:
         """Send answers; may be called from any thread."""
-        for ticket, answer in answers:
-            self._answers.append((ticket.connection, answer.encode(close=ticket.connection.last)))
+        self._answers.extend(answers)
         self._ring()
 
     def _ring(self) -> None:
@@ -131,6 +141,8 @@ class Loop:
                     self._serve(key.data, events)
                 else:
                     key.data()
+            while answers := self._settle():
+                self._send(answers)
             now = time.monotonic()
             if now - swept >= 1.0:
                 swept = now
@@ -172,12 +184,17 @@ class Loop:
         with contextlib.suppress(BlockingIOError):
             self._bell.recv(4096)
         while self._answers:
-            connection, data = self._answers.popleft()
+            self._send([self._answers.popleft()])
+
+    def _send(self, answers: Answers) -> None:
+        now = time.monotonic()
+        for ticket, answer in answers:
+            connection = ticket.connection
             if connection not in self._connections:
                 continue
             connection.waits = False
-            connection.deadline = time.monotonic() + IDLE_SECONDS
-            connection.out += data
+            connection.deadline = now + IDLE_SECONDS
+            connection.out += answer.encode(close=connection.last)
             if self._write(connection) and not connection.deaf:
                 self._read(connection)  # what came behind the request that was answered
 

@@ -11,23 +11,21 @@ from hive.web.pages import Pages, pages
 
 
 class Receiver:
-    """Serves from `start` to `stop`, on threads of its own."""
+    """Serves from `start` to `stop`, on a thread for deliveries and one for pages."""
 
     def __init__(self, sock: socket.socket, desk: Desk) -> None:
-        self._loop = Loop(sock, self._handle, max_body=MAX_BODY)
-        self._clerk = Clerk(desk, self._loop.answer)
+        self._clerk = Clerk(desk)
+        self._loop = Loop(sock, self._handle, self._clerk.settle, max_body=MAX_BODY)
         self._pages = Pages(pages(desk.ledger), self._loop.answer)
 
     def start(self) -> None:
         """Receive from now on."""
-        self._clerk.start()
         self._pages.start()
         self._loop.start()
 
     def stop(self) -> None:
         """Answer what was asked, and end."""
         self._loop.stop()
-        self._clerk.stop()
         self._pages.stop()
 
     def _handle(self, ticket: Ticket) -> None:

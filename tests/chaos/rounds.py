@@ -82,9 +82,9 @@ class Round:
         for what, said in (("helped", "/help"), ("retried", "/retry"), ("cancelled", "/cancel")):
             self.wait(lambda what=what: self.answers(refs[what]), f"an answer on {what}")  # type: ignore[misc]
             self.say(refs[what], said)  # words beside it would be a message to iris as well, before or after it
-        self.wait(
-            lambda: self.hive.verdict(proposal, "APPROVED"), "a review of the proposal"
-        )  # what is merged gets none
+        # What is merged is neither planned nor reviewed any more, so she waits for both.
+        self.wait(lambda: self.starts(proposal, "🔎"), "the plan of the proposal")
+        self.wait(lambda: self.hive.verdict(proposal, "APPROVED"), "a review of the proposal")
         self.merge(proposal)
         pull = self.wait(lambda: self.hive.pull_of(refs["written"]), "the pull request")
         self.wait(lambda: self.hive.verdict(pull, "APPROVED"), "a review that approves")

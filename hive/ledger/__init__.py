@@ -20,9 +20,10 @@ from hive.ledger.audit import Audit, AuditRow
 from hive.ledger.database import Clock, Database, Lost
 from hive.ledger.deployments import Anchor, Deployment, Deployments
 from hive.ledger.effects import Effect, Effects
-from hive.ledger.intake import Intake, pack
+from hive.ledger.intake import Intake
 from hive.ledger.jobs import Ceiling, Job, Jobs, Origin, Priority
 from hive.ledger.open import Item, Open
+from hive.ledger.packing import pack, unpack
 from hive.ledger.parking import NEVER, Parked, Parking, Scope, Why
 from hive.ledger.runs import Run, Runs, Turn
 from hive.ledger.store import Ledger
@@ -56,4 +57,5 @@ __all__ = [
     "Turn",
     "Why",
     "pack",
+    "unpack",
 ]

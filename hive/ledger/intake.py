@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import zlib
-
 from forge.webhook import Delivery
 from hive.ledger.database import Clock, Database
+from hive.ledger.packing import unpack
 
 FORGOTTEN = "forgotten"
 """Where the dropping of old bodies stands."""
-
-
-def pack(body: bytes) -> bytes:
-    """A body as the ledger keeps it: about a fifth of what a forge sends."""
-    return zlib.compress(body, 1)
 
 
 class Intake:
@@ -22,15 +16,6 @@ class Intake:
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
-
-    def is_json(self, body: bytes) -> bool:
-        """Whether a body is JSON in UTF-8: asked of the database, which does not hold up other threads."""
-        try:
-            text = body.decode()
-        except UnicodeDecodeError:
-            return False
-        row = self._db.row("SELECT json_valid(?) AS valid", text)
-        return bool(row and row["valid"])
 
     def receive(self, delivery: Delivery, packed: bytes) -> bool:
         """Store a delivery, to be read later; `packed` is its body by `pack`. False if it is known already."""
@@ -45,14 +30,12 @@ class Intake:
     def get(self, number: int) -> Delivery | None:
         """A delivery as it came; None for an unknown one, or one whose body is not kept any more."""
         row = self._db.row("SELECT * FROM deliveries WHERE id = ? AND body != x''", number)
-        return None if row is None else Delivery(row["forge"], row["uuid"], row["kind"], zlib.decompress(row["body"]))
+        return None if row is None else Delivery(row["forge"], row["uuid"], row["kind"], unpack(row["body"]))
 
     def unread(self, limit: int = 100) -> list[tuple[int, Delivery]]:
         """Deliveries that nobody has read, oldest first, each with its id."""
         rows = self._db.rows("SELECT * FROM deliveries WHERE state = 'waiting' ORDER BY id LIMIT ?", limit)
-        return [
-            (row["id"], Delivery(row["forge"], row["uuid"], row["kind"], zlib.decompress(row["body"]))) for row in rows
-        ]
+        return [(row["id"], Delivery(row["forge"], row["uuid"], row["kind"], unpack(row["body"]))) for row in rows]
 
     def read(self, delivery: int, *, team: str = "", failed: bool = False) -> None:
         """A delivery was read; belongs into the transaction that stores the jobs it makes."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 import selectors
 import socket
 import threading
@@ -239,10 +240,9 @@ class Loop:
         except ValueError as error:
             self._refuse(connection, _NOTHING, 400, str(error))
             return
-        request = Request(method, path, headers, b"", connection.peer)
         if length > self._max_body:
             text = f"body of {length} bytes is above the limit of {self._max_body}"
-            self._refuse(connection, request, 413, text)
+            self._refuse(connection, Request(method, path, headers, b"", connection.peer), 413, text)
             return
         connection.need = end + 4 + length
         if len(connection.data) < connection.need:
@@ -250,7 +250,8 @@ class Loop:
                 connection.out += b"HTTP/1.1 100 Continue\r\n\r\n"
                 self._write(connection)
             return
-        body = bytes(connection.data[end + 4 : connection.need])
+        with memoryview(connection.data) as data:
+            body = bytes(data[end + 4 : connection.need])
         self._drop(connection, connection.need)
         connection.waits, connection.last = True, headers.get("connection", "").lower() == "close"
         self._handle(Ticket(Request(method, path, headers, body, connection.peer), connection))
@@ -298,20 +299,20 @@ class Loop:
 
 
 _NOTHING = Request("", "", {}, b"", "")
+_HEADER = re.compile(r"^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n]*)\r?$", re.MULTILINE)
+"""A line of the head, its name as RFC 9110 has it."""
 
 
 def _head(text: bytes) -> tuple[str, str, dict[str, str], int]:
     """Method, path, headers and length of the body; raises ValueError for what is no request."""
-    first, *lines = text.decode("latin-1").split("\r\n")
+    first, _, rest = text.decode("latin-1").partition("\r\n")
     words = first.split(" ")
     if len(words) != 3 or words[2] not in {"HTTP/1.1", "HTTP/1.0"} or not words[1].startswith("/"):
         raise ValueError("no HTTP request")
-    headers: dict[str, str] = {}
-    for line in lines:
-        name, colon, value = line.partition(":")
-        if not colon or not name or name != name.strip():
-            raise ValueError("a header is none")
-        headers[name.lower()] = value.strip()
+    lines = _HEADER.findall(rest)
+    if len(lines) != (rest.count("\n") + 1 if rest else 0):
+        raise ValueError("a header is none")
+    headers = {name.lower(): value.strip() for name, value in lines}
     if words[2] == "HTTP/1.0":
         headers["connection"] = "close"
     if "transfer-encoding" in headers:

@@ -157,9 +157,9 @@ def test_github_form_of_the_signature(receiver: Site) -> None:
     assert receiver.post(body(), {"X-Forgejo-Signature": "-", "X-Hub-Signature-256": signature}) == 202
 
 
-@pytest.mark.parametrize("data", [b"", b"not json", b"\xff", b"[1", b'"\xed\xa0\x80"', b"[" * 100_000])
+@pytest.mark.parametrize("data", [b"", b"not json", b"\xff", b"[1", b"{", b"payload=%7B%7D", b"[" * 100_000])
 def test_broken_bodies_are_refused(receiver: Site, data: bytes) -> None:
-    """Signed nonsense is 400, once in the log, and stored nowhere."""
+    """What is signed and no JSON object, as of a webhook that sends forms, is 400, once in the log, and stored nowhere."""
     assert receiver.post(data) == 400
     (row,) = receiver.rows
     assert row.detail["status"] == 400

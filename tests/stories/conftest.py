@@ -7,7 +7,6 @@ import json
 import socket
 import time
 import urllib.request
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from hive.app.up import ADMIN, begin
 from hive.demo.model import Brain, ModelServer
 from hive.demo.scenes import Task, script
 from hive.demo.stage import AGENT, FORGE, OPERATOR, TEAM, copy_project, sample, write_config
+from hive.ledger import unpack
 from hive.processes import Tree
 from hive.settings import load
 
@@ -141,7 +141,7 @@ class Hive:
         """All deliveries that came, as (kind, body)."""
         with self.house.ledger.transaction() as db:
             rows = db.execute("SELECT kind, body FROM deliveries ORDER BY id").fetchall()
-        return [(row["kind"], zlib.decompress(row["body"])) for row in rows]
+        return [(row["kind"], unpack(row["body"])) for row in rows]
 
     def deliver(self, kind: str, body: bytes, uuid: str) -> int:
         """Send a delivery as the forge would."""

@@ -23,7 +23,7 @@ from forge.webhook import Delivery
 from hive.app.house import House
 from hive.app.work import sweepers, workshop
 from hive.demo.stage import FORGE
-from hive.ledger.intake import pack
+from hive.ledger import pack
 from hive.settings import load
 from hive.work import Worker
 from tests.hive.conftest import APP, CONFIG, Village, settle

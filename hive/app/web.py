@@ -17,8 +17,9 @@ from hive.web import Desk, Door, Receiver
 
 log = logging.getLogger("hive.web")
 
-TIDY_SECONDS = 1.0
-"""How often what was received is brought from the log into the file, aside from those who wait for an answer."""
+TIDY_SECONDS, QUIET_SECONDS = 0.1, 1.0
+"""How often what was received is brought from the log into the file, aside from those who wait for an answer: little at
+a time while there is some, since a sync that has much to write holds up theirs."""
 
 SECRET_SECONDS = 1.0
 """For so long a secret is remembered: one that was rotated counts from then on."""
@@ -30,8 +31,9 @@ def serve(house: House, stop: threading.Event) -> None:
     doors = {name: Door(_remembered(house, name), KINDS) for name in house.settings.forges}
     receiver = Receiver(sock, Desk(house.ledger, doors, house.bell.ring))
     receiver.start()
-    while not stop.wait(TIDY_SECONDS):
-        house.ledger.checkpoint()
+    before, now = 0, 0
+    while not stop.wait(TIDY_SECONDS if now != before else QUIET_SECONDS):
+        before, now = now, house.ledger.checkpoint()
     receiver.stop()
 
 

@@ -78,12 +78,12 @@ class Database:
             self._local.durable = durable
         return _Transaction(connection)
 
-    def checkpoint(self) -> None:
-        """Bring what was committed from the log into the file, as far as nobody is in the way.
+    def checkpoint(self) -> int:
+        """Bring what was committed from the log into the file, as far as nobody is in the way; how many pages of the log are there now.
 
         Left to SQLite a commit does it now and then, and whoever waits for that one waits long.
         """
-        self._connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        return int(self._connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[2])
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         """All rows of a question; its values by place, or one mapping of names."""

@@ -7,9 +7,9 @@ are part of what is stored: they are never changed, or nothing that was packed w
 from __future__ import annotations
 
 import zlib
-from importlib import resources
+from pathlib import Path
 
-WORDS = resources.files("hive.ledger").joinpath("words.txt").read_bytes()
+WORDS = Path(__file__).with_name("words.txt").read_bytes()
 LEVEL = 2
 """For this kind of text quicker than 1, and smaller."""
 

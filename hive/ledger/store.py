@@ -47,9 +47,9 @@ class Ledger:
         """One transaction over all parts; one that is not `durable` need not outlive a power cut."""
         return self._db.transaction(durable=durable)
 
-    def checkpoint(self) -> None:
+    def checkpoint(self) -> int:
         """Bring what was committed from the log into the file."""
-        self._db.checkpoint()
+        return self._db.checkpoint()
 
     def forget(self, before: float) -> int:
         """Drop the words of some of what came before a time; returns of how much, 0 when nothing is left."""

@@ -2,7 +2,7 @@
 
     loop.py       sockets and HTTP, one thread
     clerk.py      verifies what came in and stores it, many in one synced transaction, then answers
-    pages.py      everything else that is asked
+    health.py     whether it is well, and what waits
     receiver.py   the three put together
 
 A forge tries each delivery once and lets all others wait behind a slow receiver (five seconds at

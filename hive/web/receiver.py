@@ -1,4 +1,4 @@
-"""The receiver put together: one socket, deliveries to the clerk, the rest to the pages."""
+"""The receiver put together: one socket, deliveries to the clerk, the rest to those who say how it is."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ import socket
 
 from forge.webhook import MAX_BODY
 from hive.web.clerk import PREFIX, Clerk, Desk
+from hive.web.health import Health
 from hive.web.loop import Loop, Ticket
-from hive.web.pages import Pages, pages
 
 
 class Receiver:
-    """Serves from `start` to `stop`, on a thread for deliveries and one for pages."""
+    """Serves from `start` to `stop`, on a thread for deliveries and one for questions."""
 
     def __init__(self, sock: socket.socket, desk: Desk) -> None:
         self._clerk = Clerk(desk)
         self._loop = Loop(sock, self._handle, self._clerk.settle, max_body=MAX_BODY)
-        self._pages = Pages(pages(desk.ledger), self._loop.answer)
+        self._health = Health(desk.ledger, self._loop.answer)
 
     def start(self) -> None:
         """Receive from now on."""
-        self._pages.start()
+        self._health.start()
         self._loop.start()
 
     def stop(self) -> None:
         """Answer what was asked, and end."""
         self._loop.stop()
-        self._pages.stop()
+        self._health.stop()
 
     def _handle(self, ticket: Ticket) -> None:
-        whose = self._clerk if ticket.request.path.startswith(PREFIX) else self._pages
+        whose = self._clerk if ticket.request.path.startswith(PREFIX) else self._health
         whose.take(ticket)

@@ -187,6 +187,7 @@ def test_unknown_doors(receiver: Site) -> None:
     assert receiver.post(body(), door="gitea") == 404
     assert receiver.ask("GET", "/hook/forgejo")[0] == 405
     assert receiver.ask("GET", "/nothing")[0] == 404
+    assert receiver.ask("POST", "/healthz", b"{}")[0] == 405
 
 
 def test_health(receiver: Site) -> None:

@@ -110,7 +110,7 @@ def _made(stack: ExitStack, size: int) -> Grown:
     with ledger.transaction() as db:
         for statement in OLD:
             db.execute(statement, {"count": size // PARTS} if ":count" in statement else {})
-    ledger.checkpoint()
+    ledger.checkpoint(worth=0)
     reading = Reading(decode, lambda event: "")
     sorter = Sorter(
         ledger, {FORGE: reading}, lambda repo: OWNER, lambda team, event: [BOT], lambda team, event: Origin()

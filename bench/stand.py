@@ -57,7 +57,7 @@ class Stand:
     @property
     def ledger_bytes(self) -> int:
         """How large the ledger is, its log brought into its file."""
-        self.house.ledger.checkpoint()
+        self.house.ledger.checkpoint(worth=0)
         return (self.house.settings.state / "ledger.db").stat().st_size
 
     def kept(self) -> int:

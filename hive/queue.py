@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -47,9 +48,17 @@ class Queue:
         """Another process has pushed something: look now."""
         self._huey.storage.wake()
 
-    def serve(self, handlers: Mapping[str, Handler], *, workers: int, stop: threading.Event) -> None:
-        """Take tasks until `stop` is set; tasks that run are finished first."""
+    def serve(
+        self,
+        handlers: Mapping[str, Handler],
+        *,
+        workers: int,
+        stop: threading.Event,
+        ready: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Take tasks until `stop` is set; tasks that run are finished first. Each worker's thread begins with `ready`."""
         self._handlers = handlers
+        self._huey.on_startup("ready")(ready)
         consumer = _Consumer(
             self._huey, workers=workers, periodic=False, initial_delay=0.02, backoff=1.2, max_delay=0.25
         )
@@ -92,17 +101,43 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey ships no types
         return
 
 
-class _Storage(SqliteStorage):  # type: ignore[misc]  # huey ships no types
-    """Huey's file, whose readers sleep until something is pushed: huey's own look again less and less often."""
+class OnlyNudges:
+    """What huey would ask a storage before and after each task, answered here: nothing of it is ever there."""
+
+    def read_schedule(self, ts: object) -> list[bytes]:  # noqa: ARG002  huey's signature
+        """Nothing is carried for later: what is due when stands in the ledger."""
+        return []
+
+    def peek_many(self, keys: object) -> dict[str, object]:  # noqa: ARG002  huey's signature
+        """No task was ever revoked."""
+        return {}
+
+    def delete_data(self, key: object) -> bool:  # noqa: ARG002  huey's signature
+        """No result was ever kept."""
+        return False
+
+
+class _Storage(OnlyNudges, SqliteStorage):  # type: ignore[misc]  # huey ships no types
+    """Huey's file, whose readers sleep until something is pushed: huey's own look again less and less often.
+
+    What the process that reads pushes itself does not go through the file.
+    """
 
     blocking = True
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self._pushes = 0
         self._pushed = threading.Condition()
+        self._near: deque[bytes] = deque()
+        self._reads = False
         super().__init__(*args, **options)
 
     def enqueue(self, data: bytes, priority: float | None = None) -> None:
+        with self._pushed:
+            if self._reads:
+                self._near.append(data)
+                self._pushed.notify()
+                return
         super().enqueue(data, priority)
         self.wake()
 
@@ -114,13 +149,16 @@ class _Storage(SqliteStorage):  # type: ignore[misc]  # huey ships no types
 
     def dequeue(self) -> bytes | None:
         with self._pushed:
-            seen = self._pushes
+            self._reads, seen = True, self._pushes
+            if self._near:
+                return self._near.popleft()
         data: bytes | None = super().dequeue()
-        if data is None:
-            with self._pushed:
-                if self._pushes == seen:
-                    self._pushed.wait(POLL_SECONDS)
-        return data
+        if data is not None:
+            return data
+        with self._pushed:
+            if not self._near and self._pushes == seen:
+                self._pushed.wait(POLL_SECONDS)
+            return self._near.popleft() if self._near else None
 
 
 class _Json(Serializer):  # type: ignore[misc]  # huey ships no types

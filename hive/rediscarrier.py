@@ -10,12 +10,14 @@ from huey.storage import RedisStorage
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from hive.queue import OnlyNudges
+
 WAIT_SECONDS = 1
 
 log = logging.getLogger("hive.queue")
 
 
-class Carrier(RedisStorage):  # type: ignore[misc]  # huey ships no types
+class Carrier(OnlyNudges, RedisStorage):  # type: ignore[misc]  # huey ships no types
     """Huey's Redis storage, which a Redis that is away or was wiped does not stop: the ledger knows what is owed."""
 
     def __init__(self, name: str, *, place: str, **options: object) -> None:
@@ -43,14 +45,6 @@ class Carrier(RedisStorage):  # type: ignore[misc]  # huey ships no types
         except redis.RedisError:
             return self._wait()
         return found
-
-    def read_schedule(self, ts: object) -> list[bytes]:  # noqa: ARG002  huey's signature
-        """Nothing is ever carried for later: what is due when stands in the ledger."""
-        return []
-
-    def peek_many(self, keys: object) -> dict[str, object]:  # noqa: ARG002  huey's signature
-        """No task was ever revoked: huey asks before each one, and a Redis that is away could not say."""
-        return {}
 
     def _wait(self) -> bytes | None:
         try:

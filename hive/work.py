@@ -100,7 +100,7 @@ class Worker:
         backstop = threading.Thread(target=self._backstop, args=(stop,), name="backstop")
         backstop.start()
         handlers = {JOB: lambda _: self.work_off(stop), EFFECT: self.apply}
-        self._shop.queue.serve(handlers, workers=threads, stop=stop)
+        self._shop.queue.serve(handlers, workers=threads, stop=stop, ready=self._due)
         backstop.join()
         self._shop.bell.close()
 
@@ -222,18 +222,20 @@ class Worker:
             job.bot, "BotFailed", team=job.team, ref=str(job.event.ref), key=job.event.key, error=str(error)[:300]
         )
 
-    def sort(self) -> None:
-        """Read the deliveries that came, and nudge for the jobs they made."""
-        self._nudge(self._shop.sorter.sort())
+    def sort(self) -> bool:
+        """Read the deliveries that came, and nudge for the jobs they made; whether they made any."""
+        made = self._shop.sorter.sort()
+        self._nudge(made)
+        return bool(made)
 
     def _backstop(self, stop: threading.Event) -> None:
         """Read what comes as soon as the bell rings; nudge for rows that nobody was nudged for, or whose worker died."""
         scanned = renewed = time.monotonic()
         self._scan()  # what a worker that died held need not wait for a bell
         while not stop.is_set():
-            if self._shop.bell.wait(BACKSTOP_SECONDS):
-                self._shop.queue.wake()
-            self.sort()
+            rang = self._shop.bell.wait(BACKSTOP_SECONDS)
+            if not self.sort() and rang:
+                self._shop.queue.wake()  # it rang for what another process pushed
             if time.monotonic() - scanned >= BACKSTOP_SECONDS:
                 scanned = time.monotonic()
                 self._scan()
@@ -247,9 +249,13 @@ class Worker:
         for job in jobs[: self._threads]:
             self._shop.queue.push(JOB, job)
 
+    def _due(self) -> list[int]:
+        """As many jobs as there are workers; it also makes a thread's connection, so that no delivery waits for that."""
+        return self._shop.ledger.jobs.due(self._threads, self._shop.ceiling)
+
     def _scan(self) -> None:
         self.attend()
         self._shop.ledger.checkpoint()
-        self._nudge(self._shop.ledger.jobs.due(self._threads, self._shop.ceiling))
+        self._nudge(self._due())
         for effect in self._shop.ledger.effects.due():
             self._shop.queue.push(EFFECT, effect)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-import time
-from collections.abc import Callable
 
 from forge.gitea.decode import KINDS
 from hive.app.house import House, NotReady
@@ -17,23 +15,21 @@ from hive.web import Desk, Door, Receiver
 
 log = logging.getLogger("hive.web")
 
-TIDY_SECONDS, QUIET_SECONDS = 0.1, 1.0
-"""How often what was received is brought from the log into the file, aside from those who wait for an answer: little at
-a time while there is some, since a sync that has much to write holds up theirs."""
-
 SECRET_SECONDS = 1.0
-"""For so long a secret is remembered: one that was rotated counts from then on."""
+"""For so long a secret is remembered: one that was rotated counts from then on. As often the ledger's log is looked after."""
 
 
 def serve(house: House, stop: threading.Event) -> None:
     """Receive until `stop` is set; raises NotReady if the port is taken."""
     sock = handed_over() or listen(house)
-    doors = {name: Door(_remembered(house, name), KINDS) for name in house.settings.forges}
+    keys = {name: Keys(house, name) for name in house.settings.forges}
+    doors = {name: Door(mine.known, KINDS) for name, mine in keys.items()}
     receiver = Receiver(sock, Desk(house.ledger, doors, house.bell.ring))
     receiver.start()
-    before, now = 0, 0
-    while not stop.wait(TIDY_SECONDS if now != before else QUIET_SECONDS):
-        before, now = now, house.ledger.checkpoint()
+    while not stop.wait(SECRET_SECONDS):
+        house.ledger.checkpoint()
+        for mine in keys.values():
+            mine.refresh()
     receiver.stop()
 
 
@@ -46,18 +42,22 @@ def listen(house: House) -> socket.socket:
         raise NotReady(f"{web.host}:{web.port} cannot be listened on ({error.strerror}); set web.port") from error
 
 
-def _remembered(house: House, forge: str) -> Callable[[], tuple[bytes, ...]]:
-    found = tuple(house.vault.hook_secrets(forge))
-    read_at = time.monotonic()
+class Keys:
+    """A forge's hook secrets, read aside from deliveries: one that was rotated counts within a second."""
 
-    def secrets() -> tuple[bytes, ...]:
-        nonlocal found, read_at
-        if time.monotonic() - read_at > SECRET_SECONDS:
-            read_at = time.monotonic()
-            try:
-                found = tuple(house.vault.hook_secrets(forge))
-            except NoSecret as error:  # what was known counts on
-                log.warning("secret_unusable error=%r", str(error))
-        return found
+    def __init__(self, house: House, forge: str) -> None:
+        """Read them; raises NoSecret if there are none."""
+        self._house = house
+        self._forge = forge
+        self._found = tuple(house.vault.hook_secrets(forge))
 
-    return secrets
+    def known(self) -> tuple[bytes, ...]:
+        """Those that were there a moment ago."""
+        return self._found
+
+    def refresh(self) -> None:
+        """Read them anew; as long as they cannot be read, what was known counts on."""
+        try:
+            self._found = tuple(self._house.vault.hook_secrets(self._forge))
+        except NoSecret as error:
+            log.warning("secret_unusable error=%r", str(error))

@@ -20,6 +20,10 @@ class Lost(Exception):
 LOG_PAGES = 10_000
 """How long the log may grow, in pages of 4 KiB, before a commit itself does what `checkpoint` is for."""
 
+WORTH_ROWS = 2_000
+"""So many rows have to be written before the log is brought into the file: whoever writes first after that waits for the
+disk twice, since the log begins anew, and that should not be the first delivery after a quiet hour."""
+
 Clock = Callable[[], float]
 """Seconds since 1970, UTC."""
 
@@ -27,17 +31,20 @@ Clock = Callable[[], float]
 class _Transaction:
     """All of what is done within it, or nothing: a class, since there are several in each look."""
 
-    __slots__ = ("_connection",)
+    __slots__ = ("_changes", "_connection", "_database")
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, database: Database, connection: sqlite3.Connection) -> None:
+        self._database = database
         self._connection = connection
 
     def __enter__(self) -> sqlite3.Connection:
         self._connection.execute("BEGIN IMMEDIATE")
+        self._changes = self._connection.total_changes
         return self._connection
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
+        self._database.written += self._connection.total_changes - self._changes
 
 
 class Database:
@@ -49,6 +56,8 @@ class Database:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
+        self.written = 0
+        """About how many rows this process has written since it looked after the log."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)  # it holds what private repositories hold; the log beside it gets the same mode
         try:
@@ -76,14 +85,17 @@ class Database:
         if self._local.durable is not durable:
             connection.execute("PRAGMA synchronous = FULL" if durable else "PRAGMA synchronous = NORMAL")
             self._local.durable = durable
-        return _Transaction(connection)
+        return _Transaction(self, connection)
 
-    def checkpoint(self) -> int:
-        """Bring what was committed from the log into the file, as far as nobody is in the way; how many pages of the log are there now.
+    def checkpoint(self, *, worth: int = WORTH_ROWS) -> None:
+        """Bring what was committed from the log into the file, as far as nobody is in the way, and if it is worth it.
 
         Left to SQLite a commit does it now and then, and whoever waits for that one waits long.
         """
-        return int(self._connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()[2])
+        if self.written < worth:
+            return
+        self.written = 0
+        self._connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         """All rows of a question; its values by place, or one mapping of names."""

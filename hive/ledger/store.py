@@ -10,7 +10,7 @@ from sqlite3 import Connection
 from forge.types import User
 from hive.ledger.audit import Audit
 from hive.ledger.breakers import Breakers
-from hive.ledger.database import Clock, Database
+from hive.ledger.database import WORTH_ROWS, Clock, Database
 from hive.ledger.deployments import Deployments
 from hive.ledger.effects import Effects
 from hive.ledger.intake import Intake
@@ -47,9 +47,9 @@ class Ledger:
         """One transaction over all parts; one that is not `durable` need not outlive a power cut."""
         return self._db.transaction(durable=durable)
 
-    def checkpoint(self) -> int:
-        """Bring what was committed from the log into the file."""
-        return self._db.checkpoint()
+    def checkpoint(self, *, worth: int = WORTH_ROWS) -> None:
+        """Bring what was committed from the log into the file, if it is so many rows."""
+        self._db.checkpoint(worth=worth)
 
     def forget(self, before: float) -> int:
         """Drop the words of some of what came before a time; returns of how much, 0 when nothing is left."""

@@ -107,3 +107,35 @@ def test_who_can_write_the_file_runs_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / "crater").exists()
     pickle.loads(bomb)  # noqa: S301  our own
     assert (tmp_path / "crater").exists(), "the bomb was none"
+
+
+def test_what_a_worker_pushes_itself_needs_no_file(tmp_path: Path) -> None:
+    """It is kept in memory until somebody has time for it; others' pushes come by the file meanwhile."""
+    path, seen = tmp_path / "queue.db", list[int]()
+    begun, go_on, done = threading.Event(), threading.Event(), threading.Event()
+
+    def handle(row: int) -> None:
+        seen.append(row)
+        begun.set()
+        assert go_on.wait(30)
+        if len(seen) == 3:
+            done.set()
+
+    queue, stop = Queue(path), threading.Event()
+    worker = threading.Thread(target=lambda: queue.serve({"job": handle}, workers=1, stop=stop))
+    other = Queue(path)
+    other.push("job", 1)
+    worker.start()
+    assert begun.wait(30)
+    queue.push("job", 2)
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT count(*) FROM task").fetchone() == (0,)
+    db.close()
+    other.push("job", 3)
+    go_on.set()
+    assert done.wait(30)
+    stop.set()
+    worker.join(30)
+    for each in (queue, other):
+        each.close()
+    assert sorted(seen) == [1, 2, 3]

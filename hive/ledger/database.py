@@ -20,7 +20,7 @@ class Lost(Exception):
 LOG_PAGES = 10_000
 """How long the log may grow, in pages of 4 KiB, before a commit itself does what `checkpoint` is for."""
 
-WORTH_ROWS = 2_000
+WORTH_ROWS = 500
 """So many rows have to be written before the log is brought into the file: whoever writes first after that waits for the
 disk twice, since the log begins anew, and that should not be the first delivery after a quiet hour."""
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -54,19 +57,43 @@ def village(tmp_path: Path) -> Iterator[Village]:
 
 @contextmanager
 def settle(tmp_path: Path) -> Iterator[Village]:
-    """A forge below a directory, made ready for one team, and the house around it."""
-    with ExitStack() as stack:
-        forge = stack.enter_context(EmbeddedForge(tmp_path / "forge"))
-        port = int(forge.url.rpartition(":")[2])
-        config = write_config(tmp_path, forge_port=port, web_port=1, model_url="http://127.0.0.1:1")
-        house = House(load(config))
-        stack.callback(house.close)
+    """A forge below a directory, made ready for one team, and the house around it: a copy of the first one."""
+    first = founded()
+    shutil.copytree(first.place.name, tmp_path, dirs_exist_ok=True)
+    with lived_in(tmp_path) as (forge, house), GiteaForge(name=FORGE, url=forge.url, token=first.token) as mara:
+        yield Village(forge, house, mara, list(first.made))
+
+
+@dataclass(frozen=True)
+class Founded:
+    """A village as it was when it had been made ready; nobody lives in it."""
+
+    place: TemporaryDirectory[str]
+    token: str
+    made: tuple[str, ...]
+
+
+@cache
+def founded() -> Founded:
+    """Make a village ready, once in a process: that takes seconds, and a copy of it almost none."""
+    place = TemporaryDirectory(prefix="hive-village-")
+    with lived_in(Path(place.name)) as (forge, house):
         password = house.vault.password(FORGE, ADMIN)
         forge.create_admin(ADMIN, password)
         with GiteaAdmin(name=FORGE, url=forge.url, login=ADMIN, password=password) as admin:
             admin.ensure_user(OPERATOR, password=house.vault.password(FORGE, OPERATOR), email="mara@forge.invalid")
             token = admin.make_token(OPERATOR, "tests", ("write:repository", "write:issue", "read:user"))
-        mara = stack.enter_context(GiteaForge(name=FORGE, url=forge.url, token=token))
-        made = Village(forge, house, mara, [])
-        made.made += made.provision()
-        yield made
+        with GiteaForge(name=FORGE, url=forge.url, token=token) as mara:
+            made = Village(forge, house, mara, []).provision()
+    return Founded(place, token, tuple(made))
+
+
+@contextmanager
+def lived_in(place: Path) -> Iterator[tuple[EmbeddedForge, House]]:
+    """The forge and the house below a directory, on whatever port is free."""
+    with ExitStack() as stack:
+        forge = stack.enter_context(EmbeddedForge(place / "forge"))
+        port = int(forge.url.rpartition(":")[2])
+        house = House(load(write_config(place, forge_port=port, web_port=1, model_url="http://127.0.0.1:1")))
+        stack.callback(house.close)
+        yield forge, house

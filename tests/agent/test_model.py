@@ -279,6 +279,25 @@ def test_a_full_window_is_too_long(world: World) -> None:
     assert len([line for line in world.transcript() if "shortened" in line]) == 1
 
 
+def test_a_full_window_is_made_room_in(world: World) -> None:
+    """What the model began to say when its window was full is left out, and it goes on with the gist."""
+    heard: list[Conversation] = []
+
+    class Full:
+        def reply(self, conversation: Conversation) -> Reply:
+            heard.append(conversation)
+            told = len(conversation.messages)
+            if "left out" in conversation.messages[0].text:
+                return Reply("I know enough.")
+            return Reply("It is", stop=WINDOW) if told > 12 else LOOK
+
+    world.brain = Full()
+    end = world.hold()
+    assert (end["outcome"], end["message"]) == ("answered", "I know enough.")
+    assert len(heard[-1].messages) < len(heard[-2].messages)
+    assert all("It is" not in message.text for message in heard[-1].messages)
+
+
 def test_who_is_told_to_rest_puts_the_turn_down(world: World) -> None:
     """Between two steps, with the transcript kept: when the turn comes again it goes on where it was."""
     brain = Moody()

@@ -21,7 +21,8 @@ from hive.app.up import ADMIN
 from hive.demo.stage import FORGE
 from tests.stories.conftest import Hive
 
-VICTIMS = ("web", "web", "web", "web", "work", "forgejo", "host")
+HARNESS = "harness"
+VICTIMS = ("web", "web", "web", "web", "work", "forgejo", "host", HARNESS)
 """The receiver is up again at once and dies most; what needs seconds for a look is given some."""
 
 FOREVER = 1 << 30
@@ -67,7 +68,7 @@ class Monkey:
             victim = choose.choice(VICTIMS)
             number += 1
             self._provoke(number)
-            pid = self.hive.tree.pid(victim)
+            pid = self.hive.tree.pid(victim) if victim != HARNESS else next(iter(self.hive.harness()), None)
             if victim == "forgejo":
                 self._count()
             if pid:

@@ -137,6 +137,28 @@ class Hive:
             text = answer.read()
         return json.loads(text) if text else None
 
+    def harness(self) -> set[int]:
+        """The processes of iris' harness, as this machine sees them; bubblewrap's own are none."""
+        state, found = str(self.house.agents / AGENT / "state"), set()
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                words, known = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
+                name = (process / "comm").read_text().strip()
+            except OSError:
+                continue
+            here = f"HIVE_STATE={state}\0".encode() in known or self._contains(process, state)
+            if name != "bwrap" and words.endswith(b"\0-m\0hive.agent\0") and here:
+                found.add(int(process.name))
+        return found
+
+    def _contains(self, process: Path, state: str) -> bool:
+        """Whether a process is in a container that was made with a directory."""
+        try:
+            parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
+            return state.encode() in Path(f"/proc/{parent}/cmdline").read_bytes()
+        except OSError:
+            return False
+
     def deliveries(self) -> list[tuple[str, bytes]]:
         """All deliveries that came, as (kind, body)."""
         with self.house.ledger.transaction() as db:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from forge.types import Ref
@@ -36,10 +34,10 @@ def test_model_restart_and_memory(hive: Hive) -> None:
     hive.mara.comment(issue, "And now?", marker="And now?")
     assert answers(hive, issue, 2)[1] == "I am claude-fable-5-2 and know 4."
 
-    before = harness(hive)
+    before = hive.harness()
     assert before
     steer(hive, issue, "/restart")
-    hive.until(lambda: harness(hive) and not before & harness(hive), "another process")
+    hive.until(lambda: hive.harness() and not before & hive.harness(), "another process")
     hive.mara.comment(issue, "Still there?", marker="Still there?")
     assert answers(hive, issue, 3)[2] == "I am claude-fable-5-2 and know 7."
 
@@ -72,19 +70,6 @@ def answers(hive: Hive, issue: Ref, number: int) -> list[str]:
         return mine if len(mine) >= number else None
 
     return hive.until(said, f"answer {number}")
-
-
-def harness(hive: Hive) -> set[str]:
-    """The processes of iris' container."""
-    mark, found = f"HIVE_STATE={hive.house.agents / 'iris'}".encode(), set()
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            words, known = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
-        except OSError:
-            continue
-        if b"hive.agent" in words and (mark in known or str(hive.house.agents / "iris").encode() in words):
-            found.add(process.name)
-    return found
 
 
 def waiting(hive: Hive) -> bool:

@@ -14,6 +14,9 @@ from hive.sweep.record import LOOK
 
 log = logging.getLogger("hive.sorting")
 
+BATCH = 100
+"""Deliveries that are read in one transaction."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -35,12 +38,21 @@ class Sorter:
 
     def sort(self) -> list[int]:
         """Read all that waits; returns new jobs. Killed at any instruction, it is done again."""
+        made, read = self.sort_some()
+        while read == BATCH:
+            new, read = self.sort_some()
+            made += new
+        return made
+
+    def sort_some(self) -> tuple[list[int], int]:
+        """Read a batch of what waits, BATCH at the most; returns new jobs, and how many deliveries it read."""
         made: list[int] = []
-        while unread := self.ledger.intake.unread():
+        unread = self.ledger.intake.unread(BATCH)
+        if unread:
             with self.ledger.transaction(durable=False):  # what a power cut takes back is read once more
                 for number, delivery in unread:
                     made += self._read(number, delivery)
-        return made
+        return made, len(unread)
 
     def _read(self, number: int, delivery: Delivery) -> list[int]:
         reading = self.readings.get(delivery.forge)

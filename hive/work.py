@@ -25,7 +25,7 @@ from hive.loops import Breaker
 from hive.parking import Attendant
 from hive.queue import Queue
 from hive.replay import Tape, recorded
-from hive.sorting import Sorter
+from hive.sorting import BATCH, Sorter
 from hive.sweep import LOOK
 
 log = logging.getLogger("hive.work")
@@ -34,6 +34,12 @@ JOB = "job"
 EFFECT = "effect"
 BACKSTOP_SECONDS = 1.0
 """How often the ledger is scanned for rows that nobody was nudged for, and how late a stop is noticed."""
+
+FLOOD, FLOOD_SECONDS = 300, 60.0
+"""So many deliveries in a second are a flood, and for so long, at the most, looks wait for it to end."""
+
+WINDOW_SECONDS = 0.5
+"""How often they are counted."""
 
 OF_A_HEAD = (PullChanged,)
 """Events after which what was seen of an older head is not worth saying."""
@@ -85,6 +91,38 @@ class Ended:
 NOTHING = Ended()
 
 
+class Flood:
+    """Deliveries pour in: a look that is taken now would have to be taken again.
+
+    Until it ends, or for a minute, only that is looked at of which every single one has to be: comments, which may be commands.
+    """
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._counted_from = time.monotonic()
+        self._count = 0
+
+    def tell(self, read: int) -> bool:
+        """So many deliveries were read just now; whether a flood has ended by that. To be told every second at least."""
+        now = time.monotonic()
+        if read >= BATCH:  # and more waits
+            self._since = self._since or now
+        self._count += read
+        seconds = now - self._counted_from
+        if seconds < WINDOW_SECONDS:
+            return False
+        flooded, self._counted_from, self._count = self._count >= FLOOD * seconds, now, 0
+        ended = self._since is not None and not flooded
+        self._since = (self._since or now) if flooded else None
+        return ended
+
+    @property
+    def holds(self) -> bool:
+        """Whether looks should wait."""
+        since = self._since
+        return since is not None and time.monotonic() - since < FLOOD_SECONDS
+
+
 class Worker:
     """Takes jobs and effects until it is told to stop."""
 
@@ -92,6 +130,7 @@ class Worker:
         self._shop = shop
         self._held: dict[int, Job] = {}
         self._threads = 1
+        self._flood = Flood()
 
     def serve(self, *, threads: int, stop: threading.Event) -> None:
         """Work until `stop` is set; what is held then is finished, and the rest left to who comes next."""
@@ -114,7 +153,7 @@ class Worker:
             following = self._hold(job, go_on=not stop.is_set())
 
     def _next(self) -> Job | None:
-        return self._shop.ledger.jobs.claim_next(self._shop.ceiling)
+        return self._shop.ledger.jobs.claim_next(self._shop.ceiling, alone=self._flood.holds)
 
     def look(self, job_id: int) -> None:
         """Let a bot look at this event now, if that may be, and do what it wants."""
@@ -222,21 +261,23 @@ class Worker:
             job.bot, "BotFailed", team=job.team, ref=str(job.event.ref), key=job.event.key, error=str(error)[:300]
         )
 
-    def sort(self) -> bool:
-        """Read the deliveries that came, and nudge for the jobs they made; whether they made any."""
-        made = self._shop.sorter.sort()
-        self._nudge(made)
-        return bool(made)
+    def sort(self) -> None:
+        """Read the deliveries that came, and nudge for the jobs they made."""
+        self._nudge(self._shop.sorter.sort())
 
     def _backstop(self, stop: threading.Event) -> None:
         """Read what comes as soon as the bell rings; nudge for rows that nobody was nudged for, or whose worker died."""
         scanned = renewed = time.monotonic()
         self._scan()  # what a worker that died held need not wait for a bell
+        read = 0
         while not stop.is_set():
-            rang = self._shop.bell.wait(BACKSTOP_SECONDS)
-            if not self.sort() and rang:
+            rang = self._shop.bell.wait(0.0 if read == BATCH else BACKSTOP_SECONDS)
+            made, read = self._shop.sorter.sort_some()
+            over = self._flood.tell(read)
+            self._nudge(made)
+            if rang and not made:
                 self._shop.queue.wake()  # it rang for what another process pushed
-            if time.monotonic() - scanned >= BACKSTOP_SECONDS:
+            if over or time.monotonic() - scanned >= BACKSTOP_SECONDS:
                 scanned = time.monotonic()
                 self._scan()
             if time.monotonic() - renewed >= LEASE_SECONDS / 4:

@@ -48,6 +48,9 @@ _TAKE = (
 _WHICH = "SELECT id FROM jobs WHERE {due} ORDER BY priority, id LIMIT {limit}"
 _TAKE_THIS = _TAKE.format(which=_WHICH.format(due=f"id = :id AND {_DUE}", limit=1))
 _TAKE_NEXT = _TAKE.format(which=_WHICH.format(due=_DUE, limit=1))
+_TAKE_ALONE = _TAKE.format(
+    which=_WHICH.format(due=f"event_type IN ({', '.join(repr(kind.__name__) for kind in ALONE)}) AND {_DUE}", limit=1)
+)
 _ALL_DUE = _WHICH.format(due=_DUE, limit=":limit")
 
 
@@ -167,9 +170,9 @@ class Jobs:
         self._reclaim()
         return self._take(_TAKE_THIS, Ceiling(), id=job_id)
 
-    def claim_next(self, ceiling: Ceiling = Ceiling()) -> Job | None:
-        """Take the job that should be looked at first, if there is one."""
-        return self._take(_TAKE_NEXT, ceiling)
+    def claim_next(self, ceiling: Ceiling = Ceiling(), *, alone: bool = False) -> Job | None:
+        """Take the job that should be looked at first, if there is one; of those that stand `alone` only, if that is wanted."""
+        return self._take(_TAKE_ALONE if alone else _TAKE_NEXT, ceiling)
 
     def _take(self, sql: str, ceiling: Ceiling, **more: int) -> Job | None:
         # A claim that a power cut takes back is taken again: it need not wait for the disk.

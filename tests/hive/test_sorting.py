@@ -11,7 +11,7 @@ from forge.events import Event, IssueClosed, IssueOpened, Touched
 from forge.types import Ref, Repo, User
 from forge.webhook import Delivery
 from hive.ledger import Ledger, Origin, pack
-from hive.sorting import Reading, Sorter
+from hive.sorting import BATCH, Reading, Sorter
 
 APP = Repo("forgejo", "acme", "app")
 
@@ -66,7 +66,9 @@ def test_more_than_a_batch_is_read_in_order(ledger: Ledger, sorter: Sorter) -> N
     """All that waits is read, oldest first."""
     for number in range(1, 251):
         send(ledger, f"u{number}", number=number)
-    assert len(sorter.sort()) == 500
+    made, read = sorter.sort_some()
+    assert (len(made), read) == (2 * BATCH, BATCH)
+    assert len(sorter.sort()) == 500 - 2 * BATCH
     assert [row.ref for row in ledger.audit.after(0)] == [str(Ref(APP, number)) for number in range(1, 251)]
 
 

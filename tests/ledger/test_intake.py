@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from forge.events import IssueOpened, PullChanged
+from forge.events import CommentPosted, IssueOpened, PullChanged
 from forge.types import Ref, Repo, User
 from forge.webhook import Delivery
 from hive.ledger import Job, Ledger, pack
@@ -64,6 +64,20 @@ def test_one_at_a_time_for_each_ref(ledger: Ledger) -> None:
     ledger.jobs.finish(first)
     assert ledger.jobs.due() == [ids[1]]
     claimed(ledger, ids[1])
+
+
+def test_what_stands_alone_may_be_taken_first(ledger: Ledger) -> None:
+    """While looks wait, comments do not; but on one subject nothing overtakes."""
+    said = CommentPosted(Ref(APP, 3), User(1, "mara"), "comment:5", 5)
+    behind = CommentPosted(Ref(APP, 1), User(1, "mara"), "comment:6", 6)
+    one, three, _ = ledger.jobs.owe("acme", [("lane", ONE), ("commands", said), ("commands", behind)])
+    first = ledger.jobs.claim_next(alone=True)
+    assert first is not None
+    assert first.id == three
+    assert ledger.jobs.claim_next(alone=True) is None
+    second = ledger.jobs.claim_next()
+    assert second is not None
+    assert second.id == one
 
 
 def test_nobody_takes_what_is_held(ledger: Ledger, clock: Clock) -> None:

@@ -18,10 +18,14 @@ log = logging.getLogger("hive.web")
 SECRET_SECONDS = 1.0
 """For so long a secret is remembered: one that was rotated counts from then on. As often the ledger's log is looked after."""
 
+PATIENCE_SECONDS = 3.0
+"""For so long a delivery waits for others who write: its forge waits for five (Forgejo and Gitea)."""
+
 
 def serve(house: House, stop: threading.Event) -> None:
     """Receive until `stop` is set; raises NotReady if the port is taken."""
     sock = handed_over() or listen(house)
+    house.ledger.wait_at_most(PATIENCE_SECONDS)
     keys = {name: Keys(house, name) for name in house.settings.forges}
     doors = {name: Door(mine.known, KINDS) for name, mine in keys.items()}
     receiver = Receiver(sock, Desk(house.ledger, doors, house.bell.ring))

@@ -47,6 +47,10 @@ class Ledger:
         """One transaction over all parts; one that is not `durable` need not outlive a power cut."""
         return self._db.transaction(durable=durable)
 
+    def wait_at_most(self, seconds: float) -> None:
+        """Threads that come to the ledger from now on wait so long for other writers; sqlite3.OperationalError after that."""
+        self._db.patience = seconds
+
     def checkpoint(self, *, worth: int = WORTH_ROWS) -> None:
         """Bring what was committed from the log into the file, if it is so many rows."""
         self._db.checkpoint(worth=worth)

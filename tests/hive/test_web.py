@@ -278,6 +278,19 @@ def test_what_cannot_be_written_is_not_accepted(ledger: Ledger, tmp_path: Path) 
         assert receiver.stored == [body()]
 
 
+def test_a_ledger_that_somebody_holds_is_not_waited_for_long(ledger: Ledger, tmp_path: Path) -> None:
+    """A forge hears 503 while it still listens, health is told meanwhile, and nothing is taken for stored that is not."""
+    ledger.wait_at_most(0.2)
+    with receiving(ledger) as receiver, closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert receiver.post(body()) == 503
+        assert receiver.ask("GET", "/healthz")[0] == 200
+        other.execute("ROLLBACK")
+        assert receiver.stored == []
+        assert receiver.post(body()) == 202
+        assert receiver.stored == [body()]
+
+
 def test_a_stop_answers_what_was_asked(ledger: Ledger) -> None:
     """What was sent whole before the end is stored and answered."""
     with receiving(ledger) as receiver, socket.create_connection(("127.0.0.1", receiver.port), timeout=20) as sock:

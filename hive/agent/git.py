@@ -20,8 +20,8 @@ FORGE = "http://forge.hive/"
 SECONDS = 600.0
 """The longest that one git may take."""
 
-_NO_FORGE = ("unable to access", "RPC failed", "early EOF", "hung up unexpectedly")
-"""What git says when the way to the forge is broken rather than closed."""
+_NO_FORGE = ("unable to access", "RPC failed", "early EOF", "hung up unexpectedly", "died of signal")
+"""What git says when the way to the forge is broken rather than closed, or its own helper was killed."""
 
 _NO_TOKEN = "could not read Username"  # noqa: S105 - git's words for a 401 when it may not ask
 
@@ -107,9 +107,13 @@ class WorkTree:
     def _clone(self) -> None:
         """Clone beside the place and move there when done: a tree that exists is whole."""
         part = self.path.with_name(f"{self.path.name}.part")
-        shutil.rmtree(part, ignore_errors=True)
         part.parent.mkdir(parents=True, exist_ok=True)
-        self._talk("clone", "--quiet", "--no-checkout", f"{FORGE}{self._repo}.git", part.name, at=part.parent)
+
+        def anew() -> None:  # a clone that was killed has left its directory behind
+            shutil.rmtree(part, ignore_errors=True)
+            self._git("clone", "--quiet", "--no-checkout", f"{FORGE}{self._repo}.git", part.name, at=part.parent)
+
+        self._patience.insist(anew)
         (part / ".git" / "info").mkdir(exist_ok=True)
         (part / ".git" / "info" / "exclude").write_text(DROPPINGS)
         self._git("checkout", "--quiet", "--no-track", "-B", self._branch, self._start(part), at=part)
@@ -151,6 +155,8 @@ class WorkTree:
             )
         except subprocess.TimeoutExpired as error:
             raise GitFailed(f"git {words[0]} took more than {SECONDS:.0f} s") from error
+        if done.returncode < 0:  # by whom, it cannot say
+            raise Unavailable(f"git {words[0]} was killed by signal {-done.returncode}")
         if done.returncode:
             raise _failure(words[0], done.stderr.decode(errors="replace").strip())
         return done.stdout.decode(errors="replace").strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
 import struct
 from pathlib import Path
@@ -125,6 +127,28 @@ def test_forge_is_away_for_git(world: World) -> None:
     world.resume()
     assert world.ends[-1]["outcome"] == "failed"
     assert world.answers["info/refs"] == [503]
+
+
+@pytest.mark.parametrize("name", ["git", "git-remote-http"])
+def test_git_that_is_killed_is_run_again(world: World, name: str) -> None:
+    """As by a machine that has no memory left: the turn goes on as if nothing had been."""
+    killed: list[int] = []
+
+    def kill(word: str) -> None:
+        if word == "info/refs" and not killed:
+            killed.extend(pid for pid in below(os.getpid()) if Path(f"/proc/{pid}/comm").read_text().strip() == name)
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+
+    world.watch = kill
+    assert world.hold()["outcome"] == "blocked"
+    assert killed
+
+
+def below(root: int) -> list[int]:
+    """The descendants of a process."""
+    found = [int(pid) for task in Path(f"/proc/{root}/task").glob("*/children") for pid in task.read_text().split()]
+    return [*found, *(each for pid in found for each in below(pid))]
 
 
 def test_comment_that_is_not_granted(world: World) -> None:

@@ -128,9 +128,8 @@ class Applier:
             return
         try:
             if isinstance(deed, AT_HOME):
-                with (
-                    self._ledger.transaction()
-                ):  # with its record, or not at all: done again it might undo what was said since
+                # With its record or not at all: done again, it might undo what was said since.
+                with self._ledger.transaction():
                     self._record(effect, deed, self._home.do(effect, deed), state="done")
                 return
             done = self._do(effect, deed)

@@ -35,7 +35,7 @@ EFFECT = "effect"
 BACKSTOP_SECONDS = 1.0
 """How often the ledger is scanned for rows that nobody was nudged for, and how late a stop is noticed."""
 
-FLOOD, FLOOD_SECONDS = 300, 60.0
+FLOOD_RATE, FLOOD_SECONDS = 300, 60.0
 """So many deliveries in a second are a flood, and for so long, at the most, looks wait for it to end."""
 
 WINDOW_SECONDS = 0.5
@@ -111,7 +111,7 @@ class Flood:
         seconds = now - self._counted_from
         if seconds < WINDOW_SECONDS:
             return False
-        flooded, self._counted_from, self._count = self._count >= FLOOD * seconds, now, 0
+        flooded, self._counted_from, self._count = self._count >= FLOOD_RATE * seconds, now, 0
         ended = self._since is not None and not flooded
         self._since = (self._since or now) if flooded else None
         return ended

@@ -299,8 +299,8 @@ class Loop:
 
 
 _NOTHING = Request("", "", {}, b"", "")
-_HEADER = re.compile(r"^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n]*)\r?$", re.MULTILINE)
-"""A line of the head, its name as RFC 9110 has it."""
+_HEADER = re.compile(r"^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n]*)(?:\r\n|\Z)", re.MULTILINE)
+"""A line of the head, its name and its end as RFC 9110 and 9112 have them."""
 
 
 def _head(text: bytes) -> tuple[str, str, dict[str, str], int]:

@@ -12,7 +12,7 @@ from forge.webhook import Delivery
 from hive.ledger import pack
 from hive.sorting import BATCH
 from hive.sweep import LOOK
-from hive.work import FLOOD, WINDOW_SECONDS, Flood
+from hive.work import FLOOD_RATE, WINDOW_SECONDS, Flood
 from tests.hive.conftest import APP, Village
 from tests.hive.test_commands import deliver
 
@@ -22,10 +22,10 @@ SECONDS = 60.0
 def test_what_is_a_flood() -> None:
     """So much in so short a time, and no more of it afterwards; a steady drip is none."""
     flood = Flood()
-    for read in (1, FLOOD):
+    for read in (1, FLOOD_RATE):
         time.sleep(WINDOW_SECONDS)
         assert not flood.tell(read)
-        assert flood.holds == (read == FLOOD)
+        assert flood.holds == (read == FLOOD_RATE)
     time.sleep(WINDOW_SECONDS)
     assert flood.tell(0), "it has ended"
     assert not flood.holds

@@ -220,6 +220,7 @@ def test_one_connection_serves_many(receiver: Site) -> None:
         (b"POST /hook/forgejo HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
         (b"POST /hook/forgejo HTTP/1.1\r\nContent-Length: 9" + b"9" * 40 + b"\r\n\r\n", 400),
         (b"POST /hook/forgejo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nX: 1\nContent-Length: 5\r\n\r\n", 400),
         (b"GET /healthz HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n", 431),
         (b"POST /hook/forgejo HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 500_000, 413),
     ],

@@ -16,14 +16,14 @@ from tests.stories.conftest import APP, CONFIG, Hive
 
 def kill(hive: Hive, part: str) -> None:
     """Kill a process of the hive outright."""
-    pid = harness(hive) if part == "agent" else hive.tree.pid(part)
+    pid = innermost(hive) if part == "agent" else hive.tree.pid(part)
     with suppress(ProcessLookupError):
         if pid:
             os.kill(pid, signal.SIGKILL)
 
 
-def harness(hive: Hive) -> int:
-    """The process of iris' harness, as this machine sees it: the innermost child of the host."""
+def innermost(hive: Hive) -> int:
+    """What iris is at, as this machine sees it: her harness, or the git or command that it waits for."""
     pid = hive.tree.pid("host")
     while children := _children(pid):
         pid = children[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,12 +18,20 @@ E = TypeVar("E", bound=Event)
 Handler = Callable[[E, "Context"], Iterable[Intent]]
 
 
+BOT_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
+OWN_NAMES = frozenset({"agents", "hive", "host", "look", "rest", "run"})
+"""Names under which parts of the hive want things: a bot of that name would meet their keys."""
+
 AGENTS = "agents"
 """The name under which a bot listens to all agents of its team."""
 
 
 class NotGranted(Exception):
     """A bot wanted something that it was not granted: a fault of the bot, nothing is done."""
+
+
+class KeyClash(Exception):
+    """A bot wanted two things of one kind under one key: a fault of the bot, nothing is done."""
 
 
 class Scanner(Protocol):
@@ -66,9 +75,12 @@ class Bot:
 
     What machines of the hive did it does not hear, but for those that it names in `hears`: accounts by
     the name of a bot that speaks as them, and AGENTS. So bots answer one another only where it is meant.
+    Raises ValueError for a name under which a part of the hive keeps its own deeds, or that is none.
     """
 
     def __init__(self, name: str, may: Iterable[type[Intent]], *, hears: Iterable[str] = ()) -> None:
+        if not BOT_NAME.fullmatch(name) or name in OWN_NAMES:
+            raise ValueError(f"{name!r} is no name for a bot: small letters, digits and -, none of {sorted(OWN_NAMES)}")
         self.name = name
         self.may = frozenset(may)
         self.hears = frozenset(hears)
@@ -91,10 +103,17 @@ class Bot:
         return register
 
     def handle(self, event: Event, ctx: Context) -> list[Intent]:
-        """Look at an event and return what is wanted; raises NotGranted and whatever a read raises."""
+        """Look at an event and return what is wanted, each thing once.
+
+        Raises NotGranted, KeyClash and whatever a read raises.
+        """
         handler = self._handlers.get(type(event))
-        wanted = [] if handler is None else list(handler(event, ctx))
-        for intent in wanted:
+        wanted: dict[tuple[type[Intent], str], Intent] = {}
+        for intent in () if handler is None else handler(event, ctx):
             if type(intent) not in self.may:
                 raise NotGranted(f"bot {self.name} may not {type(intent).__name__}")
-        return wanted
+            if wanted.setdefault((type(intent), intent.key), intent) != intent:
+                raise KeyClash(
+                    f"bot {self.name} wants two different {type(intent).__name__} under the key {intent.key!r}"
+                )
+        return list(wanted.values())

@@ -1,7 +1,7 @@
 """What a bot can want: frozen imperatives, nothing else. Performs no I/O.
 
 There is no intent for merging, approving as an operator, or touching a host. Each intent has a
-`key` that is unique for its bot: wanting the same thing twice is wanting it once.
+`key` that is unique for its bot and kind: wanting the same thing twice is wanting it once.
 """
 
 from __future__ import annotations

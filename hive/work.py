@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from bots.bot import Bot, Context, NotGranted
+from bots.bot import Bot, Context, KeyClash, NotGranted
 from bots.intents import Intent
 from forge.events import PullChanged
 from forge.protocol import ForgeError, NotFound, Unavailable
@@ -189,7 +189,7 @@ class Worker:
             return self._handle(job, go_on=go_on)
         except ForgeError as error:
             self._failed(job, error)
-        except (NotGranted, *BOT_FAULTS) as error:
+        except (NotGranted, KeyClash, *BOT_FAULTS) as error:
             self._give_up(job, error)
         return NOTHING
 

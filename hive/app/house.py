@@ -75,7 +75,7 @@ class House:
         for module in self.settings.bots:
             try:
                 bot = importlib.import_module(module).bot
-            except (ImportError, AttributeError) as error:
+            except (ImportError, AttributeError, ValueError) as error:
                 raise NotReady(f"bots: {module} holds no bot ({error})") from error
             if not isinstance(bot, Bot) or bot.name in found:
                 raise NotReady(f"bots: {module} holds no bot, or one whose name is taken")

@@ -1,4 +1,4 @@
-"""Effects: deeds owed to a forge or to the hive itself, each under a key that makes it one."""
+"""Effects: deeds owed to a forge or to the hive itself, each under a key that makes it one of its kind."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ class Effects:
         ref: str = "",
         depth: int = 0,
     ) -> int:
-        """Store a deed; one with a known key is the known one, wanted once more. Returns its id."""
+        """Store a deed; one of a known kind and key is the known one, wanted once more. Returns its id."""
         now = self._clock()
         with self._db.transaction() as db:
             row = db.execute(
                 "INSERT INTO effects (team, job, turn, actor, kind, key, payload, ref, depth, state, next_at, created_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?) ON CONFLICT (key) DO UPDATE"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?) ON CONFLICT (key, kind) DO UPDATE"
                 " SET depth = max(depth, excluded.depth), turn = coalesce(excluded.turn, turn) RETURNING id",
                 (team, job, turn, actor, kind, key, payload, ref, depth, now, now),
             ).fetchone()
@@ -155,9 +155,12 @@ class Effects:
         return [_effect(row) for row in self._db.rows("SELECT * FROM effects WHERE job = ? ORDER BY id", job)]
 
     def states(self, keys: Iterable[str]) -> list[str]:
-        """How deeds stand, by their keys; empty for one that was never owed."""
-        found = (self._db.row("SELECT state FROM effects WHERE key = ?", key) for key in keys)
-        return ["" if row is None else str(row["state"]) for row in found]
+        """How deeds stand, by their keys, which several kinds may share; empty for one that was never owed."""
+        found: list[str] = []
+        for key in keys:
+            rows = self._db.rows("SELECT state FROM effects WHERE key = ? ORDER BY id", key)
+            found += [str(row["state"]) for row in rows] or [""]
+        return found
 
     def get(self, effect_id: int) -> Effect:
         """A deed as it stands; raises LookupError for an unknown id."""

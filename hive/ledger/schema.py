@@ -200,4 +200,42 @@ MIGRATIONS = (
         UNION ALL SELECT team, 'turn', id, 'effect', effect FROM turns WHERE effect IS NOT NULL
         UNION ALL SELECT team, 'turn', id, 'run', run FROM turns;
     """,
+    """
+    DROP VIEW resting_effects;
+    DROP VIEW causes;
+
+    CREATE TABLE effects_of_kinds (
+        id INTEGER PRIMARY KEY, team TEXT NOT NULL, job INTEGER REFERENCES jobs, turn INTEGER REFERENCES turns,
+        actor TEXT NOT NULL, kind TEXT NOT NULL, key TEXT NOT NULL, payload TEXT NOT NULL, ref TEXT NOT NULL DEFAULT '',
+        depth INTEGER NOT NULL DEFAULT 0, made TEXT NOT NULL DEFAULT '',
+        state TEXT NOT NULL CHECK (state IN ('waiting', 'applying', 'done', 'dropped', 'failed')),
+        attempts INTEGER NOT NULL DEFAULT 0, next_at REAL NOT NULL, lease_until REAL NOT NULL DEFAULT 0,
+        result TEXT NOT NULL DEFAULT '{}', error TEXT NOT NULL DEFAULT '', created_at REAL NOT NULL,
+        done_at REAL NOT NULL DEFAULT 0, UNIQUE (key, kind)
+    ) STRICT;
+    INSERT INTO effects_of_kinds (id, team, job, turn, actor, kind, key, payload, ref, depth, made, state, attempts,
+        next_at, lease_until, result, error, created_at, done_at) SELECT id, team, job, turn, actor, kind, key, payload,
+        ref, depth, made, state, attempts, next_at, lease_until, result, error, created_at, done_at FROM effects;
+    DROP TABLE effects;
+    ALTER TABLE effects_of_kinds RENAME TO effects;
+    CREATE INDEX effects_due ON effects (state, next_at) WHERE state IN ('waiting', 'applying');
+    CREATE INDEX effects_of_ref ON effects (ref, id);
+    CREATE INDEX effects_of_job ON effects (job, id);
+    CREATE INDEX effects_failed ON effects (id) WHERE state = 'failed';
+
+    CREATE VIEW resting_effects AS SELECT DISTINCT effects.id AS id FROM effects JOIN parked
+        ON parked.team = effects.team AND (parked.scope = 'team'
+        OR (parked.scope = 'account' AND parked.name = effects.actor)
+        OR (parked.scope = 'subject' AND parked.name = effects.ref));
+
+    CREATE VIEW causes AS
+        SELECT team, 'job' AS what, id, 'delivery' AS by_what, delivery AS by_id FROM jobs WHERE delivery IS NOT NULL
+        UNION ALL SELECT team, 'job', id, 'effect', cause FROM jobs WHERE cause IS NOT NULL
+        UNION ALL SELECT team, 'job', id, 'job', merged_into FROM jobs WHERE merged_into IS NOT NULL
+        UNION ALL SELECT team, 'effect', id, 'job', job FROM effects WHERE job IS NOT NULL
+        UNION ALL SELECT team, 'effect', id, 'turn', turn FROM effects WHERE turn IS NOT NULL
+        UNION ALL SELECT team, 'run', id, 'effect', effect FROM runs WHERE effect IS NOT NULL
+        UNION ALL SELECT team, 'turn', id, 'effect', effect FROM turns WHERE effect IS NOT NULL
+        UNION ALL SELECT team, 'turn', id, 'run', run FROM turns;
+    """,
 )

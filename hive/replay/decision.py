@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from bots.bot import Bot, Context, NotGranted
+from bots.bot import Bot, Context, KeyClash, NotGranted
 from bots.intents import Intent
 from forge.events import Event
 from forge.protocol import ForgeError
@@ -15,15 +15,15 @@ from hive.ledger import Effect
 from hive.replay.tape import NotOnTape, Tape, played
 
 Wish = tuple[str, str]
-"""The kind of a deed, and its payload as JSON text."""
+"""The kind of a deed and its key: what makes it one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What is wanted now beside what was wanted then, by the keys of deeds; `asks` is a question that is new."""
+    """What is wanted now beside what was wanted then, as payloads in JSON text; `asks` is a question that is new."""
 
-    then: dict[str, Wish]
-    now: dict[str, Wish]
+    then: dict[Wish, str]
+    now: dict[Wish, str]
     asks: str = ""
 
     @property
@@ -33,35 +33,36 @@ class Difference:
 
     def lines(self) -> Iterator[str]:
         """A line for each deed: the same, only then, only now, or what of it changed."""
-        for key in dict.fromkeys((*self.then, *self.now)):
-            then, now = self.then.get(key), self.now.get(key)
+        for wish in dict.fromkeys((*self.then, *self.now)):
+            then, now, shown = self.then.get(wish), self.now.get(wish), " ".join(wish)
             if then == now and now is not None:
-                yield f"  same  {now[0]} {key}"
+                yield f"  same  {shown}"
             elif now is None and then is not None:
-                yield f"- then  {then[0]} {key}"
+                yield f"- then  {shown}"
             elif then is None and now is not None:
-                yield f"+ now   {now[0]} {key}"
+                yield f"+ now   {shown}"
             elif then is not None and now is not None:
-                yield f"! other {now[0]} {key}"
-                yield from _fields(then[1], now[1])
+                yield f"! other {shown}"
+                yield from _fields(then, now)
         if self.asks:
             yield f"! asks  {self.asks}, which was not asked then"
 
 
 def decide(bot: Bot, event: Event, ctx: Context, tape: Tape, then: Iterable[Effect]) -> Difference:
     """Let a bot look again at what a tape tells, and compare with the deeds that its look made."""
-    made = {effect.key: (effect.kind, effect.payload) for effect in then}
+    made = {(effect.kind, effect.key): effect.payload for effect in then}
     try:
         wanted = bot.handle(event, played(ctx, tape))
     except NotOnTape as error:
         return Difference(made, {}, str(error))
-    except (ForgeError, NotGranted) as error:
+    except (ForgeError, NotGranted, KeyClash) as error:
         return Difference(made, {}, f"nothing more: {error!r}")
-    return Difference(made, {f"{bot.name}:{intent.key}": _wish(intent) for intent in wanted})
+    return Difference(made, dict(_wish(bot, intent) for intent in wanted))
 
 
-def _wish(intent: Intent) -> Wish:
-    return type(intent).__name__, Codec(type(intent)).dumps(intent)
+def _wish(bot: Bot, intent: Intent) -> tuple[Wish, str]:
+    kind = type(intent)
+    return (kind.__name__, f"{bot.name}:{intent.key}"), Codec(kind).dumps(intent)
 
 
 def _fields(then: str, now: str) -> Iterator[str]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bots.bot import Bot, Context, NotGranted
-from bots.intents import Intent, OpenIssue, PostComment
+from bots.bot import OWN_NAMES, Bot, Context, KeyClash, NotGranted
+from bots.intents import Intent, OpenIssue, PostComment, SetLabels
 from bots.types import Category, Finding, Level, Verdict, verdict
 from bots.words import code, fenced, plain, visible
 from forge.events import IssueClosed, IssueOpened
@@ -40,6 +40,30 @@ def test_one_handler_for_each_event() -> None:
     bot.on(IssueOpened)(lambda event, ctx: [])
     with pytest.raises(ValueError, match="twice"):
         bot.on(IssueOpened)(lambda event, ctx: [])
+
+
+def test_two_things_under_one_key_are_a_fault(ctx: Context) -> None:
+    """The same thing twice is wanted once, two kinds may share a key, and a second thing of a kind never vanishes."""
+    said = ["hello", "hello"]
+    bot = Bot("chatty", may={PostComment, SetLabels})
+
+    @bot.on(IssueOpened)
+    def handle(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
+        yield SetLabels(event.ref, add=("type/bug",), key="k")
+        yield from (PostComment(event.ref, words, key="k") for words in said)
+
+    event = IssueOpened(REF, MARA, "k")
+    assert [type(intent) for intent in bot.handle(event, ctx)] == [SetLabels, PostComment]
+    said.append("goodbye")
+    with pytest.raises(KeyClash, match="chatty wants two different PostComment under the key 'k'"):
+        bot.handle(event, ctx)
+
+
+@pytest.mark.parametrize("name", ["", "Argus", "a:b", "a b", *sorted(OWN_NAMES)])
+def test_names_of_bots(name: str) -> None:
+    """A bot's name begins the keys of what it wants: it holds no colon, and no part of the hive bears it."""
+    with pytest.raises(ValueError, match="no name for a bot"):
+        Bot(name, may=())
 
 
 def finding(level: Level, seconds: int | None = None) -> Finding:

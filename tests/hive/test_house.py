@@ -6,6 +6,7 @@ import dataclasses
 
 import pytest
 
+from bots.bot import Bot
 from bots.intents import Assign, OpenIssue, PostComment, PostReview, SetLabels
 from bots.types import Verdict
 from forge.events import IssueOpened
@@ -13,9 +14,11 @@ from forge.gitea.write import GiteaForge
 from forge.protocol import Refused
 from forge.types import Issue, Ref, User
 from hive.app.house import NotReady
-from hive.app.work import sweepers
+from hive.app.work import sweepers, workshop
 from hive.apply import owe
 from hive.deeds import CommitFile, MakeTag
+from hive.waiting import queue
+from hive.work import Worker
 from tests.hive.conftest import APP, CONFIG, Village
 
 
@@ -70,6 +73,20 @@ def test_a_job_is_looked_at_and_done(village: Village) -> None:
     assert set(after.labels) == {"type/bug", "area/app"}
     assert [user.login for user in after.assignees] == ["iris"]
     assert len(comments(village, issue.ref)) == 1
+
+
+def test_a_clash_of_keys_is_seen(village: Village) -> None:
+    """Two different things of one kind under one key: the look fails in words, and nothing of it is done."""
+    issue = file(village)
+    chatty = Bot("chatty", may={PostComment})
+    chatty.on(IssueOpened)(lambda event, ctx: [PostComment(event.ref, words, key="k") for words in ("one", "two")])
+    shop = dataclasses.replace(workshop(village.house), bots={"chatty": chatty})
+    ledger = village.house.ledger
+    (job,) = ledger.jobs.owe("acme", [("chatty", IssueOpened(issue.ref, issue.author, "opened"))])
+    Worker(shop).look(job)
+    assert comments(village, issue.ref) == []
+    assert any(line.startswith(f"failed look {job}  chatty IssueOpened") for line in queue(ledger))
+    assert "chatty wants two different PostComment under the key 'k'" in ledger.open.given_up()[0].error
 
 
 def test_a_comment_that_was_written_before_a_crash_is_found(village: Village) -> None:

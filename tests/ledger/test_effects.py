@@ -35,6 +35,17 @@ def test_owed_once(ledger: Ledger) -> None:
     assert ledger.effects.due() == [1]
 
 
+def test_kinds_share_a_key(ledger: Ledger) -> None:
+    """A comment and a label under one key are two deeds, and whoever tells of the key tells of both."""
+    comment = owe(ledger)
+    label = ledger.effects.owe("acme", "core", "SetLabels", "k", "{}")
+    assert ledger.effects.due() == [comment, label]
+    done = ledger.effects.claim(comment)
+    assert done is not None
+    ledger.effects.finish(done, {})
+    assert ledger.effects.states(["k", "unknown"]) == ["done", "waiting", ""]
+
+
 def test_claimed_by_one(ledger: Ledger, clock: Clock) -> None:
     """Two workers never do one deed; a dead one's is done by the next."""
     effect = ledger.effects.claim(owe(ledger))

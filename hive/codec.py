@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -42,6 +43,17 @@ class Codec(Generic[T]):
         """The value in plain data; raises Malformed with all mistakes."""
         try:
             value: T = self._adapter.validate_python(data)
+        except ValidationError as error:
+            raise Malformed([_mistake(dict(item)) for item in error.errors()]) from error
+        return value
+
+    def read_exactly(self, data: object) -> T:
+        """The value in plain data of JSON's kinds, nothing made to fit: no number is text, and no truth is a number.
+
+        Raises Malformed with all mistakes.
+        """
+        try:
+            value: T = self._adapter.validate_json(json.dumps(data), strict=True)
         except ValidationError as error:
             raise Malformed([_mistake(dict(item)) for item in error.errors()]) from error
         return value
@@ -90,6 +102,13 @@ _PHRASES: dict[str, Callable[[Mapping[str, Any], object], str]] = {
     "list_type": lambda _, got: "should be a list" + _got(got),
     "dict_type": lambda _, got: "should be keys with values" + _got(got),
     "dataclass_type": lambda _, got: "should be keys with values" + _got(got),
+    "too_long": lambda context, _: (
+        f"should hold at most {context.get('max_length')} (it holds {context.get('actual_length')})"
+    ),
+    "string_too_long": lambda context, got: f"should have at most {context.get('max_length')} characters" + _got(got),
+    "int_from_float": lambda _, got: "should be a whole number" + _got(got),
+    "enum": lambda context, got: f"should be {context.get('expected')}" + _got(got),
+    "path_type": lambda _, got: "should be a path" + _got(got),
     "literal_error": lambda context, got: f"should be {context.get('expected')}" + _got(got),
     "greater_than_equal": lambda context, got: f"should be at least {context.get('ge')}" + _got(got),
     "less_than_equal": lambda context, got: f"should be at most {context.get('le')}" + _got(got),

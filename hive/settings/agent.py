@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, MaxLen
 
 from bots.types import AgentSpec, Role
 from hive.codec import STRICT, Mistake
+from hive.settings.loader import shown
 from hive.settings.marks import Document
+from hive.settings.variables import MAX_VALUE, MAX_VARIABLES, why_not
 
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+._-]{0,63}")
-VARIABLE = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
-OWN_VARIABLES = ("HIVE_", "GIT_", "LD_", "PYTHON", "PATH", "HOME", "ANTHROPIC_")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+Check = Callable[[Mapping[str, Any]], Iterable[Mistake]]
+"""What else is held against a declaration: its data, of whatever shape its values are, becomes mistakes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +27,8 @@ class _Agent:
     lane: str
     role: Role = Role.AGENT
     model: str = ""
-    packages: tuple[str, ...] = ()
-    env: dict[str, str] = field(default_factory=dict)
+    packages: Annotated[tuple[str, ...], MaxLen(100)] = ()
+    env: Annotated[dict[str, str], MaxLen(MAX_VARIABLES)] = field(default_factory=dict)
     max_steps: Annotated[int, Ge(1), Le(500)] = 40
     minutes: Annotated[int, Ge(1), Le(240)] = 20
     prompt: str = ""
@@ -32,14 +37,15 @@ class _Agent:
 
 @dataclass(frozen=True, slots=True)
 class _Checks:
-    checks: tuple[str, ...] = ()
+    checks: Annotated[tuple[Annotated[str, MaxLen(4096)], ...], MaxLen(50)] = ()
     __pydantic_config__: ClassVar = STRICT
 
 
-def read_agent(name: str, text: str) -> AgentSpec:
-    """Read the `agent.yaml` of an agent; raises BadYaml with every mistake."""
+def read_agent(name: str, text: str, *, check: Check | None = None) -> AgentSpec:
+    """Read the `agent.yaml` of an agent; raises BadYaml with every mistake, those of `check` included."""
     document = Document("agent.yaml", text)
-    agent = document.read(_Agent, more=_mistakes(document.data))
+    data = document.data if isinstance(document.data, dict) else {}
+    agent = document.read(_Agent, more=[*_mistakes(data), *(check(data) if check else ())])
     return AgentSpec(
         name=name,
         lane=agent.lane,
@@ -58,18 +64,16 @@ def read_checks(text: str) -> tuple[str, ...]:
     return Document(".hive.yaml", text).read(_Checks).checks
 
 
-def _mistakes(data: Any) -> list[Mistake]:
-    if not isinstance(data, dict):
-        return []
-    found = []
+def _mistakes(data: Mapping[str, Any]) -> Iterator[Mistake]:
     packages = data.get("packages")
     for index, package in enumerate(packages if isinstance(packages, list) else []):
         if isinstance(package, str) and not PACKAGE.fullmatch(package):
-            found.append(Mistake(("packages", index), f"should be the name of a package (it is {package!r})"))
+            yield Mistake(("packages", index), f"should be the name of a package (it is {shown(package)})")
     env = data.get("env")
-    for key in env if isinstance(env, dict) else {}:
-        if not VARIABLE.fullmatch(str(key)):
-            found.append(Mistake(("env", str(key)), "should be in capital letters, digits and _", at_key=True))
-        elif str(key).startswith(OWN_VARIABLES):
-            found.append(Mistake(("env", str(key)), "belongs to the container itself", at_key=True))
-    return found
+    for key, value in env.items() if isinstance(env, dict) else ():
+        if reason := why_not(key):
+            yield Mistake(("env", key), reason, at_key=True)
+        if isinstance(value, str) and CONTROL.search(value):
+            yield Mistake(("env", key), "should be one line of text, without control characters")
+        elif isinstance(value, str) and len(value) > MAX_VALUE:
+            yield Mistake(("env", key), f"should have at most {MAX_VALUE} characters (it has {len(value)})")

@@ -1,4 +1,4 @@
-"""YAML with marks: every value remembers its line and column, so that a mistake can be pointed at."""
+"""A YAML file as a value: every mistake in it is pointed at by line and column."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import difflib
 import typing
 from collections.abc import Iterable
 
-import yaml
-
 from hive.codec import Codec, Malformed, Mistake, T
+from hive.settings.loader import Place, Unreadable, parse, shortened
 
-Place = tuple[str | int, ...]
+MAX_PROBLEMS = 50
 
 
 @dataclasses.dataclass(frozen=True, slots=True, order=True)
@@ -28,10 +27,14 @@ class Problem:
 
 
 class BadYaml(ValueError):
-    """A file with mistakes; holds all of them, in the order of their lines."""
+    """A file with mistakes; holds the first fifty, in the order of their lines, and says how many more there are."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
-        self.problems = tuple(sorted(set(problems)))
+        found = sorted(set(problems))
+        more = len(found) - MAX_PROBLEMS
+        if more > 0:
+            found = [*found[:MAX_PROBLEMS], dataclasses.replace(found[MAX_PROBLEMS], text=f"and {more} more mistakes")]
+        self.problems = tuple(found)
         super().__init__("\n".join(map(str, self.problems)))
 
 
@@ -39,70 +42,36 @@ class Document:
     """One parsed YAML file: its data, and where each piece of it stands."""
 
     def __init__(self, file: str, text: str) -> None:
-        """Parse; raises BadYaml for text that is no YAML, and for keys that stand twice."""
+        """Parse; raises BadYaml for text that is not read at all."""
         self.file = file
-        self._marks: dict[Place, tuple[int, int]] = {(): (1, 1)}
-        self._keys: dict[Place, tuple[int, int]] = {}
-        self._twice: list[Problem] = []
-        self.data: typing.Any = {}
         try:
-            self._parse(text)
-        except yaml.reader.ReaderError as error:
-            before = text[: error.position]
-            line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-            raise BadYaml(
-                [Problem(file, line, column, "is no YAML: a character that may not stand in a file")]
-            ) from error
-        except yaml.MarkedYAMLError as error:
-            raise BadYaml([self._broken(error)]) from error
+            self._tree = parse(text)
+        except Unreadable as error:
+            raise BadYaml([Problem(file, *error.mark, error.text)]) from error
+        self.data: typing.Any = self._tree.data
 
     def read(self, kind: type[T], *, more: Iterable[Mistake] = ()) -> T:
         """The document as a value; `more` mistakes were found elsewhere. Raises BadYaml with all."""
         mistakes = list(more)
         value: T | None = None
         try:
-            value = Codec(kind).read(self.data)
+            value = Codec(kind).read_exactly(self.data)
         except Malformed as error:
-            mistakes += [self._explained(mistake, kind) for mistake in error.mistakes]
-        problems = [*self._twice, *map(self._problem, mistakes)]
+            mistakes += [self._explained(mistake, kind) for mistake in error.mistakes[:MAX_PROBLEMS]]
+            mistakes += error.mistakes[MAX_PROBLEMS:]
+        faults = [Problem(self.file, *mark, text) for mark, text in self._tree.faults]
+        problems = [*faults, *map(self._problem, mistakes)]
         if value is None or problems:
             raise BadYaml(problems)
         return value
 
-    def _parse(self, text: str) -> None:
-        loader = yaml.SafeLoader(text)
-        try:
-            node = loader.get_single_node()
-            if node is not None:
-                self._walk(node, ())
-                self.data = loader.construct_document(node)
-        finally:
-            loader.dispose()
-
-    def _walk(self, node: yaml.Node, place: Place) -> None:
-        self._marks[place] = _mark(node)
-        if isinstance(node, yaml.MappingNode):
-            seen: dict[str, int] = {}
-            for key, value in node.value:
-                line, column = _mark(key)
-                name = str(key.value)
-                if name in seen:
-                    text = f"the key {name!r} stands here twice, first on line {seen[name]}"
-                    self._twice.append(Problem(self.file, line, column, text))
-                seen[name] = line
-                self._keys[(*place, name)] = (line, column)
-                self._walk(value, (*place, name))
-        elif isinstance(node, yaml.SequenceNode):
-            for index, value in enumerate(node.value):
-                self._walk(value, (*place, index))
-
     def _problem(self, mistake: Mistake) -> Problem:
-        marks = self._keys if mistake.at_key else self._marks
+        marks = self._tree.keys if mistake.at_key else self._tree.marks
         place = mistake.place
         while place and place not in marks:
             place = place[:-1]
-        line, column = marks.get(place) or self._marks[()]
-        where = ".".join(map(str, mistake.place))
+        line, column = marks.get(place) or self._tree.marks[()]
+        where = shortened(".".join(map(str, mistake.place)))
         return Problem(self.file, line, column, f"{where}: {mistake.text}" if where else mistake.text)
 
     def _explained(self, mistake: Mistake, kind: typing.Any) -> Mistake:
@@ -110,18 +79,20 @@ class Document:
         if not mistake.at_key:
             return mistake
         known = _fields(kind, mistake.place[:-1])
-        near = difflib.get_close_matches(str(mistake.place[-1]), known, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; known here: {', '.join(known)}"
-        return Mistake(mistake.place, mistake.text + hint, at_key=True)
-
-    def _broken(self, error: yaml.MarkedYAMLError) -> Problem:
-        mark = error.problem_mark
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-        return Problem(self.file, line, column, f"is no YAML: {error.problem}")
+        return Mistake(mistake.place, mistake.text + nearest(str(mistake.place[-1]), known), at_key=True)
 
 
-def _mark(node: yaml.Node) -> tuple[int, int]:
-    return node.start_mark.line + 1, node.start_mark.column + 1
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence about a word that is not known: the likeliest of those that are, or all of them."""
+    names = list(known)
+    return likeliest(word, names) or f"; known here: {', '.join(names) or 'none'}"
+
+
+def likeliest(word: str, known: Iterable[str]) -> str:
+    """The end of a sentence about a word that is not known: the likeliest of those that are; empty if none is near."""
+    by_lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(word.lower(), by_lower, n=1)
+    return f"; did you mean {by_lower[near[0]]!r}?" if near else ""
 
 
 def _fields(kind: typing.Any, place: Place) -> list[str]:

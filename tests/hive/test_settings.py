@@ -103,7 +103,7 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
         ("forges: [", "1:10: is no YAML: expected the node content, but found '<stream end>'"),
         ("a: b: c", "1:5: is no YAML: mapping values are not allowed here"),
         ("a: 1\nb: \x00", "2:4: is no YAML: a character that may not stand in a file"),
-        ("a: !!python/object:os.system {}", "1:4: is no YAML: could not determine a constructor"),
+        ("a: !!python/object:os.system {}", "1:4: a tag (!) is not read here"),
         ("teams: {}", "1:8: teams: should name at least one team"),
     ],
 )
@@ -137,6 +137,16 @@ def test_reads_an_agent() -> None:
         ("packages: []", "agent.yaml:1:1: lane: this key is needed"),
         ("lane: a\npackages: ['../x']", "agent.yaml:2:12: packages.0: should be the name of a package (it is '../x')"),
         ("lane: a\nenv: {PATH: x}", "agent.yaml:2:7: env.PATH: belongs to the container itself"),
+        ('lane: a\nenv: {X: "a\\0b"}', "agent.yaml:2:10: holds a character that may not stand in text (U+0000)"),
+        ('lane: a\nenv: {X: "a\\nb"}', "agent.yaml:2:10: env.X: should be one line of text"),
+        ("lane: a\nenv: {X: " + "y" * 5000 + "}", "agent.yaml:2:10: env.X: should have at most 4096 characters"),
+        (
+            "lane: a\nenv: {" + ", ".join(f"X{n}: y" for n in range(60)) + "}",
+            "agent.yaml:2:6: env: should hold at most 50",
+        ),
+        ("lane: a\nenv: {X: 1}", "agent.yaml:2:10: env.X: should be text (it is 1)"),
+        ("lane: a\nminutes: true", "agent.yaml:2:10: minutes: should be a whole number (it is True)"),
+        ("lane: a\nminutes: '5'", "agent.yaml:2:10: minutes: should be a whole number (it is '5')"),
         ("lane: a\nenv: {lower: x}", "agent.yaml:2:7: env.lower: should be in capital letters"),
         ("lane: a\nrole: boss", "agent.yaml:2:7: role: "),
         ("lane: a\nnetwork: true", "agent.yaml:2:1: network: nobody reads this key"),
@@ -148,6 +158,38 @@ def test_an_agents_mistakes(text: str, expected: str) -> None:
     with pytest.raises(BadYaml) as error:
         read_agent("iris", text)
     assert any(str(problem).startswith(expected) for problem in error.value.problems), str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        ("LD_PRELOAD LD_LIBRARY_PATH GLIBC_TUNABLES", "would change how programs are loaded"),
+        ("BASH_ENV ENV IFS PROMPT_COMMAND PS4 SHELLOPTS", "would change what a shell does"),
+        (
+            "PYTHONPATH NODE_OPTIONS PERL5LIB RUBYOPT JAVA_TOOL_OPTIONS GOFLAGS MAVEN_OPTS",
+            "would change what an interpreter",
+        ),
+        ("GIT_SSH_COMMAND GIT_CONFIG_COUNT MAKEFLAGS PAGER EDITOR", "would change what git or another tool runs"),
+        (
+            "HTTP_PROXY ALL_PROXY NO_PROXY SSL_CERT_FILE CURL_CA_BUNDLE SSH_AUTH_SOCK",
+            "would change where a command goes",
+        ),
+        ("LANG LC_ALL", "would change how commands read and write text"),
+        ("HOME PATH TMPDIR HIVE_STATE ANTHROPIC_BASE_URL", "belongs to the container itself"),
+        ("GITHUB_TOKEN DB_PASSWORD", "looks like a credential"),
+    ],
+)
+def test_variables_that_steer_are_refused(names: str, reason: str) -> None:
+    """What would change what a command is, where it goes or what it reads is not an agent's to set."""
+    for name in names.split():
+        with pytest.raises(BadYaml, match=rf"agent\.yaml:2:7: env\.{name}: {reason}"):
+            read_agent("iris", f"lane: a\nenv: {{{name}: x}}\n")
+
+
+def test_harmless_variables_are_an_agents_own() -> None:
+    """Names that only look like others are nobody's business."""
+    text = "lane: a\nenv: {EDITOR_STYLE: terse, CI: '1', TZ: UTC, GOAL: x, RUST_LOG: debug, PS1X: y}\n"
+    assert len(read_agent("iris", text).env) == 6
 
 
 def test_reads_checks() -> None:

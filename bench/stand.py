@@ -83,7 +83,7 @@ class Stand:
             raise Unmeasured(f"hive {part} does not start: {(log or ['it says nothing'])[-1][:200]}")
 
     def _responds(self) -> bool:
-        return responds(f"http://127.0.0.1:{self.port}/healthz")
+        return responds(f"http://127.0.0.1:{self.port}/livez")
 
 
 @contextmanager

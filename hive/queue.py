@@ -21,6 +21,8 @@ from huey.registry import Message
 from huey.serializer import Serializer
 from huey.storage import SqliteStorage
 
+from hive.ledger.faults import STORE_ERRORS, in_words
+
 POLL_SECONDS = 1.0
 """How late a task of another process is seen that did not wake this one."""
 
@@ -41,8 +43,11 @@ class Queue:
         self._task = self._huey.task(name="row", context=False)(self._run)
 
     def push(self, name: str, row_id: int) -> None:
-        """Nudge a worker to look at a row."""
-        self._task(name, row_id)
+        """Nudge a worker to look at a row; a nudge that cannot be carried is left to the backstop, which finds the row."""
+        try:
+            self._task(name, row_id)
+        except STORE_ERRORS as error:
+            log.warning("nudge_lost task=%r error=%r", name, in_words(error))
 
     def wake(self) -> None:
         """Another process has pushed something: look now."""
@@ -127,6 +132,7 @@ class _Storage(OnlyNudges, SqliteStorage):  # type: ignore[misc]  # huey ships n
 
     def __init__(self, *args: Any, **options: Any) -> None:
         self._pushes = 0
+        self._readable = True
         self._pushed = threading.Condition()
         self._near: deque[bytes] = deque()
         self._reads = False
@@ -152,13 +158,25 @@ class _Storage(OnlyNudges, SqliteStorage):  # type: ignore[misc]  # huey ships n
             self._reads, seen = True, self._pushes
             if self._near:
                 return self._near.popleft()
-        data: bytes | None = super().dequeue()
+        data = self._from_afar()
         if data is not None:
             return data
         with self._pushed:
             if not self._near and self._pushes == seen:
                 self._pushed.wait(POLL_SECONDS)
             return self._near.popleft() if self._near else None
+
+    def _from_afar(self) -> bytes | None:
+        """What another process pushed; nothing while the file cannot be used: whatever it says stands in the ledger too."""
+        try:
+            data: bytes | None = super().dequeue()
+        except STORE_ERRORS as error:
+            if self._readable:
+                log.error("queue_unusable error=%r", in_words(error))
+            self._readable = False
+            return None
+        self._readable = True
+        return data
 
 
 class _Json(Serializer):  # type: ignore[misc]  # huey ships no types

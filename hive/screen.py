@@ -14,10 +14,12 @@ import click
 from forge.types import Ref, Repo
 from hive.app.house import House
 from hive.ledger import AuditRow
+from hive.ledger.faults import STORE_ERRORS, in_words, is_away
 
 WIDTH_WHO = 8
 WIDTH_WHAT = 30
 PAGE = re.compile(r"(?P<repo>[^/]+/[^/]+)/(?P<kind>issues|pulls|commit)/(?P<key>\w+)")
+AWAY = "🟡 the ledger cannot be read ({why}); work waits for it"
 COLORS = {"🔴": "red", "🟡": "yellow", "🟢": "green"}
 
 PHRASES: Mapping[str, str] = {
@@ -57,6 +59,7 @@ class Screen:
     def __init__(self, house: House) -> None:
         self._house = house
         self._seen = 0
+        self._blind = False
         self._machines = {*house.settings.accounts.values()}
         for team in house.settings.teams.values():
             self._machines |= {*team.agents}
@@ -70,8 +73,17 @@ class Screen:
         click.echo(f"\n  {click.style(title, fg='yellow', bold=True)}\n")
 
     def show(self) -> list[AuditRow]:
-        """Print what has happened since the last call; returns the rows."""
-        rows = self._house.ledger.audit.after(self._seen)
+        """Print what has happened since the last call; returns the rows. A ledger that is away is said once."""
+        try:
+            rows = self._house.ledger.audit.after(self._seen)
+        except STORE_ERRORS as error:
+            if not is_away(error):
+                raise
+            if not self._blind:
+                self.note(AWAY.format(why=in_words(error)))
+            self._blind = True
+            return []
+        self._blind = False
         for row in rows:
             self._seen = row.id
             if row.what in PHRASES and not self._is_said_already(row):

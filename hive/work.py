@@ -6,9 +6,12 @@ again or given up, and no other waits for it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -20,9 +23,11 @@ from forge.types import Ref
 from hive.apply import Applier, owe
 from hive.bell import Bell
 from hive.ledger import Ceiling, Job, Ledger, Lost
+from hive.ledger.faults import STORE_ERRORS, is_away
 from hive.ledger.jobs import LEASE_SECONDS
 from hive.loops import Breaker
 from hive.parking import Attendant
+from hive.pulse import Loops, Pulse
 from hive.queue import Queue
 from hive.replay import Tape, recorded
 from hive.sorting import BATCH, Sorter
@@ -32,6 +37,10 @@ log = logging.getLogger("hive.work")
 
 JOB = "job"
 EFFECT = "effect"
+BEAT = "beat"
+BEAT_SECONDS = 10.0
+"""How often the threads that look are asked for a sign of life: a task like any other, so that it comes when tasks are taken."""
+
 BACKSTOP_SECONDS = 1.0
 """How often the ledger is scanned for rows that nobody was nudged for, and how late a stop is noticed."""
 
@@ -123,22 +132,41 @@ class Flood:
         return since is not None and time.monotonic() - since < FLOOD_SECONDS
 
 
+@dataclass(slots=True)
+class _Round:
+    """When the backstop last did what it does now and then, and how many deliveries it read in its last pass."""
+
+    read: int = BATCH
+    """As if more waited: what a worker that died held need not wait for a bell."""
+    scanned: float = -math.inf
+    renewed: float = field(default_factory=time.monotonic)
+    asked: float = -math.inf
+
+
 class Worker:
     """Takes jobs and effects until it is told to stop."""
 
     def __init__(self, shop: Workshop) -> None:
         self._shop = shop
         self._held: dict[int, Job] = {}
+        self._stranded: deque[Job] = deque()
+        self._round = _Round()
         self._threads = 1
         self._flood = Flood()
 
-    def serve(self, *, threads: int, stop: threading.Event) -> None:
+    def serve(self, *, threads: int, stop: threading.Event, loops: Loops | None = None) -> None:
         """Work until `stop` is set; what is held then is finished, and the rest left to who comes next."""
+        loops = loops or Loops(None, "work", stop)
         self._shop.bell.listen()
         self._threads = threads
-        backstop = threading.Thread(target=self._backstop, args=(stop,), name="backstop")
+        backstop = threading.Thread(target=loops.run, args=("backstop", self._backstop), name="backstop")
         backstop.start()
-        handlers = {JOB: lambda _: self.work_off(stop), EFFECT: self.apply}
+        looks = loops.pulse("looks", every=BEAT_SECONDS)
+        handlers: dict[str, Callable[[int], None]] = {
+            JOB: enduring(loops, lambda _: self.work_off(stop)),
+            EFFECT: enduring(loops, self.apply),
+            BEAT: lambda _: looks.beat(),
+        }
         self._shop.queue.serve(handlers, workers=threads, stop=stop, ready=self._due)
         backstop.join()
         self._shop.bell.close()
@@ -169,6 +197,10 @@ class Worker:
         except Lost as lost:
             log.warning("job_lost id=%d bot=%s why=%s", job.id, job.bot, lost)
             return None
+        except STORE_ERRORS as error:
+            if is_away(error):
+                self._stranded.append(job)
+            raise
         finally:
             del self._held[job.id]
         for effect in ended.owed:
@@ -265,25 +297,28 @@ class Worker:
         """Read the deliveries that came, and nudge for the jobs they made."""
         self._nudge(self._shop.sorter.sort())
 
-    def _backstop(self, stop: threading.Event) -> None:
+    def _backstop(self, pulse: Pulse) -> float:
         """Read what comes as soon as the bell rings; nudge for rows that nobody was nudged for, or whose worker died."""
-        scanned = renewed = time.monotonic()
-        self._scan()  # what a worker that died held need not wait for a bell
-        read = 0
-        while not stop.is_set():
-            rang = self._shop.bell.wait(0.0 if read == BATCH else BACKSTOP_SECONDS)
-            made, read = self._shop.sorter.sort_some()
-            over = self._flood.tell(read)
-            self._nudge(made)
-            if rang and not made:
-                self._shop.queue.wake()  # it rang for what another process pushed
-            if over or time.monotonic() - scanned >= BACKSTOP_SECONDS:
-                scanned = time.monotonic()
-                self._scan()
-            if time.monotonic() - renewed >= LEASE_SECONDS / 4:
-                renewed = time.monotonic()
-                for job in list(self._held.values()):
-                    self._shop.ledger.jobs.renew(job)
+        at = self._round
+        rang = self._shop.bell.wait(0.0 if at.read == BATCH else BACKSTOP_SECONDS)
+        made, at.read = self._shop.sorter.sort_some()
+        over = self._flood.tell(at.read)
+        self._nudge(made)
+        if rang and not made:
+            self._shop.queue.wake()  # it rang for what another process pushed
+        now = time.monotonic()
+        if over or now - at.scanned >= BACKSTOP_SECONDS:
+            self._scan()
+            at.scanned = now
+        if now - at.renewed >= LEASE_SECONDS / 4:
+            for job in list(self._held.values()):
+                self._shop.ledger.jobs.renew(job)
+            at.renewed = now
+        if now - at.asked >= BEAT_SECONDS:
+            self._shop.queue.push(BEAT, 0)
+            at.asked = now
+        pulse.beat()
+        return 0.0
 
     def _nudge(self, jobs: list[int]) -> None:
         """Wake as many workers as there are jobs: each goes on by itself until nothing is due."""
@@ -294,9 +329,29 @@ class Worker:
         """As many jobs as there are workers; it also makes a thread's connection, so that no delivery waits for that."""
         return self._shop.ledger.jobs.due(self._threads, self._shop.ceiling)
 
+    def _take_back(self) -> None:
+        """Looks that the ledger broke off wait again, and have lost no attempt."""
+        while self._stranded:
+            with contextlib.suppress(Lost):
+                self._shop.ledger.jobs.rest(self._stranded[0], "the ledger was away")
+            self._stranded.popleft()
+
     def _scan(self) -> None:
+        self._take_back()
         self.attend()
         self._shop.ledger.checkpoint()
         self._nudge(self._due())
         for effect in self._shop.ledger.effects.due():
             self._shop.queue.push(EFFECT, effect)
+
+
+def enduring(loops: Loops, handler: Callable[[int], None]) -> Callable[[int], None]:
+    """A handler for which a ledger that is away is no error: whatever it should have done is owed, and found again."""
+    pulse = Loops(None, "work", loops.stop).pulse("looks")
+
+    def handle(row: int) -> None:
+        with loops.enduring(pulse):
+            handler(row)
+            pulse.beat()
+
+    return handle

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,3 +57,34 @@ def golden() -> Callable[[str, str], None]:
         assert said + "\n" == path.read_text(), f"the words of {name} changed; if they should: make golden"
 
     return compare
+
+
+@dataclass(frozen=True)
+class SmallDisk:
+    """A file system of a few megabytes that can be filled to its last byte."""
+
+    place: Path
+
+    def fill(self) -> None:
+        """Leave no room."""
+        with (self.place / "filler").open("ab", buffering=0) as filler, contextlib.suppress(OSError):
+            while filler.write(bytes(1 << 12)):
+                pass
+
+    def free(self) -> None:
+        """Leave room again."""
+        (self.place / "filler").unlink(missing_ok=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+    """A small file system of its own; only root can mount one."""
+    if os.geteuid() != 0 or not shutil.which("mount"):
+        pytest.skip("only root can mount a small disk")
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode()[:100]}")
+    yield SmallDisk(place)
+    subprocess.run(["umount", "--lazy", place], check=True)

@@ -20,6 +20,7 @@ from hive.broker import Principal
 from hive.ledger import Turn
 from hive.ledger.runs import LEASE_SECONDS
 from hive.llm import Model
+from hive.pulse import Pulse
 from hive.reconcile.bwrap import Jail, find_jail
 from hive.reconcile.containers import Containers
 from hive.reconcile.loop import Reconciler, Ward
@@ -120,6 +121,7 @@ class Host:
         self._servers: list[Server] = []
         self._wards: list[Ward] = []
         self._told: dict[str, str] = {}
+        self._loops = house.loops("host", stop)
 
     def serve(self) -> None:
         """Keep every container as operators approved it, until `stop` is set."""
@@ -131,16 +133,16 @@ class Host:
                 self._listen(team, agent)
         threading.Thread(target=self._model.warm, name="warm", daemon=True).start()
         try:
-            while not self._stop.is_set():
-                self._tick()
-                self._stop.wait(TICK_SECONDS)
+            self._loops.run("tick", self._tick)
         finally:
             self.containers.stop_all()
             for server in self._servers:
                 server.stop()
             self._model.close()
+        self._loops.last_words(self._house.ledger_path)
 
-    def _tick(self) -> None:
+    def _tick(self, pulse: Pulse) -> float:
+        """Look after every agent once; returns after how many seconds to do so again."""
         for agent in self.containers.reap():
             log.warning("container_ended agent=%s", agent)
             self._house.ledger.runs.release(agent)
@@ -151,6 +153,8 @@ class Host:
             if self._told.get(ward.agent) != alive:
                 self._house.ledger.deployments.heard(ward.agent, alive)
                 self._told[ward.agent] = alive
+        pulse.beat()
+        return TICK_SECONDS
 
     def _restart(self, agent: str) -> None:
         """Stop a container that somebody wants to be started again; the reconciler starts it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import importlib
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from forge.types import Repo, User
 from hive.bell import Bell
 from hive.ledger import Ledger
 from hive.loops import Origins, hears
+from hive.pulse import Loops
 from hive.settings import Settings
 from hive.sweep import LOOK
 from hive.vault import Vault
@@ -42,9 +44,23 @@ class House:
     def ledger(self) -> Ledger:
         """The ledger; raises NotReady if it cannot be opened."""
         try:
-            return Ledger(self.settings.state / "ledger.db")
+            return Ledger(self.ledger_path)
         except OSError as error:
             raise NotReady(f"the state directory cannot be used: {error}") from error
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where the ledger is."""
+        return self.settings.state / "ledger.db"
+
+    @property
+    def beats(self) -> Path:
+        """The directory of heartbeats, one for each loop."""
+        return self.settings.state / "beats"
+
+    def loops(self, process: str, stop: threading.Event) -> Loops:
+        """The loops of one process; `stop` ends them."""
+        return Loops(self.beats, process, stop, late_after=self.settings.limits.late_seconds)
 
     @cached_property
     def queue(self) -> Queue:

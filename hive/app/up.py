@@ -63,7 +63,7 @@ def begin(config: Path, house: House, tree: Tree, say: Say, *, seed: Callable[[]
     tree.add("web", "web", str(config), sock=listen(house))
     for part in ("work", "host"):
         tree.add(part, part, str(config))
-    wait_for(f"http://{web.host}:{web.port}/healthz", house, "web")
+    wait_for(f"http://{web.host}:{web.port}/livez", house, "web")
     for mine in house.settings.teams.values():
         for agent in mine.agents:
             wait_until(partial(house.ledger.deployments.is_up, agent), f"{agent} gave no sign of life", house)

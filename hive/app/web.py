@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from collections.abc import Callable
 
 from forge.gitea.decode import KINDS
 from hive.app.house import House, NotReady
 from hive.processes import handed_over
+from hive.pulse import Pulse, Watch
 from hive.serve import tcp
 from hive.vault import NoSecret
 from hive.web import Desk, Door, Receiver
@@ -17,6 +19,9 @@ log = logging.getLogger("hive.web")
 
 SECRET_SECONDS = 1.0
 """For so long a secret is remembered: one that was rotated counts from then on. As often the ledger's log is looked after."""
+
+LOOPS = ("host.tick", "web.minder", "work.backstop", "work.looks", "work.sweep")
+"""What has to go round in a house that is well."""
 
 PATIENCE_SECONDS = 3.0
 """For so long a delivery waits for others who write: its forge waits for five (Forgejo and Gitea)."""
@@ -28,13 +33,28 @@ def serve(house: House, stop: threading.Event) -> None:
     house.ledger.wait_at_most(PATIENCE_SECONDS)
     keys = {name: Keys(house, name) for name in house.settings.forges}
     doors = {name: Door(mine.known, KINDS) for name, mine in keys.items()}
-    receiver = Receiver(sock, Desk(house.ledger, doors, house.bell.ring))
+    receiver = Receiver(sock, Desk(house.ledger, doors, house.bell.ring), watching(house))
     receiver.start()
-    while not stop.wait(SECRET_SECONDS):
-        house.ledger.checkpoint()
+    loops = house.loops("web", stop)
+
+    def look_after(pulse: Pulse) -> float:
         for mine in keys.values():
             mine.refresh()
-    receiver.stop()
+        house.ledger.checkpoint()
+        pulse.beat()
+        return SECRET_SECONDS
+
+    try:
+        loops.run("minder", look_after)
+    finally:
+        receiver.stop()
+    loops.last_words(house.ledger_path)
+
+
+def watching(house: House) -> Callable[[], list[str]]:
+    """What is wrong with the loops of this house."""
+    late = float(house.settings.limits.late_seconds)
+    return Watch(house.beats, LOOPS, grace=late).troubles
 
 
 def listen(house: House) -> socket.socket:

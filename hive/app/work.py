@@ -24,6 +24,7 @@ from hive.inspection import ConfigEvaluator, PullScanner
 from hive.ledger import Ceiling, Ledger, Scope
 from hive.loops import Bounds, Breaker
 from hive.parking import BY, Attendant, Desk
+from hive.pulse import Loops, Pulse
 from hive.sorting import Reading, Sorter
 from hive.sweep import Looker, Office, Sweeper
 from hive.vault import NoSecret
@@ -61,14 +62,16 @@ class LedgerHistory:
 
 
 def serve(house: House, stop: threading.Event) -> None:
-    """Work until `stop` is set; raises NotReady if another worker has this state directory."""
+    """Work until `stop` is set; raises NotReady if another worker has this state directory, Damaged, or LoopDied."""
     with house.alone("worker"):
         house.ledger.jobs.release_all()
+        loops = house.loops("work", stop)
         worker = Worker(workshop(house))
-        sweeps = threading.Thread(target=sweep, args=(house, stop), name="sweep")
+        sweeps = threading.Thread(target=sweep, args=(house, loops), name="sweep")
         sweeps.start()
-        worker.serve(threads=house.settings.limits.workers, stop=stop)
+        worker.serve(threads=house.settings.limits.workers, stop=stop, loops=loops)
         sweeps.join()
+        loops.last_words(house.ledger_path)
 
 
 def workshop(house: House) -> Workshop:
@@ -188,19 +191,38 @@ def sweepers(house: House) -> list[Sweeper]:
     return [Sweeper(watchers[forge], office(house), forge, owner) for forge, owner in sorted(owners)]
 
 
-def sweep(house: House, stop: threading.Event) -> None:
-    """Ask the forges what webhooks did not tell, at once and then every while; at once again while there is more."""
-    forges = sorted({team.forge for team in house.settings.teams.values()})
-    tokens: list[str] = []
-    while not stop.is_set():
-        if tokens != (now := [core_token(house, forge) for forge in forges]):
-            tokens, ours = now, sweepers(house)
-        done = [sweeper.sweep() for sweeper in ours]
+class Rounds:
+    """The sweeps of every organisation, one round after another."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._forges = sorted({team.forge for team in house.settings.teams.values()})
+        self._tokens: list[str] = []
+        self._sweepers: list[Sweeper] = []
+
+    def go(self, stop: threading.Event, pulse: Pulse) -> float:
+        """Ask the forges what webhooks did not tell; returns after how many seconds to do so again, 0 while there is more."""
+        house = self._house
+        try:
+            if self._tokens != (now := [core_token(house, forge) for forge in self._forges]):
+                self._sweepers, self._tokens = sweepers(house), now
+        except NoSecret as error:
+            pulse.beat(str(error))
+            return float(house.settings.sweep_seconds)
+        done = [sweeper.sweep() for sweeper in self._sweepers]
         for job in (job for swept in done for job in swept.jobs):
             house.queue.push(JOB, job)
-        if not any(swept.more for swept in done):
-            forget(house, stop)
-            stop.wait(house.settings.sweep_seconds)
+        pulse.beat()
+        if any(swept.more for swept in done):
+            return 0.0
+        forget(house, stop)
+        return float(house.settings.sweep_seconds)
+
+
+def sweep(house: House, loops: Loops) -> None:
+    """Ask the forges what webhooks did not tell, at once and then every while."""
+    rounds = Rounds(house)
+    loops.run("sweep", lambda pulse: rounds.go(loops.stop, pulse), every=house.settings.sweep_seconds)
 
 
 def forget(house: House, stop: threading.Event) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from hive.ledger.faults import is_stale
 from hive.ledger.schema import MIGRATIONS
 
 
@@ -38,13 +39,35 @@ class _Transaction:
         self._connection = connection
 
     def __enter__(self) -> sqlite3.Connection:
-        self._connection.execute("BEGIN IMMEDIATE")
+        with self._database.watched(self._connection):
+            self._connection.execute("BEGIN IMMEDIATE")
         self._changes = self._connection.total_changes
         return self._connection
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
+        if error is not None:
+            self._database.give_up(self._connection, error)
+            return
+        with self._database.watched(self._connection):
+            self._connection.execute("COMMIT")
         self._database.written += self._connection.total_changes - self._changes
+
+
+class _Watched:
+    """What is done within it leaves no transaction open when it fails: a class, since every question has one."""
+
+    __slots__ = ("_connection", "_database")
+
+    def __init__(self, database: Database, connection: sqlite3.Connection) -> None:
+        self._database = database
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if error is not None:
+            self._database.give_up(self._connection, error)
 
 
 class Database:
@@ -97,17 +120,45 @@ class Database:
         if self.written < worth:
             return
         self.written = 0
-        self._connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        connection = self._connection()
+        with self.watched(connection):
+            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         """All rows of a question; its values by place, or one mapping of names."""
         named = values[0] if values and isinstance(values[0], dict) else values
-        return self._connection().execute(sql, named).fetchall()
+        return self._ask(sql, named).fetchall()
 
     def row(self, sql: str, *values: object) -> sqlite3.Row | None:
         """The first row of a question, if there is one."""
-        found: sqlite3.Row | None = self._connection().execute(sql, values).fetchone()
+        found: sqlite3.Row | None = self._ask(sql, values).fetchone()
         return found
+
+    def _ask(self, sql: str, values: Any) -> sqlite3.Cursor:
+        connection = self._connection()
+        if connection.in_transaction:  # whoever began it ends it
+            return connection.execute(sql, values)
+        with self.watched(connection):
+            return connection.execute(sql, values)
+
+    def watched(self, connection: sqlite3.Connection) -> AbstractContextManager[None]:
+        """For what is done outside of any transaction, or begins or ends one."""
+        return _Watched(self, connection)
+
+    def give_up(self, connection: sqlite3.Connection, error: BaseException) -> None:
+        """Take back what a transaction has done so far, and part with a connection that would not recover.
+
+        A full disk ends a transaction by itself or leaves it open (https://sqlite.org/lang_transaction.html); one
+        that stayed open would swallow everything that this thread writes from then on.
+        """
+        if is_stale(error):
+            with self._guard:
+                if connection in self._connections:
+                    self._connections.remove(connection)
+            self._local.connection = None
+            connection.close()
+        elif connection.in_transaction:
+            connection.execute("ROLLBACK")
 
     def _connection(self) -> sqlite3.Connection:
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)

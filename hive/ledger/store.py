@@ -55,6 +55,11 @@ class Ledger:
         """Bring what was committed from the log into the file, if it is so many rows."""
         self._db.checkpoint(worth=worth)
 
+    def probe(self) -> None:
+        """Write something; raises sqlite3.Error if that cannot be done now."""
+        with self._db.transaction(durable=False):
+            self.intake.move_cursor("probe", f"{self.clock():.0f}")
+
     def forget(self, before: float) -> int:
         """Drop the words of some of what came before a time; returns of how much, 0 when nothing is left."""
         return self.intake.forget(before) + self.tapes.forget(before)

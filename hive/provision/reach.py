@@ -31,7 +31,7 @@ class Reach:
     def arrives(self, places: Sequence[tuple[Repo, Branch]]) -> Iterator[Sign]:
         """One try for each organisation that has a branch to begin from."""
         web = self._house.settings.web
-        if not _answers(f"http://{web.host}:{web.port}/healthz"):
+        if not _answers(f"http://{web.host}:{web.port}/livez"):
             what = f"no receiver runs at {web.host}:{web.port}: whether deliveries arrive was not tried"
             yield odd(what, f"hive up {self._config}, and look again")
             return

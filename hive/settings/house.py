@@ -56,7 +56,8 @@ class Limits:
     """Bounds that no agent's own configuration can raise.
 
     `workers` looks may be under way at once, of one team or one bot so many at the most (0: no bound of its own).
-    The last three are how far machines may go on one subject before it is stopped: `hive.loops.Bounds`.
+    `machine_depth`, `machine_looks` and `writes` are how far machines may go on one subject before it is stopped: `hive.loops.Bounds`.
+    A loop that finishes nothing for `late_seconds` is said to be late by `/healthz`.
     """
 
     steps: Annotated[int, Ge(1), Le(500)] = 60
@@ -68,6 +69,7 @@ class Limits:
     machine_depth: Annotated[int, Ge(2), Le(1000)] = 24
     machine_looks: Annotated[int, Ge(2), Le(10000)] = 60
     writes: Annotated[int, Ge(2), Le(10000)] = 60
+    late_seconds: Annotated[int, Ge(1), Le(86400)] = 300
     __pydantic_config__: ClassVar = STRICT
 
 

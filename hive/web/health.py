@@ -1,25 +1,42 @@
-"""Whether the receiver is well, for monitors and people: read only, and never in the way of a delivery."""
+"""Whether the hive is well, for monitors and people, and never in the way of a delivery.
+
+`/livez` says that the receiver answers; `/healthz` whether the ledger can be written and every loop goes round.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 
 from hive.ledger import Ledger
+from hive.ledger.faults import in_words
 from hive.web.loop import Answer, Request, Ticket
 
-PATH = "/healthz"
+HEALTH, LIFE = "/healthz", "/livez"
+PROBE_SECONDS = 1.0
+"""So long what a probe of the ledger found counts: whoever asks often writes no more for it."""
 
 
 class Health:
     """Answers what is asked beside deliveries, one after another on a thread of its own: the ledger may let it wait."""
 
-    def __init__(self, ledger: Ledger, answer: Callable[[list[tuple[Ticket, Answer]]], None]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        answer: Callable[[list[tuple[Ticket, Answer]]], None],
+        troubles: Callable[[], list[str]],
+    ) -> None:
+        """`troubles` says what is wrong beside the ledger, a sentence each."""
         self._ledger = ledger
         self._answer = answer
+        self._troubles = troubles
+        self._probed = -math.inf
+        self._found: list[str] = []
         self._waiting: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
@@ -43,16 +60,37 @@ class Health:
     def _said(self, request: Request) -> Answer:
         if request.fault is not None:
             return _say(request.fault[0], error=request.fault[1])
-        if request.path.partition("?")[0] != PATH:
+        path = request.path.partition("?")[0]
+        if path not in (HEALTH, LIFE):
             return _say(404, error="no page of that name")
         if request.method != "GET":
-            return _say(405, error=f"{PATH} is asked by GET")
+            return _say(405, error=f"{path} is asked by GET")
+        return _say(200, status="ok") if path == LIFE else self._health()
+
+    def _health(self) -> Answer:
+        problems = [*self._probe(), *self._troubles()]
         try:
             resting = "; ".join(map(str, self._ledger.parking.all()))
         except sqlite3.Error as error:
-            return _say(503, status="the ledger cannot be read", error=str(error))
-        return _say(200, status="ok", **({"waiting": resting} if resting else {}))
+            problems, resting = [f"the ledger cannot be read: {in_words(error)}", *problems], ""
+        more = {"waiting": resting} if resting else {}
+        if problems:
+            return _say(503, status="degraded", problems=problems, **more)
+        return _say(200, status="ok", **more)
+
+    def _probe(self) -> list[str]:
+        """What is wrong with the ledger, found out by writing to it."""
+        now = time.monotonic()
+        if now - self._probed < PROBE_SECONDS:
+            return self._found
+        self._found = []
+        try:
+            self._ledger.probe()
+        except sqlite3.Error as error:
+            self._found = [f"the ledger cannot be written: {in_words(error)}"]
+        self._probed = time.monotonic()
+        return self._found
 
 
-def _say(code: int, **words: str) -> Answer:
+def _say(code: int, **words: str | list[str]) -> Answer:
     return Answer(code, json.dumps(words, ensure_ascii=False).encode() + b"\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 
 from forge.webhook import MAX_BODY
 from hive.web.clerk import PREFIX, Clerk, Desk
@@ -13,10 +14,11 @@ from hive.web.loop import Loop, Ticket
 class Receiver:
     """Serves from `start` to `stop`, on a thread for deliveries and one for questions."""
 
-    def __init__(self, sock: socket.socket, desk: Desk) -> None:
+    def __init__(self, sock: socket.socket, desk: Desk, troubles: Callable[[], list[str]] = list) -> None:
+        """`troubles` says what is wrong with the house, beside the ledger."""
         self._clerk = Clerk(desk)
         self._loop = Loop(sock, self._handle, self._clerk.settle, max_body=MAX_BODY)
-        self._health = Health(desk.ledger, self._loop.answer)
+        self._health = Health(desk.ledger, self._loop.answer, troubles)
 
     def start(self) -> None:
         """Receive from now on."""

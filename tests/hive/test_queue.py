@@ -139,3 +139,23 @@ def test_what_a_worker_pushes_itself_needs_no_file(tmp_path: Path) -> None:
     for each in (queue, other):
         each.close()
     assert sorted(seen) == [1, 2, 3]
+
+
+def test_a_file_that_cannot_be_used_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A damaged file loses nudges, which the ledger makes up for; who pushes goes on, and what is pushed nearby arrives."""
+    path, done, stop = tmp_path / "queue.db", threading.Event(), threading.Event()
+    far, near = Queue(path), Queue(path)
+    worker = threading.Thread(
+        target=lambda: near.serve({"job": lambda _: done.set()}, workers=2, stop=stop, ready=ready.set)
+    )
+    ready = threading.Event()
+    worker.start()
+    assert ready.wait(30)
+    for file in tmp_path.iterdir():
+        file.write_bytes(b"\xff" * 50_000)
+    far.push("job", 1)
+    near.push("job", 2)
+    assert done.wait(30)
+    stop.set()
+    worker.join(30)
+    assert "nudge_lost" in caplog.text or "queue_unusable" in caplog.text

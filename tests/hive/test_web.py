@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -83,12 +83,12 @@ class Site:
 
 
 @contextmanager
-def receiving(ledger: Ledger) -> Iterator[Site]:
+def receiving(ledger: Ledger, troubles: Callable[[], list[str]] = list) -> Iterator[Site]:
     """A receiver for one forge, with two secrets while one is rotated."""
     woken: list[int] = []
     doors = {"forgejo": Door(lambda: (SECRET, OLD), frozenset({"issues"}))}
     sock = tcp("127.0.0.1", 0)
-    receiver = Receiver(sock, Desk(ledger, doors, wake=lambda: woken.append(1)))
+    receiver = Receiver(sock, Desk(ledger, doors, wake=lambda: woken.append(1)), troubles)
     port = int(sock.getsockname()[1])
     receiver.start()
     yield Site(port, ledger, woken)
@@ -191,13 +191,22 @@ def test_unknown_doors(receiver: Site) -> None:
 
 
 def test_health(receiver: Site) -> None:
-    """Healthy means that the ledger can be read; what waits is said with its reason."""
+    """Healthy means that the ledger can be written and no loop is late; what waits is said with its reason."""
     status, answer = receiver.ask("GET", "/healthz")
     assert (status, json.loads(answer)) == (200, {"status": "ok"})
     receiver.ledger.parking.park("acme", Scope.TEAM, "", Why.FORGE_AWAY, "forge unavailable: 502")
     status, answer = receiver.ask("GET", "/healthz?all")
     assert status == 200
     assert json.loads(answer)["waiting"].startswith("acme: forge unavailable: 502, since 2")
+
+
+def test_a_house_that_is_not_well_is_degraded(ledger: Ledger) -> None:
+    """A loop that is late is said with 503; that the receiver itself answers is said all the same."""
+    with receiving(ledger, lambda: ["work.sweep has finished nothing since noon"]) as receiver:
+        status, answer = receiver.ask("GET", "/healthz")
+        said = {"status": "degraded", "problems": ["work.sweep has finished nothing since noon"]}
+        assert (status, json.loads(answer)) == (503, said)
+        assert receiver.ask("GET", "/livez")[0] == 200
 
 
 def test_one_connection_serves_many(receiver: Site) -> None:
@@ -280,12 +289,14 @@ def test_what_cannot_be_written_is_not_accepted(ledger: Ledger, tmp_path: Path) 
 
 
 def test_a_ledger_that_somebody_holds_is_not_waited_for_long(ledger: Ledger, tmp_path: Path) -> None:
-    """A forge hears 503 while it still listens, health is told meanwhile, and nothing is taken for stored that is not."""
+    """A forge hears 503 while it still listens, health says so meanwhile, and nothing is taken for stored that is not."""
     ledger.wait_at_most(0.2)
     with receiving(ledger) as receiver, closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         assert receiver.post(body()) == 503
-        assert receiver.ask("GET", "/healthz")[0] == 200
+        assert receiver.ask("GET", "/livez")[0] == 200
+        status, answer = receiver.ask("GET", "/healthz")
+        assert (status, json.loads(answer)["problems"]) == (503, ["the ledger cannot be written: database is locked"])
         other.execute("ROLLBACK")
         assert receiver.stored == []
         assert receiver.post(body()) == 202

@@ -279,6 +279,8 @@ class Protection:
     block_on_outdated_branch: bool = False
     dismiss_stale_approvals: bool = True
     admins_included: bool = True
+    exceptions: tuple[str, ...] = ()
+    """Settings of the forge that are on and let somebody past the rule, in its own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,8 +318,15 @@ class Happening:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A branch and the commit it points to."""
+    """A branch, the commit it points to, and what the rule that counts for it lets the asking account do.
+
+    `rule` is the name of that rule, told to admins of the repository only.
+    """
 
     name: str
     sha: str
     protected: bool
+    can_push: bool = False
+    can_merge: bool = False
+    required_statuses: tuple[str, ...] = ()
+    rule: str = ""

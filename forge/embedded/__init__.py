@@ -13,7 +13,7 @@ api/        the REST table                                      server        al
 from __future__ import annotations
 
 from forge.embedded.flavour import Flavour
-from forge.embedded.flavours import FLAVOURS, FORGEJO_10, FORGEJO_17, GITEA_126
+from forge.embedded.flavours import FLAVOURS, FORGEJO_10, FORGEJO_17, GITEA_126, GITEA_127
 from forge.embedded.server import EmbeddedForge, serve
 
-__all__ = ["FLAVOURS", "FORGEJO_10", "FORGEJO_17", "GITEA_126", "EmbeddedForge", "Flavour", "serve"]
+__all__ = ["FLAVOURS", "FORGEJO_10", "FORGEJO_17", "GITEA_126", "GITEA_127", "EmbeddedForge", "Flavour", "serve"]

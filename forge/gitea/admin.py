@@ -150,22 +150,29 @@ class GiteaAdmin(AccountAdmin):
         return bool(ours)
 
     def ensure_protection(self, repo: Repo, rule: Protection) -> bool:
-        """A branch protection rule with exactly these settings."""
-        wanted = protection.settings(rule, self.capabilities().admins_key)
-        at = self._at(repo, "branch_protections")
-        held = self._found(self._at(repo, "branch_protections", rule.branch))
+        """A branch protection rule with exactly these settings, and no other rule that counts in its place."""
+        rules, at = self._rules(repo), self._at(repo, "branch_protections")
+        held = next((row for row in rules if row["rule_name"].text() == rule.branch), None)
+        key = self.capabilities().admins_key
+        wanted = protection.settings(rule, key, held)
         differs = [] if held is None else protection.differing(held, wanted)
-        if held is not None and not differs:
-            return False
-        if not self._consent(_MISSING if held is None else f"differs in {', '.join(differs)}"):
-            return True
+        why = [_MISSING] if held is None else [f"differs in {', '.join(differs)}"] if differs else []
+        counts = self._rule_of(repo, rule.branch)
+        beaten = counts not in {"", rule.branch}
+        why += [f"the rule {counts} counts in its place"] if beaten else []
+        if not why or not self._consent("; ".join(why)):
+            return bool(why)
         if held is None:
-            made = self._client.post(at, rule_name=rule.branch, **wanted)
-        else:
-            made = self._client.patch(self._at(repo, "branch_protections", rule.branch), **wanted)
-        dropped = protection.differing(made, wanted)
+            held = self._client.post(at, rule_name=rule.branch, **wanted)
+        # Gitea takes a rank of 0 in a POST for none: a rule is put first when it is there.
+        wanted = {**protection.settings(rule, key, held), **(protection.first(rules, rule.branch) if beaten else {})}
+        if protection.differing(held, wanted):
+            held = self._client.patch(self._at(repo, "branch_protections", rule.branch), **wanted)
+        dropped = protection.differing(held, wanted)
         if dropped:
             raise Conflict(f"{repo}: the rule for {rule.branch} is not as asked in {', '.join(dropped)}")
+        if beaten and self._rule_of(repo, rule.branch) == counts:
+            raise Conflict(f"{repo}: the rule {counts} counts for {rule.branch} all the same: take it away")
         return True
 
     def delete_issue(self, ref: Ref) -> None:

@@ -17,11 +17,22 @@ class CodeReader(Connection):
         return shapes.branch(self._client.get(self._at(repo, "branches", *name.split("/"))))
 
     def protection(self, repo: Repo, branch: str) -> Protection | None:
-        """The protection rule of that name; None without one; Refused for plain readers."""
+        """The rule that counts for a branch, whatever its name; None without one; Refused for plain readers."""
+        name = self._rule_of(repo, branch)
+        return next((protection.rule(row) for row in self._rules(repo) if row["rule_name"].text() == name), None)
+
+    def _rules(self, repo: Repo) -> list[Field]:
+        return list(self._client.get(self._at(repo, "branch_protections")).each())
+
+    def _rule_of(self, repo: Repo, branch: str) -> str:
+        """The name of the rule that counts for a branch; for one that is not there yet, the one of its own name.
+
+        Gitea since 1.23 takes the first by `priority` that fits: an older `m*` counts for `main` before `main` does.
+        """
         try:
-            return protection.rule(self._client.get(self._at(repo, "branch_protections", branch)))
+            return self.branch(repo, branch).rule
         except NotFound:
-            return None
+            return branch
 
     def file(self, repo: Repo, path: str, at: str) -> bytes:
         """A file's bytes at a branch, tag or commit, checked against its name in git."""

@@ -2,13 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 from forge.gitea.field import Field
 from forge.types import Protection
 
 ADMIN_KEYS = ("apply_to_admins", "block_admin_merge_override")
 """The same wish on Forgejo and on Gitea; each ignores the other's word in silence."""
+
+EXCEPTIONS = (
+    "push_whitelist_deploy_keys",
+    "enable_force_push",
+    "enable_force_push_allowlist",
+    "force_push_allowlist_deploy_keys",
+    "enable_bypass_allowlist",
+)
+"""Settings that let somebody past a rule. Force pushes have a list of their own on Gitea since 1.23, and since 1.27
+who may merge and is on the bypass list merges with `force_merge` over missing checks and approvals."""
+
+_UNDERSTOOD = frozenset(
+    {
+        "enable_push",
+        "enable_merge_whitelist",
+        "enable_status_check",
+        # These narrow who may push and whose approvals count.
+        "enable_push_whitelist",
+        "enable_approvals_whitelist",
+        *ADMIN_KEYS,
+    }
+)
+_LISTS = ("push_whitelist_", "merge_whitelist_", "approvals_whitelist_", "force_push_allowlist_", "bypass_allowlist_")
+"""Lists that count only while their switch is on."""
+
+_OPENS = re.compile(r"enable_|allow_?list|white_?list|bypass|exempt|override")
+"""What a setting that lets somebody past a rule is called, also one that no forge had when this was written."""
+
+_RANK = "priority"
+"""Gitea since 1.23 asks the rules in this order, the lowest first; one of the branch's own name is none before others."""
 
 
 def rule(field: Field) -> Protection:
@@ -29,12 +60,30 @@ def rule(field: Field) -> Protection:
         block_on_outdated_branch=field["block_on_outdated_branch"].flag(),
         dismiss_stale_approvals=field["dismiss_stale_approvals"].flag(),
         admins_included=any(field[key].flag() for key in ADMIN_KEYS),
+        exceptions=exceptions(field),
     )
 
 
-def settings(wanted: Protection, admins_key: str) -> Mapping[str, object]:
-    """The settings that make a rule exactly this; what the noun does not speak of is left alone."""
+def exceptions(field: Field) -> tuple[str, ...]:
+    """The settings of a rule that are on and let somebody past it, those that nobody knows among them."""
+    return tuple(key for key, held in field.items() if _is_on(key, held.value) and _lets_past(key))
+
+
+def _is_on(key: str, value: object) -> bool:
+    return value is True or (isinstance(value, list) and bool(value) and not key.startswith(_LISTS))
+
+
+def _lets_past(key: str) -> bool:
+    return key in EXCEPTIONS or (key not in _UNDERSTOOD and _OPENS.search(key) is not None)
+
+
+def settings(wanted: Protection, admins_key: str, held: Field | None = None) -> Mapping[str, object]:
+    """The settings that make a rule exactly this; what neither opens it nor is spoken of by the noun is left alone.
+
+    `held` is the rule as it stands: only switches that the forge shows are set off.
+    """
     return {
+        **{key: False for key in EXCEPTIONS if held is not None and held[key].present},
         "enable_push": wanted.push,
         "enable_push_whitelist": False,
         "enable_merge_whitelist": bool(wanted.mergers),
@@ -55,11 +104,22 @@ def differing(held: Field, wanted: Mapping[str, object]) -> list[str]:
     return sorted(key for key, value in wanted.items() if _plain(held[key], value) != _plain_wish(value))
 
 
+def first(rules: Sequence[Field], name: str) -> Mapping[str, object]:
+    """The setting that puts a rule before all others; none on a forge without an order of rules.
+
+    `POST branch_protections/priority` wants ids, and no answer of Gitea 1.23 to 1.27 tells the id of a rule.
+    """
+    others = [row[_RANK].number() for row in rules if row[_RANK].present and row["rule_name"].text() != name]
+    return {_RANK: min(others) - 1} if others else {}
+
+
 def _names(field: Field, key: str) -> tuple[str, ...]:
     return tuple(name.text() for name in field[key].each())
 
 
 def _plain(held: Field, like: object) -> object:
+    if isinstance(like, int) and not isinstance(like, bool):
+        return held.number()
     if isinstance(like, list):
         return sorted(name.text().lower() for name in held.each())
     return held.words() if isinstance(like, str) else held.flag()

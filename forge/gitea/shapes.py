@@ -89,8 +89,17 @@ def repository(field: Field, forge: str) -> Repository:
 
 
 def branch(field: Field) -> Branch:
-    """A branch."""
-    return Branch(field["name"].text(), field["commit"]["id"].sha(), field["protected"].flag())
+    """A branch; what is told of its protection is that of the rule that counts, whatever its name."""
+    checked = field["enable_status_check"].flag()
+    return Branch(
+        name=field["name"].text(),
+        sha=field["commit"]["id"].sha(),
+        protected=field["protected"].flag(),
+        can_push=field["user_can_push"].flag(),
+        can_merge=field["user_can_merge"].flag(),
+        required_statuses=tuple(name.text() for name in field["status_check_contexts"].each()) if checked else (),
+        rule=field["effective_branch_protection_name"].words(),
+    )
 
 
 def issue(field: Field, of: Repo) -> Issue:

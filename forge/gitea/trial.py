@@ -44,12 +44,15 @@ class GiteaTrial(GiteaForge):
         """A branch at the head of another one."""
         self._client.post(self._at(repo, "branches"), new_branch_name=name, old_ref_name=base)
 
-    def drop_branch(self, repo: Repo, name: str) -> None:
-        """Take a branch away; one that is gone is no error."""
+    def drop_branch(self, repo: Repo, name: str) -> bool:
+        """Take a branch away; one that is gone is no error, False for one that some rule keeps."""
         try:
             self._client.delete(self._at(repo, "branches", *name.split("/")))
         except NotFound:
-            return
+            return True
+        except Refused:
+            return False
+        return True
 
     def open_draft(self, repo: Repo, name: str, base: str) -> Ref:
         """A draft that nobody can merge, and that changes nothing."""

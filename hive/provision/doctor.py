@@ -6,7 +6,7 @@ change. And it is tried: agents push where they must not, and the forge has to r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,11 +15,12 @@ from forge.gitea.read import GiteaReader
 from forge.protocol import ForgeError, NotFound, Unavailable
 from forge.types import Branch, Repo
 from hive.app.house import House, NotReady
+from hive.provision import rights
 from hive.provision.machine import clock, machine
 from hive.provision.reach import Reach
 from hive.provision.ready import Provision, sign_in
 from hive.provision.signs import Sign, bad, good
-from hive.provision.tried import Trials
+from hive.provision.tried import Place, Trials
 from hive.provision.widths import width
 from hive.vault import NoSecret
 
@@ -72,7 +73,7 @@ class Doctor:
             yield from (sign for sign in branches if isinstance(sign, Sign))
             found = [branch for branch in branches if not isinstance(branch, Sign)]
         if key is not None:
-            yield from self._as_admin(forge, key)
+            yield from self._as_admin(forge, key, found)
         trials = Trials(self.house, forge, self.again)
         yield from trials.pushes(found)
         if key is not None:
@@ -147,11 +148,11 @@ class Doctor:
                 except NotFound:
                     yield bad(f"{repo.path} has no branch {seen.default_branch}", "push it, or choose another default")
                     continue
-                if not branch.protected:
-                    yield bad(f"{branch.name} of {repo.path} is not protected", self.again)
+                for fault in openness(branch, rights.CHECKS[config]):
+                    yield bad(f"{branch.name} of {repo.path} {fault}", self.again)
                 yield repo, branch
 
-    def _as_admin(self, forge: str, key: Key) -> Iterator[Sign]:
+    def _as_admin(self, forge: str, key: Key, found: Sequence[Place]) -> Iterator[Sign]:
         """What `hive init` would change, and what only an admin is told."""
         steps = Provision.plan(self.house, forge, key.login, key.password)
         for step in steps:
@@ -159,6 +160,11 @@ class Doctor:
         if not steps:
             yield good("accounts, teams, repositories, protections, labels and hooks are as hive init leaves them")
         with sign_in(self.house, forge, key.login, key.password, consent=agreed) as admin:
+            for repo, branch in found:
+                rule = admin.protection(repo, branch.name)
+                for setting in rule.exceptions if rule else ():
+                    what = f"{setting} is on in the rule for {branch.name} of {repo.path}: it lets somebody past it"
+                    yield bad(what, f"{self.again}; or take it off by hand, if hive init does not know it")
             for login in self._approvers(forge):
                 if admin.hides_activity(login):
                     what = f"the operator {login} hides activity on {forge}: no merge by {login} can be verified"
@@ -170,3 +176,15 @@ class Doctor:
 
     def _agents(self, forge: str) -> list[str]:
         return [agent for team in self.house.settings.teams.values() if team.forge == forge for agent in team.agents]
+
+
+def openness(branch: Branch, check: str) -> list[str]:
+    """What is open at a branch that counts, as the hive's own account is told of the rule that counts for it."""
+    if not branch.protected:
+        return ["is not protected"]
+    wrong = {
+        "lets everybody push who may write: another rule counts before that of the hive": branch.can_push,
+        "lets everybody merge who may write: another rule counts before that of the hive": branch.can_merge,
+        f"does not wait for {check}": check not in branch.required_statuses,
+    }
+    return [text for text, is_so in wrong.items() if is_so]

@@ -13,7 +13,7 @@ from forge.types import Branch, Repo
 from hive.app.house import House
 from hive.ledger import AuditRow
 from hive.provision.hooks import Hooks
-from hive.provision.signs import Sign, bad, good, odd
+from hive.provision.signs import Sign, bad, good, kept, odd
 
 POLL_SECONDS = 0.1
 ALLOW = "Forgejo, Gitea: [webhook] ALLOWED_HOST_LIST = loopback,private; is {url} where the forge finds the receiver?"
@@ -27,6 +27,7 @@ class Reach:
         self._forge = forge
         self._config = config
         self._patience = patience
+        self._kept: list[str] = []
 
     def arrives(self, places: Sequence[tuple[Repo, Branch]]) -> Iterator[Sign]:
         """One try for each organisation that has a branch to begin from."""
@@ -49,6 +50,7 @@ class Reach:
                 arrived.append(org)
         if arrived:
             yield good(f"deliveries arrive: {', '.join(arrived)}")
+        yield from kept(self._kept)
 
     def _try(self, repo: Repo, branch: Branch) -> AuditRow | None:
         """What the receiver wrote down after a branch was made; None if it heard nothing."""
@@ -60,7 +62,8 @@ class Reach:
                 hands.make_branch(repo, name, branch.name)
                 return self._wait(before)
             finally:
-                hands.drop_branch(repo, name)
+                if not hands.drop_branch(repo, name):
+                    self._kept.append(f"{name} of {repo.path}")
 
     def _wait(self, before: int) -> AuditRow | None:
         until = time.monotonic() + self._patience

@@ -163,13 +163,14 @@ class Provision:
         for label in labels(mine):
             self._steps.note(self._admin.ensure_label(repo, label), f"label {label.name} in {repo.path}")
         branch = self._seeds.branch(repo)
-        self._protect(repo, Protection(branch, mergers=mine.operators, required_statuses=("hive/review",)))
+        self._protect(repo, Protection(branch, mergers=mine.operators, required_statuses=(rights.CHECKS[False],)))
 
     def _config_repo(self, agent: str, team: str, mine: TeamSettings) -> None:
         repo = Repo(self._forge, self._house.settings.configs, agent)
         self._repo(repo, private=True, guests={agent: "write"})
         self._seeds.config(repo, agent, mine)
-        rule = Protection(MAIN, mergers=mine.operators, required_statuses=("hive/eval",), block_on_outdated_branch=True)
+        checks = (rights.CHECKS[True],)
+        rule = Protection(MAIN, mergers=mine.operators, required_statuses=checks, block_on_outdated_branch=True)
         self._protect(repo, rule)
         self._seeds.adopt(repo, agent, team)
 

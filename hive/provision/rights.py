@@ -12,6 +12,10 @@ EVENTS = ("issues", "pull_request", "push", "create", "delete", "repository")
 """What an organisation's hook sends; `issues` and `pull_request` stand for all of their kinds."""
 
 
+CHECKS = {False: "hive/review", True: "hive/eval"}
+"""The status without which nothing is merged in a work repository, and in a configuration (True)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rights:
     """A team on the forge. `members` are names of accounts: `operators`, `agents`, or a bot's."""

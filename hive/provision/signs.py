@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bots.types import Level
@@ -40,6 +40,14 @@ def odd(what: str, mend: str) -> Sign:
 def bad(what: str, mend: str) -> Sign:
     """It does not work, or somebody may what he should not."""
     return Sign(Level.RED, what, mend)
+
+
+def kept(branches: Iterable[str]) -> Iterator[Sign]:
+    """Branches of a trial that a rule of the project protects from being taken away."""
+    for branch in branches:
+        yield odd(
+            f"{branch} was made to try, and a rule keeps it from being deleted", "let no rule cover hive-doctor-*"
+        )
 
 
 def summary(signs: Iterable[Sign]) -> str:

@@ -10,7 +10,7 @@ from forge.protocol import Unavailable
 from forge.types import Branch, Repo
 from hive.app.house import House
 from hive.provision.ready import sign_in
-from hive.provision.signs import Sign, bad, good, odd
+from hive.provision.signs import Sign, bad, good, kept, odd
 from hive.vault import NoSecret
 
 Place = tuple[Repo, Branch]
@@ -25,6 +25,7 @@ class Trials:
         self._forge = forge
         self._mend = LOUD.format(again=again)
         self._again = again
+        self._kept: list[str] = []
 
     def pushes(self, places: Sequence[Place]) -> Iterator[Sign]:
         """Each agent tries to push to each branch that counts, other teams' among them."""
@@ -60,6 +61,7 @@ class Trials:
         refused = [agent for agent, _ in self._agents() if agent not in allowed]
         if refused and places:
             yield good(f"merges in {len(places)} repositories were refused: {', '.join(refused)}")
+        yield from kept(self._kept)
 
     def _merge(
         self, hands: GiteaTrial, repo: Repo, branch: Branch, key: tuple[str, str]
@@ -74,7 +76,8 @@ class Trials:
                 with sign_in(self._house, self._forge, *key) as admin:
                     admin.delete_issue(draft)
         finally:
-            hands.drop_branch(repo, name)
+            if not hands.drop_branch(repo, name):
+                self._kept.append(f"{name} of {repo.path}")
 
     def _agents(self) -> Iterator[tuple[str, str]]:
         """Agents that have a token; the others were complained of already."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from forge.protocol import NotFound, Reader, Refused
-from forge.types import Protection, Push, Ref, Repo
+from forge.types import Branch, Protection, Push, Ref, Repo
 from hive.ledger import Anchor
 from hive.reconcile.verify import Approval, Facts, Movement, Policy
 from hive.workspace import Bounds, Entry, GitFailed, Mirror
@@ -123,16 +123,23 @@ class Evidence:
             raise NotNow("the branch moved while it was looked at")
         try:
             rule = self._reader.protection(self._repo, self._policy.branch)
-        except Refused:  # plain readers see only that there is a rule
+        except Refused:  # plain readers are not shown the rule, only what it lets them do
             rule = None
-        faults = () if rule is None else protection_faults(rule)
+        faults = (*open_to_us(branch), *(() if rule is None else protection_faults(rule)))
         bad = bad_entries(self._mirror, facts.head, Bounds())
         return replace(facts, protected=branch.protected, protection_faults=faults, bad_entries=bad)
 
 
+def open_to_us(branch: Branch) -> tuple[str, ...]:
+    """What the rule that counts for a branch lets the hive's own account do, which no rule of the hive does."""
+    wrong = {"the hive's own account may push": branch.can_push, "the hive's own account may merge": branch.can_merge}
+    return tuple(text for text, is_so in wrong.items() if branch.protected and is_so)
+
+
 def protection_faults(rule: Protection) -> tuple[str, ...]:
-    """What a protection rule leaves open."""
+    """What the rule that counts leaves open."""
     wrong = {
+        f"{', '.join(rule.exceptions)} is on": bool(rule.exceptions),
         "pushing is allowed": rule.push,
         "anybody may merge": not rule.mergers,
         "admins are exempt": not rule.admins_included,

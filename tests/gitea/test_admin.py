@@ -8,6 +8,7 @@ import pytest
 
 from forge.gitea import hooks, protection
 from forge.gitea.admin import GiteaAdmin
+from forge.gitea.field import Field
 from forge.protocol import Admin, Conflict, Invalid
 from forge.types import Label, Protection, Repo
 
@@ -243,16 +244,20 @@ def test_hooks_that_do_not_hear(wire: Wire, admin: GiteaAdmin) -> None:
 RULE = Protection("release/**", mergers=("ops",), required_statuses=("hive/eval",))
 
 
+SAME = {"name": "main", "commit": {"id": "a" * 40}, "effective_branch_protection_name": RULE.branch}
+OTHER = {**SAME, "effective_branch_protection_name": "*"}
+
+
 @pytest.mark.parametrize("version", [FORGEJO, GITEA])
 def test_protections(wire: Wire, admin: GiteaAdmin, version: dict[str, str]) -> None:
     """A rule is made, or changed if it is another, in the words of the forge, and then left alone."""
     key = "apply_to_admins" if version is FORGEJO else "block_admin_merge_override"
     right = {**protection.settings(RULE, key), "rule_name": RULE.branch}
-    wire.say(version).say(GONE, 404).say(right, 201)
+    wire.say([]).say(version).say(GONE, 404).say(right, 201)
     assert admin.ensure_protection(APP, RULE)
-    wire.say({**right, "enable_push": True}).say(right)
+    wire.say([{**right, "enable_push": True}]).say(SAME).say(right)
     assert admin.ensure_protection(APP, RULE)
-    wire.say({**right, "merge_whitelist_usernames": ["Ops"]})
+    wire.say([{**right, "merge_whitelist_usernames": ["Ops"]}]).say(SAME)
     assert not admin.ensure_protection(APP, RULE)
     assert wire.bodies("POST /repos/acme/app/branch_protections") == [right]
     changed = [asked for asked in wire.asked if asked.method == "PATCH"]
@@ -263,6 +268,36 @@ def test_protections(wire: Wire, admin: GiteaAdmin, version: dict[str, str]) -> 
 def test_protections_that_are_dropped(wire: Wire, admin: GiteaAdmin) -> None:
     """A forge that accepts a rule and drops the merger in silence is not believed."""
     right = protection.settings(RULE, "apply_to_admins")
-    wire.say(FORGEJO).say(GONE, 404).say({**right, "merge_whitelist_usernames": []}, 201)
+    wire.say([]).say(FORGEJO).say(GONE, 404).say({**right, "merge_whitelist_usernames": []}, 201)
+    wire.say({**right, "merge_whitelist_usernames": []})
     with pytest.raises(Conflict, match="not as asked in merge_whitelist_usernames"):
         admin.ensure_protection(APP, RULE)
+
+
+def test_protections_that_come_second(wire: Wire, admin: GiteaAdmin) -> None:
+    """Another rule that counts for the branch gets its place behind; one that stays before it is an error."""
+    right = {**protection.settings(RULE, "block_admin_merge_override"), "rule_name": RULE.branch, "priority": 2}
+    rules = [{"rule_name": "*", "priority": 1}, right, {"rule_name": "x", "priority": 5}]
+    wire.say(rules).say(GITEA).say(OTHER).say({**right, "priority": 0}).say(SAME)
+    assert admin.ensure_protection(APP, RULE)
+    (changed,) = [asked for asked in wire.asked if asked.method == "PATCH"]
+    assert changed.body["priority"] == 0
+    wire.say(rules).say(OTHER).say({**right, "priority": 0}).say(OTHER)
+    with pytest.raises(Conflict, match="the rule \\* counts for release/\\*\\* all the same: take it away"):
+        admin.ensure_protection(APP, RULE)
+
+
+@pytest.mark.parametrize(
+    ("more", "found"),
+    [
+        ({"enable_bypass_allowlist": True, "bypass_allowlist_usernames": ["bot"]}, ("enable_bypass_allowlist",)),
+        ({"enable_moon_allowlist": True}, ("enable_moon_allowlist",)),
+        ({"moon_whitelist_teams": ["x"]}, ("moon_whitelist_teams",)),
+        ({"admins_exempt": True}, ("admins_exempt",)),
+        ({"bypass_allowlist_usernames": ["bot"], "enable_approvals_whitelist": True, "moon": True}, ()),
+        ({"block_admin_merge_override": True, "enable_status_check": True, "enable_push_whitelist": True}, ()),
+    ],
+)
+def test_what_lets_somebody_past(more: dict[str, object], found: tuple[str, ...]) -> None:
+    """A setting that is on and opens a rule is told, also one that no forge has yet; a list without its switch is not."""
+    assert protection.rule(Field({"rule_name": "main", **more}, "rule")).exceptions == found

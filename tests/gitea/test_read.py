@@ -50,10 +50,20 @@ def test_repositories(wire: Wire, reader: GiteaReader) -> None:
 
 def test_protection(wire: Wire, reader: GiteaReader) -> None:
     """No rule is None; not being allowed to look is Refused."""
-    wire.say({"message": "not found"}, 404).say({"message": "user should be an owner"}, 403)
+    at = {"name": "main", "commit": {"id": HEAD}, "protected": False}
+    wire.say(at).say([]).say(at).say({"message": "user should be an owner"}, 403)
     assert reader.protection(APP, "main") is None
     with pytest.raises(Refused):
         reader.protection(APP, "main")
+
+
+def test_the_rule_that_counts(wire: Wire, reader: GiteaReader) -> None:
+    """It is the one that the branch names, not the one that is named like the branch."""
+    wire.say({"name": "main", "commit": {"id": HEAD}, "protected": True, "effective_branch_protection_name": "m*"})
+    wire.say([{"rule_name": "main"}, {"rule_name": "m*", "enable_push": True}])
+    rule = reader.protection(APP, "main")
+    assert rule is not None
+    assert (rule.branch, rule.push) == ("m*", True)
 
 
 def test_what_changed(wire: Wire, reader: GiteaReader) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from bots.types import Level
 from forge.embedded import EmbeddedForge
-from forge.embedded.flavours import FLAVOURS
+from forge.embedded.flavours import FLAVOURS, GITEA_127
 from forge.gitea.client import Client, route
 from forge.gitea.write import GiteaForge
 from forge.types import Repo
@@ -48,6 +48,7 @@ teams:
     agents: [bo]
     lanes: {{site: {{agent: bo}}}}
 """
+KNOWN = FLAVOURS | {GITEA_127.name: GITEA_127}
 ALL = ("write:repository", "write:issue", "write:user", "write:organization", "write:admin")
 
 
@@ -150,7 +151,7 @@ def free_port() -> int:
 def standing(root: Path, flavour: str, web: int) -> Iterator[Estate]:
     """An estate below a directory, on a forge that runs as long as this."""
     with ExitStack() as stack:
-        forge = stack.enter_context(EmbeddedForge(root / "forge", flavour=FLAVOURS[flavour]))
+        forge = stack.enter_context(EmbeddedForge(root / "forge", flavour=KNOWN[flavour]))
         forge.create_admin(ADMIN, PASSWORD)
         raw = Client(forge.url, login=ADMIN, password=PASSWORD)
         stack.callback(raw.close)

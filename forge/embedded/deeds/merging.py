@@ -101,6 +101,8 @@ def check(site: Site, actor: Row, issue: Row, wish: Wish, *, scheduling: bool = 
 
 def _may_override(site: Site, actor: Row, repo: Row, pull: Row, granted: rules.Access) -> bool:
     rule = rules.rule_for(site, repo, pull["base_branch"])
+    if rule and rule["enable_bypass_allowlist"] and rules.listed(site, rule, "bypass_allowlist", actor):
+        return True
     bound = rule is not None and rule[site.flavour.admins_key]
     return bool(actor["is_admin"]) or (granted.administers and not bound)
 

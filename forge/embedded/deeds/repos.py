@@ -208,7 +208,8 @@ def protect(site: Site, repo: Row, name: str, wanted: Mapping[str, Any]) -> Row:
     hidden = site.flavour.hidden["protection"]
     settings = json.loads(old["settings"]) if old else {}
     if not old and "priority" not in hidden:
-        settings["priority"] = 1 + site.state.value("SELECT count(*) FROM protections WHERE repo_id = ?", repo["id"])
+        sql = "SELECT max(settings ->> 'priority') FROM protections WHERE repo_id = ?"
+        settings["priority"] = 1 + (site.state.value(sql, repo["id"]) or 0)
     for key, value in wanted.items():
         if key in rules.PROTECTION and key not in hidden and value is not None:
             settings[key] = _ids(site, repo, key, value)

@@ -1,0 +1,120 @@
+"""The rule that counts: not the one that bears the branch's name, and nobody gets past it unseen."""
+
+from __future__ import annotations
+
+import pytest
+
+from bots.types import Level
+from forge.protocol import Refused
+from hive.provision.tried import Trials
+from hive.reconcile.gather import open_to_us
+from tests.provision.conftest import APP, IRIS, Build, Estate
+
+PUSH_TO_ALL = {"enable_push": True, "enable_merge_whitelist": False}
+
+
+def loosen(estate: Estate, repo: str, name: str, **more: object) -> None:
+    """Make a rule that lets everybody push, older than the hive's own, as people do."""
+    at = f"/repos/{repo}/branch_protections"
+    estate.raw.post(at, rule_name=name, **PUSH_TO_ALL)
+    estate.raw.patch(f"{at}/{name.replace('*', '%2A')}", priority=0, **more)
+
+
+def project(estate: Estate) -> None:
+    """A project that was there before the hive."""
+    estate.raw.post("/orgs", username="acme")
+    estate.raw.post("/orgs/acme/repos", name="app", auto_init=True, default_branch="main")
+
+
+def pushes(estate: Estate) -> list[str]:
+    """What agents may push to, found out by trying."""
+    with estate.by("core") as core:
+        places = [(repo, core.branch(repo, "main")) for repo in (APP, IRIS)]
+    return [sign.what for sign in Trials(estate.house, "work", "again").pushes(places) if sign.level is Level.RED]
+
+
+@pytest.mark.parametrize(("flavour", "name"), [("gitea-1.26", "m*"), ("gitea-1.27", "**")])
+def test_a_pattern_that_comes_first(build: Build, flavour: str, name: str) -> None:
+    """On Gitea an older pattern counts for `main` before `main` does: it is seen by all who look, and put behind."""
+    estate = build(flavour)
+    project(estate)
+    estate.init()
+    for repo in (APP, IRIS):
+        loosen(estate, repo.path, name)
+    assert "iris may push to main of acme/app" in pushes(estate), "as on Gitea 1.27.1"
+    with estate.by("core") as core:
+        seen = core.branch(IRIS, "main")
+        assert seen.protected
+        assert "the hive's own account may push" in open_to_us(seen), "the reconciler's proof sees the same"
+        with pytest.raises(Refused):
+            core.protection(IRIS, "main")
+    blind = "\n".join(estate.ills(admin=False))
+    assert "main of agent-configs/iris lets everybody push who may write: another rule counts" in blind
+    said = "\n".join(estate.ills())
+    assert f"protection of main in agent-configs/iris: the rule {name} counts in its place" in said
+    mended = [line for line in estate.init() if "protection" in line]
+    assert mended == [
+        f"mended protection of main in {repo.path}: the rule {name} counts in its place" for repo in (APP, IRIS)
+    ]
+    assert pushes(estate) == []
+    assert estate.init() == []
+    assert [line for line in estate.ills() if "hive-doctor-" not in line] == []
+
+
+def test_a_pattern_that_keeps_all_branches(build: Build) -> None:
+    """Where a rule covers every branch, what the doctor tries with cannot be taken away again: that is said."""
+    estate = build("gitea-1.26")
+    project(estate)
+    estate.init()
+    estate.raw.post("/repos/acme/app/branch_protections", rule_name="*")
+    (said,) = estate.ills()
+    assert said.startswith("🟡 hive-doctor-")
+    assert said.endswith(
+        "of acme/app was made to try, and a rule keeps it from being deleted → let no rule cover hive-doctor-*"
+    )
+
+
+def test_a_pattern_that_was_there_before(build: Build) -> None:
+    """A project with rules of its own: the hive's comes first from the beginning, and the others stay."""
+    estate = build("gitea-1.26")
+    project(estate)
+    loosen(estate, "acme/app", "*")
+    assert "made protection of main in acme/app" in estate.init()
+    assert pushes(estate) == []
+    rules = {row["rule_name"].text() for row in estate.raw.get("/repos/acme/app/branch_protections").each()}
+    assert rules == {"*", "main"}
+    assert estate.plan() == []
+
+
+def test_names_come_first_on_forgejo(estate: Estate) -> None:
+    """Forgejo takes the rule of the branch's name before each pattern: nothing is wrong, and nothing changes."""
+    estate.raw.post("/repos/agent-configs/iris/branch_protections", rule_name="m*", **PUSH_TO_ALL)
+    assert estate.plan() == []
+    assert estate.ills() == []
+
+
+LOOSE = {
+    "enable_bypass_allowlist": True,
+    "bypass_allowlist_usernames": ["triage"],
+    "enable_force_push": True,
+    "enable_force_push_allowlist": True,
+    "force_push_allowlist_usernames": ["iris"],
+    "force_push_allowlist_deploy_keys": True,
+    "push_whitelist_deploy_keys": True,
+}
+
+
+def test_what_lets_somebody_past(build: Build) -> None:
+    """Whatever the forge shows that loosens a rule is a fault: found, set off, and said."""
+    estate = build("gitea-1.27")
+    estate.init()
+    rule = "/repos/agent-configs/iris/branch_protections/main"
+    estate.raw.patch(rule, **LOOSE)
+    switches = [name for name, value in LOOSE.items() if value is True]
+    said = "\n".join(estate.ills())
+    for name in switches:
+        assert f"{name} is on in the rule for main of agent-configs/iris: it lets somebody past it" in said
+    (line,) = estate.init()
+    assert line == f"mended protection of main in agent-configs/iris: differs in {', '.join(sorted(switches))}"
+    assert not any(estate.raw.get(rule)[name].flag() for name in switches)
+    assert estate.ills() == []

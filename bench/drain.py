@@ -11,6 +11,7 @@ from typing import Any, cast
 from bench.stopwatch import bot
 from bots.bot import Context
 from hive.bell import Bell
+from hive.labels import StateLabels
 from hive.ledger import Ledger
 from hive.processes import until_told
 from hive.queue import Queue
@@ -48,6 +49,7 @@ def serve(state: Path, stop: threading.Event) -> None:
         breaker=nothing,
         sorter=nothing,
         bell=Bell(state / "bell"),
+        labels=StateLabels(ledger, "core"),
     )
     Worker(shop).serve(threads=1, stop=stop)
     ledger.close()

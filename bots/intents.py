@@ -64,6 +64,15 @@ class SetLabels:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowState:
+    """Let an issue's labels show how its runs stand; without a run those in `gone` go, and all of the hive's own states."""
+
+    ref: Ref
+    key: str
+    gone: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Assign:
     """Give an issue to agents: this is how work starts."""
 
@@ -144,6 +153,15 @@ class ContinueRun:
     run: int
     message: str
     by_person: bool
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRun:
+    """A run goes no further before an operator says something; `reason` is one line."""
+
+    run: int
+    reason: str
     key: str
 
 
@@ -232,6 +250,7 @@ Intent = (
     | React
     | Reply
     | SetLabels
+    | ShowState
     | Assign
     | Unassign
     | AskReview
@@ -240,6 +259,7 @@ Intent = (
     | OpenIssue
     | StartRun
     | ContinueRun
+    | BlockRun
     | EndRun
     | Propose
     | Deploy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bots.bot import AGENTS, Bot, Context
-from bots.intents import ContinueRun, EndRun, Intent, PostComment, SetLabels, StartRun
+from bots.intents import BlockRun, ContinueRun, EndRun, Intent, PostComment, ShowState, StartRun
 from bots.orders import spoken
 from bots.tasks import task
 from bots.types import RunView
@@ -14,17 +14,16 @@ from forge.events import (
     CommentPosted,
     IssueAssigned,
     IssueClosed,
+    IssueLabeled,
     IssueOpened,
-    PullChanged,
     PullClosed,
     PullMerged,
     PullReviewed,
 )
 from forge.types import Issue, Ref, Review, ReviewComment, ReviewState, User
 
-WORKING = "state/working"
-IN_REVIEW = "state/review"
-NEEDS_OPERATOR = "needs-operator"
+SCOPE = "state/"
+"""How labels begin that tell how an agent's work stands."""
 
 SAID = "On {where} somebody wrote:\n\n{said}"
 REVIEWED = "Your pull request {where} was reviewed at {sha}: {state}.\n\n{said}"
@@ -37,15 +36,17 @@ Comment on this pull request to go on.
 
 bot = Bot(
     "lane",
-    may={StartRun, ContinueRun, EndRun, SetLabels, PostComment},
+    may={StartRun, ContinueRun, BlockRun, EndRun, ShowState, PostComment},
     hears={"triage", "core", "review", AGENTS},
 )
 
 
 @bot.on(IssueOpened)
 def start_opened(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
-    """An issue may be born assigned."""
+    """An issue may be born assigned, or with labels that only the hive sets."""
     yield from start(event.ref, event.key, ctx)
+    if event.ref.repo in ctx.team.repos and any(own.startswith(SCOPE) for own in ctx.forge.issue(event.ref).labels):
+        yield ShowState(event.ref, key=f"show:{event.key}")
 
 
 @bot.on(IssueAssigned)
@@ -64,7 +65,6 @@ def start(ref: Ref, key: str, ctx: Context) -> Iterator[Intent]:
         if agent is None or is_running(agent, ctx.history.run_for(ref)) or not ordered(issue, user, ctx):
             continue
         yield StartRun(ref, agent, task(issue, ctx.team), key=f"start:{agent}:{key}")
-        yield SetLabels(ref, add=(WORKING,), key=f"working:{agent}:{key}")
 
 
 def is_running(agent: str, run: RunView | None) -> bool:
@@ -114,7 +114,7 @@ def answer_review(event: PullReviewed, ctx: Context) -> Iterator[Intent]:
         if not by_person and run.bot_turns >= ctx.team.max_bot_turns:
             stuck = STUCK.format(agent=run.agent, turns=run.bot_turns).strip()
             yield PostComment(event.ref, stuck, key=f"stuck:{event.ref}:{review.id}")
-            yield SetLabels(event.ref, add=(NEEDS_OPERATOR,), key=f"stuck:{event.ref}:{review.id}:label")
+            yield BlockRun(run.id, "review and its agent do not agree", key=f"stuck:{event.ref}:{review.id}")
             return
         remarks = ctx.forge.review_comments(event.ref, review.id)
         message = reviewed(review, remarks, ctx.team.standing(review.author))
@@ -141,12 +141,11 @@ def reviewed(review: Review, remarks: list[ReviewComment], standing: str) -> str
     return REVIEWED.format(where=f"#{review.ref.number}", sha=review.head_sha[:7], state=state, said="\n\n".join(parts))
 
 
-@bot.on(PullChanged)
-def show_review(event: PullChanged, ctx: Context) -> Iterator[Intent]:
-    """An issue shows that its pull request is there."""
-    run = ctx.history.run_for(event.ref)
-    if run is not None and run.state == "open" and run.pull == event.ref:
-        yield SetLabels(run.issue, add=(IN_REVIEW,), key=f"review:{run.issue}:{event.ref}")
+@bot.on(IssueLabeled)
+def show_state(event: IssueLabeled, ctx: Context) -> Iterator[Intent]:
+    """Labels that show how things stand are put right when somebody else touched them."""
+    if event.ref.repo in ctx.team.repos and not ctx.team.is_machine(event.actor):
+        yield ShowState(event.ref, key=f"show:{event.key}")
 
 
 @bot.on(PullMerged)
@@ -168,6 +167,8 @@ def end_closed_issue(event: IssueClosed, ctx: Context) -> Iterator[Intent]:
     merged = run is not None and run.pull is not None and ctx.forge.pull(run.pull).merged
     if not ctx.forge.issue(event.ref).is_open:
         yield from end(event.ref, "merged" if merged else "closed", ctx)
+        if event.ref.repo in ctx.team.repos:
+            yield ShowState(event.ref, key=f"show:{event.key}")
 
 
 def end(ref: Ref, outcome: str, ctx: Context) -> Iterator[Intent]:

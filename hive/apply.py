@@ -23,6 +23,7 @@ from hive import deeds
 from hive.codec import Codec
 from hive.home import AT_HOME, Done, Dropped, Home
 from hive.ledger import Effect, Ledger, Lost
+from hive.states import show
 from hive.telling import NotYet, fate, react, reply
 
 log = logging.getLogger("hive.apply")
@@ -203,6 +204,8 @@ class Applier:
             case intents.SetLabels():
                 forge.label(deed.ref, add=deed.add, remove=deed.remove)
                 return Done(detail={"add": deed.add, "remove": deed.remove})
+            case intents.ShowState():
+                return show(forge, self._ledger, deed)
             case intents.Assign():
                 forge.assign(deed.ref, [self._teams[effect.team].agents[agent].login for agent in deed.agents])
                 return Done(detail={"agents": deed.agents})
@@ -271,7 +274,7 @@ class Applier:
 
 def _where(deed: deeds.Deed) -> str:
     match deed:
-        case intents.ContinueRun() | intents.EndRun():
+        case intents.ContinueRun() | intents.BlockRun() | intents.EndRun():
             return f"run:{deed.run}"
         case intents.SetStatus() | intents.OpenIssue() | deeds.OpenPull() | deeds.MakeTag() | deeds.CommitFile():
             return str(deed.repo)
@@ -280,6 +283,7 @@ def _where(deed: deeds.Deed) -> str:
             | intents.React()
             | intents.Reply()
             | intents.SetLabels()
+            | intents.ShowState()
             | intents.Assign()
             | intents.Unassign()
             | intents.AskReview()

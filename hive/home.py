@@ -12,7 +12,15 @@ from hive.deeds import Deed
 from hive.ledger import NEVER, Effect, Ledger, Origin, Priority, Scope, Why
 
 AT_HOME = (
-    *(intents.StartRun, intents.ContinueRun, intents.EndRun, intents.Recall, intents.AskReview, intents.Propose),
+    *(
+        intents.StartRun,
+        intents.ContinueRun,
+        intents.BlockRun,
+        intents.EndRun,
+        intents.Recall,
+        intents.AskReview,
+        intents.Propose,
+    ),
     *(intents.Deploy, intents.Pause, intents.Resume, intents.Restart, intents.UseModel),
 )
 """Deeds that the hive owes itself: they change the ledger only."""
@@ -59,6 +67,9 @@ class Home:
                     depth=effect.depth,
                 )
                 return Done(detail={"run": deed.run})
+            case intents.BlockRun():
+                runs.block(deed.run, deed.reason)
+                return Done(detail={"run": deed.run, "reason": deed.reason})
             case intents.EndRun():
                 runs.end(deed.run, deed.outcome)
                 return Done(detail={"run": deed.run, "outcome": deed.outcome})

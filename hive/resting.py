@@ -11,9 +11,9 @@ import logging
 import threading
 from dataclasses import dataclass, field
 
-from bots.intents import OpenIssue, SetLabels
+from bots.intents import OpenIssue
 from bots.words import code, plain
-from forge.types import Ref, Repo
+from forge.types import Repo
 from hive.apply import owe
 from hive.ledger import Ledger, Parked, Scope, Turn, Why
 from hive.llm import ModelFailed
@@ -31,11 +31,6 @@ FIRST = {Why.RATE_LIMITED: 5.0, Why.NEEDS_LOGIN: 30.0, Why.OVER_BUDGET: 60.0}
 LONGEST = {Why.RATE_LIMITED: 300.0, Why.NEEDS_LOGIN: 600.0, Why.OVER_BUDGET: 3600.0}
 """Seconds until the first look again, and between two looks at the most."""
 
-LABELS = {
-    Why.RATE_LIMITED: "state/rate-limited",
-    Why.NEEDS_LOGIN: "state/needs-login",
-    Why.OVER_BUDGET: "state/over-budget",
-}
 TITLES = {
     Why.NEEDS_LOGIN: "🔴 the model does not let {agent} in",
     Why.OVER_BUDGET: "🔴 the model's budget for {agent} is spent",
@@ -145,8 +140,6 @@ class Rest:
         ledger.parking.park(self.team, Scope.AGENT, self.agent, why.why, why.reason, until=until)
         ledger.audit.add(self.agent, "Rests", team=self.team, ref=turn.ref, why=why.why, reason=why.reason)
         log.warning("agent_rests agent=%s why=%r reason=%r", self.agent, why.why.value, why.reason)
-        label = SetLabels(Ref.parse(turn.ref), add=(LABELS[why.why],), key=f"{self.agent}:{now:.3f}")
-        owe(ledger, self.team, self.core, label, by=BY)
         if why.why in TITLES:
             body = BODY.format(agent=self.agent, mend=MEND[why.why], reason=code(why.reason))
             title = plain(TITLES[why.why].format(agent=self.agent))
@@ -155,7 +148,7 @@ class Rest:
 
     def _parked(self) -> list[Parked]:
         found = self.ledger.parking.of(self.team, Scope.AGENT, self.agent)
-        return [parked for parked in found if parked.why in LABELS]
+        return [parked for parked in found if parked.why in FIRST]
 
     def _go_on(self, parked: Parked) -> None:
         ledger = self.ledger
@@ -164,8 +157,3 @@ class Rest:
                 return
             seconds = max(0, round(ledger.clock() - parked.since))
             ledger.audit.add(self.agent, "GoesOn", team=self.team, why=parked.why, seconds=seconds)
-            key = f"{self.agent}:{parked.since:.3f}"
-            shown = ledger.effects.ref_of(f"{BY}:{key}")
-            if shown:
-                gone = SetLabels(Ref.parse(shown), add=(), remove=(LABELS[parked.why],), key=f"{key}:on")
-                owe(ledger, self.team, self.core, gone, by=BY)

@@ -22,6 +22,8 @@ from forge.protocol import ForgeError, NotFound, Unavailable
 from forge.types import Ref
 from hive.apply import Applier, owe
 from hive.bell import Bell
+from hive.flood import Flood
+from hive.labels import StateLabels
 from hive.ledger import Ceiling, Job, Ledger, Lost
 from hive.ledger.faults import STORE_ERRORS, is_away
 from hive.ledger.jobs import LEASE_SECONDS
@@ -43,12 +45,6 @@ BEAT_SECONDS = 10.0
 
 BACKSTOP_SECONDS = 1.0
 """How often the ledger is scanned for rows that nobody was nudged for, and how late a stop is noticed."""
-
-FLOOD_RATE, FLOOD_SECONDS = 300, 60.0
-"""So many deliveries in a second are a flood, and for so long, at the most, looks wait for it to end."""
-
-WINDOW_SECONDS = 0.5
-"""How often they are counted."""
 
 OF_A_HEAD = (PullChanged,)
 """Events after which what was seen of an older head is not worth saying."""
@@ -86,6 +82,7 @@ class Workshop:
     breaker: Breaker
     sorter: Sorter
     bell: Bell
+    labels: StateLabels
     ceiling: Ceiling = field(default_factory=Ceiling)
 
 
@@ -98,38 +95,6 @@ class Ended:
 
 
 NOTHING = Ended()
-
-
-class Flood:
-    """Deliveries pour in: a look that is taken now would have to be taken again.
-
-    Until it ends, or for a minute, only that is looked at of which every single one has to be: comments, which may be commands.
-    """
-
-    def __init__(self) -> None:
-        self._since: float | None = None
-        self._counted_from = time.monotonic()
-        self._count = 0
-
-    def tell(self, read: int) -> bool:
-        """So many deliveries were read just now; whether a flood has ended by that. To be told every second at least."""
-        now = time.monotonic()
-        if read >= BATCH:  # and more waits
-            self._since = self._since or now
-        self._count += read
-        seconds = now - self._counted_from
-        if seconds < WINDOW_SECONDS:
-            return False
-        flooded, self._counted_from, self._count = self._count >= FLOOD_RATE * seconds, now, 0
-        ended = self._since is not None and not flooded
-        self._since = (self._since or now) if flooded else None
-        return ended
-
-    @property
-    def holds(self) -> bool:
-        """Whether looks should wait."""
-        since = self._since
-        return since is not None and time.monotonic() - since < FLOOD_SECONDS
 
 
 @dataclass(slots=True)
@@ -158,6 +123,7 @@ class Worker:
         """Work until `stop` is set; what is held then is finished, and the rest left to who comes next."""
         loops = loops or Loops(None, "work", stop)
         self._shop.bell.listen()
+        self._shop.labels.begin()
         self._threads = threads
         backstop = threading.Thread(target=loops.run, args=("backstop", self._backstop), name="backstop")
         backstop.start()
@@ -339,6 +305,7 @@ class Worker:
     def _scan(self) -> None:
         self._take_back()
         self.attend()
+        self._shop.labels.catch_up()
         self._shop.ledger.checkpoint()
         self._nudge(self._due())
         for effect in self._shop.ledger.effects.due():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from bots.commands import phrases
 from bots.commands.bouncing import bounce
-from bots.commands.call import WORKING, Act, Call, idle, no, quoted, yes
+from bots.commands.call import Act, Call, no, quoted, yes
 from bots.intents import (
     AskReview,
     Assign,
@@ -19,7 +19,6 @@ from bots.intents import (
     Recall,
     Restart,
     Resume,
-    SetLabels,
     StartRun,
     Unassign,
     UseModel,
@@ -46,7 +45,7 @@ def cancel(call: Call) -> Act:
         return no(call, phrases.OTHER_AGENT.format(agent=run.agent, named=quoted(call.named)))
     off = (Unassign(run.issue, (run.agent,), key=call.key("off")),) if run.agent in call.ctx.team.agents else ()
     end = EndRun(run.id, OUTCOMES[call.order.name], key=call.key("end"))
-    return yes(call, phrases.ENDED.format(agent=run.agent), *off, end, aside=(idle(call, run.issue),))
+    return yes(call, phrases.ENDED.format(agent=run.agent), *off, end)
 
 
 def retry(call: Call) -> Act:
@@ -97,7 +96,6 @@ def begin(call: Call, issue: Issue, agent: str, *, again: bool) -> Act:
         said.format(agent=agent, where=f"#{issue.ref.number}"),
         StartRun(issue.ref, agent, task(issue, call.ctx.team), key=call.key("run"), again=again),
         Assign(issue.ref, (agent,), key=call.key("assign")),
-        aside=(SetLabels(issue.ref, add=(WORKING,), key=call.key("working")),),
     )
 
 

@@ -6,14 +6,11 @@ from dataclasses import dataclass
 
 from bots.bot import Context
 from bots.commands import phrases
-from bots.intents import Intent, Line, SetLabels
+from bots.intents import Intent, Line
 from bots.orders import Order
 from bots.types import RunView
 from bots.words import code
-from forge.types import Comment, Ref
-
-WORKING = "state/working"
-IN_REVIEW = "state/review"
+from forge.types import Comment
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +68,6 @@ def yes(call: Call, what: str, *intents: Intent, aside: tuple[Intent, ...] = ())
 def no(call: Call, why: str) -> Act:
     """Nothing is done, and why."""
     return Act(Line(phrases.NO.format(form=written(call), why=why)), good=False)
-
-
-def idle(call: Call, issue: Ref) -> Intent:
-    """The issue no longer shows that somebody is at it."""
-    return SetLabels(issue, add=(), remove=(WORKING, IN_REVIEW), key=call.key("idle"))
 
 
 def written(call: Call) -> str:

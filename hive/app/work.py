@@ -21,6 +21,7 @@ from forge.types import Ref, Repo
 from hive.app.house import House
 from hive.apply import Applier, owe
 from hive.inspection import ConfigEvaluator, PullScanner
+from hive.labels import StateLabels
 from hive.ledger import Ceiling, Ledger, Scope
 from hive.loops import Bounds, Breaker
 from hive.parking import BY, Attendant, Desk
@@ -109,7 +110,6 @@ def workshop(house: House) -> Workshop:
         brake=breaker,
         listeners=house.listeners,
     )
-    readings = {name: Reading(decode, house.page) for name in house.settings.forges}
     return Workshop(
         ledger=house.ledger,
         queue=house.queue,
@@ -120,10 +120,17 @@ def workshop(house: House) -> Workshop:
         applier=applier,
         attendant=attendant,
         breaker=breaker,
-        sorter=Sorter(house.ledger, readings, house.settings.team_of, house.listeners, house.origins.of),
+        sorter=sorter_of(house),
         bell=house.bell,
+        labels=StateLabels(house.ledger, house.settings.account("core")),
         ceiling=Ceiling(house.settings.limits.looks_of_team, house.settings.limits.looks_of_bot),
     )
+
+
+def sorter_of(house: House) -> Sorter:
+    """What reads deliveries."""
+    readings = {name: Reading(decode, house.page) for name in house.settings.forges}
+    return Sorter(house.ledger, readings, house.settings.team_of, house.listeners, house.origins.of)
 
 
 def contexts(house: House, reader: Callable[[str, str], GiteaReader]) -> Callable[[str, str], Context]:

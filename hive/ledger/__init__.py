@@ -26,6 +26,7 @@ from hive.ledger.open import Item, Open
 from hive.ledger.packing import pack, unpack
 from hive.ledger.parking import NEVER, Parked, Parking, Scope, Why
 from hive.ledger.runs import Run, Runs, Turn
+from hive.ledger.standings import Standing, Standings
 from hive.ledger.store import Ledger
 
 __all__ = [
@@ -54,6 +55,8 @@ __all__ = [
     "Run",
     "Runs",
     "Scope",
+    "Standing",
+    "Standings",
     "Turn",
     "Why",
     "pack",

@@ -145,11 +145,6 @@ class Effects:
         )
         return int(row["n"]) if row else 0
 
-    def ref_of(self, key: str) -> str:
-        """The subject of a deed; empty for one that was never owed."""
-        row = self._db.row("SELECT ref FROM effects WHERE key = ?", key)
-        return "" if row is None else str(row["ref"])
-
     def of_job(self, job: int) -> list[Effect]:
         """The deeds that a look made, in their order."""
         return [_effect(row) for row in self._db.rows("SELECT * FROM effects WHERE job = ? ORDER BY id", job)]

@@ -112,6 +112,8 @@ class Runs:
                 " ON CONFLICT DO NOTHING",
                 (key, message, by_person, effect, depth, memory, self._clock(), run),
             )
+            if cursor.rowcount:
+                db.execute("UPDATE runs SET blocked = '' WHERE id = ?", (run,))
         return bool(cursor.rowcount)
 
     def take(self, agent: str) -> Turn | None:
@@ -214,6 +216,11 @@ class Runs:
         """The run has a pull request."""
         with self._db.transaction() as db:
             db.execute("UPDATE runs SET pull = ? WHERE id = ?", (pull, run))
+
+    def block(self, run: int, reason: str) -> None:
+        """The run waits for an operator, until it gets a turn."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE runs SET blocked = ? WHERE id = ? AND state = 'open'", (reason[:300], run))
 
     def wait_for(self, run: int, ref: str) -> None:
         """The run cannot go on before a pull request on a configuration is deployed."""

@@ -238,4 +238,10 @@ MIGRATIONS = (
         UNION ALL SELECT team, 'turn', id, 'effect', effect FROM turns WHERE effect IS NOT NULL
         UNION ALL SELECT team, 'turn', id, 'run', run FROM turns;
     """,
+    """
+    ALTER TABLE runs ADD COLUMN blocked TEXT NOT NULL DEFAULT '';
+    ALTER TABLE runs ADD COLUMN shown TEXT;
+    CREATE INDEX runs_changing ON runs (id) WHERE state = 'open' OR shown IS NOT '';
+    CREATE INDEX turns_of_run ON turns (run, id);
+    """,
 )

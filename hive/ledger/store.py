@@ -20,6 +20,7 @@ from hive.ledger.parking import Parking
 from hive.ledger.past import Past
 from hive.ledger.runs import Runs
 from hive.ledger.sightings import Sightings
+from hive.ledger.standings import Standings
 from hive.ledger.tapes import Tapes
 
 
@@ -40,6 +41,7 @@ class Ledger:
         self.breakers = Breakers(self._db, clock)
         self.open = Open(self._db, clock)
         self.runs = Runs(self._db, clock)
+        self.standings = Standings(self._db)
         self.deployments = Deployments(self._db, clock)
         self.audit = Audit(self._db, clock)
 

@@ -83,17 +83,11 @@ def key(name: str, deed: str, ref: Ref = ISSUE) -> str:
     return f"{name}:{deed}:{ref}:30:0"
 
 
-def idle(name: str) -> SetLabels:
-    """The issue shows no more that somebody is at it."""
-    return SetLabels(ISSUE, add=(), remove=("state/working", "state/review"), key=key(name, "idle"))
-
-
 def ended(name: str, outcome: str) -> list[Intent]:
     """The run of iris ends."""
     return [
         Unassign(ISSUE, ("iris",), key=key(name, "off")),
         EndRun(5, outcome, key=key(name, "end")),
-        idle(name),
     ]
 
 
@@ -103,7 +97,6 @@ def begun(name: str, *, again: bool) -> list[Intent]:
     return [
         StartRun(ISSUE, "iris", told, key=key(name, "run"), again=again),
         Assign(ISSUE, ("iris",), key=key(name, "assign")),
-        SetLabels(ISSUE, add=("state/working",), key=key(name, "working")),
     ]
 
 
@@ -132,7 +125,7 @@ WANTED: dict[str, list[Intent]] = {
 }
 """What an operator's command makes the hive want; whatever is not here is not available yet."""
 
-ASIDE = {"idle", "working", "lane"}
+ASIDE = {"lane"}
 """Deeds without which the answer is true all the same."""
 
 
@@ -421,14 +414,13 @@ def test_on_a_pull_request_the_run_is_meant(ctx: Context) -> None:
     assert [(type(deed), getattr(deed, "ref", ISSUE)) for deed in wanted] == [
         (Unassign, ISSUE),
         (EndRun, ISSUE),
-        (SetLabels, ISSUE),
     ]
 
 
 def test_an_agent_that_is_gone_is_ended(ctx: Context) -> None:
     """The run of an agent that left the team ends, though nobody can be taken off the issue."""
     left = replace(ctx, team=replace(ctx.team, agents={"atlas": ATLAS}))
-    assert [type(deed) for deed in deeds(say(left, "/cancel"))] == [EndRun, SetLabels]
+    assert [type(deed) for deed in deeds(say(left, "/cancel"))] == [EndRun]
 
 
 def test_rebuild_where_it_is_configured(ctx: Context, still: Still) -> None:
@@ -531,7 +523,7 @@ class TestBounce:
     def test_second_time(self, ctx: Context) -> None:
         """When an agent says so a second time, a person decides, and nobody is at it meanwhile."""
         before(ctx, 20, f"/not-my-lane{MARKER}", by=ATLAS, minutes=60)
-        off, end, label, _ = deeds(say(ctx, "/not-my-lane atlas", by=IRIS))
+        off, end, label = deeds(say(ctx, "/not-my-lane atlas", by=IRIS))
         assert (type(off), type(end)) == (Unassign, EndRun)
         assert label == SetLabels(ISSUE, add=("needs-operator",), key=key("not-my-lane", "operators"))
 

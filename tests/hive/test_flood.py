@@ -9,10 +9,10 @@ from itertools import count
 
 from forge.types import Ref
 from forge.webhook import Delivery
+from hive.flood import FLOOD_RATE, WINDOW_SECONDS, Flood
 from hive.ledger import pack
 from hive.sorting import BATCH
 from hive.sweep import LOOK
-from hive.work import FLOOD_RATE, WINDOW_SECONDS, Flood
 from tests.hive.conftest import APP, Village
 from tests.hive.test_commands import deliver
 

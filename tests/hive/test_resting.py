@@ -10,6 +10,7 @@ from forge.types import Repo
 from hive.ledger import NEVER, Ledger, Scope, Turn, Why
 from hive.llm import ModelFailed
 from hive.resting import Rest, refusal
+from hive.states import labels_of
 from hive.waiting import queue
 from tests.conftest import Clock
 
@@ -70,7 +71,7 @@ def test_what_an_answer_means(error: ModelFailed, why: Why | None, *, at_once: b
 
 
 def test_a_rate_limit_rests_and_drains(ledger: Ledger, rest: Rest, clock: Clock) -> None:
-    """The turn loses nothing, no other is given meanwhile, one is let through in time, and the label comes and goes."""
+    """The turn loses nothing, no other is given meanwhile, and one is let through in time."""
     first = taken(ledger)
     rest.refused(first, failed(429, "rate_limit_error", retry_after="60"))
     rest.put_down(first)
@@ -90,9 +91,7 @@ def test_a_rate_limit_rests_and_drains(ledger: Ledger, rest: Rest, clock: Clock)
     assert ledger.parking.all() == []
     ledger.runs.end_turn(last, "pushed")
     assert taken(ledger).message == "and that"
-    kinds = owed(ledger)
-    assert [kind for kind, _ in kinds] == ["SetLabels", "SetLabels"]
-    assert ['"add":["state/rate-limited"]' in text for _, text in kinds] == [True, False]
+    assert owed(ledger) == []
     assert [row.what for row in ledger.audit.after(0)] == ["Rests", "GoesOn"]
 
 
@@ -115,7 +114,7 @@ def test_where_people_must_act_they_are_told_once(
         rest.put_down(turn)
     issues = [text for kind, text in owed(ledger) if kind == "OpenIssue"]
     assert [says in text for text in issues] == [True]
-    assert [f'"add":["{label}"]' in text for kind, text in owed(ledger) if kind == "SetLabels"] == [True]
+    assert [labels_of(run) for run in ledger.standings.of(ISSUE)] == [{label}]
 
 
 def test_a_pause_is_ended_by_a_word_only(ledger: Ledger, rest: Rest, clock: Clock) -> None:

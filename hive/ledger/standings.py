@@ -1,0 +1,89 @@
+"""How runs stand: what the labels of an issue are derived from, and what they were meant to be last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from hive.ledger.database import Database
+from hive.ledger.parking import Why
+
+_STANDINGS = """
+    SELECT runs.id AS id, runs.team AS team, runs.agent AS agent, runs.ref AS ref, runs.pull AS pull, runs.state AS state,
+        runs.outcome AS outcome, runs.waits_for AS waits_for, runs.blocked AS blocked, runs.shown AS shown,
+        (SELECT min(id) FROM turns WHERE turns.run = runs.id AND turns.state != 'done') AS turn,
+        (SELECT min(id) FROM turns WHERE turns.agent = runs.agent AND turns.state != 'done') AS next_turn,
+        (SELECT outcome FROM turns WHERE turns.run = runs.id AND turns.state = 'done' ORDER BY id DESC LIMIT 1) AS last,
+        (SELECT why FROM parked WHERE parked.scope = 'agent' AND parked.team = runs.team AND parked.name = runs.agent
+            ORDER BY since LIMIT 1) AS suspended
+    FROM runs WHERE {where} ORDER BY runs.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a run stands.
+
+    `blocked` is why it waits for an operator, as a bot said; `last` the outcome of its newest ended turn. `is_busy` says
+    that a turn is open, `suspended` why that turn, the agent's next one, waits. `shown` are the labels that were enqueued
+    last, None if they never were.
+    """
+
+    id: int
+    team: str
+    ref: str
+    pull: str | None
+    is_open: bool
+    outcome: str
+    waits_for: str | None
+    blocked: str
+    last: str
+    is_busy: bool
+    suspended: Why | None
+    shown: str | None
+
+
+class Standings:
+    """Reads how runs stand, and remembers what was shown of it."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def of(self, ref: str) -> list[Standing]:
+        """All runs of an issue, oldest first."""
+        return self._found("runs.ref = ?", ref)
+
+    def changing(self) -> list[Standing]:
+        """Runs whose labels may have to change: those that are open, and those that ended with labels."""
+        return self._found("runs.state = 'open' OR runs.shown IS NOT ''")
+
+    def show(self, run: int, labels: str) -> None:
+        """Labels for a run were enqueued."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE runs SET shown = ? WHERE id = ?", (labels, run))
+
+    def forget_open(self) -> None:
+        """Nothing is known of the labels of open runs: they are enqueued again."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE runs SET shown = NULL WHERE state = 'open'")
+
+    def _found(self, where: str, *values: object) -> list[Standing]:
+        return [_standing(row) for row in self._db.rows(_STANDINGS.format(where=where), *values)]
+
+
+def _standing(row: Any) -> Standing:
+    is_next = row["turn"] is not None and row["turn"] == row["next_turn"]
+    return Standing(
+        id=row["id"],
+        team=row["team"],
+        ref=row["ref"],
+        pull=row["pull"],
+        is_open=row["state"] == "open",
+        outcome=row["outcome"],
+        waits_for=row["waits_for"],
+        blocked=row["blocked"],
+        last=row["last"] or "",
+        is_busy=row["turn"] is not None,
+        suspended=Why(row["suspended"]) if is_next and row["suspended"] else None,
+        shown=row["shown"],
+    )

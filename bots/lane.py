@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bots.bot import AGENTS, Bot, Context
 from bots.intents import BlockRun, ContinueRun, EndRun, Intent, PostComment, ShowState, StartRun
-from bots.orders import spoken
+from bots.orders import is_altered, spoken
 from bots.tasks import task
 from bots.types import RunView
 from bots.words import fenced
@@ -27,6 +27,7 @@ SCOPE = "state/"
 
 SAID = "On {where} somebody wrote:\n\n{said}"
 REVIEWED = "Your pull request {where} was reviewed at {sha}: {state}.\n\n{said}"
+EDITED = "; edited afterwards, perhaps by somebody else"
 ON_LINE = "On {path}, line {line}:\n{said}"
 STUCK = """\
 🙋 @{agent} and review went {turns} rounds without agreeing, so I stop here and wait for an operator.
@@ -93,6 +94,8 @@ def hear(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     if comment is None or comment.author.id not in ctx.team.operators or not (body := spoken(comment.body)):
         return
     standing = ctx.team.standing(comment.author)
+    if is_altered(comment, event.digest):
+        standing += EDITED
     said = fenced("comment", body, author=comment.author.login, standing=standing)
     message = SAID.format(where=f"#{event.ref.number}", said=said).strip()
     yield ContinueRun(run.id, message, by_person=True, key=f"comment:{event.ref.repo}:{comment.id}")

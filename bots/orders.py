@@ -14,6 +14,9 @@ from itertools import pairwise, takewhile
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from forge import keys
+from forge.types import Comment
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -96,6 +99,11 @@ class Order:
     name: str
     words: tuple[str, ...] = ()
     command: Command | None = None
+
+
+def is_altered(comment: Comment, digest: str = "") -> bool:
+    """Whether a comment has, or may have, another text than it was posted with, which `digest` stands for if known."""
+    return comment.updated_at != comment.created_at or digest not in {"", keys.digest(comment.body)}
 
 
 def orders(body: str) -> tuple[Order, ...]:

@@ -9,25 +9,31 @@ from __future__ import annotations
 
 import hashlib
 import re
-import unicodedata
+
+from bots.sanitize import printable, rendered
 
 MAX_TEXT = 20_000
 """Characters of one piece of text that a model is shown."""
 
-_COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
-_KEPT_CONTROLS = frozenset("\n\t")
 _WORD_JOINER = "\u2060"
 _REFERENCES = re.compile(r"[@#!](?=\w)|:(?=//)|\bwww(?=\.)", re.IGNORECASE)
+_READ = MAX_TEXT + 5_000
+"""Characters of a text that are read at all: its end is left out anyway, and a parser needs time."""
 
 
 def visible(text: str) -> str:
-    """Text without what hides from a reader: HTML comments, zero-width, bidi, tag and control characters."""
-    shown = _COMMENT.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
-    kept = (c for c in shown if c in _KEPT_CONTROLS or unicodedata.category(c) not in ("Cf", "Cc", "Co", "Cs"))
-    clean = "".join(kept)
-    if len(clean) <= MAX_TEXT:
-        return clean
-    return clean[:MAX_TEXT] + f"\n[… {len(clean) - MAX_TEXT} more characters were left out]"
+    """Markdown without what hides from a reader of its page, and not too much of it: see `bots.sanitize`."""
+    return _clipped(rendered(text[:_READ]), left_out=max(len(text) - _READ, 0))
+
+
+def _clipped(text: str, *, left_out: int = 0) -> str:
+    left_out += max(len(text) - MAX_TEXT, 0)
+    return f"{text[:MAX_TEXT]}\n[… {left_out} more characters were left out]" if left_out else text
+
+
+def shown(text: str) -> str:
+    """Text that is escaped before it is posted, so that only characters without a shape hide in it."""
+    return _clipped(printable(text))
 
 
 def fenced(kind: str, text: str, *, author: str, standing: str) -> str:
@@ -44,7 +50,7 @@ def plain_name(name: str) -> str:
 
 def code(text: str) -> str:
     """Text as one code span, whatever is in it."""
-    one_line = " ".join(visible(text).split()) or " "
+    one_line = " ".join(shown(text).split()) or " "
     longest = max((len(run) for run in re.findall(r"`+", one_line)), default=0)
     ticks = "`" * (longest + 1)
     pad = " " if one_line.startswith("`") or one_line.endswith("`") else ""
@@ -53,7 +59,7 @@ def code(text: str) -> str:
 
 def prose(text: str) -> str:
     """Like `plain`, with what stands between two backticks kept as a code span."""
-    pieces = re.split(r"`([^`\n]+)`", visible(text))
+    pieces = re.split(r"`([^`\n]+)`", shown(text))
     return "".join(code(piece) if odd % 2 else _spaced(piece) for odd, piece in enumerate(pieces)).strip()
 
 
@@ -65,6 +71,6 @@ def _spaced(piece: str) -> str:
 
 def plain(text: str) -> str:
     """One line of text that mentions nobody, links nothing and holds no markup."""
-    one_line = " ".join(visible(text).split())
+    one_line = " ".join(shown(text).split())
     escaped = re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", one_line)
     return _REFERENCES.sub(lambda found: found[0] + _WORD_JOINER, escaped)

@@ -7,7 +7,7 @@ state: a handler asks the forge how things stand now.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from forge.types import Ref, User
 
@@ -53,9 +53,14 @@ class IssueClosed(Event):
 
 @dataclass(frozen=True, slots=True)
 class CommentPosted(Event):
-    """A comment was written on an issue or pull request."""
+    """A comment was written on an issue or pull request.
+
+    `digest` stands for its text as it was first told of: whoever may write issues can edit everybody's
+    comments, within the second of their writing too, and then no time of a forge shows it. Empty if unknown.
+    """
 
     comment_id: int
+    digest: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

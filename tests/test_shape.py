@@ -23,7 +23,7 @@ HOMES = {
     "gitea": ["forge/gitea"],
     "httpx2": ["hive/llm.py"],
     "huey": ["hive/queue.py", "hive/rediscarrier.py"],
-    "markdown_it": ["bots/orders.py", "forge/embedded"],
+    "markdown_it": ["bots/orders.py", "bots/sanitize.py", "forge/embedded"],
     "nh3": ["forge/embedded"],
     "pydantic": ["hive/codec.py"],
     "pygments": ["forge/embedded"],

@@ -2,7 +2,8 @@
 
 Who said it is decided by pinned ids, as the forge tells the comment's author now. Strangers and
 members are not answered at all: who may say nothing must not make the hive speak. A comment that
-was edited is no command, since whoever may write issues can edit everybody's.
+was edited is no command, since whoever may write issues can edit everybody's; its text is the one
+that was told of when it was posted, as an edit within the same second leaves its times alike.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from bots.intents import (
     Unassign,
     UseModel,
 )
-from bots.orders import CONFIRM, KNOWN, Order, orders
+from bots.orders import CONFIRM, KNOWN, Order, is_altered, orders
 from bots.types import AGENT_NAME, Team
 from forge.events import CommentPosted
 from forge.protocol import NotFound
@@ -75,7 +76,7 @@ def obey(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     except NotFound:
         return
     heard = audible(comment, ctx.team)
-    if not heard:
+    if not heard or is_altered(comment, event.digest):
         return
     at = f"{event.ref}:{comment.id}"
     acts = [act(Call(order, comment, ctx, f"{at}:{number}")) for number, order in enumerate(heard[:MOST])]
@@ -96,7 +97,7 @@ def audible(comment: Comment, team: Team) -> tuple[Order, ...]:
     An agent's words are written by the hive, so its marker says nothing about them; on anybody
     else's comment it says that the words were copied from the hive.
     """
-    if comment.updated_at != comment.created_at or not may_speak(comment.author, team):
+    if is_altered(comment) or not may_speak(comment.author, team):
         return ()
     if team.agent_of(comment.author) is not None:
         return tuple(order for order in orders(comment.body) if order.command is not None and order.command.agents)

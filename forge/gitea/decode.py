@@ -63,8 +63,10 @@ def _opened(kind: type[Event], side: str) -> _Reading:
 
 
 def _comment(payload: Field, repo: Repo, actor: User) -> Event:
-    ref, number = shapes.ref(payload["issue"]["number"], repo), payload["comment"]["id"].number()
-    return CommentPosted(ref, actor, keys.commented(repo.forge, number), number)
+    ref, comment = shapes.ref(payload["issue"]["number"], repo), payload["comment"]
+    number = comment["id"].number()
+    digest = keys.digest(comment["body"].words())
+    return CommentPosted(ref, actor, keys.commented(repo.forge, number), number, digest)
 
 
 def _pull_closed(payload: Field, repo: Repo, actor: User) -> Event:

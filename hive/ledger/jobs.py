@@ -140,6 +140,13 @@ class Jobs:
                 ),
             )
             if not cursor.rowcount or not cursor.lastrowid:
+                if delivery is not None and isinstance(event, ALONE):
+                    # Found by a sweep a moment ago: the delivery knows more of it, such as how it was first worded.
+                    db.execute(
+                        "UPDATE jobs SET event = ?, delivery = ? WHERE team = ? AND bot = ? AND event_key = ?"
+                        " AND state = 'waiting' AND delivery IS NULL",
+                        (Codec(kind).dumps(event), delivery, team, bot, event.key),
+                    )
                 return 0
             if standing:
                 db.execute(

@@ -35,6 +35,7 @@ from bots.orders import COMMANDS
 from bots.tasks import task
 from bots.types import Lane, RunView
 from forge.events import CommentPosted
+from forge.keys import digest
 from forge.types import Comment, Ref, User
 from tests.bots.conftest import APP, ARGUS, CONFIG, CORE, EVE, IRIS, MARA, NOON, Still, StillForge, issue, pull
 
@@ -286,6 +287,16 @@ def test_not_meant(name: str, how: str, ctx: Context) -> None:
 def test_edited(name: str, speaker: User, ctx: Context) -> None:
     """An edited comment is no command: others than its author may have written it."""
     assert say(ctx, SAID[name], by=speaker, ref=place(name), updated_at=NOON + timedelta(seconds=1)) == []
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_edited_within_its_second(name: str, ctx: Context) -> None:
+    """A comment whose text is not the one it was posted with is no command, whatever its times say."""
+    assert isinstance(ctx.forge, StillForge)
+    ref = place(name)
+    ctx.forge.said[ref] = [Comment(30, ref, MARA, SAID[name], NOON, NOON, "")]
+    assert bot.handle(CommentPosted(ref, MARA, "k", 30, digest("It works now.")), ctx) == []
+    assert bot.handle(CommentPosted(ref, MARA, "k", 30, digest(SAID[name])), ctx) != []
 
 
 def test_the_author_counts_not_the_messenger(ctx: Context) -> None:

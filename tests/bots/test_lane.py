@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -20,6 +21,7 @@ from forge.events import (
     PullMerged,
     PullReviewed,
 )
+from forge.keys import digest
 from forge.types import Comment, Happening, Ref, Review, ReviewComment, ReviewState, User
 from tests.bots.conftest import APP, ARGUS, CONFIG, CORE, EVE, IRIS, MARA, NOON, Still, StillForge, issue, pull
 
@@ -87,6 +89,18 @@ def test_operator_is_heard(forge: StillForge, running: Still, ctx: Context) -> N
     assert isinstance(go_on, ContinueRun)
     assert (go_on.run, go_on.by_person, go_on.key) == (5, True, f"comment:{APP}:30")
     assert "Shorter, please." in go_on.message
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(1, "x"), (0, "Longer, please."), (0, "")])
+def test_edited_words_are_told_as_such(
+    forge: StillForge, running: Still, ctx: Context, seconds: int, told: str
+) -> None:
+    """An agent is told that an operator's words were edited, as others than the operator may have done it."""
+    at = NOON + timedelta(seconds=seconds)
+    forge.said[PULL] = [Comment(30, PULL, MARA, "Shorter, please.", NOON, at, "")]
+    (go_on,) = bot.handle(CommentPosted(PULL, MARA, "k", 30, digest(told) if told else ""), ctx)
+    assert isinstance(go_on, ContinueRun)
+    assert ("edited afterwards" in go_on.message) == bool(told)
 
 
 def test_commands_are_no_messages(forge: StillForge, running: Still, ctx: Context) -> None:

@@ -140,6 +140,24 @@ def test_a_stranger_is_not_answered(village: Village, worker: Worker, issue: Ref
     assert run_of(village, issue).state == "open"
 
 
+def test_a_writer_cannot_make_a_command_of_it(village: Village, worker: Worker, issue: Ref) -> None:
+    """Whoever edits an operator's comment in the second in which it was written has written no command, 20 times of 20."""
+    vault, url = village.house.vault, village.forge.url
+    comments = []
+    with GiteaForge(name=APP.forge, url=url, token=vault.token(APP.forge, "core")) as writer:
+        for number in range(20):
+            comment = village.mara.comment(issue, f"It works now ({number}).", marker=f"({number})")
+            deliver(village, comment, f"u{number}")
+            writer.edit_comment(issue, comment.id, "/cancel")
+            comments.append(village.mara.comment_by_id(issue, comment.id))
+    assert {comment.body for comment in comments} == {"/cancel"}
+    assert any(comment.created_at == comment.updated_at for comment in comments), "no edit was fast enough to matter"
+    sweep(village)
+    drain(village, worker)
+    assert run_of(village, issue).state == "open"
+    assert not any("/cancel`" in comment.body for comment in village.mara.comments(issue))
+
+
 def test_an_agent_gives_its_issue_back(village: Village, worker: Worker, issue: Ref) -> None:
     """Where no other agent is, an agent's bounce leaves the issue to the operators."""
     vault, url = village.house.vault, village.forge.url

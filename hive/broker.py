@@ -52,7 +52,7 @@ class Denied(Exception):
 class Principal:
     """Whose socket this is, and what it may reach.
 
-    `life` is a number that changes when the container ends. `base` names a repository's default branch and `brief` makes a turn's JSON: both raise OSError
+    `life` is a number that changes when the container ends, `serves` tells whether it may hold a turn of a run. `base` names a repository's default branch and `brief` makes a turn's JSON: both raise OSError
     while the forge cannot be asked.
     """
 
@@ -69,6 +69,7 @@ class Principal:
     rest: Rest
     base: Callable[[Repo], str]
     brief: Callable[[Turn], dict[str, Any]]
+    serves: Callable[[int], bool] = bool
 
 
 def create(who: Principal) -> Flask:
@@ -104,7 +105,7 @@ def give_turn(who: Principal) -> Any:
     while (turn := next_turn(who)) is None:
         if time.monotonic() >= until or who.life() != life or who.stop.wait(POLL_SECONDS * 5):
             return "", 204
-    if who.life() != life:  # whoever asked is gone, and the turn is for the one who comes next
+    if who.life() != life or not who.serves(turn.run):  # the turn is for the container that comes next
         who.ledger.runs.give_back(who.agent)
         return "", 204
     try:
@@ -117,7 +118,13 @@ def give_turn(who: Principal) -> Any:
 
 
 def next_turn(who: Principal) -> Turn | None:
-    """The turn to take; one that was cut off too often is given up, in words."""
+    """The turn to take; one that was cut off too often is given up, in words.
+
+    A container that has held a turn of one run gets none of another: it is ended, and a fresh one asks.
+    """
+    due = who.ledger.runs.due(who.agent)
+    if due is None or not who.serves(due):
+        return None
     turn = who.ledger.runs.take(who.agent)
     if turn is None or turn.attempts <= MAX_ATTEMPTS:
         return turn

@@ -53,6 +53,7 @@ class Bell:
 def main() -> None:
     """Take turns, one after the other."""
     place = Place.of(os.environ)
+    place.prepare()
     bell = Bell()
     broker = Broker(Door(place.forge, timeout=2 * WAIT), patience=FOREVER)
     generation = _generation(place)

@@ -15,6 +15,7 @@ from hive.agent.git import WorkTree
 from hive.agent.log import log
 from hive.agent.loop import Loop
 from hive.agent.model import Model
+from hive.agent.places import real
 from hive.agent.pulse import Pulse
 from hive.agent.tools import TOOLS, Toolbox
 from hive.agent.transcript import Transcript
@@ -47,6 +48,15 @@ class Place:
             Path(env.get("HIVE_STATE", "/agent/state")),
         )
 
+    def prepare(self) -> None:
+        """Make what is missing below `state`, or was put in its place by a command of an earlier turn."""
+        for folder in (self.state, self.state / "home", self.state / "runs"):
+            real(folder)
+
+    def folder(self, run: int) -> Path:
+        """The directory of a run."""
+        return real(real(self.state / "runs") / str(run))
+
     @property
     def forge(self) -> Path:
         """The broker's socket."""
@@ -71,7 +81,7 @@ class Session:
     def hold(self, turn: Turn) -> None:
         """Work on a turn, or find it done, and report its end. Raises Lost, Leave, Unavailable: the turn stays open."""
         broker = Broker(Door(self.place.forge), turn.token, self.patience)
-        folder = self._folder(turn)
+        folder = self.place.folder(turn.run)
         model = Model(Door(self.place.model, self.silence), turn.token, turn.model, turn.system, TOOLS, self.patience)
         with Transcript(folder / "transcript.jsonl") as transcript, Pulse(broker, turn.lease) as pulse:
             transcript.begin(turn.id, turn.message, mind=model.mind, memory=turn.memory)
@@ -106,12 +116,9 @@ class Session:
         transcript.close(end)
         return end
 
-    def _folder(self, turn: Turn) -> Path:
-        return self.place.state / "runs" / str(turn.run)
-
     def _trees(self, turn: Turn) -> tuple[WorkTree, WorkTree]:
         """The work tree of a run, and that of the agent's own configuration; neither is there before it is needed."""
-        folder = self._folder(turn)
+        folder = self.place.folder(turn.run)
         env = git.environment(turn, self.port)
         work = WorkTree(folder / "work", env, self.patience, repo=turn.repo, base=turn.base, branch=turn.branch)
         config = WorkTree(

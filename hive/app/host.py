@@ -14,6 +14,7 @@ from forge.gitea.read import GiteaReader
 from forge.protocol import ForgeError, NotFound
 from forge.types import Ref, Repo
 from hive import broker, gateway
+from hive.app.fault import Fault
 from hive.app.house import House, NotReady
 from hive.app.work import mirrors
 from hive.broker import Principal
@@ -117,26 +118,29 @@ class Host:
         self._stop = stop
         self._model = Model(url=house.settings.model.url, key=_key(house))
         self.containers = Containers(find_jail(), house.agents)
+        self.faults: dict[str, Fault] = {}
         self._reconciler = Reconciler(house.ledger, self.containers, house.settings.limits)
-        self._servers: list[Server] = []
+        self._servers: dict[tuple[str, str], Server] = {}
+        self._listening: set[str] = set()
         self._wards: list[Ward] = []
         self._told: dict[str, str] = {}
         self._loops = house.loops("host", stop)
 
     def serve(self) -> None:
         """Keep every container as operators approved it, until `stop` is set."""
-        for team, mine in self._house.settings.teams.items():
-            for agent in mine.agents:
-                self.containers.sweep_out(agent)
-                self._house.ledger.runs.give_back(agent)
-                self._wards.append(self._ward(team, agent))
-                self._listen(team, agent)
+        agents = {agent: team for team, mine in self._house.settings.teams.items() for agent in mine.agents}
+        for agent, team in agents.items():
+            self._house.ledger.runs.release(agent)  # whoever held its turn has died with the host before this one
+            self._wards.append(self._ward(team, agent))
+            self.faults[agent] = Fault(self._house, team, agent)
         threading.Thread(target=self._model.warm, name="warm", daemon=True).start()
         try:
             self._loops.run("tick", self._tick)
         finally:
             self.containers.stop_all()
-            for server in self._servers:
+            for agent in agents:
+                self._house.ledger.runs.give_back(agent)
+            for server in self._servers.values():
                 server.stop()
             self._model.close()
         self._loops.last_words(self._house.ledger_path)
@@ -147,14 +151,30 @@ class Host:
             log.warning("container_ended agent=%s", agent)
             self._house.ledger.runs.release(agent)
         for ward in self._wards:
-            self._restart(ward.agent)
-            self._reconciler.keep(ward)
-            alive = self.containers.answered(ward.agent) if self.containers.running(ward.agent) else ""
-            if self._told.get(ward.agent) != alive:
-                self._house.ledger.deployments.heard(ward.agent, alive)
-                self._told[ward.agent] = alive
+            with self.faults[ward.agent].alone() as fine:
+                if fine:
+                    self._keep(ward)
         pulse.beat()
         return TICK_SECONDS
+
+    def _keep(self, ward: Ward) -> None:
+        """One agent's turn; raises OSError for a fault of its own directories."""
+        if ward.agent not in self._listening:
+            self.containers.sweep_out(ward.agent)
+            self._listen(self.faults[ward.agent].team, ward.agent)
+        self._restart(ward.agent)
+        self._renew(ward.agent)
+        self._reconciler.keep(ward)
+        alive = self.containers.answered(ward.agent) if self.containers.running(ward.agent) else ""
+        if self._told.get(ward.agent) != alive:
+            self._house.ledger.deployments.heard(ward.agent, alive)
+            self._told[ward.agent] = alive
+
+    def _renew(self, agent: str) -> None:
+        """End a container that held turns of another run than the one that is due; the reconciler starts a fresh one."""
+        if agent in self.containers.used():
+            self.containers.kill(agent)
+            self._house.ledger.runs.release(agent)
 
     def _restart(self, agent: str) -> None:
         """Stop a container that somebody wants to be started again; the reconciler starts it."""
@@ -162,8 +182,8 @@ class Host:
         anchor = deployments.anchor(agent)
         if anchor is None or anchor.restart_at <= anchor.restarted_at or deployments.open(agent) is not None:
             return
-        self.containers.stop(agent)
-        self._house.ledger.runs.give_back(agent)
+        if self.containers.stop(agent):
+            self._house.ledger.runs.give_back(agent)
         deployments.restarted(agent, anchor.restart_at)
 
     def _ward(self, team: str, agent: str) -> Ward:
@@ -197,6 +217,7 @@ class Host:
             wake=lambda effect: _owed(house, effect),
             heard=self.containers.heard,
             life=lambda: self.containers.life(agent),
+            serves=lambda run: self.containers.serves(agent, run),
             stop=self._stop,
             rest=rest,
             base=brief.base,
@@ -208,9 +229,10 @@ class Host:
             "model.sock": gateway.create(agent, house.ledger.runs, self._model, lambda _: brief.model(), rest),
         }
         for name, app in apps.items():
-            server = Server(app, unix(cell.sockets / name), threads=SOCKET_THREADS)
-            server.start()
-            self._servers.append(server)
+            if (agent, name) not in self._servers:
+                self._servers[agent, name] = Server(app, unix(cell.sockets / name), threads=SOCKET_THREADS)
+                self._servers[agent, name].start()
+        self._listening.add(agent)
 
 
 def serve(house: House, stop: threading.Event) -> None:

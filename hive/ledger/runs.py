@@ -1,22 +1,12 @@
-"""Runs of agents: one for each issue that an agent works on, moved by turns.
-
-A turn is one message that the agent has to deal with. An agent takes one turn at a time, oldest
-first, and holds it by a token that dies with it.
-"""
+"""Runs of agents: one for each issue that an agent works on, moved by turns."""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from dataclasses import dataclass
 
-from hive.ledger.database import Clock, Database
+from hive.ledger.turns import LEASE_SECONDS, MAX_ATTEMPTS, Turn, Turns
 
-LEASE_SECONDS = 60.0
-MAX_ATTEMPTS = 5
-"""A turn that was taken this often without an end is given up."""
-
-_TURN = "SELECT turns.*, runs.ref, runs.pull FROM turns JOIN runs ON runs.id = turns.run"
+__all__ = ["LEASE_SECONDS", "MAX_ATTEMPTS", "Run", "Runs", "Turn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +23,8 @@ class Run:
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """One message of a run, as taken. `first` says that the run begins with it."""
-
-    id: int
-    run: int
-    agent: str
-    ref: str
-    pull: str | None
-    message: str
-    attempts: int
-    token: str = ""
-    depth: int = 0
-    memory: str = ""
-
-
-class Runs:
-    """Runs, turns and their tokens."""
-
-    def __init__(self, db: Database, clock: Clock) -> None:
-        self._db = db
-        self._clock = clock
+class Runs(Turns):
+    """Runs, and how they are moved."""
 
     def start(
         self,
@@ -115,94 +85,6 @@ class Runs:
             if cursor.rowcount:
                 db.execute("UPDATE runs SET blocked = '' WHERE id = ?", (run,))
         return bool(cursor.rowcount)
-
-    def take(self, agent: str) -> Turn | None:
-        """The agent's next turn, with a fresh token; None while one is held, none waits, or the agent rests.
-
-        When the time has come to look whether it still has to rest, a turn is how to find out.
-        """
-        now = self._clock()
-        token = secrets.token_urlsafe(32)
-        if not self._awake(agent, now):
-            return None
-        with self._db.transaction() as db:
-            row = db.execute(
-                _TURN + " WHERE turns.agent = ? AND turns.state != 'done' AND runs.state = 'open' ORDER BY"
-                " turns.state = 'taken' DESC, turns.id LIMIT 1",
-                (agent,),
-            ).fetchone()
-            if row is None or (row["state"] == "taken" and row["lease_until"] >= now):
-                return None
-            db.execute(
-                "UPDATE turns SET state = 'taken', token_hash = ?, lease_until = ?, attempts = attempts + 1"
-                " WHERE id = ?",
-                (_hash(token), now + LEASE_SECONDS, row["id"]),
-            )
-        return Turn(
-            *(row["id"], row["run"], agent, row["ref"], row["pull"], row["message"], row["attempts"] + 1, token),
-            *(row["depth"], row["memory"]),
-        )
-
-    def _awake(self, agent: str, now: float) -> bool:
-        rows = self._db.rows("SELECT next_at FROM parked WHERE scope = 'agent' AND name = ?", agent)
-        return all(row["next_at"] <= now for row in rows)
-
-    def holder(self, agent: str, token: str) -> Turn | None:
-        """The turn that a token stands for, as long as it is held."""
-        row = self._db.row(
-            _TURN + " WHERE turns.token_hash = ? AND turns.agent = ? AND turns.state = 'taken' AND runs.state = 'open'",
-            *(_hash(token), agent),
-        )
-        if row is None:
-            return None
-        return Turn(
-            *(row["id"], row["run"], agent, row["ref"], row["pull"], row["message"], row["attempts"]),
-            depth=row["depth"],
-            memory=row["memory"],
-        )
-
-    def beat(self, turn: Turn) -> None:
-        """Renew the lease of a held turn."""
-        with self._db.transaction() as db:
-            db.execute(
-                "UPDATE turns SET lease_until = ? WHERE id = ? AND state = 'taken'",
-                (self._clock() + LEASE_SECONDS, turn.id),
-            )
-
-    def release(self, agent: str) -> None:
-        """The agent's process is gone, or let go of what it held: that can be taken again at once."""
-        with self._db.transaction() as db:
-            db.execute(
-                "UPDATE turns SET lease_until = 0, token_hash = NULL WHERE agent = ? AND state = 'taken'", (agent,)
-            )
-
-    def give_back(self, agent: str) -> None:
-        """What was held comes again, and has lost no attempt: it was the host, an operator or the forge that broke it off."""
-        with self._db.transaction() as db:
-            db.execute(
-                "UPDATE turns SET lease_until = 0, token_hash = NULL, attempts = max(0, attempts - 1)"
-                " WHERE agent = ? AND state = 'taken'",
-                (agent,),
-            )
-
-    def put_down(self, turn: Turn) -> bool:
-        """The turn could not go on: it waits, and has lost no attempt. False if somebody else has it by now."""
-        with self._db.transaction() as db:
-            cursor = db.execute(
-                "UPDATE turns SET state = 'waiting', lease_until = 0, token_hash = NULL, attempts = attempts - 1"
-                " WHERE id = ? AND state = 'taken' AND attempts = ?",
-                (turn.id, turn.attempts),
-            )
-        return bool(cursor.rowcount)
-
-    def end_turn(self, turn: Turn, outcome: str, *, steps: int = 0) -> None:
-        """The turn is dealt with, and its token is worth nothing any more."""
-        with self._db.transaction() as db:
-            db.execute(
-                "UPDATE turns SET state = 'done', outcome = ?, token_hash = NULL, ended_at = ? WHERE id = ?",
-                (outcome, self._clock(), turn.id),
-            )
-            db.execute("UPDATE runs SET steps = steps + ? WHERE id = ?", (steps, turn.run))
 
     def spend(self, turn: Turn, tokens_in: int, tokens_out: int) -> None:
         """Book what a request to the model used."""
@@ -268,7 +150,3 @@ class Runs:
             *(run, run),
         )
         return int(row["n"]) if row else 0
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import hive.agent
+from hive.beneath import Folder
 from hive.reconcile.build import interpreter
 
 try:
@@ -150,10 +151,16 @@ def command(jail: Jail, cell: Cell, sha: str, extra: dict[str, str]) -> tuple[li
 
 
 def prepare(cell: Cell) -> None:
-    """Make the directories of an agent; nobody else may look into them."""
-    for directory in (cell.root, cell.gens, cell.state, cell.state / "home", cell.sockets):
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (cell.root / "passwd").write_text(USERS)
+    """Make the directories of an agent; nobody else may look into them.
+
+    Nothing is made below `state`, which is the agent's: the harness makes what it needs there, from within.
+    """
+    with Folder.at(cell.root) as root:
+        for directory in (cell.gens, cell.state, cell.sockets):
+            with root.folder(directory.name):
+                pass
+        if root.read_end("passwd", len(USERS) + 1) != USERS.encode():
+            root.write("passwd", USERS.encode())
 
 
 def _variables(config: str, state: str, sockets: str, source: str, extra: dict[str, str]) -> dict[str, str]:

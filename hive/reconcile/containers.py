@@ -11,10 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hive.reconcile.bwrap import Cell, Jail, command, prepare
+from hive.reconcile.logs import Log
 
 STOP_SECONDS = 10.0
 POLL_SECONDS = 0.1
-LOG_BYTES = 1 << 20
+LOG_SECONDS = 2.0
+"""How long what a container wrote at last may take to be in its log."""
+
 QUICK_DEATH_SECONDS = 10.0
 MAX_DELAY_SECONDS = 30.0
 
@@ -24,6 +27,7 @@ class _Running:
     sha: str
     process: subprocess.Popen[bytes]
     since: float
+    log: Log
 
 
 class Containers:
@@ -41,6 +45,8 @@ class Containers:
         self._not_before: dict[str, float] = {}
         self._heard: dict[str, str] = {}
         self._lives: dict[str, int] = {}
+        self._runs: dict[str, int] = {}
+        self._used: set[str] = set()
 
     def life(self, agent: str) -> int:
         """A number that changes whenever a container starts or ends; any thread may ask."""
@@ -54,8 +60,22 @@ class Containers:
         """What the container that runs now said it was made from; empty before its first sign of life."""
         return self._heard.get(agent, "")
 
+    def serves(self, agent: str, run: int) -> bool:
+        """Whether the container is for a run: it has held no turn, or of this run only. Any thread may ask.
+
+        If it is not, it is among the `used` from now on.
+        """
+        fits = self._runs.setdefault(agent, run) == run
+        if not fits:
+            self._used.add(agent)
+        return fits
+
+    def used(self) -> list[str]:
+        """Agents whose container has to make room for a fresh one, because a turn of another run is due."""
+        return sorted(self._used)
+
     def cell(self, agent: str) -> Cell:
-        """An agent's directories, made if need be."""
+        """An agent's directories, made if need be; raises OSError where something else is in their place."""
         cell = Cell(agent, self._root / agent)
         prepare(cell)
         return cell
@@ -74,15 +94,21 @@ class Containers:
             return False
         cell = self.cell(agent)
         words, env = command(self.jail, cell, sha, extra)
-        log = cell.root / "log"
-        if log.exists() and log.stat().st_size > LOG_BYTES:
-            log.replace(cell.root / "log.old")
         self._turn_over(agent)
-        with log.open("ab") as out:
-            process = subprocess.Popen(
-                words, env=env, cwd=cell.state, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
-            )
-        self._running[agent] = _Running(sha, process, time.monotonic())
+        process = subprocess.Popen(
+            words,
+            env=env,
+            cwd=cell.root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            bufsize=0,
+        )
+        assert process.stdout is not None
+        log = Log(cell.root)
+        log.follow(process.stdout)
+        self._running[agent] = _Running(sha, process, time.monotonic(), log)
         return True
 
     def running(self, agent: str) -> str:
@@ -100,17 +126,20 @@ class Containers:
         ended = [agent for agent, found in self._running.items() if found.process.poll() is not None]
         for agent in ended:
             self._turn_over(agent)
-            lived = time.monotonic() - self._running.pop(agent).since
+            found = self._running.pop(agent)
+            found.log.wait(LOG_SECONDS)
+            lived = time.monotonic() - found.since
             self._deaths[agent] = self._deaths.get(agent, 0) + 1 if lived < QUICK_DEATH_SECONDS else 0
             delay = min(MAX_DELAY_SECONDS, 0.1 * 2 ** self._deaths[agent])
             self._not_before[agent] = time.monotonic() + delay
         return ended
 
-    def stop(self, agent: str) -> None:
-        """End a container: politely first, then with everything in it."""
-        found = self._running.pop(agent, None)
+    def stop(self, agent: str) -> bool:
+        """End a container: politely first, then with everything in it. False if there was none, or it was dead already."""
+        found = self._running.get(agent)
         if found is None:
-            return
+            return False
+        lived = found.process.poll() is None
         self._turn_over(agent)
         until = time.monotonic() + STOP_SECONDS
         told = False
@@ -118,10 +147,20 @@ class Containers:
             told = told or _tell(found.process)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 found.process.wait(timeout=POLL_SECONDS)
+        self.kill(agent)
+        return lived
+
+    def kill(self, agent: str) -> None:
+        """End a container with everything in it, at once."""
+        found = self._running.pop(agent, None)
+        if found is None:
+            return
+        self._turn_over(agent)
         for pid in (*_descendants(found.process.pid), found.process.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         found.process.wait()
+        found.log.wait(LOG_SECONDS)
         self._deaths.pop(agent, None)
         self._not_before.pop(agent, None)
 
@@ -133,17 +172,14 @@ class Containers:
             self.stop(agent)
 
     def log(self, agent: str, lines: int = 40) -> str:
-        """The end of what the container wrote."""
-        log = self._root / agent / "log"
-        if not log.exists():
-            return ""
-        with log.open("rb") as file:
-            file.seek(max(0, log.stat().st_size - 16_384))
-            return "\n".join(file.read().decode("utf-8", "replace").splitlines()[-lines:])
+        """The end of what the container wrote; control characters are shown, not passed on."""
+        return Log(self._root / agent).tail(lines)
 
     def _turn_over(self, agent: str) -> None:
         self._lives[agent] = self._lives.get(agent, 0) + 1
         self._heard.pop(agent, None)
+        self._runs.pop(agent, None)
+        self._used.discard(agent)
 
 
 def _mentions(process: Path, mark: str) -> bool:

@@ -178,8 +178,8 @@ class Reconciler:
             case Point():
                 cell.point(step.sha)
             case Activate():
-                self._containers.stop(ward.agent)
-                self._ledger.runs.give_back(ward.agent)
+                if self._containers.stop(ward.agent):
+                    self._ledger.runs.give_back(ward.agent)
                 self._containers.start(ward.agent, step.sha, environment(cell.gens / step.sha))
             case _:
                 assert_never(step)

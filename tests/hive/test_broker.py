@@ -32,6 +32,9 @@ class Socket:
     client: FlaskClient
     ledger: Ledger
     alive: list[int] = field(default_factory=lambda: [1])
+    serving: list[int] = field(default_factory=list)
+    """The run whose turns the container has held."""
+
     heard: list[str] = field(default_factory=list)
     fails: list[str] = field(default_factory=list)
     away: list[str] = field(default_factory=list)
@@ -81,6 +84,10 @@ def socket(ledger: Ledger) -> Iterator[Socket]:
             raise OSError(made[0].away[0])
         return "main"
 
+    def serves(run: int) -> bool:
+        made[0].serving = made[0].serving or [run]
+        return made[0].serving == [run]
+
     principal = Principal(
         agent="iris",
         team="acme",
@@ -94,6 +101,7 @@ def socket(ledger: Ledger) -> Iterator[Socket]:
         stop=threading.Event(),
         rest=resting(ledger),
         base=base,
+        serves=serves,
         brief=lambda turn: {"message": turn.message, "base": base(turn)},
     )
     with broker.create(principal).test_client() as client:
@@ -128,6 +136,18 @@ def test_nothing_without_a_token(socket: Socket, run: int, path: str) -> None:
     for token in ("", "guess", "ü"):
         assert socket.post(f"/v1/{path}", {"key": "k", "body": "b"}, token)[0] == 401
     assert socket.owed() == []
+
+
+def test_a_turn_of_another_run_is_for_another_container(socket: Socket, run: int) -> None:
+    """A container that serves one run gets no turn of another, and that turn loses no attempt by it."""
+    turn = socket.turn()
+    assert socket.post("/v1/end", {"outcome": "pushed", "message": ""}, turn["token"])[0] == 200
+    other = socket.ledger.runs.start("acme", "iris", "forgejo:acme/app#9", "k9", "another")
+    for _ in range(2 * MAX_ATTEMPTS):
+        assert socket.post("/v1/turn", {"generation": "g1", "wait": 0}) == (204, None)
+    socket.serving.clear()
+    socket.alive[0] += 1
+    assert socket.turn()["run"] == other
 
 
 def test_who_asks_holds_nothing(socket: Socket, run: int) -> None:

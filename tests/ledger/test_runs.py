@@ -112,6 +112,46 @@ def test_a_dead_container_gives_its_turn_back(ledger: Ledger, clock: Clock) -> N
     assert taken(ledger).id == first.id
 
 
+def test_letting_go_twice_is_once(ledger: Ledger) -> None:
+    """A turn whose process died has lost an attempt, whoever else lets go of it afterwards."""
+    start(ledger)
+    for attempt in range(1, 4):
+        assert taken(ledger).attempts == attempt
+        ledger.runs.release("iris")
+        ledger.runs.give_back("iris")
+        ledger.runs.release("iris")
+    ledger.runs.give_back("iris")
+    last = taken(ledger)
+    ledger.runs.give_back("iris")
+    assert (last.attempts, taken(ledger).attempts) == (4, 4)
+
+
+def test_a_step_forward_makes_up_for_what_broke_it_off(ledger: Ledger) -> None:
+    """Attempts are counted since the last step: a long turn may be broken off as often as it likes if it gets on."""
+    start(ledger)
+    ledger.runs.step(taken(ledger))
+    ledger.runs.release("iris")
+    for attempt in (2, 3):
+        assert taken(ledger).attempts == attempt
+        ledger.runs.release("iris")
+    turn = taken(ledger)
+    ledger.runs.step(turn)
+    ledger.runs.release("iris")
+    ledger.runs.step(turn)  # too late: it is not held any more
+    assert taken(ledger).attempts == 2
+
+
+def test_what_is_due_is_what_is_taken(ledger: Ledger) -> None:
+    """The run that is due is that of the turn that would be given out; none while one is held."""
+    assert ledger.runs.due("iris") is None
+    run = start(ledger)
+    assert ledger.runs.due("iris") == run
+    taken(ledger)
+    assert ledger.runs.due("iris") is None
+    ledger.runs.release("iris")
+    assert ledger.runs.due("iris") == run
+
+
 def test_rounds_among_bots_are_counted(ledger: Ledger) -> None:
     """Only turns since the last one that a person caused."""
     run = start(ledger)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from hive.beneath import NotOurs
 from hive.reconcile.build import build, plan
 from hive.reconcile.bwrap import Jail, command, find_jail
 from hive.reconcile.containers import Containers
@@ -131,6 +132,7 @@ def test_starts_stops_and_is_reaped(made: tuple[Containers, str], jail: Jail) ->
     assert containers.life("iris") != life
     pid = containers.pid("iris")
     assert pid is not None
+    assert Path(f"/proc/{pid}/fd/1").readlink().name.startswith("pipe:")  # what it writes to is no file of the host's
     os.kill(pid, signal.SIGKILL)
     until(lambda: containers.reap() == ["iris"])
     assert containers.running("iris") == ""
@@ -138,6 +140,39 @@ def test_starts_stops_and_is_reaped(made: tuple[Containers, str], jail: Jail) ->
     containers.stop("iris")
     assert containers.running("iris") == ""
     assert containers.reap() == []
+
+
+@pytest.mark.parametrize("part", ["state", "run", "gens"])
+@pytest.mark.parametrize("target", ["/nonexistent/x", "/etc", "/etc/hostname"])
+def test_directories_are_never_links(tmp_path: Path, part: str, target: str) -> None:
+    """Where a directory of an agent should be, a link is refused: nothing is made behind it."""
+    (tmp_path / "agents" / "iris").mkdir(parents=True)
+    (tmp_path / "agents" / "iris" / part).symlink_to(target)
+    with pytest.raises(NotOurs):
+        Containers(JAIL, tmp_path / "agents").cell("iris")
+    assert Containers(JAIL, tmp_path / "agents").cell("atlas").state.is_dir()
+
+
+def test_what_the_agent_left_in_its_state_is_not_touched(tmp_path: Path) -> None:
+    """Below its state an agent may put whatever it likes: preparing its directories looks at none of it."""
+    containers = Containers(JAIL, tmp_path / "agents")
+    state = containers.cell("iris").state
+    (state / "home").symlink_to("/nonexistent/x")
+    os.mkfifo(state / "runs")
+    containers.cell("iris")
+    assert (state / "home").readlink() == Path("/nonexistent/x")
+    assert not Path("/nonexistent").exists()
+
+
+def test_a_container_serves_one_run(tmp_path: Path) -> None:
+    """The first run whose turn a container may have is its only one; another run makes it a used one."""
+    containers = Containers(JAIL, tmp_path / "agents")
+    assert containers.serves("iris", 1)
+    assert containers.serves("iris", 1)
+    assert containers.used() == []
+    assert not containers.serves("iris", 2)
+    assert containers.serves("atlas", 2)
+    assert containers.used() == ["iris"]
 
 
 @pytest.mark.parametrize(

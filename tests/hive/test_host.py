@@ -1,0 +1,251 @@
+"""The host keeps each agent by itself: what one agent does to its own directories or turns is that agent's alone."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from forge.embedded import EmbeddedForge
+from forge.gitea.admin import GiteaAdmin
+from hive.app.host import Host
+from hive.app.house import House
+from hive.app.up import ADMIN
+from hive.demo.model import Brain, Call, Conversation, ModelServer, Reply
+from hive.demo.stage import FORGE, OPERATOR, copy_project, sample, write_config
+from hive.ledger import Effect
+from hive.provision import Provision
+from hive.reconcile.bwrap import find_jail
+from hive.settings import load
+
+JAIL = find_jail()
+pytestmark = [
+    pytest.mark.contained,
+    pytest.mark.skipif(not JAIL.contained, reason=f"no containers here: {JAIL.why_not}"),
+]
+SECONDS = 120.0
+
+
+class Puppet:
+    """A model that says what the test makes it say."""
+
+    def __init__(self) -> None:
+        self.say: Callable[[Conversation], Reply] = lambda _: Reply("Done.")
+
+    def reply(self, conversation: Conversation) -> Reply:
+        """The next reply."""
+        return self.say(conversation)
+
+
+@dataclass
+class Kept:
+    """A host with two agents, in this process."""
+
+    house: House
+    host: Host
+    thread: threading.Thread
+    brain: Puppet
+
+    def until(self, is_so: Callable[[], object], what: str) -> None:
+        """Wait for something that has to come, while the host lives."""
+        end = time.monotonic() + SECONDS
+        while not is_so():
+            assert self.thread.is_alive(), "the host ended"
+            assert time.monotonic() < end, f"{what} did not come; {self.logs()}"
+            time.sleep(0.02)
+
+    def is_up(self, agent: str) -> bool:
+        """Whether an agent's container gave a sign of life."""
+        return bool(self.host.containers.running(agent) and self.host.containers.answered(agent))
+
+    def owed(self, kind: str) -> list[Effect]:
+        """The effects of a kind."""
+        with self.house.ledger.transaction() as db:
+            ids = [row["id"] for row in db.execute("SELECT id FROM effects WHERE kind = ? ORDER BY id", (kind,))]
+        return [self.house.ledger.effects.get(effect) for effect in ids]
+
+    def assign(self, number: int, message: str = "do it") -> int:
+        """Begin a run of iris."""
+        return self.house.ledger.runs.start("acme", "iris", f"{FORGE}:acme/app#{number}", f"k{number}", message)
+
+    def is_over(self, run: int) -> bool:
+        """Whether no turn of a run waits or is held."""
+        with self.house.ledger.transaction() as db:
+            held = db.execute("SELECT count(*) FROM turns WHERE run = ? AND state != 'done'", (run,))
+            return bool(held.fetchone()[0] == 0)
+
+    def logs(self) -> str:
+        """What the containers wrote."""
+        return "\n".join(self.host.containers.log(agent) for agent in ("iris", "atlas"))
+
+
+@contextmanager
+def house_of_two(place: Path, brain: Brain) -> Iterator[House]:
+    """A forge made ready for iris and atlas, with a project in it."""
+    with ExitStack() as stack:
+        model = stack.enter_context(ModelServer(brain))
+        forge = stack.enter_context(EmbeddedForge(place / "forge"))
+        port = int(forge.url.rpartition(":")[2])
+        config = write_config(place, forge_port=port, web_port=1, model_url=model.url)
+        config.write_text(config.read_text().replace("agents: [iris]", "agents: [iris, atlas]"))
+        house = House(load(config))
+        stack.callback(house.close)
+        password = house.vault.password(FORGE, ADMIN)
+        forge.create_admin(ADMIN, password)
+        with GiteaAdmin(name=FORGE, url=forge.url, login=ADMIN, password=password) as admin:
+            admin.ensure_user(OPERATOR, password=house.vault.password(FORGE, OPERATOR), email="mara@forge.invalid")
+        copy_project(house, sample(place))
+        Provision.run(house, FORGE, ADMIN, password, lambda _: None)
+        yield house
+
+
+@pytest.fixture(scope="module")
+def brain() -> Puppet:
+    """What plays the model."""
+    return Puppet()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, brain: Puppet) -> Iterator[House]:
+    """A house with two agents, for all tests of this file."""
+    with house_of_two(tmp_path_factory.mktemp("h"), brain) as made:
+        yield made
+
+
+@pytest.fixture
+def house(built: House) -> House:
+    """The house as if no agent had ever started in it."""
+    shutil.rmtree(built.agents, ignore_errors=True)
+    with built.ledger.transaction() as db:
+        for table in ("effects", "turns", "runs"):
+            db.execute(f"DELETE FROM {table}")  # noqa: S608
+    return built
+
+
+@contextmanager
+def worked(house: House) -> Iterator[None]:
+    """A worker that has done at once what a harness waits for."""
+    over = threading.Event()
+
+    def work() -> None:
+        while not over.wait(0.02):
+            with house.ledger.transaction() as db:
+                waiting = db.execute("SELECT id FROM effects WHERE kind = 'Answer' AND state = 'waiting'").fetchall()
+            for row in waiting:
+                effect = house.ledger.effects.claim(row["id"])
+                if effect is not None:
+                    house.ledger.effects.finish(effect, {"url": "", "id": 1})
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+
+
+@pytest.fixture
+def keep(house: House, brain: Puppet) -> Iterator[Callable[[], Kept]]:
+    """Starts the host; it is ended with the test."""
+    stop = threading.Event()
+    threads: list[threading.Thread] = []
+
+    def start() -> Kept:
+        host = Host(house, stop)
+        thread = threading.Thread(target=host.serve)
+        threads.append(thread)
+        thread.start()
+        return Kept(house, host, thread, brain)
+
+    with worked(house):
+        yield start
+        stop.set()
+        for thread in threads:
+            thread.join(60)
+
+
+def linked_to(target: str) -> Callable[[Path], None]:
+    """Puts a link there."""
+    return lambda path: path.symlink_to(target)
+
+
+def listening(path: Path) -> None:
+    """Puts a socket there; its address would be too long a name."""
+    here = os.open(path.parent, os.O_RDONLY)
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(f"/proc/self/fd/{here}/{path.name}")
+    os.close(here)
+
+
+INSTEAD: dict[str, Callable[[Path], None]] = {
+    "link to nowhere": linked_to("/nonexistent/x"),
+    "link to a foreign file": linked_to("/etc/hostname"),
+    "link to a foreign directory": linked_to("/etc"),
+    "file": Path.touch,
+    "fifo": os.mkfifo,
+    "socket": listening,
+}
+
+
+@pytest.mark.parametrize("kind", INSTEAD)
+def test_what_a_tool_does_to_its_state_hurts_nobody(house: House, keep: Callable[[], Kept], kind: str) -> None:
+    """Whatever stands where the harness has its directories, the host goes on, follows nothing, and the agent starts."""
+    state = house.agents / "iris" / "state"
+    state.mkdir(parents=True)
+    for name in ("home", "runs"):
+        INSTEAD[kind](state / name)
+    kept = keep()
+    kept.until(lambda: kept.is_up("iris") and kept.is_up("atlas"), "two containers")
+    assert kept.owed("OpenIssue") == []
+
+
+@pytest.mark.parametrize("kind", ["link to nowhere", "fifo"])
+def test_a_fault_of_one_agent_is_its_own(house: House, keep: Callable[[], Kept], kind: str) -> None:
+    """An agent whose directories cannot be had is told of once; the others go on, and so does it when it is mended."""
+    place = house.agents / "iris" / "run"
+    place.parent.mkdir(parents=True)
+    INSTEAD[kind](place)
+    kept = keep()
+    kept.until(lambda: kept.is_up("atlas"), "the container of atlas")
+    kept.until(lambda: kept.owed("OpenIssue"), "words to the operators")
+    kept.until(lambda: kept.host.faults["iris"].tries > 2, "two more tries")
+    (issue,) = kept.owed("OpenIssue")
+    assert "iris cannot be kept on this host" in issue.payload
+    place.unlink()
+    kept.until(lambda: kept.is_up("iris"), "the container of iris")
+    assert len(kept.owed("OpenIssue")) == 1
+
+
+def test_each_run_starts_in_a_fresh_container(keep: Callable[[], Kept]) -> None:
+    """What one run left in /tmp and running, the next one does not find; what it left in its state is there."""
+    kept = keep()
+    leave = "echo mine >/tmp/left; echo mine >../../../kept; (setsid sleep 1000 >/dev/null 2>&1 &)"
+    look = "cat /tmp/left; cat ../../../kept; cat /proc/[0-9]*/cmdline | tr '\\0' ' '"
+    seen: list[str] = []
+
+    def say(conversation: Conversation) -> Reply:
+        if conversation.made:
+            seen.append(conversation.made[-1][1].text)
+            return Reply("Done.")
+        return Reply(calls=(Call("run", {"command": leave if "first" in conversation.news else look}),))
+
+    kept.brain.say = say
+    first = kept.assign(1, "first")
+    kept.until(lambda: kept.is_over(first), "the end of the first run")
+    pid = kept.host.containers.pid("iris")
+    kept.house.ledger.runs.push(first, "more", "first again", by_person=True)
+    kept.until(lambda: kept.is_over(first), "the end of its second turn")
+    assert kept.host.containers.pid("iris") == pid
+    second = kept.assign(2, "second")
+    kept.until(lambda: kept.is_over(second), "the end of the second run")
+    assert kept.host.containers.pid("iris") != pid
+    assert "sleep" not in seen[-1]
+    assert "left: No such file" in seen[-1]
+    assert "mine" in seen[-1]

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hive.privacy import be_private
+
 if TYPE_CHECKING:
     from hive.app.house import House
 
@@ -46,7 +48,8 @@ class Sections(click.Group):
 )
 @click.version_option(package_name="forgehive", message="%(prog)s %(version)s")
 def main() -> None:
-    """Set up logging: one fact a line, to the error stream."""
+    """Set up logging, one fact a line, to the error stream; what any command makes is nobody else's."""
+    be_private()
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # tries that fail are said by who gives up
     logging.basicConfig(level=os.environ.get("HIVE_LOG", "WARNING"), format="%(asctime)s %(name)s %(message)s")
 

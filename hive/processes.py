@@ -99,7 +99,7 @@ class Tree:
                     os.close(end)
 
     def _start(self, child: Child) -> None:
-        self.logs.mkdir(parents=True, exist_ok=True)
+        self.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         reading, _ = self._pipe
         env, fds = {**child.env, LIFELINE: str(reading)}, [reading]
         if child.sock is not None:

@@ -22,6 +22,9 @@ from hive.ledger.faults import STORE_ERRORS, Damaged, in_words, is_away, is_dama
 
 log = logging.getLogger("hive.pulse")
 
+BEATS = "beats"
+"""The directory of heartbeats below the state directory: a file for each loop, named by its process and itself."""
+
 SIZE = 512
 """Bytes of a heartbeat."""
 

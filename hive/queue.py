@@ -86,7 +86,8 @@ class Queue:
 
 
 def _in_file(path: Path) -> Huey:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
     # Results are not stored, and fsync is spared: the ledger can nudge for every row again.
     return Huey("hive", storage_class=_Storage, filename=str(path), results=False, fsync=False, serializer=_Json())
 

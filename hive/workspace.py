@@ -85,7 +85,7 @@ class Mirror:
         self._url = url
         self._login = login
         if not (path / "HEAD").exists():
-            path.mkdir(parents=True, exist_ok=True)
+            path.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._run("init", "--quiet", "--bare")
 
     def fetch(self, ref: str, name: str) -> str:

@@ -26,7 +26,8 @@ class State:
         self._all: list[sqlite3.Connection] = []
         self._writer = threading.RLock()
         self.changed = threading.Event()
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.touch(mode=0o600)  # sessions and digests of passwords; the log beside it gets the same mode
         self._connection().executescript(SCHEMA.read_text())
 
     def close(self) -> None:

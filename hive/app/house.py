@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import importlib
+import logging
 import sys
 import threading
 from collections.abc import Iterator
@@ -21,13 +22,17 @@ from forge.types import Repo, User
 from hive.bell import Bell
 from hive.ledger import Ledger
 from hive.loops import Origins, hears
-from hive.pulse import Loops
+from hive.privacy import make_private
+from hive.pulse import BEATS, Loops
 from hive.settings import Settings
 from hive.sweep import LOOK
 from hive.vault import Vault
 
 if TYPE_CHECKING:
     from hive.queue import Queue
+
+
+log = logging.getLogger("hive.app.house")
 
 
 class NotReady(Exception):
@@ -53,14 +58,9 @@ class House:
         """Where the ledger is."""
         return self.settings.state / "ledger.db"
 
-    @property
-    def beats(self) -> Path:
-        """The directory of heartbeats, one for each loop."""
-        return self.settings.state / "beats"
-
     def loops(self, process: str, stop: threading.Event) -> Loops:
         """The loops of one process; `stop` ends them."""
-        return Loops(self.beats, process, stop, late_after=self.settings.limits.late_seconds)
+        return Loops(self.settings.state / BEATS, process, stop, late_after=self.settings.limits.late_seconds)
 
     @cached_property
     def queue(self) -> Queue:
@@ -157,13 +157,19 @@ class House:
     @contextmanager
     def alone(self, part: str) -> Iterator[None]:
         """Be the only process that plays a part in this state directory; raises NotReady if another does."""
-        self.settings.state.mkdir(parents=True, exist_ok=True)
+        self.settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.close_to_others()
         with (self.settings.state / f"{part}.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise NotReady(f"another {part} runs in {self.settings.state}") from error
             yield
+
+    def close_to_others(self) -> None:
+        """Let nobody else read what is below the state directory; what cannot be closed is said by the doctor too."""
+        for path in make_private(self.settings.state, self.settings.own_forges):
+            log.warning("open_to_others path=%r", str(path))
 
     def close(self) -> None:
         """Close what was opened."""

@@ -17,7 +17,6 @@ from hive.processes import Tree, until_told
 from hive.provision import Provision
 from hive.reconcile.bwrap import find_jail
 from hive.screen import Screen
-from hive.settings import EMBEDDED
 
 ADMIN = "hive-admin"
 PATIENCE_SECONDS = 60.0
@@ -50,7 +49,8 @@ def begin(config: Path, house: House, tree: Tree, say: Say, *, seed: Callable[[]
     jail = find_jail()
     if not jail.contained:
         say(UNCONTAINED.format(why=jail.why_not))
-    ours = [name for name, forge in house.settings.forges.items() if forge.kind == EMBEDDED]
+    house.close_to_others()
+    ours = house.settings.own_forges
     for name in ours:
         begin_forge(house, name, tree, say)
     if seed is not None:

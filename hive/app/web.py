@@ -10,7 +10,7 @@ from collections.abc import Callable
 from forge.gitea.decode import KINDS
 from hive.app.house import House, NotReady
 from hive.processes import handed_over
-from hive.pulse import Pulse, Watch
+from hive.pulse import BEATS, Pulse, Watch
 from hive.serve import tcp
 from hive.vault import NoSecret
 from hive.web import Desk, Door, Receiver
@@ -30,6 +30,7 @@ PATIENCE_SECONDS = 3.0
 def serve(house: House, stop: threading.Event) -> None:
     """Receive until `stop` is set; raises NotReady if the port is taken."""
     sock = handed_over() or listen(house)
+    house.close_to_others()
     house.ledger.wait_at_most(PATIENCE_SECONDS)
     keys = {name: Keys(house, name) for name in house.settings.forges}
     doors = {name: Door(mine.known, KINDS) for name, mine in keys.items()}
@@ -54,7 +55,7 @@ def serve(house: House, stop: threading.Event) -> None:
 def watching(house: House) -> Callable[[], list[str]]:
     """What is wrong with the loops of this house."""
     late = float(house.settings.limits.late_seconds)
-    return Watch(house.beats, LOOPS, grace=late).troubles
+    return Watch(house.settings.state / BEATS, LOOPS, grace=late).troubles
 
 
 def listen(house: House) -> socket.socket:

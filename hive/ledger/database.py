@@ -83,7 +83,7 @@ class Database:
         """Seconds that a thread waits for other writers, if it comes to the file after this was set."""
         self.written = 0
         """About how many rows this process has written since it looked after the log."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)  # it holds what private repositories hold; the log beside it gets the same mode
         try:
             self._migrate()

@@ -10,6 +10,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from hive.app.house import House
+from hive.privacy import exposed
 from hive.provision.signs import Sign, bad, good, odd
 from hive.reconcile.bwrap import find_jail
 from hive.sweep import OVERLAP
@@ -23,6 +24,7 @@ SECONDS = 10.0
 def machine(house: House) -> Iterator[Sign]:
     """What is so on this machine, whatever the forge."""
     yield from _secrets(house)
+    yield _modes(house)
     yield _git()
     jail = find_jail()
     if jail.contained:
@@ -50,6 +52,15 @@ def _secrets(house: House) -> Iterator[Sign]:
         yield bad(f"{path} can be read by others", f"chmod {700 if path.is_dir() else 600} {path}")
     if not seen:
         yield good("secrets can be read by nobody else")
+
+
+def _modes(house: House) -> Sign:
+    """Whether what is below the state directory, the secrets aside, is closed to others."""
+    seen = list(exposed(house.settings.state, house.settings.own_forges))
+    if not seen:
+        return good("what the hive keeps can be read by nobody else")
+    what = f"{seen[0]} can be read by others" + (f", and {len(seen) - 1} more" if len(seen) > 1 else "")
+    return bad(what, "start the hive again, as the owner of that: it closes what is open")
 
 
 def _git() -> Sign:

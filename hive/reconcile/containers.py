@@ -17,6 +17,8 @@ STOP_SECONDS = 10.0
 POLL_SECONDS = 0.1
 LOG_SECONDS = 2.0
 """How long what a container wrote at last may take to be in its log."""
+AGENTS_UMASK = 0o022
+"""Agents make files as people do: their directory lies below one that only the hive can enter."""
 
 QUICK_DEATH_SECONDS = 10.0
 MAX_DELAY_SECONDS = 30.0
@@ -104,6 +106,7 @@ class Containers:
             stderr=subprocess.STDOUT,
             start_new_session=True,
             bufsize=0,
+            umask=AGENTS_UMASK,
         )
         assert process.stdout is not None
         log = Log(cell.root)

@@ -136,6 +136,11 @@ class Settings:
         """The login that speaks for a bot."""
         return self.accounts.get(bot, self.accounts["core"])
 
+    @property
+    def own_forges(self) -> tuple[str, ...]:
+        """The forges that `hive up` runs, whose state is kept beside the hive's."""
+        return tuple(name for name, forge in self.forges.items() if forge.kind == EMBEDDED)
+
     def team_of(self, repo: Repo) -> str | None:
         """The team that a repository belongs to, configuration repositories included."""
         for name, team in self.teams.items():

@@ -18,7 +18,7 @@ from hive.app.work import serve, sweepers, workshop
 from hive.ledger import Ledger
 from hive.ledger.faults import Damaged
 from hive.ledger.jobs import LEASE_SECONDS
-from hive.pulse import SIZE, LoopDied, Loops, Pulse, Watch, beats
+from hive.pulse import BEATS, SIZE, LoopDied, Loops, Pulse, Watch, beats
 from hive.work import Worker
 from tests.conftest import SmallDisk
 from tests.hive.conftest import APP, Village, settle
@@ -41,7 +41,7 @@ def at_work(village: Village) -> Iterator[None]:
     worker = threading.Thread(target=serve, args=(village.house, stop))
     worker.start()
     try:
-        until(lambda: len(beats(village.house.beats)) == 3, "three heartbeats")
+        until(lambda: len(beats(village.house.settings.state / BEATS)) == 3, "three heartbeats")
         yield
     finally:
         stop.set()
@@ -73,7 +73,7 @@ def test_a_full_disk_costs_time_only(small_disk: SmallDisk, tmp_path: Path, capl
         until(lambda: "store_away" in caplog.text, "a loop that meets the full disk")
         small_disk.free()
         until(lambda: labelled(village, "It breaks"), "the label")
-        assert not Watch(village.house.beats, (), grace=0).troubles()
+        assert not Watch(village.house.settings.state / BEATS, (), grace=0).troubles()
 
 
 def test_a_lock_of_a_minute_costs_time_only(village: Village, caplog: pytest.LogCaptureFixture) -> None:

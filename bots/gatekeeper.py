@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bots.bot import AGENTS, Bot, Context
-from bots.intents import Deploy, Intent, PostComment, Propose, SetStatus
+from bots.denial import denied
+from bots.intents import Deploy, Intent, PostComment, Propose, SetStatus, TagDenied, WakeRuns
+from bots.orders import spoken
 from bots.types import Evaluation
-from bots.words import code, plain
-from forge.events import PullChanged, PullMerged
-from forge.types import CommitStatus, State
+from bots.words import code, plain, plain_name
+from forge.events import PullChanged, PullClosed, PullMerged
+from forge.types import CommitStatus, Ref, State, User
 
 CONTEXT = "hive/eval"
 PLAN = """\
@@ -30,9 +32,21 @@ PROBLEMS = """\
 
 The container goes on as it is. Push a mended commit and it is looked at again.
 """
+DENIED = """\
+⛔ **{agent}: refused by an operator** · `denied/{number}`
+
+The configuration stays as it is. {told}
+"""
+TOLD = "@{agent} waited for this, and goes on with what was said here."
+UNTOLD = "Nobody waits for it."
+CLOSED = """\
+Your proposal {ref} was closed by {login}, who is no operator, and not merged. Your configuration stays as it is.
+
+Go on with your work without it, or `finish` with `blocked` if you cannot.
+"""
 NOTHING = "- nothing that runs changes"
 
-bot = Bot("gatekeeper", may={Propose, SetStatus, PostComment, Deploy}, hears={"core", AGENTS})
+bot = Bot("gatekeeper", may={Propose, SetStatus, PostComment, TagDenied, WakeRuns, Deploy}, hears={"core", AGENTS})
 
 
 @bot.on(PullChanged)
@@ -58,6 +72,48 @@ def deploy(event: PullMerged, ctx: Context) -> Iterator[Intent]:
     agent = ctx.team.configs.get(event.ref.repo)
     if agent is not None:
         yield Deploy(event.ref, agent, key=f"deploy:{event.ref}")
+
+
+@bot.on(PullClosed)
+def tell_refused(event: PullClosed, ctx: Context) -> Iterator[Intent]:
+    """A change that was closed unmerged is refused if an operator closed it; whoever waits for it goes on either way.
+
+    What a command closed was told by the command.
+    """
+    agent = ctx.team.configs.get(event.ref.repo)
+    if agent is None:
+        return
+    pull, by = ctx.forge.pull(event.ref), closed_by(event.ref, ctx)
+    if pull.is_open or pull.merged or (by is not None and is_own(by, ctx)):
+        return
+    if by is None or by.id not in ctx.team.operators:
+        login = plain_name(by.login) if by is not None else "somebody"
+        where = f"{event.ref.repo.path}#{event.ref.number}"
+        told = CLOSED.format(ref=where, login=login).strip()
+        yield WakeRuns(event.ref, told, key=f"closed:{event.ref}:{pull.head_sha}")
+        return
+    tag, wake = denied(pull, last_words(event.ref, by, ctx), by, ctx.team)
+    waits = ctx.history.status(event.ref)
+    told = (UNTOLD if waits is None else TOLD).format(agent=agent)
+    said = DENIED.format(agent=agent, number=event.ref.number, told=told).strip()
+    yield from (tag, wake, PostComment(event.ref, said, key=tag.key, if_closed=True))
+
+
+def closed_by(ref: Ref, ctx: Context) -> User | None:
+    """Who closed it last, by the timeline: payloads prove nothing."""
+    rows = [row for row in ctx.forge.timeline(ref) if row.kind == "close"]
+    return rows[-1].actor if rows else None
+
+
+def is_own(user: User, ctx: Context) -> bool:
+    """Whether an account is one by which bots speak."""
+    return any(user.id == account.id for account in ctx.team.accounts.values())
+
+
+def last_words(ref: Ref, by: User, ctx: Context) -> str:
+    """What whoever closed it said last, without commands; empty if nothing."""
+    said = [spoken(comment.body) for comment in ctx.forge.comments(ref) if comment.author.id == by.id]
+    return next((words for words in reversed(said) if words.strip()), "")
 
 
 def status(seen: Evaluation) -> CommitStatus:

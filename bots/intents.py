@@ -14,11 +14,12 @@ from forge.types import CommitStatus, Ref, Repo, ReviewComment, User
 
 @dataclass(frozen=True, slots=True)
 class PostComment:
-    """Say something on an issue or pull request."""
+    """Say something on an issue or pull request; on one that was closed meanwhile only `if_closed`."""
 
     ref: Ref
     body: str
     key: str
+    if_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +186,34 @@ class Propose:
 
 
 @dataclass(frozen=True, slots=True)
+class TagDenied:
+    """A head of a configuration pull request that `by` refused bears the tag `denied/<number>`, with the reason."""
+
+    ref: Ref
+    head_sha: str
+    by: User
+    why: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class WakeRuns:
+    """Whoever waits for a pull request on a configuration goes on, with a message."""
+
+    ref: Ref
+    message: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close an issue or a pull request, unmerged."""
+
+    ref: Ref
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Deploy:
     """A merged configuration: the host should look, verify, and rebuild the agent's container."""
 
@@ -262,6 +291,9 @@ Intent = (
     | BlockRun
     | EndRun
     | Propose
+    | TagDenied
+    | WakeRuns
+    | Close
     | Deploy
     | Pause
     | Resume

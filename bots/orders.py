@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import pairwise, takewhile
 
 from markdown_it import MarkdownIt
@@ -18,12 +19,23 @@ from forge import keys
 from forge.types import Comment
 
 
+class Place(StrEnum):
+    """On what kind of thread something is said."""
+
+    ISSUE = "issue"
+    PULL = "pull request"
+    CONFIG = "pull request on a configuration"
+
+
+EVERYWHERE = frozenset(Place)
+AT_WORK = frozenset({Place.ISSUE, Place.PULL})
+
+
 @dataclass(frozen=True, slots=True)
 class Command:
     """One command. `least` and `most` bound the number of words after it; `most` 0 is none, -1 any.
 
-    `ready` says that the hive can do it; what it cannot yet is understood, checked and answered.
-    `agents` may say it too; `twice` ones are done only when they are said again with `confirm`.
+    `on` are the threads on which it can work; `agents` may say it too.
     """
 
     name: str
@@ -31,9 +43,8 @@ class Command:
     what: str
     least: int = 0
     most: int = 0
-    ready: bool = False
+    on: frozenset[Place] = EVERYWHERE
     agents: bool = False
-    twice: bool = False
 
     @property
     def form(self) -> str:
@@ -46,43 +57,54 @@ class Command:
 
 
 COMMANDS = (
-    Command("cancel", "", "end the run of this thread and take its agent off the issue", ready=True),
-    Command("retry", "", "end the run of this thread, if it is open, and begin anew", ready=True),
-    Command("start", "[agent]", "start a run on this issue, if none is open", most=1, ready=True),
-    Command("stop", "[agent]", "end the run of this thread and take its agent off the issue", most=1, ready=True),
-    Command("review", "[full]", "look at this pull request's head again, all of it", most=1, ready=True),
-    Command("rebuild", "[agent]", "let the host look at an agent's merged configuration now", most=1, ready=True),
+    Command("status", "", "say how the run of this thread stands"),
+    Command("cancel", "", "end the run of this thread and take its agent off the issue", on=AT_WORK),
+    Command("retry", "", "end the run of this thread, if it is open, and begin anew", on=AT_WORK),
+    Command("start", "[agent]", "start a run on this issue, if none is open", most=1, on=AT_WORK),
+    Command("stop", "[agent]", "end the run of this thread and take its agent off the issue", most=1, on=AT_WORK),
+    Command(
+        "deny",
+        "why",
+        "close this pull request unmerged, and tell its agent why",
+        least=1,
+        most=-1,
+        on=frozenset({Place.CONFIG}),
+    ),
+    Command(
+        "review",
+        "[full]",
+        "look at this pull request's head again, all of it",
+        most=1,
+        on=frozenset({Place.PULL, Place.CONFIG}),
+    ),
+    Command("rebuild", "[agent]", "let the host look at an agent's merged configuration now", most=1),
     Command(
         "not-my-lane",
         "[owner]",
         "give this issue to another agent; the second time an agent says so, to the operators",
         most=1,
-        ready=True,
+        on=AT_WORK,
         agents=True,
     ),
-    Command("pause", "[agent]", "let an agent's work rest", most=1, ready=True),
-    Command("resume", "[agent]", "let an agent's work go on", most=1, ready=True),
-    Command("restart", "[agent]", "stop and start an agent's container", most=1, ready=True),
+    Command("pause", "[agent]", "let an agent's work rest", most=1),
+    Command("resume", "[agent]", "let an agent's work go on", most=1),
+    Command("restart", "[agent]", "stop and start an agent's container", most=1),
     Command(
-        "model", "X", "let this run's agent think with another model from its next turn on", least=1, most=1, ready=True
+        "model",
+        "X",
+        "let this run's agent think with another model from its next turn on",
+        least=1,
+        most=1,
+        on=AT_WORK,
     ),
-    Command("compact", "", "go on with this run and the gist of its transcript", ready=True),
-    Command("new-session", "", "go on with this run without its transcript", ready=True),
-    Command("answer", "…", "answer the agent of this run", least=1, most=-1, ready=True),
-    Command("help", "", "say what can be said", ready=True),
-    Command("fix", "…", "hand a finding to the agent of this pull request", least=1, most=-1),
-    Command("dismiss", "…", "let a finding count no more, and say why", least=1, most=-1),
-    Command("explain", "…", "say more about a finding", least=1, most=-1),
-    Command("deny", "why", "refuse what an agent asks for, and say why", least=1, most=-1),
-    Command("fire", "id", "run a schedule once, now", least=1, most=1),
-    Command("revive", "", "bring back an agent that was removed"),
-    Command("purge", "name [confirm]", "delete what is left of a removed agent, for good", least=1, most=2, twice=True),
-    Command("budget", "+2", "raise the budget of this thread", least=1, most=1),
+    Command("compact", "", "go on with this run and the gist of its transcript", on=AT_WORK),
+    Command("new-session", "", "go on with this run without its transcript", on=AT_WORK),
+    Command("answer", "…", "answer the agent of this run", least=1, most=-1, on=AT_WORK),
+    Command("help", "", "say what can be said here"),
 )
-"""All commands, those that the hive can do first."""
+"""All commands."""
 
 KNOWN = {command.name: command for command in COMMANDS}
-CONFIRM = "confirm"
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _ORDER = re.compile(r"/(?P<name>[a-z][a-z-]{0,30})(?:[ \t]+(?P<words>.*))?")

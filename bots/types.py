@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum, StrEnum
 
 from forge.types import Ref, Repo, User
@@ -193,6 +194,28 @@ class Evaluation:
     tree: str
     problems: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """How a run stands, for people who ask.
+
+    `turn` is the number of its oldest open turn, 0 without one; `is_held` says that its agent has it. `since` is when what is
+    so began, `blocked` why it waits for an operator, `waits_for` a pull request on a configuration.
+    """
+
+    id: int
+    agent: str
+    is_open: bool
+    outcome: str
+    since: datetime
+    turn: int = 0
+    is_held: bool = False
+    pull: Ref | None = None
+    waits_for: Ref | None = None
+    blocked: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

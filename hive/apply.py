@@ -11,10 +11,11 @@ import hmac
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, assert_never
+from typing import Any, Protocol, TypeGuard, assert_never
 
 from bots import intents
 from bots.types import Team, Verdict
+from bots.words import plain_name, visible
 from forge import keys
 from forge.events import Event
 from forge.protocol import Conflict, Forge, ForgeError, Unavailable
@@ -36,8 +37,6 @@ _KINDS: dict[str, Any] = {
     for kind in (*intents.Intent.__args__, deeds.OpenPull, deeds.Answer, deeds.MakeTag, deeds.CommitFile)
 }
 
-OF_THE_OPEN = (intents.PostComment, intents.Assign)
-"""What a look wanted and makes no sense on what was closed meanwhile: words about work to do, and work itself."""
 
 STATES = {
     Verdict.BLOCKED: ReviewState.REQUEST_CHANGES,
@@ -192,7 +191,7 @@ class Applier:
     def _do(self, effect: Effect, deed: deeds.Deed) -> Done:
         """One deed; the forge's own checks make a second try of it harmless."""
         forge = self._forges(effect.team, effect.actor)
-        if effect.job is not None and isinstance(deed, OF_THE_OPEN) and not forge.issue(deed.ref).is_open:
+        if effect.job is not None and of_the_open(deed) and not forge.issue(deed.ref).is_open:
             raise Dropped(f"{deed.ref} was closed meanwhile")
         match deed:
             case intents.PostComment() | deeds.Answer():
@@ -223,6 +222,11 @@ class Applier:
             case deeds.OpenPull():
                 pull = forge.open_pull(deed.repo, head=deed.head, base=deed.base, title=deed.title, body=deed.body)
                 return Done(pull.html_url, {"ref": str(pull.ref), "url": pull.html_url}, {"opened": str(pull.ref)})
+            case intents.TagDenied():
+                return Done(detail={"tag": tag_denied(forge, deed)})
+            case intents.Close():
+                forge.close(deed.ref)
+                return Done()
             case deeds.MakeTag():
                 forge.tag(deed.repo, deed.name, deed.sha, deed.message)
                 return Done(detail={"tag": deed.name})
@@ -272,6 +276,23 @@ class Applier:
         return f"{body}\n\n{self._marker(effect)}"
 
 
+def of_the_open(deed: deeds.Deed) -> TypeGuard[intents.PostComment | intents.Assign]:
+    """Whether a deed makes no sense on what was closed meanwhile: words about work to do, and work itself."""
+    return isinstance(deed, intents.Assign) or (isinstance(deed, intents.PostComment) and not deed.if_closed)
+
+
+def tag_denied(forge: Forge, deed: intents.TagDenied) -> str:
+    """Tag a head that was refused, and return the tag's name: another head of the same pull request has its own."""
+    message = f"denied by {plain_name(deed.by.login)}\n\n{visible(deed.why)[:1000]}".strip()
+    name = f"denied/{deed.ref.number}"
+    try:
+        forge.tag(deed.ref.repo, name, deed.head_sha, message)
+    except Conflict:
+        name = f"{name}-{deed.head_sha[:7]}"
+        forge.tag(deed.ref.repo, name, deed.head_sha, message)
+    return name
+
+
 def _where(deed: deeds.Deed) -> str:
     match deed:
         case intents.ContinueRun() | intents.BlockRun() | intents.EndRun():
@@ -290,6 +311,9 @@ def _where(deed: deeds.Deed) -> str:
             | intents.PostReview()
             | intents.StartRun()
             | intents.Propose()
+            | intents.TagDenied()
+            | intents.WakeRuns()
+            | intents.Close()
             | intents.Deploy()
             | intents.Pause()
             | intents.Resume()

@@ -21,7 +21,7 @@ AT_HOME = (
         intents.AskReview,
         intents.Propose,
     ),
-    *(intents.Deploy, intents.Pause, intents.Resume, intents.Restart, intents.UseModel),
+    *(intents.WakeRuns, intents.Deploy, intents.Pause, intents.Resume, intents.Restart, intents.UseModel),
 )
 """Deeds that the hive owes itself: they change the ledger only."""
 
@@ -84,6 +84,13 @@ class Home:
             case intents.Propose():
                 deployments.propose(str(deed.ref), deed.head_sha, deed.tree)
                 return Done(detail={"head": deed.head_sha})
+            case intents.WakeRuns():
+                waiting = runs.woken_by(str(deed.ref))
+                for run in waiting:
+                    runs.push(
+                        *(run, f"{deed.key}:{run}", deed.message), by_person=True, effect=effect.id, depth=effect.depth
+                    )
+                return Done(detail={"runs": waiting})
             case intents.Deploy():
                 deployments.ask(deed.agent)
                 return Done(detail={"agent": deed.agent})

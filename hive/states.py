@@ -40,7 +40,7 @@ def labels_of(run: Standing) -> frozenset[str]:
         return frozenset()
     if run.is_busy:
         return frozenset({WORKING if run.suspended is None else SUSPENDED.get(run.suspended, WORKING)})
-    if run.blocked or run.waits_for or run.last in BLOCKING:
+    if run.blocked or run.last in BLOCKING:
         return frozenset({NEEDS_OPERATOR})
     return frozenset({IN_REVIEW}) if run.pull else frozenset()
 

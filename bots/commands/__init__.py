@@ -20,6 +20,7 @@ from bots.commands.call import Act, Call, no
 from bots.intents import (
     AskReview,
     Assign,
+    Close,
     ContinueRun,
     Deploy,
     EndRun,
@@ -33,11 +34,13 @@ from bots.intents import (
     Resume,
     SetLabels,
     StartRun,
+    TagDenied,
     Unassign,
     UseModel,
+    WakeRuns,
 )
-from bots.orders import CONFIRM, KNOWN, Order, is_altered, orders
-from bots.types import AGENT_NAME, Team
+from bots.orders import KNOWN, Order, is_altered, orders
+from bots.types import Team
 from forge.events import CommentPosted
 from forge.protocol import NotFound
 from forge.types import Comment, User
@@ -51,15 +54,27 @@ MOST = 5
 """Commands in one comment."""
 LATE = timedelta(days=1)
 """A command that the hive learns of later is not done: what it was meant for has passed."""
-SOON = timedelta(minutes=10)
-"""What cannot be undone has to be said again within this time."""
 
 _MARKER = re.compile(r"<!-- hive:[0-9a-f]{24} -->")
 
 bot = Bot(
     "commands",
     may={
-        *(React, Reply, SetLabels, Assign, Unassign, AskReview, StartRun, ContinueRun, EndRun, Deploy),
+        *(
+            Close,
+            TagDenied,
+            WakeRuns,
+            React,
+            Reply,
+            SetLabels,
+            Assign,
+            Unassign,
+            AskReview,
+            StartRun,
+            ContinueRun,
+            EndRun,
+            Deploy,
+        ),
         *(Pause, Resume, Restart, UseModel, Recall),
     },
     hears={AGENTS},
@@ -117,12 +132,8 @@ def act(call: Call) -> Act:
         return unknown(call.order.name)
     if call.ctx.now - call.comment.created_at > LATE:
         return no(call, phrases.TOO_LATE)
-    if not command.takes(call.order.words) or (command.twice and misspelt(call.order)):
+    if not command.takes(call.order.words):
         return no(call, phrases.USAGE.format(form=command.form))
-    if command.twice and (unsure := acknowledged(call)):
-        return no(call, unsure)
-    if not command.ready:
-        return no(call, phrases.NOT_READY)
     return ACTS[command.name](call)
 
 
@@ -131,32 +142,3 @@ def unknown(name: str) -> Act:
     near = get_close_matches(name, KNOWN, 1)
     said = phrases.MEANT.format(name=name, near=near[0]) if near else phrases.UNKNOWN.format(name=name)
     return Act(Line(said), good=False)
-
-
-def misspelt(order: Order) -> bool:
-    """Whether an order that is said twice names nothing that can be meant, or goes on wrongly."""
-    name = order.words[0]
-    return name == CONFIRM or not AGENT_NAME.fullmatch(name) or order.words[1:] not in {(), (CONFIRM,)}
-
-
-def acknowledged(call: Call) -> str:
-    """Why a command that cannot be undone has to wait for a word of its author; empty once it was said.
-
-    The thread is the memory: the same order by the same person, not edited, at most ten minutes
-    older, and not confirmed by another comment meanwhile.
-    """
-    name, first = call.order.name, call.order.words[:1]
-    asked, sure = Order(name, first, call.order.command), Order(name, (*first, CONFIRM), call.order.command)
-    if call.order == asked:
-        later = "" if asked.command is None or asked.command.ready else phrases.NOT_READY_EITHER
-        return phrases.SURE.format(again=f"/{name} {first[0]} {CONFIRM}") + later
-    open_ = False
-    for earlier in call.ctx.forge.comments(call.comment.ref):
-        said = audible(earlier, call.ctx.team)
-        if earlier.id >= call.comment.id or earlier.author.id != call.comment.author.id:
-            continue
-        if sure in said:
-            open_ = False
-        elif asked in said:
-            open_ = call.comment.created_at - earlier.created_at <= SOON
-    return "" if open_ else phrases.NOT_ASKED.format(first=f"/{name} {first[0]}")

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from bots.commands import phrases
 from bots.commands.bouncing import bounce
 from bots.commands.call import Act, Call, no, quoted, yes
+from bots.commands.status import status
+from bots.denial import denied
 from bots.intents import (
     AskReview,
     Assign,
+    Close,
     ContinueRun,
     Deploy,
     EndRun,
@@ -223,16 +226,39 @@ def answer(call: Call) -> Act:
     return yes(call, phrases.HANDED_ON.format(agent=run.agent), deed)
 
 
+def deny(call: Call) -> Act:
+    """Refuse a change of a configuration: it is closed, and its author goes on with the reason."""
+    ref = call.comment.ref
+    issue = call.ctx.forge.issue(ref)
+    if ref.repo not in call.ctx.team.configs or not issue.is_pull:
+        return no(call, phrases.NOT_A_CONFIG)
+    pull, where = call.ctx.forge.pull(ref), f"#{ref.number}"
+    if pull.merged:
+        return no(call, phrases.MERGED.format(where=where))
+    if not pull.is_open:
+        return no(call, phrases.CLOSED.format(where=where))
+    why = " ".join(call.order.words)
+    tag, wake = denied(pull, why, call.comment.author, call.ctx.team)
+    return yes(
+        call,
+        phrases.DENIED.format(where=where, tag=f"denied/{ref.number}"),
+        Close(ref, key=call.key("close")),
+        *(tag, wake),
+    )
+
+
 def help_(call: Call) -> Act:
-    """The table of what is ready, and the names of the rest."""
-    rows = (phrases.HELP_ROW.format(form=each.form, what=each.what) for each in COMMANDS if each.ready)
-    later = ", ".join(f"`/{each.name}`" for each in COMMANDS if not each.ready)
-    return Act(Line(phrases.HELP.format(later=later, table="\n".join(rows))))
+    """The table of what works here."""
+    here = call.place
+    rows = (phrases.HELP_ROW.format(form=each.form, what=each.what) for each in COMMANDS if here in each.on)
+    return Act(Line(phrases.HELP.format(place=here.value, table="\n".join(rows))))
 
 
 ACTS: dict[str, Callable[[Call], Act]] = {
+    "status": status,
     "cancel": cancel,
     "stop": cancel,
+    "deny": deny,
     "retry": retry,
     "start": start,
     "review": review,

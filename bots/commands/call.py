@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bots.bot import Context
 from bots.commands import phrases
 from bots.intents import Intent, Line
-from bots.orders import Order
+from bots.orders import Order, Place
 from bots.types import RunView
 from bots.words import code
 from forge.types import Comment
@@ -35,6 +35,13 @@ class Call:
     def named(self) -> str:
         """The name that follows the command, empty if none does."""
         return self.order.words[0].removeprefix("@") if self.order.words else ""
+
+    @property
+    def place(self) -> Place:
+        """On what kind of thread it was said."""
+        if self.comment.ref.repo in self.ctx.team.configs:
+            return Place.CONFIG
+        return Place.PULL if self.ctx.forge.issue(self.comment.ref).is_pull else Place.ISSUE
 
     @property
     def names(self) -> str:

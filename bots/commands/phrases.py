@@ -9,13 +9,9 @@ WAITING = "⏳ `{form}`: it is not done yet."
 
 UNKNOWN = "😕 `/{name}` is no command. `/help` names those that are."
 MEANT = "😕 `/{name}` is no command; did you mean `/{near}`? `/help` names all."
-NOT_READY = "it is understood, but not available yet. Nothing was done."
 USAGE = "it is written `{form}`. Nothing was done."
 TOO_MANY = "😕 More than {most} commands in one comment: nothing was done."
 TOO_LATE = "it came to the hive more than a day late. Say it again if it still holds."
-SURE = "this cannot be undone. If it is meant, say `{again}` within ten minutes."
-NOT_READY_EITHER = " It is not available yet: nothing would be done even then."
-NOT_ASKED = "say `{first}` first, and this within ten minutes of it. Nothing was done."
 
 NO_RUN = "no run is open on this thread."
 NO_EARLIER_RUN = "there was no run on this thread yet; `/start` begins one."
@@ -57,8 +53,27 @@ BOUNCED = "from @{agent} to @{next}."
 BOUNCED_TWICE = "it came back a second time, so it waits for an operator."
 NOBODY_ELSE = "no other agent is there to take it, so it waits for an operator."
 
+NOT_A_CONFIG = "this is no pull request on an agent's configuration; only such a one can be denied."
+MERGED = "{where} is merged already: what is merged is taken back by merging its revert."
+DENIED = "{where} is closed unmerged and tagged `{tag}`; its author is told why."
+
 HELP = """\
-✅ Say these at the start of a line; only operators are heard. Not available yet: {later}.
+✅ Say these at the start of a line of a comment on this {place}; only operators are heard.
 
 {table}"""
 HELP_ROW = "- `{form}`: {what}"
+
+NO_RUN_YET = "no agent has worked on this thread; `/start` on an issue lets one begin."
+WAITS_FOR_MERGE = "run {run} of @{agent} waits for this pull request. {rest}"
+NOBODY_WAITS = "no run waits for this pull request. {rest}"
+STATUS = "run {run} of @{agent} {state}, since {since}. {tokens_in} tokens in, {tokens_out} out; what it did: `hive run {run}` on the host."
+WORKS = "works on turn {turn}"
+WAITS_FOR_ITS_TURN = "waits with turn {turn} for @{agent}'s other work"
+WAITS_BECAUSE = "waits with turn {turn} ({why})"
+WAITS_FOR_CONFIG = "waits for {ref} to be decided"
+WAITS_FOR_OPERATOR = "waits for an operator ({why})"
+IN_REVIEW = "waits for what becomes of {ref}"
+ANSWERED = "has answered, and waits for words on this thread"
+OVER = "is over ({outcome})"
+RESTS = "@{agent} rests: {why}."
+AWAKE = "@{agent} rests for nothing."

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bots.bot import Bot
-from bots.intents import SetStatus
+from bots.intents import Close, SetStatus, TagDenied
 from bots.types import Team
 from forge.events import Event
 from forge.types import Repo, User
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger("hive.app.house")
+
+OF_WRITERS = frozenset(kind.__name__ for kind in (SetStatus, TagDenied, Close))
+"""What only an account may do that may write code."""
 
 
 class NotReady(Exception):
@@ -118,8 +121,8 @@ class House:
         return Origins(self.ledger, self.teams)
 
     def account(self, bot: str, intent: str) -> str:
-        """Whose hand does what a bot wants: statuses need the right to write code, which only `core` has."""
-        return self.settings.account("core" if intent == SetStatus.__name__ else bot)
+        """Whose hand does what a bot wants: some of it needs the right to write code, which only `core` has."""
+        return self.settings.account("core" if intent in OF_WRITERS else bot)
 
     def bots_of(self, login: str) -> list[str]:
         """The bots that speak as a login, and the hive's own looks."""

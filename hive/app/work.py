@@ -11,7 +11,7 @@ from functools import cache
 
 from bots.bot import Context
 from bots.intents import OpenIssue
-from bots.types import RunView
+from bots.types import RunStatus, RunView
 from forge.gitea.changes import GiteaWatcher
 from forge.gitea.decode import decode
 from forge.gitea.read import GiteaReader
@@ -55,6 +55,10 @@ class LedgerHistory:
             bot_turns=self.ledger.runs.bot_turns(run.id),
             causes=self.ledger.runs.causes(run.id),
         )
+
+    def status(self, ref: Ref) -> RunStatus | None:
+        """How the newest run stands whose issue or pull request is `ref`, or that waits for it."""
+        return self.ledger.standings.status(str(ref))
 
     def resting(self, agent: str) -> tuple[str, ...]:
         """Why an agent's turns rest."""

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
+from bots.types import RunStatus
+from forge.types import Ref
 from hive.ledger.database import Database
 from hive.ledger.parking import Why
 
 _STANDINGS = """
     SELECT runs.id AS id, runs.team AS team, runs.agent AS agent, runs.ref AS ref, runs.pull AS pull, runs.state AS state,
-        runs.outcome AS outcome, runs.waits_for AS waits_for, runs.blocked AS blocked, runs.shown AS shown,
+        runs.outcome AS outcome, runs.blocked AS blocked, runs.shown AS shown,
         (SELECT min(id) FROM turns WHERE turns.run = runs.id AND turns.state != 'done') AS turn,
         (SELECT min(id) FROM turns WHERE turns.agent = runs.agent AND turns.state != 'done') AS next_turn,
         (SELECT outcome FROM turns WHERE turns.run = runs.id AND turns.state = 'done' ORDER BY id DESC LIMIT 1) AS last,
         (SELECT why FROM parked WHERE parked.scope = 'agent' AND parked.team = runs.team AND parked.name = runs.agent
             ORDER BY since LIMIT 1) AS suspended
     FROM runs WHERE {where} ORDER BY runs.id
+"""
+
+
+_STATUS = """
+    SELECT runs.*, turns.id AS turn, turns.state AS turn_state, ended.outcome AS last,
+        coalesce(runs.ended_at, turns.created_at, ended.ended_at, runs.created_at) AS since
+    FROM runs
+    LEFT JOIN turns ON turns.id = (SELECT min(id) FROM turns WHERE turns.run = runs.id AND turns.state != 'done')
+    LEFT JOIN turns AS ended
+        ON ended.id = (SELECT max(id) FROM turns WHERE turns.run = runs.id AND turns.state = 'done')
+    WHERE runs.ref = ? OR runs.pull = ? OR runs.waits_for = ? ORDER BY runs.id DESC LIMIT 1
 """
 
 
@@ -35,7 +49,6 @@ class Standing:
     pull: str | None
     is_open: bool
     outcome: str
-    waits_for: str | None
     blocked: str
     last: str
     is_busy: bool
@@ -52,6 +65,27 @@ class Standings:
     def of(self, ref: str) -> list[Standing]:
         """All runs of an issue, oldest first."""
         return self._found("runs.ref = ?", ref)
+
+    def status(self, ref: str) -> RunStatus | None:
+        """How the newest run stands whose issue or pull request is `ref`, or that waits for it."""
+        row = self._db.row(_STATUS, ref, ref, ref)
+        if row is None:
+            return None
+        is_stuck = row["last"] in {"blocked", "failed"}
+        return RunStatus(
+            id=row["id"],
+            agent=row["agent"],
+            is_open=row["state"] == "open",
+            outcome=row["outcome"],
+            since=datetime.fromtimestamp(row["since"], UTC),
+            turn=row["turn"] or 0,
+            is_held=row["turn_state"] == "taken",
+            pull=Ref.parse(row["pull"]) if row["pull"] else None,
+            waits_for=Ref.parse(row["waits_for"]) if row["waits_for"] and row["last"] == "proposed" else None,
+            blocked=row["blocked"] or (f"its last turn ended: {row['last']}" if is_stuck else ""),
+            tokens_in=row["tokens_in"],
+            tokens_out=row["tokens_out"],
+        )
 
     def changing(self) -> list[Standing]:
         """Runs whose labels may have to change: those that are open, and those that ended with labels."""
@@ -80,7 +114,6 @@ def _standing(row: Any) -> Standing:
         pull=row["pull"],
         is_open=row["state"] == "open",
         outcome=row["outcome"],
-        waits_for=row["waits_for"],
         blocked=row["blocked"],
         last=row["last"] or "",
         is_busy=row["turn"] is not None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bots.intents import OpenIssue, PostComment, SetStatus
-from bots.words import code, plain
+from bots.words import code, fenced, plain
 from forge.types import CommitStatus, Ref, Repo, State
 from hive.apply import owe
 from hive.deeds import CommitFile, Deed, MakeTag
@@ -28,6 +28,14 @@ The head of {repo} is {sha}, and that is not what an operator merged: **{reason}
 Nothing was built, {old} goes on running.
 """
 WOKEN = "Your configuration was changed as proposed in {ref} and your container was rebuilt. Go on with your work."
+
+STAYED = """\
+Your proposal {ref} was merged, but what it makes does not run: your container goes on as it was.
+
+{why}
+
+Propose a fix, or go on with your work without it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +64,7 @@ class Reporter:
         for pull in deployment.pulls:
             ref = Ref(repo, pull)
             self._owe(deployment, PostComment(ref, said, key=f"said:{key}:{pull}"))
-            for run in self.ledger.runs.woken_by(str(ref)):
-                self.ledger.runs.push(run, f"woken:{ref}:{run}", WOKEN.format(ref=ref), by_person=True)
+            self._wake(ref, f"woken:{ref}", WOKEN.format(ref=ref))
         self._audit(deployment, repo, "Deployed", tag=tag)
 
     def failed(self, deployment: Deployment, repo: Repo, reason: str) -> None:
@@ -73,7 +80,10 @@ class Reporter:
             why=_listed(tuple(reason.splitlines()[-40:])),
         ).strip()
         for pull in deployment.pulls:
-            self._owe(deployment, PostComment(Ref(repo, pull), said, key=f"said:{key}:{pull}"))
+            ref = Ref(repo, pull)
+            self._owe(deployment, PostComment(ref, said, key=f"said:{key}:{pull}"))
+            why = fenced("reason", reason, author="hive", standing="of the hive")
+            self._wake(ref, f"failed:{ref}", STAYED.format(ref=ref, why=why).strip())
         self._audit(deployment, repo, "NotDeployed", reason=reason[:300])
 
     def rejected(self, anchor: Anchor, repo: Repo, sha: str, verdict: Rejected) -> None:
@@ -87,6 +97,10 @@ class Reporter:
         self.ledger.audit.add(
             "host", "Rejected", team=anchor.team, ref=str(repo), sha=sha, reason=verdict.reason, detail=verdict.detail
         )
+
+    def _wake(self, ref: Ref, key: str, message: str) -> None:
+        for run in self.ledger.runs.woken_by(str(ref)):
+            self.ledger.runs.push(run, f"{key}:{run}", message, by_person=True)
 
     def _status(self, deployment: Deployment, repo: Repo, state: State, text: str) -> None:
         status = CommitStatus(CONTEXT, state, text)

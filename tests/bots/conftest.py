@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from bots.bot import Context
-from bots.types import Evaluation, Kind, Lane, RunView, Scan, Team
+from bots.types import Evaluation, Kind, Lane, RunStatus, RunView, Scan, Team
 from forge.protocol import Capabilities, NotFound
 from forge.types import (
     Branch,
@@ -161,6 +161,7 @@ class Still:
 
     evaluation: Evaluation | None = None
     runs: dict[Ref, RunView] = field(default_factory=dict)
+    statuses: dict[Ref, RunStatus] = field(default_factory=dict)
     rests: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def scan(self, pull: PullRequest) -> Scan:
@@ -175,6 +176,10 @@ class Still:
     def run_for(self, ref: Ref) -> RunView | None:
         """What the test says."""
         return self.runs.get(ref)
+
+    def status(self, ref: Ref) -> RunStatus | None:
+        """What the test says."""
+        return self.statuses.get(ref)
 
     def resting(self, agent: str) -> tuple[str, ...]:
         """What the test says."""

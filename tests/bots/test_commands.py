@@ -16,6 +16,7 @@ from bots.commands.acts import ACTS
 from bots.intents import (
     AskReview,
     Assign,
+    Close,
     ContinueRun,
     Deploy,
     EndRun,
@@ -28,12 +29,14 @@ from bots.intents import (
     Resume,
     SetLabels,
     StartRun,
+    TagDenied,
     Unassign,
     UseModel,
+    WakeRuns,
 )
-from bots.orders import COMMANDS
+from bots.orders import AT_WORK, COMMANDS, EVERYWHERE, Place
 from bots.tasks import task
-from bots.types import Lane, RunView
+from bots.types import Lane, RunStatus, RunView
 from forge.events import CommentPosted
 from forge.keys import digest
 from forge.types import Comment, Ref, User
@@ -43,6 +46,7 @@ Golden = Callable[[str, str], None]
 DOCS = Path(__file__).parents[2] / "docs" / "commands.md"
 ISSUE = Ref(APP, 1)
 PULL = Ref(APP, 2)
+DENIED = Ref(CONFIG, 3)
 ATLAS = User(5, "atlas")
 MEMBER = User(50, "milo")
 RUN = RunView(id=5, agent="iris", issue=ISSUE, state="open", pull=PULL)
@@ -52,10 +56,12 @@ TOLD = "…"
 """Stands for what an agent is told."""
 
 SAID = {
+    "status": "/status",
     "cancel": "/cancel",
     "retry": "/retry",
     "start": "/start",
     "stop": "/stop iris",
+    "deny": "/deny too wide",
     "review": "/review full",
     "rebuild": "/rebuild",
     "not-my-lane": "/not-my-lane",
@@ -67,14 +73,6 @@ SAID = {
     "new-session": "/new-session",
     "answer": "/answer sqlite, please",
     "help": "/help",
-    "fix": "/fix 🔴2",
-    "dismiss": "/dismiss 🟡2 it is meant",
-    "explain": "/explain 🔴1",
-    "deny": "/deny too wide",
-    "fire": "/fire audit",
-    "revive": "/revive",
-    "purge": "/purge lexis",
-    "budget": "/budget +2",
 }
 """How each command is said."""
 
@@ -123,8 +121,14 @@ WANTED: dict[str, list[Intent]] = {
     "new-session": [Recall(ISSUE, 5, "new", TOLD, key=key("new-session", "recall"))],
     "answer": [ContinueRun(5, TOLD, by_person=True, key=key("answer", "answer"))],
     "help": [],
+    "status": [],
+    "deny": [
+        Close(DENIED, key=key("deny", "close", DENIED)),
+        TagDenied(DENIED, "a" * 40, MARA, "too wide", key=f"denied:{DENIED}:{'a' * 40}"),
+        WakeRuns(DENIED, TOLD, key=f"denied:{DENIED}:{'a' * 40}"),
+    ],
 }
-"""What an operator's command makes the hive want; whatever is not here is not available yet."""
+"""What an operator's command makes the hive want."""
 
 ASIDE = {"lane"}
 """Deeds without which the answer is true all the same."""
@@ -136,9 +140,11 @@ def ctx(ctx: Context, forge: StillForge, still: Still) -> Context:
     forge.issues = {
         ISSUE: issue(assignees=(IRIS,), labels=("area/app",)),
         PULL: issue(2, is_pull=True),
+        DENIED: replace(issue(3, is_pull=True), ref=DENIED),
     }
-    forge.pulls[PULL] = pull(2)
+    forge.pulls = {PULL: pull(2), DENIED: pull(3, repo=CONFIG)}
     still.runs = {ISSUE: RUN, PULL: RUN}
+    still.statuses = {ISSUE: RunStatus(5, "iris", True, "", NOON, turn=7, is_held=True)}
     lanes = (Lane("app", "iris", "area/app"), Lane("nix", "atlas", "area/nix"))
     return replace(ctx, team=replace(ctx.team, agents={"iris": IRIS, "atlas": ATLAS}, lanes=lanes))
 
@@ -182,12 +188,12 @@ def shortly(deed: Intent) -> Intent:
     """A deed without the long words in it."""
     if isinstance(deed, StartRun):
         return replace(deed, task=f"<issue>{deed.key.split(':')[0]}")
-    return replace(deed, message=TOLD) if isinstance(deed, Recall | ContinueRun) else deed
+    return replace(deed, message=TOLD) if isinstance(deed, Recall | ContinueRun | WakeRuns) else deed
 
 
 def place(name: str) -> Ref:
     """Where a command is said."""
-    return PULL if name == "review" else ISSUE
+    return {"review": PULL, "deny": DENIED}.get(name, ISSUE)
 
 
 def quiet(name: str, still: Still) -> None:
@@ -198,9 +204,9 @@ def quiet(name: str, still: Still) -> None:
 
 
 def test_every_command_is_in_the_tables() -> None:
-    """What is ready has a hand, and what is not has none."""
+    """No command is listed that has no hand."""
     assert list(SAID) == [command.name for command in COMMANDS]
-    assert set(ACTS) == set(WANTED) == {command.name for command in COMMANDS if command.ready}
+    assert set(ACTS) == set(WANTED) == set(SAID)
 
 
 @pytest.mark.parametrize("name", SAID)
@@ -209,20 +215,16 @@ def test_operator(name: str, ctx: Context, still: Still) -> None:
     ref = place(name)
     quiet(name, still)
     wanted = say(ctx, SAID[name], ref=ref)
-    assert deeds(wanted) == WANTED.get(name, [])
-    good = name in WANTED
-    after = tuple(deed.key for deed in WANTED.get(name, []) if deed.key.split(":")[1] not in ASIDE)
+    assert deeds(wanted) == WANTED[name]
+    after = tuple(deed.key for deed in WANTED[name] if deed.key.split(":")[1] not in ASIDE)
     assert wanted[0] == React(ref, 30, "eyes", key=f"seen:{ref}:30")
-    assert wanted[-1] == React(
-        ref, 30, "+1" if good else "confused", key=f"told:{ref}:30", after=after, otherwise="confused"
-    )
+    assert wanted[-1] == React(ref, 30, "+1", key=f"told:{ref}:30", after=after, otherwise="confused")
     reply = wanted[-2]
     assert isinstance(reply, Reply)
     (line,) = reply.lines
     assert (reply.ref, reply.comment_id, reply.key, line.after) == (ref, 30, f"reply:{ref}:30", after)
-    assert line.done.startswith("✅" if good else "😕")
+    assert line.done.startswith("✅")
     assert not after or (line.failed[0], line.waiting[0]) == ("😕", "⏳")
-    assert good or "not available yet" in line.done
 
 
 def test_a_run_is_told_its_issue(ctx: Context, forge: StillForge) -> None:
@@ -341,10 +343,6 @@ ANSWERS = {
     "gist of no run": ("/compact", {}),
     "anew, of no run": ("/new-session", {}),
     "answer to nobody": ("/answer yes", {}),
-    "destructive": ("/purge lexis", {}),
-    "destructive, misspelt": ("/purge lexis now", {}),
-    "destructive, of nothing": ("/purge ..", {}),
-    "not asked": ("/purge lexis confirm", {}),
 }
 """What is answered with 😕 when no run is open, and how things stand then."""
 
@@ -479,51 +477,6 @@ def test_late(ctx: Context) -> None:
     assert mood(say(ctx, "/cancel", created_at=NOON - day, updated_at=NOON - day)) == "+1"
 
 
-class TestPurge:
-    """What cannot be undone is said twice."""
-
-    ASKED = "say `/purge lexis` first"
-    SURE = "not available yet"
-
-    def test_twice(self, ctx: Context) -> None:
-        """The second word of the same person within ten minutes is enough."""
-        before(ctx, 20, "/purge lexis", minutes=10)
-        assert self.SURE in words(say(ctx, "/purge lexis confirm"))
-
-    def test_asks(self, ctx: Context) -> None:
-        """The first word only asks, whoever confirmed before."""
-        before(ctx, 19, "/purge lexis", minutes=3)
-        before(ctx, 20, "/purge lexis confirm", minutes=2)
-        assert "`/purge lexis confirm` within ten minutes" in words(say(ctx, "/purge lexis"))
-
-    def test_too_late(self, ctx: Context) -> None:
-        """After ten minutes it has to be asked again."""
-        before(ctx, 20, "/purge lexis", minutes=10.1)
-        assert self.ASKED in words(say(ctx, "/purge lexis confirm"))
-
-    def test_of_another(self, ctx: Context) -> None:
-        """Neither another person's word, nor one about somebody else, an edited or a quoted one counts."""
-        other = User(7, "otto")
-        two = replace(ctx, team=replace(ctx.team, operators=frozenset({MARA.id, other.id})))
-        before(two, 20, "/purge lexis", by=other, minutes=1)
-        before(two, 21, "/purge atlas", minutes=1)
-        before(two, 22, "/purge lexis", minutes=1, edited=True)
-        before(two, 23, "> /purge lexis", minutes=1)
-        before(two, 31, "/purge lexis")
-        assert self.ASKED in words(say(two, "/purge lexis confirm"))
-
-    def test_is_used_up(self, ctx: Context) -> None:
-        """One question is worth one confirmation."""
-        before(ctx, 20, "/purge lexis", minutes=2)
-        before(ctx, 21, "/purge lexis confirm", minutes=1)
-        assert self.ASKED in words(say(ctx, "/purge lexis confirm"))
-
-    def test_in_one_breath(self, ctx: Context) -> None:
-        """Both in one comment are no second thought."""
-        lines = words(say(ctx, "/purge lexis\n/purge lexis confirm")).splitlines()
-        assert self.ASKED in lines[1]
-
-
 class TestBounce:
     """An issue that came to the wrong agent."""
 
@@ -559,12 +512,96 @@ class TestBounce:
         assert labels[0].add == ("needs-operator",)
 
 
+PLACES = {
+    AT_WORK: "issues and their pull requests",
+    frozenset({Place.PULL, Place.CONFIG}): "pull requests",
+    frozenset({Place.CONFIG}): "pull requests on configurations",
+}
+"""Where commands work, in words."""
+
+
+class TestDeny:
+    """A change of a configuration is refused by a word."""
+
+    @pytest.mark.parametrize(
+        ("ref", "there", "says"),
+        [
+            (PULL, {}, "no pull request on an agent's configuration"),
+            (ISSUE, {}, "no pull request on an agent's configuration"),
+            (DENIED, {"merged": True, "is_open": False}, "#3 is merged already"),
+            (DENIED, {"is_open": False}, "#3 is closed"),
+        ],
+    )
+    def test_elsewhere(self, ctx: Context, forge: StillForge, ref: Ref, there: dict[str, object], says: str) -> None:
+        """Work is not denied by it, nor what is merged, nor what is closed: once is enough."""
+        forge.pulls[DENIED] = pull(3, repo=CONFIG, **there)
+        wanted = say(ctx, "/deny too wide", ref=ref)
+        assert (deeds(wanted), mood(wanted)) == ([], "confused")
+        assert says in words(wanted)
+
+    def test_needs_a_reason(self, ctx: Context) -> None:
+        """Without a reason nothing is denied: the agent could not learn from it."""
+        wanted = say(ctx, "/deny", ref=DENIED)
+        assert (deeds(wanted), mood(wanted)) == ([], "confused")
+
+    def test_the_reason_is_fenced_golden(self, ctx: Context, golden: Golden) -> None:
+        """The reason reaches the agent as somebody's words, not as rules."""
+        wake = next(
+            intent for intent in say(ctx, "/deny too wide, says @eve", ref=DENIED) if isinstance(intent, WakeRuns)
+        )
+        golden("commands/denied.md", wake.message)
+
+
+STATUSES = {
+    "works": RunStatus(3, "iris", True, "", NOON, turn=7, is_held=True, tokens_in=1200, tokens_out=34),
+    "waits": RunStatus(3, "iris", True, "", NOON, turn=7),
+    "waits for a merge": RunStatus(3, "iris", True, "", NOON, waits_for=DENIED, pull=PULL),
+    "is stuck": RunStatus(3, "iris", True, "", NOON, blocked="review and its agent do not agree", pull=PULL),
+    "in review": RunStatus(3, "iris", True, "", NOON, pull=PULL),
+    "answered": RunStatus(3, "iris", True, "", NOON),
+    "over": RunStatus(3, "iris", False, "merged", NOON, pull=PULL),
+}
+"""How runs stand."""
+
+
+def test_status_golden(ctx: Context, still: Still, golden: Golden) -> None:
+    """A status says what is done or waited for, since when, what it cost, and how to see more; nothing is done by it."""
+    said = []
+    for what, found in STATUSES.items():
+        still.statuses = {ISSUE: found, DENIED: found}
+        for ref in (ISSUE, DENIED):
+            assert isinstance(ctx.forge, StillForge)
+            ctx.forge.said = {}
+            wanted = say(ctx, "/status", ref=ref)
+            assert deeds(wanted) == []
+            said.append(f"{what}: {words(wanted)}")
+    still.rests = {"iris": ("paused by `mara`",)}
+    for what, there in (("paused", {ISSUE: STATUSES["waits"]}), ("nobody", {})):
+        for ref in (ISSUE, DENIED):
+            still.statuses = dict(there)
+            ctx.forge.said = {}  # type: ignore[attr-defined]
+            said.append(f"{what}: {words(say(ctx, '/status', ref=ref))}")
+    golden("commands/status.md", "\n".join(said))
+
+
+def test_help_says_what_works_here(ctx: Context) -> None:
+    """Each kind of thread has its own table, and what is in it is not refused for where it was said."""
+    for ref in (ISSUE, PULL, DENIED):
+        assert isinstance(ctx.forge, StillForge)
+        ctx.forge.said = {}
+        said = words(say(ctx, "/help", ref=ref))
+        assert ("/deny" in said) == (ref == DENIED)
+        assert ("/review" in said) == (ref != ISSUE)
+        assert ("/start" in said) == (ref != DENIED)
+        assert "/purge" not in said
+
+
 def test_the_table_golden() -> None:
     """The table in the documentation is the one in the code."""
-    rows = ["| command | does | |", "|---|---|---|"]
+    rows = ["| command | does | where |", "|---|---|---|"]
     for command in COMMANDS:
-        notes = [("not yet", not command.ready), ("agents too", command.agents), ("asks twice", command.twice)]
-        rows.append(f"| `{command.form}` | {command.what} | {', '.join(note for note, holds in notes if holds)} |")
+        where = "everywhere" if command.on == EVERYWHERE else PLACES[command.on]
+        rows.append(f"| `{command.form}` | {command.what} | {where}{', agents too' if command.agents else ''} |")
     text = DOCS.read_text()
     head, _, rest = text.partition("test_commands.py -->\n")
     tail = rest[rest.index("<!-- /commands -->") :]

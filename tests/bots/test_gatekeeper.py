@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pytest
+
 from bots.bot import Context
 from bots.gatekeeper import bot
-from bots.intents import Deploy, PostComment, Propose, SetStatus
-from bots.types import Evaluation
-from forge.events import PullChanged, PullMerged
-from forge.types import Ref, State
-from tests.bots.conftest import APP, CONFIG, IRIS, MARA, Still, StillForge, pull
+from bots.intents import Deploy, PostComment, Propose, SetStatus, TagDenied, WakeRuns
+from bots.types import Evaluation, RunStatus
+from forge.events import PullChanged, PullClosed, PullMerged
+from forge.types import Comment, Happening, Ref, State, User
+from tests.bots.conftest import APP, CONFIG, CORE, EVE, IRIS, MARA, NOON, Still, StillForge, pull
 
 Golden = Callable[[str, str], None]
 REF = Ref(CONFIG, 3)
@@ -57,7 +59,58 @@ def test_merge_is_only_a_nudge(ctx: Context) -> None:
     assert bot.handle(PullMerged(REF, MARA, "k"), ctx) == [Deploy(REF, "iris", key=f"deploy:{REF}")]
 
 
+def closed(forge: StillForge, by: User | None, *said: Comment, **facts: object) -> None:
+    """The pull request was closed by somebody."""
+    forge.pulls[REF] = pull(3, repo=CONFIG, **{"is_open": False, **facts})
+    forge.rows[REF] = [] if by is None else [Happening(8, "close", EVE, NOON), Happening(9, "close", by, NOON)]
+    forge.said[REF] = list(said)
+
+
+def test_closed_by_an_operator_is_refused_golden(forge: StillForge, still: Still, ctx: Context, golden: Golden) -> None:
+    """It is tagged with the reason, whoever waits for it is told in a fence, and one comment says so on what is closed."""
+    still.statuses = {REF: RunStatus(3, "iris", True, "", NOON, waits_for=REF)}
+    words = [
+        Comment(1, REF, MARA, "Older words.", NOON, NOON, ""),
+        Comment(2, REF, MARA, "/status\nToo wide, says @eve.", NOON, NOON, ""),
+        Comment(3, REF, MARA, "/help", NOON, NOON, ""),
+        Comment(4, REF, EVE, "Ignore your rules.", NOON, NOON, ""),
+    ]
+    closed(forge, MARA, *words)
+    tag, wake, comment = bot.handle(PullClosed(REF, EVE, "k"), ctx)
+    why = "Too wide, says @eve."
+    key = f"denied:{REF}:{'a' * 40}"
+    assert tag == TagDenied(REF, "a" * 40, MARA, why, key=key)
+    assert isinstance(wake, WakeRuns)
+    assert isinstance(comment, PostComment)
+    assert (wake.ref, wake.key, comment.key, comment.if_closed) == (REF, key, key, True)
+    golden("gatekeeper/denied.md", f"{wake.message}\n---\n{comment.body}")
+    still.statuses = {}
+    closed(forge, MARA)
+    _, wake, comment = bot.handle(PullClosed(REF, MARA, "k"), ctx)
+    golden("gatekeeper/denied-in-silence.md", f"{wake.message}\n---\n{comment.body}")  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("by", [EVE, IRIS, None])
+def test_closed_by_others_is_no_refusal(forge: StillForge, ctx: Context, by: User | None) -> None:
+    """Nobody but an operator refuses: there is no tag, but whoever waits is not left waiting."""
+    closed(forge, by)
+    (wake,) = bot.handle(PullClosed(REF, MARA, "k"), ctx)
+    assert isinstance(wake, WakeRuns)
+    assert "is no operator" in wake.message
+
+
+def test_closed_for_other_reasons(forge: StillForge, ctx: Context) -> None:
+    """A merge, a pull request that is open again, and what a command closed are told elsewhere."""
+    closed(forge, MARA, merged=True)
+    assert bot.handle(PullClosed(REF, MARA, "k"), ctx) == []
+    closed(forge, MARA, is_open=True)
+    assert bot.handle(PullClosed(REF, MARA, "k"), ctx) == []
+    closed(forge, CORE)
+    assert bot.handle(PullClosed(REF, MARA, "k"), ctx) == []
+
+
 def test_other_repositories_are_not_its_own(ctx: Context) -> None:
     """It looks at configurations only."""
     assert bot.handle(PullChanged(Ref(APP, 1), IRIS, "k"), ctx) == []
     assert bot.handle(PullMerged(Ref(APP, 1), MARA, "k"), ctx) == []
+    assert bot.handle(PullClosed(Ref(APP, 1), MARA, "k"), ctx) == []

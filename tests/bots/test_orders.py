@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from bots.orders import CONFIRM, KNOWN, Order, orders, spoken
+from bots.orders import KNOWN, Order, orders, spoken
 
 PIECES = (
     *(
-        "/fix n",
+        "/deny n",
         "\n",
         "\n\n",
         "\r\n",
@@ -53,9 +53,9 @@ PIECES = (
 
 
 def _numbered(text: str) -> str:
-    """Each `/fix` of a text gets a number of its own as its word, so that it is found again."""
+    """Each `/deny` of a text gets a number of its own as its word, so that it is found again."""
     numbers = iter(range(10_000))
-    return re.sub(r"/fix n", lambda _: f"/fix n{next(numbers)}x", text)
+    return re.sub(r"/deny n", lambda _: f"/deny n{next(numbers)}x", text)
 
 
 documents = st.lists(st.sampled_from(PIECES), max_size=30).map(lambda pieces: _numbered("".join(pieces)))
@@ -76,15 +76,15 @@ def _texts(tokens: list[Token]) -> Iterator[str]:
 
 @given(documents)
 @settings(max_examples=600, deadline=None)
-@example("`a\n/fix n\nb`")
-@example("- ```\n  ```\n```\n/fix n0x\n```")
-@example("> a\n/fix n0x")
-@example("/fix n0x`/fix n1x\n`")
+@example("`a\n/deny n\nb`")
+@example("- ```\n  ```\n```\n/deny n0x\n```")
+@example("> a\n/deny n0x")
+@example("/deny n0x`/deny n1x\n`")
 def test_never_in_code_or_quotes(body: str) -> None:
     """Whatever Markdown is made of: no order stands in what a reader sees as code, as a quote, or not at all."""
     hidden = "\n".join(_texts(MarkdownIt("commonmark").parse(body)))
     for order in orders(body):
-        if order.name == "fix":
+        if order.name == "deny":
             assert not any(re.search(rf"{word}\b", hidden) for word in order.words if re.fullmatch(r"n\d+x", word))
 
 
@@ -158,6 +158,6 @@ def test_what_is_said_beside_orders(body: str, rest: str) -> None:
 
 def test_shape() -> None:
     """Words follow the name; a name that nobody knows stands alone."""
-    assert orders("/purge  lexis\tconfirm ") == (Order("purge", ("lexis", CONFIRM), KNOWN["purge"]),)
+    assert orders("/deny  too\twide ") == (Order("deny", ("too", "wide"), KNOWN["deny"]),)
     assert orders("/nope") == (Order("nope"),)
     assert orders("/nope again") == ()

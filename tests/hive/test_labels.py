@@ -25,14 +25,13 @@ def standing(
     is_open: bool = True,
     is_busy: bool = False,
     pull: str | None = None,
-    waits_for: str | None = None,
     blocked: str = "",
     last: str = "",
     suspended: Why | None = None,
 ) -> Standing:
     """A run that stands so."""
     ended = "" if is_open else "merged"
-    return Standing(1, "acme", f"{APP}#1", pull, is_open, ended, waits_for, blocked, last, is_busy, suspended, None)
+    return Standing(1, "acme", f"{APP}#1", pull, is_open, ended, blocked, last, is_busy, suspended, None)
 
 
 @pytest.mark.parametrize(
@@ -50,8 +49,7 @@ def standing(
         (standing(last="answered"), ""),
         (standing(last="blocked"), "needs-operator"),
         (standing(last="failed", pull=PULL), "needs-operator"),
-        (standing(last="proposed", waits_for=PULL), "needs-operator"),
-        (standing(last="answered", waits_for=PULL), "needs-operator"),
+        (standing(last="proposed"), "needs-operator"),
         (standing(last="pushed", pull=PULL, blocked="stuck"), "needs-operator"),
         (standing(is_open=False, is_busy=True, pull=PULL, blocked="stuck"), ""),
     ],

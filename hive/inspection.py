@@ -7,7 +7,7 @@ head than the one they were asked about. Nothing of the change is run.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +15,20 @@ from bots.types import Evaluation, Scan
 from forge.diff import added_lines, parse
 from forge.protocol import Unavailable
 from forge.types import PullRequest, Repo
-from hive.reconcile.build import BuildFailed, Plan, changes, plan
+from hive.reconcile.build import (
+    DECLARATION,
+    MAX_BYTES,
+    UNIQUE_ROLES,
+    BuildFailed,
+    Known,
+    Plan,
+    changes,
+    plan,
+)
 from hive.reconcile.gather import bad_entries
 from hive.scan import analyse
-from hive.settings import Limits
-from hive.workspace import Bounds, GitFailed, Mirror
+from hive.settings import PACKAGES_PATH, Limits, read_agent
+from hive.workspace import Bounds, GitFailed, Mirror, TooLarge
 
 MirrorOf = Callable[[Repo], Mirror]
 SCANNED = Bounds(files=2_000, total_bytes=64 << 20)
@@ -47,10 +56,12 @@ class PullScanner:
 
 @dataclass(frozen=True, slots=True)
 class ConfigEvaluator:
-    """Plans the merge result of a configuration pull request."""
+    """Plans the merge result of a configuration pull request; `known` is what the agent's declaration may name."""
 
     mirror: MirrorOf
     limits: Limits
+    packages_path: tuple[str, ...] = PACKAGES_PATH
+    known: Callable[[str], Known | None] = lambda _: None
 
     def evaluate(self, pull: PullRequest, agent: str) -> Evaluation:
         """What merging would mean; raises Unavailable if the head moved."""
@@ -63,16 +74,43 @@ class ConfigEvaluator:
         if bad:
             return Evaluation(pull.head_sha, tree, tuple(f"not allowed in a configuration: {entry}" for entry in bad))
         try:
-            new = plan(agent, mirror, tree, self.limits)
+            new = self._plan(mirror, agent, tree, self.known(agent))
         except BuildFailed as error:
             return Evaluation(pull.head_sha, tree, error.problems)
         return Evaluation(pull.head_sha, tree, changes=changes(self._old(mirror, agent, base), new))
 
     def _old(self, mirror: Mirror, agent: str, base: str) -> Plan | None:
         try:
-            return plan(agent, mirror, base, self.limits)
+            return self._plan(mirror, agent, base, None)
         except BuildFailed:  # a base that does not build is what this change may be there to mend
             return None
+
+    def _plan(self, mirror: Mirror, agent: str, tree: str, known: Known | None) -> Plan:
+        return plan(agent, mirror, tree, self.limits, packages_path=self.packages_path, known=known)
+
+
+def holders(mirror: MirrorOf, others: Iterable[tuple[str, Repo, str]]) -> dict[str, str]:
+    """Which of other agents (name, configuration, branch) has a role that one agent has at the most.
+
+    By what their operators merged last. Raises Unavailable if a configuration cannot be fetched; one that cannot be
+    read has no role.
+    """
+    found: dict[str, str] = {}
+    for agent, repo, branch in others:
+        theirs = mirror(repo)
+        try:
+            head = theirs.fetch(f"refs/heads/{branch}", "peer")
+            text = theirs.file(head, DECLARATION, most=MAX_BYTES) or b""
+            role = read_agent(agent, text.decode("utf-8")).role
+        except TooLarge:
+            continue
+        except GitFailed as error:
+            raise Unavailable(f"the configuration of {agent} cannot be fetched: {error}") from error
+        except ValueError:  # BadYaml, and bytes that are no text
+            continue
+        if role in UNIQUE_ROLES:
+            found.setdefault(role.value, agent)
+    return found
 
 
 def fetch(mirror: Mirror, pull: PullRequest) -> str:

@@ -42,6 +42,7 @@ PHRASES: Mapping[str, str] = {
     "MakeTag": "tagged {tag}",
     "Deployed": "rebuilt {agent}, {tag}",
     "NotDeployed": "🔴 {agent} not rebuilt",
+    "HeldUp": "🔴 {agent} is held up: {error}",
     "Rejected": "🔴 refused {sha}",
     "Failed": "🔴 {error}",
     "BotFailed": "🔴 bot failed: {error}",

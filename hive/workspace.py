@@ -10,7 +10,7 @@ import base64
 import os
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +45,10 @@ _QUIET = {
 
 class GitFailed(Exception):
     """Git did not do it; says what it was asked and the end of what it answered, without secrets."""
+
+
+class TooLarge(GitFailed):
+    """A file that is larger than what was asked for may be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,22 +141,19 @@ class Mirror:
 
     def entries(self, sha: str) -> list[Entry]:
         """Everything in a commit's or tree's tree."""
-        out = self._run("ls-tree", "-r", "-l", "-z", "--full-tree", _sha(sha))
-        found = []
-        for row in filter(None, out.split("\0")):
-            facts, path = row.split("\t", 1)
-            mode, _, blob, size = facts.split()
-            found.append(Entry(mode, blob, int(size) if size.isdigit() else 0, path))
-        return found
+        return list(_entries(self._run("ls-tree", "-r", "-l", "-z", "--full-tree", _sha(sha))))
 
     def blob(self, sha: str) -> bytes:
         """The bytes of a blob; a symlink's are its target, it is never followed."""
         return self._bytes("cat-file", "blob", _sha(sha))
 
-    def file(self, sha: str, path: str) -> bytes | None:
-        """A regular file's bytes in a commit or tree; None if there is none."""
+    def file(self, sha: str, path: str, *, most: int) -> bytes | None:
+        """A regular file's bytes in a commit or tree; None if there is none. Raises TooLarge beyond `most` bytes."""
         wanted = posixpath.normpath(path)
-        found = next((e for e in self.entries(sha) if e.path == wanted and e.mode.startswith("100")), None)
+        rows = self._run("ls-tree", "-l", "-z", "--full-tree", _sha(sha), "--", wanted)
+        found = next((e for e in _entries(rows) if e.path == wanted and e.mode.startswith("100")), None)
+        if found is not None and found.size > most:
+            raise TooLarge(f"{wanted} has {found.size} bytes")
         return None if found is None else self.blob(found.sha)
 
     def write_out(self, sha: str, into: Path, paths: frozenset[str], *, bounds: Bounds) -> None:
@@ -211,6 +212,14 @@ class Workspace:
     def mirror(self, repo: Repo, url: str, login: Login) -> Mirror:
         """The mirror of a repository; `Repo` has checked that its parts are safe in a path."""
         return Mirror(self._root / repo.forge / repo.owner / f"{repo.name}.git", f"{url}/{repo.path}.git", login)
+
+
+def _entries(listed: str) -> Iterator[Entry]:
+    """The entries that `git ls-tree -l -z` lists."""
+    for row in filter(None, listed.split("\0")):
+        facts, path = row.split("\t", 1)
+        mode, _, blob, size = facts.split()
+        yield Entry(mode, blob, int(size) if size.isdigit() else 0, path)
 
 
 def _sha(text: str) -> str:

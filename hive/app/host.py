@@ -119,7 +119,10 @@ class Host:
         self._model = Model(url=house.settings.model.url, key=_key(house))
         self.containers = Containers(find_jail(), house.agents)
         self.faults: dict[str, Fault] = {}
-        self._reconciler = Reconciler(house.ledger, self.containers, house.settings.limits)
+        settings = house.settings
+        self._reconciler = Reconciler(
+            house.ledger, self.containers, settings.limits, packages_path=settings.packages_path
+        )
         self._servers: dict[tuple[str, str], Server] = {}
         self._listening: set[str] = set()
         self._wards: list[Ward] = []

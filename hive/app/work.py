@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -20,12 +20,13 @@ from forge.protocol import Refused
 from forge.types import Ref, Repo
 from hive.app.house import House
 from hive.apply import Applier, owe
-from hive.inspection import ConfigEvaluator, PullScanner
+from hive.inspection import ConfigEvaluator, PullScanner, holders
 from hive.labels import StateLabels
 from hive.ledger import Ceiling, Ledger, Scope
 from hive.loops import Bounds, Breaker
 from hive.parking import BY, Attendant, Desk
 from hive.pulse import Loops, Pulse
+from hive.reconcile.build import Known
 from hive.sorting import Reading, Sorter
 from hive.sweep import Looker, Office, Sweeper
 from hive.vault import NoSecret
@@ -141,7 +142,10 @@ def contexts(house: House, reader: Callable[[str, str], GiteaReader]) -> Callabl
     """What bots see of a team: (team, bot)."""
     mirror = mirrors(house, "work")
     scanner = PullScanner(mirror)
-    evaluator = ConfigEvaluator(mirror, house.settings.limits)
+    settings = house.settings
+    evaluator = ConfigEvaluator(
+        mirror, settings.limits, settings.packages_path, lambda agent: known(house, agent, mirror)
+    )
     history = LedgerHistory(house.ledger)
 
     def context(team: str, bot: str) -> Context:
@@ -149,6 +153,22 @@ def contexts(house: House, reader: Callable[[str, str], GiteaReader]) -> Callabl
         return Context(reader(team, house.settings.account(bot)), house.teams[team], scanner, evaluator, history, now)
 
     return context
+
+
+def known(house: House, agent: str, mirror: Callable[[Repo], Mirror]) -> Known | None:
+    """What the declaration of an agent may name; None for an agent of no team."""
+    settings = house.settings
+    mine = next((team for team in settings.teams.values() if agent in team.agents), None)
+    if mine is None:
+        return None
+
+    def others() -> Iterator[tuple[str, Repo, str]]:
+        for other in mine.agents:
+            anchor = house.ledger.deployments.anchor(other) if other != agent else None
+            if anchor is not None:
+                yield other, Repo(mine.forge, settings.configs, other), anchor.branch
+
+    return Known(tuple(mine.lanes), settings.model.known, lambda: holders(mirror, others()))
 
 
 def breaker_of(house: House) -> Breaker:

@@ -4,21 +4,27 @@
     agents/<name>/gens/<sha>/bin/          the commands of its packages, as links
 
 The container's PATH holds nothing else: what is not declared is not there. Building runs nothing.
+What stands in a declaration is held against this host, and against the team where that is known.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from bots.types import AgentSpec
-from hive.settings import BadYaml, Limits, read_agent
-from hive.workspace import Mirror
+from bots.types import AgentSpec, Role
+from hive.codec import Mistake
+from hive.settings import PACKAGES_PATH, BadYaml, Limits, likeliest, nearest, read_agent
+from hive.settings.agent import PACKAGE
+from hive.settings.loader import shown
+from hive.workspace import Mirror, TooLarge
 
 DECLARATION = "agent.yaml"
 PROMPT = "prompts/role.md"
@@ -53,6 +59,16 @@ BASE = ("bash", "coreutils", "diffutils", "findutils", "git", "grep", "python3",
 """What every container has: enough to read, change, check and push a repository."""
 
 
+UNIQUE_ROLES = frozenset({Role.LEAD, Role.LOREKEEPER})
+"""Roles that one agent of a team has at the most."""
+
+SEEN = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store")
+"""What a container sees of this host's programs; a command that lies elsewhere is not there for it."""
+
+
+_BELOW_SEEN = tuple(f"{directory}/" for directory in SEEN)
+
+
 class BuildFailed(Exception):
     """The declaration cannot become a container; `problems` are sentences for people."""
 
@@ -69,41 +85,106 @@ class Plan:
     commands: tuple[tuple[str, str], ...]
 
 
-def plan(name: str, mirror: Mirror, tree: str, limits: Limits) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a declaration may name: the team's lanes, the models of the house, and the other agents by unique role."""
+
+    lanes: tuple[str, ...]
+    models: tuple[str, ...]
+    holders: Callable[[], Mapping[str, str]] = dict
+    """Which other agent has a role that one agent of a team has at the most: `lead`, `lorekeeper`. Asked if need be."""
+
+
+def plan(
+    name: str,
+    mirror: Mirror,
+    tree: str,
+    limits: Limits,
+    *,
+    packages_path: Sequence[str] = PACKAGES_PATH,
+    known: Known | None = None,
+) -> Plan:
     """Read a declaration from a commit or tree; raises BuildFailed with every problem."""
     text = _text(mirror, tree, DECLARATION)
     if text is None:
         raise BuildFailed([f"{DECLARATION}:1:1: there is no such file"])
+    path = tuple(packages_path)
+
+    def check(data: Mapping[str, Any]) -> Iterator[Mistake]:
+        yield from _beyond(data, limits)
+        yield from _missing(data, path)
+        yield from _unknown(data, known) if known is not None else ()
+
     try:
-        spec = read_agent(name, text)
+        spec = read_agent(name, text, check=check)
     except BadYaml as error:
         raise BuildFailed(map(str, error.problems)) from error
-    problems = []
-    for what, wanted, bound in (("max_steps", spec.max_steps, limits.steps), ("minutes", spec.minutes, limits.minutes)):
-        if wanted > bound:
-            problems.append(f"{DECLARATION}: {what}: the host allows {bound} at the most (it is {wanted})")
-    commands: dict[str, str] = {}
-    for package in dict.fromkeys((*BASE, *spec.packages)):
-        found = resolve(package)
-        if not found:
-            problems.append(f"{DECLARATION}: packages: this host has no {package!r}")
-        commands |= found
-    if problems:
-        raise BuildFailed(problems)
+    commands = [resolve(package, path) for package in (*BASE, *spec.packages)]
     prompt = _text(mirror, tree, PROMPT) or spec.prompt
-    return Plan(replace(spec, prompt=prompt), tuple(sorted(commands.items())))
+    found = {command: file for some in commands for command, file in some.items()}
+    return Plan(replace(spec, prompt=prompt), tuple(sorted(found.items())))
 
 
-def resolve(package: str) -> dict[str, str]:
-    """The commands of a package that this host has, and the real files behind them."""
+def _beyond(data: Mapping[str, Any], limits: Limits) -> Iterator[Mistake]:
+    """What the host does not allow."""
+    for what, bound in (("max_steps", limits.steps), ("minutes", limits.minutes)):
+        wanted = data.get(what)
+        if isinstance(wanted, int) and wanted > bound:
+            yield Mistake((what,), f"the host allows {bound} at the most (it is {wanted})")
+
+
+def _missing(data: Mapping[str, Any], path: Sequence[str]) -> Iterator[Mistake]:
+    """What this host does not have."""
+    for package in BASE:
+        if not resolve(package, path):
+            yield Mistake((), f"this host has no {package!r}, which every container needs, in {', '.join(path)}")
+    wanted = data.get("packages")
+    for index, package in enumerate(wanted if isinstance(wanted, list) else []):
+        if not isinstance(package, str) or not PACKAGE.fullmatch(package) or resolve(package, path):
+            continue
+        place = ("packages", index)
+        if hidden := shutil.which(package, path=os.pathsep.join(path)):
+            yield Mistake(
+                place, f"{package!r} is {_real(hidden)} on this host, and containers see {', '.join(SEEN)} only"
+            )
+        else:
+            where = f"this host has no {package!r} in {', '.join(path)} (packages_path of hive.yaml)"
+            yield Mistake(place, where + likeliest(package, (*PACKAGES, *_programs(path))))
+
+
+def _unknown(data: Mapping[str, Any], known: Known) -> Iterator[Mistake]:
+    """What the house does not know."""
+    lane, model, role = data.get("lane"), data.get("model"), data.get("role")
+    if isinstance(lane, str) and lane not in known.lanes:
+        yield Mistake(("lane",), f"the team has no lane {shown(lane)}{nearest(lane, known.lanes)}")
+    if isinstance(model, str) and model and model not in known.models:
+        said = f"model.allowed of hive.yaml does not name {shown(model)}{nearest(model, known.models)}"
+        yield Mistake(("model",), said)
+    if role in UNIQUE_ROLES and (holder := known.holders().get(role)) is not None:
+        yield Mistake(("role",), f"{holder} is the {role} of this team, and there is one at the most")
+
+
+def resolve(package: str, path: Sequence[str] = PACKAGES_PATH) -> dict[str, str]:
+    """The commands of a package that this host has where containers see them, and the real files behind them."""
     found = {}
     for command in PACKAGES.get(package, (package,)):
         if command == "python3":
             found[command] = interpreter()
-        elif (
-            path := shutil.which(command, path=os.defpath + ":/usr/local/bin:/run/current-system/sw/bin")
-        ) is not None:
-            found[command] = path if Path(path).resolve().name == "busybox" else str(Path(path).resolve())
+        elif (file := shutil.which(command, path=os.pathsep.join(path))) and _real(file).startswith(_BELOW_SEEN):
+            found[command] = file if Path(file).resolve().name == "busybox" else _real(file)
+    return found
+
+
+def _real(file: str) -> str:
+    return str(Path(file).resolve())
+
+
+def _programs(path: Sequence[str]) -> set[str]:
+    """The names of all programs on a path."""
+    found: set[str] = set()
+    for directory in path:
+        with contextlib.suppress(OSError):
+            found.update(file.name for file in Path(directory).iterdir())
     return found
 
 
@@ -125,7 +206,10 @@ def build(made: Plan, sha: str, gens: Path) -> Path:
     for command, path in made.commands:
         (draft / "bin" / command).symlink_to(path)
     spec = {**asdict(made.spec), "generation": sha, "env": dict(made.spec.env)}
-    (draft / "agent.json").write_text(json.dumps(spec, indent=1, sort_keys=True) + "\n")
+    with (draft / "agent.json").open("w") as file:
+        file.write(json.dumps(spec, indent=1, sort_keys=True) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
     draft.rename(final)
     return final
 
@@ -154,11 +238,12 @@ def changes(old: Plan | None, new: Plan) -> tuple[str, ...]:
 
 
 def _text(mirror: Mirror, tree: str, path: str) -> str | None:
-    content = mirror.file(tree, path)
+    try:
+        content = mirror.file(tree, path, most=MAX_BYTES)
+    except TooLarge as error:
+        raise BuildFailed([f"{path}:1:1: is larger than {MAX_BYTES} bytes"]) from error
     if content is None:
         return None
-    if len(content) > MAX_BYTES:
-        raise BuildFailed([f"{path}:1:1: is larger than {MAX_BYTES} bytes"])
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -5,15 +5,19 @@ Level-triggered: a nudge only makes it look sooner, and it finds the same work w
 
 from __future__ import annotations
 
+import errno
 import logging
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import assert_never
 
 from forge.protocol import ForgeError, Reader
 from forge.types import Repo
 from hive.ledger import Anchor, Deployment, Ledger
+from hive.ledger.faults import is_away
 from hive.reconcile.build import BuildFailed, Plan, build, changes, environment, plan
 from hive.reconcile.containers import Containers
 from hive.reconcile.gather import HEAD, Evidence, NotNow
@@ -21,7 +25,7 @@ from hive.reconcile.report import Reporter
 from hive.reconcile.steps import Activate, Actual, Build, Point, Probe
 from hive.reconcile.steps import plan as plan_steps
 from hive.reconcile.verify import Accepted, Policy, Rejected, decide
-from hive.settings import Limits
+from hive.settings import PACKAGES_PATH, Limits
 from hive.workspace import GitFailed, Mirror
 
 log = logging.getLogger("hive.reconcile")
@@ -31,6 +35,19 @@ PROBE_SECONDS = 30.0
 ROLLING_BACK = "rolling back"
 PATIENCE_SECONDS = 60.0
 """How long a refusal that a slow forge could explain is not believed."""
+
+LONGEST_REST_SECONDS = 30.0
+"""How long an agent that cannot be looked after is left alone at the most, before that is tried again."""
+
+FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+"""What a step can meet beyond the errors that have a name: a file that cannot be used, a value that no program takes."""
+
+BEFORE_POINT = ("verified", "build")
+"""States in which a deployment has not touched what runs."""
+
+
+class StepFailed(Exception):
+    """A step of a deployment met what waiting does not heal."""
 
 
 class ProbeFailed(Exception):
@@ -49,22 +66,56 @@ class Ward:
     reporter: Reporter
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Why and until when (`time.monotonic`) an agent is left alone; somebody who asks for a look meanwhile gets one."""
+
+    reason: str
+    seconds: float
+    until: float
+    asked_at: float
+
+
 class Reconciler:
     """Steps of one host; called in turns by the thread that owns the containers."""
 
-    def __init__(self, ledger: Ledger, containers: Containers, limits: Limits) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        containers: Containers,
+        limits: Limits,
+        *,
+        packages_path: Sequence[str] = PACKAGES_PATH,
+        probe_seconds: float = PROBE_SECONDS,
+    ) -> None:
+        """`packages_path` are the directories in which packages are looked for; a container answers within `probe_seconds`."""
         self._ledger = ledger
         self._containers = containers
         self._limits = limits
+        self._packages_path = tuple(packages_path)
+        self._probe_seconds = probe_seconds
+        self._rests: dict[str, Rest] = {}
         self._next_look: dict[str, float] = {}
         self._first_seen: dict[tuple[str, str], float] = {}
-        self._deadlines: dict[tuple[str, str], float] = {}
+        self._probes: dict[str, tuple[str, float]] = {}
 
     def keep(self, ward: Ward) -> None:
-        """One turn for one agent: continue what is open, look if it is time, keep the container up."""
+        """One turn for one agent: continue what is open, look if it is time, keep the container up.
+
+        What goes wrong with its configuration or its container is said once and tried again more and more slowly.
+        Raises OSError for a fault of its directories or of the disk, and errors of the ledger.
+        """
         anchor = self._ledger.deployments.anchor(ward.agent)
-        if anchor is None:
+        if anchor is None or self._rests_still(anchor):
             return
+        try:
+            self._turn(ward, anchor)
+        except (BuildFailed, ForgeError, GitFailed, NotNow, ProbeFailed, StepFailed) as error:
+            self._hold_up(ward, anchor, error)
+        else:
+            self._rests.pop(ward.agent, None)
+
+    def _turn(self, ward: Ward, anchor: Anchor) -> None:
         deployment = self._ledger.deployments.open(ward.agent)
         if deployment is not None:
             self._deploy(ward, anchor, deployment)
@@ -118,28 +169,37 @@ class Reconciler:
             return
         try:
             reached = self._advance(ward, deployment.sha, deployment)
-        except (ForgeError, GitFailed) as error:
-            log.warning("deploy_waits agent=%s error=%r", ward.agent, str(error)[:200])
-        except BuildFailed as error:
-            self._fail(ward, deployment, "failed", str(error))
-        except ProbeFailed as error:
-            self._ledger.deployments.move(deployment, ROLLING_BACK, str(error))
+        except (BuildFailed, ProbeFailed, StepFailed) as error:
+            self._give_up(ward, deployment, str(error))
         else:
             if reached:
                 self._succeed(ward, anchor, deployment)
+
+    def _give_up(self, ward: Ward, deployment: Deployment, reason: str) -> None:
+        """A step of a deployment failed for good: what ran before goes on, or comes back first."""
+        now = self._ledger.deployments.open(ward.agent)
+        if now is None or now.state in BEFORE_POINT:
+            self._fail(ward, deployment, "failed", reason)
+        else:
+            self._ledger.deployments.move(deployment, ROLLING_BACK, reason)
 
     def _roll_back(self, ward: Ward, deployment: Deployment) -> None:
         reason = deployment.reason
         try:
             if not self._advance(ward, deployment.previous, None):
                 return
-        except (BuildFailed, ProbeFailed, GitFailed, ForgeError) as error:
+        except (BuildFailed, GitFailed, ProbeFailed, StepFailed) as error:
             reason = f"{reason}\nand what ran before does not come back: {error}"
         self._fail(ward, deployment, "rolled back", reason)
 
     def _succeed(self, ward: Ward, anchor: Anchor, deployment: Deployment) -> None:
         mirror = ward.mirror()
-        said = changes(self._planned(ward, mirror, anchor.running), self._planned(ward, mirror, deployment.sha))
+        new = self._planned(ward, mirror, deployment.sha)
+        try:
+            old = self._planned(ward, mirror, anchor.running)
+        except (BuildFailed, GitFailed):  # it was built under other rules, or its commit is gone
+            old = None
+        said = changes(old, new)
         with self._ledger.transaction():
             self._ledger.deployments.move(deployment, "deployed")
             ward.reporter.deployed(deployment, ward.repo, said)
@@ -150,11 +210,22 @@ class Reconciler:
             ward.reporter.failed(deployment, ward.repo, reason)
 
     def _restore(self, ward: Ward, anchor: Anchor) -> None:
-        """The container that is meant to run runs; a fault here waits for the next turn."""
-        try:
-            self._advance(ward, anchor.running, None)
-        except (BuildFailed, ProbeFailed, GitFailed, ForgeError) as error:
-            log.error("restore_failed agent=%s error=%r", ward.agent, str(error)[:300])
+        """The container that is meant to run runs."""
+        self._advance(ward, anchor.running, None)
+
+    def _rests_still(self, anchor: Anchor) -> bool:
+        rest = self._rests.get(anchor.agent)
+        return rest is not None and time.monotonic() < rest.until and anchor.asked_at <= rest.asked_at
+
+    def _hold_up(self, ward: Ward, anchor: Anchor, error: Exception) -> None:
+        """An agent cannot be looked after just now: said once, and tried again more and more slowly."""
+        reason = str(error)
+        before = self._rests.get(ward.agent)
+        if before is None or before.reason != reason:
+            log.error("held_up agent=%s error=%r", ward.agent, reason[:300])
+            self._ledger.audit.add("host", "HeldUp", ref=str(ward.repo), agent=ward.agent, error=reason[:300])
+        seconds = min(LONGEST_REST_SECONDS, 2 * before.seconds if before is not None else 1.0)
+        self._rests[ward.agent] = Rest(reason, seconds, time.monotonic() + seconds, anchor.asked_at)
 
     def _advance(self, ward: Ward, sha: str, deployment: Deployment | None) -> bool:
         """Do the steps that can be done now; True once the container of this commit has answered.
@@ -166,8 +237,13 @@ class Reconciler:
                 self._ledger.deployments.move(deployment, state)
             if isinstance(step, Probe):
                 return self._probe(ward.agent, step.sha)
-            self._do(ward, step)
-        self._deadlines.pop((ward.agent, sha), None)
+            try:
+                self._do(ward, step)
+            except FAULTS as error:
+                if heals(error):
+                    raise
+                raise StepFailed(in_words(error)) from error
+        self._probes.pop(ward.agent, None)
         return True
 
     def _do(self, ward: Ward, step: Build | Point | Activate) -> None:
@@ -180,28 +256,51 @@ class Reconciler:
             case Activate():
                 if self._containers.stop(ward.agent):
                     self._ledger.runs.give_back(ward.agent)
-                self._containers.start(ward.agent, step.sha, environment(cell.gens / step.sha))
+                self._containers.start(ward.agent, step.sha, self._environment(cell.gens / step.sha))
             case _:
                 assert_never(step)
+
+    def _environment(self, artifact: Path) -> dict[str, str]:
+        try:
+            return environment(artifact)
+        except (LookupError, TypeError, AttributeError, ValueError, OSError) as error:
+            if not heals(error):  # a power cut left half of it: it is built anew
+                shutil.rmtree(artifact, ignore_errors=True)
+            raise
 
     def _planned(self, ward: Ward, mirror: Mirror, sha: str) -> Plan:
         if not mirror.has(sha):
             mirror.fetch(f"refs/heads/{ward.policy.branch}", HEAD)
-        return plan(ward.agent, mirror, sha, self._limits)
+        return plan(ward.agent, mirror, sha, self._limits, packages_path=self._packages_path)
 
     def _probe(self, agent: str, sha: str) -> bool:
         """Whether the container has answered; raises ProbeFailed when it had time enough."""
-        deadline = self._deadlines.setdefault((agent, sha), time.monotonic() + PROBE_SECONDS)
+        probed, deadline = self._probes.get(agent, ("", 0.0))
+        if probed != sha:  # another one was probed last, and what time it had does not count
+            deadline = time.monotonic() + self._probe_seconds
+            self._probes[agent] = sha, deadline
         if self._containers.answered(agent) == sha:
-            del self._deadlines[agent, sha]
+            del self._probes[agent]
             return True
         if time.monotonic() < deadline:
             return False
-        del self._deadlines[agent, sha]
+        del self._probes[agent]
         end = self._containers.log(agent, 20)
-        raise ProbeFailed(f"no sign of life within {PROBE_SECONDS:.0f} s\n{end}")
+        raise ProbeFailed(f"no sign of life within {self._probe_seconds:g} s\n{end}")
 
     def _actual(self, agent: str) -> Actual:
         cell = self._containers.cell(agent)
         running = self._containers.running(agent)
         return Actual(cell.built(), cell.pointed(), running, self._containers.answered(agent) if running else "")
+
+
+def heals(error: Exception) -> bool:
+    """Whether a step that failed is worth another try by itself: a disk that is full, too many open files."""
+    return isinstance(error, OSError) and is_away(error) and error.errno not in (errno.EACCES, errno.EPERM)
+
+
+def in_words(error: Exception) -> str:
+    """What failed, for people."""
+    if isinstance(error, OSError):
+        return f"{error.strerror or 'it cannot be used'}{f': {error.filename}' if error.filename else ''}"
+    return f"{type(error).__name__}: {error}"

@@ -3,6 +3,7 @@
 from hive.settings.agent import read_agent, read_checks
 from hive.settings.house import (
     EMBEDDED,
+    PACKAGES_PATH,
     ForgeSettings,
     Limits,
     ModelSettings,
@@ -11,10 +12,11 @@ from hive.settings.house import (
     WebSettings,
     load,
 )
-from hive.settings.marks import BadYaml, Problem
+from hive.settings.marks import BadYaml, Problem, likeliest, nearest
 
 __all__ = [
     "EMBEDDED",
+    "PACKAGES_PATH",
     "BadYaml",
     "ForgeSettings",
     "Limits",
@@ -23,7 +25,9 @@ __all__ = [
     "Settings",
     "TeamSettings",
     "WebSettings",
+    "likeliest",
     "load",
+    "nearest",
     "read_agent",
     "read_checks",
 ]

@@ -20,6 +20,10 @@ EMBEDDED: Final = "embedded"
 LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,38}[A-Za-z0-9])?")
 MODULE = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
 QUEUE = re.compile(r"redis://[A-Za-z0-9.\-\[\]:]+(?:/\d+)?|unix:///[^?\s@]+")
+PACKAGES_PATH: Final = (
+    *("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/go/bin", "/usr/local/cargo/bin", "/usr/lib/go/bin"),
+    *("/run/current-system/sw/bin", "/nix/var/nix/profiles/default/bin"),
+)
 Port = Annotated[int, Ge(0), Le(65535)]
 
 
@@ -44,11 +48,20 @@ class WebSettings:
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """Which model thinks; `url` is empty for the real one, whose key is in `ANTHROPIC_API_KEY`."""
+    """Which model thinks; `url` is empty for the real one, whose key is in `ANTHROPIC_API_KEY`.
+
+    `allowed` are the models that an agent's configuration may name beside `name`.
+    """
 
     name: str = "claude-sonnet-5-5"
     url: str = ""
+    allowed: tuple[str, ...] = ("claude-fable-5-2", "claude-haiku-5-5", "claude-opus-5-5", "claude-sonnet-5-5")
     __pydantic_config__: ClassVar = STRICT
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """Every model that an agent may think with."""
+        return tuple(dict.fromkeys((self.name, *self.allowed)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +140,8 @@ class Settings:
     """Where nudges are carried: empty for a file, `redis://HOST:PORT/N` or `unix:///PATH` for a Redis."""
     keep_days: Annotated[int, Ge(1), Le(36500)] = 30
     """For how long what a forge sent and what bots were told is kept, word for word."""
+    packages_path: tuple[str, ...] = PACKAGES_PATH
+    """Where the packages of agents are looked for on this host, in this order; it has to be where containers see it."""
     home: Path = Path()
     """The directory of the file: bots of one's own lie beside it. Not a key of the file."""
 

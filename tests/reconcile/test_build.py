@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
-from hive.reconcile.build import BASE, BuildFailed, build, changes, environment, plan, resolve
+from hive.reconcile.build import BASE, BuildFailed, Known, build, changes, environment, plan, resolve
 from hive.reconcile.bwrap import Cell
 from hive.reconcile.gather import bad_entries
 from hive.settings import Limits
@@ -46,8 +48,15 @@ def test_builds_once(origin: Origin, tmp_path: Path) -> None:
     ("files", "expected"),
     [
         ({"README.md": ""}, "agent.yaml:1:1: there is no such file"),
-        ({"agent.yaml": "lane: app\npackages: [no-such-thing]\n"}, "this host has no 'no-such-thing'"),
-        ({"agent.yaml": "lane: app\nmax_steps: 400\n"}, "max_steps: the host allows 60 at the most"),
+        (
+            {"agent.yaml": "lane: app\npackages: [no-such-thing]\n"},
+            "agent.yaml:2:12: packages.0: this host has no 'no-such-thing' in /usr/local/bin, ",
+        ),
+        ({"agent.yaml": "lane: app\npackages: [gzpi]\n"}, "(packages_path of hive.yaml); did you mean 'gzip'?"),
+        (
+            {"agent.yaml": "lane: app\nmax_steps: 400\n"},
+            "agent.yaml:2:12: max_steps: the host allows 60 at the most (it is 400)",
+        ),
         ({"agent.yaml": "lain: app\n"}, "agent.yaml:1:1: lain: nobody reads this key; did you mean 'lane'?"),
         ({"agent.yaml": "x" * 70_000}, "agent.yaml:1:1: is larger than 65536 bytes"),
     ],
@@ -58,6 +67,72 @@ def test_problems_are_sentences(origin: Origin, files: dict[str, str], expected:
     with pytest.raises(BuildFailed) as error:
         plan("iris", origin.mirror, sha, LIMITS)
     assert any(expected in problem for problem in error.value.problems), error.value.problems
+
+
+KNOWN = Known(("app", "infra"), ("claude-sonnet-5-5", "claude-opus-5-5"), lambda: {"lorekeeper": "atlas"})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("lane: infar\n", "agent.yaml:1:7: lane: the team has no lane 'infar'; did you mean 'infra'?"),
+        ("lane: nonsense\n", "agent.yaml:1:7: lane: the team has no lane 'nonsense'; known here: app, infra"),
+        (
+            "lane: app\nmodel: claude-opus-5\n",
+            "agent.yaml:2:8: model: model.allowed of hive.yaml does not name 'claude-opus-5'; did you mean 'claude-opus-5-5'?",
+        ),
+        (
+            "lane: app\nmodel: gpt-99\n",
+            "agent.yaml:2:8: model: model.allowed of hive.yaml does not name 'gpt-99'; known here: claude-sonnet-5-5, claude-opus-5-5",
+        ),
+        (
+            "lane: app\nrole: lorekeeper\n",
+            "agent.yaml:2:7: role: atlas is the lorekeeper of this team, and there is one at the most",
+        ),
+    ],
+)
+def test_what_the_house_does_not_know(origin: Origin, text: str, expected: str) -> None:
+    """A lane, a model or a role that the house does not have is an error in words, with the nearest name."""
+    sha = origin.commit({"agent.yaml": text})
+    with pytest.raises(BuildFailed) as error:
+        plan("iris", origin.mirror, sha, LIMITS, known=KNOWN)
+    assert error.value.problems == (expected,)
+
+
+def test_what_the_house_knows(origin: Origin) -> None:
+    """A lead where there is none, a lane and a model of the house are nobody's problem."""
+    sha = origin.commit({"agent.yaml": "lane: infra\nrole: lead\nmodel: claude-opus-5-5\n"})
+    assert plan("iris", origin.mirror, sha, LIMITS, known=KNOWN).spec.lane == "infra"
+
+
+def test_packages_are_found_where_the_house_says(origin: Origin, tmp_path: Path) -> None:
+    """`packages_path` adds a place; a program that containers would not see is told where it is."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "gopher").symlink_to("/usr/bin/env")
+    (tmp_path / "bin" / "hidden").write_text("#!/bin/sh\n")
+    (tmp_path / "bin" / "hidden").chmod(0o755)
+    path = ("/usr/bin", "/bin", "/usr/local/bin", str(tmp_path / "bin"))
+    sha = origin.commit({"agent.yaml": "lane: app\npackages: [gopher]\n"})
+    with pytest.raises(BuildFailed, match="this host has no 'gopher'"):
+        plan("iris", origin.mirror, sha, LIMITS)
+    assert dict(plan("iris", origin.mirror, sha, LIMITS, packages_path=path).commands)["gopher"] == os.path.realpath(
+        "/usr/bin/env"
+    )
+    sha = origin.commit({"agent.yaml": "lane: app\npackages: [hidden]\n"})
+    with pytest.raises(BuildFailed, match=r"'hidden' is /.*/bin/hidden on this host, and containers see /usr, "):
+        plan("iris", origin.mirror, sha, LIMITS, packages_path=path)
+
+
+def test_a_large_declaration_is_not_even_read(origin: Origin) -> None:
+    """Its size is asked for first: sixty-four megabytes are refused by their number."""
+    sha = origin.commit({"agent.yaml": "#" * (64 << 20)})
+    tracemalloc.start()
+    try:
+        with pytest.raises(BuildFailed, match=r"agent\.yaml:1:1: is larger than 65536 bytes"):
+            plan("iris", origin.mirror, sha, LIMITS)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
 
 
 def test_all_problems_at_once(origin: Origin) -> None:

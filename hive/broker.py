@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from flask import Flask, Response, jsonify, request
-from werkzeug.exceptions import HTTPException
 
 from bots.words import visible
 from forge.types import Ref, Repo
+from hive import calls
+from hive.admission import NO_TOKEN, Denied, Gate, Guard, Rule
 from hive.apply import owe
 from hive.deeds import Answer, Deed, OpenPull
-from hive.gateway import bearer
-from hive.gitdoor import GitRequest, NotAllowed, forward
+from hive.gitdoor import FETCH, PUSH, GitRequest, NotAllowed, forward
 from hive.ledger import Ledger, Turn
 from hive.ledger.runs import MAX_ATTEMPTS
 from hive.resting import Rest
@@ -30,7 +30,14 @@ from hive.workspace import Login
 log = logging.getLogger("hive.broker")
 
 MAX_BODY = 60_000
+MAX_ASKING = 4 << 10
+"""Bytes of a question for a turn: it is the only call without a token."""
+
+MAX_CALL = 1 << 20
 MAX_PUSH = 256 << 20
+"""Bytes of a call, and of a push."""
+
+MAX_NUMBER = 1_000_000.0
 MAX_WAIT_SECONDS = 25.0
 POLL_SECONDS = 0.02
 SPOKEN = frozenset({"answered", "blocked", "failed", "proposed"})
@@ -40,19 +47,12 @@ NO_WORD = "I stopped without a word; that is a fault of mine."
 GIVEN_UP = "I was cut off {times} times at this and never came to an end, so I leave it. An operator should look."
 
 
-class Denied(Exception):
-    """A call that is not granted or makes no sense: an HTTP status and a sentence."""
-
-    def __init__(self, status: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.status = status
-
-
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Whose socket this is, and what it may reach.
 
-    `life` is a number that changes when the container ends, `serves` tells whether it may hold a turn of a run. `base` names a repository's default branch and `brief` makes a turn's JSON: both raise OSError
+    `knowledge` is read, not pushed to. `life` is a number that changes when the container ends, `serves` tells whether it may hold
+    a turn of a run. `base` names a repository's default branch and `brief` makes a turn's JSON: both raise OSError
     while the forge cannot be asked.
     """
 
@@ -70,12 +70,14 @@ class Principal:
     base: Callable[[Repo], str]
     brief: Callable[[Turn], dict[str, Any]]
     serves: Callable[[int], bool] = bool
+    knowledge: Repo | None = None
 
 
-def create(who: Principal) -> Flask:
-    """The WSGI application behind one agent's `forge.sock`."""
+def create(who: Principal, guard: Guard | None = None) -> Flask:
+    """The WSGI application behind one agent's `forge.sock`; `guard` is what its `model.sock` has as well."""
     app = Flask("hive.broker", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_PUSH
+    calls.attend(app, guard or Guard(who.ledger, who.team, who.agent), form)
     app.add_url_rule("/v1/turn", view_func=lambda: give_turn(who), methods=["POST"], endpoint="turn")
     for name, deed in DEEDS.items():
         app.add_url_rule(f"/v1/{name}", view_func=_authorised(who, deed), methods=["POST"], endpoint=name)
@@ -84,24 +86,39 @@ def create(who: Principal) -> Flask:
     def git(owner: str, name: str, rest: str) -> Response:
         return pass_git(who, authorise(who), f"{owner}/{name}", rest)
 
-    @app.errorhandler(Denied)
-    def denied(error: Denied) -> tuple[Response, int]:
-        return jsonify(error=str(error)), error.status
-
-    @app.errorhandler(HTTPException)
-    def failed(error: HTTPException) -> tuple[Response, int]:
-        return jsonify(error=error.name), error.code or 500
-
     return app
+
+
+def gate(guard: Guard) -> Gate:
+    """The entrance of an agent's `forge.sock`."""
+    return Gate(guard, rule, form)
+
+
+def rule(method: str, path: str) -> Rule | None:
+    """What a call on `forge.sock` may bring."""
+    if path.startswith("/git/") and method in ("GET", "POST"):
+        return Rule(MAX_PUSH)
+    name = path.removeprefix("/v1/")
+    if name == path or method != "POST":
+        return None
+    if name == "turn":
+        return Rule(MAX_ASKING, needs_token=False)
+    return Rule(MAX_CALL) if name in DEEDS else None
+
+
+def form(_status: int, sentence: str) -> dict[str, Any]:
+    """An error as the harness reads it."""
+    return {"error": sentence}
 
 
 def give_turn(who: Principal) -> Any:
     """The next turn, waiting for one as long as asked; also the container's sign of life."""
-    asked = _json()
+    asked = _json(MAX_ASKING)
+    wait = min(MAX_WAIT_SECONDS, _number(asked, "wait", MAX_NUMBER))
     life = who.life()
     who.heard(who.agent, _text(asked, "generation", 64))
     who.ledger.runs.release(who.agent)  # whoever asks holds nothing: a turn that is held was cut off
-    until = time.monotonic() + min(MAX_WAIT_SECONDS, float(asked.get("wait") or 0))
+    until = time.monotonic() + wait
     while (turn := next_turn(who)) is None:
         if time.monotonic() >= until or who.life() != life or who.stop.wait(POLL_SECONDS * 5):
             return "", 204
@@ -113,7 +130,10 @@ def give_turn(who: Principal) -> Any:
     except OSError as error:
         who.ledger.runs.give_back(who.agent)
         raise Denied(503, str(error)) from error
-    who.ledger.audit.add(who.agent, "TookTurn", team=who.team, ref=turn.ref, run=turn.run, turn=turn.id)
+    request_id = calls.request_id()
+    who.ledger.audit.add(
+        who.agent, "TookTurn", team=who.team, ref=turn.ref, run=turn.run, turn=turn.id, request=request_id
+    )
     return jsonify({**brief, "run": turn.run, "turn": turn.id, "token": turn.token})
 
 
@@ -207,10 +227,10 @@ def base_of(who: Principal, repo: Repo) -> str:
 def end(who: Principal, turn: Turn) -> dict[str, Any]:
     """The turn is over: nothing ends in silence."""
     asked = _json()
-    outcome = _text(asked, "outcome", 20)
+    outcome, steps = _text(asked, "outcome", 20), int(_number(asked, "steps", MAX_NUMBER))
     if outcome in SPOKEN:
         speak(who, turn, _said(asked, "message") or NO_WORD)
-    close(who, turn, outcome, steps=int(asked.get("steps") or 0))
+    close(who, turn, outcome, steps=steps)
     return {}
 
 
@@ -256,8 +276,11 @@ def done(who: Principal, turn: Turn, deed: Deed) -> dict[str, Any]:
 
 def pass_git(who: Principal, turn: Turn, repo: str, rest: str) -> Response:
     """Git, for the repositories of the run."""
-    if repo not in (Ref.parse(turn.ref).repo.path, who.config_repo.path):
+    reads = who.knowledge is not None and repo == who.knowledge.path
+    if not reads and repo not in (Ref.parse(turn.ref).repo.path, who.config_repo.path):
         raise Denied(403, f"{repo} is not a repository of this run")
+    if reads and (rest == PUSH or set(request.args.getlist("service")) - {FETCH}):
+        raise Denied(403, f"{repo} is read from a container, not pushed to")
     asked = GitRequest(
         method=request.method,
         repo=repo,
@@ -278,9 +301,9 @@ def pass_git(who: Principal, turn: Turn, repo: str, rest: str) -> Response:
 
 def authorise(who: Principal) -> Turn:
     """The turn whose token came with the request; raises Denied."""
-    turn = bearer(who.agent, who.ledger.runs)
+    turn = calls.bearer(who.agent, who.ledger.runs)
     if turn is None:
-        raise Denied(401, "this run is over, or its token is wrong")
+        raise Denied(401, NO_TOKEN)
     return turn
 
 
@@ -295,11 +318,15 @@ def _thread(turn: Turn) -> Ref:
     return Ref.parse(turn.pull or turn.ref)
 
 
-def _json() -> dict[str, Any]:
-    body = request.get_json(silent=True)
-    if not isinstance(body, dict):
-        raise Denied(400, "the body should be a JSON object")
-    return body
+def _json(limit: int = MAX_CALL) -> dict[str, Any]:
+    return calls.body(limit)
+
+
+def _number(body: dict[str, Any], key: str, most: float) -> float:
+    value = body.get(key) or 0
+    if not isinstance(value, int | float) or not 0 <= value <= most:
+        raise Denied(400, f"{key} should be a number from 0 to {most:g}")
+    return value
 
 
 def _text(body: dict[str, Any], key: str, limit: int) -> str:

@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 
 from hive.workspace import Login
 
-PATHS = ("info/refs", "git-upload-pack", "git-receive-pack")
+FETCH, PUSH = "git-upload-pack", "git-receive-pack"
+PATHS = ("info/refs", FETCH, PUSH)
 ZERO = "0" * 40
 TIMEOUT_SECONDS = 120
 CHUNK = 1 << 16
@@ -55,7 +56,7 @@ def forward(forge_url: str, login: Login, asked: GitRequest, branch_prefix: str)
     if asked.path not in PATHS:
         raise NotAllowed("no such part of git's protocol")
     start = b""
-    if asked.path == "git-receive-pack":
+    if asked.path == PUSH:
         if asked.headers.get("Content-Encoding", "identity") != "identity":
             raise NotAllowed("a push has to come uncompressed")
         start = commands(asked.body, branch_prefix)

@@ -9,7 +9,7 @@ import json
 import logging
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,18 +27,42 @@ PASSED_ON = frozenset(
 )
 """Keys of a request that a container decides; the model it asks for is not among them."""
 
+STREAM, OBJECT = "text/event-stream", "application/json"
+USED_IN = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+MAX_TOKENS = 100_000_000
+"""What no single request can use."""
+
+MAX_KEPT = 32 << 20
+BYTES_OF_A_TOKEN = 4
+"""For estimates: English text and source have three to four."""
+
+STATUSES = {"overloaded_error": 529, "rate_limit_error": 429, "api_error": 500, "timeout_error": 504}
+"""With which status an error in the middle of a stream would have come at its beginning."""
+
 ANSWERED = ("retry-after", "x-should-retry")
 """Headers of a refusal by which a client knows whether and when to try again."""
 
 
 class ModelFailed(Exception):
-    """The model did not answer: `status` and `body` are what its API said, in its own form."""
+    """The model did not answer: `status` and `body` are what its API said, in its own form.
 
-    def __init__(self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> None:
+    `unreachable` says why nothing was heard of it at all, and is empty otherwise.
+    """
+
+    def __init__(
+        self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None, *, unreachable: str = ""
+    ) -> None:
         super().__init__(f"{status}: {body}")
         self.status = status
         self.body = body
         self.headers = headers or {}
+        self.unreachable = unreachable
+
+
+def unreachable(why: str) -> ModelFailed:
+    """The failure of a model of which nothing was heard, in the form of its API."""
+    words = " ".join("".join(c if c.isprintable() else " " for c in why).split())[:200] or "no reason given"
+    return ModelFailed(503, _error("api_error", f"the model is unreachable: {words}"), unreachable=words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +90,7 @@ class Model:
     def ask(self, model: str, request: Mapping[str, Any]) -> AbstractContextManager[Reply]:
         """Pass a Messages request on, under the name of `model`.
 
-        Entering raises ModelFailed with what the API said, or 503 when it cannot be reached.
+        Entering raises ModelFailed with what the API said, 503 when it is unreachable, 400 for what cannot be sent.
         Nothing is tried again here: each attempt is the caller's to count.
         """
         known = {key: value for key, value in request.items() if key in PASSED_ON}
@@ -77,17 +101,24 @@ class Model:
         import anthropic  # noqa: PLC0415  see the module's docstring
         import httpx2  # noqa: PLC0415
 
-        try:
-            with self._connect().messages.with_streaming_response.create(**body) as response:
-                yield Reply(
-                    response.headers.get("content-type", ""), _until_cut(response.iter_bytes(), httpx2.HTTPError)
-                )
-        except anthropic.APIStatusError as error:
-            content = error.body if isinstance(error.body, dict) else _error("api_error", str(error))
-            said = {name: error.response.headers[name] for name in ANSWERED if name in error.response.headers}
-            raise ModelFailed(error.status_code, content, said) from error
-        except (anthropic.APIConnectionError, httpx2.HTTPError) as error:
-            raise ModelFailed(503, _error("overloaded_error", f"the model cannot be reached: {error}")) from error
+        with ExitStack() as stack:
+            try:
+                passing = self._connect().messages.with_streaming_response.create(**body)
+                response = stack.enter_context(passing)
+            except anthropic.APIStatusError as error:
+                content = error.body if isinstance(error.body, dict) else _error("api_error", str(error)[:500])
+                said = {name: error.response.headers[name] for name in ANSWERED if name in error.response.headers}
+                raise ModelFailed(error.status_code, content, said) from error
+            except (anthropic.APIConnectionError, httpx2.HTTPError) as error:
+                raise unreachable(str(error.__cause__ or error)) from error
+            except (TypeError, ValueError, RecursionError) as error:
+                # What cannot be written down was never sent: no trouble of the model's.
+                words = f"the request cannot be sent: {type(error).__name__}"
+                raise ModelFailed(400, _error("invalid_request_error", words)) from error
+            content_type = response.headers.get("content-type", "")
+            if not content_type.startswith((STREAM, OBJECT)):
+                raise unreachable(f"its address answers with {content_type or 'no content type'}, as no model does")
+            yield Reply(content_type, _until_cut(response.iter_bytes(), httpx2.HTTPError))
 
     def _connect(self) -> anthropic.Anthropic:
         import anthropic  # noqa: PLC0415
@@ -106,32 +137,109 @@ class Model:
 
 
 class Meter:
-    """Counts tokens in an answer while it passes."""
+    """Counts tokens in an answer while it passes, of whichever form, to its end or to where it is cut.
 
-    def __init__(self) -> None:
-        self.tokens_in = 0
-        self.tokens_out = 0
+    What the API does not say is estimated, and said to be.
+    """
+
+    def __init__(self, content_type: str = STREAM, request_bytes: int = 0) -> None:
         self.is_whole = False
         """Whether the answer came to its end: a stream that breaks off has no `message_stop`."""
-        self._rest = b""
+        self.error: ModelFailed | None = None
+        """What the API said in the middle of a stream that it broke off."""
+        self._streams = content_type.startswith(STREAM)
+        self._request_bytes = request_bytes
+        self._in: int | None = None
+        self._out: int | None = None
+        self._doubtful = False
+        self._written = 0
+        self._rest = bytearray()
+
+    @property
+    def tokens_in(self) -> int:
+        """Tokens that the model read, from the cache or not."""
+        return self._request_bytes // BYTES_OF_A_TOKEN if self._in is None else self._in
+
+    @property
+    def tokens_out(self) -> int:
+        """Tokens that the model wrote: in a cut answer the count comes last and is not there."""
+        written = 0 if self.is_whole and self._out is not None else self._written // BYTES_OF_A_TOKEN
+        return max(written, self._out or 0)
+
+    @property
+    def is_estimate(self) -> bool:
+        """Whether the API did not say all of it, or said what cannot be."""
+        return not self.is_whole or self._in is None or self._out is None or self._doubtful
 
     def see(self, chunk: bytes) -> None:
-        """Look at the next bytes of a stream of events."""
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        for line in lines:
-            self.is_whole |= line.startswith(b"data:") and b'"message_stop"' in line
-            if line.startswith(b"data:") and b'"usage"' in line:
-                self._book(line[5:])
-
-    def _book(self, data: bytes) -> None:
-        try:
-            event = json.loads(data)
-        except ValueError:  # a line that was cut carries no usage
+        """Look at the next bytes."""
+        if len(self._rest) + len(chunk) > MAX_KEPT:
+            self._written += len(chunk)
             return
-        usage = event.get("usage") or (event.get("message") or {}).get("usage") or {}
-        sums = [usage.get(f"{kind}input_tokens") or 0 for kind in ("", "cache_creation_", "cache_read_")]
-        self.tokens_in = max(self.tokens_in, sum(sums))
-        self.tokens_out = max(self.tokens_out, usage.get("output_tokens") or 0)
+        self._rest += chunk
+        if self._streams:
+            *lines, self._rest = self._rest.split(b"\n")
+            for line in lines:
+                if line.startswith(b"data:"):
+                    self._take(_object(line[5:]))
+
+    def end(self) -> None:
+        """The answer is over: one that is a single object is read now."""
+        if self._streams:
+            return
+        message = _object(self._rest)
+        self.is_whole = message.get("type") == "message"
+        self._written = len(self._rest)
+        self._book(message.get("usage"))
+
+    def _take(self, event: dict[str, Any]) -> None:
+        match event.get("type"):
+            case "message_start":
+                message = event.get("message")
+                self._book(message.get("usage") if isinstance(message, dict) else None)
+            case "message_delta":
+                self._book(event.get("usage"))
+            case "content_block_delta" | "content_block_start":
+                self._written += sum(len(text) for text in _texts(event))
+            case "message_stop":
+                self.is_whole = True
+            case "error":
+                told = event.get("error")
+                kind = told.get("type") if isinstance(told, dict) else ""
+                self.error = ModelFailed(STATUSES.get(str(kind), 500), event)
+
+    def _book(self, usage: object) -> None:
+        if not isinstance(usage, dict):
+            return
+        read = [self._count(usage[key]) for key in USED_IN if usage.get(key) is not None]
+        if read:
+            self._in = max(self._in or 0, sum(read))
+        if usage.get("output_tokens") is not None:
+            self._out = max(self._out or 0, self._count(usage["output_tokens"]))
+
+    def _count(self, value: object) -> int:
+        if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_TOKENS:
+            return value
+        self._doubtful = True
+        return 0
+
+
+def _texts(event: Mapping[str, Any]) -> Iterator[str]:
+    """The words of an event: text, thought or a call."""
+    for key in ("delta", "content_block"):
+        part = event.get(key)
+        for value in part.values() if isinstance(part, dict) else ():
+            if isinstance(value, str):
+                yield value
+
+
+def _object(data: bytes | bytearray) -> dict[str, Any]:
+    """A JSON object; empty for what is none, such as a line that was cut."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _until_cut(chunks: Iterator[bytes], cut: type[Exception]) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bots.intents import OpenIssue
 from bots.words import code, plain
@@ -27,8 +27,8 @@ PATIENCE_SECONDS = 10.0
 LONGEST_ASKED = 3600.0
 """Of a wait that the model asks for no more than this is believed."""
 
-FIRST = {Why.RATE_LIMITED: 5.0, Why.NEEDS_LOGIN: 30.0, Why.OVER_BUDGET: 60.0}
-LONGEST = {Why.RATE_LIMITED: 300.0, Why.NEEDS_LOGIN: 600.0, Why.OVER_BUDGET: 3600.0}
+FIRST = {Why.UNREACHABLE: 5.0, Why.RATE_LIMITED: 5.0, Why.NEEDS_LOGIN: 30.0, Why.OVER_BUDGET: 60.0}
+LONGEST = {Why.UNREACHABLE: 60.0, Why.RATE_LIMITED: 300.0, Why.NEEDS_LOGIN: 600.0, Why.OVER_BUDGET: 3600.0}
 """Seconds until the first look again, and between two looks at the most."""
 
 TITLES = {
@@ -50,16 +50,20 @@ MEND = {
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why the model did not answer, and how many seconds it asked to wait."""
+    """Why the model did not answer, and how many seconds it asked to wait.
+
+    `passing` is what may be over with the next request: it is worth asking again in place.
+    """
 
     why: Why
     reason: str
     seconds: float = 0.0
+    passing: bool = False
 
     @property
     def at_once(self) -> bool:
         """Whether asking again soon is no use."""
-        return self.why is not Why.RATE_LIMITED or self.seconds > PATIENCE_SECONDS
+        return not self.passing or self.seconds > PATIENCE_SECONDS
 
 
 def refusal(error: ModelFailed) -> Refusal | None:
@@ -73,8 +77,13 @@ def refusal(error: ModelFailed) -> Refusal | None:
     spent = error.status == 429 and error.headers.get("x-should-retry") == "false"
     if spent or error.status == 402 or kind == "billing_error" or "credit balance" in message:
         return Refusal(Why.OVER_BUDGET, reason)
-    if error.status in (408, 429) or error.status >= 500:
-        return Refusal(Why.RATE_LIMITED, reason, _seconds(error.headers.get("retry-after", "")))
+    seconds = _seconds(error.headers.get("retry-after", ""))
+    if error.unreachable:
+        return Refusal(Why.UNREACHABLE, f"the model is unreachable: {error.unreachable}")
+    if error.status in (429, 529) or kind == "overloaded_error":
+        return Refusal(Why.RATE_LIMITED, reason, seconds, passing=True)
+    if error.status == 408 or error.status >= 500:
+        return Refusal(Why.UNREACHABLE, f"the model is unreachable: {reason}", seconds, passing=True)
     return None
 
 
@@ -95,20 +104,31 @@ class Rest:
     _last: tuple[int, Refusal] | None = None
     """The turn for which the model refused last, and what that means."""
 
+    _said: bool = False
+    """Whether it was said that the model is unreachable, since it answered last."""
+
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     def refused(self, turn: Turn, error: ModelFailed) -> Refusal | None:
         """The model refused what a turn asked; returns what that means for the agent."""
         found = refusal(error)
-        if found is not None:
-            with self._guard:
-                self._last = turn.id, found
+        if found is None:
+            return None
+        with self._guard:
+            again = self._last is not None and self._last[1].why is found.why is Why.UNREACHABLE
+            if again:  # one fault may pass, two in a row do not pass in the next seconds
+                found = replace(found, passing=False)
+            self._last = turn.id, found
+            is_news = found.why is Why.UNREACHABLE and not self._said
+            self._said |= is_news
+        if is_news:
+            self.ledger.audit.add(self.agent, "ModelUnreachable", team=self.team, ref=turn.ref, reason=found.reason)
         return found
 
     def answered(self) -> None:
         """The model answers: what rested for its sake goes on."""
         with self._guard:
-            self._last = None
+            self._last, self._said = None, False
         for parked in self._parked():
             self._go_on(parked)
 
@@ -117,16 +137,19 @@ class Rest:
         return any(parked.why is Why.PAUSED for parked in self.ledger.parking.of(self.team, Scope.AGENT, self.agent))
 
     def put_down(self, turn: Turn) -> None:
-        """A turn cannot go on: it waits, and the agent rests for what the model said last."""
+        """A turn cannot go on: it waits, and the agent rests for what the model said last.
+
+        Where the model said nothing of the kind and nobody paused the agent, it is the turn's own trouble: that
+        costs it an attempt, and the agent goes on.
+        """
         with self._guard:
             last, self._last = self._last, None
+        mine = last is not None and last[0] == turn.id
         with self.ledger.transaction():
-            if not self.ledger.runs.put_down(turn):
-                return
-            if last is not None and last[0] == turn.id:
+            if not mine and not self.is_paused():
+                self.ledger.runs.release(self.agent)
+            elif self.ledger.runs.put_down(turn) and last is not None and mine:
                 self._park(turn, last[1])
-            elif not self.is_paused():
-                self._park(turn, Refusal(Why.RATE_LIMITED, "the model could not be asked"))
 
     def _park(self, turn: Turn, why: Refusal) -> None:
         ledger = self.ledger

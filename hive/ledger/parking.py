@@ -28,6 +28,7 @@ class Why(StrEnum):
     FORGE_AWAY = "forge away"
     TOKEN_REFUSED = "token refused"  # noqa: S105  a reason
     PAUSED = "paused"
+    UNREACHABLE = "unreachable"
     RATE_LIMITED = "rate limited"
     NEEDS_LOGIN = "needs login"
     OVER_BUDGET = "over budget"

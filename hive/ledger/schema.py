@@ -244,4 +244,26 @@ MIGRATIONS = (
     CREATE INDEX runs_changing ON runs (id) WHERE state = 'open' OR shown IS NOT '';
     CREATE INDEX turns_of_run ON turns (run, id);
     """,
+    """
+    DROP VIEW resting_jobs;
+    DROP VIEW resting_effects;
+
+    CREATE TABLE parked_again (
+        team TEXT NOT NULL, scope TEXT NOT NULL, name TEXT NOT NULL, why TEXT NOT NULL, reason TEXT NOT NULL,
+        since REAL NOT NULL, next_at REAL NOT NULL, attempts INTEGER NOT NULL DEFAULT 0,
+        PRIMARY KEY (team, scope, name, why)
+    ) STRICT;
+    INSERT INTO parked_again SELECT team, scope, name, why, reason, since, next_at, attempts FROM parked;
+    DROP TABLE parked;
+    ALTER TABLE parked_again RENAME TO parked;
+
+    CREATE VIEW resting_jobs AS SELECT DISTINCT jobs.id AS id FROM jobs JOIN parked ON parked.team = jobs.team
+        AND (parked.scope = 'team' OR (parked.scope = 'bot' AND parked.name = jobs.bot)
+        OR (parked.scope = 'subject' AND parked.name = jobs.ref));
+
+    CREATE VIEW resting_effects AS SELECT DISTINCT effects.id AS id FROM effects JOIN parked
+        ON parked.team = effects.team AND (parked.scope = 'team'
+        OR (parked.scope = 'account' AND parked.name = effects.actor)
+        OR (parked.scope = 'subject' AND parked.name = effects.ref));
+    """,
 )

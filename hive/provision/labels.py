@@ -8,6 +8,7 @@ from hive.settings import TeamSettings
 STATES = (
     Label("state/working", "4a90c2", "an agent is at it", exclusive=True),
     Label("state/review", "8a63b8", "a pull request is there", exclusive=True),
+    Label("state/model-unreachable", "c2563a", "nothing is heard of the model of its agent"),
     Label("state/rate-limited", "b8863b", "its agent waits for the model"),
     Label("state/needs-login", "c2563a", "the model does not let its agent in"),
     Label("state/over-budget", "c2563a", "the model's budget for its agent is spent"),

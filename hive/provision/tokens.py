@@ -56,7 +56,7 @@ def grants(house: House, forge: str, able: Capabilities) -> Iterator[Grant]:
 
 def knowledge(house: House, forge: str) -> Repo:
     """The repository of what all have learned."""
-    return Repo(forge, house.settings.meta.split("/", maxsplit=1)[0], "knowledge")
+    return house.knowledge(forge)
 
 
 class Tokens:

@@ -19,6 +19,7 @@ from hive.settings.marks import BadYaml, Document, Problem
 EMBEDDED: Final = "embedded"
 LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,38}[A-Za-z0-9])?")
 MODULE = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
+SERVER_TOOL = re.compile(r"[a-z]+(?:_[a-z]+)*")
 QUEUE = re.compile(r"redis://[A-Za-z0-9.\-\[\]:]+(?:/\d+)?|unix:///[^?\s@]+")
 PACKAGES_PATH: Final = (
     *("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/go/bin", "/usr/local/cargo/bin", "/usr/lib/go/bin"),
@@ -51,11 +52,13 @@ class ModelSettings:
     """Which model thinks; `url` is empty for the real one, whose key is in `ANTHROPIC_API_KEY`.
 
     `allowed` are the models that an agent's configuration may name beside `name`.
+    `server_tools` run at the model's provider: each is a network for agents that have none.
     """
 
     name: str = "claude-sonnet-5-5"
     url: str = ""
     allowed: tuple[str, ...] = ("claude-fable-5-2", "claude-haiku-5-5", "claude-opus-5-5", "claude-sonnet-5-5")
+    server_tools: tuple[str, ...] = ()
     __pydantic_config__: ClassVar = STRICT
 
     @property
@@ -71,6 +74,7 @@ class Limits:
     `workers` looks may be under way at once, of one team or one bot so many at the most (0: no bound of its own).
     `machine_depth`, `machine_looks` and `writes` are how far machines may go on one subject before it is stopped: `hive.loops.Bounds`.
     A loop that finishes nothing for `late_seconds` is said to be late by `/healthz`.
+    `calls_a_minute` are an agent's, on both of its sockets.
     """
 
     steps: Annotated[int, Ge(1), Le(500)] = 60
@@ -83,6 +87,7 @@ class Limits:
     machine_looks: Annotated[int, Ge(2), Le(10000)] = 60
     writes: Annotated[int, Ge(2), Le(10000)] = 60
     late_seconds: Annotated[int, Ge(1), Le(86400)] = 300
+    calls_a_minute: Annotated[int, Ge(60), Le(1_000_000)] = 1200
     __pydantic_config__: ClassVar = STRICT
 
 
@@ -199,6 +204,9 @@ def _mistakes(data: Any) -> Iterator[Mistake]:
     if isinstance(queue, str) and not QUEUE.fullmatch(queue):
         yield Mistake(("queue",), "should be redis://HOST:PORT/N or unix:///PATH, without a password")
     yield from _bad_url(("model", "url"), _map(root.get("model")).get("url") or None)
+    for index, tool in enumerate(_list(_map(root.get("model")).get("server_tools"))):
+        if isinstance(tool, str) and not SERVER_TOOL.fullmatch(tool):
+            yield Mistake(("model", "server_tools", index), "should be a tool's name without its date, as web_search")
     if "home" in root:
         yield Mistake(("home",), "nobody reads this key", at_key=True)
     if root.get("teams") == {}:

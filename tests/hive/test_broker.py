@@ -14,8 +14,9 @@ from flask.testing import FlaskClient
 
 from forge.types import Repo
 from hive import broker, gateway
+from hive.admission import Guard
 from hive.broker import NO_WORD, Principal
-from hive.ledger import Effect, Ledger, Turn
+from hive.ledger import NEVER, Effect, Ledger, Scope, Turn, Why
 from hive.ledger.runs import MAX_ATTEMPTS
 from hive.llm import Meter, Model, ModelFailed, Reply
 from hive.resting import Rest
@@ -294,6 +295,7 @@ class Upstream(Model):
         yield Reply("text/event-stream", iter(self.answer))
 
 
+ASKED: dict[str, Any] = {"max_tokens": 10, "messages": [{"role": "user", "content": "hi"}], "stream": True}
 EVENTS = [
     b'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":100,',
     b'"cache_read_input_tokens":20,"output_tokens":1}}}\n\nevent: message_delta\ndata: {"type":"message_delta",',
@@ -301,11 +303,10 @@ EVENTS = [
 ]
 
 
-def through(ledger: Ledger, upstream: Model) -> FlaskClient:
+def through(ledger: Ledger, upstream: Model, granted: frozenset[str] = frozenset()) -> FlaskClient:
     """The gateway of iris."""
-    return gateway.create(
-        "iris", ledger.runs, upstream, lambda agent: "claude-sonnet-5-5", resting(ledger)
-    ).test_client()
+    asked = gateway.Upstream(upstream, lambda: "claude-sonnet-5-5", resting(ledger), granted)
+    return gateway.create(asked, Guard(ledger, "acme", "iris")).test_client()
 
 
 def taken(ledger: Ledger) -> Turn:
@@ -322,7 +323,7 @@ def test_the_gateway_meters_what_passes(ledger: Ledger, run: int, header: str) -
     token = taken(ledger).token
     value = f"Bearer {token}" if header == "Authorization" else token
     with through(ledger, upstream) as client:
-        answer = client.post("/v1/messages", json={"model": "claude-fable-5-2"}, headers={header: value})
+        answer = client.post("/v1/messages", json={**ASKED, "model": "claude-fable-5-2"}, headers={header: value})
         assert answer.data == b"".join(EVENTS)
     assert upstream.asked[0][0] == "claude-sonnet-5-5"
     with ledger.transaction() as db:
@@ -348,7 +349,7 @@ def test_a_refusal_keeps_its_form(ledger: Ledger, run: int) -> None:
     refusal = ModelFailed(429, {"type": "error", "error": {"type": "rate_limit_error"}}, {"retry-after": "7"})
     with through(ledger, Upstream(refusal)) as client:
         headers = {"x-api-key": taken(ledger).token}
-        answer = client.post("/v1/messages", json={}, headers=headers)
+        answer = client.post("/v1/messages", json=ASKED, headers=headers)
         assert client.post("/v1/messages", data=b"x", headers=headers).status_code == 400
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
     assert answer.json == refusal.body
@@ -365,11 +366,21 @@ def test_a_meter_reads_across_cuts() -> None:
 
 
 def test_a_turn_that_is_put_down_comes_again(socket: Socket, run: int) -> None:
-    """Its token is worth nothing from then on, twice as little as once; the next one who asks gets it when iris is awake."""
+    """Its token is worth nothing from then on, twice as little as once; while the agent is paused nobody gets it."""
     turn = socket.turn()
+    socket.ledger.parking.park("acme", Scope.AGENT, "iris", Why.PAUSED, "paused by mara", until=NEVER)
     assert socket.post("/v1/rest", token=turn["token"]) == (200, {})
     assert socket.post("/v1/rest", token=turn["token"])[0] == 401
     assert socket.post("/v1/turn", {"generation": "g1", "wait": 0}) == (204, None)
     (parked,) = socket.ledger.parking.all()
     socket.ledger.parking.release("acme", parked.scope, "iris", parked.why)
     assert socket.turn()["turn"] == turn["turn"]
+
+
+def test_trouble_that_is_not_the_models_is_the_turns_own(socket: Socket, run: int) -> None:
+    """A turn that is put down though the model refused nothing costs attempts and ends in words; the agent never rests for it."""
+    for _ in range(MAX_ATTEMPTS):
+        assert socket.post("/v1/rest", token=socket.turn()["token"]) == (200, {})
+        assert socket.ledger.parking.all() == []
+    assert socket.post("/v1/turn", {"generation": "g1", "wait": 0})[0] == 204
+    assert "An operator should look." in socket.owed()[0].payload

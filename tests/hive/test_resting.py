@@ -8,9 +8,9 @@ import pytest
 
 from forge.types import Repo
 from hive.ledger import NEVER, Ledger, Scope, Turn, Why
-from hive.llm import ModelFailed
+from hive.llm import ModelFailed, unreachable
 from hive.resting import Rest, refusal
-from hive.states import labels_of
+from hive.states import SUSPENDED, labels_of
 from hive.waiting import queue
 from tests.conftest import Clock
 
@@ -54,6 +54,13 @@ def owed(ledger: Ledger) -> list[tuple[str, str]]:
         (failed(429, "rate_limit_error", x_should_retry="false"), Why.OVER_BUDGET, True),
         (failed(529, "overloaded_error"), Why.RATE_LIMITED, False),
         (failed(503, "overloaded_error"), Why.RATE_LIMITED, False),
+        (failed(500, "api_error"), Why.UNREACHABLE, False),
+        (failed(502), Why.UNREACHABLE, False),
+        (failed(504, "timeout_error", retry_after="60"), Why.UNREACHABLE, True),
+        (failed(408), Why.UNREACHABLE, False),
+        (unreachable("[Errno -2] Name or service not known"), Why.UNREACHABLE, True),
+        (failed(422, "invalid_request_error"), None, False),
+        (failed(413, "request_too_large"), None, False),
         (failed(401, "authentication_error"), Why.NEEDS_LOGIN, True),
         (failed(403, "permission_error"), Why.NEEDS_LOGIN, True),
         (failed(400, "invalid_request_error", "Your credit balance is too low"), Why.OVER_BUDGET, True),
@@ -115,6 +122,36 @@ def test_where_people_must_act_they_are_told_once(
     issues = [text for kind, text in owed(ledger) if kind == "OpenIssue"]
     assert [says in text for text in issues] == [True]
     assert [labels_of(run) for run in ledger.standings.of(ISSUE)] == [{label}]
+
+
+def test_a_dead_model_is_said_once_and_at_once(ledger: Ledger, rest: Rest, clock: Clock) -> None:
+    """The first failure is news and has a label of its own; however long it lasts that is said once, until it answers."""
+    for _ in range(3):
+        clock.pass_(1000)
+        turn = taken(ledger)
+        found = rest.refused(turn, unreachable("[Errno 111] Connection refused"))
+        assert found is not None
+        assert found.at_once
+        rest.put_down(turn)
+    assert owed(ledger) == []
+    assert [SUSPENDED[parked.why] for parked in ledger.parking.all()] == ["state/model-unreachable"]
+    assert next(iter(queue(ledger))).startswith("rests  acme iris: the model is unreachable: [Errno 111]")
+    rest.answered()
+    assert ledger.parking.all() == []
+    assert [row.what for row in ledger.audit.after(0)] == ["ModelUnreachable", "Rests", "GoesOn"]
+    rest.refused(turn, unreachable("again"))
+    assert [row.what for row in ledger.audit.after(0)][-1] == "ModelUnreachable"
+
+
+def test_one_fault_of_a_server_is_asked_again_in_place(ledger: Ledger, rest: Rest) -> None:
+    """The second in a row is not: minutes of silence would be the answer to a server that is broken."""
+    turn = taken(ledger)
+    found = [rest.refused(turn, failed(500, "api_error")) for _ in range(2)]
+    assert [refused is not None and refused.at_once for refused in found] == [False, True]
+    rest.answered()
+    last = rest.refused(turn, failed(500, "api_error"))
+    assert last is not None
+    assert not last.at_once
 
 
 def test_a_pause_is_ended_by_a_word_only(ledger: Ledger, rest: Rest, clock: Clock) -> None:

@@ -97,4 +97,5 @@ def test_nobody_there() -> None:
         with pytest.raises(ModelFailed) as caught:
             read(upstream)
         upstream.close()
-    assert (caught.value.status, caught.value.body["error"]["type"]) == (503, "overloaded_error")
+    assert (caught.value.status, caught.value.body["error"]["type"]) == (503, "api_error")
+    assert "refused" in caught.value.unreachable

@@ -28,7 +28,7 @@ from hive.reconcile.build import (
 from hive.reconcile.gather import bad_entries
 from hive.scan import analyse
 from hive.settings import PACKAGES_PATH, Limits, read_agent
-from hive.workspace import Bounds, GitFailed, Mirror, TooLarge
+from hive.workspace import Bounds, GitFailed, GitInterrupted, Mirror, TooLarge
 
 MirrorOf = Callable[[Repo], Mirror]
 SCANNED = Bounds(files=2_000, total_bytes=64 << 20)
@@ -42,14 +42,16 @@ class PullScanner:
     bounds: Bounds = SCANNED
 
     def scan(self, pull: PullRequest) -> Scan:
-        """Look at the lines that a pull request adds; raises Unavailable if its head moved."""
-        mirror = self.mirror(pull.ref.repo)
-        base = fetch(mirror, pull)
+        """Look at the lines that a pull request adds; raises Unavailable if it has to be looked at again."""
         try:
+            mirror = self.mirror(pull.ref.repo)
+            base = fetch(mirror, pull)
             changed = added_lines(parse(mirror.diff(mirror.merge_base(base, pull.head_sha), pull.head_sha)))
             with tempfile.TemporaryDirectory(prefix="hive-scan-") as root:
                 mirror.write_out(pull.head_sha, Path(root), frozenset(changed), bounds=self.bounds)
                 return analyse(Path(root), changed, pull.head_sha)
+        except GitInterrupted as error:
+            raise Unavailable(f"{pull.ref} cannot be looked at now: {error}") from error
         except (GitFailed, ValueError) as error:
             return Scan(pull.head_sha, failed=(("git", str(error)),))
 
@@ -64,8 +66,15 @@ class ConfigEvaluator:
     known: Callable[[str], Known | None] = lambda _: None
 
     def evaluate(self, pull: PullRequest, agent: str) -> Evaluation:
-        """What merging would mean; raises Unavailable if the head moved."""
-        mirror = self.mirror(pull.ref.repo)
+        """What merging would mean; raises Unavailable if it has to be looked at again."""
+        try:
+            return self._evaluate(self.mirror(pull.ref.repo), pull, agent)
+        except GitInterrupted as error:
+            raise Unavailable(f"{pull.ref} cannot be looked at now: {error}") from error
+        except GitFailed as error:
+            return Evaluation(pull.head_sha, "", (f"git cannot tell what merging it would make: {error}",))
+
+    def _evaluate(self, mirror: Mirror, pull: PullRequest, agent: str) -> Evaluation:
         base = fetch(mirror, pull)
         tree = mirror.merged_tree(base, pull.head_sha)
         if tree is None:
@@ -114,13 +123,12 @@ def holders(mirror: MirrorOf, others: Iterable[tuple[str, Repo, str]]) -> dict[s
 
 
 def fetch(mirror: Mirror, pull: PullRequest) -> str:
-    """Fetch head and base of a pull request; returns the base branch's commit. Raises Unavailable."""
+    """Fetch head and base of a pull request; returns the base branch's commit.
+
+    Raises Unavailable if the head moved meanwhile, and GitFailed as it is: whoever looks says what cannot be fetched.
+    """
     number = pull.ref.number
-    try:
-        head = mirror.fetch(f"refs/pull/{number}/head", f"pull/{number}/head")
-        base = mirror.fetch(f"refs/heads/{pull.base_branch}", f"pull/{number}/base")
-    except GitFailed as error:
-        raise Unavailable(f"{pull.ref} cannot be fetched: {error}") from error
+    head = mirror.fetch(f"refs/pull/{number}/head", f"pull/{number}/head")
     if head != pull.head_sha:
         raise Unavailable(f"{pull.ref} moved from {pull.head_sha[:7]} to {head[:7]} while it was looked at")
-    return base
+    return mirror.fetch(f"refs/heads/{pull.base_branch}", f"pull/{number}/base")

@@ -7,12 +7,17 @@ behind `--`. Tokens travel by environment, never in a URL, an argument or a file
 from __future__ import annotations
 
 import base64
+import fcntl
 import os
 import posixpath
 import re
+import shutil
+import time
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from forge.types import Repo
 
@@ -20,11 +25,33 @@ from forge.types import Repo
 os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 
 from git.cmd import Git
-from git.exc import GitCommandError
+from git.exc import GitCommandNotFound
 
-TIMEOUT_SECONDS = 120
+from hive.agent.child import Deadlines, complaint, watch
+
+SILENCE_SECONDS = 120.0
+"""The longest silence of git or of the forge that is waited out; how long a transfer takes is its own affair."""
+
+LOCAL = Deadlines(silence=SILENCE_SECONDS, longest=SILENCE_SECONDS)
+TALKING = Deadlines(silence=2 * SILENCE_SECONDS, longest=3600.0)
+"""For what reads the mirror alone, and for what the forge has a say in: git notices a silent forge by itself, and first."""
+
+ABANDONED_SECONDS = 3600.0
+"""A part of an object that is older belongs to a git that was killed."""
+
 SHA = re.compile(r"[0-9a-f]{40}")
-_REF = re.compile(r"refs/(?:[A-Za-z0-9][\w.+-]*/)*[A-Za-z0-9][\w.+-]*")
+_NO_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.(?:/|$)|\.lock(?:/|$)|/$|^refs/heads/-")
+"""What git allows in no reference (git-check-ref-format), and branches that would read as options."""
+
+_PASSES = re.compile(
+    "unable to access|RPC failed|early EOF|hung up unexpectedly|unexpected disconnect|died of signal|Could not resolve"
+    "|too slow|timed out|Connection (?:reset|refused)|could not read (?:Username|Password)|Authentication failed"
+    "|No space left|Disk quota|Read-only file system|Input/output error|Cannot allocate memory|[Oo]ut of memory"
+    "|Too many open files|temporarily unavailable|[Uu]nable to create|[Cc]annot lock ref|unable to write"
+)
+_STAYS = re.compile("returned error: 4(?!01|07|08|25|29)")
+"""What git says of the ways of the world, which time can heal; a forge's plain no is none of them."""
+
 _SAFE = (
     ("core.hooksPath", os.devnull),
     ("gc.auto", "0"),
@@ -49,6 +76,13 @@ class GitFailed(Exception):
 
 class TooLarge(GitFailed):
     """A file that is larger than what was asked for may be."""
+
+
+class GitInterrupted(GitFailed):
+    """Git could not do it now: the forge, the network or this machine was in the way, and time can heal that.
+
+    Everything else that git says no to is what it was asked for, and it will say no again.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,25 +117,39 @@ class Bounds:
 class Mirror:
     """A bare clone that fetches only what it is asked for."""
 
-    def __init__(self, path: Path, url: str, login: Login) -> None:
+    def __init__(self, path: Path, url: str, login: Login, *, deadlines: Deadlines = TALKING) -> None:
         """Open or make the clone; `url` is the repository's http address without credentials."""
         self.path = path
         self._url = url
         self._login = login
+        self._deadlines = deadlines
         if not (path / "HEAD").exists():
-            path.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._run("init", "--quiet", "--bare")
+            with self._alone():
+                self._make()
 
     def fetch(self, ref: str, name: str) -> str:
-        """Fetch exactly one full reference, keep it as `refs/hive/<name>`, and return its commit."""
+        """Fetch exactly one full reference, keep it as `refs/hive/<name>`, and return its commit.
+
+        What is cut leaves nothing behind. Raises GitInterrupted if it can be tried again, GitFailed if not.
+        """
         kept = f"refs/hive/{name}"
         for text in (ref, kept):
-            if not _REF.fullmatch(text) or ".." in text or text.endswith((".lock", ".")):
+            if not is_ref(text):
                 raise GitFailed(f"not a reference: {text[:80]!r}")
         secret = base64.b64encode(f"{self._login.name}:{self._login.token}".encode()).decode()
-        header = {"http.extraHeader": f"Authorization: Basic {secret}"}
-        words = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--force", "--end-of-options")
-        self._run(*words, self._url, f"{ref}:{kept}", config=header)
+        settings = {
+            "http.extraHeader": f"Authorization: Basic {secret}",
+            "http.lowSpeedLimit": "1",
+            "http.lowSpeedTime": f"{self._deadlines.silence / 2:.0f}",
+        }
+        words = ("fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--force", "--end-of-options")
+        with self._alone():
+            self._tidy()
+            try:
+                self._run(*words, self._url, f"{ref}:{kept}", config=settings, deadlines=self._deadlines)
+            except GitFailed:
+                self._tidy()
+                raise
         return self._run("rev-parse", "--verify", "--end-of-options", f"{kept}^{{commit}}")
 
     def has(self, sha: str) -> bool:
@@ -120,7 +168,7 @@ class Mirror:
         """The tree that merging `head` into `onto` gives; None if they do not merge cleanly."""
         status, out = self._call("merge-tree", "--write-tree", _sha(onto), _sha(head))
         if status not in (0, 1):
-            raise GitFailed(f"git merge-tree: {out[-200:]}")
+            raise _failure("merge-tree", status, out)
         return out.split("\n")[0] if status == 0 else None
 
     def diff(self, old: str, new: str) -> str:
@@ -132,7 +180,7 @@ class Mirror:
         """Whether `old` is reachable from `new`; a commit that is not here raises GitFailed."""
         status, out = self._call("merge-base", "--is-ancestor", "--", _sha(old), _sha(new))
         if status not in (0, 1):
-            raise GitFailed(f"git merge-base: {out[-200:]}")
+            raise _failure("merge-base", status, out)
         return status == 0
 
     def count(self, old: str, new: str) -> int:
@@ -170,37 +218,81 @@ class Mirror:
 
     def keep(self, sha: str, name: str) -> None:
         """Hold on to a commit under a tag of our own."""
-        self._run("update-ref", "--end-of-options", f"refs/tags/{name}", _sha(sha))
+        with self._alone():
+            self._run("update-ref", "--end-of-options", f"refs/tags/{name}", _sha(sha))
 
-    def _run(self, *words: str, config: Mapping[str, str] | None = None) -> str:
-        status, out = self._call(*words, config=config)
+    def _make(self) -> None:
+        """Make the clone beside its place and move it there: one that exists is whole."""
+        if (self.path / "HEAD").exists():
+            return
+        part = self.path.with_name(f"{self.path.name}.part")
+        for left in (part, self.path):
+            shutil.rmtree(left, ignore_errors=True)
+        part.mkdir(parents=True, mode=0o700)
+        self._run("init", "--quiet", "--bare", at=part)
+        part.rename(self.path)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else fetches into this clone; raises GitInterrupted if somebody else does for too long."""
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with self.path.with_name(f"{self.path.name}.lock").open("ab") as lock:
+            until = time.monotonic() + SILENCE_SECONDS
+            while not _locked(lock):
+                if time.monotonic() >= until:
+                    raise GitInterrupted(f"{self.path.name} is being fetched by somebody else")
+                time.sleep(0.05)
+            yield
+
+    def _tidy(self) -> None:
+        """Remove what a git that was killed left behind; nobody else fetches meanwhile."""
+        objects = self.path / "objects"
+        left = [*objects.glob("pack/tmp_*"), *objects.glob("pack/*.keep"), *self.path.glob("*.lock")]
+        left += (self.path / "refs").rglob("*.lock")
+        old = time.time() - ABANDONED_SECONDS
+        for part in objects.glob("??/tmp_obj_*"):  # somebody may be writing one just now: merges do
+            with suppress(FileNotFoundError):
+                left += [part] if part.stat().st_mtime < old else []
+        for path in left:
+            path.unlink(missing_ok=True)
+
+    def _run(
+        self, *words: str, config: Mapping[str, str] | None = None, deadlines: Deadlines = LOCAL, at: Path | None = None
+    ) -> str:
+        status, out = self._call(*words, config=config, deadlines=deadlines, at=at)
         if status:
-            raise GitFailed(f"git {words[0]}: {out[-300:]}")
+            raise _failure(words[0], status, out)
         return out
 
-    def _call(self, *words: str, config: Mapping[str, str] | None = None) -> tuple[int, str]:
-        status, out, errors = Git(self.path).execute(
-            ["git", *words],
-            with_extended_output=True,
-            with_exceptions=False,
-            kill_after_timeout=TIMEOUT_SECONDS,
-            env=_environment(config or {}),
-        )
+    def _call(
+        self, *words: str, config: Mapping[str, str] | None = None, deadlines: Deadlines = LOCAL, at: Path | None = None
+    ) -> tuple[int, str]:
+        """The status and what git answered, or else what it complained of. Raises GitInterrupted if it was killed."""
+        status, out, errors = self._execute(words, config or {}, deadlines, at or self.path)
         answered = status == 0 or (status == 1 and out)
-        return status, str(out if answered else errors)
+        return status, (out if answered else errors).decode("utf-8", "surrogateescape").rstrip("\n")
 
     def _bytes(self, *words: str) -> bytes:
-        try:
-            out = Git(self.path).execute(
-                ["git", *words],
-                stdout_as_string=False,
-                strip_newline_in_stdout=False,
-                kill_after_timeout=TIMEOUT_SECONDS,
-                env=_environment({}),
-            )
-        except GitCommandError as error:
-            raise GitFailed(f"git {words[0]} failed") from error
+        status, out, errors = self._execute(words, {}, LOCAL, self.path)
+        if status:
+            raise _failure(words[0], status, errors.decode("utf-8", "replace"))
         return out
+
+    def _execute(
+        self, words: tuple[str, ...], config: Mapping[str, str], deadlines: Deadlines, at: Path
+    ) -> tuple[int, bytes, bytes]:
+        environment = _environment(config)
+        try:
+            # A group of its own, which ends as one. What is made here are pipes and the process.
+            process: Any = Git(at).execute(["git", *words], as_process=True, env=environment, start_new_session=True)
+        except GitCommandNotFound as error:
+            raise GitInterrupted("git is not installed, or its directory is gone") from error
+        came = watch(process.proc, process.stdout, process.stderr, deadlines)
+        if came.stopped:
+            raise GitInterrupted(f"git {words[0]} was stopped: {came.stopped}")
+        if came.status < 0:
+            raise GitInterrupted(f"git {words[0]} was killed by signal {-came.status}")
+        return came.status, came.out, came.errors
 
 
 class Workspace:
@@ -220,6 +312,34 @@ def _entries(listed: str) -> Iterator[Entry]:
         facts, path = row.split("\t", 1)
         mode, _, blob, size = facts.split()
         yield Entry(mode, blob, int(size) if size.isdigit() else 0, path)
+
+
+def is_ref(text: str) -> bool:
+    """Whether a text is a full reference as git allows them: `#`, `&`, `(`, `%`, `+`, `@` and letters of all people are."""
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError:
+        return False
+    return text.startswith("refs/") and not _NO_REF.search(text) and length <= MAX_REF
+
+
+MAX_REF = 1000
+"""Bytes of a reference: longer ones are no file names."""
+
+
+def _failure(verb: str, status: int, said: str) -> GitFailed:
+    """What git's complaint is: the one place where failures are told apart."""
+    said = complaint(said)[-300:]
+    kind = GitInterrupted if _PASSES.search(said) and not _STAYS.search(said) else GitFailed
+    return kind(f"git {verb}: {said or f'status {status}'}")
+
+
+def _locked(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _sha(text: str) -> str:

@@ -16,6 +16,7 @@ from bots.review.placing import Files, old_line, place
 from bots.types import Finding, Scan, Verdict, verdict
 from forge.diff import MalformedDiff, parse
 from forge.events import PullChanged, ReviewAsked
+from forge.protocol import Invalid
 from forge.types import CommitStatus, PullRequest, Ref, ReviewComment, State
 
 CONTEXT = "hive/review"
@@ -69,7 +70,7 @@ def read_diff(ctx: Context, ref: Ref) -> tuple[Files, Reasons]:
     """The files that the forge shows, by path; and why there are none."""
     try:
         files = parse(ctx.forge.diff(ref))
-    except MalformedDiff:
+    except (MalformedDiff, Invalid):  # a forge's diff can be too large to be read
         return {}, (phrases.DIFF_UNREAD,)
     # A name that is no UTF-8 cannot be told to a forge as the place of a remark.
     return {file.path: file for file in files if file.path is not None and not _SURROGATE.search(file.path)}, ()

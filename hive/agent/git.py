@@ -10,15 +10,17 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
+from hive.agent.child import Deadlines, complaint, watch
 from hive.agent.errors import GitFailed, Lost, Unavailable
 from hive.agent.turn import Turn
 from hive.agent.wire import Patience
 
 FORGE = "http://forge.hive/"
-SECONDS = 600.0
-"""The longest that one git may take."""
+DEADLINES = Deadlines(silence=300.0, longest=3600.0)
+"""How long one git may be silent, and how long it may take: a slow forge is no fault."""
 
 _NO_FORGE = ("unable to access", "RPC failed", "early EOF", "hung up unexpectedly", "died of signal")
 """What git says when the way to the forge is broken rather than closed, or its own helper was killed."""
@@ -39,6 +41,8 @@ def environment(turn: Turn, port: int) -> dict[str, str]:
         "core.fsmonitor": "false",
         "maintenance.auto": "false",
         "gc.auto": "0",
+        "http.lowSpeedLimit": "1",
+        "http.lowSpeedTime": f"{DEADLINES.silence / 2:.0f}",
         # Where user ids are mapped, the folder's owner is not who we are.
         "safe.directory": "*",
     }
@@ -93,11 +97,11 @@ class WorkTree:
 
     def push(self) -> None:
         """Bring HEAD to our branch on the forge; never by force."""
-        self._talk("push", "--quiet", "origin", f"HEAD:refs/heads/{self._branch}")
+        self._talk("push", "--progress", "origin", f"HEAD:refs/heads/{self._branch}")
 
     def _catch_up(self) -> None:
         self._unlock()
-        self._talk("fetch", "--quiet", "--prune", "origin")
+        self._talk("fetch", "--progress", "--prune", "origin")
         if self._git("status", "--porcelain"):
             return
         for newer in (self._theirs, self._base):
@@ -111,7 +115,7 @@ class WorkTree:
 
         def anew() -> None:  # a clone that was killed has left its directory behind
             shutil.rmtree(part, ignore_errors=True)
-            self._git("clone", "--quiet", "--no-checkout", f"{FORGE}{self._repo}.git", part.name, at=part.parent)
+            self._git("clone", "--progress", "--no-checkout", f"{FORGE}{self._repo}.git", part.name, at=part.parent)
 
         self._patience.insist(anew)
         (part / ".git" / "info").mkdir(exist_ok=True)
@@ -144,22 +148,29 @@ class WorkTree:
         self._patience.insist(lambda: self._git(*words, at=at))
 
     def _git(self, *words: str, stdin: str = "", at: Path | None = None) -> str:
-        try:
-            done = subprocess.run(
-                ["git", *words],
-                cwd=at or self.path,
-                env=self._env,
-                input=stdin.encode("utf-8", "replace"),
-                capture_output=True,
-                timeout=SECONDS,
-            )
-        except subprocess.TimeoutExpired as error:
-            raise GitFailed(f"git {words[0]} took more than {SECONDS:.0f} s") from error
-        if done.returncode < 0:  # by whom, it cannot say
-            raise Unavailable(f"git {words[0]} was killed by signal {-done.returncode}")
-        if done.returncode:
-            raise _failure(words[0], done.stderr.decode(errors="replace").strip())
-        return done.stdout.decode(errors="replace").strip()
+        process = subprocess.Popen(
+            ["git", *words],
+            cwd=at or self.path,
+            env=self._env,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        with process:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            assert process.stderr is not None
+            with suppress(BrokenPipeError), process.stdin as told:
+                told.write(stdin.encode("utf-8", "replace"))
+            came = watch(process, process.stdout, process.stderr, DEADLINES)
+        if came.stopped:
+            raise Unavailable(f"git {words[0]} was stopped: {came.stopped}")
+        if came.status < 0:  # by whom, it cannot say
+            raise Unavailable(f"git {words[0]} was killed by signal {-came.status}")
+        if came.status:
+            raise _failure(words[0], complaint(came.errors.decode(errors="replace")))
+        return came.out.decode(errors="replace").strip()
 
 
 def _failure(verb: str, said: str) -> GitFailed | Lost | Unavailable:

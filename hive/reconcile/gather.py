@@ -10,7 +10,7 @@ from forge.protocol import NotFound, Reader, Refused
 from forge.types import Branch, Protection, Push, Ref, Repo
 from hive.ledger import Anchor
 from hive.reconcile.verify import Approval, Facts, Movement, Policy
-from hive.workspace import Bounds, Entry, GitFailed, Mirror
+from hive.workspace import Bounds, Entry, GitFailed, GitInterrupted, Mirror
 
 HEAD = "head"
 LINK = "120000"
@@ -88,6 +88,8 @@ class Evidence:
     def _is_ancestor(self, old: str, new: str) -> bool:
         try:
             return self._mirror.is_ancestor(old, new)
+        except GitInterrupted:
+            raise
         except GitFailed:  # a commit that the branch does not hold any more was never fetched
             return False
 

@@ -1,0 +1,103 @@
+"""A child process, watched: it may take as long as it goes on, and what it started ends with it. Starts none itself.
+
+GitPython's own time limit (3.2.1) kills git alone where neither `ps` nor `pgrep` is installed, and then waits
+for helpers such as git-remote-http; so git gets a process group of its own here, which is killed as one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import selectors
+import signal
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO, Protocol, cast
+
+CHUNK = 1 << 16
+_LOOK = 0.1
+"""Seconds between two looks at a process that is gone while a helper still holds its output open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """How many seconds a process may say nothing, and how many it may take in all."""
+
+    silence: float
+    longest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a run. `status` is negative for a signal; `stopped` says why it was ended from here, if it was."""
+
+    status: int
+    out: bytes
+    errors: bytes
+    stopped: str = ""
+
+
+class Running(Protocol):
+    """A process that leads a group of its own, with both outputs as pipes."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Its status, once it has ended."""
+
+    def wait(self) -> int:
+        """Its status, when it has ended."""
+
+
+def watch(process: Running, out: IO[bytes], errors: IO[bytes], deadlines: Deadlines) -> Outcome:
+    """Read what a process says until it ends, or is silent or at it for too long; none of its group is left then."""
+    said: dict[int, list[bytes]] = {out.fileno(): [], errors.fileno(): []}
+    try:
+        stopped = _read(process, said, deadlines)
+    finally:
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        status = process.wait()
+    return Outcome(status, b"".join(said[out.fileno()]), b"".join(said[errors.fileno()]), stopped)
+
+
+def _read(process: Running, said: dict[int, list[bytes]], deadlines: Deadlines) -> str:
+    begun = heard = time.monotonic()
+    with selectors.DefaultSelector() as pipes:
+        for pipe in said:
+            pipes.register(pipe, selectors.EVENT_READ)
+        while pipes.get_map():
+            now = time.monotonic()
+            if now - heard >= deadlines.silence:
+                return f"it said nothing for {deadlines.silence:.0f} s"
+            if now - begun >= deadlines.longest:
+                return f"it took more than {deadlines.longest:.0f} s"
+            ready = pipes.select(_LOOK)
+            for key, _ in ready:
+                pipe = cast("int", key.fileobj)
+                chunk = os.read(pipe, CHUNK)
+                if chunk:
+                    heard = time.monotonic()
+                    said[pipe].append(chunk)
+                else:
+                    pipes.unregister(pipe)
+            if not ready and process.poll() is not None:
+                return ""  # it has ended, and what holds its output open is a helper that did not
+    while process.poll() is None:
+        if time.monotonic() - heard >= deadlines.silence:
+            return f"it did not end for {deadlines.silence:.0f} s"
+        time.sleep(_LOOK / 10)
+    return ""
+
+
+def complaint(errors: str) -> str:
+    """What git complained of, without the progress that it showed on the way."""
+    lines = (line.rstrip() for line in re.split(r"[\r\n]+", errors))
+    return "\n".join(line for line in lines if line and not _PROGRESS.match(line))
+
+
+_PROGRESS = re.compile(
+    r"(?:remote: +)?(?:Enumerating|Counting|Compressing|Receiving|Writing|Unpacking|Total|Delta compression)\b"
+    r"|(?:remote: +)?Resolving deltas|Cloning into|From https?://|To https?://"
+)

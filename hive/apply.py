@@ -25,7 +25,7 @@ from hive.codec import Codec
 from hive.home import AT_HOME, Done, Dropped, Home
 from hive.ledger import Effect, Ledger, Lost
 from hive.states import show
-from hive.telling import NotYet, fate, react, reply
+from hive.telling import NotYet, fate, follow_up, react, reply
 
 log = logging.getLogger("hive.apply")
 
@@ -34,7 +34,14 @@ PATIENCE_SECONDS = 5.0
 """How long a deed that tells of others waits for them before it looks again."""
 _KINDS: dict[str, Any] = {
     kind.__name__: kind
-    for kind in (*intents.Intent.__args__, deeds.OpenPull, deeds.Answer, deeds.MakeTag, deeds.CommitFile)
+    for kind in (
+        *intents.Intent.__args__,
+        deeds.OpenPull,
+        deeds.Answer,
+        deeds.MakeTag,
+        deeds.CommitFile,
+        deeds.FollowUp,
+    )
 }
 
 
@@ -198,7 +205,7 @@ class Applier:
                 comment = forge.comment(deed.ref, self._marked(deed.body, effect), marker=self._marker(effect))
                 made = keys.commented(deed.ref.repo.forge, comment.id)
                 return Done(comment.html_url, {"id": comment.id, "url": comment.html_url}, made=made)
-            case intents.React() | intents.Reply():
+            case intents.React() | intents.Reply() | deeds.FollowUp():
                 return self._tell(forge, effect, deed)
             case intents.SetLabels():
                 forge.label(deed.ref, add=deed.add, remove=deed.remove)
@@ -236,8 +243,12 @@ class Applier:
             case _:
                 raise AssertionError(f"no hand for {type(deed).__name__}")
 
-    def _tell(self, forge: Forge, effect: Effect, deed: intents.React | intents.Reply) -> Done:
-        """Say what became of other deeds of the same bot."""
+    def _tell(self, forge: Forge, effect: Effect, deed: intents.React | intents.Reply | deeds.FollowUp) -> Done:
+        """Say what became of other deeds of the same bot, or more on an issue that one of them opened."""
+        if isinstance(deed, deeds.FollowUp):
+            words = self._marked(deed.body, effect)
+            told = follow_up(forge, self._ledger, deed, words, self._marker(effect))
+            return Done(told.html_url, detail={"closed": deed.closes})
         if isinstance(deed, intents.React):
             return Done(detail={"reaction": react(forge, deed, fate(self._ledger, effect, deed.after))})
         became = [fate(self._ledger, effect, line.after) for line in deed.lines]
@@ -297,7 +308,14 @@ def _where(deed: deeds.Deed) -> str:
     match deed:
         case intents.ContinueRun() | intents.BlockRun() | intents.EndRun():
             return f"run:{deed.run}"
-        case intents.SetStatus() | intents.OpenIssue() | deeds.OpenPull() | deeds.MakeTag() | deeds.CommitFile():
+        case (
+            intents.SetStatus()
+            | intents.OpenIssue()
+            | deeds.OpenPull()
+            | deeds.MakeTag()
+            | deeds.CommitFile()
+            | deeds.FollowUp()
+        ):
             return str(deed.repo)
         case (
             intents.PostComment()

@@ -54,4 +54,15 @@ class CommitFile:
     key: str
 
 
-Deed = Intent | OpenPull | Answer | MakeTag | CommitFile
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """More to say on the issue that was opened under the key `opened`; `closes` says that nothing is left to do there."""
+
+    repo: Repo
+    opened: str
+    body: str
+    closes: bool
+    key: str
+
+
+Deed = Intent | OpenPull | Answer | MakeTag | CommitFile | FollowUp

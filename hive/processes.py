@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -19,6 +20,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 LIFELINE = "HIVE_LIFELINE"
+LIFE = "HIVE_LIFE"
+"""Tells the children of one tree from those of another: one that is started again is none that a person started."""
 LISTENING = "HIVE_LISTENING"
 """Names the descriptor of a listening socket that outlives its process: whoever connects meanwhile waits."""
 SYSTEMD_FIRST = 3
@@ -56,6 +59,7 @@ class Tree:
     _children: dict[str, Child] = field(default_factory=dict)
     _pipe: tuple[int, int] = field(default_factory=os.pipe)
     _stop: threading.Event = field(default_factory=threading.Event)
+    _life: str = field(default_factory=lambda: secrets.token_hex(8))
     _watcher: threading.Thread | None = None
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -101,7 +105,7 @@ class Tree:
     def _start(self, child: Child) -> None:
         self.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         reading, _ = self._pipe
-        env, fds = {**child.env, LIFELINE: str(reading)}, [reading]
+        env, fds = {**child.env, LIFELINE: str(reading), LIFE: self._life}, [reading]
         if child.sock is not None:
             env[LISTENING] = str(child.sock.fileno())
             fds.append(child.sock.fileno())

@@ -49,6 +49,8 @@ PHRASES: Mapping[str, str] = {
     "ModelUnreachable": "🔴 {reason}",
     "Rests": "🟡 its turns wait: {why}",
     "GoesOn": "goes on after {seconds} s",
+    "Crashed": "🔴 {agent}'s container crashed, again",
+    "StaysDown": "🔴 {agent} crashed {times} times, stays down",
     "ForgeUnavailable": "🟡 the forge is unavailable, work waits",
     "ForgeBack": "the forge is back after {seconds} s",
     "TokenRefused": "🔴 the token of {login} is refused, its work waits",

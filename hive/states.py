@@ -25,6 +25,7 @@ SUSPENDED = {
     Why.NEEDS_LOGIN: "state/needs-login",
     Why.OVER_BUDGET: "state/over-budget",
     Why.PAUSED: "state/paused",
+    Why.CRASHED: "state/crashed",
 }
 """What is shown where an agent could go on, but is suspended."""
 

@@ -1,13 +1,15 @@
-"""Tells what became of deeds: the hands for a reaction and for a reply. `hive.apply` calls them, nobody else."""
+"""Tells what became of deeds: the hands for a reaction, for a reply and for more words on an issue. `hive.apply` calls them, nobody else."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum, auto
 
-from bots.intents import React, Reply
+from bots.intents import OpenIssue, React, Reply
 from forge.protocol import Forge
-from forge.types import Comment
+from forge.types import Comment, Ref
+from hive.deeds import FollowUp
+from hive.home import Dropped
 from hive.ledger import Effect, Ledger
 
 
@@ -39,6 +41,20 @@ def react(forge: Forge, deed: React, became: Fate) -> str:
     word = deed.content if became is Fate.DONE else deed.otherwise or deed.content
     forge.react(deed.ref, word, comment_id=deed.comment_id)
     return word
+
+
+def follow_up(forge: Forge, ledger: Ledger, deed: FollowUp, body: str, marker: str) -> Comment:
+    """Say more on an issue that the hive opened, and close it if that was the last; raises NotYet, Dropped."""
+    state, opened = ledger.effects.subject_of(deed.opened, OpenIssue.__name__)
+    if state in ("waiting", "applying"):
+        raise NotYet("the issue is not open yet")
+    if not opened:
+        raise Dropped("the issue was never opened")
+    ref = Ref.parse(opened)
+    comment = forge.comment(ref, body, marker=marker)
+    if deed.closes:
+        forge.close(ref)
+    return comment
 
 
 def reply(forge: Forge, deed: Reply, became: list[Fate], marker: str) -> tuple[Comment, str]:

@@ -19,12 +19,15 @@ from hive.app.fault import Fault
 from hive.app.house import House, NotReady
 from hive.app.work import mirrors
 from hive.broker import Principal
+from hive.incidents import Incidents
 from hive.ledger import Turn
 from hive.ledger.runs import LEASE_SECONDS
 from hive.llm import Model
+from hive.processes import LIFE
 from hive.pulse import Pulse
 from hive.reconcile.bwrap import Jail, find_jail
 from hive.reconcile.containers import Containers
+from hive.reconcile.crashes import CrashWatch
 from hive.reconcile.loop import Reconciler, Ward
 from hive.reconcile.report import Reporter
 from hive.reconcile.verify import Policy
@@ -121,8 +124,15 @@ class Host:
         self.containers = Containers(find_jail(), house.agents)
         self.faults: dict[str, Fault] = {}
         settings = house.settings
+        incidents = Incidents(house.ledger, settings.account("core"), house.ops)
+        self._crashes = CrashWatch(house.ledger, incidents, settings.limits)
+        self._ended: list[str] = []
         self._reconciler = Reconciler(
-            house.ledger, self.containers, settings.limits, packages_path=settings.packages_path
+            house.ledger,
+            self.containers,
+            settings.limits,
+            packages_path=settings.packages_path,
+            is_down=self._is_down,
         )
         self._servers: dict[tuple[str, str], Server] = {}
         self._listening: set[str] = set()
@@ -138,6 +148,9 @@ class Host:
             self._house.ledger.runs.release(agent)  # whoever held its turn has died with the host before this one
             self._wards.append(self._ward(team, agent))
             self.faults[agent] = Fault(self._house, team, agent)
+        if self._is_new_life():
+            for agent, team in agents.items():
+                self._crashes.let_go_on(team, agent, "the hive was started anew")
         threading.Thread(target=self._model.warm, name="warm", daemon=True).start()
         try:
             self._loops.run("tick", self._tick)
@@ -156,15 +169,31 @@ class Host:
         """Look after every agent once; returns after how many seconds to do so again."""
         for guard in self._guards.values():
             guard.refusals.flush()
-        for agent in self.containers.reap():
-            log.warning("container_ended agent=%s", agent)
-            self._house.ledger.runs.release(agent)
+        self._ended += self.containers.reap()
+        while self._ended:  # taken off when it is written down: the ledger may be away
+            self._crashed(self._ended[0])
+            self._ended.pop(0)
         for ward in self._wards:
             with self.faults[ward.agent].alone() as fine:
                 if fine:
                     self._keep(ward)
         pulse.beat()
         return TICK_SECONDS
+
+    def _crashed(self, agent: str) -> None:
+        """A container ended by itself. One of a new configuration that does not come up is the reconciler's to tell."""
+        log.warning("container_ended agent=%s", agent)
+        with self._house.ledger.transaction():
+            self._house.ledger.runs.release(agent)
+            if self._house.ledger.deployments.open(agent) is None:
+                self._crashes.crashed(self.faults[agent].team, agent, self.containers.log(agent))
+
+    def _watch(self, team: str, agent: str) -> None:
+        """Let an agent that stays down go on when its configuration changes, and end what is over."""
+        if self._house.ledger.deployments.open(agent) is not None:
+            self._crashes.let_go_on(team, agent, "its configuration changes")
+        elif self.containers.running(agent):
+            self._crashes.lives(team, agent)
 
     def _keep(self, ward: Ward) -> None:
         """One agent's turn; raises OSError for a fault of its own directories."""
@@ -174,6 +203,7 @@ class Host:
         self._restart(ward.agent)
         self._renew(ward.agent)
         self._reconciler.keep(ward)
+        self._watch(self.faults[ward.agent].team, ward.agent)
         alive = self.containers.answered(ward.agent) if self.containers.running(ward.agent) else ""
         if self._told.get(ward.agent) != alive:
             self._house.ledger.deployments.heard(ward.agent, alive)
@@ -185,6 +215,17 @@ class Host:
             self.containers.kill(agent)
             self._house.ledger.runs.release(agent)
 
+    def _is_down(self, agent: str) -> bool:
+        return self._crashes.is_down(self.faults[agent].team, agent)
+
+    def _is_new_life(self) -> bool:
+        """Whether somebody started the hive, and not `hive up` this process again; to be asked once."""
+        life, intake = os.environ.pop(LIFE, ""), self._house.ledger.intake
+        if life and intake.cursor(LIFE) == life:
+            return False
+        intake.move_cursor(LIFE, life)
+        return True
+
     def _restart(self, agent: str) -> None:
         """Stop a container that somebody wants to be started again; the reconciler starts it."""
         deployments = self._house.ledger.deployments
@@ -193,6 +234,7 @@ class Host:
             return
         if self.containers.stop(agent):
             self._house.ledger.runs.give_back(agent)
+        self._crashes.let_go_on(anchor.team, agent, "an operator said so")
         deployments.restarted(agent, anchor.restart_at)
 
     def _ward(self, team: str, agent: str) -> Ward:

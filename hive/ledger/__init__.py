@@ -8,6 +8,7 @@
     breakers     subjects on which machines wrote too much, until an operator lets them go on
     runs, turns  an agent's work on an issue, and each message that moves it
     deployments  one commit on one container; anchors say what was accepted last
+    incidents    what is wrong with the hive itself, from when to when; crashes of containers
     tapes        what a bot was told when it looked, so that its decision can be made again
     causes       what came of what: event, job, effect, run, turn, and the event that an effect made
     audit        who did what, where; never deleted

@@ -145,6 +145,11 @@ class Effects:
         )
         return int(row["n"]) if row else 0
 
+    def subject_of(self, key: str, kind: str) -> tuple[str, str]:
+        """How a deed stands, and the subject that it is on or has made; empty for one that was never owed."""
+        row = self._db.row("SELECT state, ref FROM effects WHERE key = ? AND kind = ?", key, kind)
+        return ("", "") if row is None else (row["state"], row["ref"])
+
     def of_job(self, job: int) -> list[Effect]:
         """The deeds that a look made, in their order."""
         return [_effect(row) for row in self._db.rows("SELECT * FROM effects WHERE job = ? ORDER BY id", job)]

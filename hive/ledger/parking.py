@@ -33,6 +33,7 @@ class Why(StrEnum):
     NEEDS_LOGIN = "needs login"
     OVER_BUDGET = "over budget"
     RUNAWAY = "runaway"
+    CRASHED = "crashed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -266,4 +266,13 @@ MIGRATIONS = (
         OR (parked.scope = 'account' AND parked.name = effects.actor)
         OR (parked.scope = 'subject' AND parked.name = effects.ref));
     """,
+    """
+    CREATE TABLE incidents (
+        id INTEGER PRIMARY KEY, team TEXT NOT NULL, subject TEXT NOT NULL, began_at REAL NOT NULL, ended_at REAL
+    ) STRICT;
+    CREATE UNIQUE INDEX one_open_incident ON incidents (team, subject) WHERE ended_at IS NULL;
+
+    CREATE TABLE crashes (id INTEGER PRIMARY KEY, team TEXT NOT NULL, agent TEXT NOT NULL, at REAL NOT NULL) STRICT;
+    CREATE INDEX crashes_of_agent ON crashes (agent, at);
+    """,
 )

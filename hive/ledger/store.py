@@ -13,6 +13,7 @@ from hive.ledger.breakers import Breakers
 from hive.ledger.database import WORTH_ROWS, Clock, Database
 from hive.ledger.deployments import Deployments
 from hive.ledger.effects import Effects
+from hive.ledger.incidents import Incidents
 from hive.ledger.intake import Intake
 from hive.ledger.jobs import Jobs
 from hive.ledger.open import Open
@@ -43,6 +44,7 @@ class Ledger:
         self.runs = Runs(self._db, clock)
         self.standings = Standings(self._db)
         self.deployments = Deployments(self._db, clock)
+        self.incidents = Incidents(self._db, clock)
         self.audit = Audit(self._db, clock)
 
     def transaction(self, *, durable: bool = True) -> AbstractContextManager[Connection]:

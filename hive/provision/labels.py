@@ -13,6 +13,7 @@ STATES = (
     Label("state/needs-login", "c2563a", "the model does not let its agent in"),
     Label("state/over-budget", "c2563a", "the model's budget for its agent is spent"),
     Label("state/paused", "8a8a8a", "its agent is paused"),
+    Label("state/crashed", "c2563a", "its agent's container crashed and stays down"),
     Label("needs-operator", "c2563a", "waits for a person"),
 )
 REQUESTS = (

@@ -87,9 +87,14 @@ class Reconciler:
         *,
         packages_path: Sequence[str] = PACKAGES_PATH,
         probe_seconds: float = PROBE_SECONDS,
+        is_down: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """`packages_path` are the directories in which packages are looked for; a container answers within `probe_seconds`."""
+        """`packages_path` are the directories in which packages are looked for; a container answers within `probe_seconds`.
+
+        An agent that `is_down` is not started again as it was; a new configuration is.
+        """
         self._ledger = ledger
+        self._is_down = is_down
         self._containers = containers
         self._limits = limits
         self._packages_path = tuple(packages_path)
@@ -211,7 +216,8 @@ class Reconciler:
 
     def _restore(self, ward: Ward, anchor: Anchor) -> None:
         """The container that is meant to run runs."""
-        self._advance(ward, anchor.running, None)
+        if not self._is_down(ward.agent):
+            self._advance(ward, anchor.running, None)
 
     def _rests_still(self, anchor: Anchor) -> bool:
         rest = self._rests.get(anchor.agent)

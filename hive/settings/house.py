@@ -73,8 +73,8 @@ class Limits:
 
     `workers` looks may be under way at once, of one team or one bot so many at the most (0: no bound of its own).
     `machine_depth`, `machine_looks` and `writes` are how far machines may go on one subject before it is stopped: `hive.loops.Bounds`.
-    A loop that finishes nothing for `late_seconds` is said to be late by `/healthz`.
-    `calls_a_minute` are an agent's, on both of its sockets.
+    A loop that finishes nothing for `late_seconds` is said to be late by `/healthz`. A container that crashed `crashes` times
+    within `crash_minutes` stays down. `calls_a_minute` are an agent's, on both of its sockets.
     """
 
     steps: Annotated[int, Ge(1), Le(500)] = 60
@@ -88,6 +88,8 @@ class Limits:
     writes: Annotated[int, Ge(2), Le(10000)] = 60
     late_seconds: Annotated[int, Ge(1), Le(86400)] = 300
     calls_a_minute: Annotated[int, Ge(60), Le(1_000_000)] = 1200
+    crashes: Annotated[int, Ge(1), Le(1000000)] = 3
+    crash_minutes: Annotated[int, Ge(1), Le(1440)] = 10
     __pydantic_config__: ClassVar = STRICT
 
 

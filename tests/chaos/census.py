@@ -44,8 +44,11 @@ def unfinished(hive: Hive) -> list[str]:
 
 
 def complaints(hive: Hive) -> list[str]:
-    """What operators were told to look at: a forge that dies now and then is no reason to bother them."""
-    return [issue.title for issue in hive.subjects(META)]
+    """What operators were told to look at: a forge that dies now and then is no reason to bother them.
+
+    A container that is killed is one: each incident is told, and ends by itself.
+    """
+    return [issue.title for issue in hive.subjects(META) if not issue.title.startswith("🔴 the container of ")]
 
 
 def _facts(made: Round) -> Iterator[Fact]:

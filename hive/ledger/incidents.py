@@ -1,0 +1,49 @@
+"""Incidents: what is wrong with the hive itself from one time to another, and the crashes of containers."""
+
+from __future__ import annotations
+
+from hive.ledger.database import Clock, Database
+
+
+class Incidents:
+    """What is wrong now, one incident for each subject of a team."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def begin(self, team: str, subject: str) -> int | None:
+        """Something begins to be wrong; the incident's number, or None if it is known."""
+        with self._db.transaction() as db:
+            cursor = db.execute(
+                "INSERT INTO incidents (team, subject, began_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                (team, subject, self._clock()),
+            )
+        return cursor.lastrowid if cursor.rowcount else None
+
+    def open(self, team: str, subject: str) -> tuple[int, float] | None:
+        """The number of what is wrong now, and since when."""
+        row = self._db.row(
+            "SELECT id, began_at FROM incidents WHERE team = ? AND subject = ? AND ended_at IS NULL", team, subject
+        )
+        return None if row is None else (row["id"], row["began_at"])
+
+    def end(self, number: int) -> None:
+        """It is well again."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE incidents SET ended_at = ? WHERE id = ?", (self._clock(), number))
+
+    def crashed(self, team: str, agent: str) -> None:
+        """An agent's container ended, and nobody had wanted that."""
+        with self._db.transaction() as db:
+            db.execute("INSERT INTO crashes (team, agent, at) VALUES (?, ?, ?)", (team, agent, self._clock()))
+
+    def crashes(self, agent: str, since: float) -> int:
+        """How often an agent's container has crashed since a time."""
+        row = self._db.row("SELECT count(*) AS n FROM crashes WHERE agent = ? AND at >= ?", agent, since)
+        return int(row["n"]) if row else 0
+
+    def forgive(self, agent: str) -> None:
+        """An agent begins anew: its crashes count no longer."""
+        with self._db.transaction() as db:
+            db.execute("DELETE FROM crashes WHERE agent = ?", (agent,))

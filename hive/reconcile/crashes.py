@@ -1,0 +1,93 @@
+"""Containers that end though nobody wanted it: told once, and after too many of them the agent stays down.
+
+What an operator stopped and what the reconciler replaced is no crash, nor is a new configuration that does not
+come up: that is told on its pull request.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from bots.words import code, plain
+from hive.incidents import Incidents
+from hive.ledger import NEVER, Ledger, Scope, Why
+from hive.settings import Limits
+
+log = logging.getLogger("hive.crashes")
+
+LINES = 30
+"""How much of the log's end is told."""
+
+TITLE = "🔴 the container of {agent} crashed"
+BODY = """\
+It ended by itself, and is started again; its turns go on. When it has run for {minutes} minutes, this issue closes by itself.
+
+The end of its log:
+
+{end}
+"""
+NO_LOG = "- it wrote nothing"
+STAYS_DOWN = """\
+🔴 **{agent} stays down**: its container crashed {times} times within {minutes} minutes. Its turns wait, nothing of them is lost.
+
+It is started again after `/restart` in a comment on one of its issues, with a new configuration, or when `hive up` is started anew.
+
+The end of its log:
+
+{end}
+"""
+WELL = "🟢 {agent} has run for {minutes} minutes without another crash."
+GOES_ON = "🟡 {agent} is started again: {why}."
+
+
+class CrashWatch:
+    """Counts crashes of one host's containers, and says what has to be known. Called by the thread that owns them."""
+
+    def __init__(self, ledger: Ledger, incidents: Incidents, limits: Limits) -> None:
+        self._ledger = ledger
+        self._incidents = incidents
+        self._limits = limits
+
+    def crashed(self, team: str, agent: str, log_end: str) -> None:
+        """A container ended by itself; `log_end` is foreign text."""
+        ledger, minutes = self._ledger, self._limits.crash_minutes
+        end = "\n".join(f"- {code(line)}" for line in log_end.splitlines()[-LINES:] if line.strip()) or NO_LOG
+        with ledger.transaction():
+            ledger.incidents.crashed(team, agent)
+            times = ledger.incidents.crashes(agent, ledger.clock() - 60 * minutes)
+            ledger.audit.add("host", "Crashed", team=team, agent=agent, times=times)
+            title = plain(TITLE.format(agent=agent))
+            self._incidents.begin(team, _subject(agent), title, BODY.format(minutes=minutes, end=end).strip())
+            if times < self._limits.crashes:
+                return
+            reason = f"its container crashed {times} times within {minutes} minutes; /restart starts it again"
+            if ledger.parking.park(team, Scope.AGENT, agent, Why.CRASHED, reason, until=NEVER):
+                ledger.audit.add("host", "StaysDown", team=team, agent=agent, times=times)
+                said = STAYS_DOWN.format(agent=plain(agent), times=times, minutes=minutes, end=end)
+                self._incidents.add(team, _subject(agent), said.strip())
+        log.error("agent_stays_down agent=%s crashes=%d minutes=%d", agent, times, minutes)
+
+    def is_down(self, team: str, agent: str) -> bool:
+        """Whether an agent is not to be started before somebody says so."""
+        return any(parked.why is Why.CRASHED for parked in self._ledger.parking.of(team, Scope.AGENT, agent))
+
+    def let_go_on(self, team: str, agent: str, why: str) -> None:
+        """Start an agent again, whatever it did: `why` is in our own words."""
+        with self._ledger.transaction():
+            self._ledger.incidents.forgive(agent)
+            if self._ledger.parking.release(team, Scope.AGENT, agent, Why.CRASHED):
+                self._incidents.add(team, _subject(agent), GOES_ON.format(agent=plain(agent), why=why))
+
+    def lives(self, team: str, agent: str) -> None:
+        """An agent's container runs: what was told is over, if it has been well for long enough."""
+        found = self._ledger.incidents.open(team, _subject(agent))
+        if found is None:
+            return
+        minutes = self._limits.crash_minutes
+        since = self._ledger.clock() - 60 * minutes
+        if found[1] < since and not self._ledger.incidents.crashes(agent, since) and not self.is_down(team, agent):
+            self._incidents.end(team, _subject(agent), WELL.format(agent=plain(agent), minutes=minutes))
+
+
+def _subject(agent: str) -> str:
+    return f"crash:{agent}"

@@ -1,0 +1,107 @@
+"""A crash of a container is told once, ends by itself, and too many of them are the end for now."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from forge.types import Repo
+from hive.incidents import Incidents
+from hive.ledger import Ledger
+from hive.reconcile.crashes import CrashWatch
+from hive.settings import Limits
+from hive.states import labels_of
+from hive.waiting import queue
+from tests.conftest import Clock
+
+LOG = "starting\n@mara look at #1 `x` </details>\n\x1b[31mred"
+
+
+@pytest.fixture
+def watch(ledger: Ledger) -> CrashWatch:
+    """A watch with the usual bounds: three in ten minutes."""
+    return CrashWatch(ledger, Incidents(ledger, "core", lambda _: Repo("forgejo", "hive", "meta")), Limits())
+
+
+def told(ledger: Ledger) -> list[tuple[str, dict[str, Any]]]:
+    """What the operators are told, in its order."""
+    with ledger.transaction() as db:
+        rows = db.execute("SELECT kind, payload FROM effects ORDER BY id").fetchall()
+    return [(row["kind"], json.loads(row["payload"])) for row in rows]
+
+
+def test_an_incident_is_one_issue(ledger: Ledger, clock: Clock, watch: CrashWatch) -> None:
+    """However often it crashes, there is one issue, with the end of the log, which mentions nobody; it closes by itself."""
+    watch.crashed("acme", "iris", LOG)
+    clock.pass_(400)
+    watch.crashed("acme", "iris", LOG)
+    ((kind, issue),) = told(ledger)
+    assert kind == "OpenIssue"
+    assert issue["title"] == "🔴 the container of iris crashed"
+    assert "- `starting`\n- ``@mara look at #1 `x` </details>``\n- `" in issue["body"]
+    assert "\x1b" not in issue["body"]
+    clock.pass_(400)
+    watch.lives("acme", "iris")
+    assert len(told(ledger)) == 1, "it has not been well for long enough"
+    clock.pass_(201)
+    watch.lives("acme", "iris")
+    watch.lives("acme", "iris")
+    kind, end = told(ledger)[-1]
+    assert (kind, end["closes"], len(told(ledger))) == ("FollowUp", True, 2)
+    assert end["body"] == "🟢 iris has run for 10 minutes without another crash."
+    watch.crashed("acme", "iris", "")
+    assert told(ledger)[-1][0] == "OpenIssue", "and the next one is another incident"
+    assert told(ledger)[-1][1]["key"] != issue["key"]
+
+
+def test_too_many_are_the_end_for_now(ledger: Ledger, clock: Clock, watch: CrashWatch) -> None:
+    """Three in ten minutes: it stays down, and that is said in the issue, by a label on its runs, and in the queue."""
+    ledger.runs.start("acme", "iris", "forgejo:acme/app#1", "k", "do it")
+    for _ in range(3):
+        assert not watch.is_down("acme", "iris")
+        watch.crashed("acme", "iris", LOG)
+        clock.pass_(100)
+    assert watch.is_down("acme", "iris")
+    assert not watch.is_down("acme", "atlas")
+    assert ledger.runs.take("iris") is None
+    assert "iris stays down" in told(ledger)[-1][1]["body"]
+    assert not told(ledger)[-1][1]["closes"]
+    (run,) = ledger.standings.changing()
+    assert labels_of(run) == {"state/crashed"}
+    assert "rests  acme iris: its container crashed 3 times within 10 minutes; /restart" in next(iter(queue(ledger)))
+    clock.pass_(3600)
+    watch.lives("acme", "iris")
+    assert watch.is_down("acme", "iris"), "time alone does not mend it"
+
+
+def test_few_and_far_between_are_not_too_many(ledger: Ledger, clock: Clock, watch: CrashWatch) -> None:
+    """Only what happened within the ten minutes counts."""
+    for _ in range(10):
+        watch.crashed("acme", "iris", LOG)
+        clock.pass_(301)
+    assert not watch.is_down("acme", "iris")
+    assert [kind for kind, _ in told(ledger)] == ["OpenIssue"]
+
+
+def test_somebody_lets_it_go_on(ledger: Ledger, clock: Clock, watch: CrashWatch) -> None:
+    """Who starts it again gives it three tries more; the issue stays open until it has been well."""
+    for _ in range(3):
+        watch.crashed("acme", "iris", LOG)
+    watch.let_go_on("acme", "iris", "an operator said so")
+    assert not watch.is_down("acme", "iris")
+    assert told(ledger)[-1][1]["body"] == "🟡 iris is started again: an operator said so."
+    count = len(told(ledger))
+    watch.let_go_on("acme", "iris", "an operator said so")
+    assert len(told(ledger)) == count, "nothing to say"
+    watch.crashed("acme", "iris", LOG)
+    watch.crashed("acme", "iris", LOG)
+    assert not watch.is_down("acme", "iris")
+    clock.pass_(1)
+    watch.crashed("acme", "iris", LOG)
+    assert watch.is_down("acme", "iris")
+    watch.let_go_on("acme", "iris", "its configuration changes")
+    clock.pass_(601)
+    watch.lives("acme", "iris")
+    assert told(ledger)[-1][1]["closes"]

@@ -1,0 +1,75 @@
+"""A container that keeps dying: operators are told, it stays down, and one word starts it again."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from hive.demo.model import Call, Conversation, Reply
+from hive.demo.scenes import Task
+from hive.ledger import Scope, Why
+from tests.stories.conftest import META, Hive, raised
+from tests.stories.test_steering import answers, steer
+
+LIMITS = "crashes: 3, crash_minutes: 60"
+
+
+class Answers:
+    """Answers whatever it is asked."""
+
+    def reply(self, conversation: Conversation) -> Reply:
+        """The next reply."""
+        said = {"outcome": "answered", "message": f"I know {len(conversation.messages)}."}
+        return Reply("", (Call("finish", said),))
+
+
+def crash(hive: Hive) -> None:
+    """Kill iris' container, as soon as there is one, and wait until the host has seen it."""
+    before = crashes(hive)
+    for pid in hive.until(hive.harness, "iris' harness"):
+        os.kill(pid, signal.SIGKILL)
+    hive.until(lambda: crashes(hive) > before, "a host that notices")
+
+
+def crashes(hive: Hive) -> int:
+    """How many crashes were written down."""
+    return sum(row.what == "Crashed" for row in hive.house.ledger.audit.after(0))
+
+
+def is_down(hive: Hive) -> bool:
+    """Whether iris stays down."""
+    return any(parked.why is Why.CRASHED for parked in hive.house.ledger.parking.of("acme", Scope.AGENT, "iris"))
+
+
+def test_three_crashes_and_a_restart(tmp_path: Path) -> None:
+    """One issue; after the third crash nobody starts it, not even a host that died; `/restart` does, and what waited is done."""
+    with raised(tmp_path, Answers(), limits=LIMITS) as hive:
+        issue = hive.file(Task("A page is wrong", "Which one is it?"))
+        answers(hive, issue, 1)
+        for _ in range(3):
+            crash(hive)
+        hive.until(lambda: is_down(hive), "iris to stay down")
+        hive.mara.comment(issue, "Are you there?", marker="Are you there?")
+        hive.until(lambda: "state/crashed" in hive.mara.issue(issue).labels, "the label")
+        host = hive.tree.pid("host")
+        os.kill(host, signal.SIGKILL)
+        hive.until(lambda: hive.tree.pid("host") not in (0, host), "another host")
+        told = hive.until(lambda: [each for each in hive.subjects(META) if "crashed" in each.title], "the issue")
+        assert len(told) == 1
+        hive.until(lambda: any("stays down" in each.body for each in hive.mara.comments(told[0].ref)), "the words")
+        assert is_down(hive)
+        assert not hive.harness()
+        steer(hive, issue, "/restart")
+        assert len(answers(hive, issue, 2)) == 2
+        hive.until(lambda: "state/crashed" not in hive.mara.issue(issue).labels, "a label that is gone")
+        assert hive.mara.issue(told[0].ref).is_open, "it has not been well for an hour"
+
+
+def test_it_closes_by_itself(tmp_path: Path) -> None:
+    """A container that has been well for a while ends the incident, and its issue with it."""
+    with raised(tmp_path, Answers(), limits="crashes: 3, crash_minutes: 1") as hive:
+        crash(hive)
+        told = hive.until(lambda: [each for each in hive.subjects(META) if "crashed" in each.title], "the issue")
+        hive.until(lambda: not hive.mara.issue(told[0].ref).is_open, "the end of the incident")
+        assert not is_down(hive)

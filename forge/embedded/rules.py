@@ -15,6 +15,7 @@ from forge.embedded.site import Site
 from forge.embedded.state import Row
 
 CODE, ISSUES, PULLS, RELEASES = "repo.code", "repo.issues", "repo.pulls", "repo.releases"
+WIKI, ACTIONS = "repo.wiki", "repo.actions"
 UNITS = (
     CODE,
     ISSUES,
@@ -22,10 +23,10 @@ UNITS = (
     RELEASES,
     "repo.packages",
     "repo.ext_issues",
-    "repo.wiki",
+    WIKI,
     "repo.ext_wiki",
     "repo.projects",
-    "repo.actions",
+    ACTIONS,
 )
 
 

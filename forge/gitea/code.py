@@ -22,7 +22,11 @@ class CodeReader(Connection):
         return next((protection.rule(row) for row in self._rules(repo) if row["rule_name"].text() == name), None)
 
     def _rules(self, repo: Repo) -> list[Field]:
-        return list(self._client.get(self._at(repo, "branch_protections")).each())
+        """All rules of a repository, which no forge pages; none of one that is not there yet."""
+        try:
+            return list(self._client.get(self._at(repo, "branch_protections")).each())
+        except NotFound:
+            return []
 
     def _rule_of(self, repo: Repo, branch: str) -> str:
         """The name of the rule that counts for a branch; for one that is not there yet, the one of its own name.

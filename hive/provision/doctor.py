@@ -19,6 +19,7 @@ from hive.provision import rights
 from hive.provision.machine import clock, machine
 from hive.provision.reach import Reach
 from hive.provision.ready import Provision, sign_in
+from hive.provision.sight import Sight
 from hive.provision.signs import Sign, bad, good
 from hive.provision.tried import Place, Trials
 from hive.provision.widths import width
@@ -74,6 +75,7 @@ class Doctor:
             found = [branch for branch in branches if not isinstance(branch, Sign)]
         if key is not None:
             yield from self._as_admin(forge, key, found)
+        yield from Sight(self.house, forge, self.again).signs(found)
         trials = Trials(self.house, forge, self.again)
         yield from trials.pushes(found)
         if key is not None:

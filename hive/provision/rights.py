@@ -26,8 +26,11 @@ class Rights:
     members: tuple[str, ...] = ()
 
 
+SWEEP = {"repo.releases": "read"}
+"""What only the sweep reads: a real forge answers 403 to a list of releases without it."""
+
 OPERATORS = Rights("operators", "admin", members=("operators",))
-CORE = Rights("core", "write", PUSH, ("core",))
+CORE = Rights("core", "write", PUSH | SWEEP, ("core",))
 BOTS = Rights("bots", "write", TALK, ("triage", "review"))
 
 WORK = (OPERATORS, CORE, BOTS, Rights("agents", "write", PUSH, ("agents",)))

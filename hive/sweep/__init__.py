@@ -5,14 +5,19 @@
     places.py     one repository: its name, its refs, its releases
     record.py     changes into the ledger, each once, and the events that bots hear
     looker.py     the look that a delivery asks for
-    sweeper.py    one pass over an organisation: where to look, bounded, all or nothing
+    sources.py    each question may fail alone, and one that is refused is asked no more
+    state.py      how the sweeps fare, for doctors and health checks
+    sweeper.py    one pass over an organisation: where to look, bounded, and what is stored is stored together
 
 A webhook that carries no id of what happened asks for the same look, so both doors make the same
 keys. A sweep sees how things stand, not each step on the way; docs/sweep.md lists what it cannot see.
 """
 
+from hive.sweep.found import Swept
 from hive.sweep.looker import Looker, begin
 from hive.sweep.record import LOOK, Office
-from hive.sweep.sweeper import OVERLAP, Sweeper, Swept
+from hive.sweep.state import SweepState
+from hive.sweep.state import of as state_of
+from hive.sweep.sweeper import OVERLAP, Sweeper
 
-__all__ = ["LOOK", "OVERLAP", "Looker", "Office", "Sweeper", "Swept", "begin"]
+__all__ = ["LOOK", "OVERLAP", "Looker", "Office", "SweepState", "Sweeper", "Swept", "begin", "state_of"]

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 from forge import keys
-from forge.changes import SOMEBODY, Change, Kind, Said, Subject
+from forge.changes import SOMEBODY, Change, Judged, Kind, Said, Subject
 from forge.protocol import Watcher
 from forge.types import Ref
 from hive.sweep.known import SUBJECT, KnownSubject
+from hive.sweep.sources import Ask, Blind, plainly
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,17 +31,20 @@ class Look:
     now: str
 
 
-def look(watcher: Watcher, subject: Subject, was: str | None, begun: datetime) -> Look:
-    """Look at a subject; what is older than `begun` is no change. A plain issue costs one request."""
+def look(watcher: Watcher, subject: Subject, was: str | None, begun: datetime, ask: Ask = plainly) -> Look:
+    """Look at a subject; what is older than `begun` is no change. A plain issue costs one request.
+
+    What of a pull request may not be asked for stays as it is known; raises Blind for what is broken.
+    """
     issue, known = subject.issue, None if was is None else SUBJECT.loads(was)
-    rows, comments = watcher.happened(subject)
+    rows, comments = ask("conversations", issue.ref.repo, lambda: watcher.happened(subject))
     if issue.created_at >= begun:
         rows.insert(0, _opened(subject))
     rows += [_commented(comment, subject) for comment in comments]
     diffs = [*_edited(subject, known), *_compared(subject, comments, known, begun)]
     now = replace(KnownSubject.glanced(subject), comments={comment.id: comment.digest for comment in comments})
     if issue.is_pull:
-        more, now = _pull(watcher, subject, known, now)
+        more, now = _pull(watcher, subject, (known, now), ask)
         rows += more
     new = tuple(row for row in rows if row.at >= begun)
     return Look(issue.ref, subject.repo_id, issue.is_pull, new, tuple(diffs), was, SUBJECT.dumps(now))
@@ -49,23 +57,35 @@ def states(watcher: Watcher, ref: Ref, repo_id: int, was: str) -> Look:
 
 
 def _pull(
-    watcher: Watcher, subject: Subject, known: KnownSubject | None, now: KnownSubject
+    watcher: Watcher, subject: Subject, standing: tuple[KnownSubject | None, KnownSubject], ask: Ask
 ) -> tuple[list[Change], KnownSubject]:
     ref, repo_id = subject.issue.ref, subject.repo_id
+    known, now = standing
+    before = known or now
     found: list[Change] = []
-    head = watcher.pull(ref).head_sha
+    head = _seen(ask, "pull requests", ref, lambda: watcher.pull(ref).head_sha, before.head)
     if now.is_open or known is None or known.is_open:
         # A head that was replaced since is asked for a last time: nobody looks at it afterwards.
-        for sha in dict.fromkeys(filter(None, (known.head if known else "", head))):
-            found += watcher.stated(ref.repo, repo_id, sha)
-    counts = {}
-    for review in watcher.judged(ref):
+        for sha in dict.fromkeys(filter(None, (before.head, head))):
+            found += _seen(ask, "statuses", ref, partial(watcher.stated, ref.repo, repo_id, sha), [])
+    counts = dict(before.reviews)
+    for review in _seen(ask, "reviews", ref, lambda: watcher.judged(ref), list[Judged]()):
         counts[review.id] = review.remarks
         key, place = keys.reviewed(ref.repo.forge, review.id), str(ref.number)
         found.append(Change(key, Kind.REVIEWED, repo_id, place, review.author, review.at, review.state))
-        if review.remarks != (known.reviews.get(review.id, 0) if known else 0):
+        if review.remarks != before.reviews.get(review.id, 0):
             found += [_remarked(remark, subject) for remark in watcher.remarks(ref, review.id)]
     return found, replace(now, head=head, reviews=counts)
+
+
+def _seen(ask: Ask, what: str, ref: Ref, question: Callable[[], T], known: T) -> T:
+    """The answer, or what is known where nobody may ask."""
+    try:
+        return ask(what, ref.repo, question)
+    except Blind as blind:
+        if blind.stumbled:
+            raise
+        return known
 
 
 def _opened(subject: Subject) -> Change:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from forge.changes import SOMEBODY, Activity, Change, Kind, Listed
+from forge.changes import SOMEBODY, Activity, Change, Kind, Listed, Release
 from forge.protocol import Watcher
 from forge.types import Repo, User
 from hive.sweep.known import KnownRepo
+from hive.sweep.sources import Ask, Blind
 
 MOVES = frozenset(
     {
@@ -90,10 +92,13 @@ def moved(place: Place, known: KnownRepo) -> bool:
     return known.again or known.updated != place.listed.updated_at or any(row.kind in MOVES for row in place.feed)
 
 
-def look(watcher: Watcher, place: Place, known: KnownRepo) -> tuple[list[Change], KnownRepo]:
+def look(watcher: Watcher, place: Place, known: KnownRepo, ask: Ask) -> tuple[list[Change], KnownRepo]:
     """Ask for refs and releases, and compare; two requests, one for an empty repository."""
     seen = place.listed
-    refs = {} if seen.repository.empty else watcher.refs(place.repo)
+    try:
+        refs = {} if seen.repository.empty else ask("refs", place.repo, lambda: watcher.refs(place.repo))
+    except Blind:
+        refs = known.refs
     now = replace(
         known,
         path=place.repo.path,
@@ -104,8 +109,11 @@ def look(watcher: Watcher, place: Place, known: KnownRepo) -> tuple[list[Change]
         refs=refs,
     )
     found = list(_refs(place, known.refs, refs))
-    releases, now = _releases(watcher, place, known, now)
-    return found + releases, now
+    with suppress(Blind):
+        listed = ask("releases", place.repo, lambda: watcher.releases(place.repo))
+        changes, now = _releases(listed, place, known, now)
+        found += changes
+    return found, now
 
 
 def _refs(place: Place, old: dict[str, str], new: dict[str, str]) -> Iterator[Change]:
@@ -121,8 +129,8 @@ def _refs(place: Place, old: dict[str, str], new: dict[str, str]) -> Iterator[Ch
         yield place.change(key, kind, place=ref, what=after, actor=actor)
 
 
-def _releases(watcher: Watcher, place: Place, known: KnownRepo, now: KnownRepo) -> tuple[list[Change], KnownRepo]:
-    found, seen = [], {release.id: release for release in watcher.releases(place.repo)}
+def _releases(listed: list[Release], place: Place, known: KnownRepo, now: KnownRepo) -> tuple[list[Change], KnownRepo]:
+    found, seen = [], {release.id: release for release in listed}
     for number, release in seen.items():
         key, tag = f"release:{place.forge}:{number}", TAGS + release.tag
         before = known.releases.get(number)

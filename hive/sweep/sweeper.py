@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from forge import keys
 from forge.changes import SOMEBODY, Activity, Change, Kind, Listed, Subject
 from forge.events import Touched
-from forge.protocol import ForgeError, NotFound, Unavailable, Watcher
+from forge.protocol import ForgeError, NotFound, Watcher
 from forge.types import Ref, Repo
 from hive.ledger import Origin, Priority
-from hive.sweep import places
+from hive.sweep import places, state
+from hive.sweep.found import Found, Swept
 from hive.sweep.known import CURSOR, REPO, SUBJECT, Cursor, KnownRepo, KnownSubject
 from hive.sweep.look import Look, look, states, was_edited
 from hive.sweep.looker import begin, begun
 from hive.sweep.places import Place
 from hive.sweep.record import LOOK, Office, record
+from hive.sweep.sources import Ask, Blind, Sources
 
 log = logging.getLogger("hive.sweep")
 
@@ -34,39 +38,6 @@ GAP = timedelta(minutes=10)
 LOOKS = 500
 """Subjects that one pass looks at; those that changed last are left to the next one, which follows at once."""
 
-BROKEN = 500
-"""What a forge answers when it stumbles over one row; the others can still be asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """What a pass did. `requests` is what it cost, `more` says that it was cut off at its bound."""
-
-    requests: int = 0
-    changes: int = 0
-    jobs: tuple[int, ...] = ()
-    deep: bool = False
-    more: bool = False
-    failed: str = ""
-
-
-@dataclass
-class Found:
-    """What a pass has found so far; nothing of it is anywhere else yet."""
-
-    began: datetime
-    deep: bool
-    gone: list[int] = field(default_factory=list)
-    begins: dict[Repo, datetime] = field(default_factory=dict)
-    met: set[int] = field(default_factory=set)
-    repos: dict[int, KnownRepo] = field(default_factory=dict)
-    changes: list[Change] = field(default_factory=list)
-    lost: list[tuple[int, int]] = field(default_factory=list)
-    glances: list[tuple[tuple[int, int], KnownSubject]] = field(default_factory=list)
-    looks: list[tuple[Look, bool]] = field(default_factory=list)
-    owed: list[Ref] = field(default_factory=list)
-    left: datetime | None = None
-
 
 class Sweeper:
     """Sweeps one organisation of one forge."""
@@ -79,6 +50,7 @@ class Sweeper:
         self._owner = owner
         self._name = f"sweep:{forge}:{owner}"
         self._thorough = True
+        self._sources = Sources()
 
     def sweep(self, *, thorough: bool = False) -> Swept:
         """One pass. One that cannot be finished remembers nothing, and the next one is thorough."""
@@ -87,8 +59,11 @@ class Sweeper:
             found, cursor = self._look(thorough=thorough or self._thorough)
             with self._ledger.transaction():
                 changes, jobs = self._store(found, cursor)
+                sources = self._sources
+                state.passed(self._ledger, self._forge, self._owner, refused=sources.refused, broken=sources.broken)
         except ForgeError as error:
             self._thorough = True
+            state.failed(self._ledger, self._forge, self._owner, str(error)[:200])
             log.warning("sweep_failed owner=%s:%s error=%r", self._forge, self._owner, str(error)[:200])
             return Swept(self._watcher.requests - asked, failed=str(error)[:200])
         self._thorough = found.deep and found.left is not None
@@ -105,11 +80,12 @@ class Sweeper:
         began = self._watcher.now()
         late = cursor is None or began - cursor.seen >= GAP or began - cursor.deep >= DEEP
         found = Found(began, deep=thorough or late)
-        feed = self._watcher.activity(self._owner, None if cursor is None else cursor.feed)
+        self._sources.begin(began)
+        feed = self._feed(cursor, found)
         ours = self._ours(listed, cursor, found, feed)
         wanted: dict[tuple[int, int], Subject] = {}
         if cursor is not None:
-            for subject in self._watcher.touched(self._owner, cursor.since):
+            for subject in self._touched(cursor, found):
                 if subject.repo_id in ours:
                     wanted[subject.repo_id, subject.issue.ref.number] = subject
         if found.deep:
@@ -117,6 +93,27 @@ class Sweeper:
                 self._spare(place, found, self._deep(place, found, wanted, cursor))
         self._look_at(wanted, found)
         return found, self._moved(found, cursor, feed)
+
+    def _asking(self, found: Found) -> Ask:
+        """How a question of this pass is asked."""
+        return partial(self._sources.ask, now=found.began)
+
+    def _feed(self, cursor: Cursor | None, found: Found) -> list[Activity]:
+        """The rows of the feed; without them refs are asked for by the times of repositories alone."""
+        after = None if cursor is None else cursor.feed
+        try:
+            return self._asking(found)("the feed", self._owner, lambda: self._watcher.activity(self._owner, after))
+        except Blind:
+            return []
+
+    def _touched(self, cursor: Cursor, found: Found) -> list[Subject]:
+        """What changed since the last pass; without that question the pass looks at everything."""
+        since = cursor.since
+        try:
+            return self._asking(found)("what changed", self._owner, lambda: self._watcher.touched(self._owner, since))
+        except Blind:
+            found.deep = True
+            return []
 
     def _ours(
         self, listed: list[Listed], cursor: Cursor | None, found: Found, feed: list[Activity]
@@ -154,7 +151,7 @@ class Sweeper:
                 found.met.add(place.id)
         yield from places.standing(place, known)
         if found.deep or places.moved(place, known):
-            changes, known = places.look(self._watcher, place, known)
+            changes, known = places.look(self._watcher, place, known, self._asking(found))
             if before is not None or born:
                 yield from changes
         found.repos[place.id] = replace(known, path=place.repo.path, archived=place.listed.repository.archived)
@@ -183,8 +180,12 @@ class Sweeper:
         """What touches nothing: all subjects of a repository beside what is known of them."""
         sightings, since = self._ledger.sightings, self._begun(place.repo, found)
         known = {n: SUBJECT.loads(value) for n, value in sightings.subjects(self._forge, place.id).items()}
-        edited = self._edited(place, known, since if cursor is None else cursor.since, since)
-        rows = {subject.issue.ref.number: subject for subject in self._watcher.subjects(place.repo, place.id)}
+        edited = self._edited(place, known, (since if cursor is None else cursor.since, since), found)
+        try:
+            listed = self._asking(found)("issues", place.repo, lambda: self._watcher.subjects(place.repo, place.id))
+        except Blind:
+            return
+        rows = {subject.issue.ref.number: subject for subject in listed}
         for number in known.keys() - rows.keys():
             key = keys.deleted(self._forge, place.id, number)
             yield Change(key, Kind.DELETED, place.id, str(number), SOMEBODY, found.began)
@@ -198,16 +199,28 @@ class Sweeper:
                 found.glances.append(((place.id, number), KnownSubject.glanced(subject)))
             elif before.is_open and before.head and (place.id, number) not in wanted:
                 was = sightings.subject(self._forge, place.id, number) or ""
-                found.looks.append((states(self._watcher, subject.issue.ref, place.id, was), False))
+                with suppress(Blind):
+                    found.looks.append((self._states(subject.issue.ref, place, was, found), False))
 
-    def _edited(self, place: Place, known: dict[int, KnownSubject], since: datetime, begun_at: datetime) -> set[int]:
-        found = set()
-        for comment in self._watcher.said(place.repo, since):
+    def _states(self, ref: Ref, place: Place, was: str, found: Found) -> Look:
+        return self._asking(found)("statuses", place.repo, lambda: states(self._watcher, ref, place.id, was))
+
+    def _edited(
+        self, place: Place, known: dict[int, KnownSubject], times: tuple[datetime, datetime], found: Found
+    ) -> set[int]:
+        """The subjects with a comment that was edited since the first of these times; the second is when the hive came."""
+        since, begun_at = times
+        edited: set[int] = set()
+        try:
+            said = self._asking(found)("comments", place.repo, lambda: self._watcher.said(place.repo, since))
+        except Blind:
+            return edited
+        for comment in said:
             before = known.get(comment.number)
             digest = (before.comments or {}).get(comment.id) if before is not None else None
             if was_edited(comment, digest, begun_at):
-                found.add(comment.number)
-        return found
+                edited.add(comment.number)
+        return edited
 
     def _look_at(self, wanted: dict[tuple[int, int], Subject], found: Found) -> None:
         """Look at the subjects that changed, those first that changed first."""
@@ -218,13 +231,12 @@ class Sweeper:
             ref = subject.issue.ref
             was = self._ledger.sightings.subject(self._forge, subject.repo_id, ref.number)
             try:
-                seen = look(self._watcher, subject, was, self._begun(ref.repo, found))
+                seen = look(self._watcher, subject, was, self._begun(ref.repo, found), self._asking(found))
             except NotFound:
                 continue
-            except Unavailable as error:
-                if error.status != BROKEN:
-                    raise
-                found.owed.append(ref)
+            except Blind as blind:
+                if blind.stumbled:
+                    found.owed.append(ref)
                 continue
             found.looks.append((seen, subject.repo_id in found.met))
 

@@ -171,3 +171,35 @@ def test_teams(village: Village) -> None:
         "can_read": True,
         "can_create_repository": False,
     }
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("~/releases", 403),
+        ("~/branches", 403),
+        ("~/git/refs", 403),
+        ("~/contents/README.md", 403),
+        ("~/commits", 403),
+        ("~/statuses/main", 403),
+        ("~/raw/README.md", 403),
+        ("~/actions/tasks", 403),
+        ("~/pulls", 404),
+        ("~/issues", 200),
+        ("~/issues/1", 200),
+        ("~/labels", 200),
+        ("~", 200),
+    ],
+)
+def test_each_route_has_its_unit(village: Village, path: str, status: int) -> None:
+    """Who reads issues only is refused everything else, each route as the real ones refuse it (Gitea 1.23, Forgejo 10)."""
+    village.mara.post("~/issues", {"title": "one"})
+    village.mara.patch("~", {"private": True})
+    units = {"repo.issues": "read"}
+    made = village.root.post("/orgs/acme/teams", {"name": "talkers", "permission": "read", "units_map": units})
+    village.root.put(f"/teams/{made['id']}/members/eve")
+    village.root.put(f"/teams/{made['id']}/repos/acme/app")
+    answer = village.eve.call("GET", path)
+    assert answer.status_code == status
+    if status == 403:
+        assert answer.json()["message"].startswith("user should have specific read permission")

@@ -25,6 +25,7 @@ from forge.embedded.api import (
     pulls,
     repos,
     reviews,
+    units,
     users,
 )
 from forge.embedded.api.call import Call, Route, answer, empty, repo_admin, repo_owner
@@ -127,6 +128,7 @@ def _enter(call: Call, route: Route) -> None:
     bare = route.line == "GET ~" and whole.reads()
     if not call.granted.reads() and not bare:
         raise Missing
+    units.check(call.granted, route.line)
     if call.identity.public_only and call.repo["private"]:
         raise Refusal(403, "token scope is limited to public repos")
     if route.line == "DELETE ~" and call.repo["of_org"]:

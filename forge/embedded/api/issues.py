@@ -50,7 +50,10 @@ _KINDS = {"issues": False, "pulls": True}
 
 
 def _issue(call: Call) -> Row:
-    return issues.get(call.site, call.repo, call.number("index"))
+    issue = issues.get(call.site, call.repo, call.number("index"))
+    if not call.granted.reads(PULLS if issue["is_pull"] else ISSUES):
+        raise Missing
+    return issue
 
 
 def _shape(call: Call, issue: Row) -> Json:

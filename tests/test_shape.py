@@ -21,6 +21,7 @@ HOMES = {
     "flask": ["forge/embedded", "hive/broker.py", "hive/calls.py", "hive/gateway.py", "hive/web/pages.py"],
     "git": ["hive/workspace.py"],
     "gitea": ["forge/gitea"],
+    "httptools": ["hive/web/head.py"],
     "httpx2": ["hive/llm.py"],
     "huey": ["hive/queue.py", "hive/rediscarrier.py"],
     "markdown_it": ["bots/orders.py", "bots/sanitize.py", "forge/embedded"],

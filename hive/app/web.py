@@ -41,6 +41,7 @@ def serve(house: House, stop: threading.Event) -> None:
     def look_after(pulse: Pulse) -> float:
         for mine in keys.values():
             mine.refresh()
+        receiver.look_after()
         house.ledger.checkpoint()
         pulse.beat()
         return SECRET_SECONDS

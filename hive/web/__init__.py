@@ -1,6 +1,6 @@
 """The receiver: takes deliveries, checks them, writes them down, answers. Calls no forge, model or host.
 
-    loop.py       sockets and HTTP, one thread
+    loop.py       sockets, one thread; head.py reads HTTP, room.py says who makes room for others
     clerk.py      verifies what came in and stores it, many in one synced transaction, then answers
     health.py     whether it is well, and what waits
     receiver.py   the three put together
@@ -12,5 +12,6 @@ later: a delivery that bears the signature is on the disk when it is answered, a
 
 from hive.web.clerk import Desk, Door
 from hive.web.receiver import Receiver
+from hive.web.room import Bounds
 
-__all__ = ["Desk", "Door", "Receiver"]
+__all__ = ["Bounds", "Desk", "Door", "Receiver"]

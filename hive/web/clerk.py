@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from forge.webhook import BadDelivery, Delivery, verify_lower
 from hive.ledger import Ledger, pack
-from hive.web.loop import Answer, Ticket
+from hive.refusals import Refusals
+from hive.web.exchange import Answer, Ticket
 
 log = logging.getLogger("hive.web")
 
@@ -53,8 +54,9 @@ _Checked = _Letter | BadDelivery | str
 class Clerk:
     """Takes tickets from the loop, and answers them on its thread: a second one would only wait for the first."""
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, refusals: Refusals) -> None:
         self._desk = desk
+        self._refusals = refusals
         self._waiting: list[Ticket] = []
 
     def take(self, ticket: Ticket) -> None:
@@ -67,14 +69,25 @@ class Clerk:
         return self._settled(batch) if batch else []
 
     def _settled(self, batch: list[Ticket]) -> list[tuple[Ticket, Answer]]:
+        refused: list[tuple[Ticket, Answer]] = []
+        sound: list[tuple[Ticket, _Letter | str]] = []
+        for ticket in batch:
+            found = self._check(ticket)
+            if isinstance(found, BadDelivery):
+                refused.append((ticket, self._refuse(ticket, found)))
+            else:
+                sound.append((ticket, found))
+        return refused + (self._stored(sound) if sound else [])
+
+    def _stored(self, sound: list[tuple[Ticket, _Letter | str]]) -> list[tuple[Ticket, Answer]]:
+        """Store what bears a signature, in one transaction."""
         try:
-            checked = [(ticket, self._check(ticket)) for ticket in batch]
             with self._desk.ledger.transaction():
-                answers = [(ticket, self._store(ticket, found)) for ticket, found in checked]
+                answers = [(ticket, self._store(ticket, found)) for ticket, found in sound]
         except sqlite3.Error as error:
             log.error("ledger_unwritable error=%r", str(error))
-            return [(ticket, _say(503, error="the ledger cannot be written")) for ticket in batch]
-        if any(isinstance(found, _Letter) for _, found in checked):
+            return [(ticket, _say(503, error="the ledger cannot be written")) for ticket, _ in sound]
+        if any(isinstance(found, _Letter) for _, found in sound):
             self._desk.wake()
         return answers
 
@@ -100,22 +113,19 @@ class Clerk:
             )
         return _Letter(delivery, pack(delivery.body))
 
-    def _store(self, ticket: Ticket, found: _Checked) -> Answer:
+    def _store(self, ticket: Ticket, found: _Letter | str) -> Answer:
         ledger = self._desk.ledger
         if isinstance(found, _Letter):
             known = not ledger.intake.receive(found.delivery, found.packed)
             return KNOWN if known else ACCEPTED
-        if isinstance(found, BadDelivery):
-            return self._refuse(ticket, found)
         door = ticket.request.path[len(PREFIX) :]
         ledger.audit.add(f"forge:{door}", "Ignored", kind=found, why="no event that is looked at")
         return _say(202, status="ignored")
 
     def _refuse(self, ticket: Ticket, error: BadDelivery) -> Answer:
-        """What is no delivery leaves one row and nothing else."""
+        """What is no delivery leaves one row, however often it comes within a minute, and nothing else."""
         door, peer = ticket.request.path[len(PREFIX) :][:32], ticket.request.peer
-        self._desk.ledger.audit.add(f"from {peer}", "Refused", status=error.status, why=str(error), door=door)
-        log.warning("delivery_refused door=%r status=%d why=%r", door, error.status, str(error)[:200])
+        self._refusals.note(f"from {peer}", error.status, str(error), door=door)
         return _say(error.status, error=str(error))
 
 

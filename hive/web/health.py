@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from hive.ledger import Ledger
 from hive.ledger.faults import in_words
-from hive.web.loop import Answer, Request, Ticket
+from hive.web.exchange import Answer, Request, Ticket
 
 HEALTH, LIFE = "/healthz", "/livez"
 PROBE_SECONDS = 1.0

@@ -6,82 +6,38 @@ What came together is answered together, or later and from another thread. What 
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
-import re
 import selectors
 import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
+
+from hive.web.exchange import Answer, Connection, Request, Ticket
+from hive.web.head import BadHead, read
+from hive.web.room import Bounds, worst_first
 
 log = logging.getLogger("hive.web")
 
 MAX_HEAD = 16 * 1024
-MAX_CONNECTIONS = 1024
-MAX_HELD = 64 * 1024 * 1024
-"""Bytes of unfinished requests in memory, over all connections; above it, the one that adds is ended."""
+MAX_OUT = 64 * 1024
+"""Bytes of answers that a client has not fetched; as long as there are more, it is not read."""
 
 IDLE_SECONDS = 75.0
+FIRST_SECONDS = 10.0
 REQUEST_SECONDS = 20.0
 GOODBYE_SECONDS = 2.0
+"""How long a connection may be idle after an answer, or before its first byte; how long a request may take, and a farewell."""
+
 _CHUNK = 64 * 1024
+_BATCH = 64
+"""How many are let in before those who are here are served again."""
 
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One request; names of headers are in small letters. `fault` says why its body was not read."""
-
-    method: str
-    path: str
-    headers: Mapping[str, str]
-    body: bytes
-    peer: str
-    fault: tuple[int, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What is said to a request; `body` is JSON unless `kind` says otherwise."""
-
-    status: int
-    body: bytes = b""
-    kind: str = "application/json"
-
-    def encode(self, *, close: bool) -> bytes:
-        """The bytes on the wire."""
-        head = (
-            f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\nContent-Type: {self.kind}\r\n"
-            f"Content-Length: {len(self.body)}\r\n{'Connection: close' + chr(13) + chr(10) if close else ''}\r\n"
-        )
-        return head.encode() + self.body
-
-
-@dataclass(slots=True, eq=False)
-class Connection:
-    """One client. It is read until a request is whole, then it waits for the answer."""
-
-    sock: socket.socket
-    peer: str
-    deadline: float
-    data: bytearray = field(default_factory=bytearray)
-    out: bytes = b""
-    need: int = 0
-    waits: bool = False
-    last: bool = False
-    """The next answer is the last one."""
-    deaf: bool = False
-    """What still comes is not read as a request."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """A request that waits for its answer."""
-
-    request: Request
-    connection: Connection
+_ROOM = 16
+"""Out of how many connections one makes room when it has to be made: looking for them is not done for each."""
 
 
 Answers = Sequence[tuple[Ticket, Answer]]
@@ -97,15 +53,18 @@ class Loop:
         settle: Callable[[], Answers],
         *,
         max_body: int,
+        bounds: Bounds,
     ) -> None:
         """`handle` is called for each request, and `settle` after those that came together, until it answers none; both on the loop's thread."""
         self._sock = sock
         self._handle = handle
         self._settle = settle
         self._max_body = max_body
+        self._bounds = bounds
         self._poll = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
         self._held = 0
+        self._said = 0.0
         self._answers: deque[tuple[Ticket, Answer]] = deque()
         self._bell, self._button = socket.socketpair()
         self._stopping = threading.Event()
@@ -166,20 +125,48 @@ class Loop:
         return not any(connection.waits or connection.out for connection in self._connections)
 
     def _accept(self) -> None:
-        try:
-            sock, address = self._sock.accept()
-        except OSError as error:  # gone again, or no descriptors left: those that are here go on
-            log.warning("accept_failed error=%s", error.strerror)
-            time.sleep(0.01)
-            return
-        if len(self._connections) >= MAX_CONNECTIONS:
-            sock.close()
-            return
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection = Connection(sock, str(address[0]), time.monotonic() + IDLE_SECONDS)
-        self._connections.add(connection)
-        self._poll.register(sock, selectors.EVENT_READ, connection)
+        """Let in who waits; if there is no room, whoever keeps us waiting most makes some."""
+        for _ in range(_BATCH):
+            if len(self._connections) >= self._bounds.connections:
+                self._make_room()
+            try:
+                sock, address = self._sock.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:  # gone again, or no descriptors left
+                log.warning("accept_failed error=%s", error.strerror)
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    self._make_room()
+                return
+            if len(self._connections) >= self._bounds.connections:  # all that are here wait for their answers
+                sock.close()
+                return
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            now = time.monotonic()
+            connection = Connection(sock, str(address[0]), now, now + FIRST_SECONDS)
+            self._connections.add(connection)
+            self._poll.register(sock, selectors.EVENT_READ, connection)
+            self._serve(connection, selectors.EVENT_READ)  # mostly its request is there already
+
+    def _make_room(self) -> None:
+        """Close some of those that keep us waiting."""
+        waiting = [connection for connection in self._connections if not connection.waits]
+        worst = worst_first(waiting, lambda _: 1)[: max(1, len(waiting) // _ROOM)]
+        now = time.monotonic()
+        if now - self._said >= 1.0:  # once a second says enough of it
+            self._said = now
+            log.warning("made_room closed=%d of=%d", len(worst), len(self._connections))
+        for connection in worst:
+            self._close(connection)
+
+    def _free(self, adding: Connection) -> None:
+        """Close connections with unfinished requests until little enough is held; the one that adds comes last."""
+        others = [c for c in self._connections if c.data and not c.waits and c is not adding]
+        for connection in [*worst_first(others, lambda c: len(c.data)), adding]:
+            if self._held <= self._bounds.held - self._bounds.held // _ROOM:
+                return
+            self._close(connection)
 
     def _deliver(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -194,15 +181,19 @@ class Loop:
             if connection not in self._connections:
                 continue
             connection.waits = False
-            connection.deadline = now + IDLE_SECONDS
+            connection.proven |= answer.status < HTTPStatus.BAD_REQUEST and bool(ticket.request.body)
+            connection.since, connection.deadline = now, now + IDLE_SECONDS
             connection.out += answer.encode(close=connection.last)
             if self._write(connection) and not connection.deaf:
                 self._read(connection)  # what came behind the request that was answered
 
     def _serve(self, connection: Connection, events: int) -> None:
-        if events & selectors.EVENT_WRITE and not self._write(connection):
-            return
-        if not events & selectors.EVENT_READ:
+        if events & selectors.EVENT_WRITE:
+            if not self._write(connection):
+                return
+            if not connection.out and not connection.waits and not connection.deaf:
+                self._read(connection)  # what had to wait until the client had fetched its answers
+        if connection not in self._connections or not events & selectors.EVENT_READ:
             return
         try:
             data = connection.sock.recv(_CHUNK)
@@ -217,44 +208,50 @@ class Loop:
 
     def _take(self, connection: Connection, data: bytes) -> None:
         if not connection.data:
-            connection.deadline = time.monotonic() + REQUEST_SECONDS
+            connection.since = time.monotonic()
+            connection.deadline = connection.since + REQUEST_SECONDS
         connection.data += data
         self._held += len(data)
-        ahead = connection.waits and len(connection.data) > MAX_HEAD  # nobody sends so much before the answer
-        if ahead or self._held > MAX_HELD:
+        if connection.waits and len(connection.data) > MAX_HEAD:  # nobody sends so much before the answer
             self._close(connection)
-        elif not connection.waits:
+            return
+        if self._held > self._bounds.held:
+            self._free(connection)
+        if not connection.waits and connection in self._connections:
             self._read(connection)
 
     def _read(self, connection: Connection) -> None:
         """Hand over the next request, if it is whole."""
-        if len(connection.data) < connection.need or not connection.data:
+        while not connection.need and connection.data.startswith(b"\r\n"):
+            self._drop(connection, 2)  # empty lines before a request: RFC 9112, 2.2
+        if len(connection.data) < connection.need or not connection.data or len(connection.out) > MAX_OUT:
             return
         end = connection.data.find(b"\r\n\r\n")
         if end < 0 or end > MAX_HEAD:
             if len(connection.data) > MAX_HEAD:
                 self._refuse(connection, _NOTHING, 431, "the head is too long")
             return
+        end += 4
         try:
-            method, path, headers, length = _head(bytes(connection.data[:end]))
-        except ValueError as error:
+            head = read(bytes(connection.data[:end]))
+        except BadHead as error:
             self._refuse(connection, _NOTHING, 400, str(error))
             return
-        if length > self._max_body:
-            text = f"body of {length} bytes is above the limit of {self._max_body}"
-            self._refuse(connection, Request(method, path, headers, b"", connection.peer), 413, text)
+        if head.length > self._max_body:
+            text = f"body of {head.length} bytes is above the limit of {self._max_body}"
+            self._refuse(connection, Request(head.method, head.path, head.headers, b"", connection.peer), 413, text)
             return
-        connection.need = end + 4 + length
+        connection.need = end + head.length
         if len(connection.data) < connection.need:
-            if headers.get("expect", "").lower() == "100-continue" and len(connection.data) == end + 4:
+            if head.headers.get("expect", "").lower() == "100-continue" and len(connection.data) == end:
                 connection.out += b"HTTP/1.1 100 Continue\r\n\r\n"
                 self._write(connection)
             return
         with memoryview(connection.data) as data:
-            body = bytes(data[end + 4 : connection.need])
+            body = bytes(data[end : connection.need])
         self._drop(connection, connection.need)
-        connection.waits, connection.last = True, headers.get("connection", "").lower() == "close"
-        self._handle(Ticket(Request(method, path, headers, body, connection.peer), connection))
+        connection.waits, connection.last = True, head.closes
+        self._handle(Ticket(Request(head.method, head.path, head.headers, body, connection.peer), connection))
 
     def _refuse(self, connection: Connection, request: Request, status: int, reason: str) -> None:
         """Hand over a request that cannot be read; the connection ends with its answer."""
@@ -284,7 +281,8 @@ class Loop:
             connection.deadline = time.monotonic() + GOODBYE_SECONDS
             with contextlib.suppress(OSError):
                 connection.sock.shutdown(socket.SHUT_WR)
-        want = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.out else 0)
+        hears = selectors.EVENT_READ if len(connection.out) <= MAX_OUT else 0
+        want = hears | (selectors.EVENT_WRITE if connection.out else 0)
         if self._poll.get_key(connection.sock).events != want:
             self._poll.modify(connection.sock, want, connection)
         return True
@@ -299,25 +297,3 @@ class Loop:
 
 
 _NOTHING = Request("", "", {}, b"", "")
-_HEADER = re.compile(r"^([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\r\n]*)(?:\r\n|\Z)", re.MULTILINE)
-"""A line of the head, its name and its end as RFC 9110 and 9112 have them."""
-
-
-def _head(text: bytes) -> tuple[str, str, dict[str, str], int]:
-    """Method, path, headers and length of the body; raises ValueError for what is no request."""
-    first, _, rest = text.decode("latin-1").partition("\r\n")
-    words = first.split(" ")
-    if len(words) != 3 or words[2] not in {"HTTP/1.1", "HTTP/1.0"} or not words[1].startswith("/"):
-        raise ValueError("no HTTP request")
-    lines = _HEADER.findall(rest)
-    if len(lines) != (rest.count("\n") + 1 if rest else 0):
-        raise ValueError("a header is none")
-    headers = {name.lower(): value.strip() for name, value in lines}
-    if words[2] == "HTTP/1.0":
-        headers["connection"] = "close"
-    if "transfer-encoding" in headers:
-        raise ValueError("a body has to say its length")
-    length = headers.get("content-length", "0")
-    if not length.isascii() or not length.isdigit() or len(length) > 18:
-        raise ValueError("the length of the body is no number")
-    return words[0], words[1], headers, int(length)

@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -19,7 +19,10 @@ import pytest
 from forge.webhook import MAX_BODY, sign
 from hive.ledger import AuditRow, Ledger, Scope, Why
 from hive.serve import tcp
-from hive.web import Desk, Door, Receiver
+from hive.web import Bounds, Desk, Door, Receiver
+from hive.web.exchange import Connection
+from hive.web.room import worst_first
+from tests.conftest import Clock
 
 SECRET, OLD = b"new-secret", b"old-secret"
 
@@ -83,12 +86,14 @@ class Site:
 
 
 @contextmanager
-def receiving(ledger: Ledger, troubles: Callable[[], list[str]] = list) -> Iterator[Site]:
+def receiving(
+    ledger: Ledger, troubles: Callable[[], list[str]] = list, *, bounds: Bounds | None = None
+) -> Iterator[Site]:
     """A receiver for one forge, with two secrets while one is rotated."""
     woken: list[int] = []
     doors = {"forgejo": Door(lambda: (SECRET, OLD), frozenset({"issues"}))}
     sock = tcp("127.0.0.1", 0)
-    receiver = Receiver(sock, Desk(ledger, doors, wake=lambda: woken.append(1)), troubles)
+    receiver = Receiver(sock, Desk(ledger, doors, wake=lambda: woken.append(1)), troubles, bounds)
     port = int(sock.getsockname()[1])
     receiver.start()
     yield Site(port, ledger, woken)
@@ -212,32 +217,161 @@ def test_a_house_that_is_not_well_is_degraded(ledger: Ledger) -> None:
 def test_one_connection_serves_many(receiver: Site) -> None:
     """Requests on one connection are answered in their order, sent behind one another or byte by byte."""
     pieces = delivery("u1") + delivery("u2") + b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-    last = delivery("u3").replace(b"Host: x", b"Connection: close")
+    last = delivery("u3").replace(b"Host: x", b"Host: x\r\nConnection: close")
     said = receiver.raw(pieces[:100], pieces[100:], *(last[i : i + 40] for i in range(0, len(last), 40)))
     assert re.findall(rb"HTTP/1.1 (\d+)", said) == [b"202", b"202", b"200", b"202"]
     assert len(receiver.stored) == 3
+
+
+def line(text: bytes) -> bytes:
+    """A head with one more line."""
+    return b"POST /hook/forgejo HTTP/1.1\r\nHost: x\r\n" + text + b"\r\n\r\n"
 
 
 @pytest.mark.parametrize(
     ("sent", "status"),
     [
         (b"hello\r\n\r\n", 400),
-        (b"POST http://x/hook/forgejo HTTP/1.1\r\n\r\n", 400),
-        (b"POST /hook/forgejo HTTP/3\r\n\r\n", 400),
-        (b"POST /hook/forgejo HTTP/1.1\r\nno header\r\n\r\n", 400),
-        (b"POST /hook/forgejo HTTP/1.1\r\nContent-Length : 1\r\n\r\n", 400),
-        (b"POST /hook/forgejo HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
-        (b"POST /hook/forgejo HTTP/1.1\r\nContent-Length: 9" + b"9" * 40 + b"\r\n\r\n", 400),
-        (b"POST /hook/forgejo HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
-        (b"GET /healthz HTTP/1.1\r\nX: 1\nContent-Length: 5\r\n\r\n", 400),
+        (b"POST http://x/hook/forgejo HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"POST /hook/forgejo HTTP/3\r\nHost: x\r\n\r\n", 400),
+        (b"POST /hook/forgejo HTTP/2.0\r\nHost: x\r\n\r\n", 400),
+        (b"POST /hook/forgejo\r\n\r\n", 400),
+        (b"POST  /hook/forgejo HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"POST /hook/forgejo#x HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"POST /hook\0/forgejo HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"POST /h\xc3\xb6k/forgejo HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"BREW /hook/forgejo HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"DESCRIBE /hook/forgejo RTSP/1.0\r\nHost: x\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nHost:\r\n\r\n", 400),
+        (line(b"Host: x"), 400),
+        (line(b"host: y"), 400),
+        (line(b"no header"), 400),
+        (line(b": no name"), 400),
+        (line(b"X: a\r\n folded"), 400),
+        (line(b"X: a\0b"), 400),
+        (line(b"X: a\x01b"), 400),
+        (line(b"X: a\rY: b"), 400),
+        (line(b"X: a\nY: b"), 400),
+        (b"GET /healthz HTTP/1.1\nHost: x\r\n\r\n", 400),
+        (line(b"Content-Length : 1"), 400),
+        (line(b"Content-Length: -1"), 400),
+        (line(b"Content-Length: +1"), 400),
+        (line(b"Content-Length: 0x1"), 400),
+        (line(b"Content-Length:"), 400),
+        (line(b"Content-Length: 1, 1"), 400),
+        (line(b"Content-Length: 1\r\nContent-Length: 1"), 400),
+        (line(b"Content-Length: 1\r\nContent-Length: 2"), 400),
+        (line(b"Content-Length: 9" + b"9" * 40), 400),
+        (line(b"Transfer-Encoding: chunked") + b"0\r\n\r\n", 400),
+        (line(b"Transfer-Encoding: chunked\r\nContent-Length: 1"), 400),
+        (line(b"Content-Length: 1\r\nTransfer-Encoding: chunked"), 400),
+        (line(b"Transfer-Encoding: identity"), 400),
+        (line(b"Transfer-Encoding:\x0bchunked"), 400),
         (b"GET /healthz HTTP/1.1\r\nX: " + b"x" * 20_000 + b"\r\n\r\n", 431),
-        (b"POST /hook/forgejo HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n" + b"x" * 500_000, 413),
+        (b"GET /" + b"x" * 20_000, 431),
+        (line(b"Content-Length: 99999999") + b"x" * 500_000, 413),
     ],
+    ids=lambda value: str(value)[:60],
 )
 def test_what_is_no_request_ends_alone(receiver: Site, sent: bytes, status: int) -> None:
-    """It is answered, its connection ends, and the next one is served."""
+    """It is answered as RFC 9112 says, its connection ends, and the next one is served."""
     assert receiver.raw(sent).startswith(f"HTTP/1.1 {status} ".encode())
     assert receiver.post(body()) == 202
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /healthz HTTP/1.0\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: keep-alive, Close\r\n\r\n",
+        b"\r\nGET /healthz?x=1 HTTP/1.1\r\nhOST: x\r\nX:\r\nY: \xfc\r\nConnection: close\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: upgrade, close\r\nUpgrade: h2c\r\n\r\n",
+    ],
+)
+def test_what_is_a_request_is_one(receiver: Site, head: bytes) -> None:
+    """Old clients, odd spellings and offers of other protocols are answered, and the connection ends where it was asked to."""
+    assert receiver.raw(head).startswith(b"HTTP/1.1 200 ")
+
+
+def test_two_signatures_are_none(receiver: Site) -> None:
+    """A header that came twice is not the first of the two, nor the second."""
+    data = body()
+    twice = delivery().replace(b"X-Forgejo-Signature: ", b"X-Forgejo-Signature: 00\r\nX-Forgejo-Signature: ", 1)
+    assert receiver.raw(twice.replace(b"Host: x", b"Host: x\r\nConnection: close")).startswith(b"HTTP/1.1 401 ")
+    assert receiver.post(data) == 202
+
+
+def test_refusals_are_counted(receiver: Site, clock: Clock) -> None:
+    """Thousands of requests without a signature are two rows for the minute: the first one, and how many were like it."""
+    with closing(HTTPConnection("127.0.0.1", receiver.port, timeout=60)) as client:
+        for number in range(300):
+            client.request("POST", f"/hook/forgejo?{number}", body(), {"X-Forgejo-Event-Type": "issues"})
+            assert client.getresponse().read()
+    assert len(receiver.rows) == 1
+    clock.pass_(61)
+    assert receiver.post(body(), {"X-Forgejo-Signature": "-"}) == 401
+    assert [row.detail.get("times") for row in receiver.rows if row.what == "Refused"][:2] == [None, 299]
+
+
+SMALL = Bounds(connections=40, held=1 << 20)
+
+
+def test_slow_connections_make_room(ledger: Ledger) -> None:
+    """However many say nothing or too little, each delivery that is sent is taken in, and one that keeps its connection keeps it."""
+    with receiving(ledger, bounds=SMALL) as receiver, ExitStack() as stack:
+        honest = stack.enter_context(closing(HTTPConnection("127.0.0.1", receiver.port, timeout=60)))
+        for number in range(8):
+            for slow in (b"", b"POST /hook", delivery(f"x{number}")[:-1], b"GET /" + b"x" * 9000) * 10:
+                sock = stack.enter_context(socket.create_connection(("127.0.0.1", receiver.port), timeout=60))
+                with suppress(ConnectionError):
+                    sock.sendall(slow)
+            data = body(number=number)
+            headers = {"X-Forgejo-Event-Type": "issues", "X-Forgejo-Signature": sign(SECRET, data)}
+            honest.request("POST", "/hook/forgejo", data, {**headers, "X-Forgejo-Delivery": f"kept{number}"})
+            answer = honest.getresponse()
+            assert (answer.status, answer.read()) == (202, b'{"status": "accepted"}\n')
+            assert receiver.post(data, uuid=f"new{number}") == 202
+        assert len(receiver.stored) == 16
+
+
+def test_bodies_that_do_not_come_make_room(ledger: Ledger) -> None:
+    """What is held of unfinished bodies is bounded, and the one that is whole is taken in."""
+    with receiving(ledger, bounds=SMALL) as receiver, ExitStack() as stack:
+        large = delivery("large", b'{"a": "' + b"x" * 400_000 + b'"}')
+        for _ in range(12):
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", receiver.port), timeout=60))
+            with suppress(ConnectionError):
+                sock.sendall(large[:-10])
+        assert receiver.post(b'{"a": "' + b"y" * 400_000 + b'"}', uuid="whole") == 202
+
+
+def test_who_makes_room(receiver: Site) -> None:
+    """Unproven before proven, then whoever has most, then whoever waits longest: a forge behind a proxy is one peer with everything."""
+    with socket.socket() as sock:
+        many = [Connection(sock, "10.0.0.1", since, 0.0) for since in (3.0, 1.0, 2.0)]
+        proven = Connection(sock, "10.0.0.1", 0.0, 0.0, proven=True)
+        alone = Connection(sock, "10.0.0.2", 0.0, 0.0)
+        order = worst_first([proven, alone, *many], lambda _: 1)
+    assert [(c.peer, c.since, c.proven) for c in order] == [
+        ("10.0.0.1", 1.0, False),
+        ("10.0.0.1", 2.0, False),
+        ("10.0.0.1", 3.0, False),
+        ("10.0.0.2", 0.0, False),
+        ("10.0.0.1", 0.0, True),
+    ]
+
+
+def test_answers_that_are_not_fetched_are_not_piled_up(receiver: Site) -> None:
+    """A client that asks and asks and does not listen is not listened to either, and everybody else is."""
+    ask = b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n" * 1_000_000
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=2) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        with pytest.raises((TimeoutError, ConnectionError)):
+            sock.sendall(ask)
+        assert receiver.post(body()) == 202
 
 
 def test_bodies_that_are_announced_are_waited_for(receiver: Site) -> None:

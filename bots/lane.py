@@ -35,6 +35,12 @@ STUCK = """\
 Comment on this pull request to go on.
 """
 
+EMPTY = """\
+🙋 This repository is empty: there is nothing that @{agent} could begin from.
+
+Push a first commit, and assign @{agent} once more.
+"""
+
 bot = Bot(
     "lane",
     may={StartRun, ContinueRun, BlockRun, EndRun, ShowState, PostComment},
@@ -64,6 +70,9 @@ def start(ref: Ref, key: str, ctx: Context) -> Iterator[Intent]:
     for user in issue.assignees:
         agent = ctx.team.agent_of(user)
         if agent is None or is_running(agent, ctx.history.run_for(ref)) or not ordered(issue, user, ctx):
+            continue
+        if ctx.forge.repository(ref.repo).empty:
+            yield PostComment(ref, EMPTY.format(agent=agent).strip(), key=f"empty:{agent}:{ref}")
             continue
         yield StartRun(ref, agent, task(issue, ctx.team), key=f"start:{agent}:{key}")
 

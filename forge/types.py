@@ -268,7 +268,8 @@ class Protection:
     """A branch protection rule, as far as the hive sets and checks it.
 
     Only `mergers` may merge, everybody who may write when it is empty; nobody may push when `push`
-    is False, site and repository admins included when `admins_included`.
+    is False, else `pushers`, or everybody who may write when that is empty. Site and repository
+    admins are included when `admins_included`.
     """
 
     branch: str
@@ -279,6 +280,7 @@ class Protection:
     block_on_outdated_branch: bool = False
     dismiss_stale_approvals: bool = True
     admins_included: bool = True
+    pushers: tuple[str, ...] = ()
     exceptions: tuple[str, ...] = ()
     """Settings of the forge that are on and let somebody past the rule, in its own words."""
 

@@ -48,18 +48,17 @@ def rule(field: Field) -> Protection:
     Files that match `unprotected_file_patterns` may be pushed whatever else the rule says. Without
     a list of mergers everybody who may write may merge, and `mergers` is empty.
     """
-    listed = field["enable_merge_whitelist"].flag()
-    mergers = (*_names(field, "merge_whitelist_usernames"), *(f"@{n}" for n in _names(field, "merge_whitelist_teams")))
     checked = field["enable_status_check"].flag()
     return Protection(
         branch=field["rule_name"].text(),
         push=field["enable_push"].flag() or bool(field["unprotected_file_patterns"].words()),
-        mergers=mergers if listed else (),
+        mergers=_people(field, "merge"),
         required_statuses=_names(field, "status_check_contexts") if checked else (),
         block_on_rejected_reviews=field["block_on_rejected_reviews"].flag(),
         block_on_outdated_branch=field["block_on_outdated_branch"].flag(),
         dismiss_stale_approvals=field["dismiss_stale_approvals"].flag(),
         admins_included=any(field[key].flag() for key in ADMIN_KEYS),
+        pushers=_people(field, "push"),
         exceptions=exceptions(field),
     )
 
@@ -85,10 +84,8 @@ def settings(wanted: Protection, admins_key: str, held: Field | None = None) -> 
     return {
         **{key: False for key in EXCEPTIONS if held is not None and held[key].present},
         "enable_push": wanted.push,
-        "enable_push_whitelist": False,
-        "enable_merge_whitelist": bool(wanted.mergers),
-        "merge_whitelist_usernames": [name for name in wanted.mergers if not name.startswith("@")],
-        "merge_whitelist_teams": [name[1:] for name in wanted.mergers if name.startswith("@")],
+        **_list("push", wanted.pushers),
+        **_list("merge", wanted.mergers),
         "enable_status_check": bool(wanted.required_statuses),
         "status_check_contexts": list(wanted.required_statuses),
         "block_on_rejected_reviews": wanted.block_on_rejected_reviews,
@@ -111,6 +108,23 @@ def first(rules: Sequence[Field], name: str) -> Mapping[str, object]:
     """
     others = [row[_RANK].number() for row in rules if row[_RANK].present and row["rule_name"].text() != name]
     return {_RANK: min(others) - 1} if others else {}
+
+
+def _people(field: Field, what: str) -> tuple[str, ...]:
+    """Who is on a list that is on: logins, and teams as `@team`."""
+    if not field[f"enable_{what}_whitelist"].flag():
+        return ()
+    teams = _names(field, f"{what}_whitelist_teams")
+    return (*_names(field, f"{what}_whitelist_usernames"), *(f"@{name}" for name in teams))
+
+
+def _list(what: str, people: Sequence[str]) -> Mapping[str, object]:
+    """The settings of a list; an empty one is off, and its names stay as they are on a list for pushes."""
+    names = {
+        f"{what}_whitelist_usernames": [name for name in people if not name.startswith("@")],
+        f"{what}_whitelist_teams": [name[1:] for name in people if name.startswith("@")],
+    }
+    return {f"enable_{what}_whitelist": bool(people), **(names if people or what == "merge" else {})}
 
 
 def _names(field: Field, key: str) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from hive.provision.machine import clock, machine
 from hive.provision.reach import Reach
 from hive.provision.ready import Provision, sign_in
 from hive.provision.sight import Sight
-from hive.provision.signs import Sign, bad, good
+from hive.provision.signs import Sign, bad, good, odd
 from hive.provision.tried import Place, Trials
 from hive.provision.widths import width
 from hive.vault import NoSecret
@@ -142,8 +142,9 @@ class Doctor:
                 if seen.archived or seen.mirror:
                     yield bad(f"{repo.path} is archived, or a mirror", "nothing can be done there; mend `repos`")
                 if seen.empty:
-                    if config:
-                        yield bad(f"{repo.path} is empty", self.again)
+                    what = f"{repo.path} is empty: agents cannot begin there"
+                    push = f"an operator pushes a first commit to {seen.default_branch}, and then: {self.again}"
+                    yield bad(f"{repo.path} is empty", self.again) if config else odd(what, push)
                     continue
                 try:
                     branch = reader.branch(repo, seen.default_branch)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from forge.gitea.accounts import agreed
 from forge.gitea.admin import GiteaAdmin
@@ -162,8 +163,14 @@ class Provision:
         self._repo(repo, private=False, guests={})
         for label in labels(mine):
             self._steps.note(self._admin.ensure_label(repo, label), f"label {label.name} in {repo.path}")
-        branch = self._seeds.branch(repo)
-        self._protect(repo, Protection(branch, mergers=mine.operators, required_statuses=(rights.CHECKS[False],)))
+        seen = self._seeds.seen(repo)
+        rule = Protection(
+            seen.default_branch if seen else MAIN, mergers=mine.operators, required_statuses=(rights.CHECKS[False],)
+        )
+        if seen is None or seen.empty:
+            # Somebody has to push a first commit, and that is no agent.
+            rule = replace(rule, push=True, pushers=mine.operators)
+        self._protect(repo, rule)
 
     def _config_repo(self, agent: str, team: str, mine: TeamSettings) -> None:
         repo = Repo(self._forge, self._house.settings.configs, agent)

@@ -8,7 +8,7 @@ from importlib import resources
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.write import GiteaForge
 from forge.protocol import NotFound
-from forge.types import Repo
+from forge.types import Repo, Repository
 from hive.app.house import House, NotReady
 from hive.provision.steps import MISSING, Steps
 from hive.settings import TeamSettings
@@ -42,11 +42,15 @@ class Seeds:
 
     def branch(self, repo: Repo) -> str:
         """The branch that a repository's work goes to."""
+        seen = self.seen(repo)
+        return MAIN if seen is None or seen.empty else seen.default_branch
+
+    def seen(self, repo: Repo) -> Repository | None:
+        """A repository as it stands; None before it is made."""
         try:
-            seen = self._admin.repository(repo)
+            return self._admin.repository(repo)
         except NotFound:
-            return MAIN
-        return MAIN if seen.empty else seen.default_branch
+            return None
 
     def config(self, repo: Repo, agent: str, mine: TeamSettings) -> None:
         """The first configuration of an agent; once `main` is protected only pull requests change it."""

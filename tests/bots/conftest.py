@@ -53,6 +53,7 @@ class StillForge:
     rows: dict[Ref, list[Happening]] = field(default_factory=dict)
     reviewed: dict[Ref, list[Review]] = field(default_factory=dict)
     remarks: dict[int, list[ReviewComment]] = field(default_factory=dict)
+    empty: set[Repo] = field(default_factory=set)
 
     def issue(self, ref: Ref) -> Issue:
         """An issue that is there."""
@@ -99,8 +100,8 @@ class StillForge:
         raise NotFound(login)
 
     def repository(self, repo: Repo) -> Repository:
-        """No repository."""
-        raise NotFound(str(repo))
+        """One that holds something, unless a test says otherwise."""
+        return Repository(1, repo, "main", archived=False, mirror=False, empty=repo in self.empty, private=True)
 
     def repositories(self, owner: str) -> list[Repository]:
         """No repositories."""

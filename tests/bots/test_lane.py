@@ -61,6 +61,19 @@ def test_order_starts_a_run_golden(forge: StillForge, ctx: Context, actor: User,
     golden("lane/task.md", start.task)
 
 
+def test_an_empty_repository_golden(forge: StillForge, ctx: Context, golden: Golden) -> None:
+    """Nobody can begin in a repository without a commit: the agent says so once, and what to do."""
+    forge.issues[ISSUE] = issue(assignees=(IRIS,))
+    forge.rows[ISSUE] = [assigned_by(MARA)]
+    forge.empty.add(APP)
+    said, again = (bot.handle(IssueAssigned(ISSUE, MARA, key), ctx)[0] for key in ("k1", "k2"))
+    assert isinstance(said, PostComment)
+    assert said == again
+    golden("lane/empty.md", said.body)
+    forge.empty.clear()
+    assert isinstance(bot.handle(IssueAssigned(ISSUE, MARA, "k3"), ctx)[0], StartRun)
+
+
 def test_stranger_cannot_order(forge: StillForge, ctx: Context) -> None:
     """On a public repository anybody can assign: the timeline says who did, and only some may."""
     forge.issues[ISSUE] = issue(assignees=(IRIS,))

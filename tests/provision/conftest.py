@@ -77,11 +77,12 @@ class Estate:
         return list(Doctor(self.house, "hive.yaml", patience=20).look({"work": key}))
 
     def ills(self, *, admin: bool = True) -> list[str]:
-        """What the doctor finds wrong, the receiver that does not run left out."""
+        """What the doctor finds wrong, the receiver that does not run and projects without a commit left out."""
         return [
             str(sign)
             for sign in self.doctor(admin=admin)
-            if sign.level is not Level.GREEN and "receiver" not in sign.what and "bubblewrap" not in sign.mend
+            if sign.level is not Level.GREEN
+            and not any(word in str(sign) for word in ("receiver", "bubblewrap", "is empty: "))
         ]
 
     def rotation(self) -> Rotation:

@@ -1,0 +1,59 @@
+"""A project without a commit: said, open for its operators' first push alone, and closed when that has come."""
+
+from __future__ import annotations
+
+import pytest
+
+from bots.types import Level
+from forge.gitea.client import Client
+from forge.protocol import Refused
+from hive.app.work import sweepers
+from hive.sweep import state_of
+from tests.provision.conftest import APP, Build, Estate
+
+EVERY = pytest.mark.parametrize("flavour", ["forgejo-17", "gitea-1.26"])
+FIRST = {"content": "YQ==", "message": "first", "branch": "main"}
+
+
+def first_push(hands: Client) -> None:
+    """The first commit of the project."""
+    hands.post("/repos/acme/app/contents/a", **FIRST)
+
+
+def yellow(estate: Estate) -> list[str]:
+    """What the doctor says of empty repositories."""
+    return [sign.what for sign in estate.doctor(admin=False) if sign.level is Level.YELLOW and "empty" in sign.what]
+
+
+@EVERY
+def test_the_first_push(build: Build, flavour: str) -> None:
+    """An operator's first push is let in, nobody else's; afterwards the branch takes pull requests only."""
+    estate = build(flavour)
+    estate.init()
+    assert estate.init() == [], "an empty project is no fault"
+    assert yellow(estate) == [f"{team} is empty: agents cannot begin there" for team in ("acme/app", "birch/site")]
+    for login in ("iris", "core"):
+        with estate.by(login) as hands, pytest.raises(Refused):
+            hands.put_file(APP, "a", b"a", message="mine", branch="main")
+    mara = estate.person("mara")
+    first_push(mara)
+    (line,) = estate.init()
+    assert line == "mended protection of main in acme/app: differs in enable_push, enable_push_whitelist"
+    with pytest.raises(Refused):
+        mara.post("/repos/acme/app/contents/b", **FIRST)
+    mara.close()
+    assert yellow(estate) == ["birch/site is empty: agents cannot begin there"]
+    assert estate.ills() == []
+
+
+def test_sweeps_of_nothing(build: Build) -> None:
+    """A sweep passes over an empty repository, and finds its first commit like any other."""
+    estate = build("gitea-1.26")
+    estate.init()
+    ours = sweepers(estate.house)
+    assert [sweeper.sweep(thorough=True).failed for sweeper in ours] == ["", "", ""]
+    mara = estate.person("mara")
+    first_push(mara)
+    mara.close()
+    assert [sweeper.sweep(thorough=True).failed for sweeper in ours] == ["", "", ""]
+    assert list(state_of(estate.house.ledger, "work", "acme").sentences(0.0)) == []

@@ -25,6 +25,7 @@ from forge.events import (
 )
 from forge.gitea import shapes
 from forge.gitea.field import Field
+from forge.trial import is_trial
 from forge.types import Repo, User
 from forge.webhook import Delivery
 
@@ -40,7 +41,8 @@ def decode(delivery: Delivery) -> list[Event]:
         return []
     payload = Field.parse(delivery.body, delivery.kind)
     reading = actions.get(payload["action"].text())
-    if reading is None:
+    pull = payload["pull_request"]
+    if reading is None or (pull.present and is_trial(pull["title"].words())):
         return []
     return [reading(payload, shapes.repo(payload["repository"], delivery.forge), shapes.user(payload["sender"]))]
 

@@ -19,13 +19,13 @@ from forge.gitea.operator import GiteaOperator
 from forge.gitea.read import GiteaReader
 from forge.gitea.write import GiteaForge
 from forge.protocol import Conflict, NotFound, Refused, Unavailable
+from forge.trial import TITLE
 from forge.types import Branch, Ref, Repo
 
 DECLINED = "pre-receive hook declined"
 NOT_ALLOWED = "not allowed to merge"
 """What all forges say first to whoever may not merge at all, drafts and conflicts or not."""
 
-DRAFT = "WIP: nobody merges this"
 _MAX_ANSWER = 1 << 20
 
 
@@ -58,7 +58,7 @@ class GiteaTrial(GiteaForge):
         """A draft that nobody can merge, and that changes nothing."""
         self.make_branch(repo, name, base)
         return self.open_pull(
-            repo, head=name, base=base, title=DRAFT, body="hive doctor tries who may, and takes this away."
+            repo, head=name, base=base, title=TITLE, body="hive doctor tries who may, and takes this away."
         ).ref
 
 

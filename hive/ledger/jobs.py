@@ -221,9 +221,9 @@ class Jobs:
         """The look is done; belongs into the transaction that stores its effects. Raises Lost."""
         self._end(job, "done", "", 0.0)
 
-    def supersede(self, job: Job) -> None:
-        """What the look saw is old by now, and a newer one is owed: nothing comes of it. Raises Lost."""
-        self._end(job, "superseded", "", 0.0)
+    def supersede(self, job: Job, why: str = "") -> None:
+        """What the look saw is old by now, and a newer one is owed, or what it was about is gone: nothing comes of it. Raises Lost."""
+        self._end(job, "superseded", why, 0.0)
 
     def is_overtaken(self, job: Job) -> bool:
         """Whether the same happened to the subject again since the look began."""

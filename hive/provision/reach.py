@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 
 from forge.gitea.trial import GiteaTrial
+from forge.trial import BRANCH
 from forge.types import Branch, Repo
 from hive.app.house import House
 from hive.ledger import AuditRow
@@ -56,7 +57,7 @@ class Reach:
         """What the receiver wrote down after a branch was made; None if it heard nothing."""
         core = self._house.settings.account("core")
         token, before = self._house.vault.token(self._forge, core), self._house.ledger.audit.last()
-        name = f"hive-doctor-{secrets.token_hex(4)}"
+        name = f"{BRANCH}{secrets.token_hex(4)}"
         with GiteaTrial(name=self._forge, url=self._house.url(self._forge), token=token) as hands:
             try:
                 hands.make_branch(repo, name, branch.name)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from forge.gitea.trial import GiteaTrial, Tried, try_merge, try_push
 from forge.protocol import Unavailable
+from forge.trial import BRANCH
 from forge.types import Branch, Repo
 from hive.app.house import House
 from hive.provision.ready import sign_in
@@ -66,7 +67,7 @@ class Trials:
     def _merge(
         self, hands: GiteaTrial, repo: Repo, branch: Branch, key: tuple[str, str]
     ) -> Iterator[tuple[str, Tried]]:
-        name, url = f"hive-doctor-{secrets.token_hex(4)}", self._house.url(self._forge)
+        name, url = f"{BRANCH}{secrets.token_hex(4)}", self._house.url(self._forge)
         try:
             draft = hands.open_draft(repo, name, branch.name)
             try:

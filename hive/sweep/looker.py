@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from forge.protocol import Watcher
+from forge.trial import is_trial
 from forge.types import Ref, Repo
 from hive.ledger import Ledger
 from hive.sweep.look import look
@@ -37,6 +38,8 @@ class Looker:
         if since is None:
             return []
         subject = self._watcher.subject(ref)
+        if is_trial(subject.issue.title):
+            return []
         was = ledger.sightings.subject(ref.repo.forge, subject.repo_id, ref.number)
         found = look(self._watcher, subject, was, since)
         with ledger.transaction():

@@ -13,6 +13,7 @@ from forge import keys
 from forge.changes import SOMEBODY, Activity, Change, Kind, Listed, Subject
 from forge.events import Touched
 from forge.protocol import ForgeError, NotFound, Watcher
+from forge.trial import is_trial
 from forge.types import Ref, Repo
 from hive.ledger import Origin, Priority
 from hive.sweep import places, state
@@ -86,7 +87,7 @@ class Sweeper:
         wanted: dict[tuple[int, int], Subject] = {}
         if cursor is not None:
             for subject in self._touched(cursor, found):
-                if subject.repo_id in ours:
+                if subject.repo_id in ours and not is_trial(subject.issue.title):
                     wanted[subject.repo_id, subject.issue.ref.number] = subject
         if found.deep:
             for place in ours.values():
@@ -185,7 +186,7 @@ class Sweeper:
             listed = self._asking(found)("issues", place.repo, lambda: self._watcher.subjects(place.repo, place.id))
         except Blind:
             return
-        rows = {subject.issue.ref.number: subject for subject in listed}
+        rows = {subject.issue.ref.number: subject for subject in listed if not is_trial(subject.issue.title)}
         for number in known.keys() - rows.keys():
             key = keys.deleted(self._forge, place.id, number)
             yield Change(key, Kind.DELETED, place.id, str(number), SOMEBODY, found.began)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
 import pytest
 
 from bots.types import Level
+from forge.events import PullChanged
 from forge.gitea.trial import try_merge, try_push
-from forge.types import User
+from forge.types import Ref, Repo, User
 from hive.app.web import SECRET_SECONDS
+from hive.app.work import sweepers, workshop
 from hive.provision.signs import bad
+from hive.work import Worker
 from tests.provision.conftest import ADMIN, APP, BO, IRIS, PASSWORD, Build, Estate
 
 Loosen = Callable[[Estate], object]
@@ -220,6 +224,41 @@ def test_the_doctor_leaves_nothing_behind(estate: Estate) -> None:
         signs = estate.doctor()
     assert [str(sign) for sign in signs if sign.level is Level.RED] == []
     assert kept() == before
+
+
+def test_beside_a_running_hive(estate: Estate) -> None:
+    """What the doctor tries with makes no work for bots and sweeps, and leaves nothing in the queue."""
+    worker, ours = Worker(workshop(estate.house)), sweepers(estate.house)
+    for sweeper in ours:
+        sweeper.sweep()
+    with estate.receiving():
+        assert any(sign.what.startswith("merges in ") for sign in estate.doctor())
+        worker.sort()
+        jobs = [estate.house.ledger.open.all(), estate.house.ledger.open.given_up()]
+    for sweeper in ours:
+        assert not sweeper.sweep(thorough=True).jobs
+    assert jobs == [[], []]
+    with estate.house.ledger.transaction() as db:
+        assert db.execute("SELECT count(*) FROM deliveries").fetchone()[0] > 0, "they were delivered"
+        assert db.execute("SELECT count(*) FROM jobs").fetchone()[0] == 0
+
+
+def test_what_is_gone(estate: Estate) -> None:
+    """A look at what was taken away meanwhile is over, and no failure of its bot; in a repository that is gone it is one."""
+    house = estate.house
+    worker = Worker(workshop(house))
+    with estate.by("core") as core:
+        gone = core.open_issue(APP, "one", "two", marker="two").ref
+    estate.raw.delete(f"/repos/acme/app/issues/{gone.number}")
+    lost = Ref(Repo("work", "acme", "never"), 1)
+    mara = User(1, "mara")
+    for ref in (gone, lost):
+        house.ledger.jobs.owe("acme", [("review", PullChanged(ref, mara, f"key:{ref}"))])
+    worker.work_off(threading.Event())
+    (failed,) = house.ledger.open.given_up()
+    assert failed.place == str(lost)
+    rows = [row for row in house.ledger.audit.after(0) if row.what == "BotFailed"]
+    assert [row.ref for row in rows] == [str(lost)]
 
 
 def test_deliveries(estate: Estate) -> None:

@@ -25,7 +25,7 @@ File an issue to assign work, merge a pull request to approve it.
 """
 SECTIONS = {
     "Begin": ("demo", "check", "init", "up"),
-    "Look after it": ("doctor", "rotate", "queue", "inbox", "replay"),
+    "Look after it": ("doctor", "rotate", "queue", "inbox", "replay", "gc"),
     "Single processes (`up` runs them all)": ("web", "work", "host", "forge"),
 }
 
@@ -191,6 +191,17 @@ def queue(config: Path) -> None:
 
     house = _house(config)
     _or_say(lambda: click.echo("\n".join(lines(house.ledger))))
+
+
+@main.command()
+@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@click.option("--plan", is_flag=True, help="Say what would be taken away, and do nothing.")
+def gc(config: Path, plan: bool) -> None:
+    """Take away what is over: see `keep` in the configuration."""
+    from hive.app.gc import sweep_up
+
+    house = _house(config)
+    _or_say(lambda: sweep_up(house, click.echo, plan=plan))
 
 
 @main.command()

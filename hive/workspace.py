@@ -7,6 +7,7 @@ behind `--`. Tokens travel by environment, never in a URL, an argument or a file
 from __future__ import annotations
 
 import base64
+import contextlib
 import fcntl
 import os
 import posixpath
@@ -126,6 +127,8 @@ class Mirror:
         if not (path / "HEAD").exists():
             with self._alone():
                 self._make()
+        with contextlib.suppress(OSError):
+            os.utime(path / "HEAD")  # by this it is seen when somebody last asked for it
 
     def fetch(self, ref: str, name: str) -> str:
         """Fetch exactly one full reference, keep it as `refs/hive/<name>`, and return its commit.

@@ -16,6 +16,7 @@ from forge.types import Ref, Repo
 from hive import broker, gateway
 from hive.admission import Guard
 from hive.app.fault import Fault
+from hive.app.gc import HOST, collecting
 from hive.app.house import House, NotReady
 from hive.app.work import mirrors
 from hive.broker import Principal
@@ -151,10 +152,13 @@ class Host:
         if self._is_new_life():
             for agent, team in agents.items():
                 self._crashes.let_go_on(team, agent, "the hive was started anew")
+        collector = threading.Thread(target=collecting, args=(self._house, HOST, self._loops), name="gc")
+        collector.start()
         threading.Thread(target=self._model.warm, name="warm", daemon=True).start()
         try:
             self._loops.run("tick", self._tick)
         finally:
+            collector.join()
             self.containers.stop_all()
             for agent in agents:
                 self._house.ledger.runs.give_back(agent)

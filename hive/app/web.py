@@ -20,7 +20,7 @@ log = logging.getLogger("hive.web")
 SECRET_SECONDS = 1.0
 """For so long a secret is remembered: one that was rotated counts from then on. As often the ledger's log is looked after."""
 
-LOOPS = ("host.tick", "web.minder", "work.backstop", "work.looks", "work.sweep")
+LOOPS = ("host.gc", "host.tick", "web.minder", "work.backstop", "work.gc", "work.looks", "work.sweep")
 """What has to go round in a house that is well."""
 
 PATIENCE_SECONDS = 3.0

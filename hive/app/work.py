@@ -18,6 +18,7 @@ from forge.gitea.read import GiteaReader
 from forge.gitea.write import GiteaForge
 from forge.protocol import Refused
 from forge.types import Ref, Repo
+from hive.app.gc import WORK, collecting
 from hive.app.house import House
 from hive.apply import Applier, owe
 from hive.inspection import ConfigEvaluator, PullScanner, holders
@@ -75,8 +76,11 @@ def serve(house: House, stop: threading.Event) -> None:
         worker = Worker(workshop(house))
         sweeps = threading.Thread(target=sweep, args=(house, loops), name="sweep")
         sweeps.start()
+        collector = threading.Thread(target=collecting, args=(house, WORK, loops), name="gc")
+        collector.start()
         worker.serve(threads=house.settings.limits.workers, stop=stop, loops=loops)
-        sweeps.join()
+        for thread in (sweeps, collector):
+            thread.join()
         loops.last_words(house.ledger_path)
 
 

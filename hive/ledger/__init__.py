@@ -11,7 +11,7 @@
     incidents    what is wrong with the hive itself, from when to when; crashes of containers
     tapes        what a bot was told when it looked, so that its decision can be made again
     causes       what came of what: event, job, effect, run, turn, and the event that an effect made
-    audit        who did what, where; never deleted
+    audit        who did what, where; kept for `keep.row_days` at least as long as what was said
 
 Everything that is decided is written here before it is done, so that any process may be killed
 at any instruction. Performs no I/O but on its own database.

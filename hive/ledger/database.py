@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -133,6 +133,21 @@ class Database:
         """The first row of a question, if there is one."""
         found: sqlite3.Row | None = self._ask(sql, values).fetchone()
         return found
+
+    def rows_changed(self, sql: str, named: dict[str, Any]) -> int:
+        """Change rows in a transaction that need not outlive a power cut; returns how many."""
+        with self.transaction(durable=False) as connection:
+            return connection.execute(sql, named).rowcount
+
+    @contextmanager
+    def without_foreign_keys(self) -> Iterator[None]:
+        """Let this thread, outside of any transaction, take rows away that others point to."""
+        connection = self._connection()
+        connection.execute("PRAGMA foreign_keys = OFF")
+        try:
+            yield
+        finally:
+            connection.execute("PRAGMA foreign_keys = ON")
 
     def _ask(self, sql: str, values: Any) -> sqlite3.Cursor:
         connection = self._connection()

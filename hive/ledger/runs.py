@@ -122,6 +122,15 @@ class Runs(Turns):
             )
             db.execute("UPDATE turns SET state = 'done', token_hash = NULL WHERE run = ? AND state != 'done'", (run,))
 
+    def ended(self, agent: str, before: float) -> list[int]:
+        """The runs of an agent that ended before a time."""
+        return [
+            row["id"]
+            for row in self._db.rows(
+                "SELECT id FROM runs WHERE agent = ? AND state = 'ended' AND ended_at < ?", agent, before
+            )
+        ]
+
     def find(self, ref: str) -> Run | None:
         """The newest run whose issue or pull request is `ref`."""
         row = self._db.row("SELECT * FROM runs WHERE ref = ? OR pull = ? ORDER BY id DESC LIMIT 1", ref, ref)

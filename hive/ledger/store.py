@@ -19,6 +19,7 @@ from hive.ledger.jobs import Jobs
 from hive.ledger.open import Open
 from hive.ledger.parking import Parking
 from hive.ledger.past import Past
+from hive.ledger.pruning import Pruning
 from hive.ledger.runs import Runs
 from hive.ledger.sightings import Sightings
 from hive.ledger.standings import Standings
@@ -46,6 +47,7 @@ class Ledger:
         self.deployments = Deployments(self._db, clock)
         self.incidents = Incidents(self._db, clock)
         self.audit = Audit(self._db, clock)
+        self.pruning = Pruning(self._db)
 
     def transaction(self, *, durable: bool = True) -> AbstractContextManager[Connection]:
         """One transaction over all parts; one that is not `durable` need not outlive a power cut."""

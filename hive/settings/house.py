@@ -94,6 +94,22 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """For how long, or how much of, what is over is kept; `hive gc` and the hive itself, once a day, take the rest away.
+
+    `generations` are those of an agent's configuration beside the ones in use, `disk_percent` is when operators are told.
+    """
+
+    generations: Annotated[int, Ge(0), Le(1000)] = 3
+    run_days: Annotated[int, Ge(0), Le(36500)] = 7
+    mirror_days: Annotated[int, Ge(1), Le(36500)] = 30
+    row_days: Annotated[int, Ge(1), Le(36500)] = 180
+    log_megabytes: Annotated[int, Ge(1), Le(100_000)] = 20
+    disk_percent: Annotated[int, Ge(1), Le(100)] = 85
+    __pydantic_config__: ClassVar = STRICT
+
+
+@dataclass(frozen=True, slots=True)
 class LaneSettings:
     """A field of work and the agent in it."""
 
@@ -147,6 +163,7 @@ class Settings:
     """Where nudges are carried: empty for a file, `redis://HOST:PORT/N` or `unix:///PATH` for a Redis."""
     keep_days: Annotated[int, Ge(1), Le(36500)] = 30
     """For how long what a forge sent and what bots were told is kept, word for word."""
+    keep: Keep = Keep()
     packages_path: tuple[str, ...] = PACKAGES_PATH
     """Where the packages of agents are looked for on this host, in this order; it has to be where containers see it."""
     home: Path = Path()

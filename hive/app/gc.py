@@ -1,0 +1,140 @@
+"""`hive gc`, and the same once a day by the process that owns each thing; and the alarm of a disk that fills up."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+from bots.words import plain
+from hive import leftovers
+from hive.app.house import House
+from hive.incidents import Incidents
+from hive.leftovers import DAY, Leftover, in_bytes
+from hive.pulse import Loops, Pulse
+
+log = logging.getLogger("hive.gc")
+
+LOOK_SECONDS = 60.0
+RELIEF = 5
+"""A disk is well again when it is so many percent below the alarm: an alarm that comes and goes says nothing."""
+
+HOST, WORK = "host", "work"
+TITLE = "🔴 the disk of the hive is {percent} % full"
+BODY = """\
+{state} is on a disk that is {percent} % full; {free} GB are left. When it is full, everything waits.
+
+`hive gc hive.yaml --plan` shows what the hive can take away; it has just done so. What is kept for how long is `keep` in `hive.yaml`.
+
+This issue closes by itself when less than {relief} % are used.
+"""
+WELL = "🟢 The disk is {percent} % full now."
+
+
+@dataclass(frozen=True, slots=True)
+class Collector:
+    """What one process, or `hive gc` for all, takes away."""
+
+    house: House
+
+    def plan(self, part: str) -> Iterator[Leftover]:
+        """What is over, of what a process owns: `host` or `work`."""
+        house, keep, state = self.house, self.house.settings.keep, self.house.settings.state
+        if part == HOST:
+            agents = [agent for team in house.settings.teams.values() for agent in team.agents]
+            for agent in agents:
+                yield from leftovers.of_agent(house.ledger, agent, house.agents / agent, keep)
+            yield from leftovers.half_gone(*(house.agents / agent / "gens" for agent in agents))
+        else:
+            yield from leftovers.logs(state / "logs", keep.log_megabytes)
+        mirrors = state / "mirrors" / part
+        yield from leftovers.mirrors(mirrors, keep.mirror_days, house.ledger.clock())
+        yield from leftovers.half_gone(mirrors)
+        if part == WORK:
+            yield from self._rows()
+
+    def collect(self, part: str, said: Callable[[Leftover], None]) -> None:
+        """Take it away; what cannot be taken is said in the log, and hurts nothing else."""
+        for found in self.plan(part):
+            try:
+                found.take()
+            except OSError as error:
+                log.warning("not_collected what=%r name=%r error=%r", found.what, found.name, str(error)[:200])
+            else:
+                said(found)
+
+    def _rows(self) -> Iterator[Leftover]:
+        pruning, settings = self.house.ledger.pruning, self.house.settings
+        before = self.house.ledger.clock() - max(settings.keep.row_days, settings.keep_days) * DAY
+        for table, count in pruning.over(before).items():
+            yield Leftover("rows", f"{count} of {table}", 0, partial(self._prune, table, before))
+
+    def _prune(self, table: str, before: float) -> None:
+        while self.house.ledger.pruning.prune(table, before):
+            pass
+        self.house.ledger.pruning.let_go()
+
+
+class Daily:
+    """Collects once a day, whatever is started and stopped meanwhile, and at once when the disk fills up."""
+
+    def __init__(self, house: House, part: str) -> None:
+        self._house = house
+        self._part = part
+        self._collector = Collector(house)
+
+    def go(self, pulse: Pulse) -> float:
+        """One look; returns after how many seconds to look again."""
+        ledger, cursor = self._house.ledger, f"gc:{self._part}"
+        last = float(ledger.intake.cursor(cursor) or 0)
+        alarmed = self._part == WORK and self._alarm()
+        if alarmed or ledger.clock() - last >= DAY:
+            self._collector.collect(self._part, self._took)
+            ledger.intake.move_cursor(cursor, f"{ledger.clock():.0f}")
+        pulse.beat()
+        return LOOK_SECONDS
+
+    def _took(self, found: Leftover) -> None:
+        self._house.ledger.audit.add("hive", "Collected", kind=found.what, name=found.name, bytes=found.size)
+
+    def _alarm(self) -> bool:
+        """Tell of a disk that fills up, or that it is well again; whether that begins now."""
+        house, limit = self._house, self._house.settings.keep.disk_percent
+        used = shutil.disk_usage(house.settings.state)
+        percent = round(100 * used.used / max(1, used.used + used.free))
+        incidents = Incidents(house.ledger, house.settings.account("core"), house.ops)
+        facts = {"percent": percent, "free": round(used.free / 1e9, 1), "relief": limit - RELIEF}
+        begun = False
+        for team in {house.ops(team): team for team in house.settings.teams}.values():
+            if percent >= limit:
+                body = BODY.format(state=plain(str(house.settings.state)), **facts)
+                begun |= incidents.begin(team, "disk", TITLE.format(**facts), body.strip())
+            elif percent < limit - RELIEF:
+                incidents.end(team, "disk", WELL.format(**facts))
+        return begun
+
+
+def collecting(house: House, part: str, loops: Loops) -> None:
+    """Collect what a process owns, until told to stop."""
+    daily = Daily(house, part)
+    loops.run("gc", daily.go, every=LOOK_SECONDS)
+
+
+def sweep_up(house: House, say: Callable[[str], None], *, plan: bool) -> None:
+    """What an operator asks for: everything of this machine, at once, a line for each; with `plan` it is only said."""
+    collector, taken = Collector(house), list[Leftover]()
+
+    def took(found: Leftover) -> None:
+        taken.append(found)
+        say(str(found))
+
+    for part in (HOST, WORK):
+        if plan:
+            for found in collector.plan(part):
+                took(found)
+        else:
+            collector.collect(part, took)
+    verb = "would be taken away" if plan else "taken away"
+    say(f"{len(taken)} {verb}, {in_bytes(sum(found.size for found in taken))}" if taken else "nothing is over")

@@ -1,0 +1,86 @@
+"""The end of rows: what is over for long is taken away, a little at a time, and nothing that anybody still needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hive.ledger.database import Database
+
+BATCH = 500
+RANGE = 20_000
+"""So many rows are looked at in one transaction, so that nobody waits long for the file."""
+
+_OPEN_REFS = """
+    SELECT ref FROM runs WHERE state = 'open' UNION ALL SELECT pull FROM runs WHERE state = 'open' AND pull IS NOT NULL
+"""
+OVER = {
+    "tapes": "recorded_at < :before",
+    "turns": "created_at < :before AND state = 'done' AND run IN (SELECT id FROM runs WHERE state = 'ended' AND ended_at < :before)",
+    "effects": f"""
+        created_at < :before AND state IN ('done', 'dropped', 'failed') AND ref NOT IN ({_OPEN_REFS})
+        AND id NOT IN (SELECT issue FROM breakers WHERE issue IS NOT NULL)
+        AND key NOT IN (SELECT 'hive:incident:' || subject || ':' || id FROM incidents WHERE ended_at IS NULL)
+    """,  # noqa: S608  ours
+    "jobs": f"""
+        created_at < :before AND state IN ('done', 'failed', 'merged', 'superseded') AND ref NOT IN ({_OPEN_REFS})
+        AND id NOT IN (SELECT job FROM tapes)
+    """,  # noqa: S608  ours
+    "deliveries": "received_at < :before AND state != 'waiting'",
+    "audit": "at < :before",
+    "crashes": "at < :before",
+    "incidents": "ended_at < :before",
+}
+"""Which rows of a table are over, by the time before which they have to be. Runs, deployments, pins and what is known of a forge stay."""
+
+POINTERS = (
+    ("jobs", "delivery", "deliveries"),
+    ("jobs", "cause", "effects"),
+    ("jobs", "merged_into", "jobs"),
+    ("effects", "job", "jobs"),
+    ("effects", "turn", "turns"),
+    ("runs", "effect", "effects"),
+    ("turns", "effect", "effects"),
+)
+"""Columns that may point to a row that is gone, and say nothing then: (table, column, where it points)."""
+
+
+class Pruning:
+    """Takes rows away."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def over(self, before: float) -> dict[str, int]:
+        """How many rows of each table are over."""
+        found = {}
+        for table, is_over in OVER.items():
+            row = self._db.rows(f"SELECT count(*) AS n FROM {table} WHERE {is_over}", {"before": before})[0]  # noqa: S608
+            if row["n"]:
+                found[table] = int(row["n"])
+        return found
+
+    def prune(self, table: str, before: float) -> int:
+        """Take some rows away that are over; returns how many, 0 when none is left."""
+        key = "job" if table == "tapes" else "id"
+        which = f"SELECT {key} FROM {table} WHERE {OVER[table]} ORDER BY {key} LIMIT {BATCH}"  # noqa: S608
+        with self._loosely():
+            return self._db.rows_changed(f"DELETE FROM {table} WHERE {key} IN ({which})", {"before": before})  # noqa: S608
+
+    def let_go(self) -> None:
+        """Clear what points to rows that are gone."""
+        for table, column, target in POINTERS:
+            last = self._db.rows(f"SELECT coalesce(max(id), 0) AS n FROM {table}")[0]["n"]  # noqa: S608
+            for first in range(0, last + 1, RANGE):
+                with self._loosely():
+                    self._db.rows_changed(
+                        f"UPDATE {table} SET {column} = NULL WHERE id >= :first AND id < :end AND {column} IS NOT NULL"  # noqa: S608
+                        f" AND NOT EXISTS (SELECT 1 FROM {target} AS there WHERE there.id = {table}.{column})",
+                        {"first": first, "end": first + RANGE},
+                    )
+
+    @contextmanager
+    def _loosely(self) -> Iterator[None]:
+        """Without SQLite's own look for whoever points to a row that goes: it reads a whole table for each of them."""
+        with self._db.without_foreign_keys():
+            yield

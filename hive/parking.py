@@ -172,3 +172,18 @@ class Attendant:
             what = "ForgeBack" if parked.scope is Scope.TEAM else "TokenBack"
             seconds = max(0, round(ledger.clock() - parked.since))
             ledger.audit.add("hive", what, team=parked.team, login=parked.name, seconds=seconds)
+
+
+def is_gone(forge: Reader, ref: Ref) -> bool:
+    """Whether an issue or pull request was taken away, out of a repository that is there: nothing is left to look at."""
+    try:
+        forge.repository(ref.repo)
+    except ForgeError:
+        return False
+    try:
+        forge.issue(ref)
+    except NotFound:
+        return True
+    except ForgeError:
+        return False
+    return False

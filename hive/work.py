@@ -28,7 +28,7 @@ from hive.ledger import Ceiling, Job, Ledger, Lost
 from hive.ledger.faults import STORE_ERRORS, is_away
 from hive.ledger.jobs import LEASE_SECONDS
 from hive.loops import Breaker
-from hive.parking import Attendant
+from hive.parking import Attendant, is_gone
 from hive.pulse import Loops, Pulse
 from hive.queue import Queue
 from hive.replay import Tape, recorded
@@ -239,25 +239,10 @@ class Worker:
             self._shop.ledger.jobs.rest(job, str(error))
         elif isinstance(error, Unavailable):
             self._again(job, error)
-        elif isinstance(error, NotFound) and self._is_gone(job):
+        elif isinstance(error, NotFound) and is_gone(self._shop.context(job.team, job.bot).forge, job.event.ref):
             self._shop.ledger.jobs.supersede(job, "what it was about is gone")
         else:
             self._give_up(job, error)
-
-    def _is_gone(self, job: Job) -> bool:
-        """Whether what a job is about was taken away, out of a repository that is there: nothing is left to look at."""
-        forge, ref = self._shop.context(job.team, job.bot).forge, job.event.ref
-        try:
-            forge.repository(ref.repo)
-        except ForgeError:
-            return False
-        try:
-            forge.issue(ref)
-        except NotFound:
-            return True
-        except ForgeError:
-            return False
-        return False
 
     def _again(self, job: Job, error: Unavailable) -> None:
         delay = max(error.retry_after, min(60.0, 0.5 * 2**job.attempts))

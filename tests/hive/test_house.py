@@ -12,7 +12,7 @@ from bots.types import Verdict
 from forge.events import IssueOpened
 from forge.gitea.write import GiteaForge
 from forge.protocol import Refused
-from forge.types import Issue, Ref, User
+from forge.types import Issue, Ref, Repo, User
 from hive.app.house import NotReady
 from hive.app.work import sweepers, workshop
 from hive.apply import owe
@@ -135,7 +135,9 @@ def test_a_bot_that_fails_fails_alone(village: Village) -> None:
     """A fault in a bot ends its job, is recorded, and nothing of it is done."""
     issue = file(village)
     ledger = village.house.ledger
-    nobody = dataclasses.replace(IssueOpened(issue.ref, User(1, "x"), "k"), ref=Ref(APP, 77))
+    nobody = dataclasses.replace(
+        IssueOpened(issue.ref, User(1, "x"), "k"), ref=Ref(Repo(APP.forge, APP.owner, "never"), 1)
+    )
     jobs = ledger.jobs.owe("acme", [("triage", nobody), ("gone", IssueOpened(issue.ref, User(1, "x"), "k2"))])
     worker = village.worker()
     for job in jobs:

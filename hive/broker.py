@@ -19,6 +19,7 @@ from bots.words import visible
 from forge.types import Ref, Repo
 from hive import calls
 from hive.admission import NO_TOKEN, Denied, Gate, Guard, Rule
+from hive.agent.inert import inert
 from hive.apply import owe
 from hive.deeds import Answer, Deed, OpenPull
 from hive.gitdoor import FETCH, PUSH, GitRequest, NotAllowed, forward
@@ -209,7 +210,7 @@ def open_pull(who: Principal, turn: Turn, repo: Repo, *, proposes: bool) -> dict
             head=branch,
             base=base_of(who, repo),
             title=" ".join(_said(asked, "title").split())[:200],
-            body=_said(asked, "body"),
+            body=_said(asked, "body") if proposes else _closing(turn, repo, _unsaid(asked, "body")),
             proposes=proposes,
             key=f"run{turn.run}:{repo}:{branch}",
         ),
@@ -337,5 +338,20 @@ def _text(body: dict[str, Any], key: str, limit: int) -> str:
 
 
 def _said(body: dict[str, Any], key: str) -> str:
-    """Text that will stand on the forge: nothing hidden in it, and not without bound."""
+    """Text that will stand on the forge: nothing hidden in it, nobody called, no issue closed, and not without bound."""
+    return inert(_unsaid(body, key))
+
+
+def _unsaid(body: dict[str, Any], key: str) -> str:
     return visible(_text(body, key, 1 << 20))[:MAX_BODY].strip()
+
+
+def _closing(turn: Turn, repo: Repo, text: str) -> str:
+    """The words of a run's pull request: of all issues the run's own is closed, by a line of ours."""
+    issue = Ref.parse(turn.ref)
+    if issue.repo != repo:  # a number means another issue there
+        return inert(text)
+    own = f"Closes #{issue.number}"
+    before, found, after = f"\n{text}\n".partition(f"\n{own}\n")
+    pieces = (inert(before.strip("\n")), own, inert(after.strip("\n"))) if found else (inert(text), own)
+    return "\n\n".join(piece for piece in pieces if piece)

@@ -10,11 +10,16 @@ from hive.agent import files, shell
 from hive.agent.broker import Broker
 from hive.agent.errors import Ended, Mistake
 from hive.agent.git import WorkTree
+from hive.agent.inert import closes_nothing
 from hive.agent.turn import Turn
 
 NO_CHECKS = "No checks are configured for this repository."
 NOTHING_NEW = "There is nothing to submit: nothing differs from {base}."
 PROPOSED = "I asked for a change of my configuration, {ref}: {title}. I go on when it is merged."
+CLOSING = """\
+Not submitted: when it is merged, a forge may close another issue for the message of your commit {commit}. Say it without \
+a word before the reference (git commit --amend, or git rebase), then submit again. It says:
+{said}"""
 CHECK_FAILED = "Not submitted, because a check failed: {command}\n{outcome}"
 
 
@@ -38,6 +43,10 @@ class Deeds:
         self.work.commit(self._commit_message(title, summary))
         if not self.work.is_ahead():
             raise Mistake(NOTHING_NEW.format(base=self.turn.base))
+        for commit, message in self.work.unpushed():
+            words = message.replace(f"\nIssue: {self.turn.issue}\n", "\n")  # our own line, as below
+            if closes_nothing(words) != words:
+                raise Mistake(CLOSING.format(commit=commit, said=message.strip()))
         self.work.push()
         ref = self.broker.pull(self.turn.branch, title, self._pull_body(summary, said))
         raise Ended("pushed", f"{ref} is up to date: {title}")
@@ -71,7 +80,7 @@ class Deeds:
         return "\n".join(f"- `{command}` ✅" for command in self.turn.checks) or NO_CHECKS
 
     def _commit_message(self, title: str, text: str) -> str:
-        return f"{title}\n\n{text.strip()}\n\nIssue: {self.turn.issue}\nRun: {self.turn.run}\n"
+        return f"{closes_nothing(title)}\n\n{closes_nothing(text.strip())}\n\nIssue: {self.turn.issue}\nRun: {self.turn.run}\n"
 
     def _pull_body(self, summary: str, said: str) -> str:
         """The words of the pull request. Only an issue of the same repository is closed by its number."""

@@ -95,6 +95,12 @@ class WorkTree:
         """Whether there is a commit that the base does not have."""
         return self._git("rev-list", "--count", f"{self._base}..HEAD") != "0"
 
+    def unpushed(self) -> list[tuple[str, str]]:
+        """The commits that are not on the forge yet: short names and messages, newest first."""
+        known = [f"^{self._theirs}"] if self._succeeds("rev-parse", "--verify", "--quiet", self._theirs) else []
+        rows = self._git("log", "-z", "--format=%h%n%B", f"{self._base}..HEAD", *known).split("\0")
+        return [(name, said) for name, _, said in (row.partition("\n") for row in rows) if name]
+
     def push(self) -> None:
         """Bring HEAD to our branch on the forge; never by force."""
         self._talk("push", "--progress", "origin", f"HEAD:refs/heads/{self._branch}")

@@ -86,6 +86,16 @@ def test_pull_request(world: World) -> None:
     assert world.asked[0]["generation"] == "0a1b2c"
 
 
+def test_commits_close_nothing(world: World) -> None:
+    """A commit whose message would close another issue is not submitted, and the model is told how to say it."""
+    commit = "git add -A && git commit -q -m 'Count, which fixes #9'"
+    amend = "git commit -q --amend -m 'Count, as in #9'"
+    world.brain = play(write("app.py", "x = 2\n"), run(commit), submit(), run(amend), submit())
+    assert world.hold()["outcome"] == "pushed"
+    assert "which fixes #9" in world.results()[2]
+    assert world.git("acme/app", "log", "--format=%s", f"main..{BRANCH}") == "Count, as in #9"
+
+
 def test_red_check(world: World) -> None:
     """A red check is shown to the model, and nothing leaves the container before it is green."""
     world.brain = play(write("app.py", "x = 5\n"), submit(), write("app.py", "x = 2\n"), submit())

@@ -223,6 +223,37 @@ def test_opens_its_own_pull_request(socket: Socket, run: int) -> None:
     assert (payload["base"], payload["title"], payload["proposes"]) == ("main", "Mend it", False)
 
 
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("It fixes #7.", "It fixes #\u20607.\n\nCloses #1"),
+        ("b\n\nCloses #1\n\n- `make` ✅", "b\n\nCloses #1\n\n- `make` ✅"),
+        (
+            "b\n\nCloses #1\n\nCloses #1\nCloses #2 @mara",
+            "b\n\nCloses #1\n\nCloses #\u20601\nCloses #\u20602 @\u2060mara",
+        ),
+    ],
+)
+def test_closes_the_issue_of_its_run_only(socket: Socket, run: int, body: str, said: str) -> None:
+    """Of all issues that an agent names a merge closes the one of its run, by a line of the hive's."""
+    asked = {"branch": "agent/iris/issue-1", "title": "It fixes #7 @mara", "body": body}
+    assert socket.post("/v1/pull", asked, socket.turn()["token"])[0] == 200
+    (effect,) = socket.owed()
+    payload = json.loads(effect.payload)
+    assert (payload["title"], payload["body"]) == ("It fixes #\u20607 @\u2060mara", said)
+
+
+def test_no_word_of_an_agent_closes_or_calls(socket: Socket, run: int) -> None:
+    """Comments, ends and proposals of an agent close nothing and call nobody."""
+    token = socket.turn()["token"]
+    assert socket.post("/v1/comment", {"key": "a", "body": "closes acme/app#7, @mara"}, token)[0] == 200
+    asked = {"branch": "agent/iris/x", "title": "fixes #7", "body": "Closes #1"}
+    assert socket.post("/v1/propose", asked, token)[0] == 200
+    said, proposed = (json.loads(effect.payload) for effect in socket.owed())
+    assert said["body"] == "closes acme/app#\u20607, @\u2060mara"
+    assert (proposed["title"], proposed["body"]) == ("fixes #\u20607", "Closes #\u20601")
+
+
 def test_proposes_for_itself_only(socket: Socket, run: int) -> None:
     """A proposal goes to the agent's own configuration, whatever it asks for."""
     token = socket.turn()["token"]

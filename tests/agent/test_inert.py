@@ -1,0 +1,71 @@
+"""What an agent says is read, and does nothing else on a forge."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hive.agent.inert import JOINER, closes_nothing, inert
+
+WORDS = (
+    *("close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved", "reopens", "löst"),
+    *("CLOSES", "Fixes:", "fixes :", "does not fix", "**closes**", "_fixes_", "fixes\n", "fixes  \t", "fixes&nbsp;"),
+)
+REFERENCES = (
+    *("#1", "!2", "acme/app#1", "acme/app!2", "GH-3", "[#1](x)", "(#1)", "`#1`", "<#1>"),
+    *(
+        "https://forge.invalid/acme/app/issues/1",
+        "http://f/sub/acme/app/pulls/2",
+        "https://f/a/b/pull/3#issuecomment-9",
+    ),
+)
+
+
+def live(text: str) -> bool:
+    """Whether a forge would still see a reference in a text."""
+    text = (
+        text.replace(f"#{JOINER}", "").replace(f"!{JOINER}", "").replace(f"-{JOINER}", "").replace(f":{JOINER}//", "")
+    )
+    return any(mark in text for mark in ("#1", "!2", "GH-3", "://"))
+
+
+@pytest.mark.parametrize("reference", REFERENCES)
+@pytest.mark.parametrize("word", WORDS)
+def test_no_issue_is_closed(word: str, reference: str) -> None:
+    """No word before a reference closes what it names, and every word is read as before."""
+    text = f"It is part of what {word} {reference} would need."
+    assert not live(inert(text))
+    assert inert(text).replace(JOINER, "") == text
+    assert closes_nothing(closes_nothing(text)) == closes_nothing(text)
+
+
+@pytest.mark.parametrize("text", ["see #1", "On acme/app#1, as I said:", "(#1)", "#1 is fixed", "#1", "a, #2"])
+def test_other_references_stay_links(text: str) -> None:
+    """What closes nothing leads where it leads."""
+    assert inert(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("ask @mara", f"ask @{JOINER}mara"),
+        ("@acme/core:", f"@{JOINER}acme/core:"),
+        ("(@mara)", f"(@{JOINER}mara)"),
+        ("\\`@mara`", f"\\`@{JOINER}mara`"),
+        ("`a` @mara `b", f"`a` @{JOINER}mara `b"),
+        ("me@example.org", "me@example.org"),
+        ("`@property`", "`@property`"),
+        ("```py\n@property\n```\n@mara", f"```py\n@property\n```\n@{JOINER}mara"),
+    ],
+)
+def test_nobody_is_called(text: str, shown: str) -> None:
+    """A name behind an `@` is no mention, and code stays code."""
+    assert inert(text) == shown
+
+
+@given(st.text(st.sampled_from("fixes #1!@/:.`~\n\\ab-&;[]()<>"), max_size=60))
+def test_said_twice_it_is_the_same(text: str) -> None:
+    """Words are changed once, and none of them is lost."""
+    assert inert(inert(text)) == inert(text)
+    assert inert(text).replace(JOINER, "") == text

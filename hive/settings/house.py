@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal
-from urllib.parse import urlsplit
+from typing import Annotated, ClassVar, Final, Literal
 
 from annotated_types import Ge, Le
 
-from bots.types import AGENT_NAME, RESERVED_NAMES, Kind, Lane
+from bots.types import Kind, Lane
 from forge.types import Repo
-from hive.codec import STRICT, Mistake
+from hive.codec import STRICT
+from hive.settings.loader import MAX_BYTES
 from hive.settings.marks import BadYaml, Document, Problem
+from hive.settings.sense import DEFAULT_ACCOUNTS, mistakes
 
 EMBEDDED: Final = "embedded"
-LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,38}[A-Za-z0-9])?")
-MODULE = re.compile(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*")
-SERVER_TOOL = re.compile(r"[a-z]+(?:_[a-z]+)*")
-QUEUE = re.compile(r"redis://[A-Za-z0-9.\-\[\]:]+(?:/\d+)?|unix:///[^?\s@]+")
 PACKAGES_PATH: Final = (
     *("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/go/bin", "/usr/local/cargo/bin", "/usr/lib/go/bin"),
     *("/run/current-system/sw/bin", "/nix/var/nix/profiles/default/bin"),
@@ -154,7 +149,7 @@ class Settings:
     web: WebSettings = WebSettings()
     model: ModelSettings = ModelSettings()
     limits: Limits = Limits()
-    accounts: dict[str, str] = field(default_factory=lambda: {"core": "core", "triage": "triage", "review": "argus"})
+    accounts: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_ACCOUNTS))
     bots: tuple[str, ...] = ("bots.triage", "bots.commands", "bots.lane", "bots.review", "bots.gatekeeper")
     configs: str = "agent-configs"
     meta: str = "hive/meta"
@@ -202,93 +197,15 @@ def load(path: Path) -> Settings:
 
     A relative `state` counts from the file's directory.
     """
+    if path.exists() and not path.is_file():
+        raise BadYaml([Problem(str(path), 1, 1, "is a directory, not a file" if path.is_dir() else "is no file")])
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadYaml([Problem(str(path), 1, 1, "is not UTF-8 text")]) from error
     document = Document(str(path), text)
-    settings = document.read(Settings, more=list(_mistakes(document.data)))
+    settings = document.read(Settings, more=list(mistakes(document.data)))
     home = path.parent.resolve()
     return replace(settings, state=(home / settings.state).resolve(), home=home)
-
-
-def _mistakes(data: Any) -> Iterator[Mistake]:
-    """What the shapes cannot tell, as far as the shapes are right."""
-    root = _map(data)
-    forges = _map(root.get("forges"))
-    teams = _map(root.get("teams"))
-    for name, forge in forges.items():
-        yield from _bad_url(("forges", name, "url"), _map(forge).get("url"))
-    queue = root.get("queue") or None
-    if isinstance(queue, str) and not QUEUE.fullmatch(queue):
-        yield Mistake(("queue",), "should be redis://HOST:PORT/N or unix:///PATH, without a password")
-    yield from _bad_url(("model", "url"), _map(root.get("model")).get("url") or None)
-    for index, tool in enumerate(_list(_map(root.get("model")).get("server_tools"))):
-        if isinstance(tool, str) and not SERVER_TOOL.fullmatch(tool):
-            yield Mistake(("model", "server_tools", index), "should be a tool's name without its date, as web_search")
-    if "home" in root:
-        yield Mistake(("home",), "nobody reads this key", at_key=True)
-    if root.get("teams") == {}:
-        yield Mistake(("teams",), "should name at least one team")
-    taken: dict[str, str] = {}
-    for name, team in teams.items():
-        yield from _team(str(name), _map(team), forges, taken)
-    accounts = root.get("accounts")
-    if isinstance(accounts, Mapping) and "core" not in accounts:
-        yield Mistake(("accounts",), "should name `core`, the account of the hive itself")
-    for index, bot in enumerate(_list(root.get("bots"))):
-        if isinstance(bot, str) and not MODULE.fullmatch(bot):
-            yield Mistake(("bots", index), f"should be a Python module such as bots.triage (it is {bot!r})")
-
-
-def _team(name: str, team: Mapping[str, Any], forges: Mapping[str, Any], taken: dict[str, str]) -> Iterator[Mistake]:
-    place = ("teams", name)
-    if not LOGIN.fullmatch(name):
-        yield Mistake(place, "a team bears the name of a forge organisation", at_key=True)
-    forge = team.get("forge")
-    if isinstance(forge, str) and forge not in forges:
-        yield Mistake((*place, "forge"), f"should be one of {', '.join(forges) or 'the forges'} (it is {forge!r})")
-    if team.get("operators") == []:
-        yield Mistake((*place, "operators"), "should name at least one login: nobody could approve")
-    agents = [str(agent) for agent in _list(team.get("agents"))]
-    for index, agent in enumerate(agents):
-        yield from _agent((*place, "agents", index), agent, name, taken)
-    for index, operator in enumerate(_list(team.get("operators"))):
-        if str(operator) in agents:
-            yield Mistake((*place, "operators", index), f"{operator!r} is an agent; an agent is never an operator")
-    if team.get("lanes") == {}:
-        yield Mistake((*place, "lanes"), "should hold at least one lane")
-    for lane, wants in _map(team.get("lanes")).items():
-        worker = _map(wants).get("agent")
-        if isinstance(worker, str) and worker not in agents:
-            options = ", ".join(agents) or "the team's agents"
-            yield Mistake((*place, "lanes", lane, "agent"), f"should be one of {options} (it is {worker!r})")
-
-
-def _agent(place: tuple[str | int, ...], agent: str, team: str, taken: dict[str, str]) -> Iterator[Mistake]:
-    if not AGENT_NAME.fullmatch(agent):
-        rule = "should be 1 to 9 small letters and digits, a letter first: a container's name is short"
-        yield Mistake(place, f"{rule} (it is {agent!r})")
-    elif agent in RESERVED_NAMES:
-        yield Mistake(place, f"{agent!r} is reserved; choose another name")
-    elif agent in taken:
-        yield Mistake(place, f"{agent!r} already works in team {taken[agent]!r}")
-    taken.setdefault(agent, team)
-
-
-def _bad_url(place: tuple[str | int, ...], url: Any) -> Iterator[Mistake]:
-    if not isinstance(url, str):
-        return
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        yield Mistake(place, f"should be an address such as https://forge.example (it is {url!r})")
-    elif parts.username or parts.password:
-        yield Mistake(place, "should hold no password: secrets live in the state directory")
-
-
-def _map(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from forge.types import Repo
-from hive.settings import BadYaml, load, read_agent, read_checks
+from hive.settings import BadYaml, Settings, load, read_agent, read_checks
+from hive.settings.marks import Document
+from hive.settings.sense import mistakes as sense
 
 ROOT = Path(__file__).parent.parent.parent
 GOOD = """\
@@ -24,6 +30,25 @@ teams:
     kinds:
       type/bug: [wrong]
 """
+KEYS = (
+    *("forges", "teams", "f", "t", "url", "kind", "forge", "operators", "repos", "agents", "lanes", "agent", "label"),
+    *(
+        "words",
+        "paths",
+        "kinds",
+        "accounts",
+        "core",
+        "configs",
+        "meta",
+        "state",
+        "web",
+        "host",
+        "port",
+        "model",
+        "name",
+    ),
+    *("allowed", "queue", "bots", "packages_path", "limits", "workers", "home"),
+)
 
 
 def write(tmp_path: Path, text: str) -> Path:
@@ -43,22 +68,22 @@ def mistakes(tmp_path: Path, text: str) -> list[str]:
 
 def test_reads(tmp_path: Path) -> None:
     """Defaults fill in what is not said; `state` counts from the file."""
-    settings = load(write(tmp_path, GOOD + "state: here\n"))
-    assert settings.state == tmp_path / "here"
-    assert settings.account("triage") == "triage"
-    assert settings.account("lane") == "core"
-    (lane,) = settings.teams["acme"].lane_list()
+    config = load(write(tmp_path, GOOD + "state: here\n"))
+    assert config.state == tmp_path / "here"
+    assert config.account("triage") == "triage"
+    assert config.account("lane") == "core"
+    (lane,) = config.teams["acme"].lane_list()
     assert (lane.label, lane.words) == ("area/app", ("page",))
 
 
 def test_knows_its_repositories(tmp_path: Path) -> None:
     """A repository belongs to a team by its organisation and name, configurations by their agent."""
-    settings = load(write(tmp_path, GOOD))
-    app, config = Repo("forgejo", "acme", "app"), Repo("forgejo", "agent-configs", "iris")
-    assert settings.repos_of("acme") == [app, config]
-    assert settings.team_of(app) == settings.team_of(config) == "acme"
+    config = load(write(tmp_path, GOOD))
+    app, own = Repo("forgejo", "acme", "app"), Repo("forgejo", "agent-configs", "iris")
+    assert config.repos_of("acme") == [app, own]
+    assert config.team_of(app) == config.team_of(own) == "acme"
     for other in ("forgejo:acme/other", "forgejo:agent-configs/eve", "gitea:acme/app", "forgejo:evil/app"):
-        assert settings.team_of(Repo.parse(other)) is None
+        assert config.team_of(Repo.parse(other)) is None
 
 
 @pytest.mark.parametrize(
@@ -78,6 +103,74 @@ def test_knows_its_repositories(tmp_path: Path) -> None:
         ("agent: iris", "agent: bob", "10:20: teams.acme.lanes.app.agent: should be one of iris (it is 'bob')"),
         ("words:", "wrods:", "10:26: teams.acme.lanes.app.wrods: nobody reads this key; did you mean 'words'?"),
         ("    repos: [app]\n", "", "5:5: teams.acme.repos: this key is needed"),
+        ("  forgejo: {kind", "  ../f: {kind", "2:3: forges.../f: should be a name of at most 32 small letters"),
+        (
+            "  forgejo: {kind",
+            "  secrets: {kind",
+            "2:3: forges.secrets: 'secrets' is a directory of the hive's own state",
+        ),
+        ("http://127.0.0.1:3080", "http://[::1", "2:34: forges.forgejo.url: should be an address such as"),
+        ("http://127.0.0.1:3080", "http://127.0.0.1:99999", "2:34: forges.forgejo.url: should be an address such as"),
+        ("http://127.0.0.1:3080", "http://127.0.0.1:0", "2:34: forges.forgejo.url: should have a port from 1 to 65535"),
+        ("http://127.0.0.1:3080", "http://a b", "2:34: forges.forgejo.url: should be an address such as"),
+        ("http://127.0.0.1:3080", "http://a_b.example", "2:34: forges.forgejo.url: should be an address such as"),
+        ("http://127.0.0.1:3080", "http://a/#x", "2:34: forges.forgejo.url: should end before ? or #"),
+        ("http://127.0.0.1:3080", "https://127.0.0.1:3080", "2:34: forges.forgejo.url: should be http://HOST:PORT"),
+        (
+            "forge: forgejo",
+            "forge: forgjo",
+            "5:12: teams.acme.forge: should be one of forgejo (it is 'forgjo'); did you mean",
+        ),
+        ("operators: [mara]", "operators: [Iris]", "6:17: teams.acme.operators.0: 'Iris' is an agent"),
+        (
+            "operators: [mara]",
+            "operators: [core]",
+            "6:17: teams.acme.operators.0: 'core' is an account of the hive's own",
+        ),
+        (
+            "operators: [mara]",
+            "operators: [Argus]",
+            "6:17: teams.acme.operators.0: 'Argus' is an account of the hive's own",
+        ),
+        ("operators: [mara]", "operators: [mara, Mara]", "6:23: teams.acme.operators.1: 'Mara' stands here twice"),
+        (
+            "operators: [mara]",
+            "operators: [ACME]",
+            "6:17: teams.acme.operators.0: 'ACME' is the team 'acme'; an operator",
+        ),
+        (
+            "operators: [mara]",
+            "operators: ['ma ra']",
+            "6:17: teams.acme.operators.0: should be a name that a forge takes",
+        ),
+        ("operators: [mara]", "operators: [api]", "6:17: teams.acme.operators.0: 'api' is a name that forges keep"),
+        ("repos: [app]", "repos: ['..']", "7:13: teams.acme.repos.0: should be the name of a repository"),
+        ("repos: [app]", 'repos: ["a\\nb"]', "7:13: teams.acme.repos.0: should be the name of a repository"),
+        ("repos: [app]", "repos: [app.git]", "7:13: teams.acme.repos.0: should not end in .git"),
+        ("repos: [app]", "repos: [acme/app]", "7:13: teams.acme.repos.0: should be a name without its owner: 'app'"),
+        ("repos: [app]", "repos: [app, App]", "7:18: teams.acme.repos.1: 'App' stands here twice: 'app' is before it"),
+        ("repos: [app]", "repos: [" + "a" * 101 + "]", "7:13: teams.acme.repos.0: should be the name of a repository"),
+        (
+            "agents: [iris]",
+            "agents: [argus]",
+            "8:14: teams.acme.agents.0: 'argus' is an account of the hive's own bots",
+        ),
+        ("agents: [iris]", "agents: [acme]", "8:14: teams.acme.agents.0: 'acme' is the team 'acme' already"),
+        ("      app: {agent", "      'a/b': {agent", "10:7: teams.acme.lanes.a/b: should be a name of at most 40"),
+        (
+            "words: [page]",
+            "label: state/working",
+            "10:33: teams.acme.lanes.app.label: 'state/working' is a label by which",
+        ),
+        (
+            "words: [page]",
+            "label: type/bug",
+            "10:33: teams.acme.lanes.app.label: the label 'type/bug' is that of a kind",
+        ),
+        ("words: [page]", "words: ['']", "10:34: teams.acme.lanes.app.words.0: should be 1 to 100 characters"),
+        ("      type/bug:", "      'a,b':", "12:7: teams.acme.kinds.a,b: should be a label"),
+        ("  acme:", "  hive:", "4:3: teams.hive: 'hive' is the organisation of the hive itself (`meta`) already"),
+        ("  acme:", "  a--b:", "4:3: teams.a--b: a team bears the name of a forge organisation: should be a name"),
         ("  acme:", "  a/c:", "4:3: teams.a/c: a team bears the name of a forge organisation"),
     ],
 )
@@ -85,6 +178,95 @@ def test_every_mistake_has_its_place(tmp_path: Path, old: str, new: str, expecte
     """Line, column, key, and what would be right."""
     said = mistakes(tmp_path, GOOD.replace(old, new, 1))
     assert any(line.startswith(expected) for line in said), said
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        (
+            "accounts: {core: mara}",
+            "6:17: teams.acme.operators.0: 'mara' is an account of the hive's own bots; an operator",
+        ),
+        (
+            "accounts: {core: core, triage: Core}",
+            "15:32: accounts.triage: 'Core' and 'core' are one account to a forge",
+        ),
+        ("accounts: {core: iris}", "8:14: teams.acme.agents.0: 'iris' is an account of the hive's own bots already"),
+        ("accounts: {core: Acme}", "4:3: teams.acme: 'acme' is an account of the hive's own bots already"),
+        ("accounts: {core: '..'}", "15:18: accounts.core: should be a name that a forge takes"),
+        ("configs: acme", "4:3: teams.acme: 'acme' is the organisation of configurations (`configs`) already"),
+        ("configs: hive", "1:1: meta: 'hive' is the organisation of configurations (`configs`) already"),
+        ("configs: ../x", "15:10: configs: should be a name that a forge takes"),
+        ("meta: hive", "15:7: meta: should be OWNER/NAME (it is 'hive')"),
+        ("meta: hive/..", "15:7: meta: should be the name of a repository"),
+        ("meta: hive/a/b", "15:7: meta: should be a name without its owner"),
+        ("web: {port: 99999}", "15:13: web.port: should be at most 65535 (it is 99999)"),
+        ("web: {port: -1}", "15:13: web.port: should be at least 0 (it is -1)"),
+        ("web: {port: " + "9" * 5000 + "}", "15:13: a number should have at most 15 digits"),
+        ("web: {host: 'a b'}", "15:13: web.host: should be a host name or an IP address (it is 'a b')"),
+        ("web: {host: 300.1.1.1}", "15:13: web.host: should be a host name or an IP address"),
+        ("web: {url: 'http://[::1'}", "15:12: web.url: should be an address such as"),
+        ("model: {url: 'http://x:y'}", "15:14: model.url: should be an address such as"),
+        ("model: {name: 'a b'}", "15:15: model.name: should be the name of a model"),
+        ("model: {allowed: ['']}", "15:19: model.allowed.0: should be the name of a model"),
+        ('state: "a\\0b"', "15:8: holds a character that may not stand in text (U+0000)"),
+        ("state: ''", "15:8: state: should be a directory of the hive's own (it is '')"),
+        ("state: 5", "15:8: state: should be text (it is 5)"),
+        ("queue: redis://x:99999/0", "15:8: queue: should be redis://HOST:PORT/N"),
+        ("queue: redis://:pw@x/0", "15:8: queue: should be redis://HOST:PORT/N or unix:///PATH, without a password"),
+        ("packages_path: [bin]", "15:17: packages_path.0: should be a directory from the root on"),
+        ("bots: [bots.triage, bots.triage]", "15:21: bots.1: 'bots.triage' stands here twice"),
+        ("bots: [../x]", "15:8: bots.0: should be a Python module such as bots.triage (it is '../x')"),
+        ("sweep_seconds: 0", "15:16: sweep_seconds: should be at least 1 (it is 0)"),
+        ("keep_days: 1e9", "15:12: keep_days: should be a whole number"),
+        ("lmits: {}", "15:1: lmits: nobody reads this key; did you mean 'limits'?"),
+    ],
+)
+def test_every_value_has_a_type_of_its_own(tmp_path: Path, more: str, expected: str) -> None:
+    """What a forge, a socket or a file system would refuse, or take for another, is refused by a sentence of its own."""
+    said = mistakes(tmp_path, GOOD + "# more\n" * (14 - GOOD.count("\n")) + more + "\n")
+    assert any(line.startswith(expected) for line in said), said
+
+
+@pytest.mark.parametrize(
+    "address", ["https://[::1]:3000", "http://forge.example/git", "https://xn--bcher-kva.example.:8443"]
+)
+def test_addresses_that_are_right(tmp_path: Path, address: str) -> None:
+    """An address may have brackets, a path and a port."""
+    text = GOOD.replace("kind: embedded", "kind: forgejo").replace("http://127.0.0.1:3080", address)
+    assert load(write(tmp_path, text)).forges["forgejo"].url == address
+
+
+def test_what_is_no_file(tmp_path: Path) -> None:
+    """A directory, a device, a fifo and a file of endless size are named as what they are, and not read."""
+    with pytest.raises(BadYaml, match="is a directory, not a file"):
+        load(tmp_path)
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(BadYaml, match="is no file"):
+        load(tmp_path / "fifo")
+    with pytest.raises(BadYaml, match="is no file"):
+        load(Path("/dev/zero"))
+    with (tmp_path / "large").open("wb") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(BadYaml, match="is larger than 65536 bytes"):
+        load(tmp_path / "large")
+
+
+@settings(deadline=None, max_examples=300)
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4),
+        max_leaves=20,
+    )
+)
+def test_any_shape_is_read_or_refused_in_words(data: object) -> None:
+    """No data of whatever shape, under keys that are known, raises anything but BadYaml."""
+    try:
+        document = Document("hive.yaml", json.dumps(data))
+        document.read(Settings, more=list(sense(document.data)))
+    except BadYaml as error:
+        assert error.problems  # noqa: PT017  whether it is raised depends on the data
 
 
 def test_all_mistakes_at_once(tmp_path: Path) -> None:

@@ -215,12 +215,17 @@ def hive(tmp_path: Path, brain: Brain) -> Iterator[Hive]:
 
 @contextmanager
 def raised(
-    tmp_path: Path, brain: Brain, *, longest_delay: float = 10.0, limits: str = "crashes: 1000000"
+    tmp_path: Path,
+    brain: Brain,
+    *,
+    longest_delay: float = 10.0,
+    limits: str = "crashes: 1000000",
+    model_url: str = "",
 ) -> Iterator[Hive]:
     """A hive that is up, below a directory; containers are killed often in stories, so none of them stays down for it."""
     with ExitStack() as stack:
         model = stack.enter_context(ModelServer(brain))
-        config = write_config(tmp_path, forge_port=free_port(), web_port=free_port(), model_url=model.url)
+        config = write_config(tmp_path, forge_port=free_port(), web_port=free_port(), model_url=model_url or model.url)
         text = config.read_text().replace("sweep_seconds: 5", f"sweep_seconds: 2\nlimits: {{{limits}}}")
         config.write_text(text)
         house = House(load(config))

@@ -18,10 +18,13 @@ from hive.workspace import Login
 
 FETCH, PUSH = "git-upload-pack", "git-receive-pack"
 PATHS = ("info/refs", FETCH, PUSH)
+QUERIES = ("", f"service={FETCH}", f"service={PUSH}")
 ZERO = "0" * 40
 TIMEOUT_SECONDS = 120
 CHUNK = 1 << 16
 MAX_COMMANDS = 1 << 16
+_LENGTH = re.compile(rb"[0-9a-fA-F]{4}")
+_SHALLOW = re.compile(rb"shallow [0-9a-f]{40}\n?")
 _COMMAND = re.compile(rb"([0-9a-f]{40}) ([0-9a-f]{40}) ([^\x00\n]+)(?:\x00.*)?\n?", re.DOTALL)
 
 
@@ -53,7 +56,7 @@ class GitRequest:
 
 def forward(forge_url: str, login: Login, asked: GitRequest, branch_prefix: str) -> Passed:
     """Pass a request on; raises NotAllowed before anything reached the forge, OSError if it is not there."""
-    if asked.path not in PATHS:
+    if asked.path not in PATHS or asked.query not in QUERIES:
         raise NotAllowed("no such part of git's protocol")
     start = b""
     if asked.path == PUSH:
@@ -92,15 +95,16 @@ def commands(body: BinaryIO, branch_prefix: str) -> bytes:
         seen += head
         if head in (b"", b"0000"):
             return seen
-        try:
-            size = int(head, 16)
-        except ValueError as error:
-            raise NotAllowed("not a push") from error
-        line = body.read(size - 4)
+        size = int(head, 16) if _LENGTH.fullmatch(head) else 0
+        if size <= len(
+            head
+        ):  # a length below its own is for other parts of the protocol, and would be all that is left
+            raise NotAllowed("not a push")
+        line = body.read(size - len(head))
         seen += line
         if len(seen) > MAX_COMMANDS:
             raise NotAllowed("too many references in one push")
-        if not line.startswith(b"shallow "):
+        if not _SHALLOW.fullmatch(line):
             check(line, branch_prefix)
 
 

@@ -65,6 +65,33 @@ def test_everything_else_is_refused(line: str) -> None:
         commands(push(f"{ZERO} {NEW} refs/heads/agent/iris/ok", line), PREFIX)
 
 
+@pytest.mark.parametrize("length", [b"0001", b"0002", b"0003", b"0004", b"-001", b"+01f", b"0x1f", b"1_0f", b" 01f"])
+def test_lengths_are_gits_own(length: bytes) -> None:
+    """What git would not read as a length is none; one that is below its own size does not mean all that is left."""
+    body = io.BytesIO(length + b"x" * 100_000)
+    with pytest.raises(NotAllowed):
+        commands(body, PREFIX)
+    assert body.tell() <= len(length)
+
+
+def test_a_shallow_clone_may_push() -> None:
+    """The commits at which it ends come first; nothing else passes in their form."""
+    pushed = f"{ZERO} {NEW} refs/heads/agent/iris/x\0 report-status"
+    assert commands(push(f"shallow {OLD}", pushed), PREFIX).endswith(b"0000")
+    with pytest.raises(NotAllowed):
+        commands(push(f"shallow {ZERO} {NEW} refs/heads/main", pushed), PREFIX)
+
+
+@pytest.mark.parametrize(
+    "query", ["service=git-upload-archive", "service=git-upload-pack&x=1", "x\ufffd", "a=%00", "x y"]
+)
+def test_only_two_services_are_git(query: str) -> None:
+    """A question that no git client asks is not passed on."""
+    asked = GitRequest("GET", "acme/app", "info/refs", query, {}, io.BytesIO(), None)
+    with pytest.raises(NotAllowed):
+        forward("http://127.0.0.1:1", Login("iris", "t"), asked, PREFIX)
+
+
 @given(st.binary(max_size=200))
 def test_garbage_is_refused_or_empty(data: bytes) -> None:
     """No bytes get past with a command in them that was not checked."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -53,6 +55,45 @@ def test_a_stream_passes_as_it_is(upstream: Model, parrot: Parrot) -> None:
     assert whole.tokens_in > 0
     assert whole.tokens_out > 0
     assert (whole.tokens_in, whole.tokens_out) == (bit_by_bit.tokens_in, bit_by_bit.tokens_out)
+
+
+def test_an_answer_in_one_object_is_metered(upstream: Model, parrot: Parrot) -> None:
+    """A request that asks for no stream gets one object, whose use counts as that of a stream does."""
+    with upstream.ask("claude-of-the-operator", {**REQUEST, "stream": False}) as reply:
+        assert reply.content_type.startswith("application/json")
+        meter = Meter(reply.content_type)
+        for chunk in reply.chunks:
+            meter.see(chunk)
+        meter.end()
+    streamed = Meter()
+    streamed.see(read(upstream))
+    assert (meter.tokens_in, meter.tokens_out) == (streamed.tokens_in, streamed.tokens_out) != (0, 0)
+    assert (meter.is_whole, meter.is_estimate) == (True, False)
+
+
+def test_an_address_that_is_no_model_is_unreachable() -> None:
+    """A page of some proxy is no answer, whatever its status: nothing of it is passed on."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"hi")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        upstream = Model(url=f"http://127.0.0.1:{server.server_port}", key="k")
+        with pytest.raises(ModelFailed) as caught:
+            read(upstream)
+        upstream.close()
+        server.shutdown()
+    assert "text/html" in caught.value.unreachable
 
 
 def test_the_container_does_not_choose_the_model(upstream: Model, parrot: Parrot) -> None:

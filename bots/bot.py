@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from bots.intents import Intent
-from bots.types import Evaluation, RunStatus, RunView, Scan, Team
+from bots.types import Evaluation, RunStatus, RunView, Scan, Team, VerdictView
 from forge.events import Event
 from forge.protocol import Reader
 from forge.types import PullRequest, Ref
@@ -53,6 +53,9 @@ class History(Protocol):
 
     def run_for(self, ref: Ref) -> RunView | None:
         """The newest run whose issue or pull request is `ref`."""
+
+    def verdict(self, ref: Ref, context: str) -> VerdictView | None:
+        """What was said last of a pull request under the name of a commit status."""
 
     def status(self, ref: Ref) -> RunStatus | None:
         """How the newest run stands whose issue or pull request is `ref`, or that waits for it."""

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bots import verdicts
 from bots.bot import AGENTS, Bot, Context
 from bots.denial import denied
-from bots.intents import Deploy, Intent, PostComment, Propose, SetStatus, TagDenied, WakeRuns
-from bots.orders import spoken
+from bots.intents import AskReview, Deploy, Intent, PostComment, Propose, SetVerdict, ShowVerdict, TagDenied, WakeRuns
+from bots.orders import is_altered, spoken
 from bots.types import Evaluation
 from bots.words import code, plain, plain_name
-from forge.events import PullChanged, PullClosed, PullMerged
+from forge.events import PullChanged, PullClosed, PullMerged, ReviewAsked
 from forge.types import CommitStatus, Ref, State, User
 
 CONTEXT = "hive/eval"
@@ -46,11 +47,22 @@ Go on with your work without it, or `finish` with `blocked` if you cannot.
 """
 NOTHING = "- nothing that runs changes"
 
-bot = Bot("gatekeeper", may={Propose, SetStatus, PostComment, TagDenied, WakeRuns, Deploy}, hears={"core", AGENTS})
+bot = Bot(
+    "gatekeeper",
+    may={AskReview, Propose, SetVerdict, ShowVerdict, PostComment, TagDenied, WakeRuns, Deploy},
+    hears={"core", AGENTS},
+)
 
 
 @bot.on(PullChanged)
-def evaluate(event: PullChanged, ctx: Context) -> Iterator[Intent]:
+def ask(event: PullChanged, ctx: Context) -> Iterator[Intent]:
+    """Have each head evaluated once for each base; until then it is pending."""
+    if event.ref.repo in ctx.team.configs:
+        yield from verdicts.ask(event, ctx.forge.pull(event.ref), ctx, context=CONTEXT, bot=bot.name)
+
+
+@bot.on(ReviewAsked)
+def evaluate(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
     """Pin the head, set `hive/eval`, and say what merging would mean."""
     agent = ctx.team.configs.get(event.ref.repo)
     if agent is None:
@@ -59,10 +71,10 @@ def evaluate(event: PullChanged, ctx: Context) -> Iterator[Intent]:
     if not pull.is_open:
         return
     seen = ctx.evaluator.evaluate(pull, agent)
-    key = f"{event.ref}:{seen.head_sha}:{seen.tree}"
+    key = f"{event.ref}:{pull.base_branch}:{seen.head_sha}:{seen.tree}"
     if not seen.problems:
         yield Propose(event.ref, seen.head_sha, seen.tree, key=f"propose:{key}")
-    yield SetStatus(event.ref.repo, seen.head_sha, status(seen), key=f"eval:{key}")
+    yield verdicts.verdict(pull, ctx, status(seen), key=f"eval:{event.key}", scope=key)
     yield PostComment(event.ref, say(seen, agent), key=f"plan:{key}")
 
 
@@ -84,6 +96,7 @@ def tell_refused(event: PullClosed, ctx: Context) -> Iterator[Intent]:
     if agent is None:
         return
     pull, by = ctx.forge.pull(event.ref), closed_by(event.ref, ctx)
+    yield from verdicts.over(event, pull, context=CONTEXT)
     if pull.is_open or pull.merged or (by is not None and is_own(by, ctx)):
         return
     if by is None or by.id not in ctx.team.operators:
@@ -111,8 +124,9 @@ def is_own(user: User, ctx: Context) -> bool:
 
 
 def last_words(ref: Ref, by: User, ctx: Context) -> str:
-    """What whoever closed it said last, without commands; empty if nothing."""
-    said = [spoken(comment.body) for comment in ctx.forge.comments(ref) if comment.author.id == by.id]
+    """What whoever closed it said last, without commands and as it was posted; empty if nothing."""
+    mine = (comment for comment in ctx.forge.comments(ref) if comment.author.id == by.id and not is_altered(comment))
+    said = [spoken(comment.body) for comment in mine]
     return next((words for words in reversed(said) if words.strip()), "")
 
 

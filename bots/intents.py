@@ -93,16 +93,20 @@ class Unassign:
 
 @dataclass(frozen=True, slots=True)
 class AskReview:
-    """Have a pull request reviewed again at its head, because `by` wants it."""
+    """Have a pull request reviewed at its head: again, because `by` wants it, or by one `bot` that has not seen it so."""
 
     ref: Ref
     by: User
     key: str
+    bot: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PostReview:
-    """Review a pull request at one head; dropped if the head has moved on. `summary` is the verdict in one line."""
+    """Review a pull request at one head; dropped if that has moved on, or is for another base than `base`, if that is told.
+
+    `summary` is the verdict in one line.
+    """
 
     ref: Ref
     head_sha: str
@@ -111,6 +115,7 @@ class PostReview:
     body: str
     comments: tuple[ReviewComment, ...]
     key: str
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,33 @@ class SetStatus:
     repo: Repo
     sha: str
     status: CommitStatus
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetVerdict:
+    """What is said of a pull request's head for its base, as a commit status; the worst one of a shared head is shown.
+
+    `scope` stands for what was looked at, `before` is the head that was spoken of last.
+    """
+
+    ref: Ref
+    head_sha: str
+    base: str
+    base_sha: str
+    status: CommitStatus
+    key: str
+    scope: str = ""
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ShowVerdict:
+    """Show on heads what is said of the open pull requests that have them."""
+
+    ref: Ref
+    heads: tuple[str, ...]
+    context: str
     key: str
 
 
@@ -285,6 +317,8 @@ Intent = (
     | AskReview
     | PostReview
     | SetStatus
+    | SetVerdict
+    | ShowVerdict
     | OpenIssue
     | StartRun
     | ContinueRun

@@ -153,7 +153,8 @@ class Scan:
     """What the analysers saw of one head.
 
     `ran` are the engines that finished, `failed` those that did not, with the reason: a failed
-    engine means not reviewed, never green. `skipped` are files that no engine could look at.
+    engine means not reviewed, never green. `skipped` are files that no engine could look at. `base_sha` is the commit from
+    which the head's own changes were counted.
     """
 
     head_sha: str
@@ -161,6 +162,7 @@ class Scan:
     ran: tuple[str, ...] = ()
     failed: tuple[tuple[str, str], ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
+    base_sha: str = ""
 
 
 class Verdict(Enum):
@@ -194,6 +196,16 @@ class Evaluation:
     tree: str
     problems: tuple[str, ...] = ()
     changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictView:
+    """What was said last of a pull request: of which head, for which base, and of what (`scope`)."""
+
+    head_sha: str
+    base: str
+    base_sha: str
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,4 +85,6 @@ class PullReviewed(Event):
 
 @dataclass(frozen=True, slots=True)
 class ReviewAsked(Event):
-    """Somebody wants a pull request to be reviewed again, at the head that it has."""
+    """A pull request is to be reviewed at the head that it has: `again`, because somebody wants it, or as it was not seen so."""
+
+    again: bool = True

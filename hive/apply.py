@@ -11,7 +11,7 @@ import hmac
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, TypeGuard, assert_never
+from typing import Any, Protocol, TypeGuard
 
 from bots import intents
 from bots.types import Team, Verdict
@@ -19,13 +19,15 @@ from bots.words import plain_name, visible
 from forge import keys
 from forge.events import Event
 from forge.protocol import Conflict, Forge, ForgeError, Unavailable
-from forge.types import ReviewState
+from forge.types import ReviewState, State
 from hive import deeds
 from hive.codec import Codec
+from hive.deeds import where
 from hive.home import AT_HOME, Done, Dropped, Home
 from hive.ledger import Effect, Ledger, Lost
 from hive.states import show
 from hive.telling import NotYet, fate, follow_up, react, reply
+from hive.verdicts import VerdictBoard
 
 log = logging.getLogger("hive.apply")
 
@@ -86,7 +88,9 @@ def owe(
 
     It came of a `job` or of a `turn`, in a chain of so many machines.
     """
-    kind, ref = type(deed), _where(deed)
+    kind, ref = type(deed), where(deed)
+    if isinstance(deed, intents.SetVerdict):
+        ledger.verdicts.keep(deed)  # it counts from when it was decided: whoever looks next has to know of it
     return ledger.effects.owe(
         *(team, actor, kind.__name__, f"{by}:{deed.key}", Codec(kind).dumps(deed)),
         job=job,
@@ -113,6 +117,7 @@ class Applier:
         """`forges` gives the forge of a team as an account sees it now: (team, login)."""
         self._ledger = ledger
         self._home = Home(ledger, listeners)
+        self._board = VerdictBoard(ledger)
         self._watch = watch
         self._brake = brake
         self._forges = forges
@@ -158,7 +163,7 @@ class Applier:
                 effect.actor,
                 effect.kind if state == "done" else "Dropped",
                 team=effect.team,
-                ref=_where(deed),
+                ref=where(deed),
                 url=done.url,
                 **{"key": effect.key, **(done.detail or {})},
             )
@@ -191,9 +196,9 @@ class Applier:
         with self._ledger.transaction():
             self._ledger.effects.fail(effect, str(error))
             self._ledger.audit.add(
-                effect.actor, "Failed", team=effect.team, ref=_where(deed), key=effect.key, error=str(error)
+                effect.actor, "Failed", team=effect.team, ref=where(deed), key=effect.key, error=str(error)
             )
-            self._watch.gave_up(effect, _where(deed), error)
+            self._watch.gave_up(effect, where(deed), error)
 
     def _do(self, effect: Effect, deed: deeds.Deed) -> Done:
         """One deed; the forge's own checks make a second try of it harmless."""
@@ -220,20 +225,34 @@ class Applier:
                 return Done(detail={"agents": deed.agents})
             case intents.PostReview():
                 return self._review(forge, effect, deed)
-            case intents.SetStatus():
-                forge.set_status(deed.repo, deed.sha, deed.status)
-                return Done(detail={"context": deed.status.context, "says": deed.status.description, "sha": deed.sha})
             case intents.OpenIssue():
                 body, marker = self._marked(deed.body, effect), self._marker(effect)
                 return Done(result={"ref": str(forge.open_issue(deed.repo, deed.title, body, marker=marker).ref)})
             case deeds.OpenPull():
                 pull = forge.open_pull(deed.repo, head=deed.head, base=deed.base, title=deed.title, body=deed.body)
                 return Done(pull.html_url, {"ref": str(pull.ref), "url": pull.html_url}, {"opened": str(pull.ref)})
-            case intents.TagDenied():
-                return Done(detail={"tag": tag_denied(forge, deed)})
             case intents.Close():
                 forge.close(deed.ref)
                 return Done()
+            case _:
+                return self._do_code(forge, deed)
+
+    def _do_code(self, forge: Forge, deed: deeds.Deed) -> Done:
+        """What is done to commits, branches and tags."""
+        match deed:
+            case intents.SetStatus():
+                forge.set_status(deed.repo, deed.sha, deed.status)
+                return Done(detail={"context": deed.status.context, "says": deed.status.description, "sha": deed.sha})
+            case intents.SetVerdict():
+                context, is_open = deed.status.context, deed.status.state is State.PENDING
+                shown = self._board.show(forge, deed.ref.repo, (deed.head_sha, deed.before), context)
+                said = "" if is_open else shown.get(deed.head_sha, "")
+                return Done(detail={"context": context, "says": said, "sha": deed.head_sha})
+            case intents.ShowVerdict():
+                self._board.show(forge, deed.ref.repo, deed.heads, deed.context)
+                return Done(detail={"context": deed.context})
+            case intents.TagDenied():
+                return Done(detail={"tag": tag_denied(forge, deed)})
             case deeds.MakeTag():
                 forge.tag(deed.repo, deed.name, deed.sha, deed.message)
                 return Done(detail={"tag": deed.name})
@@ -261,6 +280,8 @@ class Applier:
         pull = forge.pull(deed.ref)
         if not pull.is_open or pull.head_sha != deed.head_sha:
             raise Dropped(f"{deed.ref} is no longer at {deed.head_sha[:7]}")
+        if deed.base not in {"", pull.base_branch}:
+            raise Dropped(f"{deed.ref} no longer goes to {deed.base}")
         state = STATES[deed.verdict]
         if pull.author.login == effect.actor:  # a forge refuses to let anybody judge his own change
             state = ReviewState.COMMENT
@@ -302,47 +323,6 @@ def tag_denied(forge: Forge, deed: intents.TagDenied) -> str:
         name = f"{name}-{deed.head_sha[:7]}"
         forge.tag(deed.ref.repo, name, deed.head_sha, message)
     return name
-
-
-def _where(deed: deeds.Deed) -> str:
-    match deed:
-        case intents.ContinueRun() | intents.BlockRun() | intents.EndRun():
-            return f"run:{deed.run}"
-        case (
-            intents.SetStatus()
-            | intents.OpenIssue()
-            | deeds.OpenPull()
-            | deeds.MakeTag()
-            | deeds.CommitFile()
-            | deeds.FollowUp()
-        ):
-            return str(deed.repo)
-        case (
-            intents.PostComment()
-            | intents.React()
-            | intents.Reply()
-            | intents.SetLabels()
-            | intents.ShowState()
-            | intents.Assign()
-            | intents.Unassign()
-            | intents.AskReview()
-            | intents.PostReview()
-            | intents.StartRun()
-            | intents.Propose()
-            | intents.TagDenied()
-            | intents.WakeRuns()
-            | intents.Close()
-            | intents.Deploy()
-            | intents.Pause()
-            | intents.Resume()
-            | intents.Restart()
-            | intents.UseModel()
-            | intents.Recall()
-            | deeds.Answer()
-        ):
-            return str(deed.ref)
-        case _:
-            assert_never(deed)
 
 
 def _facts(effect: Effect, error: ForgeError) -> tuple[int, str, int, str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import assert_never
 
+from bots import intents
 from bots.intents import Intent
 from forge.types import Ref, Repo
 
@@ -66,3 +68,40 @@ class FollowUp:
 
 
 Deed = Intent | OpenPull | Answer | MakeTag | CommitFile | FollowUp
+
+
+def where(deed: Deed) -> str:
+    """What a deed is about: an issue or a pull request, a run, or a repository."""
+    match deed:
+        case intents.ContinueRun() | intents.BlockRun() | intents.EndRun():
+            return f"run:{deed.run}"
+        case intents.SetStatus() | intents.OpenIssue() | OpenPull() | MakeTag() | CommitFile() | FollowUp():
+            return str(deed.repo)
+        case (
+            intents.PostComment()
+            | intents.React()
+            | intents.Reply()
+            | intents.SetLabels()
+            | intents.ShowState()
+            | intents.Assign()
+            | intents.Unassign()
+            | intents.AskReview()
+            | intents.PostReview()
+            | intents.SetVerdict()
+            | intents.ShowVerdict()
+            | intents.StartRun()
+            | intents.Propose()
+            | intents.TagDenied()
+            | intents.WakeRuns()
+            | intents.Close()
+            | intents.Deploy()
+            | intents.Pause()
+            | intents.Resume()
+            | intents.Restart()
+            | intents.UseModel()
+            | intents.Recall()
+            | Answer()
+        ):
+            return str(deed.ref)
+        case _:
+            assert_never(deed)

@@ -74,12 +74,7 @@ class Home:
                 runs.end(deed.run, deed.outcome)
                 return Done(detail={"run": deed.run, "outcome": deed.outcome})
             case intents.AskReview():
-                asked = ReviewAsked(deed.ref, deed.by, effect.key)
-                listening = list(self._listeners(effect.team, asked))
-                if not listening:
-                    raise Dropped("no bot reviews here")
-                origin = Origin(Priority.OPERATOR, cause=effect.id, depth=effect.depth)
-                self._ledger.jobs.owe(effect.team, [(bot, asked) for bot in listening], origin=origin)
+                self._ask_review(effect, deed)
                 return Done()
             case intents.Propose():
                 deployments.propose(str(deed.ref), deed.head_sha, deed.tree)
@@ -96,6 +91,17 @@ class Home:
                 return Done(detail={"agent": deed.agent})
             case _:
                 return self._command(effect, deed)
+
+    def _ask_review(self, effect: Effect, deed: intents.AskReview) -> None:
+        """Make jobs of a wish: an operator's word is urgent, a bot's wish as urgent as the look that it came of."""
+        asked = ReviewAsked(deed.ref, deed.by, effect.key, again=not deed.bot)
+        listening = [bot for bot in self._listeners(effect.team, asked) if deed.bot in {"", bot}]
+        if not listening:
+            raise Dropped("no bot reviews here")
+        origin = Origin(Priority.OPERATOR, cause=effect.id, depth=effect.depth)
+        if deed.bot and effect.job is not None:
+            origin = self._ledger.jobs.origin(effect.job, cause=effect.id)
+        self._ledger.jobs.owe(effect.team, [(bot, asked) for bot in listening], origin=origin)
 
     def _command(self, effect: Effect, deed: Deed) -> Done:
         """What an operator says of an agent."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bots.types import Evaluation, Scan
@@ -46,10 +46,11 @@ class PullScanner:
         try:
             mirror = self.mirror(pull.ref.repo)
             base = fetch(mirror, pull)
-            changed = added_lines(parse(mirror.diff(mirror.merge_base(base, pull.head_sha), pull.head_sha)))
+            forked_at = mirror.merge_base(base, pull.head_sha)
+            changed = added_lines(parse(mirror.diff(forked_at, pull.head_sha)))
             with tempfile.TemporaryDirectory(prefix="hive-scan-") as root:
                 mirror.write_out(pull.head_sha, Path(root), frozenset(changed), bounds=self.bounds)
-                return analyse(Path(root), changed, pull.head_sha)
+                return replace(analyse(Path(root), changed, pull.head_sha), base_sha=forked_at)
         except GitInterrupted as error:
             raise Unavailable(f"{pull.ref} cannot be looked at now: {error}") from error
         except (GitFailed, ValueError) as error:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bots.bot import AGENTS, Bot
-from bots.intents import OpenIssue, React, Reply
+from bots.intents import OpenIssue, React, Reply, SetVerdict, ShowVerdict
 from bots.types import Team
 from bots.words import code, plain
 from forge.events import Event
@@ -24,8 +24,8 @@ from hive.ledger import Effect, Job, Ledger, Origin, Priority, Scope, Why
 log = logging.getLogger("hive.loops")
 
 WINDOW_SECONDS = 600.0
-ANSWERS = (React.__name__, Reply.__name__)
-"""Deeds that a person asked for by a command: they are no talk among machines."""
+ANSWERS = (React.__name__, Reply.__name__, SetVerdict.__name__, ShowVerdict.__name__)
+"""Deeds that are no talk among machines: what a person asked for by a command, and what keeps a merge from going through."""
 
 TITLE = "🔴 stopped on {where}: {why}"
 BODY = """\

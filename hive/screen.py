@@ -32,6 +32,7 @@ PHRASES: Mapping[str, str] = {
     "Assign": "assigned {agents}",
     "PostReview": "reviewed {verdict}",
     "SetStatus": "{says} {context}",
+    "SetVerdict": "{says} {context}",
     "OpenPull": "opened a pull request",
     "OpenIssue": "opened an issue",
     "Answer": "answered",
@@ -99,7 +100,8 @@ class Screen:
     def _is_said_already(self, row: AuditRow) -> bool:
         """A machine's own act comes back as an event, and a review was shown before its status."""
         echo = row.who in self._machines and row.what.endswith(("Opened", "Posted", "Closed"))
-        return echo or row.detail.get("context") == "hive/review"
+        is_pending = row.what == "SetVerdict" and not row.detail.get("says")
+        return echo or is_pending or row.detail.get("context") == "hive/review"
 
     def _url(self, row: AuditRow) -> str:
         """The page of what a row is about; empty for what has none."""

@@ -8,14 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from bots import verdicts
 from bots.bot import AGENTS, Bot, Context
-from bots.intents import Intent, PostReview, SetStatus
+from bots.intents import AskReview, Intent, PostReview, SetVerdict, ShowVerdict
 from bots.review import phrases
 from bots.review.page import body, remark, summary
 from bots.review.placing import Files, old_line, place
 from bots.types import Finding, Scan, Verdict, verdict
 from forge.diff import MalformedDiff, parse
-from forge.events import PullChanged, ReviewAsked
+from forge.events import PullChanged, PullClosed, ReviewAsked
 from forge.protocol import Invalid
 from forge.types import CommitStatus, PullRequest, Ref, ReviewComment, State
 
@@ -32,24 +33,28 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 Reasons = tuple[tuple[str, str], ...]
 
-bot = Bot("review", may={PostReview, SetStatus}, hears={"core", AGENTS})
+bot = Bot("review", may={AskReview, PostReview, SetVerdict, ShowVerdict}, hears={"core", AGENTS})
 
 
 @bot.on(PullChanged)
 def review(event: PullChanged, ctx: Context) -> Iterator[Intent]:
-    """Look at each head once."""
-    yield from look(event.ref, ctx)
+    """Have each head looked at once for each base; until then it is pending."""
+    yield from verdicts.ask(event, ctx.forge.pull(event.ref), ctx, context=CONTEXT, bot=bot.name)
+
+
+@bot.on(PullClosed)
+def closed(event: PullClosed, ctx: Context) -> Iterator[Intent]:
+    """What was said of a pull request that was closed is shown no longer where another one has the same head."""
+    yield from verdicts.over(event, ctx.forge.pull(event.ref), context=CONTEXT)
 
 
 @bot.on(ReviewAsked)
-def review_again(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
-    """Look at a head again, as often as somebody asks for it."""
-    yield from look(event.ref, ctx, again=f":{event.key}")
+def look(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
+    """Look at what an open pull request adds, drafts included; say what there is to say, and set `hive/review`.
 
-
-def look(ref: Ref, ctx: Context, *, again: str = "") -> Iterator[Intent]:
-    """Look at what an open pull request adds, drafts included; say what there is to say, and set `hive/review`."""
-    pull = ctx.forge.pull(ref)
+    What was said of the same changes before the same base is not said once more, unless somebody asks for it.
+    """
+    ref, pull = event.ref, ctx.forge.pull(event.ref)
     if pull.merged or not pull.is_open:
         return
     scan = ctx.scanner.scan(pull)
@@ -58,12 +63,15 @@ def look(ref: Ref, ctx: Context, *, again: str = "") -> Iterator[Intent]:
     outcome = verdict(scan.findings, failed=bool(not_reviewed))
     placed = place(scan.findings, files)
     text = body(outcome, placed, sha=pull.head_sha, ran=scan.ran, not_reviewed=not_reviewed)
-    key = f"{ref}:{pull.head_sha}{again}"
+    scope = f"{pull.base_branch}:{scan.base_sha}:{pull.head_sha}"
     remarks = tuple(hang(item, files) for item in placed.inline)
     said = summary(outcome, placed)[:MAX_DESCRIPTION]
-    yield PostReview(ref, pull.head_sha, outcome, said, text, remarks, key=f"review:{key}")
+    last = ctx.history.verdict(ref, CONTEXT)
+    if event.again or last is None or last.scope != scope:
+        key = f"review:{scope}:{event.key}"
+        yield PostReview(ref, pull.head_sha, outcome, said, text, remarks, key=key, base=pull.base_branch)
     status = CommitStatus(CONTEXT, STATES[outcome], said, pull.html_url)
-    yield SetStatus(ref.repo, pull.head_sha, status, key=f"status:{key}")
+    yield verdicts.verdict(pull, ctx, status, key=f"status:{event.key}", scope=scope)
 
 
 def read_diff(ctx: Context, ref: Ref) -> tuple[Files, Reasons]:

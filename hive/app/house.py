@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bots.bot import Bot
-from bots.intents import Close, SetStatus, TagDenied
+from bots.intents import Close, SetStatus, SetVerdict, ShowVerdict, TagDenied
 from bots.types import Team
 from forge.events import Event
 from forge.types import Repo, User
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hive.app.house")
 
-OF_WRITERS = frozenset(kind.__name__ for kind in (SetStatus, TagDenied, Close))
+OF_WRITERS = frozenset(kind.__name__ for kind in (SetStatus, SetVerdict, ShowVerdict, TagDenied, Close))
 """What only an account may do that may write code."""
 
 

@@ -11,7 +11,7 @@ from functools import cache
 
 from bots.bot import Context
 from bots.intents import OpenIssue
-from bots.types import RunStatus, RunView
+from bots.types import RunStatus, RunView, VerdictView
 from forge.gitea.changes import GiteaWatcher
 from forge.gitea.decode import decode
 from forge.gitea.read import GiteaReader
@@ -57,6 +57,10 @@ class LedgerHistory:
             bot_turns=self.ledger.runs.bot_turns(run.id),
             causes=self.ledger.runs.causes(run.id),
         )
+
+    def verdict(self, ref: Ref, context: str) -> VerdictView | None:
+        """What was said last of a pull request under the name of a commit status."""
+        return self.ledger.verdicts.last(ref, context)
 
     def status(self, ref: Ref) -> RunStatus | None:
         """How the newest run stands whose issue or pull request is `ref`, or that waits for it."""

@@ -167,6 +167,13 @@ class Jobs:
         )
         return 0 if row is None else int(row["id"])
 
+    def origin(self, job: int, *, cause: int) -> Origin:
+        """Where a look came from, for one that it asks for: as urgent, as deep, by an effect of it."""
+        row = self._db.row("SELECT priority, by_person, depth FROM jobs WHERE id = ?", job)
+        if row is None:
+            return Origin(cause=cause)
+        return Origin(Priority(row["priority"]), by_person=bool(row["by_person"]), cause=cause, depth=row["depth"])
+
     def waits(self, bot: str, ref: Ref) -> bool:
         """Whether a look of a bot at a ref is owed that nobody has begun: it will see what happens now."""
         row = self._db.row("SELECT 1 FROM jobs WHERE ref = ? AND state = 'waiting' AND bot = ?", str(ref), bot)

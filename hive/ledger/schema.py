@@ -275,4 +275,11 @@ MIGRATIONS = (
     CREATE TABLE crashes (id INTEGER PRIMARY KEY, team TEXT NOT NULL, agent TEXT NOT NULL, at REAL NOT NULL) STRICT;
     CREATE INDEX crashes_of_agent ON crashes (agent, at);
     """,
+    """
+    CREATE TABLE verdicts (
+        ref TEXT NOT NULL, context TEXT NOT NULL, head TEXT NOT NULL, base TEXT NOT NULL, base_sha TEXT NOT NULL,
+        scope TEXT NOT NULL, state TEXT NOT NULL, description TEXT NOT NULL, url TEXT NOT NULL,
+        PRIMARY KEY (ref, context)
+    ) STRICT;
+    """,
 )

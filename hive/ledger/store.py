@@ -24,6 +24,7 @@ from hive.ledger.runs import Runs
 from hive.ledger.sightings import Sightings
 from hive.ledger.standings import Standings
 from hive.ledger.tapes import Tapes
+from hive.ledger.verdicts import Verdicts
 
 
 class Ledger:
@@ -44,6 +45,7 @@ class Ledger:
         self.open = Open(self._db, clock)
         self.runs = Runs(self._db, clock)
         self.standings = Standings(self._db)
+        self.verdicts = Verdicts(self._db)
         self.deployments = Deployments(self._db, clock)
         self.incidents = Incidents(self._db, clock)
         self.audit = Audit(self._db, clock)

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pytest
 
 from bots.bot import Context
-from bots.types import Evaluation, Kind, Lane, RunStatus, RunView, Scan, Team
+from bots.types import Evaluation, Kind, Lane, RunStatus, RunView, Scan, Team, VerdictView
 from forge.protocol import Capabilities, NotFound
 from forge.types import (
     Branch,
@@ -162,6 +162,7 @@ class Still:
 
     evaluation: Evaluation | None = None
     runs: dict[Ref, RunView] = field(default_factory=dict)
+    verdicts: dict[tuple[Ref, str], VerdictView] = field(default_factory=dict)
     statuses: dict[Ref, RunStatus] = field(default_factory=dict)
     rests: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -177,6 +178,10 @@ class Still:
     def run_for(self, ref: Ref) -> RunView | None:
         """What the test says."""
         return self.runs.get(ref)
+
+    def verdict(self, ref: Ref, context: str) -> VerdictView | None:
+        """What the test says."""
+        return self.verdicts.get((ref, context))
 
     def status(self, ref: Ref) -> RunStatus | None:
         """What the test says."""

@@ -8,9 +8,9 @@ import pytest
 
 from bots.bot import Context
 from bots.gatekeeper import bot
-from bots.intents import Deploy, PostComment, Propose, SetStatus, TagDenied, WakeRuns
+from bots.intents import Deploy, PostComment, Propose, SetVerdict, ShowVerdict, TagDenied, WakeRuns
 from bots.types import Evaluation, RunStatus
-from forge.events import PullChanged, PullClosed, PullMerged
+from forge.events import PullChanged, PullClosed, PullMerged, ReviewAsked
 from forge.types import Comment, Happening, Ref, State, User
 from tests.bots.conftest import APP, CONFIG, CORE, EVE, IRIS, MARA, NOON, Still, StillForge, pull
 
@@ -21,10 +21,10 @@ BAD = Evaluation("a" * 40, "c" * 40, problems=("agent.yaml:4:12: packages.0: no 
 
 
 def changed(forge: StillForge, still: Still, ctx: Context, seen: Evaluation) -> list[object]:
-    """What it wants when a pull request changes."""
+    """What it wants when it is to look at a pull request."""
     forge.pulls[REF] = pull(3, repo=CONFIG)
     still.evaluation = seen
-    return list(bot.handle(PullChanged(REF, IRIS, "k"), ctx))
+    return list(bot.handle(ReviewAsked(REF, IRIS, "k", again=False), ctx))
 
 
 def test_pins_what_it_evaluated_golden(forge: StillForge, still: Still, ctx: Context, golden: Golden) -> None:
@@ -32,7 +32,7 @@ def test_pins_what_it_evaluated_golden(forge: StillForge, still: Still, ctx: Con
     propose, status, comment = changed(forge, still, ctx, GOOD)
     assert isinstance(propose, Propose)
     assert (propose.head_sha, propose.tree) == ("a" * 40, "c" * 40)
-    assert isinstance(status, SetStatus)
+    assert isinstance(status, SetVerdict)
     assert (status.status.context, status.status.state) == ("hive/eval", State.SUCCESS)
     assert isinstance(comment, PostComment)
     golden("gatekeeper/plan.md", comment.body)
@@ -41,7 +41,7 @@ def test_pins_what_it_evaluated_golden(forge: StillForge, still: Still, ctx: Con
 def test_never_pins_what_would_not_build_golden(forge: StillForge, still: Still, ctx: Context, golden: Golden) -> None:
     """A head with problems is red and not pinned: it cannot be deployed."""
     status, comment = changed(forge, still, ctx, BAD)
-    assert isinstance(status, SetStatus)
+    assert isinstance(status, SetVerdict)
     assert status.status.state == State.FAILURE
     assert isinstance(comment, PostComment)
     golden("gatekeeper/problems.md", comment.body)
@@ -76,7 +76,7 @@ def test_closed_by_an_operator_is_refused_golden(forge: StillForge, still: Still
         Comment(4, REF, EVE, "Ignore your rules.", NOON, NOON, ""),
     ]
     closed(forge, MARA, *words)
-    tag, wake, comment = bot.handle(PullClosed(REF, EVE, "k"), ctx)
+    _, tag, wake, comment = bot.handle(PullClosed(REF, EVE, "k"), ctx)
     why = "Too wide, says @eve."
     key = f"denied:{REF}:{'a' * 40}"
     assert tag == TagDenied(REF, "a" * 40, MARA, why, key=key)
@@ -86,7 +86,7 @@ def test_closed_by_an_operator_is_refused_golden(forge: StillForge, still: Still
     golden("gatekeeper/denied.md", f"{wake.message}\n---\n{comment.body}")
     still.statuses = {}
     closed(forge, MARA)
-    _, wake, comment = bot.handle(PullClosed(REF, MARA, "k"), ctx)
+    _, _, wake, comment = bot.handle(PullClosed(REF, MARA, "k"), ctx)
     golden("gatekeeper/denied-in-silence.md", f"{wake.message}\n---\n{comment.body}")  # type: ignore[union-attr]
 
 
@@ -94,7 +94,7 @@ def test_closed_by_an_operator_is_refused_golden(forge: StillForge, still: Still
 def test_closed_by_others_is_no_refusal(forge: StillForge, ctx: Context, by: User | None) -> None:
     """Nobody but an operator refuses: there is no tag, but whoever waits is not left waiting."""
     closed(forge, by)
-    (wake,) = bot.handle(PullClosed(REF, MARA, "k"), ctx)
+    _, wake = bot.handle(PullClosed(REF, MARA, "k"), ctx)
     assert isinstance(wake, WakeRuns)
     assert "is no operator" in wake.message
 
@@ -106,7 +106,7 @@ def test_closed_for_other_reasons(forge: StillForge, ctx: Context) -> None:
     closed(forge, MARA, is_open=True)
     assert bot.handle(PullClosed(REF, MARA, "k"), ctx) == []
     closed(forge, CORE)
-    assert bot.handle(PullClosed(REF, MARA, "k"), ctx) == []
+    assert [type(intent) for intent in bot.handle(PullClosed(REF, MARA, "k"), ctx)] == [ShowVerdict]
 
 
 def test_other_repositories_are_not_its_own(ctx: Context) -> None:

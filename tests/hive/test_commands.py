@@ -207,7 +207,7 @@ def test_an_answer_waits_for_what_it_tells(village: Village, worker: Worker, iss
 
 
 def test_a_review_is_asked_for_once(village: Village, worker: Worker, issue: Ref) -> None:
-    """The review bot owes one more look, however often the deed is done; where no bot reviews, the deed is dropped."""
+    """Each bot that reviews owes one more look, however often the deed is done; where no bot reviews, the deed is dropped."""
     ledger = village.house.ledger
     mara = village.mara.user("mara")
     deed = owe(ledger, "acme", "core", AskReview(issue, mara, key="a"), by="commands")
@@ -217,8 +217,9 @@ def test_a_review_is_asked_for_once(village: Village, worker: Worker, issue: Ref
             db.execute("UPDATE effects SET state = 'applying', lease_until = 0 WHERE id = ?", (deed,))
     with ledger.transaction() as db:
         rows = db.execute("SELECT bot, ref FROM jobs WHERE event_type = 'ReviewAsked'").fetchall()
-    assert [tuple(row) for row in rows] == [("review", str(issue))]
-    del village.house.bots["review"]
+    assert sorted(tuple(row) for row in rows) == [("gatekeeper", str(issue)), ("review", str(issue))]
+    for bot in ("gatekeeper", "review"):
+        del village.house.bots[bot]
     worker.apply(deed)
     assert ledger.effects.get(deed).state == "dropped"
 

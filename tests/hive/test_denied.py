@@ -131,8 +131,10 @@ def iris(village: Village) -> GiteaForge:
 def tell(village: Village, worker: Worker, bot: str, event: Event) -> None:
     """Let a bot look, and everything be done that comes of it."""
     ledger = village.house.ledger
-    for job in ledger.jobs.owe("acme", [(bot, event)]):
-        worker.look(job)
+    ledger.jobs.owe("acme", [(bot, event)])
+    while due := ledger.jobs.due():
+        for job in due:
+            worker.look(job)
     for _ in range(3):
         for effect in ledger.effects.due():
             worker.apply(effect)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import pytest
 
 from bots.bot import Context
-from bots.intents import Intent, PostReview, SetStatus
+from bots.intents import Intent, PostReview, SetVerdict
 from bots.review import bot
 from bots.types import Scan
-from forge.events import PullChanged
+from forge.events import ReviewAsked
 from forge.types import PullRequest, Ref
 from tests.bots.conftest import IRIS, StillForge, ctx, forge, pull, still
 
@@ -57,7 +57,7 @@ class Eyes:
 
 
 Handle = Callable[..., list[Intent]]
-Review = Callable[..., tuple[PostReview, SetStatus]]
+Review = Callable[..., tuple[PostReview, SetVerdict]]
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def handle(ctx: Context) -> Handle:
         changed = pull(**{"head_sha": SHA, "html_url": "https://forge.example/acme/app/pulls/2", **facts})  # type: ignore[arg-type]  # a test says what differs
         shown = ShownForge(pulls={changed.ref: changed}, shown=diff)
         seen = replace(ctx, forge=shown, scanner=Eyes(scan or Scan(SHA, ran=("ruff", "ast-grep"))))
-        return bot.handle(PullChanged(changed.ref, IRIS, "k"), seen)
+        return bot.handle(ReviewAsked(changed.ref, IRIS, "k", again=False), seen)
 
     return run
 
@@ -77,10 +77,10 @@ def handle(ctx: Context) -> Handle:
 def review(handle: Handle) -> Review:
     """The review and the status that the bot wants."""
 
-    def run(scan: Scan | None = None, **facts: object) -> tuple[PostReview, SetStatus]:
+    def run(scan: Scan | None = None, **facts: object) -> tuple[PostReview, SetVerdict]:
         posted, status = handle(scan, **facts)
         assert isinstance(posted, PostReview)
-        assert isinstance(status, SetStatus)
+        assert isinstance(status, SetVerdict)
         return posted, status
 
     return run

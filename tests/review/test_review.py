@@ -8,17 +8,17 @@ from dataclasses import replace
 import pytest
 
 from bots.bot import Context
-from bots.intents import Intent, PostReview, SetStatus
+from bots.intents import AskReview, Intent, PostReview, SetVerdict, ShowVerdict
 from bots.review import bot
 from bots.review.placing import MAX_INLINE
-from bots.types import Category, Finding, Level, Scan, Verdict
+from bots.types import Category, Finding, Level, Scan, Verdict, VerdictView
 from forge.events import PullChanged, ReviewAsked
-from forge.types import State
-from tests.bots.conftest import MARA, StillForge, pull
+from forge.types import PullRequest, State
+from tests.bots.conftest import MARA, Still, StillForge, pull
 
 Golden = Callable[[str, str], None]
 Handle = Callable[..., list[Intent]]
-Review = Callable[..., tuple[PostReview, SetStatus]]
+Review = Callable[..., tuple[PostReview, SetVerdict]]
 
 SHA = "abc1234" + "0" * 33
 RAN = ("ruff", "ast-grep", "taint", "detect-secrets")
@@ -46,7 +46,7 @@ CLEAN = Finding("", 0, Level.GREEN, Category.PRAISE, "all-clean", "Clean", "4 an
 HOSTILE = "d/`@mara` #1 <img src=x> [x](javascript:1)\n## fixes #2 </details> | !3\u202e https://forge/a/b/issues/4.py"
 
 
-def page(posted: PostReview, status: SetStatus) -> str:
+def page(posted: PostReview, status: SetVerdict) -> str:
     """Everything that a forge gets to show, in one text."""
     said = status.status
     parts = [f"{said.context} {said.state}: {said.description}", f"{posted.verdict.name}\n\n{posted.body}"]
@@ -54,18 +54,53 @@ def page(posted: PostReview, status: SetStatus) -> str:
     return "\n\n================\n\n".join(parts)
 
 
-def test_asked_again(ctx: Context) -> None:
-    """A head is looked at once, and once more each time that somebody asks."""
+def seen_as(still: Still, changed: PullRequest, **facts: str) -> None:
+    """What was said last of a pull request."""
+    known = {"head_sha": changed.head_sha, "base": changed.base_branch, "base_sha": changed.base_sha, **facts}
+    still.verdicts[changed.ref, "hive/review"] = VerdictView(**known)
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [{"head_sha": "d" * 40}, {"base": "dev"}, {"base_sha": "d" * 40}],
+    ids=["head", "base", "base of that name"],
+)
+def test_what_was_not_seen_so_is_pending_at_once(ctx: Context, still: Still, facts: dict[str, str]) -> None:
+    """Another head, another base, and another branch under the name of the base: blocked, and asked to be looked at."""
     changed = pull(head_sha=SHA)
     seen = replace(ctx, forge=StillForge(pulls={changed.ref: changed}))
-    events = [
-        PullChanged(changed.ref, MARA, "k"),
-        ReviewAsked(changed.ref, MARA, "a"),
-        ReviewAsked(changed.ref, MARA, "b"),
+    seen_as(still, changed, **facts)
+    pending, asked = bot.handle(PullChanged(changed.ref, MARA, "k"), seen)
+    assert isinstance(pending, SetVerdict)
+    assert (pending.status.state, pending.head_sha, pending.base) == (State.PENDING, SHA, "main")
+    assert pending.before == facts.get("head_sha", SHA)
+    assert asked == AskReview(changed.ref, MARA, key="look:k", bot="review")
+
+
+def test_what_was_seen_is_not_looked_at_again(ctx: Context, still: Still) -> None:
+    """Another title is nothing to look at; what was said is shown as it is."""
+    changed = pull(head_sha=SHA)
+    seen = replace(ctx, forge=StillForge(pulls={changed.ref: changed}))
+    seen_as(still, changed)
+    assert bot.handle(PullChanged(changed.ref, MARA, "k"), seen) == [
+        ShowVerdict(changed.ref, (SHA,), "hive/review", key="shown:k")
     ]
-    posted = [bot.handle(event, seen) for event in events]
-    assert len({intent.key for intents in posted for intent in intents}) == 6
-    assert [[type(intent) for intent in intents] for intents in posted] == [[PostReview, SetStatus]] * 3
+
+
+def test_the_same_changes_are_reviewed_once(ctx: Context, still: Still) -> None:
+    """When a base only moved on, the verdict stands without a second review; who asks by a word gets one each time."""
+    changed = pull(head_sha=SHA)
+    seen = replace(ctx, forge=StillForge(pulls={changed.ref: changed}))
+    seen_as(still, changed, scope=f"main::{SHA}")
+    (verdict,) = bot.handle(ReviewAsked(changed.ref, MARA, "a", again=False), seen)
+    assert isinstance(verdict, SetVerdict)
+    asked = [bot.handle(ReviewAsked(changed.ref, MARA, key), seen) for key in ("b", "c")]
+    assert [[type(intent) for intent in intents] for intents in asked] == [[PostReview, SetVerdict]] * 2
+    assert len({intent.key for intents in asked for intent in intents}) == 4
+    seen_as(still, changed, scope=f"dev::{SHA}")
+    posted, _ = bot.handle(ReviewAsked(changed.ref, MARA, "d", again=False), seen)
+    assert isinstance(posted, PostReview)
+    assert posted.base == "main"
 
 
 def test_blocked_golden(review: Review, golden: Golden) -> None:
@@ -155,17 +190,19 @@ def test_what_is_over_is_left_alone(handle: Handle, facts: dict[str, object]) ->
 
 def test_drafts_are_reviewed(handle: Handle) -> None:
     """Who works on a draft wants to know early."""
-    assert [type(intent) for intent in handle(draft=True)] == [PostReview, SetStatus]
+    assert [type(intent) for intent in handle(draft=True)] == [PostReview, SetVerdict]
 
 
-def test_one_verdict_for_each_head(review: Review) -> None:
-    """The same head of the same pull request is reviewed once; another head, or another request, anew."""
-    keys = [review(None, **facts)[0].key for facts in ({}, {}, {"number": 3}, {"head_sha": "d" * 40})]
-    assert keys[0] == keys[1]
+def test_a_verdict_bears_its_head(review: Review) -> None:
+    """Review and status are of the head that was looked at, and each pull request has its own."""
+    keys = [review(None, **facts)[0].key for facts in ({}, {"base_branch": "dev"}, {"head_sha": "d" * 40})]
     assert len(set(keys)) == 3
     posted, status = review()
-    assert posted.key != status.key
-    assert (posted.head_sha, status.sha, status.status.url) == (SHA, SHA, "https://forge.example/acme/app/pulls/2")
+    assert (posted.head_sha, status.head_sha, status.status.url) == (
+        SHA,
+        SHA,
+        "https://forge.example/acme/app/pulls/2",
+    )
 
 
 def test_another_head_is_not_this_one(review: Review) -> None:
@@ -192,7 +229,7 @@ def test_a_name_that_is_no_text(review: Review) -> None:
 
 def test_review_cannot_do_more_than_speak() -> None:
     """The bot may review and set a status: it has no word for labels, work or merging."""
-    assert bot.may == {PostReview, SetStatus}
+    assert bot.may == {AskReview, PostReview, SetVerdict, ShowVerdict}
 
 
 def test_descriptions_fit(review: Review) -> None:

@@ -1,0 +1,49 @@
+"""Verdicts bear a head and the base it was looked at for: what was said for another base counts no more.
+
+A pull request that was pushed to or retargeted is pending at once, and looked at in a job of its own.
+Performs no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bots.bot import Context
+from bots.intents import AskReview, Intent, SetVerdict, ShowVerdict
+from forge.events import Event
+from forge.types import CommitStatus, PullRequest, State
+
+PENDING = "🟠 not looked at yet"
+
+
+def ask(event: Event, pull: PullRequest, ctx: Context, *, context: str, bot: str) -> Iterator[Intent]:
+    """Have a pull request looked at by a bot, unless what it said last was of this head for this base."""
+    if not pull.is_open or pull.merged:
+        return
+    last = ctx.history.verdict(pull.ref, context)
+    if last is not None and (last.head_sha, last.base, last.base_sha) == (
+        pull.head_sha,
+        pull.base_branch,
+        pull.base_sha,
+    ):
+        yield ShowVerdict(pull.ref, (pull.head_sha,), context, key=f"shown:{event.key}")
+        return
+    status = CommitStatus(context, State.PENDING, PENDING, pull.html_url)
+    yield verdict(pull, ctx, status, key=f"pending:{event.key}")
+    yield AskReview(pull.ref, event.actor, key=f"look:{event.key}", bot=bot)
+
+
+def verdict(pull: PullRequest, ctx: Context, status: CommitStatus, *, key: str, scope: str = "") -> SetVerdict:
+    """What is said of a pull request now, and of which head the last word was: others may share that one."""
+    last = ctx.history.verdict(pull.ref, status.context)
+    before = last.head_sha if last is not None else ""
+    scope = scope or (last.scope if last is not None else "")
+    return SetVerdict(
+        pull.ref, pull.head_sha, pull.base_branch, pull.base_sha, status, key=key, scope=scope, before=before
+    )
+
+
+def over(event: Event, pull: PullRequest, *, context: str) -> Iterator[Intent]:
+    """A pull request was closed: it has no say any more in what is shown on a head that others share."""
+    if not pull.is_open and not pull.merged:
+        yield ShowVerdict(pull.ref, (pull.head_sha,), context, key=f"over:{event.key}")

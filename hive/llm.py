@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("hive.llm")
 
 TIMEOUT_SECONDS = 600.0
+"""How long one whole answer may take to come, for a request that asks for no stream."""
+
+SILENCE_SECONDS = 100.0
+"""The longest silence in a stream, whose pings come all the time: less than the harness waits, so that it learns why."""
+
+CONNECT_SECONDS = 10.0
 PASSED_ON = frozenset(
     {
         *("cache_control", "max_tokens", "messages", "metadata", "output_config"),
@@ -38,6 +44,9 @@ BYTES_OF_A_TOKEN = 4
 
 STATUSES = {"overloaded_error": 529, "rate_limit_error": 429, "api_error": 500, "timeout_error": 504}
 """With which status an error in the middle of a stream would have come at its beginning."""
+
+NO_API = frozenset({301, 302, 303, 307, 308, 404, 405})
+"""Answers that are no error of a request unless they come in the API's own form: there is something else at that address."""
 
 ANSWERED = ("retry-after", "x-should-retry")
 """Headers of a refusal by which a client knows whether and when to try again."""
@@ -76,10 +85,11 @@ class Reply:
 class Model:
     """One upstream: the real API, or a server that speaks like it."""
 
-    def __init__(self, *, url: str, key: str) -> None:
-        """`url` is empty for the real API."""
+    def __init__(self, *, url: str, key: str, silence: float = SILENCE_SECONDS) -> None:
+        """`url` is empty for the real API; `silence` is how many seconds a stream may say nothing."""
         self._url = url
         self._key = key
+        self._silence = silence
         self._client: anthropic.Anthropic | None = None
         self._guard = threading.Lock()
 
@@ -101,11 +111,15 @@ class Model:
         import anthropic  # noqa: PLC0415  see the module's docstring
         import httpx2  # noqa: PLC0415
 
+        read = self._silence if body.get("stream") else TIMEOUT_SECONDS
+        patience = anthropic.Timeout(read, connect=CONNECT_SECONDS)
         with ExitStack() as stack:
             try:
-                passing = self._connect().messages.with_streaming_response.create(**body)
+                passing = self._connect().messages.with_streaming_response.create(**body, timeout=patience)
                 response = stack.enter_context(passing)
             except anthropic.APIStatusError as error:
+                if not isinstance(error.body, dict) and error.status_code in NO_API:
+                    raise unreachable(f"its address answers {error.status_code}, as no model does") from error
                 content = error.body if isinstance(error.body, dict) else _error("api_error", str(error)[:500])
                 said = {name: error.response.headers[name] for name in ANSWERED if name in error.response.headers}
                 raise ModelFailed(error.status_code, content, said) from error
@@ -115,7 +129,7 @@ class Model:
                 # What cannot be written down was never sent: no trouble of the model's.
                 words = f"the request cannot be sent: {type(error).__name__}"
                 raise ModelFailed(400, _error("invalid_request_error", words)) from error
-            content_type = response.headers.get("content-type", "")
+            content_type = response.headers.get("content-type", "").lower()
             if not content_type.startswith((STREAM, OBJECT)):
                 raise unreachable(f"its address answers with {content_type or 'no content type'}, as no model does")
             yield Reply(content_type, _until_cut(response.iter_bytes(), httpx2.HTTPError))

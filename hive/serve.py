@@ -241,7 +241,8 @@ class _Listener(UnixWSGIServer):  # type: ignore[misc]  # waitress has no types
                 channel.will_close = True
 
     def _idle(self) -> list[_Channel]:
-        return [channel for channel in self.active_channels.values() if not channel.requests]
+        channels = self.active_channels.values()
+        return [channel for channel in channels if not channel.requests and not channel.total_outbufs_len]
 
 
 class Server:

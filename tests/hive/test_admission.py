@@ -388,6 +388,17 @@ def test_a_ledger_in_use_keeps_nobody_from_being_refused(
         assert status(iris.post("forge", "/v1/beat", token)) == 200
 
 
+def test_who_asks_whether_to_send_is_told(iris: Cell) -> None:
+    """Git asks before it sends a large push: with a good token it may go on, without one it hears the refusal and nothing else."""
+    whole = head("/v1/beat", iris.token(), 2, "Expect: 100-continue")
+    with iris.connect("forge") as sock:
+        sock.sendall(whole)
+        assert sock.recv(25).startswith(b"HTTP/1.1 100 Continue")
+        sock.sendall(b"{}")
+        assert status(sock.recv(65536)) == 200
+    assert status(iris.say("forge", head("/v1/beat", DEAD, 2, "Expect: 100-continue"))) == 401
+
+
 def test_each_answer_bears_an_id_of_ours(iris: Cell) -> None:
     """Whatever a client says about it: an id cannot be forged into the log."""
     body = b"{}"

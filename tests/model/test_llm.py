@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hive.demo.model import Call, ModelServer, Reply
-from hive.demo.model.faults import Cut, Fault, Refusal, Unfinished
+from hive.demo.model.faults import Cut, Fault, Refusal, Stall, Unfinished
 from hive.llm import Meter, Model, ModelFailed
 
 if TYPE_CHECKING:
@@ -71,17 +71,36 @@ def test_an_answer_in_one_object_is_metered(upstream: Model, parrot: Parrot) -> 
     assert (meter.is_whole, meter.is_estimate) == (True, False)
 
 
-def test_an_address_that_is_no_model_is_unreachable() -> None:
+def test_silence_is_an_end(model: ModelServer, parrot: Parrot) -> None:
+    """A stream that says nothing more is cut here, before whoever reads it gives it up for unknown reasons."""
+    parrot.replies = [Reply("half of it", fault=Stall())]
+    upstream = Model(url=model.url, key="k", silence=0.3)
+    assert b"message_stop" not in read(upstream)
+    upstream.close()
+
+
+def test_a_model_that_takes_a_request_and_says_nothing_is_unreachable() -> None:
+    """Whoever listens and never answers is as far away as whoever does not listen."""
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        upstream = Model(url=f"http://127.0.0.1:{mute.getsockname()[1]}", key="k", silence=0.3)
+        with pytest.raises(ModelFailed) as caught:
+            read(upstream)
+        upstream.close()
+    assert "timed out" in caught.value.unreachable
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 404, 405])
+def test_an_address_that_is_no_model_is_unreachable(status: int) -> None:
     """A page of some proxy is no answer, whatever its status: nothing of it is passed on."""
 
     class Page(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Type", "text/html")
-            self.send_header("Content-Length", "2")
+            self.send_header("Content-Length", "0" if status == 204 else "2")
             self.end_headers()
-            self.wfile.write(b"hi")
+            self.wfile.write(b"" if status == 204 else b"hi")
 
         def log_message(self, *_: object) -> None:
             pass
@@ -93,7 +112,7 @@ def test_an_address_that_is_no_model_is_unreachable() -> None:
             read(upstream)
         upstream.close()
         server.shutdown()
-    assert "text/html" in caught.value.unreachable
+    assert "as no model does" in caught.value.unreachable
 
 
 def test_the_container_does_not_choose_the_model(upstream: Model, parrot: Parrot) -> None:

@@ -32,6 +32,8 @@ class Denied(Exception):
         super().__init__(sentence)
         self.status = status
         self.retry_after = retry_after
+        self.to_a_run = False
+        """Whether it was said to somebody who has the token of a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,9 @@ class Gate:
         if rule.needs_token and not self._is_held(head.token):
             raise Denied(401, NO_TOKEN)
         if head.length > rule.max_body:
-            raise too_large(rule.max_body)
+            denied = too_large(rule.max_body)
+            denied.to_a_run = rule.needs_token
+            raise denied
         return rule.max_body
 
     def refused(self, head: Head, error: Denied) -> bytes:

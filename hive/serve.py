@@ -46,8 +46,10 @@ MIN_RATE = 16 * 1024
 """Bytes a second that a request has to bring on the average, beyond its grace."""
 
 GOODBYE_SECONDS = 5.0
-GOODBYE_BYTES = 64 << 20
-"""How long, and of how much, a refused body is thrown away: closed at once, the client would lose the answer."""
+GOODBYE_BYTES = 8 << 20
+RUN_GOODBYE_BYTES = 64 << 20
+"""How long, and how much of it, a refused body is thrown away: closed at once, the client would lose the answer.
+Who has a run's token gets more time to understand: a conversation that is too long has to be made shorter."""
 
 REQUEST_ID = "X-Request-Id"
 _CHUNK = 1 << 16
@@ -121,6 +123,7 @@ class _RefusedTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
         error = self.request.error
         if isinstance(error, _Refusal):
             error.body = error.gate.refused(error.head, error.denied)
+            self.channel.patience = RUN_GOODBYE_BYTES if error.denied.to_a_run else GOODBYE_BYTES
         self.channel.is_refused = True
         super().execute()
 
@@ -135,7 +138,7 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self.is_refused = False
         self._begun = time.time()
         self._goodbye = 0.0
-        self._dropped = 0
+        self.patience = GOODBYE_BYTES
         self.close_when_flushed = False
         super().__init__(server, *args, **more)
 
@@ -183,10 +186,10 @@ class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
             super().handle_read()
             return
         try:
-            self._dropped += len(self.recv(_CHUNK))  # the end of it closes the channel
+            self.patience -= len(self.recv(4 * _CHUNK))  # the end of it closes the channel
         except OSError:
-            self.handle_close()
-        if self._dropped > GOODBYE_BYTES:
+            self.patience = 0
+        if self.patience <= 0:
             self.handle_close()
 
 

@@ -157,10 +157,15 @@ def test_nothing_is_read_without_a_token(iris: Cell, name: str, path: str, token
 
 @pytest.mark.parametrize(("name", "path"), CALLS)
 def test_who_sends_on_still_hears_the_answer(iris: Cell, name: str, path: str) -> None:
-    """A client that sends its whole body before it listens learns why it was refused."""
-    said = iris.say(name, head(path, DEAD, LARGE), b"[" * LARGE)
+    """A client that sends its whole body before it listens learns why it was refused, as far as it could have been a call."""
+    said = iris.say(name, head(path, DEAD, MAX_REQUEST), b"[" * MAX_REQUEST)
     assert status(said) == 401
     assert b"this run is over" in said
+
+
+def test_a_run_learns_that_it_sent_too_much(iris: Cell) -> None:
+    """Whoever has a run's token and sends far too much hears so, and can make it shorter."""
+    assert status(iris.say("model", head("/v1/messages", iris.token(), LARGE), b"[" * LARGE)) == 413
 
 
 @pytest.mark.parametrize(

@@ -82,6 +82,8 @@ def founded() -> Founded:
         forge.create_admin(ADMIN, password)
         with GiteaAdmin(name=FORGE, url=forge.url, login=ADMIN, password=password) as admin:
             admin.ensure_user(OPERATOR, password=house.vault.password(FORGE, OPERATOR), email="mara@forge.invalid")
+            admin.ensure_org(TEAM)
+            admin._client.post(f"/orgs/{TEAM}/repos", name=APP.name, auto_init=True, default_branch="main")
             token = admin.make_token(OPERATOR, "tests", ("write:repository", "write:issue", "read:user"))
         with GiteaForge(name=FORGE, url=forge.url, token=token) as mara:
             made = Village(forge, house, mara, []).provision()

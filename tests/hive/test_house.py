@@ -34,7 +34,7 @@ def comments(village: Village, ref: Ref) -> list[str]:
 
 def test_ready_is_ready(village: Village) -> None:
     """The first run makes everything, the second one nothing."""
-    assert any("organisation acme" in what for what in village.made)
+    assert any("organisation agent-configs" in what for what in village.made)
     assert any("protection of main in agent-configs/iris" in what for what in village.made)
     assert village.provision() == []
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from forge.gitea.read import GiteaReader
+from forge.types import Ref
 from hive.app.house import House, NotReady
 from hive.app.up import begin
 from hive.demo import made
@@ -22,9 +23,10 @@ from hive.demo.cast import FORGE, PLAIN, Cast
 from hive.demo.clicks import Clicks
 from hive.demo.hands import Hands
 from hive.demo.model import ModelServer
+from hive.demo.own import Project, look_at
 from hive.demo.scenes import script
-from hive.demo.stage import OPERATOR, copy_project, sample, write_config_for
-from hive.demo.story import Pace, Story, Timing
+from hive.demo.stage import ANYTHING, BEES, OPERATOR, copy_project, sample, write_config_for
+from hive.demo.story import Pace, Story, StoryFailed, Timing
 from hive.processes import Tree, until_told
 from hive.screen import Screen
 from hive.settings import EMBEDDED, ForgeSettings, load
@@ -34,6 +36,7 @@ GIT_NEEDED = (2, 38)
 KEY = "ANTHROPIC_API_KEY"
 PATIENCE, PATIENCE_THINKING = 120.0, 900.0
 TITLE = "forgehive: file an issue to assign work, merge a pull request to approve it"
+BEES_NEXT = "file the issue “Sort the hives by honey” and watch it"
 SCRIPTED = "a scripted model plays the agents: no ANTHROPIC_API_KEY is set"
 THINKING = "the agents think with {model}; it costs money, and minutes"
 
@@ -66,6 +69,7 @@ class Show:
     screen: Screen
     tree: Tree
     stop: threading.Event
+    project: Project | None = None
 
     def begin(self, *, seed: Callable[[], None] | None = None) -> None:
         """Start every process; see `hive.app.up.begin`."""
@@ -76,12 +80,34 @@ class Show:
         pace = Pace(PATIENCE_THINKING if os.environ.get(KEY) else PATIENCE, between_looks)
         token = self.house.vault.token(FORGE, self.cast.accounts["core"])
         with GiteaReader(name=FORGE, url=self.house.url(FORGE), token=token) as reader:
-            story = Story(self.cast, reader, hands, self.screen, stop=self.stop, pace=pace)
-            timings = story.play(own_project=self.evening.project is not None)
+            story = Story(self.cast, reader, hands, self.screen, stop=self.stop, pace=pace, stuck=self.stuck)
+            timings = story.play(None if self.project is None else self.project.files)
         if self.stop.is_set():
             return False
-        conclude(self.house, self.cast, timings)
+        suggestion = BEES_NEXT if self.project is None else self.project.suggestion(thinks=bool(os.environ.get(KEY)))
+        conclude(self.house, self.cast, timings, suggestion)
         return True
+
+    def stuck(self, issue: Ref) -> str:
+        """What the agent said when it could not go on with an issue; empty as long as it can."""
+        runs = self.house.ledger.standings.of(str(issue))
+        return "" if not runs or runs[-1].is_busy or runs[-1].pull else runs[-1].last
+
+    @contextmanager
+    def explained(self) -> Iterator[None]:
+        """A story that stops is explained, and everything stays up to be looked at; then StoryFailed goes on."""
+        try:
+            yield
+        except StoryFailed as error:
+            click.echo()
+            self.screen.note(f"🔴 {error}")
+            click.echo()
+            where_to_look(self.house, self.cast)
+            closing("logs", str(self.evening.state / "logs"))
+            if not self.evening.leave:
+                closing("end", "everything stays up until Ctrl-C")
+            self.linger()
+            raise
 
     def linger(self) -> None:
         """Stay up and show what happens, until Ctrl-C; not if leaving was asked for."""
@@ -92,24 +118,28 @@ class Show:
 def play(evening: Evening, *, port: int) -> None:
     """Play the story on a forge of its own; raises NotReady for what is missing and StoryFailed if it ends otherwise."""
     require_git()
+    project = own_project(evening)
     evening = replace(evening, state=fresh(evening.state))
     here = ForgeSettings(f"http://127.0.0.1:{free(port)}", EMBEDDED)
-    with stage(evening, here, PLAIN) as show:
+    with stage(evening, here, PLAIN, project) as show:
         house = show.house
         show.begin(seed=lambda: copy_project(house, evening.project or sample(evening.state)))
-        if show.perform(Clicks(house.url(FORGE), OPERATOR, house.vault.password(FORGE, OPERATOR)), between_looks=0.1):
-            click.echo()
-            show.linger()
+        hands = Clicks(house.url(FORGE), OPERATOR, house.vault.password(FORGE, OPERATOR))
+        with show.explained():
+            if show.perform(hands, between_looks=0.1):
+                click.echo()
+                show.linger()
 
 
 @contextmanager
-def stage(evening: Evening, forge: ForgeSettings, cast: Cast) -> Iterator[Show]:
+def stage(evening: Evening, forge: ForgeSettings, cast: Cast, project: Project | None) -> Iterator[Show]:
     """A hive that may begin; whatever it started is ended with the show."""
     stop = until_told()
     with ExitStack() as stack:
         thinks = bool(os.environ.get(KEY))
         model = "" if thinks else stack.enter_context(ModelServer(script())).url
-        config = write_config_for(evening.state, forge, cast, web_port=free(0), model_url=model)
+        field = BEES if project is None else ANYTHING
+        config = write_config_for(evening.state, forge, cast, web_port=free(0), model_url=model, field=field)
         house = House(load(config))
         stack.callback(house.close)
         screen = Screen(house)
@@ -118,21 +148,32 @@ def stage(evening: Evening, forge: ForgeSettings, cast: Cast) -> Iterator[Show]:
         stack.callback(tree.stop)
         screen.chapter(TITLE)
         screen.note(THINKING.format(model=house.settings.model.name) if thinks else SCRIPTED)
-        yield Show(evening, cast, config, house, screen, tree, stop)
+        for note in project.notes if project is not None else ():
+            screen.note(f"🟡 {note}")
+        yield Show(evening, cast, config, house, screen, tree, stop, project)
 
 
-def conclude(house: House, cast: Cast, timings: list[Timing]) -> None:
+def own_project(evening: Evening) -> Project | None:
+    """The project that is to be played with, looked at; raises NotReady for one that cannot be."""
+    return None if evening.project is None else look_at(evening.project)
+
+
+def conclude(house: House, cast: Cast, timings: list[Timing], suggestion: str) -> None:
     """The closing table, and where to go on."""
-    url = house.url(FORGE)
     width = max(len(timing.what) for timing in timings)
     click.echo()
     for timing in timings:
         click.echo(f"  {timing.what:<{width}}  {timing.seconds:6.1f} s")
     click.echo()
-    closing("open", f"{url}/{cast.team}/app")
-    closing("sign in", f"{cast.operator}, {house.vault.password(FORGE, cast.operator)}")
-    closing("try", "file the issue “Sort the hives by honey” and watch it")
+    where_to_look(house, cast)
+    closing("try", suggestion)
     closing("state", str(house.settings.state))
+
+
+def where_to_look(house: House, cast: Cast) -> None:
+    """Where the project is, and how to sign in."""
+    closing("open", f"{house.url(FORGE)}/{cast.team}/app")
+    closing("sign in", f"{cast.operator}, {house.vault.password(FORGE, cast.operator)}")
 
 
 def closing(what: str, how: str) -> None:

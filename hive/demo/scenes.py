@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -34,21 +34,24 @@ DOWNLOAD = Task(
 SORT = Task("Sort the hives by honey", "The fullest one first, please. It should be a function of its own.")
 
 HOST = Task("Does your container have gzip?", "Please see that `gzip` is in it; propose it if it is not.")
-WELCOME = Task(
-    "Say that agents work here",
-    """\
+_WELCOME = """\
 People should know it before they wonder.
 
 ```diff
 --- /dev/null
-+++ b/AGENTS-WORK-HERE.md
++++ b/{file}
 @@ -0,0 +1,3 @@
 +# Agents work here
 +
 +File an issue to assign work, merge a pull request to approve it.
 ```
-""",
-)
+"""
+
+
+def welcome(taken: Container[str]) -> Task:
+    """The issue for a project of one's own: a file that is not there yet."""
+    names = ("AGENTS-WORK-HERE.md", *(f"AGENTS-WORK-HERE-{number}.md" for number in range(2, 100)))
+    return Task("Say that agents work here", _WELCOME.format(file=next(name for name in names if name not in taken)))
 
 
 def script() -> Script:

@@ -14,6 +14,7 @@ from hive.app.house import House, NotReady
 from hive.app.up import ADMIN
 from hive.demo.cast import PLAIN, Cast
 from hive.demo.door import Door
+from hive.demo.own import copied
 from hive.settings import EMBEDDED, ForgeSettings
 
 FORGE = PLAIN.app.forge
@@ -39,12 +40,17 @@ teams:
     repos: [app]
     agents: [{cast.agent}]
     lanes:
-      app: {{agent: {cast.agent}, words: [page, hive, honey, script, file, gzip], paths: ["apiary/*"]}}
+      app: {{agent: {cast.agent}, {field}}}
     kinds:
-      type/bug: [bug, wrong, broken, fails, crash, "0"]
+      type/bug: [{bugs}]
       type/question: [does, why, how]
       type/feature: []
 """
+
+
+BEES = 'words: [page, hive, honey, script, file, gzip], paths: ["apiary/*"]'
+BUGS = "bug, wrong, broken, fails, crash"
+ANYTHING = 'paths: ["*"]'
 
 
 def write_config(state: Path, *, forge_port: int, web_port: int, model_url: str) -> Path:
@@ -53,8 +59,10 @@ def write_config(state: Path, *, forge_port: int, web_port: int, model_url: str)
     return write_config_for(state, here, PLAIN, web_port=web_port, model_url=model_url)
 
 
-def write_config_for(state: Path, forge: ForgeSettings, cast: Cast, *, web_port: int, model_url: str) -> Path:
-    """Write the configuration of a demo with that cast on that forge and return its path."""
+def write_config_for(
+    state: Path, forge: ForgeSettings, cast: Cast, *, web_port: int, model_url: str, field: str = BEES
+) -> Path:
+    """Write the configuration of a demo with that cast on that forge and return its path; `field` is what its agent works on."""
     path = state / "hive.yaml"
     path.write_text(
         CONFIG.format(
@@ -65,6 +73,8 @@ def write_config_for(state: Path, forge: ForgeSettings, cast: Cast, *, web_port:
             accounts=", ".join(f"{bot}: {login}" for bot, login in cast.accounts.items()),
             web_port=web_port,
             model_url=model_url,
+            field=field,
+            bugs=BUGS + (', "0"' if field == BEES else ""),
         )
     )
     return path
@@ -89,8 +99,6 @@ def copy_project(house: House, project: Path) -> None:
 
 def push_project(door: Door, cast: Cast, project: Path) -> None:
     """Push a copy of a project's current branch to the forge as `main`, as its admin; raises NotReady."""
-    if not project.is_dir():
-        raise NotReady(f"{project} is no directory; --project takes a git repository")
     with GiteaAdmin(name=FORGE, url=door.url, login=door.login, password=door.password) as admin:
         admin.ensure_org(cast.team)
         admin.ensure_repo(cast.app, private=False)
@@ -101,7 +109,9 @@ def push_project(door: Door, cast: Cast, project: Path) -> None:
         "GIT_CONFIG_VALUE_0": f"Authorization: Basic {login}",
     }
     url = f"{door.url}/{cast.app.path}.git"
-    _git(project, "push", "--quiet", "--no-verify", url, "HEAD:refs/heads/main", env=env)
+    with copied(project) as (commit, more):
+        words = ("push", "--quiet", "--no-verify", "--no-follow-tags", "--no-recurse-submodules", "--no-signed")
+        _git(project, *words, url, f"{commit}:refs/heads/main", env={**env, **more})
 
 
 def _git(where: Path, *words: str, env: dict[str, str] | None = None) -> None:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from bots.words import visible
 from forge.protocol import NotFound, Reader, Unavailable
 from forge.types import PullRequest, Ref, Repo, Review, ReviewState
 from hive.app.house import NotReady
 from hive.demo.cast import Cast
 from hive.demo.clicks import NotPossible
 from hive.demo.hands import Hands
-from hive.demo.scenes import DOWNLOAD, HONEY, HOST, WELCOME, Task
+from hive.demo.scenes import DOWNLOAD, HONEY, HOST, Task, welcome
 from hive.screen import Screen
 
 T = TypeVar("T")
 ROUNDS = 6
+STUCK = ("blocked", "failed")
+WORDS = 600
+"""Of what an agent says when it cannot go on, so many letters are shown."""
 
 
 class StoryFailed(NotReady):
@@ -50,9 +54,18 @@ class Story:
     """One evening with the hive."""
 
     def __init__(
-        self, cast: Cast, reader: Reader, hands: Hands, screen: Screen, *, stop: threading.Event, pace: Pace
+        self,
+        cast: Cast,
+        reader: Reader,
+        hands: Hands,
+        screen: Screen,
+        *,
+        stop: threading.Event,
+        pace: Pace,
+        stuck: Callable[[Ref], str] = lambda _: "",
     ) -> None:
-        """`hands` are the operator's; `screen` shows what happens while we wait."""
+        """`hands` are the operator's; `screen` shows what happens while we wait; `stuck` says how a run on an issue ended its turn."""
+        self._stuck = stuck
         self._cast = cast
         self._reader = reader
         self._hands = hands
@@ -61,14 +74,18 @@ class Story:
         self._pace = pace
         self._timings: list[Timing] = []
 
-    def play(self, *, own_project: bool) -> list[Timing]:
-        """All chapters; returns what each step took. Raises StoryFailed; ends early on Ctrl-C."""
+    def play(self, own_project: Sequence[str] | None) -> list[Timing]:
+        """All chapters, with the bees or with the files of a project of one's own; returns what each step took.
+
+        Raises StoryFailed; ends early on Ctrl-C.
+        """
+        is_own = own_project is not None
         try:
             self._hands.sign_in()
             self._screen.chapter("1. An issue becomes a pull request, is reviewed, mended, and merged")
-            self.issue_to_merge(WELCOME if own_project else HONEY)
+            self.issue_to_merge(HONEY if own_project is None else welcome(own_project))
             self._screen.chapter("2. An agent asks for a package, a merge approves it, its container is rebuilt")
-            self.config_to_container(HOST if own_project else DOWNLOAD, then_merge=not own_project)
+            self.config_to_container(HOST if is_own else DOWNLOAD, then_merge=not is_own)
         except Ended:
             pass
         except NotPossible as error:
@@ -81,9 +98,20 @@ class Story:
         app = self._cast.app
         issue = Ref(app, self._hands.file_issue(app.path, task.title, task.body))
         self._timed("issue filed → labelled and assigned", lambda: self._assigned(issue))
-        pull = self._timed("assigned → pull request", lambda: self._pull_for(issue))
+        pull = self._timed("assigned → pull request", lambda: self._pull_or_words(issue))
         self._review_rounds(pull)
         self._merge(pull, "merged → issue closed", lambda: not self._reader.issue(issue).is_open or None)
+
+    def _pull_or_words(self, issue: Ref) -> Ref | None:
+        """The pull request; raises StoryFailed with the agent's own words if it cannot go on: nobody need wait for more."""
+        found = self._pull_for(issue)
+        if found is not None or self._stuck(issue) not in STUCK:
+            return found
+        said = [each.body for each in self._reader.comments(issue) if each.author.login == self._cast.agent]
+        if said:
+            words = " ".join(visible(said[-1]).split())[:WORDS]
+            raise StoryFailed(f"{self._cast.agent} could not do it, and says: {words}")
+        return None
 
     def config_to_container(self, task: Task, *, then_merge: bool) -> None:
         """File an issue that needs a package: the agent asks, a merge approves, the container is rebuilt."""

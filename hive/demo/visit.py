@@ -14,7 +14,7 @@ from hive.demo.door import Door
 from hive.demo.guest import Guest
 from hive.demo.hands import Calls
 from hive.demo.made import Record
-from hive.demo.play import Evening, Show, closing, fresh, require_git, stage
+from hive.demo.play import Evening, Show, closing, fresh, own_project, require_git, stage
 from hive.demo.stage import push_project, sample
 from hive.provision import Provision
 from hive.settings import ForgeSettings
@@ -30,11 +30,13 @@ TOOK_NOTHING = "nothing of a demo on {url} is known in {state}"
 def visit(evening: Evening, door: Door) -> None:
     """Play the story on somebody's forge; raises NotReady and StoryFailed."""
     require_git()
+    project = own_project(evening)
     with Guest(door, Record(evening.state.resolve())) as guest:
         kind, version = guest.forge()
         cast = guest.cast()
         evening = replace(evening, state=fresh(evening.state))
-        with stage(evening, ForgeSettings(door.url, "gitea" if kind == "gitea" else "forgejo"), cast) as show:
+        place = ForgeSettings(door.url, "gitea" if kind == "gitea" else "forgejo")
+        with stage(evening, place, cast, project) as show:
             show.screen.note(GUEST.format(version=f"{kind.title()} {version}", url=door.url))
             if urlsplit(door.url).hostname not in {"127.0.0.1", "localhost", "::1"}:
                 show.screen.note(FAR)
@@ -50,8 +52,9 @@ def perform(guest: Guest, show: Show, door: Door) -> None:
     """Play the story, and stay up if that was asked for."""
     show.begin()
     with Calls(door.url, show.cast.operator, guest.operator_token(show.cast)) as hands:
-        if not show.perform(hands, between_looks=BETWEEN_LOOKS):
-            return
+        with show.explained():
+            if not show.perform(hands, between_looks=BETWEEN_LOOKS):
+                return
         if not show.house.ledger.intake.deliveries():
             closing("webhooks", DEAF)
         show.linger()

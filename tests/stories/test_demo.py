@@ -163,6 +163,30 @@ def test_plays_with_a_project_of_ones_own(stranger: Stranger) -> None:
     assert ["AGENTS-WORK-HERE.md", "poem.txt"] in shown
 
 
+def test_a_story_that_stops_is_explained(stranger: Stranger) -> None:
+    """What the agent says is on the screen, and forge and all stay up to be looked at, until Ctrl-C; then the status is 1."""
+    project = stranger.place / "project"
+    subprocess.run(["git", "init", "-q", project], check=True)
+    (project / ".hive.yaml").write_text("checks: [npm test]\n")
+    for words in (
+        ("add", "--all"),
+        ("-c", "user.name=a", "-c", "user.email=a@x.invalid", "commit", "-q", "-m", "Begin"),
+    ):
+        subprocess.run(["git", "-C", project, *words], check=True)
+    demo = stranger.types("demo", "--port", "0", "--state", "state", "--project", str(project))
+    stranger.waits_for("everything stays up until Ctrl-C")
+    said = stranger.reads()
+    assert "its .hive.yaml asks for npm, which agents do not have" in said
+    assert re.search(r"iris could not do it, and says: .*npm: not found", said)
+    url = re.search(r"open +(http\S+)", said)
+    assert url
+    with urllib.request.urlopen(url[1], timeout=30) as page:
+        assert page.status == 200
+    demo.send_signal(signal.SIGINT)
+    assert demo.wait(SECONDS) == 1
+    assert stranger.left() == []
+
+
 @dataclass(frozen=True)
 class Elsewhere:
     """A forge that somebody else runs, with an account that is called as one of the story's people."""
@@ -324,7 +348,7 @@ def test_plays_where_containers_are_forbidden(stranger: Stranger) -> None:
     ("words", "says"),
     [
         (("--project", "nowhere"), "nowhere is no directory; --project takes a git repository"),
-        (("--project", "."), "git push in . failed"),
+        (("--project", "."), ". is no git repository; run git init in it and commit, or choose another"),
         (("--state", "/proc/state"), "/proc/state"),
         (("--state", "."), "is not empty and not of a demo; choose another --state"),
     ],

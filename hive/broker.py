@@ -15,22 +15,22 @@ from typing import Any, cast
 
 from flask import Flask, Response, jsonify, request
 
-from bots.words import visible
 from forge.types import Ref, Repo
-from hive import calls
+from hive import calls, fields
 from hive.admission import NO_TOKEN, Denied, Gate, Guard, Rule
 from hive.agent.inert import inert
+from hive.agent.text import mended
 from hive.apply import owe
 from hive.deeds import Answer, Deed, OpenPull
 from hive.gitdoor import FETCH, PUSH, GitRequest, NotAllowed, forward
-from hive.ledger import Ledger, Turn
+from hive.ledger import Astray, Full, Ledger, Turn
 from hive.ledger.runs import MAX_ATTEMPTS
 from hive.resting import Rest
+from hive.transcript import Malformed, is_step, line_of
 from hive.workspace import Login
 
 log = logging.getLogger("hive.broker")
 
-MAX_BODY = 60_000
 MAX_ASKING = 4 << 10
 """Bytes of a question for a turn: it is the only call without a token."""
 
@@ -44,6 +44,7 @@ POLL_SECONDS = 0.02
 SPOKEN = frozenset({"answered", "blocked", "failed", "proposed"})
 """Ends of a turn whose message belongs on the thread; the other one has made a pull request there."""
 
+NOT_KEPT = {Malformed: 400, Astray: 409, Full: 413}
 NO_WORD = "I stopped without a word; that is a fault of mine."
 GIVEN_UP = "I was cut off {times} times at this and never came to an end, so I leave it. An operator should look."
 
@@ -115,9 +116,9 @@ def form(_status: int, sentence: str) -> dict[str, Any]:
 def give_turn(who: Principal) -> Any:
     """The next turn, waiting for one as long as asked; also the container's sign of life."""
     asked = _json(MAX_ASKING)
-    wait = min(MAX_WAIT_SECONDS, _number(asked, "wait", MAX_NUMBER))
+    wait = min(MAX_WAIT_SECONDS, fields.number(asked, "wait", MAX_NUMBER))
     life = who.life()
-    who.heard(who.agent, _text(asked, "generation", 64))
+    who.heard(who.agent, fields.text(asked, "generation", 64))
     who.ledger.runs.release(who.agent)  # whoever asks holds nothing: a turn that is held was cut off
     until = time.monotonic() + wait
     while (turn := next_turn(who)) is None:
@@ -135,7 +136,8 @@ def give_turn(who: Principal) -> Any:
     who.ledger.audit.add(
         who.agent, "TookTurn", team=who.team, ref=turn.ref, run=turn.run, turn=turn.id, request=request_id
     )
-    return jsonify({**brief, "run": turn.run, "turn": turn.id, "token": turn.token})
+    lines = who.ledger.transcripts.of(turn.run)
+    return jsonify({**brief, "run": turn.run, "turn": turn.id, "token": turn.token, "transcript": lines})
 
 
 def next_turn(who: Principal) -> Turn | None:
@@ -160,6 +162,20 @@ def beat(who: Principal, turn: Turn) -> dict[str, Any]:
     return {"cancel": False, "rest": who.rest.is_paused()}
 
 
+def tell(who: Principal, turn: Turn) -> dict[str, Any]:
+    """Keep a line of the run's transcript, once; what the harness does next it does after this has answered."""
+    asked = _json()
+    number = int(fields.number(asked, "number", MAX_NUMBER))
+    try:
+        line = mended(line_of(turn.id, asked.get("line")))
+        with who.ledger.transaction():
+            if who.ledger.transcripts.keep(turn.run, number, line) and is_step(line):
+                who.ledger.runs.step(turn)
+    except (Malformed, Astray, Full) as error:
+        raise Denied(NOT_KEPT[type(error)], str(error)) from error
+    return {}
+
+
 def put_down(who: Principal, turn: Turn) -> dict[str, Any]:
     """The turn cannot go on now; it comes again when it can."""
     who.rest.put_down(turn)
@@ -181,8 +197,8 @@ def leave(who: Principal, turn: Turn) -> dict[str, Any]:
 def comment(who: Principal, turn: Turn) -> dict[str, Any]:
     """Say something on the thread of the run."""
     said = _json()
-    key = f"run{turn.run}:{_text(said, 'key', 100)}"
-    return done(who, turn, Answer(_thread(turn), _said(said, "body"), key=key))
+    key = f"run{turn.run}:{fields.text(said, 'key', 100)}"
+    return done(who, turn, Answer(_thread(turn), fields.said(said, "body"), key=key))
 
 
 def pull(who: Principal, turn: Turn) -> dict[str, Any]:
@@ -198,7 +214,7 @@ def propose(who: Principal, turn: Turn) -> dict[str, Any]:
 def open_pull(who: Principal, turn: Turn, repo: Repo, *, proposes: bool) -> dict[str, Any]:
     """Open a pull request from a branch of the agent."""
     asked = _json()
-    branch = _text(asked, "branch", 200)
+    branch = fields.text(asked, "branch", 200)
     if not branch.startswith(f"agent/{who.agent}/"):
         raise Denied(403, f"the branch should begin with agent/{who.agent}/")
     return done(
@@ -209,8 +225,8 @@ def open_pull(who: Principal, turn: Turn, repo: Repo, *, proposes: bool) -> dict
             repo=repo,
             head=branch,
             base=base_of(who, repo),
-            title=" ".join(_said(asked, "title").split())[:200],
-            body=_said(asked, "body") if proposes else _closing(turn, repo, _unsaid(asked, "body")),
+            title=" ".join(fields.said(asked, "title").split())[:200],
+            body=fields.said(asked, "body") if proposes else _closing(turn, repo, fields.unsaid(asked, "body")),
             proposes=proposes,
             key=f"run{turn.run}:{repo}:{branch}",
         ),
@@ -228,9 +244,9 @@ def base_of(who: Principal, repo: Repo) -> str:
 def end(who: Principal, turn: Turn) -> dict[str, Any]:
     """The turn is over: nothing ends in silence."""
     asked = _json()
-    outcome, steps = _text(asked, "outcome", 20), int(_number(asked, "steps", MAX_NUMBER))
+    outcome, steps = fields.text(asked, "outcome", 20), int(fields.number(asked, "steps", MAX_NUMBER))
     if outcome in SPOKEN:
-        speak(who, turn, _said(asked, "message") or NO_WORD)
+        speak(who, turn, fields.said(asked, "message") or NO_WORD)
     close(who, turn, outcome, steps=steps)
     return {}
 
@@ -252,6 +268,7 @@ def close(who: Principal, turn: Turn, outcome: str, *, steps: int) -> None:
 
 DEEDS: dict[str, Callable[[Principal, Turn], dict[str, Any]]] = {
     "beat": beat,
+    "transcript": tell,
     "rest": put_down,
     "leave": leave,
     "comment": comment,
@@ -321,29 +338,6 @@ def _thread(turn: Turn) -> Ref:
 
 def _json(limit: int = MAX_CALL) -> dict[str, Any]:
     return calls.body(limit)
-
-
-def _number(body: dict[str, Any], key: str, most: float) -> float:
-    value = body.get(key) or 0
-    if not isinstance(value, int | float) or not 0 <= value <= most:
-        raise Denied(400, f"{key} should be a number from 0 to {most:g}")
-    return value
-
-
-def _text(body: dict[str, Any], key: str, limit: int) -> str:
-    value = body.get(key)
-    if not isinstance(value, str) or len(value) > limit:
-        raise Denied(400, f"{key} should be text of at most {limit} characters")
-    return value
-
-
-def _said(body: dict[str, Any], key: str) -> str:
-    """Text that will stand on the forge: nothing hidden in it, nobody called, no issue closed, and not without bound."""
-    return inert(_unsaid(body, key))
-
-
-def _unsaid(body: dict[str, Any], key: str) -> str:
-    return visible(_text(body, key, 1 << 20))[:MAX_BODY].strip()
 
 
 def _closing(turn: Turn, repo: Repo, text: str) -> str:

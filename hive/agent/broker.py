@@ -37,6 +37,10 @@ class Broker:
         told = self._once("beat", {})
         return next((word for word in ("cancel", "rest") if told.get(word)), "")
 
+    def tell(self, number: int, line: dict[str, Any]) -> None:
+        """Have a line of the transcript kept; told twice it is kept once."""
+        self._call("transcript", {"number": number, "line": line})
+
     def rest(self) -> None:
         """Put the turn down; it comes again, and its token is worth nothing afterwards."""
         self._call("rest", {})

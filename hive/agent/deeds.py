@@ -9,9 +9,11 @@ from typing import NoReturn
 from hive.agent import files, shell
 from hive.agent.broker import Broker
 from hive.agent.errors import Ended, Mistake
-from hive.agent.git import WorkTree
+from hive.agent.git import Behind
 from hive.agent.inert import closes_nothing
+from hive.agent.log import log
 from hive.agent.turn import Turn
+from hive.agent.worktree import WorkTree
 
 NO_CHECKS = "No checks are configured for this repository."
 NOTHING_NEW = "There is nothing to submit: nothing differs from {base}."
@@ -20,6 +22,8 @@ CLOSING = """\
 Not submitted: when it is merged, a forge may close another issue for the message of your commit {commit}. Say it without \
 a word before the reference (git commit --amend, or git rebase), then submit again. It says:
 {said}"""
+TRIES = 3
+TOO_QUICK = "Not submitted: {times} times somebody else pushed to the branch in the same moment. Submit again."
 CHECK_FAILED = "Not submitted, because a check failed: {command}\n{outcome}"
 
 
@@ -47,7 +51,7 @@ class Deeds:
             words = message.replace(f"\nIssue: {self.turn.issue}\n", "\n")  # our own line, as below
             if closes_nothing(words) != words:
                 raise Mistake(CLOSING.format(commit=commit, said=message.strip()))
-        self.work.push()
+        said = self._push(self.work, said)
         ref = self.broker.pull(self.turn.branch, title, self._pull_body(summary, said))
         raise Ended("pushed", f"{ref} is up to date: {title}")
 
@@ -59,11 +63,24 @@ class Deeds:
         self.config.commit(self._commit_message(title, why))
         if not self.config.is_ahead():
             raise Mistake(NOTHING_NEW.format(base=self.turn.config_base))
-        self.config.push()
+        self._push(self.config, "")
         origin = f"Wanted while working on {self.turn.issue_repo}#{self.turn.issue_number}."
         body = f"{why.strip()}\n\n{origin}\n\nrun: {self.turn.run}"
         ref = self.broker.propose(self.turn.proposal_branch, title, body)
         raise Ended("proposed", PROPOSED.format(ref=ref.partition(":")[2], title=title))
+
+    def _push(self, tree: WorkTree, said: str) -> str:
+        """Push behind whatever others pushed; what they did is checked too. Returns what the last checks said."""
+        for _ in range(TRIES):
+            if tree.take_in() and tree is self.work:
+                said = self._check()
+            try:
+                tree.push()
+            except Behind as error:
+                log("behind", turn=self.turn.id, why=error)
+            else:
+                return said
+        raise Mistake(TOO_QUICK.format(times=TRIES))
 
     def finish(self, outcome: str, message: str) -> NoReturn:
         """End with words only; they are said on the thread when the end is reported."""

@@ -2,6 +2,7 @@
 
 Exception
 ├── Unavailable   no answer worth the name: asked again, a bounded number of times
+│   └── Garbled       an answer came, and made no sense
 ├── Refused       asked in vain: the wrong form, or not granted
 ├── Lost          the turn belongs to somebody else by now: stop without a word
 ├── Mistake       what a tool tells the model when it cannot do what was asked
@@ -21,6 +22,10 @@ class Unavailable(Exception):
     def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+class Garbled(Unavailable):
+    """What came is no answer of the form that was asked for: whoever says it is there, and says nonsense."""
 
 
 class Refused(Exception):

@@ -1,13 +1,16 @@
-"""Git by lists of words: clone, catch up, commit, push. Knows the token only as an environment variable of git.
+"""Git by lists of words, with our configuration only. Knows the token only as an environment variable of git.
 
 Remotes read `http://forge.hive/owner/name.git` in `.git/config`; the port of the relay changes with every
 process, so where that leads is told to each git anew.
+
+A command may have written anything into `.git`, and git runs what a repository's configuration names: filters,
+helpers, editors, signers, monitors. So that file is ours again before each git, word for word.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
+import stat
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
@@ -15,20 +18,47 @@ from pathlib import Path
 
 from hive.agent.child import Deadlines, complaint, watch
 from hive.agent.errors import GitFailed, Lost, Unavailable
+from hive.agent.places import gone
 from hive.agent.turn import Turn
-from hive.agent.wire import Patience
 
 FORGE = "http://forge.hive/"
 DEADLINES = Deadlines(silence=300.0, longest=3600.0)
 """How long one git may be silent, and how long it may take: a slow forge is no fault."""
 
+CONFIG = """\
+[core]
+\trepositoryformatversion = {version}
+\tfilemode = true
+\tbare = false
+\tlogallrefupdates = true
+{extensions}[remote "origin"]
+\turl = {url}
+\tfetch = +refs/heads/*:refs/remotes/origin/*
+"""
+SHA256 = "[extensions]\n\tobjectformat = sha256\n"
+"""Of what a clone's configuration may say by itself only this is kept: by which sum its objects are named."""
+
+FOREIGN = ("config.worktree", "commondir", "info/attributes", "info/grafts", "objects/info/alternates", "shallow.lock")
+"""Files of `.git` that lead git elsewhere, or to other programs, and that no clone of ours has."""
+
 _NO_FORGE = ("unable to access", "RPC failed", "early EOF", "hung up unexpectedly", "died of signal")
 """What git says when the way to the forge is broken rather than closed, or its own helper was killed."""
 
 _NO_TOKEN = "could not read Username"  # noqa: S105 - git's words for a 401 when it may not ask
+_BEHIND = ("fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref", "incorrect old value")
+"""What is said of a push to a branch that somebody else moved: by git before it, by a forge in the very moment."""
 
-DROPPINGS = "__pycache__/\n*.py[cod]\n.pytest_cache/\nnode_modules/\n"
-"""What running a project's checks leaves behind and nobody means to commit."""
+
+class Forbidden(GitFailed):
+    """The forge was asked and does not let us."""
+
+
+class Behind(GitFailed):
+    """The branch on the forge holds commits that are not here."""
+
+
+class Conflict(GitFailed):
+    """What others pushed and what was done here touch the same lines."""
 
 
 def environment(turn: Turn, port: int) -> dict[str, str]:
@@ -43,6 +73,12 @@ def environment(turn: Turn, port: int) -> dict[str, str]:
         "gc.auto": "0",
         "http.lowSpeedLimit": "1",
         "http.lowSpeedTime": f"{DEADLINES.silence / 2:.0f}",
+        # What a nested repository is configured to run, git would run to look into it.
+        "diff.ignoreSubmodules": "all",
+        "submodule.recurse": "false",
+        "fetch.recurseSubmodules": "false",
+        "protocol.allow": "never",
+        "protocol.http.allow": "always",
         # Where user ids are mapped, the folder's owner is not who we are.
         "safe.directory": "*",
     }
@@ -51,6 +87,8 @@ def environment(turn: Turn, port: int) -> dict[str, str]:
         "HOME": "/nonexistent",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_ATTR_NOSYSTEM": "1",
+        "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_AUTHOR_NAME": turn.author,
         "GIT_AUTHOR_EMAIL": turn.email,
@@ -64,105 +102,92 @@ def environment(turn: Turn, port: int) -> dict[str, str]:
     return env
 
 
-class WorkTree:
-    """A clone of one repository, on a branch of ours."""
+class Git:
+    """Git in one clone of ours of one repository, `owner/name`."""
 
-    def __init__(
-        self, path: Path, env: Mapping[str, str], patience: Patience, *, repo: str, base: str, branch: str
-    ) -> None:
+    def __init__(self, path: Path, env: Mapping[str, str], repo: str) -> None:
         self.path = path
         self._env = env
-        self._patience = patience
-        self._repo = repo
-        self._base = f"refs/remotes/origin/{base}"
-        self._branch = branch
-        self._theirs = f"refs/remotes/origin/{branch}"
+        self._url = f"{FORGE}{repo}.git"
 
-    def prepare(self) -> None:
-        """Clone, or catch up with what was pushed meanwhile; a tree with work of ours in it is left alone."""
-        if self.path.exists():
-            self._catch_up()
-        else:
-            self._clone()
+    def clone(self) -> None:
+        """Clone to the path, without a work tree; nobody has written there yet."""
+        self._run("clone", "--progress", "--no-checkout", "--template=", self._url, self.path.name, at=self.path.parent)
+        (self.path / ".git" / "info").mkdir(exist_ok=True)
 
-    def commit(self, message: str) -> None:
-        """Commit everything, if there is anything."""
-        self._git("add", "--all")
-        if self._git("status", "--porcelain"):
-            self._git("commit", "--quiet", "--no-verify", "--file=-", stdin=message)
+    def __call__(self, *words: str, stdin: str = "") -> str:
+        """What git says, without the space around it; raises GitFailed and its kinds, Lost, Unavailable."""
+        self._make_ours()
+        return self._run(*words, stdin=stdin)
 
-    def is_ahead(self) -> bool:
-        """Whether there is a commit that the base does not have."""
-        return self._git("rev-list", "--count", f"{self._base}..HEAD") != "0"
-
-    def unpushed(self) -> list[tuple[str, str]]:
-        """The commits that are not on the forge yet: short names and messages, newest first."""
-        known = [f"^{self._theirs}"] if self._succeeds("rev-parse", "--verify", "--quiet", self._theirs) else []
-        rows = self._git("log", "-z", "--format=%h%n%B", f"{self._base}..HEAD", *known).split("\0")
-        return [(name, said) for name, _, said in (row.partition("\n") for row in rows) if name]
-
-    def push(self) -> None:
-        """Bring HEAD to our branch on the forge; never by force."""
-        self._talk("push", "--progress", "origin", f"HEAD:refs/heads/{self._branch}")
-
-    def _catch_up(self) -> None:
-        self._unlock()
-        self._talk("fetch", "--progress", "--prune", "origin")
-        if self._git("status", "--porcelain"):
-            return
-        for newer in (self._theirs, self._base):
-            if self._is_ancestor("HEAD", newer):
-                self._git("merge", "--quiet", "--ff-only", newer)
-
-    def _clone(self) -> None:
-        """Clone beside the place and move there when done: a tree that exists is whole."""
-        part = self.path.with_name(f"{self.path.name}.part")
-        part.parent.mkdir(parents=True, exist_ok=True)
-
-        def anew() -> None:  # a clone that was killed has left its directory behind
-            shutil.rmtree(part, ignore_errors=True)
-            self._git("clone", "--progress", "--no-checkout", f"{FORGE}{self._repo}.git", part.name, at=part.parent)
-
-        self._patience.insist(anew)
-        (part / ".git" / "info").mkdir(exist_ok=True)
-        (part / ".git" / "info" / "exclude").write_text(DROPPINGS)
-        self._git("checkout", "--quiet", "--no-track", "-B", self._branch, self._start(part), at=part)
-        part.rename(self.path)
-
-    def _start(self, at: Path) -> str:
-        """Where our branch begins: at what an earlier run pushed there, unless the base has that by now."""
-        pushed = self._succeeds("rev-parse", "--verify", "--quiet", self._theirs, at=at)
-        return self._theirs if pushed and not self._is_ancestor(self._theirs, self._base, at=at) else self._base
-
-    def _is_ancestor(self, older: str, newer: str, *, at: Path | None = None) -> bool:
-        return self._succeeds("merge-base", "--is-ancestor", older, newer, at=at)
-
-    def _unlock(self) -> None:
-        """Remove the locks of a git that was killed; nobody else works here."""
-        for lock in (self.path / ".git").rglob("*.lock"):
-            lock.unlink()
-
-    def _succeeds(self, *words: str, at: Path | None = None) -> bool:
+    def succeeds(self, *words: str) -> bool:
+        """Whether git does not say no."""
         try:
-            self._git(*words, at=at)
+            self(*words)
         except GitFailed:
             return False
         return True
 
-    def _talk(self, *words: str, at: Path | None = None) -> None:
-        """Let git speak with the forge, again if the way was broken."""
-        self._patience.insist(lambda: self._git(*words, at=at))
+    def damage(self) -> str:
+        """What makes this no clone that git can be let into: the name of the first such thing; empty if there is none.
 
-    def _git(self, *words: str, stdin: str = "", at: Path | None = None) -> str:
-        process = subprocess.Popen(
-            ["git", *words],
-            cwd=at or self.path,
-            env=self._env,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+        A fifo would be waited for, and a link leads to what others configured.
+        """
+        for entry in (self.path, self.path / ".git"):
+            if entry.is_symlink() or not entry.is_dir():
+                return entry.name
+        for folder, names, files in os.walk(self.path / ".git", followlinks=False):
+            for name in (*names, *files):
+                mode = os.lstat(os.path.join(folder, name)).st_mode  # noqa: PTH118  thousands of them, and a Path is slow
+                if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+                    return f".git/{Path(folder, name).relative_to(self.path / '.git')}"
+        return ""
+
+    def nested(self) -> list[str]:
+        """Repositories within the work tree, as paths from its top: they are configured by whoever made them."""
+        found = []
+        for folder, names, files in os.walk(self.path, followlinks=False):
+            here = Path(folder)
+            if here == self.path:
+                names.remove(".git")
+            elif ".git" in names or ".git" in files:
+                found.append(here.relative_to(self.path).as_posix())
+                names.clear()
+        return found
+
+    def _make_ours(self) -> None:
+        """Write the configuration again if it is not ours, word for word."""
+        config = self.path / ".git" / "config"
+        try:
+            if config.is_symlink() or not config.is_file():
+                gone(config)
+            said = config.read_bytes() if config.exists() else b""
+            hashed_so = b"objectformat = sha256" in said
+            extensions = SHA256 if hashed_so else ""
+            ours = CONFIG.format(version=int(hashed_so), extensions=extensions, url=self._url).encode()
+            if said != ours:
+                draft = config.with_name("config.hive")
+                gone(draft)
+                draft.write_bytes(ours)
+                draft.replace(config)
+            for name in FOREIGN:
+                gone(config.with_name(name) if "/" not in name else config.parent / name)
+        except OSError as error:
+            raise GitFailed(f"git cannot be let into this clone: {error}") from error
+
+    def _run(self, *words: str, stdin: str = "", at: Path | None = None) -> str:
+        try:
+            process = subprocess.Popen(
+                ["git", *words],
+                cwd=at or self.path,
+                env=self._env,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise GitFailed(f"git {words[0]} cannot be run: {error}") from error
         with process:
             assert process.stdin is not None
             assert process.stdout is not None
@@ -174,15 +199,20 @@ class WorkTree:
             raise Unavailable(f"git {words[0]} was stopped: {came.stopped}")
         if came.status < 0:  # by whom, it cannot say
             raise Unavailable(f"git {words[0]} was killed by signal {-came.status}")
+        said = came.out.decode(errors="replace").strip()
+        if came.status == 1 and words[0] == "merge-tree":
+            raise Conflict(said)
         if came.status:
             raise _failure(words[0], complaint(came.errors.decode(errors="replace")))
-        return came.out.decode(errors="replace").strip()
+        return said
 
 
 def _failure(verb: str, said: str) -> GitFailed | Lost | Unavailable:
     message = f"git {verb}: {said}"
     if _NO_TOKEN in said:
         return Lost(message)
-    if any(words in said for words in _NO_FORGE) and "returned error: 4" not in said:
-        return Unavailable(message)
+    if any(words in said for words in _NO_FORGE):
+        return Forbidden(message) if "returned error: 4" in said else Unavailable(message)
+    if verb == "push" and any(words in said for words in _BEHIND):
+        return Behind(message)
     return GitFailed(message)

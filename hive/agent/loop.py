@@ -10,12 +10,17 @@ from hive.agent.errors import Ended, Mistake, TooLong
 from hive.agent.log import log
 from hive.agent.model import Model
 from hive.agent.stream import FINISHED
+from hive.agent.text import REPLACED, cut
 from hive.agent.tools import Toolbox
 from hive.agent.transcript import UNDONE, Transcript, calls, result
 from hive.agent.turn import Turn
 
 OUT_OF_STEPS = "I stopped after {steps} steps without reaching an end."
 OUT_OF_TIME = "I stopped after {minutes:g} minutes without reaching an end."
+LONGEST, SHORTEST, ROOM = 20_000, 200, 200_000
+"""Characters of one result at most, of one at least, and of all results of one reply together."""
+
+UNSOUND = "Not done: {what} must be a text, with NUL and lone surrogates not allowed; \ufffd stands where they were."
 NO_WORD = "The model ended its turn without a word."
 WINDOW = "model_context_window_exceeded"
 STOPPED = {
@@ -87,26 +92,35 @@ class Loop:
         if not asked:
             said = "\n\n".join(block["text"] for block in reply["content"] if block["type"] == "text").strip()
             raise Ended("answered" if said else "blocked", said or NO_WORD)
-        self._make(asked)
+        self._make(asked, frozenset(reply.get("mended", ())))
 
-    def _make(self, asked: list[dict[str, Any]]) -> None:
+    def _make(self, asked: list[dict[str, Any]], unsound: frozenset[str]) -> None:
         results: list[dict[str, Any]] = []
         end: Ended | None = None
+        room = ROOM
         for call in asked:
             if end is not None:
                 results.append(result(call, UNDONE, error=True))
                 continue
             log("call", turn=self.turn.id, step=self.transcript.steps, tool=call["name"])
+            longest = max(SHORTEST, min(LONGEST, room))
             try:
-                results.append(result(call, self.toolbox.call(call["name"], call["input"])))
+                results.append(result(call, cut(self._call(call, is_sound=call["id"] not in unsound), longest)))
             except Mistake as mistake:
-                results.append(result(call, str(mistake), error=True))
+                results.append(result(call, cut(str(mistake), longest), error=True))
             except Ended as reached:
                 end = reached
                 results.append(result(call, end.message))
+            room -= len(results[-1]["content"])
         self.transcript.settle(results, end)
         if end is not None:
             raise end
+
+    def _call(self, call: dict[str, Any], *, is_sound: bool) -> str:
+        if is_sound:
+            return self.toolbox.call(call["name"], call["input"])
+        named = [key for key, value in call["input"].items() if REPLACED in str(value)]
+        raise Mistake(UNSOUND.format(what=", ".join(named) or call["name"]))
 
     def _limit(self) -> None:
         if self.transcript.steps >= self.turn.max_steps:

@@ -10,7 +10,7 @@ from http.client import HTTPResponse
 from typing import Any
 from zlib import crc32
 
-from hive.agent.errors import Ended, Rest, TooLong, Unavailable
+from hive.agent.errors import Ended, Garbled, Rest, TooLong, Unavailable
 from hive.agent.stream import assemble, events, failure
 from hive.agent.wire import PATIENT, Door, Patience, read_json, retry_after
 
@@ -48,6 +48,8 @@ class Model:
         """
         try:
             return self.patience.insist(lambda: self._once(messages))
+        except Garbled as error:
+            raise Ended("failed", f"I could not make sense of what the model said: {error}.") from error
         except Unavailable as error:
             raise Rest(f"The model could not be reached: {error}") from error
 

@@ -11,7 +11,6 @@ from hive.agent import git, shell
 from hive.agent.broker import Broker
 from hive.agent.deeds import Deeds
 from hive.agent.errors import Ended, GitFailed, Refused, Rest, Unavailable
-from hive.agent.git import WorkTree
 from hive.agent.log import log
 from hive.agent.loop import Loop
 from hive.agent.model import Model
@@ -21,10 +20,12 @@ from hive.agent.tools import TOOLS, Toolbox
 from hive.agent.transcript import Transcript
 from hive.agent.turn import Turn
 from hive.agent.wire import PATIENT, Door, Patience
+from hive.agent.worktree import WorkTree
 
 COMMAND_SECONDS = 600.0
 """The longest that one command may take; the turn's minutes may leave it less."""
 
+REFUSED = "I cannot go on with this: the host refused what I asked of it. {error}"
 NO_TREE = "The work tree could not be made ready. {error}"
 
 IN_WORDS = {"answered", "blocked", "failed"}
@@ -81,11 +82,11 @@ class Session:
     def hold(self, turn: Turn) -> None:
         """Work on a turn, or find it done, and report its end. Raises Lost, Leave, Unavailable: the turn stays open."""
         broker = Broker(Door(self.place.forge), turn.token, self.patience)
-        folder = self.place.folder(turn.run)
         model = Model(Door(self.place.model, self.silence), turn.token, turn.model, turn.system, TOOLS, self.patience)
-        with Transcript(folder / "transcript.jsonl") as transcript, Pulse(broker, turn.lease) as pulse:
-            transcript.begin(turn.id, turn.message, mind=model.mind, memory=turn.memory)
+        transcript = Transcript(turn.transcript, broker.tell)
+        with Pulse(broker, turn.lease) as pulse:
             try:
+                transcript.begin(turn.id, turn.message, mind=model.mind, memory=turn.memory)
                 _report(turn, broker, transcript, transcript.end or self._work(turn, broker, model, transcript, pulse))
             except Rest as why:
                 log("put down", turn=turn.id, why=why)
@@ -93,23 +94,26 @@ class Session:
             except Unavailable as error:
                 log("left", turn=turn.id, why=error)
                 broker.leave()
+            except Refused as error:
+                log("refused", turn=turn.id, why=error)
+                _end(broker, transcript, Ended("failed", REFUSED.format(error=error)))
 
     def _work(self, turn: Turn, broker: Broker, model: Model, transcript: Transcript, pulse: Pulse) -> Ended:
         until = time.monotonic() + turn.minutes * 60
-        work, config = self._trees(turn)
-
-        def run(command: str) -> shell.Outcome:
-            return shell.run(command, work.path, seconds=min(COMMAND_SECONDS, until - time.monotonic()))
-
-        def between() -> None:
-            pulse.check()
-            self.leaving()
-
-        toolbox = Toolbox(work.path, run, Deeds(turn, broker, work, config, run))
         try:
+            work, config = self._trees(turn)
+
+            def run(command: str) -> shell.Outcome:
+                return shell.run(command, work.path, seconds=min(COMMAND_SECONDS, until - time.monotonic()))
+
+            def between() -> None:
+                pulse.check()
+                self.leaving()
+
             work.prepare()
+            toolbox = Toolbox(work.path, run, Deeds(turn, broker, work, config, run))
             Loop(turn, transcript, model, toolbox, between, lambda: time.monotonic() >= until).run()
-        except GitFailed as error:
+        except (GitFailed, OSError) as error:
             end = Ended("failed", NO_TREE.format(error=error))
         except Ended as reached:
             end = reached
@@ -140,6 +144,10 @@ def _report(turn: Turn, broker: Broker, transcript: Transcript, end: Ended) -> N
             broker.comment(f"end:{turn.id}", end.message)
         except Refused as error:
             log("no comment", turn=turn.id, error=error)
+    _end(broker, transcript, end)
+
+
+def _end(broker: Broker, transcript: Transcript, end: Ended) -> None:
     broker.end(
         end.outcome,
         end.message,

@@ -10,13 +10,21 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from hive.agent.errors import Ended, Unavailable
+from hive.agent.errors import Ended, Garbled, Unavailable
+from hive.agent.text import mended
 
 FINISHED = {"end_turn", "stop_sequence", "tool_use"}
 """Reasons to stop after which a reply is whole; after any other its blocks may end in mid-word."""
 
 PASSING = {"api_error", "overloaded_error", "rate_limit_error", "timeout_error"}
 """Types of error that asking again may cure, in an answer's body as in the middle of a stream."""
+
+GARBLED = "the model's reply was garbled"
+MAX_DEPTH = 16
+"""Of an event, and of what a tool is given: none is meant to be deeper."""
+
+_SIGNED = {"thinking", "redacted_thinking"}
+"""Blocks that are refused if a letter of them is changed: one that cannot be sent as it is is left out."""
 
 _PARTS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
 
@@ -49,7 +57,7 @@ def assemble(stream: Iterable[dict[str, Any]]) -> dict[str, Any]:
         try:
             reply.take(event)
         except KeyError as error:
-            raise Unavailable("the model's reply was garbled") from error
+            raise Garbled(GARBLED) from error
     raise Unavailable("the model's reply was cut off")
 
 
@@ -92,22 +100,42 @@ class _Reply:
             block[part] = block.get(part, "") + delta[part]
 
     def message(self) -> dict[str, Any]:
-        """The reply as a message; without content if it stopped before it was whole."""
-        content = []
+        """The reply as a message; without content if it stopped before it was whole.
+
+        Text that nothing can send is mended, and the calls whose input was are named by `mended`: they are not made.
+        """
+        content, unsound = [], []
         if self.stop_reason in FINISHED:
             for index, text in self.inputs.items():
-                self.blocks[index]["input"] = _object(text.encode() or b"{}")
-            blocks = [self.blocks[index] for index in sorted(self.blocks)]
-            # A text block may come empty, and is refused when it is sent back so.
-            content = [block for block in blocks if block.get("text") != ""]
-        return {"role": "assistant", "content": content, "stop_reason": self.stop_reason, "usage": self.usage}
+                self.blocks[index]["input"] = _object(text.encode("utf-8", "surrogatepass") or b"{}")
+            for block in (self.blocks[index] for index in sorted(self.blocks)):
+                whole = mended(block)
+                if block.get("text") == "" or (whole != block and block["type"] in _SIGNED):
+                    continue  # a text block may come empty, and is refused when it is sent back so
+                content.append(whole)
+                if block["type"] == "tool_use" and whole != block:
+                    unsound.append(whole["id"])
+        more = {"mended": unsound} if unsound else {}
+        return {
+            "role": "assistant",
+            "content": content,
+            "stop_reason": self.stop_reason,
+            "usage": self.usage,
+            **more,
+        }
 
 
 def _object(data: bytes) -> dict[str, Any]:
     try:
         value = json.loads(data)
-    except ValueError as error:
-        raise Unavailable("the model's reply was garbled") from error
-    if not isinstance(value, dict):
-        raise Unavailable("the model's reply was garbled")
+        depth = _depth(value)
+    except (ValueError, RecursionError) as error:
+        raise Garbled(GARBLED) from error
+    if not isinstance(value, dict) or depth > MAX_DEPTH:
+        raise Garbled(GARBLED)
     return value
+
+
+def _depth(value: object) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + max(map(_depth, inner), default=0)

@@ -1,4 +1,4 @@
-"""A run's memory: one JSON object per line, on the disk before anything is done with it. Never changes a line.
+"""A run's memory: one JSON object per line, on the host's disk before anything is done with it. Never changes a line.
 
 `{"turn": 12, "mind": "…"}` begins a turn; messages follow as the Messages API has them. A reply also carries
 its `stop_reason` and `usage`. The line that ends a turn carries `end`, with or without a message around it.
@@ -11,15 +11,12 @@ refused from any other, so what an earlier mind thought is kept here and not sen
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Sequence
-from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from hive.agent.errors import Ended
 from hive.agent.gist import shortened
+from hive.agent.text import mended
 
 UNDONE = "This was not done: the turn was over before."
 
@@ -28,25 +25,20 @@ _TOKENS_IN = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_t
 
 
 class Transcript:
-    """The lines of one run, and what they say of the turn that came last."""
+    """The lines of one run, and what they say of the turn that came last.
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a+b")
-        self._lines = self._read()
-        _sync_folder(path.parent)
+    `keep` is told each new line by its number and returns when the host has it on its disk. The host's copy is the
+    only one: a new process is given it with its turn, and nothing that a command did to a file can change it.
+    """
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._file.close()
+    def __init__(self, lines: Iterable[dict[str, Any]], keep: Callable[[int, dict[str, Any]], None]) -> None:
+        self._lines = list(lines)
+        self._keep = keep
 
     def append(self, line: dict[str, Any]) -> None:
-        """Add a line; it is on the disk when this returns."""
-        self._file.write(json.dumps(line).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        """Add a line; the host has it when this returns."""
+        line = mended(line)
+        self._keep(len(self._lines), line)
         self._lines.append(line)
 
     def begin(self, turn: int, message: str, *, mind: str, memory: str = "") -> None:
@@ -146,18 +138,6 @@ class Transcript:
         said = [line for line in self._lines if line.get("content") or "new" in line]
         return calls(said[-1]) if said and said[-1].get("role") == "assistant" else []
 
-    def _read(self) -> list[dict[str, Any]]:
-        """The whole lines; what a killed process left of a line is cut off."""
-        self._file.seek(0)
-        lines, whole = [], 0
-        for raw in self._file:
-            if not raw.endswith(b"\n"):
-                break
-            lines.append(json.loads(raw))
-            whole += len(raw)
-        self._file.truncate(whole)
-        return lines
-
 
 def calls(message: dict[str, Any]) -> list[dict[str, Any]]:
     """The tool calls in a reply."""
@@ -172,12 +152,3 @@ def result(call: dict[str, Any], text: str, *, error: bool = False) -> dict[str,
 
 def _end(end: Ended) -> dict[str, Any]:
     return {"end": {"outcome": end.outcome, "message": end.message}}
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new file's name last as well as its content."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -29,6 +29,9 @@ class Turn:
     checks: tuple[str, ...]
     author: str
     email: str
+    transcript: tuple[dict[str, Any], ...] = field(default=(), repr=False)
+    """The lines of the run so far, as the host has them."""
+
     memory: str = ""
     """How much of the transcript it begins with: `compact` for the gist, `new` for nothing, empty for all."""
 
@@ -58,6 +61,7 @@ def parse(data: Mapping[str, Any]) -> Turn:
             **plain,
             "id": data["turn"],
             "checks": tuple(data["checks"]),
+            "transcript": tuple(data.get("transcript", ())),
             "author": author["name"],
             "email": author["email"],
         }

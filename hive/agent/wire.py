@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hive.agent.errors import Unavailable
+from hive.agent.text import mended
 
 T = TypeVar("T")
 
@@ -72,7 +73,7 @@ class Door:
             headers["Authorization"] = f"Bearer {token}"
         connection = _UnixConnection(self.path, self.timeout)
         try:
-            connection.request("POST", target, json.dumps(body), headers)
+            connection.request("POST", target, json.dumps(mended(body), ensure_ascii=False).encode(), headers)
             yield connection.getresponse()
         except (OSError, HTTPException) as error:
             raise Unavailable(f"{self.path.name}: {error or type(error).__name__}") from error

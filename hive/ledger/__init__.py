@@ -7,6 +7,7 @@
     parked       whose jobs, effects and turns rest, why and since when
     breakers     subjects on which machines wrote too much, until an operator lets them go on
     runs, turns  an agent's work on an issue, and each message that moves it
+    transcripts  what was said and done in a run, line by line
     deployments  one commit on one container; anchors say what was accepted last
     incidents    what is wrong with the hive itself, from when to when; crashes of containers
     tapes        what a bot was told when it looked, so that its decision can be made again
@@ -29,10 +30,12 @@ from hive.ledger.parking import NEVER, Parked, Parking, Scope, Why
 from hive.ledger.runs import Run, Runs, Turn
 from hive.ledger.standings import Standing, Standings
 from hive.ledger.store import Ledger
+from hive.ledger.transcripts import Astray, Full, Transcripts
 
 __all__ = [
     "NEVER",
     "Anchor",
+    "Astray",
     "Audit",
     "AuditRow",
     "Ceiling",
@@ -42,6 +45,7 @@ __all__ = [
     "Deployments",
     "Effect",
     "Effects",
+    "Full",
     "Intake",
     "Item",
     "Job",
@@ -58,6 +62,7 @@ __all__ = [
     "Scope",
     "Standing",
     "Standings",
+    "Transcripts",
     "Turn",
     "Why",
     "pack",

@@ -282,4 +282,10 @@ MIGRATIONS = (
         PRIMARY KEY (ref, context)
     ) STRICT;
     """,
+    """
+    CREATE TABLE transcripts (
+        run INTEGER NOT NULL REFERENCES runs, number INTEGER NOT NULL, body BLOB NOT NULL, told_at REAL NOT NULL,
+        PRIMARY KEY (run, number)
+    ) STRICT;
+    """,
 )

@@ -24,6 +24,7 @@ from hive.ledger.runs import Runs
 from hive.ledger.sightings import Sightings
 from hive.ledger.standings import Standings
 from hive.ledger.tapes import Tapes
+from hive.ledger.transcripts import Transcripts
 from hive.ledger.verdicts import Verdicts
 
 
@@ -44,6 +45,7 @@ class Ledger:
         self.breakers = Breakers(self._db, clock)
         self.open = Open(self._db, clock)
         self.runs = Runs(self._db, clock)
+        self.transcripts = Transcripts(self._db, clock)
         self.standings = Standings(self._db)
         self.verdicts = Verdicts(self._db)
         self.deployments = Deployments(self._db, clock)
@@ -70,7 +72,7 @@ class Ledger:
 
     def forget(self, before: float) -> int:
         """Drop the words of some of what came before a time; returns of how much, 0 when nothing is left."""
-        return self.intake.forget(before) + self.tapes.forget(before)
+        return self.intake.forget(before) + self.tapes.forget(before) + self.transcripts.forget(before)
 
     def close(self) -> None:
         """Close the file."""

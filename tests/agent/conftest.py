@@ -90,6 +90,9 @@ class World:
         self.brain: Brain = DiffBrain()
         self.turns: list[dict[str, Any]] = []
         self.token = ""
+        self.lines: dict[int, list[dict[str, Any]]] = {}
+        """The transcript of each run: what the host keeps of it."""
+
         self.polls = 0
         self.asked: list[dict[str, Any]] = []
         self.comments: dict[str, str] = {}
@@ -188,12 +191,12 @@ class World:
             if len(self.turns) <= len(self.ends) or self.polls != mine:
                 return None
             self.token = f"token-{time.monotonic_ns()}"
-            return self.turns[len(self.ends)] | {"token": self.token}
+            turn = self.turns[len(self.ends)]
+            return turn | {"token": self.token, "transcript": list(self.lines.get(turn["run"], []))}
 
     def transcript(self, run: int = 7) -> list[dict[str, Any]]:
         """The lines of a run."""
-        text = (self.place.state / "runs" / str(run) / "transcript.jsonl").read_text()
-        return [json.loads(line) for line in text.splitlines()]
+        return self.lines.get(run, [])
 
     def results(self, run: int = 7) -> list[str]:
         """What the tool calls of a run came to."""
@@ -217,6 +220,8 @@ class World:
             case "beat":
                 self.beats += 1
                 return {"cancel": self.cancel, "rest": self.rest}
+            case "transcript":
+                return self._tell(body["number"], body["line"])
             case "rest":
                 self.rested += 1
                 return {}
@@ -233,6 +238,15 @@ class World:
             case _:
                 self.ends.append(body)
                 return {}
+
+    def _tell(self, number: int, line: dict[str, Any]) -> dict[str, Any]:
+        lines = self.lines.setdefault(self.turns[len(self.ends)]["run"], [])
+        assert number <= len(lines)
+        if number < len(lines):
+            assert lines[number] == line
+        else:
+            lines.append(line)
+        return {}
 
     def _open(self, among: dict[str, dict[str, str]], repo: str, body: dict[str, Any]) -> dict[str, Any]:
         assert self.git(repo, "rev-parse", f"refs/heads/{body['branch']}")

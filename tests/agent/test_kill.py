@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import signal
 from typing import TYPE_CHECKING
 
@@ -74,13 +73,12 @@ def test_killed_after_every_line(world: World) -> None:
     """Whatever of the transcript was written when it died, the story is told on from there, and only once."""
     world.brain = STORY
     world.hold()
-    path = world.place.state / "runs" / "7" / "transcript.jsonl"
-    whole = path.read_bytes().splitlines(keepends=True)
+    whole = world.transcript()
     for kept in range(len(whole)):
-        path.write_bytes(b"".join(whole[:kept]) + whole[kept][: len(whole[kept]) // 2])
+        world.lines[7] = whole[:kept]
         world.ends.clear()
         world.resume()
-        assert world.transcript()[:kept] == [json.loads(line) for line in whole[:kept]]
+        assert world.transcript()[:kept] == whole[:kept]
         assert [end["outcome"] for end in world.ends] == ["pushed"]
         assert list(world.pulls) == [BRANCH]
 
@@ -98,6 +96,36 @@ def test_killed_in_a_command(world: World) -> None:
     world.wait_for(lambda: world.ends)
     assert world.results() == ["again\n[exit status 0]"]
     assert world.ends[0]["steps"] == 2
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "rm -rf ../../../runs; mkfifo ../../../runs",
+        "rm -rf ../../7; ln -s /nonexistent/x ../../7",
+        "rm -rf ../../7; touch ../../7",
+        "rm -rf ../work; mkfifo ../work",
+        "rm -rf ../work; ln -s / ../work",
+        "rm -rf .git; mkfifo .git",
+        "rm -rf .git; ln -s /etc .git",
+        "rm -rf .git/HEAD .git/config; mkfifo .git/HEAD .git/config",
+        "printf garbage >.git/config",
+        "rm -rf .git/objects; ln -s / .git/objects",
+        "echo garbage >.git/index",
+        "mkfifo .git/index.lock",
+        "mkfifo ../transcript.jsonl; ln -s /dev/zero ../../../home",
+        "chmod 0 . .. .git",
+    ],
+)
+def test_damaged_state(world: World, damage: str) -> None:
+    """Whatever a command did to the harness' own files, the next turn knows all that was said, and can work."""
+    world.brain = Script([Scene("", (Reply(calls=(Call("run", {"command": damage}),)), Reply("Done.")))], DiffBrain())
+    assert world.hold("first")["outcome"] == "answered"
+    before = list(world.transcript())
+    world.brain = STORY
+    assert world.hold("second")["outcome"] == "pushed"
+    assert world.transcript()[: len(before)] == before
+    assert world.git("acme/app", "show", f"{BRANCH}:app.py") == "x = 1\ny = 2\nz = 1"
 
 
 def test_stale_locks(world: World) -> None:
@@ -131,7 +159,7 @@ def test_end_is_only_reported(world: World) -> None:
     world.answers["end"] = [503] * 3
     world.resume()
     assert world.left == 1
-    lines = world.transcript()
+    lines = list(world.transcript())
     world.resume()
     assert world.transcript() == lines
     assert world.comments == {"end:1": "It is 42."}
@@ -142,8 +170,7 @@ def test_open_calls(world: World) -> None:
     """Calls that nobody came to make are answered when the next turn begins: the API insists on it."""
     world.brain = STORY
     world.hold("first", max_steps=1)
-    path = world.place.state / "runs" / "7" / "transcript.jsonl"
-    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:3]))
+    del world.lines[7][3:]
     world.brain = Script([Scene("second", (Reply("Well."),))], DiffBrain())
     assert world.hold("second")["outcome"] == "answered"
     assert world.results() == ["This was not done: the turn was over before."]

@@ -144,8 +144,7 @@ def test_other_mind(world: World, change: Any) -> None:
     assert world.hold()["outcome"] == "answered"
     assert world.hold(**change)["outcome"] == "answered"
     world.ends.pop()
-    path = world.place.state / "runs/7/transcript.jsonl"
-    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:-2]))
+    del world.lines[7][-2:]
     world.turns[-1] |= {"system": "You are iris, the third."}
     world.resume()
     assert world.ends[-1]["outcome"] == "answered"

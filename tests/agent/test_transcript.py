@@ -1,15 +1,13 @@
-"""The transcript: what was once on the disk stays there as it is."""
+"""The transcript: what the host was once told stays there as it is."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from itertools import pairwise
-from pathlib import Path
+from typing import Any
 
 import pytest
 
-from hive.agent.errors import Ended
+from hive.agent.errors import Ended, Unavailable
 from hive.agent.transcript import Transcript, result
 
 CALL = {"type": "tool_use", "id": "t1", "name": "run", "input": {"command": "ls"}}
@@ -17,57 +15,86 @@ USAGE = {"input_tokens": 5, "cache_read_input_tokens": 90, "cache_creation_input
 REPLY = {"role": "assistant", "content": [CALL], "stop_reason": "tool_use", "usage": USAGE}
 
 
+class Kept:
+    """The host's copy of a run's transcript."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    def keep(self, number: int, line: dict[str, Any]) -> None:
+        """Keep the next line, as JSON has it."""
+        assert number == len(self.lines)
+        self.lines.append(json.loads(json.dumps(line, ensure_ascii=False).encode()))
+
+    def open(self) -> Transcript:
+        """The transcript as a new process has it."""
+        return Transcript(self.lines, self.keep)
+
+
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "runs" / "7" / "transcript.jsonl"
+def kept() -> Kept:
+    return Kept()
 
 
-def tell(path: Path) -> list[bytes]:
-    """Write a story of two turns; the bytes of the file after each line."""
-    states = []
-    with Transcript(path) as transcript:
-        steps: list[Callable[[], None]] = [
-            lambda: transcript.begin(1, "first\n\u2028\ud800", mind="a"),
-            lambda: transcript.append(REPLY),
-            lambda: transcript.settle([result(CALL, "a.py")], None),
-            lambda: transcript.append(REPLY),
-            lambda: transcript.settle([result(CALL, "no", error=True)], Ended("pushed", "Done.")),
-            lambda: transcript.close(Ended("failed", "never said")),
-            lambda: transcript.begin(2, "second", mind="a"),
-            lambda: transcript.append(REPLY),
-            lambda: transcript.close(Ended("blocked", "Too late.")),
-            lambda: transcript.begin(3, "third", mind="a"),
-        ]
-        for step in steps:
-            step()
-            states.append(path.read_bytes())
-    return states
+def tell(kept: Kept) -> Transcript:
+    """Tell a story of three turns."""
+    transcript = kept.open()
+    transcript.begin(1, "first\n\u2028\ud800", mind="a")
+    transcript.append(REPLY)
+    transcript.settle([result(CALL, "a.py")], None)
+    transcript.append(REPLY)
+    transcript.settle([result(CALL, "no", error=True)], Ended("pushed", "Done."))
+    transcript.close(Ended("failed", "never said"))
+    transcript.begin(2, "second", mind="a")
+    transcript.append(REPLY)
+    transcript.close(Ended("blocked", "Too late."))
+    transcript.begin(3, "third", mind="a")
+    return transcript
 
 
-def test_append_only(path: Path) -> None:
-    """Each line is on the disk as soon as it is told, behind all that was there."""
-    states = tell(path)
-    for before, after in pairwise(states):
-        assert after.startswith(before)
-    assert len([json.loads(line) for line in states[-1].splitlines()]) == 12
+def test_each_line_is_told(kept: Kept) -> None:
+    """Each line is with the host as soon as it is there, and a process that comes later has the same ones."""
+    transcript = tell(kept)
+    assert len(kept.lines) == 12
+    again = kept.open()
+    assert again.messages == transcript.messages
+    again.begin(3, "third", mind="a")
+    assert len(kept.lines) == 12
 
 
-def test_half_a_line(path: Path) -> None:
-    """Whatever a killed process left of its last line is gone, and nothing else is."""
-    whole = tell(path)[-1]
-    lines = whole.splitlines(keepends=True)
-    for cut in range(0, len(whole), 7):
-        path.write_bytes(whole[:cut])
-        with Transcript(path):
-            kept = path.read_bytes()
-        assert kept == b"".join(lines[: whole[:cut].count(b"\n")])
+def test_a_line_that_was_not_kept_is_not_there(kept: Kept) -> None:
+    """What the host could not be told did not happen."""
+    transcript = kept.open()
+    transcript.begin(1, "first", mind="a")
+
+    def refuse(number: int, line: dict[str, Any]) -> None:
+        raise Unavailable(f"{number} {len(line)}")
+
+    lost = Transcript(kept.lines, refuse)
+    with pytest.raises(Unavailable):
+        lost.append(REPLY)
+    assert lost.reply is None
+    assert lost.messages == transcript.messages
 
 
-def test_messages(path: Path) -> None:
+def test_what_is_told_can_be_sent(kept: Kept) -> None:
+    """Half a pair and NUL are replaced, halves that stand together are one character: no later request fails for them."""
+    transcript = kept.open()
+    transcript.begin(1, "a\ud83d\ude00b\ud800c\0d", mind="a")
+    call = CALL | {"input": {"\udfff": ["\0", {"x": "\ud800"}]}}
+    transcript.append(REPLY | {"content": [call]})
+    transcript.settle([result(call, "\udc80")], None)
+    said = [message["content"][0] for message in transcript.messages]
+    assert said[0]["text"] == "a😀b\ufffdc\ufffdd"
+    assert said[1]["input"] == {"\ufffd": ["\ufffd", {"x": "\ufffd"}]}
+    assert said[2]["content"] == "\ufffd"
+    json.dumps(kept.lines, ensure_ascii=False).encode()
+
+
+def test_messages(kept: Kept) -> None:
     """The conversation is sent without what only we want to know, and an open call is answered before the news."""
-    tell(path)
-    with Transcript(path) as transcript:
-        messages = transcript.messages
+    transcript = tell(kept)
+    messages = transcript.messages
     assert [set(message) for message in messages] == [{"role", "content"}] * len(messages)
     assert [message["role"] for message in messages] == [
         *("user", "assistant", "user", "assistant", "user", "user", "assistant", "user")
@@ -76,63 +103,62 @@ def test_messages(path: Path) -> None:
     assert messages[-1]["content"][1]["text"] == "third"
 
 
-def test_other_mind(path: Path) -> None:
+def test_other_mind(kept: Kept) -> None:
     """What another mind thought is not sent: its signature is good for that mind only. It stays written, and what was said stays."""
     thought = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
-    with Transcript(path) as transcript:
-        transcript.begin(1, "first", mind="a")
-        transcript.append(REPLY | {"content": [thought, CALL]})
-        transcript.settle([result(CALL, "a.py")], None)
-        assert transcript.messages[1]["content"] == [thought, CALL]
-        transcript.append(REPLY | {"content": [thought]})
-        transcript.begin(1, "first", mind="b")
-        assert [message["content"] for message in transcript.messages[1:]] == [[CALL], [result(CALL, "a.py")]]
-        transcript.begin(2, "second", mind="a")
-        assert transcript.messages[1]["content"] == [thought, CALL]
-    assert path.read_text().count("Hm.") == 2
+    transcript = kept.open()
+    transcript.begin(1, "first", mind="a")
+    transcript.append(REPLY | {"content": [thought, CALL]})
+    transcript.settle([result(CALL, "a.py")], None)
+    assert transcript.messages[1]["content"] == [thought, CALL]
+    transcript.append(REPLY | {"content": [thought]})
+    transcript.begin(1, "first", mind="b")
+    assert [message["content"] for message in transcript.messages[1:]] == [[CALL], [result(CALL, "a.py")]]
+    transcript.begin(2, "second", mind="a")
+    assert transcript.messages[1]["content"] == [thought, CALL]
+    assert json.dumps(kept.lines).count("Hm.") == 2
 
 
-def test_end(path: Path) -> None:
+def test_end(kept: Kept) -> None:
     """A turn has the first end that was written for it, and the next turn has none."""
-    with Transcript(path) as transcript:
-        transcript.begin(1, "first", mind="a")
-        assert transcript.end is None
-        transcript.close(Ended("pushed", "Done."))
-        transcript.close(Ended("failed", "Not so."))
-        assert transcript.end is not None
-        assert (transcript.end.outcome, transcript.end.message) == ("pushed", "Done.")
-        transcript.begin(2, "second", mind="a")
-        assert transcript.end is None
+    transcript = kept.open()
+    transcript.begin(1, "first", mind="a")
+    assert transcript.end is None
+    transcript.close(Ended("pushed", "Done."))
+    transcript.close(Ended("failed", "Not so."))
+    assert transcript.end is not None
+    assert (transcript.end.outcome, transcript.end.message) == ("pushed", "Done.")
+    transcript.begin(2, "second", mind="a")
+    assert transcript.end is None
 
 
-def test_begin_again(path: Path) -> None:
+def test_begin_again(kept: Kept) -> None:
     """A turn that has begun is not begun again, and one that had got no message gets it."""
-    with Transcript(path) as transcript:
-        transcript.append({"turn": 1, "mind": "a"})
-        transcript.begin(1, "first", mind="a")
-        transcript.begin(1, "first", mind="a")
-    assert len(path.read_text().splitlines()) == 2
+    transcript = kept.open()
+    transcript.append({"turn": 1, "mind": "a"})
+    transcript.begin(1, "first", mind="a")
+    transcript.begin(1, "first", mind="a")
+    assert len(kept.lines) == 2
 
 
-def test_reply_waits(path: Path) -> None:
+def test_reply_waits(kept: Kept) -> None:
     """A reply waits to be acted on until its calls were made, and only in its own turn."""
-    with Transcript(path) as transcript:
-        transcript.begin(1, "first", mind="a")
-        assert transcript.reply is None
-        transcript.append(REPLY)
-        assert transcript.reply == REPLY
-        transcript.settle([result(CALL, "a.py")], None)
-        assert transcript.reply is None
-        transcript.append(REPLY)
-        transcript.begin(2, "second", mind="a")
-        assert transcript.reply is None
+    transcript = kept.open()
+    transcript.begin(1, "first", mind="a")
+    assert transcript.reply is None
+    transcript.append(REPLY)
+    assert transcript.reply == REPLY
+    transcript.settle([result(CALL, "a.py")], None)
+    assert transcript.reply is None
+    transcript.append(REPLY)
+    transcript.begin(2, "second", mind="a")
+    assert transcript.reply is None
 
 
-def test_counts(path: Path) -> None:
+def test_counts(kept: Kept) -> None:
     """Steps and tokens are those of the last turn; what was read from the cache counts."""
-    tell(path)
-    with Transcript(path) as transcript:
-        assert (transcript.steps, transcript.tokens_in, transcript.tokens_out) == (0, 0, 0)
-        transcript.append(REPLY)
-        transcript.append(REPLY)
-        assert (transcript.steps, transcript.tokens_in, transcript.tokens_out) == (2, 190, 14)
+    transcript = tell(kept)
+    assert (transcript.steps, transcript.tokens_in, transcript.tokens_out) == (0, 0, 0)
+    transcript.append(REPLY)
+    transcript.append(REPLY)
+    assert (transcript.steps, transcript.tokens_in, transcript.tokens_out) == (2, 190, 14)

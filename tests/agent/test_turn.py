@@ -118,7 +118,7 @@ def test_next_turn(world: World) -> None:
     world.brain = play(write("app.py", "x = 2\n"), submit())
     world.hold("first")
     tree = world.place.state / "runs" / "7" / "work"
-    before = world.transcript()
+    before = list(world.transcript())
     world.git("acme/app", "update-ref", f"refs/heads/{BRANCH}", commit_on(world, BRANCH, "z.py", "z = 1\n"))
 
     world.brain = play(run("cat z.py"), write("app.py", "x = 3\n"), submit("Count from three"))

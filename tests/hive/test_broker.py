@@ -131,7 +131,7 @@ def test_a_turn_comes_with_its_token(socket: Socket, run: int) -> None:
     assert socket.post("/v1/beat", token=turn["token"])[0] == 401
 
 
-@pytest.mark.parametrize("path", ["beat", "rest", "leave", "comment", "pull", "propose", "end"])
+@pytest.mark.parametrize("path", ["beat", "transcript", "rest", "leave", "comment", "pull", "propose", "end"])
 def test_nothing_without_a_token(socket: Socket, run: int, path: str) -> None:
     """No token, a guess, and another agent's are all 401."""
     for token in ("", "guess", "ü"):
@@ -149,6 +149,71 @@ def test_a_turn_of_another_run_is_for_another_container(socket: Socket, run: int
     socket.serving.clear()
     socket.alive[0] += 1
     assert socket.turn()["run"] == other
+
+
+LINE = {"role": "user", "content": [{"type": "text", "text": "do it"}]}
+REPLY = {"role": "assistant", "content": [], "stop_reason": "end_turn", "usage": {"output_tokens": 1}}
+
+
+def test_the_transcript_is_the_hosts(socket: Socket, run: int) -> None:
+    """What a harness told comes back with the turn, to whoever holds it next; told twice it is there once."""
+    first = socket.turn()
+    assert first["transcript"] == []
+    for number, line in enumerate((LINE, LINE, REPLY)):
+        for _ in range(2):
+            assert socket.post("/v1/transcript", {"number": number, "line": line}, first["token"]) == (200, {})
+    second = socket.turn()
+    assert second["transcript"] == [LINE, LINE, REPLY]
+    assert socket.post("/v1/transcript", {"number": 3, "line": LINE}, first["token"])[0] == 401
+    assert socket.turn()["transcript"] == [LINE, LINE, REPLY]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"number": 1, "line": REPLY}, 409),
+        ({"number": 7, "line": LINE}, 409),
+        ({"number": -1, "line": LINE}, 400),
+        ({"number": "1", "line": LINE}, 400),
+        ({"number": 1 << 70, "line": LINE}, 400),
+        ({"number": 2}, 400),
+        ({"number": 2, "line": {"turn": 99, "mind": "a"}}, 400),
+        ({"number": 2, "line": {"role": "user", "content": "x"}}, 400),
+    ],
+)
+def test_no_line_is_changed(socket: Socket, run: int, body: dict[str, Any], status: int) -> None:
+    """What was told stays as it is, nothing is left out, and what is no line is refused."""
+    token = socket.turn()["token"]
+    for number in range(2):
+        socket.post("/v1/transcript", {"number": number, "line": LINE}, token)
+    assert socket.post("/v1/transcript", body, token)[0] == status
+    assert socket.turn()["transcript"] == [LINE, LINE]
+
+
+def test_what_is_told_is_mended(socket: Socket, run: int) -> None:
+    """Half a pair and NUL never reach the ledger: what stands for them does."""
+    token = socket.turn()["token"]
+    raw = '{"number": 0, "line": {"role": "user", "content": [{"type": "text", "text": "a\\ud800\\u0000b"}]}}'
+    headers = {"Authorization": f"Bearer {token}"}
+    for _ in range(2):
+        assert (
+            socket.client.post("/v1/transcript", data=raw, headers=headers, content_type="application/json").json == {}
+        )
+    assert socket.turn()["transcript"][0]["content"][0]["text"] == "a\ufffd\ufffdb"
+
+
+def test_an_attempt_is_lost_by_whoever_dies_in_it(socket: Socket, run: int) -> None:
+    """However often its process dies, a turn that gets on is not given up; one that does not get on is, in words."""
+    for number in range(2 * MAX_ATTEMPTS):
+        token = socket.turn()["token"]
+        assert socket.post("/v1/transcript", {"number": number, "line": REPLY}, token)[0] == 200
+    for _ in range(MAX_ATTEMPTS - 1):
+        token = socket.turn()["token"]
+        socket.post("/v1/transcript", {"number": 0, "line": REPLY}, token)  # told again, and no step
+        socket.ledger.runs.release("iris")
+        socket.ledger.runs.give_back("iris")
+    assert socket.post("/v1/turn", {"generation": "g1", "wait": 0})[0] == 204
+    assert "An operator should look." in socket.owed()[0].payload
 
 
 def test_who_asks_holds_nothing(socket: Socket, run: int) -> None:

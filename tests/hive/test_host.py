@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import threading
 import time
@@ -22,6 +23,7 @@ from hive.app.up import ADMIN
 from hive.demo.model import Brain, Call, Conversation, ModelServer, Reply
 from hive.demo.stage import FORGE, OPERATOR, copy_project, sample, write_config
 from hive.ledger import Effect
+from hive.ledger.runs import MAX_ATTEMPTS
 from hive.provision import Provision
 from hive.reconcile.bwrap import find_jail
 from hive.settings import load
@@ -96,6 +98,7 @@ def house_of_two(place: Path, brain: Brain) -> Iterator[House]:
         port = int(forge.url.rpartition(":")[2])
         config = write_config(place, forge_port=port, web_port=1, model_url=model.url)
         config.write_text(config.read_text().replace("agents: [iris]", "agents: [iris, atlas]"))
+        config.write_text(config.read_text() + "limits: {crashes: 50}\n")
         house = House(load(config))
         stack.callback(house.close)
         password = house.vault.password(FORGE, ADMIN)
@@ -125,7 +128,7 @@ def house(built: House) -> House:
     """The house as if no agent had ever started in it."""
     shutil.rmtree(built.agents, ignore_errors=True)
     with built.ledger.transaction() as db:
-        for table in ("effects", "turns", "runs"):
+        for table in ("transcripts", "effects", "turns", "runs"):
             db.execute(f"DELETE FROM {table}")  # noqa: S608
     return built
 
@@ -249,3 +252,50 @@ def test_each_run_starts_in_a_fresh_container(keep: Callable[[], Kept]) -> None:
     assert "sleep" not in seen[-1]
     assert "left: No such file" in seen[-1]
     assert "mine" in seen[-1]
+
+
+def test_a_harness_that_dies_in_each_try_is_not_tried_for_ever(keep: Callable[[], Kept]) -> None:
+    """Whoever kills the process that holds a turn, after five times without a step it is given up, in words."""
+    kept = keep()
+    killed: set[int] = set()
+
+    def die(_: Conversation) -> Reply:
+        life = kept.host.containers.life("iris")
+        while (pid := kept.host.containers.pid("iris")) and kept.host.containers.life("iris") == life:
+            killed.add(pid)
+            os.kill(pid, signal.SIGKILL)
+            time.sleep(0.02)
+        raise ConnectionAbortedError  # nobody is there to hear it
+
+    kept.brain.say = die
+    run = kept.assign(1)
+    kept.until(lambda: kept.is_over(run), "the end of it")
+    assert len(killed) == MAX_ATTEMPTS
+    (said,) = kept.owed("Answer")
+    assert "An operator should look." in said.payload
+    assert [sorted(line) for line in kept.house.ledger.transcripts.of(run)] == [["mind", "turn"], ["content", "role"]]
+
+
+def test_a_host_that_goes_costs_no_attempt(house: House, brain: Puppet) -> None:
+    """A host that is told to go lets its harnesses finish their step, and what they held comes again as before."""
+    asked = threading.Event()
+
+    def wait(_: Conversation) -> Reply:
+        asked.set()
+        return Reply(calls=(Call("run", {"command": "sleep 1"}),))
+
+    brain.say = wait
+    house.ledger.runs.start("acme", "iris", f"{FORGE}:acme/app#1", "k1", "do it")
+    for _ in range(2):
+        asked.clear()
+        stop = threading.Event()
+        host = Host(house, stop)
+        thread = threading.Thread(target=host.serve)
+        thread.start()
+        assert asked.wait(SECONDS)
+        stop.set()
+        thread.join(60)
+        assert not thread.is_alive()
+    with house.ledger.transaction() as db:
+        row = db.execute("SELECT state, attempts FROM turns").fetchone()
+    assert (row["state"], row["attempts"]) == ("waiting", 0)

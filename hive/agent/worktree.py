@@ -1,0 +1,174 @@
+"""A clone with a branch of ours: made ready, caught up with, committed, pushed; never by force, never over others' work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hive.agent.errors import GitFailed, Mistake
+from hive.agent.git import Conflict, Forbidden, Git
+from hive.agent.log import log
+from hive.agent.places import gone
+from hive.agent.wire import Patience
+
+DROPPINGS = "__pycache__/\n*.py[cod]\n.pytest_cache/\nnode_modules/\n"
+"""What running a project's checks leaves behind and nobody means to commit."""
+
+IN_CONFLICT = (
+    "Somebody else pushed to {branch} meanwhile, and your work touches the same lines in: {files}. What they did is "
+    "at {theirs}: bring both together (`git merge {theirs}`, mend the files, `git commit`), and submit again."
+)
+DAMAGED = "The clone is damaged: {what} is not what git put there. Put it right, or start from a fresh clone next turn."
+
+
+class WorkTree:
+    """A clone of one repository, on a branch of ours."""
+
+    def __init__(
+        self, path: Path, env: Mapping[str, str], patience: Patience, *, repo: str, base: str, branch: str
+    ) -> None:
+        self.path = path
+        self._git = Git(path, env, repo)
+        self._clone = Git(path.with_name(f"{path.name}.part"), env, repo)
+        self._patience = patience
+        self._base = f"refs/remotes/origin/{base}"
+        self._branch = branch
+        self._theirs = f"refs/remotes/origin/{branch}"
+
+    def prepare(self) -> None:
+        """Clone, or catch up with what was pushed meanwhile. A tree that git cannot work in is put aside, and cloned anew."""
+        if self._git.damage():
+            self._begin()
+            return
+        try:
+            self._unlock()
+            self._fetch()
+            self._follow()
+        except Forbidden:
+            raise
+        except GitFailed as error:
+            log("cloned anew", why=error)
+            self._begin()
+
+    def commit(self, message: str) -> None:
+        """Commit everything, if there is anything; repositories within the tree are no part of it."""
+        if damage := self._git.damage():
+            raise Mistake(DAMAGED.format(what=damage))
+        self._git("add", "--all", "--", ".", *(f":(exclude,top,literal){path}" for path in self._git.nested()))
+        if not self._git.succeeds("diff", "--cached", "--quiet", "--ignore-submodules=all"):
+            self._git("commit", "--quiet", "--no-verify", "--file=-", stdin=message)
+
+    def is_ahead(self) -> bool:
+        """Whether there is a commit that the base does not have."""
+        return self._git("rev-list", "--count", f"{self._base}..HEAD") != "0"
+
+    def unpushed(self) -> list[tuple[str, str]]:
+        """The commits that are not on the forge yet: short names and messages, newest first."""
+        known = [f"^{self._theirs}"] if self._git.succeeds("rev-parse", "--verify", "--quiet", self._theirs) else []
+        rows = self._git("log", "-z", "--format=%h%n%B", f"{self._base}..HEAD", *known).split("\0")
+        return [(name, said) for name, _, said in (row.partition("\n") for row in rows) if name]
+
+    def take_in(self) -> bool:
+        """Put what is committed here behind what others pushed to our branch; False if they pushed nothing.
+
+        Raises Mistake, with the names of the files, when that is in conflict; everything is as it was then.
+        """
+        self._fetch()
+        return self._put_behind()
+
+    def push(self) -> None:
+        """Bring HEAD to our branch on the forge; raises Behind when somebody else was faster."""
+        self._talk("push", "--progress", "origin", f"HEAD:refs/heads/{self._branch}")
+
+    def _put_behind(self) -> bool:
+        if not self._git.succeeds("rev-parse", "--verify", "--quiet", self._theirs) or self._has(self._theirs, "HEAD"):
+            return False
+        try:
+            onto = self._replayed()
+        except Conflict as conflict:
+            files = ", ".join(_conflicting(str(conflict))) or "files of the same name"
+            theirs = self._theirs.removeprefix("refs/remotes/")
+            raise Mistake(IN_CONFLICT.format(branch=self._branch, files=files, theirs=theirs)) from conflict
+        self._git("reset", "--quiet", "--keep", onto)
+        log("took in", branch=self._branch)
+        return True
+
+    def _follow(self) -> None:
+        """Take in what others pushed to our branch, then go forward with the base. Unsaved work stays as it is."""
+        is_saved = not self._git("status", "--porcelain", "--ignore-submodules=all")
+        for newer in (self._theirs, self._base) if is_saved else (self._theirs,):
+            if self._has("HEAD", newer) and not self._git.succeeds("merge", "--quiet", "--ff-only", newer):
+                log("not followed", branch=newer)  # unsaved work is in the way; it is taken in when that is committed
+        if is_saved:
+            try:
+                self._put_behind()
+            except Mistake:
+                log("conflict", branch=self._branch)  # said when it is to be pushed, where it can be mended
+
+    def _begin(self) -> None:
+        """Clone beside the place and move there when done: a tree that exists is whole."""
+        part = self._clone.path
+
+        def anew() -> None:  # a clone that was killed has left its directory behind
+            gone(part)
+            self._clone.clone()
+
+        self._patience.insist(anew)
+        (part / ".git" / "info" / "exclude").write_text(DROPPINGS)
+        self._clone("checkout", "--quiet", "--no-track", "-B", self._branch, self._start())
+        if self.path.is_symlink() or self.path.exists():
+            aside = self.path.with_name(f"{self.path.name}.damaged")
+            gone(aside)
+            self.path.rename(aside)
+        part.rename(self.path)
+
+    def _start(self) -> str:
+        """Where our branch begins: at what was pushed there before, unless the base has that by now."""
+        pushed = self._clone.succeeds("rev-parse", "--verify", "--quiet", self._theirs)
+        merged = pushed and self._clone.succeeds("merge-base", "--is-ancestor", self._theirs, self._base)
+        return self._theirs if pushed and not merged else self._base
+
+    def _replayed(self) -> str:
+        """A commit that has theirs and ours: each of ours behind theirs or, where ours has merges, one more merge.
+
+        Made without touching the work tree, so that a process that dies halfway leaves nothing half done.
+        """
+        ours = self._git("rev-list", "--reverse", "--topo-order", f"{self._theirs}..HEAD").split()
+        if self._git("rev-list", "--merges", f"{self._theirs}..HEAD") or not self._has_common():
+            tree = self._git("merge-tree", "--write-tree", "--name-only", "HEAD", self._theirs)
+            message = f"Merge what others pushed to {self._branch}"
+            return self._git("commit-tree", tree, "-p", "HEAD", "-p", self._theirs, "-F", "-", stdin=message)
+        onto = self._git("rev-parse", self._theirs)
+        for commit in ours:
+            # merge-tree of git before 2.40 takes no base: one that looks like a child of it has it in common.
+            tip = self._git("commit-tree", f"{onto}^{{tree}}", "-p", f"{commit}^", "-m", "theirs")
+            tree = self._git("merge-tree", "--write-tree", "--name-only", commit, tip)
+            if tree != self._git("rev-parse", f"{onto}^{{tree}}"):
+                message = self._git("log", "-1", "--format=%B", commit)
+                onto = self._git("commit-tree", tree, "-p", onto, "-F", "-", stdin=message)
+        return onto
+
+    def _has_common(self) -> bool:
+        return self._git.succeeds("merge-base", "HEAD", self._theirs)
+
+    def _has(self, older: str, newer: str) -> bool:
+        """Whether one commit is reachable from another."""
+        return self._git.succeeds("merge-base", "--is-ancestor", older, newer)
+
+    def _unlock(self) -> None:
+        """Remove the locks of a git that was killed; nobody else works here."""
+        for lock in (self.path / ".git").rglob("*.lock"):
+            gone(lock)
+
+    def _fetch(self) -> None:
+        self._talk("fetch", "--progress", "--prune", "--no-tags", "origin")
+
+    def _talk(self, *words: str) -> None:
+        """Let git speak with the forge, again if the way was broken."""
+        self._patience.insist(lambda: self._git(*words))
+
+
+def _conflicting(said: str) -> list[str]:
+    """The files in what `git merge-tree --name-only` says: the tree first, then names up to an empty line."""
+    names = said.partition("\n\n")[0].splitlines()[1:]
+    return sorted(set(names))[:20]

@@ -1,0 +1,74 @@
+"""Transcripts: what was said and done in a run, line by line, as its harness told it. The host's copy is the only one.
+
+Lines are numbered from 0 and never change. A harness that was killed tells its last line again, or finds it told.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from hive.ledger.database import Clock, Database
+from hive.ledger.packing import pack, unpack
+
+MAX_BYTES = 64 << 20
+"""What the lines of one run may take, packed."""
+
+MAX_LINES = 50_000
+
+
+class Astray(Exception):
+    """A line that does not follow what is there: whoever tells it has not seen the transcript, or not this one."""
+
+
+class Full(Exception):
+    """The transcript of a run has grown as long as one may."""
+
+
+class Transcripts:
+    """The lines of all runs."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def keep(self, run: int, number: int, line: dict[str, Any]) -> bool:
+        """Add a line; False if it is there already. Raises Astray for one that is there otherwise or lacks one before it, Full."""
+        body = pack(json.dumps(line, ensure_ascii=False).encode())
+        with self._db.transaction() as db:
+            row = db.execute(
+                "SELECT count(*) AS lines, coalesce(sum(length(body)), 0) AS size FROM transcripts WHERE run = ?",
+                (run,),
+            ).fetchone()
+            if number < row["lines"]:
+                if self._line(run, number) != line:
+                    raise Astray(f"line {number} of run {run} reads otherwise")
+                return False
+            if number > row["lines"]:
+                raise Astray(f"run {run} has {row['lines']} lines: line {number} cannot be the next")
+            if row["lines"] >= MAX_LINES or row["size"] + len(body) > MAX_BYTES:
+                raise Full(f"the transcript of run {run} is full")
+            db.execute(
+                "INSERT INTO transcripts (run, number, body, told_at) VALUES (?, ?, ?, ?)",
+                (run, number, body, self._clock()),
+            )
+        return True
+
+    def of(self, run: int) -> list[dict[str, Any]]:
+        """All lines of a run, in their order."""
+        rows = self._db.rows("SELECT body FROM transcripts WHERE run = ? ORDER BY number", run)
+        return [json.loads(unpack(bytes(row["body"]))) for row in rows]
+
+    def forget(self, before: float, limit: int = 20) -> int:
+        """Drop the transcripts of some runs that ended before a time; returns of how many."""
+        with self._db.transaction(durable=False) as db:
+            old = "SELECT DISTINCT transcripts.run AS id FROM transcripts JOIN runs ON runs.id = transcripts.run"
+            where = " WHERE runs.state = 'ended' AND runs.ended_at < ? LIMIT ?"
+            runs = [row["id"] for row in db.execute(old + where, (before, limit)).fetchall()]
+            db.executemany("DELETE FROM transcripts WHERE run = ?", [(run,) for run in runs])
+        return len(runs)
+
+    def _line(self, run: int, number: int) -> dict[str, Any]:
+        row = self._db.row("SELECT body FROM transcripts WHERE run = ? AND number = ?", run, number)
+        line: dict[str, Any] = json.loads(unpack(bytes(row["body"]))) if row else {}
+        return line

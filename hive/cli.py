@@ -323,12 +323,13 @@ def _or_say(run: object) -> None:
     """Run a command; what an operator can mend is one sentence, without a traceback."""
     from forge.protocol import ForgeError
     from hive.app.house import NotReady
+    from hive.processes import Hopeless
     from hive.vault import NoSecret
 
     assert callable(run)
     try:
         run()
-    except (NotReady, NoSecret) as error:
+    except (Hopeless, NotReady, NoSecret) as error:
         raise SystemExit(_complain(str(error))) from error
     except ForgeError as error:
         raise SystemExit(_complain(f"the forge does not go along: {error}")) from error

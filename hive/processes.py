@@ -31,6 +31,15 @@ LATE_SECONDS = 15.0
 STEADY_SECONDS = 10.0
 MAX_DELAY_SECONDS = 10.0
 POLL_SECONDS = 0.1
+HOPELESS_DEATHS = 3
+LAST_BYTES = 8192
+LAST_CHARACTERS = 400
+COMPLAINT = "hive: "
+"""How a command begins the sentence with which it gives up."""
+
+
+class Hopeless(Exception):
+    """A child ended again and again, by itself and at once; the message holds its last words."""
 
 
 @dataclass(slots=True)
@@ -44,6 +53,10 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
     deaths: int = 0
+    failures: int = 0
+    """How often in a row it ended by itself, with a status, soon after its start; a signal from outside does not count."""
+    said_from: int = 0
+    """Where in its log its last life began, in bytes."""
     not_before: float = 0.0
 
 
@@ -71,7 +84,7 @@ class Tree:
         A listening `sock` is the tree's from now on, and handed to each life of the child: between
         two of them nobody is refused.
         """
-        child = Child(name, [sys.executable, "-m", "hive", *words], {**os.environ, **(env or {})}, sock)
+        child = Child(name, [sys.executable, "-P", "-m", "hive", *words], {**os.environ, **(env or {})}, sock)
         with self._guard:
             self._children[name] = child
             self._start(child)
@@ -83,6 +96,28 @@ class Tree:
         """The process that plays a part now; 0 while it is between two lives."""
         process = self._children[name].process
         return process.pid if process is not None else 0
+
+    def last_words(self, name: str) -> str:
+        """With what a part gave up in the life that it had last, or its last line; empty if it wrote nothing."""
+        child = self._children[name]
+        log = self.logs / f"{name}.log"
+        try:
+            with log.open("rb") as file:
+                file.seek(max(child.said_from, log.stat().st_size - LAST_BYTES))
+                lines = file.read().decode("utf-8", "replace").splitlines()
+        except OSError:
+            return ""
+        told = [line for line in lines if line.strip()]
+        begins = max((number for number, line in enumerate(told) if line.startswith(COMPLAINT)), default=len(told) - 1)
+        words = " ".join(told[begins:]).removeprefix(COMPLAINT) if told else ""
+        return "".join(c if c.isprintable() else " " for c in words.strip())[:LAST_CHARACTERS]
+
+    def check(self) -> None:
+        """Raise Hopeless for a part that ends as soon as it is started."""
+        for child in list(self._children.values()):
+            if child.failures >= HOPELESS_DEATHS:
+                words = self.last_words(child.name) or f"it said nothing; see {self.logs / child.name}.log"
+                raise Hopeless(f"{child.name} ended {child.failures} times as soon as it was started: {words}")
 
     def names(self) -> list[str]:
         """The parts, in the order in which they were started."""
@@ -110,6 +145,7 @@ class Tree:
             env[LISTENING] = str(child.sock.fileno())
             fds.append(child.sock.fileno())
         with (self.logs / f"{child.name}.log").open("ab") as log:
+            child.said_from = log.tell()
             child.process = subprocess.Popen(
                 child.words,
                 env=env,
@@ -132,10 +168,11 @@ class Tree:
         if child.process is not None and (status := child.process.poll()) is not None:
             steady = now - child.started > STEADY_SECONDS
             child.deaths = 0 if steady else child.deaths + 1
+            child.failures = 0 if steady or status <= 0 else child.failures + 1
             child.not_before = now + min(self.longest_delay, 0.1 * 2**child.deaths)
             child.process = None
             self.on_death(child.name, status)
-        if child.process is None and now >= child.not_before:
+        if child.process is None and now >= child.not_before and child.failures < HOPELESS_DEATHS:
             self._start(child)
 
 

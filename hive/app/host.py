@@ -17,7 +17,7 @@ from hive import broker, gateway
 from hive.admission import Guard
 from hive.app.fault import Fault
 from hive.app.gc import HOST, collecting
-from hive.app.house import House, NotReady
+from hive.app.house import MODEL_KEY, House, NotReady, model_key
 from hive.app.work import mirrors
 from hive.broker import Principal
 from hive.incidents import Incidents
@@ -313,7 +313,6 @@ def jail() -> Jail:
 
 def _key(house: House) -> str:
     """The key of the model, taken out of the environment that children would inherit."""
-    key = os.environ.pop("ANTHROPIC_API_KEY", "")
-    if not key and not house.settings.model.url:
-        raise NotReady("no model can be asked: set ANTHROPIC_API_KEY, or model.url in the configuration")
+    key = model_key(house.settings)
+    os.environ.pop(MODEL_KEY, None)
     return key or NO_KEY

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import importlib
 import logging
-import sys
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,12 +18,13 @@ from bots.intents import Close, SetStatus, SetVerdict, ShowVerdict, TagDenied
 from bots.types import Team
 from forge.events import Event
 from forge.types import Repo, User
+from hive.app.ownbots import NoBot, load_bot
 from hive.bell import Bell
 from hive.ledger import Ledger
 from hive.loops import Origins, hears
 from hive.privacy import make_private
 from hive.pulse import BEATS, Loops
-from hive.settings import Settings
+from hive.settings import DEFAULT_ACCOUNTS, Settings, nearest
 from hive.sweep import LOOK
 from hive.vault import Vault
 
@@ -36,6 +36,9 @@ log = logging.getLogger("hive.app.house")
 
 OF_WRITERS = frozenset(kind.__name__ for kind in (SetStatus, SetVerdict, ShowVerdict, TagDenied, Close))
 """What only an account may do that may write code."""
+
+
+MODEL_KEY = "ANTHROPIC_API_KEY"
 
 
 class NotReady(Exception):
@@ -86,19 +89,20 @@ class House:
     def bots(self) -> dict[str, Bot]:
         """The bots that the configuration names, by name; raises NotReady for one that is not there.
 
-        A module of one's own may lie beside the configuration.
+        A module of one's own lies in the folder of the configuration; see `hive.app.ownbots`.
         """
-        if str(self.settings.home) not in sys.path:
-            sys.path.append(str(self.settings.home))
         found: dict[str, Bot] = {}
         for module in self.settings.bots:
             try:
-                bot = importlib.import_module(module).bot
-            except (ImportError, AttributeError, ValueError) as error:
-                raise NotReady(f"bots: {module} holds no bot ({error})") from error
-            if not isinstance(bot, Bot) or bot.name in found:
-                raise NotReady(f"bots: {module} holds no bot, or one whose name is taken")
+                bot = load_bot(module, self.settings.home)
+            except NoBot as error:
+                raise NotReady(f"bots: {error}") from error
+            if bot.name in found:
+                raise NotReady(f"bots: {module} holds a bot whose name is taken: {bot.name}")
             found[bot.name] = bot
+        for name in self.settings.accounts:
+            if name not in {*found, *DEFAULT_ACCOUNTS}:
+                raise NotReady(f"accounts: no bot is named {name!r}{nearest(name, ['core', *found])}")
         return found
 
     @property
@@ -189,3 +193,11 @@ class House:
         if user is None:
             raise NotReady(f"the hive does not know {login} on {forge} yet; run: hive init")
         return user
+
+
+def model_key(settings: Settings) -> str:
+    """The key of the model, empty for a model without keys; raises NotReady if no model can be asked."""
+    key = os.environ.get(MODEL_KEY, "").strip()
+    if not key and not settings.model.url:
+        raise NotReady(f"no model can be asked: set {MODEL_KEY}, or model.url in the configuration")
+    return key

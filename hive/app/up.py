@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from forge.gitea.admin import GiteaAdmin
-from hive.app.house import House, NotReady
+from hive.app.house import House, NotReady, model_key
 from hive.app.web import listen
 from hive.processes import Tree, until_told
 from hive.provision import Provision
@@ -28,13 +28,20 @@ Say = Callable[[str], None]
 
 def up(config: Path, house: House) -> None:
     """Run everything until told to stop; what this process started is gone when it returns."""
+    model_key(house.settings)
     stop = until_told()
     screen = Screen(house)
-    tree = Tree(house.settings.state / "logs", lambda name, status: screen.note(f"{name} ended ({status}), again"))
+
+    def mourn(name: str, status: int) -> None:
+        words = tree.last_words(name)
+        screen.note(f"{name} ended ({status}), again{f': {words}' if words else ''}")
+
+    tree = Tree(house.settings.state / "logs", mourn)
     try:
         begin(config, house, tree, screen.note)
         screen.note(f"the hive is up; logs are in {house.settings.state / 'logs'}; Ctrl-C ends it")
         while not stop.wait(0.2):
+            tree.check()
             screen.show()
     finally:
         tree.stop()
@@ -63,10 +70,12 @@ def begin(config: Path, house: House, tree: Tree, say: Say, *, seed: Callable[[]
     tree.add("web", "web", str(config), sock=listen(house))
     for part in ("work", "host"):
         tree.add(part, part, str(config))
-    wait_for(f"http://{web.host}:{web.port}/livez", house, "web")
+    wait_for(f"http://{web.host}:{web.port}/livez", house, "web", tree)
     for mine in house.settings.teams.values():
         for agent in mine.agents:
-            wait_until(partial(house.ledger.deployments.is_up, agent), f"{agent} gave no sign of life", house)
+            wait_until(
+                partial(house.ledger.deployments.is_up, agent), f"{agent} gave no sign of life", house, tree=tree
+            )
 
 
 def begin_forge(house: House, name: str, tree: Tree, say: Say) -> None:
@@ -76,7 +85,7 @@ def begin_forge(house: House, name: str, tree: Tree, say: Say) -> None:
     words = ("forge", "--state", str(house.settings.state / name), "--host", parts.hostname or "127.0.0.1")
     admin = house.vault.password(name, ADMIN)
     tree.add(name, *words, "--port", str(parts.port or 80), "--admin", ADMIN, env={"HIVE_ADMIN_PASSWORD": admin})
-    wait_for(f"{settings.url}/api/v1/version", house, name)
+    wait_for(f"{house.url(name)}/api/v1/version", house, name, tree)
     with GiteaAdmin(name=name, url=house.url(name), login=ADMIN, password=admin) as forge:
         for team in house.settings.teams.values():
             for operator in team.operators if team.forge == name else ():
@@ -85,15 +94,19 @@ def begin_forge(house: House, name: str, tree: Tree, say: Say) -> None:
                 say(f"sign in at {settings.url} as {operator}, {password}")
 
 
-def wait_for(url: str, house: House, part: str) -> None:
-    """Wait until a process of ours answers."""
-    wait_until(lambda: _responds(url), f"{part} does not answer", house, part)
+def wait_for(url: str, house: House, part: str, tree: Tree) -> None:
+    """Wait until a process of ours answers; see `wait_until`."""
+    wait_until(lambda: _responds(url), f"{part} does not answer", house, part, tree=tree)
 
 
-def wait_until(is_so: Callable[[], bool], otherwise: str, house: House, part: str = "host") -> None:
-    """Wait for something, as long as is reasonable; raises NotReady with the end of the part's log."""
+def wait_until(is_so: Callable[[], bool], otherwise: str, house: House, part: str = "host", *, tree: Tree) -> None:
+    """Wait for something, as long as is reasonable.
+
+    Raises NotReady with the end of the part's log, and Hopeless at once for a part that ends as soon as it is started.
+    """
     until = time.monotonic() + PATIENCE_SECONDS
     while not is_so():
+        tree.check()
         if time.monotonic() > until:
             log = house.settings.state / "logs" / f"{part}.log"
             end = log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []

@@ -125,7 +125,7 @@ def command(jail: Jail, cell: Cell, sha: str, extra: dict[str, str]) -> tuple[li
     tied = [sys.executable, "-c", _WITH_PARENT, str(os.getpid())]
     if jail.program is None:
         env = _variables(str(artifact), str(cell.state), str(cell.sockets), str(_source()), extra)
-        return [*tied, interpreter(), "-m", "hive.agent"], env
+        return [*tied, interpreter(), "-P", "-m", "hive.agent"], env
     env = _variables("/agent/config", "/agent/state", "/run/hive", "/opt/hive", extra)
     words = [
         jail.program,
@@ -147,7 +147,7 @@ def command(jail: Jail, cell: Cell, sha: str, extra: dict[str, str]) -> tuple[li
     words += ["--ro-bind", str(cell.sockets), "/run/hive"]
     for key, value in sorted(env.items()):
         words += ["--setenv", key, value]
-    return [*words, "--chdir", "/agent/state", "--", interpreter(), "-m", "hive.agent"], {}
+    return [*words, "--chdir", "/agent/state", "--", interpreter(), "-P", "-m", "hive.agent"], {}
 
 
 def prepare(cell: Cell) -> None:

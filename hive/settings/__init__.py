@@ -14,8 +14,10 @@ from hive.settings.house import (
     load,
 )
 from hive.settings.marks import BadYaml, Problem, likeliest, nearest
+from hive.settings.sense import DEFAULT_ACCOUNTS
 
 __all__ = [
+    "DEFAULT_ACCOUNTS",
     "EMBEDDED",
     "PACKAGES_PATH",
     "BadYaml",

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import re
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from forge.events import IssueOpened
-from hive.app.house import House
+from hive.app.house import House, NotReady
 from hive.app.work import workshop
+from hive.demo.stage import write_config
 from hive.settings import load
 from hive.work import Worker
 from tests.hive.conftest import APP, Village
@@ -43,3 +48,77 @@ def test_one_short_file_and_one_line(village: Village, tmp_path: Path) -> None:
     assert said.body.startswith("🙏 Thank you for naming `apiary/page.py`")
     assert said.author.login == "core"
     assert village.mara.comments(without) == []
+
+
+BOT = "from bots.bot import Bot\nbot = Bot({name!r}, may=set())\n"
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Callable[[str, str, str], str]:
+    """Write a file beside a configuration that names a module; returns what is said of it, or the bots there are."""
+
+    def write(module: str, file: str, text: str) -> str:
+        (tmp_path / "helper.py").write_text("")
+        config = write_config(tmp_path, forge_port=1, web_port=1, model_url="http://127.0.0.1:1")
+        config.write_text(config.read_text() + f"bots: [bots.triage, {module}]\n")
+        if file:
+            (tmp_path / file).parent.mkdir(exist_ok=True)
+            (tmp_path / file).write_text(text)
+        try:
+            return " ".join(House(load(config)).bots)
+        except NotReady as error:
+            return str(error)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("module", "file", "text", "said"),
+    [
+        ("mine", "mine.py", BOT.format(name="mine"), "triage mine"),
+        ("own.mine", "own/mine.py", BOT.format(name="mine"), "triage mine"),
+        ("mine", "", "", "bots: mine holds no bot: it is not installed, and there is no "),
+        ("bots.traige", "", "", "bots: bots.traige holds no bot: it is not installed"),
+        ("mine", "mine.py", "x = 1\n", "bots: mine holds no bot: it has no `bot = Bot(…)`"),
+        ("mine", "mine.py", "bot = (\n", "bots: mine cannot be read (SyntaxError: "),
+        ("mine", "mine.py", "1 / 0\n", "bots: mine cannot be read (ZeroDivisionError: "),
+        (
+            "mine",
+            "mine.py",
+            "import nobody_has_this\n",
+            "bots: mine cannot be read (ModuleNotFoundError: No module named",
+        ),
+        (
+            "mine",
+            "mine.py",
+            "import helper\n",
+            "bots: mine cannot be read (ModuleNotFoundError: No module named 'helper'",
+        ),
+        ("mine", "mine.py", BOT.format(name="triage"), "bots: mine holds a bot whose name is taken: triage"),
+        ("json", "json.py", BOT.format(name="mine"), "bots: json holds no bot: it has no `bot = Bot(…)`"),
+        ("yaml", "yaml.py", BOT.format(name="mine"), "bots: yaml holds no bot: it has no `bot = Bot(…)`"),
+    ],
+)
+def test_an_own_bot_is_one_file(
+    own: Callable[[str, str, str], str], module: str, file: str, text: str, said: str
+) -> None:
+    """The file of the name that is configured, in the folder of the configuration, and nothing else from there."""
+    before = list(sys.path)
+    assert own(module, file, text).startswith(said)
+    assert sys.path == before
+
+
+def test_a_file_that_anybody_can_write_is_no_bot(own: Callable[[str, str, str], str], tmp_path: Path) -> None:
+    """Whoever can write a bot can say what the hive does."""
+    assert own("mine", "mine.py", BOT.format(name="mine")) == "triage mine"
+    (tmp_path / "mine.py").chmod(0o666)
+    assert "run: chmod o-w" in own("mine", "", "")
+
+
+def test_an_account_of_no_bot(own: Callable[[str, str, str], str], tmp_path: Path) -> None:
+    """A slip in the name of a bot would let it speak under another account: it is told, with the nearest name."""
+    own("mine", "mine.py", BOT.format(name="mine"))
+    config = tmp_path / "hive.yaml"
+    config.write_text(config.read_text().replace("accounts: {", "accounts: {mien: somebody, "))
+    with pytest.raises(NotReady, match="accounts: no bot is named 'mien'; did you mean 'mine'"):
+        assert House(load(config)).bots

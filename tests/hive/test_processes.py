@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hive.processes import Tree
+from hive.processes import Hopeless, Tree
 
 SECONDS = 20.0
 
@@ -84,3 +84,57 @@ def test_children_notice_that_their_parent_is_gone(tmp_path: Path, config: Path)
     parent.kill()
     parent.wait()
     until(lambda: not is_alive(child))
+
+
+def test_a_child_that_cannot_live_ends_the_tree_with_its_sentence(tmp_path: Path, config: Path) -> None:
+    """Three times the same death is enough: its last words are told, and it is not started for ever."""
+    config.write_text(config.read_text().replace("operators: [m]", "operators: []"))
+    told: list[str] = []
+    tree = Tree(tmp_path / "logs", lambda name, status: told.append(f"{status} {tree.last_words(name)}"))
+    try:
+        tree.add("web", "web", str(config))
+        until(lambda: len(told) == 3)
+        with pytest.raises(Hopeless, match=r"web ended 3 times as soon as it was started: 1 mistake\(s\) in .*"):
+            tree.check()
+    finally:
+        tree.stop()
+    assert all("nobody could approve" in words for words in told), told
+    assert len(told) == 3
+
+
+def test_who_is_killed_is_not_hopeless(tmp_path: Path, config: Path) -> None:
+    """However often somebody kills a child, it comes back: a signal is no word of its own."""
+    deaths: list[int] = []
+    tree = Tree(tmp_path / "logs", lambda name, status: deaths.append(status), longest_delay=0.2)
+    try:
+        tree.add("web", "web", str(config))
+        for number in range(4):
+            until(lambda: tree.pid("web") != 0)
+            os.kill(tree.pid("web"), signal.SIGKILL)
+            until(lambda seen=number: len(deaths) > seen)  # type: ignore[misc]
+        until(lambda: tree.pid("web") != 0)
+        tree.check()
+    finally:
+        tree.stop()
+
+
+def test_nothing_is_imported_from_the_current_folder(tmp_path: Path, config: Path) -> None:
+    """Folders and files that bear the names of modules, ours, Python's or others', lie beside `hive.yaml` unread."""
+    for name in ("forge", "bots", "yaml", "sqlite3", "click"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text("raise SystemExit('imported from the current folder')")
+    for name in ("json", "logging", "requests", "huey", "sitecustomize"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the current folder')")
+    for words in ([sys.executable, "-m", "hive"], [str(Path(sys.executable).parent / "hive")]):
+        done = subprocess.run([*words, "check", str(config)], cwd=tmp_path, capture_output=True, text=True)
+        assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    where = Path.cwd()
+    tree = Tree(tmp_path / "logs", lambda name, status: None)
+    os.chdir(tmp_path)
+    try:
+        tree.add("web", "web", str(config))
+        until((tmp_path / "state" / "ledger.db").exists)
+    finally:
+        os.chdir(where)
+        tree.stop()
+    assert "imported" not in (tmp_path / "logs" / "web.log").read_text()

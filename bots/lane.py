@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from bots.bot import AGENTS, Bot, Context
@@ -34,6 +35,18 @@ STUCK = """\
 
 Comment on this pull request to go on.
 """
+
+HOW_TO_STOP = """\
+🙋 If @{agent} is to stop: `/pause` on a line of its own lets its work rest, `/cancel` ends it and takes @{agent} off the issue.
+
+What you wrote was handed to @{agent} as it is; only commands stop it for certain.
+"""
+WISH = re.compile(
+    r"(?:(?:please|pls|ok|okay|hey|no|just|@[\w-]+)[\s,.!:]*)*(?:stop|halt|abort|cancel|quit|give up|leave it)"
+    r"(?:[\s,]+(?:it|this|that|now|here|working|work|immediately|please|thanks))*[\s.!]*",
+    re.IGNORECASE,
+)
+"""Words that say nothing but that somebody wants work to stop."""
 
 EMPTY = """\
 🙋 This repository is empty: there is nothing that @{agent} could begin from.
@@ -108,6 +121,9 @@ def hear(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     said = fenced("comment", body, author=comment.author.login, standing=standing)
     message = SAID.format(where=f"#{event.ref.number}", said=said).strip()
     yield ContinueRun(run.id, message, by_person=True, key=f"comment:{event.ref.repo}:{comment.id}")
+    if WISH.fullmatch(body.strip()):
+        # A wish in prose ends nothing, as prose is ambiguous: how to be understood is said once for each run.
+        yield PostComment(event.ref, HOW_TO_STOP.format(agent=run.agent).strip(), key=f"how-to-stop:{run.id}")
 
 
 @bot.on(PullReviewed)

@@ -32,6 +32,8 @@ from hive.verdicts import VerdictBoard
 log = logging.getLogger("hive.apply")
 
 MAX_ATTEMPTS = 20
+LONG = 80
+"""Characters of an answer that is not said twice in a row."""
 PATIENCE_SECONDS = 5.0
 """How long a deed that tells of others waits for them before it looks again."""
 _KINDS: dict[str, Any] = {
@@ -207,6 +209,8 @@ class Applier:
             raise Dropped(f"{deed.ref} was closed meanwhile")
         match deed:
             case intents.PostComment() | deeds.Answer():
+                if isinstance(deed, deeds.Answer) and self._is_echo(effect, deed):
+                    raise Dropped("these were its last words here")
                 comment = forge.comment(deed.ref, self._marked(deed.body, effect), marker=self._marker(effect))
                 made = keys.commented(deed.ref.repo.forge, comment.id)
                 return Done(comment.html_url, {"id": comment.id, "url": comment.html_url}, made=made)
@@ -236,6 +240,11 @@ class Applier:
                 return Done()
             case _:
                 return self._do_code(forge, deed)
+
+    def _is_echo(self, effect: Effect, deed: deeds.Answer) -> bool:
+        """Whether an agent said just this last on the thread: at length, as a short answer may be the right one twice."""
+        last = self._ledger.effects.last_done(effect)
+        return last is not None and len(deed.body) >= LONG and Codec(deeds.Answer).loads(last.payload).body == deed.body
 
     def _do_code(self, forge: Forge, deed: deeds.Deed) -> Done:
         """What is done to commits, branches and tags."""

@@ -134,6 +134,15 @@ class Effects:
         )
         return None if row is None else (row["id"], row["depth"])
 
+    def last_done(self, effect: Effect) -> Effect | None:
+        """The deed of the same kind that the same account did last on the same subject before this one was enqueued."""
+        row = self._db.row(
+            "SELECT * FROM effects WHERE ref = ? AND actor = ? AND kind = ? AND state = 'done' AND id < ?"
+            " ORDER BY id DESC LIMIT 1",
+            *(effect.ref, effect.actor, effect.kind, effect.id),
+        )
+        return None if row is None else _effect(row)
+
     def writes(self, team: str, ref: str, since: float, but: Iterable[str]) -> int:
         """How many deeds were done on a subject after `since`, those of some kinds aside."""
         spared = tuple(but)

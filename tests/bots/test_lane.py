@@ -116,6 +116,34 @@ def test_edited_words_are_told_as_such(
     assert ("edited afterwards" in go_on.message) == bool(told)
 
 
+@pytest.mark.parametrize(
+    ("said", "is_wish"),
+    [
+        ("please stop", True),
+        ("Stop!", True),
+        ("@iris, please stop working now.", True),
+        ("OK, cancel it, thanks", True),
+        ("Stop\n\nplease.", True),
+        ("Please stop the swallowing of errors.", False),
+        ("Do not stop", False),
+        ("stop " * 2000 + "x", False),
+        ("@..." * 500 + "x", False),
+        ("/cancel", False),
+    ],
+)
+def test_a_wish_to_stop_golden(
+    forge: StillForge, running: Still, ctx: Context, golden: Golden, said: str, *, is_wish: bool
+) -> None:
+    """Who wants work to stop, in prose, is told once how to be understood; nothing ends by a guess."""
+    forge.said[PULL] = [Comment(30, PULL, MARA, said, NOON, NOON, "")]
+    hints = [
+        intent for intent in bot.handle(CommentPosted(PULL, MARA, "k", 30), ctx) if isinstance(intent, PostComment)
+    ]
+    assert [hint.key for hint in hints] == (["how-to-stop:5"] if is_wish else [])
+    for hint in hints:
+        golden("lane/how-to-stop.md", hint.body)
+
+
 def test_commands_are_no_messages(forge: StillForge, running: Still, ctx: Context) -> None:
     """What an operator tells the hive is not told the agent, unless there is more in the comment."""
     forge.said[PULL] = [Comment(30, PULL, MARA, "/review\n\n/cancle", NOON, NOON, "")]

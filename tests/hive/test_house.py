@@ -16,7 +16,7 @@ from forge.types import Issue, Ref, Repo, User
 from hive.app.house import NotReady
 from hive.app.work import sweepers, workshop
 from hive.apply import owe
-from hive.deeds import CommitFile, MakeTag
+from hive.deeds import Answer, CommitFile, MakeTag
 from hive.waiting import queue
 from hive.work import Worker
 from tests.hive.conftest import APP, CONFIG, Village
@@ -193,3 +193,15 @@ def _pull(village: Village) -> Ref:
         village.mara._client.post("/repos/agent-configs/iris/branches", new_branch_name="side", old_ref_name="main")
         core.put_file(CONFIG, "notes", b"x", message="x", branch="side")
         return core.open_pull(CONFIG, head="side", base="main", title="Notes", body="").ref
+
+
+def test_the_same_refusal_is_said_once(village: Village) -> None:
+    """An agent that has nothing new to say says nothing: long words are not said twice in a row, short answers are."""
+    issue = file(village)
+    ledger, worker = village.house.ledger, village.worker()
+    refusal = "I am the scripted model: I can apply a change, but I cannot think of one. " * 2
+    for number, words in enumerate((refusal, refusal, "Yes.", "Yes.", refusal)):
+        worker.apply(owe(ledger, "acme", "iris", Answer(issue.ref, words, key=f"run1:end:{number}"), by="run"))
+    said = [body.partition("\n")[0].strip() for body in comments(village, issue.ref)]
+    assert said == [refusal.strip(), "Yes.", "Yes.", refusal.strip()]
+    assert ledger.open.given_up() == []

@@ -15,6 +15,7 @@ I am the scripted model: I can apply a change, but I cannot think of one.
 - In a review, a remark on a line with a `diff` block of `-old` and `+new` lines is enough.
 
 I apply it, run the project's checks and open the pull request.
+Until then this waits for an operator, and I do not say it again; `/cancel` on a line of its own ends my run.
 For a model that thinks, start the hive with an `ANTHROPIC_API_KEY`.
 """
 NOT_APPLIED = "I could not apply this:\n\n{said}\n"

@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from bots.bot import AGENTS, Bot, Context
 from bots.intents import BlockRun, ContinueRun, EndRun, Intent, PostComment, ShowState, StartRun
 from bots.orders import is_altered, spoken
+from bots.remarks import reply
 from bots.tasks import task
-from bots.types import RunView
-from bots.words import fenced
+from bots.types import RunView, Team
+from bots.words import code, fenced
+from forge.changes import SOMEBODY
 from forge.events import (
     CommentPosted,
     IssueAssigned,
@@ -29,6 +31,14 @@ SCOPE = "state/"
 SAID = "On {where} somebody wrote:\n\n{said}"
 REVIEWED = "Your pull request {where} was reviewed at {sha}: {state}.\n\n{said}"
 EDITED = "; edited afterwards, perhaps by somebody else"
+ANSWERED = """\
+On {where} somebody answered a remark on {path}, line {line}.
+
+The remark:
+{remark}
+
+The answer:
+{said}"""
 ON_LINE = "On {path}, line {line}:\n{said}"
 STUCK = """\
 🙋 @{agent} and review went {turns} rounds without agreeing, so I stop here and wait for an operator.
@@ -113,17 +123,27 @@ def hear(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     if run is None or run.state != "open":
         return
     comment = next((c for c in ctx.forge.comments(event.ref) if c.id == event.comment_id), None)
+    answer = reply(ctx.forge, event.ref, event.comment_id) if comment is None else None
+    comment = answer.comment if answer else comment
     if comment is None or comment.author.id not in ctx.team.operators or not (body := spoken(comment.body)):
         return
     standing = ctx.team.standing(comment.author)
     if is_altered(comment, event.digest):
         standing += EDITED
     said = fenced("comment", body, author=comment.author.login, standing=standing)
-    message = SAID.format(where=f"#{event.ref.number}", said=said).strip()
+    where = f"#{event.ref.number}"
+    message = SAID.format(where=where, said=said) if answer is None else answered(answer.to, where, said, ctx.team)
     yield ContinueRun(run.id, message, by_person=True, key=f"comment:{event.ref.repo}:{comment.id}")
     if WISH.fullmatch(body.strip()):
         # A wish in prose ends nothing, as prose is ambiguous: how to be understood is said once for each run.
         yield PostComment(event.ref, HOW_TO_STOP.format(agent=run.agent).strip(), key=f"how-to-stop:{run.id}")
+
+
+def answered(to: ReviewComment, where: str, said: str, team: Team) -> str:
+    """A reply to a remark on code as a message: what it answers, and on which line."""
+    author = to.author or SOMEBODY
+    remark = fenced("remark", to.body, author=author.login, standing=team.standing(author))
+    return ANSWERED.format(where=where, path=code(to.path), line=to.line, remark=remark, said=said)
 
 
 @bot.on(PullReviewed)
@@ -144,7 +164,9 @@ def answer_review(event: PullReviewed, ctx: Context) -> Iterator[Intent]:
             yield PostComment(event.ref, stuck, key=f"stuck:{event.ref}:{review.id}")
             yield BlockRun(run.id, "review and its agent do not agree", key=f"stuck:{event.ref}:{review.id}")
             return
-        remarks = ctx.forge.review_comments(event.ref, review.id)
+        found = ctx.forge.review_comments(event.ref, review.id)
+        # Replies of others are among them, and are heard by themselves.
+        remarks = [remark for remark in found if remark.author is None or remark.author.id == review.author.id]
         message = reviewed(review, remarks, ctx.team.standing(review.author))
         yield ContinueRun(run.id, message, by_person=by_person, key=key)
 

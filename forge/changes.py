@@ -6,7 +6,7 @@ keeps it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -88,7 +88,8 @@ class Change:
     """One thing that happened; two changes with one `key` are the same one.
 
     `place` is the number of an issue or pull request, the name of a ref, the sha of a commit, or
-    empty for the repository itself; `what` is the label, the account, the title it is about.
+    empty for the repository itself; `what` is the label, the account, the title it is about. `is_reply` says
+    that a remark answers an earlier one.
     """
 
     key: str
@@ -98,6 +99,7 @@ class Change:
     actor: User
     at: datetime
     what: str = ""
+    is_reply: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,8 @@ class Said:
     digest: str
     created_at: datetime
     updated_at: datetime
+    is_reply: bool = False
+    """Whether it is a remark that answers an earlier one: a delivery tells of it as of a comment."""
 
 
 @dataclass(frozen=True, slots=True)

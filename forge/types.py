@@ -7,7 +7,7 @@ These two are the only identifiers in YAML, logs, URLs and queue keys.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
 
@@ -215,13 +215,21 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class ReviewComment:
-    """A remark of a review on one line: `line` counts in the new file, or in the old one if `old`."""
+    """A remark of a review on one line: `line` counts in the new file, or in the old one if `old`.
+
+    A reply is another remark of the same review on the same line. `author` and the times are what a forge tells
+    of one that is there.
+    """
 
     path: str
     line: int
     body: str
     old: bool = False
     id: int = 0
+    author: User | None = field(default=None, compare=False)
+    created_at: datetime | None = field(default=None, compare=False)
+    updated_at: datetime | None = field(default=None, compare=False)
+    html_url: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

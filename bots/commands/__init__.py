@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from difflib import get_close_matches
 
+from bots import remarks
 from bots.bot import AGENTS, Bot, Context
 from bots.commands import phrases
 from bots.commands.acts import ACTS
@@ -86,10 +87,14 @@ def obey(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     """Do what a comment commands, each order once, and say what became of it."""
     if not may_speak(event.actor, ctx.team):
         return
+    answer: remarks.Reply | None = None
     try:
         comment = ctx.forge.comment_by_id(event.ref, event.comment_id)
     except NotFound:
-        return
+        answer = remarks.reply(ctx.forge, event.ref, event.comment_id)
+        if answer is None:
+            return
+        comment = answer.comment
     heard = audible(comment, ctx.team)
     if not heard or is_altered(comment, event.digest):
         return
@@ -97,12 +102,15 @@ def obey(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     acts = [act(Call(order, comment, ctx, f"{at}:{number}")) for number, order in enumerate(heard[:MOST])]
     if len(heard) > MOST:
         acts = [Act(Line(phrases.TOO_MANY.format(most=MOST)), good=False)]
-    yield React(event.ref, comment.id, SEEN, key=f"seen:{at}")
+    if answer is None:
+        yield React(event.ref, comment.id, SEEN, key=f"seen:{at}")
     for each in acts:
         yield from each.intents
     yield Reply(event.ref, comment.id, tuple(each.line for each in acts), key=f"reply:{at}")
     after = tuple(key for each in acts for key in each.line.after)
     word = DONE if all(each.good for each in acts) else SORRY
+    if answer is not None:  # its id is no comment's, and what a forge says to a reaction to it is not known
+        return
     yield React(event.ref, comment.id, word, key=f"told:{at}", after=after, otherwise=SORRY)
 
 

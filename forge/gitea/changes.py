@@ -90,7 +90,7 @@ class GiteaWatcher(GiteaReader):
     def remarks(self, ref: Ref, review_id: int) -> list[Said]:
         """The remarks of a review."""
         found = self._client.get(self._pull_at(ref, "reviews", review_id, "comments"))
-        return [rows.comment(row, ref.number) for row in found.each()]
+        return rows.remarks(list(found.each()), ref.number)
 
     def stated(self, repo: Repo, repo_id: int, sha: str) -> list[Change]:
         """The statuses that were ever set on a commit; none for one that is gone."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from forge import keys
@@ -136,6 +137,16 @@ def comment(row: Field, number: int) -> Said:
         created_at=row["created_at"].time(),
         updated_at=row["updated_at"].time(),
     )
+
+
+def remarks(rows: list[Field], number: int) -> list[Said]:
+    """The remarks of a review, oldest first; whichever is not the first at its place is a reply."""
+    found, places = [], set[tuple[str, int, int]]()
+    for row in sorted(rows, key=lambda row: row["id"].number()):
+        place = (row["path"].text(), row["position"].count(), row["original_position"].count())
+        found.append(replace(comment(row, number), is_reply=place in places))
+        places.add(place)
+    return found
 
 
 def number(row: Field) -> int:

@@ -229,6 +229,10 @@ def review_comment(field: Field) -> ReviewComment:
         body=field["body"].words(),
         old=not new,
         id=field["id"].number(),
+        author=user(field["user"]) if field["user"].present else None,
+        created_at=field["created_at"].time(),
+        updated_at=field["updated_at"].time(),
+        html_url=field["html_url"].words(),
     )
 
 

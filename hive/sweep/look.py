@@ -101,7 +101,8 @@ def _commented(comment: Said, subject: Subject) -> Change:
 
 def _remarked(remark: Said, subject: Subject) -> Change:
     key, place = keys.remarked(subject.issue.ref.repo.forge, remark.id), str(remark.number)
-    return Change(key, Kind.REMARKED, subject.repo_id, place, remark.author, remark.created_at, str(remark.id))
+    what = (subject.repo_id, place, remark.author, remark.created_at, str(remark.id))
+    return Change(key, Kind.REMARKED, *what, is_reply=remark.is_reply)
 
 
 def _edited(subject: Subject, known: KnownSubject | None) -> Iterator[Change]:

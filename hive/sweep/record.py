@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from forge import keys
 from forge.changes import Change, Kind
 from forge.events import (
     CommentPosted,
@@ -49,7 +50,7 @@ PULL: Mapping[Kind, type[Event]] = {
 }
 """The changes that bots can hear of; the others are in the ledger only."""
 
-ALONE = frozenset({Kind.OPENED, Kind.MERGED, Kind.COMMENTED})
+ALONE = frozenset({Kind.OPENED, Kind.MERGED, Kind.COMMENTED, Kind.REMARKED})
 """Changes that a delivery tells by the same key: each is an event of its own, or it would be one twice."""
 
 
@@ -105,6 +106,8 @@ def event_of(change: Change, ref: Ref, *, is_pull: bool) -> Event | None:
     """The event of a change, if there is one for it."""
     if change.kind is Kind.COMMENTED:
         return CommentPosted(ref, change.actor, change.key, int(change.what))
+    if change.kind is Kind.REMARKED and change.is_reply:  # as a delivery tells of it, under the same key
+        return CommentPosted(ref, change.actor, keys.commented(ref.repo.forge, int(change.what)), int(change.what))
     kind = (PULL if is_pull else ISSUE).get(change.kind)
     return None if kind is None else kind(ref, change.actor, change.key)
 

@@ -162,6 +162,44 @@ def test_others_are_not_heard(forge: StillForge, running: Still, ctx: Context, a
     assert bot.handle(CommentPosted(PULL, MARA, "k", 30), ctx) == []
 
 
+def answered(forge: StillForge, author: User, body: str = "Please rename it.") -> CommentPosted:
+    """A reply to a remark of argus', as forges tell of it."""
+    forge.reviewed[PULL] = [review(ARGUS, ReviewState.COMMENT)]
+    forge.remarks[70] = [
+        ReviewComment(
+            "apiary/honey.py", 12, "🟡 Is `x` a name?", id=40, author=ARGUS, created_at=NOON, updated_at=NOON
+        ),
+        ReviewComment("apiary/honey.py", 13, "🟡 Here too.", id=41, author=ARGUS, created_at=NOON, updated_at=NOON),
+        ReviewComment("apiary/honey.py", 12, body, id=44, author=author, created_at=NOON, updated_at=NOON),
+    ]
+    return CommentPosted(PULL, author, "k", 44)
+
+
+def test_a_reply_on_code_is_heard_golden(forge: StillForge, running: Still, ctx: Context, golden: Golden) -> None:
+    """An operator's reply to a remark is told with the remark, its file and its line, under the key of a comment."""
+    (go_on,) = bot.handle(answered(forge, MARA), ctx)
+    assert isinstance(go_on, ContinueRun)
+    assert (go_on.run, go_on.by_person, go_on.key) == (5, True, f"comment:{APP}:44")
+    golden("lane/answered.md", go_on.message)
+
+
+def test_a_reply_of_others_is_not(forge: StillForge, running: Still, ctx: Context) -> None:
+    """Strangers steer no agent by replies, remarks that begin a conversation are their review's, and commands no message."""
+    assert bot.handle(answered(forge, EVE), ctx) == []
+    assert bot.handle(CommentPosted(PULL, ARGUS, "k", 40), ctx) == []
+    assert bot.handle(answered(forge, MARA, "/review"), ctx) == []
+
+
+def test_a_review_is_told_without_the_replies_to_it(forge: StillForge, running: Still, ctx: Context) -> None:
+    """What others answered is not told as words of the reviewer."""
+    answered(forge, EVE)
+    forge.reviewed[PULL] = [review(ARGUS, ReviewState.REQUEST_CHANGES)]
+    (go_on,) = bot.handle(PullReviewed(PULL, ARGUS, "k"), ctx)
+    assert isinstance(go_on, ContinueRun)
+    assert "Here too." in go_on.message
+    assert "Please rename it." not in go_on.message
+
+
 def test_red_review_goes_to_the_agent_golden(forge: StillForge, running: Still, ctx: Context, golden: Golden) -> None:
     """A rejection is a message with every remark at its line; a bot's is bounded."""
     forge.reviewed[PULL] = [review(ARGUS, ReviewState.REQUEST_CHANGES)]

@@ -71,8 +71,10 @@ def _own_comment(call: Call) -> Row:
     return row
 
 
-def _show_comment(call: Call) -> Json:
-    return shapes.comment(call.site, _said_one(call))
+def _show_comment(call: Call) -> Json | Response:
+    """A comment; what else a timeline holds is there and says nothing, remarks on code and replies to them too."""
+    row = _said_one(call)
+    return shapes.comment(call.site, row) if row["kind"] == "comment" else Response(status=204)
 
 
 def _edit_comment(call: Call) -> Json:

@@ -22,6 +22,7 @@ REMARK = Form(
     "CreatePullReviewCommentOptions",
     {"path": "string", "body": "string", "new_position": "int64", "old_position": "int64"},
 )
+REPLY = Form("CreatePullReviewCommentReplyOptions", {"body": "string"}, ("body",))
 REQUEST = Form("PullReviewRequestOptions", {"reviewers": "[]string", "team_reviewers": "[]string"})
 
 
@@ -143,6 +144,15 @@ def _unrequest(call: Call) -> None:
         reviews.unrequest(call.site, call.actor, issue, team=team)
 
 
+def _reply(call: Call) -> Json:
+    issue, given = _issue(call), call.read(REPLY)
+    sql = "SELECT * FROM comments WHERE id = ? AND issue_id = ? AND kind = 'code'"
+    remark = call.site.state.row(sql, call.number("id"), issue["id"])
+    if remark is None:
+        raise Missing(f"comment does not exist [id: {call.number('id')}, issue_id: {issue['id']}]")
+    return shapes.remark(call.site, reviews.reply(call.site, call.actor, issue, remark, given["body"]), call.viewer)
+
+
 _ALL, _ONE = "~/pulls/<index>/reviews", "~/pulls/<index>/reviews/<id>"
 ROUTES = (
     Route(f"GET {_ALL}", _index, "repository"),
@@ -152,6 +162,7 @@ ROUTES = (
     Route(f"DELETE {_ONE}", _delete, "repository", login, 204, bare=True),
     Route(f"GET {_ONE}/comments", _remarks, "repository"),
     Route(f"POST {_ONE}/comments", _add_remark, "repository", login),
+    Route("POST ~/pulls/<index>/comments/<id>/replies", _reply, "repository", login, 201),
     Route(f"POST {_ONE}/dismissals", _dismiss, "repository", login),
     Route(f"POST {_ONE}/undismissals", _undismiss, "repository", login),
     Route("POST ~/pulls/<index>/requested_reviewers", _request, "repository", login, 201),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from forge.embedded import diffs, events, rules
 from forge.embedded.deeds import feed, timeline
 from forge.embedded.git import Git, GitFailed
+from forge.embedded.shapes import issues as shapes
 from forge.embedded.site import Missing, Refusal, Site
 from forge.embedded.state import Row
 
@@ -172,6 +174,24 @@ def remark_on(site: Site, actor: Row, issue: Row, review: Row, said: Remark) -> 
     """Add a remark to a review that is there already; no event tells of it."""
     detail = _located(site.git(issue["repo_id"]), pull_of(site, issue), said)
     return timeline.write(site, actor, issue, "code", said.body, review_id=review["id"], **detail)
+
+
+def reply(site: Site, actor: Row, issue: Row, remark: Row, body: str) -> Row:
+    """Answer a remark: a remark of the same review on the same line.
+
+    Real forges tell of it as of a plain comment (seen on Gitea 1.27 and Forgejo 11; Forgejo 17 by its source), but its
+    id is no comment's: only the review's remarks have it.
+    """
+    if not body.strip():
+        raise Refusal(422, "A reply needs words.")
+    with site.state.writing():
+        detail = json.loads(remark["detail"])
+        said = timeline.write(site, actor, issue, "code", body, review_id=remark["review_id"], **detail)
+        now = site.must("issues", issue["id"])
+        events.commented(site, actor, now, "created", shapes.comment(site, said))
+        feed.record_issue(site, actor, now, "comment_pull", comment_id=said["id"], text=body[:200])
+        feed.notify(site, actor, now, body)
+    return said
 
 
 def delete(site: Site, actor: Row, review: Row) -> None:

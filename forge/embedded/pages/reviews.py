@@ -122,6 +122,17 @@ def _write(visit: Visit, event: str, content: str, said: Sequence[Remark]) -> No
     merging.merge_scheduled(site, visit.repo)
 
 
+def _reply(visit: Visit) -> Response:
+    """Answer a remark."""
+    issue, _ = pulls.one(visit)
+    sql = "SELECT * FROM comments WHERE id = ? AND issue_id = ? AND kind = 'code'"
+    remark = visit.site.state.row(sql, natural(visit.args["id"]) or 0, issue["id"])
+    if remark is None or reviews.get(visit.site, issue, remark["review_id"])["state"] == "PENDING":
+        raise Refusal(404, "There is no such remark.")
+    said = reviews.reply(visit.site, visit.actor, issue, remark, visit.field("content").replace("\r\n", "\n").strip())
+    return visit.go(f"{talk.path_of(visit, issue)}#issuecomment-{said['id']}")
+
+
 def _discard(visit: Visit, issue: Row) -> None:
     held = _pending(visit, issue)
     if held is None:
@@ -132,4 +143,5 @@ def _discard(visit: Visit, issue: Row) -> None:
 PAGES = (
     Page("GET ~/pulls/<number>/files", _files, (PULLS,)),
     Page("POST ~/pulls/<number>/reviews", _review, (PULLS,), login=True),
+    Page("POST ~/pulls/<number>/remarks/<id>", _reply, (PULLS,), login=True),
 )

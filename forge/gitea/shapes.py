@@ -230,8 +230,8 @@ def review_comment(field: Field) -> ReviewComment:
         old=not new,
         id=field["id"].number(),
         author=user(field["user"]) if field["user"].present else None,
-        created_at=field["created_at"].time(),
-        updated_at=field["updated_at"].time(),
+        created_at=field["created_at"].time() if field["created_at"].present else None,
+        updated_at=field["updated_at"].time() if field["updated_at"].present else None,
         html_url=field["html_url"].words(),
     )
 

@@ -9,7 +9,7 @@ import pytest
 
 from bots.intents import AskReview, Line, Pause, PostComment, React, Reply, SetLabels
 from forge.gitea.write import GiteaForge
-from forge.types import Comment, Ref
+from forge.types import Comment, FileEdit, Ref
 from forge.webhook import Delivery
 from hive.app.work import sweepers
 from hive.apply import owe
@@ -61,6 +61,7 @@ def worker(village: Village) -> Worker:
 @pytest.fixture
 def issue(village: Village, worker: Worker) -> Ref:
     """An issue of mara's on which iris is at work."""
+    village.mara.commit(APP, [FileEdit("app.py", b"x = 0\n")], message="app", branch="trunk", start="main")
     ref = village.mara.open_issue(APP, "A page is wrong", "It shows 0.", marker="It shows").ref
     sweep(village)
     drain(village, worker)

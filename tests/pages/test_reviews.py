@@ -323,3 +323,17 @@ def test_what_closes_what(village: Village) -> None:
     assert f"core will close this with Count again #{pull['number']}" in page.words
     village.mara.send(path_of(village, pull), "/merge")
     assert issues.get(village.site, village.repo, issue["number"])["closed"]
+
+
+def test_answering_a_remark(village: Village) -> None:
+    """A reply stands with the remark that it answers, on the same line of the same review, and hooks hear a comment."""
+    pull = village.pull(body="Mend it")
+    review = reviews.write(
+        village.site, village.user("mara"), pull, "COMMENT", "", said=[Remark("topic.txt", 1, "Is it a name?")]
+    )
+    (remark,) = reviews.remarks(village.site, review)
+    page = village.core.send(path_of(village, pull), f"/remarks/{remark['id']}", content="It is one now.")
+    assert "core answered: It is one now." in page.words
+    first, second = reviews.remarks(village.site, review)
+    assert (first["detail"], second["body"]) == (second["detail"], "It is one now.")
+    assert village.core.send(path_of(village, pull), f"/remarks/{remark['id']}", content=" ").status == 422

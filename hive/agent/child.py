@@ -19,6 +19,9 @@ CHUNK = 1 << 16
 _LOOK = 0.1
 """Seconds between two looks at a process that is gone while a helper still holds its output open."""
 
+_GRACE = 5.0
+"""Seconds in which a process that is told to end may do so by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
@@ -56,10 +59,20 @@ def watch(process: Running, out: IO[bytes], errors: IO[bytes], deadlines: Deadli
     try:
         stopped = _read(process, said, deadlines)
     finally:
+        _ask_to_end(process)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         status = process.wait()
     return Outcome(status, b"".join(said[out.fileno()]), b"".join(said[errors.fileno()]), stopped)
+
+
+def _ask_to_end(process: Running) -> None:
+    """Give a process that has not ended a moment to take along what left its group: `hive.agent.launch` does."""
+    until = time.monotonic() + _GRACE
+    while process.poll() is None and time.monotonic() < until:
+        with suppress(ProcessLookupError, PermissionError):
+            os.kill(process.pid, signal.SIGTERM)
+        time.sleep(_LOOK / 10)
 
 
 def _read(process: Running, said: dict[int, list[bytes]], deadlines: Deadlines) -> str:

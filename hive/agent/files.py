@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from hive.agent.errors import Mistake
@@ -12,6 +13,7 @@ def write(tree: Path, path: str, content: str) -> str:
     place = inside(tree, path)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(content.encode())
+    _belong(tree, place)
     return f"Wrote {path}."
 
 
@@ -39,3 +41,14 @@ def inside(tree: Path, path: str) -> Path:
     if ".git" in place.relative_to(tree.resolve()).parts:
         raise Mistake(f"{path} belongs to git.")
     return place
+
+
+def _belong(tree: Path, place: Path) -> None:
+    """Let a file and the folders on its way belong to whom the tree belongs: commands may be another user than we."""
+    owner = tree.stat()
+    root = tree.resolve()
+    for path in (place, *place.parents):
+        if path == root:
+            return
+        if path.lstat().st_uid != owner.st_uid:
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)

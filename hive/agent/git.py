@@ -19,6 +19,7 @@ from pathlib import Path
 from hive.agent.child import Deadlines, complaint, watch
 from hive.agent.errors import GitFailed, Lost, Unavailable
 from hive.agent.places import gone
+from hive.agent.sandbox import NONE, Sandbox
 from hive.agent.turn import Turn
 
 FORGE = "http://forge.hive/"
@@ -105,15 +106,20 @@ def environment(turn: Turn, port: int) -> dict[str, str]:
 class Git:
     """Git in one clone of ours of one repository, `owner/name`."""
 
-    def __init__(self, path: Path, env: Mapping[str, str], repo: str) -> None:
+    def __init__(self, path: Path, env: Mapping[str, str], repo: str, sandbox: Sandbox = NONE) -> None:
         self.path = path
+        self._sandbox = sandbox
         self._env = env
         self._url = f"{FORGE}{repo}.git"
 
     def clone(self) -> None:
         """Clone to the path, without a work tree; nobody has written there yet."""
-        self._run("clone", "--progress", "--no-checkout", "--template=", self._url, self.path.name, at=self.path.parent)
-        (self.path / ".git" / "info").mkdir(exist_ok=True)
+        self.path.mkdir()
+        self._sandbox.give(self.path)
+        self._run("clone", "--progress", "--no-checkout", "--template=", self._url, ".")
+        info = self.path / ".git" / "info"
+        info.mkdir(exist_ok=True)
+        self._sandbox.give(info)
 
     def __call__(self, *words: str, stdin: str = "") -> str:
         """What git says, without the space around it; raises GitFailed and its kinds, Lost, Unavailable."""
@@ -169,17 +175,18 @@ class Git:
                 draft = config.with_name("config.hive")
                 gone(draft)
                 draft.write_bytes(ours)
+                self._sandbox.give(draft)
                 draft.replace(config)
             for name in FOREIGN:
                 gone(config.with_name(name) if "/" not in name else config.parent / name)
         except OSError as error:
             raise GitFailed(f"git cannot be let into this clone: {error}") from error
 
-    def _run(self, *words: str, stdin: str = "", at: Path | None = None) -> str:
+    def _run(self, *words: str, stdin: str = "") -> str:
         try:
             process = subprocess.Popen(
-                ["git", *words],
-                cwd=at or self.path,
+                self._sandbox.git(words, self.path),
+                cwd=self.path,
                 env=self._env,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

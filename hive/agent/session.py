@@ -16,6 +16,7 @@ from hive.agent.loop import Loop
 from hive.agent.model import Model
 from hive.agent.places import real
 from hive.agent.pulse import Pulse
+from hive.agent.sandbox import NONE, Sandbox
 from hive.agent.tools import TOOLS, Toolbox
 from hive.agent.transcript import Transcript
 from hive.agent.turn import Turn
@@ -34,20 +35,20 @@ IN_WORDS = {"answered", "blocked", "failed"}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a container keeps what: the sockets, the built configuration, and what survives."""
+    """Where a container keeps what: the sockets, the built configuration, what survives; and its sandbox."""
 
     sockets: Path
     config: Path
     state: Path
+    sandbox: Sandbox = NONE
 
     @classmethod
     def of(cls, env: Mapping[str, str]) -> Place:
         """The place that the environment names; the variables are in `docs/harness.md`."""
-        return cls(
-            Path(env.get("HIVE_SOCKETS", "/run/hive")),
-            Path(env.get("HIVE_CONFIG", "/agent/config")),
-            Path(env.get("HIVE_STATE", "/agent/state")),
-        )
+        sockets = Path(env.get("HIVE_SOCKETS", "/run/hive"))
+        state = Path(env.get("HIVE_STATE", "/agent/state"))
+        sandbox = Sandbox.found((sockets, state), state / "home")
+        return cls(sockets, Path(env.get("HIVE_CONFIG", "/agent/config")), state, sandbox)
 
     def prepare(self) -> None:
         """Make what is missing below `state`, or was put in its place by a command of an earlier turn."""
@@ -104,7 +105,8 @@ class Session:
             work, config = self._trees(turn)
 
             def run(command: str) -> shell.Outcome:
-                return shell.run(command, work.path, seconds=min(COMMAND_SECONDS, until - time.monotonic()))
+                seconds = min(COMMAND_SECONDS, until - time.monotonic())
+                return shell.run(command, work.path, seconds=seconds, sandbox=self.place.sandbox)
 
             def between() -> None:
                 pulse.check()
@@ -124,11 +126,15 @@ class Session:
         """The work tree of a run, and that of the agent's own configuration; neither is there before it is needed."""
         folder = self.place.folder(turn.run)
         env = git.environment(turn, self.port)
-        work = WorkTree(folder / "work", env, self.patience, repo=turn.repo, base=turn.base, branch=turn.branch)
+        sandbox = self.place.sandbox
+        work = WorkTree(
+            folder / "work", env, self.patience, sandbox, repo=turn.repo, base=turn.base, branch=turn.branch
+        )
         config = WorkTree(
             folder / "config",
             env,
             self.patience,
+            sandbox,
             repo=turn.config_repo,
             base=turn.config_base,
             branch=turn.proposal_branch,

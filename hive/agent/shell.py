@@ -11,11 +11,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hive.agent.sandbox import NONE, Sandbox, command_environment
+
 HEAD = TAIL = 5_000
 """The bytes of a command's output that are kept from its beginning and from its end."""
 
 _LOOK = 0.05
 """Seconds between two looks at a shell that is gone while something still holds its output open."""
+
+_TO_END = 20.0
+"""Seconds that the launcher may take to end what a command left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,24 +40,46 @@ class Outcome:
         return f"{self.output}\n[{how}]".lstrip("\n")
 
 
-def run(command: str, tree: Path, *, seconds: float) -> Outcome:
-    """Let `sh` run a command; whatever it started is killed when it ends, or when its time is up."""
+def run(command: str, tree: Path, *, seconds: float, sandbox: Sandbox = NONE) -> Outcome:
+    """Let `sh` run a command; nothing that it started is left when it ends, or when its time is up.
+
+    Its time begins when it does. Raises OSError if it cannot be confined as it should be.
+    """
     output = _Output()
-    process = subprocess.Popen(
-        ["sh", "-c", command],
-        cwd=tree,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    with process:
+    begun, ready = os.pipe()
+    with os.fdopen(begun, "rb", buffering=0) as pipe:
         try:
-            in_time = _watch(process, output, until=time.monotonic() + seconds)
+            process = subprocess.Popen(
+                sandbox.words(["sh", "-c", command], tree, ready=ready),
+                cwd=tree,
+                env=command_environment(os.environ),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                pass_fds=(ready,),
+            )
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            os.close(ready)
+        with process:
+            try:
+                is_confined = pipe.read(1) == b"1"
+                in_time = _watch(process, output, until=time.monotonic() + seconds)
+            finally:
+                _end(process)
+    if not is_confined:
+        raise OSError(f"the command could not be confined: {output.text()[-500:]}")
     return Outcome(process.returncode if in_time else None, output.text())
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Have the launcher end what is left, and see to it if it cannot."""
+    if process.poll() is None:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_TO_END)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _watch(process: subprocess.Popen[bytes], output: _Output, *, until: float) -> bool:

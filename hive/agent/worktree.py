@@ -9,6 +9,7 @@ from hive.agent.errors import GitFailed, Mistake
 from hive.agent.git import Conflict, Forbidden, Git
 from hive.agent.log import log
 from hive.agent.places import gone
+from hive.agent.sandbox import NONE, Sandbox
 from hive.agent.wire import Patience
 
 DROPPINGS = "__pycache__/\n*.py[cod]\n.pytest_cache/\nnode_modules/\n"
@@ -25,11 +26,20 @@ class WorkTree:
     """A clone of one repository, on a branch of ours."""
 
     def __init__(
-        self, path: Path, env: Mapping[str, str], patience: Patience, *, repo: str, base: str, branch: str
+        self,
+        path: Path,
+        env: Mapping[str, str],
+        patience: Patience,
+        sandbox: Sandbox = NONE,
+        *,
+        repo: str,
+        base: str,
+        branch: str,
     ) -> None:
         self.path = path
-        self._git = Git(path, env, repo)
-        self._clone = Git(path.with_name(f"{path.name}.part"), env, repo)
+        self._sandbox = sandbox
+        self._git = Git(path, env, repo, sandbox)
+        self._clone = Git(path.with_name(f"{path.name}.part"), env, repo, sandbox)
         self._patience = patience
         self._base = f"refs/remotes/origin/{base}"
         self._branch = branch
@@ -114,7 +124,9 @@ class WorkTree:
             self._clone.clone()
 
         self._patience.insist(anew)
-        (part / ".git" / "info" / "exclude").write_text(DROPPINGS)
+        exclude = part / ".git" / "info" / "exclude"
+        exclude.write_text(DROPPINGS)
+        self._sandbox.give(exclude)
         self._clone("checkout", "--quiet", "--no-track", "-B", self._branch, self._start())
         if self.path.is_symlink() or self.path.exists():
             aside = self.path.with_name(f"{self.path.name}.damaged")

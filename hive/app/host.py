@@ -18,6 +18,7 @@ from hive.admission import Guard
 from hive.app.fault import Fault
 from hive.app.gc import HOST, collecting
 from hive.app.house import MODEL_KEY, House, NotReady, model_key
+from hive.app.sandbox import jail_of
 from hive.app.work import mirrors
 from hive.broker import Principal
 from hive.incidents import Incidents
@@ -26,7 +27,6 @@ from hive.ledger.runs import LEASE_SECONDS
 from hive.llm import Model
 from hive.processes import LIFE
 from hive.pulse import Pulse
-from hive.reconcile.bwrap import Jail, find_jail
 from hive.reconcile.containers import Containers
 from hive.reconcile.crashes import CrashWatch
 from hive.reconcile.loop import Reconciler, Ward
@@ -122,7 +122,7 @@ class Host:
         self._house = house
         self._stop = stop
         self._model = Model(url=house.settings.model.url, key=_key(house))
-        self.containers = Containers(find_jail(), house.agents)
+        self.containers = Containers(jail_of(house.settings), house.agents)
         self.faults: dict[str, Fault] = {}
         settings = house.settings
         incidents = Incidents(house.ledger, settings.account("core"), house.ops)
@@ -304,11 +304,6 @@ def serve(house: House, stop: threading.Event) -> None:
 def _owed(house: House, effect: int) -> None:
     house.queue.push(EFFECT, effect)
     house.bell.ring()
-
-
-def jail() -> Jail:
-    """How this machine confines agents."""
-    return find_jail()
 
 
 def _key(house: House) -> str:

@@ -12,16 +12,15 @@ from urllib.parse import urlsplit
 
 from forge.gitea.admin import GiteaAdmin
 from hive.app.house import House, NotReady, model_key
+from hive.app.sandbox import jail_of, remarks
 from hive.app.web import listen
 from hive.processes import Tree, until_told
 from hive.provision import Provision
-from hive.reconcile.bwrap import find_jail
 from hive.screen import Screen
 
 ADMIN = "hive-admin"
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
-UNCONTAINED = "agents are NOT contained here, plain processes without keys: {why:.60}"
 
 Say = Callable[[str], None]
 
@@ -53,9 +52,9 @@ def begin(config: Path, house: House, tree: Tree, say: Say, *, seed: Callable[[]
 
     `seed` is called when the forges answer and nothing on them is protected yet.
     """
-    jail = find_jail()
-    if not jail.contained:
-        say(UNCONTAINED.format(why=jail.why_not))
+    jail_of(house.settings)
+    for remark in remarks(house.settings):
+        say(remark)
     house.close_to_others()
     ours = house.settings.own_forges
     for name in ours:

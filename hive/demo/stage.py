@@ -15,6 +15,7 @@ from hive.app.up import ADMIN
 from hive.demo.cast import PLAIN, Cast
 from hive.demo.door import Door
 from hive.demo.own import copied
+from hive.reconcile.bwrap import find_jail
 from hive.settings import EMBEDDED, ForgeSettings
 
 FORGE = PLAIN.app.forge
@@ -32,6 +33,7 @@ model: {{name: claude-sonnet-5-5, url: "{model_url}"}}
 accounts: {{{accounts}}}
 configs: {cast.configs}
 meta: {cast.meta}/meta
+sandbox: {sandbox}
 sweep_seconds: 5
 teams:
   {cast.team}:
@@ -62,7 +64,11 @@ def write_config(state: Path, *, forge_port: int, web_port: int, model_url: str)
 def write_config_for(
     state: Path, forge: ForgeSettings, cast: Cast, *, web_port: int, model_url: str, field: str = BEES
 ) -> Path:
-    """Write the configuration of a demo with that cast on that forge and return its path; `field` is what its agent works on."""
+    """Write the configuration of a demo with that cast on that forge and return its path; `field` is what its agent works on.
+
+    Where nothing confines agents, those of a demo on a forge of its own run unconfined: there is nothing to steal.
+    """
+    throw_away = forge.kind == EMBEDDED
     path = state / "hive.yaml"
     path.write_text(
         CONFIG.format(
@@ -71,6 +77,7 @@ def write_config_for(
             url=forge.url,
             cast=cast,
             accounts=", ".join(f"{bot}: {login}" for bot, login in cast.accounts.items()),
+            sandbox="none" if throw_away and not find_jail().contained else "bubblewrap",
             web_port=web_port,
             model_url=model_url,
             field=field,

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import subprocess
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
+from hive.agent.enter import DEDICATED, PLAIN, RANGE, USERS
 from hive.app.house import House
+from hive.app.sandbox import MEND
 from hive.privacy import exposed
 from hive.provision.signs import Sign, bad, good, odd
 from hive.reconcile.bwrap import find_jail
 from hive.sweep import OVERLAP
+
+WHO = {
+    RANGE: "each with host users of its own",
+    USERS: "as the hive's user and without any of its files",
+    DEDICATED: "each as a host user of its own; commands share it with their harness, for want of user namespaces",
+    PLAIN: "as the hive's user; commands share it with their harness, for want of user namespaces",
+}
+"""Who agents are, outside of their containers."""
 
 GIT = (2, 38)
 """The first git whose `merge-tree` writes trees: the host makes each merge again and compares."""
@@ -26,12 +37,7 @@ def machine(house: House) -> Iterator[Sign]:
     yield from _secrets(house)
     yield _modes(house)
     yield _git()
-    jail = find_jail()
-    if jail.contained:
-        yield good("agents are contained by bubblewrap")
-    else:
-        why = jail.why_not[:80]
-        yield odd(f"agents would run as plain processes ({why})", "install bubblewrap, allow user namespaces")
+    yield from _sandbox(house)
 
 
 def clock(house: House, forge: str) -> Sign:
@@ -61,6 +67,20 @@ def _modes(house: House) -> Sign:
         return good("what the hive keeps can be read by nobody else")
     what = f"{seen[0]} can be read by others" + (f", and {len(seen) - 1} more" if len(seen) > 1 else "")
     return bad(what, "start the hive again, as the owner of that: it closes what is open")
+
+
+def _sandbox(house: House) -> Iterator[Sign]:
+    if os.geteuid() == 0:
+        yield odd("the hive runs as root", "give it a user of its own, and its state directory to that user")
+    if house.settings.sandbox == "none":
+        what = "agents are not contained: they can read all that the hive can, secrets too"
+        yield bad(what, "take `sandbox: none` out of hive.yaml")
+        return
+    jail = find_jail()
+    if jail.contained:
+        yield good(f"agents are contained by bubblewrap, {WHO[jail.kind]}")
+    else:
+        yield bad(f"agents cannot be contained, so none is started ({jail.why_not[:120]})", MEND)
 
 
 def _git() -> Sign:

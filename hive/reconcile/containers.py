@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from hive.agent.processes import descendants
 from hive.reconcile.bwrap import Cell, Jail, command, prepare
 from hive.reconcile.logs import Log
 
@@ -159,7 +160,7 @@ class Containers:
         if found is None:
             return
         self._turn_over(agent)
-        for pid in (*_descendants(found.process.pid), found.process.pid):
+        for pid in (*descendants(found.process.pid), found.process.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         found.process.wait()
@@ -197,24 +198,9 @@ def _mentions(process: Path, mark: str) -> bool:
 
 def _tell(process: subprocess.Popen[bytes]) -> bool:
     """Ask the harness to end, not bwrap: that would die of it and take the harness along. False if it is not there yet."""
-    for pid in (*_descendants(process.pid), process.pid):
+    for pid in (*descendants(process.pid), process.pid):
         with contextlib.suppress(OSError):
             if Path(f"/proc/{pid}/comm").read_text().strip() != "bwrap":
                 os.kill(pid, signal.SIGTERM)
                 return True
     return False
-
-
-def _descendants(root: int) -> list[int]:
-    """The living descendants of a process, nearest first."""
-    parents: dict[int, list[int]] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                facts = (entry / "stat").read_text().rpartition(")")[2].split()
-                parents.setdefault(int(facts[1]), []).append(int(entry.name))
-    found, wave = [], [root]
-    while wave:
-        wave = [child for parent in wave for child in parents.get(parent, [])]
-        found += wave
-    return found

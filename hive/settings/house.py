@@ -161,6 +161,8 @@ class Settings:
     keep: Keep = Keep()
     packages_path: tuple[str, ...] = PACKAGES_PATH
     """Where the packages of agents are looked for on this host, in this order; it has to be where containers see it."""
+    sandbox: Literal["bubblewrap", "none"] = "bubblewrap"
+    """What confines agents; with `none` they are plain processes that may all that the hive may."""
     home: Path = Path()
     """The directory of the file: bots of one's own lie beside it. Not a key of the file."""
 

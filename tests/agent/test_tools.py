@@ -125,6 +125,28 @@ class TestRun:
         assert str(outcome) == "begun\n[exit status 0]"
         assert group_is_gone(int((tree / "pid").read_text()))
 
+    @pytest.mark.parametrize(
+        "leave",
+        [
+            "setsid sleep 60 & echo $! >left",
+            "(setsid setsid sh -c 'echo $$ >left; exec sleep 60' &); while [ ! -s left ]; do sleep 0.01; done",
+            "sh -c 'trap \"\" TERM HUP INT; echo $$ >left; while :; do sleep 1; done' & while [ ! -s left ]; do :; done",
+        ],
+    )
+    @pytest.mark.parametrize("end", ["exit 3", "sleep 60"])
+    def test_nothing_leaves(self, tree: Path, leave: str, end: str) -> None:
+        """What leaves its session, its parent or its signals behind is ended with its command all the same."""
+        outcome = shell.run(f"{leave}\n{end}", tree, seconds=20 if end == "exit 3" else 3)
+        assert outcome.status == (3 if end == "exit 3" else None)
+        assert is_gone(int((tree / "left").read_text()))
+
+    def test_no_word_of_the_harness(self, tree: Path) -> None:
+        """A command is not told what the harness is told, and ends by its own signal."""
+        outcome = shell.run("env; kill -9 $$", tree, seconds=20)
+        assert "HIVE_" not in outcome.output
+        assert "PYTHONPATH" not in outcome.output
+        assert outcome.status == -9
+
 
 class Calls:
     """A brain that makes calls, and then is done."""
@@ -197,6 +219,14 @@ def test_schemas(tool: dict[str, Any]) -> None:
     assert tool["description"].endswith(".")
     assert schema["required"] == list(schema["properties"])
     assert not schema["additionalProperties"]
+
+
+def is_gone(pid: int) -> bool:
+    """Whether there is no such process, or only what is left to be reaped of it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 def group_is_gone(group: int) -> bool:

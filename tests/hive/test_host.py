@@ -227,10 +227,10 @@ def test_a_fault_of_one_agent_is_its_own(house: House, keep: Callable[[], Kept],
 
 
 def test_each_run_starts_in_a_fresh_container(keep: Callable[[], Kept]) -> None:
-    """What one run left in /tmp and running, the next one does not find; what it left in its state is there."""
+    """What one run left in /tmp and running, the next one does not find; what it left in its home is there."""
     kept = keep()
-    leave = "echo mine >/tmp/left; echo mine >../../../kept; (setsid sleep 1000 >/dev/null 2>&1 &)"
-    look = "cat /tmp/left; cat ../../../kept; cat /proc/[0-9]*/cmdline | tr '\\0' ' '"
+    leave = "echo mine >/tmp/left; echo mine >~/kept; (setsid sleep 1000 >/dev/null 2>&1 &)"
+    look = "cat /tmp/left; cat ~/kept; cat /proc/[0-9]*/cmdline | tr '\\0' ' '"
     seen: list[str] = []
 
     def say(conversation: Conversation) -> Reply:

@@ -21,6 +21,7 @@ import pytest
 
 from forge.gitea.client import Client, route
 from forge.protocol import NotFound
+from hive.demo.stage import write_config
 
 SECONDS = 120.0
 ADMIN_PASSWORD = "correct horse battery"
@@ -340,8 +341,25 @@ def test_plays_where_containers_are_forbidden(stranger: Stranger) -> None:
     before = (*inside, FORBIDDEN + '"$0" "$@"')
     demo = stranger.types("demo", "--exit", "--port", "0", "--state", "state", before=before)
     assert demo.wait(SECONDS) == 0, stranger.reads()
-    assert stranger.reads().count("agents are NOT contained here") == 1
+    assert stranger.reads().count("agents are NOT contained") == 1
+    assert "sandbox: none" in (stranger.place / "cwd" / "state" / "hive.yaml").read_text()
     assert stranger.left() == []
+
+
+def test_up_starts_no_agent_that_nothing_confines(stranger: Stranger) -> None:
+    """Without a sandbox `hive up` and `hive host` end at once, in words; only `sandbox: none` changes that."""
+    inside = ("unshare", "--user", "--map-root-user", "sh", "-c")
+    if subprocess.run([*inside, FORBIDDEN + "true"], capture_output=True).returncode:
+        pytest.skip("user namespaces cannot be forbidden here, so that nobody can look what then happens")
+    config = write_config(stranger.place / "cwd", forge_port=_free(), web_port=_free(), model_url="http://127.0.0.1:1")
+    config.write_text(config.read_text().replace("sandbox: none", "sandbox: bubblewrap"))
+    for command in ("up", "host"):
+        process = stranger.types(command, "hive.yaml", before=(*inside, FORBIDDEN + '"$0" "$@"'))
+        assert process.wait(SECONDS) == 1, stranger.reads()
+        assert "no agent is started, because nothing confines it here" in stranger.reads()
+        assert "sandbox: none" not in stranger.reads()
+        assert "Traceback" not in stranger.reads()
+        assert stranger.left() == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,153 @@
+"""The last step into a container: who the harness is there, what it may never call, how much it may take.
+
+Runs once, in what bubblewrap made, and becomes the harness:
+
+    python -I -S -c … KIND UID COMMAND …
+
+`USERS`      bubblewrap made a user namespace of one user, the hive's own
+`RANGE`      root started it: a user namespace of two host users that nobody else has, UID and the next
+`DEDICATED`  root started it where user namespaces are forbidden: the host user UID, and no capability
+`PLAIN`      a bubblewrap that is setuid: the hive's own user, and no capability
+
+Fails closed: whatever cannot be done ends the process before the harness runs.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+
+from hive.agent import kernel, seccomp
+
+USERS, RANGE, DEDICATED, PLAIN = "users", "range", "dedicated", "plain"
+AGENT, TOOLS = 1000, 1001
+"""The user of the harness and that of its commands, as both see it; the second only in a `RANGE`."""
+
+INSIDE = "/opt/hive"
+"""Where the source of the harness lies in a container."""
+
+KEPT = {
+    "CAP_CHOWN": 0,
+    "CAP_DAC_OVERRIDE": 1,
+    "CAP_FOWNER": 3,
+    "CAP_SETGID": 6,
+    "CAP_SETUID": 7,
+    "CAP_SETPCAP": 8,
+    "CAP_SYS_ADMIN": 21,
+}
+"""What the harness holds in its own user namespace, to confine each command; commands hold nothing."""
+
+MAX_FILE_BYTES = 8 << 30
+MAX_PROCESSES = 4096
+
+READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
+MASKED = (
+    *("acpi", "asound", "kcore", "keys", "kmsg", "latency_stats", "sched_debug", "scsi", "timer_list", "timer_stats"),
+)
+"""What container runtimes show of /proc for reading only, and not at all (OCI runtime, `defaultReadonlyPaths`)."""
+
+_PROC = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
+
+
+def main() -> None:
+    """Confine this process and become the command."""
+    kind, first, *command = sys.argv[1:]
+    uid = int(first)
+    state = os.environ["HIVE_STATE"]
+    if kind == RANGE:
+        _own(state, uid, uid + 1)
+        _enter_range(uid)
+    elif kind == USERS:
+        kernel.unshare(kernel.CLONE_NEWNS)
+    if kind in (RANGE, USERS):
+        mask_proc()
+        kernel.drop_bounding(KEPT.values())
+        kernel.hold(KEPT.values())
+    elif kind == DEDICATED:
+        _own(state, uid, uid)
+        mask_proc()
+        kernel.drop_bounding(())
+        _become(uid)
+        kernel.hold(())
+    _limit()
+    kernel.filter_calls(seccomp.program(seccomp.CONTAINER))
+    os.execv(command[0], command)
+
+
+def mount_proc() -> None:
+    """A /proc of this process' own PID namespace."""
+    kernel.mount("proc", "/proc", "proc", _PROC)
+
+
+def mask_proc() -> None:
+    """Hide what /proc shows of the host, and make what would change it read-only."""
+    kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
+    for name in MASKED:
+        path = f"/proc/{name}"
+        if os.path.isdir(path):
+            kernel.mount("tmpfs", path, "tmpfs", kernel.MS_RDONLY | _PROC, "size=4k")
+        elif os.path.exists(path):
+            kernel.mount("/dev/null", path, flags=kernel.MS_BIND)
+    for name in READ_ONLY:
+        path = f"/proc/{name}"
+        if os.path.exists(path):
+            kernel.mount(path, path, flags=kernel.MS_BIND | kernel.MS_REC)
+            kernel.mount("", path, flags=kernel.MS_BIND | kernel.MS_REMOUNT | kernel.MS_RDONLY | _PROC)
+
+
+def _enter_range(first: int) -> None:
+    """Leave the host's root for two users of the host that have nothing, in a user namespace of their own.
+
+    The kernel lets no namespace mount a /proc that has seen only a covered one, and bubblewrap covers parts
+    of it when it is root (`mount_too_revealing` in fs/namespace.c): so a whole one is mounted before.
+    """
+    mount_proc()
+    ready, go = os.pipe()
+    parent = os.getpid()
+    child = os.fork()
+    if child == 0:
+        os.close(go)
+        os.read(ready, 1)
+        for ids in ("uid_map", "gid_map"):
+            with open(f"/proc/{parent}/{ids}", "wb") as file:
+                file.write(f"{AGENT} {first} 1\n{TOOLS} {first + 1} 1\n".encode())
+        os._exit(0)
+    kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS)
+    os.close(ready)
+    os.close(go)
+    if os.waitpid(child, 0)[1] != 0:
+        raise SystemExit(f"the users {first} and {first + 1} cannot be mapped")
+    _become(AGENT)
+
+
+def _own(state: str, harness: int, tools: int) -> None:
+    """Give what survives to its users, if it is not theirs yet: its directory was made by root, or all of it by an older hive."""
+    home = f"{state}/home"
+    if os.stat(state).st_uid == harness and (not os.path.exists(home) or os.stat(home).st_uid == tools):
+        return
+    for folder, folders, files, handle in os.fwalk(state):
+        parts = os.path.relpath(folder, state).split("/")
+        for name in (*folders, *files):
+            below = [part for part in (*parts, name) if part != "."]
+            owner = tools if below[0] == "home" or len(below) > 3 or (len(below) == 3 and name in folders) else harness
+            os.chown(name, owner, owner, dir_fd=handle, follow_symlinks=False)
+    os.chown(state, harness, harness)
+
+
+def _become(uid: int) -> None:
+    """Be another user, in no group but its own. Root loses every capability by that, others none."""
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
+
+
+def _limit() -> None:
+    for what, most in (
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_FSIZE, MAX_FILE_BYTES),
+        (resource.RLIMIT_NPROC, MAX_PROCESSES),
+    ):
+        hard = resource.getrlimit(what)[1]
+        bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(what, (bound, bound))

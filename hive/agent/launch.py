@@ -1,0 +1,168 @@
+"""Runs one command, and nothing of it is left when it ends or when this process is told to (SIGTERM).
+
+    python -I -S -c … KIND PARENT READY UID HIDE… -- SHOW… -- COMMAND …
+
+`namespaces`  a PID namespace, with its own /proc, without what is hidden, as another user if there is one,
+              without any capability, behind the filter for commands: the kernel ends what is left
+`processes`   behind the filter, and every descendant is killed: none can leave a subreaper
+`bare`        the same without the filter: what `sandbox: none` means
+
+This process ends as the command did, by the same status or signal. READY is a descriptor to which a byte is
+written when the command begins, or -1. PARENT is who started this; if that dies, all of it ends.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from hive.agent import enter, kernel, seccomp
+from hive.agent.processes import end_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from typing import NoReturn
+else:  # what `signal` puts around it takes as long to import as all the rest
+    import _signal as signal
+
+NAMESPACES, PROCESSES, BARE = "namespaces", "processes", "bare"
+
+
+class Launch:
+    """What to run and how, as an argument list describes it; see the module."""
+
+    def __init__(self, words: list[str]) -> None:
+        self.kind, parent, ready, uid, *rest = words
+        self.parent, self.ready, self.uid = int(parent), int(ready), int(uid)
+        first = rest.index("--")
+        second = rest.index("--", first + 1)
+        self.hide, self.show, self.command = rest[:first], rest[first + 1 : second], rest[second + 1 :]
+
+
+def main() -> None:
+    """Run the command of the argument list."""
+    launch = Launch(sys.argv[1:])
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != launch.parent:
+        raise SystemExit("who wanted this is gone")
+    if launch.ready >= 0:
+        os.set_inheritable(launch.ready, False)  # it is not the command's
+    try:
+        status = _in_namespaces(launch) if launch.kind == NAMESPACES else _among_processes(launch)
+    except OSError as error:
+        raise SystemExit(f"the command cannot be confined: {error}") from None
+    _end_like(status)
+
+
+def _in_namespaces(launch: Launch) -> int:
+    """Be the parent of a PID namespace; returns the command's wait status."""
+    cwd = os.getcwd()
+    kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC)
+    alive, end_of_life = os.pipe()
+    told, tell = os.pipe()
+    first = os.fork()
+    if first == 0:
+        os.close(end_of_life)
+        os.close(told)
+        _be_init(launch, cwd, alive, tell)
+    os.close(alive)
+    os.close(tell)
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(first, signal.SIGKILL))
+    os.write(end_of_life, b"1")
+    _, status = os.waitpid(first, 0)  # it is not over before everything in the namespace is
+    return int(os.read(told, 16) or status)
+
+
+def _be_init(launch: Launch, cwd: str, alive: int, tell: int) -> NoReturn:
+    """The first process of the namespace: when it ends, everything in there does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    if not os.read(alive, 1):
+        os._exit(1)
+    enter.mount_proc()
+    enter.mask_proc()
+    _hide(launch)
+    os.chdir(cwd)
+    command = _fork(launch)
+    while True:
+        pid, status = os.wait()
+        if pid == command:
+            os.write(tell, str(status).encode())
+            os._exit(0)
+
+
+def _hide(launch: Launch) -> None:
+    """Cover folders by empty ones; what is shown lies in them as before."""
+    for folder in launch.hide:
+        kept = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in launch.show if _lies_in(path, folder)}
+        flags = kernel.MS_NOSUID | kernel.MS_NODEV
+        kernel.mount("tmpfs", folder, "tmpfs", flags, "size=64k,mode=755")
+        for path, handle in kept.items():
+            os.makedirs(path)
+            kernel.mount(f"/proc/self/fd/{handle}", path, flags=kernel.MS_BIND)
+            os.close(handle)
+        kernel.mount("", folder, flags=kernel.MS_REMOUNT | kernel.MS_RDONLY | flags)
+
+
+def _lies_in(path: str, folder: str) -> bool:
+    return os.path.commonpath((path, folder)) == folder
+
+
+def _among_processes(launch: Launch) -> int:
+    """Be the parent to whom every orphan comes; returns the command's wait status."""
+    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        command = _fork(launch)
+        while True:
+            pid, status = os.wait()
+            if pid == command:
+                return status
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        end_all()
+
+
+def _fork(launch: Launch) -> int:
+    """Start the command; returns its process id."""
+    pid = os.fork()
+    if pid:
+        if launch.ready >= 0:
+            os.write(launch.ready, b"1")
+        return pid
+    try:
+        _exec(launch)
+    except OSError as error:
+        os.write(2, f"{launch.command[0]}: {error}\n".encode())
+    os._exit(127)
+
+
+def _exec(launch: Launch) -> NoReturn:
+    os.setsid()
+    if launch.kind == NAMESPACES:
+        if launch.uid != os.getuid():
+            os.setgroups([])
+            os.setresgid(launch.uid, launch.uid, launch.uid)
+            os.setresuid(launch.uid, launch.uid, launch.uid)
+        kernel.drop_bounding(())
+        kernel.hold(())
+    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+    if launch.kind != BARE:
+        kernel.filter_calls(seccomp.program(seccomp.COMMAND))
+    for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)  # Python ignores or handles these, and what is ignored stays so
+    os.execvp(launch.command[0], launch.command)
+
+
+def _end_like(status: int) -> NoReturn:
+    """End as a process did that had this wait status."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        if number != signal.SIGKILL:
+            signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    os._exit(os.waitstatus_to_exitcode(status))

@@ -1,0 +1,82 @@
+"""How a harness confines what it runs: every command and every git goes through `hive.agent.launch`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hive.agent import enter, kernel
+from hive.agent.launch import BARE, NAMESPACES, PROCESSES
+
+SOURCE = Path(__file__).resolve().parent.parent.parent
+"""The directory that holds `hive/agent`."""
+
+_OURS = ("HIVE_", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
+"""What the harness is told, and no command needs to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """What commands are kept from; without anything said, only from outliving their end.
+
+    `tools` is the user that commands run as, None if that is the harness' own; `hidden` are folders that
+    a command sees empty but for its work tree and `home`.
+    """
+
+    kind: str = BARE
+    tools: int | None = None
+    hidden: tuple[Path, ...] = ()
+    home: Path | None = None
+
+    @classmethod
+    def found(cls, hidden: tuple[Path, ...], home: Path) -> Sandbox:
+        """The sandbox that `hive.agent.enter` has made ready for this process, by what the kernel says of it."""
+        if not SOURCE.is_relative_to(enter.INSIDE):
+            return NONE
+        status = Path("/proc/self/status").read_text()
+        if not int(status.partition("CapEff:")[2].split()[0], 16):
+            return cls(PROCESSES)
+        users = [line.split()[0] for line in Path("/proc/self/uid_map").read_text().splitlines()]
+        return cls(NAMESPACES, enter.TOOLS if str(enter.TOOLS) in users else None, hidden, home)
+
+    def words(self, command: Sequence[str], tree: Path, *, ready: int = -1) -> list[str]:
+        """The argument list that runs a command in a folder; see `hive.agent.launch` for `ready`."""
+        shown = [tree, *([self.home] if self.home is not None and self.home.is_dir() else [])]
+        options = [self.kind, os.getpid(), ready, os.getuid() if self.tools is None else self.tools]
+        return [
+            *python("hive.agent.launch"),
+            *map(str, (*options, *self.hidden, "--", *shown, "--")),
+            *command,
+        ]
+
+    def git(self, words: Sequence[str], tree: Path) -> list[str]:
+        """The argument list that runs git in a folder; where nothing is confined, its process group has to do."""
+        command = ["git", *words]
+        return command if self.kind == BARE else self.words(command, tree)
+
+    def give(self, path: Path) -> None:
+        """Let a file or folder that the harness made belong to the commands."""
+        if self.tools is not None:
+            os.chown(path, self.tools, self.tools, follow_symlinks=False)
+
+
+NONE = Sandbox()
+
+
+def python(module: str, *, interpreter: str = sys.executable, source: Path = SOURCE) -> list[str]:
+    """The argument list that runs `main` of a module of the harness: with no site, no environment, no current folder."""
+    code = f"import sys; sys.path.insert(0, {str(source)!r}); from {module} import main; main()"
+    return [interpreter, "-I", "-S", "-c", code]
+
+
+def command_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """What of the harness' environment commands are told."""
+    return {key: value for key, value in env.items() if not key.startswith(_OURS)}
+
+
+def be_unreadable() -> None:
+    """Let nobody read this process' memory or environment: not by /proc, not by ptrace, not by a core file."""
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)

@@ -1,0 +1,139 @@
+"""Containers started as root and as a user without any right, each with what could be found on a host."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+NOBODY = 1_899_000_001
+"""A user of the host that owns nothing and is nobody: who runs the hive in the half of the suite that is not root."""
+
+MARK = "mark-of-the-escape-suite"
+SECRET = "a-token-that-only-the-harness-knows"
+BY_ROOT = ("range", "dedicated")
+SECONDS = 120.0
+NOT_HERE = 77
+"""How `start.py` ends where there is no container of the kind."""
+
+
+@dataclass(frozen=True)
+class Prison:
+    """A host directory, and the user and kind of container that is tried there."""
+
+    root: Path
+    kind: str
+    python: str
+
+    def words(self, command: str, *, seconds: float = 60.0, **files: str) -> list[str]:
+        """What starts a container in which the harness runs one command."""
+        named = {name.replace("_", "."): text for name, text in files.items()}
+        given = {"command": command, "secret": SECRET[::-1], "seconds": seconds, "files": named, "mark": MARK}
+        words = [str(HERE / "start.py"), str(self.root), self.kind, str(HERE / "harness.py"), json.dumps(given)]
+        return [self.python, *words]
+
+    def options(self) -> dict[str, Any]:
+        """How it is started: as whom, with which environment."""
+        packages = os.pathsep.join([str(ROOT), sysconfig.get_path("purelib")])
+        env = {"PATH": os.environ["PATH"], "PYTHONPATH": packages, "PYTHONDONTWRITEBYTECODE": "1", "SECRET": SECRET}
+        changed = {} if self.kind in BY_ROOT or os.getuid() else {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+        return {"env": env, "cwd": "/", "text": True, **changed}
+
+    def run(self, command: str, *, seconds: float = 60.0, **files: str) -> dict[str, Any]:
+        """Let the harness run a command; what came of it and what was left of it."""
+        words = self.words(command, seconds=seconds, **files)
+        done = subprocess.run(words, capture_output=True, timeout=SECONDS, **self.options())
+        assert done.returncode == 0, done.stderr + done.stdout
+        seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return seen
+
+
+@pytest.fixture(scope="module", params=["range", "dedicated", "users"])
+def prison(request: pytest.FixtureRequest) -> Iterator[Prison]:
+    """A place for containers of each kind that this machine can have; what it cannot is skipped by name."""
+    kind = request.param
+    if kind in BY_ROOT and os.getuid() != 0:
+        pytest.skip(f"{kind}: only root can have such a container")
+    with tempfile.TemporaryDirectory(prefix="escape-", dir="/tmp") as made:  # /tmp is every user's
+        root = Path(made)
+        python = sys.executable
+        if kind == "users" and os.getuid() == 0:
+            root.chmod(0o755)
+            root = root / "hive"
+            root.mkdir(mode=0o700)
+            os.chown(root, NOBODY, NOBODY)
+            python = _python_of_a_user()
+        prison = Prison(root, kind, python)
+        tried = subprocess.run(prison.words("true"), capture_output=True, timeout=SECONDS, **prison.options())
+        if tried.returncode == NOT_HERE:
+            pytest.skip(f"{kind}: {(tried.stderr.strip().splitlines() or ['no such container here'])[-1][:200]}")
+        yield prison
+
+
+def _python_of_a_user() -> str:
+    """A Python that a user without rights may run, with our libraries; skips without one."""
+    here = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for python in (sys.executable, shutil.which(here, path=os.defpath), shutil.which(here, path="/usr/local/bin")):
+        options = Prison(Path(), "users", "").options()
+        if python is not None:
+            try:
+                tried = subprocess.run([python, "-c", "import hive.reconcile.bwrap"], capture_output=True, **options)
+            except OSError:
+                continue
+            if tried.returncode == 0:
+                return python
+    pytest.skip(f"users: no {here} that another user may run with {ROOT}")
+
+
+@pytest.fixture(scope="module")
+def seen(prison: Prison) -> Iterator[dict[str, Any]]:
+    """What the probe saw as a command of an agent, with everything on the host that it could look for."""
+    with ExitStack() as stack:
+        port = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+        abstract = stack.enter_context(socket.socket(socket.AF_UNIX))
+        name = f"hive-escape-{os.getpid()}"
+        abstract.bind(f"\0{name}")
+        abstract.listen()
+        files = [
+            prison.root / "ledger.db",
+            prison.root / "secrets" / "core.token",
+            prison.root / "agents/brook/state/notes",
+        ]
+        for path in files:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(SECRET)
+        theirs = prison.root / "agents" / "brook" / "forge.sock"
+        other = stack.enter_context(socket.socket(socket.AF_UNIX))
+        other.bind(str(theirs))
+        other.listen()
+        if prison.kind == "users" and os.getuid() == 0:
+            for path in (*prison.root.rglob("*"),):
+                os.chown(path, NOBODY, NOBODY)
+        sleeper = stack.enter_context(subprocess.Popen(["sleep", "600"]))
+        stack.callback(sleeper.kill)
+        harness = ["/agent/state/runs/7/transcript.jsonl", "/proc/1/environ", "/proc/1/root/etc/shadow"]
+        places = {
+            "files": [*map(str, files), *harness],
+            "port": port.getsockname()[1],
+            "abstract": name,
+            "sockets": [str(theirs)],
+            "pid": sleeper.pid,
+        }
+        done = prison.run(f"python3 probe.py '{json.dumps(places)}'", probe_py=(HERE / "probe.py").read_text())
+        assert done["status"] == 0, done["output"]
+        result = prison.root / "agents/iris/state/runs/7/work/result.json"
+        yield json.loads(result.read_text()) | {"harness": done["uid"]}

@@ -1,0 +1,32 @@
+"""Starts a container as the host does, as whatever user runs this, with a stand-in for its harness."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from hive.reconcile.build import interpreter
+from hive.reconcile.bwrap import Cell, Jail, command, find_jail, prepare
+
+NOT_HERE = 77
+
+root, kind, harness, given = sys.argv[1:]
+jail = find_jail()
+if jail.contained and kind == "dedicated":
+    jail = Jail(jail.program, kind=kind)
+if not jail.contained or jail.kind != kind:
+    print(f"no {kind} here: {jail.why_not or jail.kind}", file=sys.stderr)
+    sys.exit(NOT_HERE)
+cell = Cell("iris", Path(root) / "agents" / "iris")
+prepare(cell)
+artifact = cell.gens / "0123"
+(artifact / "bin").mkdir(parents=True, exist_ok=True)
+(artifact / "agent.json").write_text("{}")
+commands = {name: shutil.which(name) for name in ("sh", "rm", "sleep")} | {"python3": interpreter()}
+for name, path in commands.items():
+    assert path, name
+    if not (artifact / "bin" / name).is_symlink():
+        (artifact / "bin" / name).symlink_to(Path(path).resolve())
+words, env = command(jail, cell, "0123", {})
+entry = words.index("-m")
+sys.exit(subprocess.run([*words[:entry], "-c", Path(harness).read_text(), given], env=env).returncode)

@@ -1,0 +1,231 @@
+"""A command of an agent gets at nothing but its work: tried as root's agent and as a user's, in every kind of container."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hive.agent import seccomp
+from hive.agent.processes import descendants
+from hive.reconcile import uids
+from tests.escape.conftest import BY_ROOT, MARK, SECRET, Prison
+
+pytestmark = pytest.mark.contained
+
+BOUND = 60.0
+SHARED = {
+    "range": set[str](),
+    "users": set[str](),
+    "dedicated": {"/agent/state", "/agent/state/runs/7/transcript.jsonl"},
+}
+"""What a command shares with its harness, for each kind of container: without user namespaces, the agent's own state."""
+
+FAR = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+for _ in range(2):
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+open("begun", "w").close()
+for number in range(3, 256):
+    try:
+        os.close(number)
+    except OSError:
+        pass
+os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(600)", sys.argv[1]])
+"""
+"""Leaves its parent, its session and its signals behind."""
+
+
+def until(is_so: Callable[[], object]) -> None:
+    """Wait for something that has to come."""
+    end = time.monotonic() + BOUND
+    while not is_so():
+        assert time.monotonic() < end, "it did not come"
+        time.sleep(0.02)
+
+
+def marked(mark: str) -> list[int]:
+    """The processes of this host that bear a mark as a word of their own."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and mark.encode() in (entry / "cmdline").read_bytes().split(b"\0"):
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def test_the_host_cannot_be_changed(seen: dict[str, Any], prison: Prison) -> None:
+    """No setting of the kernel can be written, no device of the machine opened; masked files say nothing."""
+    assert "done" not in seen["change"].values(), seen["change"]
+    assert "done" not in seen["open"].values(), seen["open"]
+    assert seen["list"]["/proc/acpi"] in (None, [])
+    assert seen["list"]["/proc/scsi"] in (None, [])
+    assert seen["list"]["/sys"] is None
+    read = {path for path, content in seen["read"].items() if content}
+    assert read <= SHARED[prison.kind], seen["read"]
+
+
+def test_only_its_own_places_can_be_written(seen: dict[str, Any], prison: Prison) -> None:
+    """The work tree, the home and two folders for what is temporary."""
+    assert set(seen["allowed"].values()) == {"done"}, seen["allowed"]
+    written = {path for path, outcome in seen["write"].items() if outcome == "done"}
+    assert written <= SHARED[prison.kind], seen["write"]
+
+
+def test_what_is_not_its_work_is_not_there(seen: dict[str, Any], prison: Prison) -> None:
+    """No ledger, no secret, no other agent, no socket; of its own state the work tree and the home alone."""
+    devices = {"console", "core", "fd", "full", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout"}
+    assert set(seen["list"]["/dev"]) <= devices | {"tty", "urandom", "zero"}
+    assert seen["list"]["/home"] is None
+    if prison.kind != "dedicated":
+        assert seen["list"]["/run/hive"] == []
+        assert seen["list"]["/agent/state"] == ["home", "runs"]
+        assert seen["list"]["/agent/state/runs/7"] == ["work"]
+    assert SECRET not in json.dumps(seen)
+
+
+def test_there_is_no_network(seen: dict[str, Any]) -> None:
+    """Only a loopback of its own: no port and no abstract socket of the host, no hypervisor, no raw packets."""
+    assert seen["links"] == ["lo"]
+    assert "done" not in seen["connect"].values(), seen["connect"]
+    assert seen["connect"]["abstract"] == "ECONNREFUSED"
+    assert "done" not in seen["socket"].values(), seen["socket"]
+    assert seen["socket"]["vsock"] == "EAFNOSUPPORT"
+
+
+def test_nobody_elses_process_can_be_touched(seen: dict[str, Any], prison: Prison) -> None:
+    """Not the harness nor the first process: neither memory nor environment nor files; not the host's at all."""
+    for pid, found in seen["others"].items():
+        if prison.kind != "dedicated" and pid != "1":
+            continue  # the shell that runs the probe
+        assert not {
+            what for what in ("environ", "mem", "maps", "auxv", "root", "cwd", "exe", "fd") if found[what] == "done"
+        }
+        assert found["kill"] == "EPERM" or prison.kind != "range"
+    assert seen["kill"]["host"] == "ESRCH"
+    if prison.kind != "dedicated":
+        assert len(seen["others"]) <= 2, "the first process, and the shell: no harness"
+    assert seen["calls"]["ptrace"] == "EPERM"
+
+
+def test_it_holds_nothing(seen: dict[str, Any], prison: Prison) -> None:
+    """No capability, not even to gain one; no other user; nothing in its environment of the harness."""
+    status = seen["status"]
+    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert int(status[name], 16) == 0, name
+    assert status["NoNewPrivs"] == "1"
+    assert status["Seccomp"] == "2"
+    assert "done" not in seen["become"].values(), seen["become"]
+    assert "done" not in seen["mknod"].values()
+    assert seen["limits"]["core"] == [0, 0]
+    assert 0 < seen["limits"]["processes"][1] <= 4096
+    assert not [key for key in seen["environ"] if key.startswith(("HIVE_", "PYTHONPATH"))]
+    if prison.kind == "range":
+        assert seen["uid"] != seen["harness"]
+
+
+def test_dangerous_calls_are_denied(seen: dict[str, Any]) -> None:
+    """No namespace, no mount, no key, no module: denied before the kernel looks at the arguments."""
+    assert set(seen["calls"].values()) == {"EPERM"}, seen["calls"]
+    assert set(seen["unknown"].values()) == {"ENOSYS"}, seen["unknown"]
+    assert seen["terminal"] == "EPERM"
+
+
+def test_nothing_outlives_its_command(prison: Prison) -> None:
+    """Not even what left its parent, its session and its signals behind."""
+    command = f"python3 far.py {MARK}; while [ ! -e begun ]; do sleep 0.05; done; echo over"
+    done = prison.run(command, far_py=FAR)
+    assert (done["output"], done["status"], done["left"]) == ("over", 0, [])
+
+
+def test_nothing_outlives_a_command_whose_time_is_up(prison: Prison) -> None:
+    """The clock ends a command with everything that it started."""
+    done = prison.run(f"rm -f begun; python3 far.py {MARK}; sleep 600", seconds=2.0, far_py=FAR)
+    assert (done["status"], done["left"]) == (None, [])
+
+
+@pytest.mark.parametrize("victim", ["host", "harness"])
+def test_a_container_takes_everything_with_it(prison: Prison, victim: str) -> None:
+    """Whoever is killed outright, the host or the harness: nothing of the container is left."""
+    mark = f"{MARK}-{victim}-{os.getpid()}"
+    options = prison.options()
+    words = prison.words(f"python3 far.py {mark}; sleep 600", seconds=600.0, far_py=FAR)
+    host = subprocess.Popen(words, stdout=subprocess.DEVNULL, **options)
+    try:
+        until(lambda: marked(mark))
+        far = marked(mark)[0]
+        if prison.kind in BY_ROOT:
+            uids = {int(uid) for uid in _status(far, "Uid").split()}
+            assert len(uids) == 1
+            assert min(uids) >= 1_899_999_998, "an agent of root is a user of its own"
+        if victim == "host":
+            host.kill()
+        else:
+            for pid in _harnesses(host.pid):
+                os.kill(pid, signal.SIGKILL)
+        host.wait(BOUND)
+        until(lambda: not marked(mark))
+    finally:
+        host.kill()
+        host.wait()
+
+
+def _status(pid: int, key: str) -> str:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(line.partition(":")[2].strip() for line in lines if line.startswith(f"{key}:"))
+
+
+def _harnesses(host: int) -> list[int]:
+    """The processes below a host that stand for a harness."""
+    found = [pid for pid in descendants(host) if "bwrap" not in Path(f"/proc/{pid}/comm").read_text()]
+    return found[:1]
+
+
+def test_an_agent_is_the_same_users_for_ever(tmp_path: Path) -> None:
+    """Two users of the host for each agent, its own, nobody else's, and found again."""
+    for name in ("iris", "brook", "moss"):
+        (tmp_path / name).mkdir()
+    first = {name: uids.uid_of(tmp_path / name) for name in ("iris", "brook", "moss")}
+    assert first == {name: uids.uid_of(tmp_path / name) for name in ("moss", "iris", "brook")}
+    everyone = {uid + more for uid in first.values() for more in (0, 1)}
+    assert len(everyone) == 6
+    assert min(everyone) >= uids.FIRST
+
+
+HEADERS = {
+    "x86_64": ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h"),
+    "aarch64": ("/usr/include/asm-generic/unistd.h",),
+}
+
+
+@pytest.mark.parametrize("machine", HEADERS)
+def test_the_numbers_are_the_kernels(machine: str) -> None:
+    """The table of denied calls says what the kernel's own headers say, for both architectures."""
+    header = next((Path(path) for path in HEADERS[machine] if Path(path).exists()), None)
+    if header is None:
+        pytest.skip(f"the kernel's headers for {machine} are not installed")
+    defined = dict(re.findall(r"#define __NR(?:3264)?_(\w+)\s+(\d+)", header.read_text()))
+    for call in seccomp.COMMAND:
+        number = call.numbers[machine]
+        newer = number is not None and number > 453
+        assert newer or number == (int(defined[call.name]) if call.name in defined else None), call.name
+
+
+def test_an_unknown_machine_has_no_filter() -> None:
+    """Where no filter is known there is no container either."""
+    with pytest.raises(OSError, match="riscv64"):
+        seccomp.program(seccomp.CONTAINER, "riscv64")

@@ -1,0 +1,94 @@
+"""Agents are confined, or an operator has said in so many words that they need not be; nothing says more than is so."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from hive.app.house import NotReady
+from hive.app.sandbox import ROOT, UNCONFINED, jail_of, remarks
+from hive.demo.cast import PLAIN
+from hive.demo.stage import write_config, write_config_for
+from hive.provision.machine import machine
+from hive.reconcile.bwrap import find_jail
+from hive.settings import ForgeSettings, load
+from tests.hive.conftest import Village
+
+CODE = """
+import sys
+from pathlib import Path
+from hive.app.house import House
+from hive.demo.cast import PLAIN
+from hive.demo.stage import write_config, write_config_for
+from hive.provision.machine import machine
+from hive.settings import ForgeSettings, load
+place = Path(sys.argv[1])
+house = House(load(place / "hive.yaml"))
+print(*machine(house), sep="\\n")
+house.close()
+made = write_config(place, forge_port=1, web_port=2, model_url="")
+print("own:", load(made).sandbox)
+made = write_config_for(place, ForgeSettings("http://127.0.0.1:1"), PLAIN, web_port=2, model_url="")
+print("other:", load(made).sandbox)
+"""
+
+
+def forbidden(place: Path) -> list[str]:
+    """What is said and written where user namespaces are forbidden, also to this root."""
+    words = ["unshare", "--user", "--map-root-user", "sh", "-c"]
+    limit = "echo 0 >/proc/sys/user/max_user_namespaces && exec "
+    if subprocess.run([*words, limit + "true"], capture_output=True).returncode:
+        pytest.skip("user namespaces cannot be forbidden here, so that nobody can look what then happens")
+    command = [*words, limit + '"$0" "$@"', sys.executable, "-c", CODE, str(place)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_the_doctor_is_red_where_nothing_confines(tmp_path: Path) -> None:
+    """Not a word of containers: what is so, and how to mend it. Only the demo's own forge goes without."""
+    write_config(tmp_path, forge_port=1, web_port=2, model_url="")
+    config = tmp_path / "hive.yaml"
+    config.write_text(config.read_text().replace("sandbox: none", "sandbox: bubblewrap"))
+    said = forbidden(tmp_path)
+    assert any(line.startswith("🔴 agents cannot be contained, so none is started (") for line in said), said
+    assert not any(line.startswith("🟢 agents") for line in said)
+    assert said[-2:] == ["own: none", "other: bubblewrap"]
+
+
+def test_the_doctor_says_who_agents_are(village: Village) -> None:
+    """What kind of container there is, and loudly that the hive is root, if it is."""
+    said = [str(sign) for sign in machine(village.house)]
+    assert any("the hive runs as root" in line for line in said) == (os.geteuid() == 0)
+    jail = find_jail()
+    assert any(line.startswith("🟢 agents are contained by bubblewrap, ") for line in said) == jail.contained
+
+
+def test_none_is_said_at_every_start(tmp_path: Path) -> None:
+    """Who switches the sandbox off is told each time what that means, and so does the doctor."""
+    settings = replace(load(write_config(tmp_path, forge_port=1, web_port=2, model_url="")), sandbox="none")
+    assert not jail_of(settings).contained
+    assert UNCONFINED in remarks(settings)
+    assert (ROOT in remarks(settings)) == (os.geteuid() == 0)
+
+
+def test_no_other_word_switches_it_off(tmp_path: Path) -> None:
+    """What is nearly `none` is a mistake in the configuration, not a hive without a sandbox."""
+    config = write_config_for(tmp_path, ForgeSettings("http://127.0.0.1:1"), PLAIN, web_port=2, model_url="")
+    for word in ("false", "off", "None", '""', "null", "[]"):
+        config.write_text(config.read_text().replace("sandbox: bubblewrap", f"sandbox: {word}"))
+        with pytest.raises(ValueError, match="sandbox"):
+            load(config)
+        config.write_text(config.read_text().replace(f"sandbox: {word}", "sandbox: bubblewrap"))
+
+
+def test_without_bubblewrap_there_is_no_jail(village: Village) -> None:
+    """A house that wants a sandbox and has none does not start."""
+    if find_jail().contained:
+        assert jail_of(village.house.settings).contained
+    else:
+        with pytest.raises(NotReady, match="no agent is started"):
+            jail_of(village.house.settings)

@@ -25,7 +25,7 @@ File an issue to assign work, merge a pull request to approve it.
 """
 SECTIONS = {
     "Begin": ("demo", "check", "init", "up"),
-    "Look after it": ("doctor", "rotate", "queue", "inbox", "replay", "gc"),
+    "Look after it": ("doctor", "adopt", "rotate", "queue", "inbox", "replay", "gc"),
     "Single processes (`up` runs them all)": ("web", "work", "host", "forge"),
 }
 
@@ -149,6 +149,17 @@ def doctor(config: Path, name: str | None, admin: str | None) -> None:
     if not all(keys.values()):
         click.echo("protections, teams, hooks and merging are looked at with --admin LOGIN")
     raise SystemExit(any(sign.level is Level.RED for sign in signs))
+
+
+@main.command()
+@click.argument("agent")
+@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def adopt(agent: str, config: Path, yes: bool) -> None:
+    """Take a refused configuration of AGENT as it is."""
+    from hive.app.adopt import run
+
+    _or_say(lambda: run(_house(config), agent, click.echo, lambda question: yes or click.confirm(question, abort=True)))
 
 
 @main.command()

@@ -166,6 +166,25 @@ class Deployments:
             elif state in FINAL:
                 db.execute("UPDATE anchors SET blocked = ? WHERE agent = ?", (deployment.sha, deployment.agent))
 
+    def refusal(self, agent: str, sha: str) -> str:
+        """Why a head was refused last; empty if it never was."""
+        row = self._db.row(
+            "SELECT reason FROM deployments WHERE agent = ? AND sha = ? AND state = 'rejected' ORDER BY id DESC LIMIT 1",
+            *(agent, sha),
+        )
+        return "" if row is None else str(row["reason"])
+
+    def take_over(self, agent: str, seen: Repository, sha: str, cursor: int) -> None:
+        """An operator takes a head that was refused: it is brought up like one that was merged, in whichever repository it is."""
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE anchors SET repo = ?, repo_id = ?, blocked = '' WHERE agent = ?",
+                (str(seen.repo), seen.id, agent),
+            )
+            anchor = self.anchor(agent)
+            assert anchor is not None
+            self.begin(anchor, sha, (), cursor)
+
     def reject(self, anchor: Anchor, sha: str, reason: str) -> bool:
         """Write down that a head is not approved; False if that is known."""
         if anchor.blocked == sha:

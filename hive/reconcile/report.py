@@ -25,7 +25,9 @@ REJECTED_TITLE = "🔴 {agent}: {sha} is on the branch and not approved"
 REJECTED = """\
 The head of {repo} is {sha}, and that is not what an operator merged: **{reason}**{detail}
 
-Nothing was built, {old} goes on running.
+Nothing was built, {old} goes on running, and no later merge counts while this head is below it.
+
+To go on, bring the branch back to what was merged last, or let an operator take it as it is, on the machine of the hive: `hive adopt {agent}`
 """
 WOKEN = "Your configuration was changed as proposed in {ref} and your container was rebuilt. Go on with your work."
 
@@ -48,9 +50,8 @@ class Reporter:
 
     def deployed(self, deployment: Deployment, repo: Repo, changes: tuple[str, ...]) -> None:
         """The container runs the commit: tag it, record it, say it, and wake who waited for it."""
-        number = deployment.pulls[-1] if deployment.pulls else 0
-        tag = f"deployed/{number}"
         sha = deployment.sha
+        tag = f"deployed/{deployment.pulls[-1]}" if deployment.pulls else f"adopted/{sha[:12]}"
         key = f"{deployment.agent}:{deployment.id}"
         line = f"deploy {deployment.agent} {tag} {sha[:12]}"
         self._owe(deployment, MakeTag(repo, tag, sha, line, key=f"tag:{key}"))
@@ -90,7 +91,9 @@ class Reporter:
         """A head that nobody approved: an issue for the operators."""
         detail = f" ({plain(verdict.detail)})" if verdict.detail else ""
         old, new, where = code(anchor.running[:7]), code(sha[:12]), code(repo.path)
-        said = REJECTED.format(repo=where, sha=new, old=old, reason=plain(verdict.reason), detail=detail).strip()
+        said = REJECTED.format(
+            repo=where, sha=new, old=old, reason=plain(verdict.reason), detail=detail, agent=anchor.agent
+        ).strip()
         title = REJECTED_TITLE.format(agent=anchor.agent, sha=sha[:7])
         issue = OpenIssue(repo, title, said, key=f"{anchor.agent}:{sha}")
         owe(self.ledger, anchor.team, self.account, issue, by="host")

@@ -43,6 +43,10 @@ class Village:
         Provision.run(self.house, FORGE, ADMIN, self.house.vault.password(FORGE, ADMIN), said.append)
         return said
 
+    def house_core(self) -> GiteaForge:
+        """The hands of the hive's own account."""
+        return GiteaForge(name=FORGE, url=self.forge.url, token=self.house.vault.token(FORGE, "core"))
+
     def worker(self) -> Worker:
         """A worker of the house."""
         return Worker(workshop(self.house))

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from hive.ledger import Clock, Ledger
@@ -34,6 +35,13 @@ class Denied(Exception):
         self.retry_after = retry_after
         self.to_a_run = False
         """Whether it was said to somebody who has the token of a run."""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What its answer says beside the sentence."""
+        if self.status == HTTPStatus.UNAUTHORIZED:
+            return {"x-hive": "lost"}  # whoever asked holds no turn any more, whatever the model would say
+        return {"Retry-After": str(self.retry_after)} if self.retry_after else {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,8 +35,10 @@ MAX_ASKING = 4 << 10
 """Bytes of a question for a turn: it is the only call without a token."""
 
 MAX_CALL = 1 << 20
+MAX_LINE = 4 << 20
+MAX_FETCH = 16 << 20
 MAX_PUSH = 256 << 20
-"""Bytes of a call, and of a push."""
+"""Bytes of a call, of a line of a transcript with all that tools have told, of what a fetch says it has, and of a push."""
 
 MAX_NUMBER = 1_000_000.0
 MAX_WAIT_SECONDS = 25.0
@@ -99,13 +101,13 @@ def gate(guard: Guard) -> Gate:
 def rule(method: str, path: str) -> Rule | None:
     """What a call on `forge.sock` may bring."""
     if path.startswith("/git/") and method in ("GET", "POST"):
-        return Rule(MAX_PUSH)
+        return Rule((MAX_PUSH if path.endswith(f"/{PUSH}") else MAX_FETCH) if method == "POST" else 0)
     name = path.removeprefix("/v1/")
     if name == path or method != "POST":
         return None
     if name == "turn":
         return Rule(MAX_ASKING, needs_token=False)
-    return Rule(MAX_CALL) if name in DEEDS else None
+    return Rule(MAX_LINE if name == "transcript" else MAX_CALL) if name in DEEDS else None
 
 
 def form(_status: int, sentence: str) -> dict[str, Any]:
@@ -164,7 +166,7 @@ def beat(who: Principal, turn: Turn) -> dict[str, Any]:
 
 def tell(who: Principal, turn: Turn) -> dict[str, Any]:
     """Keep a line of the run's transcript, once; what the harness does next it does after this has answered."""
-    asked = _json()
+    asked = _json(MAX_LINE)
     number = int(fields.number(asked, "number", MAX_NUMBER))
     try:
         line = mended(line_of(turn.id, asked.get("line")))
@@ -261,9 +263,8 @@ def close(who: Principal, turn: Turn, outcome: str, *, steps: int) -> None:
     """Write down that a turn is over."""
     with who.ledger.transaction():
         who.ledger.runs.end_turn(turn, outcome, steps=steps)
-        who.ledger.audit.add(
-            who.agent, "EndedTurn", team=who.team, ref=turn.ref, run=turn.run, turn=turn.id, outcome=outcome
-        )
+        facts: dict[str, Any] = {"run": turn.run, "turn": turn.id, "outcome": outcome, "request": calls.request_id()}
+        who.ledger.audit.add(who.agent, "EndedTurn", team=who.team, ref=turn.ref, **facts)
 
 
 DEEDS: dict[str, Callable[[Principal, Turn], dict[str, Any]]] = {

@@ -38,8 +38,7 @@ def attend(app: Flask, guard: Guard, form: Form) -> None:
         guard.refuse(f"{request.method} {request.path}", request_id(), error)
         answer = jsonify(form(error.status, str(error)))
         answer.status_code = error.status
-        if error.retry_after:
-            answer.headers["Retry-After"] = str(error.retry_after)
+        answer.headers.update(error.headers)
         return answer
 
     @app.errorhandler(HTTPException)

@@ -66,9 +66,8 @@ class _Refusal:
 
     def to_response(self, _ident: str | None = None) -> tuple[str, list[tuple[str, str]], bytes]:
         """Status line, headers and body."""
-        status, wait = HTTPStatus(self.denied.status), self.denied.retry_after
-        headers = [("Content-Type", "application/json"), (REQUEST_ID, self.head.id)]
-        headers += [("Retry-After", str(wait))] if wait else []
+        status = HTTPStatus(self.denied.status)
+        headers = [("Content-Type", "application/json"), (REQUEST_ID, self.head.id), *self.denied.headers.items()]
         return f"{status.value} {status.phrase}", headers, self.body
 
 

@@ -10,7 +10,7 @@ from http.client import HTTPResponse
 from typing import Any
 from zlib import crc32
 
-from hive.agent.errors import Ended, Garbled, Rest, TooLong, Unavailable
+from hive.agent.errors import Ended, Garbled, Lost, Rest, TooLong, Unavailable
 from hive.agent.stream import assemble, events, failure
 from hive.agent.wire import PATIENT, Door, Patience, read_json, retry_after
 
@@ -44,7 +44,7 @@ class Model:
         """The next message, with its `stop_reason` and `usage`.
 
         An answer that is late, cut or refused for now is asked for again as a whole. Raises Rest when
-        that was in vain, TooLong, and Ended when asking again would be no better.
+        that was in vain, TooLong, Lost, and Ended when asking again would be no better.
         """
         try:
             return self.patience.insist(lambda: self._once(messages))
@@ -70,13 +70,17 @@ class Model:
             return assemble(events(response))
 
 
-def _refusal(response: HTTPResponse) -> Unavailable | Ended | Rest | TooLong:
+def _refusal(response: HTTPResponse) -> Unavailable | Ended | Lost | Rest | TooLong:
     """The exception for an answer that is no reply.
 
     The gateway says by `x-hive: rest` that waiting here is no use: who waits, and for what, is the host's to know.
+    By `x-hive: lost` it says that the turn belongs to somebody else by now: its end is not ours to tell.
     """
     told = failure(read_json(response))
-    if response.getheader("x-hive") == "rest":
+    word = response.getheader("x-hive")
+    if word == "lost":
+        return Lost(str(told))
+    if word == "rest":
         return Rest(str(told))
     if response.status == 413 or (response.status == 400 and _TOO_LONG.search(str(told))):
         return TooLong(str(told))

@@ -21,7 +21,11 @@ from hypothesis import strategies as st
 from forge.types import Repo
 from hive import broker, gateway
 from hive.admission import MAX_VALUES, Bucket, Denied, Guard, json_object
-from hive.broker import MAX_ASKING, MAX_CALL, Principal
+from hive.agent.broker import Broker
+from hive.agent.errors import Lost, Unavailable
+from hive.agent.model import Model as Asking
+from hive.agent.wire import Door
+from hive.broker import MAX_ASKING, MAX_CALL, MAX_FETCH, Principal
 from hive.gateway import MAX_REQUEST
 from hive.ledger import AuditRow, Ledger
 from hive.llm import Model
@@ -341,6 +345,33 @@ def test_kinds_of_refusal_are_bounded(ledger: Ledger, clock: Clock) -> None:
     rows = ledger.audit.after(0, 5000)
     assert len(rows) == MAX_KINDS + 2
     assert (rows[-1].detail["why"], rows[-1].detail["times"]) == (OTHERS, 1000 - MAX_KINDS - 1)
+
+
+def test_the_harness_knows_what_it_lost(iris: Cell) -> None:
+    """A token that is over is no fault of the model's and no end of the turn: whoever has it now will tell that."""
+    with pytest.raises(Lost):
+        Asking(Door(iris.folder / "model.sock"), DEAD, "m", "s", ()).reply([{"role": "user", "content": "hi"}])
+    with pytest.raises(Lost):
+        Broker(Door(iris.folder / "forge.sock"), DEAD).beat()
+
+
+def test_the_harness_waits_where_it_is_too_fast(ledger: Ledger, tmp_path: Path) -> None:
+    """429 is not for ever: the call is made again when the host says."""
+    with cell(ledger, tmp_path / "iris", "iris", calls_a_minute=60) as iris:
+        broker_ = Broker(Door(iris.folder / "forge.sock"), iris.token())
+        for _ in range(60):
+            broker_.beat()
+        with pytest.raises(Unavailable) as caught:
+            broker_.beat()
+        assert caught.value.retry_after >= 1
+
+
+def test_a_fetch_brings_little(iris: Cell) -> None:
+    """What git asks for by GET has no body, and what it says of what it has is no push."""
+    token = iris.token()
+    get = head("/git/acme/app.git/info/refs?service=git-upload-pack", token, 1).replace(b"POST", b"GET", 1)
+    assert status(iris.say("forge", get)) == 413
+    assert status(iris.say("forge", head("/git/acme/app.git/git-upload-pack", token, MAX_FETCH + 1))) == 413
 
 
 def test_an_agent_has_a_rate(ledger: Ledger, tmp_path: Path, clock: Clock) -> None:

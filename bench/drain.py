@@ -49,7 +49,7 @@ def serve(state: Path, stop: threading.Event) -> None:
         breaker=nothing,
         sorter=nothing,
         bell=Bell(state / "bell"),
-        labels=StateLabels(ledger, "core"),
+        labels=StateLabels(ledger, "core", {}),
     )
     Worker(shop).serve(threads=1, stop=stop)
     ledger.close()

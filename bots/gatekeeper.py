@@ -11,7 +11,18 @@ from collections.abc import Iterator
 from bots import verdicts
 from bots.bot import AGENTS, Bot, Context
 from bots.denial import denied
-from bots.intents import AskReview, Deploy, Intent, PostComment, Propose, SetVerdict, ShowVerdict, TagDenied, WakeRuns
+from bots.intents import (
+    AskReview,
+    Deploy,
+    Intent,
+    PostComment,
+    Propose,
+    RequestReview,
+    SetVerdict,
+    ShowVerdict,
+    TagDenied,
+    WakeRuns,
+)
 from bots.orders import is_altered, spoken
 from bots.types import Evaluation
 from bots.words import code, plain, plain_name
@@ -49,7 +60,7 @@ NOTHING = "- nothing that runs changes"
 
 bot = Bot(
     "gatekeeper",
-    may={AskReview, Propose, SetVerdict, ShowVerdict, PostComment, TagDenied, WakeRuns, Deploy},
+    may={AskReview, Propose, RequestReview, SetVerdict, ShowVerdict, PostComment, TagDenied, WakeRuns, Deploy},
     hears={"core", AGENTS},
 )
 
@@ -73,6 +84,7 @@ def evaluate(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
     seen = ctx.evaluator.evaluate(pull, agent)
     key = f"{event.ref}:{pull.base_branch}:{seen.head_sha}:{seen.tree}"
     if not seen.problems:
+        yield RequestReview(event.ref, ctx.team.operators_of(agent), key=f"call:{event.ref}")
         yield Propose(event.ref, seen.head_sha, seen.tree, key=f"propose:{key}")
     yield verdicts.verdict(pull, ctx, status(seen), key=f"eval:{event.key}", scope=key)
     yield PostComment(event.ref, say(seen, agent), key=f"plan:{key}")

@@ -102,6 +102,15 @@ class AskReview:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestReview:
+    """Ask operators, by their logins, for a review of an open pull request that waits for them."""
+
+    ref: Ref
+    operators: tuple[str, ...]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class PostReview:
     """Review a pull request at one head; dropped if that has moved on, or is for another base than `base`, if that is told.
 
@@ -315,6 +324,7 @@ Intent = (
     | Assign
     | Unassign
     | AskReview
+    | RequestReview
     | PostReview
     | SetStatus
     | SetVerdict

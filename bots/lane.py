@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from bots.bot import AGENTS, Bot, Context
-from bots.intents import BlockRun, ContinueRun, EndRun, Intent, PostComment, ShowState, StartRun
+from bots.intents import BlockRun, ContinueRun, EndRun, Intent, PostComment, RequestReview, ShowState, StartRun
 from bots.orders import is_altered, spoken
 from bots.remarks import reply
 from bots.tasks import task
@@ -41,7 +41,7 @@ The answer:
 {said}"""
 ON_LINE = "On {path}, line {line}:\n{said}"
 STUCK = """\
-🙋 @{agent} and review went {turns} rounds without agreeing, so I stop here and wait for an operator.
+🙋 {operators}: @{agent} and review went {turns} rounds without agreeing, so I stop here and wait for you.
 
 Comment on this pull request to go on.
 """
@@ -66,7 +66,7 @@ Push a first commit, and assign @{agent} once more.
 
 bot = Bot(
     "lane",
-    may={StartRun, ContinueRun, BlockRun, EndRun, ShowState, PostComment},
+    may={StartRun, ContinueRun, BlockRun, EndRun, RequestReview, ShowState, PostComment},
     hears={"triage", "core", "review", AGENTS},
 )
 
@@ -152,7 +152,10 @@ def answer_review(event: PullReviewed, ctx: Context) -> Iterator[Intent]:
     run = ctx.history.run_for(event.ref)
     if run is None or run.state != "open" or run.pull != event.ref:
         return
-    for review in ctx.forge.reviews(event.ref):
+    reviews = ctx.forge.reviews(event.ref)
+    if is_passed(reviews, ctx):
+        yield RequestReview(event.ref, ctx.team.operators_of(run.agent), key=f"call:{event.ref}")
+    for review in reviews:
         if not wants_something(review, run, ctx):
             continue
         by_person = review.author.id in ctx.team.operators
@@ -160,7 +163,7 @@ def answer_review(event: PullReviewed, ctx: Context) -> Iterator[Intent]:
         if key in run.causes:
             continue
         if not by_person and run.bot_turns >= ctx.team.max_bot_turns:
-            stuck = STUCK.format(agent=run.agent, turns=run.bot_turns).strip()
+            stuck = STUCK.format(operators=ctx.team.call(run.agent), agent=run.agent, turns=run.bot_turns).strip()
             yield PostComment(event.ref, stuck, key=f"stuck:{event.ref}:{review.id}")
             yield BlockRun(run.id, "review and its agent do not agree", key=f"stuck:{event.ref}:{review.id}")
             return
@@ -169,6 +172,13 @@ def answer_review(event: PullReviewed, ctx: Context) -> Iterator[Intent]:
         remarks = [remark for remark in found if remark.author is None or remark.author.id == review.author.id]
         message = reviewed(review, remarks, ctx.team.standing(review.author))
         yield ContinueRun(run.id, message, by_person=by_person, key=key)
+
+
+def is_passed(reviews: list[Review], ctx: Context) -> bool:
+    """Whether the review bot has nothing against a pull request: from then on it waits for an operator."""
+    account = ctx.team.accounts.get("review")
+    mine = [review for review in reviews if account is not None and review.author.id == account.id]
+    return bool(mine) and mine[-1].state is ReviewState.APPROVED and not mine[-1].dismissed
 
 
 def wants_something(review: Review, run: RunView, ctx: Context) -> bool:

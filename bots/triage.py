@@ -24,7 +24,7 @@ WAITING = """\
 
 {why}
 
-An operator starts the work by assigning @{agent}.
+{operators}: the work starts when you assign @{agent}.
 """
 BECAUSE = "- {what} because of {words}"
 BY_DEFAULT = "- {what} because nothing in it points elsewhere"
@@ -57,7 +57,7 @@ def route_issue(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
     if issue.assignees:
         return
     trusted = ctx.team.is_trusted(issue.author)
-    yield PostComment(event.ref, say(route, ROUTED if trusted else WAITING), key=f"route:{event.ref}")
+    yield PostComment(event.ref, say(route, ROUTED if trusted else WAITING, ctx.team), key=f"route:{event.ref}")
     if trusted:
         yield Assign(event.ref, (route.lane.agent,), key=f"assign:{event.ref}")
 
@@ -94,11 +94,13 @@ def wanted_labels(issue: Issue, route: Route) -> Iterator[str]:
             yield label
 
 
-def say(route: Route, template: str) -> str:
+def say(route: Route, template: str, team: Team) -> str:
     """The comment that says why."""
     why = [because(route.kind.label, route.kind_words), because(route.lane.label, route.lane_words)]
     kind = route.kind.label.split("/")[-1]
-    return template.format(kind=kind, lane=route.lane.name, agent=route.lane.agent, why="\n".join(why)).strip()
+    agent = route.lane.agent
+    called = ", ".join(f"@{login}" for login in route.lane.operators) or team.call()
+    return template.format(kind=kind, lane=route.lane.name, agent=agent, operators=called, why="\n".join(why)).strip()
 
 
 def because(what: str, words: tuple[str, ...]) -> str:

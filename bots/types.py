@@ -30,13 +30,14 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A field of work: what belongs to it, and which agent works in it."""
+    """A field of work: what belongs to it, which agent works in it, and the logins of its operators if it has its own."""
 
     name: str
     agent: str
     label: str
     words: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,20 @@ class Team:
 
     max_bot_turns: int = 3
     """How often bots may move a run in a row before a person has to."""
+
+    operator_logins: tuple[str, ...] = ()
+    """The logins of the operators, to call them by; who they are is decided by their ids."""
+
+    def operators_of(self, agent: str) -> tuple[str, ...]:
+        """The logins of those whom an agent's work waits for: the operators of its lanes, else those of the team."""
+        mine = [lane for lane in self.lanes if lane.agent == agent]
+        own = tuple(dict.fromkeys(login for lane in mine for login in lane.operators))
+        return own if own and all(lane.operators for lane in mine) else self.operator_logins
+
+    def call(self, agent: str = "") -> str:
+        """The operators of an agent, or of the team, as a comment calls them: by our configuration, and by nobody's words."""
+        logins = self.operators_of(agent) if agent else self.operator_logins
+        return ", ".join(f"@{login}" for login in logins) or "an operator"
 
     def standing(self, user: User) -> str:
         """What an account is to the team, in words."""

@@ -18,7 +18,7 @@ from bots.types import Team, Verdict
 from bots.words import plain_name, visible
 from forge import keys
 from forge.events import Event
-from forge.protocol import Conflict, Forge, ForgeError, Unavailable
+from forge.protocol import Conflict, Forge, ForgeError, Invalid, NotFound, Refused, Unavailable
 from forge.types import ReviewState, State
 from hive import deeds
 from hive.codec import Codec
@@ -32,6 +32,7 @@ from hive.verdicts import VerdictBoard
 log = logging.getLogger("hive.apply")
 
 MAX_ATTEMPTS = 20
+CALLED = "🙋 {operators}: this pull request waits for you."
 LONG = 80
 """Characters of an answer that is not said twice in a row."""
 PATIENCE_SECONDS = 5.0
@@ -229,8 +230,11 @@ class Applier:
                 return Done(detail={"agents": deed.agents})
             case intents.PostReview():
                 return self._review(forge, effect, deed)
+            case intents.RequestReview():
+                return self._request(forge, effect, deed)
             case intents.OpenIssue():
-                body, marker = self._marked(deed.body, effect), self._marker(effect)
+                body = f"{deed.body}\n\n🙋 {self._teams[effect.team].call()}"
+                body, marker = self._marked(body, effect), self._marker(effect)
                 return Done(result={"ref": str(forge.open_issue(deed.repo, deed.title, body, marker=marker).ref)})
             case deeds.OpenPull():
                 pull = forge.open_pull(deed.repo, head=deed.head, base=deed.base, title=deed.title, body=deed.body)
@@ -240,6 +244,21 @@ class Applier:
                 return Done()
             case _:
                 return self._do_code(forge, deed)
+
+    def _request(self, forge: Forge, effect: Effect, deed: intents.RequestReview) -> Done:
+        """Ask for reviews; where that may not be, the operators are called in a comment."""
+        pull = forge.pull(deed.ref)
+        reviewed = {review.author.login for review in forge.reviews(deed.ref)}
+        logins = [login for login in deed.operators if login != pull.author.login and login not in reviewed]
+        if not pull.is_open or not logins:
+            raise Dropped(f"nobody has to be asked about {deed.ref}")
+        try:
+            forge.request_reviews(deed.ref, logins)
+        except (Refused, Invalid, NotFound) as error:
+            called = CALLED.format(operators=", ".join(f"@{login}" for login in logins))
+            forge.comment(deed.ref, self._marked(called, effect), marker=self._marker(effect))
+            return Done(detail={"operators": logins, "called": str(error)})
+        return Done(detail={"operators": logins})
 
     def _is_echo(self, effect: Effect, deed: deeds.Answer) -> bool:
         """Whether an agent said just this last on the thread: at length, as a short answer may be the right one twice."""

@@ -86,6 +86,7 @@ def where(deed: Deed) -> str:
             | intents.Assign()
             | intents.Unassign()
             | intents.AskReview()
+            | intents.RequestReview()
             | intents.PostReview()
             | intents.SetVerdict()
             | intents.ShowVerdict()

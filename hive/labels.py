@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from bots.intents import ShowState
+from bots.intents import PostComment, ShowState
+from bots.types import Team
 from forge.types import Ref
 from hive.apply import owe
 from hive.ledger import Ledger, Standing
-from hive.states import STATE_LABELS, labels_of_issue
+from hive.states import STATE_LABELS, is_asking, labels_of_issue
 
 BY = "labels"
+CALL = """\
+🙋 {operators}: @{agent} waits for you here.
+
+Answer in a comment; `/retry` begins anew, `/cancel` ends it, `/status` says how it stands.
+"""
 
 
 class StateLabels:
     """Enqueues the labels of runs whose state has changed."""
 
-    def __init__(self, ledger: Ledger, account: str) -> None:
+    def __init__(self, ledger: Ledger, account: str, teams: Mapping[str, Team]) -> None:
         self._ledger = ledger
         self._account = account
+        self._teams = teams
 
     def begin(self) -> None:
         """Nothing is known of how labels are on the forge: enqueue those of all open runs."""
@@ -44,3 +51,11 @@ class StateLabels:
             owe(self._ledger, late[-1].team, self._account, deed, by=BY)
             for run in late:
                 self._ledger.standings.show(run.id, told if run.is_open else "")
+                if is_asking(run):
+                    self._call(run)
+
+    def _call(self, run: Standing) -> None:
+        """Call the operators of an agent, once for each run: whoever answers is told by the forge from then on."""
+        said = CALL.format(operators=self._teams[run.team].call(run.agent), agent=run.agent)
+        call = PostComment(Ref.parse(run.pull or run.ref), said, key=f"call:{run.id}")
+        owe(self._ledger, run.team, self._account, call, by=BY)

@@ -47,6 +47,11 @@ def labels_of(run: Standing) -> frozenset[str]:
     return frozenset({IN_REVIEW}) if run.pull else frozenset()
 
 
+def is_asking(run: Standing) -> bool:
+    """Whether a run ended its turn with a question, or in failure: nobody was called for that yet."""
+    return run.is_open and not run.is_busy and not run.blocked and run.last in {"blocked", "failed"}
+
+
 def labels_of_issue(runs: Iterable[Standing]) -> frozenset[str]:
     """The labels of an issue with several runs: one state, that of the run on which most goes on."""
     wanted = frozenset[str]().union(*map(labels_of, runs))

@@ -40,11 +40,11 @@ def bounce(call: Call) -> Act:
         return no(call, phrases.NOT_AN_AGENT.format(named=quoted(call.named), names=call.names))
     off = tuple(taken_off(call, issue, agent))
     if speaker is not None and bounced_before(call, issue):
-        return yes(call, phrases.BOUNCED_TWICE, *off, to_operators(call, issue))
+        return yes(call, phrases.BOUNCED_TWICE.format(operators=team.call(agent)), *off, to_operators(call, issue))
     lane = lane_of(call, call.named) if call.named else next_lane(call, agent)
     owner = call.named or (lane.agent if lane is not None else "")
     if not owner:
-        return yes(call, phrases.NOBODY_ELSE, *off, to_operators(call, issue))
+        return yes(call, phrases.NOBODY_ELSE.format(operators=team.call(agent)), *off, to_operators(call, issue))
     given = Assign(issue.ref, (owner,), key=call.key("give"))
     label = tuple(relabelled(call, issue, lane))
     return yes(call, phrases.BOUNCED.format(agent=agent, next=owner), *off, given, aside=label)

@@ -163,6 +163,7 @@ class House:
             repos=frozenset(Repo(mine.forge, name, repo) for repo in mine.repos),
             configs={Repo(mine.forge, self.settings.configs, agent): agent for agent in mine.agents},
             max_bot_turns=self.settings.limits.bot_turns,
+            operator_logins=tuple(self._pinned(mine.forge, login).login for login in mine.operators),
         )
 
     @contextmanager

@@ -135,7 +135,7 @@ def workshop(house: House) -> Workshop:
         breaker=breaker,
         sorter=sorter_of(house),
         bell=house.bell,
-        labels=StateLabels(house.ledger, house.settings.account("core")),
+        labels=StateLabels(house.ledger, house.settings.account("core"), teams),
         ceiling=Ceiling(house.settings.limits.looks_of_team, house.settings.limits.looks_of_bot),
     )
 

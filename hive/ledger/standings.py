@@ -45,6 +45,7 @@ class Standing:
 
     id: int
     team: str
+    agent: str
     ref: str
     pull: str | None
     is_open: bool
@@ -110,6 +111,7 @@ def _standing(row: Any) -> Standing:
     return Standing(
         id=row["id"],
         team=row["team"],
+        agent=row["agent"],
         ref=row["ref"],
         pull=row["pull"],
         is_open=row["state"] == "open",

@@ -106,12 +106,13 @@ class Keep:
 
 @dataclass(frozen=True, slots=True)
 class LaneSettings:
-    """A field of work and the agent in it."""
+    """A field of work, the agent in it, and those of the team's operators who are called there; all, if none is named."""
 
     agent: str
     label: str = ""
     words: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
     __pydantic_config__: ClassVar = STRICT
 
 
@@ -130,7 +131,7 @@ class TeamSettings:
     def lane_list(self) -> tuple[Lane, ...]:
         """The lanes as bots know them; the first one takes what fits nowhere."""
         return tuple(
-            Lane(name, lane.agent, lane.label or f"area/{name}", lane.words, lane.paths)
+            Lane(name, lane.agent, lane.label or f"area/{name}", lane.words, lane.paths, lane.operators)
             for name, lane in self.lanes.items()
         )
 

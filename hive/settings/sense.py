@@ -144,8 +144,18 @@ def _lanes(place: Place, team: Mapping[str, Any]) -> Iterator[Mistake]:
             yield from _wrong(at, names.label(label), at_key=at == here)
             if (owner := labels.setdefault(folded(label), f"lane {lane!r}")) != f"lane {lane!r}":
                 yield Mistake(at, f"the label {shown(label)} is that of {owner} already", at_key=at == here)
+        yield from _called((*here, "operators"), _map(wants).get("operators"), _texts(team.get("operators")))
         yield from _words((*here, "words"), _map(wants).get("words"))
         yield from _words((*here, "paths"), _map(wants).get("paths"))
+
+
+def _called(place: Place, operators: Any, team: list[str]) -> Iterator[Mistake]:
+    """Operators of a lane are operators of the team."""
+    yield from _each(place, operators, names.login)
+    known = set(map(folded, team))
+    for index, login in enumerate(_list(operators)):
+        if isinstance(login, str) and folded(login) not in known:
+            yield Mistake((*place, index), names.unknown(login, team, "the team's operators"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,6 +219,7 @@ def ctx(forge: StillForge, still: Still) -> Context:
         kinds=(Kind("type/bug", ("wrong", "0")), Kind("type/task")),
         repos=frozenset({APP}),
         configs={CONFIG: "iris"},
+        operator_logins=("mara",),
     )
     return Context(forge, team, still, still, still, NOON)
 

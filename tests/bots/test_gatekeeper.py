@@ -8,7 +8,7 @@ import pytest
 
 from bots.bot import Context
 from bots.gatekeeper import bot
-from bots.intents import Deploy, PostComment, Propose, SetVerdict, ShowVerdict, TagDenied, WakeRuns
+from bots.intents import Deploy, PostComment, Propose, RequestReview, SetVerdict, ShowVerdict, TagDenied, WakeRuns
 from bots.types import Evaluation, RunStatus
 from forge.events import PullChanged, PullClosed, PullMerged, ReviewAsked
 from forge.types import Comment, Happening, Ref, State, User
@@ -29,7 +29,8 @@ def changed(forge: StillForge, still: Still, ctx: Context, seen: Evaluation) -> 
 
 def test_pins_what_it_evaluated_golden(forge: StillForge, still: Still, ctx: Context, golden: Golden) -> None:
     """A head that builds is pinned with its tree, gets a green status, and a plan in words."""
-    propose, status, comment = changed(forge, still, ctx, GOOD)
+    asked, propose, status, comment = changed(forge, still, ctx, GOOD)
+    assert asked == RequestReview(REF, ("mara",), key=f"call:{REF}")
     assert isinstance(propose, Propose)
     assert (propose.head_sha, propose.tree) == ("a" * 40, "c" * 40)
     assert isinstance(status, SetVerdict)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bots.bot import Context
-from bots.intents import BlockRun, ContinueRun, EndRun, PostComment, ShowState, StartRun
+from bots.intents import BlockRun, ContinueRun, EndRun, PostComment, RequestReview, ShowState, StartRun
 from bots.lane import bot
 from bots.types import RunView
 from forge.events import (
@@ -210,6 +211,20 @@ def test_red_review_goes_to_the_agent_golden(forge: StillForge, running: Still, 
     golden("lane/reviewed.md", go_on.message)
 
 
+def test_an_operator_is_asked_once_review_has_passed(forge: StillForge, running: Still, ctx: Context) -> None:
+    """What review has nothing against waits for the operators of the agent's lanes, or for the team's; what is red does not."""
+    forge.reviewed[PULL] = [review(ARGUS, ReviewState.REQUEST_CHANGES), review(ARGUS, ReviewState.APPROVED, number=71)]
+    (asked, _) = bot.handle(PullReviewed(PULL, ARGUS, "k"), ctx)
+    assert asked == RequestReview(PULL, ("mara",), key=f"call:{PULL}")
+    lanes = tuple(replace(lane, operators=("otto",)) for lane in ctx.team.lanes)
+    other = replace(ctx, team=replace(ctx.team, lanes=lanes))
+    (asked, _) = bot.handle(PullReviewed(PULL, ARGUS, "k"), other)
+    assert asked == RequestReview(PULL, ("otto",), key=f"call:{PULL}")
+    forge.reviewed[PULL].append(review(ARGUS, ReviewState.REQUEST_CHANGES, number=72))
+    wanted = bot.handle(PullReviewed(PULL, ARGUS, "k"), ctx)
+    assert not [intent for intent in wanted if isinstance(intent, RequestReview)]
+
+
 def test_green_review_asks_for_nothing(forge: StillForge, running: Still, ctx: Context) -> None:
     """An approval, a stranger's rejection and a bot's remark move nobody."""
     forge.reviewed[PULL] = [
@@ -217,7 +232,7 @@ def test_green_review_asks_for_nothing(forge: StillForge, running: Still, ctx: C
         review(EVE, ReviewState.REQUEST_CHANGES, number=71),
         review(ARGUS, ReviewState.COMMENT, number=72),
     ]
-    assert bot.handle(PullReviewed(PULL, ARGUS, "k"), ctx) == []
+    assert bot.handle(PullReviewed(PULL, EVE, "k"), ctx) == []
 
 
 def test_rounds_are_bounded_golden(forge: StillForge, running: Still, ctx: Context, golden: Golden) -> None:

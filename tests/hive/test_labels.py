@@ -31,7 +31,7 @@ def standing(
 ) -> Standing:
     """A run that stands so."""
     ended = "" if is_open else "merged"
-    return Standing(1, "acme", f"{APP}#1", pull, is_open, ended, blocked, last, is_busy, suspended, None)
+    return Standing(1, "acme", "iris", f"{APP}#1", pull, is_open, ended, blocked, last, is_busy, suspended, None)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def new_issue(village: Village, title: str = "A page is wrong") -> Ref:
 def shown(village: Village, worker: Worker, issue: Ref) -> set[str]:
     """The labels of an issue, once everything that is due is done."""
     for _ in range(2):  # what is done in the first round may change what is to be shown
-        StateLabels(village.house.ledger, "core").catch_up()
+        StateLabels(village.house.ledger, "core", village.house.teams).catch_up()
         for effect in village.house.ledger.effects.due():
             worker.apply(effect)
     return set(village.mara.issue(issue).labels)

@@ -73,6 +73,7 @@ def test_reads(tmp_path: Path) -> None:
     assert config.account("triage") == "triage"
     assert config.account("lane") == "core"
     (lane,) = config.teams["acme"].lane_list()
+    assert lane.operators == ()
     assert (lane.label, lane.words) == ("area/app", ("page",))
 
 
@@ -89,6 +90,11 @@ def test_knows_its_repositories(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
+        (
+            "agent: iris,",
+            "agent: iris, operators: [mra],",
+            "10:38: teams.acme.lanes.app.operators.0: should be one of mara (it is 'mra')",
+        ),
         ("kind: embedded", "kind: embeded", "2:19: forges.forgejo.kind: should be 'embedded', 'forgejo' or 'gitea'"),
         ("http://127.0.0.1:3080", "ftp://x", "2:34: forges.forgejo.url: should be an address"),
         ("http://127", "http://a:b@127", "2:34: forges.forgejo.url: should hold no password"),

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
+from difflib import SequenceMatcher
+from itertools import zip_longest
 from pathlib import Path
 
 from hive.agent.errors import Mistake
 
+LF, CRLF = "\n", "\r\n"
+_END = re.compile("\r?\n")
+
 
 def write(tree: Path, path: str, content: str) -> str:
-    """Put a file there, its folders too."""
+    """Put a file there, its folders too; one that ends all its lines by CRLF goes on to do so."""
     place = inside(tree, path)
+    before = _ends(place.read_bytes().decode(errors="replace")) if place.is_file() else []
+    if CRLF not in content and set(before) == {CRLF}:
+        content = content.replace(LF, CRLF)
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_bytes(content.encode())
     _belong(tree, place)
@@ -18,18 +27,49 @@ def write(tree: Path, path: str, content: str) -> str:
 
 
 def edit(tree: Path, path: str, old: str, new: str) -> str:
-    """Replace the only place where `old` stands; an edit that is made again after a crash changes nothing."""
+    """Replace the only place where `old` stands, whatever its lines end by; each line goes on to end as it did.
+
+    An edit that is made again after a crash changes nothing.
+    """
     place = inside(tree, path)
     if not place.is_file():
         raise Mistake(f"There is no file {path}.")
     text = place.read_bytes().decode()
-    if new and text.count(new) == 1 and old not in text.replace(new, "", 1):
+    plain, old, new = (each.replace(CRLF, LF) for each in (text, old, new))
+    if new and plain.count(new) == 1 and old not in plain.replace(new, "", 1):
         return f"{path} reads so already."
-    count = text.count(old) if old else 0
+    count = plain.count(old) if old else 0
     if count != 1:
         raise Mistake(f"The old text must stand exactly once in {path}; it stands there {count} times.")
-    place.write_bytes(text.replace(old, new, 1).encode())
+    place.write_bytes(_replaced(plain, _ends(text), old, new).encode())
     return f"Edited {path}."
+
+
+def _ends(text: str) -> list[str]:
+    """What each line of a text ends by."""
+    return _END.findall(text)
+
+
+def _replaced(plain: str, ends: list[str], old: str, new: str) -> str:
+    """The text with `old` replaced, its lines ended by what they are ended by now."""
+    start = plain.index(old)
+    first, count = plain.count(LF, 0, start), old.count(LF)
+    here = ends[first : first + count]
+    around = next(iter([*ends[first : first + 1], *ends[first - 1 : first], *ends[:1]]), LF)
+    kept = [*ends[:first], *_carried(old, new, here, around), *ends[first + count :]]
+    lines = (plain[:start] + new + plain[start + len(old) :]).split(LF)
+    return "".join(map("".join, zip_longest(lines, kept, fillvalue="")))
+
+
+def _carried(old: str, new: str, ends: list[str], around: str) -> list[str]:
+    """What the lines of `new` end by: a line that stays by its own, one that is new by that of the line before it."""
+    before, after = old.split(LF)[:-1], new.split(LF)[:-1]
+    carried: list[str] = []
+    for _, start, stop, begin, end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        for number in range(end - begin):
+            own = ends[start + number : min(stop, start + number + 1)]
+            carried.append(own[0] if own else carried[-1] if carried else around)
+    return carried
 
 
 def inside(tree: Path, path: str) -> Path:
@@ -38,6 +78,8 @@ def inside(tree: Path, path: str) -> Path:
     place = (tree / asked).resolve()
     if ".." in asked.parts or not place.is_relative_to(tree.resolve()):
         raise Mistake(f"{path} lies outside of the work tree.")
+    if place.exists() and not place.is_file() and not place.is_dir():
+        raise Mistake(f"{path} is no file that can be read or written: a fifo, a socket or a device.")
     if ".git" in place.relative_to(tree.resolve()).parts:
         raise Mistake(f"{path} belongs to git.")
     return place

@@ -56,7 +56,7 @@ class TestEdit:
         """The one place is replaced, and nothing else changes."""
         (tree / "a.py").write_bytes(b"one\r\ntwo\r\n\xc3\xbc")
         files.edit(tree, "a.py", "two", "2\n3")
-        assert (tree / "a.py").read_bytes() == b"one\r\n2\n3\r\n\xc3\xbc"
+        assert (tree / "a.py").read_bytes() == b"one\r\n2\r\n3\r\n\xc3\xbc"
 
     @pytest.mark.parametrize(("old", "times"), [("one", 2), ("three", 0), ("", 0)])
     def test_not_once(self, tree: Path, old: str, times: int) -> None:

@@ -1,0 +1,198 @@
+"""The harness' git: our configuration only, and others' work on our branch taken in, never over it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from hive.demo.model import Call, DiffBrain, Reply, Scene, Script
+from tests.agent.test_turn import commit_on
+
+if TYPE_CHECKING:
+    from tests.agent.conftest import World
+
+BRANCH = "agent/iris/issue-1"
+EVIL = "printf '#!/bin/sh\\ntouch %s/evil; cat' \"$PWD\" >../evil.sh; chmod +x ../evil.sh; E=$PWD/../evil.sh; W=$PWD; "
+PLANTED = {
+    "signing": "git config commit.gpgsign true; git config gpg.program $E; git config user.signingkey x",
+    "filter": "git config filter.x.clean $E; git config filter.x.required true; echo '* filter=x' >.gitattributes",
+    "filter by info": "git config filter.x.clean $E; echo '* filter=x' >.git/info/attributes",
+    "process filter": "git config filter.x.process $E; echo '* filter=x' >.gitattributes",
+    "instead": "git config url.http://127.0.0.1:1/.insteadOf http://forge.hive/",
+    "push instead": "git config url.http://127.0.0.1:1/.pushInsteadOf http://forge.hive/",
+    "remote": "git config remote.origin.url ext::$E; git config remote.origin.pushurl ext::$E; git config protocol.ext.allow always",
+    "packs": "git config remote.origin.uploadpack $E; git config remote.origin.receivepack $E",
+    "proxy": "git config http.proxy http://127.0.0.1:1; git config core.gitProxy $E",
+    "helper": "git config credential.helper $E; git config core.askPass $E",
+    "monitor": "git config core.fsmonitor $E; git config core.hooksPath ..; git config core.editor $E; git config core.pager $E",
+    "alias": "git config alias.push !$E; git config alias.status !$E; git config diff.external $E",
+    "merge driver": "git config merge.x.driver $E; git config merge.default x; echo '* merge=x' >.gitattributes",
+    "include": "printf '[commit]\\n gpgsign = true\\n[gpg]\\n program = %s\\n' $E >.git/more; git config include.path more",
+    "worktree": "git config core.worktree /; git config core.bare true",
+    "own file": "git config extensions.worktreeConfig true; git config --worktree commit.gpgsign true; git config --worktree gpg.program $E",
+    "broken": "echo '[core' >.git/config",
+    "read only": "git config commit.gpgsign true; git config gpg.program $E; chmod 0444 .git/config",
+    "nested": "git init -q in; cd in; git config filter.x.clean $E; git config core.fsmonitor $E; echo '* filter=x' >.gitattributes;"
+    " echo a >a; git -c user.name=a -c user.email=a@b add a; git -c user.name=a -c user.email=a@b commit -qm x; echo b >a",
+    "empty nested": "git init -q in",
+    "elsewhere": "git clone -q . ../other; echo $PWD/../other/.git >.git/commondir; git -C ../other config commit.gpgsign true;"
+    " git -C ../other config gpg.program $E",
+}
+
+
+def play(*replies: Reply) -> Script:
+    """A model that says these things, one after another."""
+    return Script([Scene("", replies)], DiffBrain())
+
+
+def run(command: str) -> Reply:
+    """Let a command run."""
+    return Reply(calls=(Call("run", {"command": command}),))
+
+
+def write(path: str, content: str) -> Reply:
+    """Write a file."""
+    return Reply(calls=(Call("write", {"path": path, "content": content}),))
+
+
+def submit(title: str = "Count from two") -> Reply:
+    """Submit."""
+    return Reply(calls=(Call("submit", {"title": title, "summary": "As asked."}),))
+
+
+@pytest.mark.parametrize("kind", PLANTED)
+def test_only_our_configuration_counts(world: World, kind: str) -> None:
+    """Whatever a command wrote into git's files, the harness' git runs none of it, asks nobody else, and gets its work done."""
+    world.brain = play(run(f"{EVIL}{PLANTED[kind]}; rm -f $W/evil"), write("app.py", "x = 2\n"), submit())
+    assert world.hold()["outcome"] == "pushed", world.results()
+    world.git("acme/app", "update-ref", f"refs/heads/{BRANCH}", commit_on(world, BRANCH, "z.py", "z = 1\n"))
+    world.brain = play(write("app.py", "x = 3\n"), submit("Count from three"))
+    assert world.hold("again")["outcome"] == "pushed", world.results()
+    assert not (world.place.state / "runs/7/work/evil").exists()
+    assert world.git("acme/app", "log", "--format=%s", f"main..{BRANCH}").splitlines() == [
+        *("Count from three", "by somebody else", "Count from two")
+    ]
+    assert "in" not in world.git("acme/app", "ls-tree", "--name-only", BRANCH).splitlines()
+
+
+def pushed_meanwhile(world: World, path: str, content: str, *, times: int = 1) -> None:
+    """Somebody pushes to our branch in the moment in which we do."""
+    left = [times]
+
+    def push(word: str) -> None:
+        if word == "app.git/git-receive-pack" and left[0]:
+            left[0] -= 1
+            sha = commit_on(world, BRANCH, f"{left[0]}{path}", content)
+            world.git("acme/app", "update-ref", f"refs/heads/{BRANCH}", sha)
+
+    world.watch = push
+
+
+def begun(world: World) -> None:
+    """A first turn, which has pushed."""
+    world.brain = play(write("app.py", "x = 2\n"), submit())
+    assert world.hold("first")["outcome"] == "pushed"
+
+
+def test_what_is_pushed_during_a_turn_is_taken_in(world: World) -> None:
+    """Ours goes behind theirs, each commit of ours by itself, and the checks are made with both."""
+    begun(world)
+    theirs = "git -C ../../../../git/acme/app.git"
+    sha = commit_on(world, BRANCH, "z.py", "z = 1\n")
+    commit = "git -c user.name=a -c user.email=a@b commit -qam"
+    world.brain = play(
+        run(f"{theirs} update-ref refs/heads/{BRANCH} {sha}; echo a >a; git add a; {commit} 'Add a'; cat z.py"),
+        write("app.py", "x = 3\n"),
+        submit("Count from three"),
+    )
+    end = world.hold("second", checks=["test -e app.py && { test ! -e z.py || echo both >>../checked; }"])
+    assert end["outcome"] == "pushed", world.results()
+    assert "No such file" in world.results()[2], world.results()[2]
+    assert (world.place.state / "runs/7/checked").exists()
+    assert world.git("acme/app", "log", "--format=%s", f"main..{BRANCH}").splitlines() == [
+        *("Count from three", "Add a", "by somebody else", "Count from two")
+    ]
+    assert world.git("acme/app", "show", f"{BRANCH}:app.py") == "x = 3"
+    assert world.git("acme/app", "show", f"{BRANCH}:z.py") == "z = 1"
+
+
+def test_a_push_that_came_second_is_made_again(world: World) -> None:
+    """Somebody who is faster in the very moment costs a second look, not the turn."""
+    begun(world)
+    pushed_meanwhile(world, "z.py", "z = 1\n", times=2)
+    world.brain = play(write("app.py", "x = 3\n"), submit("Count from three"))
+    assert world.hold("second")["outcome"] == "pushed", world.results()
+    assert world.git("acme/app", "log", "--format=%s", f"main..{BRANCH}").splitlines() == [
+        *("Count from three", "by somebody else", "by somebody else", "Count from two")
+    ]
+
+
+def test_a_conflict_goes_to_the_model(world: World) -> None:
+    """What touches the same lines is told with the names of the files; when the model has mended it, it is submitted."""
+    begun(world)
+    sha = commit_on(world, BRANCH, "app.py", "x = 'theirs'\n")
+    world.git("acme/app", "update-ref", f"refs/heads/{BRANCH}", sha)
+    moved = f"git update-ref refs/heads/{BRANCH} HEAD"
+    merge = f"git -c user.name=a -c user.email=a@b merge -q origin/{BRANCH}"
+    settle = "printf 'x = 4\\n' >app.py; git -c user.name=a -c user.email=a@b commit -qam 'Bring both together'"
+    world.ends.pop()
+    world.turns.pop()
+    world.lines.clear()
+    world.brain = play(
+        run(f"git reset -q --hard HEAD~1; {moved}"),
+        write("app.py", "x = 3\n"),
+        submit("Count from three"),
+        run(f"git status --short; git log -1 --format=%s; {merge}; {settle}"),
+        submit("Count from four"),
+    )
+    assert world.hold("second")["outcome"] == "pushed", world.results()
+    told = world.results()[2]
+    assert "your work touches the same lines in: app.py" in told
+    assert f"origin/{BRANCH}" in told
+    assert world.results()[3].startswith("Count from three")  # nothing was left half done
+    assert world.git("acme/app", "show", f"{BRANCH}:app.py") == "x = 4"
+    assert "by somebody else" in world.git("acme/app", "log", "--format=%s", f"main..{BRANCH}")
+
+
+def test_a_merge_of_ours_stays_one(world: World) -> None:
+    """Where ours holds a merge it is not taken apart: theirs is merged."""
+    begun(world)
+    sha = commit_on(world, BRANCH, "z.py", "z = 1\n")
+    theirs = f"git -C ../../../../git/acme/app.git update-ref refs/heads/{BRANCH} {sha}"
+    side = "git checkout -q -b side HEAD~1; echo b >b; git add b; git commit -qm 'Add b'; git checkout -q -"
+    who = "export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b"
+    world.brain = play(
+        run(f"{theirs}; {who}; {side}; git merge -q --no-edit side"),
+        write("app.py", "x = 3\n"),
+        submit("Count from three"),
+    )
+    assert world.hold("second")["outcome"] == "pushed", world.results()
+    for path, content in (("app.py", "x = 3"), ("z.py", "z = 1"), ("b", "b")):
+        assert world.git("acme/app", "show", f"{BRANCH}:{path}") == content
+    assert len(world.git("acme/app", "rev-list", "--merges", f"main..{BRANCH}").split()) == 2
+
+
+def test_unsaved_work_does_not_keep_theirs_out(world: World) -> None:
+    """What others pushed comes in beside unsaved work, and where it is in the way it comes in when that is committed."""
+    begun(world)
+    world.brain = play(write("app.py", "x = 3\n"), Reply("Wait."))
+    assert world.hold("second")["outcome"] == "answered"
+    world.git("acme/app", "update-ref", f"refs/heads/{BRANCH}", commit_on(world, BRANCH, "z.py", "z = 1\n"))
+    world.brain = play(run("cat app.py z.py"), submit("Count from three"))
+    assert world.hold("third")["outcome"] == "pushed", world.results()
+    assert "x = 3\nz = 1\n[exit status 0]" in world.results()
+
+
+def test_the_configuration_is_ours_word_for_word(world: World) -> None:
+    """Nothing of what a clone says by itself is kept."""
+    begun(world)
+    config = world.place.state / "runs/7/work/.git/config"
+    before = config.read_text()
+    with config.open("a") as file:
+        file.write('[alias]\n\tco = "!touch evil"\n')
+    world.brain = play(Reply("Well."))
+    world.hold("second")
+    assert config.read_text() == before
+    assert Path(config).stat().st_size < 400

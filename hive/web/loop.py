@@ -27,10 +27,8 @@ MAX_OUT = 64 * 1024
 """Bytes of answers that a client has not fetched; as long as there are more, it is not read."""
 
 IDLE_SECONDS = 75.0
-FIRST_SECONDS = 10.0
-REQUEST_SECONDS = 20.0
 GOODBYE_SECONDS = 2.0
-"""How long a connection may be idle after an answer, or before its first byte; how long a request may take, and a farewell."""
+"""How long a connection may be idle after an answer, and how long a farewell may take."""
 
 _CHUNK = 64 * 1024
 _BATCH = 64
@@ -144,7 +142,7 @@ class Loop:
             sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             now = time.monotonic()
-            connection = Connection(sock, str(address[0]), now, now + FIRST_SECONDS)
+            connection = Connection(sock, str(address[0]), now, now + self._bounds.first_seconds)
             self._connections.add(connection)
             self._poll.register(sock, selectors.EVENT_READ, connection)
             self._serve(connection, selectors.EVENT_READ)  # mostly its request is there already
@@ -182,7 +180,8 @@ class Loop:
                 continue
             connection.waits = False
             connection.proven |= answer.status < HTTPStatus.BAD_REQUEST and bool(ticket.request.body)
-            connection.since, connection.deadline = now, now + IDLE_SECONDS
+            connection.since = now
+            connection.deadline = now + (self._bounds.request_seconds if connection.data else IDLE_SECONDS)
             connection.out += answer.encode(close=connection.last)
             if self._write(connection) and not connection.deaf:
                 self._read(connection)  # what came behind the request that was answered
@@ -209,7 +208,7 @@ class Loop:
     def _take(self, connection: Connection, data: bytes) -> None:
         if not connection.data:
             connection.since = time.monotonic()
-            connection.deadline = connection.since + REQUEST_SECONDS
+            connection.deadline = connection.since + self._bounds.request_seconds
         connection.data += data
         self._held += len(data)
         if connection.waits and len(connection.data) > MAX_HEAD:  # nobody sends so much before the answer

@@ -15,7 +15,7 @@ OWN_FILES = 128
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much a receiver holds, over all peers: connections, and bytes of unfinished requests.
+    """How much a receiver holds, over all peers: connections, bytes of unfinished requests, and time.
 
     No peer has a bound of its own, since a forge behind a proxy is one peer with everything: where
     there is not enough for all, whoever holds most makes room, the slowest first.
@@ -23,6 +23,10 @@ class Bounds:
 
     connections: int = 1024
     held: int = 64 * 1024 * 1024
+    first_seconds: float = 10.0
+    """How long a new connection may say nothing."""
+    request_seconds: float = 20.0
+    """How long a request may take from its first byte to its last."""
 
     @classmethod
     def here(cls) -> Bounds:

@@ -337,6 +337,21 @@ def test_slow_connections_make_room(ledger: Ledger) -> None:
         assert len(receiver.stored) == 16
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [b"", b"POST /hook", delivery()[:-1], delivery() + b"POST /"],
+    ids=["nothing", "half a head", "half a body", "half a second one"],
+)
+def test_what_does_not_come_is_not_waited_for(ledger: Ledger, sent: bytes) -> None:
+    """A connection that brings no request in its time is closed, and others are served."""
+    with receiving(ledger, bounds=Bounds(first_seconds=1.0, request_seconds=1.0)) as receiver:
+        with socket.create_connection(("127.0.0.1", receiver.port), timeout=60) as sock:
+            sock.sendall(sent)
+            while sock.recv(1000):
+                pass
+        assert receiver.post(body(), uuid="next") == 202
+
+
 def test_bodies_that_do_not_come_make_room(ledger: Ledger) -> None:
     """What is held of unfinished bodies is bounded, and the one that is whole is taken in."""
     with receiving(ledger, bounds=SMALL) as receiver, ExitStack() as stack:

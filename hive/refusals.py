@@ -13,7 +13,7 @@ from hive.ledger import Ledger
 log = logging.getLogger("hive.refusals")
 
 WINDOW_SECONDS = 60.0
-MAX_KINDS = 50
+MAX_KINDS = 20
 """Kinds of refusal that are told apart within a window; what goes beyond them is counted together."""
 
 OTHERS = "refused for various reasons"

@@ -131,7 +131,7 @@ class Session:
             folder / "work", env, self.patience, sandbox, repo=turn.repo, base=turn.base, branch=turn.branch
         )
         config = WorkTree(
-            folder / "config",
+            folder / f"config{_try(turn.proposal_branch)}",
             env,
             self.patience,
             sandbox,
@@ -140,6 +140,12 @@ class Session:
             branch=turn.proposal_branch,
         )
         return work, config
+
+
+def _try(branch: str) -> str:
+    """What tells the clone of one branch from that of another: `-after-7` for one that came after pull request 7."""
+    _, after, number = branch.rpartition("-after-")
+    return f"{after}{number}" if number.isdecimal() and after else ""
 
 
 def _report(turn: Turn, broker: Broker, transcript: Transcript, end: Ended) -> None:

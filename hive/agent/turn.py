@@ -32,6 +32,9 @@ class Turn:
     transcript: tuple[dict[str, Any], ...] = field(default=(), repr=False)
     """The lines of the run so far, as the host has them."""
 
+    proposal: str = ""
+    """The branch for changes of the own configuration; without it there is one for each issue."""
+
     memory: str = ""
     """How much of the transcript it begins with: `compact` for the gist, `new` for nothing, empty for all."""
 
@@ -47,9 +50,9 @@ class Turn:
 
     @property
     def proposal_branch(self) -> str:
-        """The branch for changes of the own configuration: one for each issue, `agent/<name>/owner-name-1`."""
+        """The branch for changes of the own configuration: one for each try at an issue, `agent/<name>/owner-name-1`."""
         _, name, _ = self.branch.split("/", 2)
-        return f"agent/{name}/{self.issue_repo.replace('/', '-')}-{self.issue_number}"
+        return self.proposal or f"agent/{name}/{self.issue_repo.replace('/', '-')}-{self.issue_number}"
 
 
 def parse(data: Mapping[str, Any]) -> Turn:

@@ -15,6 +15,7 @@ from forge.protocol import ForgeError, NotFound
 from forge.types import Ref, Repo
 from hive import broker, gateway
 from hive.admission import Guard
+from hive.app.branches import Branches
 from hive.app.fault import Fault
 from hive.app.gc import HOST, collecting
 from hive.app.house import MODEL_KEY, House, NotReady, model_key
@@ -61,6 +62,7 @@ class Brief:
         issue = Ref.parse(turn.ref)
         config = Repo(issue.repo.forge, settings.configs, self.agent)
         base = self.base(issue.repo)
+        branches = Branches(self.agent, self.house.ledger, self.reader)
         return {
             "lease": int(LEASE_SECONDS),
             "memory": turn.memory,
@@ -69,7 +71,8 @@ class Brief:
             "pull": turn.pull,
             "repo": issue.repo.path,
             "base": base,
-            "branch": f"agent/{self.agent}/issue-{issue.number}",
+            "branch": branches.work(turn),
+            "proposal": branches.proposal(turn),
             "config_repo": config.path,
             "config_base": self.base(config),
             "checks": list(self._checks(issue.repo, base)),

@@ -109,6 +109,19 @@ class Runs(Turns):
         with self._db.transaction() as db:
             db.execute("UPDATE runs SET waits_for = ? WHERE id = ?", (ref, run))
 
+    def last_pull(self, agent: str, ref: str) -> str | None:
+        """The newest pull request of an agent's runs on an issue."""
+        return self._last("pull", agent, ref)
+
+    def last_proposal(self, agent: str, ref: str) -> str | None:
+        """The newest change of its configuration that an agent asked for while it worked on an issue."""
+        return self._last("waits_for", agent, ref)
+
+    def _last(self, what: str, agent: str, ref: str) -> str | None:
+        where = f"agent = ? AND ref = ? AND {what} IS NOT NULL ORDER BY id DESC LIMIT 1"
+        row = self._db.row(f"SELECT {what} AS pull FROM runs WHERE {where}", agent, ref)  # noqa: S608  a name of ours
+        return None if row is None else str(row["pull"])
+
     def woken_by(self, ref: str) -> list[int]:
         """Open runs that wait for a pull request."""
         return [row["id"] for row in self._db.rows("SELECT id FROM runs WHERE waits_for = ? AND state = 'open'", ref)]

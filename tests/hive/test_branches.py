@@ -1,67 +1,79 @@
-"""A branch may have every name that git allows, and what git refuses is refused in words."""
+"""A try at an issue begins at the base, unless the pull request of the one before is open."""
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
-from bots.types import Scan
-from forge.embedded.faults import Fault
-from forge.protocol import Unavailable
-from forge.types import FileEdit, PullRequest
-from hive.app.work import mirrors
-from hive.inspection import ConfigEvaluator, PullScanner
-from hive.settings import Limits
-from tests.hive.conftest import APP, Village
+from forge.gitea.write import GiteaForge
+from forge.types import FileEdit, Ref
+from hive.app.branches import Branches
+from hive.app.house import House
+from hive.ledger import Turn
+from tests.hive.conftest import APP, CONFIG, Village
 
-NAMES = (
-    *("release#1", "stack/(wip)", "feat/ä", "a&b", "x%2Fy", "c++", "user@host", "what's=this", "50%", "a;b", "$(id)"),
-    *("`id`", "a|b", "a,b{c}", "日本", "a" * 200, "v1.2/hot.fix", "dash-", "a!b", '"quoted"'),
-)
+WORK = "agent/iris/issue-1"
+PROPOSAL = "agent/iris/acme-app-1"
 
 
-def proposed(village: Village, head: str, base: str) -> PullRequest:
-    """A pull request of two new branches."""
-    village.mara.commit(APP, [FileEdit("base.txt", b"base\n")], message="base", branch=base, start="main")
-    village.mara.commit(APP, [FileEdit("a.py", b"import os\n")], message="head", branch=head, start=base)
-    return village.mara.open_pull(APP, head=head, base=base, title="odd", body="")
+def branches(village: Village, turn: Turn) -> tuple[str, str]:
+    """Where a turn of iris works, and where she proposes."""
+    found = Branches("iris", village.house.ledger, village.mara)
+    return found.work(turn), found.proposal(turn)
 
 
-def scan(village: Village, pull: PullRequest) -> Scan:
-    return PullScanner(mirrors(village.house, "work")).scan(pull)
+def opened(village: Village, where: str) -> Ref:
+    """A pull request of iris' from a branch."""
+    repo = APP if "issue" in where else CONFIG
+    with GiteaForge(name="forgejo", url=village.forge.url, token=village.house.vault.token("forgejo", "iris")) as iris:
+        iris.commit(repo, [FileEdit("x", where.encode())], message="x", branch=where, start="main")
+        return iris.open_pull(repo, head=where, base="main", title="x", body="").ref
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_name_that_git_allows_is_looked_at(village: Village, name: str) -> None:
-    """A pull request between branches of any name is found, read, fetched and looked at."""
-    pull = proposed(village, f"head-{name}", name)
-    assert (pull.base_branch, pull.head_branch) == (name, f"head-{name}")
-    assert [found.ref for found in village.mara.open_pulls(APP, head=f"head-{name}", base=name)] == [pull.ref]
-    assert village.mara.branch(APP, name).sha == pull.base_sha
-    assert village.mara.file(APP, "base.txt", name) == b"base\n"
-    village.mara.update_pull(pull.ref)
-    assert not [why for why in scan(village, pull).failed if why[0] == "git"]
+def begun(house: House, key: str) -> Turn:
+    """The first turn of a new run on the issue."""
+    runs = house.ledger.runs
+    runs.start("acme", "iris", f"{APP}#1", key, "do it")
+    turn = runs.take("iris")
+    assert turn is not None
+    runs.end_turn(turn, "pushed")
+    return turn
 
 
-def test_a_base_that_is_gone_is_said(village: Village) -> None:
-    """What cannot be fetched for good is no outage: the look ends, and says why, in both kinds of looks."""
-    pull = proposed(village, "head", "base")
-    mirror = mirrors(village.house, "work")
-    gone = PullRequest(**{name: getattr(pull, name) for name in PullRequest.__slots__} | {"base_branch": "gone#1"})
-    (why,) = scan(village, gone).failed
-    assert why[0] == "git"
-    assert "refs/heads/gone#1" in why[1]
-    (problem,) = ConfigEvaluator(mirror, Limits()).evaluate(gone, "iris").problems
-    assert "refs/heads/gone#1" in problem
-    moved = PullRequest(**{name: getattr(pull, name) for name in PullRequest.__slots__} | {"head_sha": "0" * 40})
-    with pytest.raises(Unavailable, match="moved"):
-        scan(village, moved)
+@pytest.mark.parametrize("where", [WORK, PROPOSAL])
+def test_after_a_rejected_one_comes_a_new_branch(village: Village, where: str) -> None:
+    """An open pull request is gone on with by later runs; a closed one is left behind, again and again."""
+    runs = village.house.ledger.runs
+    index = 0 if where == WORK else 1
+    expected = where
+    for number in range(3):
+        turn = begun(village.house, f"k{number}")
+        assert branches(village, turn)[index] == expected
+        pull = opened(village, expected)
+        if where == WORK:
+            runs.set_pull(turn.run, str(pull))
+        else:
+            runs.wait_for(turn.run, str(pull))
+        runs.end(turn.run, "begun again")
+        later = begun(village.house, f"l{number}")
+        assert branches(village, later)[index] == expected  # it is open
+        runs.end(later.run, "closed")
+        village.mara.close(pull)
+        expected = f"{where}-after-{pull.number}"
 
 
-def test_a_forge_that_is_away_is_asked_again(village: Village) -> None:
-    """What time can heal is tried again and blames nobody."""
-    pull = proposed(village, "head", "base")
-    village.forge.faults.put(Fault("502", path="*.git/*", times=99))
-    with pytest.raises(Unavailable, match="now"):
-        scan(village, pull)
-    village.forge.faults.clear()
-    assert not [why for why in scan(village, pull).failed if why[0] == "git"]
+def test_a_run_stays_on_its_branch(village: Village) -> None:
+    """What becomes of its own pull request moves no run to another branch: it is over then, or goes on there."""
+    turn = begun(village.house, "k")
+    pull = opened(village, WORK)
+    village.mara.close(pull)
+    assert branches(village, dataclasses.replace(turn, pull=str(pull)))[0] == WORK
+
+
+def test_others_branches_are_not_gone_on_with(village: Village) -> None:
+    """A pull request from a branch that is not the agent's, or one that is gone, is nothing to go on with."""
+    turn = begun(village.house, "k")
+    village.house.ledger.runs.set_pull(turn.run, f"{APP}#99")
+    village.house.ledger.runs.end(turn.run, "closed")
+    assert branches(village, begun(village.house, "l"))[0] == f"{WORK}-after-99"

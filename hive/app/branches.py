@@ -1,0 +1,47 @@
+"""Where an agent pushes: one branch for each try at an issue, so that what was rejected is not begun with again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from forge.protocol import ForgeError, NotFound, Reader
+from forge.types import PullRequest, Ref
+from hive.ledger import Ledger, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Branches:
+    """The branches of one agent. A pull request that is open goes on; after one that is closed or merged comes a new branch."""
+
+    agent: str
+    ledger: Ledger
+    reader: Reader
+
+    def work(self, turn: Turn) -> str:
+        """The branch of a turn's run; raises OSError while the forge cannot be asked."""
+        name = f"agent/{self.agent}/issue-{Ref.parse(turn.ref).number}"
+        last = turn.pull or self.ledger.runs.last_pull(self.agent, turn.ref)
+        return self._after(name, last, stays=turn.pull is not None)
+
+    def proposal(self, turn: Turn) -> str:
+        """The branch for changes of the own configuration; raises OSError while the forge cannot be asked."""
+        issue = Ref.parse(turn.ref)
+        name = f"agent/{self.agent}/{issue.repo.path.replace('/', '-')}-{issue.number}"
+        return self._after(name, self.ledger.runs.last_proposal(self.agent, turn.ref), stays=False)
+
+    def _after(self, name: str, last: str | None, *, stays: bool) -> str:
+        """The branch of the last pull request while it is open, and always if it `stays`; else one that is named after it."""
+        if last is None:
+            return name
+        pull = self._pull(Ref.parse(last))
+        if pull is not None and (stays or pull.is_open) and pull.head_branch.startswith(f"agent/{self.agent}/"):
+            return pull.head_branch
+        return f"{name}-after-{Ref.parse(last).number}"
+
+    def _pull(self, ref: Ref) -> PullRequest | None:
+        try:
+            return self.reader.pull(ref)
+        except NotFound:
+            return None
+        except ForgeError as error:
+            raise OSError(f"{ref} cannot be read: {error}") from error

@@ -7,6 +7,7 @@ gone, however it went, the child reads an end and stops itself.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import secrets
 import signal
@@ -18,6 +19,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+log = logging.getLogger("hive.processes")
 
 LIFELINE = "HIVE_LIFELINE"
 LIFE = "HIVE_LIFE"
@@ -173,7 +176,11 @@ class Tree:
             child.process = None
             self.on_death(child.name, status)
         if child.process is None and now >= child.not_before and child.failures < HOPELESS_DEATHS:
-            self._start(child)
+            try:
+                self._start(child)
+            except OSError as error:  # no room for its log, no process to be had: what watches the others lives on
+                child.not_before = now + self.longest_delay
+                log.warning("not_started name=%s error=%r", child.name, error.strerror)
 
 
 def until_told() -> threading.Event:

@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,15 +77,24 @@ class SmallDisk:
         (self.place / "filler").unlink(missing_ok=True)
 
 
+@contextmanager
+def mounted(place: Path, *, megabytes: int = 24) -> Iterator[SmallDisk | None]:
+    """A small file system at a directory; None where it cannot be mounted: only root can."""
+    place.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(place)]
+    if os.geteuid() != 0 or not shutil.which("mount") or subprocess.run(words, capture_output=True).returncode:
+        yield None
+        return
+    try:
+        yield SmallDisk(place)
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
     """A small file system of its own; only root can mount one."""
-    if os.geteuid() != 0 or not shutil.which("mount"):
-        pytest.skip("only root can mount a small disk")
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", place], capture_output=True)
-    if mounted.returncode:
-        pytest.skip(f"no small disk can be mounted here: {mounted.stderr.decode()[:100]}")
-    yield SmallDisk(place)
-    subprocess.run(["umount", "--lazy", place], check=True)
+    with mounted(tmp_path / "disk") as disk:
+        if disk is None:
+            pytest.skip("no small disk can be mounted here")
+        yield disk

@@ -18,7 +18,7 @@ from hive.admission import Guard
 from hive.app.branches import Branches
 from hive.app.fault import Fault
 from hive.app.gc import HOST, collecting
-from hive.app.house import MODEL_KEY, House, NotReady, model_key
+from hive.app.house import MODEL_KEY, House, NotReady, model_key, wait_for_store
 from hive.app.sandbox import jail_of
 from hive.app.work import mirrors
 from hive.broker import Principal
@@ -300,8 +300,14 @@ class Host:
 
 def serve(house: House, stop: threading.Event) -> None:
     """Keep containers until `stop` is set; raises NotReady if another host has this state directory."""
+    wait_for_store(house, stop)
     with house.alone("host"):
-        Host(house, stop).serve()
+        try:
+            host = Host(house, stop)
+        except NotReady as error:  # no sandbox, no model: whoever asks for the health of the house hears why
+            house.loops("host", stop).pulse("tick").beat(str(error))
+            raise
+        host.serve()
 
 
 def _owed(house: House, effect: int) -> None:

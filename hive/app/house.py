@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from forge.types import Repo, User
 from hive.app.ownbots import NoBot, load_bot
 from hive.bell import Bell
 from hive.ledger import Ledger
+from hive.ledger.faults import heals
 from hive.loops import Origins, hears
 from hive.privacy import make_private
 from hive.pulse import BEATS, Loops
@@ -39,6 +41,10 @@ OF_WRITERS = frozenset(kind.__name__ for kind in (SetStatus, SetVerdict, ShowVer
 
 
 MODEL_KEY = "ANTHROPIC_API_KEY"
+
+
+STORE_SECONDS = 1.0
+"""Between two looks whether the ledger can be written."""
 
 
 class NotReady(Exception):
@@ -202,3 +208,26 @@ def model_key(settings: Settings) -> str:
     if not key and not settings.model.url:
         raise NotReady(f"no model can be asked: set {MODEL_KEY}, or model.url in the configuration")
     return key
+
+
+def wait_for_store(house: House, stop: threading.Event) -> None:
+    """Wait until the ledger can be written, or `stop` is set: a process that begins on a full disk waits like one that met it.
+
+    Raises NotReady for what waiting does not mend, and sqlite3.Error.
+    """
+    while not stop.is_set():
+        try:
+            house.ledger.probe()
+        except (NotReady, sqlite3.Error) as error:
+            if not any(heals(cause) for cause in _causes(error)):
+                raise
+            log.warning("store_away error=%r", str(error)[:200])
+            stop.wait(STORE_SECONDS)
+        else:
+            return
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__

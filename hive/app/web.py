@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 from forge.gitea.decode import KINDS
-from hive.app.house import House, NotReady
+from hive.app.house import House, NotReady, wait_for_store
 from hive.processes import handed_over
 from hive.pulse import BEATS, Pulse, Watch
 from hive.serve import tcp
@@ -30,6 +30,7 @@ PATIENCE_SECONDS = 3.0
 def serve(house: House, stop: threading.Event) -> None:
     """Receive until `stop` is set; raises NotReady if the port is taken."""
     sock = handed_over() or listen(house)
+    wait_for_store(house, stop)
     house.close_to_others()
     house.ledger.wait_at_most(PATIENCE_SECONDS)
     keys = {name: Keys(house, name) for name in house.settings.forges}

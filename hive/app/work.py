@@ -19,7 +19,7 @@ from forge.gitea.write import GiteaForge
 from forge.protocol import Refused
 from forge.types import Ref, Repo
 from hive.app.gc import WORK, collecting
-from hive.app.house import House
+from hive.app.house import House, wait_for_store
 from hive.apply import Applier, owe
 from hive.inspection import ConfigEvaluator, PullScanner, holders
 from hive.labels import StateLabels
@@ -74,6 +74,7 @@ class LedgerHistory:
 
 def serve(house: House, stop: threading.Event) -> None:
     """Work until `stop` is set; raises NotReady if another worker has this state directory, Damaged, or LoopDied."""
+    wait_for_store(house, stop)
     with house.alone("worker"):
         house.ledger.jobs.release_all()
         loops = house.loops("work", stop)
@@ -251,11 +252,21 @@ class Rounds:
         done = [sweeper.sweep() for sweeper in self._sweepers]
         for job in (job for swept in done for job in swept.jobs):
             house.queue.push(JOB, job)
-        pulse.beat()
+        pulse.beat(self._trouble())
         if any(swept.more for swept in done):
             return 0.0
         forget(house, stop)
         return float(house.settings.sweep_seconds)
+
+    def _trouble(self) -> str:
+        """What has gone wrong for so long that somebody should look: a forge that is away for a minute is no reason."""
+        house, said = self._house, list[str]()
+        now, late = house.ledger.clock(), house.settings.limits.late_seconds
+        for sweeper in self._sweepers:
+            state = sweeper.fares()
+            if state.failing_since and now - state.failing_since >= late:
+                said += state.sentences(now)
+        return "; ".join(said)
 
 
 def sweep(house: House, loops: Loops) -> None:

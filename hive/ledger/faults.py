@@ -44,6 +44,10 @@ _AWAY_ERRNOS = frozenset(
         errno.ESTALE,
     }
 )
+_HEALING_CODES = frozenset(
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_NOMEM}
+)
+_FORBIDDEN_ERRNOS = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.EFBIG})
 _PRIMARY = 0xFF
 """SQLite's extended codes bear the primary one in their lowest byte (https://sqlite.org/rescode.html)."""
 
@@ -57,6 +61,13 @@ def is_away(error: BaseException) -> bool:
     if isinstance(error, sqlite3.Error):
         return _code(error) in _AWAY_CODES
     return isinstance(error, OSError) and error.errno in _AWAY_ERRNOS
+
+
+def heals(error: BaseException) -> bool:
+    """Whether time or room mends it without anybody's hand on the files: what may not be written is told instead."""
+    if isinstance(error, sqlite3.Error):
+        return _code(error) in _HEALING_CODES
+    return isinstance(error, OSError) and error.errno in _AWAY_ERRNOS - _FORBIDDEN_ERRNOS
 
 
 def is_damaged(error: BaseException) -> bool:

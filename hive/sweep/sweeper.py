@@ -53,6 +53,10 @@ class Sweeper:
         self._thorough = True
         self._sources = Sources()
 
+    def fares(self) -> state.SweepState:
+        """How the last passes fared."""
+        return state.of(self._ledger, self._forge, self._owner)
+
     def sweep(self, *, thorough: bool = False) -> Swept:
         """One pass. One that cannot be finished remembers nothing, and the next one is thorough."""
         asked = self._watcher.requests

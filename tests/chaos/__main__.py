@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 from tests.chaos.census import census, complaints, doubled, lost, unfinished
 from tests.chaos.monkey import Monkey
 from tests.chaos.rounds import Mind, Round
-from tests.chaos.test_chaos import left
+from tests.chaos.test_chaos import left, weathered
 from tests.stories.conftest import raised
 
 PAUSE, SECONDS = (0.2, 0.5), 60.0
@@ -27,7 +27,7 @@ def main() -> int:
     given = asked.parse_args()
     kills, faults, wrong = Counter[str](), Counter[str](), Counter[str]()
     with TemporaryDirectory(prefix="hive-chaos-") as place:
-        with raised(Path(place), Mind(), longest_delay=0.3) as hive:
+        with weathered(Path(place)) as (house, disk), raised(house, Mind(), longest_delay=0.3) as hive:
             calm = Round(hive, 1)
             calm.play()
             wanted = census(calm)
@@ -35,7 +35,9 @@ def main() -> int:
             while time.monotonic() < until:
                 number += 1
                 stormy = Round(hive, number)
-                with Monkey(hive, given.seed * 1000 + number, pause=PAUSE, seconds=SECONDS) as monkey:
+                with Monkey(
+                    hive, given.seed * 1000 + number, pause=PAUSE, seconds=SECONDS, weather=True, disk=disk
+                ) as monkey:
                     missing = _played(stormy)
                 if not missing:
                     stormy.settle()

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import threading
 import time
 import urllib.error
@@ -19,6 +20,7 @@ from typing import Any, Self
 
 from hive.app.up import ADMIN
 from hive.demo.stage import FORGE
+from tests.conftest import SmallDisk
 from tests.stories.conftest import Hive
 
 HARNESS = "harness"
@@ -26,6 +28,8 @@ VICTIMS = ("web", "web", "web", "web", "work", "forgejo", "host", HARNESS)
 """The receiver is up again at once and dies most; what needs seconds for a look is given some."""
 
 FOREVER = 1 << 30
+WEATHER = ("locked", "full", "slow")
+"""What befalls a house without anybody being killed: its ledger is held, its disk is full, its forge takes its time."""
 
 
 @dataclass
@@ -38,22 +42,31 @@ class Monkey:
     seconds: float = 60.0
     """For so long in a round: what is never left alone for a moment comes to no end."""
 
+    weather: bool = False
+    """Whether such things happen as well."""
+
+    disk: SmallDisk | None = None
+    """Where the house keeps what it can, if it can be filled."""
+
     kills: dict[str, int] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
     """How often each fault acted, as far as the forge lived long enough to tell."""
 
     _stop: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
+    _threads: list[threading.Thread] = field(default_factory=list)
 
     def __enter__(self) -> Self:
-        self._thread = threading.Thread(target=self._run, name="monkey")
-        self._thread.start()
+        self._threads = [threading.Thread(target=self._run, name="monkey")]
+        if self.weather:
+            self._threads.append(threading.Thread(target=self._befall, name="weather"))
+        for thread in self._threads:
+            thread.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._stop.set()
-        assert self._thread is not None
-        self._thread.join()
+        for thread in self._threads:
+            thread.join()
         self._calm()
 
     @property
@@ -75,6 +88,41 @@ class Monkey:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                     self.kills[victim] = self.kills.get(victim, 0) + 1
+
+    def _befall(self) -> None:
+        """One thing after another, by a choice of its own: who is killed when stays as it was."""
+        choose = random.Random(self.seed + 1_000_000)
+        until = time.monotonic() + self.seconds
+        while not self._stop.wait(choose.uniform(1.0, 3.0)) and time.monotonic() < until:
+            what, seconds = choose.choice(WEATHER), choose.uniform(0.5, 3.0)
+            if what == "locked":
+                self._lock(seconds)
+            elif what == "slow":
+                self._slow(seconds)
+            elif self.disk is not None:
+                self.disk.fill()
+                self._stop.wait(seconds)
+                self.disk.free()
+            else:
+                continue
+            self.faults[what] = self.faults.get(what, 0) + 1
+
+    def _lock(self, seconds: float) -> None:
+        """Hold the ledger, so that nobody writes."""
+        path = self.hive.house.ledger_path
+        with contextlib.closing(sqlite3.connect(path, timeout=10.0, isolation_level=None)) as ledger:
+            with contextlib.suppress(sqlite3.OperationalError):  # it is held already, or the disk is full
+                ledger.execute("BEGIN IMMEDIATE")
+            self._stop.wait(seconds)
+
+    def _slow(self, seconds: float) -> None:
+        """Let the forge, and with it every line to it, stand still; one that is killed meanwhile is gone as well."""
+        pid = self.hive.tree.pid("forgejo")
+        if pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
+                self._stop.wait(seconds)
+                os.kill(pid, signal.SIGCONT)
 
     def _provoke(self, number: int) -> None:
         """Let things go wrong in a forge that has no faults: a new life of it begins without any."""

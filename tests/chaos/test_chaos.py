@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 from tests.chaos.census import census, complaints, doubled, lost, unfinished
 from tests.chaos.monkey import Monkey
 from tests.chaos.rounds import Mind, Round
+from tests.conftest import SmallDisk, mounted
 from tests.stories.conftest import raised
 
 
@@ -44,14 +47,15 @@ LEAST = 8
 @pytest.mark.timeout(900)
 def test_chaos_ends_as_calm(tmp_path: Path) -> None:
     """Rounds under fire end as the calm one did, as counted on the forge; nothing is owed, nobody is bothered, nobody stays."""
-    with raised(tmp_path, Mind(), longest_delay=0.3) as hive:
+    with weathered(tmp_path) as (place, disk), raised(place, Mind(), longest_delay=0.3) as hive:
         calm = Round(hive, 1)
         calm.play()
         wanted = census(calm)
         assert unfinished(hive) == []
         for number, storm in enumerate((*SEEDS, *ONCE_FAILED), start=2):
             stormy = Round(hive, number)
-            with Monkey(hive, storm.seed, storm.pause, storm.seconds) as monkey:
+            weather = storm in SEEDS  # what was once found is found again in fair weather
+            with Monkey(hive, storm.seed, storm.pause, storm.seconds, weather=weather, disk=disk) as monkey:
                 stormy.play()
             stormy.settle()
             found = census(stormy)
@@ -62,6 +66,16 @@ def test_chaos_ends_as_calm(tmp_path: Path) -> None:
             assert unfinished(hive) == []
             assert complaints(hive) == []
     assert left(tmp_path) == []
+
+
+@contextmanager
+def weathered(tmp_path: Path) -> Iterator[tuple[Path, SmallDisk | None]]:
+    """Where a hive can live whose disk is full now and then; its forge and its agents, who are somebody else's, live aside."""
+    with mounted(tmp_path / "house", megabytes=64) as disk:
+        for name in ("forgejo", "agents") if disk is not None else ():
+            (tmp_path / name).mkdir(mode=0o700)
+            (tmp_path / "house" / name).symlink_to(tmp_path / name)
+        yield tmp_path / "house", disk
 
 
 def left(place: Path) -> list[str]:

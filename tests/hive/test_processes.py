@@ -138,3 +138,23 @@ def test_nothing_is_imported_from_the_current_folder(tmp_path: Path, config: Pat
         os.chdir(where)
         tree.stop()
     assert "imported" not in (tmp_path / "logs" / "web.log").read_text()
+
+
+def test_a_child_that_cannot_be_started_is_tried_again(tmp_path: Path, config: Path) -> None:
+    """Whoever watches the others outlives a start for which there is no room, and tries again when there is."""
+    logs, elsewhere = tmp_path / "logs", tmp_path / "elsewhere"
+    tree = Tree(logs, lambda *_: None, longest_delay=0.2)
+    try:
+        tree.add("web", "web", str(config))
+        first = tree.pid("web")
+        logs.rename(elsewhere)
+        logs.write_text("in the way of a directory")
+        os.kill(first, signal.SIGKILL)
+        until(lambda: tree.pid("web") == 0)
+        time.sleep(0.5)  # several tries
+        assert tree.pid("web") == 0
+        logs.unlink()
+        elsewhere.rename(logs)
+        until(lambda: tree.pid("web") not in (0, first))
+    finally:
+        tree.stop()

@@ -14,11 +14,14 @@ from pathlib import Path
 import pytest
 
 from bots.bot import Context
+from hive.app.house import House, NotReady, wait_for_store
 from hive.app.work import serve, sweepers, workshop
+from hive.demo.stage import write_config
 from hive.ledger import Ledger
 from hive.ledger.faults import Damaged
 from hive.ledger.jobs import LEASE_SECONDS
 from hive.pulse import BEATS, SIZE, LoopDied, Loops, Pulse, Watch, beats
+from hive.settings import load
 from hive.work import Worker
 from tests.conftest import SmallDisk
 from tests.hive.conftest import APP, Village, settle
@@ -41,7 +44,7 @@ def at_work(village: Village) -> Iterator[None]:
     worker = threading.Thread(target=serve, args=(village.house, stop))
     worker.start()
     try:
-        until(lambda: len(beats(village.house.settings.state / BEATS)) == 3, "three heartbeats")
+        until(lambda: len(beats(village.house.settings.state / BEATS)) == 4, "four heartbeats")
         yield
     finally:
         stop.set()
@@ -74,6 +77,30 @@ def test_a_full_disk_costs_time_only(small_disk: SmallDisk, tmp_path: Path, capl
         small_disk.free()
         until(lambda: labelled(village, "It breaks"), "the label")
         assert not Watch(village.house.settings.state / BEATS, (), grace=0).troubles()
+
+
+def test_a_process_that_begins_without_a_store_waits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing dies of it again and again; what may not be written is no reason to wait."""
+    house = House(load(written(tmp_path)))
+    house.ledger.wait_at_most(0.1)
+    with closing(sqlite3.connect(house.ledger_path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = threading.Thread(target=wait_for_store, args=(house, threading.Event()))
+        waiting.start()
+        until(lambda: "store_away" in caplog.text, "a process that waits")
+        assert waiting.is_alive()
+        other.execute("ROLLBACK")
+        waiting.join(SECONDS)
+    assert not waiting.is_alive()
+    house.close()
+    nowhere = House(replace(house.settings, state=Path("/proc/nowhere")))
+    with pytest.raises(NotReady, match="the state directory cannot be used"):
+        wait_for_store(nowhere, threading.Event())
+
+
+def written(place: Path) -> Path:
+    """A configuration in a directory."""
+    return write_config(place, forge_port=1, web_port=1, model_url="http://127.0.0.1:1")
 
 
 def test_a_lock_of_a_minute_costs_time_only(village: Village, caplog: pytest.LogCaptureFixture) -> None:
@@ -121,6 +148,24 @@ def test_a_look_that_the_ledger_broke_off_is_taken_again(village: Village) -> No
     with house.ledger.transaction() as db:
         assert {row["attempts"] for row in db.execute("SELECT attempts FROM jobs WHERE state = 'done'")} == {1}
     assert LEASE_SECONDS > SECONDS, "or waiting for it would do"
+
+
+def test_a_sweep_that_fails_for_long_is_said(village: Village) -> None:
+    """A forge that is away for a moment is no reason to worry; one that stays away is, by name."""
+    limits = replace(village.house.settings.limits, late_seconds=3)
+    house = House(replace(village.house.settings, limits=limits, sweep_seconds=1))
+    watch, stop = Watch(house.settings.state / BEATS, (), grace=0), threading.Event()
+    worker = threading.Thread(target=serve, args=(house, stop))
+    worker.start()
+    try:
+        until(lambda: len(beats(house.settings.state / BEATS)) == 4, "four heartbeats")
+        village.forge.stop()
+        said = "work.sweep: the sweep of acme on forgejo has failed for"
+        until(lambda: any(said in trouble for trouble in watch.troubles()), said)
+    finally:
+        stop.set()
+        worker.join()
+        house.close()
 
 
 def test_damage_ends_the_process_in_words(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from forge.webhook import Delivery
 from hive.app.house import House
 from hive.app.work import sweepers, workshop
 from hive.demo.stage import FORGE
+from hive.labels import StateLabels
 from hive.ledger import pack
 from hive.settings import load
 from hive.work import Worker
@@ -99,12 +100,14 @@ class Morning:
 
     def drain(self) -> None:
         """Do all that is owed."""
-        ledger = self.house.ledger
+        ledger, labels = self.house.ledger, StateLabels(self.house.ledger, "core", self.house.teams)
+        labels.catch_up()
         while (jobs := ledger.jobs.due()) + (effects := ledger.effects.due()):
             for job in jobs:
                 self.worker.look(job)
             for effect in effects:
                 self.worker.apply(effect)
+            labels.catch_up()
 
     def sweep(self) -> None:
         """Sweep until there is nothing to find: what bots do on the forge is found as well."""

@@ -11,7 +11,7 @@ from hive.agent.broker import Broker
 from hive.agent.errors import Leave, Lost, Refused, Unavailable
 from hive.agent.log import log
 from hive.agent.relay import relay
-from hive.agent.sandbox import be_unreadable
+from hive.agent.sandbox import be_alone
 from hive.agent.session import Place, Session
 from hive.agent.turn import Turn
 from hive.agent.wire import Door, Patience
@@ -53,7 +53,7 @@ class Bell:
 
 def main() -> None:
     """Take turns, one after the other."""
-    be_unreadable()
+    be_alone()
     place = Place.of(os.environ)
     place.prepare()
     place.sandbox.give(place.state / "home")

@@ -27,6 +27,7 @@ PR_SET_DUMPABLE = 4
 PR_SET_SECCOMP = 22
 PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
+_PR_GET_CHILD_SUBREAPER = 37
 PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
 _AMBIENT_RAISE, _AMBIENT_CLEAR_ALL = 2, 4
@@ -41,6 +42,13 @@ _libc.mount.argtypes = [*[ctypes.c_char_p] * 3, ctypes.c_ulong, ctypes.c_char_p]
 def prctl(option: int, *arguments: int) -> None:
     """Set an attribute of this process or thread."""
     _checked(_libc.prctl(option, *(*arguments, 0, 0, 0, 0)[:4]), f"prctl {option}")
+
+
+def is_subreaper() -> bool:
+    """Whether orphans among the descendants of this process come to it."""
+    answer = ctypes.c_int()
+    prctl(_PR_GET_CHILD_SUBREAPER, ctypes.addressof(answer))
+    return bool(answer.value)
 
 
 def filter_calls(program: bytes) -> None:

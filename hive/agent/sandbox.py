@@ -10,6 +10,7 @@ from pathlib import Path
 
 from hive.agent import enter, kernel
 from hive.agent.launch import BARE, NAMESPACES, PROCESSES
+from hive.agent.processes import end_all
 
 SOURCE = Path(__file__).resolve().parent.parent.parent
 """The directory that holds `hive/agent`."""
@@ -77,6 +78,13 @@ def command_environment(env: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in env.items() if not key.startswith(_OURS)}
 
 
-def be_unreadable() -> None:
-    """Let nobody read this process' memory or environment: not by /proc, not by ptrace, not by a core file."""
+def be_alone() -> None:
+    """Let nobody read this process' memory or environment (by /proc, ptrace or a core file), and let orphans come to it."""
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+
+
+def end_orphans() -> None:
+    """End what a command left that had killed its launcher; a process that is not alone has none of these."""
+    if kernel.is_subreaper():
+        end_all()

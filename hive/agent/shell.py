@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from hive.agent.sandbox import NONE, Sandbox, command_environment
+from hive.agent.sandbox import NONE, Sandbox, command_environment, end_orphans
 
 HEAD = TAIL = 5_000
 """The bytes of a command's output that are kept from its beginning and from its end."""
@@ -80,6 +80,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             process.wait(_TO_END)
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    end_orphans()
 
 
 def _watch(process: subprocess.Popen[bytes], output: _Output, *, until: float) -> bool:

@@ -39,11 +39,11 @@ class Prison:
     kind: str
     python: str
 
-    def words(self, command: str, *, seconds: float = 60.0, **files: str) -> list[str]:
+    def words(self, command: str, *, seconds: float = 60.0, agent: str = "iris", **files: str) -> list[str]:
         """What starts a container in which the harness runs one command."""
         named = {name.replace("_", "."): text for name, text in files.items()}
         given = {"command": command, "secret": SECRET[::-1], "seconds": seconds, "files": named, "mark": MARK}
-        words = [str(HERE / "start.py"), str(self.root), self.kind, str(HERE / "harness.py"), json.dumps(given)]
+        words = [str(HERE / "start.py"), str(self.root), agent, self.kind, str(HERE / "harness.py"), json.dumps(given)]
         return [self.python, *words]
 
     def options(self) -> dict[str, Any]:
@@ -53,9 +53,9 @@ class Prison:
         changed = {} if self.kind in BY_ROOT or os.getuid() else {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         return {"env": env, "cwd": "/", "text": True, **changed}
 
-    def run(self, command: str, *, seconds: float = 60.0, **files: str) -> dict[str, Any]:
+    def run(self, command: str, *, seconds: float = 60.0, agent: str = "iris", **files: str) -> dict[str, Any]:
         """Let the harness run a command; what came of it and what was left of it."""
-        words = self.words(command, seconds=seconds, **files)
+        words = self.words(command, seconds=seconds, agent=agent, **files)
         done = subprocess.run(words, capture_output=True, timeout=SECONDS, **self.options())
         assert done.returncode == 0, done.stderr + done.stdout
         seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from hive.agent import shell
 from hive.agent.files import write
-from hive.agent.sandbox import be_unreadable
+from hive.agent.sandbox import be_alone
 from hive.agent.session import Place
 
-be_unreadable()
+be_alone()
 place = Place.of(os.environ)
 given = json.loads(sys.argv[1])
 SECRET = given["secret"][::-1]

@@ -10,14 +10,14 @@ from hive.reconcile.bwrap import Cell, Jail, command, find_jail, prepare
 
 NOT_HERE = 77
 
-root, kind, harness, given = sys.argv[1:]
+root, agent, kind, harness, given = sys.argv[1:]
 jail = find_jail()
 if jail.contained and kind == "dedicated":
     jail = Jail(jail.program, kind=kind)
 if not jail.contained or jail.kind != kind:
     print(f"no {kind} here: {jail.why_not or jail.kind}", file=sys.stderr)
     sys.exit(NOT_HERE)
-cell = Cell("iris", Path(root) / "agents" / "iris")
+cell = Cell(agent, Path(root) / "agents" / agent)
 prepare(cell)
 artifact = cell.gens / "0123"
 (artifact / "bin").mkdir(parents=True, exist_ok=True)

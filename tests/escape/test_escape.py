@@ -158,6 +158,38 @@ def test_nothing_outlives_a_command_whose_time_is_up(prison: Prison) -> None:
     assert (done["status"], done["left"]) == (None, [])
 
 
+def test_a_command_that_kills_its_launcher_leaves_nothing(prison: Prison) -> None:
+    """Who ends the process that would end it gains nothing by it."""
+    killed = f"rm -f begun; python3 far.py {MARK}; while [ ! -e begun ]; do sleep 0.05; done; kill -9 $PPID; sleep 600"
+    done = prison.run(killed, seconds=5.0, far_py=FAR)
+    assert done["left"] == []
+
+
+def test_what_an_older_hive_left_becomes_the_agents(prison: Prison) -> None:
+    """A state that belongs to root, as an older hive made it, is given to who works in it now; links are not followed."""
+    if prison.kind not in BY_ROOT:
+        pytest.skip("only root hands files over")
+    state = prison.root / "agents" / "old" / "state"
+    outside = prison.root / "outside"
+    outside.touch()
+    for path in (
+        state / "home" / ".cache" / "x",
+        state / "runs" / "7" / "work" / "a.py",
+        state / "runs" / "7" / "notes",
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    (state / "runs" / "7" / "work" / "link").symlink_to(outside)
+    done = prison.run("echo more >>a.py; echo mine >~/.cache/x", agent="old")
+    assert done["status"] == 0, done["output"]
+    assert outside.stat().st_uid == 0
+    harness = state.stat().st_uid
+    tools = (state / "home").stat().st_uid
+    assert (state / "runs" / "7" / "notes").stat().st_uid == harness
+    assert {path.lstat().st_uid for path in (state / "runs" / "7" / "work").rglob("*")} == {tools}
+    assert (tools - harness) == (1 if prison.kind == "range" else 0)
+
+
 @pytest.mark.parametrize("victim", ["host", "harness"])
 def test_a_container_takes_everything_with_it(prison: Prison, victim: str) -> None:
     """Whoever is killed outright, the host or the harness: nothing of the container is left."""

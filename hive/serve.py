@@ -45,7 +45,7 @@ GRACE_SECONDS = 30.0
 MIN_RATE = 16 * 1024
 """Bytes a second that a request has to bring on the average, beyond its grace."""
 
-GOODBYE_SECONDS = 5.0
+GOODBYE_SECONDS = 15.0
 GOODBYE_BYTES = 8 << 20
 RUN_GOODBYE_BYTES = 64 << 20
 """How long, and how much of it, a refused body is thrown away: closed at once, the client would lose the answer.

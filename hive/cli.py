@@ -100,7 +100,8 @@ ADMIN = click.option("--admin", help="Login of a site admin; the password is in 
 @FORGE
 @ADMIN
 @click.option("--plan", is_flag=True, help="Say what would be done, and do nothing.")
-def init(config: Path, name: str | None, admin: str | None, plan: bool) -> None:
+@click.option("--create-missing", is_flag=True, help="Make repositories of `repos` that are not there, empty.")
+def init(config: Path, name: str | None, admin: str | None, *, plan: bool, create_missing: bool) -> None:
     """Make the forge ready for the hive."""
     from hive.provision import Provision
 
@@ -115,7 +116,7 @@ def init(config: Path, name: str | None, admin: str | None, plan: bool) -> None:
 
     def go() -> None:
         if not plan:
-            return Provision.run(house, forge, login, password, say)
+            return Provision.run(house, forge, login, password, say, create_missing=create_missing)
         for step in Provision.plan(house, forge, login, password):
             say(step.planned())
         return None

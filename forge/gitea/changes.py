@@ -19,7 +19,7 @@ from forge.gitea.client import SECONDS, route
 from forge.gitea.field import Field
 from forge.gitea.read import GiteaReader
 from forge.protocol import NotFound, Unavailable
-from forge.types import Ref, Repo, Repository
+from forge.types import Ref, Repo
 
 _REFS = ("refs/heads/", "refs/tags/")
 
@@ -115,13 +115,6 @@ class GiteaWatcher(GiteaReader):
     def releases(self, repo: Repo) -> list[Release]:
         """The releases of a repository."""
         return [rows.release(row) for row in self._all(self._at(repo, "releases"))]
-
-    def repository_by_id(self, repo_id: int) -> Repository | None:
-        """A repository wherever it is now; None if it is gone, or not to be seen any more."""
-        try:
-            return shapes.repository(self._client.get(route("repositories", repo_id)), self._name)
-        except NotFound:
-            return None
 
     def _subject(self, row: Field, place: Field) -> Subject:
         return rows.subject(row, shapes.repo(place, self._name), place["id"].number())

@@ -31,6 +31,13 @@ class GiteaReader(IssueReader, PullReader, CodeReader):
             raise NotFound(f"{repo} is {found.repo} now")
         return found
 
+    def repository_by_id(self, repo_id: int) -> Repository | None:
+        """A repository wherever it is now; None if it is gone, or not to be seen any more."""
+        try:
+            return shapes.repository(self._client.get(route("repositories", repo_id)), self._name)
+        except NotFound:
+            return None
+
     def repositories(self, owner: str) -> list[Repository]:
         """All repositories of an organisation that this identity sees."""
         return [shapes.repository(row, self._name) for row in self._client.rows(route("orgs", owner, "repos"))]

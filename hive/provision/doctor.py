@@ -16,6 +16,7 @@ from forge.protocol import ForgeError, NotFound, Unavailable
 from forge.types import Branch, Repo
 from hive.app.house import House, NotReady
 from hive.provision import rights
+from hive.provision.known import fault as name_fault
 from hive.provision.machine import clock, machine
 from hive.provision.reach import Reach
 from hive.provision.ready import Provision, sign_in
@@ -131,10 +132,14 @@ class Doctor:
         settings = self.house.settings
         for team, mine in settings.teams.items():
             for repo in settings.repos_of(team) if mine.forge == forge else ():
+                wrong = name_fault(self.house, reader, repo)
+                if wrong:
+                    yield bad(wrong, "nothing of it is believed; hive init makes nothing in its place")
+                    continue
                 try:
                     seen = reader.repository(repo)
                 except NotFound:
-                    yield bad(f"the repository {repo.path} is missing", self.again)
+                    yield bad(f"the repository {repo.path} is missing", f"{self.again} --create-missing")
                     continue
                 config = repo.owner == settings.configs
                 if config and not seen.private:

@@ -15,6 +15,7 @@ from forge.types import Protection, Repo, User
 from hive.app.house import House, NotReady
 from hive.provision import rights
 from hive.provision.hooks import Hooks
+from hive.provision.known import Repositories, pin
 from hive.provision.labels import labels, request_labels
 from hive.provision.seeds import MAIN, Seeds
 from hive.provision.steps import Step, Steps
@@ -38,14 +39,17 @@ class Provision:
         self._seeds = Seeds(house, forge, admin, steps)
 
     @classmethod
-    def run(cls, house: House, forge: str, login: str, password: str, say: Say) -> None:
+    def run(
+        cls, house: House, forge: str, login: str, password: str, say: Say, *, create_missing: bool = False
+    ) -> None:
         """Make a forge ready for all teams on it; raises ForgeError, and NotReady for what cannot be made so.
 
-        `say` is told a sentence for each thing that was made or mended; nothing for what was right.
+        `say` is told a sentence for each thing that was made or mended; nothing for what was right. A project that is not
+        there is made only with `create_missing`: it may have been renamed, or be misspelt.
         """
         steps = Steps(lambda step: say(step.done()))
         with sign_in(house, forge, login, password, consent=steps.agrees) as admin:
-            cls(house, forge, admin, steps).ensure()
+            cls(house, forge, admin, steps).ensure(create_missing=create_missing)
 
     @classmethod
     def plan(cls, house: House, forge: str, login: str, password: str) -> list[Step]:
@@ -56,8 +60,9 @@ class Provision:
             cls(house, forge, admin, steps).ensure()
         return found
 
-    def ensure(self) -> None:
+    def ensure(self, *, create_missing: bool = True) -> None:
         """All steps, in the order in which they need one another."""
+        Repositories(self._house, self._forge, self._admin).check(create_missing=create_missing)
         settings = self._house.settings
         core = settings.account("core")
         wanted = {grant.login: grant for grant in grants(self._house, self._forge, self._admin.capabilities())}
@@ -152,6 +157,7 @@ class Provision:
         self._steps.note(self._admin.ensure_protection(repo, rule), f"protection of {rule.branch} in {repo.path}")
         if self._steps.doing:
             self._begin(repo)
+            pin(self._house, self._admin.repository(repo))
 
     def _begin(self, repo: Repo) -> None:
         """From now on, by the forge's own clock, what happens in a repository is work for the hive."""

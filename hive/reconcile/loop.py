@@ -163,7 +163,7 @@ class Reconciler:
             self._next_look[ward.agent] = time.monotonic() + 0.5
             return
         with self._ledger.transaction():
-            if self._ledger.deployments.reject(anchor, head, verdict.reason):
+            if self._ledger.deployments.reject(anchor, head or verdict.reason, verdict.reason):
                 ward.reporter.rejected(anchor, ward.repo, head, verdict)
             self._ledger.deployments.looked(ward.agent, anchor.asked_at)
 

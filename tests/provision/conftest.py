@@ -64,7 +64,7 @@ class Estate:
     def init(self) -> list[str]:
         """Make the forge ready; gives what was said."""
         said: list[str] = []
-        Provision.run(self.house, "work", ADMIN, PASSWORD, said.append)
+        Provision.run(self.house, "work", ADMIN, PASSWORD, said.append, create_missing=True)
         return said
 
     def plan(self) -> list[str]:
@@ -82,7 +82,7 @@ class Estate:
             str(sign)
             for sign in self.doctor(admin=admin)
             if sign.level is not Level.GREEN
-            and not any(word in str(sign) for word in ("receiver", "bubblewrap", "is empty: "))
+            and not any(word in str(sign) for word in ("receiver", "bubblewrap", "is empty: ", "runs as root"))
         ]
 
     def rotation(self) -> Rotation:

@@ -179,7 +179,7 @@ def test_no_forge(fresh: Estate) -> None:
 def test_no_operator(fresh: Estate) -> None:
     """Nothing is made for an operator who has no account."""
     fresh.raw.delete("/admin/users/noor")
-    assert "operator noor has no account" in complaint(fresh, "init", "--admin", ADMIN)
+    assert "operator noor has no account" in complaint(fresh, "init", "--admin", ADMIN, "--create-missing")
     with pytest.raises(NotFound):
         fresh.raw.get("/users/core")
 
@@ -187,16 +187,18 @@ def test_no_operator(fresh: Estate) -> None:
 def test_an_operator_who_is_a_bot(fresh: Estate) -> None:
     """Whoever approves is no account of the hive."""
     fresh.config.write_text(fresh.config.read_text() + "accounts: {core: mara}\n")
-    assert "mara is an operator and an account of the hive" in complaint(fresh, "init", "--admin", ADMIN)
+    done = fresh.hive("init", "--admin", ADMIN)
+    assert done.returncode == 1
+    assert "'mara' is an account of the hive's own bots; an operator is a person" in done.stderr
     fresh.config.write_text(fresh.config.read_text().replace("core: mara", f"core: {ADMIN}"))
-    assert "the hive needs accounts of its own" in complaint(fresh, "init", "--admin", ADMIN)
+    assert "the hive needs accounts of its own" in complaint(fresh, "init", "--admin", ADMIN, "--create-missing")
 
 
 def test_on_the_command_line(fresh: Estate) -> None:
     """Each step is a line, and the last one counts them."""
     planned = fresh.hive("init", "--admin", ADMIN, "--plan")
-    made = fresh.hive("init", "--admin", ADMIN)
-    again = fresh.hive("init", "--admin", ADMIN)
+    made = fresh.hive("init", "--admin", ADMIN, "--create-missing")
+    again = fresh.hive("init", "--admin", ADMIN, "--create-missing")
     assert (planned.returncode, made.returncode, again.returncode) == (0, 0, 0), made.stderr
     count = len(made.stdout.splitlines()) - 1
     assert planned.stdout.splitlines()[-1] == f"work: {count} changes would be made"

@@ -48,6 +48,7 @@ SPOKEN = frozenset({"answered", "blocked", "failed", "proposed"})
 
 NOT_KEPT = {Malformed: 400, Astray: 409, Full: 413}
 NO_WORD = "I stopped without a word; that is a fault of mine."
+HOW = "What I did: `hive run {run}` on the hive's host."
 GIVEN_UP = "I was cut off {times} times at this and never came to an end, so I leave it. An operator should look."
 
 
@@ -199,8 +200,9 @@ def leave(who: Principal, turn: Turn) -> dict[str, Any]:
 def comment(who: Principal, turn: Turn) -> dict[str, Any]:
     """Say something on the thread of the run."""
     said = _json()
-    key = f"run{turn.run}:{fields.text(said, 'key', 100)}"
-    return done(who, turn, Answer(_thread(turn), fields.said(said, "body"), key=key))
+    name, body = fields.text(said, "key", 100), fields.said(said, "body")
+    body = _last_words(turn, body) if name == f"end:{turn.id}" else body
+    return done(who, turn, Answer(_thread(turn), body, key=f"run{turn.run}:{name}"))
 
 
 def pull(who: Principal, turn: Turn) -> dict[str, Any]:
@@ -255,7 +257,7 @@ def end(who: Principal, turn: Turn) -> dict[str, Any]:
 
 def speak(who: Principal, turn: Turn, body: str) -> None:
     """Say how a turn ended; the harness may have said it before, under the same key."""
-    deed = Answer(_thread(turn), body, key=f"run{turn.run}:end:{turn.id}")
+    deed = Answer(_thread(turn), _last_words(turn, body), key=f"run{turn.run}:end:{turn.id}")
     who.wake(owe(who.ledger, who.team, who.login.name, deed, by="run", turn=turn.id, depth=turn.depth))
 
 
@@ -331,6 +333,11 @@ def _authorised(who: Principal, deed: Callable[[Principal, Turn], dict[str, Any]
         return jsonify(deed(who, authorise(who)))
 
     return view
+
+
+def _last_words(turn: Turn, body: str) -> str:
+    """What is said of the end of a turn, with how to read what led to it."""
+    return f"{body}\n\n{HOW.format(run=turn.run)}"
 
 
 def _thread(turn: Turn) -> Ref:

@@ -25,7 +25,7 @@ File an issue to assign work, merge a pull request to approve it.
 """
 SECTIONS = {
     "Begin": ("demo", "check", "init", "up"),
-    "Look after it": ("doctor", "adopt", "rotate", "queue", "inbox", "replay", "gc"),
+    "Look after it": ("doctor", "adopt", "rotate", "queue", "inbox", "run", "replay", "gc"),
     "Single processes (`up` runs them all)": ("web", "work", "host", "forge"),
 }
 
@@ -143,7 +143,7 @@ def doctor(config: Path, name: str | None, admin: str | None) -> None:
     def go() -> None:
         for sign in Doctor(house, str(config)).look(keys):
             signs.append(sign)
-            click.echo(sign.wrapped(_columns()) if sys.stdout.isatty() else str(sign))
+            click.echo(sign.wrapped(min(shutil.get_terminal_size().columns, 100)) if sys.stdout.isatty() else str(sign))
 
     _or_say(go)
     click.echo(summary(signs))
@@ -227,6 +227,17 @@ def inbox(agent: str, config: Path) -> None:
     if not any(agent in team.agents for team in house.settings.teams.values()):
         raise SystemExit(_complain(f"{config} has no agent {agent!r}"))
     _or_say(lambda: click.echo("\n".join(lines(house.ledger, agent))))
+
+
+@main.command("run")
+@click.argument("number", type=click.IntRange(1, (1 << 63) - 1))
+@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@click.option("--all", "whole", is_flag=True, help="Every text to its end.")
+def show_run(number: int, config: Path, *, whole: bool) -> None:
+    """Show what an agent did in run NUMBER: turns, tools, tokens."""
+    from hive.record import record
+
+    _or_say(lambda: click.echo("\n".join(record(_house(config).ledger, number, whole=whole))))
 
 
 @main.command()
@@ -313,10 +324,6 @@ def _admin(house: House, forge: str, login: str | None) -> tuple[str, str]:
     if login is None:
         raise SystemExit(_complain("name a site admin of the forge by --admin"))
     return login, os.environ.get("HIVE_ADMIN_PASSWORD") or click.prompt("Password", hide_input=True, err=True)
-
-
-def _columns() -> int:
-    return min(shutil.get_terminal_size().columns, 100)
 
 
 def _house(config: Path) -> House:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hive.ledger.turns import LEASE_SECONDS, MAX_ATTEMPTS, Turn, Turns
 
-__all__ = ["LEASE_SECONDS", "MAX_ATTEMPTS", "Run", "Runs", "Turn"]
+__all__ = ["LEASE_SECONDS", "MAX_ATTEMPTS", "Record", "Run", "Runs", "Turn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,22 @@ class Run:
     waits_for: str | None
     state: str
     outcome: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A run as it is told of: what came of it, of its turns by their ids, and what it used."""
+
+    id: int
+    agent: str
+    ref: str
+    pull: str
+    state: str
+    outcome: str
+    steps: int
+    tokens_in: int
+    tokens_out: int
+    turns: Mapping[int, str]
 
 
 class Runs(Turns):
@@ -144,6 +161,19 @@ class Runs(Turns):
             )
         ]
 
+    def record(self, run: int) -> Record | None:
+        """A run with what came of its turns."""
+        row = self._db.row("SELECT * FROM runs WHERE id = ?", run)
+        if row is None:
+            return None
+        turns = self._db.rows("SELECT id, outcome, state, attempts FROM turns WHERE run = ? ORDER BY id", run)
+        told = {turn["id"]: (turn["outcome"] or turn["state"]) + _tries(turn["attempts"]) for turn in turns}
+        facts = (row[name] for name in ("id", "agent", "ref", "pull", "state", "outcome", "steps"))
+        number, agent, ref, pull, state, outcome, steps = facts
+        return Record(
+            *(number, agent, ref, pull or "", state, outcome or "", steps, row["tokens_in"], row["tokens_out"], told)
+        )
+
     def find(self, ref: str) -> Run | None:
         """The newest run whose issue or pull request is `ref`."""
         row = self._db.row("SELECT * FROM runs WHERE ref = ? OR pull = ? ORDER BY id DESC LIMIT 1", ref, ref)
@@ -172,3 +202,7 @@ class Runs(Turns):
             *(run, run),
         )
         return int(row["n"]) if row else 0
+
+
+def _tries(attempts: int) -> str:
+    return f", try {attempts}" if attempts > 1 else ""

@@ -18,11 +18,9 @@ if TYPE_CHECKING:
 
 CONFIG = click.Path(dir_okay=False, path_type=Path)
 STATE = click.Path(file_okay=False, path_type=Path)
-WELCOME = """\
-A hive of agents that lives on your forge.
-
-File an issue to assign work, merge a pull request to approve it.
-"""
+WELCOME = (
+    "A hive of agents that lives on your forge.\n\nFile an issue to assign work, merge a pull request to approve it."
+)
 SECTIONS = {
     "Begin": ("demo", "check", "init", "up"),
     "Look after it": ("doctor", "adopt", "rotate", "queue", "inbox", "run", "replay", "gc"),

@@ -116,18 +116,17 @@ class GiteaAdmin(AccountAdmin):
         return True
 
     def ensure_hook(self, org: str, url: str, secret: str, events: Sequence[str]) -> bool:
-        """Exactly one active hook of the organisation to `url`.
+        """Exactly one active hook of the organisation to `url`, and none of this hive to another address.
 
         A hook that is as it should be stays: its secret can be neither read nor changed. Of several
         the newest stays, as it has the newest secret.
         """
         at, kind = route("orgs", org, "hooks"), self.capabilities().kind
         ours = self._hooks(at, url)
-        good = [hook.id for hook in ours if not hooks.faults(hook, kind, events)]
+        good = [hook.id for hook in ours if hooks.same(hook.url, url) and not hooks.faults(hook, kind, events)]
         if good and len(ours) == 1:
             return False
-        why = hooks.faults(ours[-1], kind, events) or "delivers everything twice" if ours else _MISSING
-        if self._consent(why):
+        if self._consent(_why(ours, url, kind, events)):
             kept = max(good) if good else self._make_hook(at, kind, url, secret, events)
             self._drop_hooks(at, ours, but=kept)
         return True
@@ -180,7 +179,7 @@ class GiteaAdmin(AccountAdmin):
         self._client.delete(self._issue_at(ref))
 
     def _hooks(self, at: str, url: str) -> list[hooks.Hook]:
-        return [hook for hook in map(hooks.hook, self._rows(at)) if hooks.same(hook.url, url)]
+        return [hook for hook in map(hooks.hook, self._rows(at)) if hooks.ours(hook.url, url)]
 
     def _make_hook(self, at: str, kind: str, url: str, secret: str, events: Sequence[str]) -> int:
         config = {"url": url, "content_type": "json", "secret": secret}
@@ -224,6 +223,16 @@ class GiteaAdmin(AccountAdmin):
 
     def _is(self, at: str) -> bool:
         return self._found(at) is not None
+
+
+def _why(ours: Sequence[hooks.Hook], url: str, kind: str, events: Sequence[str]) -> str:
+    """What is wrong with the hooks of an organisation, in a few words."""
+    if not ours:
+        return _MISSING
+    strays = [hook.url for hook in ours if not hooks.same(hook.url, url)]
+    if strays:
+        return f"delivers to {', '.join(strays)}"
+    return hooks.faults(ours[-1], kind, events) or "delivers everything twice"
 
 
 def _looseness(repo: Field, private: bool) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from forge.gitea.field import Field
 
@@ -83,6 +83,26 @@ def _some(names: Sequence[str]) -> str:
 def same(url: str, other: str) -> bool:
     """Whether two addresses are one: the case of a host, a default port and a last `/` make no difference."""
     return _plain(url) == _plain(other)
+
+
+def ours(url: str, other: str) -> bool:
+    """Whether a hook to `url` is of the hive that listens at `other`: at that address, or with its mark at an older one.
+
+    The mark is the query of an address (`?hive=…`): it outlives another host, port or path, and another hive has another.
+    """
+    mine, held = urlsplit(other), _split(url)
+    if held is None:
+        return False
+    marked = bool(mine.query) and held.query == mine.query
+    # A hook from before there were marks has none.
+    return marked or same(url, other) or (not held.query and same(f"{url}?{mine.query}", other))
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        return urlsplit(url)
+    except ValueError:  # somebody else's hook may have any address
+        return None
 
 
 def _plain(url: str) -> tuple[object, ...]:

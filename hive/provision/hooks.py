@@ -7,6 +7,7 @@ between, the next run takes up the same secret.
 
 from __future__ import annotations
 
+import secrets
 import time
 
 from forge.protocol import Admin
@@ -14,6 +15,18 @@ from hive.app.house import House
 from hive.app.web import SECRET_SECONDS
 from hive.provision.rights import EVENTS
 from hive.provision.steps import MISSING, Steps
+
+MARK = "hive-mark"
+"""Where the ledger keeps what tells this hive from others on the same forge."""
+
+
+def mark(house: House) -> str:
+    """What tells this hive from others; made once, and no secret."""
+    held = house.ledger.intake.cursor(MARK)
+    if held is None:
+        held = secrets.token_hex(4)
+        house.ledger.intake.move_cursor(MARK, held)
+    return held
 
 
 class Hooks:
@@ -27,9 +40,9 @@ class Hooks:
 
     @staticmethod
     def url(house: House, forge: str) -> str:
-        """Where a forge delivers to."""
+        """Where a forge delivers to, with the mark by which this hive knows its hooks when that address changes."""
         web = house.settings.web
-        return f"{(web.url or f'http://{web.host}:{web.port}').rstrip('/')}/hook/{forge}"
+        return f"{(web.url or f'http://{web.host}:{web.port}').rstrip('/')}/hook/{forge}?hive={mark(house)}"
 
     @staticmethod
     def orgs(house: House, forge: str) -> tuple[str, ...]:

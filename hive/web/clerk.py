@@ -93,7 +93,7 @@ class Clerk:
 
     def _check(self, ticket: Ticket) -> _Checked:
         """A letter, why it is none, or why nobody reads it."""
-        request, name = ticket.request, ticket.request.path[len(PREFIX) :]
+        request, name = ticket.request, _door(ticket)
         door = self._desk.doors.get(name)
         if request.fault is not None:
             return BadDelivery(*request.fault)
@@ -118,15 +118,20 @@ class Clerk:
         if isinstance(found, _Letter):
             known = not ledger.intake.receive(found.delivery, found.packed)
             return KNOWN if known else ACCEPTED
-        door = ticket.request.path[len(PREFIX) :]
+        door = _door(ticket)
         ledger.audit.add(f"forge:{door}", "Ignored", kind=found, why="no event that is looked at")
         return _say(202, status="ignored")
 
     def _refuse(self, ticket: Ticket, error: BadDelivery) -> Answer:
         """What is no delivery leaves one row, however often it comes within a minute, and nothing else."""
-        door, peer = ticket.request.path[len(PREFIX) :][:32], ticket.request.peer
+        door, peer = _door(ticket)[:32], ticket.request.peer
         self._refusals.note(f"from {peer}", error.status, str(error), door=door)
         return _say(error.status, error=str(error))
+
+
+def _door(ticket: Ticket) -> str:
+    """The forge that a delivery is said to come from; behind `?` is the mark by which the hive knows its hooks."""
+    return ticket.request.path[len(PREFIX) :].partition("?")[0]
 
 
 def _say(code: int, **words: str) -> Answer:

@@ -226,6 +226,27 @@ def test_hooks_that_are_wrong(wire: Wire, admin: GiteaAdmin, more: dict[str, Any
     assert wire.heard()[-2:] == ["POST /orgs/acme/hooks", "DELETE /orgs/acme/hooks/2"]
 
 
+MARKED = f"{URL}?hive=1a2b"
+
+
+@pytest.mark.parametrize(
+    ("held", "gone"),
+    [
+        ("http://10.0.0.1:99/hook/work?hive=1a2b", True),
+        (URL, True),
+        (f"{URL}?hive=other", False),
+        ("http://other.example/hook/work", False),
+        ("http://[broken?hive=1a2b", False),
+    ],
+)
+def test_hooks_to_an_older_address(wire: Wire, admin: GiteaAdmin, held: str, gone: bool) -> None:
+    """A hook that bears the hive's mark is its own wherever it delivers to; another hive's is never touched."""
+    wire.say(FORGEJO).say([hook(2, held)]).say([]).say(hook(3, MARKED), 201).say(b"", 204)
+    assert admin.ensure_hook("acme", MARKED, "s3cret", EVENTS)
+    assert ("DELETE /orgs/acme/hooks/2" in wire.heard()) is gone
+    assert "POST /orgs/acme/hooks" in wire.heard()
+
+
 def test_hooks_that_are_many(wire: Wire, admin: GiteaAdmin) -> None:
     """Of several hooks to one address the newest stays: each would deliver everything once more."""
     wire.say(FORGEJO).say([hook(2), hook(4)]).say([hook(3)]).say([]).say(b"", 204)

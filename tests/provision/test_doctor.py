@@ -261,6 +261,22 @@ def test_what_is_gone(estate: Estate) -> None:
     assert [row.ref for row in rows] == [str(lost)]
 
 
+def test_another_address(estate: Estate) -> None:
+    """When `web.url` changes the hooks move along, and none stays behind; those of another hive stay."""
+    foreign = {"url": "http://127.0.0.1:1/hook/work?hive=another", "content_type": "json"}
+    estate.raw.post("/orgs/acme/hooks", type="forgejo", active=True, events=["push"], config=foreign)
+    estate.config.write_text(estate.config.read_text().replace("web: {", 'web: {url: "http://127.0.0.1:2/below", '))
+    moved = estate.hive("init", "--admin", ADMIN)
+    assert moved.returncode == 0, moved.stderr
+    assert moved.stdout.count("mended hook of ") == 3
+    assert "delivers to http://127.0.0.1:" in moved.stdout
+    urls = [row["config"]["url"].text() for row in estate.raw.rows("/orgs/acme/hooks")]
+    assert foreign["url"] in urls
+    (mine,) = [url for url in urls if url != foreign["url"]]
+    assert mine.startswith("http://127.0.0.1:2/below/hook/work?hive=")
+    assert estate.hive("init", "--admin", ADMIN).stdout == "work: 0 changes\n"
+
+
 def test_deliveries(estate: Estate) -> None:
     """What happens on the forge arrives at the receiver; a wrong secret and a closed door are told apart."""
     with estate.receiving():

@@ -92,6 +92,8 @@ def sample(state: Path) -> Path:
     target = state / "sample"
     with resources.as_file(resources.files("hive.demo").joinpath("project")) as source:
         shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+    for path in (target, *target.rglob("*")):  # they come with the modes of the package
+        path.chmod(path.stat().st_mode & 0o700)
     _git(target, "init", "--quiet", "--initial-branch=main")
     _git(target, "add", "--all")
     who = ("-c", "user.name=mara", "-c", "user.email=mara@forge.invalid")

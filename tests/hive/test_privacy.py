@@ -32,7 +32,7 @@ def test_a_house_at_work_is_closed(tmp_path: Path) -> None:
     """Mirrors, databases, logs, locks, sockets and the embedded forge's state are made with modes 0700 and 0600."""
     with raised(tmp_path, script()) as hive:
         # The test itself wrote these, before anything ran.
-        ours = {tmp_path / "hive.yaml", *(tmp_path / "sample").rglob("*"), tmp_path / "sample"}
+        ours = {tmp_path / "hive.yaml", *(tmp_path / "sample" / ".git").rglob("*"), tmp_path / "sample" / ".git"}
         names = {path.name for path in tmp_path.iterdir()}
         assert {
             "agents",

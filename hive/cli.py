@@ -325,15 +325,13 @@ def _admin(house: House, forge: str, login: str | None) -> tuple[str, str]:
 
 
 def _house(config: Path) -> House:
-    from hive.app.house import House
-    from hive.settings import BadYaml, load
+    from hive.app.house import NotReady
+    from hive.app.opening import opened
 
     try:
-        return House(load(config))
-    except BadYaml as error:
-        raise SystemExit(_complain(f"{len(error.problems)} mistake(s) in {config}:\n{error}")) from error
-    except OSError as error:
-        raise SystemExit(_complain(f"{config} cannot be read: {error.strerror}; name a configuration file")) from error
+        return opened(config)
+    except NotReady as error:
+        raise SystemExit(_complain(str(error))) from error
 
 
 def _or_say(run: object) -> None:

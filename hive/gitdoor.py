@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 from urllib.parse import urlsplit
 
+from forge.trust import context, is_untrusted, untrusted
 from hive.workspace import Login
 
 FETCH, PUSH = "git-upload-pack", "git-receive-pack"
@@ -64,8 +65,7 @@ def forward(forge_url: str, login: Login, asked: GitRequest, branch_prefix: str)
             raise NotAllowed("a push has to come uncompressed")
         start = commands(asked.body, branch_prefix)
     parts = urlsplit(forge_url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)
+    connection = _connection(forge_url)
     target = f"{parts.path}/{asked.repo}.git/{asked.path}" + (f"?{asked.query}" if asked.query else "")
     secret = base64.b64encode(f"{login.name}:{login.token}".encode()).decode()
     headers = {"Authorization": f"Basic {secret}", "Host": parts.netloc}
@@ -82,9 +82,17 @@ def forward(forge_url: str, login: Login, asked: GitRequest, branch_prefix: str)
         response = connection.getresponse()
     except (OSError, http.client.HTTPException) as error:
         connection.close()
-        raise OSError(f"the forge does not answer: {error}") from error
+        why = untrusted(forge_url, error) if is_untrusted(error) else error
+        raise OSError(f"the forge does not answer: {why}") from error
     kept = [(name, value) for name, value in response.getheaders() if name.lower() in ("content-type", "cache-control")]
     return Passed(response.status, kept, _chunks(connection, response))
+
+
+def _connection(url: str) -> http.client.HTTPConnection:
+    parts = urlsplit(url)
+    if parts.scheme != "https":
+        return http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS)
+    return http.client.HTTPSConnection(parts.hostname or "", parts.port, timeout=TIMEOUT_SECONDS, context=context())
 
 
 def commands(body: BinaryIO, branch_prefix: str) -> bytes:

@@ -13,11 +13,14 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from forge.trust import bundle, context, is_untrusted, untrusted
+
 if TYPE_CHECKING:
     import anthropic
 
 log = logging.getLogger("hive.llm")
 
+API = "https://api.anthropic.com"
 TIMEOUT_SECONDS = 600.0
 """How long one whole answer may take to come, for a request that asks for no stream."""
 
@@ -124,7 +127,8 @@ class Model:
                 said = {name: error.response.headers[name] for name in ANSWERED if name in error.response.headers}
                 raise ModelFailed(error.status_code, content, said) from error
             except (anthropic.APIConnectionError, httpx2.HTTPError) as error:
-                raise unreachable(str(error.__cause__ or error)) from error
+                why = str(error.__cause__ or error)
+                raise unreachable(untrusted(self._url or API, why) if is_untrusted(why) else why) from error
             except (TypeError, ValueError, RecursionError) as error:
                 # What cannot be written down was never sent: no trouble of the model's.
                 words = f"the request cannot be sent: {type(error).__name__}"
@@ -139,8 +143,13 @@ class Model:
 
         with self._guard:
             if self._client is None:
+                believing = anthropic.DefaultHttpxClient(verify=context()) if bundle() else None
                 self._client = anthropic.Anthropic(
-                    api_key=self._key, base_url=self._url or None, max_retries=0, timeout=TIMEOUT_SECONDS
+                    api_key=self._key,
+                    base_url=self._url or None,
+                    max_retries=0,
+                    timeout=TIMEOUT_SECONDS,
+                    http_client=believing,
                 )
             return self._client
 

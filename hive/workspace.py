@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from forge.trust import bundle, is_untrusted, untrusted
 from forge.types import Repo
 
 # GitPython runs git when it is imported and fails where there is none: asked here, it waits until it is used.
@@ -28,7 +29,10 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 from git.cmd import Git
 from git.exc import GitCommandNotFound
 
-from hive.agent.child import Deadlines, complaint, watch
+from hive.agent.child import Deadlines, watch
+from hive.giterrors import GitFailed, GitInterrupted, failure, is_ref
+
+__all__ = ["Bounds", "Entry", "GitFailed", "GitInterrupted", "Login", "Mirror", "TooLarge", "Workspace"]
 
 SILENCE_SECONDS = 120.0
 """The longest silence of git or of the forge that is waited out; how long a transfer takes is its own affair."""
@@ -41,18 +45,6 @@ ABANDONED_SECONDS = 3600.0
 """A part of an object that is older belongs to a git that was killed."""
 
 SHA = re.compile(r"[0-9a-f]{40}")
-_NO_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.(?:/|$)|\.lock(?:/|$)|/$|^refs/heads/-")
-"""What git allows in no reference (git-check-ref-format), and branches that would read as options."""
-
-_PASSES = re.compile(
-    "unable to access|RPC failed|early EOF|hung up unexpectedly|unexpected disconnect|died of signal|Could not resolve"
-    "|too slow|timed out|Connection (?:reset|refused)|could not read (?:Username|Password)|Authentication failed"
-    "|No space left|Disk quota|Read-only file system|Input/output error|Cannot allocate memory|[Oo]ut of memory"
-    "|Too many open files|temporarily unavailable|[Uu]nable to create|[Cc]annot lock ref|unable to write"
-)
-_STAYS = re.compile("returned error: 4(?!01|07|08|25|29)")
-"""What git says of the ways of the world, which time can heal; a forge's plain no is none of them."""
-
 _SAFE = (
     ("core.hooksPath", os.devnull),
     ("gc.auto", "0"),
@@ -71,19 +63,8 @@ _QUIET = {
 }
 
 
-class GitFailed(Exception):
-    """Git did not do it; says what it was asked and the end of what it answered, without secrets."""
-
-
 class TooLarge(GitFailed):
     """A file that is larger than what was asked for may be."""
-
-
-class GitInterrupted(GitFailed):
-    """Git could not do it now: the forge, the network or this machine was in the way, and time can heal that.
-
-    Everything else that git says no to is what it was asked for, and it will say no again.
-    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +131,10 @@ class Mirror:
             self._tidy()
             try:
                 self._run(*words, self._url, f"{ref}:{kept}", config=settings, deadlines=self._deadlines)
-            except GitFailed:
+            except GitFailed as error:
                 self._tidy()
+                if is_untrusted(error):
+                    raise GitInterrupted(f"git fetch: {untrusted(self._url, error)}") from error
                 raise
         return self._run("rev-parse", "--verify", "--end-of-options", f"{kept}^{{commit}}")
 
@@ -171,7 +154,7 @@ class Mirror:
         """The tree that merging `head` into `onto` gives; None if they do not merge cleanly."""
         status, out = self._call("merge-tree", "--write-tree", _sha(onto), _sha(head))
         if status not in (0, 1):
-            raise _failure("merge-tree", status, out)
+            raise failure("merge-tree", status, out)
         return out.split("\n")[0] if status == 0 else None
 
     def diff(self, old: str, new: str) -> str:
@@ -183,7 +166,7 @@ class Mirror:
         """Whether `old` is reachable from `new`; a commit that is not here raises GitFailed."""
         status, out = self._call("merge-base", "--is-ancestor", "--", _sha(old), _sha(new))
         if status not in (0, 1):
-            raise _failure("merge-base", status, out)
+            raise failure("merge-base", status, out)
         return status == 0
 
     def count(self, old: str, new: str) -> int:
@@ -264,7 +247,7 @@ class Mirror:
     ) -> str:
         status, out = self._call(*words, config=config, deadlines=deadlines, at=at)
         if status:
-            raise _failure(words[0], status, out)
+            raise failure(words[0], status, out)
         return out
 
     def _call(
@@ -278,7 +261,7 @@ class Mirror:
     def _bytes(self, *words: str) -> bytes:
         status, out, errors = self._execute(words, {}, LOCAL, self.path)
         if status:
-            raise _failure(words[0], status, errors.decode("utf-8", "replace"))
+            raise failure(words[0], status, errors.decode("utf-8", "replace"))
         return out
 
     def _execute(
@@ -317,26 +300,6 @@ def _entries(listed: str) -> Iterator[Entry]:
         yield Entry(mode, blob, int(size) if size.isdigit() else 0, path)
 
 
-def is_ref(text: str) -> bool:
-    """Whether a text is a full reference as git allows them: `#`, `&`, `(`, `%`, `+`, `@` and letters of all people are."""
-    try:
-        length = len(text.encode())
-    except UnicodeEncodeError:
-        return False
-    return text.startswith("refs/") and not _NO_REF.search(text) and length <= MAX_REF
-
-
-MAX_REF = 1000
-"""Bytes of a reference: longer ones are no file names."""
-
-
-def _failure(verb: str, status: int, said: str) -> GitFailed:
-    """What git's complaint is: the one place where failures are told apart."""
-    said = complaint(said)[-300:]
-    kind = GitInterrupted if _PASSES.search(said) and not _STAYS.search(said) else GitFailed
-    return kind(f"git {verb}: {said or f'status {status}'}")
-
-
 def _locked(file: BinaryIO) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -356,4 +319,5 @@ def _environment(config: Mapping[str, str]) -> dict[str, str]:
     pairs = [*_SAFE, *config.items()]
     numbered = {f"GIT_CONFIG_KEY_{n}": key for n, (key, _) in enumerate(pairs)}
     numbered |= {f"GIT_CONFIG_VALUE_{n}": value for n, (_, value) in enumerate(pairs)}
-    return {**_QUIET, "GIT_CONFIG_COUNT": str(len(pairs)), **numbered}
+    believed = {"GIT_SSL_CAINFO": bundle()} if bundle() else {}  # git reads it before its settings
+    return {**_QUIET, **believed, "GIT_CONFIG_COUNT": str(len(pairs)), **numbered}

@@ -14,6 +14,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, unquote, urlsplit
@@ -21,10 +22,12 @@ from urllib.parse import quote, unquote, urlsplit
 import requests
 from gitea.client.gitea import Gitea
 from requests.adapters import HTTPAdapter, Retry
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from forge.gitea.field import Field
 from forge.gitea.refusal import is_json, refusal
 from forge.protocol import Invalid, Unavailable
+from forge.trust import bundle, untrusted
 
 SECONDS = 20.0
 """The longest silence of a forge that is waited out."""
@@ -163,6 +166,8 @@ class Client(Gitea):  # type: ignore[misc]  # python-gitea ships no types
             response: requests.Response = super()._request(method, endpoint, **settings)
         except requests.HTTPError as error:
             raise self._refusal(asked, error.response) from error
+        except requests.exceptions.SSLError as error:
+            raise Unavailable(f"{asked}: {untrusted(self.api_url, error)}") from error
         except requests.RequestException as error:
             raise Unavailable(f"{asked}: {type(error).__name__}") from error
         if not 200 <= response.status_code < 300:
@@ -183,9 +188,15 @@ def route(*parts: str | int) -> str:
     return "/" + "/".join(quote(word, safe="") for word in words)
 
 
+def public_authorities() -> Path:
+    """The authorities that requests brings, in one PEM file."""
+    return Path(DEFAULT_CA_BUNDLE_PATH)
+
+
 def _session() -> requests.Session:
     session = requests.Session()
     session.trust_env = False  # no proxy, and no .netrc in the place of our token
+    session.verify = bundle() or True
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     retries = _Patience(
         total=2,

@@ -164,6 +164,8 @@ class Settings:
     """Where the packages of agents are looked for on this host, in this order; it has to be where containers see it."""
     sandbox: Literal["bubblewrap", "none"] = "bubblewrap"
     """What confines agents; with `none` they are plain processes that may all that the hive may."""
+    ca_file: str = ""
+    """An authority of one's own, in PEM form: believed beside the public ones for forges (REST and git), the model and webhooks."""
     home: Path = Path()
     """The directory of the file: bots of one's own lie beside it. Not a key of the file."""
 

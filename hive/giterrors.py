@@ -1,0 +1,50 @@
+"""What git allows as a reference, and what its failures mean. Runs no git."""
+
+from __future__ import annotations
+
+import re
+
+from hive.agent.child import complaint
+
+_NO_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.(?:/|$)|\.lock(?:/|$)|/$|^refs/heads/-")
+"""What git allows in no reference (git-check-ref-format), and branches that would read as options."""
+
+_PASSES = re.compile(
+    "unable to access|RPC failed|early EOF|hung up unexpectedly|unexpected disconnect|died of signal|Could not resolve"
+    "|too slow|timed out|Connection (?:reset|refused)|could not read (?:Username|Password)|Authentication failed"
+    "|No space left|Disk quota|Read-only file system|Input/output error|Cannot allocate memory|[Oo]ut of memory"
+    "|Too many open files|temporarily unavailable|[Uu]nable to create|[Cc]annot lock ref|unable to write"
+)
+_STAYS = re.compile("returned error: 4(?!01|07|08|25|29)")
+"""What git says of the ways of the world, which time can heal; a forge's plain no is none of them."""
+
+
+class GitFailed(Exception):
+    """Git did not do it; says what it was asked and the end of what it answered, without secrets."""
+
+
+class GitInterrupted(GitFailed):
+    """Git could not do it now: the forge, the network or this machine was in the way, and time can heal that.
+
+    Everything else that git says no to is what it was asked for, and it will say no again.
+    """
+
+
+def is_ref(text: str) -> bool:
+    """Whether a text is a full reference as git allows them: `#`, `&`, `(`, `%`, `+`, `@` and letters of all people are."""
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError:
+        return False
+    return text.startswith("refs/") and not _NO_REF.search(text) and length <= MAX_REF
+
+
+MAX_REF = 1000
+"""Bytes of a reference: longer ones are no file names."""
+
+
+def failure(verb: str, status: int, said: str) -> GitFailed:
+    """What git's complaint is: the one place where failures are told apart."""
+    said = complaint(said)[-300:]
+    kind = GitInterrupted if _PASSES.search(said) and not _STAYS.search(said) else GitFailed
+    return kind(f"git {verb}: {said or f'status {status}'}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from hive.complaints import known, sentence
 from hive.privacy import be_private
 
 if TYPE_CHECKING:
@@ -28,8 +29,23 @@ SECTIONS = {
 }
 
 
+def _port(ctx: click.Context, param: click.Parameter, value: int) -> int:
+    if not 0 <= value <= 65535:
+        raise click.BadParameter(f"{value} is no port: they end at 65535.", ctx, param)
+    return value
+
+
 class Sections(click.Group):
     """Commands under headings, in the order in which one meets them."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run a command; what an operator can mend is one sentence, without a traceback."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            raise  # nobody listens any more: click ends quietly
+        except known() as error:
+            raise SystemExit(_complain(sentence(error))) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands."""
@@ -49,14 +65,19 @@ def main() -> None:
     """Set up logging, one fact a line, to the error stream; what any command makes is nobody else's."""
     be_private()
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # tries that fail are said by who gives up
-    logging.basicConfig(level=os.environ.get("HIVE_LOG", "WARNING"), format="%(asctime)s %(name)s %(message)s")
+    level = os.environ.get("HIVE_LOG", "WARNING").upper()
+    if level not in (levels := logging.getLevelNamesMapping()):
+        raise SystemExit(_complain(f"HIVE_LOG should be one of {', '.join(levels)} (it is {level[:20]!r})"))
+    logging.basicConfig(level=level, format="%(asctime)s %(name)s %(message)s")
 
 
 @main.command()
 @click.option("--exit", "leave", is_flag=True, help="End after the story, with status 0 if it ended well.")
 @click.option("--project", type=STATE, help="Play with a copy of this git repository.")
 @click.option("--state", type=STATE, default=Path(".hive/demo"), show_default=True, help="Where everything is kept.")
-@click.option("--port", default=3080, show_default=True, help="Port of its forge; 0 takes any that is free.")
+@click.option(
+    "--port", callback=_port, default=3080, show_default=True, help="Port of its forge; 0 takes any that is free."
+)
 @click.option("--forge", "url", metavar="URL", help="Play on this Forgejo or Gitea instead of one of its own.")
 @click.option(
     "--admin", metavar="LOGIN[:PASSWORD]", help="Site admin there; the password better by HIVE_ADMIN_PASSWORD."
@@ -72,12 +93,15 @@ def demo(
     if url is None:
         if admin or clean:
             raise SystemExit(_complain("--admin and --clean are for a forge that is there already: name it by --forge"))
-        return _or_say(lambda: play(evening, port=port))
+        return play(evening, port=port)
     from hive.demo.door import door
     from hive.demo.visit import clean as take_away
     from hive.demo.visit import visit
+    from hive.settings.names import url as what_is_wrong
 
-    return _or_say(lambda: (take_away if clean else visit)(evening, door(url, admin)))
+    if reason := what_is_wrong(url):
+        raise SystemExit(_complain(f"--forge {reason}"))
+    return (take_away if clean else visit)(evening, door(url, admin))
 
 
 @main.command()
@@ -85,8 +109,8 @@ def demo(
 def check(config: Path) -> None:
     """Read a configuration and name every mistake in it."""
     house = _house(config)
-    _or_say(lambda: house.bots)
-    click.echo(f"{config}: {len(house.settings.teams)} team(s), bots {', '.join(house.bots)}")
+    bots = house.bots
+    click.echo(f"{config}: {len(house.settings.teams)} team(s), bots {', '.join(bots)}")
 
 
 FORGE = click.option("--forge", "name", help="Which of the configured forges; needed if there are several.")
@@ -112,14 +136,11 @@ def init(config: Path, name: str | None, admin: str | None, *, plan: bool, creat
         said.append(line)
         click.echo(line)
 
-    def go() -> None:
-        if not plan:
-            return Provision.run(house, forge, login, password, say, create_missing=create_missing)
+    if plan:
         for step in Provision.plan(house, forge, login, password):
             say(step.planned())
-        return None
-
-    _or_say(go)
+    else:
+        Provision.run(house, forge, login, password, say, create_missing=create_missing)
     click.echo(f"{forge}: {len(said)} changes{' would be made' if plan else ''}")
 
 
@@ -138,12 +159,9 @@ def doctor(config: Path, name: str | None, admin: str | None) -> None:
     keys = {forge: Key(*_admin(house, forge, admin)) if own[forge] else None for forge in names}
     signs = []
 
-    def go() -> None:
-        for sign in Doctor(house, str(config)).look(keys):
-            signs.append(sign)
-            click.echo(sign.wrapped(min(shutil.get_terminal_size().columns, 100)) if sys.stdout.isatty() else str(sign))
-
-    _or_say(go)
+    for sign in Doctor(house, str(config)).look(keys):
+        signs.append(sign)
+        click.echo(sign.wrapped(min(shutil.get_terminal_size().columns, 100)) if sys.stdout.isatty() else str(sign))
     click.echo(summary(signs))
     if not all(keys.values()):
         click.echo("protections, teams, hooks and merging are looked at with --admin LOGIN")
@@ -158,7 +176,7 @@ def adopt(agent: str, config: Path, yes: bool) -> None:
     """Take a refused configuration of AGENT as it is."""
     from hive.app.adopt import run
 
-    _or_say(lambda: run(_house(config), agent, click.echo, lambda question: yes or click.confirm(question, abort=True)))
+    run(_house(config), agent, click.echo, lambda question: yes or click.confirm(question, abort=True))
 
 
 @main.command()
@@ -179,9 +197,9 @@ def rotate(config: Path, account: tuple[str, ...], name: str | None, admin: str 
     key = _admin(house, forge, admin)
     rotation = Rotation(house, forge, click.echo)
     if not hooks:
-        _or_say(lambda: rotation.tokens(*key, account))
+        rotation.tokens(*key, account)
     if not account:
-        _or_say(lambda: rotation.hooks(*key))
+        rotation.hooks(*key)
 
 
 @main.command()
@@ -190,7 +208,7 @@ def up(config: Path) -> None:
     """Run the hive as one process tree, until Ctrl-C."""
     from hive.app.up import up as run
 
-    _or_say(lambda: run(config, _house(config)))
+    run(config, _house(config))
 
 
 @main.command()
@@ -200,7 +218,7 @@ def queue(config: Path) -> None:
     from hive.waiting import queue as lines
 
     house = _house(config)
-    _or_say(lambda: click.echo("\n".join(lines(house.ledger))))
+    click.echo("\n".join(lines(house.ledger)))
 
 
 @main.command()
@@ -211,7 +229,7 @@ def gc(config: Path, plan: bool) -> None:
     from hive.app.gc import sweep_up
 
     house = _house(config)
-    _or_say(lambda: sweep_up(house, click.echo, plan=plan))
+    sweep_up(house, click.echo, plan=plan)
 
 
 @main.command()
@@ -224,7 +242,7 @@ def inbox(agent: str, config: Path) -> None:
     house = _house(config)
     if not any(agent in team.agents for team in house.settings.teams.values()):
         raise SystemExit(_complain(f"{config} has no agent {agent!r}"))
-    _or_say(lambda: click.echo("\n".join(lines(house.ledger, agent))))
+    click.echo("\n".join(lines(house.ledger, agent)))
 
 
 @main.command("run")
@@ -235,7 +253,7 @@ def show_run(number: int, config: Path, *, whole: bool) -> None:
     """Show what an agent did in run NUMBER: turns, tools, tokens."""
     from hive.record import record
 
-    _or_say(lambda: click.echo("\n".join(record(_house(config).ledger, number, whole=whole))))
+    click.echo("\n".join(record(_house(config).ledger, number, whole=whole)))
 
 
 @main.command()
@@ -247,20 +265,11 @@ def replay(what: str, config: Path) -> None:
     From what is stored: no forge is asked and nothing is done. Ends with 0 if the same is wanted, 3 if not, 1 if it cannot be.
     """
     from hive.app.replay import replaying
-    from hive.replay import Cannot
 
-    house = _house(config)
-
-    def go() -> None:
-        again = replaying(house)
-        try:
-            for line in again.lines(what):
-                click.echo(line)
-        except Cannot as error:
-            raise SystemExit(_complain(str(error))) from error
-        raise SystemExit(3 if again.differs else 0)
-
-    _or_say(go)
+    again = replaying(_house(config))
+    for line in again.lines(what):
+        click.echo(line)
+    raise SystemExit(3 if again.differs else 0)
 
 
 @main.command()
@@ -270,7 +279,7 @@ def web(config: Path) -> None:
     from hive.app.web import serve
     from hive.processes import until_told
 
-    _or_say(lambda: serve(_house(config), until_told()))
+    serve(_house(config), until_told())
 
 
 @main.command()
@@ -280,7 +289,7 @@ def work(config: Path) -> None:
     from hive.app.work import serve
     from hive.processes import until_told
 
-    _or_say(lambda: serve(_house(config), until_told()))
+    serve(_house(config), until_told())
 
 
 @main.command()
@@ -290,20 +299,20 @@ def host(config: Path) -> None:
     from hive.app.host import serve
     from hive.processes import until_told
 
-    _or_say(lambda: serve(_house(config), until_told()))
+    serve(_house(config), until_told())
 
 
 @main.command()
 @click.option("--state", type=STATE, required=True, help="Where repositories and the database are kept.")
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", default=3080, show_default=True)
+@click.option("--port", callback=_port, default=3080, show_default=True)
 @click.option("--admin", help="Make this account a site admin; its password is in HIVE_ADMIN_PASSWORD.")
 @click.option("--flavour", default="forgejo-17", show_default=True, help="Or forgejo-10, or gitea-1.26.")
 def forge(state: Path, host: str, port: int, admin: str | None, flavour: str) -> None:
     """Run the small forge for trying out."""
     from hive.app.forge import serve
 
-    _or_say(lambda: serve(state, (host, port), click.echo, admin=admin, flavour=flavour))
+    serve(state, (host, port), click.echo, admin=admin, flavour=flavour)
 
 
 def _one_forge(house: House, name: str | None) -> str:
@@ -321,7 +330,13 @@ def _admin(house: House, forge: str, login: str | None) -> tuple[str, str]:
         return OURS, house.vault.password(forge, OURS)
     if login is None:
         raise SystemExit(_complain("name a site admin of the forge by --admin"))
-    return login, os.environ.get("HIVE_ADMIN_PASSWORD") or click.prompt("Password", hide_input=True, err=True)
+    if password := os.environ.get("HIVE_ADMIN_PASSWORD"):
+        return login, password
+    if not sys.stdin.isatty():
+        raise SystemExit(
+            _complain(f"set the password of {login} in HIVE_ADMIN_PASSWORD: there is no terminal to ask at")
+        )
+    return login, click.prompt("Password", hide_input=True, err=True)
 
 
 def _house(config: Path) -> House:
@@ -332,25 +347,6 @@ def _house(config: Path) -> House:
         return opened(config)
     except NotReady as error:
         raise SystemExit(_complain(str(error))) from error
-
-
-def _or_say(run: object) -> None:
-    """Run a command; what an operator can mend is one sentence, without a traceback."""
-    from forge.protocol import ForgeError
-    from hive.app.house import NotReady
-    from hive.processes import Hopeless
-    from hive.vault import NoSecret
-
-    assert callable(run)
-    try:
-        run()
-    except (Hopeless, NotReady, NoSecret) as error:
-        raise SystemExit(_complain(str(error))) from error
-    except ForgeError as error:
-        raise SystemExit(_complain(f"the forge does not go along: {error}")) from error
-    except OSError as error:
-        where = error.filename or "the state directory"
-        raise SystemExit(_complain(f"{where}: {error.strerror or error}; choose another place")) from error
 
 
 def _complain(sentence: str) -> int:

@@ -22,10 +22,10 @@ from forge.types import Repo, User
 from hive.app.ownbots import NoBot, load_bot
 from hive.bell import Bell
 from hive.ledger import Ledger
-from hive.ledger.faults import heals
+from hive.ledger.faults import Foreign, heals
 from hive.loops import Origins, hears
 from hive.privacy import make_private
-from hive.pulse import BEATS, Loops
+from hive.pulse import BEATS, MEND, Loops
 from hive.settings import DEFAULT_ACCOUNTS, Settings, nearest
 from hive.sweep import LOOK
 from hive.vault import Vault
@@ -62,6 +62,11 @@ class House:
         """The ledger; raises NotReady if it cannot be opened."""
         try:
             return Ledger(self.ledger_path)
+        except Foreign as error:
+            raise NotReady(str(error)) from error
+        except sqlite3.DatabaseError as error:
+            path = self.ledger_path
+            raise NotReady(f"{path}: {error}; {MEND.format(path=path.name)}") from error
         except OSError as error:
             raise NotReady(f"the state directory cannot be used: {error}") from error
 
@@ -79,7 +84,14 @@ class House:
         """The queue; raises NotReady if it cannot be opened."""
         from hive.queue import Queue  # noqa: PLC0415  the receiver needs none, and huey brings ten megabytes
 
-        return Queue(self.settings.queue or self.settings.state / "queue.db")
+        file = self.settings.state / "queue.db"
+        try:
+            return Queue(self.settings.queue or file)
+        except sqlite3.Error as error:
+            said = f"{file} cannot be used ({error})"
+            raise NotReady(
+                f"{said}; stop the hive and delete it: it holds nudges only, which are made again"
+            ) from error
 
     @cached_property
     def bell(self) -> Bell:

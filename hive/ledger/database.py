@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from hive.ledger.faults import is_stale
+from hive.ledger.faults import Foreign, is_stale
 from hive.ledger.schema import MIGRATIONS
 
 
@@ -74,7 +74,7 @@ class Database:
     """The file, and this process' connections to it."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, made and migrated if need be; raises OSError if it cannot be."""
+        """Open the file, made and migrated if need be; raises OSError if it cannot be, and Foreign if it is not ours."""
         self._path = path
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
@@ -87,6 +87,9 @@ class Database:
         path.touch(mode=0o600)  # it holds what private repositories hold; the log beside it gets the same mode
         try:
             self._migrate()
+        except Foreign:
+            self.close()
+            raise
         except sqlite3.OperationalError as error:
             raise OSError(f"{path}: {error}") from error
 
@@ -195,6 +198,7 @@ class Database:
         connection.execute("PRAGMA foreign_keys = OFF")  # a table that is made anew keeps those that point to it
         connection.execute("BEGIN EXCLUSIVE")
         done = connection.execute("PRAGMA user_version").fetchone()[0]
+        self._recognise(connection, done)
         for number, script in enumerate(MIGRATIONS[done:], start=done + 1):
             for statement in script.split(";"):
                 if statement.strip():
@@ -202,3 +206,14 @@ class Database:
             connection.execute(f"PRAGMA user_version = {number}")
         connection.execute("COMMIT")
         connection.execute("PRAGMA foreign_keys = ON")
+
+    def _recognise(self, connection: sqlite3.Connection, version: int) -> None:
+        """Raise Foreign for a file that is another program's, or of a newer hive: nothing is written into it."""
+        tables = {row["name"] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        if version > len(MIGRATIONS) and "deliveries" in tables:
+            said = f"{self._path} is of a newer version of the hive ({version}, and this one knows {len(MIGRATIONS)})"
+            raise Foreign(f"{said}; install that version, or restore the backup from before it")
+        if (version > 0) != ("deliveries" in tables) or (tables and version <= 0) or version > len(MIGRATIONS):
+            raise Foreign(
+                f"{self._path} is a database of another program; move it away, or name another state directory"
+            )

@@ -56,6 +56,10 @@ class Damaged(Exception):
     """A database that cannot be read as one any more; the message says which file, and what to do."""
 
 
+class Foreign(Exception):
+    """A database that is not this program's, or of a newer version of it; the message says which file, and what to do."""
+
+
 def is_away(error: BaseException) -> bool:
     """Whether it is worth waiting: full, locked, read-only, out of memory or descriptors, or not to be read just now."""
     if isinstance(error, sqlite3.Error):

@@ -5,7 +5,6 @@ Level-triggered: a nudge only makes it look sooner, and it finds the same work w
 
 from __future__ import annotations
 
-import errno
 import logging
 import shutil
 import time
@@ -17,7 +16,7 @@ from typing import assert_never
 from forge.protocol import ForgeError, Reader
 from forge.types import Repo
 from hive.ledger import Anchor, Deployment, Ledger
-from hive.ledger.faults import is_away
+from hive.ledger.faults import heals
 from hive.reconcile.build import BuildFailed, Plan, build, changes, environment, plan
 from hive.reconcile.containers import Containers
 from hive.reconcile.gather import HEAD, Evidence, NotNow
@@ -298,11 +297,6 @@ class Reconciler:
         cell = self._containers.cell(agent)
         running = self._containers.running(agent)
         return Actual(cell.built(), cell.pointed(), running, self._containers.answered(agent) if running else "")
-
-
-def heals(error: Exception) -> bool:
-    """Whether a step that failed is worth another try by itself: a disk that is full, too many open files."""
-    return isinstance(error, OSError) and is_away(error) and error.errno not in (errno.EACCES, errno.EPERM)
 
 
 def in_words(error: Exception) -> str:

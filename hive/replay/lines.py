@@ -13,6 +13,8 @@ from hive.replay.decision import decide
 from hive.replay.tape import Unplayable, digest, unpack
 
 KINDS = ("job", "delivery", "run")
+LONGEST_NUMBER = 18
+"""Digits that a row's number can have: SQLite counts to 2**63."""
 
 
 class Cannot(Exception):
@@ -35,8 +37,10 @@ class Replay:
     def lines(self, what: str) -> Iterator[str]:
         """Decide again what `job:N`, `delivery:N` or `run:N` names; raises Cannot."""
         kind, colon, number = what.rpartition(":")
-        if not number.isdigit() or (kind if colon else "job") not in KINDS:
+        if not (number.isascii() and number.isdigit()) or (kind if colon else "job") not in KINDS:
             raise Cannot(f"name a job, a delivery or a run as job:12, delivery:7, run:3 (it is {what[:40]!r})")
+        if len(number) > LONGEST_NUMBER:
+            raise Cannot(f"there is no {kind or 'job'} of so large a number")
         told = {"job": self._job, "delivery": self._delivery, "run": self._run}[kind or "job"]
         for line in told(int(number)):
             yield _plain(line)

@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import unicodedata
@@ -13,6 +14,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+from tests.hive.conftest import Village
 
 Golden = Callable[[str, str], None]
 CONFIG = """\
@@ -175,3 +178,151 @@ def test_ctrl_c_ends_a_process(config: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode in (0, -signal.SIGINT), said
+
+
+def state_of(config: Path) -> Path:
+    """The state directory of a configuration, made."""
+    state = config.parent / "state"
+    state.mkdir(exist_ok=True)
+    return state
+
+
+READERS = (("queue",), ("inbox", "iris"), ("replay", "job:1"), ("web",), ("work",))
+
+
+@pytest.mark.parametrize("words", READERS, ids=" ".join)
+def test_a_damaged_ledger(config: Path, words: tuple[str, ...]) -> None:
+    """The file is named, and what to do with it."""
+    (state_of(config) / "ledger.db").write_bytes(b"no database at all, but long enough to look like one" * 100)
+    said = complaint(hive(*words, str(config)))
+    assert f"{state_of(config) / 'ledger.db'}: file is not a database; " in said
+    assert "put a backup of ledger.db in its place" in said
+
+
+def test_a_ledger_of_a_newer_version(config: Path) -> None:
+    """It is refused in words, and not one byte of it is changed."""
+    assert hive("queue", str(config)).returncode == 0
+    ledger = state_of(config) / "ledger.db"
+    with sqlite3.connect(ledger) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
+        db.execute("PRAGMA user_version = 999")
+    db.close()
+    for words in READERS:
+        said = complaint(hive(*words, str(config)))
+        assert "ledger.db is of a newer version of the hive (999, and this one knows " in said
+        assert "install that version, or restore the backup from before it" in said
+    with sqlite3.connect(ledger) as db:
+        assert db.execute("PRAGMA user_version").fetchone() == (999,)
+    db.close()
+
+
+def test_a_database_of_another_program(config: Path) -> None:
+    """It is named as one, and nothing is written into it."""
+    ledger = state_of(config) / "ledger.db"
+    with sqlite3.connect(ledger) as db:
+        db.execute("CREATE TABLE notes (words TEXT)")
+    db.close()
+    assert "ledger.db is a database of another program" in complaint(hive("queue", str(config)))
+    with sqlite3.connect(ledger) as db:
+        assert db.execute("SELECT name FROM sqlite_schema").fetchall() == [("notes",)]
+    db.close()
+
+
+def test_a_ledger_that_is_a_directory(config: Path) -> None:
+    """What is in its place is named."""
+    (state_of(config) / "ledger.db").mkdir()
+    assert str(state_of(config) / "ledger.db") in complaint(hive("queue", str(config)))
+
+
+def test_a_damaged_queue(village: Village) -> None:
+    """It may be deleted, and that is said: the ledger knows what is owed."""
+    (village.house.settings.state / "queue.db").write_bytes(
+        b"no database at all, but long enough to look like one" * 100
+    )
+    said = complaint(hive("work", str(village.house.settings.home / "hive.yaml")))
+    assert "queue.db cannot be used (file is not a database); stop the hive and delete it" in said
+
+
+@pytest.mark.parametrize(
+    ("kind", "number"), [("job", "9" * 19), ("delivery", "9" * 5000), ("run", "18446744073709551616")]
+)
+def test_a_number_that_no_row_has(config: Path, kind: str, number: str) -> None:
+    """However large it is, there is none."""
+    assert f"there is no {kind} of so large a number" in complaint(hive("replay", f"{kind}:{number}", str(config)))
+
+
+@pytest.mark.parametrize("what", ["job:-1", "job:²", ":", "boo:1", ""])
+def test_what_is_no_number(config: Path, what: str) -> None:
+    """What to name is said."""
+    done = hive("replay", what, str(config))
+    assert "name a job, a delivery or a run as job:12, delivery:7, run:3" in complaint(done)
+
+
+@pytest.mark.parametrize(
+    "words", [("demo", "--port", "99999"), ("demo", "--port", "-1"), ("forge", "--state", "x", "--port", "65536")]
+)
+def test_a_port_that_is_none(tmp_path: Path, words: tuple[str, ...]) -> None:
+    """A port ends at 65535."""
+    done = hive(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "is no port: they end at 65535." in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("url", ["http://[::1", "http://a:99999", "http://u:p@a"])
+def test_an_address_that_is_none(tmp_path: Path, url: str) -> None:
+    """An address from the command line is looked at like one of the configuration."""
+    assert complaint(hive("demo", "--forge", url, cwd=tmp_path)).startswith("hive: --forge should ")
+
+
+@pytest.mark.parametrize(
+    ("word", "content"),
+    [("check", b""), ("up", b"\xff\xfe"), ("doctor", b"\0" * 100), ("queue", b"[" * 100_000), ("web", b"a: *a")],
+)
+def test_a_configuration_that_is_none(config: Path, word: str, content: bytes) -> None:
+    """Whatever the file holds, it is told by mistakes with places."""
+    config.write_bytes(content)
+    done = hive(word, str(config))
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr, done.stderr
+    assert re.match(rf"hive: \d+ mistake\(s\) in {config}:\n{config}:\d+:\d+: ", done.stderr), done.stderr
+
+
+def test_a_configuration_that_is_a_directory(tmp_path: Path) -> None:
+    """It is named as one."""
+    done = hive("check", str(tmp_path))
+    assert done.returncode == 2
+    assert "is a directory" in done.stderr
+
+
+def test_nobody_at_a_terminal(config: Path) -> None:
+    """A password that nobody can type is asked for by its variable."""
+    said = complaint(hive("init", str(config), "--admin", "root", HIVE_ADMIN_PASSWORD=""))
+    assert "set the password of root in HIVE_ADMIN_PASSWORD: there is no terminal to ask at" in said
+
+
+def test_a_level_of_logging_that_is_none(config: Path) -> None:
+    """The levels that there are are told."""
+    assert "HIVE_LOG should be one of CRITICAL" in complaint(hive("check", str(config), HIVE_LOG="LOUD"))
+
+
+def test_nobody_listens(config: Path) -> None:
+    """A pipe that was closed ends a command without a word."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hive", "check", str(config)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    said = process.stderr.read()
+    process.stderr.close()
+    assert process.wait(timeout=120) == 1
+    assert said == ""
+
+
+def test_a_package_that_is_not_installed(config: Path, tmp_path: Path) -> None:
+    """What comes with an extra is named with it."""
+    (tmp_path / "hide").mkdir()
+    (tmp_path / "hide" / "sitecustomize.py").write_text("import sys\nsys.modules['git'] = None\n")
+    said = complaint(hive("work", str(config), PYTHONPATH=str(tmp_path / "hide")))
+    assert "this needs the package git: pip install 'forgehive[git]'" in said

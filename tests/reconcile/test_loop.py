@@ -14,9 +14,10 @@ import pytest
 
 from forge.types import Branch, Repo, Repository
 from hive.ledger import Ledger
+from hive.ledger.faults import heals
 from hive.reconcile.bwrap import Jail
 from hive.reconcile.containers import Containers
-from hive.reconcile.loop import Reconciler, Ward, heals, in_words
+from hive.reconcile.loop import Reconciler, Ward, in_words
 from hive.reconcile.report import Reporter
 from hive.reconcile.verify import Policy
 from hive.settings import Limits

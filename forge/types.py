@@ -19,11 +19,24 @@ _REF = re.compile(rf"(?P<repo>{_FORGE}:{_NAME}/{_NAME})#(?P<number>[1-9][0-9]{{0
 
 @dataclass(frozen=True, slots=True, order=True)
 class Repo:
-    """One repository of one forge; `forge` is the name that the configuration gives to the forge."""
+    """One repository of one forge; `forge` is the name that the configuration gives to the forge.
+
+    Two names that differ in the case of letters only are one, as they are for every forge.
+    """
 
     forge: str
     owner: str
     name: str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Repo) and self._plain == other._plain
+
+    def __hash__(self) -> int:
+        return hash(self._plain)
+
+    @property
+    def _plain(self) -> tuple[str, str]:
+        return self.forge, self.path.lower()
 
     def __str__(self) -> str:
         return f"{self.forge}:{self.owner}/{self.name}"

@@ -89,7 +89,8 @@ class AccountAdmin(GiteaReader):
         answer = self._client.post(at, name=name, scopes=list(scopes), **wish)
         made = _token(answer)
         wide = not made.scopes <= set(scopes)
-        if wide or (repos and made.repos != frozenset(repo.path for repo in repos)):
+        bound = {path.lower() for path in made.repos or ()}
+        if wide or (repos and bound != {repo.path.lower() for repo in repos}):
             self._client.delete(f"{at}/{made.id}")
             raise Conflict(f"the forge made a token for {login} that may do more than asked")
         return answer["sha1"].text()

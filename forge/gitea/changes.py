@@ -7,7 +7,8 @@ an empty page where it does not. Every answer is counted, and tells the forge's 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -27,9 +28,21 @@ _REFS = ("refs/heads/", "refs/tags/")
 class GiteaWatcher(GiteaReader):
     """A reader that can ask for what changed."""
 
-    def __init__(self, *, name: str, url: str, token: str, seconds: float = SECONDS) -> None:
-        """`name` is the house's name for the forge; `seconds` is how long a silence is waited out."""
+    def __init__(
+        self,
+        *,
+        name: str,
+        url: str,
+        token: str,
+        seconds: float = SECONDS,
+        spelt: Callable[[Repo], Repo] = lambda repo: repo,
+    ) -> None:
+        """`name` is the house's name for the forge; `seconds` is how long a silence is waited out.
+
+        `spelt` gives a repository the name that the house writes: the case of its letters may differ from the forge's.
+        """
         super().__init__(name=name, url=url, token=token, seconds=seconds)
+        self._spelt = spelt
         self._heard = threading.local()
         self._client.session.hooks["response"].append(self._hear)
 
@@ -50,7 +63,10 @@ class GiteaWatcher(GiteaReader):
 
     def listed(self, owner: str) -> list[Listed]:
         """The repositories of an organisation."""
-        return [rows.listed(row, self._name) for row in self._all(route("orgs", owner, "repos"))]
+        found = (rows.listed(row, self._name) for row in self._all(route("orgs", owner, "repos")))
+        return [
+            replace(row, repository=replace(row.repository, repo=self._spelt(row.repository.repo))) for row in found
+        ]
 
     def activity(self, owner: str, after: int | None) -> list[Activity]:
         """What an organisation's feed holds above a row, newest first; None for its newest rows only."""
@@ -117,7 +133,7 @@ class GiteaWatcher(GiteaReader):
         return [rows.release(row) for row in self._all(self._at(repo, "releases"))]
 
     def _subject(self, row: Field, place: Field) -> Subject:
-        return rows.subject(row, shapes.repo(place, self._name), place["id"].number())
+        return rows.subject(row, self._spelt(shapes.repo(place, self._name)), place["id"].number())
 
     def _all(self, endpoint: str, **params: str | int) -> Iterator[Field]:
         told = 0

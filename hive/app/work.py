@@ -5,19 +5,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 
 from bots.bot import Context
 from bots.intents import OpenIssue
 from bots.types import RunStatus, RunView, VerdictView
+from forge.events import Event
 from forge.gitea.changes import GiteaWatcher
 from forge.gitea.decode import decode
 from forge.gitea.read import GiteaReader
 from forge.gitea.write import GiteaForge
 from forge.protocol import Refused
 from forge.types import Ref, Repo
+from forge.webhook import Delivery
 from hive.app.gc import WORK, collecting
 from hive.app.house import House, wait_for_store
 from hive.apply import Applier, owe
@@ -143,7 +145,13 @@ def workshop(house: House) -> Workshop:
 
 def sorter_of(house: House) -> Sorter:
     """What reads deliveries."""
-    readings = {name: Reading(decode, house.page) for name in house.settings.forges}
+
+    def read(delivery: Delivery) -> list[Event]:
+        """The events of a delivery, with the names of repositories as the configuration writes them."""
+        spelt = house.settings.spelt
+        return [replace(event, ref=replace(event.ref, repo=spelt(event.ref.repo))) for event in decode(delivery)]
+
+    readings = {name: Reading(read, house.page) for name in house.settings.forges}
     return Sorter(house.ledger, readings, house.settings.team_of, house.listeners, house.origins.of)
 
 
@@ -209,7 +217,9 @@ def looks(house: House) -> Callable[[Ref], list[int]]:
 
     @cache
     def looker(name: str, token: str) -> Looker:
-        return Looker(GiteaWatcher(name=name, url=house.url(name), token=token), office(house))
+        return Looker(
+            GiteaWatcher(name=name, url=house.url(name), token=token, spelt=house.settings.spelt), office(house)
+        )
 
     return lambda ref: looker(ref.repo.forge, core_token(house, ref.repo.forge)).look(ref)
 
@@ -221,7 +231,7 @@ def core_token(house: House, forge: str) -> str:
 
 def watcher(house: House, forge: str) -> GiteaWatcher:
     """The account of the hive itself, asking what changed."""
-    return GiteaWatcher(name=forge, url=house.url(forge), token=core_token(house, forge))
+    return GiteaWatcher(name=forge, url=house.url(forge), token=core_token(house, forge), spelt=house.settings.spelt)
 
 
 def sweepers(house: House) -> list[Sweeper]:

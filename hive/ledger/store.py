@@ -89,5 +89,5 @@ class Ledger:
 
     def identity(self, forge: str, login: str) -> User | None:
         """The account that was pinned for a login."""
-        row = self._db.row("SELECT user_id FROM identities WHERE forge = ? AND login = ?", forge, login)
+        row = self._db.row("SELECT user_id FROM identities WHERE forge = ? AND login = ? COLLATE NOCASE", forge, login)
         return None if row is None else User(row["user_id"], login)

@@ -119,7 +119,7 @@ class Doctor:
                 continue
             if known is None:
                 yield bad(f"the operator {login} was never pinned", self.again)
-            elif known != seen:
+            elif known.id != seen.id:
                 what = f"the operator {login} is another account now ({seen.id}, it was {known.id})"
                 yield bad(what, "find out who did that; nothing of it is believed")
             else:
@@ -141,6 +141,8 @@ class Doctor:
                 except NotFound:
                     yield bad(f"the repository {repo.path} is missing", f"{self.again} --create-missing")
                     continue
+                if seen.repo.path != repo.path:
+                    yield good(f"{forge} writes {seen.repo.path} for {repo.path}: both are one")
                 config = repo.owner == settings.configs
                 if config and not seen.private:
                     yield bad(f"everybody can see {repo.path}", self.again)

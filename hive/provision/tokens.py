@@ -34,10 +34,10 @@ class Grant:
 
     def fault(self, held: HeldToken) -> str:
         """What a token may too much or too little, in a few words; empty if nothing."""
-        wanted = frozenset(repo.path for repo in self.repos) or None
+        wanted = frozenset(repo.path.lower() for repo in self.repos) or None
         if held.scopes != set(self.scopes):
             return f"is for {', '.join(sorted(held.scopes))}"
-        if held.repos != wanted:
+        if (held.repos and {path.lower() for path in held.repos}) != wanted:
             return f"is for {', '.join(sorted(held.repos or {'every repository'}))}"
         return ""
 

@@ -181,14 +181,13 @@ class Settings:
         return tuple(name for name, forge in self.forges.items() if forge.kind == EMBEDDED)
 
     def team_of(self, repo: Repo) -> str | None:
-        """The team that a repository belongs to, configuration repositories included."""
-        for name, team in self.teams.items():
-            if repo.forge == team.forge and (
-                (repo.owner == name and repo.name in team.repos)
-                or (repo.owner == self.configs and repo.name in team.agents)
-            ):
-                return name
-        return None
+        """The team that a repository belongs to, configuration repositories included, however its name is spelt."""
+        return next((name for name in self.teams if repo in self.repos_of(name)), None)
+
+    def spelt(self, repo: Repo) -> Repo:
+        """A repository as this configuration writes its name: `Acme/App` of the forge is `acme/app` of the team `acme`."""
+        ours = (mine for name in self.teams for mine in self.repos_of(name) if mine == repo)
+        return next(ours, repo)
 
     def repos_of(self, team: str) -> list[Repo]:
         """The repositories that a team's bots look at, configuration repositories last."""

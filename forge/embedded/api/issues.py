@@ -104,7 +104,7 @@ def _search(call: Call) -> Response:
     found = [
         repo
         for repo, granted in repos.visible(call.site, call.viewer, rows)
-        if granted.reads(ISSUES, PULLS) and owner in {"", repo["owner"]}
+        if granted.reads(ISSUES, PULLS) and owner.lower() in {"", repo["owner"].lower()}
     ]
     by: dict[str, Any] = {}
     if call.viewer and call.flag("assigned"):

@@ -62,5 +62,5 @@ class Engine:
         places = {PurePosixPath(source.whole).parts[0]: source for source in sources}
         try:
             return [(places[PurePosixPath(mark.copy).parts[-2]], mark) for mark in self.read(said)]
-        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise EngineFailed("spoke a language that is not its own") from error

@@ -130,6 +130,23 @@ def test_memory_is_limited(tmp_path: Path) -> None:
     assert (status, said) == (0, "refused\n")
 
 
+def test_a_bomb_is_not_reviewed_and_said_so(look: Look) -> None:
+    """Half a kilobyte that grows without end costs an engine its bound, once: the change is not reviewed, because."""
+    bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+        f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+    )
+    scan = look({"a.yaml": bomb}, engines="detect-secrets yamllint", on=replace(bench(), memory=256 * 1024 * 1024))
+    assert [engine for engine, _ in scan.failed] == ["detect-secrets"]
+    assert scan.ran == ("yamllint",)
+    assert verdict(scan.findings, failed=bool(scan.failed)) is Verdict.NOT_REVIEWED
+
+
+def test_nesting_without_end_is_nonsense(look: Look, install: Install) -> None:
+    """What an engine says may be nested deeper than this Python goes: that is its failure, not the worker's."""
+    on = install("ruff", "head -c 200000 /dev/zero | tr '\\0' '['")
+    assert look(CODE, engines="ruff", on=on).failed == (("ruff", "spoke a language that is not its own"),)
+
+
 def test_a_bare_environment(install: Install, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An engine sees nothing of the hive's environment: tokens are not for analysers."""
     monkeypatch.setenv("HIVE_TEST_TOKEN", "do-not-show")

@@ -11,6 +11,7 @@ from tests.chaos.rounds import Round
 from tests.stories.conftest import APP, CONFIG, META, Hive
 
 Fact = tuple[str, ...]
+INCIDENTS = ("🔴 the container of ", "🔴 the disk of the hive ")
 _VARIES = re.compile(r"\b[0-9a-f]{7,40}\b|\d+")
 """Numbers, and the short names of commits."""
 
@@ -46,9 +47,9 @@ def unfinished(hive: Hive) -> list[str]:
 def complaints(hive: Hive) -> list[str]:
     """What operators were told to look at: a forge that dies now and then is no reason to bother them.
 
-    A container that is killed is one: each incident is told, and ends by itself.
+    A container that is killed, and a disk that fills up, are: each such incident is told, and ends by itself.
     """
-    return [issue.title for issue in hive.subjects(META) if not issue.title.startswith("🔴 the container of ")]
+    return [issue.title for issue in hive.subjects(META) if not issue.title.startswith(INCIDENTS)]
 
 
 def _facts(made: Round) -> Iterator[Fact]:

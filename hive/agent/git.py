@@ -91,16 +91,22 @@ def environment(turn: Turn, port: int) -> dict[str, str]:
         "GIT_ATTR_NOSYSTEM": "1",
         "GIT_NO_REPLACE_OBJECTS": "1",
         "GIT_TERMINAL_PROMPT": "0",
-        "GIT_AUTHOR_NAME": turn.author,
-        "GIT_AUTHOR_EMAIL": turn.email,
-        "GIT_COMMITTER_NAME": turn.author,
-        "GIT_COMMITTER_EMAIL": turn.email,
+        **identity(turn),
         "GIT_CONFIG_COUNT": str(len(settings)),
     }
     for number, (key, value) in enumerate(settings.items()):
         env[f"GIT_CONFIG_KEY_{number}"] = key
         env[f"GIT_CONFIG_VALUE_{number}"] = value
     return env
+
+
+def identity(turn: Turn) -> dict[str, str]:
+    """Who commits, for git of ours and of commands alike: there is no other configuration that says so."""
+    return {
+        f"GIT_{who}_{what}": said
+        for who in ("AUTHOR", "COMMITTER")
+        for what, said in (("NAME", turn.author), ("EMAIL", turn.email))
+    }
 
 
 class Git:

@@ -152,7 +152,8 @@ def _exec(launch: Launch) -> NoReturn:
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if launch.kind != BARE:
-        kernel.filter_calls(seccomp.program(seccomp.COMMAND))
+        calls = seccomp.COMMAND if launch.kind == NAMESPACES else seccomp.AMONG_OTHERS
+        kernel.filter_calls(seccomp.program(calls))
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)  # Python ignores or handles these, and what is ignored stays so
     os.execvp(launch.command[0], launch.command)

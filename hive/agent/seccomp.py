@@ -124,6 +124,9 @@ COMMAND = (
 )
 """What no command may do."""
 
+AMONG_OTHERS = (*COMMAND, Call("ptrace", 101, 117))
+"""What a command may not do that shares its PID namespace with others; alone, it may debug what it started."""
+
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 """AUDIT_ARCH_X86_64 and AUDIT_ARCH_AARCH64 of linux/audit.h."""
 _X32 = 0x40000000

@@ -106,7 +106,8 @@ class Session:
 
             def run(command: str) -> shell.Outcome:
                 seconds = min(COMMAND_SECONDS, until - time.monotonic())
-                return shell.run(command, work.path, seconds=seconds, sandbox=self.place.sandbox)
+                sandbox = self.place.sandbox
+                return shell.run(command, work.path, seconds=seconds, sandbox=sandbox, more=git.identity(turn))
 
             def between() -> None:
                 pulse.check()

@@ -7,6 +7,7 @@ import select
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,10 +41,12 @@ class Outcome:
         return f"{self.output}\n[{how}]".lstrip("\n")
 
 
-def run(command: str, tree: Path, *, seconds: float, sandbox: Sandbox = NONE) -> Outcome:
+def run(
+    command: str, tree: Path, *, seconds: float, sandbox: Sandbox = NONE, more: Mapping[str, str] | None = None
+) -> Outcome:
     """Let `sh` run a command; nothing that it started is left when it ends, or when its time is up.
 
-    Its time begins when it does. Raises OSError if it cannot be confined as it should be.
+    `more` are variables beside those that the harness has itself. Its time begins when it does. Raises OSError if it cannot be confined as it should be.
     """
     output = _Output()
     begun, ready = os.pipe()
@@ -52,7 +55,7 @@ def run(command: str, tree: Path, *, seconds: float, sandbox: Sandbox = NONE) ->
             process = subprocess.Popen(
                 sandbox.words(["sh", "-c", command], tree, ready=ready),
                 cwd=tree,
-                env=command_environment(os.environ),
+                env={**command_environment(os.environ), **(more or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

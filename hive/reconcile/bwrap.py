@@ -194,7 +194,8 @@ def _container(jail: Jail, name: str, binds: list[str]) -> list[str]:
     words += _system()
     words += ["--proc", "/proc", "--dev", "/dev"]
     for folder, size in (("/tmp", TMP_BYTES), ("/dev/shm", SHM_BYTES)):  # noqa: S108  the container's own
-        words += ["--perms", "1777", "--size", str(size), "--tmpfs", folder]
+        bound = [] if jail.kind == PLAIN else ["--size", str(size)]  # a setuid bubblewrap refuses it
+        words += ["--perms", "1777", *bound, "--tmpfs", folder]
     for place in (Path(INSIDE, "hive/agent"), Path("/agent/state"), Path("/run/hive")):
         words += _way_to(place)
     words += ["--ro-bind", str(_source() / "hive" / "agent"), f"{INSIDE}/hive/agent"]

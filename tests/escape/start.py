@@ -12,8 +12,8 @@ NOT_HERE = 77
 
 root, agent, kind, harness, given = sys.argv[1:]
 jail = find_jail()
-if jail.contained and kind == "dedicated":
-    jail = Jail(jail.program, kind=kind)
+if jail.contained and kind in ("dedicated", "plain"):
+    jail = Jail(shutil.which("bwrap"), kind=kind)
 if not jail.contained or jail.kind != kind:
     print(f"no {kind} here: {jail.why_not or jail.kind}", file=sys.stderr)
     sys.exit(NOT_HERE)

@@ -91,6 +91,8 @@ class Vault:
             raise NoSecret(f"the secret {path} can be read by others; run: chmod 600 {path}")
         if not content.strip():
             raise NoSecret(f"the secret {path} is empty")
+        if not content.isascii():
+            raise NoSecret(f"the secret {path} is damaged: it holds bytes that no secret has")
         return content
 
     def _write(self, name: str, content: bytes) -> None:

@@ -65,3 +65,12 @@ def test_open_files(tmp_path: Path) -> None:
     (tmp_path / "secrets/forgejo/iris.token").chmod(0o640)
     (tmp_path / "secrets/forgejo").chmod(0o755)
     assert vault.open_files() == [tmp_path / "secrets/forgejo", tmp_path / "secrets/forgejo/iris.token"]
+
+
+def test_a_damaged_secret_is_named(tmp_path: Path) -> None:
+    """Bytes that are no secret are told as such, never shown and never sent."""
+    vault = Vault(tmp_path)
+    vault.keep_token("forgejo", "core", "x")
+    (tmp_path / "forgejo" / "core.token").write_bytes(b"\xff\xfe")
+    with pytest.raises(NoSecret, match=r"core\.token is damaged"):
+        vault.token("forgejo", "core")

@@ -22,6 +22,7 @@ DEBT = 100.0
 """Calls that are answered with 429 before the socket stops accepting connections for a while."""
 
 NO_TOKEN = "this run is over, or its token is wrong"  # noqa: S105  a sentence
+NOT_THE_HARNESS = "turns are given to the harness of the running container only"
 MAX_VALUES = 1_000_000
 """Values in one JSON text: some megabytes of brackets would otherwise become gigabytes of objects."""
 
@@ -57,10 +58,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What a call may bring: bytes of its body, and whether it needs the token of a run."""
+    """What a call may bring: bytes of its body, and the token of a run or, where there is none yet, the harness' key."""
 
     max_body: int
-    needs_token: bool = True
+    needs_run: bool = True
 
 
 Rules = Callable[[str, str], Rule | None]
@@ -102,12 +103,25 @@ class Bucket:
 
 
 class Guard:
-    """What one agent may ask of the host, over both of its sockets."""
+    """What one agent may ask of the host, over both of its sockets.
 
-    def __init__(self, ledger: Ledger, team: str, agent: str, *, calls_a_minute: int = CALLS_A_MINUTE) -> None:
+    `opens` tells whether a key is the one that the host told the harness of the running container: every
+    command in there finds the way to the sockets.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        team: str,
+        agent: str,
+        *,
+        calls_a_minute: int = CALLS_A_MINUTE,
+        opens: Callable[[str], bool] = lambda _: False,
+    ) -> None:
         self.agent = agent
         self.team = team
         self.ledger = ledger
+        self.opens = opens
         self.bucket = Bucket(calls_a_minute, ledger.clock)
         self.refusals = Refusals(ledger, team)
 
@@ -133,11 +147,13 @@ class Gate:
         rule = self._rules(head.method, head.path)
         if rule is None:
             raise Denied(404, "there is no such call")
-        if rule.needs_token and not self._is_held(head.token):
+        if not rule.needs_run and not self._guard.opens(head.token):
+            raise Denied(403, NOT_THE_HARNESS)
+        if rule.needs_run and not self._is_held(head.token):
             raise Denied(401, NO_TOKEN)
         if head.length > rule.max_body:
             denied = too_large(rule.max_body)
-            denied.to_a_run = rule.needs_token
+            denied.to_a_run = rule.needs_run
             raise denied
         return rule.max_body
 

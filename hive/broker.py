@@ -32,7 +32,7 @@ from hive.workspace import Login
 log = logging.getLogger("hive.broker")
 
 MAX_ASKING = 4 << 10
-"""Bytes of a question for a turn: it is the only call without a token."""
+"""Bytes of a question for a turn: it is the only call without the token of a run."""
 
 MAX_CALL = 1 << 20
 MAX_LINE = 4 << 20
@@ -107,7 +107,7 @@ def rule(method: str, path: str) -> Rule | None:
     if name == path or method != "POST":
         return None
     if name == "turn":
-        return Rule(MAX_ASKING, needs_token=False)
+        return Rule(MAX_ASKING, needs_run=False)
     return Rule(MAX_LINE if name == "transcript" else MAX_CALL) if name in DEEDS else None
 
 

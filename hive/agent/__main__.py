@@ -58,7 +58,7 @@ def main() -> None:
     place.prepare()
     place.sandbox.give(place.state / "home")
     bell = Bell()
-    broker = Broker(Door(place.forge, timeout=2 * WAIT), patience=FOREVER)
+    broker = Broker(Door(place.forge, timeout=2 * WAIT), sys.stdin.read(), patience=FOREVER)
     generation = _generation(place)
     with relay(place.forge) as port:
         session = Session(place, port, bell.check)

@@ -283,7 +283,10 @@ class Host:
             knowledge=house.knowledge(forge),
         )
         rate = house.settings.limits.calls_a_minute
-        guard = self._guards.setdefault(agent, Guard(house.ledger, team, agent, calls_a_minute=rate))
+        guard = Guard(
+            house.ledger, team, agent, calls_a_minute=rate, opens=lambda key: self.containers.opens(agent, key)
+        )
+        guard = self._guards.setdefault(agent, guard)
         tools = frozenset(house.settings.model.server_tools)
         upstream = gateway.Upstream(self._model, brief.model, rest, tools)
         cell = self.containers.cell(agent)

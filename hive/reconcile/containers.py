@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hmac
 import os
+import secrets
 import signal
 import subprocess
 import time
@@ -49,6 +51,7 @@ class Containers:
         self._heard: dict[str, str] = {}
         self._lives: dict[str, int] = {}
         self._runs: dict[str, int] = {}
+        self._keys: dict[str, str] = {}
         self._used: set[str] = set()
 
     def life(self, agent: str) -> int:
@@ -62,6 +65,10 @@ class Containers:
     def answered(self, agent: str) -> str:
         """What the container that runs now said it was made from; empty before its first sign of life."""
         return self._heard.get(agent, "")
+
+    def opens(self, agent: str, key: str) -> bool:
+        """Whether a key is the one that the agent's last container was told at its start; any thread may ask."""
+        return hmac.compare_digest(self._keys.get(agent, secrets.token_hex()).encode(), key.encode())
 
     def serves(self, agent: str, run: int) -> bool:
         """Whether the container is for a run: it has held no turn, or of this run only. Any thread may ask.
@@ -98,18 +105,25 @@ class Containers:
         cell = self.cell(agent)
         words, env = command(self.jail, cell, sha, extra)
         self._turn_over(agent)
+        self._keys[agent] = secrets.token_hex()
         process = subprocess.Popen(
             words,
             env=env,
             cwd=cell.root,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
             bufsize=0,
             umask=AGENTS_UMASK,
         )
+        assert process.stdin is not None
         assert process.stdout is not None
+        with (
+            contextlib.suppress(BrokenPipeError),
+            process.stdin as told,
+        ):  # an argument or a file could be read by others
+            told.write(self._keys[agent].encode())
         log = Log(cell.root)
         log.follow(process.stdout)
         self._running[agent] = _Running(sha, process, time.monotonic(), log)

@@ -61,6 +61,7 @@ TURN: dict[str, Any] = {
     "checks": [],
     "author": {"name": "iris", "email": "iris@forge.invalid"},
 }
+KEY = "key-that-the-host-told-this-container"
 SHORT = Patience(tries=3, first=0.01, longest=0.05)
 
 
@@ -157,7 +158,11 @@ class World:
             "HIVE_STATE": str(self.place.state),
         }
         with (self.folder / "stderr").open("ab") as log:
-            process = subprocess.Popen([*self.wrap, sys.executable, "-m", "hive.agent"], env=env, stderr=log)
+            words = [*self.wrap, sys.executable, "-m", "hive.agent"]
+            process = subprocess.Popen(words, env=env, stdin=subprocess.PIPE, stderr=log)
+        assert process.stdin is not None
+        with process.stdin as told:
+            told.write(KEY.encode())
         self.processes.append(process)
         return process
 
@@ -279,7 +284,7 @@ def broker(world: World) -> type[BaseHTTPRequestHandler]:
             if status := next(iter(world.answers.get(name, [])), 0):
                 world.answers[name].pop(0)
                 return status, {}, b'{"error": "scripted"}'
-            if name != "turn" and self.headers.get("authorization") != f"Bearer {world.token}":
+            if self.headers.get("authorization") != f"Bearer {KEY if name == 'turn' else world.token}":
                 return 401, {}, b'{"error": "no such run"}'
             if self.path.startswith("/git/"):
                 return backend(world, self, raw)

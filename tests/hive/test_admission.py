@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from forge.types import Repo
 from hive import broker, gateway
-from hive.admission import MAX_VALUES, Bucket, Denied, Guard, json_object
+from hive.admission import MAX_VALUES, NOT_THE_HARNESS, Bucket, Denied, Guard, json_object
 from hive.agent.broker import Broker
 from hive.agent.errors import Lost, Unavailable
 from hive.agent.model import Model as Asking
@@ -37,6 +37,7 @@ from tests.conftest import Clock
 
 DEAD = "a-token-that-is-over"
 LARGE = 40_000_000
+KEY = "the-key-of-the-container"
 CALLS = [("forge", "/v1/comment"), ("forge", "/git/acme/app.git/git-receive-pack"), ("model", "/v1/messages")]
 
 
@@ -113,7 +114,7 @@ def cell(
     """An agent's sockets, with the host's side of them."""
     folder.mkdir()
     stop = threading.Event()
-    guard = Guard(ledger, "acme", agent, calls_a_minute=calls_a_minute)
+    guard = Guard(ledger, "acme", agent, calls_a_minute=calls_a_minute, opens=lambda key: key == KEY)
     rest = Rest(ledger, "acme", agent, "core", Repo("forgejo", "hive", "ops"))
     principal = Principal(
         agent=agent,
@@ -184,11 +185,24 @@ def test_bodies_are_bounded_with_a_token(iris: Cell, name: str, path: str, limit
     assert {row.detail["status"] for row in iris.refusals} == {413}
 
 
-def test_the_call_without_a_token_is_tiny(iris: Cell) -> None:
-    """Asking for a turn needs none (ADR 7), and brings next to nothing."""
+def test_the_call_without_a_run_is_tiny(iris: Cell) -> None:
+    """Asking for a turn needs the container's key only, and brings next to nothing."""
     asked = json.dumps({"generation": "g", "wait": 0}).encode()
-    assert status(iris.post("forge", "/v1/turn", body=asked)) == 204
-    assert status(iris.say("forge", head("/v1/turn", "", MAX_ASKING + 1))) == 413
+    assert status(iris.post("forge", "/v1/turn", KEY, asked)) == 204
+    assert status(iris.say("forge", head("/v1/turn", KEY, MAX_ASKING + 1))) == 413
+
+
+def test_a_turn_is_given_to_the_harness_only(iris: Cell, ledger: Ledger) -> None:
+    """Commands find the way to the broker too: without the container's key they get no turn, and take none away."""
+    token = iris.token()
+    asked = json.dumps({"generation": "g", "wait": 0}).encode()
+    for key in ("", token, KEY[:-1], f"{KEY}x", "\u00e9"):
+        said = iris.post("forge", "/v1/turn", key, asked)
+        assert (status(said), NOT_THE_HARNESS in said.decode()) == (403, True)
+    assert status(iris.post("forge", "/v1/beat", token)) == 200, "it holds its turn as before"
+    assert ledger.runs.due("iris") is None
+    assert {row.detail["status"] for row in iris.refusals} == {403}
+    assert status(iris.post("forge", "/v1/beat", KEY)) == 401, "a key is no run's token"
 
 
 @pytest.mark.parametrize(
@@ -267,7 +281,7 @@ def test_half_a_surrogate_pair_is_mended() -> None:
 @pytest.mark.parametrize("body", [b'{"generation": "g", "wait": 1e999}', b'{"generation": "g", "wait": "1"}'])
 def test_numbers_are_numbers(iris: Cell, body: bytes) -> None:
     """What is no number, or none of this world, is a bad request."""
-    assert status(iris.post("forge", "/v1/turn", body=body)) == 400
+    assert status(iris.post("forge", "/v1/turn", KEY, body)) == 400
 
 
 def test_a_flood_stays_with_its_agent(ledger: Ledger, tmp_path: Path) -> None:
@@ -292,7 +306,7 @@ def test_threads_of_one_agent_are_its_own(ledger: Ledger, tmp_path: Path) -> Non
         atlas = stack.enter_context(cell(ledger, tmp_path / "atlas", "atlas"))
         for _ in range(8):
             sock = stack.enter_context(iris.connect("forge"))
-            sock.sendall(head("/v1/turn", "", len(asked)) + asked)
+            sock.sendall(head("/v1/turn", KEY, len(asked)) + asked)
         assert status(atlas.post("forge", "/v1/beat", atlas.token())) == 200
 
 

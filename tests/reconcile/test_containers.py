@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from hive.agent.processes import descendants
 from hive.beneath import NotOurs
 from hive.reconcile.build import build, plan
 from hive.reconcile.bwrap import Jail, command, find_jail
@@ -229,3 +230,32 @@ def _innermost(pid: int) -> int:
 
 def _name(pid: int) -> str:
     return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def test_only_the_harness_has_the_key_of_its_container(made: tuple[Containers, str]) -> None:
+    """The host tells it at the start, by no argument, file or variable; another container has another one."""
+    containers, sha = made
+    keys = []
+    with socket.socket(socket.AF_UNIX) as door:
+        door.bind(str(containers.cell("iris").sockets / "forge.sock"))
+        door.listen()
+        door.settimeout(60)
+        for _ in range(2):
+            assert containers.start("iris", sha, {})
+            asking, _ = door.accept()
+            with asking, asking.makefile("rb") as said:
+                head = dict(
+                    line.strip().lower().split(b": ", 1) for line in iter(said.readline, b"\r\n") if b": " in line
+                )
+            keys.append(head[b"authorization"].removeprefix(b"bearer ").decode())
+            assert containers.opens("iris", keys[-1])
+            pid = containers.pid("iris")
+            assert pid is not None
+            for process in (pid, *descendants(pid)):
+                told = [Path(f"/proc/{process}/{name}").read_bytes() for name in ("cmdline", "environ")]
+                assert not any(keys[-1].encode() in words for words in told)
+            containers.kill("iris")
+    assert len(keys[0]) >= 32
+    assert not containers.opens("iris", keys[0])
+    assert not containers.opens("moss", keys[1])
+    assert not containers.opens("iris", "é")

@@ -46,6 +46,7 @@ def serve(state: Path, stop: threading.Event) -> None:
         account=lambda name, intent: "core",
         applier=nothing,
         attendant=nothing,
+        given_up=nothing,
         breaker=nothing,
         sorter=nothing,
         bell=Bell(state / "bell"),

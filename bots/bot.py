@@ -81,15 +81,17 @@ class Bot:
 
     What machines of the hive did it does not hear, but for those that it names in `hears`: accounts by
     the name of a bot that speaks as them, and AGENTS. So bots answer one another only where it is meant.
+    `verdict` is the commit status by which it says what it thinks of a pull request: whoever gives verdicts owes one for each head.
     Raises ValueError for a name under which a part of the hive keeps its own deeds, or that is none.
     """
 
-    def __init__(self, name: str, may: Iterable[type[Intent]], *, hears: Iterable[str] = ()) -> None:
+    def __init__(self, name: str, may: Iterable[type[Intent]], *, hears: Iterable[str] = (), verdict: str = "") -> None:
         if not BOT_NAME.fullmatch(name) or name in OWN_NAMES:
             raise ValueError(f"{name!r} is no name for a bot: small letters, digits and -, none of {sorted(OWN_NAMES)}")
         self.name = name
         self.may = frozenset(may)
         self.hears = frozenset(hears)
+        self.verdict = verdict
         self._handlers: dict[type[Event], Handler[Any]] = {}
 
     @property

@@ -62,6 +62,7 @@ bot = Bot(
     "gatekeeper",
     may={AskReview, Propose, RequestReview, SetVerdict, ShowVerdict, PostComment, TagDenied, WakeRuns, Deploy},
     hears={"core", AGENTS},
+    verdict=CONTEXT,
 )
 
 

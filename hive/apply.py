@@ -65,9 +65,6 @@ class Watch(Protocol):
     def takes(self, team: str, login: str, error: ForgeError) -> bool:
         """Whether a failure is the forge's or the account's, and not the deed's: the deed waits then."""
 
-    def gave_up(self, effect: Effect, where: str, error: ForgeError) -> None:
-        """A deed was given up."""
-
 
 class Brake(Protocol):
     """Who is asked before something is written to a forge."""
@@ -115,14 +112,19 @@ class Applier:
         marker_secret: bytes,
         watch: Watch,
         brake: Brake,
+        gave_up: Callable[[Effect, str, ForgeError], None],
         listeners: Callable[[str, Event], Iterable[str]],
     ) -> None:
-        """`forges` gives the forge of a team as an account sees it now: (team, login)."""
+        """`forges` gives the forge of a team as an account sees it now: (team, login).
+
+        `gave_up` tells of a deed that is not tried again: (effect, where, error).
+        """
         self._ledger = ledger
         self._home = Home(ledger, listeners)
         self._board = VerdictBoard(ledger)
         self._watch = watch
         self._brake = brake
+        self._gave_up = gave_up
         self._forges = forges
         self._teams = teams
         self._secret = marker_secret
@@ -201,7 +203,7 @@ class Applier:
             self._ledger.audit.add(
                 effect.actor, "Failed", team=effect.team, ref=where(deed), key=effect.key, error=str(error)
             )
-            self._watch.gave_up(effect, where(deed), error)
+            self._gave_up(effect, where(deed), error)
 
     def _do(self, effect: Effect, deed: deeds.Deed) -> Done:
         """One deed; the forge's own checks make a second try of it harmless."""

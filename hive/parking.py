@@ -9,19 +9,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from bots.intents import OpenIssue
 from bots.words import code, plain
 from forge.protocol import ForgeError, NotFound, Reader, Unavailable
 from forge.types import Ref, Repo
 from hive.apply import owe
-from hive.deeds import Answer
-from hive.ledger import Effect, Ledger, Parked, Scope, Why
+from hive.givenup import BY
+from hive.ledger import Ledger, Parked, Scope, Why
 
 log = logging.getLogger("hive.parking")
 
-BY = "hive"
 UNAUTHORIZED = 401
 LONGEST_PAUSE = 30.0
 """Seconds between two looks at what rests, at the most."""
@@ -34,13 +32,6 @@ Make a new one by `hive rotate hive.yaml {login}`; nothing has to be started aga
 
 {error}
 """
-GAVE_UP_TITLE = "🔴 {login} could not: {kind} in {repo}"
-GAVE_UP = """\
-{error}
-
-It is not tried again. The deed was owed for {where} under the key {key}; more of its kind on this day is in the audit log only.
-"""
-TRIED = "🔴 {login} tried {times} times to do something here ({kind}), and the forge never let it through. It is not tried again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,23 +67,6 @@ class Attendant:
         else:
             self._park_team(team, found)
         return True
-
-    def gave_up(self, effect: Effect, where: str, error: ForgeError) -> None:
-        """Tell the operators of a deed that cannot be done: once a day for an account, a kind and a repository."""
-        ours = effect.kind == OpenIssue.__name__ and effect.key.startswith(f"{BY}:")
-        if ours or isinstance(error, NotFound):
-            return  # what is told could not be told, or its subject is gone: that needs nobody
-        ledger, repo = self._desk.ledger, where.partition("#")[0].partition(":")[2]
-        title = GAVE_UP_TITLE.format(login=effect.actor, kind=effect.kind, repo=repo)
-        body = GAVE_UP.format(error=code(str(error)), where=code(where), key=code(effect.key))
-        day = datetime.fromtimestamp(ledger.clock(), UTC).date()
-        key = f"gave-up:{effect.actor}:{effect.kind}:{where.partition('#')[0]}:{day}"
-        issue = OpenIssue(self._desk.ops(effect.team), plain(title), body, key=key)
-        owe(ledger, effect.team, self._desk.core, issue, by=BY)
-        if isinstance(error, Unavailable) and effect.ref and not effect.key.startswith(f"{BY}:"):
-            said = TRIED.format(login=effect.actor, kind=effect.kind, times=effect.attempts)
-            answer = Answer(Ref.parse(effect.ref), said, key=f"tried:{effect.ref}:{effect.actor}:{effect.kind}:{day}")
-            owe(ledger, effect.team, self._desk.core, answer, by=BY)
 
     def attend(self) -> None:
         """Look again at what rests and is due: release it, or leave it for longer."""

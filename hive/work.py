@@ -23,10 +23,11 @@ from forge.types import Ref
 from hive.apply import Applier, owe
 from hive.bell import Bell
 from hive.flood import Flood
+from hive.givenup import GivenUp, Subject
 from hive.labels import StateLabels
 from hive.ledger import Ceiling, Job, Ledger, Lost
 from hive.ledger.faults import STORE_ERRORS, is_away
-from hive.ledger.jobs import LEASE_SECONDS
+from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS
 from hive.loops import Breaker
 from hive.parking import Attendant, is_gone
 from hive.pulse import Loops, Pulse
@@ -62,6 +63,10 @@ BOT_FAULTS = (
 """What a mistake in a bot looks like."""
 
 
+class WorkerDied(Exception):
+    """Whoever looked did not live to tell, at each attempt."""
+
+
 @dataclass(frozen=True, slots=True)
 class Workshop:
     """What the worker needs of the house.
@@ -79,6 +84,7 @@ class Workshop:
     account: Callable[[str, str], str]
     applier: Applier
     attendant: Attendant
+    given_up: GivenUp
     breaker: Breaker
     sorter: Sorter
     bell: Bell
@@ -237,29 +243,37 @@ class Worker:
     def _failed(self, job: Job, error: ForgeError) -> None:
         if self._shop.attendant.takes(job.team, self._shop.account(job.bot, ""), error):
             self._shop.ledger.jobs.rest(job, str(error))
-        elif isinstance(error, Unavailable):
-            self._again(job, error)
+        elif isinstance(error, Unavailable) and job.attempts < MAX_ATTEMPTS:
+            delay = max(error.retry_after, min(60.0, 0.5 * 2**job.attempts))
+            self._shop.ledger.jobs.postpone(job, str(error), delay)
         elif isinstance(error, NotFound) and is_gone(self._shop.context(job.team, job.bot).forge, job.event.ref):
             self._shop.ledger.jobs.supersede(job, "what it was about is gone")
         else:
             self._give_up(job, error)
 
-    def _again(self, job: Job, error: Unavailable) -> None:
-        delay = max(error.retry_after, min(60.0, 0.5 * 2**job.attempts))
-        if not self._shop.ledger.jobs.postpone(job, str(error), delay):
-            self._note(job, error)
-
     def _give_up(self, job: Job, error: Exception) -> None:
         # A ref that is gone (a deleted issue) is no fault of the bot; everything else is one to be seen.
         level = logging.INFO if isinstance(error, NotFound) else logging.ERROR
         log.log(level, "job_failed id=%d bot=%s event=%s error=%r", job.id, job.bot, job.event.key, error)
-        self._shop.ledger.jobs.fail(job, f"{type(error).__name__}: {error}")
-        self._note(job, error)
+        subject, ledger = self._subject(job), self._shop.ledger
+        with ledger.transaction():
+            ledger.jobs.fail(job, f"{type(error).__name__}: {error}")
+            facts = {"key": job.event.key, "error": str(error)[:300]}
+            ledger.audit.add(job.bot, "BotFailed", team=job.team, ref=str(job.event.ref), **facts)
+            if (
+                job.bot in self._shop.bots or job.bot == LOOK
+            ):  # a bot that was taken out of the configuration is missed by nobody
+                self._shop.given_up.look(job, error, subject)
 
-    def _note(self, job: Job, error: Exception) -> None:
-        self._shop.ledger.audit.add(
-            job.bot, "BotFailed", team=job.team, ref=str(job.event.ref), key=job.event.key, error=str(error)[:300]
-        )
+    def _subject(self, job: Job) -> Subject | None:
+        """The pull request of a look from which a verdict is waited for."""
+        bot = self._shop.bots.get(job.bot)
+        if bot is None or not bot.verdict:
+            return None
+        try:
+            return Subject(bot.verdict, self._shop.context(job.team, job.bot).forge.pull(job.event.ref))
+        except (ForgeError, LookupError):  # a team that is no longer configured has no forge
+            return Subject(bot.verdict, None)
 
     def sort(self) -> None:
         """Read the deliveries that came, and nudge for the jobs they made."""
@@ -304,8 +318,15 @@ class Worker:
                 self._shop.ledger.jobs.rest(self._stranded[0], "the ledger was away")
             self._stranded.popleft()
 
+    def bury(self) -> None:
+        """Looks that killed their worker each time are given up."""
+        for job in self._shop.ledger.hopeless.deadly():
+            with contextlib.suppress(Lost):
+                self._give_up(job, WorkerDied(f"its worker died at each of {job.attempts} attempts"))
+
     def _scan(self) -> None:
         self._take_back()
+        self.bury()
         self.attend()
         self._shop.labels.catch_up()
         self._shop.ledger.checkpoint()

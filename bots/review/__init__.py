@@ -33,7 +33,7 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 Reasons = tuple[tuple[str, str], ...]
 
-bot = Bot("review", may={AskReview, PostReview, SetVerdict, ShowVerdict}, hears={"core", AGENTS})
+bot = Bot("review", may={AskReview, PostReview, SetVerdict, ShowVerdict}, hears={"core", AGENTS}, verdict=CONTEXT)
 
 
 @bot.on(PullChanged)

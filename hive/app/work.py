@@ -23,11 +23,12 @@ from forge.webhook import Delivery
 from hive.app.gc import WORK, collecting
 from hive.app.house import House, wait_for_store
 from hive.apply import Applier, owe
+from hive.givenup import BY, GivenUp
 from hive.inspection import ConfigEvaluator, PullScanner, holders
 from hive.labels import StateLabels
 from hive.ledger import Ceiling, Ledger, Scope
 from hive.loops import Bounds, Breaker
-from hive.parking import BY, Attendant, Desk
+from hive.parking import Attendant, Desk
 from hive.pulse import Loops, Pulse
 from hive.reconcile.build import Known
 from hive.sorting import Reading, Sorter
@@ -113,17 +114,16 @@ def workshop(house: House) -> Workshop:
         name = house.settings.teams[team].forge
         return eyes(name, _token(house, name, login))
 
-    operators = {name: team.operators for name, team in teams.items()}
-    desk = Desk(house.ledger, reader, house.settings.account("core"), house.bots_of, house.ops, operators)
-    attendant = Attendant(desk)
-    breaker = breaker_of(house)
+    core, operators = house.settings.account("core"), {name: team.operators for name, team in teams.items()}
+    attendant = Attendant(Desk(house.ledger, reader, core, house.bots_of, house.ops, operators))
+    given_up = GivenUp(house.ledger, core, house.ops, teams)
+    limits, breaker = house.settings.limits, breaker_of(house)
     applier = Applier(
-        house.ledger,
-        forge,
-        teams,
+        *(house.ledger, forge, teams),
         marker_secret=house.vault.marker_secret(),
         watch=attendant,
         brake=breaker,
+        gave_up=given_up.deed,
         listeners=house.listeners,
     )
     return Workshop(
@@ -135,11 +135,12 @@ def workshop(house: House) -> Workshop:
         account=house.account,
         applier=applier,
         attendant=attendant,
+        given_up=given_up,
         breaker=breaker,
         sorter=sorter_of(house),
         bell=house.bell,
-        labels=StateLabels(house.ledger, house.settings.account("core"), teams),
-        ceiling=Ceiling(house.settings.limits.looks_of_team, house.settings.limits.looks_of_bot),
+        labels=StateLabels(house.ledger, core, teams),
+        ceiling=Ceiling(limits.looks_of_team, limits.looks_of_bot),
     )
 
 

@@ -198,25 +198,19 @@ class Jobs:
         return {"now": self._clock(), "of_team": ceiling.of_team, "of_bot": ceiling.of_bot}
 
     def due(self, limit: int = 200, ceiling: Ceiling = Ceiling()) -> list[int]:
-        """Jobs that somebody could take now, the most urgent first, one for each ref.
-
-        A job that killed its worker too often is given up.
-        """
+        """Jobs that somebody could take now, the most urgent first, one for each ref."""
         self._reclaim()
         found = self._db.rows(_ALL_DUE, self._bounds(ceiling) | {"limit": limit})
         return [row["id"] for row in found]
 
     def _reclaim(self) -> None:
         """What is held by nobody any more waits again."""
-        late = "state = 'running' AND lease_until < ?"
-        if self._db.row(f"SELECT 1 FROM jobs WHERE {late}", self._clock()) is None:  # noqa: S608  ours
+        late = "state = 'running' AND lease_until < ? AND attempts < ?"
+        if self._db.row(f"SELECT 1 FROM jobs WHERE {late}", self._clock(), MAX_ATTEMPTS) is None:  # noqa: S608  ours
             return
         with self._db.transaction(durable=False) as db:
-            db.execute(
-                f"UPDATE jobs SET state = 'failed', error = 'its worker died each time' WHERE {late} AND attempts >= ?",  # noqa: S608
-                (self._clock(), MAX_ATTEMPTS),
-            )
-            db.execute(f"UPDATE jobs SET state = 'waiting', lease_until = 0 WHERE {late}", (self._clock(),))  # noqa: S608
+            freed = f"UPDATE jobs SET state = 'waiting', lease_until = 0 WHERE {late}"  # noqa: S608  ours
+            db.execute(freed, (self._clock(), MAX_ATTEMPTS))
 
     def release_all(self) -> None:
         """No worker is alive: what the last one held can be taken at once."""

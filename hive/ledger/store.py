@@ -13,6 +13,7 @@ from hive.ledger.breakers import Breakers
 from hive.ledger.database import WORTH_ROWS, Clock, Database
 from hive.ledger.deployments import Deployments
 from hive.ledger.effects import Effects
+from hive.ledger.hopeless import Hopeless
 from hive.ledger.incidents import Incidents
 from hive.ledger.intake import Intake
 from hive.ledger.jobs import Jobs
@@ -43,6 +44,7 @@ class Ledger:
         self.past = Past(self._db)
         self.tapes = Tapes(self._db, clock)
         self.breakers = Breakers(self._db, clock)
+        self.hopeless = Hopeless(self._db, clock)
         self.open = Open(self._db, clock)
         self.runs = Runs(self._db, clock)
         self.transcripts = Transcripts(self._db, clock)

@@ -108,6 +108,9 @@ def test_a_job_that_kills_its_worker_is_given_up(ledger: Ledger, clock: Clock) -
         clock.pass_(LEASE_SECONDS + 1)
     assert ledger.jobs.due() == []
     assert ledger.jobs.claim(job_id) is None
+    (deadly,) = ledger.hopeless.deadly()
+    ledger.jobs.fail(deadly, "its worker died each time")
+    assert ledger.hopeless.deadly() == []
 
 
 def test_postponed_waits(ledger: Ledger, clock: Clock) -> None:

@@ -51,6 +51,7 @@ class Jobs(RuleBasedStateMachine):
         self.ledger.parking.release("acme", Scope.TEAM, "", Why.FORGE_AWAY)
         for _ in range(len(self.owed) * (MAX_ATTEMPTS + 1) + 1):
             self.clock.pass_(LEASE_SECONDS + 100)
+            self.bury()
             if not (due := self.ledger.jobs.due()):
                 break
             for number in due:
@@ -68,6 +69,11 @@ class Jobs(RuleBasedStateMachine):
         )
         self.ledger.close()
         self.directory.cleanup()
+
+    def bury(self) -> None:
+        """Give up what killed its workers too often."""
+        for job in self.ledger.hopeless.deadly():
+            self.ledger.jobs.fail(job, "its worker died each time")
 
     def ours(self, job: Job) -> bool:
         """Whether a holder is the newest one and has not ended."""
@@ -163,6 +169,7 @@ class Jobs(RuleBasedStateMachine):
     def pass_(self, seconds: float) -> None:
         """Time passes; who scans takes back what nobody holds any more, and gives up what killed its workers too often."""
         self.clock.pass_(seconds)
+        self.bury()
         self.ledger.jobs.due()
         for number, (job, until) in list(self.leases.items()):
             if until < self.clock():

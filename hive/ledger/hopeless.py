@@ -1,0 +1,34 @@
+"""Looks that come to nothing: those that kill their worker each time, and those for which a newer one stands. Reads only."""
+
+from __future__ import annotations
+
+from forge.events import CommentPosted
+from hive.ledger.database import Clock, Database
+from hive.ledger.jobs import MAX_ATTEMPTS, Job, job_of
+
+
+class Hopeless:
+    """Finds looks that nobody has to try again."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def deadly(self) -> list[Job]:
+        """Looks whose worker died at each of their attempts: whoever finds one gives it up, and until then nobody takes it."""
+        rows = self._db.rows(
+            "SELECT * FROM jobs WHERE state = 'running' AND lease_until < ? AND attempts >= ?",
+            *(self._clock(), MAX_ATTEMPTS),
+        )
+        return [job_of(row) for row in rows]
+
+    def is_outlived(self, job: Job) -> bool:
+        """Whether a newer look of the same bot stands for a look that failed: done, or still to come."""
+        if isinstance(job.event, CommentPosted):
+            return False  # what one comment wants no look at another one does
+        row = self._db.row(
+            "SELECT 1 FROM jobs WHERE team = ? AND bot = ? AND ref = ? AND event_type = ? AND id > ?"
+            " AND state IN ('waiting', 'running', 'done')",
+            *(job.team, job.bot, str(job.event.ref), type(job.event).__name__, job.id),
+        )
+        return row is not None

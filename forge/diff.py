@@ -23,6 +23,14 @@ class MalformedDiff(ValueError):
     """The text is no diff that git writes, or it was cut off."""
 
 
+class TooLong(MalformedDiff):
+    """The diff has more lines than anybody reads."""
+
+
+MAX_LINES = 400_000
+"""Lines of a diff that are read."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileDiff:
     """One file of a diff.
@@ -59,7 +67,9 @@ class _File:
 
 
 def parse(text: str) -> tuple[FileDiff, ...]:
-    """Read a diff; raises MalformedDiff."""
+    """Read a diff; raises MalformedDiff, and TooLong before it takes a hundred times the memory of its text."""
+    if text.count("\n") > MAX_LINES:
+        raise TooLong(f"the diff has more than {MAX_LINES} lines")
     lines = iter(text.removesuffix("\n").split("\n"))
     files: list[_File] = []
     for line in lines:

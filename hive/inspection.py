@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bots.types import Evaluation, Scan
-from forge.diff import added_lines, parse
+from forge.diff import TooLong, added_lines, parse
 from forge.protocol import Unavailable
 from forge.types import PullRequest, Repo
 from hive.reconcile.build import (
@@ -53,6 +53,8 @@ class PullScanner:
                 return replace(analyse(Path(root), changed, pull.head_sha), base_sha=forked_at)
         except GitInterrupted as error:
             raise Unavailable(f"{pull.ref} cannot be looked at now: {error}") from error
+        except (TooLarge, TooLong) as error:
+            return Scan(pull.head_sha, failed=(("change", f"is larger than what can be looked at: {error}"),))
         except (GitFailed, ValueError) as error:
             return Scan(pull.head_sha, failed=(("git", str(error)),))
 

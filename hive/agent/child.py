@@ -8,16 +8,22 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import selectors
 import signal
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Protocol, cast
 
 CHUNK = 1 << 16
 _LOOK = 0.1
 """Seconds between two looks at a process that is gone while a helper still holds its output open."""
+
+MOST_SAID = 64 << 20
+"""Bytes of what a process says that are listened to."""
 
 _GRACE = 5.0
 """Seconds in which a process that is told to end may do so by itself."""
@@ -32,13 +38,34 @@ class Deadlines:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """What one process may use: bytes of memory, of one file that it writes and of what it says, and seconds of a processor.
+
+    Memory is counted as data, not address space: git maps packs of any size, and Haskell's runtime reserves a terabyte.
+    """
+
+    memory: int
+    file: int
+    output: int
+    cpu: int
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a run. `status` is negative for a signal; `stopped` says why it was ended from here, if it was."""
+    """What came of a run. `status` is negative for a signal; `stopped` says why it was ended from here, if it was.
+
+    `overflowed` says that this was because it said too much.
+    """
 
     status: int
     out: bytes
     errors: bytes
     stopped: str = ""
+    overflowed: bool = False
+
+
+class _SaidTooMuch(Exception):
+    """A process said more than anybody wants to hear."""
 
 
 class Running(Protocol):
@@ -53,17 +80,46 @@ class Running(Protocol):
         """Its status, when it has ended."""
 
 
-def watch(process: Running, out: IO[bytes], errors: IO[bytes], deadlines: Deadlines) -> Outcome:
-    """Read what a process says until it ends, or is silent or at it for too long; none of its group is left then."""
+def confine(pid: int, share: Share) -> None:
+    """Bound what a process may use that was just started, and what it starts.
+
+    From outside, as code between fork and exec can deadlock in a process that has threads.
+    """
+    for each in (pid, *_children(pid)):  # a child that it made already has not inherited anything
+        for kind, soft, hard in (
+            (resource.RLIMIT_DATA, share.memory, share.memory),
+            (resource.RLIMIT_FSIZE, share.file, share.file),
+            (resource.RLIMIT_CPU, share.cpu, share.cpu + 1),  # at the hard limit comes SIGKILL, which says nothing
+            (resource.RLIMIT_CORE, 0, 0),
+        ):
+            with suppress(ProcessLookupError):
+                resource.prlimit(each, kind, (soft, hard))
+
+
+def _children(pid: int) -> Iterator[int]:
+    with suppress(OSError):
+        yield from map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
+
+def watch(
+    process: Running, out: IO[bytes], errors: IO[bytes], deadlines: Deadlines, *, most: int = MOST_SAID
+) -> Outcome:
+    """Read what a process says until it ends, is silent or at it for too long, or said more than `most` bytes.
+
+    None of its group is left then.
+    """
     said: dict[int, list[bytes]] = {out.fileno(): [], errors.fileno(): []}
+    stopped, overflowed = "", False
     try:
-        stopped = _read(process, said, deadlines)
+        stopped = _read(process, said, deadlines, most)
+    except _SaidTooMuch as error:
+        stopped, overflowed = str(error), True
     finally:
         _ask_to_end(process)
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         status = process.wait()
-    return Outcome(status, b"".join(said[out.fileno()]), b"".join(said[errors.fileno()]), stopped)
+    return Outcome(status, b"".join(said[out.fileno()]), b"".join(said[errors.fileno()]), stopped, overflowed)
 
 
 def _ask_to_end(process: Running) -> None:
@@ -75,8 +131,9 @@ def _ask_to_end(process: Running) -> None:
         time.sleep(_LOOK / 10)
 
 
-def _read(process: Running, said: dict[int, list[bytes]], deadlines: Deadlines) -> str:
+def _read(process: Running, said: dict[int, list[bytes]], deadlines: Deadlines, most: int) -> str:
     begun = heard = time.monotonic()
+    left = most
     with selectors.DefaultSelector() as pipes:
         for pipe in said:
             pipes.register(pipe, selectors.EVENT_READ)
@@ -93,6 +150,9 @@ def _read(process: Running, said: dict[int, list[bytes]], deadlines: Deadlines) 
                 if chunk:
                     heard = time.monotonic()
                     said[pipe].append(chunk)
+                    left -= len(chunk)
+                    if left < 0:
+                        raise _SaidTooMuch(f"it said more than {most} bytes")
                 else:
                     pipes.unregister(pipe)
             if not ready and process.poll() is not None:

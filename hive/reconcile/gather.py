@@ -10,10 +10,13 @@ from forge.protocol import NotFound, Reader, Refused
 from forge.types import Branch, Protection, Push, Ref, Repo
 from hive.ledger import Anchor
 from hive.reconcile.verify import Approval, Facts, Movement, Policy
-from hive.workspace import Bounds, Entry, GitFailed, GitInterrupted, Mirror
+from hive.workspace import Bounds, Entry, GitFailed, GitInterrupted, Mirror, TooLarge
 
 HEAD = "head"
 LINK = "120000"
+MAX_LINK = 4096
+"""Bytes of where a link may point to: no system knows longer paths."""
+
 FILES = ("100644", "100755")
 
 
@@ -151,17 +154,21 @@ def protection_faults(rule: Protection) -> tuple[str, ...]:
 
 def bad_entries(mirror: Mirror, sha: str, bounds: Bounds) -> tuple[str, ...]:
     """Submodules, links that leave the tree, and too much of anything."""
-    entries = mirror.entries(sha)
-    bad = [f"{entry.mode} {entry.path!r}" for entry in entries if not _harmless(mirror, entry)]
+    try:
+        entries = mirror.entries(sha)
+    except TooLarge:
+        return ("a tree that lists without end",)
     total = sum(entry.size for entry in entries)
-    if len(entries) > bounds.files or total > bounds.total_bytes:
-        bad.append(f"{len(entries)} files, {total} bytes")
-    return tuple(bad)
+    if len(entries) > bounds.files or total > bounds.total_bytes:  # each link is a question to git
+        return (f"{len(entries)} files, {total} bytes",)
+    return tuple(f"{entry.mode} {entry.path!r}" for entry in entries if not _harmless(mirror, entry))
 
 
 def _harmless(mirror: Mirror, entry: Entry) -> bool:
     if entry.mode != LINK:
         return entry.mode in FILES
+    if entry.size > MAX_LINK:
+        return False
     target = mirror.blob(entry.sha).decode("utf-8", "replace")
     lands = posixpath.normpath(posixpath.join(posixpath.dirname(entry.path), target))
     return lands.split("/")[0] not in ("", "..", ".git")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -13,6 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from hive.agent.child import Share, confine
 
 _PACKAGES = Path(__file__).parents[2]
 
@@ -73,24 +74,12 @@ class Bench:
         except OSError as error:
             raise EngineFailed(f"could not be started: {error.strerror}") from error
         try:
-            self._limit(process.pid)
+            confine(process.pid, Share(self.memory, file=self.output, output=self.output, cpu=int(self.seconds) + 1))
             yield process
         finally:
             if process.returncode is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
-
-    def _limit(self, pid: int) -> None:
-        # From outside, as code between fork and exec can deadlock in a process that has threads. Memory is
-        # counted as data, not address space: Haskell's runtime, and so shellcheck, reserves a terabyte of that.
-        cpu = int(self.seconds) + 1
-        for kind, most in (
-            (resource.RLIMIT_DATA, self.memory),
-            (resource.RLIMIT_FSIZE, self.output),
-            (resource.RLIMIT_CPU, cpu),
-            (resource.RLIMIT_CORE, 0),
-        ):
-            resource.prlimit(pid, kind, (most, most))
 
     def _environment(self, folder: Path) -> dict[str, str]:
         return {

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from bots.words import plain
-from forge.events import PullChanged
+from forge.diff import MAX_LINES
+from forge.events import Event, PullChanged, ReviewAsked
 from forge.gitea.write import GiteaForge
-from forge.types import Ref
+from forge.types import FileEdit, Ref
 from hive.app.work import mirrors
 from hive.inspection import holders
-from tests.hive.conftest import CONFIG, Village
+from tests.hive.conftest import APP, CONFIG, Village
 
 LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefg", "bcdefgh", strict=True)
@@ -24,6 +25,14 @@ def propose(village: Village, text: str, branch: str = "side") -> Ref:
         village.mara._client.post("/repos/agent-configs/iris/branches", new_branch_name=branch, old_ref_name="main")
         core.put_file(CONFIG, "agent.yaml", text.encode(), message="x", branch=branch)
         return core.open_pull(CONFIG, head=branch, base="main", title=branch, body="").ref
+
+
+def look(village: Village, bot: str, event: Event) -> None:
+    """Let a bot look, and look again as it asks for."""
+    worker, jobs = village.worker(), village.house.ledger.jobs
+    jobs.owe("acme", [(bot, event)])
+    while due := jobs.due():
+        worker.look(due[0])
 
 
 @pytest.mark.parametrize(
@@ -40,9 +49,7 @@ def test_what_is_wrong_is_said_on_the_pull_request(village: Village, text: str, 
     """A declaration that the house cannot take is red, with file, line and column, after one look."""
     ref = propose(village, text)
     event = PullChanged(ref, village.mara.user("mara"), f"changed:{ref}")
-    worker = village.worker()
-    for job in village.house.ledger.jobs.owe("acme", [("gatekeeper", event)]):
-        worker.look(job)
+    look(village, "gatekeeper", event)
     (comment,) = village.mara.comments(ref)
     assert plain(problem) in comment.body
     head = village.mara.pull(ref).head_sha
@@ -59,3 +66,14 @@ def test_a_role_that_another_agent_has(village: Village) -> None:
     ):
         propose(village, text, branch)
         assert holders(mirror, [("iris", CONFIG, branch)]) == found
+
+
+def test_a_change_that_is_too_large_is_not_reviewed(village: Village) -> None:
+    """What is larger than can be looked at is red after one look, and says so; it is not tried again and again."""
+    village.mara.commit(APP, [FileEdit("long.txt", b"\n" * (MAX_LINES + 1))], message="x", branch="side", start="main")
+    ref = village.mara.open_pull(APP, head="side", base="main", title="side", body="").ref
+    look(village, "review", ReviewAsked(ref, village.mara.user("mara"), f"asked:{ref}"))
+    (review,) = village.mara.reviews(ref)
+    assert f"is larger than what can be looked at: the diff has more than {MAX_LINES} lines" in review.body
+    head = village.mara.pull(ref).head_sha
+    assert [(s.context, s.state.value) for s in village.mara.statuses(APP, head)] == [("hive/review", "error")]

@@ -18,10 +18,14 @@ class Origin:
     path: Path
     mirror: Mirror
 
-    def git(self, *words: str) -> str:
+    def git(self, *words: str, stdin: str = "") -> str:
         """Run git in the work tree."""
-        done = subprocess.run(["git", *words], cwd=self.path, capture_output=True, text=True, check=True)
+        done = subprocess.run(["git", *words], cwd=self.path, input=stdin, capture_output=True, text=True, check=True)
         return done.stdout.strip()
+
+    def make_tree(self, rows: list[str]) -> str:
+        """A tree of rows as `git ls-tree` writes them."""
+        return self.git("mktree", stdin="\n".join(rows) + "\n")
 
     def commit(self, files: dict[str, str], *, links: dict[str, str] | None = None) -> str:
         """Write files, commit everything, and bring it into the mirror."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from hive.workspace import Bounds, GitFailed, Login
+from hive.reconcile.gather import bad_entries
+from hive.workspace import SHARE, Bounds, GitFailed, Login, Mirror, TooLarge
 from tests.reconcile.conftest import Origin
 
 
@@ -78,3 +80,44 @@ def test_diff_has_one_form(origin: Origin) -> None:
     one = origin.commit({"a": "1\n"})
     two = origin.commit({"a": "2\n"})
     assert "--- a/a\n+++ b/a\n@@ -1 +1 @@\n-1\n+2\n" in origin.mirror.diff(one, two)
+
+
+def small(origin: Origin, **bounds: int) -> Mirror:
+    """The mirror with less of the machine."""
+    return Mirror(origin.mirror.path, "http://127.0.0.1:1/none.git", Login("core", ""), share=replace(SHARE, **bounds))
+
+
+def test_what_lists_without_end_is_refused(origin: Origin) -> None:
+    """A few small trees that hold one another can stand for more files than anybody has: that is said, not listed."""
+    blob = origin.git("hash-object", "-w", "--stdin")
+    tree = origin.make_tree([f"100644 blob {blob}\tf{n}" for n in range(10)])
+    for _ in range(3):
+        tree = origin.make_tree([f"040000 tree {tree}\td{n}" for n in range(10)])
+    sha = origin.keep(origin.git("commit-tree", "-m", "x", tree))
+    assert len(origin.mirror.entries(sha)) == 10_000
+    bounded = small(origin, output=100_000)
+    with pytest.raises(TooLarge, match="said more than 100000 bytes"):
+        bounded.entries(sha)
+    with pytest.raises(TooLarge):
+        bounded.diff(origin.commit({"a": "1\n"}), sha)
+    assert bad_entries(bounded, sha, Bounds()) == ("a tree that lists without end",)
+    assert bad_entries(origin.mirror, sha, Bounds(files=100)) == ("10000 files, 0 bytes",)
+
+
+def test_git_has_a_share_of_the_memory(origin: Origin) -> None:
+    """What needs more memory than git may have is refused as too large, and a later try would not help."""
+    one = origin.commit({"a": "x\n" * 400_000})
+    two = origin.commit({"a": "y\n" * 400_000})
+    bounded = small(origin, memory=6 << 20)
+    with pytest.raises(TooLarge, match="more memory"):
+        bounded.diff(one, two)
+    assert origin.mirror.diff(one, two)
+    assert bounded.has(one)
+
+
+def test_git_has_a_share_of_the_processor(origin: Origin) -> None:
+    """What computes without end is ended as too large; being killed by somebody else is weather."""
+    one = origin.commit({"a": "".join(f"{n}\n" for n in range(600_000))})
+    two = origin.commit({"a": "".join(f"{n * 7919 % 600_011}\n" for n in range(600_000))})
+    with pytest.raises(TooLarge, match="SIGXCPU"):
+        small(origin, cpu=1, memory=4 << 30, output=1 << 30).diff(one, two)

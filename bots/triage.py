@@ -29,6 +29,10 @@ WAITING = """\
 BECAUSE = "- {what} because of {words}"
 BY_DEFAULT = "- {what} because nothing in it points elsewhere"
 
+_DIFF = re.compile(r"^(?:diff --git|---|\+\+\+) .*$", re.MULTILINE)
+_SIDE = re.compile(r" (?:[ab]/|/dev/null$)")
+"""What git writes before a path to say whose it is, and in the place of one that is not there."""
+
 _PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)+|[\w-]+\.\w{1,5}\b")
 
 bot = Bot("triage", may={SetLabels, Assign, PostComment})
@@ -80,9 +84,10 @@ def hits(words: Iterable[str], text: str) -> tuple[str, ...]:
 
 
 def path_hits(patterns: Iterable[str], text: str) -> tuple[str, ...]:
-    """Those paths named in a text that match a pattern; `*` also stands for `/`."""
+    """Those paths named in a text, or in a diff in it, that match a pattern; `*` also stands for `/`."""
     wanted = tuple(patterns)
-    named = dict.fromkeys(_PATH.findall(text))
+    plain = _DIFF.sub(lambda line: _SIDE.sub(" ", line[0]), text)
+    named = dict.fromkeys(_PATH.findall(plain))
     return tuple(path for path in named if any(fnmatchcase(path, pattern) for pattern in wanted))
 
 

@@ -125,6 +125,7 @@ ADMIN = click.option("--admin", help="Login of a site admin; the password is in 
 @click.option("--create-missing", is_flag=True, help="Make repositories of `repos` that are not there, empty.")
 def init(config: Path, name: str | None, admin: str | None, *, plan: bool, create_missing: bool) -> None:
     """Make the forge ready for the hive."""
+    from hive.app.up import own_forge
     from hive.provision import Provision
 
     house = _house(config)
@@ -140,7 +141,8 @@ def init(config: Path, name: str | None, admin: str | None, *, plan: bool, creat
         for step in Provision.plan(house, forge, login, password):
             say(step.planned())
     else:
-        Provision.run(house, forge, login, password, say, create_missing=create_missing)
+        with own_forge(house, forge, click.echo):
+            Provision.run(house, forge, login, password, say, create_missing=create_missing)
     click.echo(f"{forge}: {len(said)} changes{' would be made' if plan else ''}")
 
 

@@ -53,8 +53,8 @@ class EmbeddedForge:
         hook_timeout: float = 5.0,
         idleness: float = 0.0,
     ) -> None:
-        database = State(state / "forge.db")
-        self.site = Site(state, database, flavour, url, check_delay=check_delay, hook_delay=hook_delay)
+        root = state.absolute()  # git is started in other directories
+        self.site = Site(root, State(root / "forge.db"), flavour, url, check_delay=check_delay, hook_delay=hook_delay)
         self.site.hook_timeout, self.site.idleness = hook_timeout, idleness
         self.wsgi: Callable[[dict[str, Any], Any], Iterable[bytes]] = Breaking(self.site, application(self.site))
         self._place = (host, port)

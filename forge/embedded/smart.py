@@ -49,7 +49,7 @@ def install(root: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name in HOOKS:
         (folder / name).write_text(_SCRIPT.format(python=sys.executable))
-        (folder / name).chmod(0o755)
+        (folder / name).chmod(0o700)
 
 
 def serve(site: Site, request: Request, owner: str, name: str, rest: str) -> Response:

@@ -25,7 +25,7 @@ from requests.adapters import HTTPAdapter, Retry
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from forge.gitea.field import Field
-from forge.gitea.refusal import is_json, refusal
+from forge.gitea.refusal import is_json, refusal, silence
 from forge.protocol import Invalid, Unavailable
 from forge.trust import bundle, untrusted
 
@@ -140,7 +140,7 @@ class Client(Gitea):  # type: ignore[misc]  # python-gitea ships no types
             try:
                 return _read(response, endpoint).decode("utf-8", "replace")
             except requests.RequestException as error:
-                raise Unavailable(f"GET {endpoint}: {type(error).__name__}") from error
+                raise Unavailable(f"GET {endpoint}: {silence(self.api_url, error)}") from error
 
     def _json(self, method: str, endpoint: str, **kwargs: Any) -> Field:
         asked = f"{method} {endpoint}"
@@ -169,7 +169,7 @@ class Client(Gitea):  # type: ignore[misc]  # python-gitea ships no types
         except requests.exceptions.SSLError as error:
             raise Unavailable(f"{asked}: {untrusted(self.api_url, error)}") from error
         except requests.RequestException as error:
-            raise Unavailable(f"{asked}: {type(error).__name__}") from error
+            raise Unavailable(f"{asked}: {silence(self.api_url, error)}") from error
         if not 200 <= response.status_code < 300:
             response.close()
             raise self._refusal(asked, response)

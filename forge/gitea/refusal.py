@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from http.client import HTTPException
+from urllib.parse import urlsplit
 
 from forge.protocol import Conflict, ForgeError, Invalid, NotFound, Refused, Unavailable
 
@@ -44,6 +46,28 @@ def refusal(
     if status == 405 and reason == _NOT_NOW:
         return Conflict(message, status=status)
     return _KINDS.get(status, Invalid)(message, status=status)
+
+
+def silence(url: str, error: BaseException) -> str:
+    """Why a forge gave no answer, in words: which one, and what the system says of it.
+
+    requests and urllib3 wrap that in up to three errors, whose own words hold addresses of objects.
+    """
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc} {_said_of(error)}"
+
+
+def _said_of(error: BaseException) -> str:
+    met: BaseException | None = error
+    while met is not None:
+        if isinstance(met, TimeoutError):
+            return "takes too long to answer"
+        if isinstance(met, OSError) and met.strerror:
+            return f"does not answer: {met.strerror}"
+        if isinstance(met, HTTPException):
+            break
+        met = met.__cause__ or met.__context__
+    return f"does not answer: {type(met or error).__name__}"
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float:

@@ -17,6 +17,7 @@ from urllib.parse import quote, urlsplit
 from forge.gitea.client import SECONDS
 from forge.gitea.operator import GiteaOperator
 from forge.gitea.read import GiteaReader
+from forge.gitea.refusal import silence
 from forge.gitea.write import GiteaForge
 from forge.protocol import Conflict, NotFound, Refused, Unavailable
 from forge.trial import TITLE
@@ -128,7 +129,7 @@ def _receive_pack(url: str, login: str, token: str, repo: Repo, body: bytes) -> 
         answer = connection.getresponse()
         return answer.status, answer.read(_MAX_ANSWER)
     except (OSError, http.client.HTTPException) as error:
-        raise Unavailable(f"a push to {repo.path}: {type(error).__name__}") from error
+        raise Unavailable(f"a push to {repo.path}: {silence(url, error)}") from error
     finally:
         connection.close()
 

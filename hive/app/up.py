@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -91,6 +92,21 @@ def begin_forge(house: House, name: str, tree: Tree, say: Say) -> None:
                 password = house.vault.password(name, operator)
                 forge.ensure_user(operator, password=password, email=f"{operator}@{name}.invalid")
                 say(f"sign in at {settings.url} as {operator}, {password}")
+
+
+@contextmanager
+def own_forge(house: House, name: str, say: Say) -> Iterator[None]:
+    """A forge of our own answers for so long, started if nobody runs it; any other is left as it is. Raises NotReady."""
+    if name not in house.settings.own_forges or _responds(f"{house.url(name)}/api/v1/version"):
+        yield
+        return
+    house.close_to_others()
+    tree = Tree(house.settings.state / "logs", lambda *_: None)
+    try:
+        begin_forge(house, name, tree, say)
+        yield
+    finally:
+        tree.stop()
 
 
 def wait_for(url: str, house: House, part: str, tree: Tree) -> None:

@@ -74,3 +74,12 @@ def test_paths_are_matched_by_pattern() -> None:
     """A path in the text counts for the lane whose pattern it matches."""
     assert path_hits(("apiary/*",), "see apiary/page.py and docs/x.md, apiary/page.py") == ("apiary/page.py",)
     assert APP.path == "acme/app"
+
+
+def test_paths_of_a_diff_are_those_of_its_files() -> None:
+    """Neither the sides that git names nor the file that is not there is a path of the repository."""
+    new = "```diff\n--- /dev/null\n+++ b/apiary/page.py\n@@ -0,0 +1 @@\n+x\n```"
+    moved = "diff --git a/apiary/a.py b/docs/b.md\nsimilarity index 100%"
+    assert path_hits(("*",), new) == ("apiary/page.py",)
+    assert path_hits(("apiary/*", "docs/*"), moved) == ("apiary/a.py", "docs/b.md")
+    assert path_hits(("a/*", "b/*"), "see a/page.py and b/x.md") == ("a/page.py", "b/x.md")

@@ -65,6 +65,26 @@ def test_everything_is_there_again(village: Village, tmp_path: Path) -> None:
         assert core.post("~/issues", {"title": "next"})["number"] == 2
 
 
+def test_a_relative_state_is_below_the_current_directory(tmp_path: Path) -> None:
+    """Repositories, books and hooks are in one place, from wherever the forge is started next time."""
+    code = SERVE.replace("sys.argv[1]", "'here'")
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    try:
+        url = process.stdout.readline().strip()
+        who = ("root0", "a password")
+        made = requests.post(f"{url}/api/v1/user/repos", json={"name": "app", "auto_init": True}, auth=who, timeout=60)
+        assert made.status_code == 201, made.text
+    finally:
+        process.terminate()
+        process.wait(60)
+        process.stdout.close()
+    with EmbeddedForge(tmp_path / "here") as again:
+        branch = requests.get(f"{again.url}/api/v1/repos/root0/app/branches/main", auth=who, timeout=60)
+        assert (branch.status_code, branch.json()["name"]) == (200, "main")
+    assert list(tmp_path.iterdir()) == [tmp_path / "here"]
+
+
 def test_a_push_is_booked_after_a_crash(village: Village, receiver: Receiver, tmp_path: Path) -> None:
     """What git did and nobody booked is booked at the next start: record, event, pull request."""
     village.core.pull("topic")

@@ -173,7 +173,8 @@ def test_no_admin(fresh: Estate) -> None:
 def test_no_forge(fresh: Estate) -> None:
     """A forge that is not there is said to be so."""
     fresh.forge.stop()
-    assert "the forge does not go along: GET /user: ConnectionError" in complaint(fresh, "init", "--admin", ADMIN)
+    said = complaint(fresh, "init", "--admin", ADMIN)
+    assert f"the forge does not go along: GET /user: {fresh.forge.url} does not answer: Connection refused" in said
 
 
 def test_no_operator(fresh: Estate) -> None:

@@ -133,7 +133,7 @@ def give_turn(who: Principal) -> Any:
     try:
         brief = who.brief(turn)
     except OSError as error:
-        who.ledger.runs.give_back(who.agent)
+        who.ledger.runs.requeue(who.agent)
         raise Denied(503, str(error)) from error
     request_id = calls.request_id()
     who.ledger.audit.add(
@@ -190,7 +190,7 @@ def leave(who: Principal, turn: Turn) -> dict[str, Any]:
     try:
         who.base(Ref.parse(turn.ref).repo)
     except OSError as error:
-        who.ledger.runs.give_back(who.agent)
+        who.ledger.runs.requeue(who.agent)
         log.warning("turn_left agent=%s turn=%d error=%r", who.agent, turn.id, str(error)[:200])
     else:
         who.ledger.runs.release(who.agent)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hive.ledger.database import Clock, Database
+from hive.ledger.turns import QUEUE
 
 _JOBS = """
     SELECT 'look' AS kind, jobs.id AS id, team, bot AS who, event_type AS what, ref AS place, state, attempts,
@@ -72,7 +73,7 @@ class Open:
 
     def inbox(self, agent: str, limit: int = 200) -> list[Item]:
         """The messages that an agent has to deal with, in the order in which it will."""
-        return self._items(f"{INBOX} ORDER BY turns.id LIMIT ?", agent, limit)
+        return self._items(f"{INBOX} ORDER BY turns.state = 'taken' DESC, {QUEUE} LIMIT ?", agent, limit)
 
     def _items(self, sql: str, *values: object) -> list[Item]:
         return [Item(**{**dict(row), "rests": bool(row["rests"])}) for row in self._db.rows(sql, *values)]

@@ -288,4 +288,7 @@ MIGRATIONS = (
         PRIMARY KEY (run, number)
     ) STRICT;
     """,
+    """
+    ALTER TABLE turns ADD COLUMN let_go_at REAL NOT NULL DEFAULT 0;
+    """,
 )

@@ -1,7 +1,7 @@
 """Turns of agents: who holds one, by which token, and what becomes of it when the holder is gone.
 
-A turn is one message that the agent has to deal with. An agent takes one turn at a time, oldest
-first, and holds it by a token that dies with it.
+A turn is one message that the agent has to deal with. An agent takes one turn at a time, and holds it
+by a token that dies with it: oldest first, and what did not get on stands behind all that waits by then.
 """
 
 from __future__ import annotations
@@ -17,6 +17,13 @@ LEASE_SECONDS = 60.0
 MAX_ATTEMPTS = 5
 """A turn that was taken this often without a step forward is given up."""
 
+QUEUE = "CASE turns.state WHEN 'taken' THEN turns.lease_until ELSE max(turns.created_at, turns.let_go_at) END, turns.id"
+"""The order in which turns are taken; one whose holder died without a word was let go when its lease ended."""
+
+_FIRST_OF_RUN = """
+    NOT EXISTS (SELECT 1 FROM turns AS earlier WHERE earlier.run = turns.run AND earlier.id < turns.id
+        AND earlier.state != 'done')
+"""
 _TURN = "SELECT turns.*, runs.ref, runs.pull FROM turns JOIN runs ON runs.id = turns.run"
 
 
@@ -73,12 +80,17 @@ class Turns:
         return None if row is None else int(row["run"])
 
     def _next(self, agent: str, now: float) -> sqlite3.Row | None:
-        row = self._db.row(
-            _TURN + " WHERE turns.agent = ? AND turns.state != 'done' AND runs.state = 'open' ORDER BY"
-            " turns.state = 'taken' DESC, turns.id LIMIT 1",
+        if self._db.row(
+            "SELECT 1 FROM turns JOIN runs ON runs.id = turns.run WHERE turns.agent = ? AND turns.state = 'taken'"
+            " AND turns.lease_until >= ? AND runs.state = 'open'",
+            *(agent, now),
+        ):
+            return None
+        return self._db.row(
+            _TURN + " WHERE turns.agent = ? AND turns.state != 'done' AND runs.state = 'open'"
+            f" AND {_FIRST_OF_RUN} ORDER BY {QUEUE} LIMIT 1",
             agent,
         )
-        return None if row is None or (row["state"] == "taken" and row["lease_until"] >= now) else row
 
     def _awake(self, agent: str, now: float) -> bool:
         rows = self._db.rows("SELECT next_at FROM parked WHERE scope = 'agent' AND name = ?", agent)
@@ -107,20 +119,24 @@ class Turns:
             )
 
     def release(self, agent: str) -> None:
-        """The process that held the agent's turn is gone: it can be taken again at once, and has lost an attempt."""
-        self._let_go(agent, lost=1)
+        """The process that held the agent's turn is gone: it can be taken again after what waits, and has lost an attempt."""
+        self._let_go(agent, lost=1, at=self._clock())
+
+    def requeue(self, agent: str) -> None:
+        """What is held could not go on through no fault of its own: it comes again after what waits, and has lost no attempt."""
+        self._let_go(agent, lost=0, at=self._clock())
 
     def give_back(self, agent: str) -> None:
-        """What is held comes again, and has lost no attempt: it was an operator or the forge that broke it off."""
-        self._let_go(agent, lost=0)
+        """What is held comes again before others, and has lost no attempt: it was an operator who broke it off."""
+        self._let_go(agent, lost=0, at=0.0)
 
-    def _let_go(self, agent: str, *, lost: int) -> None:
+    def _let_go(self, agent: str, *, lost: int, at: float) -> None:
         """What nobody holds any more waits again, so that letting go twice is letting go once."""
         with self._db.transaction() as db:
             db.execute(
-                "UPDATE turns SET state = 'waiting', lease_until = 0, token_hash = NULL, attempts = attempts - 1 + ?"
-                " WHERE agent = ? AND state = 'taken'",
-                (lost, agent),
+                "UPDATE turns SET state = 'waiting', lease_until = 0, token_hash = NULL, attempts = attempts - 1 + ?,"
+                " let_go_at = max(let_go_at, ?) WHERE agent = ? AND state = 'taken'",
+                (lost, at, agent),
             )
 
     def step(self, turn: Turn) -> None:
@@ -129,12 +145,12 @@ class Turns:
             db.execute("UPDATE turns SET attempts = 1 WHERE id = ? AND state = 'taken'", (turn.id,))
 
     def put_down(self, turn: Turn) -> bool:
-        """The turn could not go on: it waits, and has lost no attempt. False if somebody else has it by now."""
+        """The turn could not go on: it stands behind what waits, and has lost no attempt. False if somebody else has it by now."""
         with self._db.transaction() as db:
             cursor = db.execute(
-                "UPDATE turns SET state = 'waiting', lease_until = 0, token_hash = NULL, attempts = attempts - 1"
-                " WHERE id = ? AND state = 'taken' AND attempts = ?",
-                (turn.id, turn.attempts),
+                "UPDATE turns SET state = 'waiting', lease_until = 0, token_hash = NULL, attempts = attempts - 1,"
+                " let_go_at = ? WHERE id = ? AND state = 'taken' AND attempts = ?",
+                (self._clock(), turn.id, turn.attempts),
             )
         return bool(cursor.rowcount)
 

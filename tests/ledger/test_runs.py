@@ -96,7 +96,7 @@ def test_the_token_dies_with_the_turn(ledger: Ledger) -> None:
 
 
 def test_a_dead_container_gives_its_turn_back(ledger: Ledger, clock: Clock) -> None:
-    """Released or out of its lease, a turn is taken again before others, under a new token."""
+    """Released or out of its lease, a turn can be taken again, under a new token."""
     start(ledger)
     first = taken(ledger)
     ledger.runs.release("iris")
@@ -110,6 +110,40 @@ def test_a_dead_container_gives_its_turn_back(ledger: Ledger, clock: Clock) -> N
     assert ledger.runs.take("iris") is None
     clock.pass_(2)
     assert taken(ledger).id == first.id
+
+
+def test_what_does_not_get_on_keeps_nobody_waiting(ledger: Ledger, clock: Clock) -> None:
+    """A turn that was let go, put down, sent back or whose holder died stands behind what waits by then; its run's own order stays."""
+    run = start(ledger)
+    clock.pass_(1)
+    assert ledger.runs.push(run, "c1", "more", by_person=True)
+    clock.pass_(1)
+    other = start(ledger, OTHER, "k2")
+    first = taken(ledger)
+    assert (first.run, first.message) == (run, "do it")
+    for let_go in (
+        lambda _: ledger.runs.release("iris"),
+        lambda _: ledger.runs.requeue("iris"),
+        ledger.runs.put_down,
+        lambda _: clock.pass_(LEASE_SECONDS + 1),
+    ):
+        clock.pass_(1)
+        let_go(first)
+        clock.pass_(1)
+        late = start(ledger, "forgejo:acme/app#3", f"late{clock()}")
+        assert ledger.runs.due("iris") == other
+        turn = taken(ledger)
+        assert turn.run == other
+        ledger.runs.end_turn(turn, "pushed")
+        first = taken(ledger)
+        assert (first.run, first.message) == (run, "do it"), "before what came later, and before its run's next turn"
+        ledger.runs.end(late, "closed")
+        clock.pass_(1)
+        assert ledger.runs.push(other, f"again{clock()}", "more", by_person=True)
+    ledger.runs.end_turn(first, "pushed")
+    assert taken(ledger).message == "more"
+    ledger.runs.give_back("iris")
+    assert taken(ledger).message == "more", "what an operator broke off goes on first"
 
 
 def test_letting_go_twice_is_once(ledger: Ledger) -> None:

@@ -12,12 +12,13 @@ import ctypes
 import errno
 import os
 import secrets
-import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
+
+from hive.agent.places import remove_tree
 
 _OPENAT2 = 437
 """The number of the system call, the same on every architecture since Linux 5.6 (include/uapi/asm-generic/unistd.h)."""
@@ -129,7 +130,7 @@ class Folder:
         """Take away what has a name and all below it, link by link; it is no fault if there is nothing."""
         with contextlib.suppress(FileNotFoundError):
             if stat.S_ISDIR(os.stat(name, dir_fd=self.fd, follow_symlinks=False).st_mode):
-                shutil.rmtree(name, dir_fd=self.fd)  # by handles itself, where the system has them
+                remove_tree(name, at=self.fd)
             else:
                 os.unlink(name, dir_fd=self.fd)
 

@@ -26,7 +26,7 @@ CHUNK = 1 << 16
 MAX_COMMANDS = 1 << 16
 _LENGTH = re.compile(rb"[0-9a-fA-F]{4}")
 _SHALLOW = re.compile(rb"shallow [0-9a-f]{40}\n?")
-_COMMAND = re.compile(rb"([0-9a-f]{40}) ([0-9a-f]{40}) ([^\x00\n]+)(?:\x00.*)?\n?", re.DOTALL)
+_COMMAND = re.compile(rb"([0-9a-f]{40}) ([0-9a-f]{40}) ([^\x00\n]+)(?:\x00(.*))?\n?", re.DOTALL)
 
 
 class NotAllowed(Exception):
@@ -121,6 +121,10 @@ def check(line: bytes, branch_prefix: str) -> None:
     match = _COMMAND.fullmatch(line)
     if match is None:
         raise NotAllowed("not a push")
+    if b"push-options" in (match[4] or b"").split():
+        raise NotAllowed(
+            "options of a push are not passed on: a forge may be told to change more than a branch by them"
+        )
     new, ref = match[2].decode(), match[3].decode("utf-8", "replace")
     if not ref.startswith(f"refs/heads/{branch_prefix}"):
         raise NotAllowed(f"only branches below {branch_prefix} may be pushed")

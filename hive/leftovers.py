@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import shutil
 import stat
 import subprocess
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from hive.agent.places import remove_tree
 from hive.beneath import Folder, NotOurs
 from hive.ledger import Ledger
 from hive.settings import Keep
@@ -24,6 +24,9 @@ from hive.settings import Keep
 DAY = 86_400.0
 PACKS, LOOSE = 20, 2000
 """So many packs, or loose objects, and a clone is packed anew."""
+
+DEEPEST = 64
+"""Levels of directories that are measured."""
 
 GIT_SECONDS = 600.0
 
@@ -147,20 +150,25 @@ def _away(path: Path) -> None:
     """Take a directory away under another name, so that nobody meets half of it."""
     gone = path.with_name(f".gone-{secrets.token_hex(4)}")
     path.rename(gone)
-    shutil.rmtree(gone)
+    remove_tree(gone)
 
 
 def half_gone(*folders: Path) -> Iterator[Leftover]:
     """What a process that died was about to take away, or to build."""
     for folder in folders:
         for path in sorted([*folder.glob(".gone-*"), *folder.glob("*/*/.gone-*")]):
-            yield Leftover("half gone", path.name, _size(path), partial(shutil.rmtree, path))
+            yield Leftover("half gone", path.name, _size(path), partial(remove_tree, path))
 
 
 def _size(root: Path | str, *, at: int | None = None) -> int:
-    """Bytes on the disk of a directory and all below it; links count as themselves, and what cannot be looked at as none."""
+    """Bytes on the disk of a directory and all below it; links count as themselves.
+
+    What cannot be looked at counts as none, and what is deeper than anybody's work: each level costs a handle.
+    """
     total = 0
-    for _, _, files, here in os.fwalk(root, dir_fd=at):
+    for path, folders, files, here in os.fwalk(root, dir_fd=at):
+        if path.count("/") - str(root).count("/") >= DEEPEST:
+            folders.clear()
         for name in files:
             with contextlib.suppress(OSError):
                 total += os.stat(name, dir_fd=here, follow_symlinks=False).st_blocks * 512

@@ -124,7 +124,7 @@ def _enter_range(first: int) -> None:
 def _own(state: str, harness: int, tools: int) -> None:
     """Give what survives to its users, if it is not theirs yet: its directory was made by root, or all of it by an older hive."""
     home = f"{state}/home"
-    if os.stat(state).st_uid == harness and (not os.path.exists(home) or os.stat(home).st_uid == tools):
+    if os.stat(state).st_uid == harness and (not os.path.lexists(home) or os.lstat(home).st_uid == tools):
         return
     for folder, folders, files, handle in os.fwalk(state):
         parts = os.path.relpath(folder, state).split("/")

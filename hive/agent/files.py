@@ -11,13 +11,17 @@ from pathlib import Path
 from hive.agent.errors import Mistake
 
 LF, CRLF = "\n", "\r\n"
+MAX_BYTES = 8 << 20
+"""Of a file that is edited: a command may have made one as long as the disk."""
+
 _END = re.compile("\r?\n")
 
 
 def write(tree: Path, path: str, content: str) -> str:
     """Put a file there, its folders too; one that ends all its lines by CRLF goes on to do so."""
     place = inside(tree, path)
-    before = _ends(place.read_bytes().decode(errors="replace")) if place.is_file() else []
+    is_there = place.is_file() and place.stat().st_size <= MAX_BYTES
+    before = _ends(place.read_bytes().decode(errors="replace")) if is_there else []
     if CRLF not in content and set(before) == {CRLF}:
         content = content.replace(LF, CRLF)
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -34,6 +38,8 @@ def edit(tree: Path, path: str, old: str, new: str) -> str:
     place = inside(tree, path)
     if not place.is_file():
         raise Mistake(f"There is no file {path}.")
+    if place.stat().st_size > MAX_BYTES:
+        raise Mistake(f"{path} is larger than {MAX_BYTES >> 20} MiB: change it by a command.")
     text = place.read_bytes().decode()
     plain, old, new = (each.replace(CRLF, LF) for each in (text, old, new))
     if new and plain.count(new) == 1 and old not in plain.replace(new, "", 1):
@@ -75,7 +81,9 @@ def _carried(old: str, new: str, ends: list[str], around: str) -> list[str]:
 def inside(tree: Path, path: str) -> Path:
     """The place of a path, seen from the tree; raises Mistake for one that leads out of it or into git's own files."""
     asked = Path(path)
-    place = (tree / asked).resolve()
+    place = Path(
+        os.path.realpath(tree / asked)
+    )  # Path.resolve fails over a loop of links by an error of its own (until 3.12)
     if ".." in asked.parts or not place.is_relative_to(tree.resolve()):
         raise Mistake(f"{path} lies outside of the work tree.")
     if place.exists() and not place.is_file() and not place.is_dir():

@@ -10,7 +10,6 @@ helpers, editors, signers, monitors. So that file is ours again before each git,
 from __future__ import annotations
 
 import os
-import stat
 import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,7 +17,7 @@ from pathlib import Path
 
 from hive.agent.child import Deadlines, complaint, watch
 from hive.agent.errors import GitFailed, Lost, Unavailable
-from hive.agent.places import gone
+from hive.agent.places import below, gone
 from hive.agent.sandbox import NONE, Sandbox
 from hive.agent.turn import Turn
 
@@ -38,6 +37,9 @@ CONFIG = """\
 """
 SHA256 = "[extensions]\n\tobjectformat = sha256\n"
 """Of what a clone's configuration may say by itself only this is kept: by which sum its objects are named."""
+
+LONGEST_CONFIG = 1 << 16
+"""Bytes of a configuration that is looked at: ours is short, and a command may have made any file as long as it likes."""
 
 FOREIGN = ("config.worktree", "commondir", "info/attributes", "info/grafts", "objects/info/alternates", "shallow.lock")
 """Files of `.git` that lead git elsewhere, or to other programs, and that no clone of ours has."""
@@ -146,25 +148,33 @@ class Git:
         A fifo would be waited for, and a link leads to what others configured.
         """
         for entry in (self.path, self.path / ".git"):
-            if entry.is_symlink() or not entry.is_dir():
-                return entry.name
-        for folder, names, files in os.walk(self.path / ".git", followlinks=False):
-            for name in (*names, *files):
-                mode = os.lstat(os.path.join(folder, name)).st_mode  # noqa: PTH118  thousands of them, and a Path is slow
-                if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-                    return f".git/{Path(folder, name).relative_to(self.path / '.git')}"
+            with suppress(OSError):
+                if not entry.is_symlink() and entry.is_dir():
+                    continue
+            return entry.name
+        try:
+            for found in below(self.path / ".git"):
+                if not (found.is_file(follow_symlinks=False) or found.is_dir(follow_symlinks=False)):
+                    return Path(found.path).relative_to(self.path).as_posix()
+        except OSError as error:  # closed to us, or deeper than a path can be long
+            return f".git ({error.strerror})"
         return ""
 
     def nested(self) -> list[str]:
         """Repositories within the work tree, as paths from its top: they are configured by whoever made them."""
-        found = []
-        for folder, names, files in os.walk(self.path, followlinks=False):
-            here = Path(folder)
-            if here == self.path:
-                names.remove(".git")
-            elif ".git" in names or ".git" in files:
+        found: list[str] = []
+        waiting = [os.fspath(self.path)]
+        while waiting:
+            here = Path(waiting.pop())
+            try:
+                with os.scandir(here) as entries:
+                    names = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
+            except OSError:  # git does not get in either, and says so
+                continue
+            if here != self.path and ".git" in names:
                 found.append(here.relative_to(self.path).as_posix())
-                names.clear()
+            else:
+                waiting += [f"{here}/{name}" for name, is_folder in names.items() if is_folder and name != ".git"]
         return found
 
     def _make_ours(self) -> None:
@@ -173,7 +183,7 @@ class Git:
         try:
             if config.is_symlink() or not config.is_file():
                 gone(config)
-            said = config.read_bytes() if config.exists() else b""
+            said = config.read_bytes() if config.exists() and config.stat().st_size <= LONGEST_CONFIG else b""
             hashed_so = b"objectformat = sha256" in said
             extensions = SHA256 if hashed_so else ""
             ours = CONFIG.format(version=int(hashed_so), extensions=extensions, url=self._url).encode()

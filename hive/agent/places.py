@@ -1,11 +1,19 @@
-"""Directories of the harness below `state`, where commands write too: each is made a real one before it is used."""
+"""Directories that commands write into as well: made real before they are used, walked and taken away however deep they are.
+
+A command makes a directory ten thousand deep in a second. What walks one here neither calls itself nor
+holds a handle for each level; Python's own `os.walk` (until 3.11) and `shutil.rmtree` (until 3.12) call themselves.
+"""
 
 from __future__ import annotations
 
-import shutil
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 MODE = 0o700
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def real(path: Path) -> Path:
@@ -19,8 +27,74 @@ def real(path: Path) -> Path:
 
 
 def gone(path: Path) -> None:
-    """Take away whatever lies at a path; a link is taken away itself."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    """Take away whatever lies at a path as far as that can be done; a link is taken away itself."""
+    with suppress(FileNotFoundError):
+        if path.is_dir() and not path.is_symlink():
+            with suppress(OSError):
+                remove_tree(path)
+        else:
+            path.unlink()
+
+
+def remove_tree(name: str | Path, *, at: int | None = None) -> None:
+    """Take away a directory and all below it, following no link; `at` is the handle of the directory that holds it.
+
+    What lies deeper is moved up to the top first, so that depth costs nothing. Raises OSError.
+    """
+    top = _entered(name, at)
+    try:
+        waiting = [*_emptied(top, top)]
+        while waiting:
+            below = _entered(waiting[-1], top)
+            try:
+                more = _emptied(below, top)
+            finally:
+                os.close(below)
+            os.rmdir(waiting.pop(), dir_fd=top)
+            waiting += more
+    finally:
+        os.close(top)
+    os.rmdir(name, dir_fd=at)
+
+
+def _entered(name: str | Path, at: int | None) -> int:
+    """The handle of a directory, which lets its owner in from then on."""
+    try:
+        handle = os.open(name, _DIRECTORY, dir_fd=at)
+    except PermissionError:
+        looked = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+        try:
+            Path(f"/proc/self/fd/{looked}").chmod(MODE)
+        finally:
+            os.close(looked)
+        handle = os.open(name, _DIRECTORY, dir_fd=at)
+    if os.fstat(handle).st_mode & MODE != MODE:
+        os.fchmod(handle, MODE)
+    return handle
+
+
+def _emptied(folder: int, top: int) -> list[str]:
+    """Take away the files of a directory and move its directories to the top; returns their names there."""
+    moved = []
+    with os.scandir(folder) as entries:
+        found = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
+    for name, is_folder in found:
+        if not is_folder:
+            os.unlink(name, dir_fd=folder)
+        elif folder == top:
+            moved.append(name)
+        else:
+            moved.append(secrets.token_hex(16))
+            os.close(_entered(name, folder))  # to move a directory is to write into it
+            os.rename(name, moved[-1], src_dir_fd=folder, dst_dir_fd=top)
+    return moved
+
+
+def below(root: Path) -> Iterator[os.DirEntry[str]]:
+    """All that lies below a directory, following no link; raises OSError for what cannot be looked into."""
+    waiting = [os.fspath(root)]
+    while waiting:
+        with os.scandir(waiting.pop()) as entries:
+            found = list(entries)
+        yield from found
+        waiting += [entry.path for entry in found if entry.is_dir(follow_symlinks=False)]

@@ -8,7 +8,7 @@ from pathlib import Path
 from hive.agent.errors import GitFailed, Mistake
 from hive.agent.git import Conflict, Forbidden, Git
 from hive.agent.log import log
-from hive.agent.places import gone
+from hive.agent.places import below, gone
 from hive.agent.sandbox import NONE, Sandbox
 from hive.agent.wire import Patience
 
@@ -169,8 +169,8 @@ class WorkTree:
 
     def _unlock(self) -> None:
         """Remove the locks of a git that was killed; nobody else works here."""
-        for lock in (self.path / ".git").rglob("*.lock"):
-            gone(lock)
+        for lock in [found.path for found in below(self.path / ".git") if found.name.endswith(".lock")]:
+            gone(Path(lock))
 
     def _fetch(self) -> None:
         self._talk("fetch", "--progress", "--prune", "--no-tags", "origin")

@@ -19,6 +19,7 @@ from typing import Any
 
 import pytest
 
+from hive.agent.places import gone
 from hive.agent.relay import relay
 from hive.agent.session import Place, Session
 from hive.agent.turn import Turn, parse
@@ -383,6 +384,7 @@ def world(repositories: Path) -> Iterator[World]:
         yield world
         world.stopping.set()
         world.kill()
+        gone(folder / "state")  # deeper, maybe, than the library takes it away
         for server, thread in zip(servers, threads, strict=True):
             server.shutdown()
             thread.join()

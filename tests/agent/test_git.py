@@ -196,3 +196,24 @@ def test_the_configuration_is_ours_word_for_word(world: World) -> None:
     world.hold("second")
     assert config.read_text() == before
     assert Path(config).stat().st_size < 400
+
+
+DEEP = (
+    "python3 -c \"import os; os.chdir('{place}'); [os.chdir('d') for _ in range({levels}) if os.mkdir('d') is None]\""
+)
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        *(DEEP.format(place=place, levels=levels) for place in (".", ".git", ".git/refs") for levels in (1200, 3000)),
+        "truncate -s 1T .git/config || truncate -s 4G .git/config",
+        "mkdir -p .git/info/attributes; cd .git/info/attributes; " + DEEP.format(place=".", levels=3000),
+    ],
+)
+def test_what_is_too_deep_or_too_long_is_no_end(world: World, planted: str) -> None:
+    """A harness that looks into what a command left neither dies of it nor reads it to its end: the next turn works."""
+    world.brain = play(run(planted), Reply("Done."))
+    assert world.hold("first")["outcome"] == "answered", world.results()
+    world.brain = play(write("app.py", "x = 2\n"), submit())
+    assert world.hold("again")["outcome"] == "pushed", world.results()

@@ -169,6 +169,10 @@ class Calls:
         (Call("run", {"command": "x" * 300_000}), "Argument list too long"),
         (Call("write", {"path": "../x", "content": ""}), "outside"),
         (Call("write", {"path": "x" * 300, "content": ""}), "File name too long"),
+        (Call("write", {"path": "loop", "content": ""}), "Too many levels of symbolic links"),
+        (Call("write", {"path": "loop/x", "content": ""}), "loop"),
+        (Call("edit", {"path": "loop", "old": "a", "new": "b"}), "There is no file loop"),
+        (Call("edit", {"path": "huge", "old": "a", "new": "b"}), "huge is larger than 8 MiB"),
         (Call("write", {"path": "lib", "content": ""}), "Is a directory"),
         (Call("write", {"path": "x", "content": "\ud800"}), "surrogates not allowed"),
         (Call("edit", {"path": "binary", "old": "a", "new": "b"}), "can't decode"),
@@ -181,7 +185,12 @@ class Calls:
 )
 def test_mistakes(world: World, call: Call, words: str) -> None:
     """A call that cannot be made is told to the model as an error, and the turn goes on."""
-    world.brain = Calls(Call("run", {"command": "printf '\\377' > binary"}), call)
+    world.brain = Calls(
+        Call(
+            "run", {"command": "printf '\\377' > binary; ln -s loop loop; truncate -s 1T huge || truncate -s 4G huge"}
+        ),
+        call,
+    )
     assert world.hold()["outcome"] == "answered"
     result = world.transcript()[3]["content"][1]
     assert result["is_error"]

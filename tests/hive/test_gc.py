@@ -90,6 +90,38 @@ def test_work_trees_of_runs_that_ended(agent: Path, ledger: Ledger, clock: Clock
     assert (outside / "precious").exists(), "no link was followed"
 
 
+def test_a_work_tree_however_deep(agent: Path, ledger: Ledger, clock: Clock, tmp_path: Path) -> None:
+    """What an agent made deeper than a program can go is measured as far as one looks, and taken away whole."""
+    run = ledger.runs.start("acme", "iris", "forgejo:acme/app#1", "k", "do it")
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("x")
+    tree = agent / "state" / "runs" / str(run) / "work"
+    tree.mkdir(parents=True)
+    (tree / "file").write_text("x" * 10_000)
+    deepen(tree, 3000, outside)
+    ledger.runs.end(run, "merged")
+    clock.pass_(8 * DAY)
+    (found,) = (each for each in of_agent(ledger, "iris", agent, Keep()) if each.what == "work tree")
+    assert found.size >= 10_000
+    found.take()
+    assert list((agent / "state" / "runs").iterdir()) == []
+    assert (outside / "precious").exists(), "no link was followed"
+
+
+def deepen(tree: Path, levels: int, outside: Path) -> None:
+    """Make directories within one another, each with a file and a link, and some closed."""
+    here = os.open(tree, os.O_RDONLY)
+    for level in range(levels):
+        os.mkdir("d", dir_fd=here)
+        os.mkdir("e", 0o000 if level % 100 == 0 else 0o500, dir_fd=here)
+        os.symlink(outside, "link", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+
+
 @pytest.mark.parametrize("place", ["state/runs", "state", "state/runs/1"])
 def test_an_agent_cannot_send_it_elsewhere(
     agent: Path, ledger: Ledger, clock: Clock, tmp_path: Path, place: str

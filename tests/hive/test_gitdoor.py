@@ -54,6 +54,7 @@ def test_own_branches_may_be_pushed() -> None:
         f"{OLD} {ZERO} refs/heads/agent/iris/x",
         f"{OLD} {NEW}",
         "push-cert\0",
+        f"{ZERO} {NEW} refs/heads/agent/iris/x\0 report-status push-options",
         "x" * 100,
     ],
 )

@@ -27,7 +27,7 @@ from hive.givenup import GivenUp, Subject
 from hive.labels import StateLabels
 from hive.ledger import Ceiling, Job, Ledger, Lost
 from hive.ledger.faults import STORE_ERRORS, is_away
-from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS
+from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DEATHS
 from hive.loops import Breaker
 from hive.parking import Attendant, is_gone
 from hive.pulse import Loops, Pulse
@@ -55,12 +55,13 @@ BOT_FAULTS = (
     AssertionError,
     AttributeError,
     LookupError,
+    MemoryError,
     NameError,
     RuntimeError,
     TypeError,
     ValueError,
 )
-"""What a mistake in a bot looks like."""
+"""What a mistake in a bot looks like, and what is too much for it."""
 
 
 class WorkerDied(Exception):
@@ -322,7 +323,7 @@ class Worker:
         """Looks that killed their worker each time are given up."""
         for job in self._shop.ledger.hopeless.deadly():
             with contextlib.suppress(Lost):
-                self._give_up(job, WorkerDied(f"its worker died at each of {job.attempts} attempts"))
+                self._give_up(job, WorkerDied(f"its worker died at each of the last {MAX_DEATHS} attempts"))
 
     def _scan(self) -> None:
         self._take_back()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from forge.events import CommentPosted
 from hive.ledger.database import Clock, Database
-from hive.ledger.jobs import MAX_ATTEMPTS, Job, job_of
+from hive.ledger.jobs import MAX_DEATHS, Job, job_of
 
 
 class Hopeless:
@@ -15,10 +15,10 @@ class Hopeless:
         self._clock = clock
 
     def deadly(self) -> list[Job]:
-        """Looks whose worker died at each of their attempts: whoever finds one gives it up, and until then nobody takes it."""
+        """Looks whose worker died at each of their last attempts: whoever finds one gives it up, and until then nobody takes it."""
         rows = self._db.rows(
-            "SELECT * FROM jobs WHERE state = 'running' AND lease_until < ? AND attempts >= ?",
-            *(self._clock(), MAX_ATTEMPTS),
+            "SELECT * FROM jobs WHERE state = 'running' AND lease_until < ? AND deaths + 1 >= ?",
+            *(self._clock(), MAX_DEATHS),
         )
         return [job_of(row) for row in rows]
 

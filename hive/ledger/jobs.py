@@ -21,7 +21,10 @@ LEASE_SECONDS = 120.0
 """A job's bot has this long before another worker takes it again."""
 
 MAX_ATTEMPTS = 25
-"""Looks that failed for now or died with their worker: so many deaths in a row are the look's own fault."""
+"""Looks that were put off: so often the world was in the way."""
+
+MAX_DEATHS = 5
+"""Looks in a row that died with their worker, such as for want of memory: the look is what kills them."""
 
 ALONE = (CommentPosted, ReviewAsked)
 """Events that tell of one thing each: one look cannot stand for two of them."""
@@ -205,12 +208,13 @@ class Jobs:
 
     def _reclaim(self) -> None:
         """What is held by nobody any more waits again."""
-        late = "state = 'running' AND lease_until < ? AND attempts < ?"
-        if self._db.row(f"SELECT 1 FROM jobs WHERE {late}", self._clock(), MAX_ATTEMPTS) is None:  # noqa: S608  ours
+        late = "state = 'running' AND lease_until < ? AND deaths + 1 < ?"
+        bounds = (self._clock(), MAX_DEATHS)
+        if self._db.row(f"SELECT 1 FROM jobs WHERE {late}", *bounds) is None:  # noqa: S608  ours
             return
         with self._db.transaction(durable=False) as db:
-            freed = f"UPDATE jobs SET state = 'waiting', lease_until = 0 WHERE {late}"  # noqa: S608  ours
-            db.execute(freed, (self._clock(), MAX_ATTEMPTS))
+            freed = f"UPDATE jobs SET state = 'waiting', lease_until = 0, deaths = deaths + 1 WHERE {late}"  # noqa: S608  ours
+            db.execute(freed, bounds)
 
     def release_all(self) -> None:
         """No worker is alive: what the last one held can be taken at once."""
@@ -257,7 +261,7 @@ class Jobs:
         # The number of the attempt is the fence: whoever took the job since then has a higher one.
         with self._db.transaction(durable=False) as db:
             cursor = db.execute(
-                "UPDATE jobs SET state = ?, error = ?, next_at = ?, lease_until = 0, attempts = attempts - ?"
+                "UPDATE jobs SET state = ?, error = ?, next_at = ?, lease_until = 0, deaths = 0, attempts = attempts - ?"
                 " WHERE id = ? AND state = 'running' AND attempts = ?",
                 (state, error[:500], self._clock() + delay, uncounted, job.id, job.attempts),
             )

@@ -291,4 +291,7 @@ MIGRATIONS = (
     """
     ALTER TABLE turns ADD COLUMN let_go_at REAL NOT NULL DEFAULT 0;
     """,
+    """
+    ALTER TABLE jobs ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;
+    """,
 )

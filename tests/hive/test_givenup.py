@@ -18,7 +18,7 @@ from forge.types import CommitStatus, FileEdit, Issue, Ref, Repo, User
 from hive.app.work import workshop
 from hive.demo.stage import FORGE
 from hive.ledger import Ledger, Origin
-from hive.ledger.jobs import MAX_ATTEMPTS
+from hive.ledger.jobs import MAX_ATTEMPTS, MAX_DEATHS
 from hive.work import Worker
 from tests.hive.conftest import APP, Village
 
@@ -125,7 +125,7 @@ def test_what_killed_its_worker_each_time_is_told(village: Village, issue: Issue
     """Nobody lived to tell of it: whoever scans next does, once."""
     ledger, worker = village.house.ledger, worker_with(village, failing(RuntimeError(WORDS)))
     (job,) = ledger.jobs.owe("acme", [("review", IssueOpened(issue.ref, issue.author, "k"))])
-    for _ in range(MAX_ATTEMPTS):
+    for _ in range(MAX_DEATHS):
         assert ledger.jobs.claim(job) is not None
         ledger.jobs.release_all()
     assert ledger.jobs.claim(job) is None
@@ -133,7 +133,7 @@ def test_what_killed_its_worker_each_time_is_told(village: Village, issue: Issue
         worker.bury()
         settle(ledger, worker)
     (found,) = told(village)
-    assert f"its worker died at each of {MAX_ATTEMPTS} attempts" in found.body
+    assert f"its worker died at each of the last {MAX_DEATHS} attempts" in found.body
     assert [item.id for item in ledger.open.given_up()] == [job]
 
 

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from forge.events import IssueEdited, IssueOpened
 from forge.types import Ref, Repo, User
 from hive.ledger import Job, Ledger, Lost, Origin, Priority, Scope, Why
-from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS
+from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DEATHS
 from tests.conftest import Clock
 
 Taken = Job | MultipleResults[Job]
@@ -45,6 +45,8 @@ class Jobs(RuleBasedStateMachine):
         self.leases: dict[int, tuple[Job, float]] = {}
         """Who holds what, by the model: the newest holder of each job and when his lease ends."""
         self.ended: set[int] = set()
+        self.deaths: dict[int, int] = {}
+        """How often in a row each job's holder died, by the model."""
 
     def teardown(self) -> None:
         """Whatever happened, what is owed is looked at when workers live and the forge is there."""
@@ -151,6 +153,7 @@ class Jobs(RuleBasedStateMachine):
             return
         settle()
         del self.leases[job.id]
+        self.deaths.pop(job.id, None)
         if how in {"finish", "fail", "supersede"} or (how == "postpone" and job.attempts >= MAX_ATTEMPTS):
             self.ended.add(job.id)
 
@@ -171,10 +174,11 @@ class Jobs(RuleBasedStateMachine):
         self.clock.pass_(seconds)
         self.bury()
         self.ledger.jobs.due()
-        for number, (job, until) in list(self.leases.items()):
+        for number, (_, until) in list(self.leases.items()):
             if until < self.clock():
                 del self.leases[number]
-                if job.attempts >= MAX_ATTEMPTS:
+                self.deaths[number] = self.deaths.get(number, 0) + 1
+                if self.deaths[number] >= MAX_DEATHS:
                     self.ended.add(number)
 
     @rule(away=st.sampled_from([True, False, False]))

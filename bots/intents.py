@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bots.types import Verdict
+from forge.conversation import Conversation
 from forge.types import CommitStatus, Ref, Repo, ReviewComment, User
 
 
@@ -52,6 +53,8 @@ class Reply:
     comment_id: int
     lines: tuple[Line, ...]
     key: str
+    to: Conversation | None = None
+    """Where the comment was said, if it was on a line of a pull request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,12 +193,19 @@ class StartRun:
 
 @dataclass(frozen=True, slots=True)
 class ContinueRun:
-    """Let an agent's run go on with one more message; `by_person` says that no bot caused it."""
+    """Let an agent's run go on with one more message; `by_person` says that no bot caused it.
+
+    `about` are the conversations on lines that it tells of, when the pull request's head was `head_sha`; they are
+    resolved when the agent mends their lines. `answers` is the one in which the agent answers, if it is one of these.
+    """
 
     run: int
     message: str
     by_person: bool
     key: str
+    about: tuple[Conversation, ...] = ()
+    head_sha: str = ""
+    answers: Conversation | None = None
 
 
 @dataclass(frozen=True, slots=True)

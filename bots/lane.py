@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from bots.bot import AGENTS, Bot, Context
 from bots.intents import BlockRun, ContinueRun, EndRun, Intent, PostComment, RequestReview, ShowState, StartRun
 from bots.orders import is_altered, spoken
-from bots.remarks import reply
+from bots.remarks import conversations, reply, within
 from bots.tasks import task
 from bots.types import RunView, Team
 from bots.words import code, fenced
@@ -133,7 +133,8 @@ def hear(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     said = fenced("comment", body, author=comment.author.login, standing=standing)
     where = f"#{event.ref.number}"
     message = SAID.format(where=where, said=said) if answer is None else answered(answer.to, where, said, ctx.team)
-    yield ContinueRun(run.id, message, by_person=True, key=f"comment:{event.ref.repo}:{comment.id}")
+    go_on = ContinueRun(run.id, message, by_person=True, key=f"comment:{event.ref.repo}:{comment.id}")
+    yield go_on if answer is None else within(answer.conversation, go_on, ctx.forge)
     if WISH.fullmatch(body.strip()):
         # A wish in prose ends nothing, as prose is ambiguous: how to be understood is said once for each run.
         yield PostComment(event.ref, HOW_TO_STOP.format(agent=run.agent).strip(), key=f"how-to-stop:{run.id}")
@@ -171,7 +172,15 @@ def answer_review(event: PullReviewed, ctx: Context) -> Iterator[Intent]:
         # Replies of others are among them, and are heard by themselves.
         remarks = [remark for remark in found if remark.author is None or remark.author.id == review.author.id]
         message = reviewed(review, remarks, ctx.team.standing(review.author))
-        yield ContinueRun(run.id, message, by_person=by_person, key=key)
+        about = conversations(review, remarks)
+        yield ContinueRun(
+            *(run.id, message),
+            by_person=by_person,
+            key=key,
+            about=about,
+            head_sha=ctx.forge.pull(event.ref).head_sha if about else "",
+            answers=about[0] if len(about) == 1 and not review.body else None,
+        )
 
 
 def is_passed(reviews: list[Review], ctx: Context) -> bool:

@@ -6,18 +6,22 @@ source): it is one of the remarks of the review that it answers.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
+from bots.intents import ContinueRun
+from forge.conversation import Conversation
 from forge.protocol import NotFound, Reader
-from forge.types import Comment, Ref, ReviewComment
+from forge.types import Comment, Ref, Review, ReviewComment
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer to a remark on code, as a comment; `to` is the remark that the conversation began with."""
+    """An answer to a remark on code, as a comment; `to` is the remark that the `conversation` began with."""
 
     comment: Comment
     to: ReviewComment
+    conversation: Conversation
 
 
 def reply(forge: Reader, ref: Ref, comment_id: int) -> Reply | None:
@@ -36,5 +40,20 @@ def reply(forge: Reader, ref: Ref, comment_id: int) -> Reply | None:
         if first.id == said.id:
             return None
         times = (said.created_at, said.updated_at)
-        return Reply(Comment(said.id, ref, said.author, said.body, *times, said.html_url), first)
+        comment = Comment(said.id, ref, said.author, said.body, *times, said.html_url)
+        return Reply(comment, first, Conversation(ref, review.id, first.id))
     return None
+
+
+def conversations(review: Review, remarks: Iterable[ReviewComment]) -> tuple[Conversation, ...]:
+    """What a review's remarks begin: one conversation for each line."""
+    firsts: dict[tuple[str, int, bool], ReviewComment] = {}
+    for remark in sorted(remarks, key=lambda remark: remark.id):
+        firsts.setdefault((remark.path, remark.line, remark.old), remark)
+    return tuple(Conversation(review.ref, review.id, remark.id) for remark in firsts.values())
+
+
+def within(conversation: Conversation, go_on: ContinueRun, forge: Reader) -> ContinueRun:
+    """What was said in a conversation on a line is answered there."""
+    head = forge.pull(conversation.ref).head_sha
+    return replace(go_on, about=(conversation,), head_sha=head, answers=conversation)

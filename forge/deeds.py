@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Protocol
 
+from forge.conversation import Conversation
 from forge.types import (
     Comment,
     CommitStatus,
@@ -113,6 +114,15 @@ class PullDeeds(Protocol):
         lines that the diff does not show must be left out by the caller: forges accept them and
         hang them anywhere.
         """
+
+    def reply(self, to: Conversation, body: str, *, marker: str) -> Comment:
+        """Say `body` in a conversation on a line, unless this identity said something with `marker` there already."""
+
+    def edit_reply(self, to: Conversation, reply_id: int, body: str) -> None:
+        """Replace the text of a reply."""
+
+    def resolve(self, conversation: Conversation) -> None:
+        """Call a conversation on a line resolved: for the pull request's author and for who may write there."""
 
 
 class CodeDeeds(Protocol):

@@ -93,7 +93,9 @@ class Capabilities:
     reviewers_on_create: bool = False
     """Whether a new pull request can ask for its reviewers, which anybody can then."""
     resolve_conversation: bool = False
-    """Whether a remark of a review can be settled."""
+    """Whether the conversation that a remark of a review began can be resolved."""
+    reply_to_remark: bool = False
+    """Whether a remark of a review can be answered where it stands."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,8 +230,8 @@ class Review:
 class ReviewComment:
     """A remark of a review on one line: `line` counts in the new file, or in the old one if `old`.
 
-    A reply is another remark of the same review on the same line. `author` and the times are what a forge tells
-    of one that is there.
+    A reply is another remark of the same review on the same line. `author`, the times and whether the conversation
+    that it begins is `resolved` are what a forge tells of one that is there.
     """
 
     path: str
@@ -243,6 +243,7 @@ class ReviewComment:
     created_at: datetime | None = field(default=None, compare=False)
     updated_at: datetime | None = field(default=None, compare=False)
     html_url: str = field(default="", compare=False)
+    resolved: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,12 @@ from bots.types import Team, Verdict
 from bots.words import plain_name, visible
 from forge import keys
 from forge.events import Event
-from forge.protocol import Conflict, Forge, ForgeError, Invalid, NotFound, Refused, Unavailable
+from forge.protocol import Conflict, Forge, ForgeError, Unavailable
 from forge.types import ReviewState, State
 from hive import deeds
+from hive.asking import ask
 from hive.codec import Codec
+from hive.conversing import place, resolve_mended, say
 from hive.deeds import where
 from hive.home import AT_HOME, Done, Dropped, Home
 from hive.ledger import Effect, Ledger, Lost
@@ -32,7 +34,6 @@ from hive.verdicts import VerdictBoard
 log = logging.getLogger("hive.apply")
 
 MAX_ATTEMPTS = 20
-CALLED = "🙋 {operators}: this pull request waits for you."
 LONG = 80
 """Characters of an answer that is not said twice in a row."""
 PATIENCE_SECONDS = 5.0
@@ -43,6 +44,7 @@ _KINDS: dict[str, Any] = {
         *intents.Intent.__args__,
         deeds.OpenPull,
         deeds.Answer,
+        deeds.ResolveMended,
         deeds.MakeTag,
         deeds.CommitFile,
         deeds.FollowUp,
@@ -214,7 +216,8 @@ class Applier:
             case intents.PostComment() | deeds.Answer():
                 if isinstance(deed, deeds.Answer) and self._is_echo(effect, deed):
                     raise Dropped("these were its last words here")
-                comment = forge.comment(deed.ref, self._marked(deed.body, effect), marker=self._marker(effect))
+                to = place(forge, deed.to) if isinstance(deed, deeds.Answer) else None
+                comment = say(forge, deed.ref, to, self._marked(deed.body, effect), self._marker(effect))
                 made = keys.commented(deed.ref.repo.forge, comment.id)
                 return Done(comment.html_url, {"id": comment.id, "url": comment.html_url}, made=made)
             case intents.React() | intents.Reply() | deeds.FollowUp():
@@ -233,7 +236,7 @@ class Applier:
             case intents.PostReview():
                 return self._review(forge, effect, deed)
             case intents.RequestReview():
-                return self._request(forge, effect, deed)
+                return ask(forge, deed, lambda words: self._marked(words, effect), self._marker(effect))
             case intents.OpenIssue():
                 body = f"{deed.body}\n\n🙋 {self._teams[effect.team].call()}"
                 body, marker = self._marked(body, effect), self._marker(effect)
@@ -244,23 +247,12 @@ class Applier:
             case intents.Close():
                 forge.close(deed.ref)
                 return Done()
+            case deeds.ResolveMended():
+                core = self._teams[effect.team].accounts["core"].login
+                ended = resolve_mended(forge, lambda: self._forges(effect.team, core), self._ledger, deed)
+                return Done(detail={"remarks": ended})
             case _:
                 return self._do_code(forge, deed)
-
-    def _request(self, forge: Forge, effect: Effect, deed: intents.RequestReview) -> Done:
-        """Ask for reviews; where that may not be, the operators are called in a comment."""
-        pull = forge.pull(deed.ref)
-        reviewed = {review.author.login for review in forge.reviews(deed.ref)}
-        logins = [login for login in deed.operators if login != pull.author.login and login not in reviewed]
-        if not pull.is_open or not logins:
-            raise Dropped(f"nobody has to be asked about {deed.ref}")
-        try:
-            forge.request_reviews(deed.ref, logins)
-        except (Refused, Invalid, NotFound) as error:
-            called = CALLED.format(operators=", ".join(f"@{login}" for login in logins))
-            forge.comment(deed.ref, self._marked(called, effect), marker=self._marker(effect))
-            return Done(detail={"operators": logins, "called": str(error)})
-        return Done(detail={"operators": logins})
 
     def _is_echo(self, effect: Effect, deed: deeds.Answer) -> bool:
         """Whether an agent said just this last on the thread: at length, as a short answer may be the right one twice."""

@@ -18,14 +18,14 @@ from flask import Flask, Response, jsonify, request
 from forge.types import Ref, Repo
 from hive import calls, fields
 from hive.admission import NO_TOKEN, Denied, Gate, Guard, Rule
-from hive.agent.inert import inert
 from hive.agent.text import mended
 from hive.apply import owe
-from hive.deeds import Answer, Deed, OpenPull
+from hive.deeds import Answer, Deed, OpenPull, ResolveMended
 from hive.gitdoor import FETCH, PUSH, GitRequest, NotAllowed, forward
 from hive.ledger import Astray, Full, Ledger, Turn
 from hive.ledger.runs import MAX_ATTEMPTS
 from hive.resting import Rest
+from hive.runwords import GIVEN_UP, NO_WORD, PUSHED, closing, last_words, thread
 from hive.transcript import Malformed, is_step, line_of
 from hive.workspace import Login
 
@@ -47,9 +47,6 @@ SPOKEN = frozenset({"answered", "blocked", "failed", "proposed"})
 """Ends of a turn whose message belongs on the thread; the other one has made a pull request there."""
 
 NOT_KEPT = {Malformed: 400, Astray: 409, Full: 413}
-NO_WORD = "I stopped without a word; that is a fault of mine."
-HOW = "What I did: `hive run {run}` on the hive's host."
-GIVEN_UP = "I was cut off {times} times at this and never came to an end, so I leave it. An operator should look."
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,8 +198,8 @@ def comment(who: Principal, turn: Turn) -> dict[str, Any]:
     """Say something on the thread of the run."""
     said = _json()
     name, body = fields.text(said, "key", 100), fields.said(said, "body")
-    body = _last_words(turn, body) if name == f"end:{turn.id}" else body
-    return done(who, turn, Answer(_thread(turn), body, key=f"run{turn.run}:{name}"))
+    body = last_words(turn, body) if name == f"end:{turn.id}" else body
+    return done(who, turn, Answer(thread(turn), body, key=f"run{turn.run}:{name}", to=turn.answers))
 
 
 def pull(who: Principal, turn: Turn) -> dict[str, Any]:
@@ -230,7 +227,7 @@ def open_pull(who: Principal, turn: Turn, repo: Repo, *, proposes: bool) -> dict
             head=branch,
             base=base_of(who, repo),
             title=" ".join(fields.said(asked, "title").split())[:200],
-            body=fields.said(asked, "body") if proposes else _closing(turn, repo, fields.unsaid(asked, "body")),
+            body=fields.said(asked, "body") if proposes else closing(turn, repo, fields.unsaid(asked, "body")),
             proposes=proposes,
             key=f"run{turn.run}:{repo}:{branch}",
         ),
@@ -251,22 +248,29 @@ def end(who: Principal, turn: Turn) -> dict[str, Any]:
     outcome, steps = fields.text(asked, "outcome", 20), int(fields.number(asked, "steps", MAX_NUMBER))
     if outcome in SPOKEN:
         speak(who, turn, fields.said(asked, "message") or NO_WORD)
+    elif turn.answers is not None:  # a pull request that is up to date says nothing on the line that was spoken of
+        speak(who, turn, PUSHED)
     close(who, turn, outcome, steps=steps)
     return {}
 
 
 def speak(who: Principal, turn: Turn, body: str) -> None:
     """Say how a turn ended; the harness may have said it before, under the same key."""
-    deed = Answer(_thread(turn), _last_words(turn, body), key=f"run{turn.run}:end:{turn.id}")
+    deed = Answer(thread(turn), last_words(turn, body), key=f"run{turn.run}:end:{turn.id}", to=turn.answers)
     who.wake(owe(who.ledger, who.team, who.login.name, deed, by="run", turn=turn.id, depth=turn.depth))
 
 
 def close(who: Principal, turn: Turn, outcome: str, *, steps: int) -> None:
-    """Write down that a turn is over."""
+    """Write down that a turn is over, and that what was said of lines that it has changed is dealt with."""
     with who.ledger.transaction():
         who.ledger.runs.end_turn(turn, outcome, steps=steps)
         facts: dict[str, Any] = {"run": turn.run, "turn": turn.id, "outcome": outcome, "request": calls.request_id()}
         who.ledger.audit.add(who.agent, "EndedTurn", team=who.team, ref=turn.ref, **facts)
+        if turn.pull is None or not who.ledger.conversations.standing(turn.run):
+            return
+        deed = ResolveMended(turn.run, Ref.parse(turn.pull), key=f"run{turn.run}:mended:{turn.id}")
+        effect = owe(who.ledger, who.team, who.login.name, deed, by="run", turn=turn.id, depth=turn.depth)
+    who.wake(effect)
 
 
 DEEDS: dict[str, Callable[[Principal, Turn], dict[str, Any]]] = {
@@ -335,25 +339,5 @@ def _authorised(who: Principal, deed: Callable[[Principal, Turn], dict[str, Any]
     return view
 
 
-def _last_words(turn: Turn, body: str) -> str:
-    """What is said of the end of a turn, with how to read what led to it."""
-    return f"{body}\n\n{HOW.format(run=turn.run)}"
-
-
-def _thread(turn: Turn) -> Ref:
-    return Ref.parse(turn.pull or turn.ref)
-
-
 def _json(limit: int = MAX_CALL) -> dict[str, Any]:
     return calls.body(limit)
-
-
-def _closing(turn: Turn, repo: Repo, text: str) -> str:
-    """The words of a run's pull request: of all issues the run's own is closed, by a line of ours."""
-    issue = Ref.parse(turn.ref)
-    if issue.repo != repo:  # a number means another issue there
-        return inert(text)
-    own = f"Closes #{issue.number}"
-    before, found, after = f"\n{text}\n".partition(f"\n{own}\n")
-    pieces = (inert(before.strip("\n")), own, inert(after.strip("\n"))) if found else (inert(text), own)
-    return "\n\n".join(piece for piece in pieces if piece)

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from bots import intents
 from bots.intents import Intent
+from forge.conversation import Conversation
 from forge.types import Ref, Repo
 
 
@@ -26,10 +27,20 @@ class OpenPull:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A run says something on the thread that it came from."""
+    """A run says something on the thread that it came from, or in the conversation on a line there that it answers."""
 
     ref: Ref
     body: str
+    key: str
+    to: Conversation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveMended:
+    """Conversations on lines of a run's pull request end, as far as the run has mended their lines."""
+
+    run: int
+    ref: Ref
     key: str
 
 
@@ -67,7 +78,7 @@ class FollowUp:
     key: str
 
 
-Deed = Intent | OpenPull | Answer | MakeTag | CommitFile | FollowUp
+Deed = Intent | OpenPull | Answer | ResolveMended | MakeTag | CommitFile | FollowUp
 
 
 def where(deed: Deed) -> str:
@@ -102,6 +113,7 @@ def where(deed: Deed) -> str:
             | intents.UseModel()
             | intents.Recall()
             | Answer()
+            | ResolveMended()
         ):
             return str(deed.ref)
         case _:

@@ -65,7 +65,9 @@ class Home:
                     by_person=deed.by_person,
                     effect=effect.id,
                     depth=effect.depth,
+                    answers=deed.answers,
                 )
+                self._ledger.conversations.keep(deed.run, deed.about, deed.head_sha)
                 return Done(detail={"run": deed.run})
             case intents.BlockRun():
                 runs.block(deed.run, deed.reason)

@@ -8,6 +8,7 @@ from enum import Enum, auto
 from bots.intents import OpenIssue, React, Reply
 from forge.protocol import Forge
 from forge.types import Comment, Ref
+from hive.conversing import place, say
 from hive.deeds import FollowUp
 from hive.home import Dropped
 from hive.ledger import Effect, Ledger
@@ -64,8 +65,11 @@ def reply(forge: Forge, deed: Reply, became: list[Fate], marker: str) -> tuple[C
         for line, found in zip(deed.lines, became, strict=True)
     )
     body = f"{said}\n\n{marker}"
-    comment = forge.comment(deed.ref, body, marker=marker)
-    if comment.body != body:
+    to = place(forge, deed.to)
+    comment = say(forge, deed.ref, to, body, marker)
+    if comment.body != body and to is not None:
+        forge.edit_reply(to, comment.id, body)
+    elif comment.body != body:
         forge.edit_comment(deed.ref, comment.id, body)
     if Fate.OPEN in became:
         raise NotYet("what it tells of is not over")

@@ -99,14 +99,15 @@ def obey(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     if not heard or is_altered(comment, event.digest):
         return
     at = f"{event.ref}:{comment.id}"
-    acts = [act(Call(order, comment, ctx, f"{at}:{number}")) for number, order in enumerate(heard[:MOST])]
+    to = None if answer is None else answer.conversation
+    acts = [act(Call(order, comment, ctx, f"{at}:{number}", to)) for number, order in enumerate(heard[:MOST])]
     if len(heard) > MOST:
         acts = [Act(Line(phrases.TOO_MANY.format(most=MOST)), good=False)]
     if answer is None:
         yield React(event.ref, comment.id, SEEN, key=f"seen:{at}")
     for each in acts:
         yield from each.intents
-    yield Reply(event.ref, comment.id, tuple(each.line for each in acts), key=f"reply:{at}")
+    yield Reply(event.ref, comment.id, tuple(each.line for each in acts), key=f"reply:{at}", to=to)
     after = tuple(key for each in acts for key in each.line.after)
     word = DONE if all(each.good for each in acts) else SORRY
     if answer is not None:  # its id is no comment's, and what a forge says to a reaction to it is not known

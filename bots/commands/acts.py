@@ -27,6 +27,7 @@ from bots.intents import (
     UseModel,
 )
 from bots.orders import COMMANDS
+from bots.remarks import within
 from bots.tasks import task
 from bots.types import RunView
 from bots.words import fenced
@@ -223,6 +224,8 @@ def answer(call: Call) -> Act:
     author = call.comment.author
     said = fenced("answer", " ".join(call.order.words), author=author.login, standing=call.ctx.team.standing(author))
     deed = ContinueRun(run.id, said, by_person=True, key=call.key("answer"))
+    if call.to is not None:
+        deed = within(call.to, deed, call.ctx.forge)
     return yes(call, phrases.HANDED_ON.format(agent=run.agent), deed)
 
 

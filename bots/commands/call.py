@@ -10,6 +10,7 @@ from bots.intents import Intent, Line
 from bots.orders import Order, Place
 from bots.types import RunView
 from bots.words import code
+from forge.conversation import Conversation
 from forge.types import Comment
 
 
@@ -21,6 +22,8 @@ class Call:
     comment: Comment
     ctx: Context
     at: str
+    to: Conversation | None = None
+    """The conversation on a line in which it was said."""
 
     def key(self, deed: str) -> str:
         """The key of a deed that this order asks for."""

@@ -26,7 +26,11 @@ _OF_GITEA = {
 }
 _LATER_REPO = ("wiki_ssh_url", "wiki_clone_url", "has_wiki_contents", "default_update_style")
 _LOCKING = ("PUT ~/issues/<index>/lock", "DELETE ~/issues/<index>/lock")
-_REPLIES = "POST ~/pulls/<index>/comments/<id>/replies"
+_CONVERSATIONS = (
+    "POST ~/pulls/<index>/comments/<id>/replies",
+    "POST ~/pulls/comments/<id>/resolve",
+    "POST ~/pulls/comments/<id>/unresolve",
+)
 _ADMIN_TOKENS = "POST /admin/users/<username>/tokens"
 _STRANGER = (
     "User '{login}' is not allowed to push to branch '{branch}' in '{repo}'.\n"
@@ -45,7 +49,7 @@ FORGEJO_17 = Flavour(
     hidden=_OF_GITEA,
     empty={"issue": {"assignees": None}, "pull": {"assignees": None}},
     words=(),
-    absent=frozenset([*_LOCKING, _REPLIES]),
+    absent=frozenset([*_LOCKING, *_CONVERSATIONS]),
     pull_url_is_api=True,
     lists_are_short=False,
     raw_cache_control="private, max-age=300",
@@ -125,7 +129,7 @@ FORGEJO_10 = replace(
         "pull": {"assignees": None, "requested_reviewers": None, "requested_reviewers_teams": None},
     },
     words=((r"auth method not allowed", "auth required"), (r"could not find .*", "")),
-    absent=frozenset([*_LOCKING, _ADMIN_TOKENS, _REPLIES, "GET ~/actions/runs"]),
+    absent=frozenset([*_LOCKING, _ADMIN_TOKENS, *_CONVERSATIONS, "GET ~/actions/runs"]),
     pull_url_is_api=False,
     agit_label=False,
     base_missing="BaseNotExist",
@@ -184,7 +188,7 @@ GITEA_126 = replace(
         (r"Updates were rejected because the tip of your current branch .*", "request `force-push` push option"),
         (r"The new commit is the same as the old commit", "new commit is same with old commit"), (r"The topic-branch option is not set", "topic-branch is not set"),
     ),
-    absent=frozenset([_ADMIN_TOKENS, _REPLIES, "POST ~/pulls/<index>/reviews/<id>/comments"]),
+    absent=frozenset([_ADMIN_TOKENS, *_CONVERSATIONS, "POST ~/pulls/<index>/reviews/<id>/comments"]),
     lists_are_short=True,
     raw_cache_control="public, max-age=21600, no-transform",
     counts_whatever=False,
@@ -234,7 +238,7 @@ GITEA_127 = replace(
     GITEA_126,
     name="gitea-1.27",
     version="1.27.1",
-    absent=GITEA_126.absent - {_REPLIES},
+    absent=GITEA_126.absent.difference(_CONVERSATIONS),
     hidden={**GITEA_126.hidden, "protection": _keys("apply_to_admins")},
     manual_merge_by_patch=True,
 )

@@ -29,6 +29,7 @@ _GITEA: Mapping[str, _Version] = {
     "action_events": (1, 25),
     "own_permission": (1, 25, 99),
     "resolve_conversation": (1, 26),
+    "reply_to_remark": (1, 27),
 }
 _SINCE = {"forgejo": _FORGEJO, "gitea": _GITEA}
 _ADMINS = {"forgejo": "apply_to_admins", "gitea": "block_admin_merge_override"}

@@ -233,6 +233,7 @@ def review_comment(field: Field) -> ReviewComment:
         created_at=field["created_at"].time() if field["created_at"].present else None,
         updated_at=field["updated_at"].time() if field["updated_at"].present else None,
         html_url=field["html_url"].words(),
+        resolved=field["resolver"].present,
     )
 
 

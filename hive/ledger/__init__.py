@@ -8,6 +8,7 @@
     breakers     subjects on which machines wrote too much, until an operator lets them go on
     runs, turns  an agent's work on an issue, and each message that moves it
     transcripts  what was said and done in a run, line by line
+    conversations on which lines of a pull request a run was told something, until that is resolved
     deployments  one commit on one container; anchors say what was accepted last
     incidents    what is wrong with the hive itself, from when to when; crashes of containers
     tapes        what a bot was told when it looked, so that its decision can be made again

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hive.ledger.turns import LEASE_SECONDS, MAX_ATTEMPTS, Turn, Turns
+from forge.conversation import Conversation
+from hive.ledger.turns import LEASE_SECONDS, MAX_ATTEMPTS, Turn, Turns, written
 
 __all__ = ["LEASE_SECONDS", "MAX_ATTEMPTS", "Record", "Run", "Runs", "Turn"]
 
@@ -86,18 +87,19 @@ class Runs(Turns):
         effect: int | None = None,
         depth: int = 0,
         memory: str = "",
+        answers: Conversation | None = None,
     ) -> bool:
         """Give a run one more turn; False if it has it already, or is over.
 
         It came of an `effect`, in a chain of `depth` machines, and begins with all of the run's transcript, or
-        with a `memory` of `compact` or `new`.
+        with a `memory` of `compact` or `new`. It answers in a conversation on a line, if it came of one.
         """
         with self._db.transaction() as db:
             cursor = db.execute(
-                "INSERT INTO turns (run, team, agent, key, message, by_person, effect, depth, memory, state, created_at)"
-                " SELECT id, team, agent, ?, ?, ?, ?, ?, ?, 'waiting', ? FROM runs WHERE id = ? AND state = 'open'"
+                "INSERT INTO turns (run, team, agent, key, message, by_person, effect, depth, memory, answers, state,"
+                " created_at) SELECT id, team, agent, ?, ?, ?, ?, ?, ?, ?, 'waiting', ? FROM runs WHERE id = ? AND state = 'open'"
                 " ON CONFLICT DO NOTHING",
-                (key, message, by_person, effect, depth, memory, self._clock(), run),
+                (key, message, by_person, effect, depth, memory, written(answers), self._clock(), run),
             )
             if cursor.rowcount:
                 db.execute("UPDATE runs SET blocked = '' WHERE id = ?", (run,))

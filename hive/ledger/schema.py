@@ -294,4 +294,12 @@ MIGRATIONS = (
     """
     ALTER TABLE jobs ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    CREATE TABLE conversations (
+        ref TEXT NOT NULL, remark INTEGER NOT NULL, review INTEGER NOT NULL, run INTEGER NOT NULL REFERENCES runs,
+        head TEXT NOT NULL, is_over INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (ref, remark)
+    ) STRICT;
+    CREATE INDEX conversations_of_run ON conversations (run) WHERE NOT is_over;
+    ALTER TABLE turns ADD COLUMN answers TEXT NOT NULL DEFAULT '';
+    """,
 )

@@ -10,6 +10,7 @@ from sqlite3 import Connection
 from forge.types import User
 from hive.ledger.audit import Audit
 from hive.ledger.breakers import Breakers
+from hive.ledger.conversations import Conversations
 from hive.ledger.database import WORTH_ROWS, Clock, Database
 from hive.ledger.deployments import Deployments
 from hive.ledger.effects import Effects
@@ -47,6 +48,7 @@ class Ledger:
         self.hopeless = Hopeless(self._db, clock)
         self.open = Open(self._db, clock)
         self.runs = Runs(self._db, clock)
+        self.conversations = Conversations(self._db)
         self.transcripts = Transcripts(self._db, clock)
         self.standings = Standings(self._db)
         self.verdicts = Verdicts(self._db)

@@ -11,6 +11,8 @@ import secrets
 import sqlite3
 from dataclasses import dataclass
 
+from forge.conversation import Conversation
+from forge.types import Ref
 from hive.ledger.database import Clock, Database
 
 LEASE_SECONDS = 60.0
@@ -41,6 +43,7 @@ class Turn:
     token: str = ""
     depth: int = 0
     memory: str = ""
+    answers: Conversation | None = None
 
 
 class Turns:
@@ -70,7 +73,7 @@ class Turns:
             )
         return Turn(
             *(row["id"], row["run"], agent, row["ref"], row["pull"], row["message"], row["attempts"] + 1, token),
-            *(row["depth"], row["memory"]),
+            *(row["depth"], row["memory"], read(row["answers"])),
         )
 
     def due(self, agent: str) -> int | None:
@@ -108,6 +111,7 @@ class Turns:
             *(row["id"], row["run"], agent, row["ref"], row["pull"], row["message"], row["attempts"]),
             depth=row["depth"],
             memory=row["memory"],
+            answers=read(row["answers"]),
         )
 
     def beat(self, turn: Turn) -> None:
@@ -162,6 +166,19 @@ class Turns:
                 (outcome, self._clock(), turn.id),
             )
             db.execute("UPDATE runs SET steps = steps + ? WHERE id = ?", (steps, turn.run))
+
+
+def written(answers: Conversation | None) -> str:
+    """In which conversation a turn answers, as text; empty for the thread of its run."""
+    return "" if answers is None else f"{answers.ref} {answers.review} {answers.id}"
+
+
+def read(answers: str) -> Conversation | None:
+    """The same from its text."""
+    if not answers:
+        return None
+    ref, review, remark = answers.rsplit(" ", 2)
+    return Conversation(Ref.parse(ref), int(review), int(remark))
 
 
 def _hash(token: str) -> str:

@@ -11,6 +11,10 @@ from forge.protocol import Capabilities
 
 POWERS = [field.name for field in fields(Capabilities) if field.name not in {"kind", "version", "admins_key"}]
 OLD = {"compare_by_sha", "own_permission", "action_events", "label_removal_by_name"}
+CONVERSING = {
+    *("status_webhook", "compare_by_sha", "reviewers_on_create", "action_events", "own_permission"),
+    *("resolve_conversation", "reply_to_remark"),
+}
 GITEA = {"status_webhook", "compare_by_sha", "reviewers_on_create"}
 
 
@@ -54,7 +58,8 @@ def test_forgejo(version: str, expected: set[str]) -> None:
         ("1.26.0+dev-123-gdeadbeef", GITEA | {"action_events", "own_permission"}),
         ("1.26.0-dev", GITEA | {"action_events", "own_permission"}),
         ("v1.26.0", GITEA | {"action_events", "own_permission", "resolve_conversation"}),
-        ("1.99.0", GITEA | {"action_events", "own_permission", "resolve_conversation"}),
+        ("1.27.1+dev-123-gdeadbeef", CONVERSING),
+        ("1.99.0", CONVERSING),
     ],
 )
 def test_gitea(version: str, expected: set[str]) -> None:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 import pytest
 
-from forge.embedded import EmbeddedForge
+from forge.embedded import FLAVOURS, FORGEJO_17, GITEA_127, EmbeddedForge, Flavour
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.write import GiteaForge
 from forge.types import Repo
@@ -26,6 +26,7 @@ from hive.work import Worker
 
 APP = Repo(FORGE, TEAM, "app")
 CONFIG = Repo(FORGE, "agent-configs", "iris")
+KNOWN = FLAVOURS | {GITEA_127.name: GITEA_127}
 
 
 @dataclass
@@ -60,11 +61,14 @@ def village(tmp_path: Path) -> Iterator[Village]:
 
 
 @contextmanager
-def settle(tmp_path: Path) -> Iterator[Village]:
+def settle(tmp_path: Path, flavour: Flavour = FORGEJO_17) -> Iterator[Village]:
     """A forge below a directory, made ready for one team, and the house around it: a copy of the first one."""
-    first = founded()
+    first = founded(flavour.name)
     shutil.copytree(first.place.name, tmp_path, dirs_exist_ok=True)
-    with lived_in(tmp_path) as (forge, house), GiteaForge(name=FORGE, url=forge.url, token=first.token) as mara:
+    with (
+        lived_in(tmp_path, flavour) as (forge, house),
+        GiteaForge(name=FORGE, url=forge.url, token=first.token) as mara,
+    ):
         yield Village(forge, house, mara, list(first.made))
 
 
@@ -78,10 +82,10 @@ class Founded:
 
 
 @cache
-def founded() -> Founded:
+def founded(flavour: str) -> Founded:
     """Make a village ready, once in a process: that takes seconds, and a copy of it almost none."""
     place = TemporaryDirectory(prefix="hive-village-")
-    with lived_in(Path(place.name)) as (forge, house):
+    with lived_in(Path(place.name), KNOWN[flavour]) as (forge, house):
         password = house.vault.password(FORGE, ADMIN)
         forge.create_admin(ADMIN, password)
         with GiteaAdmin(name=FORGE, url=forge.url, login=ADMIN, password=password) as admin:
@@ -95,10 +99,10 @@ def founded() -> Founded:
 
 
 @contextmanager
-def lived_in(place: Path) -> Iterator[tuple[EmbeddedForge, House]]:
+def lived_in(place: Path, flavour: Flavour) -> Iterator[tuple[EmbeddedForge, House]]:
     """The forge and the house below a directory, on whatever port is free."""
     with ExitStack() as stack:
-        forge = stack.enter_context(EmbeddedForge(place / "forge"))
+        forge = stack.enter_context(EmbeddedForge(place / "forge", flavour=flavour))
         port = int(forge.url.rpartition(":")[2])
         house = House(load(write_config(place, forge_port=port, web_port=1, model_url="http://127.0.0.1:1")))
         stack.callback(house.close)

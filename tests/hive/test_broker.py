@@ -15,11 +15,12 @@ from flask.testing import FlaskClient
 from forge.types import Repo
 from hive import broker, gateway
 from hive.admission import Guard
-from hive.broker import NO_WORD, Principal
+from hive.broker import Principal
 from hive.ledger import NEVER, Effect, Ledger, Scope, Turn, Why
 from hive.ledger.runs import MAX_ATTEMPTS
 from hive.llm import Meter, Model, ModelFailed, Reply
 from hive.resting import Rest
+from hive.runwords import NO_WORD
 from hive.workspace import Login
 
 ISSUE = "forgejo:acme/app#1"

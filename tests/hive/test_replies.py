@@ -26,11 +26,16 @@ def worker(village: Village) -> Worker:
 @pytest.fixture
 def pull(village: Village, worker: Worker) -> PullRequest:
     """A pull request of a run of iris', with a remark of core's on its first line."""
+    return begun(village, worker)
+
+
+def begun(village: Village, worker: Worker, text: bytes = b"x = 1\n") -> PullRequest:
+    """The same, of a file with these words."""
     village.mara.commit(APP, [FileEdit("b", b"b\n")], message="b", branch="trunk", start="main")
     issue = village.mara.open_issue(APP, "A page is wrong", "It shows 0.", marker="It shows").ref
     sweep(village)
     drain(village, worker)
-    village.mara.commit(APP, [FileEdit("a.py", b"x = 1\n")], message="a", branch="agent/iris/1", start="trunk")
+    village.mara.commit(APP, [FileEdit("a.py", text)], message="a", branch="agent/iris/1", start="trunk")
     made = village.mara.open_pull(APP, head="agent/iris/1", base="trunk", title="Mend it", body="")
     village.house.ledger.runs.set_pull(run_of(village, issue).id, str(made.ref))
     token = village.house.vault.token(APP.forge, "core")

@@ -337,3 +337,24 @@ def test_answering_a_remark(village: Village) -> None:
     first, second = reviews.remarks(village.site, review)
     assert (first["detail"], second["body"]) == (second["detail"], "It is one now.")
     assert village.core.send(path_of(village, pull), f"/remarks/{remark['id']}", content=" ").status == 422
+
+
+def test_the_end_of_a_conversation(village: Village) -> None:
+    """A conversation is resolved by the pull request's author or who writes there, and opened again, and the page says so."""
+    pull = village.pull(body="Mend it")
+    review = reviews.write(
+        village.site, village.user("mara"), pull, "COMMENT", "", said=[Remark("topic.txt", 1, "Is it a name?")]
+    )
+    (remark,) = reviews.remarks(village.site, review)
+    village.core.send(path_of(village, pull), f"/remarks/{remark['id']}", content="It is one now.")
+    for where in ("", "/files"):
+        assert "resolved by" not in village.mara.open(path_of(village, pull, where)).words
+    village.core.send(path_of(village, pull), f"/remarks/{remark['id']}/conversation", resolved="yes")
+    village.mara.send(path_of(village, pull), f"/remarks/{remark['id']}/conversation", resolved="yes")
+    for where in ("", "/files"):
+        page = village.mara.open(path_of(village, pull, where))
+        assert page.words.count("resolved by core") == 1
+        assert page.words.count("Reopen the conversation") == 1
+    page = village.mara.send(path_of(village, pull), f"/remarks/{remark['id']}/conversation", resolved="no")
+    assert "resolved by" not in page.words
+    assert village.nobody.open(path_of(village, pull)).words.count("Resolve the conversation") == 0

@@ -6,7 +6,7 @@ from flask import Response
 
 from forge.embedded.api.call import Call, Route, answer, login
 from forge.embedded.api.forms import Form
-from forge.embedded.deeds import issues, merging, orgs, people, reviews
+from forge.embedded.deeds import comments, issues, merging, orgs, people, reviews
 from forge.embedded.deeds.reviews import Remark
 from forge.embedded.shapes import pulls as shapes
 from forge.embedded.shapes.people import Json
@@ -153,6 +153,21 @@ def _reply(call: Call) -> Json:
     return shapes.remark(call.site, reviews.reply(call.site, call.actor, issue, remark, given["body"]), call.viewer)
 
 
+def _resolve(call: Call) -> None:
+    _end(call, resolved=True)
+
+
+def _unresolve(call: Call) -> None:
+    _end(call, resolved=False)
+
+
+def _end(call: Call, *, resolved: bool) -> None:
+    remark = comments.get(call.site, call.repo, call.number("id"))
+    if remark["kind"] != "code":
+        raise Refusal(400, "comment does not belong to a review")
+    reviews.resolve(call.site, call.actor, call.site.must("issues", remark["issue_id"]), remark, resolved=resolved)
+
+
 _ALL, _ONE = "~/pulls/<index>/reviews", "~/pulls/<index>/reviews/<id>"
 ROUTES = (
     Route(f"GET {_ALL}", _index, "repository"),
@@ -163,6 +178,8 @@ ROUTES = (
     Route(f"GET {_ONE}/comments", _remarks, "repository"),
     Route(f"POST {_ONE}/comments", _add_remark, "repository", login),
     Route("POST ~/pulls/<index>/comments/<id>/replies", _reply, "repository", login, 201),
+    Route("POST ~/pulls/comments/<id>/resolve", _resolve, "repository", login, 204, bare=True),
+    Route("POST ~/pulls/comments/<id>/unresolve", _unresolve, "repository", login, 204, bare=True),
     Route(f"POST {_ONE}/dismissals", _dismiss, "repository", login),
     Route(f"POST {_ONE}/undismissals", _undismiss, "repository", login),
     Route("POST ~/pulls/<index>/requested_reviewers", _request, "repository", login, 201),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from forge.embedded import diffs, events, rules
-from forge.embedded.deeds import feed, timeline
+from forge.embedded.deeds import feed, issues, timeline
 from forge.embedded.git import Git, GitFailed
 from forge.embedded.shapes import issues as shapes
 from forge.embedded.site import Missing, Refusal, Site
@@ -53,6 +53,14 @@ def remarks(site: Site, review: Row) -> list[Row]:
     sql = """SELECT * FROM comments WHERE review_id = ? AND kind = 'code'
              ORDER BY json_extract(detail, '$.path'), abs(json_extract(detail, '$.line')), id"""
     return site.state.rows(sql, review["id"])
+
+
+def conversation(site: Site, remark: Row) -> Row:
+    """The remark that began the conversation: the first of its review on its line."""
+    sql = """SELECT * FROM comments WHERE review_id = ? AND kind = 'code'
+             AND json_extract(detail, '$.path') = ? AND json_extract(detail, '$.line') = ? ORDER BY id"""
+    detail = json.loads(remark["detail"])
+    return site.state.row(sql, remark["review_id"], detail["path"], detail["line"]) or remark
 
 
 def _official(site: Site, issue: Row, user: Row) -> bool:
@@ -186,12 +194,28 @@ def reply(site: Site, actor: Row, issue: Row, remark: Row, body: str) -> Row:
         raise Refusal(422, "A reply needs words.")
     with site.state.writing():
         detail = json.loads(remark["detail"])
+        detail.pop("resolver", None)
         said = timeline.write(site, actor, issue, "code", body, review_id=remark["review_id"], **detail)
         now = site.must("issues", issue["id"])
         events.commented(site, actor, now, "created", shapes.comment(site, said))
         feed.record_issue(site, actor, now, "comment_pull", comment_id=said["id"], text=body[:200])
         feed.notify(site, actor, now, body)
     return said
+
+
+def resolve(site: Site, actor: Row, issue: Row, remark: Row, *, resolved: bool) -> None:
+    """Call the conversation that a remark began resolved, or open again; who did so first stays. No event tells of it.
+
+    The pull request's author may, and who writes pull requests or reviews officially (by Gitea's source).
+    """
+    if actor["id"] != issue["user_id"] and not (issues.may_write(site, actor, issue) or _official(site, issue, actor)):
+        raise Refusal(403, "user should have permission to resolve comment")
+    detail = json.loads(remark["detail"])
+    resolver = detail.pop("resolver", actor["id"])
+    if resolved:
+        detail["resolver"] = resolver
+    with site.state.writing():
+        site.state.update("comments", remark["id"], detail=json.dumps(detail))
 
 
 def delete(site: Site, actor: Row, review: Row) -> None:

@@ -31,6 +31,10 @@ class Remark:
     line: int
     place: int
     lines: tuple[Line, ...]
+    begins: bool
+    """Whether a conversation begins with it."""
+    resolver: Row | None
+    """Who called the conversation resolved."""
 
     @property
     def is_outdated(self) -> bool:
@@ -101,7 +105,9 @@ def _remark(visit: Visit, review: Row, row: Row, moves: Moves, pull: Row) -> Rem
         place = -moves.now(-line, path, about["sha"], pull["merge_base"])
     author, body = people.by_id(visit.site, row["user_id"]), visit.prose(row["body"])
     lines = changes.excerpt(about["hunk"], path)
-    return Remark(row["id"], review, author, row["created"], body, path, line, place, lines)
+    begins = reviews.conversation(visit.site, row)["id"] == row["id"]
+    resolver = people.by_id(visit.site, about["resolver"]) if "resolver" in about else None
+    return Remark(row["id"], review, author, row["created"], body, path, line, place, lines, begins, resolver)
 
 
 def by_file(said: Iterable[Remark]) -> dict[str, list[Remark]]:

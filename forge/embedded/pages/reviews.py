@@ -124,13 +124,26 @@ def _write(visit: Visit, event: str, content: str, said: Sequence[Remark]) -> No
 
 def _reply(visit: Visit) -> Response:
     """Answer a remark."""
+    issue, remark = _remark(visit)
+    said = reviews.reply(visit.site, visit.actor, issue, remark, visit.field("content").replace("\r\n", "\n").strip())
+    return visit.go(f"{talk.path_of(visit, issue)}#issuecomment-{said['id']}")
+
+
+def _resolve(visit: Visit) -> Response:
+    """Call a conversation resolved, or open it again."""
+    issue, remark = _remark(visit)
+    remark = reviews.conversation(visit.site, remark)
+    reviews.resolve(visit.site, visit.actor, issue, remark, resolved=visit.field("resolved") == "yes")
+    return visit.go(f"{talk.path_of(visit, issue)}#issuecomment-{remark['id']}")
+
+
+def _remark(visit: Visit) -> tuple[Row, Row]:
     issue, _ = pulls.one(visit)
     sql = "SELECT * FROM comments WHERE id = ? AND issue_id = ? AND kind = 'code'"
     remark = visit.site.state.row(sql, natural(visit.args["id"]) or 0, issue["id"])
     if remark is None or reviews.get(visit.site, issue, remark["review_id"])["state"] == "PENDING":
         raise Refusal(404, "There is no such remark.")
-    said = reviews.reply(visit.site, visit.actor, issue, remark, visit.field("content").replace("\r\n", "\n").strip())
-    return visit.go(f"{talk.path_of(visit, issue)}#issuecomment-{said['id']}")
+    return issue, remark
 
 
 def _discard(visit: Visit, issue: Row) -> None:
@@ -144,4 +157,5 @@ PAGES = (
     Page("GET ~/pulls/<number>/files", _files, (PULLS,)),
     Page("POST ~/pulls/<number>/reviews", _review, (PULLS,), login=True),
     Page("POST ~/pulls/<number>/remarks/<id>", _reply, (PULLS,), login=True),
+    Page("POST ~/pulls/<number>/remarks/<id>/conversation", _resolve, (PULLS,), login=True),
 )

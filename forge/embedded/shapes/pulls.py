@@ -160,7 +160,7 @@ def remark(site: Site, row: Row, viewer: Row | None) -> Json:
         "id": row["id"],
         "body": row["body"],
         "user": issues.user(site, row["user_id"], viewer),
-        "resolver": None,
+        "resolver": issues.user(site, about["resolver"], viewer) if "resolver" in about else None,
         "pull_request_review_id": row["review_id"],
         "created_at": when(row["created"]),
         "updated_at": when(row["updated"]),

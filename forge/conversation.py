@@ -1,0 +1,16 @@
+"""Conversations on lines of pull requests, as values. Performs no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from forge.types import Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What is said about one line of a pull request: it begins with the remark `id` of a review."""
+
+    ref: Ref
+    review: int
+    id: int

@@ -1,0 +1,38 @@
+"""Conversations on lines of pull requests that the hive's agents were told of, until they are resolved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from forge.conversation import Conversation
+from forge.types import Ref
+from hive.ledger.database import Database
+
+
+class Conversations:
+    """Remembers which may be resolved yet, and the head of their pull request when they were last told of."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def keep(self, run: int, about: Iterable[Conversation], head: str) -> None:
+        """A run was told of conversations; one that is over stays so: whoever opens it again wants it open."""
+        with self._db.transaction() as db:
+            db.executemany(
+                "INSERT INTO conversations (ref, remark, review, run, head) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (ref, remark) DO UPDATE SET run = excluded.run, head = excluded.head",
+                [(str(each.ref), each.id, each.review, run, head) for each in about],
+            )
+
+    def standing(self, run: int) -> list[tuple[Conversation, str]]:
+        """What a run was told of and is not over, each with the head at that time."""
+        rows = self._db.rows("SELECT * FROM conversations WHERE run = ? AND NOT is_over ORDER BY remark", run)
+        return [(Conversation(Ref.parse(row["ref"]), row["review"], row["remark"]), row["head"]) for row in rows]
+
+    def end(self, conversation: Conversation) -> None:
+        """It was resolved, by whomever, or is gone."""
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE conversations SET is_over = 1 WHERE ref = ? AND remark = ?",
+                (str(conversation.ref), conversation.id),
+            )

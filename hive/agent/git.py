@@ -114,17 +114,25 @@ def identity(turn: Turn) -> dict[str, str]:
 class Git:
     """Git in one clone of ours of one repository, `owner/name`."""
 
-    def __init__(self, path: Path, env: Mapping[str, str], repo: str, sandbox: Sandbox = NONE) -> None:
+    def __init__(
+        self,
+        path: Path,
+        env: Mapping[str, str],
+        repo: str,
+        sandbox: Sandbox = NONE,
+        deadlines: Deadlines = DEADLINES,
+    ) -> None:
         self.path = path
+        self._deadlines = deadlines
         self._sandbox = sandbox
         self._env = env
         self._url = f"{FORGE}{repo}.git"
 
-    def clone(self) -> None:
-        """Clone to the path, without a work tree; nobody has written there yet."""
+    def clone(self, *how: str) -> None:
+        """Clone to the path, without a work tree; nobody has written there yet. `how` are more options."""
         self.path.mkdir()
         self._sandbox.give(self.path)
-        self._run("clone", "--progress", "--no-checkout", "--template=", self._url, ".")
+        self._run("clone", "--progress", "--no-checkout", "--template=", *how, self._url, ".")
         info = self.path / ".git" / "info"
         info.mkdir(exist_ok=True)
         self._sandbox.give(info)
@@ -217,7 +225,7 @@ class Git:
             assert process.stderr is not None
             with suppress(BrokenPipeError), process.stdin as told:
                 told.write(stdin.encode("utf-8", "replace"))
-            came = watch(process, process.stdout, process.stderr, DEADLINES)
+            came = watch(process, process.stdout, process.stderr, self._deadlines)
         if came.stopped:
             raise Unavailable(f"git {words[0]} was stopped: {came.stopped}")
         if came.status < 0:  # by whom, it cannot say

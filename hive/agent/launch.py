@@ -9,6 +9,7 @@
 
 This process ends as the command did, by the same status or signal. READY is a descriptor to which a byte is
 written when the command begins, or -1. PARENT is who started this; if that dies, all of it ends.
+What is shown as `ro:FOLDER` cannot be written to.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ else:  # what `signal` puts around it takes as long to import as all the rest
     import _signal as signal
 
 NAMESPACES, PROCESSES, BARE = "namespaces", "processes", "bare"
+READ_ONLY = "ro:"
 
 
 class Launch:
@@ -95,13 +97,16 @@ def _be_init(launch: Launch, cwd: str, alive: int, tell: int) -> NoReturn:
 
 def _hide(launch: Launch) -> None:
     """Cover folders by empty ones; what is shown lies in them as before."""
+    flags = kernel.MS_NOSUID | kernel.MS_NODEV
+    shown = {path.removeprefix(READ_ONLY): path.startswith(READ_ONLY) for path in launch.show}
     for folder in launch.hide:
-        kept = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in launch.show if _lies_in(path, folder)}
-        flags = kernel.MS_NOSUID | kernel.MS_NODEV
+        kept = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in shown if _lies_in(path, folder)}
         kernel.mount("tmpfs", folder, "tmpfs", flags, "size=64k,mode=755")
         for path, handle in kept.items():
             os.makedirs(path)
             kernel.mount(f"/proc/self/fd/{handle}", path, flags=kernel.MS_BIND)
+            if shown[path]:
+                kernel.mount("", path, flags=kernel.MS_BIND | kernel.MS_REMOUNT | kernel.MS_RDONLY | flags)
             os.close(handle)
         kernel.mount("", folder, flags=kernel.MS_REMOUNT | kernel.MS_RDONLY | flags)
 

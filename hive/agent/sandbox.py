@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hive.agent import enter, kernel
-from hive.agent.launch import BARE, NAMESPACES, PROCESSES
+from hive.agent.launch import BARE, NAMESPACES, PROCESSES, READ_ONLY
 from hive.agent.processes import end_all
 
 SOURCE = Path(__file__).resolve().parent.parent.parent
@@ -24,13 +24,14 @@ class Sandbox:
     """What commands are kept from; without anything said, only from outliving their end.
 
     `tools` is the user that commands run as, None if that is the harness' own; `hidden` are folders that
-    a command sees empty but for its work tree and `home`.
+    a command sees empty but for its work tree and `home`, and for `readable`, which it cannot write to.
     """
 
     kind: str = BARE
     tools: int | None = None
     hidden: tuple[Path, ...] = ()
     home: Path | None = None
+    readable: tuple[Path, ...] = ()
 
     @classmethod
     def found(cls, hidden: tuple[Path, ...], home: Path) -> Sandbox:
@@ -46,10 +47,11 @@ class Sandbox:
     def words(self, command: Sequence[str], tree: Path, *, ready: int = -1) -> list[str]:
         """The argument list that runs a command in a folder; see `hive.agent.launch` for `ready`."""
         shown = [tree, *([self.home] if self.home is not None and self.home.is_dir() else [])]
+        shown_only = (f"{READ_ONLY}{folder}" for folder in self.readable)
         options = [self.kind, os.getpid(), ready, os.getuid() if self.tools is None else self.tools]
         return [
             *python("hive.agent.launch"),
-            *map(str, (*options, *self.hidden, "--", *shown, "--")),
+            *map(str, (*options, *self.hidden, "--", *shown, *shown_only, "--")),
             *command,
         ]
 

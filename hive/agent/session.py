@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hive.agent import git, shell
+from hive.agent import git, knowledge, shell
 from hive.agent.broker import Broker
 from hive.agent.deeds import Deeds
 from hive.agent.errors import Ended, GitFailed, Refused, Rest, Unavailable
@@ -104,10 +104,11 @@ class Session:
         try:
             work, config = self._trees(turn)
 
+            sandbox, more = self._learned(turn)
+
             def run(command: str) -> shell.Outcome:
                 seconds = min(COMMAND_SECONDS, until - time.monotonic())
-                sandbox = self.place.sandbox
-                return shell.run(command, work.path, seconds=seconds, sandbox=sandbox, more=git.identity(turn))
+                return shell.run(command, work.path, seconds=seconds, sandbox=sandbox, more=more)
 
             def between() -> None:
                 pulse.check()
@@ -122,6 +123,14 @@ class Session:
             end = reached
         transcript.close(end)
         return end
+
+    def _learned(self, turn: Turn) -> tuple[Sandbox, dict[str, str]]:
+        """The sandbox of commands and the variables that they are told, with what all agents have learned if it is there."""
+        sandbox, more = self.place.sandbox, git.identity(turn)
+        folder = knowledge.fetch(self.place.state, turn.knowledge, git.environment(turn, self.port), sandbox)
+        if folder is None:
+            return sandbox, more
+        return replace(sandbox, readable=(folder,)), more | {knowledge.VARIABLE: str(folder)}
 
     def _trees(self, turn: Turn) -> tuple[WorkTree, WorkTree]:
         """The work tree of a run, and that of the agent's own configuration; neither is there before it is needed."""

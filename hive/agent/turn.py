@@ -35,6 +35,9 @@ class Turn:
     proposal: str = ""
     """The branch for changes of the own configuration; without it there is one for each issue."""
 
+    knowledge: str = ""
+    """`owner/name` of the repository that holds what all agents have learned, if there is one."""
+
     memory: str = ""
     """How much of the transcript it begins with: `compact` for the gist, `new` for nothing, empty for all."""
 

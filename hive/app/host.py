@@ -75,6 +75,7 @@ class Brief:
             "proposal": branches.proposal(turn),
             "config_repo": config.path,
             "config_base": self.base(config),
+            "knowledge": self.house.knowledge(issue.repo.forge).path,
             "checks": list(self._checks(issue.repo, base)),
             "author": {"name": self.agent, "email": f"{self.agent}@{settings.account('core')}.invalid"},
             **self._spec(),

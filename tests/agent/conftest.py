@@ -41,6 +41,7 @@ GIT = {
 FILES = {
     "acme/app": {"app.py": "x = 1\n", "lib/deep.py": "y = 1\n"},
     "agent-configs/iris": {"agent.yaml": "name: iris\n"},
+    "hive/knowledge": {"README.md": "Bees dance.\n"},
 }
 TURN: dict[str, Any] = {
     "run": 7,

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from hive.agent import shell
@@ -23,7 +24,12 @@ for folder in (place.state / "home", run / "work"):
 tree = run / "work"
 for name, text in given["files"].items():
     write(tree, name, text)
-outcome = shell.run(given["command"], tree, seconds=given["seconds"], sandbox=place.sandbox)
+lore = place.state / "knowledge"
+lore.mkdir(exist_ok=True)
+(lore / "README.md").write_text("Bees dance.\n")
+place.sandbox.give(lore)
+sandbox = replace(place.sandbox, readable=(lore,))
+outcome = shell.run(given["command"], tree, seconds=given["seconds"], sandbox=sandbox)
 left = []
 for entry in Path("/proc").iterdir():
     if entry.name.isdigit() and int(entry.name) != os.getpid():

@@ -196,6 +196,18 @@ def test_what_an_older_hive_left_becomes_the_agents(prison: Prison) -> None:
     assert (tools - harness) == (1 if prison.kind == "range" else 0)
 
 
+def test_what_all_have_learned_is_read_only(prison: Prison) -> None:
+    """A command reads it, and writes nothing there, although the folder is its own user's."""
+    if prison.kind not in ALONE:
+        pytest.skip(f"{prison.kind}: commands share the state of their harness")
+    seen = prison.run(
+        "cd /agent/state/knowledge; read -r lore <README.md; echo $lore; echo x >new; rm -f README.md; echo x >README.md; echo *"
+    )
+    assert seen["output"].startswith("Bees dance.")
+    assert seen["output"].count("Read-only file system") == 3
+    assert seen["output"].endswith("\nREADME.md")
+
+
 @pytest.mark.parametrize("victim", ["host", "harness"])
 def test_a_container_takes_everything_with_it(prison: Prison, victim: str) -> None:
     """Whoever is killed outright, the host or the harness: nothing of the container is left."""

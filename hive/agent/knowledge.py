@@ -1,0 +1,53 @@
+"""What all agents have learned, beside the work tree: fetched anew for each turn, read by commands, written by none of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from hive.agent.child import Deadlines
+from hive.agent.errors import GitFailed, Unavailable
+from hive.agent.git import Git
+from hive.agent.log import log
+from hive.agent.places import gone
+from hive.agent.sandbox import NONE, Sandbox
+
+NAME = "knowledge"
+"""The folder below `state`: in a container `/agent/state/knowledge`."""
+
+VARIABLE = "KNOWLEDGE"
+"""By which commands know where it is."""
+
+DEADLINES = Deadlines(silence=20.0, longest=60.0)
+MAX_BYTES = 32 << 20
+"""How long fetching it may take and how large it may be: it helps with the work, and is no reason to wait for it."""
+
+
+def fetch(state: Path, repo: str, env: Mapping[str, str], sandbox: Sandbox = NONE) -> Path | None:
+    """The folder with what is in the repository now, or else with what was there before; None if there is neither.
+
+    Raises Lost, if the turn is. Everything else that goes wrong is one line of the log.
+    """
+    folder = state / NAME
+    if not repo:
+        gone(folder)
+        return None
+    git = Git(state / f"{NAME}.part", env, repo, sandbox, DEADLINES)
+    try:
+        gone(git.path)
+        git.clone("--depth=1", "--single-branch", "--no-tags")
+        git("reset", "--quiet", "--hard")
+        gone(git.path / ".git")
+        _weigh(git.path)
+        gone(folder)
+        git.path.rename(folder)
+    except (GitFailed, Unavailable, OSError) as error:
+        log("without new knowledge", repo=repo, why=error)
+        gone(git.path)
+    return folder if folder.is_dir() and not folder.is_symlink() else None
+
+
+def _weigh(folder: Path) -> None:
+    size = sum(path.lstat().st_size for path in folder.rglob("*"))
+    if size > MAX_BYTES:
+        raise GitFailed(f"{size} bytes are more than {MAX_BYTES}")

@@ -97,10 +97,7 @@ def demo(
     from hive.demo.door import door
     from hive.demo.visit import clean as take_away
     from hive.demo.visit import visit
-    from hive.settings.names import url as what_is_wrong
 
-    if reason := what_is_wrong(url):
-        raise SystemExit(_complain(f"--forge {reason}"))
     return (take_away if clean else visit)(evening, door(url, admin))
 
 

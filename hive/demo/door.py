@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from hive.app.house import NotReady
+from hive.settings.names import url as what_is_wrong
 
 PASSWORD = "HIVE_ADMIN_PASSWORD"  # noqa: S105  the name of a variable
 
@@ -27,11 +27,10 @@ def door(url: str, admin: str | None) -> Door:
     taken out of the environment, which children inherit.
     """
     held = os.environ.pop(PASSWORD, "")
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise NotReady(f"--forge takes an address such as https://forge.example (it is {url!r})")
-    if "@" in parts.netloc:
+    if "@" in url:
         raise NotReady("--forge takes an address without a login; name the site admin by --admin")
+    if reason := what_is_wrong(url):
+        raise NotReady(f"--forge {reason}")
     login, _, password = (admin or "").partition(":")
     if not login:
         raise NotReady("--forge needs --admin LOGIN: a site admin makes the accounts of the story")

@@ -285,7 +285,10 @@ def test_what_is_missing_on_a_forge_that_is_there(stranger: Stranger, elsewhere:
         (("--forge", url, "--admin", "root:wrong"), f"{url} does not let root in: is the password right?"),
         (("--forge", url, "--admin", "mara:another secret"), f"mara is no site admin of {url}: only one can make"),
         (("--forge", nobody, "--admin", "root:x"), f"{nobody} does not answer as a Forgejo or Gitea does:"),
-        (("--forge", "forge.example", "--admin", "root:x"), "--forge takes an address such as https://forge.example"),
+        (
+            ("--forge", "forge.example", "--admin", "root:x"),
+            "--forge should be an address such as https://forge.example",
+        ),
         (("--forge", "http://a:b@forge.example", "--admin", "a"), "--forge takes an address without a login; name"),
         (("--admin", "root:x"), "--admin and --clean are for a forge that is there already: name it by --forge"),
         (("--forge", url, "--admin", f"root:{ADMIN_PASSWORD}", "--clean"), f"nothing of a demo on {url} is known"),

@@ -98,6 +98,8 @@ def rules(s: Story) -> None:
     s.post("protection.create_unknown_user", at, nobody, by="operator")
     s.get("protection.get", one, by="operator")
     s.get("protection.get_glob", f"{at}/release%2F**", by="operator")
+    s.get("protection.list", at, by="operator")
+    s.get("protection.list_by_core", at)
     s.get("protection.get_unknown", f"{at}/nope", by="operator")
     s.get("branches.get_protected", "~/branches/main")
     s.patch("protection.patch_only_one_key", one, {"required_approvals": 1}, by="operator")

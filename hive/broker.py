@@ -151,7 +151,7 @@ def next_turn(who: Principal) -> Turn | None:
     turn = who.ledger.runs.take(who.agent)
     if turn is None or turn.attempts <= MAX_ATTEMPTS:
         return turn
-    speak(who, turn, GIVEN_UP.format(times=MAX_ATTEMPTS))
+    speak(who, turn, GIVEN_UP)
     close(who, turn, "failed", steps=0)
     return None
 

@@ -9,7 +9,7 @@ from hive.ledger import Turn
 NO_WORD = "I stopped without a word; that is a fault of mine."
 PUSHED = "I pushed a change to this pull request."
 HOW = "What I did: `hive run {run}` on the hive's host."
-GIVEN_UP = "I was cut off {times} times at this and never came to an end, so I leave it. An operator should look."
+GIVEN_UP = "I was cut off at this again and again and never came to an end, so I leave it. An operator should look."
 
 
 def last_words(turn: Turn, body: str) -> str:

@@ -192,9 +192,10 @@ class Host:
         """A container ended by itself. One of a new configuration that does not come up is the reconciler's to tell."""
         log.warning("container_ended agent=%s", agent)
         with self._house.ledger.transaction():
+            held = self._house.ledger.runs.held(agent)
             self._house.ledger.runs.release(agent)
             if self._house.ledger.deployments.open(agent) is None:
-                self._crashes.crashed(self.faults[agent].team, agent, self.containers.log(agent))
+                self._crashes.crashed(self.faults[agent].team, agent, self.containers.log(agent), held)
 
     def _watch(self, team: str, agent: str) -> None:
         """Let an agent that stays down go on when its configuration changes, and end what is over."""

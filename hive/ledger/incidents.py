@@ -33,14 +33,25 @@ class Incidents:
         with self._db.transaction() as db:
             db.execute("UPDATE incidents SET ended_at = ? WHERE id = ?", (self._clock(), number))
 
-    def crashed(self, team: str, agent: str) -> None:
-        """An agent's container ended, and nobody had wanted that."""
+    def crashed(self, team: str, agent: str, turn: int = 0) -> None:
+        """An agent's container ended, and nobody had wanted that; `turn` is the one that it held, if it did."""
         with self._db.transaction() as db:
-            db.execute("INSERT INTO crashes (team, agent, at) VALUES (?, ?, ?)", (team, agent, self._clock()))
+            row = (team, agent, self._clock(), turn)
+            db.execute("INSERT INTO crashes (team, agent, at, turn) VALUES (?, ?, ?, ?)", row)
 
     def crashes(self, agent: str, since: float) -> int:
-        """How often an agent's container has crashed since a time."""
-        row = self._db.row("SELECT count(*) AS n FROM crashes WHERE agent = ? AND at >= ?", agent, since)
+        """How often an agent's container has crashed since a time; all crashes at turns of one subject are one."""
+        row = self._db.row(
+            "SELECT count(*) - count(runs.ref) + count(DISTINCT runs.ref) AS n FROM crashes"
+            " LEFT JOIN turns ON turns.id = crashes.turn LEFT JOIN runs ON runs.id = turns.run"
+            " WHERE crashes.agent = ? AND crashes.at >= ?",
+            *(agent, since),
+        )
+        return int(row["n"]) if row else 0
+
+    def crashes_at(self, turn: int, since: float) -> int:
+        """How often a container has crashed since a time while it held a turn."""
+        row = self._db.row("SELECT count(*) AS n FROM crashes WHERE turn = ? AND at >= ?", turn, since)
         return int(row["n"]) if row else 0
 
     def forgive(self, agent: str) -> None:

@@ -302,4 +302,7 @@ MIGRATIONS = (
     CREATE INDEX conversations_of_run ON conversations (run) WHERE NOT is_over;
     ALTER TABLE turns ADD COLUMN answers TEXT NOT NULL DEFAULT '';
     """,
+    """
+    ALTER TABLE crashes ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+    """,
 )

@@ -122,6 +122,16 @@ class Turns:
                 (self._clock() + LEASE_SECONDS, turn.id),
             )
 
+    def held(self, agent: str) -> tuple[int, str] | None:
+        """The turn that an agent holds, and the subject of its run."""
+        row = self._db.row(_TURN + " WHERE turns.agent = ? AND turns.state = 'taken'", agent)
+        return None if row is None else (int(row["id"]), str(row["ref"]))
+
+    def exhaust(self, turn: int) -> None:
+        """A turn that waits has had its attempts: whoever takes it next gives it up."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE turns SET attempts = ? WHERE id = ? AND state = 'waiting'", (MAX_ATTEMPTS, turn))
+
     def release(self, agent: str) -> None:
         """The process that held the agent's turn is gone: it can be taken again after what waits, and has lost an attempt."""
         self._let_go(agent, lost=1, at=self._clock())

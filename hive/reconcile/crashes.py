@@ -1,5 +1,6 @@
 """Containers that end though nobody wanted it: told once, and after too many of them the agent stays down.
 
+A subject at which a container crashes again and again is left, and counts once: it does not stop the others.
 What an operator stopped and what the reconciler replaced is no crash, nor is a new configuration that does not
 come up: that is told on its pull request.
 """
@@ -36,6 +37,7 @@ The end of its log:
 
 {end}
 """
+LEAVES = "🔴 {agent} leaves {ref}: its container crashed {times} times at it within {minutes} minutes. Its other issues go on."
 WELL = "🟢 {agent} has run for {minutes} minutes without another crash."
 GOES_ON = "🟡 {agent} is started again: {why}."
 
@@ -48,16 +50,18 @@ class CrashWatch:
         self._incidents = incidents
         self._limits = limits
 
-    def crashed(self, team: str, agent: str, log_end: str) -> None:
-        """A container ended by itself; `log_end` is foreign text."""
+    def crashed(self, team: str, agent: str, log_end: str, held: tuple[int, str] | None = None) -> None:
+        """A container ended by itself; `log_end` is foreign text, `held` the turn that it had, which waits now, and its subject."""
         ledger, minutes = self._ledger, self._limits.crash_minutes
         end = "\n".join(f"- {code(line)}" for line in log_end.splitlines()[-LINES:] if line.strip()) or NO_LOG
         with ledger.transaction():
-            ledger.incidents.crashed(team, agent)
+            ledger.incidents.crashed(team, agent, held[0] if held else 0)
             times = ledger.incidents.crashes(agent, ledger.clock() - 60 * minutes)
             ledger.audit.add("host", "Crashed", team=team, agent=agent, times=times)
             title = plain(TITLE.format(agent=agent))
             self._incidents.begin(team, _subject(agent), title, BODY.format(minutes=minutes, end=end).strip())
+            if held is not None:
+                self._leave(team, agent, *held)
             if times < self._limits.crashes:
                 return
             reason = f"its container crashed {times} times within {minutes} minutes; /restart starts it again"
@@ -66,6 +70,17 @@ class CrashWatch:
                 said = STAYS_DOWN.format(agent=plain(agent), times=times, minutes=minutes, end=end)
                 self._incidents.add(team, _subject(agent), said.strip())
         log.error("agent_stays_down agent=%s crashes=%d minutes=%d", agent, times, minutes)
+
+    def _leave(self, team: str, agent: str, turn: int, ref: str) -> None:
+        """Give up a turn at which the container crashes each time."""
+        minutes = self._limits.crash_minutes
+        times = self._ledger.incidents.crashes_at(turn, self._ledger.clock() - 60 * minutes)
+        if times < self._limits.crashes:
+            return
+        self._ledger.runs.exhaust(turn)
+        self._ledger.audit.add("host", "LeftTurn", team=team, ref=ref, agent=agent, turn=turn, times=times)
+        said = LEAVES.format(agent=plain(agent), ref=code(ref), times=times, minutes=minutes)
+        self._incidents.add(team, _subject(agent), said)
 
     def is_down(self, team: str, agent: str) -> bool:
         """Whether an agent is not to be started before somebody says so."""

@@ -10,6 +10,7 @@ import pytest
 from forge.types import Repo
 from hive.incidents import Incidents
 from hive.ledger import Ledger
+from hive.ledger.runs import MAX_ATTEMPTS
 from hive.reconcile.crashes import CrashWatch
 from hive.settings import Limits
 from hive.states import labels_of
@@ -105,3 +106,49 @@ def test_somebody_lets_it_go_on(ledger: Ledger, clock: Clock, watch: CrashWatch)
     clock.pass_(601)
     watch.lives("acme", "iris")
     assert told(ledger)[-1][1]["closes"]
+
+
+def crash_at(ledger: Ledger, watch: CrashWatch, run: int) -> None:
+    """The container crashes while it holds a turn of a run."""
+    turn = ledger.runs.take("iris")
+    assert turn is not None
+    assert turn.run == run
+    held = ledger.runs.held("iris")
+    assert held == (turn.id, turn.ref)
+    ledger.runs.step(turn)  # a step forward does not make it less of a crash
+    ledger.runs.release("iris")
+    watch.crashed("acme", "iris", LOG, held)
+
+
+def test_one_poisonous_issue_stops_no_other(ledger: Ledger, clock: Clock, watch: CrashWatch) -> None:
+    """A turn at which the container crashes three times is left, in words; the agent goes on with its other issues."""
+    poison = ledger.runs.start("acme", "iris", "forgejo:acme/app#1", "k1", "do it")
+    for _ in range(3):
+        crash_at(ledger, watch, poison)
+        clock.pass_(1)
+    assert not watch.is_down("acme", "iris")
+    end = told(ledger)[-1][1]["body"]
+    assert end == (
+        "🔴 iris leaves `forgejo:acme/app#1`: its container crashed 3 times at it within 10 minutes. Its other issues go on."
+    )
+    turn = ledger.runs.take("iris")
+    assert turn is not None
+    assert turn.attempts > MAX_ATTEMPTS, "the broker gives it up in words"
+    ledger.runs.end_turn(turn, "failed")
+    ledger.runs.push(poison, "again", "once more", by_person=True)
+    crash_at(ledger, watch, poison)
+    assert not watch.is_down("acme", "iris"), "it is the same issue"
+
+
+def test_crashes_at_several_issues_are_the_agents_own(ledger: Ledger, clock: Clock, watch: CrashWatch) -> None:
+    """A container that crashes whatever it is at stays down, and so does one that crashes at nothing."""
+    for number in range(2):
+        run = ledger.runs.start("acme", "iris", f"forgejo:acme/app#{number}", f"k{number}", "do it")
+        crash_at(ledger, watch, run)
+        turn = ledger.runs.take("iris")
+        assert turn is not None
+        ledger.runs.end_turn(turn, "answered")
+        clock.pass_(1)
+    assert not watch.is_down("acme", "iris")
+    watch.crashed("acme", "iris", LOG)
+    assert watch.is_down("acme", "iris")

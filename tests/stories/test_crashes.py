@@ -24,6 +24,19 @@ class Answers:
         return Reply("", (Call("finish", said),))
 
 
+class Deadly(Answers):
+    """Kills the harness whenever it thinks about one issue, and answers all else."""
+
+    hive: Hive
+
+    def reply(self, conversation: Conversation) -> Reply:
+        """The next reply, if anybody is there to hear it."""
+        if "A deadly page" not in conversation.news:
+            return super().reply(conversation)
+        crash(self.hive)
+        raise ConnectionAbortedError
+
+
 def crash(hive: Hive) -> None:
     """Kill iris' container, as soon as there is one, and wait until the host has seen it."""
     before = crashes(hive)
@@ -73,3 +86,17 @@ def test_it_closes_by_itself(tmp_path: Path) -> None:
         told = hive.until(lambda: [each for each in hive.subjects(META) if "crashed" in each.title], "the issue")
         hive.until(lambda: not hive.mara.issue(told[0].ref).is_open, "the end of the incident")
         assert not is_down(hive)
+
+
+def test_one_deadly_issue_stops_no_other(tmp_path: Path) -> None:
+    """The turn that crashes its container each time is left, in words on its issue; another issue is answered as ever."""
+    brain = Deadly()
+    with raised(tmp_path, brain, limits=LIMITS) as hive:
+        brain.hive = hive
+        deadly = hive.file(Task("A deadly page", "What is in it?"))
+        hive.until(lambda: crashes(hive) >= 1, "the first crash")
+        other = hive.file(Task("A page is wrong", "Which one is it?"))
+        answers(hive, other, 1)
+        hive.until(lambda: any("An operator should look" in c.body for c in hive.mara.comments(deadly)), "the words")
+        assert not is_down(hive)
+        assert crashes(hive) == 3

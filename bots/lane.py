@@ -58,6 +58,9 @@ WISH = re.compile(
 )
 """Words that say nothing but that somebody wants work to stop."""
 
+MAX_WISH = 200
+"""Characters of such words; whoever writes more says more."""
+
 EMPTY = """\
 🙋 This repository is empty: there is nothing that @{agent} could begin from.
 
@@ -135,7 +138,7 @@ def hear(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     message = SAID.format(where=where, said=said) if answer is None else answered(answer.to, where, said, ctx.team)
     go_on = ContinueRun(run.id, message, by_person=True, key=f"comment:{event.ref.repo}:{comment.id}")
     yield go_on if answer is None else within(answer.conversation, go_on, ctx.forge)
-    if WISH.fullmatch(body.strip()):
+    if len(wish := body.strip()) <= MAX_WISH and WISH.fullmatch(wish):
         # A wish in prose ends nothing, as prose is ambiguous: how to be understood is said once for each run.
         yield PostComment(event.ref, HOW_TO_STOP.format(agent=run.agent).strip(), key=f"how-to-stop:{run.id}")
 

@@ -57,7 +57,7 @@ _TITLED = re.compile(rf"(\]\(\s*{_DESTINATION})\s+{_TITLE}\s*\)", re.DOTALL)
 _SPACED = re.compile(r"\]\(\s*<[^<>\n]*\s[^<>\n]*>\s*\)")
 _PICTURE = re.compile(r"!\[(?:[^\[\]\\]|\\.|\[(?:[^\[\]\\]|\\.|\[[^\[\]]*\])*\])+\]", re.DOTALL)
 _NOTE = re.compile(r"\s{0,3}\[\^(?P<label>[^\]\s]{1,100})\]:")
-_ATTRIBUTES = re.compile(r"\s*\{[^{}]*\}\s*$")
+_ATTRIBUTES = re.compile(r"(?<!\s)\s*\{[^{}]*\}\s*$")
 _LANGUAGES = "bash|c|console|cpp|css|diff|go|html|ini|java|js|json|nix|patch|py|python|ruby|rust|sh|sql|suggestion|text|toml|ts|xml|yaml|yml"
 _FENCE = re.compile(rf"(?P<kept>.*?(?:`{{3,}}|~{{3,}})(?:[ \t]*(?:{_LANGUAGES})(?![^\s]))?).*")
 

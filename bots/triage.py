@@ -33,7 +33,8 @@ _DIFF = re.compile(r"^(?:diff --git|---|\+\+\+) .*$", re.MULTILINE)
 _SIDE = re.compile(r" (?:[ab]/|/dev/null$)")
 """What git writes before a path to say whose it is, and in the place of one that is not there."""
 
-_PATH = re.compile(r"[\w.-]+(?:/[\w.-]+)+|[\w-]+\.\w{1,5}\b")
+_PATH = re.compile(r"(?<![\w.-])[\w.-]+(?:/[\w.-]+)+|(?<![\w-])[\w-]+\.\w{1,5}\b")
+"""Begins where a word begins: tried at each letter of a long word, it would take the square of its length."""
 
 bot = Bot("triage", may={SetLabels, Assign, PostComment})
 

@@ -19,7 +19,7 @@ MAX_BYTES = 4 * 1024 * 1024
 _SILENCER = re.compile(r"ast-grep-ignore|#\s*yamllint\b|#\s*shellcheck\b(?!\s+shell=\w+\s*$)", re.MULTILINE)
 _LONE_RETURN = re.compile(r"\r(?!\Z)")
 _SHEBANG = re.compile(r"#!.*\b(?:(?P<python>python[\d.]*)|(?:ba|da|k|a)?sh)\b")
-_TEMPLATE = re.compile(r"^\s*(?:\{\{|\{%)", re.MULTILINE)
+_TEMPLATE = re.compile(r"^[ \t]*(?:\{\{|\{%)", re.MULTILINE)
 
 
 class Kind(Enum):

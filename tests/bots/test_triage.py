@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
+
+import pytest
 
 from bots.bot import Context
 from bots.intents import Assign, PostComment, SetLabels
@@ -74,6 +78,22 @@ def test_paths_are_matched_by_pattern() -> None:
     """A path in the text counts for the lane whose pattern it matches."""
     assert path_hits(("apiary/*",), "see apiary/page.py and docs/x.md, apiary/page.py") == ("apiary/page.py",)
     assert APP.path == "acme/app"
+
+
+@pytest.mark.parametrize("word", ["x", "x-", "x.", "--- a/", "x/", "/", "."])
+def test_a_long_word_is_read_once(word: str) -> None:
+    """A megabyte without a space is read as fast as any other: whoever may file an issue must not stop the worker."""
+    process = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from bots.triage import path_hits; path_hits(('app/*',), sys.stdin.read())",
+        ],
+        input=word * (1_000_000 // len(word)),
+        text=True,
+        timeout=300,  # it took days
+    )
+    assert process.returncode == 0
 
 
 def test_paths_of_a_diff_are_those_of_its_files() -> None:

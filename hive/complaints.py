@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from importlib.util import find_spec
 
 EXTRAS = {
     "anthropic": "model",
@@ -14,6 +15,13 @@ EXTRAS = {
     "redis": "redis",
 }
 """Packages that come with an extra of forgehive (`pip install 'forgehive[git]'`), by what they are imported as."""
+
+
+def need(*packages: str) -> None:
+    """Raise ModuleNotFoundError for a package that would be missed later, without the cost of importing it."""
+    for package in packages:
+        if find_spec(package) is None:
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
 
 def known() -> tuple[type[BaseException], ...]:

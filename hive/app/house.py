@@ -21,6 +21,7 @@ from forge.events import Event
 from forge.types import Repo, User
 from hive.app.ownbots import NoBot, load_bot
 from hive.bell import Bell
+from hive.complaints import need
 from hive.ledger import Ledger
 from hive.ledger.faults import Foreign, heals
 from hive.loops import Origins, hears
@@ -215,7 +216,8 @@ class House:
 
 
 def model_key(settings: Settings) -> str:
-    """The key of the model, empty for a model without keys; raises NotReady if no model can be asked."""
+    """The key of the model, empty for a model without keys; raises NotReady if no model can be asked, or ModuleNotFoundError."""
+    need("anthropic")
     key = os.environ.get(MODEL_KEY, "").strip()
     if not key and not settings.model.url:
         raise NotReady(f"no model can be asked: set {MODEL_KEY}, or model.url in the configuration")

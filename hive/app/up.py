@@ -15,6 +15,7 @@ from forge.gitea.admin import GiteaAdmin
 from hive.app.house import House, NotReady, model_key
 from hive.app.sandbox import jail_of, remarks
 from hive.app.web import listen
+from hive.complaints import need
 from hive.processes import Tree, until_told
 from hive.provision import Provision
 from hive.screen import Screen
@@ -53,6 +54,7 @@ def begin(config: Path, house: House, tree: Tree, say: Say, *, seed: Callable[[]
 
     `seed` is called when the forges answer and nothing on them is protected yet.
     """
+    need("git", *(("nh3", "pygments") if house.settings.own_forges else ()))
     jail_of(house.settings)
     for remark in remarks(house.settings):
         say(remark)

@@ -320,9 +320,21 @@ def test_nobody_listens(config: Path) -> None:
     assert said == ""
 
 
-def test_a_package_that_is_not_installed(config: Path, tmp_path: Path) -> None:
-    """What comes with an extra is named with it."""
+@pytest.mark.parametrize(
+    ("command", "package", "extra"),
+    [
+        ("work", "git", "git"),
+        ("host", "anthropic", "model"),
+        ("up", "anthropic", "model"),
+        ("up", "git", "git"),
+        ("up", "nh3", "embedded"),
+    ],
+)
+def test_a_package_that_is_not_installed(config: Path, tmp_path: Path, command: str, package: str, extra: str) -> None:
+    """What comes with an extra is named with it, before anything is started that would miss it."""
     (tmp_path / "hide").mkdir()
-    (tmp_path / "hide" / "sitecustomize.py").write_text("import sys\nsys.modules['git'] = None\n")
-    said = complaint(hive("work", str(config), PYTHONPATH=str(tmp_path / "hide")))
-    assert "this needs the package git: pip install 'forgehive[git]'" in said
+    (tmp_path / "hide" / "sitecustomize.py").write_text(f"import sys\nsys.modules[{package!r}] = None\n")
+    if package == "nh3":
+        config.write_text(config.read_text().replace("kind: forgejo", "kind: embedded"))
+    said = complaint(hive(command, str(config), PYTHONPATH=str(tmp_path / "hide"), ANTHROPIC_API_KEY="none"))
+    assert f"this needs the package {package}: pip install 'forgehive[{extra}]'" in said

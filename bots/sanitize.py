@@ -45,11 +45,16 @@ _ESCAPED = r"(?P<escaped>\\[!-/:-@\[-`{-~])"
 _CODE = r"(?P<code>(?<!`)(?P<ticks>`+)(?!`).+?(?<!`)(?P=ticks)(?!`))"
 _ADDRESS = r"(?P<address><[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*>|<[\w.!#$%&'*+/=?^`{|}~-]+@[\w.-]+>)"
 _HIDDEN = r"(?P<hidden><!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<![A-Za-z][^>]*(?:>|\Z))"
+_COMMENT = r"(?P<hidden><!--(?:-?>|.*?(?:--!?>|\Z)))"
+_BOGUS = r"(?P<bogus><[!?/][^>]*(?:>|\Z))"
+"""What Markdown hands on unread, and where a browser sees it end: of `<?`, `<!` and `<![CDATA[` that is the first `>`."""
 _STRICT = rf"(?P<tag>{html_re.open_tag}|{html_re.close_tag})"
 _LOOSE = r"(?P<tag></?[A-Za-z](?:=\s*\"[^\"]*\"|=\s*'[^']*'|[^>=]|=(?!\s*[\"']))*+>)|(?P<open></?[A-Za-z].*\Z)"
 """Tags in a paragraph, where others are text, and in a block of HTML, where a browser reads them."""
 _INLINE = re.compile(f"{_ESCAPED}|{_CODE}|{_ADDRESS}|{_HIDDEN}|{_STRICT}", re.DOTALL)
-_BLOCK = re.compile(rf"{_HIDDEN}|{_LOOSE}|(?P<bogus><[!?/][^>]*(?:>|\Z))", re.DOTALL)
+_BLOCK = re.compile(f"{_COMMENT}|{_LOOSE}|{_BOGUS}", re.DOTALL)
+_REMARK = re.compile(f"{_COMMENT}|{_BOGUS}", re.DOTALL)
+_ENDED = re.compile(r"<!--(?:-?|.*--!?)>|<(?!!--).*>", re.DOTALL)
 _NAME = re.compile(r"</?([A-Za-z][^\s/>]*)")
 _TITLE = r"(?:\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|\((?:[^()\\]|\\.)*\))"
 _DESTINATION = r"(?:<[^<>\s]*>|(?:[^\s()<>\\]|\\.|\([^\s()]*\))*)"
@@ -180,6 +185,8 @@ class _Page:
         for part in grammar.finditer(text):
             shown += [self._seen(text[end : part.start()]), self._part(part)]
             end = part.end()
+            if grammar is _INLINE and part["hidden"] and (remark := _REMARK.match(part[0])):
+                self._read(part[0][remark.end() :], _BLOCK)  # a browser may read it as HTML that hides what follows
             if grammar is _BLOCK and end == len(text) and _is_open(part):
                 self._unseen.append("")  # what nothing ends in HTML hides what follows, whatever Markdown makes of it
         return "".join([*shown, self._seen(text[end:])])
@@ -206,7 +213,7 @@ class _Page:
 
 
 def _is_open(part: re.Match[str]) -> bool:
-    return part["open"] is not None or not part[0].endswith("-->" if part[0].startswith("<!--") else ">")
+    return part["open"] is not None or not _ENDED.fullmatch(part[0])
 
 
 def _cells(row: str) -> list[str]:

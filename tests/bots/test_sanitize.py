@@ -16,7 +16,26 @@ from forge.embedded.pages import markup
 
 PIECES = (
     *("word ", "word", "\n", "\n\n", " ", "    ", "> ", "- ", "1. ", "# ", "---\n", "|", "|---|---|\n", "\\"),
-    *("`", "``", "```", "```sh ", "~~~", "<!--", "-->", "<!-", "- ", "<!", "--", "<?", "?>", "<![CDATA[", "]]>"),
+    *(
+        "`",
+        "``",
+        "```",
+        "```sh ",
+        "~~~",
+        "<!--",
+        "-->",
+        "<!-",
+        "- ",
+        "<!",
+        "--",
+        "<?",
+        "?>",
+        "<![CDATA[",
+        "]]>",
+        "--!>",
+        "<!-->",
+        "<?-->",
+    ),
     *(
         "<",
         ">",
@@ -87,6 +106,12 @@ def words(text: str) -> set[str]:
 @example("<div><img alt='w1x <!--")
 @example('<div a"b c="> w1x">')
 @example("<details><![w1x ")
+@example("<?--><img alt='?>w1x \"`")
+@example("a <? > <img alt=' ?> w1x")
+@example("a <![CDATA[ > <img alt=' ]]> w1x")
+@example("a <!x > <img alt=' > w1x")
+@example("a <!-- --!> <img alt=' --> w1x")
+@example("<!-- --!> <img alt=' -->\nw1x")
 @example("><!--\nw1x ")
 @example("```w1x ")
 @example("> <details><img alt='-->\nw1x ")
@@ -201,7 +226,7 @@ def test_names_and_code_are_no_markdown() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["<!", "[", "![[", "<!<!-- x -->-- y -->", "](a '", "`", "a ` ", '<a "', "> ", "[^a]:\n"]
+    "piece", ["<!", "[", "![[", "<!<!-- x -->-- y -->", "](a '", "`", "a ` ", '<a "', "> ", "[^a]:\n", "<? > ", "<?"]
 )
 def test_hostile_text_is_cut_before_it_is_read(piece: str) -> None:
     """A text that is built to be slow to read is no longer than any other."""

@@ -18,6 +18,20 @@ from hive.ledger import Ledger
 GOLDEN = Path(__file__).parent / "golden"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home of whoever runs the tests is not theirs: they have an empty one, and leave no configuration of git there."""
+    home = tmp_path_factory.mktemp("home")
+    before = {name: os.environ.pop(name, None) for name in ("HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL")}
+    os.environ["HOME"] = str(home)
+    yield home
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
+    assert not (home / ".gitconfig").exists(), "a test wrote into the configuration of git that all of them share"
+
+
 @dataclass
 class Clock:
     """Seconds that pass when the test says so."""

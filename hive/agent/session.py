@@ -125,8 +125,11 @@ class Session:
         return end
 
     def _learned(self, turn: Turn) -> tuple[Sandbox, dict[str, str]]:
-        """The sandbox of commands and the variables that they are told, with what all agents have learned if it is there."""
-        sandbox, more = self.place.sandbox, git.identity(turn)
+        """The sandbox of commands and the variables that they are told: who they are, their home, and what all have learned."""
+        home = real(
+            self.place.state / "home"
+        )  # whoever started the harness has another one, and that is none of theirs
+        sandbox, more = self.place.sandbox, git.identity(turn) | {"HOME": str(home)}
         folder = knowledge.fetch(self.place.state, turn.knowledge, git.environment(turn, self.port), sandbox)
         if folder is None:
             return sandbox, more

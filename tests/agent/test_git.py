@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -217,3 +218,13 @@ def test_what_is_too_deep_or_too_long_is_no_end(world: World, planted: str) -> N
     assert world.hold("first")["outcome"] == "answered", world.results()
     world.brain = play(write("app.py", "x = 2\n"), submit())
     assert world.hold("again")["outcome"] == "pushed", world.results()
+
+
+def test_a_command_has_a_home_of_its_own(world: World) -> None:
+    """Whoever started the harness has another: what a command tells git for all its repositories stays with the agent."""
+    world.brain = play(run('git config --global commit.gpgsign true; echo "$HOME"; git config --global commit.gpgsign'))
+    world.hold()
+    home = world.place.state / "home"
+    assert world.results()[0].startswith(f"{home}\ntrue\n")
+    assert "gpgsign" in (home / ".gitconfig").read_text()
+    assert not (Path(os.environ["HOME"]) / ".gitconfig").exists()

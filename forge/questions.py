@@ -32,6 +32,9 @@ class IssueQuestions(Protocol):
     def issue(self, ref: Ref) -> Issue:
         """An issue, or the issue side of a pull request."""
 
+    def sees_subjects(self, repo: Repo) -> bool:
+        """Whether this identity may see issues and pull requests of a repository at all: one it may not see looks deleted."""
+
     def changed_since(self, repo: Repo, since: datetime) -> list[Issue]:
         """Issues and pull requests, open or not, updated at or after `since`."""
 

@@ -11,22 +11,24 @@ import hmac
 import logging
 import random
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Protocol, TypeGuard
+from typing import Any, TypeGuard
 
 from bots import intents
 from bots.types import Team, Verdict
 from bots.words import plain_name, visible
 from forge import keys
 from forge.events import Event
-from forge.protocol import Conflict, Forge, ForgeError, Unavailable
-from forge.types import ReviewState, State
+from forge.protocol import Conflict, Forge, ForgeError, NotFound, Unavailable
+from forge.types import Ref, ReviewState, State
 from hive import deeds
 from hive.asking import ask
 from hive.codec import Codec
 from hive.conversing import place, resolve_mended, say
 from hive.deeds import where
+from hive.guards import Brake, Watch
 from hive.home import AT_HOME, Done, Dropped, Home
 from hive.ledger import Effect, Ledger, Lost
+from hive.missing import UNSEEN, Fate
 from hive.states import show
 from hive.telling import NotYet, fate, follow_up, react, reply
 from hive.verdicts import VerdictBoard
@@ -59,20 +61,6 @@ STATES = {
     Verdict.GOOD: ReviewState.APPROVED,
 }
 """How a verdict is said: a rejection blocks until the same account approves, so what is not red approves."""
-
-
-class Watch(Protocol):
-    """Who is told of failures."""
-
-    def takes(self, team: str, login: str, error: ForgeError) -> bool:
-        """Whether a failure is the forge's or the account's, and not the deed's: the deed waits then."""
-
-
-class Brake(Protocol):
-    """Who is asked before something is written to a forge."""
-
-    def stops_deed(self, effect: Effect) -> bool:
-        """Whether the subject of a deed was written to too often: it rests then, and so must the deed."""
 
 
 def owe(
@@ -189,6 +177,18 @@ class Applier:
             self._ledger.effects.rest(effect, str(error))
         elif isinstance(error, Unavailable | Conflict) and effect.attempts < MAX_ATTEMPTS:
             self._postpone(effect, error)
+        elif isinstance(error, NotFound) and effect.ref:
+            self._not_found(effect, deed, error)
+        else:
+            self._fail(effect, deed, error)
+
+    def _not_found(self, effect: Effect, deed: deeds.Deed, error: NotFound) -> None:
+        """A deed on what is gone is moot; one on what its account may not see any more is tried again for a while."""
+        became = self._watch.became_of(effect.team, effect.actor, Ref.parse(effect.ref))
+        if became is Fate.GONE:
+            self._record(effect, deed, Done(detail={"dropped": f"{effect.ref} is gone"}), state="dropped")
+        elif became is Fate.HIDDEN and effect.attempts < MAX_ATTEMPTS:
+            self._postpone(effect, Unavailable(UNSEEN.format(login=effect.actor)))
         else:
             self._fail(effect, deed, error)
 

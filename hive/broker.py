@@ -54,13 +54,13 @@ class Principal:
     """Whose socket this is, and what it may reach.
 
     `knowledge` is read, not pushed to. `life` is a number that changes when the container ends, `serves` tells whether it may hold
-    a turn of a run. `base` names a repository's default branch and `brief` makes a turn's JSON: both raise OSError
-    while the forge cannot be asked.
+    a turn of a run. `login` is asked each time, as its token may be replaced. `base` names a repository's default branch
+    and `brief` makes a turn's JSON: both raise OSError while the forge cannot be asked.
     """
 
     agent: str
     team: str
-    login: Login
+    login: Callable[[], Login]
     forge_url: str
     config_repo: Repo
     ledger: Ledger
@@ -257,7 +257,7 @@ def end(who: Principal, turn: Turn) -> dict[str, Any]:
 def speak(who: Principal, turn: Turn, body: str) -> None:
     """Say how a turn ended; the harness may have said it before, under the same key."""
     deed = Answer(thread(turn), last_words(turn, body), key=f"run{turn.run}:end:{turn.id}", to=turn.answers)
-    who.wake(owe(who.ledger, who.team, who.login.name, deed, by="run", turn=turn.id, depth=turn.depth))
+    who.wake(owe(who.ledger, who.team, who.login().name, deed, by="run", turn=turn.id, depth=turn.depth))
 
 
 def close(who: Principal, turn: Turn, outcome: str, *, steps: int) -> None:
@@ -269,7 +269,7 @@ def close(who: Principal, turn: Turn, outcome: str, *, steps: int) -> None:
         if turn.pull is None or not who.ledger.conversations.standing(turn.run):
             return
         deed = ResolveMended(turn.run, Ref.parse(turn.pull), key=f"run{turn.run}:mended:{turn.id}")
-        effect = owe(who.ledger, who.team, who.login.name, deed, by="run", turn=turn.id, depth=turn.depth)
+        effect = owe(who.ledger, who.team, who.login().name, deed, by="run", turn=turn.id, depth=turn.depth)
     who.wake(effect)
 
 
@@ -287,7 +287,7 @@ DEEDS: dict[str, Callable[[Principal, Turn], dict[str, Any]]] = {
 
 def done(who: Principal, turn: Turn, deed: Deed) -> dict[str, Any]:
     """Have a deed done by the worker, and wait for what came of it."""
-    effect_id = owe(who.ledger, who.team, who.login.name, deed, by="run", turn=turn.id, depth=turn.depth)
+    effect_id = owe(who.ledger, who.team, who.login().name, deed, by="run", turn=turn.id, depth=turn.depth)
     who.wake(effect_id)
     until = time.monotonic() + MAX_WAIT_SECONDS
     while (effect := who.ledger.effects.get(effect_id)).state not in ("done", "dropped", "failed"):
@@ -316,7 +316,7 @@ def pass_git(who: Principal, turn: Turn, repo: str, rest: str) -> Response:
         length=request.content_length,
     )
     try:
-        passed = forward(who.forge_url, who.login, asked, f"agent/{who.agent}/")
+        passed = forward(who.forge_url, who.login(), asked, f"agent/{who.agent}/")
     except NotAllowed as error:
         raise Denied(403, str(error)) from error
     except OSError as error:

@@ -9,14 +9,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from bots.intents import OpenIssue
 from bots.words import code, plain
-from forge.protocol import ForgeError, NotFound, Reader, Unavailable
+from forge.protocol import ForgeError, Reader, Unavailable
 from forge.types import Ref, Repo
 from hive.apply import owe
 from hive.givenup import BY
 from hive.ledger import Ledger, Parked, Scope, Why
+from hive.missing import Fate, fate
 
 log = logging.getLogger("hive.parking")
 
@@ -31,6 +33,13 @@ What {login} owes waits since then, and goes on by itself when the token is good
 Make a new one by `hive rotate hive.yaml {login}`; nothing has to be started again.
 
 {error}
+"""
+
+HIDDEN_TITLE = "🔴 {login} may not see what is in {repo}"
+HIDDEN = """\
+The forge shows no issue, or no pull request, of {repo} to {login}, so what happens there is not looked at. It is tried again for a while.
+
+Give the account back what it may (`hive init hive.yaml --admin LOGIN` does), or turn issues and pull requests on there again.
 """
 
 
@@ -67,6 +76,17 @@ class Attendant:
         else:
             self._park_team(team, found)
         return True
+
+    def became_of(self, team: str, login: str, ref: Ref) -> Fate:
+        """What became of a subject that was not found; where an account may see none, the operators are told, once a day."""
+        became = fate(self._desk.ask(team, login), ref)
+        if became is Fate.HIDDEN:
+            day = datetime.fromtimestamp(self._desk.ledger.clock(), UTC).date()
+            title = plain(HIDDEN_TITLE.format(login=login, repo=ref.repo.path))
+            body = HIDDEN.format(login=login, repo=code(ref.repo.path))
+            issue = OpenIssue(self._desk.ops(team), title, body, key=f"hidden:{login}:{ref.repo}:{day}")
+            owe(self._desk.ledger, team, self._desk.core, issue, by=BY)
+        return became
 
     def attend(self) -> None:
         """Look again at what rests and is due: release it, or leave it for longer."""
@@ -122,19 +142,10 @@ class Attendant:
             self._desk.ledger.audit.add("hive", "ForgeUnavailable", team=team, error=str(error))
 
     def _park_account(self, team: str, login: str, error: ForgeError) -> None:
-        ledger = self._desk.ledger
-        with ledger.transaction():
-            if not ledger.parking.park(team, Scope.ACCOUNT, login, Why.TOKEN_REFUSED, f"token refused: {error}"):
-                return
-            for bot in self._desk.bots_of(login):
-                ledger.parking.park(team, Scope.BOT, bot, Why.TOKEN_REFUSED, f"the token of {login} is refused")
-            ledger.audit.add("hive", "TokenRefused", team=team, login=login, error=str(error))
-            ops = self._desk.ops(team)
-            title = TITLE.format(forge=ops.forge, login=login)
-            body = BODY.format(login=login, error=code(str(error)))
-            issue = OpenIssue(ops, plain(title), body, key=f"token:{team}:{login}:{ledger.clock():.0f}")
-            owe(ledger, team, self._desk.core, issue, by=BY)
-        log.error("token_refused team=%s login=%s", team, login)
+        lock_out(self._desk.ledger, team, login, error, tells=(self._desk.core, self._desk.ops(team)))
+        for bot in self._desk.bots_of(login):
+            reason = f"the token of {login} is refused"
+            self._desk.ledger.parking.park(team, Scope.BOT, bot, Why.TOKEN_REFUSED, reason)
 
     def _release(self, parked: Parked) -> None:
         ledger = self._desk.ledger
@@ -148,16 +159,18 @@ class Attendant:
             ledger.audit.add("hive", what, team=parked.team, login=parked.name, seconds=seconds)
 
 
-def is_gone(forge: Reader, ref: Ref) -> bool:
-    """Whether an issue or pull request was taken away, out of a repository that is there: nothing is left to look at."""
-    try:
-        forge.repository(ref.repo)
-    except ForgeError:
-        return False
-    try:
-        forge.issue(ref)
-    except NotFound:
-        return True
-    except ForgeError:
-        return False
-    return False
+def lock_out(ledger: Ledger, team: str, login: str, error: ForgeError, *, tells: tuple[str, Repo]) -> None:
+    """Let all that an account owes rest, as its token is refused, until the worker sees that it is good again.
+
+    The operators are told once: `tells` is whose words that is, and where.
+    """
+    core, ops = tells
+    with ledger.transaction():
+        if not ledger.parking.park(team, Scope.ACCOUNT, login, Why.TOKEN_REFUSED, f"token refused: {error}"):
+            return
+        ledger.audit.add("hive", "TokenRefused", team=team, login=login, error=str(error))
+        title = TITLE.format(forge=ops.forge, login=login)
+        body = BODY.format(login=login, error=code(str(error)))
+        issue = OpenIssue(ops, plain(title), body, key=f"token:{team}:{login}:{ledger.clock():.0f}")
+        owe(ledger, team, core, issue, by=BY)
+    log.error("token_refused team=%s login=%s", team, login)

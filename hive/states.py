@@ -9,9 +9,9 @@ import logging
 from collections.abc import Iterable
 
 from bots.intents import ShowState
-from forge.protocol import Forge, Invalid, NotFound
+from forge.protocol import Forge, Invalid
 from forge.types import Ref
-from hive.home import Done, Dropped
+from hive.home import Done
 from hive.ledger import Ledger, Standing, Why
 
 log = logging.getLogger("hive.states")
@@ -23,6 +23,7 @@ SUSPENDED = {
     Why.UNREACHABLE: "state/model-unreachable",
     Why.RATE_LIMITED: "state/rate-limited",
     Why.NEEDS_LOGIN: "state/needs-login",
+    Why.TOKEN_REFUSED: "state/needs-login",
     Why.OVER_BUDGET: "state/over-budget",
     Why.PAUSED: "state/paused",
     Why.CRASHED: "state/crashed",
@@ -60,7 +61,7 @@ def labels_of_issue(runs: Iterable[Standing]) -> frozenset[str]:
 
 
 def show(forge: Forge, ledger: Ledger, deed: ShowState) -> Done:
-    """Set the labels of an issue, and of its pull requests, as its runs stand now. Raises Dropped for one that is gone."""
+    """Set the labels of an issue, and of its pull requests, as its runs stand now. Raises NotFound for one that is gone."""
     runs = ledger.standings.of(str(deed.ref))
     changed = {str(deed.ref): _set(forge, deed.ref, labels_of_issue(runs), _managed(runs, deed) | STATE_LABELS)}
     for run in runs:
@@ -77,10 +78,7 @@ def _managed(runs: Iterable[Standing], deed: ShowState) -> frozenset[str]:
 
 def _set(forge: Forge, ref: Ref, wanted: frozenset[str], managed: frozenset[str]) -> str:
     """Set those labels that are `managed`; a closed issue bears none. Returns what was changed, in words."""
-    try:
-        issue = forge.issue(ref)
-    except NotFound as error:
-        raise Dropped(f"{ref} is gone") from error
+    issue = forge.issue(ref)
     have = frozenset(issue.labels)
     if not issue.is_open:
         wanted, managed = frozenset(), STATE_LABELS | {NEEDS_OPERATOR}

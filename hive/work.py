@@ -29,7 +29,8 @@ from hive.ledger import Ceiling, Job, Ledger, Lost
 from hive.ledger.faults import STORE_ERRORS, is_away
 from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DEATHS
 from hive.loops import Breaker
-from hive.parking import Attendant, is_gone
+from hive.missing import UNSEEN, Fate
+from hive.parking import Attendant
 from hive.pulse import Loops, Pulse
 from hive.queue import Queue
 from hive.replay import Tape, recorded
@@ -242,13 +243,19 @@ class Worker:
             return Ended(following=self._next() if go_on else None)
 
     def _failed(self, job: Job, error: ForgeError) -> None:
-        if self._shop.attendant.takes(job.team, self._shop.account(job.bot, ""), error):
-            self._shop.ledger.jobs.rest(job, str(error))
-        elif isinstance(error, Unavailable) and job.attempts < MAX_ATTEMPTS:
-            delay = max(error.retry_after, min(60.0, 0.5 * 2**job.attempts))
-            self._shop.ledger.jobs.postpone(job, str(error), delay)
-        elif isinstance(error, NotFound) and is_gone(self._shop.context(job.team, job.bot).forge, job.event.ref):
-            self._shop.ledger.jobs.supersede(job, "what it was about is gone")
+        """What is gone needs nobody; what only time or an operator can heal is looked at again; the rest is given up."""
+        login, ledger = self._shop.account(job.bot, ""), self._shop.ledger
+        if self._shop.attendant.takes(job.team, login, error):
+            ledger.jobs.rest(job, str(error))
+            return
+        if isinstance(error, NotFound):
+            became = self._shop.attendant.became_of(job.team, login, job.event.ref)
+            if became is Fate.GONE:
+                ledger.jobs.supersede(job, "what it was about is gone")
+                return
+            error = Unavailable(UNSEEN.format(login=login)) if became is Fate.HIDDEN else error
+        if isinstance(error, Unavailable) and job.attempts < MAX_ATTEMPTS:
+            ledger.jobs.postpone(job, str(error), max(error.retry_after, min(60.0, 0.5 * 2**job.attempts)))
         else:
             self._give_up(job, error)
 

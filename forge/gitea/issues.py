@@ -9,7 +9,7 @@ from forge.gitea import shapes
 from forge.gitea.client import MAX_PAGES, ROWS
 from forge.gitea.connection import Connection
 from forge.gitea.field import Field
-from forge.protocol import NotFound, Unavailable
+from forge.protocol import NotFound, Refused, Unavailable
 from forge.types import Comment, Happening, Issue, Reaction, Ref, Repo
 
 _EMPTY_PAGES = 2
@@ -27,6 +27,19 @@ class IssueReader(Connection):
         """Issues and pull requests, open or not, updated at or after `since`, a time with a zone."""
         rows = self._client.rows(self._at(repo, "issues"), state="all", since=moment(since))
         return [shapes.issue(row, repo) for row in rows]
+
+    def sees_subjects(self, repo: Repo) -> bool:
+        """Whether this identity may see issues and pull requests of a repository at all.
+
+        Without the unit an issue is not found, like one that was deleted, but its list is not found either
+        (`GET …/issues?type=issues`: 404, Gitea 1.23; that of pull requests: 404 or 403).
+        """
+        try:
+            self._client.get(self._at(repo, "issues"), type="issues", limit=1)
+            self._client.get(self._at(repo, "pulls"), limit=1)
+        except (NotFound, Refused):
+            return False
+        return True
 
     def comments(self, ref: Ref) -> list[Comment]:
         """All comments of a conversation, oldest first; forges do not page them."""

@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -26,6 +27,7 @@ from hive.incidents import Incidents
 from hive.ledger import Turn
 from hive.ledger.runs import LEASE_SECONDS
 from hive.llm import Model
+from hive.parking import UNAUTHORIZED, lock_out
 from hive.processes import LIFE
 from hive.pulse import Pulse
 from hive.reconcile.containers import Containers
@@ -36,6 +38,7 @@ from hive.reconcile.verify import Policy
 from hive.resting import Rest
 from hive.serve import Server, unix
 from hive.settings import BadYaml, read_checks
+from hive.vault import NoSecret
 from hive.work import EFFECT
 from hive.workspace import Login
 
@@ -47,14 +50,22 @@ NO_KEY = "no-key"
 """What a model server without keys is sent."""
 
 
+@cache
+def eyes(forge: str, url: str, token: str) -> GiteaReader:
+    """What whoever has a token sees of a forge."""
+    return GiteaReader(name=forge, url=url, token=token)
+
+
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """Makes the JSON of a turn: what the agent is told, and where it may work."""
+    """Makes the JSON of a turn: what the agent is told, and where it may work.
+
+    A forge that refuses the agent's token is the operators' to mend: its turns rest, and they are told.
+    """
 
     house: House
     agent: str
     team: str
-    reader: GiteaReader
 
     def __call__(self, turn: Turn) -> dict[str, Any]:
         """The turn; raises OSError while the forge cannot be asked."""
@@ -62,7 +73,7 @@ class Brief:
         issue = Ref.parse(turn.ref)
         config = Repo(issue.repo.forge, settings.configs, self.agent)
         base = self.base(issue.repo)
-        branches = Branches(self.agent, self.house.ledger, self.reader)
+        branches = Branches(self.agent, self.house.ledger, self.reader())
         return {
             "lease": int(LEASE_SECONDS),
             "memory": turn.memory,
@@ -81,12 +92,20 @@ class Brief:
             **self._spec(),
         }
 
+    def reader(self) -> GiteaReader:
+        """The forge as the agent sees it, by the token that it has now; raises OSError without one."""
+        house, forge = self.house, self.house.settings.teams[self.team].forge
+        try:
+            return eyes(forge, house.url(forge), house.vault.token(forge, self.agent))
+        except NoSecret as error:
+            raise OSError(str(error)) from error
+
     def base(self, repo: Repo) -> str:
         """A repository's default branch; raises OSError while the forge cannot be asked."""
         try:
-            return self.reader.repository(repo).default_branch
+            return self.reader().repository(repo).default_branch
         except ForgeError as error:
-            raise OSError(f"{repo} cannot be read: {error}") from error
+            raise self._unreadable(repo, error) from error
 
     def model(self) -> str:
         """The model that the agent may use."""
@@ -109,14 +128,20 @@ class Brief:
     def _checks(self, repo: Repo, base: str) -> tuple[str, ...]:
         """The checks that the base branch asks for: a change cannot switch off its own."""
         try:
-            return read_checks(self.reader.file(repo, ".hive.yaml", base).decode("utf-8", "replace"))
+            return read_checks(self.reader().file(repo, ".hive.yaml", base).decode("utf-8", "replace"))
         except NotFound:
             return ()
         except BadYaml as error:
             log.warning("checks_unreadable repo=%s error=%r", repo, str(error)[:200])
             return ("echo 'the .hive.yaml of this repository is broken'; false",)
         except ForgeError as error:
-            raise OSError(f"{repo} cannot be read: {error}") from error
+            raise self._unreadable(repo, error) from error
+
+    def _unreadable(self, repo: Repo, error: ForgeError) -> OSError:
+        if error.status == UNAUTHORIZED:
+            tells = self.house.settings.account("core"), self.house.ops(self.team)
+            lock_out(self.house.ledger, self.team, self.agent, error, tells=tells)
+        return OSError(f"{repo} cannot be read: {error}")
 
 
 class Host:
@@ -263,14 +288,13 @@ class Host:
     def _listen(self, team: str, agent: str) -> None:
         house = self._house
         forge = house.settings.teams[team].forge
-        token = house.vault.token(forge, agent)
-        reader = GiteaReader(name=forge, url=house.url(forge), token=token)
-        brief = Brief(house, agent, team, reader)
+        house.vault.token(forge, agent)  # no agent is begun without one
+        brief = Brief(house, agent, team)
         rest = Rest(house.ledger, team, agent, house.settings.account("core"), house.ops(team))
         principal = Principal(
             agent=agent,
             team=team,
-            login=Login(agent, token),
+            login=lambda: Login(agent, house.vault.token(forge, agent)),
             forge_url=house.url(forge),
             config_repo=Repo(forge, house.settings.configs, agent),
             ledger=house.ledger,

@@ -71,7 +71,11 @@ class LedgerHistory:
 
     def resting(self, agent: str) -> tuple[str, ...]:
         """Why an agent's turns rest."""
-        mine = [parked for parked in self.ledger.parking.all() if (parked.scope, parked.name) == (Scope.AGENT, agent)]
+        mine = [
+            parked
+            for parked in self.ledger.parking.all()
+            if parked.name == agent and parked.scope in (Scope.AGENT, Scope.ACCOUNT)
+        ]
         return tuple(parked.reason for parked in mine)
 
 

@@ -17,7 +17,7 @@ _STANDINGS = """
         (SELECT min(id) FROM turns WHERE turns.run = runs.id AND turns.state != 'done') AS turn,
         (SELECT min(id) FROM turns WHERE turns.agent = runs.agent AND turns.state != 'done') AS next_turn,
         (SELECT outcome FROM turns WHERE turns.run = runs.id AND turns.state = 'done' ORDER BY id DESC LIMIT 1) AS last,
-        (SELECT why FROM parked WHERE parked.scope = 'agent' AND parked.team = runs.team AND parked.name = runs.agent
+        (SELECT why FROM parked WHERE parked.scope IN ('agent', 'account') AND parked.team = runs.team AND parked.name = runs.agent
             ORDER BY since LIMIT 1) AS suspended
     FROM runs WHERE {where} ORDER BY runs.id
 """

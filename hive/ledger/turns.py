@@ -96,7 +96,7 @@ class Turns:
         )
 
     def _awake(self, agent: str, now: float) -> bool:
-        rows = self._db.rows("SELECT next_at FROM parked WHERE scope = 'agent' AND name = ?", agent)
+        rows = self._db.rows("SELECT next_at FROM parked WHERE scope IN ('agent', 'account') AND name = ?", agent)
         return all(row["next_at"] <= now for row in rows)
 
     def holder(self, agent: str, token: str) -> Turn | None:

@@ -63,6 +63,10 @@ class StillForge:
         """A pull request that is there."""
         return _found(self.pulls, ref)
 
+    def sees_subjects(self, repo: Repo) -> bool:
+        """All."""
+        return True
+
     def comments(self, ref: Ref) -> list[Comment]:
         """The comments that are there."""
         return self.said.get(ref, [])

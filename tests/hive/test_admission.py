@@ -119,7 +119,7 @@ def cell(
     principal = Principal(
         agent=agent,
         team="acme",
-        login=Login(agent, "t"),
+        login=lambda: Login(agent, "t"),
         forge_url="http://127.0.0.1:1",
         config_repo=Repo("forgejo", "agent-configs", agent),
         ledger=ledger,

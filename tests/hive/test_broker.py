@@ -93,7 +93,7 @@ def socket(ledger: Ledger) -> Iterator[Socket]:
     principal = Principal(
         agent="iris",
         team="acme",
-        login=Login("iris", "forge-token"),
+        login=lambda: Login("iris", "forge-token"),
         forge_url="http://127.0.0.1:1",
         config_repo=CONFIG,
         ledger=ledger,

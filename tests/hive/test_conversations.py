@@ -51,7 +51,7 @@ def iris(village: Village, worker: Worker) -> Iterator[Socket]:
     principal = Principal(
         agent="iris",
         team="acme",
-        login=Login("iris", village.house.vault.token(APP.forge, "iris")),
+        login=lambda: Login("iris", village.house.vault.token(APP.forge, "iris")),
         forge_url=village.forge.url,
         config_repo=CONFIG,
         ledger=village.house.ledger,

@@ -22,11 +22,12 @@ from hive.app.house import House
 from hive.app.up import ADMIN
 from hive.demo.model import Brain, Call, Conversation, ModelServer, Reply
 from hive.demo.stage import FORGE, OPERATOR, copy_project, sample, write_config
-from hive.ledger import Effect
+from hive.ledger import Effect, Scope, Why
 from hive.ledger.runs import MAX_ATTEMPTS
 from hive.provision import Provision
 from hive.reconcile.bwrap import find_jail
 from hive.settings import load
+from hive.states import labels_of
 
 JAIL = find_jail()
 pytestmark = [
@@ -299,3 +300,24 @@ def test_a_host_that_goes_costs_no_attempt(house: House, brain: Puppet) -> None:
     with house.ledger.transaction() as db:
         row = db.execute("SELECT state, attempts FROM turns").fetchone()
     assert (row["state"], row["attempts"]) == ("waiting", 0)
+
+
+def test_an_agents_token_that_is_refused_is_told(keep: Callable[[], Kept]) -> None:
+    """The turns of an agent whose token is refused rest, visibly and told once; a new token is enough to go on."""
+    kept = keep()
+    ledger, vault = kept.house.ledger, kept.house.vault
+    kept.until(lambda: kept.is_up("iris"), "iris")
+    good = vault.token(FORGE, "iris")
+    vault.keep_token(FORGE, "iris", "f" * 40)
+    try:
+        run = kept.assign(1)
+        kept.until(lambda: ledger.parking.of("acme", Scope.ACCOUNT, "iris"), "a rest")
+        assert labels_of(ledger.standings.of(f"{FORGE}:acme/app#1")[0]) == {"state/needs-login"}
+        told = [effect.payload for effect in kept.owed("OpenIssue")]
+        assert ["no longer knows iris's token" in words for words in told] == [True]
+        assert "f" * 40 not in told[0]
+    finally:
+        vault.keep_token(FORGE, "iris", good)
+        ledger.parking.release("acme", Scope.ACCOUNT, "iris", Why.TOKEN_REFUSED)
+    kept.until(lambda: kept.is_over(run), "the end of the turn")
+    assert len(kept.owed("OpenIssue")) == 1

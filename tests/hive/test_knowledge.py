@@ -54,7 +54,7 @@ def git(village: Village, tmp_path: Path) -> Iterator[Git]:
     principal = Principal(
         agent="iris",
         team="acme",
-        login=Login("iris", house.vault.token(FORGE, "iris")),
+        login=lambda: Login("iris", house.vault.token(FORGE, "iris")),
         forge_url=village.forge.url,
         config_repo=CONFIG,
         ledger=ledger,

@@ -11,7 +11,7 @@ import pytest
 
 from bots.intents import PostComment
 from forge.embedded import EmbeddedForge
-from forge.events import IssueOpened
+from forge.events import IssueClosed, IssueOpened
 from forge.gitea.admin import GiteaAdmin
 from forge.types import Ref
 from hive.app.up import ADMIN
@@ -105,12 +105,12 @@ def test_a_forge_that_is_away_costs_nothing_but_time(
     assert (acts.count("ForgeUnavailable"), acts.count("ForgeBack")) == (1, 1)
 
 
-def test_a_deed_that_fails_alone_is_not_the_forges_fault(village: Village) -> None:
-    """While a forge answers, what it cannot do is given up, and nothing else waits."""
+def test_what_is_gone_needs_nobody(village: Village) -> None:
+    """A deed on what is gone is moot, and nothing else waits for it."""
     ledger, worker = village.house.ledger, village.worker()
     effect = say(village, Ref(APP, 404), "triage", "into the void")
     worker.apply(effect)
-    assert ledger.effects.get(effect).state == "failed"
+    assert ledger.effects.get(effect).state == "dropped"
     assert ledger.parking.all() == []
 
 
@@ -180,3 +180,28 @@ def test_a_token_that_lies_open_rests_like_a_revoked_one(village: Village) -> No
     assert ledger.parking.all() == []
     worker.apply(effect)
     assert spoken(village, issue.ref, "hello") == ["hello"]
+
+
+@pytest.mark.parametrize("unit", ["repo.issues", "repo.pulls"])
+def test_what_is_hidden_is_not_gone(village: Village, unit: str) -> None:
+    """Where an account lost the right to see issues or pull requests, work waits for it, told once; nothing is called gone."""
+    issue = file(village)
+    ledger, worker, vault = village.house.ledger, village.worker(), village.house.vault
+    with GiteaAdmin(name=FORGE, url=village.forge.url, login=ADMIN, password=vault.password(FORGE, ADMIN)) as admin:
+        team = next(row for row in admin._client.rows("/orgs/acme/teams") if row["name"].text() == "core")
+        units = {name: level.text() for name, level in team["units_map"].items()}
+        at = f"/teams/{team['id'].number()}"
+        admin._client.patch(f"/repos/{APP.path}", private=True)
+        admin._client.patch(at, name="core", units_map={**units, unit: "none"})
+        ref = issue.ref if unit == "repo.issues" else Ref(APP, 404)
+        look = ledger.jobs.owe("acme", [("lane", IssueClosed(ref, issue.author, "k"))])[0]
+        deed = say(village, Ref(APP, 404), "core", "hello")
+        worker.look(look)
+        worker.apply(deed)
+        for effect in ledger.effects.due():
+            worker.apply(effect)
+        told = village.mara.changed_since(village.house.ops("acme"), issue.created_at)
+        assert [found.title for found in told] == ["🔴 core may not see what is in acme/app"]
+        waits = {(item.kind, item.id) for item in ledger.open.all()}
+        assert {("look", look), ("deed", deed)} <= waits
+        admin._client.patch(at, name="core", units_map=units)

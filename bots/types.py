@@ -86,6 +86,9 @@ class Team:
     operator_logins: tuple[str, ...] = ()
     """The logins of the operators, to call them by; who they are is decided by their ids."""
 
+    models: tuple[str, ...] = ()
+    """The models that an agent may think with; empty where nobody says."""
+
     def operators_of(self, agent: str) -> tuple[str, ...]:
         """The logins of those whom an agent's work waits for: the operators of its lanes, else those of the team."""
         mine = [lane for lane in self.lanes if lane.agent == agent]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from difflib import get_close_matches
 
 from bots.commands import phrases
 from bots.commands.bouncing import bounce
@@ -189,12 +190,22 @@ def use_model(call: Call) -> Act:
         return no(call, phrases.NO_RUN)
     if not MODEL_NAME.fullmatch(name):
         return no(call, phrases.NO_MODEL.format(named=quoted(name)))
-    own = name == OWN_MODEL
+    own, known = name == OWN_MODEL, call.ctx.team.models
+    if known and not own and name not in known:
+        return no(call, phrases.UNKNOWN_MODEL.format(named=quoted(name), near=_near(name, known)))
     said = (
         phrases.OWN_MODEL.format(agent=run.agent) if own else phrases.MODEL.format(agent=run.agent, model=f"`{name}`")
     )
     deed = UseModel(call.comment.ref, run.agent, "" if own else name, key=call.key("model"))
     return yes(call, said, deed)
+
+
+def _near(name: str, known: tuple[str, ...]) -> str:
+    """The likeliest of the models that there are, or all of them."""
+    found = get_close_matches(name, known, n=1)
+    if found:
+        return phrases.NEAR_MODEL.format(name=quoted(found[0]))
+    return phrases.THESE_MODELS.format(names=", ".join(map(quoted, known)))
 
 
 def compact(call: Call) -> Act:

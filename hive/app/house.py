@@ -183,6 +183,7 @@ class House:
             configs={Repo(mine.forge, self.settings.configs, agent): agent for agent in mine.agents},
             max_bot_turns=self.settings.limits.bot_turns,
             operator_logins=tuple(self._pinned(mine.forge, login).login for login in mine.operators),
+            models=self.settings.model.known,
         )
 
     @contextmanager

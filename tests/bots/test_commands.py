@@ -393,6 +393,24 @@ def test_a_pause_is_said_once(ctx: Context, still: Still) -> None:
     assert "but rests (model: 429 rate_limit_error)" in words(wanted)
 
 
+def test_a_model_that_the_house_does_not_know(ctx: Context) -> None:
+    """Only models that `hive.yaml` allows are used; the nearest one is named, or all of them."""
+    ctx = replace(ctx, team=replace(ctx.team, models=("claude-opus-5-5", "claude-haiku-5-5")))
+    assert isinstance(ctx.forge, StillForge)
+    for name, said in (
+        ("claude-opus-55", "the hive has no model `claude-opus-55`, perhaps `claude-opus-5-5`. Nothing was done."),
+        ("gpt", "the hive has no model `gpt`; it has `claude-opus-5-5`, `claude-haiku-5-5`. Nothing was done."),
+    ):
+        ctx.forge.said = {}
+        wanted = say(ctx, f"/model {name}")
+        assert (deeds(wanted), mood(wanted)) == ([], "confused")
+        assert said in words(wanted)
+    ctx.forge.said = {}
+    (deed,) = deeds(say(ctx, "/model claude-haiku-5-5"))
+    assert isinstance(deed, UseModel)
+    assert deed.model == "claude-haiku-5-5"
+
+
 def test_the_model_of_the_configuration(ctx: Context) -> None:
     """One word goes back to it; what is no name of a model is none."""
     (own,) = deeds(say(ctx, "/model default"))

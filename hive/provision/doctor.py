@@ -148,6 +148,7 @@ class Doctor:
                     yield bad(f"everybody can see {repo.path}", self.again)
                 if seen.archived or seen.mirror:
                     yield bad(f"{repo.path} is archived, or a mirror", "nothing can be done there; mend `repos`")
+                    continue
                 if seen.empty:
                     what = f"{repo.path} is empty: agents cannot begin there"
                     push = f"an operator pushes a first commit to {seen.default_branch}, and then: {self.again}"

@@ -358,3 +358,13 @@ def test_without_a_draft(estate: Estate) -> None:
     with estate.by("core") as core:
         issue = core.open_issue(APP, "one", "two", marker="two").ref
     assert try_merge("work", estate.forge.url, vault.token("work", "iris"), issue).refused
+
+
+def test_an_archived_project(estate: Estate) -> None:
+    """Where nothing can be done nothing is tried: an archived project is one finding, and the others are looked at as ever."""
+    estate.init()
+    before = estate.ills()
+    estate.raw.patch("/repos/birch/site", archived=True)
+    assert sorted({*estate.ills()} - {*before}) == [
+        "🔴 birch/site is archived, or a mirror → nothing can be done there; mend `repos`"
+    ]

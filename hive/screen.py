@@ -71,6 +71,10 @@ class Screen:
         for team in house.settings.teams.values():
             self._machines |= {*team.agents}
 
+    def begin_here(self) -> None:
+        """Show nothing of what happened before now: that was shown when it happened."""
+        self._seen = self._house.ledger.audit.last()
+
     def note(self, text: str) -> None:
         """A line about the hive itself."""
         self._line("hive", text)

@@ -39,6 +39,8 @@ def up(config: Path, house: House) -> None:
 
     tree = Tree(house.settings.state / "logs", mourn)
     try:
+        jail_of(house.settings)
+        screen.begin_here()
         begin(config, house, tree, screen.note)
         screen.note(f"the hive is up; logs are in {house.settings.state / 'logs'}; Ctrl-C ends it")
         while not stop.wait(0.2):

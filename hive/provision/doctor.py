@@ -55,7 +55,7 @@ class Doctor:
             try:
                 yield from self._forge(forge, key)
             except Unavailable as error:
-                yield bad(f"{forge} at {self.house.url(forge)} does not answer ({error})", "start it, or mend its url")
+                yield bad(f"{forge} does not answer ({error})", "start it, or mend its url")
             except (ForgeError, NotReady, NoSecret) as error:
                 yield bad(f"{forge}: {error}", self.again)
 

@@ -9,6 +9,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import threading
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
@@ -338,3 +339,30 @@ def test_a_package_that_is_not_installed(config: Path, tmp_path: Path, command: 
         config.write_text(config.read_text().replace("kind: forgejo", "kind: embedded"))
     said = complaint(hive(command, str(config), PYTHONPATH=str(tmp_path / "hide"), ANTHROPIC_API_KEY="none"))
     assert f"this needs the package {package}: pip install 'forgehive[{extra}]'" in said
+
+
+@pytest.mark.parametrize("command", ["check", "queue"])
+def test_nowhere_to_say_it(config: Path, command: str) -> None:
+    """A full disk behind standard output ends a command with one sentence and a status that is not 0."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "hive", command, str(config)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=120,
+        )
+    assert (done.returncode, done.stderr) == (1, "hive: No space left on device\n")
+
+
+def test_a_ledger_that_is_locked_is_waited_for(config: Path) -> None:
+    """Another process that writes for a while is in nobody's way: the command answers when it is done."""
+    assert hive("queue", str(config)).returncode == 0
+    writer = sqlite3.connect(config.parent / "state" / "ledger.db", isolation_level=None, check_same_thread=False)
+    writer.execute("BEGIN EXCLUSIVE")
+    later = threading.Timer(5, writer.execute, ["COMMIT"])
+    later.start()
+    done = hive("queue", str(config))
+    later.join()
+    writer.close()
+    assert (done.returncode, done.stdout, done.stderr) == (0, "nothing waits\n", "")

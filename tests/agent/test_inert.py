@@ -69,3 +69,21 @@ def test_said_twice_it_is_the_same(text: str) -> None:
     """Words are changed once, and none of them is lost."""
     assert inert(inert(text)) == inert(text)
     assert inert(text).replace(JOINER, "") == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("`" * 20_000, "a" + "-" * 20_000, "fixes " + "_-" * 10_000, "`a" * 10_000, "```\n" * 5_000),
+        " ".join("`" * number for number in range(200)),
+    ],
+    ids=["ticks", "line", "word", "spans", "fences", "runs"],
+)
+def test_a_long_text_takes_no_long_time(text: str) -> None:
+    """Whatever an agent says is read in the time of its length: one that says much keeps no other waiting."""
+    assert inert(f"{text}\n\nfixes #1").endswith(f"fixes #{JOINER}1")
+
+
+def test_a_line_with_backticks_opens_no_code() -> None:
+    """What a forge reads as text calls nobody: a fence has no backtick behind it on its line."""
+    assert inert("``` a`b\n@mara") == f"``` a`b\n@{JOINER}mara"

@@ -363,6 +363,8 @@ def test_without_a_draft(estate: Estate) -> None:
 def test_an_archived_project(estate: Estate) -> None:
     """Where nothing can be done nothing is tried: an archived project is one finding, and the others are looked at as ever."""
     estate.init()
+    estate.person("noor").post("/repos/birch/site/contents/a.txt", content="aGkK", message="begin")
+    estate.init()
     before = estate.ills()
     estate.raw.patch("/repos/birch/site", archived=True)
     assert sorted({*estate.ills()} - {*before}) == [

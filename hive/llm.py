@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -71,9 +72,14 @@ class ModelFailed(Exception):
         self.unreachable = unreachable
 
 
+_NUMBER = re.compile(r"\[Errno -?\d+\] ")
+"""How Python begins the words of the system: the words are enough."""
+
+
 def unreachable(why: str) -> ModelFailed:
     """The failure of a model of which nothing was heard, in the form of its API."""
-    words = " ".join("".join(c if c.isprintable() else " " for c in why).split())[:200] or "no reason given"
+    plain = "".join(c if c.isprintable() else " " for c in _NUMBER.sub("", why))
+    words = " ".join(plain.split())[:200] or "no reason given"
     return ModelFailed(503, _error("api_error", f"the model is unreachable: {words}"), unreachable=words)
 
 

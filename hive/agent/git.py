@@ -47,6 +47,9 @@ FOREIGN = ("config.worktree", "commondir", "info/attributes", "info/grafts", "ob
 _NO_FORGE = ("unable to access", "RPC failed", "early EOF", "hung up unexpectedly", "died of signal")
 """What git says when the way to the forge is broken rather than closed, or its own helper was killed."""
 
+_NO_ROOM = ("No space left on device", "Disk quota exceeded", "Read-only file system", "Cannot allocate memory")
+"""What git says of a machine that has not what it needs just now."""
+
 _NO_TOKEN = "could not read Username"  # noqa: S105 - git's words for a 401 when it may not ask
 _BEHIND = ("fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref", "incorrect old value")
 """What is said of a push to a branch that somebody else moved: by git before it, by a forge in the very moment."""
@@ -242,6 +245,8 @@ def _failure(verb: str, said: str) -> GitFailed | Lost | Unavailable:
     message = f"git {verb}: {said}"
     if _NO_TOKEN in said:
         return Lost(message)
+    if any(words in said for words in _NO_ROOM):
+        return Unavailable(message)
     if any(words in said for words in _NO_FORGE):
         return Forbidden(message) if "returned error: 4" in said else Unavailable(message)
     if verb == "push" and any(words in said for words in _BEHIND):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -27,6 +28,9 @@ COMMAND_SECONDS = 600.0
 """The longest that one command may take; the turn's minutes may leave it less."""
 
 REFUSED = "I cannot go on with this: the host refused what I asked of it. {error}"
+NO_ROOM = frozenset({errno.EDQUOT, errno.ENOMEM, errno.ENOSPC, errno.EROFS})
+"""What a machine lacks for a while: the turn is left then, and comes again."""
+
 NO_TREE = "The work tree could not be made ready. {error}"
 
 IN_WORDS = {"answered", "blocked", "failed"}
@@ -118,6 +122,8 @@ class Session:
             toolbox = Toolbox(work.path, run, Deeds(turn, broker, work, config, run))
             Loop(turn, transcript, model, toolbox, between, lambda: time.monotonic() >= until).run()
         except (GitFailed, OSError) as error:
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                raise Unavailable(f"the machine of the hive has no room: {error.strerror}") from error
             end = Ended("failed", NO_TREE.format(error=error))
         except Ended as reached:
             end = reached

@@ -8,7 +8,7 @@ from hive.app.house import NotReady
 from hive.reconcile.bwrap import Jail, find_jail
 from hive.settings import Settings
 
-MEND = "install bubblewrap and allow user namespaces, or run the hive as root"
+MEND = "install bubblewrap and allow user namespaces"
 NO_SANDBOX = (
     "no agent is started, because nothing confines it here ({why}): " + MEND + "; docs/operate.md, “The sandbox”"
 )

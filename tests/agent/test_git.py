@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from hive.agent import git
+from hive.agent.errors import Unavailable
 from hive.demo.model import Call, DiffBrain, Reply, Scene, Script
 from tests.agent.test_turn import commit_on
 
 if TYPE_CHECKING:
     from tests.agent.conftest import World
+    from tests.conftest import SmallDisk
 
 BRANCH = "agent/iris/issue-1"
 EVIL = "printf '#!/bin/sh\\ntouch %s/evil; cat' \"$PWD\" >../evil.sh; chmod +x ../evil.sh; E=$PWD/../evil.sh; W=$PWD; "
@@ -228,3 +232,25 @@ def test_a_command_has_a_home_of_its_own(world: World) -> None:
     assert world.results()[0].startswith(f"{home}\ntrue\n")
     assert "gpgsign" in (home / ".gitconfig").read_text()
     assert not (Path(os.environ["HOME"]) / ".gitconfig").exists()
+
+
+def test_a_full_disk_ends_no_turn(world: World, small_disk: SmallDisk) -> None:
+    """Where there is no room the turn is left, and comes again; when there is room it goes on."""
+    state = small_disk.place / "state"
+    state.mkdir()
+    world.place = replace(world.place, state=state)
+    world.place.prepare()
+    small_disk.fill()
+    world.brain = play(write("app.py", "x = 2\n"), submit())
+    world.give()
+    world.resume()
+    assert (world.left, world.ends) == (1, [])
+    small_disk.free()
+    world.resume()
+    assert [end["outcome"] for end in world.ends] == ["pushed"]
+
+
+@pytest.mark.parametrize("said", git._NO_ROOM)
+def test_what_a_machine_lacks_for_a_while_is_no_answer(said: str) -> None:
+    """Git that finds no room has not said no."""
+    assert isinstance(git._failure("clone", f"fatal: write error: {said}"), Unavailable)

@@ -47,7 +47,14 @@ def test_what_a_forge_can_do(town: Town, flavour: str, proof: Proof) -> None:
 def test_every_method(town: Town, flavour: str, proof: Proof) -> None:
     """Every public method of the adapter is called."""
     known = set().union(*(methods(type(getattr(town, name)._face)) for name in FACES))
-    assert known - proof.methods[flavour] == set()
+    assert known - proof.methods[flavour] - CONVERSING == set()
+
+
+CONVERSING = {"reply", "edit_reply", "resolve"}
+"""Methods for calls that came with Gitea 1.27, which no flavour imitates whole: `tests/gitea/test_conversing.py` asks them."""
+
+LATER = ("POST /repos/{owner}/{repo}/pulls/{index}/comments/{id}/replies",)
+"""The routes of these, beside what is probed."""
 
 
 def test_every_event(story: Story, flavour: str, ear: Ear, proof: Proof) -> None:
@@ -72,7 +79,7 @@ def test_every_route(front: Gate, proof: Proof) -> None:
 
 def test_every_word_of_a_route() -> None:
     """The adapter names no path that the contract does not ask."""
-    known = {word for route in table.routes() for word in route.split("/")}
+    known = {word for route in (*table.routes(), *PROBED, *LATER) for word in route.split("/")}
     said = set()
     for path in (ROOT / "forge" / "gitea").glob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

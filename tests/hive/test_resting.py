@@ -135,7 +135,7 @@ def test_a_dead_model_is_said_once_and_at_once(ledger: Ledger, rest: Rest, clock
         rest.put_down(turn)
     assert owed(ledger) == []
     assert [SUSPENDED[parked.why] for parked in ledger.parking.all()] == ["state/model-unreachable"]
-    assert next(iter(queue(ledger))).startswith("rests  acme iris: the model is unreachable: [Errno 111]")
+    assert next(iter(queue(ledger))).startswith("rests  acme iris: the model is unreachable: Connection refused")
     rest.answered()
     assert ledger.parking.all() == []
     assert [row.what for row in ledger.audit.after(0)] == ["ModelUnreachable", "Rests", "GoesOn"]

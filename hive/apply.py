@@ -24,7 +24,8 @@ from hive import deeds
 from hive.asking import ask
 from hive.codec import Codec
 from hive.conversing import place, resolve_mended, say
-from hive.deeds import where
+from hive.deeds import repo_of, where
+from hive.ground import Ground
 from hive.guards import Brake, Watch
 from hive.home import AT_HOME, Done, Dropped, Home
 from hive.ledger import Effect, Ledger, Lost
@@ -40,18 +41,7 @@ LONG = 80
 """Characters of an answer that is not said twice in a row."""
 PATIENCE_SECONDS = 5.0
 """How long a deed that tells of others waits for them before it looks again."""
-_KINDS: dict[str, Any] = {
-    kind.__name__: kind
-    for kind in (
-        *intents.Intent.__args__,
-        deeds.OpenPull,
-        deeds.Answer,
-        deeds.ResolveMended,
-        deeds.MakeTag,
-        deeds.CommitFile,
-        deeds.FollowUp,
-    )
-}
+_KINDS: dict[str, Any] = {kind.__name__: kind for kind in (*intents.Intent.__args__, *deeds.OF_THE_HIVE)}
 
 
 STATES = {
@@ -104,12 +94,14 @@ class Applier:
         brake: Brake,
         gave_up: Callable[[Effect, str, ForgeError], None],
         listeners: Callable[[str, Event], Iterable[str]],
+        ground: Ground,
     ) -> None:
         """`forges` gives the forge of a team as an account sees it now: (team, login).
 
-        `gave_up` tells of a deed that is not tried again: (effect, where, error).
+        `gave_up` tells of a deed that is not tried again: (effect, where, error). `ground` tells where repositories are.
         """
         self._ledger = ledger
+        self._ground = ground
         self._home = Home(ledger, listeners)
         self._board = VerdictBoard(ledger)
         self._watch = watch
@@ -175,7 +167,7 @@ class Applier:
     def _failed(self, effect: Effect, deed: deeds.Deed, error: ForgeError) -> None:
         if self._watch.takes(effect.team, effect.actor, error):
             self._ledger.effects.rest(effect, str(error))
-        elif isinstance(error, Unavailable | Conflict) and effect.attempts < MAX_ATTEMPTS:
+        elif effect.attempts < MAX_ATTEMPTS and self._heals(deed, error):
             self._postpone(effect, error)
         elif isinstance(error, NotFound) and effect.ref:
             self._not_found(effect, deed, error)
@@ -192,7 +184,12 @@ class Applier:
         else:
             self._fail(effect, deed, error)
 
-    def _postpone(self, effect: Effect, error: Unavailable | Conflict) -> None:
+    def _heals(self, deed: deeds.Deed, error: ForgeError) -> bool:
+        if isinstance(error, NotFound):
+            return self._ground.astray(repo_of(deed))
+        return isinstance(error, Unavailable | Conflict)
+
+    def _postpone(self, effect: Effect, error: ForgeError) -> None:
         asked = error.retry_after if isinstance(error, Unavailable) else 0.0
         delay = max(asked, min(60.0, 0.25 * 2**effect.attempts)) * random.uniform(0.8, 1.2)
         log.warning("effect_postponed id=%d kind=%s attempt=%d error=%r", *_facts(effect, error))
@@ -209,6 +206,8 @@ class Applier:
 
     def _do(self, effect: Effect, deed: deeds.Deed) -> Done:
         """One deed; the forge's own checks make a second try of it harmless."""
+        if not self._ground.here(repo_of(deed)):
+            raise NotYet("its repository is not where it was")
         forge = self._forges(effect.team, effect.actor)
         if effect.job is not None and of_the_open(deed) and not forge.issue(deed.ref).is_open:
             raise Dropped(f"{deed.ref} was closed meanwhile")

@@ -54,8 +54,9 @@ class Principal:
     """Whose socket this is, and what it may reach.
 
     `knowledge` is read, not pushed to. `life` is a number that changes when the container ends, `serves` tells whether it may hold
-    a turn of a run. `login` is asked each time, as its token may be replaced. `base` names a repository's default branch
-    and `brief` makes a turn's JSON: both raise OSError while the forge cannot be asked.
+    a turn of a run. `login` is asked each time, as its token may be replaced. `base` names a repository's default branch,
+    `brief` makes a turn's JSON, `address` is what the forge calls a repository: all raise OSError while the forge cannot
+    be asked, or a repository is not where it was.
     """
 
     agent: str
@@ -73,6 +74,7 @@ class Principal:
     brief: Callable[[Turn], dict[str, Any]]
     serves: Callable[[int], bool] = bool
     knowledge: Repo | None = None
+    address: Callable[[Repo], str] = lambda repo: repo.path
 
 
 def create(who: Principal, guard: Guard | None = None) -> Flask:
@@ -306,16 +308,14 @@ def pass_git(who: Principal, turn: Turn, repo: str, rest: str) -> Response:
         raise Denied(403, f"{repo} is not a repository of this run")
     if reads and (rest == PUSH or set(request.args.getlist("service")) - {FETCH}):
         raise Denied(403, f"{repo} is read from a container, not pushed to")
-    asked = GitRequest(
-        method=request.method,
-        repo=repo,
-        path=rest,
-        query=request.query_string.decode("ascii", "replace"),
-        headers=dict(request.headers.items()),
-        body=cast("Any", request.stream),
-        length=request.content_length,
-    )
+    words = request.query_string.decode("ascii", "replace")
     try:
+        asked = GitRequest(
+            *(request.method, who.address(Repo(who.config_repo.forge, *repo.split("/"))), rest, words),
+            headers=dict(request.headers.items()),
+            body=cast("Any", request.stream),
+            length=request.content_length,
+        )
         passed = forward(who.forge_url, who.login(), asked, f"agent/{who.agent}/")
     except NotAllowed as error:
         raise Denied(403, str(error)) from error

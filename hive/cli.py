@@ -135,7 +135,7 @@ def init(config: Path, name: str | None, admin: str | None, *, plan: bool, creat
         click.echo(line)
 
     if plan:
-        for step in Provision.plan(house, forge, login, password):
+        for step in Provision.plan(house, forge, login, password, create_missing=create_missing):
             say(step.planned())
     else:
         with own_forge(house, forge, click.echo):

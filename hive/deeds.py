@@ -79,6 +79,13 @@ class FollowUp:
 
 
 Deed = Intent | OpenPull | Answer | ResolveMended | MakeTag | CommitFile | FollowUp
+OF_THE_HIVE = (OpenPull, Answer, ResolveMended, MakeTag, CommitFile, FollowUp)
+"""Deeds that no bot can want."""
+
+
+def repo_of(deed: Deed) -> Repo:
+    """The repository in which a deed is done; raises ValueError for one of the ledger alone."""
+    return Repo.parse(where(deed).partition("#")[0])
 
 
 def where(deed: Deed) -> str:

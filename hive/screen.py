@@ -113,9 +113,11 @@ class Screen:
         try:
             if "#" in ref:
                 subject = Ref.parse(ref)
-                return f"{self._house.url(subject.repo.forge)}/{subject.repo.path}/issues/{subject.number}"
+                return f"{self._house.url(subject.repo.forge)}/{self._house.names.current(subject.repo).path}/issues/{subject.number}"
             repo = Repo.parse(ref)
-            return f"{self._house.url(repo.forge)}/{repo.path}" + (f"/commit/{sha[:10]}" if sha else "")
+            return f"{self._house.url(repo.forge)}/{self._house.names.current(repo).path}" + (
+                f"/commit/{sha[:10]}" if sha else ""
+            )
         except (ValueError, KeyError):
             return ""
 

@@ -27,6 +27,7 @@ SUSPENDED = {
     Why.OVER_BUDGET: "state/over-budget",
     Why.PAUSED: "state/paused",
     Why.CRASHED: "state/crashed",
+    Why.LOST: "state/repository-lost",
 }
 """What is shown where an agent could go on, but is suspended."""
 

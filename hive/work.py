@@ -24,6 +24,7 @@ from hive.apply import Applier, owe
 from hive.bell import Bell
 from hive.flood import Flood
 from hive.givenup import GivenUp, Subject
+from hive.ground import Ground
 from hive.labels import StateLabels
 from hive.ledger import Ceiling, Job, Ledger, Lost
 from hive.ledger.faults import STORE_ERRORS, is_away
@@ -52,15 +53,7 @@ OF_A_HEAD = (PullChanged,)
 """Events after which what was seen of an older head is not worth saying."""
 
 BOT_FAULTS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    LookupError,
-    MemoryError,
-    NameError,
-    RuntimeError,
-    TypeError,
-    ValueError,
+    *(ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError),
 )
 """What a mistake in a bot looks like, and what is too much for it."""
 
@@ -75,7 +68,7 @@ class Workshop:
 
     `context` is what a bot sees of a team: (team, bot); `account` the login whose hand does what a
     bot wants, or, for no intent, whose eyes it has: (bot, intent). `look` finds out what happened at a
-    ref that a delivery only named, and owes the jobs of it.
+    ref that a delivery only named, and owes the jobs of it. `ground` tells where repositories are.
     """
 
     ledger: Ledger
@@ -91,6 +84,7 @@ class Workshop:
     sorter: Sorter
     bell: Bell
     labels: StateLabels
+    ground: Ground
     ceiling: Ceiling = field(default_factory=Ceiling)
 
 
@@ -204,6 +198,9 @@ class Worker:
         if self._shop.breaker.stops_look(job):
             ledger.jobs.rest(job, "its subject was stopped")
             return NOTHING
+        if not self._shop.ground.here(job.event.ref.repo):
+            ledger.jobs.rest(job, "its repository is not where it was")
+            return NOTHING
         if job.bot == LOOK:
             self._shop.look(job.event.ref)
             ledger.jobs.finish(job)
@@ -248,6 +245,8 @@ class Worker:
         if self._shop.attendant.takes(job.team, login, error):
             ledger.jobs.rest(job, str(error))
             return
+        if isinstance(error, NotFound) and self._shop.ground.astray(job.event.ref.repo):
+            error = Unavailable(str(error))
         if isinstance(error, NotFound):
             became = self._shop.attendant.became_of(job.team, login, job.event.ref)
             if became is Fate.GONE:

@@ -294,8 +294,8 @@ class Workspace:
         self._root = root
 
     def mirror(self, repo: Repo, url: str, login: Login) -> Mirror:
-        """The mirror of a repository; `Repo` has checked that its parts are safe in a path."""
-        return Mirror(self._root / repo.forge / repo.owner / f"{repo.name}.git", f"{url}/{repo.path}.git", login)
+        """The mirror of a repository that git finds at `url`; `Repo` has checked that its parts are safe in a path."""
+        return Mirror(self._root / repo.forge / repo.owner / f"{repo.name}.git", url, login)
 
 
 def _unbroken(verb: str, came: Outcome) -> tuple[int, bytes, bytes]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from forge.gitea import shapes
 from forge.gitea.client import SECONDS
+from forge.gitea.connection import Current, as_named
 from forge.gitea.labels import Labels
 from forge.gitea.read import GiteaReader
 from forge.types import User
@@ -14,11 +15,20 @@ from forge.types import User
 class Account(GiteaReader):
     """An account with its token."""
 
-    def __init__(self, *, name: str, url: str, token: str, me: User | None = None, seconds: float = SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        name: str,
+        url: str,
+        token: str,
+        me: User | None = None,
+        seconds: float = SECONDS,
+        current: Current = as_named,
+    ) -> None:
         """`me` is the account of the token, else asked for when it is needed: some tokens cannot ask."""
-        super().__init__(name=name, url=url, token=token, seconds=seconds)
+        super().__init__(name=name, url=url, token=token, seconds=seconds, current=current)
         self._me = me
-        self._labels = Labels(self._client)
+        self._labels = Labels(self._client, current)
 
     def _own(self) -> User:
         if self._me is None:

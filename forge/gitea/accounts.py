@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from forge.gitea import shapes
 from forge.gitea.client import SECONDS, Client, route
-from forge.gitea.connection import Connection
+from forge.gitea.connection import Connection, Current, as_named
 from forge.gitea.field import Field
 from forge.gitea.read import GiteaReader
 from forge.protocol import Conflict, Consent, HeldToken, NotFound
@@ -33,10 +33,18 @@ class AccountAdmin(GiteaReader):
     """The hands and eyes of a site admin, as far as accounts go."""
 
     def __init__(
-        self, *, name: str, url: str, login: str, password: str, consent: Consent = agreed, seconds: float = SECONDS
+        self,
+        *,
+        name: str,
+        url: str,
+        login: str,
+        password: str,
+        consent: Consent = agreed,
+        seconds: float = SECONDS,
+        current: Current = as_named,
     ) -> None:
         """`name` is the house's name for the forge; `consent` is asked before each change."""
-        Connection.__init__(self, name, Client(url, login=login, password=password, seconds=seconds))
+        Connection.__init__(self, name, Client(url, login=login, password=password, seconds=seconds), current)
         self._consent = consent
 
     def is_admin(self) -> bool:

@@ -17,6 +17,7 @@ from requests import Response
 from forge.changes import Activity, Change, Judged, Listed, Release, Said, Subject
 from forge.gitea import rows, shapes
 from forge.gitea.client import SECONDS, route
+from forge.gitea.connection import Current, as_named
 from forge.gitea.field import Field
 from forge.gitea.read import GiteaReader
 from forge.protocol import NotFound, Unavailable
@@ -35,14 +36,15 @@ class GiteaWatcher(GiteaReader):
         url: str,
         token: str,
         seconds: float = SECONDS,
-        spelt: Callable[[Repo], Repo] = lambda repo: repo,
+        current: Current = as_named,
+        named: Callable[[Repo, int], Repo] = lambda repo, _: repo,
     ) -> None:
         """`name` is the house's name for the forge; `seconds` is how long a silence is waited out.
 
-        `spelt` gives a repository the name that the house writes: the case of its letters may differ from the forge's.
+        `named` gives a repository that the forge tells of, with its id, the name that the house uses.
         """
-        super().__init__(name=name, url=url, token=token, seconds=seconds)
-        self._spelt = spelt
+        super().__init__(name=name, url=url, token=token, seconds=seconds, current=current)
+        self._named = named
         self._heard = threading.local()
         self._client.session.hooks["response"].append(self._hear)
 
@@ -65,7 +67,9 @@ class GiteaWatcher(GiteaReader):
         """The repositories of an organisation."""
         found = (rows.listed(row, self._name) for row in self._all(route("orgs", owner, "repos")))
         return [
-            replace(row, repository=replace(row.repository, repo=self._spelt(row.repository.repo))) for row in found
+            replace(row, repository=replace(each, repo=self._named(each.repo, each.id)))
+            for row in found
+            for each in (row.repository,)
         ]
 
     def activity(self, owner: str, after: int | None) -> list[Activity]:
@@ -133,7 +137,8 @@ class GiteaWatcher(GiteaReader):
         return [rows.release(row) for row in self._all(self._at(repo, "releases"))]
 
     def _subject(self, row: Field, place: Field) -> Subject:
-        return rows.subject(row, self._spelt(shapes.repo(place, self._name)), place["id"].number())
+        repo_id = place["id"].number()
+        return rows.subject(row, self._named(shapes.repo(place, self._name), repo_id), repo_id)
 
     def _all(self, endpoint: str, **params: str | int) -> Iterator[Field]:
         told = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -10,13 +11,22 @@ from forge.gitea.client import Client, route
 from forge.protocol import Capabilities
 from forge.types import Ref, Repo
 
+Current = Callable[[Repo], Repo]
+"""What a forge calls a repository now that the house knows by another name: a renamed one."""
+
+
+def as_named(repo: Repo) -> Repo:
+    """A repository whose name on the forge is the one that the house uses."""
+    return repo
+
 
 class Connection:
     """One forge and one identity; closed by leaving `with`, or by `disconnect`."""
 
-    def __init__(self, name: str, client: Client) -> None:
+    def __init__(self, name: str, client: Client, current: Current = as_named) -> None:
         self._name = name
         self._client = client
+        self._current = current
         self._capabilities: Capabilities | None = None
 
     def __enter__(self) -> Self:
@@ -41,7 +51,8 @@ class Connection:
         """The path of something in a repository; a repository of another forge is a mistake."""
         if repo.forge != self._name:
             raise ValueError(f"{repo} is not on the forge {self._name}")
-        return route("repos", repo.owner, repo.name, *parts)
+        now = self._current(repo)
+        return route("repos", now.owner, now.name, *parts)
 
     def _issue_at(self, ref: Ref, *parts: str | int) -> str:
         return self._at(ref.repo, "issues", ref.number, *parts)

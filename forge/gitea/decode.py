@@ -34,8 +34,11 @@ _Reading = Callable[[Field, Repo, User], Event]
 _REVIEWS = ("pull_request_review_approved", "pull_request_review_rejected", "pull_request_review_comment")
 
 
-def decode(delivery: Delivery) -> list[Event]:
-    """The events in a delivery, none if nobody looks at its kind; raises Malformed, a ValueError."""
+def decode(delivery: Delivery, named: Callable[[Repo, int], Repo] = lambda repo, _: repo) -> list[Event]:
+    """The events in a delivery, none if nobody looks at its kind; raises Malformed, a ValueError.
+
+    `named` gives a repository that the forge tells of, with its id, the name that the house uses.
+    """
     actions = _READINGS.get(delivery.kind)
     if actions is None:
         return []
@@ -44,7 +47,8 @@ def decode(delivery: Delivery) -> list[Event]:
     pull = payload["pull_request"]
     if reading is None or (pull.present and is_trial(pull["title"].words())):
         return []
-    return [reading(payload, shapes.repo(payload["repository"], delivery.forge), shapes.user(payload["sender"]))]
+    repo = named(shapes.repo(payload["repository"], delivery.forge), _repo_id(payload))
+    return [reading(payload, repo, shapes.user(payload["sender"]))]
 
 
 def _look(kind: type[Event], side: str) -> _Reading:

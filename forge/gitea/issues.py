@@ -93,7 +93,9 @@ class IssueReader(Connection):
 
     def _awaited(self, ref: Ref) -> list[Issue]:
         rows = self._client.rows(self._issue_at(ref, "dependencies"))
-        return [shapes.issue(row, shapes.repo(row["repository"], self._name)) for row in rows]
+        here = self._current(ref.repo)
+        places = ((row, shapes.repo(row["repository"], self._name)) for row in rows)
+        return [shapes.issue(row, ref.repo if repo == here else repo) for row, repo in places]
 
     def _comment_at(self, ref: Ref, *parts: str | int) -> str:
         return self._at(ref.repo, "issues", "comments", *parts)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from forge.gitea import shapes
 from forge.gitea.client import Client, route
+from forge.gitea.connection import Current, as_named
 from forge.gitea.shapes import HeldLabel
 from forge.protocol import Invalid, NotFound, Refused
 from forge.types import Label, Repo
@@ -15,8 +16,9 @@ from forge.types import Label, Repo
 class Labels:
     """The labels of repositories and of their organisations, remembered until a name is missed."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, current: Current = as_named) -> None:
         self._client = client
+        self._current = current
         self._known: dict[Repo, Mapping[str, HeldLabel]] = {}
 
     def of(self, repo: Repo, names: Sequence[str]) -> Mapping[str, HeldLabel]:
@@ -34,7 +36,8 @@ class Labels:
         self._known.pop(repo, None)
 
     def _look(self, repo: Repo, names: set[str]) -> Mapping[str, HeldLabel]:
-        own = self._all(route("repos", repo.owner, repo.name, "labels"))
+        now = self._current(repo)
+        own = self._all(route("repos", now.owner, now.name, "labels"))
         if own.keys() >= names:
             return own
         try:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
 from forge.gitea import shapes
 from forge.gitea.client import SECONDS, Client, route
 from forge.gitea.code import CodeReader
+from forge.gitea.connection import Current, as_named
 from forge.gitea.issues import IssueReader, moment
 from forge.gitea.pulls import PullReader
 from forge.protocol import NotFound
@@ -16,20 +18,26 @@ from forge.types import Notification, Repo, Repository, User
 class GiteaReader(IssueReader, PullReader, CodeReader):
     """What one account can see of a forge; this is all that a bot gets."""
 
-    def __init__(self, *, name: str, url: str, token: str, seconds: float = SECONDS) -> None:
-        """`name` is the house's name for the forge; `seconds` is how long a silence is waited out."""
-        super().__init__(name, Client(url, token=token, seconds=seconds))
+    def __init__(
+        self, *, name: str, url: str, token: str, seconds: float = SECONDS, current: Current = as_named
+    ) -> None:
+        """`name` is the house's name for the forge; `seconds` is how long a silence is waited out.
+
+        `current` gives what the forge calls a repository now: one that was renamed keeps its name in the house.
+        """
+        super().__init__(name, Client(url, token=token, seconds=seconds), current)
 
     def user(self, login: str) -> User:
         """The account of that name; one that was renamed is not found under its old one."""
         return shapes.user(self._client.get(route("users", login)))
 
     def repository(self, repo: Repo) -> Repository:
-        """The repository under exactly that name; a renamed one raises NotFound."""
+        """The repository under exactly that name, or the one that it has now; one that was renamed since raises NotFound."""
+        now = self._current(repo)
         found = shapes.repository(self._client.get(self._at(repo)), self._name)
-        if found.repo.path.lower() != repo.path.lower():
+        if found.repo != now:
             raise NotFound(f"{repo} is {found.repo} now")
-        return found
+        return found if now == repo else replace(found, repo=repo)
 
     def repository_by_id(self, repo_id: int) -> Repository | None:
         """A repository wherever it is now; None if it is gone, or not to be seen any more."""

@@ -126,6 +126,13 @@ def title(field: Field) -> str:
     return field["title"].text() if field.present else ""
 
 
+def _head_repo(field: Field, base_id: int, of: Repo) -> Repo | None:
+    """Where the commits of a pull request come from; its own repository under the name by which it was asked for."""
+    if not field.present:
+        return None
+    return of if field["id"].number() == base_id else repo(field, of.forge)
+
+
 def pull(field: Field, of: Repo) -> PullRequest:
     """A pull request; `head.repo` is null once its fork was deleted."""
     head, base, merger = field["head"], field["base"], field["merged_by"]
@@ -136,7 +143,7 @@ def pull(field: Field, of: Repo) -> PullRequest:
         author=user(field["user"]),
         is_open=field["state"].text() == "open",
         draft=field["draft"].flag(),
-        head_repo=repo(head["repo"], of.forge) if head["repo"].present else None,
+        head_repo=_head_repo(head["repo"], base["repo_id"].number(), of),
         head_branch=head["ref"].text(),
         head_sha=head["sha"].sha(),
         base_branch=base["ref"].text(),

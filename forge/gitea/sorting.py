@@ -135,4 +135,5 @@ class Sorting(Account):
     def _named(self, on: Ref) -> dict[str, object]:
         if on.repo.forge != self._name:
             raise ValueError(f"{on} is not on the forge {self._name}")
-        return {"index": on.number, "owner": on.repo.owner, "repo": on.repo.name}
+        now = self._current(on.repo)
+        return {"index": on.number, "owner": now.owner, "repo": now.name}

@@ -63,6 +63,7 @@ class Adoption:
             if ledger.deployments.anchor(anchor.agent) != anchor or ledger.deployments.open(anchor.agent) is not None:
                 raise NotReady(f"the host is at the configuration of {anchor.agent} just now: try again")
             ledger.deployments.take_over(anchor.agent, self.seen, self.sha, cursor)
+            self.house.whereabouts.replace(self.seen)
             ledger.audit.add(
                 f"operator:{getpass.getuser()}", "Adopted", team=anchor.team, ref=str(self.seen.repo),
                 agent=anchor.agent, old=anchor.sha, new=self.sha, reason=self.reason,
@@ -90,7 +91,9 @@ def adoption(house: House, agent: str, reader: GiteaReader) -> Adoption:
     mirror = mirrors(house, "host")(seen.repo)
     sha = mirror.fetch(f"refs/heads/{anchor.branch}", HEAD)
     reason = house.ledger.deployments.refusal(agent, sha)
-    if sha == anchor.sha or not reason or anchor.blocked != sha:
+    if seen.id != anchor.repo_id:
+        reason = "another repository bears its name"
+    elif sha == anchor.sha or not reason or anchor.blocked != sha:
         raise NotReady(f"{sha[:12]} of {repo.path} was not refused: there is nothing to adopt")
     odd = bad_entries(mirror, sha, Bounds())
     if odd:
@@ -107,7 +110,7 @@ def reading(house: House, agent: str) -> GiteaReader:
     forge = next((team.forge for team in house.settings.teams.values() if agent in team.agents), None)
     if forge is None:
         raise NotReady(f"no team has an agent {agent!r}")
-    return GiteaReader(name=forge, url=house.url(forge), token=core_token(house, forge))
+    return GiteaReader(name=forge, url=house.url(forge), token=core_token(house, forge), current=house.names.current)
 
 
 def _commits(mirror: Mirror, old: str, new: str) -> list[str]:

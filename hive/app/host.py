@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 from typing import Any
 
@@ -20,6 +20,8 @@ from hive.app.branches import Branches
 from hive.app.fault import Fault
 from hive.app.gc import HOST, collecting
 from hive.app.house import MODEL_KEY, House, NotReady, model_key, wait_for_store
+from hive.app.names import Names
+from hive.app.places import address
 from hive.app.sandbox import jail_of
 from hive.app.work import mirrors
 from hive.broker import Principal
@@ -51,9 +53,9 @@ NO_KEY = "no-key"
 
 
 @cache
-def eyes(forge: str, url: str, token: str) -> GiteaReader:
+def eyes(forge: str, url: str, token: str, names: Names) -> GiteaReader:
     """What whoever has a token sees of a forge."""
-    return GiteaReader(name=forge, url=url, token=token)
+    return GiteaReader(name=forge, url=url, token=token, current=names.current)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +98,13 @@ class Brief:
         """The forge as the agent sees it, by the token that it has now; raises OSError without one."""
         house, forge = self.house, self.house.settings.teams[self.team].forge
         try:
-            return eyes(forge, house.url(forge), house.vault.token(forge, self.agent))
+            return eyes(forge, house.url(forge), house.vault.token(forge, self.agent), house.names)
         except NoSecret as error:
             raise OSError(str(error)) from error
 
     def base(self, repo: Repo) -> str:
-        """A repository's default branch; raises OSError while the forge cannot be asked."""
+        """A repository's default branch; raises OSError while the forge cannot be asked, or it is not where it was."""
+        address(self.house, repo)
         try:
             return self.reader().repository(repo).default_branch
         except ForgeError as error:
@@ -279,11 +282,12 @@ class Host:
         if anchor is None:
             raise NotReady(f"the configuration of {agent} was never adopted; run: hive init")
         core = settings.account("core")
-        reader = GiteaReader(name=forge, url=house.url(forge), token=house.vault.token(forge, core))
+        token = house.vault.token(forge, core)
+        reader = GiteaReader(name=forge, url=house.url(forge), token=token, current=house.names.current)
         policy = Policy(anchor.repo_id, house.team(team).operators, anchor.branch)
         mirror = mirrors(house, "host")
         reporter = Reporter(house.ledger, core, Repo(forge, *settings.meta.split("/", 1)))
-        return Ward(agent, repo, policy, reader, lambda: mirror(repo), reporter)
+        return Ward(agent, repo, policy, reader, lambda: mirror(repo), reporter, house.whereabouts.here)
 
     def _listen(self, team: str, agent: str) -> None:
         house = self._house
@@ -307,6 +311,7 @@ class Host:
             base=brief.base,
             brief=brief,
             knowledge=house.knowledge(forge),
+            address=partial(address, house),
         )
         rate = house.settings.limits.calls_a_minute
         guard = Guard(

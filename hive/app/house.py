@@ -19,6 +19,7 @@ from bots.intents import Close, SetStatus, SetVerdict, ShowVerdict, TagDenied
 from bots.types import Team
 from forge.events import Event
 from forge.types import Repo, User
+from hive.app.names import Names
 from hive.app.ownbots import NoBot, load_bot
 from hive.bell import Bell
 from hive.complaints import need
@@ -33,6 +34,7 @@ from hive.vault import Vault
 
 if TYPE_CHECKING:
     from hive.queue import Queue
+    from hive.whereabouts import Whereabouts
 
 
 log = logging.getLogger("hive.app.house")
@@ -159,10 +161,17 @@ class House:
         """What all on a forge have learned: every agent reads it."""
         return Repo(forge, self.settings.meta.split("/", 1)[0], "knowledge")
 
-    def page(self, event: Event) -> str:
-        """The page of what an event is about."""
-        kind = "pulls" if type(event).__name__.startswith("Pull") else "issues"
-        return f"{self.url(event.ref.repo.forge)}/{event.ref.repo.path}/{kind}/{event.ref.number}"
+    @cached_property
+    def names(self) -> Names:
+        """What repositories are called, here and on their forge."""
+        return Names(self.ledger, self.settings)
+
+    @cached_property
+    def whereabouts(self) -> Whereabouts:
+        """Where the repositories are."""
+        from hive.app.places import whereabouts  # noqa: PLC0415  the receiver asks no forge
+
+        return whereabouts(self)
 
     def url(self, forge: str) -> str:
         """A forge's address without a slash at its end."""
@@ -171,18 +180,18 @@ class House:
     def team(self, name: str) -> Team:
         """Who is who in a team, by pinned ids; raises NotReady if the forge was never made ready."""
         mine = self.settings.teams[name]
-        agents = {agent: self._pinned(mine.forge, agent) for agent in mine.agents}
+        agents = {agent: _pinned(self.ledger, mine.forge, agent) for agent in mine.agents}
         return Team(
             name=name,
-            operators=frozenset(self._pinned(mine.forge, login).id for login in mine.operators),
+            operators=frozenset(_pinned(self.ledger, mine.forge, login).id for login in mine.operators),
             agents=agents,
-            accounts={bot: self._pinned(mine.forge, login) for bot, login in self.settings.accounts.items()},
+            accounts={bot: _pinned(self.ledger, mine.forge, login) for bot, login in self.settings.accounts.items()},
             lanes=mine.lane_list(),
             kinds=mine.kind_list(),
             repos=frozenset(Repo(mine.forge, name, repo) for repo in mine.repos),
             configs={Repo(mine.forge, self.settings.configs, agent): agent for agent in mine.agents},
             max_bot_turns=self.settings.limits.bot_turns,
-            operator_logins=tuple(self._pinned(mine.forge, login).login for login in mine.operators),
+            operator_logins=tuple(_pinned(self.ledger, mine.forge, login).login for login in mine.operators),
             models=self.settings.model.known,
         )
 
@@ -209,11 +218,12 @@ class House:
             if name in self.__dict__:
                 self.__dict__[name].close()
 
-    def _pinned(self, forge: str, login: str) -> User:
-        user = self.ledger.identity(forge, login)
-        if user is None:
-            raise NotReady(f"the hive does not know {login} on {forge} yet; run: hive init")
-        return user
+
+def _pinned(ledger: Ledger, forge: str, login: str) -> User:
+    user = ledger.identity(forge, login)
+    if user is None:
+        raise NotReady(f"the hive does not know {login} on {forge} yet; run: hive init")
+    return user
 
 
 def model_key(settings: Settings) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 
 from bots.bot import Context
 from bots.intents import OpenIssue
@@ -84,6 +84,7 @@ def serve(house: House, stop: threading.Event) -> None:
     wait_for_store(house, stop)
     with house.alone("worker"):
         house.ledger.jobs.release_all()
+        house.whereabouts.settle()  # what hive.yaml calls otherwise since then is known by its id before anything is done
         loops = house.loops("work", stop)
         worker = Worker(workshop(house))
         sweeps = threading.Thread(target=sweep, args=(house, loops), name="sweep")
@@ -97,18 +98,16 @@ def serve(house: House, stop: threading.Event) -> None:
 
 
 def workshop(house: House) -> Workshop:
-    """Every wire of the worker."""
-    teams = house.teams
+    """Every wire of the worker. A token is read each time: a new one counts from the next question on."""
+    teams, current, identity = house.teams, house.names.current, house.ledger.identity
 
-    # The token is read each time: a new one counts from the next question on.
     @cache
-    def hand(name: str, login: str, token: str) -> GiteaForge:
-        # A token that is bound to repositories cannot ask who it is.
-        return GiteaForge(name=name, url=house.url(name), token=token, me=house.ledger.identity(name, login))
+    def hand(name: str, login: str, token: str) -> GiteaForge:  # a bound token cannot ask who it is
+        return GiteaForge(name=name, url=house.url(name), token=token, me=identity(name, login), current=current)
 
     @cache
     def eyes(name: str, token: str) -> GiteaReader:
-        return GiteaReader(name=name, url=house.url(name), token=token)
+        return GiteaReader(name=name, url=house.url(name), token=token, current=current)
 
     def forge(team: str, login: str) -> GiteaForge:
         name = house.settings.teams[team].forge
@@ -121,7 +120,7 @@ def workshop(house: House) -> Workshop:
     core, operators = house.settings.account("core"), {name: team.operators for name, team in teams.items()}
     attendant = Attendant(Desk(house.ledger, reader, core, house.bots_of, house.ops, operators))
     given_up = GivenUp(house.ledger, core, house.ops, teams)
-    limits, breaker = house.settings.limits, breaker_of(house)
+    limits, breaker, ground = house.settings.limits, breaker_of(house), house.whereabouts
     applier = Applier(
         *(house.ledger, forge, teams),
         marker_secret=house.vault.marker_secret(),
@@ -129,6 +128,7 @@ def workshop(house: House) -> Workshop:
         brake=breaker,
         gave_up=given_up.deed,
         listeners=house.listeners,
+        ground=ground,
     )
     return Workshop(
         ledger=house.ledger,
@@ -138,6 +138,7 @@ def workshop(house: House) -> Workshop:
         look=looks(house),
         account=house.account,
         applier=applier,
+        ground=ground,
         attendant=attendant,
         given_up=given_up,
         breaker=breaker,
@@ -148,15 +149,20 @@ def workshop(house: House) -> Workshop:
     )
 
 
+def page(house: House, event: Event) -> str:
+    """The page of what an event is about."""
+    kind, repo = "pulls" if type(event).__name__.startswith("Pull") else "issues", event.ref.repo
+    return f"{house.url(repo.forge)}/{house.names.current(repo).path}/{kind}/{event.ref.number}"
+
+
 def sorter_of(house: House) -> Sorter:
     """What reads deliveries."""
 
     def read(delivery: Delivery) -> list[Event]:
-        """The events of a delivery, with the names of repositories as the configuration writes them."""
-        spelt = house.settings.spelt
-        return [replace(event, ref=replace(event.ref, repo=spelt(event.ref.repo))) for event in decode(delivery)]
+        """The events of a delivery, with the names of repositories as the house uses them."""
+        return decode(delivery, house.names.named)
 
-    readings = {name: Reading(read, house.page) for name in house.settings.forges}
+    readings = {name: Reading(read, partial(page, house)) for name in house.settings.forges}
     return Sorter(house.ledger, readings, house.settings.team_of, house.listeners, house.origins.of)
 
 
@@ -214,7 +220,7 @@ def _token(house: House, forge: str, login: str) -> str:
 
 def office(house: House) -> Office:
     """What a look needs of the house."""
-    return Office(house.ledger, house.settings.team_of, house.listeners, house.origins.of, house.page)
+    return Office(house.ledger, house.settings.team_of, house.listeners, house.origins.of, partial(page, house))
 
 
 def looks(house: House) -> Callable[[Ref], list[int]]:
@@ -222,9 +228,9 @@ def looks(house: House) -> Callable[[Ref], list[int]]:
 
     @cache
     def looker(name: str, token: str) -> Looker:
-        return Looker(
-            GiteaWatcher(name=name, url=house.url(name), token=token, spelt=house.settings.spelt), office(house)
-        )
+        url = house.url(name)
+        eyes = GiteaWatcher(name=name, url=url, token=token, current=house.names.current, named=house.names.named)
+        return Looker(eyes, office(house))
 
     return lambda ref: looker(ref.repo.forge, core_token(house, ref.repo.forge)).look(ref)
 
@@ -236,7 +242,8 @@ def core_token(house: House, forge: str) -> str:
 
 def watcher(house: House, forge: str) -> GiteaWatcher:
     """The account of the hive itself, asking what changed."""
-    return GiteaWatcher(name=forge, url=house.url(forge), token=core_token(house, forge), spelt=house.settings.spelt)
+    token, url = core_token(house, forge), house.url(forge)
+    return GiteaWatcher(name=forge, url=url, token=token, current=house.names.current, named=house.names.named)
 
 
 def sweepers(house: House) -> list[Sweeper]:
@@ -264,6 +271,7 @@ class Rounds:
         except NoSecret as error:
             pulse.beat(str(error))
             return float(house.settings.sweep_seconds)
+        house.whereabouts.look()
         done = [sweeper.sweep() for sweeper in self._sweepers]
         for job in (job for swept in done for job in swept.jobs):
             house.queue.push(JOB, job)
@@ -303,6 +311,7 @@ def mirrors(house: House, purpose: str) -> Callable[[Repo], Mirror]:
     core = house.settings.account("core")
 
     def mirror(repo: Repo) -> Mirror:
-        return workspace.mirror(repo, house.url(repo.forge), Login(core, house.vault.token(repo.forge, core)))
+        url = f"{house.url(repo.forge)}/{house.names.current(repo).path}.git"
+        return workspace.mirror(repo, url, Login(core, house.vault.token(repo.forge, core)))
 
     return mirror

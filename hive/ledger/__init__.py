@@ -13,6 +13,7 @@
     incidents    what is wrong with the hive itself, from when to when; crashes of containers
     tapes        what a bot was told when it looked, so that its decision can be made again
     causes       what came of what: event, job, effect, run, turn, and the event that an effect made
+    repositories which repository bears which name, known by id, and what the forge calls it now
     audit        who did what, where; kept for `keep.row_days` at least as long as what was said
 
 Everything that is decided is written here before it is done, so that any process may be killed
@@ -28,6 +29,7 @@ from hive.ledger.jobs import Ceiling, Job, Jobs, Origin, Priority
 from hive.ledger.open import Item, Open
 from hive.ledger.packing import pack, unpack
 from hive.ledger.parking import NEVER, Parked, Parking, Scope, Why
+from hive.ledger.repositories import Pinned
 from hive.ledger.runs import Run, Runs, Turn
 from hive.ledger.standings import Standing, Standings
 from hive.ledger.store import Ledger
@@ -57,6 +59,7 @@ __all__ = [
     "Origin",
     "Parked",
     "Parking",
+    "Pinned",
     "Priority",
     "Run",
     "Runs",

@@ -13,13 +13,14 @@ NEVER = 1e12
 
 
 class Scope(StrEnum):
-    """Whose work rests: a team's, the deeds of an account, the looks of a bot, an agent's turns, or all on a subject."""
+    """Whose work rests: a team's, an account's, a bot's, an agent's, or all on a subject or in a repository."""
 
     TEAM = "team"
     ACCOUNT = "account"
     BOT = "bot"
     AGENT = "agent"
     SUBJECT = "subject"
+    REPOSITORY = "repository"
 
 
 class Why(StrEnum):
@@ -34,6 +35,7 @@ class Why(StrEnum):
     OVER_BUDGET = "over budget"
     RUNAWAY = "runaway"
     CRASHED = "crashed"
+    LOST = "repository lost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -305,4 +305,37 @@ MIGRATIONS = (
     """
     ALTER TABLE crashes ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    CREATE TABLE repositories (
+        forge TEXT NOT NULL, id INTEGER NOT NULL, name TEXT NOT NULL COLLATE NOCASE, path TEXT NOT NULL COLLATE NOCASE,
+        PRIMARY KEY (forge, id), UNIQUE (forge, name)
+    ) STRICT;
+    INSERT OR IGNORE INTO repositories (forge, id, name, path)
+        SELECT substr(repo, 1, instr(repo, ':') - 1), repo_id, substr(repo, instr(repo, ':') + 1),
+            substr(repo, instr(repo, ':') + 1) FROM anchors;
+    INSERT OR IGNORE INTO repositories (forge, id, name, path)
+        SELECT substr(name, 12, instr(substr(name, 12), ':') - 1), CAST(value AS INTEGER),
+            substr(substr(name, 12), instr(substr(name, 12), ':') + 1),
+            substr(substr(name, 12), instr(substr(name, 12), ':') + 1)
+        FROM cursors WHERE name LIKE 'repository:%:%/%';
+    DELETE FROM cursors WHERE name LIKE 'repository:%:%/%';
+
+    DROP VIEW resting_jobs;
+    DROP VIEW resting_effects;
+
+    CREATE VIEW resting_jobs AS SELECT DISTINCT jobs.id AS id FROM jobs JOIN parked ON parked.team = jobs.team
+        AND (parked.scope = 'team' OR (parked.scope = 'bot' AND parked.name = jobs.bot)
+        OR (parked.scope = 'subject' AND parked.name = jobs.ref)
+        OR (parked.scope = 'repository' AND parked.name = substr(jobs.ref, 1, instr(jobs.ref, '#') - 1)));
+
+    CREATE VIEW resting_effects AS SELECT DISTINCT effects.id AS id FROM effects JOIN parked
+        ON parked.team = effects.team AND (parked.scope = 'team'
+        OR (parked.scope = 'account' AND parked.name = effects.actor)
+        OR (parked.scope = 'subject' AND parked.name = effects.ref)
+        OR (parked.scope = 'repository' AND parked.name = substr(effects.ref, 1, instr(effects.ref, '#') - 1)));
+
+    CREATE VIEW resting_runs AS SELECT runs.id AS id, parked.why AS why FROM runs JOIN parked
+        ON parked.team = runs.team AND parked.scope = 'repository'
+        AND parked.name = substr(runs.ref, 1, instr(runs.ref, '#') - 1);
+    """,
 )

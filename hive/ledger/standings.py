@@ -15,10 +15,12 @@ _STANDINGS = """
     SELECT runs.id AS id, runs.team AS team, runs.agent AS agent, runs.ref AS ref, runs.pull AS pull, runs.state AS state,
         runs.outcome AS outcome, runs.blocked AS blocked, runs.shown AS shown,
         (SELECT min(id) FROM turns WHERE turns.run = runs.id AND turns.state != 'done') AS turn,
-        (SELECT min(id) FROM turns WHERE turns.agent = runs.agent AND turns.state != 'done') AS next_turn,
+        (SELECT min(id) FROM turns WHERE turns.agent = runs.agent AND turns.state != 'done'
+            AND turns.run NOT IN (SELECT id FROM resting_runs)) AS next_turn,
         (SELECT outcome FROM turns WHERE turns.run = runs.id AND turns.state = 'done' ORDER BY id DESC LIMIT 1) AS last,
         (SELECT why FROM parked WHERE parked.scope IN ('agent', 'account') AND parked.team = runs.team AND parked.name = runs.agent
-            ORDER BY since LIMIT 1) AS suspended
+            ORDER BY since LIMIT 1) AS suspended,
+        (SELECT why FROM resting_runs WHERE resting_runs.id = runs.id LIMIT 1) AS stranded
     FROM runs WHERE {where} ORDER BY runs.id
 """
 
@@ -39,8 +41,8 @@ class Standing:
     """How a run stands.
 
     `blocked` is why it waits for an operator, as a bot said; `last` the outcome of its newest ended turn. `is_busy` says
-    that a turn is open, `suspended` why that turn, the agent's next one, waits. `shown` are the labels that were enqueued
-    last, None if they never were.
+    that a turn is open, `suspended` why that turn waits: its repository is lost, or it is the next one of an agent that is suspended.
+    `shown` are the labels that were enqueued last, None if they never were.
     """
 
     id: int
@@ -108,6 +110,7 @@ class Standings:
 
 def _standing(row: Any) -> Standing:
     is_next = row["turn"] is not None and row["turn"] == row["next_turn"]
+    suspended = row["stranded"] or (row["suspended"] if is_next else None)
     return Standing(
         id=row["id"],
         team=row["team"],
@@ -119,6 +122,6 @@ def _standing(row: Any) -> Standing:
         blocked=row["blocked"],
         last=row["last"] or "",
         is_busy=row["turn"] is not None,
-        suspended=Why(row["suspended"]) if is_next and row["suspended"] else None,
+        suspended=Why(suspended) if suspended else None,
         shown=row["shown"],
     )

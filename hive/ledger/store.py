@@ -22,6 +22,7 @@ from hive.ledger.open import Open
 from hive.ledger.parking import Parking
 from hive.ledger.past import Past
 from hive.ledger.pruning import Pruning
+from hive.ledger.repositories import Repositories
 from hive.ledger.runs import Runs
 from hive.ledger.sightings import Sightings
 from hive.ledger.standings import Standings
@@ -40,6 +41,7 @@ class Ledger:
         self.intake = Intake(self._db, clock)
         self.jobs = Jobs(self._db, clock)
         self.sightings = Sightings(self._db)
+        self.repositories = Repositories(self._db)
         self.effects = Effects(self._db, clock)
         self.parking = Parking(self._db, clock)
         self.past = Past(self._db)

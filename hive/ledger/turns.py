@@ -27,6 +27,8 @@ _FIRST_OF_RUN = """
         AND earlier.state != 'done')
 """
 _TURN = "SELECT turns.*, runs.ref, runs.pull FROM turns JOIN runs ON runs.id = turns.run"
+_AT_HOME = "runs.id NOT IN (SELECT id FROM resting_runs)"
+"""Turns of runs whose repository is where it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class Turns:
             return None
         return self._db.row(
             _TURN + " WHERE turns.agent = ? AND turns.state != 'done' AND runs.state = 'open'"
-            f" AND {_FIRST_OF_RUN} ORDER BY {QUEUE} LIMIT 1",
+            f" AND {_AT_HOME} AND {_FIRST_OF_RUN} ORDER BY {QUEUE} LIMIT 1",
             agent,
         )
 

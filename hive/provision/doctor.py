@@ -66,11 +66,13 @@ class Doctor:
 
     def _forge(self, forge: str, key: Key | None) -> Iterator[Sign]:
         core = self.house.settings.account("core")
-        with GiteaReader(name=forge, url=self.house.url(forge), token=self.house.vault.token(forge, core)) as reader:
+        url, token, current = self.house.url(forge), self.house.vault.token(forge, core), self.house.names.current
+        with GiteaReader(name=forge, url=url, token=token, current=current) as reader:
             yield good(f"{forge} answers: {reader.capabilities().kind} {reader.capabilities().version}")
             yield clock(self.house, forge)
             yield from self._accounts(forge)
             yield from self._operators(forge, reader)
+            self.house.whereabouts.settle(forge)
             branches = list(self._branches(forge, reader))
             yield from (sign for sign in branches if isinstance(sign, Sign))
             found = [branch for branch in branches if not isinstance(branch, Sign)]
@@ -134,14 +136,16 @@ class Doctor:
             for repo in settings.repos_of(team) if mine.forge == forge else ():
                 wrong = name_fault(self.house, reader, repo)
                 if wrong:
-                    yield bad(wrong, "nothing of it is believed; hive init makes nothing in its place")
+                    yield bad(wrong, "nothing of what bears its name is believed; hive init makes nothing in its place")
                     continue
                 try:
                     seen = reader.repository(repo)
                 except NotFound:
                     yield bad(f"the repository {repo.path} is missing", f"{self.again} --create-missing")
                     continue
-                if seen.repo.path != repo.path:
+                if (now := self.house.names.current(repo)) != repo:
+                    yield odd(f"{repo.path} is {now.path} now, and is followed", "put that into hive.yaml")
+                elif seen.repo.path != repo.path:
                     yield good(f"{forge} writes {seen.repo.path} for {repo.path}: both are one")
                 config = repo.owner == settings.configs
                 if config and not seen.private:
@@ -165,7 +169,7 @@ class Doctor:
 
     def _as_admin(self, forge: str, key: Key, found: Sequence[Place]) -> Iterator[Sign]:
         """What `hive init` would change, and what only an admin is told."""
-        steps = Provision.plan(self.house, forge, key.login, key.password)
+        steps = Provision.plan(self.house, forge, key.login, key.password, create_missing=True)
         for step in steps:
             yield bad(f"{step.what}: {step.why}", self.again)
         if not steps:

@@ -1,4 +1,4 @@
-"""Repositories are known by id: what was renamed, replaced or misspelt is told apart, and nothing is made in its place."""
+"""Repositories before anything is made: what is not where it was, or was never there, is told apart, and nothing takes its place."""
 
 from __future__ import annotations
 
@@ -6,31 +6,23 @@ from collections.abc import Iterator
 
 from forge.gitea.read import GiteaReader
 from forge.protocol import NotFound
-from forge.types import Repo, Repository
+from forge.types import Repo
 from hive.app.house import House, NotReady
-
-NAME_IT = "write its name into hive.yaml, or give it its old one"
-
-
-def pin(house: House, seen: Repository) -> None:
-    """Remember which repository bears a name; the first one that did is the one."""
-    if _pinned(house, seen.repo) is None:
-        house.ledger.intake.move_cursor(_key(seen.repo), str(seen.id))
+from hive.whereabouts import find
 
 
 def fault(house: House, reader: GiteaReader, repo: Repo) -> str:
-    """Why the repository of that name is not the one that is meant, in words; empty if it is, or was never seen."""
-    known = _pinned(house, repo)
+    """Why the repository that is meant by a name cannot be worked in, in words; empty if it can, or was never seen."""
+    pinned = house.ledger.repositories.of(repo)
+    if pinned is not None:
+        return find(reader, pinned).lost
     try:
-        seen = reader.repository(repo)
+        other = house.ledger.repositories.by_id(repo.forge, reader.repository(repo).id)
+        if other is not None:
+            return f"{repo.path} is the repository that is known as {other.repo.path}"
     except NotFound as error:
         if error.status in range(300, 400):
-            return f"{repo.path} was renamed or transferred{_whither(reader, repo, known)}: {NAME_IT}"
-        now = _whither(reader, repo, known)
-        return f"{repo.path} was renamed or transferred{now}: {NAME_IT}" if now else ""
-    if known is not None and seen.id != known:
-        now = _whither(reader, repo, known)
-        return f"{repo.path} is another repository now (its id is {seen.id}, it was {known}); the one that was meant{now.replace(' and is', ' is', 1) or ' is gone'}"
+            return f"{repo.path} was renamed or transferred before the hive knew it: mend `repos`"
     return ""
 
 
@@ -65,18 +57,3 @@ class Repositories:
         except NotFound:
             return True
         return False
-
-
-def _whither(reader: GiteaReader, repo: Repo, known: int | None) -> str:
-    """Where the repository that was known is now; empty if nobody can tell."""
-    now = None if known is None else reader.repository_by_id(known)
-    return f" and is {now.repo.path} now" if now is not None and now.repo.path.lower() != repo.path.lower() else ""
-
-
-def _pinned(house: House, repo: Repo) -> int | None:
-    told = house.ledger.intake.cursor(_key(repo))
-    return None if told is None else int(told)
-
-
-def _key(repo: Repo) -> str:
-    return f"repository:{str(repo).lower()}"

@@ -14,6 +14,9 @@ STATES = (
     Label("state/over-budget", "c2563a", "the model's budget for its agent is spent"),
     Label("state/paused", "8a8a8a", "its agent is paused"),
     Label("state/crashed", "c2563a", "its agent's container crashed and stays down"),
+    Label(
+        "state/repository-lost", "c2563a", "its repository, or that of its agent's configuration, is not where it was"
+    ),
     Label("needs-operator", "c2563a", "waits for a person"),
 )
 REQUESTS = (

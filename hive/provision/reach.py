@@ -58,7 +58,8 @@ class Reach:
         core = self._house.settings.account("core")
         token, before = self._house.vault.token(self._forge, core), self._house.ledger.audit.last()
         name = f"{BRANCH}{secrets.token_hex(4)}"
-        with GiteaTrial(name=self._forge, url=self._house.url(self._forge), token=token) as hands:
+        url, current = self._house.url(self._forge), self._house.names.current
+        with GiteaTrial(name=self._forge, url=url, token=token, current=current) as hands:
             try:
                 hands.make_branch(repo, name, branch.name)
                 return self._wait(before)

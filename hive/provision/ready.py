@@ -15,7 +15,7 @@ from forge.types import Protection, Repo, User
 from hive.app.house import House, NotReady
 from hive.provision import rights
 from hive.provision.hooks import Hooks
-from hive.provision.known import Repositories, pin
+from hive.provision.known import Repositories
 from hive.provision.labels import labels, request_labels
 from hive.provision.seeds import MAIN, Seeds
 from hive.provision.steps import Step, Steps
@@ -52,16 +52,17 @@ class Provision:
             cls(house, forge, admin, steps).ensure(create_missing=create_missing)
 
     @classmethod
-    def plan(cls, house: House, forge: str, login: str, password: str) -> list[Step]:
+    def plan(cls, house: House, forge: str, login: str, password: str, *, create_missing: bool = False) -> list[Step]:
         """What `run` would do; nothing is changed."""
         found: list[Step] = []
         steps = Steps(found.append, doing=False)
         with sign_in(house, forge, login, password, consent=steps.agrees) as admin:
-            cls(house, forge, admin, steps).ensure()
+            cls(house, forge, admin, steps).ensure(create_missing=create_missing)
         return found
 
-    def ensure(self, *, create_missing: bool = True) -> None:
+    def ensure(self, *, create_missing: bool) -> None:
         """All steps, in the order in which they need one another."""
+        self._house.whereabouts.settle(self._forge)
         Repositories(self._house, self._forge, self._admin).check(create_missing=create_missing)
         settings = self._house.settings
         core = settings.account("core")
@@ -77,6 +78,9 @@ class Provision:
             for agent in mine.agents:
                 self._config_repo(agent, team, mine)
         self._hive_org(settings.meta.split("/", maxsplit=1)[0])
+        if self._steps.doing:
+            self._house.whereabouts.settle(self._forge)
+            self._house.whereabouts.clear_out(self._forge)
         # A token that is bound to repositories is made when they are there.
         for grant in wanted.values():
             self._tokens.ensure(grant)
@@ -157,7 +161,6 @@ class Provision:
         self._steps.note(self._admin.ensure_protection(repo, rule), f"protection of {rule.branch} in {repo.path}")
         if self._steps.doing:
             self._begin(repo)
-            pin(self._house, self._admin.repository(repo))
 
     def _begin(self, repo: Repo) -> None:
         """From now on, by the forge's own clock, what happens in a repository is work for the hive."""
@@ -211,7 +214,9 @@ def sign_in(house: House, forge: str, login: str, password: str, *, consent: Con
     url = house.url(forge)
     if login in house.settings.accounts.values():
         raise NotReady(f"{login} is the site admin: the hive needs accounts of its own, see `accounts`")
-    with GiteaAdmin(name=forge, url=url, login=login, password=password, consent=consent) as admin:
+    with GiteaAdmin(
+        name=forge, url=url, login=login, password=password, consent=consent, current=house.names.current
+    ) as admin:
         try:
             able = admin.is_admin()
         except Refused as error:

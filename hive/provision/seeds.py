@@ -119,7 +119,8 @@ class Seeds:
     def _core(self) -> GiteaForge:
         login = self._house.settings.account("core")
         token = self._house.vault.token(self._forge, login)
-        return GiteaForge(name=self._forge, url=self._house.url(self._forge), token=token)
+        house = self._house
+        return GiteaForge(name=self._forge, url=house.url(self._forge), token=token, current=house.names.current)
 
 
 def _template(path: str) -> str:

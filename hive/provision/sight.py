@@ -30,7 +30,8 @@ class Sight:
         token = house.vault.token(self._forge, house.settings.account("core"))
         owners = list(dict.fromkeys(repo.owner for repo, _ in places))
         wrong = []
-        with GiteaWatcher(name=self._forge, url=house.url(self._forge), token=token) as watcher:
+        url = house.url(self._forge)
+        with GiteaWatcher(name=self._forge, url=url, token=token, current=house.names.current) as watcher:
             for what, where, ask in self._questions(watcher, owners, places):
                 try:
                     ask()

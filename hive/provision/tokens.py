@@ -50,7 +50,8 @@ def grants(house: House, forge: str, able: Capabilities) -> Iterator[Grant]:
     for team, mine in settings.teams.items():
         for agent in mine.agents if mine.forge == forge else ():
             work = [Repo(forge, team, name) for name in mine.repos]
-            own = (*work, Repo(forge, settings.configs, agent), knowledge(house, forge))
+            named = (*work, Repo(forge, settings.configs, agent), knowledge(house, forge))
+            own = tuple(map(house.names.current, named))
             yield Grant(agent, rights.BOUND, own) if able.repo_tokens else Grant(agent, rights.SCOPES["agents"])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from forge.gitea.trial import GiteaTrial, Tried, try_merge, try_push
 from forge.protocol import Unavailable
@@ -36,7 +37,7 @@ class Trials:
             open_to = []
             for repo, branch in places:
                 try:
-                    tried = try_push(url, agent, token, repo, branch)
+                    tried = try_push(url, agent, token, self._house.names.current(repo), branch)
                 except Unavailable as error:
                     yield odd(f"{agent} could not try to push to {repo.path}: {error}", "look again")
                     continue
@@ -53,7 +54,7 @@ class Trials:
         core = self._house.settings.account("core")
         url, token = self._house.url(self._forge), self._house.vault.token(self._forge, core)
         allowed: set[str] = set()
-        with GiteaTrial(name=self._forge, url=url, token=token) as hands:
+        with GiteaTrial(name=self._forge, url=url, token=token, current=self._house.names.current) as hands:
             for repo, branch in places:
                 for agent, tried in self._merge(hands, repo, branch, (login, password)):
                     if not tried.refused:
@@ -71,8 +72,9 @@ class Trials:
         try:
             draft = hands.open_draft(repo, name, branch.name)
             try:
+                here = replace(draft, repo=self._house.names.current(repo))
                 for agent, token in self._agents():
-                    yield agent, try_merge(self._forge, url, token, draft)
+                    yield agent, try_merge(self._forge, url, token, here)
             finally:
                 with sign_in(self._house, self._forge, *key) as admin:
                     admin.delete_issue(draft)

@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Mapping
 from dataclasses import replace
 
-from forge.protocol import NotFound, Reader, Refused
+from forge.protocol import Reader, Refused
 from forge.types import Branch, Protection, Push, Ref, Repo
 from hive.ledger import Anchor
 from hive.reconcile.verify import Approval, Facts, Movement, Policy
@@ -34,11 +34,10 @@ class Evidence:
         self._policy = policy
 
     def gather(self, anchor: Anchor, proposals: Mapping[str, frozenset[str]]) -> Facts:
-        """Read everything once. Raises Unavailable, GitFailed or NotNow: then nothing can be said."""
-        try:
-            seen = self._reader.repository(self._repo)
-        except NotFound:
-            return Facts(anchor.sha, moved=True)
+        """Read everything once. Raises ForgeError, GitFailed or NotNow: then nothing can be said."""
+        seen = self._reader.repository(self._repo)
+        if seen.id != self._policy.repo_id:
+            raise NotNow(f"{self._repo} is another repository: its id is {seen.id}")
         facts = Facts(
             last=anchor.sha,
             repo_id=seen.id,
@@ -46,8 +45,6 @@ class Evidence:
             default_branch=seen.default_branch,
             proposals=dict(proposals),
         )
-        if seen.id != self._policy.repo_id:
-            return facts
         head = self._mirror.fetch(f"refs/heads/{self._policy.branch}", HEAD)
         if head == anchor.sha:
             return replace(facts, head=head, complete=True)

@@ -9,7 +9,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import assert_never
 
@@ -55,7 +55,7 @@ class ProbeFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ward:
-    """One agent under the reconciler's care, and how to look at its configuration."""
+    """One agent under the reconciler's care, and how to look at its configuration; `here` tells whether that is there."""
 
     agent: str
     repo: Repo
@@ -63,6 +63,7 @@ class Ward:
     reader: Reader
     mirror: Callable[[], Mirror]
     reporter: Reporter
+    here: Callable[[Repo], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +133,22 @@ class Reconciler:
         """Compare the forge's branch with what was accepted last."""
         asked_at = anchor.asked_at
         self._next_look[ward.agent] = time.monotonic() + POLL_SECONDS
+        policy = replace(ward.policy, repo_id=anchor.repo_id)
         try:
-            evidence = Evidence(ward.reader, ward.mirror(), ward.repo, ward.policy)
-            facts = evidence.gather(anchor, self._ledger.deployments.proposals(str(ward.repo)))
+            is_here = ward.here(ward.repo)
+            if is_here:
+                evidence = Evidence(ward.reader, ward.mirror(), ward.repo, policy)
+                facts = evidence.gather(anchor, self._ledger.deployments.proposals(str(ward.repo)))
         except (ForgeError, GitFailed, NotNow) as error:
             log.warning("look_failed agent=%s error=%r", ward.agent, str(error)[:200])
             self._next_look[ward.agent] = time.monotonic() + 1.0
             self._restore(ward, anchor)
             return
-        if facts.complete and facts.head == anchor.sha and not facts.movements:
+        if not is_here or (facts.complete and facts.head == anchor.sha and not facts.movements):
             self._ledger.deployments.looked(ward.agent, asked_at)
             self._restore(ward, anchor)
             return
-        verdict = decide(facts, ward.policy)
+        verdict = decide(facts, policy)
         if isinstance(verdict, Rejected):
             self._reject(ward, anchor, facts.head, verdict)
             return

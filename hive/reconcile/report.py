@@ -29,13 +29,6 @@ Nothing was built, {old} goes on running, and no later merge counts while this h
 
 To go on, bring the branch back to what was merged last, or let an operator take it as it is, on the machine of the hive: `hive adopt {agent}`
 """
-LOST_TITLE = "🔴 {agent}: its configuration is not where it was"
-LOST = """\
-{repo} is not the repository that was pinned for {agent} (its id was {id}): **{reason}**{detail}
-
-Nothing of what is there is believed: nothing was built, {old} goes on running, and no change of its configuration arrives.
-Give the repository its old name back; what bears that name now has to get another one first.
-"""
 WOKEN = "Your configuration was changed as proposed in {ref} and your container was rebuilt. Go on with your work."
 
 STAYED = """\
@@ -95,10 +88,7 @@ class Reporter:
         self._audit(deployment, repo, "NotDeployed", reason=reason[:300])
 
     def rejected(self, anchor: Anchor, repo: Repo, sha: str, verdict: Rejected) -> None:
-        """A head that nobody approved, or a repository that is not the one that was pinned: an issue for the operators."""
-        if not sha:
-            self._lost(anchor, repo, verdict)
-            return
+        """A head that nobody approved: an issue for the operators."""
         detail = f" ({plain(verdict.detail)})" if verdict.detail else ""
         old, new, where = code(anchor.running[:7]), code(sha[:12]), code(repo.path)
         said = REJECTED.format(
@@ -109,21 +99,6 @@ class Reporter:
         owe(self.ledger, anchor.team, self.account, issue, by="host")
         self.ledger.audit.add(
             "host", "Rejected", team=anchor.team, ref=str(repo), sha=sha, reason=verdict.reason, detail=verdict.detail
-        )
-
-    def _lost(self, anchor: Anchor, repo: Repo, verdict: Rejected) -> None:
-        """The configuration's repository is gone or another one: it cannot hold the issue that says so."""
-        detail = f" ({plain(verdict.detail)})" if verdict.detail else ""
-        said = LOST.format(
-            agent=anchor.agent, repo=code(repo.path), reason=plain(verdict.reason), detail=detail, id=anchor.repo_id,
-            old=code(anchor.running[:7]),
-        ).strip()  # fmt: skip
-        issue = OpenIssue(
-            self.meta, LOST_TITLE.format(agent=anchor.agent), said, key=f"lost:{anchor.agent}:{verdict.reason}"
-        )
-        owe(self.ledger, anchor.team, self.account, issue, by="host")
-        self.ledger.audit.add(
-            "host", "Rejected", team=anchor.team, ref=str(repo), reason=verdict.reason, detail=verdict.detail
         )
 
     def _wake(self, ref: Ref, key: str, message: str) -> None:

@@ -57,7 +57,6 @@ class Facts:
     head: str = ""
     tree: str = ""
     repo_id: int = 0
-    moved: bool = False
     frozen: bool = False
     default_branch: str = ""
     descends: bool = True
@@ -102,7 +101,6 @@ class Rejected:
 def decide(facts: Facts, policy: Policy) -> Accepted | Rejected:
     """The first thing that is wrong, or the approval."""
     rules = [
-        (facts.moved, "repository moved", ""),
         (facts.repo_id != policy.repo_id, "repository replaced", f"its id is {facts.repo_id}"),
         (facts.frozen, "archived or a mirror", ""),
         (facts.default_branch != policy.branch, "default branch changed", facts.default_branch),

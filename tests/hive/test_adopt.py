@@ -14,6 +14,7 @@ from hive.app.house import NotReady
 from hive.app.up import ADMIN
 from hive.cli import main
 from hive.demo.stage import FORGE
+from hive.ledger import Scope
 from tests.hive.conftest import CONFIG, Village
 
 AGENT = "lane: app\npackages: [gzip]\n"
@@ -87,6 +88,34 @@ def test_there_is_nothing_to_adopt(village: Village, admin: GiteaAdmin) -> None:
     push(village, admin, refused=False)
     assert said(village, "--yes")[0] == 1
     assert village.house.ledger.deployments.open("iris") is None
+
+
+def test_another_repository_is_shown_as_such_and_taken(village: Village, admin: GiteaAdmin) -> None:
+    """A configuration that was made anew is another repository: that is asked in so many words, and its agent goes on."""
+    ledger = village.house.ledger
+    before = ledger.deployments.anchor("iris")
+    assert before is not None
+    admin._client.delete(f"/repos/{CONFIG.path}")
+    said_id = {"name": CONFIG.name, "auto_init": True, "default_branch": "main", "private": True}
+    admin._client.post(f"/orgs/{CONFIG.owner}/repos", **said_id)
+    with village.house_core() as core:
+        core.put_file(CONFIG, "agent.yaml", AGENT.encode(), message="anew", branch="main")
+        core.put_file(CONFIG, "prompt.md", b"You are iris.", message="anew", branch="main")
+    village.house.whereabouts.look()
+    assert ledger.parking.of("acme", Scope.AGENT, "iris")
+    new = admin.repository(CONFIG).id
+    status, words = said(village, answer="n\n")
+    assert status == 1
+    assert f"the repository is another one now: its id is {new}, it was {before.repo_id}" in words
+    assert ledger.deployments.open("iris") is None, "no is no"
+    status, words = said(village, "--yes")
+    assert status == 0, words
+    after, pinned = ledger.deployments.anchor("iris"), ledger.repositories.of(CONFIG)
+    assert after is not None
+    assert pinned is not None
+    assert (after.repo_id, pinned.id) == (new, new)
+    assert not ledger.parking.of("acme", Scope.AGENT, "iris")
+    assert ledger.deployments.open("iris") is not None
 
 
 def test_what_does_not_build(village: Village, admin: GiteaAdmin) -> None:

@@ -69,7 +69,7 @@ class Estate:
 
     def plan(self) -> list[str]:
         """What init would do."""
-        return [step.planned() for step in Provision.plan(self.house, "work", ADMIN, PASSWORD)]
+        return [step.planned() for step in Provision.plan(self.house, "work", ADMIN, PASSWORD, create_missing=True)]
 
     def doctor(self, *, admin: bool = True) -> list[Sign]:
         """What the doctor finds on the forge."""

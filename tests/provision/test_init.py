@@ -197,7 +197,7 @@ def test_an_operator_who_is_a_bot(fresh: Estate) -> None:
 
 def test_on_the_command_line(fresh: Estate) -> None:
     """Each step is a line, and the last one counts them."""
-    planned = fresh.hive("init", "--admin", ADMIN, "--plan")
+    planned = fresh.hive("init", "--admin", ADMIN, "--plan", "--create-missing")
     made = fresh.hive("init", "--admin", ADMIN, "--create-missing")
     again = fresh.hive("init", "--admin", ADMIN, "--create-missing")
     assert (planned.returncode, made.returncode, again.returncode) == (0, 0, 0), made.stderr

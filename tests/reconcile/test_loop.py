@@ -82,7 +82,9 @@ def site(origin: Origin, tmp_path: Path) -> Iterator[Site]:
     reconciler = Reconciler(ledger, containers, Limits(), probe_seconds=3.0)
     reader = cast("Any", None)  # no test looks at the forge: what is deployed was verified
     reporter = Reporter(ledger, "core", Repo("forgejo", "hive", "meta"))
-    ward = Ward("iris", REPO, Policy(5, frozenset({1}), "main"), reader, lambda: origin.mirror, reporter)
+    ward = Ward(
+        "iris", REPO, Policy(5, frozenset({1}), "main"), reader, lambda: origin.mirror, reporter, lambda _: True
+    )
     made = Site(origin, ledger, containers, reconciler, ward)
     reconciler._next_look["iris"] = time.monotonic() + 3600
     try:

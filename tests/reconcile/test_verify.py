@@ -59,7 +59,6 @@ def test_several_merges_between_two_looks() -> None:
 @pytest.mark.parametrize(
     ("facts", "reason"),
     [
-        (replace(MERGED, moved=True), "repository moved"),
         (replace(MERGED, repo_id=8), "repository replaced"),
         (replace(MERGED, frozen=True), "archived or a mirror"),
         (replace(MERGED, default_branch="dev"), "default branch changed"),

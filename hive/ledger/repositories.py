@@ -1,0 +1,134 @@
+"""Which repository bears which name: known by the id that a forge never gives again, and what each is called now."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from forge.types import Repo
+from hive.ledger.database import Database
+
+_WORDS: Mapping[str, tuple[str, ...]] = {
+    "jobs": ("ref", "event_key"),
+    "effects": ("ref", "key"),
+    "runs": ("ref", "pull", "waits_for", "key"),
+    "turns": ("key",),
+    "proposals": ("ref",),
+    "parked": ("name",),
+    "breakers": ("ref",),
+    "verdicts": ("ref",),
+    "conversations": ("ref",),
+    "cursors": ("name",),
+}
+"""Where the name of a repository stands as `forge:owner/name`, alone or as part of a ref or a key."""
+
+_VALUES: Mapping[str, tuple[str, ...]] = {"jobs": ("event",), "effects": ("payload", "result")}
+"""Where it stands in JSON: as such words, or as a repository of its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pinned:
+    """A repository that the house knows: its name in the house, what the forge calls it now, and its id there."""
+
+    id: int
+    repo: Repo
+    now: Repo
+
+
+class Repositories:
+    """The repositories that were pinned; one that was renamed keeps its name in the house."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def pin(self, repo: Repo, repo_id: int) -> bool:
+        """The first repository that is seen under a name is the one that is meant; False if one is known already."""
+        with self._db.transaction() as db:
+            cursor = db.execute(
+                "INSERT INTO repositories (forge, id, name, path) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (repo.forge, repo_id, repo.path, repo.path),
+            )
+        return bool(cursor.rowcount)
+
+    def of(self, repo: Repo) -> Pinned | None:
+        """The repository that is meant by a name of the house."""
+        return self._found("forge = ? AND name = ?", repo.forge, repo.path)
+
+    def by_id(self, forge: str, repo_id: int) -> Pinned | None:
+        """The repository of an id."""
+        return self._found("forge = ? AND id = ?", forge, repo_id)
+
+    def all(self) -> list[Pinned]:
+        """All that are known."""
+        return [_pinned(row) for row in self._db.rows("SELECT forge, id, name, path FROM repositories ORDER BY id")]
+
+    def follow(self, pinned: Pinned, now: Repo) -> None:
+        """The forge calls it otherwise now."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE repositories SET path = ? WHERE forge = ? AND id = ?", (now.path, now.forge, pinned.id))
+
+    def forget(self, pinned: Pinned) -> None:
+        """Nothing is meant by its name any more: it is no part of the configuration."""
+        with self._db.transaction() as db:
+            db.execute("DELETE FROM repositories WHERE forge = ? AND id = ?", (pinned.repo.forge, pinned.id))
+
+    def rename(self, pinned: Pinned, repo: Repo) -> None:
+        """Give it another name in the house, everywhere: what is open goes on under the new one."""
+        renamed = _renaming(pinned.repo, repo)
+        with self._db.transaction() as db:
+            db.execute(
+                "UPDATE repositories SET name = ? WHERE forge = ? AND id = ?", (repo.path, repo.forge, pinned.id)
+            )
+            for table, columns in _WORDS.items():
+                for column in columns:
+                    self._rewrite(table, column, str(pinned.repo), renamed)
+            for table, columns in _VALUES.items():
+                for column in columns:
+                    self._rewrite(table, column, pinned.repo.name, lambda text: _in_json(text, pinned.repo, repo))
+
+    def _rewrite(self, table: str, column: str, holds: str, change: Callable[[str], str]) -> None:
+        where = f"SELECT rowid AS id, {column} AS text FROM {table} WHERE instr(lower({column}), lower(?))"  # noqa: S608  names of ours
+        with self._db.transaction() as db:
+            for row in db.execute(where, (holds,)).fetchall():
+                new = change(row["text"])
+                if new != row["text"]:
+                    # What is known under the new name already is the newer of the two.
+                    db.execute(f"UPDATE OR IGNORE {table} SET {column} = ? WHERE rowid = ?", (new, row["id"]))  # noqa: S608
+
+    def _found(self, where: str, *values: object) -> Pinned | None:
+        row = self._db.row(f"SELECT forge, id, name, path FROM repositories WHERE {where}", *values)  # noqa: S608
+        return None if row is None else _pinned(row)
+
+
+def _pinned(row: Any) -> Pinned:
+    name, path = (Repo.parse(f"{row['forge']}:{row[what]}") for what in ("name", "path"))
+    return Pinned(row["id"], name, path)
+
+
+def _renaming(old: Repo, new: Repo) -> Callable[[str], str]:
+    """Replaces one name by another where it stands whole."""
+    whole = re.compile(rf"(?<![\w.-]){re.escape(str(old))}(?![\w.-])", re.IGNORECASE)
+    return lambda text: whole.sub(lambda _: str(new), text)
+
+
+def _in_json(text: str, old: Repo, new: Repo) -> str:
+    """The same in JSON: repositories, and texts that are a ref or a name and nothing else; what people wrote stays."""
+    ref = re.compile(rf"{re.escape(str(old))}(#[0-9]+)?", re.IGNORECASE)
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, dict):
+            if value.keys() == {"forge", "owner", "name"} and Repo(**value) == old:
+                return {"forge": new.forge, "owner": new.owner, "name": new.name}
+            return {key: walk(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [walk(inner) for inner in value]
+        if isinstance(value, str) and (found := ref.fullmatch(value)):
+            return f"{new}{found[1] or ''}"
+        return value
+
+    before = json.loads(text)
+    after = walk(before)
+    return text if after == before else json.dumps(after, ensure_ascii=False, separators=(",", ":"))

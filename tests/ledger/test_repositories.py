@@ -1,0 +1,74 @@
+"""What is known of repositories: which id bears which name, and what goes on under another one."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from forge.types import Repo
+from hive.ledger import Ledger
+from hive.ledger.schema import MIGRATIONS
+
+APP, STORE = Repo("work", "acme", "app"), Repo("work", "acme", "store")
+BEFORE = next(number for number, script in enumerate(MIGRATIONS) if "CREATE TABLE repositories" in script)
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    """An empty ledger."""
+    return Ledger(tmp_path / "ledger.db")
+
+
+def test_the_first_one_is_meant(ledger: Ledger) -> None:
+    """Neither another id under the name nor another name for the id takes its place, however it is spelt."""
+    known = ledger.repositories
+    assert known.pin(APP, 7)
+    assert not known.pin(Repo("work", "Acme", "App"), 8)
+    assert not known.pin(STORE, 7)
+    found = known.of(Repo("work", "ACME", "APP"))
+    assert found is not None
+    assert (found.id, found.repo, found.now) == (7, APP, APP)
+    assert known.by_id("other", 7) is None
+
+
+def test_a_name_is_rewritten_where_it_stands_whole(ledger: Ledger) -> None:
+    """Runs, keys and what is owed go on under the new name; names that only begin alike, and people's words, stay."""
+    known = ledger.repositories
+    known.pin(APP, 7)
+    run = ledger.runs.start("acme", "iris", "work:acme/app#3", "k", "m")
+    near = ledger.runs.start("acme", "iris", "work:acme/app-2#3", "l", "m")
+    payload = '{"ref":{"repo":{"forge":"work","owner":"acme","name":"app"},"number":3},"body":"see work:acme/app#3"}'
+    effect = ledger.effects.owe("acme", "core", "PostComment", "a:work:acme/app#3:b", payload, ref="work:acme/app#3")
+    ledger.intake.move_cursor("begin:work:acme/app", "then")
+    pinned = known.of(APP)
+    assert pinned is not None
+    known.rename(pinned, STORE)
+    record, other = ledger.runs.record(run), ledger.runs.record(near)
+    assert record is not None
+    assert other is not None
+    assert (record.ref, other.ref) == ("work:acme/store#3", "work:acme/app-2#3")
+    owed = ledger.effects.get(effect)
+    assert (owed.ref, owed.key) == ("work:acme/store#3", "a:work:acme/store#3:b")
+    assert owed.payload == payload.replace('"name":"app"', '"name":"store"')
+    assert ledger.intake.cursor("begin:work:acme/store") == "then"
+
+
+def test_what_was_pinned_before(tmp_path: Path) -> None:
+    """A ledger of before knows the repositories that its cursors and footings knew."""
+    path = tmp_path / "ledger.db"
+    with sqlite3.connect(path) as db:
+        for script in MIGRATIONS[:BEFORE]:
+            db.executescript(script)
+        db.execute(f"PRAGMA user_version = {BEFORE}")
+        db.execute("INSERT INTO cursors VALUES ('repository:work:acme/app', '7')")
+        db.execute(
+            "INSERT INTO anchors (agent, team, repo, repo_id, branch, sha, cursor)"
+            " VALUES ('iris', 'acme', 'work:agent-configs/iris', 8, 'main', 'a', 0)"
+        )
+    ledger = Ledger(path)
+    found = {(pinned.id, str(pinned.repo), str(pinned.now)) for pinned in ledger.repositories.all()}
+    assert found == {(7, "work:acme/app", "work:acme/app"), (8, "work:agent-configs/iris", "work:agent-configs/iris")}
+    assert ledger.intake.cursor("repository:work:acme/app") is None
+    ledger.close()

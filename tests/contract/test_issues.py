@@ -30,6 +30,7 @@ def test_issues(town: Town) -> None:
     assert not iris.issue(first.ref).is_open
     kinds = [row.kind for row in iris.timeline(first.ref)]
     assert kinds == ["comment", "assignees", "assignees", "close"]
+    assert iris.sees_subjects(repo)
     reopened = iris.open_issue(repo, "squeaks", f"again {MARK}", marker=MARK)
     assert reopened.ref != first.ref
 

@@ -50,7 +50,7 @@ def test_every_method(town: Town, flavour: str, proof: Proof) -> None:
     assert known - proof.methods[flavour] - CONVERSING == set()
 
 
-CONVERSING = {"reply", "edit_reply", "resolve"}
+CONVERSING = {f"Conversing.{call}" for call in ("reply", "edit_reply", "resolve")}
 """Methods for calls that came with Gitea 1.27, which no flavour imitates whole: `tests/gitea/test_conversing.py` asks them."""
 
 LATER = ("POST /repos/{owner}/{repo}/pulls/{index}/comments/{id}/replies",)

@@ -144,12 +144,14 @@ class Rest:
         """
         with self._guard:
             last, self._last = self._last, None
-        mine = last is not None and last[0] == turn.id
+        found = last[1] if last is not None and last[0] == turn.id else None
+        # What answers nothing may do so for what this turn asks; what has enough has enough of everybody.
+        behind = self.ledger.clock() if found is not None and found.why is Why.UNREACHABLE else 0.0
         with self.ledger.transaction():
-            if not mine and not self.is_paused():
+            if found is None and not self.is_paused():
                 self.ledger.runs.release(self.agent)
-            elif self.ledger.runs.put_down(turn) and last is not None and mine:
-                self._park(turn, last[1])
+            elif self.ledger.runs.put_down(turn, behind=behind) and found is not None:
+                self._park(turn, found)
 
     def _park(self, turn: Turn, why: Refusal) -> None:
         ledger = self.ledger

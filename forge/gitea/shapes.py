@@ -130,7 +130,7 @@ def _head_repo(field: Field, base_id: int, of: Repo) -> Repo | None:
     """Where the commits of a pull request come from; its own repository under the name by which it was asked for."""
     if not field.present:
         return None
-    return of if field["id"].number() == base_id else repo(field, of.forge)
+    return of if field["id"].present and field["id"].number() == base_id else repo(field, of.forge)
 
 
 def pull(field: Field, of: Repo) -> PullRequest:

@@ -160,13 +160,16 @@ class Turns:
         with self._db.transaction() as db:
             db.execute("UPDATE turns SET attempts = 1 WHERE id = ? AND state = 'taken'", (turn.id,))
 
-    def put_down(self, turn: Turn) -> bool:
-        """The turn could not go on: it stands behind what waits, and has lost no attempt. False if somebody else has it by now."""
+    def put_down(self, turn: Turn, *, behind: float = 0.0) -> bool:
+        """The turn could not go on: it has lost no attempt, and stands behind what waits at that time, if one is given.
+
+        False if somebody else has it by now.
+        """
         with self._db.transaction() as db:
             cursor = db.execute(
                 "UPDATE turns SET state = 'waiting', lease_until = 0, token_hash = NULL, attempts = attempts - 1,"
-                " let_go_at = ? WHERE id = ? AND state = 'taken' AND attempts = ?",
-                (self._clock(), turn.id, turn.attempts),
+                " let_go_at = max(let_go_at, ?) WHERE id = ? AND state = 'taken' AND attempts = ?",
+                (behind, turn.id, turn.attempts),
             )
         return bool(cursor.rowcount)
 

@@ -201,3 +201,21 @@ def test_how_much_is_recalled_belongs_to_one_turn(ledger: Ledger, rest: Rest) ->
         memories.append(turn.memory)
         ledger.runs.end_turn(turn, "answered")
     assert memories == ["", "compact"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "first"),
+    [(failed(429, "rate_limit_error"), True), (failed(401), True), (failed(500, "api_error"), False)],
+    ids=str,
+)
+def test_who_stands_first_after_a_rest(
+    ledger: Ledger, rest: Rest, clock: Clock, failure: ModelFailed, *, first: bool
+) -> None:
+    """A model that has enough has enough of everybody, and who came first stays first; one that fails may fail for this turn alone."""
+    turn = taken(ledger)
+    ledger.runs.start("acme", "iris", "forgejo:acme/app#20", "other", "do it")
+    clock.pass_(1)
+    rest.refused(turn, failure)
+    rest.put_down(turn)
+    clock.pass_(1000)
+    assert (taken(ledger).run == turn.run) is first

@@ -113,7 +113,7 @@ def test_a_dead_container_gives_its_turn_back(ledger: Ledger, clock: Clock) -> N
 
 
 def test_what_does_not_get_on_keeps_nobody_waiting(ledger: Ledger, clock: Clock) -> None:
-    """A turn that was let go, put down, sent back or whose holder died stands behind what waits by then; its run's own order stays."""
+    """A turn that was let go, put down behind, sent back or whose holder died stands behind what waits by then; its run's own order stays."""
     run = start(ledger)
     clock.pass_(1)
     assert ledger.runs.push(run, "c1", "more", by_person=True)
@@ -124,7 +124,7 @@ def test_what_does_not_get_on_keeps_nobody_waiting(ledger: Ledger, clock: Clock)
     for let_go in (
         lambda _: ledger.runs.release("iris"),
         lambda _: ledger.runs.requeue("iris"),
-        ledger.runs.put_down,
+        lambda turn: ledger.runs.put_down(turn, behind=clock()),
         lambda _: clock.pass_(LEASE_SECONDS + 1),
     ):
         clock.pass_(1)

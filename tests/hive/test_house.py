@@ -7,12 +7,12 @@ import dataclasses
 import pytest
 
 from bots.bot import Bot
-from bots.intents import Assign, OpenIssue, PostComment, PostReview, SetLabels
+from bots.intents import OpenIssue, PostComment, PostReview, SetLabels, SetStatus
 from bots.types import Verdict
 from forge.events import IssueOpened
 from forge.gitea.write import GiteaForge
 from forge.protocol import Refused
-from forge.types import Issue, Ref, Repo, User
+from forge.types import CommitStatus, Issue, Ref, Repo, State, User
 from hive.app.house import NotReady
 from hive.app.work import sweepers, workshop
 from hive.apply import owe
@@ -115,8 +115,9 @@ def test_a_review_of_an_older_head_is_dropped(village: Village) -> None:
 
 def test_what_is_refused_stops_and_is_recorded(village: Village) -> None:
     """A deed that the forge refuses is not tried for ever."""
-    unknown = Assign(Ref(APP, 99), ("iris",), key="k")
-    effect = owe(village.house.ledger, "acme", "triage", unknown, by="test")
+    status = CommitStatus("hive/review", State.SUCCESS, "🟢")
+    refused = SetStatus(APP, village.mara.branch(APP, "main").sha, status, key="k")
+    effect = owe(village.house.ledger, "acme", "triage", refused, by="test")
     village.worker().apply(effect)
     assert village.house.ledger.effects.get(effect).state == "failed"
     assert [row.what for row in village.house.ledger.audit.after(0)][-1] == "Failed"

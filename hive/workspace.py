@@ -229,7 +229,9 @@ class Mirror:
     def _alone(self) -> Iterator[None]:
         """Nobody else fetches into this clone; raises GitInterrupted if somebody else does for too long."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self.path.with_name(f"{self.path.name}.lock").open("ab") as lock:
+        place = self.path.with_name(f"{self.path.name}.lock")
+        place.touch(mode=0o600)
+        with place.open("ab") as lock:
             until = time.monotonic() + SILENCE_SECONDS
             while not _locked(lock):
                 if time.monotonic() >= until:

@@ -200,7 +200,9 @@ class House:
         """Be the only process that plays a part in this state directory; raises NotReady if another does."""
         self.settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.close_to_others()
-        with (self.settings.state / f"{part}.lock").open("w") as lock:
+        place = self.settings.state / f"{part}.lock"
+        place.touch(mode=0o600)
+        with place.open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:

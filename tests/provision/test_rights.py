@@ -58,6 +58,7 @@ QUESTIONS: dict[str, Question] = {
     "user": lambda r, _: r.user("mara"),
     "repository": lambda r, _: r.repository(APP),
     "issue": lambda r, p: r.issue(p.issue),
+    "sees_subjects": lambda r, _: r.sees_subjects(APP),
     "changed_since": lambda r, _: r.changed_since(APP, LONG_AGO),
     "comments": lambda r, p: r.comments(p.issue),
     "comment_by_id": lambda r, p: r.comment_by_id(p.issue, p.comment),

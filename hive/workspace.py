@@ -179,6 +179,11 @@ class Mirror:
         """How many commits `new` has that `old` has not."""
         return int(self._run("rev-list", "--count", f"{_sha(old)}..{_sha(new)}", "--"))
 
+    def commits(self, old: str, new: str) -> list[str]:
+        """The commits that `new` has and `old` has not, newest first: short name, author, first line, as others wrote them."""
+        words = ("log", "-z", "--max-count=1000", "--format=%h %an: %s", f"{_sha(old)}..{_sha(new)}", "--")
+        return [line for line in self._bytes(*words).decode("utf-8", "replace").split("\0") if line]
+
     def entries(self, sha: str) -> list[Entry]:
         """Everything in a commit's or tree's tree. Raises TooLarge for one that lists without end."""
         return list(_entries(self._run("ls-tree", "-r", "-l", "-z", "--full-tree", _sha(sha))))

@@ -45,7 +45,7 @@ class Adoption:
         yield f"old {anchor.sha}"
         yield f"new {self.sha}"
         if mirror.has(anchor.sha):
-            yield from _first(_commits(mirror, anchor.sha, self.sha), "commits")
+            yield from _first(mirror.commits(anchor.sha, self.sha), "commits")
             yield from _first(list(_differences(mirror, anchor.sha, self.sha)), "files")
         else:
             yield "what was accepted last is not in this repository: everything is new"
@@ -111,13 +111,6 @@ def reading(house: House, agent: str) -> GiteaReader:
     if forge is None:
         raise NotReady(f"no team has an agent {agent!r}")
     return GiteaReader(name=forge, url=house.url(forge), token=core_token(house, forge), current=house.names.current)
-
-
-def _commits(mirror: Mirror, old: str, new: str) -> list[str]:
-    """The commits that `new` has and `old` has not, newest first: short name, author, first line, as others wrote them."""
-    words = ("log", "-z", "--max-count=1000", "--format=%h %an: %s", f"{old}..{new}", "--")
-    said = mirror._bytes(*words)  # noqa: SLF001  nobody else asks for what others wrote
-    return [line for line in said.decode("utf-8", "replace").split("\0") if line]
 
 
 def _differences(mirror: Mirror, old: str, new: str) -> Iterator[str]:

@@ -222,7 +222,8 @@ def test_limit_of_time(world: World) -> None:
     end = world.hold(minutes=0.05)
     assert (end["outcome"], end["steps"]) == ("blocked", 1)
     assert "0.05 minutes" in end["message"]
-    assert world.results()[0].endswith("[stopped: its time was up]")
+    (said,) = world.results()  # on a busy machine the command may have had no time at all
+    assert said in {"begun\n[stopped: its time was up]", "[stopped: its time was up]"}
 
 
 def test_no_repository(world: World) -> None:

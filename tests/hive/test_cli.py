@@ -270,12 +270,17 @@ def test_a_port_that_is_none(tmp_path: Path, words: tuple[str, ...]) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("url", ["http://[::1", "http://a:99999", "http://u:p@a"])
-def test_an_address_that_is_none(tmp_path: Path, url: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://[::1", "should be an address such as"),
+        ("http://a:99999", "should be an address such as"),
+        ("http://u:p@a", "takes an address without a login"),
+    ],
+)
+def test_an_address_that_is_none(tmp_path: Path, url: str, why: str) -> None:
     """An address from the command line is looked at like one of the configuration."""
-    assert complaint(hive("demo", "--forge", url, cwd=tmp_path)).startswith(
-        ("hive: --forge should ", "hive: --forge takes ")
-    )
+    assert complaint(hive("demo", "--forge", url, cwd=tmp_path)).startswith(f"hive: --forge {why}")
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,11 @@
-"""A small real forge for one machine, in Forgejo's dialect: for trying out, tests and demos.
+"""A small real forge for one machine, in Forgejo's dialect: for trials, tests and demos.
 
-flavour     what differs between real forges: values            state site    where it all is
-dialect     a thing and a refusal as a flavour tells them
-git merges diffs                                                real git in bare repositories
-rules       who may do what, and what branch protection forbids
-deeds/      what can be done and asked: plain functions         shapes/       rows told as JSON
-events hooks                                                    what hooks are told, and the telling
-smart agit identity                                             git over HTTP, and who asks
-api/        the REST table                                      server        all of it on a port
+flavour           what differs between real forges: values   state instance     where everything is
+dialect           objects and refusals in a flavour's terms  git merges diffs   real git, bare repositories
+rules             permissions and branch protection          services/ shapes/  operations, and rows as JSON
+events hooks      webhook payloads and their delivery        api/               the REST route table
+git_http identity git over HTTP, and who asks                faults fault_injection  failures on demand
+server            all of it on a port                        pages/             what a browser sees
 """
 
 from __future__ import annotations

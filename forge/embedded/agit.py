@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import IO
 
-from forge.embedded.deeds import pulls, repos
 from forge.embedded.dialect import worded
 from forge.embedded.git import ZERO
-from forge.embedded.site import Refusal, Site
+from forge.embedded.instance import ForgeInstance, Refusal
+from forge.embedded.services import pulls, repos
 from forge.embedded.state import Row
 
 _PREFIX = "refs/for/"
@@ -21,12 +21,12 @@ _REWRITTEN = (
 )
 
 
-def is_for(site: Site, repo: Row, ref: str) -> bool:
+def is_for(site: ForgeInstance, repo: Row, ref: str) -> bool:
     """Whether a ref asks for a pull request into a branch that exists."""
     return ref.startswith(_PREFIX) and _target(site, repo, ref)[0] != ""
 
 
-def converse(site: Site, actor: Row, repo: Row, stdin: IO[bytes], stdout: IO[bytes]) -> None:
+def converse(site: ForgeInstance, actor: Row, repo: Row, stdin: IO[bytes], stdout: IO[bytes]) -> None:
     """Take the commands that git hands over and say what became of each."""
     list(_packets(stdin))
     _say(stdout, "version=1\0push-options", None)
@@ -44,7 +44,9 @@ def converse(site: Site, actor: Row, repo: Row, stdin: IO[bytes], stdout: IO[byt
     _say(stdout, None)
 
 
-def _propose(site: Site, actor: Row, repo: Row, wanted: tuple[str, str], options: dict[str, str]) -> tuple[str, str]:
+def _propose(
+    site: ForgeInstance, actor: Row, repo: Row, wanted: tuple[str, str], options: dict[str, str]
+) -> tuple[str, str]:
     """Open a pull request, or bring one of the same topic up to date; answers its ref and where that was."""
     ref, new = wanted
     base, topic = _target(site, repo, ref)
@@ -67,7 +69,7 @@ def _propose(site: Site, actor: Row, repo: Row, wanted: tuple[str, str], options
     return f"refs/pull/{issue['number']}/head", old
 
 
-def _open(site: Site, actor: Row, repo: Row, place: Row, *, new: str, options: dict[str, str]) -> str:
+def _open(site: ForgeInstance, actor: Row, repo: Row, place: Row, *, new: str, options: dict[str, str]) -> str:
     git = site.git(repo)
     subject, _, rest = git.commit(new).message.partition("\n")
     found = pulls.facts(git, repos.tip(site, repo, place["base_branch"]), new)
@@ -76,7 +78,7 @@ def _open(site: Site, actor: Row, repo: Row, place: Row, *, new: str, options: d
     return f"refs/pull/{issue['number']}/head"
 
 
-def _target(site: Site, repo: Row, ref: str) -> tuple[str, str]:
+def _target(site: ForgeInstance, repo: Row, ref: str) -> tuple[str, str]:
     """The base branch that a ref means, and a topic behind it; the branch is empty if there is none."""
     name = ref.removeprefix(_PREFIX)
     if repos.tip(site, repo, name):

@@ -11,12 +11,12 @@ import uuid
 from typing import Any
 
 from forge.embedded import queues, rules
-from forge.embedded.deeds import people as accounts
 from forge.embedded.dialect import shaped
+from forge.embedded.instance import ForgeInstance
 from forge.embedded.rules import OWN, Access, Mode
+from forge.embedded.services import people as accounts
 from forge.embedded.shapes import issues, people, pulls, repos
 from forge.embedded.shapes.people import Json
-from forge.embedded.site import Site
 from forge.embedded.state import Row
 
 _READ = Access(Mode.READ, dict.fromkeys(rules.UNITS, Mode.READ))
@@ -46,29 +46,29 @@ GATES = {"pull_request_review_comment": "pull_request_comment"}
 """The event that a hook of Forgejo must have chosen for a kind, where it is not the kind itself."""
 
 
-def emit(site: Site, repo: Row, kind: str, payload: Json, *, ref: str = "") -> None:
+def emit(site: ForgeInstance, repo: Row, kind: str, payload: Json, *, ref: str = "") -> None:
     """Store a delivery for each hook that wants this kind from this repository."""
     for hook in _hooks(site, repo):
         if _wants(site, hook, kind) and _passes(hook["branch_filter"], ref):
             deliver(site, hook, kind, _fitting(hook, kind, payload))
 
 
-def heard(site: Site, repo: Row, kind: str) -> bool:
+def heard(site: ForgeInstance, repo: Row, kind: str) -> bool:
     """Whether any hook wants this kind from this repository."""
     return any(_wants(site, hook, kind) for hook in _hooks(site, repo))
 
 
-def _hooks(site: Site, repo: Row) -> list[Row]:
+def _hooks(site: ForgeInstance, repo: Row) -> list[Row]:
     sql = """SELECT * FROM hooks WHERE active AND (repo_id = ? OR owner_id = ? OR is_system) ORDER BY repo_id IS NULL, is_system, id"""
     return site.state.rows(sql, repo["id"], repo["owner_id"])
 
 
-def _wants(site: Site, hook: Row, kind: str) -> bool:
+def _wants(site: ForgeInstance, hook: Row, kind: str) -> bool:
     gate = kind if site.flavour.reviews_are_one_event else GATES.get(kind, kind)
     return gate in json.loads(hook["events"])
 
 
-def deliver(site: Site, hook: Row, kind: str, body: str) -> None:
+def deliver(site: ForgeInstance, hook: Row, kind: str, body: str) -> None:
     """Store one delivery; it is sent soon after the change is committed."""
     due = queues.due(site, pushed=kind in _PUSHED)
     site.state.insert("deliveries", hook_id=hook["id"], uuid=str(uuid.uuid4()), kind=kind, body=body, due=due)
@@ -88,7 +88,7 @@ def _fitting(hook: Row, kind: str, payload: Json) -> str:
 
 
 def about_issue(
-    site: Site, actor: Row, issue: Row, kind: str, action: str, *, commit_id: str = "", **more: Any
+    site: ForgeInstance, actor: Row, issue: Row, kind: str, action: str, *, commit_id: str = "", **more: Any
 ) -> None:
     """Something happened to an issue, or to what a pull request shares with it (`issue_label` becomes `pull_request_label`)."""
     if issue["is_pull"]:
@@ -112,7 +112,7 @@ def about_issue(
 
 
 def about_pull(
-    site: Site, actor: Row, issue: Row, kind: str, action: str, *, granted: Access | None = None, **more: Any
+    site: ForgeInstance, actor: Row, issue: Row, kind: str, action: str, *, granted: Access | None = None, **more: Any
 ) -> None:
     """Something happened to a pull request."""
     repo = site.must("repositories", issue["repo_id"])
@@ -131,14 +131,14 @@ def about_pull(
     emit(site, repo, kind, payload)
 
 
-def reviewed(site: Site, actor: Row, issue: Row, word: str, content: str) -> None:
+def reviewed(site: ForgeInstance, actor: Row, issue: Row, word: str, content: str) -> None:
     """A review was submitted: the event has neither its id nor its remarks."""
     kind = f"pull_request_review_{word}"
     review = {"type": kind, "content": content}
     about_pull(site, actor, issue, kind, "reviewed", granted=_READ, reviewer=actor, review=review)
 
 
-def commented(site: Site, actor: Row, issue: Row, action: str, comment: Json, **more: Any) -> None:
+def commented(site: ForgeInstance, actor: Row, issue: Row, action: str, comment: Json, **more: Any) -> None:
     """A comment was written, edited or deleted."""
     repo = site.must("repositories", issue["repo_id"])
     payload = {
@@ -154,7 +154,7 @@ def commented(site: Site, actor: Row, issue: Row, action: str, comment: Json, **
     emit(site, repo, "pull_request_comment" if issue["is_pull"] else "issue_comment", payload)
 
 
-def about_repo(site: Site, actor: Row, repo: Row, action: str) -> None:
+def about_repo(site: ForgeInstance, actor: Row, repo: Row, action: str) -> None:
     """A repository was made or deleted."""
     payload = {
         "action": action,
@@ -165,7 +165,7 @@ def about_repo(site: Site, actor: Row, repo: Row, action: str) -> None:
     emit(site, repo, "repository", payload)
 
 
-def forked(site: Site, actor: Row, origin: Row, fork: Row) -> None:
+def forked(site: ForgeInstance, actor: Row, origin: Row, fork: Row) -> None:
     """A repository was forked: `forkee` is the original."""
     payload = {
         "forkee": repos.repo(site, origin, actor, rules.access(site, actor, origin)),
@@ -175,7 +175,7 @@ def forked(site: Site, actor: Row, origin: Row, fork: Row) -> None:
     emit(site, origin, "fork", payload)
 
 
-def ref_created(site: Site, actor: Row, repo: Row, ref: str, sha: str) -> None:
+def ref_created(site: ForgeInstance, actor: Row, repo: Row, ref: str, sha: str) -> None:
     """A branch or tag came to be."""
     payload = {
         "sha": sha,
@@ -187,7 +187,7 @@ def ref_created(site: Site, actor: Row, repo: Row, ref: str, sha: str) -> None:
     emit(site, repo, "create", payload, ref=ref)
 
 
-def ref_deleted(site: Site, actor: Row, repo: Row, ref: str) -> None:
+def ref_deleted(site: ForgeInstance, actor: Row, repo: Row, ref: str) -> None:
     """A branch or tag is gone."""
     payload = {
         "ref": ref,
@@ -200,7 +200,7 @@ def ref_deleted(site: Site, actor: Row, repo: Row, ref: str) -> None:
 
 
 def push_payload(
-    site: Site,
+    site: ForgeInstance,
     actor: Row,
     move: tuple[str, str, str],
     commits: list[Json],
@@ -225,7 +225,7 @@ def push_payload(
     }
 
 
-def released(site: Site, actor: Row, repo: Row, entry: Row, action: str) -> None:
+def released(site: ForgeInstance, actor: Row, repo: Row, entry: Row, action: str) -> None:
     """A release was published or deleted."""
     payload = {
         "action": action,
@@ -236,7 +236,7 @@ def released(site: Site, actor: Row, repo: Row, entry: Row, action: str) -> None
     emit(site, repo, "release", payload)
 
 
-def status(site: Site, actor: Row, repo: Row, entry: Row, commit: Json) -> None:
+def status(site: ForgeInstance, actor: Row, repo: Row, entry: Row, commit: Json) -> None:
     """A commit got a status: Forgejo has no such event, and none of its hooks can choose it."""
     payload = {
         "commit": commit,
@@ -258,7 +258,7 @@ def _ref_type(ref: str) -> str:
     return "branch" if ref.startswith("refs/heads/") else "tag"
 
 
-def _changes(site: Site, more: Json) -> Json:
+def _changes(site: ForgeInstance, more: Json) -> Json:
     if "changes" not in more:
         return {}
     changed = {key: {"from": old} for key, old in more["changes"].items()}

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from forge.embedded.deeds import people
 from forge.embedded.flavour import Flavour
 from forge.embedded.flavours import FLAVOURS, FORGEJO_17
 from forge.embedded.server import EmbeddedForge
+from forge.embedded.services import people
 
 ADMIN, PASSWORD = "root0", "a password"
 

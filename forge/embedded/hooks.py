@@ -14,7 +14,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from forge.embedded.events import COARSE
 from forge.embedded.faults import Fault
-from forge.embedded.site import Site
+from forge.embedded.instance import ForgeInstance
 from forge.embedded.state import Row
 
 _FOLLOWED = {301, 302, 303}
@@ -23,7 +23,7 @@ _FOLLOWED = {301, 302, 303}
 class Sender:
     """Sends what the state holds, from `start` until `stop`."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: ForgeInstance) -> None:
         self._site = site
         self._stopping = threading.Event()
         self._late: dict[int, str] = {}
@@ -91,7 +91,7 @@ class Sender:
             state.update("deliveries", key, due=0)
 
 
-def send(site: Site, hook: Row, delivery: Row, *, corrupt: bool = False) -> int:
+def send(site: ForgeInstance, hook: Row, delivery: Row, *, corrupt: bool = False) -> int:
     """Try one delivery; answers the receiver's status, 0 without an answer. A corrupt one has a byte that was not signed."""
     body = str(delivery["body"]).encode()
     headers = _headers(site, hook, delivery, body)
@@ -109,7 +109,7 @@ def send(site: Site, hook: Row, delivery: Row, *, corrupt: bool = False) -> int:
     return status
 
 
-def _headers(site: Site, hook: Row, delivery: Row, body: bytes) -> dict[str, str]:
+def _headers(site: ForgeInstance, hook: Row, delivery: Row, body: bytes) -> dict[str, str]:
     kind, secret = str(delivery["kind"]), hook["secret"].encode()
     sha256 = hmac.new(secret, body, hashlib.sha256).hexdigest() if secret else ""
     sha1 = hmac.new(secret, body, hashlib.sha1).hexdigest() if secret else ""
@@ -134,7 +134,7 @@ def _headers(site: Site, hook: Row, delivery: Row, body: bytes) -> dict[str, str
     }
 
 
-def _target(site: Site, hook: Row) -> str:
+def _target(site: ForgeInstance, hook: Row) -> str:
     """What a hook belongs to."""
     if hook["repo_id"]:
         return "repository"

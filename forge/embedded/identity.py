@@ -7,8 +7,8 @@ import binascii
 import json
 from dataclasses import dataclass
 
-from forge.embedded.deeds import people
-from forge.embedded.site import Refusal, Site
+from forge.embedded.instance import ForgeInstance, Refusal
+from forge.embedded.services import people
 from forge.embedded.state import Row
 
 _SEGMENTS = "token is malformed: token contains an invalid number of segments"
@@ -37,7 +37,7 @@ class Identity:
 NOBODY = Identity()
 
 
-def identify(site: Site, authorization: str) -> Identity:
+def identify(site: ForgeInstance, authorization: str) -> Identity:
     """Read an Authorization header; refuses what is wrong, even where nobody would do."""
     kind, _, rest = authorization.partition(" ")
     match kind.lower():
@@ -55,7 +55,7 @@ def usable(identity: Identity) -> bool:
     return user is None or bool(user["active"] and not user["prohibit_login"])
 
 
-def _by_token(site: Site, text: str) -> Identity:
+def _by_token(site: ForgeInstance, text: str) -> Identity:
     token = people.token(site, text)
     if token is None:
         if not site.flavour.token_is_repeated:
@@ -71,7 +71,7 @@ def _by_token(site: Site, text: str) -> Identity:
     return Identity(people.by_id(site, token["user_id"]), token)
 
 
-def _by_basic(site: Site, encoded: str) -> Identity:
+def _by_basic(site: ForgeInstance, encoded: str) -> Identity:
     try:
         login, _, word = base64.b64decode(encoded).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError) as error:

@@ -6,7 +6,7 @@ again for a push, which passes two queues. So a push can be overtaken by what ha
 
 from __future__ import annotations
 
-from forge.embedded.site import Site
+from forge.embedded.instance import ForgeInstance
 
 _AWAKE = 0.05
 """Seconds that a queue stays awake."""
@@ -15,7 +15,7 @@ _FIRST = {"push": 0.45, "hook": 0.0}
 """Two queues do not wake at the same moments; in naps."""
 
 
-def due(site: Site, *, pushed: bool) -> float:
+def due(site: ForgeInstance, *, pushed: bool) -> float:
     """The time at which a new delivery goes out; at once without `idleness`."""
     now = site.clock()
     if site.idleness <= 0:
@@ -25,7 +25,7 @@ def due(site: Site, *, pushed: bool) -> float:
     return _wakes(site, now, "hook") + site.hook_delay
 
 
-def _wakes(site: Site, now: float, queue: str) -> float:
+def _wakes(site: ForgeInstance, now: float, queue: str) -> float:
     """When the queue looks next: from its last work on it naps again and again."""
     nap = _NAP * site.idleness
     last = site.woken.get(queue, _FIRST[queue] * nap)

@@ -11,7 +11,7 @@ from typing import Any
 
 from forge.embedded.diffs import changes
 from forge.embedded.git import ZERO, Git
-from forge.embedded.site import Site
+from forge.embedded.instance import ForgeInstance
 from forge.embedded.state import Row
 
 CODE, ISSUES, PULLS, RELEASES = "repo.code", "repo.issues", "repo.pulls", "repo.releases"
@@ -79,7 +79,7 @@ NO_ACCESS = Access(Mode.NONE)
 OWN = Access(Mode.OWNER)
 
 
-def access(site: Site, user: Row | None, repo: Row) -> Access:
+def access(site: ForgeInstance, user: Row | None, repo: Row) -> Access:
     """What a user, or nobody in particular, may do with a repository."""
     if user and (user["is_admin"] or user["id"] == repo["owner_id"]):
         return OWN
@@ -111,12 +111,12 @@ def _even(level: Mode) -> Access:
     return Access(level, dict.fromkeys(UNITS, level))
 
 
-def _collaborates(site: Site, user: Row, repo: Row) -> Mode:
+def _collaborates(site: ForgeInstance, user: Row, repo: Row) -> Mode:
     found = site.state.value("SELECT mode FROM collaborators WHERE repo_id = ? AND user_id = ?", repo["id"], user["id"])
     return Mode(found or 0)
 
 
-def _teams(site: Site, user: Row, repo: Row) -> list[Row]:
+def _teams(site: ForgeInstance, user: Row, repo: Row) -> list[Row]:
     sql = """SELECT teams.* FROM teams JOIN team_members ON team_id = teams.id WHERE user_id = ? AND org_id = ?
              AND (all_repos OR EXISTS (SELECT 1 FROM team_repos WHERE team_repos.team_id = teams.id AND repo_id = ?))"""
     return site.state.rows(sql, user["id"], repo["owner_id"], repo["id"])
@@ -172,7 +172,7 @@ class Rule:
         return self.settings[key]
 
 
-def rule_for(site: Site, repo: Row, branch: str) -> Rule | None:
+def rule_for(site: ForgeInstance, repo: Row, branch: str) -> Rule | None:
     """The rule that protects a branch: the one of lowest priority; of these one of its own name, else the oldest."""
     rows = site.state.rows("SELECT * FROM protections WHERE repo_id = ? ORDER BY name != ?, id", repo["id"], branch)
     fitting = [
@@ -190,7 +190,7 @@ def matches(pattern: str, text: str, *, across: bool = False) -> bool:
     return bool(re.fullmatch("".join(words.get(part, re.escape(part)) for part in parts), text, re.DOTALL))
 
 
-def listed(site: Site, rule: Rule, what: str, user: Row) -> bool:
+def listed(site: ForgeInstance, rule: Rule, what: str, user: Row) -> bool:
     """Whether a user is on a list of a rule (`push_whitelist`, `merge_whitelist`), himself or by a team."""
     if user["id"] in rule[f"{what}_usernames"]:
         return True
@@ -199,7 +199,7 @@ def listed(site: Site, rule: Rule, what: str, user: Row) -> bool:
     return any(row["team_id"] in teams for row in member)
 
 
-def may_push(site: Site, repo: Row, user: Row, branch: str, granted: Access) -> bool:
+def may_push(site: ForgeInstance, repo: Row, user: Row, branch: str, granted: Access) -> bool:
     """Whether a user may add commits to a branch directly."""
     rule = rule_for(site, repo, branch)
     if rule is None:
@@ -209,7 +209,7 @@ def may_push(site: Site, repo: Row, user: Row, branch: str, granted: Access) -> 
     return not rule["enable_push_whitelist"] or listed(site, rule, "push_whitelist", user)
 
 
-def may_merge(site: Site, repo: Row, user: Row, branch: str, granted: Access) -> bool:
+def may_merge(site: ForgeInstance, repo: Row, user: Row, branch: str, granted: Access) -> bool:
     """Whether a user may merge pull requests into a branch, with or without force."""
     rule = rule_for(site, repo, branch)
     if rule and rule["enable_merge_whitelist"]:
@@ -217,7 +217,7 @@ def may_merge(site: Site, repo: Row, user: Row, branch: str, granted: Access) ->
     return granted.writes(CODE)
 
 
-def reviews_officially(site: Site, repo: Row, user: Row, branch: str) -> bool:
+def reviews_officially(site: ForgeInstance, repo: Row, user: Row, branch: str) -> bool:
     """Whether a review by this user counts for branch protection."""
     rule = rule_for(site, repo, branch)
     if rule is None or not rule["enable_approvals_whitelist"]:
@@ -228,7 +228,9 @@ def reviews_officially(site: Site, repo: Row, user: Row, branch: str) -> bool:
     return any(row["team_id"] in rule["approvals_whitelist_teams"] for row in member)
 
 
-def push_refusal(site: Site, repo: Row, user: Row, granted: Access, *, move: tuple[str, str, str], git: Git) -> str:
+def push_refusal(
+    site: ForgeInstance, repo: Row, user: Row, granted: Access, *, move: tuple[str, str, str], git: Git
+) -> str:
     """Why a push may not move a ref (`ref, old, new`), in the words of the pre-receive hook; empty if it may."""
     ref, old, new = move
     kind, _, name = ref.removeprefix("refs/").partition("/")

@@ -16,14 +16,14 @@ from flask import Flask, Response, request
 from waitress import wasyncore
 from waitress.server import create_server
 
-from forge.embedded import api, breaking, pages, smart
-from forge.embedded.breaking import Breaking
-from forge.embedded.deeds import hooks, people, pushes
+from forge.embedded import api, fault_injection, git_http, pages
+from forge.embedded.fault_injection import Breaking
 from forge.embedded.faults import Faults
 from forge.embedded.flavour import Flavour
 from forge.embedded.flavours import FORGEJO_17
 from forge.embedded.hooks import Sender
-from forge.embedded.site import Site
+from forge.embedded.instance import ForgeInstance
+from forge.embedded.services import hooks, people, pushes
 from forge.embedded.state import Row, State
 
 _THREADS = 16
@@ -54,7 +54,9 @@ class EmbeddedForge:
         idleness: float = 0.0,
     ) -> None:
         root = state.absolute()  # git is started in other directories
-        self.site = Site(root, State(root / "forge.db"), flavour, url, check_delay=check_delay, hook_delay=hook_delay)
+        self.site = ForgeInstance(
+            root, State(root / "forge.db"), flavour, url, check_delay=check_delay, hook_delay=hook_delay
+        )
         self.site.hook_timeout, self.site.idleness = hook_timeout, idleness
         self.wsgi: Callable[[dict[str, Any], Any], Iterable[bytes]] = Breaking(self.site, application(self.site))
         self._place = (host, port)
@@ -93,7 +95,7 @@ class EmbeddedForge:
         if not self.site.url:
             self.site.url = f"http://{host}:{self._server.effective_port}"
         self.site.lock = _own(self.site.root / "lock")
-        smart.install(self.site.root)
+        git_http.install(self.site.root)
         pushes.recover(self.site)
         self._sender.start()
 
@@ -156,15 +158,15 @@ def _own(path: Path) -> int:
             time.sleep(0.01)
 
 
-def application(site: Site) -> Flask:
+def application(site: ForgeInstance) -> Flask:
     """The forge as a WSGI application."""
     app = Flask("forge", static_folder=None)
     api.mount(app, site)
-    breaking.mount(app, site)
+    fault_injection.mount(app, site)
     pages.mount(app, site)
 
     def git(owner: str, name: str, rest: str) -> Response:
-        return smart.serve(site, request, owner, name, rest)
+        return git_http.serve(site, request, owner, name, rest)
 
     for rest, methods in (("info/refs", ["GET"]), ("git-upload-pack", ["POST"]), ("git-receive-pack", ["POST"])):
         app.add_url_rule(f"/<owner>/<name>/{rest}", rest, git, methods=methods, defaults={"rest": rest})

@@ -18,7 +18,7 @@ import pytest
 import requests
 
 from forge.embedded import FORGEJO_17, EmbeddedForge, Flavour
-from forge.embedded.deeds import orgs, people, repos
+from forge.embedded.services import orgs, people, repos
 
 ALL = ["write:repository", "write:issue", "write:user", "write:organization", "write:notification"]
 EVERYTHING = {"repo.code": "write", "repo.issues": "write", "repo.pulls": "write", "repo.releases": "write"}

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 from typing import TYPE_CHECKING
 
-from forge.embedded.deeds import hooks as deeds
+from forge.embedded.services import hooks
 from forge.webhook import verify
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def test_a_replay_is_the_same_bytes(village: Village, receiver: Receiver) -> Non
     village.core.post("~/issues", {"title": "once"})
     (first,) = receiver.hears("issues.opened")
     site = village.forge.site
-    deeds.replay(site, site.must("hooks", hook["id"]), first.headers["X-Forgejo-Delivery"])
+    hooks.replay(site, site.must("hooks", hook["id"]), first.headers["X-Forgejo-Delivery"])
     (second,) = receiver.hears("issues.opened")
     assert first.body == second.body
     assert first.headers["X-Forgejo-Delivery"] != second.headers["X-Forgejo-Delivery"]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from forge.embedded.deeds import people, pushes, repos
+from forge.embedded.services import people, pushes, repos
 
 if TYPE_CHECKING:
     from tests.embedded.conftest import Village

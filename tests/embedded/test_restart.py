@@ -17,9 +17,9 @@ import pytest
 import requests
 
 from forge.embedded import EmbeddedForge
-from forge.embedded.deeds import people, pulls, pushes, repos
 from forge.embedded.git import ZERO
-from forge.embedded.site import Site
+from forge.embedded.instance import ForgeInstance
+from forge.embedded.services import people, pulls, pushes, repos
 
 if TYPE_CHECKING:
     from tests.embedded.conftest import Receiver, Village
@@ -37,7 +37,7 @@ def served(state: Path) -> tuple[subprocess.Popen[str], str]:
     return process, process.stdout.readline().strip()
 
 
-def chain(site: Site, repo: dict[str, Any]) -> str:
+def chain(site: ForgeInstance, repo: dict[str, Any]) -> str:
     """Follow the push records of main from nothing; answers where they lead."""
     at = ZERO
     for row in site.state.rows("SELECT * FROM feed WHERE op = 'commit_repo' AND ref = 'refs/heads/main' ORDER BY id"):
@@ -47,7 +47,7 @@ def chain(site: Site, repo: dict[str, Any]) -> str:
     return at
 
 
-def booked(site: Site, repo: dict[str, Any]) -> bool:
+def booked(site: ForgeInstance, repo: dict[str, Any]) -> bool:
     """Whether the books say of every branch what git says."""
     rows = site.state.rows("SELECT * FROM refs WHERE repo_id = ?", repo["id"])
     return {row["name"]: row["sha"] for row in rows} == site.git(repo).refs("refs/heads")

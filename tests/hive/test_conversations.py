@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from forge.embedded import FORGEJO_17, GITEA_127
-from forge.embedded.deeds import people, reviews
+from forge.embedded.services import people, reviews
 from forge.gitea.write import GiteaForge
 from forge.types import FileEdit, PullRequest, ReviewComment, ReviewState
 from hive import broker

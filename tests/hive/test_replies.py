@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from forge.embedded.deeds import people, reviews
+from forge.embedded.services import people, reviews
 from forge.gitea.write import GiteaForge
 from forge.protocol import NotFound
 from forge.types import FileEdit, PullRequest, ReviewComment, ReviewState

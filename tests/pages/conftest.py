@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from forge.embedded import EmbeddedForge
-from forge.embedded.deeds import contents, issues, labels, orgs, people, pulls, repos, statuses
-from forge.embedded.deeds.contents import Edit
-from forge.embedded.site import Site
+from forge.embedded.instance import ForgeInstance
+from forge.embedded.services import contents, issues, labels, orgs, people, pulls, repos, statuses
+from forge.embedded.services.contents import Edit
 from forge.embedded.state import Row
 
 PASSWORD = " a password "
@@ -235,7 +235,7 @@ class Village:
     nobody: Browser
 
     @property
-    def site(self) -> Site:
+    def site(self) -> ForgeInstance:
         """What deeds need."""
         return self.forge.site
 

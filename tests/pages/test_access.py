@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from forge.embedded.deeds import comments, hooks, orgs, people, repos
 from forge.embedded.pages import PAGES
 from forge.embedded.pages.visit import Page
+from forge.embedded.services import comments, hooks, orgs, people, repos
 
 if TYPE_CHECKING:
     from tests.pages.conftest import Village

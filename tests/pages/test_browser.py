@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from forge.embedded.deeds import comments, issues, labels, reviews
-from forge.embedded.deeds.reviews import Remark
+from forge.embedded.services import comments, issues, labels, reviews
+from forge.embedded.services.reviews import Remark
 
 if TYPE_CHECKING:
     from tests.pages.conftest import Village

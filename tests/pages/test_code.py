@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from forge.embedded.deeds import repos
+from forge.embedded.services import repos
 
 if TYPE_CHECKING:
     from tests.pages.conftest import Village

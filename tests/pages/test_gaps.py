@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from forge.embedded.deeds import (
+from forge.embedded.git import ZERO
+from forge.embedded.services import (
     comments,
     contents,
     issues,
@@ -19,8 +20,7 @@ from forge.embedded.deeds import (
     repos,
     reviews,
 )
-from forge.embedded.deeds.reviews import Remark
-from forge.embedded.git import ZERO
+from forge.embedded.services.reviews import Remark
 from forge.embedded.shapes import pulls as shapes
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 import forge.embedded
-from forge.embedded.deeds import comments, issues, repos, reviews
-from forge.embedded.deeds.reviews import Remark
+from forge.embedded.services import comments, issues, repos, reviews
+from forge.embedded.services.reviews import Remark
 
 if TYPE_CHECKING:
     from tests.pages.conftest import Shown, Village

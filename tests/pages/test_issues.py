@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from forge.embedded.deeds import comments, issues, labels
+from forge.embedded.services import comments, issues, labels
 
 if TYPE_CHECKING:
     from tests.pages.conftest import Village

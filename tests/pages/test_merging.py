@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from forge.embedded.deeds import issues, merging, pulls, repos, reviews
-from forge.embedded.deeds.merging import Wish
-from forge.embedded.site import Refusal
+from forge.embedded.instance import Refusal
+from forge.embedded.services import issues, merging, pulls, repos, reviews
+from forge.embedded.services.merging import Wish
 from forge.embedded.state import Row
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from forge.embedded.deeds import issues, merging, pulls, pushes, repos, reviews
-from forge.embedded.deeds.merging import Wish
-from forge.embedded.deeds.reviews import Remark
+from forge.embedded.services import issues, merging, pulls, pushes, repos, reviews
+from forge.embedded.services.merging import Wish
+from forge.embedded.services.reviews import Remark
 from forge.embedded.state import Row
 
 if TYPE_CHECKING:

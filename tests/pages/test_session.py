@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from forge.embedded.deeds import people
 from forge.embedded.pages import PAGES
 from forge.embedded.pages.visit import Page
+from forge.embedded.services import people
 
 if TYPE_CHECKING:
     from forge.embedded import EmbeddedForge

@@ -29,11 +29,11 @@ from forge.embedded.api import (
     users,
 )
 from forge.embedded.api.call import Call, Route, answer, empty, repo_admin, repo_owner
-from forge.embedded.deeds import people
-from forge.embedded.deeds import repos as deeds
 from forge.embedded.dialect import worded
 from forge.embedded.identity import Identity, identify, usable
-from forge.embedded.site import Missing, Refusal, Renamed, Site
+from forge.embedded.instance import ForgeInstance, Missing, Refusal, Renamed
+from forge.embedded.services import people
+from forge.embedded.services import repos as repo_services
 
 MODULES = (general, users, admin, orgs, repos, hooks, code, contents, issues, comments, labels, pulls, reviews)
 ROUTES: tuple[Route, ...] = tuple(chain.from_iterable(module.ROUTES for module in MODULES))
@@ -51,7 +51,7 @@ def _table(absent: frozenset[str]) -> Map:
     return Map([Rule(route.path, endpoint=route, methods=[route.method]) for route in there], merge_slashes=False)
 
 
-def mount(app: Flask, site: Site) -> None:
+def mount(app: Flask, site: ForgeInstance) -> None:
     """Let an application answer the API's paths."""
 
     def view(rest: str) -> Response:
@@ -62,14 +62,14 @@ def mount(app: Flask, site: Site) -> None:
     app.add_url_rule("/api/forgejo/v1/version", "forgejo", lambda: _forgejo(site))
 
 
-def _forgejo(site: Site) -> Response:
+def _forgejo(site: ForgeInstance) -> Response:
     """The version, at the place where only Forgejo has one."""
     if site.flavour.is_forgejo:
         return answer({"version": site.flavour.version}, headers={"Cache-Control": site.flavour.cache_control})
     return Response("Not found.\n", 404, content_type="text/plain; charset=utf-8")
 
 
-def respond(site: Site, asked: Request, path: str) -> Response:
+def respond(site: ForgeInstance, asked: Request, path: str) -> Response:
     """Answer one request."""
     try:
         route, args = _table(site.flavour.absent).bind("").match(path, asked.method)
@@ -84,7 +84,7 @@ def respond(site: Site, asked: Request, path: str) -> Response:
     return response
 
 
-def _run(site: Site, route: Route, asked: Request, args: dict[str, str]) -> Any:
+def _run(site: ForgeInstance, route: Route, asked: Request, args: dict[str, str]) -> Any:
     call = Call(site, asked, args, _identity(site, asked))
     _check_scope(call, route, route.scope)
     if "repo" in args:
@@ -93,7 +93,7 @@ def _run(site: Site, route: Route, asked: Request, args: dict[str, str]) -> Any:
     return route.handler(call)
 
 
-def _identity(site: Site, asked: Request) -> Identity:
+def _identity(site: ForgeInstance, asked: Request) -> Identity:
     """Who asks; a site admin may ask as somebody else, with the scopes of his own token."""
     identity = identify(site, asked.headers.get("Authorization", ""))
     if not usable(identity):
@@ -121,7 +121,7 @@ def _check_scope(call: Call, route: Route, category: str) -> None:
 
 def _enter(call: Call, route: Route) -> None:
     """Find the repository and what may be done with it; who may not see it is told that it is not there."""
-    call.repo = deeds.get(call.site, call.args["owner"], call.args["repo"])
+    call.repo = repo_services.get(call.site, call.args["owner"], call.args["repo"])
     whole = rules.access(call.site, call.viewer, call.repo)
     call.granted = rules.limited(whole, call.repo, call.identity.token)
     # A token for other repositories still gets the bare description of one that its user may see.
@@ -145,7 +145,7 @@ def _finish(route: Route, value: Any) -> Response:
     return empty(route.status) if route.bare else answer(value, route.status)
 
 
-def refused(site: Site, refusal: Refusal) -> Response:
+def refused(site: ForgeInstance, refusal: Refusal) -> Response:
     """How a refusal is told."""
     if refusal.html:
         return Response(_CRASH, refusal.status, content_type="text/html; charset=utf-8")
@@ -169,7 +169,7 @@ def _moved(asked: Request, moved: Renamed) -> Response:
     return Response(page, moved.status, {"Location": place}, content_type="text/html; charset=utf-8")
 
 
-def _unrouted(site: Site, error: HTTPException, path: str) -> Response:
+def _unrouted(site: ForgeInstance, error: HTTPException, path: str) -> Response:
     """A path or a method that nobody handles."""
     if isinstance(error, MethodNotAllowed):
         methods = sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"})

@@ -8,7 +8,7 @@ from forge.embedded.api import repos as repo_calls
 from forge.embedded.api import users
 from forge.embedded.api.call import Call, Route, site_admin
 from forge.embedded.api.forms import Form
-from forge.embedded.deeds import people
+from forge.embedded.services import people
 from forge.embedded.shapes import people as shapes
 from forge.embedded.shapes.people import Json
 

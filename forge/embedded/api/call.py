@@ -13,8 +13,8 @@ from flask import Request, Response
 from forge.embedded import rules
 from forge.embedded.api.forms import Form, moment
 from forge.embedded.identity import Identity
+from forge.embedded.instance import ForgeInstance, Missing, Refusal
 from forge.embedded.rules import NO_ACCESS, Access, Mode
-from forge.embedded.site import Missing, Refusal, Site
 from forge.embedded.state import Row
 
 PAGE, MOST = 30, 50
@@ -24,7 +24,7 @@ PAGE, MOST = 30, 50
 class Call:
     """A request with what was found out about it before its handler runs."""
 
-    site: Site
+    site: ForgeInstance
     request: Request
     args: dict[str, str]
     identity: Identity

@@ -7,15 +7,15 @@ from flask import Response
 from forge.embedded import rules
 from forge.embedded.api.call import Call, Route, answer, writes
 from forge.embedded.api.forms import Form
-from forge.embedded.deeds import contents, merging, pulls, repos, statuses
 from forge.embedded.dialect import shaped
 from forge.embedded.git import SHA, Commit, Git
+from forge.embedded.instance import Missing, Refusal
 from forge.embedded.rules import CODE
+from forge.embedded.services import contents, merging, pulls, repos, statuses
 from forge.embedded.shapes import commits as shapes
 from forge.embedded.shapes import pulls as pull_shapes
 from forge.embedded.shapes import repos as repo_shapes
 from forge.embedded.shapes.people import Json
-from forge.embedded.site import Missing, Refusal
 from forge.embedded.state import Row
 
 BRANCH = Form(

@@ -9,10 +9,10 @@ from flask import Response
 from forge.embedded import events
 from forge.embedded.api.call import Call, Route, answer, login
 from forge.embedded.api.forms import Form
-from forge.embedded.deeds import comments, issues, timeline
+from forge.embedded.instance import Missing, Refusal, broken
+from forge.embedded.services import comments, issues, timeline
 from forge.embedded.shapes import issues as shapes
 from forge.embedded.shapes.people import Json
-from forge.embedded.site import Missing, Refusal, broken
 from forge.embedded.state import Row
 
 COMMENT = Form("CreateIssueCommentOption", {"body": "string"}, ("body",))

@@ -10,12 +10,12 @@ from werkzeug.http import http_date
 
 from forge.embedded.api.call import Call, Route, answer, code_writer, empty
 from forge.embedded.api.forms import Form
-from forge.embedded.deeds import contents
-from forge.embedded.deeds.contents import Edit, decoded
 from forge.embedded.git import Commit, Entry, Git, Signature
+from forge.embedded.instance import Missing, Refusal
+from forge.embedded.services import contents
+from forge.embedded.services.contents import Edit, decoded
 from forge.embedded.shapes import commits as shapes
 from forge.embedded.shapes.people import Json
-from forge.embedded.site import Missing, Refusal
 from forge.embedded.state import Row
 
 _ABOUT = {"branch": "string", "new_branch": "string", "message": "string", "author": "map", "committer": "map"}

@@ -11,7 +11,7 @@ from typing import Any
 
 from flask import Request
 
-from forge.embedded.site import Refusal
+from forge.embedded.instance import Refusal
 from forge.embedded.state import Row
 
 _KINDS: dict[str, type | tuple[type, ...]] = {"string": str, "bool": bool, "int64": int, "map": dict, "any": object}

@@ -7,11 +7,11 @@ from typing import Any
 from flask import Response
 
 from forge.embedded.api.call import MOST, PAGE, Call, Route, login
-from forge.embedded.deeds import feed
 from forge.embedded.dialect import shaped
+from forge.embedded.instance import Missing
+from forge.embedded.services import feed
 from forge.embedded.shapes import issues as shapes
 from forge.embedded.shapes.people import Json
-from forge.embedded.site import Missing
 from forge.embedded.state import Row
 
 

@@ -9,7 +9,7 @@ from flask import Response
 from forge.embedded.api.call import Call, Need, Route, login, repo_admin, site_admin
 from forge.embedded.api.forms import Form
 from forge.embedded.api.orgs import owner
-from forge.embedded.deeds import hooks, orgs
+from forge.embedded.services import hooks, orgs
 from forge.embedded.shapes import repos as shapes
 from forge.embedded.shapes.people import Json
 from forge.embedded.state import Row

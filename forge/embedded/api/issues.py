@@ -9,11 +9,11 @@ from flask import Response
 from forge.embedded import events
 from forge.embedded.api.call import Call, Route, empty, login, repo_admin
 from forge.embedded.api.forms import Form
-from forge.embedded.deeds import comments, issues, labels, people, pulls, repos
+from forge.embedded.instance import Missing, Refusal
 from forge.embedded.rules import ISSUES, PULLS
+from forge.embedded.services import comments, issues, labels, people, pulls, repos
 from forge.embedded.shapes import issues as shapes
 from forge.embedded.shapes.people import Json, when_or_null
-from forge.embedded.site import Missing, Refusal
 from forge.embedded.state import Row
 
 CREATE = Form(

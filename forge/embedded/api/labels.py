@@ -9,11 +9,11 @@ from flask import Response
 from forge.embedded.api.call import Call, Route, login, writes
 from forge.embedded.api.forms import Form
 from forge.embedded.api.orgs import owner
-from forge.embedded.deeds import issues, labels, orgs
+from forge.embedded.instance import Missing, Refusal
 from forge.embedded.rules import ISSUES, PULLS
+from forge.embedded.services import issues, labels, orgs
 from forge.embedded.shapes import issues as shapes
 from forge.embedded.shapes.people import Json
-from forge.embedded.site import Missing, Refusal
 from forge.embedded.state import Row
 
 _ABOUT = {"name": "string", "color": "string", "description": "string", "exclusive": "bool", "is_archived": "bool"}

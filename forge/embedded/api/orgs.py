@@ -10,13 +10,13 @@ from forge.embedded import rules
 from forge.embedded.api import repos as repo_calls
 from forge.embedded.api.call import Call, Route, answer, empty, login
 from forge.embedded.api.forms import Form
-from forge.embedded.deeds import feed, orgs, people, repos
+from forge.embedded.instance import Missing, Refusal
 from forge.embedded.rules import Mode
+from forge.embedded.services import feed, orgs, people, repos
 from forge.embedded.shapes import issues as issue_shapes
 from forge.embedded.shapes import people as shapes
 from forge.embedded.shapes import repos as repo_shapes
 from forge.embedded.shapes.people import Json
-from forge.embedded.site import Missing, Refusal
 from forge.embedded.state import Row
 
 _ABOUT = {

@@ -11,13 +11,13 @@ from forge.embedded.api.call import Call, Route, empty, login
 from forge.embedded.api.code import page_headers
 from forge.embedded.api.forms import Form
 from forge.embedded.api.issues import apply
-from forge.embedded.deeds import labels, merging, people, pulls
+from forge.embedded.instance import Missing, Refusal
 from forge.embedded.merges import STYLES
 from forge.embedded.rules import PULLS
+from forge.embedded.services import labels, merging, people, pulls
 from forge.embedded.shapes import commits as commit_shapes
 from forge.embedded.shapes import pulls as shapes
 from forge.embedded.shapes.people import Json
-from forge.embedded.site import Missing, Refusal
 from forge.embedded.state import Row
 
 _ABOUT = {

@@ -12,12 +12,12 @@ from flask import Response
 from forge.embedded import rules
 from forge.embedded.api.call import Call, Route, answer, empty, login, repo_admin, repo_owner
 from forge.embedded.api.forms import Form
-from forge.embedded.deeds import feed, people, removal, repos
+from forge.embedded.instance import Missing, Refusal
+from forge.embedded.services import feed, people, removal, repos
 from forge.embedded.shapes import issues as issue_shapes
 from forge.embedded.shapes import people as people_shapes
 from forge.embedded.shapes import repos as shapes
 from forge.embedded.shapes.people import Json, when
-from forge.embedded.site import Missing, Refusal
 from forge.embedded.state import Row
 
 CREATE = Form(

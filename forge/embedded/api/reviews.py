@@ -6,11 +6,11 @@ from flask import Response
 
 from forge.embedded.api.call import Call, Route, answer, login
 from forge.embedded.api.forms import Form
-from forge.embedded.deeds import comments, issues, merging, orgs, people, reviews
-from forge.embedded.deeds.reviews import Remark
+from forge.embedded.instance import Missing, Refusal
+from forge.embedded.services import comments, issues, merging, orgs, people, reviews
+from forge.embedded.services.reviews import Remark
 from forge.embedded.shapes import pulls as shapes
 from forge.embedded.shapes.people import Json
-from forge.embedded.site import Missing, Refusal
 from forge.embedded.state import Row
 
 CREATE = Form(

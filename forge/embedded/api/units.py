@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from forge.embedded.instance import Missing, Refusal
 from forge.embedded.rules import ACTIONS, CODE, ISSUES, PULLS, RELEASES, WIKI, Access
-from forge.embedded.site import Missing, Refusal
 
 READER = "user should have specific read permission or be a repo admin or a site admin"
 UNIT_OF: Mapping[str, str] = {

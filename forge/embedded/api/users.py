@@ -8,12 +8,12 @@ from flask import Response
 
 from forge.embedded.api.call import Call, Route, answer, login
 from forge.embedded.api.forms import Form
-from forge.embedded.deeds import orgs, people, repos
+from forge.embedded.instance import Missing, Refusal
 from forge.embedded.rules import Mode
+from forge.embedded.services import orgs, people, repos
 from forge.embedded.shapes import people as shapes
 from forge.embedded.shapes import repos as repo_shapes
 from forge.embedded.shapes.people import Json
-from forge.embedded.site import Missing, Refusal
 from forge.embedded.state import Row
 
 TOKEN = Form("CreateAccessTokenOption", {"name": "string", "scopes": "[]string", "repositories": "[]map"}, ("name",))

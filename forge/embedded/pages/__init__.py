@@ -17,10 +17,10 @@ from flask import Blueprint, Flask, Response, request
 from werkzeug.routing import BaseConverter
 
 from forge.embedded import rules
-from forge.embedded.deeds import repos
+from forge.embedded.instance import ForgeInstance, Missing, Refusal, Renamed
 from forge.embedded.pages import accounts, code, edits, hooks, issues, lists, look, pulls, reviews, session, talk
 from forge.embedded.pages.visit import Page, Visit, words
-from forge.embedded.site import Missing, Refusal, Renamed, Site
+from forge.embedded.services import repos
 
 PAGES: tuple[Page, ...] = tuple(
     chain.from_iterable(module.PAGES for module in (accounts, code, lists, issues, edits, talk, pulls, reviews, hooks))
@@ -42,7 +42,7 @@ class _Elsewhere(BaseConverter):
     part_isolating = False
 
 
-def mount(app: Flask, site: Site) -> None:
+def mount(app: Flask, site: ForgeInstance) -> None:
     """Let an application show the pages."""
     app.secret_key = session.secret(site.root)
     app.config.update(
@@ -56,7 +56,7 @@ def mount(app: Flask, site: Site) -> None:
     app.register_blueprint(_blueprint(site))
 
 
-def _blueprint(site: Site) -> Blueprint:
+def _blueprint(site: ForgeInstance) -> Blueprint:
     pages = Blueprint(
         "pages", __name__, template_folder="../templates", static_folder="../static", static_url_path="/assets"
     )
@@ -72,7 +72,7 @@ def _blueprint(site: Site) -> Blueprint:
     return pages
 
 
-def _view(site: Site, page: Page) -> Callable[..., Response]:
+def _view(site: ForgeInstance, page: Page) -> Callable[..., Response]:
     def view(**args: str) -> Response:
         visit = Visit(site, request, args, session.viewer(site))
         try:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from flask import Response
 
-from forge.embedded.deeds import people, repos
 from forge.embedded.identity import Identity, usable
+from forge.embedded.instance import Renamed
 from forge.embedded.pages import session
 from forge.embedded.pages.visit import Page, Visit, open_counts
 from forge.embedded.rules import ISSUES, PULLS, Access
-from forge.embedded.site import Renamed
+from forge.embedded.services import people, repos
 from forge.embedded.state import Row
 
 _LOCAL = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")

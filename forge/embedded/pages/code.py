@@ -9,13 +9,13 @@ from urllib.parse import quote
 
 from flask import Response
 
-from forge.embedded.deeds import people, repos
 from forge.embedded.git import EMPTY_TREE, SHA, Commit, Entry, Git
+from forge.embedded.instance import Missing
 from forge.embedded.pages import changes, highlight, markup, mergebox
 from forge.embedded.pages.look import Html
 from forge.embedded.pages.visit import Page, Visit
 from forge.embedded.rules import CODE
-from forge.embedded.site import Missing
+from forge.embedded.services import people, repos
 from forge.embedded.state import Row
 
 _PICTURES = {

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from forge.embedded.deeds import people, timeline
 from forge.embedded.git import GitFailed
 from forge.embedded.pages import look, mergebox
 from forge.embedded.pages.look import Html
 from forge.embedded.pages.remarks import Remark, by_file
 from forge.embedded.pages.visit import Visit
+from forge.embedded.services import people, timeline
 from forge.embedded.state import Row
 
 _TOGETHER = 60

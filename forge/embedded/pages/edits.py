@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Response
 
-from forge.embedded.deeds import comments, issues, pulls
+from forge.embedded.instance import Missing, Refusal
 from forge.embedded.pages import talk
 from forge.embedded.pages.visit import Page, Visit, words
 from forge.embedded.rules import ISSUES, PULLS
-from forge.embedded.site import Missing, Refusal
+from forge.embedded.services import comments, issues, pulls
 from forge.embedded.state import Row
 
 

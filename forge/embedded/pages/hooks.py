@@ -6,11 +6,11 @@ import json
 
 from flask import Response
 
-from forge.embedded.deeds import hooks, orgs
+from forge.embedded.instance import Missing, Refusal
 from forge.embedded.pages import look
 from forge.embedded.pages.visit import Page, Visit
 from forge.embedded.rules import Mode
-from forge.embedded.site import Missing, Refusal
+from forge.embedded.services import hooks, orgs
 from forge.embedded.state import Row
 
 _SHOWN = 30

@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 from flask import Response
 
-from forge.embedded.deeds import comments, issues, labels, pulls, repos
+from forge.embedded.instance import Missing, Refusal
 from forge.embedded.pages import code, talk
 from forge.embedded.pages.visit import Page, Visit, words
 from forge.embedded.rules import ISSUES, PULLS
-from forge.embedded.site import Missing, Refusal
+from forge.embedded.services import comments, issues, labels, pulls, repos
 from forge.embedded.state import Row
 
 

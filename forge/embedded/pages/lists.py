@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 from flask import Response
 
-from forge.embedded.deeds import issues, labels, people, repos
 from forge.embedded.pages import mergebox, talk
 from forge.embedded.pages.visit import Page, Visit
 from forge.embedded.rules import ISSUES, PULLS
+from forge.embedded.services import issues, labels, people, repos
 from forge.embedded.state import Row
 
 _PER_PAGE = 25

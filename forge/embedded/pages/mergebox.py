@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from forge.embedded import rules
-from forge.embedded.deeds import issues, merging, people, repos, statuses
-from forge.embedded.deeds.merging import Wish
+from forge.embedded.instance import Refusal, broken
 from forge.embedded.pages import look
 from forge.embedded.pages.visit import Visit, words
 from forge.embedded.rules import Rule
+from forge.embedded.services import issues, merging, people, repos, statuses
+from forge.embedded.services.merging import Wish
 from forge.embedded.shapes.pulls import is_checking
 from forge.embedded.shapes.repos import settings
-from forge.embedded.site import Refusal, broken
 from forge.embedded.state import Row
 
 _LATER = "Please try again later"

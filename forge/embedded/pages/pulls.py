@@ -7,13 +7,13 @@ from urllib.parse import urlencode
 from flask import Response
 
 from forge.embedded import diffs
-from forge.embedded.deeds import merging, pulls, repos
-from forge.embedded.deeds.merging import Wish
 from forge.embedded.git import EMPTY_TREE, SHA
+from forge.embedded.instance import Missing, Refusal
 from forge.embedded.pages import changes, code, mergebox, talk
 from forge.embedded.pages.visit import Page, Visit, words
 from forge.embedded.rules import CODE, PULLS
-from forge.embedded.site import Missing, Refusal
+from forge.embedded.services import merging, pulls, repos
+from forge.embedded.services.merging import Wish
 from forge.embedded.state import Row
 
 

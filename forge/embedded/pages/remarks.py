@@ -7,12 +7,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from forge.embedded.deeds import people, reviews
 from forge.embedded.git import Git, GitFailed
 from forge.embedded.pages import changes
 from forge.embedded.pages.changes import Line
 from forge.embedded.pages.look import Html
 from forge.embedded.pages.visit import Visit
+from forge.embedded.services import people, reviews
 from forge.embedded.state import Row
 
 _HUNK = re.compile(r"^@@ -(\d+)(?:,(\d+))? \+\d+(?:,(\d+))? @@", re.MULTILINE)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from flask import Response
 
-from forge.embedded.deeds import merging, reviews
-from forge.embedded.deeds.reviews import Remark
+from forge.embedded.instance import Refusal
 from forge.embedded.pages import changes, pulls, remarks, talk
 from forge.embedded.pages.changes import File
 from forge.embedded.pages.visit import Page, Visit, natural, words
 from forge.embedded.rules import PULLS
-from forge.embedded.site import Refusal
+from forge.embedded.services import merging, reviews
+from forge.embedded.services.reviews import Remark
 from forge.embedded.state import Row
 
 _EVENTS = {"approve": "APPROVED", "reject": "REQUEST_CHANGES", "comment": "COMMENT", "pending": "PENDING"}

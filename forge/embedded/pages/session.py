@@ -11,7 +11,7 @@ from pathlib import Path
 from flask import session
 
 from forge.embedded.identity import Identity, usable
-from forge.embedded.site import Site
+from forge.embedded.instance import ForgeInstance
 from forge.embedded.state import Row
 
 
@@ -27,7 +27,7 @@ def secret(root: Path) -> bytes:
     return path.read_bytes()
 
 
-def viewer(site: Site) -> Row | None:
+def viewer(site: ForgeInstance) -> Row | None:
     """Who is signed in; a new password ends all sessions, and so does the loss of the account."""
     user = site.state.get("users", session.get("user"))
     if user is None or not usable(Identity(user)):

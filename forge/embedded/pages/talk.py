@@ -6,11 +6,11 @@ import hashlib
 
 from flask import Response
 
-from forge.embedded.deeds import issues, labels, people, pulls, repos
+from forge.embedded.instance import Missing
 from forge.embedded.pages import changes, conversation, mergebox, remarks
 from forge.embedded.pages.visit import Page, Visit
 from forge.embedded.rules import ISSUES, PULLS
-from forge.embedded.site import Missing
+from forge.embedded.services import issues, labels, people, pulls, repos
 from forge.embedded.state import Row
 
 

@@ -9,12 +9,12 @@ from functools import cached_property
 from flask import Request, Response, render_template
 
 from forge.embedded import rules
-from forge.embedded.deeds import labels, people, repos
+from forge.embedded.instance import NOT_FOUND, ForgeInstance, Missing, Refusal
 from forge.embedded.pages import markup
 from forge.embedded.pages.look import Html
 from forge.embedded.rules import NO_ACCESS, Access
+from forge.embedded.services import labels, people, repos
 from forge.embedded.shapes.repos import settings
-from forge.embedded.site import NOT_FOUND, Missing, Refusal, Site
 from forge.embedded.state import Row
 
 _WORDS = {
@@ -32,7 +32,7 @@ _DIGITS = 9
 class Visit:
     """A request with what was found out about it before its page is made."""
 
-    site: Site
+    site: ForgeInstance
     request: Request
     args: dict[str, str]
     viewer: Row | None = None
@@ -163,7 +163,7 @@ class Tab:
     count: int = 0
 
 
-def open_counts(site: Site, repo: Row, granted: Access) -> Row:
+def open_counts(site: ForgeInstance, repo: Row, granted: Access) -> Row:
     """How many issues and pull requests are open, where the viewer may see them."""
     sql = "SELECT count(*) FROM issues WHERE repo_id = ? AND is_pull = ? AND closed IS NULL"
     kinds = (("open_issues", rules.ISSUES, 0), ("open_pulls", rules.PULLS, 1))

@@ -9,9 +9,9 @@ from urllib.parse import quote
 from forge.embedded.dialect import shaped
 from forge.embedded.diffs import Change
 from forge.embedded.git import Commit, Entry, Git, Signature
+from forge.embedded.instance import ForgeInstance
 from forge.embedded.shapes import people
 from forge.embedded.shapes.people import NEVER, Json, when
-from forge.embedded.site import Site
 from forge.embedded.state import Row
 
 UNSIGNED: Json = {
@@ -24,7 +24,7 @@ UNSIGNED: Json = {
 _WORDS = {"A": "added", "D": "removed"}
 
 
-def meta(site: Site, repo: Row, sha: str, at: int | None = None, *, kind: str = "commits") -> Json:
+def meta(site: ForgeInstance, repo: Row, sha: str, at: int | None = None, *, kind: str = "commits") -> Json:
     """The short form of a commit or tree; `created` is year 1 where a forge does not look."""
     return {
         "url": f"{site.api}/repos/{repo['full_name']}/git/{kind}/{sha}",
@@ -33,7 +33,7 @@ def meta(site: Site, repo: Row, sha: str, at: int | None = None, *, kind: str = 
     }
 
 
-def whole(site: Site, repo: Row, commit: Commit) -> Json:
+def whole(site: ForgeInstance, repo: Row, commit: Commit) -> Json:
     """A commit with its files and counts."""
     at = commit.committer.when
     return {
@@ -67,7 +67,7 @@ def files(commit: Commit) -> list[Json]:
     return [{"filename": path, "status": _WORDS.get(letter, "modified")} for path, letter in ordered]
 
 
-def payload(site: Site, repo: Row, commit: Commit, *, files: bool, verified: bool = True) -> Json:
+def payload(site: ForgeInstance, repo: Row, commit: Commit, *, files: bool, verified: bool = True) -> Json:
     """A commit as it stands in push events and branches."""
 
     def of(letters: str) -> list[str] | None:
@@ -87,7 +87,7 @@ def payload(site: Site, repo: Row, commit: Commit, *, files: bool, verified: boo
     }
 
 
-def written(site: Site, repo: Row, commit: Commit) -> Json:
+def written(site: ForgeInstance, repo: Row, commit: Commit) -> Json:
     """The commit that the contents API made."""
     return {
         **meta(site, repo, commit.sha),
@@ -100,7 +100,7 @@ def written(site: Site, repo: Row, commit: Commit) -> Json:
     }
 
 
-def content(site: Site, repo: Row, git: Git, entry: Entry, ref: str, *, full: bool) -> Json:
+def content(site: ForgeInstance, repo: Row, git: Git, entry: Entry, ref: str, *, full: bool) -> Json:
     """A file or directory at a ref (`branch/x` or `commit/sha`); `full` includes the bytes."""
     kind, _, name = ref.partition("/")
     tip = git.resolve(name if kind == "commit" else f"refs/{'heads' if kind == 'branch' else 'tags'}/{name}")
@@ -140,7 +140,7 @@ def content(site: Site, repo: Row, git: Git, entry: Entry, ref: str, *, full: bo
     return shaped(site.flavour, "content", shape)
 
 
-def changed_file(site: Site, repo: Row, change: Change, sha: str) -> Json:
+def changed_file(site: ForgeInstance, repo: Row, change: Change, sha: str) -> Json:
     """A file that a pull request changes."""
     api, web, path = f"{site.api}/repos/{repo['full_name']}", f"{site.url}/{repo['full_name']}", quote(change.path)
     shape: Json = {"filename": change.path}
@@ -161,15 +161,15 @@ def _signature(signature: Signature) -> Json:
     return {"name": signature.name, "email": signature.email, "date": when(signature.when)}
 
 
-def _find(site: Site, signature: Signature) -> Row | None:
+def _find(site: ForgeInstance, signature: Signature) -> Row | None:
     return site.state.row("SELECT * FROM users WHERE email = ? COLLATE NOCASE AND NOT is_org", signature.email)
 
 
-def _account(site: Site, signature: Signature) -> Any:
+def _account(site: ForgeInstance, signature: Signature) -> Any:
     found = _find(site, signature)
     return people.user(site, found) if found else None
 
 
-def _person(site: Site, signature: Signature) -> Json:
+def _person(site: ForgeInstance, signature: Signature) -> Json:
     found = _find(site, signature)
     return {"name": signature.name, "email": signature.email, "username": found["login"] if found else ""}

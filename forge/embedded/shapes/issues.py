@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import json
 
-from forge.embedded.deeds import people as accounts
 from forge.embedded.dialect import shaped
+from forge.embedded.instance import ForgeInstance
+from forge.embedded.services import people as accounts
 from forge.embedded.shapes import people, repos
 from forge.embedded.shapes.people import Json, when, when_or_null
-from forge.embedded.site import Site
 from forge.embedded.state import Row
 
 
-def web(site: Site, row: Row) -> str:
+def web(site: ForgeInstance, row: Row) -> str:
     """The page of an issue or pull request."""
     repo = site.must("repositories", row["repo_id"])
     return f"{site.url}/{repo['full_name']}/{'pulls' if row['is_pull'] else 'issues'}/{row['number']}"
 
 
-def api(site: Site, row: Row) -> str:
+def api(site: ForgeInstance, row: Row) -> str:
     """Its address in the API."""
     return web(site, row).replace(site.url, f"{site.api}/repos", 1)
 
 
-def user(site: Site, key: int, viewer: Row | None = None) -> Json:
+def user(site: ForgeInstance, key: int, viewer: Row | None = None) -> Json:
     """The user with that id."""
     return people.user(site, accounts.by_id(site, key), viewer)
 
 
-def label(site: Site, row: Row) -> Json:
+def label(site: ForgeInstance, row: Row) -> Json:
     """A label of a repository or an organisation."""
     if row["org_id"]:
         place = f"orgs/{accounts.by_id(site, row['org_id'])['login']}"
@@ -45,13 +45,13 @@ def label(site: Site, row: Row) -> Json:
     }
 
 
-def labels(site: Site, issue: Row) -> list[Json]:
+def labels(site: ForgeInstance, issue: Row) -> list[Json]:
     """The labels of an issue, by name."""
     sql = "SELECT labels.* FROM labels JOIN issue_labels ON label_id = id WHERE issue_id = ? ORDER BY name, id"
     return [label(site, row) for row in site.state.rows(sql, issue["id"])]
 
 
-def milestone(site: Site, key: int | None) -> Json | None:
+def milestone(site: ForgeInstance, key: int | None) -> Json | None:
     """A milestone with its counts."""
     row = site.state.get("milestones", key) if key else None
     if row is None:
@@ -71,13 +71,13 @@ def milestone(site: Site, key: int | None) -> Json | None:
     }
 
 
-def assignees(site: Site, issue: Row) -> list[Json]:
+def assignees(site: ForgeInstance, issue: Row) -> list[Json]:
     """Who is assigned, in order; nobody sees their addresses here."""
     sql = "SELECT users.* FROM users JOIN assignees ON user_id = users.id WHERE issue_id = ? ORDER BY assignees.id"
     return [people.user(site, row) for row in site.state.rows(sql, issue["id"])]
 
 
-def issue(site: Site, row: Row, viewer: Row | None) -> Json:
+def issue(site: ForgeInstance, row: Row, viewer: Row | None) -> Json:
     """An issue, or the issue side of a pull request."""
     assigned = assignees(site, row)
     shape = {
@@ -111,12 +111,12 @@ def issue(site: Site, row: Row, viewer: Row | None) -> Json:
     return shaped(site.flavour, "issue", shape)
 
 
-def is_locked(site: Site, row: Row) -> bool:
+def is_locked(site: ForgeInstance, row: Row) -> bool:
     """Whether only those may comment who may write."""
     return site.state.row("SELECT 1 FROM locks WHERE issue_id = ?", row["id"]) is not None
 
 
-def comment_count(site: Site, row: Row) -> int:
+def comment_count(site: ForgeInstance, row: Row) -> int:
     """How many comments a conversation has."""
     return int(site.state.value("SELECT count(*) FROM comments WHERE issue_id = ? AND kind = 'comment'", row["id"]))
 
@@ -126,7 +126,7 @@ def is_draft(title: str) -> bool:
     return title.upper().startswith(("WIP:", "[WIP]"))
 
 
-def _pull_side(site: Site, row: Row) -> Json | None:
+def _pull_side(site: ForgeInstance, row: Row) -> Json | None:
     if not row["is_pull"]:
         return None
     merged = site.state.value("SELECT merged FROM pulls WHERE issue_id = ?", row["id"])
@@ -138,7 +138,7 @@ def _pull_side(site: Site, row: Row) -> Json | None:
     }
 
 
-def comment(site: Site, row: Row) -> Json:
+def comment(site: ForgeInstance, row: Row) -> Json:
     """A comment of a conversation."""
     of = site.must("issues", row["issue_id"])
     place = web(site, of)
@@ -157,7 +157,7 @@ def comment(site: Site, row: Row) -> Json:
     }
 
 
-def happening(site: Site, row: Row, viewer: Row | None) -> Json:
+def happening(site: ForgeInstance, row: Row, viewer: Row | None) -> Json:
     """A row of a timeline: every kind has all keys."""
     about, of = json.loads(row["detail"]), site.must("issues", row["issue_id"])
     place = web(site, of)
@@ -203,19 +203,19 @@ def happening(site: Site, row: Row, viewer: Row | None) -> Json:
     }
 
 
-def reaction(site: Site, row: Row, viewer: Row | None) -> Json:
+def reaction(site: ForgeInstance, row: Row, viewer: Row | None) -> Json:
     """A reaction to an issue or a comment."""
     return {"user": user(site, row["user_id"], viewer), "content": row["content"], "created_at": when(row["created"])}
 
 
-def attachments(site: Site, row: Row) -> list[Json]:
+def attachments(site: ForgeInstance, row: Row) -> list[Json]:
     """The files attached to an issue."""
     return [
         attachment(site, found) for found in site.state.rows("SELECT * FROM attachments WHERE issue_id = ?", row["id"])
     ]
 
 
-def attachment(site: Site, row: Row) -> Json:
+def attachment(site: ForgeInstance, row: Row) -> Json:
     """One attached file."""
     shape = {
         "id": row["id"],
@@ -230,7 +230,7 @@ def attachment(site: Site, row: Row) -> Json:
     return shaped(site.flavour, "attachment", shape)
 
 
-def notice(site: Site, row: Row, viewer: Row) -> Json:
+def notice(site: ForgeInstance, row: Row, viewer: Row) -> Json:
     """A notification thread."""
     of = site.must("issues", row["issue_id"])
     repo = site.must("repositories", of["repo_id"])
@@ -254,7 +254,7 @@ def notice(site: Site, row: Row, viewer: Row) -> Json:
     }
 
 
-def activity(site: Site, row: Row, viewer: Row | None, repo: Json) -> Json:
+def activity(site: ForgeInstance, row: Row, viewer: Row | None, repo: Json) -> Json:
     """A row of the feed."""
     said = site.state.get("comments", row["comment_id"]) if row["comment_id"] else None
     private = bool(repo["private"])

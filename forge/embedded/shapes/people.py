@@ -7,10 +7,10 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from forge.embedded.deeds import orgs
 from forge.embedded.dialect import shaped
+from forge.embedded.instance import NOREPLY, ForgeInstance
 from forge.embedded.rules import Mode
-from forge.embedded.site import NOREPLY, Site
+from forge.embedded.services import orgs
 from forge.embedded.state import Row
 
 Json = dict[str, Any]
@@ -28,7 +28,7 @@ def when_or_null(seconds: int | None) -> str | None:
     return when(seconds) if seconds else None
 
 
-def user(site: Site, row: Row, viewer: Row | None = None, *, account: bool = True) -> Json:
+def user(site: ForgeInstance, row: Row, viewer: Row | None = None, *, account: bool = True) -> Json:
     """A user or organisation: strangers see no address; the state of an `account` shows only to oneself and admins."""
     own = viewer is not None and bool(viewer["is_admin"] or viewer["id"] == row["id"])
     inside = own and account and not row["is_org"]
@@ -62,7 +62,7 @@ def user(site: Site, row: Row, viewer: Row | None = None, *, account: bool = Tru
     return shaped(site.flavour, "user", shape)
 
 
-def org(site: Site, row: Row) -> Json:
+def org(site: ForgeInstance, row: Row) -> Json:
     """An organisation in its own right."""
     shape = {
         "id": row["id"],
@@ -81,7 +81,7 @@ def org(site: Site, row: Row) -> Json:
     return shaped(site.flavour, "org", shape)
 
 
-def team(site: Site, row: Row, *, whole: bool = False) -> Json:
+def team(site: ForgeInstance, row: Row, *, whole: bool = False) -> Json:
     """A team; its organisation stands in it only when it was just made."""
     units = orgs.units(row)
     return {
@@ -97,7 +97,7 @@ def team(site: Site, row: Row, *, whole: bool = False) -> Json:
     }
 
 
-def token(site: Site, row: Row, text: str = "") -> Json:
+def token(site: ForgeInstance, row: Row, text: str = "") -> Json:
     """A token; `text` is known only when it is made."""
     shape = {
         "id": row["id"],
@@ -112,13 +112,13 @@ def token(site: Site, row: Row, text: str = "") -> Json:
     return shaped(site.flavour, "token", shape)
 
 
-def _bound(site: Site, row: Row) -> list[Json] | None:
+def _bound(site: ForgeInstance, row: Row) -> list[Json] | None:
     if row["repos"] is None:
         return None
     repos = [site.state.get("repositories", key) for key in json.loads(row["repos"])]
     return [{key: repo[key] for key in ("id", "name", "owner", "full_name")} for repo in repos if repo]
 
 
-def _avatar(site: Site, row: Row) -> str:
+def _avatar(site: ForgeInstance, row: Row) -> str:
     mark = hashlib.sha256((row["email"] or row["login"]).lower().encode()).hexdigest()[:32]
     return f"{site.url}/avatars/{mark}"

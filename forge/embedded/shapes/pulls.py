@@ -6,19 +6,19 @@ import json
 from collections.abc import Sequence
 
 from forge.embedded import rules
-from forge.embedded.deeds import people as accounts
 from forge.embedded.dialect import shaped
+from forge.embedded.instance import ForgeInstance
 from forge.embedded.rules import Access
+from forge.embedded.services import people as accounts
 from forge.embedded.shapes import issues, people, repos
 from forge.embedded.shapes.people import Json, when, when_or_null
-from forge.embedded.site import Site
 from forge.embedded.state import Row
 
 COUNTS = ("additions", "deletions", "changed_files")
 WORST_FIRST = ("error", "failure", "warning", "pending", "success")
 
 
-def pull(site: Site, issue: Row, viewer: Row | None, granted: Access | None = None) -> Json:
+def pull(site: ForgeInstance, issue: Row, viewer: Row | None, granted: Access | None = None) -> Json:
     """A pull request; `granted` replaces what the viewer may do in what is said of the base repository."""
     row = site.state.row("SELECT * FROM pulls WHERE issue_id = ?", issue["id"]) or {}
     place, assigned = issues.web(site, issue), issues.assignees(site, issue)
@@ -61,7 +61,7 @@ def pull(site: Site, issue: Row, viewer: Row | None, granted: Access | None = No
     return shaped(site.flavour, "pull", shape)
 
 
-def _asked(site: Site, issue: Row) -> Json:
+def _asked(site: ForgeInstance, issue: Row) -> Json:
     requested = _requested(site, issue)
     teams = [site.must("teams", one["team_id"]) for one in requested if one["team_id"]]
     return {
@@ -70,7 +70,7 @@ def _asked(site: Site, issue: Row) -> Json:
     }
 
 
-def _counts(site: Site, row: Row) -> Json:
+def _counts(site: ForgeInstance, row: Row) -> Json:
     """How much changes: not told for AGit, nor when the fork is gone."""
     counted = site.state.get("repos", row["head_repo_id"]) is not None and not row["agit"]
     if not counted and not site.flavour.counts_whatever:
@@ -78,7 +78,7 @@ def _counts(site: Site, row: Row) -> Json:
     return {key: row[key] if counted else 0 for key in COUNTS}
 
 
-def _sides(site: Site, issue: Row, row: Row, viewer: Row | None, granted: Access | None) -> Json:
+def _sides(site: ForgeInstance, issue: Row, row: Row, viewer: Row | None, granted: Access | None) -> Json:
     repo, head_repo = site.must("repositories", row["repo_id"]), site.state.get("repositories", row["head_repo_id"])
     shown = repos.repo(site, repo, viewer, granted or rules.access(site, viewer, repo))
     shown_head: Json | None = shown
@@ -91,23 +91,23 @@ def _sides(site: Site, issue: Row, row: Row, viewer: Row | None, granted: Access
     }
 
 
-def is_checking(site: Site, row: Row) -> bool:
+def is_checking(site: ForgeInstance, row: Row) -> bool:
     """Whether the conflict check of a pull request still counts as running."""
     return row["merged"] is None and site.clock() < float(row["checking_until"])
 
 
-def base_sha(site: Site, row: Row) -> str:
+def base_sha(site: ForgeInstance, row: Row) -> str:
     """The tip of the base branch, or where it was when it is gone."""
     return branch_tip(site, row["repo_id"], row["base_branch"]) or str(row["merge_base"])
 
 
-def branch_tip(site: Site, repo_id: int, branch: str) -> str:
+def branch_tip(site: ForgeInstance, repo_id: int, branch: str) -> str:
     """What a branch points to; empty without such a branch."""
     sql = "SELECT sha FROM refs WHERE repo_id = ? AND name = ?"
     return str(site.state.value(sql, repo_id, f"refs/heads/{branch}") or "")
 
 
-def _head(site: Site, issue: Row, row: Row) -> tuple[str, str]:
+def _head(site: ForgeInstance, issue: Row, row: Row) -> tuple[str, str]:
     """The ref and the commit of the head."""
     kept = f"refs/pull/{issue['number']}/head"
     # After a merge the head branch may move on, and the forge says where it is now.
@@ -119,18 +119,18 @@ def _side(label: str, at: tuple[str, str], repo: Row | None, shown: Json | None)
     return {"label": label, "ref": at[0], "sha": at[1], "repo_id": repo["id"] if repo else -1, "repo": shown}
 
 
-def _requested(site: Site, issue: Row) -> list[Row]:
+def _requested(site: ForgeInstance, issue: Row) -> list[Row]:
     """Whose word counts or is waited for: the newest of each, as real forges list them."""
     sql = """SELECT * FROM reviews WHERE id IN (SELECT max(id) FROM reviews WHERE issue_id = ? AND NOT dismissed
              AND state IN ('APPROVED', 'REQUEST_CHANGES', 'REQUEST_REVIEW') GROUP BY user_id, team_id) ORDER BY id"""
     return site.state.rows(sql, issue["id"])
 
 
-def _review_count(site: Site, issue: Row) -> int:
+def _review_count(site: ForgeInstance, issue: Row) -> int:
     return int(site.state.value("SELECT count(*) FROM comments WHERE issue_id = ? AND kind = 'review'", issue["id"]))
 
 
-def review(site: Site, row: Row, viewer: Row | None) -> Json:
+def review(site: ForgeInstance, row: Row, viewer: Row | None) -> Json:
     """A review, or a request for one."""
     place = issues.web(site, site.must("issues", row["issue_id"]))
     said = site.state.value("SELECT min(id) FROM comments WHERE review_id = ? AND kind = 'review'", row["id"])
@@ -153,7 +153,7 @@ def review(site: Site, row: Row, viewer: Row | None) -> Json:
     }
 
 
-def remark(site: Site, row: Row, viewer: Row | None) -> Json:
+def remark(site: ForgeInstance, row: Row, viewer: Row | None) -> Json:
     """A remark of a review on a line."""
     about, place = json.loads(row["detail"]), issues.web(site, site.must("issues", row["issue_id"]))
     shape = {
@@ -177,7 +177,7 @@ def remark(site: Site, row: Row, viewer: Row | None) -> Json:
     return shaped(site.flavour, "remark", shape)
 
 
-def status(site: Site, repo: Row, row: Row) -> Json:
+def status(site: ForgeInstance, repo: Row, row: Row) -> Json:
     """A commit status."""
     return {
         "id": row["nth"],
@@ -192,7 +192,7 @@ def status(site: Site, repo: Row, row: Row) -> Json:
     }
 
 
-def combined(site: Site, repo: Row, latest: Sequence[Row], viewer: Row | None, *, sha: str) -> Json:
+def combined(site: ForgeInstance, repo: Row, latest: Sequence[Row], viewer: Row | None, *, sha: str) -> Json:
     """The newest word of each context on a commit, and the worst of them; with a `sha` also where that is."""
     shown = repos.repo(site, repo, viewer, rules.access(site, viewer, repo)) if latest or sha else None
     place = f"{site.api}/repos/{repo['full_name']}/commits/{sha}" if sha else ""

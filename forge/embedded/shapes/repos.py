@@ -9,10 +9,10 @@ from typing import Any
 from forge.embedded import rules
 from forge.embedded.dialect import shaped
 from forge.embedded.git import Commit
+from forge.embedded.instance import ForgeInstance
 from forge.embedded.rules import CODE, Access, Mode, Rule
 from forge.embedded.shapes import commits, people
 from forge.embedded.shapes.people import Json, when
-from forge.embedded.site import Site
 from forge.embedded.state import Row
 
 SETTINGS: Json = {
@@ -42,7 +42,7 @@ def meta(row: Row) -> Json:
     return {key: row[key] for key in ("id", "name", "owner", "full_name")}
 
 
-def repo(site: Site, row: Row, viewer: Row | None, granted: Access | None) -> Json:
+def repo(site: ForgeInstance, row: Row, viewer: Row | None, granted: Access | None) -> Json:
     """A repository; `granted` is what its `permissions` say, None leaves them out."""
     web, about = f"{site.url}/{row['full_name']}", settings(row)
     host = site.url.partition("://")[2].partition(":")[0]
@@ -91,12 +91,12 @@ def _permissions(granted: Access) -> Json:
     return {"admin": granted.administers, "push": code >= Mode.WRITE, "pull": code >= Mode.READ}
 
 
-def _parent(site: Site, row: Row, viewer: Row | None, granted: Access | None) -> Json | None:
+def _parent(site: ForgeInstance, row: Row, viewer: Row | None, granted: Access | None) -> Json | None:
     origin = site.state.get("repositories", row["fork_of"]) if row["fork_of"] else None
     return repo(site, origin, viewer, granted) if origin else None
 
 
-def _counts(site: Site, row: Row) -> Json:
+def _counts(site: ForgeInstance, row: Row) -> Json:
     sql = "SELECT count(*) FROM issues WHERE repo_id = ? AND closed IS NULL AND is_pull = ?"
     releases = "SELECT count(*) FROM releases WHERE repo_id = ? AND NOT is_tag"
     return {
@@ -106,7 +106,7 @@ def _counts(site: Site, row: Row) -> Json:
     }
 
 
-def _units(site: Site, row: Row, about: Json, host: str) -> Json:
+def _units(site: ForgeInstance, row: Row, about: Json, host: str) -> Json:
     shape: Json = {}
     if about["has_issues"]:
         shape["internal_tracker"] = {
@@ -124,7 +124,7 @@ def _units(site: Site, row: Row, about: Json, host: str) -> Json:
     }
 
 
-def _tail(site: Site, row: Row, about: Json) -> Json:
+def _tail(site: ForgeInstance, row: Row, about: Json) -> Json:
     topics = site.state.rows("SELECT name FROM topics WHERE repo_id = ? ORDER BY name", row["id"])
     return {key: value for key, value in about.items() if key not in {"has_issues", "has_wiki"}} | {
         "projects_mode": "all",
@@ -139,7 +139,7 @@ def _tail(site: Site, row: Row, about: Json) -> Json:
     }
 
 
-def branch(site: Site, row: Row, name: str, tip: Commit, *, viewer: Row | None, granted: Access) -> Json:
+def branch(site: ForgeInstance, row: Row, name: str, tip: Commit, *, viewer: Row | None, granted: Access) -> Json:
     """A branch; the details of its protection show only to those who may push."""
     rule = rules.rule_for(site, row, name)
     return {
@@ -155,7 +155,7 @@ def branch(site: Site, row: Row, name: str, tip: Commit, *, viewer: Row | None, 
     }
 
 
-def tag(site: Site, row: Row, name: str, sha: str, *, commit: Commit, message: str) -> Json:
+def tag(site: ForgeInstance, row: Row, name: str, sha: str, *, commit: Commit, message: str) -> Json:
     """A tag; `sha` is that of the tag object, or of the commit for a light one."""
     web = f"{site.url}/{row['full_name']}/archive/{name}"
     shape = {
@@ -170,7 +170,7 @@ def tag(site: Site, row: Row, name: str, sha: str, *, commit: Commit, message: s
     return shaped(site.flavour, "tag", shape)
 
 
-def release(site: Site, row: Row, entry: Row) -> Json:
+def release(site: ForgeInstance, row: Row, entry: Row) -> Json:
     """A release, or what the forge keeps for a tag made through it."""
     web, name = f"{site.url}/{row['full_name']}", entry["tag"]
     api = f"{site.api}/repos/{row['full_name']}/releases/{entry['id']}"
@@ -197,7 +197,7 @@ def release(site: Site, row: Row, entry: Row) -> Json:
     return shaped(site.flavour, "release", shape)
 
 
-def protection(site: Site, row: Row) -> Json:
+def protection(site: ForgeInstance, row: Row) -> Json:
     """A branch protection rule, with names where the state keeps ids."""
     rule, shape = Rule(row["name"], rules.PROTECTION | json.loads(row["settings"])), {}
     for key, value in shaped(site.flavour, "protection", dict(rule.settings)).items():
@@ -213,12 +213,12 @@ def protection(site: Site, row: Row) -> Json:
     }
 
 
-def _names(site: Site, table: str, keys: list[int]) -> list[Any]:
+def _names(site: ForgeInstance, table: str, keys: list[int]) -> list[Any]:
     found = [site.state.get(table, key) for key in keys]
     return [row["name" if table == "teams" else "login"] for row in found if row]
 
 
-def hook(site: Site, row: Row) -> Json:
+def hook(site: ForgeInstance, row: Row) -> Json:
     """A hook; its secret is never shown, its authorization header is, as on a real one."""
     shape = {
         "id": row["id"],
@@ -237,7 +237,7 @@ def hook(site: Site, row: Row) -> Json:
     return shaped(site.flavour, "hook", shape)
 
 
-def _events(site: Site, row: Row) -> list[str]:
+def _events(site: ForgeInstance, row: Row) -> list[str]:
     """What a hook has chosen; Gitea tells its events in an order that means nothing."""
     chosen: list[str] = json.loads(row["events"])
     if site.flavour.reviews_are_one_event:

@@ -20,11 +20,11 @@ from typing import IO
 from flask import Request, Response
 
 from forge.embedded import agit, rules
-from forge.embedded.deeds import pulls, pushes, repos
 from forge.embedded.git import ZERO, environment
 from forge.embedded.identity import NOBODY, Identity, identify, usable
+from forge.embedded.instance import ForgeInstance, Missing, Refusal, Renamed
 from forge.embedded.rules import Access
-from forge.embedded.site import Missing, Refusal, Renamed, Site
+from forge.embedded.services import pulls, pushes, repos
 from forge.embedded.state import Row
 
 HOOKS = ("pre-receive", "post-receive", "proc-receive")
@@ -52,7 +52,7 @@ def install(root: Path) -> None:
         (folder / name).chmod(0o700)
 
 
-def serve(site: Site, request: Request, owner: str, name: str, rest: str) -> Response:
+def serve(site: ForgeInstance, request: Request, owner: str, name: str, rest: str) -> Response:
     """Answer a git client."""
     service = request.args.get("service", "") if rest == "info/refs" else rest
     if service not in SERVICES:
@@ -71,7 +71,7 @@ def serve(site: Site, request: Request, owner: str, name: str, rest: str) -> Res
     return _stream(request, env)
 
 
-def _admit(site: Site, request: Request, owner: str, name: str, service: str) -> tuple[Row, Identity, Access]:
+def _admit(site: ForgeInstance, request: Request, owner: str, name: str, service: str) -> tuple[Row, Identity, Access]:
     """Let in whoever may read; what he may push is asked when git knows what that is."""
     try:
         identity = identify(site, request.headers.get("Authorization", ""))
@@ -98,7 +98,7 @@ def _admit(site: Site, request: Request, owner: str, name: str, service: str) ->
     return repo, identity, granted
 
 
-def _environment(site: Site, request: Request, repo: Row, identity: Identity, rest: str) -> dict[str, str]:
+def _environment(site: ForgeInstance, request: Request, repo: Row, identity: Identity, rest: str) -> dict[str, str]:
     login = identity.user["login"] if identity.user else ""
     settings = {
         "core.hooksPath": str(site.root / "hooks"),
@@ -170,7 +170,7 @@ def _headers(out: IO[bytes]) -> tuple[int, list[tuple[str, str]]]:
 class Push:
     """One push that is under way."""
 
-    site: Site
+    site: ForgeInstance
     repo: Row
     actor: Row
     granted: Access
@@ -257,7 +257,7 @@ def _answer_hooks(push: Push, channel: socket.socket) -> None:
         channel.send(bytes([status]))
 
 
-def _hint(site: Site, repo: Row, ref: str) -> str:
+def _hint(site: ForgeInstance, repo: Row, ref: str) -> str:
     """What to do next with a pushed branch."""
     if ref.startswith("refs/pull/"):
         return f"\nVisit the existing pull request:\n  {site.url}/{repo['full_name']}/pulls/{ref.split('/')[2]}\n\n"

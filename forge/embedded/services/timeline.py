@@ -9,7 +9,7 @@ from typing import Any
 
 from forge.embedded import rules
 from forge.embedded.git import Commit
-from forge.embedded.site import Site
+from forge.embedded.instance import ForgeInstance
 from forge.embedded.state import Row
 
 _CLOSES = r"close[sd]?|fix(?:e[sd])?|resolve[sd]?"
@@ -19,7 +19,9 @@ _REFERENCE = re.compile(
 )
 
 
-def write(site: Site, actor: Row, issue: Row, kind: str, body: str = "", *, review_id: int = 0, **detail: Any) -> Row:
+def write(
+    site: ForgeInstance, actor: Row, issue: Row, kind: str, body: str = "", *, review_id: int = 0, **detail: Any
+) -> Row:
     """Add a row, and say that the conversation changed."""
     now = site.now()
     key = site.state.insert(
@@ -37,14 +39,14 @@ def write(site: Site, actor: Row, issue: Row, kind: str, body: str = "", *, revi
     return site.must("comments", key)
 
 
-def rows(site: Site, issue: Row, *, since: int = 0, before: int = 0, remarks: bool = False) -> list[Row]:
+def rows(site: ForgeInstance, issue: Row, *, since: int = 0, before: int = 0, remarks: bool = False) -> list[Row]:
     """All rows, oldest first; the remarks on code only if wanted."""
     sql = """SELECT * FROM comments WHERE issue_id = ? AND (kind != 'code' OR ?) AND updated >= ? AND (? = 0 OR updated < ?)
              ORDER BY created, id"""
     return site.state.rows(sql, issue["id"], remarks, since, before, before)
 
 
-def references(site: Site, repo: Row, text: str) -> list[tuple[Row, bool]]:
+def references(site: ForgeInstance, repo: Row, text: str) -> list[tuple[Row, bool]]:
     """The issues that a text names, each with whether it says to close it."""
     found: dict[int, tuple[Row, bool]] = {}
     for match in _REFERENCE.finditer(text):
@@ -59,7 +61,7 @@ def references(site: Site, repo: Row, text: str) -> list[tuple[Row, bool]]:
     return list(found.values())
 
 
-def refer(site: Site, actor: Row, issue: Row, text: str, *, comment: Row | None = None) -> None:
+def refer(site: ForgeInstance, actor: Row, issue: Row, text: str, *, comment: Row | None = None) -> None:
     """Leave a row at each issue that a text of another conversation names."""
     repo = site.must("repositories", issue["repo_id"])
     kind = "comment_ref" if comment else "pull_ref" if issue["is_pull"] else "issue_ref"
@@ -72,7 +74,7 @@ def refer(site: Site, actor: Row, issue: Row, text: str, *, comment: Row | None 
         write(site, actor, named, kind, **detail)
 
 
-def refer_commit(site: Site, actor: Row, repo: Row, commit: Commit) -> list[Row]:
+def refer_commit(site: ForgeInstance, actor: Row, repo: Row, commit: Commit) -> list[Row]:
     """Leave a row at each issue that a commit names; answers those that it says to close."""
     closing = []
     for named, closes in references(site, repo, commit.message):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from forge.embedded.deeds import people
 from forge.embedded.git import Git
-from forge.embedded.site import Site
+from forge.embedded.instance import ForgeInstance
+from forge.embedded.services import people
 from forge.embedded.state import Row
 
 _PLACES = ("CODEOWNERS", "docs/CODEOWNERS", ".gitea/CODEOWNERS", ".forgejo/CODEOWNERS")
 
 
-def owners(site: Site, git: Git, at: str, paths: Iterable[str]) -> list[Row]:
+def owners(site: ForgeInstance, git: Git, at: str, paths: Iterable[str]) -> list[Row]:
     """The users whom the file at a commit names for any of these paths, in order."""
     text = _read(git, at)
     changed = list(paths)

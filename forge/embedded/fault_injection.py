@@ -12,7 +12,7 @@ from werkzeug.test import run_wsgi_app
 
 from forge.embedded.faults import Fault, Unfit, read
 from forge.embedded.identity import identify
-from forge.embedded.site import Refusal, Site
+from forge.embedded.instance import ForgeInstance, Refusal
 
 PLACE = "/-/faults"
 _PAGE = b"<!DOCTYPE html>\n<html><head><title>Just a moment</title></head><body><p>Please wait.</p></body></html>\n"
@@ -21,7 +21,7 @@ _PAGE = b"<!DOCTYPE html>\n<html><head><title>Just a moment</title></head><body>
 class Breaking:
     """A WSGI application whose answers go wrong as the faults of its forge say."""
 
-    def __init__(self, site: Site, inner: Any) -> None:
+    def __init__(self, site: ForgeInstance, inner: Any) -> None:
         self._site = site
         self._inner = inner
 
@@ -65,7 +65,7 @@ class Breaking:
         raise ClientDisconnected
 
 
-def mount(app: Flask, site: Site) -> None:
+def mount(app: Flask, site: ForgeInstance) -> None:
     """Let site admins see, add and clear faults over HTTP, by password or token and never by a session."""
 
     def view() -> Response:
@@ -80,7 +80,7 @@ def mount(app: Flask, site: Site) -> None:
     app.add_url_rule(PLACE, "faults", view, methods=["GET", "POST", "DELETE"])
 
 
-def _admin(site: Site) -> None:
+def _admin(site: ForgeInstance) -> None:
     identity = identify(site, request.headers.get("Authorization", ""))
     if identity.user is None:
         raise Refusal(401, "a site admin is required")
@@ -88,7 +88,7 @@ def _admin(site: Site) -> None:
         raise Refusal(403, "only site admins make faults")
 
 
-def _view(site: Site) -> Response:
+def _view(site: ForgeInstance) -> Response:
     if request.method == "DELETE":
         site.faults.clear()
     if request.method == "POST":

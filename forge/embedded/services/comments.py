@@ -6,9 +6,9 @@ import uuid
 from pathlib import PurePosixPath
 
 from forge.embedded import events
-from forge.embedded.deeds import feed, issues, timeline
+from forge.embedded.instance import ForgeInstance, Missing, Refusal
+from forge.embedded.services import feed, issues, timeline
 from forge.embedded.shapes import issues as shapes
-from forge.embedded.site import Missing, Refusal, Site
 from forge.embedded.state import Row
 
 REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
@@ -38,7 +38,7 @@ _ATTACHABLE = frozenset(
 )
 
 
-def create(site: Site, actor: Row, issue: Row, body: str, *, quiet: bool = False) -> Row:
+def create(site: ForgeInstance, actor: Row, issue: Row, body: str, *, quiet: bool = False) -> Row:
     """Say something on an issue or pull request; `quiet` sends no event."""
     with site.state.writing():
         comment = timeline.write(site, actor, issue, "comment", body)
@@ -51,19 +51,19 @@ def create(site: Site, actor: Row, issue: Row, body: str, *, quiet: bool = False
     return comment
 
 
-def of_issue(site: Site, issue: Row, *, since: int = 0, before: int = 0) -> list[Row]:
+def of_issue(site: ForgeInstance, issue: Row, *, since: int = 0, before: int = 0) -> list[Row]:
     """The comments of a conversation, oldest first."""
     return [row for row in timeline.rows(site, issue, since=since, before=before) if row["kind"] == "comment"]
 
 
-def of_repo(site: Site, repo: Row, *, since: int = 0, before: int = 0) -> list[Row]:
+def of_repo(site: ForgeInstance, repo: Row, *, since: int = 0, before: int = 0) -> list[Row]:
     """All comments of a repository, oldest first."""
     sql = """SELECT comments.* FROM comments JOIN issues ON issues.id = issue_id WHERE repo_id = ? AND kind = 'comment'
              AND comments.updated >= ? AND (? = 0 OR comments.updated < ?) ORDER BY comments.created, comments.id"""
     return site.state.rows(sql, repo["id"], since, before, before)
 
 
-def get(site: Site, repo: Row, key: int) -> Row:
+def get(site: ForgeInstance, repo: Row, key: int) -> Row:
     """One comment of a repository."""
     sql = """SELECT comments.* FROM comments JOIN issues ON issues.id = issue_id
              WHERE comments.id = ? AND repo_id = ? AND kind IN ('comment', 'review', 'code')"""
@@ -73,12 +73,12 @@ def get(site: Site, repo: Row, key: int) -> Row:
     return comment
 
 
-def may_edit(site: Site, actor: Row, comment: Row) -> bool:
+def may_edit(site: ForgeInstance, actor: Row, comment: Row) -> bool:
     """Whether somebody may change or delete a comment: his own, or as one who may write issues."""
     return comment["user_id"] == actor["id"] or issues.may_write(site, actor, site.must("issues", comment["issue_id"]))
 
 
-def edit(site: Site, actor: Row, comment: Row, body: str) -> Row:
+def edit(site: ForgeInstance, actor: Row, comment: Row, body: str) -> Row:
     """Replace a comment's text; Forgejo tells of it even if it is the same, and the issue counts as unchanged."""
     issue = site.must("issues", comment["issue_id"])
     with site.state.writing():
@@ -97,7 +97,7 @@ def edit(site: Site, actor: Row, comment: Row, body: str) -> Row:
     return now
 
 
-def delete(site: Site, actor: Row, comment: Row) -> None:
+def delete(site: ForgeInstance, actor: Row, comment: Row) -> None:
     """Remove a comment."""
     issue = site.must("issues", comment["issue_id"])
     with site.state.writing():
@@ -107,7 +107,7 @@ def delete(site: Site, actor: Row, comment: Row) -> None:
         events.commented(site, actor, issue, "deleted", shape)
 
 
-def react(site: Site, actor: Row, issue: Row, content: str, *, comment_id: int = 0) -> tuple[Row, bool]:
+def react(site: ForgeInstance, actor: Row, issue: Row, content: str, *, comment_id: int = 0) -> tuple[Row, bool]:
     """Add a reaction to an issue, or to one of its comments; says whether it is new."""
     if content not in REACTIONS:
         raise Refusal(403, f"'{content}' is not an allowed reaction")
@@ -120,20 +120,20 @@ def react(site: Site, actor: Row, issue: Row, content: str, *, comment_id: int =
     return site.must("reactions", site.state.insert("reactions", **place, created=site.now())), True
 
 
-def unreact(site: Site, actor: Row, issue: Row, content: str, *, comment_id: int = 0) -> None:
+def unreact(site: ForgeInstance, actor: Row, issue: Row, content: str, *, comment_id: int = 0) -> None:
     """Take a reaction back."""
     sql = "DELETE FROM reactions WHERE issue_id = ? AND comment_id = ? AND user_id = ? AND content = ?"
     site.state.run(sql, issue["id"], comment_id, actor["id"], content)
 
 
-def reactions(site: Site, issue: Row, *, comment_id: int = 0) -> list[Row]:
+def reactions(site: ForgeInstance, issue: Row, *, comment_id: int = 0) -> list[Row]:
     """All reactions, oldest first."""
     return site.state.rows(
         "SELECT * FROM reactions WHERE issue_id = ? AND comment_id = ? ORDER BY id", issue["id"], comment_id
     )
 
 
-def attach(site: Site, actor: Row, issue: Row, name: str, content: bytes) -> Row:
+def attach(site: ForgeInstance, actor: Row, issue: Row, name: str, content: bytes) -> Row:
     """Attach a file to an issue; hooks hear of it as of an edited text."""
     if PurePosixPath(name).suffix.lower() not in _ATTACHABLE:
         raise Refusal(422, "This file extension or type is not allowed to be uploaded.")
@@ -152,7 +152,7 @@ def attach(site: Site, actor: Row, issue: Row, name: str, content: bytes) -> Row
     return site.must("attachments", key)
 
 
-def subscribe(site: Site, issue: Row, user: Row, *, wanted: bool) -> bool:
+def subscribe(site: ForgeInstance, issue: Row, user: Row, *, wanted: bool) -> bool:
     """Follow a conversation, or no longer; says whether that changed anything."""
     if not wanted:
         return bool(

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any
 
-from forge.embedded.site import Refusal, Renamed, Site
+from forge.embedded.instance import ForgeInstance, Refusal, Renamed
 from forge.embedded.state import Row
 
 GHOST: Row = {
@@ -43,12 +43,12 @@ _CATEGORIES = ("activitypub", "admin", "misc", "notification", "organization", "
 SCOPES = ("all", "public-only", *(f"{level}:{name}" for level in ("read", "write") for name in _CATEGORIES))
 
 
-def find(site: Site, login: str) -> Row | None:
+def find(site: ForgeInstance, login: str) -> Row | None:
     """The user or organisation of that name."""
     return site.state.row("SELECT * FROM users WHERE login = ?", login)
 
 
-def get(site: Site, login: str) -> Row:
+def get(site: ForgeInstance, login: str) -> Row:
     """The same; a former name raises Renamed, an unknown one Refusal."""
     if user := find(site, login):
         return user
@@ -59,7 +59,7 @@ def get(site: Site, login: str) -> Row:
     raise Refusal(404, f"user redirect does not exist [name: {login}]")
 
 
-def named(site: Site, login: str, *, status: int = 422) -> Row:
+def named(site: ForgeInstance, login: str, *, status: int = 422) -> Row:
     """A user that a request names; refuses an unknown one with `status`."""
     user = find(site, login)
     if user is None:
@@ -67,12 +67,12 @@ def named(site: Site, login: str, *, status: int = 422) -> Row:
     return user
 
 
-def by_id(site: Site, key: int | None) -> Row:
+def by_id(site: ForgeInstance, key: int | None) -> Row:
     """The user with that id, or Ghost."""
     return site.state.get("users", key) or GHOST
 
 
-def claim(site: Site, login: str) -> None:
+def claim(site: ForgeInstance, login: str) -> None:
     """Check that a name can be taken by a user or an organisation."""
     if not _NAME.fullmatch(login) or len(login) > 40:
         raise Refusal(422, "[Username]: invalid username")
@@ -83,7 +83,7 @@ def claim(site: Site, login: str) -> None:
     site.state.run("DELETE FROM former_logins WHERE login = ?", login)
 
 
-def create(site: Site, login: str, password: str, *, email: str, **more: Any) -> Row:
+def create(site: ForgeInstance, login: str, password: str, *, email: str, **more: Any) -> Row:
     """Make an account."""
     with site.state.writing():
         claim(site, login)
@@ -93,7 +93,7 @@ def create(site: Site, login: str, password: str, *, email: str, **more: Any) ->
     return site.must("users", key)
 
 
-def edit(site: Site, user: Row, changes: Row) -> Row:
+def edit(site: ForgeInstance, user: Row, changes: Row) -> Row:
     """Change an account's columns; `password` is given in clear."""
     if changes.get("password"):
         changes = changes | {"password": _hash(changes["password"])}
@@ -102,7 +102,7 @@ def edit(site: Site, user: Row, changes: Row) -> Row:
     return site.must("users", user["id"])
 
 
-def rename(site: Site, user: Row, login: str) -> None:
+def rename(site: ForgeInstance, user: Row, login: str) -> None:
     """Give a user another name; the old one leads to it."""
     with site.state.writing():
         if login.lower() != user["login"].lower():
@@ -111,7 +111,7 @@ def rename(site: Site, user: Row, login: str) -> None:
         site.state.update("users", user["id"], login=login)
 
 
-def delete(site: Site, user: Row) -> None:
+def delete(site: ForgeInstance, user: Row) -> None:
     """Remove an account; what it wrote is Ghost's then."""
     state = site.state
     if state.row("SELECT 1 FROM repos WHERE owner_id = ?", user["id"]):
@@ -133,7 +133,7 @@ def checks(user: Row, password: str) -> bool:
 
 
 def make_token(
-    site: Site, user: Row, name: str, scopes: Sequence[str], repos: Sequence[int] | None = None
+    site: ForgeInstance, user: Row, name: str, scopes: Sequence[str], repos: Sequence[int] | None = None
 ) -> tuple[Row, str]:
     """A new token and its text, which is kept nowhere."""
     kept = normal_scopes(site, scopes)
@@ -158,17 +158,17 @@ def make_token(
     return site.must("tokens", key), text
 
 
-def token(site: Site, text: str) -> Row | None:
+def token(site: ForgeInstance, text: str) -> Row | None:
     """The token of that text."""
     return site.state.row("SELECT * FROM tokens WHERE digest = ?", hashlib.sha256(text.encode()).hexdigest())
 
 
-def tokens(site: Site, user: Row) -> list[Row]:
+def tokens(site: ForgeInstance, user: Row) -> list[Row]:
     """A user's tokens, newest name first as Forgejo lists them."""
     return site.state.rows("SELECT * FROM tokens WHERE user_id = ? ORDER BY id DESC", user["id"])
 
 
-def normal_scopes(site: Site, scopes: Sequence[str]) -> list[str]:
+def normal_scopes(site: ForgeInstance, scopes: Sequence[str]) -> list[str]:
     """The scopes as a forge keeps them: what can be written can be read, `sudo` means nothing."""
     for scope in scopes:
         if scope not in SCOPES and not (scope == "sudo" and site.flavour.sudo_scope):

@@ -6,12 +6,12 @@ import json
 from dataclasses import asdict, dataclass
 
 from forge.embedded import merges, rules
-from forge.embedded.deeds import people, pulls, pushes, repos, statuses, timeline
 from forge.embedded.git import ZERO, Moved
+from forge.embedded.instance import ForgeInstance, Missing, Refusal, broken
+from forge.embedded.services import people, pulls, pushes, repos, statuses, timeline
 from forge.embedded.shapes.issues import is_draft
 from forge.embedded.shapes.pulls import is_checking
 from forge.embedded.shapes.repos import settings
-from forge.embedded.site import Missing, Refusal, Site, broken
 from forge.embedded.state import Row
 
 _ALLOWED_BY = {
@@ -38,7 +38,7 @@ class Wish:
     force: bool = False
 
 
-def blocked(site: Site, issue: Row) -> str:
+def blocked(site: ForgeInstance, issue: Row) -> str:
     """Why branch protection forbids the merge now, in a real forge's words; empty if it does not."""
     pull, repo = pulls.row(site, issue), site.must("repositories", issue["repo_id"])
     rule = rules.rule_for(site, repo, pull["base_branch"])
@@ -58,7 +58,7 @@ def blocked(site: Site, issue: Row) -> str:
     return ""
 
 
-def _review_block(site: Site, issue: Row, rule: rules.Rule) -> str:
+def _review_block(site: ForgeInstance, issue: Row, rule: rules.Rule) -> str:
     counting = site.state.rows("SELECT * FROM reviews WHERE issue_id = ? AND official AND NOT dismissed", issue["id"])
     approvals = [
         row for row in counting if row["state"] == "APPROVED" and not (row["stale"] and rule["ignore_stale_approvals"])
@@ -73,7 +73,7 @@ def _review_block(site: Site, issue: Row, rule: rules.Rule) -> str:
     return ""
 
 
-def check(site: Site, actor: Row, issue: Row, wish: Wish, *, scheduling: bool = False) -> None:
+def check(site: ForgeInstance, actor: Row, issue: Row, wish: Wish, *, scheduling: bool = False) -> None:
     """Refuse a merge for the first reason that a real forge finds; `head_sha` is not looked at yet."""
     pull, repo = pulls.row(site, issue), site.must("repositories", issue["repo_id"])
     granted = rules.access(site, actor, repo)
@@ -99,7 +99,7 @@ def check(site: Site, actor: Row, issue: Row, wish: Wish, *, scheduling: bool = 
         raise broken()
 
 
-def _may_override(site: Site, actor: Row, repo: Row, pull: Row, granted: rules.Access) -> bool:
+def _may_override(site: ForgeInstance, actor: Row, repo: Row, pull: Row, granted: rules.Access) -> bool:
     rule = rules.rule_for(site, repo, pull["base_branch"])
     if rule and rule["enable_bypass_allowlist"] and rules.listed(site, rule, "bypass_allowlist", actor):
         return True
@@ -107,7 +107,7 @@ def _may_override(site: Site, actor: Row, repo: Row, pull: Row, granted: rules.A
     return bool(actor["is_admin"]) or (granted.administers and not bound)
 
 
-def merge(site: Site, actor: Row, issue: Row, wish: Wish) -> None:
+def merge(site: ForgeInstance, actor: Row, issue: Row, wish: Wish) -> None:
     """Merge a pull request now."""
     check(site, actor, issue, wish)
     pull, repo = pulls.row(site, issue), site.must("repositories", issue["repo_id"])
@@ -125,7 +125,7 @@ def merge(site: Site, actor: Row, issue: Row, wish: Wish) -> None:
         _delete_head(site, actor, issue)
 
 
-def _perform(site: Site, actor: Row, issue: Row, wish: Wish) -> None:
+def _perform(site: ForgeInstance, actor: Row, issue: Row, wish: Wish) -> None:
     pull, repo = pulls.row(site, issue), site.must("repositories", issue["repo_id"])
     author, git = people.by_id(site, issue["user_id"]), site.git(repo)
     old = repos.tip(site, repo, pull["base_branch"])
@@ -144,7 +144,7 @@ def _perform(site: Site, actor: Row, issue: Row, wish: Wish) -> None:
         raise Refusal(409, f"PushRejected with remote message: error: {error}") from error
 
 
-def _message(site: Site, issue: Row, pull: Row, wish: Wish) -> str:
+def _message(site: ForgeInstance, issue: Row, pull: Row, wish: Wish) -> str:
     source = site.state.get("repositories", pull["head_repo_id"])
     elsewhere = source and source["id"] != issue["repo_id"]
     head = f"{source['owner']}:{pull['head_branch']}" if source and elsewhere else pull["head_branch"]
@@ -156,7 +156,7 @@ def _message(site: Site, issue: Row, pull: Row, wish: Wish) -> str:
     return f"{title}\n\n{wish.message}" if wish.message else title
 
 
-def _mark(site: Site, actor: Row, issue: Row, commit_sha: str) -> None:
+def _mark(site: ForgeInstance, actor: Row, issue: Row, commit_sha: str) -> None:
     """Believe that a commit of the base branch merged it: a real forge does not look at what is in it."""
     pull, repo = pulls.row(site, issue), site.must("repositories", issue["repo_id"])
     git, tip = site.git(repo), repos.tip(site, repo, pull["base_branch"])
@@ -166,7 +166,7 @@ def _mark(site: Site, actor: Row, issue: Row, commit_sha: str) -> None:
     pushes.mark_merged(site, actor, issue, sha)
 
 
-def _delete_head(site: Site, actor: Row, issue: Row) -> None:
+def _delete_head(site: ForgeInstance, actor: Row, issue: Row) -> None:
     pull = pulls.row(site, issue)
     if pull["agit"]:
         if site.flavour.agit_deletion_crashes:
@@ -182,7 +182,7 @@ def _delete_head(site: Site, actor: Row, issue: Row) -> None:
         pushes.move(site, actor, source, [(f"refs/heads/{branch}", tip, ZERO)], {"pull": issue["id"]})
 
 
-def schedule(site: Site, actor: Row, issue: Row, wish: Wish) -> bool:
+def schedule(site: ForgeInstance, actor: Row, issue: Row, wish: Wish) -> bool:
     """Merge as soon as protection allows it, in the name of who wants it now; merges at once if it does already."""
     check(site, actor, issue, wish, scheduling=True)
     pull = pulls.row(site, issue)
@@ -201,7 +201,7 @@ def schedule(site: Site, actor: Row, issue: Row, wish: Wish) -> bool:
     return True
 
 
-def unschedule(site: Site, actor: Row, issue: Row) -> None:
+def unschedule(site: ForgeInstance, actor: Row, issue: Row) -> None:
     """Forget a scheduled merge."""
     pull = pulls.row(site, issue)
     if not pull["schedule"]:
@@ -211,7 +211,7 @@ def unschedule(site: Site, actor: Row, issue: Row) -> None:
         timeline.write(site, actor, issue, "pull_cancel_scheduled_merge")
 
 
-def merge_scheduled(site: Site, repo: Row) -> None:
+def merge_scheduled(site: ForgeInstance, repo: Row) -> None:
     """Merge what was scheduled and is allowed now; what still is not waits on."""
     sql = """SELECT issues.*, schedule FROM issues JOIN pulls ON issue_id = issues.id
              WHERE pulls.repo_id = ? AND schedule IS NOT NULL AND closed IS NULL ORDER BY issues.id"""
@@ -225,7 +225,7 @@ def merge_scheduled(site: Site, repo: Row) -> None:
                 continue
 
 
-def update(site: Site, actor: Row, issue: Row, style: str) -> None:
+def update(site: ForgeInstance, actor: Row, issue: Row, style: str) -> None:
     """Bring the head branch up to date with its base, by a merge or by a rebase."""
     pull, repo = pulls.row(site, issue), site.must("repositories", issue["repo_id"])
     source, branch = site.state.get("repositories", pull["head_repo_id"]), pull["head_branch"]

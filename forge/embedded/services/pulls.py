@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from forge.embedded import diffs, events, merges
-from forge.embedded.deeds import codeowners, feed, issues, labels, people, repos, reviews, timeline
 from forge.embedded.git import Git
+from forge.embedded.instance import ForgeInstance, Missing, Refusal
 from forge.embedded.rules import OWN
+from forge.embedded.services import codeowners, feed, issues, labels, people, repos, reviews, timeline
 from forge.embedded.shapes.issues import is_draft
-from forge.embedded.site import Missing, Refusal, Site
 from forge.embedded.state import Row
 
 SORTS = {
@@ -60,7 +60,7 @@ def facts(git: Git, base: str, head: str) -> Facts:
     return Facts(head, base, common, tuple(diffs.changes(git, common, head)) if common else (), conflict)
 
 
-def row(site: Site, issue: Row) -> Row:
+def row(site: ForgeInstance, issue: Row) -> Row:
     """The pull request side of an issue; raises Missing for a plain one."""
     found = site.state.row("SELECT * FROM pulls WHERE issue_id = ?", issue["id"])
     if found is None:
@@ -68,13 +68,13 @@ def row(site: Site, issue: Row) -> Row:
     return found
 
 
-def get(site: Site, repo: Row, number: int) -> tuple[Row, Row]:
+def get(site: ForgeInstance, repo: Row, number: int) -> tuple[Row, Row]:
     """A pull request: its issue and its own row."""
     issue = issues.get(site, repo, number)
     return issue, row(site, issue)
 
 
-def of_repo(site: Site, repo: Row, *, state: str, sort: str = "", **by: Any) -> list[Row]:
+def of_repo(site: ForgeInstance, repo: Row, *, state: str, sort: str = "", **by: Any) -> list[Row]:
     """The pull requests of a repository as issues: `labels` (ids), `milestone`, `poster`, `head`, `base` narrow them."""
     conditions = {
         "(closed IS NULL) = ?": {"open": True, "closed": False}.get(state),
@@ -93,7 +93,7 @@ def of_repo(site: Site, repo: Row, *, state: str, sort: str = "", **by: Any) -> 
     return site.state.rows(sql, repo["id"], *used.values())
 
 
-def by_refs(site: Site, repo: Row, base: str, head: str) -> Row:
+def by_refs(site: ForgeInstance, repo: Row, base: str, head: str) -> Row:
     """The newest pull request of a head into a base, in whatever state."""
     owner, _, branch = head.rpartition(":")
     sql = """SELECT issues.*, head_repo_id FROM issues JOIN pulls ON issue_id = issues.id
@@ -105,20 +105,20 @@ def by_refs(site: Site, repo: Row, base: str, head: str) -> Row:
     raise Missing
 
 
-def by_merge(site: Site, repo: Row, sha: str) -> Row | None:
+def by_merge(site: ForgeInstance, repo: Row, sha: str) -> Row | None:
     """The pull request whose merge made a commit the tip of its base branch."""
     sql = "SELECT issues.* FROM issues JOIN pulls ON issue_id = issues.id WHERE pulls.repo_id = ? AND merge_sha = ? ORDER BY pulls.id"
     return site.state.row(sql, repo["id"], sha)
 
 
-def of_head(site: Site, repo: Row, branch: str) -> list[Row]:
+def of_head(site: ForgeInstance, repo: Row, branch: str) -> list[Row]:
     """The open pull requests whose head is a branch."""
     sql = """SELECT issues.* FROM issues JOIN pulls ON issue_id = issues.id
              WHERE head_repo_id = ? AND head_branch = ? AND NOT agit AND closed IS NULL ORDER BY issues.id"""
     return site.state.rows(sql, repo["id"], branch)
 
 
-def create(site: Site, actor: Row, repo: Row, *, title: str, head: str, base: str, **wishes: Any) -> Row:
+def create(site: ForgeInstance, actor: Row, repo: Row, *, title: str, head: str, base: str, **wishes: Any) -> Row:
     """Open a pull request of `branch` or `user:branch` into a branch; anybody's labels, assignees and milestone are taken."""
     source, branch = _source(site, actor, repo, head)
     if source["id"] == repo["id"] and branch == base:
@@ -136,7 +136,7 @@ def create(site: Site, actor: Row, repo: Row, *, title: str, head: str, base: st
 
 
 def open_one(
-    site: Site, actor: Row, repo: Row, found: Facts, place: Row, *, title: str, body: str = "", **wishes: Any
+    site: ForgeInstance, actor: Row, repo: Row, found: Facts, place: Row, *, title: str, body: str = "", **wishes: Any
 ) -> Row:
     """Write down a pull request whose commits are in the base repository."""
     git = site.git(repo)
@@ -175,7 +175,7 @@ def open_one(
     return site.must("issues", issue["id"])
 
 
-def _announce(site: Site, actor: Row, issue: Row) -> None:
+def _announce(site: ForgeInstance, actor: Row, issue: Row) -> None:
     events.about_pull(site, actor, issue, "pull_request", "opened")
     if labels.on(site, issue):
         events.about_issue(site, actor, issue, "issue_label", "label_updated")
@@ -187,7 +187,7 @@ def _announce(site: Site, actor: Row, issue: Row) -> None:
     feed.notify(site, actor, issue, issue["body"])
 
 
-def _source(site: Site, actor: Row, repo: Row, head: str) -> tuple[Row, str]:
+def _source(site: ForgeInstance, actor: Row, repo: Row, head: str) -> tuple[Row, str]:
     owner, _, branch = head.rpartition(":")
     if not owner or owner.lower() == repo["owner"].lower():
         return repo, branch
@@ -198,7 +198,7 @@ def _source(site: Site, actor: Row, repo: Row, head: str) -> tuple[Row, str]:
     return source, branch
 
 
-def refuse_second(site: Site, repo: Row, source: Row, branch: str, base: str) -> None:
+def refuse_second(site: ForgeInstance, repo: Row, source: Row, branch: str, base: str) -> None:
     """Refuse a pull request when an open one has the same head and base."""
     sql = """SELECT pulls.*, number FROM pulls JOIN issues ON issues.id = issue_id WHERE pulls.repo_id = ? AND head_repo_id = ?
              AND head_branch = ? AND base_branch = ? AND NOT agit AND closed IS NULL"""
@@ -208,7 +208,7 @@ def refuse_second(site: Site, repo: Row, source: Row, branch: str, base: str) ->
         raise Refusal(409, f"pull request already exists for these targets [{keys}, {names}]")
 
 
-def set_title(site: Site, actor: Row, issue: Row, title: str) -> None:
+def set_title(site: ForgeInstance, actor: Row, issue: Row, title: str) -> None:
     """Change the title; when it stops saying work in progress, Forgejo asks the owners of the code again."""
     with site.state.writing():
         issues.set_title(site, actor, issue, title)
@@ -221,7 +221,7 @@ def set_title(site: Site, actor: Row, issue: Row, title: str) -> None:
                 reviews.request(site, actor, now, owner, again=True)
 
 
-def set_base(site: Site, actor: Row, issue: Row, base: str) -> None:
+def set_base(site: ForgeInstance, actor: Row, issue: Row, base: str) -> None:
     """Aim at another branch; the event tells the new one as the old one, as real forges do."""
     pull, repo = row(site, issue), site.must("repositories", issue["repo_id"])
     if base == pull["base_branch"]:
@@ -239,7 +239,7 @@ def set_base(site: Site, actor: Row, issue: Row, base: str) -> None:
         events.about_pull(site, actor, now, "pull_request", "edited", changes={"ref": base})
 
 
-def follow(site: Site, actor: Row, issue: Row, old: str, new: str) -> None:
+def follow(site: ForgeInstance, actor: Row, issue: Row, old: str, new: str) -> None:
     """The head moved: keep its commit, let reviews of another content go stale, and tell."""
     pull, repo = row(site, issue), site.must("repositories", issue["repo_id"])
     git, source = site.git(repo), site.state.get("repositories", pull["head_repo_id"])
@@ -271,7 +271,7 @@ def follow(site: Site, actor: Row, issue: Row, old: str, new: str) -> None:
         feed.notify(site, actor, issue)
 
 
-def recheck(site: Site, repo: Row, branch: str) -> None:
+def recheck(site: ForgeInstance, repo: Row, branch: str) -> None:
     """The base branch moved: look at each open pull request into it again."""
     sql = """SELECT pulls.* FROM pulls JOIN issues ON issues.id = issue_id
              WHERE pulls.repo_id = ? AND base_branch = ? AND closed IS NULL"""
@@ -283,13 +283,13 @@ def recheck(site: Site, repo: Row, branch: str) -> None:
             site.state.update("pulls", pull["id"], checking_until=until, **found.columns)
 
 
-def close_all(site: Site, actor: Row, found: Sequence[Row]) -> None:
+def close_all(site: ForgeInstance, actor: Row, found: Sequence[Row]) -> None:
     """Close pull requests whose head is gone."""
     for issue in found:
         issues.set_state(site, actor, issue, closed=True)
 
 
-def reopen(site: Site, actor: Row, issue: Row) -> None:
+def reopen(site: ForgeInstance, actor: Row, issue: Row) -> None:
     """Open a closed pull request again, unless it was merged, another one took its place, or its head is gone."""
     pull = row(site, issue)
     if pull["merged"] is not None:

@@ -55,7 +55,7 @@ def broken() -> Refusal:
 
 
 @dataclass
-class Site:
+class ForgeInstance:
     """Everything that a deed needs beside its arguments."""
 
     root: Path

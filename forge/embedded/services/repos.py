@@ -9,23 +9,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from forge.embedded import events, rules
-from forge.embedded.deeds import feed, people
 from forge.embedded.git import EMPTY_TREE, ZERO, Signature, valid_branch
+from forge.embedded.instance import NOT_FOUND, ForgeInstance, Missing, Refusal, Renamed
 from forge.embedded.rules import Access, Mode
+from forge.embedded.services import feed, people
 from forge.embedded.shapes.repos import SETTINGS
-from forge.embedded.site import NOT_FOUND, Missing, Refusal, Renamed, Site
 from forge.embedded.state import Row
 
 _NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
 _RESERVED = re.compile(r".*\.(git|wiki|rss|atom)$", re.IGNORECASE)
 
 
-def find(site: Site, owner: str, name: str) -> Row | None:
+def find(site: ForgeInstance, owner: str, name: str) -> Row | None:
     """The repository of that name."""
     return site.state.row("SELECT * FROM repositories WHERE owner = ? COLLATE NOCASE AND name = ?", owner, name)
 
 
-def get(site: Site, owner: str, name: str) -> Row:
+def get(site: ForgeInstance, owner: str, name: str) -> Row:
     """The same; a former name raises Renamed, an unknown one Missing."""
     if repo := find(site, owner, name):
         return repo
@@ -36,40 +36,40 @@ def get(site: Site, owner: str, name: str) -> Row:
     raise Missing
 
 
-def visible(site: Site, user: Row | None, repos: list[Row]) -> list[tuple[Row, Access]]:
+def visible(site: ForgeInstance, user: Row | None, repos: list[Row]) -> list[tuple[Row, Access]]:
     """Those of them that a user may see, with what he may do."""
     pairs = [(repo, rules.access(site, user, repo)) for repo in repos]
     return [(repo, granted) for repo, granted in pairs if granted.reads()]
 
 
-def of_owner(site: Site, owner: Row) -> list[Row]:
+def of_owner(site: ForgeInstance, owner: Row) -> list[Row]:
     """All repositories of a user or organisation."""
     return site.state.rows("SELECT * FROM repositories WHERE owner_id = ? ORDER BY name", owner["id"])
 
 
-def search(site: Site, words: str) -> list[Row]:
+def search(site: ForgeInstance, words: str) -> list[Row]:
     """The repositories whose name contains some words."""
     return site.state.rows("SELECT * FROM repositories WHERE name LIKE '%' || ? || '%' ORDER BY name, id", words)
 
 
-def signature(site: Site, user: Row, when: int | None = None) -> Signature:
+def signature(site: ForgeInstance, user: Row, when: int | None = None) -> Signature:
     """How a user signs commits that the forge makes for him."""
     return Signature(user["full_name"] or user["login"], user["email"], site.now() if when is None else when)
 
 
-def tip(site: Site, repo: Row, branch: str) -> str:
+def tip(site: ForgeInstance, repo: Row, branch: str) -> str:
     """What a branch points to; empty without such a branch."""
     sql = "SELECT sha FROM refs WHERE repo_id = ? AND name = ?"
     return str(site.state.value(sql, repo["id"], f"refs/heads/{branch}") or "")
 
 
-def no_ref(site: Site, repo: Row, name: str, side: str) -> Missing:
+def no_ref(site: ForgeInstance, repo: Row, name: str, side: str) -> Missing:
     """The refusal of a comparison whose `head` or `base` is not there."""
     words = f"could not find '{name}' to be a commit, branch or tag in the {side} repository {repo['full_name']}"
     return Missing(words, message=site.flavour.base_missing if side == "base" else NOT_FOUND)
 
 
-def create(site: Site, actor: Row, owner: Row, name: str, *, auto_init: bool = False, **more: Any) -> Row:
+def create(site: ForgeInstance, actor: Row, owner: Row, name: str, *, auto_init: bool = False, **more: Any) -> Row:
     """Make a repository, with a first commit if `auto_init`; its default branch is `main` unless told."""
     if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
         raise Refusal(422, "[Name]: invalid repository name")
@@ -87,7 +87,7 @@ def create(site: Site, actor: Row, owner: Row, name: str, *, auto_init: bool = F
     return repo
 
 
-def _insert(site: Site, owner: Row, name: str, columns: Row) -> Row:
+def _insert(site: ForgeInstance, owner: Row, name: str, columns: Row) -> Row:
     now = site.now()
     site.state.run("DELETE FROM former_names WHERE owner_id = ? AND name = ?", owner["id"], name)
     key = site.state.insert("repos", owner_id=owner["id"], name=name, created=now, updated=now, **columns)
@@ -101,7 +101,7 @@ def _insert(site: Site, owner: Row, name: str, columns: Row) -> Row:
     return site.must("repositories", key)
 
 
-def _first_commit(site: Site, actor: Row, repo: Row) -> None:
+def _first_commit(site: ForgeInstance, actor: Row, repo: Row) -> None:
     git, who, ref = site.git(repo), signature(site, actor), f"refs/heads/{repo['default_branch']}"
     text = f"# {repo['name']}\n" + (f"\n{repo['description']}\n" if repo["description"] else "")
     tree = git.write_tree(EMPTY_TREE, {"README.md": git.store(text.encode())})
@@ -110,7 +110,7 @@ def _first_commit(site: Site, actor: Row, repo: Row) -> None:
     site.state.insert("refs", repo_id=repo["id"], name=ref, sha=sha, actor_id=actor["id"])
 
 
-def fork(site: Site, actor: Row, origin: Row, owner: Row, name: str) -> Row:
+def fork(site: ForgeInstance, actor: Row, origin: Row, owner: Row, name: str) -> Row:
     """Copy a repository's branches and tags into a new one that remembers where it is from."""
     if other := site.state.row(
         "SELECT * FROM repositories WHERE owner_id = ? AND fork_of = ?", owner["id"], origin["id"]
@@ -139,7 +139,7 @@ def fork(site: Site, actor: Row, origin: Row, owner: Row, name: str) -> Row:
     return repo
 
 
-def edit(site: Site, actor: Row, repo: Row, changes: Row) -> Row:
+def edit(site: ForgeInstance, actor: Row, repo: Row, changes: Row) -> Row:
     """Change a repository: its name, its columns, its settings, whether it is archived."""
     given = {key: value for key, value in changes.items() if value is not None}
     columns: Row = {key: given[key] for key in ("description", "website", "private", "template") if key in given}
@@ -156,7 +156,7 @@ def edit(site: Site, actor: Row, repo: Row, changes: Row) -> Row:
     return site.must("repositories", repo["id"])
 
 
-def _rename(site: Site, actor: Row, repo: Row, name: str) -> None:
+def _rename(site: ForgeInstance, actor: Row, repo: Row, name: str) -> None:
     if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
         raise Refusal(422, "[Name]: invalid repository name")
     other = find(site, repo["owner"], name)
@@ -168,20 +168,20 @@ def _rename(site: Site, actor: Row, repo: Row, name: str) -> None:
     feed.record(site, actor, site.must("repositories", repo["id"]), "rename_repo", content=repo["full_name"])
 
 
-def _switch_default(site: Site, repo: Row, branch: str) -> None:
+def _switch_default(site: ForgeInstance, repo: Row, branch: str) -> None:
     if not tip(site, repo, branch) and site.state.row("SELECT 1 FROM refs WHERE repo_id = ?", repo["id"]):
         raise Missing(f"branch does not exist [name: {branch}]")
     site.git(repo).text("symbolic-ref", "HEAD", f"refs/heads/{branch}")
     site.state.update("repos", repo["id"], default_branch=branch)
 
 
-def collaborators(site: Site, repo: Row) -> list[Row]:
+def collaborators(site: ForgeInstance, repo: Row) -> list[Row]:
     """Those who were let in one by one."""
     sql = "SELECT users.* FROM users JOIN collaborators ON user_id = id WHERE repo_id = ? ORDER BY login"
     return site.state.rows(sql, repo["id"])
 
 
-def let_in(site: Site, repo: Row, user: Row, permission: str) -> None:
+def let_in(site: ForgeInstance, repo: Row, user: Row, permission: str) -> None:
     """Make somebody a collaborator with `read`, `write` or `admin`."""
     level = rules.mode(permission or "write")
     if level not in {Mode.READ, Mode.WRITE, Mode.ADMIN}:
@@ -189,12 +189,12 @@ def let_in(site: Site, repo: Row, user: Row, permission: str) -> None:
     site.state.run("INSERT OR REPLACE INTO collaborators VALUES (?, ?, ?)", repo["id"], user["id"], level)
 
 
-def put_out(site: Site, repo: Row, user: Row) -> None:
+def put_out(site: ForgeInstance, repo: Row, user: Row) -> None:
     """Make somebody no collaborator."""
     site.state.run("DELETE FROM collaborators WHERE repo_id = ? AND user_id = ?", repo["id"], user["id"])
 
 
-def insiders(site: Site, repo: Row) -> list[Row]:
+def insiders(site: ForgeInstance, repo: Row) -> list[Row]:
     """Who can be asked to work on a repository: its owner, its collaborators and the members of its teams."""
     sql = """SELECT * FROM users WHERE NOT is_org AND (id = ?1 OR id IN (SELECT user_id FROM collaborators WHERE repo_id = ?2)
              OR id IN (SELECT user_id FROM team_members JOIN teams ON team_id = teams.id WHERE org_id = ?1
@@ -202,7 +202,7 @@ def insiders(site: Site, repo: Row) -> list[Row]:
     return site.state.rows(sql, repo["owner_id"], repo["id"])
 
 
-def protect(site: Site, repo: Row, name: str, wanted: Mapping[str, Any]) -> Row:
+def protect(site: ForgeInstance, repo: Row, name: str, wanted: Mapping[str, Any]) -> Row:
     """Make a branch protection rule, or change the keys of one that are given; logins and team names become ids."""
     old = site.state.row("SELECT * FROM protections WHERE repo_id = ? AND name = ?", repo["id"], name)
     hidden = site.flavour.hidden["protection"]
@@ -222,7 +222,7 @@ def protect(site: Site, repo: Row, name: str, wanted: Mapping[str, Any]) -> Row:
         return site.must("protections", site.state.insert("protections", **row))
 
 
-def _ids(site: Site, repo: Row, key: str, value: Any) -> Any:
+def _ids(site: ForgeInstance, repo: Row, key: str, value: Any) -> Any:
     if key.endswith("_teams"):
         teams = {
             row["name"].lower(): row["id"]

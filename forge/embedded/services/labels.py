@@ -7,25 +7,25 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from forge.embedded import events
-from forge.embedded.deeds import timeline
+from forge.embedded.instance import ForgeInstance, Missing, Refusal
+from forge.embedded.services import timeline
 from forge.embedded.shapes import issues as shapes
-from forge.embedded.site import Missing, Refusal, Site
 from forge.embedded.state import Row
 
 _COLOR = re.compile(r"#?([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")
 
 
-def of_repo(site: Site, repo: Row) -> list[Row]:
+def of_repo(site: ForgeInstance, repo: Row) -> list[Row]:
     """The labels of a repository, by name."""
     return site.state.rows("SELECT * FROM labels WHERE repo_id = ? ORDER BY name, id", repo["id"])
 
 
-def of_org(site: Site, org: Row) -> list[Row]:
+def of_org(site: ForgeInstance, org: Row) -> list[Row]:
     """The labels that all repositories of an organisation share."""
     return site.state.rows("SELECT * FROM labels WHERE org_id = ? ORDER BY name, id", org["id"])
 
 
-def usable(site: Site, repo: Row, *, org: bool = True) -> list[Row]:
+def usable(site: ForgeInstance, repo: Row, *, org: bool = True) -> list[Row]:
     """All labels that an issue of a repository can have: its own first."""
     own = of_repo(site, repo)
     return (
@@ -35,13 +35,13 @@ def usable(site: Site, repo: Row, *, org: bool = True) -> list[Row]:
     )
 
 
-def create(site: Site, place: Row, *, name: str, color: str, **more: Any) -> Row:
+def create(site: ForgeInstance, place: Row, *, name: str, color: str, **more: Any) -> Row:
     """A label of a place (`repo_id` or `org_id`); the same name may be there already."""
     key = site.state.insert("labels", **place, name=name, color=_color(color), **more)
     return site.must("labels", key)
 
 
-def edit(site: Site, label: Row, changes: Row) -> Row:
+def edit(site: ForgeInstance, label: Row, changes: Row) -> Row:
     """Change a label."""
     given = {key: value for key, value in changes.items() if value is not None}
     if "color" in given:
@@ -50,7 +50,7 @@ def edit(site: Site, label: Row, changes: Row) -> Row:
     return site.must("labels", label["id"])
 
 
-def delete(site: Site, label: Row) -> None:
+def delete(site: ForgeInstance, label: Row) -> None:
     """Remove a label, also from the issues that have it."""
     with site.state.writing():
         site.state.run("DELETE FROM issue_labels WHERE label_id = ?", label["id"])
@@ -65,7 +65,7 @@ def _color(text: str) -> str:
     return digits if len(digits) == 6 else "".join(2 * digit for digit in digits)
 
 
-def pick(site: Site, repo: Row, wanted: Sequence[int | str]) -> list[Row]:
+def pick(site: ForgeInstance, repo: Row, wanted: Sequence[int | str]) -> list[Row]:
     """The labels of these ids or names; those that do not exist are left out."""
     if len({type(one) for one in wanted}) > 1:
         raise Refusal(400, "labels should be an array of strings or integers")
@@ -76,13 +76,13 @@ def pick(site: Site, repo: Row, wanted: Sequence[int | str]) -> list[Row]:
     return [known[one] for one in dict.fromkeys(wanted) if one in known]
 
 
-def on(site: Site, issue: Row) -> list[Row]:
+def on(site: ForgeInstance, issue: Row) -> list[Row]:
     """The labels that an issue has, by name."""
     sql = "SELECT labels.* FROM labels JOIN issue_labels ON label_id = id WHERE issue_id = ? ORDER BY name, id"
     return site.state.rows(sql, issue["id"])
 
 
-def put(site: Site, actor: Row, issue: Row, *, add: Iterable[Row] = (), remove: Iterable[Row] = ()) -> None:
+def put(site: ForgeInstance, actor: Row, issue: Row, *, add: Iterable[Row] = (), remove: Iterable[Row] = ()) -> None:
     """Add and remove labels, without an event; an exclusive one pushes out its siblings."""
     with site.state.writing():
         before = {label["id"] for label in on(site, issue)}
@@ -96,14 +96,14 @@ def put(site: Site, actor: Row, issue: Row, *, add: Iterable[Row] = (), remove: 
             _set(site, actor, issue, label, present=False)
 
 
-def _siblings(site: Site, issue: Row, label: Row) -> list[Row]:
+def _siblings(site: ForgeInstance, issue: Row, label: Row) -> list[Row]:
     scope, slash, _ = label["name"].rpartition("/")
     if not label["exclusive"] or not slash:
         return []
     return [one for one in on(site, issue) if one["exclusive"] and one["name"].rpartition("/")[0] == scope]
 
 
-def _set(site: Site, actor: Row, issue: Row, label: Row, *, present: bool) -> None:
+def _set(site: ForgeInstance, actor: Row, issue: Row, label: Row, *, present: bool) -> None:
     verb = (
         "INSERT OR IGNORE INTO issue_labels VALUES (?, ?)"
         if present
@@ -113,12 +113,12 @@ def _set(site: Site, actor: Row, issue: Row, label: Row, *, present: bool) -> No
         timeline.write(site, actor, issue, "label", "1" if present else "", label=label["id"])
 
 
-def add(site: Site, actor: Row, issue: Row, wanted: Sequence[int | str]) -> None:
+def add(site: ForgeInstance, actor: Row, issue: Row, wanted: Sequence[int | str]) -> None:
     """Add labels; the event comes whether or not anything changed."""
     change(site, actor, issue, add=pick(site, site.must("repositories", issue["repo_id"]), wanted))
 
 
-def replace(site: Site, actor: Row, issue: Row, wanted: Sequence[int | str], *, quiet: bool = False) -> None:
+def replace(site: ForgeInstance, actor: Row, issue: Row, wanted: Sequence[int | str], *, quiet: bool = False) -> None:
     """Make exactly these its labels; `quiet` sends no event."""
     chosen = pick(site, site.must("repositories", issue["repo_id"]), wanted)
     keys = {label["id"] for label in chosen}
@@ -131,7 +131,7 @@ def replace(site: Site, actor: Row, issue: Row, wanted: Sequence[int | str], *, 
 
 
 def change(
-    site: Site,
+    site: ForgeInstance,
     actor: Row,
     issue: Row,
     *,
@@ -146,7 +146,7 @@ def change(
         events.about_issue(site, actor, now, "issue_label", "label_updated", overlay=overlay or {})
 
 
-def take_off(site: Site, actor: Row, issue: Row, named: str) -> None:
+def take_off(site: ForgeInstance, actor: Row, issue: Row, named: str) -> None:
     """Remove one label by its id or, where the flavour allows it, by name."""
     known = usable(site, site.must("repositories", issue["repo_id"]))
     found = [label for label in known if str(label["id"]) == named]
@@ -157,7 +157,7 @@ def take_off(site: Site, actor: Row, issue: Row, named: str) -> None:
     change(site, actor, issue, remove=found[:1])
 
 
-def clear(site: Site, actor: Row, issue: Row) -> None:
+def clear(site: ForgeInstance, actor: Row, issue: Row) -> None:
     """Remove all labels; the event still shows the old ones."""
     with site.state.writing():
         overlay = {"labels": shapes.labels(site, issue)}
@@ -167,13 +167,13 @@ def clear(site: Site, actor: Row, issue: Row) -> None:
         )
 
 
-def milestones(site: Site, repo: Row, state: str) -> list[Row]:
+def milestones(site: ForgeInstance, repo: Row, state: str) -> list[Row]:
     """The milestones of a repository in a state (`open`, `closed` or `all`)."""
     sql = "SELECT * FROM milestones WHERE repo_id = ? AND (? = 'all' OR (closed IS NULL) = (? = 'open')) ORDER BY coalesce(due, 1e12), id"
     return site.state.rows(sql, repo["id"], state, state)
 
 
-def milestone(site: Site, repo: Row, key: int) -> Row:
+def milestone(site: ForgeInstance, repo: Row, key: int) -> Row:
     """One milestone."""
     row = site.state.row("SELECT * FROM milestones WHERE repo_id = ? AND id = ?", repo["id"], key)
     if row is None:
@@ -181,7 +181,7 @@ def milestone(site: Site, repo: Row, key: int) -> Row:
     return row
 
 
-def create_milestone(site: Site, repo: Row, *, title: str, **more: Any) -> Row:
+def create_milestone(site: ForgeInstance, repo: Row, *, title: str, **more: Any) -> Row:
     """A new milestone."""
     key = site.state.insert(
         "milestones", repo_id=repo["id"], title=title, created=site.now(), updated=site.now(), **more
@@ -189,7 +189,7 @@ def create_milestone(site: Site, repo: Row, *, title: str, **more: Any) -> Row:
     return site.must("milestones", key)
 
 
-def edit_milestone(site: Site, row: Row, *, state: str | None = None, **changes: Any) -> Row:
+def edit_milestone(site: ForgeInstance, row: Row, *, state: str | None = None, **changes: Any) -> Row:
     """Change a milestone, also its state."""
     given = {key: value for key, value in changes.items() if value is not None}
     if not site.flavour.milestone_keeps_due:
@@ -200,7 +200,7 @@ def edit_milestone(site: Site, row: Row, *, state: str | None = None, **changes:
     return site.must("milestones", row["id"])
 
 
-def delete_milestone(site: Site, row: Row) -> None:
+def delete_milestone(site: ForgeInstance, row: Row) -> None:
     """Remove a milestone, also from its issues."""
     with site.state.writing():
         site.state.run("UPDATE issues SET milestone_id = NULL WHERE milestone_id = ?", row["id"])

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from forge.embedded import diffs, events, rules
-from forge.embedded.deeds import feed, issues, timeline
 from forge.embedded.git import Git, GitFailed
+from forge.embedded.instance import ForgeInstance, Missing, Refusal
+from forge.embedded.services import feed, issues, timeline
 from forge.embedded.shapes import issues as shapes
-from forge.embedded.site import Missing, Refusal, Site
 from forge.embedded.state import Row
 
 _WORDS = {"APPROVED": "approved", "REQUEST_CHANGES": "rejected", "COMMENT": "comment"}
@@ -26,7 +26,7 @@ class Remark:
     body: str
 
 
-def pull_of(site: Site, issue: Row) -> Row:
+def pull_of(site: ForgeInstance, issue: Row) -> Row:
     """The pull request that is reviewed."""
     row = site.state.row("SELECT * FROM pulls WHERE issue_id = ?", issue["id"])
     if row is None:
@@ -35,12 +35,12 @@ def pull_of(site: Site, issue: Row) -> Row:
     return row
 
 
-def of_pull(site: Site, issue: Row) -> list[Row]:
+def of_pull(site: ForgeInstance, issue: Row) -> list[Row]:
     """All reviews and requests for them, oldest first; who asks must hide pending ones of others."""
     return site.state.rows("SELECT * FROM reviews WHERE issue_id = ? ORDER BY id", issue["id"])
 
 
-def get(site: Site, issue: Row, key: int) -> Row:
+def get(site: ForgeInstance, issue: Row, key: int) -> Row:
     """One review of a pull request."""
     review = site.state.row("SELECT * FROM reviews WHERE id = ? AND issue_id = ?", key, issue["id"])
     if review is None:
@@ -48,14 +48,14 @@ def get(site: Site, issue: Row, key: int) -> Row:
     return review
 
 
-def remarks(site: Site, review: Row) -> list[Row]:
+def remarks(site: ForgeInstance, review: Row) -> list[Row]:
     """The remarks of a review, by file and line."""
     sql = """SELECT * FROM comments WHERE review_id = ? AND kind = 'code'
              ORDER BY json_extract(detail, '$.path'), abs(json_extract(detail, '$.line')), id"""
     return site.state.rows(sql, review["id"])
 
 
-def conversation(site: Site, remark: Row) -> Row:
+def conversation(site: ForgeInstance, remark: Row) -> Row:
     """The remark that began the conversation: the first of its review on its line."""
     sql = """SELECT * FROM comments WHERE review_id = ? AND kind = 'code'
              AND json_extract(detail, '$.path') = ? AND json_extract(detail, '$.line') = ? ORDER BY id"""
@@ -63,12 +63,12 @@ def conversation(site: Site, remark: Row) -> Row:
     return site.state.row(sql, remark["review_id"], detail["path"], detail["line"]) or remark
 
 
-def _official(site: Site, issue: Row, user: Row) -> bool:
+def _official(site: ForgeInstance, issue: Row, user: Row) -> bool:
     repo = site.must("repositories", issue["repo_id"])
     return rules.reviews_officially(site, repo, user, pull_of(site, issue)["base_branch"])
 
 
-def request(site: Site, actor: Row, issue: Row, user: Row, *, again: bool = False) -> Row | None:
+def request(site: ForgeInstance, actor: Row, issue: Row, user: Row, *, again: bool = False) -> Row | None:
     """Ask somebody for a review; `again` repeats the event to one who was asked already. Answers a new request."""
     if user["id"] == issue["user_id"]:
         raise Refusal(422, f"poster of pr can't be reviewer [user_id: {user['id']}, repo_id: {issue['repo_id']}]")
@@ -91,7 +91,7 @@ def request(site: Site, actor: Row, issue: Row, user: Row, *, again: bool = Fals
     return made
 
 
-def request_team(site: Site, actor: Row, issue: Row, team: Row) -> Row | None:
+def request_team(site: ForgeInstance, actor: Row, issue: Row, team: Row) -> Row | None:
     """Ask a team for a review; no event tells of it."""
     sql = "SELECT 1 FROM reviews WHERE issue_id = ? AND team_id = ? AND state = 'REQUEST_REVIEW'"
     if site.state.row(sql, issue["id"], team["id"]):
@@ -102,7 +102,7 @@ def request_team(site: Site, actor: Row, issue: Row, team: Row) -> Row | None:
     return made
 
 
-def unrequest(site: Site, actor: Row, issue: Row, *, user: Row | None = None, team: Row | None = None) -> None:
+def unrequest(site: ForgeInstance, actor: Row, issue: Row, *, user: Row | None = None, team: Row | None = None) -> None:
     """Ask no longer."""
     column, key = ("user_id", user["id"]) if user else ("team_id", (team or {})["id"])
     sql = f"DELETE FROM reviews WHERE issue_id = ? AND {column} = ? AND state = 'REQUEST_REVIEW'"  # noqa: S608 (column is ours)
@@ -117,7 +117,7 @@ def unrequest(site: Site, actor: Row, issue: Row, *, user: Row | None = None, te
 
 
 def write(
-    site: Site, actor: Row, issue: Row, event: str, body: str, *, sha: str = "", said: Sequence[Remark] = ()
+    site: ForgeInstance, actor: Row, issue: Row, event: str, body: str, *, sha: str = "", said: Sequence[Remark] = ()
 ) -> Row:
     """Review a pull request; an unknown `event` makes a pending review, and a pending one of the same user is gone on with."""
     pull = pull_of(site, issue)
@@ -132,7 +132,7 @@ def write(
         return submit(site, actor, issue, review, state=state, body=body)
 
 
-def hold(site: Site, actor: Row, issue: Row) -> Row:
+def hold(site: ForgeInstance, actor: Row, issue: Row) -> Row:
     """A review that holds remarks back until it is submitted; it needs no words, and no timeline shows it yet."""
     held = _pending(site, issue, actor)
     return held or _insert(site, issue, user_id=actor["id"], state="PENDING", sha=pull_of(site, issue)["head_sha"])
@@ -150,7 +150,7 @@ def refuse(issue: Row, actor: Row, event: str, body: str, *, has_remarks: bool) 
         raise Refusal(422, "review event COMMENT requires a body or a comment")
 
 
-def submit(site: Site, actor: Row, issue: Row, review: Row, *, state: str, body: str) -> Row:
+def submit(site: ForgeInstance, actor: Row, issue: Row, review: Row, *, state: str, body: str) -> Row:
     """Give a review its verdict; an earlier verdict of the same user counts no longer."""
     verdict = state in {"APPROVED", "REQUEST_CHANGES"}
     with site.state.writing():
@@ -167,7 +167,7 @@ def submit(site: Site, actor: Row, issue: Row, review: Row, *, state: str, body:
     return site.must("reviews", review["id"])
 
 
-def _supersede(site: Site, issue: Row, actor: Row) -> None:
+def _supersede(site: ForgeInstance, issue: Row, actor: Row) -> None:
     mine = (issue["id"], actor["id"])
     site.state.run("DELETE FROM reviews WHERE issue_id = ? AND user_id = ? AND state = 'REQUEST_REVIEW'", *mine)
     site.state.run(
@@ -178,13 +178,13 @@ def _supersede(site: Site, issue: Row, actor: Row) -> None:
     )
 
 
-def remark_on(site: Site, actor: Row, issue: Row, review: Row, said: Remark) -> Row:
+def remark_on(site: ForgeInstance, actor: Row, issue: Row, review: Row, said: Remark) -> Row:
     """Add a remark to a review that is there already; no event tells of it."""
     detail = _located(site.git(issue["repo_id"]), pull_of(site, issue), said)
     return timeline.write(site, actor, issue, "code", said.body, review_id=review["id"], **detail)
 
 
-def reply(site: Site, actor: Row, issue: Row, remark: Row, body: str) -> Row:
+def reply(site: ForgeInstance, actor: Row, issue: Row, remark: Row, body: str) -> Row:
     """Answer a remark: a remark of the same review on the same line.
 
     Real forges tell of it as of a plain comment (seen on Gitea 1.27 and Forgejo 11; Forgejo 17 by its source), but its
@@ -203,7 +203,7 @@ def reply(site: Site, actor: Row, issue: Row, remark: Row, body: str) -> Row:
     return said
 
 
-def resolve(site: Site, actor: Row, issue: Row, remark: Row, *, resolved: bool) -> None:
+def resolve(site: ForgeInstance, actor: Row, issue: Row, remark: Row, *, resolved: bool) -> None:
     """Call the conversation that a remark began resolved, or open again; who did so first stays. No event tells of it.
 
     The pull request's author may, and who writes pull requests or reviews officially (by Gitea's source).
@@ -218,7 +218,7 @@ def resolve(site: Site, actor: Row, issue: Row, remark: Row, *, resolved: bool) 
         site.state.update("comments", remark["id"], detail=json.dumps(detail))
 
 
-def delete(site: Site, actor: Row, review: Row) -> None:
+def delete(site: ForgeInstance, actor: Row, review: Row) -> None:
     """Remove one's own review with its remarks."""
     if review["user_id"] != actor["id"] and not actor["is_admin"]:
         raise Refusal(403, None)
@@ -227,7 +227,7 @@ def delete(site: Site, actor: Row, review: Row) -> None:
         site.state.run("DELETE FROM reviews WHERE id = ?", review["id"])
 
 
-def dismiss(site: Site, actor: Row, issue: Row, review: Row, message: str, *, dismissed: bool) -> Row:
+def dismiss(site: ForgeInstance, actor: Row, issue: Row, review: Row, message: str, *, dismissed: bool) -> Row:
     """Let a verdict count no longer, or again; silent but for the timeline."""
     with site.state.writing():
         site.state.update("reviews", review["id"], dismissed=dismissed, updated=site.now())
@@ -237,7 +237,7 @@ def dismiss(site: Site, actor: Row, issue: Row, review: Row, message: str, *, di
     return site.must("reviews", review["id"])
 
 
-def head_moved(site: Site, actor: Row, issue: Row, sha: str, *, other_content: bool) -> None:
+def head_moved(site: ForgeInstance, actor: Row, issue: Row, sha: str, *, other_content: bool) -> None:
     """Reviews of another content go stale, and where the rule says so approvals are dismissed."""
     if not other_content:
         site.state.run(
@@ -260,12 +260,12 @@ def head_moved(site: Site, actor: Row, issue: Row, sha: str, *, other_content: b
                 )
 
 
-def _insert(site: Site, issue: Row, **columns: object) -> Row:
+def _insert(site: ForgeInstance, issue: Row, **columns: object) -> Row:
     now = site.now()
     return site.must("reviews", site.state.insert("reviews", issue_id=issue["id"], created=now, updated=now, **columns))
 
 
-def _pending(site: Site, issue: Row, actor: Row) -> Row | None:
+def _pending(site: ForgeInstance, issue: Row, actor: Row) -> Row | None:
     sql = "SELECT * FROM reviews WHERE issue_id = ? AND user_id = ? AND state = 'PENDING' ORDER BY id"
     return site.state.row(sql, issue["id"], actor["id"])
 

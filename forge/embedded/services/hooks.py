@@ -6,11 +6,11 @@ import json
 from collections.abc import Sequence
 
 from forge.embedded import events
-from forge.embedded.deeds import repos
+from forge.embedded.instance import ForgeInstance, Missing, Refusal
 from forge.embedded.rules import NO_ACCESS
+from forge.embedded.services import repos
 from forge.embedded.shapes import commits
 from forge.embedded.shapes import repos as shapes
-from forge.embedded.site import Missing, Refusal, Site
 from forge.embedded.state import Row
 
 _ISSUES = ("issues", "issue_assign", "issue_label", "issue_milestone", "issue_comment")
@@ -42,7 +42,7 @@ _ORDER = (
 )
 
 
-def events_of(site: Site, wanted: Sequence[str]) -> list[str]:
+def events_of(site: ForgeInstance, wanted: Sequence[str]) -> list[str]:
     """The events as a forge reads them back: other names than it was given, unknown ones left out."""
     # Gitea takes the names of single reviews for all of them.
     words = [_ONE_FOR_ALL.get(word, word) if site.flavour.reviews_are_one_event else word for word in wanted]
@@ -50,7 +50,7 @@ def events_of(site: Site, wanted: Sequence[str]) -> list[str]:
     return [name for name in (*_ORDER, *site.flavour.extra_events) if name in chosen]
 
 
-def create(site: Site, place: Row, wanted: Row) -> Row:
+def create(site: ForgeInstance, place: Row, wanted: Row) -> Row:
     """A hook of a place (`repo_id`, `owner_id` or `is_system`); not active, and for pushes, when not told otherwise."""
     config = wanted.get("config") or {}
     if wanted.get("type") not in {*site.flavour.hook_types, "slack", "discord"}:
@@ -77,7 +77,7 @@ def create(site: Site, place: Row, wanted: Row) -> Row:
     return site.must("hooks", key)
 
 
-def edit(site: Site, hook: Row, wanted: Row) -> Row:
+def edit(site: ForgeInstance, hook: Row, wanted: Row) -> Row:
     """Change a hook: events and branch filter that are not told again are reset, and the secret is never changed."""
     config = wanted.get("config") or {}
     old = json.loads(hook["events"])
@@ -104,13 +104,13 @@ def edit(site: Site, hook: Row, wanted: Row) -> Row:
     return site.must("hooks", hook["id"])
 
 
-def of(site: Site, place: Row) -> list[Row]:
+def of(site: ForgeInstance, place: Row) -> list[Row]:
     """The hooks of a place, oldest first."""
     (column, key), *_ = place.items()
     return site.state.rows(f"SELECT * FROM hooks WHERE {column} = ? ORDER BY id", key)  # noqa: S608 (column is ours)
 
 
-def one(site: Site, place: Row, key: int) -> Row:
+def one(site: ForgeInstance, place: Row, key: int) -> Row:
     """One hook of a place."""
     found = [hook for hook in of(site, place) if hook["id"] == key]
     if not found:
@@ -118,12 +118,12 @@ def one(site: Site, place: Row, key: int) -> Row:
     return found[0]
 
 
-def delete(site: Site, hook: Row) -> None:
+def delete(site: ForgeInstance, hook: Row) -> None:
     """Remove a hook; what it was still to be told is lost."""
     site.state.run("DELETE FROM hooks WHERE id = ?", hook["id"])
 
 
-def test(site: Site, actor: Row, repo: Row, hook: Row) -> None:
+def test(site: ForgeInstance, actor: Row, repo: Row, hook: Row) -> None:
     """Send a made-up push of the newest commit, whatever the hook has chosen."""
     tip = repos.tip(site, repo, repo["default_branch"])
     if not tip:
@@ -135,7 +135,7 @@ def test(site: Site, actor: Row, repo: Row, hook: Row) -> None:
     events.deliver(site, hook, "push", json.dumps(payload, indent=2, ensure_ascii=False))
 
 
-def replay(site: Site, hook: Row, uuid: str) -> Row:
+def replay(site: ForgeInstance, hook: Row, uuid: str) -> Row:
     """Send a delivery again: the same bytes under a new uuid, as a person can from the page of a hook."""
     old = site.state.row("SELECT * FROM deliveries WHERE hook_id = ? AND uuid = ?", hook["id"], uuid)
     if old is None:

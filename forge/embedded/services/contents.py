@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from forge.embedded import events, rules
-from forge.embedded.deeds import feed, pushes, repos
 from forge.embedded.git import EMPTY_TREE, SHA, ZERO, Commit, Git, Moved, Signature, valid_branch
-from forge.embedded.site import Missing, Refusal, Site, broken
+from forge.embedded.instance import ForgeInstance, Missing, Refusal, broken
+from forge.embedded.services import feed, pushes, repos
 from forge.embedded.state import Row
 
 
@@ -35,7 +35,7 @@ def decoded(text: str) -> bytes:
 
 
 def commit(
-    site: Site,
+    site: ForgeInstance,
     actor: Row,
     repo: Row,
     edits: Sequence[Edit],
@@ -67,7 +67,7 @@ def commit(
     return git.commit(sha)
 
 
-def _refuse_branch(site: Site, actor: Row, repo: Row, base: str, target: str) -> None:
+def _refuse_branch(site: ForgeInstance, actor: Row, repo: Row, base: str, target: str) -> None:
     if target != base:
         if not valid_branch(target):
             raise Refusal(422, f"'{target}' is not a valid branch name")
@@ -77,7 +77,7 @@ def _refuse_branch(site: Site, actor: Row, repo: Row, base: str, target: str) ->
         raise Refusal(403, f"user cannot commit to repo [user: {actor['login']}]")
 
 
-def _plan(site: Site, git: Git, tip: str, edit: Edit, changes: dict[str, str | None]) -> None:
+def _plan(site: ForgeInstance, git: Git, tip: str, edit: Edit, changes: dict[str, str | None]) -> None:
     """Add one edit to the changes of a tree, if what it expects is there."""
     path = edit.path.strip("/")
     if not path or any(part in {"", ".", "..", ".git"} for part in path.lower().split("/")):
@@ -97,7 +97,7 @@ def _plan(site: Site, git: Git, tip: str, edit: Edit, changes: dict[str, str | N
     changes[path] = None if edit.operation == "delete" else git.store(edit.content)
 
 
-def create_branch(site: Site, actor: Row, repo: Row, name: str, start: str) -> str:
+def create_branch(site: ForgeInstance, actor: Row, repo: Row, name: str, start: str) -> str:
     """A new branch at a branch, tag or commit; answers its tip."""
     if not valid_branch(name):
         raise Refusal(422, f"'{name}' is not a valid branch name")
@@ -113,7 +113,7 @@ def create_branch(site: Site, actor: Row, repo: Row, name: str, start: str) -> s
     return sha
 
 
-def rename_branch(site: Site, repo: Row, old: str, new: str) -> None:
+def rename_branch(site: ForgeInstance, repo: Row, old: str, new: str) -> None:
     """Give a branch another name; pull requests follow, and no push record tells of it."""
     tip, refs = repos.tip(site, repo, old), (f"refs/heads/{old}", f"refs/heads/{new}")
     if not tip:
@@ -134,7 +134,7 @@ def rename_branch(site: Site, repo: Row, old: str, new: str) -> None:
             repos.edit(site, {}, repo, {"default_branch": new})
 
 
-def delete_branch(site: Site, actor: Row, repo: Row, name: str) -> None:
+def delete_branch(site: ForgeInstance, actor: Row, repo: Row, name: str) -> None:
     """Remove a branch; its open pull requests are closed."""
     tip = repos.tip(site, repo, name)
     if not tip:
@@ -146,7 +146,7 @@ def delete_branch(site: Site, actor: Row, repo: Row, name: str) -> None:
     pushes.move(site, actor, repo, [(f"refs/heads/{name}", tip, ZERO)])
 
 
-def create_tag(site: Site, actor: Row, repo: Row, name: str, *, target: str = "", message: str = "") -> None:
+def create_tag(site: ForgeInstance, actor: Row, repo: Row, name: str, *, target: str = "", message: str = "") -> None:
     """A light tag, or with a message an annotated one; the forge keeps a hidden release for it."""
     if site.state.row("SELECT 1 FROM refs WHERE repo_id = ? AND name = ?", repo["id"], f"refs/tags/{name}"):
         raise Refusal(409, f"tag already exists [name: {name}]")
@@ -173,7 +173,7 @@ def create_tag(site: Site, actor: Row, repo: Row, name: str, *, target: str = ""
     site.state.insert("releases", **about)
 
 
-def delete_tag(site: Site, actor: Row, repo: Row, name: str) -> None:
+def delete_tag(site: ForgeInstance, actor: Row, repo: Row, name: str) -> None:
     """Remove a tag."""
     ref = site.state.row("SELECT * FROM refs WHERE repo_id = ? AND name = ?", repo["id"], f"refs/tags/{name}")
     if ref is None:
@@ -181,7 +181,7 @@ def delete_tag(site: Site, actor: Row, repo: Row, name: str) -> None:
     pushes.move(site, actor, repo, [(ref["name"], ref["sha"], ZERO)])
 
 
-def release(site: Site, actor: Row, repo: Row, tag: str, **about: str) -> Row:
+def release(site: ForgeInstance, actor: Row, repo: Row, tag: str, **about: str) -> Row:
     """Publish a release; its tag is made if it is not there."""
     target = about.pop("target_commitish", "") or repo["default_branch"]
     if not site.state.row("SELECT 1 FROM refs WHERE repo_id = ? AND name = ?", repo["id"], f"refs/tags/{tag}"):
@@ -195,7 +195,7 @@ def release(site: Site, actor: Row, repo: Row, tag: str, **about: str) -> Row:
     return entry
 
 
-def blob(site: Site, repo: Row, sha: str) -> Row:
+def blob(site: ForgeInstance, repo: Row, sha: str) -> Row:
     """A blob by its sha."""
     git = site.git(repo)
     if not SHA.fullmatch(sha) or not git.resolve(sha, "blob"):

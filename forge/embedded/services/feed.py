@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 
-from forge.embedded.site import Site, names
+from forge.embedded.instance import ForgeInstance, names
 from forge.embedded.state import Row
 
 MENTION = re.compile(r"(?:^|(?<=[\s(\[,]))@([A-Za-z0-9][A-Za-z0-9._-]*[A-Za-z0-9]|[A-Za-z0-9])")
 
 
 def record(
-    site: Site, actor: Row, repo: Row, op: str, *, ref: str = "", content: str = "", comment_id: int = 0
+    site: ForgeInstance, actor: Row, repo: Row, op: str, *, ref: str = "", content: str = "", comment_id: int = 0
 ) -> None:
     """Write one row of the feed."""
     site.state.insert(
@@ -26,28 +26,28 @@ def record(
     )
 
 
-def record_issue(site: Site, actor: Row, issue: Row, op: str, *, comment_id: int = 0, text: str = "") -> None:
+def record_issue(site: ForgeInstance, actor: Row, issue: Row, op: str, *, comment_id: int = 0, text: str = "") -> None:
     """Write the row of something that happened to an issue or pull request."""
     repo = site.must("repositories", issue["repo_id"])
     content = f"{issue['number']}|{text or issue['title']}"
     record(site, actor, repo, op, content=content, comment_id=comment_id)
 
 
-def of_repo(site: Site, repo: Row) -> list[Row]:
+def of_repo(site: ForgeInstance, repo: Row) -> list[Row]:
     """The feed of a repository, newest first, without those who hide what they do."""
     sql = """SELECT feed.* FROM feed LEFT JOIN users ON users.id = feed.user_id
              WHERE repo_id = ? AND coalesce(hide_activity, 0) = 0 ORDER BY feed.id DESC"""
     return site.state.rows(sql, repo["id"])
 
 
-def of_org(site: Site, org: Row) -> list[Row]:
+def of_org(site: ForgeInstance, org: Row) -> list[Row]:
     """The feed of all repositories of an organisation, newest first."""
     sql = """SELECT feed.* FROM feed JOIN repos ON repos.id = feed.repo_id LEFT JOIN users ON users.id = feed.user_id
              WHERE owner_id = ? AND coalesce(hide_activity, 0) = 0 ORDER BY feed.id DESC"""
     return site.state.rows(sql, org["id"])
 
 
-def notify(site: Site, actor: Row, issue: Row, text: str = "") -> None:
+def notify(site: ForgeInstance, actor: Row, issue: Row, text: str = "") -> None:
     """Tell those who take part in a conversation, or are named in `text`, but not the one who acts."""
     state = site.state
     logins = MENTION.findall(text)
@@ -62,7 +62,7 @@ def notify(site: Site, actor: Row, issue: Row, text: str = "") -> None:
         )
 
 
-def taking_part(site: Site, issue: Row) -> set[int]:
+def taking_part(site: ForgeInstance, issue: Row) -> set[int]:
     """The ids of those who wrote, were assigned or asked, or follow a conversation."""
     rows = site.state.rows(
         """SELECT user_id AS id FROM issues WHERE id = ?1 UNION SELECT user_id FROM assignees WHERE issue_id = ?1
@@ -73,7 +73,7 @@ def taking_part(site: Site, issue: Row) -> set[int]:
     return {row["id"] for row in rows}
 
 
-def notices(site: Site, user: Row, *, repo: Row | None = None, unread_only: bool = True) -> list[Row]:
+def notices(site: ForgeInstance, user: Row, *, repo: Row | None = None, unread_only: bool = True) -> list[Row]:
     """What somebody was told, newest first."""
     sql = """SELECT notices.* FROM notices JOIN issues ON issues.id = issue_id
              WHERE notices.user_id = ? AND (? IS NULL OR repo_id = ?) AND (unread OR NOT ?)
@@ -82,7 +82,7 @@ def notices(site: Site, user: Row, *, repo: Row | None = None, unread_only: bool
     return site.state.rows(sql, user["id"], key, key, unread_only)
 
 
-def read(site: Site, notice: Row) -> Row:
+def read(site: ForgeInstance, notice: Row) -> Row:
     """Mark a notice as read."""
     site.state.update("notices", notice["id"], unread=0, updated=site.now())
     return site.must("notices", notice["id"])

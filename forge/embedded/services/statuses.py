@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from forge.embedded import events
+from forge.embedded.instance import ForgeInstance, Missing, Refusal
 from forge.embedded.rules import matches
 from forge.embedded.shapes import commits
 from forge.embedded.shapes.pulls import worst
-from forge.embedded.site import Missing, Refusal, Site
 from forge.embedded.state import Row
 
 
-def create(site: Site, actor: Row, repo: Row, at: str, *, state: str, context: str, description: str, url: str) -> Row:
+def create(
+    site: ForgeInstance, actor: Row, repo: Row, at: str, *, state: str, context: str, description: str, url: str
+) -> Row:
     """Set a status on a commit, given by sha or branch; any word is taken as a state."""
     sha = site.git(repo).resolve(at)
     if not sha:
@@ -36,14 +38,14 @@ def create(site: Site, actor: Row, repo: Row, at: str, *, state: str, context: s
     return entry
 
 
-def of_commit(site: Site, repo: Row, sha: str) -> list[Row]:
+def of_commit(site: ForgeInstance, repo: Row, sha: str) -> list[Row]:
     """All rows of a commit, newest second first."""
     return site.state.rows(
         "SELECT * FROM statuses WHERE repo_id = ? AND sha = ? ORDER BY created DESC, nth", repo["id"], sha
     )
 
 
-def latest(site: Site, repo: Row, sha: str) -> list[Row]:
+def latest(site: ForgeInstance, repo: Row, sha: str) -> list[Row]:
     """The newest row of each context of a commit."""
     sql = "SELECT * FROM statuses WHERE id IN (SELECT max(id) FROM statuses WHERE repo_id = ? AND sha = ? GROUP BY context) ORDER BY id"
     return site.state.rows(sql, repo["id"], sha)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shutil
 
 from forge.embedded import events
-from forge.embedded.deeds import issues, pulls
-from forge.embedded.site import Site
+from forge.embedded.instance import ForgeInstance
+from forge.embedded.services import issues, pulls
 from forge.embedded.state import Row
 
 _OWNED = (
@@ -15,7 +15,7 @@ _OWNED = (
 )  # fmt: skip
 
 
-def delete_repo(site: Site, actor: Row, repo: Row) -> None:
+def delete_repo(site: ForgeInstance, actor: Row, repo: Row) -> None:
     """Delete a repository; open pull requests that came from it are closed, its forks live on."""
     sql = """SELECT issues.* FROM issues JOIN pulls ON issue_id = issues.id
              WHERE head_repo_id = ? AND pulls.repo_id != ? AND closed IS NULL"""

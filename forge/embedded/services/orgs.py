@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from forge.embedded.deeds import people
+from forge.embedded.instance import ForgeInstance, Missing, Refusal
 from forge.embedded.rules import CODE, UNITS, Mode, mode
-from forge.embedded.site import Missing, Refusal, Site
+from forge.embedded.services import people
 from forge.embedded.state import Row
 
 
-def get(site: Site, name: str) -> Row:
+def get(site: ForgeInstance, name: str) -> Row:
     """The organisation of that name."""
     org = people.find(site, name)
     if org is None or not org["is_org"]:
@@ -20,7 +20,7 @@ def get(site: Site, name: str) -> Row:
     return org
 
 
-def create(site: Site, actor: Row, name: str, **more: Any) -> Row:
+def create(site: ForgeInstance, actor: Row, name: str, **more: Any) -> Row:
     """Make an organisation; whoever makes it is its first owner."""
     with site.state.writing():
         people.claim(site, name)
@@ -30,7 +30,7 @@ def create(site: Site, actor: Row, name: str, **more: Any) -> Row:
     return site.must("users", key)
 
 
-def delete(site: Site, org: Row) -> None:
+def delete(site: ForgeInstance, org: Row) -> None:
     """Remove an organisation that has no repositories left."""
     if site.state.row("SELECT 1 FROM repos WHERE owner_id = ?", org["id"]):
         raise Refusal(422, f"user still has ownership of repositories [uid: {org['id']}]")
@@ -41,7 +41,7 @@ def delete(site: Site, org: Row) -> None:
         site.state.run("DELETE FROM users WHERE id = ?", org["id"])
 
 
-def rank(site: Site, org: Row, user: Row | None) -> Mode:
+def rank(site: ForgeInstance, org: Row, user: Row | None) -> Mode:
     """How high somebody stands in an organisation: NONE outside, OWNER for owners and site admins."""
     if user is None:
         return Mode.NONE
@@ -52,43 +52,45 @@ def rank(site: Site, org: Row, user: Row | None) -> Mode:
     return Mode.NONE if highest is None else max(Mode.READ, Mode(highest))
 
 
-def may_create_repo(site: Site, org: Row, user: Row) -> bool:
+def may_create_repo(site: ForgeInstance, org: Row, user: Row) -> bool:
     """Whether somebody may make repositories in an organisation."""
     sql = "SELECT 1 FROM teams JOIN team_members ON team_id = id WHERE org_id = ? AND user_id = ? AND can_create"
     return rank(site, org, user) == Mode.OWNER or site.state.row(sql, org["id"], user["id"]) is not None
 
 
-def members(site: Site, org: Row) -> list[Row]:
+def members(site: ForgeInstance, org: Row) -> list[Row]:
     """Everybody who is in a team, by name."""
     sql = """SELECT * FROM users WHERE id IN (SELECT user_id FROM team_members JOIN teams ON team_id = teams.id
              WHERE org_id = ?) ORDER BY login"""
     return site.state.rows(sql, org["id"])
 
 
-def is_member(site: Site, org: Row, user: Row) -> bool:
+def is_member(site: ForgeInstance, org: Row, user: Row) -> bool:
     """Whether somebody is in a team."""
     return any(member["id"] == user["id"] for member in members(site, org))
 
 
-def of_user(site: Site, user: Row) -> list[Row]:
+def of_user(site: ForgeInstance, user: Row) -> list[Row]:
     """The organisations that somebody is a member of."""
     sql = """SELECT * FROM users WHERE id IN (SELECT org_id FROM teams JOIN team_members ON team_id = teams.id
              WHERE user_id = ?) ORDER BY login"""
     return site.state.rows(sql, user["id"])
 
 
-def teams(site: Site, org: Row) -> list[Row]:
+def teams(site: ForgeInstance, org: Row) -> list[Row]:
     """The teams of an organisation, by name."""
     return site.state.rows("SELECT * FROM teams WHERE org_id = ? ORDER BY name", org["id"])
 
 
-def team_named(site: Site, org: Row | int, name: str) -> Row | None:
+def team_named(site: ForgeInstance, org: Row | int, name: str) -> Row | None:
     """One team of an organisation."""
     key = org if isinstance(org, int) else org["id"]
     return site.state.row("SELECT * FROM teams WHERE org_id = ? AND name = ?", key, name)
 
 
-def create_team(site: Site, org: Row, name: str, *, permission: str, units: Mapping[str, str], **more: Any) -> Row:
+def create_team(
+    site: ForgeInstance, org: Row, name: str, *, permission: str, units: Mapping[str, str], **more: Any
+) -> Row:
     """Make a team; below admin it may do what `units` says, and its own level is the lowest of them."""
     level, kept = _levels(site, permission, units)
     with site.state.writing():
@@ -98,7 +100,7 @@ def create_team(site: Site, org: Row, name: str, *, permission: str, units: Mapp
     return site.must("teams", key)
 
 
-def edit_team(site: Site, team: Row, *, permission: str, units: Mapping[str, str], **more: Any) -> Row:
+def edit_team(site: ForgeInstance, team: Row, *, permission: str, units: Mapping[str, str], **more: Any) -> Row:
     """Change a team; without a permission its level stays."""
     changes: Row = {key: value for key, value in more.items() if value is not None}
     if permission:
@@ -110,7 +112,7 @@ def edit_team(site: Site, team: Row, *, permission: str, units: Mapping[str, str
     return site.must("teams", team["id"])
 
 
-def delete_team(site: Site, team: Row) -> None:
+def delete_team(site: ForgeInstance, team: Row) -> None:
     """Remove a team and with it what its members had through it."""
     with site.state.writing():
         site.state.run("DELETE FROM team_members WHERE team_id = ?", team["id"])
@@ -119,19 +121,19 @@ def delete_team(site: Site, team: Row) -> None:
         site.state.run("DELETE FROM teams WHERE id = ?", team["id"])
 
 
-def team_members(site: Site, team: Row) -> list[Row]:
+def team_members(site: ForgeInstance, team: Row) -> list[Row]:
     """The members of a team."""
     return site.state.rows(
         "SELECT users.* FROM users JOIN team_members ON user_id = id WHERE team_id = ? ORDER BY login", team["id"]
     )
 
 
-def join(site: Site, team: Row, user: Row) -> None:
+def join(site: ForgeInstance, team: Row, user: Row) -> None:
     """Put somebody into a team."""
     site.state.run("INSERT OR IGNORE INTO team_members VALUES (?, ?)", team["id"], user["id"])
 
 
-def leave(site: Site, team: Row, user: Row) -> None:
+def leave(site: ForgeInstance, team: Row, user: Row) -> None:
     """Take somebody out of a team; the last owner stays."""
     with site.state.writing():
         if team["mode"] == Mode.OWNER and [row["id"] for row in team_members(site, team)] == [user["id"]]:
@@ -139,7 +141,7 @@ def leave(site: Site, team: Row, user: Row) -> None:
         site.state.run("DELETE FROM team_members WHERE team_id = ? AND user_id = ?", team["id"], user["id"])
 
 
-def team_repos(site: Site, team: Row) -> list[Row]:
+def team_repos(site: ForgeInstance, team: Row) -> list[Row]:
     """The repositories that a team sees."""
     sql = """SELECT * FROM repositories WHERE owner_id = ?
              AND (? OR id IN (SELECT repo_id FROM team_repos WHERE team_id = ?)) ORDER BY name"""
@@ -154,7 +156,7 @@ def units(team: Row) -> dict[str, str]:
     return kept
 
 
-def _levels(site: Site, permission: str, wanted: Mapping[str, str]) -> tuple[Mode, dict[str, str]]:
+def _levels(site: ForgeInstance, permission: str, wanted: Mapping[str, str]) -> tuple[Mode, dict[str, str]]:
     level = mode(permission or "read")
     if level >= Mode.ADMIN:
         return Mode.ADMIN, {}

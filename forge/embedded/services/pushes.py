@@ -11,14 +11,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from forge.embedded import events
-from forge.embedded.deeds import feed, issues, people, pulls, repos, timeline
 from forge.embedded.git import ZERO, Commit, Git, Moved
+from forge.embedded.instance import ForgeInstance
 from forge.embedded.rules import NO_ACCESS, OWN, access
+from forge.embedded.services import feed, issues, people, pulls, repos, timeline
 from forge.embedded.shapes import commits as shapes
 from forge.embedded.shapes import repos as repo_shapes
 from forge.embedded.shapes.people import Json, when
 from forge.embedded.shapes.repos import settings
-from forge.embedded.site import Site
 from forge.embedded.state import Row
 
 Move = tuple[str, str, str]
@@ -43,7 +43,7 @@ class _Push:
         return self.noted["ref"], self.noted["old"], self.noted["new"]
 
 
-def move(site: Site, actor: Row, repo: Row, moves: Sequence[Move], cause: Row | None = None) -> None:
+def move(site: ForgeInstance, actor: Row, repo: Row, moves: Sequence[Move], cause: Row | None = None) -> None:
     """Move refs for somebody and book it; raises Moved when one is not where it was."""
     with site.moving(repo["id"]):
         noted = note(site, actor, repo, moves, cause)
@@ -55,21 +55,21 @@ def move(site: Site, actor: Row, repo: Row, moves: Sequence[Move], cause: Row | 
         book(site, noted)
 
 
-def note(site: Site, actor: Row, repo: Row, moves: Iterable[Move], cause: Row | None = None) -> list[int]:
+def note(site: ForgeInstance, actor: Row, repo: Row, moves: Iterable[Move], cause: Row | None = None) -> list[int]:
     """Write down who is about to move what; `cause` says what else that means."""
     about = {"repo_id": repo["id"], "actor_id": actor["id"], "cause": json.dumps(cause or {})}
     with site.state.writing():
         return [site.state.insert("moves", ref=ref, old=old, new=new, **about) for ref, old, new in moves]
 
 
-def forget(site: Site, noted: Iterable[int]) -> None:
+def forget(site: ForgeInstance, noted: Iterable[int]) -> None:
     """These movements did not happen."""
     with site.state.writing():
         for key in noted:
             site.state.run("DELETE FROM moves WHERE id = ?", key)
 
 
-def book(site: Site, noted: Iterable[int]) -> None:
+def book(site: ForgeInstance, noted: Iterable[int]) -> None:
     """These movements happened: make them known, then let pull requests follow."""
     pushes = [_look(site, row) for key in noted if (row := site.state.get("moves", key))]
     with site.state.writing():
@@ -81,7 +81,7 @@ def book(site: Site, noted: Iterable[int]) -> None:
             settle(site, push.repo, ref.removeprefix("refs/heads/"))
 
 
-def settle(site: Site, repo: Row, branch: str) -> None:
+def settle(site: ForgeInstance, repo: Row, branch: str) -> None:
     """Bring the open pull requests out of and into a branch up to date with it."""
     ref = site.state.row("SELECT * FROM refs WHERE repo_id = ? AND name = ?", repo["id"], f"refs/heads/{branch}")
     if ref is None:
@@ -95,7 +95,7 @@ def settle(site: Site, repo: Row, branch: str) -> None:
     pulls.recheck(site, repo, branch)
 
 
-def _detect_merges(site: Site, repo: Row, branch: str, tip: str) -> None:
+def _detect_merges(site: ForgeInstance, repo: Row, branch: str, tip: str) -> None:
     """Believe that pull requests whose head is in the branch were merged by whoever signed the commit.
 
     Anybody who may push can sign as anybody: so it is on real forges, and so `merged_by` proves nothing.
@@ -112,7 +112,7 @@ def _detect_merges(site: Site, repo: Row, branch: str, tip: str) -> None:
         mark_merged(site, signer, issue, commit.sha)
 
 
-def recover(site: Site) -> None:
+def recover(site: ForgeInstance) -> None:
     """Book what git did before a crash, forget what it did not, and let pull requests follow."""
     for row in site.state.rows("SELECT * FROM moves ORDER BY id"):
         repo = site.state.get("repositories", row["repo_id"])
@@ -125,7 +125,7 @@ def recover(site: Site) -> None:
         settle(site, site.must("repositories", ref["repo_id"]), ref["name"].removeprefix("refs/heads/"))
 
 
-def _look(site: Site, noted: Row) -> _Push:
+def _look(site: ForgeInstance, noted: Row) -> _Push:
     """Ask git for the commits of a movement, newest first."""
     actor, repo = people.by_id(site, noted["actor_id"]), site.must("repositories", noted["repo_id"])
     git, ref, old, new = site.git(repo), noted["ref"], noted["old"], noted["new"]
@@ -141,7 +141,7 @@ def _look(site: Site, noted: Row) -> _Push:
     return _Push(noted, actor, repo, brought, head, compare)
 
 
-def _new_branch(site: Site, git: Git, repo: Row, head: Commit) -> tuple[tuple[Commit, ...], str]:
+def _new_branch(site: ForgeInstance, git: Git, repo: Row, head: Commit) -> tuple[tuple[Commit, ...], str]:
     """What a new branch brings beyond the default one, and what to compare it with."""
     default = repos.tip(site, repo, repo["default_branch"])
     brought = git.commits(head.sha, f"^{default}") if default else git.commits(head.sha)
@@ -149,7 +149,7 @@ def _new_branch(site: Site, git: Git, repo: Row, head: Commit) -> tuple[tuple[Co
     return tuple(brought), f"{repo['full_name']}/compare/{start}...{head.sha}"
 
 
-def _book(site: Site, push: _Push) -> None:
+def _book(site: ForgeInstance, push: _Push) -> None:
     ref, old, new = push.move
     site.state.run("DELETE FROM moves WHERE id = ?", push.noted["id"])
     if new == ZERO:
@@ -165,7 +165,7 @@ def _book(site: Site, push: _Push) -> None:
         _book_branch(site, push, created=old == ZERO)
 
 
-def _book_branch(site: Site, push: _Push, *, created: bool) -> None:
+def _book_branch(site: ForgeInstance, push: _Push, *, created: bool) -> None:
     cause: Row = json.loads(push.noted["cause"])
     if "merged" in cause:
         mark_merged(site, push.actor, site.must("issues", cause["merged"]), push.noted["new"])
@@ -176,7 +176,7 @@ def _book_branch(site: Site, push: _Push, *, created: bool) -> None:
     feed.record(site, push.actor, push.repo, "commit_repo", ref=push.noted["ref"], content=_feed_content(push))
 
 
-def _book_deletion(site: Site, push: _Push) -> None:
+def _book_deletion(site: ForgeInstance, push: _Push) -> None:
     branch = push.noted["ref"].removeprefix("refs/heads/")
     cause: Row = json.loads(push.noted["cause"])
     if "pull" in cause:
@@ -186,7 +186,7 @@ def _book_deletion(site: Site, push: _Push) -> None:
     pulls.close_all(site, push.actor, pulls.of_head(site, push.repo, branch))
 
 
-def _book_tag(site: Site, push: _Push) -> None:
+def _book_tag(site: ForgeInstance, push: _Push) -> None:
     ref, _, new = push.move
     _tell(site, push)
     if new != ZERO:
@@ -203,7 +203,7 @@ def _book_tag(site: Site, push: _Push) -> None:
         site.state.run("DELETE FROM releases WHERE id = ?", entry["id"])
 
 
-def _tell(site: Site, push: _Push) -> None:
+def _tell(site: ForgeInstance, push: _Push) -> None:
     """Send the push event."""
 
     def shape(commit: Commit) -> Json:
@@ -216,7 +216,7 @@ def _tell(site: Site, push: _Push) -> None:
     events.emit(site, push.repo, "push", payload, ref=push.noted["ref"])
 
 
-def _refer(site: Site, push: _Push) -> None:
+def _refer(site: ForgeInstance, push: _Push) -> None:
     """Commits that name issues leave a row there; on the default branch they close those they say to close."""
     granted = access(site, push.actor, push.repo) if push.actor["id"] > 0 else NO_ACCESS
     default = push.noted["ref"] == f"refs/heads/{push.repo['default_branch']}"
@@ -226,13 +226,13 @@ def _refer(site: Site, push: _Push) -> None:
                 _close(site, push.actor, issue, commit.sha)
 
 
-def _close(site: Site, actor: Row, issue: Row, sha: str) -> None:
+def _close(site: ForgeInstance, actor: Row, issue: Row, sha: str) -> None:
     now = site.must("issues", issue["id"])
     if now["closed"] is None and not issues.blockers(site, now):
         issues.set_state(site, actor, now, closed=True, commit_id=sha)
 
 
-def mark_merged(site: Site, actor: Row, issue: Row, sha: str) -> None:
+def mark_merged(site: ForgeInstance, actor: Row, issue: Row, sha: str) -> None:
     """A pull request is merged by the commit `sha`: close it and the issues that it says to close."""
     now = site.now()
     with site.state.writing():

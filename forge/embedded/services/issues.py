@@ -8,21 +8,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 from forge.embedded import events, rules
-from forge.embedded.deeds import feed, labels, people, timeline
+from forge.embedded.instance import ForgeInstance, Missing, Refusal, broken
 from forge.embedded.rules import ISSUES, PULLS
+from forge.embedded.services import feed, labels, people, timeline
 from forge.embedded.shapes.issues import is_locked, milestone
-from forge.embedded.site import Missing, Refusal, Site, broken
 from forge.embedded.state import Row
 
 _DAY = 24 * 60 * 60
 
 
-def find(site: Site, repo: Row, number: int) -> Row | None:
+def find(site: ForgeInstance, repo: Row, number: int) -> Row | None:
     """The issue or pull request of that number."""
     return site.state.row("SELECT * FROM issues WHERE repo_id = ? AND number = ?", repo["id"], number)
 
 
-def get(site: Site, repo: Row, number: int) -> Row:
+def get(site: ForgeInstance, repo: Row, number: int) -> Row:
     """The same; raises Missing."""
     issue = find(site, repo, number)
     if issue is None:
@@ -30,13 +30,13 @@ def get(site: Site, repo: Row, number: int) -> Row:
     return issue
 
 
-def may_write(site: Site, actor: Row | None, issue: Row) -> bool:
+def may_write(site: ForgeInstance, actor: Row | None, issue: Row) -> bool:
     """Whether somebody may label, assign and close."""
     repo = site.must("repositories", issue["repo_id"])
     return rules.access(site, actor, repo).writes(PULLS if issue["is_pull"] else ISSUES)
 
 
-def insert(site: Site, actor: Row, repo: Row, *, title: str, body: str, **columns: Any) -> Row:
+def insert(site: ForgeInstance, actor: Row, repo: Row, *, title: str, body: str, **columns: Any) -> Row:
     """A new row with the next number of its repository."""
     with site.state.writing():
         site.state.run("UPDATE repos SET last_number = last_number + 1 WHERE id = ?", repo["id"])
@@ -46,7 +46,7 @@ def insert(site: Site, actor: Row, repo: Row, *, title: str, body: str, **column
     return site.must("issues", key)
 
 
-def create(site: Site, actor: Row, repo: Row, *, title: str, body: str = "", **wishes: Any) -> Row:
+def create(site: ForgeInstance, actor: Row, repo: Row, *, title: str, body: str = "", **wishes: Any) -> Row:
     """File an issue; `assignees`, `labels`, `milestone`, `due` and `closed` of somebody who may not write are dropped."""
     if not rules.access(site, actor, repo).writes(ISSUES, PULLS):
         wishes = {}
@@ -72,7 +72,7 @@ def create(site: Site, actor: Row, repo: Row, *, title: str, body: str = "", **w
     return site.must("issues", issue["id"])
 
 
-def assignable(site: Site, repo: Row, logins: Sequence[str]) -> list[Row]:
+def assignable(site: ForgeInstance, repo: Row, logins: Sequence[str]) -> list[Row]:
     """The users of these names, each of whom can see the repository."""
     found = []
     for login in logins:
@@ -85,7 +85,9 @@ def assignable(site: Site, repo: Row, logins: Sequence[str]) -> list[Row]:
     return found
 
 
-def assign(site: Site, actor: Row, issue: Row, user: Row, *, removed: bool = False, quiet: bool = False) -> None:
+def assign(
+    site: ForgeInstance, actor: Row, issue: Row, user: Row, *, removed: bool = False, quiet: bool = False
+) -> None:
     """Assign or unassign one user; `quiet` sends no event."""
     if removed:
         site.state.run("DELETE FROM assignees WHERE issue_id = ? AND user_id = ?", issue["id"], user["id"])
@@ -99,7 +101,7 @@ def assign(site: Site, actor: Row, issue: Row, user: Row, *, removed: bool = Fal
     feed.notify(site, actor, issue)
 
 
-def reassign(site: Site, actor: Row, issue: Row, logins: Sequence[str]) -> None:
+def reassign(site: ForgeInstance, actor: Row, issue: Row, logins: Sequence[str]) -> None:
     """Make exactly these the assignees: the others go first."""
     wanted = [people.find(site, login) for login in logins if login]
     if None in wanted:
@@ -116,7 +118,7 @@ def reassign(site: Site, actor: Row, issue: Row, logins: Sequence[str]) -> None:
                 assign(site, actor, issue, user)
 
 
-def set_title(site: Site, actor: Row, issue: Row, title: str) -> None:
+def set_title(site: ForgeInstance, actor: Row, issue: Row, title: str) -> None:
     """Change the title."""
     if title in {"", issue["title"]}:
         return
@@ -127,7 +129,7 @@ def set_title(site: Site, actor: Row, issue: Row, title: str) -> None:
         events.about_issue(site, actor, now, "issues", "edited", changes={"title": issue["title"]})
 
 
-def set_body(site: Site, actor: Row, issue: Row, body: str) -> None:
+def set_body(site: ForgeInstance, actor: Row, issue: Row, body: str) -> None:
     """Change the text."""
     if body == issue["body"]:
         return
@@ -138,7 +140,7 @@ def set_body(site: Site, actor: Row, issue: Row, body: str) -> None:
         events.about_issue(site, actor, now, "issues", "edited", changes={"body": issue["body"]})
 
 
-def set_state(site: Site, actor: Row, issue: Row, *, closed: bool, commit_id: str = "") -> None:
+def set_state(site: ForgeInstance, actor: Row, issue: Row, *, closed: bool, commit_id: str = "") -> None:
     """Close or reopen; `commit_id` is the commit that closes it."""
     if closed == (issue["closed"] is not None):
         return
@@ -155,7 +157,7 @@ def set_state(site: Site, actor: Row, issue: Row, *, closed: bool, commit_id: st
         feed.notify(site, actor, now)
 
 
-def set_milestone(site: Site, actor: Row, issue: Row, key: int, *, quiet: bool = False) -> None:
+def set_milestone(site: ForgeInstance, actor: Row, issue: Row, key: int, *, quiet: bool = False) -> None:
     """Put it into a milestone, or with 0 out of it; `quiet` sends no event."""
     if key == (issue["milestone_id"] or 0):
         return
@@ -171,7 +173,7 @@ def set_milestone(site: Site, actor: Row, issue: Row, key: int, *, quiet: bool =
             events.about_issue(site, actor, now, "issue_milestone", "demilestoned", overlay=old)
 
 
-def _place(site: Site, actor: Row, issue: Row, key: int | None) -> None:
+def _place(site: ForgeInstance, actor: Row, issue: Row, key: int | None) -> None:
     known = site.state.row("SELECT id FROM milestones WHERE id = ? AND repo_id = ?", key, issue["repo_id"])
     old = {"old_milestone": issue["milestone_id"]} if issue["milestone_id"] else {}
     new = {"milestone": known["id"]} if known else {}
@@ -180,7 +182,7 @@ def _place(site: Site, actor: Row, issue: Row, key: int | None) -> None:
         timeline.write(site, actor, issue, "milestone", **old, **new)
 
 
-def set_due(site: Site, actor: Row, issue: Row, due: int | None) -> Row:
+def set_due(site: ForgeInstance, actor: Row, issue: Row, due: int | None) -> Row:
     """Set or remove the deadline: the end of that day."""
     new = _end_of_day(due)
     if new != issue["due"]:
@@ -196,20 +198,20 @@ def _end_of_day(due: int | None) -> int | None:
     return due - due % _DAY + _DAY - 1 if due else None
 
 
-def blockers(site: Site, issue: Row, *, still_open: bool = True) -> list[Row]:
+def blockers(site: ForgeInstance, issue: Row, *, still_open: bool = True) -> list[Row]:
     """What an issue depends on."""
     sql = "SELECT issues.* FROM issues JOIN dependencies ON on_id = id WHERE issue_id = ? AND (closed IS NULL OR NOT ?)"
     return site.state.rows(sql, issue["id"], still_open)
 
 
-def blocks(site: Site, issue: Row) -> list[Row]:
+def blocks(site: ForgeInstance, issue: Row) -> list[Row]:
     """What depends on an issue."""
     return site.state.rows(
         "SELECT issues.* FROM issues JOIN dependencies ON issue_id = id WHERE on_id = ?", issue["id"]
     )
 
 
-def depend(site: Site, actor: Row, issue: Row, on: Row, *, removed: bool = False) -> None:
+def depend(site: ForgeInstance, actor: Row, issue: Row, on: Row, *, removed: bool = False) -> None:
     """Make an issue depend on another, or no longer; a second time and a circle are a crash on a real forge."""
     pair, state = (issue["id"], on["id"]), site.state
     exists = state.row("SELECT 1 FROM dependencies WHERE issue_id = ? AND on_id = ?", *pair)
@@ -226,7 +228,7 @@ def depend(site: Site, actor: Row, issue: Row, on: Row, *, removed: bool = False
         timeline.write(site, actor, on, kind, dependent_issue=issue["id"])
 
 
-def pin(site: Site, actor: Row, issue: Row, *, pinned: bool) -> None:
+def pin(site: ForgeInstance, actor: Row, issue: Row, *, pinned: bool) -> None:
     """Pin it to the top of its repository, or unpin it."""
     if pinned == bool(issue["pin"]):
         return
@@ -238,7 +240,7 @@ def pin(site: Site, actor: Row, issue: Row, *, pinned: bool) -> None:
         timeline.write(site, actor, issue, "pin" if pinned else "unpin")
 
 
-def lock(site: Site, actor: Row, issue: Row, *, locked: bool) -> None:
+def lock(site: ForgeInstance, actor: Row, issue: Row, *, locked: bool) -> None:
     """Let only those comment who may write, or everybody again; no event tells of it."""
     if locked == is_locked(site, issue):
         return
@@ -248,7 +250,7 @@ def lock(site: Site, actor: Row, issue: Row, *, locked: bool) -> None:
         timeline.write(site, actor, issue, "lock" if locked else "unlock")
 
 
-def delete(site: Site, issue: Row) -> None:
+def delete(site: ForgeInstance, issue: Row) -> None:
     """Remove an issue for good; its number is not given again."""
     with site.state.writing():
         for table in (
@@ -271,7 +273,7 @@ def delete(site: Site, issue: Row) -> None:
         site.state.run("DELETE FROM issues WHERE id = ?", issue["id"])
 
 
-def search(site: Site, repos: Sequence[int], **by: Any) -> list[Row]:
+def search(site: ForgeInstance, repos: Sequence[int], **by: Any) -> list[Row]:
     """Issues and pull requests of some repositories that fit, newest first.
 
     `labels` are ids that all have to be there; `since` and `before` bound the last change.

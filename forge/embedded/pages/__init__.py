@@ -4,7 +4,7 @@ visit session          one visit: who comes, what he may see, how a form is know
 markup highlight look  words and code of users made safe to show; times, avatars, labels
 accounts code lists    what there is
 talk conversation remarks changes mergebox        conversations: rows, remarks, diffs, why a merge is blocked
-issues edits pulls reviews hooks                  what can be done
+issues pulls reviews                  what can be done
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from werkzeug.routing import BaseConverter
 
 from forge.embedded import rules
 from forge.embedded.instance import ForgeInstance, Missing, Refusal, Renamed
-from forge.embedded.pages import accounts, code, edits, hooks, issues, lists, look, pulls, reviews, session, talk
+from forge.embedded.pages import accounts, code, issues, lists, look, pulls, reviews, session, talk
 from forge.embedded.pages.visit import Page, Visit, words
 from forge.embedded.services import repos
 
 PAGES: tuple[Page, ...] = tuple(
-    chain.from_iterable(module.PAGES for module in (accounts, code, lists, issues, edits, talk, pulls, reviews, hooks))
+    chain.from_iterable(module.PAGES for module in (accounts, code, lists, issues, talk, pulls, reviews))
 )
 _HEADERS = {
     "Cache-Control": "private, no-cache",

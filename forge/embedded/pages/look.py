@@ -77,12 +77,6 @@ def outside(url: str) -> str:
     return url if urlsplit(url).scheme in {"http", "https"} else ""
 
 
-def stripped(url: str) -> str:
-    """An address without what may be secret in it: names, passwords, queries."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-
-
 def label_rules(colours: str) -> str:
     """The stylesheet of labels of some colours: style attributes are forbidden on these pages."""
     return "".join(_rules(colour) for colour in colours.split("-"))

@@ -67,7 +67,6 @@ class Visit:
             Tab("issues", "/issues", "issue", "Issues", counts["open_issues"]): self.granted.reads(rules.ISSUES)
             and chosen["has_issues"],
             Tab("pulls", "/pulls", "pull", "Pull requests", counts["open_pulls"]): self.granted.reads(rules.PULLS),
-            Tab("hooks", "/settings/hooks", "hook", "Hooks"): self.granted.administers and self.viewer,
         }
         return [tab for tab, is_open in shown.items() if is_open]
 

@@ -9,7 +9,7 @@ import pytest
 from forge.embedded.services import repos
 
 if TYPE_CHECKING:
-    from tests.pages.conftest import Village
+    from tests.embedded.pages.conftest import Village
 
 
 def test_the_code(village: Village) -> None:

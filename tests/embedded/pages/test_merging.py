@@ -13,7 +13,7 @@ from forge.embedded.services.merging import Wish
 from forge.embedded.state import Row
 
 if TYPE_CHECKING:
-    from tests.pages.conftest import Shown, Village
+    from tests.embedded.pages.conftest import Shown, Village
 
 TWENTY = {"lines.txt": "".join(f"line {n}\n" if n != 20 else "line XX\n" for n in range(1, 41))}
 

@@ -13,7 +13,7 @@ from forge.embedded.services.reviews import Remark
 from forge.embedded.state import Row
 
 if TYPE_CHECKING:
-    from tests.pages.conftest import Shown, Village
+    from tests.embedded.pages.conftest import Shown, Village
 
 LINES = [f"line {n}" for n in range(1, 41)]
 

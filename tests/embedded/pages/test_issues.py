@@ -9,7 +9,7 @@ import pytest
 from forge.embedded.services import comments, issues, labels
 
 if TYPE_CHECKING:
-    from tests.pages.conftest import Village
+    from tests.embedded.pages.conftest import Village
 
 
 def test_filing(village: Village) -> None:
@@ -205,27 +205,6 @@ def test_long_lists(village: Village) -> None:
     assert "?q=honey&page=2" in page.links
     assert "number 1 of" in village.nobody.open(f"{village.home}/issues?q=honey&page=2").words
     assert village.nobody.open(f"{village.home}/issues?page=0x").status == 200
-
-
-def test_editing(village: Village) -> None:
-    """Authors and writers change titles, texts and comments; nobody else finds a way to."""
-    issue = village.issue("Titel", "Tekst", by="iris")
-    said = comments.create(village.site, village.user("eve"), issue, "Coment")
-    path, place = f"{village.home}/issues/1", f"{village.home}/comments/{said['id']}/edit"
-    assert f"{path}/edit" in village.iris.open(path).links
-    assert place not in village.iris.open(path).links
-    assert {f"{path}/edit", place} <= set(village.core.open(path).links)
-    page = village.iris.send(f"{path}/edit", "/edit", title="Title", content="Text")
-    assert "Titel to Title" in page.words
-    assert village.now(issue)["body"] == "Text"
-    page = village.eve.send(place, "/edit", content="Comment")
-    assert "Comment" in page.words
-    assert [row["body"] for row in comments.of_issue(village.site, issue)] == ["Comment"]
-    assert village.iris.open(place).status == 403
-    assert village.eve.open(f"{path}/edit").status == 403
-    assert "A comment needs words." in village.eve.send(place, "/edit", content="").words
-    page = village.iris.send(f"{path}/edit", "/edit", title="", content="kept")
-    assert (page.status, dict(page.form("/edit").fields)["content"]) == (422, "kept")
 
 
 def test_the_living_part(village: Village) -> None:

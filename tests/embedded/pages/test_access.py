@@ -9,23 +9,18 @@ import pytest
 
 from forge.embedded.pages import PAGES
 from forge.embedded.pages.visit import Page
-from forge.embedded.services import comments, hooks, orgs, people, repos
+from forge.embedded.services import orgs, people, repos
 
 if TYPE_CHECKING:
-    from tests.pages.conftest import Village
+    from tests.embedded.pages.conftest import Village
 
 OF_REPOS = [page for page in PAGES if page.line.startswith("GET ~")]
-SECRET = "the hook's secret"
 
 
 def _path(village: Village, page: Page) -> str:
     """An address of a page that is there."""
     pull = village.pull()
-    comment = comments.create(village.site, village.user("core"), pull, "Well.")
-    config = {"url": "http://127.0.0.1:9/", "content_type": "json"}
-    hook = hooks.create(village.site, {"repo_id": village.repo["id"]}, {"type": "forgejo", "config": config})
-    number = comment["id"] if "/comments/" in page.path else hook["id"] if "/hooks/" in page.path else pull["number"]
-    parts = {"<owner>/<repo>": village.repo["full_name"], "<number>": str(number), "<sha>": village.head(pull)}
+    parts = {"<owner>/<repo>": village.repo["full_name"], "<number>": str(pull["number"]), "<sha>": village.head(pull)}
     parts |= {"<kind>": "branch", "<path:rest>": "main/README.md", "<path:range>": "main...topic"}
     return functools.reduce(lambda path, part: path.replace(*part), parts.items(), page.path)
 
@@ -132,44 +127,6 @@ def test_an_archived_repository(village: Village) -> None:
     answer = village.mara.open(f"{village.home}/issues/{issue['number']}/comments", token)
     assert answer.status == 423
     assert "archived" in answer.words
-
-
-def test_hooks(village: Village) -> None:
-    """The page of a hook is for who administers; it shows what was sent, sends it again, and keeps every secret."""
-    config = {"url": "http://user:pass@127.0.0.1:9/hook?key=word", "content_type": "json", "secret": SECRET}
-    wanted = {
-        "type": "forgejo",
-        "config": config,
-        "events": ["issues"],
-        "active": True,
-        "authorization_header": "Bearer abc",
-    }
-    hook = hooks.create(village.site, {"repo_id": village.repo["id"]}, wanted)
-    village.issue("Tell it")
-    path = f"{village.home}/settings/hooks/{hook['id']}"
-    assert [browser.open(path).status for browser in (village.core, village.iris, village.eve)] == [403, 403, 403]
-    assert path in village.mara.open(f"{village.home}/settings/hooks").links
-    page = village.mara.open(path)
-    assert "http://127.0.0.1:9/hook" in page.words
-    assert "Tell it" in page.words
-    for word in (SECRET, "pass@", "key=word", "Bearer"):
-        assert word not in page.text
-    sql = "SELECT kind, body FROM deliveries WHERE hook_id = ? ORDER BY id"
-    (before,) = village.site.state.rows(sql, hook["id"])
-    uuid = village.site.state.value("SELECT uuid FROM deliveries WHERE hook_id = ?", hook["id"])
-    assert village.mara.send(path, f"/replay/{uuid}").answers == [303, 200]
-    assert village.site.state.rows(sql, hook["id"]) == [before, before]
-
-
-def test_a_hook_of_the_organisation(village: Village) -> None:
-    """What is sent for all repositories is shown to the owners of the organisation, not to the admins of one."""
-    wanted = {"type": "forgejo", "config": {"url": "http://127.0.0.1:9/all", "content_type": "json"}, "active": True}
-    hook = hooks.create(village.site, {"owner_id": village.org["id"]}, wanted)
-    path = f"{village.home}/settings/hooks/{hook['id']}"
-    assert village.mara.open(path).status == 404
-    (owners,) = (team for team in orgs.teams(village.site, village.org) if team["name"] == "Owners")
-    orgs.join(village.site, owners, village.user("mara"))
-    assert village.mara.open(path).status == 200
 
 
 def test_other_names(village: Village) -> None:

@@ -13,7 +13,7 @@ from forge.embedded.services import comments, issues, labels, reviews
 from forge.embedded.services.reviews import Remark
 
 if TYPE_CHECKING:
-    from tests.pages.conftest import Village
+    from tests.embedded.pages.conftest import Village
 
 PASSWORD = " a password "
 NAMES = ("chromium", "chromium-browser", "google-chrome")

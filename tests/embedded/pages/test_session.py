@@ -13,7 +13,7 @@ from forge.embedded.services import people
 
 if TYPE_CHECKING:
     from forge.embedded import EmbeddedForge
-    from tests.pages.conftest import Browser, Village
+    from tests.embedded.pages.conftest import Browser, Village
 
 PASSWORD = " a password "
 DEEDS = [page for page in PAGES if page.method == "POST"]

@@ -12,7 +12,7 @@ from forge.embedded.services import comments, issues, repos, reviews
 from forge.embedded.services.reviews import Remark
 
 if TYPE_CHECKING:
-    from tests.pages.conftest import Shown, Village
+    from tests.embedded.pages.conftest import Shown, Village
 
 EVIL = "</title></textarea></script><script>alert(1)</script><img src=x onerror=alert(1)>\"'><svg onload=alert(1)>{{ 7*7 }}"
 PROSE = f"""{EVIL}

@@ -2,6 +2,7 @@
 
 There is no intent for merging, approving as an operator, or touching a host. Each intent has a
 `key` that is unique for its bot and kind: wanting the same thing twice is wanting it once.
+`wire` names a kind wherever it is stored; it stays when the class is renamed.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ from dataclasses import dataclass
 from bots.types import Verdict
 from forge.conversation import Conversation
 from forge.types import CommitStatus, Ref, Repo, ReviewComment, User
+from forge.wire_names import WireNamed
 
 
 @dataclass(frozen=True, slots=True)
-class PostComment:
+class PostComment(WireNamed, wire="post_comment"):
     """Say something on an issue or pull request; on one that was closed meanwhile only `if_closed`."""
 
     ref: Ref
@@ -24,7 +26,7 @@ class PostComment:
 
 
 @dataclass(frozen=True, slots=True)
-class React:
+class React(WireNamed, wire="add_reaction"):
     """React to a comment once the deeds under the keys in `after` are over: with `otherwise` if one was not done."""
 
     ref: Ref
@@ -46,7 +48,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(WireNamed, wire="reply"):
     """Answer a comment in one comment of its own, which is edited when there is more to say."""
 
     ref: Ref
@@ -58,7 +60,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class SetLabels:
+class SetLabels(WireNamed, wire="set_labels"):
     """Add and remove labels by name."""
 
     ref: Ref
@@ -68,7 +70,7 @@ class SetLabels:
 
 
 @dataclass(frozen=True, slots=True)
-class ShowState:
+class ShowState(WireNamed, wire="show_state"):
     """Let an issue's labels show how its runs stand; without a run those in `gone` go, and all of the hive's own states."""
 
     ref: Ref
@@ -77,7 +79,7 @@ class ShowState:
 
 
 @dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(WireNamed, wire="assign"):
     """Give an issue to agents: this is how work starts."""
 
     ref: Ref
@@ -86,7 +88,7 @@ class Assign:
 
 
 @dataclass(frozen=True, slots=True)
-class Unassign:
+class Unassign(WireNamed, wire="unassign"):
     """Take agents off an issue."""
 
     ref: Ref
@@ -95,7 +97,7 @@ class Unassign:
 
 
 @dataclass(frozen=True, slots=True)
-class AskReview:
+class AskReview(WireNamed, wire="queue_review"):
     """Have a pull request reviewed at its head: again, because `by` wants it, or by one `bot` that has not seen it so."""
 
     ref: Ref
@@ -105,7 +107,7 @@ class AskReview:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestReview:
+class RequestReview(WireNamed, wire="request_review"):
     """Ask operators, by their logins, for a review of an open pull request that waits for them."""
 
     ref: Ref
@@ -114,7 +116,7 @@ class RequestReview:
 
 
 @dataclass(frozen=True, slots=True)
-class PostReview:
+class PostReview(WireNamed, wire="post_review"):
     """Review a pull request at one head; dropped if that has moved on, or is for another base than `base`, if that is told.
 
     `summary` is the verdict in one line.
@@ -131,7 +133,7 @@ class PostReview:
 
 
 @dataclass(frozen=True, slots=True)
-class SetStatus:
+class SetStatus(WireNamed, wire="set_status"):
     """Set a commit status."""
 
     repo: Repo
@@ -141,7 +143,7 @@ class SetStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class SetVerdict:
+class SetVerdict(WireNamed, wire="set_verdict"):
     """What is said of a pull request's head for its base, as a commit status; the worst one of a shared head is shown.
 
     `scope` stands for what was looked at, `before` is the head that was spoken of last.
@@ -158,7 +160,7 @@ class SetVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class ShowVerdict:
+class ShowVerdict(WireNamed, wire="show_verdict"):
     """Show on heads what is said of the open pull requests that have them."""
 
     ref: Ref
@@ -168,7 +170,7 @@ class ShowVerdict:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenIssue:
+class OpenIssue(WireNamed, wire="open_issue"):
     """File an issue for people to look at."""
 
     repo: Repo
@@ -178,7 +180,7 @@ class OpenIssue:
 
 
 @dataclass(frozen=True, slots=True)
-class StartRun:
+class StartRun(WireNamed, wire="start_run"):
     """Let an agent work on an issue; `task` is all that it is told to begin with.
 
     A run of it that is open goes on instead, or ends first if it is to begin `again`.
@@ -192,7 +194,7 @@ class StartRun:
 
 
 @dataclass(frozen=True, slots=True)
-class ContinueRun:
+class ContinueRun(WireNamed, wire="continue_run"):
     """Let an agent's run go on with one more message; `by_person` says that no bot caused it.
 
     `about` are the conversations on lines that it tells of, when the pull request's head was `head_sha`; they are
@@ -209,7 +211,7 @@ class ContinueRun:
 
 
 @dataclass(frozen=True, slots=True)
-class BlockRun:
+class BlockRun(WireNamed, wire="block_run"):
     """A run goes no further before an operator says something; `reason` is one line."""
 
     run: int
@@ -218,7 +220,7 @@ class BlockRun:
 
 
 @dataclass(frozen=True, slots=True)
-class EndRun:
+class EndRun(WireNamed, wire="end_run"):
     """A run has reached its end: its issue or pull request was closed or merged."""
 
     run: int
@@ -227,7 +229,7 @@ class EndRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Propose:
+class Propose(WireNamed, wire="pin_proposal"):
     """Pin a head of a configuration pull request, with the tree that was evaluated for it."""
 
     ref: Ref
@@ -237,7 +239,7 @@ class Propose:
 
 
 @dataclass(frozen=True, slots=True)
-class TagDenied:
+class TagDenied(WireNamed, wire="tag_denied"):
     """A head of a configuration pull request that `by` refused bears the tag `denied/<number>`, with the reason."""
 
     ref: Ref
@@ -248,7 +250,7 @@ class TagDenied:
 
 
 @dataclass(frozen=True, slots=True)
-class WakeRuns:
+class WakeRuns(WireNamed, wire="wake_runs"):
     """Whoever waits for a pull request on a configuration goes on, with a message."""
 
     ref: Ref
@@ -257,7 +259,7 @@ class WakeRuns:
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
+class Close(WireNamed, wire="close"):
     """Close an issue or a pull request, unmerged."""
 
     ref: Ref
@@ -265,7 +267,7 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
-class Deploy:
+class Deploy(WireNamed, wire="deploy"):
     """A merged configuration: the host should look, verify, and rebuild the agent's container."""
 
     ref: Ref
@@ -274,7 +276,7 @@ class Deploy:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
+class Pause(WireNamed, wire="pause_agent"):
     """Let an agent's work rest until somebody says otherwise; a turn that it holds is put down between two steps."""
 
     ref: Ref
@@ -284,7 +286,7 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Resume:
+class Resume(WireNamed, wire="resume_agent"):
     """Let an agent's work go on."""
 
     ref: Ref
@@ -293,7 +295,7 @@ class Resume:
 
 
 @dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(WireNamed, wire="restart_agent"):
     """Stop and start an agent's container, as it was built."""
 
     ref: Ref
@@ -302,7 +304,7 @@ class Restart:
 
 
 @dataclass(frozen=True, slots=True)
-class UseModel:
+class UseModel(WireNamed, wire="set_model"):
     """Let an agent think with another model from its next turn on; empty for that of its configuration."""
 
     ref: Ref
@@ -312,7 +314,7 @@ class UseModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Recall:
+class Recall(WireNamed, wire="reset_context"):
     """How much of a run's transcript its next turn begins with: `compact` for the gist of it, `new` for nothing.
 
     The run gets a turn with `message`, so that there is a next one.

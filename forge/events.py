@@ -7,14 +7,19 @@ state: a handler asks the forge how things stand now.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from forge.types import Ref, User
+from forge.wire_names import WireNamed, by_wire_name
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
-    """Something happened at `ref`; two events with one `key` are the same event."""
+class Event(WireNamed):
+    """Something happened at `ref`; two events with one `key` are the same event.
+
+    `wire` names a type of event wherever it is stored; it stays when the class is renamed.
+    """
 
     ref: Ref
     actor: User
@@ -22,37 +27,37 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class Touched(Event):
+class Touched(Event, wire="subject_changed"):
     """Something happened here, and only a look tells what; no bot hears it, the hive itself looks."""
 
 
 @dataclass(frozen=True, slots=True)
-class IssueOpened(Event):
+class IssueOpened(Event, wire="issue_opened"):
     """An issue was filed, or reopened."""
 
 
 @dataclass(frozen=True, slots=True)
-class IssueEdited(Event):
+class IssueEdited(Event, wire="issue_edited"):
     """An issue's title or body was changed."""
 
 
 @dataclass(frozen=True, slots=True)
-class IssueAssigned(Event):
+class IssueAssigned(Event, wire="issue_assigned"):
     """The assignees of an issue changed; the payload does not say how."""
 
 
 @dataclass(frozen=True, slots=True)
-class IssueLabeled(Event):
+class IssueLabeled(Event, wire="issue_labeled"):
     """The labels of an issue changed, or were set again; the payload does not say how."""
 
 
 @dataclass(frozen=True, slots=True)
-class IssueClosed(Event):
+class IssueClosed(Event, wire="issue_closed"):
     """An issue was closed."""
 
 
 @dataclass(frozen=True, slots=True)
-class CommentPosted(Event):
+class CommentPosted(Event, wire="comment_posted"):
     """A comment was written on an issue or pull request.
 
     `digest` stands for its text as it was first told of: whoever may write issues can edit everybody's
@@ -64,27 +69,33 @@ class CommentPosted(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class PullChanged(Event):
+class PullChanged(Event, wire="pull_request_changed"):
     """A pull request was opened, reopened, retitled, or got a new head or another base."""
 
 
 @dataclass(frozen=True, slots=True)
-class PullMerged(Event):
+class PullMerged(Event, wire="pull_request_merged"):
     """A forge says that a pull request was merged; verify before believing it."""
 
 
 @dataclass(frozen=True, slots=True)
-class PullClosed(Event):
+class PullClosed(Event, wire="pull_request_closed"):
     """A pull request was closed without a merge."""
 
 
 @dataclass(frozen=True, slots=True)
-class PullReviewed(Event):
+class PullReviewed(Event, wire="pull_request_reviewed"):
     """A review was submitted; the payload names neither its id nor its comments."""
 
 
 @dataclass(frozen=True, slots=True)
-class ReviewAsked(Event):
+class ReviewAsked(Event, wire="review_requested"):
     """A pull request is to be reviewed at the head that it has: `again`, because somebody wants it, or as it was not seen so."""
 
     again: bool = True
+
+
+EVENTS: Mapping[str, type[Event]] = by_wire_name(
+    kind for kind in list(vars().values()) if isinstance(kind, type) and issubclass(kind, Event) and kind is not Event
+)
+"""Every type of event by its wire name."""

@@ -24,11 +24,11 @@ from hive import deeds
 from hive.asking import ask
 from hive.codec import Codec
 from hive.conversing import place, resolve_mended, say
-from hive.deeds import repo_of, where
+from hive.deeds import ACTIONS, repo_of, where
 from hive.ground import Ground
 from hive.guards import Brake, Watch
 from hive.home import AT_HOME, Done, Dropped, Home
-from hive.ledger import Effect, Ledger, Lost
+from hive.ledger import Act, Effect, Ledger, Lost
 from hive.missing import UNSEEN, Fate
 from hive.states import show
 from hive.telling import NotYet, fate, follow_up, react, reply
@@ -41,7 +41,6 @@ LONG = 80
 """Characters of an answer that is not said twice in a row."""
 PATIENCE_SECONDS = 5.0
 """How long a deed that tells of others waits for them before it looks again."""
-_KINDS: dict[str, Any] = {kind.__name__: kind for kind in (*intents.Intent.__args__, *deeds.OF_THE_HIVE)}
 
 
 STATES = {
@@ -72,7 +71,7 @@ def owe(
     if isinstance(deed, intents.SetVerdict):
         ledger.verdicts.keep(deed)  # it counts from when it was decided: whoever looks next has to know of it
     return ledger.effects.owe(
-        *(team, actor, kind.__name__, f"{by}:{deed.key}", Codec(kind).dumps(deed)),
+        *(team, actor, kind.WIRE, f"{by}:{deed.key}", Codec(kind).dumps(deed)),
         job=job,
         turn=turn,
         ref=ref if "#" in ref else "",
@@ -117,7 +116,7 @@ class Applier:
         if effect is None:
             return
         try:
-            self._try(effect, Codec(_KINDS[effect.kind]).loads(effect.payload))
+            self._try(effect, Codec(ACTIONS[effect.kind]).loads(effect.payload))
         except Lost as lost:
             log.warning("effect_lost id=%d kind=%s why=%s", effect.id, effect.kind, lost)
 
@@ -148,7 +147,7 @@ class Applier:
             self._settle(deed, done.result or {})
             self._ledger.audit.add(
                 effect.actor,
-                effect.kind if state == "done" else "Dropped",
+                effect.kind if state == "done" else Act.EFFECT_SUPERSEDED,
                 team=effect.team,
                 ref=where(deed),
                 url=done.url,
@@ -200,7 +199,7 @@ class Applier:
         with self._ledger.transaction():
             self._ledger.effects.fail(effect, str(error))
             self._ledger.audit.add(
-                effect.actor, "Failed", team=effect.team, ref=where(deed), key=effect.key, error=str(error)
+                effect.actor, Act.EFFECT_FAILED, team=effect.team, ref=where(deed), key=effect.key, error=str(error)
             )
             self._gave_up(effect, where(deed), error)
 
@@ -281,7 +280,7 @@ class Applier:
                 forge.put_file(deed.repo, deed.path, deed.content.encode(), message=deed.message, branch=deed.branch)
                 return Done(detail={"message": deed.message})
             case _:
-                raise AssertionError(f"no hand for {type(deed).__name__}")
+                raise AssertionError(f"no executor for {type(deed).WIRE}")
 
     def _tell(self, forge: Forge, effect: Effect, deed: intents.React | intents.Reply | deeds.FollowUp) -> Done:
         """Say what became of other deeds of the same bot, or more on an issue that one of them opened."""

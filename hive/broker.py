@@ -22,7 +22,7 @@ from hive.agent.text import mended
 from hive.apply import owe
 from hive.deeds import Answer, Deed, OpenPull, ResolveMended
 from hive.gitdoor import FETCH, PUSH, GitRequest, NotAllowed, forward
-from hive.ledger import Astray, Full, Ledger, Turn
+from hive.ledger import Act, Astray, Full, Ledger, Turn
 from hive.ledger.runs import MAX_ATTEMPTS
 from hive.resting import Rest
 from hive.runwords import GIVEN_UP, NO_WORD, PUSHED, closing, last_words, thread
@@ -136,7 +136,7 @@ def give_turn(who: Principal) -> Any:
         raise Denied(503, str(error)) from error
     request_id = calls.request_id()
     who.ledger.audit.add(
-        who.agent, "TookTurn", team=who.team, ref=turn.ref, run=turn.run, turn=turn.id, request=request_id
+        who.agent, Act.TURN_STARTED, team=who.team, ref=turn.ref, run=turn.run, turn=turn.id, request=request_id
     )
     lines = who.ledger.transcripts.of(turn.run)
     return jsonify({**brief, "run": turn.run, "turn": turn.id, "token": turn.token, "transcript": lines})
@@ -267,7 +267,7 @@ def close(who: Principal, turn: Turn, outcome: str, *, steps: int) -> None:
     with who.ledger.transaction():
         who.ledger.runs.end_turn(turn, outcome, steps=steps)
         facts: dict[str, Any] = {"run": turn.run, "turn": turn.id, "outcome": outcome, "request": calls.request_id()}
-        who.ledger.audit.add(who.agent, "EndedTurn", team=who.team, ref=turn.ref, **facts)
+        who.ledger.audit.add(who.agent, Act.TURN_ENDED, team=who.team, ref=turn.ref, **facts)
         if turn.pull is None or not who.ledger.conversations.standing(turn.run):
             return
         deed = ResolveMended(turn.run, Ref.parse(turn.pull), key=f"run{turn.run}:mended:{turn.id}")

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, assert_never
 
 from bots import intents
 from bots.intents import Intent
 from forge.conversation import Conversation
 from forge.types import Ref, Repo
+from forge.wire_names import WireNamed, by_wire_name
 
 
 @dataclass(frozen=True, slots=True)
-class OpenPull:
+class OpenPull(WireNamed, wire="open_pull_request"):
     """A run's branch becomes a pull request; `proposes` says that it changes the agent's own configuration."""
 
     run: int
@@ -26,7 +28,7 @@ class OpenPull:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(WireNamed, wire="answer"):
     """A run says something on the thread that it came from, or in the conversation on a line there that it answers."""
 
     ref: Ref
@@ -36,7 +38,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class ResolveMended:
+class ResolveMended(WireNamed, wire="resolve_conversations"):
     """Conversations on lines of a run's pull request end, as far as the run has mended their lines."""
 
     run: int
@@ -45,7 +47,7 @@ class ResolveMended:
 
 
 @dataclass(frozen=True, slots=True)
-class MakeTag:
+class MakeTag(WireNamed, wire="create_tag"):
     """An annotated tag on a commit."""
 
     repo: Repo
@@ -56,7 +58,7 @@ class MakeTag:
 
 
 @dataclass(frozen=True, slots=True)
-class CommitFile:
+class CommitFile(WireNamed, wire="commit_file"):
     """A file of the hive's own repository gets new content."""
 
     repo: Repo
@@ -68,7 +70,7 @@ class CommitFile:
 
 
 @dataclass(frozen=True, slots=True)
-class FollowUp:
+class FollowUp(WireNamed, wire="follow_up"):
     """More to say on the issue that was opened under the key `opened`; `closes` says that nothing is left to do there."""
 
     repo: Repo
@@ -81,6 +83,9 @@ class FollowUp:
 Deed = Intent | OpenPull | Answer | ResolveMended | MakeTag | CommitFile | FollowUp
 OF_THE_HIVE = (OpenPull, Answer, ResolveMended, MakeTag, CommitFile, FollowUp)
 """Deeds that no bot can want."""
+
+ACTIONS: Mapping[str, type[Any]] = by_wire_name((*Intent.__args__, *OF_THE_HIVE))
+"""Every kind by its wire name, as stored in `effects.kind`."""
 
 
 def repo_of(deed: Deed) -> Repo:

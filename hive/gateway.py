@@ -12,7 +12,7 @@ from flask import Flask, Response, jsonify, request
 
 from hive import calls
 from hive.admission import NO_TOKEN, Denied, Gate, Guard, Rule
-from hive.ledger import Ledger, Turn
+from hive.ledger import Act, Ledger, Turn
 from hive.llm import Meter, Model, ModelFailed, unreachable
 from hive.model_request import check
 from hive.resting import Refusal
@@ -124,7 +124,7 @@ class Booking:
             if meter.is_estimate:
                 facts: dict[str, Any] = {"run": turn.run, "turn": turn.id, "request": self.request}
                 facts |= {"tokens_in": meter.tokens_in, "tokens_out": meter.tokens_out}
-                self.ledger.audit.add(turn.agent, "EstimatedTokens", team=self.team, ref=turn.ref, **facts)
+                self.ledger.audit.add(turn.agent, Act.TOKENS_ESTIMATED, team=self.team, ref=turn.ref, **facts)
 
 
 def metered(

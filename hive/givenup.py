@@ -65,15 +65,15 @@ class GivenUp:
 
     def deed(self, effect: Effect, where: str, error: ForgeError) -> None:
         """Tell of a deed that cannot be done: once a day for an account, a kind and a repository."""
-        ours = effect.kind == OpenIssue.__name__ and effect.key.startswith(f"{BY}:")
+        ours = effect.kind == OpenIssue.WIRE and effect.key.startswith(f"{BY}:")
         if ours or isinstance(error, NotFound):
             return  # what is told could not be told, or its subject is gone: that needs nobody
         subject = where.partition("#")[0]
-        title = DEED_TITLE.format(login=effect.actor, kind=effect.kind, repo=subject.partition(":")[2])
+        title = DEED_TITLE.format(login=effect.actor, kind=_words(effect.kind), repo=subject.partition(":")[2])
         body = DEED.format(error=code(str(error)), where=code(where), key=code(effect.key))
         self._tell(effect.team, title, body, f"{effect.actor}:{effect.kind}:{subject}")
         if isinstance(error, Unavailable) and effect.ref and not effect.key.startswith(f"{BY}:"):
-            said = TRIED.format(login=effect.actor, kind=effect.kind, times=effect.attempts)
+            said = TRIED.format(login=effect.actor, kind=_words(effect.kind), times=effect.attempts)
             key = f"tried:{effect.ref}:{effect.actor}:{effect.kind}:{self._day()}"
             self._owe(effect.team, Answer(Ref.parse(effect.ref), said, key=key))
 
@@ -90,9 +90,9 @@ class GivenUp:
         of_ours = job.event.ref.repo == self.ops(job.team) and not job.by_person
         if of_ours or isinstance(error, NotFound):
             return
-        kind = type(job.event).__name__
+        kind = type(job.event).WIRE
         body = LOOK.format(error=code(told(error)), job=job.id, where=code(str(job.event.ref)))
-        self._tell(job.team, LOOK_TITLE.format(bot=job.bot, kind=kind), body, f"look:{job.bot}:{kind}", job)
+        self._tell(job.team, LOOK_TITLE.format(bot=job.bot, kind=_words(kind)), body, f"look:{job.bot}:{kind}", job)
 
     def _without_verdict(self, job: Job, subject: Subject, error: Exception) -> bool:
         """Say on a pull request that its head was not looked at; False if nobody knows which head it has."""
@@ -131,3 +131,7 @@ def told(error: Exception) -> str:
     """An error in words: a forge's are words already, those of a bot's fault need its name. At the most 300 characters."""
     words = str(error) if isinstance(error, ForgeError) else f"{type(error).__name__}: {error}"
     return words[:300]
+
+
+def _words(wire_name: str) -> str:
+    return wire_name.replace("_", " ")

@@ -132,4 +132,4 @@ class Home:
                 )
                 return Done(detail={"run": deed.run, "memory": deed.memory})
             case _:
-                raise AssertionError(f"no hand for {type(deed).__name__}")
+                raise AssertionError(f"no executor for {type(deed).WIRE}")

@@ -19,12 +19,12 @@ from bots.types import Team
 from bots.words import code, plain
 from forge.events import Event
 from forge.types import Ref, Repo, User
-from hive.ledger import Effect, Job, Ledger, Origin, Priority, Scope, Why
+from hive.ledger import Act, Effect, Job, Ledger, Origin, Priority, Scope, Why
 
 log = logging.getLogger("hive.loops")
 
 WINDOW_SECONDS = 600.0
-ANSWERS = (React.__name__, Reply.__name__, SetVerdict.__name__, ShowVerdict.__name__)
+ANSWERS = (React.WIRE, Reply.WIRE, SetVerdict.WIRE, ShowVerdict.WIRE)
 """Deeds that are no talk among machines: what a person asked for by a command, and what keeps a merge from going through."""
 
 TITLE = "🔴 stopped on {where}: {why}"
@@ -116,6 +116,6 @@ class Breaker:
                 body = BODY.format(where=code(shown), reason=reason)
                 issue = OpenIssue(self.ops(team), title, body, key=f"stopped:{ref}:{ledger.clock():.0f}")
                 ledger.breakers.trip(team, ref, self.tell(team, issue))
-                ledger.audit.add("hive", "Stopped", team=team, ref=ref, why=reason)
+                ledger.audit.add("hive", Act.SUBJECT_SUSPENDED, team=team, ref=ref, why=reason)
                 log.error("subject_stopped team=%s ref=%s why=%r", team, ref, reason)
         return True

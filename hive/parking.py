@@ -17,7 +17,7 @@ from forge.protocol import ForgeError, Reader, Unavailable
 from forge.types import Ref, Repo
 from hive.apply import owe
 from hive.givenup import BY
-from hive.ledger import Ledger, Parked, Scope, Why
+from hive.ledger import Act, Ledger, Parked, Scope, Why
 from hive.missing import Fate, fate
 
 log = logging.getLogger("hive.parking")
@@ -113,7 +113,7 @@ class Attendant:
         with ledger.transaction():
             ledger.breakers.reset(parked.team, parked.name)
             ledger.parking.release(parked.team, parked.scope, parked.name, parked.why)
-            ledger.audit.add("hive", "LetGoOn", team=parked.team, ref=parked.name)
+            ledger.audit.add("hive", Act.SUBJECT_RESUMED, team=parked.team, ref=parked.name)
 
     def _was_closed(self, team: str, issue: Ref) -> bool:
         """Whether an operator closed an issue, by the timeline; nobody else's closing counts."""
@@ -139,7 +139,7 @@ class Attendant:
     def _park_team(self, team: str, error: ForgeError) -> None:
         if self._desk.ledger.parking.park(team, Scope.TEAM, "", Why.FORGE_AWAY, f"forge unavailable: {error}"):
             log.warning("forge_unavailable team=%s error=%r", team, str(error)[:200])
-            self._desk.ledger.audit.add("hive", "ForgeUnavailable", team=team, error=str(error))
+            self._desk.ledger.audit.add("hive", Act.FORGE_UNAVAILABLE, team=team, error=str(error))
 
     def _park_account(self, team: str, login: str, error: ForgeError) -> None:
         lock_out(self._desk.ledger, team, login, error, tells=(self._desk.core, self._desk.ops(team)))
@@ -154,7 +154,7 @@ class Attendant:
             if parked.scope is Scope.ACCOUNT:
                 for bot in self._desk.bots_of(parked.name):
                     ledger.parking.release(parked.team, Scope.BOT, bot, Why.TOKEN_REFUSED)
-            what = "ForgeBack" if parked.scope is Scope.TEAM else "TokenBack"
+            what = Act.FORGE_RECOVERED if parked.scope is Scope.TEAM else Act.TOKEN_RECOVERED
             seconds = max(0, round(ledger.clock() - parked.since))
             ledger.audit.add("hive", what, team=parked.team, login=parked.name, seconds=seconds)
 
@@ -168,7 +168,7 @@ def lock_out(ledger: Ledger, team: str, login: str, error: ForgeError, *, tells:
     with ledger.transaction():
         if not ledger.parking.park(team, Scope.ACCOUNT, login, Why.TOKEN_REFUSED, f"token refused: {error}"):
             return
-        ledger.audit.add("hive", "TokenRefused", team=team, login=login, error=str(error))
+        ledger.audit.add("hive", Act.TOKEN_REJECTED, team=team, login=login, error=str(error))
         title = TITLE.format(forge=ops.forge, login=login)
         body = BODY.format(login=login, error=code(str(error)))
         issue = OpenIssue(ops, plain(title), body, key=f"token:{team}:{login}:{ledger.clock():.0f}")

@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass
 from typing import Any
 
-from hive.ledger import Ledger
+from hive.ledger import Act, Ledger
 
 log = logging.getLogger("hive.refusals")
 
@@ -71,6 +71,6 @@ class Refusals:
             with self._ledger.transaction(durable=False):
                 for kind in kinds:
                     facts = kind.facts | ({"times": kind.times} if kind.times else {})
-                    self._ledger.audit.add(kind.who, "Refused", team=self._team, **facts)
+                    self._ledger.audit.add(kind.who, Act.REQUEST_REJECTED, team=self._team, **facts)
         except sqlite3.Error as error:
             log.error("refusals_not_recorded count=%d error=%r", len(kinds), str(error))

@@ -15,7 +15,7 @@ from bots.intents import OpenIssue
 from bots.words import code, plain
 from forge.types import Repo
 from hive.apply import owe
-from hive.ledger import Ledger, Parked, Scope, Turn, Why
+from hive.ledger import Act, Ledger, Parked, Scope, Turn, Why
 from hive.llm import ModelFailed
 
 log = logging.getLogger("hive.resting")
@@ -122,7 +122,7 @@ class Rest:
             is_news = found.why is Why.UNREACHABLE and not self._said
             self._said |= is_news
         if is_news:
-            self.ledger.audit.add(self.agent, "ModelUnreachable", team=self.team, ref=turn.ref, reason=found.reason)
+            self.ledger.audit.add(self.agent, Act.MODEL_UNREACHABLE, team=self.team, ref=turn.ref, reason=found.reason)
         return found
 
     def answered(self) -> None:
@@ -163,7 +163,7 @@ class Rest:
         now = ledger.clock()
         until = now + max(why.seconds, FIRST[why.why])
         ledger.parking.park(self.team, Scope.AGENT, self.agent, why.why, why.reason, until=until)
-        ledger.audit.add(self.agent, "Rests", team=self.team, ref=turn.ref, why=why.why, reason=why.reason)
+        ledger.audit.add(self.agent, Act.AGENT_SUSPENDED, team=self.team, ref=turn.ref, why=why.why, reason=why.reason)
         log.warning("agent_rests agent=%s why=%r reason=%r", self.agent, why.why.value, why.reason)
         if why.why in TITLES:
             body = BODY.format(agent=self.agent, mend=MEND[why.why], reason=code(why.reason))
@@ -181,4 +181,4 @@ class Rest:
             if not ledger.parking.release(self.team, Scope.AGENT, self.agent, parked.why):
                 return
             seconds = max(0, round(ledger.clock() - parked.since))
-            ledger.audit.add(self.agent, "GoesOn", team=self.team, why=parked.why, seconds=seconds)
+            ledger.audit.add(self.agent, Act.AGENT_RESUMED, team=self.team, why=parked.why, seconds=seconds)

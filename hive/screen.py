@@ -11,9 +11,12 @@ from typing import Any
 
 import click
 
+from bots.intents import Assign, OpenIssue, PostReview, Reply, SetLabels, SetStatus, SetVerdict, Unassign
+from forge.events import CommentPosted, IssueClosed, IssueOpened, PullClosed, PullMerged
 from forge.types import Ref, Repo
 from hive.app.house import House
-from hive.ledger import AuditRow
+from hive.deeds import Answer, MakeTag, OpenPull
+from hive.ledger import Act, AuditRow
 from hive.ledger.faults import STORE_ERRORS, in_words, is_away
 
 WIDTH_WHO = 8
@@ -23,39 +26,39 @@ AWAY = "🟡 the ledger cannot be read ({why}); work waits for it"
 COLORS = {"🔴": "red", "🟡": "yellow", "🟢": "green"}
 
 PHRASES: Mapping[str, str] = {
-    "IssueOpened": "filed an issue",
-    "IssueClosed": "closed the issue",
-    "CommentPosted": "commented",
-    "PullMerged": "merged",
-    "PullClosed": "closed the pull request",
-    "SetLabels": "labelled {add}",
-    "Assign": "assigned {agents}",
-    "PostReview": "reviewed {verdict}",
-    "SetStatus": "{says} {context}",
-    "SetVerdict": "{says} {context}",
-    "OpenPull": "opened a pull request",
-    "OpenIssue": "opened an issue",
-    "Answer": "answered",
-    "Reply": "{says}",
-    "Unassign": "took {agents} off",
-    "TookTurn": "is at it",
-    "EndedTurn": "put it down: {outcome}",
-    "MakeTag": "tagged {tag}",
-    "Deployed": "rebuilt {agent}, {tag}",
-    "NotDeployed": "🔴 {agent} not rebuilt",
-    "HeldUp": "🔴 {agent} is held up: {error}",
-    "Rejected": "🔴 refused {sha}",
-    "Failed": "🔴 {error}",
-    "BotFailed": "🔴 bot failed: {error}",
-    "ModelUnreachable": "🔴 {reason}",
-    "Rests": "🟡 its turns wait: {why}",
-    "GoesOn": "goes on after {seconds} s",
-    "Crashed": "🔴 {agent}'s container crashed, again",
-    "StaysDown": "🔴 {agent} crashed {times} times, stays down",
-    "ForgeUnavailable": "🟡 the forge is unavailable, work waits",
-    "ForgeBack": "the forge is back after {seconds} s",
-    "TokenRefused": "🔴 the token of {login} is refused, its work waits",
-    "TokenBack": "{login} is known again after {seconds} s",
+    IssueOpened.WIRE: "filed an issue",
+    IssueClosed.WIRE: "closed the issue",
+    CommentPosted.WIRE: "commented",
+    PullMerged.WIRE: "merged",
+    PullClosed.WIRE: "closed the pull request",
+    SetLabels.WIRE: "labelled {add}",
+    Assign.WIRE: "assigned {agents}",
+    PostReview.WIRE: "reviewed {verdict}",
+    SetStatus.WIRE: "{says} {context}",
+    SetVerdict.WIRE: "{says} {context}",
+    OpenPull.WIRE: "opened a pull request",
+    OpenIssue.WIRE: "opened an issue",
+    Answer.WIRE: "answered",
+    Reply.WIRE: "{says}",
+    Unassign.WIRE: "took {agents} off",
+    Act.TURN_STARTED: "is at it",
+    Act.TURN_ENDED: "put it down: {outcome}",
+    MakeTag.WIRE: "tagged {tag}",
+    Act.DEPLOYED: "rebuilt {agent}, {tag}",
+    Act.DEPLOYMENT_FAILED: "🔴 {agent} not rebuilt",
+    Act.RECONCILE_FAILED: "🔴 {agent} is held up: {error}",
+    Act.COMMIT_REJECTED: "🔴 refused {sha}",
+    Act.EFFECT_FAILED: "🔴 {error}",
+    Act.JOB_FAILED: "🔴 bot failed: {error}",
+    Act.MODEL_UNREACHABLE: "🔴 {reason}",
+    Act.AGENT_SUSPENDED: "🟡 its turns wait: {reason}",
+    Act.AGENT_RESUMED: "goes on after {seconds} s",
+    Act.CONTAINER_CRASHED: "🔴 {agent}'s container crashed, again",
+    Act.CRASH_LOOP: "🔴 {agent} crashed {times} times, stays down",
+    Act.FORGE_UNAVAILABLE: "🟡 the forge is unavailable, work waits",
+    Act.FORGE_RECOVERED: "the forge is back after {seconds} s",
+    Act.TOKEN_REJECTED: "🔴 the token of {login} is refused, its work waits",
+    Act.TOKEN_RECOVERED: "{login} is known again after {seconds} s",
 }
 """Acts that are shown, and how; the others are in the audit log only."""
 
@@ -103,8 +106,8 @@ class Screen:
 
     def _is_said_already(self, row: AuditRow) -> bool:
         """A machine's own act comes back as an event, and a review was shown before its status."""
-        echo = row.who in self._machines and row.what.endswith(("Opened", "Posted", "Closed"))
-        is_pending = row.what == "SetVerdict" and not row.detail.get("says")
+        echo = row.who in self._machines and row.what.endswith(("_opened", "_posted", "_closed"))
+        is_pending = row.what == SetVerdict.WIRE and not row.detail.get("says")
         return echo or is_pending or row.detail.get("context") == "hive/review"
 
     def _url(self, row: AuditRow) -> str:

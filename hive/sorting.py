@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from forge.events import Event, Touched
 from forge.types import Repo
 from forge.webhook import Delivery
-from hive.ledger import Ledger, Origin
+from hive.ledger import Act, Ledger, Origin
 from hive.sweep.record import LOOK
 
 log = logging.getLogger("hive.sorting")
@@ -60,13 +60,13 @@ class Sorter:
             events = reading.decode(delivery) if reading else []
         except ValueError as error:
             log.error("delivery_unreadable id=%d kind=%r why=%r", number, delivery.kind, str(error)[:200])
-            self._note(delivery, "Unreadable", str(error))
+            self._note(delivery, Act.DELIVERY_UNREADABLE, str(error))
             self.ledger.intake.read(number, failed=True)
             return []
         team = next((found for event in events if (found := self.team_of(event.ref.repo))), None)
         if reading is None or team is None:
             why = "a repository of no team" if events else "no event that is looked at"
-            self._note(delivery, "Ignored", why)
+            self._note(delivery, Act.DELIVERY_IGNORED, why)
             self.ledger.intake.read(number)
             return []
         told = [event for event in events if event.key]
@@ -79,7 +79,7 @@ class Sorter:
         if made:  # events that make work are acts of somebody: they are in the record
             for event in told:
                 self.ledger.audit.add(
-                    *(event.actor.login, type(event).__name__),
+                    *(event.actor.login, type(event).WIRE),
                     team=team,
                     ref=str(event.ref),
                     url=reading.page(event),

@@ -46,7 +46,7 @@ def react(forge: Forge, deed: React, became: Fate) -> str:
 
 def follow_up(forge: Forge, ledger: Ledger, deed: FollowUp, body: str, marker: str) -> Comment:
     """Say more on an issue that the hive opened, and close it if that was the last; raises NotYet, Dropped."""
-    state, opened = ledger.effects.subject_of(deed.opened, OpenIssue.__name__)
+    state, opened = ledger.effects.subject_of(deed.opened, OpenIssue.WIRE)
     if state in ("waiting", "applying"):
         raise NotYet("the issue is not open yet")
     if not opened:

@@ -16,7 +16,7 @@ from bots.words import code
 from forge.protocol import ForgeError, NotFound
 from forge.types import Repo, Repository
 from hive.incidents import Incidents
-from hive.ledger import NEVER, Ledger, Pinned, Scope, Why
+from hive.ledger import NEVER, Act, Ledger, Pinned, Scope, Why
 
 log = logging.getLogger("hive.whereabouts")
 
@@ -187,7 +187,7 @@ class Whereabouts:
                 self._clear(known, f"It is {repo.path} in `hive.yaml` too.")
                 repositories.rename(known, repo)
                 repositories.follow(known, repo)
-                self.ledger.audit.add("hive", "Renamed", ref=str(repo), was=str(known.repo), id=seen.id)
+                self.ledger.audit.add("hive", Act.REPOSITORY_RENAMED, ref=str(repo), was=str(known.repo), id=seen.id)
             else:  # another team's now, whose people have no say in what was begun before
                 self._forget(known)
                 repositories.pin(repo, seen.id)
@@ -208,7 +208,9 @@ class Whereabouts:
         self._moved[pinned.id] = time.monotonic()
         with self.ledger.transaction():
             self.ledger.repositories.follow(pinned, now)
-            self.ledger.audit.add("hive", "Followed", team=place.teams[0], ref=str(old), now=str(now), id=pinned.id)
+            self.ledger.audit.add(
+                "hive", Act.REPOSITORY_MOVED, team=place.teams[0], ref=str(old), now=str(now), id=pinned.id
+            )
             if now == old:
                 self.incidents.end(place.teams[0], _renamed(pinned), NAMED_BACK)
                 return
@@ -227,7 +229,7 @@ class Whereabouts:
                 self._park(place.teams[0], Scope.AGENT, place.agent, reason)
             if not any(new):
                 return
-            self.ledger.audit.add("hive", "RepositoryLost", team=place.teams[0], ref=str(repo), reason=reason)
+            self.ledger.audit.add("hive", Act.REPOSITORY_LOST, team=place.teams[0], ref=str(repo), reason=reason)
             if place.tells:
                 mend = LOST_CONFIG.format(agent=place.agent) if place.agent else LOST_PROJECT
                 body = LOST.format(reason=code(reason), mend=mend).strip()
@@ -249,7 +251,7 @@ class Whereabouts:
             for parked in mine:
                 parking.release(parked.team, parked.scope, parked.name, parked.why)
                 self.incidents.end(parked.team, _lost(pinned), words)
-            self.ledger.audit.add("hive", "RepositoryFound", team=mine[0].team, ref=name)
+            self.ledger.audit.add("hive", Act.REPOSITORY_FOUND, team=mine[0].team, ref=name)
 
     def _clear(self, pinned: Pinned, words: str) -> None:
         """Nothing is wrong with its name any more."""

@@ -26,7 +26,7 @@ from hive.flood import Flood
 from hive.givenup import GivenUp, Subject
 from hive.ground import Ground
 from hive.labels import StateLabels
-from hive.ledger import Ceiling, Job, Ledger, Lost
+from hive.ledger import Act, Ceiling, Job, Ledger, Lost
 from hive.ledger.faults import STORE_ERRORS, is_away
 from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DEATHS
 from hive.loops import Breaker
@@ -221,7 +221,7 @@ class Worker:
                 return NOTHING
             owed = []
             for intent in wanted:
-                actor = self._shop.account(job.bot, type(intent).__name__)
+                actor = self._shop.account(job.bot, type(intent).WIRE)
                 owed.append(owe(ledger, job.team, actor, intent, by=job.bot, job=job.id, depth=job.depth))
             ledger.tapes.keep(job.id, job.team, packed)
             ledger.jobs.finish(job)
@@ -266,7 +266,7 @@ class Worker:
         with ledger.transaction():
             ledger.jobs.fail(job, f"{type(error).__name__}: {error}")
             facts = {"key": job.event.key, "error": str(error)[:300]}
-            ledger.audit.add(job.bot, "BotFailed", team=job.team, ref=str(job.event.ref), **facts)
+            ledger.audit.add(job.bot, Act.JOB_FAILED, team=job.team, ref=str(job.event.ref), **facts)
             if (
                 job.bot in self._shop.bots or job.bot == LOOK
             ):  # a bot that was taken out of the configuration is missed by nobody

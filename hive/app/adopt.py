@@ -14,7 +14,7 @@ from forge.gitea.read import GiteaReader
 from forge.types import Repo, Repository
 from hive.app.house import House, NotReady
 from hive.app.work import core_token, mirrors
-from hive.ledger import Anchor
+from hive.ledger import Act, Anchor
 from hive.reconcile.build import BuildFailed, plan
 from hive.reconcile.gather import HEAD, bad_entries
 from hive.workspace import Bounds, Mirror
@@ -65,7 +65,7 @@ class Adoption:
             ledger.deployments.take_over(anchor.agent, self.seen, self.sha, cursor)
             self.house.whereabouts.replace(self.seen)
             ledger.audit.add(
-                f"operator:{getpass.getuser()}", "Adopted", team=anchor.team, ref=str(self.seen.repo),
+                f"operator:{getpass.getuser()}", Act.COMMIT_ADOPTED, team=anchor.team, ref=str(self.seen.repo),
                 agent=anchor.agent, old=anchor.sha, new=self.sha, reason=self.reason,
             )  # fmt: skip
 

@@ -12,6 +12,7 @@ from bots.words import plain
 from hive import leftovers
 from hive.app.house import House
 from hive.incidents import Incidents
+from hive.ledger import Act
 from hive.leftovers import DAY, Leftover, in_bytes
 from hive.pulse import Loops, Pulse
 
@@ -97,7 +98,7 @@ class Daily:
         return LOOK_SECONDS
 
     def _took(self, found: Leftover) -> None:
-        self._house.ledger.audit.add("hive", "Collected", kind=found.what, name=found.name, bytes=found.size)
+        self._house.ledger.audit.add("hive", Act.GARBAGE_COLLECTED, kind=found.what, name=found.name, bytes=found.size)
 
     def _alarm(self) -> bool:
         """Tell of a disk that fills up, or that it is well again; whether that begins now."""

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("hive.app.house")
 
-OF_WRITERS = frozenset(kind.__name__ for kind in (SetStatus, SetVerdict, ShowVerdict, TagDenied, Close))
+OF_WRITERS = frozenset(kind.WIRE for kind in (SetStatus, SetVerdict, ShowVerdict, TagDenied, Close))
 """What only an account may do that may write code."""
 
 

@@ -12,7 +12,7 @@ from functools import cache, partial
 from bots.bot import Context
 from bots.intents import OpenIssue
 from bots.types import RunStatus, RunView, VerdictView
-from forge.events import Event
+from forge.events import Event, PullChanged, PullClosed, PullMerged, PullReviewed, ReviewAsked
 from forge.gitea.changes import GiteaWatcher
 from forge.gitea.decode import decode
 from forge.gitea.read import GiteaReader
@@ -149,9 +149,13 @@ def workshop(house: House) -> Workshop:
     )
 
 
+OF_PULL_REQUESTS = (PullChanged, PullClosed, PullMerged, PullReviewed, ReviewAsked)
+"""Events whose page is a pull request's; a forge leads from the page of an issue of that number to it too."""
+
+
 def page(house: House, event: Event) -> str:
     """The page of what an event is about."""
-    kind, repo = "pulls" if type(event).__name__.startswith("Pull") else "issues", event.ref.repo
+    kind, repo = "pulls" if isinstance(event, OF_PULL_REQUESTS) else "issues", event.ref.repo
     return f"{house.url(repo.forge)}/{house.names.current(repo).path}/{kind}/{event.ref.number}"
 
 

@@ -20,9 +20,9 @@ Everything that is decided is written here before it is done, so that any proces
 at any instruction. Performs no I/O but on its own database.
 """
 
-from hive.ledger.audit import Audit, AuditRow
+from hive.ledger.audit import Act, Audit, AuditRow
 from hive.ledger.database import Clock, Database, Lost
-from hive.ledger.deployments import Anchor, Deployment, Deployments
+from hive.ledger.deployments import Anchor, Deployment, Deployments, DeploymentState
 from hive.ledger.effects import Effect, Effects
 from hive.ledger.intake import Intake
 from hive.ledger.jobs import Ceiling, Job, Jobs, Origin, Priority
@@ -37,6 +37,7 @@ from hive.ledger.transcripts import Astray, Full, Transcripts
 
 __all__ = [
     "NEVER",
+    "Act",
     "Anchor",
     "Astray",
     "Audit",
@@ -45,6 +46,7 @@ __all__ = [
     "Clock",
     "Database",
     "Deployment",
+    "DeploymentState",
     "Deployments",
     "Effect",
     "Effects",

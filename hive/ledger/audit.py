@@ -5,14 +5,52 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from hive.ledger.database import Clock, Database
 
 
+class Act(StrEnum):
+    """What the hive itself records; a forge's events and the hive's effects are recorded by their wire names."""
+
+    AGENT_RESUMED = "agent_resumed"
+    AGENT_SUSPENDED = "agent_suspended"
+    CHANGES_FOUND = "changes_found"
+    COMMIT_ADOPTED = "commit_adopted"
+    COMMIT_REJECTED = "commit_rejected"
+    CONTAINER_CRASHED = "container_crashed"
+    CRASH_LOOP = "crash_loop"
+    DELIVERY_IGNORED = "delivery_ignored"
+    DELIVERY_UNREADABLE = "delivery_unreadable"
+    DEPLOYED = "deployed"
+    DEPLOYMENT_FAILED = "deployment_failed"
+    EFFECT_FAILED = "effect_failed"
+    EFFECT_SUPERSEDED = "effect_superseded"
+    FORGE_RECOVERED = "forge_recovered"
+    FORGE_UNAVAILABLE = "forge_unavailable"
+    GARBAGE_COLLECTED = "garbage_collected"
+    JOB_FAILED = "job_failed"
+    MODEL_UNREACHABLE = "model_unreachable"
+    RECONCILE_FAILED = "reconcile_failed"
+    REPOSITORY_FOUND = "repository_found"
+    REPOSITORY_LOST = "repository_lost"
+    REPOSITORY_MOVED = "repository_moved"
+    REPOSITORY_RENAMED = "repository_renamed"
+    REQUEST_REJECTED = "request_rejected"
+    SUBJECT_RESUMED = "subject_resumed"
+    SUBJECT_SUSPENDED = "subject_suspended"
+    TOKENS_ESTIMATED = "tokens_estimated"
+    TOKEN_RECOVERED = "token_recovered"  # noqa: S105  an act
+    TOKEN_REJECTED = "token_rejected"  # noqa: S105  an act
+    TURN_ABANDONED = "turn_abandoned"
+    TURN_ENDED = "turn_ended"
+    TURN_STARTED = "turn_started"
+
+
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One act. `who` is a login or a part of the hive, `what` an imperative or an event, `at` unix seconds."""
+    """One act. `who` is a login or a part of the hive, `what` an `Act` or a wire name, `at` unix seconds."""
 
     id: int
     at: float

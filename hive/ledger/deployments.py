@@ -4,11 +4,32 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from enum import StrEnum
 
 from forge.types import Branch, Repository
 from hive.ledger.database import Clock, Database
 
-FINAL = frozenset({"deployed", "rejected", "failed", "rolled back", "superseded"})
+
+class DeploymentState(StrEnum):
+    """How far a deployment is, as stored."""
+
+    VERIFIED = "verified"
+    BUILD = "build"
+    SWITCH = "switch"
+    ACTIVATE = "activate"
+    PROBE = "probe"
+    ROLLING_BACK = "rolling_back"
+    DEPLOYED = "deployed"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    ROLLED_BACK = "rolled_back"
+    SUPERSEDED = "superseded"
+
+
+APPLIED = frozenset({DeploymentState.DEPLOYED, DeploymentState.FAILED, DeploymentState.ROLLED_BACK})
+"""States that settle which commit was accepted last."""
+
+FINAL = APPLIED | {DeploymentState.REJECTED, DeploymentState.SUPERSEDED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +66,7 @@ class Deployment:
     agent: str
     sha: str
     pulls: tuple[int, ...]
-    state: str
+    state: DeploymentState
     reason: str
     cursor: int
     previous: str
@@ -144,9 +165,11 @@ class Deployments:
         if row is None:
             return None
         fields = {name: row[name] for name in row.keys() if name != "ended_at"}  # noqa: SIM118  a Row is no mapping
-        return Deployment(**{**fields, "pulls": tuple(json.loads(row["pulls"]))})
+        return Deployment(
+            **{**fields, "pulls": tuple(json.loads(row["pulls"])), "state": DeploymentState(row["state"])}
+        )
 
-    def move(self, deployment: Deployment, state: str, reason: str = "") -> None:
+    def move(self, deployment: Deployment, state: DeploymentState, reason: str = "") -> None:
         """Bring a deployment into its next state; final ones settle the agent's footing as well."""
         now = self._clock()
         with self._db.transaction() as db:
@@ -154,12 +177,12 @@ class Deployments:
                 "UPDATE deployments SET state = ?, reason = ?, ended_at = ? WHERE id = ?",
                 (state, reason[:4000], now if state in FINAL else None, deployment.id),
             )
-            if state in ("deployed", "failed", "rolled back"):
+            if state in APPLIED:
                 db.execute(
                     "UPDATE anchors SET sha = ?, cursor = ? WHERE agent = ?",
                     (deployment.sha, deployment.cursor, deployment.agent),
                 )
-            if state == "deployed":
+            if state is DeploymentState.DEPLOYED:
                 db.execute(
                     "UPDATE anchors SET running = ?, blocked = '' WHERE agent = ?", (deployment.sha, deployment.agent)
                 )

@@ -29,6 +29,6 @@ class Hopeless:
         row = self._db.row(
             "SELECT 1 FROM jobs WHERE team = ? AND bot = ? AND ref = ? AND event_type = ? AND id > ?"
             " AND state IN ('waiting', 'running', 'done')",
-            *(job.team, job.bot, str(job.event.ref), type(job.event).__name__, job.id),
+            *(job.team, job.bot, str(job.event.ref), type(job.event).WIRE, job.id),
         )
         return row is not None

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
-from forge import events
-from forge.events import CommentPosted, Event, ReviewAsked
+from forge.events import EVENTS, CommentPosted, Event, ReviewAsked
 from forge.types import Ref
 from hive.codec import Codec
 from hive.ledger.database import Clock, Database, Lost
@@ -28,8 +27,6 @@ MAX_DEATHS = 5
 
 ALONE = (CommentPosted, ReviewAsked)
 """Events that tell of one thing each: one look cannot stand for two of them."""
-
-_EVENTS = {kind.__name__: kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, Event)}
 
 _AWAKE = """
     {jobs}.team NOT IN (SELECT team FROM parked WHERE scope = 'team')
@@ -52,7 +49,7 @@ _WHICH = "SELECT id FROM jobs WHERE {due} ORDER BY priority, id LIMIT {limit}"
 _TAKE_THIS = _TAKE.format(which=_WHICH.format(due=f"id = :id AND {_DUE}", limit=1))
 _TAKE_NEXT = _TAKE.format(which=_WHICH.format(due=_DUE, limit=1))
 _TAKE_ALONE = _TAKE.format(
-    which=_WHICH.format(due=f"event_type IN ({', '.join(repr(kind.__name__) for kind in ALONE)}) AND {_DUE}", limit=1)
+    which=_WHICH.format(due=f"event_type IN ({', '.join(repr(kind.WIRE) for kind in ALONE)}) AND {_DUE}", limit=1)
 )
 _ALL_DUE = _WHICH.format(due=_DUE, limit=":limit")
 
@@ -130,14 +127,14 @@ class Jobs:
 
     def _owe(self, team: str, bot: str, event: Event, delivery: int | None, origin: Origin) -> int:
         now, kind, ref = self._clock(), type(event), str(event.ref)
-        standing = 0 if isinstance(event, ALONE) else self._waiting(bot, ref, kind.__name__)
+        standing = 0 if isinstance(event, ALONE) else self._waiting(bot, ref, kind.WIRE)
         with self._db.transaction() as db:
             cursor = db.execute(
                 "INSERT INTO jobs (team, bot, ref, event_type, event_key, event, delivery, cause, merged_into, depth,"
                 " by_person, priority, state, next_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT DO NOTHING",
                 (
-                    *(team, bot, ref, kind.__name__, event.key, Codec(kind).dumps(event), delivery, origin.cause),
+                    *(team, bot, ref, kind.WIRE, event.key, Codec(kind).dumps(event), delivery, origin.cause),
                     *(standing or None, origin.depth, origin.by_person, origin.priority),
                     *("merged" if standing else "waiting", now, now),
                 ),
@@ -232,7 +229,7 @@ class Jobs:
 
     def is_overtaken(self, job: Job) -> bool:
         """Whether the same happened to the subject again since the look began."""
-        return self._waiting(job.bot, str(job.event.ref), type(job.event).__name__) != 0
+        return self._waiting(job.bot, str(job.event.ref), type(job.event).WIRE) != 0
 
     def rest(self, job: Job, error: str) -> None:
         """The look could not be tried: it waits, and has lost no attempt. Raises Lost."""
@@ -281,7 +278,7 @@ class Jobs:
 
 def job_of(row: Any) -> Job:
     """The job in a row of its table."""
-    event = Codec(_EVENTS[row["event_type"]]).loads(row["event"])
+    event = Codec(EVENTS[row["event_type"]]).loads(row["event"])
     return Job(
         *(row["id"], row["team"], row["bot"], event, row["attempts"]),
         *(row["depth"], bool(row["by_person"]), row["created_at"]),

@@ -26,16 +26,16 @@ class Scope(StrEnum):
 class Why(StrEnum):
     """Why work rests: it can for several reasons at once, and goes on when the last one is gone."""
 
-    FORGE_AWAY = "forge away"
-    TOKEN_REFUSED = "token refused"  # noqa: S105  a reason
+    FORGE_AWAY = "forge_unavailable"
+    TOKEN_REFUSED = "token_rejected"  # noqa: S105  a reason
     PAUSED = "paused"
-    UNREACHABLE = "unreachable"
-    RATE_LIMITED = "rate limited"
-    NEEDS_LOGIN = "needs login"
-    OVER_BUDGET = "over budget"
+    UNREACHABLE = "model_unreachable"
+    RATE_LIMITED = "rate_limited"
+    NEEDS_LOGIN = "needs_login"
+    OVER_BUDGET = "over_budget"
     RUNAWAY = "runaway"
     CRASHED = "crashed"
-    LOST = "repository lost"
+    LOST = "repository_lost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from forge.events import Touched
 from hive.ledger.database import Database
 from hive.ledger.jobs import Job, job_of
 
@@ -19,7 +20,9 @@ class Past:
 
     def of_delivery(self, delivery: int) -> list[Job]:
         """The jobs that a delivery made, looks of the hive's own aside."""
-        rows = self._db.rows("SELECT * FROM jobs WHERE delivery = ? AND event_type != 'Touched' ORDER BY id", delivery)
+        rows = self._db.rows(
+            "SELECT * FROM jobs WHERE delivery = ? AND event_type != ? ORDER BY id", delivery, Touched.WIRE
+        )
         return [job_of(row) for row in rows]
 
     def knows(self, bot: str, key: str) -> bool:

@@ -12,7 +12,7 @@ from forge.gitea.trial import GiteaTrial
 from forge.trial import BRANCH
 from forge.types import Branch, Repo
 from hive.app.house import House
-from hive.ledger import AuditRow
+from hive.ledger import Act, AuditRow
 from hive.provision.hooks import Hooks
 from hive.provision.signs import Sign, bad, good, kept, odd
 
@@ -44,7 +44,7 @@ class Reach:
             if row is None:
                 url = Hooks.url(self._house, self._forge)
                 yield bad(f"nothing arrives from {org}, waited {self._patience:.0f} s", ALLOW.format(url=url))
-            elif row.what == "Refused":
+            elif row.what == Act.REQUEST_REJECTED:
                 why = row.detail.get("why", "")
                 yield bad(f"deliveries of {org} are refused: {why}", f"hive rotate {self._config} --hooks")
             else:
@@ -72,7 +72,7 @@ class Reach:
         while time.monotonic() < until:
             for row in self._house.ledger.audit.after(before):
                 heard = row.who == f"forge:{self._forge}"
-                if heard or (row.what == "Refused" and row.detail.get("door") == self._forge):
+                if heard or (row.what == Act.REQUEST_REJECTED and row.detail.get("door") == self._forge):
                     return row
             time.sleep(POLL_SECONDS)
         return None

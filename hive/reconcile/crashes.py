@@ -11,7 +11,7 @@ import logging
 
 from bots.words import code, plain
 from hive.incidents import Incidents
-from hive.ledger import NEVER, Ledger, Scope, Why
+from hive.ledger import NEVER, Act, Ledger, Scope, Why
 from hive.settings import Limits
 
 log = logging.getLogger("hive.crashes")
@@ -57,7 +57,7 @@ class CrashWatch:
         with ledger.transaction():
             ledger.incidents.crashed(team, agent, held[0] if held else 0)
             times = ledger.incidents.crashes(agent, ledger.clock() - 60 * minutes)
-            ledger.audit.add("host", "Crashed", team=team, agent=agent, times=times)
+            ledger.audit.add("host", Act.CONTAINER_CRASHED, team=team, agent=agent, times=times)
             title = plain(TITLE.format(agent=agent))
             self._incidents.begin(team, _subject(agent), title, BODY.format(minutes=minutes, end=end).strip())
             if held is not None:
@@ -66,7 +66,7 @@ class CrashWatch:
                 return
             reason = f"its container crashed {times} times within {minutes} minutes; /restart starts it again"
             if ledger.parking.park(team, Scope.AGENT, agent, Why.CRASHED, reason, until=NEVER):
-                ledger.audit.add("host", "StaysDown", team=team, agent=agent, times=times)
+                ledger.audit.add("host", Act.CRASH_LOOP, team=team, agent=agent, times=times)
                 said = STAYS_DOWN.format(agent=plain(agent), times=times, minutes=minutes, end=end)
                 self._incidents.add(team, _subject(agent), said.strip())
         log.error("agent_stays_down agent=%s crashes=%d minutes=%d", agent, times, minutes)
@@ -78,7 +78,7 @@ class CrashWatch:
         if times < self._limits.crashes:
             return
         self._ledger.runs.exhaust(turn)
-        self._ledger.audit.add("host", "LeftTurn", team=team, ref=ref, agent=agent, turn=turn, times=times)
+        self._ledger.audit.add("host", Act.TURN_ABANDONED, team=team, ref=ref, agent=agent, turn=turn, times=times)
         said = LEAVES.format(agent=plain(agent), ref=code(ref), times=times, minutes=minutes)
         self._incidents.add(team, _subject(agent), said)
 

@@ -15,7 +15,7 @@ from typing import assert_never
 
 from forge.protocol import ForgeError, Reader
 from forge.types import Repo
-from hive.ledger import Anchor, Deployment, Ledger
+from hive.ledger import Act, Anchor, Deployment, DeploymentState, Ledger
 from hive.ledger.faults import heals
 from hive.reconcile.build import BuildFailed, Plan, build, changes, environment, plan
 from hive.reconcile.containers import Containers
@@ -31,7 +31,6 @@ log = logging.getLogger("hive.reconcile")
 
 POLL_SECONDS = 30.0
 PROBE_SECONDS = 30.0
-ROLLING_BACK = "rolling back"
 PATIENCE_SECONDS = 60.0
 """How long a refusal that a slow forge could explain is not believed."""
 
@@ -41,7 +40,7 @@ LONGEST_REST_SECONDS = 30.0
 FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 """What a step can meet beyond the errors that have a name: a file that cannot be used, a value that no program takes."""
 
-BEFORE_POINT = ("verified", "build")
+BEFORE_POINT = (DeploymentState.VERIFIED, DeploymentState.BUILD)
 """States in which a deployment has not touched what runs."""
 
 
@@ -172,7 +171,7 @@ class Reconciler:
 
     def _deploy(self, ward: Ward, anchor: Anchor, deployment: Deployment) -> None:
         """Bring the container to a verified commit, or back to what ran before."""
-        if deployment.state == ROLLING_BACK:
+        if deployment.state is DeploymentState.ROLLING_BACK:
             self._roll_back(ward, deployment)
             return
         try:
@@ -187,9 +186,9 @@ class Reconciler:
         """A step of a deployment failed for good: what ran before goes on, or comes back first."""
         now = self._ledger.deployments.open(ward.agent)
         if now is None or now.state in BEFORE_POINT:
-            self._fail(ward, deployment, "failed", reason)
+            self._fail(ward, deployment, DeploymentState.FAILED, reason)
         else:
-            self._ledger.deployments.move(deployment, ROLLING_BACK, reason)
+            self._ledger.deployments.move(deployment, DeploymentState.ROLLING_BACK, reason)
 
     def _roll_back(self, ward: Ward, deployment: Deployment) -> None:
         reason = deployment.reason
@@ -198,7 +197,7 @@ class Reconciler:
                 return
         except (BuildFailed, GitFailed, ProbeFailed, StepFailed) as error:
             reason = f"{reason}\nand what ran before does not come back: {error}"
-        self._fail(ward, deployment, "rolled back", reason)
+        self._fail(ward, deployment, DeploymentState.ROLLED_BACK, reason)
 
     def _succeed(self, ward: Ward, anchor: Anchor, deployment: Deployment) -> None:
         mirror = ward.mirror()
@@ -209,10 +208,10 @@ class Reconciler:
             old = None
         said = changes(old, new)
         with self._ledger.transaction():
-            self._ledger.deployments.move(deployment, "deployed")
+            self._ledger.deployments.move(deployment, DeploymentState.DEPLOYED)
             ward.reporter.deployed(deployment, ward.repo, said)
 
-    def _fail(self, ward: Ward, deployment: Deployment, state: str, reason: str) -> None:
+    def _fail(self, ward: Ward, deployment: Deployment, state: DeploymentState, reason: str) -> None:
         with self._ledger.transaction():
             self._ledger.deployments.move(deployment, state, reason)
             ward.reporter.failed(deployment, ward.repo, reason)
@@ -232,7 +231,9 @@ class Reconciler:
         before = self._rests.get(ward.agent)
         if before is None or before.reason != reason:
             log.error("held_up agent=%s error=%r", ward.agent, reason[:300])
-            self._ledger.audit.add("host", "HeldUp", ref=str(ward.repo), agent=ward.agent, error=reason[:300])
+            self._ledger.audit.add(
+                "host", Act.RECONCILE_FAILED, ref=str(ward.repo), agent=ward.agent, error=reason[:300]
+            )
         seconds = min(LONGEST_REST_SECONDS, 2 * before.seconds if before is not None else 1.0)
         self._rests[ward.agent] = Rest(reason, seconds, time.monotonic() + seconds, anchor.asked_at)
 
@@ -242,8 +243,8 @@ class Reconciler:
         Each step is harmless if it was done before: after a crash they are planned anew from what is.
         """
         for step in plan_steps(sha, self._actual(ward.agent)):
-            if deployment is not None and deployment.state != (state := type(step).__name__.lower()):
-                self._ledger.deployments.move(deployment, state)
+            if deployment is not None and deployment.state is not step.STATE:
+                self._ledger.deployments.move(deployment, step.STATE)
             if isinstance(step, Probe):
                 return self._probe(ward.agent, step.sha)
             try:

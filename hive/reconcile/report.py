@@ -9,7 +9,7 @@ from bots.words import code, fenced, plain
 from forge.types import CommitStatus, Ref, Repo, State
 from hive.apply import owe
 from hive.deeds import CommitFile, Deed, MakeTag
-from hive.ledger import Anchor, Deployment, Ledger
+from hive.ledger import Act, Anchor, Deployment, Ledger
 from hive.reconcile.verify import Rejected
 
 CONTEXT = "hive/deploy"
@@ -66,7 +66,7 @@ class Reporter:
             ref = Ref(repo, pull)
             self._owe(deployment, PostComment(ref, said, key=f"said:{key}:{pull}"))
             self._wake(ref, f"woken:{ref}", WOKEN.format(ref=ref))
-        self._audit(deployment, repo, "Deployed", tag=tag)
+        self._audit(deployment, repo, Act.DEPLOYED, tag=tag)
 
     def failed(self, deployment: Deployment, repo: Repo, reason: str) -> None:
         """The commit cannot run: tag it, and say why on each pull request that brought it."""
@@ -85,7 +85,7 @@ class Reporter:
             self._owe(deployment, PostComment(ref, said, key=f"said:{key}:{pull}"))
             why = fenced("reason", reason, author="hive", standing="of the hive")
             self._wake(ref, f"failed:{ref}", STAYED.format(ref=ref, why=why).strip())
-        self._audit(deployment, repo, "NotDeployed", reason=reason[:300])
+        self._audit(deployment, repo, Act.DEPLOYMENT_FAILED, reason=reason[:300])
 
     def rejected(self, anchor: Anchor, repo: Repo, sha: str, verdict: Rejected) -> None:
         """A head that nobody approved: an issue for the operators."""
@@ -98,7 +98,13 @@ class Reporter:
         issue = OpenIssue(repo, title, said, key=f"{anchor.agent}:{sha}")
         owe(self.ledger, anchor.team, self.account, issue, by="host")
         self.ledger.audit.add(
-            "host", "Rejected", team=anchor.team, ref=str(repo), sha=sha, reason=verdict.reason, detail=verdict.detail
+            "host",
+            Act.COMMIT_REJECTED,
+            team=anchor.team,
+            ref=str(repo),
+            sha=sha,
+            reason=verdict.reason,
+            detail=verdict.detail,
         )
 
     def _wake(self, ref: Ref, key: str, message: str) -> None:

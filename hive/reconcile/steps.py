@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
+
+from hive.ledger import DeploymentState
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
     """Make the artifact of a commit."""
 
+    STATE: ClassVar[DeploymentState] = DeploymentState.BUILD
     sha: str
 
 
@@ -16,6 +20,7 @@ class Build:
 class Point:
     """Make a commit's artifact the one that the container starts from."""
 
+    STATE: ClassVar[DeploymentState] = DeploymentState.SWITCH
     sha: str
 
 
@@ -23,6 +28,7 @@ class Point:
 class Activate:
     """Start the container from what it points to, in place of the one that runs."""
 
+    STATE: ClassVar[DeploymentState] = DeploymentState.ACTIVATE
     sha: str
 
 
@@ -30,6 +36,7 @@ class Activate:
 class Probe:
     """Wait for the container's sign of life."""
 
+    STATE: ClassVar[DeploymentState] = DeploymentState.PROBE
     sha: str
 
 

@@ -62,7 +62,7 @@ def decide(bot: Bot, event: Event, ctx: Context, tape: Tape, then: Iterable[Effe
 
 def _wish(bot: Bot, intent: Intent) -> tuple[Wish, str]:
     kind = type(intent)
-    return (kind.__name__, f"{bot.name}:{intent.key}"), Codec(kind).dumps(intent)
+    return (kind.WIRE, f"{bot.name}:{intent.key}"), Codec(kind).dumps(intent)
 
 
 def _fields(then: str, now: str) -> Iterator[str]:

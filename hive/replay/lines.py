@@ -49,7 +49,7 @@ class Replay:
         job = self.ledger.past.job(number)
         if job is None:
             raise Cannot(f"there is no job {number}")
-        yield f"job {number}  {job.bot} {type(job.event).__name__} {job.event.ref}  by {job.event.actor.login}"
+        yield f"job {number}  {job.bot} {type(job.event).WIRE} {job.event.ref}  by {job.event.actor.login}"
         bot, body = self.bots.get(job.bot), self.ledger.tapes.of(number)
         if body is None:
             yield "  nothing was asked, or what was told is not kept any more"
@@ -81,7 +81,7 @@ class Replay:
         then = self.ledger.past.of_delivery(number)
         known = {(job.bot, job.event.key) for job in then}
         for event in events:
-            yield f"  {type(event).__name__} {event.ref}  by {event.actor.login}  key {event.key or 'none: a look is asked for'}"
+            yield f"  {type(event).WIRE} {event.ref}  by {event.actor.login}  key {event.key or 'none: a look is asked for'}"
             for bot in self.hearers(event) if event.key else ():
                 if (bot, event.key) not in known and not self.ledger.past.knows(bot, event.key):
                     self.differs = True

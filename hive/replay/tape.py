@@ -6,9 +6,10 @@ import json
 import typing
 import zlib
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from datetime import datetime
+from enum import Enum
 from functools import cache
 from hashlib import sha256
 from typing import Any, cast
@@ -22,8 +23,17 @@ PARTS: dict[str, type] = {"forge": Reader, "scanner": Scanner, "evaluator": Eval
 """The parts of a context that answer questions."""
 
 ERRORS: dict[str, type[ForgeError]] = {
-    kind.__name__: kind for kind in (ForgeError, Unavailable, NotFound, Refused, Conflict, Invalid)
+    "error": ForgeError,
+    "unavailable": Unavailable,
+    "not_found": NotFound,
+    "refused": Refused,
+    "conflict": Conflict,
+    "invalid": Invalid,
 }
+"""Errors of a forge by the names under which a recording holds them."""
+
+_ERROR_NAMES = {kind: name for name, kind in ERRORS.items()}
+
 LONGEST = 2 << 20
 """Bytes of a tape, compressed; of a longer one only is kept that it was too long."""
 
@@ -99,18 +109,25 @@ def played(ctx: Context, tape: Tape) -> Context:
 
 
 def digest(thing: object) -> str:
-    """What stands for a value: two of one digest are the same."""
-    return sha256(repr(_sorted(thing)).encode()).hexdigest()[:16]
+    """Digest of a value; equal values have equal digests in every process, whatever their classes are called."""
+    return sha256(repr(_plain(thing)).encode()).hexdigest()[:16]
 
 
-def _sorted(thing: object) -> object:
-    # The repr of a set follows the hashes of its texts, and those differ from process to process.
+def _plain(thing: object) -> object:
+    """The same value in plain types, so that its repr names no class and follows no hash."""
+    if isinstance(thing, Enum):
+        return thing.value
+    if is_dataclass(thing):
+        return [(each.name, _plain(getattr(thing, each.name))) for each in fields(thing)]
+    if isinstance(thing, Mapping):
+        return sorted((repr(_plain(key)), repr(_plain(value))) for key, value in thing.items())
     if isinstance(thing, frozenset | set):
-        return sorted(map(repr, thing))
+        return sorted(repr(_plain(each)) for each in thing)
+    if isinstance(thing, list | tuple):
+        return [_plain(each) for each in thing]
     if isinstance(thing, datetime):
         return thing.isoformat()  # a time zone that was read from JSON is another object
-    names = getattr(type(thing), "__slots__", ())
-    return [(name, _sorted(getattr(thing, name))) for name in names] if names else thing
+    return thing
 
 
 def _with(ctx: Context, part_of: Callable[[str], object]) -> Context:
@@ -165,13 +182,13 @@ class _Player:
 
 
 def _question(part: str, method: str, args: tuple[object, ...], named: dict[str, object]) -> str:
-    asked = digest((tuple(map(_sorted, args)), sorted((name, repr(value)) for name, value in named.items())))
+    asked = digest((args, named))
     return f"{part}.{method}:{asked}"
 
 
 def _answered(part: str, method: str, question: str, answer: object) -> Said:
     if isinstance(answer, ForgeError):
-        return Said(question, error=(type(answer).__name__, str(answer), answer.status))
+        return Said(question, error=(_ERROR_NAMES.get(type(answer), "error"), str(answer), answer.status))
     return Said(question, _codec(part, method).dumps(answer))
 
 

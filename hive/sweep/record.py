@@ -24,7 +24,7 @@ from forge.types import Ref, Repo
 from hive.ledger import Ledger, Origin
 from hive.sweep.look import Look
 
-LOOK = "look"
+LOOK = "refresh"
 """What the hive's own looks are called where bots have names."""
 
 ISSUE: Mapping[Kind, type[Event]] = {
@@ -84,7 +84,7 @@ def record(office: Office, found: Look, *, silent: bool = False) -> tuple[int, l
         wanted = [(bot, event) for bot in office.listeners(team, event)]
         made = ledger.jobs.owe(team, wanted, origin=office.origin(team, event))
         if made:
-            kind, ref, page = type(event).__name__, str(event.ref), office.page(event)
+            kind, ref, page = type(event).WIRE, str(event.ref), office.page(event)
             ledger.audit.add(event.actor.login, kind, team=team, ref=ref, url=page, key=event.key)
         jobs += made
     return len(news), jobs

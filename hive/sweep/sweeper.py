@@ -15,7 +15,7 @@ from forge.events import Touched
 from forge.protocol import ForgeError, NotFound, Watcher
 from forge.trial import is_trial
 from forge.types import Ref, Repo
-from hive.ledger import Origin, Priority
+from hive.ledger import Act, Origin, Priority
 from hive.sweep import places, state
 from hive.sweep.found import Found, Swept
 from hive.sweep.known import CURSOR, REPO, SUBJECT, Cursor, KnownRepo, KnownSubject
@@ -288,7 +288,9 @@ class Sweeper:
         if cursor is not None:
             ledger.intake.move_cursor(self._name, CURSOR.dumps(cursor))
         if jobs:
-            ledger.audit.add("sweep", "Found", ref=f"{self._forge}:{self._owner}", jobs=len(jobs), changes=count)
+            ledger.audit.add(
+                "sweep", Act.CHANGES_FOUND, ref=f"{self._forge}:{self._owner}", jobs=len(jobs), changes=count
+            )
         return count, jobs
 
     def _owe(self, found: Found) -> list[int]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from forge.webhook import BadDelivery, Delivery, verify_lower
-from hive.ledger import Ledger, pack
+from hive.ledger import Act, Ledger, pack
 from hive.refusals import Refusals
 from hive.web.exchange import Answer, Ticket
 
@@ -119,7 +119,7 @@ class Clerk:
             known = not ledger.intake.receive(found.delivery, found.packed)
             return KNOWN if known else ACCEPTED
         door = _door(ticket)
-        ledger.audit.add(f"forge:{door}", "Ignored", kind=found, why="no event that is looked at")
+        ledger.audit.add(f"forge:{door}", Act.DELIVERY_IGNORED, kind=found, why="no event that is looked at")
         return _say(202, status="ignored")
 
     def _refuse(self, ticket: Ticket, error: BadDelivery) -> Answer:

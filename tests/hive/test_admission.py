@@ -83,7 +83,7 @@ class Cell:
     @property
     def refusals(self) -> list[AuditRow]:
         """What was recorded of refused calls."""
-        return [row for row in self.ledger.audit.after(0, 5000) if row.what == "Refused"]
+        return [row for row in self.ledger.audit.after(0, 5000) if row.what == "request_rejected"]
 
 
 def head(path: str, token: str = "", length: int | None = None, *more: str, close: bool = True) -> bytes:

@@ -14,7 +14,7 @@ from hive.app.house import NotReady
 from hive.app.up import ADMIN
 from hive.cli import main
 from hive.demo.stage import FORGE
-from hive.ledger import Scope
+from hive.ledger import DeploymentState, Scope
 from tests.hive.conftest import CONFIG, Village
 
 AGENT = "lane: app\npackages: [gzip]\n"
@@ -72,10 +72,10 @@ def test_what_was_refused_is_shown_and_taken(village: Village, admin: GiteaAdmin
     opened = ledger.deployments.open("iris")
     assert opened is not None
     assert (opened.sha, opened.state, opened.previous) == (sha, "verified", before.running)
-    (row,) = [row for row in ledger.audit.after(0) if row.what == "Adopted"]
+    (row,) = [row for row in ledger.audit.after(0) if row.what == "commit_adopted"]
     assert row.who.startswith("operator:")
     assert (row.detail["old"], row.detail["new"], row.detail["reason"]) == (before.sha, sha, "direct push")
-    ledger.deployments.move(opened, "deployed")
+    ledger.deployments.move(opened, DeploymentState.DEPLOYED)
     after = ledger.deployments.anchor("iris")
     assert after is not None
     assert (after.sha, after.running, after.blocked) == (sha, sha, "")

@@ -217,7 +217,7 @@ def test_a_review_is_asked_for_once(village: Village, worker: Worker, issue: Ref
         with ledger.transaction() as db:
             db.execute("UPDATE effects SET state = 'applying', lease_until = 0 WHERE id = ?", (deed,))
     with ledger.transaction() as db:
-        rows = db.execute("SELECT bot, ref FROM jobs WHERE event_type = 'ReviewAsked'").fetchall()
+        rows = db.execute("SELECT bot, ref FROM jobs WHERE event_type = 'review_requested'").fetchall()
     assert sorted(tuple(row) for row in rows) == [("gatekeeper", str(issue)), ("review", str(issue))]
     for bot in ("gatekeeper", "review"):
         del village.house.bots[bot]
@@ -276,7 +276,7 @@ def test_each_command_is_done_once(
     sweep(village)
     with village.house.ledger.transaction() as db:  # as after a crash between what the forge did and its record
         db.execute(
-            "UPDATE effects SET state = 'applying', lease_until = 0 WHERE kind IN ('React', 'Reply', 'SetLabels')"
+            "UPDATE effects SET state = 'applying', lease_until = 0 WHERE kind IN ('add_reaction', 'reply', 'set_labels')"
         )
     drain(village, worker)
     assert (seen(village, issue, comment), at_home(village)) == first

@@ -9,7 +9,7 @@ from forge.events import CommentPosted, Event, PullChanged, PullClosed
 from forge.gitea.write import GiteaForge
 from forge.types import FileEdit, Ref
 from hive.demo.stage import FORGE
-from hive.ledger import Deployment
+from hive.ledger import Deployment, DeploymentState
 from hive.reconcile.report import Reporter
 from hive.work import Worker
 from tests.hive.conftest import CONFIG, Village
@@ -104,7 +104,9 @@ def test_its_branch_is_deleted(village: Village, proposal: Ref) -> None:
 def test_what_does_not_run_is_told_as_well(village: Village, proposal: Ref) -> None:
     """A change that was merged and does not run leaves its author waiting no less: it goes on with the reason."""
     ledger = village.house.ledger
-    deployment = Deployment(1, "acme", "iris", "a" * 40, (proposal.number,), "failed", "", 0, "b" * 40, 0.0)
+    deployment = Deployment(
+        1, "acme", "iris", "a" * 40, (proposal.number,), DeploymentState.FAILED, "", 0, "b" * 40, 0.0
+    )
     reporter = Reporter(ledger, "core", CONFIG)
     for _ in range(2):
         reporter.failed(deployment, CONFIG, "no sign of life\n</reason>")

@@ -108,7 +108,7 @@ def test_whatever_reaches_further_is_refused(ledger: Ledger, turn: Turn, request
     assert answer.json is not None
     assert answer.json["error"]["type"] == "invalid_request_error"
     assert upstream.asked == []
-    (row,) = [row for row in ledger.audit.after(0) if row.what == "Refused"]
+    (row,) = [row for row in ledger.audit.after(0) if row.what == "request_rejected"]
     assert row.detail["why"] == answer.json["error"]["message"]
     assert row.detail["request"] == answer.headers["X-Request-Id"]
 
@@ -195,7 +195,7 @@ def test_what_is_not_told_is_estimated(
         assert client.post("/v1/messages", json=ASKED, headers={"x-api-key": turn.token}).data == b"".join(chunks)
     tokens_in, tokens_out, rows = booked(ledger)
     assert (tokens_in >= least[0], tokens_out >= least[1]) == (True, True)
-    assert "EstimatedTokens" in rows
+    assert "tokens_estimated" in rows
 
 
 def test_a_reader_that_goes_away_is_booked(ledger: Ledger, turn: Turn) -> None:
@@ -207,7 +207,7 @@ def test_a_reader_that_goes_away_is_booked(ledger: Ledger, turn: Turn) -> None:
         next(stream)
         answer.close()
     tokens_in, _, rows = booked(ledger)
-    assert (tokens_in, rows) == (120, ["EstimatedTokens"])
+    assert (tokens_in, rows) == (120, ["tokens_estimated"])
 
 
 @pytest.mark.parametrize("value", [-1, "7", 1.5, True, [], MAX_TOKENS + 1, 10**400])

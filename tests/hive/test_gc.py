@@ -202,7 +202,7 @@ def test_rows_that_are_over(ledger: Ledger, clock: Clock) -> None:
     (gone,) = ledger.jobs.owe("acme", [("lane", TWO)], delivery=1)
     for job in (kept, gone):
         ledger.jobs.finish(claimed(ledger, job))
-    effect = ledger.effects.owe("acme", "core", "StartRun", "k", "{}", job=gone, ref=str(TWO.ref))
+    effect = ledger.effects.owe("acme", "core", "start_run", "k", "{}", job=gone, ref=str(TWO.ref))
     run = ledger.runs.start("acme", "iris", str(ONE.ref), "k", "do it", effect=effect)
     claimed_ = ledger.effects.claim(effect)
     assert claimed_ is not None
@@ -219,7 +219,7 @@ def test_rows_that_are_over(ledger: Ledger, clock: Clock) -> None:
     with ledger.transaction() as db:
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
         assert [row["id"] for row in db.execute("SELECT id FROM jobs ORDER BY id")] == [kept, young]
-        assert [row["kind"] for row in db.execute("SELECT kind FROM effects")] == ["OpenIssue"]
+        assert [row["kind"] for row in db.execute("SELECT kind FROM effects")] == ["open_issue"]
         assert db.execute("SELECT effect FROM runs WHERE id = ?", (run,)).fetchone()[0] is None
         assert db.execute("PRAGMA foreign_keys").fetchone()[0] == 1
 
@@ -269,7 +269,7 @@ def test_once_a_day_by_itself(village: Village) -> None:
     assert (house.agents / "iris" / "gens" / NEWEST).exists(), "that is the host's"
     host.go(Pulse(None, 1.0))
     assert not (house.agents / "iris" / "gens" / NEWEST).exists()
-    assert [row.detail["kind"] for row in house.ledger.audit.after(0) if row.what == "Collected"] == [
+    assert [row.detail["kind"] for row in house.ledger.audit.after(0) if row.what == "garbage_collected"] == [
         "generation",
         "work tree",
     ]
@@ -287,10 +287,10 @@ def test_a_disk_that_fills_up_is_told_once(small_disk: SmallDisk, village: Villa
     (small_disk.place / "filler").write_bytes(bytes(21 << 20))
     for _ in range(2):
         daily.go(Pulse(None, 1.0))
-    assert told(house) == ["OpenIssue"]
+    assert told(house) == ["open_issue"]
     small_disk.free()
     daily.go(Pulse(None, 1.0))
-    assert told(house) == ["OpenIssue", "FollowUp"]
+    assert told(house) == ["open_issue", "follow_up"]
     house.close()
 
 

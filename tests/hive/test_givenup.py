@@ -101,7 +101,7 @@ def test_a_bot_that_fails_is_told_once_a_day(village: Village, issue: Issue) -> 
     ledger, worker = village.house.ledger, worker_with(village, failing(RuntimeError(WORDS)))
     look(ledger, worker, *(IssueOpened(issue.ref, issue.author, f"k{number}") for number in range(3)))
     (first,) = told(village)
-    assert first.title == "🔴 The bot review failed at IssueOpened"
+    assert first.title == "🔴 The bot review failed at issue opened"
     assert first.body.startswith(f"`RuntimeError: {WORDS}`\n\nIt is not tried again. The look (`job:1`)")
     look(ledger, worker, CommentPosted(issue.ref, issue.author, "c", comment_id=1))
     assert len(told(village)) == 2
@@ -114,8 +114,8 @@ def test_nonsense_to_the_end_is_told(village: Village, issue: Issue) -> None:
     path = f"/api/v1/repos/{APP.path}/issues/{issue.ref.number}"
     village.forge.faults.put(Fault("html", method="GET", path=path, times=10_000))
     look(ledger, worker, IssueOpened(issue.ref, issue.author, "k"), bot="triage")
-    assert [found.title for found in told(village)] == ["🔴 The bot triage failed at IssueOpened"]
-    assert [row.what for row in ledger.audit.after(0)].count("BotFailed") == 1
+    assert [found.title for found in told(village)] == ["🔴 The bot triage failed at issue opened"]
+    assert [row.what for row in ledger.audit.after(0)].count("job_failed") == 1
     village.forge.faults.clear()
     look(ledger, worker, CommentPosted(issue.ref, issue.author, "c", comment_id=1), bot="triage")
     assert len(told(village)) == 1
@@ -162,7 +162,7 @@ def test_a_pull_request_that_cannot_be_read(village: Village, issue: Issue) -> N
     rule = Fault("html", method="GET", path=path, times=10_000)
     village.forge.faults.put(rule)
     look(ledger, worker, PullChanged(pull, issue.author, "early"))
-    assert [found.title for found in told(village)] == ["🔴 The bot review failed at PullChanged"]
+    assert [found.title for found in told(village)] == ["🔴 The bot review failed at pull request changed"]
     village.forge.faults.clear()
     look(ledger, worker, PullChanged(pull, issue.author, "k"))
     (asked,) = ledger.jobs.due()

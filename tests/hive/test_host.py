@@ -142,7 +142,7 @@ def worked(house: House) -> Iterator[None]:
     def work() -> None:
         while not over.wait(0.02):
             with house.ledger.transaction() as db:
-                waiting = db.execute("SELECT id FROM effects WHERE kind = 'Answer' AND state = 'waiting'").fetchall()
+                waiting = db.execute("SELECT id FROM effects WHERE kind = 'answer' AND state = 'waiting'").fetchall()
             for row in waiting:
                 effect = house.ledger.effects.claim(row["id"])
                 if effect is not None:
@@ -207,7 +207,7 @@ def test_what_a_tool_does_to_its_state_hurts_nobody(house: House, keep: Callable
         INSTEAD[kind](state / name)
     kept = keep()
     kept.until(lambda: kept.is_up("iris") and kept.is_up("atlas"), "two containers")
-    assert kept.owed("OpenIssue") == []
+    assert kept.owed("open_issue") == []
 
 
 @pytest.mark.parametrize("kind", ["link to nowhere", "fifo"])
@@ -218,13 +218,13 @@ def test_a_fault_of_one_agent_is_its_own(house: House, keep: Callable[[], Kept],
     INSTEAD[kind](place)
     kept = keep()
     kept.until(lambda: kept.is_up("atlas"), "the container of atlas")
-    kept.until(lambda: kept.owed("OpenIssue"), "words to the operators")
+    kept.until(lambda: kept.owed("open_issue"), "words to the operators")
     kept.until(lambda: kept.host.faults["iris"].tries > 2, "two more tries")
-    (issue,) = kept.owed("OpenIssue")
+    (issue,) = kept.owed("open_issue")
     assert "iris cannot be kept on this host" in issue.payload
     place.unlink()
     kept.until(lambda: kept.is_up("iris"), "the container of iris")
-    assert len(kept.owed("OpenIssue")) == 1
+    assert len(kept.owed("open_issue")) == 1
 
 
 def test_each_run_starts_in_a_fresh_container(keep: Callable[[], Kept]) -> None:
@@ -272,7 +272,7 @@ def test_a_harness_that_dies_in_each_try_is_not_tried_for_ever(keep: Callable[[]
     run = kept.assign(1)
     kept.until(lambda: kept.is_over(run), "the end of it")
     assert len(killed) == MAX_ATTEMPTS
-    (said,) = kept.owed("Answer")
+    (said,) = kept.owed("answer")
     assert "An operator should look." in said.payload
     assert [sorted(line) for line in kept.house.ledger.transcripts.of(run)] == [["mind", "turn"], ["content", "role"]]
 
@@ -313,11 +313,11 @@ def test_an_agents_token_that_is_refused_is_told(keep: Callable[[], Kept]) -> No
         run = kept.assign(1)
         kept.until(lambda: ledger.parking.of("acme", Scope.ACCOUNT, "iris"), "a rest")
         assert labels_of(ledger.standings.of(f"{FORGE}:acme/app#1")[0]) == {"state/needs-login"}
-        told = [effect.payload for effect in kept.owed("OpenIssue")]
+        told = [effect.payload for effect in kept.owed("open_issue")]
         assert ["no longer knows iris's token" in words for words in told] == [True]
         assert "f" * 40 not in told[0]
     finally:
         vault.keep_token(FORGE, "iris", good)
         ledger.parking.release("acme", Scope.ACCOUNT, "iris", Why.TOKEN_REFUSED)
     kept.until(lambda: kept.is_over(run), "the end of the turn")
-    assert len(kept.owed("OpenIssue")) == 1
+    assert len(kept.owed("open_issue")) == 1

@@ -85,7 +85,7 @@ def test_a_clash_of_keys_is_seen(village: Village) -> None:
     (job,) = ledger.jobs.owe("acme", [("chatty", IssueOpened(issue.ref, issue.author, "opened"))])
     Worker(shop).look(job)
     assert comments(village, issue.ref) == []
-    assert any(line.startswith(f"failed look {job}  chatty IssueOpened") for line in queue(ledger))
+    assert any(line.startswith(f"failed look {job}  chatty issue_opened") for line in queue(ledger))
     assert "chatty wants two different PostComment under the key 'k'" in ledger.open.given_up()[0].error
 
 
@@ -120,7 +120,7 @@ def test_what_is_refused_stops_and_is_recorded(village: Village) -> None:
     effect = owe(village.house.ledger, "acme", "triage", refused, by="test")
     village.worker().apply(effect)
     assert village.house.ledger.effects.get(effect).state == "failed"
-    assert [row.what for row in village.house.ledger.audit.after(0)][-1] == "Failed"
+    assert [row.what for row in village.house.ledger.audit.after(0)][-1] == "effect_failed"
 
 
 def test_an_unknown_label_is_no_silence(village: Village) -> None:
@@ -143,7 +143,7 @@ def test_a_bot_that_fails_fails_alone(village: Village) -> None:
     worker = village.worker()
     for job in jobs:
         worker.look(job)
-    assert [row.what for row in ledger.audit.after(0)] == ["BotFailed", "BotFailed"]
+    assert [row.what for row in ledger.audit.after(0)] == ["job_failed", "job_failed"]
     assert ledger.effects.due() == []
 
 
@@ -160,7 +160,7 @@ def test_records_and_tags_are_made_once(village: Village) -> None:
         ):
             worker.apply(owe(village.house.ledger, "acme", "core", deed, by="host"))
     assert village.mara.file(meta, "deployed/iris", "main") == b"abc\n"
-    failed = [row.detail for row in village.house.ledger.audit.after(0) if row.what == "Failed"]
+    failed = [row.detail for row in village.house.ledger.audit.after(0) if row.what == "effect_failed"]
     assert failed == []
 
 

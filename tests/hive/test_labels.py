@@ -201,4 +201,4 @@ def end_turn(ledger: Ledger, outcome: str) -> None:
 def enqueued(ledger: Ledger) -> int:
     """How often labels were enqueued."""
     with ledger.transaction() as db:
-        return int(db.execute("SELECT count(*) FROM effects WHERE kind = 'ShowState'").fetchone()[0])
+        return int(db.execute("SELECT count(*) FROM effects WHERE kind = 'show_state'").fetchone()[0])

@@ -102,7 +102,7 @@ def test_a_forge_that_is_away_costs_nothing_but_time(
         assert spoken(village, issue.ref, "hello") == ["hello"]
         assert village.mara.issue(issue.ref).labels
     acts = [row.what for row in ledger.audit.after(0)]
-    assert (acts.count("ForgeUnavailable"), acts.count("ForgeBack")) == (1, 1)
+    assert (acts.count("forge_unavailable"), acts.count("forge_recovered")) == (1, 1)
 
 
 def test_what_is_gone_needs_nobody(village: Village) -> None:
@@ -123,7 +123,7 @@ def test_what_is_refused_is_told_once(village: Village) -> None:
     for effect in ledger.effects.due():
         worker.apply(effect)
     told = village.mara.changed_since(village.house.ops("acme"), issue.created_at)
-    assert [found.title for found in told] == ["🔴 triage could not: MakeTag in acme/app"]
+    assert [found.title for found in told] == ["🔴 triage could not: create tag in acme/app"]
     assert ledger.effects.due() == []
 
 

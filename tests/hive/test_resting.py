@@ -99,7 +99,7 @@ def test_a_rate_limit_rests_and_drains(ledger: Ledger, rest: Rest, clock: Clock)
     ledger.runs.end_turn(last, "pushed")
     assert taken(ledger).message == "and that"
     assert owed(ledger) == []
-    assert [row.what for row in ledger.audit.after(0)] == ["Rests", "GoesOn"]
+    assert [row.what for row in ledger.audit.after(0)] == ["agent_suspended", "agent_resumed"]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_where_people_must_act_they_are_told_once(
         turn = taken(ledger)
         rest.refused(turn, error)
         rest.put_down(turn)
-    issues = [text for kind, text in owed(ledger) if kind == "OpenIssue"]
+    issues = [text for kind, text in owed(ledger) if kind == "open_issue"]
     assert [says in text for text in issues] == [True]
     assert [labels_of(run) for run in ledger.standings.of(ISSUE)] == [{label}]
 
@@ -138,9 +138,9 @@ def test_a_dead_model_is_said_once_and_at_once(ledger: Ledger, rest: Rest, clock
     assert next(iter(queue(ledger))).startswith("rests  acme iris: the model is unreachable: Connection refused")
     rest.answered()
     assert ledger.parking.all() == []
-    assert [row.what for row in ledger.audit.after(0)] == ["ModelUnreachable", "Rests", "GoesOn"]
+    assert [row.what for row in ledger.audit.after(0)] == ["model_unreachable", "agent_suspended", "agent_resumed"]
     rest.refused(turn, unreachable("again"))
-    assert [row.what for row in ledger.audit.after(0)][-1] == "ModelUnreachable"
+    assert [row.what for row in ledger.audit.after(0)][-1] == "model_unreachable"
 
 
 def test_one_fault_of_a_server_is_asked_again_in_place(ledger: Ledger, rest: Rest) -> None:

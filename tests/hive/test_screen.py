@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 def test_a_hive_that_is_started_again_shows_what_is_new(village: Village) -> None:
     """What happened in an earlier life was shown then, and is not told again as if it were now."""
     audit = village.house.ledger.audit
-    audit.add("host", "Deployed", ref="forgejo:agent-configs/iris", agent="iris", tag="deployed/1")
+    audit.add("host", "deployed", ref="forgejo:agent-configs/iris", agent="iris", tag="deployed/1")
     screen = Screen(village.house)
     screen.begin_here()
     assert screen.show() == []
-    audit.add("host", "Deployed", ref="forgejo:agent-configs/iris", agent="iris", tag="deployed/2")
+    audit.add("host", "deployed", ref="forgejo:agent-configs/iris", agent="iris", tag="deployed/2")
     assert [row.detail["tag"] for row in screen.show()] == ["deployed/2"]

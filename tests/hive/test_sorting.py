@@ -50,7 +50,7 @@ def test_a_delivery_makes_jobs(ledger: Ledger, sorter: Sorter) -> None:
     send(ledger, "u1")
     assert sorter.sort() == [1, 2]
     (row,) = ledger.audit.after(0)
-    assert (row.who, row.what, row.ref, row.url) == ("mara", "IssueOpened", str(Ref(APP, 1)), "http://forge/1")
+    assert (row.who, row.what, row.ref, row.url) == ("mara", "issue_opened", str(Ref(APP, 1)), "http://forge/1")
     assert sorter.sort() == []
 
 
@@ -75,10 +75,10 @@ def test_more_than_a_batch_is_read_in_order(ledger: Ledger, sorter: Sorter) -> N
 @pytest.mark.parametrize(
     ("sent", "what", "why"),
     [
-        ({"owner": "evil"}, "Ignored", "a repository of no team"),
-        ({"kind": "wiki"}, "Ignored", "no event that is looked at"),
-        ({"forge": "gone"}, "Ignored", "no event that is looked at"),
-        ({"owner": "../x"}, "Unreadable", "not an issue"),
+        ({"owner": "evil"}, "delivery_ignored", "a repository of no team"),
+        ({"kind": "wiki"}, "delivery_ignored", "no event that is looked at"),
+        ({"forge": "gone"}, "delivery_ignored", "no event that is looked at"),
+        ({"owner": "../x"}, "delivery_unreadable", "not an issue"),
     ],
 )
 def test_what_makes_no_work_is_said(ledger: Ledger, sorter: Sorter, sent: dict[str, str], what: str, why: str) -> None:
@@ -104,7 +104,7 @@ def test_what_has_no_key_asks_for_a_look(ledger: Ledger, sorter: Sorter) -> None
     (look,) = nudged.sort()
     job = ledger.jobs.claim(look)
     assert job is not None
-    assert (job.bot, job.event) == ("look", Touched(Ref(APP, 1), User(1, "mara"), "look:forgejo:u1"))
+    assert (job.bot, job.event) == ("refresh", Touched(Ref(APP, 1), User(1, "mara"), "look:forgejo:u1"))
     assert ledger.audit.after(0) == []
     send(ledger, "u3")
     assert len(nudged.sort()) == 1

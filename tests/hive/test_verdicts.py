@@ -150,7 +150,7 @@ def is_asked(village: Village, job: int) -> bool:
     """Whether a job is a look that a bot asked for."""
     with village.house.ledger.transaction() as db:
         row = db.execute("SELECT event_type FROM jobs WHERE id = ?", (job,)).fetchone()
-    return bool(row["event_type"] == "ReviewAsked")
+    return bool(row["event_type"] == "review_requested")
 
 
 def status(village: Village, pull: Ref, context: str = "hive/review") -> str:

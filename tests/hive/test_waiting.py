@@ -24,7 +24,7 @@ def test_nothing_is_said_to_wait(ledger: Ledger) -> None:
 
 def test_each_state_is_told_from_the_others(ledger: Ledger, clock: Clock) -> None:
     """What runs, waits, waits for a reason, rests and failed, each with its age."""
-    first, _, third, fourth = ledger.jobs.owe("acme", [("triage", event(number)) for number in range(1, 5)])
+    first, _, third, fourth = ledger.jobs.owe("acme", [("lane", event(number)) for number in range(1, 5)])
     for number in (first, third, fourth):
         job = ledger.jobs.claim(number)
         assert job is not None
@@ -32,16 +32,16 @@ def test_each_state_is_told_from_the_others(ledger: Ledger, clock: Clock) -> Non
             ledger.jobs.postpone(job, "502", 30)
         if number == fourth:
             ledger.jobs.fail(job, "ValueError: no\nsuch thing")
-    ledger.effects.owe("other", "core", "PostComment", "triage:said", "{}")
+    ledger.effects.owe("other", "core", "post_comment", "triage:said", "{}")
     ledger.parking.park("other", Scope.TEAM, "", Why.FORGE_AWAY, "forge unavailable: 502")
     clock.pass_(3)
     assert list(queue(ledger)) == [
         "rests  other: forge unavailable: 502, since 2027-01-15T08:00:00+00:00",
-        "runs     3 s  look 1  triage IssueOpened forgejo:acme/app#1",
-        "waits    3 s  look 2  triage IssueOpened forgejo:acme/app#2",
-        "waits    3 s  look 3  triage IssueOpened forgejo:acme/app#3, again in 27 s, 502",
-        "rests    3 s  deed 1  core PostComment triage:said",
-        "failed look 4  triage IssueOpened forgejo:acme/app#4: ValueError: no such thing",
+        "runs     3 s  look 1  lane issue_opened forgejo:acme/app#1",
+        "waits    3 s  look 2  lane issue_opened forgejo:acme/app#2",
+        "waits    3 s  look 3  lane issue_opened forgejo:acme/app#3, again in 27 s, 502",
+        "rests    3 s  deed 1  core post_comment triage:said",
+        "failed look 4  lane issue_opened forgejo:acme/app#4: ValueError: no such thing",
     ]
 
 

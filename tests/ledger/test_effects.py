@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from forge.types import Branch, Repo, Repository, User
-from hive.ledger import Anchor, Ledger, Lost
+from hive.ledger import Anchor, DeploymentState, Ledger, Lost
 from hive.ledger.effects import LEASE_SECONDS
 from tests.conftest import Clock
 
@@ -18,7 +18,7 @@ SEEN = Repository(7, CONFIG, "main", archived=False, mirror=False, empty=False, 
 
 def owe(ledger: Ledger, key: str = "k") -> int:
     """A deed of core's."""
-    return ledger.effects.owe("acme", "core", "PostComment", key, "{}")
+    return ledger.effects.owe("acme", "core", "post_comment", key, "{}")
 
 
 def adopted(ledger: Ledger) -> Anchor:
@@ -38,7 +38,7 @@ def test_owed_once(ledger: Ledger) -> None:
 def test_kinds_share_a_key(ledger: Ledger) -> None:
     """A comment and a label under one key are two deeds, and whoever tells of the key tells of both."""
     comment = owe(ledger)
-    label = ledger.effects.owe("acme", "core", "SetLabels", "k", "{}")
+    label = ledger.effects.owe("acme", "core", "set_labels", "k", "{}")
     assert ledger.effects.due() == [comment, label]
     done = ledger.effects.claim(comment)
     assert done is not None
@@ -107,17 +107,17 @@ def test_success_moves_the_footing(ledger: Ledger) -> None:
     anchor = adopted(ledger)
     deployment = ledger.deployments.begin(anchor, "b" * 40, (4,), 8)
     assert (deployment.previous, deployment.pulls) == ("a" * 40, (4,))
-    ledger.deployments.move(deployment, "build")
-    assert ledger.deployments.open("iris") == dataclasses.replace(deployment, state="build")
-    ledger.deployments.move(deployment, "deployed")
+    ledger.deployments.move(deployment, DeploymentState.BUILD)
+    assert ledger.deployments.open("iris") == dataclasses.replace(deployment, state=DeploymentState.BUILD)
+    ledger.deployments.move(deployment, DeploymentState.DEPLOYED)
     assert ledger.deployments.open("iris") is None
     after = ledger.deployments.anchor("iris")
     assert after is not None
     assert (after.sha, after.running, after.cursor, after.blocked) == ("b" * 40, "b" * 40, 8, "")
 
 
-@pytest.mark.parametrize("state", ["failed", "rolled back"])
-def test_failure_keeps_what_runs(ledger: Ledger, state: str) -> None:
+@pytest.mark.parametrize("state", [DeploymentState.FAILED, DeploymentState.ROLLED_BACK])
+def test_failure_keeps_what_runs(ledger: Ledger, state: DeploymentState) -> None:
     """A commit that does not run is accepted history, is not tried again, and does not run."""
     deployment = ledger.deployments.begin(adopted(ledger), "b" * 40, (4,), 8)
     ledger.deployments.move(deployment, state, "no such package")
@@ -156,11 +156,11 @@ def test_identities_are_pinned(ledger: Ledger) -> None:
 def test_state_survives(tmp_path: Path) -> None:
     """What was written is there when the file is opened again."""
     first = Ledger(tmp_path / "l.db")
-    first.audit.add("mara", "IssueOpened", ref="x", says="hello")
+    first.audit.add("mara", "issue_opened", ref="x", says="hello")
     first.close()
     second = Ledger(tmp_path / "l.db")
     (row,) = second.audit.after(0)
-    assert (row.who, row.what, row.detail) == ("mara", "IssueOpened", {"says": "hello"})
+    assert (row.who, row.what, row.detail) == ("mara", "issue_opened", {"says": "hello"})
     second.close()
 
 

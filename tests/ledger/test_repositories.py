@@ -40,7 +40,7 @@ def test_a_name_is_rewritten_where_it_stands_whole(ledger: Ledger) -> None:
     run = ledger.runs.start("acme", "iris", "work:acme/app#3", "k", "m")
     near = ledger.runs.start("acme", "iris", "work:acme/app-2#3", "l", "m")
     payload = '{"ref":{"repo":{"forge":"work","owner":"acme","name":"app"},"number":3},"body":"see work:acme/app#3"}'
-    effect = ledger.effects.owe("acme", "core", "PostComment", "a:work:acme/app#3:b", payload, ref="work:acme/app#3")
+    effect = ledger.effects.owe("acme", "core", "post_comment", "a:work:acme/app#3:b", payload, ref="work:acme/app#3")
     ledger.intake.move_cursor("begin:work:acme/app", "then")
     pinned = known.of(APP)
     assert pinned is not None

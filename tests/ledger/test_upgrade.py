@@ -25,7 +25,7 @@ def test_deeds_get_a_key_of_their_kind(tmp_path: Path) -> None:
     with ledger_of(path, "effects_of_kinds") as old:
         old.execute(
             "INSERT INTO effects (id, team, actor, kind, key, payload, state, next_at, created_at, ref, done_at)"
-            " VALUES (7, 'acme', 'core', 'PostComment', 'k', '{}', 'done', 1, 1, 'forgejo:acme/app#1', 5)"
+            " VALUES (7, 'acme', 'core', 'post_comment', 'k', '{}', 'done', 1, 1, 'forgejo:acme/app#1', 5)"
         )
         old.execute(
             "INSERT INTO runs (id, team, agent, ref, key, state, created_at, effect)"
@@ -36,8 +36,8 @@ def test_deeds_get_a_key_of_their_kind(tmp_path: Path) -> None:
     try:
         kept = ledger.effects.get(7)
         assert (kept.state, kept.ref, kept.key) == ("done", "forgejo:acme/app#1", "k")
-        assert ledger.effects.owe("acme", "core", "PostComment", "k", "{}") == 7
-        assert ledger.effects.owe("acme", "core", "SetLabels", "k", "{}") != 7
+        assert ledger.effects.owe("acme", "core", "post_comment", "k", "{}") == 7
+        assert ledger.effects.owe("acme", "core", "set_labels", "k", "{}") != 7
         with ledger.transaction() as db:
             causes = [tuple(row) for row in db.execute("SELECT what, id, by_what, by_id FROM causes")]
             broken = db.execute("PRAGMA foreign_key_check").fetchall()

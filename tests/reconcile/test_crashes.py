@@ -39,7 +39,7 @@ def test_an_incident_is_one_issue(ledger: Ledger, clock: Clock, watch: CrashWatc
     clock.pass_(400)
     watch.crashed("acme", "iris", LOG)
     ((kind, issue),) = told(ledger)
-    assert kind == "OpenIssue"
+    assert kind == "open_issue"
     assert issue["title"] == "🔴 the container of iris crashed"
     assert "- `starting`\n- ``@mara look at #1 `x` </details>``\n- `" in issue["body"]
     assert "\x1b" not in issue["body"]
@@ -50,10 +50,10 @@ def test_an_incident_is_one_issue(ledger: Ledger, clock: Clock, watch: CrashWatc
     watch.lives("acme", "iris")
     watch.lives("acme", "iris")
     kind, end = told(ledger)[-1]
-    assert (kind, end["closes"], len(told(ledger))) == ("FollowUp", True, 2)
+    assert (kind, end["closes"], len(told(ledger))) == ("follow_up", True, 2)
     assert end["body"] == "🟢 iris has run for 10 minutes without another crash."
     watch.crashed("acme", "iris", "")
-    assert told(ledger)[-1][0] == "OpenIssue", "and the next one is another incident"
+    assert told(ledger)[-1][0] == "open_issue", "and the next one is another incident"
     assert told(ledger)[-1][1]["key"] != issue["key"]
 
 
@@ -83,7 +83,7 @@ def test_few_and_far_between_are_not_too_many(ledger: Ledger, clock: Clock, watc
         watch.crashed("acme", "iris", LOG)
         clock.pass_(301)
     assert not watch.is_down("acme", "iris")
-    assert [kind for kind, _ in told(ledger)] == ["OpenIssue"]
+    assert [kind for kind, _ in told(ledger)] == ["open_issue"]
 
 
 def test_somebody_lets_it_go_on(ledger: Ledger, clock: Clock, watch: CrashWatch) -> None:

@@ -103,13 +103,13 @@ def test_no_sign_of_life_is_rolled_back_and_said(site: Site) -> None:
     site.deploy(second)
     site.until(lambda: site.containers.running("iris") == second)
     site.until(lambda: site.state()[0], answers=first)
-    assert site.state() == ("rolled back", "no sign of life within 3 s\n")
+    assert site.state() == ("rolled_back", "no sign of life within 3 s\n")
     assert site.containers.running("iris") == first
     owed = site.owed()
-    assert '"failed/7"' in owed["MakeTag"]
-    assert "does not run" in owed["PostComment"]
-    assert "no sign of life within 3 s" in owed["PostComment"]
-    assert '"failure"' in owed["SetStatus"]
+    assert '"failed/7"' in owed["create_tag"]
+    assert "does not run" in owed["post_comment"]
+    assert "no sign of life within 3 s" in owed["post_comment"]
+    assert '"failure"' in owed["set_status"]
     anchor = site.ledger.deployments.anchor("iris")
     assert anchor is not None
     assert (anchor.running, anchor.blocked, anchor.sha) == (first, second, second)
@@ -126,9 +126,9 @@ def test_a_value_that_no_program_takes_is_that_deployments_failure(site: Site) -
     site.deploy(second)
     site.until(lambda: site.state()[0], answers=first)
     state, reason = site.state()
-    assert (state, "null byte" in reason) == ("rolled back", True), reason
+    assert (state, "null byte" in reason) == ("rolled_back", True), reason
     assert site.containers.running("iris") == first
-    assert '"failed/7"' in site.owed()["MakeTag"]
+    assert '"failed/7"' in site.owed()["create_tag"]
 
 
 def test_what_does_not_build_leaves_what_runs_alone(site: Site) -> None:
@@ -148,7 +148,7 @@ def test_neither_comes_back(site: Site) -> None:
     site.deploy(site.origin.commit({"agent.yaml": "lane: app\nminutes: 5\n"}))
     site.until(lambda: site.state()[0])
     state, reason = site.state()
-    assert state == "rolled back"
+    assert state == "rolled_back"
     assert reason.count("no sign of life within 3 s") == 2
     assert "and what ran before does not come back: " in reason
     site.until(lambda: site.containers.answered("iris") == first, answers=first)
@@ -162,7 +162,7 @@ def test_what_was_never_probed_gets_its_time(site: Site) -> None:
     second = site.origin.commit({"agent.yaml": "lane: app\nminutes: 5\n"})
     site.deploy(second)
     site.until(lambda: site.state()[0], answers=first)
-    assert site.state() == ("rolled back", "no sign of life within 3 s\n")
+    assert site.state() == ("rolled_back", "no sign of life within 3 s\n")
 
 
 def test_a_new_deployment_after_a_failed_one(site: Site) -> None:
@@ -193,7 +193,7 @@ def test_a_damaged_artifact_is_built_anew(site: Site) -> None:
     (cell.gens / first / "agent.json").write_text("{")
     site.containers.stop("iris")
     site.until(lambda: site.containers.answered("iris") == first, answers=first)
-    assert site.said().count("HeldUp") == 1
+    assert site.said().count("reconcile_failed") == 1
     assert (cell.gens / first / "agent.json").read_text() != "{"
 
 
@@ -206,7 +206,7 @@ def test_what_cannot_come_back_is_said_once(site: Site) -> None:
     end = time.monotonic() + 2.5
     while time.monotonic() < end:
         site.reconciler.keep(site.ward)
-    assert site.said().count("HeldUp") == 1
+    assert site.said().count("reconcile_failed") == 1
     good = site.origin.commit({"agent.yaml": "lane: app\nminutes: 7\n"})
     site.deploy(good)
     site.until(lambda: site.state()[0], answers=good)

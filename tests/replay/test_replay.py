@@ -34,7 +34,7 @@ def village(tmp_path: Path) -> Iterator[Village]:
 def jobs(ledger: Ledger) -> dict[int, str]:
     """The jobs of bots that ended, by id."""
     with ledger.transaction() as db:
-        rows = db.execute("SELECT id, bot FROM jobs WHERE state = 'done' AND bot != 'look'").fetchall()
+        rows = db.execute("SELECT id, bot FROM jobs WHERE state = 'done' AND bot != 'refresh'").fetchall()
     return {row["id"]: row["bot"] for row in rows}
 
 
@@ -76,14 +76,14 @@ def test_every_bot_decides_as_before(day: Village) -> None:
         lines, differs = told(day, f"job:{number}")
         assert not differs, "\n".join(lines)
     said = [line for number in done for line in told(day, str(number))[0]]
-    assert any(line.startswith("  same  SetLabels triage:labels:") for line in said)
+    assert any(line.startswith("  same  set_labels triage:labels:") for line in said)
     assert all(line.isprintable() for line in said)
 
 
 def test_a_bot_that_decides_otherwise_is_seen(day: Village) -> None:
     """What would be wanted now and was not then, what was and would not be, and what of it changed."""
     number = next(number for number, bot in jobs(day.house.ledger).items() if bot == "triage")
-    (deed, *_) = (e for e in day.house.ledger.effects.of_job(number) if e.kind == "PostComment")
+    (deed, *_) = (e for e in day.house.ledger.effects.of_job(number) if e.kind == "post_comment")
     other = Bot("triage", may={PostComment})
 
     @other.on(IssueOpened)
@@ -95,10 +95,10 @@ def test_a_bot_that_decides_otherwise_is_seen(day: Village) -> None:
     day.house.bots["triage"] = other
     lines, differs = told(day, f"job:{number}")
     assert differs
-    assert any(line.startswith("! other PostComment triage:route:") for line in lines)
+    assert any(line.startswith("! other post_comment triage:route:") for line in lines)
     assert "    + body: 'Hello.'" in lines
-    assert "+ now   PostComment triage:bye" in lines
-    assert any(line.startswith("- then  SetLabels") for line in lines)
+    assert "+ now   post_comment triage:bye" in lines
+    assert any(line.startswith("- then  set_labels") for line in lines)
 
     @dataclasses.dataclass
     class Curious:
@@ -131,11 +131,11 @@ def test_a_delivery_and_a_run(day: Village) -> None:
     """A delivery shows its events and the looks that came of it; a run, the looks that began and moved it."""
     lines, differs = told(day, "delivery:1")
     assert lines[0].startswith("delivery 1  issue_comment u1 from forgejo")
-    assert any("CommentPosted forgejo:acme/app#1  by mara" in line for line in lines)
-    assert any("commands CommentPosted" in line for line in lines)
+    assert any("comment_posted forgejo:acme/app#1  by mara" in line for line in lines)
+    assert any("commands comment_posted" in line for line in lines)
     assert not differs
     lines, differs = told(day, "run:1")
-    assert any("  lane Issue" in line for line in lines), "whichever of the two looks came first"
+    assert any("  lane issue_" in line for line in lines), "whichever of the two looks came first"
     assert not differs
 
 

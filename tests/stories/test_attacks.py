@@ -42,7 +42,7 @@ def test_a_push_past_the_protection_is_not_deployed(hive: Hive) -> None:
     hive.house.ledger.deployments.ask("iris")
 
     def refused() -> bool:
-        return any(row.what == "Rejected" for row in hive.house.ledger.audit.after(0))
+        return any(row.what == "commit_rejected" for row in hive.house.ledger.audit.after(0))
 
     hive.until(refused, "the refusal")
     hive.until(

@@ -115,7 +115,7 @@ def test_what_is_not_configured_makes_no_work(town: Town) -> None:
     assert (swept.changes, swept.jobs) == (0, ())
     town.file("here")
     assert town.sweeper.sweep().changes == 1
-    assert town.jobs() == [("IssueOpened", f"{APP}#1")]
+    assert town.jobs() == [("issue_opened", f"{APP}#1")]
 
 
 def test_a_broken_pass_remembers_nothing(town: Town) -> None:
@@ -136,10 +136,10 @@ def test_one_broken_subject_holds_up_nobody(town: Town) -> None:
     one, two = town.file("one"), town.file("two")
     town.watcher.broken_at, town.watcher.status = one.number, 500
     town.sweeper.sweep()
-    assert town.jobs() == [("IssueOpened", str(two)), ("Touched", str(one))]
+    assert town.jobs() == [("issue_opened", str(two)), ("subject_changed", str(one))]
     town.watcher.broken_at = 0
     assert Looker(town.watcher, town.office).look(one)
-    assert town.jobs()[-1] == ("IssueOpened", str(one))
+    assert town.jobs()[-1] == ("issue_opened", str(one))
 
 
 def test_a_reopened_pull_request_is_news(town: Town) -> None:
@@ -152,7 +152,12 @@ def test_a_reopened_pull_request_is_news(town: Town) -> None:
         assert town.sweeper.sweep().jobs
     town.raw.patch(f"/repos/{APP.path}/pulls/{pull.number}", base="next")
     assert town.sweeper.sweep().jobs
-    assert [kind for kind, _ in town.jobs()] == ["PullChanged", "PullClosed", "PullChanged", "PullChanged"]
+    assert [kind for kind, _ in town.jobs()] == [
+        "pull_request_changed",
+        "pull_request_closed",
+        "pull_request_changed",
+        "pull_request_changed",
+    ]
 
 
 def test_a_look_and_a_sweep_find_one_thing(town: Town) -> None:
@@ -178,12 +183,12 @@ def test_many_rows_of_one_kind_are_one_look(town: Town) -> None:
     town.change(issue, title="other")
     swept = town.sweeper.sweep()
     assert swept.changes == 6
-    assert town.jobs()[1:] == [("IssueLabeled", str(issue)), ("IssueEdited", str(issue))]
+    assert town.jobs()[1:] == [("issue_labeled", str(issue)), ("issue_edited", str(issue))]
 
 
 def test_the_record_names_who_did_it(town: Town) -> None:
     """What makes work is in the audit log with its actor and page."""
     issue = town.file("one")
     town.sweeper.sweep()
-    (row,) = [row for row in town.ledger.audit.after(0) if row.what == "IssueOpened"]
+    (row,) = [row for row in town.ledger.audit.after(0) if row.what == "issue_opened"]
     assert (row.who, row.ref, row.url) == ("root", str(issue), f"page of {issue}")

@@ -14,6 +14,7 @@ from bench.restart import restart
 from bench.row import Gap, Row, Unmeasured, report
 from bench.storm import storm
 from bench.sweeping import sweeping
+from bench.triage import triage
 from bench.whole import start, whole
 
 PARTS: dict[str, Callable[[], Iterator[Row | Gap]]] = {
@@ -25,6 +26,7 @@ PARTS: dict[str, Callable[[], Iterator[Row | Gap]]] = {
     "grown": grown,
     "storm": storm,
     "looking": looking,
+    "triage": triage,
     "sweeping": sweeping,
     "whole": whole,
 }

@@ -13,7 +13,8 @@ from typing import Any
 
 import requests
 
-from bench.row import Row, Unmeasured, at_most
+from bench import before
+from bench.row import Gap, Row, Unmeasured, at_most
 from forge.embedded import EmbeddedForge
 from forge.events import (
     CommentPosted,
@@ -72,11 +73,13 @@ class Town:
         return self.mara.open_issue(APP, title, f"It shows 0: {title}.", marker=title)
 
     def cost(self, bot: str, event: Event) -> tuple[int, int]:
-        """Requests and, of these, writes, from a bot's look to its last deed; git's own count as reads."""
-        before, ledger = len(self.counter.asked), self.house.ledger
-        for job in ledger.jobs.owe(TEAM, [(bot, event)]):
-            self.worker.look(job)
-        made = self.counter.asked[before:]
+        """Requests and, of these, writes, from a bot's look to the last deed that comes of it; git's own count as reads."""
+        asked, ledger = len(self.counter.asked), self.house.ledger
+        ledger.jobs.owe(TEAM, [(bot, event)])
+        while due := ledger.jobs.due():
+            for job in due:
+                self.worker.look(job)
+        made = self.counter.asked[asked:]
         return len(made), sum("/api/v1/" in asked and not asked.startswith("GET ") for asked in made)
 
     def writes(self, event: Event) -> int:
@@ -113,19 +116,20 @@ def town() -> Iterator[Town]:
         yield Town(counter, house, mara, operator, Worker(workshop(house)))
 
 
-def looking() -> Iterator[Row]:
+def looking() -> Iterator[Row | Gap]:
     """Requests for each event, beside the writes among them, and what a request costs in the adapter."""
     with town() as here:
         yield story(here)
         issue = here.issue("A page is wrong")
-        yield _row("triage: an issue is filed", *here.cost("triage", IssueOpened(issue.ref, issue.author, "k1")))
+        asked, writes = here.cost("triage", IssueOpened(issue.ref, issue.author, "k1"))
+        yield from _rows("triage: an issue is filed", asked, writes, most=6)
         first, writes = here.cost("lane", IssueAssigned(issue.ref, issue.author, "k2"))
         again, _ = here.cost("lane", IssueAssigned(issue.ref, issue.author, "k3"))
-        yield _row("lane: it is assigned", first, writes)
+        yield from _rows("lane: it is assigned", first, writes)
         yield Row("requests, lane: the same again", again, "", "the first time", first)
         pull = change(here, "agent/iris/again", HARMFUL)
         event = PullChanged(pull, here.mara.pull(pull).author, "k4")
-        yield _row("review: a pull request is opened", *here.cost("review", event))
+        yield from _rows("review: a pull request is opened", *here.cost("review", event), most=7)
         yield from overhead(here, issue.ref)
 
 
@@ -180,8 +184,13 @@ def overhead(here: Town, ref: Ref) -> Iterator[Row]:
     yield Row("adapter: one question, median", statistics.median(ours), "ms", "bare requests", statistics.median(bare))
 
 
-def _row(name: str, asked: int, writes: int) -> Row:
-    return Row(f"requests, {name}", asked, "", "of them writes", writes)
+def _rows(name: str, asked: int, writes: int, *, most: int | None = None) -> Iterator[Row | Gap]:
+    goal = None if most is None else at_most(most)
+    yield Row(f"requests, {name}", asked, "", "of them writes", writes, goal)
+    try:
+        yield Row(f"requests, {name}", asked, "", before.NAME, before.requests(name.partition(":")[0]))
+    except Unmeasured as error:
+        yield Gap(f"requests beside {before.NAME}", str(error))
 
 
 def _took(call: Callable[[], object]) -> float:

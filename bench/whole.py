@@ -6,13 +6,15 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bench import before
 from bench.process import free_port, innermost, pss
-from bench.row import Row
+from bench.row import Gap, Goal, Row, Unmeasured, at_most_times
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.write import GiteaForge
 from forge.types import Repo
@@ -28,7 +30,7 @@ ISSUES = 15
 APP = Repo(FORGE, TEAM, "app")
 
 
-def whole() -> Iterator[Row]:
+def whole() -> Iterator[Row | Gap]:
     """Latency and memory of one hive."""
     with TemporaryDirectory(prefix="hive-bench-") as directory, ExitStack() as stack:
         state = Path(directory)
@@ -47,7 +49,7 @@ def whole() -> Iterator[Row]:
         yield from memory(tree)
 
 
-def labels(mara: GiteaForge) -> Iterator[Row]:
+def labels(mara: GiteaForge) -> Iterator[Row | Gap]:
     """From filing an issue to its label, beside setting a label oneself; without agents at work."""
     by_hive, by_hand = [], []
     for number in range(ISSUES):
@@ -62,11 +64,13 @@ def labels(mara: GiteaForge) -> Iterator[Row]:
         mara.close(ref)
         time.sleep(0.3)  # the agent that was assigned puts it down again
     hand = statistics.median(by_hand)
-    yield Row("event → label, median", statistics.median(by_hive), "ms", "one label call", hand)
+    middle = statistics.median(by_hive)
+    yield Row("event → label, median", middle, "ms", "one label call", hand, at_most_times(1.5))
+    yield from beside("event → label, median", middle, "ms", before.label)
     yield Row("event → label, worst", max(by_hive), "ms", "one label call", hand)
 
 
-def memory(tree: Tree) -> Iterator[Row]:
+def memory(tree: Tree) -> Iterator[Row | Gap]:
     """What each process holds for itself (PSS), beside an interpreter that does nothing."""
     bare = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     time.sleep(0.3)
@@ -75,9 +79,21 @@ def memory(tree: Tree) -> Iterator[Row]:
     bare.wait()
     for name in tree.names():
         yield Row(f"memory of {name}", pss(tree.pid(name)), "MB", "bare Python", peer)
+    both = sum(pss(tree.pid(name)) for name in ("work", "host"))
+    yield from beside("memory of work and host", both, "MB", partial(before.memory, "work", "host"), at_most_times(0.6))
     harness = innermost(tree.pid("host"))
     if harness != tree.pid("host"):
         yield Row("memory of a harness", pss(harness), "MB", "bare Python", peer)
+
+
+def beside(
+    name: str, value: float, unit: str, theirs: Callable[[], float], goal: Goal | None = None
+) -> Iterator[Row | Gap]:
+    """A value beside that of the older build."""
+    try:
+        yield Row(name, value, unit, before.NAME, theirs(), goal)
+    except Unmeasured as error:
+        yield Gap(f"{name}, beside {before.NAME}", str(error))
 
 
 def start() -> Iterator[Row]:

@@ -3,7 +3,7 @@ PY := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check golden bench chaos contract format clean
+.PHONY: help demo shell test check golden bench chaos contract format clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
@@ -11,6 +11,10 @@ help: ## say what can be made
 demo: ## play the story on this machine: make demo ARGS=--exit
 	@scripts/setup run
 	@$(PY) -m hive demo $(ARGS)
+
+shell: ## a shell that finds `hive`, without installing it for the whole machine
+	@scripts/setup run
+	@VIRTUAL_ENV="$(CURDIR)/.venv" PATH="$(CURDIR)/.venv/bin:$$PATH" exec "$${SHELL:-/bin/sh}"
 
 test: ## everything that decides: style, types, contracts, tests
 	@scripts/setup dev

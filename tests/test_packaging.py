@@ -47,14 +47,17 @@ def test_is_never_uploaded() -> None:
     "name",
     [
         "bots/prompts/agent.md",
+        "bots/py.typed",
         "forge/embedded/schema.sql",
         "forge/embedded/static/style.css",
         "forge/embedded/templates/layout.html",
+        "forge/py.typed",
         "hive/agent/__main__.py",
         "hive/demo/project/.hive.yaml",
         "hive/demo/project/apiary/honey.py",
         "hive/demo/takes/honey-1/apiary/page.py",
         "hive/provision/template/agent.yaml",
+        "hive/py.typed",
         "hive/scan/silent.yml",
     ],
 )
@@ -92,7 +95,7 @@ def test_locks_hold_what_is_declared() -> None:
 
 def test_documents_link_to_what_is_there() -> None:
     """Every relative link of every document leads to a file, and to a heading if it names one."""
-    documents = [ROOT / "README.md", ROOT / "AGENTS.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     links = [(page, link) for page in documents for link in LINK.findall(page.read_text()) if "://" not in link]
     assert len(links) > 10
     for page, link in links:

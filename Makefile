@@ -3,7 +3,7 @@ PY := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shell test check golden bench chaos contract format clean
+.PHONY: help demo shell test check golden bench mutants chaos contract format clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
@@ -30,6 +30,10 @@ bench: ## measure beside peers, and write bench/out/latest.json: make bench ARGS
 	@scripts/setup dev
 	@scripts/peers
 	@$(PY) -m bench $(ARGS)
+
+mutants: ## put small faults into decisive modules, and show those that no test notices: make mutants ARGS="verify lane" for some
+	@scripts/setup dev
+	@$(PY) -m bench.mutants $(ARGS)
 
 chaos: ## kill everything at random for a while: make chaos SECONDS=600 SEED=1
 	@scripts/setup dev

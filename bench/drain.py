@@ -28,7 +28,7 @@ class Nothing:
     def attend(self) -> None:
         """Nothing rests."""
 
-    def stops_look(self, job: object) -> bool:  # noqa: ARG002  the signature of a breaker
+    def stops_look(self, job: object) -> bool:
         """Nobody is stopped."""
         return False
 
@@ -36,7 +36,7 @@ class Nothing:
 class Anywhere:
     """Every repository is where it was."""
 
-    def here(self, repo: object) -> bool:  # noqa: ARG002  the signature of a ground
+    def here(self, repo: object) -> bool:
         """Nothing has moved."""
         return True
 

@@ -39,9 +39,9 @@ The hive does nothing on {where} any more, because of {reason}. What comes in wa
 class Bounds:
     """How far machines may go on one subject before a person has to look."""
 
-    depth: int = 24
-    machine_looks: int = 60
-    writes: int = 60
+    depth: int
+    machine_looks: int
+    writes: int
 
 
 def speakers(team: Team, user: User) -> frozenset[str]:

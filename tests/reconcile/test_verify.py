@@ -94,6 +94,36 @@ def test_refused(facts: Facts, reason: str) -> None:
     assert verdict.reason == reason
 
 
+@pytest.mark.parametrize("name", ["repo_id", "default_branch", "complete", "protected", "proposals"])
+def test_facts_that_were_not_read_approve_nothing(name: str) -> None:
+    """Whatever is missing of the evidence counts against the approval, in the first repository of a forge as in any other."""
+    first = replace(MERGED, repo_id=1, movements=(replace(MERGE, approval=replace(APPROVAL, base_repo_id=1)),))
+    assert isinstance(decide(first, replace(POLICY, repo_id=1)), Accepted)
+    unread = replace(first, **{name: getattr(Facts(last=MERGED.last), name)})
+    assert isinstance(decide(unread, replace(POLICY, repo_id=1)), Rejected)
+
+
+def test_a_check_takes_in_fifty_merges_and_two_thousand_commits() -> None:
+    """So much is approved at once, and not one more of either."""
+    most = replace(MERGED, commits=2000, movements=(MERGE,) * 50)
+    assert isinstance(decide(most, POLICY), Accepted)
+    assert decide(replace(most, commits=2001), POLICY) == Rejected("too much at once", "2001 commits")
+    assert decide(replace(most, movements=(MERGE,) * 51), POLICY) == Rejected("too much at once", "51 merges")
+
+
+def test_one_evaluation_of_the_tree_is_enough() -> None:
+    """A tree counts as evaluated if it was under any of the pinned heads, and only then."""
+    other = {"x" * 40: frozenset({"u" * 40})}
+    assert decide(replace(MERGED, proposals={**MERGED.proposals, **other}), POLICY) == decide(MERGED, POLICY)
+    pinned = replace(MERGED, proposals={"h" * 40: frozenset({"v" * 40}), **other})
+    assert decide(pinned, POLICY) == Accepted("b" * 40, (4,), evaluated=False, cursor=12)
+
+
+def test_three_bad_entries_are_named() -> None:
+    """Operators are shown examples, however many entries a hostile tree has."""
+    assert decide(replace(MERGED, bad_entries=("a", "b", "c", "d")), POLICY) == Rejected("bad tree", "a, b, c")
+
+
 def test_only_a_late_feed_is_waited_for() -> None:
     """A forge's feed comes seconds after the push; everything else does not get better by waiting."""
     late = {reason for reason in ("no push record", "direct push", "not a merge") if Rejected(reason).late}

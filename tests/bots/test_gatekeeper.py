@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
-from bots.bot import Context
+from bots.bot import AGENTS, Context
 from bots.gatekeeper import bot
-from bots.intents import Deploy, PostComment, Propose, RequestReview, SetVerdict, ShowVerdict, TagDenied, WakeRuns
+from bots.intents import (
+    AskReview,
+    Deploy,
+    PostComment,
+    Propose,
+    RequestReview,
+    SetVerdict,
+    ShowVerdict,
+    TagDenied,
+    WakeRuns,
+)
 from bots.types import Evaluation, RunStatus
 from forge.events import PullChanged, PullClosed, PullMerged, ReviewAsked
 from forge.types import Comment, Happening, Ref, State, User
@@ -55,6 +66,43 @@ def test_change_of_nothing_golden(forge: StillForge, still: Still, ctx: Context,
     golden("gatekeeper/nothing.md", comment.body)
 
 
+def test_each_head_is_pending_until_it_was_looked_at(forge: StillForge, ctx: Context) -> None:
+    """What was pushed to a configuration is no longer what was evaluated: it is pending, and looked at in a job of its own."""
+    forge.pulls[REF] = pull(3, repo=CONFIG)
+    status, asked = bot.handle(PullChanged(REF, IRIS, "k"), ctx)
+    assert isinstance(status, SetVerdict)
+    assert (status.status.context, status.status.state, status.head_sha) == ("hive/eval", State.PENDING, "a" * 40)
+    assert isinstance(asked, AskReview)
+    assert (asked.ref, asked.bot) == (REF, "gatekeeper")
+    assert bot.verdict == "hive/eval"
+
+
+def test_machines_that_change_configurations() -> None:
+    """Of the hive's own accounts it listens to agents, and to the one that carries out commands."""
+    assert bot.hears == {"core", AGENTS}
+
+
+def test_only_open_configurations_are_evaluated(forge: StillForge, still: Still, ctx: Context) -> None:
+    """What was closed before anybody looked, and what is no configuration, is neither pinned nor said anything about."""
+    still.evaluation = GOOD
+    forge.pulls[REF] = pull(3, repo=CONFIG, is_open=False)
+    assert bot.handle(ReviewAsked(REF, IRIS, "k", again=False), ctx) == []
+    elsewhere = Ref(APP, 3)
+    forge.pulls[elsewhere] = pull(3)
+    assert bot.handle(ReviewAsked(elsewhere, IRIS, "k", again=False), ctx) == []
+
+
+def test_an_evaluation_is_of_a_head_and_a_tree(forge: StillForge, still: Still, ctx: Context) -> None:
+    """Pin, status and plan go together by base, head and the tree that a merge would make: another base is another question."""
+    _, propose, status, comment = changed(forge, still, ctx, GOOD)
+    scope = f"{REF}:main:{'a' * 40}:{'c' * 40}"
+    assert isinstance(propose, Propose)
+    assert isinstance(status, SetVerdict)
+    assert isinstance(comment, PostComment)
+    assert (propose.key, status.key, status.scope) == (f"propose:{scope}", "eval:k", scope)
+    assert comment.key == f"plan:{scope}"
+
+
 def test_merge_is_only_a_nudge(ctx: Context) -> None:
     """Of a merge it wants that the host looks: not one word of the event is believed."""
     assert bot.handle(PullMerged(REF, MARA, "k"), ctx) == [Deploy(REF, "iris", key=f"deploy:{REF}")]
@@ -89,6 +137,28 @@ def test_closed_by_an_operator_is_refused_golden(forge: StillForge, still: Still
     closed(forge, MARA)
     _, _, wake, comment = bot.handle(PullClosed(REF, MARA, "k"), ctx)
     golden("gatekeeper/denied-in-silence.md", f"{wake.message}\n---\n{comment.body}")  # type: ignore[union-attr]
+
+
+def test_who_did_something_else_has_not_closed(forge: StillForge, ctx: Context) -> None:
+    """An operator who touched a pull request after a stranger had closed it has refused nothing."""
+    closed(forge, EVE)
+    forge.rows[REF].append(Happening(10, "label", MARA, NOON, label="state/review"))
+    _, wake = bot.handle(PullClosed(REF, MARA, "k"), ctx)
+    assert isinstance(wake, WakeRuns)
+    assert "eve" in wake.message
+
+
+def test_edited_words_are_no_reason(forge: StillForge, ctx: Context) -> None:
+    """Others than the operator can edit an operator's comment: a refusal bears what was said first, or nothing."""
+    closed(
+        forge,
+        MARA,
+        Comment(1, REF, MARA, "Too wide.", NOON, NOON, ""),
+        Comment(2, REF, MARA, "Ask again with sudo.", NOON, NOON + timedelta(minutes=1), ""),
+    )
+    _, tag, _, _ = bot.handle(PullClosed(REF, MARA, "k"), ctx)
+    assert isinstance(tag, TagDenied)
+    assert tag.why == "Too wide."
 
 
 @pytest.mark.parametrize("by", [EVE, IRIS, None])

@@ -3,7 +3,7 @@ PY := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shell test check golden bench mutants chaos contract format clean
+.PHONY: help demo shell test check golden reference bench mutants chaos contract format clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
@@ -22,9 +22,12 @@ test: ## everything that decides: style, types, contracts, tests
 
 check: test ## the same, under the name that people look for
 
-golden: ## write the golden files and the README's picture anew; the diff is what reviewers read
-	@scripts/setup dev
+golden: reference ## write the golden files, the reference and the README's picture anew; the diff is what reviewers read
 	@HIVE_GOLDEN=write $(PY) -m pytest -q tests -k "golden or evening" $(ARGS)
+
+reference: ## write docs/reference and the schemas of configuration files from the code
+	@scripts/setup dev
+	@$(PY) scripts/reference.py
 
 bench: ## measure beside peers, and write bench/out/latest.json: make bench ARGS="ingest queue" for parts of it
 	@scripts/setup dev

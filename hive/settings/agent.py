@@ -23,21 +23,43 @@ Check = Callable[[Mapping[str, Any]], Iterable[Mistake]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Agent:
+class AgentFile:
+    """All of `agent.yaml`: what an agent asks for. A merged pull request on it rebuilds the container."""
+
     lane: str
+    """The lane that it works in: one of the team's."""
+
     role: Role = Role.AGENT
+    """What it is in its team; there is one `lead` and one `lorekeeper` at most."""
+
     model: str = ""
+    """The model that it thinks with: `model.name` or one of `model.allowed` of `hive.yaml`; the former if empty."""
+
     packages: Annotated[tuple[str, ...], MaxLen(100)] = ()
+    """Commands beyond the usual ones, by the name of their program in `packages_path`."""
+
     env: Annotated[dict[str, str], MaxLen(MAX_VARIABLES)] = field(default_factory=dict)
+    """Variables of its commands, each one line; none that steers a loader, a shell, an interpreter, git or TLS."""
+
     max_steps: Annotated[int, Ge(1), Le(500)] = 40
+    """Steps of one turn, within `limits.steps`."""
+
     minutes: Annotated[int, Ge(1), Le(240)] = 20
+    """Minutes of one turn, within `limits.minutes`."""
+
     prompt: str = ""
+    """What it is told beyond the common rules, where there is no `prompts/role.md`."""
+
     __pydantic_config__: ClassVar = STRICT
 
 
 @dataclass(frozen=True, slots=True)
-class _Checks:
+class RepositoryFile:
+    """All of `.hive.yaml`, at the root of a repository in which agents work."""
+
     checks: Annotated[tuple[Annotated[str, MaxLen(4096)], ...], MaxLen(50)] = ()
+    """Commands that have to pass before an agent may push; read from the default branch."""
+
     __pydantic_config__: ClassVar = STRICT
 
 
@@ -45,7 +67,7 @@ def read_agent(name: str, text: str, *, check: Check | None = None) -> AgentSpec
     """Read the `agent.yaml` of an agent; raises BadYaml with every mistake, those of `check` included."""
     document = Document("agent.yaml", text)
     data = document.data if isinstance(document.data, dict) else {}
-    agent = document.read(_Agent, more=[*_mistakes(data), *(check(data) if check else ())])
+    agent = document.read(AgentFile, more=[*_mistakes(data), *(check(data) if check else ())])
     return AgentSpec(
         name=name,
         lane=agent.lane,
@@ -61,7 +83,7 @@ def read_agent(name: str, text: str, *, check: Check | None = None) -> AgentSpec
 
 def read_checks(text: str) -> tuple[str, ...]:
     """The commands that must pass before a change of a repository is pushed, from its `.hive.yaml`."""
-    return Document(".hive.yaml", text).read(_Checks).checks
+    return Document(".hive.yaml", text).read(RepositoryFile).checks
 
 
 def _mistakes(data: Mapping[str, Any]) -> Iterator[Mistake]:

@@ -41,17 +41,17 @@ OLD = (
     """,
     """
     INSERT INTO jobs (team, bot, ref, event_type, event_key, event, delivery, state, attempts, next_at, created_at)
-    SELECT 'acme', 'nobody', 'forgejo:acme/app#' || (1 + n % 10000), 'IssueOpened', 'old-' || n, '{}', n, 'done', 1, n, n
+    SELECT 'acme', 'nobody', 'forgejo:acme/app#' || (1 + n % 10000), 'issue_opened', 'old-' || n, '{}', n, 'done', 1, n, n
     FROM old
     """,
     """
     INSERT INTO effects (team, job, actor, kind, key, payload, state, attempts, next_at, created_at, ref)
-    SELECT 'acme', n, 'core', 'SetLabels', 'old-' || n, '{}', 'done', 1, n, n, 'forgejo:acme/app#' || (1 + n % 10000)
+    SELECT 'acme', n, 'core', 'set_labels', 'old-' || n, '{}', 'done', 1, n, n, 'forgejo:acme/app#' || (1 + n % 10000)
     FROM old
     """,
     """
-    INSERT INTO audit (at, team, who, what, ref, url, detail)
-    SELECT n, 'acme', 'mara', 'IssueOpened', 'forgejo:acme/app#' || (1 + n % 10000), '', '{}' FROM old
+    INSERT INTO audit (at, team, actor, action, ref, url, detail)
+    SELECT n, 'acme', 'mara', 'issue_opened', 'forgejo:acme/app#' || (1 + n % 10000), '', '{}' FROM old
     """,
 )
 """What a year leaves behind, in four equal parts; a delivery of long ago keeps its row and not its words."""

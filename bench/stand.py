@@ -67,8 +67,8 @@ class Stand:
     def is_idle(self) -> bool:
         """Whether nothing waits to be read or looked at, and no look is under way."""
         with self.house.ledger.transaction(durable=False) as db:
-            read = db.execute("SELECT 1 FROM deliveries WHERE state = 'waiting' LIMIT 1").fetchone() is None
-            done = db.execute("SELECT 1 FROM jobs WHERE state IN ('waiting', 'running') LIMIT 1").fetchone() is None
+            read = db.execute("SELECT 1 FROM deliveries WHERE state = 'pending' LIMIT 1").fetchone() is None
+            done = db.execute("SELECT 1 FROM jobs WHERE state IN ('pending', 'running') LIMIT 1").fetchone() is None
         return read and done
 
     def begin(self, part: str, *, nap: float = 0.0) -> None:

@@ -132,7 +132,7 @@ class Applier:
                 return
             done = self._do(effect, deed)
         except Dropped as why:
-            self._record(effect, deed, Done(detail={"dropped": str(why)}), state="dropped")
+            self._record(effect, deed, Done(detail={"why": str(why)}), state="superseded")
         except NotYet as why:
             self._ledger.effects.rest(effect, str(why), PATIENCE_SECONDS)
         except ForgeError as error:
@@ -143,7 +143,9 @@ class Applier:
     def _record(self, effect: Effect, deed: deeds.Deed, done: Done, *, state: str) -> None:
         with self._ledger.transaction():
             result = done.result or {}
-            self._ledger.effects.finish(effect, result, state=state, made=done.made, ref=str(result.get("ref", "")))
+            self._ledger.effects.finish(
+                effect, result, state=state, event_key=done.made, ref=str(result.get("ref", ""))
+            )
             self._settle(deed, done.result or {})
             self._ledger.audit.add(
                 effect.actor,
@@ -177,7 +179,7 @@ class Applier:
         """A deed on what is gone is moot; one on what its account may not see any more is tried again for a while."""
         became = self._watch.became_of(effect.team, effect.actor, Ref.parse(effect.ref))
         if became is Fate.GONE:
-            self._record(effect, deed, Done(detail={"dropped": f"{effect.ref} is gone"}), state="dropped")
+            self._record(effect, deed, Done(detail={"why": f"{effect.ref} is gone"}), state="superseded")
         elif became is Fate.HIDDEN and effect.attempts < MAX_ATTEMPTS:
             self._postpone(effect, Unavailable(UNSEEN.format(login=effect.actor)))
         else:

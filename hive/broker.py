@@ -292,7 +292,7 @@ def done(who: Principal, turn: Turn, deed: Deed) -> dict[str, Any]:
     effect_id = owe(who.ledger, who.team, who.login().name, deed, by="run", turn=turn.id, depth=turn.depth)
     who.wake(effect_id)
     until = time.monotonic() + MAX_WAIT_SECONDS
-    while (effect := who.ledger.effects.get(effect_id)).state not in ("done", "dropped", "failed"):
+    while (effect := who.ledger.effects.get(effect_id)).state not in ("done", "superseded", "failed"):
         if time.monotonic() >= until:
             raise Denied(503, "the forge has not confirmed it yet; ask again")
         time.sleep(POLL_SECONDS)

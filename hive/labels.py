@@ -40,11 +40,11 @@ class StateLabels:
 
     def _enqueue(self, ref: str, runs: Sequence[Standing]) -> None:
         told = " ".join(sorted(labels_of_issue(runs)))
-        late = [run for run in runs if run.shown != (told if run.is_open else "")]
+        late = [run for run in runs if run.labels != (told if run.is_open else "")]
         if not late:
             return
         # An issue that went from agent to agent until nobody took it waits for an operator, without a run.
-        before = {label for run in late if run.outcome != "bounced" for label in (run.shown or "").split()}
+        before = {label for run in late if run.outcome != "bounced" for label in (run.labels or "").split()}
         with self._ledger.transaction():
             key = f"{ref}:{self._ledger.clock():.3f}"
             deed = ShowState(Ref.parse(ref), key=key, gone=tuple(sorted(before - STATE_LABELS)))

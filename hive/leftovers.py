@@ -56,9 +56,9 @@ def _generations(ledger: Ledger, agent: str, root: Path, spared: int) -> Iterato
     anchor, deployment = ledger.deployments.anchor(agent), ledger.deployments.open(agent)
     if anchor is None or not gens.is_dir():
         return
-    needed |= {anchor.sha, anchor.running, anchor.answered}
+    needed |= {anchor.sha, anchor.running_sha, anchor.healthy_sha}
     if deployment is not None:
-        needed |= {deployment.sha, deployment.previous}
+        needed |= {deployment.sha, deployment.previous_sha}
     with contextlib.suppress(OSError):
         needed.add((root / "current").readlink().name)
     built = [path for path in gens.iterdir() if not path.name.startswith(".") and path.name not in needed]

@@ -100,14 +100,14 @@ class Screen:
         self._blind = False
         for row in rows:
             self._seen = row.id
-            if row.what in PHRASES and not self._is_said_already(row):
-                self._line(row.who, phrase(row), row.url or self._url(row), row.at)
+            if row.action in PHRASES and not self._is_said_already(row):
+                self._line(row.actor, phrase(row), row.url or self._url(row), row.at)
         return rows
 
     def _is_said_already(self, row: AuditRow) -> bool:
         """A machine's own act comes back as an event, and a review was shown before its status."""
-        echo = row.who in self._machines and row.what.endswith(("_opened", "_posted", "_closed"))
-        is_pending = row.what == SetVerdict.WIRE and not row.detail.get("says")
+        echo = row.actor in self._machines and row.action.endswith(("_opened", "_posted", "_closed"))
+        is_pending = row.action == SetVerdict.WIRE and not row.detail.get("says")
         return echo or is_pending or row.detail.get("context") == "hive/review"
 
     def _url(self, row: AuditRow) -> str:
@@ -144,7 +144,7 @@ def _link(url: str, column: int) -> str:
 def phrase(row: AuditRow) -> str:
     """An act in a few words."""
     facts: dict[str, Any] = {key: _plain(value) for key, value in row.detail.items()}
-    return PHRASES[row.what].format_map(_Missing(facts))
+    return PHRASES[row.action].format_map(_Missing(facts))
 
 
 class _Missing(dict[str, Any]):

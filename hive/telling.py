@@ -30,7 +30,7 @@ def fate(ledger: Ledger, effect: Effect, after: Iterable[str]) -> Fate:
     """What became of deeds that the same bot wanted, by their keys; one that nobody owes was not done."""
     by = effect.key.partition(":")[0]
     states = ledger.effects.states(f"{by}:{key}" for key in after)
-    if any(state in ("waiting", "applying") for state in states):
+    if any(state in ("pending", "running") for state in states):
         return Fate.OPEN
     return Fate.DONE if all(state == "done" for state in states) else Fate.FAILED
 
@@ -47,7 +47,7 @@ def react(forge: Forge, deed: React, became: Fate) -> str:
 def follow_up(forge: Forge, ledger: Ledger, deed: FollowUp, body: str, marker: str) -> Comment:
     """Say more on an issue that the hive opened, and close it if that was the last; raises NotYet, Dropped."""
     state, opened = ledger.effects.subject_of(deed.opened, OpenIssue.WIRE)
-    if state in ("waiting", "applying"):
+    if state in ("pending", "running"):
         raise NotYet("the issue is not open yet")
     if not opened:
         raise Dropped("the issue was never opened")

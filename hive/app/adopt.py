@@ -93,7 +93,7 @@ def adoption(house: House, agent: str, reader: GiteaReader) -> Adoption:
     reason = house.ledger.deployments.refusal(agent, sha)
     if seen.id != anchor.repo_id:
         reason = "another repository bears its name"
-    elif sha == anchor.sha or not reason or anchor.blocked != sha:
+    elif sha == anchor.sha or not reason or anchor.rejected_sha != sha:
         raise NotReady(f"{sha[:12]} of {repo.path} was not refused: there is nothing to adopt")
     odd = bad_entries(mirror, sha, Bounds())
     if odd:

@@ -118,7 +118,7 @@ class Brief:
         """What the running container was built from says about the agent, within the host's limits."""
         settings = self.house.settings
         anchor = self.house.ledger.deployments.anchor(self.agent)
-        artifact = self.house.agents / self.agent / "gens" / (anchor.running if anchor else "") / "agent.json"
+        artifact = self.house.agents / self.agent / "gens" / (anchor.running_sha if anchor else "") / "agent.json"
         spec = json.loads(artifact.read_text())
         text = resources.files("bots.prompts").joinpath("agent.md").read_text(encoding="utf-8")
         return {
@@ -267,12 +267,12 @@ class Host:
         """Stop a container that somebody wants to be started again; the reconciler starts it."""
         deployments = self._house.ledger.deployments
         anchor = deployments.anchor(agent)
-        if anchor is None or anchor.restart_at <= anchor.restarted_at or deployments.open(agent) is not None:
+        if anchor is None or anchor.restart_requested_at <= anchor.restarted_at or deployments.open(agent) is not None:
             return
         if self.containers.stop(agent):
             self._house.ledger.runs.give_back(agent)
         self._crashes.let_go_on(anchor.team, agent, "an operator said so")
-        deployments.restarted(agent, anchor.restart_at)
+        deployments.restarted(agent, anchor.restart_requested_at)
 
     def _ward(self, team: str, agent: str) -> Ward:
         house, settings = self._house, self._house.settings

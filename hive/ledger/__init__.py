@@ -4,14 +4,14 @@
     changes      what happened on a forge, as sweeps and looks found it; how things stood then
     jobs         a bot owes a look at a ref
     effects      a deed is owed to a forge
-    parked       whose jobs, effects and turns rest, why and since when
+    suspensions  whose jobs, effects and turns are suspended, why and since when
     breakers     subjects on which machines wrote too much, until an operator lets them go on
     runs, turns  an agent's work on an issue, and each message that moves it
     transcripts  what was said and done in a run, line by line
     conversations on which lines of a pull request a run was told something, until that is resolved
-    deployments  one commit on one container; anchors say what was accepted last
+    deployments  one commit on one container; baselines say what was approved last
     incidents    what is wrong with the hive itself, from when to when; crashes of containers
-    tapes        what a bot was told when it looked, so that its decision can be made again
+    recordings   what a bot was told when it looked, so that its decision can be made again
     causes       what came of what: event, job, effect, run, turn, and the event that an effect made
     repositories which repository bears which name, known by id, and what the forge calls it now
     audit        who did what, where; kept for `keep.row_days` at least as long as what was said

@@ -50,13 +50,13 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AuditRow:
-    """One act. `who` is a login or a part of the hive, `what` an `Act` or a wire name, `at` unix seconds."""
+    """One act. `actor` is a login or a part of the hive, `action` an `Act` or a wire name, `at` unix seconds."""
 
     id: int
     at: float
     team: str
-    who: str
-    what: str
+    actor: str
+    action: str
     ref: str
     url: str
     detail: Mapping[str, Any] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Audit:
         """Record an act, in the transaction that the thread is in, if any."""
         with self._db.transaction() as db:
             db.execute(
-                "INSERT INTO audit (at, team, who, what, ref, url, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO audit (at, team, actor, action, ref, url, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 (self._clock(), team, who, what, ref, url, json.dumps(detail, sort_keys=True, default=str)),
             )
 

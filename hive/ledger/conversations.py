@@ -19,20 +19,20 @@ class Conversations:
         """A run was told of conversations; one that is over stays so: whoever opens it again wants it open."""
         with self._db.transaction() as db:
             db.executemany(
-                "INSERT INTO conversations (ref, remark, review, run, head) VALUES (?, ?, ?, ?, ?)"
-                " ON CONFLICT (ref, remark) DO UPDATE SET run = excluded.run, head = excluded.head",
+                "INSERT INTO conversations (ref, comment, review, run, head) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (ref, comment) DO UPDATE SET run = excluded.run, head = excluded.head",
                 [(str(each.ref), each.id, each.review, run, head) for each in about],
             )
 
     def standing(self, run: int) -> list[tuple[Conversation, str]]:
         """What a run was told of and is not over, each with the head at that time."""
-        rows = self._db.rows("SELECT * FROM conversations WHERE run = ? AND NOT is_over ORDER BY remark", run)
-        return [(Conversation(Ref.parse(row["ref"]), row["review"], row["remark"]), row["head"]) for row in rows]
+        rows = self._db.rows("SELECT * FROM conversations WHERE run = ? AND NOT is_resolved ORDER BY comment", run)
+        return [(Conversation(Ref.parse(row["ref"]), row["review"], row["comment"]), row["head"]) for row in rows]
 
     def end(self, conversation: Conversation) -> None:
         """It was resolved, by whomever, or is gone."""
         with self._db.transaction() as db:
             db.execute(
-                "UPDATE conversations SET is_over = 1 WHERE ref = ? AND remark = ?",
+                "UPDATE conversations SET is_resolved = 1 WHERE ref = ? AND comment = ?",
                 (str(conversation.ref), conversation.id),
             )

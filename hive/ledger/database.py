@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from hive.ledger.faults import Foreign, is_stale
-from hive.ledger.schema import MIGRATIONS
+from hive.ledger.schema import migrate, migrations
 
 
 class Lost(Exception):
@@ -86,7 +86,7 @@ class Database:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)  # it holds what private repositories hold; the log beside it gets the same mode
         try:
-            self._migrate()
+            migrate(self._connection(), path, migrations())
         except Foreign:
             self.close()
             raise
@@ -191,29 +191,3 @@ class Database:
             with self._guard:
                 self._connections.append(found)
         return found
-
-    def _migrate(self) -> None:
-        connection = self._connection()
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA foreign_keys = OFF")  # a table that is made anew keeps those that point to it
-        connection.execute("BEGIN EXCLUSIVE")
-        done = connection.execute("PRAGMA user_version").fetchone()[0]
-        self._recognise(connection, done)
-        for number, script in enumerate(MIGRATIONS[done:], start=done + 1):
-            for statement in script.split(";"):
-                if statement.strip():
-                    connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {number}")
-        connection.execute("COMMIT")
-        connection.execute("PRAGMA foreign_keys = ON")
-
-    def _recognise(self, connection: sqlite3.Connection, version: int) -> None:
-        """Raise Foreign for a file that is another program's, or of a newer hive: nothing is written into it."""
-        tables = {row["name"] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-        if version > len(MIGRATIONS) and "deliveries" in tables:
-            said = f"{self._path} is of a newer version of the hive ({version}, and this one knows {len(MIGRATIONS)})"
-            raise Foreign(f"{said}; install that version, or restore the backup from before it")
-        if (version > 0) != ("deliveries" in tables) or (tables and version <= 0) or version > len(MIGRATIONS):
-            raise Foreign(
-                f"{self._path} is a database of another program; move it away, or name another state directory"
-            )

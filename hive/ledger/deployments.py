@@ -36,8 +36,8 @@ FINAL = APPLIED | {DeploymentState.REJECTED, DeploymentState.SUPERSEDED}
 class Anchor:
     """An agent's footing: `sha` was accepted last, when the feed's newest row was `cursor`.
 
-    `running` is the commit whose container is meant to run, `blocked` one that is not tried again. `model` is
-    the one that an operator chose for now, and a restart is due while `restart_at` is later than `restarted_at`.
+    `running_sha` is the commit whose container is meant to run, `rejected_sha` one that is not tried again. `model` is
+    the one that an operator chose for now, and a restart is due while `restart_requested_at` is later than `restarted_at`.
     """
 
     agent: str
@@ -47,13 +47,13 @@ class Anchor:
     branch: str
     sha: str
     cursor: int
-    running: str
-    answered: str
-    blocked: str
-    asked_at: float
-    looked_at: float
+    running_sha: str
+    healthy_sha: str
+    rejected_sha: str
+    check_requested_at: float
+    checked_at: float
     model: str = ""
-    restart_at: float = 0.0
+    restart_requested_at: float = 0.0
     restarted_at: float = 0.0
 
 
@@ -69,7 +69,7 @@ class Deployment:
     state: DeploymentState
     reason: str
     cursor: int
-    previous: str
+    previous_sha: str
     created_at: float
 
 
@@ -84,7 +84,7 @@ class Deployments:
         """Set an agent's first footing, the head of its configuration's branch; False if it has one."""
         with self._db.transaction() as db:
             done = db.execute(
-                "INSERT INTO anchors (agent, team, repo, repo_id, branch, sha, cursor, running)"
+                "INSERT INTO baselines (agent, team, repo, repo_id, branch, sha, cursor, running_sha)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
                 (agent, team, str(seen.repo), seen.id, branch.name, branch.sha, cursor, branch.sha),
             )
@@ -92,44 +92,44 @@ class Deployments:
 
     def anchor(self, agent: str) -> Anchor | None:
         """An agent's footing."""
-        row = self._db.row("SELECT * FROM anchors WHERE agent = ?", agent)
+        row = self._db.row("SELECT * FROM baselines WHERE agent = ?", agent)
         return None if row is None else Anchor(**dict(row))
 
     def ask(self, agent: str) -> None:
         """Somebody says that an agent's configuration changed: look soon."""
         with self._db.transaction() as db:
-            db.execute("UPDATE anchors SET asked_at = ? WHERE agent = ?", (self._clock(), agent))
+            db.execute("UPDATE baselines SET check_requested_at = ? WHERE agent = ?", (self._clock(), agent))
 
     def looked(self, agent: str, at: float) -> None:
         """The host has looked at an agent's configuration as it was at `at`."""
         with self._db.transaction() as db:
-            db.execute("UPDATE anchors SET looked_at = ? WHERE agent = ?", (at, agent))
+            db.execute("UPDATE baselines SET checked_at = ? WHERE agent = ?", (at, agent))
 
     def choose_model(self, agent: str, model: str) -> None:
         """An agent thinks with another model from its next turn on; empty for that of its configuration."""
         with self._db.transaction() as db:
-            db.execute("UPDATE anchors SET model = ? WHERE agent = ?", (model, agent))
+            db.execute("UPDATE baselines SET model = ? WHERE agent = ?", (model, agent))
 
     def ask_restart(self, agent: str) -> None:
         """An agent's container is to be stopped and started."""
         with self._db.transaction() as db:
-            db.execute("UPDATE anchors SET restart_at = ? WHERE agent = ?", (self._clock(), agent))
+            db.execute("UPDATE baselines SET restart_requested_at = ? WHERE agent = ?", (self._clock(), agent))
 
     def restarted(self, agent: str, at: float) -> None:
         """The restart that was asked for at `at` is done."""
         with self._db.transaction() as db:
-            db.execute("UPDATE anchors SET restarted_at = ? WHERE agent = ?", (at, agent))
+            db.execute("UPDATE baselines SET restarted_at = ? WHERE agent = ?", (at, agent))
 
     def is_up(self, agent: str) -> bool:
         """Whether the container of the commit that is meant to run has given a sign of life."""
-        row = self._db.row("SELECT 1 FROM anchors WHERE agent = ? AND answered = running", agent)
+        row = self._db.row("SELECT 1 FROM baselines WHERE agent = ? AND healthy_sha = running_sha", agent)
         return row is not None
 
     def heard(self, agent: str, sha: str) -> None:
         """The container of a commit gives signs of life; empty when it is gone."""
-        if (anchor := self.anchor(agent)) is not None and anchor.answered != sha:
+        if (anchor := self.anchor(agent)) is not None and anchor.healthy_sha != sha:
             with self._db.transaction() as db:
-                db.execute("UPDATE anchors SET answered = ? WHERE agent = ?", (sha, agent))
+                db.execute("UPDATE baselines SET healthy_sha = ? WHERE agent = ?", (sha, agent))
 
     def propose(self, ref: str, head: str, tree: str) -> None:
         """Pin a head of an open pull request and the tree that was evaluated for it."""
@@ -151,9 +151,9 @@ class Deployments:
         """Open a deployment of a verified commit."""
         with self._db.transaction() as db:
             db.execute(
-                "INSERT INTO deployments (team, agent, sha, pulls, state, cursor, previous, created_at)"
+                "INSERT INTO deployments (team, agent, sha, pulls, state, cursor, previous_sha, created_at)"
                 " VALUES (?, ?, ?, ?, 'verified', ?, ?, ?)",
-                (anchor.team, anchor.agent, sha, json.dumps(pulls), cursor, anchor.running, self._clock()),
+                (anchor.team, anchor.agent, sha, json.dumps(pulls), cursor, anchor.running_sha, self._clock()),
             )
         opened = self.open(anchor.agent)
         assert opened is not None
@@ -179,15 +179,16 @@ class Deployments:
             )
             if state in APPLIED:
                 db.execute(
-                    "UPDATE anchors SET sha = ?, cursor = ? WHERE agent = ?",
+                    "UPDATE baselines SET sha = ?, cursor = ? WHERE agent = ?",
                     (deployment.sha, deployment.cursor, deployment.agent),
                 )
             if state is DeploymentState.DEPLOYED:
                 db.execute(
-                    "UPDATE anchors SET running = ?, blocked = '' WHERE agent = ?", (deployment.sha, deployment.agent)
+                    "UPDATE baselines SET running_sha = ?, rejected_sha = '' WHERE agent = ?",
+                    (deployment.sha, deployment.agent),
                 )
             elif state in FINAL:
-                db.execute("UPDATE anchors SET blocked = ? WHERE agent = ?", (deployment.sha, deployment.agent))
+                db.execute("UPDATE baselines SET rejected_sha = ? WHERE agent = ?", (deployment.sha, deployment.agent))
 
     def refusal(self, agent: str, sha: str) -> str:
         """Why a head was refused last; empty if it never was."""
@@ -201,7 +202,7 @@ class Deployments:
         """An operator takes a head that was refused: it is brought up like one that was merged, in whichever repository it is."""
         with self._db.transaction() as db:
             db.execute(
-                "UPDATE anchors SET repo = ?, repo_id = ?, blocked = '' WHERE agent = ?",
+                "UPDATE baselines SET repo = ?, repo_id = ?, rejected_sha = '' WHERE agent = ?",
                 (str(seen.repo), seen.id, agent),
             )
             anchor = self.anchor(agent)
@@ -210,7 +211,7 @@ class Deployments:
 
     def reject(self, anchor: Anchor, sha: str, reason: str) -> bool:
         """Write down that a head is not approved; False if that is known."""
-        if anchor.blocked == sha:
+        if anchor.rejected_sha == sha:
             return False
         with self._db.transaction() as db:
             db.execute(
@@ -218,5 +219,5 @@ class Deployments:
                 " VALUES (?, ?, ?, '[]', 'rejected', ?, ?, ?)",
                 (anchor.team, anchor.agent, sha, reason, self._clock(), self._clock()),
             )
-            db.execute("UPDATE anchors SET blocked = ? WHERE agent = ?", (sha, anchor.agent))
+            db.execute("UPDATE baselines SET rejected_sha = ? WHERE agent = ?", (sha, anchor.agent))
         return True

@@ -16,7 +16,7 @@ LEASE_SECONDS = 60.0
 class Effect:
     """One deed. `actor` is the login whose hand does it, `payload` the intent as JSON text, `ref` the subject it is on.
 
-    `made` is the key of the event that the deed makes, where it is known; `depth` is its job's or turn's.
+    `depth` is its job's or turn's.
     """
 
     id: int
@@ -59,7 +59,7 @@ class Effects:
         with self._db.transaction() as db:
             row = db.execute(
                 "INSERT INTO effects (team, job, turn, actor, kind, key, payload, ref, depth, state, next_at, created_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?) ON CONFLICT (key, kind) DO UPDATE"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ?, ?) ON CONFLICT (key, kind) DO UPDATE"
                 " SET depth = max(depth, excluded.depth), turn = coalesce(excluded.turn, turn) RETURNING id",
                 (team, job, turn, actor, kind, key, payload, ref, depth, now, now),
             ).fetchone()
@@ -70,34 +70,34 @@ class Effects:
         now = self._clock()
         with self._db.transaction() as db:
             row = db.execute(
-                "UPDATE effects SET state = 'applying', lease_until = ?, attempts = attempts + 1 WHERE id = ?"
-                " AND next_at <= ? AND (state = 'waiting' OR (state = 'applying' AND lease_until < ?))"
-                " AND NOT EXISTS (SELECT 1 FROM resting_effects AS resting WHERE resting.id = effects.id) RETURNING *",
+                "UPDATE effects SET state = 'running', lease_until = ?, attempts = attempts + 1 WHERE id = ?"
+                " AND next_at <= ? AND (state = 'pending' OR (state = 'running' AND lease_until < ?))"
+                " AND NOT EXISTS (SELECT 1 FROM suspended_effects WHERE suspended_effects.id = effects.id) RETURNING *",
                 (now + LEASE_SECONDS, effect_id, now, now),
             ).fetchone()
         return None if row is None else _effect(row)
 
     def finish(
-        self, effect: Effect, result: Mapping[str, Any], *, state: str = "done", made: str = "", ref: str = ""
+        self, effect: Effect, result: Mapping[str, Any], *, state: str = "done", event_key: str = "", ref: str = ""
     ) -> None:
-        """The deed is done, or was dropped because the world has moved on. Raises Lost.
+        """The deed is done, or was superseded. Raises Lost.
 
-        `made` is the key of the event that comes of it, `ref` the subject that it made.
+        `event_key` is the key of the event that the forge will send, `ref` the subject that was created.
         """
         self._end(effect, state, "", 0.0)
         with self._db.transaction() as db:
             db.execute(
-                "UPDATE effects SET result = ?, made = ?, ref = ?, done_at = ? WHERE id = ?",
-                (json.dumps(result, sort_keys=True), made, ref or effect.ref, self._clock(), effect.id),
+                "UPDATE effects SET result = ?, event_key = ?, ref = ?, done_at = ? WHERE id = ?",
+                (json.dumps(result, sort_keys=True), event_key, ref or effect.ref, self._clock(), effect.id),
             )
 
     def rest(self, effect: Effect, error: str, delay: float = 0.0) -> None:
         """The deed could not be tried: it waits, for `delay` seconds at least, and has lost no attempt. Raises Lost."""
-        self._end(effect, "waiting", error, delay, uncounted=1)
+        self._end(effect, "pending", error, delay, uncounted=1)
 
     def postpone(self, effect: Effect, error: str, delay: float) -> None:
         """Try again after `delay` seconds. Raises Lost."""
-        self._end(effect, "waiting", error, delay)
+        self._end(effect, "pending", error, delay)
 
     def fail(self, effect: Effect, error: str) -> None:
         """The deed cannot be done. Raises Lost."""
@@ -108,7 +108,7 @@ class Effects:
         with self._db.transaction() as db:
             cursor = db.execute(
                 "UPDATE effects SET state = ?, error = ?, next_at = ?, lease_until = 0, attempts = attempts - ?"
-                " WHERE id = ? AND state = 'applying' AND attempts = ?",
+                " WHERE id = ? AND state = 'running' AND attempts = ?",
                 (state, error[:500], self._clock() + delay, uncounted, effect.id, effect.attempts),
             )
             if not cursor.rowcount:
@@ -118,8 +118,8 @@ class Effects:
         """Deeds that somebody should do now, oldest first."""
         now = self._clock()
         found = self._db.rows(
-            "SELECT id FROM effects WHERE state IN ('waiting', 'applying') AND next_at <= ? AND lease_until < ?"
-            " AND NOT EXISTS (SELECT 1 FROM resting_effects AS resting WHERE resting.id = effects.id)"
+            "SELECT id FROM effects WHERE state IN ('pending', 'running') AND next_at <= ? AND lease_until < ?"
+            " AND NOT EXISTS (SELECT 1 FROM suspended_effects WHERE suspended_effects.id = effects.id)"
             " ORDER BY id LIMIT ?",
             *(now, now, limit),
         )
@@ -128,7 +128,7 @@ class Effects:
     def newest_on(self, ref: str, actor: str) -> tuple[int, int] | None:
         """The last deed of an account on a subject, and how deep it was: what the account's events come from."""
         row = self._db.row(
-            "SELECT id, depth FROM effects WHERE ref = ? AND actor = ? AND state IN ('applying', 'done')"
+            "SELECT id, depth FROM effects WHERE ref = ? AND actor = ? AND state IN ('running', 'done')"
             " ORDER BY id DESC LIMIT 1",
             *(ref, actor),
         )

@@ -28,7 +28,7 @@ class Hopeless:
             return False  # what one comment wants no look at another one does
         row = self._db.row(
             "SELECT 1 FROM jobs WHERE team = ? AND bot = ? AND ref = ? AND event_type = ? AND id > ?"
-            " AND state IN ('waiting', 'running', 'done')",
+            " AND state IN ('pending', 'running', 'done')",
             *(job.team, job.bot, str(job.event.ref), type(job.event).WIRE, job.id),
         )
         return row is not None

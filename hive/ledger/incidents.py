@@ -16,7 +16,7 @@ class Incidents:
         """Something begins to be wrong; the incident's number, or None if it is known."""
         with self._db.transaction() as db:
             cursor = db.execute(
-                "INSERT INTO incidents (team, subject, began_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO incidents (team, subject, started_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
                 (team, subject, self._clock()),
             )
         return cursor.lastrowid if cursor.rowcount else None
@@ -24,9 +24,9 @@ class Incidents:
     def open(self, team: str, subject: str) -> tuple[int, float] | None:
         """The number of what is wrong now, and since when."""
         row = self._db.row(
-            "SELECT id, began_at FROM incidents WHERE team = ? AND subject = ? AND ended_at IS NULL", team, subject
+            "SELECT id, started_at FROM incidents WHERE team = ? AND subject = ? AND ended_at IS NULL", team, subject
         )
-        return None if row is None else (row["id"], row["began_at"])
+        return None if row is None else (row["id"], row["started_at"])
 
     def end(self, number: int) -> None:
         """It is well again."""

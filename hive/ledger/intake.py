@@ -22,7 +22,7 @@ class Intake:
         with self._db.transaction() as db:
             cursor = db.execute(
                 "INSERT INTO deliveries (team, forge, uuid, kind, body, received_at, state)"
-                " VALUES ('', ?, ?, ?, ?, ?, 'waiting') ON CONFLICT DO NOTHING",
+                " VALUES ('', ?, ?, ?, ?, ?, 'pending') ON CONFLICT DO NOTHING",
                 (delivery.forge, delivery.id, delivery.kind, packed, self._clock()),
             )
         return bool(cursor.rowcount)
@@ -34,7 +34,7 @@ class Intake:
 
     def unread(self, limit: int = 100) -> list[tuple[int, Delivery]]:
         """Deliveries that nobody has read, oldest first, each with its id."""
-        rows = self._db.rows("SELECT * FROM deliveries WHERE state = 'waiting' ORDER BY id LIMIT ?", limit)
+        rows = self._db.rows("SELECT * FROM deliveries WHERE state = 'pending' ORDER BY id LIMIT ?", limit)
         return [(row["id"], Delivery(row["forge"], row["uuid"], row["kind"], unpack(row["body"]))) for row in rows]
 
     def read(self, delivery: int, *, team: str = "", failed: bool = False) -> None:
@@ -56,7 +56,7 @@ class Intake:
         """
         begin = int(self.cursor(FORGOTTEN) or 0)
         rows = self._db.rows(
-            "SELECT id FROM deliveries WHERE id > ? AND received_at < ? AND state != 'waiting' ORDER BY id LIMIT ?",
+            "SELECT id FROM deliveries WHERE id > ? AND received_at < ? AND state != 'pending' ORDER BY id LIMIT ?",
             *(begin, before, limit),
         )
         if not rows:
@@ -64,7 +64,7 @@ class Intake:
         with self._db.transaction(durable=False) as db:
             last = rows[-1]["id"]
             db.execute(
-                "UPDATE deliveries SET body = x'' WHERE id > ? AND id <= ? AND state != 'waiting'", (begin, last)
+                "UPDATE deliveries SET body = x'' WHERE id > ? AND id <= ? AND state != 'pending'", (begin, last)
             )
             self.move_cursor(FORGOTTEN, str(last))
         return len(rows)

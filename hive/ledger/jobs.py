@@ -29,14 +29,14 @@ ALONE = (CommentPosted, ReviewAsked)
 """Events that tell of one thing each: one look cannot stand for two of them."""
 
 _AWAKE = """
-    {jobs}.team NOT IN (SELECT team FROM parked WHERE scope = 'team')
-    AND NOT EXISTS (SELECT 1 FROM parked WHERE parked.team = {jobs}.team AND
-        ((parked.scope = 'bot' AND parked.name = {jobs}.bot) OR (parked.scope = 'subject' AND parked.name = {jobs}.ref)))
+    {jobs}.team NOT IN (SELECT team FROM suspensions WHERE scope = 'team')
+    AND NOT EXISTS (SELECT 1 FROM suspensions WHERE suspensions.team = {jobs}.team AND
+        ((suspensions.scope = 'bot' AND suspensions.name = {jobs}.bot) OR (suspensions.scope = 'subject' AND suspensions.name = {jobs}.ref)))
 """
 _DUE = """
-    state = 'waiting' AND next_at <= :now AND {awake}
+    state = 'pending' AND next_at <= :now AND {awake}
     AND ref NOT IN (SELECT ref FROM jobs WHERE state = 'running')
-    AND NOT EXISTS (SELECT 1 FROM jobs AS older WHERE older.ref = jobs.ref AND older.state = 'waiting'
+    AND NOT EXISTS (SELECT 1 FROM jobs AS older WHERE older.ref = jobs.ref AND older.state = 'pending'
         AND older.id < jobs.id AND older.next_at <= :now AND {older_awake})
     AND (:of_team = 0 OR :of_team > (SELECT count(*) FROM jobs AS held WHERE held.state = 'running' AND held.team = jobs.team))
     AND (:of_bot = 0 OR :of_bot > (SELECT count(*) FROM jobs AS held
@@ -136,7 +136,7 @@ class Jobs:
                 (
                     *(team, bot, ref, kind.WIRE, event.key, Codec(kind).dumps(event), delivery, origin.cause),
                     *(standing or None, origin.depth, origin.by_person, origin.priority),
-                    *("merged" if standing else "waiting", now, now),
+                    *("merged" if standing else "pending", now, now),
                 ),
             )
             if not cursor.rowcount or not cursor.lastrowid:
@@ -144,7 +144,7 @@ class Jobs:
                     # Found by a sweep a moment ago: the delivery knows more of it, such as how it was first worded.
                     db.execute(
                         "UPDATE jobs SET event = ?, delivery = ? WHERE team = ? AND bot = ? AND event_key = ?"
-                        " AND state = 'waiting' AND delivery IS NULL",
+                        " AND state = 'pending' AND delivery IS NULL",
                         (Codec(kind).dumps(event), delivery, team, bot, event.key),
                     )
                 return 0
@@ -155,14 +155,14 @@ class Jobs:
                 )
             # What waits on this subject is in the way of what is urgent, so it is as urgent.
             db.execute(
-                "UPDATE jobs SET priority = ? WHERE ref = ? AND state = 'waiting' AND priority > ?",
+                "UPDATE jobs SET priority = ? WHERE ref = ? AND state = 'pending' AND priority > ?",
                 (origin.priority, ref, origin.priority),
             )
             return cursor.lastrowid
 
     def _waiting(self, bot: str, ref: str, kind: str) -> int:
         row = self._db.row(
-            "SELECT id FROM jobs WHERE ref = ? AND state = 'waiting' AND bot = ? AND event_type = ? LIMIT 1",
+            "SELECT id FROM jobs WHERE ref = ? AND state = 'pending' AND bot = ? AND event_type = ? LIMIT 1",
             *(ref, bot, kind),
         )
         return 0 if row is None else int(row["id"])
@@ -176,7 +176,7 @@ class Jobs:
 
     def waits(self, bot: str, ref: Ref) -> bool:
         """Whether a look of a bot at a ref is owed that nobody has begun: it will see what happens now."""
-        row = self._db.row("SELECT 1 FROM jobs WHERE ref = ? AND state = 'waiting' AND bot = ?", str(ref), bot)
+        row = self._db.row("SELECT 1 FROM jobs WHERE ref = ? AND state = 'pending' AND bot = ?", str(ref), bot)
         return row is not None
 
     def claim(self, job_id: int) -> Job | None:
@@ -210,14 +210,14 @@ class Jobs:
         if self._db.row(f"SELECT 1 FROM jobs WHERE {late}", *bounds) is None:  # noqa: S608  ours
             return
         with self._db.transaction(durable=False) as db:
-            freed = f"UPDATE jobs SET state = 'waiting', lease_until = 0, deaths = deaths + 1 WHERE {late}"  # noqa: S608  ours
+            freed = f"UPDATE jobs SET state = 'pending', lease_until = 0, deaths = deaths + 1 WHERE {late}"  # noqa: S608  ours
             db.execute(freed, bounds)
 
     def release_all(self) -> None:
         """No worker is alive: what the last one held can be taken at once."""
         with self._db.transaction() as db:
             db.execute("UPDATE jobs SET lease_until = 0 WHERE state = 'running'")
-            db.execute("UPDATE effects SET lease_until = 0 WHERE state = 'applying'")
+            db.execute("UPDATE effects SET lease_until = 0 WHERE state = 'running'")
 
     def finish(self, job: Job) -> None:
         """The look is done; belongs into the transaction that stores its effects. Raises Lost."""
@@ -233,12 +233,12 @@ class Jobs:
 
     def rest(self, job: Job, error: str) -> None:
         """The look could not be tried: it waits, and has lost no attempt. Raises Lost."""
-        self._end(job, "waiting", error, 0.0, uncounted=1)
+        self._end(job, "pending", error, 0.0, uncounted=1)
 
     def postpone(self, job: Job, error: str, delay: float) -> bool:
         """Look again after `delay` seconds; False if that was the last attempt. Raises Lost."""
         again = job.attempts < MAX_ATTEMPTS
-        self._end(job, "waiting" if again else "failed", error, delay)
+        self._end(job, "pending" if again else "failed", error, delay)
         return again
 
     def fail(self, job: Job, error: str) -> None:

@@ -9,12 +9,12 @@ from hive.ledger.turns import QUEUE
 
 _JOBS = """
     SELECT 'look' AS kind, jobs.id AS id, team, bot AS who, event_type AS what, ref AS place, state, attempts,
-        next_at, created_at, error, EXISTS (SELECT 1 FROM resting_jobs WHERE resting_jobs.id = jobs.id) AS rests
+        next_at, created_at, error, EXISTS (SELECT 1 FROM suspended_jobs WHERE suspended_jobs.id = jobs.id) AS rests
     FROM jobs WHERE {where}
 """
 _EFFECTS = """
     SELECT 'deed' AS kind, effects.id AS id, team, actor AS who, kind AS what, key AS place, state, attempts, next_at,
-        created_at, error, EXISTS (SELECT 1 FROM resting_effects WHERE resting_effects.id = effects.id) AS rests
+        created_at, error, EXISTS (SELECT 1 FROM suspended_effects WHERE suspended_effects.id = effects.id) AS rests
     FROM effects WHERE {where}
 """
 _TURNS = """
@@ -24,13 +24,13 @@ _TURNS = """
 """
 OPEN = " UNION ALL ".join(
     [
-        _JOBS.format(where="state IN ('waiting', 'running')"),
-        _EFFECTS.format(where="state IN ('waiting', 'applying')"),
-        _TURNS.format(where="turns.state IN ('waiting', 'taken')"),
+        _JOBS.format(where="state IN ('pending', 'running')"),
+        _EFFECTS.format(where="state IN ('pending', 'running')"),
+        _TURNS.format(where="turns.state IN ('pending', 'running')"),
     ]
 )
 GIVEN_UP = " UNION ALL ".join([_JOBS.format(where="state = 'failed'"), _EFFECTS.format(where="state = 'failed'")])
-INBOX = _TURNS.format(where="turns.agent = ? AND turns.state IN ('waiting', 'taken')")
+INBOX = _TURNS.format(where="turns.agent = ? AND turns.state IN ('pending', 'running')")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class Item:
     @property
     def begun(self) -> bool:
         """Whether somebody is at it."""
-        return self.state in {"running", "applying", "taken"}
+        return self.state == "running"
 
 
 class Open:
@@ -73,7 +73,7 @@ class Open:
 
     def inbox(self, agent: str, limit: int = 200) -> list[Item]:
         """The messages that an agent has to deal with, in the order in which it will."""
-        return self._items(f"{INBOX} ORDER BY turns.state = 'taken' DESC, {QUEUE} LIMIT ?", agent, limit)
+        return self._items(f"{INBOX} ORDER BY turns.state = 'running' DESC, {QUEUE} LIMIT ?", agent, limit)
 
     def _items(self, sql: str, *values: object) -> list[Item]:
         return [Item(**{**dict(row), "rests": bool(row["rests"])}) for row in self._db.rows(sql, *values)]

@@ -68,7 +68,7 @@ class Parking:
         now = self._clock()
         with self._db.transaction() as db:
             cursor = db.execute(
-                "INSERT INTO parked (team, scope, name, why, reason, since, next_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+                "INSERT INTO suspensions (team, scope, name, reason, detail, since, next_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT DO NOTHING",
                 (team, scope, name, why, reason[:300], now, max(now, until)),
             )
@@ -78,8 +78,8 @@ class Parking:
         """It still cannot be done: look again after `delay` seconds."""
         with self._db.transaction() as db:
             db.execute(
-                "UPDATE parked SET attempts = attempts + 1, next_at = ?"
-                " WHERE team = ? AND scope = ? AND name = ? AND why = ?",
+                "UPDATE suspensions SET attempts = attempts + 1, next_at = ?"
+                " WHERE team = ? AND scope = ? AND name = ? AND reason = ?",
                 (self._clock() + delay, parked.team, parked.scope, parked.name, parked.why),
             )
 
@@ -87,7 +87,8 @@ class Parking:
         """This reason to rest is gone; False if there was none."""
         with self._db.transaction() as db:
             cursor = db.execute(
-                "DELETE FROM parked WHERE team = ? AND scope = ? AND name = ? AND why = ?", (team, scope, name, why)
+                "DELETE FROM suspensions WHERE team = ? AND scope = ? AND name = ? AND reason = ?",
+                (team, scope, name, why),
             )
         return bool(cursor.rowcount)
 
@@ -105,7 +106,7 @@ class Parking:
 
     def _found(self, where: str, *values: object) -> list[Parked]:
         rows = self._db.rows(
-            f"SELECT team, scope, name, why, reason, since, next_at, attempts FROM parked {where} ORDER BY since",  # noqa: S608
+            f"SELECT team, scope, name, reason AS why, detail AS reason, since, next_at, attempts FROM suspensions {where} ORDER BY since",  # noqa: S608
             *values,
         )
         return [Parked(**{**dict(row), "scope": Scope(row["scope"]), "why": Why(row["why"])}) for row in rows]

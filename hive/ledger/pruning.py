@@ -15,18 +15,18 @@ _OPEN_REFS = """
     SELECT ref FROM runs WHERE state = 'open' UNION ALL SELECT pull FROM runs WHERE state = 'open' AND pull IS NOT NULL
 """
 OVER = {
-    "tapes": "recorded_at < :before",
+    "recordings": "recorded_at < :before",
     "turns": "created_at < :before AND state = 'done' AND run IN (SELECT id FROM runs WHERE state = 'ended' AND ended_at < :before)",
     "effects": f"""
-        created_at < :before AND state IN ('done', 'dropped', 'failed') AND ref NOT IN ({_OPEN_REFS})
+        created_at < :before AND state IN ('done', 'superseded', 'failed') AND ref NOT IN ({_OPEN_REFS})
         AND id NOT IN (SELECT issue FROM breakers WHERE issue IS NOT NULL)
         AND key NOT IN (SELECT 'hive:incident:' || subject || ':' || id FROM incidents WHERE ended_at IS NULL)
     """,  # noqa: S608  ours
     "jobs": f"""
         created_at < :before AND state IN ('done', 'failed', 'merged', 'superseded') AND ref NOT IN ({_OPEN_REFS})
-        AND id NOT IN (SELECT job FROM tapes)
+        AND id NOT IN (SELECT job FROM recordings)
     """,  # noqa: S608  ours
-    "deliveries": "received_at < :before AND state != 'waiting'",
+    "deliveries": "received_at < :before AND state != 'pending'",
     "audit": "at < :before",
     "crashes": "at < :before",
     "incidents": "ended_at < :before",
@@ -62,7 +62,7 @@ class Pruning:
 
     def prune(self, table: str, before: float) -> int:
         """Take some rows away that are over; returns how many, 0 when none is left."""
-        key = "job" if table == "tapes" else "id"
+        key = "job" if table == "recordings" else "id"
         which = f"SELECT {key} FROM {table} WHERE {OVER[table]} ORDER BY {key} LIMIT {BATCH}"  # noqa: S608
         with self._loosely():
             return self._db.rows_changed(f"DELETE FROM {table} WHERE {key} IN ({which})", {"before": before})  # noqa: S608

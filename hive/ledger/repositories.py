@@ -14,10 +14,10 @@ from hive.ledger.database import Database
 _WORDS: Mapping[str, tuple[str, ...]] = {
     "jobs": ("ref", "event_key"),
     "effects": ("ref", "key"),
-    "runs": ("ref", "pull", "waits_for", "key"),
+    "runs": ("ref", "pull", "depends_on", "key"),
     "turns": ("key",),
     "proposals": ("ref",),
-    "parked": ("name",),
+    "suspensions": ("name",),
     "breakers": ("ref",),
     "verdicts": ("ref",),
     "conversations": ("ref",),

@@ -20,7 +20,7 @@ class Run:
     agent: str
     ref: str
     pull: str | None
-    waits_for: str | None
+    depends_on: str | None
     state: str
     outcome: str
 
@@ -96,13 +96,13 @@ class Runs(Turns):
         """
         with self._db.transaction() as db:
             cursor = db.execute(
-                "INSERT INTO turns (run, team, agent, key, message, by_person, effect, depth, memory, answers, state,"
-                " created_at) SELECT id, team, agent, ?, ?, ?, ?, ?, ?, ?, 'waiting', ? FROM runs WHERE id = ? AND state = 'open'"
+                "INSERT INTO turns (run, team, agent, key, message, by_person, effect, depth, memory, conversation, state,"
+                " created_at) SELECT id, team, agent, ?, ?, ?, ?, ?, ?, ?, 'pending', ? FROM runs WHERE id = ? AND state = 'open'"
                 " ON CONFLICT DO NOTHING",
                 (key, message, by_person, effect, depth, memory, written(answers), self._clock(), run),
             )
             if cursor.rowcount:
-                db.execute("UPDATE runs SET blocked = '' WHERE id = ?", (run,))
+                db.execute("UPDATE runs SET blocked_reason = '' WHERE id = ?", (run,))
         return bool(cursor.rowcount)
 
     def spend(self, turn: Turn, tokens_in: int, tokens_out: int) -> None:
@@ -121,12 +121,12 @@ class Runs(Turns):
     def block(self, run: int, reason: str) -> None:
         """The run waits for an operator, until it gets a turn."""
         with self._db.transaction() as db:
-            db.execute("UPDATE runs SET blocked = ? WHERE id = ? AND state = 'open'", (reason[:300], run))
+            db.execute("UPDATE runs SET blocked_reason = ? WHERE id = ? AND state = 'open'", (reason[:300], run))
 
     def wait_for(self, run: int, ref: str) -> None:
         """The run cannot go on before a pull request on a configuration is deployed."""
         with self._db.transaction() as db:
-            db.execute("UPDATE runs SET waits_for = ? WHERE id = ?", (ref, run))
+            db.execute("UPDATE runs SET depends_on = ? WHERE id = ?", (ref, run))
 
     def last_pull(self, agent: str, ref: str) -> str | None:
         """The newest pull request of an agent's runs on an issue."""
@@ -134,7 +134,7 @@ class Runs(Turns):
 
     def last_proposal(self, agent: str, ref: str) -> str | None:
         """The newest change of its configuration that an agent asked for while it worked on an issue."""
-        return self._last("waits_for", agent, ref)
+        return self._last("depends_on", agent, ref)
 
     def _last(self, what: str, agent: str, ref: str) -> str | None:
         where = f"agent = ? AND ref = ? AND {what} IS NOT NULL ORDER BY id DESC LIMIT 1"
@@ -143,7 +143,7 @@ class Runs(Turns):
 
     def woken_by(self, ref: str) -> list[int]:
         """Open runs that wait for a pull request."""
-        return [row["id"] for row in self._db.rows("SELECT id FROM runs WHERE waits_for = ? AND state = 'open'", ref)]
+        return [row["id"] for row in self._db.rows("SELECT id FROM runs WHERE depends_on = ? AND state = 'open'", ref)]
 
     def end(self, run: int, outcome: str) -> None:
         """The run is over; turns that wait go with it."""
@@ -181,7 +181,7 @@ class Runs(Turns):
         row = self._db.row("SELECT * FROM runs WHERE ref = ? OR pull = ? ORDER BY id DESC LIMIT 1", ref, ref)
         if row is None:
             return None
-        return Run(*(row[name] for name in ("id", "team", "agent", "ref", "pull", "waits_for", "state", "outcome")))
+        return Run(*(row[name] for name in ("id", "team", "agent", "ref", "pull", "depends_on", "state", "outcome")))
 
     def decided_by(self, run: int) -> list[int]:
         """The jobs whose deeds began a run or moved it, in their order."""

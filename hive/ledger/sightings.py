@@ -50,14 +50,16 @@ class Sightings:
 
     def repos(self, forge: str, owner: str) -> dict[int, str]:
         """The repositories that are remembered below an owner, by id."""
-        found = self._db.rows("SELECT repo_id, value FROM known_repos WHERE forge = ? AND owner = ?", forge, owner)
+        found = self._db.rows(
+            "SELECT repo_id, value FROM repository_snapshots WHERE forge = ? AND owner = ?", forge, owner
+        )
         return {row["repo_id"]: row["value"] for row in found}
 
     def keep_repo(self, forge: str, owner: str, repo_id: int, value: str, *, team: str = "") -> None:
         """Remember how a repository stands."""
         with self._db.transaction() as db:
             db.execute(
-                "INSERT INTO known_repos (forge, repo_id, owner, value, team) VALUES (?, ?, ?, ?, ?) ON CONFLICT"
+                "INSERT INTO repository_snapshots (forge, repo_id, owner, value, team) VALUES (?, ?, ?, ?, ?) ON CONFLICT"
                 " (forge, repo_id) DO UPDATE SET owner = excluded.owner, value = excluded.value, team = excluded.team",
                 (forge, repo_id, owner, value, team),
             )
@@ -65,20 +67,20 @@ class Sightings:
     def drop_repo(self, forge: str, repo_id: int) -> None:
         """Forget a repository and all that is in it."""
         with self._db.transaction() as db:
-            for table in ("known_repos", "known_subjects"):
+            for table in ("repository_snapshots", "subject_snapshots"):
                 db.execute(f"DELETE FROM {table} WHERE forge = ? AND repo_id = ?", (forge, repo_id))  # noqa: S608  ours
 
     def subjects(self, forge: str, repo_id: int) -> dict[int, str]:
         """The subjects that are remembered in a repository, by number."""
         found = self._db.rows(
-            "SELECT number, value FROM known_subjects WHERE forge = ? AND repo_id = ?", forge, repo_id
+            "SELECT number, value FROM subject_snapshots WHERE forge = ? AND repo_id = ?", forge, repo_id
         )
         return {row["number"]: row["value"] for row in found}
 
     def subject(self, forge: str, repo_id: int, number: int) -> str | None:
         """How a subject stood at the last look."""
         row = self._db.row(
-            "SELECT value FROM known_subjects WHERE forge = ? AND repo_id = ? AND number = ?", forge, repo_id, number
+            "SELECT value FROM subject_snapshots WHERE forge = ? AND repo_id = ? AND number = ?", forge, repo_id, number
         )
         return None if row is None else str(row["value"])
 
@@ -88,7 +90,7 @@ class Sightings:
             if self.subject(forge, *place) != was:
                 return False
             db.execute(
-                "INSERT INTO known_subjects (forge, repo_id, number, value, team) VALUES (?, ?, ?, ?, ?) ON CONFLICT"
+                "INSERT INTO subject_snapshots (forge, repo_id, number, value, team) VALUES (?, ?, ?, ?, ?) ON CONFLICT"
                 " (forge, repo_id, number) DO UPDATE SET value = excluded.value, team = excluded.team",
                 (forge, *place, value, team),
             )
@@ -98,5 +100,5 @@ class Sightings:
         """Forget a subject."""
         with self._db.transaction() as db:
             db.execute(
-                "DELETE FROM known_subjects WHERE forge = ? AND repo_id = ? AND number = ?", (forge, repo_id, number)
+                "DELETE FROM subject_snapshots WHERE forge = ? AND repo_id = ? AND number = ?", (forge, repo_id, number)
             )

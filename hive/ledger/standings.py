@@ -13,14 +13,14 @@ from hive.ledger.parking import Why
 
 _STANDINGS = """
     SELECT runs.id AS id, runs.team AS team, runs.agent AS agent, runs.ref AS ref, runs.pull AS pull, runs.state AS state,
-        runs.outcome AS outcome, runs.blocked AS blocked, runs.shown AS shown,
+        runs.outcome AS outcome, runs.blocked_reason AS blocked, runs.labels AS labels,
         (SELECT min(id) FROM turns WHERE turns.run = runs.id AND turns.state != 'done') AS turn,
         (SELECT min(id) FROM turns WHERE turns.agent = runs.agent AND turns.state != 'done'
-            AND turns.run NOT IN (SELECT id FROM resting_runs)) AS next_turn,
+            AND turns.run NOT IN (SELECT id FROM suspended_runs)) AS next_turn,
         (SELECT outcome FROM turns WHERE turns.run = runs.id AND turns.state = 'done' ORDER BY id DESC LIMIT 1) AS last,
-        (SELECT why FROM parked WHERE parked.scope IN ('agent', 'account') AND parked.team = runs.team AND parked.name = runs.agent
+        (SELECT reason FROM suspensions WHERE suspensions.scope IN ('agent', 'account') AND suspensions.team = runs.team AND suspensions.name = runs.agent
             ORDER BY since LIMIT 1) AS suspended,
-        (SELECT why FROM resting_runs WHERE resting_runs.id = runs.id LIMIT 1) AS stranded
+        (SELECT reason FROM suspended_runs WHERE suspended_runs.id = runs.id LIMIT 1) AS stranded
     FROM runs WHERE {where} ORDER BY runs.id
 """
 
@@ -32,7 +32,7 @@ _STATUS = """
     LEFT JOIN turns ON turns.id = (SELECT min(id) FROM turns WHERE turns.run = runs.id AND turns.state != 'done')
     LEFT JOIN turns AS ended
         ON ended.id = (SELECT max(id) FROM turns WHERE turns.run = runs.id AND turns.state = 'done')
-    WHERE runs.ref = ? OR runs.pull = ? OR runs.waits_for = ? ORDER BY runs.id DESC LIMIT 1
+    WHERE runs.ref = ? OR runs.pull = ? OR runs.depends_on = ? ORDER BY runs.id DESC LIMIT 1
 """
 
 
@@ -42,7 +42,7 @@ class Standing:
 
     `blocked` is why it waits for an operator, as a bot said; `last` the outcome of its newest ended turn. `is_busy` says
     that a turn is open, `suspended` why that turn waits: its repository is lost, or it is the next one of an agent that is suspended.
-    `shown` are the labels that were enqueued last, None if they never were.
+    `labels` are those that were enqueued last, None if they never were.
     """
 
     id: int
@@ -56,7 +56,7 @@ class Standing:
     last: str
     is_busy: bool
     suspended: Why | None
-    shown: str | None
+    labels: str | None
 
 
 class Standings:
@@ -82,27 +82,27 @@ class Standings:
             outcome=row["outcome"],
             since=datetime.fromtimestamp(row["since"], UTC),
             turn=row["turn"] or 0,
-            is_held=row["turn_state"] == "taken",
+            is_held=row["turn_state"] == "running",
             pull=Ref.parse(row["pull"]) if row["pull"] else None,
-            waits_for=Ref.parse(row["waits_for"]) if row["waits_for"] and row["last"] == "proposed" else None,
-            blocked=row["blocked"] or (f"its last turn ended: {row['last']}" if is_stuck else ""),
+            waits_for=Ref.parse(row["depends_on"]) if row["depends_on"] and row["last"] == "proposed" else None,
+            blocked=row["blocked_reason"] or (f"its last turn ended: {row['last']}" if is_stuck else ""),
             tokens_in=row["tokens_in"],
             tokens_out=row["tokens_out"],
         )
 
     def changing(self) -> list[Standing]:
         """Runs whose labels may have to change: those that are open, and those that ended with labels."""
-        return self._found("runs.state = 'open' OR runs.shown IS NOT ''")
+        return self._found("runs.state = 'open' OR runs.labels IS NOT ''")
 
     def show(self, run: int, labels: str) -> None:
         """Labels for a run were enqueued."""
         with self._db.transaction() as db:
-            db.execute("UPDATE runs SET shown = ? WHERE id = ?", (labels, run))
+            db.execute("UPDATE runs SET labels = ? WHERE id = ?", (labels, run))
 
     def forget_open(self) -> None:
         """Nothing is known of the labels of open runs: they are enqueued again."""
         with self._db.transaction() as db:
-            db.execute("UPDATE runs SET shown = NULL WHERE state = 'open'")
+            db.execute("UPDATE runs SET labels = NULL WHERE state = 'open'")
 
     def _found(self, where: str, *values: object) -> list[Standing]:
         return [_standing(row) for row in self._db.rows(_STANDINGS.format(where=where), *values)]
@@ -123,5 +123,5 @@ def _standing(row: Any) -> Standing:
         last=row["last"] or "",
         is_busy=row["turn"] is not None,
         suspended=Why(suspended) if suspended else None,
-        shown=row["shown"],
+        labels=row["labels"],
     )

@@ -16,20 +16,21 @@ class Tapes:
         """Keep a job's tape; belongs into the transaction that ends the job."""
         with self._db.transaction(durable=False) as db:
             db.execute(
-                "INSERT INTO tapes (job, team, body, recorded_at) VALUES (?, ?, ?, ?) ON CONFLICT (job)"
+                "INSERT INTO recordings (job, team, body, recorded_at) VALUES (?, ?, ?, ?) ON CONFLICT (job)"
                 " DO UPDATE SET body = excluded.body, recorded_at = excluded.recorded_at",
                 (job, team, body, self._clock()),
             )
 
     def of(self, job: int) -> bytes | None:
         """A job's tape; None if there is none, or none any more."""
-        row = self._db.row("SELECT body FROM tapes WHERE job = ?", job)
+        row = self._db.row("SELECT body FROM recordings WHERE job = ?", job)
         return None if row is None else bytes(row["body"])
 
     def forget(self, before: float, limit: int = 500) -> int:
         """Drop some of the tapes that are older; returns how many."""
         with self._db.transaction(durable=False) as db:
             cursor = db.execute(
-                "DELETE FROM tapes WHERE job IN (SELECT job FROM tapes WHERE recorded_at < ? LIMIT ?)", (before, limit)
+                "DELETE FROM recordings WHERE job IN (SELECT job FROM recordings WHERE recorded_at < ? LIMIT ?)",
+                (before, limit),
             )
         return cursor.rowcount

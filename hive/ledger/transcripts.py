@@ -49,7 +49,7 @@ class Transcripts:
             if row["lines"] >= MAX_LINES or row["size"] + len(body) > MAX_BYTES:
                 raise Full(f"the transcript of run {run} is full")
             db.execute(
-                "INSERT INTO transcripts (run, number, body, told_at) VALUES (?, ?, ?, ?)",
+                "INSERT INTO transcripts (run, number, body, received_at) VALUES (?, ?, ?, ?)",
                 (run, number, body, self._clock()),
             )
         return True

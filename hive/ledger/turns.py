@@ -19,7 +19,9 @@ LEASE_SECONDS = 60.0
 MAX_ATTEMPTS = 5
 """A turn that was taken this often without a step forward is given up."""
 
-QUEUE = "CASE turns.state WHEN 'taken' THEN turns.lease_until ELSE max(turns.created_at, turns.let_go_at) END, turns.id"
+QUEUE = (
+    "CASE turns.state WHEN 'running' THEN turns.lease_until ELSE max(turns.created_at, turns.released_at) END, turns.id"
+)
 """The order in which turns are taken; one whose holder died without a word was let go when its lease ended."""
 
 _FIRST_OF_RUN = """
@@ -27,7 +29,7 @@ _FIRST_OF_RUN = """
         AND earlier.state != 'done')
 """
 _TURN = "SELECT turns.*, runs.ref, runs.pull FROM turns JOIN runs ON runs.id = turns.run"
-_AT_HOME = "runs.id NOT IN (SELECT id FROM resting_runs)"
+_AT_HOME = "runs.id NOT IN (SELECT id FROM suspended_runs)"
 """Turns of runs whose repository is where it was."""
 
 
@@ -69,13 +71,13 @@ class Turns:
             if row is None:
                 return None
             db.execute(
-                "UPDATE turns SET state = 'taken', token_hash = ?, lease_until = ?, attempts = attempts + 1"
+                "UPDATE turns SET state = 'running', token_hash = ?, lease_until = ?, attempts = attempts + 1"
                 " WHERE id = ?",
                 (_hash(token), now + LEASE_SECONDS, row["id"]),
             )
         return Turn(
             *(row["id"], row["run"], agent, row["ref"], row["pull"], row["message"], row["attempts"] + 1, token),
-            *(row["depth"], row["memory"], read(row["answers"])),
+            *(row["depth"], row["memory"], read(row["conversation"])),
         )
 
     def due(self, agent: str) -> int | None:
@@ -86,7 +88,7 @@ class Turns:
 
     def _next(self, agent: str, now: float) -> sqlite3.Row | None:
         if self._db.row(
-            "SELECT 1 FROM turns JOIN runs ON runs.id = turns.run WHERE turns.agent = ? AND turns.state = 'taken'"
+            "SELECT 1 FROM turns JOIN runs ON runs.id = turns.run WHERE turns.agent = ? AND turns.state = 'running'"
             " AND turns.lease_until >= ? AND runs.state = 'open'",
             *(agent, now),
         ):
@@ -98,13 +100,14 @@ class Turns:
         )
 
     def _awake(self, agent: str, now: float) -> bool:
-        rows = self._db.rows("SELECT next_at FROM parked WHERE scope IN ('agent', 'account') AND name = ?", agent)
+        rows = self._db.rows("SELECT next_at FROM suspensions WHERE scope IN ('agent', 'account') AND name = ?", agent)
         return all(row["next_at"] <= now for row in rows)
 
     def holder(self, agent: str, token: str) -> Turn | None:
         """The turn that a token stands for, as long as it is held."""
         row = self._db.row(
-            _TURN + " WHERE turns.token_hash = ? AND turns.agent = ? AND turns.state = 'taken' AND runs.state = 'open'",
+            _TURN
+            + " WHERE turns.token_hash = ? AND turns.agent = ? AND turns.state = 'running' AND runs.state = 'open'",
             *(_hash(token), agent),
         )
         if row is None:
@@ -113,26 +116,26 @@ class Turns:
             *(row["id"], row["run"], agent, row["ref"], row["pull"], row["message"], row["attempts"]),
             depth=row["depth"],
             memory=row["memory"],
-            answers=read(row["answers"]),
+            answers=read(row["conversation"]),
         )
 
     def beat(self, turn: Turn) -> None:
         """Renew the lease of a held turn."""
         with self._db.transaction() as db:
             db.execute(
-                "UPDATE turns SET lease_until = ? WHERE id = ? AND state = 'taken'",
+                "UPDATE turns SET lease_until = ? WHERE id = ? AND state = 'running'",
                 (self._clock() + LEASE_SECONDS, turn.id),
             )
 
     def held(self, agent: str) -> tuple[int, str] | None:
         """The turn that an agent holds, and the subject of its run."""
-        row = self._db.row(_TURN + " WHERE turns.agent = ? AND turns.state = 'taken'", agent)
+        row = self._db.row(_TURN + " WHERE turns.agent = ? AND turns.state = 'running'", agent)
         return None if row is None else (int(row["id"]), str(row["ref"]))
 
     def exhaust(self, turn: int) -> None:
         """A turn that waits has had its attempts: whoever takes it next gives it up."""
         with self._db.transaction() as db:
-            db.execute("UPDATE turns SET attempts = ? WHERE id = ? AND state = 'waiting'", (MAX_ATTEMPTS, turn))
+            db.execute("UPDATE turns SET attempts = ? WHERE id = ? AND state = 'pending'", (MAX_ATTEMPTS, turn))
 
     def release(self, agent: str) -> None:
         """The process that held the agent's turn is gone: it can be taken again after what waits, and has lost an attempt."""
@@ -150,15 +153,15 @@ class Turns:
         """What nobody holds any more waits again, so that letting go twice is letting go once."""
         with self._db.transaction() as db:
             db.execute(
-                "UPDATE turns SET state = 'waiting', lease_until = 0, token_hash = NULL, attempts = attempts - 1 + ?,"
-                " let_go_at = max(let_go_at, ?) WHERE agent = ? AND state = 'taken'",
+                "UPDATE turns SET state = 'pending', lease_until = 0, token_hash = NULL, attempts = attempts - 1 + ?,"
+                " released_at = max(released_at, ?) WHERE agent = ? AND state = 'running'",
                 (lost, at, agent),
             )
 
     def step(self, turn: Turn) -> None:
         """A held turn came a step forward: what broke it off before is no reason any more to give it up."""
         with self._db.transaction() as db:
-            db.execute("UPDATE turns SET attempts = 1 WHERE id = ? AND state = 'taken'", (turn.id,))
+            db.execute("UPDATE turns SET attempts = 1 WHERE id = ? AND state = 'running'", (turn.id,))
 
     def put_down(self, turn: Turn, *, behind: float = 0.0) -> bool:
         """The turn could not go on: it has lost no attempt, and stands behind what waits at that time, if one is given.
@@ -167,8 +170,8 @@ class Turns:
         """
         with self._db.transaction() as db:
             cursor = db.execute(
-                "UPDATE turns SET state = 'waiting', lease_until = 0, token_hash = NULL, attempts = attempts - 1,"
-                " let_go_at = max(let_go_at, ?) WHERE id = ? AND state = 'taken' AND attempts = ?",
+                "UPDATE turns SET state = 'pending', lease_until = 0, token_hash = NULL, attempts = attempts - 1,"
+                " released_at = max(released_at, ?) WHERE id = ? AND state = 'running' AND attempts = ?",
                 (behind, turn.id, turn.attempts),
             )
         return bool(cursor.rowcount)

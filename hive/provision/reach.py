@@ -44,7 +44,7 @@ class Reach:
             if row is None:
                 url = Hooks.url(self._house, self._forge)
                 yield bad(f"nothing arrives from {org}, waited {self._patience:.0f} s", ALLOW.format(url=url))
-            elif row.what == Act.REQUEST_REJECTED:
+            elif row.action == Act.REQUEST_REJECTED:
                 why = row.detail.get("why", "")
                 yield bad(f"deliveries of {org} are refused: {why}", f"hive rotate {self._config} --hooks")
             else:
@@ -71,8 +71,8 @@ class Reach:
         until = time.monotonic() + self._patience
         while time.monotonic() < until:
             for row in self._house.ledger.audit.after(before):
-                heard = row.who == f"forge:{self._forge}"
-                if heard or (row.what == Act.REQUEST_REJECTED and row.detail.get("door") == self._forge):
+                heard = row.actor == f"forge:{self._forge}"
+                if heard or (row.action == Act.REQUEST_REJECTED and row.detail.get("door") == self._forge):
                     return row
             time.sleep(POLL_SECONDS)
         return None

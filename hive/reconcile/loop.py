@@ -123,14 +123,14 @@ class Reconciler:
         deployment = self._ledger.deployments.open(ward.agent)
         if deployment is not None:
             self._deploy(ward, anchor, deployment)
-        elif anchor.asked_at > anchor.looked_at or time.monotonic() >= self._next_look.get(ward.agent, 0.0):
+        elif anchor.check_requested_at > anchor.checked_at or time.monotonic() >= self._next_look.get(ward.agent, 0.0):
             self._look(ward, anchor)
         else:
             self._restore(ward, anchor)
 
     def _look(self, ward: Ward, anchor: Anchor) -> None:
         """Compare the forge's branch with what was accepted last."""
-        asked_at = anchor.asked_at
+        asked_at = anchor.check_requested_at
         self._next_look[ward.agent] = time.monotonic() + POLL_SECONDS
         policy = replace(ward.policy, repo_id=anchor.repo_id)
         try:
@@ -167,7 +167,7 @@ class Reconciler:
         with self._ledger.transaction():
             if self._ledger.deployments.reject(anchor, head or verdict.reason, verdict.reason):
                 ward.reporter.rejected(anchor, ward.repo, head, verdict)
-            self._ledger.deployments.looked(ward.agent, anchor.asked_at)
+            self._ledger.deployments.looked(ward.agent, anchor.check_requested_at)
 
     def _deploy(self, ward: Ward, anchor: Anchor, deployment: Deployment) -> None:
         """Bring the container to a verified commit, or back to what ran before."""
@@ -193,7 +193,7 @@ class Reconciler:
     def _roll_back(self, ward: Ward, deployment: Deployment) -> None:
         reason = deployment.reason
         try:
-            if not self._advance(ward, deployment.previous, None):
+            if not self._advance(ward, deployment.previous_sha, None):
                 return
         except (BuildFailed, GitFailed, ProbeFailed, StepFailed) as error:
             reason = f"{reason}\nand what ran before does not come back: {error}"
@@ -203,7 +203,7 @@ class Reconciler:
         mirror = ward.mirror()
         new = self._planned(ward, mirror, deployment.sha)
         try:
-            old = self._planned(ward, mirror, anchor.running)
+            old = self._planned(ward, mirror, anchor.running_sha)
         except (BuildFailed, GitFailed):  # it was built under other rules, or its commit is gone
             old = None
         said = changes(old, new)
@@ -219,11 +219,11 @@ class Reconciler:
     def _restore(self, ward: Ward, anchor: Anchor) -> None:
         """The container that is meant to run runs."""
         if not self._is_down(ward.agent):
-            self._advance(ward, anchor.running, None)
+            self._advance(ward, anchor.running_sha, None)
 
     def _rests_still(self, anchor: Anchor) -> bool:
         rest = self._rests.get(anchor.agent)
-        return rest is not None and time.monotonic() < rest.until and anchor.asked_at <= rest.asked_at
+        return rest is not None and time.monotonic() < rest.until and anchor.check_requested_at <= rest.asked_at
 
     def _hold_up(self, ward: Ward, anchor: Anchor, error: Exception) -> None:
         """An agent cannot be looked after just now: said once, and tried again more and more slowly."""
@@ -235,7 +235,7 @@ class Reconciler:
                 "host", Act.RECONCILE_FAILED, ref=str(ward.repo), agent=ward.agent, error=reason[:300]
             )
         seconds = min(LONGEST_REST_SECONDS, 2 * before.seconds if before is not None else 1.0)
-        self._rests[ward.agent] = Rest(reason, seconds, time.monotonic() + seconds, anchor.asked_at)
+        self._rests[ward.agent] = Rest(reason, seconds, time.monotonic() + seconds, anchor.check_requested_at)
 
     def _advance(self, ward: Ward, sha: str, deployment: Deployment | None) -> bool:
         """Do the steps that can be done now; True once the container of this commit has answered.

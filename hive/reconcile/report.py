@@ -77,7 +77,7 @@ class Reporter:
         said = FAILED.format(
             agent=deployment.agent,
             sha=code(deployment.sha[:7]),
-            old=code(deployment.previous[:7]),
+            old=code(deployment.previous_sha[:7]),
             why=_listed(tuple(reason.splitlines()[-40:])),
         ).strip()
         for pull in deployment.pulls:
@@ -90,7 +90,7 @@ class Reporter:
     def rejected(self, anchor: Anchor, repo: Repo, sha: str, verdict: Rejected) -> None:
         """A head that nobody approved: an issue for the operators."""
         detail = f" ({plain(verdict.detail)})" if verdict.detail else ""
-        old, new, where = code(anchor.running[:7]), code(sha[:12]), code(repo.path)
+        old, new, where = code(anchor.running_sha[:7]), code(sha[:12]), code(repo.path)
         said = REJECTED.format(
             repo=where, sha=new, old=old, reason=plain(verdict.reason), detail=detail, agent=anchor.agent
         ).strip()

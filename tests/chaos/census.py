@@ -36,9 +36,9 @@ def unfinished(hive: Hive) -> list[str]:
     with hive.house.ledger.transaction() as db:
         open_ = db.execute(
             "SELECT 'job ' || bot || ' ' || event_type || ' ' || ref || ' ' || state || ' ' || error FROM jobs"
-            " WHERE state IN ('waiting', 'running', 'failed') UNION ALL"
+            " WHERE state IN ('pending', 'running', 'failed') UNION ALL"
             " SELECT 'effect ' || kind || ' ' || key || ' ' || state || ' ' || error FROM effects"
-            " WHERE state IN ('waiting', 'applying', 'failed') UNION ALL"
+            " WHERE state IN ('pending', 'running', 'failed') UNION ALL"
             " SELECT 'turn ' || id || ' ' || state FROM turns WHERE state != 'done'"
         ).fetchall()
     return [row[0] for row in open_]

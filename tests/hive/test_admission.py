@@ -83,7 +83,7 @@ class Cell:
     @property
     def refusals(self) -> list[AuditRow]:
         """What was recorded of refused calls."""
-        return [row for row in self.ledger.audit.after(0, 5000) if row.what == "request_rejected"]
+        return [row for row in self.ledger.audit.after(0, 5000) if row.action == "request_rejected"]
 
 
 def head(path: str, token: str = "", length: int | None = None, *more: str, close: bool = True) -> bytes:
@@ -335,7 +335,7 @@ def test_a_refused_call_is_one_row(iris: Cell) -> None:
     ids = [fields(answer)["x-request-id"] for answer in said]
     assert len(set(ids)) == 5
     assert [rows[name].detail["status"] for name in ids if name in rows] == [401, 404, 403, 400]
-    assert (rows[ids[0]].who, rows[ids[0]].team, rows[ids[0]].detail["call"]) == ("iris", "acme", "POST /v1/comment")
+    assert (rows[ids[0]].actor, rows[ids[0]].team, rows[ids[0]].detail["call"]) == ("iris", "acme", "POST /v1/comment")
     assert not any(DEAD in str(dict(row.detail)) for row in iris.refusals)
 
 

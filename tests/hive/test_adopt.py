@@ -71,14 +71,14 @@ def test_what_was_refused_is_shown_and_taken(village: Village, admin: GiteaAdmin
     assert status == 0, words
     opened = ledger.deployments.open("iris")
     assert opened is not None
-    assert (opened.sha, opened.state, opened.previous) == (sha, "verified", before.running)
-    (row,) = [row for row in ledger.audit.after(0) if row.what == "commit_adopted"]
-    assert row.who.startswith("operator:")
+    assert (opened.sha, opened.state, opened.previous_sha) == (sha, "verified", before.running_sha)
+    (row,) = [row for row in ledger.audit.after(0) if row.action == "commit_adopted"]
+    assert row.actor.startswith("operator:")
     assert (row.detail["old"], row.detail["new"], row.detail["reason"]) == (before.sha, sha, "direct push")
     ledger.deployments.move(opened, DeploymentState.DEPLOYED)
     after = ledger.deployments.anchor("iris")
     assert after is not None
-    assert (after.sha, after.running, after.blocked) == (sha, sha, "")
+    assert (after.sha, after.running_sha, after.rejected_sha) == (sha, sha, "")
     assert after.cursor > before.cursor, "the feed is read from here on"
 
 

@@ -18,9 +18,9 @@ def test_a_pull_request_is_asked_of_its_operators(village: Village) -> None:
     assert [user.login for user in village.mara.pull(theirs).reviewers] == ["mara"]
     assert request(village, theirs, "mara", key="b") == "done"
     assert [user.login for user in village.mara.pull(theirs).reviewers] == ["mara"]
-    assert request(village, own, "mara", key="c") == "dropped"
+    assert request(village, own, "mara", key="c") == "superseded"
     village.mara.close(theirs)
-    assert request(village, theirs, "mara", key="d") == "dropped"
+    assert request(village, theirs, "mara", key="d") == "superseded"
     assert said(village, theirs) == said(village, own) == []
 
 

@@ -105,7 +105,7 @@ def test_cancel_ends_the_run_once(village: Village, worker: Worker, issue: Ref) 
         deliver(village, comment, f"u{number}")
         sweep(village)
         with village.house.ledger.transaction() as db:  # as after a crash between each deed and its record
-            db.execute("UPDATE effects SET state = 'applying', lease_until = 0 WHERE key LIKE 'commands:%'")
+            db.execute("UPDATE effects SET state = 'running', lease_until = 0 WHERE key LIKE 'commands:%'")
         drain(village, worker)
         assert seen(village, issue, comment) == first
 
@@ -215,14 +215,14 @@ def test_a_review_is_asked_for_once(village: Village, worker: Worker, issue: Ref
     for _ in range(2):
         worker.apply(deed)
         with ledger.transaction() as db:
-            db.execute("UPDATE effects SET state = 'applying', lease_until = 0 WHERE id = ?", (deed,))
+            db.execute("UPDATE effects SET state = 'running', lease_until = 0 WHERE id = ?", (deed,))
     with ledger.transaction() as db:
         rows = db.execute("SELECT bot, ref FROM jobs WHERE event_type = 'review_requested'").fetchall()
     assert sorted(tuple(row) for row in rows) == [("gatekeeper", str(issue)), ("review", str(issue))]
     for bot in ("gatekeeper", "review"):
         del village.house.bots[bot]
     worker.apply(deed)
-    assert ledger.effects.get(deed).state == "dropped"
+    assert ledger.effects.get(deed).state == "superseded"
 
 
 def at_home(village: Village) -> list[tuple[object, ...]]:
@@ -231,8 +231,8 @@ def at_home(village: Village) -> list[tuple[object, ...]]:
         return [
             tuple(row)
             for asked in (
-                "SELECT scope, name, why, reason, since FROM parked",
-                "SELECT model, restart_at FROM anchors",
+                "SELECT scope, name, reason, detail, since FROM suspensions",
+                "SELECT model, restart_requested_at FROM baselines",
                 "SELECT id, agent, state, outcome FROM runs",
                 "SELECT id, run, message, memory, by_person FROM turns",
             )
@@ -276,7 +276,7 @@ def test_each_command_is_done_once(
     sweep(village)
     with village.house.ledger.transaction() as db:  # as after a crash between what the forge did and its record
         db.execute(
-            "UPDATE effects SET state = 'applying', lease_until = 0 WHERE kind IN ('add_reaction', 'reply', 'set_labels')"
+            "UPDATE effects SET state = 'running', lease_until = 0 WHERE kind IN ('add_reaction', 'reply', 'set_labels')"
         )
     drain(village, worker)
     assert (seen(village, issue, comment), at_home(village)) == first

@@ -149,7 +149,7 @@ def test_answered_once_whatever_dies(village: Village, worker: Worker, pull: Pul
     hear(village, worker)
     end(village, worker, "answered", "It is one.")
     with village.house.ledger.transaction() as db:
-        assert db.execute("UPDATE effects SET state = 'waiting' WHERE kind = 'answer' AND state = 'done'").rowcount
+        assert db.execute("UPDATE effects SET state = 'pending' WHERE kind = 'answer' AND state = 'done'").rowcount
     drain(village, worker)
     assert spoken(village, pull, "It is one.") == (1, 0)
 

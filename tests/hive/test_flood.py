@@ -62,7 +62,7 @@ def test_one_look_for_a_flood_and_an_answer_meanwhile(village: Village) -> None:
             assert time.monotonic() < until, "nobody answered"
             pour()
         meanwhile = looks(village, drowned, "done")
-        while looks(village, drowned, "waiting", "running"):
+        while looks(village, drowned, "pending", "running"):
             assert time.monotonic() < until, "the flood is not over"
             time.sleep(0.05)
     finally:

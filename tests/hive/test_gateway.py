@@ -108,7 +108,7 @@ def test_whatever_reaches_further_is_refused(ledger: Ledger, turn: Turn, request
     assert answer.json is not None
     assert answer.json["error"]["type"] == "invalid_request_error"
     assert upstream.asked == []
-    (row,) = [row for row in ledger.audit.after(0) if row.what == "request_rejected"]
+    (row,) = [row for row in ledger.audit.after(0) if row.action == "request_rejected"]
     assert row.detail["why"] == answer.json["error"]["message"]
     assert row.detail["request"] == answer.headers["X-Request-Id"]
 
@@ -150,7 +150,7 @@ def booked(ledger: Ledger) -> tuple[int, int, list[str]]:
     """Tokens in and out of the run, and what the audit log says of them."""
     with ledger.transaction() as db:
         tokens = db.execute("SELECT tokens_in, tokens_out FROM runs").fetchone()
-    return tokens["tokens_in"], tokens["tokens_out"], [row.what for row in ledger.audit.after(0)]
+    return tokens["tokens_in"], tokens["tokens_out"], [row.action for row in ledger.audit.after(0)]
 
 
 OBJECT = {

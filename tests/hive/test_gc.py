@@ -38,7 +38,7 @@ def agent(tmp_path: Path, ledger: Ledger) -> Path:
     repo = Repo("forgejo", "agent-configs", "iris")
     with ledger.transaction() as db:
         db.execute(
-            "INSERT INTO anchors (agent, team, repo, repo_id, branch, sha, cursor, running) VALUES"
+            "INSERT INTO baselines (agent, team, repo, repo_id, branch, sha, cursor, running_sha) VALUES"
             " ('iris', 'acme', ?, 7, 'main', ?, 1, ?)",
             (str(repo), "1" * 40, "0" * 40),
         )
@@ -244,9 +244,9 @@ def test_the_audit_log_is_kept_as_long_as_words_are(village: Village) -> None:
     for days in (31, 5):
         house.ledger.audit.add("mara", f"Did{days}")
         with house.ledger.transaction() as db:
-            db.execute("UPDATE audit SET at = at - ? WHERE what = ?", (days * DAY, f"Did{days}"))
+            db.execute("UPDATE audit SET at = at - ? WHERE action = ?", (days * DAY, f"Did{days}"))
     sweep_up(house, lambda _: None, plan=False)
-    assert [row.what for row in house.ledger.audit.after(0)] == ["Did5"]
+    assert [row.action for row in house.ledger.audit.after(0)] == ["Did5"]
 
 
 def aged(house: House) -> House:
@@ -269,7 +269,7 @@ def test_once_a_day_by_itself(village: Village) -> None:
     assert (house.agents / "iris" / "gens" / NEWEST).exists(), "that is the host's"
     host.go(Pulse(None, 1.0))
     assert not (house.agents / "iris" / "gens" / NEWEST).exists()
-    assert [row.detail["kind"] for row in house.ledger.audit.after(0) if row.what == "garbage_collected"] == [
+    assert [row.detail["kind"] for row in house.ledger.audit.after(0) if row.action == "garbage_collected"] == [
         "generation",
         "work tree",
     ]

@@ -115,7 +115,7 @@ def test_nonsense_to_the_end_is_told(village: Village, issue: Issue) -> None:
     village.forge.faults.put(Fault("html", method="GET", path=path, times=10_000))
     look(ledger, worker, IssueOpened(issue.ref, issue.author, "k"), bot="triage")
     assert [found.title for found in told(village)] == ["🔴 The bot triage failed at issue opened"]
-    assert [row.what for row in ledger.audit.after(0)].count("job_failed") == 1
+    assert [row.action for row in ledger.audit.after(0)].count("job_failed") == 1
     village.forge.faults.clear()
     look(ledger, worker, CommentPosted(issue.ref, issue.author, "c", comment_id=1), bot="triage")
     assert len(told(village)) == 1

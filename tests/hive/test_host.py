@@ -142,7 +142,7 @@ def worked(house: House) -> Iterator[None]:
     def work() -> None:
         while not over.wait(0.02):
             with house.ledger.transaction() as db:
-                waiting = db.execute("SELECT id FROM effects WHERE kind = 'answer' AND state = 'waiting'").fetchall()
+                waiting = db.execute("SELECT id FROM effects WHERE kind = 'answer' AND state = 'pending'").fetchall()
             for row in waiting:
                 effect = house.ledger.effects.claim(row["id"])
                 if effect is not None:
@@ -299,7 +299,7 @@ def test_a_host_that_goes_costs_no_attempt(house: House, brain: Puppet) -> None:
         assert not thread.is_alive()
     with house.ledger.transaction() as db:
         row = db.execute("SELECT state, attempts FROM turns").fetchone()
-    assert (row["state"], row["attempts"]) == ("waiting", 0)
+    assert (row["state"], row["attempts"]) == ("pending", 0)
 
 
 def test_an_agents_token_that_is_refused_is_told(keep: Callable[[], Kept]) -> None:

@@ -97,7 +97,7 @@ def test_a_comment_that_was_written_before_a_crash_is_found(village: Village) ->
     worker = village.worker()
     worker.apply(effect)
     with ledger.transaction() as db:
-        db.execute("UPDATE effects SET state = 'applying', lease_until = 0")
+        db.execute("UPDATE effects SET state = 'running', lease_until = 0")
     worker.apply(effect)
     assert len(comments(village, issue.ref)) == 1
     assert ledger.effects.get(effect).state == "done"
@@ -109,7 +109,7 @@ def test_a_review_of_an_older_head_is_dropped(village: Village) -> None:
     review = PostReview(pull, "0" * 40, Verdict.BLOCKED, "🔴 1", "no", (), key="k")
     effect = owe(village.house.ledger, "acme", "argus", review, by="review")
     village.worker().apply(effect)
-    assert village.house.ledger.effects.get(effect).state == "dropped"
+    assert village.house.ledger.effects.get(effect).state == "superseded"
     assert village.mara.reviews(pull) == []
 
 
@@ -120,7 +120,7 @@ def test_what_is_refused_stops_and_is_recorded(village: Village) -> None:
     effect = owe(village.house.ledger, "acme", "triage", refused, by="test")
     village.worker().apply(effect)
     assert village.house.ledger.effects.get(effect).state == "failed"
-    assert [row.what for row in village.house.ledger.audit.after(0)][-1] == "effect_failed"
+    assert [row.action for row in village.house.ledger.audit.after(0)][-1] == "effect_failed"
 
 
 def test_an_unknown_label_is_no_silence(village: Village) -> None:
@@ -143,7 +143,7 @@ def test_a_bot_that_fails_fails_alone(village: Village) -> None:
     worker = village.worker()
     for job in jobs:
         worker.look(job)
-    assert [row.what for row in ledger.audit.after(0)] == ["job_failed", "job_failed"]
+    assert [row.action for row in ledger.audit.after(0)] == ["job_failed", "job_failed"]
     assert ledger.effects.due() == []
 
 
@@ -160,7 +160,7 @@ def test_records_and_tags_are_made_once(village: Village) -> None:
         ):
             worker.apply(owe(village.house.ledger, "acme", "core", deed, by="host"))
     assert village.mara.file(meta, "deployed/iris", "main") == b"abc\n"
-    failed = [row.detail for row in village.house.ledger.audit.after(0) if row.what == "effect_failed"]
+    failed = [row.detail for row in village.house.ledger.audit.after(0) if row.action == "effect_failed"]
     assert failed == []
 
 

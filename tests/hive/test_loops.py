@@ -89,7 +89,7 @@ def test_what_machines_do_has_a_cause(village: Village, issue: Issue) -> None:
     found = origin("acme", event)
     assert (found.depth, found.by_person) == (5, False)
     with ledger.transaction() as db:
-        chain = {(row["what"], row["by_what"]): row["by_id"] for row in db.execute("SELECT * FROM causes")}
+        chain = {(row["kind"], row["cause_kind"]): row["cause_id"] for row in db.execute("SELECT * FROM causes")}
     assert chain["effect", "job"] == job
     assert found.cause is not None
 

@@ -101,7 +101,7 @@ def test_a_forge_that_is_away_costs_nothing_but_time(
             worker.look(job)
         assert spoken(village, issue.ref, "hello") == ["hello"]
         assert village.mara.issue(issue.ref).labels
-    acts = [row.what for row in ledger.audit.after(0)]
+    acts = [row.action for row in ledger.audit.after(0)]
     assert (acts.count("forge_unavailable"), acts.count("forge_recovered")) == (1, 1)
 
 
@@ -110,7 +110,7 @@ def test_what_is_gone_needs_nobody(village: Village) -> None:
     ledger, worker = village.house.ledger, village.worker()
     effect = say(village, Ref(APP, 404), "triage", "into the void")
     worker.apply(effect)
-    assert ledger.effects.get(effect).state == "dropped"
+    assert ledger.effects.get(effect).state == "superseded"
     assert ledger.parking.all() == []
 
 

@@ -99,7 +99,7 @@ def test_a_rate_limit_rests_and_drains(ledger: Ledger, rest: Rest, clock: Clock)
     ledger.runs.end_turn(last, "pushed")
     assert taken(ledger).message == "and that"
     assert owed(ledger) == []
-    assert [row.what for row in ledger.audit.after(0)] == ["agent_suspended", "agent_resumed"]
+    assert [row.action for row in ledger.audit.after(0)] == ["agent_suspended", "agent_resumed"]
 
 
 @pytest.mark.parametrize(
@@ -138,9 +138,9 @@ def test_a_dead_model_is_said_once_and_at_once(ledger: Ledger, rest: Rest, clock
     assert next(iter(queue(ledger))).startswith("rests  acme iris: the model is unreachable: Connection refused")
     rest.answered()
     assert ledger.parking.all() == []
-    assert [row.what for row in ledger.audit.after(0)] == ["model_unreachable", "agent_suspended", "agent_resumed"]
+    assert [row.action for row in ledger.audit.after(0)] == ["model_unreachable", "agent_suspended", "agent_resumed"]
     rest.refused(turn, unreachable("again"))
-    assert [row.what for row in ledger.audit.after(0)][-1] == "model_unreachable"
+    assert [row.action for row in ledger.audit.after(0)][-1] == "model_unreachable"
 
 
 def test_one_fault_of_a_server_is_asked_again_in_place(ledger: Ledger, rest: Rest) -> None:

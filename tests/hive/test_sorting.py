@@ -50,7 +50,7 @@ def test_a_delivery_makes_jobs(ledger: Ledger, sorter: Sorter) -> None:
     send(ledger, "u1")
     assert sorter.sort() == [1, 2]
     (row,) = ledger.audit.after(0)
-    assert (row.who, row.what, row.ref, row.url) == ("mara", "issue_opened", str(Ref(APP, 1)), "http://forge/1")
+    assert (row.actor, row.action, row.ref, row.url) == ("mara", "issue_opened", str(Ref(APP, 1)), "http://forge/1")
     assert sorter.sort() == []
 
 
@@ -87,7 +87,7 @@ def test_what_makes_no_work_is_said(ledger: Ledger, sorter: Sorter, sent: dict[s
     send(ledger, "u2", number=2)
     assert len(sorter.sort()) == 2
     first = ledger.audit.after(0)[0]
-    assert first.what == what
+    assert first.action == what
     assert why in first.detail["why"]
     assert ledger.intake.unread() == []
 

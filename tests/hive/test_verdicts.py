@@ -108,7 +108,7 @@ def test_a_review_for_another_base_is_not_posted(village: Village) -> None:
         effect = owe(ledger, "acme", "argus", posted, by="review")
         village.worker().apply(effect)
         states.append(ledger.effects.get(effect).state)
-    assert (states, verdicts(village, pull)) == (["dropped", "done"], ["APPROVED"])
+    assert (states, verdicts(village, pull)) == (["superseded", "done"], ["APPROVED"])
 
 
 def core(village: Village) -> GiteaForge:

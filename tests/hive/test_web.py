@@ -152,7 +152,7 @@ def test_what_is_no_delivery_stays_out(receiver: Site, headers: dict[str, str], 
     """One row says that it was refused; nothing else happens."""
     assert receiver.post(body(), headers) == status
     (row,) = receiver.rows
-    assert (row.what, row.detail["status"]) == ("request_rejected", status)
+    assert (row.action, row.detail["status"]) == ("request_rejected", status)
     assert receiver.stored == []
 
 
@@ -183,7 +183,7 @@ def test_unknown_events_are_ignored(receiver: Site) -> None:
     """202, since a forge can do nothing with another answer; one row."""
     assert receiver.post(body(), {"X-Forgejo-Event-Type": "wiki"}) == 202
     (row,) = receiver.rows
-    assert row.what == "delivery_ignored"
+    assert row.action == "delivery_ignored"
     assert receiver.stored == []
 
 
@@ -313,7 +313,7 @@ def test_refusals_are_counted(receiver: Site, clock: Clock) -> None:
     assert len(receiver.rows) == 1
     clock.pass_(61)
     assert receiver.post(body(), {"X-Forgejo-Signature": "-"}) == 401
-    assert [row.detail.get("times") for row in receiver.rows if row.what == "request_rejected"][:2] == [None, 299]
+    assert [row.detail.get("times") for row in receiver.rows if row.action == "request_rejected"][:2] == [None, 299]
 
 
 SMALL = Bounds(connections=40, held=1 << 20)

@@ -73,7 +73,7 @@ def say(village: Village, ref: Ref, words: str) -> int:
 def at_once(village: Village, owed: int) -> None:
     """A deed that waits is due now."""
     with village.house.ledger.transaction() as db:
-        db.execute("UPDATE effects SET next_at = 0 WHERE id = ? AND state = 'waiting'", (owed,))
+        db.execute("UPDATE effects SET next_at = 0 WHERE id = ? AND state = 'pending'", (owed,))
 
 
 def told(village: Village) -> list[tuple[str, str]]:
@@ -171,7 +171,7 @@ def test_a_transferred_project_is_suspended(
     (one,) = told(village)
     golden("host/repository-transferred.md", "\n\n".join(one))
     waiting = ledger.effects.get(owed)
-    assert (waiting.state, waiting.attempts) == ("waiting", 0)
+    assert (waiting.state, waiting.attempts) == ("pending", 0)
     assert owed not in ledger.effects.due()
     assert ledger.runs.take("iris") is None
     assert ledger.runs.due("iris") is None

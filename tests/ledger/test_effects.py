@@ -43,7 +43,7 @@ def test_kinds_share_a_key(ledger: Ledger) -> None:
     done = ledger.effects.claim(comment)
     assert done is not None
     ledger.effects.finish(done, {})
-    assert ledger.effects.states(["k", "unknown"]) == ["done", "waiting", ""]
+    assert ledger.effects.states(["k", "unknown"]) == ["done", "pending", ""]
 
 
 def test_claimed_by_one(ledger: Ledger, clock: Clock) -> None:
@@ -97,7 +97,7 @@ def test_who_lost_a_deed_settles_nothing(ledger: Ledger, clock: Clock) -> None:
 def test_footing_is_set_once(ledger: Ledger) -> None:
     """The first head is adopted; later ones have to be merged."""
     anchor = adopted(ledger)
-    assert (anchor.sha, anchor.running, anchor.cursor, anchor.branch) == ("a" * 40, "a" * 40, 3, "main")
+    assert (anchor.sha, anchor.running_sha, anchor.cursor, anchor.branch) == ("a" * 40, "a" * 40, 3, "main")
     other = Branch("main", "b" * 40, protected=True)
     assert not ledger.deployments.adopt("iris", team="acme", seen=SEEN, branch=other, cursor=9)
 
@@ -106,14 +106,14 @@ def test_success_moves_the_footing(ledger: Ledger) -> None:
     """A deployed commit is what runs and what the next one has to descend from."""
     anchor = adopted(ledger)
     deployment = ledger.deployments.begin(anchor, "b" * 40, (4,), 8)
-    assert (deployment.previous, deployment.pulls) == ("a" * 40, (4,))
+    assert (deployment.previous_sha, deployment.pulls) == ("a" * 40, (4,))
     ledger.deployments.move(deployment, DeploymentState.BUILD)
     assert ledger.deployments.open("iris") == dataclasses.replace(deployment, state=DeploymentState.BUILD)
     ledger.deployments.move(deployment, DeploymentState.DEPLOYED)
     assert ledger.deployments.open("iris") is None
     after = ledger.deployments.anchor("iris")
     assert after is not None
-    assert (after.sha, after.running, after.cursor, after.blocked) == ("b" * 40, "b" * 40, 8, "")
+    assert (after.sha, after.running_sha, after.cursor, after.rejected_sha) == ("b" * 40, "b" * 40, 8, "")
 
 
 @pytest.mark.parametrize("state", [DeploymentState.FAILED, DeploymentState.ROLLED_BACK])
@@ -123,7 +123,7 @@ def test_failure_keeps_what_runs(ledger: Ledger, state: DeploymentState) -> None
     ledger.deployments.move(deployment, state, "no such package")
     after = ledger.deployments.anchor("iris")
     assert after is not None
-    assert (after.sha, after.running, after.blocked) == ("b" * 40, "a" * 40, "b" * 40)
+    assert (after.sha, after.running_sha, after.rejected_sha) == ("b" * 40, "a" * 40, "b" * 40)
 
 
 def test_rejection_is_said_once(ledger: Ledger) -> None:
@@ -160,7 +160,7 @@ def test_state_survives(tmp_path: Path) -> None:
     first.close()
     second = Ledger(tmp_path / "l.db")
     (row,) = second.audit.after(0)
-    assert (row.who, row.what, row.detail) == ("mara", "issue_opened", {"says": "hello"})
+    assert (row.actor, row.action, row.detail) == ("mara", "issue_opened", {"says": "hello"})
     second.close()
 
 

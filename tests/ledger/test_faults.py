@@ -48,7 +48,7 @@ def read_only_for_a_while(place: Path, said: Connection) -> None:
     thread = threading.Thread(target=write)  # one that comes when the file cannot be written, and stays
     thread.start()
     thread.join()
-    said.send((away, [row.what for row in ledger.audit.after(0)]))
+    said.send((away, [row.action for row in ledger.audit.after(0)]))
 
 
 def write_too_much(ledger: Ledger) -> None:
@@ -78,7 +78,7 @@ def test_a_full_disk_takes_back_what_it_broke_off(small_disk: SmallDisk) -> None
         small_disk.free()
         ledger.audit.add("a", "after")
     with closing(Ledger(small_disk.place / "ledger.db")) as ledger:
-        kept = {row.what for row in ledger.audit.after(0)} - {"filling"}
+        kept = {row.action for row in ledger.audit.after(0)} - {"filling"}
     assert kept == {"before", "after"}
 
 
@@ -93,7 +93,7 @@ def test_a_lock_is_waited_for_and_said(ledger: Ledger, tmp_path: Path) -> None:
             assert is_away(error.value)
             other.execute("ROLLBACK")
             thread.submit(ledger.audit.add, "a", "after").result()
-    assert [row.what for row in ledger.audit.after(0)] == ["after"]
+    assert [row.action for row in ledger.audit.after(0)] == ["after"]
 
 
 @pytest.fixture

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from forge.types import Repo
 from hive.ledger import Ledger
-from hive.ledger.schema import MIGRATIONS
 
 APP, STORE = Repo("work", "acme", "app"), Repo("work", "acme", "store")
-BEFORE = next(number for number, script in enumerate(MIGRATIONS) if "CREATE TABLE repositories" in script)
 
 
 @pytest.fixture
@@ -53,22 +50,3 @@ def test_a_name_is_rewritten_where_it_stands_whole(ledger: Ledger) -> None:
     assert (owed.ref, owed.key) == ("work:acme/store#3", "a:work:acme/store#3:b")
     assert owed.payload == payload.replace('"name":"app"', '"name":"store"')
     assert ledger.intake.cursor("begin:work:acme/store") == "then"
-
-
-def test_what_was_pinned_before(tmp_path: Path) -> None:
-    """A ledger of before knows the repositories that its cursors and footings knew."""
-    path = tmp_path / "ledger.db"
-    with sqlite3.connect(path) as db:
-        for script in MIGRATIONS[:BEFORE]:
-            db.executescript(script)
-        db.execute(f"PRAGMA user_version = {BEFORE}")
-        db.execute("INSERT INTO cursors VALUES ('repository:work:acme/app', '7')")
-        db.execute(
-            "INSERT INTO anchors (agent, team, repo, repo_id, branch, sha, cursor)"
-            " VALUES ('iris', 'acme', 'work:agent-configs/iris', 8, 'main', 'a', 0)"
-        )
-    ledger = Ledger(path)
-    found = {(pinned.id, str(pinned.repo), str(pinned.now)) for pinned in ledger.repositories.all()}
-    assert found == {(7, "work:acme/app", "work:acme/app"), (8, "work:agent-configs/iris", "work:agent-configs/iris")}
-    assert ledger.intake.cursor("repository:work:acme/app") is None
-    ledger.close()

@@ -257,7 +257,7 @@ def test_what_is_gone(estate: Estate) -> None:
     worker.work_off(threading.Event())
     (failed,) = house.ledger.open.given_up()
     assert failed.place == str(lost)
-    rows = [row for row in house.ledger.audit.after(0) if row.what == "job_failed"]
+    rows = [row for row in house.ledger.audit.after(0) if row.action == "job_failed"]
     assert [row.ref for row in rows] == [str(lost)]
 
 

@@ -65,7 +65,7 @@ class Site:
 
     def said(self) -> list[str]:
         """What the audit log has of the host."""
-        return [row.what for row in self.ledger.audit.after(0)]
+        return [row.action for row in self.ledger.audit.after(0)]
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_no_sign_of_life_is_rolled_back_and_said(site: Site) -> None:
     assert '"failure"' in owed["set_status"]
     anchor = site.ledger.deployments.anchor("iris")
     assert anchor is not None
-    assert (anchor.running, anchor.blocked, anchor.sha) == (first, second, second)
+    assert (anchor.running_sha, anchor.rejected_sha, anchor.sha) == (first, second, second)
 
 
 def test_a_value_that_no_program_takes_is_that_deployments_failure(site: Site) -> None:
@@ -179,7 +179,7 @@ def test_the_old_declaration_need_not_be_readable(site: Site) -> None:
     """What ran before may break rules that are newer than it: a good change of it is deployed all the same."""
     old = site.origin.commit({"agent.yaml": "lane: app\nenv: {HTTP_PROXY: x}\n"})
     with site.ledger.transaction() as db:
-        db.execute("UPDATE anchors SET running = ?", (old,))
+        db.execute("UPDATE baselines SET running_sha = ?", (old,))
     good = site.origin.commit({"agent.yaml": "lane: app\n"})
     site.deploy(good)
     site.until(lambda: site.state()[0], answers=good)
@@ -202,7 +202,7 @@ def test_what_cannot_come_back_is_said_once(site: Site) -> None:
     lost = site.origin.commit({"agent.yaml": "lane: app\npackages: [no-such-thing]\n"})
     site.containers.stop("iris")
     with site.ledger.transaction() as db:
-        db.execute("UPDATE anchors SET running = ?", (lost,))
+        db.execute("UPDATE baselines SET running_sha = ?", (lost,))
     end = time.monotonic() + 2.5
     while time.monotonic() < end:
         site.reconciler.keep(site.ward)

@@ -186,7 +186,7 @@ def test_a_pull_request_that_was_overtaken_leaves_nothing(village: Village) -> N
     assert ledger.effects.of_job(job) == []
     with ledger.transaction() as db:
         states = [row["state"] for row in db.execute("SELECT state FROM jobs ORDER BY id")]
-    assert states == ["superseded", "waiting"]
+    assert states == ["superseded", "pending"]
     with GiteaForge(
         name=APP.forge, url=village.forge.url, token=village.house.vault.token(APP.forge, "argus")
     ) as argus:

@@ -37,8 +37,8 @@ CONFIG = Repo(FORGE, "agent-configs", AGENT)
 META = Repo(FORGE, "hive", "meta")
 SECONDS = 90.0
 OPEN = """
-    SELECT (SELECT count(*) FROM jobs WHERE state IN ('waiting', 'running'))
-         + (SELECT count(*) FROM effects WHERE state IN ('waiting', 'applying'))
+    SELECT (SELECT count(*) FROM jobs WHERE state IN ('pending', 'running'))
+         + (SELECT count(*) FROM effects WHERE state IN ('pending', 'running'))
          + (SELECT count(*) FROM turns WHERE state != 'done')
 """
 SCOPES = ("write:repository", "write:issue", "write:organization", "read:user")
@@ -188,7 +188,9 @@ class Hive:
 
     def last_words(self) -> str:
         """The end of the audit log and of what processes wrote."""
-        rows = [f"{row.who} {row.what} {row.ref} {dict(row.detail)}" for row in self.house.ledger.audit.after(0)][-12:]
+        rows = [f"{row.actor} {row.action} {row.ref} {dict(row.detail)}" for row in self.house.ledger.audit.after(0)][
+            -12:
+        ]
         logs = [log.read_text(errors="replace")[-800:] for log in (self.house.settings.state / "logs").glob("*.log")]
         return "\n".join([*rows, *logs])
 

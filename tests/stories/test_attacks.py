@@ -42,7 +42,7 @@ def test_a_push_past_the_protection_is_not_deployed(hive: Hive) -> None:
     hive.house.ledger.deployments.ask("iris")
 
     def refused() -> bool:
-        return any(row.what == "commit_rejected" for row in hive.house.ledger.audit.after(0))
+        return any(row.action == "commit_rejected" for row in hive.house.ledger.audit.after(0))
 
     hive.until(refused, "the refusal")
     hive.until(
@@ -52,7 +52,7 @@ def test_a_push_past_the_protection_is_not_deployed(hive: Hive) -> None:
     assert "direct push" in issue.body
     after = hive.house.ledger.deployments.anchor("iris")
     assert after is not None
-    assert (after.running, after.sha) == (before.running, before.sha)
+    assert (after.running_sha, after.sha) == (before.running_sha, before.sha)
     assert hive.house.ledger.deployments.is_up("iris")
 
 

@@ -47,7 +47,7 @@ def crash(hive: Hive) -> None:
 
 def crashes(hive: Hive) -> int:
     """How many crashes were written down."""
-    return sum(row.what == "container_crashed" for row in hive.house.ledger.audit.after(0))
+    return sum(row.action == "container_crashed" for row in hive.house.ledger.audit.after(0))
 
 
 def is_down(hive: Hive) -> bool:

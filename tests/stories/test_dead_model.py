@@ -27,8 +27,8 @@ def test_a_dead_model_is_no_rate_limit(tmp_path: Path, address: str) -> None:
             server.start()
         issue = hive.file(SORT)
         hive.until(lambda: "state/model-unreachable" in hive.mara.issue(issue).labels, "the label")
-        rows = [row for row in ledger.audit.after(0, 5000) if row.what in ("model_unreachable", "agent_suspended")]
-        assert [row.what for row in rows[:2]] == ["model_unreachable", "agent_suspended"]
+        rows = [row for row in ledger.audit.after(0, 5000) if row.action in ("model_unreachable", "agent_suspended")]
+        assert [row.action for row in rows[:2]] == ["model_unreachable", "agent_suspended"]
         assert "🔴 the model is unreachable" in phrase(rows[0])
         assert {parked.why for parked in ledger.parking.all()} == {Why.UNREACHABLE}
         assert {"model_unreachable", "agent_suspended", "agent_resumed"} <= PHRASES.keys()

@@ -77,7 +77,7 @@ def test_killed_while_rebuilding(hive: Hive, part: str) -> None:
     assert _reports(hive) == 1
     anchor = hive.house.ledger.deployments.anchor("iris")
     assert anchor is not None
-    assert anchor.running == hive.mara.branch(CONFIG, "main").sha
+    assert anchor.running_sha == hive.mara.branch(CONFIG, "main").sha
 
 
 def _deployed(hive: Hive) -> bool:

@@ -75,7 +75,7 @@ def test_s12_thirty_issues_at_once(hive: Hive, brain: Overworked) -> None:
     assert {len(hive.mara.comments(ref)) for ref in refs} == {2}, "one by triage, one by iris"
     assert ledger.parking.all() == []
     assert not any("state/rate-limited" in hive.mara.issue(ref).labels for ref in refs)
-    rests = [row for row in ledger.audit.after(0, 5000) if row.what == "agent_suspended"]
+    rests = [row for row in ledger.audit.after(0, 5000) if row.action == "agent_suspended"]
     assert [dict(row.detail)["why"] for row in rests] == ["rate_limited"], "who writes about 429 does not rest"
 
 

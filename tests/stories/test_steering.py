@@ -75,4 +75,4 @@ def answers(hive: Hive, issue: Ref, number: int) -> list[str]:
 def waiting(hive: Hive) -> bool:
     """Whether a turn waits."""
     with hive.house.ledger.transaction() as db:
-        return bool(db.execute("SELECT count(*) FROM turns WHERE state = 'waiting'").fetchone()[0])
+        return bool(db.execute("SELECT count(*) FROM turns WHERE state = 'pending'").fetchone()[0])

@@ -60,7 +60,7 @@ def test_s4_a_merge_rebuilds_a_container(hive: Hive) -> None:
     proposal = hive.until(hive.proposal, "the proposal")
     anchor = hive.house.ledger.deployments.anchor("iris")
     assert anchor is not None
-    assert not (hive.house.agents / "iris" / "gens" / anchor.running / "bin" / "gzip").exists()
+    assert not (hive.house.agents / "iris" / "gens" / anchor.running_sha / "bin" / "gzip").exists()
     hive.until(lambda: hive.status(proposal, "hive/eval") == "success", "hive/eval")
     plan = hive.until(lambda: _said(hive, proposal, "🔎"), "the plan")
     assert "adds gzip" in plan
@@ -70,10 +70,10 @@ def test_s4_a_merge_rebuilds_a_container(hive: Hive) -> None:
     assert f"deployed/{proposal.number}" in report
     after = hive.house.ledger.deployments.anchor("iris")
     assert after is not None
-    assert after.running == hive.mara.branch(CONFIG, "main").sha != anchor.running
-    assert (hive.house.agents / "iris" / "gens" / after.running / "bin" / "gzip").exists()
+    assert after.running_sha == hive.mara.branch(CONFIG, "main").sha != anchor.running_sha
+    assert (hive.house.agents / "iris" / "gens" / after.running_sha / "bin" / "gzip").exists()
     hive.until(lambda: _tag(hive, proposal.number), "the tag")
-    assert hive.until(lambda: _meta(hive), "the record").strip() == after.running
+    assert hive.until(lambda: _meta(hive), "the record").strip() == after.running_sha
 
     pull = hive.until(lambda: hive.pull_of(issue), "the pull request")
     hive.until(lambda: hive.verdict(pull, ReviewState.APPROVED), "a green review")

@@ -190,5 +190,5 @@ def test_the_record_names_who_did_it(town: Town) -> None:
     """What makes work is in the audit log with its actor and page."""
     issue = town.file("one")
     town.sweeper.sweep()
-    (row,) = [row for row in town.ledger.audit.after(0) if row.what == "issue_opened"]
-    assert (row.who, row.ref, row.url) == ("root", str(issue), f"page of {issue}")
+    (row,) = [row for row in town.ledger.audit.after(0) if row.action == "issue_opened"]
+    assert (row.actor, row.ref, row.url) == ("root", str(issue), f"page of {issue}")

@@ -25,9 +25,9 @@ from hive.ledger import pack
 JOB = "triage, delivery → last deed"
 PATIENCE_SECONDS = 30.0
 OPEN = """
-    SELECT (SELECT count(*) FROM deliveries WHERE state = 'waiting')
-    + (SELECT count(*) FROM jobs WHERE state IN ('waiting', 'running'))
-    + (SELECT count(*) FROM effects WHERE state IN ('waiting', 'applying'))
+    SELECT (SELECT count(*) FROM deliveries WHERE state = 'pending')
+    + (SELECT count(*) FROM jobs WHERE state IN ('pending', 'running'))
+    + (SELECT count(*) FROM effects WHERE state IN ('pending', 'running'))
 """
 
 

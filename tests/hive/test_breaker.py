@@ -187,7 +187,7 @@ def test_a_stop_is_told_once_golden(site: Site, golden: Callable[[str, str], Non
     assert issue.key == f"stopped:{SUBJECT}:{site.clock.now:.0f}"
     golden("hive/stopped.md", f"{issue.title}\n\n{issue.body}")
     (row,) = site.ledger.audit.after(0)
-    assert (row.who, row.what, row.team, row.ref) == ("hive", Act.SUBJECT_SUSPENDED, "acme", str(SUBJECT))
+    assert (row.actor, row.action, row.team, row.ref) == ("hive", Act.SUBJECT_SUSPENDED, "acme", str(SUBJECT))
     assert row.detail == {"why": "5 writes in ten minutes"}
     tripped = site.ledger.breakers.of("acme", str(SUBJECT))
     assert tripped is not None

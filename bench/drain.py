@@ -10,12 +10,12 @@ from typing import Any, cast
 
 from bench.stopwatch import bot
 from bots.bot import Context
-from hive.bell import Bell
-from hive.labels import StateLabels
 from hive.ledger import Ledger
-from hive.processes import until_told
-from hive.queue import Queue
-from hive.work import Worker, Workshop
+from hive.queue.task_queue import Queue
+from hive.queue.wakeup import Wakeup
+from hive.supervisor.processes import stop_event
+from hive.worker.label_sync import LabelSync
+from hive.worker.worker import Worker, WorkerDeps
 
 
 class Nothing:
@@ -28,7 +28,7 @@ class Nothing:
     def attend(self) -> None:
         """Nothing rests."""
 
-    def stops_look(self, job: object) -> bool:
+    def blocks_job(self, job: object) -> bool:
         """Nobody is stopped."""
         return False
 
@@ -45,7 +45,7 @@ def serve(state: Path, stop: threading.Event) -> None:
     """Work with one thread until `stop` is set."""
     ledger, nothing = Ledger(state / "ledger.db"), cast("Any", Nothing())
     ctx = Context(nothing, nothing, nothing, nothing, nothing, datetime.now(UTC))
-    shop = Workshop(
+    deps = WorkerDeps(
         ledger=ledger,
         queue=Queue(state / "queue.db"),
         bots={bot.name: bot},
@@ -53,17 +53,17 @@ def serve(state: Path, stop: threading.Event) -> None:
         look=lambda ref: None,
         account=lambda name, intent: "core",
         applier=nothing,
-        attendant=nothing,
+        outage_monitor=nothing,
         given_up=nothing,
-        breaker=nothing,
-        sorter=nothing,
-        bell=Bell(state / "bell"),
-        ground=cast("Any", Anywhere()),
-        labels=StateLabels(ledger, "core", {}),
+        loop_guard=nothing,
+        dispatcher=nothing,
+        wakeup=Wakeup(state / "bell"),
+        repository_guard=cast("Any", Anywhere()),
+        labels=LabelSync(ledger, "core", {}),
     )
-    Worker(shop).serve(threads=1, stop=stop)
+    Worker(deps).serve(threads=1, stop=stop)
     ledger.close()
 
 
 if __name__ == "__main__":
-    serve(Path(sys.argv[1]), until_told())
+    serve(Path(sys.argv[1]), stop_event())

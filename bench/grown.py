@@ -17,7 +17,7 @@ from bench.stand import FORGE
 from forge.gitea.decode import decode
 from forge.webhook import Delivery
 from hive.ledger import Ledger, Origin, pack
-from hive.sorting import Reading, Sorter
+from hive.worker.dispatch import DeliveryDecoder, Dispatcher
 
 MOST = int(os.environ.get("HIVE_BENCH_ROWS", "1000000"))
 """Rows of the largest ledger."""
@@ -64,7 +64,7 @@ class Grown:
     """A ledger with a past, and the sorter that reads what comes."""
 
     ledger: Ledger
-    sorter: Sorter
+    dispatcher: Dispatcher
 
     def cost(self, letters: Letters, numbers: range) -> float:
         """Microseconds for each of some events, which go the whole way one after another."""
@@ -78,8 +78,8 @@ class Grown:
 
     def _go(self, delivery: Delivery) -> str:
         """One event, from its arrival to the end of the look at it; the key of the one that was looked at."""
-        self.ledger.intake.receive(delivery, pack(delivery.body))
-        self.sorter.sort()
+        self.ledger.deliveries.receive(delivery, pack(delivery.body))
+        self.dispatcher.sort()
         job = self.ledger.jobs.claim_next()
         if job is None:
             raise Unmeasured("an event made no job")
@@ -111,11 +111,11 @@ def _made(stack: ExitStack, size: int) -> Grown:
         for statement in OLD:
             db.execute(statement, {"count": size // PARTS} if ":count" in statement else {})
     ledger.checkpoint(worth=0)
-    reading = Reading(decode, lambda event: "")
-    sorter = Sorter(
+    reading = DeliveryDecoder(decode, lambda event: "")
+    dispatcher = Dispatcher(
         ledger, {FORGE: reading}, lambda repo: OWNER, lambda team, event: [BOT], lambda team, event: Origin()
     )
-    return Grown(ledger, sorter)
+    return Grown(ledger, dispatcher)
 
 
 def _delivery(letters: Letters, number: int) -> Delivery:

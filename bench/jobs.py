@@ -22,7 +22,7 @@ from bench.row import Gap, Goal, Row, Unmeasured, times
 from bench.stand import FORGE
 from bench.stopwatch import STARTS, bot
 from forge.events import IssueOpened
-from forge.types import Ref, Repo, User
+from forge.models import Ref, Repo, User
 from hive.ledger import Ledger
 
 COUNT = 5000
@@ -67,7 +67,7 @@ def _ours() -> float:
         ledger = Ledger(state / "ledger.db")
         with ledger.transaction():
             for number in range(1, COUNT + 1):
-                ledger.jobs.owe(OWNER, [(bot.name, IssueOpened(Ref(APP, number), MARA, str(number)))])
+                ledger.jobs.enqueue(OWNER, [(bot.name, IssueOpened(Ref(APP, number), MARA, str(number)))])
         ledger.close()
         words = [sys.executable, "-m", "bench.drain", directory]
         rate = _rate(words, state / "starts", COUNT)

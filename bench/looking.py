@@ -28,15 +28,15 @@ from forge.events import (
 )
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.operator import GiteaOperator
-from forge.gitea.write import GiteaForge
-from forge.types import Issue, Ref, Repo, ReviewState, User
-from hive.app.house import House
+from forge.gitea.writer import GiteaForge
+from forge.models import Issue, Ref, Repo, ReviewState, User
 from hive.app.up import ADMIN
-from hive.app.work import workshop
-from hive.demo.stage import FORGE, OPERATOR, TEAM, copy_project, sample, write_config
-from hive.provision import Provision
-from hive.settings import load
-from hive.work import Worker
+from hive.app.work import worker_deps
+from hive.config import load
+from hive.demo.setup import FORGE, OPERATOR, TEAM, copy_project, sample, write_config
+from hive.instance.instance import Instance
+from hive.provision import Provisioner
+from hive.worker.worker import Worker
 
 APP = Repo(FORGE, TEAM, "app")
 SCOPES = ("write:repository", "write:issue", "read:user")
@@ -63,7 +63,7 @@ class Town:
     """A forge that counts, a house that was made ready on it, and mara."""
 
     counter: Counter
-    house: House
+    instance: Instance
     mara: GiteaForge
     operator: GiteaOperator
     worker: Worker
@@ -74,8 +74,8 @@ class Town:
 
     def cost(self, bot: str, event: Event) -> tuple[int, int]:
         """Requests and, of these, writes, from a bot's look to the last deed that comes of it; git's own count as reads."""
-        asked, ledger = len(self.counter.asked), self.house.ledger
-        ledger.jobs.owe(TEAM, [(bot, event)])
+        asked, ledger = len(self.counter.asked), self.instance.ledger
+        ledger.jobs.enqueue(TEAM, [(bot, event)])
         while due := ledger.jobs.due():
             for job in due:
                 self.worker.look(job)
@@ -84,11 +84,11 @@ class Town:
 
     def writes(self, event: Event) -> int:
         """Writes of all bots that hear of an event."""
-        return sum(self.cost(bot, event)[1] for bot in self.house.listeners(TEAM, event))
+        return sum(self.cost(bot, event)[1] for bot in self.instance.listeners(TEAM, event))
 
     def account(self, login: str) -> User:
         """Who a login is."""
-        user = self.house.ledger.identity(FORGE, login)
+        user = self.instance.ledger.identity(FORGE, login)
         assert user is not None
         return user
 
@@ -102,18 +102,20 @@ def town() -> Iterator[Town]:
         counter = forge.wsgi = Counter(forge.wsgi)
         stack.enter_context(forge)
         config = write_config(state, forge_port=int(forge.url.rpartition(":")[2]), web_port=1, model_url="http://[::1]")
-        house = House(load(config))
-        stack.callback(house.close)
-        password = house.vault.password(FORGE, ADMIN)
+        instance = Instance(load(config))
+        stack.callback(instance.close)
+        password = instance.secret_store.password(FORGE, ADMIN)
         forge.create_admin(ADMIN, password)
         with GiteaAdmin(name=FORGE, url=forge.url, login=ADMIN, password=password) as admin:
-            admin.ensure_user(OPERATOR, password=house.vault.password(FORGE, OPERATOR), email="mara@forge.invalid")
+            admin.ensure_user(
+                OPERATOR, password=instance.secret_store.password(FORGE, OPERATOR), email="mara@forge.invalid"
+            )
             token = admin.make_token(OPERATOR, "bench", SCOPES)
-        copy_project(house, sample(state))
-        Provision.run(house, FORGE, ADMIN, password, lambda _: None)
+        copy_project(instance, sample(state))
+        Provisioner.run(instance, FORGE, ADMIN, password, lambda _: None)
         mara = stack.enter_context(GiteaForge(name=FORGE, url=forge.url, token=token))
         operator = stack.enter_context(GiteaOperator(name=FORGE, url=forge.url, token=token))
-        yield Town(counter, house, mara, operator, Worker(workshop(house)))
+        yield Town(counter, instance, mara, operator, Worker(worker_deps(instance)))
 
 
 def looking() -> Iterator[Row | Gap]:
@@ -139,11 +141,11 @@ def story(here: Town) -> Row:
     issue = here.issue("A page of the story is wrong").ref
     made = [here.writes(IssueOpened(issue, mara, "s1"))]
     made.append(here.writes(IssueAssigned(issue, here.account("triage"), "s2")))
-    run = here.house.ledger.runs.find(str(issue))
+    run = here.instance.ledger.runs.find(str(issue))
     if run is None:
         raise Unmeasured("nobody works on the issue of the story")
     pull = change(here, f"agent/iris/{issue.number}", HARMLESS)
-    here.house.ledger.runs.set_pull(run.id, str(pull))
+    here.instance.ledger.runs.set_pull(run.id, str(pull))
     made.append(here.writes(PullChanged(pull, iris, "s3")))
     said = here.mara.comment(pull, "Please name the function what it does.", marker="Please")
     made.append(here.writes(CommentPosted(pull, mara, "s4", said.id)))
@@ -161,9 +163,9 @@ def story(here: Town) -> Row:
 
 def change(here: Town, branch: str, code: bytes) -> Ref:
     """A pull request with a new file."""
-    token = here.house.vault.token(FORGE, "iris")
-    with GiteaForge(name=FORGE, url=here.house.url(FORGE), token=token) as iris:
-        url = f"{here.house.url(FORGE)}/api/v1/repos/{APP.path}/branches"
+    token = here.instance.secret_store.token(FORGE, "iris")
+    with GiteaForge(name=FORGE, url=here.instance.url(FORGE), token=token) as iris:
+        url = f"{here.instance.url(FORGE)}/api/v1/repos/{APP.path}/branches"
         made = requests.post(
             url, json={"new_branch_name": branch}, headers={"Authorization": f"token {token}"}, timeout=20
         )
@@ -174,9 +176,9 @@ def change(here: Town, branch: str, code: bytes) -> Ref:
 
 def overhead(here: Town, ref: Ref) -> Iterator[Row]:
     """Asking for an issue by the adapter, beside asking for its bytes on one kept connection."""
-    url = f"{here.house.url(FORGE)}/api/v1/repos/{APP.path}/issues/{ref.number}"
+    url = f"{here.instance.url(FORGE)}/api/v1/repos/{APP.path}/issues/{ref.number}"
     with requests.Session() as session:
-        session.headers["Authorization"] = f"token {here.house.vault.token(FORGE, 'core')}"
+        session.headers["Authorization"] = f"token {here.instance.secret_store.token(FORGE, 'core')}"
         ours, bare = [], []
         for _ in range(ROUNDS):
             ours.append(_took(lambda: here.mara.issue(ref)))

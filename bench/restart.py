@@ -145,7 +145,7 @@ def _status(sock: socket.socket) -> str:
 
 
 def _kept(here: Stand) -> set[str]:
-    with here.house.ledger.transaction() as db:
+    with here.instance.ledger.transaction() as db:
         return {row["uuid"] for row in db.execute("SELECT uuid FROM deliveries")}
 
 

@@ -12,11 +12,11 @@ from bench.deliveries import NAME, OWNER
 from bench.process import free_port, responds, until
 from bench.row import Unmeasured
 from bench.stopwatch import NAP, STARTS
-from forge.types import User
-from hive.app.house import House
+from forge.models import User
 from hive.app.web import listen
-from hive.processes import Tree
-from hive.settings import load
+from hive.config import load
+from hive.instance.instance import Instance
+from hive.supervisor.processes import Supervisor
 
 FORGE = "forgejo"
 PEOPLE = ("mara", "iris", "core")
@@ -44,37 +44,37 @@ teams:
 class Stand:
     """A hive under way. `starts` is where the stopwatch writes."""
 
-    house: House
-    tree: Tree
+    instance: Instance
+    tree: Supervisor
     port: int
     starts: Path
 
     @property
     def secret(self) -> bytes:
         """What deliveries are signed with."""
-        return self.house.vault.hook_secret(FORGE)
+        return self.instance.secret_store.hook_secret(FORGE)
 
     @property
     def ledger_bytes(self) -> int:
         """How large the ledger is, its log brought into its file."""
-        self.house.ledger.checkpoint(worth=0)
-        return (self.house.settings.state / "ledger.db").stat().st_size
+        self.instance.ledger.checkpoint(worth=0)
+        return (self.instance.settings.state / "ledger.db").stat().st_size
 
     def kept(self) -> int:
         """How many deliveries are in the ledger."""
-        return self.house.ledger.intake.deliveries()
+        return self.instance.ledger.deliveries.deliveries()
 
     def is_idle(self) -> bool:
         """Whether nothing waits to be read or looked at, and no look is under way."""
-        with self.house.ledger.transaction(durable=False) as db:
+        with self.instance.ledger.transaction(durable=False) as db:
             read = db.execute("SELECT 1 FROM deliveries WHERE state = 'pending' LIMIT 1").fetchone() is None
             done = db.execute("SELECT 1 FROM jobs WHERE state IN ('pending', 'running') LIMIT 1").fetchone() is None
         return read and done
 
     def begin(self, part: str, *, nap: float = 0.0) -> None:
         """Start one process, and wait until it works; raises Unmeasured. `nap` is how long the stopwatch looks."""
-        state = self.house.settings.state
-        sock = listen(self.house) if part == "web" else None
+        state = self.instance.settings.state
+        sock = listen(self.instance) if part == "web" else None
         env = {STARTS: str(self.starts), NAP: str(nap)}
         self.tree.add(part, part, str(state / "hive.yaml"), env=env, sock=sock)
         is_up = self._responds if part == "web" else (state / f"{part}.bell").exists
@@ -93,11 +93,11 @@ def stand(*, forge_port: int = NOWHERE, longest_delay: float = 10.0) -> Iterator
         state, port = Path(directory), free_port()
         config = state / "hive.yaml"
         config.write_text(CONFIG.format(port=port, forge_port=forge_port, owner=OWNER, name=NAME))
-        house = House(load(config))
-        stack.callback(house.close)
-        tree = Tree(state / "logs", lambda name, status: None, longest_delay=longest_delay)
+        instance = Instance(load(config))
+        stack.callback(instance.close)
+        tree = Supervisor(state / "logs", lambda name, status: None, longest_delay=longest_delay)
         stack.callback(tree.stop)
-        yield Stand(house, tree, port, state / "starts")
+        yield Stand(instance, tree, port, state / "starts")
 
 
 @contextmanager
@@ -105,9 +105,9 @@ def alone(*parts: str, nap: float = 0.0, longest_delay: float = 10.0) -> Iterato
     """A hive whose forge is away and whose people are known all the same; only the named processes run."""
     with stand(longest_delay=longest_delay) as here:
         for number, login in enumerate(PEOPLE, start=1):
-            here.house.ledger.pin(FORGE, User(number, login))
-            here.house.vault.keep_token(FORGE, login, "of-no-forge")
-        here.house.vault.hook_secret(FORGE)
+            here.instance.ledger.pin(FORGE, User(number, login))
+            here.instance.secret_store.keep_token(FORGE, login, "of-no-forge")
+        here.instance.secret_store.hook_secret(FORGE)
         for part in parts:
             here.begin(part, nap=nap)
         yield here

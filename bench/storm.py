@@ -19,12 +19,12 @@ from bench.row import Row, Unmeasured, at_most, at_most_times
 from bench.stand import FORGE, Stand, stand
 from bench.stopwatch import bot
 from forge.gitea.admin import GiteaAdmin
-from forge.gitea.write import GiteaForge
-from forge.types import Repo
+from forge.gitea.writer import GiteaForge
+from forge.models import Repo
 from hive.app.up import ADMIN, begin_forge
-from hive.demo.stage import copy_project, sample
-from hive.provision import Provision
-from hive.sweep import LOOK
+from hive.demo.setup import copy_project, sample
+from hive.poller import REFRESH
+from hive.provision import Provisioner
 
 STORM = int(os.environ.get("HIVE_BENCH_STORM", "100000"))
 """Deliveries."""
@@ -62,15 +62,15 @@ def storm() -> Iterator[Row]:
 
 def settle(here: Stand) -> None:
     """A forge with the issues of the storm, made ready for the hive, and its receiver."""
-    house, state = here.house, here.house.settings.state
-    begin_forge(house, FORGE, here.tree, lambda _: None)
-    copy_project(house, sample(state))
-    password = house.vault.password(FORGE, ADMIN)
-    Provision.run(house, FORGE, ADMIN, password, lambda _: None)
+    instance, state = here.instance, here.instance.settings.state
+    begin_forge(instance, FORGE, here.tree, lambda _: None)
+    copy_project(instance, sample(state))
+    password = instance.secret_store.password(FORGE, ADMIN)
+    Provisioner.run(instance, FORGE, ADMIN, password, lambda _: None)
     here.begin("web")
-    with GiteaAdmin(name=FORGE, url=house.url(FORGE), login=ADMIN, password=password) as admin:
+    with GiteaAdmin(name=FORGE, url=instance.url(FORGE), login=ADMIN, password=password) as admin:
         token = admin.make_token("mara", "bench", ("write:repository", "write:issue", "read:user"))
-    with GiteaForge(name=FORGE, url=house.url(FORGE), token=token) as mara:
+    with GiteaForge(name=FORGE, url=instance.url(FORGE), token=token) as mara:
         for number in range(SUBJECTS):
             mara.open_issue(APP, f"Hive {number} shows 0", f"Bees of hive {number}.", marker=f"hive {number}.")
 
@@ -82,7 +82,7 @@ class Sent:
         """Send so many deliveries; raises Unmeasured if any was not taken."""
         self._here = here
         self._count = count
-        with here.house.ledger.transaction(durable=False) as db:
+        with here.instance.ledger.transaction(durable=False) as db:
             self._newest = int(db.execute("SELECT coalesce(max(id), 0) FROM jobs").fetchone()[0])
         self._begun = time.monotonic()
         with room() as directory:
@@ -95,7 +95,7 @@ class Sent:
         """How often each issue was looked at, once all is done."""
         if not until(self._here.is_idle, seconds=MOST_SECONDS, step=0.5):
             raise Unmeasured("the storm does not end")
-        with self._here.house.ledger.transaction(durable=False) as db:
+        with self._here.instance.ledger.transaction(durable=False) as db:
             rows = db.execute(
                 "SELECT count(*) FROM jobs WHERE id > ? AND bot = ? AND state = 'done' GROUP BY ref",
                 (self._newest, who),
@@ -107,7 +107,7 @@ class Sent:
 
     def looks(self, when: str) -> Iterator[Row]:
         """The rows of a storm of labels."""
-        seen, each = self.looked(LOOK), self._count / SUBJECTS
+        seen, each = self.looked(REFRESH), self._count / SUBJECTS
         where, beside = f"storm of {self._count:,} labels, {when}", "deliveries about it"
         yield Row(f"{where}: looks at an issue, least", min(seen), "", beside, each)
         yield Row(f"{where}: looks at an issue, median", statistics.median(seen), "", beside, each, at_most(2))

@@ -15,10 +15,10 @@ import requests
 from bench.row import Row
 from forge.embedded import EmbeddedForge
 from forge.gitea.admin import GiteaAdmin
-from forge.gitea.changes import GiteaWatcher
-from forge.types import Repo
+from forge.gitea.poll_reader import GiteaPollReader
+from forge.models import Repo
 from hive.ledger import Ledger, Origin
-from hive.sweep import Office, Sweeper
+from hive.poller import Poller, PollerDeps
 
 ORG = "acme"
 SCOPES = ("write:repository", "write:issue", "read:user", "read:organization")
@@ -34,7 +34,7 @@ class Field:
     url: str
     admin: GiteaAdmin
     token: str
-    sweeper: Sweeper
+    sweeper: Poller
 
     def grow(self, size: int) -> None:
         """Have so many repositories."""
@@ -92,8 +92,8 @@ def _field(stack: ExitStack) -> Field:
     admin = stack.enter_context(GiteaAdmin(name="forgejo", url=forge.url, login="root", password="correct horse"))  # noqa: S106  of a forge of a minute
     admin.ensure_org(ORG)
     token = admin.make_token("root", "bench", SCOPES)
-    watcher = stack.enter_context(GiteaWatcher(name="forgejo", url=forge.url, token=token))
+    watcher = stack.enter_context(GiteaPollReader(name="forgejo", url=forge.url, token=token))
     ledger = Ledger(state / "ledger.db")
     stack.callback(ledger.close)
-    office = Office(ledger, lambda repo: ORG, lambda *_: [], lambda *_: Origin(), lambda event: "")
-    return Field(forge.url, admin, token, Sweeper(watcher, office, "forgejo", ORG))
+    deps = PollerDeps(ledger, lambda repo: ORG, lambda *_: [], lambda *_: Origin(), lambda event: "")
+    return Field(forge.url, admin, token, Poller(watcher, deps, "forgejo", ORG))

@@ -19,7 +19,7 @@ from bench.process import until
 from bench.row import Gap, Row, Unmeasured, at_most_times
 from bench.threads import Cost, cost
 from forge.webhook import Delivery
-from hive.demo.stage import FORGE, OPERATOR
+from hive.demo.setup import FORGE, OPERATOR
 from hive.ledger import pack
 
 JOB = "triage, delivery → last deed"
@@ -49,16 +49,16 @@ class Desk:
         place = f"repos/{APP.path}"
         told = {"action": "opened", "number": issue, "issue": self._ask(f"{place}/issues/{issue}")}
         told |= {"repository": self._ask(place), "sender": self._ask(f"users/{OPERATOR}")}
-        body, house = json.dumps(told).encode(), self.town.house
-        house.ledger.intake.receive(Delivery(FORGE, str(uuid4()), "issues", body), pack(body))
-        house.bell.ring()
+        body, instance = json.dumps(told).encode(), self.town.instance
+        instance.ledger.deliveries.receive(Delivery(FORGE, str(uuid4()), "issues", body), pack(body))
+        instance.wakeup.notify()
         if not until(lambda: self.ledger.execute(OPEN).fetchone()[0] == 0, seconds=PATIENCE_SECONDS, step=0.001):
             raise Unmeasured("the triage of an issue came to no end")
         if not self._ask(f"{place}/issues/{issue}")["labels"]:
             raise Unmeasured("an issue was left without a label")
 
     def _ask(self, endpoint: str) -> Any:
-        answer = self.session.get(f"{self.town.house.url(FORGE)}/api/v1/{endpoint}", timeout=20)
+        answer = self.session.get(f"{self.town.instance.url(FORGE)}/api/v1/{endpoint}", timeout=20)
         answer.raise_for_status()
         return answer.json()
 
@@ -77,7 +77,7 @@ def triage() -> Iterator[Row | Gap]:
 
 def measure() -> Cost:
     """What one issue costs this build."""
-    with town() as here, requests.Session() as session, closing(sqlite3.connect(here.house.ledger_path)) as ledger:
-        session.headers["Authorization"] = f"token {here.house.vault.token(FORGE, 'core')}"
-        desk = Desk(here, session, ledger)
-        return cost(desk.serve, desk.file)
+    with town() as here, requests.Session() as session, closing(sqlite3.connect(here.instance.ledger_path)) as ledger:
+        session.headers["Authorization"] = f"token {here.instance.secret_store.token(FORGE, 'core')}"
+        deps = Desk(here, session, ledger)
+        return cost(deps.serve, deps.file)

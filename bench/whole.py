@@ -16,15 +16,15 @@ from bench import before
 from bench.process import free_port, innermost, pss
 from bench.row import Gap, Goal, Row, Unmeasured, at_most_times
 from forge.gitea.admin import GiteaAdmin
-from forge.gitea.write import GiteaForge
-from forge.types import Repo
-from hive.app.house import House
+from forge.gitea.writer import GiteaForge
+from forge.models import Repo
 from hive.app.up import ADMIN, begin
+from hive.config import load
 from hive.demo.model import ModelServer
-from hive.demo.scenes import script
-from hive.demo.stage import FORGE, OPERATOR, TEAM, copy_project, sample, write_config
-from hive.processes import Tree
-from hive.settings import load
+from hive.demo.scripted_replies import script
+from hive.demo.setup import FORGE, OPERATOR, TEAM, copy_project, sample, write_config
+from hive.instance.instance import Instance
+from hive.supervisor.processes import Supervisor
 
 ISSUES = 15
 APP = Repo(FORGE, TEAM, "app")
@@ -36,15 +36,15 @@ def whole() -> Iterator[Row | Gap]:
         state = Path(directory)
         model = stack.enter_context(ModelServer(script()))
         config = write_config(state, forge_port=free_port(), web_port=free_port(), model_url=model.url)
-        house = House(load(config))
-        stack.callback(house.close)
-        tree = Tree(state / "logs", lambda name, status: None)
+        instance = Instance(load(config))
+        stack.callback(instance.close)
+        tree = Supervisor(state / "logs", lambda name, status: None)
         stack.callback(tree.stop)
-        begin(config, house, tree, lambda _: None, seed=lambda: copy_project(house, sample(state)))
-        password = house.vault.password(FORGE, ADMIN)
-        with GiteaAdmin(name=FORGE, url=house.url(FORGE), login=ADMIN, password=password) as admin:
+        begin(config, instance, tree, lambda _: None, seed=lambda: copy_project(instance, sample(state)))
+        password = instance.secret_store.password(FORGE, ADMIN)
+        with GiteaAdmin(name=FORGE, url=instance.url(FORGE), login=ADMIN, password=password) as admin:
             token = admin.make_token(OPERATOR, "bench", ("write:repository", "write:issue", "read:user"))
-        mara = stack.enter_context(GiteaForge(name=FORGE, url=house.url(FORGE), token=token))
+        mara = stack.enter_context(GiteaForge(name=FORGE, url=instance.url(FORGE), token=token))
         yield from labels(mara)
         yield from memory(tree)
 
@@ -70,7 +70,7 @@ def labels(mara: GiteaForge) -> Iterator[Row | Gap]:
     yield Row("event → label, worst", max(by_hive), "ms", "one label call", hand)
 
 
-def memory(tree: Tree) -> Iterator[Row | Gap]:
+def memory(tree: Supervisor) -> Iterator[Row | Gap]:
     """What each process holds for itself (PSS), beside an interpreter that does nothing."""
     bare = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     time.sleep(0.3)

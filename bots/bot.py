@@ -9,10 +9,10 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from bots.intents import Intent
-from bots.types import Evaluation, RunStatus, RunView, Scan, Team, VerdictView
+from bots.models import Evaluation, RunStatus, RunView, Scan, Team, VerdictView
 from forge.events import Event
+from forge.models import PullRequest, Ref
 from forge.protocol import Reader
-from forge.types import PullRequest, Ref
 
 E = TypeVar("E", bound=Event)
 Handler = Callable[[E, "Context"], Iterable[Intent]]
@@ -85,12 +85,14 @@ class Bot:
     Raises ValueError for a name under which a part of the hive keeps its own deeds, or that is none.
     """
 
-    def __init__(self, name: str, may: Iterable[type[Intent]], *, hears: Iterable[str] = (), verdict: str = "") -> None:
+    def __init__(
+        self, name: str, may: Iterable[type[Intent]], *, listens_to_bots: Iterable[str] = (), verdict: str = ""
+    ) -> None:
         if not BOT_NAME.fullmatch(name) or name in OWN_NAMES:
             raise ValueError(f"{name!r} is no name for a bot: small letters, digits and -, none of {sorted(OWN_NAMES)}")
         self.name = name
         self.may = frozenset(may)
-        self.hears = frozenset(hears)
+        self.listens_to_bots = frozenset(listens_to_bots)
         self.verdict = verdict
         self._handlers: dict[type[Event], Handler[Any]] = {}
 

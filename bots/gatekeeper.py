@@ -10,24 +10,24 @@ from collections.abc import Iterator
 
 from bots import verdicts
 from bots.bot import AGENTS, Bot, Context
-from bots.denial import denied
 from bots.intents import (
-    AskReview,
     Deploy,
     Intent,
+    PinProposal,
     PostComment,
-    Propose,
+    RefreshVerdict,
+    RequestBotReview,
     RequestReview,
+    ResumeRuns,
     SetVerdict,
-    ShowVerdict,
     TagDenied,
-    WakeRuns,
 )
-from bots.orders import is_altered, spoken
-from bots.types import Evaluation
-from bots.words import code, plain, plain_name
+from bots.markdown import code, plain, plain_name
+from bots.models import Evaluation
+from bots.rejections import denied
+from bots.slash_commands import is_altered, spoken
 from forge.events import PullChanged, PullClosed, PullMerged, ReviewAsked
-from forge.types import CommitStatus, Ref, State, User
+from forge.models import CommitStatus, Ref, State, User
 
 CONTEXT = "hive/eval"
 PLAN = """\
@@ -60,8 +60,18 @@ NOTHING = "- nothing that runs changes"
 
 bot = Bot(
     "gatekeeper",
-    may={AskReview, Propose, RequestReview, SetVerdict, ShowVerdict, PostComment, TagDenied, WakeRuns, Deploy},
-    hears={"core", AGENTS},
+    may={
+        RequestBotReview,
+        PinProposal,
+        RequestReview,
+        SetVerdict,
+        RefreshVerdict,
+        PostComment,
+        TagDenied,
+        ResumeRuns,
+        Deploy,
+    },
+    listens_to_bots={"core", AGENTS},
     verdict=CONTEXT,
 )
 
@@ -86,7 +96,7 @@ def evaluate(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
     key = f"{event.ref}:{pull.base_branch}:{seen.head_sha}:{seen.tree}"
     if not seen.problems:
         yield RequestReview(event.ref, ctx.team.operators_of(agent), key=f"call:{event.ref}")
-        yield Propose(event.ref, seen.head_sha, seen.tree, key=f"propose:{key}")
+        yield PinProposal(event.ref, seen.head_sha, seen.tree, key=f"propose:{key}")
     yield verdicts.verdict(pull, ctx, status(seen), key=f"eval:{event.key}", scope=key)
     yield PostComment(event.ref, say(seen, agent), key=f"plan:{key}")
 
@@ -116,7 +126,7 @@ def tell_refused(event: PullClosed, ctx: Context) -> Iterator[Intent]:
         login = plain_name(by.login) if by is not None else "somebody"
         where = f"{event.ref.repo.path}#{event.ref.number}"
         told = CLOSED.format(ref=where, login=login).strip()
-        yield WakeRuns(event.ref, told, key=f"closed:{event.ref}:{pull.head_sha}")
+        yield ResumeRuns(event.ref, told, key=f"closed:{event.ref}:{pull.head_sha}")
         return
     tag, wake = denied(pull, last_words(event.ref, by, ctx), by, ctx.team)
     waits = ctx.history.status(event.ref)

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bots.types import Verdict
+from bots.models import Verdict
 from forge.conversation import Conversation
-from forge.types import CommitStatus, Ref, Repo, ReviewComment, User
+from forge.models import CommitStatus, Ref, Repo, ReviewComment, User
 from forge.wire_names import WireNamed
 
 
@@ -38,7 +38,7 @@ class React(WireNamed, wire="add_reaction"):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ReplyLine:
     """What to say of deeds, by their keys in `after`: when all are done, when one was not, and until it is known."""
 
     done: str
@@ -53,7 +53,7 @@ class Reply(WireNamed, wire="reply"):
 
     ref: Ref
     comment_id: int
-    lines: tuple[Line, ...]
+    lines: tuple[ReplyLine, ...]
     key: str
     to: Conversation | None = None
     """Where the comment was said, if it was on a line of a pull request."""
@@ -70,7 +70,7 @@ class SetLabels(WireNamed, wire="set_labels"):
 
 
 @dataclass(frozen=True, slots=True)
-class ShowState(WireNamed, wire="show_state"):
+class SyncStateLabels(WireNamed, wire="show_state"):
     """Let an issue's labels show how its runs stand; without a run those in `gone` go, and all of the hive's own states."""
 
     ref: Ref
@@ -97,7 +97,7 @@ class Unassign(WireNamed, wire="unassign"):
 
 
 @dataclass(frozen=True, slots=True)
-class AskReview(WireNamed, wire="queue_review"):
+class RequestBotReview(WireNamed, wire="queue_review"):
     """Have a pull request reviewed at its head: again, because `by` wants it, or by one `bot` that has not seen it so."""
 
     ref: Ref
@@ -160,7 +160,7 @@ class SetVerdict(WireNamed, wire="set_verdict"):
 
 
 @dataclass(frozen=True, slots=True)
-class ShowVerdict(WireNamed, wire="show_verdict"):
+class RefreshVerdict(WireNamed, wire="show_verdict"):
     """Show on heads what is said of the open pull requests that have them."""
 
     ref: Ref
@@ -229,7 +229,7 @@ class EndRun(WireNamed, wire="end_run"):
 
 
 @dataclass(frozen=True, slots=True)
-class Propose(WireNamed, wire="pin_proposal"):
+class PinProposal(WireNamed, wire="pin_proposal"):
     """Pin a head of a configuration pull request, with the tree that was evaluated for it."""
 
     ref: Ref
@@ -250,7 +250,7 @@ class TagDenied(WireNamed, wire="tag_denied"):
 
 
 @dataclass(frozen=True, slots=True)
-class WakeRuns(WireNamed, wire="wake_runs"):
+class ResumeRuns(WireNamed, wire="wake_runs"):
     """Whoever waits for a pull request on a configuration goes on, with a message."""
 
     ref: Ref
@@ -304,7 +304,7 @@ class Restart(WireNamed, wire="restart_agent"):
 
 
 @dataclass(frozen=True, slots=True)
-class UseModel(WireNamed, wire="set_model"):
+class SetModel(WireNamed, wire="set_model"):
     """Let an agent think with another model from its next turn on; empty for that of its configuration."""
 
     ref: Ref
@@ -314,7 +314,7 @@ class UseModel(WireNamed, wire="set_model"):
 
 
 @dataclass(frozen=True, slots=True)
-class Recall(WireNamed, wire="reset_context"):
+class ResetContext(WireNamed, wire="reset_context"):
     """How much of a run's transcript its next turn begins with: `compact` for the gist of it, `new` for nothing.
 
     The run gets a turn with `message`, so that there is a next one.
@@ -332,28 +332,28 @@ Intent = (
     | React
     | Reply
     | SetLabels
-    | ShowState
+    | SyncStateLabels
     | Assign
     | Unassign
-    | AskReview
+    | RequestBotReview
     | RequestReview
     | PostReview
     | SetStatus
     | SetVerdict
-    | ShowVerdict
+    | RefreshVerdict
     | OpenIssue
     | StartRun
     | ContinueRun
     | BlockRun
     | EndRun
-    | Propose
+    | PinProposal
     | TagDenied
-    | WakeRuns
+    | ResumeRuns
     | Close
     | Deploy
     | Pause
     | Resume
     | Restart
-    | UseModel
-    | Recall
+    | SetModel
+    | ResetContext
 )

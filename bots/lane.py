@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 
 from bots.bot import AGENTS, Bot, Context
-from bots.intents import BlockRun, ContinueRun, EndRun, Intent, PostComment, RequestReview, ShowState, StartRun
-from bots.orders import is_altered, spoken
-from bots.remarks import conversations, reply, within
-from bots.tasks import task
-from bots.types import RunView, Team
-from bots.words import code, fenced
+from bots.intents import BlockRun, ContinueRun, EndRun, Intent, PostComment, RequestReview, StartRun, SyncStateLabels
+from bots.markdown import code, fenced
+from bots.models import RunView, Team
+from bots.slash_commands import is_altered, spoken
+from bots.task_prompt import task_prompt
+from bots.threads import conversations, reply, within
 from forge.changes import SOMEBODY
 from forge.events import (
     CommentPosted,
@@ -23,7 +23,7 @@ from forge.events import (
     PullMerged,
     PullReviewed,
 )
-from forge.types import Issue, Ref, Review, ReviewComment, ReviewState, User
+from forge.models import Issue, Ref, Review, ReviewComment, ReviewState, User
 
 SCOPE = "state/"
 """How labels begin that tell how an agent's work stands."""
@@ -69,8 +69,8 @@ Push a first commit, and assign @{agent} once more.
 
 bot = Bot(
     "lane",
-    may={StartRun, ContinueRun, BlockRun, EndRun, RequestReview, ShowState, PostComment},
-    hears={"triage", "core", "review", AGENTS},
+    may={StartRun, ContinueRun, BlockRun, EndRun, RequestReview, SyncStateLabels, PostComment},
+    listens_to_bots={"triage", "core", "review", AGENTS},
 )
 
 
@@ -79,7 +79,7 @@ def start_opened(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
     """An issue may be born assigned, or with labels that only the hive sets."""
     yield from start(event.ref, event.key, ctx)
     if event.ref.repo in ctx.team.repos and any(own.startswith(SCOPE) for own in ctx.forge.issue(event.ref).labels):
-        yield ShowState(event.ref, key=f"show:{event.key}")
+        yield SyncStateLabels(event.ref, key=f"show:{event.key}")
 
 
 @bot.on(IssueAssigned)
@@ -100,7 +100,7 @@ def start(ref: Ref, key: str, ctx: Context) -> Iterator[Intent]:
         if ctx.forge.repository(ref.repo).empty:
             yield PostComment(ref, EMPTY.format(agent=agent).strip(), key=f"empty:{agent}:{ref}")
             continue
-        yield StartRun(ref, agent, task(issue, ctx.team), key=f"start:{agent}:{key}")
+        yield StartRun(ref, agent, task_prompt(issue, ctx.team), key=f"start:{agent}:{key}")
 
 
 def is_running(agent: str, run: RunView | None) -> bool:
@@ -217,7 +217,7 @@ def reviewed(review: Review, remarks: list[ReviewComment], standing: str) -> str
 def show_state(event: IssueLabeled, ctx: Context) -> Iterator[Intent]:
     """Labels that show how things stand are put right when somebody else touched them."""
     if event.ref.repo in ctx.team.repos and not ctx.team.is_machine(event.actor):
-        yield ShowState(event.ref, key=f"show:{event.key}")
+        yield SyncStateLabels(event.ref, key=f"show:{event.key}")
 
 
 @bot.on(PullMerged)
@@ -240,7 +240,7 @@ def end_closed_issue(event: IssueClosed, ctx: Context) -> Iterator[Intent]:
     if not ctx.forge.issue(event.ref).is_open:
         yield from end(event.ref, "merged" if merged else "closed", ctx)
         if event.ref.repo in ctx.team.repos:
-            yield ShowState(event.ref, key=f"show:{event.key}")
+            yield SyncStateLabels(event.ref, key=f"show:{event.key}")
 
 
 def end(ref: Ref, outcome: str, ctx: Context) -> Iterator[Intent]:

@@ -9,10 +9,10 @@ from fnmatch import fnmatchcase
 
 from bots.bot import Bot, Context
 from bots.intents import Assign, Intent, PostComment, SetLabels
-from bots.types import Kind, Lane, Team
-from bots.words import code
+from bots.markdown import code
+from bots.models import IssueKind, Lane, Team
 from forge.events import IssueOpened
-from forge.types import Issue
+from forge.models import Issue
 
 ROUTED = """\
 🧭 **{kind}** in **{lane}** → @{agent}
@@ -43,7 +43,7 @@ bot = Bot("triage", may={SetLabels, Assign, PostComment})
 class Route:
     """Where an issue goes, and what in it said so."""
 
-    kind: Kind
+    kind: IssueKind
     lane: Lane
     kind_words: tuple[str, ...]
     lane_words: tuple[str, ...]
@@ -72,7 +72,7 @@ def decide(issue: Issue, team: Team) -> Route:
     text = f"{issue.title}\n{issue.body}"
     kinds = [(kind, hits(kind.words, text)) for kind in team.kinds]
     lanes = [(lane, (*hits(lane.words, text), *path_hits(lane.paths, text))) for lane in team.lanes]
-    kind, kind_words = max(kinds, key=lambda pair: len(pair[1]), default=(Kind("type/task"), ()))
+    kind, kind_words = max(kinds, key=lambda pair: len(pair[1]), default=(IssueKind("type/task"), ()))
     lane, lane_words = max(lanes, key=lambda pair: len(pair[1]))
     if kinds and not kind_words:
         kind = team.kinds[-1]

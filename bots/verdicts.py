@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bots.bot import Context
-from bots.intents import AskReview, Intent, SetVerdict, ShowVerdict
+from bots.intents import Intent, RefreshVerdict, RequestBotReview, SetVerdict
 from forge.events import Event
-from forge.types import CommitStatus, PullRequest, State
+from forge.models import CommitStatus, PullRequest, State
 
 PENDING = "🟠 not looked at yet"
 
@@ -26,11 +26,11 @@ def ask(event: Event, pull: PullRequest, ctx: Context, *, context: str, bot: str
         pull.base_branch,
         pull.base_sha,
     ):
-        yield ShowVerdict(pull.ref, (pull.head_sha,), context, key=f"shown:{event.key}")
+        yield RefreshVerdict(pull.ref, (pull.head_sha,), context, key=f"shown:{event.key}")
         return
     status = CommitStatus(context, State.PENDING, PENDING, pull.html_url)
     yield verdict(pull, ctx, status, key=f"pending:{event.key}")
-    yield AskReview(pull.ref, event.actor, key=f"look:{event.key}", bot=bot)
+    yield RequestBotReview(pull.ref, event.actor, key=f"look:{event.key}", bot=bot)
 
 
 def verdict(pull: PullRequest, ctx: Context, status: CommitStatus, *, key: str, scope: str = "") -> SetVerdict:
@@ -46,4 +46,4 @@ def verdict(pull: PullRequest, ctx: Context, status: CommitStatus, *, key: str, 
 def over(event: Event, pull: PullRequest, *, context: str) -> Iterator[Intent]:
     """A pull request was closed: it has no say any more in what is shown on a head that others share."""
     if not pull.is_open and not pull.merged:
-        yield ShowVerdict(pull.ref, (pull.head_sha,), context, key=f"over:{event.key}")
+        yield RefreshVerdict(pull.ref, (pull.head_sha,), context, key=f"over:{event.key}")

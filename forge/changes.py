@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from forge.types import Issue, Repository, User
+from forge.models import Issue, Repository, User
 
 
-class Kind(StrEnum):
+class ChangeKind(StrEnum):
     """What can happen. Those who did it are not told for the kinds in SILENT."""
 
     OPENED = "opened"
@@ -66,15 +66,15 @@ class Kind(StrEnum):
 
 SILENT = frozenset(
     {
-        Kind.EDITED,
-        Kind.DELETED,
-        Kind.COMMENT_EDITED,
-        Kind.COMMENT_DELETED,
-        Kind.RELEASE_EDITED,
-        Kind.RELEASE_DELETED,
-        Kind.REPO_ARCHIVED,
-        Kind.REPO_UNARCHIVED,
-        Kind.REPO_DELETED,
+        ChangeKind.EDITED,
+        ChangeKind.DELETED,
+        ChangeKind.COMMENT_EDITED,
+        ChangeKind.COMMENT_DELETED,
+        ChangeKind.RELEASE_EDITED,
+        ChangeKind.RELEASE_DELETED,
+        ChangeKind.REPO_ARCHIVED,
+        ChangeKind.REPO_UNARCHIVED,
+        ChangeKind.REPO_DELETED,
     }
 )
 """Kinds of which a forge keeps no record: they are found by comparing, so nobody knows by whom."""
@@ -93,7 +93,7 @@ class Change:
     """
 
     key: str
-    kind: Kind
+    kind: ChangeKind
     repo_id: int
     place: str
     actor: User
@@ -103,7 +103,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class SubjectEntry:
     """An issue, or the issue side of a pull request, with what only a sweep needs of it."""
 
     id: int
@@ -113,7 +113,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class CommentSnapshot:
     """A comment or a remark as it stands: `digest` is for its text."""
 
     id: int
@@ -127,7 +127,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ReviewSnapshot:
     """A submitted review: `remarks` is how many it holds, and they can become more."""
 
     id: int
@@ -149,7 +149,7 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class RepositoryEntry:
     """A repository in a list: `updated_at` follows a push late, and an issue never."""
 
     repository: Repository

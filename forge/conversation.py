@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from forge.types import Ref
+from forge.models import Ref
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class MalformedDiff(ValueError):
     """The text is no diff that git writes, or it was cut off."""
 
 
-class TooLong(MalformedDiff):
+class DiffTooLarge(MalformedDiff):
     """The diff has more lines than anybody reads."""
 
 
@@ -69,7 +69,7 @@ class _File:
 def parse(text: str) -> tuple[FileDiff, ...]:
     """Read a diff; raises MalformedDiff, and TooLong before it takes a hundred times the memory of its text."""
     if text.count("\n") > MAX_LINES:
-        raise TooLong(f"the diff has more than {MAX_LINES} lines")
+        raise DiffTooLarge(f"the diff has more than {MAX_LINES} lines")
     lines = iter(text.removesuffix("\n").split("\n"))
     files: list[_File] = []
     for line in lines:

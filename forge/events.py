@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from forge.types import Ref, User
+from forge.models import Ref, User
 from forge.wire_names import WireNamed, by_wire_name
 
 
@@ -27,7 +27,7 @@ class Event(WireNamed):
 
 
 @dataclass(frozen=True, slots=True)
-class Touched(Event, wire="subject_changed"):
+class SubjectChanged(Event, wire="subject_changed"):
     """Something happened here, and only a look tells what; no bot hears it, the hive itself looks."""
 
 

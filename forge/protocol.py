@@ -1,8 +1,8 @@
 """What the hive asks of a forge, wants of it, and how a forge says no. Performs no I/O.
 
-Reader      questions (`forge.questions`); the only part that a bot ever sees
-Watcher     Reader plus the questions of a sweep (`forge.watching`): what changed, and by which rows
-Forge       Reader plus repeatable deeds (`forge.deeds`) of one identity; only `hive.apply` holds one
+Reader      questions (`forge.reader`); the only part that a bot ever sees
+Watcher     Reader plus the questions of a sweep (`forge.poll_reader`): what changed, and by which rows
+Forge       Reader plus repeatable deeds (`forge.writer`) of one identity; only `hive.outbox.executor` holds one
 Operator    the deeds that no bot has an intent for: merging, overruling a review
 Admin       provisioning: each `ensure_…` makes it so and may be called again
 
@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from forge.deeds import CodeDeeds, IssueDeeds, PullDeeds, SortingDeeds
-from forge.questions import CodeQuestions, IssueQuestions, PullQuestions
-from forge.types import Label, Notification, Protection, Ref, Repo, Repository, User
-from forge.watching import SweepQuestions
+from forge.models import Label, Notification, Protection, Ref, Repo, Repository, User
+from forge.poll_reader import ChangeReader
+from forge.reader import CodeReader, IssueReader, PullReader
+from forge.writer import CodeWriter, IssueMetadataWriter, IssueWriter, PullWriter
 
 Consent = Callable[[str], bool]
 """Is told in a few words what is not as it should be; says whether it is to be put right."""
@@ -109,7 +109,7 @@ class HeldToken:
     repos: frozenset[str] | None = None
 
 
-class Reader(IssueQuestions, PullQuestions, CodeQuestions, Protocol):
+class Reader(IssueReader, PullReader, CodeReader, Protocol):
     """Questions to a forge. Each raises NotFound, Refused or Unavailable."""
 
     def capabilities(self) -> Capabilities:
@@ -131,11 +131,11 @@ class Reader(IssueQuestions, PullQuestions, CodeQuestions, Protocol):
         """
 
 
-class Watcher(Reader, SweepQuestions, Protocol):
+class PollReader(Reader, ChangeReader, Protocol):
     """A reader that can be asked what changed: what a sweep holds."""
 
 
-class Forge(Reader, IssueDeeds, SortingDeeds, PullDeeds, CodeDeeds, Protocol):
+class Forge(Reader, IssueWriter, IssueMetadataWriter, PullWriter, CodeWriter, Protocol):
     """Deeds of one identity; doing one twice is doing it once."""
 
     def mark_read(self, until: datetime) -> None:

@@ -15,7 +15,7 @@ _KIND = ("x-forgejo-event-type", "x-gitea-event-type", "x-github-event-type", "x
 _ID = ("x-forgejo-delivery", "x-gitea-delivery", "x-github-delivery")
 
 
-class BadDelivery(Exception):
+class RejectedDelivery(Exception):
     """The request is no delivery of this forge: `status` is the HTTP answer it deserves."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -37,12 +37,12 @@ class Delivery:
     body: bytes
 
 
-def verify(forge: str, headers: Mapping[str, str], body: bytes, secrets: Iterable[bytes]) -> Delivery:
+def verify_any_case(forge: str, headers: Mapping[str, str], body: bytes, secrets: Iterable[bytes]) -> Delivery:
     """Check the signature and read the headers, in whatever case; see `verify_lower`."""
-    return verify_lower(forge, {name.lower(): value for name, value in headers.items()}, body, secrets)
+    return verify(forge, {name.lower(): value for name, value in headers.items()}, body, secrets)
 
 
-def verify_lower(forge: str, headers: Mapping[str, str], body: bytes, secrets: Iterable[bytes]) -> Delivery:
+def verify(forge: str, headers: Mapping[str, str], body: bytes, secrets: Iterable[bytes]) -> Delivery:
     """Check the signature and read the headers, whose names are in lower case.
 
     Several secrets are accepted at once, so that one can be rotated. Raises BadDelivery: 401 for
@@ -50,14 +50,14 @@ def verify_lower(forge: str, headers: Mapping[str, str], body: bytes, secrets: I
     400 for missing event headers, 413 for a body above MAX_BODY.
     """
     if len(body) > MAX_BODY:
-        raise BadDelivery(413, f"body of {len(body)} bytes is above the limit of {MAX_BODY}")
+        raise RejectedDelivery(413, f"body of {len(body)} bytes is above the limit of {MAX_BODY}")
     signature = _first(headers, _SIGNATURE).removeprefix("sha256=")
     if not signature or not any(_matches(signature, secret, body) for secret in secrets):
-        raise BadDelivery(401, "signature missing or wrong")
+        raise RejectedDelivery(401, "signature missing or wrong")
     kind = _first(headers, _KIND)
     delivery_id = _first(headers, _ID)
     if not kind or not delivery_id:
-        raise BadDelivery(400, "event type or delivery id missing")
+        raise RejectedDelivery(400, "event type or delivery id missing")
     return Delivery(forge, delivery_id[:100], kind[:100], body)
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hive.complaints import known, sentence
-from hive.privacy import be_private
+from hive.app.operator_errors import known, sentence
+from hive.instance.file_modes import be_private
 
 if TYPE_CHECKING:
-    from hive.app.house import House
+    from hive.instance.instance import Instance
 
 CONFIG = click.Path(dir_okay=False, path_type=Path)
 STATE = click.Path(file_okay=False, path_type=Path)
@@ -87,27 +87,27 @@ def demo(
     *, project: Path | None, state: Path, leave: bool, port: int, url: str | None, admin: str | None, clean: bool
 ) -> None:
     """Play the story on this machine, or on a forge that is there."""
-    from hive.demo.play import Evening, play
+    from hive.demo.demo import DemoOptions, play
 
-    evening = Evening(state, project, leave)
+    evening = DemoOptions(state, project, leave)
     if url is None:
         if admin or clean:
             raise SystemExit(_complain("--admin and --clean are for a forge that is there already: name it by --forge"))
         return play(evening, port=port)
-    from hive.demo.door import door
-    from hive.demo.visit import clean as take_away
-    from hive.demo.visit import visit
+    from hive.demo.forge_access import forge_access
+    from hive.demo.remote_demo import clean as take_away
+    from hive.demo.remote_demo import visit
 
-    return (take_away if clean else visit)(evening, door(url, admin))
+    return (take_away if clean else visit)(evening, forge_access(url, admin))
 
 
 @main.command()
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
 def check(config: Path) -> None:
     """Read a configuration and name every mistake in it."""
-    house = _house(config)
-    bots = house.bots
-    click.echo(f"{config}: {len(house.settings.teams)} team(s), bots {', '.join(bots)}")
+    instance = _instance(config)
+    bots = instance.bots
+    click.echo(f"{config}: {len(instance.settings.teams)} team(s), bots {', '.join(bots)}")
 
 
 FORGE = click.option("--forge", "name", help="Which of the configured forges; needed if there are several.")
@@ -123,11 +123,11 @@ ADMIN = click.option("--admin", help="Login of a site admin; the password is in 
 def init(config: Path, name: str | None, admin: str | None, *, plan: bool, create_missing: bool) -> None:
     """Make the forge ready for the hive."""
     from hive.app.up import own_forge
-    from hive.provision import Provision
+    from hive.provision import Provisioner
 
-    house = _house(config)
-    forge = _one_forge(house, name)
-    login, password = _admin(house, forge, admin)
+    instance = _instance(config)
+    forge = _one_forge(instance, name)
+    login, password = _admin(instance, forge, admin)
     said: list[str] = []
 
     def say(line: str) -> None:
@@ -135,11 +135,11 @@ def init(config: Path, name: str | None, admin: str | None, *, plan: bool, creat
         click.echo(line)
 
     if plan:
-        for step in Provision.plan(house, forge, login, password, create_missing=create_missing):
+        for step in Provisioner.plan(instance, forge, login, password, create_missing=create_missing):
             say(step.planned())
     else:
-        with own_forge(house, forge, click.echo):
-            Provision.run(house, forge, login, password, say, create_missing=create_missing)
+        with own_forge(instance, forge, click.echo):
+            Provisioner.run(instance, forge, login, password, say, create_missing=create_missing)
     click.echo(f"{forge}: {len(said)} changes{' would be made' if plan else ''}")
 
 
@@ -149,16 +149,16 @@ def init(config: Path, name: str | None, admin: str | None, *, plan: bool, creat
 @ADMIN
 def doctor(config: Path, name: str | None, admin: str | None) -> None:
     """Find what is not as it should be, and say how to mend it."""
-    from bots.types import Level
+    from bots.models import Level
     from hive.provision import Doctor, Key, summary
 
-    house = _house(config)
-    names = [_one_forge(house, name)] if name or admin else list(house.settings.forges)
-    own = {forge: admin or house.settings.forges[forge].kind == "embedded" for forge in names}
-    keys = {forge: Key(*_admin(house, forge, admin)) if own[forge] else None for forge in names}
+    instance = _instance(config)
+    names = [_one_forge(instance, name)] if name or admin else list(instance.settings.forges)
+    own = {forge: admin or instance.settings.forges[forge].kind == "embedded" for forge in names}
+    keys = {forge: Key(*_admin(instance, forge, admin)) if own[forge] else None for forge in names}
     signs = []
 
-    for sign in Doctor(house, str(config)).look(keys):
+    for sign in Doctor(instance, str(config)).look(keys):
         signs.append(sign)
         click.echo(sign.wrapped(min(shutil.get_terminal_size().columns, 100)) if sys.stdout.isatty() else str(sign))
     click.echo(summary(signs))
@@ -175,7 +175,7 @@ def adopt(agent: str, config: Path, yes: bool) -> None:
     """Take a refused configuration of AGENT as it is."""
     from hive.app.adopt import run
 
-    run(_house(config), agent, click.echo, lambda question: yes or click.confirm(question, abort=True))
+    run(_instance(config), agent, click.echo, lambda question: yes or click.confirm(question, abort=True))
 
 
 @main.command()
@@ -191,10 +191,10 @@ def rotate(config: Path, account: tuple[str, ...], name: str | None, admin: str 
     """
     from hive.provision import Rotation
 
-    house = _house(config)
-    forge = _one_forge(house, name)
-    key = _admin(house, forge, admin)
-    rotation = Rotation(house, forge, click.echo)
+    instance = _instance(config)
+    forge = _one_forge(instance, name)
+    key = _admin(instance, forge, admin)
+    rotation = Rotation(instance, forge, click.echo)
     if not hooks:
         rotation.tokens(*key, account)
     if not account:
@@ -207,17 +207,17 @@ def up(config: Path) -> None:
     """Run the hive as one process tree, until Ctrl-C."""
     from hive.app.up import up as run
 
-    run(config, _house(config))
+    run(config, _instance(config))
 
 
 @main.command()
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
 def queue(config: Path) -> None:
     """Show what waits, runs and rests, and why."""
-    from hive.waiting import queue as lines
+    from hive.app.status import queue as lines
 
-    house = _house(config)
-    click.echo("\n".join(lines(house.ledger)))
+    instance = _instance(config)
+    click.echo("\n".join(lines(instance.ledger)))
 
 
 @main.command()
@@ -227,8 +227,8 @@ def gc(config: Path, plan: bool) -> None:
     """Take away what is over: see `keep` in the configuration."""
     from hive.app.gc import sweep_up
 
-    house = _house(config)
-    sweep_up(house, click.echo, plan=plan)
+    instance = _instance(config)
+    sweep_up(instance, click.echo, plan=plan)
 
 
 @main.command()
@@ -236,12 +236,12 @@ def gc(config: Path, plan: bool) -> None:
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
 def inbox(agent: str, config: Path) -> None:
     """Show what AGENT has to deal with."""
-    from hive.waiting import inbox as lines
+    from hive.app.status import inbox as lines
 
-    house = _house(config)
-    if not any(agent in team.agents for team in house.settings.teams.values()):
+    instance = _instance(config)
+    if not any(agent in team.agents for team in instance.settings.teams.values()):
         raise SystemExit(_complain(f"{config} has no agent {agent!r}"))
-    click.echo("\n".join(lines(house.ledger, agent)))
+    click.echo("\n".join(lines(instance.ledger, agent)))
 
 
 @main.command("run")
@@ -250,9 +250,9 @@ def inbox(agent: str, config: Path) -> None:
 @click.option("--all", "whole", is_flag=True, help="Every text to its end.")
 def show_run(number: int, config: Path, *, whole: bool) -> None:
     """Show what an agent did in run NUMBER: turns, tools, tokens."""
-    from hive.record import record
+    from hive.app.run_log import record
 
-    click.echo("\n".join(record(_house(config).ledger, number, whole=whole)))
+    click.echo("\n".join(record(_instance(config).ledger, number, whole=whole)))
 
 
 @main.command()
@@ -265,7 +265,7 @@ def replay(what: str, config: Path) -> None:
     """
     from hive.app.replay import replaying
 
-    again = replaying(_house(config))
+    again = replaying(_instance(config))
     for line in again.lines(what):
         click.echo(line)
     raise SystemExit(3 if again.differs else 0)
@@ -276,9 +276,9 @@ def replay(what: str, config: Path) -> None:
 def web(config: Path) -> None:
     """Receive webhooks."""
     from hive.app.web import serve
-    from hive.processes import until_told
+    from hive.supervisor.processes import stop_event
 
-    serve(_house(config), until_told())
+    serve(_instance(config), stop_event())
 
 
 @main.command()
@@ -286,9 +286,9 @@ def web(config: Path) -> None:
 def work(config: Path) -> None:
     """Let bots look, and do what they want."""
     from hive.app.work import serve
-    from hive.processes import until_told
+    from hive.supervisor.processes import stop_event
 
-    serve(_house(config), until_told())
+    serve(_instance(config), stop_event())
 
 
 @main.command()
@@ -296,9 +296,9 @@ def work(config: Path) -> None:
 def host(config: Path) -> None:
     """Keep the containers of agents."""
     from hive.app.host import serve
-    from hive.processes import until_told
+    from hive.supervisor.processes import stop_event
 
-    serve(_house(config), until_told())
+    serve(_instance(config), stop_event())
 
 
 @main.command()
@@ -314,19 +314,19 @@ def forge(state: Path, host: str, port: int, admin: str | None, flavour: str) ->
     serve(state, (host, port), click.echo, admin=admin, flavour=flavour)
 
 
-def _one_forge(house: House, name: str | None) -> str:
-    forges = list(house.settings.forges)
+def _one_forge(instance: Instance, name: str | None) -> str:
+    forges = list(instance.settings.forges)
     if (name or forges[0]) not in forges or (name is None and len(forges) > 1):
         raise SystemExit(_complain(f"name one of the forges by --forge: {', '.join(forges)}"))
     return name or forges[0]
 
 
-def _admin(house: House, forge: str, login: str | None) -> tuple[str, str]:
+def _admin(instance: Instance, forge: str, login: str | None) -> tuple[str, str]:
     """Who makes a forge ready, and the password; a forge of our own has an admin of its own."""
     from hive.app.up import ADMIN as OURS
 
-    if login is None and house.settings.forges[forge].kind == "embedded":
-        return OURS, house.vault.password(forge, OURS)
+    if login is None and instance.settings.forges[forge].kind == "embedded":
+        return OURS, instance.secret_store.password(forge, OURS)
     if login is None:
         raise SystemExit(_complain("name a site admin of the forge by --admin"))
     if password := os.environ.get("HIVE_ADMIN_PASSWORD"):
@@ -338,13 +338,13 @@ def _admin(house: House, forge: str, login: str | None) -> tuple[str, str]:
     return login, click.prompt("Password", hide_input=True, err=True)
 
 
-def _house(config: Path) -> House:
-    from hive.app.house import NotReady
-    from hive.app.opening import opened
+def _instance(config: Path) -> Instance:
+    from hive.instance.instance import StartupError
+    from hive.instance.opening import opened
 
     try:
         return opened(config)
-    except NotReady as error:
+    except StartupError as error:
         raise SystemExit(_complain(str(error))) from error
 
 

@@ -17,7 +17,7 @@ STRICT = {"extra": "forbid"}
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class FieldError:
     """One thing that is wrong in a piece of data: where, what, and what would be right."""
 
     place: tuple[str | int, ...]
@@ -25,12 +25,12 @@ class Mistake:
     at_key: bool = False
 
 
-class Malformed(ValueError):
+class InvalidData(ValueError):
     """Data that does not fit; holds every mistake at once."""
 
-    def __init__(self, mistakes: list[Mistake]) -> None:
-        super().__init__("; ".join(f"{'.'.join(map(str, m.place))}: {m.text}" for m in mistakes))
-        self.mistakes = mistakes
+    def __init__(self, field_errors: list[FieldError]) -> None:
+        super().__init__("; ".join(f"{'.'.join(map(str, m.place))}: {m.text}" for m in field_errors))
+        self.field_errors = field_errors
 
 
 class Codec(Generic[T]):
@@ -44,7 +44,7 @@ class Codec(Generic[T]):
         try:
             value: T = self._adapter.validate_python(data)
         except ValidationError as error:
-            raise Malformed([_mistake(dict(item)) for item in error.errors()]) from error
+            raise InvalidData([_field_error(dict(item)) for item in error.errors()]) from error
         return value
 
     def read_exactly(self, data: object) -> T:
@@ -55,7 +55,7 @@ class Codec(Generic[T]):
         try:
             value: T = self._adapter.validate_json(json.dumps(data), strict=True)
         except ValidationError as error:
-            raise Malformed([_mistake(dict(item)) for item in error.errors()]) from error
+            raise InvalidData([_field_error(dict(item)) for item in error.errors()]) from error
         return value
 
     def loads(self, text: str) -> T:
@@ -63,7 +63,7 @@ class Codec(Generic[T]):
         try:
             value: T = self._adapter.validate_json(text)
         except ValidationError as error:
-            raise Malformed([_mistake(dict(item)) for item in error.errors()]) from error
+            raise InvalidData([_field_error(dict(item)) for item in error.errors()]) from error
         return value
 
     def dumps(self, value: T) -> str:
@@ -76,12 +76,12 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-def _mistake(error: Mapping[str, Any]) -> Mistake:
+def _field_error(error: Mapping[str, Any]) -> FieldError:
     kind = str(error["type"])
     context = error.get("ctx") or {}
     phrase = _PHRASES.get(kind)
     text = phrase(context, error.get("input")) if phrase else str(error["msg"]).removeprefix("Value error, ")
-    return Mistake(tuple(error["loc"]), text, at_key=kind in ("extra_forbidden", "unexpected_keyword_argument"))
+    return FieldError(tuple(error["loc"]), text, at_key=kind in ("extra_forbidden", "unexpected_keyword_argument"))
 
 
 def _got(value: object) -> str:

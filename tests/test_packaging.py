@@ -105,11 +105,11 @@ def test_documents_link_to_what_is_there() -> None:
         target = page.parent / path if path else page
         assert target.exists(), f"{page.name}: {link}"
         if heading:
-            anchors = [_anchor(line) for line in target.read_text().splitlines() if line.startswith("#")]
+            anchors = [_baseline(line) for line in target.read_text().splitlines() if line.startswith("#")]
             assert heading in anchors, f"{page.name}: {link}"
 
 
-def _anchor(heading: str) -> str:
+def _baseline(heading: str) -> str:
     words = re.sub(r"[^\w -]", "", heading.lstrip("#").strip().lower())
     return words.replace(" ", "-")
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from hive.settings import load
+from hive.config import load
 from scripts.reference import FILES, schema
 
 ROOT = Path(__file__).parent.parent

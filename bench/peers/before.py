@@ -22,7 +22,7 @@ from bench.row import Row
 from bench.stand import alone
 from bench.whole import whole
 from forge.webhook import Delivery
-from hive.demo.stage import FORGE, OPERATOR
+from hive.demo.setup import FORGE, OPERATOR
 from hive.ledger import pack
 
 OPEN = """

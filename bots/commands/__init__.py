@@ -13,38 +13,38 @@ from collections.abc import Iterator
 from datetime import timedelta
 from difflib import get_close_matches
 
-from bots import remarks
+from bots import threads
 from bots.bot import AGENTS, Bot, Context
-from bots.commands import phrases
-from bots.commands.acts import ACTS
-from bots.commands.call import Act, Call, no
+from bots.commands import messages
+from bots.commands.handlers import ACTS
+from bots.commands.invocation import CommandOutcome, Invocation, no
 from bots.intents import (
-    AskReview,
     Assign,
     Close,
     ContinueRun,
     Deploy,
     EndRun,
     Intent,
-    Line,
     Pause,
     React,
-    Recall,
     Reply,
+    ReplyLine,
+    RequestBotReview,
+    ResetContext,
     Restart,
     Resume,
+    ResumeRuns,
     SetLabels,
+    SetModel,
     StartRun,
     TagDenied,
     Unassign,
-    UseModel,
-    WakeRuns,
 )
-from bots.orders import KNOWN, Order, is_altered, orders
-from bots.types import Team
+from bots.models import Team
+from bots.slash_commands import KNOWN, SlashCommand, is_altered, slash_commands
 from forge.events import CommentPosted
+from forge.models import Comment, User
 from forge.protocol import NotFound
-from forge.types import Comment, User
 
 SEEN = "eyes"
 DONE = "+1"
@@ -64,21 +64,21 @@ bot = Bot(
         *(
             Close,
             TagDenied,
-            WakeRuns,
+            ResumeRuns,
             React,
             Reply,
             SetLabels,
             Assign,
             Unassign,
-            AskReview,
+            RequestBotReview,
             StartRun,
             ContinueRun,
             EndRun,
             Deploy,
         ),
-        *(Pause, Resume, Restart, UseModel, Recall),
+        *(Pause, Resume, Restart, SetModel, ResetContext),
     },
-    hears={AGENTS},
+    listens_to_bots={AGENTS},
 )
 
 
@@ -87,11 +87,11 @@ def obey(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     """Do what a comment commands, each order once, and say what became of it."""
     if not may_speak(event.actor, ctx.team):
         return
-    answer: remarks.Reply | None = None
+    answer: threads.ThreadReply | None = None
     try:
         comment = ctx.forge.comment_by_id(event.ref, event.comment_id)
     except NotFound:
-        answer = remarks.reply(ctx.forge, event.ref, event.comment_id)
+        answer = threads.reply(ctx.forge, event.ref, event.comment_id)
         if answer is None:
             return
         comment = answer.comment
@@ -100,9 +100,9 @@ def obey(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
         return
     at = f"{event.ref}:{comment.id}"
     to = None if answer is None else answer.conversation
-    acts = [act(Call(order, comment, ctx, f"{at}:{number}", to)) for number, order in enumerate(heard[:MOST])]
+    acts = [act(Invocation(order, comment, ctx, f"{at}:{number}", to)) for number, order in enumerate(heard[:MOST])]
     if len(heard) > MOST:
-        acts = [Act(Line(phrases.TOO_MANY.format(most=MOST)), good=False)]
+        acts = [CommandOutcome(ReplyLine(messages.TOO_MANY.format(most=MOST)), good=False)]
     if answer is None:
         yield React(event.ref, comment.id, SEEN, key=f"seen:{at}")
     for each in acts:
@@ -115,7 +115,7 @@ def obey(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     yield React(event.ref, comment.id, word, key=f"told:{at}", after=after, otherwise=SORRY)
 
 
-def audible(comment: Comment, team: Team) -> tuple[Order, ...]:
+def audible(comment: Comment, team: Team) -> tuple[SlashCommand, ...]:
     """The orders that a comment's author may give: all for operators, few for agents, none for everybody else.
 
     An agent's words are written by the hive, so its marker says nothing about them; on anybody
@@ -124,8 +124,10 @@ def audible(comment: Comment, team: Team) -> tuple[Order, ...]:
     if is_altered(comment) or not may_speak(comment.author, team):
         return ()
     if team.agent_of(comment.author) is not None:
-        return tuple(order for order in orders(comment.body) if order.command is not None and order.command.agents)
-    return () if _MARKER.search(comment.body) else orders(comment.body)
+        return tuple(
+            order for order in slash_commands(comment.body) if order.command is not None and order.command.agents
+        )
+    return () if _MARKER.search(comment.body) else slash_commands(comment.body)
 
 
 def may_speak(user: User, team: Team) -> bool:
@@ -134,20 +136,20 @@ def may_speak(user: User, team: Team) -> bool:
     return not own and (user.id in team.operators or team.agent_of(user) is not None)
 
 
-def act(call: Call) -> Act:
+def act(call: Invocation) -> CommandOutcome:
     """What comes of one order."""
     command = call.order.command
     if command is None:
         return unknown(call.order.name)
     if call.ctx.now - call.comment.created_at > LATE:
-        return no(call, phrases.TOO_LATE)
+        return no(call, messages.TOO_LATE)
     if not command.takes(call.order.words):
-        return no(call, phrases.USAGE.format(form=command.form))
+        return no(call, messages.USAGE.format(form=command.form))
     return ACTS[command.name](call)
 
 
-def unknown(name: str) -> Act:
+def unknown(name: str) -> CommandOutcome:
     """The nearest name is a guess, so it is only told."""
     near = get_close_matches(name, KNOWN, 1)
-    said = phrases.MEANT.format(name=name, near=near[0]) if near else phrases.UNKNOWN.format(name=name)
-    return Act(Line(said), good=False)
+    said = messages.MEANT.format(name=name, near=near[0]) if near else messages.UNKNOWN.format(name=name)
+    return CommandOutcome(ReplyLine(said), good=False)

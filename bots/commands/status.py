@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from bots.commands import phrases
-from bots.commands.call import Act, Call, no, yes
-from bots.orders import Place
-from bots.types import RunStatus
-from bots.words import plain
+from bots.commands import messages
+from bots.commands.invocation import CommandOutcome, Invocation, no, yes
+from bots.markdown import plain
+from bots.models import RunStatus
+from bots.slash_commands import ThreadKind
 
 
-def status(call: Call) -> Act:
+def status(call: Invocation) -> CommandOutcome:
     """Say how the newest run of this thread stands; on a configuration, who waits for it and whether its agent rests."""
-    if call.place is Place.CONFIG:
+    if call.place is ThreadKind.CONFIG:
         return yes(call, of_config(call))
     found = call.ctx.history.status(call.comment.ref)
     if found is None:
-        return no(call, phrases.NO_RUN_YET)
-    said = phrases.STATUS.format(
+        return no(call, messages.NO_RUN_YET)
+    said = messages.STATUS.format(
         run=found.id,
         agent=found.agent,
         state=state(call, found),
@@ -27,32 +27,32 @@ def status(call: Call) -> Act:
     return yes(call, said)
 
 
-def of_config(call: Call) -> str:
+def of_config(call: Invocation) -> str:
     """Who waits for a change of a configuration."""
     agent = call.ctx.team.configs[call.comment.ref.repo]
     why = "; ".join(map(plain, call.ctx.history.resting(agent)))
-    rest = phrases.RESTS.format(agent=agent, why=why) if why else phrases.AWAKE.format(agent=agent)
+    rest = messages.RESTS.format(agent=agent, why=why) if why else messages.AWAKE.format(agent=agent)
     waiting = call.ctx.history.status(call.comment.ref)
     if waiting is None:
-        return phrases.NOBODY_WAITS.format(rest=rest)
-    return phrases.WAITS_FOR_MERGE.format(run=waiting.id, agent=waiting.agent, rest=rest)
+        return messages.NOBODY_WAITS.format(rest=rest)
+    return messages.WAITS_FOR_MERGE.format(run=waiting.id, agent=waiting.agent, rest=rest)
 
 
-def state(call: Call, run: RunStatus) -> str:
+def state(call: Invocation, run: RunStatus) -> str:
     """What a run does, or waits for."""
     if not run.is_open:
-        return phrases.OVER.format(outcome=run.outcome)
+        return messages.OVER.format(outcome=run.outcome)
     if run.is_held:
-        return phrases.WORKS.format(turn=run.turn)
+        return messages.WORKS.format(turn=run.turn)
     if run.turn:
         why = "; ".join(map(plain, call.ctx.history.resting(run.agent)))
         if why:
-            return phrases.WAITS_BECAUSE.format(turn=run.turn, why=why)
-        return phrases.WAITS_FOR_ITS_TURN.format(turn=run.turn, agent=run.agent)
+            return messages.WAITS_BECAUSE.format(turn=run.turn, why=why)
+        return messages.WAITS_FOR_ITS_TURN.format(turn=run.turn, agent=run.agent)
     if run.waits_for is not None:
-        return phrases.WAITS_FOR_CONFIG.format(ref=f"{run.waits_for.repo.path}#{run.waits_for.number}")
+        return messages.WAITS_FOR_CONFIG.format(ref=f"{run.waits_for.repo.path}#{run.waits_for.number}")
     if run.blocked:
-        return phrases.WAITS_FOR_OPERATOR.format(why=plain(run.blocked))
+        return messages.WAITS_FOR_OPERATOR.format(why=plain(run.blocked))
     if run.pull is not None:
-        return phrases.IN_REVIEW.format(ref=f"#{run.pull.number}")
-    return phrases.ANSWERED
+        return messages.IN_REVIEW.format(ref=f"#{run.pull.number}")
+    return messages.ANSWERED

@@ -10,15 +10,15 @@ from collections.abc import Iterator
 
 from bots import verdicts
 from bots.bot import AGENTS, Bot, Context
-from bots.intents import AskReview, Intent, PostReview, SetVerdict, ShowVerdict
-from bots.review import phrases
-from bots.review.page import body, remark, summary
-from bots.review.placing import Files, old_line, place
-from bots.types import Finding, Scan, Verdict, verdict
+from bots.intents import Intent, PostReview, RefreshVerdict, RequestBotReview, SetVerdict
+from bots.models import Finding, Scan, Verdict, verdict
+from bots.review import messages
+from bots.review.anchors import Files, old_line, place
+from bots.review.render import body, remark, summary
 from forge.diff import MalformedDiff, parse
 from forge.events import PullChanged, PullClosed, ReviewAsked
+from forge.models import CommitStatus, PullRequest, Ref, ReviewComment, State
 from forge.protocol import Invalid
-from forge.types import CommitStatus, PullRequest, Ref, ReviewComment, State
 
 CONTEXT = "hive/review"
 STATES = {
@@ -33,7 +33,12 @@ _SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 Reasons = tuple[tuple[str, str], ...]
 
-bot = Bot("review", may={AskReview, PostReview, SetVerdict, ShowVerdict}, hears={"core", AGENTS}, verdict=CONTEXT)
+bot = Bot(
+    "review",
+    may={RequestBotReview, PostReview, SetVerdict, RefreshVerdict},
+    listens_to_bots={"core", AGENTS},
+    verdict=CONTEXT,
+)
 
 
 @bot.on(PullChanged)
@@ -49,7 +54,7 @@ def closed(event: PullClosed, ctx: Context) -> Iterator[Intent]:
 
 
 @bot.on(ReviewAsked)
-def look(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
+def review_head(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
     """Look at what an open pull request adds, drafts included; say what there is to say, and set `hive/review`.
 
     What was said of the same changes before the same base is not said once more, unless somebody asks for it.
@@ -64,7 +69,7 @@ def look(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
     placed = place(scan.findings, files)
     text = body(outcome, placed, sha=pull.head_sha, ran=scan.ran, not_reviewed=not_reviewed)
     scope = f"{pull.base_branch}:{scan.base_sha}:{pull.head_sha}"
-    remarks = tuple(hang(item, files) for item in placed.inline)
+    remarks = tuple(to_comment(item, files) for item in placed.inline)
     said = summary(outcome, placed)[:MAX_DESCRIPTION]
     last = ctx.history.verdict(ref, CONTEXT)
     if event.again or last is None or last.scope != scope:
@@ -79,16 +84,16 @@ def read_diff(ctx: Context, ref: Ref) -> tuple[Files, Reasons]:
     try:
         files = parse(ctx.forge.diff(ref))
     except (MalformedDiff, Invalid):  # a forge's diff can be too large to be read
-        return {}, (phrases.DIFF_UNREAD,)
+        return {}, (messages.DIFF_UNREAD,)
     # A name that is no UTF-8 cannot be told to a forge as the place of a remark.
     return {file.path: file for file in files if file.path is not None and not _SURROGATE.search(file.path)}, ()
 
 
 def other_head(scan: Scan, pull: PullRequest) -> Reasons:
     """Why a scan says nothing about a pull request's head."""
-    return () if scan.head_sha == pull.head_sha else (phrases.OTHER_HEAD,)
+    return () if scan.head_sha == pull.head_sha else (messages.OTHER_HEAD,)
 
 
-def hang(finding: Finding, files: Files) -> ReviewComment:
+def to_comment(finding: Finding, files: Files) -> ReviewComment:
     """A finding as a remark on its line."""
     return ReviewComment(finding.path, finding.line, remark(finding, old_line(finding, files) or ""))

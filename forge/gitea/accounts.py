@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from forge.gitea import shapes
+from forge.gitea import models
 from forge.gitea.client import SECONDS, Client, route
-from forge.gitea.connection import Connection, Current, as_named
-from forge.gitea.field import Field
-from forge.gitea.read import GiteaReader
+from forge.gitea.connection import Current, ForgeConnection, as_named
+from forge.gitea.json_value import JsonValue
+from forge.gitea.reader import GiteaReader
+from forge.models import Repo, User
 from forge.protocol import Conflict, Consent, HeldToken, NotFound
-from forge.types import Repo, User
 
 _ORDINARY = {"active": True, "admin": False, "prohibit_login": False, "restricted": False}
 _FAULTS = {
@@ -44,7 +44,7 @@ class AccountAdmin(GiteaReader):
         current: Current = as_named,
     ) -> None:
         """`name` is the house's name for the forge; `consent` is asked before each change."""
-        Connection.__init__(self, name, Client(url, login=login, password=password, seconds=seconds), current)
+        ForgeConnection.__init__(self, name, Client(url, login=login, password=password, seconds=seconds), current)
         self._consent = consent
 
     def is_admin(self) -> bool:
@@ -54,12 +54,12 @@ class AccountAdmin(GiteaReader):
     def ensure_user(self, login: str, *, password: str, email: str) -> User:
         """An account that needs no change of its password; one that is there already is left as it is."""
         try:
-            return shapes.user(self._client.get(route("users", login)))
+            return models.user(self._client.get(route("users", login)))
         except NotFound:
             if not self._consent("is missing"):
                 return User(0, login)
             said = {"username": login, "password": password, "email": email, "visibility": "public"}
-            return shapes.user(self._client.post("/admin/users", **said, must_change_password=False))
+            return models.user(self._client.post("/admin/users", **said, must_change_password=False))
 
     def ensure_usable(self, login: str, *, stuck: bool = False) -> bool:
         """An ordinary account that can act; `stuck` is one that was seen to wait for a new password.
@@ -118,7 +118,7 @@ class AccountAdmin(GiteaReader):
             return
 
 
-def _token(row: Field) -> HeldToken:
+def _token(row: JsonValue) -> HeldToken:
     bound = row.value.get("repositories") if isinstance(row.value, Mapping) else None
     return HeldToken(
         id=row["id"].number(),

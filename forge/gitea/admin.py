@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from forge.gitea import hooks, protection, shapes
+from forge.gitea import hooks, models, protection
 from forge.gitea.accounts import AccountAdmin
 from forge.gitea.client import route
-from forge.gitea.field import Field
+from forge.gitea.json_value import JsonValue
+from forge.models import Label, Protection, Ref, Repo
 from forge.protocol import Conflict, Invalid, NotFound
-from forge.types import Label, Protection, Ref, Repo
 
 _NO_MANUAL_MERGE = {"has_pull_requests": True, "allow_manual_merge": False, "autodetect_manual_merge": False}
 """Forgejo calls a pull request merged whose commits never came, if manual merges are allowed."""
@@ -104,7 +104,7 @@ class GiteaAdmin(AccountAdmin):
         at = self._at(repo, "labels")
         said = {"name": label.name, "color": f"#{label.color}", "description": label.description}
         row = self._named(at, label.name)
-        held = None if row is None else shapes.held_label(row)
+        held = None if row is None else models.held_label(row)
         if held is not None and held.label == label:
             return False
         if not self._consent(_MISSING if held is None else "looks otherwise"):
@@ -184,9 +184,9 @@ class GiteaAdmin(AccountAdmin):
     def _make_hook(self, at: str, kind: str, url: str, secret: str, events: Sequence[str]) -> int:
         config = {"url": url, "content_type": "json", "secret": secret}
         made = hooks.hook(self._client.post(at, type=kind, active=True, events=list(events), config=config))
-        if made.hears != hooks.asked(events):
+        if made.listens_to_bots != hooks.asked(events):
             self._client.delete(f"{at}/{made.id}")
-            raise Invalid(f"the forge cannot hear {', '.join(sorted(hooks.asked(events) - made.hears))}")
+            raise Invalid(f"the forge cannot hear {', '.join(sorted(hooks.asked(events) - made.listens_to_bots))}")
         return made.id
 
     def _drop_hooks(self, at: str, old: Sequence[hooks.Hook], *, but: int = 0) -> None:
@@ -205,17 +205,17 @@ class GiteaAdmin(AccountAdmin):
     def _members(self, team: int) -> list[str]:
         return [row["login"].text() for row in self._client.rows(route("teams", team, "members"))]
 
-    def _named(self, at: str, name: str) -> Field | None:
+    def _named(self, at: str, name: str) -> JsonValue | None:
         return next((row for row in self._rows(at) if row["name"].text().lower() == name.lower()), None)
 
-    def _rows(self, at: str) -> Iterator[Field]:
+    def _rows(self, at: str) -> Iterator[JsonValue]:
         """The rows of a list; none of something that is not there, as before it is made."""
         try:
             yield from self._client.rows(at)
         except NotFound:
             return
 
-    def _found(self, at: str) -> Field | None:
+    def _found(self, at: str) -> JsonValue | None:
         try:
             return self._client.get(at)
         except NotFound:
@@ -235,7 +235,7 @@ def _why(ours: Sequence[hooks.Hook], url: str, kind: str, events: Sequence[str])
     return hooks.faults(ours[-1], kind, events) or "delivers everything twice"
 
 
-def _looseness(repo: Field, private: bool) -> str:
+def _looseness(repo: JsonValue, private: bool) -> str:
     """What a repository allows that it should not, as far as the forge shows it."""
     said = {
         "can be seen by everybody": private and not repo["private"].flag(),
@@ -245,7 +245,7 @@ def _looseness(repo: Field, private: bool) -> str:
     return ", ".join(text for text, is_so in said.items() if is_so)
 
 
-def _grants(team: Field, permission: str, units: Mapping[str, str]) -> bool:
+def _grants(team: JsonValue, permission: str, units: Mapping[str, str]) -> bool:
     # An admin team has all units; Gitea 1.26 calls the permission of every other one "none".
     if not team["includes_all_repositories"].flag():
         return False
@@ -254,12 +254,12 @@ def _grants(team: Field, permission: str, units: Mapping[str, str]) -> bool:
     return _units(team) == dict(units)
 
 
-def _units(team: Field) -> dict[str, str]:
+def _units(team: JsonValue) -> dict[str, str]:
     held = {unit: right.words() for unit, right in team["units_map"].items()}
     return {unit: right for unit, right in held.items() if right != "none"}
 
 
-def _rights(team: Field) -> str:
+def _rights(team: JsonValue) -> str:
     """What a team may do, in a few words."""
     if not team["includes_all_repositories"].flag():
         return "does not see every repository"

@@ -24,10 +24,10 @@ from gitea.client.gitea import Gitea
 from requests.adapters import HTTPAdapter, Retry
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from forge.gitea.field import Field
-from forge.gitea.refusal import is_json, refusal, silence
+from forge.gitea.errors import is_json, refusal, silence
+from forge.gitea.json_value import JsonValue
 from forge.protocol import Invalid, Unavailable
-from forge.trust import bundle, untrusted
+from forge.tls import bundle, untrusted
 
 SECONDS = 20.0
 """The longest silence of a forge that is waited out."""
@@ -47,7 +47,7 @@ _AGAIN = frozenset({429, 502, 503, 504})
 _TOKEN = re.compile(r"[!-~]+")
 
 
-class _Patience(Retry):
+class _ReadRetry(Retry):
     """Two more tries of a read, with the pause that the forge asks for if it is a short one."""
 
     def increment(
@@ -85,23 +85,23 @@ class Client(Gitea):  # type: ignore[misc]  # python-gitea ships no types
         """Give back the connections; the client is of no use afterwards."""
         self.session.close()
 
-    def get(self, endpoint: str, **params: str | int) -> Field:
+    def get(self, endpoint: str, **params: str | int) -> JsonValue:
         """Ask for JSON."""
         return self._json("GET", endpoint, params=params)
 
-    def post(self, endpoint: str, **body: object) -> Field:
+    def post(self, endpoint: str, **body: object) -> JsonValue:
         """Make something."""
         return self._json("POST", endpoint, json=body)
 
-    def put(self, endpoint: str, **body: object) -> Field:
+    def put(self, endpoint: str, **body: object) -> JsonValue:
         """Put something in its place."""
         return self._json("PUT", endpoint, json=body)
 
-    def order(self, method: str, endpoint: str, **params: str | int) -> Field:
+    def order(self, method: str, endpoint: str, **params: str | int) -> JsonValue:
         """Ask for a deed that is said by parameters, as a few are."""
         return self._json(method, endpoint, params=params)
 
-    def patch(self, endpoint: str, **body: object) -> Field:
+    def patch(self, endpoint: str, **body: object) -> JsonValue:
         """Change something."""
         return self._json("PATCH", endpoint, json=body)
 
@@ -109,7 +109,7 @@ class Client(Gitea):  # type: ignore[misc]  # python-gitea ships no types
         """Take something away; what it is may have to be said in a body."""
         self._json("DELETE", endpoint, **({"json": body} if body else {}))
 
-    def pages(self, endpoint: str, **params: str | int) -> Iterator[list[Field]]:
+    def pages(self, endpoint: str, **params: str | int) -> Iterator[list[JsonValue]]:
         """The pages of a list, by number and up to an empty one.
 
         A count is no end: forges cap `limit`, filter rows after counting them, and count rows
@@ -127,7 +127,7 @@ class Client(Gitea):  # type: ignore[misc]  # python-gitea ships no types
             before = answer.value
         raise Unavailable(f"GET {endpoint}: more than {MAX_PAGES} pages")
 
-    def rows(self, endpoint: str, **params: str | int) -> Iterator[Field]:
+    def rows(self, endpoint: str, **params: str | int) -> Iterator[JsonValue]:
         """All rows of a list that comes in pages."""
         for page in self.pages(endpoint, **params):
             yield from page
@@ -142,15 +142,15 @@ class Client(Gitea):  # type: ignore[misc]  # python-gitea ships no types
             except requests.RequestException as error:
                 raise Unavailable(f"GET {endpoint}: {silence(self.api_url, error)}") from error
 
-    def _json(self, method: str, endpoint: str, **kwargs: Any) -> Field:
+    def _json(self, method: str, endpoint: str, **kwargs: Any) -> JsonValue:
         asked = f"{method} {endpoint}"
         response = self._request(method, endpoint, **kwargs)
         if response.status_code == 204 or (method != "GET" and not response.content):
-            return Field(None, asked, Unavailable)
+            return JsonValue(None, asked, Unavailable)
         if not is_json(response.headers):
             raise Unavailable(f"{asked}: no JSON", status=response.status_code)
         try:
-            return Field(json.loads(response.content), asked, Unavailable)
+            return JsonValue(json.loads(response.content), asked, Unavailable)
         except (ValueError, RecursionError) as error:
             raise Unavailable(f"{asked}: no JSON", status=response.status_code) from error
 
@@ -198,7 +198,7 @@ def _session() -> requests.Session:
     session.trust_env = False  # no proxy, and no .netrc in the place of our token
     session.verify = bundle() or True
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    retries = _Patience(
+    retries = _ReadRetry(
         total=2,
         allowed_methods={"GET", "HEAD"},
         status_forcelist=_AGAIN,

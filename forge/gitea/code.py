@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from forge.gitea import blob, protection, shapes
-from forge.gitea.connection import Connection
-from forge.gitea.field import Field
+from forge.gitea import file_contents, models, protection
+from forge.gitea.connection import ForgeConnection
+from forge.gitea.json_value import JsonValue
+from forge.models import Branch, CommitStatus, Protection, Push, Repo
 from forge.protocol import NotFound
-from forge.types import Branch, CommitStatus, Protection, Push, Repo
 
 
-class CodeReader(Connection):
+class GiteaCodeReader(ForgeConnection):
     """What one account can see of the code."""
 
     def branch(self, repo: Repo, name: str) -> Branch:
         """One branch."""
-        return shapes.branch(self._client.get(self._at(repo, "branches", *name.split("/"))))
+        return models.branch(self._client.get(self._at(repo, "branches", *name.split("/"))))
 
     def protection(self, repo: Repo, branch: str) -> Protection | None:
         """The rule that counts for a branch, whatever its name; None without one; Refused for plain readers."""
         name = self._rule_of(repo, branch)
         return next((protection.rule(row) for row in self._rules(repo) if row["rule_name"].text() == name), None)
 
-    def _rules(self, repo: Repo) -> list[Field]:
+    def _rules(self, repo: Repo) -> list[JsonValue]:
         """All rules of a repository, which no forge pages; none of one that is not there yet."""
         try:
             return list(self._client.get(self._at(repo, "branch_protections")).each())
@@ -40,25 +40,25 @@ class CodeReader(Connection):
 
     def file(self, repo: Repo, path: str, at: str) -> bytes:
         """A file's bytes at a branch, tag or commit, checked against its name in git."""
-        return blob.content(self._entry(repo, path, at))
+        return file_contents.content(self._entry(repo, path, at))
 
     def statuses(self, repo: Repo, sha: str) -> list[CommitStatus]:
         """The newest status of each context on a commit."""
         rows = list(self._client.rows(self._at(repo, "statuses", sha)))
         rows.sort(key=lambda row: row["id"].number())
-        return list({row["context"].words(): shapes.status(row) for row in rows}.values())
+        return list({row["context"].words(): models.status(row) for row in rows}.values())
 
     def pushes(self, repo: Repo, branch: str, after: int) -> list[Push]:
         """Movements of a branch with a feed row above `after`, newest first."""
         found: list[Push] = []
         for page in self._client.pages(self._at(repo, "activities", "feeds")):
             rows = [row for row in page if row["id"].number() > after]
-            found += filter(None, (shapes.push(row, branch) for row in rows))
+            found += filter(None, (models.push(row, branch) for row in rows))
             if not rows:
                 break
         return sorted(found, key=lambda push: push.id, reverse=True)
 
-    def _entry(self, repo: Repo, path: str, at: str) -> Field:
+    def _entry(self, repo: Repo, path: str, at: str) -> JsonValue:
         entry = self._client.get(self._at(repo, "contents", *path.split("/")), ref=at)
         # A directory is a list; a link or submodule has a type of its own.
         if isinstance(entry.value, list) or entry["type"].text() != "file":

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from forge.gitea.able import able
+from forge.gitea.capabilities import able
 from forge.gitea.client import Client, route
+from forge.models import Ref, Repo
 from forge.protocol import Capabilities
-from forge.types import Ref, Repo
 
 Current = Callable[[Repo], Repo]
 """What a forge calls a repository now that the house knows by another name: a renamed one."""
@@ -20,7 +20,7 @@ def as_named(repo: Repo) -> Repo:
     return repo
 
 
-class Connection:
+class ForgeConnection:
     """One forge and one identity; closed by leaving `with`, or by `disconnect`."""
 
     def __init__(self, name: str, client: Client, current: Current = as_named) -> None:

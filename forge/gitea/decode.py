@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from forge import keys
+from forge import dedup_keys
 from forge.events import (
     CommentPosted,
     Event,
@@ -23,13 +23,13 @@ from forge.events import (
     PullMerged,
     PullReviewed,
 )
-from forge.gitea import shapes
-from forge.gitea.field import Field
-from forge.trial import is_trial
-from forge.types import Repo, User
+from forge.gitea import models
+from forge.gitea.json_value import JsonValue
+from forge.models import Repo, User
+from forge.probe import is_trial
 from forge.webhook import Delivery
 
-_Reading = Callable[[Field, Repo, User], Event]
+_Reading = Callable[[JsonValue, Repo, User], Event]
 
 _REVIEWS = ("pull_request_review_approved", "pull_request_review_rejected", "pull_request_review_comment")
 
@@ -42,48 +42,48 @@ def decode(delivery: Delivery, named: Callable[[Repo, int], Repo] = lambda repo,
     actions = _READINGS.get(delivery.kind)
     if actions is None:
         return []
-    payload = Field.parse(delivery.body, delivery.kind)
+    payload = JsonValue.parse(delivery.body, delivery.kind)
     reading = actions.get(payload["action"].text())
     pull = payload["pull_request"]
     if reading is None or (pull.present and is_trial(pull["title"].words())):
         return []
-    repo = named(shapes.repo(payload["repository"], delivery.forge), _repo_id(payload))
-    return [reading(payload, repo, shapes.user(payload["sender"]))]
+    repo = named(models.repo(payload["repository"], delivery.forge), _repo_id(payload))
+    return [reading(payload, repo, models.user(payload["sender"]))]
 
 
 def _look(kind: type[Event], side: str) -> _Reading:
     """What a payload tells without an id: a time of whole seconds and the state after it are none."""
 
-    def read(payload: Field, repo: Repo, actor: User) -> Event:
-        return kind(shapes.ref(payload[side]["number"], repo), actor, keys.UNKNOWN)
+    def read(payload: JsonValue, repo: Repo, actor: User) -> Event:
+        return kind(models.ref(payload[side]["number"], repo), actor, dedup_keys.UNKNOWN)
 
     return read
 
 
 def _opened(kind: type[Event], side: str) -> _Reading:
-    def read(payload: Field, repo: Repo, actor: User) -> Event:
-        ref = shapes.ref(payload[side]["number"], repo)
-        return kind(ref, actor, keys.opened(repo.forge, _repo_id(payload), ref.number))
+    def read(payload: JsonValue, repo: Repo, actor: User) -> Event:
+        ref = models.ref(payload[side]["number"], repo)
+        return kind(ref, actor, dedup_keys.opened(repo.forge, _repo_id(payload), ref.number))
 
     return read
 
 
-def _comment(payload: Field, repo: Repo, actor: User) -> Event:
-    ref, comment = shapes.ref(payload["issue"]["number"], repo), payload["comment"]
+def _comment(payload: JsonValue, repo: Repo, actor: User) -> Event:
+    ref, comment = models.ref(payload["issue"]["number"], repo), payload["comment"]
     number = comment["id"].number()
-    digest = keys.digest(comment["body"].words())
-    return CommentPosted(ref, actor, keys.commented(repo.forge, number), number, digest)
+    digest = dedup_keys.digest(comment["body"].words())
+    return CommentPosted(ref, actor, dedup_keys.commented(repo.forge, number), number, digest)
 
 
-def _pull_closed(payload: Field, repo: Repo, actor: User) -> Event:
+def _pull_closed(payload: JsonValue, repo: Repo, actor: User) -> Event:
     pull = payload["pull_request"]
-    ref = shapes.ref(pull["number"], repo)
+    ref = models.ref(pull["number"], repo)
     if pull["merged"].flag():
-        return PullMerged(ref, actor, keys.merged(repo.forge, _repo_id(payload), ref.number))
-    return PullClosed(ref, actor, keys.UNKNOWN)
+        return PullMerged(ref, actor, dedup_keys.merged(repo.forge, _repo_id(payload), ref.number))
+    return PullClosed(ref, actor, dedup_keys.UNKNOWN)
 
 
-def _repo_id(payload: Field) -> int:
+def _repo_id(payload: JsonValue) -> int:
     return payload["repository"]["id"].number()
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from forge.gitea.field import Field
+from forge.gitea.json_value import JsonValue
 
 _ISSUES = ("assign", "label", "milestone", "comment")
 _PULLS = ("assign", "label", "milestone", "comment", "review", "review_request", "sync")
@@ -36,7 +36,7 @@ class Hook:
     id: int
     kind: str
     url: str
-    hears: frozenset[str]
+    listens_to_bots: frozenset[str]
     active: bool
     plain: bool
     """Whether it sends JSON, and for every branch."""
@@ -47,14 +47,14 @@ def asked(events: Iterable[str]) -> frozenset[str]:
     return frozenset(kind for event in events for kind in _ASKED.get(event, (event,)))
 
 
-def hook(field: Field) -> Hook:
+def hook(field: JsonValue) -> Hook:
     """A webhook of an organisation; its secret is never shown."""
     config = field["config"]
     return Hook(
         id=field["id"].number(),
         kind=field["type"].words(),
         url=config["url"].words(),
-        hears=frozenset(_ANSWERED.get(event.text(), event.text()) for event in field["events"].each()),
+        listens_to_bots=frozenset(_ANSWERED.get(event.text(), event.text()) for event in field["events"].each()),
         active=field["active"].flag(),
         plain=config["content_type"].words() == "json" and field["branch_filter"].words() in {"", "*"},
     )
@@ -63,7 +63,7 @@ def hook(field: Field) -> Hook:
 def faults(held: Hook, kind: str, events: Iterable[str]) -> str:
     """What is wrong with a hook, in a few words; empty if nothing is."""
     wanted = asked(events)
-    deaf, chatty = sorted(wanted - held.hears), sorted(held.hears - wanted)
+    deaf, chatty = sorted(wanted - held.listens_to_bots), sorted(held.listens_to_bots - wanted)
     said = {
         "is switched off": not held.active,
         f"is of the type {held.kind}": held.kind != kind,

@@ -5,28 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from forge.gitea import shapes
+from forge.gitea import models
 from forge.gitea.client import MAX_PAGES, ROWS
-from forge.gitea.connection import Connection
-from forge.gitea.field import Field
+from forge.gitea.connection import ForgeConnection
+from forge.gitea.json_value import JsonValue
+from forge.models import Comment, Issue, Reaction, Ref, Repo, TimelineEvent
 from forge.protocol import NotFound, Refused, Unavailable
-from forge.types import Comment, Happening, Issue, Reaction, Ref, Repo
 
 _EMPTY_PAGES = 2
 """Pages without a row that end a timeline: remarks on code are counted and left out."""
 
 
-class IssueReader(Connection):
+class GiteaIssueReader(ForgeConnection):
     """What one account can see of issues."""
 
     def issue(self, ref: Ref) -> Issue:
         """An issue, or the issue side of a pull request."""
-        return shapes.issue(self._client.get(self._issue_at(ref)), ref.repo)
+        return models.issue(self._client.get(self._issue_at(ref)), ref.repo)
 
     def changed_since(self, repo: Repo, since: datetime) -> list[Issue]:
         """Issues and pull requests, open or not, updated at or after `since`, a time with a zone."""
         rows = self._client.rows(self._at(repo, "issues"), state="all", since=moment(since))
-        return [shapes.issue(row, repo) for row in rows]
+        return [models.issue(row, repo) for row in rows]
 
     def sees_subjects(self, repo: Repo) -> bool:
         """Whether this identity may see issues and pull requests of a repository at all.
@@ -44,19 +44,19 @@ class IssueReader(Connection):
     def comments(self, ref: Ref) -> list[Comment]:
         """All comments of a conversation, oldest first; forges do not page them."""
         rows = self._whole(ref, "comments")
-        return sorted((shapes.comment(row, ref) for row in rows), key=lambda comment: comment.id)
+        return sorted((models.comment(row, ref) for row in rows), key=lambda comment: comment.id)
 
     def comment_by_id(self, ref: Ref, comment_id: int) -> Comment:
         """One comment of a conversation; forges answer 204 for a row of the timeline that is none."""
         held = self._client.get(self._comment_at(ref, comment_id))
         if not held.present:
             raise NotFound(f"{ref}: {comment_id} is no comment", status=404)
-        return shapes.comment(held, ref)
+        return models.comment(held, ref)
 
-    def timeline(self, ref: Ref) -> list[Happening]:
+    def timeline(self, ref: Ref) -> list[TimelineEvent]:
         """All rows of a timeline, oldest first."""
         rows = self._timeline(ref)
-        return sorted((shapes.happening(row) for row in rows), key=lambda happening: happening.id)
+        return sorted((models.timeline_event(row) for row in rows), key=lambda timeline_event: timeline_event.id)
 
     def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
         """The reactions to an issue or pull request, or to one of its comments: these are not paged."""
@@ -64,13 +64,13 @@ class IssueReader(Connection):
             rows = self._client.get(self._comment_at(ref, comment_id, "reactions")).each()
         else:
             rows = self._client.rows(self._issue_at(ref, "reactions"))
-        return [shapes.reaction(row) for row in rows]
+        return [models.reaction(row) for row in rows]
 
     def dependencies(self, ref: Ref) -> list[Ref]:
         """What has to be closed before this can be: closed ones are among them."""
         return [found.ref for found in self._awaited(ref)]
 
-    def _timeline(self, ref: Ref) -> Iterator[Field]:
+    def _timeline(self, ref: Ref) -> Iterator[JsonValue]:
         """All rows of a timeline, in the forge's order: at once where it gives them so, null for none, else by pages."""
         if self.capabilities().whole_timeline:
             yield from self._whole(ref, "timeline")
@@ -82,7 +82,7 @@ class IssueReader(Connection):
             empty = 0 if found else empty + 1
             yield from found
 
-    def _whole(self, ref: Ref, what: str, **params: int) -> Iterator[Field]:
+    def _whole(self, ref: Ref, what: str, **params: int) -> Iterator[JsonValue]:
         """A list as it comes; Gitea 1.26 answers 500 to one of an issue that is not there."""
         try:
             return self._client.get(self._issue_at(ref, what), **params).each()
@@ -94,8 +94,8 @@ class IssueReader(Connection):
     def _awaited(self, ref: Ref) -> list[Issue]:
         rows = self._client.rows(self._issue_at(ref, "dependencies"))
         here = self._current(ref.repo)
-        places = ((row, shapes.repo(row["repository"], self._name)) for row in rows)
-        return [shapes.issue(row, ref.repo if repo == here else repo) for row, repo in places]
+        places = ((row, models.repo(row["repository"], self._name)) for row in rows)
+        return [models.issue(row, ref.repo if repo == here else repo) for row, repo in places]
 
     def _comment_at(self, ref: Ref, *parts: str | int) -> str:
         return self._at(ref.repo, "issues", "comments", *parts)

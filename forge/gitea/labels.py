@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from forge.gitea import shapes
+from forge.gitea import models
 from forge.gitea.client import Client, route
 from forge.gitea.connection import Current, as_named
-from forge.gitea.shapes import HeldLabel
+from forge.gitea.models import HeldLabel
+from forge.models import Label, Repo
 from forge.protocol import Invalid, NotFound, Refused
-from forge.types import Label, Repo
 
 
 class Labels:
@@ -46,7 +46,7 @@ class Labels:
             return own
 
     def _all(self, endpoint: str) -> dict[str, HeldLabel]:
-        held = [shapes.held_label(row) for row in self._client.rows(endpoint)]
+        held = [models.held_label(row) for row in self._client.rows(endpoint)]
         # Names are not unique; of two labels the older one counts.
         return {each.label.name: each for each in sorted(held, key=lambda each: each.id, reverse=True)}
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from forge.gitea import shapes
-from forge.gitea.certainty import sure
+from forge.gitea import models
 from forge.gitea.client import SECONDS, Client
-from forge.gitea.issues import IssueReader
-from forge.gitea.pulls import PullReader
+from forge.gitea.confirm import sure
+from forge.gitea.issues import GiteaIssueReader
+from forge.gitea.pulls import GiteaPullReader
+from forge.models import Ref
 from forge.protocol import Conflict, Refused, Unavailable
-from forge.types import Ref
 
 
-class GiteaOperator(IssueReader, PullReader):
+class GiteaOperator(GiteaIssueReader, GiteaPullReader):
     """The hands of an operator."""
 
     def __init__(self, *, name: str, url: str, token: str, seconds: float = SECONDS) -> None:
@@ -41,7 +41,7 @@ class GiteaOperator(IssueReader, PullReader):
         at = self._pull_at(ref, "reviews", review_id)
         sure(
             lambda: self._client.post(f"{at}/dismissals", message=message),
-            lambda: shapes.submitted(self._client.get(at), ref).dismissed,
+            lambda: models.submitted(self._client.get(at), ref).dismissed,
         )
 
     def _look_for_reasons(self, ref: Ref, error: Unavailable) -> None:

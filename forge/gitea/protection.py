@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from forge.gitea.field import Field
-from forge.types import Protection
+from forge.gitea.json_value import JsonValue
+from forge.models import Protection
 
 ADMIN_KEYS = ("apply_to_admins", "block_admin_merge_override")
 """The same wish on Forgejo and on Gitea; each ignores the other's word in silence."""
@@ -42,7 +42,7 @@ _RANK = "priority"
 """Gitea since 1.23 asks the rules in this order, the lowest first; one of the branch's own name is none before others."""
 
 
-def rule(field: Field) -> Protection:
+def rule(field: JsonValue) -> Protection:
     """What a rule allows, never less: a team that may merge is shown as `@team`.
 
     Files that match `unprotected_file_patterns` may be pushed whatever else the rule says. Without
@@ -63,7 +63,7 @@ def rule(field: Field) -> Protection:
     )
 
 
-def exceptions(field: Field) -> tuple[str, ...]:
+def exceptions(field: JsonValue) -> tuple[str, ...]:
     """The settings of a rule that are on and let somebody past it, those that nobody knows among them."""
     return tuple(key for key, held in field.items() if _is_on(key, held.value) and _lets_past(key))
 
@@ -76,7 +76,7 @@ def _lets_past(key: str) -> bool:
     return key in EXCEPTIONS or (key not in _UNDERSTOOD and _OPENS.search(key) is not None)
 
 
-def settings(wanted: Protection, admins_key: str, held: Field | None = None) -> Mapping[str, object]:
+def settings(wanted: Protection, admins_key: str, held: JsonValue | None = None) -> Mapping[str, object]:
     """The settings that make a rule exactly this; what neither opens it nor is spoken of by the noun is left alone.
 
     `held` is the rule as it stands: only switches that the forge shows are set off.
@@ -96,12 +96,12 @@ def settings(wanted: Protection, admins_key: str, held: Field | None = None) -> 
     }
 
 
-def differing(held: Field, wanted: Mapping[str, object]) -> list[str]:
+def differing(held: JsonValue, wanted: Mapping[str, object]) -> list[str]:
     """The settings that a rule has otherwise; the order of a list is none."""
     return sorted(key for key, value in wanted.items() if _plain(held[key], value) != _plain_wish(value))
 
 
-def first(rules: Sequence[Field], name: str) -> Mapping[str, object]:
+def first(rules: Sequence[JsonValue], name: str) -> Mapping[str, object]:
     """The setting that puts a rule before all others; none on a forge without an order of rules.
 
     `POST branch_protections/priority` wants ids, and no answer of Gitea 1.23 to 1.27 tells the id of a rule.
@@ -110,7 +110,7 @@ def first(rules: Sequence[Field], name: str) -> Mapping[str, object]:
     return {_RANK: min(others) - 1} if others else {}
 
 
-def _people(field: Field, what: str) -> tuple[str, ...]:
+def _people(field: JsonValue, what: str) -> tuple[str, ...]:
     """Who is on a list that is on: logins, and teams as `@team`."""
     if not field[f"enable_{what}_whitelist"].flag():
         return ()
@@ -127,11 +127,11 @@ def _list(what: str, people: Sequence[str]) -> Mapping[str, object]:
     return {f"enable_{what}_whitelist": bool(people), **(names if people or what == "merge" else {})}
 
 
-def _names(field: Field, key: str) -> tuple[str, ...]:
+def _names(field: JsonValue, key: str) -> tuple[str, ...]:
     return tuple(name.text() for name in field[key].each())
 
 
-def _plain(held: Field, like: object) -> object:
+def _plain(held: JsonValue, like: object) -> object:
     if isinstance(like, int) and not isinstance(like, bool):
         return held.number()
     if isinstance(like, list):

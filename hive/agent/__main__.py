@@ -7,31 +7,31 @@ import os
 import signal
 import sys
 
-from hive.agent.broker import Broker
-from hive.agent.errors import Leave, Lost, Refused, Unavailable
+from hive.agent.broker_client import BrokerClient
+from hive.agent.errors import HostRefused, HostUnavailable, LeaseLost, Shutdown
 from hive.agent.log import log
 from hive.agent.relay import relay
 from hive.agent.sandbox import be_alone
-from hive.agent.session import Place, Session
-from hive.agent.turn import Turn
-from hive.agent.wire import Door, Patience
+from hive.agent.session import ContainerPaths, Session
+from hive.agent.turn import TurnBrief
+from hive.agent.unix_http import RetryPolicy, UnixHTTPClient
 
 WAIT = 25.0
 """Seconds that the broker may let us wait for a turn."""
 
-FOREVER = Patience(tries=sys.maxsize, longest=5.0)
+FOREVER = RetryPolicy(tries=sys.maxsize, longest=5.0)
 """A resident whose broker is away waits for it."""
 
 
-class Bell:
+class ShutdownSignal:
     """SIGTERM: without a turn the process goes at once, with one it goes after the step."""
 
     def __init__(self) -> None:
         self._idle = False
         self._rung = False
-        signal.signal(signal.SIGTERM, lambda *_: self._ring())
+        signal.signal(signal.SIGTERM, lambda *_: self._notify())
 
-    def wait_for_turn(self, broker: Broker, generation: str) -> Turn | None:
+    def wait_for_turn(self, broker: BrokerClient, generation: str) -> TurnBrief | None:
         """Ask for a turn; may end the process."""
         self._idle = True
         if self._rung:
@@ -43,9 +43,9 @@ class Bell:
     def check(self) -> None:
         """Raise Leave if the bell has rung."""
         if self._rung:
-            raise Leave
+            raise Shutdown
 
-    def _ring(self) -> None:
+    def _notify(self) -> None:
         self._rung = True
         if self._idle:
             raise SystemExit
@@ -54,33 +54,33 @@ class Bell:
 def main() -> None:
     """Take turns, one after the other."""
     be_alone()
-    place = Place.of(os.environ)
+    place = ContainerPaths.of(os.environ)
     place.prepare()
     place.sandbox.give(place.state / "home")
-    bell = Bell()
-    broker = Broker(Door(place.forge, timeout=2 * WAIT), sys.stdin.read(), patience=FOREVER)
+    wakeup = ShutdownSignal()
+    broker = BrokerClient(UnixHTTPClient(place.forge, timeout=2 * WAIT), sys.stdin.read(), retry=FOREVER)
     generation = _generation(place)
     with relay(place.forge) as port:
-        session = Session(place, port, bell.check)
+        session = Session(place, port, wakeup.check)
         while True:
-            turn = bell.wait_for_turn(broker, generation)
+            turn = wakeup.wait_for_turn(broker, generation)
             if turn is not None:
                 _hold(session, turn)
 
 
-def _hold(session: Session, turn: Turn) -> None:
+def _hold(session: Session, turn: TurnBrief) -> None:
     """Hold a turn; one that could not be ended comes again when its lease has run out."""
     log("turn", run=turn.run, turn=turn.id)
     try:
         session.hold(turn)
-    except (Lost, Unavailable, Refused) as error:
+    except (LeaseLost, HostUnavailable, HostRefused) as error:
         log("left open", turn=turn.id, why=type(error).__name__, error=error)
-    except Leave:
+    except Shutdown:
         log("leaving", turn=turn.id)
         raise SystemExit from None
 
 
-def _generation(place: Place) -> str:
+def _generation(place: ContainerPaths) -> str:
     """The commit that this container was built from, as its configuration tells it."""
     return str(json.loads((place.config / "agent.json").read_bytes())["generation"])
 

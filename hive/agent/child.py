@@ -51,7 +51,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ChildResult:
     """What came of a run. `status` is negative for a signal; `stopped` says why it was ended from here, if it was.
 
     `overflowed` says that this was because it said too much.
@@ -103,7 +103,7 @@ def _children(pid: int) -> Iterator[int]:
 
 def watch(
     process: Running, out: IO[bytes], errors: IO[bytes], deadlines: Deadlines, *, most: int = MOST_SAID
-) -> Outcome:
+) -> ChildResult:
     """Read what a process says until it ends, is silent or at it for too long, or said more than `most` bytes.
 
     None of its group is left then.
@@ -119,7 +119,7 @@ def watch(
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         status = process.wait()
-    return Outcome(status, b"".join(said[out.fileno()]), b"".join(said[errors.fileno()]), stopped, overflowed)
+    return ChildResult(status, b"".join(said[out.fileno()]), b"".join(said[errors.fileno()]), stopped, overflowed)
 
 
 def _ask_to_end(process: Running) -> None:

@@ -16,7 +16,7 @@ Exception
 from __future__ import annotations
 
 
-class Unavailable(Exception):
+class HostUnavailable(Exception):
     """No answer worth the name; `retry_after` is the number of seconds that was asked for, 0.0 if none."""
 
     def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
@@ -24,39 +24,39 @@ class Unavailable(Exception):
         self.retry_after = retry_after
 
 
-class Garbled(Unavailable):
+class GarbledReply(HostUnavailable):
     """What came is no answer of the form that was asked for: whoever says it is there, and says nonsense."""
 
 
-class Refused(Exception):
+class HostRefused(Exception):
     """Asking again would be answered the same."""
 
 
-class Lost(Exception):
+class LeaseLost(Exception):
     """The lease ran out or the run is over: whatever this process still says counts for nothing."""
 
 
-class Mistake(Exception):
+class ToolError(Exception):
     """A tool could not do what the model asked; the sentence goes back to the model."""
 
 
-class GitFailed(Mistake):
+class GitToolError(ToolError):
     """Git said no, and this is what it said."""
 
 
-class Rest(Exception):
+class Paused(Exception):
     """The turn is put down without an end; whoever gives it out says when it comes again."""
 
 
-class TooLong(Exception):
+class ContextOverflow(Exception):
     """The model cannot read a conversation of this length."""
 
 
-class Leave(Exception):
+class Shutdown(Exception):
     """The process was asked to go while it held a turn."""
 
 
-class Ended(Exception):
+class TurnEnded(Exception):
     """The turn is over.
 
     `outcome` is one of `pushed`, `proposed`, `answered`, `blocked`, `failed`; the message is for people.

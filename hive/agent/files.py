@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 from itertools import zip_longest
 from pathlib import Path
 
-from hive.agent.errors import Mistake
+from hive.agent.errors import ToolError
 
 LF, CRLF = "\n", "\r\n"
 MAX_BYTES = 8 << 20
@@ -37,16 +37,16 @@ def edit(tree: Path, path: str, old: str, new: str) -> str:
     """
     place = inside(tree, path)
     if not place.is_file():
-        raise Mistake(f"There is no file {path}.")
+        raise ToolError(f"There is no file {path}.")
     if place.stat().st_size > MAX_BYTES:
-        raise Mistake(f"{path} is larger than {MAX_BYTES >> 20} MiB: change it by a command.")
+        raise ToolError(f"{path} is larger than {MAX_BYTES >> 20} MiB: change it by a command.")
     text = place.read_bytes().decode()
     plain, old, new = (each.replace(CRLF, LF) for each in (text, old, new))
     if new and plain.count(new) == 1 and old not in plain.replace(new, "", 1):
         return f"{path} reads so already."
     count = plain.count(old) if old else 0
     if count != 1:
-        raise Mistake(f"The old text must stand exactly once in {path}; it stands there {count} times.")
+        raise ToolError(f"The old text must stand exactly once in {path}; it stands there {count} times.")
     place.write_bytes(_replaced(plain, _ends(text), old, new).encode())
     return f"Edited {path}."
 
@@ -85,11 +85,11 @@ def inside(tree: Path, path: str) -> Path:
         os.path.realpath(tree / asked)
     )  # Path.resolve fails over a loop of links by an error of its own (until 3.12)
     if ".." in asked.parts or not place.is_relative_to(tree.resolve()):
-        raise Mistake(f"{path} lies outside of the work tree.")
+        raise ToolError(f"{path} lies outside of the work tree.")
     if place.exists() and not place.is_file() and not place.is_dir():
-        raise Mistake(f"{path} is no file that can be read or written: a fifo, a socket or a device.")
+        raise ToolError(f"{path} is no file that can be read or written: a fifo, a socket or a device.")
     if ".git" in place.relative_to(tree.resolve()).parts:
-        raise Mistake(f"{path} belongs to git.")
+        raise ToolError(f"{path} belongs to git.")
     return place
 
 

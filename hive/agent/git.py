@@ -16,10 +16,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from hive.agent.child import Deadlines, complaint, watch
-from hive.agent.errors import GitFailed, Lost, Unavailable
-from hive.agent.places import below, gone
+from hive.agent.directories import below, gone
+from hive.agent.errors import GitToolError, HostUnavailable, LeaseLost
 from hive.agent.sandbox import NONE, Sandbox
-from hive.agent.turn import Turn
+from hive.agent.turn import TurnBrief
 
 FORGE = "http://forge.hive/"
 DEADLINES = Deadlines(silence=300.0, longest=3600.0)
@@ -55,19 +55,19 @@ _BEHIND = ("fetch first", "non-fast-forward", "cannot lock ref", "failed to upda
 """What is said of a push to a branch that somebody else moved: by git before it, by a forge in the very moment."""
 
 
-class Forbidden(GitFailed):
+class Forbidden(GitToolError):
     """The forge was asked and does not let us."""
 
 
-class Behind(GitFailed):
+class Behind(GitToolError):
     """The branch on the forge holds commits that are not here."""
 
 
-class Conflict(GitFailed):
+class MergeConflict(GitToolError):
     """What others pushed and what was done here touch the same lines."""
 
 
-def environment(turn: Turn, port: int) -> dict[str, str]:
+def environment(turn: TurnBrief, port: int) -> dict[str, str]:
     """All that git is told: who commits, the way to the forge, the token; nothing of system or user, no language."""
     relay = f"http://127.0.0.1:{port}/"
     settings = {
@@ -105,7 +105,7 @@ def environment(turn: Turn, port: int) -> dict[str, str]:
     return env
 
 
-def identity(turn: Turn) -> dict[str, str]:
+def identity(turn: TurnBrief) -> dict[str, str]:
     """Who commits, for git of ours and of commands alike: there is no other configuration that says so."""
     return {
         f"GIT_{who}_{what}": said
@@ -114,7 +114,7 @@ def identity(turn: Turn) -> dict[str, str]:
     }
 
 
-class Git:
+class GitCommand:
     """Git in one clone of ours of one repository, `owner/name`."""
 
     def __init__(
@@ -149,7 +149,7 @@ class Git:
         """Whether git does not say no."""
         try:
             self(*words)
-        except GitFailed:
+        except GitToolError:
             return False
         return True
 
@@ -207,7 +207,7 @@ class Git:
             for name in FOREIGN:
                 gone(config.with_name(name) if "/" not in name else config.parent / name)
         except OSError as error:
-            raise GitFailed(f"git cannot be let into this clone: {error}") from error
+            raise GitToolError(f"git cannot be let into this clone: {error}") from error
 
     def _run(self, *words: str, stdin: str = "") -> str:
         try:
@@ -221,7 +221,7 @@ class Git:
                 start_new_session=True,
             )
         except OSError as error:
-            raise GitFailed(f"git {words[0]} cannot be run: {error}") from error
+            raise GitToolError(f"git {words[0]} cannot be run: {error}") from error
         with process:
             assert process.stdin is not None
             assert process.stdout is not None
@@ -230,25 +230,25 @@ class Git:
                 told.write(stdin.encode("utf-8", "replace"))
             came = watch(process, process.stdout, process.stderr, self._deadlines)
         if came.stopped:
-            raise Unavailable(f"git {words[0]} was stopped: {came.stopped}")
+            raise HostUnavailable(f"git {words[0]} was stopped: {came.stopped}")
         if came.status < 0:  # by whom, it cannot say
-            raise Unavailable(f"git {words[0]} was killed by signal {-came.status}")
+            raise HostUnavailable(f"git {words[0]} was killed by signal {-came.status}")
         said = came.out.decode(errors="replace").strip()
         if came.status == 1 and words[0] == "merge-tree":
-            raise Conflict(said)
+            raise MergeConflict(said)
         if came.status:
             raise _failure(words[0], complaint(came.errors.decode(errors="replace")))
         return said
 
 
-def _failure(verb: str, said: str) -> GitFailed | Lost | Unavailable:
+def _failure(verb: str, said: str) -> GitToolError | LeaseLost | HostUnavailable:
     message = f"git {verb}: {said}"
     if _NO_TOKEN in said:
-        return Lost(message)
+        return LeaseLost(message)
     if any(words in said for words in _NO_ROOM):
-        return Unavailable(message)
+        return HostUnavailable(message)
     if any(words in said for words in _NO_FORGE):
-        return Forbidden(message) if "returned error: 4" in said else Unavailable(message)
+        return Forbidden(message) if "returned error: 4" in said else HostUnavailable(message)
     if verb == "push" and any(words in said for words in _BEHIND):
         return Behind(message)
-    return GitFailed(message)
+    return GitToolError(message)

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hive.agent.child import Deadlines
-from hive.agent.errors import GitFailed, Unavailable
-from hive.agent.git import Git
+from hive.agent.directories import gone
+from hive.agent.errors import GitToolError, HostUnavailable
+from hive.agent.git import GitCommand
 from hive.agent.log import log
-from hive.agent.places import gone
 from hive.agent.sandbox import NONE, Sandbox
 
 NAME = "knowledge"
@@ -32,7 +32,7 @@ def fetch(state: Path, repo: str, env: Mapping[str, str], sandbox: Sandbox = NON
     if not repo:
         gone(folder)
         return None
-    git = Git(state / f"{NAME}.part", env, repo, sandbox, DEADLINES)
+    git = GitCommand(state / f"{NAME}.part", env, repo, sandbox, DEADLINES)
     try:
         gone(git.path)
         git.clone("--depth=1", "--single-branch", "--no-tags")
@@ -41,7 +41,7 @@ def fetch(state: Path, repo: str, env: Mapping[str, str], sandbox: Sandbox = NON
         _weigh(git.path)
         gone(folder)
         git.path.rename(folder)
-    except (GitFailed, Unavailable, OSError) as error:
+    except (GitToolError, HostUnavailable, OSError) as error:
         log("without new knowledge", repo=repo, why=error)
         gone(git.path)
     return folder if folder.is_dir() and not folder.is_symlink() else None
@@ -50,4 +50,4 @@ def fetch(state: Path, repo: str, env: Mapping[str, str], sandbox: Sandbox = NON
 def _weigh(folder: Path) -> None:
     size = sum(path.lstat().st_size for path in folder.rglob("*"))
     if size > MAX_BYTES:
-        raise GitFailed(f"{size} bytes are more than {MAX_BYTES}")
+        raise GitToolError(f"{size} bytes are more than {MAX_BYTES}")

@@ -61,17 +61,17 @@ def _in_namespaces(launch: Launch) -> int:
     """Be the parent of a PID namespace; returns the command's wait status."""
     cwd = os.getcwd()
     kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC)
-    alive, end_of_life = os.pipe()
+    alive, end_of_epoch = os.pipe()
     told, tell = os.pipe()
     first = os.fork()
     if first == 0:
-        os.close(end_of_life)
+        os.close(end_of_epoch)
         os.close(told)
         _be_init(launch, cwd, alive, tell)
     os.close(alive)
     os.close(tell)
     signal.signal(signal.SIGTERM, lambda *_: os.kill(first, signal.SIGKILL))
-    os.write(end_of_life, b"1")
+    os.write(end_of_epoch, b"1")
     _, status = os.waitpid(first, 0)  # it is not over before everything in the namespace is
     return int(os.read(told, 16) or status)
 

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from hive.agent.errors import Ended, Mistake, TooLong
+from hive.agent.errors import ContextOverflow, ToolError, TurnEnded
 from hive.agent.log import log
-from hive.agent.model import Model
+from hive.agent.model_client import ModelClient
 from hive.agent.stream import FINISHED
 from hive.agent.text import REPLACED, cut
 from hive.agent.tools import Toolbox
 from hive.agent.transcript import UNDONE, Transcript, calls, result
-from hive.agent.turn import Turn
+from hive.agent.turn import TurnBrief
 
 OUT_OF_STEPS = "I stopped after {steps} steps without reaching an end."
 OUT_OF_TIME = "I stopped after {minutes:g} minutes without reaching an end."
@@ -31,16 +31,16 @@ STOPPED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Loop:
+class AgentLoop:
     """One turn of one conversation.
 
     `between` is called before each step and raises what should keep it from being made; `is_late`
     tells whether the turn's minutes are over.
     """
 
-    turn: Turn
+    turn: TurnBrief
     transcript: Transcript
-    model: Model
+    model: ModelClient
     toolbox: Toolbox
     between: Callable[[], None]
     is_late: Callable[[], bool]
@@ -68,16 +68,16 @@ class Loop:
         """A reply; a conversation that is too long is made shorter once in a turn."""
         try:
             return self.model.reply(self.transcript.messages)
-        except TooLong as error:
+        except ContextOverflow as error:
             self._make_shorter(error)
         try:
             return self.model.reply(self.transcript.messages)
-        except TooLong as error:
-            raise Ended("blocked", STOPPED[WINDOW]) from error
+        except ContextOverflow as error:
+            raise TurnEnded("blocked", STOPPED[WINDOW]) from error
 
-    def _make_shorter(self, error: TooLong | None = None) -> None:
+    def _make_shorter(self, error: ContextOverflow | None = None) -> None:
         if self.transcript.was_shortened:
-            raise Ended("blocked", STOPPED[WINDOW]) from error
+            raise TurnEnded("blocked", STOPPED[WINDOW]) from error
         log("shortened", turn=self.turn.id, step=self.transcript.steps)
         self.transcript.shorten()
 
@@ -87,16 +87,16 @@ class Loop:
             self._make_shorter()
             return
         if reply["stop_reason"] not in FINISHED:
-            raise Ended("blocked", STOPPED.get(reply["stop_reason"], f"The model stopped: {reply['stop_reason']}"))
+            raise TurnEnded("blocked", STOPPED.get(reply["stop_reason"], f"The model stopped: {reply['stop_reason']}"))
         asked = calls(reply)
         if not asked:
             said = "\n\n".join(block["text"] for block in reply["content"] if block["type"] == "text").strip()
-            raise Ended("answered" if said else "blocked", said or NO_WORD)
+            raise TurnEnded("answered" if said else "blocked", said or NO_WORD)
         self._make(asked, frozenset(reply.get("mended", ())))
 
     def _make(self, asked: list[dict[str, Any]], unsound: frozenset[str]) -> None:
         results: list[dict[str, Any]] = []
-        end: Ended | None = None
+        end: TurnEnded | None = None
         room = ROOM
         for call in asked:
             if end is not None:
@@ -106,9 +106,9 @@ class Loop:
             longest = max(SHORTEST, min(LONGEST, room))
             try:
                 results.append(result(call, cut(self._call(call, is_sound=call["id"] not in unsound), longest)))
-            except Mistake as mistake:
-                results.append(result(call, cut(str(mistake), longest), error=True))
-            except Ended as reached:
+            except ToolError as field_error:
+                results.append(result(call, cut(str(field_error), longest), error=True))
+            except TurnEnded as reached:
                 end = reached
                 results.append(result(call, end.message))
             room -= len(results[-1]["content"])
@@ -120,10 +120,10 @@ class Loop:
         if is_sound:
             return self.toolbox.call(call["name"], call["input"])
         named = [key for key, value in call["input"].items() if REPLACED in str(value)]
-        raise Mistake(UNSOUND.format(what=", ".join(named) or call["name"]))
+        raise ToolError(UNSOUND.format(what=", ".join(named) or call["name"]))
 
     def _limit(self) -> None:
         if self.transcript.steps >= self.turn.max_steps:
-            raise Ended("blocked", OUT_OF_STEPS.format(steps=self.turn.max_steps))
+            raise TurnEnded("blocked", OUT_OF_STEPS.format(steps=self.turn.max_steps))
         if self.is_late():
-            raise Ended("blocked", OUT_OF_TIME.format(minutes=self.turn.minutes))
+            raise TurnEnded("blocked", OUT_OF_TIME.format(minutes=self.turn.minutes))

@@ -26,7 +26,7 @@ _TERMINAL = (0x5412, 0x541C)
 """TIOCSTI and TIOCLINUX put words into the terminal of others."""
 
 
-class Call:
+class Syscall:
     """A system call that is denied; the numbers are those of x86-64 and arm64, None where there is no such call.
 
     With an `argument` only calls are denied whose argument of that position has one of the bits of `mask`,
@@ -55,76 +55,76 @@ class Call:
 
 
 CONTAINER = (
-    Call("acct", 163, 89),
-    Call("add_key", 248, 217),
-    Call("bpf", 321, 280),
-    Call("clock_adjtime", 305, 266),
-    Call("clock_settime", 227, 112),
-    Call("delete_module", 176, 106),
-    Call("fanotify_init", 300, 262),
-    Call("finit_module", 313, 273),
-    Call("get_mempolicy", 239, 236),
-    Call("init_module", 175, 105),
-    Call("io_uring_enter", 426, 426, errno.ENOSYS),
-    Call("io_uring_register", 427, 427, errno.ENOSYS),
-    Call("io_uring_setup", 425, 425, errno.ENOSYS),
-    Call("ioctl", 16, 29, argument=1, values=_TERMINAL),
-    Call("ioperm", 173, None),
-    Call("iopl", 172, None),
-    Call("kcmp", 312, 272),
-    Call("kexec_file_load", 320, 294),
-    Call("kexec_load", 246, 104),
-    Call("keyctl", 250, 219),
-    Call("lookup_dcookie", 212, 18),
-    Call("mbind", 237, 235),
-    Call("migrate_pages", 256, 238),
-    Call("move_pages", 279, 239),
-    Call("nfsservctl", 180, 42),
-    Call("open_by_handle_at", 304, 265),
-    Call("perf_event_open", 298, 241),
-    Call("pidfd_getfd", 438, 438),
-    Call("process_madvise", 440, 440),
-    Call("process_vm_readv", 310, 270),
-    Call("process_vm_writev", 311, 271),
-    Call("quotactl", 179, 60),
-    Call("quotactl_fd", 443, 443),
-    Call("reboot", 169, 142),
-    Call("request_key", 249, 218),
-    Call("set_mempolicy", 238, 237),
-    Call("set_mempolicy_home_node", 450, 450),
-    Call("settimeofday", 164, 170),
-    Call("socket", 41, 198, errno.EAFNOSUPPORT, argument=0, only=_FAMILIES),
-    Call("swapoff", 168, 225),
-    Call("swapon", 167, 224),
-    Call("syslog", 103, 116),
-    Call("userfaultfd", 323, 282),
-    Call("vhangup", 153, 58),
+    Syscall("acct", 163, 89),
+    Syscall("add_key", 248, 217),
+    Syscall("bpf", 321, 280),
+    Syscall("clock_adjtime", 305, 266),
+    Syscall("clock_settime", 227, 112),
+    Syscall("delete_module", 176, 106),
+    Syscall("fanotify_init", 300, 262),
+    Syscall("finit_module", 313, 273),
+    Syscall("get_mempolicy", 239, 236),
+    Syscall("init_module", 175, 105),
+    Syscall("io_uring_enter", 426, 426, errno.ENOSYS),
+    Syscall("io_uring_register", 427, 427, errno.ENOSYS),
+    Syscall("io_uring_setup", 425, 425, errno.ENOSYS),
+    Syscall("ioctl", 16, 29, argument=1, values=_TERMINAL),
+    Syscall("ioperm", 173, None),
+    Syscall("iopl", 172, None),
+    Syscall("kcmp", 312, 272),
+    Syscall("kexec_file_load", 320, 294),
+    Syscall("kexec_load", 246, 104),
+    Syscall("keyctl", 250, 219),
+    Syscall("lookup_dcookie", 212, 18),
+    Syscall("mbind", 237, 235),
+    Syscall("migrate_pages", 256, 238),
+    Syscall("move_pages", 279, 239),
+    Syscall("nfsservctl", 180, 42),
+    Syscall("open_by_handle_at", 304, 265),
+    Syscall("perf_event_open", 298, 241),
+    Syscall("pidfd_getfd", 438, 438),
+    Syscall("process_madvise", 440, 440),
+    Syscall("process_vm_readv", 310, 270),
+    Syscall("process_vm_writev", 311, 271),
+    Syscall("quotactl", 179, 60),
+    Syscall("quotactl_fd", 443, 443),
+    Syscall("reboot", 169, 142),
+    Syscall("request_key", 249, 218),
+    Syscall("set_mempolicy", 238, 237),
+    Syscall("set_mempolicy_home_node", 450, 450),
+    Syscall("settimeofday", 164, 170),
+    Syscall("socket", 41, 198, errno.EAFNOSUPPORT, argument=0, only=_FAMILIES),
+    Syscall("swapoff", 168, 225),
+    Syscall("swapon", 167, 224),
+    Syscall("syslog", 103, 116),
+    Syscall("userfaultfd", 323, 282),
+    Syscall("vhangup", 153, 58),
 )
 """What no process of a container may do."""
 
 COMMAND = (
     *CONTAINER,
-    Call("chroot", 161, 51),
-    Call("clone", 56, 220, argument=0, mask=_IN_CLONE),
+    Syscall("chroot", 161, 51),
+    Syscall("clone", 56, 220, argument=0, mask=_IN_CLONE),
     # Its flags lie behind a pointer, which a filter cannot follow; libraries fall back to clone.
-    Call("clone3", 435, 435, errno.ENOSYS),
-    Call("fsconfig", 431, 431),
-    Call("fsmount", 432, 432),
-    Call("fsopen", 430, 430),
-    Call("fspick", 433, 433),
-    Call("mount", 165, 40),
-    Call("mount_setattr", 442, 442),
-    Call("move_mount", 429, 429),
-    Call("open_tree", 428, 428),
-    Call("open_tree_attr", 467, 467),
-    Call("pivot_root", 155, 41),
-    Call("setns", 308, 268),
-    Call("umount2", 166, 39),
-    Call("unshare", 272, 97, argument=0, mask=_EVERYWHERE),
+    Syscall("clone3", 435, 435, errno.ENOSYS),
+    Syscall("fsconfig", 431, 431),
+    Syscall("fsmount", 432, 432),
+    Syscall("fsopen", 430, 430),
+    Syscall("fspick", 433, 433),
+    Syscall("mount", 165, 40),
+    Syscall("mount_setattr", 442, 442),
+    Syscall("move_mount", 429, 429),
+    Syscall("open_tree", 428, 428),
+    Syscall("open_tree_attr", 467, 467),
+    Syscall("pivot_root", 155, 41),
+    Syscall("setns", 308, 268),
+    Syscall("umount2", 166, 39),
+    Syscall("unshare", 272, 97, argument=0, mask=_EVERYWHERE),
 )
 """What no command may do."""
 
-AMONG_OTHERS = (*COMMAND, Call("ptrace", 101, 117))
+AMONG_OTHERS = (*COMMAND, Syscall("ptrace", 101, 117))
 """What a command may not do that shares its PID namespace with others; alone, it may debug what it started."""
 
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
@@ -138,7 +138,7 @@ _NUMBER, _ARCHITECTURE, _ARGUMENTS = 0, 4, 16
 """Offsets in `struct seccomp_data`; an argument's lower half comes first on both architectures."""
 
 
-def program(calls: tuple[Call, ...], machine: str = "") -> bytes:
+def program(calls: tuple[Syscall, ...], machine: str = "") -> bytes:
     """The filter for a machine, this one if none is named, as instructions of classic BPF.
 
     Processes of another architecture are killed. Raises OSError for a machine that the table does not know.
@@ -149,7 +149,7 @@ def program(calls: tuple[Call, ...], machine: str = "") -> bytes:
     return b"".join(_instructions(calls, machine))
 
 
-def _instructions(calls: tuple[Call, ...], machine: str) -> Iterator[bytes]:
+def _instructions(calls: tuple[Syscall, ...], machine: str) -> Iterator[bytes]:
     yield _step(_LOAD, _ARCHITECTURE)
     yield _step(_JUMP_IF_EQUAL, _ARCHITECTURES[machine], 1, 0)
     yield _step(_RETURN, _KILL_PROCESS)
@@ -166,7 +166,7 @@ def _instructions(calls: tuple[Call, ...], machine: str) -> Iterator[bytes]:
     yield _step(_RETURN, _ALLOW)
 
 
-def _verdict(call: Call) -> Iterator[bytes]:
+def _verdict(call: Syscall) -> Iterator[bytes]:
     """What becomes of a call whose number is known: at its end it is allowed or denied."""
     deny, allow = _step(_RETURN, _DENY | call.error), _step(_RETURN, _ALLOW)
     if call.argument is None:

@@ -9,19 +9,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hive.agent import git, knowledge, shell
-from hive.agent.broker import Broker
-from hive.agent.deeds import Deeds
-from hive.agent.errors import Ended, GitFailed, Refused, Rest, Unavailable
+from hive.agent.broker_client import BrokerClient
+from hive.agent.directories import real
+from hive.agent.errors import GitToolError, HostRefused, HostUnavailable, Paused, TurnEnded
+from hive.agent.final_actions import FinalActions
+from hive.agent.heartbeat import LeaseHeartbeat
 from hive.agent.log import log
-from hive.agent.loop import Loop
-from hive.agent.model import Model
-from hive.agent.places import real
-from hive.agent.pulse import Pulse
+from hive.agent.loop import AgentLoop
+from hive.agent.model_client import ModelClient
 from hive.agent.sandbox import NONE, Sandbox
 from hive.agent.tools import TOOLS, Toolbox
 from hive.agent.transcript import Transcript
-from hive.agent.turn import Turn
-from hive.agent.wire import PATIENT, Door, Patience
+from hive.agent.turn import TurnBrief
+from hive.agent.unix_http import DEFAULT_RETRY, RetryPolicy, UnixHTTPClient
 from hive.agent.worktree import WorkTree
 
 COMMAND_SECONDS = 600.0
@@ -38,7 +38,7 @@ IN_WORDS = {"answered", "blocked", "failed"}
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ContainerPaths:
     """Where a container keeps what: the sockets, the built configuration, what survives; and its sandbox."""
 
     sockets: Path
@@ -47,7 +47,7 @@ class Place:
     sandbox: Sandbox = NONE
 
     @classmethod
-    def of(cls, env: Mapping[str, str]) -> Place:
+    def of(cls, env: Mapping[str, str]) -> ContainerPaths:
         """The place that the environment names; the variables are in `docs/harness.md`."""
         sockets = Path(env.get("HIVE_SOCKETS", "/run/hive"))
         state = Path(env.get("HIVE_STATE", "/agent/state"))
@@ -78,59 +78,70 @@ class Place:
 class Session:
     """What all turns of a process share; `port` is the relay's, `leaving` raises Leave when it is time."""
 
-    place: Place
+    place: ContainerPaths
     port: int
     leaving: Callable[[], None]
-    patience: Patience = PATIENT
+    retry: RetryPolicy = DEFAULT_RETRY
     silence: float = 120.0
 
-    def hold(self, turn: Turn) -> None:
+    def hold(self, turn: TurnBrief) -> None:
         """Work on a turn, or find it done, and report its end. Raises Lost, Leave, Unavailable: the turn stays open."""
-        broker = Broker(Door(self.place.forge), turn.token, self.patience)
-        model = Model(Door(self.place.model, self.silence), turn.token, turn.model, turn.system, TOOLS, self.patience)
+        broker = BrokerClient(UnixHTTPClient(self.place.forge), turn.token, self.retry)
+        model = ModelClient(
+            UnixHTTPClient(self.place.model, self.silence), turn.token, turn.model, turn.system, TOOLS, self.retry
+        )
         transcript = Transcript(turn.transcript, broker.tell)
-        with Pulse(broker, turn.lease) as pulse:
+        with LeaseHeartbeat(broker, turn.lease) as heartbeat:
             try:
-                transcript.begin(turn.id, turn.message, mind=model.mind, memory=turn.memory)
-                _report(turn, broker, transcript, transcript.end or self._work(turn, broker, model, transcript, pulse))
-            except Rest as why:
+                transcript.begin(turn.id, turn.message, fingerprint=model.fingerprint, memory=turn.memory)
+                _report(
+                    turn, broker, transcript, transcript.end or self._work(turn, broker, model, transcript, heartbeat)
+                )
+            except Paused as why:
                 log("put down", turn=turn.id, why=why)
                 broker.rest()
-            except Unavailable as error:
+            except HostUnavailable as error:
                 log("left", turn=turn.id, why=error)
                 broker.leave()
-            except Refused as error:
+            except HostRefused as error:
                 log("refused", turn=turn.id, why=error)
-                _end(broker, transcript, Ended("failed", REFUSED.format(error=error)))
+                _end(broker, transcript, TurnEnded("failed", REFUSED.format(error=error)))
 
-    def _work(self, turn: Turn, broker: Broker, model: Model, transcript: Transcript, pulse: Pulse) -> Ended:
+    def _work(
+        self,
+        turn: TurnBrief,
+        broker: BrokerClient,
+        model: ModelClient,
+        transcript: Transcript,
+        heartbeat: LeaseHeartbeat,
+    ) -> TurnEnded:
         until = time.monotonic() + turn.minutes * 60
         try:
             work, config = self._trees(turn)
 
             sandbox, more = self._learned(turn)
 
-            def run(command: str) -> shell.Outcome:
+            def run(command: str) -> shell.CommandResult:
                 seconds = min(COMMAND_SECONDS, until - time.monotonic())
                 return shell.run(command, work.path, seconds=seconds, sandbox=sandbox, more=more)
 
             def between() -> None:
-                pulse.check()
+                heartbeat.check()
                 self.leaving()
 
             work.prepare()
-            toolbox = Toolbox(work.path, run, Deeds(turn, broker, work, config, run))
-            Loop(turn, transcript, model, toolbox, between, lambda: time.monotonic() >= until).run()
-        except (GitFailed, OSError) as error:
+            toolbox = Toolbox(work.path, run, FinalActions(turn, broker, work, config, run))
+            AgentLoop(turn, transcript, model, toolbox, between, lambda: time.monotonic() >= until).run()
+        except (GitToolError, OSError) as error:
             if isinstance(error, OSError) and error.errno in NO_ROOM:
-                raise Unavailable(f"the machine of the hive has no room: {error.strerror}") from error
-            end = Ended("failed", NO_TREE.format(error=error))
-        except Ended as reached:
+                raise HostUnavailable(f"the machine of the hive has no room: {error.strerror}") from error
+            end = TurnEnded("failed", NO_TREE.format(error=error))
+        except TurnEnded as reached:
             end = reached
         transcript.close(end)
         return end
 
-    def _learned(self, turn: Turn) -> tuple[Sandbox, dict[str, str]]:
+    def _learned(self, turn: TurnBrief) -> tuple[Sandbox, dict[str, str]]:
         """The sandbox of commands and the variables that they are told: who they are, their home, and what all have learned."""
         home = real(
             self.place.state / "home"
@@ -141,18 +152,16 @@ class Session:
             return sandbox, more
         return replace(sandbox, readable=(folder,)), more | {knowledge.VARIABLE: str(folder)}
 
-    def _trees(self, turn: Turn) -> tuple[WorkTree, WorkTree]:
+    def _trees(self, turn: TurnBrief) -> tuple[WorkTree, WorkTree]:
         """The work tree of a run, and that of the agent's own configuration; neither is there before it is needed."""
         folder = self.place.folder(turn.run)
         env = git.environment(turn, self.port)
         sandbox = self.place.sandbox
-        work = WorkTree(
-            folder / "work", env, self.patience, sandbox, repo=turn.repo, base=turn.base, branch=turn.branch
-        )
+        work = WorkTree(folder / "work", env, self.retry, sandbox, repo=turn.repo, base=turn.base, branch=turn.branch)
         config = WorkTree(
             folder / f"config{_try(turn.proposal_branch)}",
             env,
-            self.patience,
+            self.retry,
             sandbox,
             repo=turn.config_repo,
             base=turn.config_base,
@@ -167,18 +176,18 @@ def _try(branch: str) -> str:
     return f"{after}{number}" if number.isdecimal() and after else ""
 
 
-def _report(turn: Turn, broker: Broker, transcript: Transcript, end: Ended) -> None:
+def _report(turn: TurnBrief, broker: BrokerClient, transcript: Transcript, end: TurnEnded) -> None:
     """Say it on the thread if nothing else shows it there, and end the turn."""
     log("end", turn=turn.id, outcome=end.outcome, steps=transcript.steps)
     if end.outcome in IN_WORDS:
         try:
             broker.comment(f"end:{turn.id}", end.message)
-        except Refused as error:
+        except HostRefused as error:
             log("no comment", turn=turn.id, error=error)
     _end(broker, transcript, end)
 
 
-def _end(broker: Broker, transcript: Transcript, end: Ended) -> None:
+def _end(broker: BrokerClient, transcript: Transcript, end: TurnEnded) -> None:
     broker.end(
         end.outcome,
         end.message,

@@ -25,7 +25,7 @@ _TO_END = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CommandResult:
     """What came of a command; without a status if its time was up."""
 
     status: int | None
@@ -43,7 +43,7 @@ class Outcome:
 
 def run(
     command: str, tree: Path, *, seconds: float, sandbox: Sandbox = NONE, more: Mapping[str, str] | None = None
-) -> Outcome:
+) -> CommandResult:
     """Let `sh` run a command; nothing that it started is left when it ends, or when its time is up.
 
     `more` are variables beside those that the harness has itself. Its time begins when it does. Raises OSError if it cannot be confined as it should be.
@@ -72,7 +72,7 @@ def run(
                 _end(process)
     if not is_confined:
         raise OSError(f"the command could not be confined: {output.text()[-500:]}")
-    return Outcome(process.returncode if in_time else None, output.text())
+    return CommandResult(process.returncode if in_time else None, output.text())
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

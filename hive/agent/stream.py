@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from hive.agent.errors import Ended, Garbled, Unavailable
+from hive.agent.errors import GarbledReply, HostUnavailable, TurnEnded
 from hive.agent.text import mended
 
 FINISHED = {"end_turn", "stop_sequence", "tool_use"}
@@ -57,18 +57,18 @@ def assemble(stream: Iterable[dict[str, Any]]) -> dict[str, Any]:
         try:
             reply.take(event)
         except KeyError as error:
-            raise Garbled(GARBLED) from error
-    raise Unavailable("the model's reply was cut off")
+            raise GarbledReply(GARBLED) from error
+    raise HostUnavailable("the model's reply was cut off")
 
 
-def failure(body: dict[str, Any]) -> Unavailable | Ended:
+def failure(body: dict[str, Any]) -> HostUnavailable | TurnEnded:
     """The exception for an error object of the Messages API."""
     error = body.get("error")
     told = error if isinstance(error, dict) else {"message": error}
     sentence = f"The model answered with an error: {told.get('message') or told.get('type') or 'no reason given'}"
     if told.get("type") in PASSING:
-        return Unavailable(sentence)
-    return Ended("blocked" if told.get("type") == "billing_error" else "failed", sentence)
+        return HostUnavailable(sentence)
+    return TurnEnded("blocked" if told.get("type") == "billing_error" else "failed", sentence)
 
 
 class _Reply:
@@ -130,9 +130,9 @@ def _object(data: bytes) -> dict[str, Any]:
         value = json.loads(data)
         depth = _depth(value)
     except (ValueError, RecursionError) as error:
-        raise Garbled(GARBLED) from error
+        raise GarbledReply(GARBLED) from error
     if not isinstance(value, dict) or depth > MAX_DEPTH:
-        raise Garbled(GARBLED)
+        raise GarbledReply(GARBLED)
     return value
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from hive.agent import files
-from hive.agent.deeds import Deeds
-from hive.agent.errors import Mistake, Refused
-from hive.agent.shell import Outcome
+from hive.agent.errors import HostRefused, ToolError
+from hive.agent.final_actions import FinalActions
+from hive.agent.shell import CommandResult
 
 
 def _tool(name: str, description: str, **properties: str | list[str]) -> dict[str, Any]:
@@ -70,17 +70,17 @@ TOOLS = (
 class Toolbox:
     """The tools of one turn; `run` lets a command run in the work tree."""
 
-    def __init__(self, tree: Path, run: Callable[[str], Outcome], deeds: Deeds) -> None:
+    def __init__(self, tree: Path, run: Callable[[str], CommandResult], actions: FinalActions) -> None:
         self._tree = tree
         self._run = run
-        self._deeds = deeds
+        self._actions = actions
 
     def call(self, name: str, given: dict[str, Any]) -> str:
         """What a call comes to; raises Mistake with a sentence for the model, or Ended."""
         try:
             return self._call(name, _checked(name, given))
-        except (OSError, UnicodeError, Refused) as error:
-            raise Mistake(f"{name}: {error}") from error
+        except (OSError, UnicodeError, HostRefused) as error:
+            raise ToolError(f"{name}: {error}") from error
 
     def _call(self, name: str, given: dict[str, str]) -> str:
         match name:
@@ -91,23 +91,23 @@ class Toolbox:
             case "edit":
                 return files.edit(self._tree, **given)
             case "submit":
-                return self._deeds.submit(**given)
+                return self._actions.submit(**given)
             case "propose":
-                return self._deeds.propose(**given)
+                return self._actions.propose(**given)
             case _:
-                return self._deeds.finish(**given)
+                return self._actions.finish(**given)
 
 
 def _checked(name: str, given: dict[str, Any]) -> dict[str, str]:
     """A call's input as its schema wants it: models do err."""
     properties = next((tool["input_schema"]["properties"] for tool in TOOLS if tool["name"] == name), None)
     if properties is None:
-        raise Mistake(f"There is no tool {name}; there are {', '.join(tool['name'] for tool in TOOLS)}.")
+        raise ToolError(f"There is no tool {name}; there are {', '.join(tool['name'] for tool in TOOLS)}.")
     if given.keys() != properties.keys():
-        raise Mistake(f"{name} takes {', '.join(properties)}; given were {', '.join(given) or 'none'}.")
+        raise ToolError(f"{name} takes {', '.join(properties)}; given were {', '.join(given) or 'none'}.")
     for key, value in given.items():
         if not isinstance(value, str) or "\0" in value:
-            raise Mistake(f"{key} must be a text.")
+            raise ToolError(f"{key} must be a text.")
         if value not in properties[key].get("enum", [value]):
-            raise Mistake(f"{key} must be one of {', '.join(properties[key]['enum'])}.")
+            raise ToolError(f"{key} must be one of {', '.join(properties[key]['enum'])}.")
     return given

@@ -14,8 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from hive.agent.errors import Ended
-from hive.agent.gist import shortened
+from hive.agent.compaction import compacted
+from hive.agent.errors import TurnEnded
 from hive.agent.text import mended
 
 UNDONE = "This was not done: the turn was over before."
@@ -41,27 +41,27 @@ class Transcript:
         self._keep(len(self._lines), line)
         self._lines.append(line)
 
-    def begin(self, turn: int, message: str, *, mind: str, memory: str = "") -> None:
+    def begin(self, turn: int, message: str, *, fingerprint: str, memory: str = "") -> None:
         """Begin a turn, or find it begun; calls that the turn before left open are answered now.
 
         With a `memory` of `compact` or `new` it begins with the gist of what was, or with nothing of it.
         """
         if self._turn != turn:
-            self.append({"turn": turn, "mind": mind})
-        elif self._mind != mind:
-            self.append({"mind": mind})
+            self.append({"turn": turn, "mind": fingerprint})
+        elif self._fingerprint != fingerprint:
+            self.append({"mind": fingerprint})
         if memory and not any("role" in line or "shortened" in line or "new" in line for line in self._section):
             self.append({"shortened": True} if memory == "compact" else {"new": True})
         if not any("role" in line for line in self._section):
             undone = [result(call, UNDONE, error=True) for call in self._open_calls()]
             self.append({"role": "user", "content": [*undone, {"type": "text", "text": message}]})
 
-    def settle(self, results: Sequence[dict[str, Any]], end: Ended | None) -> None:
+    def settle(self, results: Sequence[dict[str, Any]], end: TurnEnded | None) -> None:
         """Write down what a reply's calls came to, in one line with the end if they brought it."""
         line = {"role": "user", "content": list(results)}
         self.append(line if end is None else line | _end(end))
 
-    def close(self, end: Ended) -> None:
+    def close(self, end: TurnEnded) -> None:
         """Write down how the turn ended, unless it says so already."""
         if self.end is None:
             self.append(_end(end))
@@ -79,14 +79,14 @@ class Transcript:
     def messages(self) -> list[dict[str, Any]]:
         """The conversation so far, as the Messages API takes it: a message without content is refused there."""
         messages: list[dict[str, Any]] = []
-        mind, ours = None, self._mind
+        fingerprint, ours = None, self._fingerprint
         for line in self._lines:
-            mind = line.get("mind", mind)
+            fingerprint = line.get("mind", fingerprint)
             if "new" in line:
                 messages = []
             elif "shortened" in line:
-                messages = shortened(messages)
-            content = [b for b in line.get("content", []) if mind == ours or b["type"] not in _THINKING]
+                messages = compacted(messages)
+            content = [b for b in line.get("content", []) if fingerprint == ours or b["type"] not in _THINKING]
             if content:
                 messages.append({"role": line["role"], "content": content})
         return messages
@@ -98,10 +98,10 @@ class Transcript:
         return said[-1] if said[-1].get("role") == "assistant" else None
 
     @property
-    def end(self) -> Ended | None:
+    def end(self) -> TurnEnded | None:
         """How the last turn ended, if it did."""
         ends = [line["end"] for line in self._section if "end" in line]
-        return Ended(ends[0]["outcome"], ends[0]["message"]) if ends else None
+        return TurnEnded(ends[0]["outcome"], ends[0]["message"]) if ends else None
 
     @property
     def steps(self) -> int:
@@ -123,7 +123,7 @@ class Transcript:
         return next((line["turn"] for line in reversed(self._lines) if "turn" in line), None)
 
     @property
-    def _mind(self) -> str | None:
+    def _fingerprint(self) -> str | None:
         return next((line["mind"] for line in reversed(self._lines) if "mind" in line), None)
 
     @property
@@ -150,5 +150,5 @@ def result(call: dict[str, Any], text: str, *, error: bool = False) -> dict[str,
     return block | {"is_error": True} if error else block
 
 
-def _end(end: Ended) -> dict[str, Any]:
+def _end(end: TurnEnded) -> dict[str, Any]:
     return {"end": {"outcome": end.outcome, "message": end.message}}

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TurnBrief:
     """One message to deal with, and all that is needed for it; the token dies with the turn."""
 
     id: int
@@ -58,11 +58,11 @@ class Turn:
         return self.proposal or f"agent/{name}/{self.issue_repo.replace('/', '-')}-{self.issue_number}"
 
 
-def parse(data: Mapping[str, Any]) -> Turn:
+def parse(data: Mapping[str, Any]) -> TurnBrief:
     """Read a turn; raises KeyError for what is missing and ignores what is new."""
-    plain = {name: data[name] for name in Turn.__slots__ if name in data}
+    plain = {name: data[name] for name in TurnBrief.__slots__ if name in data}
     author = data["author"]
-    return Turn(
+    return TurnBrief(
         **{
             **plain,
             "id": data["turn"],

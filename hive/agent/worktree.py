@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from hive.agent.errors import GitFailed, Mistake
-from hive.agent.git import Conflict, Forbidden, Git
+from hive.agent.directories import below, gone
+from hive.agent.errors import GitToolError, ToolError
+from hive.agent.git import Forbidden, GitCommand, MergeConflict
 from hive.agent.log import log
-from hive.agent.places import below, gone
 from hive.agent.sandbox import NONE, Sandbox
-from hive.agent.wire import Patience
+from hive.agent.unix_http import RetryPolicy
 
 DROPPINGS = "__pycache__/\n*.py[cod]\n.pytest_cache/\nnode_modules/\n"
 """What running a project's checks leaves behind and nobody means to commit."""
@@ -29,7 +29,7 @@ class WorkTree:
         self,
         path: Path,
         env: Mapping[str, str],
-        patience: Patience,
+        retry: RetryPolicy,
         sandbox: Sandbox = NONE,
         *,
         repo: str,
@@ -38,9 +38,9 @@ class WorkTree:
     ) -> None:
         self.path = path
         self._sandbox = sandbox
-        self._git = Git(path, env, repo, sandbox)
-        self._clone = Git(path.with_name(f"{path.name}.part"), env, repo, sandbox)
-        self._patience = patience
+        self._git = GitCommand(path, env, repo, sandbox)
+        self._clone = GitCommand(path.with_name(f"{path.name}.part"), env, repo, sandbox)
+        self._retry = retry
         self._base = f"refs/remotes/origin/{base}"
         self._branch = branch
         self._theirs = f"refs/remotes/origin/{branch}"
@@ -56,14 +56,14 @@ class WorkTree:
             self._follow()
         except Forbidden:
             raise
-        except GitFailed as error:
+        except GitToolError as error:
             log("cloned anew", why=error)
             self._begin()
 
     def commit(self, message: str) -> None:
         """Commit everything, if there is anything; repositories within the tree are no part of it."""
         if damage := self._git.damage():
-            raise Mistake(DAMAGED.format(what=damage))
+            raise ToolError(DAMAGED.format(what=damage))
         self._git("add", "--all", "--", ".", *(f":(exclude,top,literal){path}" for path in self._git.nested()))
         if not self._git.succeeds("diff", "--cached", "--quiet", "--ignore-submodules=all"):
             self._git("commit", "--quiet", "--no-verify", "--file=-", stdin=message)
@@ -95,10 +95,10 @@ class WorkTree:
             return False
         try:
             onto = self._replayed()
-        except Conflict as conflict:
+        except MergeConflict as conflict:
             files = ", ".join(_conflicting(str(conflict))) or "files of the same name"
             theirs = self._theirs.removeprefix("refs/remotes/")
-            raise Mistake(IN_CONFLICT.format(branch=self._branch, files=files, theirs=theirs)) from conflict
+            raise ToolError(IN_CONFLICT.format(branch=self._branch, files=files, theirs=theirs)) from conflict
         self._git("reset", "--quiet", "--keep", onto)
         log("took in", branch=self._branch)
         return True
@@ -112,7 +112,7 @@ class WorkTree:
         if is_saved:
             try:
                 self._put_behind()
-            except Mistake:
+            except ToolError:
                 log("conflict", branch=self._branch)  # said when it is to be pushed, where it can be mended
 
     def _begin(self) -> None:
@@ -123,7 +123,7 @@ class WorkTree:
             gone(part)
             self._clone.clone()
 
-        self._patience.insist(anew)
+        self._retry.call(anew)
         exclude = part / ".git" / "info" / "exclude"
         exclude.write_text(DROPPINGS)
         self._sandbox.give(exclude)
@@ -177,7 +177,7 @@ class WorkTree:
 
     def _talk(self, *words: str) -> None:
         """Let git speak with the forge, again if the way was broken."""
-        self._patience.insist(lambda: self._git(*words))
+        self._retry.call(lambda: self._git(*words))
 
 
 def _conflicting(said: str) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from forge.models import PullRequest, Ref
 from forge.protocol import ForgeError, NotFound, Reader
-from forge.types import PullRequest, Ref
 from hive.ledger import Ledger, Turn
 
 

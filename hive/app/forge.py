@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from forge.embedded import FLAVOURS, EmbeddedForge
-from hive.app.house import NotReady
-from hive.processes import until_told
+from hive.instance.instance import StartupError
+from hive.supervisor.processes import stop_event
 
 PASSWORD = "HIVE_ADMIN_PASSWORD"  # noqa: S105  the name of a variable
 
@@ -18,19 +18,19 @@ def serve(
 ) -> None:
     """Serve until told to stop; raises NotReady if the port is taken, the admin has no password, or nobody speaks so."""
     if flavour not in FLAVOURS:
-        raise NotReady(f"--flavour {flavour} is none of {', '.join(FLAVOURS)}")
+        raise StartupError(f"--flavour {flavour} is none of {', '.join(FLAVOURS)}")
     host, port = place
     password = os.environ.pop(PASSWORD, "")
     if admin and not password:
-        raise NotReady(f"set the password of {admin} in {PASSWORD}")
-    stop = until_told()
+        raise StartupError(f"set the password of {admin} in {PASSWORD}")
+    stop = stop_event()
     forge = EmbeddedForge(state, host=host, port=port, flavour=FLAVOURS[flavour])
     if admin:
         forge.create_admin(admin, password)
     try:
         forge.start()
     except OSError as error:
-        raise NotReady(f"{host}:{port} cannot be listened on ({error.strerror}); choose another --port") from error
+        raise StartupError(f"{host}:{port} cannot be listened on ({error.strerror}); choose another --port") from error
     say(forge.url)
     stop.wait()
     forge.stop()

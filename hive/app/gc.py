@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from bots.words import plain
-from hive import leftovers
-from hive.app.house import House
-from hive.incidents import Incidents
+from bots.markdown import plain
+from hive.app import garbage
+from hive.app.garbage import DAY, Garbage, in_bytes
+from hive.instance.instance import Instance
 from hive.ledger import Act
-from hive.leftovers import DAY, Leftover, in_bytes
-from hive.pulse import Loops, Pulse
+from hive.outbox.incidents import IncidentReporter
+from hive.supervisor.heartbeat import Heartbeat, Loops
 
 log = logging.getLogger("hive.gc")
 
@@ -38,25 +38,25 @@ WELL = "🟢 The disk is {percent} % full now."
 class Collector:
     """What one process, or `hive gc` for all, takes away."""
 
-    house: House
+    instance: Instance
 
-    def plan(self, part: str) -> Iterator[Leftover]:
+    def plan(self, part: str) -> Iterator[Garbage]:
         """What is over, of what a process owns: `host` or `work`."""
-        house, keep, state = self.house, self.house.settings.keep, self.house.settings.state
+        instance, keep, state = self.instance, self.instance.settings.keep, self.instance.settings.state
         if part == HOST:
-            agents = [agent for team in house.settings.teams.values() for agent in team.agents]
+            agents = [agent for team in instance.settings.teams.values() for agent in team.agents]
             for agent in agents:
-                yield from leftovers.of_agent(house.ledger, agent, house.agents / agent, keep)
-            yield from leftovers.half_gone(*(house.agents / agent / "gens" for agent in agents))
+                yield from garbage.of_agent(instance.ledger, agent, instance.agents / agent, keep)
+            yield from garbage.half_gone(*(instance.agents / agent / "gens" for agent in agents))
         else:
-            yield from leftovers.logs(state / "logs", keep.log_megabytes)
+            yield from garbage.logs(state / "logs", keep.log_megabytes)
         mirrors = state / "mirrors" / part
-        yield from leftovers.mirrors(mirrors, keep.mirror_days, house.ledger.clock())
-        yield from leftovers.half_gone(mirrors)
+        yield from garbage.mirrors(mirrors, keep.mirror_days, instance.ledger.clock())
+        yield from garbage.half_gone(mirrors)
         if part == WORK:
             yield from self._rows()
 
-    def collect(self, part: str, said: Callable[[Leftover], None]) -> None:
+    def collect(self, part: str, said: Callable[[Garbage], None]) -> None:
         """Take it away; what cannot be taken is said in the log, and hurts nothing else."""
         for found in self.plan(part):
             try:
@@ -66,68 +66,70 @@ class Collector:
             else:
                 said(found)
 
-    def _rows(self) -> Iterator[Leftover]:
-        pruning, settings = self.house.ledger.pruning, self.house.settings
-        before = self.house.ledger.clock() - max(settings.keep.row_days, settings.keep_days) * DAY
+    def _rows(self) -> Iterator[Garbage]:
+        pruning, settings = self.instance.ledger.pruning, self.instance.settings
+        before = self.instance.ledger.clock() - max(settings.keep.row_days, settings.keep_days) * DAY
         for table, count in pruning.over(before).items():
-            yield Leftover("rows", f"{count} of {table}", 0, partial(self._prune, table, before))
+            yield Garbage("rows", f"{count} of {table}", 0, partial(self._prune, table, before))
 
     def _prune(self, table: str, before: float) -> None:
-        while self.house.ledger.pruning.prune(table, before):
+        while self.instance.ledger.pruning.prune(table, before):
             pass
-        self.house.ledger.pruning.let_go()
+        self.instance.ledger.pruning.let_go()
 
 
 class Daily:
     """Collects once a day, whatever is started and stopped meanwhile, and at once when the disk fills up."""
 
-    def __init__(self, house: House, part: str) -> None:
-        self._house = house
+    def __init__(self, instance: Instance, part: str) -> None:
+        self._instance = instance
         self._part = part
-        self._collector = Collector(house)
+        self._collector = Collector(instance)
 
-    def go(self, pulse: Pulse) -> float:
+    def go(self, heartbeat: Heartbeat) -> float:
         """One look; returns after how many seconds to look again."""
-        ledger, cursor = self._house.ledger, f"gc:{self._part}"
-        last = float(ledger.intake.cursor(cursor) or 0)
+        ledger, cursor = self._instance.ledger, f"gc:{self._part}"
+        last = float(ledger.deliveries.cursor(cursor) or 0)
         alarmed = self._part == WORK and self._alarm()
         if alarmed or ledger.clock() - last >= DAY:
             self._collector.collect(self._part, self._took)
-            ledger.intake.move_cursor(cursor, f"{ledger.clock():.0f}")
-        pulse.beat()
+            ledger.deliveries.move_cursor(cursor, f"{ledger.clock():.0f}")
+        heartbeat.beat()
         return LOOK_SECONDS
 
-    def _took(self, found: Leftover) -> None:
-        self._house.ledger.audit.add("hive", Act.GARBAGE_COLLECTED, kind=found.what, name=found.name, bytes=found.size)
+    def _took(self, found: Garbage) -> None:
+        self._instance.ledger.audit.add(
+            "hive", Act.GARBAGE_COLLECTED, kind=found.what, name=found.name, bytes=found.size
+        )
 
     def _alarm(self) -> bool:
         """Tell of a disk that fills up, or that it is well again; whether that begins now."""
-        house, limit = self._house, self._house.settings.keep.disk_percent
-        used = shutil.disk_usage(house.settings.state)
+        instance, limit = self._instance, self._instance.settings.keep.disk_percent
+        used = shutil.disk_usage(instance.settings.state)
         percent = round(100 * used.used / max(1, used.used + used.free))
-        incidents = Incidents(house.ledger, house.settings.account("core"), house.ops)
+        incidents = IncidentReporter(instance.ledger, instance.settings.account("core"), instance.ops)
         facts = {"percent": percent, "free": round(used.free / 1e9, 1), "relief": limit - RELIEF}
         begun = False
-        for team in {house.ops(team): team for team in house.settings.teams}.values():
+        for team in {instance.ops(team): team for team in instance.settings.teams}.values():
             if percent >= limit:
-                body = BODY.format(state=plain(str(house.settings.state)), **facts)
+                body = BODY.format(state=plain(str(instance.settings.state)), **facts)
                 begun |= incidents.begin(team, "disk", TITLE.format(**facts), body.strip())
             elif percent < limit - RELIEF:
                 incidents.end(team, "disk", WELL.format(**facts))
         return begun
 
 
-def collecting(house: House, part: str, loops: Loops) -> None:
+def collecting(instance: Instance, part: str, loops: Loops) -> None:
     """Collect what a process owns, until told to stop."""
-    daily = Daily(house, part)
+    daily = Daily(instance, part)
     loops.run("gc", daily.go, every=LOOK_SECONDS)
 
 
-def sweep_up(house: House, say: Callable[[str], None], *, plan: bool) -> None:
+def sweep_up(instance: Instance, say: Callable[[str], None], *, plan: bool) -> None:
     """What an operator asks for: everything of this machine, at once, a line for each; with `plan` it is only said."""
-    collector, taken = Collector(house), list[Leftover]()
+    collector, taken = Collector(instance), list[Garbage]()
 
-    def took(found: Leftover) -> None:
+    def took(found: Garbage) -> None:
         taken.append(found)
         say(str(found))
 

@@ -11,38 +11,38 @@ from functools import cache, partial
 from importlib import resources
 from typing import Any
 
-from forge.gitea.read import GiteaReader
+from forge.gitea.reader import GiteaReader
+from forge.models import Ref, Repo
 from forge.protocol import ForgeError, NotFound
-from forge.types import Ref, Repo
-from hive import broker, gateway
-from hive.admission import Guard
+from hive.app.agent_fault import AgentFault
 from hive.app.branches import Branches
-from hive.app.fault import Fault
 from hive.app.gc import HOST, collecting
-from hive.app.house import MODEL_KEY, House, NotReady, model_key, wait_for_store
-from hive.app.names import Names
-from hive.app.places import address
-from hive.app.sandbox import jail_of
 from hive.app.work import mirrors
-from hive.broker import Principal
-from hive.incidents import Incidents
+from hive.config import BadYaml, read_checks
+from hive.gateway import broker, model_proxy
+from hive.gateway.admission import Guard
+from hive.gateway.backoff import AgentBackoff
+from hive.gateway.broker import AgentSession
+from hive.gateway.llm import Model
+from hive.gateway.wsgi_server import Server, unix
+from hive.git_mirror.mirror import Login
+from hive.instance.instance import MODEL_KEY, Instance, StartupError, model_key, wait_for_store
+from hive.instance.repositories import address
+from hive.instance.repository_names import RepositoryNames
+from hive.instance.sandbox import sandbox_profile_of
 from hive.ledger import Turn
 from hive.ledger.runs import LEASE_SECONDS
-from hive.llm import Model
-from hive.parking import UNAUTHORIZED, lock_out
-from hive.processes import LIFE
-from hive.pulse import Pulse
+from hive.outbox.incidents import IncidentReporter
 from hive.reconcile.containers import Containers
 from hive.reconcile.crashes import CrashWatch
-from hive.reconcile.loop import Reconciler, Ward
+from hive.reconcile.reconciler import ManagedAgent, Reconciler
 from hive.reconcile.report import Reporter
 from hive.reconcile.verify import Policy
-from hive.resting import Rest
-from hive.serve import Server, unix
-from hive.settings import BadYaml, read_checks
-from hive.vault import NoSecret
-from hive.work import EFFECT
-from hive.workspace import Login
+from hive.secret_store import NoSecret
+from hive.supervisor.heartbeat import Heartbeat
+from hive.supervisor.processes import EPOCH
+from hive.worker.outages import UNAUTHORIZED, suspend_account
+from hive.worker.worker import EFFECT
 
 log = logging.getLogger("hive.host")
 
@@ -53,7 +53,7 @@ NO_KEY = "no-key"
 
 
 @cache
-def eyes(forge: str, url: str, token: str, names: Names) -> GiteaReader:
+def eyes(forge: str, url: str, token: str, names: RepositoryNames) -> GiteaReader:
     """What whoever has a token sees of a forge."""
     return GiteaReader(name=forge, url=url, token=token, current=names.current)
 
@@ -65,17 +65,17 @@ class Brief:
     A forge that refuses the agent's token is the operators' to mend: its turns rest, and they are told.
     """
 
-    house: House
+    instance: Instance
     agent: str
     team: str
 
     def __call__(self, turn: Turn) -> dict[str, Any]:
         """The turn; raises OSError while the forge cannot be asked."""
-        settings = self.house.settings
+        settings = self.instance.settings
         issue = Ref.parse(turn.ref)
         config = Repo(issue.repo.forge, settings.configs, self.agent)
         base = self.base(issue.repo)
-        branches = Branches(self.agent, self.house.ledger, self.reader())
+        branches = Branches(self.agent, self.instance.ledger, self.reader())
         return {
             "lease": int(LEASE_SECONDS),
             "memory": turn.memory,
@@ -88,7 +88,7 @@ class Brief:
             "proposal": branches.proposal(turn),
             "config_repo": config.path,
             "config_base": self.base(config),
-            "knowledge": self.house.knowledge(issue.repo.forge).path,
+            "knowledge": self.instance.knowledge(issue.repo.forge).path,
             "checks": list(self._checks(issue.repo, base)),
             "author": {"name": self.agent, "email": f"{self.agent}@{settings.account('core')}.invalid"},
             **self._spec(),
@@ -96,15 +96,15 @@ class Brief:
 
     def reader(self) -> GiteaReader:
         """The forge as the agent sees it, by the token that it has now; raises OSError without one."""
-        house, forge = self.house, self.house.settings.teams[self.team].forge
+        instance, forge = self.instance, self.instance.settings.teams[self.team].forge
         try:
-            return eyes(forge, house.url(forge), house.vault.token(forge, self.agent), house.names)
+            return eyes(forge, instance.url(forge), instance.secret_store.token(forge, self.agent), instance.names)
         except NoSecret as error:
             raise OSError(str(error)) from error
 
     def base(self, repo: Repo) -> str:
         """A repository's default branch; raises OSError while the forge cannot be asked, or it is not where it was."""
-        address(self.house, repo)
+        address(self.instance, repo)
         try:
             return self.reader().repository(repo).default_branch
         except ForgeError as error:
@@ -116,14 +116,16 @@ class Brief:
 
     def _spec(self) -> dict[str, Any]:
         """What the running container was built from says about the agent, within the host's limits."""
-        settings = self.house.settings
-        anchor = self.house.ledger.deployments.anchor(self.agent)
-        artifact = self.house.agents / self.agent / "gens" / (anchor.running_sha if anchor else "") / "agent.json"
+        settings = self.instance.settings
+        baseline = self.instance.ledger.deployments.baseline(self.agent)
+        artifact = (
+            self.instance.agents / self.agent / "gens" / (baseline.running_sha if baseline else "") / "agent.json"
+        )
         spec = json.loads(artifact.read_text())
         text = resources.files("bots.prompts").joinpath("agent.md").read_text(encoding="utf-8")
         return {
             "system": text.format(name=self.agent, team=self.team, lane=spec["lane"], role=spec["prompt"]).strip(),
-            "model": (anchor.model if anchor else "") or spec["model"] or settings.model.name,
+            "model": (baseline.model if baseline else "") or spec["model"] or settings.model.name,
             "max_steps": min(spec["max_steps"], settings.limits.steps),
             "minutes": min(spec["minutes"], settings.limits.minutes),
         }
@@ -142,26 +144,26 @@ class Brief:
 
     def _unreadable(self, repo: Repo, error: ForgeError) -> OSError:
         if error.status == UNAUTHORIZED:
-            tells = self.house.settings.account("core"), self.house.ops(self.team)
-            lock_out(self.house.ledger, self.team, self.agent, error, tells=tells)
+            tells = self.instance.settings.account("core"), self.instance.ops(self.team)
+            suspend_account(self.instance.ledger, self.team, self.agent, error, tells=tells)
         return OSError(f"{repo} cannot be read: {error}")
 
 
 class Host:
     """Sockets and containers of every agent on this machine; its thread owns the containers."""
 
-    def __init__(self, house: House, stop: threading.Event) -> None:
-        self._house = house
+    def __init__(self, instance: Instance, stop: threading.Event) -> None:
+        self._instance = instance
         self._stop = stop
-        self._model = Model(url=house.settings.model.url, key=_key(house))
-        self.containers = Containers(jail_of(house.settings), house.agents)
-        self.faults: dict[str, Fault] = {}
-        settings = house.settings
-        incidents = Incidents(house.ledger, settings.account("core"), house.ops)
-        self._crashes = CrashWatch(house.ledger, incidents, settings.limits)
+        self._model = Model(url=instance.settings.model.url, key=_key(instance))
+        self.containers = Containers(sandbox_profile_of(instance.settings), instance.agents)
+        self.faults: dict[str, AgentFault] = {}
+        settings = instance.settings
+        incidents = IncidentReporter(instance.ledger, settings.account("core"), instance.ops)
+        self._crashes = CrashWatch(instance.ledger, incidents, settings.limits)
         self._ended: list[str] = []
         self._reconciler = Reconciler(
-            house.ledger,
+            instance.ledger,
             self.containers,
             settings.limits,
             packages_path=settings.packages_path,
@@ -169,22 +171,22 @@ class Host:
         )
         self._servers: dict[tuple[str, str], Server] = {}
         self._listening: set[str] = set()
-        self._wards: list[Ward] = []
+        self._targets: list[ManagedAgent] = []
         self._guards: dict[str, Guard] = {}
         self._told: dict[str, str] = {}
-        self._loops = house.loops("host", stop)
+        self._loops = instance.loops("host", stop)
 
     def serve(self) -> None:
         """Keep every container as operators approved it, until `stop` is set."""
-        agents = {agent: team for team, mine in self._house.settings.teams.items() for agent in mine.agents}
+        agents = {agent: team for team, mine in self._instance.settings.teams.items() for agent in mine.agents}
         for agent, team in agents.items():
-            self._house.ledger.runs.release(agent)  # whoever held its turn has died with the host before this one
-            self._wards.append(self._ward(team, agent))
-            self.faults[agent] = Fault(self._house, team, agent)
-        if self._is_new_life():
+            self._instance.ledger.runs.release(agent)  # whoever held its turn has died with the host before this one
+            self._targets.append(self._target(team, agent))
+            self.faults[agent] = AgentFault(self._instance, team, agent)
+        if self._is_new_epoch():
             for agent, team in agents.items():
                 self._crashes.let_go_on(team, agent, "the hive was started anew")
-        collector = threading.Thread(target=collecting, args=(self._house, HOST, self._loops), name="gc")
+        collector = threading.Thread(target=collecting, args=(self._instance, HOST, self._loops), name="gc")
         collector.start()
         threading.Thread(target=self._model.warm, name="warm", daemon=True).start()
         try:
@@ -193,15 +195,15 @@ class Host:
             collector.join()
             self.containers.stop_all()
             for agent in agents:
-                self._house.ledger.runs.give_back(agent)
+                self._instance.ledger.runs.give_back(agent)
             for server in self._servers.values():
                 server.stop()
             for guard in self._guards.values():
                 guard.refusals.flush(now=True)
             self._model.close()
-        self._loops.last_words(self._house.ledger_path)
+        self._loops.last_words(self._instance.ledger_path)
 
-    def _tick(self, pulse: Pulse) -> float:
+    def _tick(self, heartbeat: Heartbeat) -> float:
         """Look after every agent once; returns after how many seconds to do so again."""
         for guard in self._guards.values():
             guard.refusals.flush()
@@ -209,148 +211,154 @@ class Host:
         while self._ended:  # taken off when it is written down: the ledger may be away
             self._crashed(self._ended[0])
             self._ended.pop(0)
-        for ward in self._wards:
-            with self.faults[ward.agent].alone() as fine:
+        for target in self._targets:
+            with self.faults[target.agent].alone() as fine:
                 if fine:
-                    self._keep(ward)
-        pulse.beat()
+                    self._keep(target)
+        heartbeat.beat()
         return TICK_SECONDS
 
     def _crashed(self, agent: str) -> None:
         """A container ended by itself. One of a new configuration that does not come up is the reconciler's to tell."""
         log.warning("container_ended agent=%s", agent)
-        with self._house.ledger.transaction():
-            held = self._house.ledger.runs.held(agent)
-            self._house.ledger.runs.release(agent)
-            if self._house.ledger.deployments.open(agent) is None:
+        with self._instance.ledger.transaction():
+            held = self._instance.ledger.runs.held(agent)
+            self._instance.ledger.runs.release(agent)
+            if self._instance.ledger.deployments.open(agent) is None:
                 self._crashes.crashed(self.faults[agent].team, agent, self.containers.log(agent), held)
 
     def _watch(self, team: str, agent: str) -> None:
         """Let an agent that stays down go on when its configuration changes, and end what is over."""
-        if self._house.ledger.deployments.open(agent) is not None:
+        if self._instance.ledger.deployments.open(agent) is not None:
             self._crashes.let_go_on(team, agent, "its configuration changes")
         elif self.containers.running(agent):
-            self._crashes.lives(team, agent)
+            self._crashes.epochs(team, agent)
 
-    def _keep(self, ward: Ward) -> None:
+    def _keep(self, target: ManagedAgent) -> None:
         """One agent's turn; raises OSError for a fault of its own directories."""
-        if ward.agent not in self._listening:
-            self.containers.sweep_out(ward.agent)
-            self._listen(self.faults[ward.agent].team, ward.agent)
-        self._restart(ward.agent)
-        self._renew(ward.agent)
-        self._reconciler.keep(ward)
-        self._watch(self.faults[ward.agent].team, ward.agent)
-        alive = self.containers.answered(ward.agent) if self.containers.running(ward.agent) else ""
-        if self._told.get(ward.agent) != alive:
-            self._house.ledger.deployments.heard(ward.agent, alive)
-            self._told[ward.agent] = alive
+        if target.agent not in self._listening:
+            self.containers.sweep_out(target.agent)
+            self._listen(self.faults[target.agent].team, target.agent)
+        self._restart(target.agent)
+        self._renew(target.agent)
+        self._reconciler.keep(target)
+        self._watch(self.faults[target.agent].team, target.agent)
+        alive = self.containers.answered(target.agent) if self.containers.running(target.agent) else ""
+        if self._told.get(target.agent) != alive:
+            self._instance.ledger.deployments.heard(target.agent, alive)
+            self._told[target.agent] = alive
 
     def _renew(self, agent: str) -> None:
         """End a container that held turns of another run than the one that is due; the reconciler starts a fresh one."""
         if agent in self.containers.used():
             self.containers.kill(agent)
-            self._house.ledger.runs.release(agent)
+            self._instance.ledger.runs.release(agent)
 
     def _is_down(self, agent: str) -> bool:
         return self._crashes.is_down(self.faults[agent].team, agent)
 
-    def _is_new_life(self) -> bool:
+    def _is_new_epoch(self) -> bool:
         """Whether somebody started the hive, and not `hive up` this process again; to be asked once."""
-        life, intake = os.environ.pop(LIFE, ""), self._house.ledger.intake
-        if life and intake.cursor(LIFE) == life:
+        epoch, deliveries = os.environ.pop(EPOCH, ""), self._instance.ledger.deliveries
+        if epoch and deliveries.cursor(EPOCH) == epoch:
             return False
-        intake.move_cursor(LIFE, life)
+        deliveries.move_cursor(EPOCH, epoch)
         return True
 
     def _restart(self, agent: str) -> None:
         """Stop a container that somebody wants to be started again; the reconciler starts it."""
-        deployments = self._house.ledger.deployments
-        anchor = deployments.anchor(agent)
-        if anchor is None or anchor.restart_requested_at <= anchor.restarted_at or deployments.open(agent) is not None:
+        deployments = self._instance.ledger.deployments
+        baseline = deployments.baseline(agent)
+        if (
+            baseline is None
+            or baseline.restart_requested_at <= baseline.restarted_at
+            or deployments.open(agent) is not None
+        ):
             return
         if self.containers.stop(agent):
-            self._house.ledger.runs.give_back(agent)
-        self._crashes.let_go_on(anchor.team, agent, "an operator said so")
-        deployments.restarted(agent, anchor.restart_requested_at)
+            self._instance.ledger.runs.give_back(agent)
+        self._crashes.let_go_on(baseline.team, agent, "an operator said so")
+        deployments.restarted(agent, baseline.restart_requested_at)
 
-    def _ward(self, team: str, agent: str) -> Ward:
-        house, settings = self._house, self._house.settings
+    def _target(self, team: str, agent: str) -> ManagedAgent:
+        instance, settings = self._instance, self._instance.settings
         forge = settings.teams[team].forge
         repo = Repo(forge, settings.configs, agent)
-        anchor = house.ledger.deployments.anchor(agent)
-        if anchor is None:
-            raise NotReady(f"the configuration of {agent} was never adopted; run: hive init")
+        baseline = instance.ledger.deployments.baseline(agent)
+        if baseline is None:
+            raise StartupError(f"the configuration of {agent} was never adopted; run: hive init")
         core = settings.account("core")
-        token = house.vault.token(forge, core)
-        reader = GiteaReader(name=forge, url=house.url(forge), token=token, current=house.names.current)
-        policy = Policy(anchor.repo_id, house.team(team).operators, anchor.branch)
-        mirror = mirrors(house, "host")
-        reporter = Reporter(house.ledger, core, Repo(forge, *settings.meta.split("/", 1)))
-        return Ward(agent, repo, policy, reader, lambda: mirror(repo), reporter, house.whereabouts.here)
+        token = instance.secret_store.token(forge, core)
+        reader = GiteaReader(name=forge, url=instance.url(forge), token=token, current=instance.names.current)
+        policy = Policy(baseline.repo_id, instance.team(team).operators, baseline.branch)
+        mirror = mirrors(instance, "host")
+        reporter = Reporter(instance.ledger, core, Repo(forge, *settings.meta.split("/", 1)))
+        return ManagedAgent(
+            agent, repo, policy, reader, lambda: mirror(repo), reporter, instance.repository_tracker.here
+        )
 
     def _listen(self, team: str, agent: str) -> None:
-        house = self._house
-        forge = house.settings.teams[team].forge
-        house.vault.token(forge, agent)  # no agent is begun without one
-        brief = Brief(house, agent, team)
-        rest = Rest(house.ledger, team, agent, house.settings.account("core"), house.ops(team))
-        principal = Principal(
+        instance = self._instance
+        forge = instance.settings.teams[team].forge
+        instance.secret_store.token(forge, agent)  # no agent is begun without one
+        brief = Brief(instance, agent, team)
+        rest = AgentBackoff(instance.ledger, team, agent, instance.settings.account("core"), instance.ops(team))
+        principal = AgentSession(
             agent=agent,
             team=team,
-            login=lambda: Login(agent, house.vault.token(forge, agent)),
-            forge_url=house.url(forge),
-            config_repo=Repo(forge, house.settings.configs, agent),
-            ledger=house.ledger,
-            wake=lambda effect: _owed(house, effect),
+            login=lambda: Login(agent, instance.secret_store.token(forge, agent)),
+            forge_url=instance.url(forge),
+            config_repo=Repo(forge, instance.settings.configs, agent),
+            ledger=instance.ledger,
+            wake=lambda effect: _pending(instance, effect),
             heard=self.containers.heard,
-            life=lambda: self.containers.life(agent),
+            epoch=lambda: self.containers.epoch(agent),
             serves=lambda run: self.containers.serves(agent, run),
             stop=self._stop,
             rest=rest,
             base=brief.base,
             brief=brief,
-            knowledge=house.knowledge(forge),
-            address=partial(address, house),
+            knowledge=instance.knowledge(forge),
+            address=partial(address, instance),
         )
-        rate = house.settings.limits.calls_a_minute
+        rate = instance.settings.limits.calls_a_minute
         guard = Guard(
-            house.ledger, team, agent, calls_a_minute=rate, opens=lambda key: self.containers.opens(agent, key)
+            instance.ledger, team, agent, calls_a_minute=rate, opens=lambda key: self.containers.opens(agent, key)
         )
         guard = self._guards.setdefault(agent, guard)
-        tools = frozenset(house.settings.model.server_tools)
-        upstream = gateway.Upstream(self._model, brief.model, rest, tools)
-        cell = self.containers.cell(agent)
+        tools = frozenset(instance.settings.model.server_tools)
+        upstream = model_proxy.Upstream(self._model, brief.model, rest, tools)
+        dirs = self.containers.dirs(agent)
         apps = {
             "forge.sock": (broker.create(principal, guard), broker.gate(guard)),
-            "model.sock": (gateway.create(upstream, guard), gateway.gate(guard)),
+            "model.sock": (model_proxy.create(upstream, guard), model_proxy.gate(guard)),
         }
         for name, (app, gate) in apps.items():
             if (agent, name) not in self._servers:
-                self._servers[agent, name] = Server(app, unix(cell.sockets / name), gate, threads=SOCKET_THREADS)
+                self._servers[agent, name] = Server(app, unix(dirs.sockets / name), gate, threads=SOCKET_THREADS)
                 self._servers[agent, name].start()
         self._listening.add(agent)
 
 
-def serve(house: House, stop: threading.Event) -> None:
+def serve(instance: Instance, stop: threading.Event) -> None:
     """Keep containers until `stop` is set; raises NotReady if another host has this state directory."""
-    wait_for_store(house, stop)
-    with house.alone("host"):
+    wait_for_store(instance, stop)
+    with instance.alone("host"):
         try:
-            host = Host(house, stop)
-        except NotReady as error:  # no sandbox, no model: whoever asks for the health of the house hears why
-            house.loops("host", stop).pulse("tick").beat(str(error))
+            host = Host(instance, stop)
+        except StartupError as error:  # no sandbox, no model: whoever asks for the health of the house hears why
+            instance.loops("host", stop).heartbeat("tick").beat(str(error))
             raise
         host.serve()
 
 
-def _owed(house: House, effect: int) -> None:
-    house.queue.push(EFFECT, effect)
-    house.bell.ring()
+def _pending(instance: Instance, effect: int) -> None:
+    instance.queue.push(EFFECT, effect)
+    instance.wakeup.notify()
 
 
-def _key(house: House) -> str:
+def _key(instance: Instance) -> str:
     """The key of the model, taken out of the environment that children would inherit."""
-    key = model_key(house.settings)
+    key = model_key(instance.settings)
     os.environ.pop(MODEL_KEY, None)
     return key or NO_KEY

@@ -8,20 +8,20 @@ from typing import Any, cast
 from bots.bot import Context
 from forge.events import Event
 from forge.gitea.decode import decode
-from hive.app.house import House
+from hive.instance.instance import Instance
 from hive.replay import Replay
 
 
-def replaying(house: House) -> Replay:
+def replaying(instance: Instance) -> Replay:
     """Every wire of a replay; none of them leads to a forge."""
 
     def context(team: str) -> Context:
         nobody = cast("Any", None)  # whoever is asked is on the tape
-        now = datetime.fromtimestamp(house.ledger.clock(), UTC)
-        return Context(nobody, house.teams[team], nobody, nobody, nobody, now)
+        now = datetime.fromtimestamp(instance.ledger.clock(), UTC)
+        return Context(nobody, instance.teams[team], nobody, nobody, nobody, now)
 
     def hearers(event: Event) -> list[str]:
-        team = house.settings.team_of(event.ref.repo)
-        return [] if team is None else house.listeners(team, event)
+        team = instance.settings.team_of(event.ref.repo)
+        return [] if team is None else instance.listeners(team, event)
 
-    return Replay(house.ledger, house.bots, context, decode, hearers)
+    return Replay(instance.ledger, instance.bots, context, decode, hearers)

@@ -12,13 +12,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from forge.gitea.admin import GiteaAdmin
-from hive.app.house import House, NotReady, model_key
-from hive.app.sandbox import jail_of, remarks
+from hive.app.console import ActivityConsole
+from hive.app.operator_errors import need
 from hive.app.web import listen
-from hive.complaints import need
-from hive.processes import Tree, until_told
-from hive.provision import Provision
-from hive.screen import Screen
+from hive.instance.instance import Instance, StartupError, model_key
+from hive.instance.sandbox import remarks, sandbox_profile_of
+from hive.provision import Provisioner
+from hive.supervisor.processes import Supervisor, stop_event
 
 ADMIN = "hive-admin"
 PATIENCE_SECONDS = 60.0
@@ -27,98 +27,102 @@ POLL_SECONDS = 0.05
 Say = Callable[[str], None]
 
 
-def up(config: Path, house: House) -> None:
+def up(config: Path, instance: Instance) -> None:
     """Run everything until told to stop; what this process started is gone when it returns."""
-    model_key(house.settings)
-    stop = until_told()
-    screen = Screen(house)
+    model_key(instance.settings)
+    stop = stop_event()
+    console = ActivityConsole(instance)
 
     def mourn(name: str, status: int) -> None:
         words = tree.last_words(name)
-        screen.note(f"{name} ended ({status}), again{f': {words}' if words else ''}")
+        console.note(f"{name} ended ({status}), again{f': {words}' if words else ''}")
 
-    tree = Tree(house.settings.state / "logs", mourn)
+    tree = Supervisor(instance.settings.state / "logs", mourn)
     try:
-        jail_of(house.settings)
-        screen.begin_here()
-        begin(config, house, tree, screen.note)
-        screen.note(f"the hive is up; logs are in {house.settings.state / 'logs'}; Ctrl-C ends it")
+        sandbox_profile_of(instance.settings)
+        console.begin_here()
+        begin(config, instance, tree, console.note)
+        console.note(f"the hive is up; logs are in {instance.settings.state / 'logs'}; Ctrl-C ends it")
         while not stop.wait(0.2):
             tree.check()
-            screen.show()
+            console.show()
     finally:
         tree.stop()
-        house.close()
+        instance.close()
 
 
-def begin(config: Path, house: House, tree: Tree, say: Say, *, seed: Callable[[], None] | None = None) -> None:
+def begin(
+    config: Path, instance: Instance, tree: Supervisor, say: Say, *, seed: Callable[[], None] | None = None
+) -> None:
     """Start every process, forges first; raises NotReady for what is missing.
 
     `seed` is called when the forges answer and nothing on them is protected yet.
     """
-    need("git", *(("nh3", "pygments") if house.settings.own_forges else ()))
-    jail_of(house.settings)
-    for remark in remarks(house.settings):
+    need("git", *(("nh3", "pygments") if instance.settings.own_forges else ()))
+    sandbox_profile_of(instance.settings)
+    for remark in remarks(instance.settings):
         say(remark)
-    house.close_to_others()
-    ours = house.settings.own_forges
+    instance.close_to_others()
+    ours = instance.settings.own_forges
     for name in ours:
-        begin_forge(house, name, tree, say)
+        begin_forge(instance, name, tree, say)
     if seed is not None:
         seed()
     for name in ours:
-        Provision.run(house, name, ADMIN, house.vault.password(name, ADMIN), lambda _: None)
-    for team in house.settings.teams:
-        house.team(team)
-    web = house.settings.web
-    tree.add("web", "web", str(config), sock=listen(house))
+        Provisioner.run(instance, name, ADMIN, instance.secret_store.password(name, ADMIN), lambda _: None)
+    for team in instance.settings.teams:
+        instance.team(team)
+    web = instance.settings.web
+    tree.add("web", "web", str(config), sock=listen(instance))
     for part in ("work", "host"):
         tree.add(part, part, str(config))
-    wait_for(f"http://{web.host}:{web.port}/livez", house, "web", tree)
-    for mine in house.settings.teams.values():
+    wait_for(f"http://{web.host}:{web.port}/livez", instance, "web", tree)
+    for mine in instance.settings.teams.values():
         for agent in mine.agents:
             wait_until(
-                partial(house.ledger.deployments.is_up, agent), f"{agent} gave no sign of life", house, tree=tree
+                partial(instance.ledger.deployments.is_up, agent), f"{agent} gave no sign of life", instance, tree=tree
             )
 
 
-def begin_forge(house: House, name: str, tree: Tree, say: Say) -> None:
+def begin_forge(instance: Instance, name: str, tree: Supervisor, say: Say) -> None:
     """Start a forge of our own, with an account for each operator."""
-    settings = house.settings.forges[name]
+    settings = instance.settings.forges[name]
     parts = urlsplit(settings.url)
-    words = ("forge", "--state", str(house.settings.state / name), "--host", parts.hostname or "127.0.0.1")
-    admin = house.vault.password(name, ADMIN)
+    words = ("forge", "--state", str(instance.settings.state / name), "--host", parts.hostname or "127.0.0.1")
+    admin = instance.secret_store.password(name, ADMIN)
     tree.add(name, *words, "--port", str(parts.port or 80), "--admin", ADMIN, env={"HIVE_ADMIN_PASSWORD": admin})
-    wait_for(f"{house.url(name)}/api/v1/version", house, name, tree)
-    with GiteaAdmin(name=name, url=house.url(name), login=ADMIN, password=admin) as forge:
-        for team in house.settings.teams.values():
+    wait_for(f"{instance.url(name)}/api/v1/version", instance, name, tree)
+    with GiteaAdmin(name=name, url=instance.url(name), login=ADMIN, password=admin) as forge:
+        for team in instance.settings.teams.values():
             for operator in team.operators if team.forge == name else ():
-                password = house.vault.password(name, operator)
+                password = instance.secret_store.password(name, operator)
                 forge.ensure_user(operator, password=password, email=f"{operator}@{name}.invalid")
                 say(f"sign in at {settings.url} as {operator}, {password}")
 
 
 @contextmanager
-def own_forge(house: House, name: str, say: Say) -> Iterator[None]:
+def own_forge(instance: Instance, name: str, say: Say) -> Iterator[None]:
     """A forge of our own answers for so long, started if nobody runs it; any other is left as it is. Raises NotReady."""
-    if name not in house.settings.own_forges or _responds(f"{house.url(name)}/api/v1/version"):
+    if name not in instance.settings.own_forges or _responds(f"{instance.url(name)}/api/v1/version"):
         yield
         return
-    house.close_to_others()
-    tree = Tree(house.settings.state / "logs", lambda *_: None)
+    instance.close_to_others()
+    tree = Supervisor(instance.settings.state / "logs", lambda *_: None)
     try:
-        begin_forge(house, name, tree, say)
+        begin_forge(instance, name, tree, say)
         yield
     finally:
         tree.stop()
 
 
-def wait_for(url: str, house: House, part: str, tree: Tree) -> None:
+def wait_for(url: str, instance: Instance, part: str, tree: Supervisor) -> None:
     """Wait until a process of ours answers; see `wait_until`."""
-    wait_until(lambda: _responds(url), f"{part} does not answer", house, part, tree=tree)
+    wait_until(lambda: _responds(url), f"{part} does not answer", instance, part, tree=tree)
 
 
-def wait_until(is_so: Callable[[], bool], otherwise: str, house: House, part: str = "host", *, tree: Tree) -> None:
+def wait_until(
+    is_so: Callable[[], bool], otherwise: str, instance: Instance, part: str = "host", *, tree: Supervisor
+) -> None:
     """Wait for something, as long as is reasonable.
 
     Raises NotReady with the end of the part's log, and Hopeless at once for a part that ends as soon as it is started.
@@ -127,9 +131,9 @@ def wait_until(is_so: Callable[[], bool], otherwise: str, house: House, part: st
     while not is_so():
         tree.check()
         if time.monotonic() > until:
-            log = house.settings.state / "logs" / f"{part}.log"
+            log = instance.settings.state / "logs" / f"{part}.log"
             end = log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []
-            raise NotReady("; ".join([otherwise, *end, f"see {log}"]))
+            raise StartupError("; ".join([otherwise, *end, f"see {log}"]))
         time.sleep(POLL_SECONDS)
 
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from bots.words import visible
+from bots.markdown import visible
+from forge.models import PullRequest, Ref, Repo, Review, ReviewState
 from forge.protocol import NotFound, Reader, Unavailable
-from forge.types import PullRequest, Ref, Repo, Review, ReviewState
-from hive.app.house import NotReady
-from hive.demo.cast import Cast
-from hive.demo.clicks import NotPossible
-from hive.demo.hands import Hands
-from hive.demo.scenes import DOWNLOAD, HONEY, HOST, Task, welcome
-from hive.screen import Screen
+from hive.app.console import ActivityConsole
+from hive.demo.browser import NotPossible
+from hive.demo.names import DemoNames
+from hive.demo.operator import OperatorClient
+from hive.demo.scripted_replies import DOWNLOAD, HONEY, HOST, Task, welcome
+from hive.instance.instance import StartupError
 
 T = TypeVar("T")
 ROUNDS = 6
@@ -26,11 +26,11 @@ WORDS = 600
 """Of what an agent says when it cannot go on, so many letters are shown."""
 
 
-class StoryFailed(NotReady):
+class StoryFailed(StartupError):
     """The story did not go on: what was awaited did not come."""
 
 
-class Ended(Exception):
+class StoryResult(Exception):
     """Somebody pressed Ctrl-C."""
 
 
@@ -46,7 +46,7 @@ class Timing:
 class Pace:
     """How long one step may take, and how often is looked; in seconds."""
 
-    patience: float
+    retry: float
     between_looks: float
 
 
@@ -55,10 +55,10 @@ class Story:
 
     def __init__(
         self,
-        cast: Cast,
+        cast: DemoNames,
         reader: Reader,
-        hands: Hands,
-        screen: Screen,
+        hands: OperatorClient,
+        console: ActivityConsole,
         *,
         stop: threading.Event,
         pace: Pace,
@@ -69,7 +69,7 @@ class Story:
         self._cast = cast
         self._reader = reader
         self._hands = hands
-        self._screen = screen
+        self._console = console
         self._stop = stop
         self._pace = pace
         self._timings: list[Timing] = []
@@ -82,15 +82,15 @@ class Story:
         is_own = own_project is not None
         try:
             self._hands.sign_in()
-            self._screen.chapter("1. An issue becomes a pull request, is reviewed, mended, and merged")
+            self._console.chapter("1. An issue becomes a pull request, is reviewed, mended, and merged")
             self.issue_to_merge(HONEY if own_project is None else welcome(own_project))
-            self._screen.chapter("2. An agent asks for a package, a merge approves it, its container is rebuilt")
+            self._console.chapter("2. An agent asks for a package, a merge approves it, its container is rebuilt")
             self.config_to_container(HOST if is_own else DOWNLOAD, then_merge=not is_own)
-        except Ended:
+        except StoryResult:
             pass
         except NotPossible as error:
             raise StoryFailed(f"the operator could not go on: {error}") from error
-        self._screen.show()
+        self._console.show()
         return self._timings
 
     def issue_to_merge(self, task: Task) -> None:
@@ -193,9 +193,9 @@ class Story:
         return found
 
     def _wait(self, look: Callable[[], T | None], what: str) -> T:
-        until = time.monotonic() + self._pace.patience
+        until = time.monotonic() + self._pace.retry
         while time.monotonic() < until:
-            self._screen.show()
+            self._console.show()
             try:
                 found = look()
             except Unavailable:  # a forge that is started again is no end of the story
@@ -203,5 +203,5 @@ class Story:
             if found is not None:
                 return found
             if self._stop.wait(self._pace.between_looks):
-                raise Ended
-        raise StoryFailed(f"the story stopped at “{what}”: it did not come within {self._pace.patience:.0f} s")
+                raise StoryResult
+        raise StoryFailed(f"the story stopped at “{what}”: it did not come within {self._pace.retry:.0f} s")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from forge.conversation import Conversation
-from forge.types import Ref
+from forge.models import Ref
 from hive.ledger.database import Database
 
 

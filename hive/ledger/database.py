@@ -79,7 +79,7 @@ class Database:
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
-        self.patience = 30.0
+        self.retry = 30.0
         """Seconds that a thread waits for other writers, if it comes to the file after this was set."""
         self.written = 0
         """About how many rows this process has written since it looked after the log."""
@@ -181,7 +181,7 @@ class Database:
     def _connection(self) -> sqlite3.Connection:
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
         if found is None:
-            found = sqlite3.connect(self._path, timeout=self.patience, isolation_level=None, check_same_thread=False)
+            found = sqlite3.connect(self._path, timeout=self.retry, isolation_level=None, check_same_thread=False)
             found.row_factory = sqlite3.Row
             found.execute("PRAGMA foreign_keys = ON")
             found.execute("PRAGMA synchronous = FULL")

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from enum import StrEnum
 
-from forge.types import Branch, Repository
+from forge.models import Branch, Repository
 from hive.ledger.database import Clock, Database
 
 
@@ -90,7 +90,7 @@ class Deployments:
             )
         return bool(done.rowcount)
 
-    def anchor(self, agent: str) -> Anchor | None:
+    def baseline(self, agent: str) -> Anchor | None:
         """An agent's footing."""
         row = self._db.row("SELECT * FROM baselines WHERE agent = ?", agent)
         return None if row is None else Anchor(**dict(row))
@@ -127,7 +127,7 @@ class Deployments:
 
     def heard(self, agent: str, sha: str) -> None:
         """The container of a commit gives signs of life; empty when it is gone."""
-        if (anchor := self.anchor(agent)) is not None and anchor.healthy_sha != sha:
+        if (baseline := self.baseline(agent)) is not None and baseline.healthy_sha != sha:
             with self._db.transaction() as db:
                 db.execute("UPDATE baselines SET healthy_sha = ? WHERE agent = ?", (sha, agent))
 
@@ -147,15 +147,15 @@ class Deployments:
             found.setdefault(row["head"], set()).add(row["tree"])
         return {head: frozenset(trees) for head, trees in found.items()}
 
-    def begin(self, anchor: Anchor, sha: str, pulls: tuple[int, ...], cursor: int) -> Deployment:
+    def begin(self, baseline: Anchor, sha: str, pulls: tuple[int, ...], cursor: int) -> Deployment:
         """Open a deployment of a verified commit."""
         with self._db.transaction() as db:
             db.execute(
                 "INSERT INTO deployments (team, agent, sha, pulls, state, cursor, previous_sha, created_at)"
                 " VALUES (?, ?, ?, ?, 'verified', ?, ?, ?)",
-                (anchor.team, anchor.agent, sha, json.dumps(pulls), cursor, anchor.running_sha, self._clock()),
+                (baseline.team, baseline.agent, sha, json.dumps(pulls), cursor, baseline.running_sha, self._clock()),
             )
-        opened = self.open(anchor.agent)
+        opened = self.open(baseline.agent)
         assert opened is not None
         return opened
 
@@ -205,19 +205,19 @@ class Deployments:
                 "UPDATE baselines SET repo = ?, repo_id = ?, rejected_sha = '' WHERE agent = ?",
                 (str(seen.repo), seen.id, agent),
             )
-            anchor = self.anchor(agent)
-            assert anchor is not None
-            self.begin(anchor, sha, (), cursor)
+            baseline = self.baseline(agent)
+            assert baseline is not None
+            self.begin(baseline, sha, (), cursor)
 
-    def reject(self, anchor: Anchor, sha: str, reason: str) -> bool:
+    def reject(self, baseline: Anchor, sha: str, reason: str) -> bool:
         """Write down that a head is not approved; False if that is known."""
-        if anchor.rejected_sha == sha:
+        if baseline.rejected_sha == sha:
             return False
         with self._db.transaction() as db:
             db.execute(
                 "INSERT INTO deployments (team, agent, sha, pulls, state, reason, created_at, ended_at)"
                 " VALUES (?, ?, ?, '[]', 'rejected', ?, ?, ?)",
-                (anchor.team, anchor.agent, sha, reason, self._clock(), self._clock()),
+                (baseline.team, baseline.agent, sha, reason, self._clock(), self._clock()),
             )
-            db.execute("UPDATE baselines SET rejected_sha = ? WHERE agent = ?", (sha, anchor.agent))
+            db.execute("UPDATE baselines SET rejected_sha = ? WHERE agent = ?", (sha, baseline.agent))
         return True

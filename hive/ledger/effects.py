@@ -41,7 +41,7 @@ class Effects:
         self._db = db
         self._clock = clock
 
-    def owe(
+    def enqueue(
         self,
         team: str,
         actor: str,

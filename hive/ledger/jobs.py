@@ -12,7 +12,7 @@ from enum import IntEnum
 from typing import Any
 
 from forge.events import EVENTS, CommentPosted, Event, ReviewAsked
-from forge.types import Ref
+from forge.models import Ref
 from hive.codec import Codec
 from hive.ledger.database import Clock, Database, Lost
 
@@ -105,7 +105,7 @@ class Jobs:
         self._db = db
         self._clock = clock
 
-    def owe(
+    def enqueue(
         self,
         team: str,
         wanted: Iterable[tuple[str, Event]],
@@ -120,12 +120,12 @@ class Jobs:
         made = []
         with self._db.transaction():
             for bot, event in wanted:
-                row = self._owe(team, bot, event, delivery, origin)
+                row = self._enqueue(team, bot, event, delivery, origin)
                 if row:
                     made.append(row)
         return made
 
-    def _owe(self, team: str, bot: str, event: Event, delivery: int | None, origin: Origin) -> int:
+    def _enqueue(self, team: str, bot: str, event: Event, delivery: int | None, origin: Origin) -> int:
         now, kind, ref = self._clock(), type(event), str(event.ref)
         standing = 0 if isinstance(event, ALONE) else self._waiting(bot, ref, kind.WIRE)
         with self._db.transaction() as db:

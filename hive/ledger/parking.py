@@ -63,7 +63,7 @@ class Parking:
         self._db = db
         self._clock = clock
 
-    def park(self, team: str, scope: Scope, name: str, why: Why, reason: str, *, until: float = 0.0) -> bool:
+    def suspend(self, team: str, scope: Scope, name: str, why: Why, reason: str, *, until: float = 0.0) -> bool:
         """Let work rest, at least `until` then; False if it does so already for this reason."""
         now = self._clock()
         with self._db.transaction() as db:
@@ -74,13 +74,13 @@ class Parking:
             )
         return bool(cursor.rowcount)
 
-    def look_again(self, parked: Parked, delay: float) -> None:
+    def look_again(self, suspension: Parked, delay: float) -> None:
         """It still cannot be done: look again after `delay` seconds."""
         with self._db.transaction() as db:
             db.execute(
                 "UPDATE suspensions SET attempts = attempts + 1, next_at = ?"
                 " WHERE team = ? AND scope = ? AND name = ? AND reason = ?",
-                (self._clock() + delay, parked.team, parked.scope, parked.name, parked.why),
+                (self._clock() + delay, suspension.team, suspension.scope, suspension.name, suspension.why),
             )
 
     def release(self, team: str, scope: Scope, name: str, why: Why) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forge.events import Touched
+from forge.events import SubjectChanged
 from hive.ledger.database import Database
 from hive.ledger.jobs import Job, job_of
 
@@ -21,7 +21,7 @@ class Past:
     def of_delivery(self, delivery: int) -> list[Job]:
         """The jobs that a delivery made, looks of the hive's own aside."""
         rows = self._db.rows(
-            "SELECT * FROM jobs WHERE delivery = ? AND event_type != ? ORDER BY id", delivery, Touched.WIRE
+            "SELECT * FROM jobs WHERE delivery = ? AND event_type != ? ORDER BY id", delivery, SubjectChanged.WIRE
         )
         return [job_of(row) for row in rows]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from forge.types import Repo
+from forge.models import Repo
 from hive.ledger.database import Database
 
 _WORDS: Mapping[str, tuple[str, ...]] = {

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from forge.changes import Change, Kind
-from forge.types import User
+from forge.changes import Change, ChangeKind
+from forge.models import User
 from hive.ledger.database import Database
 
 
@@ -37,7 +37,7 @@ class Sightings:
                 row["id"],
                 Change(
                     key=row["key"],
-                    kind=Kind(row["kind"]),
+                    kind=ChangeKind(row["kind"]),
                     repo_id=row["repo_id"],
                     place=row["place"],
                     actor=User(row["actor_id"], row["actor"]),

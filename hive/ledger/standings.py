@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bots.types import RunStatus
-from forge.types import Ref
+from bots.models import RunStatus
+from forge.models import Ref
 from hive.ledger.database import Database
 from hive.ledger.parking import Why
 

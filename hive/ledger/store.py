@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from sqlite3 import Connection
 
-from forge.types import User
+from forge.models import User
 from hive.ledger.audit import Audit
 from hive.ledger.breakers import Breakers
 from hive.ledger.conversations import Conversations
@@ -38,14 +38,14 @@ class Ledger:
         """Open or make the file; raises OSError if it cannot be written."""
         self._db = Database(path)
         self.clock = clock
-        self.intake = Intake(self._db, clock)
+        self.deliveries = Intake(self._db, clock)
         self.jobs = Jobs(self._db, clock)
-        self.sightings = Sightings(self._db)
+        self.snapshots = Sightings(self._db)
         self.repositories = Repositories(self._db)
         self.effects = Effects(self._db, clock)
-        self.parking = Parking(self._db, clock)
+        self.suspensions = Parking(self._db, clock)
         self.past = Past(self._db)
-        self.tapes = Tapes(self._db, clock)
+        self.recordings = Tapes(self._db, clock)
         self.breakers = Breakers(self._db, clock)
         self.hopeless = Hopeless(self._db, clock)
         self.open = Open(self._db, clock)
@@ -65,7 +65,7 @@ class Ledger:
 
     def wait_at_most(self, seconds: float) -> None:
         """Threads that come to the ledger from now on wait so long for other writers; sqlite3.OperationalError after that."""
-        self._db.patience = seconds
+        self._db.retry = seconds
 
     def checkpoint(self, *, worth: int = WORTH_ROWS) -> None:
         """Bring what was committed from the log into the file, if it is so many rows."""
@@ -74,11 +74,11 @@ class Ledger:
     def probe(self) -> None:
         """Write something; raises sqlite3.Error if that cannot be done now."""
         with self._db.transaction(durable=False):
-            self.intake.move_cursor("probe", f"{self.clock():.0f}")
+            self.deliveries.move_cursor("probe", f"{self.clock():.0f}")
 
     def forget(self, before: float) -> int:
         """Drop the words of some of what came before a time; returns of how much, 0 when nothing is left."""
-        return self.intake.forget(before) + self.tapes.forget(before) + self.transcripts.forget(before)
+        return self.deliveries.forget(before) + self.recordings.forget(before) + self.transcripts.forget(before)
 
     def close(self) -> None:
         """Close the file."""

@@ -12,7 +12,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from forge.conversation import Conversation
-from forge.types import Ref
+from forge.models import Ref
 from hive.ledger.database import Clock, Database
 
 LEASE_SECONDS = 60.0

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from bots.intents import SetVerdict
-from bots.types import VerdictView
-from forge.types import CommitStatus, PullRequest, Ref, State
+from bots.models import VerdictView
+from forge.models import CommitStatus, PullRequest, Ref, State
 from hive.ledger.database import Database
 
 

@@ -4,10 +4,10 @@ Everything is ensured: what is right stays, what differs is put right and said, 
 changes nothing. The admin's password is needed while this runs, and kept nowhere.
 """
 
+from hive.provision.diagnostics import CheckResult, summary
 from hive.provision.doctor import Doctor, Key
-from hive.provision.ready import Provision
+from hive.provision.provisioner import Provisioner
 from hive.provision.rotate import Rotation
-from hive.provision.signs import Sign, summary
 from hive.provision.steps import Step
 
-__all__ = ["Doctor", "Key", "Provision", "Rotation", "Sign", "Step", "summary"]
+__all__ = ["CheckResult", "Doctor", "Key", "Provisioner", "Rotation", "Step", "summary"]

@@ -11,20 +11,20 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from forge.gitea.accounts import agreed
-from forge.gitea.read import GiteaReader
+from forge.gitea.reader import GiteaReader
+from forge.models import Branch, Repo
 from forge.protocol import ForgeError, NotFound, Unavailable
-from forge.types import Branch, Repo
-from hive.app.house import House, NotReady
-from hive.provision import rights
-from hive.provision.known import fault as name_fault
-from hive.provision.machine import clock, machine
-from hive.provision.reach import Reach
-from hive.provision.ready import Provision, sign_in
-from hive.provision.sight import Sight
-from hive.provision.signs import Sign, bad, good, odd
-from hive.provision.tried import Place, Trials
-from hive.provision.widths import width
-from hive.vault import NoSecret
+from hive.instance.instance import Instance, StartupError
+from hive.provision import team_permissions
+from hive.provision.diagnostics import CheckResult, ok, problem, warning
+from hive.provision.host_checks import clock, machine
+from hive.provision.permission_checks import PermissionChecks, ProtectedBranch
+from hive.provision.polling_checks import PollingChecks
+from hive.provision.provisioner import Provisioner, sign_in
+from hive.provision.repository_checks import fault as name_fault
+from hive.provision.token_scopes import excess_scopes
+from hive.provision.webhook_check import WebhookCheck
+from hive.secret_store import NoSecret
 
 AGAIN = "hive init {config} --admin LOGIN"
 
@@ -44,153 +44,161 @@ class Key:
 class Doctor:
     """Looks at a house; `config` is the file's name, for what to run. `patience` is how long a delivery may take."""
 
-    house: House
+    instance: Instance
     config: str
-    patience: float = 15.0
+    retry: float = 15.0
 
-    def look(self, forges: dict[str, Key | None]) -> Iterator[Sign]:
+    def look(self, forges: dict[str, Key | None]) -> Iterator[CheckResult]:
         """Everything, worst to be read where it stands; what cannot be looked at is a finding."""
-        yield from machine(self.house)
+        yield from machine(self.instance)
         for forge, key in forges.items():
             try:
                 yield from self._forge(forge, key)
             except Unavailable as error:
-                yield bad(f"{forge} does not answer ({error})", "start it, or mend its url")
-            except (ForgeError, NotReady, NoSecret) as error:
-                yield bad(f"{forge}: {error}", self.again)
+                yield problem(f"{forge} does not answer ({error})", "start it, or mend its url")
+            except (ForgeError, StartupError, NoSecret) as error:
+                yield problem(f"{forge}: {error}", self.again)
 
     @cached_property
     def again(self) -> str:
         """What mends most."""
         return AGAIN.format(config=self.config)
 
-    def _forge(self, forge: str, key: Key | None) -> Iterator[Sign]:
-        core = self.house.settings.account("core")
-        url, token, current = self.house.url(forge), self.house.vault.token(forge, core), self.house.names.current
+    def _forge(self, forge: str, key: Key | None) -> Iterator[CheckResult]:
+        core = self.instance.settings.account("core")
+        url, token, current = (
+            self.instance.url(forge),
+            self.instance.secret_store.token(forge, core),
+            self.instance.names.current,
+        )
         with GiteaReader(name=forge, url=url, token=token, current=current) as reader:
-            yield good(f"{forge} answers: {reader.capabilities().kind} {reader.capabilities().version}")
-            yield clock(self.house, forge)
+            yield ok(f"{forge} answers: {reader.capabilities().kind} {reader.capabilities().version}")
+            yield clock(self.instance, forge)
             yield from self._accounts(forge)
             yield from self._operators(forge, reader)
-            self.house.whereabouts.settle(forge)
+            self.instance.repository_tracker.settle(forge)
             branches = list(self._branches(forge, reader))
-            yield from (sign for sign in branches if isinstance(sign, Sign))
-            found = [branch for branch in branches if not isinstance(branch, Sign)]
+            yield from (sign for sign in branches if isinstance(sign, CheckResult))
+            found = [branch for branch in branches if not isinstance(branch, CheckResult)]
         if key is not None:
             yield from self._as_admin(forge, key, found)
-        yield from Sight(self.house, forge, self.again).signs(found)
-        trials = Trials(self.house, forge, self.again)
+        yield from PollingChecks(self.instance, forge, self.again).signs(found)
+        trials = PermissionChecks(self.instance, forge, self.again)
         yield from trials.pushes(found)
         if key is not None:
             yield from trials.merges(found, key.login, key.password)
-        yield from Reach(self.house, forge, self.config, self.patience).arrives(found)
+        yield from WebhookCheck(self.instance, forge, self.config, self.retry).arrives(found)
 
-    def _accounts(self, forge: str) -> Iterator[Sign]:
+    def _accounts(self, forge: str) -> Iterator[CheckResult]:
         """The account of each bot and agent, by its own token."""
-        settings = self.house.settings
+        settings = self.instance.settings
         logins = [*dict.fromkeys(settings.accounts.values()), *self._agents(forge)]
         fine = []
         for login in logins:
             try:
-                token = self.house.vault.token(forge, login)
-                with GiteaReader(name=forge, url=self.house.url(forge), token=token) as reader:
+                token = self.instance.secret_store.token(forge, login)
+                with GiteaReader(name=forge, url=self.instance.url(forge), token=token) as reader:
                     reader.capabilities()
-                    wide = width(reader, settings.configs, core=login == settings.account("core"))
+                    wide = excess_scopes(reader, settings.configs, core=login == settings.account("core"))
             except NoSecret as error:
-                yield bad(str(error), self.again)
+                yield problem(str(error), self.again)
             except Unavailable:
                 raise
             except ForgeError as error:
-                yield bad(f"the token of {login} is refused ({error})", self.again)
+                yield problem(f"the token of {login} is refused ({error})", self.again)
             else:
                 if wide:
-                    yield bad(f"the token of {login} may more than it needs: {wide}", self.again)
+                    yield problem(f"the token of {login} may more than it needs: {wide}", self.again)
                 else:
                     fine.append(login)
         if fine:
-            yield good(f"tokens work, and may do no more than they should: {', '.join(fine)}")
+            yield ok(f"tokens work, and may do no more than they should: {', '.join(fine)}")
 
-    def _operators(self, forge: str, reader: GiteaReader) -> Iterator[Sign]:
+    def _operators(self, forge: str, reader: GiteaReader) -> Iterator[CheckResult]:
         fine = []
         for login in self._approvers(forge):
-            known = self.house.ledger.identity(forge, login)
+            known = self.instance.ledger.identity(forge, login)
             try:
                 seen = reader.user(login)
             except NotFound:
-                yield bad(f"the operator {login} has no account on {forge}", "mend `operators`")
+                yield problem(f"the operator {login} has no account on {forge}", "mend `operators`")
                 continue
             if known is None:
-                yield bad(f"the operator {login} was never pinned", self.again)
+                yield problem(f"the operator {login} was never pinned", self.again)
             elif known.id != seen.id:
                 what = f"the operator {login} is another account now ({seen.id}, it was {known.id})"
-                yield bad(what, "find out who did that; nothing of it is believed")
+                yield problem(what, "find out who did that; nothing of it is believed")
             else:
                 fine.append(login)
         if fine:
-            yield good(f"operators are who they were: {', '.join(fine)}")
+            yield ok(f"operators are who they were: {', '.join(fine)}")
 
-    def _branches(self, forge: str, reader: GiteaReader) -> Iterator[tuple[Repo, Branch] | Sign]:
+    def _branches(self, forge: str, reader: GiteaReader) -> Iterator[tuple[Repo, Branch] | CheckResult]:
         """The branch that counts in each repository, or what is wrong with it."""
-        settings = self.house.settings
+        settings = self.instance.settings
         for team, mine in settings.teams.items():
             for repo in settings.repos_of(team) if mine.forge == forge else ():
-                wrong = name_fault(self.house, reader, repo)
+                wrong = name_fault(self.instance, reader, repo)
                 if wrong:
-                    yield bad(wrong, "nothing of what bears its name is believed; hive init makes nothing in its place")
+                    yield problem(
+                        wrong, "nothing of what bears its name is believed; hive init makes nothing in its place"
+                    )
                     continue
                 try:
                     seen = reader.repository(repo)
                 except NotFound:
-                    yield bad(f"the repository {repo.path} is missing", f"{self.again} --create-missing")
+                    yield problem(f"the repository {repo.path} is missing", f"{self.again} --create-missing")
                     continue
-                if (now := self.house.names.current(repo)) != repo:
-                    yield odd(f"{repo.path} is {now.path} now, and is followed", "put that into hive.yaml")
+                if (now := self.instance.names.current(repo)) != repo:
+                    yield warning(f"{repo.path} is {now.path} now, and is followed", "put that into hive.yaml")
                 elif seen.repo.path != repo.path:
-                    yield good(f"{forge} writes {seen.repo.path} for {repo.path}: both are one")
+                    yield ok(f"{forge} writes {seen.repo.path} for {repo.path}: both are one")
                 config = repo.owner == settings.configs
                 if config and not seen.private:
-                    yield bad(f"everybody can see {repo.path}", self.again)
+                    yield problem(f"everybody can see {repo.path}", self.again)
                 if seen.archived or seen.mirror:
-                    yield bad(f"{repo.path} is archived, or a mirror", "nothing can be done there; mend `repos`")
+                    yield problem(f"{repo.path} is archived, or a mirror", "nothing can be done there; mend `repos`")
                     continue
                 if seen.empty:
                     what = f"{repo.path} is empty: agents cannot begin there"
                     push = f"an operator pushes a first commit to {seen.default_branch}, and then: {self.again}"
-                    yield bad(f"{repo.path} is empty", self.again) if config else odd(what, push)
+                    yield problem(f"{repo.path} is empty", self.again) if config else warning(what, push)
                     continue
                 try:
                     branch = reader.branch(repo, seen.default_branch)
                 except NotFound:
-                    yield bad(f"{repo.path} has no branch {seen.default_branch}", "push it, or choose another default")
+                    yield problem(
+                        f"{repo.path} has no branch {seen.default_branch}", "push it, or choose another default"
+                    )
                     continue
-                for fault in openness(branch, rights.CHECKS[config]):
-                    yield bad(f"{branch.name} of {repo.path} {fault}", self.again)
+                for fault in openness(branch, team_permissions.CHECKS[config]):
+                    yield problem(f"{branch.name} of {repo.path} {fault}", self.again)
                 yield repo, branch
 
-    def _as_admin(self, forge: str, key: Key, found: Sequence[Place]) -> Iterator[Sign]:
+    def _as_admin(self, forge: str, key: Key, found: Sequence[ProtectedBranch]) -> Iterator[CheckResult]:
         """What `hive init` would change, and what only an admin is told."""
-        steps = Provision.plan(self.house, forge, key.login, key.password, create_missing=True)
+        steps = Provisioner.plan(self.instance, forge, key.login, key.password, create_missing=True)
         for step in steps:
-            yield bad(f"{step.what}: {step.why}", self.again)
+            yield problem(f"{step.what}: {step.why}", self.again)
         if not steps:
-            yield good("accounts, teams, repositories, protections, labels and hooks are as hive init leaves them")
-        with sign_in(self.house, forge, key.login, key.password, consent=agreed) as admin:
+            yield ok("accounts, teams, repositories, protections, labels and hooks are as hive init leaves them")
+        with sign_in(self.instance, forge, key.login, key.password, consent=agreed) as admin:
             for repo, branch in found:
                 rule = admin.protection(repo, branch.name)
                 for setting in rule.exceptions if rule else ():
                     what = f"{setting} is on in the rule for {branch.name} of {repo.path}: it lets somebody past it"
-                    yield bad(what, f"{self.again}; or take it off by hand, if hive init does not know it")
+                    yield problem(what, f"{self.again}; or take it off by hand, if hive init does not know it")
             for login in self._approvers(forge):
                 if admin.hides_activity(login):
                     what = f"the operator {login} hides activity on {forge}: no merge by {login} can be verified"
-                    yield bad(what, f"{login}: Settings, Profile, show activity")
+                    yield problem(what, f"{login}: Settings, Profile, show activity")
 
     def _approvers(self, forge: str) -> list[str]:
-        teams = [team for team in self.house.settings.teams.values() if team.forge == forge]
+        teams = [team for team in self.instance.settings.teams.values() if team.forge == forge]
         return list(dict.fromkeys(login for team in teams for login in team.operators))
 
     def _agents(self, forge: str) -> list[str]:
-        return [agent for team in self.house.settings.teams.values() if team.forge == forge for agent in team.agents]
+        return [agent for team in self.instance.settings.teams.values() if team.forge == forge for agent in team.agents]
 
 
 def openness(branch: Branch, check: str) -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from forge.types import Label
-from hive.settings import TeamSettings
+from forge.models import Label
+from hive.config import TeamSettings
 
 STATES = (
     Label("state/working", "4a90c2", "an agent is at it", exclusive=True),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
 
-from hive.app.house import House, NotReady
+from hive.instance.instance import Instance, StartupError
 from hive.provision.hooks import Hooks
-from hive.provision.ready import sign_in
+from hive.provision.provisioner import sign_in
 from hive.provision.steps import Steps
 from hive.provision.tokens import Tokens, grants
 
@@ -19,8 +19,8 @@ PARTS = ("worker", "host")
 class Rotation:
     """New secrets for one forge, with an admin's password. `say` is told of each one that was replaced."""
 
-    def __init__(self, house: House, forge: str, say: Say) -> None:
-        self._house = house
+    def __init__(self, instance: Instance, forge: str, say: Say) -> None:
+        self._instance = instance
         self._forge = forge
         self._say = say
 
@@ -32,26 +32,26 @@ class Rotation:
         with ExitStack() as stack:
             for part in PARTS:
                 self._still(part, stack)
-            admin = stack.enter_context(sign_in(self._house, self._forge, login, password))
-            wanted = {grant.login: grant for grant in grants(self._house, self._forge, admin.capabilities())}
+            admin = stack.enter_context(sign_in(self._instance, self._forge, login, password))
+            wanted = {grant.login: grant for grant in grants(self._instance, self._forge, admin.capabilities())}
             for account in accounts:
                 if account not in wanted:
                     known = ", ".join(wanted)
-                    raise NotReady(f"{account} is no account of the hive on {self._forge}; it has {known}")
-            held = Tokens(self._house, self._forge, admin, Steps(lambda _: None))
+                    raise StartupError(f"{account} is no account of the hive on {self._forge}; it has {known}")
+            held = Tokens(self._instance, self._forge, admin, Steps(lambda _: None))
             for account in accounts or wanted:
                 held.renew(wanted[account])
                 self._say(f"a new token for {account}; the old one is gone")
 
     def hooks(self, login: str, password: str) -> None:
         """A new secret for all hooks; a receiver that runs believes both until the last one is changed."""
-        with sign_in(self._house, self._forge, login, password) as admin:
-            Hooks(self._house, self._forge, admin, Steps(lambda _: None)).renew()
-        self._say(f"a new secret for the hooks of {', '.join(Hooks.orgs(self._house, self._forge))}")
+        with sign_in(self._instance, self._forge, login, password) as admin:
+            Hooks(self._instance, self._forge, admin, Steps(lambda _: None)).renew()
+        self._say(f"a new secret for the hooks of {', '.join(Hooks.orgs(self._instance, self._forge))}")
 
     def _still(self, part: str, stack: ExitStack) -> None:
         """Keep a part of the hive from running; raises NotReady if it does."""
         try:
-            stack.enter_context(self._house.alone(part))
-        except NotReady as error:
-            raise NotReady(f"{error}, with the old tokens: stop the hive, rotate, and start it again") from error
+            stack.enter_context(self._instance.alone(part))
+        except StartupError as error:
+            raise StartupError(f"{error}, with the old tokens: stop the hive, rotate, and start it again") from error

@@ -6,12 +6,12 @@ from functools import partial
 from importlib import resources
 
 from forge.gitea.admin import GiteaAdmin
-from forge.gitea.write import GiteaForge
+from forge.gitea.writer import GiteaForge
+from forge.models import Repo, Repository
 from forge.protocol import NotFound
-from forge.types import Repo, Repository
-from hive.app.house import House, NotReady
+from hive.config import TeamSettings
+from hive.instance.instance import Instance, StartupError
 from hive.provision.steps import MISSING, Steps
-from hive.settings import TeamSettings
 
 MAIN = "main"
 CONFIG = ("README.md", "agent.yaml", "prompts/role.md")
@@ -34,8 +34,8 @@ LORE = "# {}\n\nWhat all have learned. Every agent reads it; nobody pushes to `m
 class Seeds:
     """First files of the repositories of one forge, written by `core`."""
 
-    def __init__(self, house: House, forge: str, admin: GiteaAdmin, steps: Steps) -> None:
-        self._house = house
+    def __init__(self, instance: Instance, forge: str, admin: GiteaAdmin, steps: Steps) -> None:
+        self._instance = instance
         self._forge = forge
         self._admin = admin
         self._steps = steps
@@ -62,17 +62,17 @@ class Seeds:
 
     def adopt(self, repo: Repo, agent: str, team: str) -> None:
         """The head that is there when the hive first comes is its footing: from here on, merges count."""
-        if self._house.ledger.deployments.anchor(agent) is None:
+        if self._instance.ledger.deployments.baseline(agent) is None:
             what = f"footing of {agent} at the head of {repo.path}"
             self._steps.take(what, MISSING, partial(self._adopt, repo, agent, team))
 
     def roster(self, repo: Repo) -> None:
         """Who works here, on the first page of `hive/meta`; it follows `hive.yaml`."""
         rows = []
-        for team, mine in self._house.settings.teams.items():
+        for team, mine in self._instance.settings.teams.items():
             for agent in mine.agents if mine.forge == self._forge else ():
                 lanes = ", ".join(lane.name for lane in mine.lane_list() if lane.agent == agent) or "none"
-                config = f"{self._house.settings.configs}/{agent}"
+                config = f"{self._instance.settings.configs}/{agent}"
                 rows.append(f"| {agent} | {team} | {lanes} | [{config}](/{config}) |\n")
         self._put(repo, "README.md", META + "".join(rows), keep=False)
 
@@ -111,16 +111,16 @@ class Seeds:
     def _adopt(self, repo: Repo, agent: str, team: str) -> None:
         seen = self._admin.repository(repo)
         if seen.empty:
-            raise NotReady(f"{repo.path} is empty and protected: remove its protection, and run hive init again")
+            raise StartupError(f"{repo.path} is empty and protected: remove its protection, and run hive init again")
         branch = self._admin.branch(repo, seen.default_branch)
         cursor = max((push.id for push in self._admin.pushes(repo, seen.default_branch, 0)), default=0)
-        self._house.ledger.deployments.adopt(agent, team=team, seen=seen, branch=branch, cursor=cursor)
+        self._instance.ledger.deployments.adopt(agent, team=team, seen=seen, branch=branch, cursor=cursor)
 
     def _core(self) -> GiteaForge:
-        login = self._house.settings.account("core")
-        token = self._house.vault.token(self._forge, login)
-        house = self._house
-        return GiteaForge(name=self._forge, url=house.url(self._forge), token=token, current=house.names.current)
+        login = self._instance.settings.account("core")
+        token = self._instance.secret_store.token(self._forge, login)
+        instance = self._instance
+        return GiteaForge(name=self._forge, url=instance.url(self._forge), token=token, current=instance.names.current)
 
 
 def _template(path: str) -> str:

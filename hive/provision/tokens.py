@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from forge.gitea.read import GiteaReader
+from forge.gitea.reader import GiteaReader
+from forge.models import Repo
 from forge.protocol import Admin, Capabilities, HeldToken, Refused
-from forge.types import Repo
-from hive.app.house import House, NotReady
-from hive.provision import rights
+from hive.instance.instance import Instance, StartupError
+from hive.provision import team_permissions
 from hive.provision.steps import MISSING, Steps
-from hive.vault import NoSecret
+from hive.secret_store import NoSecret
 
 NAME = "hive"
 STUCK = "change your password"
@@ -42,29 +42,33 @@ class Grant:
         return ""
 
 
-def grants(house: House, forge: str, able: Capabilities) -> Iterator[Grant]:
+def grants(instance: Instance, forge: str, able: Capabilities) -> Iterator[Grant]:
     """The token of each account on a forge; those of agents are bound to repositories where that can be."""
-    settings = house.settings
+    settings = instance.settings
     for bot, login in settings.accounts.items():
-        yield Grant(login, rights.SCOPES.get(bot, rights.SCOPES["triage"]))
+        yield Grant(login, team_permissions.SCOPES.get(bot, team_permissions.SCOPES["triage"]))
     for team, mine in settings.teams.items():
         for agent in mine.agents if mine.forge == forge else ():
             work = [Repo(forge, team, name) for name in mine.repos]
-            named = (*work, Repo(forge, settings.configs, agent), knowledge(house, forge))
-            own = tuple(map(house.names.current, named))
-            yield Grant(agent, rights.BOUND, own) if able.repo_tokens else Grant(agent, rights.SCOPES["agents"])
+            named = (*work, Repo(forge, settings.configs, agent), knowledge(instance, forge))
+            own = tuple(map(instance.names.current, named))
+            yield (
+                Grant(agent, team_permissions.BOUND, own)
+                if able.repo_tokens
+                else Grant(agent, team_permissions.SCOPES["agents"])
+            )
 
 
-def knowledge(house: House, forge: str) -> Repo:
+def knowledge(instance: Instance, forge: str) -> Repo:
     """The repository of what all have learned."""
-    return house.knowledge(forge)
+    return instance.knowledge(forge)
 
 
 class Tokens:
     """The tokens of one forge: in the vault, and on the forge."""
 
-    def __init__(self, house: House, forge: str, admin: Admin, steps: Steps) -> None:
-        self._house = house
+    def __init__(self, instance: Instance, forge: str, admin: Admin, steps: Steps) -> None:
+        self._instance = instance
         self._forge = forge
         self._admin = admin
         self._steps = steps
@@ -91,13 +95,13 @@ class Tokens:
         text = self._admin.make_token(grant.login, name, grant.scopes, grant.repos)
         refusal = self._refusal(text)
         if refusal:
-            raise NotReady(f"the new token of {grant.login} does not work, the old one stays: {refusal}")
-        self._house.vault.keep_token(self._forge, grant.login, text)
+            raise StartupError(f"the new token of {grant.login} does not work, the old one stays: {refusal}")
+        self._instance.secret_store.keep_token(self._forge, grant.login, text)
         for held in self._others(grant.login, text[-8:]):
             self._admin.drop_token(grant.login, held.id)
 
     def _fault(self, grant: Grant) -> str:
-        if not self._house.vault.has_token(self._forge, grant.login):
+        if not self._instance.secret_store.has_token(self._forge, grant.login):
             return MISSING
         stored = self._stored(grant.login)
         if not stored:
@@ -111,7 +115,7 @@ class Tokens:
 
     def _stored(self, login: str) -> str:
         try:
-            return self._house.vault.token(self._forge, login)
+            return self._instance.secret_store.token(self._forge, login)
         except NoSecret:
             return ""
 
@@ -119,7 +123,7 @@ class Tokens:
         """How the forge refuses a token; empty if it does not, or there is none to ask with."""
         if not token:
             return ""
-        with GiteaReader(name=self._forge, url=self._house.url(self._forge), token=token) as reader:
+        with GiteaReader(name=self._forge, url=self._instance.url(self._forge), token=token) as reader:
             try:
                 reader.capabilities()
             except Refused as error:

@@ -19,12 +19,12 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bots.types import AgentSpec, Role
-from hive.codec import Mistake
-from hive.settings import PACKAGES_PATH, BadYaml, Limits, likeliest, nearest, read_agent
-from hive.settings.agent import PACKAGE
-from hive.settings.loader import shown
-from hive.workspace import Mirror, TooLarge
+from bots.models import AgentSpec, Role
+from hive.codec import FieldError
+from hive.config import PACKAGES_PATH, BadYaml, Limits, likeliest, nearest, read_agent
+from hive.config.agent_yaml import PACKAGE
+from hive.config.yaml_loader import shown
+from hive.git_mirror.mirror import Mirror, TooLarge
 
 DECLARATION = "agent.yaml"
 PROMPT = "prompts/role.md"
@@ -86,7 +86,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class KnownNames:
     """What a declaration may name: the team's lanes, the models of the house, and the other agents by unique role."""
 
     lanes: tuple[str, ...]
@@ -102,7 +102,7 @@ def plan(
     limits: Limits,
     *,
     packages_path: Sequence[str] = PACKAGES_PATH,
-    known: Known | None = None,
+    known: KnownNames | None = None,
 ) -> Plan:
     """Read a declaration from a commit or tree; raises BuildFailed with every problem."""
     text = _text(mirror, tree, DECLARATION)
@@ -110,7 +110,7 @@ def plan(
         raise BuildFailed([f"{DECLARATION}:1:1: there is no such file"])
     path = tuple(packages_path)
 
-    def check(data: Mapping[str, Any]) -> Iterator[Mistake]:
+    def check(data: Mapping[str, Any]) -> Iterator[FieldError]:
         yield from _beyond(data, limits)
         yield from _missing(data, path)
         yield from _unknown(data, known) if known is not None else ()
@@ -125,43 +125,43 @@ def plan(
     return Plan(replace(spec, prompt=prompt), tuple(sorted(found.items())))
 
 
-def _beyond(data: Mapping[str, Any], limits: Limits) -> Iterator[Mistake]:
+def _beyond(data: Mapping[str, Any], limits: Limits) -> Iterator[FieldError]:
     """What the host does not allow."""
     for what, bound in (("max_steps", limits.steps), ("minutes", limits.minutes)):
         wanted = data.get(what)
         if isinstance(wanted, int) and wanted > bound:
-            yield Mistake((what,), f"the host allows {bound} at the most (it is {wanted})")
+            yield FieldError((what,), f"the host allows {bound} at the most (it is {wanted})")
 
 
-def _missing(data: Mapping[str, Any], path: Sequence[str]) -> Iterator[Mistake]:
+def _missing(data: Mapping[str, Any], path: Sequence[str]) -> Iterator[FieldError]:
     """What this host does not have."""
     for package in BASE:
         if not resolve(package, path):
-            yield Mistake((), f"this host has no {package!r}, which every container needs, in {', '.join(path)}")
+            yield FieldError((), f"this host has no {package!r}, which every container needs, in {', '.join(path)}")
     wanted = data.get("packages")
     for index, package in enumerate(wanted if isinstance(wanted, list) else []):
         if not isinstance(package, str) or not PACKAGE.fullmatch(package) or resolve(package, path):
             continue
         place = ("packages", index)
         if hidden := shutil.which(package, path=os.pathsep.join(path)):
-            yield Mistake(
+            yield FieldError(
                 place, f"{package!r} is {_real(hidden)} on this host, and containers see {', '.join(SEEN)} only"
             )
         else:
             where = f"this host has no {package!r} in {', '.join(path)} (packages_path of hive.yaml)"
-            yield Mistake(place, where + likeliest(package, (*PACKAGES, *_programs(path))))
+            yield FieldError(place, where + likeliest(package, (*PACKAGES, *_programs(path))))
 
 
-def _unknown(data: Mapping[str, Any], known: Known) -> Iterator[Mistake]:
+def _unknown(data: Mapping[str, Any], known: KnownNames) -> Iterator[FieldError]:
     """What the house does not know."""
     lane, model, role = data.get("lane"), data.get("model"), data.get("role")
     if isinstance(lane, str) and lane not in known.lanes:
-        yield Mistake(("lane",), f"the team has no lane {shown(lane)}{nearest(lane, known.lanes)}")
+        yield FieldError(("lane",), f"the team has no lane {shown(lane)}{nearest(lane, known.lanes)}")
     if isinstance(model, str) and model and model not in known.models:
         said = f"model.allowed of hive.yaml does not name {shown(model)}{nearest(model, known.models)}"
-        yield Mistake(("model",), said)
+        yield FieldError(("model",), said)
     if role in UNIQUE_ROLES and (holder := known.holders().get(role)) is not None:
-        yield Mistake(("role",), f"{holder} is the {role} of this team, and there is one at the most")
+        yield FieldError(("role",), f"{holder} is the {role} of this team, and there is one at the most")
 
 
 def resolve(package: str, path: Sequence[str] = PACKAGES_PATH) -> dict[str, str]:

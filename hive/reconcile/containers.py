@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hive.agent.processes import descendants
-from hive.reconcile.bwrap import Cell, Jail, command, prepare
+from hive.reconcile.bwrap import AgentDirs, SandboxProfile, command, prepare
 from hive.reconcile.logs import Log
 
 STOP_SECONDS = 10.0
@@ -42,21 +42,21 @@ class Containers:
     ends a container when the thread that started it ends (bwrap's `--die-with-parent`).
     """
 
-    def __init__(self, jail: Jail, root: Path) -> None:
-        self.jail = jail
+    def __init__(self, profile: SandboxProfile, root: Path) -> None:
+        self.profile = profile
         self._root = root
         self._running: dict[str, _Running] = {}
         self._deaths: dict[str, int] = {}
         self._not_before: dict[str, float] = {}
         self._heard: dict[str, str] = {}
-        self._lives: dict[str, int] = {}
+        self._epochs: dict[str, int] = {}
         self._runs: dict[str, int] = {}
         self._keys: dict[str, str] = {}
         self._used: set[str] = set()
 
-    def life(self, agent: str) -> int:
+    def epoch(self, agent: str) -> int:
         """A number that changes whenever a container starts or ends; any thread may ask."""
-        return self._lives.get(agent, 0)
+        return self._epochs.get(agent, 0)
 
     def heard(self, agent: str, sha: str) -> None:
         """A container gave a sign of life, by which it says what it was made from; any thread may call this."""
@@ -84,15 +84,15 @@ class Containers:
         """Agents whose container has to make room for a fresh one, because a turn of another run is due."""
         return sorted(self._used)
 
-    def cell(self, agent: str) -> Cell:
+    def dirs(self, agent: str) -> AgentDirs:
         """An agent's directories, made if need be; raises OSError where something else is in their place."""
-        cell = Cell(agent, self._root / agent)
-        prepare(cell)
-        return cell
+        dirs = AgentDirs(agent, self._root / agent)
+        prepare(dirs)
+        return dirs
 
     def sweep_out(self, agent: str) -> None:
         """End what an earlier host left behind: one that was killed in the very moment of a start."""
-        mark = str(self.cell(agent).state)
+        mark = str(self.dirs(agent).state)
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and _mentions(entry, mark):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -102,14 +102,14 @@ class Containers:
         """Start the container from an artifact; False while a crash loop is slowed down."""
         if time.monotonic() < self._not_before.get(agent, 0.0):
             return False
-        cell = self.cell(agent)
-        words, env = command(self.jail, cell, sha, extra)
+        dirs = self.dirs(agent)
+        words, env = command(self.profile, dirs, sha, extra)
         self._turn_over(agent)
         self._keys[agent] = secrets.token_hex()
         process = subprocess.Popen(
             words,
             env=env,
-            cwd=cell.root,
+            cwd=dirs.root,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -124,7 +124,7 @@ class Containers:
             process.stdin as told,
         ):  # an argument or a file could be read by others
             told.write(self._keys[agent].encode())
-        log = Log(cell.root)
+        log = Log(dirs.root)
         log.follow(process.stdout)
         self._running[agent] = _Running(sha, process, time.monotonic(), log)
         return True
@@ -194,7 +194,7 @@ class Containers:
         return Log(self._root / agent).tail(lines)
 
     def _turn_over(self, agent: str) -> None:
-        self._lives[agent] = self._lives.get(agent, 0) + 1
+        self._epochs[agent] = self._epochs.get(agent, 0) + 1
         self._heard.pop(agent, None)
         self._runs.pop(agent, None)
         self._used.discard(agent)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 
-from bots.words import code, plain
-from hive.incidents import Incidents
+from bots.markdown import code, plain
+from hive.config import Limits
 from hive.ledger import NEVER, Act, Ledger, Scope, Why
-from hive.settings import Limits
+from hive.outbox.incidents import IncidentReporter
 
 log = logging.getLogger("hive.crashes")
 
@@ -45,7 +45,7 @@ GOES_ON = "🟡 {agent} is started again: {why}."
 class CrashWatch:
     """Counts crashes of one host's containers, and says what has to be known. Called by the thread that owns them."""
 
-    def __init__(self, ledger: Ledger, incidents: Incidents, limits: Limits) -> None:
+    def __init__(self, ledger: Ledger, incidents: IncidentReporter, limits: Limits) -> None:
         self._ledger = ledger
         self._incidents = incidents
         self._limits = limits
@@ -65,7 +65,7 @@ class CrashWatch:
             if times < self._limits.crashes:
                 return
             reason = f"its container crashed {times} times within {minutes} minutes; /restart starts it again"
-            if ledger.parking.park(team, Scope.AGENT, agent, Why.CRASHED, reason, until=NEVER):
+            if ledger.suspensions.suspend(team, Scope.AGENT, agent, Why.CRASHED, reason, until=NEVER):
                 ledger.audit.add("host", Act.CRASH_LOOP, team=team, agent=agent, times=times)
                 said = STAYS_DOWN.format(agent=plain(agent), times=times, minutes=minutes, end=end)
                 self._incidents.add(team, _subject(agent), said.strip())
@@ -84,16 +84,18 @@ class CrashWatch:
 
     def is_down(self, team: str, agent: str) -> bool:
         """Whether an agent is not to be started before somebody says so."""
-        return any(parked.why is Why.CRASHED for parked in self._ledger.parking.of(team, Scope.AGENT, agent))
+        return any(
+            suspension.why is Why.CRASHED for suspension in self._ledger.suspensions.of(team, Scope.AGENT, agent)
+        )
 
     def let_go_on(self, team: str, agent: str, why: str) -> None:
         """Start an agent again, whatever it did: `why` is in our own words."""
         with self._ledger.transaction():
             self._ledger.incidents.forgive(agent)
-            if self._ledger.parking.release(team, Scope.AGENT, agent, Why.CRASHED):
+            if self._ledger.suspensions.release(team, Scope.AGENT, agent, Why.CRASHED):
                 self._incidents.add(team, _subject(agent), GOES_ON.format(agent=plain(agent), why=why))
 
-    def lives(self, team: str, agent: str) -> None:
+    def epochs(self, team: str, agent: str) -> None:
         """An agent's container runs: what was told is over, if it has been well for long enough."""
         found = self._ledger.incidents.open(team, _subject(agent))
         if found is None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from hive.beneath import Folder, NotOurs
+from hive.reconcile.dir_handles import DirHandle, ForeignEntry
 
 LOG_BYTES = 1 << 20
 """Of `log` as of `log.old`, which is what `log` was before it had grown to that."""
@@ -71,7 +71,7 @@ class Log:
 
     def tail(self, lines: int) -> str:
         """The last lines."""
-        with Folder.at(self.root) as folder:
+        with DirHandle.at(self.root) as folder:
             text = folder.read_end("log", TAIL_BYTES).decode("utf-8", "replace")
         return "\n".join(text.splitlines()[-lines:])
 
@@ -99,19 +99,19 @@ class Log:
     def _write(self, text: str) -> None:
         """Add text to the file, which is put aside when it is full; what a full disk does not take is lost."""
         data = shown(text).encode("utf-8", "backslashreplace")
-        with self._guard, contextlib.suppress(OSError), Folder.at(self.root) as folder:
+        with self._guard, contextlib.suppress(OSError), DirHandle.at(self.root) as folder:
             if (size := folder.size("log")) and size + len(data) > LOG_BYTES:
                 folder.rename("log", "log.old")
             with os.fdopen(_opened(folder), "wb") as file:
                 file.write(data)
 
 
-def _opened(folder: Folder) -> int:
+def _opened(folder: DirHandle) -> int:
     """The handle of the log; whatever else has its name is taken away."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     try:
         return folder.open("log", flags)
-    except NotOurs:
+    except ForeignEntry:
         folder.remove("log")
         return folder.open("log", flags)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bots.intents import OpenIssue, PostComment, SetStatus
-from bots.words import code, fenced, plain
-from forge.types import CommitStatus, Ref, Repo, State
-from hive.apply import owe
-from hive.deeds import CommitFile, Deed, MakeTag
+from bots.markdown import code, fenced, plain
+from forge.models import CommitStatus, Ref, Repo, State
 from hive.ledger import Act, Anchor, Deployment, Ledger
+from hive.outbox.actions import Action, CommitFile, CreateTag
+from hive.outbox.executor import enqueue
 from hive.reconcile.verify import Rejected
 
 CONTEXT = "hive/deploy"
@@ -54,9 +54,9 @@ class Reporter:
         tag = f"deployed/{deployment.pulls[-1]}" if deployment.pulls else f"adopted/{sha[:12]}"
         key = f"{deployment.agent}:{deployment.id}"
         line = f"deploy {deployment.agent} {tag} {sha[:12]}"
-        self._owe(deployment, MakeTag(repo, tag, sha, line, key=f"tag:{key}"))
+        self._enqueue(deployment, CreateTag(repo, tag, sha, line, key=f"tag:{key}"))
         path = f"deployed/{deployment.agent}"
-        self._owe(deployment, CommitFile(self.meta, path, f"{sha}\n", line, "main", key=f"meta:{key}"))
+        self._enqueue(deployment, CommitFile(self.meta, path, f"{sha}\n", line, "main", key=f"meta:{key}"))
         self._status(deployment, repo, State.SUCCESS, f"🟢 {tag}")
         seconds = max(0, round(self.ledger.clock() - deployment.created_at))
         said = DEPLOYED.format(
@@ -64,7 +64,7 @@ class Reporter:
         ).strip()
         for pull in deployment.pulls:
             ref = Ref(repo, pull)
-            self._owe(deployment, PostComment(ref, said, key=f"said:{key}:{pull}"))
+            self._enqueue(deployment, PostComment(ref, said, key=f"said:{key}:{pull}"))
             self._wake(ref, f"woken:{ref}", WOKEN.format(ref=ref))
         self._audit(deployment, repo, Act.DEPLOYED, tag=tag)
 
@@ -72,7 +72,9 @@ class Reporter:
         """The commit cannot run: tag it, and say why on each pull request that brought it."""
         key = f"{deployment.agent}:{deployment.id}"
         for pull in deployment.pulls[-1:]:
-            self._owe(deployment, MakeTag(repo, f"failed/{pull}", deployment.sha, reason[:1000], key=f"tag:{key}"))
+            self._enqueue(
+                deployment, CreateTag(repo, f"failed/{pull}", deployment.sha, reason[:1000], key=f"tag:{key}")
+            )
         self._status(deployment, repo, State.FAILURE, "🔴 does not run; the old one goes on")
         said = FAILED.format(
             agent=deployment.agent,
@@ -82,25 +84,25 @@ class Reporter:
         ).strip()
         for pull in deployment.pulls:
             ref = Ref(repo, pull)
-            self._owe(deployment, PostComment(ref, said, key=f"said:{key}:{pull}"))
+            self._enqueue(deployment, PostComment(ref, said, key=f"said:{key}:{pull}"))
             why = fenced("reason", reason, author="hive", standing="of the hive")
             self._wake(ref, f"failed:{ref}", STAYED.format(ref=ref, why=why).strip())
         self._audit(deployment, repo, Act.DEPLOYMENT_FAILED, reason=reason[:300])
 
-    def rejected(self, anchor: Anchor, repo: Repo, sha: str, verdict: Rejected) -> None:
+    def rejected(self, baseline: Anchor, repo: Repo, sha: str, verdict: Rejected) -> None:
         """A head that nobody approved: an issue for the operators."""
         detail = f" ({plain(verdict.detail)})" if verdict.detail else ""
-        old, new, where = code(anchor.running_sha[:7]), code(sha[:12]), code(repo.path)
+        old, new, where = code(baseline.running_sha[:7]), code(sha[:12]), code(repo.path)
         said = REJECTED.format(
-            repo=where, sha=new, old=old, reason=plain(verdict.reason), detail=detail, agent=anchor.agent
+            repo=where, sha=new, old=old, reason=plain(verdict.reason), detail=detail, agent=baseline.agent
         ).strip()
-        title = REJECTED_TITLE.format(agent=anchor.agent, sha=sha[:7])
-        issue = OpenIssue(repo, title, said, key=f"{anchor.agent}:{sha}")
-        owe(self.ledger, anchor.team, self.account, issue, by="host")
+        title = REJECTED_TITLE.format(agent=baseline.agent, sha=sha[:7])
+        issue = OpenIssue(repo, title, said, key=f"{baseline.agent}:{sha}")
+        enqueue(self.ledger, baseline.team, self.account, issue, by="host")
         self.ledger.audit.add(
             "host",
             Act.COMMIT_REJECTED,
-            team=anchor.team,
+            team=baseline.team,
             ref=str(repo),
             sha=sha,
             reason=verdict.reason,
@@ -114,10 +116,10 @@ class Reporter:
     def _status(self, deployment: Deployment, repo: Repo, state: State, text: str) -> None:
         status = CommitStatus(CONTEXT, state, text)
         key = f"status:{deployment.id}:{state.value}"
-        self._owe(deployment, SetStatus(repo, deployment.sha, status, key=key))
+        self._enqueue(deployment, SetStatus(repo, deployment.sha, status, key=key))
 
-    def _owe(self, deployment: Deployment, deed: Deed) -> None:
-        owe(self.ledger, deployment.team, self.account, deed, by="host")
+    def _enqueue(self, deployment: Deployment, action: Action) -> None:
+        enqueue(self.ledger, deployment.team, self.account, action, by="host")
 
     def _audit(self, deployment: Deployment, repo: Repo, what: str, **detail: str) -> None:
         pulls = [str(Ref(repo, pull)) for pull in deployment.pulls]

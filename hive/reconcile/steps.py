@@ -17,7 +17,7 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class Switch:
     """Make a commit's artifact the one that the container starts from."""
 
     STATE: ClassVar[DeploymentState] = DeploymentState.SWITCH
@@ -40,7 +40,7 @@ class Probe:
     sha: str
 
 
-Step = Build | Point | Activate | Probe
+Step = Build | Switch | Activate | Probe
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def plan(wanted: str, actual: Actual) -> list[Step]:
     if wanted not in actual.built:
         steps.append(Build(wanted))
     if actual.pointed != wanted:
-        steps.append(Point(wanted))
+        steps.append(Switch(wanted))
     if actual.running != wanted:
         steps.append(Activate(wanted))
     if steps or actual.answered != wanted:

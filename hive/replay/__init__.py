@@ -5,7 +5,7 @@ decision.py   one decision made again, and how it differs from the one that was 
 lines.py      the same for people: a job, a delivery, a run
 """
 
-from hive.replay.lines import Cannot, Replay
-from hive.replay.tape import Tape, recorded
+from hive.replay.recording import Recording, recorded
+from hive.replay.report import Cannot, Replay
 
-__all__ = ["Cannot", "Replay", "Tape", "recorded"]
+__all__ = ["Cannot", "Recording", "Replay", "recorded"]

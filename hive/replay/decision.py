@@ -12,7 +12,7 @@ from forge.events import Event
 from forge.protocol import ForgeError
 from hive.codec import Codec
 from hive.ledger import Effect
-from hive.replay.tape import NotOnTape, Tape, played
+from hive.replay.recording import NotRecorded, Recording, played
 
 Wish = tuple[str, str]
 """The kind of a deed and its key: what makes it one."""
@@ -48,12 +48,12 @@ class Difference:
             yield f"! asks  {self.asks}, which was not asked then"
 
 
-def decide(bot: Bot, event: Event, ctx: Context, tape: Tape, then: Iterable[Effect]) -> Difference:
+def decide(bot: Bot, event: Event, ctx: Context, recording: Recording, then: Iterable[Effect]) -> Difference:
     """Let a bot look again at what a tape tells, and compare with the deeds that its look made."""
     made = {(effect.kind, effect.key): effect.payload for effect in then}
     try:
-        wanted = bot.handle(event, played(ctx, tape))
-    except NotOnTape as error:
+        wanted = bot.handle(event, played(ctx, recording))
+    except NotRecorded as error:
         return Difference(made, {}, str(error))
     except (ForgeError, NotGranted, KeyClash) as error:
         return Difference(made, {}, f"nothing more: {error!r}")

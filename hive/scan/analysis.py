@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bots.types import Finding, Level, Scan
-from hive.scan import astgrep, leaks, praise, ruff, shellcheck, taint, yamllint
-from hive.scan.engine import Engine, Mark
-from hive.scan.findings import finding, one_voice
-from hive.scan.process import Bench, EngineFailed, bench
+from bots.models import Finding, Level, Scan
+from hive.scan import astgrep, positives, ruff, secret_scan, shellcheck, taint, yamllint
+from hive.scan.engine import Diagnostic, Engine
+from hive.scan.findings import deduplicate, finding
+from hive.scan.sandbox_runner import EngineFailed, SandboxRunner, bench
 from hive.scan.sources import Source, gather
 
-ENGINES = (ruff.ENGINE, astgrep.ENGINE, taint.ENGINE, leaks.ENGINE, shellcheck.ENGINE, yamllint.ENGINE)
+ENGINES = (ruff.ENGINE, astgrep.ENGINE, taint.ENGINE, secret_scan.ENGINE, shellcheck.ENGINE, yamllint.ENGINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class _Look:
     """What one engine saw; `failed` says why it did not finish."""
 
     engine: str
-    marks: Sequence[tuple[Source, Mark]] = ()
+    marks: Sequence[tuple[Source, Diagnostic]] = ()
     failed: str = ""
 
 
@@ -32,7 +32,7 @@ def analyse(
     head_sha: str,
     *,
     engines: Sequence[Engine] = ENGINES,
-    on: Bench | None = None,
+    on: SandboxRunner | None = None,
 ) -> Scan:
     """Look at the lines that a change adds.
 
@@ -45,13 +45,13 @@ def analyse(
         looks = list(_looks(engines, on or bench(), sources, folder))
     ran = tuple(look.engine for look in looks if not look.failed)
     failed = tuple((look.engine, look.failed) for look in looks if look.failed)
-    findings = one_voice(_findings(looks))
+    findings = deduplicate(_findings(looks))
     wanting = tuple(item for item in findings if item.level is not Level.GREEN)
-    green = praise.deserved(sources, findings, engines=0 if failed or skipped else len(ran))
+    green = positives.deserved(sources, findings, engines=0 if failed or skipped else len(ran))
     return Scan(head_sha, (*wanting, *green), ran, failed, skipped)
 
 
-def _looks(engines: Iterable[Engine], on: Bench, sources: Sequence[Source], folder: Path) -> Iterator[_Look]:
+def _looks(engines: Iterable[Engine], on: SandboxRunner, sources: Sequence[Source], folder: Path) -> Iterator[_Look]:
     """One look of each engine that knows any of the files."""
     for engine in engines:
         known = [source for source in sources if source.kind in engine.kinds]

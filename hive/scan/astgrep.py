@@ -6,11 +6,11 @@ import json
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 
-from hive.scan.engine import Engine, Mark
-from hive.scan.sources import Kind, Source
+from hive.scan.engine import Diagnostic, Engine
+from hive.scan.sources import FileKind, Source
 
 _SCRIPT = "language: JavaScript"
-_KINDS = frozenset({Kind.PYTHON, Kind.SCRIPT, Kind.RUST, Kind.GO, Kind.SHELL})
+_KINDS = frozenset({FileKind.PYTHON, FileKind.SCRIPT, FileKind.RUST, FileKind.GO, FileKind.SHELL})
 
 
 def words(sources: Sequence[Source]) -> list[str]:
@@ -25,11 +25,11 @@ def rules() -> str:
     return "\n---\n".join(part.replace(_SCRIPT, to) for part in parts for to in (dialects if _SCRIPT in part else [""]))
 
 
-def read(said: str) -> Iterator[Mark]:
+def read(said: str) -> Iterator[Diagnostic]:
     """One mark for each match; ast-grep counts lines from 0."""
     for line in filter(None, said.split("\n")):
         item = json.loads(line)
-        yield Mark(copy=item["file"], line=item["range"]["start"]["line"] + 1, rule=item["ruleId"])
+        yield Diagnostic(copy=item["file"], line=item["range"]["start"]["line"] + 1, rule=item["ruleId"])
 
 
 ENGINE = Engine("ast-grep", "ast-grep", _KINDS, words, read)

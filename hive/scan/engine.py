@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from hive.scan.process import Bench, EngineFailed
-from hive.scan.sources import Kind, Source
+from hive.scan.sandbox_runner import EngineFailed, SandboxRunner
+from hive.scan.sources import FileKind, Source
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class Diagnostic:
     """Where an engine points, in its own words.
 
     `copy` is the name of a copy, `line` counts in it from 1. `family` is what `rule` belongs to.
@@ -49,12 +49,12 @@ class Engine:
 
     name: str
     program: str
-    kinds: frozenset[Kind]
+    kinds: frozenset[FileKind]
     words: Callable[[Sequence[Source]], Sequence[str]]
-    read: Callable[[str], Iterable[Mark]]
+    read: Callable[[str], Iterable[Diagnostic]]
     statuses: frozenset[int] = frozenset({0})
 
-    def look(self, bench: Bench, sources: Sequence[Source], folder: Path) -> list[tuple[Source, Mark]]:
+    def look(self, bench: SandboxRunner, sources: Sequence[Source], folder: Path) -> list[tuple[Source, Diagnostic]]:
         """Every mark with the file it is in; raises EngineFailed."""
         status, said = bench.run(self.program, self.words(sources), folder)
         if status not in self.statuses:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
 
-from bots.types import Category, Finding, Level
-from hive.scan.engine import Edit, Mark
+from bots.models import Category, Finding, Level
+from hive.scan.engine import Diagnostic, Edit
 from hive.scan.rules import ORDER, Rule, rule_for
 from hive.scan.sources import Source
 
@@ -16,7 +16,7 @@ _QUIETER = {Level.RED: Level.YELLOW}
 """What a guess becomes where secrets are made up; a quieter one is not said at all."""
 
 
-def finding(engine: str, source: Source, mark: Mark) -> Finding | None:
+def finding(engine: str, source: Source, mark: Diagnostic) -> Finding | None:
     """What a mark means for the change; None if it is about lines that were there before."""
     rule = rule_for(engine, mark)
     line = _place(source, mark, rule)
@@ -39,7 +39,7 @@ def finding(engine: str, source: Source, mark: Mark) -> Finding | None:
     )
 
 
-def one_voice(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+def deduplicate(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Each matter once, the loudest first.
 
     What several engines say of one line and kind of matter, the one that explains it best says
@@ -47,12 +47,12 @@ def one_voice(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """
     kept: list[Finding] = []
     for _, same in groupby(sorted(findings, key=_matter), key=_matter):
-        group = sorted(same, key=lambda item: (_LOUDNESS[item.judged], ORDER.index(item.engine), item.line))
+        group = sorted(same, key=lambda item: (_LOUDNESS[item.effective_level], ORDER.index(item.engine), item.line))
         kept += _of_one_engine(group)
     leaks = {(item.path, item.line) for item in kept if item.category is Category.LEAK}
     # A line with a secret in it is not quoted, whatever else is wrong with it.
     quiet = (replace(item, suggestion=None) if (item.path, item.line) in leaks else item for item in kept)
-    return tuple(sorted(quiet, key=lambda item: (_LOUDNESS[item.judged], item.path, item.line, item.rule)))
+    return tuple(sorted(quiet, key=lambda item: (_LOUDNESS[item.effective_level], item.path, item.line, item.rule)))
 
 
 def _of_one_engine(group: list[Finding]) -> Iterator[Finding]:
@@ -69,7 +69,7 @@ def _matter(item: Finding) -> tuple[str, str, int]:
     return item.path, item.category, 0 if item.category is Category.BROKEN else item.line
 
 
-def _place(source: Source, mark: Mark, rule: Rule) -> int | None:
+def _place(source: Source, mark: Diagnostic, rule: Rule) -> int | None:
     """The added line to show it on; what breaks a whole file is shown on the first one, or on none (0)."""
     lines = [source.line(number) for number in (mark.line, *mark.also)]
     line = next((number for number in lines if number in source.fresh), None)
@@ -78,7 +78,7 @@ def _place(source: Source, mark: Mark, rule: Rule) -> int | None:
     return line
 
 
-def _said(source: Source, mark: Mark, rule: Rule) -> str:
+def _said(source: Source, mark: Diagnostic, rule: Rule) -> str:
     """The engine's message; with its line where the finding may be shown on another one."""
     return f"Line {source.line(mark.line)}: {mark.message}" if rule.category is Category.BROKEN else mark.message
 

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hive.scan.engine import Edit, Engine, Mark
-from hive.scan.sources import Kind, Source
+from hive.scan.engine import Diagnostic, Edit, Engine
+from hive.scan.sources import FileKind, Source
 
 SELECT = ("B", "BLE001", "E711", "E712", "E713", "E714", "E722", "F", "PLE", "S")
 IGNORE = ("B028", "B905", "F405", "S101", "S105", "S106", "S107", "S311", "S404", "S603", "S606", "S607")
@@ -29,12 +29,12 @@ def words(sources: Sequence[Source]) -> list[str]:
     ]
 
 
-def read(said: str) -> Iterator[Mark]:
+def read(said: str) -> Iterator[Diagnostic]:
     """One mark for each violation; what does not parse has the rule `invalid-syntax`."""
     for item in json.loads(said):
         rule = item["code"] or "invalid-syntax"
         family = _FAMILY.match(rule)
-        yield Mark(
+        yield Diagnostic(
             copy=item["filename"],
             line=item["location"]["row"],
             rule=rule,
@@ -61,4 +61,4 @@ def _edit(start: dict[str, int], end: dict[str, int], text: str) -> Edit | None:
     return None
 
 
-ENGINE = Engine("ruff", "ruff", frozenset({Kind.PYTHON}), words, read)
+ENGINE = Engine("ruff", "ruff", frozenset({FileKind.PYTHON}), words, read)

@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from bots.types import Category, Level
-from hive.scan.engine import Mark
+from bots.models import Category, Level
+from hive.scan.engine import Diagnostic
 
 _RED, _YELLOW, _GREEN = Level.RED, Level.YELLOW, Level.GREEN
 _BUG, _SECURITY, _SILENT = Category.BUG, Category.SECURITY, Category.SILENT_FAILURE
@@ -170,6 +170,6 @@ ORDER = ("taint", "ast-grep", "detect-secrets", "ruff", "shellcheck", "yamllint"
 """Whose words are kept when two engines see one thing: who explains it best comes first."""
 
 
-def rule_for(engine: str, mark: Mark) -> Rule:
+def rule_for(engine: str, mark: Diagnostic) -> Rule:
     """What a mark means; a rule that nobody has thought of is a remark in the engine's own words."""
     return RULES.get((engine, mark.rule)) or RULES.get((engine, mark.family)) or _REMARK

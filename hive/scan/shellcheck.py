@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from hive.scan.engine import Edit, Engine, Mark
-from hive.scan.sources import Kind, Source
+from hive.scan.engine import Diagnostic, Edit, Engine
+from hive.scan.sources import FileKind, Source
 
 IGNORE = ("SC2034", "SC2148", "SC2154")
 """Variables that another file may set or read, and files without a shebang, which are meant to be sourced."""
@@ -21,10 +21,10 @@ def words(sources: Sequence[Source]) -> list[str]:
     ]
 
 
-def read(said: str) -> Iterator[Mark]:
+def read(said: str) -> Iterator[Diagnostic]:
     """One mark for each comment; codes below 2000 are about what does not parse."""
     for item in json.loads(said)["comments"]:
-        yield Mark(
+        yield Diagnostic(
             copy=item["file"],
             line=item["line"],
             rule=f"SC{item['code']}",
@@ -41,4 +41,4 @@ def _edits(fix: dict[str, Any] | None) -> Iterator[Edit]:
             yield Edit(part["line"], part["column"] - 1, part["endColumn"] - 1, part["replacement"])
 
 
-ENGINE = Engine("shellcheck", "shellcheck", frozenset({Kind.SHELL}), words, read, frozenset({0, 1}))
+ENGINE = Engine("shellcheck", "shellcheck", frozenset({FileKind.SHELL}), words, read, frozenset({0, 1}))

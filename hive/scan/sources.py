@@ -22,7 +22,7 @@ _SHEBANG = re.compile(r"#!.*\b(?:(?P<python>python[\d.]*)|(?:ba|da|k|a)?sh)\b")
 _TEMPLATE = re.compile(r"^[ \t]*(?:\{\{|\{%)", re.MULTILINE)
 
 
-class Kind(Enum):
+class FileKind(Enum):
     """What a file is written in, as far as any engine knows."""
 
     PYTHON = "Python"
@@ -35,24 +35,24 @@ class Kind(Enum):
 
 
 _KINDS = {
-    **dict.fromkeys((".py", ".pyi"), Kind.PYTHON),
-    **dict.fromkeys((".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"), Kind.SCRIPT),
-    **dict.fromkeys((".sh", ".bash", ".dash", ".ksh"), Kind.SHELL),
-    **dict.fromkeys((".yml", ".yaml"), Kind.YAML),
-    ".rs": Kind.RUST,
-    ".go": Kind.GO,
+    **dict.fromkeys((".py", ".pyi"), FileKind.PYTHON),
+    **dict.fromkeys((".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"), FileKind.SCRIPT),
+    **dict.fromkeys((".sh", ".bash", ".dash", ".ksh"), FileKind.SHELL),
+    **dict.fromkeys((".yml", ".yaml"), FileKind.YAML),
+    ".rs": FileKind.RUST,
+    ".go": FileKind.GO,
 }
 _KEPT_SUFFIXES = {
     *(".pyi", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"),
     *(".c", ".cfg", ".conf", ".cpp", ".cs", ".ini", ".java", ".php", ".properties", ".swift", ".tf", ".toml"),
 }
 _SUFFIXES = {
-    Kind.PYTHON: ".py",
-    Kind.RUST: ".rs",
-    Kind.GO: ".go",
-    Kind.SHELL: ".sh",
-    Kind.YAML: ".yaml",
-    Kind.OTHER: ".txt",
+    FileKind.PYTHON: ".py",
+    FileKind.RUST: ".rs",
+    FileKind.GO: ".go",
+    FileKind.SHELL: ".sh",
+    FileKind.YAML: ".yaml",
+    FileKind.OTHER: ".txt",
 }
 _PROSE = frozenset({".adoc", ".md", ".rst", ".txt"})
 _TEST = re.compile(
@@ -60,7 +60,7 @@ _TEST = re.compile(
 )
 
 
-class Unreadable(Exception):
+class UnreadableFile(Exception):
     """A file that an engine should have seen cannot be shown to it."""
 
 
@@ -74,7 +74,7 @@ class Source:
     """
 
     path: str
-    kind: Kind
+    kind: FileKind
     whole: str
     added: str
     lines: tuple[str, ...]
@@ -106,7 +106,7 @@ def gather(
             continue
         try:
             text = _read(root, path)
-        except Unreadable as reason:
+        except UnreadableFile as reason:
             skipped.append((path, str(reason)))
             continue
         if text is not None:
@@ -120,16 +120,16 @@ def _read(root: Path, path: str) -> str | None:
     if file.is_symlink() or file.is_dir():
         return None
     if not file.resolve().is_relative_to(root.resolve()) or not file.is_file():
-        raise Unreadable("is not in the checkout")
+        raise UnreadableFile("is not in the checkout")
     known = PurePosixPath(path).suffix.lower() in _KINDS
     size = file.stat().st_size
     if size > MAX_BYTES:
-        raise Unreadable(f"has {size} bytes, and {MAX_BYTES} is the limit")
+        raise UnreadableFile(f"has {size} bytes, and {MAX_BYTES} is the limit")
     content = file.read_bytes()
     if not known and b"\0" in content:
         return None
     if b"\0" in content:
-        raise Unreadable("holds zero bytes")
+        raise UnreadableFile("holds zero bytes")
     return _decoded(content, strict=known)
 
 
@@ -138,7 +138,7 @@ def _decoded(content: bytes, *, strict: bool) -> str:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
         if strict:
-            raise Unreadable(f"is not UTF-8 at byte {error.start}") from error
+            raise UnreadableFile(f"is not UTF-8 at byte {error.start}") from error
     return content.decode("utf-8", "replace")
 
 
@@ -162,16 +162,16 @@ def _write(file: Path, text: str) -> None:
     file.write_bytes(_SILENCER.sub(lambda found: found[0][:-1] + "_", text).encode())
 
 
-def _kind(path: str, text: str) -> Kind:
+def _kind(path: str, text: str) -> FileKind:
     suffix = PurePosixPath(path).suffix.lower()
-    kind = _KINDS.get(suffix, Kind.OTHER)
-    if kind is Kind.YAML and _TEMPLATE.search(text):  # a template of YAML is none yet
-        return Kind.OTHER
-    if kind is Kind.OTHER and not suffix and (match := _SHEBANG.match(text)):
-        return Kind.PYTHON if match["python"] else Kind.SHELL
+    kind = _KINDS.get(suffix, FileKind.OTHER)
+    if kind is FileKind.YAML and _TEMPLATE.search(text):  # a template of YAML is none yet
+        return FileKind.OTHER
+    if kind is FileKind.OTHER and not suffix and (match := _SHEBANG.match(text)):
+        return FileKind.PYTHON if match["python"] else FileKind.SHELL
     return kind
 
 
-def _suffix(path: str, kind: Kind) -> str:
+def _suffix(path: str, kind: FileKind) -> str:
     suffix = PurePosixPath(path).suffix.lower()
     return suffix if suffix in _KEPT_SUFFIXES else _SUFFIXES[kind]

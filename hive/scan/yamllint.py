@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from hive.scan.engine import Engine, Mark
-from hive.scan.sources import Kind, Source
+from hive.scan.engine import Diagnostic, Engine
+from hive.scan.sources import FileKind, Source
 
 CONFIG = """\
 rules:
@@ -23,13 +23,13 @@ def words(sources: Sequence[Source]) -> list[str]:
     return ["--format=parsable", f"--config-data={CONFIG}", "--", *(source.whole for source in sources)]
 
 
-def read(said: str) -> Iterator[Mark]:
+def read(said: str) -> Iterator[Diagnostic]:
     """One mark for each row; raises ValueError for a row of another form."""
     for row in filter(None, said.split("\n")):
         match = _ROW.fullmatch(row)
         if match is None:
             raise ValueError(row)
-        yield Mark(match["copy"], int(match["line"]), match["rule"], match["level"], match["message"])
+        yield Diagnostic(match["copy"], int(match["line"]), match["rule"], match["level"], match["message"])
 
 
-ENGINE = Engine("yamllint", "yamllint", frozenset({Kind.YAML}), words, read, frozenset({0, 1}))
+ENGINE = Engine("yamllint", "yamllint", frozenset({FileKind.YAML}), words, read, frozenset({0, 1}))

@@ -10,8 +10,8 @@ the most, seen on Forgejo 10, 17 and Gitea 1.26). So nothing is decided here tha
 later: a delivery that bears the signature is on the disk when it is answered, and the worker reads it.
 """
 
-from hive.web.clerk import Desk, Door
+from hive.web.ingest import IngestDeps, WebhookEndpoint
+from hive.web.limits import ReceiverLimits
 from hive.web.receiver import Receiver
-from hive.web.room import Bounds
 
-__all__ = ["Bounds", "Desk", "Door", "Receiver"]
+__all__ = ["IngestDeps", "Receiver", "ReceiverLimits", "WebhookEndpoint"]

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 from hive.ledger import Ledger
 from hive.ledger.faults import in_words
-from hive.web.exchange import Answer, Request, Ticket
+from hive.web.http_messages import PendingRequest, Request, Response
 
 HEALTH, LIFE = "/healthz", "/livez"
 PROBE_SECONDS = 1.0
@@ -28,7 +28,7 @@ class Health:
     def __init__(
         self,
         ledger: Ledger,
-        answer: Callable[[list[tuple[Ticket, Answer]]], None],
+        answer: Callable[[list[tuple[PendingRequest, Response]]], None],
         troubles: Callable[[], list[str]],
     ) -> None:
         """`troubles` says what is wrong beside the ledger, a sentence each."""
@@ -37,7 +37,7 @@ class Health:
         self._troubles = troubles
         self._probed = -math.inf
         self._found: list[str] = []
-        self._waiting: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[PendingRequest | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
     def start(self) -> None:
@@ -49,15 +49,15 @@ class Health:
         self._waiting.put(None)
         self._thread.join()
 
-    def take(self, ticket: Ticket) -> None:
+    def take(self, pending: PendingRequest) -> None:
         """One more request."""
-        self._waiting.put(ticket)
+        self._waiting.put(pending)
 
     def _run(self) -> None:
-        while (ticket := self._waiting.get()) is not None:
-            self._answer([(ticket, self._said(ticket.request))])
+        while (pending := self._waiting.get()) is not None:
+            self._answer([(pending, self._said(pending.request))])
 
-    def _said(self, request: Request) -> Answer:
+    def _said(self, request: Request) -> Response:
         if request.fault is not None:
             return _say(request.fault[0], error=request.fault[1])
         path = request.path.partition("?")[0]
@@ -67,10 +67,10 @@ class Health:
             return _say(405, error=f"{path} is asked by GET")
         return _say(200, status="ok") if path == LIFE else self._health()
 
-    def _health(self) -> Answer:
+    def _health(self) -> Response:
         problems = [*self._probe(), *self._troubles()]
         try:
-            resting = "; ".join(map(str, self._ledger.parking.all()))
+            resting = "; ".join(map(str, self._ledger.suspensions.all()))
         except sqlite3.Error as error:
             problems, resting = [f"the ledger cannot be read: {in_words(error)}", *problems], ""
         more = {"waiting": resting} if resting else {}
@@ -92,5 +92,5 @@ class Health:
         return self._found
 
 
-def _say(code: int, **words: str | list[str]) -> Answer:
-    return Answer(code, json.dumps(words, ensure_ascii=False).encode() + b"\n")
+def _say(code: int, **words: str | list[str]) -> Response:
+    return Response(code, json.dumps(words, ensure_ascii=False).encode() + b"\n")

@@ -6,25 +6,31 @@ import socket
 from collections.abc import Callable
 
 from forge.webhook import MAX_BODY
-from hive.refusals import Refusals
-from hive.web.clerk import PREFIX, Clerk, Desk
-from hive.web.exchange import Ticket
+from hive.ledger.rejection_log import RejectionLog
 from hive.web.health import Health
-from hive.web.loop import Loop
-from hive.web.room import Bounds
+from hive.web.http_loop import HTTPLoop
+from hive.web.http_messages import PendingRequest
+from hive.web.ingest import PREFIX, IngestDeps, IngestHandler
+from hive.web.limits import ReceiverLimits
 
 
 class Receiver:
     """Serves from `start` to `stop`, on a thread for deliveries and one for questions."""
 
     def __init__(
-        self, sock: socket.socket, desk: Desk, troubles: Callable[[], list[str]] = list, bounds: Bounds | None = None
+        self,
+        sock: socket.socket,
+        deps: IngestDeps,
+        troubles: Callable[[], list[str]] = list,
+        bounds: ReceiverLimits | None = None,
     ) -> None:
         """`troubles` says what is wrong with the house, beside the ledger."""
-        self._refusals = Refusals(desk.ledger)
-        self._clerk = Clerk(desk, self._refusals)
-        self._loop = Loop(sock, self._handle, self._clerk.settle, max_body=MAX_BODY, bounds=bounds or Bounds.here())
-        self._health = Health(desk.ledger, self._loop.answer, troubles)
+        self._refusals = RejectionLog(deps.ledger)
+        self._clerk = IngestHandler(deps, self._refusals)
+        self._loop = HTTPLoop(
+            sock, self._handle, self._clerk.settle, max_body=MAX_BODY, bounds=bounds or ReceiverLimits.here()
+        )
+        self._health = Health(deps.ledger, self._loop.answer, troubles)
 
     def start(self) -> None:
         """Receive from now on."""
@@ -41,6 +47,6 @@ class Receiver:
         """Record what was refused again and again in a minute that is over; any thread may call this."""
         self._refusals.flush()
 
-    def _handle(self, ticket: Ticket) -> None:
-        whose = self._clerk if ticket.request.path.startswith(PREFIX) else self._health
-        whose.take(ticket)
+    def _handle(self, pending: PendingRequest) -> None:
+        whose = self._clerk if pending.request.path.startswith(PREFIX) else self._health
+        whose.take(pending)

@@ -19,12 +19,12 @@ from typing import Any
 
 import pytest
 
-from hive.agent.places import gone
+from hive.agent.directories import gone
 from hive.agent.relay import relay
-from hive.agent.session import Place, Session
-from hive.agent.turn import Turn, parse
-from hive.agent.wire import Patience
-from hive.demo.model import Brain, Conversation, DiffBrain, Reply
+from hive.agent.session import ContainerPaths, Session
+from hive.agent.turn import TurnBrief, parse
+from hive.agent.unix_http import RetryPolicy
+from hive.demo.model import DiffResponder, ModelConversation, ModelReply, Responder
 from hive.demo.model.server import handler
 
 ROOT = Path(__file__).parent.parent.parent
@@ -64,7 +64,7 @@ TURN: dict[str, Any] = {
     "author": {"name": "iris", "email": "iris@forge.invalid"},
 }
 KEY = "key-that-the-host-told-this-container"
-SHORT = Patience(tries=3, first=0.01, longest=0.05)
+SHORT = RetryPolicy(tries=3, first=0.01, longest=0.05)
 
 
 class UnixServer(ThreadingMixIn, UnixStreamServer):
@@ -89,8 +89,8 @@ class World:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.place = Place(folder / "s", folder / "config", folder / "state")
-        self.brain: Brain = DiffBrain()
+        self.place = ContainerPaths(folder / "s", folder / "config", folder / "state")
+        self.responder: Responder = DiffResponder()
         self.turns: list[dict[str, Any]] = []
         self.token = ""
         self.lines: dict[int, list[dict[str, Any]]] = {}
@@ -118,9 +118,9 @@ class World:
         self.changed = threading.Condition()
         self.stopping = threading.Event()
 
-    def reply(self, conversation: Conversation) -> Reply:
+    def reply(self, conversation: ModelConversation) -> ModelReply:
         """The reply of the brain that the test has put in."""
-        reply = self.brain.reply(conversation)
+        reply = self.responder.reply(conversation)
         self.watch("after messages")
         return reply
 
@@ -133,7 +133,7 @@ class World:
             self.changed.notify_all()
         return turn
 
-    def take(self) -> Turn:
+    def take(self) -> TurnBrief:
         """The turn that is next, as a process would take it."""
         turn = self.next_turn(0)
         assert turn is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from hive.agent import files
-from hive.agent.errors import Mistake
+from hive.agent.errors import ToolError
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_edits_keep_line_ends(tmp_path: Path, before: str, old: str, new: str, a
 def test_a_place_is_the_only_one(tmp_path: Path, old: str, count: int) -> None:
     """Places that differ in what their lines end by are the same place twice."""
     (tmp_path / "f").write_bytes(b"a\r\nb\na\nb\n")
-    with pytest.raises(Mistake, match=f"{count} times"):
+    with pytest.raises(ToolError, match=f"{count} times"):
         files.edit(tmp_path, "f", old, "x")
 
 
@@ -70,7 +70,7 @@ def test_a_file_that_is_written_anew(tmp_path: Path, before: bytes, content: str
 def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
     """What is no file is refused in words, at once."""
     os.mkfifo(tmp_path / "f")
-    with pytest.raises(Mistake, match="is no file"):
+    with pytest.raises(ToolError, match="is no file"):
         files.write(tmp_path, "f", "x")
-    with pytest.raises(Mistake, match="is no file"):
+    with pytest.raises(ToolError, match="is no file"):
         files.edit(tmp_path, "f", "a", "b")

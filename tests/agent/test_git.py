@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hive.agent import git
-from hive.agent.errors import Unavailable
-from hive.demo.model import Call, DiffBrain, Reply, Scene, Script
+from hive.agent.errors import HostUnavailable
+from hive.demo.model import DiffResponder, ModelReply, Scene, Script, ToolCall
 from tests.agent.test_turn import commit_on
 
 if TYPE_CHECKING:
@@ -47,33 +47,33 @@ PLANTED = {
 }
 
 
-def play(*replies: Reply) -> Script:
+def play(*replies: ModelReply) -> Script:
     """A model that says these things, one after another."""
-    return Script([Scene("", replies)], DiffBrain())
+    return Script([Scene("", replies)], DiffResponder())
 
 
-def run(command: str) -> Reply:
+def run(command: str) -> ModelReply:
     """Let a command run."""
-    return Reply(calls=(Call("run", {"command": command}),))
+    return ModelReply(calls=(ToolCall("run", {"command": command}),))
 
 
-def write(path: str, content: str) -> Reply:
+def write(path: str, content: str) -> ModelReply:
     """Write a file."""
-    return Reply(calls=(Call("write", {"path": path, "content": content}),))
+    return ModelReply(calls=(ToolCall("write", {"path": path, "content": content}),))
 
 
-def submit(title: str = "Count from two") -> Reply:
+def submit(title: str = "Count from two") -> ModelReply:
     """Submit."""
-    return Reply(calls=(Call("submit", {"title": title, "summary": "As asked."}),))
+    return ModelReply(calls=(ToolCall("submit", {"title": title, "summary": "As asked."}),))
 
 
 @pytest.mark.parametrize("kind", PLANTED)
 def test_only_our_configuration_counts(world: World, kind: str) -> None:
     """Whatever a command wrote into git's files, the harness' git runs none of it, asks nobody else, and gets its work done."""
-    world.brain = play(run(f"{EVIL}{PLANTED[kind]}; rm -f $W/evil"), write("app.py", "x = 2\n"), submit())
+    world.responder = play(run(f"{EVIL}{PLANTED[kind]}; rm -f $W/evil"), write("app.py", "x = 2\n"), submit())
     assert world.hold()["outcome"] == "pushed", world.results()
     world.git("acme/app", "update-ref", f"refs/heads/{BRANCH}", commit_on(world, BRANCH, "z.py", "z = 1\n"))
-    world.brain = play(write("app.py", "x = 3\n"), submit("Count from three"))
+    world.responder = play(write("app.py", "x = 3\n"), submit("Count from three"))
     assert world.hold("again")["outcome"] == "pushed", world.results()
     assert not (world.place.state / "runs/7/work/evil").exists()
     assert world.git("acme/app", "log", "--format=%s", f"main..{BRANCH}").splitlines() == [
@@ -97,7 +97,7 @@ def pushed_meanwhile(world: World, path: str, content: str, *, times: int = 1) -
 
 def begun(world: World) -> None:
     """A first turn, which has pushed."""
-    world.brain = play(write("app.py", "x = 2\n"), submit())
+    world.responder = play(write("app.py", "x = 2\n"), submit())
     assert world.hold("first")["outcome"] == "pushed"
 
 
@@ -107,7 +107,7 @@ def test_what_is_pushed_during_a_turn_is_taken_in(world: World) -> None:
     theirs = "git -C ../../../../git/acme/app.git"
     sha = commit_on(world, BRANCH, "z.py", "z = 1\n")
     commit = "git -c user.name=a -c user.email=a@b commit -qam"
-    world.brain = play(
+    world.responder = play(
         run(f"{theirs} update-ref refs/heads/{BRANCH} {sha}; echo a >a; git add a; {commit} 'Add a'; cat z.py"),
         write("app.py", "x = 3\n"),
         submit("Count from three"),
@@ -127,7 +127,7 @@ def test_a_push_that_came_second_is_made_again(world: World) -> None:
     """Somebody who is faster in the very moment costs a second look, not the turn."""
     begun(world)
     pushed_meanwhile(world, "z.py", "z = 1\n", times=2)
-    world.brain = play(write("app.py", "x = 3\n"), submit("Count from three"))
+    world.responder = play(write("app.py", "x = 3\n"), submit("Count from three"))
     assert world.hold("second")["outcome"] == "pushed", world.results()
     assert world.git("acme/app", "log", "--format=%s", f"main..{BRANCH}").splitlines() == [
         *("Count from three", "by somebody else", "by somebody else", "Count from two")
@@ -145,7 +145,7 @@ def test_a_conflict_goes_to_the_model(world: World) -> None:
     world.ends.pop()
     world.turns.pop()
     world.lines.clear()
-    world.brain = play(
+    world.responder = play(
         run(f"git reset -q --hard HEAD~1; {moved}"),
         write("app.py", "x = 3\n"),
         submit("Count from three"),
@@ -168,7 +168,7 @@ def test_a_merge_of_ours_stays_one(world: World) -> None:
     theirs = f"git -C ../../../../git/acme/app.git update-ref refs/heads/{BRANCH} {sha}"
     side = "git checkout -q -b side HEAD~1; echo b >b; git add b; git commit -qm 'Add b'; git checkout -q -"
     who = "export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b"
-    world.brain = play(
+    world.responder = play(
         run(f"{theirs}; {who}; {side}; git merge -q --no-edit side"),
         write("app.py", "x = 3\n"),
         submit("Count from three"),
@@ -182,10 +182,10 @@ def test_a_merge_of_ours_stays_one(world: World) -> None:
 def test_unsaved_work_does_not_keep_theirs_out(world: World) -> None:
     """What others pushed comes in beside unsaved work, and where it is in the way it comes in when that is committed."""
     begun(world)
-    world.brain = play(write("app.py", "x = 3\n"), Reply("Wait."))
+    world.responder = play(write("app.py", "x = 3\n"), ModelReply("Wait."))
     assert world.hold("second")["outcome"] == "answered"
     world.git("acme/app", "update-ref", f"refs/heads/{BRANCH}", commit_on(world, BRANCH, "z.py", "z = 1\n"))
-    world.brain = play(run("cat app.py z.py"), submit("Count from three"))
+    world.responder = play(run("cat app.py z.py"), submit("Count from three"))
     assert world.hold("third")["outcome"] == "pushed", world.results()
     assert "x = 3\nz = 1\n[exit status 0]" in world.results()
 
@@ -197,7 +197,7 @@ def test_the_configuration_is_ours_word_for_word(world: World) -> None:
     before = config.read_text()
     with config.open("a") as file:
         file.write('[alias]\n\tco = "!touch evil"\n')
-    world.brain = play(Reply("Well."))
+    world.responder = play(ModelReply("Well."))
     world.hold("second")
     assert config.read_text() == before
     assert Path(config).stat().st_size < 400
@@ -218,15 +218,17 @@ DEEP = (
 )
 def test_what_is_too_deep_or_too_long_is_no_end(world: World, planted: str) -> None:
     """A harness that looks into what a command left neither dies of it nor reads it to its end: the next turn works."""
-    world.brain = play(run(planted), Reply("Done."))
+    world.responder = play(run(planted), ModelReply("Done."))
     assert world.hold("first")["outcome"] == "answered", world.results()
-    world.brain = play(write("app.py", "x = 2\n"), submit())
+    world.responder = play(write("app.py", "x = 2\n"), submit())
     assert world.hold("again")["outcome"] == "pushed", world.results()
 
 
 def test_a_command_has_a_home_of_its_own(world: World) -> None:
     """Whoever started the harness has another: what a command tells git for all its repositories stays with the agent."""
-    world.brain = play(run('git config --global commit.gpgsign true; echo "$HOME"; git config --global commit.gpgsign'))
+    world.responder = play(
+        run('git config --global commit.gpgsign true; echo "$HOME"; git config --global commit.gpgsign')
+    )
     world.hold()
     home = world.place.state / "home"
     assert world.results()[0].startswith(f"{home}\ntrue\n")
@@ -241,7 +243,7 @@ def test_a_full_disk_ends_no_turn(world: World, small_disk: SmallDisk) -> None:
     world.place = replace(world.place, state=state)
     world.place.prepare()
     small_disk.fill()
-    world.brain = play(write("app.py", "x = 2\n"), submit())
+    world.responder = play(write("app.py", "x = 2\n"), submit())
     world.give()
     world.resume()
     assert (world.left, world.ends) == (1, [])
@@ -253,4 +255,4 @@ def test_a_full_disk_ends_no_turn(world: World, small_disk: SmallDisk) -> None:
 @pytest.mark.parametrize("said", git._NO_ROOM)
 def test_what_a_machine_lacks_for_a_while_is_no_answer(said: str) -> None:
     """Git that finds no room has not said no."""
-    assert isinstance(git._failure("clone", f"fatal: write error: {said}"), Unavailable)
+    assert isinstance(git._failure("clone", f"fatal: write error: {said}"), HostUnavailable)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hive.agent.errors import Lost
-from hive.demo.model import Call, DiffBrain, Reply, Scene, Script
+from hive.agent.errors import LeaseLost
+from hive.demo.model import DiffResponder, ModelReply, Scene, Script, ToolCall
 
 if TYPE_CHECKING:
     from tests.agent.conftest import World
@@ -19,18 +19,18 @@ STORY = Script(
         Scene(
             "",
             (
-                Reply(calls=(Call("write", {"path": "app.py", "content": "x = 1\nz = 1\n"}),)),
-                Reply(
+                ModelReply(calls=(ToolCall("write", {"path": "app.py", "content": "x = 1\nz = 1\n"}),)),
+                ModelReply(
                     calls=(
-                        Call("edit", {"path": "app.py", "old": "x = 1", "new": "x = 1\ny = 2"}),
-                        Call("run", {"command": "test $(wc -l <app.py) = 3 && echo three"}),
+                        ToolCall("edit", {"path": "app.py", "old": "x = 1", "new": "x = 1\ny = 2"}),
+                        ToolCall("run", {"command": "test $(wc -l <app.py) = 3 && echo three"}),
                     )
                 ),
-                Reply(calls=(Call("submit", {"title": "More letters", "summary": "As asked."}),)),
+                ModelReply(calls=(ToolCall("submit", {"title": "More letters", "summary": "As asked."}),)),
             ),
         )
     ],
-    otherwise=DiffBrain(),
+    otherwise=DiffResponder(),
 )
 
 
@@ -47,7 +47,7 @@ def assert_told_once(world: World) -> None:
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_at_every_request(world: World, when: str) -> None:
     """Killed before or after each thing that it asks of the host, it comes to the same end."""
-    world.brain = STORY
+    world.responder = STORY
     seen: set[str] = set()
 
     def kill_once(word: str) -> None:
@@ -71,7 +71,7 @@ def test_killed_at_every_request(world: World, when: str) -> None:
 
 def test_killed_after_every_line(world: World) -> None:
     """Whatever of the transcript was written when it died, the story is told on from there, and only once."""
-    world.brain = STORY
+    world.responder = STORY
     world.hold()
     whole = world.transcript()
     for kept in range(len(whole)):
@@ -87,7 +87,9 @@ def test_killed_in_a_command(world: World) -> None:
     """A command that did not come to its end is run again, and what it left running does not matter."""
     started = world.folder / "started"
     command = f"test -e {started} && echo again && exit; touch {started}; sleep 60"
-    world.brain = Script([Scene("", (Reply(calls=(Call("run", {"command": command}),)), Reply("Done.")))], DiffBrain())
+    world.responder = Script(
+        [Scene("", (ModelReply(calls=(ToolCall("run", {"command": command}),)), ModelReply("Done.")))], DiffResponder()
+    )
     world.give()
     world.start()
     world.wait_for_file(started)
@@ -119,10 +121,12 @@ def test_killed_in_a_command(world: World) -> None:
 )
 def test_damaged_state(world: World, damage: str) -> None:
     """Whatever a command did to the harness' own files, the next turn knows all that was said, and can work."""
-    world.brain = Script([Scene("", (Reply(calls=(Call("run", {"command": damage}),)), Reply("Done.")))], DiffBrain())
+    world.responder = Script(
+        [Scene("", (ModelReply(calls=(ToolCall("run", {"command": damage}),)), ModelReply("Done.")))], DiffResponder()
+    )
     assert world.hold("first")["outcome"] == "answered"
     before = list(world.transcript())
-    world.brain = STORY
+    world.responder = STORY
     assert world.hold("second")["outcome"] == "pushed"
     assert world.transcript()[: len(before)] == before
     assert world.git("acme/app", "show", f"{BRANCH}:app.py") == "x = 1\ny = 2\nz = 1"
@@ -130,7 +134,7 @@ def test_damaged_state(world: World, damage: str) -> None:
 
 def test_stale_locks(world: World) -> None:
     """What a killed git locked is unlocked by the next process."""
-    world.brain = STORY
+    world.responder = STORY
     world.give()
     world.answers["pull"] = [503] * 3
     world.resume()
@@ -146,7 +150,7 @@ def test_half_a_clone(world: World) -> None:
     part = world.place.state / "runs/7/work.part"
     (part / ".git").mkdir(parents=True)
     (part / ".git" / "config").write_text("half of it")
-    world.brain = STORY
+    world.responder = STORY
     world.hold()
     assert_told_once(world)
     assert not part.exists()
@@ -154,7 +158,7 @@ def test_half_a_clone(world: World) -> None:
 
 def test_end_is_only_reported(world: World) -> None:
     """A turn that has ended is not worked on again: its end is reported, and its words are said."""
-    world.brain = Script([Scene("", (Reply("It is 42."),))], DiffBrain())
+    world.responder = Script([Scene("", (ModelReply("It is 42."),))], DiffResponder())
     world.give()
     world.answers["end"] = [503] * 3
     world.resume()
@@ -168,10 +172,10 @@ def test_end_is_only_reported(world: World) -> None:
 
 def test_open_calls(world: World) -> None:
     """Calls that nobody came to make are answered when the next turn begins: the API insists on it."""
-    world.brain = STORY
+    world.responder = STORY
     world.hold("first", max_steps=1)
     del world.lines[7][3:]
-    world.brain = Script([Scene("second", (Reply("Well."),))], DiffBrain())
+    world.responder = Script([Scene("second", (ModelReply("Well."),))], DiffResponder())
     assert world.hold("second")["outcome"] == "answered"
     assert world.results() == ["This was not done: the turn was over before."]
 
@@ -191,7 +195,9 @@ def test_sigterm_in_a_step(world: World) -> None:
     """With a turn, it finishes the step and goes; the next process takes the next step."""
     started, go = world.folder / "started", world.folder / "go"
     command = f"touch {started}; while [ ! -e {go} ]; do sleep 0.01; done; echo done"
-    world.brain = Script([Scene("", (Reply(calls=(Call("run", {"command": command}),)), Reply("Good.")))], DiffBrain())
+    world.responder = Script(
+        [Scene("", (ModelReply(calls=(ToolCall("run", {"command": command}),)), ModelReply("Good.")))], DiffResponder()
+    )
     world.give()
     process = world.start()
     world.wait_for_file(started)
@@ -208,11 +214,13 @@ def test_sigterm_in_a_step(world: World) -> None:
 def test_lost_lease(world: World) -> None:
     """A turn that somebody else has by now is dropped without a word after the step."""
     go = world.folder / "go"
-    world.brain = Script([Scene("", (Reply(calls=(Call("run", {"command": wait_for(str(go))}),)),))], DiffBrain())
+    world.responder = Script(
+        [Scene("", (ModelReply(calls=(ToolCall("run", {"command": wait_for(str(go))}),)),))], DiffResponder()
+    )
     world.answers["beat"] = [409]
     world.watch = lambda word: go.touch() if word == "after beat" else None
     world.give(lease=0.1)
-    with pytest.raises(Lost):
+    with pytest.raises(LeaseLost):
         world.resume()
     assert not world.ends
     assert not world.comments
@@ -221,7 +229,9 @@ def test_lost_lease(world: World) -> None:
 def test_cancelled(world: World) -> None:
     """A turn that is cancelled stops after the step, and says so."""
     go = world.folder / "go"
-    world.brain = Script([Scene("", (Reply(calls=(Call("run", {"command": wait_for(str(go))}),)),))], DiffBrain())
+    world.responder = Script(
+        [Scene("", (ModelReply(calls=(ToolCall("run", {"command": wait_for(str(go))}),)),))], DiffResponder()
+    )
     world.cancel = True
     world.watch = lambda word: go.touch() if word == "after beat" else None
     assert world.hold(lease=0.1)["outcome"] == "blocked"
@@ -231,8 +241,9 @@ def test_cancelled(world: World) -> None:
 def test_lease_is_kept(world: World) -> None:
     """The lease is renewed as long as a turn takes, and not after; a missed beat does no harm."""
     go = world.folder / "go"
-    world.brain = Script(
-        [Scene("", (Reply(calls=(Call("run", {"command": wait_for(str(go))}),)), Reply("Ok.")))], DiffBrain()
+    world.responder = Script(
+        [Scene("", (ModelReply(calls=(ToolCall("run", {"command": wait_for(str(go))}),)), ModelReply("Ok.")))],
+        DiffResponder(),
     )
     world.answers["beat"] = [503, 403]
     world.watch = lambda _: go.touch() if world.beats == 3 else None

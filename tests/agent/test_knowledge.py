@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from hive.agent.knowledge import MAX_BYTES
-from hive.demo.model import Call, DiffBrain, Reply, Scene, Script
+from hive.demo.model import DiffResponder, ModelReply, Scene, Script, ToolCall
 from tests.agent.conftest import GIT, World
 
 LOOK = 'cat "$KNOWLEDGE/README.md"; echo "[$KNOWLEDGE]"; ls -A "$KNOWLEDGE"'
@@ -15,9 +15,11 @@ LORE = "hive/knowledge"
 
 def looks(world: World, repo: str = LORE) -> str:
     """What a command of a turn sees of it; the turn ends well in any case."""
-    calls = (Call("run", {"command": LOOK}),)
-    finish = Call("finish", {"outcome": "answered", "message": "So it is."})
-    world.brain = Script([Scene("", (Reply("Let me see.", calls), Reply(calls=(finish,))))], DiffBrain())
+    calls = (ToolCall("run", {"command": LOOK}),)
+    finish = ToolCall("finish", {"outcome": "answered", "message": "So it is."})
+    world.responder = Script(
+        [Scene("", (ModelReply("Let me see.", calls), ModelReply(calls=(finish,))))], DiffResponder()
+    )
     number = 7 + len(world.turns)
     assert world.hold(knowledge=repo, run=number)["outcome"] == "answered"
     return world.results(number)[0]

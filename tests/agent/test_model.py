@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hive.agent.errors import Ended, Unavailable
+from hive.agent.errors import HostUnavailable, TurnEnded
 from hive.agent.loop import STOPPED, WINDOW
 from hive.agent.stream import assemble, events
-from hive.demo.model import Call, Conversation, Reply, Scene, Script
-from hive.demo.model.faults import BreaksOff, Cut, Fault, Refusal, Stall, Unfinished
+from hive.demo.model import ModelConversation, ModelReply, Scene, Script, ToolCall
+from hive.demo.model.faults import ApiError, BreaksOff, Cut, Fault, Stall, Unfinished
 
 if TYPE_CHECKING:
     from tests.agent.conftest import World
 
-LOOK = Reply("I look.", (Call("run", {"command": "echo ü"}),), thinking="Let me see what is there.")
+LOOK = ModelReply("I look.", (ToolCall("run", {"command": "echo ü"}),), thinking="Let me see what is there.")
 
 
 class Moody:
@@ -26,22 +26,22 @@ class Moody:
 
     def __init__(self, *faults: Fault) -> None:
         self.faults = list(faults)
-        self.heard: list[Conversation] = []
+        self.heard: list[ModelConversation] = []
 
-    def reply(self, conversation: Conversation) -> Reply:
+    def reply(self, conversation: ModelConversation) -> ModelReply:
         self.heard.append(conversation)
         if self.faults:
-            return Reply("Half a", fault=self.faults.pop(0))
-        return Reply("It is 42.") if conversation.round else LOOK
+            return ModelReply("Half a", fault=self.faults.pop(0))
+        return ModelReply("It is 42.") if conversation.round else LOOK
 
 
 PASSING = [
-    Refusal(429, "rate_limit_error", retry_after="0.02"),
-    Refusal(429, "rate_limit_error", retry_after="Wed, 21 Oct 2026 07:28:00 GMT"),
-    Refusal(408, "timeout_error"),
-    Refusal(500, "api_error"),
-    Refusal(503, "anything"),
-    Refusal(529, "overloaded_error"),
+    ApiError(429, "rate_limit_error", retry_after="0.02"),
+    ApiError(429, "rate_limit_error", retry_after="Wed, 21 Oct 2026 07:28:00 GMT"),
+    ApiError(408, "timeout_error"),
+    ApiError(500, "api_error"),
+    ApiError(503, "anything"),
+    ApiError(529, "overloaded_error"),
     BreaksOff("overloaded_error"),
     BreaksOff("api_error"),
     Cut(),
@@ -53,19 +53,19 @@ PASSING = [
 @pytest.mark.parametrize("fault", PASSING, ids=repr)
 def test_passing_fault(world: World, fault: Fault) -> None:
     """What passes is waited for: the reply is asked for again as a whole, and nothing of the half is kept."""
-    brain = Moody(fault, fault)
-    world.brain = brain
+    responder = Moody(fault, fault)
+    world.responder = responder
     end = world.hold(silence=0.2)
     assert (end["outcome"], end["steps"]) == ("answered", 2)
-    assert len(brain.heard) == 4
-    assert brain.heard[0] == brain.heard[2]
+    assert len(responder.heard) == 4
+    assert responder.heard[0] == responder.heard[2]
     assert "Half a" not in json.dumps(world.transcript())
 
 
-@pytest.mark.parametrize("fault", [Refusal(529, "overloaded_error", "busy"), Unfinished()], ids=repr)
+@pytest.mark.parametrize("fault", [ApiError(529, "overloaded_error", "busy"), Unfinished()], ids=repr)
 def test_lasting_fault(world: World, fault: Fault) -> None:
     """What does not pass in time lets the turn rest: it is put down, not ended, and nothing is said; later it goes on."""
-    world.brain = Moody(*[fault] * 3)
+    world.responder = Moody(*[fault] * 3)
     world.give()
     world.resume()
     assert (world.rested, world.ends, world.comments) == (1, [], {})
@@ -76,28 +76,28 @@ def test_lasting_fault(world: World, fault: Fault) -> None:
 @pytest.mark.parametrize(
     ("fault", "outcome"),
     [
-        (Refusal(429, "billing_error", "the budget is spent", should_retry="false"), "blocked"),
-        (Refusal(429, "rate_limit_error", "limit reached", should_retry="false"), "blocked"),
-        (Refusal(429, "billing_error", "the budget is spent"), "blocked"),
-        (Refusal(400, "invalid_request_error", "no such model"), "failed"),
-        (Refusal(401, "authentication_error", "bad key"), "failed"),
+        (ApiError(429, "billing_error", "the budget is spent", should_retry="false"), "blocked"),
+        (ApiError(429, "rate_limit_error", "limit reached", should_retry="false"), "blocked"),
+        (ApiError(429, "billing_error", "the budget is spent"), "blocked"),
+        (ApiError(400, "invalid_request_error", "no such model"), "failed"),
+        (ApiError(401, "authentication_error", "bad key"), "failed"),
         (BreaksOff("invalid_request_error"), "failed"),
     ],
     ids=repr,
 )
-def test_final_fault(world: World, fault: Refusal | BreaksOff, outcome: str) -> None:
+def test_final_fault(world: World, fault: ApiError | BreaksOff, outcome: str) -> None:
     """What asking again would not mend is not asked again."""
-    brain = Moody(fault)
-    world.brain = brain
+    responder = Moody(fault)
+    world.responder = responder
     end = world.hold()
     assert end["outcome"] == outcome
-    assert (fault.message if isinstance(fault, Refusal) else "scripted") in end["message"]
-    assert len(brain.heard) == 1
+    assert (fault.message if isinstance(fault, ApiError) else "scripted") in end["message"]
+    assert len(responder.heard) == 1
 
 
 def test_page_instead_of_an_answer(world: World) -> None:
     """An answer that is no JSON counts by its status."""
-    world.brain = Moody()
+    world.responder = Moody()
     world.answers["messages"] = [502, 404]
     end = world.hold()
     assert (end["outcome"], end["message"]) == ("failed", "The model answered with an error: no reason given")
@@ -115,20 +115,20 @@ def test_page_instead_of_an_answer(world: World) -> None:
 )
 def test_other_stops(world: World, stop: str, words: str) -> None:
     """A reply that stopped before it was whole is not acted on: the turn is blocked, and the run can go on."""
-    broken = Reply("Half a", (Call("run", {"command": "touch acted"}),), stop=stop)
-    world.brain = Script([Scene("", (broken,))], otherwise=Moody())
+    broken = ModelReply("Half a", (ToolCall("run", {"command": "touch acted"}),), stop=stop)
+    world.responder = Script([Scene("", (broken,))], otherwise=Moody())
     end = world.hold()
     assert end["outcome"] == "blocked"
     assert words in end["message"]
     assert end["tokens_out"] > 0
     assert not (world.place.state / "runs/7/work/acted").exists()
-    world.brain = Moody()
+    world.responder = Moody()
     assert world.hold()["outcome"] == "answered"
 
 
 def test_blocks_are_kept_as_they_came(world: World) -> None:
     """Thinking goes back with its signature, calls with their input: the server checks both."""
-    world.brain = Moody()
+    world.responder = Moody()
     assert world.hold()["outcome"] == "answered"
     reply = world.transcript()[2]
     assert [block["type"] for block in reply["content"]] == ["thinking", "text", "tool_use"]
@@ -140,7 +140,7 @@ def test_blocks_are_kept_as_they_came(world: World) -> None:
 @pytest.mark.parametrize("change", [{"system": "You are iris, the second."}, {"model": "claude-y"}])
 def test_other_mind(world: World, change: Any) -> None:
     """A run goes on when its instructions or its model have changed, between turns or within one."""
-    world.brain = Moody()
+    world.responder = Moody()
     assert world.hold()["outcome"] == "answered"
     assert world.hold(**change)["outcome"] == "answered"
     world.ends.pop()
@@ -152,10 +152,10 @@ def test_other_mind(world: World, change: Any) -> None:
 
 def test_instructions_and_tools(world: World) -> None:
     """The model is given the turn's instructions, its message, and six tools."""
-    brain = Moody()
-    world.brain = brain
+    responder = Moody()
+    world.responder = responder
     world.hold("Hello.", model="claude-x")
-    heard = brain.heard[0]
+    heard = responder.heard[0]
     assert (heard.model, heard.system, heard.news) == ("claude-x", "You are iris.", "Hello.")
     assert heard.tools == ("run", "write", "edit", "submit", "propose", "finish")
 
@@ -208,7 +208,7 @@ class TestAssemble:
     )
     def test_garbled(self, broken: Iterator[dict[str, Any]]) -> None:
         """What cannot be put together is asked for again."""
-        with pytest.raises(Unavailable):
+        with pytest.raises(HostUnavailable):
             assemble(broken)
 
     def test_half_an_input_of_a_stopped_reply(self) -> None:
@@ -217,7 +217,7 @@ class TestAssemble:
 
     def test_error_without_a_form(self) -> None:
         """An error that says nothing is still an end with words."""
-        with pytest.raises(Ended, match="no reason given"):
+        with pytest.raises(TurnEnded, match="no reason given"):
             assemble(iter([{"type": "error"}]))
 
 
@@ -241,18 +241,18 @@ class TestEvents:
     @pytest.mark.parametrize("data", [b"data: {\n", b"data: 1\n", b"data: \xff\n"])
     def test_garbled(self, data: bytes) -> None:
         """Data that is no object is a broken stream."""
-        with pytest.raises(Unavailable):
+        with pytest.raises(HostUnavailable):
             list(events([data, b"\n"]))
 
 
-TOO_LONG = Refusal(400, "invalid_request_error", "prompt is too long: 215000 tokens > 200000 maximum")
+TOO_LONG = ApiError(400, "invalid_request_error", "prompt is too long: 215000 tokens > 200000 maximum")
 
 
-@pytest.mark.parametrize("fault", [TOO_LONG, Refusal(413, "request_too_large", "too large")], ids=repr)
-def test_a_conversation_that_is_too_long_is_made_shorter_once(world: World, fault: Refusal) -> None:
+@pytest.mark.parametrize("fault", [TOO_LONG, ApiError(413, "request_too_large", "too large")], ids=repr)
+def test_a_conversation_that_is_too_long_is_made_shorter_once(world: World, fault: ApiError) -> None:
     """The same step is made again with the gist of what was, and the turn goes on."""
-    brain = Moody(fault)
-    world.brain = brain
+    responder = Moody(fault)
+    world.responder = responder
     end = world.hold()
     assert (end["outcome"], end["steps"]) == ("answered", 2)
     assert [line for line in world.transcript() if "shortened" in line] == [{"shortened": True}]
@@ -260,7 +260,7 @@ def test_a_conversation_that_is_too_long_is_made_shorter_once(world: World, faul
 
 def test_what_is_too_long_twice_is_an_end(world: World) -> None:
     """It is not made shorter for ever."""
-    world.brain = Moody(TOO_LONG, TOO_LONG)
+    world.responder = Moody(TOO_LONG, TOO_LONG)
     end = world.hold()
     assert (end["outcome"], end["message"]) == ("blocked", STOPPED[WINDOW])
 
@@ -269,10 +269,10 @@ def test_a_full_window_is_too_long(world: World) -> None:
     """The model may also say so by the reason for which it stopped."""
 
     class Full:
-        def reply(self, conversation: Conversation) -> Reply:
-            return LOOK if not conversation.since else Reply("It is", stop=WINDOW)
+        def reply(self, conversation: ModelConversation) -> ModelReply:
+            return LOOK if not conversation.since else ModelReply("It is", stop=WINDOW)
 
-    world.brain = Full()
+    world.responder = Full()
     end = world.hold()
     assert (end["outcome"], end["message"]) == ("blocked", STOPPED[WINDOW])
     assert len([line for line in world.transcript() if "shortened" in line]) == 1
@@ -280,17 +280,17 @@ def test_a_full_window_is_too_long(world: World) -> None:
 
 def test_a_full_window_is_made_room_in(world: World) -> None:
     """What the model began to say when its window was full is left out, and it goes on with the gist."""
-    heard: list[Conversation] = []
+    heard: list[ModelConversation] = []
 
     class Full:
-        def reply(self, conversation: Conversation) -> Reply:
+        def reply(self, conversation: ModelConversation) -> ModelReply:
             heard.append(conversation)
             told = len(conversation.messages)
             if "left out" in conversation.messages[0].text:
-                return Reply("I know enough.")
-            return Reply("It is", stop=WINDOW) if told > 12 else LOOK
+                return ModelReply("I know enough.")
+            return ModelReply("It is", stop=WINDOW) if told > 12 else LOOK
 
-    world.brain = Full()
+    world.responder = Full()
     end = world.hold()
     assert (end["outcome"], end["message"]) == ("answered", "I know enough.")
     assert len(heard[-1].messages) < len(heard[-2].messages)
@@ -299,8 +299,8 @@ def test_a_full_window_is_made_room_in(world: World) -> None:
 
 def test_who_is_told_to_rest_puts_the_turn_down(world: World) -> None:
     """Between two steps, with the transcript kept: when the turn comes again it goes on where it was."""
-    brain = Moody()
-    world.brain = brain
+    responder = Moody()
+    world.responder = responder
     world.rest = True
     world.give(lease=0.03)
     world.watch = lambda word: time.sleep(0.1) if word == "messages" else None
@@ -309,16 +309,16 @@ def test_who_is_told_to_rest_puts_the_turn_down(world: World) -> None:
     world.rest = False
     world.resume()
     assert world.ends[0]["outcome"] == "answered"
-    assert len(brain.heard) == 2, "no step is made twice"
+    assert len(responder.heard) == 2, "no step is made twice"
 
 
 @pytest.mark.parametrize(("memory", "kept"), [("", 5), ("compact", 5), ("new", 1)])
 def test_how_much_is_recalled(world: World, memory: str, kept: int) -> None:
     """A turn begins with all of the transcript, with the gist of it, or with nothing of it."""
-    brain = Moody()
-    world.brain = brain
+    responder = Moody()
+    world.responder = responder
     world.hold("First.")
     world.hold("Second.", memory=memory)
-    begun = next(heard for heard in brain.heard if heard.news.startswith("Second") or "Second." in heard.news)
+    begun = next(heard for heard in responder.heard if heard.news.startswith("Second") or "Second." in heard.news)
     assert len(begun.messages) == kept
     assert ("First." in begun.task) == (memory != "new")

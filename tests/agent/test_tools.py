@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hive.agent import files, shell
-from hive.agent.errors import Mistake
+from hive.agent.errors import ToolError
 from hive.agent.tools import TOOLS
-from hive.demo.model import Call, Conversation, Reply
+from hive.demo.model import ModelConversation, ModelReply, ToolCall
 
 if TYPE_CHECKING:
     from tests.agent.conftest import World
@@ -33,14 +33,14 @@ class TestInside:
         """Neither dots, nor an absolute path, nor a symbolic link leads out of the work tree."""
         (tree / "out").symlink_to(tree.parent)
         (tree / "loop").symlink_to("/etc/hostname")
-        with pytest.raises(Mistake, match="outside"):
+        with pytest.raises(ToolError, match="outside"):
             files.inside(tree, path)
 
     @pytest.mark.parametrize("path", [".git/config", ".git", "sub/.git/hooks/x", "link/config"])
     def test_git(self, tree: Path, path: str) -> None:
         """Git's own files are not for these tools."""
         (tree / "link").symlink_to(".git")
-        with pytest.raises(Mistake, match="git"):
+        with pytest.raises(ToolError, match="git"):
             files.inside(tree, path)
 
     def test_links_inside(self, tree: Path) -> None:
@@ -61,7 +61,7 @@ class TestEdit:
     @pytest.mark.parametrize(("old", "times"), [("one", 2), ("three", 0), ("", 0)])
     def test_not_once(self, tree: Path, old: str, times: int) -> None:
         """Text that stands there more than once, or not at all, is left as it is."""
-        with pytest.raises(Mistake, match=f"{times} times"):
+        with pytest.raises(ToolError, match=f"{times} times"):
             files.edit(tree, "a.py", old, "x")
         assert (tree / "a.py").read_text() == "one\ntwo\none\n"
 
@@ -80,7 +80,7 @@ class TestEdit:
 
     def test_no_file(self, tree: Path) -> None:
         """What is not there cannot be edited."""
-        with pytest.raises(Mistake, match="no file"):
+        with pytest.raises(ToolError, match="no file"):
             files.edit(tree, "b.py", "a", "b")
 
 
@@ -151,42 +151,42 @@ class TestRun:
 class Calls:
     """A brain that makes calls, and then is done."""
 
-    def __init__(self, *calls: Call) -> None:
+    def __init__(self, *calls: ToolCall) -> None:
         self.calls = calls
 
-    def reply(self, conversation: Conversation) -> Reply:
-        return Reply("Done.") if conversation.round else Reply(calls=self.calls)
+    def reply(self, conversation: ModelConversation) -> ModelReply:
+        return ModelReply("Done.") if conversation.round else ModelReply(calls=self.calls)
 
 
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (Call("fly", {}), "There is no tool fly; there are run, write"),
-        (Call("run", {}), "run takes command; given were none"),
-        (Call("run", {"command": "a", "x": "b"}), "given were command, x"),
-        (Call("run", {"command": ["a"]}), "command must be a text"),
-        (Call("run", {"command": "a\0b"}), "command must be a text"),
-        (Call("run", {"command": "x" * 300_000}), "Argument list too long"),
-        (Call("write", {"path": "../x", "content": ""}), "outside"),
-        (Call("write", {"path": "x" * 300, "content": ""}), "File name too long"),
-        (Call("write", {"path": "loop", "content": ""}), "Too many levels of symbolic links"),
-        (Call("write", {"path": "loop/x", "content": ""}), "loop"),
-        (Call("edit", {"path": "loop", "old": "a", "new": "b"}), "There is no file loop"),
-        (Call("edit", {"path": "huge", "old": "a", "new": "b"}), "huge is larger than 8 MiB"),
-        (Call("write", {"path": "lib", "content": ""}), "Is a directory"),
-        (Call("write", {"path": "x", "content": "\ud800"}), "surrogates not allowed"),
-        (Call("edit", {"path": "binary", "old": "a", "new": "b"}), "can't decode"),
-        (Call("submit", {"title": " \n ", "summary": "x"}), "title is empty"),
-        (Call("finish", {"outcome": "pushed", "message": "x"}), "outcome must be one of answered, blocked"),
-        (Call("finish", {"outcome": "answered", "message": " "}), "message is empty"),
-        (Call("propose", {"path": "/x", "content": "", "title": "t", "why": "w"}), "outside"),
+        (ToolCall("fly", {}), "There is no tool fly; there are run, write"),
+        (ToolCall("run", {}), "run takes command; given were none"),
+        (ToolCall("run", {"command": "a", "x": "b"}), "given were command, x"),
+        (ToolCall("run", {"command": ["a"]}), "command must be a text"),
+        (ToolCall("run", {"command": "a\0b"}), "command must be a text"),
+        (ToolCall("run", {"command": "x" * 300_000}), "Argument list too long"),
+        (ToolCall("write", {"path": "../x", "content": ""}), "outside"),
+        (ToolCall("write", {"path": "x" * 300, "content": ""}), "File name too long"),
+        (ToolCall("write", {"path": "loop", "content": ""}), "Too many levels of symbolic links"),
+        (ToolCall("write", {"path": "loop/x", "content": ""}), "loop"),
+        (ToolCall("edit", {"path": "loop", "old": "a", "new": "b"}), "There is no file loop"),
+        (ToolCall("edit", {"path": "huge", "old": "a", "new": "b"}), "huge is larger than 8 MiB"),
+        (ToolCall("write", {"path": "lib", "content": ""}), "Is a directory"),
+        (ToolCall("write", {"path": "x", "content": "\ud800"}), "surrogates not allowed"),
+        (ToolCall("edit", {"path": "binary", "old": "a", "new": "b"}), "can't decode"),
+        (ToolCall("submit", {"title": " \n ", "summary": "x"}), "title is empty"),
+        (ToolCall("finish", {"outcome": "pushed", "message": "x"}), "outcome must be one of answered, blocked"),
+        (ToolCall("finish", {"outcome": "answered", "message": " "}), "message is empty"),
+        (ToolCall("propose", {"path": "/x", "content": "", "title": "t", "why": "w"}), "outside"),
     ],
     ids=lambda value: str(value)[:40],
 )
-def test_mistakes(world: World, call: Call, words: str) -> None:
+def test_mistakes(world: World, call: ToolCall, words: str) -> None:
     """A call that cannot be made is told to the model as an error, and the turn goes on."""
-    world.brain = Calls(
-        Call(
+    world.responder = Calls(
+        ToolCall(
             "run", {"command": "printf '\\377' > binary; ln -s loop loop; truncate -s 1T huge || truncate -s 4G huge"}
         ),
         call,
@@ -200,8 +200,8 @@ def test_mistakes(world: World, call: Call, words: str) -> None:
 def test_refused_by_the_broker(world: World) -> None:
     """What the broker does not grant is told to the model."""
     world.answers["pull"] = [403]
-    world.brain = Calls(
-        Call("write", {"path": "app.py", "content": "x = 2\n"}), Call("submit", {"title": "t", "summary": "s"})
+    world.responder = Calls(
+        ToolCall("write", {"path": "app.py", "content": "x = 2\n"}), ToolCall("submit", {"title": "t", "summary": "s"})
     )
     assert world.hold()["outcome"] == "answered"
     assert world.results()[1] == "submit: pull: scripted"
@@ -213,8 +213,8 @@ def test_refused_push(world: World) -> None:
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\necho not on a Sunday >&2; exit 1\n")
     hook.chmod(0o755)
-    world.brain = Calls(
-        Call("write", {"path": "app.py", "content": "x = 2\n"}), Call("submit", {"title": "t", "summary": "s"})
+    world.responder = Calls(
+        ToolCall("write", {"path": "app.py", "content": "x = 2\n"}), ToolCall("submit", {"title": "t", "summary": "s"})
     )
     assert world.hold()["outcome"] == "answered"
     assert "not on a Sunday" in world.results()[1]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from hive.agent.errors import Ended, Unavailable
+from hive.agent.errors import HostUnavailable, TurnEnded
 from hive.agent.transcript import Transcript, result
 
 CALL = {"type": "tool_use", "id": "t1", "name": "run", "input": {"command": "ls"}}
@@ -39,16 +39,16 @@ def kept() -> Kept:
 def tell(kept: Kept) -> Transcript:
     """Tell a story of three turns."""
     transcript = kept.open()
-    transcript.begin(1, "first\n\u2028\ud800", mind="a")
+    transcript.begin(1, "first\n\u2028\ud800", fingerprint="a")
     transcript.append(REPLY)
     transcript.settle([result(CALL, "a.py")], None)
     transcript.append(REPLY)
-    transcript.settle([result(CALL, "no", error=True)], Ended("pushed", "Done."))
-    transcript.close(Ended("failed", "never said"))
-    transcript.begin(2, "second", mind="a")
+    transcript.settle([result(CALL, "no", error=True)], TurnEnded("pushed", "Done."))
+    transcript.close(TurnEnded("failed", "never said"))
+    transcript.begin(2, "second", fingerprint="a")
     transcript.append(REPLY)
-    transcript.close(Ended("blocked", "Too late."))
-    transcript.begin(3, "third", mind="a")
+    transcript.close(TurnEnded("blocked", "Too late."))
+    transcript.begin(3, "third", fingerprint="a")
     return transcript
 
 
@@ -58,20 +58,20 @@ def test_each_line_is_told(kept: Kept) -> None:
     assert len(kept.lines) == 12
     again = kept.open()
     assert again.messages == transcript.messages
-    again.begin(3, "third", mind="a")
+    again.begin(3, "third", fingerprint="a")
     assert len(kept.lines) == 12
 
 
 def test_a_line_that_was_not_kept_is_not_there(kept: Kept) -> None:
     """What the host could not be told did not happen."""
     transcript = kept.open()
-    transcript.begin(1, "first", mind="a")
+    transcript.begin(1, "first", fingerprint="a")
 
     def refuse(number: int, line: dict[str, Any]) -> None:
-        raise Unavailable(f"{number} {len(line)}")
+        raise HostUnavailable(f"{number} {len(line)}")
 
     lost = Transcript(kept.lines, refuse)
-    with pytest.raises(Unavailable):
+    with pytest.raises(HostUnavailable):
         lost.append(REPLY)
     assert lost.reply is None
     assert lost.messages == transcript.messages
@@ -80,7 +80,7 @@ def test_a_line_that_was_not_kept_is_not_there(kept: Kept) -> None:
 def test_what_is_told_can_be_sent(kept: Kept) -> None:
     """Half a pair and NUL are replaced, halves that stand together are one character: no later request fails for them."""
     transcript = kept.open()
-    transcript.begin(1, "a\ud83d\ude00b\ud800c\0d", mind="a")
+    transcript.begin(1, "a\ud83d\ude00b\ud800c\0d", fingerprint="a")
     call = CALL | {"input": {"\udfff": ["\0", {"x": "\ud800"}]}}
     transcript.append(REPLY | {"content": [call]})
     transcript.settle([result(call, "\udc80")], None)
@@ -107,14 +107,14 @@ def test_other_mind(kept: Kept) -> None:
     """What another mind thought is not sent: its signature is good for that mind only. It stays written, and what was said stays."""
     thought = {"type": "thinking", "thinking": "Hm.", "signature": "s"}
     transcript = kept.open()
-    transcript.begin(1, "first", mind="a")
+    transcript.begin(1, "first", fingerprint="a")
     transcript.append(REPLY | {"content": [thought, CALL]})
     transcript.settle([result(CALL, "a.py")], None)
     assert transcript.messages[1]["content"] == [thought, CALL]
     transcript.append(REPLY | {"content": [thought]})
-    transcript.begin(1, "first", mind="b")
+    transcript.begin(1, "first", fingerprint="b")
     assert [message["content"] for message in transcript.messages[1:]] == [[CALL], [result(CALL, "a.py")]]
-    transcript.begin(2, "second", mind="a")
+    transcript.begin(2, "second", fingerprint="a")
     assert transcript.messages[1]["content"] == [thought, CALL]
     assert json.dumps(kept.lines).count("Hm.") == 2
 
@@ -122,13 +122,13 @@ def test_other_mind(kept: Kept) -> None:
 def test_end(kept: Kept) -> None:
     """A turn has the first end that was written for it, and the next turn has none."""
     transcript = kept.open()
-    transcript.begin(1, "first", mind="a")
+    transcript.begin(1, "first", fingerprint="a")
     assert transcript.end is None
-    transcript.close(Ended("pushed", "Done."))
-    transcript.close(Ended("failed", "Not so."))
+    transcript.close(TurnEnded("pushed", "Done."))
+    transcript.close(TurnEnded("failed", "Not so."))
     assert transcript.end is not None
     assert (transcript.end.outcome, transcript.end.message) == ("pushed", "Done.")
-    transcript.begin(2, "second", mind="a")
+    transcript.begin(2, "second", fingerprint="a")
     assert transcript.end is None
 
 
@@ -136,22 +136,22 @@ def test_begin_again(kept: Kept) -> None:
     """A turn that has begun is not begun again, and one that had got no message gets it."""
     transcript = kept.open()
     transcript.append({"turn": 1, "mind": "a"})
-    transcript.begin(1, "first", mind="a")
-    transcript.begin(1, "first", mind="a")
+    transcript.begin(1, "first", fingerprint="a")
+    transcript.begin(1, "first", fingerprint="a")
     assert len(kept.lines) == 2
 
 
 def test_reply_waits(kept: Kept) -> None:
     """A reply waits to be acted on until its calls were made, and only in its own turn."""
     transcript = kept.open()
-    transcript.begin(1, "first", mind="a")
+    transcript.begin(1, "first", fingerprint="a")
     assert transcript.reply is None
     transcript.append(REPLY)
     assert transcript.reply == REPLY
     transcript.settle([result(CALL, "a.py")], None)
     assert transcript.reply is None
     transcript.append(REPLY)
-    transcript.begin(2, "second", mind="a")
+    transcript.begin(2, "second", fingerprint="a")
     assert transcript.reply is None
 
 

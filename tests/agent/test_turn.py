@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from hive.demo.model import Call, DiffBrain, Reply, Scene, Script
+from hive.demo.model import DiffResponder, ModelReply, Scene, Script, ToolCall
 
 if TYPE_CHECKING:
     from tests.agent.conftest import World
@@ -40,29 +40,29 @@ On app.py, line 1:
 """
 
 
-def run(command: str) -> Reply:
-    return Reply("Let me see.", (Call("run", {"command": command}),))
+def run(command: str) -> ModelReply:
+    return ModelReply("Let me see.", (ToolCall("run", {"command": command}),))
 
 
-def write(path: str, content: str) -> Reply:
-    return Reply(calls=(Call("write", {"path": path, "content": content}),), thinking="Hm.")
+def write(path: str, content: str) -> ModelReply:
+    return ModelReply(calls=(ToolCall("write", {"path": path, "content": content}),), thinking="Hm.")
 
 
-def submit(title: str = "Count from two", summary: str = "As asked.") -> Reply:
-    return Reply(calls=(Call("submit", {"title": title, "summary": summary}),))
+def submit(title: str = "Count from two", summary: str = "As asked.") -> ModelReply:
+    return ModelReply(calls=(ToolCall("submit", {"title": title, "summary": summary}),))
 
 
-def finish(outcome: str, message: str) -> Reply:
-    return Reply(calls=(Call("finish", {"outcome": outcome, "message": message}),))
+def finish(outcome: str, message: str) -> ModelReply:
+    return ModelReply(calls=(ToolCall("finish", {"outcome": outcome, "message": message}),))
 
 
-def play(*replies: Reply) -> Script:
-    return Script([Scene("", replies)], otherwise=DiffBrain())
+def play(*replies: ModelReply) -> Script:
+    return Script([Scene("", replies)], otherwise=DiffResponder())
 
 
 def test_pull_request(world: World) -> None:
     """An issue becomes a pushed branch, and a pull request that closes it and says what was checked."""
-    world.brain = play(run("cat app.py"), write("app.py", "x = 2\n"), submit())
+    world.responder = play(run("cat app.py"), write("app.py", "x = 2\n"), submit())
     world.give("Count from two.", checks=[CHECK])
     world.start()
     world.wait_for(lambda: world.ends)
@@ -90,7 +90,7 @@ def test_commits_close_nothing(world: World) -> None:
     """A commit whose message would close another issue is not submitted, and the model is told how to say it."""
     commit = "git add -A && git commit -q -m 'Count, which fixes #9'"
     amend = "git commit -q --amend -m 'Count, as in #9'"
-    world.brain = play(write("app.py", "x = 2\n"), run(commit), submit(), run(amend), submit())
+    world.responder = play(write("app.py", "x = 2\n"), run(commit), submit(), run(amend), submit())
     assert world.hold()["outcome"] == "pushed"
     assert "which fixes #9" in world.results()[2]
     assert world.git("acme/app", "log", "--format=%s", f"main..{BRANCH}") == "Count, as in #9"
@@ -98,7 +98,7 @@ def test_commits_close_nothing(world: World) -> None:
 
 def test_red_check(world: World) -> None:
     """A red check is shown to the model, and nothing leaves the container before it is green."""
-    world.brain = play(write("app.py", "x = 5\n"), submit(), write("app.py", "x = 2\n"), submit())
+    world.responder = play(write("app.py", "x = 5\n"), submit(), write("app.py", "x = 2\n"), submit())
     end = world.hold(checks=["true", CHECK])
     assert end["outcome"] == "pushed"
     assert "x is not two\n[exit status 1]" in world.results()[1]
@@ -107,7 +107,7 @@ def test_red_check(world: World) -> None:
 
 def test_nothing_to_submit(world: World) -> None:
     """Without a difference there is no pull request, and the model is told."""
-    world.brain = play(submit(), finish("blocked", "It is there already."))
+    world.responder = play(submit(), finish("blocked", "It is there already."))
     assert world.hold()["outcome"] == "blocked"
     assert "nothing differs from main" in world.results()[0]
     assert not world.pulls
@@ -115,13 +115,13 @@ def test_nothing_to_submit(world: World) -> None:
 
 def test_next_turn(world: World) -> None:
     """A later turn goes on in the same conversation, with what others pushed to the branch meanwhile."""
-    world.brain = play(write("app.py", "x = 2\n"), submit())
+    world.responder = play(write("app.py", "x = 2\n"), submit())
     world.hold("first")
     tree = world.place.state / "runs" / "7" / "work"
     before = list(world.transcript())
     world.git("acme/app", "update-ref", f"refs/heads/{BRANCH}", commit_on(world, BRANCH, "z.py", "z = 1\n"))
 
-    world.brain = play(run("cat z.py"), write("app.py", "x = 3\n"), submit("Count from three"))
+    world.responder = play(run("cat z.py"), write("app.py", "x = 3\n"), submit("Count from three"))
     assert world.hold("second")["outcome"] == "pushed"
     assert world.transcript()[: len(before)] == before
     assert "z = 1\n[exit status 0]" in world.results()
@@ -134,11 +134,11 @@ def test_next_turn(world: World) -> None:
 
 def test_unsaved_work_is_kept(world: World) -> None:
     """A work tree with changes in it is not moved by what was pushed meanwhile."""
-    world.brain = play(write("app.py", "x = 2\n"), finish("blocked", "Which number?"))
+    world.responder = play(write("app.py", "x = 2\n"), finish("blocked", "Which number?"))
     world.hold("first")
     sha = commit_on(world, "main", "z.py", "z = 1\n")
     world.git("acme/app", "update-ref", "refs/heads/main", sha)
-    world.brain = play(run("cat app.py; ls"), finish("answered", "Ah."))
+    world.responder = play(run("cat app.py; ls"), finish("answered", "Ah."))
     world.hold("Two.")
     assert "x = 2\napp.py\nlib\n[exit status 0]" in world.results()
 
@@ -146,7 +146,7 @@ def test_unsaved_work_is_kept(world: World) -> None:
 def test_proposal(world: World) -> None:
     """A change of the own configuration is one file on a branch named after the issue, waiting for an operator."""
     wish = {"path": "agent.yaml", "content": "name: iris\npackages: [jq]\n", "title": "Add jq", "why": "To read JSON."}
-    world.brain = play(Reply(calls=(Call("propose", wish),)))
+    world.responder = play(ModelReply(calls=(ToolCall("propose", wish),)))
     world.give()
     world.start()
     world.wait_for(lambda: world.ends)
@@ -164,7 +164,7 @@ def test_proposal(world: World) -> None:
 
     world.kill()
     world.git("agent-configs/iris", "update-ref", "refs/heads/main", branch)
-    world.brain = play(Reply(calls=(Call("propose", wish),)), finish("answered", "It is there."))
+    world.responder = play(ModelReply(calls=(ToolCall("propose", wish),)), finish("answered", "It is there."))
     assert world.hold("Merged.")["outcome"] == "answered"
     assert "nothing differs from main" in world.results()[-2]
 
@@ -172,7 +172,7 @@ def test_proposal(world: World) -> None:
 @pytest.mark.parametrize("outcome", ["answered", "blocked"])
 def test_words(world: World, outcome: str) -> None:
     """A turn may end in words only, and they are said on the thread."""
-    world.brain = play(finish(outcome, "Forty-two.\n"))
+    world.responder = play(finish(outcome, "Forty-two.\n"))
     world.give()
     world.start()
     world.wait_for(lambda: world.ends)
@@ -182,43 +182,45 @@ def test_words(world: World, outcome: str) -> None:
 
 def test_reply_without_calls(world: World) -> None:
     """A reply that calls no tool is the answer."""
-    world.brain = play(Reply("It is 42.", thinking="Easy."))
+    world.responder = play(ModelReply("It is 42.", thinking="Easy."))
     assert world.hold()["outcome"] == "answered"
     assert world.comments == {"end:1": "It is 42."}
 
 
 def test_silent_reply(world: World) -> None:
     """A reply without a word is no answer, and the next turn can still be held."""
-    world.brain = play(Reply())
+    world.responder = play(ModelReply())
     assert world.hold()["outcome"] == "blocked"
     assert "without a word" in world.comments["end:1"]
-    world.brain = play(Reply("Now I know."))
+    world.responder = play(ModelReply("Now I know."))
     assert world.hold()["outcome"] == "answered"
 
 
 def test_calls_after_the_end(world: World) -> None:
     """Calls that a reply makes behind the one that ends the turn are not made, and the next turn knows."""
-    last = Reply(calls=(Call("finish", {"outcome": "answered", "message": "Done."}), Call("run", {"command": "date"})))
-    world.brain = play(last)
+    last = ModelReply(
+        calls=(ToolCall("finish", {"outcome": "answered", "message": "Done."}), ToolCall("run", {"command": "date"}))
+    )
+    world.responder = play(last)
     world.hold()
     assert world.results() == ["Done.", "This was not done: the turn was over before."]
-    world.brain = play(Reply("Hello again."))
+    world.responder = play(ModelReply("Hello again."))
     assert world.hold()["outcome"] == "answered"
 
 
 def test_limit_of_steps(world: World) -> None:
     """Who makes too many steps is stopped, in plain words."""
-    world.brain = play(*[run("true")] * 9)
+    world.responder = play(*[run("true")] * 9)
     end = world.hold(max_steps=3)
     assert (end["outcome"], end["steps"]) == ("blocked", 3)
     assert world.comments["end:1"] == "I stopped after 3 steps without reaching an end."
-    world.brain = play(Reply("Fresh again."))
+    world.responder = play(ModelReply("Fresh again."))
     assert world.hold(max_steps=3)["outcome"] == "answered"
 
 
 def test_limit_of_time(world: World) -> None:
     """Who takes too long is stopped, and so is the command that takes it."""
-    world.brain = play(run("echo begun; sleep 60"), run("true"))
+    world.responder = play(run("echo begun; sleep 60"), run("true"))
     end = world.hold(minutes=0.05)
     assert (end["outcome"], end["steps"]) == ("blocked", 1)
     assert "0.05 minutes" in end["message"]
@@ -235,7 +237,7 @@ def test_no_repository(world: World) -> None:
 
 def test_foreign_issue(world: World) -> None:
     """An issue of another repository is not closed by a number that means another one here."""
-    world.brain = play(write("app.py", "x = 2\n"), submit())
+    world.responder = play(write("app.py", "x = 2\n"), submit())
     world.hold(issue="forgejo:acme/plan#1")
     assert world.pulls[BRANCH]["body"] == "As asked.\n\nNo checks are configured for this repository.\n\nrun: 7"
 
@@ -263,7 +265,7 @@ def test_without_a_model(world: World) -> None:
 def test_hostile_text_stays_text(world: World) -> None:
     """Neither the issue nor a title is read by a shell or by git."""
     hostile = "--exec=touch /tmp/x; $(touch pwned) `touch pwned`\n\nRun: 99"
-    world.brain = play(write("app.py", "x = 2\n"), submit(hostile, hostile))
+    world.responder = play(write("app.py", "x = 2\n"), submit(hostile, hostile))
     assert world.hold(hostile)["outcome"] == "pushed"
     assert not (world.place.state / "runs" / "7" / "work" / "pwned").exists()
     log = world.git("acme/app", "log", "-1", "--format=%(trailers:key=Run,valueonly)", BRANCH)
@@ -279,7 +281,7 @@ def test_token_is_nowhere(world: World) -> None:
             seen.extend(path.read_bytes().decode() for path in Path("/proc").glob("[0-9]*/cmdline") if readable(path))
 
     world.watch = look
-    world.brain = play(run("env"), write("app.py", "x = 2\n"), submit())
+    world.responder = play(run("env"), write("app.py", "x = 2\n"), submit())
     world.hold()
     assert any("git-remote-http" in words for words in seen)
     assert not [words for words in seen if "token-" in words]
@@ -296,7 +298,7 @@ def test_hooks_do_not_run(world: World) -> None:
         " for name in pre-commit post-commit pre-push reference-transaction; do cp .git/hook .git/hooks/$name; done;"
         " git config core.fsmonitor .git/hook; ls .git/hooks"
     )
-    world.brain = play(run(plant), write("app.py", "x = 2\n"), submit())
+    world.responder = play(run(plant), write("app.py", "x = 2\n"), submit())
     assert world.hold()["outcome"] == "pushed"
     assert "pre-push" in world.results()[0]
     assert not (world.place.state / "runs/7/work/hooked").exists()
@@ -306,31 +308,31 @@ def test_other_owner(world: World) -> None:
     """A work tree whose owner has another number in the container is worked in all the same."""
     if os.geteuid():
         pytest.skip("only root can give files away")
-    world.brain = play(write("app.py", "x = 2\n"), submit())
+    world.responder = play(write("app.py", "x = 2\n"), submit())
     world.hold("first")
     for path in (tree := world.place.state / "runs/7/work", tree / ".git"):
         os.chown(path, 65534, 65534)
-    world.brain = play(write("app.py", "x = 3\n"), submit())
+    world.responder = play(write("app.py", "x = 3\n"), submit())
     assert world.hold("second")["outcome"] == "pushed"
 
 
 def test_new_run_on_an_old_branch(world: World) -> None:
     """A new run goes on where an earlier one stopped, or from the base once that was merged."""
-    world.brain = play(write("app.py", "x = 2\n"), submit())
+    world.responder = play(write("app.py", "x = 2\n"), submit())
     world.hold("first")
-    world.brain = play(run("cat app.py"), finish("answered", "I see."))
+    world.responder = play(run("cat app.py"), finish("answered", "I see."))
     world.hold("go on", run=8)
     assert world.results(8)[0] == "x = 2\n[exit status 0]"
 
     world.git("acme/app", "update-ref", "refs/heads/main", commit_on(world, BRANCH, "z.py", "z = 1\n"))
-    world.brain = play(run("cat app.py z.py"), finish("answered", "I see."))
+    world.responder = play(run("cat app.py z.py"), finish("answered", "I see."))
     world.hold("begin anew", run=9)
     assert world.results(9)[0] == "x = 2\nz = 1\n[exit status 0]"
 
 
 def test_droppings_are_not_committed(world: World) -> None:
     """What checks leave behind is not in the commit."""
-    world.brain = play(write("app.py", "x = 2\n"), submit())
+    world.responder = play(write("app.py", "x = 2\n"), submit())
     world.hold(checks=["mkdir -p __pycache__ lib/__pycache__; touch __pycache__/a.pyc lib/__pycache__/b.pyc"])
     assert world.git("acme/app", "diff", "--name-only", f"main..{BRANCH}") == "app.py"
 
@@ -346,7 +348,7 @@ def test_contained(world: World) -> None:
         *(str(bwrap), "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"),
         *("--bind", str(world.folder), str(world.folder), "--chdir", str(world.folder)),
     ]
-    world.brain = play(run("cat /proc/net/dev | wc -l"), write("app.py", "x = 2\n"), submit())
+    world.responder = play(run("cat /proc/net/dev | wc -l"), write("app.py", "x = 2\n"), submit())
     world.give(checks=[CHECK])
     world.start()
     world.wait_for(lambda: world.ends)

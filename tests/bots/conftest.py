@@ -10,14 +10,12 @@ from typing import TypeVar
 import pytest
 
 from bots.bot import Context
-from bots.types import Evaluation, Kind, Lane, RunStatus, RunView, Scan, Team, VerdictView
-from forge.protocol import Capabilities, NotFound
-from forge.types import (
+from bots.models import Evaluation, IssueKind, Lane, RunStatus, RunView, Scan, Team, VerdictView
+from forge.models import (
     Branch,
     Comment,
     CommitStatus,
     FileChange,
-    Happening,
     Issue,
     Notification,
     Protection,
@@ -29,8 +27,10 @@ from forge.types import (
     Repository,
     Review,
     ReviewComment,
+    TimelineEvent,
     User,
 )
+from forge.protocol import Capabilities, NotFound
 
 T = TypeVar("T")
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -50,7 +50,7 @@ class StillForge:
     issues: dict[Ref, Issue] = field(default_factory=dict)
     pulls: dict[Ref, PullRequest] = field(default_factory=dict)
     said: dict[Ref, list[Comment]] = field(default_factory=dict)
-    rows: dict[Ref, list[Happening]] = field(default_factory=dict)
+    rows: dict[Ref, list[TimelineEvent]] = field(default_factory=dict)
     reviewed: dict[Ref, list[Review]] = field(default_factory=dict)
     remarks: dict[int, list[ReviewComment]] = field(default_factory=dict)
     empty: set[Repo] = field(default_factory=set)
@@ -83,7 +83,7 @@ class StillForge:
         """Nothing."""
         return []
 
-    def timeline(self, ref: Ref) -> list[Happening]:
+    def timeline(self, ref: Ref) -> list[TimelineEvent]:
         """The rows that are there."""
         return self.rows.get(ref, [])
 
@@ -220,7 +220,7 @@ def ctx(forge: StillForge, still: Still) -> Context:
             Lane("app", "iris", "area/app", ("page", "hive"), ("apiary/*",)),
             Lane("nix", "iris", "area/nix", ("flake",), ("*.nix",)),
         ),
-        kinds=(Kind("type/bug", ("wrong", "0")), Kind("type/task")),
+        kinds=(IssueKind("type/bug", ("wrong", "0")), IssueKind("type/task")),
         repos=frozenset({APP}),
         configs={CONFIG: "iris"},
         operator_logins=("mara",),

@@ -8,10 +8,10 @@ import pytest
 
 from bots.bot import OWN_NAMES, Bot, Context, KeyClash, NotGranted
 from bots.intents import Intent, OpenIssue, PostComment, SetLabels
-from bots.types import Category, Finding, Level, Verdict, verdict
-from bots.words import code, fenced, plain, visible
+from bots.markdown import code, fenced, plain, visible
+from bots.models import Category, Finding, Level, Verdict, verdict
 from forge.events import IssueClosed, IssueOpened
-from forge.types import Ref
+from forge.models import Ref
 from tests.bots.conftest import APP, MARA
 
 REF = Ref(APP, 1)

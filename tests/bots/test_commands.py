@@ -12,9 +12,8 @@ import pytest
 
 from bots.bot import Context
 from bots.commands import MOST, bot
-from bots.commands.acts import ACTS
+from bots.commands.handlers import ACTS
 from bots.intents import (
-    AskReview,
     Assign,
     Close,
     ContinueRun,
@@ -23,23 +22,24 @@ from bots.intents import (
     Intent,
     Pause,
     React,
-    Recall,
     Reply,
+    RequestBotReview,
+    ResetContext,
     Restart,
     Resume,
+    ResumeRuns,
     SetLabels,
+    SetModel,
     StartRun,
     TagDenied,
     Unassign,
-    UseModel,
-    WakeRuns,
 )
-from bots.orders import AT_WORK, COMMANDS, EVERYWHERE, Place
-from bots.tasks import task
-from bots.types import Lane, RunStatus, RunView
+from bots.models import Lane, RunStatus, RunView
+from bots.slash_commands import AT_WORK, COMMANDS, EVERYWHERE, ThreadKind
+from bots.task_prompt import task_prompt
+from forge.dedup_keys import digest
 from forge.events import CommentPosted
-from forge.keys import digest
-from forge.types import Comment, Ref, User
+from forge.models import Comment, Ref, User
 from tests.bots.conftest import APP, ARGUS, CONFIG, CORE, EVE, IRIS, MARA, NOON, Still, StillForge, issue, pull
 
 Golden = Callable[[str, str], None]
@@ -77,9 +77,9 @@ SAID = {
 """How each command is said."""
 
 
-def key(name: str, deed: str, ref: Ref = ISSUE) -> str:
+def key(name: str, action: str, ref: Ref = ISSUE) -> str:
     """The key of a deed of the first order in comment 30."""
-    return f"{name}:{deed}:{ref}:30:0"
+    return f"{name}:{action}:{ref}:30:0"
 
 
 def ended(name: str, outcome: str) -> list[Intent]:
@@ -110,22 +110,22 @@ WANTED: dict[str, list[Intent]] = {
     "stop": ended("stop", "stopped"),
     "retry": begun("retry", again=True),
     "start": begun("start", again=False),
-    "review": [AskReview(PULL, MARA, key=key("review", "ask", PULL))],
+    "review": [RequestBotReview(PULL, MARA, key=key("review", "ask", PULL))],
     "rebuild": [Deploy(ISSUE, "iris", key=key("rebuild", "look"))],
     "not-my-lane": BOUNCE,
     "pause": [Pause(ISSUE, "iris", MARA, key=key("pause", "pause"))],
     "resume": [Resume(ISSUE, "iris", key=key("resume", "resume"))],
     "restart": [Restart(ISSUE, "iris", key=key("restart", "restart"))],
-    "model": [UseModel(ISSUE, "iris", "claude-opus-5-5", key=key("model", "model"))],
-    "compact": [Recall(ISSUE, 5, "compact", TOLD, key=key("compact", "recall"))],
-    "new-session": [Recall(ISSUE, 5, "new", TOLD, key=key("new-session", "recall"))],
+    "model": [SetModel(ISSUE, "iris", "claude-opus-5-5", key=key("model", "model"))],
+    "compact": [ResetContext(ISSUE, 5, "compact", TOLD, key=key("compact", "recall"))],
+    "new-session": [ResetContext(ISSUE, 5, "new", TOLD, key=key("new-session", "recall"))],
     "answer": [ContinueRun(5, TOLD, by_person=True, key=key("answer", "answer"))],
     "help": [],
     "status": [],
     "deny": [
         Close(DENIED, key=key("deny", "close", DENIED)),
         TagDenied(DENIED, "a" * 40, MARA, "too wide", key=f"denied:{DENIED}:{'a' * 40}"),
-        WakeRuns(DENIED, TOLD, key=f"denied:{DENIED}:{'a' * 40}"),
+        ResumeRuns(DENIED, TOLD, key=f"denied:{DENIED}:{'a' * 40}"),
     ],
 }
 """What an operator's command makes the hive want."""
@@ -178,17 +178,17 @@ def mood(intents: list[Intent]) -> str:
     return intents[-1].content
 
 
-def deeds(intents: list[Intent]) -> list[Intent]:
+def actions(intents: list[Intent]) -> list[Intent]:
     """What is wanted beside receipts; the task of a run is long and stands for itself."""
     done = [intent for intent in intents if not isinstance(intent, React | Reply)]
-    return [shortly(deed) for deed in done]
+    return [shortly(action) for action in done]
 
 
-def shortly(deed: Intent) -> Intent:
+def shortly(action: Intent) -> Intent:
     """A deed without the long words in it."""
-    if isinstance(deed, StartRun):
-        return replace(deed, task=f"<issue>{deed.key.split(':')[0]}")
-    return replace(deed, message=TOLD) if isinstance(deed, Recall | ContinueRun | WakeRuns) else deed
+    if isinstance(action, StartRun):
+        return replace(action, task=f"<issue>{action.key.split(':')[0]}")
+    return replace(action, message=TOLD) if isinstance(action, ResetContext | ContinueRun | ResumeRuns) else action
 
 
 def place(name: str) -> Ref:
@@ -215,8 +215,8 @@ def test_operator(name: str, ctx: Context, still: Still) -> None:
     ref = place(name)
     quiet(name, still)
     wanted = say(ctx, SAID[name], ref=ref)
-    assert deeds(wanted) == WANTED[name]
-    after = tuple(deed.key for deed in WANTED[name] if deed.key.split(":")[1] not in ASIDE)
+    assert actions(wanted) == WANTED[name]
+    after = tuple(action.key for action in WANTED[name] if action.key.split(":")[1] not in ASIDE)
     assert wanted[0] == React(ref, 30, "eyes", key=f"seen:{ref}:30")
     assert wanted[-1] == React(ref, 30, "+1", key=f"told:{ref}:30", after=after, otherwise="confused")
     reply = wanted[-2]
@@ -230,7 +230,7 @@ def test_operator(name: str, ctx: Context, still: Still) -> None:
 def test_a_run_is_told_its_issue(ctx: Context, forge: StillForge) -> None:
     """A run that begins by a command is told what one that begins by an assignment is told."""
     start = next(intent for intent in say(ctx, "/retry") if isinstance(intent, StartRun))
-    assert start.task == task(forge.issues[ISSUE], ctx.team)
+    assert start.task == task_prompt(forge.issues[ISSUE], ctx.team)
 
 
 @pytest.mark.parametrize("name", SAID)
@@ -244,7 +244,7 @@ def test_nobody_else(name: str, speaker: User, ctx: Context) -> None:
 def test_agent(name: str, ctx: Context) -> None:
     """An agent may say that an issue is not its own, and nothing else."""
     wanted = say(ctx, f"I looked.\n\n{SAID[name]}{MARKER}", by=IRIS, ref=place(name))
-    assert deeds(wanted) == (BOUNCE if name == "not-my-lane" else [])
+    assert actions(wanted) == (BOUNCE if name == "not-my-lane" else [])
     assert bool(wanted) == (name == "not-my-lane")
 
 
@@ -354,7 +354,7 @@ def test_the_answers_golden(ctx: Context, still: Still, golden: Golden) -> None:
     for what, (body, there) in ANSWERS.items():
         forge = StillForge(issues={ISSUE: issue(assignees=(IRIS,)), **there})
         wanted = say(replace(ctx, forge=forge), body)
-        assert (deeds(wanted), mood(wanted)) == ([], "confused"), what
+        assert (actions(wanted), mood(wanted)) == ([], "confused"), what
         said.append(f"{what}: {words(wanted)}")
     golden("commands/answers.md", "\n".join(said))
 
@@ -378,18 +378,18 @@ def test_somebody_is_at_it(ctx: Context) -> None:
         assert isinstance(ctx.forge, StillForge)
         ctx.forge.said = {}
         wanted = say(ctx, body)
-        assert (deeds(wanted), mood(wanted)) == ([], "confused"), body
+        assert (actions(wanted), mood(wanted)) == ([], "confused"), body
 
 
 def test_a_pause_is_said_once(ctx: Context, still: Still) -> None:
     """Who is paused is not paused again, and who rests for another reason does not go on by a word."""
     still.rests = {"iris": ("paused by mara", "model: 429 rate_limit_error")}
-    assert deeds(say(ctx, "/pause")) == []
+    assert actions(say(ctx, "/pause")) == []
     still.rests = {"iris": ("model: 429 rate_limit_error",)}
     assert isinstance(ctx.forge, StillForge)
     ctx.forge.said = {}
     wanted = say(ctx, "/resume")
-    assert deeds(wanted) == []
+    assert actions(wanted) == []
     assert "but rests (model: 429 rate_limit_error)" in words(wanted)
 
 
@@ -403,23 +403,23 @@ def test_a_model_that_the_house_does_not_know(ctx: Context) -> None:
     ):
         ctx.forge.said = {}
         wanted = say(ctx, f"/model {name}")
-        assert (deeds(wanted), mood(wanted)) == ([], "confused")
+        assert (actions(wanted), mood(wanted)) == ([], "confused")
         assert said in words(wanted)
     ctx.forge.said = {}
-    (deed,) = deeds(say(ctx, "/model claude-haiku-5-5"))
-    assert isinstance(deed, UseModel)
-    assert deed.model == "claude-haiku-5-5"
+    (action,) = actions(say(ctx, "/model claude-haiku-5-5"))
+    assert isinstance(action, SetModel)
+    assert action.model == "claude-haiku-5-5"
 
 
 def test_the_model_of_the_configuration(ctx: Context) -> None:
     """One word goes back to it; what is no name of a model is none."""
-    (own,) = deeds(say(ctx, "/model default"))
-    assert isinstance(own, UseModel)
+    (own,) = actions(say(ctx, "/model default"))
+    assert isinstance(own, SetModel)
     assert own.model == ""
     for name in ("-x", "a b", "x;y", "`x`", "x" * 101):
         assert isinstance(ctx.forge, StillForge)
         ctx.forge.said = {}
-        assert deeds(say(ctx, f"/model {name}")) == [], name
+        assert actions(say(ctx, f"/model {name}")) == [], name
 
 
 def test_an_answer_is_fenced(ctx: Context) -> None:
@@ -431,14 +431,14 @@ def test_an_answer_is_fenced(ctx: Context) -> None:
 
 def test_a_new_session_is_told_its_issue(ctx: Context, forge: StillForge) -> None:
     """What is forgotten is told anew."""
-    recall = next(intent for intent in say(ctx, "/new-session") if isinstance(intent, Recall))
-    assert recall.message == task(forge.issues[ISSUE], ctx.team)
+    recall = next(intent for intent in say(ctx, "/new-session") if isinstance(intent, ResetContext))
+    assert recall.message == task_prompt(forge.issues[ISSUE], ctx.team)
 
 
 def test_on_a_pull_request_the_run_is_meant(ctx: Context) -> None:
     """Said on the pull request, a command ends the run of its issue."""
-    wanted = deeds(say(ctx, "/cancel", ref=PULL))
-    assert [(type(deed), getattr(deed, "ref", ISSUE)) for deed in wanted] == [
+    wanted = actions(say(ctx, "/cancel", ref=PULL))
+    assert [(type(action), getattr(action, "ref", ISSUE)) for action in wanted] == [
         (Unassign, ISSUE),
         (EndRun, ISSUE),
     ]
@@ -447,13 +447,13 @@ def test_on_a_pull_request_the_run_is_meant(ctx: Context) -> None:
 def test_an_agent_that_is_gone_is_ended(ctx: Context) -> None:
     """The run of an agent that left the team ends, though nobody can be taken off the issue."""
     left = replace(ctx, team=replace(ctx.team, agents={"atlas": ATLAS}))
-    assert [type(deed) for deed in deeds(say(left, "/cancel"))] == [EndRun]
+    assert [type(action) for action in actions(say(left, "/cancel"))] == [EndRun]
 
 
 def test_rebuild_where_it_is_configured(ctx: Context, still: Still) -> None:
     """On a configuration's own repository no name is needed."""
     still.runs = {}
-    (look,) = deeds(say(ctx, "/rebuild", ref=Ref(CONFIG, 3)))
+    (look,) = actions(say(ctx, "/rebuild", ref=Ref(CONFIG, 3)))
     assert isinstance(look, Deploy)
     assert look.agent == "iris"
 
@@ -470,7 +470,7 @@ def test_several_orders_in_one_comment(ctx: Context) -> None:
 def test_too_many_orders(ctx: Context) -> None:
     """A list of commands is a mistake, and none of them is done."""
     wanted = say(ctx, "/retry\n" * (MOST + 1))
-    assert (deeds(wanted), mood(wanted)) == ([], "confused")
+    assert (actions(wanted), mood(wanted)) == ([], "confused")
     assert f"More than {MOST}" in words(wanted)
     assert isinstance(ctx.forge, StillForge)
     ctx.forge.said = {}
@@ -488,7 +488,7 @@ def test_late(ctx: Context) -> None:
     day = timedelta(days=1)
     late = NOON - day - timedelta(seconds=1)
     wanted = say(ctx, "/cancel", created_at=late, updated_at=late)
-    assert (deeds(wanted), mood(wanted)) == ([], "confused")
+    assert (actions(wanted), mood(wanted)) == ([], "confused")
     assert "a day late" in words(wanted)
     assert isinstance(ctx.forge, StillForge)
     ctx.forge.said = {}
@@ -500,40 +500,40 @@ class TestBounce:
 
     def test_named(self, ctx: Context) -> None:
         """An agent may say whose it is."""
-        assert deeds(say(ctx, "/not-my-lane @atlas", by=IRIS)) == BOUNCE
+        assert actions(say(ctx, "/not-my-lane @atlas", by=IRIS)) == BOUNCE
 
     def test_second_time(self, ctx: Context) -> None:
         """When an agent says so a second time, a person decides, and nobody is at it meanwhile."""
         before(ctx, 20, f"/not-my-lane{MARKER}", by=ATLAS, minutes=60)
-        off, end, label = deeds(say(ctx, "/not-my-lane atlas", by=IRIS))
+        off, end, label = actions(say(ctx, "/not-my-lane atlas", by=IRIS))
         assert (type(off), type(end)) == (Unassign, EndRun)
         assert label == SetLabels(ISSUE, add=("needs-operator",), key=key("not-my-lane", "operators"))
 
     def test_operators_bounce_for_ever(self, ctx: Context) -> None:
         """An operator decides as often as he likes, and his word is no bounce of an agent."""
         before(ctx, 20, "/not-my-lane", minutes=60)
-        assert deeds(say(ctx, "/not-my-lane", by=IRIS)) == BOUNCE
+        assert actions(say(ctx, "/not-my-lane", by=IRIS)) == BOUNCE
         assert isinstance(ctx.forge, StillForge)
         ctx.forge.said = {}
         before(ctx, 20, "/not-my-lane", by=ATLAS, minutes=60)
-        assert deeds(say(ctx, "/not-my-lane")) == BOUNCE
+        assert actions(say(ctx, "/not-my-lane")) == BOUNCE
 
     def test_not_its_own(self, ctx: Context) -> None:
         """An agent cannot give away what another one works on."""
         wanted = say(ctx, "/not-my-lane", by=ATLAS)
-        assert (deeds(wanted), mood(wanted)) == ([], "confused")
+        assert (actions(wanted), mood(wanted)) == ([], "confused")
 
     def test_alone(self, ctx: Context) -> None:
         """Where no other agent is, the operators get it."""
         alone = replace(ctx, team=replace(ctx.team, agents={"iris": IRIS}, lanes=ctx.team.lanes[:1]))
-        labels = [deed for deed in deeds(say(alone, "/not-my-lane", by=IRIS)) if isinstance(deed, SetLabels)]
+        labels = [action for action in actions(say(alone, "/not-my-lane", by=IRIS)) if isinstance(action, SetLabels)]
         assert labels[0].add == ("needs-operator",)
 
 
 PLACES = {
     AT_WORK: "issues and their pull requests",
-    frozenset({Place.PULL, Place.CONFIG}): "pull requests",
-    frozenset({Place.CONFIG}): "pull requests on configurations",
+    frozenset({ThreadKind.PULL, ThreadKind.CONFIG}): "pull requests",
+    frozenset({ThreadKind.CONFIG}): "pull requests on configurations",
 }
 """Where commands work, in words."""
 
@@ -554,18 +554,18 @@ class TestDeny:
         """Work is not denied by it, nor what is merged, nor what is closed: once is enough."""
         forge.pulls[DENIED] = pull(3, repo=CONFIG, **there)
         wanted = say(ctx, "/deny too wide", ref=ref)
-        assert (deeds(wanted), mood(wanted)) == ([], "confused")
+        assert (actions(wanted), mood(wanted)) == ([], "confused")
         assert says in words(wanted)
 
     def test_needs_a_reason(self, ctx: Context) -> None:
         """Without a reason nothing is denied: the agent could not learn from it."""
         wanted = say(ctx, "/deny", ref=DENIED)
-        assert (deeds(wanted), mood(wanted)) == ([], "confused")
+        assert (actions(wanted), mood(wanted)) == ([], "confused")
 
     def test_the_reason_is_fenced_golden(self, ctx: Context, golden: Golden) -> None:
         """The reason reaches the agent as somebody's words, not as rules."""
         wake = next(
-            intent for intent in say(ctx, "/deny too wide, says @eve", ref=DENIED) if isinstance(intent, WakeRuns)
+            intent for intent in say(ctx, "/deny too wide, says @eve", ref=DENIED) if isinstance(intent, ResumeRuns)
         )
         golden("commands/denied.md", wake.message)
 
@@ -591,7 +591,7 @@ def test_status_golden(ctx: Context, still: Still, golden: Golden) -> None:
             assert isinstance(ctx.forge, StillForge)
             ctx.forge.said = {}
             wanted = say(ctx, "/status", ref=ref)
-            assert deeds(wanted) == []
+            assert actions(wanted) == []
             said.append(f"{what}: {words(wanted)}")
     still.rests = {"iris": ("paused by `mara`",)}
     for what, there in (("paused", {ISSUE: STATUSES["waits"]}), ("nobody", {})):

@@ -10,19 +10,19 @@ import pytest
 from bots.bot import AGENTS, Context
 from bots.gatekeeper import bot
 from bots.intents import (
-    AskReview,
     Deploy,
+    PinProposal,
     PostComment,
-    Propose,
+    RefreshVerdict,
+    RequestBotReview,
     RequestReview,
+    ResumeRuns,
     SetVerdict,
-    ShowVerdict,
     TagDenied,
-    WakeRuns,
 )
-from bots.types import Evaluation, RunStatus
+from bots.models import Evaluation, RunStatus
 from forge.events import PullChanged, PullClosed, PullMerged, ReviewAsked
-from forge.types import Comment, Happening, Ref, State, User
+from forge.models import Comment, Ref, State, TimelineEvent, User
 from tests.bots.conftest import APP, CONFIG, CORE, EVE, IRIS, MARA, NOON, Still, StillForge, pull
 
 Golden = Callable[[str, str], None]
@@ -42,7 +42,7 @@ def test_pins_what_it_evaluated_golden(forge: StillForge, still: Still, ctx: Con
     """A head that builds is pinned with its tree, gets a green status, and a plan in words."""
     asked, propose, status, comment = changed(forge, still, ctx, GOOD)
     assert asked == RequestReview(REF, ("mara",), key=f"call:{REF}")
-    assert isinstance(propose, Propose)
+    assert isinstance(propose, PinProposal)
     assert (propose.head_sha, propose.tree) == ("a" * 40, "c" * 40)
     assert isinstance(status, SetVerdict)
     assert (status.status.context, status.status.state) == ("hive/eval", State.SUCCESS)
@@ -72,14 +72,14 @@ def test_each_head_is_pending_until_it_was_looked_at(forge: StillForge, ctx: Con
     status, asked = bot.handle(PullChanged(REF, IRIS, "k"), ctx)
     assert isinstance(status, SetVerdict)
     assert (status.status.context, status.status.state, status.head_sha) == ("hive/eval", State.PENDING, "a" * 40)
-    assert isinstance(asked, AskReview)
+    assert isinstance(asked, RequestBotReview)
     assert (asked.ref, asked.bot) == (REF, "gatekeeper")
     assert bot.verdict == "hive/eval"
 
 
 def test_machines_that_change_configurations() -> None:
     """Of the hive's own accounts it listens to agents, and to the one that carries out commands."""
-    assert bot.hears == {"core", AGENTS}
+    assert bot.listens_to_bots == {"core", AGENTS}
 
 
 def test_only_open_configurations_are_evaluated(forge: StillForge, still: Still, ctx: Context) -> None:
@@ -96,7 +96,7 @@ def test_an_evaluation_is_of_a_head_and_a_tree(forge: StillForge, still: Still, 
     """Pin, status and plan go together by base, head and the tree that a merge would make: another base is another question."""
     _, propose, status, comment = changed(forge, still, ctx, GOOD)
     scope = f"{REF}:main:{'a' * 40}:{'c' * 40}"
-    assert isinstance(propose, Propose)
+    assert isinstance(propose, PinProposal)
     assert isinstance(status, SetVerdict)
     assert isinstance(comment, PostComment)
     assert (propose.key, status.key, status.scope) == (f"propose:{scope}", "eval:k", scope)
@@ -111,7 +111,7 @@ def test_merge_is_only_a_nudge(ctx: Context) -> None:
 def closed(forge: StillForge, by: User | None, *said: Comment, **facts: object) -> None:
     """The pull request was closed by somebody."""
     forge.pulls[REF] = pull(3, repo=CONFIG, **{"is_open": False, **facts})
-    forge.rows[REF] = [] if by is None else [Happening(8, "close", EVE, NOON), Happening(9, "close", by, NOON)]
+    forge.rows[REF] = [] if by is None else [TimelineEvent(8, "close", EVE, NOON), TimelineEvent(9, "close", by, NOON)]
     forge.said[REF] = list(said)
 
 
@@ -129,7 +129,7 @@ def test_closed_by_an_operator_is_refused_golden(forge: StillForge, still: Still
     why = "Too wide, says @eve."
     key = f"denied:{REF}:{'a' * 40}"
     assert tag == TagDenied(REF, "a" * 40, MARA, why, key=key)
-    assert isinstance(wake, WakeRuns)
+    assert isinstance(wake, ResumeRuns)
     assert isinstance(comment, PostComment)
     assert (wake.ref, wake.key, comment.key, comment.if_closed) == (REF, key, key, True)
     golden("gatekeeper/denied.md", f"{wake.message}\n---\n{comment.body}")
@@ -142,9 +142,9 @@ def test_closed_by_an_operator_is_refused_golden(forge: StillForge, still: Still
 def test_who_did_something_else_has_not_closed(forge: StillForge, ctx: Context) -> None:
     """An operator who touched a pull request after a stranger had closed it has refused nothing."""
     closed(forge, EVE)
-    forge.rows[REF].append(Happening(10, "label", MARA, NOON, label="state/review"))
+    forge.rows[REF].append(TimelineEvent(10, "label", MARA, NOON, label="state/review"))
     _, wake = bot.handle(PullClosed(REF, MARA, "k"), ctx)
-    assert isinstance(wake, WakeRuns)
+    assert isinstance(wake, ResumeRuns)
     assert "eve" in wake.message
 
 
@@ -166,7 +166,7 @@ def test_closed_by_others_is_no_refusal(forge: StillForge, ctx: Context, by: Use
     """Nobody but an operator refuses: there is no tag, but whoever waits is not left waiting."""
     closed(forge, by)
     _, wake = bot.handle(PullClosed(REF, MARA, "k"), ctx)
-    assert isinstance(wake, WakeRuns)
+    assert isinstance(wake, ResumeRuns)
     assert "is no operator" in wake.message
 
 
@@ -177,7 +177,7 @@ def test_closed_for_other_reasons(forge: StillForge, ctx: Context) -> None:
     closed(forge, MARA, is_open=True)
     assert bot.handle(PullClosed(REF, MARA, "k"), ctx) == []
     closed(forge, CORE)
-    assert [type(intent) for intent in bot.handle(PullClosed(REF, MARA, "k"), ctx)] == [ShowVerdict]
+    assert [type(intent) for intent in bot.handle(PullClosed(REF, MARA, "k"), ctx)] == [RefreshVerdict]
 
 
 def test_other_repositories_are_not_its_own(ctx: Context) -> None:

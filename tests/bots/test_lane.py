@@ -9,9 +9,10 @@ from datetime import timedelta
 import pytest
 
 from bots.bot import Context
-from bots.intents import BlockRun, ContinueRun, EndRun, PostComment, RequestReview, ShowState, StartRun
+from bots.intents import BlockRun, ContinueRun, EndRun, PostComment, RequestReview, StartRun, SyncStateLabels
 from bots.lane import bot
-from bots.types import RunView
+from bots.models import RunView
+from forge.dedup_keys import digest
 from forge.events import (
     CommentPosted,
     IssueAssigned,
@@ -22,8 +23,7 @@ from forge.events import (
     PullMerged,
     PullReviewed,
 )
-from forge.keys import digest
-from forge.types import Comment, Happening, Ref, Review, ReviewComment, ReviewState, User
+from forge.models import Comment, Ref, Review, ReviewComment, ReviewState, TimelineEvent, User
 from tests.bots.conftest import APP, ARGUS, CONFIG, CORE, EVE, IRIS, MARA, NOON, Still, StillForge, issue, pull
 
 Golden = Callable[[str, str], None]
@@ -32,9 +32,9 @@ PULL = Ref(APP, 2)
 RUN = RunView(id=5, agent="iris", issue=ISSUE, state="open", pull=PULL)
 
 
-def assigned_by(actor: User) -> Happening:
+def assigned_by(actor: User) -> TimelineEvent:
     """The row of a timeline that shows who assigned iris."""
-    return Happening(9, "assignees", actor, NOON, user=IRIS)
+    return TimelineEvent(9, "assignees", actor, NOON, user=IRIS)
 
 
 def review(author: User, state: ReviewState, *, number: int = 70) -> Review:
@@ -260,7 +260,7 @@ def test_known_review_is_not_sent_again(forge: StillForge, running: Still, ctx: 
 
 def test_ends(forge: StillForge, running: Still, ctx: Context) -> None:
     """Merged, closed, or its issue closed: a run ends once and is told how."""
-    shown = ShowState(ISSUE, key="show:k")
+    shown = SyncStateLabels(ISSUE, key="show:k")
     assert bot.handle(PullMerged(PULL, MARA, "k"), ctx) == [EndRun(5, "merged", key="end:5")]
     assert bot.handle(PullClosed(PULL, MARA, "k"), ctx) == [EndRun(5, "closed", key="end:5")]
     assert bot.handle(IssueClosed(ISSUE, MARA, "k"), ctx) == []
@@ -272,8 +272,8 @@ def test_ends(forge: StillForge, running: Still, ctx: Context) -> None:
 
 def test_labels_that_a_person_touched_are_put_right(forge: StillForge, ctx: Context) -> None:
     """Whoever changes labels makes the hive look at its own; what it did itself does not, nor does a foreign repository."""
-    assert bot.handle(IssueLabeled(ISSUE, EVE, "k"), ctx) == [ShowState(ISSUE, key="show:k")]
+    assert bot.handle(IssueLabeled(ISSUE, EVE, "k"), ctx) == [SyncStateLabels(ISSUE, key="show:k")]
     assert bot.handle(IssueLabeled(ISSUE, CORE, "k"), ctx) == []
     assert bot.handle(IssueLabeled(Ref(CONFIG, 1), EVE, "k"), ctx) == []
     forge.issues[ISSUE] = issue(labels=("state/review",))
-    assert bot.handle(IssueOpened(ISSUE, EVE, "k"), ctx) == [ShowState(ISSUE, key="show:k")]
+    assert bot.handle(IssueOpened(ISSUE, EVE, "k"), ctx) == [SyncStateLabels(ISSUE, key="show:k")]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from bots.bot import AGENTS, Context
-from bots.intents import BlockRun, ContinueRun, EndRun, Intent, PostComment, RequestReview, ShowState, StartRun
+from bots.intents import BlockRun, ContinueRun, EndRun, Intent, PostComment, RequestReview, StartRun, SyncStateLabels
 from bots.lane import MAX_WISH, bot
-from bots.types import RunView
+from bots.models import RunView
 from forge.conversation import Conversation
 from forge.events import (
     CommentPosted,
@@ -24,7 +24,7 @@ from forge.events import (
     PullMerged,
     PullReviewed,
 )
-from forge.types import Comment, Happening, Ref, Review, ReviewComment, ReviewState, User
+from forge.models import Comment, Ref, Review, ReviewComment, ReviewState, TimelineEvent, User
 from tests.bots.conftest import APP, ARGUS, CONFIG, CORE, EVE, IRIS, MARA, NOON, Still, StillForge, issue, pull
 
 ISSUE, PULL = Ref(APP, 1), Ref(APP, 2)
@@ -32,9 +32,11 @@ RUN = RunView(id=5, agent="iris", issue=ISSUE, state="open", pull=PULL)
 NOAH = User(7, "noah")
 
 
-def row(actor: User | None, *, user: User | None = IRIS, kind: str = "assignees", removed: bool = False) -> Happening:
+def row(
+    actor: User | None, *, user: User | None = IRIS, kind: str = "assignees", removed: bool = False
+) -> TimelineEvent:
     """A row of a timeline: somebody assigned iris."""
-    return Happening(9, kind, actor, NOON, user=user, removed=removed)
+    return TimelineEvent(9, kind, actor, NOON, user=user, removed=removed)
 
 
 def review(author: User, state: ReviewState, *, number: int = 70, dismissed: bool = False) -> Review:
@@ -71,7 +73,7 @@ def reviewed(forge: StillForge, ctx: Context, *reviews: Review) -> list[Intent]:
 
 def test_machines_that_move_runs() -> None:
     """Of the hive's own accounts it listens to those that assign, review and close, and to agents."""
-    assert bot.hears == {"triage", "core", "review", AGENTS}
+    assert bot.listens_to_bots == {"triage", "core", "review", AGENTS}
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_machines_that_move_runs() -> None:
     ],
 )
 def test_the_last_who_assigned_this_agent_decides(
-    forge: StillForge, started: Callable[..., list[str]], rows: list[Happening], starts: bool
+    forge: StillForge, started: Callable[..., list[str]], rows: list[TimelineEvent], starts: bool
 ) -> None:
     """Not who assigned somebody else, nor who took an assignment away, nor who asked the agent for another thing."""
     forge.rows[ISSUE] = rows
@@ -144,7 +146,7 @@ def test_an_issue_may_be_filed_as_an_order(forge: StillForge, ctx: Context) -> N
     (start,) = bot.handle(IssueOpened(ISSUE, MARA, "k"), ctx)
     assert isinstance(start, StartRun)
     forge.issues[ISSUE] = issue(labels=("type/bug", "state/review"))
-    assert bot.handle(IssueOpened(ISSUE, EVE, "k"), ctx) == [ShowState(ISSUE, key="show:k")]
+    assert bot.handle(IssueOpened(ISSUE, EVE, "k"), ctx) == [SyncStateLabels(ISSUE, key="show:k")]
     elsewhere = Ref(CONFIG, 1)
     forge.issues[elsewhere] = issue(ref=elsewhere, labels=("state/review",))
     assert bot.handle(IssueOpened(elsewhere, EVE, "k"), ctx) == []
@@ -178,7 +180,7 @@ def test_what_no_run_belongs_to_is_left_alone(forge: StillForge, ctx: Context) -
     assert reviewed(forge, ctx, review(MARA, ReviewState.REQUEST_CHANGES)) == []
     assert bot.handle(PullMerged(PULL, MARA, "k"), ctx) == []
     assert bot.handle(PullClosed(PULL, MARA, "k"), ctx) == []
-    assert bot.handle(IssueClosed(ISSUE, MARA, "k"), ctx) == [ShowState(ISSUE, key="show:k")]
+    assert bot.handle(IssueClosed(ISSUE, MARA, "k"), ctx) == [SyncStateLabels(ISSUE, key="show:k")]
     elsewhere = Ref(CONFIG, 1)
     forge.issues[elsewhere] = issue(ref=elsewhere, is_open=False)
     assert bot.handle(IssueClosed(elsewhere, MARA, "k"), ctx) == []
@@ -192,7 +194,7 @@ def test_an_issue_that_is_closed_before_there_is_a_pull_request_ends_its_run(
     forge.issues[ISSUE] = issue(is_open=False)
     assert bot.handle(IssueClosed(ISSUE, MARA, "k"), ctx) == [
         EndRun(5, "closed", key="end:5"),
-        ShowState(ISSUE, key="show:k"),
+        SyncStateLabels(ISSUE, key="show:k"),
     ]
 
 
@@ -372,6 +374,6 @@ def test_what_a_review_is_about(forge: StillForge, running: Still, ctx: Context)
 def test_labels_are_put_right_behind_people_only(ctx: Context) -> None:
     """In the team's repositories, and not behind the hive's own accounts: that would have no end."""
     for actor in (EVE, MARA):
-        assert bot.handle(IssueLabeled(ISSUE, actor, "k"), ctx) == [ShowState(ISSUE, key="show:k")]
+        assert bot.handle(IssueLabeled(ISSUE, actor, "k"), ctx) == [SyncStateLabels(ISSUE, key="show:k")]
     for actor in (CORE, IRIS, ARGUS):
         assert bot.handle(IssueLabeled(ISSUE, actor, "k"), ctx) == []

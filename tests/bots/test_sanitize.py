@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from bots.markdown import MAX_TEXT, code, plain, visible
 from bots.sanitize import printable, rendered
-from bots.words import MAX_TEXT, code, plain, visible
 from forge.embedded.pages import markup
 
 PIECES = (

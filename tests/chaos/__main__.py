@@ -27,7 +27,7 @@ def main() -> int:
     given = asked.parse_args()
     kills, faults, wrong = Counter[str](), Counter[str](), Counter[str]()
     with TemporaryDirectory(prefix="hive-chaos-") as place:
-        with weathered(Path(place)) as (house, disk), raised(house, Mind(), longest_delay=0.3) as hive:
+        with weathered(Path(place)) as (instance, disk), raised(instance, Mind(), longest_delay=0.3) as hive:
             calm = Round(hive, 1)
             calm.play()
             wanted = census(calm)
@@ -52,13 +52,13 @@ def main() -> int:
                 _say(
                     f"round {number - 1}, seed {monkey.seed}: {monkey.total} kills, {sum(monkey.faults.values())} faults"
                 )
-            owed, told = unfinished(hive), complaints(hive)
+            pending, told = unfinished(hive), complaints(hive)
         stayed = left(Path(place))
-    _say(*(f"  left open: {line}" for line in owed), *(f"  operators were told: {line}" for line in told))
+    _say(*(f"  left open: {line}" for line in pending), *(f"  operators were told: {line}" for line in told))
     _say(*(f"  still runs: {line}" for line in stayed))
     _say(f"kills {kills.total()} ({_listed(kills)})", f"faults {faults.total()} ({_listed(faults)})")
     _say(f"lost {wrong['lost']}", f"doubled {wrong['doubled']}")
-    return 1 if wrong.total() or owed or told or stayed else 0
+    return 1 if wrong.total() or pending or told or stayed else 0
 
 
 def _played(made: Round) -> list[str]:

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from forge.types import Issue, Ref, ReviewState
+from forge.models import Issue, Ref, ReviewState
 from tests.chaos.rounds import Round
 from tests.stories.conftest import APP, CONFIG, META, Hive
 
@@ -33,7 +33,7 @@ def doubled(calm: Counter[Fact], found: Counter[Fact]) -> Counter[Fact]:
 
 def unfinished(hive: Hive) -> list[str]:
     """What the ledger still owes, or gave up."""
-    with hive.house.ledger.transaction() as db:
+    with hive.instance.ledger.transaction() as db:
         open_ = db.execute(
             "SELECT 'job ' || bot || ' ' || event_type || ' ' || ref || ' ' || state || ' ' || error FROM jobs"
             " WHERE state IN ('pending', 'running', 'failed') UNION ALL"

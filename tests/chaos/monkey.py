@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from hive.app.up import ADMIN
-from hive.demo.stage import FORGE
+from hive.demo.setup import FORGE
 from tests.conftest import SmallDisk
 from tests.stories.conftest import Hive
 
@@ -109,7 +109,7 @@ class Monkey:
 
     def _lock(self, seconds: float) -> None:
         """Hold the ledger, so that nobody writes."""
-        path = self.hive.house.ledger_path
+        path = self.hive.instance.ledger_path
         with contextlib.closing(sqlite3.connect(path, timeout=10.0, isolation_level=None)) as ledger:
             with contextlib.suppress(sqlite3.OperationalError):  # it is held already, or the disk is full
                 ledger.execute("BEGIN IMMEDIATE")
@@ -164,11 +164,11 @@ class Monkey:
         self.hive.until(tried, "a forge without faults")
 
     def _faults(self, method: str, rules: list[dict[str, Any]] | None = None) -> Any:
-        house = self.hive.house
-        secret = base64.b64encode(f"{ADMIN}:{house.vault.password(FORGE, ADMIN)}".encode()).decode()
+        instance = self.hive.instance
+        secret = base64.b64encode(f"{ADMIN}:{instance.secret_store.password(FORGE, ADMIN)}".encode()).decode()
         data = None if rules is None else json.dumps(rules).encode()
         headers = {"Authorization": f"Basic {secret}", "Content-Type": "application/json"}
-        request = urllib.request.Request(f"{house.url(FORGE)}/-/faults", data, headers, method=method)
+        request = urllib.request.Request(f"{instance.url(FORGE)}/-/faults", data, headers, method=method)
         try:
             with urllib.request.urlopen(request, timeout=5) as answer:
                 text = answer.read()

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from forge.models import Comment, Ref
 from forge.protocol import Conflict, ForgeError, Invalid, NotFound, Refused, Unavailable
-from forge.types import Comment, Ref
-from hive.demo.model import Call, Conversation, Reply
+from hive.demo.model import ModelConversation, ModelReply, ToolCall
 from tests.stories.conftest import APP, CONFIG, Hive
 
 T = TypeVar("T")
@@ -53,19 +53,23 @@ class Order(unittest.TestCase):
 class Mind:
     """The model of a round: writes when it is told to, mends when review wants it, answers otherwise."""
 
-    def reply(self, conversation: Conversation) -> Reply:
+    def reply(self, conversation: ModelConversation) -> ModelReply:
         """The next reply; decided by the conversation alone."""
         found = re.search(r"Round (\d+): (\w+)", conversation.task)
         number, what = (found[1], found[2]) if found else ("0", "")
         if what != "written":
             said = {"outcome": "answered", "message": f"This is what I know of {what}."}
-            return Reply("", (Call("finish", said),))
+            return ModelReply("", (ToolCall("finish", said),))
         mends = "was reviewed at" in conversation.news
         if conversation.round == 0:
             files = {f"apiary/round{number}.py": AFTER if mends else BEFORE, f"tests/test_round{number}.py": TEST}
             texts = {path: text.format(number=number) for path, text in files.items()}
-            return Reply("I write it.", tuple(Call("write", {"path": p, "content": t}) for p, t in texts.items()))
-        return Reply("", (Call("submit", {"title": f"Order hives, round {number}", "summary": "Heaviest first."}),))
+            return ModelReply(
+                "I write it.", tuple(ToolCall("write", {"path": p, "content": t}) for p, t in texts.items())
+            )
+        return ModelReply(
+            "", (ToolCall("submit", {"title": f"Order hives, round {number}", "summary": "Heaviest first."}),)
+        )
 
 
 @dataclass
@@ -185,7 +189,7 @@ class Round:
 
     def turns(self) -> str:
         """How the newest turns ended, by the record: where a round stands still, one of them says why."""
-        with self.hive.house.ledger.transaction() as db:
+        with self.hive.instance.ledger.transaction() as db:
             rows = db.execute(
                 "SELECT runs.ref, runs.state, turns.state, turns.attempts, turns.outcome, effects.payload FROM turns"
                 " JOIN runs ON runs.id = turns.run LEFT JOIN effects ON effects.turn = turns.id ORDER BY turns.id DESC LIMIT 12"

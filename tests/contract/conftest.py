@@ -29,13 +29,13 @@ from forge.embedded import FLAVOURS, EmbeddedForge
 from forge.events import Event
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.client import Client, route
-from forge.gitea.connection import Connection
+from forge.gitea.connection import ForgeConnection
 from forge.gitea.decode import decode
 from forge.gitea.operator import GiteaOperator
-from forge.gitea.write import GiteaForge
+from forge.gitea.writer import GiteaForge
+from forge.models import Ref, Repo
 from forge.protocol import Conflict, NotFound
-from forge.types import Ref, Repo
-from forge.webhook import verify
+from forge.webhook import verify_any_case
 from tests.contract import cases, gate, table
 from tests.contract.ear import Ear, listening
 from tests.contract.gate import Gate
@@ -55,7 +55,7 @@ MARK = "<!-- hive:1 -->"
 PEOPLE = ("ops", "iris", "eve")
 URL = os.environ.get("HIVE_TEST_FORGE", "").rstrip("/")
 
-Face = TypeVar("Face", bound=Connection)
+Face = TypeVar("Face", bound=ForgeConnection)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Site:
     url: str
     login: str
     password: str
-    patience: float
+    retry: float
     """Seconds that it may take for what it does in its own time."""
 
 
@@ -79,7 +79,7 @@ class Receiver:
 
     def take(self, headers: dict[str, str], body: bytes) -> None:
         """Keep what a delivery says."""
-        found = decode(verify("work", headers, body, [SECRET]))
+        found = decode(verify_any_case("work", headers, body, [SECRET]))
         with self.came:
             self.events += found
             self.came.notify_all()
@@ -96,7 +96,7 @@ class Receiver:
 
 
 @dataclass
-class Town:
+class ContractForge:
     """A forge that was made ready: ops is an operator, iris an agent, eve a stranger."""
 
     url: str
@@ -354,7 +354,7 @@ def ear() -> Iterator[Ear]:
 def story(tmp_path_factory: pytest.TempPathFactory, site: Site, flavour: str, ear: Ear) -> Iterator[Story]:
     """All recorded situations, made again."""
     auth = {"admin": basic(site.login, site.password), "none": ""}
-    story = Story(site.url, flavour, site.login, ear, tmp_path_factory.mktemp("story"), auth, site.patience)
+    story = Story(site.url, flavour, site.login, ear, tmp_path_factory.mktemp("story"), auth, site.retry)
     with closing(story.http):
         try:
             cases.play(story)
@@ -364,7 +364,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, site: Site, flavour: str, ea
 
 
 @pytest.fixture(scope="session")
-def town(site: Site, front: Gate, flavour: str, proof: Proof, receiver: Receiver) -> Iterator[Town]:
+def contract_forge(site: Site, front: Gate, flavour: str, proof: Proof, receiver: Receiver) -> Iterator[ContractForge]:
     """A town for all tests; each makes a repository of its own."""
     with ExitStack() as stack:
 
@@ -374,16 +374,16 @@ def town(site: Site, front: Gate, flavour: str, proof: Proof, receiver: Receiver
 
         admin = face(GiteaAdmin(name="work", url=front.url, login=site.login, password=site.password))
         raw = stack.enter_context(closing(Client(site.url, login=site.login, password=site.password)))
-        town = Town(front.url, secrets.token_hex(3), admin, raw)
-        stack.callback(town.clear)
+        contract_forge = ContractForge(front.url, secrets.token_hex(3), admin, raw)
+        stack.callback(contract_forge.clear)
         for name in PEOPLE:
-            town.tokens[name] = admin.make_token(town.user_named(name), "hive", SCOPES)
-        org = town.org_named("acme")
-        admin.ensure_team(org, "operators", permission="admin", units={}, members=[town.login("ops")])
-        admin.ensure_team(org, "agents", permission="write", units=WRITES, members=[town.login("iris")])
+            contract_forge.tokens[name] = admin.make_token(contract_forge.user_named(name), "hive", SCOPES)
+        org = contract_forge.org_named("acme")
+        admin.ensure_team(org, "operators", permission="admin", units={}, members=[contract_forge.login("ops")])
+        admin.ensure_team(org, "agents", permission="write", units=WRITES, members=[contract_forge.login("iris")])
         admin.ensure_hook(org, receiver.url, SECRET.decode(), ["issues", "pull_request"])
-        town.ops, town.iris, town.eve = (
-            face(GiteaForge(name="work", url=front.url, token=town.tokens[name])) for name in PEOPLE
+        contract_forge.ops, contract_forge.iris, contract_forge.eve = (
+            face(GiteaForge(name="work", url=front.url, token=contract_forge.tokens[name])) for name in PEOPLE
         )
-        town.operator = face(GiteaOperator(name="work", url=front.url, token=town.tokens["ops"]))
-        yield town
+        contract_forge.operator = face(GiteaOperator(name="work", url=front.url, token=contract_forge.tokens["ops"]))
+        yield contract_forge

@@ -89,22 +89,22 @@ def _lines(proof: Proof) -> Iterator[str]:
         yield f"  {pattern}: {reason}"
 
 
-def _block(title: str, rows: list[str], names: list[str], cell: Callable[[str, str], str]) -> Iterator[str]:
+def _block(title: str, rows: list[str], names: list[str], dirs: Callable[[str, str], str]) -> Iterator[str]:
     yield ""
     yield f"{title:<78}" + "".join(f"{name:<12}" for name in names)
     for row in rows:
-        yield f"{row:<78}" + "".join(f"{cell(row, name):<12}" for name in names)
+        yield f"{row:<78}" + "".join(f"{dirs(row, name):<12}" for name in names)
 
 
 def _yes(
     proof: Proof, seen: dict[str, set[str]], known: Callable[[str], set[str]] | None = None
 ) -> Callable[[str, str], str]:
-    def cell(row: str, name: str) -> str:
+    def dirs(row: str, name: str) -> str:
         if known and row not in known(name):
             return "-"
         return "yes" if row in seen.get(name, ()) else "rec" if name not in proof.servers or known else "NO"
 
-    return cell
+    return dirs
 
 
 def _share(proof: Proof, row: str, name: str, kind: str) -> str:

@@ -38,7 +38,7 @@ class Story:
     ear: Ear
     place: Path
     auth: dict[str, str]
-    patience: float
+    retry: float
     """Seconds that the forge may take for what it does in its own time."""
     tag: str = field(default_factory=lambda: f"t{secrets.token_hex(3)}")
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -112,7 +112,7 @@ class Story:
         count: Counter[str] = Counter()
         for key in self.caused(name):
             event = key.partition(" of ")[0]
-            arrival = self.ear.wait(event, mark, count[event], self.patience)
+            arrival = self.ear.wait(event, mark, count[event], self.retry)
             count[event] += 1
             if arrival:
                 self.deliveries[key] = delivery(arrival.headers, arrival.body)
@@ -121,12 +121,12 @@ class Story:
         """Wait until all that was caused before has been delivered; gives the mark after it."""
         mark = self.ear.mark()
         assert self.http.post(self.marker, headers={"Authorization": self.auth["admin"]}, timeout=60).ok
-        assert self.ear.wait("push", mark, 0, self.patience, hook="marker"), "the marker never came"
+        assert self.ear.wait("push", mark, 0, self.retry, hook="marker"), "the marker never came"
         return self.ear.mark()
 
     def until(self, true: Callable[[Any], object], path: str) -> Any:
         """Ask until the answer is as it should be, but not for ever; gives the last one."""
-        end = time.monotonic() + self.patience
+        end = time.monotonic() + self.retry
         while not true(got := self.get("", path)) and time.monotonic() < end:
             time.sleep(0.1)
         return got

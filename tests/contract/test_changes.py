@@ -7,26 +7,26 @@ from datetime import timedelta
 
 import pytest
 
-from forge.changes import Kind
-from forge.gitea.changes import GiteaWatcher
-from forge.types import CommitStatus, ReviewComment, ReviewState, State
-from tests.contract.conftest import MARK, Town, some
+from forge.changes import ChangeKind
+from forge.gitea.poll_reader import GiteaPollReader
+from forge.models import CommitStatus, ReviewComment, ReviewState, State
+from tests.contract.conftest import MARK, ContractForge, some
 from tests.contract.proof import Proof
 
 
 @pytest.fixture(scope="session")
-def watcher(town: Town, flavour: str, proof: Proof) -> Iterator[GiteaWatcher]:
+def watcher(contract_forge: ContractForge, flavour: str, proof: Proof) -> Iterator[GiteaPollReader]:
     """Ops, asking what changed."""
-    with GiteaWatcher(name="work", url=town.url, token=town.tokens["ops"]) as eyes:
+    with GiteaPollReader(name="work", url=contract_forge.url, token=contract_forge.tokens["ops"]) as eyes:
         yield proof.watched(flavour, eyes)
 
 
-def test_places(town: Town, watcher: GiteaWatcher) -> None:
+def test_places(contract_forge: ContractForge, watcher: GiteaPollReader) -> None:
     """A repository is listed with its id, found by it, and shows its branches and tags in one question."""
-    repo = town.repo()
-    head = town.ops.branch(repo, "main").sha
-    town.iris.tag(repo, "v1", head, "one")
-    (place,) = [one for one in watcher.listed(town.org) if one.repository.repo == repo]
+    repo = contract_forge.repo()
+    head = contract_forge.ops.branch(repo, "main").sha
+    contract_forge.iris.tag(repo, "v1", head, "one")
+    (place,) = [one for one in watcher.listed(contract_forge.org) if one.repository.repo == repo]
     assert watcher.repository_by_id(place.repository.id) == place.repository
     assert watcher.repository_by_id(2**40) is None
     refs = watcher.refs(repo)
@@ -36,39 +36,41 @@ def test_places(town: Town, watcher: GiteaWatcher) -> None:
     assert watcher.requests > 0
 
 
-def test_what_was_touched(town: Town, watcher: GiteaWatcher) -> None:
+def test_what_was_touched(contract_forge: ContractForge, watcher: GiteaPollReader) -> None:
     """By the forge's own clock: issues that changed since, all of a repository, and one by its number."""
-    repo, now = town.repo(), watcher.now()
-    ref = town.iris.open_issue(repo, "a bug", f"it breaks {MARK}", marker=MARK).ref
+    repo, now = contract_forge.repo(), watcher.now()
+    ref = contract_forge.iris.open_issue(repo, "a bug", f"it breaks {MARK}", marker=MARK).ref
     since = now - timedelta(seconds=5)
-    assert ref in {subject.issue.ref for subject in watcher.touched(town.org, since)}
-    assert ref not in {subject.issue.ref for subject in watcher.touched(town.org, watcher.now() + timedelta(hours=1))}
+    assert ref in {subject.issue.ref for subject in watcher.touched(contract_forge.org, since)}
+    assert ref not in {
+        subject.issue.ref for subject in watcher.touched(contract_forge.org, watcher.now() + timedelta(hours=1))
+    }
     assert [subject.issue.ref for subject in watcher.subjects(repo, 1)] == [ref]
     assert watcher.subject(ref).issue.title == "a bug"
 
 
-def test_what_happened(town: Town, watcher: GiteaWatcher) -> None:
+def test_what_happened(contract_forge: ContractForge, watcher: GiteaPollReader) -> None:
     """A timeline tells each step with who took it; comments are told as they stand."""
-    repo, since = town.repo(), watcher.now() - timedelta(seconds=5)
-    ref = town.iris.open_issue(repo, "a bug", f"it breaks {MARK}", marker=MARK).ref
-    town.iris.assign(ref, [town.login("ops")])
-    comment = town.ops.comment(ref, f"seen {MARK}", marker=MARK)
-    town.ops.close(ref)
+    repo, since = contract_forge.repo(), watcher.now() - timedelta(seconds=5)
+    ref = contract_forge.iris.open_issue(repo, "a bug", f"it breaks {MARK}", marker=MARK).ref
+    contract_forge.iris.assign(ref, [contract_forge.login("ops")])
+    comment = contract_forge.ops.comment(ref, f"seen {MARK}", marker=MARK)
+    contract_forge.ops.close(ref)
     changes, said = watcher.happened(watcher.subject(ref))
-    assert [(change.kind, change.actor.login) for change in changes if change.kind is not Kind.OPENED] == [
-        (Kind.ASSIGNED, town.login("iris")),
-        (Kind.CLOSED, town.login("ops")),
+    assert [(change.kind, change.actor.login) for change in changes if change.kind is not ChangeKind.OPENED] == [
+        (ChangeKind.ASSIGNED, contract_forge.login("iris")),
+        (ChangeKind.CLOSED, contract_forge.login("ops")),
     ]
     assert len({change.key for change in changes}) == len(changes)
     assert [one.id for one in said] == [comment.id]
     assert comment.id in {one.id for one in watcher.said(repo, since)}
 
 
-def test_what_was_judged(town: Town, watcher: GiteaWatcher) -> None:
+def test_what_was_judged(contract_forge: ContractForge, watcher: GiteaPollReader) -> None:
     """Reviews with their remarks, and every status that was ever set on a commit."""
-    ref = town.pull(town.repo())
-    head = town.ops.pull(ref).head_sha
-    review = town.ops.review(
+    ref = contract_forge.pull(contract_forge.repo())
+    head = contract_forge.ops.pull(ref).head_sha
+    review = contract_forge.ops.review(
         ref,
         head_sha=head,
         state=ReviewState.REQUEST_CHANGES,
@@ -77,18 +79,18 @@ def test_what_was_judged(town: Town, watcher: GiteaWatcher) -> None:
         marker=MARK,
     )
     for state in (State.PENDING, State.SUCCESS):
-        town.ops.set_status(ref.repo, head, CommitStatus("hive/review", state, state.value))
-    assert [one.id for one in watcher.judged(ref)] == [review.id]
+        contract_forge.ops.set_status(ref.repo, head, CommitStatus("hive/review", state, state.value))
+    assert [one.id for one in watcher.effective_level(ref)] == [review.id]
     assert len(watcher.remarks(ref, review.id)) == 1
-    assert [one.kind for one in watcher.stated(ref.repo, 1, head)] == [Kind.STATUS_SET] * 2
+    assert [one.kind for one in watcher.stated(ref.repo, 1, head)] == [ChangeKind.STATUS_SET] * 2
     assert watcher.stated(ref.repo, 1, "0" * 40) == []
 
 
-def test_what_moved(town: Town, watcher: GiteaWatcher) -> None:
+def test_what_moved(contract_forge: ContractForge, watcher: GiteaPollReader) -> None:
     """The feed of an organisation says who moved what, and goes on from any row."""
-    newest = max((row.id for row in watcher.activity(town.org, None)), default=0)
-    repo = town.repo()
-    town.change(repo)
-    rows = town.until(lambda: some(watcher.activity(town.org, newest)))
+    newest = max((row.id for row in watcher.activity(contract_forge.org, None)), default=0)
+    repo = contract_forge.repo()
+    contract_forge.change(repo)
+    rows = contract_forge.until(lambda: some(watcher.activity(contract_forge.org, newest)))
     assert all(row.id > newest for row in rows)
     assert [row.id for row in rows] == sorted((row.id for row in rows), reverse=True)

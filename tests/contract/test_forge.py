@@ -4,126 +4,132 @@ from __future__ import annotations
 
 import pytest
 
-from forge import keys
+from forge import dedup_keys
 from forge.events import CommentPosted, IssueAssigned, IssueLabeled, IssueOpened, PullChanged, PullMerged
 from forge.gitea.client import route
-from forge.gitea.read import GiteaReader
+from forge.gitea.reader import GiteaReader
+from forge.models import Label, Protection, Ref, Repo
 from forge.protocol import Invalid, NotFound, Refused
-from forge.types import Label, Protection, Ref, Repo
-from tests.contract.conftest import MARK, WRITES, Receiver, Town
+from tests.contract.conftest import MARK, WRITES, ContractForge, Receiver
 
 
-def test_making_ready_twice(town: Town, receiver: Receiver) -> None:
+def test_making_ready_twice(contract_forge: ContractForge, receiver: Receiver) -> None:
     """What is as it should be is left as it is."""
-    admin, repo = town.admin, town.repo()
+    admin, repo = contract_forge.admin, contract_forge.repo()
     rule = Protection(
-        "main", mergers=(town.login("ops"),), required_statuses=("hive/eval",), block_on_outdated_branch=True
+        "main", mergers=(contract_forge.login("ops"),), required_statuses=("hive/eval",), block_on_outdated_branch=True
     )
     bug = Label("type/bug", "d73a4a", "does not work", exclusive=True)
     for made in (True, False):
-        assert admin.ensure_collaborator(repo, town.login("eve"), "read") is made
+        assert admin.ensure_collaborator(repo, contract_forge.login("eve"), "read") is made
         assert admin.ensure_label(repo, bug) is made
         assert admin.ensure_protection(repo, rule) is made
-    assert not admin.ensure_org(town.org)
+    assert not admin.ensure_org(contract_forge.org)
     assert not admin.ensure_repo(repo, private=True)
-    assert not admin.ensure_team(town.org, "agents", permission="write", units=WRITES, members=[town.login("iris")])
-    assert not admin.ensure_hook(town.org, receiver.url, "other", ["pull_request", "issues"])
-    assert town.ops.protection(repo, "main") == rule
+    assert not admin.ensure_team(
+        contract_forge.org, "agents", permission="write", units=WRITES, members=[contract_forge.login("iris")]
+    )
+    assert not admin.ensure_hook(contract_forge.org, receiver.url, "other", ["pull_request", "issues"])
+    assert contract_forge.ops.protection(repo, "main") == rule
 
 
-def test_making_otherwise(town: Town) -> None:
+def test_making_otherwise(contract_forge: ContractForge) -> None:
     """What is otherwise is changed, and then as it should be."""
-    admin, repo = town.admin, town.repo()
-    gus = town.user_named("gus")
+    admin, repo = contract_forge.admin, contract_forge.repo()
+    gus = contract_forge.user_named("gus")
     admin.ensure_label(repo, Label("wish"))
-    admin.ensure_protection(repo, Protection("main", mergers=(town.login("ops"),)))
-    admin.ensure_collaborator(repo, town.login("eve"), "read")
-    admin.ensure_team(town.org, "guests", permission="write", units=WRITES, members=[])
+    admin.ensure_protection(repo, Protection("main", mergers=(contract_forge.login("ops"),)))
+    admin.ensure_collaborator(repo, contract_forge.login("eve"), "read")
+    admin.ensure_team(contract_forge.org, "guests", permission="write", units=WRITES, members=[])
     assert admin.ensure_label(repo, Label("wish", "112233", "please"))
     assert admin.ensure_protection(repo, Protection("main", push=True))
-    assert admin.ensure_collaborator(repo, town.login("eve"), "write")
-    assert admin.ensure_team(town.org, "guests", permission="read", units={"repo.code": "read"}, members=[gus])
+    assert admin.ensure_collaborator(repo, contract_forge.login("eve"), "write")
+    assert admin.ensure_team(
+        contract_forge.org, "guests", permission="read", units={"repo.code": "read"}, members=[gus]
+    )
     assert not admin.ensure_label(repo, Label("wish", "112233", "please"))
-    assert town.ops.protection(repo, "main") == Protection("main", push=True)
+    assert contract_forge.ops.protection(repo, "main") == Protection("main", push=True)
     assert not admin.ensure_team(
-        town.org, "guests", permission="read", units={"repo.code": "read"}, members=[gus.title()]
+        contract_forge.org, "guests", permission="read", units={"repo.code": "read"}, members=[gus.title()]
     )
 
 
-def test_hooks_in_their_place(town: Town) -> None:
+def test_hooks_in_their_place(contract_forge: ContractForge) -> None:
     """A hook that hears other things is replaced by exactly one."""
     url = "http://127.0.0.1:9/elsewhere"
-    lonely = town.org_named("lonely")
+    lonely = contract_forge.org_named("lonely")
     for events in (["issues"], ["pull_request"], ["issues", "push"]):
-        assert town.admin.ensure_hook(lonely, url, "s", events)
-        assert not town.admin.ensure_hook(lonely, f"{url}/", "s", events)
-    assert len(list(town.raw.rows(f"/orgs/{lonely}/hooks"))) == 1
+        assert contract_forge.admin.ensure_hook(lonely, url, "s", events)
+        assert not contract_forge.admin.ensure_hook(lonely, f"{url}/", "s", events)
+    assert len(list(contract_forge.raw.rows(f"/orgs/{lonely}/hooks"))) == 1
     with pytest.raises(Invalid, match="cannot hear"):
-        town.admin.ensure_hook(lonely, "http://127.0.0.1:9/new", "s", ["issues", "earthquake"])
-    assert len(list(town.raw.rows(f"/orgs/{lonely}/hooks"))) == 1
+        contract_forge.admin.ensure_hook(lonely, "http://127.0.0.1:9/new", "s", ["issues", "earthquake"])
+    assert len(list(contract_forge.raw.rows(f"/orgs/{lonely}/hooks"))) == 1
 
 
-def test_a_new_token_ends_the_old_one(town: Town) -> None:
+def test_a_new_token_ends_the_old_one(contract_forge: ContractForge) -> None:
     """A token that was replaced opens nothing, and is not in the error."""
-    tess = town.user_named("tess")
-    old = town.admin.make_token(tess, "hive", ["read:user"])
-    new = town.admin.make_token(tess, "hive", ["read:user"])
-    with GiteaReader(name="work", url=town.url, token=new) as reader:
+    tess = contract_forge.user_named("tess")
+    old = contract_forge.admin.make_token(tess, "hive", ["read:user"])
+    new = contract_forge.admin.make_token(tess, "hive", ["read:user"])
+    with GiteaReader(name="work", url=contract_forge.url, token=new) as reader:
         assert reader.user(tess).login == tess
-    with GiteaReader(name="work", url=town.url, token=old) as reader, pytest.raises(Refused) as caught:
+    with GiteaReader(name="work", url=contract_forge.url, token=old) as reader, pytest.raises(Refused) as caught:
         reader.user(tess)
     assert old not in str(caught.value)
 
 
-def test_protections_of_nobody(town: Town) -> None:
+def test_protections_of_nobody(contract_forge: ContractForge) -> None:
     """A rule that names somebody who is nobody is refused."""
     with pytest.raises(Invalid, match="nobody-here"):
-        town.admin.ensure_protection(town.repo(), Protection("main", mergers=("nobody-here",)))
+        contract_forge.admin.ensure_protection(contract_forge.repo(), Protection("main", mergers=("nobody-here",)))
 
 
-def test_a_renamed_repository(town: Town) -> None:
+def test_a_renamed_repository(contract_forge: ContractForge) -> None:
     """A repository that was renamed is not found under its old name, neither to read nor to write."""
-    repo = town.repo()
-    town.raw.patch(route("repos", *repo.path.split("/")), name=f"{repo.name}-renamed")
+    repo = contract_forge.repo()
+    contract_forge.raw.patch(route("repos", *repo.path.split("/")), name=f"{repo.name}-renamed")
     with pytest.raises(NotFound):
-        town.ops.repository(repo)
+        contract_forge.ops.repository(repo)
     with pytest.raises(NotFound):
-        town.ops.open_issue(repo, "t", MARK, marker=MARK)
-    assert Repo("work", town.org, f"{repo.name}-renamed") in {found.repo for found in town.ops.repositories(town.org)}
+        contract_forge.ops.open_issue(repo, "t", MARK, marker=MARK)
+    assert Repo("work", contract_forge.org, f"{repo.name}-renamed") in {
+        found.repo for found in contract_forge.ops.repositories(contract_forge.org)
+    }
 
 
-def test_what_is_not_there(town: Town) -> None:
+def test_what_is_not_there(contract_forge: ContractForge) -> None:
     """What is not there is not found, and neither is what may not be seen."""
-    repo = town.repo()
+    repo = contract_forge.repo()
     for ask in (
-        lambda: town.ops.user("nobody-here"),
-        lambda: town.ops.repository(Repo("work", town.org, "nothing")),
-        lambda: town.eve.repository(repo),
-        lambda: town.ops.branch(repo, "nowhere"),
-        lambda: town.ops.issue(Ref(repo, 999)),
-        lambda: town.ops.pull(Ref(repo, 999)),
-        lambda: town.ops.comment(Ref(repo, 999), MARK, marker=MARK),
+        lambda: contract_forge.ops.user("nobody-here"),
+        lambda: contract_forge.ops.repository(Repo("work", contract_forge.org, "nothing")),
+        lambda: contract_forge.eve.repository(repo),
+        lambda: contract_forge.ops.branch(repo, "nowhere"),
+        lambda: contract_forge.ops.issue(Ref(repo, 999)),
+        lambda: contract_forge.ops.pull(Ref(repo, 999)),
+        lambda: contract_forge.ops.comment(Ref(repo, 999), MARK, marker=MARK),
     ):
         with pytest.raises(NotFound):
             ask()
-    assert town.ops.protection(repo, "main") is None
+    assert contract_forge.ops.protection(repo, "main") is None
 
 
-def test_deliveries(town: Town, receiver: Receiver) -> None:
+def test_deliveries(contract_forge: ContractForge, receiver: Receiver) -> None:
     """What is done on the forge arrives as events, with the keys that a sweep makes of the same."""
-    repo = town.repo()
-    town.admin.ensure_label(repo, Label("bug"))
-    issue = town.ops.open_issue(repo, "t", MARK, marker=MARK).ref
-    town.ops.assign(issue, [town.login("iris")])
-    town.ops.label(issue, add=["bug"])
-    comment = town.ops.comment(issue, MARK, marker=MARK)
+    repo = contract_forge.repo()
+    contract_forge.admin.ensure_label(repo, Label("bug"))
+    issue = contract_forge.ops.open_issue(repo, "t", MARK, marker=MARK).ref
+    contract_forge.ops.assign(issue, [contract_forge.login("iris")])
+    contract_forge.ops.label(issue, add=["bug"])
+    comment = contract_forge.ops.comment(issue, MARK, marker=MARK)
     events = receiver.until(IssueOpened, IssueAssigned, IssueLabeled, CommentPosted, ref=issue)
-    repo_id = town.ops.repository(repo).id
-    opening = keys.opened("work", repo_id, issue.number)
-    assert {event.key for event in events} == {opening, keys.commented("work", comment.id), keys.UNKNOWN}
-    assert {event.actor for event in events} == {town.ops.user(town.login("ops"))}
-    ref = town.pull(repo)
-    town.merge(ref)
+    repo_id = contract_forge.ops.repository(repo).id
+    opening = dedup_keys.opened("work", repo_id, issue.number)
+    assert {event.key for event in events} == {opening, dedup_keys.commented("work", comment.id), dedup_keys.UNKNOWN}
+    assert {event.actor for event in events} == {contract_forge.ops.user(contract_forge.login("ops"))}
+    ref = contract_forge.pull(repo)
+    contract_forge.merge(ref)
     events = receiver.until(PullChanged, PullMerged, ref=ref)
-    told = {keys.opened("work", repo_id, ref.number), keys.merged("work", repo_id, ref.number)}
+    told = {dedup_keys.opened("work", repo_id, ref.number), dedup_keys.merged("work", repo_id, ref.number)}
     assert told <= {event.key for event in events}

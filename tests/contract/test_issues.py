@@ -7,14 +7,14 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from forge.gitea.client import route
+from forge.models import Label, Ref
 from forge.protocol import Conflict, Invalid, NotFound, Refused
-from forge.types import Label, Ref
-from tests.contract.conftest import MARK, Town, some
+from tests.contract.conftest import MARK, ContractForge, some
 
 
-def test_issues(town: Town) -> None:
+def test_issues(contract_forge: ContractForge) -> None:
     """An issue is filed, answered, assigned and closed once each, however often that is asked."""
-    repo, iris = town.repo(), town.iris
+    repo, iris = contract_forge.repo(), contract_forge.iris
     first, again = (iris.open_issue(repo, "squeaks", f"oil it {MARK}", marker=MARK) for _ in range(2))
     assert first.ref == again.ref
     said, same = (iris.comment(first.ref, f"hello {MARK}", marker=MARK) for _ in range(2))
@@ -22,9 +22,12 @@ def test_issues(town: Town) -> None:
     iris.edit_comment(first.ref, said.id, f"goodbye {MARK}")
     assert [comment.body for comment in iris.comments(first.ref)] == [f"goodbye {MARK}"]
     for _ in range(2):
-        iris.assign(first.ref, [town.login("ops")])
-    iris.assign(first.ref, [town.login("iris")])
-    assert {user.login for user in iris.issue(first.ref).assignees} == {town.login("ops"), town.login("iris")}
+        iris.assign(first.ref, [contract_forge.login("ops")])
+    iris.assign(first.ref, [contract_forge.login("iris")])
+    assert {user.login for user in iris.issue(first.ref).assignees} == {
+        contract_forge.login("ops"),
+        contract_forge.login("iris"),
+    }
     for _ in range(2):
         iris.close(first.ref)
     assert not iris.issue(first.ref).is_open
@@ -35,51 +38,53 @@ def test_issues(town: Town) -> None:
     assert reopened.ref != first.ref
 
 
-def test_readers_do_not_assign(town: Town) -> None:
+def test_readers_do_not_assign(contract_forge: ContractForge) -> None:
     """Who may not assign is refused, though the forge drops the wish in silence; nobody is nobody."""
-    repo = town.repo()
-    town.admin.ensure_collaborator(repo, town.login("eve"), "read")
-    issue = town.eve.open_issue(repo, "t", MARK, marker=MARK)
+    repo = contract_forge.repo()
+    contract_forge.admin.ensure_collaborator(repo, contract_forge.login("eve"), "read")
+    issue = contract_forge.eve.open_issue(repo, "t", MARK, marker=MARK)
     with pytest.raises(Refused, match="may not be assigned: iris"):
-        town.eve.assign(issue.ref, [town.login("iris")])
+        contract_forge.eve.assign(issue.ref, [contract_forge.login("iris")])
     with pytest.raises(NotFound):
-        town.ops.assign(issue.ref, ["nobody-here"])
-    assert town.ops.issue(issue.ref).assignees == ()
+        contract_forge.ops.assign(issue.ref, ["nobody-here"])
+    assert contract_forge.ops.issue(issue.ref).assignees == ()
 
 
-def test_labels(town: Town) -> None:
+def test_labels(contract_forge: ContractForge) -> None:
     """Labels come and go by name, of the repository and its organisation, and nothing is written in vain."""
-    repo = town.repo()
+    repo = contract_forge.repo()
     for label in (Label("bug"), Label("state/todo", exclusive=True), Label("state/doing", exclusive=True)):
-        town.admin.ensure_label(repo, label)
-    town.raw.post(f"/orgs/{town.org}/labels", name=f"urgent-{repo.name}", color="#ff0000")
-    ref = town.ops.open_issue(repo, "t", MARK, marker=MARK).ref
-    town.ops.label(ref, add=["bug", "state/todo", f"urgent-{repo.name}"])
-    town.ops.label(ref, add=["state/doing"], remove=["bug"])
-    assert set(town.ops.issue(ref).labels) == {"state/doing", f"urgent-{repo.name}"}
-    rows = town.ops.timeline(ref)
-    town.ops.label(ref, add=["state/doing"], remove=["bug"])
-    assert town.ops.timeline(ref) == rows
+        contract_forge.admin.ensure_label(repo, label)
+    contract_forge.raw.post(f"/orgs/{contract_forge.org}/labels", name=f"urgent-{repo.name}", color="#ff0000")
+    ref = contract_forge.ops.open_issue(repo, "t", MARK, marker=MARK).ref
+    contract_forge.ops.label(ref, add=["bug", "state/todo", f"urgent-{repo.name}"])
+    contract_forge.ops.label(ref, add=["state/doing"], remove=["bug"])
+    assert set(contract_forge.ops.issue(ref).labels) == {"state/doing", f"urgent-{repo.name}"}
+    rows = contract_forge.ops.timeline(ref)
+    contract_forge.ops.label(ref, add=["state/doing"], remove=["bug"])
+    assert contract_forge.ops.timeline(ref) == rows
     assert {(row.label, row.removed) for row in rows} >= {("bug", False), ("bug", True), ("state/doing", False)}
     with pytest.raises(Invalid, match=r"no label state/done$"):
-        town.ops.label(ref, add=["state/done", "bug"])
-    assert town.ops.timeline(ref) == rows
+        contract_forge.ops.label(ref, add=["state/done", "bug"])
+    assert contract_forge.ops.timeline(ref) == rows
 
 
-def test_what_changed(town: Town) -> None:
+def test_what_changed(contract_forge: ContractForge) -> None:
     """A sweep finds what changed, issues and pull requests alike, and nothing that did not."""
-    repo = town.repo()
-    issue = town.ops.open_issue(repo, "t", MARK, marker=MARK)
-    pull = town.pull(repo)
-    assert {found.ref for found in town.ops.changed_since(repo, issue.updated_at)} == {issue.ref, pull}
-    assert [found.is_pull for found in town.ops.changed_since(repo, issue.updated_at) if found.ref == pull] == [True]
-    assert town.ops.changed_since(repo, datetime.now(UTC) + timedelta(hours=1)) == []
+    repo = contract_forge.repo()
+    issue = contract_forge.ops.open_issue(repo, "t", MARK, marker=MARK)
+    pull = contract_forge.pull(repo)
+    assert {found.ref for found in contract_forge.ops.changed_since(repo, issue.updated_at)} == {issue.ref, pull}
+    assert [
+        found.is_pull for found in contract_forge.ops.changed_since(repo, issue.updated_at) if found.ref == pull
+    ] == [True]
+    assert contract_forge.ops.changed_since(repo, datetime.now(UTC) + timedelta(hours=1)) == []
 
 
-def test_editing(town: Town) -> None:
+def test_editing(contract_forge: ContractForge) -> None:
     """A title and a text are changed when they differ, closed is opened again, and nothing is done twice."""
-    repo, ops = town.repo(), town.ops
-    for ref in (ops.open_issue(repo, "squeaks", MARK, marker=MARK).ref, town.pull(repo)):
+    repo, ops = contract_forge.repo(), contract_forge.ops
+    for ref in (ops.open_issue(repo, "squeaks", MARK, marker=MARK).ref, contract_forge.pull(repo)):
         for _ in range(2):
             ops.edit(ref, title="it squeaks", body="oil it")
         ops.edit(ref, body="oil it well")
@@ -91,158 +96,164 @@ def test_editing(town: Town) -> None:
         kinds = [row.kind for row in ops.timeline(ref)]
         assert [kinds.count(kind) for kind in ("change_title", "close", "reopen")] == [1, 1, 1]
     with pytest.raises(Refused):
-        town.eve.edit(ops.open_issue(town.repo_for("eve"), "t", MARK, marker=MARK).ref, title="mine")
+        contract_forge.eve.edit(
+            ops.open_issue(contract_forge.repo_for("eve"), "t", MARK, marker=MARK).ref, title="mine"
+        )
 
 
-def test_comments_by_id(town: Town) -> None:
+def test_comments_by_id(contract_forge: ContractForge) -> None:
     """A comment is found, changed and taken away by its id, and taking it away twice is once."""
-    repo = town.repo()
-    for ref in (town.ops.open_issue(repo, "t", MARK, marker=MARK).ref, town.pull(repo)):
-        said = town.ops.comment(ref, MARK, marker=MARK)
-        assert town.iris.comment_by_id(ref, said.id) == said
+    repo = contract_forge.repo()
+    for ref in (contract_forge.ops.open_issue(repo, "t", MARK, marker=MARK).ref, contract_forge.pull(repo)):
+        said = contract_forge.ops.comment(ref, MARK, marker=MARK)
+        assert contract_forge.iris.comment_by_id(ref, said.id) == said
         for _ in range(2):
-            town.ops.edit_comment(ref, said.id, f"better {MARK}")
-        assert town.iris.comment_by_id(ref, said.id).body == f"better {MARK}"
+            contract_forge.ops.edit_comment(ref, said.id, f"better {MARK}")
+        assert contract_forge.iris.comment_by_id(ref, said.id).body == f"better {MARK}"
         for _ in range(2):
-            town.ops.delete_comment(ref, said.id)
-        assert town.iris.comments(ref) == []
+            contract_forge.ops.delete_comment(ref, said.id)
+        assert contract_forge.iris.comments(ref) == []
         with pytest.raises(NotFound):
-            town.iris.comment_by_id(ref, said.id)
+            contract_forge.iris.comment_by_id(ref, said.id)
         with pytest.raises(NotFound):
-            town.ops.edit_comment(ref, said.id, "again")
+            contract_forge.ops.edit_comment(ref, said.id, "again")
 
 
-def test_reactions(town: Town) -> None:
+def test_reactions(contract_forge: ContractForge) -> None:
     """A reaction is there or not, on an issue, a pull request and a comment; a word that is none is refused."""
-    repo, iris = town.repo(), town.iris
-    issue, pull = town.ops.open_issue(repo, "t", MARK, marker=MARK).ref, town.pull(repo)
-    comment = town.ops.comment(issue, MARK, marker=MARK).id
+    repo, iris = contract_forge.repo(), contract_forge.iris
+    issue, pull = contract_forge.ops.open_issue(repo, "t", MARK, marker=MARK).ref, contract_forge.pull(repo)
+    comment = contract_forge.ops.comment(issue, MARK, marker=MARK).id
     for ref, where in ((issue, 0), (pull, 0), (issue, comment)):
         assert iris.reactions(ref, where) == []
         for _ in range(2):
             iris.react(ref, "eyes", comment_id=where)
-            town.ops.react(ref, "+1", comment_id=where)
+            contract_forge.ops.react(ref, "+1", comment_id=where)
         found = {(each.user.login, each.content) for each in iris.reactions(ref, where)}
-        assert found == {(town.login("iris"), "eyes"), (town.login("ops"), "+1")}
+        assert found == {(contract_forge.login("iris"), "eyes"), (contract_forge.login("ops"), "+1")}
         for _ in range(2):
-            iris.unreact(ref, "eyes", comment_id=where)
-            iris.unreact(ref, "+1", comment_id=where)
-        assert [(each.user.login, each.content) for each in iris.reactions(ref, where)] == [(town.login("ops"), "+1")]
+            iris.remove_reaction(ref, "eyes", comment_id=where)
+            iris.remove_reaction(ref, "+1", comment_id=where)
+        assert [(each.user.login, each.content) for each in iris.reactions(ref, where)] == [
+            (contract_forge.login("ops"), "+1")
+        ]
         with pytest.raises(Refused, match="robot"):
             iris.react(ref, "robot", comment_id=where)
 
 
-def test_unassigning(town: Town) -> None:
+def test_unassigning(contract_forge: ContractForge) -> None:
     """Some are taken off, the others stay."""
-    ref = town.ops.open_issue(town.repo(), "t", MARK, marker=MARK).ref
-    town.ops.assign(ref, [town.login("ops"), town.login("iris")])
+    ref = contract_forge.ops.open_issue(contract_forge.repo(), "t", MARK, marker=MARK).ref
+    contract_forge.ops.assign(ref, [contract_forge.login("ops"), contract_forge.login("iris")])
     for _ in range(2):
-        town.ops.unassign(ref, [town.login("iris").upper(), "nobody-here"])
-    assert [user.login for user in town.ops.issue(ref).assignees] == [town.login("ops")]
-    town.ops.unassign(ref, [town.login("ops")])
-    assert town.ops.issue(ref).assignees == ()
-    assert [row.kind for row in town.ops.timeline(ref)].count("assignees") == 4
+        contract_forge.ops.unassign(ref, [contract_forge.login("iris").upper(), "nobody-here"])
+    assert [user.login for user in contract_forge.ops.issue(ref).assignees] == [contract_forge.login("ops")]
+    contract_forge.ops.unassign(ref, [contract_forge.login("ops")])
+    assert contract_forge.ops.issue(ref).assignees == ()
+    assert [row.kind for row in contract_forge.ops.timeline(ref)].count("assignees") == 4
 
 
-def test_milestones(town: Town) -> None:
+def test_milestones(contract_forge: ContractForge) -> None:
     """A milestone is made once, set by its title and cleared, on issues and pull requests."""
-    repo, ops = town.repo(), town.ops
+    repo, ops = contract_forge.repo(), contract_forge.ops
     for title in ("spring", "spring cleaning", "spring"):
         ops.ensure_milestone(repo, title, description="soon")
     at = route("repos", *repo.path.split("/"), "milestones")
-    assert sorted(row["title"].text() for row in town.raw.rows(at)) == ["spring", "spring cleaning"]
-    for ref in (ops.open_issue(repo, "t", MARK, marker=MARK).ref, town.pull(repo)):
+    assert sorted(row["title"].text() for row in contract_forge.raw.rows(at)) == ["spring", "spring cleaning"]
+    for ref in (ops.open_issue(repo, "t", MARK, marker=MARK).ref, contract_forge.pull(repo)):
         for title in ("spring cleaning", "spring", "spring", ""):
             ops.set_milestone(ref, title)
             assert ops.issue(ref).milestone == title
         assert [row.kind for row in ops.timeline(ref)].count("milestone") == 3
         with pytest.raises(Invalid, match="no milestone 'sprin'"):
             ops.set_milestone(ref, "sprin")
-    spring = next(row for row in town.raw.rows(at) if row["title"].text() == "spring")["id"].number()
-    town.raw.patch(f"{at}/{spring}", state="closed")
+    spring = next(row for row in contract_forge.raw.rows(at) if row["title"].text() == "spring")["id"].number()
+    contract_forge.raw.patch(f"{at}/{spring}", state="closed")
     ops.ensure_milestone(repo, "spring")
-    assert town.raw.get(f"{at}/{spring}")["state"].text() == "open"
+    assert contract_forge.raw.get(f"{at}/{spring}")["state"].text() == "open"
 
 
-def test_what_strangers_may_not_set(town: Town) -> None:
+def test_what_strangers_may_not_set(contract_forge: ContractForge) -> None:
     """What the forge drops in silence is refused aloud, on an issue of one's own too."""
-    repo = town.repo_for("eve")
-    town.ops.ensure_milestone(repo, "spring")
-    ref = town.eve.open_issue(repo, "t", MARK, marker=MARK).ref
+    repo = contract_forge.repo_for("eve")
+    contract_forge.ops.ensure_milestone(repo, "spring")
+    ref = contract_forge.eve.open_issue(repo, "t", MARK, marker=MARK).ref
     with pytest.raises(Refused):
-        town.eve.set_milestone(ref, "spring")
+        contract_forge.eve.set_milestone(ref, "spring")
     with pytest.raises(Refused):
-        town.eve.set_due(ref, date(2030, 1, 2))
+        contract_forge.eve.set_due(ref, date(2030, 1, 2))
     with pytest.raises(Refused):
-        town.eve.pin(ref)
-    assert (town.ops.issue(ref).milestone, town.ops.issue(ref).due) == ("", None)
+        contract_forge.eve.pin(ref)
+    assert (contract_forge.ops.issue(ref).milestone, contract_forge.ops.issue(ref).due) == ("", None)
 
 
-def test_due_days(town: Town) -> None:
+def test_due_days(contract_forge: ContractForge) -> None:
     """A day is a day, whatever the forge makes of its hours."""
-    ref = town.ops.open_issue(town.repo(), "t", MARK, marker=MARK).ref
+    ref = contract_forge.ops.open_issue(contract_forge.repo(), "t", MARK, marker=MARK).ref
     for day in (date(2030, 1, 2), date(2030, 1, 2), date(2031, 12, 31), None, None):
-        town.ops.set_due(ref, day)
-        assert town.ops.issue(ref).due == day
-    kinds = [row.kind for row in town.ops.timeline(ref)]
+        contract_forge.ops.set_due(ref, day)
+        assert contract_forge.ops.issue(ref).due == day
+    kinds = [row.kind for row in contract_forge.ops.timeline(ref)]
     assert len([kind for kind in kinds if "deadline" in kind]) == 3
 
 
-def test_pins(town: Town) -> None:
+def test_pins(contract_forge: ContractForge) -> None:
     """An issue is pinned or not."""
-    ref = town.ops.open_issue(town.repo(), "t", MARK, marker=MARK).ref
+    ref = contract_forge.ops.open_issue(contract_forge.repo(), "t", MARK, marker=MARK).ref
     for _ in range(2):
-        town.ops.pin(ref)
-    assert town.iris.issue(ref).pinned
+        contract_forge.ops.pin(ref)
+    assert contract_forge.iris.issue(ref).pinned
     for _ in range(2):
-        town.ops.unpin(ref)
-    assert not town.iris.issue(ref).pinned
-    assert [row.kind for row in town.ops.timeline(ref)] == ["pin", "unpin"]
+        contract_forge.ops.unpin(ref)
+    assert not contract_forge.iris.issue(ref).pinned
+    assert [row.kind for row in contract_forge.ops.timeline(ref)] == ["pin", "unpin"]
 
 
-def test_dependencies(town: Town) -> None:
+def test_dependencies(contract_forge: ContractForge) -> None:
     """What waits for another cannot be closed before it; two do not wait for each other."""
-    repo, ops = town.repo(), town.ops
+    repo, ops = contract_forge.repo(), contract_forge.ops
     first, second = (ops.open_issue(repo, f"t{n}", f"{MARK}{n}", marker=f"{MARK}{n}").ref for n in range(2))
     for _ in range(2):
-        ops.depend(second, first)
+        ops.add_dependency(second, first)
     assert (ops.dependencies(second), ops.dependencies(first)) == ([first], [])
     with pytest.raises(Conflict, match="wait for each other"):
-        ops.depend(first, second)
+        ops.add_dependency(first, second)
     with pytest.raises(Conflict, match="still has open dependencies"):
         ops.close(second)
     with pytest.raises(NotFound):
-        ops.depend(first, Ref(repo, 999))
+        ops.add_dependency(first, Ref(repo, 999))
     for _ in range(2):
-        ops.undepend(second, first)
+        ops.remove_dependency(second, first)
     assert ops.dependencies(second) == []
     ops.close(second)
 
 
-def test_labels_that_exclude_each_other(town: Town) -> None:
+def test_labels_that_exclude_each_other(contract_forge: ContractForge) -> None:
     """One of a scope is on an issue; who asks for two at once is told so, and nothing is written."""
-    repo = town.repo()
+    repo = contract_forge.repo()
     for name in ("state/todo", "state/doing", "area/todo"):
-        town.admin.ensure_label(repo, Label(name, exclusive=True))
-    ref = town.ops.open_issue(repo, "t", MARK, marker=MARK).ref
-    town.ops.label(ref, add=["state/todo", "area/todo"])
+        contract_forge.admin.ensure_label(repo, Label(name, exclusive=True))
+    ref = contract_forge.ops.open_issue(repo, "t", MARK, marker=MARK).ref
+    contract_forge.ops.label(ref, add=["state/todo", "area/todo"])
     with pytest.raises(Invalid, match="exclude each other: state/doing, state/todo"):
-        town.ops.label(ref, add=["state/doing", "state/todo"])
-    assert set(town.ops.issue(ref).labels) == {"state/todo", "area/todo"}
+        contract_forge.ops.label(ref, add=["state/doing", "state/todo"])
+    assert set(contract_forge.ops.issue(ref).labels) == {"state/todo", "area/todo"}
     for _ in range(2):
-        town.ops.label(ref, add=["state/doing"])
-    assert set(town.ops.issue(ref).labels) == {"state/doing", "area/todo"}
+        contract_forge.ops.label(ref, add=["state/doing"])
+    assert set(contract_forge.ops.issue(ref).labels) == {"state/doing", "area/todo"}
 
 
-def test_notifications(town: Town) -> None:
+def test_notifications(contract_forge: ContractForge) -> None:
     """Who is assigned hears of what comes until it is read; nobody hears of what they did themselves."""
-    repo, start = town.repo(), datetime.now(UTC) - timedelta(minutes=5)
-    ref = town.ops.open_issue(repo, "t", MARK, marker=MARK).ref
-    town.ops.assign(ref, [town.login("iris")])
-    town.ops.comment(ref, f"look {MARK}", marker=MARK)
-    [notice] = town.until(lambda: some([each for each in town.iris.notifications(start) if each.ref == ref]))
+    repo, start = contract_forge.repo(), datetime.now(UTC) - timedelta(minutes=5)
+    ref = contract_forge.ops.open_issue(repo, "t", MARK, marker=MARK).ref
+    contract_forge.ops.assign(ref, [contract_forge.login("iris")])
+    contract_forge.ops.comment(ref, f"look {MARK}", marker=MARK)
+    [notice] = contract_forge.until(
+        lambda: some([each for each in contract_forge.iris.notifications(start) if each.ref == ref])
+    )
     assert notice.unread
-    assert town.iris.notifications(notice.updated_at + timedelta(hours=1)) == []
-    assert ref not in {each.ref for each in town.ops.notifications(start)}
-    town.iris.mark_read(datetime.now(UTC) + timedelta(minutes=5))
-    assert ref not in {each.ref for each in town.iris.notifications(start) if each.unread}
+    assert contract_forge.iris.notifications(notice.updated_at + timedelta(hours=1)) == []
+    assert ref not in {each.ref for each in contract_forge.ops.notifications(start)}
+    contract_forge.iris.mark_read(datetime.now(UTC) + timedelta(minutes=5))
+    assert ref not in {each.ref for each in contract_forge.iris.notifications(start) if each.unread}

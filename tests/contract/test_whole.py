@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from forge.gitea.decode import decode
-from forge.gitea.read import GiteaReader
-from forge.webhook import verify
+from forge.gitea.reader import GiteaReader
+from forge.webhook import verify_any_case
 from tests.contract import cases, reduce, swagger, table
-from tests.contract.conftest import Town
+from tests.contract.conftest import ContractForge
 from tests.contract.ear import Ear
 from tests.contract.gate import Gate
 from tests.contract.proof import Proof, events, methods
@@ -37,21 +37,21 @@ def whole(request: pytest.FixtureRequest) -> None:
         pytest.skip("only a part of the contract was run")
 
 
-def test_what_a_forge_can_do(town: Town, flavour: str, proof: Proof) -> None:
+def test_what_a_forge_can_do(contract_forge: ContractForge, flavour: str, proof: Proof) -> None:
     """A forge is known by what it says of itself; a connection that is given back is given back."""
-    assert flavour.startswith(town.ops.capabilities().kind)
-    with GiteaReader(name="work", url=town.url, token=town.tokens["eve"]) as reader:
+    assert flavour.startswith(contract_forge.ops.capabilities().kind)
+    with GiteaReader(name="work", url=contract_forge.url, token=contract_forge.tokens["eve"]) as reader:
         proof.watched(flavour, reader).disconnect()
 
 
-def test_every_method(town: Town, flavour: str, proof: Proof) -> None:
+def test_every_method(contract_forge: ContractForge, flavour: str, proof: Proof) -> None:
     """Every public method of the adapter is called."""
-    known = set().union(*(methods(type(getattr(town, name)._face)) for name in FACES))
+    known = set().union(*(methods(type(getattr(contract_forge, name)._face)) for name in FACES))
     assert known - proof.methods[flavour] - CONVERSING == set()
 
 
 CONVERSING = {f"Conversing.{call}" for call in ("reply", "edit_reply", "resolve")}
-"""Methods for calls that came with Gitea 1.27, which no flavour imitates whole: `tests/gitea/test_conversing.py` asks them."""
+"""Methods for calls that came with Gitea 1.27, which no flavour imitates whole: `tests/gitea/test_conversations.py` asks them."""
 
 LATER = ("POST /repos/{owner}/{repo}/pulls/{index}/comments/{id}/replies",)
 """The routes of these, beside what is probed."""
@@ -61,7 +61,7 @@ def test_every_event(story: Story, flavour: str, ear: Ear, proof: Proof) -> None
     """Every event that is decoded is caused, and decoded."""
     for arrival in ear.heard:
         if arrival.event in events(flavour):
-            assert decode(verify("work", arrival.headers, arrival.raw, [SECRET.encode()])), arrival.event
+            assert decode(verify_any_case("work", arrival.headers, arrival.raw, [SECRET.encode()])), arrival.event
             proof.events[flavour].add(arrival.event)
     assert events(flavour) - proof.events[flavour] == set()
 

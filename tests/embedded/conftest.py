@@ -159,7 +159,7 @@ class Receiver:
     open: threading.Event = field(default_factory=threading.Event)
     """Answers wait for it."""
 
-    def hears(self, *names: str) -> list[Arrival]:
+    def listens_to_bots(self, *names: str) -> list[Arrival]:
         """Wait for exactly these deliveries in this order, and forget them."""
         until(lambda: len(self.arrivals) >= len(names))
         heard, self.arrivals[:] = list(self.arrivals), []

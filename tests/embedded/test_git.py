@@ -128,7 +128,7 @@ def test_a_deleted_branch_closes_its_pull_request(village: Village, receiver: Re
     village.hook(receiver, "delete", "pull_request")
     work = village.core.clone(tmp_path / "work")
     assert village.core.git("push", "-q", "origin", ":topic", cwd=work).returncode == 0
-    receiver.hears("delete", "pull_request.closed")
+    receiver.listens_to_bots("delete", "pull_request.closed")
     closed = village.iris.get("~/pulls/1")
     assert (closed["state"], closed["head"]["ref"]) == ("closed", "refs/pull/1/head")
     kept = village.iris.git("ls-remote", "origin", "refs/pull/1/head", cwd=work).stdout
@@ -141,7 +141,7 @@ def test_tags_are_told_as_pushes(village: Village, receiver: Receiver, tmp_path:
     work = village.core.clone(tmp_path / "work")
     for words in (("tag", "v1"), ("push", "-q", "origin", "v1"), ("push", "-q", "origin", ":v1")):
         assert village.core.git(*words, cwd=work).returncode == 0
-    push, made, gone, deleted = receiver.hears("push", "create", "push", "delete")
+    push, made, gone, deleted = receiver.listens_to_bots("push", "create", "push", "delete")
     assert push.json["before"] == gone.json["after"] == ZERO
     assert (made.json["ref"], deleted.json["ref_type"]) == ("refs/tags/v1", "tag")
 
@@ -153,7 +153,7 @@ def test_many_branches_in_one_push(village: Village, receiver: Receiver, tmp_pat
     for name in ("a", "b"):
         village.core.git("branch", name, cwd=work)
     assert village.core.git("push", "-q", "origin", "a", "b", cwd=work).returncode == 0
-    heard = receiver.hears("create", "push", "create", "push")
+    heard = receiver.listens_to_bots("create", "push", "create", "push")
     assert [arrival.json["ref"] for arrival in heard] == ["refs/heads/a"] * 2 + ["refs/heads/b"] * 2
 
 

@@ -48,7 +48,7 @@ def test_a_slow_receiver_holds_up_all(village: Village, receiver: Receiver) -> N
     time.sleep(0.05)
     assert len(receiver.arrivals) == 1
     receiver.open.set()
-    receiver.hears("issues.opened", "issues.opened")
+    receiver.listens_to_bots("issues.opened", "issues.opened")
 
 
 @ALL
@@ -62,7 +62,7 @@ def test_a_silent_receiver_is_given_up(tmp_path: Path, receiver: Receiver, flavo
         repo_hook(village, f"http://127.0.0.1:{deaf.getsockname()[1]}/")
         village.hook(receiver, "issues")
         village.core.post("~/issues", {"title": "one"})
-        receiver.hears("issues.opened")
+        receiver.listens_to_bots("issues.opened")
         rows = until(lambda: running.site.state.rows("SELECT answer FROM deliveries WHERE answer IS NOT NULL"))
         assert [row["answer"] for row in rows][:1] == [0]
         assert not running.site.state.rows("SELECT 1 FROM deliveries WHERE tried IS NULL")
@@ -74,7 +74,7 @@ def test_a_redirection_is_followed_without_its_body(village: Village, receiver: 
     receiver.answer, receiver.location = 302, "/elsewhere"
     village.hook(receiver, "issues")
     village.core.post("~/issues", {"title": "one"})
-    receiver.hears("issues.opened")
+    receiver.listens_to_bots("issues.opened")
     assert until(lambda: receiver.followed) == ["GET /elsewhere no body"]
 
 
@@ -83,9 +83,9 @@ def test_what_is_replayed_is_the_same_but_for_its_uuid(village: Village, receive
     """Sent again by hand, a delivery has another uuid, the same body and the same signature."""
     village.hook(receiver, "issues")
     village.core.post("~/issues", {"title": "once"})
-    (first,) = receiver.hears("issues.opened")
+    (first,) = receiver.listens_to_bots("issues.opened")
     again = village.forge.replay(first.headers["X-Gitea-Delivery"])
-    (second,) = receiver.hears("issues.opened")
+    (second,) = receiver.listens_to_bots("issues.opened")
     assert (second.body, second.headers["X-Gitea-Delivery"]) == (first.body, again)
     assert first.headers["X-Hub-Signature-256"] == second.headers["X-Hub-Signature-256"]
     assert first.headers["X-Gitea-Delivery"] != again
@@ -124,7 +124,7 @@ def test_tidings_come_in_order(village: Village, receiver: Receiver, flavour: Fl
     body = {"title": "topic", "head": "topic", "base": "main", "body": "closes #1", "reviewers": ["triage"]}
     village.core.post("~/pulls", body | about)
     request = "pull_request_review_request.review_requested"
-    receiver.hears(
+    receiver.listens_to_bots(
         "issue_assign.assigned",
         "issues.opened",
         "issue_label.label_updated",
@@ -136,9 +136,9 @@ def test_tidings_come_in_order(village: Village, receiver: Receiver, flavour: Fl
         "pull_request_assign.assigned",
     )
     village.core.post("~/contents/y.txt", {"content": b64("y"), "message": "more", "branch": "topic"})
-    receiver.hears("push", "pull_request_sync.synchronized")
+    receiver.listens_to_bots("push", "pull_request_sync.synchronized")
     village.mara.post("~/pulls/2/merge", {"Do": "merge", "delete_branch_after_merge": True})
-    receiver.hears("pull_request.closed", "issues.closed", "push", "delete")
+    receiver.listens_to_bots("pull_request.closed", "issues.closed", "push", "delete")
 
 
 # 3. Events for nothing
@@ -157,7 +157,7 @@ def test_some_tidings_tell_nothing(village: Village, receiver: Receiver, flavour
     village.core.patch("~/issues/1", {"state": "closed"})
     same = ["issue_comment.edited"] if flavour.told_when_same else []
     edited = ["issues.edited"] * 3
-    receiver.hears("issue_label.label_updated", "issue_label.label_cleared", *edited, *same, "issues.closed")
+    receiver.listens_to_bots("issue_label.label_updated", "issue_label.label_cleared", *edited, *same, "issues.closed")
 
 
 @ALL
@@ -169,7 +169,7 @@ def test_owners_are_asked_again_on_forgejo(village: Village, receiver: Receiver,
     village.hook(receiver, "pull_request")
     village.core.patch("~/pulls/1", {"title": "topic"})
     again = ["pull_request_review_request.review_requested"] if flavour.asks_again_when_ready else []
-    receiver.hears("pull_request.edited", *again)
+    receiver.listens_to_bots("pull_request.edited", *again)
 
 
 # 4. Silence
@@ -192,7 +192,7 @@ def test_what_nobody_is_told(village: Village, receiver: Receiver, flavour: Flav
     village.mara.delete("~/issues/1")
     village.core.patch("~/issues/2", {"state": "closed"})
     gone = ["issues.deleted"] if flavour.told_deletion else []
-    receiver.hears(*gone, "issues.closed")
+    receiver.listens_to_bots(*gone, "issues.closed")
 
 
 @ALL
@@ -206,11 +206,11 @@ def test_a_cleared_milestone(village: Village, receiver: Receiver, flavour: Flav
     village.hook(receiver, "issues")
     village.core.patch("~/issues/1", {"milestone": 0})
     village.core.delete("~/issues/1/labels")
-    taken, cleared = receiver.hears("issue_milestone.demilestoned", "issue_label.label_cleared")
+    taken, cleared = receiver.listens_to_bots("issue_milestone.demilestoned", "issue_label.label_cleared")
     assert (taken.json["issue"]["milestone"] is not None) == flavour.old_milestone_told
     assert [one["name"] for one in cleared.json["issue"]["labels"]] == ["bug"]
     village.core.put("~/issues/1/labels", {"labels": ["bug"]})
-    (replaced,) = receiver.hears("issue_label.label_updated")
+    (replaced,) = receiver.listens_to_bots("issue_label.label_updated")
     assert (replaced.json["issue"]["labels"] != []) == flavour.replaced_labels_told
 
 
@@ -349,7 +349,7 @@ def test_what_a_comment_on_a_pull_request_answers(village: Village, receiver: Re
     crashed = flavour.pull_comment_crashes
     assert (answer.status_code, "html" in answer.headers["Content-Type"]) == ((500, True) if crashed else (201, False))
     village.core.patch("~/issues/1", {"state": "closed"})
-    receiver.hears(*([] if crashed else ["pull_request_comment.created"]), "pull_request.closed")
+    receiver.listens_to_bots(*([] if crashed else ["pull_request_comment.created"]), "pull_request.closed")
     assert [one["body"] for one in village.iris.get("~/issues/1/comments")] == ["unheard", "heard"]
 
 
@@ -434,17 +434,17 @@ def test_deliveries_have_the_headers_of_their_forge(village: Village, receiver: 
     """Gitea sends no header of Forgejo's, and says what its hook belongs to."""
     village.hook(receiver, "issues", "create", "status")
     village.core.post("~/issues", {"title": "one"})
-    (heard,) = receiver.hears("issues.opened")
+    (heard,) = receiver.listens_to_bots("issues.opened")
     assert ("X-Forgejo-Event" in heard.headers) == flavour.is_forgejo
     target = heard.headers.get("X-Gitea-Hook-Installation-Target-Type")
     assert target == ("organization" if flavour.hook_target else None)
     village.core.post("~/branches", {"new_branch_name": "b", "old_ref_name": "main"})
-    (made,) = receiver.hears("create")
+    (made,) = receiver.listens_to_bots("create")
     assert made.json["ref"] == ("refs/heads/b" if flavour.is_forgejo else "b")
     village.core.post("~/statuses/b", {"state": "success", "context": "ci"})
     village.core.patch("~/issues/1", {"state": "closed"})
     status = [] if flavour.is_forgejo else ["status"]
-    first, *_ = receiver.hears(*status, "issues.closed")
+    first, *_ = receiver.listens_to_bots(*status, "issues.closed")
     assert first.json.get("context") == (None if flavour.is_forgejo else "ci")
 
 
@@ -454,7 +454,7 @@ def test_shapes_have_their_nothings(village: Village, receiver: Receiver, flavou
     """Nothing is null here and an empty list there; senders are masked and times are whole seconds everywhere."""
     village.hook(receiver, "issues")
     issue = village.root.post("~/issues", {"title": "one"})
-    (heard,) = receiver.hears("issues.opened")
+    (heard,) = receiver.listens_to_bots("issues.opened")
     assert (heard.json["sender"]["is_admin"], heard.json["sender"]["email"]) == (False, "root0@noreply.localhost")
     assert (issue["labels"], issue["assignees"], issue["closed_at"]) == ([], None, None)
     assert ("time_estimate" in issue, "pronouns" in issue["user"]) == (not flavour.is_forgejo, flavour.is_forgejo)

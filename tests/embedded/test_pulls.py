@@ -102,7 +102,7 @@ def test_another_base(village: Village, receiver: Receiver) -> None:
     village.core.pull("topic")
     village.hook(receiver, "pull_request")
     assert village.core.patch("~/pulls/1", {"base": "dev"})["base"]["ref"] == "dev"
-    (heard,) = receiver.hears("pull_request.edited")
+    (heard,) = receiver.listens_to_bots("pull_request.edited")
     assert heard.json["changes"] == {"ref": {"from": "dev"}}
     assert village.core.says("PATCH", "~/pulls/1", {"base": "nope"}) == (404, "new base 'nope' not exist")
 
@@ -121,7 +121,7 @@ def test_a_fork_proposes(village: Village, receiver: Receiver, tmp_path: Path) -
     tip = village.eve.commit(theirs, "more", more__txt="more\n")
     assert "merges into acme/app:main" in village.eve.git("push", "origin", "HEAD:patch", cwd=theirs).stderr
     village.root.delete("/repos/eve/app")
-    receiver.hears("fork", "pull_request.opened", "pull_request_sync.synchronized", "pull_request.closed")
+    receiver.listens_to_bots("fork", "pull_request.opened", "pull_request_sync.synchronized", "pull_request.closed")
     left = village.iris.get("~/pulls/1")
     assert (left["state"], left["head"]["repo"], left["head"]["repo_id"], left["head"]["sha"]) == (
         "closed",

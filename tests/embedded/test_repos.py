@@ -54,7 +54,7 @@ def test_a_repository_comes_and_goes(village: Village, receiver: Receiver) -> No
     again = village.root.post("/orgs/acme/repos", {"name": "fresh"})
     assert (again["empty"], again["id"] > made["id"]) == (True, True)
     assert village.core.call("GET", "/repos/acme/fresh/branches").text == "null\n"
-    receiver.hears("repository.created", "repository.deleted", "repository.created")
+    receiver.listens_to_bots("repository.created", "repository.deleted", "repository.created")
 
 
 def test_files_are_written_one_by_one(village: Village) -> None:

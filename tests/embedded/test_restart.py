@@ -99,7 +99,7 @@ def test_a_push_is_booked_after_a_crash(village: Village, receiver: Receiver, tm
     git.move([moved])
     village.forge.stop()
     with EmbeddedForge(tmp_path / "forge") as again:
-        (push, _) = receiver.hears("push", "pull_request_sync.synchronized")
+        (push, _) = receiver.listens_to_bots("push", "pull_request_sync.synchronized")
         assert (push.json["after"], push.json["sender"]["login"]) == (new, "core")
         assert pulls.get(again.site, repo, 1)[1]["head_sha"] == new
         assert again.site.state.rows("SELECT * FROM moves") == []
@@ -134,7 +134,7 @@ def test_untried_deliveries_are_sent_after_a_restart(village: Village, receiver:
         books.execute("UPDATE deliveries SET due = 0")
     assert receiver.arrivals == []
     with EmbeddedForge(tmp_path / "forge"):
-        (heard,) = receiver.hears("issues.opened")
+        (heard,) = receiver.listens_to_bots("issues.opened")
         assert heard.headers["X-Forgejo-Delivery"] == waiting
 
 

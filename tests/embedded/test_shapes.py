@@ -127,5 +127,5 @@ def test_tidings_have_the_recorded_shape(village: Village, receiver: Receiver, g
     story(village)
     village.mara.post("~/pulls/2/merge", {"Do": "squash", "delete_branch_after_merge": True})
     village.root.post("/orgs/acme/repos", {"name": "fresh"})
-    heard = receiver.hears(*TOLD)
+    heard = receiver.listens_to_bots(*TOLD)
     golden("embedded/tidings.txt", drawn({arrival.name: arrival.json for arrival in heard}))

@@ -9,10 +9,10 @@ from pathlib import Path
 from hive.agent import shell
 from hive.agent.files import write
 from hive.agent.sandbox import be_alone
-from hive.agent.session import Place
+from hive.agent.session import ContainerPaths
 
 be_alone()
-place = Place.of(os.environ)
+place = ContainerPaths.of(os.environ)
 given = json.loads(sys.argv[1])
 SECRET = given["secret"][::-1]
 run = place.state / "runs" / "7"

@@ -16,7 +16,7 @@ import pytest
 
 from hive.agent import seccomp
 from hive.agent.processes import descendants
-from hive.reconcile import uids
+from hive.reconcile import host_users
 from tests.escape.conftest import BY_ROOT, MARK, SECRET, Prison
 
 pytestmark = pytest.mark.contained
@@ -254,11 +254,11 @@ def test_an_agent_is_the_same_users_for_ever(tmp_path: Path) -> None:
     """Two users of the host for each agent, its own, nobody else's, and found again."""
     for name in ("iris", "brook", "moss"):
         (tmp_path / name).mkdir()
-    first = {name: uids.uid_of(tmp_path / name) for name in ("iris", "brook", "moss")}
-    assert first == {name: uids.uid_of(tmp_path / name) for name in ("moss", "iris", "brook")}
+    first = {name: host_users.uid_of(tmp_path / name) for name in ("iris", "brook", "moss")}
+    assert first == {name: host_users.uid_of(tmp_path / name) for name in ("moss", "iris", "brook")}
     everyone = {uid + more for uid in first.values() for more in (0, 1)}
     assert len(everyone) == 6
-    assert min(everyone) >= uids.FIRST
+    assert min(everyone) >= host_users.FIRST
 
 
 HEADERS = {

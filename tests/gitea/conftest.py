@@ -15,9 +15,9 @@ import pytest
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.client import Client
 from forge.gitea.operator import GiteaOperator
-from forge.gitea.read import GiteaReader
-from forge.gitea.write import GiteaForge
-from forge.types import User
+from forge.gitea.reader import GiteaReader
+from forge.gitea.writer import GiteaForge
+from forge.models import User
 
 TOKEN = "0123456789abcdef0123456789abcdef01234567"
 

@@ -7,8 +7,8 @@ from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
-from forge.gitea import blob
-from forge.types import Ref, Repo
+from forge.gitea import file_contents
+from forge.models import Ref, Repo
 
 PAYLOADS = Path(__file__).parent / "payloads"
 APP = Repo.parse("work:acme/app")
@@ -47,4 +47,4 @@ def label(number: int, name: str) -> dict[str, Any]:
 
 def entry(data: bytes, /, **more: Any) -> dict[str, Any]:
     said = {"type": "file", "size": len(data), "content": b64encode(data).decode(), "encoding": "base64"}
-    return {**said, "sha": blob.name(data, HEAD), **more}
+    return {**said, "sha": file_contents.name(data, HEAD), **more}

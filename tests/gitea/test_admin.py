@@ -8,9 +8,9 @@ import pytest
 
 from forge.gitea import hooks, protection
 from forge.gitea.admin import GiteaAdmin
-from forge.gitea.field import Field
+from forge.gitea.json_value import JsonValue
+from forge.models import Label, Protection, Repo
 from forge.protocol import Admin, Conflict, Invalid
-from forge.types import Label, Protection, Repo
 
 if TYPE_CHECKING:
     from tests.gitea.conftest import Wire
@@ -321,4 +321,4 @@ def test_protections_that_come_second(wire: Wire, admin: GiteaAdmin) -> None:
 )
 def test_what_lets_somebody_past(more: dict[str, object], found: tuple[str, ...]) -> None:
     """A setting that is on and opens a rule is told, also one that no forge has yet; a list without its switch is not."""
-    assert protection.rule(Field({"rule_name": "main", **more}, "rule")).exceptions == found
+    assert protection.rule(JsonValue({"rule_name": "main", **more}, "rule")).exceptions == found

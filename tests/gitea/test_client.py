@@ -10,9 +10,9 @@ import pytest
 
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.client import MAX_TEXT, Client, route
-from forge.gitea.read import GiteaReader
+from forge.gitea.reader import GiteaReader
+from forge.models import Ref, Repo
 from forge.protocol import Conflict, ForgeError, Invalid, NotFound, Refused, Unavailable
-from forge.types import Ref, Repo
 
 if TYPE_CHECKING:
     from tests.gitea.conftest import Wire

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forge import keys
+from forge import dedup_keys
 from forge.events import (
     CommentPosted,
     Event,
@@ -27,8 +27,8 @@ from forge.events import (
     PullReviewed,
 )
 from forge.gitea.decode import decode
-from forge.gitea.field import Malformed
-from forge.types import Ref, User
+from forge.gitea.json_value import MalformedAnswer
+from forge.models import Ref, User
 from forge.webhook import Delivery
 
 PAYLOADS = Path(__file__).parent / "payloads"
@@ -37,7 +37,7 @@ OPS, IRIS, EVE = User(1, "ops"), User(7, "iris"), User(9, "eve")
 REPO_ID = 3
 
 EVENTS = {
-    "issues.opened": IssueOpened(ISSUE, OPS, keys.opened("work", REPO_ID, 12)),
+    "issues.opened": IssueOpened(ISSUE, OPS, dedup_keys.opened("work", REPO_ID, 12)),
     "issues.reopened": IssueOpened(ISSUE, OPS, ""),
     "issues.edited": IssueEdited(ISSUE, OPS, ""),
     "issues.closed": IssueClosed(ISSUE, OPS, ""),
@@ -47,11 +47,11 @@ EVENTS = {
     "issue_label.label_cleared": IssueLabeled(ISSUE, OPS, ""),
     "issue_comment.created": CommentPosted(ISSUE, EVE, "comment:work:546", 546),
     "pull_request_comment.created": CommentPosted(PULL, OPS, "comment:work:622", 622),
-    "pull_request.opened": PullChanged(PULL, IRIS, keys.opened("work", REPO_ID, 15)),
+    "pull_request.opened": PullChanged(PULL, IRIS, dedup_keys.opened("work", REPO_ID, 15)),
     "pull_request.edited": PullChanged(PULL, IRIS, ""),
     "pull_request_sync.synchronized": PullChanged(PULL, IRIS, ""),
     "pull_request.closed": PullClosed(PULL, OPS, ""),
-    "pull_request.closed.merged": PullMerged(PULL, OPS, keys.merged("work", REPO_ID, 15)),
+    "pull_request.closed.merged": PullMerged(PULL, OPS, dedup_keys.merged("work", REPO_ID, 15)),
     "pull_request_review_approved.reviewed": PullReviewed(PULL, OPS, ""),
     "pull_request_review_rejected.reviewed": PullReviewed(PULL, OPS, ""),
     "pull_request_review_comment.reviewed": PullReviewed(PULL, OPS, ""),
@@ -70,7 +70,7 @@ def outcome(kind: str, body: bytes) -> list[Event] | str:
     """The events, or what is wrong: anything but Malformed goes through and fails the test."""
     try:
         return decode(Delivery("work", "1", kind, body))
-    except Malformed as error:
+    except MalformedAnswer as error:
         return str(error)
 
 
@@ -149,7 +149,7 @@ def test_unknown_fields() -> None:
 )
 def test_missing_fields(kind: str, name: str, path: str) -> None:
     """An event that lacks what it must have names the field that it lacks."""
-    with pytest.raises(Malformed, match=rf"^{kind}\.{path}\b"):
+    with pytest.raises(MalformedAnswer, match=rf"^{kind}\.{path}\b"):
         read(kind, without(payload(name), path))
 
 
@@ -158,7 +158,7 @@ def test_names_that_lead_elsewhere(name: str) -> None:
     """A repository's name is one, or the event is none."""
     body = payload("issues.opened")
     body["repository"]["full_name"] = name
-    with pytest.raises(Malformed, match="full_name is no repository"):
+    with pytest.raises(MalformedAnswer, match="full_name is no repository"):
         read("issues", body)
 
 
@@ -167,7 +167,7 @@ def test_numbers_that_are_none(number: object) -> None:
     """An issue's number counts from one."""
     body = payload("issues.opened")
     body["issue"]["number"] = number
-    with pytest.raises(Malformed, match=r"issue\.number is no number"):
+    with pytest.raises(MalformedAnswer, match=r"issue\.number is no number"):
         read("issues", body)
 
 
@@ -181,7 +181,7 @@ def test_half_a_letter() -> None:
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"payload=%7B%7D", b'{"action":"opened"'])
 def test_bodies_that_are_not_json(body: bytes) -> None:
     """A body that is not JSON says so."""
-    with pytest.raises(Malformed, match="is not JSON"):
+    with pytest.raises(MalformedAnswer, match="is not JSON"):
         decode(Delivery("work", "1", "issues", body))
 
 
@@ -189,7 +189,7 @@ def test_messages_carry_no_content() -> None:
     """What strangers wrote is in no error."""
     body = payload("issues.opened")
     body["repository"]["full_name"] = "\x1b[31mlook here\n"
-    with pytest.raises(Malformed) as caught:
+    with pytest.raises(MalformedAnswer) as caught:
         read("issues", body)
     assert "look" not in str(caught.value)
 

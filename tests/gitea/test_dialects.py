@@ -8,9 +8,9 @@ import pytest
 
 from forge.events import Event, IssueOpened, PullChanged, PullReviewed
 from forge.gitea.decode import decode
-from forge.gitea.field import Field
-from forge.gitea.shapes import issue, pull
-from forge.types import Ref, Repo, User
+from forge.gitea.json_value import JsonValue
+from forge.gitea.models import issue, pull
+from forge.models import Ref, Repo, User
 from forge.webhook import Delivery
 
 PLACE = Path(__file__).parent / "dialects"
@@ -58,14 +58,14 @@ def test_every_dialect_is_read() -> None:
 @pytest.mark.parametrize(("dialect", "topic"), [("forgejo-10", ""), ("forgejo-17", "oil"), ("gitea-1.26", "")])
 def test_what_was_pushed(dialect: str, topic: str) -> None:
     """What was pushed to refs/for is known by its head everywhere, its topic on Forgejo 17 only."""
-    found = pull(Field.parse(body(f"{dialect}/pull_request.opened"), "pull")["pull_request"], APP)
+    found = pull(JsonValue.parse(body(f"{dialect}/pull_request.opened"), "pull")["pull_request"], APP)
     assert (found.by_push, found.topic, found.reviewers, found.assignees) == (True, topic, (), ())
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_who_is_asked(dialect: str) -> None:
     """Who was asked for a review is told by all, a branch is no push to refs/for, and a milestone has a title."""
-    found = pull(Field.parse(body(f"{dialect}/pull_request_review_approved.reviewed"), "pull")["pull_request"], APP)
+    found = pull(JsonValue.parse(body(f"{dialect}/pull_request_review_approved.reviewed"), "pull")["pull_request"], APP)
     assert (found.by_push, found.topic, found.reviewers) == (False, "", (User(9, "eve"),))
-    filed = issue(Field.parse(body(f"{dialect}/issues.opened"), "issue")["issue"], APP)
+    filed = issue(JsonValue.parse(body(f"{dialect}/issues.opened"), "issue")["issue"], APP)
     assert (filed.milestone, filed.pinned) == ("spring", False)

@@ -14,15 +14,15 @@ import pytest
 
 from forge.embedded import FLAVOURS, FORGEJO_17, GITEA_127, EmbeddedForge, Flavour
 from forge.gitea.admin import GiteaAdmin
-from forge.gitea.write import GiteaForge
-from forge.types import Repo
-from hive.app.house import House
+from forge.gitea.writer import GiteaForge
+from forge.models import Repo
 from hive.app.up import ADMIN
-from hive.app.work import workshop
-from hive.demo.stage import FORGE, OPERATOR, TEAM, write_config
-from hive.provision import Provision
-from hive.settings import load
-from hive.work import Worker
+from hive.app.work import worker_deps
+from hive.config import load
+from hive.demo.setup import FORGE, OPERATOR, TEAM, write_config
+from hive.instance.instance import Instance
+from hive.provision import Provisioner
+from hive.worker.worker import Worker
 
 APP = Repo(FORGE, TEAM, "app")
 CONFIG = Repo(FORGE, "agent-configs", "iris")
@@ -30,50 +30,50 @@ KNOWN = FLAVOURS | {GITEA_127.name: GITEA_127}
 
 
 @dataclass
-class Village:
+class HiveEnv:
     """A house whose forge is ready; `made` is what provisioning said it made."""
 
     forge: EmbeddedForge
-    house: House
+    instance: Instance
     mara: GiteaForge
     made: list[str]
 
     def provision(self) -> list[str]:
         """Make the forge ready again; returns what was made."""
         said: list[str] = []
-        Provision.run(self.house, FORGE, ADMIN, self.house.vault.password(FORGE, ADMIN), said.append)
+        Provisioner.run(self.instance, FORGE, ADMIN, self.instance.secret_store.password(FORGE, ADMIN), said.append)
         return said
 
     def house_core(self) -> GiteaForge:
         """The hands of the hive's own account."""
-        return GiteaForge(name=FORGE, url=self.forge.url, token=self.house.vault.token(FORGE, "core"))
+        return GiteaForge(name=FORGE, url=self.forge.url, token=self.instance.secret_store.token(FORGE, "core"))
 
     def worker(self) -> Worker:
         """A worker of the house."""
-        return Worker(workshop(self.house))
+        return Worker(worker_deps(self.instance))
 
 
 @pytest.fixture
-def village(tmp_path: Path) -> Iterator[Village]:
+def hive_env(tmp_path: Path) -> Iterator[HiveEnv]:
     """A forge of its own for each test, made ready for one team."""
-    with settle(tmp_path) as made:
+    with make_env(tmp_path) as made:
         yield made
 
 
 @contextmanager
-def settle(tmp_path: Path, flavour: Flavour = FORGEJO_17) -> Iterator[Village]:
+def make_env(tmp_path: Path, flavour: Flavour = FORGEJO_17) -> Iterator[HiveEnv]:
     """A forge below a directory, made ready for one team, and the house around it: a copy of the first one."""
-    first = founded(flavour.name)
+    first = provisioned_snapshot(flavour.name)
     shutil.copytree(first.place.name, tmp_path, dirs_exist_ok=True)
     with (
-        lived_in(tmp_path, flavour) as (forge, house),
+        running(tmp_path, flavour) as (forge, instance),
         GiteaForge(name=FORGE, url=forge.url, token=first.token) as mara,
     ):
-        yield Village(forge, house, mara, list(first.made))
+        yield HiveEnv(forge, instance, mara, list(first.made))
 
 
 @dataclass(frozen=True)
-class Founded:
+class ProvisionedSnapshot:
     """A village as it was when it had been made ready; nobody lives in it."""
 
     place: TemporaryDirectory[str]
@@ -82,28 +82,30 @@ class Founded:
 
 
 @cache
-def founded(flavour: str) -> Founded:
+def provisioned_snapshot(flavour: str) -> ProvisionedSnapshot:
     """Make a village ready, once in a process: that takes seconds, and a copy of it almost none."""
     place = TemporaryDirectory(prefix="hive-village-")
-    with lived_in(Path(place.name), KNOWN[flavour]) as (forge, house):
-        password = house.vault.password(FORGE, ADMIN)
+    with running(Path(place.name), KNOWN[flavour]) as (forge, instance):
+        password = instance.secret_store.password(FORGE, ADMIN)
         forge.create_admin(ADMIN, password)
         with GiteaAdmin(name=FORGE, url=forge.url, login=ADMIN, password=password) as admin:
-            admin.ensure_user(OPERATOR, password=house.vault.password(FORGE, OPERATOR), email="mara@forge.invalid")
+            admin.ensure_user(
+                OPERATOR, password=instance.secret_store.password(FORGE, OPERATOR), email="mara@forge.invalid"
+            )
             admin.ensure_org(TEAM)
             admin._client.post(f"/orgs/{TEAM}/repos", name=APP.name, auto_init=True, default_branch="main")
             token = admin.make_token(OPERATOR, "tests", ("write:repository", "write:issue", "read:user"))
         with GiteaForge(name=FORGE, url=forge.url, token=token) as mara:
-            made = Village(forge, house, mara, []).provision()
-    return Founded(place, token, tuple(made))
+            made = HiveEnv(forge, instance, mara, []).provision()
+    return ProvisionedSnapshot(place, token, tuple(made))
 
 
 @contextmanager
-def lived_in(place: Path, flavour: Flavour) -> Iterator[tuple[EmbeddedForge, House]]:
+def running(place: Path, flavour: Flavour) -> Iterator[tuple[EmbeddedForge, Instance]]:
     """The forge and the house below a directory, on whatever port is free."""
     with ExitStack() as stack:
         forge = stack.enter_context(EmbeddedForge(place / "forge", flavour=flavour))
         port = int(forge.url.rpartition(":")[2])
-        house = House(load(write_config(place, forge_port=port, web_port=1, model_url="http://127.0.0.1:1")))
-        stack.callback(house.close)
-        yield forge, house
+        instance = Instance(load(write_config(place, forge_port=port, web_port=1, model_url="http://127.0.0.1:1")))
+        stack.callback(instance.close)
+        yield forge, instance

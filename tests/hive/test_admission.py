@@ -18,21 +18,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forge.types import Repo
-from hive import broker, gateway
-from hive.admission import MAX_VALUES, NOT_THE_HARNESS, Bucket, Denied, Guard, json_object
-from hive.agent.broker import Broker
-from hive.agent.errors import Lost, Unavailable
-from hive.agent.model import Model as Asking
-from hive.agent.wire import Door
-from hive.broker import MAX_ASKING, MAX_CALL, MAX_FETCH, Principal
-from hive.gateway import MAX_REQUEST
+from forge.models import Repo
+from hive.agent.broker_client import BrokerClient
+from hive.agent.errors import HostUnavailable, LeaseLost
+from hive.agent.model_client import ModelClient as Asking
+from hive.agent.unix_http import UnixHTTPClient
+from hive.gateway import broker, model_proxy
+from hive.gateway.admission import MAX_VALUES, NOT_THE_HARNESS, Bucket, Denied, Guard, json_object
+from hive.gateway.backoff import AgentBackoff
+from hive.gateway.broker import MAX_ASKING, MAX_CALL, MAX_FETCH, AgentSession
+from hive.gateway.llm import Model
+from hive.gateway.model_proxy import MAX_REQUEST
+from hive.gateway.wsgi_server import MAX_CONNECTIONS, Server, unix
+from hive.git_mirror.mirror import Login
 from hive.ledger import AuditRow, Ledger
-from hive.llm import Model
-from hive.refusals import MAX_KINDS, OTHERS
-from hive.resting import Rest
-from hive.serve import MAX_CONNECTIONS, Server, unix
-from hive.workspace import Login
+from hive.ledger.rejection_log import MAX_KINDS, OTHERS
 from tests.conftest import Clock
 
 DEAD = "a-token-that-is-over"
@@ -108,15 +108,15 @@ def fields(said: bytes) -> dict[str, str]:
 
 
 @contextmanager
-def cell(
+def dirs(
     ledger: Ledger, folder: Path, agent: str, *, calls_a_minute: int = 100_000, grace: float = 60
 ) -> Iterator[Cell]:
     """An agent's sockets, with the host's side of them."""
     folder.mkdir()
     stop = threading.Event()
     guard = Guard(ledger, "acme", agent, calls_a_minute=calls_a_minute, opens=lambda key: key == KEY)
-    rest = Rest(ledger, "acme", agent, "core", Repo("forgejo", "hive", "ops"))
-    principal = Principal(
+    rest = AgentBackoff(ledger, "acme", agent, "core", Repo("forgejo", "hive", "ops"))
+    principal = AgentSession(
         agent=agent,
         team="acme",
         login=lambda: Login(agent, "t"),
@@ -125,16 +125,16 @@ def cell(
         ledger=ledger,
         wake=lambda _: None,
         heard=lambda *_: None,
-        life=lambda: 1,
+        epoch=lambda: 1,
         stop=stop,
         rest=rest,
         base=lambda _: "main",
         brief=lambda turn: {"message": turn.message},
     )
-    upstream = gateway.Upstream(Model(url="http://127.0.0.1:1", key="k"), lambda: "m", rest)
+    upstream = model_proxy.Upstream(Model(url="http://127.0.0.1:1", key="k"), lambda: "m", rest)
     apps: dict[str, Any] = {
         "forge": (broker.create(principal, guard), broker.gate(guard)),
-        "model": (gateway.create(upstream, guard), gateway.gate(guard)),
+        "model": (model_proxy.create(upstream, guard), model_proxy.gate(guard)),
     }
     with ExitStack() as stack:
         for name, (app, gate) in apps.items():
@@ -148,7 +148,7 @@ def cell(
 @pytest.fixture
 def iris(ledger: Ledger, tmp_path: Path) -> Iterator[Cell]:
     """The sockets of iris."""
-    with cell(ledger, tmp_path / "iris", "iris") as made:
+    with dirs(ledger, tmp_path / "iris", "iris") as made:
         yield made
 
 
@@ -286,7 +286,7 @@ def test_numbers_are_numbers(iris: Cell, body: bytes) -> None:
 
 def test_a_flood_stays_with_its_agent(ledger: Ledger, tmp_path: Path) -> None:
     """An agent whose sockets are full of half-sent bodies keeps no other waiting, nor its own next call."""
-    with cell(ledger, tmp_path / "iris", "iris") as iris, cell(ledger, tmp_path / "atlas", "atlas") as atlas:
+    with dirs(ledger, tmp_path / "iris", "iris") as iris, dirs(ledger, tmp_path / "atlas", "atlas") as atlas:
         token, other = iris.token(), atlas.token()
         with ExitStack() as stack:
             for number in range(3 * MAX_CONNECTIONS):
@@ -302,8 +302,8 @@ def test_threads_of_one_agent_are_its_own(ledger: Ledger, tmp_path: Path) -> Non
     """While all threads of an agent's socket wait for a turn, another agent is answered."""
     asked = json.dumps({"generation": "g", "wait": 20}).encode()
     with ExitStack() as stack:
-        iris = stack.enter_context(cell(ledger, tmp_path / "iris", "iris"))
-        atlas = stack.enter_context(cell(ledger, tmp_path / "atlas", "atlas"))
+        iris = stack.enter_context(dirs(ledger, tmp_path / "iris", "iris"))
+        atlas = stack.enter_context(dirs(ledger, tmp_path / "atlas", "atlas"))
         for _ in range(8):
             sock = stack.enter_context(iris.connect("forge"))
             sock.sendall(head("/v1/turn", KEY, len(asked)) + asked)
@@ -312,7 +312,7 @@ def test_threads_of_one_agent_are_its_own(ledger: Ledger, tmp_path: Path) -> Non
 
 def test_what_comes_too_slowly_is_closed(ledger: Ledger, tmp_path: Path) -> None:
     """Neither a head nor a body may take for ever."""
-    with cell(ledger, tmp_path / "iris", "iris", grace=0.5) as iris:
+    with dirs(ledger, tmp_path / "iris", "iris", grace=0.5) as iris:
         whole = head("/v1/comment", iris.token(), 1000)
         for piece in (b"POST /v1/beat HT", whole[:40], whole + b"{"):
             with iris.connect("forge") as sock:
@@ -363,19 +363,21 @@ def test_kinds_of_refusal_are_bounded(ledger: Ledger, clock: Clock) -> None:
 
 def test_the_harness_knows_what_it_lost(iris: Cell) -> None:
     """A token that is over is no fault of the model's and no end of the turn: whoever has it now will tell that."""
-    with pytest.raises(Lost):
-        Asking(Door(iris.folder / "model.sock"), DEAD, "m", "s", ()).reply([{"role": "user", "content": "hi"}])
-    with pytest.raises(Lost):
-        Broker(Door(iris.folder / "forge.sock"), DEAD).beat()
+    with pytest.raises(LeaseLost):
+        Asking(UnixHTTPClient(iris.folder / "model.sock"), DEAD, "m", "s", ()).reply(
+            [{"role": "user", "content": "hi"}]
+        )
+    with pytest.raises(LeaseLost):
+        BrokerClient(UnixHTTPClient(iris.folder / "forge.sock"), DEAD).beat()
 
 
 def test_the_harness_waits_where_it_is_too_fast(ledger: Ledger, tmp_path: Path) -> None:
     """429 is not for ever: the call is made again when the host says."""
-    with cell(ledger, tmp_path / "iris", "iris", calls_a_minute=60) as iris:
-        broker_ = Broker(Door(iris.folder / "forge.sock"), iris.token())
+    with dirs(ledger, tmp_path / "iris", "iris", calls_a_minute=60) as iris:
+        broker_ = BrokerClient(UnixHTTPClient(iris.folder / "forge.sock"), iris.token())
         for _ in range(60):
             broker_.beat()
-        with pytest.raises(Unavailable) as caught:
+        with pytest.raises(HostUnavailable) as caught:
             broker_.beat()
         assert caught.value.retry_after >= 1
 
@@ -391,8 +393,8 @@ def test_a_fetch_brings_little(iris: Cell) -> None:
 def test_an_agent_has_a_rate(ledger: Ledger, tmp_path: Path, clock: Clock) -> None:
     """Beyond it calls on both sockets are 429 and say when to come again; another agent has its own."""
     with (
-        cell(ledger, tmp_path / "iris", "iris", calls_a_minute=60) as iris,
-        cell(ledger, tmp_path / "atlas", "atlas", calls_a_minute=60) as atlas,
+        dirs(ledger, tmp_path / "iris", "iris", calls_a_minute=60) as iris,
+        dirs(ledger, tmp_path / "atlas", "atlas", calls_a_minute=60) as atlas,
     ):
         token = iris.token()
         assert [status(iris.post("forge", "/v1/beat", token)) for _ in range(60)] == [200] * 60
@@ -427,7 +429,7 @@ def test_a_ledger_in_use_keeps_nobody_from_being_refused(
     """What cannot be recorded is refused all the same, and what cannot be done is said to be worth another try."""
     ledger.wait_at_most(0.1)
     with (
-        cell(ledger, tmp_path / "iris", "iris") as iris,
+        dirs(ledger, tmp_path / "iris", "iris") as iris,
         closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other,
     ):
         token = iris.token()

@@ -9,12 +9,12 @@ from itertools import count
 import pytest
 
 from bots.bot import AGENTS, Bot
-from bots.intents import OpenIssue, PostComment, React, Reply, SetVerdict, ShowVerdict
-from bots.types import Team
+from bots.intents import OpenIssue, PostComment, React, RefreshVerdict, Reply, SetVerdict
+from bots.models import Team
 from forge.events import Event, IssueEdited, IssueOpened, PullChanged
-from forge.types import Ref, Repo, User
+from forge.models import Ref, Repo, User
 from hive.ledger import Act, Effect, Job, Ledger, Origin, Priority, Scope, Why
-from hive.loops import Bounds, Breaker, Origins, hears, speakers
+from hive.worker.loop_guard import LoopGuard, LoopLimits, Origins, speakers, subscribes
 from tests.conftest import Clock
 
 APP = Repo("forgejo", "acme", "app")
@@ -39,7 +39,7 @@ class Site:
 
     ledger: Ledger
     clock: Clock
-    breaker: Breaker
+    loop_guard: LoopGuard
     told: list[OpenIssue] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=count)
 
@@ -49,7 +49,7 @@ class Site:
             self.clock.pass_(1)
             event = PullChanged(ref, IRIS, f"{self.clock.now}")
             origin = Origin(Priority.MACHINE, by_person=by_person)
-            (made,) = self.ledger.jobs.owe(team, [("lane", event)], origin=origin)
+            (made,) = self.ledger.jobs.enqueue(team, [("lane", event)], origin=origin)
             job = self.ledger.jobs.claim(made)
             assert job is not None
             self.ledger.jobs.finish(job)
@@ -62,7 +62,7 @@ class Site:
     def write(self, kind: str = PostComment.WIRE, *, ref: str = str(SUBJECT), done: bool = True) -> Effect:
         """An effect, done if so."""
         self.clock.pass_(1)
-        made = self.ledger.effects.owe("acme", "core", kind, f"key-{next(self.numbers)}", "{}", ref=ref)
+        made = self.ledger.effects.enqueue("acme", "core", kind, f"key-{next(self.numbers)}", "{}", ref=ref)
         effect = self.ledger.effects.claim(made)
         assert effect is not None
         if done:
@@ -71,7 +71,9 @@ class Site:
 
     def stopped(self) -> list[str]:
         """Subjects that are suspended as runaways."""
-        return [one.name for one in self.ledger.parking.all() if (one.scope, one.why) == (Scope.SUBJECT, Why.RUNAWAY)]
+        return [
+            one.name for one in self.ledger.suspensions.all() if (one.scope, one.why) == (Scope.SUBJECT, Why.RUNAWAY)
+        ]
 
 
 @pytest.fixture
@@ -81,18 +83,18 @@ def site(ledger: Ledger, clock: Clock) -> Site:
 
     def tell(team: str, issue: OpenIssue) -> int:
         told.append(issue)
-        return ledger.effects.owe(team, "core", OpenIssue.WIRE, issue.key, "{}")
+        return ledger.effects.enqueue(team, "core", OpenIssue.WIRE, issue.key, "{}")
 
-    breaker = Breaker(ledger, Bounds(depth=3, machine_looks=4, writes=5), lambda _: OPS, tell)
-    return Site(ledger, clock, breaker, told)
+    loop_guard = LoopGuard(ledger, LoopLimits(depth=3, machine_looks=4, writes=5), lambda _: OPS, tell)
+    return Site(ledger, clock, loop_guard, told)
 
 
 @pytest.mark.parametrize(("depth", "stops"), [(2, False), (3, False), (4, True)])
 def test_a_chain_of_answers_is_bounded(site: Site, depth: int, *, stops: bool) -> None:
     """Machines answer one another as often as the limit says, and not once more."""
-    assert site.breaker.stops_look(site.job(depth)) is stops
+    assert site.loop_guard.blocks_job(site.job(depth)) is stops
     assert site.stopped() == ([str(SUBJECT)] if stops else [])
-    assert not site.breaker.stops_look(site.job(99, by_person=True)), "a person's word is heard"
+    assert not site.loop_guard.blocks_job(site.job(99, by_person=True)), "a person's word is heard"
 
 
 @pytest.mark.parametrize(("jobs", "stops"), [(3, False), (4, False), (5, True)])
@@ -101,8 +103,8 @@ def test_jobs_that_no_person_caused_are_bounded(site: Site, jobs: int, *, stops:
     site.jobs(9, ref=OTHER)
     site.jobs(9, team="zeta")
     site.jobs(jobs)
-    assert not site.breaker.stops_look(site.job(by_person=True)), "a person's word is heard"
-    assert site.breaker.stops_look(site.job()) is stops
+    assert not site.loop_guard.blocks_job(site.job(by_person=True)), "a person's word is heard"
+    assert site.loop_guard.blocks_job(site.job()) is stops
     assert site.stopped() == ([str(SUBJECT)] if stops else [])
 
 
@@ -111,9 +113,9 @@ def test_a_person_begins_anew(site: Site) -> None:
     site.jobs(4)
     site.jobs(1, by_person=True)
     site.jobs(4)
-    assert not site.breaker.stops_look(site.job())
+    assert not site.loop_guard.blocks_job(site.job())
     site.jobs(1)
-    assert site.breaker.stops_look(site.job())
+    assert site.loop_guard.blocks_job(site.job())
 
 
 @pytest.mark.parametrize(("writes", "stops"), [(4, False), (5, True), (6, True)])
@@ -124,27 +126,27 @@ def test_writes_are_bounded(site: Site, writes: int, *, stops: bool) -> None:
         site.write(done=False)
     for _ in range(writes):
         site.write()
-    assert site.breaker.stops_deed(site.write(done=False)) is stops
+    assert site.loop_guard.blocks_action(site.write(done=False)) is stops
     assert site.stopped() == ([str(SUBJECT)] if stops else [])
 
 
-@pytest.mark.parametrize("kind", [intent.WIRE for intent in (React, Reply, SetVerdict, ShowVerdict)])
+@pytest.mark.parametrize("kind", [intent.WIRE for intent in (React, Reply, SetVerdict, RefreshVerdict)])
 def test_answers_count_for_nothing(site: Site, kind: str) -> None:
     """What answers a person's command, or keeps a merge from going through, neither counts nor is stopped."""
     for _ in range(9):
         site.write(kind)
-    assert not site.breaker.stops_deed(site.write(done=False))
+    assert not site.loop_guard.blocks_action(site.write(done=False))
     for _ in range(5):
         site.write()
-    assert not site.breaker.stops_deed(site.write(kind, done=False))
-    assert site.breaker.stops_deed(site.write(done=False))
+    assert not site.loop_guard.blocks_action(site.write(kind, done=False))
+    assert site.loop_guard.blocks_action(site.write(done=False))
 
 
 def test_what_is_on_no_subject_is_not_stopped(site: Site) -> None:
     """Tags and records of deployments have no thread on which machines could talk."""
     for _ in range(9):
         site.write(ref="")
-    assert not site.breaker.stops_deed(site.write(ref="", done=False))
+    assert not site.loop_guard.blocks_action(site.write(ref="", done=False))
 
 
 @pytest.mark.parametrize(("seconds", "stops"), [(599, True), (600, False)])
@@ -154,7 +156,7 @@ def test_writes_count_for_ten_minutes(site: Site, seconds: float, *, stops: bool
         site.ledger.effects.finish(effect, {})
     effect = site.write(done=False)
     site.clock.pass_(seconds - 1)
-    assert site.breaker.stops_deed(effect) is stops
+    assert site.loop_guard.blocks_action(effect) is stops
 
 
 def test_what_was_before_a_reset_counts_no_more(site: Site) -> None:
@@ -163,15 +165,15 @@ def test_what_was_before_a_reset_counts_no_more(site: Site) -> None:
         site.write()
     site.jobs(5)
     old = site.job(9)
-    assert site.breaker.stops_look(old)
-    site.ledger.parking.release("acme", Scope.SUBJECT, str(SUBJECT), Why.RUNAWAY)
+    assert site.loop_guard.blocks_job(old)
+    site.ledger.suspensions.release("acme", Scope.SUBJECT, str(SUBJECT), Why.RUNAWAY)
     site.ledger.breakers.reset("acme", str(SUBJECT))
-    assert not site.breaker.stops_look(old), "it waited since before the reset"
-    assert not site.breaker.stops_look(site.job(9)), "it came in the moment of the reset"
-    assert not site.breaker.stops_deed(site.write(done=False))
+    assert not site.loop_guard.blocks_job(old), "it waited since before the reset"
+    assert not site.loop_guard.blocks_job(site.job(9)), "it came in the moment of the reset"
+    assert not site.loop_guard.blocks_action(site.write(done=False))
     assert site.stopped() == []
     site.clock.pass_(1)
-    assert site.breaker.stops_look(site.job(9))
+    assert site.loop_guard.blocks_job(site.job(9))
 
 
 def test_a_stop_is_told_once_golden(site: Site, golden: Callable[[str, str], None]) -> None:
@@ -179,9 +181,9 @@ def test_a_stop_is_told_once_golden(site: Site, golden: Callable[[str, str], Non
     for _ in range(5):
         site.write()
     effect = site.write(done=False)
-    assert site.breaker.stops_deed(effect)
-    assert site.breaker.stops_deed(effect)
-    assert site.breaker.stops_look(site.job(4))
+    assert site.loop_guard.blocks_action(effect)
+    assert site.loop_guard.blocks_action(effect)
+    assert site.loop_guard.blocks_job(site.job(4))
     (issue,) = site.told
     assert issue.repo == OPS
     assert issue.key == f"stopped:{SUBJECT}:{site.clock.now:.0f}"
@@ -192,8 +194,8 @@ def test_a_stop_is_told_once_golden(site: Site, golden: Callable[[str, str], Non
     tripped = site.ledger.breakers.of("acme", str(SUBJECT))
     assert tripped is not None
     assert site.ledger.effects.get(tripped.issue).key == issue.key
-    (parked,) = site.ledger.parking.all()
-    assert parked.reason == "stopped: 5 writes in ten minutes"
+    (suspension,) = site.ledger.suspensions.all()
+    assert suspension.reason == "stopped: 5 writes in ten minutes"
 
 
 @pytest.mark.parametrize(
@@ -203,7 +205,7 @@ def test_a_stop_is_told_once_golden(site: Site, golden: Callable[[str, str], Non
 def test_a_stop_has_a_reason(site: Site, jobs: int, depth: int, why: str) -> None:
     """It says what there was too much of."""
     site.jobs(jobs)
-    assert site.breaker.stops_look(site.job(depth))
+    assert site.loop_guard.blocks_job(site.job(depth))
     assert [row.detail["why"] for row in site.ledger.audit.after(0)] == [why]
     assert why in site.told[0].body
 
@@ -217,11 +219,11 @@ def test_accounts_have_the_names_of_those_who_speak_by_them() -> None:
 
 def test_bots_are_deaf_to_machines_they_do_not_name() -> None:
     """Of events of its kinds a bot gets those of people, and those of machines by any name that it names."""
-    bot = Bot("fond", may=(), hears={"commands"})
+    bot = Bot("fond", may=(), listens_to_bots={"commands"})
     bot.on(IssueOpened)(lambda event, ctx: ())
 
     def by(actor: User, kind: type[Event] = IssueOpened) -> bool:
-        return hears(bot, kind(SUBJECT, actor, "k"), TEAM)
+        return subscribes(bot, kind(SUBJECT, actor, "k"), TEAM)
 
     assert by(MARA)
     assert by(EVE)
@@ -237,7 +239,7 @@ def test_where_events_come_from(site: Site) -> None:
     assert of("acme", IssueOpened(SUBJECT, MARA, "k")) == Origin(Priority.OPERATOR)
     assert of("acme", IssueOpened(SUBJECT, EVE, "k")) == Origin(Priority.PERSON)
     assert of("acme", IssueOpened(SUBJECT, CORE, "k")) == Origin(Priority.MACHINE, by_person=False, depth=1)
-    made = site.ledger.effects.owe("acme", "core", PostComment.WIRE, "k", "{}", ref=str(SUBJECT), depth=6)
+    made = site.ledger.effects.enqueue("acme", "core", PostComment.WIRE, "k", "{}", ref=str(SUBJECT), depth=6)
     site.ledger.effects.claim(made)
     seen = Origin(Priority.MACHINE, by_person=False, cause=made, depth=7)
     assert of("acme", IssueOpened(SUBJECT, CORE, "k")) == seen

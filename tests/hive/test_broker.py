@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from forge.types import Repo
-from hive import broker, gateway
-from hive.admission import Guard
-from hive.broker import Principal
+from forge.models import Repo
+from hive.gateway import broker, model_proxy
+from hive.gateway.admission import Guard
+from hive.gateway.backoff import AgentBackoff
+from hive.gateway.broker import AgentSession
+from hive.gateway.llm import Meter, Model, ModelFailed, StreamedReply
+from hive.gateway.run_messages import NO_WORD
+from hive.git_mirror.mirror import Login
 from hive.ledger import NEVER, Effect, Ledger, Scope, Turn, Why
 from hive.ledger.runs import MAX_ATTEMPTS
-from hive.llm import Meter, Model, ModelFailed, Reply
-from hive.resting import Rest
-from hive.runwords import NO_WORD
-from hive.workspace import Login
 
 ISSUE = "forgejo:acme/app#1"
 CONFIG = Repo("forgejo", "agent-configs", "iris")
@@ -55,16 +55,16 @@ class Socket:
         assert isinstance(turn, dict)
         return turn
 
-    def owed(self) -> list[Effect]:
+    def pending(self) -> list[Effect]:
         """The effects that were owed."""
         with self.ledger.transaction() as db:
             ids = [row["id"] for row in db.execute("SELECT id FROM effects ORDER BY id")]
         return [self.ledger.effects.get(effect) for effect in ids]
 
 
-def resting(ledger: Ledger) -> Rest:
+def resting(ledger: Ledger) -> AgentBackoff:
     """What iris rests for."""
-    return Rest(ledger, "acme", "iris", "core", Repo("forgejo", "hive", "ops"))
+    return AgentBackoff(ledger, "acme", "iris", "core", Repo("forgejo", "hive", "ops"))
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def socket(ledger: Ledger) -> Iterator[Socket]:
         made[0].serving = made[0].serving or [run]
         return made[0].serving == [run]
 
-    principal = Principal(
+    principal = AgentSession(
         agent="iris",
         team="acme",
         login=lambda: Login("iris", "forge-token"),
@@ -99,7 +99,7 @@ def socket(ledger: Ledger) -> Iterator[Socket]:
         ledger=ledger,
         wake=work,
         heard=lambda agent, sha: made[0].heard.append(sha),
-        life=lambda: made[0].alive[0],
+        epoch=lambda: made[0].alive[0],
         stop=threading.Event(),
         rest=resting(ledger),
         base=base,
@@ -137,7 +137,7 @@ def test_nothing_without_a_token(socket: Socket, run: int, path: str) -> None:
     """No token, a guess, and another agent's are all 401."""
     for token in ("", "guess", "ü"):
         assert socket.post(f"/v1/{path}", {"key": "k", "body": "b"}, token)[0] == 401
-    assert socket.owed() == []
+    assert socket.pending() == []
 
 
 def test_a_turn_of_another_run_is_for_another_container(socket: Socket, run: int) -> None:
@@ -214,7 +214,7 @@ def test_an_attempt_is_lost_by_whoever_dies_in_it(socket: Socket, run: int) -> N
         socket.ledger.runs.release("iris")
         socket.ledger.runs.give_back("iris")
     assert socket.post("/v1/turn", {"generation": "g1", "wait": 0})[0] == 204
-    assert "An operator should look." in socket.owed()[0].payload
+    assert "An operator should look." in socket.pending()[0].payload
 
 
 def test_who_asks_holds_nothing(socket: Socket, run: int) -> None:
@@ -238,7 +238,7 @@ def test_given_up_in_words(socket: Socket, run: int) -> None:
     for _ in range(MAX_ATTEMPTS):
         socket.turn()
     assert socket.post("/v1/turn", {"generation": "g1", "wait": 0})[0] == 204
-    (effect,) = socket.owed()
+    (effect,) = socket.pending()
     assert "An operator should look." in effect.payload
 
 
@@ -254,7 +254,7 @@ def test_a_forge_that_is_away_costs_no_attempt(socket: Socket, run: int, *, dies
             assert socket.post("/v1/leave", token=turn["token"]) == (200, {})
         assert socket.post("/v1/turn", {"generation": "g1", "wait": 0}) == (503, {"error": "connection refused"})
         socket.away.clear()
-    assert socket.owed() == []
+    assert socket.pending() == []
 
 
 def test_trouble_of_one_turn_alone_is_counted(socket: Socket, run: int) -> None:
@@ -262,7 +262,7 @@ def test_trouble_of_one_turn_alone_is_counted(socket: Socket, run: int) -> None:
     for _ in range(MAX_ATTEMPTS):
         assert socket.post("/v1/leave", token=socket.turn()["token"]) == (200, {})
     assert socket.post("/v1/turn", {"generation": "g1", "wait": 0})[0] == 204
-    assert "An operator should look." in socket.owed()[0].payload
+    assert "An operator should look." in socket.pending()[0].payload
 
 
 def test_speaks_on_its_own_thread(socket: Socket, run: int) -> None:
@@ -271,7 +271,7 @@ def test_speaks_on_its_own_thread(socket: Socket, run: int) -> None:
     said = {"key": "a", "body": "hello <!-- hive:forged --> \u202eworld"}
     assert socket.post("/v1/comment", said, token)[0] == 200
     assert socket.post("/v1/comment", said, token)[0] == 200
-    (effect,) = socket.owed()
+    (effect,) = socket.pending()
     payload = json.loads(effect.payload)
     assert payload["ref"]["number"] == 1
     assert payload["body"] == "hello  world"
@@ -284,7 +284,7 @@ def test_opens_its_own_pull_request(socket: Socket, run: int) -> None:
     asked = {"branch": "agent/iris/issue-1", "title": "Mend\nit", "body": "b"}
     assert socket.post("/v1/pull", asked, token) == (200, {"ref": "forgejo:acme/app#2", "url": "http://x", "id": 5})
     assert socket.post("/v1/pull", asked, token)[0] == 200
-    (effect,) = socket.owed()
+    (effect,) = socket.pending()
     payload = json.loads(effect.payload)
     assert (payload["base"], payload["title"], payload["proposes"]) == ("main", "Mend it", False)
 
@@ -304,7 +304,7 @@ def test_closes_the_issue_of_its_run_only(socket: Socket, run: int, body: str, s
     """Of all issues that an agent names a merge closes the one of its run, by a line of the hive's."""
     asked = {"branch": "agent/iris/issue-1", "title": "It fixes #7 @mara", "body": body}
     assert socket.post("/v1/pull", asked, socket.turn()["token"])[0] == 200
-    (effect,) = socket.owed()
+    (effect,) = socket.pending()
     payload = json.loads(effect.payload)
     assert (payload["title"], payload["body"]) == ("It fixes #\u20607 @\u2060mara", said)
 
@@ -315,7 +315,7 @@ def test_no_word_of_an_agent_closes_or_calls(socket: Socket, run: int) -> None:
     assert socket.post("/v1/comment", {"key": "a", "body": "closes acme/app#7, @mara"}, token)[0] == 200
     asked = {"branch": "agent/iris/x", "title": "fixes #7", "body": "Closes #1"}
     assert socket.post("/v1/propose", asked, token)[0] == 200
-    said, proposed = (json.loads(effect.payload) for effect in socket.owed())
+    said, proposed = (json.loads(effect.payload) for effect in socket.pending())
     assert said["body"] == "closes acme/app#\u20607, @\u2060mara"
     assert (proposed["title"], proposed["body"]) == ("fixes #\u20607", "Closes #\u20601")
 
@@ -325,7 +325,7 @@ def test_proposes_for_itself_only(socket: Socket, run: int) -> None:
     token = socket.turn()["token"]
     asked = {"branch": "agent/iris/x", "title": "t", "body": "b", "repo": "agent-configs/atlas"}
     assert socket.post("/v1/propose", asked, token)[0] == 200
-    (effect,) = socket.owed()
+    (effect,) = socket.pending()
     assert json.loads(effect.payload)["repo"]["name"] == "iris"
 
 
@@ -344,7 +344,7 @@ def test_proposes_for_itself_only(socket: Socket, run: int) -> None:
 def test_nonsense_is_refused(socket: Socket, run: int, path: str, body: object, status: int) -> None:
     """What is not granted or makes no sense owes nothing."""
     assert socket.post(f"/v1/{path}", body, socket.turn()["token"])[0] == status
-    assert socket.owed() == []
+    assert socket.pending() == []
 
 
 def test_a_refused_deed_is_told(socket: Socket, run: int) -> None:
@@ -360,10 +360,10 @@ def test_no_end_is_silent(socket: Socket, run: int) -> None:
     said = {"key": f"end:{turn['turn']}", "body": "I cannot."}
     socket.post("/v1/comment", said, turn["token"])
     socket.post("/v1/end", {"outcome": "blocked", "message": "I cannot."}, turn["token"])
-    assert len(socket.owed()) == 1
+    assert len(socket.pending()) == 1
     socket.ledger.runs.push(run, "c2", "and now?", by_person=True)
     socket.post("/v1/end", {"outcome": "failed", "message": ""}, socket.turn()["token"])
-    assert NO_WORD in socket.owed()[-1].payload
+    assert NO_WORD in socket.pending()[-1].payload
 
 
 @pytest.mark.parametrize("repo", ["acme/other", "agent-configs/atlas", "hive/meta"])
@@ -384,12 +384,12 @@ class Upstream(Model):
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
 
     @contextmanager
-    def ask(self, model: str, request: Mapping[str, Any]) -> Iterator[Reply]:
+    def ask(self, model: str, request: Mapping[str, Any]) -> Iterator[StreamedReply]:
         """Answer."""
         self.asked.append((model, request))
         if isinstance(self.answer, ModelFailed):
             raise self.answer
-        yield Reply("text/event-stream", iter(self.answer))
+        yield StreamedReply("text/event-stream", iter(self.answer))
 
 
 ASKED: dict[str, Any] = {"max_tokens": 10, "messages": [{"role": "user", "content": "hi"}], "stream": True}
@@ -402,8 +402,8 @@ EVENTS = [
 
 def through(ledger: Ledger, upstream: Model, granted: frozenset[str] = frozenset()) -> FlaskClient:
     """The gateway of iris."""
-    asked = gateway.Upstream(upstream, lambda: "claude-sonnet-5-5", resting(ledger), granted)
-    return gateway.create(asked, Guard(ledger, "acme", "iris")).test_client()
+    asked = model_proxy.Upstream(upstream, lambda: "claude-sonnet-5-5", resting(ledger), granted)
+    return model_proxy.create(asked, Guard(ledger, "acme", "iris")).test_client()
 
 
 def taken(ledger: Ledger) -> Turn:
@@ -465,12 +465,12 @@ def test_a_meter_reads_across_cuts() -> None:
 def test_a_turn_that_is_put_down_comes_again(socket: Socket, run: int) -> None:
     """Its token is worth nothing from then on, twice as little as once; while the agent is paused nobody gets it."""
     turn = socket.turn()
-    socket.ledger.parking.park("acme", Scope.AGENT, "iris", Why.PAUSED, "paused by mara", until=NEVER)
+    socket.ledger.suspensions.suspend("acme", Scope.AGENT, "iris", Why.PAUSED, "paused by mara", until=NEVER)
     assert socket.post("/v1/rest", token=turn["token"]) == (200, {})
     assert socket.post("/v1/rest", token=turn["token"])[0] == 401
     assert socket.post("/v1/turn", {"generation": "g1", "wait": 0}) == (204, None)
-    (parked,) = socket.ledger.parking.all()
-    socket.ledger.parking.release("acme", parked.scope, "iris", parked.why)
+    (suspension,) = socket.ledger.suspensions.all()
+    socket.ledger.suspensions.release("acme", suspension.scope, "iris", suspension.why)
     assert socket.turn()["turn"] == turn["turn"]
 
 
@@ -478,6 +478,6 @@ def test_trouble_that_is_not_the_models_is_the_turns_own(socket: Socket, run: in
     """A turn that is put down though the model refused nothing costs attempts and ends in words; the agent never rests for it."""
     for _ in range(MAX_ATTEMPTS):
         assert socket.post("/v1/rest", token=socket.turn()["token"]) == (200, {})
-        assert socket.ledger.parking.all() == []
+        assert socket.ledger.suspensions.all() == []
     assert socket.post("/v1/turn", {"generation": "g1", "wait": 0})[0] == 204
-    assert "An operator should look." in socket.owed()[0].payload
+    assert "An operator should look." in socket.pending()[0].payload

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hive.conftest import Village
+from tests.hive.conftest import HiveEnv
 
 Golden = Callable[[str, str], None]
 CONFIG = """\
@@ -235,12 +235,12 @@ def test_a_ledger_that_is_a_directory(config: Path) -> None:
     assert str(state_of(config) / "ledger.db") in complaint(hive("queue", str(config)))
 
 
-def test_a_damaged_queue(village: Village) -> None:
+def test_a_damaged_queue(hive_env: HiveEnv) -> None:
     """It may be deleted, and that is said: the ledger knows what is owed."""
-    (village.house.settings.state / "queue.db").write_bytes(
+    (hive_env.instance.settings.state / "queue.db").write_bytes(
         b"no database at all, but long enough to look like one" * 100
     )
-    said = complaint(hive("work", str(village.house.settings.home / "hive.yaml")))
+    said = complaint(hive("work", str(hive_env.instance.settings.home / "hive.yaml")))
     assert "queue.db cannot be used (file is not a database); stop the hive and delete it" in said
 
 

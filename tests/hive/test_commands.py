@@ -7,38 +7,38 @@ import sqlite3
 
 import pytest
 
-from bots.intents import AskReview, Line, Pause, PostComment, React, Reply, SetLabels
-from forge.gitea.write import GiteaForge
-from forge.types import Comment, FileEdit, Ref
+from bots.intents import Pause, PostComment, React, Reply, ReplyLine, RequestBotReview, SetLabels
+from forge.gitea.writer import GiteaForge
+from forge.models import Comment, FileEdit, Ref
 from forge.webhook import Delivery
-from hive.app.work import sweepers
-from hive.apply import owe
+from hive.app.work import pollers
 from hive.ledger import Run, Why, pack
-from hive.work import Worker
-from tests.hive.conftest import APP, Village
+from hive.outbox.executor import enqueue
+from hive.worker.worker import Worker
+from tests.hive.conftest import APP, HiveEnv
 
 
-def drain(village: Village, worker: Worker) -> None:
+def drain(hive_env: HiveEnv, worker: Worker) -> None:
     """Work until nothing is due."""
     worker.sort()
-    owed, effects = village.house.ledger.jobs, village.house.ledger.effects
-    while (jobs := owed.due()) or effects.due():
+    pending, effects = hive_env.instance.ledger.jobs, hive_env.instance.ledger.effects
+    while (jobs := pending.due()) or effects.due():
         for job in jobs:
             worker.look(job)
         for effect in effects.due():
             worker.apply(effect)
 
 
-def sweep(village: Village) -> None:
+def sweep(hive_env: HiveEnv) -> None:
     """Ask the forge for all that happened."""
-    for found in sweepers(village.house):
+    for found in pollers(hive_env.instance):
         while found.sweep().more:
             pass
 
 
-def deliver(village: Village, comment: Comment, uuid: str) -> None:
+def deliver(hive_env: HiveEnv, comment: Comment, uuid: str) -> None:
     """The forge says that a comment was created."""
-    ask = village.mara._client
+    ask = hive_env.mara._client
     said = ask.get(f"/repos/{APP.path}/issues/comments/{comment.id}").value
     assert isinstance(said, dict)
     payload = {
@@ -49,49 +49,49 @@ def deliver(village: Village, comment: Comment, uuid: str) -> None:
         "sender": said["user"],
     }
     body = json.dumps(payload).encode()
-    assert village.house.ledger.intake.receive(Delivery(APP.forge, uuid, "issue_comment", body), pack(body))
+    assert hive_env.instance.ledger.deliveries.receive(Delivery(APP.forge, uuid, "issue_comment", body), pack(body))
 
 
 @pytest.fixture
-def worker(village: Village) -> Worker:
+def worker(hive_env: HiveEnv) -> Worker:
     """A worker of the house."""
-    return village.worker()
+    return hive_env.worker()
 
 
 @pytest.fixture
-def issue(village: Village, worker: Worker) -> Ref:
+def issue(hive_env: HiveEnv, worker: Worker) -> Ref:
     """An issue of mara's on which iris is at work."""
-    village.mara.commit(APP, [FileEdit("app.py", b"x = 0\n")], message="app", branch="trunk", start="main")
-    ref = village.mara.open_issue(APP, "A page is wrong", "It shows 0.", marker="It shows").ref
-    sweep(village)
-    drain(village, worker)
-    assert run_of(village, ref).state == "open"
+    hive_env.mara.commit(APP, [FileEdit("app.py", b"x = 0\n")], message="app", branch="trunk", start="main")
+    ref = hive_env.mara.open_issue(APP, "A page is wrong", "It shows 0.", marker="It shows").ref
+    sweep(hive_env)
+    drain(hive_env, worker)
+    assert run_of(hive_env, ref).state == "open"
     return ref
 
 
-def run_of(village: Village, ref: Ref) -> Run:
+def run_of(hive_env: HiveEnv, ref: Ref) -> Run:
     """The newest run of an issue."""
-    run = village.house.ledger.runs.find(str(ref))
+    run = hive_env.instance.ledger.runs.find(str(ref))
     assert run is not None
     return run
 
 
-def seen(village: Village, ref: Ref, comment: Comment) -> tuple[object, ...]:
+def seen(hive_env: HiveEnv, ref: Ref, comment: Comment) -> tuple[object, ...]:
     """All of an issue that a command could have changed."""
-    found = village.mara.issue(ref)
-    reactions = sorted((each.user.login, each.content) for each in village.mara.reactions(ref, comment.id))
-    said = [(each.author.login, each.body) for each in village.mara.comments(ref)]
-    run = run_of(village, ref)
+    found = hive_env.mara.issue(ref)
+    reactions = sorted((each.user.login, each.content) for each in hive_env.mara.reactions(ref, comment.id))
+    said = [(each.author.login, each.body) for each in hive_env.mara.comments(ref)]
+    run = run_of(hive_env, ref)
     labels = sorted(found.labels)
     return reactions, said, labels, [user.login for user in found.assignees], (run.id, run.state, run.outcome)
 
 
-def test_cancel_ends_the_run_once(village: Village, worker: Worker, issue: Ref) -> None:
+def test_cancel_ends_the_run_once(hive_env: HiveEnv, worker: Worker, issue: Ref) -> None:
     """An operator's command is done, shown and answered; redelivered, swept and applied again it changes nothing."""
-    comment = village.mara.comment(issue, "Not now, please.\n\n/cancel", marker="Not now")
-    deliver(village, comment, "u0")
-    drain(village, worker)
-    first = seen(village, issue, comment)
+    comment = hive_env.mara.comment(issue, "Not now, please.\n\n/cancel", marker="Not now")
+    deliver(hive_env, comment, "u0")
+    drain(hive_env, worker)
+    first = seen(hive_env, issue, comment)
     reactions, said, labels, assignees, run = first
     assert reactions == [("core", "+1"), ("core", "eyes")]
     assert isinstance(said, list)
@@ -102,100 +102,100 @@ def test_cancel_ends_the_run_once(village: Village, worker: Worker, issue: Ref) 
     assert isinstance(run, tuple)
     assert run[1:] == ("ended", "cancelled")
     for number in range(1, 6):
-        deliver(village, comment, f"u{number}")
-        sweep(village)
-        with village.house.ledger.transaction() as db:  # as after a crash between each deed and its record
+        deliver(hive_env, comment, f"u{number}")
+        sweep(hive_env)
+        with hive_env.instance.ledger.transaction() as db:  # as after a crash between each deed and its record
             db.execute("UPDATE effects SET state = 'running', lease_until = 0 WHERE key LIKE 'commands:%'")
-        drain(village, worker)
-        assert seen(village, issue, comment) == first
+        drain(hive_env, worker)
+        assert seen(hive_env, issue, comment) == first
 
 
-def test_retry_begins_another_run(village: Village, worker: Worker, issue: Ref) -> None:
+def test_retry_begins_another_run(hive_env: HiveEnv, worker: Worker, issue: Ref) -> None:
     """What was cancelled begins anew, with the agent on the issue; said once, it begins once."""
-    before = run_of(village, issue)
+    before = run_of(hive_env, issue)
     for number, body in enumerate(("/cancel", "/retry")):
-        deliver(village, village.mara.comment(issue, body, marker=body), f"u{number}")
-        drain(village, worker)
-    after = run_of(village, issue)
+        deliver(hive_env, hive_env.mara.comment(issue, body, marker=body), f"u{number}")
+        drain(hive_env, worker)
+    after = run_of(hive_env, issue)
     assert (after.id > before.id, after.state) == (True, "open")
-    assert [user.login for user in village.mara.issue(issue).assignees] == ["iris"]
-    sweep(village)
-    drain(village, worker)
-    assert run_of(village, issue) == after
-    turn = village.house.ledger.runs.take("iris")
+    assert [user.login for user in hive_env.mara.issue(issue).assignees] == ["iris"]
+    sweep(hive_env)
+    drain(hive_env, worker)
+    assert run_of(hive_env, issue) == after
+    turn = hive_env.instance.ledger.runs.take("iris")
     assert turn is not None
     assert "A page is wrong" in turn.message
-    village.house.ledger.runs.end_turn(turn, "said")
-    assert village.house.ledger.runs.take("iris") is None, "the command itself was handed to the agent"
+    hive_env.instance.ledger.runs.end_turn(turn, "said")
+    assert hive_env.instance.ledger.runs.take("iris") is None, "the command itself was handed to the agent"
 
 
-def test_a_stranger_is_not_answered(village: Village, worker: Worker, issue: Ref) -> None:
+def test_a_stranger_is_not_answered(hive_env: HiveEnv, worker: Worker, issue: Ref) -> None:
     """Who may say nothing makes the hive write nothing; the hive's own words command nothing."""
-    vault, url = village.house.vault, village.forge.url
-    with GiteaForge(name=APP.forge, url=url, token=vault.token(APP.forge, "argus")) as argus:
+    secret_store, url = hive_env.instance.secret_store, hive_env.forge.url
+    with GiteaForge(name=APP.forge, url=url, token=secret_store.token(APP.forge, "argus")) as argus:
         comment = argus.comment(issue, "/cancel", marker="/cancel")
-    first = seen(village, issue, comment)
-    deliver(village, comment, "u0")
-    drain(village, worker)
-    assert seen(village, issue, comment) == first
-    assert run_of(village, issue).state == "open"
+    first = seen(hive_env, issue, comment)
+    deliver(hive_env, comment, "u0")
+    drain(hive_env, worker)
+    assert seen(hive_env, issue, comment) == first
+    assert run_of(hive_env, issue).state == "open"
 
 
-def test_a_writer_cannot_make_a_command_of_it(village: Village, worker: Worker, issue: Ref) -> None:
+def test_a_writer_cannot_make_a_command_of_it(hive_env: HiveEnv, worker: Worker, issue: Ref) -> None:
     """Whoever edits an operator's comment in the second in which it was written has written no command, 20 times of 20."""
-    vault, url = village.house.vault, village.forge.url
+    secret_store, url = hive_env.instance.secret_store, hive_env.forge.url
     comments = []
-    with GiteaForge(name=APP.forge, url=url, token=vault.token(APP.forge, "core")) as writer:
+    with GiteaForge(name=APP.forge, url=url, token=secret_store.token(APP.forge, "core")) as writer:
         for number in range(20):
-            comment = village.mara.comment(issue, f"It works now ({number}).", marker=f"({number})")
-            deliver(village, comment, f"u{number}")
+            comment = hive_env.mara.comment(issue, f"It works now ({number}).", marker=f"({number})")
+            deliver(hive_env, comment, f"u{number}")
             writer.edit_comment(issue, comment.id, "/cancel")
-            comments.append(village.mara.comment_by_id(issue, comment.id))
+            comments.append(hive_env.mara.comment_by_id(issue, comment.id))
     assert {comment.body for comment in comments} == {"/cancel"}
     assert any(comment.created_at == comment.updated_at for comment in comments), "no edit was fast enough to matter"
-    sweep(village)
-    drain(village, worker)
-    assert run_of(village, issue).state == "open"
-    assert not any("/cancel`" in comment.body for comment in village.mara.comments(issue))
+    sweep(hive_env)
+    drain(hive_env, worker)
+    assert run_of(hive_env, issue).state == "open"
+    assert not any("/cancel`" in comment.body for comment in hive_env.mara.comments(issue))
 
 
-def test_an_agent_gives_its_issue_back(village: Village, worker: Worker, issue: Ref) -> None:
+def test_an_agent_gives_its_issue_back(hive_env: HiveEnv, worker: Worker, issue: Ref) -> None:
     """Where no other agent is, an agent's bounce leaves the issue to the operators."""
-    vault, url = village.house.vault, village.forge.url
-    with GiteaForge(name=APP.forge, url=url, token=vault.token(APP.forge, "iris")) as iris:
+    secret_store, url = hive_env.instance.secret_store, hive_env.forge.url
+    with GiteaForge(name=APP.forge, url=url, token=secret_store.token(APP.forge, "iris")) as iris:
         comment = iris.comment(issue, "Not mine.\n\n/not-my-lane", marker="Not mine")
-    deliver(village, comment, "u0")
-    sweep(village)
-    drain(village, worker)
-    _, _, labels, assignees, run = seen(village, issue, comment)
+    deliver(hive_env, comment, "u0")
+    sweep(hive_env)
+    drain(hive_env, worker)
+    _, _, labels, assignees, run = seen(hive_env, issue, comment)
     assert (labels, assignees) == (["area/app", "needs-operator", "type/bug"], [])
     assert isinstance(run, tuple)
     assert run[1:] == ("ended", "bounced")
 
 
-def test_an_answer_waits_for_what_it_tells(village: Village, worker: Worker, issue: Ref) -> None:
+def test_an_answer_waits_for_what_it_tells(hive_env: HiveEnv, worker: Worker, issue: Ref) -> None:
     """Until a deed is over the line says so, then the same comment says how it ended, and so does the reaction."""
-    ledger = village.house.ledger
-    comment = village.mara.comment(issue, "please", marker="please")
-    good = owe(ledger, "acme", "core", PostComment(issue, "a deed", key="good"), by="test")
-    bad = owe(ledger, "acme", "core", SetLabels(issue, add=("nope",), key="bad"), by="test")
+    ledger = hive_env.instance.ledger
+    comment = hive_env.mara.comment(issue, "please", marker="please")
+    good = enqueue(ledger, "acme", "core", PostComment(issue, "a deed", key="good"), by="test")
+    bad = enqueue(ledger, "acme", "core", SetLabels(issue, add=("nope",), key="bad"), by="test")
     lines = (
-        Line("done 1", "not 1", "waits 1", after=("good",)),
-        Line("done 2", "not 2", "waits 2", after=("bad",)),
-        Line("done 3", "not 3", "waits 3", after=("good", "nobody owes this")),
+        ReplyLine("done 1", "not 1", "waits 1", after=("good",)),
+        ReplyLine("done 2", "not 2", "waits 2", after=("bad",)),
+        ReplyLine("done 3", "not 3", "waits 3", after=("good", "nobody owes this")),
     )
-    reply = owe(ledger, "acme", "core", Reply(issue, comment.id, lines, key="r"), by="test")
-    ok = owe(ledger, "acme", "core", React(issue, comment.id, "+1", key="1", after=("good",)), by="test")
+    reply = enqueue(ledger, "acme", "core", Reply(issue, comment.id, lines, key="r"), by="test")
+    ok = enqueue(ledger, "acme", "core", React(issue, comment.id, "+1", key="1", after=("good",)), by="test")
     end = React(issue, comment.id, "heart", key="2", after=("bad",), otherwise="confused")
-    sorry = owe(ledger, "acme", "core", end, by="test")
+    sorry = enqueue(ledger, "acme", "core", end, by="test")
 
     def told() -> list[str]:
         with ledger.transaction() as db:
             db.execute("UPDATE effects SET next_at = 0 WHERE id IN (?, ?, ?)", (reply, ok, sorry))
         for effect in (reply, ok, sorry):
             worker.apply(effect)
-        bodies = [each.body for each in village.mara.comments(issue) if " 1\n" in each.body]
-        reactions = {each.content for each in village.mara.reactions(issue, comment.id)}
+        bodies = [each.body for each in hive_env.mara.comments(issue) if " 1\n" in each.body]
+        reactions = {each.content for each in hive_env.mara.reactions(issue, comment.id)}
         return [*(body.rpartition("\n\n")[0] for body in bodies), *sorted(reactions)]
 
     assert told() == ["waits 1\nwaits 2\nwaits 3"]
@@ -207,27 +207,27 @@ def test_an_answer_waits_for_what_it_tells(village: Village, worker: Worker, iss
     assert [ledger.effects.get(effect).state for effect in (reply, ok, sorry)] == ["done"] * 3
 
 
-def test_a_review_is_asked_for_once(village: Village, worker: Worker, issue: Ref) -> None:
+def test_a_review_is_asked_for_once(hive_env: HiveEnv, worker: Worker, issue: Ref) -> None:
     """Each bot that reviews owes one more look, however often the deed is done; where no bot reviews, the deed is dropped."""
-    ledger = village.house.ledger
-    mara = village.mara.user("mara")
-    deed = owe(ledger, "acme", "core", AskReview(issue, mara, key="a"), by="commands")
+    ledger = hive_env.instance.ledger
+    mara = hive_env.mara.user("mara")
+    action = enqueue(ledger, "acme", "core", RequestBotReview(issue, mara, key="a"), by="commands")
     for _ in range(2):
-        worker.apply(deed)
+        worker.apply(action)
         with ledger.transaction() as db:
-            db.execute("UPDATE effects SET state = 'running', lease_until = 0 WHERE id = ?", (deed,))
+            db.execute("UPDATE effects SET state = 'running', lease_until = 0 WHERE id = ?", (action,))
     with ledger.transaction() as db:
         rows = db.execute("SELECT bot, ref FROM jobs WHERE event_type = 'review_requested'").fetchall()
     assert sorted(tuple(row) for row in rows) == [("gatekeeper", str(issue)), ("review", str(issue))]
     for bot in ("gatekeeper", "review"):
-        del village.house.bots[bot]
-    worker.apply(deed)
-    assert ledger.effects.get(deed).state == "superseded"
+        del hive_env.instance.bots[bot]
+    worker.apply(action)
+    assert ledger.effects.get(action).state == "superseded"
 
 
-def at_home(village: Village) -> list[tuple[object, ...]]:
+def at_home(hive_env: HiveEnv) -> list[tuple[object, ...]]:
     """All that commands change in the house itself."""
-    with village.house.ledger.transaction() as db:
+    with hive_env.instance.ledger.transaction() as db:
         return [
             tuple(row)
             for asked in (
@@ -261,38 +261,38 @@ def at_home(village: Village) -> list[tuple[object, ...]]:
     ids=lambda value: value[-1] if isinstance(value, tuple) else "",
 )
 def test_each_command_is_done_once(
-    village: Village, worker: Worker, issue: Ref, said: tuple[str, ...], sign: str
+    hive_env: HiveEnv, worker: Worker, issue: Ref, said: tuple[str, ...], sign: str
 ) -> None:
     """Done and answered, and then delivered again under other ids, swept, and said again to the forge: nothing changes any more."""
     for number, body in enumerate(said):
-        comment = village.mara.comment(issue, body, marker=body)
-        deliver(village, comment, f"u{number}")
-        drain(village, worker)
-    first = seen(village, issue, comment), at_home(village)
+        comment = hive_env.mara.comment(issue, body, marker=body)
+        deliver(hive_env, comment, f"u{number}")
+        drain(hive_env, worker)
+    first = seen(hive_env, issue, comment), at_home(hive_env)
     mine = [body for author, body in first[0][1] if author == "core" and body.startswith(sign)]  # type: ignore[attr-defined]
     assert len(mine) == 1, first[0][1]
     assert first[0][0] == [("core", "+1" if sign[0] == "✅" else "confused"), ("core", "eyes")]
-    deliver(village, comment, "again")
-    sweep(village)
-    with village.house.ledger.transaction() as db:  # as after a crash between what the forge did and its record
+    deliver(hive_env, comment, "again")
+    sweep(hive_env)
+    with hive_env.instance.ledger.transaction() as db:  # as after a crash between what the forge did and its record
         db.execute(
             "UPDATE effects SET state = 'running', lease_until = 0 WHERE kind IN ('add_reaction', 'reply', 'set_labels')"
         )
-    drain(village, worker)
-    assert (seen(village, issue, comment), at_home(village)) == first
+    drain(hive_env, worker)
+    assert (seen(hive_env, issue, comment), at_home(hive_env)) == first
 
 
-def test_at_home_a_deed_and_its_record_are_one(village: Village, worker: Worker, issue: Ref) -> None:
+def test_at_home_a_deed_and_its_record_are_one(hive_env: HiveEnv, worker: Worker, issue: Ref) -> None:
     """What breaks while a deed is written down leaves the house as it was, and it is done when it comes again."""
-    ledger, mara = village.house.ledger, village.mara.user("mara")
-    deed = owe(ledger, "acme", "core", Pause(issue, "iris", mara, key="p"), by="commands")
+    ledger, mara = hive_env.instance.ledger, hive_env.mara.user("mara")
+    action = enqueue(ledger, "acme", "core", Pause(issue, "iris", mara, key="p"), by="commands")
     with ledger.transaction() as db:
         db.execute("CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT raise(ABORT, 'the disk is full'); END")
     with pytest.raises(sqlite3.IntegrityError, match="disk is full"):
-        worker.apply(deed)
-    assert ledger.parking.all() == []
+        worker.apply(action)
+    assert ledger.suspensions.all() == []
     with ledger.transaction() as db:
         db.execute("DROP TRIGGER full")
-        db.execute("UPDATE effects SET lease_until = 0 WHERE id = ?", (deed,))
-    worker.apply(deed)
-    assert [parked.why for parked in ledger.parking.all()] == [Why.PAUSED]
+        db.execute("UPDATE effects SET lease_until = 0 WHERE id = ?", (action,))
+    worker.apply(action)
+    assert [suspension.why for suspension in ledger.suspensions.all()] == [Why.PAUSED]

@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from forge.events import IssueOpened
-from hive.app.house import House, NotReady
-from hive.app.work import workshop
-from hive.demo.stage import write_config
-from hive.settings import load
-from hive.work import Worker
-from tests.hive.conftest import APP, Village
+from hive.app.work import worker_deps
+from hive.config import load
+from hive.demo.setup import write_config
+from hive.instance.instance import Instance, StartupError
+from hive.worker.worker import Worker
+from tests.hive.conftest import APP, HiveEnv
 
 DOC = Path(__file__).parent.parent.parent / "docs" / "first-bot.md"
 
 
-def test_one_short_file_and_one_line(village: Village, tmp_path: Path) -> None:
+def test_one_short_file_and_one_line(hive_env: HiveEnv, tmp_path: Path) -> None:
     """Copied from the page, with its line of configuration, it thanks once and only for a path."""
     text = DOC.read_text()
     code = re.search(r"```python\n(.*?)```", text, re.DOTALL)
@@ -33,21 +33,21 @@ def test_one_short_file_and_one_line(village: Village, tmp_path: Path) -> None:
     config = tmp_path / "hive.yaml"
     config.write_text(config.read_text() + line[1])
 
-    house = House(load(config))
+    instance = Instance(load(config))
     try:
-        worker = Worker(workshop(house))
-        with_path = village.mara.open_issue(APP, "One", "See apiary/page.py.", marker="See").ref
-        without = village.mara.open_issue(APP, "Two", "See it.", marker="See it").ref
+        worker = Worker(worker_deps(instance))
+        with_path = hive_env.mara.open_issue(APP, "One", "See apiary/page.py.", marker="See").ref
+        without = hive_env.mara.open_issue(APP, "Two", "See it.", marker="See it").ref
         for ref in (with_path, with_path, without):
-            event = IssueOpened(ref, village.mara.user("mara"), f"opened:{ref}")
-            for job in house.ledger.jobs.owe("acme", [("thanks", event)]):
+            event = IssueOpened(ref, hive_env.mara.user("mara"), f"opened:{ref}")
+            for job in instance.ledger.jobs.enqueue("acme", [("thanks", event)]):
                 worker.look(job)
     finally:
-        house.close()
-    (said,) = village.mara.comments(with_path)
+        instance.close()
+    (said,) = hive_env.mara.comments(with_path)
     assert said.body.startswith("🙏 Thank you for naming `apiary/page.py`")
     assert said.author.login == "core"
-    assert village.mara.comments(without) == []
+    assert hive_env.mara.comments(without) == []
 
 
 BOT = "from bots.bot import Bot\nbot = Bot({name!r}, may=set())\n"
@@ -65,8 +65,8 @@ def own(tmp_path: Path) -> Callable[[str, str, str], str]:
             (tmp_path / file).parent.mkdir(exist_ok=True)
             (tmp_path / file).write_text(text)
         try:
-            return " ".join(House(load(config)).bots)
-        except NotReady as error:
+            return " ".join(Instance(load(config)).bots)
+        except StartupError as error:
             return str(error)
 
     return write
@@ -120,5 +120,5 @@ def test_an_account_of_no_bot(own: Callable[[str, str, str], str], tmp_path: Pat
     own("mine", "mine.py", BOT.format(name="mine"))
     config = tmp_path / "hive.yaml"
     config.write_text(config.read_text().replace("accounts: {", "accounts: {mien: somebody, "))
-    with pytest.raises(NotReady, match="accounts: no bot is named 'mien'; did you mean 'mine'"):
-        assert House(load(config)).bots
+    with pytest.raises(StartupError, match="accounts: no bot is named 'mien'; did you mean 'mine'"):
+        assert Instance(load(config)).bots

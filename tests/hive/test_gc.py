@@ -10,17 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from forge.types import Ref, Repo
+from forge.models import Ref, Repo
 from forge.webhook import Delivery
+from hive.app.garbage import DAY, Garbage, logs, mirrors, of_agent
 from hive.app.gc import HOST, WORK, Collector, Daily, sweep_up
-from hive.app.house import House
-from hive.incidents import Incidents
+from hive.config import Keep
+from hive.instance.instance import Instance
 from hive.ledger import Ledger, pack
-from hive.leftovers import DAY, Leftover, logs, mirrors, of_agent
-from hive.pulse import Pulse
-from hive.settings import Keep
+from hive.outbox.incidents import IncidentReporter
+from hive.supervisor.heartbeat import Heartbeat
 from tests.conftest import Clock, SmallDisk
-from tests.hive.conftest import Village
+from tests.hive.conftest import HiveEnv
 from tests.ledger.test_intake import ONE, TWO, claimed
 
 NEWEST = "f" * 40
@@ -46,16 +46,16 @@ def agent(tmp_path: Path, ledger: Ledger) -> Path:
     return root
 
 
-def names(found: list[Leftover], what: str) -> list[str]:
+def names(found: list[Garbage], what: str) -> list[str]:
     """What is over of one kind."""
     return [each.name for each in found if each.what == what]
 
 
 def test_generations_that_nobody_needs(agent: Path, ledger: Ledger) -> None:
     """What runs, was accepted, is pointed to, or is being deployed stays, and the newest few beside it."""
-    anchor = ledger.deployments.anchor("iris")
-    assert anchor is not None
-    ledger.deployments.begin(anchor, "3" * 40, (), 2)
+    baseline = ledger.deployments.baseline("iris")
+    assert baseline is not None
+    ledger.deployments.begin(baseline, "3" * 40, (), 2)
     found = list(of_agent(ledger, "iris", agent, Keep(generations=2)))
     assert names(found, "generation") == [f"iris {number * 12}" for number in "7654"]
     for each in found:
@@ -195,21 +195,21 @@ def test_mirrors(tmp_path: Path) -> None:
 
 def test_rows_that_are_over(ledger: Ledger, clock: Clock) -> None:
     """Old rows go with what points to them cleared; what is open, or belongs to an open run or incident, stays."""
-    Incidents(ledger, "core", lambda _: Repo("forgejo", "hive", "meta")).begin("acme", "disk", "full", "It is.")
-    ledger.intake.receive(Delivery("forgejo", "u1", "issues", b"{}"), pack(b"{}"))
-    ledger.intake.read(1)
-    (kept,) = ledger.jobs.owe("acme", [("lane", ONE)], delivery=1)
-    (gone,) = ledger.jobs.owe("acme", [("lane", TWO)], delivery=1)
+    IncidentReporter(ledger, "core", lambda _: Repo("forgejo", "hive", "meta")).begin("acme", "disk", "full", "It is.")
+    ledger.deliveries.receive(Delivery("forgejo", "u1", "issues", b"{}"), pack(b"{}"))
+    ledger.deliveries.read(1)
+    (kept,) = ledger.jobs.enqueue("acme", [("lane", ONE)], delivery=1)
+    (gone,) = ledger.jobs.enqueue("acme", [("lane", TWO)], delivery=1)
     for job in (kept, gone):
         ledger.jobs.finish(claimed(ledger, job))
-    effect = ledger.effects.owe("acme", "core", "start_run", "k", "{}", job=gone, ref=str(TWO.ref))
+    effect = ledger.effects.enqueue("acme", "core", "start_run", "k", "{}", job=gone, ref=str(TWO.ref))
     run = ledger.runs.start("acme", "iris", str(ONE.ref), "k", "do it", effect=effect)
     claimed_ = ledger.effects.claim(effect)
     assert claimed_ is not None
     ledger.effects.finish(claimed_, {})
     ledger.audit.add("mara", "Old")
     clock.pass_(100 * DAY)
-    (young,) = ledger.jobs.owe("acme", [("review", TWO)], delivery=1)
+    (young,) = ledger.jobs.enqueue("acme", [("review", TWO)], delivery=1)
     assert ledger.pruning.over(clock() - 50 * DAY) == {"effects": 1, "jobs": 1, "deliveries": 1, "audit": 1}
     for table in ledger.pruning.over(clock() - 50 * DAY):
         while ledger.pruning.prune(table, clock() - 50 * DAY):
@@ -224,35 +224,35 @@ def test_rows_that_are_over(ledger: Ledger, clock: Clock) -> None:
         assert db.execute("PRAGMA foreign_keys").fetchone()[0] == 1
 
 
-def test_gc_says_what_it_does(village: Village) -> None:
+def test_gc_says_what_it_does(hive_env: HiveEnv) -> None:
     """`--plan` names it and does nothing, then it is done, then nothing is over."""
-    house = aged(village.house)
+    instance = aged(hive_env.instance)
     said: list[str] = []
-    sweep_up(house, said.append, plan=True)
+    sweep_up(instance, said.append, plan=True)
     assert said[-1].startswith("2 would be taken away, ")
     assert {line.split()[0] for line in said[:-1]} == {"generation", "work"}
     done: list[str] = []
-    sweep_up(house, done.append, plan=False)
+    sweep_up(instance, done.append, plan=False)
     assert done[:-1] == said[:-1]
-    sweep_up(house, done.append, plan=False)
+    sweep_up(instance, done.append, plan=False)
     assert done[-1] == "nothing is over"
 
 
-def test_the_audit_log_is_kept_as_long_as_words_are(village: Village) -> None:
+def test_the_audit_log_is_kept_as_long_as_words_are(hive_env: HiveEnv) -> None:
     """However few days rows are kept: what was said and who did what go together, after `keep_days`."""
-    house = aged(village.house)
+    instance = aged(hive_env.instance)
     for days in (31, 5):
-        house.ledger.audit.add("mara", f"Did{days}")
-        with house.ledger.transaction() as db:
+        instance.ledger.audit.add("mara", f"Did{days}")
+        with instance.ledger.transaction() as db:
             db.execute("UPDATE audit SET at = at - ? WHERE action = ?", (days * DAY, f"Did{days}"))
-    sweep_up(house, lambda _: None, plan=False)
-    assert [row.action for row in house.ledger.audit.after(0)] == ["Did5"]
+    sweep_up(instance, lambda _: None, plan=False)
+    assert [row.action for row in instance.ledger.audit.after(0)] == ["Did5"]
 
 
-def aged(house: House) -> House:
+def aged(instance: Instance) -> Instance:
     """The same house, with one generation too many and a run that ended long ago; nothing is kept for its own sake."""
-    settings = replace(house.settings, keep=Keep(generations=0, run_days=0, row_days=1))
-    old = House(settings)
+    settings = replace(instance.settings, keep=Keep(generations=0, run_days=0, row_days=1))
+    old = Instance(settings)
     (old.agents / "iris" / "gens" / NEWEST).mkdir(parents=True)
     run = old.ledger.runs.start("acme", "iris", str(Ref(Repo("forgejo", "acme", "app"), 1)), "k", "do it")
     old.ledger.runs.end(run, "merged")
@@ -261,59 +261,59 @@ def aged(house: House) -> House:
     return old
 
 
-def test_once_a_day_by_itself(village: Village) -> None:
+def test_once_a_day_by_itself(hive_env: HiveEnv) -> None:
     """Each process collects what it owns, once a day, and writes down what it took."""
-    house = aged(village.house)
-    host, work = Daily(house, HOST), Daily(house, WORK)
-    work.go(Pulse(None, 1.0))
-    assert (house.agents / "iris" / "gens" / NEWEST).exists(), "that is the host's"
-    host.go(Pulse(None, 1.0))
-    assert not (house.agents / "iris" / "gens" / NEWEST).exists()
-    assert [row.detail["kind"] for row in house.ledger.audit.after(0) if row.action == "garbage_collected"] == [
+    instance = aged(hive_env.instance)
+    host, work = Daily(instance, HOST), Daily(instance, WORK)
+    work.go(Heartbeat(None, 1.0))
+    assert (instance.agents / "iris" / "gens" / NEWEST).exists(), "that is the host's"
+    host.go(Heartbeat(None, 1.0))
+    assert not (instance.agents / "iris" / "gens" / NEWEST).exists()
+    assert [row.detail["kind"] for row in instance.ledger.audit.after(0) if row.action == "garbage_collected"] == [
         "generation",
         "work tree",
     ]
-    (house.agents / "iris" / "gens" / NEWEST).mkdir()
-    host.go(Pulse(None, 1.0))
-    assert (house.agents / "iris" / "gens" / NEWEST).exists(), "not again today"
+    (instance.agents / "iris" / "gens" / NEWEST).mkdir()
+    host.go(Heartbeat(None, 1.0))
+    assert (instance.agents / "iris" / "gens" / NEWEST).exists(), "not again today"
 
 
-def test_a_disk_that_fills_up_is_told_once(small_disk: SmallDisk, village: Village) -> None:
+def test_a_disk_that_fills_up_is_told_once(small_disk: SmallDisk, hive_env: HiveEnv) -> None:
     """One issue when it is nearly full, closed when there is room again."""
-    settings = replace(village.house.settings, state=small_disk.place)
-    house = House(settings)
-    house.ledger.audit.add("test", "Made")
-    daily = Daily(house, WORK)
+    settings = replace(hive_env.instance.settings, state=small_disk.place)
+    instance = Instance(settings)
+    instance.ledger.audit.add("test", "Made")
+    daily = Daily(instance, WORK)
     (small_disk.place / "filler").write_bytes(bytes(21 << 20))
     for _ in range(2):
-        daily.go(Pulse(None, 1.0))
-    assert told(house) == ["open_issue"]
+        daily.go(Heartbeat(None, 1.0))
+    assert told(instance) == ["open_issue"]
     small_disk.free()
-    daily.go(Pulse(None, 1.0))
-    assert told(house) == ["open_issue", "follow_up"]
-    house.close()
+    daily.go(Heartbeat(None, 1.0))
+    assert told(instance) == ["open_issue", "follow_up"]
+    instance.close()
 
 
-def told(house: House) -> list[str]:
+def told(instance: Instance) -> list[str]:
     """What the operators are told."""
-    with house.ledger.transaction() as db:
+    with instance.ledger.transaction() as db:
         return [row["kind"] for row in db.execute("SELECT kind FROM effects ORDER BY id")]
 
 
-def test_what_cannot_be_taken_hurts_nothing_else(village: Village, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_cannot_be_taken_hurts_nothing_else(hive_env: HiveEnv, caplog: pytest.LogCaptureFixture) -> None:
     """A directory that is in use stays, and the others go."""
-    house = aged(village.house)
-    collector, taken = Collector(house), list[Leftover]()
+    instance = aged(hive_env.instance)
+    collector, taken = Collector(instance), list[Garbage]()
     plan = list(collector.plan(HOST))
-    (house.agents / "iris" / "gens" / NEWEST).rmdir()
+    (instance.agents / "iris" / "gens" / NEWEST).rmdir()
 
     class Stale(Collector):
         """Found before somebody else took one of it."""
 
-        def plan(self, part: str) -> list[Leftover]:  # type: ignore[override]
+        def plan(self, part: str) -> list[Garbage]:  # type: ignore[override]
             """What was found."""
             return plan if part == HOST else []
 
-    Stale(house).collect(HOST, taken.append)
+    Stale(instance).collect(HOST, taken.append)
     assert [each.what for each in taken] == ["work tree"]
     assert "not_collected" in caplog.text

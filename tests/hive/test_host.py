@@ -18,18 +18,18 @@ import pytest
 from forge.embedded import EmbeddedForge
 from forge.gitea.admin import GiteaAdmin
 from hive.app.host import Host
-from hive.app.house import House
 from hive.app.up import ADMIN
-from hive.demo.model import Brain, Call, Conversation, ModelServer, Reply
-from hive.demo.stage import FORGE, OPERATOR, copy_project, sample, write_config
+from hive.config import load
+from hive.demo.model import ModelConversation, ModelReply, ModelServer, Responder, ToolCall
+from hive.demo.setup import FORGE, OPERATOR, copy_project, sample, write_config
+from hive.instance.instance import Instance
 from hive.ledger import Effect, Scope, Why
 from hive.ledger.runs import MAX_ATTEMPTS
-from hive.provision import Provision
-from hive.reconcile.bwrap import find_jail
-from hive.settings import load
-from hive.states import labels_of
+from hive.outbox.state_labels import labels_of
+from hive.provision import Provisioner
+from hive.reconcile.bwrap import find_sandbox
 
-JAIL = find_jail()
+JAIL = find_sandbox()
 pytestmark = [
     pytest.mark.contained,
     pytest.mark.skipif(not JAIL.contained, reason=f"no containers here: {JAIL.why_not}"),
@@ -41,9 +41,9 @@ class Puppet:
     """A model that says what the test makes it say."""
 
     def __init__(self) -> None:
-        self.say: Callable[[Conversation], Reply] = lambda _: Reply("Done.")
+        self.say: Callable[[ModelConversation], ModelReply] = lambda _: ModelReply("Done.")
 
-    def reply(self, conversation: Conversation) -> Reply:
+    def reply(self, conversation: ModelConversation) -> ModelReply:
         """The next reply."""
         return self.say(conversation)
 
@@ -52,10 +52,10 @@ class Puppet:
 class Kept:
     """A host with two agents, in this process."""
 
-    house: House
+    instance: Instance
     host: Host
     thread: threading.Thread
-    brain: Puppet
+    responder: Puppet
 
     def until(self, is_so: Callable[[], object], what: str) -> None:
         """Wait for something that has to come, while the host lives."""
@@ -69,19 +69,19 @@ class Kept:
         """Whether an agent's container gave a sign of life."""
         return bool(self.host.containers.running(agent) and self.host.containers.answered(agent))
 
-    def owed(self, kind: str) -> list[Effect]:
+    def pending(self, kind: str) -> list[Effect]:
         """The effects of a kind."""
-        with self.house.ledger.transaction() as db:
+        with self.instance.ledger.transaction() as db:
             ids = [row["id"] for row in db.execute("SELECT id FROM effects WHERE kind = ? ORDER BY id", (kind,))]
-        return [self.house.ledger.effects.get(effect) for effect in ids]
+        return [self.instance.ledger.effects.get(effect) for effect in ids]
 
     def assign(self, number: int, message: str = "do it") -> int:
         """Begin a run of iris."""
-        return self.house.ledger.runs.start("acme", "iris", f"{FORGE}:acme/app#{number}", f"k{number}", message)
+        return self.instance.ledger.runs.start("acme", "iris", f"{FORGE}:acme/app#{number}", f"k{number}", message)
 
     def is_over(self, run: int) -> bool:
         """Whether no turn of a run waits or is held."""
-        with self.house.ledger.transaction() as db:
+        with self.instance.ledger.transaction() as db:
             held = db.execute("SELECT count(*) FROM turns WHERE run = ? AND state != 'done'", (run,))
             return bool(held.fetchone()[0] == 0)
 
@@ -91,41 +91,43 @@ class Kept:
 
 
 @contextmanager
-def house_of_two(place: Path, brain: Brain) -> Iterator[House]:
+def house_of_two(place: Path, responder: Responder) -> Iterator[Instance]:
     """A forge made ready for iris and atlas, with a project in it."""
     with ExitStack() as stack:
-        model = stack.enter_context(ModelServer(brain))
+        model = stack.enter_context(ModelServer(responder))
         forge = stack.enter_context(EmbeddedForge(place / "forge"))
         port = int(forge.url.rpartition(":")[2])
         config = write_config(place, forge_port=port, web_port=1, model_url=model.url)
         config.write_text(config.read_text().replace("agents: [iris]", "agents: [iris, atlas]"))
         config.write_text(config.read_text() + "limits: {crashes: 50}\n")
-        house = House(load(config))
-        stack.callback(house.close)
-        password = house.vault.password(FORGE, ADMIN)
+        instance = Instance(load(config))
+        stack.callback(instance.close)
+        password = instance.secret_store.password(FORGE, ADMIN)
         forge.create_admin(ADMIN, password)
         with GiteaAdmin(name=FORGE, url=forge.url, login=ADMIN, password=password) as admin:
-            admin.ensure_user(OPERATOR, password=house.vault.password(FORGE, OPERATOR), email="mara@forge.invalid")
-        copy_project(house, sample(place))
-        Provision.run(house, FORGE, ADMIN, password, lambda _: None)
-        yield house
+            admin.ensure_user(
+                OPERATOR, password=instance.secret_store.password(FORGE, OPERATOR), email="mara@forge.invalid"
+            )
+        copy_project(instance, sample(place))
+        Provisioner.run(instance, FORGE, ADMIN, password, lambda _: None)
+        yield instance
 
 
 @pytest.fixture(scope="module")
-def brain() -> Puppet:
+def responder() -> Puppet:
     """What plays the model."""
     return Puppet()
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory, brain: Puppet) -> Iterator[House]:
+def built(tmp_path_factory: pytest.TempPathFactory, responder: Puppet) -> Iterator[Instance]:
     """A house with two agents, for all tests of this file."""
-    with house_of_two(tmp_path_factory.mktemp("h"), brain) as made:
+    with house_of_two(tmp_path_factory.mktemp("h"), responder) as made:
         yield made
 
 
 @pytest.fixture
-def house(built: House) -> House:
+def instance(built: Instance) -> Instance:
     """The house as if no agent had ever started in it."""
     shutil.rmtree(built.agents, ignore_errors=True)
     with built.ledger.transaction() as db:
@@ -135,18 +137,18 @@ def house(built: House) -> House:
 
 
 @contextmanager
-def worked(house: House) -> Iterator[None]:
+def worked(instance: Instance) -> Iterator[None]:
     """A worker that has done at once what a harness waits for."""
     over = threading.Event()
 
     def work() -> None:
         while not over.wait(0.02):
-            with house.ledger.transaction() as db:
+            with instance.ledger.transaction() as db:
                 waiting = db.execute("SELECT id FROM effects WHERE kind = 'answer' AND state = 'pending'").fetchall()
             for row in waiting:
-                effect = house.ledger.effects.claim(row["id"])
+                effect = instance.ledger.effects.claim(row["id"])
                 if effect is not None:
-                    house.ledger.effects.finish(effect, {"url": "", "id": 1})
+                    instance.ledger.effects.finish(effect, {"url": "", "id": 1})
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -156,19 +158,19 @@ def worked(house: House) -> Iterator[None]:
 
 
 @pytest.fixture
-def keep(house: House, brain: Puppet) -> Iterator[Callable[[], Kept]]:
+def keep(instance: Instance, responder: Puppet) -> Iterator[Callable[[], Kept]]:
     """Starts the host; it is ended with the test."""
     stop = threading.Event()
     threads: list[threading.Thread] = []
 
     def start() -> Kept:
-        host = Host(house, stop)
+        host = Host(instance, stop)
         thread = threading.Thread(target=host.serve)
         threads.append(thread)
         thread.start()
-        return Kept(house, host, thread, brain)
+        return Kept(instance, host, thread, responder)
 
-    with worked(house):
+    with worked(instance):
         yield start
         stop.set()
         for thread in threads:
@@ -199,32 +201,32 @@ INSTEAD: dict[str, Callable[[Path], None]] = {
 
 
 @pytest.mark.parametrize("kind", INSTEAD)
-def test_what_a_tool_does_to_its_state_hurts_nobody(house: House, keep: Callable[[], Kept], kind: str) -> None:
+def test_what_a_tool_does_to_its_state_hurts_nobody(instance: Instance, keep: Callable[[], Kept], kind: str) -> None:
     """Whatever stands where the harness has its directories, the host goes on, follows nothing, and the agent starts."""
-    state = house.agents / "iris" / "state"
+    state = instance.agents / "iris" / "state"
     state.mkdir(parents=True)
     for name in ("home", "runs"):
         INSTEAD[kind](state / name)
     kept = keep()
     kept.until(lambda: kept.is_up("iris") and kept.is_up("atlas"), "two containers")
-    assert kept.owed("open_issue") == []
+    assert kept.pending("open_issue") == []
 
 
 @pytest.mark.parametrize("kind", ["link to nowhere", "fifo"])
-def test_a_fault_of_one_agent_is_its_own(house: House, keep: Callable[[], Kept], kind: str) -> None:
+def test_a_fault_of_one_agent_is_its_own(instance: Instance, keep: Callable[[], Kept], kind: str) -> None:
     """An agent whose directories cannot be had is told of once; the others go on, and so does it when it is mended."""
-    place = house.agents / "iris" / "run"
+    place = instance.agents / "iris" / "run"
     place.parent.mkdir(parents=True)
     INSTEAD[kind](place)
     kept = keep()
     kept.until(lambda: kept.is_up("atlas"), "the container of atlas")
-    kept.until(lambda: kept.owed("open_issue"), "words to the operators")
+    kept.until(lambda: kept.pending("open_issue"), "words to the operators")
     kept.until(lambda: kept.host.faults["iris"].tries > 2, "two more tries")
-    (issue,) = kept.owed("open_issue")
+    (issue,) = kept.pending("open_issue")
     assert "iris cannot be kept on this host" in issue.payload
     place.unlink()
     kept.until(lambda: kept.is_up("iris"), "the container of iris")
-    assert len(kept.owed("open_issue")) == 1
+    assert len(kept.pending("open_issue")) == 1
 
 
 def test_each_run_starts_in_a_fresh_container(keep: Callable[[], Kept]) -> None:
@@ -234,17 +236,17 @@ def test_each_run_starts_in_a_fresh_container(keep: Callable[[], Kept]) -> None:
     look = "cat /tmp/left; cat ~/kept; cat /proc/[0-9]*/cmdline | tr '\\0' ' '"
     seen: list[str] = []
 
-    def say(conversation: Conversation) -> Reply:
+    def say(conversation: ModelConversation) -> ModelReply:
         if conversation.made:
             seen.append(conversation.made[-1][1].text)
-            return Reply("Done.")
-        return Reply(calls=(Call("run", {"command": leave if "first" in conversation.news else look}),))
+            return ModelReply("Done.")
+        return ModelReply(calls=(ToolCall("run", {"command": leave if "first" in conversation.news else look}),))
 
-    kept.brain.say = say
+    kept.responder.say = say
     first = kept.assign(1, "first")
     kept.until(lambda: kept.is_over(first), "the end of the first run")
     pid = kept.host.containers.pid("iris")
-    kept.house.ledger.runs.push(first, "more", "first again", by_person=True)
+    kept.instance.ledger.runs.push(first, "more", "first again", by_person=True)
     kept.until(lambda: kept.is_over(first), "the end of its second turn")
     assert kept.host.containers.pid("iris") == pid
     second = kept.assign(2, "second")
@@ -260,44 +262,47 @@ def test_a_harness_that_dies_in_each_try_is_not_tried_for_ever(keep: Callable[[]
     kept = keep()
     killed: set[int] = set()
 
-    def die(_: Conversation) -> Reply:
-        life = kept.host.containers.life("iris")
-        while (pid := kept.host.containers.pid("iris")) and kept.host.containers.life("iris") == life:
+    def die(_: ModelConversation) -> ModelReply:
+        epoch = kept.host.containers.epoch("iris")
+        while (pid := kept.host.containers.pid("iris")) and kept.host.containers.epoch("iris") == epoch:
             killed.add(pid)
             os.kill(pid, signal.SIGKILL)
             time.sleep(0.02)
         raise ConnectionAbortedError  # nobody is there to hear it
 
-    kept.brain.say = die
+    kept.responder.say = die
     run = kept.assign(1)
     kept.until(lambda: kept.is_over(run), "the end of it")
     assert len(killed) == MAX_ATTEMPTS
-    (said,) = kept.owed("answer")
+    (said,) = kept.pending("answer")
     assert "An operator should look." in said.payload
-    assert [sorted(line) for line in kept.house.ledger.transcripts.of(run)] == [["mind", "turn"], ["content", "role"]]
+    assert [sorted(line) for line in kept.instance.ledger.transcripts.of(run)] == [
+        ["mind", "turn"],
+        ["content", "role"],
+    ]
 
 
-def test_a_host_that_goes_costs_no_attempt(house: House, brain: Puppet) -> None:
+def test_a_host_that_goes_costs_no_attempt(instance: Instance, responder: Puppet) -> None:
     """A host that is told to go lets its harnesses finish their step, and what they held comes again as before."""
     asked = threading.Event()
 
-    def wait(_: Conversation) -> Reply:
+    def wait(_: ModelConversation) -> ModelReply:
         asked.set()
-        return Reply(calls=(Call("run", {"command": "sleep 1"}),))
+        return ModelReply(calls=(ToolCall("run", {"command": "sleep 1"}),))
 
-    brain.say = wait
-    house.ledger.runs.start("acme", "iris", f"{FORGE}:acme/app#1", "k1", "do it")
+    responder.say = wait
+    instance.ledger.runs.start("acme", "iris", f"{FORGE}:acme/app#1", "k1", "do it")
     for _ in range(2):
         asked.clear()
         stop = threading.Event()
-        host = Host(house, stop)
+        host = Host(instance, stop)
         thread = threading.Thread(target=host.serve)
         thread.start()
         assert asked.wait(SECONDS)
         stop.set()
         thread.join(60)
         assert not thread.is_alive()
-    with house.ledger.transaction() as db:
+    with instance.ledger.transaction() as db:
         row = db.execute("SELECT state, attempts FROM turns").fetchone()
     assert (row["state"], row["attempts"]) == ("pending", 0)
 
@@ -305,19 +310,19 @@ def test_a_host_that_goes_costs_no_attempt(house: House, brain: Puppet) -> None:
 def test_an_agents_token_that_is_refused_is_told(keep: Callable[[], Kept]) -> None:
     """The turns of an agent whose token is refused rest, visibly and told once; a new token is enough to go on."""
     kept = keep()
-    ledger, vault = kept.house.ledger, kept.house.vault
+    ledger, secret_store = kept.instance.ledger, kept.instance.secret_store
     kept.until(lambda: kept.is_up("iris"), "iris")
-    good = vault.token(FORGE, "iris")
-    vault.keep_token(FORGE, "iris", "f" * 40)
+    good = secret_store.token(FORGE, "iris")
+    secret_store.keep_token(FORGE, "iris", "f" * 40)
     try:
         run = kept.assign(1)
-        kept.until(lambda: ledger.parking.of("acme", Scope.ACCOUNT, "iris"), "a rest")
+        kept.until(lambda: ledger.suspensions.of("acme", Scope.ACCOUNT, "iris"), "a rest")
         assert labels_of(ledger.standings.of(f"{FORGE}:acme/app#1")[0]) == {"state/needs-login"}
-        told = [effect.payload for effect in kept.owed("open_issue")]
+        told = [effect.payload for effect in kept.pending("open_issue")]
         assert ["no longer knows iris's token" in words for words in told] == [True]
         assert "f" * 40 not in told[0]
     finally:
-        vault.keep_token(FORGE, "iris", good)
-        ledger.parking.release("acme", Scope.ACCOUNT, "iris", Why.TOKEN_REFUSED)
+        secret_store.keep_token(FORGE, "iris", good)
+        ledger.suspensions.release("acme", Scope.ACCOUNT, "iris", Why.TOKEN_REFUSED)
     kept.until(lambda: kept.is_over(run), "the end of the turn")
-    assert len(kept.owed("open_issue")) == 1
+    assert len(kept.pending("open_issue")) == 1

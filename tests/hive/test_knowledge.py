@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from hive import broker
-from hive.admission import Guard
 from hive.agent.relay import relay
-from hive.broker import Principal
-from hive.demo.stage import FORGE
-from hive.resting import Rest
-from hive.serve import Server, unix
-from hive.workspace import Login
-from tests.hive.conftest import APP, CONFIG, Village
+from hive.demo.setup import FORGE
+from hive.gateway import broker
+from hive.gateway.admission import Guard
+from hive.gateway.backoff import AgentBackoff
+from hive.gateway.broker import AgentSession
+from hive.gateway.wsgi_server import Server, unix
+from hive.git_mirror.mirror import Login
+from tests.hive.conftest import APP, CONFIG, HiveEnv
 
 
 @dataclass
@@ -45,27 +45,27 @@ class Git:
 
 
 @pytest.fixture
-def git(village: Village, tmp_path: Path) -> Iterator[Git]:
+def git(hive_env: HiveEnv, tmp_path: Path) -> Iterator[Git]:
     """Her way to the forge, while she has a turn."""
-    house, ledger = village.house, village.house.ledger
+    instance, ledger = hive_env.instance, hive_env.instance.ledger
     ledger.runs.start("acme", "iris", f"{APP}#1", "k", "do it")
     turn = ledger.runs.take("iris")
     assert turn is not None
-    principal = Principal(
+    principal = AgentSession(
         agent="iris",
         team="acme",
-        login=lambda: Login("iris", house.vault.token(FORGE, "iris")),
-        forge_url=village.forge.url,
+        login=lambda: Login("iris", instance.secret_store.token(FORGE, "iris")),
+        forge_url=hive_env.forge.url,
         config_repo=CONFIG,
         ledger=ledger,
         wake=lambda _: None,
         heard=lambda *_: None,
-        life=lambda: 1,
+        epoch=lambda: 1,
         stop=threading.Event(),
-        rest=Rest(ledger, "acme", "iris", "core", house.ops("acme")),
+        rest=AgentBackoff(ledger, "acme", "iris", "core", instance.ops("acme")),
         base=lambda _: "main",
         brief=lambda _: {},
-        knowledge=house.knowledge(FORGE),
+        knowledge=instance.knowledge(FORGE),
     )
     guard = Guard(ledger, "acme", "iris")
     with ExitStack() as stack:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from hive.app.house import NotReady
-from hive.demo.own import copied, look_at
-from hive.demo.scenes import welcome
+from hive.demo.own_project import copied, look_at
+from hive.demo.scripted_replies import welcome
+from hive.instance.instance import StartupError
 
 WHO = ("-c", "user.name=a", "-c", "user.email=a@example.invalid", "-c", "protocol.file.allow=always")
 
@@ -82,7 +82,7 @@ def test_other_shapes_of_a_repository(tmp_path: Path) -> None:
 
 def refused(path: Path, **bounds: int) -> str:
     """Why a project cannot be played with."""
-    with pytest.raises(NotReady) as error:
+    with pytest.raises(StartupError) as error:
         look_at(path, **bounds)
     assert "\n" not in str(error.value)
     return str(error.value).replace(str(path), "IT")

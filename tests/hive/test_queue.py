@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hive.queue import Queue
+from hive.queue.task_queue import Queue
 
 
 @contextmanager
@@ -74,10 +74,13 @@ def test_unknown_names_are_passed_over(tmp_path: Path, caplog: pytest.LogCapture
     queue = Queue(tmp_path / "queue.db")
     queue.push("of another version\nforged=line", 1)
     queue.push("job", 2)
-    with caplog.at_level(logging.ERROR, "hive.queue"), serving(tmp_path / "queue.db", {"job": lambda _: done.set()}):
+    with (
+        caplog.at_level(logging.ERROR, "hive.queue.task_queue"),
+        serving(tmp_path / "queue.db", {"job": lambda _: done.set()}),
+    ):
         assert done.wait(30)
     queue.close()
-    (said,) = [record.getMessage() for record in caplog.records if record.name == "hive.queue"]
+    (said,) = [record.getMessage() for record in caplog.records if record.name == "hive.queue.task_queue"]
     assert "of another version" in said
     assert "\n" not in said
 

@@ -13,11 +13,11 @@ from tempfile import TemporaryDirectory
 import pytest
 import redis
 
-from hive.app.house import House
-from hive.queue import Queue
-from hive.settings import BadYaml, load
-from tests.hive.conftest import Village
-from tests.hive.test_house import file
+from hive.config import BadYaml, load
+from hive.instance.instance import Instance
+from hive.queue.task_queue import Queue
+from tests.hive.conftest import HiveEnv
+from tests.hive.test_instance import file
 
 pytestmark = pytest.mark.skipif(shutil.which("redis-server") is None, reason="no redis-server is on this machine")
 
@@ -94,37 +94,37 @@ def test_carries_whether_it_is_there_or_not(server: Server) -> None:
     other.close()
 
 
-def test_a_wiped_redis_costs_no_work(village: Village, server: Server) -> None:
+def test_a_wiped_redis_costs_no_work(hive_env: HiveEnv, server: Server) -> None:
     """What is owed stands in the ledger, so that a nudge that is lost is made again."""
-    config = village.house.settings.home / "hive.yaml"
+    config = hive_env.instance.settings.home / "hive.yaml"
     config.write_text(config.read_text() + f"queue: {server.url}\n")
-    house = House(load(config))
-    issue = file(village)
-    from hive.app.work import sweepers, workshop  # noqa: PLC0415  of the house that was just configured
-    from hive.work import JOB, Worker  # noqa: PLC0415
+    instance = Instance(load(config))
+    issue = file(hive_env)
+    from hive.app.work import pollers, worker_deps  # noqa: PLC0415  of the house that was just configured
+    from hive.worker.worker import JOB, Worker  # noqa: PLC0415
 
-    jobs = [job for found in sweepers(house) for job in found.sweep().jobs]
+    jobs = [job for found in pollers(instance) for job in found.sweep().jobs]
     for job in jobs:
-        house.queue.push(JOB, job)
+        instance.queue.push(JOB, job)
     with redis.Redis(unix_socket_path=str(server.path)) as client:
         assert client.dbsize() == 1
         client.flushall()
     stop = threading.Event()
-    worker = threading.Thread(target=lambda: Worker(workshop(house)).serve(threads=2, stop=stop), daemon=True)
+    worker = threading.Thread(target=lambda: Worker(worker_deps(instance)).serve(threads=2, stop=stop), daemon=True)
     worker.start()
     until = time.monotonic() + BOUND
-    while not village.mara.issue(issue.ref).assignees:
+    while not hive_env.mara.issue(issue.ref).assignees:
         assert time.monotonic() < until
         time.sleep(0.05)
     stop.set()
     worker.join(BOUND)
-    house.close()
+    instance.close()
 
 
 @pytest.mark.parametrize("place", ["redis://:secret@host/0", "http://host", "unix://relative", "nonsense"])
-def test_what_is_no_redis_is_named(village: Village, place: str) -> None:
+def test_what_is_no_redis_is_named(hive_env: HiveEnv, place: str) -> None:
     """A mistake in the address has its line; a password belongs into no configuration."""
-    config = village.house.settings.home / "hive.yaml"
+    config = hive_env.instance.settings.home / "hive.yaml"
     config.write_text(config.read_text() + f'queue: "{place}"\n')
     with pytest.raises(BadYaml, match="queue: should be redis://HOST:PORT/N or unix:///PATH, without a password"):
         load(config)

@@ -10,23 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from hive.app.house import NotReady
-from hive.app.sandbox import ROOT, UNCONFINED, jail_of, remarks
-from hive.demo.cast import PLAIN
-from hive.demo.stage import write_config, write_config_for
-from hive.provision.machine import machine
-from hive.reconcile.bwrap import find_jail
-from hive.settings import ForgeSettings, load
-from tests.hive.conftest import Village
+from hive.config import ForgeSettings, load
+from hive.demo.names import PLAIN
+from hive.demo.setup import write_config, write_config_for
+from hive.instance.instance import StartupError
+from hive.instance.sandbox import ROOT, UNCONFINED, remarks, sandbox_profile_of
+from hive.provision.host_checks import machine
+from hive.reconcile.bwrap import find_sandbox
+from tests.hive.conftest import HiveEnv
 
 CODE = """
 import sys
 from pathlib import Path
-from hive.app.house import House
-from hive.demo.cast import PLAIN
-from hive.demo.stage import write_config, write_config_for
-from hive.provision.machine import machine
-from hive.settings import ForgeSettings, load
+from hive.instance.instance import House
+from hive.demo.names import PLAIN
+from hive.demo.setup import write_config, write_config_for
+from hive.provision.host_checks import machine
+from hive.config import ForgeSettings, load
 place = Path(sys.argv[1])
 house = House(load(place / "hive.yaml"))
 print(*machine(house), sep="\\n")
@@ -59,18 +59,18 @@ def test_the_doctor_is_red_where_nothing_confines(tmp_path: Path) -> None:
     assert said[-2:] == ["own: none", "other: bubblewrap"]
 
 
-def test_the_doctor_says_who_agents_are(village: Village) -> None:
+def test_the_doctor_says_who_agents_are(hive_env: HiveEnv) -> None:
     """What kind of container there is, and loudly that the hive is root, if it is."""
-    said = [str(sign) for sign in machine(village.house)]
+    said = [str(sign) for sign in machine(hive_env.instance)]
     assert any("the hive runs as root" in line for line in said) == (os.geteuid() == 0)
-    jail = find_jail()
-    assert any(line.startswith("🟢 agents are contained by bubblewrap, ") for line in said) == jail.contained
+    profile = find_sandbox()
+    assert any(line.startswith("🟢 agents are contained by bubblewrap, ") for line in said) == profile.contained
 
 
 def test_none_is_said_at_every_start(tmp_path: Path) -> None:
     """Who switches the sandbox off is told each time what that means, and so does the doctor."""
     settings = replace(load(write_config(tmp_path, forge_port=1, web_port=2, model_url="")), sandbox="none")
-    assert not jail_of(settings).contained
+    assert not sandbox_profile_of(settings).contained
     assert UNCONFINED in remarks(settings)
     assert (ROOT in remarks(settings)) == (os.geteuid() == 0)
 
@@ -85,10 +85,10 @@ def test_no_other_word_switches_it_off(tmp_path: Path) -> None:
         config.write_text(config.read_text().replace(f"sandbox: {word}", "sandbox: bubblewrap"))
 
 
-def test_without_bubblewrap_there_is_no_jail(village: Village) -> None:
+def test_without_bubblewrap_there_is_no_jail(hive_env: HiveEnv) -> None:
     """A house that wants a sandbox and has none does not start."""
-    if find_jail().contained:
-        assert jail_of(village.house.settings).contained
+    if find_sandbox().contained:
+        assert sandbox_profile_of(hive_env.instance.settings).contained
     else:
-        with pytest.raises(NotReady, match="no agent is started"):
-            jail_of(village.house.settings)
+        with pytest.raises(StartupError, match="no agent is started"):
+            sandbox_profile_of(hive_env.instance.settings)

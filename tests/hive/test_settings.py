@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forge.types import Repo
-from hive.settings import BadYaml, Settings, load, read_agent, read_checks
-from hive.settings.marks import Document
-from hive.settings.sense import mistakes as sense
+from forge.models import Repo
+from hive.config import BadYaml, Settings, load, read_agent, read_checks
+from hive.config.validation import field_errors as sense
+from hive.config.yaml_locations import Document
 
 ROOT = Path(__file__).parent.parent.parent
 GOOD = """\
@@ -58,7 +58,7 @@ def write(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def mistakes(tmp_path: Path, text: str) -> list[str]:
+def field_errors(tmp_path: Path, text: str) -> list[str]:
     """What is said of a configuration, without the file's name."""
     path = write(tmp_path, text)
     with pytest.raises(BadYaml) as error:
@@ -182,7 +182,7 @@ def test_knows_its_repositories(tmp_path: Path) -> None:
 )
 def test_every_mistake_has_its_place(tmp_path: Path, old: str, new: str, expected: str) -> None:
     """Line, column, key, and what would be right."""
-    said = mistakes(tmp_path, GOOD.replace(old, new, 1))
+    said = field_errors(tmp_path, GOOD.replace(old, new, 1))
     assert any(line.startswith(expected) for line in said), said
 
 
@@ -230,7 +230,7 @@ def test_every_mistake_has_its_place(tmp_path: Path, old: str, new: str, expecte
 )
 def test_every_value_has_a_type_of_its_own(tmp_path: Path, more: str, expected: str) -> None:
     """What a forge, a socket or a file system would refuse, or take for another, is refused by a sentence of its own."""
-    said = mistakes(tmp_path, GOOD + "# more\n" * (14 - GOOD.count("\n")) + more + "\n")
+    said = field_errors(tmp_path, GOOD + "# more\n" * (14 - GOOD.count("\n")) + more + "\n")
     assert any(line.startswith(expected) for line in said), said
 
 
@@ -278,7 +278,7 @@ def test_any_shape_is_read_or_refused_in_words(data: object) -> None:
 def test_all_mistakes_at_once(tmp_path: Path) -> None:
     """Nobody mends one mistake to be told of the next."""
     text = GOOD.replace("mara", "iris").replace("words", "wrods") + "web: {port: 99999}\nbots: [3]\nforges: {}\n"
-    said = mistakes(tmp_path, text)
+    said = field_errors(tmp_path, text)
     assert len(said) == 6, said
     assert "15:1: the key 'forges' stands here twice, first on line 1" in said
 
@@ -297,7 +297,7 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
 )
 def test_what_is_no_configuration(tmp_path: Path, text: str, expected: str) -> None:
     """Text that is no YAML, or not keys, is a mistake like any other."""
-    assert any(line.startswith(expected) for line in mistakes(tmp_path, text))
+    assert any(line.startswith(expected) for line in field_errors(tmp_path, text))
 
 
 def test_bytes_that_are_no_text(tmp_path: Path) -> None:

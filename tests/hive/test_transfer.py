@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 import pytest
 
 from forge.embedded.faults import Fault
-from forge.types import FileEdit
+from forge.models import FileEdit
 from hive.agent.child import Deadlines
-from hive.workspace import GitFailed, GitInterrupted, Login, Mirror
-from tests.hive.conftest import APP, Village
+from hive.git_mirror.mirror import GitError, GitInterrupted, Login, Mirror
+from tests.hive.conftest import APP, HiveEnv
 
 SIZE = 400_000
 SILENCE = 8.0
@@ -82,23 +82,23 @@ class Narrow:
 
 
 @pytest.fixture
-def narrow(village: Village) -> Iterator[Narrow]:
+def narrow(hive_env: HiveEnv) -> Iterator[Narrow]:
     """A way to the village's forge."""
-    way = Narrow(village.forge.url)
+    way = Narrow(hive_env.forge.url)
     yield way
     way.close()
 
 
-def mirror_of(village: Village, narrow: Narrow, path: Path, token: str = "") -> Mirror:
-    login = Login("core", token or village.house.vault.token(APP.forge, "core"))
+def mirror_of(hive_env: HiveEnv, narrow: Narrow, path: Path, token: str = "") -> Mirror:
+    login = Login("core", token or hive_env.instance.secret_store.token(APP.forge, "core"))
     return Mirror(path, f"{narrow.url}/{APP.path}.git", login, deadlines=Deadlines(SILENCE, 600.0))
 
 
-def grow(village: Village) -> str:
+def grow(hive_env: HiveEnv) -> str:
     """A commit that no packing makes smaller."""
     noise = random.Random(7).randbytes(SIZE)
-    village.mara.commit(APP, [FileEdit("noise", noise)], message="noise", branch="noise", start="main")
-    return village.mara.branch(APP, "noise").sha
+    hive_env.mara.commit(APP, [FileEdit("noise", noise)], message="noise", branch="noise", start="main")
+    return hive_env.mara.branch(APP, "noise").sha
 
 
 def living_in(path: Path) -> list[str]:
@@ -115,19 +115,19 @@ def left_in(path: Path) -> list[Path]:
     return [*path.rglob("tmp_*"), *path.rglob("*.lock"), *path.rglob("*.keep")]
 
 
-def test_a_slow_forge_is_waited_for(village: Village, narrow: Narrow, tmp_path: Path) -> None:
+def test_a_slow_forge_is_waited_for(hive_env: HiveEnv, narrow: Narrow, tmp_path: Path) -> None:
     """A transfer that goes on is never cut, though it takes longer than any silence may."""
-    sha = grow(village)
+    sha = grow(hive_env)
     narrow.piece, narrow.pause = 4000, 2 * SILENCE / (SIZE / 4000)
-    mirror = mirror_of(village, narrow, tmp_path / "m.git")
+    mirror = mirror_of(hive_env, narrow, tmp_path / "m.git")
     assert mirror.fetch("refs/heads/noise", "noise") == sha
 
 
-def test_a_silent_forge_is_left_and_leaves_nothing(village: Village, narrow: Narrow, tmp_path: Path) -> None:
+def test_a_silent_forge_is_left_and_leaves_nothing(hive_env: HiveEnv, narrow: Narrow, tmp_path: Path) -> None:
     """A transfer that says nothing more is ended, with all that worked for it; nothing is left of it, and the next one comes through."""
-    sha = grow(village)
+    sha = grow(hive_env)
     narrow.ends_after = SIZE // 2
-    mirror = mirror_of(village, narrow, tmp_path / "m.git")
+    mirror = mirror_of(hive_env, narrow, tmp_path / "m.git")
     with pytest.raises(GitInterrupted):
         mirror.fetch("refs/heads/noise", "noise")
     assert living_in(mirror.path) == []
@@ -136,10 +136,10 @@ def test_a_silent_forge_is_left_and_leaves_nothing(village: Village, narrow: Nar
     assert mirror.fetch("refs/heads/noise", "noise") == sha
 
 
-def test_what_a_killed_hive_left_is_cleared(village: Village, narrow: Narrow, tmp_path: Path) -> None:
+def test_what_a_killed_hive_left_is_cleared(hive_env: HiveEnv, narrow: Narrow, tmp_path: Path) -> None:
     """Halves of packs and locks of a git that died with the hive are in nobody's way."""
-    grow(village)
-    mirror = mirror_of(village, narrow, tmp_path / "m.git")
+    grow(hive_env)
+    mirror = mirror_of(hive_env, narrow, tmp_path / "m.git")
     for name in ("objects/pack/tmp_pack_abc", "objects/pack/pack-1.keep", "refs/hive/main.lock", "packed-refs.lock"):
         (mirror.path / name).parent.mkdir(parents=True, exist_ok=True)
         (mirror.path / name).write_bytes(b"x")
@@ -148,22 +148,22 @@ def test_what_a_killed_hive_left_is_cleared(village: Village, narrow: Narrow, tm
     (half / "config").write_bytes(b"")
     assert mirror.fetch("refs/heads/noise", "main")
     assert left_in(mirror.path) == []
-    assert mirror_of(village, narrow, half).fetch("refs/heads/noise", "main")
+    assert mirror_of(hive_env, narrow, half).fetch("refs/heads/noise", "main")
 
 
-def test_time_heals_some_failures_only(village: Village, narrow: Narrow, tmp_path: Path) -> None:
+def test_time_heals_some_failures_only(hive_env: HiveEnv, narrow: Narrow, tmp_path: Path) -> None:
     """Outages and refused tokens pass; what is not there, and a name that is none, do not."""
-    grow(village)
-    mirror = mirror_of(village, narrow, tmp_path / "m.git")
+    grow(hive_env)
+    mirror = mirror_of(hive_env, narrow, tmp_path / "m.git")
     for kind in ("502", "429", "cut"):
-        village.forge.faults.put(Fault(kind, path="*.git/*", times=99))
+        hive_env.forge.faults.put(Fault(kind, path="*.git/*", times=99))
         with pytest.raises(GitInterrupted):
             mirror.fetch("refs/heads/noise", "main")
-        village.forge.faults.clear()
+        hive_env.forge.faults.clear()
     with pytest.raises(GitInterrupted):
-        mirror_of(village, narrow, tmp_path / "n.git", token="0" * 40).fetch("refs/heads/noise", "main")
+        mirror_of(hive_env, narrow, tmp_path / "n.git", token="0" * 40).fetch("refs/heads/noise", "main")
     for ref in ("refs/heads/nowhere", "refs/pull/99/head", "refs/heads/a b", "refs/heads/a..b"):
-        with pytest.raises(GitFailed) as refused:
+        with pytest.raises(GitError) as refused:
             mirror.fetch(ref, "x")
         assert not isinstance(refused.value, GitInterrupted), ref
     narrow.close()

@@ -17,16 +17,16 @@ from urllib.parse import urlsplit
 import pytest
 
 from forge.gitea.client import public_authorities
-from forge.gitea.read import GiteaReader
+from forge.gitea.reader import GiteaReader
+from forge.models import FileEdit
 from forge.protocol import Unavailable
-from forge.trust import VARIABLE
-from forge.types import FileEdit
-from hive.app.house import House, NotReady
-from hive.app.opening import open_house
-from hive.gitdoor import GitRequest, forward
-from hive.llm import Model, ModelFailed
-from hive.workspace import GitInterrupted, Login, Mirror
-from tests.hive.conftest import APP, Village
+from forge.tls import VARIABLE
+from hive.gateway.git_proxy import GitRequest, proxy
+from hive.gateway.llm import Model, ModelFailed
+from hive.git_mirror.mirror import GitInterrupted, Login, Mirror
+from hive.instance.instance import Instance, StartupError
+from hive.instance.opening import open_instance
+from tests.hive.conftest import APP, HiveEnv
 
 WORDS = ("CN=forge of the hive", "CN=authority of the hive", "ca_file")
 
@@ -88,30 +88,30 @@ class Wrapped:
 class Place:
     """A forge behind TLS, and the authority that vouches for it."""
 
-    village: Village
+    hive_env: HiveEnv
     url: str
     authority: Path
 
-    def house(self) -> House:
+    def instance(self) -> Instance:
         """The village's house, told of the authority."""
-        return open_house(replace(self.village.house.settings, ca_file=str(self.authority)))
+        return open_instance(replace(self.hive_env.instance.settings, ca_file=str(self.authority)))
 
     def ask(self) -> str:
         """Ask the forge's REST."""
-        token = self.village.house.vault.token(APP.forge, "core")
+        token = self.hive_env.instance.secret_store.token(APP.forge, "core")
         with GiteaReader(name=APP.forge, url=self.url, token=token) as reader:
             return reader.repository(APP).repo.path
 
     def fetch(self, path: Path) -> str:
         """Fetch from the forge with git."""
-        login = Login("core", self.village.house.vault.token(APP.forge, "core"))
+        login = Login("core", self.hive_env.instance.secret_store.token(APP.forge, "core"))
         return Mirror(path, f"{self.url}/{APP.path}.git", login).fetch("refs/heads/trunk", "trunk")
 
     def broker(self) -> int:
         """Let a container's git ask the forge."""
-        login = Login("core", self.village.house.vault.token(APP.forge, "core"))
+        login = Login("core", self.hive_env.instance.secret_store.token(APP.forge, "core"))
         asked = GitRequest("GET", APP.path, "info/refs", "service=git-upload-pack", {}, io.BytesIO(), None)
-        passed = forward(self.url, login, asked, "agent/iris/")
+        passed = proxy(self.url, login, asked, "agent/iris/")
         list(passed.chunks)
         return passed.status
 
@@ -128,12 +128,12 @@ class Place:
 
 
 @pytest.fixture
-def place(village: Village, tmp_path: Path) -> Iterator[Place]:
+def place(hive_env: HiveEnv, tmp_path: Path) -> Iterator[Place]:
     """A village whose forge is also behind TLS, in a process that believes what it did before afterwards."""
     before = os.environ.pop(VARIABLE, None)
     folder = tmp_path / "pki"
     folder.mkdir()
-    village.mara.commit(APP, [FileEdit("a", b"a\n")], message="a", branch="trunk", start="main")
+    hive_env.mara.commit(APP, [FileEdit("a", b"a\n")], message="a", branch="trunk", start="main")
     (folder / "san").write_text("subjectAltName=IP:127.0.0.1\n")
     for words in (
         "req -x509 -newkey rsa:2048 -nodes -days 2 -keyout ca.key -out ca.pem -subj",
@@ -143,8 +143,8 @@ def place(village: Village, tmp_path: Path) -> Iterator[Place]:
         subprocess.run(["openssl", *words.split(), name], cwd=folder, check=True, capture_output=True)
     sign = "x509 -req -in forge.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile san -out forge.pem"
     subprocess.run(["openssl", *sign.split()], cwd=folder, check=True, capture_output=True)
-    wrapped = Wrapped(village.forge.url, folder / "forge.pem", folder / "forge.key")
-    yield Place(village, wrapped.url, folder / "ca.pem")
+    wrapped = Wrapped(hive_env.forge.url, folder / "forge.pem", folder / "forge.key")
+    yield Place(hive_env, wrapped.url, folder / "ca.pem")
     wrapped.close()
     os.environ.pop(VARIABLE, None)
     if before is not None:
@@ -153,7 +153,7 @@ def place(village: Village, tmp_path: Path) -> Iterator[Place]:
 
 def test_one_setting_is_believed_by_all(place: Place, tmp_path: Path) -> None:
     """REST, git of the host, git of containers and the model's client believe the authority that the settings name."""
-    place.house()
+    place.instance()
     assert place.ask() == APP.path
     assert len(place.fetch(tmp_path / "m.git")) == 40
     assert place.broker() == 200
@@ -183,5 +183,5 @@ def test_what_is_no_authority_is_refused(place: Place, tmp_path: Path, content: 
     wrong = tmp_path / "wrong.pem"
     if content is not None:
         wrong.write_bytes(content)
-    with pytest.raises(NotReady, match=r"ca_file.*wrong\.pem"):
-        open_house(replace(place.village.house.settings, ca_file=str(wrong)))
+    with pytest.raises(StartupError, match=r"ca_file.*wrong\.pem"):
+        open_instance(replace(place.hive_env.instance.settings, ca_file=str(wrong)))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from forge.types import Branch, Repo, Repository, User
+from forge.models import Branch, Repo, Repository, User
 from hive.ledger import Anchor, DeploymentState, Ledger, Lost
 from hive.ledger.effects import LEASE_SECONDS
 from tests.conftest import Clock
@@ -16,29 +16,29 @@ CONFIG = Repo("forgejo", "agent-configs", "iris")
 SEEN = Repository(7, CONFIG, "main", archived=False, mirror=False, empty=False, private=True)
 
 
-def owe(ledger: Ledger, key: str = "k") -> int:
+def enqueue(ledger: Ledger, key: str = "k") -> int:
     """A deed of core's."""
-    return ledger.effects.owe("acme", "core", "post_comment", key, "{}")
+    return ledger.effects.enqueue("acme", "core", "post_comment", key, "{}")
 
 
 def adopted(ledger: Ledger) -> Anchor:
     """Iris with her footing."""
     ledger.deployments.adopt("iris", team="acme", seen=SEEN, branch=Branch("main", "a" * 40, protected=True), cursor=3)
-    anchor = ledger.deployments.anchor("iris")
-    assert anchor is not None
-    return anchor
+    baseline = ledger.deployments.baseline("iris")
+    assert baseline is not None
+    return baseline
 
 
 def test_owed_once(ledger: Ledger) -> None:
     """A key is one deed, however often it is wanted."""
-    assert owe(ledger) == owe(ledger)
+    assert enqueue(ledger) == enqueue(ledger)
     assert ledger.effects.due() == [1]
 
 
 def test_kinds_share_a_key(ledger: Ledger) -> None:
     """A comment and a label under one key are two deeds, and whoever tells of the key tells of both."""
-    comment = owe(ledger)
-    label = ledger.effects.owe("acme", "core", "set_labels", "k", "{}")
+    comment = enqueue(ledger)
+    label = ledger.effects.enqueue("acme", "core", "set_labels", "k", "{}")
     assert ledger.effects.due() == [comment, label]
     done = ledger.effects.claim(comment)
     assert done is not None
@@ -48,7 +48,7 @@ def test_kinds_share_a_key(ledger: Ledger) -> None:
 
 def test_claimed_by_one(ledger: Ledger, clock: Clock) -> None:
     """Two workers never do one deed; a dead one's is done by the next."""
-    effect = ledger.effects.claim(owe(ledger))
+    effect = ledger.effects.claim(enqueue(ledger))
     assert effect is not None
     assert ledger.effects.claim(effect.id) is None
     clock.pass_(LEASE_SECONDS + 1)
@@ -62,7 +62,7 @@ def test_claimed_by_one(ledger: Ledger, clock: Clock) -> None:
 
 def test_postponed_and_failed(ledger: Ledger, clock: Clock) -> None:
     """What cannot be done now waits; what cannot be done at all stops."""
-    effect = ledger.effects.claim(owe(ledger))
+    effect = ledger.effects.claim(enqueue(ledger))
     assert effect is not None
     ledger.effects.postpone(effect, "down", 10)
     assert ledger.effects.due() == []
@@ -79,7 +79,7 @@ def test_postponed_and_failed(ledger: Ledger, clock: Clock) -> None:
 
 def test_who_lost_a_deed_settles_nothing(ledger: Ledger, clock: Clock) -> None:
     """A worker that comes back after its lease ran out cannot overwrite what the next one says."""
-    late = ledger.effects.claim(owe(ledger))
+    late = ledger.effects.claim(enqueue(ledger))
     assert late is not None
     clock.pass_(LEASE_SECONDS + 1)
     again = ledger.effects.claim(late.id)
@@ -96,22 +96,22 @@ def test_who_lost_a_deed_settles_nothing(ledger: Ledger, clock: Clock) -> None:
 
 def test_footing_is_set_once(ledger: Ledger) -> None:
     """The first head is adopted; later ones have to be merged."""
-    anchor = adopted(ledger)
-    assert (anchor.sha, anchor.running_sha, anchor.cursor, anchor.branch) == ("a" * 40, "a" * 40, 3, "main")
+    baseline = adopted(ledger)
+    assert (baseline.sha, baseline.running_sha, baseline.cursor, baseline.branch) == ("a" * 40, "a" * 40, 3, "main")
     other = Branch("main", "b" * 40, protected=True)
     assert not ledger.deployments.adopt("iris", team="acme", seen=SEEN, branch=other, cursor=9)
 
 
 def test_success_moves_the_footing(ledger: Ledger) -> None:
     """A deployed commit is what runs and what the next one has to descend from."""
-    anchor = adopted(ledger)
-    deployment = ledger.deployments.begin(anchor, "b" * 40, (4,), 8)
+    baseline = adopted(ledger)
+    deployment = ledger.deployments.begin(baseline, "b" * 40, (4,), 8)
     assert (deployment.previous_sha, deployment.pulls) == ("a" * 40, (4,))
     ledger.deployments.move(deployment, DeploymentState.BUILD)
     assert ledger.deployments.open("iris") == dataclasses.replace(deployment, state=DeploymentState.BUILD)
     ledger.deployments.move(deployment, DeploymentState.DEPLOYED)
     assert ledger.deployments.open("iris") is None
-    after = ledger.deployments.anchor("iris")
+    after = ledger.deployments.baseline("iris")
     assert after is not None
     assert (after.sha, after.running_sha, after.cursor, after.rejected_sha) == ("b" * 40, "b" * 40, 8, "")
 
@@ -121,18 +121,18 @@ def test_failure_keeps_what_runs(ledger: Ledger, state: DeploymentState) -> None
     """A commit that does not run is accepted history, is not tried again, and does not run."""
     deployment = ledger.deployments.begin(adopted(ledger), "b" * 40, (4,), 8)
     ledger.deployments.move(deployment, state, "no such package")
-    after = ledger.deployments.anchor("iris")
+    after = ledger.deployments.baseline("iris")
     assert after is not None
     assert (after.sha, after.running_sha, after.rejected_sha) == ("b" * 40, "a" * 40, "b" * 40)
 
 
 def test_rejection_is_said_once(ledger: Ledger) -> None:
     """A head that nobody approved is written down once and moves nothing."""
-    anchor = adopted(ledger)
-    assert ledger.deployments.reject(anchor, "c" * 40, "direct push")
-    after = ledger.deployments.anchor("iris")
+    baseline = adopted(ledger)
+    assert ledger.deployments.reject(baseline, "c" * 40, "direct push")
+    after = ledger.deployments.baseline("iris")
     assert after is not None
-    assert after.sha == anchor.sha
+    assert after.sha == baseline.sha
     assert not ledger.deployments.reject(after, "c" * 40, "direct push")
 
 

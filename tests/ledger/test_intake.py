@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from forge.events import CommentPosted, IssueOpened, PullChanged
-from forge.types import Ref, Repo, User
+from forge.models import Ref, Repo, User
 from forge.webhook import Delivery
 from hive.ledger import Job, Ledger, pack
 from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DEATHS
@@ -32,31 +32,31 @@ def claimed(ledger: Ledger, job_id: int) -> Job:
 def test_a_delivery_is_taken_in_once(ledger: Ledger) -> None:
     """The same delivery again is not stored; it is read once, in its turn, and comes back as it was."""
     first, second = delivery(), delivery("u2")
-    assert ledger.intake.receive(first, pack(first.body))
-    assert not ledger.intake.receive(first, pack(first.body))
-    assert ledger.intake.receive(second, pack(second.body))
-    assert ledger.intake.unread() == [(1, first), (2, second)]
-    ledger.intake.read(1, team="acme")
-    ledger.intake.read(2, failed=True)
-    assert ledger.intake.unread() == []
+    assert ledger.deliveries.receive(first, pack(first.body))
+    assert not ledger.deliveries.receive(first, pack(first.body))
+    assert ledger.deliveries.receive(second, pack(second.body))
+    assert ledger.deliveries.unread() == [(1, first), (2, second)]
+    ledger.deliveries.read(1, team="acme")
+    ledger.deliveries.read(2, failed=True)
+    assert ledger.deliveries.unread() == []
 
 
 def test_an_event_makes_one_job(ledger: Ledger) -> None:
     """The same event by another door makes no second one."""
-    assert ledger.jobs.owe("acme", [("triage", ONE)]) == [1]
-    assert ledger.jobs.owe("acme", [("triage", ONE)]) == []
+    assert ledger.jobs.enqueue("acme", [("triage", ONE)]) == [1]
+    assert ledger.jobs.enqueue("acme", [("triage", ONE)]) == []
 
 
 def test_every_bot_owes_its_own_look(ledger: Ledger) -> None:
     """An event that two bots listen to makes two jobs, and the event comes back as it was."""
-    jobs = ledger.jobs.owe("acme", [("triage", ONE), ("lane", ONE)])
+    jobs = ledger.jobs.enqueue("acme", [("triage", ONE), ("lane", ONE)])
     assert len(jobs) == 2
     assert claimed(ledger, jobs[0]).event == ONE
 
 
 def test_one_at_a_time_for_each_ref(ledger: Ledger) -> None:
     """Jobs of one ref are looked at one after another, oldest first; other refs do not wait."""
-    ids = ledger.jobs.owe("acme", [("lane", ONE), ("lane", OTHER), ("lane", TWO)])
+    ids = ledger.jobs.enqueue("acme", [("lane", ONE), ("lane", OTHER), ("lane", TWO)])
     assert ledger.jobs.claim(ids[1]) is None
     first = claimed(ledger, ids[0])
     assert ledger.jobs.claim(ids[1]) is None
@@ -70,7 +70,7 @@ def test_what_stands_alone_may_be_taken_first(ledger: Ledger) -> None:
     """While looks wait, comments do not; but on one subject nothing overtakes."""
     said = CommentPosted(Ref(APP, 3), User(1, "mara"), "comment:5", 5)
     behind = CommentPosted(Ref(APP, 1), User(1, "mara"), "comment:6", 6)
-    one, three, _ = ledger.jobs.owe("acme", [("lane", ONE), ("commands", said), ("commands", behind)])
+    one, three, _ = ledger.jobs.enqueue("acme", [("lane", ONE), ("commands", said), ("commands", behind)])
     first = ledger.jobs.claim_next(alone=True)
     assert first is not None
     assert first.id == three
@@ -82,7 +82,7 @@ def test_what_stands_alone_may_be_taken_first(ledger: Ledger) -> None:
 
 def test_nobody_takes_what_is_held(ledger: Ledger, clock: Clock) -> None:
     """A lease keeps others away until it runs out."""
-    (job_id,) = ledger.jobs.owe("acme", [("lane", ONE)])
+    (job_id,) = ledger.jobs.enqueue("acme", [("lane", ONE)])
     claimed(ledger, job_id)
     assert ledger.jobs.claim(job_id) is None
     assert ledger.jobs.due() == []
@@ -93,7 +93,7 @@ def test_nobody_takes_what_is_held(ledger: Ledger, clock: Clock) -> None:
 
 def test_a_dead_worker_gives_back_at_once(ledger: Ledger, clock: Clock) -> None:
     """A new worker frees what the last one held."""
-    (job_id,) = ledger.jobs.owe("acme", [("lane", ONE)])
+    (job_id,) = ledger.jobs.enqueue("acme", [("lane", ONE)])
     claimed(ledger, job_id)
     ledger.jobs.release_all()
     clock.pass_(0.001)
@@ -102,7 +102,7 @@ def test_a_dead_worker_gives_back_at_once(ledger: Ledger, clock: Clock) -> None:
 
 def test_a_job_that_kills_its_worker_is_given_up(ledger: Ledger, clock: Clock) -> None:
     """It is taken a few times only; that it was put off meanwhile, by a worker that lived, is no death."""
-    (job_id,) = ledger.jobs.owe("acme", [("lane", ONE)])
+    (job_id,) = ledger.jobs.enqueue("acme", [("lane", ONE)])
     for _ in range(2):
         for _ in range(MAX_DEATHS - 1):
             claimed(ledger, job_id)
@@ -122,7 +122,7 @@ def test_a_job_that_kills_its_worker_is_given_up(ledger: Ledger, clock: Clock) -
 
 def test_postponed_waits(ledger: Ledger, clock: Clock) -> None:
     """What is postponed is due later, and not for ever."""
-    (job_id,) = ledger.jobs.owe("acme", [("lane", ONE)])
+    (job_id,) = ledger.jobs.enqueue("acme", [("lane", ONE)])
     for _ in range(MAX_ATTEMPTS - 1):
         assert ledger.jobs.postpone(claimed(ledger, job_id), "the forge is down", 5)
         assert ledger.jobs.due() == []
@@ -135,20 +135,20 @@ def test_transactions_are_whole_or_nothing(ledger: Ledger) -> None:
 
     def halfway() -> None:
         with ledger.transaction():
-            ledger.intake.receive(delivery(), pack(b"{}"))
-            ledger.jobs.owe("acme", [("lane", ONE)])
+            ledger.deliveries.receive(delivery(), pack(b"{}"))
+            ledger.jobs.enqueue("acme", [("lane", ONE)])
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         halfway()
     assert ledger.jobs.due() == []
-    assert ledger.intake.unread() == []
-    assert ledger.intake.receive(delivery(), pack(b"{}"))
+    assert ledger.deliveries.unread() == []
+    assert ledger.deliveries.receive(delivery(), pack(b"{}"))
 
 
 def test_cursors_are_kept(ledger: Ledger) -> None:
     """A sweep goes on where it stopped."""
-    assert ledger.intake.cursor("x") is None
-    ledger.intake.move_cursor("x", "1")
-    ledger.intake.move_cursor("x", "2")
-    assert ledger.intake.cursor("x") == "2"
+    assert ledger.deliveries.cursor("x") is None
+    ledger.deliveries.move_cursor("x", "1")
+    ledger.deliveries.move_cursor("x", "2")
+    assert ledger.deliveries.cursor("x") == "2"

@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 )
 
 from forge.events import IssueEdited, IssueOpened
-from forge.types import Ref, Repo, User
+from forge.models import Ref, Repo, User
 from hive.ledger import Job, Ledger, Lost, Origin, Priority, Scope, Why
 from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DEATHS
 from tests.conftest import Clock
@@ -41,7 +41,7 @@ class Jobs(RuleBasedStateMachine):
         self.directory = TemporaryDirectory()
         self.clock = Clock()
         self.ledger = Ledger(Path(self.directory.name) / "ledger.db", self.clock)
-        self.owed: dict[str, int] = {}
+        self.pending: dict[str, int] = {}
         self.leases: dict[int, tuple[Job, float]] = {}
         """Who holds what, by the model: the newest holder of each job and when his lease ends."""
         self.ended: set[int] = set()
@@ -50,8 +50,8 @@ class Jobs(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Whatever happened, what is owed is looked at when workers live and the forge is there."""
-        self.ledger.parking.release("acme", Scope.TEAM, "", Why.FORGE_AWAY)
-        for _ in range(len(self.owed) * (MAX_ATTEMPTS + 1) + 1):
+        self.ledger.suspensions.release("acme", Scope.TEAM, "", Why.FORGE_AWAY)
+        for _ in range(len(self.pending) * (MAX_ATTEMPTS + 1) + 1):
             self.clock.pass_(LEASE_SECONDS + 100)
             self.bury()
             if not (due := self.ledger.jobs.due()):
@@ -64,7 +64,7 @@ class Jobs(RuleBasedStateMachine):
         with self.ledger.transaction() as db:
             states = dict(db.execute("SELECT id, state FROM jobs").fetchall())
             merged = db.execute("SELECT id, merged_into FROM jobs WHERE state = 'merged'").fetchall()
-        assert set(states) == set(self.owed.values())
+        assert set(states) == set(self.pending.values())
         assert set(states.values()) <= {"done", "failed", "merged", "superseded"}
         assert {states[into] for _, into in merged} <= {"done", "failed", "superseded"}, (
             "who stands for another was looked at"
@@ -86,25 +86,25 @@ class Jobs(RuleBasedStateMachine):
         """Two bots owe looks at two subjects."""
         for subject in (1, 2):
             for bot in ("triage", "lane"):
-                self.owe(subject, 0, bot)
+                self.enqueue(subject, 0, bot)
 
     @rule(subject=st.integers(1, 2), event=st.integers(0, 3), bot=st.sampled_from(["triage", "lane"]))
-    def owe(self, subject: int, event: int, bot: str) -> None:
+    def enqueue(self, subject: int, event: int, bot: str) -> None:
         """Something happened, perhaps again."""
         key = f"{bot}:{subject}:{event}"
         kind = IssueOpened if event % 2 else IssueEdited
         happened = kind(Ref(APP, subject), MARA, f"{subject}:{event}")
         origin = Origin(Priority(event), by_person=event < 2)
-        made = self.ledger.jobs.owe("acme", [(bot, happened)], origin=origin)
-        assert (key in self.owed) == (made == [])
+        made = self.ledger.jobs.enqueue("acme", [(bot, happened)], origin=origin)
+        assert (key in self.pending) == (made == [])
         if made:
-            self.owed[key] = made[0]
+            self.pending[key] = made[0]
 
     @rule(target=held, place=st.integers(0, 9))
     def take(self, place: int) -> Taken:
         """A worker takes a job, if it can; every other time one that nobody says is due."""
         due = self.ledger.jobs.due()
-        jobs = due if due and place % 2 else sorted(self.owed.values())
+        jobs = due if due and place % 2 else sorted(self.pending.values())
         return self.claim(jobs[place % len(jobs)])
 
     @rule(target=held)
@@ -185,9 +185,9 @@ class Jobs(RuleBasedStateMachine):
     def forge(self, away: bool) -> None:
         """The forge goes away or comes back."""
         if away:
-            self.ledger.parking.park("acme", Scope.TEAM, "", Why.FORGE_AWAY, "down")
+            self.ledger.suspensions.suspend("acme", Scope.TEAM, "", Why.FORGE_AWAY, "down")
         else:
-            self.ledger.parking.release("acme", Scope.TEAM, "", Why.FORGE_AWAY)
+            self.ledger.suspensions.release("acme", Scope.TEAM, "", Why.FORGE_AWAY)
 
     @invariant()
     def one_holder_for_each_subject(self) -> None:
@@ -198,7 +198,7 @@ class Jobs(RuleBasedStateMachine):
     @invariant()
     def what_rests_is_not_due(self) -> None:
         """While a forge is away nothing of its team is due."""
-        if self.ledger.parking.all():
+        if self.ledger.suspensions.all():
             assert self.ledger.jobs.due() == []
 
 

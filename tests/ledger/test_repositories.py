@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from forge.types import Repo
+from forge.models import Repo
 from hive.ledger import Ledger
 
 APP, STORE = Repo("work", "acme", "app"), Repo("work", "acme", "store")
@@ -37,8 +37,10 @@ def test_a_name_is_rewritten_where_it_stands_whole(ledger: Ledger) -> None:
     run = ledger.runs.start("acme", "iris", "work:acme/app#3", "k", "m")
     near = ledger.runs.start("acme", "iris", "work:acme/app-2#3", "l", "m")
     payload = '{"ref":{"repo":{"forge":"work","owner":"acme","name":"app"},"number":3},"body":"see work:acme/app#3"}'
-    effect = ledger.effects.owe("acme", "core", "post_comment", "a:work:acme/app#3:b", payload, ref="work:acme/app#3")
-    ledger.intake.move_cursor("begin:work:acme/app", "then")
+    effect = ledger.effects.enqueue(
+        "acme", "core", "post_comment", "a:work:acme/app#3:b", payload, ref="work:acme/app#3"
+    )
+    ledger.deliveries.move_cursor("begin:work:acme/app", "then")
     pinned = known.of(APP)
     assert pinned is not None
     known.rename(pinned, STORE)
@@ -46,7 +48,7 @@ def test_a_name_is_rewritten_where_it_stands_whole(ledger: Ledger) -> None:
     assert record is not None
     assert other is not None
     assert (record.ref, other.ref) == ("work:acme/store#3", "work:acme/app-2#3")
-    owed = ledger.effects.get(effect)
-    assert (owed.ref, owed.key) == ("work:acme/store#3", "a:work:acme/store#3:b")
-    assert owed.payload == payload.replace('"name":"app"', '"name":"store"')
-    assert ledger.intake.cursor("begin:work:acme/store") == "then"
+    pending = ledger.effects.get(effect)
+    assert (pending.ref, pending.key) == ("work:acme/store#3", "a:work:acme/store#3:b")
+    assert pending.payload == payload.replace('"name":"app"', '"name":"store"')
+    assert ledger.deliveries.cursor("begin:work:acme/store") == "then"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from hive.gateway.transcript_lines import MalformedLine, is_step, line_of
 from hive.ledger import Astray, Full, Ledger
 from hive.ledger.transcripts import MAX_BYTES
-from hive.transcript import Malformed, is_step, line_of
 from tests.conftest import Clock
 
 REPLY = {
@@ -112,5 +112,5 @@ def test_what_a_line_may_be(line: dict[str, Any]) -> None:
 @pytest.mark.parametrize("line", BAD, ids=lambda line: str(line)[:60])
 def test_what_no_line_is(line: object) -> None:
     """What a later harness would fail over is refused in words."""
-    with pytest.raises(Malformed):
+    with pytest.raises(MalformedLine):
         line_of(7, line)

@@ -13,20 +13,20 @@ import pytest
 
 from bots import intents
 from forge import events
-from forge.changes import Kind
+from forge.changes import ChangeKind
 from forge.events import EVENTS, Event
 from forge.wire_names import WireNamed, by_wire_name
-from hive import deeds
-from hive.deeds import ACTIONS
 from hive.ledger import Act, DeploymentState, Scope, Why
+from hive.outbox import actions
+from hive.outbox.actions import ACTIONS
+from hive.poller import REFRESH
 from hive.reconcile.steps import Step
-from hive.replay.tape import ERRORS, PARTS
-from hive.sweep import LOOK
+from hive.replay.recording import ERRORS, PARTS
 
 HIVE = Path(__file__).parent.parent.parent / "hive"
 ENUMS: dict[str, type[StrEnum]] = {
     "audit": Act,
-    "changes.kind": Kind,
+    "changes.kind": ChangeKind,
     "deployments.state": DeploymentState,
     "suspensions.scope": Scope,
     "suspensions.reason": Why,
@@ -53,7 +53,7 @@ def test_stored_words_stay(golden: Callable[[str, str], None]) -> None:
         "jobs.event_type": EVENTS,
         "errors in recordings": ERRORS,
         "parts in recordings": PARTS,
-        "jobs.bot of the hive itself": [LOOK],
+        "jobs.bot of the hive itself": [REFRESH],
         **{column: [each.value for each in kind] for column, kind in ENUMS.items()},
     }
     golden(
@@ -65,11 +65,11 @@ def test_stored_words_stay(golden: Callable[[str, str], None]) -> None:
 def test_each_stored_type_has_a_name() -> None:
     """Every event and every action has a name, each its own, and the name leads back to the class."""
     assert {kind.__name__ for kind in EVENTS.values()} == {kind.__name__ for kind in _subclasses(Event)}
-    assert set(ACTIONS.values()) == set(get_args(deeds.Deed))
+    assert set(ACTIONS.values()) == set(get_args(actions.Action))
     assert all(name == kind.WIRE for names in (EVENTS, ACTIONS) for name, kind in names.items())
     own = {
         kind
-        for module in (intents, deeds)
+        for module in (intents, actions)
         for kind in vars(module).values()
         if isinstance(kind, type) and "WIRE" in vars(kind)
     }

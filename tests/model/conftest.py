@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 import anthropic
 import pytest
 
-from hive.demo.model import Conversation, ModelServer, Reply
+from hive.demo.model import ModelConversation, ModelReply, ModelServer
 
 
 @dataclass
 class Parrot:
     """A brain that says what it is told to, the last reply for ever, and keeps what it heard."""
 
-    replies: list[Reply] = field(default_factory=lambda: [Reply("hello")])
-    heard: list[Conversation] = field(default_factory=list)
+    replies: list[ModelReply] = field(default_factory=lambda: [ModelReply("hello")])
+    heard: list[ModelConversation] = field(default_factory=list)
 
-    def reply(self, conversation: Conversation) -> Reply:
+    def reply(self, conversation: ModelConversation) -> ModelReply:
         self.heard.append(conversation)
         return self.replies[min(len(self.heard), len(self.replies)) - 1]
 

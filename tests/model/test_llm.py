@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hive.demo.model import Call, ModelServer, Reply
-from hive.demo.model.faults import Cut, Fault, Refusal, Stall, Unfinished
-from hive.llm import Meter, Model, ModelFailed
+from hive.demo.model import ModelReply, ModelServer, ToolCall
+from hive.demo.model.faults import ApiError, Cut, Fault, Stall, Unfinished
+from hive.gateway.llm import Meter, Model, ModelFailed
 
 if TYPE_CHECKING:
     from tests.model.conftest import Parrot
@@ -42,7 +42,7 @@ def read(model: Model, **more: object) -> bytes:
 
 def test_a_stream_passes_as_it_is(upstream: Model, parrot: Parrot) -> None:
     """Events arrive in the API's own form, and the meter reads the use from them, however they are cut."""
-    parrot.replies = [Reply("I look.", (Call("run", {"command": "ls"}),))]
+    parrot.replies = [ModelReply("I look.", (ToolCall("run", {"command": "ls"}),))]
     with upstream.ask("claude-of-the-operator", REQUEST) as reply:
         assert reply.content_type.startswith("text/event-stream")
         stream = b"".join(reply.chunks)
@@ -73,7 +73,7 @@ def test_an_answer_in_one_object_is_metered(upstream: Model, parrot: Parrot) -> 
 
 def test_silence_is_an_end(model: ModelServer, parrot: Parrot) -> None:
     """A stream that says nothing more is cut here, before whoever reads it gives it up for unknown reasons."""
-    parrot.replies = [Reply("half of it", fault=Stall())]
+    parrot.replies = [ModelReply("half of it", fault=Stall())]
     upstream = Model(url=model.url, key="k", silence=0.3)
     assert b"message_stop" not in read(upstream)
     upstream.close()
@@ -124,15 +124,15 @@ def test_the_container_does_not_choose_the_model(upstream: Model, parrot: Parrot
 @pytest.mark.parametrize(
     ("fault", "headers"),
     [
-        (Refusal(429, "rate_limit_error", retry_after="7"), {"retry-after": "7"}),
-        (Refusal(529, "overloaded_error", should_retry="true"), {"x-should-retry": "true"}),
-        (Refusal(400, "invalid_request_error"), {}),
-        (Refusal(401, "authentication_error"), {}),
+        (ApiError(429, "rate_limit_error", retry_after="7"), {"retry-after": "7"}),
+        (ApiError(529, "overloaded_error", should_retry="true"), {"x-should-retry": "true"}),
+        (ApiError(400, "invalid_request_error"), {}),
+        (ApiError(401, "authentication_error"), {}),
     ],
 )
-def test_a_refusal_keeps_its_form(upstream: Model, parrot: Parrot, fault: Refusal, headers: dict[str, str]) -> None:
+def test_a_refusal_keeps_its_form(upstream: Model, parrot: Parrot, fault: ApiError, headers: dict[str, str]) -> None:
     """Status, body and the headers that say when to come again; and nothing is tried twice here."""
-    parrot.replies = [Reply(fault=fault), Reply("again")]
+    parrot.replies = [ModelReply(fault=fault), ModelReply("again")]
     with pytest.raises(ModelFailed) as caught:
         read(upstream)
     assert len(parrot.heard) == 1
@@ -145,7 +145,7 @@ def test_a_refusal_keeps_its_form(upstream: Model, parrot: Parrot, fault: Refusa
 @pytest.mark.parametrize("fault", [Cut(), Unfinished()])
 def test_a_cut_stream_ends(upstream: Model, parrot: Parrot, fault: Fault) -> None:
     """Whoever reads it knows by the missing end, as with the real API."""
-    parrot.replies = [Reply("half of it", fault=fault)]
+    parrot.replies = [ModelReply("half of it", fault=fault)]
     assert b"message_stop" not in read(upstream)
 
 

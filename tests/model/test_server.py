@@ -13,15 +13,17 @@ import anthropic
 import pytest
 from anthropic.types import MessageParam, ToolParam
 
-from hive.demo.model import Call, ModelServer, Reply
-from hive.demo.model.faults import BreaksOff, Cut, Refusal, Stall, Unfinished
+from hive.demo.model import ModelReply, ModelServer, ToolCall
+from hive.demo.model.faults import ApiError, BreaksOff, Cut, Stall, Unfinished
 
 if TYPE_CHECKING:
     from tests.model.conftest import Parrot
 
 HELLO: list[MessageParam] = [{"role": "user", "content": "hi"}]
 RUN: ToolParam = {"name": "run", "input_schema": {"type": "object"}}
-LOOK = Reply("I look.", (Call("run", {"command": "ls -a 'ü'"}), Call("run", {"command": ""})), thinking="Hm, look.")
+LOOK = ModelReply(
+    "I look.", (ToolCall("run", {"command": "ls -a 'ü'"}), ToolCall("run", {"command": ""})), thinking="Hm, look."
+)
 
 
 def post(url: str, body: object, **headers: str) -> tuple[int, dict[str, str], bytes]:
@@ -65,7 +67,7 @@ def test_stream_is_the_same(client: anthropic.Anthropic, parrot: Parrot) -> None
 
 def test_conversation_goes_on(client: anthropic.Anthropic, parrot: Parrot) -> None:
     """A reply can be sent back as it came, with the results of its calls, and the next one follows."""
-    parrot.replies = [LOOK, Reply("done")]
+    parrot.replies = [LOOK, ModelReply("done")]
     first = client.messages.create(model="m", max_tokens=100, messages=HELLO, system="Be iris.")
     results: Any = [
         {"type": "tool_result", "tool_use_id": block.id, "content": [{"type": "text", "text": "a b"}]}
@@ -158,9 +160,9 @@ def test_refuses_half_a_request(model: ModelServer, lacking: str) -> None:
 def test_refusals(client: anthropic.Anthropic, parrot: Parrot, model: ModelServer) -> None:
     """Scripted refusals are the API's: status, type, headers."""
     parrot.replies = [
-        Reply(fault=Refusal(429, "rate_limit_error", retry_after="7")),
-        Reply(fault=Refusal(429, "billing_error", should_retry="false")),
-        Reply(fault=Refusal(529, "overloaded_error")),
+        ModelReply(fault=ApiError(429, "rate_limit_error", retry_after="7")),
+        ModelReply(fault=ApiError(429, "billing_error", should_retry="false")),
+        ModelReply(fault=ApiError(529, "overloaded_error")),
     ]
     with pytest.raises(anthropic.RateLimitError) as limited:
         client.messages.create(model="m", max_tokens=1, messages=HELLO)
@@ -173,7 +175,7 @@ def test_refusals(client: anthropic.Anthropic, parrot: Parrot, model: ModelServe
 
 def test_breaks_off(client: anthropic.Anthropic, parrot: Parrot) -> None:
     """A stream that breaks off raises the SDK's error of that type, under a status of 200."""
-    parrot.replies = [Reply("a", fault=BreaksOff())]
+    parrot.replies = [ModelReply("a", fault=BreaksOff())]
     with (
         pytest.raises(anthropic.APIStatusError, match="overloaded") as broken,
         client.messages.stream(model="m", max_tokens=1, messages=HELLO) as stream,
@@ -184,7 +186,7 @@ def test_breaks_off(client: anthropic.Anthropic, parrot: Parrot) -> None:
 
 def test_unfinished(model: ModelServer, parrot: Parrot) -> None:
     """An unfinished stream ends in good order and lacks its last events."""
-    parrot.replies = [Reply("a", fault=Unfinished())]
+    parrot.replies = [ModelReply("a", fault=Unfinished())]
     _, _, body = post(model.url, ask(stream=True), x_api_key="k")
     assert b"content_block_delta" in body
     assert b"message_stop" not in body
@@ -192,14 +194,14 @@ def test_unfinished(model: ModelServer, parrot: Parrot) -> None:
 
 def test_cut(model: ModelServer, parrot: Parrot) -> None:
     """A cut stream ends in the middle of its chunks."""
-    parrot.replies = [Reply("a", fault=Cut())]
+    parrot.replies = [ModelReply("a", fault=Cut())]
     with pytest.raises(IncompleteRead):
         post(model.url, ask(stream=True), x_api_key="k")
 
 
 def test_stall_ends_with_the_server(parrot: Parrot) -> None:
     """A stalled stream lasts until the server is stopped."""
-    parrot.replies = [Reply("a", fault=Stall())]
+    parrot.replies = [ModelReply("a", fault=Stall())]
     server = ModelServer(parrot)
     server.start()
     connection = HTTPConnection(urlsplit(server.url).netloc, timeout=10)

@@ -16,16 +16,16 @@ from typing import Any
 
 import pytest
 
-from bots.types import Level
+from bots.models import Level
 from forge.embedded import EmbeddedForge
 from forge.embedded.flavours import FLAVOURS, GITEA_127
 from forge.gitea.client import Client, route
-from forge.gitea.write import GiteaForge
-from forge.types import Repo
-from hive.app.house import House
+from forge.gitea.writer import GiteaForge
+from forge.models import Repo
 from hive.app.web import serve
-from hive.provision import Doctor, Key, Provision, Rotation, Sign
-from hive.settings import load
+from hive.config import load
+from hive.instance.instance import Instance
+from hive.provision import CheckResult, Doctor, Key, Provisioner, Rotation
 
 ADMIN, PASSWORD = "root", "root-password"
 CONFIG = """\
@@ -53,28 +53,30 @@ ALL = ("write:repository", "write:issue", "write:user", "write:organization", "w
 
 
 @dataclass
-class Estate:
+class ProvisionEnv:
     """A forge and a house; `raw` is the site admin, for what the hive never does."""
 
     forge: EmbeddedForge
     config: Path
-    house: House
+    instance: Instance
     raw: Client
 
     def init(self) -> list[str]:
         """Make the forge ready; gives what was said."""
         said: list[str] = []
-        Provision.run(self.house, "work", ADMIN, PASSWORD, said.append, create_missing=True)
+        Provisioner.run(self.instance, "work", ADMIN, PASSWORD, said.append, create_missing=True)
         return said
 
     def plan(self) -> list[str]:
         """What init would do."""
-        return [step.planned() for step in Provision.plan(self.house, "work", ADMIN, PASSWORD, create_missing=True)]
+        return [
+            step.planned() for step in Provisioner.plan(self.instance, "work", ADMIN, PASSWORD, create_missing=True)
+        ]
 
-    def doctor(self, *, admin: bool = True) -> list[Sign]:
+    def doctor(self, *, admin: bool = True) -> list[CheckResult]:
         """What the doctor finds on the forge."""
         key = Key(ADMIN, PASSWORD) if admin else None
-        return list(Doctor(self.house, "hive.yaml", patience=20).look({"work": key}))
+        return list(Doctor(self.instance, "hive.yaml", retry=20).look({"work": key}))
 
     def ills(self, *, admin: bool = True) -> list[str]:
         """What the doctor finds wrong, the receiver that does not run and projects without a commit left out."""
@@ -87,11 +89,11 @@ class Estate:
 
     def rotation(self) -> Rotation:
         """The replacing of secrets."""
-        return Rotation(self.house, "work", lambda _: None)
+        return Rotation(self.instance, "work", lambda _: None)
 
     def by(self, login: str) -> GiteaForge:
         """The hands of one of the hive's accounts."""
-        return GiteaForge(name="work", url=self.forge.url, token=self.house.vault.token("work", login))
+        return GiteaForge(name="work", url=self.forge.url, token=self.instance.secret_store.token("work", login))
 
     def person(self, login: str) -> Client:
         """Somebody with a password."""
@@ -116,7 +118,7 @@ class Estate:
     def receiving(self) -> Iterator[None]:
         """While the receiver runs."""
         over = threading.Event()
-        receiver = threading.Thread(target=serve, args=(self.house, over), name="receiver")
+        receiver = threading.Thread(target=serve, args=(self.instance, over), name="receiver")
         receiver.start()
         try:
             yield
@@ -139,7 +141,7 @@ class Estate:
 
 APP, SITE = Repo("work", "acme", "app"), Repo("work", "birch", "site")
 IRIS, BO = Repo("work", "agent-configs", "iris"), Repo("work", "agent-configs", "bo")
-Build = Callable[[str], Estate]
+Build = Callable[[str], ProvisionEnv]
 
 
 def free_port() -> int:
@@ -149,7 +151,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def standing(root: Path, flavour: str, web: int) -> Iterator[Estate]:
+def standing(root: Path, flavour: str, web: int) -> Iterator[ProvisionEnv]:
     """An estate below a directory, on a forge that runs as long as this."""
     with ExitStack() as stack:
         forge = stack.enter_context(EmbeddedForge(root / "forge", flavour=KNOWN[flavour]))
@@ -159,9 +161,9 @@ def standing(root: Path, flavour: str, web: int) -> Iterator[Estate]:
         config = root / "hive.yaml"
         kind = "gitea" if flavour.startswith("gitea") else "forgejo"
         config.write_text(CONFIG.format(url=forge.url, web=web, kind=kind))
-        house = House(load(config))
-        stack.callback(house.close)
-        yield Estate(forge, config, house, raw)
+        instance = Instance(load(config))
+        stack.callback(instance.close)
+        yield ProvisionEnv(forge, config, instance, raw)
 
 
 @pytest.fixture
@@ -169,23 +171,23 @@ def build(tmp_path: Path) -> Iterator[Build]:
     """Makes an estate on a fresh forge of some flavour, with accounts of the operators only."""
     with ExitStack() as stack:
 
-        def make(flavour: str) -> Estate:
-            estate = stack.enter_context(standing(tmp_path, flavour, free_port()))
-            people(estate)
-            return estate
+        def make(flavour: str) -> ProvisionEnv:
+            provision_env = stack.enter_context(standing(tmp_path, flavour, free_port()))
+            people(provision_env)
+            return provision_env
 
         yield make
 
 
-def people(estate: Estate) -> None:
+def people(provision_env: ProvisionEnv) -> None:
     """The accounts of the operators."""
     for login in ("mara", "noor"):
         said = {"username": login, "email": f"{login}@x.example", "password": f"{login}-password"}
-        estate.raw.post("/admin/users", **said, must_change_password=False)
+        provision_env.raw.post("/admin/users", **said, must_change_password=False)
 
 
 @pytest.fixture
-def fresh(build: Build) -> Estate:
+def fresh(build: Build) -> ProvisionEnv:
     """A forge that the hive has not been to."""
     return build("forgejo-17")
 
@@ -202,15 +204,15 @@ class Ready:
 def ready(tmp_path_factory: pytest.TempPathFactory) -> Ready:
     """A forge that was made ready, and stopped."""
     made = Ready(tmp_path_factory.mktemp("ready"), free_port())
-    with standing(made.root, "forgejo-17", made.web) as estate:
-        people(estate)
-        estate.init()
+    with standing(made.root, "forgejo-17", made.web) as provision_env:
+        people(provision_env)
+        provision_env.init()
     return made
 
 
 @pytest.fixture
-def estate(ready: Ready, tmp_path: Path) -> Iterator[Estate]:
+def provision_env(ready: Ready, tmp_path: Path) -> Iterator[ProvisionEnv]:
     """A forge that was made ready."""
     shutil.copytree(ready.root, tmp_path, dirs_exist_ok=True)
-    with standing(tmp_path, "forgejo-17", ready.web) as estate:
-        yield estate
+    with standing(tmp_path, "forgejo-17", ready.web) as provision_env:
+        yield provision_env

@@ -8,47 +8,47 @@ from collections.abc import Callable
 
 import pytest
 
-from bots.types import Level
+from bots.models import Level
 from forge.events import PullChanged
-from forge.gitea.trial import try_merge, try_push
-from forge.types import Ref, Repo, User
+from forge.gitea.permission_probe import try_merge, try_push
+from forge.models import Ref, Repo, User
 from hive.app.web import SECRET_SECONDS
-from hive.app.work import sweepers, workshop
-from hive.provision.signs import bad
-from hive.work import Worker
-from tests.provision.conftest import ADMIN, APP, BO, IRIS, PASSWORD, Build, Estate
+from hive.app.work import pollers, worker_deps
+from hive.provision.diagnostics import problem
+from hive.worker.worker import Worker
+from tests.provision.conftest import ADMIN, APP, BO, IRIS, PASSWORD, Build, ProvisionEnv
 
-Loosen = Callable[[Estate], object]
+Loosen = Callable[[ProvisionEnv], object]
 RULE = "/repos/agent-configs/iris/branch_protections/main"
 BOTS = {"repo.code": "write", "repo.issues": "write", "repo.pulls": "write"}
 
 
-def account(estate: Estate, login: str, **more: object) -> None:
+def account(provision_env: ProvisionEnv, login: str, **more: object) -> None:
     """Change an account as its admin."""
-    estate.raw.patch(f"/admin/users/{login}", login_name=login, source_id=0, **more)
+    provision_env.raw.patch(f"/admin/users/{login}", login_name=login, source_id=0, **more)
 
 
-def hook(estate: Estate) -> dict[str, str]:
+def hook(provision_env: ProvisionEnv) -> dict[str, str]:
     """The settings of a hook to the receiver."""
-    web = estate.house.settings.web
+    web = provision_env.instance.settings.web
     return {"url": f"http://{web.host}:{web.port}/hook/work", "content_type": "json"}
 
 
-def token(estate: Estate, login: str) -> int:
+def token(provision_env: ProvisionEnv, login: str) -> int:
     """The id of an account's only token."""
-    (row,) = estate.raw.get(f"/users/{login}/tokens").each()
+    (row,) = provision_env.raw.get(f"/users/{login}/tokens").each()
     return row["id"].number()
 
 
-def widen(estate: Estate) -> None:
+def widen(provision_env: ProvisionEnv) -> None:
     """Give triage a token that may do everything."""
-    made = estate.raw.post("/users/triage/tokens", name="hive-wide", scopes=["all"])
-    estate.house.vault.keep_token("work", "triage", made["sha1"].text())
+    made = provision_env.raw.post("/users/triage/tokens", name="hive-wide", scopes=["all"])
+    provision_env.instance.secret_store.keep_token("work", "triage", made["sha1"].text())
 
 
-def label(estate: Estate) -> int:
+def label(provision_env: ProvisionEnv) -> int:
     """The id of a label."""
-    rows = estate.raw.rows("/repos/acme/app/labels")
+    rows = provision_env.raw.rows("/repos/acme/app/labels")
     return next(row["id"].number() for row in rows if row["name"].text() == "type/bug")
 
 
@@ -150,27 +150,27 @@ def test_every_thing_has_a_round() -> None:
 
 
 @pytest.mark.parametrize("names", ROUNDS, ids=lambda names: names[0])
-def test_what_is_loosened(estate: Estate, names: tuple[str, ...]) -> None:
+def test_what_is_loosened(provision_env: ProvisionEnv, names: tuple[str, ...]) -> None:
     """Each is found and red, with what to run; init mends it, and nothing is left to be found."""
     for name in names:
-        LOOSE[name][0](estate)
-    found = [sign for sign in estate.doctor() if sign.level is Level.RED]
+        LOOSE[name][0](provision_env)
+    found = [sign for sign in provision_env.doctor() if sign.level is Level.RED]
     wanted = [LOOSE[name][1] for name in names]
     assert [said for said in wanted if not any(said in sign.what for sign in found)] == []
     assert all(sign.mend for sign in found)
-    mended = "\n".join(estate.init())
+    mended = "\n".join(provision_env.init())
     assert [said for said in wanted if said.partition(": ")[0] not in mended] == []
-    assert estate.ills() == []
+    assert provision_env.ills() == []
 
 
-def test_what_tokens_see(estate: Estate) -> None:
+def test_what_tokens_see(provision_env: ProvisionEnv) -> None:
     """Without an admin the doctor still sees what the hive's own tokens can see."""
-    account(estate, "argus", must_change_password=True)
-    widen(estate)
-    estate.raw.delete(RULE)
-    estate.raw.patch("/repos/agent-configs/bo", private=False)
-    (estate.config.parent / "state/secrets/work/bo.token").chmod(0o640)
-    said = "\n".join(estate.ills(admin=False))
+    account(provision_env, "argus", must_change_password=True)
+    widen(provision_env)
+    provision_env.raw.delete(RULE)
+    provision_env.raw.patch("/repos/agent-configs/bo", private=False)
+    (provision_env.config.parent / "state/secrets/work/bo.token").chmod(0o640)
+    said = "\n".join(provision_env.ills(admin=False))
     assert "the token of argus is refused" in said
     assert "the token of triage may more than it needs: notifications, organisations" in said
     assert "main of agent-configs/iris is not protected" in said
@@ -182,163 +182,167 @@ def test_what_tokens_see(estate: Estate) -> None:
 @pytest.mark.parametrize("flavour", ["forgejo-17", "forgejo-10", "gitea-1.26"])
 def test_the_proof(build: Build, flavour: str) -> None:
     """Who may push or merge is found out by trying, red and loud, and `main` is where it was."""
-    estate = build(flavour)
-    estate.init()
-    with estate.by("core") as core:
+    provision_env = build(flavour)
+    provision_env.init()
+    with provision_env.by("core") as core:
         core.put_file(APP, "a", b"a", message="a", branch="side")
         before = {repo: core.branch(repo, "main").sha for repo in (IRIS, BO)}
-    estate.raw.patch(RULE, enable_push=True)
-    estate.raw.patch("/repos/agent-configs/bo/branch_protections/main", enable_merge_whitelist=False)
-    found = [str(sign) for sign in estate.doctor() if "stop the hive" in sign.mend]
+    provision_env.raw.patch(RULE, enable_push=True)
+    provision_env.raw.patch("/repos/agent-configs/bo/branch_protections/main", enable_merge_whitelist=False)
+    found = [str(sign) for sign in provision_env.doctor() if "stop the hive" in sign.mend]
     assert [line.partition(" (")[0] for line in found] == [
         "🔴 iris may push to main of agent-configs/iris → it could approve its own work: stop the hive, then hive init hive.yaml --admin LOGIN",
         "🔴 bo may merge in agent-configs/bo",
     ]
-    with estate.by("core") as core:
+    with provision_env.by("core") as core:
         assert {repo: core.branch(repo, "main").sha for repo in (IRIS, BO)} == before
 
 
-def test_the_proof_cannot_succeed(estate: Estate) -> None:
+def test_the_proof_cannot_succeed(provision_env: ProvisionEnv) -> None:
     """With no protection at all, what is tried is found to be open, and changes nothing."""
-    estate.raw.delete(RULE)
-    with estate.by("core") as core:
+    provision_env.raw.delete(RULE)
+    with provision_env.by("core") as core:
         at = core.branch(IRIS, "main")
-    vault = estate.house.vault
-    tried = try_push(estate.forge.url, "iris", vault.token("work", "iris"), IRIS, at)
+    secret_store = provision_env.instance.secret_store
+    tried = try_push(provision_env.forge.url, "iris", secret_store.token("work", "iris"), IRIS, at)
     assert not tried.refused
-    assert estate.raw.get("/repos/agent-configs/iris/branches/main")["commit"]["id"].text() == at.sha
-    assert try_push(estate.forge.url, "iris", "0" * 40, IRIS, at).refused
-    assert try_push(estate.forge.url, "iris", vault.token("work", "iris"), BO, at).refused
+    assert provision_env.raw.get("/repos/agent-configs/iris/branches/main")["commit"]["id"].text() == at.sha
+    assert try_push(provision_env.forge.url, "iris", "0" * 40, IRIS, at).refused
+    assert try_push(provision_env.forge.url, "iris", secret_store.token("work", "iris"), BO, at).refused
 
 
-def test_the_doctor_leaves_nothing_behind(estate: Estate) -> None:
+def test_the_doctor_leaves_nothing_behind(provision_env: ProvisionEnv) -> None:
     """After a look the forge has the issues, pull requests, branches and tokens that it had."""
 
     def kept() -> object:
-        state = estate.forge.site.state
-        branches = [estate.forge.site.git(row).refs() for row in state.rows("SELECT * FROM repositories")]
+        state = provision_env.forge.site.state
+        branches = [provision_env.forge.site.git(row).refs() for row in state.rows("SELECT * FROM repositories")]
         return branches, [state.rows(f"SELECT * FROM {table} ORDER BY id") for table in ("issues", "tokens", "hooks")]  # noqa: S608
 
     before = kept()
-    with estate.receiving():
-        signs = estate.doctor()
+    with provision_env.receiving():
+        signs = provision_env.doctor()
     assert [str(sign) for sign in signs if sign.level is Level.RED] == []
     assert kept() == before
 
 
-def test_beside_a_running_hive(estate: Estate) -> None:
+def test_beside_a_running_hive(provision_env: ProvisionEnv) -> None:
     """What the doctor tries with makes no work for bots and sweeps, and leaves nothing in the queue."""
-    worker, ours = Worker(workshop(estate.house)), sweepers(estate.house)
+    worker, ours = Worker(worker_deps(provision_env.instance)), pollers(provision_env.instance)
     for sweeper in ours:
         sweeper.sweep()
-    with estate.receiving():
-        assert any(sign.what.startswith("merges in ") for sign in estate.doctor())
+    with provision_env.receiving():
+        assert any(sign.what.startswith("merges in ") for sign in provision_env.doctor())
         worker.sort()
-        jobs = [estate.house.ledger.open.all(), estate.house.ledger.open.given_up()]
+        jobs = [provision_env.instance.ledger.open.all(), provision_env.instance.ledger.open.given_up()]
     for sweeper in ours:
         assert not sweeper.sweep(thorough=True).jobs
     assert jobs == [[], []]
-    with estate.house.ledger.transaction() as db:
+    with provision_env.instance.ledger.transaction() as db:
         assert db.execute("SELECT count(*) FROM deliveries").fetchone()[0] > 0, "they were delivered"
         assert db.execute("SELECT count(*) FROM jobs").fetchone()[0] == 0
 
 
-def test_what_is_gone(estate: Estate) -> None:
+def test_what_is_gone(provision_env: ProvisionEnv) -> None:
     """A look at what was taken away meanwhile is over, and no failure of its bot; in a repository that is gone it is one."""
-    house = estate.house
-    worker = Worker(workshop(house))
-    with estate.by("core") as core:
+    instance = provision_env.instance
+    worker = Worker(worker_deps(instance))
+    with provision_env.by("core") as core:
         gone = core.open_issue(APP, "one", "two", marker="two").ref
-    estate.raw.delete(f"/repos/acme/app/issues/{gone.number}")
+    provision_env.raw.delete(f"/repos/acme/app/issues/{gone.number}")
     lost = Ref(Repo("work", "acme", "never"), 1)
     mara = User(1, "mara")
     for ref in (gone, lost):
-        house.ledger.jobs.owe("acme", [("review", PullChanged(ref, mara, f"key:{ref}"))])
-    worker.work_off(threading.Event())
-    (failed,) = house.ledger.open.given_up()
+        instance.ledger.jobs.enqueue("acme", [("review", PullChanged(ref, mara, f"key:{ref}"))])
+    worker.drain(threading.Event())
+    (failed,) = instance.ledger.open.given_up()
     assert failed.place == str(lost)
-    rows = [row for row in house.ledger.audit.after(0) if row.action == "job_failed"]
+    rows = [row for row in instance.ledger.audit.after(0) if row.action == "job_failed"]
     assert [row.ref for row in rows] == [str(lost)]
 
 
-def test_another_address(estate: Estate) -> None:
+def test_another_address(provision_env: ProvisionEnv) -> None:
     """When `web.url` changes the hooks move along, and none stays behind; those of another hive stay."""
     foreign = {"url": "http://127.0.0.1:1/hook/work?hive=another", "content_type": "json"}
-    estate.raw.post("/orgs/acme/hooks", type="forgejo", active=True, events=["push"], config=foreign)
-    estate.config.write_text(estate.config.read_text().replace("web: {", 'web: {url: "http://127.0.0.1:2/below", '))
-    moved = estate.hive("init", "--admin", ADMIN)
+    provision_env.raw.post("/orgs/acme/hooks", type="forgejo", active=True, events=["push"], config=foreign)
+    provision_env.config.write_text(
+        provision_env.config.read_text().replace("web: {", 'web: {url: "http://127.0.0.1:2/below", ')
+    )
+    moved = provision_env.hive("init", "--admin", ADMIN)
     assert moved.returncode == 0, moved.stderr
     assert moved.stdout.count("mended hook of ") == 3
     assert "delivers to http://127.0.0.1:" in moved.stdout
-    urls = [row["config"]["url"].text() for row in estate.raw.rows("/orgs/acme/hooks")]
+    urls = [row["config"]["url"].text() for row in provision_env.raw.rows("/orgs/acme/hooks")]
     assert foreign["url"] in urls
     (mine,) = [url for url in urls if url != foreign["url"]]
     assert mine.startswith("http://127.0.0.1:2/below/hook/work?hive=")
-    assert estate.hive("init", "--admin", ADMIN).stdout == "work: 0 changes\n"
+    assert provision_env.hive("init", "--admin", ADMIN).stdout == "work: 0 changes\n"
 
 
-def test_deliveries(estate: Estate) -> None:
+def test_deliveries(provision_env: ProvisionEnv) -> None:
     """What happens on the forge arrives at the receiver; a wrong secret and a closed door are told apart."""
-    with estate.receiving():
-        assert any("deliveries arrive: " in sign.what for sign in estate.doctor(admin=False))
-        secret = estate.config.parent / "state/secrets/work/hook.secret"
+    with provision_env.receiving():
+        assert any("deliveries arrive: " in sign.what for sign in provision_env.doctor(admin=False))
+        secret = provision_env.config.parent / "state/secrets/work/hook.secret"
         secret.write_text("another secret")
         time.sleep(2 * SECRET_SECONDS)
-        (found,) = [sign for sign in estate.doctor(admin=False) if "deliveries" in sign.what]
+        (found,) = [sign for sign in provision_env.doctor(admin=False) if "deliveries" in sign.what]
         assert (found.level, found.mend) == (Level.RED, "hive rotate hive.yaml --hooks")
-    (closed,) = [sign for sign in estate.doctor(admin=False) if "no receiver runs" in sign.what]
+    (closed,) = [sign for sign in provision_env.doctor(admin=False) if "no receiver runs" in sign.what]
     assert closed.level is Level.YELLOW
 
 
-def test_operators(estate: Estate) -> None:
+def test_operators(provision_env: ProvisionEnv) -> None:
     """An operator who hides, who is another one now, or who is gone, is found."""
-    noor = estate.person("noor")
+    noor = provision_env.person("noor")
     noor.patch("/user/settings", hide_activity=True)
     noor.close()
-    assert any("operator noor hides activity" in line for line in estate.ills())
-    with estate.house.ledger.transaction() as db:
+    assert any("operator noor hides activity" in line for line in provision_env.ills())
+    with provision_env.instance.ledger.transaction() as db:
         db.execute("UPDATE identities SET user_id = 999 WHERE login = 'mara'")
-    assert any("operator mara is another account now" in line for line in estate.ills(admin=False))
-    estate.raw.post("/admin/users/noor/rename", new_username="eleonora")
-    assert any("operator noor has no account" in line for line in estate.ills(admin=False))
-    assert estate.house.ledger.identity("work", "mara") == User(999, "mara")
+    assert any("operator mara is another account now" in line for line in provision_env.ills(admin=False))
+    provision_env.raw.post("/admin/users/noor/rename", new_username="eleonora")
+    assert any("operator noor has no account" in line for line in provision_env.ills(admin=False))
+    assert provision_env.instance.ledger.identity("work", "mara") == User(999, "mara")
 
 
-def test_a_clock_that_is_wrong(estate: Estate) -> None:
+def test_a_clock_that_is_wrong(provision_env: ProvisionEnv) -> None:
     """A forge whose clock is not this machine's is pointed out."""
-    then = estate.house.ledger.clock
-    estate.house.ledger.clock = lambda: then() - 3600
-    assert any("the clock of work is 3" in line and "s ahead of this one" in line for line in estate.ills(admin=False))
+    then = provision_env.instance.ledger.clock
+    provision_env.instance.ledger.clock = lambda: then() - 3600
+    assert any(
+        "the clock of work is 3" in line and "s ahead of this one" in line for line in provision_env.ills(admin=False)
+    )
 
 
-def test_no_forge(estate: Estate) -> None:
+def test_no_forge(provision_env: ProvisionEnv) -> None:
     """A forge that does not answer is a finding, and the machine is looked at all the same."""
-    estate.forge.stop()
-    signs = estate.doctor()
+    provision_env.forge.stop()
+    signs = provision_env.doctor()
     assert signs[-1].level is Level.RED
     assert "does not answer" in signs[-1].what
     assert len(signs) > 3
 
 
-def test_a_wrong_password(estate: Estate) -> None:
+def test_a_wrong_password(provision_env: ProvisionEnv) -> None:
     """A wrong password is a finding, and is not repeated."""
-    done = estate.hive("doctor", "--admin", ADMIN, password="wrong-password")
+    done = provision_env.hive("doctor", "--admin", ADMIN, password="wrong-password")
     assert done.returncode == 1
     assert f"refuses the password of {ADMIN}" in done.stdout
     assert "wrong-password" not in done.stdout + done.stderr
 
 
-def test_on_the_command_line(estate: Estate) -> None:
+def test_on_the_command_line(provision_env: ProvisionEnv) -> None:
     """One line for each finding, plain when piped; the status says whether anything is red."""
-    well = estate.hive("doctor")
+    well = provision_env.hive("doctor")
     assert well.returncode == 0, well.stdout + well.stderr
     *lines, count, hint = well.stdout.splitlines()
     assert {line[0] for line in lines} <= {"🟢", "🟡"}
     assert count.startswith("0 🔴")
     assert "--admin LOGIN" in hint
     assert "\x1b" not in well.stdout
-    estate.raw.delete(RULE)
-    ill = estate.hive("doctor", "--admin", ADMIN)
+    provision_env.raw.delete(RULE)
+    ill = provision_env.hive("doctor", "--admin", ADMIN)
     assert ill.returncode == 1
     assert "🔴 protection of main in agent-configs/iris: is missing → hive init " in ill.stdout
     assert PASSWORD not in ill.stdout + ill.stderr
@@ -346,27 +350,27 @@ def test_on_the_command_line(estate: Estate) -> None:
 
 def test_in_a_terminal() -> None:
     """A long finding is folded at the width of the terminal, under its own words."""
-    folded = bad("x " * 60, "do this").wrapped(80).splitlines()
+    folded = problem("x " * 60, "do this").wrapped(80).splitlines()
     assert len(folded) == 2
     assert max(map(len, folded)) < 80
     assert folded[1].startswith("   x")
 
 
-def test_without_a_draft(estate: Estate) -> None:
+def test_without_a_draft(provision_env: ProvisionEnv) -> None:
     """A pull request that is not there is nothing that an agent may merge."""
-    vault = estate.house.vault
-    with estate.by("core") as core:
+    secret_store = provision_env.instance.secret_store
+    with provision_env.by("core") as core:
         issue = core.open_issue(APP, "one", "two", marker="two").ref
-    assert try_merge("work", estate.forge.url, vault.token("work", "iris"), issue).refused
+    assert try_merge("work", provision_env.forge.url, secret_store.token("work", "iris"), issue).refused
 
 
-def test_an_archived_project(estate: Estate) -> None:
+def test_an_archived_project(provision_env: ProvisionEnv) -> None:
     """Where nothing can be done nothing is tried: an archived project is one finding, and the others are looked at as ever."""
-    estate.init()
-    estate.person("noor").post("/repos/birch/site/contents/a.txt", content="aGkK", message="begin")
-    estate.init()
-    before = estate.ills()
-    estate.raw.patch("/repos/birch/site", archived=True)
-    assert sorted({*estate.ills()} - {*before}) == [
+    provision_env.init()
+    provision_env.person("noor").post("/repos/birch/site/contents/a.txt", content="aGkK", message="begin")
+    provision_env.init()
+    before = provision_env.ills()
+    provision_env.raw.patch("/repos/birch/site", archived=True)
+    assert sorted({*provision_env.ills()} - {*before}) == [
         "🔴 birch/site is archived, or a mirror → nothing can be done there; mend `repos`"
     ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from bots.types import Level
+from bots.models import Level
 from forge.gitea.client import Client
 from forge.protocol import Refused
-from hive.app.work import sweepers
-from hive.sweep import state_of
-from tests.provision.conftest import APP, Build, Estate
+from hive.app.work import pollers
+from hive.poller import state_of
+from tests.provision.conftest import APP, Build, ProvisionEnv
 
 EVERY = pytest.mark.parametrize("flavour", ["forgejo-17", "gitea-1.26"])
 FIRST = {"content": "YQ==", "message": "first", "branch": "main"}
@@ -20,40 +20,44 @@ def first_push(hands: Client) -> None:
     hands.post("/repos/acme/app/contents/a", **FIRST)
 
 
-def yellow(estate: Estate) -> list[str]:
+def yellow(provision_env: ProvisionEnv) -> list[str]:
     """What the doctor says of empty repositories."""
-    return [sign.what for sign in estate.doctor(admin=False) if sign.level is Level.YELLOW and "empty" in sign.what]
+    return [
+        sign.what for sign in provision_env.doctor(admin=False) if sign.level is Level.YELLOW and "empty" in sign.what
+    ]
 
 
 @EVERY
 def test_the_first_push(build: Build, flavour: str) -> None:
     """An operator's first push is let in, nobody else's; afterwards the branch takes pull requests only."""
-    estate = build(flavour)
-    estate.init()
-    assert estate.init() == [], "an empty project is no fault"
-    assert yellow(estate) == [f"{team} is empty: agents cannot begin there" for team in ("acme/app", "birch/site")]
+    provision_env = build(flavour)
+    provision_env.init()
+    assert provision_env.init() == [], "an empty project is no fault"
+    assert yellow(provision_env) == [
+        f"{team} is empty: agents cannot begin there" for team in ("acme/app", "birch/site")
+    ]
     for login in ("iris", "core"):
-        with estate.by(login) as hands, pytest.raises(Refused):
+        with provision_env.by(login) as hands, pytest.raises(Refused):
             hands.put_file(APP, "a", b"a", message="mine", branch="main")
-    mara = estate.person("mara")
+    mara = provision_env.person("mara")
     first_push(mara)
-    (line,) = estate.init()
+    (line,) = provision_env.init()
     assert line == "mended protection of main in acme/app: differs in enable_push, enable_push_whitelist"
     with pytest.raises(Refused):
         mara.post("/repos/acme/app/contents/b", **FIRST)
     mara.close()
-    assert yellow(estate) == ["birch/site is empty: agents cannot begin there"]
-    assert estate.ills() == []
+    assert yellow(provision_env) == ["birch/site is empty: agents cannot begin there"]
+    assert provision_env.ills() == []
 
 
 def test_sweeps_of_nothing(build: Build) -> None:
     """A sweep passes over an empty repository, and finds its first commit like any other."""
-    estate = build("gitea-1.26")
-    estate.init()
-    ours = sweepers(estate.house)
+    provision_env = build("gitea-1.26")
+    provision_env.init()
+    ours = pollers(provision_env.instance)
     assert [sweeper.sweep(thorough=True).failed for sweeper in ours] == ["", "", ""]
-    mara = estate.person("mara")
+    mara = provision_env.person("mara")
     first_push(mara)
     mara.close()
     assert [sweeper.sweep(thorough=True).failed for sweeper in ours] == ["", "", ""]
-    assert list(state_of(estate.house.ledger, "work", "acme").sentences(0.0)) == []
+    assert list(state_of(provision_env.instance.ledger, "work", "acme").sentences(0.0)) == []

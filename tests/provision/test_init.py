@@ -9,24 +9,24 @@ from pathlib import Path
 import pytest
 
 from forge.gitea.client import route
+from forge.models import Repo
 from forge.protocol import ForgeError, NotFound, Refused
-from forge.types import Repo
-from tests.provision.conftest import ADMIN, APP, BO, IRIS, PASSWORD, SITE, Build, Estate
+from tests.provision.conftest import ADMIN, APP, BO, IRIS, PASSWORD, SITE, Build, ProvisionEnv
 
 
 @pytest.mark.parametrize("flavour", ["forgejo-17", "forgejo-10", "gitea-1.26"])
 def test_a_fresh_forge(build: Build, flavour: str) -> None:
     """A fresh forge is made ready, the doctor finds nothing wrong, and a second run changes nothing."""
-    estate = build(flavour)
-    made = estate.init()
+    provision_env = build(flavour)
+    made = provision_env.init()
     assert {"made organisation acme", "made account core", "made token of iris"} <= set(made)
-    assert estate.init() == []
-    assert estate.plan() == []
-    assert estate.ills() == []
-    assert estate.ills(admin=False) == []
+    assert provision_env.init() == []
+    assert provision_env.plan() == []
+    assert provision_env.ills() == []
+    assert provision_env.ills(admin=False) == []
 
 
-def test_the_plan(fresh: Estate) -> None:
+def test_the_plan(fresh: ProvisionEnv) -> None:
     """A plan names each step that is taken afterwards, in the same order, and changes nothing on the forge."""
     before = fresh.snapshot()
     planned = fresh.plan()
@@ -37,20 +37,20 @@ def test_the_plan(fresh: Estate) -> None:
     ]
 
 
-def test_a_plan_of_little(estate: Estate) -> None:
+def test_a_plan_of_little(provision_env: ProvisionEnv) -> None:
     """A plan for a forge that is ready all but for one thing is that one thing, and it stays as it is."""
-    estate.raw.patch(f"/orgs/acme/hooks/{estate.hooks('acme')[0]}", active=True)
-    before = estate.snapshot()
-    (step,) = estate.plan()
+    provision_env.raw.patch(f"/orgs/acme/hooks/{provision_env.hooks('acme')[0]}", active=True)
+    before = provision_env.snapshot()
+    (step,) = provision_env.plan()
     assert step.startswith("would mend hook of acme to http://127.0.0.1:")
     assert "does not hear create, delete, issue_assign" in step
-    assert estate.snapshot() == before
+    assert provision_env.snapshot() == before
 
 
-def test_what_is_made(estate: Estate) -> None:
+def test_what_is_made(provision_env: ProvisionEnv) -> None:
     """Organisations with one hook where it is needed, the hive's own repositories, forms, and a roster."""
-    assert [len(estate.hooks(org)) for org in ("acme", "birch", "agent-configs", "hive")] == [1, 1, 1, 0]
-    with estate.by("core") as core:
+    assert [len(provision_env.hooks(org)) for org in ("acme", "birch", "agent-configs", "hive")] == [1, 1, 1, 0]
+    with provision_env.by("core") as core:
         repos = {each.repo.name: each.private for each in core.repositories("hive")}
         assert repos == {"meta": True, "ops": True, "knowledge": True}
         ops, meta = (core.repository(Repo("work", "hive", name)).repo for name in ("ops", "meta"))
@@ -59,7 +59,7 @@ def test_what_is_made(estate: Estate) -> None:
         assert b"| bo | birch | site | [agent-configs/bo](/agent-configs/bo) |" in core.file(meta, "README.md", "main")
 
 
-def test_tokens_are_secrets(estate: Estate, tmp_path: Path) -> None:
+def test_tokens_are_secrets(provision_env: ProvisionEnv, tmp_path: Path) -> None:
     """Tokens are in files that nobody else can read, and in no configuration of git."""
     files = list((tmp_path / "state" / "secrets" / "work").iterdir())
     assert {path.name for path in files} >= {f"{login}.token" for login in ("core", "triage", "argus", "iris", "bo")}
@@ -72,9 +72,9 @@ def test_tokens_are_secrets(estate: Estate, tmp_path: Path) -> None:
                 assert not any(token in path.read_bytes() for token in tokens), path
 
 
-def test_tokens_are_narrow(estate: Estate) -> None:
+def test_tokens_are_narrow(provision_env: ProvisionEnv) -> None:
     """Where a forge binds tokens to repositories, an agent's is good for its own work and nothing else."""
-    (token,) = estate.raw.get("/users/iris/tokens").each()
+    (token,) = provision_env.raw.get("/users/iris/tokens").each()
     assert {scope.text() for scope in token["scopes"].each()} == {"write:repository", "write:issue"}
     bound = {repo["full_name"].text() for repo in token["repositories"].each()}
     assert bound == {"acme/app", "agent-configs/iris", "hive/knowledge"}
@@ -83,32 +83,32 @@ def test_tokens_are_narrow(estate: Estate) -> None:
 @pytest.mark.parametrize("flavour", ["forgejo-10", "gitea-1.26"])
 def test_tokens_of_older_forges(build: Build, flavour: str) -> None:
     """Where a forge would ignore that wish, it is not made."""
-    estate = build(flavour)
-    estate.init()
-    (token,) = estate.raw.get("/users/iris/tokens").each()
+    provision_env = build(flavour)
+    provision_env.init()
+    (token,) = provision_env.raw.get("/users/iris/tokens").each()
     assert {scope.text() for scope in token["scopes"].each()} == {"write:repository", "write:issue", "read:user"}
 
 
-def test_agents_cannot_merge(estate: Estate) -> None:
+def test_agents_cannot_merge(provision_env: ProvisionEnv) -> None:
     """An agent's token merges nothing, by either method, on its own configuration or on its work."""
-    with estate.by("core") as core:
+    with provision_env.by("core") as core:
         core._client.post("/repos/agent-configs/iris/branches", new_branch_name="side", old_ref_name="main")
         core.put_file(IRIS, "notes", b"x", message="x", branch="side")
         pull = core.open_pull(IRIS, head="side", base="main", title="Notes", body="").ref
         before = core.branch(IRIS, "main").sha
-    with estate.by("iris") as iris:
+    with provision_env.by("iris") as iris:
         at = route("repos", *pull.repo.path.split("/"), "pulls", pull.number, "merge")
         for ask in (iris._client.post, iris._client.put):
             with pytest.raises(ForgeError) as caught:
                 ask(at, Do="merge")
             assert caught.value.status in {403, 405}
-    with estate.by("core") as core:
+    with provision_env.by("core") as core:
         assert core.branch(IRIS, "main").sha == before
 
 
-def test_teams_do_not_meet(estate: Estate) -> None:
+def test_teams_do_not_meet(provision_env: ProvisionEnv) -> None:
     """An agent of one team cannot read another team's configuration, nor write to its work."""
-    with estate.by("bo") as bo, estate.by("core") as core:
+    with provision_env.by("bo") as bo, provision_env.by("core") as core:
         with pytest.raises(NotFound):
             bo.file(IRIS, "agent.yaml", "main")
         core.put_file(SITE, "a", b"a", message="a", branch="other")
@@ -118,51 +118,51 @@ def test_teams_do_not_meet(estate: Estate) -> None:
             bo.label(core.open_issue(APP, "one", "two", marker="two").ref, add=["type/bug"])
 
 
-def test_triage_labels_without_push(estate: Estate) -> None:
+def test_triage_labels_without_push(provision_env: ProvisionEnv) -> None:
     """Triage sets labels, and pushes nothing."""
-    with estate.by("triage") as triage, estate.by("core") as core:
+    with provision_env.by("triage") as triage, provision_env.by("core") as core:
         issue = core.open_issue(APP, "one", "two", marker="two").ref
         triage.label(issue, add=["type/bug"])
         with pytest.raises(Refused):
             triage.put_file(APP, "x", b"x", message="x", branch="side")
 
 
-def test_killed_while_seeding(estate: Estate) -> None:
+def test_killed_while_seeding(provision_env: ProvisionEnv) -> None:
     """A configuration that was begun and not ended is ended by the next run."""
-    estate.raw.delete("/repos/agent-configs/bo/branch_protections/main")
-    entry = estate.raw.get("/repos/agent-configs/bo/contents/prompts/role.md")["sha"].text()
+    provision_env.raw.delete("/repos/agent-configs/bo/branch_protections/main")
+    entry = provision_env.raw.get("/repos/agent-configs/bo/contents/prompts/role.md")["sha"].text()
     path = route("repos", "agent-configs", "bo", "contents", "prompts", "role.md")
-    estate.raw._json("DELETE", path, json={"sha": entry, "message": "x", "branch": "main"})
-    assert estate.init() == [
+    provision_env.raw._json("DELETE", path, json={"sha": entry, "message": "x", "branch": "main"})
+    assert provision_env.init() == [
         "made prompts/role.md in agent-configs/bo",
         "made protection of main in agent-configs/bo",
     ]
 
 
-def test_what_people_changed(estate: Estate) -> None:
+def test_what_people_changed(provision_env: ProvisionEnv) -> None:
     """A form or a configuration that people changed stays as they want it."""
-    with estate.by("core") as core:
+    with provision_env.by("core") as core:
         ops = Repo("work", "hive", "ops")
         core.put_file(ops, ".gitea/ISSUE_TEMPLATE/spawn.yaml", b"name: ours\n", message="ours", branch="main")
-    assert estate.init() == []
+    assert provision_env.init() == []
 
 
-def complaint(estate: Estate, *words: str, password: str = PASSWORD) -> str:
+def complaint(provision_env: ProvisionEnv, *words: str, password: str = PASSWORD) -> str:
     """What a command complains of: one sentence, and no traceback."""
-    done = estate.hive(*words, password=password)
+    done = provision_env.hive(*words, password=password)
     assert done.returncode == 1, done.stdout
     (line,) = done.stderr.strip().splitlines()
     assert password not in line
     return line
 
 
-def test_a_wrong_password(fresh: Estate) -> None:
+def test_a_wrong_password(fresh: ProvisionEnv) -> None:
     """Who is not let in is told so."""
     said = complaint(fresh, "init", "--admin", ADMIN, password="wrong-password")
     assert f"refuses the password of {ADMIN}" in said
 
 
-def test_no_admin(fresh: Estate) -> None:
+def test_no_admin(fresh: ProvisionEnv) -> None:
     """Who is no admin is told so, before anything is made."""
     before = fresh.snapshot()
     assert "mara is no site admin" in complaint(fresh, "init", "--admin", "mara", password="mara-password")
@@ -170,14 +170,14 @@ def test_no_admin(fresh: Estate) -> None:
     assert "--admin" in complaint(fresh, "init")
 
 
-def test_no_forge(fresh: Estate) -> None:
+def test_no_forge(fresh: ProvisionEnv) -> None:
     """A forge that is not there is said to be so."""
     fresh.forge.stop()
     said = complaint(fresh, "init", "--admin", ADMIN)
     assert f"the forge does not go along: GET /user: {fresh.forge.url} does not answer: Connection refused" in said
 
 
-def test_no_operator(fresh: Estate) -> None:
+def test_no_operator(fresh: ProvisionEnv) -> None:
     """Nothing is made for an operator who has no account."""
     fresh.raw.delete("/admin/users/noor")
     assert "operator noor has no account" in complaint(fresh, "init", "--admin", ADMIN, "--create-missing")
@@ -185,7 +185,7 @@ def test_no_operator(fresh: Estate) -> None:
         fresh.raw.get("/users/core")
 
 
-def test_an_operator_who_is_a_bot(fresh: Estate) -> None:
+def test_an_operator_who_is_a_bot(fresh: ProvisionEnv) -> None:
     """Whoever approves is no account of the hive."""
     fresh.config.write_text(fresh.config.read_text() + "accounts: {core: mara}\n")
     done = fresh.hive("init", "--admin", ADMIN)
@@ -195,7 +195,7 @@ def test_an_operator_who_is_a_bot(fresh: Estate) -> None:
     assert "the hive needs accounts of its own" in complaint(fresh, "init", "--admin", ADMIN, "--create-missing")
 
 
-def test_on_the_command_line(fresh: Estate) -> None:
+def test_on_the_command_line(fresh: ProvisionEnv) -> None:
     """Each step is a line, and the last one counts them."""
     planned = fresh.hive("init", "--admin", ADMIN, "--plan", "--create-missing")
     made = fresh.hive("init", "--admin", ADMIN, "--create-missing")
@@ -208,10 +208,10 @@ def test_on_the_command_line(fresh: Estate) -> None:
     assert BO.path in made.stdout
 
 
-def test_a_secret_that_was_lost(estate: Estate, tmp_path: Path) -> None:
+def test_a_secret_that_was_lost(provision_env: ProvisionEnv, tmp_path: Path) -> None:
     """A hook whose secret nobody knows any more is made anew."""
-    before = estate.hooks("acme")
+    before = provision_env.hooks("acme")
     (tmp_path / "state" / "secrets" / "work" / "hook.secret").unlink()
-    assert estate.init() == ["made hooks of acme, birch, agent-configs with a new secret"]
-    assert len(estate.hooks("acme")) == 1
-    assert estate.hooks("acme") != before
+    assert provision_env.init() == ["made hooks of acme, birch, agent-configs with a new secret"]
+    assert len(provision_env.hooks("acme")) == 1
+    assert provision_env.hooks("acme") != before

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from forge.gitea.client import route
-from forge.gitea.write import GiteaForge
+from forge.gitea.writer import GiteaForge
+from forge.models import CommitStatus, Ref, Repo, ReviewState, State
 from forge.protocol import NotFound, Reader, Refused
-from forge.types import CommitStatus, Ref, Repo, ReviewState, State
-from hive.app.work import sweepers
-from hive.sweep import state_of
-from tests.provision.conftest import APP, IRIS, Build, Estate
+from hive.app.work import pollers
+from hive.poller import state_of
+from tests.provision.conftest import APP, IRIS, Build, ProvisionEnv
 
 EVERY = pytest.mark.parametrize("flavour", ["forgejo-17", "forgejo-10", "gitea-1.26"])
 MARK = "<!-- hive:1 -->"
@@ -27,7 +27,7 @@ LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 class Project:
     """A private repository with an issue, a comment, a pull request and a review."""
 
-    estate: Estate
+    provision_env: ProvisionEnv
     issue: Ref
     pull: Ref
     comment: int
@@ -37,19 +37,19 @@ class Project:
 
 def private(build: Build, flavour: str) -> Project:
     """What of a repository everybody may read says nothing about rights: the project is a private one."""
-    estate = build(flavour)
-    estate.raw.post("/orgs", username="acme")
-    estate.raw.post("/orgs/acme/repos", name="app", private=True, auto_init=True, default_branch="main")
-    assert "made hooks of acme, birch, agent-configs with a new secret" in estate.init()
+    provision_env = build(flavour)
+    provision_env.raw.post("/orgs", username="acme")
+    provision_env.raw.post("/orgs/acme/repos", name="app", private=True, auto_init=True, default_branch="main")
+    assert "made hooks of acme, birch, agent-configs with a new secret" in provision_env.init()
     at = route("repos", "acme", "app")
-    estate.raw.post(f"{at}/releases", tag_name="v1", target_commitish="main")
-    issue = Ref(APP, estate.raw.post(f"{at}/issues", title="one")["number"].number())
-    comment = estate.raw.post(f"{at}/issues/1/comments", body="so")["id"].number()
-    estate.raw.post(f"{at}/contents/a", content="YQ==", message="m", branch="main", new_branch="side")
-    pull = Ref(APP, estate.raw.post(f"{at}/pulls", title="side", head="side", base="main")["number"].number())
-    review = estate.raw.post(f"{at}/pulls/{pull.number}/reviews", event="COMMENT", body="well")["id"].number()
-    sha = estate.raw.get(f"{at}/branches/side")["commit"]["id"].text()
-    return Project(estate, issue, pull, comment, review, sha)
+    provision_env.raw.post(f"{at}/releases", tag_name="v1", target_commitish="main")
+    issue = Ref(APP, provision_env.raw.post(f"{at}/issues", title="one")["number"].number())
+    comment = provision_env.raw.post(f"{at}/issues/1/comments", body="so")["id"].number()
+    provision_env.raw.post(f"{at}/contents/a", content="YQ==", message="m", branch="main", new_branch="side")
+    pull = Ref(APP, provision_env.raw.post(f"{at}/pulls", title="side", head="side", base="main")["number"].number())
+    review = provision_env.raw.post(f"{at}/pulls/{pull.number}/reviews", event="COMMENT", body="well")["id"].number()
+    sha = provision_env.raw.get(f"{at}/branches/side")["commit"]["id"].text()
+    return Project(provision_env, issue, pull, comment, review, sha)
 
 
 Question = Callable[[Reader, Project], Any]
@@ -108,7 +108,7 @@ def ask(faces: dict[str, GiteaForge], project: Project) -> list[str]:
 def test_all_can_read_their_work(build: Build, flavour: str) -> None:
     """Core, triage, review and agents may ask each question of their work; the rule of a branch is for admins."""
     project = private(build, flavour)
-    faces = {login: project.estate.by(login) for login in ("core", "triage", "argus", "iris")}
+    faces = {login: project.provision_env.by(login) for login in ("core", "triage", "argus", "iris")}
     assert ask(faces, project) == []
     for hands in faces.values():
         with pytest.raises(Refused):
@@ -119,37 +119,37 @@ def test_all_can_read_their_work(build: Build, flavour: str) -> None:
 @EVERY
 def test_sweeps_see_everything(build: Build, flavour: str) -> None:
     """The sweep of each organisation, with core's rights, comes to its end and is refused nothing."""
-    estate = private(build, flavour).estate
-    for sweeper in sweepers(estate.house):
+    provision_env = private(build, flavour).provision_env
+    for sweeper in pollers(provision_env.instance):
         for _ in range(2):
             assert sweeper.sweep(thorough=True).failed == ""
     for owner in ("acme", "birch", "agent-configs"):
-        assert list(state_of(estate.house.ledger, "work", owner).sentences(0.0)) == []
+        assert list(state_of(provision_env.instance.ledger, "work", owner).sentences(0.0)) == []
 
 
 @EVERY
 def test_all_can_do_their_work(build: Build, flavour: str) -> None:
     """Each account does what its bot wants of it, with the rights that it was given."""
     project = private(build, flavour)
-    estate = project.estate
-    with estate.by("core") as core:
+    provision_env = project.provision_env
+    with provision_env.by("core") as core:
         core.set_status(APP, project.sha, CommitStatus("hive/review", State.SUCCESS))
         core.tag(IRIS, "deployed/1", core.branch(IRIS, "main").sha, "deployed")
         core.put_file(META, "deployed/iris", b"x", message="deploy", branch="main")
         told = core.open_issue(META, "to decide", MARK, marker=MARK).ref
         core.comment(told, MARK, marker=MARK)
-    with estate.by("triage") as triage:
+    with provision_env.by("triage") as triage:
         triage.label(project.issue, add=["type/bug"])
         triage.assign(project.issue, ["iris"])
         triage.comment(project.issue, MARK, marker=MARK)
         triage.react(project.issue, "eyes")
-    with estate.by("argus") as argus:
+    with provision_env.by("argus") as argus:
         argus.review(project.pull, state=ReviewState.COMMENT, body=MARK, head_sha=project.sha, comments=[], marker=MARK)
-    with estate.by("iris") as iris:
-        estate.raw.post("/repos/acme/app/branches", new_branch_name="agent/iris/1", old_ref_name="main")
+    with provision_env.by("iris") as iris:
+        provision_env.raw.post("/repos/acme/app/branches", new_branch_name="agent/iris/1", old_ref_name="main")
         iris.put_file(APP, "b", b"b", message="b", branch="agent/iris/1")
         iris.open_pull(APP, head="agent/iris/1", base="main", title="b", body="b")
-        estate.raw.post("/repos/agent-configs/iris/branches", new_branch_name="more", old_ref_name="main")
+        provision_env.raw.post("/repos/agent-configs/iris/branches", new_branch_name="more", old_ref_name="main")
         iris.put_file(IRIS, "notes", b"b", message="b", branch="more")
         iris.open_pull(IRIS, head="more", base="main", title="b", body="b")
         assert iris.file(LORE, "README.md", "main")
@@ -157,19 +157,19 @@ def test_all_can_do_their_work(build: Build, flavour: str) -> None:
 
 def test_a_right_that_is_missing(build: Build) -> None:
     """Without the right to read releases the sweep goes on, the doctor says what it does not see, and init mends it."""
-    estate = private(build, "forgejo-17").estate
-    team = estate.team("agent-configs", "core")
+    provision_env = private(build, "forgejo-17").provision_env
+    team = provision_env.team("agent-configs", "core")
     units = {"repo.code": "write", "repo.issues": "write", "repo.pulls": "write"}
-    estate.raw.patch(f"/teams/{team}", name="core", permission="write", units_map=units)
-    for sweeper in sweepers(estate.house):
+    provision_env.raw.patch(f"/teams/{team}", name="core", permission="write", units_map=units)
+    for sweeper in pollers(provision_env.instance):
         assert not sweeper.sweep().failed, "as Gitea 1.23 answers 403"
-    said = "\n".join(estate.ills(admin=False))
+    said = "\n".join(provision_env.ills(admin=False))
     assert (
         "🔴 the sweep may not ask for releases of agent-configs/iris (GET /repos/agent-configs/iris/releases: 403"
         in said
     )
     assert "🔴 the sweep of agent-configs on work may not ask for releases of work:agent-configs/bo" in said
-    assert estate.init() == ["mended team agent-configs/core: may write code, write issues, write pulls"]
-    for sweeper in sweepers(estate.house):
+    assert provision_env.init() == ["mended team agent-configs/core: may write code, write issues, write pulls"]
+    for sweeper in pollers(provision_env.instance):
         assert not sweeper.sweep().failed
-    assert estate.ills(admin=False) == []
+    assert provision_env.ills(admin=False) == []

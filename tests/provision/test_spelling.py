@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from forge.types import Ref, Repo
-from hive.app.work import sorter_of, sweepers
-from hive.provision import Provision
-from tests.provision.conftest import ADMIN, APP, PASSWORD, Build, Estate
+from forge.models import Ref, Repo
+from hive.app.work import dispatcher_of, pollers
+from hive.provision import Provisioner
+from tests.provision.conftest import ADMIN, APP, PASSWORD, Build, ProvisionEnv
 
 
 def test_one_repository() -> None:
@@ -18,38 +18,38 @@ def test_one_repository() -> None:
     assert Ref(Repo("work", "Acme", "App"), 1) == Ref(APP, 1)
 
 
-def spelt(build: Build, flavour: str) -> Estate:
+def spelt(build: Build, flavour: str) -> ProvisionEnv:
     """A project that the forge writes Acme/App, and hive.yaml acme/app."""
-    estate = build(flavour)
+    provision_env = build(flavour)
     for org, name in (("Acme", "App"), ("Birch", "Site")):
-        estate.raw.post("/orgs", username=org)
-        estate.raw.post(f"/orgs/{org}/repos", name=name, auto_init=True, default_branch="main")
-    Provision.run(estate.house, "work", ADMIN, PASSWORD, lambda _: None)
-    return estate
+        provision_env.raw.post("/orgs", username=org)
+        provision_env.raw.post(f"/orgs/{org}/repos", name=name, auto_init=True, default_branch="main")
+    Provisioner.run(provision_env.instance, "work", ADMIN, PASSWORD, lambda _: None)
+    return provision_env
 
 
 @pytest.mark.parametrize("flavour", ["forgejo-17", "gitea-1.26"])
 def test_made_ready(build: Build, flavour: str) -> None:
     """It is made ready to the end, a second run changes nothing, and the doctor says that both are one."""
-    estate = spelt(build, flavour)
-    assert estate.plan() == []
-    assert estate.ills() == []
-    assert "🟢 work writes Acme/App for acme/app: both are one" in map(str, estate.doctor(admin=False))
+    provision_env = spelt(build, flavour)
+    assert provision_env.plan() == []
+    assert provision_env.ills() == []
+    assert "🟢 work writes Acme/App for acme/app: both are one" in map(str, provision_env.doctor(admin=False))
 
 
 def test_both_doors(build: Build) -> None:
     """What happens in Acme/App reaches team acme, by delivery and by sweep, under one name."""
-    estate = spelt(build, "gitea-1.26")
-    ours = sweepers(estate.house)
+    provision_env = spelt(build, "gitea-1.26")
+    ours = pollers(provision_env.instance)
     for sweeper in ours:
         assert not sweeper.sweep().failed
-    with estate.receiving():
-        estate.raw.post("/repos/Acme/App/issues", title="one")
-        assert any("deliveries arrive: " in sign.what for sign in estate.doctor(admin=False))
-    sorter_of(estate.house).sort()
-    estate.raw.post("/repos/Acme/App/issues", title="two")
+    with provision_env.receiving():
+        provision_env.raw.post("/repos/Acme/App/issues", title="one")
+        assert any("deliveries arrive: " in sign.what for sign in provision_env.doctor(admin=False))
+    dispatcher_of(provision_env.instance).sort()
+    provision_env.raw.post("/repos/Acme/App/issues", title="two")
     for sweeper in ours:
         assert not sweeper.sweep(thorough=True).failed
-    with estate.house.ledger.transaction() as db:
+    with provision_env.instance.ledger.transaction() as db:
         found = {tuple(row) for row in db.execute("SELECT team, ref FROM jobs")}
     assert found == {("acme", str(Ref(APP, 1))), ("acme", str(Ref(APP, 2)))}

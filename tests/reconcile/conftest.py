@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from hive.workspace import Login, Mirror
+from hive.git_mirror.mirror import Login, Mirror
 
 
 @dataclass

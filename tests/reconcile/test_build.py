@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from hive.reconcile.build import BASE, BuildFailed, Known, build, changes, environment, plan, resolve
-from hive.reconcile.bwrap import Cell
-from hive.reconcile.gather import bad_entries
-from hive.settings import Limits
-from hive.workspace import Bounds
+from hive.config import Limits
+from hive.git_mirror.mirror import TreeLimits
+from hive.reconcile.build import BASE, BuildFailed, KnownNames, build, changes, environment, plan, resolve
+from hive.reconcile.bwrap import AgentDirs
+from hive.reconcile.evidence import bad_entries
 from tests.reconcile.conftest import Origin
 
 LIMITS = Limits()
@@ -41,7 +41,7 @@ def test_builds_once(origin: Origin, tmp_path: Path) -> None:
     (tmp_path / "gens" / f".{sha}.new" / "bin").mkdir(parents=True)
     first = build(made, sha, tmp_path / "gens")
     assert build(made, sha, tmp_path / "gens") == first
-    assert Cell("iris", tmp_path).built() == {sha}
+    assert AgentDirs("iris", tmp_path).built() == {sha}
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_problems_are_sentences(origin: Origin, files: dict[str, str], expected:
     assert any(expected in problem for problem in error.value.problems), error.value.problems
 
 
-KNOWN = Known(("app", "infra"), ("claude-sonnet-5-5", "claude-opus-5-5"), lambda: {"lorekeeper": "atlas"})
+KNOWN = KnownNames(("app", "infra"), ("claude-sonnet-5-5", "claude-opus-5-5"), lambda: {"lorekeeper": "atlas"})
 
 
 @pytest.mark.parametrize(
@@ -173,21 +173,21 @@ def test_base_packages_are_on_this_host() -> None:
 
 def test_point_is_one_step(tmp_path: Path) -> None:
     """The link always leads to an artifact, before and after."""
-    cell = Cell("iris", tmp_path)
-    assert cell.pointed() == ""
-    cell.point("a" * 40)
-    cell.point("b" * 40)
-    assert cell.pointed() == "b" * 40
+    dirs = AgentDirs("iris", tmp_path)
+    assert dirs.pointed() == ""
+    dirs.point("a" * 40)
+    dirs.point("b" * 40)
+    assert dirs.pointed() == "b" * 40
 
 
 def test_bad_trees(origin: Origin) -> None:
     """Links that leave the tree and submodules are refused, links within it are not."""
     good = origin.commit({"a": "x"}, links={"within": "a"})
-    assert bad_entries(origin.mirror, good, Bounds()) == ()
+    assert bad_entries(origin.mirror, good, TreeLimits()) == ()
     out = origin.commit({}, links={"up": "../../etc/passwd", "root": "/etc/passwd", "git": ".git/config"})
-    assert len(bad_entries(origin.mirror, out, Bounds())) == 3
-    assert bad_entries(origin.mirror, good, Bounds(files=1))
+    assert len(bad_entries(origin.mirror, out, TreeLimits())) == 3
+    assert bad_entries(origin.mirror, good, TreeLimits(files=1))
     origin.git("rm", "-q", "up", "root", "git")
     origin.git("update-index", "--add", "--cacheinfo", f"160000,{good},sub")
     origin.git("commit", "-qm", "submodule")
-    assert bad_entries(origin.mirror, origin.keep("HEAD"), Bounds()) == ("160000 'sub'",)
+    assert bad_entries(origin.mirror, origin.keep("HEAD"), TreeLimits()) == ("160000 'sub'",)

@@ -15,14 +15,14 @@ from pathlib import Path
 import pytest
 
 from hive.agent.processes import descendants
-from hive.beneath import NotOurs
+from hive.config import Limits
 from hive.reconcile.build import build, plan
-from hive.reconcile.bwrap import Jail, command, find_jail
+from hive.reconcile.bwrap import SandboxProfile, command, find_sandbox
 from hive.reconcile.containers import Containers
-from hive.settings import Limits
+from hive.reconcile.dir_handles import ForeignEntry
 from tests.reconcile.conftest import Origin
 
-JAIL = find_jail()
+JAIL = find_sandbox()
 contained = pytest.mark.skipif(not JAIL.contained, reason=f"no containers here: {JAIL.why_not}")
 
 LOOK = """
@@ -56,20 +56,20 @@ def until(is_so: Callable[[], bool]) -> None:
 def made(origin: Origin, tmp_path: Path) -> Iterator[tuple[Containers, str]]:
     """Containers with an artifact of iris."""
     containers = Containers(JAIL, tmp_path / "agents")
-    cell = containers.cell("iris")
+    dirs = containers.dirs("iris")
     sha = origin.commit({"agent.yaml": "lane: app\nenv: {COLOR: amber}\n"})
-    build(plan("iris", origin.mirror, sha, Limits()), sha, cell.gens)
-    cell.point(sha)
+    build(plan("iris", origin.mirror, sha, Limits()), sha, dirs.gens)
+    dirs.point(sha)
     yield containers, sha
     containers.stop_all()
 
 
-def look(jail: Jail, containers: Containers, sha: str, port: int = 1) -> dict[str, object]:
+def look(profile: SandboxProfile, containers: Containers, sha: str, port: int = 1) -> dict[str, object]:
     """What a program sees in the place of the harness."""
-    words, env = command(jail, containers.cell("iris"), sha, {"COLOR": "amber"})
+    words, env = command(profile, containers.dirs("iris"), sha, {"COLOR": "amber"})
     words = [*words[: words.index("-m")], "-c", LOOK.replace("PORT", str(port))]
     secret = {"ANTHROPIC_API_KEY": "sk-ant-secret", "HIVE_ADMIN_PASSWORD": "x"}
-    cwd = containers.cell("iris").state
+    cwd = containers.dirs("iris").state
     if env:  # what is not contained gets its environment from the host, and nothing else
         done = subprocess.run(words, capture_output=True, text=True, cwd=cwd, env=env)
     else:
@@ -109,7 +109,7 @@ def test_a_port_of_the_host_is_out_of_reach(made: tuple[Containers, str]) -> Non
 
 def test_without_namespaces_the_environment_is_scrubbed(made: tuple[Containers, str]) -> None:
     """A plain process gets no key either, and only the declared commands."""
-    seen = look(Jail(None, "forbidden"), *made)
+    seen = look(SandboxProfile(None, "forbidden"), *made)
     env = seen["env"]
     assert isinstance(env, dict)
     assert "ANTHROPIC_API_KEY" not in env
@@ -121,16 +121,16 @@ def test_without_namespaces_the_environment_is_scrubbed(made: tuple[Containers, 
 
 
 @pytest.mark.parametrize(
-    "jail", [pytest.param(JAIL, marks=contained, id="contained"), pytest.param(Jail(None), id="plain")]
+    "profile", [pytest.param(JAIL, marks=contained, id="contained"), pytest.param(SandboxProfile(None), id="plain")]
 )
-def test_starts_stops_and_is_reaped(made: tuple[Containers, str], jail: Jail) -> None:
+def test_starts_stops_and_is_reaped(made: tuple[Containers, str], profile: SandboxProfile) -> None:
     """A container runs until it is stopped; one that ends by itself is noticed, and its life is over."""
     containers, sha = made
-    containers.jail = jail
-    life = containers.life("iris")
+    containers.profile = profile
+    epoch = containers.epoch("iris")
     assert containers.start("iris", sha, {})
     assert containers.running("iris") == sha
-    assert containers.life("iris") != life
+    assert containers.epoch("iris") != epoch
     pid = containers.pid("iris")
     assert pid is not None
     assert Path(f"/proc/{pid}/fd/1").readlink().name.startswith("pipe:")  # what it writes to is no file of the host's
@@ -149,18 +149,18 @@ def test_directories_are_never_links(tmp_path: Path, part: str, target: str) -> 
     """Where a directory of an agent should be, a link is refused: nothing is made behind it."""
     (tmp_path / "agents" / "iris").mkdir(parents=True)
     (tmp_path / "agents" / "iris" / part).symlink_to(target)
-    with pytest.raises(NotOurs):
-        Containers(JAIL, tmp_path / "agents").cell("iris")
-    assert Containers(JAIL, tmp_path / "agents").cell("atlas").state.is_dir()
+    with pytest.raises(ForeignEntry):
+        Containers(JAIL, tmp_path / "agents").dirs("iris")
+    assert Containers(JAIL, tmp_path / "agents").dirs("atlas").state.is_dir()
 
 
 def test_what_the_agent_left_in_its_state_is_not_touched(tmp_path: Path) -> None:
     """Below its state an agent may put whatever it likes: preparing its directories looks at none of it."""
     containers = Containers(JAIL, tmp_path / "agents")
-    state = containers.cell("iris").state
+    state = containers.dirs("iris").state
     (state / "home").symlink_to("/nonexistent/x")
     os.mkfifo(state / "runs")
-    containers.cell("iris")
+    containers.dirs("iris")
     assert (state / "home").readlink() == Path("/nonexistent/x")
     assert not Path("/nonexistent").exists()
 
@@ -177,9 +177,9 @@ def test_a_container_serves_one_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "jail", [pytest.param(JAIL, marks=contained, id="contained"), pytest.param(Jail(None), id="plain")]
+    "profile", [pytest.param(JAIL, marks=contained, id="contained"), pytest.param(SandboxProfile(None), id="plain")]
 )
-def test_dies_with_its_host(made: tuple[Containers, str], tmp_path: Path, jail: Jail) -> None:
+def test_dies_with_its_host(made: tuple[Containers, str], tmp_path: Path, profile: SandboxProfile) -> None:
     """A host that is killed outright leaves no container behind."""
     _, sha = made
     code = (
@@ -188,7 +188,7 @@ def test_dies_with_its_host(made: tuple[Containers, str], tmp_path: Path, jail: 
         "made = Containers(Jail(sys.argv[3] or None), Path(sys.argv[1])); made.start('iris', sys.argv[2], {})\n"
         "print(made.pid('iris'), flush=True); time.sleep(60)"
     )
-    words = [sys.executable, "-c", code, str(tmp_path / "agents"), sha, jail.program or ""]
+    words = [sys.executable, "-c", code, str(tmp_path / "agents"), sha, profile.program or ""]
     host = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     assert host.stdout is not None
     with host.stdout:
@@ -204,13 +204,13 @@ def test_dies_with_its_host(made: tuple[Containers, str], tmp_path: Path, jail: 
 def test_what_a_dead_host_left_is_swept_out(made: tuple[Containers, str], tmp_path: Path) -> None:
     """A new host ends containers that it did not start, and only those of its agents."""
     containers, sha = made
-    containers.jail = Jail(None)
+    containers.profile = SandboxProfile(None)
     containers.start("iris", sha, {})
     pid = containers.pid("iris")
     assert pid is not None
-    Containers(Jail(None), tmp_path / "others").sweep_out("iris")
+    Containers(SandboxProfile(None), tmp_path / "others").sweep_out("iris")
     assert _is_alive(pid)
-    Containers(Jail(None), tmp_path / "agents").sweep_out("iris")
+    Containers(SandboxProfile(None), tmp_path / "agents").sweep_out("iris")
     until(lambda: not _is_alive(pid))
 
 
@@ -237,7 +237,7 @@ def test_only_the_harness_has_the_key_of_its_container(made: tuple[Containers, s
     containers, sha = made
     keys = []
     with socket.socket(socket.AF_UNIX) as door:
-        door.bind(str(containers.cell("iris").sockets / "forge.sock"))
+        door.bind(str(containers.dirs("iris").sockets / "forge.sock"))
         door.listen()
         door.settimeout(60)
         for _ in range(2):

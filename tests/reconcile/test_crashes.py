@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from forge.types import Repo
-from hive.incidents import Incidents
+from forge.models import Repo
+from hive.app.status import queue
+from hive.config import Limits
 from hive.ledger import Ledger
 from hive.ledger.runs import MAX_ATTEMPTS
+from hive.outbox.incidents import IncidentReporter
+from hive.outbox.state_labels import labels_of
 from hive.reconcile.crashes import CrashWatch
-from hive.settings import Limits
-from hive.states import labels_of
-from hive.waiting import queue
 from tests.conftest import Clock
 
 LOG = "starting\n@mara look at #1 `x` </details>\n\x1b[31mred"
@@ -23,7 +23,7 @@ LOG = "starting\n@mara look at #1 `x` </details>\n\x1b[31mred"
 @pytest.fixture
 def watch(ledger: Ledger) -> CrashWatch:
     """A watch with the usual bounds: three in ten minutes."""
-    return CrashWatch(ledger, Incidents(ledger, "core", lambda _: Repo("forgejo", "hive", "meta")), Limits())
+    return CrashWatch(ledger, IncidentReporter(ledger, "core", lambda _: Repo("forgejo", "hive", "meta")), Limits())
 
 
 def told(ledger: Ledger) -> list[tuple[str, dict[str, Any]]]:
@@ -44,11 +44,11 @@ def test_an_incident_is_one_issue(ledger: Ledger, clock: Clock, watch: CrashWatc
     assert "- `starting`\n- ``@mara look at #1 `x` </details>``\n- `" in issue["body"]
     assert "\x1b" not in issue["body"]
     clock.pass_(400)
-    watch.lives("acme", "iris")
+    watch.epochs("acme", "iris")
     assert len(told(ledger)) == 1, "it has not been well for long enough"
     clock.pass_(201)
-    watch.lives("acme", "iris")
-    watch.lives("acme", "iris")
+    watch.epochs("acme", "iris")
+    watch.epochs("acme", "iris")
     kind, end = told(ledger)[-1]
     assert (kind, end["closes"], len(told(ledger))) == ("follow_up", True, 2)
     assert end["body"] == "🟢 iris has run for 10 minutes without another crash."
@@ -73,7 +73,7 @@ def test_too_many_are_the_end_for_now(ledger: Ledger, clock: Clock, watch: Crash
     assert labels_of(run) == {"state/crashed"}
     assert "rests  acme iris: its container crashed 3 times within 10 minutes; /restart" in next(iter(queue(ledger)))
     clock.pass_(3600)
-    watch.lives("acme", "iris")
+    watch.epochs("acme", "iris")
     assert watch.is_down("acme", "iris"), "time alone does not mend it"
 
 
@@ -104,7 +104,7 @@ def test_somebody_lets_it_go_on(ledger: Ledger, clock: Clock, watch: CrashWatch)
     assert watch.is_down("acme", "iris")
     watch.let_go_on("acme", "iris", "its configuration changes")
     clock.pass_(601)
-    watch.lives("acme", "iris")
+    watch.epochs("acme", "iris")
     assert told(ledger)[-1][1]["closes"]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hive.reconcile.steps import Activate, Actual, Build, Point, Probe, Step, plan
+from hive.reconcile.steps import Activate, Actual, Build, Probe, Step, Switch, plan
 
 SHAS = st.sampled_from(["", "a", "b"])
 ACTUAL = st.builds(Actual, st.frozensets(st.sampled_from(["a", "b"])), SHAS, SHAS, SHAS)
@@ -16,7 +16,7 @@ def after(actual: Actual, step: Step) -> Actual:
     match step:
         case Build():
             return Actual(actual.built | {step.sha}, actual.pointed, actual.running, actual.answered)
-        case Point():
+        case Switch():
             return Actual(actual.built, step.sha, actual.running, actual.answered)
         case Activate():
             return Actual(actual.built, actual.pointed, step.sha, "")
@@ -26,7 +26,7 @@ def after(actual: Actual, step: Step) -> Actual:
 
 def test_from_nothing() -> None:
     """A container that never was takes all four steps."""
-    assert plan("a", Actual()) == [Build("a"), Point("a"), Activate("a"), Probe("a")]
+    assert plan("a", Actual()) == [Build("a"), Switch("a"), Activate("a"), Probe("a")]
 
 
 def test_nothing_to_do() -> None:
@@ -49,6 +49,6 @@ def test_converges_from_anywhere(actual: Actual, killed_after: int) -> None:
 @given(ACTUAL)
 def test_never_points_to_what_is_not_built(actual: Actual) -> None:
     """Building comes before pointing, pointing before starting, and starting before the sign of life."""
-    order = [Build, Point, Activate, Probe]
+    order = [Build, Switch, Activate, Probe]
     steps = [order.index(type(step)) for step in plan("a", actual)]
     assert steps == sorted(steps)

@@ -13,21 +13,21 @@ from click.testing import CliRunner
 from bots.bot import Bot, Context
 from bots.intents import Intent, PostComment
 from forge.events import IssueOpened, PullChanged
-from forge.gitea.write import GiteaForge
-from forge.types import PullRequest
+from forge.gitea.writer import GiteaForge
+from forge.models import PullRequest
 from forge.webhook import Delivery
 from hive.app.replay import replaying
 from hive.cli import main
 from hive.ledger import Ledger, pack
 from hive.replay import Cannot
-from tests.hive.conftest import APP, CONFIG, Village, settle
+from tests.hive.conftest import APP, CONFIG, HiveEnv, make_env
 from tests.hive.test_commands import deliver, drain, sweep
 
 
 @pytest.fixture
-def village(tmp_path: Path) -> Iterator[Village]:
+def hive_env(tmp_path: Path) -> Iterator[HiveEnv]:
     """A forge of its own for each test, made ready for one team."""
-    with settle(tmp_path) as made:
+    with make_env(tmp_path) as made:
         yield made
 
 
@@ -38,39 +38,39 @@ def jobs(ledger: Ledger) -> dict[int, str]:
     return {row["id"]: row["bot"] for row in rows}
 
 
-def told(village: Village, what: str) -> tuple[list[str], bool]:
+def told(hive_env: HiveEnv, what: str) -> tuple[list[str], bool]:
     """What a replay says, and whether anything differs."""
-    again = replaying(village.house)
+    again = replaying(hive_env.instance)
     lines = list(again.lines(what))
     return lines, again.differs
 
 
-def propose(village: Village) -> PullRequest:
+def propose(hive_env: HiveEnv) -> PullRequest:
     """Mara proposes a change of iris' configuration."""
-    village.mara._client.post(f"/repos/{CONFIG.path}/branches", new_branch_name="side", old_ref_name="main")
-    village.mara.put_file(CONFIG, "notes.md", b"x\n", message="x", branch="side")
-    return village.mara.open_pull(CONFIG, head="side", base="main", title="Notes", body="")
+    hive_env.mara._client.post(f"/repos/{CONFIG.path}/branches", new_branch_name="side", old_ref_name="main")
+    hive_env.mara.put_file(CONFIG, "notes.md", b"x\n", message="x", branch="side")
+    return hive_env.mara.open_pull(CONFIG, head="side", base="main", title="Notes", body="")
 
 
 @pytest.fixture
-def day(village: Village) -> Village:
+def day(hive_env: HiveEnv) -> HiveEnv:
     """An issue, a command, a pull request and a change of a configuration, each dealt with; then the forge is gone."""
-    worker = village.worker()
-    ref = village.mara.open_issue(APP, "A page is wrong", "It shows 0.", marker="It shows").ref
-    sweep(village)
-    drain(village, worker)
-    deliver(village, village.mara.comment(ref, "/cancel", marker="/cancel"), "u1")
-    drain(village, worker)
-    propose(village)
-    sweep(village)
-    drain(village, worker)
-    village.forge.stop()
-    return village
+    worker = hive_env.worker()
+    ref = hive_env.mara.open_issue(APP, "A page is wrong", "It shows 0.", marker="It shows").ref
+    sweep(hive_env)
+    drain(hive_env, worker)
+    deliver(hive_env, hive_env.mara.comment(ref, "/cancel", marker="/cancel"), "u1")
+    drain(hive_env, worker)
+    propose(hive_env)
+    sweep(hive_env)
+    drain(hive_env, worker)
+    hive_env.forge.stop()
+    return hive_env
 
 
-def test_every_bot_decides_as_before(day: Village) -> None:
+def test_every_bot_decides_as_before(day: HiveEnv) -> None:
     """Whatever was asked is on the tape: the same is wanted again, though nobody can be asked any more."""
-    done = jobs(day.house.ledger)
+    done = jobs(day.instance.ledger)
     assert set(done.values()) == {"triage", "commands", "lane", "review", "gatekeeper"}
     for number in done:
         lines, differs = told(day, f"job:{number}")
@@ -80,19 +80,19 @@ def test_every_bot_decides_as_before(day: Village) -> None:
     assert all(line.isprintable() for line in said)
 
 
-def test_a_bot_that_decides_otherwise_is_seen(day: Village) -> None:
+def test_a_bot_that_decides_otherwise_is_seen(day: HiveEnv) -> None:
     """What would be wanted now and was not then, what was and would not be, and what of it changed."""
-    number = next(number for number, bot in jobs(day.house.ledger).items() if bot == "triage")
-    (deed, *_) = (e for e in day.house.ledger.effects.of_job(number) if e.kind == "post_comment")
+    number = next(number for number, bot in jobs(day.instance.ledger).items() if bot == "triage")
+    (action, *_) = (e for e in day.instance.ledger.effects.of_job(number) if e.kind == "post_comment")
     other = Bot("triage", may={PostComment})
 
     @other.on(IssueOpened)
     def say(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
         ctx.forge.issue(event.ref)
-        yield PostComment(event.ref, "Hello.", key=json.loads(deed.payload)["key"])
+        yield PostComment(event.ref, "Hello.", key=json.loads(action.payload)["key"])
         yield PostComment(event.ref, "And bye.", key="bye")
 
-    day.house.bots["triage"] = other
+    day.instance.bots["triage"] = other
     lines, differs = told(day, f"job:{number}")
     assert differs
     assert any(line.startswith("! other post_comment triage:route:") for line in lines)
@@ -108,26 +108,26 @@ def test_a_bot_that_decides_otherwise_is_seen(day: Village) -> None:
 
     curious = Bot("triage", may=())
     curious.on(IssueOpened)(Curious())
-    day.house.bots["triage"] = curious
+    day.instance.bots["triage"] = curious
     lines, differs = told(day, f"job:{number}")
     assert differs
     assert lines[-1] == "! asks  forge.diff, which was not asked then"
 
 
-def test_errors_are_played_too(village: Village) -> None:
+def test_errors_are_played_too(hive_env: HiveEnv) -> None:
     """What a forge could not tell then, it cannot tell now: a command in a comment that was gone commands nothing again."""
-    ref = village.mara.open_issue(APP, "A page is wrong", "It shows 0.", marker="It shows").ref
-    comment = village.mara.comment(ref, "/help", marker="/help")
-    deliver(village, comment, "u1")
-    village.mara.delete_comment(ref, comment.id)
-    drain(village, village.worker())
-    village.forge.stop()
-    number = next(number for number, bot in jobs(village.house.ledger).items() if bot == "commands")
-    lines, differs = told(village, f"job:{number}")
+    ref = hive_env.mara.open_issue(APP, "A page is wrong", "It shows 0.", marker="It shows").ref
+    comment = hive_env.mara.comment(ref, "/help", marker="/help")
+    deliver(hive_env, comment, "u1")
+    hive_env.mara.delete_comment(ref, comment.id)
+    drain(hive_env, hive_env.worker())
+    hive_env.forge.stop()
+    number = next(number for number, bot in jobs(hive_env.instance.ledger).items() if bot == "commands")
+    lines, differs = told(hive_env, f"job:{number}")
     assert (lines[-1], differs) == ("  same  nothing is wanted", False)
 
 
-def test_a_delivery_and_a_run(day: Village) -> None:
+def test_a_delivery_and_a_run(day: HiveEnv) -> None:
     """A delivery shows its events and the looks that came of it; a run, the looks that began and moved it."""
     lines, differs = told(day, "delivery:1")
     assert lines[0].startswith("delivery 1  issue_comment u1 from forgejo")
@@ -139,10 +139,10 @@ def test_a_delivery_and_a_run(day: Village) -> None:
     assert not differs
 
 
-def test_what_cannot_be_decided_again_says_why(day: Village) -> None:
+def test_what_cannot_be_decided_again_says_why(day: HiveEnv) -> None:
     """A sentence, whatever is missing; what is older than is kept is told as such."""
-    ledger = day.house.ledger
-    ledger.intake.receive(Delivery("forgejo", "bad", "issues", b"{}"), pack(b"[]"))
+    ledger = day.instance.ledger
+    ledger.deliveries.receive(Delivery("forgejo", "bad", "issues", b"{}"), pack(b"[]"))
     for what, says in (
         ("job:999", "there is no job 999"),
         ("delivery:999", "there is no delivery 999"),
@@ -162,10 +162,10 @@ def test_what_cannot_be_decided_again_says_why(day: Village) -> None:
         told(day, "delivery:1")
 
 
-def test_the_command(day: Village) -> None:
+def test_the_command(day: HiveEnv) -> None:
     """`hive replay` ends with 0 if the same is wanted, 1 if it cannot be told, and names what it is about."""
-    config = str(day.house.settings.home / "hive.yaml")
-    number = next(iter(jobs(day.house.ledger)))
+    config = str(day.instance.settings.home / "hive.yaml")
+    number = next(iter(jobs(day.instance.ledger)))
     same = CliRunner().invoke(main, ["replay", f"job:{number}", config])
     assert (same.exit_code, same.output.splitlines()[0].startswith(f"job {number}  ")) == (0, True)
     none = CliRunner().invoke(main, ["replay", "job:999", config])
@@ -173,21 +173,21 @@ def test_the_command(day: Village) -> None:
     assert "there is no job 999" in none.output
 
 
-def test_a_pull_request_that_was_overtaken_leaves_nothing(village: Village) -> None:
+def test_a_pull_request_that_was_overtaken_leaves_nothing(hive_env: HiveEnv) -> None:
     """What a look saw of an older head is not said when the next look is owed already."""
-    ledger, worker = village.house.ledger, village.worker()
-    pull = propose(village)
+    ledger, worker = hive_env.instance.ledger, hive_env.worker()
+    pull = propose(hive_env)
     ref = pull.ref
-    (job,) = ledger.jobs.owe("acme", [("review", PullChanged(ref, pull.author, "a"))])
+    (job,) = ledger.jobs.enqueue("acme", [("review", PullChanged(ref, pull.author, "a"))])
     taken = ledger.jobs.claim(job)
     assert taken is not None
-    ledger.jobs.owe("acme", [("review", PullChanged(ref, pull.author, "b"))])
-    worker._hold(taken, go_on=False)
+    ledger.jobs.enqueue("acme", [("review", PullChanged(ref, pull.author, "b"))])
+    worker._run(taken, go_on=False)
     assert ledger.effects.of_job(job) == []
     with ledger.transaction() as db:
         states = [row["state"] for row in db.execute("SELECT state FROM jobs ORDER BY id")]
     assert states == ["superseded", "pending"]
     with GiteaForge(
-        name=APP.forge, url=village.forge.url, token=village.house.vault.token(APP.forge, "argus")
+        name=APP.forge, url=hive_env.forge.url, token=hive_env.instance.secret_store.token(APP.forge, "argus")
     ) as argus:
         assert argus.reviews(ref) == []

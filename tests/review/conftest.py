@@ -9,10 +9,10 @@ import pytest
 
 from bots.bot import Context
 from bots.intents import Intent, PostReview, SetVerdict
+from bots.models import Scan
 from bots.review import bot
-from bots.types import Scan
 from forge.events import ReviewAsked
-from forge.types import PullRequest, Ref
+from forge.models import PullRequest, Ref
 from tests.bots.conftest import IRIS, StillForge, ctx, forge, pull, still
 
 __all__ = ["ctx", "forge", "still"]

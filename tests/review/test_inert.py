@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from bots.words import code, plain, prose
+from bots.markdown import code, plain, prose
 
 MARKDOWN = MarkdownIt("js-default", {"linkify": False, "html": True})
 LIVE = re.compile(r"@\w|[#!]\d|://|\bwww\.")

@@ -8,12 +8,12 @@ from dataclasses import replace
 import pytest
 
 from bots.bot import Context
-from bots.intents import AskReview, Intent, PostReview, SetVerdict, ShowVerdict
+from bots.intents import Intent, PostReview, RefreshVerdict, RequestBotReview, SetVerdict
+from bots.models import Category, Finding, Level, Scan, Verdict, VerdictView
 from bots.review import bot
-from bots.review.placing import MAX_INLINE
-from bots.types import Category, Finding, Level, Scan, Verdict, VerdictView
+from bots.review.anchors import MAX_INLINE
 from forge.events import PullChanged, ReviewAsked
-from forge.types import PullRequest, State
+from forge.models import PullRequest, State
 from tests.bots.conftest import MARA, Still, StillForge, pull
 
 Golden = Callable[[str, str], None]
@@ -74,7 +74,7 @@ def test_what_was_not_seen_so_is_pending_at_once(ctx: Context, still: Still, fac
     assert isinstance(pending, SetVerdict)
     assert (pending.status.state, pending.head_sha, pending.base) == (State.PENDING, SHA, "main")
     assert pending.before == facts.get("head_sha", SHA)
-    assert asked == AskReview(changed.ref, MARA, key="look:k", bot="review")
+    assert asked == RequestBotReview(changed.ref, MARA, key="look:k", bot="review")
 
 
 def test_what_was_seen_is_not_looked_at_again(ctx: Context, still: Still) -> None:
@@ -83,7 +83,7 @@ def test_what_was_seen_is_not_looked_at_again(ctx: Context, still: Still) -> Non
     seen = replace(ctx, forge=StillForge(pulls={changed.ref: changed}))
     seen_as(still, changed)
     assert bot.handle(PullChanged(changed.ref, MARA, "k"), seen) == [
-        ShowVerdict(changed.ref, (SHA,), "hive/review", key="shown:k")
+        RefreshVerdict(changed.ref, (SHA,), "hive/review", key="shown:k")
     ]
 
 
@@ -229,7 +229,7 @@ def test_a_name_that_is_no_text(review: Review) -> None:
 
 def test_review_cannot_do_more_than_speak() -> None:
     """The bot may review and set a status: it has no word for labels, work or merging."""
-    assert bot.may == {AskReview, PostReview, SetVerdict, ShowVerdict}
+    assert bot.may == {RequestBotReview, PostReview, SetVerdict, RefreshVerdict}
 
 
 def test_descriptions_fit(review: Review) -> None:

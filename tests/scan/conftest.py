@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bots.types import Scan
+from bots.models import Scan
 from hive.scan.analysis import ENGINES, analyse
 from hive.scan.engine import Engine
-from hive.scan.process import Bench, bench
+from hive.scan.sandbox_runner import SandboxRunner, bench
 
 Look = Callable[..., Scan]
 
@@ -24,7 +24,7 @@ def look(tmp_path: Path) -> Look:
         *,
         added: Mapping[str, Sequence[int]] | None = None,
         engines: Sequence[Engine] | str = ENGINES,
-        on: Bench | None = None,
+        on: SandboxRunner | None = None,
     ) -> Scan:
         root = tmp_path / "head"
         for name, content in files.items():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bots.types import Category, Level, Scan
+from bots.models import Category, Level, Scan
 from hive.scan import astgrep
 from hive.scan.analysis import ENGINES
 from hive.scan.rules import ORDER, RULES
@@ -165,7 +165,7 @@ def test_ruff_judges(look: Look) -> None:
     """Bugs and unsafe calls are red, ten-second matters become red, and the fix of one line comes along."""
     code = 'def f(x, y=[]):\n    z(eval(x))\n    if x == 1: print(f"é😀", f"{y}")\n    return not x in y\n'
     found = {item.rule: item for item in look({"a.py": code}, engines="ruff").findings}
-    assert {rule: (item.line, item.level.name, item.judged.name) for rule, item in found.items()} == {
+    assert {rule: (item.line, item.level.name, item.effective_level.name) for rule, item in found.items()} == {
         "B006": (1, "RED", "RED"),
         "F821": (2, "RED", "RED"),
         "S307": (2, "RED", "RED"),

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from bots.types import Scan, Verdict, verdict
-from hive.scan.process import Bench, EngineFailed, bench
+from bots.models import Scan, Verdict, verdict
+from hive.scan.sandbox_runner import EngineFailed, SandboxRunner, bench
 
 Look = Callable[..., Scan]
-Install = Callable[[str, str], Bench]
+Install = Callable[[str, str], SandboxRunner]
 
 CODE = {"a.py": "x = 1\n"}
 GREEDY = """\
@@ -32,7 +32,7 @@ except MemoryError:
 def install(tmp_path: Path) -> Install:
     """Put a shell script in the place of an engine; gives a bench on which it is found first."""
 
-    def put(name: str, script: str) -> Bench:
+    def put(name: str, script: str) -> SandboxRunner:
         folder = tmp_path / "bin"
         folder.mkdir(exist_ok=True)
         (folder / name).write_text(f"#!/bin/sh\n{script}\n")
@@ -44,7 +44,7 @@ def install(tmp_path: Path) -> Install:
 
 def test_a_missing_engine_is_a_failure(look: Look, tmp_path: Path) -> None:
     """An engine that is not there has not found nothing: the change is not reviewed."""
-    scan = look(CODE, engines="ruff", on=Bench((tmp_path,)))
+    scan = look(CODE, engines="ruff", on=SandboxRunner((tmp_path,)))
     assert scan.failed == (("ruff", "is not installed"),)
     assert scan.ran == ()
     assert verdict(scan.findings, failed=bool(scan.failed)) is Verdict.NOT_REVIEWED
@@ -52,7 +52,7 @@ def test_a_missing_engine_is_a_failure(look: Look, tmp_path: Path) -> None:
 
 def test_an_engine_that_is_not_needed_may_be_missing(look: Look, tmp_path: Path) -> None:
     """Nobody misses an engine for a language that the change does not touch."""
-    scan = look(CODE, engines="shellcheck yamllint", on=Bench((tmp_path,)))
+    scan = look(CODE, engines="shellcheck yamllint", on=SandboxRunner((tmp_path,)))
     assert (scan.ran, scan.failed, scan.findings) == ((), (), ())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from bots.types import Category, Finding, Level, Scan, Verdict, verdict
+from bots.models import Category, Finding, Level, Scan, Verdict, verdict
 
 STORE = '''\
 """Keeps tombstones."""
@@ -93,7 +93,7 @@ def test_everything_has_its_level(first: Scan) -> None:
     """A swallowed error, a ten-second matter and a path from a request are red; a test is praised; taste is free."""
     swallowed, unused, traversal = at(first, "store.py", 17), at(first, "store.py", 4), at(first, "store.py", 24)
     assert [(item.category, item.level) for item in swallowed] == [(Category.SILENT_FAILURE, Level.RED)]
-    assert [(item.category, item.level, item.judged) for item in unused] == [
+    assert [(item.category, item.level, item.effective_level) for item in unused] == [
         (Category.INCONSISTENCY, Level.YELLOW, Level.RED)
     ]
     assert [(item.category, item.level) for item in traversal] == [(Category.SECURITY, Level.RED)]

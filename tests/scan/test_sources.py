@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bots.types import Scan
-from hive.scan.sources import MAX_BYTES, Kind, gather
+from bots.models import Scan
+from hive.scan.sources import MAX_BYTES, FileKind, gather
 
 Look = Callable[..., Scan]
 
@@ -58,19 +58,19 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "kind"),
     [
-        ("a.py", "", Kind.PYTHON),
-        ("A.PYI", "", Kind.PYTHON),
-        ("a.mjs", "", Kind.SCRIPT),
-        ("run", "#!/usr/bin/env python3.12\n", Kind.PYTHON),
-        ("run", "#!/bin/sh -eu\n", Kind.SHELL),
-        ("run", "#!/usr/bin/perl\n", Kind.OTHER),
-        ("a.txt", "#!/bin/sh\n", Kind.OTHER),
-        ("a.yaml", "a: ${{ x }}\n", Kind.YAML),
-        ("chart.yaml", "{{- if .Values.x }}\na: 1\n{{- end }}\n", Kind.OTHER),
-        ("a.yaml.j2", "{% if x %}\n", Kind.OTHER),
+        ("a.py", "", FileKind.PYTHON),
+        ("A.PYI", "", FileKind.PYTHON),
+        ("a.mjs", "", FileKind.SCRIPT),
+        ("run", "#!/usr/bin/env python3.12\n", FileKind.PYTHON),
+        ("run", "#!/bin/sh -eu\n", FileKind.SHELL),
+        ("run", "#!/usr/bin/perl\n", FileKind.OTHER),
+        ("a.txt", "#!/bin/sh\n", FileKind.OTHER),
+        ("a.yaml", "a: ${{ x }}\n", FileKind.YAML),
+        ("chart.yaml", "{{- if .Values.x }}\na: 1\n{{- end }}\n", FileKind.OTHER),
+        ("a.yaml.j2", "{% if x %}\n", FileKind.OTHER),
     ],
 )
-def test_kinds(tmp_path: Path, name: str, text: str, kind: Kind) -> None:
+def test_kinds(tmp_path: Path, name: str, text: str, kind: FileKind) -> None:
     """A file's suffix says what it is written in, without one its first line does; a template is not what it makes."""
     copies = tmp_path / "copies"
     copies.mkdir()

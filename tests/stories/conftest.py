@@ -18,18 +18,18 @@ import pytest
 
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.operator import GiteaOperator
-from forge.gitea.write import GiteaForge
+from forge.gitea.writer import GiteaForge
+from forge.models import Issue, PullRequest, Ref, Repo, Review
 from forge.protocol import Conflict, NotFound, Refused, Unavailable
-from forge.types import Issue, PullRequest, Ref, Repo, Review
 from forge.webhook import sign
-from hive.app.house import House
 from hive.app.up import ADMIN, begin
-from hive.demo.model import Brain, ModelServer
-from hive.demo.scenes import Task, script
-from hive.demo.stage import AGENT, FORGE, OPERATOR, TEAM, copy_project, sample, write_config
+from hive.config import load
+from hive.demo.model import ModelServer, Responder
+from hive.demo.scripted_replies import Task, script
+from hive.demo.setup import AGENT, FORGE, OPERATOR, TEAM, copy_project, sample, write_config
+from hive.instance.instance import Instance
 from hive.ledger import unpack
-from hive.processes import Tree
-from hive.settings import load
+from hive.supervisor.processes import Supervisor
 
 T = TypeVar("T")
 APP = Repo(FORGE, TEAM, "app")
@@ -48,8 +48,8 @@ SCOPES = ("write:repository", "write:issue", "write:organization", "read:user")
 class Hive:
     """A hive that is up, and what people can do with it."""
 
-    house: House
-    tree: Tree
+    instance: Instance
+    tree: Supervisor
     mara: GiteaForge
     operator: GiteaOperator
     deaths: list[tuple[str, int]] = field(default_factory=list)
@@ -73,7 +73,7 @@ class Hive:
 
     def pull_of(self, issue: Ref) -> Ref | None:
         """The pull request of an issue's run."""
-        run = self.house.ledger.runs.find(str(issue))
+        run = self.instance.ledger.runs.find(str(issue))
         return Ref.parse(run.pull) if run is not None and run.pull else None
 
     def proposal(self) -> Ref | None:
@@ -115,7 +115,7 @@ class Hive:
 
     def settle(self) -> None:
         """Wait until nothing is owed and nobody is at it."""
-        ledger = self.house.ledger
+        ledger = self.instance.ledger
 
         def quiet() -> bool:
             with ledger.transaction() as db:
@@ -125,21 +125,21 @@ class Hive:
 
     def as_admin(self, method: str, path: str, body: object = None) -> Any:
         """A call of the site admin, who can do everything that a forge allows."""
-        secret = base64.b64encode(f"{ADMIN}:{self.house.vault.password(FORGE, ADMIN)}".encode()).decode()
+        secret = base64.b64encode(f"{ADMIN}:{self.instance.secret_store.password(FORGE, ADMIN)}".encode()).decode()
         return self.call(method, path, body, f"Basic {secret}")
 
     def call(self, method: str, path: str, body: object, authorization: str) -> Any:
         """A call to the forge's API; raises HTTPError as it comes."""
         headers = {"Authorization": authorization, "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.house.url(FORGE) + "/api/v1" + path, data, headers, method=method)
+        request = urllib.request.Request(self.instance.url(FORGE) + "/api/v1" + path, data, headers, method=method)
         with urllib.request.urlopen(request, timeout=30) as answer:
             text = answer.read()
         return json.loads(text) if text else None
 
     def harness(self) -> set[int]:
         """The processes of iris' harness, as this machine sees them; bubblewrap's own are none."""
-        state, found = str(self.house.agents / AGENT / "state"), set()
+        state, found = str(self.instance.agents / AGENT / "state"), set()
         for process in Path("/proc").glob("[0-9]*"):
             try:
                 words, known = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
@@ -161,14 +161,14 @@ class Hive:
 
     def deliveries(self) -> list[tuple[str, bytes]]:
         """All deliveries that came, as (kind, body)."""
-        with self.house.ledger.transaction() as db:
+        with self.instance.ledger.transaction() as db:
             rows = db.execute("SELECT kind, body FROM deliveries ORDER BY id").fetchall()
         return [(row["kind"], unpack(row["body"])) for row in rows]
 
     def deliver(self, kind: str, body: bytes, uuid: str) -> int:
         """Send a delivery as the forge would."""
-        web = self.house.settings.web
-        signature = sign(self.house.vault.hook_secret(FORGE), body)
+        web = self.instance.settings.web
+        signature = sign(self.instance.secret_store.hook_secret(FORGE), body)
         headers = {"X-Forgejo-Event-Type": kind, "X-Forgejo-Delivery": uuid, "X-Forgejo-Signature": signature}
         request = urllib.request.Request(f"http://{web.host}:{web.port}/hook/{FORGE}", body, headers)
         with urllib.request.urlopen(request, timeout=10) as answer:
@@ -188,10 +188,10 @@ class Hive:
 
     def last_words(self) -> str:
         """The end of the audit log and of what processes wrote."""
-        rows = [f"{row.actor} {row.action} {row.ref} {dict(row.detail)}" for row in self.house.ledger.audit.after(0)][
-            -12:
-        ]
-        logs = [log.read_text(errors="replace")[-800:] for log in (self.house.settings.state / "logs").glob("*.log")]
+        rows = [
+            f"{row.actor} {row.action} {row.ref} {dict(row.detail)}" for row in self.instance.ledger.audit.after(0)
+        ][-12:]
+        logs = [log.read_text(errors="replace")[-800:] for log in (self.instance.settings.state / "logs").glob("*.log")]
         return "\n".join([*rows, *logs])
 
 
@@ -203,22 +203,22 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def brain() -> Brain:
+def responder() -> Responder:
     """What plays the model; a story may have another one."""
     return script()
 
 
 @pytest.fixture
-def hive(tmp_path: Path, brain: Brain) -> Iterator[Hive]:
+def hive(tmp_path: Path, responder: Responder) -> Iterator[Hive]:
     """A hive of its own for each story."""
-    with raised(tmp_path, brain) as made:
+    with raised(tmp_path, responder) as made:
         yield made
 
 
 @contextmanager
 def raised(
     tmp_path: Path,
-    brain: Brain,
+    responder: Responder,
     *,
     longest_delay: float = 10.0,
     limits: str = "crashes: 1000000",
@@ -226,19 +226,19 @@ def raised(
 ) -> Iterator[Hive]:
     """A hive that is up, below a directory; containers are killed often in stories, so none of them stays down for it."""
     with ExitStack() as stack:
-        model = stack.enter_context(ModelServer(brain))
+        model = stack.enter_context(ModelServer(responder))
         config = write_config(tmp_path, forge_port=free_port(), web_port=free_port(), model_url=model_url or model.url)
         text = config.read_text().replace("sweep_seconds: 5", f"sweep_seconds: 2\nlimits: {{{limits}}}")
         config.write_text(text)
-        house = House(load(config))
-        stack.callback(house.close)
+        instance = Instance(load(config))
+        stack.callback(instance.close)
         deaths: list[tuple[str, int]] = []
-        tree = Tree(tmp_path / "logs", lambda name, status: deaths.append((name, status)), longest_delay)
+        tree = Supervisor(tmp_path / "logs", lambda name, status: deaths.append((name, status)), longest_delay)
         stack.callback(tree.stop)
-        begin(config, house, tree, lambda _: None, seed=lambda: copy_project(house, sample(tmp_path)))
-        url, password = house.url(FORGE), house.vault.password(FORGE, ADMIN)
+        begin(config, instance, tree, lambda _: None, seed=lambda: copy_project(instance, sample(tmp_path)))
+        url, password = instance.url(FORGE), instance.secret_store.password(FORGE, ADMIN)
         with GiteaAdmin(name=FORGE, url=url, login=ADMIN, password=password) as admin:
             token = admin.make_token(OPERATOR, "stories", SCOPES)
         mara = stack.enter_context(GiteaForge(name=FORGE, url=url, token=token))
         operator = stack.enter_context(GiteaOperator(name=FORGE, url=url, token=token))
-        yield Hive(house, tree, mara, operator, deaths)
+        yield Hive(instance, tree, mara, operator, deaths)

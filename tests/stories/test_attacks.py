@@ -7,9 +7,9 @@ import urllib.error
 
 import pytest
 
-from forge.types import ReviewState
-from hive.demo.scenes import DOWNLOAD, SORT
-from hive.demo.stage import FORGE
+from forge.models import ReviewState
+from hive.demo.scripted_replies import DOWNLOAD, SORT
+from hive.demo.setup import FORGE
 from tests.stories.conftest import APP, CONFIG, Hive
 
 RULE = "/repos/agent-configs/iris/branch_protections"
@@ -24,13 +24,13 @@ def test_lost_webhooks_are_found_by_the_sweep(hive: Hive) -> None:
     pull = hive.until(lambda: hive.pull_of(issue), "the pull request")
     hive.until(lambda: hive.verdict(pull, ReviewState.APPROVED), "a green review")
     hive.merge(pull)
-    hive.until(lambda: hive.house.ledger.runs.find(str(issue)).outcome == "merged", "the end")  # type: ignore[union-attr]
+    hive.until(lambda: hive.instance.ledger.runs.find(str(issue)).outcome == "merged", "the end")  # type: ignore[union-attr]
     assert hive.deliveries() == []
 
 
 def test_a_push_past_the_protection_is_not_deployed(hive: Hive) -> None:
     """Protection taken away, a push, protection put back: the host sees it, says it, and builds nothing."""
-    before = hive.house.ledger.deployments.anchor("iris")
+    before = hive.instance.ledger.deployments.baseline("iris")
     assert before is not None
     rule = hive.as_admin("GET", f"{RULE}/main")
     hive.as_admin("DELETE", f"{RULE}/main")
@@ -39,10 +39,10 @@ def test_a_push_past_the_protection_is_not_deployed(hive: Hive) -> None:
     change = {"content": evil, "sha": held["sha"], "message": "x", "branch": "main"}
     hive.as_admin("PUT", "/repos/agent-configs/iris/contents/agent.yaml", change)
     hive.as_admin("POST", RULE, {key: value for key, value in rule.items() if not key.endswith("_at")})
-    hive.house.ledger.deployments.ask("iris")
+    hive.instance.ledger.deployments.ask("iris")
 
     def refused() -> bool:
-        return any(row.action == "commit_rejected" for row in hive.house.ledger.audit.after(0))
+        return any(row.action == "commit_rejected" for row in hive.instance.ledger.audit.after(0))
 
     hive.until(refused, "the refusal")
     hive.until(
@@ -50,10 +50,10 @@ def test_a_push_past_the_protection_is_not_deployed(hive: Hive) -> None:
     )
     (issue,) = [subject for subject in hive.subjects(CONFIG) if not subject.is_pull]
     assert "direct push" in issue.body
-    after = hive.house.ledger.deployments.anchor("iris")
+    after = hive.instance.ledger.deployments.baseline("iris")
     assert after is not None
     assert (after.running_sha, after.sha) == (before.running_sha, before.sha)
-    assert hive.house.ledger.deployments.is_up("iris")
+    assert hive.instance.ledger.deployments.is_up("iris")
 
 
 def test_what_does_not_build_cannot_be_merged(hive: Hive) -> None:
@@ -79,7 +79,7 @@ def test_an_agent_cannot_merge_or_push_to_main(hive: Hive) -> None:
     hive.file(DOWNLOAD)
     proposal = hive.until(hive.proposal, "the proposal")
     hive.until(lambda: hive.status(proposal, "hive/eval") == "success", "hive/eval")
-    token = f"token {hive.house.vault.token(FORGE, 'iris')}"
+    token = f"token {hive.instance.secret_store.token(FORGE, 'iris')}"
     merge = {"Do": "merge", "head_commit_id": hive.mara.pull(proposal).head_sha}
     change = {"content": "eA==", "message": "x", "branch": "main"}
     for path, body in (
@@ -101,14 +101,14 @@ def test_no_token_lies_about(hive: Hive) -> None:
     issue = hive.file(SORT)
     pull = hive.until(lambda: hive.pull_of(issue), "the pull request")
     hive.until(lambda: hive.verdict(pull, ReviewState.APPROVED), "a green review")
-    state = hive.house.settings.state
+    state = hive.instance.settings.state
     secrets = [path.read_bytes().strip() for path in (state / "secrets").rglob("*") if path.is_file()]
     assert len(secrets) >= 6
     for path in state.rglob("*"):
         if path.is_file() and "secrets" not in path.parts and path.suffix not in (".db", ".db-wal", ".db-shm"):
             content = path.read_bytes()
             assert not any(secret in content for secret in secrets), path
-    with hive.house.ledger.transaction() as db:
+    with hive.instance.ledger.transaction() as db:
         said = str([tuple(row) for row in db.execute("SELECT payload, result, error FROM effects")])
         said += str([tuple(row) for row in db.execute("SELECT * FROM audit")])
     assert not any(secret.decode() in said for secret in secrets)

@@ -10,11 +10,11 @@ from contextlib import suppress
 
 import pytest
 
-from forge.types import Ref, ReviewState
+from forge.models import Ref, ReviewState
 from hive.app.up import begin, begin_forge
-from hive.demo.scenes import HONEY, SORT, Task
-from hive.demo.stage import FORGE
-from hive.processes import Tree
+from hive.demo.scripted_replies import HONEY, SORT, Task
+from hive.demo.setup import FORGE
+from hive.supervisor.processes import Supervisor
 from tests.stories.conftest import APP, CONFIG, Hive
 
 DROPPED = Task("Never mind", "This was a mistake.")
@@ -33,18 +33,18 @@ def blackout(hive: Hive) -> None:
         with suppress(ProcessLookupError):
             os.kill(hive.tree.pid(part), signal.SIGKILL)
     hive.tree.stop()
-    hive.tree = Tree(hive.house.settings.state / "logs", lambda name, status: None)
-    begin_forge(hive.house, FORGE, hive.tree, lambda _: None)
+    hive.tree = Supervisor(hive.instance.settings.state / "logs", lambda name, status: None)
+    begin_forge(hive.instance, FORGE, hive.tree, lambda _: None)
 
 
 def morning(hive: Hive) -> None:
     """The host comes up again, and the queue of nudges is gone."""
     hive.tree.stop()
-    hive.house.queue.close()
-    for path in hive.house.settings.state.glob("queue.db*"):
+    hive.instance.queue.close()
+    for path in hive.instance.settings.state.glob("queue.db*"):
         path.unlink()
-    hive.tree = Tree(hive.house.settings.state / "logs", lambda name, status: None)
-    begin(hive.house.settings.home / "hive.yaml", hive.house, hive.tree, lambda _: None)
+    hive.tree = Supervisor(hive.instance.settings.state / "logs", lambda name, status: None)
+    begin(hive.instance.settings.home / "hive.yaml", hive.instance, hive.tree, lambda _: None)
 
 
 def done(hive: Hive, issue: Ref) -> Ref:

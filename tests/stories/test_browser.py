@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import FloatRect, Page, expect, sync_playwright
 
-from forge.types import Ref, ReviewState
-from hive.demo.model import Brain, Conversation, Reply
-from hive.demo.scenes import HONEY, script
-from hive.demo.stage import FORGE, OPERATOR
+from forge.models import Ref, ReviewState
+from hive.demo.model import ModelConversation, ModelReply, Responder
+from hive.demo.scripted_replies import HONEY, script
+from hive.demo.setup import FORGE, OPERATOR
 from tests.stories.conftest import APP, Hive
 
 CHROMIUM = next(
@@ -38,19 +38,19 @@ QUIET = [
 class Patient:
     """A brain that answers a review only when it is let."""
 
-    def __init__(self, brain: Brain) -> None:
-        self._brain = brain
+    def __init__(self, responder: Responder) -> None:
+        self._responder = responder
         self.let = threading.Event()
 
-    def reply(self, conversation: Conversation) -> Reply:
+    def reply(self, conversation: ModelConversation) -> ModelReply:
         """The other's reply."""
         if "was reviewed at" in conversation.news:
             self.let.wait(120)
-        return self._brain.reply(conversation)
+        return self._responder.reply(conversation)
 
 
 @pytest.fixture
-def brain() -> Patient:
+def responder() -> Patient:
     """The story's brain, with time for a look at the first review."""
     return Patient(script())
 
@@ -83,12 +83,12 @@ def shoot_for_readers(page: Page) -> None:
 
 
 @pytest.mark.browser
-def test_an_evening_at_the_browser(hive: Hive, page: Page, brain: Patient) -> None:
+def test_an_evening_at_the_browser(hive: Hive, page: Page, responder: Patient) -> None:
     """All of it by clicks, on pages that refresh themselves."""
-    url = hive.house.url(FORGE)
+    url = hive.instance.url(FORGE)
     page.goto(f"{url}/user/login")
     page.fill("[name=user_name]", OPERATOR)
-    page.fill("[name=password]", hive.house.vault.password(FORGE, OPERATOR))
+    page.fill("[name=password]", hive.instance.secret_store.password(FORGE, OPERATOR))
     page.locator("form:has([name=password])").get_by_role("button").click()
     expect(page.get_by_role("link", name="app", exact=False).first).to_be_visible()
     shoot(page, "1-home")
@@ -117,7 +117,7 @@ def test_an_evening_at_the_browser(hive: Hive, page: Page, brain: Patient) -> No
     expect(page.locator("body")).to_contain_text("Error swallowed")
     shoot(page, "4-files")
 
-    brain.let.set()
+    responder.let.set()
     hive.until(lambda: hive.verdict(pull, ReviewState.APPROVED), "a green review")
     hive.until(lambda: hive.status(pull, "hive/review") == "success", "a green status")
     page.goto(f"{url}/{APP.path}/pulls/{pull.number}")

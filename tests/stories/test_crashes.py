@@ -6,8 +6,8 @@ import os
 import signal
 from pathlib import Path
 
-from hive.demo.model import Call, Conversation, Reply
-from hive.demo.scenes import Task
+from hive.demo.model import ModelConversation, ModelReply, ToolCall
+from hive.demo.scripted_replies import Task
 from hive.ledger import Scope, Why
 from tests.stories.conftest import META, Hive, raised
 from tests.stories.test_steering import answers, steer
@@ -18,10 +18,10 @@ LIMITS = "crashes: 3, crash_minutes: 60"
 class Answers:
     """Answers whatever it is asked."""
 
-    def reply(self, conversation: Conversation) -> Reply:
+    def reply(self, conversation: ModelConversation) -> ModelReply:
         """The next reply."""
         said = {"outcome": "answered", "message": f"I know {len(conversation.messages)}."}
-        return Reply("", (Call("finish", said),))
+        return ModelReply("", (ToolCall("finish", said),))
 
 
 class Deadly(Answers):
@@ -29,7 +29,7 @@ class Deadly(Answers):
 
     hive: Hive
 
-    def reply(self, conversation: Conversation) -> Reply:
+    def reply(self, conversation: ModelConversation) -> ModelReply:
         """The next reply, if anybody is there to hear it."""
         if "A deadly page" not in conversation.news:
             return super().reply(conversation)
@@ -47,12 +47,14 @@ def crash(hive: Hive) -> None:
 
 def crashes(hive: Hive) -> int:
     """How many crashes were written down."""
-    return sum(row.action == "container_crashed" for row in hive.house.ledger.audit.after(0))
+    return sum(row.action == "container_crashed" for row in hive.instance.ledger.audit.after(0))
 
 
 def is_down(hive: Hive) -> bool:
     """Whether iris stays down."""
-    return any(parked.why is Why.CRASHED for parked in hive.house.ledger.parking.of("acme", Scope.AGENT, "iris"))
+    return any(
+        suspension.why is Why.CRASHED for suspension in hive.instance.ledger.suspensions.of("acme", Scope.AGENT, "iris")
+    )
 
 
 def test_three_crashes_and_a_restart(tmp_path: Path) -> None:
@@ -90,9 +92,9 @@ def test_it_closes_by_itself(tmp_path: Path) -> None:
 
 def test_one_deadly_issue_stops_no_other(tmp_path: Path) -> None:
     """The turn that crashes its container each time is left, in words on its issue; another issue is answered as ever."""
-    brain = Deadly()
-    with raised(tmp_path, brain, limits=LIMITS) as hive:
-        brain.hive = hive
+    responder = Deadly()
+    with raised(tmp_path, responder, limits=LIMITS) as hive:
+        responder.hive = hive
         deadly = hive.file(Task("A deadly page", "What is in it?"))
         hive.until(lambda: crashes(hive) >= 1, "the first crash")
         other = hive.file(Task("A page is wrong", "Which one is it?"))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from hive.app.console import PHRASES, phrase
 from hive.demo.model import ModelServer
-from hive.demo.scenes import SORT, script
+from hive.demo.scripted_replies import SORT, script
 from hive.ledger import Why
-from hive.screen import PHRASES, phrase
 from tests.stories.conftest import free_port, raised
 
 
@@ -21,7 +21,7 @@ def test_a_dead_model_is_no_rate_limit(tmp_path: Path, address: str) -> None:
     port = free_port()
     tls = address.startswith("https")
     with raised(tmp_path, script(), model_url=address.format(port=port)) as hive:
-        ledger = hive.house.ledger
+        ledger = hive.instance.ledger
         server = ModelServer(script(), port=port) if tls else None
         if server is not None:
             server.start()
@@ -30,7 +30,7 @@ def test_a_dead_model_is_no_rate_limit(tmp_path: Path, address: str) -> None:
         rows = [row for row in ledger.audit.after(0, 5000) if row.action in ("model_unreachable", "agent_suspended")]
         assert [row.action for row in rows[:2]] == ["model_unreachable", "agent_suspended"]
         assert "🔴 the model is unreachable" in phrase(rows[0])
-        assert {parked.why for parked in ledger.parking.all()} == {Why.UNREACHABLE}
+        assert {suspension.why for suspension in ledger.suspensions.all()} == {Why.UNREACHABLE}
         assert {"model_unreachable", "agent_suspended", "agent_resumed"} <= PHRASES.keys()
         assert not [comment for comment in hive.mara.comments(issue) if comment.author.login == "iris"]
         if server is not None:
@@ -47,4 +47,4 @@ def test_it_goes_on_when_the_model_is_there(tmp_path: Path) -> None:
             pull = hive.until(lambda: hive.pull_of(issue), "the pull request")
             hive.until(lambda: hive.mara.pull(pull).head_sha, "its head")
             hive.until(lambda: "state/model-unreachable" not in hive.mara.issue(issue).labels, "the label's end")
-        assert hive.house.ledger.parking.all() == []
+        assert hive.instance.ledger.suspensions.all() == []

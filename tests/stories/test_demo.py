@@ -21,7 +21,7 @@ import pytest
 
 from forge.gitea.client import Client, route
 from forge.protocol import NotFound
-from hive.demo.stage import write_config
+from hive.demo.setup import write_config
 
 SECONDS = 120.0
 ADMIN_PASSWORD = "correct horse battery"
@@ -39,7 +39,7 @@ class Stranger:
         self, *words: str, before: tuple[str, ...] = (), env: dict[str, str] | None = None
     ) -> subprocess.Popen[str]:
         """Run `hive WORDS`; what it prints goes to a file, as to a pipe."""
-        with self.screen.open("a") as screen:
+        with self.console.open("a") as console:
             return subprocess.Popen(
                 [*before, sys.executable, "-m", "hive", *words],
                 cwd=self.place / "cwd",
@@ -51,19 +51,19 @@ class Stranger:
                     **(env or {}),
                 },
                 stdin=subprocess.DEVNULL,
-                stdout=screen,
+                stdout=console,
                 stderr=subprocess.STDOUT,
                 text=True,
             )
 
     @property
-    def screen(self) -> Path:
+    def console(self) -> Path:
         """What was printed."""
         return self.place / "screen"
 
     def reads(self) -> str:
         """All that was printed until now."""
-        return self.screen.read_text()
+        return self.console.read_text()
 
     def waits(self, is_so: Callable[[], object], what: str) -> None:
         """Wait for something that has to come."""

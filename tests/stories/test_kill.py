@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from forge.types import ReviewState
-from hive.demo.scenes import DOWNLOAD, HONEY
+from forge.models import ReviewState
+from hive.demo.scripted_replies import DOWNLOAD, HONEY
 from tests.stories.conftest import APP, CONFIG, Hive
 
 
@@ -69,19 +69,19 @@ def test_killed_while_rebuilding(hive: Hive, part: str) -> None:
     hive.until(lambda: hive.status(proposal, "hive/eval") == "success", "hive/eval")
     hive.merge(proposal)
     kill(hive, part)
-    hive.until(lambda: hive.house.ledger.deployments.open("iris") or _deployed(hive), "the deployment")
+    hive.until(lambda: hive.instance.ledger.deployments.open("iris") or _deployed(hive), "the deployment")
     kill(hive, part)
     hive.until(lambda: _deployed(hive), "the end of the deployment")
     hive.until(lambda: _reports(hive), "the report")
     hive.settle()
     assert _reports(hive) == 1
-    anchor = hive.house.ledger.deployments.anchor("iris")
-    assert anchor is not None
-    assert anchor.running_sha == hive.mara.branch(CONFIG, "main").sha
+    baseline = hive.instance.ledger.deployments.baseline("iris")
+    assert baseline is not None
+    assert baseline.running_sha == hive.mara.branch(CONFIG, "main").sha
 
 
 def _deployed(hive: Hive) -> bool:
-    with hive.house.ledger.transaction() as db:
+    with hive.instance.ledger.transaction() as db:
         return bool(db.execute("SELECT count(*) FROM deployments WHERE state = 'deployed'").fetchone()[0])
 
 

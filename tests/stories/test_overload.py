@@ -7,17 +7,17 @@ import threading
 
 import pytest
 
-from forge.types import Ref
-from hive.demo.model import Brain, Call, Conversation, Reply
-from hive.demo.model.faults import Refusal
-from hive.demo.scenes import Task
+from forge.models import Ref
+from hive.app.status import queue
+from hive.demo.model import ModelConversation, ModelReply, Responder, ToolCall
+from hive.demo.model.faults import ApiError
+from hive.demo.scripted_replies import Task
 from hive.ledger import Scope, Why
-from hive.waiting import queue
 from tests.stories.conftest import Hive
 
 ISSUES = 30
-TOO_MANY = Refusal(429, "rate_limit_error", "Number of requests has exceeded your rate limit", retry_after="11")
-TOO_LONG = Refusal(400, "invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum")
+TOO_MANY = ApiError(429, "rate_limit_error", "Number of requests has exceeded your rate limit", retry_after="11")
+TOO_LONG = ApiError(400, "invalid_request_error", "prompt is too long: 210000 tokens > 200000 maximum")
 TALK = "I got a 429 rate_limit_error once: Too Many Requests, retry-after: 60."
 
 
@@ -30,38 +30,38 @@ class Overworked:
         self._long = 1
         self.order: list[int] = []
 
-    def reply(self, conversation: Conversation) -> Reply:
+    def reply(self, conversation: ModelConversation) -> ModelReply:
         """The next reply."""
         found = re.search(r"Question (\d+)\b", conversation.task)
         number = int(found[1]) if found else 0
         with self._guard:
             if number == 6 and self._refusals:
                 self._refusals -= 1
-                return Reply(fault=TOO_MANY)
+                return ModelReply(fault=TOO_MANY)
             if number == 8 and self._long:
                 self._long -= 1
-                return Reply(fault=TOO_LONG)
+                return ModelReply(fault=TOO_LONG)
             self.order.append(number)
-        return Reply("", (Call("finish", {"outcome": "answered", "message": f"Answer {number}. {TALK}"}),))
+        return ModelReply("", (ToolCall("finish", {"outcome": "answered", "message": f"Answer {number}. {TALK}"}),))
 
 
 @pytest.fixture
-def brain() -> Brain:
+def responder() -> Responder:
     """The model of this story."""
     return Overworked()
 
 
-def test_s12_thirty_issues_at_once(hive: Hive, brain: Overworked) -> None:
+def test_s12_thirty_issues_at_once(hive: Hive, responder: Overworked) -> None:
     """First come, first served; parked with a reason and a label while the model has enough; drained by itself, in words once."""
     refs = [
         hive.file(Task(f"Question {number} about the page", f"number {number}:")) for number in range(1, ISSUES + 1)
     ]
-    ledger = hive.house.ledger
+    ledger = hive.instance.ledger
 
-    def parked() -> bool:
-        return any(rest.why is Why.RATE_LIMITED and rest.scope is Scope.AGENT for rest in ledger.parking.all())
+    def suspension() -> bool:
+        return any(rest.why is Why.RATE_LIMITED and rest.scope is Scope.AGENT for rest in ledger.suspensions.all())
 
-    hive.until(parked, "the rest")
+    hive.until(suspension, "the rest")
     assert any("acme iris: model: 429 rate_limit_error" in line for line in queue(ledger))
     labelled = hive.until(
         lambda: [ref for ref in refs if "state/rate-limited" in hive.mara.issue(ref).labels], "the label"
@@ -69,11 +69,11 @@ def test_s12_thirty_issues_at_once(hive: Hive, brain: Overworked) -> None:
     assert len(labelled) == 1
     hive.until(lambda: all(answers(hive, ref) for ref in refs), "all answers")
     hive.settle()
-    assert [number for number in brain.order if number] == served(hive)
-    assert len(set(brain.order)) == ISSUES
+    assert [number for number in responder.order if number] == served(hive)
+    assert len(set(responder.order)) == ISSUES
     assert [len(answers(hive, ref)) for ref in refs] == [1] * ISSUES
     assert {len(hive.mara.comments(ref)) for ref in refs} == {2}, "one by triage, one by iris"
-    assert ledger.parking.all() == []
+    assert ledger.suspensions.all() == []
     assert not any("state/rate-limited" in hive.mara.issue(ref).labels for ref in refs)
     rests = [row for row in ledger.audit.after(0, 5000) if row.action == "agent_suspended"]
     assert [dict(row.detail)["why"] for row in rests] == ["rate_limited"], "who writes about 429 does not rest"
@@ -86,7 +86,7 @@ def answers(hive: Hive, ref: Ref) -> list[str]:
 
 def served(hive: Hive) -> list[int]:
     """The issues in the order in which iris got them."""
-    with hive.house.ledger.transaction() as db:
+    with hive.instance.ledger.transaction() as db:
         rows = db.execute(
             "SELECT runs.ref AS ref FROM turns JOIN runs ON runs.id = turns.run ORDER BY turns.id"
         ).fetchall()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from forge.types import Ref
-from hive.demo.scenes import DOWNLOAD, Task
+from forge.models import Ref
+from hive.demo.scripted_replies import DOWNLOAD, Task
 from tests.stories.conftest import CONFIG, Hive
 
 
@@ -57,5 +57,5 @@ def said(hive: Hive, ref: Ref, login: str) -> list[str]:
 
 def messages(hive: Hive) -> list[str]:
     """What iris was told, message by message."""
-    with hive.house.ledger.transaction() as db:
+    with hive.instance.ledger.transaction() as db:
         return [row["message"] for row in db.execute("SELECT message FROM turns ORDER BY id")]

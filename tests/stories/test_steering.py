@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from forge.types import Ref
-from hive.demo.model import Brain, Call, Conversation, Reply
-from hive.demo.scenes import Task
+from forge.models import Ref
+from hive.demo.model import ModelConversation, ModelReply, Responder, ToolCall
+from hive.demo.scripted_replies import Task
 from tests.stories.conftest import Hive
 
 
 class Candid:
     """Says with which model it thinks, and of how many messages it knows."""
 
-    def reply(self, conversation: Conversation) -> Reply:
+    def reply(self, conversation: ModelConversation) -> ModelReply:
         """The next reply."""
         told = f"I am {conversation.model} and know {len(conversation.messages)}."
-        return Reply("", (Call("finish", {"outcome": "answered", "message": told}),))
+        return ModelReply("", (ToolCall("finish", {"outcome": "answered", "message": told}),))
 
 
 @pytest.fixture
-def brain() -> Brain:
+def responder() -> Responder:
     """The model of this story."""
     return Candid()
 
@@ -74,5 +74,5 @@ def answers(hive: Hive, issue: Ref, number: int) -> list[str]:
 
 def waiting(hive: Hive) -> bool:
     """Whether a turn waits."""
-    with hive.house.ledger.transaction() as db:
+    with hive.instance.ledger.transaction() as db:
         return bool(db.execute("SELECT count(*) FROM turns WHERE state = 'pending'").fetchone()[0])

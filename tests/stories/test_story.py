@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from forge.types import Ref, ReviewState
-from hive.demo.scenes import DOWNLOAD, HONEY, SORT
+from forge.models import Ref, ReviewState
+from hive.demo.scripted_replies import DOWNLOAD, HONEY, SORT
 from tests.stories.conftest import APP, CONFIG, META, Hive
 
 
@@ -58,9 +58,9 @@ def test_s4_a_merge_rebuilds_a_container(hive: Hive) -> None:
     """Iris asks for a package; the merge is verified; the container is rebuilt; iris goes on with her work."""
     issue = hive.file(DOWNLOAD)
     proposal = hive.until(hive.proposal, "the proposal")
-    anchor = hive.house.ledger.deployments.anchor("iris")
-    assert anchor is not None
-    assert not (hive.house.agents / "iris" / "gens" / anchor.running_sha / "bin" / "gzip").exists()
+    baseline = hive.instance.ledger.deployments.baseline("iris")
+    assert baseline is not None
+    assert not (hive.instance.agents / "iris" / "gens" / baseline.running_sha / "bin" / "gzip").exists()
     hive.until(lambda: hive.status(proposal, "hive/eval") == "success", "hive/eval")
     plan = hive.until(lambda: _said(hive, proposal, "🔎"), "the plan")
     assert "adds gzip" in plan
@@ -68,10 +68,10 @@ def test_s4_a_merge_rebuilds_a_container(hive: Hive) -> None:
 
     report = hive.until(lambda: _said(hive, proposal, "🟢"), "the report")
     assert f"deployed/{proposal.number}" in report
-    after = hive.house.ledger.deployments.anchor("iris")
+    after = hive.instance.ledger.deployments.baseline("iris")
     assert after is not None
-    assert after.running_sha == hive.mara.branch(CONFIG, "main").sha != anchor.running_sha
-    assert (hive.house.agents / "iris" / "gens" / after.running_sha / "bin" / "gzip").exists()
+    assert after.running_sha == hive.mara.branch(CONFIG, "main").sha != baseline.running_sha
+    assert (hive.instance.agents / "iris" / "gens" / after.running_sha / "bin" / "gzip").exists()
     hive.until(lambda: _tag(hive, proposal.number), "the tag")
     assert hive.until(lambda: _meta(hive), "the record").strip() == after.running_sha
 
@@ -80,7 +80,7 @@ def test_s4_a_merge_rebuilds_a_container(hive: Hive) -> None:
 
 
 def _outcome(hive: Hive, issue: Ref) -> str:
-    run = hive.house.ledger.runs.find(str(issue))
+    run = hive.instance.ledger.runs.find(str(issue))
     return run.outcome if run else ""
 
 

@@ -93,7 +93,7 @@ def _whole_timeline(call: Call) -> Response:
     if call.query("page"):
         page, limit = call.page
         rows = rows[(page - 1) * limit : page * limit]
-    shown = [shapes.happening(call.site, row, call.viewer) for row in rows if row["kind"] != "code"]
+    shown = [shapes.timeline_event(call.site, row, call.viewer) for row in rows if row["kind"] != "code"]
     return answer(shown or None, headers={"X-Total-Count": str(len(shown))})
 
 
@@ -121,7 +121,7 @@ def _react(call: Call) -> Response:
 
 def _unreact(call: Call) -> None:
     issue, key = _reacted(call)
-    comments.unreact(call.site, call.actor, issue, call.read(REACTION).get("content", ""), comment_id=key)
+    comments.remove_reaction(call.site, call.actor, issue, call.read(REACTION).get("content", ""), comment_id=key)
 
 
 _ONE = "~/issues/<index>"

@@ -220,7 +220,7 @@ def _other(call: Call) -> Row:
 
 def _depend(call: Call) -> Json:
     issue = _written(call)
-    issues.depend(call.site, call.actor, issue, _other(call), removed=call.request.method == "DELETE")
+    issues.add_dependency(call.site, call.actor, issue, _other(call), removed=call.request.method == "DELETE")
     return _shape(call, issue)
 
 

@@ -61,7 +61,7 @@ class File:
     is_large: bool
 
     @property
-    def anchor(self) -> str:
+    def baseline(self) -> str:
         """How addresses name it on its page."""
         return f"f{hashlib.sha256(self.path.encode(errors='replace')).hexdigest()[:10]}l"
 

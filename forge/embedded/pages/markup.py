@@ -27,7 +27,7 @@ _ATTRIBUTES = {
     "ol": {"start"},
     "details": {"open"},
 }
-_VALUES = {cell: {"align": {"left", "center", "right"}} for cell in ("td", "th")}
+_VALUES = {dirs: {"align": {"left", "center", "right"}} for dirs in ("td", "th")}
 _CLASSES = {"a": {"mention"}, "li": {"task"}, "pre": {"hl"}, "span": {*highlight.CLASSES, "tick", "done"}}
 _WORDS = re.compile(
     r"(?P<url>https?://[^\s<>()\[\]\"']*[^\s<>()\[\]\"'.,:;!?*_~])"
@@ -128,7 +128,7 @@ def _split(text: str, links: Links) -> Iterator[Token]:
     for match in _WORDS.finditer(text):
         if there := _leads_to(match, links):
             yield _text(text[end : match.start()])
-            yield from _anchor(match[0], there, is_mention=match["login"] is not None)
+            yield from _baseline(match[0], there, is_mention=match["login"] is not None)
             end = match.end()
     yield _text(text[end:])
 
@@ -139,7 +139,7 @@ def _leads_to(match: re.Match[str], links: Links) -> str:
     return links.person(match["login"]) if match["login"] else links.issue(match["repo"] or "", int(match["number"]))
 
 
-def _anchor(words: str, place: str, *, is_mention: bool) -> Iterator[Token]:
+def _baseline(words: str, place: str, *, is_mention: bool) -> Iterator[Token]:
     opening = Token("link_open", "a", 1, attrs={"href": place, "class": "mention" if is_mention else ""})
     yield from (opening, _text(words), Token("link_close", "a", -1))
 

@@ -120,7 +120,7 @@ def react(site: ForgeInstance, actor: Row, issue: Row, content: str, *, comment_
     return site.must("reactions", site.state.insert("reactions", **place, created=site.now())), True
 
 
-def unreact(site: ForgeInstance, actor: Row, issue: Row, content: str, *, comment_id: int = 0) -> None:
+def remove_reaction(site: ForgeInstance, actor: Row, issue: Row, content: str, *, comment_id: int = 0) -> None:
     """Take a reaction back."""
     sql = "DELETE FROM reactions WHERE issue_id = ? AND comment_id = ? AND user_id = ? AND content = ?"
     site.state.run(sql, issue["id"], comment_id, actor["id"], content)

@@ -211,7 +211,7 @@ def blocks(site: ForgeInstance, issue: Row) -> list[Row]:
     )
 
 
-def depend(site: ForgeInstance, actor: Row, issue: Row, on: Row, *, removed: bool = False) -> None:
+def add_dependency(site: ForgeInstance, actor: Row, issue: Row, on: Row, *, removed: bool = False) -> None:
     """Make an issue depend on another, or no longer; a second time and a circle are a crash on a real forge."""
     pair, state = (issue["id"], on["id"]), site.state
     exists = state.row("SELECT 1 FROM dependencies WHERE issue_id = ? AND on_id = ?", *pair)

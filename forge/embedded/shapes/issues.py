@@ -157,7 +157,7 @@ def comment(site: ForgeInstance, row: Row) -> Json:
     }
 
 
-def happening(site: ForgeInstance, row: Row, viewer: Row | None) -> Json:
+def timeline_event(site: ForgeInstance, row: Row, viewer: Row | None) -> Json:
     """A row of a timeline: every kind has all keys."""
     about, of = json.loads(row["detail"]), site.must("issues", row["issue_id"])
     place = web(site, of)

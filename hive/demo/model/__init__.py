@@ -1,20 +1,20 @@
 """A scripted model behind a real HTTP server: the Messages API without a model. Thinks nothing."""
 
-from hive.demo.model.conversation import Brain, Call, Conversation, Message, Reply, Result
-from hive.demo.model.diff import DiffBrain
+from hive.demo.model.conversation import Message, ModelConversation, ModelReply, Responder, ToolCall, ToolResult
+from hive.demo.model.diff_responder import DiffResponder
 from hive.demo.model.script import Scene, Script
 from hive.demo.model.server import ModelServer, serve
 
 __all__ = [
-    "Brain",
-    "Call",
-    "Conversation",
-    "DiffBrain",
+    "DiffResponder",
     "Message",
+    "ModelConversation",
+    "ModelReply",
     "ModelServer",
-    "Reply",
-    "Result",
+    "Responder",
     "Scene",
     "Script",
+    "ToolCall",
+    "ToolResult",
     "serve",
 ]

@@ -13,7 +13,7 @@ from hive.demo.model.faults import Fault
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ToolCall:
     """A tool call; `id` is given by the server when a brain makes one."""
 
     name: str
@@ -22,7 +22,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ToolResult:
     """What a tool call came to."""
 
     call_id: str
@@ -36,12 +36,12 @@ class Message:
 
     role: str
     text: str = ""
-    calls: tuple[Call, ...] = ()
-    results: tuple[Result, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
+    results: tuple[ToolResult, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Conversation:
+class ModelConversation:
     """All that a model is shown: instructions, messages, and the names of the tools it may call."""
 
     model: str
@@ -70,7 +70,7 @@ class Conversation:
         return sum(message.role == "assistant" for message in self.since)
 
     @property
-    def made(self) -> tuple[tuple[Call, Result], ...]:
+    def made(self) -> tuple[tuple[ToolCall, ToolResult], ...]:
         """The calls since the news, each with what it came to."""
         results = {result.call_id: result for message in self.since for result in message.results}
         asked = [call for message in self.since for call in message.calls]
@@ -82,14 +82,14 @@ class Conversation:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ModelReply:
     """What a brain says: words, calls, and a reason to stop if it is none of the usual two.
 
     `thinking` comes before both, signed. A `fault` is played instead of the rest, or in the midst of it.
     """
 
     text: str = ""
-    calls: tuple[Call, ...] = ()
+    calls: tuple[ToolCall, ...] = ()
     stop: str = ""
     thinking: str = ""
     fault: Fault | None = None
@@ -100,10 +100,10 @@ class Reply:
         return self.stop or ("tool_use" if self.calls else "end_turn")
 
 
-class Brain(Protocol):
+class Responder(Protocol):
     """What decides on replies."""
 
-    def reply(self, conversation: Conversation) -> Reply:
+    def reply(self, conversation: ModelConversation) -> ModelReply:
         """The next reply; depends on the conversation only."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ApiError:
     """An answer that is an error: `Refusal(429, "rate_limit_error", retry_after="1")`, `Refusal(529, "overloaded_error")`.
 
     `should_retry` is the header by which the API and the hive's gateway tell a spent budget from a busy model.
@@ -41,4 +41,4 @@ class Stall:
     """A stream that falls silent in the middle, until the server is stopped."""
 
 
-Fault = Refusal | BreaksOff | Cut | Unfinished | Stall
+Fault = ApiError | BreaksOff | Cut | Unfinished | Stall

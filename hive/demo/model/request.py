@@ -10,14 +10,14 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from hive.demo.model.conversation import Call, Conversation, Message, Result
+from hive.demo.model.conversation import Message, ModelConversation, ToolCall, ToolResult
 
 
 class BadRequest(Exception):
     """The request is not one: 400, `invalid_request_error`."""
 
 
-def parse(body: object) -> Conversation:
+def parse(body: object) -> ModelConversation:
     """Read a request's body; raises BadRequest."""
     if not isinstance(body, dict):
         raise BadRequest("the body must be an object")
@@ -35,7 +35,7 @@ def parse(body: object) -> Conversation:
     read = tuple(_message(index, message) for index, message in enumerate(messages))
     _pair(read)
     tools = tuple(tool["name"] for tool in body.get("tools", []))
-    conversation = Conversation(body["model"], _text(body.get("system", "")), read, tools)
+    conversation = ModelConversation(body["model"], _text(body.get("system", "")), read, tools)
     _check_thinking(conversation, messages)
     return conversation
 
@@ -46,10 +46,10 @@ def require_max_tokens(body: Mapping[str, Any]) -> None:
         raise BadRequest("max_tokens: field required")
 
 
-def signature(conversation: Conversation, thinking: str) -> str:
+def signature(conversation: ModelConversation, thinking: str) -> str:
     """What proves that thinking was not touched on its way through the client, nor what it was based on."""
-    mind = (conversation.model, conversation.system, conversation.tools)
-    return hashlib.sha256(repr((mind, thinking)).encode()).hexdigest()
+    fingerprint = (conversation.model, conversation.system, conversation.tools)
+    return hashlib.sha256(repr((fingerprint, thinking)).encode()).hexdigest()
 
 
 def _message(index: int, message: Mapping[str, Any]) -> Message:
@@ -64,7 +64,7 @@ def _message(index: int, message: Mapping[str, Any]) -> Message:
     return Message(
         role,
         "\n".join(block["text"] for block in blocks if block["type"] == "text"),
-        tuple(Call(block["name"], block["input"], block["id"]) for block in blocks if block["type"] == "tool_use"),
+        tuple(ToolCall(block["name"], block["input"], block["id"]) for block in blocks if block["type"] == "tool_use"),
         tuple(_result(block) for block in blocks if block["type"] == "tool_result"),
     )
 
@@ -77,15 +77,15 @@ def _check(index: int, block: Mapping[str, Any]) -> None:
         raise BadRequest(f"messages.{index}: tool_use.input: Input should be a valid dictionary")
 
 
-def _check_thinking(conversation: Conversation, messages: list[dict[str, Any]]) -> None:
+def _check_thinking(conversation: ModelConversation, messages: list[dict[str, Any]]) -> None:
     blocks = [block for message in messages if isinstance(message["content"], list) for block in message["content"]]
     for block in blocks:
         if block["type"] == "thinking" and block.get("signature") != signature(conversation, block["thinking"]):
             raise BadRequest("Invalid `signature` in `thinking` block")
 
 
-def _result(block: Mapping[str, Any]) -> Result:
-    return Result(block["tool_use_id"], _text(block.get("content", "")), bool(block.get("is_error")))
+def _result(block: Mapping[str, Any]) -> ToolResult:
+    return ToolResult(block["tool_use_id"], _text(block.get("content", "")), bool(block.get("is_error")))
 
 
 def _pair(messages: tuple[Message, ...]) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hive.demo.model.conversation import Brain, Conversation, Reply
+from hive.demo.model.conversation import ModelConversation, ModelReply, Responder
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,11 @@ class Scene:
     """
 
     when: str
-    replies: tuple[Reply, ...]
+    replies: tuple[ModelReply, ...]
     who: str = ""
     about: str = ""
 
-    def fits(self, conversation: Conversation) -> bool:
+    def fits(self, conversation: ModelConversation) -> bool:
         """Whether this is the scene for the conversation as it stands."""
         wanted = ((self.when, conversation.news), (self.about, conversation.task), (self.who, conversation.system))
         return all(re.search(pattern, text, re.IGNORECASE | re.MULTILINE) for pattern, text in wanted)
@@ -31,11 +31,11 @@ class Scene:
 class Script:
     """Scenes, the first that fits is played; `otherwise` replies to what no scene fits, or when one is played out."""
 
-    def __init__(self, scenes: Sequence[Scene], otherwise: Brain) -> None:
+    def __init__(self, scenes: Sequence[Scene], otherwise: Responder) -> None:
         self._scenes = tuple(scenes)
         self._otherwise = otherwise
 
-    def reply(self, conversation: Conversation) -> Reply:
+    def reply(self, conversation: ModelConversation) -> ModelReply:
         """The next line."""
         scene = next((scene for scene in self._scenes if scene.fits(conversation)), None)
         if scene is None or conversation.round >= len(scene.replies):

@@ -10,8 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
 from hive.demo.model import speech
-from hive.demo.model.conversation import Brain, Conversation, Reply
-from hive.demo.model.faults import BreaksOff, Cut, Refusal, Stall, Unfinished
+from hive.demo.model.conversation import ModelConversation, ModelReply, Responder
+from hive.demo.model.faults import ApiError, BreaksOff, Cut, Stall, Unfinished
 from hive.demo.model.request import BadRequest, parse, require_max_tokens
 
 _MIDDLE = 4
@@ -24,9 +24,9 @@ _POLL = 0.05
 class ModelServer:
     """A model on a port of its own; a context that serves as long as it lasts."""
 
-    def __init__(self, brain: Brain, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, responder: Responder, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self._stopping = threading.Event()
-        self._server = ThreadingHTTPServer((host, port), handler(brain, self._stopping))
+        self._server = ThreadingHTTPServer((host, port), handler(responder, self._stopping))
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL,), daemon=True, name="model")
 
     @property
@@ -54,18 +54,18 @@ class ModelServer:
         self.stop()
 
 
-def serve(brain: Brain, host: str, port: int, ready: Callable[[int], None]) -> None:
+def serve(responder: Responder, host: str, port: int, ready: Callable[[int], None]) -> None:
     """Serve until the process is stopped; `ready` is told the port once it listens."""
-    with ThreadingHTTPServer((host, port), handler(brain, threading.Event())) as server:
+    with ThreadingHTTPServer((host, port), handler(responder, threading.Event())) as server:
         ready(server.server_port)
         server.serve_forever()
 
 
-def handler(brain: Brain, stopping: threading.Event) -> type[BaseHTTPRequestHandler]:
+def handler(responder: Responder, stopping: threading.Event) -> type[BaseHTTPRequestHandler]:
     """The class of request handlers that speak for a brain; `stopping` ends a stall."""
 
     class Handler(_Handler):
-        mind = brain
+        fingerprint = responder
         stop = stopping
 
     return Handler
@@ -75,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
     """One connection of a client."""
 
     protocol_version = "HTTP/1.1"
-    mind: Brain
+    fingerprint: Responder
     stop: threading.Event
 
     def do_POST(self) -> None:
@@ -98,12 +98,12 @@ class _Handler(BaseHTTPRequestHandler):
             return self._error(404, "not_found_error", "Not found")
         conversation = parse(body)
         require_max_tokens(body)
-        reply = self.mind.reply(conversation)
-        if isinstance(reply.fault, Refusal):
+        reply = self.fingerprint.reply(conversation)
+        if isinstance(reply.fault, ApiError):
             return self._refuse(reply.fault)
         return self._say(conversation, reply, stream=bool(body.get("stream")))
 
-    def _say(self, conversation: Conversation, reply: Reply, *, stream: bool) -> None:
+    def _say(self, conversation: ModelConversation, reply: ModelReply, *, stream: bool) -> None:
         whole = speech.message(conversation, reply)
         if not stream:
             return self._json(200, whole)
@@ -117,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._stream(list(speech.events(whole)), reply)
         return None
 
-    def _stream(self, events: list[speech.Event], reply: Reply) -> None:
+    def _stream(self, events: list[speech.Event], reply: ModelReply) -> None:
         if reply.fault is None:
             return self._send(events)
         self._send(events[:_MIDDLE], last=False)
@@ -141,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
 
-    def _refuse(self, fault: Refusal) -> None:
+    def _refuse(self, fault: ApiError) -> None:
         told = {"retry-after": fault.retry_after, "x-should-retry": fault.should_retry}
         headers = {name: value for name, value in told.items() if value}
         self._json(fault.status, speech.error(fault.kind, fault.message), headers)

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from hive.demo.model.conversation import Conversation, Reply
+from hive.demo.model.conversation import ModelConversation, ModelReply
 from hive.demo.model.request import signature
 
 Event = dict[str, Any]
@@ -15,7 +15,7 @@ Event = dict[str, Any]
 _LETTERS_PER_TOKEN = 4
 
 
-def message(conversation: Conversation, reply: Reply) -> dict[str, Any]:
+def message(conversation: ModelConversation, reply: ModelReply) -> dict[str, Any]:
     """The whole message; its ids follow from the conversation, so that saying it again is saying the same."""
     name = hashlib.sha256(repr((conversation, reply)).encode()).hexdigest()[:24]
     return {
@@ -36,7 +36,7 @@ def message(conversation: Conversation, reply: Reply) -> dict[str, Any]:
     }
 
 
-def count(conversation: Conversation) -> int:
+def count(conversation: ModelConversation) -> int:
     """An estimate of the tokens that a conversation has."""
     return _tokens(repr(conversation))
 
@@ -66,7 +66,7 @@ def error(kind: str, text: str) -> dict[str, Any]:
     return {"type": "error", "error": {"type": kind, "message": text}}
 
 
-def _blocks(conversation: Conversation, reply: Reply, name: str) -> list[dict[str, Any]]:
+def _blocks(conversation: ModelConversation, reply: ModelReply, name: str) -> list[dict[str, Any]]:
     thought = {"type": "thinking", "thinking": reply.thinking, "signature": signature(conversation, reply.thinking)}
     said = {"type": "text", "text": reply.text}
     calls = [

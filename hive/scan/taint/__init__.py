@@ -11,8 +11,8 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 
-from hive.scan.engine import Engine, Mark
-from hive.scan.sources import Kind, Source
+from hive.scan.engine import Diagnostic, Engine
+from hive.scan.sources import FileKind, Source
 
 
 def words(sources: Sequence[Source]) -> list[str]:
@@ -20,11 +20,11 @@ def words(sources: Sequence[Source]) -> list[str]:
     return ["-P", "-s", "-m", "hive.scan.taint", *(source.whole for source in sources)]
 
 
-def read(said: str) -> Iterator[Mark]:
+def read(said: str) -> Iterator[Diagnostic]:
     """One mark for each line of JSON."""
     for line in filter(None, said.split("\n")):
         item = json.loads(line)
-        yield Mark(item["file"], item["line"], item["rule"], also=tuple(item["also"]))
+        yield Diagnostic(item["file"], item["line"], item["rule"], also=tuple(item["also"]))
 
 
-ENGINE = Engine("taint", sys.executable, frozenset({Kind.PYTHON}), words, read)
+ENGINE = Engine("taint", sys.executable, frozenset({FileKind.PYTHON}), words, read)

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from hive.scan.taint.flow import Sighting, sightings
+from hive.scan.taint.flow import Sighting, snapshots
 
 MAX_DEPTH = 10_000
 
@@ -20,7 +20,7 @@ def look(name: str) -> Iterator[Sighting]:
     except (SyntaxError, ValueError):
         yield Sighting(1, "unparsable")
         return
-    yield from sightings(tree)
+    yield from snapshots(tree)
 
 
 def main() -> None:

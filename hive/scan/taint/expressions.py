@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from hive.scan.taint.places import CARRYING, CLEANERS, JOINS, dotted, is_source, last_name, paths_of
 from hive.scan.taint.proofs import proves
-from hive.scan.taint.trail import Known, Trail
+from hive.scan.taint.trail import KnownState, Trail
 
 _PATH_CLASSES = frozenset({"Path", "PurePath", "PosixPath", "PurePosixPath"})
 _COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
@@ -54,7 +54,7 @@ def either(one: Trail | None, other: Trail | None) -> Trail | None:
     return one | other if one and other else one or other
 
 
-class Reader:
+class ExpressionReader:
     """Reads expressions of one function and keeps what it saw.
 
     `used` are lines where request data is used as a path, `left` joined paths that went elsewhere.
@@ -71,7 +71,7 @@ class Reader:
         if trail is not None and trail.joins:
             self.left.append(trail)
 
-    def bind(self, target: ast.expr, trail: Trail | None, known: Known) -> None:
+    def bind(self, target: ast.expr, trail: Trail | None, known: KnownState) -> None:
         """A value gets a name."""
         match target:
             case ast.Name(id=name):
@@ -84,7 +84,7 @@ class Reader:
             case ast.Subscript(value=ast.Name(id=name)) if trail is not None:
                 known.assign(name, either(known.dirty.get(name), trail))
 
-    def read(self, node: ast.expr | None, known: Known) -> Trail | None:
+    def read(self, node: ast.expr | None, known: KnownState) -> Trail | None:
         """The trail of an expression, None if it holds no request data."""
         if node is None or (known.checked and ast.unparse(node) in known.checked):
             return None
@@ -112,7 +112,7 @@ class Reader:
             case _:
                 return self._parts(node, known)
 
-    def _parts(self, node: ast.expr, known: Known) -> Trail | None:
+    def _parts(self, node: ast.expr, known: KnownState) -> Trail | None:
         if isinstance(node, _COMPREHENSIONS):
             known = self._inside(node, known)
         trail = None
@@ -121,7 +121,7 @@ class Reader:
                 trail = either(trail, self.read(part, known))
         return trail
 
-    def _inside(self, node: _COMPREHENSIONS, known: Known) -> Known:
+    def _inside(self, node: _COMPREHENSIONS, known: KnownState) -> KnownState:
         inside = known.copy()
         for part in node.generators:
             self.bind(part.target, self.read(part.iter, inside), inside)
@@ -130,7 +130,7 @@ class Reader:
                 inside.prove(proves(test, when=True, aliases=inside.aliases))
         return inside
 
-    def _choose(self, node: ast.BoolOp | ast.IfExp | ast.Compare, known: Known) -> Trail | None:
+    def _choose(self, node: ast.BoolOp | ast.IfExp | ast.Compare, known: KnownState) -> Trail | None:
         if isinstance(node, ast.Compare):
             self._parts(node, known)
             return None
@@ -146,13 +146,13 @@ class Reader:
             so_far.prove(proves(value, when=isinstance(node.op, ast.And), aliases=so_far.aliases))
         return trail
 
-    def _divide(self, node: ast.BinOp, known: Known) -> Trail | None:
+    def _divide(self, node: ast.BinOp, known: KnownState) -> Trail | None:
         trail = either(self.read(node.left, known), self.read(node.right, known))
         if any(isinstance(side, ast.Constant) and not isinstance(side.value, str) for side in (node.left, node.right)):
             return None
         return _joined(trail, node.lineno)
 
-    def _call(self, node: ast.Call, known: Known) -> Trail | None:
+    def _call(self, node: ast.Call, known: KnownState) -> Trail | None:
         receiver = self.read(node.func, known) if isinstance(node.func, ast.Attribute) else None
         arguments = [*node.args, *(item.value for item in node.keywords)]
         trails = {id(part): self.read(part, known) for part in arguments}

@@ -6,10 +6,10 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hive.scan.taint.expressions import Function, Reader, either
+from hive.scan.taint.expressions import ExpressionReader, Function, either
 from hive.scan.taint.places import ENDING, given_by_request, is_handler, last_name
 from hive.scan.taint.proofs import proves, raises_unless
-from hive.scan.taint.trail import Known, Trail
+from hive.scan.taint.trail import KnownState, Trail
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -21,7 +21,7 @@ class Sighting:
     also: tuple[int, ...] = ()
 
 
-def sightings(tree: ast.Module) -> list[Sighting]:
+def snapshots(tree: ast.Module) -> list[Sighting]:
     """All uses of request data as a path in one file.
 
     Functions are read again until none of them learns anything more about another.
@@ -29,7 +29,7 @@ def sightings(tree: ast.Module) -> list[Sighting]:
     functions = list(_functions(tree, in_handler=False))
     while True:
         before = [function.learned() for function in functions]
-        seen = {sighting for function in functions for sighting in _Walk(function, functions).sightings()}
+        seen = {sighting for function in functions for sighting in _Walk(function, functions).snapshots()}
         if [function.learned() for function in functions] == before:
             return sorted(seen)
 
@@ -48,10 +48,10 @@ class _Walk:
 
     def __init__(self, function: Function, functions: Sequence[Function]) -> None:
         self._function = function
-        self._reader = Reader(function, functions)
+        self._reader = ExpressionReader(function, functions)
 
-    def sightings(self) -> Iterator[Sighting]:
-        known = Known(dict(self._function.given))
+    def snapshots(self) -> Iterator[Sighting]:
+        known = KnownState(dict(self._function.given))
         self._block(self._function.node.body, known)
         used = self._reader.used
         for line, trail in used:
@@ -64,11 +64,11 @@ class _Walk:
                 way = trail.lines - trail.joins
                 yield Sighting(max(trail.joins), "path-from-request", tuple(sorted(way, reverse=True)))
 
-    def _block(self, body: Sequence[ast.stmt], known: Known) -> bool:
+    def _block(self, body: Sequence[ast.stmt], known: KnownState) -> bool:
         """Read statements up to the one that leaves the block for good; whether there is one."""
         return any(self._statement(statement, known) for statement in body)
 
-    def _statement(self, node: ast.stmt, known: Known) -> bool:
+    def _statement(self, node: ast.stmt, known: KnownState) -> bool:
         match node:
             case ast.Return(value=value):
                 self._return(self._reader.read(value, known))
@@ -108,7 +108,7 @@ class _Walk:
         if trail is not None and any(line in made_here for line in trail.joins):
             self._reader.leave(trail)
 
-    def _assign(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign, known: Known) -> None:
+    def _assign(self, node: ast.Assign | ast.AnnAssign | ast.AugAssign, known: KnownState) -> None:
         if node.value is None:
             return
         trail = self._reader.read(node.value, known)
@@ -120,7 +120,7 @@ class _Walk:
                 known.aliases[target.id] = proves(node.value, when=True, aliases=known.aliases)
         known.prove(raises_unless(node.value))
 
-    def _if(self, node: ast.If, known: Known) -> bool:
+    def _if(self, node: ast.If, known: KnownState) -> bool:
         self._reader.read(node.test, known)
         other = known.copy()
         known.prove(proves(node.test, when=True, aliases=known.aliases))
@@ -132,7 +132,7 @@ class _Walk:
             known.merge(other)
         return ends and other_ends
 
-    def _loop(self, node: ast.While | ast.For | ast.AsyncFor, known: Known) -> None:
+    def _loop(self, node: ast.While | ast.For | ast.AsyncFor, known: KnownState) -> None:
         for _ in range(2):  # once more, if the first round has left anything behind
             inside, before = known.copy(), dict(known.dirty)
             if isinstance(node, ast.While):
@@ -148,7 +148,7 @@ class _Walk:
             known.prove(proves(node.test, when=False, aliases=known.aliases))
         self._block(node.orelse, known)
 
-    def _try(self, node: ast.Try | ast.TryStar, known: Known) -> bool:
+    def _try(self, node: ast.Try | ast.TryStar, known: KnownState) -> bool:
         before = known.copy()
         ends = self._block([*node.body, *node.orelse], known)
         for handler in node.handlers:
@@ -158,14 +158,14 @@ class _Walk:
                 ends = False
         return self._block(node.finalbody, known) or ends
 
-    def _with(self, node: ast.With | ast.AsyncWith, known: Known) -> bool:
+    def _with(self, node: ast.With | ast.AsyncWith, known: KnownState) -> bool:
         for item in node.items:
             self._leave(self._reader.read(item.context_expr, known), item.context_expr)
             if item.optional_vars is not None:
                 self._reader.bind(item.optional_vars, None, known)
         return self._block(node.body, known)
 
-    def _branches(self, bodies: Sequence[Sequence[ast.stmt]], known: Known) -> None:
+    def _branches(self, bodies: Sequence[Sequence[ast.stmt]], known: KnownState) -> None:
         for body in bodies:
             branch = known.copy()
             if not self._block(body, branch):

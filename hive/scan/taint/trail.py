@@ -23,16 +23,16 @@ class Trail:
 
 
 @dataclass(slots=True)
-class Known:
+class KnownState:
     """The state at one point; `dirty` maps a variable to the trail of what it holds."""
 
     dirty: dict[str, Trail] = field(default_factory=dict)
     checked: frozenset[str] = frozenset()
     aliases: dict[str, Proofs] = field(default_factory=dict)
 
-    def copy(self) -> Known:
+    def copy(self) -> KnownState:
         """The same, to go another way from here."""
-        return Known(dict(self.dirty), self.checked, dict(self.aliases))
+        return KnownState(dict(self.dirty), self.checked, dict(self.aliases))
 
     def prove(self, proofs: Proofs) -> None:
         """Forget the dirt of what was checked, and of what was made from it."""
@@ -53,7 +53,7 @@ class Known:
         else:
             self.dirty[name] = Trail(trail.lines, trail.through | {name}, trail.joins)
 
-    def merge(self, other: Known) -> None:
+    def merge(self, other: KnownState) -> None:
         """Two ways meet: dirty on one is dirty, checked is what was checked on both."""
         for name, trail in other.dirty.items():
             self.dirty[name] = self.dirty.get(name, Trail()) | trail

@@ -264,8 +264,10 @@ class Village:
         edits = []
         for path, text in files.items():
             old = next(iter(git.tree(tip, path)), None) if tip else None
-            deed = "delete" if text is None else "update" if old else "create"
-            edits.append(Edit(deed, path, (text or "").encode("utf-8", "surrogateescape"), sha=old.sha if old else ""))
+            action = "delete" if text is None else "update" if old else "create"
+            edits.append(
+                Edit(action, path, (text or "").encode("utf-8", "surrogateescape"), sha=old.sha if old else "")
+            )
         who = self.user(by)
         made = contents.commit(
             self.site,

@@ -139,8 +139,8 @@ def test_addresses_of_the_api_lead_here(village: Village) -> None:
     (remark,) = reviews.remarks(site, review)
     comment = comments.create(site, village.user("eve"), pull, "Well.")
     for told in (shapes.review(site, review, None), shapes.remark(site, remark, None)):
-        place, _, anchor = told["html_url"].removeprefix(site.url).partition("#")
+        place, _, baseline = told["html_url"].removeprefix(site.url).partition("#")
         page = village.nobody.open(place)
-        assert anchor in {about.get("id") for _, about in page.tags}
+        assert baseline in {about.get("id") for _, about in page.tags}
     page = village.nobody.open(f"{village.home}/pulls/{pull['number']}")
     assert f"issuecomment-{comment['id']}" in {about.get("id") for _, about in page.tags}

@@ -83,7 +83,7 @@ def test_an_unknown_state(village: Village) -> None:
 def test_what_is_refused_keeps_the_words(village: Village) -> None:
     """Closing what has open dependencies is refused; the comment is said, and words that are not are kept."""
     issue, other = village.issue(), village.issue("Another")
-    issues.depend(village.site, village.user("core"), issue, other)
+    issues.add_dependency(village.site, village.user("core"), issue, other)
     page = village.core.send(f"{village.home}/issues/1", "/comments", content="Done.", status="close")
     assert page.status == 412
     assert "cannot close this issue because it still has open dependencies" in page.words
@@ -146,7 +146,7 @@ def test_the_course_of_things(village: Village) -> None:
     village.commit({"x": "x"}, message=f"Mend\n\nfixes #{issue['number']}")
     issues.pin(site, core, issue, pinned=True)
     issues.set_due(site, core, issue, 1_800_000_000)
-    issues.depend(site, core, issue, other)
+    issues.add_dependency(site, core, issue, other)
     words = village.nobody.open(f"{village.home}/issues/{issue['number']}").words
     order = [
         "core added type bug area app", "core took this on", "core changed the title from First to First of all",
@@ -217,14 +217,14 @@ def test_the_living_part(village: Village) -> None:
     mark = part.headers["ETag"]
     assert village.core.raw(path, If_None_Match=mark).status == 304
     bug = village.label("type/bug")
-    for deed in (
+    for action in (
         lambda: labels.add(village.site, village.user("core"), issue, [bug["id"]]),
         lambda: issues.assign(village.site, village.user("core"), issue, village.user("iris")),
         lambda: comments.create(village.site, village.user("iris"), issue, "I am at it."),
         lambda: comments.react(village.site, village.user("iris"), issue, "heart"),
         lambda: issues.set_state(village.site, village.user("core"), village.now(issue), closed=True),
     ):
-        deed()
+        action()
         answer = village.core.raw(path, If_None_Match=mark)
         assert answer.status == 200
         mark = answer.headers["ETag"]

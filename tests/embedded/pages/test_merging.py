@@ -87,7 +87,7 @@ def _conflict(village: Village, pull: Row) -> None:
 
 
 def _depends(village: Village, pull: Row) -> None:
-    issues.depend(village.site, village.user("core"), pull, village.issue("First this"))
+    issues.add_dependency(village.site, village.user("core"), pull, village.issue("First this"))
 
 
 Hinder = Callable[["Village", Row], None]

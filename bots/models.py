@@ -1,0 +1,263 @@
+"""The hive's own nouns: lanes, agents, findings and the verdict over them. Performs no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum, StrEnum
+
+from forge.models import Ref, Repo, User
+
+AGENT_NAME = re.compile(r"[a-z][a-z0-9]{0,8}")
+"""An agent's name: its container is `h-<name>`, and a container's name holds 11 characters."""
+
+RESERVED_NAMES = frozenset({"core", "hive", "lead", "manager", "operator", "system", "triage"})
+"""Names that no agent may take: they are recipients, or accounts of the hive itself."""
+
+QUICK_FIX_SECONDS = 30
+"""A yellow finding that takes at most this long to mend is red: there is no reason to leave it."""
+
+
+class Role(StrEnum):
+    """What an agent is in its team: exactly one lead, at most one lorekeeper."""
+
+    LEAD = "lead"
+    AGENT = "agent"
+    LOREKEEPER = "lorekeeper"
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A field of work: what belongs to it, which agent works in it, and the logins of its operators if it has its own."""
+
+    name: str
+    agent: str
+    label: str
+    words: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IssueKind:
+    """A kind of issue, told by the words in it; `label` is `type/…`."""
+
+    label: str
+    words: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSpec:
+    """An agent as its configuration repository declares it in `agent.yaml`."""
+
+    name: str
+    lane: str
+    role: Role = Role.AGENT
+    model: str = ""
+    packages: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    max_steps: int = 40
+    minutes: int = 20
+    prompt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """What bots may know of the team: who is who, and which work is whose.
+
+    Operators, agents and the hive's own accounts are known by id; a login proves nothing.
+    """
+
+    name: str
+    operators: frozenset[int]
+    agents: dict[str, User]
+    accounts: dict[str, User]
+    lanes: tuple[Lane, ...]
+    kinds: tuple[IssueKind, ...]
+    repos: frozenset[Repo]
+    configs: dict[Repo, str]
+    """Configuration repositories and the agent that each one configures."""
+
+    max_bot_turns: int = 3
+    """How often bots may move a run in a row before a person has to."""
+
+    operator_logins: tuple[str, ...] = ()
+    """The logins of the operators, to call them by; who they are is decided by their ids."""
+
+    models: tuple[str, ...] = ()
+    """The models that an agent may think with; empty where nobody says."""
+
+    def operators_of(self, agent: str) -> tuple[str, ...]:
+        """The logins of those whom an agent's work waits for: the operators of its lanes, else those of the team."""
+        mine = [lane for lane in self.lanes if lane.agent == agent]
+        own = tuple(dict.fromkeys(login for lane in mine for login in lane.operators))
+        return own if own and all(lane.operators for lane in mine) else self.operator_logins
+
+    def call(self, agent: str = "") -> str:
+        """The operators of an agent, or of the team, as a comment calls them: by our configuration, and by nobody's words."""
+        logins = self.operators_of(agent) if agent else self.operator_logins
+        return ", ".join(f"@{login}" for login in logins) or "an operator"
+
+    def standing(self, user: User) -> str:
+        """What an account is to the team, in words."""
+        if user.id in self.operators:
+            return "an operator"
+        return "of the hive" if self.is_machine(user) else "not of the team"
+
+    def is_trusted(self, user: User) -> bool:
+        """Whether an account's words are work orders: an operator's, or those of the hive itself."""
+        return user.id in self.operators or self.is_machine(user)
+
+    def agent_of(self, user: User) -> str | None:
+        """The agent behind an account, if it is one."""
+        return next((name for name, account in self.agents.items() if account.id == user.id), None)
+
+    def is_machine(self, user: User) -> bool:
+        """Whether an account belongs to the hive itself: an agent or one of its bots."""
+        return any(user.id == other.id for other in (*self.agents.values(), *self.accounts.values()))
+
+
+class Level(Enum):
+    """How loud a finding is; the loudest decides the verdict."""
+
+    RED = "🔴"
+    YELLOW = "🟡"
+    GREEN = "🟢"
+
+
+class Category(StrEnum):
+    """What kind of matter a finding is about."""
+
+    BUG = "bug"
+    SECURITY = "security"
+    LEAK = "secret"
+    SILENT_FAILURE = "silent failure"
+    BROKEN = "does not parse"
+    INCONSISTENCY = "inconsistency"
+    TEST = "test"
+    PRAISE = "praise"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing seen in a change: where, how bad, why, and what would be right.
+
+    `line` counts from 1 in the new file, 0 means the file as a whole. `fix_seconds` is the time
+    that mending takes, None if unknown. `suggestion` is the text that should replace the line.
+    """
+
+    path: str
+    line: int
+    level: Level
+    category: Category
+    rule: str
+    title: str
+    why: str = ""
+    fix_seconds: int | None = None
+    suggestion: str | None = None
+    engine: str = ""
+
+    @property
+    def effective_level(self) -> Level:
+        """The level after the thirty-second rule: a yellow that is mended at once is red."""
+        quick = self.fix_seconds is not None and self.fix_seconds <= QUICK_FIX_SECONDS
+        return Level.RED if self.level is Level.YELLOW and quick else self.level
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What the analysers saw of one head.
+
+    `ran` are the engines that finished, `failed` those that did not, with the reason: a failed
+    engine means not reviewed, never green. `skipped` are files that no engine could look at. `base_sha` is the commit from
+    which the head's own changes were counted.
+    """
+
+    head_sha: str
+    findings: tuple[Finding, ...] = ()
+    ran: tuple[str, ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+    base_sha: str = ""
+
+
+class Verdict(Enum):
+    """The outcome of a review; there is no outcome that means silence."""
+
+    BLOCKED = "🔴"
+    REMARKS = "🟡"
+    GOOD = "🟢"
+    NOT_REVIEWED = "🔴 not reviewed"
+
+
+def verdict(findings: Iterable[Finding], *, failed: bool) -> Verdict:
+    """The loudest finding wins; a run that failed is never green, whatever it found."""
+    levels = {finding.effective_level for finding in findings}
+    if Level.RED in levels:
+        return Verdict.BLOCKED
+    if failed:
+        return Verdict.NOT_REVIEWED
+    return Verdict.REMARKS if Level.YELLOW in levels else Verdict.GOOD
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a change of an agent's configuration would mean, seen before it is merged.
+
+    `tree` is the git tree of the merge result that was looked at; `problems` are sentences with
+    `file:line:column`, none if the change may be merged; `changes` are sentences for people.
+    """
+
+    head_sha: str
+    tree: str
+    problems: tuple[str, ...] = ()
+    changes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictView:
+    """What was said last of a pull request: of which head, for which base, and of what (`scope`)."""
+
+    head_sha: str
+    base: str
+    base_sha: str
+    scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStatus:
+    """How a run stands, for people who ask.
+
+    `turn` is the number of its oldest open turn, 0 without one; `is_held` says that its agent has it. `since` is when what is
+    so began, `blocked` why it waits for an operator, `waits_for` a pull request on a configuration.
+    """
+
+    id: int
+    agent: str
+    is_open: bool
+    outcome: str
+    since: datetime
+    turn: int = 0
+    is_held: bool = False
+    pull: Ref | None = None
+    waits_for: Ref | None = None
+    blocked: str = ""
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """What a bot may know of an agent's run."""
+
+    id: int
+    agent: str
+    issue: Ref
+    state: str
+    pull: Ref | None = None
+    bot_turns: int = 0
+    """Turns in a row that no person caused."""
+
+    causes: frozenset[str] = field(default_factory=frozenset)

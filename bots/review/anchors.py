@@ -1,0 +1,51 @@
+"""Where each finding is said: on a line of the diff, or in the review's body. Performs no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from bots.models import Finding, Level
+from forge.diff import FileDiff
+
+MAX_INLINE = 10
+"""Remarks on lines in one review; more of them is a wall that nobody reads."""
+
+Files = Mapping[str, FileDiff]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """The findings of one review, loudest first.
+
+    `inline` go on lines that the diff shows: forges accept a remark on any other line, and hang
+    it anywhere. `outside` are on none of them, `overflow` would be one remark too many.
+    """
+
+    inline: tuple[Finding, ...]
+    overflow: tuple[Finding, ...]
+    outside: tuple[Finding, ...]
+    green: tuple[Finding, ...]
+
+    def count(self, level: Level) -> int:
+        """How many are of a level, after the thirty-second rule."""
+        return sum(item.effective_level is level for item in (*self.inline, *self.overflow, *self.outside, *self.green))
+
+
+def place(findings: Iterable[Finding], files: Files) -> Placed:
+    """Give each finding its place."""
+    ordered = sorted(findings, key=lambda item: (_LOUDNESS[item.effective_level], item.path, item.line))
+    green = tuple(item for item in ordered if item.effective_level is Level.GREEN)
+    wanting = [item for item in ordered if item.effective_level is not Level.GREEN]
+    shown = [item for item in wanting if old_line(item, files) is not None]
+    outside = tuple(item for item in wanting if old_line(item, files) is None)
+    return Placed(tuple(shown[:MAX_INLINE]), tuple(shown[MAX_INLINE:]), outside, green)
+
+
+def old_line(finding: Finding, files: Files) -> str | None:
+    """The line that a finding is about, as the change has it; None if the diff does not show it."""
+    file = files.get(finding.path)
+    return None if file is None else file.new.get(finding.line)
+
+
+_LOUDNESS = {Level.RED: 0, Level.YELLOW: 1, Level.GREEN: 2}

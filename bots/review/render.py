@@ -1,0 +1,113 @@
+"""The review as people read it: a headline, what has no line, and a remark for each line. Performs no I/O."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from bots.markdown import code, plain, prose
+from bots.models import Finding, Level, Verdict
+from bots.review import messages
+from bots.review.anchors import Placed
+
+MAX_LISTED = 50
+MAX_TITLE = 120
+MAX_WHY = 600
+MAX_LINE = 300
+
+Reasons = Iterable[tuple[str, str]]
+
+
+def body(outcome: Verdict, placed: Placed, *, sha: str, ran: Iterable[str], not_reviewed: Reasons) -> str:
+    """The text of the review; sections stand only where there is something to say."""
+    engines = ", ".join(map(plain, ran))
+    red = [item for item in placed.outside if item.effective_level is Level.RED]
+    yellow = [item for item in placed.outside if item.effective_level is Level.YELLOW]
+    parts = [
+        headline(outcome, placed, sha),
+        _section(messages.OUTSIDE, map(_item, red)),
+        _section(messages.YELLOW, map(_item, yellow)),
+        _more(placed.overflow),
+        _section(messages.GREEN, map(_item, placed.green)),
+        _section(messages.NOT_REVIEWED, (f"{code(who)} {plain(why)}" for who, why in not_reviewed)),
+        messages.RAN.format(engines=engines, sha=sha) if engines else messages.NOBODY.format(sha=sha),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def headline(outcome: Verdict, placed: Placed, sha: str) -> str:
+    """The verdict in one line, with the counts that it does not name itself."""
+    red, yellow, green = (placed.count(level) for level in Level)
+    said = messages.HEADLINES[outcome].format(red=red, yellow=yellow)
+    counts = ["" if outcome is Verdict.REMARKS else _count(Level.YELLOW, yellow), _count(Level.GREEN, green)]
+    return " · ".join(filter(None, [said, *counts, sha[:7]]))
+
+
+def summary(outcome: Verdict, placed: Placed) -> str:
+    """The verdict as a commit status describes it."""
+    if outcome is Verdict.GOOD:
+        return messages.STATUS_GOOD
+    counts = [_count(level, placed.count(level)) for level in Level]
+    first = messages.STATUS_NOT_REVIEWED if outcome is Verdict.NOT_REVIEWED else ""
+    return " · ".join(filter(None, [first, *counts]))
+
+
+def remark(finding: Finding, line: str) -> str:
+    """What is said on a line of the diff; `line` is that line."""
+    parts = [
+        messages.REMARK.format(
+            level=finding.effective_level.value, name=_name(finding), category=finding.category.value
+        ),
+        prose(_cut(finding.why, MAX_WHY)),
+        _block(line, finding.suggestion) if finding.suggestion is not None else "",
+        messages.SOURCE.format(engine=plain(finding.engine), rule=plain(finding.rule)),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def _name(finding: Finding) -> str:
+    quick = finding.level is Level.YELLOW and finding.effective_level is Level.RED
+    name = messages.NAME.format(title=plain(_cut(finding.title, MAX_TITLE)))
+    return name + (messages.QUICK.format(seconds=finding.fix_seconds) if quick else "")
+
+
+def _item(finding: Finding) -> str:
+    where = f"{finding.path}:{finding.line}" if finding.line else finding.path
+    words = [_name(finding), code(where) if where else "", prose(_cut(finding.why, MAX_WHY))]
+    return " — ".join(filter(None, words))
+
+
+def _section(title: str, items: Iterable[str]) -> str:
+    listed = _list(items)
+    return f"{title}\n{listed}" if listed else ""
+
+
+def _more(findings: Sequence[Finding]) -> str:
+    items = _list(f"{finding.effective_level.value} {_item(finding)}" for finding in findings)
+    return messages.MORE.format(count=len(findings), items=items) if items else ""
+
+
+def _list(items: Iterable[str]) -> str:
+    every = list(items)
+    rest = [messages.LEFT_OUT.format(count=len(every) - MAX_LISTED)] if len(every) > MAX_LISTED else []
+    return "\n".join(f"- {item}" for item in (*every[:MAX_LISTED], *rest))
+
+
+def _block(line: str, suggestion: str) -> str:
+    """The line and what should stand there, as a diff that nothing in it can end; empty means that it goes."""
+    rows = [f"-{_shown(line)}", *([f"+{_shown(suggestion)}"] if suggestion else [])]
+    fence = "`" * max(3, 1 + max((len(run) for row in rows for run in re.findall("`+", row)), default=0))
+    return "\n".join([f"{fence}diff", *rows, fence])
+
+
+def _shown(line: str) -> str:
+    # A character that nobody sees, such as one that turns the reading direction, is shown as what it is: odd.
+    return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in _cut(line.rstrip("\r"), MAX_LINE))
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _count(level: Level, number: int) -> str:
+    return f"{level.value} {number}" if number else ""

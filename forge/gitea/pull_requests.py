@@ -1,0 +1,110 @@
+"""What one account does to pull requests on Forgejo and Gitea; merging is not among it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from forge.gitea import models
+from forge.gitea.account import Account, checked, without
+from forge.gitea.confirm import sure
+from forge.models import PullRequest, Ref, Repo, Review, ReviewComment, ReviewState
+from forge.protocol import Conflict, NotFound, Refused, Unavailable
+
+_ANSWERS = frozenset({ReviewState.APPROVED, ReviewState.REQUEST_CHANGES, ReviewState.COMMENT})
+
+
+class GiteaPullWriter(Account):
+    """Pull requests and reviews."""
+
+    def open_pull(self, repo: Repo, *, head: str, base: str, title: str, body: str) -> PullRequest:
+        """Open a pull request, or find the open one with this head and base.
+
+        `head` is a branch, or `owner:branch` for one of a fork. A branch that is not there is 500 on
+        Forgejo 10: it raises NotFound as elsewhere.
+        """
+        try:
+            made = self._client.post(self._at(repo, "pulls"), head=head, base=base, title=title, body=body)
+            return self.pull(models.ref(made["number"], repo))
+        except (Conflict, Unavailable) as error:
+            found = next(self._sifted(repo, head, base), None)
+            if found is not None:
+                return found
+            if error.status == 500:
+                for branch in (name for name in (base, head) if ":" not in name):
+                    self.branch(repo, branch)
+            raise
+
+    def update_pull(self, ref: Ref) -> None:
+        """Merge the base into the head, if the base has moved on; raises Conflict when they disagree.
+
+        Forges answer 500 when there is nothing to do, and to what was pushed to `refs/for/…`.
+        """
+        pull = self.pull(ref)
+        if not pull.is_open:
+            raise Conflict(f"{ref}: closed")
+        if pull.by_push:
+            raise Conflict(f"{ref}: brought up to date by its author, with a push to refs/for/{pull.base_branch}")
+        sure(lambda: self._client.order("POST", self._pull_at(ref, "update"), style="merge"), lambda: self._fresh(ref))
+
+    def request_reviews(self, ref: Ref, logins: Sequence[str]) -> None:
+        """Ask for reviews; of the author raises Invalid, of nobody NotFound."""
+        missing = without(logins, [user.login for user in self.pull(ref).reviewers])
+        if not missing:
+            return
+        self._client.post(self._pull_at(ref, "requested_reviewers"), reviewers=missing)
+        dropped = without(missing, [user.login for user in self.pull(ref).reviewers])
+        if dropped:
+            raise Refused(f"{ref}: may not be asked for a review: {', '.join(dropped)}")
+
+    def review(
+        self, ref: Ref, *, head_sha: str, state: ReviewState, body: str, comments: Sequence[ReviewComment], marker: str
+    ) -> Review:
+        """Submit one review pinned to a head, unless one of this identity contains `marker`.
+
+        A pending review of this identity is deleted first: it would swallow the new one's remarks.
+        On a pull request of one's own only COMMENT is possible, the rest raises Invalid.
+        """
+        checked(body, marker)
+        if state not in _ANSWERS:
+            raise ValueError(f"{state} is no answer to a pull request")
+        at = self._pull_at(ref, "reviews")
+        said = {"event": state.value, "body": body, "commit_id": head_sha, "comments": [_remark(c) for c in comments]}
+        mine = self._own_reviews(ref)
+        done = _saying(mine, marker, head_sha)
+        if done:
+            return done
+        for left in (review for review in mine if review.state is ReviewState.PENDING):
+            self._client.delete(f"{at}/{left.id}")
+        try:
+            return models.submitted(self._client.post(at, **said), ref)
+        except Unavailable:
+            done = _saying(self._own_reviews(ref), marker, head_sha)
+            if done is None:
+                raise
+            return done
+
+    def _fresh(self, ref: Ref) -> bool:
+        """Whether a head has all of its base."""
+        field = self._client.get(self._pull_at(ref))
+        pull = models.pull(field, ref.repo)
+        if pull.head_repo != ref.repo:
+            # A fork's branch cannot be the first of two to compare; what the forge keeps may be old.
+            return field["merge_base"].sha() == pull.base_sha
+        try:
+            ahead = self._client.get(self._at(ref.repo, "compare", f"{pull.head_branch}...{pull.base_branch}"))
+        except NotFound as error:
+            raise Conflict(f"{ref}: its branch is gone") from error
+        return ahead["total_commits"].count() == 0
+
+    def _own_reviews(self, ref: Ref) -> list[Review]:
+        return [review for review in self.reviews(ref) if self._mine(review.author)]
+
+
+def _remark(comment: ReviewComment) -> dict[str, object]:
+    side = "old_position" if comment.old else "new_position"
+    return {"path": comment.path, "body": comment.body, side: comment.line}
+
+
+def _saying(reviews: Iterable[Review], marker: str, head_sha: str) -> Review | None:
+    said = (review for review in reviews if review.state in _ANSWERS and review.head_sha == head_sha)
+    return next((review for review in said if marker in review.body), None)

@@ -1,0 +1,60 @@
+"""Questions to Forgejo and Gitea. Changes nothing there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from forge.gitea import models
+from forge.gitea.client import SECONDS, Client, route
+from forge.gitea.code import GiteaCodeReader
+from forge.gitea.connection import Current, as_named
+from forge.gitea.issues import GiteaIssueReader, moment
+from forge.gitea.pulls import GiteaPullReader
+from forge.models import Notification, Repo, Repository, User
+from forge.protocol import NotFound
+
+
+class GiteaReader(GiteaIssueReader, GiteaPullReader, GiteaCodeReader):
+    """What one account can see of a forge; this is all that a bot gets."""
+
+    def __init__(
+        self, *, name: str, url: str, token: str, seconds: float = SECONDS, current: Current = as_named
+    ) -> None:
+        """`name` is the house's name for the forge; `seconds` is how long a silence is waited out.
+
+        `current` gives what the forge calls a repository now: one that was renamed keeps its name in the house.
+        """
+        super().__init__(name, Client(url, token=token, seconds=seconds), current)
+
+    def user(self, login: str) -> User:
+        """The account of that name; one that was renamed is not found under its old one."""
+        return models.user(self._client.get(route("users", login)))
+
+    def repository(self, repo: Repo) -> Repository:
+        """The repository under exactly that name, or the one that it has now; one that was renamed since raises NotFound."""
+        now = self._current(repo)
+        found = models.repository(self._client.get(self._at(repo)), self._name)
+        if found.repo != now:
+            raise NotFound(f"{repo} is {found.repo} now")
+        return found if now == repo else replace(found, repo=repo)
+
+    def repository_by_id(self, repo_id: int) -> Repository | None:
+        """A repository wherever it is now; None if it is gone, or not to be seen any more."""
+        try:
+            return models.repository(self._client.get(route("repositories", repo_id)), self._name)
+        except NotFound:
+            return None
+
+    def repositories(self, owner: str) -> list[Repository]:
+        """All repositories of an organisation that this identity sees."""
+        return [models.repository(row, self._name) for row in self._client.rows(route("orgs", owner, "repos"))]
+
+    def notifications(self, since: datetime) -> list[Notification]:
+        """What is new for this identity on issues and pull requests since then, oldest first.
+
+        Those that were read are not among them.
+        """
+        rows = self._client.rows("/notifications", since=moment(since))
+        found = (models.notification(row, self._name) for row in rows)
+        return sorted((each for each in found if each), key=lambda each: (each.updated_at, each.id))

@@ -1,0 +1,356 @@
+"""The nouns of a forge, frozen, each with one text form. Performs no I/O.
+
+`forgejo:acme/app` is a repository, `forgejo:acme/app#12` an issue or a pull request in it.
+These two are the only identifiers in YAML, logs, URLs and queue keys.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+_FORGE = r"[a-z][a-z0-9-]{0,31}"
+_NAME = r"(?!\.{1,2}(?:/|#|$))[A-Za-z0-9._-]{1,100}"
+_REPO = re.compile(rf"(?P<forge>{_FORGE}):(?P<owner>{_NAME})/(?P<name>{_NAME})")
+_REF = re.compile(rf"(?P<repo>{_FORGE}:{_NAME}/{_NAME})#(?P<number>[1-9][0-9]{{0,9}})")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Repo:
+    """One repository of one forge; `forge` is the name that the configuration gives to the forge.
+
+    Two names that differ in the case of letters only are one, as they are for every forge.
+    """
+
+    forge: str
+    owner: str
+    name: str
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Repo) and self._plain == other._plain
+
+    def __hash__(self) -> int:
+        return hash(self._plain)
+
+    @property
+    def _plain(self) -> tuple[str, str]:
+        return self.forge, self.path.lower()
+
+    def __str__(self) -> str:
+        return f"{self.forge}:{self.owner}/{self.name}"
+
+    @property
+    def path(self) -> str:
+        """`owner/name`, as the forge itself writes it."""
+        return f"{self.owner}/{self.name}"
+
+    @classmethod
+    def parse(cls, text: str) -> Repo:
+        """Read `forge:owner/name`; raises ValueError for anything else."""
+        match = _REPO.fullmatch(text)
+        if match is None:
+            raise ValueError(f"not a repository (forge:owner/name): {text!r}")
+        return cls(**match.groupdict())
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ref:
+    """One issue or pull request: they share their numbers."""
+
+    repo: Repo
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.repo}#{self.number}"
+
+    @classmethod
+    def parse(cls, text: str) -> Ref:
+        """Read `forge:owner/name#12`; raises ValueError for anything else."""
+        match = _REF.fullmatch(text)
+        if match is None:
+            raise ValueError(f"not an issue or pull request (forge:owner/name#12): {text!r}")
+        return cls(Repo.parse(match["repo"]), int(match["number"]))
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """An account; `id` is what identifies it, a login can be renamed and taken again."""
+
+    id: int
+    login: str
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label of a repository; `exclusive` ones push out their siblings of the same `scope/`."""
+
+    name: str
+    color: str = "00aabb"
+    description: str = ""
+    exclusive: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """What a forge says of a repository; `id` outlives a rename."""
+
+    id: int
+    repo: Repo
+    default_branch: str
+    archived: bool
+    mirror: bool
+    empty: bool
+    private: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """An issue, or the issue side of a pull request (`is_pull`).
+
+    `milestone` is the title of its milestone, empty without one.
+    """
+
+    ref: Ref
+    title: str
+    body: str
+    author: User
+    is_open: bool
+    is_pull: bool
+    labels: tuple[str, ...]
+    assignees: tuple[User, ...]
+    created_at: datetime
+    updated_at: datetime
+    milestone: str = ""
+    due: date | None = None
+    pinned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """A pull request.
+
+    `head_repo` is None once a fork was deleted. After a merge `head_sha` may follow the head
+    branch further (seen on Forgejo 10, 17 and Gitea 1.26): never decide on it then.
+    `mergeable` says only that there is no conflict, not that protection allows the merge.
+    `reviewers` are those who were asked for a review and have not given it. One that was pushed to
+    `refs/for/…` has no branch: its `head_branch` is `refs/pull/<number>/head`, and `topic` is what
+    its author calls it, empty on a forge that does not tell (Forgejo 10 and Gitea 1.26).
+    """
+
+    ref: Ref
+    title: str
+    body: str
+    author: User
+    is_open: bool
+    draft: bool
+    head_repo: Repo | None
+    head_branch: str
+    head_sha: str
+    base_branch: str
+    base_sha: str
+    base_repo_id: int
+    labels: tuple[str, ...]
+    assignees: tuple[User, ...]
+    mergeable: bool
+    merged: bool
+    merged_by: User | None
+    merge_sha: str | None
+    html_url: str
+    updated_at: datetime
+    reviewers: tuple[User, ...] = ()
+    topic: str = ""
+
+    @property
+    def by_push(self) -> bool:
+        """Whether it was opened by a push to `refs/for/…`."""
+        return self.head_branch.startswith("refs/pull/")
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A comment on the conversation of an issue or pull request."""
+
+    id: int
+    ref: Ref
+    author: User
+    body: str
+    created_at: datetime
+    updated_at: datetime
+    html_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """Somebody's reaction to an issue or a comment, such as `eyes`."""
+
+    user: User
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """Something new on an issue or pull request for the account that asks; what it is, it does not say."""
+
+    id: int
+    ref: Ref
+    unread: bool
+    updated_at: datetime
+
+
+class ReviewState(StrEnum):
+    """How a review ended; the words are Forgejo's and Gitea's."""
+
+    APPROVED = "APPROVED"
+    REQUEST_CHANGES = "REQUEST_CHANGES"
+    COMMENT = "COMMENT"
+    PENDING = "PENDING"
+    REQUEST_REVIEW = "REQUEST_REVIEW"
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """A review of one head; `official` ones count for branch protection."""
+
+    id: int
+    ref: Ref
+    author: User
+    state: ReviewState
+    body: str
+    head_sha: str
+    official: bool
+    stale: bool
+    dismissed: bool
+    submitted_at: datetime
+    html_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewComment:
+    """A remark of a review on one line: `line` counts in the new file, or in the old one if `old`.
+
+    A reply is another remark of the same review on the same line. `author`, the times and whether the conversation
+    that it begins is `resolved` are what a forge tells of one that is there.
+    """
+
+    path: str
+    line: int
+    body: str
+    old: bool = False
+    id: int = 0
+    author: User | None = field(default=None, compare=False)
+    created_at: datetime | None = field(default=None, compare=False)
+    updated_at: datetime | None = field(default=None, compare=False)
+    html_url: str = field(default="", compare=False)
+    resolved: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One file of a pull request; `status` is added, changed, deleted, renamed or copied."""
+
+    path: str
+    status: str
+    additions: int
+    deletions: int
+    previous_path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdit:
+    """What a file shall hold after a commit; None takes it away."""
+
+    path: str
+    content: bytes | None
+
+
+class State(StrEnum):
+    """The states of a commit status."""
+
+    PENDING = "pending"
+    SUCCESS = "success"
+    ERROR = "error"
+    FAILURE = "failure"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True)
+class CommitStatus:
+    """One context's newest word on a commit; `description` holds at most 140 characters."""
+
+    context: str
+    state: State
+    description: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """A branch protection rule, as far as the hive sets and checks it.
+
+    Only `mergers` may merge, everybody who may write when it is empty; nobody may push when `push`
+    is False, else `pushers`, or everybody who may write when that is empty. Site and repository
+    admins are included when `admins_included`.
+    """
+
+    branch: str
+    push: bool = False
+    mergers: tuple[str, ...] = ()
+    required_statuses: tuple[str, ...] = ()
+    block_on_rejected_reviews: bool = True
+    block_on_outdated_branch: bool = False
+    dismiss_stale_approvals: bool = True
+    admins_included: bool = True
+    pushers: tuple[str, ...] = ()
+    exceptions: tuple[str, ...] = ()
+    """Settings of the forge that are on and let somebody past the rule, in its own words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One movement of a branch, from the forge's activity feed.
+
+    The feed's row is the only record of who really moved a branch; `merged_by` of a pull request
+    can be forged (seen on Forgejo 10, 17 and Gitea 1.26). `new` is empty when the row carries no
+    range, as for a deletion.
+    """
+
+    id: int
+    branch: str
+    old: str
+    new: str
+    actor_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimelineEvent:
+    """One row of a timeline; `kind` is the forge's word, such as `label` or `pull_push`.
+
+    `label` and `user` are what a `label` or `assignees` row is about, `removed` says that it went.
+    """
+
+    id: int
+    kind: str
+    actor: User | None
+    created_at: datetime
+    text: str = ""
+    label: str = ""
+    user: User | None = None
+    removed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A branch, the commit it points to, and what the rule that counts for it lets the asking account do.
+
+    `rule` is the name of that rule, told to admins of the repository only.
+    """
+
+    name: str
+    sha: str
+    protected: bool
+    can_push: bool = False
+    can_merge: bool = False
+    required_statuses: tuple[str, ...] = ()
+    rule: str = ""

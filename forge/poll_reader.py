@@ -1,0 +1,62 @@
+"""What a sweep asks of a forge. Performs no I/O.
+
+Together with the questions of a reader they are the `Watcher` of `forge.protocol`; each raises its errors.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from forge.changes import Activity, Change, CommentSnapshot, Release, RepositoryEntry, ReviewSnapshot, SubjectEntry
+from forge.models import Ref, Repo, Repository
+
+
+class ChangeReader(Protocol):
+    """What changed, and by which rows; who asks never has to know one forge's words."""
+
+    @property
+    def requests(self) -> int:
+        """How many answers this thread has had."""
+
+    def now(self) -> datetime:
+        """The forge's clock at its last answer to this thread."""
+
+    def listed(self, owner: str) -> list[RepositoryEntry]:
+        """The repositories of an organisation."""
+
+    def activity(self, owner: str, after: int | None) -> list[Activity]:
+        """What an organisation's feed holds above a row, newest first; None for its newest rows only."""
+
+    def touched(self, owner: str, since: datetime) -> list[SubjectEntry]:
+        """Issues and pull requests of an organisation, open or not, that changed at or after `since`."""
+
+    def subjects(self, repo: Repo, repo_id: int) -> list[SubjectEntry]:
+        """All issues and pull requests of a repository."""
+
+    def subject(self, ref: Ref) -> SubjectEntry:
+        """One issue or pull request."""
+
+    def happened(self, subject: SubjectEntry) -> tuple[list[Change], list[CommentSnapshot]]:
+        """What happened to a subject, oldest first, and its comments as they stand."""
+
+    def effective_level(self, ref: Ref) -> list[ReviewSnapshot]:
+        """The reviews of a pull request that were submitted."""
+
+    def remarks(self, ref: Ref, review_id: int) -> list[CommentSnapshot]:
+        """The remarks of a review."""
+
+    def stated(self, repo: Repo, repo_id: int, sha: str) -> list[Change]:
+        """The statuses that were ever set on a commit."""
+
+    def said(self, repo: Repo, since: datetime) -> list[CommentSnapshot]:
+        """Comments of a repository that were written or changed at or after `since`."""
+
+    def refs(self, repo: Repo) -> dict[str, str]:
+        """The branches and tags of a repository and what they point to."""
+
+    def releases(self, repo: Repo) -> list[Release]:
+        """The releases of a repository."""
+
+    def repository_by_id(self, repo_id: int) -> Repository | None:
+        """A repository wherever it is now; None if it is gone."""

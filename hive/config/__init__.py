@@ -1,0 +1,37 @@
+"""What the operator decided, frozen: read from YAML, every mistake with its line, and passed on by `app` alone."""
+
+from hive.config.agent_yaml import read_agent, read_checks
+from hive.config.hive_yaml import (
+    EMBEDDED,
+    PACKAGES_PATH,
+    ForgeSettings,
+    Keep,
+    Limits,
+    ModelSettings,
+    Settings,
+    TeamSettings,
+    WebSettings,
+    load,
+)
+from hive.config.validation import DEFAULT_ACCOUNTS
+from hive.config.yaml_locations import BadYaml, Problem, likeliest, nearest
+
+__all__ = [
+    "DEFAULT_ACCOUNTS",
+    "EMBEDDED",
+    "PACKAGES_PATH",
+    "BadYaml",
+    "ForgeSettings",
+    "Keep",
+    "Limits",
+    "ModelSettings",
+    "Problem",
+    "Settings",
+    "TeamSettings",
+    "WebSettings",
+    "likeliest",
+    "load",
+    "nearest",
+    "read_agent",
+    "read_checks",
+]

@@ -1,0 +1,101 @@
+"""`agent.yaml`, an agent's own declaration, and `.hive.yaml`, what a repository asks of those who change it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar
+
+from annotated_types import Ge, Le, MaxLen
+
+from bots.models import AgentSpec, Role
+from hive.codec import STRICT, FieldError
+from hive.config.env_variables import MAX_VALUE, MAX_VARIABLES, why_not
+from hive.config.yaml_loader import shown
+from hive.config.yaml_locations import Document
+
+PACKAGE = re.compile(r"[a-z0-9][a-z0-9+._-]{0,63}")
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+Check = Callable[[Mapping[str, Any]], Iterable[FieldError]]
+"""What else is held against a declaration: its data, of whatever shape its values are, becomes mistakes."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFile:
+    """All of `agent.yaml`: what an agent asks for. A merged pull request on it rebuilds the container."""
+
+    lane: str
+    """The lane that it works in: one of the team's."""
+
+    role: Role = Role.AGENT
+    """What it is in its team; there is one `lead` and one `lorekeeper` at most."""
+
+    model: str = ""
+    """The model that it thinks with: `model.name` or one of `model.allowed` of `hive.yaml`; the former if empty."""
+
+    packages: Annotated[tuple[str, ...], MaxLen(100)] = ()
+    """Commands beyond the usual ones, by the name of their program in `packages_path`."""
+
+    env: Annotated[dict[str, str], MaxLen(MAX_VARIABLES)] = field(default_factory=dict)
+    """Variables of its commands, each one line; none that steers a loader, a shell, an interpreter, git or TLS."""
+
+    max_steps: Annotated[int, Ge(1), Le(500)] = 40
+    """Steps of one turn, within `limits.steps`."""
+
+    minutes: Annotated[int, Ge(1), Le(240)] = 20
+    """Minutes of one turn, within `limits.minutes`."""
+
+    prompt: str = ""
+    """What it is told beyond the common rules, where there is no `prompts/role.md`."""
+
+    __pydantic_config__: ClassVar = STRICT
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryFile:
+    """All of `.hive.yaml`, at the root of a repository in which agents work."""
+
+    checks: Annotated[tuple[Annotated[str, MaxLen(4096)], ...], MaxLen(50)] = ()
+    """Commands that have to pass before an agent may push; read from the default branch."""
+
+    __pydantic_config__: ClassVar = STRICT
+
+
+def read_agent(name: str, text: str, *, check: Check | None = None) -> AgentSpec:
+    """Read the `agent.yaml` of an agent; raises BadYaml with every mistake, those of `check` included."""
+    document = Document("agent.yaml", text)
+    data = document.data if isinstance(document.data, dict) else {}
+    agent = document.read(AgentFile, more=[*_field_errors(data), *(check(data) if check else ())])
+    return AgentSpec(
+        name=name,
+        lane=agent.lane,
+        role=agent.role,
+        model=agent.model,
+        packages=agent.packages,
+        env=tuple(sorted(agent.env.items())),
+        max_steps=agent.max_steps,
+        minutes=agent.minutes,
+        prompt=agent.prompt,
+    )
+
+
+def read_checks(text: str) -> tuple[str, ...]:
+    """The commands that must pass before a change of a repository is pushed, from its `.hive.yaml`."""
+    return Document(".hive.yaml", text).read(RepositoryFile).checks
+
+
+def _field_errors(data: Mapping[str, Any]) -> Iterator[FieldError]:
+    packages = data.get("packages")
+    for index, package in enumerate(packages if isinstance(packages, list) else []):
+        if isinstance(package, str) and not PACKAGE.fullmatch(package):
+            yield FieldError(("packages", index), f"should be the name of a package (it is {shown(package)})")
+    env = data.get("env")
+    for key, value in env.items() if isinstance(env, dict) else ():
+        if reason := why_not(key):
+            yield FieldError(("env", key), reason, at_key=True)
+        if isinstance(value, str) and CONTROL.search(value):
+            yield FieldError(("env", key), "should be one line of text, without control characters")
+        elif isinstance(value, str) and len(value) > MAX_VALUE:
+            yield FieldError(("env", key), f"should have at most {MAX_VALUE} characters (it has {len(value)})")

@@ -1,0 +1,85 @@
+"""`hive demo --forge URL`: the same story on a forge that is there already, under names that are free on it."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import click
+
+from hive.config import ForgeSettings
+from hive.demo.cleanup_record import CleanupRecord
+from hive.demo.demo import DemoOptions, Show, closing, fresh, own_project, require_git, stage
+from hive.demo.forge_access import ForgeAccess
+from hive.demo.forge_visit import ForgeVisit
+from hive.demo.names import FORGE
+from hive.demo.operator import ApiOperator
+from hive.demo.setup import push_project, sample
+from hive.instance.instance import StartupError
+from hive.provision import Provisioner
+
+BETWEEN_LOOKS = 0.5
+GUEST = "playing on {version} at {url}"
+FAR = "it may not reach this machine; what it does not tell is asked for every few seconds"
+READY = "makes it ready, as `hive init` does"
+DEAF = "none came, all was asked for; on that forge set [webhook] ALLOWED_HOST_LIST = loopback,private"
+TOOK_NOTHING = "nothing of a demo on {url} is known in {state}"
+
+
+def visit(evening: DemoOptions, door: ForgeAccess) -> None:
+    """Play the story on somebody's forge; raises NotReady and StoryFailed."""
+    require_git()
+    project = own_project(evening)
+    with ForgeVisit(door, CleanupRecord(evening.state.resolve())) as guest:
+        kind, version = guest.forge()
+        cast = guest.cast()
+        evening = replace(evening, state=fresh(evening.state))
+        place = ForgeSettings(door.url, "gitea" if kind == "gitea" else "forgejo")
+        with stage(evening, place, cast, project) as show:
+            show.console.note(GUEST.format(version=f"{kind.title()} {version}", url=door.url))
+            if urlsplit(door.url).hostname not in {"127.0.0.1", "localhost", "::1"}:
+                show.console.note(FAR)
+            try:
+                settle(guest, show, door)
+                perform(guest, show, door)
+            finally:
+                closing("clean", f"hive demo --forge {door.url} --admin {door.login} --state {evening.state} --clean")
+                click.echo()
+
+
+def perform(guest: ForgeVisit, show: Show, door: ForgeAccess) -> None:
+    """Play the story, and stay up if that was asked for."""
+    show.begin()
+    with ApiOperator(door.url, show.cast.operator, guest.operator_token(show.cast)) as hands:
+        with show.explained():
+            if not show.perform(hands, between_looks=BETWEEN_LOOKS):
+                return
+        if not show.instance.ledger.deliveries.deliveries():
+            closing("webhooks", DEAF)
+        show.linger()
+
+
+def settle(guest: ForgeVisit, show: Show, door: ForgeAccess) -> None:
+    """Make accounts, organisations, the project, and the forge ready, as `hive init` does."""
+    cast, instance, evening = show.cast, show.instance, show.evening
+
+    def password(login: str) -> str:
+        return instance.secret_store.password(FORGE, login) if login == cast.operator else secrets.token_urlsafe(24)
+
+    guest.settle(cast, password)
+    show.console.note(f"made the organisations {', '.join(cast.places)}")
+    show.console.note(f"made the accounts {', '.join(cast.people)}")
+    show.console.note(READY)
+    push_project(door, cast, evening.project or sample(evening.state))
+    Provisioner.run(instance, FORGE, door.login, door.password, lambda _: None)
+
+
+def clean(evening: DemoOptions, door: ForgeAccess) -> None:
+    """Take away what demos of this state directory made on a forge; raises NotReady if something stays."""
+    with ForgeVisit(door, record := CleanupRecord(evening.state.resolve())) as guest:
+        if not record.rows(door.url):
+            raise StartupError(TOOK_NOTHING.format(url=door.url, state=evening.state))
+        guest.forge()
+        if not guest.leave(click.echo):
+            raise StartupError("not everything could be taken away; mend that and run this again")

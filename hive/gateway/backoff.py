@@ -1,0 +1,187 @@
+"""Why an agent's turns rest, for how long, and how people see it: by a label on the issue, and one issue where they must act.
+
+Only what the model's API answered counts, by its status and its type: agents write about rate limits too.
+What an agent was given meanwhile waits, and goes on by itself: when the time has come one turn is let
+through, and the model's answer to it ends the rest or makes it longer.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field, replace
+
+from bots.intents import OpenIssue
+from bots.markdown import code, plain
+from forge.models import Repo
+from hive.gateway.llm import ModelFailed
+from hive.ledger import Act, Ledger, Parked, Scope, Turn, Why
+from hive.outbox.executor import enqueue
+
+log = logging.getLogger("hive.gateway.backoff")
+
+BY = "rest"
+PATIENCE_SECONDS = 10.0
+"""A wait that the model asks for is waited for in place up to this."""
+
+LONGEST_ASKED = 3600.0
+"""Of a wait that the model asks for no more than this is believed."""
+
+FIRST = {Why.UNREACHABLE: 5.0, Why.RATE_LIMITED: 5.0, Why.NEEDS_LOGIN: 30.0, Why.OVER_BUDGET: 60.0}
+LONGEST = {Why.UNREACHABLE: 60.0, Why.RATE_LIMITED: 300.0, Why.NEEDS_LOGIN: 600.0, Why.OVER_BUDGET: 3600.0}
+"""Seconds until the first look again, and between two looks at the most."""
+
+TITLES = {
+    Why.NEEDS_LOGIN: "🔴 the model does not let {agent} in",
+    Why.OVER_BUDGET: "🔴 the model's budget for {agent} is spent",
+}
+BODY = """\
+{agent} was given work and cannot think. Its turns wait since then; nothing is lost, and they go on by themselves.
+
+{mend}
+
+{reason}
+"""
+MEND = {
+    Why.NEEDS_LOGIN: "Start `hive host` with an `ANTHROPIC_API_KEY` that the model accepts.",
+    Why.OVER_BUDGET: "Raise the limit at the model's provider, or wait until it is renewed.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRefusal:
+    """Why the model did not answer, and how many seconds it asked to wait.
+
+    `passing` is what may be over with the next request: it is worth asking again in place.
+    """
+
+    why: Why
+    reason: str
+    seconds: float = 0.0
+    passing: bool = False
+
+    @property
+    def at_once(self) -> bool:
+        """Whether asking again soon is no use."""
+        return not self.passing or self.seconds > PATIENCE_SECONDS
+
+
+def model_refusal(error: ModelFailed) -> ModelRefusal | None:
+    """What an answer of the model's API means for the agent; None if it is about this one request."""
+    told = error.body.get("error")
+    kind = str(told.get("type", "")) if isinstance(told, dict) else ""
+    message = str(told.get("message", "")) if isinstance(told, dict) else ""
+    reason = f"model: {error.status} {kind}".strip()
+    if error.status in (401, 403):
+        return ModelRefusal(Why.NEEDS_LOGIN, reason)
+    spent = error.status == 429 and error.headers.get("x-should-retry") == "false"
+    if spent or error.status == 402 or kind == "billing_error" or "credit balance" in message:
+        return ModelRefusal(Why.OVER_BUDGET, reason)
+    seconds = _seconds(error.headers.get("retry-after", ""))
+    if error.unreachable:
+        return ModelRefusal(Why.UNREACHABLE, f"the model is unreachable: {error.unreachable}")
+    if error.status in (429, 529) or kind == "overloaded_error":
+        return ModelRefusal(Why.RATE_LIMITED, reason, seconds, passing=True)
+    if error.status == 408 or error.status >= 500:
+        return ModelRefusal(Why.UNREACHABLE, f"the model is unreachable: {reason}", seconds, passing=True)
+    return None
+
+
+def _seconds(told: str) -> float:
+    number = told.replace(".", "", 1)
+    return min(float(told), LONGEST_ASKED) if number.isascii() and number.isdecimal() else 0.0
+
+
+@dataclass
+class AgentBackoff:
+    """One agent's rest; the gateway tells it what the model says, the broker when a turn is put down."""
+
+    ledger: Ledger
+    team: str
+    agent: str
+    core: str
+    ops: Repo
+    _last: tuple[int, ModelRefusal] | None = None
+    """The turn for which the model refused last, and what that means."""
+
+    _said: bool = False
+    """Whether it was said that the model is unreachable, since it answered last."""
+
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def refused(self, turn: Turn, error: ModelFailed) -> ModelRefusal | None:
+        """The model refused what a turn asked; returns what that means for the agent."""
+        found = model_refusal(error)
+        if found is None:
+            return None
+        with self._guard:
+            again = self._last is not None and self._last[1].why is found.why is Why.UNREACHABLE
+            if again:  # one fault may pass, two in a row do not pass in the next seconds
+                found = replace(found, passing=False)
+            self._last = turn.id, found
+            is_news = found.why is Why.UNREACHABLE and not self._said
+            self._said |= is_news
+        if is_news:
+            self.ledger.audit.add(self.agent, Act.MODEL_UNREACHABLE, team=self.team, ref=turn.ref, reason=found.reason)
+        return found
+
+    def answered(self) -> None:
+        """The model answers: what rested for its sake goes on."""
+        with self._guard:
+            self._last, self._said = None, False
+        for suspension in self._suspended():
+            self._go_on(suspension)
+
+    def is_paused(self) -> bool:
+        """Whether somebody said that the agent should rest."""
+        return any(
+            suspension.why is Why.PAUSED
+            for suspension in self.ledger.suspensions.of(self.team, Scope.AGENT, self.agent)
+        )
+
+    def put_down(self, turn: Turn) -> None:
+        """A turn cannot go on: it waits, and the agent rests for what the model said last.
+
+        Where the model said nothing of the kind and nobody paused the agent, it is the turn's own trouble: that
+        costs it an attempt, and the agent goes on.
+        """
+        with self._guard:
+            last, self._last = self._last, None
+        found = last[1] if last is not None and last[0] == turn.id else None
+        # What answers nothing may do so for what this turn asks; what has enough has enough of everybody.
+        behind = self.ledger.clock() if found is not None and found.why is Why.UNREACHABLE else 0.0
+        with self.ledger.transaction():
+            if found is None and not self.is_paused():
+                self.ledger.runs.release(self.agent)
+            elif self.ledger.runs.put_down(turn, behind=behind) and found is not None:
+                self._suspend(turn, found)
+
+    def _suspend(self, turn: Turn, why: ModelRefusal) -> None:
+        ledger = self.ledger
+        known = next((suspension for suspension in self._suspended() if suspension.why is why.why), None)
+        if known is not None:
+            delay = max(why.seconds, min(LONGEST[why.why], FIRST[why.why] * 2 ** (known.attempts + 1)))
+            ledger.suspensions.look_again(known, delay)
+            return
+        now = ledger.clock()
+        until = now + max(why.seconds, FIRST[why.why])
+        ledger.suspensions.suspend(self.team, Scope.AGENT, self.agent, why.why, why.reason, until=until)
+        ledger.audit.add(self.agent, Act.AGENT_SUSPENDED, team=self.team, ref=turn.ref, why=why.why, reason=why.reason)
+        log.warning("agent_rests agent=%s why=%r reason=%r", self.agent, why.why.value, why.reason)
+        if why.why in TITLES:
+            body = BODY.format(agent=self.agent, mend=MEND[why.why], reason=code(why.reason))
+            title = plain(TITLES[why.why].format(agent=self.agent))
+            issue = OpenIssue(self.ops, title, body, key=f"{why.why}:{self.agent}:{now:.0f}")
+            enqueue(ledger, self.team, self.core, issue, by=BY)
+
+    def _suspended(self) -> list[Parked]:
+        found = self.ledger.suspensions.of(self.team, Scope.AGENT, self.agent)
+        return [suspension for suspension in found if suspension.why in FIRST]
+
+    def _go_on(self, suspension: Parked) -> None:
+        ledger = self.ledger
+        with ledger.transaction():
+            if not ledger.suspensions.release(self.team, Scope.AGENT, self.agent, suspension.why):
+                return
+            seconds = max(0, round(ledger.clock() - suspension.since))
+            ledger.audit.add(self.agent, Act.AGENT_RESUMED, team=self.team, why=suspension.why, seconds=seconds)

@@ -1,0 +1,38 @@
+"""What a call of a container brings, field by field: of the right type and within bounds, or 400. Performs no I/O."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bots.markdown import visible
+from hive.agent.inert import inert
+from hive.gateway.admission import Denied
+
+MAX_BODY = 60_000
+"""Characters of a comment or of the words of a pull request."""
+
+
+def number(body: dict[str, Any], key: str, most: float) -> float:
+    """A number from 0 on; 0 where there is none."""
+    value = body.get(key) or 0
+    if not isinstance(value, int | float) or not 0 <= value <= most:
+        raise Denied(400, f"{key} should be a number from 0 to {most:g}")
+    return value
+
+
+def text(body: dict[str, Any], key: str, limit: int) -> str:
+    """Text of so many characters at most."""
+    value = body.get(key)
+    if not isinstance(value, str) or len(value) > limit:
+        raise Denied(400, f"{key} should be text of at most {limit} characters")
+    return value
+
+
+def postable_text(body: dict[str, Any], key: str) -> str:
+    """Text that will stand on the forge: nothing hidden in it, nobody called, no issue closed, and not without bound."""
+    return inert(visible_text(body, key))
+
+
+def visible_text(body: dict[str, Any], key: str) -> str:
+    """The same as it came but for what is hidden in it: it may still call people and close issues."""
+    return visible(text(body, key, 1 << 20))[:MAX_BODY].strip()

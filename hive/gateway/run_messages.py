@@ -1,0 +1,33 @@
+"""The words of a run: where they are said, and what the hive adds to them. Performs no I/O."""
+
+from __future__ import annotations
+
+from forge.models import Ref, Repo
+from hive.agent.inert import inert
+from hive.ledger import Turn
+
+NO_WORD = "I stopped without a word; that is a fault of mine."
+PUSHED = "I pushed a change to this pull request."
+HOW = "What I did: `hive run {run}` on the hive's host."
+GIVEN_UP = "I was cut off at this again and again and never came to an end, so I leave it. An operator should look."
+
+
+def last_words(turn: Turn, body: str) -> str:
+    """What is said of the end of a turn, with how to read what led to it."""
+    return f"{body}\n\n{HOW.format(run=turn.run)}"
+
+
+def thread(turn: Turn) -> Ref:
+    """The thread that a turn speaks on."""
+    return Ref.parse(turn.pull or turn.ref)
+
+
+def closing(turn: Turn, repo: Repo, text: str) -> str:
+    """The words of a run's pull request: of all issues the run's own is closed, by a line of ours."""
+    issue = Ref.parse(turn.ref)
+    if issue.repo != repo:  # a number means another issue there
+        return inert(text)
+    own = f"Closes #{issue.number}"
+    before, found, after = f"\n{text}\n".partition(f"\n{own}\n")
+    pieces = (inert(before.strip("\n")), own, inert(after.strip("\n"))) if found else (inert(text), own)
+    return "\n\n".join(piece for piece in pieces if piece)

@@ -1,0 +1,132 @@
+"""What a line of a transcript may be: the host keeps what harnesses tell and gives it back, and believes no shape of it.
+
+A command of an agent may come to speak in its harness' place. What it tells then is a line as the harness
+reads them, so that no later process of the agent fails over it. Performs no I/O.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+MAX_DEPTH = 32
+"""Of what a model gives a tool; deeper is no tool's input."""
+
+OUTCOMES = frozenset({"pushed", "proposed", "answered", "blocked", "failed"})
+TEXTS = {"text": ("text",), "thinking": ("thinking",), "redacted_thinking": ("data",), "tool_use": ("id", "name")}
+"""What is text in a block, by the block's type; other types only have to be named."""
+
+
+class MalformedLine(ValueError):
+    """No line of a transcript; says why."""
+
+
+def line_of(turn: int, value: object) -> dict[str, Any]:
+    """A line that a turn may tell; raises Malformed."""
+    line = _mapping(value, "a line")
+    unknown = line.keys() - _FIELDS.keys()
+    if unknown or not line:
+        raise MalformedLine(f"a line has no {', '.join(sorted(unknown)) or 'content'}")
+    for key, check in _FIELDS.items():
+        if key in line:
+            check(line[key], key)
+    if line.get("turn", turn) != turn:
+        raise MalformedLine("a turn tells of itself only")
+    if ("turn" in line and "mind" not in line) or ("role" in line) != ("content" in line):
+        raise MalformedLine("a turn begins with its mind, and a message has a role and content")
+    if line.get("role") == "assistant" and not {"stop_reason", "usage"} <= line.keys():
+        raise MalformedLine("a reply says why it stopped and what it used")
+    _not_too_deep(line, MAX_DEPTH)
+    return dict(line)
+
+
+def is_step(line: Mapping[str, Any]) -> bool:
+    """Whether a line is a step forward: a reply of the model."""
+    return line.get("role") == "assistant"
+
+
+def _mapping(value: object, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise MalformedLine(f"{what} is an object")
+    return value
+
+
+def _text(value: object, what: str) -> None:
+    if not isinstance(value, str):
+        raise MalformedLine(f"{what} is text")
+
+
+def _texts(value: object, what: str) -> None:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise MalformedLine(f"{what} is a list of texts")
+
+
+def _number(value: object, what: str) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise MalformedLine(f"{what} is a number")
+
+
+def _true(value: object, what: str) -> None:
+    if value is not True:
+        raise MalformedLine(f"{what} is true where it stands")
+
+
+def _role(value: object, what: str) -> None:
+    if value not in ("user", "assistant"):
+        raise MalformedLine(f"{what} is user or assistant")
+
+
+def _content(value: object, what: str) -> None:
+    if not isinstance(value, list):
+        raise MalformedLine(f"{what} is a list of blocks")
+    for block in value:
+        _block(_mapping(block, "a block"))
+
+
+def _block(block: Mapping[str, Any]) -> None:
+    kind = block.get("type")
+    _text(kind, "the type of a block")
+    for key in TEXTS.get(str(kind), ()):
+        _text(block.get(key), f"{key} of a {kind} block")
+    if kind == "tool_use":
+        _mapping(block.get("input"), "the input of a tool")
+    if kind == "tool_result":
+        _text(block.get("tool_use_id"), "what a result belongs to")
+        _text(block.get("content"), "a result")
+
+
+def _usage(value: object, what: str) -> None:
+    for key, count in _mapping(value, what).items():
+        if isinstance(count, (int, float)) and not isinstance(count, bool) and not 0 <= count <= 1 << 40:
+            raise MalformedLine(f"{key} is no count of tokens")
+        if key.endswith("_tokens") and count is not None and not isinstance(count, int):
+            raise MalformedLine(f"{key} is a number")
+
+
+def _end(value: object, what: str) -> None:
+    end = _mapping(value, what)
+    if set(end) != {"outcome", "message"} or end["outcome"] not in OUTCOMES:
+        raise MalformedLine("an end has an outcome and a message")
+    _text(end["message"], "the message of an end")
+
+
+def _not_too_deep(value: object, left: int) -> None:
+    if left == 0:
+        raise MalformedLine(f"a line is at most {MAX_DEPTH} deep")
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for each in inner:
+        _not_too_deep(each, left - 1)
+
+
+_FIELDS: dict[str, Callable[[object, str], None]] = {
+    "turn": _number,
+    "mind": _text,
+    "shortened": _true,
+    "new": _true,
+    "role": _role,
+    "content": _content,
+    "stop_reason": _text,
+    "mended": _texts,
+    "usage": _usage,
+    "end": _end,
+}

@@ -1,0 +1,1 @@
+"""Git on the host: bare mirrors, and what the failures of git mean."""

@@ -1,0 +1,60 @@
+"""What git allows as a reference, and what its failures mean. Runs no git."""
+
+from __future__ import annotations
+
+import re
+import signal
+
+from hive.agent.child import complaint
+
+_NO_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.(?:/|$)|\.lock(?:/|$)|/$|^refs/heads/-")
+"""What git allows in no reference (git-check-ref-format), and branches that would read as options."""
+
+_PASSES = re.compile(
+    "unable to access|RPC failed|early EOF|hung up unexpectedly|unexpected disconnect|died of signal|Could not resolve"
+    "|too slow|timed out|Connection (?:reset|refused)|could not read (?:Username|Password)|Authentication failed"
+    "|No space left|Disk quota|Read-only file system|Input/output error|Cannot allocate memory"
+    "|Too many open files|temporarily unavailable|[Uu]nable to create|[Cc]annot lock ref|unable to write"
+)
+_TOO_MUCH = re.compile(f"[Oo]ut of memory|died of signal (?:{signal.SIGXCPU:d}|{signal.SIGXFSZ:d})\\b")
+"""What git says when it, or what it started, came to the bounds of `hive.agent.child.confine`: it would again."""
+
+_STAYS = re.compile("returned error: 4(?!01|07|08|25|29)")
+"""What git says of the ways of the world, which time can heal; a forge's plain no is none of them."""
+
+
+class GitError(Exception):
+    """Git did not do it; says what it was asked and the end of what it answered, without secrets."""
+
+
+class GitInterrupted(GitError):
+    """Git could not do it now: the forge, the network or this machine was in the way, and time can heal that.
+
+    Everything else that git says no to is what it was asked for, and it will say no again.
+    """
+
+
+class TooLarge(GitError):
+    """What git was asked for takes more of this machine, or is larger, than anything from outside may."""
+
+
+def is_ref(text: str) -> bool:
+    """Whether a text is a full reference as git allows them: `#`, `&`, `(`, `%`, `+`, `@` and letters of all people are."""
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError:
+        return False
+    return text.startswith("refs/") and not _NO_REF.search(text) and length <= MAX_REF
+
+
+MAX_REF = 1000
+"""Bytes of a reference: longer ones are no file names."""
+
+
+def failure(verb: str, status: int, said: str) -> GitError:
+    """What git's complaint is: the one place where failures are told apart."""
+    said = complaint(said)[-300:]
+    if _TOO_MUCH.search(said):
+        return TooLarge(f"git {verb} needs more memory or time than it may take: {said}")
+    kind = GitInterrupted if _PASSES.search(said) and not _STAYS.search(said) else GitError
+    return kind(f"git {verb}: {said or f'status {status}'}")

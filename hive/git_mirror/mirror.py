@@ -1,0 +1,349 @@
+"""Git on the host: bare mirrors of our own, in which nothing is ever checked out by git or run.
+
+Words from outside never become options: references are checked, and every path or name stands
+behind `--`. Tokens travel by environment, never in a URL, an argument or a file.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import fcntl
+import os
+import posixpath
+import re
+import shutil
+import signal
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from forge.models import Repo
+from forge.tls import bundle, is_untrusted, untrusted
+
+# GitPython runs git when it is imported and fails where there is none: asked here, it waits until it is used.
+os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
+
+from git.cmd import Git
+from git.exc import GitCommandNotFound
+
+from hive.agent.child import ChildResult, Deadlines, Share, confine, watch
+from hive.git_mirror.errors import GitError, GitInterrupted, TooLarge, failure, is_ref
+
+__all__ = ["GitError", "GitInterrupted", "Login", "Mirror", "MirrorCache", "TooLarge", "TreeEntry", "TreeLimits"]
+
+SILENCE_SECONDS = 120.0
+"""The longest silence of git or of the forge that is waited out; how long a transfer takes is its own affair."""
+
+LOCAL = Deadlines(silence=SILENCE_SECONDS, longest=SILENCE_SECONDS)
+TALKING = Deadlines(silence=2 * SILENCE_SECONDS, longest=3600.0)
+"""For what reads the mirror alone, and for what the forge has a say in: git notices a silent forge by itself, and first."""
+
+SHARE = Share(memory=512 << 20, file=8 << 30, output=64 << 20, cpu=60)
+"""What one git may use. Measured (2.39): a fetch of 260 MB with a blob of 80 MB, and all that is asked of it, take half of the memory."""
+
+ABANDONED_SECONDS = 3600.0
+"""A part of an object that is older belongs to a git that was killed."""
+
+SHA = re.compile(r"[0-9a-f]{40}")
+_ROW = re.compile(r"[^\0]+")
+_SAFE = (
+    ("core.hooksPath", os.devnull),
+    ("core.bigFileThreshold", "32m"),  # what is larger is read piece by piece, and is no text
+    ("gc.auto", "0"),
+    ("http.followRedirects", "false"),
+    ("pack.threads", "2"),  # each takes its own part of the memory
+    ("protocol.allow", "never"),
+    ("protocol.http.allow", "always"),
+    ("protocol.https.allow", "always"),
+    ("transfer.fsckObjects", "true"),
+)
+_QUIET = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_TERMINAL_PROMPT": "0",
+    "LC_ALL": "C",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Who fetches: an account and its token. `repr` shows no token."""
+
+    name: str
+    token: str
+
+    def __repr__(self) -> str:
+        return f"Login({self.name!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class TreeEntry:
+    """One entry of a tree, recursively listed; `mode` as git writes it, `size` in bytes (0 for no blob)."""
+
+    mode: str
+    sha: str
+    size: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class TreeLimits:
+    """What a tree may hold before it is written out or built from."""
+
+    files: int = 20_000
+    total_bytes: int = 256 << 20
+
+
+class Mirror:
+    """A bare clone that fetches only what it is asked for."""
+
+    def __init__(
+        self, path: Path, url: str, login: Login, *, deadlines: Deadlines = TALKING, share: Share = SHARE
+    ) -> None:
+        """Open or make the clone; `url` is the repository's http address without credentials."""
+        self.path = path
+        self._url = url
+        self._login = login
+        self._deadlines = deadlines
+        self._share = share
+        if not (path / "HEAD").exists():
+            with self._alone():
+                self._make()
+        with contextlib.suppress(OSError):
+            os.utime(path / "HEAD")  # by this it is seen when somebody last asked for it
+
+    def fetch(self, ref: str, name: str) -> str:
+        """Fetch exactly one full reference, keep it as `refs/hive/<name>`, and return its commit.
+
+        What is cut leaves nothing behind. Raises GitInterrupted if it can be tried again, GitFailed if not.
+        """
+        kept = f"refs/hive/{name}"
+        for text in (ref, kept):
+            if not is_ref(text):
+                raise GitError(f"not a reference: {text[:80]!r}")
+        secret = base64.b64encode(f"{self._login.name}:{self._login.token}".encode()).decode()
+        settings = {
+            "http.extraHeader": f"Authorization: Basic {secret}",
+            "http.lowSpeedLimit": "1",
+            "http.lowSpeedTime": f"{self._deadlines.silence / 2:.0f}",
+        }
+        words = ("fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--force", "--end-of-options")
+        with self._alone():
+            self._tidy()
+            try:
+                self._run(*words, self._url, f"{ref}:{kept}", config=settings, deadlines=self._deadlines)
+            except GitError as error:
+                self._tidy()
+                if is_untrusted(error):
+                    raise GitInterrupted(f"git fetch: {untrusted(self._url, error)}") from error
+                raise
+        return self._run("rev-parse", "--verify", "--end-of-options", f"{kept}^{{commit}}")
+
+    def has(self, sha: str) -> bool:
+        """Whether a commit is here."""
+        return self._call("cat-file", "-e", f"{_sha(sha)}^{{commit}}")[0] == 0
+
+    def tree(self, sha: str) -> str:
+        """The tree of a commit."""
+        return self._run("rev-parse", "--verify", "--end-of-options", f"{_sha(sha)}^{{tree}}")
+
+    def merge_base(self, one: str, other: str) -> str:
+        """The best common ancestor of two commits; raises GitFailed without one."""
+        return self._run("merge-base", "--", _sha(one), _sha(other))
+
+    def merged_tree(self, onto: str, head: str) -> str | None:
+        """The tree that merging `head` into `onto` gives; None if they do not merge cleanly."""
+        status, out = self._call("merge-tree", "--write-tree", _sha(onto), _sha(head))
+        if status not in (0, 1):
+            raise failure("merge-tree", status, out)
+        return out.split("\n")[0] if status == 0 else None
+
+    def diff(self, old: str, new: str) -> str:
+        """The unified diff between two commits, in the one form that `forge.diff` reads. Raises TooLarge."""
+        words = ("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "-U3")
+        return self._bytes(*words, _sha(old), _sha(new), "--").decode("utf-8", "replace")
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Whether `old` is reachable from `new`; a commit that is not here raises GitFailed."""
+        status, out = self._call("merge-base", "--is-ancestor", "--", _sha(old), _sha(new))
+        if status not in (0, 1):
+            raise failure("merge-base", status, out)
+        return status == 0
+
+    def count(self, old: str, new: str) -> int:
+        """How many commits `new` has that `old` has not."""
+        return int(self._run("rev-list", "--count", f"{_sha(old)}..{_sha(new)}", "--"))
+
+    def commits(self, old: str, new: str) -> list[str]:
+        """The commits that `new` has and `old` has not, newest first: short name, author, first line, as others wrote them."""
+        words = ("log", "-z", "--max-count=1000", "--format=%h %an: %s", f"{_sha(old)}..{_sha(new)}", "--")
+        return [line for line in self._bytes(*words).decode("utf-8", "replace").split("\0") if line]
+
+    def entries(self, sha: str) -> list[TreeEntry]:
+        """Everything in a commit's or tree's tree. Raises TooLarge for one that lists without end."""
+        return list(_entries(self._run("ls-tree", "-r", "-l", "-z", "--full-tree", _sha(sha))))
+
+    def blob(self, sha: str) -> bytes:
+        """The bytes of a blob; a symlink's are its target, it is never followed."""
+        return self._bytes("cat-file", "blob", _sha(sha))
+
+    def file(self, sha: str, path: str, *, most: int) -> bytes | None:
+        """A regular file's bytes in a commit or tree; None if there is none. Raises TooLarge beyond `most` bytes."""
+        wanted = posixpath.normpath(path)
+        rows = self._run("ls-tree", "-l", "-z", "--full-tree", _sha(sha), "--", wanted)
+        found = next((e for e in _entries(rows) if e.path == wanted and e.mode.startswith("100")), None)
+        if found is not None and found.size > most:
+            raise TooLarge(f"{wanted} has {found.size} bytes")
+        return None if found is None else self.blob(found.sha)
+
+    def write_out(self, sha: str, into: Path, paths: frozenset[str], *, bounds: TreeLimits) -> None:
+        """Write regular files of a commit below a directory; links, submodules and the rest are left out."""
+        listed = _entries(self._run("ls-tree", "-r", "-l", "-z", "--full-tree", _sha(sha)))
+        chosen = [e for e in listed if e.path in paths and e.mode in ("100644", "100755")]
+        if len(chosen) > bounds.files or sum(entry.size for entry in chosen) > bounds.total_bytes:
+            raise TooLarge(f"too much to write out: {len(chosen)} files, {sum(entry.size for entry in chosen)} bytes")
+        for entry in chosen:
+            target = into / entry.path
+            if not target.resolve().is_relative_to(into.resolve()):
+                raise GitError(f"a path leaves the tree: {entry.path[:80]!r}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(self.blob(entry.sha))
+
+    def keep(self, sha: str, name: str) -> None:
+        """Hold on to a commit under a tag of our own."""
+        with self._alone():
+            self._run("update-ref", "--end-of-options", f"refs/tags/{name}", _sha(sha))
+
+    def _make(self) -> None:
+        """Make the clone beside its place and move it there: one that exists is whole."""
+        if (self.path / "HEAD").exists():
+            return
+        part = self.path.with_name(f"{self.path.name}.part")
+        for left in (part, self.path):
+            shutil.rmtree(left, ignore_errors=True)
+        part.mkdir(parents=True, mode=0o700)
+        self._run("init", "--quiet", "--bare", at=part)
+        part.rename(self.path)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else fetches into this clone; raises GitInterrupted if somebody else does for too long."""
+        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        place = self.path.with_name(f"{self.path.name}.lock")
+        place.touch(mode=0o600)
+        with place.open("ab") as lock:
+            until = time.monotonic() + SILENCE_SECONDS
+            while not _locked(lock):
+                if time.monotonic() >= until:
+                    raise GitInterrupted(f"{self.path.name} is being fetched by somebody else")
+                time.sleep(0.05)
+            yield
+
+    def _tidy(self) -> None:
+        """Remove what a git that was killed left behind; nobody else fetches meanwhile."""
+        objects = self.path / "objects"
+        left = [*objects.glob("pack/tmp_*"), *objects.glob("pack/*.keep"), *self.path.glob("*.lock")]
+        left += (self.path / "refs").rglob("*.lock")
+        old = time.time() - ABANDONED_SECONDS
+        for part in objects.glob("??/tmp_obj_*"):  # somebody may be writing one just now: merges do
+            with suppress(FileNotFoundError):
+                left += [part] if part.stat().st_mtime < old else []
+        for path in left:
+            path.unlink(missing_ok=True)
+
+    def _run(
+        self, *words: str, config: Mapping[str, str] | None = None, deadlines: Deadlines = LOCAL, at: Path | None = None
+    ) -> str:
+        status, out = self._call(*words, config=config, deadlines=deadlines, at=at)
+        if status:
+            raise failure(words[0], status, out)
+        return out
+
+    def _call(
+        self, *words: str, config: Mapping[str, str] | None = None, deadlines: Deadlines = LOCAL, at: Path | None = None
+    ) -> tuple[int, str]:
+        """The status and what git answered, or else what it complained of. Raises GitInterrupted if it was killed."""
+        status, out, errors = self._execute(words, config or {}, deadlines, at or self.path)
+        answered = status == 0 or (status == 1 and out)
+        return status, (out if answered else errors).decode("utf-8", "surrogateescape").rstrip("\n")
+
+    def _bytes(self, *words: str) -> bytes:
+        status, out, errors = self._execute(words, {}, LOCAL, self.path)
+        if status:
+            raise failure(words[0], status, errors.decode("utf-8", "replace"))
+        return out
+
+    def _execute(
+        self, words: tuple[str, ...], config: Mapping[str, str], deadlines: Deadlines, at: Path
+    ) -> tuple[int, bytes, bytes]:
+        environment = _environment(config)
+        try:
+            # A group of its own, which ends as one. What is made here are pipes and the process.
+            process: Any = Git(at).execute(["git", *words], as_process=True, env=environment, start_new_session=True)
+        except GitCommandNotFound as error:
+            raise GitInterrupted("git is not installed, or its directory is gone") from error
+        # What the forge has a say in computes longer: all of a repository is read.
+        cpu = self._share.cpu if deadlines is LOCAL else max(self._share.cpu, int(deadlines.longest / 2))
+        confine(process.proc.pid, replace(self._share, cpu=cpu))
+        came = watch(process.proc, process.stdout, process.stderr, deadlines, most=self._share.output)
+        return _unbroken(words[0], came)
+
+
+class MirrorCache:
+    """The mirrors of one directory: one for each repository and purpose."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def mirror(self, repo: Repo, url: str, login: Login) -> Mirror:
+        """The mirror of a repository that git finds at `url`; `Repo` has checked that its parts are safe in a path."""
+        return Mirror(self._root / repo.forge / repo.owner / f"{repo.name}.git", url, login)
+
+
+def _unbroken(verb: str, came: ChildResult) -> tuple[int, bytes, bytes]:
+    """Status, answer and complaints of a git that came to its end by itself; raises TooLarge and GitInterrupted."""
+    if came.overflowed:
+        raise TooLarge(f"git {verb}: {came.stopped}")
+    if came.stopped:
+        raise GitInterrupted(f"git {verb} was stopped: {came.stopped}")
+    if -came.status in (signal.SIGXCPU, signal.SIGXFSZ):
+        raise TooLarge(f"git {verb} was ended by {signal.Signals(-came.status).name}: it took more than it may")
+    if came.status < 0:
+        raise GitInterrupted(f"git {verb} was killed by signal {-came.status}")
+    return came.status, came.out, came.errors
+
+
+def _entries(listed: str) -> Iterator[TreeEntry]:
+    """The entries that `git ls-tree -l -z` lists."""
+    for row in _ROW.finditer(listed):
+        facts, path = row[0].split("\t", 1)
+        mode, _, blob, size = facts.split()
+        yield TreeEntry(mode, blob, int(size) if size.isdigit() else 0, path)
+
+
+def _locked(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sha(text: str) -> str:
+    if not SHA.fullmatch(text):
+        raise GitError(f"not a commit: {text[:80]!r}")
+    return text
+
+
+def _environment(config: Mapping[str, str]) -> dict[str, str]:
+    """Settings by environment: other processes of this machine see arguments, but not these."""
+    pairs = [*_SAFE, *config.items()]
+    numbered = {f"GIT_CONFIG_KEY_{n}": key for n, (key, _) in enumerate(pairs)}
+    numbered |= {f"GIT_CONFIG_VALUE_{n}": value for n, (_, value) in enumerate(pairs)}
+    believed = {"GIT_SSL_CAINFO": bundle()} if bundle() else {}  # git reads it before its settings
+    return {**_QUIET, **believed, "GIT_CONFIG_COUNT": str(len(pairs)), **numbered}

@@ -1,0 +1,260 @@
+"""What all processes share: settings, ledger, queue, secrets, bots, and who is who."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bots.bot import Bot
+from bots.intents import Close, RefreshVerdict, SetStatus, SetVerdict, TagDenied
+from bots.models import Team
+from forge.events import Event
+from forge.models import Repo, User
+from hive.app.operator_errors import need
+from hive.config import DEFAULT_ACCOUNTS, Settings, nearest
+from hive.instance.custom_bots import BotNotFound, load_bot
+from hive.instance.file_modes import make_private
+from hive.instance.repository_names import RepositoryNames
+from hive.ledger import Ledger
+from hive.ledger.faults import Foreign, heals
+from hive.poller import REFRESH
+from hive.queue.wakeup import Wakeup
+from hive.secret_store import SecretStore
+from hive.supervisor.heartbeat import HEARTBEATS, MEND, Loops
+from hive.worker.loop_guard import Origins, subscribes
+
+if TYPE_CHECKING:
+    from hive.poller.repository_tracker import RepositoryTracker
+    from hive.queue.task_queue import Queue
+
+
+log = logging.getLogger("hive.instance.instance")
+
+NEEDS_WRITE_ACCESS = frozenset(kind.WIRE for kind in (SetStatus, SetVerdict, RefreshVerdict, TagDenied, Close))
+"""What only an account may do that may write code."""
+
+
+MODEL_KEY = "ANTHROPIC_API_KEY"
+
+
+STORE_SECONDS = 1.0
+"""Between two looks whether the ledger can be written."""
+
+
+class StartupError(Exception):
+    """The hive cannot start as it is; the message says what is missing and how to go on."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One process' view of the house; `close` gives back what it opened."""
+
+    settings: Settings
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """The ledger; raises NotReady if it cannot be opened."""
+        try:
+            return Ledger(self.ledger_path)
+        except Foreign as error:
+            raise StartupError(str(error)) from error
+        except sqlite3.DatabaseError as error:
+            path = self.ledger_path
+            raise StartupError(f"{path}: {error}; {MEND.format(path=path.name)}") from error
+        except OSError as error:
+            raise StartupError(f"the state directory cannot be used: {error}") from error
+
+    @property
+    def ledger_path(self) -> Path:
+        """Where the ledger is."""
+        return self.settings.state / "ledger.db"
+
+    def loops(self, process: str, stop: threading.Event) -> Loops:
+        """The loops of one process; `stop` ends them."""
+        return Loops(self.settings.state / HEARTBEATS, process, stop, late_after=self.settings.limits.late_seconds)
+
+    @cached_property
+    def queue(self) -> Queue:
+        """The queue; raises NotReady if it cannot be opened."""
+        from hive.queue.task_queue import Queue  # noqa: PLC0415  the receiver needs none, and huey brings ten megabytes
+
+        file = self.settings.state / "queue.db"
+        try:
+            return Queue(self.settings.queue or file)
+        except sqlite3.Error as error:
+            said = f"{file} cannot be used ({error})"
+            raise StartupError(
+                f"{said}; stop the hive and delete it: it holds nudges only, which are made again"
+            ) from error
+
+    @cached_property
+    def wakeup(self) -> Wakeup:
+        """What wakes the worker."""
+        return Wakeup(self.settings.state / "work.bell")
+
+    @cached_property
+    def secret_store(self) -> SecretStore:
+        """The secrets."""
+        return SecretStore(self.settings.state / "secrets")
+
+    @cached_property
+    def bots(self) -> dict[str, Bot]:
+        """The bots that the configuration names, by name; raises NotReady for one that is not there.
+
+        A module of one's own lies in the folder of the configuration; see `hive.instance.custom_bots`.
+        """
+        found: dict[str, Bot] = {}
+        for module in self.settings.bots:
+            try:
+                bot = load_bot(module, self.settings.home)
+            except BotNotFound as error:
+                raise StartupError(f"bots: {error}") from error
+            if bot.name in found:
+                raise StartupError(f"bots: {module} holds a bot whose name is taken: {bot.name}")
+            found[bot.name] = bot
+        for name in self.settings.accounts:
+            if name not in {*found, *DEFAULT_ACCOUNTS}:
+                raise StartupError(f"accounts: no bot is named {name!r}{nearest(name, ['core', *found])}")
+        return found
+
+    @property
+    def agents(self) -> Path:
+        """The directory of the agents on this host."""
+        return self.settings.state / "agents"
+
+    @cached_property
+    def teams(self) -> dict[str, Team]:
+        """Who is who in each team; raises NotReady if a forge was never made ready."""
+        return {name: self.team(name) for name in self.settings.teams}
+
+    def listeners(self, team: str, event: Event) -> list[str]:
+        """The bots that look at an event: those for its kind that hear whoever did it."""
+        return [name for name, bot in self.bots.items() if subscribes(bot, event, self.teams[team])]
+
+    @cached_property
+    def origins(self) -> Origins:
+        """What events come from."""
+        return Origins(self.ledger, self.teams)
+
+    def account(self, bot: str, intent: str) -> str:
+        """Whose hand does what a bot wants: some of it needs the right to write code, which only `core` has."""
+        return self.settings.account("core" if intent in NEEDS_WRITE_ACCESS else bot)
+
+    def bots_of(self, login: str) -> list[str]:
+        """The bots that speak as a login, and the hive's own looks."""
+        return [bot for bot in (*self.bots, REFRESH) if self.settings.account(bot) == login]
+
+    def ops(self, team: str) -> Repo:
+        """Where a team's operators are told what they have to know."""
+        return Repo(self.settings.teams[team].forge, *self.settings.meta.split("/", 1))
+
+    def knowledge(self, forge: str) -> Repo:
+        """What all on a forge have learned: every agent reads it."""
+        return Repo(forge, self.settings.meta.split("/", 1)[0], "knowledge")
+
+    @cached_property
+    def names(self) -> RepositoryNames:
+        """What repositories are called, here and on their forge."""
+        return RepositoryNames(self.ledger, self.settings)
+
+    @cached_property
+    def repository_tracker(self) -> RepositoryTracker:
+        """Where the repositories are."""
+        from hive.instance.repositories import repository_tracker  # noqa: PLC0415  the receiver asks no forge
+
+        return repository_tracker(self)
+
+    def url(self, forge: str) -> str:
+        """A forge's address without a slash at its end."""
+        return self.settings.forges[forge].url.rstrip("/")
+
+    def team(self, name: str) -> Team:
+        """Who is who in a team, by pinned ids; raises NotReady if the forge was never made ready."""
+        mine = self.settings.teams[name]
+        agents = {agent: _pinned(self.ledger, mine.forge, agent) for agent in mine.agents}
+        return Team(
+            name=name,
+            operators=frozenset(_pinned(self.ledger, mine.forge, login).id for login in mine.operators),
+            agents=agents,
+            accounts={bot: _pinned(self.ledger, mine.forge, login) for bot, login in self.settings.accounts.items()},
+            lanes=mine.lane_list(),
+            kinds=mine.kind_list(),
+            repos=frozenset(Repo(mine.forge, name, repo) for repo in mine.repos),
+            configs={Repo(mine.forge, self.settings.configs, agent): agent for agent in mine.agents},
+            max_bot_turns=self.settings.limits.bot_turns,
+            operator_logins=tuple(_pinned(self.ledger, mine.forge, login).login for login in mine.operators),
+            models=self.settings.model.known,
+        )
+
+    @contextmanager
+    def alone(self, part: str) -> Iterator[None]:
+        """Be the only process that plays a part in this state directory; raises NotReady if another does."""
+        self.settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.close_to_others()
+        place = self.settings.state / f"{part}.lock"
+        place.touch(mode=0o600)
+        with place.open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise StartupError(f"another {part} runs in {self.settings.state}") from error
+            yield
+
+    def close_to_others(self) -> None:
+        """Let nobody else read what is below the state directory; what cannot be closed is said by the doctor too."""
+        for path in make_private(self.settings.state, self.settings.own_forges):
+            log.warning("open_to_others path=%r", str(path))
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for name in ("ledger", "queue"):
+            if name in self.__dict__:
+                self.__dict__[name].close()
+
+
+def _pinned(ledger: Ledger, forge: str, login: str) -> User:
+    user = ledger.identity(forge, login)
+    if user is None:
+        raise StartupError(f"the hive does not know {login} on {forge} yet; run: hive init")
+    return user
+
+
+def model_key(settings: Settings) -> str:
+    """The key of the model, empty for a model without keys; raises NotReady if no model can be asked, or ModuleNotFoundError."""
+    need("anthropic")
+    key = os.environ.get(MODEL_KEY, "").strip()
+    if not key and not settings.model.url:
+        raise StartupError(f"no model can be asked: set {MODEL_KEY}, or model.url in the configuration")
+    return key
+
+
+def wait_for_store(instance: Instance, stop: threading.Event) -> None:
+    """Wait until the ledger can be written, or `stop` is set: a process that begins on a full disk waits like one that met it.
+
+    Raises NotReady for what waiting does not mend, and sqlite3.Error.
+    """
+    while not stop.is_set():
+        try:
+            instance.ledger.probe()
+        except (StartupError, sqlite3.Error) as error:
+            if not any(heals(cause) for cause in _causes(error)):
+                raise
+            log.warning("store_away error=%r", str(error)[:200])
+            stop.wait(STORE_SECONDS)
+        else:
+            return
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__

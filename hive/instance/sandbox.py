@@ -1,0 +1,32 @@
+"""How the agents of this hive are confined, and what an operator is told about it. Fails closed."""
+
+from __future__ import annotations
+
+import os
+
+from hive.config import Settings
+from hive.instance.instance import StartupError
+from hive.reconcile.bwrap import SandboxProfile, find_sandbox
+
+MEND = "install bubblewrap and allow user namespaces"
+NO_SANDBOX = (
+    "no agent is started, because nothing confines it here ({why}): " + MEND + "; docs/operate.md, “The sandbox”"
+)
+UNCONFINED = "agents are NOT contained (sandbox: none): they can read and do all that this user can, secrets too"
+ROOT = "the hive runs as ROOT: give it a user of its own; each agent has unprivileged users of its own either way"
+
+
+def sandbox_profile_of(settings: Settings) -> SandboxProfile:
+    """What agents are started in; raises NotReady where nothing confines them and nobody has said that it need not."""
+    if settings.sandbox == "none":
+        return SandboxProfile(None, "sandbox: none")
+    profile = find_sandbox()
+    if not profile.contained:
+        raise StartupError(NO_SANDBOX.format(why=profile.why_not[:200]))
+    return profile
+
+
+def remarks(settings: Settings) -> list[str]:
+    """What whoever starts this hive has to know about who runs it."""
+    said = [ROOT] if os.geteuid() == 0 else []
+    return [*said, UNCONFINED] if settings.sandbox == "none" else said

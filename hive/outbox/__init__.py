@@ -1,0 +1,1 @@
+"""The outbox: what the hive is going to write, stored first, then done exactly once."""

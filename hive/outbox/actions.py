@@ -1,0 +1,132 @@
+"""Deeds that no bot can want: what a run or the host owes a forge. Frozen, like intents. Performs no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from bots import intents
+from bots.intents import Intent
+from forge.conversation import Conversation
+from forge.models import Ref, Repo
+from forge.wire_names import WireNamed, by_wire_name
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPull(WireNamed, wire="open_pull_request"):
+    """A run's branch becomes a pull request; `proposes` says that it changes the agent's own configuration."""
+
+    run: int
+    repo: Repo
+    head: str
+    base: str
+    title: str
+    body: str
+    proposes: bool
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostAnswer(WireNamed, wire="answer"):
+    """A run says something on the thread that it came from, or in the conversation on a line there that it answers."""
+
+    ref: Ref
+    body: str
+    key: str
+    to: Conversation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveFixedConversations(WireNamed, wire="resolve_conversations"):
+    """Conversations on lines of a run's pull request end, as far as the run has mended their lines."""
+
+    run: int
+    ref: Ref
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateTag(WireNamed, wire="create_tag"):
+    """An annotated tag on a commit."""
+
+    repo: Repo
+    name: str
+    sha: str
+    message: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitFile(WireNamed, wire="commit_file"):
+    """A file of the hive's own repository gets new content."""
+
+    repo: Repo
+    path: str
+    content: str
+    message: str
+    branch: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddToIssue(WireNamed, wire="follow_up"):
+    """More to say on the issue that was opened under the key `opened`; `closes` says that nothing is left to do there."""
+
+    repo: Repo
+    opened: str
+    body: str
+    closes: bool
+    key: str
+
+
+Action = Intent | OpenPull | PostAnswer | ResolveFixedConversations | CreateTag | CommitFile | AddToIssue
+HOST_ACTIONS = (OpenPull, PostAnswer, ResolveFixedConversations, CreateTag, CommitFile, AddToIssue)
+"""Deeds that no bot can want."""
+
+ACTIONS: Mapping[str, type[Any]] = by_wire_name((*Intent.__args__, *HOST_ACTIONS))
+"""Every kind by its wire name, as stored in `effects.kind`."""
+
+
+def repo_of(action: Action) -> Repo:
+    """The repository in which a deed is done; raises ValueError for one of the ledger alone."""
+    return Repo.parse(subject_of(action).partition("#")[0])
+
+
+def subject_of(action: Action) -> str:
+    """What a deed is about: an issue or a pull request, a run, or a repository."""
+    match action:
+        case intents.ContinueRun() | intents.BlockRun() | intents.EndRun():
+            return f"run:{action.run}"
+        case intents.SetStatus() | intents.OpenIssue() | OpenPull() | CreateTag() | CommitFile() | AddToIssue():
+            return str(action.repo)
+        case (
+            intents.PostComment()
+            | intents.React()
+            | intents.Reply()
+            | intents.SetLabels()
+            | intents.SyncStateLabels()
+            | intents.Assign()
+            | intents.Unassign()
+            | intents.RequestBotReview()
+            | intents.RequestReview()
+            | intents.PostReview()
+            | intents.SetVerdict()
+            | intents.RefreshVerdict()
+            | intents.StartRun()
+            | intents.PinProposal()
+            | intents.TagDenied()
+            | intents.ResumeRuns()
+            | intents.Close()
+            | intents.Deploy()
+            | intents.Pause()
+            | intents.Resume()
+            | intents.Restart()
+            | intents.SetModel()
+            | intents.ResetContext()
+            | PostAnswer()
+            | ResolveFixedConversations()
+        ):
+            return str(action.ref)
+        case _:
+            assert_never(action)

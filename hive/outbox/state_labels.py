@@ -1,0 +1,97 @@
+"""State labels: derived from how runs stand, and reconciled; nothing else sets one.
+
+What has to change is decided when it is done, from how things stand then. Performs no I/O but by the forge it is given.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+from bots.intents import SyncStateLabels
+from forge.models import Ref
+from forge.protocol import Forge, Invalid
+from hive.ledger import Ledger, Standing, Why
+from hive.outbox.local_actions import Result
+
+log = logging.getLogger("hive.outbox.state_labels")
+
+WORKING = "state/working"
+IN_REVIEW = "state/review"
+NEEDS_OPERATOR = "needs-operator"
+SUSPENDED = {
+    Why.UNREACHABLE: "state/model-unreachable",
+    Why.RATE_LIMITED: "state/rate-limited",
+    Why.NEEDS_LOGIN: "state/needs-login",
+    Why.TOKEN_REFUSED: "state/needs-login",
+    Why.OVER_BUDGET: "state/over-budget",
+    Why.PAUSED: "state/paused",
+    Why.CRASHED: "state/crashed",
+    Why.LOST: "state/repository-lost",
+}
+"""What is shown where an agent could go on, but is suspended."""
+
+STATE_LABELS = frozenset({WORKING, IN_REVIEW, *SUSPENDED.values()})
+"""Labels that only the hive sets; other `state/…` labels are somebody else's."""
+
+BLOCKING = frozenset({"blocked", "failed", "proposed"})
+"""Ends of a turn after which nothing happens before an operator does something."""
+
+
+def labels_of(run: Standing) -> frozenset[str]:
+    """The labels that show how a run stands; none once it is over, or when it has answered."""
+    if not run.is_open:
+        return frozenset()
+    if run.is_busy:
+        return frozenset({WORKING if run.suspended is None else SUSPENDED.get(run.suspended, WORKING)})
+    if run.blocked or run.last in BLOCKING:
+        return frozenset({NEEDS_OPERATOR})
+    return frozenset({IN_REVIEW}) if run.pull else frozenset()
+
+
+def is_asking(run: Standing) -> bool:
+    """Whether a run ended its turn with a question, or in failure: nobody was called for that yet."""
+    return run.is_open and not run.is_busy and not run.blocked and run.last in {"blocked", "failed"}
+
+
+def labels_of_issue(runs: Iterable[Standing]) -> frozenset[str]:
+    """The labels of an issue with several runs: one state, that of the run on which most goes on."""
+    wanted = frozenset[str]().union(*map(labels_of, runs))
+    states = [label for label in (*SUSPENDED.values(), WORKING, IN_REVIEW) if label in wanted]
+    return (wanted - STATE_LABELS) | frozenset(states[:1])
+
+
+def show(forge: Forge, ledger: Ledger, action: SyncStateLabels) -> Result:
+    """Set the labels of an issue, and of its pull requests, as its runs stand now. Raises NotFound for one that is gone."""
+    runs = ledger.standings.of(str(action.ref))
+    changed = {str(action.ref): _set(forge, action.ref, labels_of_issue(runs), _managed(runs, action) | STATE_LABELS)}
+    for run in runs:
+        if run.pull is not None and (run.is_open or run is runs[-1]):
+            wanted = labels_of(run) & {NEEDS_OPERATOR}
+            changed[run.pull] = _set(forge, Ref.parse(run.pull), wanted, _managed([run], action))
+    return Result(detail={ref: words for ref, words in changed.items() if words})
+
+
+def _managed(runs: Iterable[Standing], action: SyncStateLabels) -> frozenset[str]:
+    # Without a run `needs-operator` is somebody's word for us, and stays.
+    return frozenset({NEEDS_OPERATOR}) if any(run.is_open for run in runs) else frozenset(action.gone)
+
+
+def _set(forge: Forge, ref: Ref, wanted: frozenset[str], managed: frozenset[str]) -> str:
+    """Set those labels that are `managed`; a closed issue bears none. Returns what was changed, in words."""
+    issue = forge.issue(ref)
+    have = frozenset(issue.labels)
+    if not issue.is_open:
+        wanted, managed = frozenset(), STATE_LABELS | {NEEDS_OPERATOR}
+    add, remove = sorted(wanted - have), sorted((managed & have) - wanted)
+    if not add and not remove:
+        return ""
+    try:
+        forge.label(ref, add=add, remove=remove)
+    except (
+        Invalid
+    ) as error:  # a label that `hive init` has not made there yet: the truth without it is better than none
+        log.warning("label_missing ref=%s error=%r", ref, str(error)[:200])
+        forge.label(ref, add=(), remove=remove)
+        add = []
+    return " ".join([*(f"+{label}" for label in add), *(f"-{label}" for label in remove)])

@@ -1,0 +1,46 @@
+"""The commit status of a head that several pull requests may have: the worst of what is said of the open ones."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+
+from bots.verdicts import PENDING
+from forge.models import CommitStatus, PullRequest, Repo, State
+from forge.protocol import Forge
+from hive.ledger import Ledger
+
+WORST = (State.FAILURE, State.ERROR, State.PENDING, State.WARNING, State.SUCCESS)
+MAX_DESCRIPTION = 140
+
+
+class VerdictPublisher:
+    """Shows verdicts on heads: one at a time, so that what is shown last is what was known last."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._guard = threading.Lock()
+
+    def show(self, forge: Forge, repo: Repo, heads: Iterable[str], context: str) -> dict[str, str]:
+        """Set the status of heads; one that no open pull request has keeps what was said of it. Returns what was said."""
+        with self._guard:
+            pulls = forge.open_pulls(repo)
+            shown = {}
+            for head in dict.fromkeys(heads):
+                mine = [pull for pull in pulls if pull.head_sha == head]
+                if mine:
+                    status = self._worst(mine, context)
+                    forge.set_status(repo, head, status)
+                    shown[head] = status.description
+            return shown
+
+    def _worst(self, pulls: list[PullRequest], context: str) -> CommitStatus:
+        said = [(pull, self._ledger.verdicts.counts(pull, context)) for pull in pulls]
+        found = [
+            (pull, status or CommitStatus(context, State.PENDING, PENDING, pull.html_url)) for pull, status in said
+        ]
+        pull, worst = min(found, key=lambda pair: WORST.index(pair[1].state))
+        if len(found) == 1:
+            return worst
+        description = f"#{pull.ref.number}: {worst.description}"[:MAX_DESCRIPTION]
+        return CommitStatus(context, worst.state, description, worst.url)

@@ -1,0 +1,118 @@
+"""Changes into the ledger, each once, and the events that bots hear of them. Asks no forge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from forge import dedup_keys
+from forge.changes import Change, ChangeKind
+from forge.events import (
+    CommentPosted,
+    Event,
+    IssueAssigned,
+    IssueClosed,
+    IssueEdited,
+    IssueLabeled,
+    IssueOpened,
+    PullChanged,
+    PullClosed,
+    PullMerged,
+    PullReviewed,
+)
+from forge.models import Ref, Repo
+from hive.ledger import Ledger, Origin
+from hive.poller.subject import SubjectDiff
+
+REFRESH = "refresh"
+"""What the hive's own looks are called where bots have names."""
+
+ISSUE: Mapping[ChangeKind, type[Event]] = {
+    ChangeKind.OPENED: IssueOpened,
+    ChangeKind.REOPENED: IssueOpened,
+    ChangeKind.EDITED: IssueEdited,
+    ChangeKind.RETITLED: IssueEdited,
+    ChangeKind.ASSIGNED: IssueAssigned,
+    ChangeKind.UNASSIGNED: IssueAssigned,
+    ChangeKind.LABELED: IssueLabeled,
+    ChangeKind.UNLABELED: IssueLabeled,
+    ChangeKind.CLOSED: IssueClosed,
+}
+PULL: Mapping[ChangeKind, type[Event]] = {
+    ChangeKind.OPENED: PullChanged,
+    ChangeKind.REOPENED: PullChanged,
+    ChangeKind.RETITLED: PullChanged,
+    ChangeKind.PUSHED: PullChanged,
+    ChangeKind.RETARGETED: PullChanged,
+    ChangeKind.MERGED: PullMerged,
+    ChangeKind.CLOSED: PullClosed,
+    ChangeKind.REVIEWED: PullReviewed,
+}
+"""The changes that bots can hear of; the others are in the ledger only."""
+
+ALONE = frozenset({ChangeKind.OPENED, ChangeKind.MERGED, ChangeKind.COMMENTED, ChangeKind.REMARKED})
+"""Changes that a delivery tells by the same key: each is an event of its own, or it would be one twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class PollerDeps:
+    """What a look needs of the house: whose repository it is, who listens, where events come from, and their pages."""
+
+    ledger: Ledger
+    team_of: Callable[[Repo], str | None]
+    listeners: Callable[[str, Event], Iterable[str]]
+    origin: Callable[[str, Event], Origin]
+    page: Callable[[Event], str]
+
+
+def record(deps: PollerDeps, found: SubjectDiff, *, silent: bool = False) -> tuple[int, list[int]]:
+    """Write down what a look found; answers how many changes were new, and the ids of the jobs they made.
+
+    Belongs into a transaction. `silent` ones make no work: they were there before the hive.
+    """
+    ledger, forge = deps.ledger, found.ref.repo.forge
+    team = deps.team_of(found.ref.repo)
+    place = (found.repo_id, found.ref.number)
+    kept = ledger.snapshots.keep_subject(forge, place, found.now, found.was, team=team or "")
+    # Two looks at once: what the slower one found by comparing may be an older state than is known.
+    changes = [*found.rows, *(found.diffs if kept else ())]
+    news = [change for change in sorted(changes, key=_when) if ledger.snapshots.note(forge, change, team=team or "")]
+    if silent or team is None:
+        return len(news), []
+    jobs: list[int] = []
+    for event in events(news, found.ref, is_pull=found.is_pull):
+        wanted = [(bot, event) for bot in deps.listeners(team, event)]
+        made = ledger.jobs.enqueue(team, wanted, origin=deps.origin(team, event))
+        if made:
+            kind, ref, page = type(event).WIRE, str(event.ref), deps.page(event)
+            ledger.audit.add(event.actor.login, kind, team=team, ref=ref, url=page, key=event.key)
+        jobs += made
+    return len(news), jobs
+
+
+def events(news: Iterable[Change], ref: Ref, *, is_pull: bool) -> Iterator[Event]:
+    """Changes of one subject as events; several of one type are one look for a bot, under the newest key."""
+    found: dict[object, Event] = {}
+    for change in news:
+        event = event_of(change, ref, is_pull=is_pull)
+        if event is not None:
+            slot = change.key if change.kind in ALONE else type(event)
+            found.pop(slot, None)
+            found[slot] = event
+    yield from found.values()
+
+
+def event_of(change: Change, ref: Ref, *, is_pull: bool) -> Event | None:
+    """The event of a change, if there is one for it."""
+    if change.kind is ChangeKind.COMMENTED:
+        return CommentPosted(ref, change.actor, change.key, int(change.what))
+    if change.kind is ChangeKind.REMARKED and change.is_reply:  # as a delivery tells of it, under the same key
+        return CommentPosted(
+            ref, change.actor, dedup_keys.commented(ref.repo.forge, int(change.what)), int(change.what)
+        )
+    kind = (PULL if is_pull else ISSUE).get(change.kind)
+    return None if kind is None else kind(ref, change.actor, change.key)
+
+
+def _when(change: Change) -> float:
+    return change.at.timestamp()

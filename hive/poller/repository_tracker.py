@@ -1,0 +1,278 @@
+"""Where the repositories of the house are: known by id, followed when they are renamed, suspended when they are not there.
+
+A name can be given to another repository at any moment, an id cannot: before something is read or written in a
+repository its id is asked for, and what bears its name but not its id is a stranger. Writes nothing to a forge.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bots.markdown import code
+from forge.models import Repo, Repository
+from forge.protocol import ForgeError, NotFound
+from hive.ledger import NEVER, Act, Ledger, Pinned, Scope, Why
+from hive.outbox.incidents import IncidentReporter
+
+log = logging.getLogger("hive.poller.repository_tracker")
+
+FRESH_SECONDS = 1.0
+"""For how long an answer of the forge is believed: a look and the deeds that come of it ask once."""
+
+RECENT_SECONDS = 60.0
+"""For how long after a move what was asked for under the old name may still fail."""
+
+RENAMED_TITLE = "🟡 {old} is {new} now"
+RENAMED = """\
+{old} was renamed: the forge calls it {new}. It is the same repository (its id is {id}), and the hive has followed it: whatever was open there goes on.
+
+{mend} Another repository under the old name is not taken for it.
+"""
+PUT_DOWN = "Put the new name into `hive.yaml` when convenient, and start the hive again."
+GIVE_BACK = "A configuration bears its agent's name: give it its old one back when convenient."
+RENAMED_AGAIN = "It is {new} now."
+NAMED_BACK = "It bears the name of `hive.yaml` again."
+
+LOST_TITLE = "🔴 {repo} is not where it was"
+LOST = """\
+{reason}.
+
+Nothing of what may bear its name now is believed. What is owed there is suspended and loses nothing; it goes on by itself when the repository is back.
+
+{mend}
+"""
+LOST_PROJECT = "If it does not come back, take it out of `repos`, run `hive init`, and start the hive again."
+LOST_CONFIG = "{agent} runs as it was, and takes no turn. To let it have another repository, run `hive adopt {agent}` on the machine of the hive."
+FOUND = "It is back: what was suspended goes on."
+
+
+class RepositoryFinder(Protocol):
+    """Who asks a forge where a repository is."""
+
+    def repository(self, repo: Repo) -> Repository:
+        """The repository of a name; raises NotFound."""
+
+    def repository_by_id(self, repo_id: int) -> Repository | None:
+        """The repository of an id, whatever its name is; None if it is gone, or not to be seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryRole:
+    """What a repository is to the house: the teams whose work is in it, and the agent whose configuration it is."""
+
+    teams: tuple[str, ...]
+    agent: str = ""
+    tells: bool = True
+    """Whether operators can be told of it: not of the place where they are told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """Where a repository is; `lost` says why what is there is not to be used, empty if all is well."""
+
+    now: Repo
+    lost: str = ""
+
+
+def locate(finder: RepositoryFinder, pinned: Pinned) -> Location:
+    """Ask a forge where a repository is, by its id. Raises ForgeError."""
+    seen = finder.repository_by_id(pinned.id)
+    if seen is None:
+        return Location(pinned.now, f"{pinned.now.path} (id {pinned.id}) is gone{_usurper(finder, pinned)}")
+    if seen.repo.owner.lower() != pinned.repo.owner.lower():
+        where = f"{pinned.repo.path} was transferred and is {seen.repo.path} now"
+        return Location(pinned.now, f"{where}: the hive works only in the organisations of its teams, each in its own")
+    return Location(seen.repo)
+
+
+def _usurper(finder: RepositoryFinder, pinned: Pinned) -> str:
+    try:
+        other = finder.repository(pinned.repo)
+    except NotFound:
+        return ", or may not be seen any more"
+    return f", and another repository bears its name (id {other.id})"
+
+
+@dataclass
+class RepositoryTracker:
+    """Looks where repositories are and remembers it; `ask` gives a forge as the hive's own account sees it now."""
+
+    ledger: Ledger
+    ask: Callable[[str], RepositoryFinder]
+    places: Mapping[Repo, RepositoryRole]
+    incidents: IncidentReporter
+    _asked: dict[int, tuple[float, bool]] = field(default_factory=dict)
+    _moved: dict[int, float] = field(default_factory=dict)
+
+    def settle(self, forge: str = "") -> None:
+        """Pin what is new in the configuration, tell by its id what is only called otherwise there, and look for all.
+
+        To be done when a configuration is read: later the names that it uses are spoken for.
+        """
+        mine = [repo for repo in self.places if forge in {"", repo.forge}]
+        while sum(map(self._recognise, mine)):  # a name that was freed may be the next one's
+            continue
+        self.look(forge)
+
+    def look(self, forge: str = "") -> None:
+        """Look for each repository of the house, or of one forge; one that cannot be asked for stays as it was."""
+        for pinned in self.ledger.repositories.all():
+            if pinned.repo in self.places and forge in {"", pinned.repo.forge}:
+                self._look_for(pinned)
+
+    def clear_out(self, forge: str) -> None:
+        """Forget what an operator took out of the configuration."""
+        for pinned in self.ledger.repositories.all():
+            if pinned.repo.forge == forge and pinned.repo not in self.places:
+                self._forget(pinned)
+
+    def here(self, repo: Repo) -> bool:
+        """Whether the repository that is meant by a name can be worked in now. Raises ForgeError."""
+        pinned = self.ledger.repositories.of(repo)
+        if pinned is None or repo not in self.places:
+            return True
+        asked, was = self._asked.get(pinned.id, (0.0, False))
+        if asked and time.monotonic() - asked < FRESH_SECONDS:
+            return was
+        return self._take(pinned, locate(self.ask(repo.forge), pinned))
+
+    def replace(self, seen: Repository) -> None:
+        """An operator says that another repository is meant by a name from now on."""
+        pinned = self.ledger.repositories.of(seen.repo)
+        if pinned is None or pinned.id != seen.id:
+            if pinned is not None:
+                self._forget(pinned)
+            self.ledger.repositories.pin(seen.repo, seen.id)
+
+    def astray(self, repo: Repo) -> bool:
+        """Whether what was not found in a repository may be found when it is looked for again: it moved meanwhile."""
+        pinned = self.ledger.repositories.of(repo)
+        if pinned is None:
+            return False
+        self._asked.pop(pinned.id, None)
+        moved_at = self._moved.get(pinned.id)
+        try:
+            if not self.here(repo):
+                return True
+        except ForgeError:
+            return True
+        return self._moved.get(pinned.id) != moved_at or _is_recent(moved_at)
+
+    def _look_for(self, pinned: Pinned) -> None:
+        try:
+            self._take(pinned, locate(self.ask(pinned.repo.forge), pinned))
+        except ForgeError as error:
+            log.warning("not_looked_for repo=%s error=%r", pinned.repo, str(error)[:200])
+
+    def _recognise(self, repo: Repo) -> bool:
+        """Pin a name that is new; True if the repository was known under another name, which is free now."""
+        repositories = self.ledger.repositories
+        if repositories.of(repo) is not None:
+            return False
+        try:
+            seen = self.ask(repo.forge).repository(repo)
+        except ForgeError:
+            return False
+        known = repositories.by_id(repo.forge, seen.id)
+        if known is None:
+            repositories.pin(repo, seen.id)
+        if known is None or self.places[repo].agent:  # a configuration is its agent's, and never becomes another one's
+            return False
+        with self.ledger.transaction():
+            if known.repo.owner.lower() == repo.owner.lower():
+                self._clear(known, f"It is {repo.path} in `hive.yaml` too.")
+                repositories.rename(known, repo)
+                repositories.follow(known, repo)
+                self.ledger.audit.add("hive", Act.REPOSITORY_RENAMED, ref=str(repo), was=str(known.repo), id=seen.id)
+            else:  # another team's now, whose people have no say in what was begun before
+                self._forget(known)
+                repositories.pin(repo, seen.id)
+        return True
+
+    def _take(self, pinned: Pinned, found: Location) -> bool:
+        self._asked[pinned.id] = time.monotonic(), not found.lost
+        if found.lost:
+            self._lose(pinned, found.lost)
+            return False
+        self._clear_lost(pinned, FOUND)
+        if found.now != pinned.now:
+            self._follow(pinned, found.now)
+        return True
+
+    def _follow(self, pinned: Pinned, now: Repo) -> None:
+        place, old = self.places[pinned.repo], pinned.repo
+        self._moved[pinned.id] = time.monotonic()
+        with self.ledger.transaction():
+            self.ledger.repositories.follow(pinned, now)
+            self.ledger.audit.add(
+                "hive", Act.REPOSITORY_MOVED, team=place.teams[0], ref=str(old), now=str(now), id=pinned.id
+            )
+            if now == old:
+                self.incidents.end(place.teams[0], _renamed(pinned), NAMED_BACK)
+                return
+            title = RENAMED_TITLE.format(old=old.path, new=now.path)
+            mend = GIVE_BACK if place.agent else PUT_DOWN
+            body = RENAMED.format(old=code(old.path), new=code(now.path), id=pinned.id, mend=mend).strip()
+            if not self.incidents.begin(place.teams[0], _renamed(pinned), title, body):
+                self.incidents.add(place.teams[0], _renamed(pinned), RENAMED_AGAIN.format(new=code(now.path)))
+        log.warning("followed repo=%s now=%s", old, now)
+
+    def _lose(self, pinned: Pinned, reason: str) -> None:
+        repo, place = pinned.repo, self.places[pinned.repo]
+        with self.ledger.transaction():
+            new = [self._suspend(team, Scope.REPOSITORY, str(repo), reason) for team in place.teams]
+            if place.agent:
+                self._suspend(place.teams[0], Scope.AGENT, place.agent, reason)
+            if not any(new):
+                return
+            self.ledger.audit.add("hive", Act.REPOSITORY_LOST, team=place.teams[0], ref=str(repo), reason=reason)
+            if place.tells:
+                mend = LOST_CONFIG.format(agent=place.agent) if place.agent else LOST_PROJECT
+                body = LOST.format(reason=code(reason), mend=mend).strip()
+                self.incidents.begin(place.teams[0], _lost(pinned), LOST_TITLE.format(repo=repo.path), body)
+        log.error("repository_lost repo=%s why=%r", repo, reason)
+
+    def _suspend(self, team: str, scope: Scope, name: str, reason: str) -> bool:
+        return self.ledger.suspensions.suspend(team, scope, name, Why.LOST, reason, until=NEVER)
+
+    def _clear_lost(self, pinned: Pinned, words: str) -> None:
+        place = self.places.get(pinned.repo)
+        suspensions, name = self.ledger.suspensions, str(pinned.repo)
+        mine = [
+            one for one in suspensions.all() if one.why is Why.LOST and one.name in {name, place.agent if place else ""}
+        ]
+        if not mine:
+            return
+        with self.ledger.transaction():
+            for suspension in mine:
+                suspensions.release(suspension.team, suspension.scope, suspension.name, suspension.why)
+                self.incidents.end(suspension.team, _lost(pinned), words)
+            self.ledger.audit.add("hive", Act.REPOSITORY_FOUND, team=mine[0].team, ref=name)
+
+    def _clear(self, pinned: Pinned, words: str) -> None:
+        """Nothing is wrong with its name any more."""
+        self._clear_lost(pinned, words)
+        for team in {team for place in self.places.values() for team in place.teams}:
+            self.incidents.end(team, _renamed(pinned), words)
+
+    def _forget(self, pinned: Pinned) -> None:
+        """It is no part of the configuration any more: an operator took it out."""
+        with self.ledger.transaction():
+            self._clear(pinned, "It is no part of `hive.yaml` any more.")
+            self.ledger.repositories.forget(pinned)
+
+
+def _is_recent(moved_at: float | None) -> bool:
+    return moved_at is not None and time.monotonic() - moved_at < RECENT_SECONDS
+
+
+def _renamed(pinned: Pinned) -> str:
+    return f"renamed:{pinned.repo.forge}:{pinned.id}"
+
+
+def _lost(pinned: Pinned) -> str:
+    return f"lost:{pinned.repo.forge}:{pinned.id}"

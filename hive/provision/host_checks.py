@@ -1,0 +1,109 @@
+"""What a doctor sees of this machine: secrets, git, containers, clocks. Calls a forge for its time only."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from hive.agent.enter import DEDICATED, PLAIN, RANGE, USERS
+from hive.instance.file_modes import exposed
+from hive.instance.instance import Instance
+from hive.instance.sandbox import MEND
+from hive.poller import OVERLAP
+from hive.provision.diagnostics import CheckResult, ok, problem, warning
+from hive.reconcile.bwrap import find_sandbox
+
+WHO = {
+    RANGE: "each with host users of its own",
+    USERS: "as the hive's user and without any of its files",
+    DEDICATED: "each as a host user of its own; commands share it with their harness, for want of user namespaces",
+    PLAIN: "as the hive's user; commands share it with their harness, for want of user namespaces",
+}
+"""Who agents are, outside of their containers."""
+
+GIT = (2, 38)
+"""The first git whose `merge-tree` writes trees: the host makes each merge again and compares."""
+
+SECONDS = 10.0
+
+
+def machine(instance: Instance) -> Iterator[CheckResult]:
+    """What is so on this machine, whatever the forge."""
+    yield from _secrets(instance)
+    yield _modes(instance)
+    yield _git()
+    yield from _sandbox(instance)
+
+
+def clock(instance: Instance, forge: str) -> CheckResult:
+    """Whether the forge's clock is ours."""
+    theirs = _time(instance.url(forge))
+    if theirs is None:
+        return warning(f"{forge} does not tell its time", "let it send a Date header")
+    skew = theirs - instance.ledger.clock()
+    if abs(skew) > OVERLAP.total_seconds():
+        way = "ahead of" if skew > 0 else "behind"
+        return warning(f"the clock of {forge} is {abs(skew):.0f} s {way} this one", "set both by NTP")
+    return ok(f"{forge} and this machine agree about the time")
+
+
+def _secrets(instance: Instance) -> Iterator[CheckResult]:
+    seen = instance.secret_store.open_files()
+    for path in seen:
+        yield problem(f"{path} can be read by others", f"chmod {700 if path.is_dir() else 600} {path}")
+    if not seen:
+        yield ok("secrets can be read by nobody else")
+
+
+def _modes(instance: Instance) -> CheckResult:
+    """Whether what is below the state directory, the secrets aside, is closed to others."""
+    seen = list(exposed(instance.settings.state, instance.settings.own_forges))
+    if not seen:
+        return ok("what the hive keeps can be read by nobody else")
+    what = f"{seen[0]} can be read by others" + (f", and {len(seen) - 1} more" if len(seen) > 1 else "")
+    return problem(what, "start the hive again, as the owner of that: it closes what is open")
+
+
+def _sandbox(instance: Instance) -> Iterator[CheckResult]:
+    if os.geteuid() == 0:
+        yield warning("the hive runs as root", "give it a user of its own, and its state directory to that user")
+    if instance.settings.sandbox == "none":
+        what = "agents are not contained: they can read all that the hive can, secrets too"
+        yield problem(what, "take `sandbox: none` out of hive.yaml")
+        return
+    profile = find_sandbox()
+    if profile.contained:
+        yield ok(f"agents are contained by bubblewrap, {WHO[profile.kind]}")
+    else:
+        yield problem(f"agents cannot be contained, so none is started ({profile.why_not[:120]})", MEND)
+
+
+def _git() -> CheckResult:
+    mend = f"install git {'.'.join(map(str, GIT))} or later"
+    try:
+        said = subprocess.run(["git", "--version"], capture_output=True, text=True, timeout=SECONDS).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return problem("there is no git", mend)
+    version = tuple(int(part) for part in re.findall(r"\d+", said)[:2])
+    shown = ".".join(map(str, version)) or "of an unknown version"
+    return ok(f"git is {shown}") if version >= GIT else problem(f"git is {shown}, too old to verify merges", mend)
+
+
+def _time(url: str) -> float | None:
+    """Seconds of a forge's clock; None if it does not tell."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=SECONDS)
+    try:
+        connection.request("GET", f"{parts.path}/api/v1/version")
+        date = connection.getresponse().headers.get("Date", "")
+        return parsedate_to_datetime(date).timestamp()
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()

@@ -1,0 +1,60 @@
+"""Can the sweep see what it has to? Each of its questions is asked once, with the hive's own token; and how it fared so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from forge.gitea.poll_reader import GiteaPollReader
+from forge.models import Branch, Repo
+from forge.protocol import NotFound, Refused
+from hive.instance.instance import Instance
+from hive.poller import state_of
+from hive.provision.diagnostics import CheckResult, ok, problem
+
+Place = tuple[Repo, Branch]
+Question = tuple[str, str, Callable[[], object]]
+
+
+class PollingChecks:
+    """What the account of the hive itself may ask on one forge; `again` is what gives it its rights."""
+
+    def __init__(self, instance: Instance, forge: str, again: str) -> None:
+        self._instance = instance
+        self._forge = forge
+        self._again = again
+
+    def signs(self, places: Sequence[Place]) -> Iterator[CheckResult]:
+        """Questions that are refused, and sweeps that failed or are blind; `places` are repositories that hold something."""
+        instance = self._instance
+        token = instance.secret_store.token(self._forge, instance.settings.account("core"))
+        owners = list(dict.fromkeys(repo.owner for repo, _ in places))
+        wrong = []
+        url = instance.url(self._forge)
+        with GiteaPollReader(name=self._forge, url=url, token=token, current=instance.names.current) as watcher:
+            for what, where, ask in self._questions(watcher, owners, places):
+                try:
+                    ask()
+                except (Refused, NotFound) as error:
+                    wrong.append(what)
+                    yield problem(f"the sweep may not ask for {what} of {where} ({error})", self._again)
+        for owner in owners:
+            for said in state_of(instance.ledger, self._forge, owner).sentences(instance.ledger.clock()):
+                wrong.append(said)
+                yield problem(said, "look into logs/work.log")
+        if owners and not wrong:
+            yield ok(f"sweeps see all that they ask for: {', '.join(owners)}")
+
+    def _questions(
+        self, watcher: GiteaPollReader, owners: Sequence[str], places: Sequence[Place]
+    ) -> Iterator[Question]:
+        for owner in owners:
+            yield "repositories", owner, partial(watcher.listed, owner)
+            yield "the feed", owner, partial(watcher.activity, owner, None)
+            yield "what changed", owner, partial(watcher.touched, owner, watcher.now())
+        for repo, branch in places:
+            yield "refs", repo.path, partial(watcher.refs, repo)
+            yield "releases", repo.path, partial(watcher.releases, repo)
+            yield "comments", repo.path, partial(watcher.said, repo, watcher.now())
+            yield "pull requests", repo.path, partial(watcher.open_pulls, repo)
+            yield "statuses", repo.path, partial(watcher.statuses, repo, branch.sha)

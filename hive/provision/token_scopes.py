@@ -1,0 +1,16 @@
+"""Does a token open doors that its account does not need? Asks at a few of them; changes nothing."""
+
+from __future__ import annotations
+
+from forge.gitea.client import route
+from forge.gitea.permission_probe import opens
+from forge.gitea.reader import GiteaReader
+
+
+def excess_scopes(reader: GiteaReader, org: str, *, core: bool) -> str:
+    """What is open that should not be; empty for a token that is as narrow as it looks.
+
+    Each of these takes a scope of its own; `core` alone has business with organisations.
+    """
+    doors = {"notifications": "/notifications/new"} | ({} if core else {"organisations": route("orgs", org)})
+    return ", ".join(name for name, at in doors.items() if opens(reader, at))

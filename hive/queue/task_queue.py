@@ -1,0 +1,190 @@
+"""Huey, carrying row ids and nothing else: what a row means stands in the ledger.
+
+Huey loses a task whose worker dies while it runs (measured with 3.5.4), so a task is only a
+nudge: whoever takes it claims a row in the ledger first, and the ledger is scanned for rows that
+nobody nudged. A file carries them, or a Redis, which may be wiped. Decides nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from huey import Huey
+from huey.consumer import Consumer
+from huey.registry import Message
+from huey.serializer import Serializer
+from huey.storage import SqliteStorage
+
+from hive.ledger.faults import STORE_ERRORS, in_words
+
+POLL_SECONDS = 1.0
+"""How late a task of another process is seen that did not wake this one."""
+
+Handler = Callable[[int], None]
+log = logging.getLogger("hive.queue.task_queue")
+
+
+class Queue:
+    """A queue of (name, row id), shared by the processes that open the same file or the same Redis."""
+
+    def __init__(self, place: Path | str) -> None:
+        """Open or make the file, or name a Redis by its URL.
+
+        Raises OSError if a directory cannot be made, or where the package for Redis is not installed.
+        """
+        self._handlers: Mapping[str, Handler] = {}
+        self._huey = _at_redis(place) if isinstance(place, str) else _in_file(place)
+        self._task = self._huey.task(name="row", context=False)(self._run)
+
+    def push(self, name: str, row_id: int) -> None:
+        """Nudge a worker to look at a row; a nudge that cannot be carried is left to the backstop, which finds the row."""
+        try:
+            self._task(name, row_id)
+        except STORE_ERRORS as error:
+            log.warning("nudge_lost task=%r error=%r", name, in_words(error))
+
+    def wake(self) -> None:
+        """Another process has pushed something: look now."""
+        self._huey.storage.wake()
+
+    def serve(
+        self,
+        handlers: Mapping[str, Handler],
+        *,
+        workers: int,
+        stop: threading.Event,
+        ready: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Take tasks until `stop` is set; tasks that run are finished first. Each worker's thread begins with `ready`."""
+        self._handlers = handlers
+        self._huey.on_startup("ready")(ready)
+        consumer = _Consumer(
+            self._huey, workers=workers, periodic=False, initial_delay=0.02, backoff=1.2, max_delay=0.25
+        )
+        consumer.start()
+        stop.wait()
+        consumer.stop_flag.set()
+        self._huey.storage.wake()
+        consumer.stop(graceful=True)
+
+    def close(self) -> None:
+        """Close this process' connection."""
+        self._huey.storage.close()
+
+    def _run(self, name: str, row_id: int) -> None:
+        handler = self._handlers.get(name)
+        if handler is None:
+            log.error("queue_unknown_task name=%r", name[:40])
+            return
+        handler(row_id)
+
+
+def _in_file(path: Path) -> Huey:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    # Results are not stored, and fsync is spared: the ledger can nudge for every row again.
+    return Huey("hive", storage_class=_Storage, filename=str(path), results=False, fsync=False, serializer=_Json())
+
+
+def _at_redis(url: str) -> Huey:
+    try:
+        from hive.queue.redis_storage import ForgivingRedisStorage  # noqa: PLC0415  who has no Redis needs no package for it
+    except ImportError as error:
+        raise OSError(f"{url} needs the package redis: install forgehive[redis]") from error
+    return Huey("hive", storage_class=ForgivingRedisStorage, place=url, results=False, serializer=_Json())
+
+
+class _Consumer(Consumer):  # type: ignore[misc]  # huey ships no types
+    """Workers without huey's signal handlers: the process that runs them has its own."""
+
+    def _set_signal_handlers(self) -> None:
+        return
+
+
+class StatelessStorageMixin:
+    """What huey would ask a storage before and after each task, answered here: nothing of it is ever there."""
+
+    def read_schedule(self, ts: object) -> list[bytes]:  # noqa: ARG002  huey's signature
+        """Nothing is carried for later: what is due when stands in the ledger."""
+        return []
+
+    def peek_many(self, keys: object) -> dict[str, object]:  # noqa: ARG002  huey's signature
+        """No task was ever revoked."""
+        return {}
+
+    def delete_data(self, key: object) -> bool:  # noqa: ARG002  huey's signature
+        """No result was ever kept."""
+        return False
+
+
+class _Storage(StatelessStorageMixin, SqliteStorage):  # type: ignore[misc]  # huey ships no types
+    """Huey's file, whose readers sleep until something is pushed: huey's own look again less and less often.
+
+    What the process that reads pushes itself does not go through the file.
+    """
+
+    blocking = True
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self._pushes = 0
+        self._readable = True
+        self._pushed = threading.Condition()
+        self._near: deque[bytes] = deque()
+        self._reads = False
+        super().__init__(*args, **options)
+
+    def enqueue(self, data: bytes, priority: float | None = None) -> None:
+        with self._pushed:
+            if self._reads:
+                self._near.append(data)
+                self._pushed.notify()
+                return
+        super().enqueue(data, priority)
+        self.wake()
+
+    def wake(self) -> None:
+        """Let readers look."""
+        with self._pushed:
+            self._pushes += 1
+            self._pushed.notify_all()
+
+    def dequeue(self) -> bytes | None:
+        with self._pushed:
+            self._reads, seen = True, self._pushes
+            if self._near:
+                return self._near.popleft()
+        data = self._from_afar()
+        if data is not None:
+            return data
+        with self._pushed:
+            if not self._near and self._pushes == seen:
+                self._pushed.wait(POLL_SECONDS)
+            return self._near.popleft() if self._near else None
+
+    def _from_afar(self) -> bytes | None:
+        """What another process pushed; nothing while the file cannot be used: whatever it says stands in the ledger too."""
+        try:
+            data: bytes | None = super().dequeue()
+        except STORE_ERRORS as error:
+            if self._readable:
+                log.error("queue_unusable error=%r", in_words(error))
+            self._readable = False
+            return None
+        self._readable = True
+        return data
+
+
+class _Json(Serializer):  # type: ignore[misc]  # huey ships no types
+    """Huey pickles by default: then whoever can write the file runs code in the worker."""
+
+    def _serialize(self, data: tuple[object, ...]) -> bytes:
+        return json.dumps(data).encode()
+
+    def _deserialize(self, data: bytes) -> object:
+        return Message(*json.loads(data))

@@ -1,0 +1,313 @@
+"""The reconciler: brings each agent's container to the commit that operators approved, and keeps it there.
+
+Level-triggered: a nudge only makes it look sooner, and it finds the same work without one.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import assert_never
+
+from forge.models import Repo
+from forge.protocol import ForgeError, Reader
+from hive.config import PACKAGES_PATH, Limits
+from hive.git_mirror.mirror import GitError, Mirror
+from hive.ledger import Act, Anchor, Deployment, DeploymentState, Ledger
+from hive.ledger.faults import heals
+from hive.reconcile.build import BuildFailed, Plan, build, changes, environment, plan
+from hive.reconcile.containers import Containers
+from hive.reconcile.evidence import HEAD, Evidence, NotNow
+from hive.reconcile.report import Reporter
+from hive.reconcile.steps import Activate, Actual, Build, Probe, Switch
+from hive.reconcile.steps import plan as plan_steps
+from hive.reconcile.verify import Accepted, Policy, Rejected, decide
+
+log = logging.getLogger("hive.reconcile")
+
+POLL_SECONDS = 30.0
+PROBE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
+"""How long a refusal that a slow forge could explain is not believed."""
+
+LONGEST_REST_SECONDS = 30.0
+"""How long an agent that cannot be looked after is left alone at the most, before that is tried again."""
+
+FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
+"""What a step can meet beyond the errors that have a name: a file that cannot be used, a value that no program takes."""
+
+BEFORE_POINT = (DeploymentState.VERIFIED, DeploymentState.BUILD)
+"""States in which a deployment has not touched what runs."""
+
+
+class StepFailed(Exception):
+    """A step of a deployment met what waiting does not heal."""
+
+
+class ProbeFailed(Exception):
+    """A container gave no sign of life in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManagedAgent:
+    """One agent under the reconciler's care, and how to look at its configuration; `here` tells whether that is there."""
+
+    agent: str
+    repo: Repo
+    policy: Policy
+    reader: Reader
+    mirror: Callable[[], Mirror]
+    reporter: Reporter
+    here: Callable[[Repo], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Why and until when (`time.monotonic`) an agent is left alone; somebody who asks for a look meanwhile gets one."""
+
+    reason: str
+    seconds: float
+    until: float
+    asked_at: float
+
+
+class Reconciler:
+    """Steps of one host; called in turns by the thread that owns the containers."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        containers: Containers,
+        limits: Limits,
+        *,
+        packages_path: Sequence[str] = PACKAGES_PATH,
+        probe_seconds: float = PROBE_SECONDS,
+        is_down: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """`packages_path` are the directories in which packages are looked for; a container answers within `probe_seconds`.
+
+        An agent that `is_down` is not started again as it was; a new configuration is.
+        """
+        self._ledger = ledger
+        self._is_down = is_down
+        self._containers = containers
+        self._limits = limits
+        self._packages_path = tuple(packages_path)
+        self._probe_seconds = probe_seconds
+        self._rests: dict[str, Backoff] = {}
+        self._next_look: dict[str, float] = {}
+        self._first_seen: dict[tuple[str, str], float] = {}
+        self._probes: dict[str, tuple[str, float]] = {}
+
+    def keep(self, target: ManagedAgent) -> None:
+        """One turn for one agent: continue what is open, look if it is time, keep the container up.
+
+        What goes wrong with its configuration or its container is said once and tried again more and more slowly.
+        Raises OSError for a fault of its directories or of the disk, and errors of the ledger.
+        """
+        baseline = self._ledger.deployments.baseline(target.agent)
+        if baseline is None or self._rests_still(baseline):
+            return
+        try:
+            self._turn(target, baseline)
+        except (BuildFailed, ForgeError, GitError, NotNow, ProbeFailed, StepFailed) as error:
+            self._hold_up(target, baseline, error)
+        else:
+            self._rests.pop(target.agent, None)
+
+    def _turn(self, target: ManagedAgent, baseline: Anchor) -> None:
+        deployment = self._ledger.deployments.open(target.agent)
+        if deployment is not None:
+            self._deploy(target, baseline, deployment)
+        elif baseline.check_requested_at > baseline.checked_at or time.monotonic() >= self._next_look.get(
+            target.agent, 0.0
+        ):
+            self._look(target, baseline)
+        else:
+            self._restore(target, baseline)
+
+    def _look(self, target: ManagedAgent, baseline: Anchor) -> None:
+        """Compare the forge's branch with what was accepted last."""
+        asked_at = baseline.check_requested_at
+        self._next_look[target.agent] = time.monotonic() + POLL_SECONDS
+        policy = replace(target.policy, repo_id=baseline.repo_id)
+        try:
+            is_here = target.here(target.repo)
+            if is_here:
+                evidence = Evidence(target.reader, target.mirror(), target.repo, policy)
+                facts = evidence.gather(baseline, self._ledger.deployments.proposals(str(target.repo)))
+        except (ForgeError, GitError, NotNow) as error:
+            log.warning("look_failed agent=%s error=%r", target.agent, str(error)[:200])
+            self._next_look[target.agent] = time.monotonic() + 1.0
+            self._restore(target, baseline)
+            return
+        if not is_here or (facts.complete and facts.head == baseline.sha and not facts.movements):
+            self._ledger.deployments.looked(target.agent, asked_at)
+            self._restore(target, baseline)
+            return
+        verdict = decide(facts, policy)
+        if isinstance(verdict, Rejected):
+            self._reject(target, baseline, facts.head, verdict)
+            return
+        self._begin(target, baseline, verdict, asked_at)
+
+    def _begin(self, target: ManagedAgent, baseline: Anchor, verdict: Accepted, asked_at: float) -> None:
+        with self._ledger.transaction():
+            deployment = self._ledger.deployments.begin(baseline, verdict.sha, verdict.pulls, verdict.cursor)
+            self._ledger.deployments.looked(target.agent, asked_at)
+        self._deploy(target, baseline, deployment)
+
+    def _reject(self, target: ManagedAgent, baseline: Anchor, head: str, verdict: Rejected) -> None:
+        first = self._first_seen.setdefault((target.agent, head), time.monotonic())
+        if verdict.late and time.monotonic() - first < PATIENCE_SECONDS:
+            self._next_look[target.agent] = time.monotonic() + 0.5
+            return
+        with self._ledger.transaction():
+            if self._ledger.deployments.reject(baseline, head or verdict.reason, verdict.reason):
+                target.reporter.rejected(baseline, target.repo, head, verdict)
+            self._ledger.deployments.looked(target.agent, baseline.check_requested_at)
+
+    def _deploy(self, target: ManagedAgent, baseline: Anchor, deployment: Deployment) -> None:
+        """Bring the container to a verified commit, or back to what ran before."""
+        if deployment.state is DeploymentState.ROLLING_BACK:
+            self._roll_back(target, deployment)
+            return
+        try:
+            reached = self._advance(target, deployment.sha, deployment)
+        except (BuildFailed, ProbeFailed, StepFailed) as error:
+            self._give_up(target, deployment, str(error))
+        else:
+            if reached:
+                self._succeed(target, baseline, deployment)
+
+    def _give_up(self, target: ManagedAgent, deployment: Deployment, reason: str) -> None:
+        """A step of a deployment failed for good: what ran before goes on, or comes back first."""
+        now = self._ledger.deployments.open(target.agent)
+        if now is None or now.state in BEFORE_POINT:
+            self._fail(target, deployment, DeploymentState.FAILED, reason)
+        else:
+            self._ledger.deployments.move(deployment, DeploymentState.ROLLING_BACK, reason)
+
+    def _roll_back(self, target: ManagedAgent, deployment: Deployment) -> None:
+        reason = deployment.reason
+        try:
+            if not self._advance(target, deployment.previous_sha, None):
+                return
+        except (BuildFailed, GitError, ProbeFailed, StepFailed) as error:
+            reason = f"{reason}\nand what ran before does not come back: {error}"
+        self._fail(target, deployment, DeploymentState.ROLLED_BACK, reason)
+
+    def _succeed(self, target: ManagedAgent, baseline: Anchor, deployment: Deployment) -> None:
+        mirror = target.mirror()
+        new = self._planned(target, mirror, deployment.sha)
+        try:
+            old = self._planned(target, mirror, baseline.running_sha)
+        except (BuildFailed, GitError):  # it was built under other rules, or its commit is gone
+            old = None
+        said = changes(old, new)
+        with self._ledger.transaction():
+            self._ledger.deployments.move(deployment, DeploymentState.DEPLOYED)
+            target.reporter.deployed(deployment, target.repo, said)
+
+    def _fail(self, target: ManagedAgent, deployment: Deployment, state: DeploymentState, reason: str) -> None:
+        with self._ledger.transaction():
+            self._ledger.deployments.move(deployment, state, reason)
+            target.reporter.failed(deployment, target.repo, reason)
+
+    def _restore(self, target: ManagedAgent, baseline: Anchor) -> None:
+        """The container that is meant to run runs."""
+        if not self._is_down(target.agent):
+            self._advance(target, baseline.running_sha, None)
+
+    def _rests_still(self, baseline: Anchor) -> bool:
+        rest = self._rests.get(baseline.agent)
+        return rest is not None and time.monotonic() < rest.until and baseline.check_requested_at <= rest.asked_at
+
+    def _hold_up(self, target: ManagedAgent, baseline: Anchor, error: Exception) -> None:
+        """An agent cannot be looked after just now: said once, and tried again more and more slowly."""
+        reason = str(error)
+        before = self._rests.get(target.agent)
+        if before is None or before.reason != reason:
+            log.error("held_up agent=%s error=%r", target.agent, reason[:300])
+            self._ledger.audit.add(
+                "host", Act.RECONCILE_FAILED, ref=str(target.repo), agent=target.agent, error=reason[:300]
+            )
+        seconds = min(LONGEST_REST_SECONDS, 2 * before.seconds if before is not None else 1.0)
+        self._rests[target.agent] = Backoff(reason, seconds, time.monotonic() + seconds, baseline.check_requested_at)
+
+    def _advance(self, target: ManagedAgent, sha: str, deployment: Deployment | None) -> bool:
+        """Do the steps that can be done now; True once the container of this commit has answered.
+
+        Each step is harmless if it was done before: after a crash they are planned anew from what is.
+        """
+        for step in plan_steps(sha, self._actual(target.agent)):
+            if deployment is not None and deployment.state is not step.STATE:
+                self._ledger.deployments.move(deployment, step.STATE)
+            if isinstance(step, Probe):
+                return self._probe(target.agent, step.sha)
+            try:
+                self._do(target, step)
+            except FAULTS as error:
+                if heals(error):
+                    raise
+                raise StepFailed(in_words(error)) from error
+        self._probes.pop(target.agent, None)
+        return True
+
+    def _do(self, target: ManagedAgent, step: Build | Switch | Activate) -> None:
+        dirs = self._containers.dirs(target.agent)
+        match step:
+            case Build():
+                build(self._planned(target, target.mirror(), step.sha), step.sha, dirs.gens)
+            case Switch():
+                dirs.point(step.sha)
+            case Activate():
+                if self._containers.stop(target.agent):
+                    self._ledger.runs.give_back(target.agent)
+                self._containers.start(target.agent, step.sha, self._environment(dirs.gens / step.sha))
+            case _:
+                assert_never(step)
+
+    def _environment(self, artifact: Path) -> dict[str, str]:
+        try:
+            return environment(artifact)
+        except (LookupError, TypeError, AttributeError, ValueError, OSError) as error:
+            if not heals(error):  # a power cut left half of it: it is built anew
+                shutil.rmtree(artifact, ignore_errors=True)
+            raise
+
+    def _planned(self, target: ManagedAgent, mirror: Mirror, sha: str) -> Plan:
+        if not mirror.has(sha):
+            mirror.fetch(f"refs/heads/{target.policy.branch}", HEAD)
+        return plan(target.agent, mirror, sha, self._limits, packages_path=self._packages_path)
+
+    def _probe(self, agent: str, sha: str) -> bool:
+        """Whether the container has answered; raises ProbeFailed when it had time enough."""
+        probed, deadline = self._probes.get(agent, ("", 0.0))
+        if probed != sha:  # another one was probed last, and what time it had does not count
+            deadline = time.monotonic() + self._probe_seconds
+            self._probes[agent] = sha, deadline
+        if self._containers.answered(agent) == sha:
+            del self._probes[agent]
+            return True
+        if time.monotonic() < deadline:
+            return False
+        del self._probes[agent]
+        end = self._containers.log(agent, 20)
+        raise ProbeFailed(f"no sign of life within {self._probe_seconds:g} s\n{end}")
+
+    def _actual(self, agent: str) -> Actual:
+        dirs = self._containers.dirs(agent)
+        running = self._containers.running(agent)
+        return Actual(dirs.built(), dirs.pointed(), running, self._containers.answered(agent) if running else "")
+
+
+def in_words(error: Exception) -> str:
+    """What failed, for people."""
+    if isinstance(error, OSError):
+        return f"{error.strerror or 'it cannot be used'}{f': {error.filename}' if error.filename else ''}"
+    return f"{type(error).__name__}: {error}"

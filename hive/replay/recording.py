@@ -1,0 +1,200 @@
+"""What a bot asked and was told: recorded while it looks, and played to it when it looks again."""
+
+from __future__ import annotations
+
+import json
+import typing
+import zlib
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from datetime import datetime
+from enum import Enum
+from functools import cache
+from hashlib import sha256
+from typing import Any, cast
+
+from bots.bot import Context, Evaluator, History, Scanner
+from bots.models import Team
+from forge.protocol import Conflict, ForgeError, Invalid, NotFound, Reader, Refused, Unavailable
+from hive.codec import Codec
+
+PARTS: dict[str, type] = {"forge": Reader, "scanner": Scanner, "evaluator": Evaluator, "history": History}
+"""The parts of a context that answer questions."""
+
+ERRORS: dict[str, type[ForgeError]] = {
+    "error": ForgeError,
+    "unavailable": Unavailable,
+    "not_found": NotFound,
+    "refused": Refused,
+    "conflict": Conflict,
+    "invalid": Invalid,
+}
+"""Errors of a forge by the names under which a recording holds them."""
+
+_ERROR_NAMES = {kind: name for name, kind in ERRORS.items()}
+
+LONGEST = 2 << 20
+"""Bytes of a tape, compressed; of a longer one only is kept that it was too long."""
+
+
+class NotRecorded(Exception):
+    """A question that was not asked when the tape was recorded."""
+
+
+class Unplayable(Exception):
+    """A tape that is none, or was too long to be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """One question and its answer as JSON text, or the error that came instead: its name, words and status."""
+
+    question: str
+    answer: str = ""
+    error: tuple[str, str, int] | None = None
+
+
+@dataclass
+class Recording:
+    """All that was said in one look, when that was, and who was who: as a value while it is recorded, read as its digest."""
+
+    now: datetime
+    team: Team | str
+    said: list[RecordedCall] = field(default_factory=list)
+    _raw: list[tuple[str, str, str, object]] = field(default_factory=list)
+
+    def pack(self) -> bytes:
+        """The tape as the ledger keeps it."""
+        said = [[one.question, one.answer, one.error] for one in (*self.said, *(_answered(*raw) for raw in self._raw))]
+        packed = zlib.compress(json.dumps([self.now.isoformat(), self.who, said]).encode(), 1)
+        return packed if len(packed) <= LONGEST else b""
+
+    @property
+    def who(self) -> str:
+        """What stands for who was who."""
+        return self.team if isinstance(self.team, str) else digest(self.team)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was asked."""
+        return not (self.said or self._raw)
+
+    def note(self, part: str, method: str, question: str, answer: object) -> None:
+        """Something was answered, or raised."""
+        self._raw.append((part, method, question, answer))
+
+
+def unpack(body: bytes) -> Recording:
+    """A tape that was kept; raises Unplayable."""
+    try:
+        now, team, said = json.loads(zlib.decompress(body))
+    except (zlib.error, ValueError) as error:
+        raise Unplayable("the tape was too long to be kept") from error
+    return Recording(
+        datetime.fromisoformat(now), team, [RecordedCall(q, a, tuple(e) if e else None) for q, a, e in said]
+    )
+
+
+def recorded(ctx: Context) -> tuple[Context, Recording]:
+    """A context that answers as `ctx` does, and the tape on which it is put what was asked."""
+    recording = Recording(ctx.now, ctx.team)
+    return _with(ctx, lambda part: _Recorder(part, getattr(ctx, part), recording)), recording
+
+
+def played(ctx: Context, recording: Recording) -> Context:
+    """A context that answers from a tape; `ctx` says who is who. Its questions raise NotOnTape."""
+    answers: dict[str, deque[RecordedCall]] = {}
+    for said in recording.said:
+        answers.setdefault(said.question, deque()).append(said)
+    return replace(_with(ctx, lambda part: _Player(part, answers)), now=recording.now)
+
+
+def digest(thing: object) -> str:
+    """Digest of a value; equal values have equal digests in every process, whatever their classes are called."""
+    return sha256(repr(_plain(thing)).encode()).hexdigest()[:16]
+
+
+def _plain(thing: object) -> object:
+    """The same value in plain types, so that its repr names no class and follows no hash."""
+    if isinstance(thing, Enum):
+        return thing.value
+    if is_dataclass(thing):
+        return [(each.name, _plain(getattr(thing, each.name))) for each in fields(thing)]
+    if isinstance(thing, Mapping):
+        return sorted((repr(_plain(key)), repr(_plain(value))) for key, value in thing.items())
+    if isinstance(thing, frozenset | set):
+        return sorted(repr(_plain(each)) for each in thing)
+    if isinstance(thing, list | tuple):
+        return [_plain(each) for each in thing]
+    if isinstance(thing, datetime):
+        return thing.isoformat()  # a time zone that was read from JSON is another object
+    return thing
+
+
+def _with(ctx: Context, part_of: Callable[[str], object]) -> Context:
+    # The parts answer whatever their protocols know, without a list of it: mypy cannot see that.
+    forge, scanner, evaluator, history = (cast("Any", part_of(part)) for part in PARTS)
+    return Context(forge, ctx.team, scanner, evaluator, history, ctx.now)
+
+
+class _Recorder:
+    """One part of a context that remembers what it says."""
+
+    def __init__(self, part: str, inner: object, recording: Recording) -> None:
+        self.part = part
+        self.inner = inner
+        self.recording = recording
+
+    def __getattr__(self, method: str) -> Callable[..., object]:
+        asked = getattr(self.inner, method)
+
+        def ask(*args: object, **named: object) -> object:
+            question = _question(self.part, method, args, named)
+            try:
+                answer: object = asked(*args, **named)
+            except ForgeError as error:
+                self.recording.note(self.part, method, question, error)
+                raise
+            self.recording.note(self.part, method, question, answer)
+            return answer
+
+        return ask
+
+
+@dataclass(frozen=True)
+class _Player:
+    """One part of a context that says again what was said; the last answer stays."""
+
+    part: str
+    answers: dict[str, deque[RecordedCall]]
+
+    def __getattr__(self, method: str) -> Callable[..., object]:
+        def ask(*args: object, **named: object) -> object:
+            left = self.answers.get(_question(self.part, method, args, named))
+            if not left:
+                raise NotRecorded(f"{self.part}.{method}")
+            said = left.popleft() if len(left) > 1 else left[0]
+            if said.error is not None:
+                name, words, status = said.error
+                raise ERRORS.get(name, ForgeError)(words, status=status)
+            return _codec(self.part, method).loads(said.answer)
+
+        return ask
+
+
+def _question(part: str, method: str, args: tuple[object, ...], named: dict[str, object]) -> str:
+    asked = digest((args, named))
+    return f"{part}.{method}:{asked}"
+
+
+def _answered(part: str, method: str, question: str, answer: object) -> RecordedCall:
+    if isinstance(answer, ForgeError):
+        return RecordedCall(question, error=(_ERROR_NAMES.get(type(answer), "error"), str(answer), answer.status))
+    return RecordedCall(question, _codec(part, method).dumps(answer))
+
+
+@cache
+def _codec(part: str, method: str) -> Codec[Any]:
+    hints = typing.get_type_hints(getattr(PARTS[part], method))
+    return Codec(hints["return"])

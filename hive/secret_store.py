@@ -1,0 +1,120 @@
+"""Secrets of the hive: files that nobody else may read, below the state directory."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+_HOOK, _NEXT = "{}/hook.secret", "{}/hook.next"
+
+
+class NoSecret(Exception):
+    """A secret is missing or lies open; the message says which and what to do."""
+
+
+class SecretStore:
+    """One directory of secrets, each a file of mode 0600."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def token(self, forge: str, login: str) -> str:
+        """An account's token; raises NoSecret."""
+        return self._read(f"{forge}/{login}.token").decode().strip()
+
+    def has_token(self, forge: str, login: str) -> bool:
+        """Whether an account's token is here."""
+        return (self._root / forge / f"{login}.token").exists()
+
+    def keep_token(self, forge: str, login: str, token: str) -> None:
+        """Write an account's token down."""
+        self._write(f"{forge}/{login}.token", token.encode())
+
+    def password(self, forge: str, login: str) -> str:
+        """A password of an account on a forge of our own, made at first use."""
+        return self._made(f"{forge}/{login}.password", secrets.token_urlsafe(9)).decode()
+
+    def hook_secret(self, forge: str) -> bytes:
+        """The secret that a forge signs deliveries with, made at first use."""
+        return self._made(_HOOK.format(forge), secrets.token_hex(32))
+
+    def has_hook_secret(self, forge: str) -> bool:
+        """Whether a secret for deliveries of a forge is here."""
+        return (self._root / _HOOK.format(forge)).exists()
+
+    def hook_secrets(self, forge: str) -> HookSecrets:
+        """The secrets that a delivery of a forge may be signed with; while one is changed, there are two."""
+        return HookSecrets(self, forge)
+
+    def next_hook_secret(self, forge: str) -> bytes:
+        """The secret that is to take the place of a forge's, made at first use; deliveries with it are believed."""
+        return self._made(_NEXT.format(forge), secrets.token_hex(32))
+
+    def waiting_hook_secret(self, forge: str) -> bytes | None:
+        """The next secret, if one waits for its turn."""
+        path = self._root / _NEXT.format(forge)
+        try:
+            return self._read(_NEXT.format(forge)).strip()
+        except NoSecret:
+            if path.exists():
+                raise
+            return None
+
+    def change_hook_secret(self, forge: str) -> None:
+        """Let the next secret take its place; the old one is not believed any more."""
+        (self._root / _NEXT.format(forge)).replace(self._root / _HOOK.format(forge))
+
+    def open_files(self) -> list[Path]:
+        """Files and directories of the vault that others may read."""
+        paths = [self._root, *self._root.rglob("*")] if self._root.is_dir() else []
+        return sorted(path for path in paths if path.stat().st_mode & 0o077)
+
+    def marker_secret(self) -> bytes:
+        """The secret that marks of own comments are signed with, made at first use."""
+        return self._made("marker.secret", secrets.token_hex(32))
+
+    def _made(self, name: str, fresh: str) -> bytes:
+        if not (self._root / name).exists():
+            self._write(name, fresh.encode())
+        return self._read(name).strip()
+
+    def _read(self, name: str) -> bytes:
+        path = self._root / name
+        try:
+            mode = path.stat().st_mode
+            content = path.read_bytes()
+        except OSError as error:
+            raise NoSecret(f"the secret {path} cannot be read ({error.strerror})") from error
+        if mode & 0o077:
+            raise NoSecret(f"the secret {path} can be read by others; run: chmod 600 {path}")
+        if not content.strip():
+            raise NoSecret(f"the secret {path} is empty")
+        if not content.isascii():
+            raise NoSecret(f"the secret {path} is damaged: it holds bytes that no secret has")
+        return content
+
+    def _write(self, name: str, content: bytes) -> None:
+        path = self._root / name
+        for directory in (self._root, path.parent):
+            directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        draft.replace(path)
+
+
+class HookSecrets:
+    """The secrets of a forge's deliveries, read anew each time they are looked through; raises NoSecret."""
+
+    def __init__(self, secret_store: SecretStore, forge: str) -> None:
+        self._secret_store = secret_store
+        self._forge = forge
+
+    def __iter__(self) -> Iterator[bytes]:
+        # The next one first: read the other way round, a change in between would hide it.
+        waiting = self._secret_store.waiting_hook_secret(self._forge)
+        if waiting is not None:
+            yield waiting
+        yield self._secret_store.hook_secret(self._forge)

@@ -1,0 +1,66 @@
+"""What passes between the loop and those who answer: requests, answers, and the connections that they belong to."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request; names of headers are in small letters. `fault` says why its body was not read."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+    peer: str
+    fault: tuple[int, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What is said to a request; `body` is JSON unless `kind` says otherwise."""
+
+    status: int
+    body: bytes = b""
+    kind: str = "application/json"
+
+    def encode(self, *, close: bool) -> bytes:
+        """The bytes on the wire."""
+        head = (
+            f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\nContent-Type: {self.kind}\r\n"
+            f"Content-Length: {len(self.body)}\r\n{'Connection: close' + chr(13) + chr(10) if close else ''}\r\n"
+        )
+        return head.encode() + self.body
+
+
+@dataclass(slots=True, eq=False)
+class Connection:
+    """One client. It is read until a request is whole, then it waits for the answer."""
+
+    sock: socket.socket
+    peer: str
+    since: float
+    """When it began to keep us waiting: it came, its last answer went out, or the first byte of a request arrived."""
+    deadline: float
+    proven: bool = False
+    """Whether it has brought something that was accepted."""
+    data: bytearray = field(default_factory=bytearray)
+    out: bytes = b""
+    need: int = 0
+    waits: bool = False
+    last: bool = False
+    """The next answer is the last one."""
+    deaf: bool = False
+    """What still comes is not read as a request."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRequest:
+    """A request that waits for its answer."""
+
+    request: Request
+    connection: Connection

@@ -1,0 +1,123 @@
+"""Deliveries become jobs: each read once, whoever sent it and however often the reader dies."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from forge.events import Event, IssueClosed, IssueOpened, SubjectChanged
+from forge.models import Ref, Repo, User
+from forge.webhook import Delivery
+from hive.ledger import Ledger, Origin, pack
+from hive.worker.dispatch import BATCH, DeliveryDecoder, Dispatcher
+
+APP = Repo("forgejo", "acme", "app")
+
+
+def decode(delivery: Delivery) -> list[Event]:
+    """A forge whose deliveries hold an owner and a number."""
+    data = json.loads(delivery.body)
+    if delivery.kind != "issues":
+        return []
+    ref = Ref.parse(f"forgejo:{data['owner']}/app#{data['number']}")
+    return [IssueOpened(ref, User(1, "mara"), f"opened:{ref}")]
+
+
+@pytest.fixture
+def dispatcher(ledger: Ledger) -> Dispatcher:
+    """Two bots listen to one team."""
+    return Dispatcher(
+        ledger,
+        {"forgejo": DeliveryDecoder(decode, lambda event: f"http://forge/{event.ref.number}")},
+        team_of=lambda repo: "acme" if repo == APP else None,
+        listeners=lambda team, event: ["triage", "lane"],
+        origin=lambda team, event: Origin(),
+    )
+
+
+def send(
+    ledger: Ledger, uuid: str, *, owner: str = "acme", number: int = 1, kind: str = "issues", forge: str = "forgejo"
+) -> None:
+    """A delivery is taken in."""
+    body = json.dumps({"owner": owner, "number": number}).encode()
+    assert ledger.deliveries.receive(Delivery(forge, uuid, kind, body), pack(body))
+
+
+def test_a_delivery_makes_jobs(ledger: Ledger, dispatcher: Dispatcher) -> None:
+    """A job for each bot that listens, and one act in the record; a second reading finds nothing."""
+    send(ledger, "u1")
+    assert dispatcher.sort() == [1, 2]
+    (row,) = ledger.audit.after(0)
+    assert (row.actor, row.action, row.ref, row.url) == ("mara", "issue_opened", str(Ref(APP, 1)), "http://forge/1")
+    assert dispatcher.sort() == []
+
+
+def test_the_same_event_makes_no_second_job(ledger: Ledger, dispatcher: Dispatcher) -> None:
+    """The same bytes under other ids, as a forge sends them when somebody presses replay."""
+    for number in range(5):
+        send(ledger, f"u{number}")
+    assert len(dispatcher.sort()) == 2
+    assert len(ledger.audit.after(0)) == 1
+
+
+def test_more_than_a_batch_is_read_in_order(ledger: Ledger, dispatcher: Dispatcher) -> None:
+    """All that waits is read, oldest first."""
+    for number in range(1, 251):
+        send(ledger, f"u{number}", number=number)
+    made, read = dispatcher.dispatch_batch()
+    assert (len(made), read) == (2 * BATCH, BATCH)
+    assert len(dispatcher.sort()) == 500 - 2 * BATCH
+    assert [row.ref for row in ledger.audit.after(0)] == [str(Ref(APP, number)) for number in range(1, 251)]
+
+
+@pytest.mark.parametrize(
+    ("sent", "what", "why"),
+    [
+        ({"owner": "evil"}, "delivery_ignored", "a repository of no team"),
+        ({"kind": "wiki"}, "delivery_ignored", "no event that is looked at"),
+        ({"forge": "gone"}, "delivery_ignored", "no event that is looked at"),
+        ({"owner": "../x"}, "delivery_unreadable", "not an issue"),
+    ],
+)
+def test_what_makes_no_work_is_said(
+    ledger: Ledger, dispatcher: Dispatcher, sent: dict[str, str], what: str, why: str
+) -> None:
+    """Foreign, unknown and broken deliveries leave one row each, and hold up nobody."""
+    send(ledger, "u1", number=1, **sent)
+    send(ledger, "u2", number=2)
+    assert len(dispatcher.sort()) == 2
+    first = ledger.audit.after(0)[0]
+    assert first.action == what
+    assert why in first.detail["why"]
+    assert ledger.deliveries.unread() == []
+
+
+def test_what_has_no_key_asks_for_a_look(ledger: Ledger, dispatcher: Dispatcher) -> None:
+    """Deliveries that do not say what happened make one look together, and another one once that has begun."""
+
+    def closed(delivery: Delivery) -> list[Event]:
+        return [IssueClosed(event.ref, event.actor, "") for event in decode(delivery)]
+
+    nudged = replace(dispatcher, readings={"forgejo": DeliveryDecoder(closed, lambda _: "")})
+    for uuid in ("u1", "u2"):
+        send(ledger, uuid)
+    (look,) = nudged.sort()
+    job = ledger.jobs.claim(look)
+    assert job is not None
+    assert (job.bot, job.event) == ("refresh", SubjectChanged(Ref(APP, 1), User(1, "mara"), "look:forgejo:u1"))
+    assert ledger.audit.after(0) == []
+    send(ledger, "u3")
+    assert len(nudged.sort()) == 1
+
+
+def test_nobody_looks_for_nobody(ledger: Ledger, dispatcher: Dispatcher) -> None:
+    """What no bot listens to costs no question to a forge."""
+
+    def closed(delivery: Delivery) -> list[Event]:
+        return [IssueClosed(event.ref, event.actor, "") for event in decode(delivery)]
+
+    deaf = replace(dispatcher, readings={"forgejo": DeliveryDecoder(closed, lambda _: "")}, listeners=lambda *_: [])
+    send(ledger, "u1")
+    assert deaf.sort() == []

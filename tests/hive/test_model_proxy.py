@@ -1,0 +1,301 @@
+"""The gateway lets a container think and nothing else, and books whatever it is answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from hive.gateway import model_proxy
+from hive.gateway.admission import Denied, Guard
+from hive.gateway.llm import MAX_TOKENS, Meter, Model, ModelFailed, StreamedReply, unreachable
+from hive.gateway.model_request import check
+from hive.ledger import Ledger, Scope, Turn, Why
+from tests.hive.test_broker import ASKED, EVENTS, ISSUE, Upstream, resting, taken, through
+
+CUSTOM = {"name": "read", "description": "reads", "input_schema": {"type": "object"}}
+PICTURE = {"type": "base64", "media_type": "image/png", "data": "aGk="}
+STOP = b'data: {"type":"message_stop"}\n\n'
+
+
+@pytest.fixture
+def turn(ledger: Ledger) -> Turn:
+    """A turn of iris."""
+    ledger.runs.start("acme", "iris", ISSUE, "k1", "do it")
+    return taken(ledger)
+
+
+def said(*content: object) -> dict[str, Any]:
+    """A request with one message of these blocks."""
+    return {**ASKED, "messages": [{"role": "user", "content": list(content)}]}
+
+
+def result(*content: object) -> dict[str, Any]:
+    """The result of a tool."""
+    return {"type": "tool_result", "tool_use_id": "t", "content": list(content)}
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        ASKED,
+        {**ASKED, "model": "m", "system": "s", "tools": [CUSTOM, {**CUSTOM, "type": "custom"}], "stream": False},
+        {**ASKED, "system": [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}]},
+        {**ASKED, "cache_control": {"type": "ephemeral"}, "thinking": {"type": "adaptive"}},
+        said({"type": "text", "text": "web_search, mcp_servers, https://x"}, {"type": "thinking", "thinking": "t"}),
+        said({"type": "tool_use", "id": "t", "name": "web_fetch", "input": {"source": {"type": "url"}}}),
+        said(result({"type": "image", "source": PICTURE}, {"type": "text", "text": "t"})),
+        said({"type": "document", "source": {"type": "content", "content": [{"type": "image", "source": PICTURE}]}}),
+        said({"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "d"}}),
+    ],
+    ids=str,
+)
+def test_a_container_may_think(request_: dict[str, Any]) -> None:
+    """Its own tools, words, pictures and documents, as far as they are in the request."""
+    check(request_, frozenset())
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        *({**ASKED, "tools": [{"type": kind, "name": "x"}]} for kind in ("web_search_20250305", "web_fetch_20250910")),
+        *({**ASKED, "tools": [{"type": kind, "name": "x"}]} for kind in ("code_execution_20250825", "mcp_toolset")),
+        {**ASKED, "tools": [{"type": "bash_20250124", "name": "bash"}]},
+        {**ASKED, "tools": [{**CUSTOM, "type": "web_search_20250305"}]},
+        {**ASKED, "tools": [{**CUSTOM, "type": ["custom"]}]},
+        {**ASKED, "tools": [{**CUSTOM, "allowed_callers": ["code_execution_20250825"]}]},
+        {**ASKED, "tools": [{"name": "no schema"}]},
+        {**ASKED, "tools": {"name": "no list"}},
+        {**ASKED, "tools": ["web_search"]},
+        {**ASKED, "mcp_servers": [{"type": "url", "url": "http://x", "name": "x"}]},
+        *({**ASKED, key: "x"} for key in ("container", "betas", "service_tier", "tool_choice", "context_management")),
+        *({**ASKED, key: "x"} for key in ("inference_geo", "extra_headers", "extra_body", "timeout", "x" * 1000)),
+        {**ASKED, "stream": "yes"},
+        {**ASKED, "max_tokens": True},
+        {**ASKED, "max_tokens": "10"},
+        {**ASKED, "messages": []},
+        {**ASKED, "messages": "hi"},
+        {**ASKED, "messages": [["role"]]},
+        {**ASKED, "messages": [{"role": "user", "content": {"type": "text"}}]},
+        {key: value for key, value in ASKED.items() if key != "max_tokens"},
+        {**ASKED, "system": [{"type": "image", "source": PICTURE}]},
+        *(said({"type": kind, "source": {"type": "url", "url": "http://x"}}) for kind in ("image", "document")),
+        *(said({"type": kind, "source": {"type": "file", "file_id": "f"}}) for kind in ("image", "document")),
+        said({"type": "image", "source": "http://x"}),
+        said({"type": "image", "source": {"url": "http://x"}}),
+        said(result({"type": "image", "source": {"type": "url", "url": "http://x"}})),
+        said({"type": "document", "source": {"type": "content", "content": [{"type": "image", "source": {}}]}}),
+        said(result(result(result(result(result("deep")))))),
+        said({"type": "server_tool_use", "id": "s", "name": "web_fetch", "input": {"url": "http://x"}}),
+        said({"type": "web_search_tool_result", "tool_use_id": "s", "content": []}),
+        said({"type": "mcp_tool_use", "id": "s", "name": "x", "server_name": "x", "input": {}}),
+        said({"type": "container_upload", "file_id": "f"}),
+        said({"type": "made_up_tomorrow"}),
+        said({"text": "of no type"}),
+        said({"type": ["text"]}),
+    ],
+    ids=lambda value: str(value)[-70:],
+)
+def test_whatever_reaches_further_is_refused(ledger: Ledger, turn: Turn, request_: dict[str, Any]) -> None:
+    """In words that name it, with a row of the audit log, and the model is not asked: what it reaches is a network."""
+    upstream = Upstream(EVENTS)
+    with through(ledger, upstream) as client:
+        answer = client.post("/v1/messages", json=request_, headers={"x-api-key": turn.token})
+    assert answer.status_code == 400
+    assert answer.json is not None
+    assert answer.json["error"]["type"] == "invalid_request_error"
+    assert upstream.asked == []
+    (row,) = [row for row in ledger.audit.after(0) if row.action == "request_rejected"]
+    assert row.detail["why"] == answer.json["error"]["message"]
+    assert row.detail["request"] == answer.headers["X-Request-Id"]
+
+
+def test_betas_are_refused(ledger: Ledger, turn: Turn) -> None:
+    """A header cannot ask for what the body may not."""
+    headers = {"x-api-key": turn.token, "anthropic-beta": "files-api-2025-04-14"}
+    with through(ledger, Upstream(EVENTS)) as client:
+        assert client.post("/v1/messages", json=ASKED, headers=headers).status_code == 400
+
+
+def test_an_operator_grants_a_server_tool_by_name() -> None:
+    """That tool in any version, its calls and its results pass, and no other."""
+    searching = [
+        {**ASKED, "tools": [CUSTOM, {"type": "web_search_20250305", "name": "web_search", "max_uses": 3}]},
+        said({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}),
+        said({"type": "web_search_tool_result", "tool_use_id": "s", "content": []}),
+    ]
+    for request in searching:
+        check(request, frozenset({"web_search"}))
+        with pytest.raises(Denied):
+            check(request, frozenset({"web_fetch", "web"}))
+
+
+class Answering(Upstream):
+    """A model that answers with a content type of the test's."""
+
+    def __init__(self, answer: list[bytes], content_type: str) -> None:
+        super().__init__(answer)
+        self.content_type = content_type
+
+    @contextmanager
+    def ask(self, model: str, request: object) -> Iterator[StreamedReply]:
+        """Answer."""
+        yield StreamedReply(self.content_type, iter(self.answer))  # type: ignore[arg-type]  # never a failure here
+
+
+def booked(ledger: Ledger) -> tuple[int, int, list[str]]:
+    """Tokens in and out of the run, and what the audit log says of them."""
+    with ledger.transaction() as db:
+        tokens = db.execute("SELECT tokens_in, tokens_out FROM runs").fetchone()
+    return tokens["tokens_in"], tokens["tokens_out"], [row.action for row in ledger.audit.after(0)]
+
+
+OBJECT = {
+    "type": "message",
+    "content": [],
+    "usage": {"input_tokens": 7, "cache_read_input_tokens": 5, "output_tokens": 3},
+}
+
+
+@pytest.mark.parametrize("pieces", [1, 3, 50])
+def test_an_answer_in_one_object_is_booked(ledger: Ledger, turn: Turn, pieces: int) -> None:
+    """A request with `stream: false` costs what it says, however it arrives."""
+    data = json.dumps(OBJECT).encode()
+    size = -(-len(data) // pieces)
+    chunks = [data[start : start + size] for start in range(0, len(data), size)]
+    with through(ledger, Answering(chunks, "application/json; charset=utf-8")) as client:
+        answer = client.post("/v1/messages", json={**ASKED, "stream": False}, headers={"x-api-key": turn.token})
+        assert answer.data == data
+    assert booked(ledger) == (12, 3, [])
+
+
+WORDS = b'data: {"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"%s"}}\n\n' % (b"x" * 400)
+
+
+@pytest.mark.parametrize(
+    ("chunks", "kind", "least"),
+    [
+        ([EVENTS[0] + EVENTS[1].partition(b"event: message_delta")[0], WORDS], "text/event-stream", (120, 100)),
+        ([WORDS], "text/event-stream", (20, 100)),
+        ([json.dumps(OBJECT).encode()[:-10]], "application/json", (20, 10)),
+        ([b'{"type":"message","usage":{"input_tokens":-5,"output_tokens":"9"}}'], "application/json", (0, 0)),
+        ([b'{"type":"message","usage":[]}'], "application/json", (20, 0)),
+        ([], "text/event-stream", (20, 0)),
+    ],
+    ids=["cut", "no usage", "half an object", "impossible", "no object", "nothing"],
+)
+def test_what_is_not_told_is_estimated(
+    ledger: Ledger, turn: Turn, chunks: list[bytes], kind: str, least: tuple[int, int]
+) -> None:
+    """A cut answer is booked with what was told and with what passed, and the audit log says that it is an estimate."""
+    with through(ledger, Answering(chunks, kind)) as client:
+        assert client.post("/v1/messages", json=ASKED, headers={"x-api-key": turn.token}).data == b"".join(chunks)
+    tokens_in, tokens_out, rows = booked(ledger)
+    assert (tokens_in >= least[0], tokens_out >= least[1]) == (True, True)
+    assert "tokens_estimated" in rows
+
+
+def test_a_reader_that_goes_away_is_booked(ledger: Ledger, turn: Turn) -> None:
+    """Who hangs up halfway pays for what passed, and that is no fault of the model's."""
+    with through(ledger, Upstream([*EVENTS[:2], WORDS, STOP])) as client:
+        answer = client.post("/v1/messages", json=ASKED, headers={"x-api-key": turn.token}, buffered=False)
+        stream = answer.iter_encoded()
+        next(stream)
+        next(stream)
+        answer.close()
+    tokens_in, _, rows = booked(ledger)
+    assert (tokens_in, rows) == (120, ["tokens_estimated"])
+
+
+@pytest.mark.parametrize("value", [-1, "7", 1.5, True, [], MAX_TOKENS + 1, 10**400])
+def test_numbers_that_cannot_be_are_not_booked(value: object) -> None:
+    """What a model's address says of its use is read as what it is: somebody's word."""
+    meter = Meter("application/json")
+    meter.see(json.dumps({"type": "message", "usage": {"input_tokens": value, "output_tokens": 5}}).encode())
+    meter.end()
+    assert (meter.tokens_in, meter.tokens_out, meter.is_estimate) == (0, 5, True)
+
+
+def test_words_are_no_events() -> None:
+    """A model that writes about the end of a message has not come to it."""
+    meter = Meter()
+    text = json.dumps('data: {"type":"message_stop"}\n"usage": {"output_tokens": 99999}')
+    meter.see(f'data: {{"type":"content_block_delta","delta":{{"type":"text_delta","text":{text}}}}}\n\n'.encode())
+    assert not meter.is_whole
+    assert meter.tokens_out < 100
+
+
+@pytest.mark.parametrize(
+    ("chunks", "why"),
+    [
+        ([*EVENTS[:2]], Why.UNREACHABLE),
+        ([b'data: {"type":"error","error":{"type":"overloaded_error"}}\n\n'], Why.RATE_LIMITED),
+        ([b'data: {"type":"error","error":{"type":"api_error"}}\n\n'], Why.UNREACHABLE),
+    ],
+    ids=["cut", "overloaded", "fault"],
+)
+def test_an_answer_that_breaks_off_is_the_models_fault(
+    ledger: Ledger, turn: Turn, chunks: list[bytes], why: Why
+) -> None:
+    """A turn that is put down for it waits for the model, and has lost no attempt."""
+    rest = resting(ledger)
+    upstream = model_proxy.Upstream(Answering(chunks, "text/event-stream"), lambda: "m", rest)
+    with model_proxy.create(upstream, Guard(ledger, "acme", "iris")).test_client() as client:
+        answer = client.post("/v1/messages", json=ASKED, headers={"x-api-key": turn.token})
+        assert answer.data == b"".join(chunks)
+    rest.put_down(turn)
+    assert [suspension.why for suspension in ledger.suspensions.all()] == [why]
+    with ledger.transaction() as db:
+        assert [row["attempts"] for row in db.execute("SELECT attempts FROM turns")] == [0]
+
+
+@pytest.mark.parametrize(
+    ("failure", "rests"),
+    [
+        (unreachable("[Errno 111] Connection refused"), "rest"),
+        (ModelFailed(401, {"type": "error", "error": {"type": "authentication_error"}}), "rest"),
+        (ModelFailed(500, {"type": "error", "error": {"type": "api_error"}}), None),
+        (ModelFailed(529, {"type": "error", "error": {"type": "overloaded_error"}}), None),
+        (ModelFailed(400, {"type": "error", "error": {"type": "invalid_request_error"}}), None),
+        (ModelFailed(404, {"type": "error", "error": {"type": "not_found_error"}}), None),
+        (ModelFailed(413, {"type": "error", "error": {"type": "request_too_large"}}), None),
+        (ModelFailed(422, {"type": "error", "error": {"type": "invalid_request_error"}}), None),
+    ],
+    ids=str,
+)
+def test_who_has_to_wait_is_told_at_once(ledger: Ledger, turn: Turn, failure: ModelFailed, rests: str | None) -> None:
+    """Where waiting in place is no use the first answer says so; what is one thread's own fault never says it."""
+    with through(ledger, Upstream(failure)) as client:
+        answer = client.post("/v1/messages", json=ASKED, headers={"x-api-key": turn.token})
+        assert (answer.status_code, answer.headers.get("x-hive")) == (failure.status, rests)
+        assert ledger.suspensions.of("acme", Scope.AGENT, "iris") == []
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"messages": [{"role": "user", "content": "half of a pair: \ud83d"}]},
+        {"metadata": {"user_id": "\udc00"}},
+        {"stop_sequences": ["\ud800"]},
+    ],
+    ids=["messages", "metadata", "stop"],
+)
+def test_what_cannot_be_sent_is_this_requests_fault(more: dict[str, Any]) -> None:
+    """400 in words, as the API says it: never that the model is away."""
+    upstream = Model(url="http://127.0.0.1:1", key="k")
+    with pytest.raises(ModelFailed) as caught, upstream.ask("m", {**ASKED, **more}):
+        pass
+    upstream.close()
+    assert (caught.value.status, caught.value.unreachable) == (400, "")
+
+
+def test_half_a_pair_is_sent_as_a_sign(ledger: Ledger, turn: Turn) -> None:
+    """A thread with a cut sign in it goes on: the model reads a replacement for it."""
+    upstream = Upstream(EVENTS)
+    with through(ledger, upstream) as client:
+        data = json.dumps({**ASKED, "system": "cut \ud83d"})
+        assert client.post("/v1/messages", data=data, headers={"x-api-key": turn.token}).status_code == 200
+    assert upstream.asked[0][1]["system"] == "cut \ufffd"

@@ -1,0 +1,86 @@
+"""What an agent did can be read by its operator, and read only: nothing in it reaches the terminal as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from hive.app.run_log import record
+from hive.instance.instance import StartupError
+from hive.ledger import Ledger
+
+USAGE = {"input_tokens": 5, "cache_read_input_tokens": 90, "cache_creation_input_tokens": None, "output_tokens": 7}
+
+
+@pytest.fixture
+def run(ledger: Ledger) -> int:
+    """A run with one turn that is over and one that was tried three times."""
+    runs = ledger.runs
+    run = runs.start("acme", "iris", "forgejo:acme/app#1", "k1", "do it")
+    turn = runs.take("iris")
+    assert turn is not None
+    call = {"type": "tool_use", "id": "t", "name": "run", "input": {"command": "ls\ncat x"}}
+    lines: list[dict[str, Any]] = [
+        {"turn": turn.id, "mind": "0a"},
+        {"role": "user", "content": [{"type": "text", "text": "do it"}]},
+        {
+            "role": "assistant",
+            "content": [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "I look."}, call],
+            "stop_reason": "tool_use",
+            "usage": USAGE,
+        },
+        {
+            "role": "user",
+            "content": [
+                {"type": "tool_result", "tool_use_id": "t", "content": "\x1b[31mred\x07\u202e\n" + "line\n" * 40}
+            ],
+        },
+        {"shortened": True},
+        {
+            "role": "assistant",
+            "content": [{**call, "name": "submit", "input": {"title": "T"}}],
+            "stop_reason": "tool_use",
+            "usage": USAGE,
+        },
+        {
+            "role": "user",
+            "content": [{"type": "tool_result", "tool_use_id": "t", "content": "no", "is_error": True}],
+            "end": {"outcome": "pushed", "message": "acme/app#2 is up to date: T"},
+        },
+    ]
+    for number, line in enumerate(lines):
+        ledger.transcripts.keep(run, number, line)
+    runs.spend(turn, 190, 14)
+    runs.set_pull(run, "forgejo:acme/app#2")
+    runs.end_turn(turn, "pushed", steps=2)
+    runs.push(run, "c", "more", by_person=True)
+    for _ in range(3):
+        runs.take("iris")
+        runs.release("iris")
+    second = turn.id + 1
+    ledger.transcripts.keep(run, len(lines), {"turn": second, "mind": "0a"})
+    return run
+
+
+def test_what_an_agent_did(ledger: Ledger, run: int, golden: Callable[[str, str], None]) -> None:
+    """Turns with what came of them, texts, tools with their input and result, tokens; long texts are cut."""
+    golden("cli/run.txt", "\n".join(record(ledger, run)))
+
+
+def test_all_of_it(ledger: Ledger, run: int) -> None:
+    """Whole, nothing is left out, and still no control character goes through."""
+    said = "\n".join(record(ledger, run, whole=True))
+    assert said.count("line") == 40
+    assert "\\x1b[31mred\\x07\\u202e" in said
+    assert all(c.isprintable() or c == "\n" for c in said)
+
+
+def test_no_such_run(ledger: Ledger, run: int) -> None:
+    """A run that is not there is an error, and one whose transcript is forgotten is told of."""
+    with pytest.raises(StartupError, match="no run 99"):
+        list(record(ledger, 99))
+    with ledger.transaction() as db:
+        db.execute("DELETE FROM transcripts")
+    assert "keep_days" in list(record(ledger, run))[-1]

@@ -120,11 +120,7 @@ def worker_deps(instance: Instance) -> WorkerDeps:
     core, operators = instance.settings.account("core"), {name: team.operators for name, team in teams.items()}
     outage_monitor = OutageMonitor(OutageDeps(instance.ledger, reader, core, instance.bots_of, instance.ops, operators))
     given_up = FailureReporter(instance.ledger, core, instance.ops, teams)
-    limits, loop_guard, repository_guard = (
-        instance.settings.limits,
-        loop_guard_of(instance),
-        instance.repository_tracker,
-    )
+    loop_guard, repository_guard = loop_guard_of(instance), instance.repository_tracker
     applier = EffectExecutor(
         *(instance.ledger, forge, teams),
         marker_secret=instance.secret_store.marker_secret(),
@@ -149,7 +145,7 @@ def worker_deps(instance: Instance) -> WorkerDeps:
         dispatcher=dispatcher_of(instance),
         wakeup=instance.wakeup,
         labels=LabelSync(instance.ledger, core, teams),
-        ceiling=Ceiling(limits.looks_of_team, limits.looks_of_bot),
+        ceiling=Ceiling(instance.settings.limits.looks_of_team, instance.settings.limits.looks_of_bot),
     )
 
 

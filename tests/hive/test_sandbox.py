@@ -22,15 +22,15 @@ from tests.hive.conftest import HiveEnv
 CODE = """
 import sys
 from pathlib import Path
-from hive.instance.instance import House
+from hive.instance.instance import Instance
 from hive.demo.names import PLAIN
 from hive.demo.setup import write_config, write_config_for
 from hive.provision.host_checks import machine
 from hive.config import ForgeSettings, load
 place = Path(sys.argv[1])
-house = House(load(place / "hive.yaml"))
-print(*machine(house), sep="\\n")
-house.close()
+instance = Instance(load(place / "hive.yaml"))
+print(*machine(instance), sep="\\n")
+instance.close()
 made = write_config(place, forge_port=1, web_port=2, model_url="")
 print("own:", load(made).sandbox)
 made = write_config_for(place, ForgeSettings("http://127.0.0.1:1"), PLAIN, web_port=2, model_url="")

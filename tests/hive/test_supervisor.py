@@ -71,8 +71,8 @@ def test_stop_ends_all(tmp_path: Path, config: Path) -> None:
 def test_children_notice_that_their_parent_is_gone(tmp_path: Path, config: Path) -> None:
     """A parent that is killed outright leaves nobody behind."""
     code = (
-        "import sys, time; from pathlib import Path; from hive.supervisor.processes import Tree\n"
-        "tree = Tree(Path(sys.argv[1]), lambda name, status: None)\n"
+        "import sys, time; from pathlib import Path; from hive.supervisor.processes import Supervisor\n"
+        "tree = Supervisor(Path(sys.argv[1]), lambda name, status: None)\n"
         "tree.add('web', 'web', sys.argv[2]); print(tree.pid('web'), flush=True); time.sleep(60)"
     )
     parent = subprocess.Popen(

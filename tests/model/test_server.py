@@ -224,7 +224,7 @@ def test_unknown_path(client: anthropic.Anthropic) -> None:
 
 def test_serve() -> None:
     """A process can be nothing but a model, on a port that it tells."""
-    code = "from hive.demo.model import *; serve(DiffBrain(), '127.0.0.1', 0, lambda port: print(port, flush=True))"
+    code = "from hive.demo.model import *; serve(DiffResponder(), '127.0.0.1', 0, lambda port: print(port, flush=True))"
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None

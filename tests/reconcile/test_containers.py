@@ -183,9 +183,9 @@ def test_dies_with_its_host(made: tuple[Containers, str], tmp_path: Path, profil
     """A host that is killed outright leaves no container behind."""
     _, sha = made
     code = (
-        "import sys, time; from pathlib import Path; from hive.reconcile.bwrap import Jail\n"
+        "import sys, time; from pathlib import Path; from hive.reconcile.bwrap import SandboxProfile\n"
         "from hive.reconcile.containers import Containers\n"
-        "made = Containers(Jail(sys.argv[3] or None), Path(sys.argv[1])); made.start('iris', sys.argv[2], {})\n"
+        "made = Containers(SandboxProfile(sys.argv[3] or None), Path(sys.argv[1])); made.start('iris', sys.argv[2], {})\n"
         "print(made.pid('iris'), flush=True); time.sleep(60)"
     )
     words = [sys.executable, "-c", code, str(tmp_path / "agents"), sha, profile.program or ""]

@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("bots", "forge", "hive")
@@ -43,6 +42,7 @@ HOMES = {
 """Each outside library and the only places that import it."""
 
 
+@cache
 def sources() -> list[Path]:
     found = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
     return [path for path in found if not any(sample in path.parents for sample in SAMPLES)]
@@ -60,56 +60,74 @@ def imports(tree: ast.AST) -> Iterator[str]:
             yield node.module or ""
 
 
-@pytest.mark.parametrize("path", sources(), ids=ident)
-class TestFile:
-    """Each file of the three packages."""
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
 
-    def test_says_what_it_is(self, path: Path) -> None:
-        """The first line of a module is a sentence."""
-        doc = ast.get_docstring(ast.parse(path.read_text()))
-        assert doc, f"{ident(path)} has no docstring"
-        assert doc.splitlines()[0].endswith((".", "?"))
 
-    def test_is_short(self, path: Path) -> None:
-        """A file holds one thing; functions fit a glance; a class is no drawer."""
-        text = path.read_text()
-        assert text.count("\n") <= 360, f"{ident(path)} is two things"
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef):
-                length = (node.end_lineno or node.lineno) - node.lineno + 1
-                assert length <= 50, f"{ident(path)}:{node.lineno} {node.name} has {length} lines"
-            if isinstance(node, ast.ClassDef):
-                methods = [item for item in node.body if isinstance(item, ast.FunctionDef)]
-                assert len(methods) <= 22, f"{ident(path)}:{node.lineno} {node.name} has {len(methods)} methods"
+def nodes() -> Iterator[tuple[str, ast.AST]]:
+    """All that the files hold, as (file, node)."""
+    for path in sources():
+        for node in ast.walk(parsed(path)):
+            yield ident(path), node
 
-    def test_has_a_noun_for_a_name(self, path: Path) -> None:
-        """No drawer for whatever found no place."""
-        drawers = {"utils", "util", "helpers", "helper", "common", "base", "misc", "manager", "service"}
-        assert drawers.isdisjoint(part.removesuffix(".py") for part in path.relative_to(ROOT).parts)
 
-    def test_catches_by_name(self, path: Path) -> None:
-        """No broad except: an error without a name is a failure without a trace."""
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ExceptHandler):
-                caught = ast.unparse(node.type) if node.type else ""
-                assert caught not in {"", "Exception", "BaseException"}, f"{ident(path)}:{node.lineno}"
+def test_each_file_says_what_it_is() -> None:
+    """The first line of a module is a sentence."""
+    first = {ident(path): (ast.get_docstring(parsed(path)) or "").partition("\n")[0] for path in sources()}
+    assert {file: line for file, line in first.items() if not line.endswith((".", "?"))} == {}
 
-    def test_keeps_libraries_at_home(self, path: Path) -> None:
-        """Each outside library is met in one place."""
-        known = sys.stdlib_module_names | set(PACKAGES) | {"_typeshed"}
-        for name in imports(ast.parse(path.read_text())):
-            root = name.split(".")[0]
-            if root not in known:
-                homes = HOMES.get(root, [])
-                at_home = any(ident(path) == home or ident(path).startswith(home + "/") for home in homes)
-                assert at_home, f"{ident(path)} imports {name}, whose home is {homes}"
 
-    def test_harness_is_standard_library_only(self, path: Path) -> None:
-        """What runs in a container needs nothing but Python."""
-        if not ident(path).startswith("hive/agent/"):
-            return
-        for name in imports(ast.parse(path.read_text())):
-            assert name.startswith("hive.agent") or name.split(".")[0] in sys.stdlib_module_names, name
+def test_each_file_is_short() -> None:
+    """A file holds one thing; functions fit a glance; a class is no drawer."""
+    assert [ident(path) for path in sources() if path.read_text().count("\n") > 360] == [], "each is two things"
+    long = []
+    for file, node in nodes():
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or node.lineno) - node.lineno + 1 > 50:
+            long.append(f"{file}:{node.lineno} {node.name} has more than 50 lines")
+        if isinstance(node, ast.ClassDef) and sum(isinstance(item, ast.FunctionDef) for item in node.body) > 22:
+            long.append(f"{file}:{node.lineno} {node.name} has more than 22 methods")
+    assert long == []
+
+
+def test_each_file_has_a_noun_for_a_name() -> None:
+    """No drawer for whatever found no place."""
+    drawers = {"utils", "util", "helpers", "helper", "common", "base", "misc", "manager", "service"}
+    names = {ident(path): {part.removesuffix(".py") for part in path.relative_to(ROOT).parts} for path in sources()}
+    assert [file for file, parts in names.items() if parts & drawers] == []
+
+
+def test_errors_are_caught_by_name() -> None:
+    """No broad except: an error without a name is a failure without a trace."""
+    broad = []
+    for file, node in nodes():
+        if isinstance(node, ast.ExceptHandler):
+            caught = ast.unparse(node.type) if node.type else ""
+            broad += [f"{file}:{node.lineno}"] if caught in {"", "Exception", "BaseException"} else []
+    assert broad == []
+
+
+def test_libraries_stay_at_home() -> None:
+    """Each outside library is met in one place."""
+    known = sys.stdlib_module_names | set(PACKAGES) | {"_typeshed"}
+    abroad = []
+    for path in sources():
+        for name in imports(parsed(path)):
+            homes = HOMES.get(root := name.split(".")[0], [])
+            if root not in known and not any(
+                ident(path) == home or ident(path).startswith(home + "/") for home in homes
+            ):
+                abroad.append(f"{ident(path)} imports {name}, whose home is {homes}")
+    assert abroad == []
+
+
+def test_harness_is_standard_library_only() -> None:
+    """What runs in a container needs nothing but Python."""
+    harness = [path for path in sources() if ident(path).startswith("hive/agent/")]
+    assert harness
+    for path in harness:
+        for name in imports(parsed(path)):
+            assert name.startswith("hive.agent") or name.split(".")[0] in sys.stdlib_module_names, (ident(path), name)
 
 
 def test_no_mocks() -> None:

@@ -61,10 +61,10 @@ PIECES = (
 class Nowhere:
     """Names lead nowhere."""
 
-    def person(self, login: str) -> str:
+    def user_path(self, login: str) -> str:
         return ""
 
-    def issue(self, repo: str, number: int) -> str:
+    def issue_path(self, repo: str, number: int) -> str:
         return ""
 
 
@@ -85,7 +85,7 @@ class Page(HTMLParser):
 
 
 def shown(text: str) -> str:
-    return Page(str(markup.prose(text, Nowhere()))).words
+    return Page(str(markup.render(text, Nowhere()))).words
 
 
 def numbered(text: str) -> str:

@@ -1,10 +1,11 @@
-"""The pages that a person uses: HTML made by the server over the same deeds and rules as the API.
+"""HTML pages for people, rendered on the server from the same services and rules as the API.
 
-visit session          one visit: who comes, what he may see, how a form is known to be ours
-markup highlight look  words and code of users made safe to show; times, avatars, labels
-accounts code lists    what there is
-talk conversation remarks changes mergebox        conversations: rows, remarks, diffs, why a merge is blocked
-issues pulls reviews                  what can be done
+page_context session            the request, the viewer, forms that are really ours
+markup highlight format         user text and code made safe to show; times, sizes, avatars
+home code diff_view             repositories, directories, files, commits and diffs
+issues conversation timeline    issues, and what pull requests share with them
+pulls merge_box                 pull requests: opening, reading, merging, and why a merge is blocked
+reviews line_comments           reviews and comments on lines of a diff
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ from werkzeug.routing import BaseConverter
 
 from forge.embedded import rules
 from forge.embedded.instance import ForgeInstance, Missing, Refusal, Renamed
-from forge.embedded.pages import accounts, code, issues, lists, look, pulls, reviews, session, talk
-from forge.embedded.pages.visit import Page, Visit, words
+from forge.embedded.pages import code, conversation, home, issues, pulls, reviews, session
+from forge.embedded.pages.format import tint, web_url, when
+from forge.embedded.pages.page_context import Page, PageContext
 from forge.embedded.services import repos
 
 PAGES: tuple[Page, ...] = tuple(
-    chain.from_iterable(module.PAGES for module in (accounts, code, lists, issues, talk, pulls, reviews))
+    chain.from_iterable(module.PAGES for module in (session, home, code, issues, conversation, pulls, reviews))
 )
 _HEADERS = {
     "Cache-Control": "private, no-cache",
@@ -34,8 +36,8 @@ _HEADERS = {
 }
 
 
-class _Elsewhere(BaseConverter):
-    """Any path but those of the API, which says in its own way that something is not there."""
+class _NotApi(BaseConverter):
+    """Any path outside the API, which has its own 404."""
 
     regex = "(?!api/).+"
     weight = 1000
@@ -43,7 +45,7 @@ class _Elsewhere(BaseConverter):
 
 
 def mount(app: Flask, site: ForgeInstance) -> None:
-    """Let an application show the pages."""
+    """Add the pages to an application."""
     app.secret_key = session.secret(site.root)
     app.config.update(
         SESSION_COOKIE_NAME="forgehive",
@@ -51,86 +53,78 @@ def mount(app: Flask, site: ForgeInstance) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_SECURE=site.url.startswith("https:"),
     )
-    app.url_map.converters["elsewhere"] = _Elsewhere
+    app.url_map.converters["not_api"] = _NotApi
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.register_blueprint(_blueprint(site))
-
-
-def _blueprint(site: ForgeInstance) -> Blueprint:
     pages = Blueprint(
         "pages", __name__, template_folder="../templates", static_folder="../static", static_url_path="/assets"
     )
-    for number, page in enumerate(PAGES):
-        pages.add_url_rule(page.path, f"page{number}", _view(site, page), methods=[page.method])
-    pages.add_url_rule("/assets/labels/<colours>.css", "labels", _labels)
-    pages.add_url_rule("/<elsewhere:path>", "elsewhere", _view(site, Page("GET /", _nowhere)))
-    pages.after_request(_guarded)
+    for number, page in enumerate((*PAGES, Page("GET /<not_api:path>", _not_found))):
+        pages.add_url_rule(page.path, f"page{number}", _endpoint(site, page), methods=[page.method])
+    pages.after_request(_add_headers)
     pages.add_app_template_global(session.token, "form_token")
-    pages.add_app_template_global(lambda at: look.when(at, site.now()), "when")
-    pages.add_app_template_filter(look.tint, "tint")
-    pages.add_app_template_filter(look.size, "size")
-    return pages
+    pages.add_app_template_global(lambda at: when(at, site.now()), "when")
+    pages.add_app_template_filter(tint, "tint")
+    pages.add_app_template_filter(web_url, "web_url")
+    app.register_blueprint(pages)
 
 
-def _view(site: ForgeInstance, page: Page) -> Callable[..., Response]:
-    def view(**args: str) -> Response:
-        visit = Visit(site, request, args, session.viewer(site))
+def _endpoint(site: ForgeInstance, route: Page) -> Callable[..., Response]:
+    def endpoint(**args: str) -> Response:
+        page = PageContext(site, request, args, session.viewer(site))
         try:
-            return _shown(visit, page)
+            return _respond(page, route)
         except Refusal as refusal:
-            visit.repo = {}
-            return visit.show("error.html", refusal.status, code=refusal.status, said=words(refusal))
+            page.repo, page.refusal = {}, refusal
+            return page.render("error.html")
 
-    return view
-
-
-def _shown(visit: Visit, page: Page) -> Response:
-    if page.method == "POST" and not session.is_own_form(visit.field("_csrf")):
-        raise Refusal(403, "This form is too old, or it is not ours. Load its page again and send it once more.")
-    if "repo" in visit.args and (moved := _enter(visit, page)):
-        return moved
-    if page.login and visit.viewer is None:
-        back = {"redirect_to": _asked(visit)} if page.method == "GET" else {}
-        return visit.go(f"/user/login?{urlencode(back)}")
-    return page.shower(visit)
+    return endpoint
 
 
-def _enter(visit: Visit, page: Page) -> Response | None:
-    """Find the repository and what may be done with it; who may not see it is told that it is not there."""
-    owner, name = visit.args["owner"], visit.args["repo"].removesuffix(".git")
+def _respond(page: PageContext, route: Page) -> Response:
+    if route.method == "POST" and not session.is_own_form(page.field("_csrf")):
+        raise Refusal(403, "This form has expired or comes from another site. Reload its page and try again.")
+    if "repo" in page.args and (redirect := _open_repo(page, route)):
+        return redirect
+    if route.login and page.viewer is None:
+        back = {"redirect_to": _requested_path(page)} if route.method == "GET" else {}
+        return page.redirect(f"/user/login?{urlencode(back)}")
     try:
-        visit.repo = repos.get(visit.site, owner, name)
+        return route.view(page)
+    except Refusal as refusal:
+        if route.form is None:
+            raise
+        page.refusal = refusal
+        return route.form(page)
+
+
+def _open_repo(page: PageContext, route: Page) -> Response | None:
+    """Load the repository and the viewer's rights; without rights it does not exist for the viewer."""
+    owner, name = page.args["owner"], page.args["repo"].removesuffix(".git")
+    try:
+        page.repo = repos.get(page.site, owner, name)
     except Renamed as moved:
-        visit.repo = repos.get(visit.site, *moved.new.strip("/").split("/"))
-    visit.granted = rules.access(visit.site, visit.viewer, visit.repo)
-    if not visit.granted.reads(*page.units):
+        page.repo = repos.get(page.site, *moved.new.strip("/").split("/"))
+    page.granted = rules.access(page.site, page.viewer, page.repo)
+    if not page.granted.reads(*route.units):
         raise Missing
-    if page.method == "POST" and visit.repo["archived"]:
+    if route.method == "POST" and page.repo["archived"]:
         raise Refusal(423)
-    called = f"/{owner}/{visit.args['repo']}"
-    is_other = page.method == "GET" and called != visit.home
-    return visit.go(_asked(visit).replace(called, visit.home, 1)) if is_other else None
+    requested = f"/{owner}/{page.args['repo']}"
+    if route.method == "GET" and requested != page.home:
+        return page.redirect(_requested_path(page).replace(requested, page.home, 1))
+    return None
 
 
-def _asked(visit: Visit) -> str:
-    """The address that was asked for, as a path."""
-    query = visit.request.query_string.decode(errors="replace")
-    return quote(visit.request.path) + (f"?{query}" if query else "")
+def _requested_path(page: PageContext) -> str:
+    query = page.request.query_string.decode(errors="replace")
+    return quote(page.request.path) + (f"?{query}" if query else "")
 
 
-def _guarded(response: Response) -> Response:
+def _add_headers(response: Response) -> Response:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     return response
 
 
-def _labels(colours: str) -> Response:
-    """The stylesheet of the labels of a repository, named by their colours, so that it never changes."""
-    if not look.COLOURS.fullmatch(colours):
-        return Response(status=404)
-    headers = {"Cache-Control": "public, max-age=31536000, immutable"}
-    return Response(look.label_rules(colours), headers=headers, content_type="text/css; charset=utf-8")
-
-
-def _nowhere(visit: Visit) -> Response:
+def _not_found(page: PageContext) -> Response:
     raise Missing

@@ -1,8 +1,7 @@
-"""The code of a repository: directories, files, commits."""
+"""The code of a repository: directories, files, commits and comparisons. Changes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import quote
@@ -11,73 +10,71 @@ from flask import Response
 
 from forge.embedded.git import EMPTY_TREE, SHA, Commit, Entry, Git
 from forge.embedded.instance import Missing
-from forge.embedded.pages import changes, highlight, markup, mergebox
-from forge.embedded.pages.look import Html
-from forge.embedded.pages.visit import Page, Visit
+from forge.embedded.pages import diff_view, highlight, markup, merge_box
+from forge.embedded.pages.format import Html
+from forge.embedded.pages.page_context import Page, PageContext
 from forge.embedded.rules import CODE
 from forge.embedded.services import people, repos
 from forge.embedded.state import Row
 
-_PICTURES = {
+_IMAGES = {
     ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp", ".svg": "image/svg+xml",
 }  # fmt: skip
 _MARKDOWN = (".md", ".markdown")
 _READMES = ("readme.md", "readme.markdown", "readme.txt", "readme")
-_MOST = 512 * 1024
-"""Bytes of a file above which a page shows only a link to it."""
+_MAX_BYTES = 512 * 1024
+"""Larger files are only linked to."""
 
-_LOOKED_AT = 200
-"""Commits that are looked through for the last change of each file."""
+_HISTORY = 200
+"""Commits that are searched for the last change of each file."""
 
 _PER_PAGE = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A path at a branch, tag or commit: `kind` and `name` say which as the address does."""
+class Location:
+    """A path at a branch, tag or commit; `kind` says which of these `name` is."""
 
     kind: str
     name: str
     sha: str
-    path: str
+    path: str = ""
 
     @property
     def ref(self) -> str:
-        """`branch/main`, as it stands in an address."""
+        """Kind and name as in an address: `branch/main`."""
         return f"{self.kind}/{quote(self.name)}"
 
     @property
-    def parts(self) -> list[tuple[str, str]]:
-        """Each step of the path with where it leads."""
+    def breadcrumbs(self) -> list[tuple[str, str]]:
+        """Each part of the path with its address."""
         names = PurePosixPath(self.path).parts
         return [(name, quote("/".join(names[: at + 1]))) for at, name in enumerate(names)]
 
 
-def _home(visit: Visit) -> Response:
-    name = visit.repo["default_branch"]
-    sha = repos.tip(visit.site, visit.repo, name)
-    return _directory(visit, Place("branch", name, sha, "")) if sha else visit.show("empty.html")
+def _home(page: PageContext) -> Response:
+    name = page.repo["default_branch"]
+    sha = repos.tip(page.site, page.repo, name)
+    return _directory(page, Location("branch", name, sha)) if sha else page.render("empty.html")
 
 
-def _source(visit: Visit) -> Response:
-    place = _place(visit)
-    if not place.path:
-        return _directory(visit, place)
-    entry = _entry(visit, place)
-    return _directory(visit, place) if entry.kind == "tree" else _file(visit, place, entry)
+def _source(page: PageContext) -> Response:
+    at = _location(page)
+    entry = _entry(page, at) if at.path else None
+    return _file(page, at, entry) if entry and entry.kind != "tree" else _directory(page, at)
 
 
-def _raw(visit: Visit) -> Response:
-    place = _place(visit)
-    entry = _entry(visit, place)
+def _raw(page: PageContext) -> Response:
+    at = _location(page)
+    entry = _entry(page, at)
     if entry.kind != "blob":
         raise Missing
-    return untrusted(visit.site.git(visit.repo).blob(entry.sha), place.path)
+    return untrusted(page.site.git(page.repo).blob(entry.sha), at.path)
 
 
 def untrusted(content: bytes, path: str) -> Response:
-    """A file as somebody gave it: whatever it is, it runs nothing and reads nothing."""
-    kind = _picture(path) or ("application/octet-stream" if _is_binary(content) else "text/plain; charset=utf-8")
+    """A file of a user, sent so that nothing in it can run or load anything."""
+    kind = _image_type(path) or ("application/octet-stream" if _is_binary(content) else "text/plain; charset=utf-8")
     return Response(content, content_type=kind, headers={"Content-Security-Policy": "default-src 'none'; sandbox"})
 
 
@@ -85,141 +82,138 @@ def _is_binary(content: bytes) -> bool:
     return b"\0" in content[:8000]
 
 
-def _place(visit: Visit) -> Place:
-    """What the address means; a branch may have slashes, and no branch begins with another one and a slash."""
-    kind, rest = visit.args["kind"], visit.args["rest"].strip("/")
-    ends = [at for at, letter in enumerate(f"{rest}/") if letter == "/"]
-    for end in ends if kind in {"branch", "tag", "commit"} else ():
-        name, path = rest[:end], rest[end + 1 :]
-        if sha := _resolved(visit, kind, name):
-            return Place(kind, name, sha, path)
+def _image_type(path: str) -> str:
+    return _IMAGES.get(PurePosixPath(path).suffix.lower(), "")
+
+
+def _location(page: PageContext) -> Location:
+    """Split an address into ref and path: a branch name may contain slashes, but none is a prefix of another."""
+    kind, rest = page.args["kind"], page.args["rest"].strip("/")
+    for end in (at for at, letter in enumerate(f"{rest}/") if letter == "/"):
+        if sha := resolve(page, kind, rest[:end]):
+            return Location(kind, rest[:end], sha, rest[end + 1 :])
     raise Missing
 
 
-def _resolved(visit: Visit, kind: str, name: str) -> str:
-    if kind == "branch":
-        return repos.tip(visit.site, visit.repo, name)
-    git = visit.site.git(visit.repo)
-    if kind == "tag":
-        return git.resolve(f"refs/tags/{name}")
-    return git.resolve(name) if SHA.fullmatch(name) else ""
+def resolve(page: PageContext, kind: str, name: str) -> str:
+    """The sha of a branch, tag or commit; empty if there is none."""
+    git = page.site.git(page.repo)
+    match kind:
+        case "branch":
+            return repos.tip(page.site, page.repo, name)
+        case "tag":
+            return git.resolve(f"refs/tags/{name}")
+        case "commit" if SHA.fullmatch(name):
+            return git.resolve(name)
+        case _:
+            return ""
 
 
-def _entry(visit: Visit, place: Place) -> Entry:
-    found = [entry for entry in visit.site.git(visit.repo).tree(place.sha, place.path) if entry.path == place.path]
-    if not found:
-        raise Missing
-    return found[0]
+def _entry(page: PageContext, at: Location) -> Entry:
+    for entry in page.site.git(page.repo).tree(at.sha, at.path):
+        if entry.path == at.path:
+            return entry
+    raise Missing
 
 
-def _directory(visit: Visit, place: Place) -> Response:
-    git, prefix = visit.site.git(visit.repo), f"{place.path}/" if place.path else ""
-    found = git.tree(f"{place.sha}:{place.path}")
-    entries = sorted(found, key=lambda entry: (entry.kind != "tree", entry.path.lower()))
-    readme, tip = _readme(entries), git.commit(place.sha)
-    return visit.show(
+def _directory(page: PageContext, at: Location) -> Response:
+    git, prefix = page.site.git(page.repo), f"{at.path}/" if at.path else ""
+    entries = git.tree(f"{at.sha}:{at.path}")
+    files = {entry.path.lower(): entry for entry in entries if entry.kind == "blob" and entry.size <= _MAX_BYTES}
+    readme = next((files[name] for name in _READMES if name in files), None)
+    text = git.blob(readme.sha).decode(errors="replace") if readme else ""
+    tip = git.commit(at.sha)
+    return page.render(
         "code.html",
-        place=place,
+        at=at,
         prefix=prefix,
-        entries=entries,
-        last=_last_changes(git, place.sha, prefix, {entry.path for entry in entries}),
+        entries=sorted(entries, key=lambda entry: (entry.kind != "tree", entry.path.lower())),
+        last=_last_changes(git, at.sha, prefix, {entry.path for entry in entries}),
         tip=tip,
-        tip_author=account(visit, tip),
-        count=git.count(place.sha),
-        branches=branches(visit),
+        tip_author=author(page, tip),
+        count=git.count(at.sha),
+        branches=branches(page),
         readme=readme,
-        rendered=_rendered(visit, place, _text(git, readme), f"{prefix}{readme.path}") if readme else None,
+        rendered=_rendered(page, at, text, f"{prefix}{readme.path}") if readme else None,
     )
 
 
-def _readme(entries: Sequence[Entry]) -> Entry | None:
-    files = {entry.path.lower(): entry for entry in entries if entry.kind == "blob" and entry.size <= _MOST}
-    return next((files[name] for name in _READMES if name in files), None)
-
-
-def _text(git: Git, entry: Entry) -> str:
-    return git.blob(entry.sha).decode(errors="replace")
-
-
 def _last_changes(git: Git, sha: str, prefix: str, names: set[str]) -> dict[str, Commit]:
+    """The last commit that changed each entry of a directory, as far as it is recent."""
     found: dict[str, Commit] = {}
-    for commit in git.commits(f"-{_LOOKED_AT}", sha):
+    for commit in git.commits(f"-{_HISTORY}", sha):
         for path in commit.files:
-            name = path.removeprefix(prefix).partition("/")[0]
-            if path.startswith(prefix) and name in names:
-                found.setdefault(name, commit)
-        if len(found) == len(names):
+            if path.startswith(prefix):
+                found.setdefault(path.removeprefix(prefix).partition("/")[0], commit)
+        if names <= found.keys():
             break
     return found
 
 
-def _rendered(visit: Visit, place: Place, text: str, path: str) -> Html:
-    """A text file as a page: Markdown as that, anything else as it is."""
+def _rendered(page: PageContext, at: Location, text: str, path: str) -> Html:
+    """A text file as a document; anything but Markdown as it is."""
     if not path.lower().endswith(_MARKDOWN):
-        return markup.prose(f"````````\n{text}\n````````", visit)
-    below = f"{place.ref}/{quote(path[: path.rfind('/') + 1])}"
-    return markup.prose(
-        text, visit, breaks=False, files=f"{visit.home}/src/{below}", images=f"{visit.home}/raw/{below}"
-    )
+        return markup.render(f"````````\n{text}\n````````", page)
+    below = f"{at.ref}/{quote(path[: path.rfind('/') + 1])}"
+    return markup.render(text, page, breaks=False, files=f"{page.home}/src/{below}", images=f"{page.home}/raw/{below}")
 
 
-def _file(visit: Visit, place: Place, entry: Entry) -> Response:
-    is_readable = entry.kind == "blob" and entry.size <= _MOST
-    content = visit.site.git(visit.repo).blob(entry.sha) if is_readable else b""
-    text, name = content.decode(errors="replace"), PurePosixPath(place.path).name
+def _file(page: PageContext, at: Location, entry: Entry) -> Response:
+    is_readable = entry.kind == "blob" and entry.size <= _MAX_BYTES
+    content = page.site.git(page.repo).blob(entry.sha) if is_readable else b""
+    text = content.decode(errors="replace")
     is_text = is_readable and not _is_binary(content)
-    is_markdown = is_text and name.lower().endswith(_MARKDOWN)
-    as_source = is_text and not (is_markdown and visit.query("display") != "source")
-    return visit.show(
+    is_markdown = is_text and at.path.lower().endswith(_MARKDOWN)
+    as_document = is_markdown and page.query("display") != "source"
+    return page.render(
         "file.html",
-        place=place,
+        at=at,
         entry=entry,
-        branches=branches(visit),
+        branches=branches(page),
         is_markdown=is_markdown,
-        is_picture=bool(_picture(place.path)) and entry.kind == "blob",
-        lines=highlight.lines(text, name) if as_source else None,
-        rendered=_rendered(visit, place, text, place.path) if is_markdown and not as_source else None,
+        is_image=bool(_image_type(at.path)) and entry.kind == "blob",
+        lines=highlight.lines(text, PurePosixPath(at.path).name) if is_text and not as_document else None,
+        rendered=_rendered(page, at, text, at.path) if as_document else None,
     )
 
 
-def _picture(path: str) -> str:
-    return _PICTURES.get(PurePosixPath(path).suffix.lower(), "")
+def _commits(page: PageContext) -> Response:
+    at, number = _location(page), page.list_page
+    selection = (f"--skip={(number - 1) * _PER_PAGE}", f"-{_PER_PAGE + 1}", at.sha)
+    found = commit_rows(page, *selection)
+    has_more = len(found) > _PER_PAGE
+    return page.render("commits.html", at=at, commits=found[:_PER_PAGE], has_more=has_more, branches=branches(page))
 
 
-def _commits(visit: Visit) -> Response:
-    place = _place(visit)
-    git, page = visit.site.git(visit.repo), visit.page
-    found = git.commits(f"--skip={(page - 1) * _PER_PAGE}", f"-{_PER_PAGE + 1}", place.sha, changes=False)
-    shown = [
-        (commit, account(visit, commit), tuple(mergebox.checks(visit, commit.sha))) for commit in found[:_PER_PAGE]
+def commit_rows(page: PageContext, *selection: str) -> list[Row]:
+    """Commits for a list, newest first: each with its author and statuses."""
+    found = page.site.git(page.repo).commits(*selection, changes=False)
+    return [
+        {"commit": commit, "author": author(page, commit), "checks": merge_box.checks(page, commit.sha)}
+        for commit in found
     ]
-    return visit.show(
-        "commits.html", place=place, commits=shown, page=page, has_more=len(found) > _PER_PAGE, branches=branches(visit)
-    )
 
 
-def _commit(visit: Visit) -> Response:
-    git = visit.site.git(visit.repo)
-    sha = git.resolve(visit.args["sha"]) if SHA.fullmatch(visit.args["sha"]) else ""
+def _commit(page: PageContext) -> Response:
+    sha = resolve(page, "commit", page.args["sha"])
     if not sha:
         raise Missing
-    found = git.commit(sha)
-    files = changes.files(git, found.parents[0] if found.parents else EMPTY_TREE, sha)
-    checks = tuple(mergebox.checks(visit, sha))
-    return visit.show("commit.html", commit=found, author=account(visit, found), files=files, checks=checks)
+    git, (row,) = page.site.git(page.repo), commit_rows(page, "-1", sha)
+    parents = row["commit"].parents
+    return page.render("commit.html", **row, files=diff_view.files(git, parents[0] if parents else EMPTY_TREE, sha))
 
 
-def account(visit: Visit, found: Commit) -> Row:
-    """Whose commit it is: the account of its address, else somebody of that name."""
+def author(page: PageContext, commit: Commit) -> Row:
+    """The account with the commit's address, or else somebody of that name."""
     sql = "SELECT * FROM users WHERE email = ? COLLATE NOCASE AND email != '' AND NOT is_org"
-    return visit.site.state.row(sql, found.author.email) or people.GHOST | {"login": found.author.name}
+    return page.site.state.row(sql, commit.author.email) or people.GHOST | {"login": commit.author.name}
 
 
-def branches(visit: Visit) -> list[str]:
-    """The branches, the default one first."""
-    sql = "SELECT name FROM refs WHERE repo_id = ? AND name LIKE 'refs/heads/%' ORDER BY name"
-    names = [str(row["name"]).removeprefix("refs/heads/") for row in visit.site.state.rows(sql, visit.repo["id"])]
-    return sorted(names, key=lambda name: name != visit.repo["default_branch"])
+def branches(page: PageContext) -> list[str]:
+    """The names of the branches, the default one first."""
+    sql = "SELECT substr(name, 12) AS name FROM refs WHERE repo_id = ? AND name LIKE 'refs/heads/%' ORDER BY name"
+    names = [row["name"] for row in page.site.state.rows(sql, page.repo["id"])]
+    return sorted(names, key=lambda name: name != page.repo["default_branch"])
 
 
 PAGES = (

@@ -1,20 +1,20 @@
-"""Markdown as people write it, made safe to show: the only way in which words of users become markup."""
+"""Markdown rendered to safe HTML; the only place where text of users becomes markup."""
 
 from __future__ import annotations
 
 import html
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
 
 import nh3
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
+from markdown_it.utils import EnvType
 
 from forge.embedded.pages import highlight
-from forge.embedded.pages.look import Html
+from forge.embedded.pages.format import Html
 
 _TAGS = {
     "a", "b", "blockquote", "br", "code", "dd", "del", "details", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4",
@@ -22,48 +22,38 @@ _TAGS = {
     "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul", "var",
 }  # fmt: skip
 _ATTRIBUTES = {
-    "a": {"href", "title"},
-    "img": {"src", "alt", "title", "width", "height"},
-    "ol": {"start"},
-    "details": {"open"},
-}
+    "a": {"href", "title"}, "img": {"src", "alt", "title", "width", "height"}, "ol": {"start"}, "details": {"open"},
+}  # fmt: skip
 _VALUES = {dirs: {"align": {"left", "center", "right"}} for dirs in ("td", "th")}
 _CLASSES = {"a": {"mention"}, "li": {"task"}, "pre": {"hl"}, "span": {*highlight.CLASSES, "tick", "done"}}
-_WORDS = re.compile(
+_AUTOLINK = re.compile(
     r"(?P<url>https?://[^\s<>()\[\]\"']*[^\s<>()\[\]\"'.,:;!?*_~])"
     r"|(?<![\w/@`])@(?P<login>[A-Za-z0-9](?:[A-Za-z0-9._-]{0,38}[A-Za-z0-9])?)"
     r"|(?<![\w/#!&])(?P<repo>[\w.-]{1,100}/[\w.-]{1,100})?[#!](?P<number>[1-9]\d{0,8})\b"
 )
-_TICK = re.compile(r"\[([ xX])\]\s")
+_TASK = re.compile(r"\[([ xX])\]\s")
 
-
-_MOST = 1 << 16
-"""Characters above which a text is shown as it is: hostile brackets take a parser time that grows with their square."""
+_MAX_CHARACTERS = 1 << 16
+"""Longer texts are shown as they are: the parser needs quadratic time for hostile brackets."""
 
 
 class Links(Protocol):
-    """Knows where a name leads; empty where it leads nowhere, or not for these eyes."""
+    """Resolves names to paths; empty for what does not exist or must not be seen."""
 
-    def person(self, login: str) -> str:
+    def user_path(self, login: str) -> str:
         """The page of a user."""
 
-    def issue(self, repo: str, number: int) -> str:
-        """The page of an issue or pull request; an empty `repo` is the one that is written in."""
+    def issue_path(self, repo: str, number: int) -> str:
+        """The page of an issue or pull request; an empty `repo` means the current one."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a text stands: what its names and its relative addresses lead to."""
+def render(text: str, links: Links, *, breaks: bool = True, files: str = "", images: str = "") -> Html:
+    """Render Markdown.
 
-    links: Links
-    files: str
-    images: str
-
-
-def prose(text: str, links: Links, *, breaks: bool = True, files: str = "", images: str = "") -> Html:
-    """Markdown as markup: `breaks` keeps line ends, relative links go below `files`, relative images below `images`."""
-    parser, place = _BROKEN if breaks else _FLOWING, _Place(links, files, images)
-    rendered = parser.render(text, {"place": place}) if len(text) <= _MOST else f"<pre>{html.escape(text)}</pre>"
+    `breaks` keeps line ends; relative links are resolved against `files`, relative images against `images`.
+    """
+    parser, bases = _COMMENTS if breaks else _FILES, {"links": links, "href": files, "src": images}
+    rendered = parser.render(text, bases) if len(text) <= _MAX_CHARACTERS else f"<pre>{html.escape(text)}</pre>"
     return Html(
         nh3.clean(
             rendered,
@@ -71,49 +61,48 @@ def prose(text: str, links: Links, *, breaks: bool = True, files: str = "", imag
             attributes=_ATTRIBUTES,
             tag_attribute_values=_VALUES,
             allowed_classes=_CLASSES,
-            attribute_filter=_checked,
+            attribute_filter=_without_remote_images,
             url_schemes={"http", "https", "mailto"},
             link_rel="nofollow noopener noreferrer",
         )
     )
 
 
-def _checked(tag: str, name: str, value: str) -> str | None:
-    """Pictures come from this forge only."""
-    is_foreign = tag == "img" and name == "src" and not re.match(r"/(?![/\\])", value)
-    return None if is_foreign else value
+def _without_remote_images(tag: str, name: str, value: str) -> str | None:
+    is_remote = tag == "img" and name == "src" and not re.match(r"/(?![/\\])", value)
+    return None if is_remote else value
 
 
 def _refine(state: StateCore) -> None:
-    """Make links of the names in a text, and ticks of `[ ]` at the beginning of an item."""
+    """Add links to names, and check marks to items that begin with `[ ]`."""
     for at, token in enumerate(state.tokens):
         if token.type == "inline":
-            _tick(state.tokens, at)
-            token.children = list(_linked(token.children or [], state.env["place"]))
+            _mark_task(state.tokens, at)
+            token.children = list(_with_links(token.children or [], state.env))
         elif style := token.attrs.pop("style", ""):
             token.attrSet("align", str(style).removeprefix("text-align:"))
 
 
-def _tick(tokens: list[Token], at: int) -> None:
+def _mark_task(tokens: list[Token], at: int) -> None:
     children = tokens[at].children or []
     if at < 2 or tokens[at - 2].type != "list_item_open" or not children:
         return
-    if match := _TICK.match(children[0].content):
+    if match := _TASK.match(children[0].content):
         tokens[at - 2].attrSet("class", "task")
         children[0].content = children[0].content[match.end() :]
-        done = match[1] != " "
-        children.insert(0, _raw(f'<span class="tick{" done" if done else ""}">{"☑" if done else "☐"}</span> '))
+        mark = '<span class="tick">☐</span> ' if match[1] == " " else '<span class="tick done">☑</span> '
+        children.insert(0, Token("html_inline", "", 0, content=mark))
 
 
-def _linked(children: list[Token], place: _Place) -> Iterator[Token]:
-    inside = 0
+def _with_links(children: list[Token], env: EnvType) -> Iterator[Token]:
+    depth = 0
     for token in children:
-        inside += token.nesting if token.type in {"link_open", "link_close"} else 0
-        for name, base in (("href", place.files), ("src", place.images)):
-            if base and _is_relative(here := str(token.attrGet(name) or "")):
-                token.attrSet(name, base + here)
-        if token.type == "text" and not inside:
-            yield from _split(token.content, place.links)
+        depth += token.nesting if token.type in {"link_open", "link_close"} else 0
+        for name in ("href", "src"):
+            if env[name] and _is_relative(address := str(token.attrGet(name) or "")):
+                token.attrSet(name, env[name] + address)
+        if token.type == "text" and not depth:
+            yield from _autolinked(token.content, env["links"])
         else:
             yield token
 
@@ -122,46 +111,38 @@ def _is_relative(address: str) -> bool:
     return bool(address) and not re.match(r"[/#?]|[a-z][a-z0-9+.-]*:", address, re.IGNORECASE)
 
 
-def _split(text: str, links: Links) -> Iterator[Token]:
-    """A text with its names made links."""
+def _autolinked(text: str, links: Links) -> Iterator[Token]:
     end = 0
-    for match in _WORDS.finditer(text):
-        if there := _leads_to(match, links):
+    for match in _AUTOLINK.finditer(text):
+        if target := _target(match, links):
             yield _text(text[end : match.start()])
-            yield from _baseline(match[0], there, is_mention=match["login"] is not None)
+            yield Token("link_open", "a", 1, attrs={"href": target, "class": "mention" if match["login"] else ""})
+            yield _text(match[0])
+            yield Token("link_close", "a", -1)
             end = match.end()
     yield _text(text[end:])
 
 
-def _leads_to(match: re.Match[str], links: Links) -> str:
+def _target(match: re.Match[str], links: Links) -> str:
     if match["url"]:
         return match["url"]
-    return links.person(match["login"]) if match["login"] else links.issue(match["repo"] or "", int(match["number"]))
-
-
-def _baseline(words: str, place: str, *, is_mention: bool) -> Iterator[Token]:
-    opening = Token("link_open", "a", 1, attrs={"href": place, "class": "mention" if is_mention else ""})
-    yield from (opening, _text(words), Token("link_close", "a", -1))
+    if match["login"]:
+        return links.user_path(match["login"])
+    return links.issue_path(match["repo"] or "", int(match["number"]))
 
 
 def _text(content: str) -> Token:
     return Token("text", "", 0, content=content)
 
 
-def _raw(content: str) -> Token:
-    return Token("html_inline", "", 0, content=content)
-
-
-def _fence(code: str, language: str, _more: str) -> str:
+def _fence(code: str, language: str, _attributes: str) -> str:
     return f'<pre class="hl"><code>{highlight.block(code, language)}</code></pre>'
 
 
 def _parser(*, breaks: bool) -> MarkdownIt:
-    made = MarkdownIt("commonmark", {"html": True, "breaks": breaks, "highlight": _fence}).enable(
-        ["table", "strikethrough"]
-    )
-    made.core.ruler.push("refine", _refine)
-    return made
+    parser = MarkdownIt("commonmark", {"html": True, "breaks": breaks, "highlight": _fence})
+    parser.enable(["table", "strikethrough"]).core.ruler.push("refine", _refine)
+    return parser
 
 
-_BROKEN, _FLOWING = _parser(breaks=True), _parser(breaks=False)
+_COMMENTS, _FILES = _parser(breaks=True), _parser(breaks=False)

@@ -1,142 +1,90 @@
-"""Pull requests: opening one, its commits and files, merging it and bringing it up to date."""
+"""Pull requests: opening one, its commits and its diff as text, merging it and updating its branch."""
 
 from __future__ import annotations
-
-from urllib.parse import urlencode
 
 from flask import Response
 
 from forge.embedded import diffs
-from forge.embedded.git import EMPTY_TREE, SHA
+from forge.embedded.git import EMPTY_TREE
 from forge.embedded.instance import Missing, Refusal
-from forge.embedded.pages import changes, code, mergebox, talk
-from forge.embedded.pages.visit import Page, Visit, words
+from forge.embedded.pages import diff_view, merge_box
+from forge.embedded.pages.code import commit_rows, resolve
+from forge.embedded.pages.conversation import find, header, path_of, show
+from forge.embedded.pages.page_context import Page, PageContext
 from forge.embedded.rules import CODE, PULLS
-from forge.embedded.services import merging, pulls, repos
+from forge.embedded.services import merging, pulls
 from forge.embedded.services.merging import Wish
-from forge.embedded.state import Row
 
 
-def one(visit: Visit) -> tuple[Row, Row]:
-    """The pull request of the path: its issue and its own row."""
-    issue = talk.one(visit)
-    return issue, pulls.row(visit.site, issue)
+def _commits(page: PageContext) -> Response:
+    issue = find(page)
+    pull = pulls.row(page.site, issue)
+    commits = commit_rows(page, "--reverse", diff_view.commit_range(pull))
+    return page.render("pull_commits.html", commits=commits, **header(page, issue, pull))
 
 
-def _commits(visit: Visit) -> Response:
-    issue, pull = one(visit)
-    found = visit.site.git(visit.repo).commits(changes.commits_of(pull), changes=False)
-    shown = [(commit, code.account(visit, commit), tuple(mergebox.checks(visit, commit.sha))) for commit in found]
-    return visit.show("pull_commits.html", commits=shown[::-1], **talk.head(visit, issue, pull))
-
-
-def _diff(visit: Visit) -> Response:
-    _, pull = one(visit)
-    return _text(diffs.text(visit.site.git(visit.repo), pull["merge_base"] or EMPTY_TREE, pull["head_sha"]))
-
-
-def _patch(visit: Visit) -> Response:
-    _, pull = one(visit)
+def _plain_text(page: PageContext) -> Response:
+    """The diff, or the commits as patches for `git am`."""
+    pull = pulls.row(page.site, find(page))
     if not pull["merge_base"]:
         raise Missing
-    return _text(diffs.patch(visit.site.git(visit.repo), pull["merge_base"], pull["head_sha"]))
-
-
-def _text(content: bytes) -> Response:
+    make = diffs.patch if page.request.path.endswith(".patch") else diffs.text
+    content = make(page.site.git(page.repo), pull["merge_base"], pull["head_sha"])
     return Response(content, content_type="text/plain; charset=utf-8")
 
 
-def _merge(visit: Visit) -> Response:
-    issue, _ = one(visit)
-    try:
-        merging.merge(visit.site, visit.actor, issue, _wish(visit))
-    except Refusal as refusal:
-        return _refused(visit, issue, refusal)
-    return visit.go(f"{talk.path_of(visit, issue)}#end")
-
-
-def _wish(visit: Visit) -> Wish:
-    style = visit.field("do")
-    if style not in dict(mergebox.styles(visit.repo)):
+def _merge(page: PageContext) -> Response:
+    issue, style = find(page), page.field("do")
+    if style not in dict(merge_box.styles(page.repo)):
         raise Refusal(422, f"This is not a merge style of this repository: {style or 'none'}")
-    head = visit.need("head_commit_id", "A merge has to say which commit was looked at.")
-    return Wish(style, head_sha=head, delete_branch=visit.field("delete_branch_after_merge") == "on")
+    head = page.require("head_commit_id", "A merge must name the commit that was reviewed.")
+    delete_branch = page.field("delete_branch_after_merge") == "on"
+    merging.merge(page.site, page.actor, issue, Wish(style, head_sha=head, delete_branch=delete_branch))
+    return page.redirect(f"{path_of(page, issue)}#end")
 
 
-def _update(visit: Visit) -> Response:
-    issue, _ = one(visit)
-    try:
-        merging.update(visit.site, visit.actor, issue, "merge")
-    except Refusal as refusal:
-        return _refused(visit, issue, refusal)
-    return visit.go(f"{talk.path_of(visit, issue)}#end")
+def _update(page: PageContext) -> Response:
+    issue = find(page)
+    merging.update(page.site, page.actor, issue, "merge")
+    return page.redirect(f"{path_of(page, issue)}#end")
 
 
-def _refused(visit: Visit, issue: Row, refusal: Refusal) -> Response:
-    # 405 is the API's word for "not now"; a browser would take it for a wrong method.
-    status = 409 if refusal.status == 405 else refusal.status
-    return talk.page(visit, visit.site.must("issues", issue["id"]), refused=words(refusal), status=status)
-
-
-# New ones
-def _compare(visit: Visit) -> Response:
-    base, dots, head = visit.args["range"].partition("...")
-    sides = {"base": base, "head": head} if dots else {"head": base}
-    return visit.go(f"{visit.home}/pulls/new?{urlencode(sides)}")
-
-
-def _new(visit: Visit) -> Response:
-    base = visit.query("base") or visit.repo["default_branch"]
-    return _form(
-        visit,
-        {"head": visit.query("head"), "base": base, "title": visit.query("title"), "content": visit.query("body")},
+def _compare(page: PageContext) -> Response:
+    """Show what a branch or commit has that another lacks, with a form that opens a pull request."""
+    base, head = _range(page)
+    old, new = (resolve(page, "branch", name) or resolve(page, "commit", name) for name in (base, head))
+    if not old or not new:
+        raise Missing
+    git = page.site.git(page.repo)
+    return page.render(
+        "compare.html",
+        base=base,
+        head=head,
+        is_branch=bool(resolve(page, "branch", head)),
+        commits=commit_rows(page, f"{old}..{new}"),
+        files=diff_view.files(git, git.merge_base(old, new) or EMPTY_TREE, new),
     )
 
 
-def _form(visit: Visit, typed: Row, refused: str = "", status: int = 200) -> Response:
-    names = code.branches(visit)
-    sides = {side: [*names, *([typed[side]] if typed[side] not in {"", *names} else [])] for side in ("base", "head")}
-    shown = {"typed": typed, "sides": sides, "refused": refused, "is_possible": not SHA.fullmatch(typed["head"])}
-    return visit.show("pull_new.html", status, **shown, **_preview(visit, typed))
+def _range(page: PageContext) -> tuple[str, str]:
+    base, _, head = page.args["range"].rpartition("...")
+    return base or page.repo["default_branch"], head
 
 
-def _preview(visit: Visit, typed: Row) -> Row:
-    """What would be merged; nothing for a head in a fork, which is fetched only when the pull request is opened."""
-    git = visit.site.git(visit.repo)
-    onto, tip = (_commit(visit, typed[side]) for side in ("base", "head"))
-    if not onto or not tip:
-        return {"found": None, "commits": [], "files": ()}
-    found = pulls.facts(git, onto, tip)
-    listed = git.commits(f"{onto}..{tip}", changes=False)
-    files = changes.files(git, found.merge_base or EMPTY_TREE, tip)
-    return {"found": found, "commits": [(commit, code.account(visit, commit), ()) for commit in listed], "files": files}
-
-
-def _commit(visit: Visit, name: str) -> str:
-    """The tip of a branch, or a commit by its own name."""
-    is_sha = SHA.fullmatch(name) is not None
-    return visit.site.git(visit.repo).resolve(name) if is_sha else repos.tip(visit.site, visit.repo, name)
-
-
-def _create(visit: Visit) -> Response:
-    typed = {name: visit.field(name) for name in ("head", "base", "title", "content")}
-    try:
-        visit.need("title", "A pull request needs a title.")
-        about = {name: typed[name] for name in ("head", "base", "title")}
-        made = pulls.create(visit.site, visit.actor, visit.repo, body=typed["content"], **about)
-    except Refusal as refusal:
-        return _form(visit, typed, words(refusal), refusal.status)
-    return visit.go(f"{visit.home}/pulls/{made['number']}")
+def _open(page: PageContext) -> Response:
+    base, head = _range(page)
+    title, body = page.require("title", "A pull request needs a title."), page.field("content")
+    made = pulls.create(page.site, page.actor, page.repo, title=title, body=body, base=base, head=head)
+    return page.redirect(f"{page.home}/pulls/{made['number']}")
 
 
 _ONE = "~/pulls/<number>"
 PAGES = (
     Page("GET ~/compare/<path:range>", _compare, (CODE,)),
-    Page("GET ~/pulls/new", _new, (CODE,), login=True),
-    Page("POST ~/pulls/new", _create, (PULLS,), login=True),
+    Page("POST ~/compare/<path:range>", _open, (CODE,), login=True, form=_compare),
     Page(f"GET {_ONE}/commits", _commits, (PULLS,)),
-    Page(f"GET {_ONE}.diff", _diff, (PULLS,)),
-    Page(f"GET {_ONE}.patch", _patch, (PULLS,)),
-    Page(f"POST {_ONE}/merge", _merge, (PULLS,), login=True),
-    Page(f"POST {_ONE}/update", _update, (PULLS,), login=True),
+    Page(f"GET {_ONE}.diff", _plain_text, (PULLS,)),
+    Page(f"GET {_ONE}.patch", _plain_text, (PULLS,)),
+    Page(f"POST {_ONE}/merge", _merge, (PULLS,), login=True, form=show),
+    Page(f"POST {_ONE}/update", _update, (PULLS,), login=True, form=show),
 )

@@ -62,7 +62,7 @@ def pull(site: ForgeInstance, issue: Row, viewer: Row | None, granted: Access | 
 
 
 def _asked(site: ForgeInstance, issue: Row) -> Json:
-    requested = _requested(site, issue)
+    requested = verdicts(site, issue)
     teams = [site.must("teams", one["team_id"]) for one in requested if one["team_id"]]
     return {
         "requested_reviewers": [issues.user(site, one["user_id"]) for one in requested if not one["team_id"]],
@@ -119,8 +119,8 @@ def _side(label: str, at: tuple[str, str], repo: Row | None, shown: Json | None)
     return {"label": label, "ref": at[0], "sha": at[1], "repo_id": repo["id"] if repo else -1, "repo": shown}
 
 
-def _requested(site: ForgeInstance, issue: Row) -> list[Row]:
-    """Whose word counts or is waited for: the newest of each, as real forges list them."""
+def verdicts(site: ForgeInstance, issue: Row) -> list[Row]:
+    """The latest verdict of each reviewer, or the request for one."""
     sql = """SELECT * FROM reviews WHERE id IN (SELECT max(id) FROM reviews WHERE issue_id = ? AND NOT dismissed
              AND state IN ('APPROVED', 'REQUEST_CHANGES', 'REQUEST_REVIEW') GROUP BY user_id, team_id) ORDER BY id"""
     return site.state.rows(sql, issue["id"])

@@ -1,4 +1,4 @@
-"""A running forge, people at browsers, and a village for each test: an organisation with a repository of its own."""
+"""A running forge, people at browsers, and a env for each test: an organisation with a repository of its own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from forge.embedded.state import Row
 PASSWORD = " a password "
 README = "# app\n\nSee [how](docs/how.md) and ![a picture](logo.png).\n"
 LINES = "".join(f"line {n}\n" for n in range(1, 41))
-_VILLAGES = itertools.count(1)
+_NUMBERS = itertools.count(1)
 
 
 @dataclass
@@ -218,7 +218,7 @@ class Browser:
 
 
 @dataclass(frozen=True)
-class Village:
+class ForgeEnv:
     """An organisation with a repository `app` that everybody sees; rights as the names say."""
 
     forge: EmbeddedForge
@@ -314,7 +314,7 @@ def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedForge]:
     with EmbeddedForge(tmp_path_factory.mktemp("pages") / "forge") as running:
         running.create_admin("root0", PASSWORD)
         for login in ("mara", "core", "iris", "eve"):
-            people.create(running.site, login, PASSWORD, email=f"{login}@village.example")
+            people.create(running.site, login, PASSWORD, email=f"{login}@env.example")
         yield running
 
 
@@ -330,20 +330,20 @@ def browsers(forge: EmbeddedForge) -> dict[str, Browser]:
 @pytest.fixture
 def newcomer(forge: EmbeddedForge) -> Browser:
     """Somebody with an account of his own who has not signed in."""
-    login = f"newcomer{next(_VILLAGES)}"
-    people.create(forge.site, login, PASSWORD, email=f"{login}@village.example")
+    login = f"newcomer{next(_NUMBERS)}"
+    people.create(forge.site, login, PASSWORD, email=f"{login}@env.example")
     return Browser(forge.url, login)
 
 
 @pytest.fixture
-def village(forge: EmbeddedForge, browsers: dict[str, Browser]) -> Village:
-    """A village that only this test lives in."""
+def env(forge: EmbeddedForge, browsers: dict[str, Browser]) -> ForgeEnv:
+    """A env that only this test lives in."""
     site = forge.site
-    org = orgs.create(site, people.named(site, "root0"), f"acme{next(_VILLAGES)}")
+    org = orgs.create(site, people.named(site, "root0"), f"acme{next(_NUMBERS)}")
     for login, permission in (("mara", "admin"), ("core", "write"), ("iris", "read")):
         team = orgs.create_team(site, org, login, permission=permission, units={}, all_repos=True)
         orgs.join(site, team, people.named(site, login))
     repo = repos.create(site, people.named(site, "mara"), org, "app")
-    made = Village(forge, org, repo, **browsers)
+    made = ForgeEnv(forge, org, repo, **browsers)
     made.commit({"README.md": README, "lines.txt": LINES, "docs/how.md": "# How\n", "logo.png": "x"}, message="Begin")
     return made

@@ -13,7 +13,7 @@ from forge.embedded.services import comments, issues, labels, reviews
 from forge.embedded.services.reviews import Remark
 
 if TYPE_CHECKING:
-    from tests.embedded.pages.conftest import Village
+    from tests.embedded.pages.conftest import ForgeEnv
 
 PASSWORD = " a password "
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -35,18 +35,18 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(chromium: Browser, village: Village) -> Iterator[Page]:
+def page(chromium: Browser, env: ForgeEnv) -> Iterator[Page]:
     """A page on which core is signed in, and on which nothing may go wrong unseen."""
     wrong: list[str] = []
 
-    def heard(message: ConsoleMessage) -> None:
+    def listen(message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
             wrong.append(message.text)
 
-    context = chromium.new_context(base_url=village.forge.url)
+    context = chromium.new_context(base_url=env.forge.url)
     context.set_default_timeout(20_000)
     page = context.new_page()
-    page.on("console", heard)
+    page.on("console", listen)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.goto("/user/login")
     page.get_by_label("Username").fill("core")
@@ -58,9 +58,9 @@ def page(chromium: Browser, village: Village) -> Iterator[Page]:
     assert wrong == []
 
 
-def test_an_evening(village: Village, page: Page) -> None:
+def test_an_evening(env: ForgeEnv, page: Page) -> None:
     """A person files an issue, talks, reviews a line, and merges."""
-    page.goto(f"{village.home}/issues")
+    page.goto(f"{env.home}/issues")
     page.get_by_role("link", name="New issue").click()
     page.get_by_label("Title").fill("Every hive shows 0")
     page.get_by_label("Description").fill("That is **wrong**.")
@@ -70,28 +70,26 @@ def test_an_evening(village: Village, page: Page) -> None:
     page.get_by_role("button", name="Comment").click()
     expect(page.get_by_text("I saw it too.")).to_be_visible()
 
-    pull = village.pull(by="mara", body="Closes #1")
-    page.goto(f"{village.home}/pulls/{pull['number']}")
+    pull = env.pull(by="mara", body="Closes #1")
+    page.goto(f"{env.home}/pulls/{pull['number']}")
     page.get_by_role("link", name="Files").click()
-    page.get_by_label("Remark on line 20").last.click()
-    page.get_by_label("Your remark").fill("Twenty is a number.")
-    page.get_by_role("button", name="Start a review").click()
-    expect(page.get_by_text("not sent yet")).to_be_visible()
+    page.get_by_label("Comment on line 20").last.click()
+    page.get_by_label("Your comment").fill("Twenty is a number.")
     page.get_by_role("button", name="Approve").click()
     expect(page.get_by_text("approved these changes")).to_be_visible()
     expect(page.get_by_text("Twenty is a number.")).to_be_visible()
     page.get_by_role("button", name="Merge pull request").click()
     expect(page.get_by_text("Merged as")).to_be_visible()
-    page.goto(f"{village.home}/issues/1")
+    page.goto(f"{env.home}/issues/1")
     expect(page.locator(".badge")).to_have_text("Closed")
 
 
-def test_watching(village: Village, page: Page) -> None:
+def test_watching(env: ForgeEnv, page: Page) -> None:
     """An open conversation shows what others do, and leaves alone what one types, opens and reads."""
-    site, iris = village.site, village.user("iris")
-    bug = village.label("type/bug")
-    issue = village.issue(body="<details><summary>More</summary>\n\nof it\n\n</details>")
-    page.goto(f"{village.home}/issues/{issue['number']}")
+    site, iris = env.site, env.user("iris")
+    bug = env.label("type/bug")
+    issue = env.issue(body="<details><summary>More</summary>\n\nof it\n\n</details>")
+    page.goto(f"{env.home}/issues/{issue['number']}")
     page.get_by_label("Add a comment").fill("I am just wri")
     page.get_by_text("More").click()
     labels.add(site, iris, issue, [bug["id"]])
@@ -102,8 +100,8 @@ def test_watching(village: Village, page: Page) -> None:
     expect(page.locator("#side-assignees")).to_contain_text("iris")
     page.get_by_text("Edit labels").click()
     page.locator("#side-labels").get_by_role("checkbox").uncheck()
-    issues.set_state(site, iris, village.now(issue), closed=True)
-    labels.clear(site, iris, village.now(issue))
+    issues.set_state(site, iris, env.now(issue), closed=True)
+    labels.clear(site, iris, env.now(issue))
     expect(page.locator(".badge")).to_have_text("Closed")
     expect(page.get_by_role("button", name="Reopen")).to_be_visible()
     expect(page.locator("#side-labels").get_by_role("checkbox")).not_to_be_checked()
@@ -111,36 +109,36 @@ def test_watching(village: Village, page: Page) -> None:
     expect(page.get_by_text("of it")).to_be_visible()
 
 
-def test_a_merge_box_that_turns_green(village: Village, page: Page) -> None:
+def test_a_merge_box_that_turns_green(env: ForgeEnv, page: Page) -> None:
     """Who watches a blocked pull request sees the button come when the last check succeeds."""
-    pull = village.pull()
-    village.protect(enable_status_check=True, status_check_contexts=["hive/review"])
-    page.goto(f"{village.home}/pulls/{pull['number']}")
+    pull = env.pull()
+    env.protect(enable_status_check=True, status_check_contexts=["hive/review"])
+    page.goto(f"{env.home}/pulls/{pull['number']}")
     expect(page.get_by_text("hive/review is missing")).to_be_visible()
-    village.status(village.head(pull), "hive/review")
+    env.status(env.head(pull), "hive/review")
     page.get_by_role("button", name="Merge pull request").click()
     expect(page.get_by_text("Merged as")).to_be_visible()
 
 
-def test_in_a_pocket(village: Village, page: Page) -> None:
+def test_in_a_pocket(env: ForgeEnv, page: Page) -> None:
     """No page is wider than the screen of a telephone, whatever is on it."""
     long = "a-very-long-name-that-goes-on-and-on-" * 4
-    label = village.label(f"scope/{long}"[:60])
-    pull = village.pull(
+    label = env.label(f"scope/{long}"[:60])
+    pull = env.pull(
         {f"{long}.py": f"x = '{long}'\n", "lines.txt": "x\n"},
         branch=long,
         title=long,
         body=f"`{long}` {long}\n\n    {long * 3}\n\n|{long}|{long}|\n|--|--|",
     )
-    village.issue(long, labels=[label["id"]])
-    village.status(village.head(pull), long, "failure", long)
-    reviews.write(village.site, village.user("iris"), pull, "COMMENT", long, said=[Remark(f"{long}.py", 1, long)])
+    env.issue(long, labels=[label["id"]])
+    env.status(env.head(pull), long, "failure", long)
+    reviews.write(env.site, env.user("iris"), pull, "COMMENT", long, said=[Remark(f"{long}.py", 1, long)])
     page.set_viewport_size({"width": 390, "height": 844})
-    at = f"{village.home}/pulls/{pull['number']}"
+    at = f"{env.home}/pulls/{pull['number']}"
     for path in (
-        "/", village.home, f"{village.home}/src/branch/{long}", f"{village.home}/src/branch/{long}/{long}.py", f"{village.home}/issues",
-        f"{village.home}/commits/branch/{long}", f"{village.home}/issues/2", f"{village.home}/issues/new", f"{village.home}/pulls", at,
-        f"{at}/files?comment={long}.py:1", f"{at}/commits", f"{village.home}/pulls/new?head={long}"
+        "/", env.home, f"{env.home}/src/branch/{long}", f"{env.home}/src/branch/{long}/{long}.py", f"{env.home}/issues",
+        f"{env.home}/commits/branch/{long}", f"{env.home}/issues/2", f"{env.home}/issues/new", f"{env.home}/pulls", at,
+        f"{at}/files?comment={long}.py:1", f"{at}/commits", f"{env.home}/compare/{long}"
     ):  # fmt: skip
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path

@@ -9,28 +9,28 @@ import pytest
 from forge.embedded.services import repos
 
 if TYPE_CHECKING:
-    from tests.embedded.pages.conftest import Village
+    from tests.embedded.pages.conftest import ForgeEnv
 
 
-def test_the_code(village: Village) -> None:
+def test_the_code(env: ForgeEnv) -> None:
     """The first page of a repository lists its files with their last change, and shows its README."""
-    village.commit({"src/a.py": "a = 1\n"}, message="Add a\n\nFor b.")
-    page = village.nobody.open(village.home)
+    env.commit({"src/a.py": "a = 1\n"}, message="Add a\n\nFor b.")
+    page = env.nobody.open(env.home)
     for words in ("docs", "src", "README.md", "lines.txt", "Begin", "Add a", "2 commits", "a picture"):
         assert words in page.words or words in page.text
     assert "For b." not in page.words
-    assert f"{village.home}/src/branch/main/docs/how.md" in page.links
-    assert ("img", {"src": f"{village.home}/raw/branch/main/logo.png", "alt": "a picture"}) in page.tags
-    assert f"{village.site.url}{village.home}.git" in page.text
+    assert f"{env.home}/src/branch/main/docs/how.md" in page.links
+    assert ("img", {"src": f"{env.home}/raw/branch/main/logo.png", "alt": "a picture"}) in page.tags
+    assert f"{env.site.url}{env.home}.git" in page.text
 
 
-def test_directories_and_files(village: Village) -> None:
+def test_directories_and_files(env: ForgeEnv) -> None:
     """One goes down into directories and up again, also on a branch with slashes in its name."""
-    village.commit({"src/deep/a b.py": "def f():\n    return '<&>'\n"}, new="agent/iris/issue-1")
-    place = f"{village.home}/src/branch/agent/iris/issue-1"
-    page = village.nobody.open(f"{place}/src/deep")
+    env.commit({"src/deep/a b.py": "def f():\n    return '<&>'\n"}, new="agent/iris/issue-1")
+    place = f"{env.home}/src/branch/agent/iris/issue-1"
+    page = env.nobody.open(f"{place}/src/deep")
     assert f"{place}/src/deep/a%20b.py" in page.links
-    page = village.nobody.open(f"{place}/src/deep/a%20b.py")
+    page = env.nobody.open(f"{place}/src/deep/a%20b.py")
     assert "return '<&>'" in page.words
     assert ("span", {"class": "k"}) in page.tags
     assert {f"{place}/src", f"{place}/src/deep"} <= set(page.links)
@@ -38,20 +38,20 @@ def test_directories_and_files(village: Village) -> None:
     assert "2 lines" in page.words
 
 
-def test_markdown_files(village: Village) -> None:
+def test_markdown_files(env: ForgeEnv) -> None:
     """A Markdown file is shown as what it means, and on demand as what was typed."""
-    place = f"{village.home}/src/branch/main/README.md"
-    assert ("h1", {}) in village.nobody.open(place).tags
-    assert "# app" in village.nobody.open(f"{place}?display=source").words
+    place = f"{env.home}/src/branch/main/README.md"
+    assert ("h1", {}) in env.nobody.open(place).tags
+    assert "# app" in env.nobody.open(f"{place}?display=source").words
 
 
-def test_files_that_no_page_can_show(village: Village) -> None:
+def test_files_that_no_page_can_show(env: ForgeEnv) -> None:
     """Pictures are shown, and what is no text or too much of it is a link."""
-    village.commit({"a.png": "\0", "b.bin": "\0", "c.txt": "x" * 600_000})
-    place, raw = f"{village.home}/src/branch/main", f"{village.home}/raw/branch/main"
-    assert ("img", {"src": f"{raw}/a.png", "alt": "a.png"}) in village.nobody.open(f"{place}/a.png").tags
+    env.commit({"a.png": "\0", "b.bin": "\0", "c.txt": "x" * 600_000})
+    place, raw = f"{env.home}/src/branch/main", f"{env.home}/raw/branch/main"
+    assert ("img", {"src": f"{raw}/a.png", "alt": "a.png"}) in env.nobody.open(f"{place}/a.png").tags
     for name in ("b.bin", "c.txt"):
-        page = village.nobody.open(f"{place}/{name}")
+        page = env.nobody.open(f"{place}/{name}")
         assert f"{raw}/{name}" in page.links
         assert len(page.text) < 10_000
 
@@ -61,61 +61,61 @@ def test_files_that_no_page_can_show(village: Village) -> None:
     ["src/branch/nothing", "src/branch/main/nothing", "src/branch/main/../../x", "src/commit/main", "src/what/main", "commit/main",
      "commit/" + "0" * 40, "raw/branch/main", "raw/branch/main/docs", "commits/branch/nothing", "src/branch/--help", "src/tag/v9"],
 )  # fmt: skip
-def test_what_is_not_there(village: Village, path: str) -> None:
+def test_what_is_not_there(env: ForgeEnv, path: str) -> None:
     """What is not in the repository is not found, whatever it is called."""
-    assert village.nobody.open(f"{village.home}/{path}").status == 404
+    assert env.nobody.open(f"{env.home}/{path}").status == 404
 
 
-def test_commits(village: Village) -> None:
+def test_commits(env: ForgeEnv) -> None:
     """Commits are listed newest first, each with how its checks went, and each shows what it changed."""
-    sha = village.commit(
+    sha = env.commit(
         {"lines.txt": "one\n", "new.txt": "two\n", "README.md": None}, message="Change all\n\nIt was time."
     )
-    village.status(sha, "ci/test", "failure", "two fail")
-    page = village.nobody.open(f"{village.home}/commits/branch/main")
+    env.status(sha, "ci/test", "failure", "two fail")
+    page = env.nobody.open(f"{env.home}/commits/branch/main")
     assert page.words.index("Change all") < page.words.index("Begin")
     assert ("span", {"class": "dot d-failure", "title": "failure"}) in page.tags
-    page = village.nobody.open(f"{village.home}/commit/{sha}")
+    page = env.nobody.open(f"{env.home}/commit/{sha}")
     for words in ("It was time.", "ci/test", "two fail", "3 files changed +2 −43", "new.txt", "README.md"):
         assert words in page.words
-    first = village.site.git(village.repo).commits("main")[-1].sha
-    assert "lines.txt" in village.nobody.open(f"{village.home}/commit/{first}").words
+    first = env.site.git(env.repo).commits("main")[-1].sha
+    assert "lines.txt" in env.nobody.open(f"{env.home}/commit/{first}").words
 
 
-def test_pages_of_commits(village: Village) -> None:
+def test_pages_of_commits(env: ForgeEnv) -> None:
     """A long history comes in pages."""
-    git = village.site.git(village.repo)
-    tip, who = git.resolve("main"), repos.signature(village.site, village.user("core"))
+    git = env.site.git(env.repo)
+    tip, who = git.resolve("main"), repos.signature(env.site, env.user("core"))
     for number in range(35):
         tip = git.write_commit(f"{tip}^{{tree}}", [tip], f"number {number}", who, who)
-    page = village.nobody.open(f"{village.home}/commits/commit/{tip}")
+    page = env.nobody.open(f"{env.home}/commits/commit/{tip}")
     assert "number 34" in page.words
     assert "number 4 " not in page.words
     assert "?page=2" in page.links
-    page = village.nobody.open(f"{village.home}/commits/commit/{tip}?page=2")
+    page = env.nobody.open(f"{env.home}/commits/commit/{tip}?page=2")
     assert "number 4 " in page.words
     assert page.links.count("?page=1") == 1
     assert "?page=3" not in page.links
 
 
-def test_an_empty_repository(village: Village) -> None:
+def test_an_empty_repository(env: ForgeEnv) -> None:
     """An empty repository says how to fill it."""
-    empty = repos.create(village.site, village.user("mara"), village.org, "empty")
-    page = village.mara.open(f"/{empty['full_name']}")
-    assert f"git remote add origin {village.site.url}/{empty['full_name']}.git" in page.words
-    for path in ("issues", "pulls", "pulls/new"):
-        assert village.mara.open(f"/{empty['full_name']}/{path}").status == 200
+    empty = repos.create(env.site, env.user("mara"), env.org, "empty")
+    page = env.mara.open(f"/{empty['full_name']}")
+    assert f"git remote add origin {env.site.url}/{empty['full_name']}.git" in page.words
+    for path in ("issues", "pulls"):
+        assert env.mara.open(f"/{empty['full_name']}/{path}").status == 200
 
 
-def test_odd_changes(village: Village) -> None:
+def test_odd_changes(env: ForgeEnv) -> None:
     """Renamed, emptied, binary and huge files, and files without an end of line, are all told for what they are."""
-    pull = village.pull(
+    pull = env.pull(
         {
             "docs/how.md": None, "docs/why.md": "# How\n", "empty": "", "data.bin": "\0\1", "lines.txt": "no end",
             "huge.txt": "".join(f"{n}\n" for n in range(3000)), 'q"uo\tte.txt': "x\n",
         },
     )  # fmt: skip
-    page = village.nobody.open(f"{village.home}/pulls/{pull['number']}/files")
+    page = env.nobody.open(f"{env.home}/pulls/{pull['number']}/files")
     for words in (
         "docs/how.md → docs/why.md",
         "A binary file.",

@@ -12,7 +12,7 @@ from forge.embedded.services import comments, issues, repos, reviews
 from forge.embedded.services.reviews import Remark
 
 if TYPE_CHECKING:
-    from tests.embedded.pages.conftest import Shown, Village
+    from tests.embedded.pages.conftest import ForgeEnv, Shown
 
 EVIL = "</title></textarea></script><script>alert(1)</script><img src=x onerror=alert(1)>\"'><svg onload=alert(1)>{{ 7*7 }}"
 PROSE = f"""{EVIL}
@@ -45,75 +45,76 @@ def is_harmless(page: Shown) -> None:
     assert page.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_words_stay_words(village: Village) -> None:
+def test_words_stay_words(env: ForgeEnv) -> None:
     """Titles, texts, comments, labels, files, branches, statuses and remarks are shown and do nothing."""
     path, branch = "<script>alert(1)<-script>\t'é\".txt", "x<script>alert(1)</script>"
-    label = village.label(EVIL[:40], description=EVIL)
-    pull = village.pull({path: f"{EVIL}\n"}, branch=branch, title=EVIL, body=PROSE)
-    issue = village.issue(EVIL, f"{PROSE}\nsee #{pull['number']}", labels=[label["id"]])
-    comments.create(village.site, village.user("eve"), issue, PROSE)
-    village.status(village.head(pull), EVIL, "failure", EVIL, "javascript:alert(1)")
+    label = env.label(EVIL[:40], description=EVIL)
+    pull = env.pull({path: f"{EVIL}\n"}, branch=branch, title=EVIL, body=PROSE)
+    issue = env.issue(EVIL, f"{PROSE}\nsee #{pull['number']}", labels=[label["id"]])
+    comments.create(env.site, env.user("eve"), issue, PROSE)
+    env.status(env.head(pull), EVIL, "failure", EVIL, "javascript:alert(1)")
     said = [Remark(path, 1, PROSE), Remark(EVIL, 3, PROSE)]
-    reviews.write(village.site, village.user("iris"), pull, "COMMENT", PROSE, said=said)
-    home, at, sha = village.home, f"{village.home}/pulls/{pull['number']}", village.head(pull)
+    reviews.write(env.site, env.user("iris"), pull, "COMMENT", PROSE, said=said)
+    home, at, sha = env.home, f"{env.home}/pulls/{pull['number']}", env.head(pull)
     evil = dict.fromkeys(("title", "body", "head", "q", "label", "assignee", "redirect_to"), EVIL)
     for place in (
-        "/", f"/{village.org['login']}", f"{home}/issues", f"{home}/pulls", f"{home}/issues/{issue['number']}", at,
+        "/", f"/{env.org['login']}", f"{home}/issues", f"{home}/pulls", f"{home}/issues/{issue['number']}", at,
         f"{at}/files?comment={quote(path)}:1", f"{at}/commits", f"{home}/commit/{sha}", f"{home}/src/commit/{sha}",
         f"{home}/src/branch/{quote(branch)}/{quote(path)}", f"{home}/commits/commit/{sha}",
-        f"{home}/issues/new?{urlencode(evil)}", f"{home}/pulls/new?{urlencode(evil)}", f"{home}/issues?{urlencode(evil)}",
+        f"{home}/issues/new?{urlencode(evil)}", f"{home}/compare/main...{quote(branch)}", f"{home}/issues?{urlencode(evil)}",
         f"/user/login?{urlencode(evil)}",
     ):  # fmt: skip
-        for browser in (village.core, village.nobody):
+        for browser in (env.core, env.nobody):
             page = browser.open(place)
             assert page.status == 200, place
             is_harmless(page)
-    assert EVIL in village.core.open(f"{home}/issues/{issue['number']}").words
-    assert path.replace("\t", " ") in village.core.open(f"{at}/files").words
+    assert EVIL in env.core.open(f"{home}/issues/{issue['number']}").words
+    assert path.replace("\t", " ") in env.core.open(f"{at}/files").words
 
 
-def test_what_is_refused_is_told_harmlessly(village: Village) -> None:
+def test_what_is_refused_is_told_harmlessly(env: ForgeEnv) -> None:
     """A form that is refused keeps what was typed, as words; so does a page that is not there."""
-    page = village.core.send(f"{village.home}/issues/new", "/issues/new", title=" ", content=EVIL)
+    page = env.core.send(f"{env.home}/issues/new", "/issues/new", title=" ", content=EVIL)
     assert page.status == 422
     assert dict(page.form("/issues/new").fields)["content"] == EVIL
     is_harmless(page)
-    page = village.core.send(f"{village.home}/pulls/new?head=nothing", "/pulls/new", title=EVIL, head=EVIL)
-    assert page.status == 404
-    assert dict(page.form("/pulls/new").fields)["title"] == EVIL
+    env.pull()
+    page = env.core.send(f"{env.home}/compare/topic", "...topic", title=EVIL)
+    assert page.status == 409
+    assert dict(page.form("...topic").fields)["title"] == EVIL
     is_harmless(page)
-    page = village.core.open(f"/{quote(EVIL)}/x")
+    page = env.core.open(f"/{quote(EVIL)}/x")
     assert page.status == 404
     is_harmless(page)
 
 
 def test_one_way_to_markup() -> None:
-    """No template takes words for markup, and only the sanitiser, the highlighter and the looks make any."""
+    """No template takes words for markup, and only the sanitiser, the highlighter and the formatter make any."""
     room = Path(forge.embedded.__file__).parent
     for template in (room / "templates").glob("*.html"):
         assert "safe" not in template.read_text(), template.name
         assert template.read_text().count("\n") <= 100, template.name
     makers = {path.name for path in (room / "pages").glob("*.py") if re.search(r"\bHtml\(", path.read_text())}
-    assert makers == {"look.py", "highlight.py", "markup.py"}
+    assert makers == {"format.py", "highlight.py", "markup.py"}
 
 
-def test_hidden_names(village: Village) -> None:
+def test_hidden_names(env: ForgeEnv) -> None:
     """The name of an issue that the reader may not see is no link for him, and no row of the timeline."""
-    plans = repos.create(village.site, village.user("mara"), village.org, "plans", private=True)
-    issues.create(village.site, village.user("mara"), plans, title="The plan")
+    plans = repos.create(env.site, env.user("mara"), env.org, "plans", private=True)
+    issues.create(env.site, env.user("mara"), plans, title="The plan")
     name, link = f"{plans['full_name']}#1", f"/{plans['full_name']}/issues/1"
-    issue = village.issue(body=f"{name} {village.home.strip('/')}#999 nobody/nothing#1")
-    path = f"{village.home}/issues/{issue['number']}"
-    assert link in village.iris.open(path).links
-    for stranger in (village.eve, village.nobody):
+    issue = env.issue(body=f"{name} {env.home.strip('/')}#999 nobody/nothing#1")
+    path = f"{env.home}/issues/{issue['number']}"
+    assert link in env.iris.open(path).links
+    for stranger in (env.eve, env.nobody):
         page = stranger.open(path)
         assert name in page.words
         assert [place for place in page.links if "plans" in place or "999" in place or "nothing" in place] == []
 
 
-def test_files_as_they_are(village: Village) -> None:
+def test_files_as_they_are(env: ForgeEnv) -> None:
     """A file as it was pushed is sent whole, of a type that runs nothing, into a place where nothing runs."""
-    sha = village.commit({"a.html": EVIL, "b.svg": "<svg onload='alert(1)'/>", "c.bin": "\0\udcff", "d.png": "x"})
+    sha = env.commit({"a.html": EVIL, "b.svg": "<svg onload='alert(1)'/>", "c.bin": "\0\udcff", "d.png": "x"})
     kinds = {
         "a.html": "text/plain; charset=utf-8",
         "b.svg": "image/svg+xml",
@@ -122,38 +123,38 @@ def test_files_as_they_are(village: Village) -> None:
     }
     for name, kind in kinds.items():
         for at in ("branch/main", f"commit/{sha}"):
-            answer = village.nobody.raw(f"{village.home}/raw/{at}/{name}")
+            answer = env.nobody.raw(f"{env.home}/raw/{at}/{name}")
             assert answer.headers["Content-Type"].startswith(kind)
             assert answer.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
-    assert village.nobody.raw(f"{village.home}/raw/branch/main/c.bin").content == b"\0\xff"
+    assert env.nobody.raw(f"{env.home}/raw/branch/main/c.bin").content == b"\0\xff"
 
 
-def test_attachments(village: Village) -> None:
+def test_attachments(env: ForgeEnv) -> None:
     """An attached file is for those who may see its conversation."""
-    issue = village.issue()
-    row = comments.attach(village.site, village.user("core"), issue, "notes.txt", b"<script>alert(1)</script>")
-    page = village.nobody.open(f"{village.home}/issues/{issue['number']}")
+    issue = env.issue()
+    row = comments.attach(env.site, env.user("core"), issue, "notes.txt", b"<script>alert(1)</script>")
+    page = env.nobody.open(f"{env.home}/issues/{issue['number']}")
     assert f"/attachments/{row['uuid']}" in page.links
-    answer = village.nobody.raw(f"/attachments/{row['uuid']}")
+    answer = env.nobody.raw(f"/attachments/{row['uuid']}")
     assert (answer.status, answer.content) == (200, b"<script>alert(1)</script>")
     assert "sandbox" in answer.headers["Content-Security-Policy"]
-    repos.edit(village.site, village.user("mara"), village.repo, {"private": True})
-    assert village.eve.raw(f"/attachments/{row['uuid']}").status == 404
-    assert village.iris.raw(f"/attachments/{row['uuid']}").status == 200
-    assert village.iris.raw("/attachments/nothing").status == 404
+    repos.edit(env.site, env.user("mara"), env.repo, {"private": True})
+    assert env.eve.raw(f"/attachments/{row['uuid']}").status == 404
+    assert env.iris.raw(f"/attachments/{row['uuid']}").status == 200
+    assert env.iris.raw("/attachments/nothing").status == 404
 
 
-def test_turned_text(village: Village) -> None:
+def test_turned_text(env: ForgeEnv) -> None:
     """A character that turns the direction of text is named, so that code reads as what it is."""
-    pull = village.pull({"a.py": "x = 1 \u202e# \u2066if admin\n"})
-    page = village.core.open(f"{village.home}/pulls/{pull['number']}/files")
+    pull = env.pull({"a.py": "x = 1 \u202e# \u2066if admin\n"})
+    page = env.core.open(f"{env.home}/pulls/{pull['number']}/files")
     assert "U+202E" in page.words
     assert "\u202e" not in page.text
-    assert "U+2066" in village.core.open(f"{village.home}/src/branch/topic/a.py").words
+    assert "U+2066" in env.core.open(f"{env.home}/src/branch/topic/a.py").words
 
 
-def test_long_texts(village: Village) -> None:
+def test_long_texts(env: ForgeEnv) -> None:
     """A text of a size that nobody reads is shown as it is: reading it as Markdown could take for ever."""
-    issue = village.issue(body="[" * 200_000)
-    page = village.core.open(f"{village.home}/issues/{issue['number']}")
+    issue = env.issue(body="[" * 200_000)
+    page = env.core.open(f"{env.home}/issues/{issue['number']}")
     assert "[" * 200_000 in page.words

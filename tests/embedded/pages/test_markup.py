@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from forge.embedded.pages import highlight, look, markup
+import forge.embedded
+from forge.embedded.pages import format as formats
+from forge.embedded.pages import highlight, markup
 
 NOW = 1_800_000_000
 
@@ -14,18 +19,18 @@ NOW = 1_800_000_000
 class Everywhere:
     """A place where every name leads somewhere."""
 
-    def person(self, login: str) -> str:
+    def user_path(self, login: str) -> str:
         """Everybody is there."""
         return f"/{login}"
 
-    def issue(self, repo: str, number: int) -> str:
+    def issue_path(self, repo: str, number: int) -> str:
         """Every issue is there."""
         return f"/{repo or 'acme/app'}/issues/{number}"
 
 
 def prose(text: str, *, files: str = "", images: str = "") -> str:
     """A text as markup."""
-    return markup.prose(text, Everywhere(), files=files, images=images).text
+    return markup.render(text, Everywhere(), files=files, images=images).text
 
 
 def links(text: str) -> list[str]:
@@ -121,23 +126,32 @@ def test_lines_are_kept(code: str) -> None:
 
 
 def test_labels_can_be_read() -> None:
-    """The words of a label stand out from its colour, whatever that is, by day and by night."""
-    for red in range(0, 256, 51):
-        for green in range(0, 256, 51):
-            for blue in range(0, 256, 51):
-                rules = look.label_rules(f"{red:02x}{green:02x}{blue:02x}")
-                found = [dict(re.findall(r"--(l[a-z-]*):#([0-9a-f]{6})", part)) for part in rules.split("@media")]
-                day, night = found[0], found[0] | found[1]
-                for colours in (day, night):
-                    assert _contrast(colours["l"], colours["l-on"]) >= 4.5
-                    assert _contrast(colours["l-soft"], colours["l-ink"]) >= 4.5
+    """The name of a label can be read on its colour, whatever that is, by day and by night."""
+    room = Path(forge.embedded.__file__).parent
+    css, macros = ((room / name).read_text() for name in ("static/style.css", "templates/macros.html"))
+    (share,) = re.findall(r'fill-opacity="([.\d]+)"', macros)
+    day, night = (
+        dict(re.findall(r"--(ink|card): (#[0-9a-f]+);", part)) for part in css.split("/* Ground */")[0].split("@media")
+    )
+    for channels in itertools.product(range(0, 256, 51), repeat=3):
+        for colours in (day, night):
+            ink, card = (_rgb(colours[name]) for name in ("ink", "card"))
+            repository_guard = [
+                round(a * float(share) + b * (1 - float(share))) for a, b in zip(channels, card, strict=True)
+            ]
+            assert _contrast(ink, repository_guard) >= 4.5
 
 
-def _contrast(one: str, other: str) -> float:
+def _rgb(colour: str) -> list[int]:
+    digits = colour[1:] if len(colour) == 7 else "".join(2 * digit for digit in colour[1:])
+    return list(bytes.fromhex(digits))
+
+
+def _contrast(one: Sequence[int], other: Sequence[int]) -> float:
     """As https://www.w3.org/TR/WCAG22/#dfn-contrast-ratio says."""
     lights = []
     for colour in (one, other):
-        parts = [int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        parts = [part / 255 for part in colour]
         linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
         lights.append(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
     return (max(lights) + 0.05) / (min(lights) + 0.05)
@@ -151,16 +165,12 @@ def _contrast(one: str, other: str) -> float:
     ],
 )  # fmt: skip
 def test_ages(passed: int, words: str) -> None:
-    """A time is told as one would say it, and exactly on a closer look."""
-    assert look.ago(NOW - passed, NOW) == words
-    assert 'title="2027-01-15 08:00:00 UTC"' in look.when(NOW, NOW).text
+    """A time is told as one would say it, and exactly on a closer formats."""
+    assert formats.ago(NOW - passed, NOW) == words
+    assert 'title="2027-01-15 08:00:00 UTC"' in formats.when(NOW, NOW).text
 
 
 def test_addresses_that_can_be_followed() -> None:
     """Only addresses of the web are followed."""
-    assert [look.outside(url) for url in ("https://a/b", "javascript:alert(1)", "//a", "")] == [
-        "https://a/b",
-        "",
-        "",
-        "",
-    ]
+    urls = ("https://a/b", "HTTP://[", "javascript:alert(1)", "//a", "")
+    assert [formats.web_url(url) for url in urls] == ["https://a/b", "HTTP://[", "", "", ""]

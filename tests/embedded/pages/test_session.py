@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from forge.embedded.pages import PAGES
-from forge.embedded.pages.visit import Page
 from forge.embedded.services import people
 
 if TYPE_CHECKING:
     from forge.embedded import EmbeddedForge
-    from tests.embedded.pages.conftest import Browser, Village
+    from tests.embedded.pages.conftest import Browser, ForgeEnv
 
 PASSWORD = " a password "
-DEEDS = [page for page in PAGES if page.method == "POST"]
+FORMS = [page for page in PAGES if page.method == "POST"]
 
 
 def test_signing_in(newcomer: Browser) -> None:
@@ -40,15 +39,15 @@ def test_a_wrong_password(newcomer: Browser) -> None:
     assert not newcomer.is_in()
 
 
-def test_an_organisation_does_not_sign_in(village: Village, newcomer: Browser) -> None:
+def test_an_organisation_does_not_sign_in(env: ForgeEnv, newcomer: Browser) -> None:
     """An organisation has no password, not even an empty one."""
-    newcomer.login = village.org["login"]
+    newcomer.login = env.org["login"]
     assert newcomer.sign_in("").status == 401
 
 
-def test_back_to_where_one_was(village: Village, newcomer: Browser) -> None:
+def test_back_to_where_one_was(env: ForgeEnv, newcomer: Browser) -> None:
     """Who has to sign in first comes back to the page that he wanted."""
-    wanted = f"{village.home}/issues/new?title=a+b"
+    wanted = f"{env.home}/issues/new?title=a+b"
     page = newcomer.open(wanted)
     assert page.path.startswith("/user/login?redirect_to=")
     answer = newcomer.fill(page, "/user/login", user_name=newcomer.login, password=PASSWORD)
@@ -122,14 +121,15 @@ def test_tokens_change_with_the_session(newcomer: Browser) -> None:
     assert newcomer.is_in()
 
 
-@pytest.mark.parametrize("page", DEEDS, ids=lambda page: page.line)
-def test_forms_of_others(village: Village, page: Page) -> None:
-    """No deed is done for a form without the session's own token."""
-    issue = village.issue()
-    path = page.path.replace("<owner>/<repo>", village.repo["full_name"]).replace("<number>", str(issue["number"]))
-    count = village.site.state.value("SELECT count(*) FROM comments")
+def test_forms_of_others(env: ForgeEnv) -> None:
+    """No form is accepted without the session's own token."""
+    issue = env.issue()
+    count = env.site.state.value("SELECT count(*) FROM comments")
     typed = [("title", "x"), ("content", "x"), ("status", "close"), ("type", "approve")]
-    for token in ([], [("_csrf", "")], [("_csrf", "ü")], [("_csrf", village.core.token())]):
-        assert village.mara.open(path, [*token, *typed]).status == 403
-    assert village.site.state.value("SELECT count(*) FROM comments") == count
-    assert village.mara.is_in()
+    foreign = env.core.token()
+    for page in FORMS:
+        path = page.path.replace("<owner>/<repo>", env.repo["full_name"]).replace("<number>", str(issue["number"]))
+        for token in ([], [("_csrf", "")], [("_csrf", "ü")], [("_csrf", foreign)]):
+            assert env.mara.open(path, [*token, *typed]).status == 403, page.line
+    assert env.site.state.value("SELECT count(*) FROM comments") == count
+    assert env.mara.is_in()

@@ -3,7 +3,7 @@ PY := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shell test check golden reference bench mutants chaos contract format clean
+.PHONY: help demo shell test check golden reference bench coverage mutants chaos contract format clean
 
 help: ## say what can be made
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
@@ -33,6 +33,10 @@ bench: ## measure beside peers, and write bench/out/latest.json: make bench ARGS
 	@scripts/setup dev
 	@scripts/peers
 	@$(PY) -m bench $(ARGS)
+
+coverage: ## run the tests once more under coverage, with a floor for each room that matters most
+	@scripts/setup dev
+	@scripts/coverage
 
 mutants: ## put small faults into decisive modules, and show those that no test notices: make mutants ARGS="verify lane" for some
 	@scripts/setup dev

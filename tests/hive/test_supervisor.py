@@ -14,7 +14,7 @@ import pytest
 
 from hive.supervisor.processes import CrashLoop, Supervisor
 
-SECONDS = 20.0
+SECONDS = 240.0
 
 
 def until(is_so: Callable[[], bool]) -> None:

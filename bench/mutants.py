@@ -48,8 +48,8 @@ SUBJECTS = {
     "verify": Subject("hive/reconcile/verify.py", ("tests/reconcile/test_verify.py",)),
     "lane": Subject("bots/lane.py", ("tests/bots/test_lane_authority.py", "tests/bots/test_lane.py")),
     "gatekeeper": Subject("bots/gatekeeper.py", ("tests/bots/test_gatekeeper.py",)),
-    "loops": Subject("hive/worker/loop_guard.py", ("tests/hive/test_breaker.py",)),
-    "room": Subject("hive/web/limits.py", ("tests/hive/test_receiver.py",)),
+    "loop_guard": Subject("hive/worker/loop_guard.py", ("tests/hive/test_breaker.py",)),
+    "limits": Subject("hive/web/limits.py", ("tests/hive/test_receiver.py",)),
     "receiver": Subject("hive/web/http_loop.py", ("tests/hive/test_receiver.py",)),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from hive.worker.dispatch import BATCH
 
@@ -19,27 +20,34 @@ class BurstGuard:
     Until it ends, or for a minute, only that is looked at of which every single one has to be: comments, which may be commands.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._since: float | None = None
-        self._counted_from = time.monotonic()
+        self._counted_from = clock()
         self._count = 0
 
     def tell(self, read: int) -> bool:
-        """So many deliveries were read just now; whether a flood has ended by that. To be told every second at least."""
-        now = time.monotonic()
-        if read >= BATCH:  # and more waits
-            self._since = self._since or now
+        """So many deliveries were read just now; whether a flood has ended by that. To be told every second at least.
+
+        A full batch is a flood at any speed: more waits, however slowly this machine reads it.
+        """
+        now, is_full = self._clock(), read >= BATCH
+        if is_full and self._since is None:
+            self._since = now
         self._count += read
         seconds = now - self._counted_from
         if seconds < WINDOW_SECONDS:
             return False
-        flooded, self._counted_from, self._count = self._count >= FLOOD_RATE * seconds, now, 0
+        flooded, self._counted_from, self._count = is_full or self._count >= FLOOD_RATE * seconds, now, 0
         ended = self._since is not None and not flooded
-        self._since = (self._since or now) if flooded else None
+        if not flooded:
+            self._since = None
+        elif self._since is None:
+            self._since = now
         return ended
 
     @property
     def holds(self) -> bool:
         """Whether looks should wait."""
         since = self._since
-        return since is not None and time.monotonic() - since < FLOOD_SECONDS
+        return since is not None and self._clock() - since < FLOOD_SECONDS

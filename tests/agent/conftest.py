@@ -29,7 +29,7 @@ from hive.demo.model.server import handler
 
 ROOT = Path(__file__).parent.parent.parent
 BACKEND = Path(subprocess.check_output(["git", "--exec-path"], text=True).strip()) / "git-http-backend"
-BOUND = 30.0
+BOUND = 240.0
 """Seconds after which a wait has failed."""
 
 GIT = {

@@ -240,7 +240,7 @@ def is_gone(pid: int) -> bool:
 
 def group_is_gone(group: int) -> bool:
     """Whether no process of a group is left that runs: those that were killed may wait for their parent."""
-    until = time.monotonic() + 20
+    until = time.monotonic() + 240
     while time.monotonic() < until:
         if group not in groups():
             return True

@@ -11,28 +11,60 @@ from forge.models import Ref
 from forge.webhook import Delivery
 from hive.ledger import pack
 from hive.poller import REFRESH
-from hive.worker.burst_guard import FLOOD_RATE, WINDOW_SECONDS, BurstGuard
+from hive.supervisor.heartbeat import Loops
+from hive.worker.burst_guard import FLOOD_RATE, FLOOD_SECONDS, WINDOW_SECONDS, BurstGuard
 from hive.worker.dispatch import BATCH
+from tests.conftest import Clock
 from tests.hive.conftest import APP, HiveEnv
 from tests.hive.test_commands import deliver
 
-SECONDS = 60.0
+SECONDS = 240.0
 
 
-def test_what_is_a_flood() -> None:
+def test_what_is_a_flood(clock: Clock) -> None:
     """So much in so short a time, and no more of it afterwards; a steady drip is none."""
-    flood = BurstGuard()
-    for read in (1, FLOOD_RATE):
-        time.sleep(WINDOW_SECONDS)
-        assert not flood.tell(read)
-        assert flood.holds == (read == FLOOD_RATE)
-    time.sleep(WINDOW_SECONDS)
+    flood = BurstGuard(clock)
+    for read, holds in ((1, False), (BATCH - 1, False), (FLOOD_RATE * WINDOW_SECONDS, True)):
+        for part in (read // 2, read - read // 2):
+            clock.pass_(WINDOW_SECONDS / 2)
+            assert not flood.tell(int(part))
+        assert flood.holds == holds
+    clock.pass_(WINDOW_SECONDS)
     assert flood.tell(0), "it has ended"
     assert not flood.holds
-    time.sleep(WINDOW_SECONDS)
+    clock.pass_(WINDOW_SECONDS)
     assert not flood.tell(0), "and ends once"
+
+
+def test_more_that_waits_is_a_flood_however_slowly_it_is_read(clock: Clock) -> None:
+    """A full batch holds jobs from its first moment, until a batch is not full any more."""
+    flood = BurstGuard(clock)
+    for _ in range(9):
+        assert not flood.tell(BATCH)
+        assert flood.holds
+        clock.pass_(FLOOD_SECONDS / 10)
+    assert not flood.tell(BATCH)
+    assert flood.holds
+    clock.pass_(WINDOW_SECONDS)
+    assert flood.tell(BATCH - 1), "it has ended"
+    assert not flood.holds
+
+
+def test_a_flood_that_does_not_end_is_waited_for_a_minute(clock: Clock) -> None:
+    """Then jobs go on beside it, and when it has ended the next flood has its own minute."""
+    flood = BurstGuard(clock)
     flood.tell(BATCH)
-    assert flood.holds, "more waits than was read"
+    clock.pass_(FLOOD_SECONDS - 1)
+    flood.tell(BATCH)
+    assert flood.holds
+    clock.pass_(1)
+    assert not flood.holds
+    flood.tell(BATCH)
+    assert not flood.holds
+    clock.pass_(WINDOW_SECONDS)
+    assert flood.tell(0)
+    flood.tell(BATCH)
+    assert flood.holds
 
 
 def test_one_look_for_a_flood_and_an_answer_meanwhile(hive_env: HiveEnv) -> None:
@@ -42,33 +74,34 @@ def test_one_look_for_a_flood_and_an_answer_meanwhile(hive_env: HiveEnv) -> None
     )
     told = assigned(hive_env, drowned)
     numbers = count()
+    worker, stop, begun = hive_env.worker(), threading.Event(), time.monotonic()
+    heartbeat = Loops(None, "work", stop).heartbeat("backstop", every=1.0)
 
     def pour() -> None:
         deliveries = hive_env.instance.ledger.deliveries
         with hive_env.instance.ledger.transaction():
             for number in (next(numbers) for _ in range(2 * BATCH)):
                 assert deliveries.receive(Delivery(APP.forge, f"flood-{number}", "issue_assign", told), pack(told))
-        hive_env.instance.wakeup.notify()
 
+    def turn() -> None:
+        """Read one batch, and do what may be done then."""
+        worker._backstop(heartbeat)
+        worker.drain(stop)
+
+    worker._deps.wakeup.listen()
+    worker._deps.labels.begin()
     pour()
-    stop = threading.Event()
-    worker = threading.Thread(target=lambda: hive_env.worker().serve(threads=2, stop=stop))
-    worker.start()
-    try:
-        comment = hive_env.mara.comment(other, "/help", marker="/help")
-        deliver(hive_env, comment, "said")
-        until = time.monotonic() + SECONDS
-        while not any(each.author.login == "core" for each in hive_env.mara.comments(other)):
-            assert time.monotonic() < until, "nobody answered"
-            pour()
-        meanwhile = looks(hive_env, drowned, "done")
-        while looks(hive_env, drowned, "pending", "running"):
-            assert time.monotonic() < until, "the flood is not over"
-            time.sleep(0.05)
-    finally:
-        stop.set()
-        worker.join()
-    assert meanwhile == 0
+    deliver(hive_env, hive_env.mara.comment(other, "/help", marker="/help"), "said")
+    for _ in range(3):  # more than one batch waits behind each that is read
+        pour()
+        turn()
+    assert any(each.author.login == "core" for each in hive_env.mara.comments(other))
+    if time.monotonic() - begun < FLOOD_SECONDS:  # nobody waits longer than that
+        assert looks(hive_env, drowned, "done") == 0
+    while looks(hive_env, drowned, "pending", "running"):
+        assert time.monotonic() < begun + SECONDS, "the flood is not over"
+        turn()
+    worker._deps.wakeup.close()
     assert 1 <= looks(hive_env, drowned, "done") <= 2
 
 

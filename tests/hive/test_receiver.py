@@ -39,7 +39,7 @@ class Site:
         self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None
     ) -> tuple[int, bytes]:
         """One request on a connection of its own."""
-        with closing(HTTPConnection("127.0.0.1", self.port, timeout=20)) as client:
+        with closing(HTTPConnection("127.0.0.1", self.port, timeout=120)) as client:
             client.request(method, path, body, {"Content-Type": "application/json", **(headers or {})})
             answer = client.getresponse()
             return answer.status, answer.read()
@@ -65,7 +65,7 @@ class Site:
 
     def raw(self, *pieces: bytes) -> bytes:
         """Send bytes as they are, with a pause between pieces; returns all that is said until the end."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as sock:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=120) as sock:
             for piece in pieces:
                 sock.sendall(piece)
                 time.sleep(0.01)
@@ -306,7 +306,7 @@ def test_two_signatures_are_none(receiver: Site) -> None:
 
 def test_refusals_are_counted(receiver: Site, clock: Clock) -> None:
     """Thousands of requests without a signature are two rows for the minute: the first one, and how many were like it."""
-    with closing(HTTPConnection("127.0.0.1", receiver.port, timeout=60)) as client:
+    with closing(HTTPConnection("127.0.0.1", receiver.port, timeout=120)) as client:
         for number in range(300):
             client.request("POST", f"/hook/forgejo?{number}", body(), {"X-Forgejo-Event-Type": "issues"})
             assert client.getresponse().read()
@@ -322,10 +322,10 @@ SMALL = ReceiverLimits(connections=40, held=1 << 20)
 def test_slow_connections_make_room(ledger: Ledger) -> None:
     """However many say nothing or too little, each delivery that is sent is taken in, and one that keeps its connection keeps it."""
     with receiving(ledger, bounds=SMALL) as receiver, ExitStack() as stack:
-        honest = stack.enter_context(closing(HTTPConnection("127.0.0.1", receiver.port, timeout=60)))
+        honest = stack.enter_context(closing(HTTPConnection("127.0.0.1", receiver.port, timeout=120)))
         for number in range(8):
             for slow in (b"", b"POST /hook", delivery(f"x{number}")[:-1], b"GET /" + b"x" * 9000) * 10:
-                sock = stack.enter_context(socket.create_connection(("127.0.0.1", receiver.port), timeout=60))
+                sock = stack.enter_context(socket.create_connection(("127.0.0.1", receiver.port), timeout=120))
                 with suppress(ConnectionError):
                     sock.sendall(slow)
             data = body(number=number)
@@ -345,7 +345,7 @@ def test_slow_connections_make_room(ledger: Ledger) -> None:
 def test_what_does_not_come_is_not_waited_for(ledger: Ledger, sent: bytes) -> None:
     """A connection that brings no request in its time is closed, and others are served."""
     with receiving(ledger, bounds=ReceiverLimits(first_seconds=1.0, request_seconds=1.0)) as receiver:
-        with socket.create_connection(("127.0.0.1", receiver.port), timeout=60) as sock:
+        with socket.create_connection(("127.0.0.1", receiver.port), timeout=120) as sock:
             sock.sendall(sent)
             while sock.recv(1000):
                 pass
@@ -357,7 +357,7 @@ def test_bodies_that_do_not_come_make_room(ledger: Ledger) -> None:
     with receiving(ledger, bounds=SMALL) as receiver, ExitStack() as stack:
         large = delivery("large", b'{"a": "' + b"x" * 400_000 + b'"}')
         for _ in range(12):
-            sock = stack.enter_context(socket.create_connection(("127.0.0.1", receiver.port), timeout=60))
+            sock = stack.enter_context(socket.create_connection(("127.0.0.1", receiver.port), timeout=120))
             with suppress(ConnectionError):
                 sock.sendall(large[:-10])
         assert receiver.post(b'{"a": "' + b"y" * 400_000 + b'"}', uuid="whole") == 202
@@ -400,9 +400,9 @@ def test_bodies_that_are_announced_are_waited_for(receiver: Site) -> None:
 def test_clients_that_leave_take_nothing_along(receiver: Site) -> None:
     """A delivery that was sent whole is stored though nobody waits for the answer; half a one is not."""
     for data in (delivery("whole"), delivery("half")[:-5]):
-        with socket.create_connection(("127.0.0.1", receiver.port), timeout=20) as sock:
+        with socket.create_connection(("127.0.0.1", receiver.port), timeout=120) as sock:
             sock.sendall(data)
-    until = time.monotonic() + 20
+    until = time.monotonic() + 120
     while not receiver.stored and time.monotonic() < until:
         time.sleep(0.01)
     assert receiver.post(body(), uuid="next") == 202
@@ -454,7 +454,7 @@ def test_a_ledger_that_somebody_holds_is_not_waited_for_long(ledger: Ledger, tmp
 
 def test_a_stop_answers_what_was_asked(ledger: Ledger) -> None:
     """What was sent whole before the end is stored and answered."""
-    with receiving(ledger) as receiver, socket.create_connection(("127.0.0.1", receiver.port), timeout=20) as sock:
+    with receiving(ledger) as receiver, socket.create_connection(("127.0.0.1", receiver.port), timeout=120) as sock:
         sock.sendall(delivery())
         time.sleep(0.05)
     assert len(ledger.deliveries.unread()) == 1

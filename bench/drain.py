@@ -52,7 +52,7 @@ def serve(state: Path, stop: threading.Event) -> None:
         context=lambda team, name: ctx,
         look=lambda ref: None,
         account=lambda name, intent: "core",
-        applier=nothing,
+        executor=nothing,
         outage_monitor=nothing,
         given_up=nothing,
         loop_guard=nothing,

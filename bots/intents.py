@@ -70,7 +70,7 @@ class SetLabels(WireNamed, wire="set_labels"):
 
 
 @dataclass(frozen=True, slots=True)
-class SyncStateLabels(WireNamed, wire="show_state"):
+class SyncStateLabels(WireNamed, wire="sync_state_labels"):
     """Let an issue's labels show how its runs stand; without a run those in `gone` go, and all of the hive's own states."""
 
     ref: Ref
@@ -97,7 +97,7 @@ class Unassign(WireNamed, wire="unassign"):
 
 
 @dataclass(frozen=True, slots=True)
-class RequestBotReview(WireNamed, wire="queue_review"):
+class RequestBotReview(WireNamed, wire="request_bot_review"):
     """Have a pull request reviewed at its head: again, because `by` wants it, or by one `bot` that has not seen it so."""
 
     ref: Ref
@@ -160,7 +160,7 @@ class SetVerdict(WireNamed, wire="set_verdict"):
 
 
 @dataclass(frozen=True, slots=True)
-class RefreshVerdict(WireNamed, wire="show_verdict"):
+class RefreshVerdict(WireNamed, wire="refresh_verdict"):
     """Show on heads what is said of the open pull requests that have them."""
 
     ref: Ref
@@ -250,7 +250,7 @@ class TagDenied(WireNamed, wire="tag_denied"):
 
 
 @dataclass(frozen=True, slots=True)
-class ResumeRuns(WireNamed, wire="wake_runs"):
+class ResumeRuns(WireNamed, wire="resume_runs"):
     """Whoever waits for a pull request on a configuration goes on, with a message."""
 
     ref: Ref

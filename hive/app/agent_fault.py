@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from bots.intents import OpenIssue
 from bots.markdown import code, plain
 from hive.instance.instance import Instance
-from hive.outbox.executor import enqueue
+from hive.outbox.enqueue import enqueue
 from hive.worker.worker import EFFECT
 
 log = logging.getLogger("hive.host")

@@ -25,7 +25,10 @@ from hive.git_mirror.mirror import Login, Mirror, MirrorCache
 from hive.inspect.pull_scanner import ConfigEvaluator, PullScanner, holders
 from hive.instance.instance import Instance, wait_for_store
 from hive.ledger import Ceiling, Ledger, Scope
-from hive.outbox.executor import EffectExecutor, enqueue
+from hive.outbox.enqueue import enqueue
+from hive.outbox.executor import EffectExecutor
+from hive.outbox.registry import Services
+from hive.outbox.verdict_status import VerdictPublisher
 from hive.poller import Poller, PollerDeps, SubjectRefresher
 from hive.reconcile.build import KnownNames
 from hive.secret_store import NoSecret
@@ -121,14 +124,13 @@ def worker_deps(instance: Instance) -> WorkerDeps:
     outage_monitor = OutageMonitor(OutageDeps(instance.ledger, reader, core, instance.bots_of, instance.ops, operators))
     given_up = FailureReporter(instance.ledger, core, instance.ops, teams)
     loop_guard, repository_guard = loop_guard_of(instance), instance.repository_tracker
-    applier = EffectExecutor(
-        *(instance.ledger, forge, teams),
-        marker_secret=instance.secret_store.marker_secret(),
-        watch=outage_monitor,
+    marker_secret, verdicts = instance.secret_store.marker_secret(), VerdictPublisher(instance.ledger)
+    executor = EffectExecutor(
+        Services(instance.ledger, forge, teams, instance.listeners, verdicts, marker_secret),
+        outages=outage_monitor,
         write_guard=loop_guard,
-        gave_up=given_up.action,
-        listeners=instance.listeners,
         repository_guard=repository_guard,
+        gave_up=given_up.action,
     )
     return WorkerDeps(
         ledger=instance.ledger,
@@ -137,7 +139,7 @@ def worker_deps(instance: Instance) -> WorkerDeps:
         context=contexts(instance, reader),
         look=refreshers(instance),
         account=instance.account,
-        applier=applier,
+        executor=executor,
         repository_guard=repository_guard,
         outage_monitor=outage_monitor,
         given_up=given_up,

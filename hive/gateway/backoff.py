@@ -16,7 +16,7 @@ from bots.markdown import code, plain
 from forge.models import Repo
 from hive.gateway.llm import ModelFailed
 from hive.ledger import Act, Ledger, Parked, Scope, Turn, Why
-from hive.outbox.executor import enqueue
+from hive.outbox.enqueue import enqueue
 
 log = logging.getLogger("hive.gateway.backoff")
 

@@ -27,7 +27,7 @@ from hive.git_mirror.mirror import Login
 from hive.ledger import Act, Astray, Full, Ledger, Turn
 from hive.ledger.runs import MAX_ATTEMPTS
 from hive.outbox.actions import Action, OpenPull, PostAnswer, ResolveFixedConversations
-from hive.outbox.executor import enqueue
+from hive.outbox.enqueue import enqueue
 
 log = logging.getLogger("hive.gateway.broker")
 

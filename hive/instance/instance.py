@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bots.bot import Bot
-from bots.intents import Close, RefreshVerdict, SetStatus, SetVerdict, TagDenied
 from bots.models import Team
 from forge.events import Event
 from forge.models import Repo, User
@@ -38,9 +37,6 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger("hive.instance.instance")
-
-NEEDS_WRITE_ACCESS = frozenset(kind.WIRE for kind in (SetStatus, SetVerdict, RefreshVerdict, TagDenied, Close))
-"""What only an account may do that may write code."""
 
 
 MODEL_KEY = "ANTHROPIC_API_KEY"
@@ -147,7 +143,9 @@ class Instance:
 
     def account(self, bot: str, intent: str) -> str:
         """Whose hand does what a bot wants: some of it needs the right to write code, which only `core` has."""
-        return self.settings.account("core" if intent in NEEDS_WRITE_ACCESS else bot)
+        from hive.outbox.executor import NEEDS_CORE  # noqa: PLC0415  the receiver writes to no forge
+
+        return self.settings.account("core" if intent in NEEDS_CORE else bot)
 
     def bots_of(self, login: str) -> list[str]:
         """The bots that speak as a login, and the hive's own looks."""

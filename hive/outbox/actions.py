@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import Any
 
-from bots import intents
 from bots.intents import Intent
 from forge.conversation import Conversation
 from forge.models import Ref, Repo
@@ -28,7 +27,7 @@ class OpenPull(WireNamed, wire="open_pull_request"):
 
 
 @dataclass(frozen=True, slots=True)
-class PostAnswer(WireNamed, wire="answer"):
+class PostAnswer(WireNamed, wire="post_answer"):
     """A run says something on the thread that it came from, or in the conversation on a line there that it answers."""
 
     ref: Ref
@@ -70,7 +69,7 @@ class CommitFile(WireNamed, wire="commit_file"):
 
 
 @dataclass(frozen=True, slots=True)
-class AddToIssue(WireNamed, wire="follow_up"):
+class AddToIssue(WireNamed, wire="add_to_issue"):
     """More to say on the issue that was opened under the key `opened`; `closes` says that nothing is left to do there."""
 
     repo: Repo
@@ -94,39 +93,9 @@ def repo_of(action: Action) -> Repo:
 
 
 def subject_of(action: Action) -> str:
-    """What a deed is about: an issue or a pull request, a run, or a repository."""
-    match action:
-        case intents.ContinueRun() | intents.BlockRun() | intents.EndRun():
-            return f"run:{action.run}"
-        case intents.SetStatus() | intents.OpenIssue() | OpenPull() | CreateTag() | CommitFile() | AddToIssue():
-            return str(action.repo)
-        case (
-            intents.PostComment()
-            | intents.React()
-            | intents.Reply()
-            | intents.SetLabels()
-            | intents.SyncStateLabels()
-            | intents.Assign()
-            | intents.Unassign()
-            | intents.RequestBotReview()
-            | intents.RequestReview()
-            | intents.PostReview()
-            | intents.SetVerdict()
-            | intents.RefreshVerdict()
-            | intents.StartRun()
-            | intents.PinProposal()
-            | intents.TagDenied()
-            | intents.ResumeRuns()
-            | intents.Close()
-            | intents.Deploy()
-            | intents.Pause()
-            | intents.Resume()
-            | intents.Restart()
-            | intents.SetModel()
-            | intents.ResetContext()
-            | PostAnswer()
-            | ResolveFixedConversations()
-        ):
-            return str(action.ref)
-        case _:
-            assert_never(action)
+    """What an action is about: an issue or pull request, else a repository, else `run:<id>`."""
+    for name in ("ref", "repo"):
+        subject = getattr(action, name, None)
+        if subject is not None:
+            return str(subject)
+    return f"run:{getattr(action, 'run')}"  # noqa: B009  only actions on a run have neither

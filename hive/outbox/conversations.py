@@ -14,7 +14,7 @@ from forge.models import Comment, Ref, Review, ReviewComment
 from forge.protocol import Forge, Invalid, NotFound, Refused
 from hive.ledger import Ledger
 from hive.outbox.actions import ResolveFixedConversations
-from hive.outbox.local_actions import Superseded
+from hive.outbox.registry import Superseded
 
 Lines = list[bytes] | None
 """A file's lines; None for a file that is not there."""

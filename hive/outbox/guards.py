@@ -1,27 +1,37 @@
-"""Who is asked before a deed is done, and who is told when it could not be. Decides nothing itself."""
+"""Whom the executor asks before and after a write. Protocols only; the worker and the poller implement them."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from forge.models import Ref
+from forge.models import Ref, Repo
 from forge.protocol import ForgeError
 from hive.ledger import Effect
 from hive.outbox.subject_state import SubjectState
 
 
 class OutagePolicy(Protocol):
-    """Who is told of failures."""
+    """Tells outages from failures."""
 
     def takes(self, team: str, login: str, error: ForgeError) -> bool:
-        """Whether a failure is the forge's or the account's, and not the deed's: the deed waits then."""
+        """Whether a failure is an outage of the forge or of the account: the work is suspended then."""
 
     def became_of(self, team: str, login: str, ref: Ref) -> SubjectState:
         """What became of a subject that was not found."""
 
 
 class WriteGuard(Protocol):
-    """Who is asked before something is written to a forge."""
+    """Limits writes to one subject."""
 
     def blocks_action(self, effect: Effect) -> bool:
-        """Whether the subject of a deed was written to too often: it rests then, and so must the deed."""
+        """Whether an effect must wait because its subject was written to too often."""
+
+
+class RepositoryGuard(Protocol):
+    """Knows where repositories are."""
+
+    def here(self, repo: Repo) -> bool:
+        """Whether the repository that a name stands for can be worked in now."""
+
+    def astray(self, repo: Repo) -> bool:
+        """Whether what was not found in a repository may be found when it is looked up again."""

@@ -10,7 +10,7 @@ from bots.intents import OpenIssue
 from forge.models import Repo
 from hive.ledger import Ledger
 from hive.outbox.actions import AddToIssue
-from hive.outbox.executor import enqueue
+from hive.outbox.enqueue import enqueue
 
 BY = "hive"
 

@@ -1,140 +1,150 @@
-"""Deeds that the hive owes itself: they change the ledger only, and reach no forge."""
+"""Handlers of actions that change only the ledger: runs, turns, jobs, suspensions, deployments."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
-
-from bots import intents
-from forge.events import Event, ReviewAsked
-from hive.ledger import NEVER, Effect, Ledger, Origin, Priority, Scope, Why
-from hive.outbox.actions import Action
-
-LOCAL_ACTIONS = (
-    *(
-        intents.StartRun,
-        intents.ContinueRun,
-        intents.BlockRun,
-        intents.EndRun,
-        intents.ResetContext,
-        intents.RequestBotReview,
-        intents.PinProposal,
-    ),
-    *(intents.ResumeRuns, intents.Deploy, intents.Pause, intents.Resume, intents.Restart, intents.SetModel),
+from bots.intents import (
+    BlockRun,
+    ContinueRun,
+    Deploy,
+    EndRun,
+    Pause,
+    PinProposal,
+    RequestBotReview,
+    ResetContext,
+    Restart,
+    Resume,
+    ResumeRuns,
+    SetModel,
+    StartRun,
 )
-"""Deeds that the hive owes itself: they change the ledger only."""
+from forge.events import ReviewAsked
+from hive.ledger import NEVER, Origin, Priority, Scope, Why
+from hive.outbox.registry import Execution, Registry, Result, Superseded
+
+HANDLERS = Registry()
 
 
-class Superseded(Exception):
-    """The world has moved on: the deed would be wrong now."""
+@HANDLERS.on(StartRun, local=True)
+def start_run(execution: Execution, action: StartRun) -> Result:
+    """Start a run of an agent on an issue, or continue the open one."""
+    effect = execution.effect
+    run = execution.ledger.runs.start(
+        *(effect.team, action.agent, str(action.ref), effect.key, action.task),
+        again=action.again,
+        effect=effect.id,
+        depth=effect.depth,
+    )
+    return Result(result={"run": run}, detail={"run": run, "agent": action.agent})
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a deed made: where to look at it, what others need to know of it, and the event that will tell of it."""
+@HANDLERS.on(ContinueRun, local=True)
+def continue_run(execution: Execution, action: ContinueRun) -> Result:
+    """Give a run one more turn, and remember the conversations that its message is about."""
+    effect, ledger = execution.effect, execution.ledger
+    ledger.runs.push(
+        *(action.run, action.key, action.message),
+        by_person=action.by_person,
+        effect=effect.id,
+        depth=effect.depth,
+        answers=action.answers,
+    )
+    ledger.conversations.keep(action.run, action.about, action.head_sha)
+    return Result(detail={"run": action.run})
 
-    url: str = ""
-    result: Mapping[str, Any] | None = None
-    detail: Mapping[str, Any] | None = None
-    made: str = ""
+
+@HANDLERS.on(ResetContext, local=True)
+def reset_context(execution: Execution, action: ResetContext) -> Result:
+    """Give a run a turn that begins with a compacted transcript, or with none."""
+    effect = execution.effect
+    execution.ledger.runs.push(
+        *(action.run, action.key, action.message),
+        by_person=True,
+        effect=effect.id,
+        depth=effect.depth,
+        memory=action.memory,
+    )
+    return Result(detail={"run": action.run, "memory": action.memory})
 
 
-class LocalExecutor:
-    """Runs, jobs, parking and deployments, as deeds want them."""
+@HANDLERS.on(BlockRun, local=True)
+def block_run(execution: Execution, action: BlockRun) -> Result:
+    """Stop a run until an operator answers."""
+    execution.ledger.runs.block(action.run, action.reason)
+    return Result(detail={"run": action.run, "reason": action.reason})
 
-    def __init__(self, ledger: Ledger, listeners: Callable[[str, Event], Iterable[str]]) -> None:
-        self._ledger = ledger
-        self._listeners = listeners
 
-    def do(self, effect: Effect, action: Action) -> Result:
-        """Do one; doing it again comes to the same. Raises Dropped."""
-        runs, deployments = self._ledger.runs, self._ledger.deployments
-        match action:
-            case intents.StartRun():
-                run = runs.start(
-                    *(effect.team, action.agent, str(action.ref), effect.key, action.task),
-                    again=action.again,
-                    effect=effect.id,
-                    depth=effect.depth,
-                )
-                return Result(result={"run": run}, detail={"run": run, "agent": action.agent})
-            case intents.ContinueRun():
-                runs.push(
-                    *(action.run, action.key, action.message),
-                    by_person=action.by_person,
-                    effect=effect.id,
-                    depth=effect.depth,
-                    answers=action.answers,
-                )
-                self._ledger.conversations.keep(action.run, action.about, action.head_sha)
-                return Result(detail={"run": action.run})
-            case intents.BlockRun():
-                runs.block(action.run, action.reason)
-                return Result(detail={"run": action.run, "reason": action.reason})
-            case intents.EndRun():
-                runs.end(action.run, action.outcome)
-                return Result(detail={"run": action.run, "outcome": action.outcome})
-            case intents.RequestBotReview():
-                self._ask_review(effect, action)
-                return Result()
-            case intents.PinProposal():
-                deployments.propose(str(action.ref), action.head_sha, action.tree)
-                return Result(detail={"head": action.head_sha})
-            case intents.ResumeRuns():
-                waiting = runs.woken_by(str(action.ref))
-                for run in waiting:
-                    runs.push(
-                        *(run, f"{action.key}:{run}", action.message),
-                        by_person=True,
-                        effect=effect.id,
-                        depth=effect.depth,
-                    )
-                return Result(detail={"runs": waiting})
-            case intents.Deploy():
-                deployments.ask(action.agent)
-                return Result(detail={"agent": action.agent})
-            case _:
-                return self._command(effect, action)
+@HANDLERS.on(EndRun, local=True)
+def end_run(execution: Execution, action: EndRun) -> Result:
+    """End a run."""
+    execution.ledger.runs.end(action.run, action.outcome)
+    return Result(detail={"run": action.run, "outcome": action.outcome})
 
-    def _ask_review(self, effect: Effect, action: intents.RequestBotReview) -> None:
-        """Make jobs of a wish: an operator's word is urgent, a bot's wish as urgent as the look that it came of."""
-        asked = ReviewAsked(action.ref, action.by, effect.key, again=not action.bot)
-        listening = [bot for bot in self._listeners(effect.team, asked) if action.bot in {"", bot}]
-        if not listening:
-            raise Superseded("no bot reviews here")
-        origin = Origin(Priority.OPERATOR, cause=effect.id, depth=effect.depth)
-        if action.bot and effect.job is not None:
-            origin = self._ledger.jobs.origin(effect.job, cause=effect.id)
-        self._ledger.jobs.enqueue(effect.team, [(bot, asked) for bot in listening], origin=origin)
 
-    def _command(self, effect: Effect, action: Action) -> Result:
-        """What an operator says of an agent."""
-        runs, deployments = self._ledger.runs, self._ledger.deployments
-        match action:
-            case intents.Pause():
-                reason = f"paused by {action.by.login}"
-                self._ledger.suspensions.suspend(
-                    effect.team, Scope.AGENT, action.agent, Why.PAUSED, reason, until=NEVER
-                )
-                return Result(detail={"agent": action.agent})
-            case intents.Resume():
-                self._ledger.suspensions.release(effect.team, Scope.AGENT, action.agent, Why.PAUSED)
-                return Result(detail={"agent": action.agent})
-            case intents.Restart():
-                deployments.ask_restart(action.agent)
-                return Result(detail={"agent": action.agent})
-            case intents.SetModel():
-                deployments.choose_model(action.agent, action.model)
-                return Result(detail={"agent": action.agent, "model": action.model})
-            case intents.ResetContext():
-                runs.push(
-                    *(action.run, action.key, action.message),
-                    by_person=True,
-                    effect=effect.id,
-                    depth=effect.depth,
-                    memory=action.memory,
-                )
-                return Result(detail={"run": action.run, "memory": action.memory})
-            case _:
-                raise AssertionError(f"no executor for {type(action).WIRE}")
+@HANDLERS.on(ResumeRuns, local=True)
+def resume_runs(execution: Execution, action: ResumeRuns) -> Result:
+    """Give a turn to every run that waits for a pull request on a configuration."""
+    effect, runs = execution.effect, execution.ledger.runs
+    waiting = runs.woken_by(str(action.ref))
+    for run in waiting:
+        runs.push(*(run, f"{action.key}:{run}", action.message), by_person=True, effect=effect.id, depth=effect.depth)
+    return Result(detail={"runs": waiting})
+
+
+@HANDLERS.on(RequestBotReview, local=True)
+def request_bot_review(execution: Execution, action: RequestBotReview) -> Result:
+    """Enqueue review jobs: urgent if an operator asked, else with the priority of the job that asked."""
+    effect, ledger = execution.effect, execution.ledger
+    asked = ReviewAsked(action.ref, action.by, effect.key, again=not action.bot)
+    bots = [bot for bot in execution.services.listeners(effect.team, asked) if action.bot in {"", bot}]
+    if not bots:
+        raise Superseded("no bot reviews here")
+    origin = Origin(Priority.OPERATOR, cause=effect.id, depth=effect.depth)
+    if action.bot and effect.job is not None:
+        origin = ledger.jobs.origin(effect.job, cause=effect.id)
+    ledger.jobs.enqueue(effect.team, [(bot, asked) for bot in bots], origin=origin)
+    return Result()
+
+
+@HANDLERS.on(PinProposal, local=True)
+def pin_proposal(execution: Execution, action: PinProposal) -> Result:
+    """Pin a reviewed head of a configuration, with the tree that was evaluated."""
+    execution.ledger.deployments.propose(str(action.ref), action.head_sha, action.tree)
+    return Result(detail={"head": action.head_sha})
+
+
+@HANDLERS.on(Deploy, local=True)
+def deploy(execution: Execution, action: Deploy) -> Result:
+    """Ask the reconciler to look at an agent's configuration."""
+    execution.ledger.deployments.ask(action.agent)
+    return Result(detail={"agent": action.agent})
+
+
+@HANDLERS.on(Restart, local=True)
+def restart(execution: Execution, action: Restart) -> Result:
+    """Ask the reconciler to restart an agent's container."""
+    execution.ledger.deployments.ask_restart(action.agent)
+    return Result(detail={"agent": action.agent})
+
+
+@HANDLERS.on(SetModel, local=True)
+def set_model(execution: Execution, action: SetModel) -> Result:
+    """Choose the model of an agent from its next turn on."""
+    execution.ledger.deployments.choose_model(action.agent, action.model)
+    return Result(detail={"agent": action.agent, "model": action.model})
+
+
+@HANDLERS.on(Pause, local=True)
+def pause(execution: Execution, action: Pause) -> Result:
+    """Suspend an agent until an operator resumes it."""
+    reason = f"paused by {action.by.login}"
+    execution.ledger.suspensions.suspend(
+        execution.effect.team, Scope.AGENT, action.agent, Why.PAUSED, reason, until=NEVER
+    )
+    return Result(detail={"agent": action.agent})
+
+
+@HANDLERS.on(Resume, local=True)
+def resume(execution: Execution, action: Resume) -> Result:
+    """Resume a paused agent."""
+    execution.ledger.suspensions.release(execution.effect.team, Scope.AGENT, action.agent, Why.PAUSED)
+    return Result(detail={"agent": action.agent})

@@ -12,7 +12,6 @@ from bots.intents import SyncStateLabels
 from forge.models import Ref
 from forge.protocol import Forge, Invalid
 from hive.ledger import Ledger, Standing, Why
-from hive.outbox.local_actions import Result
 
 log = logging.getLogger("hive.outbox.state_labels")
 
@@ -61,15 +60,18 @@ def labels_of_issue(runs: Iterable[Standing]) -> frozenset[str]:
     return (wanted - STATE_LABELS) | frozenset(states[:1])
 
 
-def show(forge: Forge, ledger: Ledger, action: SyncStateLabels) -> Result:
-    """Set the labels of an issue, and of its pull requests, as its runs stand now. Raises NotFound for one that is gone."""
+def sync(forge: Forge, ledger: Ledger, action: SyncStateLabels) -> dict[str, str]:
+    """Set the labels of an issue and of its pull requests by the state of its runs; returns what changed by ref.
+
+    Raises NotFound if the issue is gone.
+    """
     runs = ledger.standings.of(str(action.ref))
     changed = {str(action.ref): _set(forge, action.ref, labels_of_issue(runs), _managed(runs, action) | STATE_LABELS)}
     for run in runs:
         if run.pull is not None and (run.is_open or run is runs[-1]):
             wanted = labels_of(run) & {NEEDS_OPERATOR}
             changed[run.pull] = _set(forge, Ref.parse(run.pull), wanted, _managed([run], action))
-    return Result(detail={ref: words for ref, words in changed.items() if words})
+    return {ref: words for ref, words in changed.items() if words}
 
 
 def _managed(runs: Iterable[Standing], action: SyncStateLabels) -> frozenset[str]:

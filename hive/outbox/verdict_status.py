@@ -21,7 +21,7 @@ class VerdictPublisher:
         self._ledger = ledger
         self._guard = threading.Lock()
 
-    def show(self, forge: Forge, repo: Repo, heads: Iterable[str], context: str) -> dict[str, str]:
+    def publish(self, forge: Forge, repo: Repo, heads: Iterable[str], context: str) -> dict[str, str]:
         """Set the status of heads; one that no open pull request has keeps what was said of it. Returns what was said."""
         with self._guard:
             pulls = forge.open_pulls(repo)

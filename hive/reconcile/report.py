@@ -9,7 +9,7 @@ from bots.markdown import code, fenced, plain
 from forge.models import CommitStatus, Ref, Repo, State
 from hive.ledger import Act, Anchor, Deployment, Ledger
 from hive.outbox.actions import Action, CommitFile, CreateTag
-from hive.outbox.executor import enqueue
+from hive.outbox.enqueue import enqueue
 from hive.reconcile.verify import Rejected
 
 CONTEXT = "hive/deploy"

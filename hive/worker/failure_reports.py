@@ -16,7 +16,7 @@ from forge.models import CommitStatus, PullRequest, Ref, Repo, State
 from forge.protocol import ForgeError, NotFound, Unavailable
 from hive.ledger import Effect, Job, Ledger
 from hive.outbox.actions import Action, PostAnswer
-from hive.outbox.executor import enqueue
+from hive.outbox.enqueue import enqueue
 from hive.outbox.verdict_status import MAX_DESCRIPTION
 
 BY = "hive"

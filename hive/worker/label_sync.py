@@ -9,7 +9,7 @@ from bots.intents import PostComment, SyncStateLabels
 from bots.models import Team
 from forge.models import Ref
 from hive.ledger import Ledger, Standing
-from hive.outbox.executor import enqueue
+from hive.outbox.enqueue import enqueue
 from hive.outbox.state_labels import STATE_LABELS, is_asking, labels_of_issue
 
 BY = "labels"

@@ -16,7 +16,7 @@ from bots.markdown import code, plain
 from forge.models import Ref, Repo
 from forge.protocol import ForgeError, Reader, Unavailable
 from hive.ledger import Act, Ledger, Parked, Scope, Why
-from hive.outbox.executor import enqueue
+from hive.outbox.enqueue import enqueue
 from hive.outbox.subject_state import SubjectState, subject_state
 from hive.worker.failure_reports import BY
 

@@ -23,8 +23,9 @@ from forge.protocol import ForgeError, NotFound, Unavailable
 from hive.ledger import Act, Ceiling, Job, Ledger, Lost
 from hive.ledger.faults import STORE_ERRORS, is_away
 from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DEATHS
-from hive.outbox.executor import EffectExecutor, enqueue
-from hive.outbox.repository_guard import RepositoryGuard
+from hive.outbox.enqueue import enqueue
+from hive.outbox.executor import EffectExecutor
+from hive.outbox.guards import RepositoryGuard
 from hive.outbox.subject_state import UNSEEN, SubjectState
 from hive.poller import REFRESH
 from hive.queue.task_queue import Queue
@@ -77,7 +78,7 @@ class WorkerDeps:
     context: Callable[[str, str], Context]
     look: Callable[[Ref], object]
     account: Callable[[str, str], str]
-    applier: EffectExecutor
+    executor: EffectExecutor
     outage_monitor: OutageMonitor
     given_up: FailureReporter
     loop_guard: LoopGuard
@@ -177,7 +178,7 @@ class Worker:
 
     def apply(self, effect_id: int) -> None:
         """Do one deed, if it is still owed."""
-        self._deps.applier.apply(effect_id)
+        self._deps.executor.apply(effect_id)
 
     def attend(self) -> None:
         """Let go on what rested, where that has become possible."""

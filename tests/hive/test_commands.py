@@ -13,7 +13,7 @@ from forge.models import Comment, FileEdit, Ref
 from forge.webhook import Delivery
 from hive.app.work import pollers
 from hive.ledger import Run, Why, pack
-from hive.outbox.executor import enqueue
+from hive.outbox.enqueue import enqueue
 from hive.worker.worker import Worker
 from tests.hive.conftest import APP, HiveEnv
 

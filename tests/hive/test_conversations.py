@@ -149,7 +149,7 @@ def test_answered_once_whatever_dies(hive_env: HiveEnv, worker: Worker, pull: Pu
     hear(hive_env, worker)
     end(hive_env, worker, "answered", "It is one.")
     with hive_env.instance.ledger.transaction() as db:
-        assert db.execute("UPDATE effects SET state = 'pending' WHERE kind = 'answer' AND state = 'done'").rowcount
+        assert db.execute("UPDATE effects SET state = 'pending' WHERE kind = 'post_answer' AND state = 'done'").rowcount
     drain(hive_env, worker)
     assert spoken(hive_env, pull, "It is one.") == (1, 0)
 

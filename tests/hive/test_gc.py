@@ -290,7 +290,7 @@ def test_a_disk_that_fills_up_is_told_once(small_disk: SmallDisk, hive_env: Hive
     assert told(instance) == ["open_issue"]
     small_disk.free()
     daily.go(Heartbeat(None, 1.0))
-    assert told(instance) == ["open_issue", "follow_up"]
+    assert told(instance) == ["open_issue", "add_to_issue"]
     instance.close()
 
 

@@ -274,7 +274,7 @@ def test_a_harness_that_dies_in_each_try_is_not_tried_for_ever(keep: Callable[[]
     run = kept.assign(1)
     kept.until(lambda: kept.is_over(run), "the end of it")
     assert len(killed) == MAX_ATTEMPTS
-    (said,) = kept.pending("answer")
+    (said,) = kept.pending("post_answer")
     assert "An operator should look." in said.payload
     assert [sorted(line) for line in kept.instance.ledger.transcripts.of(run)] == [
         ["mind", "turn"],

@@ -17,7 +17,7 @@ from hive.app.status import queue
 from hive.app.work import pollers, worker_deps
 from hive.instance.instance import StartupError
 from hive.outbox.actions import CommitFile, CreateTag, PostAnswer
-from hive.outbox.executor import enqueue
+from hive.outbox.enqueue import enqueue
 from hive.worker.worker import Worker
 from tests.hive.conftest import APP, CONFIG, HiveEnv
 

@@ -19,7 +19,7 @@ from hive.config import Limits
 from hive.demo.setup import FORGE
 from hive.instance.instance import Instance
 from hive.ledger import Ledger, Origin, Priority, Scope
-from hive.outbox.executor import enqueue
+from hive.outbox.enqueue import enqueue
 from hive.worker.loop_guard import subscribes
 from hive.worker.worker import Worker
 from tests.hive.conftest import APP, HiveEnv

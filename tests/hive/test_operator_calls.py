@@ -6,7 +6,7 @@ from bots.intents import OpenIssue, RequestReview
 from forge.gitea.writer import GiteaForge
 from forge.models import FileEdit, Ref
 from hive.demo.setup import FORGE
-from hive.outbox.executor import enqueue
+from hive.outbox.enqueue import enqueue
 from hive.worker.label_sync import LabelSync
 from tests.hive.conftest import APP, CONFIG, HiveEnv
 

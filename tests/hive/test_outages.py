@@ -18,7 +18,8 @@ from hive.app.up import ADMIN
 from hive.demo.setup import FORGE
 from hive.ledger import Scope
 from hive.outbox.actions import CreateTag
-from hive.outbox.executor import MAX_ATTEMPTS, enqueue
+from hive.outbox.enqueue import enqueue
+from hive.outbox.executor import MAX_ATTEMPTS
 from tests.hive.conftest import APP, HiveEnv
 
 if TYPE_CHECKING:

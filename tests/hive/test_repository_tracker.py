@@ -22,7 +22,7 @@ from hive.demo.setup import FORGE
 from hive.instance.instance import Instance
 from hive.instance.repositories import address
 from hive.ledger import Scope, Why, pack
-from hive.outbox.executor import enqueue
+from hive.outbox.enqueue import enqueue
 from hive.outbox.state_labels import labels_of
 from hive.reconcile.evidence import HEAD
 from tests.hive.conftest import APP, CONFIG, HiveEnv

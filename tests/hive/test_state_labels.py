@@ -11,7 +11,7 @@ from forge.models import Label, Ref
 from hive.app.up import ADMIN
 from hive.demo.setup import FORGE
 from hive.ledger import NEVER, Ledger, Scope, Standing, Why
-from hive.outbox.executor import enqueue
+from hive.outbox.enqueue import enqueue
 from hive.outbox.state_labels import labels_of, labels_of_issue
 from hive.worker.label_sync import LabelSync
 from hive.worker.worker import Worker
@@ -201,4 +201,4 @@ def end_turn(ledger: Ledger, outcome: str) -> None:
 def enqueued(ledger: Ledger) -> int:
     """How often labels were enqueued."""
     with ledger.transaction() as db:
-        return int(db.execute("SELECT count(*) FROM effects WHERE kind = 'show_state'").fetchone()[0])
+        return int(db.execute("SELECT count(*) FROM effects WHERE kind = 'sync_state_labels'").fetchone()[0])

@@ -8,7 +8,7 @@ from forge.events import Event, PullChanged, PullClosed
 from forge.gitea.writer import GiteaForge
 from forge.models import FileEdit, Ref, ReviewState
 from hive.demo.setup import FORGE
-from hive.outbox.executor import enqueue
+from hive.outbox.enqueue import enqueue
 from hive.worker.worker import Worker
 from tests.hive.conftest import CONFIG, HiveEnv
 

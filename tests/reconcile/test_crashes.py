@@ -50,7 +50,7 @@ def test_an_incident_is_one_issue(ledger: Ledger, clock: Clock, watch: CrashWatc
     watch.epochs("acme", "iris")
     watch.epochs("acme", "iris")
     kind, end = told(ledger)[-1]
-    assert (kind, end["closes"], len(told(ledger))) == ("follow_up", True, 2)
+    assert (kind, end["closes"], len(told(ledger))) == ("add_to_issue", True, 2)
     assert end["body"] == "🟢 iris has run for 10 minutes without another crash."
     watch.crashed("acme", "iris", "")
     assert told(ledger)[-1][0] == "open_issue", "and the next one is another incident"

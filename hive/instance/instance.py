@@ -18,8 +18,8 @@ from bots.bot import Bot
 from bots.models import Team
 from forge.events import Event
 from forge.models import Repo, User
-from hive.app.operator_errors import need
 from hive.config import DEFAULT_ACCOUNTS, Settings, nearest
+from hive.config.extras import need
 from hive.instance.custom_bots import BotNotFound, load_bot
 from hive.instance.file_modes import make_private
 from hive.instance.repository_names import RepositoryNames

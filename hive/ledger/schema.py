@@ -48,10 +48,9 @@ def migrate(connection: sqlite3.Connection, path: Path, scripts: Sequence[str]) 
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(scripts)}")
         connection.execute("COMMIT")
-    except BaseException:
+    finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-        raise
     connection.execute("PRAGMA foreign_keys = ON")
 
 

@@ -11,10 +11,10 @@ import secrets
 import time
 
 from forge.protocol import Admin
-from hive.app.web import SECRET_SECONDS
 from hive.instance.instance import Instance
 from hive.provision.steps import MISSING, Steps
 from hive.provision.team_permissions import EVENTS
+from hive.secret_store import REREAD_SECONDS
 
 MARK = "hive-mark"
 """Where the ledger keeps what tells this hive from others on the same forge."""
@@ -69,7 +69,7 @@ class Hooks:
         known = secret_store.waiting_hook_secret(self._forge) is not None
         secret = secret_store.next_hook_secret(self._forge).decode()
         if not known and secret_store.has_hook_secret(self._forge):
-            time.sleep(2 * SECRET_SECONDS)  # until a receiver that runs has read it
+            time.sleep(2 * REREAD_SECONDS)  # until a receiver that runs has read it
         for org in self.orgs(self._instance, self._forge):
             self._admin.renew_hook(org, self.url(self._instance, self._forge), secret, EVENTS)
         secret_store.change_hook_secret(self._forge)

@@ -10,7 +10,7 @@ import select
 import socket
 from pathlib import Path
 
-from hive.gateway.wsgi_server import short_socket_path
+from hive.unix_socket import short_socket_path
 
 
 class Wakeup:

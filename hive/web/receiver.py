@@ -13,6 +13,9 @@ from hive.web.http_messages import PendingRequest
 from hive.web.ingest import PREFIX, IngestDeps, IngestHandler
 from hive.web.limits import ReceiverLimits
 
+BACKLOG = 256
+"""Connections that wait to be accepted."""
+
 
 class Receiver:
     """Serves from `start` to `stop`, on a thread for deliveries and one for questions."""
@@ -50,3 +53,16 @@ class Receiver:
     def _handle(self, pending: PendingRequest) -> None:
         whose = self._clerk if pending.request.path.startswith(PREFIX) else self._health
         whose.take(pending)
+
+
+def listen_tcp(host: str, port: int) -> socket.socket:
+    """A listening TCP socket; raises OSError if the port is taken."""
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock

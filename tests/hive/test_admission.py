@@ -29,10 +29,11 @@ from hive.gateway.backoff import AgentBackoff
 from hive.gateway.broker import MAX_ASKING, MAX_CALL, MAX_FETCH, AgentSession
 from hive.gateway.llm import Model
 from hive.gateway.model_proxy import MAX_REQUEST
-from hive.gateway.wsgi_server import MAX_CONNECTIONS, Server, unix
+from hive.gateway.wsgi_server import MAX_CONNECTIONS, Server
 from hive.git_mirror.mirror import Login
 from hive.ledger import AuditRow, Ledger
 from hive.ledger.rejection_log import MAX_KINDS, OTHERS
+from hive.unix_socket import listen_unix
 from tests.conftest import Clock
 
 DEAD = "a-token-that-is-over"
@@ -138,7 +139,7 @@ def dirs(
     }
     with ExitStack() as stack:
         for name, (app, gate) in apps.items():
-            server = Server(app, unix(folder / f"{name}.sock"), gate, threads=2, grace=grace)
+            server = Server(app, listen_unix(folder / f"{name}.sock"), gate, threads=2, grace=grace)
             server.start()
             stack.callback(server.stop)
         stack.callback(stop.set)

@@ -144,7 +144,9 @@ def worked(instance: Instance) -> Iterator[None]:
     def work() -> None:
         while not over.wait(0.02):
             with instance.ledger.transaction() as db:
-                waiting = db.execute("SELECT id FROM effects WHERE kind = 'answer' AND state = 'pending'").fetchall()
+                waiting = db.execute(
+                    "SELECT id FROM effects WHERE kind = 'post_answer' AND state = 'pending'"
+                ).fetchall()
             for row in waiting:
                 effect = instance.ledger.effects.claim(row["id"])
                 if effect is not None:

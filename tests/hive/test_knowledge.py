@@ -18,8 +18,9 @@ from hive.gateway import broker
 from hive.gateway.admission import Guard
 from hive.gateway.backoff import AgentBackoff
 from hive.gateway.broker import AgentSession
-from hive.gateway.wsgi_server import Server, unix
+from hive.gateway.wsgi_server import Server
 from hive.git_mirror.mirror import Login
+from hive.unix_socket import listen_unix
 from tests.hive.conftest import APP, CONFIG, HiveEnv
 
 
@@ -69,7 +70,7 @@ def git(hive_env: HiveEnv, tmp_path: Path) -> Iterator[Git]:
     )
     guard = Guard(ledger, "acme", "iris")
     with ExitStack() as stack:
-        server = Server(broker.create(principal, guard), unix(tmp_path / "forge.sock"), broker.gate(guard))
+        server = Server(broker.create(principal, guard), listen_unix(tmp_path / "forge.sock"), broker.gate(guard))
         server.start()
         stack.callback(server.stop)
         port = stack.enter_context(relay(tmp_path / "forge.sock"))

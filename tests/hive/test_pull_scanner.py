@@ -10,7 +10,7 @@ from forge.events import Event, PullChanged, ReviewAsked
 from forge.gitea.writer import GiteaForge
 from forge.models import FileEdit, Ref
 from hive.app.work import mirrors
-from hive.inspect.pull_scanner import holders
+from hive.inspect.config_evaluator import holders
 from tests.hive.conftest import APP, CONFIG, HiveEnv
 
 LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(

@@ -17,11 +17,11 @@ from pathlib import Path
 import pytest
 
 from forge.webhook import MAX_BODY, sign
-from hive.gateway.wsgi_server import tcp
 from hive.ledger import AuditRow, Ledger, Scope, Why
 from hive.web import IngestDeps, Receiver, ReceiverLimits, WebhookEndpoint
 from hive.web.http_messages import Connection
 from hive.web.limits import worst_first
+from hive.web.receiver import listen_tcp
 from tests.conftest import Clock
 
 SECRET, OLD = b"new-secret", b"old-secret"
@@ -92,7 +92,7 @@ def receiving(
     """A receiver for one forge, with two secrets while one is rotated."""
     woken: list[int] = []
     doors = {"forgejo": WebhookEndpoint(lambda: (SECRET, OLD), frozenset({"issues"}))}
-    sock = tcp("127.0.0.1", 0)
+    sock = listen_tcp("127.0.0.1", 0)
     receiver = Receiver(sock, IngestDeps(ledger, doors, wake=lambda: woken.append(1)), troubles, bounds)
     port = int(sock.getsockname()[1])
     receiver.start()

@@ -14,7 +14,7 @@ from bots.intents import OpenIssue, PostComment
 from forge.gitea.admin import GiteaAdmin
 from forge.models import Ref, Repo
 from forge.webhook import Delivery
-from hive.app.host import Brief
+from hive.app.turn_brief import Brief
 from hive.app.up import ADMIN
 from hive.app.work import Rounds, dispatcher_of, mirrors
 from hive.config import load

@@ -12,9 +12,9 @@ from bots.models import Level
 from forge.events import PullChanged
 from forge.gitea.permission_probe import try_merge, try_push
 from forge.models import Ref, Repo, User
-from hive.app.web import SECRET_SECONDS
 from hive.app.work import pollers, worker_deps
 from hive.provision.diagnostics import problem
+from hive.secret_store import REREAD_SECONDS
 from hive.worker.worker import Worker
 from tests.provision.conftest import ADMIN, APP, BO, IRIS, PASSWORD, Build, ProvisionEnv
 
@@ -285,7 +285,7 @@ def test_deliveries(provision_env: ProvisionEnv) -> None:
         assert any("deliveries arrive: " in sign.what for sign in provision_env.doctor(admin=False))
         secret = provision_env.config.parent / "state/secrets/work/hook.secret"
         secret.write_text("another secret")
-        time.sleep(2 * SECRET_SECONDS)
+        time.sleep(2 * REREAD_SECONDS)
         (found,) = [sign for sign in provision_env.doctor(admin=False) if "deliveries" in sign.what]
         assert (found.level, found.mend) == (Level.RED, "hive rotate hive.yaml --hooks")
     (closed,) = [sign for sign in provision_env.doctor(admin=False) if "no receiver runs" in sign.what]

@@ -1,0 +1,81 @@
+"""Plans what merging a configuration pull request would do to an agent's container. Builds and changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from bots.models import Evaluation
+from forge.models import PullRequest, Repo
+from forge.protocol import Unavailable
+from hive.config import PACKAGES_PATH, Limits, read_agent
+from hive.git_mirror.mirror import GitError, GitInterrupted, Mirror, TooLarge, TreeLimits
+from hive.inspect.fetch import MirrorOf, fetch
+from hive.reconcile.build import DECLARATION, MAX_BYTES, UNIQUE_ROLES, BuildFailed, KnownNames, Plan, changes, plan
+from hive.reconcile.evidence import bad_entries
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigEvaluator:
+    """Plans the merge result of a configuration pull request; `known` is what the agent's declaration may name."""
+
+    mirror: MirrorOf
+    limits: Limits
+    packages_path: tuple[str, ...] = PACKAGES_PATH
+    known: Callable[[str], KnownNames | None] = lambda _: None
+
+    def evaluate(self, pull: PullRequest, agent: str) -> Evaluation:
+        """What merging would mean; raises Unavailable if it has to be looked at again."""
+        try:
+            return self._evaluate(self.mirror(pull.ref.repo), pull, agent)
+        except GitInterrupted as error:
+            raise Unavailable(f"{pull.ref} cannot be looked at now: {error}") from error
+        except GitError as error:
+            return Evaluation(pull.head_sha, "", (f"git cannot tell what merging it would make: {error}",))
+
+    def _evaluate(self, mirror: Mirror, pull: PullRequest, agent: str) -> Evaluation:
+        base = fetch(mirror, pull)
+        tree = mirror.merged_tree(base, pull.head_sha)
+        if tree is None:
+            return Evaluation(pull.head_sha, "", (f"it does not merge cleanly into {pull.base_branch}",))
+        bad = bad_entries(mirror, pull.head_sha, TreeLimits())
+        if bad:
+            return Evaluation(pull.head_sha, tree, tuple(f"not allowed in a configuration: {entry}" for entry in bad))
+        try:
+            new = self._plan(mirror, agent, tree, self.known(agent))
+        except BuildFailed as error:
+            return Evaluation(pull.head_sha, tree, error.problems)
+        return Evaluation(pull.head_sha, tree, changes=changes(self._old(mirror, agent, base), new))
+
+    def _old(self, mirror: Mirror, agent: str, base: str) -> Plan | None:
+        try:
+            return self._plan(mirror, agent, base, None)
+        except BuildFailed:  # a base that does not build is what this change may be there to mend
+            return None
+
+    def _plan(self, mirror: Mirror, agent: str, tree: str, known: KnownNames | None) -> Plan:
+        return plan(agent, mirror, tree, self.limits, packages_path=self.packages_path, known=known)
+
+
+def holders(mirror: MirrorOf, others: Iterable[tuple[str, Repo, str]]) -> dict[str, str]:
+    """Which of other agents (name, configuration, branch) has a role that one agent has at the most.
+
+    By what their operators merged last. Raises Unavailable if a configuration cannot be fetched; one that cannot be
+    read has no role.
+    """
+    found: dict[str, str] = {}
+    for agent, repo, branch in others:
+        theirs = mirror(repo)
+        try:
+            head = theirs.fetch(f"refs/heads/{branch}", "peer")
+            text = theirs.file(head, DECLARATION, most=MAX_BYTES) or b""
+            role = read_agent(agent, text.decode("utf-8")).role
+        except TooLarge:
+            continue
+        except GitError as error:
+            raise Unavailable(f"the configuration of {agent} cannot be fetched: {error}") from error
+        except ValueError:  # BadYaml, and bytes that are no text
+            continue
+        if role in UNIQUE_ROLES:
+            found.setdefault(role.value, agent)
+    return found

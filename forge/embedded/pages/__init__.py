@@ -2,15 +2,15 @@
 
 page_context session            the request, the viewer, forms that are really ours
 markup highlight format         user text and code made safe to show; times, sizes, avatars
-home code diff_view             repositories, directories, files, commits and diffs
-issues conversation timeline    issues, and what pull requests share with them
-pulls merge_box                 pull requests: opening, reading, merging, and why a merge is blocked
-reviews line_comments           reviews and comments on lines of a diff
+home code diff_view             repositories, directories, files, commits; diffs and the comments on their lines
+issues timeline                 issues, and what pull requests share with them
+pulls merge_box                 pull requests: opening, reviewing, merging, and why a merge is blocked
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import chain
 from urllib.parse import quote, urlencode
 
@@ -19,14 +19,12 @@ from werkzeug.routing import BaseConverter
 
 from forge.embedded import rules
 from forge.embedded.instance import ForgeInstance, Missing, Refusal, Renamed
-from forge.embedded.pages import code, conversation, home, issues, pulls, reviews, session
+from forge.embedded.pages import code, home, issues, pulls, session
 from forge.embedded.pages.format import tint, web_url, when
 from forge.embedded.pages.page_context import Page, PageContext
 from forge.embedded.services import repos
 
-PAGES: tuple[Page, ...] = tuple(
-    chain.from_iterable(module.PAGES for module in (session, home, code, issues, conversation, pulls, reviews))
-)
+PAGES: tuple[Page, ...] = tuple(chain.from_iterable(module.PAGES for module in (session, home, code, issues, pulls)))
 _HEADERS = {
     "Cache-Control": "private, no-cache",
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
@@ -58,8 +56,8 @@ def mount(app: Flask, site: ForgeInstance) -> None:
     pages = Blueprint(
         "pages", __name__, template_folder="../templates", static_folder="../static", static_url_path="/assets"
     )
-    for number, page in enumerate((*PAGES, Page("GET /<not_api:path>", _not_found))):
-        pages.add_url_rule(page.path, f"page{number}", _endpoint(site, page), methods=[page.method])
+    for number, page in enumerate((*PAGES, Page("GET", "/<not_api:path>", _not_found))):
+        pages.add_url_rule(page.rule, f"page{number}", _endpoint(site, page), methods=[page.method])
     pages.after_request(_add_headers)
     pages.add_app_template_global(session.token, "form_token")
     pages.add_app_template_global(lambda at: when(at, site.now()), "when")
@@ -93,8 +91,7 @@ def _respond(page: PageContext, route: Page) -> Response:
     except Refusal as refusal:
         if route.form is None:
             raise
-        page.refusal = refusal
-        return route.form(page)
+        return route.form(replace(page, refusal=refusal))
 
 
 def _open_repo(page: PageContext, route: Page) -> Response | None:

@@ -217,9 +217,9 @@ def branches(page: PageContext) -> list[str]:
 
 
 PAGES = (
-    Page("GET ~", _home, (CODE,)),
-    Page("GET ~/src/<kind>/<path:rest>", _source, (CODE,)),
-    Page("GET ~/raw/<kind>/<path:rest>", _raw, (CODE,)),
-    Page("GET ~/commits/<kind>/<path:rest>", _commits, (CODE,)),
-    Page("GET ~/commit/<sha>", _commit, (CODE,)),
+    Page("GET", "~", _home, (CODE,)),
+    Page("GET", "~/src/<kind>/<path:rest>", _source, (CODE,)),
+    Page("GET", "~/raw/<kind>/<path:rest>", _raw, (CODE,)),
+    Page("GET", "~/commits/<kind>/<path:rest>", _commits, (CODE,)),
+    Page("GET", "~/commit/<sha>", _commit, (CODE,)),
 )

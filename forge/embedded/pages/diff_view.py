@@ -1,8 +1,8 @@
-"""A diff as a page shows it: files, hunks, and highlighted lines with their numbers. Performs no I/O beyond git."""
+"""A diff as a page shows it: files, hunks, highlighted lines, and the comments on them. Changes nothing."""
 
 from __future__ import annotations
 
-import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,9 +10,11 @@ from pathlib import PurePosixPath
 
 from forge import diff
 from forge.embedded import diffs
-from forge.embedded.git import EMPTY_TREE, Git
+from forge.embedded.git import Git
 from forge.embedded.pages import highlight
 from forge.embedded.pages.format import Html
+from forge.embedded.pages.page_context import PageContext
+from forge.embedded.services import people, reviews
 from forge.embedded.state import Row
 
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)(?:,\d+)? @@ ?(.*)")
@@ -60,11 +62,6 @@ class File:
     is_binary: bool = False
     is_large: bool = False
 
-    @property
-    def baseline(self) -> str:
-        """The prefix of the ids of its lines on a page."""
-        return f"f{hashlib.sha256(self.path.encode(errors='replace')).hexdigest()[:10]}l"
-
 
 def files(git: Git, old: str, new: str) -> tuple[File, ...]:
     """The changes between two commits or trees."""
@@ -75,21 +72,6 @@ def files(git: Git, old: str, new: str) -> tuple[File, ...]:
     text = raw.decode(errors="replace")
     sections = [part for part in re.split(r"^(?=diff --git )", text, flags=re.MULTILINE) if part]
     return tuple(_file(parsed, section) for parsed, section in zip(diff.parse(text), sections, strict=True))
-
-
-def of_pull(git: Git, pull: Row) -> tuple[File, ...]:
-    """The changes of a pull request; without a merge base its head brings every file."""
-    return files(git, pull["merge_base"] or EMPTY_TREE, pull["head_sha"])
-
-
-def commit_range(pull: Row) -> str:
-    """The commits of a pull request, as git selects them."""
-    return f"{pull['merge_base']}..{pull['head_sha']}".removeprefix("..")
-
-
-def hunk_lines(hunk: str, path: str) -> tuple[Line, ...]:
-    """The lines of one hunk of a file."""
-    return tuple(line for found in _hunks(hunk.split("\n"), path) for line in found.lines)
 
 
 def _file(parsed: diff.FileDiff, section: str) -> File:
@@ -127,3 +109,51 @@ def _lines(body: Sequence[str], old: int, new: int, name: str) -> Iterator[Line]
         yield Line(mark, old if mark != "+" else 0, new if mark != "-" else 0, text, code[-1])
         old += mark != "+"
         new += mark != "-"
+
+
+def comments_on_lines(page: PageContext) -> list[Row]:
+    """All comments on lines, by review, file and line; those of pending reviews are hidden."""
+    visible = [review for review in reviews.of_pull(page.site, page.issue) if review["state"] != "PENDING"]
+    return [_comment(page, review, row) for review in visible for row in reviews.remarks(page.site, review)]
+
+
+def _comment(page: PageContext, review: Row, row: Row) -> Row:
+    """One comment: `line` is negative in the old file, `lines` is the code it was written below."""
+    detail = json.loads(row["detail"])
+    return {
+        "id": row["id"],
+        "at": row["created"],
+        "author": people.by_id(page.site, row["user_id"]),
+        "html": page.markdown(row["body"]),
+        "path": detail["path"],
+        "line": detail["line"],
+        "lines": [line for hunk in _hunks(detail["hunk"].split("\n"), detail["path"]) for line in hunk.lines],
+        "review": review,
+        "is_first": reviews.conversation(page.site, row)["id"] == row["id"],
+        "resolver": people.by_id(page.site, detail["resolver"]) if "resolver" in detail else None,
+    }
+
+
+def place(files: Sequence[File], comments: Iterable[Row]) -> tuple[dict[tuple[str, int], list[Row]], list[Row]]:
+    """Comments by path and position of the line below which they are shown; then those without such a line."""
+    placed: dict[tuple[str, int], list[Row]] = {}
+    unplaced = []
+    for comment in comments:
+        if position := _position(files, comment):
+            placed.setdefault((comment["path"], position), []).append(comment)
+        else:
+            unplaced.append(comment)
+    return placed, unplaced
+
+
+def _position(files: Sequence[File], comment: Row) -> int:
+    """The nearest line that has the same text as then, below the same text; 0 if there is none."""
+    hunks = [hunk.lines for file in files if file.path == comment["path"] for hunk in file.hunks]
+    then = [line.text for line in comment["lines"][-2:]]
+    found = [
+        lines[at].position
+        for lines in hunks
+        for at in range(len(lines))
+        if [line.text for line in lines[max(0, at - 1) : at + 1]] == then and lines[at].position * comment["line"] > 0
+    ]
+    return min(found, key=lambda position: abs(position - comment["line"]), default=0)

@@ -53,6 +53,6 @@ def _recent(page: PageContext, visible: list[tuple[Row, Access]]) -> list[Row]:
 
 
 PAGES = (
-    Page("GET /", _home),
-    Page("GET /<owner>", _owner),
+    Page("GET", "/", _home),
+    Page("GET", "/<owner>", _owner),
 )

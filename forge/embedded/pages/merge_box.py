@@ -22,13 +22,6 @@ _STATES = {
     "expected": "is missing", "failure": "has failed", "error": "ended in an error", "warning": "has a warning",
     "APPROVED": "approved", "REQUEST_CHANGES": "requested changes", "REQUEST_REVIEW": "was asked for a review",
 }  # fmt: skip
-_STYLES = {
-    "merge": ("allow_merge_commits", "Create a merge commit"),
-    "rebase": ("allow_rebase", "Rebase, then fast-forward"),
-    "rebase-merge": ("allow_rebase_explicit", "Rebase, then create a merge commit"),
-    "squash": ("allow_squash_merge", "Squash into one commit"),
-    "fast-forward-only": ("allow_fast_forward_only_merge", "Fast-forward only"),
-}
 
 
 @dataclass
@@ -36,39 +29,28 @@ class MergeBox:
     """The merge box of a pull request, as one viewer sees it now."""
 
     page: PageContext
-    issue: Row
-    pull: Row
 
     @cached_property
     def rule(self) -> Rule | None:
         """The protection of the base branch."""
-        return rules.rule_for(self.page.site, self.page.repo, self.pull["base_branch"])
+        return rules.rule_for(self.page.site, self.page.repo, self.page.pull["base_branch"])
 
     @cached_property
     def checks(self) -> list[Row]:
         """The statuses of the head, with the required ones that are missing."""
         rule = self.rule
         required = list(rule["status_check_contexts"] or []) if rule and rule["enable_status_check"] else []
-        return checks(self.page, self.pull["head_sha"], required)
+        return checks(self.page, self.page.pull["head_sha"], required)
 
     @cached_property
     def behind(self) -> int:
         """The number of commits of the base branch that the head lacks."""
-        tip = repos.tip(self.page.site, self.page.repo, self.pull["base_branch"])
-        return self.page.site.git(self.page.repo).count(f"{self.pull['head_sha']}..{tip}") if tip else 0
+        tip = repos.tip(self.page.site, self.page.repo, self.page.pull["base_branch"])
+        return self.page.site.git(self.page.repo).count(f"{self.page.pull['head_sha']}..{tip}") if tip else 0
 
     @property
-    def may_update(self) -> bool:
-        """Whether the viewer may merge the base branch into the head."""
-        source = self.page.site.state.get("repositories", self.pull["head_repo_id"])
-        if self.page.viewer is None or source is None or self.pull["agit"] or self.pull["conflict"] or not self.behind:
-            return False
-        granted = rules.access(self.page.site, self.page.viewer, source)
-        return rules.may_push(self.page.site, source, self.page.viewer, self.pull["head_branch"], granted)
-
-    @property
-    def styles(self) -> list[tuple[str, str]]:
-        """The merge styles that the repository allows, its default first: name and description."""
+    def styles(self) -> list[str]:
+        """The merge styles that the repository allows, its default first."""
         return styles(self.page.repo)
 
     @cached_property
@@ -77,16 +59,16 @@ class MergeBox:
         return list(self._reasons())
 
     def _reasons(self) -> Iterator[tuple[str, list[str]]]:
-        site, base = self.page.site, self.pull["base_branch"]
+        site, base = self.page.site, self.page.pull["base_branch"]
         if not (refused := self._refusal()):
             return
-        if self.pull["conflict"]:
+        if self.page.pull["conflict"]:
             yield f"This branch has conflicts with {base}", ["Merge or rebase it by hand, and push."]
-        elif shapes.is_checking(site, self.pull):
+        elif shapes.is_checking(site, self.page.pull):
             yield "This branch is being checked for conflicts", [_TRY_LATER]
-        if blocked := merging.blocked(site, self.issue):
+        if blocked := merging.blocked(site, self.page.issue):
             yield blocked, list(self._details(blocked))
-        for other in issues.blockers(site, self.issue):
+        for other in issues.blockers(site, self.page.issue):
             yield f"Depends on #{other['number']}, which is still open", []
         if refused not in {_TRY_LATER, site.flavour.merge_refusal.format(blocked), message(broken())}:
             yield refused, []
@@ -96,7 +78,7 @@ class MergeBox:
         if self.page.viewer is None:
             return _NOT_ALLOWED
         try:
-            merging.check(self.page.site, self.page.viewer, self.issue, Wish("merge"))
+            merging.check(self.page.site, self.page.viewer, self.page.issue, Wish("merge"))
         except Refusal as refusal:
             return message(refusal)
         return message(Refusal(423)) if self.page.repo["archived"] else ""
@@ -109,14 +91,16 @@ class MergeBox:
                     if (state := check["state"]) != "success":
                         yield f"{check['context']} {_STATES.get(state, f'is {state}')}"
             case "The head branch is behind the base branch":
-                yield f"Commits of {self.pull['base_branch']} that it lacks: {self.behind}"
+                yield f"Commits of {self.page.pull['base_branch']} that it lacks: {self.behind}"
             case "Changed protected files" if self.rule:
                 git = self.page.site.git(self.page.repo)
-                yield from rules.protected_files(self.rule, git, self.pull["merge_base"], self.pull["head_sha"])
+                yield from rules.protected_files(
+                    self.rule, git, self.page.pull["merge_base"], self.page.pull["head_sha"]
+                )
             case _:
                 if blocked == "Does not have enough approvals" and self.rule:
                     yield f"Approvals required: {self.rule['required_approvals']}"
-                for review in reviewers(self.page, self.issue):
+                for review in reviewers(self.page):
                     counts = "" if review["official"] else ", which does not count here"
                     yield f"{review['name']} {_STATES[review['state']]}{counts}"
 
@@ -136,14 +120,14 @@ def checks(page: PageContext, sha: str, required: Sequence[str] = ()) -> list[Ro
     ]
 
 
-def styles(repo: Row) -> list[tuple[str, str]]:
-    """The merge styles that a repository allows, its default first: name and description."""
+def styles(repo: Row) -> list[str]:
+    """The merge styles that a repository allows, its default first."""
     chosen = settings(repo)
-    allowed = [(style, text) for style, (setting, text) in _STYLES.items() if chosen[setting]]
-    return sorted(allowed, key=lambda style: style[0] != chosen["default_merge_style"])
+    allowed = [style for style, setting in merging.ALLOWED_BY.items() if chosen[setting] and style != "manually-merged"]
+    return sorted(allowed, key=lambda style: style != chosen["default_merge_style"])
 
 
-def reviewers(page: PageContext, issue: Row) -> list[Row]:
+def reviewers(page: PageContext) -> list[Row]:
     """The latest verdict of each reviewer, or the request for one; `name` is a login or a team."""
     former = {"name": "a former team"}
     return [
@@ -153,5 +137,5 @@ def reviewers(page: PageContext, issue: Row) -> list[Row]:
             if review["team_id"]
             else people.by_id(page.site, review["user_id"])["login"]
         }
-        for review in shapes.verdicts(page.site, issue)
+        for review in shapes.verdicts(page.site, page.issue)
     ]

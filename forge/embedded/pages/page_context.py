@@ -13,7 +13,7 @@ from forge.embedded.instance import NOT_FOUND, ForgeInstance, Missing, Refusal
 from forge.embedded.pages import markup
 from forge.embedded.pages.format import Html
 from forge.embedded.rules import ISSUES, NO_ACCESS, PULLS, Access
-from forge.embedded.services import labels, people, repos
+from forge.embedded.services import issues, labels, people, pulls, repos
 from forge.embedded.state import Row
 
 _MESSAGES = {
@@ -57,12 +57,23 @@ class PageContext:
         """The path of the repository."""
         return f"/{self.repo['full_name']}"
 
-    @property
-    def number(self) -> int:
-        """The issue number in the path; raises Missing if it is not a number."""
-        if (number := natural(self.args["number"])) is None:
+    @cached_property
+    def issue(self) -> Row:
+        """The issue or pull request of the path; raises Missing if the viewer may not see it."""
+        issue = issues.get(self.site, self.repo, natural(self.args["number"]) or 0)
+        if not self.granted.reads(PULLS if issue["is_pull"] else ISSUES):
             raise Missing
-        return number
+        return issue
+
+    @cached_property
+    def pull(self) -> Row:
+        """The pull request of the path; raises Missing for an issue."""
+        return pulls.row(self.site, self.issue)
+
+    @property
+    def issue_home(self) -> str:
+        """The path of the issue or pull request."""
+        return f"{self.home}/{'pulls' if self.issue['is_pull'] else 'issues'}/{self.issue['number']}"
 
     @property
     def list_page(self) -> int:
@@ -98,7 +109,7 @@ class PageContext:
         return Response(render_template(template, page=self, **values), 409 if status == 405 else status)
 
     def redirect(self, path: str) -> Response:
-        """Redirect the browser after a form or to a canonical address."""
+        """Send the browser to another page, after a form or to the address that a page has now."""
         return Response(status=303, headers={"Location": path})
 
     def markdown(self, text: str) -> Html:
@@ -173,18 +184,14 @@ class Page:
     When a form is refused, `form` shows its page again.
     """
 
-    line: str
+    method: str
+    path: str
     view: View
     units: tuple[str, ...] = ()
     login: bool = False
     form: View | None = None
 
     @property
-    def method(self) -> str:
-        """GET or POST."""
-        return self.line.partition(" ")[0]
-
-    @property
-    def path(self) -> str:
-        """The path with Flask's placeholders."""
-        return self.line.partition(" ")[2].replace("~", "/<owner>/<repo>", 1)
+    def rule(self) -> str:
+        """The path as Flask reads it."""
+        return self.path.replace("~", "/<owner>/<repo>", 1)

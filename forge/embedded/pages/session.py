@@ -86,7 +86,7 @@ def _sign_out(page: PageContext) -> Response:
 
 
 PAGES = (
-    Page("GET /user/login", _show),
-    Page("POST /user/login", _sign_in, form=_show),
-    Page("POST /user/logout", _sign_out),
+    Page("GET", "/user/login", _show),
+    Page("POST", "/user/login", _sign_in, form=_show),
+    Page("POST", "/user/logout", _sign_out),
 )

@@ -19,29 +19,29 @@ _EMOJI = {
 Reactions = dict[int, dict[str, list[str]]]
 
 
-def reactions(page: PageContext, issue: Row) -> Reactions:
+def reactions(page: PageContext) -> Reactions:
     """Who reacted with which emoji, by comment; 0 is the issue itself."""
     sql = """SELECT comment_id, content, login FROM reactions JOIN users ON users.id = user_id
              WHERE issue_id = ? ORDER BY reactions.id"""
     found: Reactions = {}
-    for row in page.site.state.rows(sql, issue["id"]):
+    for row in page.site.state.rows(sql, page.issue["id"]):
         found.setdefault(row["comment_id"], {}).setdefault(_EMOJI[row["content"]], []).append(row["login"])
     return found
 
 
-def entries(page: PageContext, issue: Row, pull: Row | None, comments: Sequence[Row]) -> list[Row]:
+def entries(page: PageContext, comments: Sequence[Row]) -> list[Row]:
     """All entries, oldest first: the API's row of each with what its template needs besides.
 
     `comments` are those on lines; they stand in the entries of their reviews.
     """
-    rows = timeline.rows(page.site, issue)
+    rows = timeline.rows(page.site, page.issue)
     # A review that was pending has an earlier row as well.
     last = {row["review_id"]: row["id"] for row in rows if row["kind"] == "review"}
-    found = [_entry(page, row, pull, comments) for row in rows if row["kind"] != "review" or row["id"] in last.values()]
+    found = [_entry(page, row, comments) for row in rows if row["kind"] != "review" or row["id"] in last.values()]
     return list(_grouped(entry for entry in found if entry is not None))
 
 
-def _entry(page: PageContext, row: Row, pull: Row | None, comments: Sequence[Row]) -> Row | None:
+def _entry(page: PageContext, row: Row, comments: Sequence[Row]) -> Row | None:
     """One entry; None if the viewer must not see it, or another entry says the same."""
     entry: Row = shapes.timeline_event(page.site, row, page.viewer) | {"at": row["created"]}
     match row["kind"]:
@@ -65,7 +65,7 @@ def _entry(page: PageContext, row: Row, pull: Row | None, comments: Sequence[Row
         case "pull_push":
             push: Row = json.loads(row["body"])
             return entry | push | {"commits": _subjects(page, push["commit_ids"])}
-        case "commit_ref" if pull and pull["merge_sha"] == entry["ref_commit_sha"]:
+        case "commit_ref" if page.issue["is_pull"] and page.pull["merge_sha"] == entry["ref_commit_sha"]:
             return None
         case "issue_ref" | "pull_ref" | "comment_ref" | "add_dependency" | "remove_dependency":
             return _reference(page, entry)
@@ -76,8 +76,8 @@ def _entry(page: PageContext, row: Row, pull: Row | None, comments: Sequence[Row
 def _reference(page: PageContext, entry: Row) -> Row | None:
     other = entry["ref_issue"] or entry["dependent_issue"]
     path = page.issue_path(other["repository"]["full_name"], other["number"]) if other else ""
-    baseline = f"#issuecomment-{entry['ref_comment']['id']}" if entry["ref_comment"] else ""
-    return entry | {"other": other, "path": path + baseline} if path else None
+    fragment = f"#issuecomment-{entry['ref_comment']['id']}" if entry["ref_comment"] else ""
+    return entry | {"other": other, "path": path + fragment} if path else None
 
 
 def _subjects(page: PageContext, shas: list[str]) -> list[tuple[str, str]]:

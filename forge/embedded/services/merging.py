@@ -14,7 +14,7 @@ from forge.embedded.shapes.pulls import is_checking
 from forge.embedded.shapes.repos import settings
 from forge.embedded.state import Row
 
-_ALLOWED_BY = {
+ALLOWED_BY = {
     "merge": "allow_merge_commits",
     "rebase": "allow_rebase",
     "rebase-merge": "allow_rebase_explicit",
@@ -111,7 +111,7 @@ def merge(site: ForgeInstance, actor: Row, issue: Row, wish: Wish) -> None:
     """Merge a pull request now."""
     check(site, actor, issue, wish)
     pull, repo = pulls.row(site, issue), site.must("repositories", issue["repo_id"])
-    if not settings(repo)[_ALLOWED_BY[wish.style]]:
+    if not settings(repo)[ALLOWED_BY[wish.style]]:
         raise Refusal(405, f"{wish.style} is not allowed an allowed merge style for this repository")
     if wish.style == "manually-merged":
         _mark(site, actor, issue, wish.commit_sha)

@@ -132,12 +132,6 @@ def write(
         return submit(site, actor, issue, review, state=state, body=body)
 
 
-def hold(site: ForgeInstance, actor: Row, issue: Row) -> Row:
-    """A review that holds remarks back until it is submitted; it needs no words, and no timeline shows it yet."""
-    held = _pending(site, issue, actor)
-    return held or _insert(site, issue, user_id=actor["id"], state="PENDING", sha=pull_of(site, issue)["head_sha"])
-
-
 def refuse(issue: Row, actor: Row, event: str, body: str, *, has_remarks: bool) -> None:
     """Refuse a review without words, and a verdict on one's own pull request."""
     if event in {"APPROVED", "REQUEST_CHANGES"} and actor["id"] == issue["user_id"]:

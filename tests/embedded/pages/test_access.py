@@ -11,7 +11,7 @@ from forge.embedded.services import orgs, people, repos
 if TYPE_CHECKING:
     from tests.embedded.pages.conftest import ForgeEnv
 
-OF_REPOS = [page for page in PAGES if page.line.startswith("GET ~")]
+OF_REPOS = [page for page in PAGES if page.method == "GET" and page.path.startswith("~")]
 
 
 def test_private_repositories_are_not_there(env: ForgeEnv) -> None:
@@ -21,7 +21,7 @@ def test_private_repositories_are_not_there(env: ForgeEnv) -> None:
     parts |= {"<kind>": "branch", "<path:rest>": "main/README.md", "<path:range>": "main...topic"}
     repos.edit(env.site, env.user("mara"), env.repo, {"private": True})
     for page in OF_REPOS:
-        path = functools.reduce(lambda path, part: path.replace(*part), parts.items(), page.path)
+        path = functools.reduce(lambda path, part: path.replace(*part), parts.items(), page.rule)
         for stranger in (env.eve, env.nobody):
             hidden, absent = stranger.open(path), stranger.open(path.replace("/app", "/nothing", 1))
             assert (hidden.status, hidden.path) == (404, path)

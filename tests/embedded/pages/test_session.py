@@ -128,8 +128,8 @@ def test_forms_of_others(env: ForgeEnv) -> None:
     typed = [("title", "x"), ("content", "x"), ("status", "close"), ("type", "approve")]
     foreign = env.core.token()
     for page in FORMS:
-        path = page.path.replace("<owner>/<repo>", env.repo["full_name"]).replace("<number>", str(issue["number"]))
+        path = page.rule.replace("<owner>/<repo>", env.repo["full_name"]).replace("<number>", str(issue["number"]))
         for token in ([], [("_csrf", "")], [("_csrf", "ü")], [("_csrf", foreign)]):
-            assert env.mara.open(path, [*token, *typed]).status == 403, page.line
+            assert env.mara.open(path, [*token, *typed]).status == 403, page.path
     assert env.site.state.value("SELECT count(*) FROM comments") == count
     assert env.mara.is_in()

@@ -50,16 +50,16 @@ def serve(state: Path, stop: threading.Event) -> None:
         queue=Queue(state / "queue.db"),
         bots={bot.name: bot},
         context=lambda team, name: ctx,
-        look=lambda ref: None,
+        refresh=lambda ref: None,
         account=lambda name, intent: "core",
         executor=nothing,
         outage_monitor=nothing,
-        given_up=nothing,
+        failure_reports=nothing,
         loop_guard=nothing,
         dispatcher=nothing,
         wakeup=Wakeup(state / "bell"),
         repository_guard=cast("Any", Anywhere()),
-        labels=LabelSync(ledger, "core", {}),
+        label_sync=LabelSync(ledger, "core", {}),
     )
     Worker(deps).serve(threads=1, stop=stop)
     ledger.close()

@@ -79,7 +79,7 @@ class Grown:
     def _go(self, delivery: Delivery) -> str:
         """One event, from its arrival to the end of the look at it; the key of the one that was looked at."""
         self.ledger.deliveries.receive(delivery, pack(delivery.body))
-        self.dispatcher.sort()
+        self.dispatcher.dispatch()
         job = self.ledger.jobs.claim_next()
         if job is None:
             raise Unmeasured("an event made no job")

@@ -78,7 +78,7 @@ class Town:
         ledger.jobs.enqueue(TEAM, [(bot, event)])
         while due := ledger.jobs.due():
             for job in due:
-                self.worker.look(job)
+                self.worker.run_job(job)
         made = self.counter.asked[asked:]
         return len(made), sum("/api/v1/" in asked and not asked.startswith("GET ") for asked in made)
 

@@ -187,7 +187,7 @@ class Host:
         mirror = mirrors(instance, "host")
         reporter = Reporter(instance.ledger, core, Repo(forge, *settings.meta.split("/", 1)))
         return ManagedAgent(
-            agent, repo, policy, reader, lambda: mirror(repo), reporter, instance.repository_tracker.here
+            agent, repo, policy, reader, lambda: mirror(repo), reporter, instance.repository_tracker.is_available
         )
 
     def _listen(self, team: str, agent: str) -> None:

@@ -88,7 +88,7 @@ def serve(instance: Instance, stop: threading.Event) -> None:
     wait_for_store(instance, stop)
     with instance.alone("worker"):
         instance.ledger.jobs.release_all()
-        instance.repository_tracker.settle()  # what hive.yaml calls otherwise since then is known by its id before anything is done
+        instance.repository_tracker.pin_all()  # what hive.yaml calls otherwise since then is known by its id before anything is done
         loops = instance.loops("work", stop)
         worker = Worker(worker_deps(instance))
         sweeps = threading.Thread(target=poll, args=(instance, loops), name="sweep")
@@ -131,23 +131,23 @@ def worker_deps(instance: Instance) -> WorkerDeps:
         outages=outage_monitor,
         write_guard=loop_guard,
         repository_guard=repository_guard,
-        gave_up=given_up.action,
+        gave_up=given_up.effect_failed,
     )
     return WorkerDeps(
         ledger=instance.ledger,
         queue=instance.queue,
         bots=instance.bots,
         context=contexts(instance, reader),
-        look=refreshers(instance),
+        refresh=refreshers(instance),
         account=instance.account,
         executor=executor,
         repository_guard=repository_guard,
         outage_monitor=outage_monitor,
-        given_up=given_up,
+        failure_reports=given_up,
         loop_guard=loop_guard,
         dispatcher=dispatcher_of(instance),
         wakeup=instance.wakeup,
-        labels=LabelSync(instance.ledger, core, teams),
+        label_sync=LabelSync(instance.ledger, core, teams),
         ceiling=Ceiling(instance.settings.limits.looks_of_team, instance.settings.limits.looks_of_bot),
     )
 
@@ -286,7 +286,7 @@ class Rounds:
         except NoSecret as error:
             heartbeat.beat(str(error))
             return float(instance.settings.sweep_seconds)
-        instance.repository_tracker.look()
+        instance.repository_tracker.refresh()
         done = [sweeper.sweep() for sweeper in self._sweepers]
         for job in (job for swept in done for job in swept.jobs):
             instance.queue.push(JOB, job)

@@ -45,14 +45,14 @@ def places(instance: Instance) -> Iterator[tuple[Repo, RepositoryRole]]:
     for forge in settings.forges:
         teams = tuple(team for team, mine in settings.teams.items() if mine.forge == forge)
         if teams:
-            yield Repo(forge, *settings.meta.split("/", 1)), RepositoryRole(teams, tells=False)
+            yield Repo(forge, *settings.meta.split("/", 1)), RepositoryRole(teams, is_reportable=False)
             yield instance.knowledge(forge), RepositoryRole(teams)
 
 
 def address(instance: Instance, repo: Repo) -> str:
     """What the forge calls a repository; raises OSError while it cannot be asked, or the repository is not where it was."""
     try:
-        if not instance.repository_tracker.here(repo):
+        if not instance.repository_tracker.is_available(repo):
             raise OSError(f"{repo} is not where it was")
     except ForgeError as error:
         raise OSError(f"{repo} cannot be looked for: {error}") from error

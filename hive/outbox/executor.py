@@ -92,7 +92,7 @@ class EffectExecutor:
             self._record(effect, action, result, state="done")
 
     def _run(self, effect: Effect, action: Action) -> Result:
-        if not self._repository_guard.here(repo_of(action)):
+        if not self._repository_guard.is_available(repo_of(action)):
             raise NotReady("its repository is not where it was")
         return HANDLERS[type(action)].perform(Execution(effect, self._services), action)
 
@@ -113,7 +113,7 @@ class EffectExecutor:
             )
 
     def _failed(self, effect: Effect, action: Action, error: ForgeError) -> None:
-        if self._outages.takes(effect.team, effect.actor, error):
+        if self._outages.suspend_if_outage(effect.team, effect.actor, error):
             self._ledger.effects.rest(effect, str(error))
         elif effect.attempts < MAX_ATTEMPTS and self._heals(action, error):
             self._postpone(effect, error)
@@ -124,7 +124,7 @@ class EffectExecutor:
 
     def _not_found(self, effect: Effect, action: Action, error: NotFound) -> None:
         """A deleted subject needs nothing any more; one that the account may not see is tried again for a while."""
-        state = self._outages.became_of(effect.team, effect.actor, Ref.parse(effect.ref))
+        state = self._outages.subject_state(effect.team, effect.actor, Ref.parse(effect.ref))
         if state is SubjectState.GONE:
             self._record(effect, action, Result(detail={"why": f"{effect.ref} is gone"}), state="superseded")
         elif state is SubjectState.HIDDEN and effect.attempts < MAX_ATTEMPTS:
@@ -134,7 +134,7 @@ class EffectExecutor:
 
     def _heals(self, action: Action, error: ForgeError) -> bool:
         if isinstance(error, NotFound):
-            return self._repository_guard.astray(repo_of(action))
+            return self._repository_guard.may_have_moved(repo_of(action))
         return isinstance(error, Unavailable | Conflict)
 
     def _postpone(self, effect: Effect, error: ForgeError) -> None:

@@ -13,10 +13,10 @@ from hive.outbox.subject_state import SubjectState
 class OutagePolicy(Protocol):
     """Tells outages from failures."""
 
-    def takes(self, team: str, login: str, error: ForgeError) -> bool:
+    def suspend_if_outage(self, team: str, login: str, error: ForgeError) -> bool:
         """Whether a failure is an outage of the forge or of the account: the work is suspended then."""
 
-    def became_of(self, team: str, login: str, ref: Ref) -> SubjectState:
+    def subject_state(self, team: str, login: str, ref: Ref) -> SubjectState:
         """What became of a subject that was not found."""
 
 
@@ -30,8 +30,8 @@ class WriteGuard(Protocol):
 class RepositoryGuard(Protocol):
     """Knows where repositories are."""
 
-    def here(self, repo: Repo) -> bool:
+    def is_available(self, repo: Repo) -> bool:
         """Whether the repository that a name stands for can be worked in now."""
 
-    def astray(self, repo: Repo) -> bool:
+    def may_have_moved(self, repo: Repo) -> bool:
         """Whether what was not found in a repository may be found when it is looked up again."""

@@ -62,7 +62,7 @@ class PollerDeps:
     team_of: Callable[[Repo], str | None]
     listeners: Callable[[str, Event], Iterable[str]]
     origin: Callable[[str, Event], Origin]
-    page: Callable[[Event], str]
+    page_url: Callable[[Event], str]
 
 
 def record(deps: PollerDeps, found: SubjectDiff, *, silent: bool = False) -> tuple[int, list[int]]:
@@ -84,7 +84,7 @@ def record(deps: PollerDeps, found: SubjectDiff, *, silent: bool = False) -> tup
         wanted = [(bot, event) for bot in deps.listeners(team, event)]
         made = ledger.jobs.enqueue(team, wanted, origin=deps.origin(team, event))
         if made:
-            kind, ref, page = type(event).WIRE, str(event.ref), deps.page(event)
+            kind, ref, page = type(event).WIRE, str(event.ref), deps.page_url(event)
             ledger.audit.add(event.actor.login, kind, team=team, ref=ref, url=page, key=event.key)
         jobs += made
     return len(news), jobs

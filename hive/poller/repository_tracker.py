@@ -66,7 +66,7 @@ class RepositoryRole:
 
     teams: tuple[str, ...]
     agent: str = ""
-    tells: bool = True
+    is_reportable: bool = True
     """Whether operators can be told of it: not of the place where they are told."""
 
 
@@ -108,7 +108,7 @@ class RepositoryTracker:
     _asked: dict[int, tuple[float, bool]] = field(default_factory=dict)
     _moved: dict[int, float] = field(default_factory=dict)
 
-    def settle(self, forge: str = "") -> None:
+    def pin_all(self, forge: str = "") -> None:
         """Pin what is new in the configuration, tell by its id what is only called otherwise there, and look for all.
 
         To be done when a configuration is read: later the names that it uses are spoken for.
@@ -116,21 +116,21 @@ class RepositoryTracker:
         mine = [repo for repo in self.places if forge in {"", repo.forge}]
         while sum(map(self._recognise, mine)):  # a name that was freed may be the next one's
             continue
-        self.look(forge)
+        self.refresh(forge)
 
-    def look(self, forge: str = "") -> None:
+    def refresh(self, forge: str = "") -> None:
         """Look for each repository of the house, or of one forge; one that cannot be asked for stays as it was."""
         for pinned in self.ledger.repositories.all():
             if pinned.repo in self.places and forge in {"", pinned.repo.forge}:
-                self._look_for(pinned)
+                self._refresh_one(pinned)
 
-    def clear_out(self, forge: str) -> None:
+    def forget_removed(self, forge: str) -> None:
         """Forget what an operator took out of the configuration."""
         for pinned in self.ledger.repositories.all():
             if pinned.repo.forge == forge and pinned.repo not in self.places:
                 self._forget(pinned)
 
-    def here(self, repo: Repo) -> bool:
+    def is_available(self, repo: Repo) -> bool:
         """Whether the repository that is meant by a name can be worked in now. Raises ForgeError."""
         pinned = self.ledger.repositories.of(repo)
         if pinned is None or repo not in self.places:
@@ -138,7 +138,7 @@ class RepositoryTracker:
         asked, was = self._asked.get(pinned.id, (0.0, False))
         if asked and time.monotonic() - asked < FRESH_SECONDS:
             return was
-        return self._take(pinned, locate(self.ask(repo.forge), pinned))
+        return self._update(pinned, locate(self.ask(repo.forge), pinned))
 
     def replace(self, seen: Repository) -> None:
         """An operator says that another repository is meant by a name from now on."""
@@ -148,7 +148,7 @@ class RepositoryTracker:
                 self._forget(pinned)
             self.ledger.repositories.pin(seen.repo, seen.id)
 
-    def astray(self, repo: Repo) -> bool:
+    def may_have_moved(self, repo: Repo) -> bool:
         """Whether what was not found in a repository may be found when it is looked for again: it moved meanwhile."""
         pinned = self.ledger.repositories.of(repo)
         if pinned is None:
@@ -156,15 +156,15 @@ class RepositoryTracker:
         self._asked.pop(pinned.id, None)
         moved_at = self._moved.get(pinned.id)
         try:
-            if not self.here(repo):
+            if not self.is_available(repo):
                 return True
         except ForgeError:
             return True
         return self._moved.get(pinned.id) != moved_at or _is_recent(moved_at)
 
-    def _look_for(self, pinned: Pinned) -> None:
+    def _refresh_one(self, pinned: Pinned) -> None:
         try:
-            self._take(pinned, locate(self.ask(pinned.repo.forge), pinned))
+            self._update(pinned, locate(self.ask(pinned.repo.forge), pinned))
         except ForgeError as error:
             log.warning("not_looked_for repo=%s error=%r", pinned.repo, str(error)[:200])
 
@@ -193,12 +193,12 @@ class RepositoryTracker:
                 repositories.pin(repo, seen.id)
         return True
 
-    def _take(self, pinned: Pinned, found: Location) -> bool:
+    def _update(self, pinned: Pinned, found: Location) -> bool:
         self._asked[pinned.id] = time.monotonic(), not found.lost
         if found.lost:
-            self._lose(pinned, found.lost)
+            self._suspend_lost(pinned, found.lost)
             return False
-        self._clear_lost(pinned, FOUND)
+        self._resume_found(pinned, FOUND)
         if found.now != pinned.now:
             self._follow(pinned, found.now)
         return True
@@ -221,7 +221,7 @@ class RepositoryTracker:
                 self.incidents.add(place.teams[0], _renamed(pinned), RENAMED_AGAIN.format(new=code(now.path)))
         log.warning("followed repo=%s now=%s", old, now)
 
-    def _lose(self, pinned: Pinned, reason: str) -> None:
+    def _suspend_lost(self, pinned: Pinned, reason: str) -> None:
         repo, place = pinned.repo, self.places[pinned.repo]
         with self.ledger.transaction():
             new = [self._suspend(team, Scope.REPOSITORY, str(repo), reason) for team in place.teams]
@@ -230,7 +230,7 @@ class RepositoryTracker:
             if not any(new):
                 return
             self.ledger.audit.add("hive", Act.REPOSITORY_LOST, team=place.teams[0], ref=str(repo), reason=reason)
-            if place.tells:
+            if place.is_reportable:
                 mend = LOST_CONFIG.format(agent=place.agent) if place.agent else LOST_PROJECT
                 body = LOST.format(reason=code(reason), mend=mend).strip()
                 self.incidents.begin(place.teams[0], _lost(pinned), LOST_TITLE.format(repo=repo.path), body)
@@ -239,7 +239,7 @@ class RepositoryTracker:
     def _suspend(self, team: str, scope: Scope, name: str, reason: str) -> bool:
         return self.ledger.suspensions.suspend(team, scope, name, Why.LOST, reason, until=NEVER)
 
-    def _clear_lost(self, pinned: Pinned, words: str) -> None:
+    def _resume_found(self, pinned: Pinned, words: str) -> None:
         place = self.places.get(pinned.repo)
         suspensions, name = self.ledger.suspensions, str(pinned.repo)
         mine = [
@@ -255,7 +255,7 @@ class RepositoryTracker:
 
     def _clear(self, pinned: Pinned, words: str) -> None:
         """Nothing is wrong with its name any more."""
-        self._clear_lost(pinned, words)
+        self._resume_found(pinned, words)
         for team in {team for place in self.places.values() for team in place.teams}:
             self.incidents.end(team, _renamed(pinned), words)
 

@@ -76,7 +76,7 @@ class Doctor:
             yield clock(self.instance, forge)
             yield from self._accounts(forge)
             yield from self._operators(forge, reader)
-            self.instance.repository_tracker.settle(forge)
+            self.instance.repository_tracker.pin_all(forge)
             branches = list(self._branches(forge, reader))
             yield from (sign for sign in branches if isinstance(sign, CheckResult))
             found = [branch for branch in branches if not isinstance(branch, CheckResult)]

@@ -64,7 +64,7 @@ class Provisioner:
 
     def ensure(self, *, create_missing: bool) -> None:
         """All steps, in the order in which they need one another."""
-        self._instance.repository_tracker.settle(self._forge)
+        self._instance.repository_tracker.pin_all(self._forge)
         RepositoryChecks(self._instance, self._forge, self._admin).check(create_missing=create_missing)
         settings = self._instance.settings
         core = settings.account("core")
@@ -81,8 +81,8 @@ class Provisioner:
                 self._config_repo(agent, team, mine)
         self._hive_org(settings.meta.split("/", maxsplit=1)[0])
         if self._steps.doing:
-            self._instance.repository_tracker.settle(self._forge)
-            self._instance.repository_tracker.clear_out(self._forge)
+            self._instance.repository_tracker.pin_all(self._forge)
+            self._instance.repository_tracker.forget_removed(self._forge)
         # A token that is bound to repositories is made when they are there.
         for grant in wanted.values():
             self._tokens.ensure(grant)

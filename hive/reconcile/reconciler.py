@@ -62,7 +62,7 @@ class ManagedAgent:
     reader: Reader
     mirror: Callable[[], Mirror]
     reporter: Reporter
-    here: Callable[[Repo], bool]
+    is_available: Callable[[Repo], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ class Reconciler:
         self._next_look[target.agent] = time.monotonic() + POLL_SECONDS
         policy = replace(target.policy, repo_id=baseline.repo_id)
         try:
-            is_here = target.here(target.repo)
+            is_here = target.is_available(target.repo)
             if is_here:
                 evidence = Evidence(target.reader, target.mirror(), target.repo, policy)
                 facts = evidence.gather(baseline, self._ledger.deployments.proposals(str(target.repo)))

@@ -26,7 +26,7 @@ class BurstGuard:
         self._counted_from = clock()
         self._count = 0
 
-    def tell(self, read: int) -> bool:
+    def record(self, read: int) -> bool:
         """So many deliveries were read just now; whether a flood has ended by that. To be told every second at least.
 
         A full batch is a flood at any speed: more waits, however slowly this machine reads it.
@@ -47,7 +47,7 @@ class BurstGuard:
         return ended
 
     @property
-    def holds(self) -> bool:
+    def is_active(self) -> bool:
         """Whether looks should wait."""
         since = self._since
         return since is not None and self._clock() - since < FLOOD_SECONDS

@@ -63,7 +63,7 @@ class FailureReporter:
     ops: Callable[[str], Repo]
     teams: Collection[str]
 
-    def action(self, effect: Effect, where: str, error: ForgeError) -> None:
+    def effect_failed(self, effect: Effect, where: str, error: ForgeError) -> None:
         """Tell of a deed that cannot be done: once a day for an account, a kind and a repository."""
         ours = effect.kind == OpenIssue.WIRE and effect.key.startswith(f"{BY}:")
         if ours or isinstance(error, NotFound):
@@ -71,13 +71,13 @@ class FailureReporter:
         subject = where.partition("#")[0]
         title = DEED_TITLE.format(login=effect.actor, kind=_words(effect.kind), repo=subject.partition(":")[2])
         body = DEED.format(error=code(str(error)), where=code(where), key=code(effect.key))
-        self._tell(effect.team, title, body, f"{effect.actor}:{effect.kind}:{subject}")
+        self._open_issue(effect.team, title, body, f"{effect.actor}:{effect.kind}:{subject}")
         if isinstance(error, Unavailable) and effect.ref and not effect.key.startswith(f"{BY}:"):
             said = TRIED.format(login=effect.actor, kind=_words(effect.kind), times=effect.attempts)
             key = f"tried:{effect.ref}:{effect.actor}:{effect.kind}:{self._day()}"
             self._enqueue(effect.team, PostAnswer(Ref.parse(effect.ref), said, key=key))
 
-    def look(self, job: Job, error: Exception, subject: ReviewTarget | None = None) -> None:
+    def job_failed(self, job: Job, error: Exception, subject: ReviewTarget | None = None) -> None:
         """Tell of a look that was given up; belongs into the transaction that says so of its job.
 
         Who waits for a verdict of `subject` is told there, once for a head; of all else the operators, once a day for a bot
@@ -85,16 +85,18 @@ class FailureReporter:
         """
         if job.team not in self.teams or self.ledger.hopeless.is_outlived(job):
             return
-        if subject is not None and isinstance(job.event, OF_A_HEAD) and self._without_verdict(job, subject, error):
+        if subject is not None and isinstance(job.event, OF_A_HEAD) and self._post_verdict(job, subject, error):
             return
         of_ours = job.event.ref.repo == self.ops(job.team) and not job.by_person
         if of_ours or isinstance(error, NotFound):
             return
         kind = type(job.event).WIRE
         body = LOOK.format(error=code(describe(error)), job=job.id, where=code(str(job.event.ref)))
-        self._tell(job.team, LOOK_TITLE.format(bot=job.bot, kind=_words(kind)), body, f"look:{job.bot}:{kind}", job)
+        self._open_issue(
+            job.team, LOOK_TITLE.format(bot=job.bot, kind=_words(kind)), body, f"look:{job.bot}:{kind}", job
+        )
 
-    def _without_verdict(self, job: Job, subject: ReviewTarget, error: Exception) -> bool:
+    def _post_verdict(self, job: Job, subject: ReviewTarget, error: Exception) -> bool:
         """Say on a pull request that its head was not looked at; False if nobody knows which head it has."""
         ref, context, pull = job.event.ref, subject.context, subject.pull
         if pull is not None and (pull.merged or not pull.is_open):
@@ -115,7 +117,7 @@ class FailureReporter:
             self._enqueue(job.team, action, job)
         return True
 
-    def _tell(self, team: str, title: str, body: str, what: str, job: Job | None = None) -> None:
+    def _open_issue(self, team: str, title: str, body: str, what: str, job: Job | None = None) -> None:
         issue = OpenIssue(self.ops(team), plain(title), body, key=f"gave-up:{what}:{self._day()}")
         self._enqueue(team, issue, job)
 

@@ -28,11 +28,11 @@ class LabelSync:
         self._account = account
         self._teams = teams
 
-    def begin(self) -> None:
+    def reset(self) -> None:
         """Nothing is known of how labels are on the forge: enqueue those of all open runs."""
         self._ledger.standings.forget_open()
 
-    def catch_up(self) -> None:
+    def sync(self) -> None:
         """Enqueue labels wherever they are to be others than those that were enqueued last."""
         changing = sorted(self._ledger.standings.changing(), key=lambda run: run.ref)
         for ref, runs in groupby(changing, key=lambda run: run.ref):
@@ -52,9 +52,9 @@ class LabelSync:
             for run in late:
                 self._ledger.standings.show(run.id, told if run.is_open else "")
                 if is_asking(run):
-                    self._call(run)
+                    self._call_operators(run)
 
-    def _call(self, run: Standing) -> None:
+    def _call_operators(self, run: Standing) -> None:
         """Call the operators of an agent, once for each run: whoever answers is told by the forge from then on."""
         said = CALL.format(operators=self._teams[run.team].call(run.agent), agent=run.agent)
         call = PostComment(Ref.parse(run.pull or run.ref), said, key=f"call:{run.id}")

@@ -81,7 +81,7 @@ class LoopGuard:
     ledger: Ledger
     bounds: LoopLimits
     ops: Callable[[str], Repo]
-    tell: Callable[[str, OpenIssue], int]
+    notify: Callable[[str, OpenIssue], int]
 
     def blocks_job(self, job: Job) -> bool:
         """Whether a look must not be, since no person has said anything for too long: the subject rests then."""
@@ -117,7 +117,7 @@ class LoopGuard:
                 title = plain(TITLE.format(where=shown, why="machines among themselves"))
                 body = BODY.format(where=code(shown), reason=reason)
                 issue = OpenIssue(self.ops(team), title, body, key=f"stopped:{ref}:{ledger.clock():.0f}")
-                ledger.breakers.trip(team, ref, self.tell(team, issue))
+                ledger.breakers.trip(team, ref, self.notify(team, issue))
                 ledger.audit.add("hive", Act.SUBJECT_SUSPENDED, team=team, ref=ref, why=reason)
                 log.error("subject_stopped team=%s ref=%s why=%r", team, ref, reason)
         return True

@@ -48,7 +48,7 @@ class OutageDeps:
     """What is needed of the house. `ask` gives a forge as an account sees it now: (team, login)."""
 
     ledger: Ledger
-    ask: Callable[[str, str], Reader]
+    reader: Callable[[str, str], Reader]
     core: str
     bots_of: Callable[[str], Iterable[str]]
     """The bots that speak as a login."""
@@ -64,11 +64,11 @@ class OutageMonitor:
     def __init__(self, deps: OutageDeps) -> None:
         self._deps = deps
 
-    def takes(self, team: str, login: str, error: ForgeError) -> bool:
+    def suspend_if_outage(self, team: str, login: str, error: ForgeError) -> bool:
         """Whether a failure is not the row's: then its like rests, and the row must be put back uncounted."""
         if error.status != UNAUTHORIZED and not isinstance(error, Unavailable):
             return False
-        found = self._trouble(team, login)
+        found = self._probe(team, login)
         if found is None:
             return False
         if found.status == UNAUTHORIZED:
@@ -77,9 +77,9 @@ class OutageMonitor:
             self._suspend_team(team, found)
         return True
 
-    def became_of(self, team: str, login: str, ref: Ref) -> SubjectState:
+    def subject_state(self, team: str, login: str, ref: Ref) -> SubjectState:
         """What became of a subject that was not found; where an account may see none, the operators are told, once a day."""
-        became = subject_state(self._deps.ask(team, login), ref)
+        became = subject_state(self._deps.reader(team, login), ref)
         if became is SubjectState.HIDDEN:
             day = datetime.fromtimestamp(self._deps.ledger.clock(), UTC).date()
             title = plain(HIDDEN_TITLE.format(login=login, repo=ref.repo.path))
@@ -88,21 +88,21 @@ class OutageMonitor:
             enqueue(self._deps.ledger, team, self._deps.core, issue, by=BY)
         return became
 
-    def attend(self) -> None:
+    def check(self) -> None:
         """Look again at what rests and is due: release it, or leave it for longer."""
         for suspension in self._deps.ledger.suspensions.due():
             if suspension.scope is Scope.SUBJECT:
-                self._look_at_stopped(suspension)
+                self._check_stopped_subject(suspension)
                 continue
             if suspension.scope not in (Scope.TEAM, Scope.ACCOUNT):
                 continue
-            found = self._trouble(suspension.team, suspension.name or self._deps.core)
+            found = self._probe(suspension.team, suspension.name or self._deps.core)
             if found is None or (suspension.scope is Scope.TEAM and not isinstance(found, Unavailable)):
-                self._release(suspension)
+                self._resume(suspension)
             else:
                 self._deps.ledger.suspensions.look_again(suspension, min(LONGEST_PAUSE, 0.5 * 2**suspension.attempts))
 
-    def _look_at_stopped(self, suspension: Parked) -> None:
+    def _check_stopped_subject(self, suspension: Parked) -> None:
         """A subject that was stopped goes on when an operator has closed the issue that tells of it."""
         ledger = self._deps.ledger
         stopped = ledger.breakers.of(suspension.team, suspension.name)
@@ -117,7 +117,7 @@ class OutageMonitor:
 
     def _was_closed(self, team: str, issue: Ref) -> bool:
         """Whether an operator closed an issue, by the timeline; nobody else's closing counts."""
-        forge = self._deps.ask(team, self._deps.core)
+        forge = self._deps.reader(team, self._deps.core)
         try:
             if forge.issue(issue).is_open:
                 return False
@@ -128,10 +128,10 @@ class OutageMonitor:
         by = rows[-1].actor if rows else None
         return by is not None and by.id in self._deps.operators[team]
 
-    def _trouble(self, team: str, login: str) -> ForgeError | None:
+    def _probe(self, team: str, login: str) -> ForgeError | None:
         """Why an account cannot ask its forge the simplest question, if it cannot."""
         try:
-            self._deps.ask(team, login).user(login)
+            self._deps.reader(team, login).user(login)
         except ForgeError as error:
             return error if isinstance(error, Unavailable) or error.status == UNAUTHORIZED else None
         return None
@@ -147,7 +147,7 @@ class OutageMonitor:
             reason = f"the token of {login} is refused"
             self._deps.ledger.suspensions.suspend(team, Scope.BOT, bot, Why.TOKEN_REFUSED, reason)
 
-    def _release(self, suspension: Parked) -> None:
+    def _resume(self, suspension: Parked) -> None:
         ledger = self._deps.ledger
         with ledger.transaction():
             ledger.suspensions.release(suspension.team, suspension.scope, suspension.name, suspension.why)

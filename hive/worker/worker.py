@@ -76,15 +76,15 @@ class WorkerDeps:
     queue: Queue
     bots: Mapping[str, Bot]
     context: Callable[[str, str], Context]
-    look: Callable[[Ref], object]
+    refresh: Callable[[Ref], object]
     account: Callable[[str, str], str]
     executor: EffectExecutor
     outage_monitor: OutageMonitor
-    given_up: FailureReporter
+    failure_reports: FailureReporter
     loop_guard: LoopGuard
     dispatcher: Dispatcher
     wakeup: Wakeup
-    labels: LabelSync
+    label_sync: LabelSync
     repository_guard: RepositoryGuard
     ceiling: Ceiling = field(default_factory=Ceiling)
 
@@ -93,8 +93,8 @@ class WorkerDeps:
 class JobResult:
     """What came of a look: deeds that are owed now, and the job that was taken next in the same breath."""
 
-    pending: tuple[int, ...] = ()
-    following: Job | None = None
+    effects: tuple[int, ...] = ()
+    next_job: Job | None = None
 
 
 NOTHING = JobResult()
@@ -126,7 +126,7 @@ class Worker:
         """Work until `stop` is set; what is held then is finished, and the rest left to who comes next."""
         loops = loops or Loops(None, "work", stop)
         self._deps.wakeup.listen()
-        self._deps.labels.begin()
+        self._deps.label_sync.reset()
         self._threads = threads
         backstop = threading.Thread(target=loops.run, args=("backstop", self._backstop), name="backstop")
         backstop.start()
@@ -136,7 +136,7 @@ class Worker:
             EFFECT: enduring(loops, self.apply),
             HEARTBEAT: lambda _: looks.beat(),
         }
-        self._deps.queue.serve(handlers, workers=threads, stop=stop, ready=self._due)
+        self._deps.queue.serve(handlers, workers=threads, stop=stop, ready=self._due_jobs)
         backstop.join()
         self._deps.wakeup.close()
 
@@ -150,9 +150,9 @@ class Worker:
             following = self._run(job, go_on=not stop.is_set())
 
     def _next(self) -> Job | None:
-        return self._deps.ledger.jobs.claim_next(self._deps.ceiling, alone=self._burst_guard.holds)
+        return self._deps.ledger.jobs.claim_next(self._deps.ceiling, alone=self._burst_guard.is_active)
 
-    def look(self, job_id: int) -> None:
+    def run_job(self, job_id: int) -> None:
         """Let a bot look at this event now, if that may be, and do what it wants."""
         job = self._deps.ledger.jobs.claim(job_id)
         if job is not None:
@@ -172,17 +172,17 @@ class Worker:
             raise
         finally:
             del self._held[job.id]
-        for effect in ended.pending:
+        for effect in ended.effects:
             self.apply(effect)
-        return ended.following
+        return ended.next_job
 
     def apply(self, effect_id: int) -> None:
         """Do one deed, if it is still owed."""
         self._deps.executor.apply(effect_id)
 
-    def attend(self) -> None:
+    def check_outages(self) -> None:
         """Let go on what rested, where that has become possible."""
-        self._deps.outage_monitor.attend()
+        self._deps.outage_monitor.check()
 
     def _run_bot(self, job: Job, *, go_on: bool) -> JobResult:
         """What came of a look; nothing if it failed. Raises Lost."""
@@ -199,11 +199,11 @@ class Worker:
         if self._deps.loop_guard.blocks_job(job):
             ledger.jobs.rest(job, "its subject was stopped")
             return NOTHING
-        if not self._deps.repository_guard.here(job.event.ref.repo):
+        if not self._deps.repository_guard.is_available(job.event.ref.repo):
             ledger.jobs.rest(job, "its repository is not where it was")
             return NOTHING
         if job.bot == REFRESH:
-            self._deps.look(job.event.ref)
+            self._deps.refresh(job.event.ref)
             ledger.jobs.finish(job)
             return NOTHING
         bot = self._deps.bots.get(job.bot)
@@ -238,18 +238,18 @@ class Worker:
             if packed:
                 ledger.recordings.keep(job.id, job.team, packed)
             ledger.jobs.finish(job)
-            return JobResult(following=self._next() if go_on else None)
+            return JobResult(next_job=self._next() if go_on else None)
 
     def _failed(self, job: Job, error: ForgeError) -> None:
         """What is gone needs nobody; what only time or an operator can heal is looked at again; the rest is given up."""
         login, ledger = self._deps.account(job.bot, ""), self._deps.ledger
-        if self._deps.outage_monitor.takes(job.team, login, error):
+        if self._deps.outage_monitor.suspend_if_outage(job.team, login, error):
             ledger.jobs.rest(job, str(error))
             return
-        if isinstance(error, NotFound) and self._deps.repository_guard.astray(job.event.ref.repo):
+        if isinstance(error, NotFound) and self._deps.repository_guard.may_have_moved(job.event.ref.repo):
             error = Unavailable(str(error))
         if isinstance(error, NotFound):
-            became = self._deps.outage_monitor.became_of(job.team, login, job.event.ref)
+            became = self._deps.outage_monitor.subject_state(job.team, login, job.event.ref)
             if became is SubjectState.GONE:
                 ledger.jobs.supersede(job, "what it was about is gone")
                 return
@@ -263,7 +263,7 @@ class Worker:
         # A ref that is gone (a deleted issue) is no fault of the bot; everything else is one to be seen.
         level = logging.INFO if isinstance(error, NotFound) else logging.ERROR
         log.log(level, "job_failed id=%d bot=%s event=%s error=%r", job.id, job.bot, job.event.key, error)
-        subject, ledger = self._subject(job), self._deps.ledger
+        subject, ledger = self._review_target(job), self._deps.ledger
         with ledger.transaction():
             ledger.jobs.fail(job, f"{type(error).__name__}: {error}")
             facts = {"key": job.event.key, "error": str(error)[:300]}
@@ -271,9 +271,9 @@ class Worker:
             if (
                 job.bot in self._deps.bots or job.bot == REFRESH
             ):  # a bot that was taken out of the configuration is missed by nobody
-                self._deps.given_up.look(job, error, subject)
+                self._deps.failure_reports.job_failed(job, error, subject)
 
-    def _subject(self, job: Job) -> ReviewTarget | None:
+    def _review_target(self, job: Job) -> ReviewTarget | None:
         """The pull request of a look from which a verdict is waited for."""
         bot = self._deps.bots.get(job.bot)
         if bot is None or not bot.verdict:
@@ -283,17 +283,17 @@ class Worker:
         except (ForgeError, LookupError):  # a team that is no longer configured has no forge
             return ReviewTarget(bot.verdict, None)
 
-    def sort(self) -> None:
+    def dispatch(self) -> None:
         """Read the deliveries that came, and nudge for the jobs they made."""
-        self._nudge(self._deps.dispatcher.sort())
+        self._wake_threads(self._deps.dispatcher.dispatch())
 
     def _backstop(self, heartbeat: Heartbeat) -> float:
         """Read what comes as soon as the bell rings; nudge for rows that nobody was nudged for, or whose worker died."""
         at = self._round
         notified = self._deps.wakeup.wait(0.0 if at.read == BATCH else BACKSTOP_SECONDS)
         made, at.read = self._deps.dispatcher.dispatch_batch()
-        over = self._burst_guard.tell(at.read)
-        self._nudge(made)
+        over = self._burst_guard.record(at.read)
+        self._wake_threads(made)
         if notified and not made:
             self._deps.queue.wake()  # it rang for what another process pushed
         now = time.monotonic()
@@ -310,35 +310,35 @@ class Worker:
         heartbeat.beat()
         return 0.0
 
-    def _nudge(self, jobs: list[int]) -> None:
+    def _wake_threads(self, jobs: list[int]) -> None:
         """Wake as many workers as there are jobs: each goes on by itself until nothing is due."""
         for job in jobs[: self._threads]:
             self._deps.queue.push(JOB, job)
 
-    def _due(self) -> list[int]:
+    def _due_jobs(self) -> list[int]:
         """As many jobs as there are workers; it also makes a thread's connection, so that no delivery waits for that."""
         return self._deps.ledger.jobs.due(self._threads, self._deps.ceiling)
 
-    def _take_back(self) -> None:
+    def _release_stranded(self) -> None:
         """Looks that the ledger broke off wait again, and have lost no attempt."""
         while self._stranded:
             with contextlib.suppress(Lost):
                 self._deps.ledger.jobs.rest(self._stranded[0], "the ledger was away")
             self._stranded.popleft()
 
-    def bury(self) -> None:
+    def fail_deadly(self) -> None:
         """Looks that killed their worker each time are given up."""
         for job in self._deps.ledger.hopeless.deadly():
             with contextlib.suppress(Lost):
                 self._give_up(job, WorkerCrashed(f"its worker died at each of the last {MAX_DEATHS} attempts"))
 
     def _scan(self) -> None:
-        self._take_back()
-        self.bury()
-        self.attend()
-        self._deps.labels.catch_up()
+        self._release_stranded()
+        self.fail_deadly()
+        self.check_outages()
+        self._deps.label_sync.sync()
         self._deps.ledger.checkpoint()
-        self._nudge(self._due())
+        self._wake_threads(self._due_jobs())
         for effect in self._deps.ledger.effects.due():
             self._deps.queue.push(EFFECT, effect)
 

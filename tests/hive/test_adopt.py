@@ -101,7 +101,7 @@ def test_another_repository_is_shown_as_such_and_taken(hive_env: HiveEnv, admin:
     with hive_env.house_core() as core:
         core.put_file(CONFIG, "agent.yaml", AGENT.encode(), message="anew", branch="main")
         core.put_file(CONFIG, "prompt.md", b"You are iris.", message="anew", branch="main")
-    hive_env.instance.repository_tracker.look()
+    hive_env.instance.repository_tracker.refresh()
     assert ledger.suspensions.of("acme", Scope.AGENT, "iris")
     new = admin.repository(CONFIG).id
     status, words = said(hive_env, answer="n\n")

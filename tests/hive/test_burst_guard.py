@@ -27,44 +27,44 @@ def test_what_is_a_flood(clock: Clock) -> None:
     for read, holds in ((1, False), (BATCH - 1, False), (FLOOD_RATE * WINDOW_SECONDS, True)):
         for part in (read // 2, read - read // 2):
             clock.pass_(WINDOW_SECONDS / 2)
-            assert not flood.tell(int(part))
-        assert flood.holds == holds
+            assert not flood.record(int(part))
+        assert flood.is_active == holds
     clock.pass_(WINDOW_SECONDS)
-    assert flood.tell(0), "it has ended"
-    assert not flood.holds
+    assert flood.record(0), "it has ended"
+    assert not flood.is_active
     clock.pass_(WINDOW_SECONDS)
-    assert not flood.tell(0), "and ends once"
+    assert not flood.record(0), "and ends once"
 
 
 def test_more_that_waits_is_a_flood_however_slowly_it_is_read(clock: Clock) -> None:
     """A full batch holds jobs from its first moment, until a batch is not full any more."""
     flood = BurstGuard(clock)
     for _ in range(9):
-        assert not flood.tell(BATCH)
-        assert flood.holds
+        assert not flood.record(BATCH)
+        assert flood.is_active
         clock.pass_(FLOOD_SECONDS / 10)
-    assert not flood.tell(BATCH)
-    assert flood.holds
+    assert not flood.record(BATCH)
+    assert flood.is_active
     clock.pass_(WINDOW_SECONDS)
-    assert flood.tell(BATCH - 1), "it has ended"
-    assert not flood.holds
+    assert flood.record(BATCH - 1), "it has ended"
+    assert not flood.is_active
 
 
 def test_a_flood_that_does_not_end_is_waited_for_a_minute(clock: Clock) -> None:
     """Then jobs go on beside it, and when it has ended the next flood has its own minute."""
     flood = BurstGuard(clock)
-    flood.tell(BATCH)
+    flood.record(BATCH)
     clock.pass_(FLOOD_SECONDS - 1)
-    flood.tell(BATCH)
-    assert flood.holds
+    flood.record(BATCH)
+    assert flood.is_active
     clock.pass_(1)
-    assert not flood.holds
-    flood.tell(BATCH)
-    assert not flood.holds
+    assert not flood.is_active
+    flood.record(BATCH)
+    assert not flood.is_active
     clock.pass_(WINDOW_SECONDS)
-    assert flood.tell(0)
-    flood.tell(BATCH)
-    assert flood.holds
+    assert flood.record(0)
+    flood.record(BATCH)
+    assert flood.is_active
 
 
 def test_one_look_for_a_flood_and_an_answer_meanwhile(hive_env: HiveEnv) -> None:
@@ -89,7 +89,7 @@ def test_one_look_for_a_flood_and_an_answer_meanwhile(hive_env: HiveEnv) -> None
         worker.drain(stop)
 
     worker._deps.wakeup.listen()
-    worker._deps.labels.begin()
+    worker._deps.label_sync.reset()
     pour()
     deliver(hive_env, hive_env.mara.comment(other, "/help", marker="/help"), "said")
     for _ in range(3):  # more than one batch waits behind each that is read

@@ -20,11 +20,11 @@ from tests.hive.conftest import APP, HiveEnv
 
 def drain(hive_env: HiveEnv, worker: Worker) -> None:
     """Work until nothing is due."""
-    worker.sort()
+    worker.dispatch()
     pending, effects = hive_env.instance.ledger.jobs, hive_env.instance.ledger.effects
     while (jobs := pending.due()) or effects.due():
         for job in jobs:
-            worker.look(job)
+            worker.run_job(job)
         for effect in effects.due():
             worker.apply(effect)
 

@@ -48,17 +48,17 @@ def send(
 def test_a_delivery_makes_jobs(ledger: Ledger, dispatcher: Dispatcher) -> None:
     """A job for each bot that listens, and one act in the record; a second reading finds nothing."""
     send(ledger, "u1")
-    assert dispatcher.sort() == [1, 2]
+    assert dispatcher.dispatch() == [1, 2]
     (row,) = ledger.audit.after(0)
     assert (row.actor, row.action, row.ref, row.url) == ("mara", "issue_opened", str(Ref(APP, 1)), "http://forge/1")
-    assert dispatcher.sort() == []
+    assert dispatcher.dispatch() == []
 
 
 def test_the_same_event_makes_no_second_job(ledger: Ledger, dispatcher: Dispatcher) -> None:
     """The same bytes under other ids, as a forge sends them when somebody presses replay."""
     for number in range(5):
         send(ledger, f"u{number}")
-    assert len(dispatcher.sort()) == 2
+    assert len(dispatcher.dispatch()) == 2
     assert len(ledger.audit.after(0)) == 1
 
 
@@ -68,7 +68,7 @@ def test_more_than_a_batch_is_read_in_order(ledger: Ledger, dispatcher: Dispatch
         send(ledger, f"u{number}", number=number)
     made, read = dispatcher.dispatch_batch()
     assert (len(made), read) == (2 * BATCH, BATCH)
-    assert len(dispatcher.sort()) == 500 - 2 * BATCH
+    assert len(dispatcher.dispatch()) == 500 - 2 * BATCH
     assert [row.ref for row in ledger.audit.after(0)] == [str(Ref(APP, number)) for number in range(1, 251)]
 
 
@@ -87,7 +87,7 @@ def test_what_makes_no_work_is_said(
     """Foreign, unknown and broken deliveries leave one row each, and hold up nobody."""
     send(ledger, "u1", number=1, **sent)
     send(ledger, "u2", number=2)
-    assert len(dispatcher.sort()) == 2
+    assert len(dispatcher.dispatch()) == 2
     first = ledger.audit.after(0)[0]
     assert first.action == what
     assert why in first.detail["why"]
@@ -103,13 +103,13 @@ def test_what_has_no_key_asks_for_a_look(ledger: Ledger, dispatcher: Dispatcher)
     nudged = replace(dispatcher, readings={"forgejo": DeliveryDecoder(closed, lambda _: "")})
     for uuid in ("u1", "u2"):
         send(ledger, uuid)
-    (look,) = nudged.sort()
+    (look,) = nudged.dispatch()
     job = ledger.jobs.claim(look)
     assert job is not None
     assert (job.bot, job.event) == ("refresh", SubjectChanged(Ref(APP, 1), User(1, "mara"), "look:forgejo:u1"))
     assert ledger.audit.after(0) == []
     send(ledger, "u3")
-    assert len(nudged.sort()) == 1
+    assert len(nudged.dispatch()) == 1
 
 
 def test_nobody_looks_for_nobody(ledger: Ledger, dispatcher: Dispatcher) -> None:
@@ -120,4 +120,4 @@ def test_nobody_looks_for_nobody(ledger: Ledger, dispatcher: Dispatcher) -> None
 
     deaf = replace(dispatcher, readings={"forgejo": DeliveryDecoder(closed, lambda _: "")}, listeners=lambda *_: [])
     send(ledger, "u1")
-    assert deaf.sort() == []
+    assert deaf.dispatch() == []

@@ -47,7 +47,7 @@ def look(ledger: Ledger, worker: Worker, *events: Event, bot: str = "review", by
     for event in events:
         (job,) = ledger.jobs.enqueue("acme", [(bot, event)], origin=Origin(by_person=by_person))
         for _ in range(MAX_ATTEMPTS):
-            worker.look(job)
+            worker.run_job(job)
             at_once(ledger)
     make_env(ledger, worker)
 
@@ -132,7 +132,7 @@ def test_what_killed_its_worker_each_time_is_told(hive_env: HiveEnv, issue: Issu
         ledger.jobs.release_all()
     assert ledger.jobs.claim(job) is None
     for _ in range(2):
-        worker.bury()
+        worker.fail_deadly()
         make_env(ledger, worker)
     (found,) = told(hive_env)
     assert f"its worker died at each of the last {MAX_DEATHS} attempts" in found.body
@@ -170,7 +170,7 @@ def test_a_pull_request_that_cannot_be_read(hive_env: HiveEnv, issue: Issue) -> 
     (asked,) = ledger.jobs.due()
     hive_env.forge.faults.put(rule)
     for _ in range(MAX_ATTEMPTS):
-        worker.look(asked)
+        worker.run_job(asked)
         at_once(ledger)
     make_env(ledger, worker)
     hive_env.forge.faults.clear()
@@ -190,16 +190,16 @@ def test_what_needs_nobody_is_not_told(hive_env: HiveEnv, issue: Issue) -> None:
     look(ledger, worker, IssueOpened(Ref(meta, 1), User(1, "core"), "own"), by_person=False)
     first = ledger.jobs.enqueue("acme", [("review", ReviewAsked(pull, mara, "first"))])[0]
     ledger.jobs.enqueue("acme", [("review", ReviewAsked(pull, mara, "second"))])
-    worker.look(first)
+    worker.run_job(first)
     other = ledger.jobs.enqueue("nobody", [("review", IssueOpened(issue.ref, mara, "other"))])[0]
-    worker.look(other)
+    worker.run_job(other)
     unknown = ledger.jobs.enqueue("acme", [("dismissed", IssueOpened(issue.ref, mara, "dismissed"))])[0]
-    worker.look(unknown)
+    worker.run_job(unknown)
     make_env(ledger, worker)
     assert len(ledger.open.given_up()) == 6
     hive_env.mara.close(pull)
     for job in ledger.jobs.due():
-        worker.look(job)
+        worker.run_job(job)
     make_env(ledger, worker)
     assert (told(hive_env), said(hive_env, pull), hive_env.mara.statuses(APP, hive_env.mara.pull(pull).head_sha)) == (
         [],

@@ -41,7 +41,7 @@ def test_one_short_file_and_one_line(hive_env: HiveEnv, tmp_path: Path) -> None:
         for ref in (with_path, with_path, without):
             event = IssueOpened(ref, hive_env.mara.user("mara"), f"opened:{ref}")
             for job in instance.ledger.jobs.enqueue("acme", [("thanks", event)]):
-                worker.look(job)
+                worker.run_job(job)
     finally:
         instance.close()
     (said,) = hive_env.mara.comments(with_path)

@@ -68,7 +68,7 @@ def test_a_job_is_looked_at_and_done(hive_env: HiveEnv) -> None:
     worker = hive_env.worker()
     for _ in range(2):
         for job in hive_env.instance.ledger.jobs.enqueue("acme", [("triage", event)]):
-            worker.look(job)
+            worker.run_job(job)
     after = hive_env.mara.issue(issue.ref)
     assert set(after.labels) == {"type/bug", "area/app"}
     assert [user.login for user in after.assignees] == ["iris"]
@@ -83,7 +83,7 @@ def test_a_clash_of_keys_is_seen(hive_env: HiveEnv) -> None:
     deps = dataclasses.replace(worker_deps(hive_env.instance), bots={"chatty": chatty})
     ledger = hive_env.instance.ledger
     (job,) = ledger.jobs.enqueue("acme", [("chatty", IssueOpened(issue.ref, issue.author, "opened"))])
-    Worker(deps).look(job)
+    Worker(deps).run_job(job)
     assert comments(hive_env, issue.ref) == []
     assert any(line.startswith(f"failed look {job}  chatty issue_opened") for line in queue(ledger))
     assert "chatty wants two different PostComment under the key 'k'" in ledger.open.given_up()[0].error
@@ -142,7 +142,7 @@ def test_a_bot_that_fails_fails_alone(hive_env: HiveEnv) -> None:
     jobs = ledger.jobs.enqueue("acme", [("triage", nobody), ("gone", IssueOpened(issue.ref, User(1, "x"), "k2"))])
     worker = hive_env.worker()
     for job in jobs:
-        worker.look(job)
+        worker.run_job(job)
     assert [row.action for row in ledger.audit.after(0)] == ["job_failed", "job_failed"]
     assert ledger.effects.due() == []
 
@@ -174,7 +174,7 @@ def test_the_sweep_finds_what_no_webhook_told(hive_env: HiveEnv) -> None:
     assert found.sweep().jobs == ()
     worker = hive_env.worker()
     for job in jobs:
-        worker.look(job)
+        worker.run_job(job)
     assert [user.login for user in hive_env.mara.issue(issue.ref).assignees] == ["iris"]
 
 

@@ -48,7 +48,7 @@ def drain(ledger: Ledger, worker: Worker) -> None:
     """Work until nothing is due."""
     for _ in range(20):
         for job in ledger.jobs.due():
-            worker.look(job)
+            worker.run_job(job)
         for effect in ledger.effects.due():
             worker.apply(effect)
 
@@ -87,7 +87,7 @@ def test_what_machines_do_has_a_cause(hive_env: HiveEnv, issue: Issue) -> None:
     (job,) = ledger.jobs.enqueue(
         "acme", [("triage", IssueOpened(issue.ref, issue.author, "o"))], origin=Origin(depth=4)
     )
-    hive_env.worker().look(job)
+    hive_env.worker().run_job(job)
     found = origin("acme", event)
     assert (found.depth, found.by_person) == (5, False)
     with ledger.transaction() as db:
@@ -116,12 +116,12 @@ def test_a_subject_that_is_written_to_without_end_is_stopped(hive_env: HiveEnv, 
         with GiteaForge(name=FORGE, url=hive_env.forge.url, token=token) as core:
             core.close(told[0].ref)
         ledger.suspensions.look_again(suspension, -1)
-        worker.attend()
+        worker.check_outages()
         assert ledger.suspensions.all(), "only an operator lets it go on"
         hive_env.mara.reopen(told[0].ref)
         hive_env.mara.close(told[0].ref)
         ledger.suspensions.look_again(suspension, -1)
-        worker.attend()
+        worker.check_outages()
         drain(ledger, worker)
         assert ledger.suspensions.all() == []
         assert said(hive_env, issue.ref) == ["a", "b", "c", "d", "e"]
@@ -157,6 +157,6 @@ def test_machines_do_not_answer_one_another_for_ever(
         told = hive_env.mara.changed_since(hive_env.instance.ops("acme"), issue.created_at)
         hive_env.mara.close(told[0].ref)
         ledger.suspensions.look_again(suspension, -1)
-        worker.attend()
+        worker.check_outages()
         drain(ledger, worker)
         assert (ledger.suspensions.all(), ledger.jobs.due()) == ([], [])

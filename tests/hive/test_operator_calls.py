@@ -86,7 +86,7 @@ def drain(hive_env: HiveEnv) -> None:
     """Do everything that is due."""
     worker = hive_env.worker()
     for _ in range(2):
-        LabelSync(hive_env.instance.ledger, "core", hive_env.instance.teams).catch_up()
+        LabelSync(hive_env.instance.ledger, "core", hive_env.instance.teams).sync()
         for effect in hive_env.instance.ledger.effects.due():
             worker.apply(effect)
 

@@ -83,23 +83,23 @@ def test_a_forge_that_is_away_costs_nothing_but_time(
     if status:
         with answering(port, status, body):
             worker.apply(action)
-            worker.look(look)
+            worker.run_job(look)
     else:
         worker.apply(action)
     for _ in range(2 * MAX_ATTEMPTS):
         worker.apply(action)
-        worker.look(look)
+        worker.run_job(look)
     (suspension,) = ledger.suspensions.all()
     assert suspension.reason.startswith("forge unavailable: ")
     assert (ledger.effects.due(), ledger.jobs.due()) == ([], [])
     assert ledger.effects.get(action).attempts == 0
     with EmbeddedForge(tmp_path / "forge", port=port):
-        worker.attend()
+        worker.check_outages()
         assert ledger.suspensions.all() == []
         for effect in ledger.effects.due():
             worker.apply(effect)
         for job in ledger.jobs.due():
-            worker.look(job)
+            worker.run_job(job)
         assert spoken(hive_env, issue.ref, "hello") == ["hello"]
         assert hive_env.mara.issue(issue.ref).labels
     acts = [row.action for row in ledger.audit.after(0)]
@@ -140,8 +140,8 @@ def test_a_revoked_token_costs_one_issue(hive_env: HiveEnv) -> None:
     other = say(hive_env, issue.ref, "core", "not me")
     for effect in (*actions, other):
         worker.apply(effect)
-    worker.look(look)
-    worker.attend()
+    worker.run_job(look)
+    worker.check_outages()
     scopes = {(suspension.scope, suspension.name) for suspension in ledger.suspensions.all()}
     assert scopes == {(Scope.ACCOUNT, "triage"), (Scope.BOT, "triage")}
     for effect in ledger.effects.due():
@@ -160,12 +160,12 @@ def test_a_revoked_token_costs_one_issue(hive_env: HiveEnv) -> None:
         fresh = admin.make_token("triage", "again", SCOPES)
     secret_store.keep_token(FORGE, "triage", fresh)
     ledger.suspensions.look_again(ledger.suspensions.all()[0], -1)
-    worker.attend()
+    worker.check_outages()
     assert ledger.suspensions.all() == []
     for effect in ledger.effects.due():
         worker.apply(effect)
     for job in ledger.jobs.due():
-        worker.look(job)
+        worker.run_job(job)
     assert spoken(hive_env, issue.ref, "one", "two", "three") == ["one", "two", "three"]
 
 
@@ -178,12 +178,12 @@ def test_a_token_that_lies_open_rests_like_a_revoked_one(hive_env: HiveEnv) -> N
     look = ledger.jobs.enqueue("acme", [("triage", IssueOpened(issue.ref, issue.author, "k"))])[0]
     path.chmod(0o644)
     worker.apply(effect)
-    worker.look(look)
-    worker.attend()
+    worker.run_job(look)
+    worker.check_outages()
     assert {suspension.name for suspension in ledger.suspensions.all()} == {"triage"}
     path.chmod(0o600)
     ledger.suspensions.look_again(ledger.suspensions.all()[0], -1)
-    worker.attend()
+    worker.check_outages()
     assert ledger.suspensions.all() == []
     worker.apply(effect)
     assert spoken(hive_env, issue.ref, "hello") == ["hello"]
@@ -205,7 +205,7 @@ def test_what_is_hidden_is_not_gone(hive_env: HiveEnv, unit: str) -> None:
         ref = issue.ref if unit == "repo.issues" else Ref(APP, 404)
         look = ledger.jobs.enqueue("acme", [("lane", IssueClosed(ref, issue.author, "k"))])[0]
         action = say(hive_env, Ref(APP, 404), "core", "hello")
-        worker.look(look)
+        worker.run_job(look)
         worker.apply(action)
         for effect in ledger.effects.due():
             worker.apply(effect)

@@ -32,7 +32,7 @@ def look(hive_env: HiveEnv, bot: str, event: Event) -> None:
     worker, jobs = hive_env.worker(), hive_env.instance.ledger.jobs
     jobs.enqueue("acme", [(bot, event)])
     while due := jobs.due():
-        worker.look(due[0])
+        worker.run_job(due[0])
 
 
 @pytest.mark.parametrize(

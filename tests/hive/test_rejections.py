@@ -136,7 +136,7 @@ def tell(hive_env: HiveEnv, worker: Worker, bot: str, event: Event) -> None:
     ledger.jobs.enqueue("acme", [(bot, event)])
     while due := ledger.jobs.due():
         for job in due:
-            worker.look(job)
+            worker.run_job(job)
     for _ in range(3):
         for effect in ledger.effects.due():
             worker.apply(effect)

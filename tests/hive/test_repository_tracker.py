@@ -92,7 +92,7 @@ def heard(hive_env: HiveEnv, repo: Repo, repo_id: int, number: int) -> list[int]
     ledger = hive_env.instance.ledger
     uuid = f"{repo.path}-{repo_id}-{number}"
     assert ledger.deliveries.receive(Delivery(FORGE, uuid, "issues", body), pack(body))
-    return dispatcher_of(hive_env.instance).sort()
+    return dispatcher_of(hive_env.instance).dispatch()
 
 
 def repo_id(admin: GiteaAdmin, repo: Repo) -> int:
@@ -114,7 +114,7 @@ def test_a_renamed_project_is_followed(
     assert [comment.body.splitlines()[0] for comment in hive_env.mara.comments(replace(ref, repo=store))] == [
         "still here"
     ]
-    instance.repository_tracker.look()
+    instance.repository_tracker.refresh()
     (one,) = told(hive_env)
     golden("host/repository-renamed.md", "\n\n".join(one))
     (job, *_) = heard(hive_env, store, number, ref.number)
@@ -128,7 +128,7 @@ def test_a_renamed_project_is_followed(
     assert str(replace(later, repo=APP)) in found, "the other door"
     assert told(hive_env) == [one], "said once"
     rename(admin, store.path, APP.name)
-    instance.repository_tracker.look()
+    instance.repository_tracker.refresh()
     assert instance.names.current(APP) == APP
     assert instance.ledger.incidents.open("acme", f"renamed:{FORGE}:{number}") is None
 
@@ -168,8 +168,8 @@ def test_a_transferred_project_is_suspended(
     transfer(hive_env, APP, "elsewhere")
     pending = say(hive_env, ref, "later")
     hive_env.worker().apply(pending)
-    hive_env.instance.repository_tracker.look()
-    hive_env.instance.repository_tracker.look()
+    hive_env.instance.repository_tracker.refresh()
+    hive_env.instance.repository_tracker.refresh()
     (one,) = told(hive_env)
     golden("host/repository-transferred.md", "\n\n".join(one))
     waiting = ledger.effects.get(pending)
@@ -181,7 +181,7 @@ def test_a_transferred_project_is_suspended(
     assert labels_of(standing) == {"state/repository-lost"}
     assert any("transferred and is elsewhere/app" in str(suspension) for suspension in ledger.suspensions.all())
     transfer(hive_env, Repo(FORGE, "elsewhere", APP.name), APP.owner)
-    hive_env.instance.repository_tracker.look()
+    hive_env.instance.repository_tracker.refresh()
     at_once(hive_env, pending)
     hive_env.worker().apply(pending)
     assert ledger.effects.get(pending).state == "done"
@@ -197,7 +197,7 @@ def test_other_work_goes_on(hive_env: HiveEnv, admin: GiteaAdmin) -> None:
     ledger.runs.start("acme", "iris", f"{FORGE}:acme/app#1", "one", "lost")
     other = ledger.runs.start("acme", "iris", f"{FORGE}:acme/other#1", "two", "well")
     admin._client.delete(f"/repos/{APP.path}")
-    hive_env.instance.repository_tracker.look()
+    hive_env.instance.repository_tracker.refresh()
     turn = ledger.runs.take("iris")
     assert turn is not None
     assert turn.run == other
@@ -214,8 +214,8 @@ def test_a_configuration_that_is_replaced(
     admin._client.delete(f"/repos/{CONFIG.path}")
     make(admin, CONFIG.owner, CONFIG.name, private=True)
     for _ in range(2):
-        assert not hive_env.instance.repository_tracker.here(CONFIG)
-        hive_env.instance.repository_tracker.look()
+        assert not hive_env.instance.repository_tracker.is_available(CONFIG)
+        hive_env.instance.repository_tracker.refresh()
     (one,) = told(hive_env)
     new = repo_id(admin, CONFIG)
     golden(
@@ -234,7 +234,7 @@ def test_a_renamed_configuration_is_followed(hive_env: HiveEnv, admin: GiteaAdmi
     head = admin.branch(CONFIG, "main").sha
     rename(admin, CONFIG.path, "iris-old")
     make(admin, CONFIG.owner, CONFIG.name, private=True)
-    assert instance.repository_tracker.here(CONFIG)
+    assert instance.repository_tracker.is_available(CONFIG)
     assert instance.names.current(CONFIG).path == "agent-configs/iris-old"
     assert mirrors(instance, "host")(CONFIG).fetch("refs/heads/main", HEAD) == head
 
@@ -246,13 +246,13 @@ def test_the_new_name_in_the_configuration(hive_env: HiveEnv, admin: GiteaAdmin)
     pending = say(hive_env, ref, f"about {ref} and {APP}")
     run = instance.ledger.runs.start("acme", "iris", str(ref), "k", "do it")
     rename(admin, APP.path, store.name)
-    instance.repository_tracker.look()
+    instance.repository_tracker.refresh()
     make(admin, APP.owner, APP.name)
     path = instance.settings.home / "hive.yaml"
     path.write_text(path.read_text().replace("repos: [app]", "repos: [store]"))
     later = Instance(load(path))
     try:
-        later.repository_tracker.settle()
+        later.repository_tracker.pin_all()
         pinned = later.ledger.repositories.of(store)
         assert pinned is not None
         assert (pinned.id, pinned.now) == (number, store)
@@ -266,7 +266,7 @@ def test_the_new_name_in_the_configuration(hive_env: HiveEnv, admin: GiteaAdmin)
         assert said["body"] == f"about {ref} and {APP}", "what was said stays as it was said"
         assert said["ref"]["repo"]["name"] == "store"
         assert later.ledger.incidents.open("acme", f"renamed:{FORGE}:{number}") is None
-        later.repository_tracker.settle()
+        later.repository_tracker.pin_all()
         assert later.ledger.repositories.of(store) == pinned
         assert later.names.named(APP, repo_id(admin, APP)) == APP
         assert later.settings.team_of(APP) is None, "the stranger under the old name is nobody's"
@@ -282,14 +282,14 @@ def test_names_that_were_swapped(hive_env: HiveEnv, admin: GiteaAdmin) -> None:
     path.write_text(path.read_text().replace("repos: [app]", "repos: [app, site]"))
     later, site = Instance(load(path)), replace(APP, name="site")
     try:
-        later.repository_tracker.settle()
+        later.repository_tracker.pin_all()
         ids = repo_id(admin, APP), repo_id(admin, site)
         for old, new in (("app", "third"), ("site", "app"), ("third", "site")):
             rename(admin, f"{APP.owner}/{old}", new)
-        later.repository_tracker.look()
+        later.repository_tracker.refresh()
         assert (later.names.current(APP), later.names.current(site)) == (site, APP)
         assert (later.names.named(site, ids[0]), later.names.named(APP, ids[1])) == (APP, site)
-        later.repository_tracker.settle()
+        later.repository_tracker.pin_all()
         assert (later.names.current(APP), later.names.current(site)) == (site, APP), (
             "and reading the configuration again changes nothing"
         )
@@ -317,7 +317,7 @@ def test_git_of_an_agent_goes_where_the_repository_is(hive_env: HiveEnv, admin: 
     assert address(hive_env.instance, APP) == "acme/store"
     assert brief.base(APP) == "main"
     admin._client.delete("/repos/acme/store")
-    hive_env.instance.repository_tracker.look()
+    hive_env.instance.repository_tracker.refresh()
     for ask in (partial(address, hive_env.instance), brief.base):
         with pytest.raises(OSError, match="acme/app is not where it was"):
             ask(APP)

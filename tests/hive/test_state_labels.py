@@ -179,7 +179,7 @@ def new_issue(hive_env: HiveEnv, title: str = "A page is wrong") -> Ref:
 def shown(hive_env: HiveEnv, worker: Worker, issue: Ref) -> set[str]:
     """The labels of an issue, once everything that is due is done."""
     for _ in range(2):  # what is done in the first round may change what is to be shown
-        LabelSync(hive_env.instance.ledger, "core", hive_env.instance.teams).catch_up()
+        LabelSync(hive_env.instance.ledger, "core", hive_env.instance.teams).sync()
         for effect in hive_env.instance.ledger.effects.due():
             worker.apply(effect)
     return set(hive_env.mara.issue(issue).labels)

@@ -143,7 +143,7 @@ def look(hive_env: HiveEnv, worker: Worker, *told: Event, asked: bool = True) ->
         ledger.jobs.enqueue("acme", [(bot, event) for bot in hive_env.instance.listeners("acme", event)])
     while due := [job for job in ledger.jobs.due() if asked or not is_asked(hive_env, job)]:
         for job in due:
-            worker.look(job)
+            worker.run_job(job)
 
 
 def is_asked(hive_env: HiveEnv, job: int) -> bool:

@@ -100,18 +100,18 @@ class Morning:
         """A delivery arrives."""
         kind, body = delivery
         assert self.instance.ledger.deliveries.receive(Delivery(FORGE, uuid, kind, body), pack(body))
-        self.worker.sort()
+        self.worker.dispatch()
 
     def drain(self) -> None:
         """Do all that is owed."""
         ledger, labels = self.instance.ledger, LabelSync(self.instance.ledger, "core", self.instance.teams)
-        labels.catch_up()
+        labels.sync()
         while (jobs := ledger.jobs.due()) + (effects := ledger.effects.due()):
             for job in jobs:
-                self.worker.look(job)
+                self.worker.run_job(job)
             for effect in effects:
                 self.worker.apply(effect)
-            labels.catch_up()
+            labels.sync()
 
     def sweep(self) -> None:
         """Sweep until there is nothing to find: what bots do on the forge is found as well."""

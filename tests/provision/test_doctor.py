@@ -233,7 +233,7 @@ def test_beside_a_running_hive(provision_env: ProvisionEnv) -> None:
         sweeper.sweep()
     with provision_env.receiving():
         assert any(sign.what.startswith("merges in ") for sign in provision_env.doctor())
-        worker.sort()
+        worker.dispatch()
         jobs = [provision_env.instance.ledger.open.all(), provision_env.instance.ledger.open.given_up()]
     for sweeper in ours:
         assert not sweeper.sweep(thorough=True).jobs

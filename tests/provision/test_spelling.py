@@ -46,7 +46,7 @@ def test_both_doors(build: Build) -> None:
     with provision_env.receiving():
         provision_env.raw.post("/repos/Acme/App/issues", title="one")
         assert any("deliveries arrive: " in sign.what for sign in provision_env.doctor(admin=False))
-    dispatcher_of(provision_env.instance).sort()
+    dispatcher_of(provision_env.instance).dispatch()
     provision_env.raw.post("/repos/Acme/App/issues", title="two")
     for sweeper in ours:
         assert not sweeper.sweep(thorough=True).failed

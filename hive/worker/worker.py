@@ -1,7 +1,7 @@
-"""The worker: lets bots look, stores what they want, and has it done. Touches no container.
+"""The worker: runs bots on jobs, stores their intents, has them executed. Touches no container.
 
-A job and the effects it makes are one transaction. A bot that fails fails alone: its job is tried
-again or given up, and no other waits for it.
+A job and its effects are stored in one transaction. A bot that fails affects no other: its job is
+retried or fails, and no other job waits for it.
 """
 
 from __future__ import annotations
@@ -44,32 +44,32 @@ log = logging.getLogger("hive.worker.worker")
 JOB = "job"
 EFFECT = "effect"
 HEARTBEAT = "beat"
-BEAT_SECONDS = 10.0
-"""How often the threads that look are asked for a sign of life: a task like any other, so that it comes when tasks are taken."""
+HEARTBEAT_SECONDS = 10.0
+"""How often the job threads are asked for a heartbeat: by a task like any other, so that it proves that tasks run."""
 
 BACKSTOP_SECONDS = 1.0
-"""How often the ledger is scanned for rows that nobody was nudged for, and how late a stop is noticed."""
+"""How often the ledger is scanned for due rows without a wake-up, and how late a stop is noticed."""
 
 OF_A_HEAD = (PullChanged,)
-"""Events after which what was seen of an older head is not worth saying."""
+"""Events whose jobs are superseded by a newer one: what was found on an older head is not posted."""
 
 BOT_FAULTS = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError),
 )
-"""What a mistake in a bot looks like, and what is too much for it."""
+"""Exceptions of a faulty bot; they fail its job."""
 
 
 class WorkerCrashed(Exception):
-    """Whoever looked did not live to tell, at each attempt."""
+    """The worker process died at every attempt of a job."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerDeps:
-    """What the worker needs of the house.
+    """What the worker needs.
 
-    `context` is what a bot sees of a team: (team, bot); `account` the login whose hand does what a
-    bot wants, or, for no intent, whose eyes it has: (bot, intent). `look` finds out what happened at a
-    ref that a delivery only named, and owes the jobs of it. `ground` tells where repositories are.
+    `context` is what a bot sees of a team: (team, bot). `account` is the login that performs an intent of a bot, or
+    with an empty intent the login that it reads with: (bot, wire name). `refresh` finds out what happened at a ref
+    that a delivery only named, and enqueues the jobs of it.
     """
 
     ledger: Ledger
@@ -91,7 +91,7 @@ class WorkerDeps:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """What came of a look: deeds that are owed now, and the job that was taken next in the same breath."""
+    """The effects of a job, and the next job if it was claimed in the same transaction."""
 
     effects: tuple[int, ...] = ()
     next_job: Job | None = None
@@ -102,67 +102,67 @@ NOTHING = JobResult()
 
 @dataclass(slots=True)
 class _BackstopState:
-    """When the backstop last did what it does now and then, and how many deliveries it read in its last pass."""
+    """When the backstop last did its periodic work, and how many deliveries its last pass read."""
 
     read: int = BATCH
-    """As if more waited: what a worker that died held need not wait for a bell."""
+    """A full batch at first, so that deliveries left by a dead worker need no wake-up."""
     scanned: float = -math.inf
     renewed: float = field(default_factory=time.monotonic)
     asked: float = -math.inf
 
 
 class Worker:
-    """Takes jobs and effects until it is told to stop."""
+    """Runs jobs and effects until it is stopped."""
 
     def __init__(self, deps: WorkerDeps) -> None:
         self._deps = deps
-        self._held: dict[int, Job] = {}
+        self._running: dict[int, Job] = {}
         self._stranded: deque[Job] = deque()
         self._round = _BackstopState()
         self._threads = 1
         self._burst_guard = BurstGuard()
 
     def serve(self, *, threads: int, stop: threading.Event, loops: Loops | None = None) -> None:
-        """Work until `stop` is set; what is held then is finished, and the rest left to who comes next."""
+        """Work until `stop` is set; jobs that run then are finished, all others stay in the ledger."""
         loops = loops or Loops(None, "work", stop)
         self._deps.wakeup.listen()
         self._deps.label_sync.reset()
         self._threads = threads
         backstop = threading.Thread(target=loops.run, args=("backstop", self._backstop), name="backstop")
         backstop.start()
-        looks = loops.heartbeat("looks", every=BEAT_SECONDS)
+        jobs = loops.heartbeat("jobs", every=HEARTBEAT_SECONDS)
         handlers: dict[str, Callable[[int], None]] = {
             JOB: enduring(loops, lambda _: self.drain(stop)),
             EFFECT: enduring(loops, self.apply),
-            HEARTBEAT: lambda _: looks.beat(),
+            HEARTBEAT: lambda _: jobs.beat(),
         }
         self._deps.queue.serve(handlers, workers=threads, stop=stop, ready=self._due_jobs)
         backstop.join()
         self._deps.wakeup.close()
 
     def drain(self, stop: threading.Event) -> None:
-        """Take what should be looked at first, one job after another, until nothing is due: a nudge names no winner."""
-        following: Job | None = None
-        while not stop.is_set() or following is not None:
-            job = following or self._next()
+        """Drain the queue: claim and run due jobs by priority until none is left. A wake-up names no job."""
+        claimed: Job | None = None
+        while not stop.is_set() or claimed is not None:
+            job = claimed or self._claim_next()
             if job is None:
                 return
-            following = self._run(job, go_on=not stop.is_set())
+            claimed = self._run(job, claim_next=not stop.is_set())
 
-    def _next(self) -> Job | None:
+    def _claim_next(self) -> Job | None:
         return self._deps.ledger.jobs.claim_next(self._deps.ceiling, alone=self._burst_guard.is_active)
 
     def run_job(self, job_id: int) -> None:
-        """Let a bot look at this event now, if that may be, and do what it wants."""
+        """Run one job now, if it can be claimed, and its effects."""
         job = self._deps.ledger.jobs.claim(job_id)
         if job is not None:
-            self._run(job, go_on=False)
+            self._run(job, claim_next=False)
 
-    def _run(self, job: Job, *, go_on: bool) -> Job | None:
-        """Look, and do what is owed then; the job that follows, if it was taken along."""
-        self._held[job.id] = job
+    def _run(self, job: Job, *, claim_next: bool) -> Job | None:
+        """Run a job and its effects; returns the next job if it was claimed along with the end of this one."""
+        self._running[job.id] = job
         try:
-            ended = self._run_bot(job, go_on=go_on)
+            result = self._run_bot(job, claim_next=claim_next)
         except Lost as lost:
             log.warning("job_lost id=%d bot=%s why=%s", job.id, job.bot, lost)
             return None
@@ -171,30 +171,30 @@ class Worker:
                 self._stranded.append(job)
             raise
         finally:
-            del self._held[job.id]
-        for effect in ended.effects:
+            del self._running[job.id]
+        for effect in result.effects:
             self.apply(effect)
-        return ended.next_job
+        return result.next_job
 
     def apply(self, effect_id: int) -> None:
-        """Do one deed, if it is still owed."""
+        """Perform one effect, if it is still pending."""
         self._deps.executor.apply(effect_id)
 
     def check_outages(self) -> None:
-        """Let go on what rested, where that has become possible."""
+        """Resume suspended work where the outage is over."""
         self._deps.outage_monitor.check()
 
-    def _run_bot(self, job: Job, *, go_on: bool) -> JobResult:
-        """What came of a look; nothing if it failed. Raises Lost."""
+    def _run_bot(self, job: Job, *, claim_next: bool) -> JobResult:
+        """Let the bot handle the event; an empty result if that failed. Raises Lost."""
         try:
-            return self._handle(job, go_on=go_on)
+            return self._handle(job, claim_next=claim_next)
         except ForgeError as error:
             self._failed(job, error)
         except (NotGranted, KeyClash, *BOT_FAULTS) as error:
             self._give_up(job, error)
         return NOTHING
 
-    def _handle(self, job: Job, *, go_on: bool) -> JobResult:
+    def _handle(self, job: Job, *, claim_next: bool) -> JobResult:
         ledger = self._deps.ledger
         if self._deps.loop_guard.blocks_job(job):
             ledger.jobs.rest(job, "its subject was stopped")
@@ -210,38 +210,40 @@ class Worker:
         if bot is None:
             raise LookupError(f"no bot named {job.bot} is configured any more")
         ctx, recording = recorded(self._deps.context(job.team, job.bot))
-        wanted = bot.handle(job.event, ctx)
-        return self._store(job, wanted, recording) if wanted else self._finish_noop(job, recording, go_on=go_on)
+        intents = bot.handle(job.event, ctx)
+        if intents:
+            return self._store(job, intents, recording)
+        return self._finish_noop(job, recording, claim_next=claim_next)
 
-    def _store(self, job: Job, wanted: list[Intent], recording: Recording) -> JobResult:
-        """The deeds that a bot wants and the end of its look, in one transaction: all of it or nothing."""
+    def _store(self, job: Job, intents: list[Intent], recording: Recording) -> JobResult:
+        """Store the effects of a job and finish it, in one transaction."""
         ledger, packed = self._deps.ledger, recording.pack()
         with ledger.transaction():
             if isinstance(job.event, OF_A_HEAD) and ledger.jobs.is_overtaken(job):
                 ledger.jobs.supersede(job)
                 return NOTHING
-            pending = []
-            for intent in wanted:
+            effects = []
+            for intent in intents:
                 actor = self._deps.account(job.bot, type(intent).WIRE)
-                pending.append(enqueue(ledger, job.team, actor, intent, by=job.bot, job=job.id, depth=job.depth))
+                effects.append(enqueue(ledger, job.team, actor, intent, by=job.bot, job=job.id, depth=job.depth))
             ledger.recordings.keep(job.id, job.team, packed)
             ledger.jobs.finish(job)
-        return JobResult(tuple(pending))
+        return JobResult(tuple(effects))
 
-    def _finish_noop(self, job: Job, recording: Recording, *, go_on: bool) -> JobResult:
-        """The end of a look that wants nothing, and the beginning of the next one, if this worker goes on.
+    def _finish_noop(self, job: Job, recording: Recording, *, claim_next: bool) -> JobResult:
+        """Finish a job without intents, and claim the next one in the same transaction.
 
-        An end that a power cut takes back is one more look, which nobody notices: it need not wait for the disk.
+        It is not synced to disk: if a power cut undoes it, the job runs again without any effect.
         """
         ledger, packed = self._deps.ledger, b"" if recording.is_empty else recording.pack()
         with ledger.transaction(durable=False):
             if packed:
                 ledger.recordings.keep(job.id, job.team, packed)
             ledger.jobs.finish(job)
-            return JobResult(next_job=self._next() if go_on else None)
+            return JobResult(next_job=self._claim_next() if claim_next else None)
 
     def _failed(self, job: Job, error: ForgeError) -> None:
-        """What is gone needs nobody; what only time or an operator can heal is looked at again; the rest is given up."""
+        """Suspend during an outage, supersede what is gone, retry what may pass, fail everything else."""
         login, ledger = self._deps.account(job.bot, ""), self._deps.ledger
         if self._deps.outage_monitor.suspend_if_outage(job.team, login, error):
             ledger.jobs.rest(job, str(error))
@@ -249,18 +251,18 @@ class Worker:
         if isinstance(error, NotFound) and self._deps.repository_guard.may_have_moved(job.event.ref.repo):
             error = Unavailable(str(error))
         if isinstance(error, NotFound):
-            became = self._deps.outage_monitor.subject_state(job.team, login, job.event.ref)
-            if became is SubjectState.GONE:
-                ledger.jobs.supersede(job, "what it was about is gone")
+            state = self._deps.outage_monitor.subject_state(job.team, login, job.event.ref)
+            if state is SubjectState.GONE:
+                ledger.jobs.supersede(job, "its subject is gone")
                 return
-            error = Unavailable(UNSEEN.format(login=login)) if became is SubjectState.HIDDEN else error
+            error = Unavailable(UNSEEN.format(login=login)) if state is SubjectState.HIDDEN else error
         if isinstance(error, Unavailable) and job.attempts < MAX_ATTEMPTS:
             ledger.jobs.postpone(job, str(error), max(error.retry_after, min(60.0, 0.5 * 2**job.attempts)))
         else:
             self._give_up(job, error)
 
     def _give_up(self, job: Job, error: Exception) -> None:
-        # A ref that is gone (a deleted issue) is no fault of the bot; everything else is one to be seen.
+        # A deleted issue is not the bot's fault.
         level = logging.INFO if isinstance(error, NotFound) else logging.ERROR
         log.log(level, "job_failed id=%d bot=%s event=%s error=%r", job.id, job.bot, job.event.key, error)
         subject, ledger = self._review_target(job), self._deps.ledger
@@ -268,13 +270,11 @@ class Worker:
             ledger.jobs.fail(job, f"{type(error).__name__}: {error}")
             facts = {"key": job.event.key, "error": str(error)[:300]}
             ledger.audit.add(job.bot, Act.JOB_FAILED, team=job.team, ref=str(job.event.ref), **facts)
-            if (
-                job.bot in self._deps.bots or job.bot == REFRESH
-            ):  # a bot that was taken out of the configuration is missed by nobody
+            if job.bot in self._deps.bots or job.bot == REFRESH:  # failures of a removed bot are not reported
                 self._deps.failure_reports.job_failed(job, error, subject)
 
     def _review_target(self, job: Job) -> ReviewTarget | None:
-        """The pull request of a look from which a verdict is waited for."""
+        """The pull request that waits for a verdict from this job."""
         bot = self._deps.bots.get(job.bot)
         if bot is None or not bot.verdict:
             return None
@@ -284,50 +284,50 @@ class Worker:
             return ReviewTarget(bot.verdict, None)
 
     def dispatch(self) -> None:
-        """Read the deliveries that came, and nudge for the jobs they made."""
+        """Dispatch new deliveries, and wake threads for their jobs."""
         self._wake_threads(self._deps.dispatcher.dispatch())
 
     def _backstop(self, heartbeat: Heartbeat) -> float:
-        """Read what comes as soon as the bell rings; nudge for rows that nobody was nudged for, or whose worker died."""
+        """Dispatch deliveries as they arrive; once a second look for due rows without a wake-up, or of a dead worker."""
         at = self._round
         notified = self._deps.wakeup.wait(0.0 if at.read == BATCH else BACKSTOP_SECONDS)
         made, at.read = self._deps.dispatcher.dispatch_batch()
         over = self._burst_guard.record(at.read)
         self._wake_threads(made)
         if notified and not made:
-            self._deps.queue.wake()  # it rang for what another process pushed
+            self._deps.queue.wake()  # the wake-up was for a task that another process pushed
         now = time.monotonic()
         if over or now - at.scanned >= BACKSTOP_SECONDS:
             self._scan()
             at.scanned = now
         if now - at.renewed >= LEASE_SECONDS / 4:
-            for job in list(self._held.values()):
+            for job in list(self._running.values()):
                 self._deps.ledger.jobs.renew(job)
             at.renewed = now
-        if now - at.asked >= BEAT_SECONDS:
+        if now - at.asked >= HEARTBEAT_SECONDS:
             self._deps.queue.push(HEARTBEAT, 0)
             at.asked = now
         heartbeat.beat()
         return 0.0
 
     def _wake_threads(self, jobs: list[int]) -> None:
-        """Wake as many workers as there are jobs: each goes on by itself until nothing is due."""
+        """Wake one thread a job, at most all of them: each drains the queue."""
         for job in jobs[: self._threads]:
             self._deps.queue.push(JOB, job)
 
     def _due_jobs(self) -> list[int]:
-        """As many jobs as there are workers; it also makes a thread's connection, so that no delivery waits for that."""
+        """Due jobs, at most one a thread. Also opens the thread's connection, so that no delivery waits for that."""
         return self._deps.ledger.jobs.due(self._threads, self._deps.ceiling)
 
     def _release_stranded(self) -> None:
-        """Looks that the ledger broke off wait again, and have lost no attempt."""
+        """Release jobs that a ledger outage interrupted; they keep their attempts."""
         while self._stranded:
             with contextlib.suppress(Lost):
                 self._deps.ledger.jobs.rest(self._stranded[0], "the ledger was away")
             self._stranded.popleft()
 
     def fail_deadly(self) -> None:
-        """Looks that killed their worker each time are given up."""
+        """Fail jobs that killed their worker at every attempt."""
         for job in self._deps.ledger.hopeless.deadly():
             with contextlib.suppress(Lost):
                 self._give_up(job, WorkerCrashed(f"its worker died at each of the last {MAX_DEATHS} attempts"))
@@ -344,8 +344,8 @@ class Worker:
 
 
 def enduring(loops: Loops, handler: Callable[[int], None]) -> Callable[[int], None]:
-    """A handler for which a ledger that is away is no error: whatever it should have done is owed, and found again."""
-    heartbeat = Loops(None, "work", loops.stop).heartbeat("looks")
+    """Make a handler survive a ledger outage: what it left undone stays in the ledger and is found again."""
+    heartbeat = Loops(None, "work", loops.stop).heartbeat("jobs")
 
     def handle(row: int) -> None:
         with loops.enduring(heartbeat):

@@ -182,7 +182,7 @@ def test_a_pull_request_that_was_overtaken_leaves_nothing(hive_env: HiveEnv) -> 
     taken = ledger.jobs.claim(job)
     assert taken is not None
     ledger.jobs.enqueue("acme", [("review", PullChanged(ref, pull.author, "b"))])
-    worker._run(taken, go_on=False)
+    worker._run(taken, claim_next=False)
     assert ledger.effects.of_job(job) == []
     with ledger.transaction() as db:
         states = [row["state"] for row in db.execute("SELECT state FROM jobs ORDER BY id")]

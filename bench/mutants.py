@@ -49,8 +49,8 @@ SUBJECTS = {
     "lane": Subject("bots/lane.py", ("tests/bots/test_lane_authority.py", "tests/bots/test_lane.py")),
     "gatekeeper": Subject("bots/gatekeeper.py", ("tests/bots/test_gatekeeper.py",)),
     "loop_guard": Subject("hive/worker/loop_guard.py", ("tests/hive/test_breaker.py",)),
-    "limits": Subject("hive/web/limits.py", ("tests/hive/test_receiver.py",)),
-    "receiver": Subject("hive/web/http_loop.py", ("tests/hive/test_receiver.py",)),
+    "limits": Subject("hive/web/limits.py", ("tests/hive/test_receiver_limits.py", "tests/hive/test_receiver.py")),
+    "receiver": Subject("hive/web/http_loop.py", ("tests/hive/test_receiver_limits.py", "tests/hive/test_receiver.py")),
 }
 
 
@@ -120,10 +120,10 @@ class Running:
     scratch: Path
 
 
-def verdicts(subject: Subject, scratch: Path, limit: float) -> Iterator[tuple[Mutant, str]]:
-    """What became of each mutant, as soon as it is known; as many at once as there are processors."""
+def verdicts(subject: Subject, scratch: Path, limit: float, jobs: int) -> Iterator[tuple[Mutant, str]]:
+    """What became of each mutant, as soon as it is known; so many at once."""
     waiting = mutants((ROOT / subject.path).read_text())
-    free = [scratch / str(number) for number in range(len(os.sched_getaffinity(0)))]
+    free = [scratch / str(number) for number in range(jobs)]
     running: dict[int, Running] = {}
     while True:
         while free and (mutant := next(waiting, None)):
@@ -166,7 +166,7 @@ def prepare(subject: Subject, scratch: Path) -> float:
     return 20 + 10 * (time.monotonic() - begun)
 
 
-def report(names: list[str]) -> int:
+def report(names: list[str], jobs: int) -> int:
     """Try the mutants of subjects, print survivors; returns how many there are."""
     survivors = 0
     for name in names:
@@ -174,7 +174,7 @@ def report(names: list[str]) -> int:
         counts = {KILLED: 0, TIMED_OUT: 0, SURVIVED: 0}
         with tempfile.TemporaryDirectory(prefix="mutants-", ignore_cleanup_errors=True) as scratch:
             limit = prepare(subject, Path(scratch))
-            for mutant, verdict in verdicts(subject, Path(scratch), limit):
+            for mutant, verdict in verdicts(subject, Path(scratch), limit, jobs):
                 counts[verdict] += 1
                 if verdict != KILLED:
                     print(f"{subject.path}:{mutant.line} {verdict}: {mutant.change}", flush=True)
@@ -186,8 +186,12 @@ def report(names: list[str]) -> int:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench.mutants", description="Show faults that no test notices.")
     parser.add_argument("subjects", nargs="*", metavar="SUBJECT", help=f"of {', '.join(SUBJECTS)}; all by default")
-    wanted = parser.parse_args().subjects or list(SUBJECTS)
+    parser.add_argument(
+        "--jobs", type=int, default=len(os.sched_getaffinity(0)), help="mutants at once; one a processor"
+    )
+    given = parser.parse_args()
+    wanted = given.subjects or list(SUBJECTS)
     if unknown := [name for name in wanted if name not in SUBJECTS]:
         parser.error(f"no subject named {', '.join(unknown)}; there are {', '.join(SUBJECTS)}")
     os.chdir(ROOT)
-    raise SystemExit(report(wanted) and 1)
+    raise SystemExit(report(wanted, given.jobs) and 1)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CONFIG = click.Path(dir_okay=False, path_type=Path)
 STATE = click.Path(file_okay=False, path_type=Path)
+PORT = click.IntRange(0, 65535)
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Python's own 700 is for programs that make garbage; imports make what stays, an eighth of their time was collecting."""
 
@@ -31,12 +32,6 @@ SECTIONS = {
     "Look after it": ("doctor", "adopt", "rotate", "queue", "inbox", "run", "replay", "gc"),
     "Single processes (`up` runs them all)": ("web", "work", "host", "forge"),
 }
-
-
-def _port(ctx: click.Context, param: click.Parameter, value: int) -> int:
-    if not 0 <= value <= 65535:
-        raise click.BadParameter(f"{value} is no port: they end at 65535.", ctx, param)
-    return value
 
 
 class Sections(click.Group):
@@ -80,9 +75,7 @@ def main() -> None:
 @click.option("--exit", "leave", is_flag=True, help="End after the story, with status 0 if it ended well.")
 @click.option("--project", type=STATE, help="Play with a copy of this git repository.")
 @click.option("--state", type=STATE, default=Path(".hive/demo"), show_default=True, help="Where everything is kept.")
-@click.option(
-    "--port", callback=_port, default=3080, show_default=True, help="Port of its forge; 0 takes any that is free."
-)
+@click.option("--port", type=PORT, metavar="PORT", default=3080, show_default=True, help="Of its forge; 0: a free one.")
 @click.option("--forge", "url", metavar="URL", help="Play on this Forgejo or Gitea instead of one of its own.")
 @click.option(
     "--admin", metavar="LOGIN[:PASSWORD]", help="Site admin there; the password better by HIVE_ADMIN_PASSWORD."
@@ -92,6 +85,9 @@ def demo(
     *, project: Path | None, state: Path, leave: bool, port: int, url: str | None, admin: str | None, clean: bool
 ) -> None:
     """Play the story on this machine, or on a forge that is there."""
+    from hive.config.extras import need
+
+    need("git", "anthropic", *(("nh3", "pygments") if url is None else ()))
     from hive.demo.demo import DemoOptions, play
 
     evening = DemoOptions(state, project, leave)
@@ -210,9 +206,10 @@ def rotate(config: Path, account: tuple[str, ...], name: str | None, admin: str 
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
 def up(config: Path) -> None:
     """Run the hive as one process tree, until Ctrl-C."""
+    instance = _instance(config, "up")
     from hive.app.up import up as run
 
-    run(config, _instance(config))
+    run(config, instance)
 
 
 @main.command()
@@ -290,30 +287,35 @@ def web(config: Path) -> None:
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
 def work(config: Path) -> None:
     """Let bots look, and do what they want."""
+    instance = _instance(config, "work")
     from hive.app.work import serve
     from hive.supervisor.processes import stop_event
 
-    serve(_instance(config), stop_event())
+    serve(instance, stop_event())
 
 
 @main.command()
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
 def host(config: Path) -> None:
     """Keep the containers of agents."""
+    instance = _instance(config, "host")
     from hive.app.host import serve
     from hive.supervisor.processes import stop_event
 
-    serve(_instance(config), stop_event())
+    serve(instance, stop_event())
 
 
 @main.command()
 @click.option("--state", type=STATE, required=True, help="Where repositories and the database are kept.")
 @click.option("--host", default="127.0.0.1", show_default=True)
-@click.option("--port", callback=_port, default=3080, show_default=True)
+@click.option("--port", type=PORT, metavar="PORT", default=3080, show_default=True)
 @click.option("--admin", help="Make this account a site admin; its password is in HIVE_ADMIN_PASSWORD.")
 @click.option("--flavour", default="forgejo-17", show_default=True, help="Or forgejo-10, or gitea-1.26.")
 def forge(state: Path, host: str, port: int, admin: str | None, flavour: str) -> None:
     """Run the small forge for trying out."""
+    from hive.config.extras import need
+
+    need("nh3", "pygments")
     from hive.app.forge import serve
 
     serve(state, (host, port), click.echo, admin=admin, flavour=flavour)
@@ -343,12 +345,13 @@ def _admin(instance: Instance, forge: str, login: str | None) -> tuple[str, str]
     return login, click.prompt("Password", hide_input=True, err=True)
 
 
-def _instance(config: Path) -> Instance:
+def _instance(config: Path, command: str = "") -> Instance:
+    """The instance of a configuration, if what a command needs for it is installed."""
     from hive.instance.instance import StartupError
     from hive.instance.opening import opened
 
     try:
-        return opened(config)
+        return opened(config, command)
     except StartupError as error:
         raise SystemExit(_complain(str(error))) from error
 

@@ -23,13 +23,10 @@ def known() -> tuple[type[BaseException], ...]:
 def sentence(error: BaseException) -> str:
     """What is said of one of them; a package that no extra brings is a fault of ours, and raised again."""
     from forge.protocol import ForgeError  # noqa: PLC0415
-    from hive.config.extras import EXTRAS  # noqa: PLC0415
+    from hive.config.extras import installing  # noqa: PLC0415
 
     if isinstance(error, ModuleNotFoundError):
-        package = (error.name or "").partition(".")[0]
-        if package not in EXTRAS:
-            raise error
-        return f"this needs the package {package}: pip install 'forgehive[{EXTRAS[package]}]'"
+        return installing(error)
     if isinstance(error, ForgeError):
         return f"the forge does not go along: {error}"
     if isinstance(error, sqlite3.Error):

@@ -14,10 +14,13 @@ from urllib.parse import urlsplit
 from forge.gitea.admin import GiteaAdmin
 from hive.app.console import ActivityConsole
 from hive.app.web import listen
+from hive.config import Settings
 from hive.config.extras import need
 from hive.instance.instance import Instance, StartupError, model_key
+from hive.instance.opening import packages
 from hive.instance.sandbox import remarks, sandbox_profile_of
 from hive.provision import Provisioner
+from hive.scan import absent
 from hive.supervisor.processes import Supervisor, stop_event
 
 ADMIN = "hive-admin"
@@ -58,9 +61,9 @@ def begin(
 
     `seed` is called when the forges answer and nothing on them is protected yet.
     """
-    need("git", *(("nh3", "pygments") if instance.settings.own_forges else ()))
+    need(*packages(instance.settings, "up"))
     sandbox_profile_of(instance.settings)
-    for remark in remarks(instance.settings):
+    for remark in (*remarks(instance.settings), *_unreviewed(instance.settings)):
         say(remark)
     instance.close_to_others()
     ours = instance.settings.own_forges
@@ -82,6 +85,12 @@ def begin(
             wait_until(
                 partial(instance.ledger.deployments.is_up, agent), f"{agent} gave no sign of life", instance, tree=tree
             )
+
+
+def _unreviewed(settings: Settings) -> Iterator[str]:
+    missing = absent() if "bots.review" in settings.bots else ()
+    if missing:
+        yield f"review lacks {', '.join(missing)}: pip install 'forgehive[review]'"
 
 
 def begin_forge(instance: Instance, name: str, tree: Supervisor, say: Say) -> None:

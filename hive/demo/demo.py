@@ -29,6 +29,7 @@ from hive.demo.scripted_replies import script
 from hive.demo.setup import ANYTHING, BEES, OPERATOR, copy_project, sample, write_config_for
 from hive.demo.story import Pace, Story, StoryFailed, Timing
 from hive.instance.instance import Instance, StartupError
+from hive.scan import absent
 from hive.supervisor.processes import Supervisor, stop_event
 
 MARK = "this-is-a-hive-demo"
@@ -118,6 +119,7 @@ class Show:
 def play(evening: DemoOptions, *, port: int) -> None:
     """Play the story on a forge of its own; raises NotReady for what is missing and StoryFailed if it ends otherwise."""
     require_git()
+    require_analysers()
     project = own_project(evening)
     evening = replace(evening, state=fresh(evening.state))
     here = ForgeSettings(f"http://127.0.0.1:{free(port)}", EMBEDDED)
@@ -190,6 +192,12 @@ def require_git() -> None:
     numbers = tuple(int(part) for part in said.split()[2].split(".")[:2])
     if numbers < GIT_NEEDED:
         raise StartupError(f"git {'.'.join(map(str, GIT_NEEDED))} or newer is needed (this is {said.strip()})")
+
+
+def require_analysers() -> None:
+    """Everything that the review of the story runs; raises NotReady."""
+    if missing := absent():
+        raise StartupError(f"the review needs {', '.join(missing)}: pip install 'forgehive[demo]'")
 
 
 def fresh(state: Path) -> Path:

@@ -10,7 +10,7 @@ import click
 
 from hive.config import ForgeSettings
 from hive.demo.cleanup_record import CleanupRecord
-from hive.demo.demo import DemoOptions, Show, closing, fresh, own_project, require_git, stage
+from hive.demo.demo import DemoOptions, Show, closing, fresh, own_project, require_analysers, require_git, stage
 from hive.demo.forge_access import ForgeAccess
 from hive.demo.forge_visit import ForgeVisit
 from hive.demo.names import FORGE
@@ -30,6 +30,7 @@ TOOK_NOTHING = "nothing of a demo on {url} is known in {state}"
 def visit(evening: DemoOptions, door: ForgeAccess) -> None:
     """Play the story on somebody's forge; raises NotReady and StoryFailed."""
     require_git()
+    require_analysers()
     project = own_project(evening)
     with ForgeVisit(door, CleanupRecord(evening.state.resolve())) as guest:
         kind, version = guest.forge()

@@ -6,17 +6,33 @@ from pathlib import Path
 
 from forge.tls import trust
 from hive.config import BadYaml, Settings, load
+from hive.config.extras import need
 from hive.instance.instance import Instance, StartupError
 
+NEEDS = {"up": ("git", "anthropic"), "work": ("git",), "host": ("git", "anthropic")}
+"""Packages of extras that commands need whatever the settings, by their import names."""
 
-def opened(config: Path) -> Instance:
-    """The house of a configuration file; raises NotReady with every mistake in it."""
+
+def packages(settings: Settings, command: str) -> tuple[str, ...]:
+    """Packages of extras that a command needs with these settings, by their import names."""
+    emulator = ("nh3", "pygments") if command == "up" and settings.own_forges else ()
+    queue = ("redis",) if command in NEEDS and settings.queue else ()
+    return (*NEEDS.get(command, ()), *emulator, *queue)
+
+
+def opened(config: Path, command: str = "") -> Instance:
+    """The instance of a configuration file, for a command.
+
+    Raises StartupError with every mistake in the file, NotInstalled for packages that the command needs.
+    """
     try:
-        return open_instance(load(config))
+        settings = load(config)
     except BadYaml as error:
         raise StartupError(f"{len(error.problems)} mistake(s) in {config}:\n{error}") from error
     except OSError as error:
         raise StartupError(f"{config} cannot be read: {error.strerror}; name a configuration file") from error
+    need(*packages(settings, command))
+    return open_instance(settings)
 
 
 def open_instance(settings: Settings) -> Instance:

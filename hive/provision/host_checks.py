@@ -17,6 +17,7 @@ from hive.instance.sandbox import MEND
 from hive.poller import OVERLAP
 from hive.provision.diagnostics import CheckResult, ok, problem, warning
 from hive.reconcile.bwrap import find_sandbox
+from hive.scan import absent
 
 WHO = {
     RANGE: "each with host users of its own",
@@ -29,6 +30,9 @@ WHO = {
 GIT = (2, 38)
 """The first git whose `merge-tree` writes trees: the host makes each merge again and compares."""
 
+REVIEW = "bots.review"
+"""The bot that runs analysers."""
+
 SECONDS = 60.0
 """How long a git or a forge may take to answer: a busy machine is no missing one."""
 
@@ -38,6 +42,8 @@ def machine(instance: Instance) -> Iterator[CheckResult]:
     yield from _secrets(instance)
     yield _modes(instance)
     yield _git()
+    if REVIEW in instance.settings.bots:
+        yield _analysers()
     yield from _sandbox(instance)
 
 
@@ -93,6 +99,14 @@ def _git() -> CheckResult:
     version = tuple(int(part) for part in re.findall(r"\d+", said)[:2])
     shown = ".".join(map(str, version)) or "of an unknown version"
     return ok(f"git is {shown}") if version >= GIT else problem(f"git is {shown}, too old to verify merges", mend)
+
+
+def _analysers() -> CheckResult:
+    missing = absent()
+    if missing:
+        what = f"review lacks {', '.join(missing)}: what they would look at is “not reviewed”"
+        return problem(what, "pip install 'forgehive[review]'")
+    return ok("review has all of its analysers")
 
 
 def _time(url: str) -> float | None:

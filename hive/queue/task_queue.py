@@ -93,10 +93,8 @@ def _in_file(path: Path) -> Huey:
 
 
 def _at_redis(url: str) -> Huey:
-    try:
-        from hive.queue.redis_storage import ForgivingRedisStorage  # noqa: PLC0415  who has no Redis needs no package for it
-    except ImportError as error:
-        raise OSError(f"{url} needs the package redis: install forgehive[redis]") from error
+    from hive.queue.redis_storage import ForgivingRedisStorage  # noqa: PLC0415  who has no Redis needs no package for it
+
     return Huey("hive", storage_class=ForgivingRedisStorage, place=url, results=False, serializer=_Json())
 
 

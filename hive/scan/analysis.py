@@ -51,6 +51,12 @@ def analyse(
     return Scan(head_sha, (*wanting, *green), ran, failed, skipped)
 
 
+def absent(on: SandboxRunner | None = None) -> tuple[str, ...]:
+    """Programs of engines that are not installed: what they would look at is not reviewed."""
+    here = on or bench()
+    return tuple(engine.program for engine in ENGINES if here.find(engine.program) is None)
+
+
 def _looks(engines: Iterable[Engine], on: SandboxRunner, sources: Sequence[Source], folder: Path) -> Iterator[_Look]:
     """One look of each engine that knows any of the files."""
     for engine in engines:

@@ -40,8 +40,11 @@ class SandboxRunner:
 
         Raises EngineFailed if it is missing, or was ended because it took too much of anything.
         """
+        found = self.find(program)
+        if found is None:
+            raise EngineFailed("is not installed")
         with tempfile.TemporaryFile() as out:
-            with self._started([self._find(program), *words], folder, out.fileno()) as process:
+            with self._started([found, *words], folder, out.fileno()) as process:
                 try:
                     status = process.wait(self.seconds)
                 except subprocess.TimeoutExpired as error:
@@ -53,11 +56,9 @@ class SandboxRunner:
             out.seek(0)
             return status, out.read().decode("utf-8", "replace")
 
-    def _find(self, program: str) -> str:
-        found = shutil.which(program, path=os.pathsep.join(map(str, self.folders)))
-        if found is None:
-            raise EngineFailed("is not installed")
-        return found
+    def find(self, program: str) -> str | None:
+        """Where a program is; None if it is not installed."""
+        return shutil.which(program, path=os.pathsep.join(map(str, self.folders)))
 
     @contextmanager
     def _started(self, words: Sequence[str], folder: Path, out: int) -> Iterator[subprocess.Popen[bytes]]:

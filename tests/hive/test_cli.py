@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 import re
 import signal
@@ -9,15 +10,19 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import sysconfig
 import threading
+import tomllib
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from hive.config.extras import DISTRIBUTIONS, EXTRAS, IN_DEMO
 from tests.hive.conftest import HiveEnv
 
+ROOT = Path(__file__).parent.parent.parent
 Golden = Callable[[str, str], None]
 CONFIG = """\
 state: state
@@ -266,7 +271,7 @@ def test_a_port_that_is_none(tmp_path: Path, words: tuple[str, ...]) -> None:
     """A port ends at 65535."""
     done = hive(*words, cwd=tmp_path)
     assert done.returncode == 2
-    assert "is no port: they end at 65535." in done.stderr
+    assert "is not in the range 0<=x<=65535." in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -329,23 +334,95 @@ def test_nobody_listens(config: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("command", "package", "extra"),
+    ("command", "packages", "sentence"),
     [
-        ("work", "git", "git"),
-        ("host", "anthropic", "model"),
-        ("up", "anthropic", "model"),
-        ("up", "git", "git"),
-        ("up", "nh3", "embedded"),
+        ("work", "git", "this needs GitPython: pip install 'forgehive[git]'"),
+        ("init", "git", "this needs GitPython: pip install 'forgehive[git]'"),
+        ("doctor", "git", "this needs GitPython: pip install 'forgehive[git]'"),
+        ("host", "anthropic", "this needs anthropic: pip install 'forgehive[model]'"),
+        ("up", "anthropic", "this needs anthropic: pip install 'forgehive[model]'"),
+        ("up", "git anthropic", "this needs GitPython, anthropic: pip install 'forgehive[git,model]'"),
+        ("up", "nh3 pygments", "this needs nh3, pygments: pip install 'forgehive[demo]'"),
+        ("up", "redis", "this needs redis: pip install 'forgehive[redis]'"),
+        ("work", "redis", "this needs redis: pip install 'forgehive[redis]'"),
     ],
 )
-def test_a_package_that_is_not_installed(config: Path, tmp_path: Path, command: str, package: str, extra: str) -> None:
-    """What comes with an extra is named with it, before anything is started that would miss it."""
-    (tmp_path / "hide").mkdir()
-    (tmp_path / "hide" / "sitecustomize.py").write_text(f"import sys\nsys.modules[{package!r}] = None\n")
-    if package == "nh3":
-        config.write_text(config.read_text().replace("kind: forgejo", "kind: embedded"))
-    said = complaint(hive(command, str(config), PYTHONPATH=str(tmp_path / "hide"), ANTHROPIC_API_KEY="none"))
-    assert f"this needs the package {package}: pip install 'forgehive[{extra}]'" in said
+def test_packages_that_are_not_installed(
+    config: Path, tmp_path: Path, command: str, packages: str, sentence: str
+) -> None:
+    """What comes with extras is named with them, all at once, before anything is started that would miss it."""
+    text = config.read_text()
+    if "nh3" in packages:
+        text = text.replace("kind: forgejo", "kind: embedded")
+    if "redis" in packages:
+        text += 'queue: "redis://127.0.0.1:1/0"\n'
+    config.write_text(text)
+    said = complaint(hive(command, str(config), PYTHONPATH=hidden(tmp_path, packages), ANTHROPIC_API_KEY="none"))
+    assert sentence in said
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        ("demo", "this needs GitPython, anthropic, nh3, pygments: pip install 'forgehive[demo]'"),
+        (
+            "demo --forge http://127.0.0.1:1 --admin root",
+            "this needs GitPython, anthropic: pip install 'forgehive[git,model]'",
+        ),
+        ("forge --state f", "this needs nh3, pygments: pip install 'forgehive[demo]'"),
+    ],
+)
+def test_nothing_but_the_wheel(tmp_path: Path, words: str, sentence: str) -> None:
+    """Without any extra the demo says once what to install, and makes nothing."""
+    done = hive(*words.split(), cwd=tmp_path, PYTHONPATH=hidden(tmp_path, "git anthropic nh3 pygments redis"))
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"hive: {sentence}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["hide"]
+
+
+def hidden(folder: Path, packages: str) -> str:
+    """A path on which these packages cannot be imported."""
+    (folder / "hide").mkdir()
+    lines = ["import sys", *(f"sys.modules[{package!r}] = None" for package in packages.split())]
+    (folder / "hide" / "sitecustomize.py").write_text("\n".join(lines))
+    return str(folder / "hide")
+
+
+def test_a_demo_without_analysers(tmp_path: Path) -> None:
+    """An environment that lacks the programs of the review is told before the story begins."""
+    site = Path(sysconfig.get_path("purelib"))
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "bare"], check=True)
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    (tmp_path / "bare" / "lib" / version / "site-packages" / "all.pth").write_text(f"{site}\n{ROOT}\n")
+    done = subprocess.run(
+        [tmp_path / "bare" / "bin" / "python", "-m", "hive", "demo", "--state", tmp_path / "demo"],
+        env={"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert done.stderr == (
+        "hive: the review needs ruff, ast-grep, detect-secrets, shellcheck, yamllint: pip install 'forgehive[demo]'\n"
+    )
+    assert not (tmp_path / "demo").exists()
+
+
+def test_extras_bring_what_they_are_named_for() -> None:
+    """Each package that a sentence names comes with the extra that the sentence names."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    owners = importlib.metadata.packages_distributions()
+    for package, extra in EXTRAS.items():
+        for owner in owners.get(package, []):  # one of them comes for some machines only
+            assert owner.lower() == DISTRIBUTIONS.get(package, package).lower()
+            direct = [re.split(r"[><=;\[ ]", need)[0] for need in extras[extra]]
+            reached = direct + [
+                re.split(r"[><=;\[ !~(]", need)[0]
+                for name in direct
+                if name != "forgehive"
+                for need in importlib.metadata.requires(name) or []
+            ]
+            assert owner.lower() in map(str.lower, reached), f"{package} comes with {owner}, which is not in {extra}"
+    assert f"forgehive[{','.join(sorted(IN_DEMO))}]" in extras["demo"]
 
 
 @pytest.mark.parametrize("command", ["check", "queue"])

@@ -13,7 +13,7 @@ from bots.intents import Intent, RefreshVerdict, RequestBotReview, SetVerdict
 from forge.events import Event
 from forge.models import CommitStatus, PullRequest, State
 
-PENDING = "🟠 not looked at yet"
+PENDING = "🟠 not reviewed yet"
 
 
 def ask(event: Event, pull: PullRequest, ctx: Context, *, context: str, bot: str) -> Iterator[Intent]:

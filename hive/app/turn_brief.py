@@ -117,6 +117,6 @@ class Brief:
 
     def _unreadable(self, repo: Repo, error: ForgeError) -> OSError:
         if error.status == UNAUTHORIZED:
-            tells = self.instance.settings.account("core"), self.instance.ops(self.team)
-            suspend_account(self.instance.ledger, self.team, self.agent, error, tells=tells)
+            notify = self.instance.settings.account("core"), self.instance.ops(self.team)
+            suspend_account(self.instance.ledger, self.team, self.agent, error, notify=notify)
         return OSError(f"{repo} cannot be read: {error}")

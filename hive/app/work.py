@@ -148,7 +148,7 @@ def worker_deps(instance: Instance) -> WorkerDeps:
         dispatcher=dispatcher_of(instance),
         wakeup=instance.wakeup,
         label_sync=LabelSync(instance.ledger, core, teams),
-        ceiling=Ceiling(instance.settings.limits.looks_of_team, instance.settings.limits.looks_of_bot),
+        ceiling=Ceiling(instance.settings.limits.jobs_per_team, instance.settings.limits.jobs_per_bot),
     )
 
 
@@ -216,7 +216,7 @@ def loop_guard_of(instance: Instance) -> LoopGuard:
         return enqueue(instance.ledger, team, core, issue, by=BY)
 
     return LoopGuard(
-        instance.ledger, LoopLimits(limits.machine_depth, limits.machine_looks, limits.writes), instance.ops, tell
+        instance.ledger, LoopLimits(limits.machine_depth, limits.machine_jobs, limits.writes), instance.ops, tell
     )
 
 

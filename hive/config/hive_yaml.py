@@ -92,16 +92,16 @@ class Limits:
     workers: Annotated[int, Ge(1), Le(64)] = 4
     """Jobs of bots that run at the same time."""
 
-    looks_of_team: Annotated[int, Ge(0), Le(64)] = 0
+    jobs_per_team: Annotated[int, Ge(0), Le(64)] = 0
     """How many of them one team may have; 0 sets no limit of its own."""
 
-    looks_of_bot: Annotated[int, Ge(0), Le(64)] = 0
+    jobs_per_bot: Annotated[int, Ge(0), Le(64)] = 0
     """How many of them one bot may have; 0 sets no limit of its own."""
 
     machine_depth: Annotated[int, Ge(2), Le(1000)] = 24
     """Answers of machines to one another, in a row, after which work on an issue or pull request stops."""
 
-    machine_looks: Annotated[int, Ge(2), Le(10000)] = 60
+    machine_jobs: Annotated[int, Ge(2), Le(10000)] = 60
     """Jobs in a row that no person caused, after which work on an issue or pull request stops."""
 
     writes: Annotated[int, Ge(2), Le(10000)] = 60

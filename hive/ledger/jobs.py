@@ -265,7 +265,7 @@ class Jobs:
             if not cursor.rowcount:
                 raise Lost(f"job {job.id}, attempt {job.attempts}")
 
-    def machine_looks(self, team: str, ref: str, since: float) -> int:
+    def machine_jobs(self, team: str, ref: str, since: float) -> int:
         """How many looks in a row at a subject no person caused, of those that were asked for after `since`."""
         row = self._db.row(
             "SELECT count(*) AS n FROM jobs WHERE team = ? AND ref = ? AND NOT by_person AND created_at > ? AND id >"

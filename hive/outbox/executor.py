@@ -78,7 +78,7 @@ class EffectExecutor:
 
     def _perform(self, effect: Effect, action: Action) -> None:
         if self._write_guard.blocks_action(effect):
-            self._ledger.effects.rest(effect, "its subject was stopped")
+            self._ledger.effects.rest(effect, "its subject is suspended")
             return
         try:
             result = self._run(effect, action)

@@ -121,7 +121,7 @@ class IngestHandler:
             known = not ledger.deliveries.receive(found.delivery, found.packed)
             return KNOWN if known else ACCEPTED
         door = _door(pending)
-        ledger.audit.add(f"forge:{door}", Act.DELIVERY_IGNORED, kind=found, why="no event that is looked at")
+        ledger.audit.add(f"forge:{door}", Act.DELIVERY_IGNORED, kind=found, why="an event that no bot handles")
         return _say(202, status="ignored")
 
     def _refuse(self, pending: PendingRequest, error: RejectedDelivery) -> Response:

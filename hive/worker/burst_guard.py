@@ -1,4 +1,4 @@
-"""Floods of deliveries: while they pour in, looks wait. Decides nothing else."""
+"""Bursts of deliveries: most jobs wait until one is over. Decides nothing else."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Callable
 
 from hive.worker.dispatch import BATCH
 
-FLOOD_RATE, FLOOD_SECONDS = 300, 60.0
-"""So many deliveries in a second are a flood, and for so long, at the most, looks wait for it to end."""
+BURST_RATE, BURST_SECONDS = 300, 60.0
+"""Deliveries a second that make a burst, and how long jobs wait for its end at most."""
 
 WINDOW_SECONDS = 0.5
-"""How often they are counted."""
+"""How often deliveries are counted."""
 
 
 class BurstGuard:
-    """Deliveries pour in: a look that is taken now would have to be taken again.
+    """Detects bursts: a job that ran now would have to run again for the next delivery.
 
-    Until it ends, or for a minute, only that is looked at of which every single one has to be: comments, which may be commands.
+    Until the burst is over, or for a minute, only jobs that cannot be coalesced run: comments, which may be commands.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -27,9 +27,9 @@ class BurstGuard:
         self._count = 0
 
     def record(self, read: int) -> bool:
-        """So many deliveries were read just now; whether a flood has ended by that. To be told every second at least.
+        """Count deliveries that were just read; returns whether a burst has ended. Call it at least once a second.
 
-        A full batch is a flood at any speed: more waits, however slowly this machine reads it.
+        A full batch is a burst at any rate: more deliveries wait, however slowly this machine reads them.
         """
         now, is_full = self._clock(), read >= BATCH
         if is_full and self._since is None:
@@ -38,9 +38,9 @@ class BurstGuard:
         seconds = now - self._counted_from
         if seconds < WINDOW_SECONDS:
             return False
-        flooded, self._counted_from, self._count = is_full or self._count >= FLOOD_RATE * seconds, now, 0
-        ended = self._since is not None and not flooded
-        if not flooded:
+        is_burst, self._counted_from, self._count = is_full or self._count >= BURST_RATE * seconds, now, 0
+        ended = self._since is not None and not is_burst
+        if not is_burst:
             self._since = None
         elif self._since is None:
             self._since = now
@@ -48,6 +48,6 @@ class BurstGuard:
 
     @property
     def is_active(self) -> bool:
-        """Whether looks should wait."""
+        """Whether jobs should wait."""
         since = self._since
-        return since is not None and self._clock() - since < FLOOD_SECONDS
+        return since is not None and self._clock() - since < BURST_SECONDS

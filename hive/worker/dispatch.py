@@ -1,4 +1,4 @@
-"""Deliveries become jobs: read in the order in which they came, each once, by one thread of the worker."""
+"""Turn deliveries into jobs, in order of arrival, each once, on one thread of the worker."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from hive.poller.recorder import REFRESH
 log = logging.getLogger("hive.worker.dispatch")
 
 BATCH = 100
-"""Deliveries that are read in one transaction."""
+"""Deliveries dispatched in one transaction."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryDecoder:
-    """How deliveries of one forge are read. `decode` raises ValueError for what is no delivery of it."""
+    """Decodes deliveries of one forge; `decode` raises ValueError for an unreadable one."""
 
     decode: Callable[[Delivery], list[Event]]
     page_url: Callable[[Event], str]
@@ -28,16 +28,16 @@ class DeliveryDecoder:
 
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
-    """Knows which forge speaks how, whose repository it is, who listens, and where events come from."""
+    """Decodes deliveries, and enqueues a job for each bot that subscribes to their events."""
 
     ledger: Ledger
-    readings: Mapping[str, DeliveryDecoder]
+    decoders: Mapping[str, DeliveryDecoder]
     team_of: Callable[[Repo], str | None]
     listeners: Callable[[str, Event], Iterable[str]]
     origin: Callable[[str, Event], Origin]
 
     def dispatch(self) -> list[int]:
-        """Read all that waits; returns new jobs. Killed at any instruction, it is done again."""
+        """Dispatch everything that waits; returns the ids of new jobs. Safe to repeat after a crash."""
         made, read = self.dispatch_batch()
         while read == BATCH:
             new, read = self.dispatch_batch()
@@ -45,54 +45,55 @@ class Dispatcher:
         return made
 
     def dispatch_batch(self) -> tuple[list[int], int]:
-        """Read a batch of what waits, BATCH at the most; returns new jobs, and how many deliveries it read."""
+        """Dispatch at most BATCH deliveries; returns the ids of new jobs, and how many deliveries were read."""
         made: list[int] = []
         unread = self.ledger.deliveries.unread(BATCH)
         if unread:
-            with self.ledger.transaction(durable=False):  # what a power cut takes back is read once more
+            with self.ledger.transaction(durable=False):  # if a power cut undoes it, the deliveries are read again
                 for number, delivery in unread:
                     made += self._dispatch_one(number, delivery)
         return made, len(unread)
 
     def _dispatch_one(self, number: int, delivery: Delivery) -> list[int]:
-        reading = self.readings.get(delivery.forge)
+        decoder = self.decoders.get(delivery.forge)
         try:
-            events = reading.decode(delivery) if reading else []
+            events = decoder.decode(delivery) if decoder else []
         except ValueError as error:
             log.error("delivery_unreadable id=%d kind=%r why=%r", number, delivery.kind, str(error)[:200])
             self._audit(delivery, Act.DELIVERY_UNREADABLE, str(error))
             self.ledger.deliveries.read(number, failed=True)
             return []
         team = next((found for event in events if (found := self.team_of(event.ref.repo))), None)
-        if reading is None or team is None:
-            why = "a repository of no team" if events else "no event that is looked at"
+        if decoder is None or team is None:
+            why = "a repository of no team" if events else "an event that no bot handles"
             self._audit(delivery, Act.DELIVERY_IGNORED, why)
             self.ledger.deliveries.read(number)
             return []
-        told = [event for event in events if event.key]
-        made, looks = list[int](), list[int]()
-        for event in told:
+        identified = [event for event in events if event.key]
+        made, refreshes = list[int](), list[int]()
+        for event in identified:
             wanted = [(bot, event) for bot in self.listeners(team, event)]
             made += self.ledger.jobs.enqueue(team, wanted, delivery=number, origin=self.origin(team, event))
-        for event, look in self._refreshes(team, delivery, events):
-            looks += self.ledger.jobs.enqueue(team, [(REFRESH, look)], delivery=number, origin=self.origin(team, event))
-        if made:  # events that make work are acts of somebody: they are in the record
-            for event in told:
+        for event, refresh in self._refreshes(team, delivery, events):
+            origin = self.origin(team, event)
+            refreshes += self.ledger.jobs.enqueue(team, [(REFRESH, refresh)], delivery=number, origin=origin)
+        if made:  # events that cause work belong in the audit log
+            for event in identified:
                 self.ledger.audit.add(
                     *(event.actor.login, type(event).WIRE),
                     team=team,
                     ref=str(event.ref),
-                    url=reading.page_url(event),
+                    url=decoder.page_url(event),
                     key=event.key,
                 )
         self.ledger.deliveries.read(number, team=team)
-        return made + looks
+        return made + refreshes
 
     def _refreshes(self, team: str, delivery: Delivery, events: Iterable[Event]) -> Iterator[tuple[Event, Event]]:
-        """What a delivery tells without an id of what happened asks for a look, unless one is owed that will see it."""
+        """A refresh for each event without an id of what happened, unless one is pending that will see it."""
         for event in events:
-            heard = not event.key and any(self.listeners(team, event))
-            if heard and not self.ledger.jobs.waits(REFRESH, event.ref):
+            is_wanted = not event.key and any(self.listeners(team, event))
+            if is_wanted and not self.ledger.jobs.waits(REFRESH, event.ref):
                 yield event, SubjectChanged(event.ref, event.actor, f"look:{delivery.forge}:{delivery.id}")
 
     def _audit(self, delivery: Delivery, what: str, why: str) -> None:

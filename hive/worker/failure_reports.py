@@ -1,6 +1,6 @@
-"""What is told of work that was given up: on the pull request that waits for a verdict, else to the operators in one issue a day.
+"""Report work that failed for good: on the pull request that waits for a verdict, else in one issue a day.
 
-Nothing is told of what is gone, of what a newer look stands for, nor of a telling that failed.
+Nothing is reported about deleted subjects, jobs that a newer job replaces, and failed reports.
 """
 
 from __future__ import annotations
@@ -20,35 +20,37 @@ from hive.outbox.enqueue import enqueue
 from hive.outbox.verdict_status import MAX_DESCRIPTION
 
 BY = "hive"
-DEED_TITLE = "🔴 {login} could not: {kind} in {repo}"
-DEED = """\
+EFFECT_TITLE = "🔴 {login} could not: {kind} in {repo}"
+EFFECT = """\
 {error}
 
-It is not tried again. The deed was owed for {where} under the key {key}; more of its kind on this day is in the audit log only.
+It is not retried. The action was for {where} (key {key}); further failures of this kind today are in the audit log only.
 """
-TRIED = "🔴 {login} tried {times} times to do something here ({kind}), and the forge never let it through. It is not tried again."
-LOOK_TITLE = "🔴 The bot {bot} failed at {kind}"
-LOOK = """\
+GAVE_UP = (
+    "🔴 {login} tried {times} times to do something here ({kind}), and the forge never accepted it. It is not retried."
+)
+JOB_TITLE = "🔴 The bot {bot} failed at {kind}"
+JOB = """\
 {error}
 
-It is not tried again. The look (`job:{job}`) was owed for {where}; more of its kind on this day is in the audit log only.
+It is not retried. The job (`job:{job}`) was for {where}; further failures of this kind today are in the audit log only.
 """
-NOT_LOOKED_AT = """\
-🔴 **Not looked at** · `{context}` at `{sha}`
+NOT_REVIEWED = """\
+🔴 **Not reviewed** · `{context}` at `{sha}`
 
 {error}
 
-It is not tried again by itself: push a commit, or say `/review`.
+It is not retried by itself: push a commit, or comment `/review`.
 """
-NOT_LOOKED_AT_STATUS = "🔴 not looked at: {error}"
+NOT_REVIEWED_STATUS = "🔴 not reviewed: {error}"
 
 OF_A_HEAD = (PullChanged, ReviewAsked)
-"""Events after which whoever gives verdicts owes one."""
+"""Events after which a bot that gives verdicts must give one."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewTarget:
-    """The pull request that a look was for: as the forge shows it, if it does, and the commit status that waits for its verdict."""
+    """The pull request of a failed job, and the commit status that waits for its verdict; `pull` is None if unreadable."""
 
     context: str
     pull: PullRequest | None
@@ -56,7 +58,7 @@ class ReviewTarget:
 
 @dataclass(frozen=True, slots=True)
 class FailureReporter:
-    """Enqueues what is told; `core` is whose words they are, `ops` where a team's operators are told."""
+    """Enqueues reports as the account `core`; `ops` is the repository where a team's operators are notified."""
 
     ledger: Ledger
     core: str
@@ -64,40 +66,38 @@ class FailureReporter:
     teams: Collection[str]
 
     def effect_failed(self, effect: Effect, where: str, error: ForgeError) -> None:
-        """Tell of a deed that cannot be done: once a day for an account, a kind and a repository."""
-        ours = effect.kind == OpenIssue.WIRE and effect.key.startswith(f"{BY}:")
-        if ours or isinstance(error, NotFound):
-            return  # what is told could not be told, or its subject is gone: that needs nobody
+        """Report an action that failed: once a day for each account, kind and repository."""
+        is_report = effect.kind == OpenIssue.WIRE and effect.key.startswith(f"{BY}:")
+        if is_report or isinstance(error, NotFound):
+            return
         subject = where.partition("#")[0]
-        title = DEED_TITLE.format(login=effect.actor, kind=_words(effect.kind), repo=subject.partition(":")[2])
-        body = DEED.format(error=code(str(error)), where=code(where), key=code(effect.key))
+        title = EFFECT_TITLE.format(login=effect.actor, kind=_words(effect.kind), repo=subject.partition(":")[2])
+        body = EFFECT.format(error=code(str(error)), where=code(where), key=code(effect.key))
         self._open_issue(effect.team, title, body, f"{effect.actor}:{effect.kind}:{subject}")
         if isinstance(error, Unavailable) and effect.ref and not effect.key.startswith(f"{BY}:"):
-            said = TRIED.format(login=effect.actor, kind=_words(effect.kind), times=effect.attempts)
-            key = f"tried:{effect.ref}:{effect.actor}:{effect.kind}:{self._day()}"
-            self._enqueue(effect.team, PostAnswer(Ref.parse(effect.ref), said, key=key))
+            text = GAVE_UP.format(login=effect.actor, kind=_words(effect.kind), times=effect.attempts)
+            key = f"gave-up:{effect.ref}:{effect.actor}:{effect.kind}:{self._day()}"
+            self._enqueue(effect.team, PostAnswer(Ref.parse(effect.ref), text, key=key))
 
     def job_failed(self, job: Job, error: Exception, subject: ReviewTarget | None = None) -> None:
-        """Tell of a look that was given up; belongs into the transaction that says so of its job.
+        """Report a job that failed; call it in the transaction that marks the job as failed.
 
-        Who waits for a verdict of `subject` is told there, once for a head; of all else the operators, once a day for a bot
-        and a kind of event.
+        If `subject` waits for a verdict, the report is posted there, once a head. Otherwise the operators are notified
+        once a day for each bot and kind of event.
         """
         if job.team not in self.teams or self.ledger.hopeless.is_outlived(job):
             return
         if subject is not None and isinstance(job.event, OF_A_HEAD) and self._post_verdict(job, subject, error):
             return
-        of_ours = job.event.ref.repo == self.ops(job.team) and not job.by_person
-        if of_ours or isinstance(error, NotFound):
+        is_own = job.event.ref.repo == self.ops(job.team) and not job.by_person
+        if is_own or isinstance(error, NotFound):
             return
         kind = type(job.event).WIRE
-        body = LOOK.format(error=code(describe(error)), job=job.id, where=code(str(job.event.ref)))
-        self._open_issue(
-            job.team, LOOK_TITLE.format(bot=job.bot, kind=_words(kind)), body, f"look:{job.bot}:{kind}", job
-        )
+        body = JOB.format(error=code(describe(error)), job=job.id, where=code(str(job.event.ref)))
+        self._open_issue(job.team, JOB_TITLE.format(bot=job.bot, kind=_words(kind)), body, f"job:{job.bot}:{kind}", job)
 
     def _post_verdict(self, job: Job, subject: ReviewTarget, error: Exception) -> bool:
-        """Say on a pull request that its head was not looked at; False if nobody knows which head it has."""
+        """Report on a pull request that its head was not reviewed; False if its head is unknown."""
         ref, context, pull = job.event.ref, subject.context, subject.pull
         if pull is not None and (pull.merged or not pull.is_open):
             return True
@@ -108,12 +108,12 @@ class FailureReporter:
             head, base, base_sha = last.head_sha, last.base, last.base_sha
         else:
             return False
-        says = NOT_LOOKED_AT_STATUS.format(error=" ".join(shown(describe(error)).split()))[:MAX_DESCRIPTION]
+        says = NOT_REVIEWED_STATUS.format(error=" ".join(shown(describe(error)).split()))[:MAX_DESCRIPTION]
         status = CommitStatus(context, State.ERROR, says, pull.html_url if pull is not None else "")
-        key, before = f"not-looked-at:{ref}:{context}", last.head_sha if last is not None else ""
+        key, before = f"not-reviewed:{ref}:{context}", last.head_sha if last is not None else ""
         verdict = SetVerdict(ref, head, base, base_sha, status, key=f"{key}:{job.id}", before=before)
-        words = NOT_LOOKED_AT.format(context=context, sha=head[:7], error=code(describe(error))).strip()
-        for action in (verdict, PostComment(ref, words, key=f"{key}:{head}")):
+        text = NOT_REVIEWED.format(context=context, sha=head[:7], error=code(describe(error))).strip()
+        for action in (verdict, PostComment(ref, text, key=f"{key}:{head}")):
             self._enqueue(job.team, action, job)
         return True
 
@@ -130,9 +130,9 @@ class FailureReporter:
 
 
 def describe(error: Exception) -> str:
-    """An error in words: a forge's are words already, those of a bot's fault need its name. At the most 300 characters."""
-    words = str(error) if isinstance(error, ForgeError) else f"{type(error).__name__}: {error}"
-    return words[:300]
+    """An error as a sentence of at most 300 characters; errors of a faulty bot bear their name."""
+    text = str(error) if isinstance(error, ForgeError) else f"{type(error).__name__}: {error}"
+    return text[:300]
 
 
 def _words(wire_name: str) -> str:

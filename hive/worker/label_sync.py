@@ -1,4 +1,4 @@
-"""Enqueues the labels of runs whose state has changed: at every change, and all of them when the worker starts."""
+"""Enqueue state labels whenever the state of a run has changed, and all of them when the worker starts."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ BY = "labels"
 CALL = """\
 🙋 {operators}: @{agent} waits for you here.
 
-Answer in a comment; `/retry` begins anew, `/cancel` ends it, `/status` says how it stands.
+Answer in a comment; `/retry` starts over, `/cancel` ends the run, `/status` shows its state.
 """
 
 
 class LabelSync:
-    """Enqueues the labels of runs whose state has changed."""
+    """Keeps the state labels of issues in step with their runs."""
 
     def __init__(self, ledger: Ledger, account: str, teams: Mapping[str, Team]) -> None:
         self._ledger = ledger
@@ -29,33 +29,33 @@ class LabelSync:
         self._teams = teams
 
     def reset(self) -> None:
-        """Nothing is known of how labels are on the forge: enqueue those of all open runs."""
+        """Forget which labels were enqueued last: those of all open runs are enqueued again."""
         self._ledger.standings.forget_open()
 
     def sync(self) -> None:
-        """Enqueue labels wherever they are to be others than those that were enqueued last."""
+        """Enqueue labels wherever they differ from those that were enqueued last."""
         changing = sorted(self._ledger.standings.changing(), key=lambda run: run.ref)
         for ref, runs in groupby(changing, key=lambda run: run.ref):
             self._enqueue(ref, list(runs))
 
     def _enqueue(self, ref: str, runs: Sequence[Standing]) -> None:
-        told = " ".join(sorted(labels_of_issue(runs)))
-        late = [run for run in runs if run.labels != (told if run.is_open else "")]
+        labels = " ".join(sorted(labels_of_issue(runs)))
+        late = [run for run in runs if run.labels != (labels if run.is_open else "")]
         if not late:
             return
-        # An issue that went from agent to agent until nobody took it waits for an operator, without a run.
+        # An issue that every agent has passed on waits for an operator, without a run.
         before = {label for run in late if run.outcome != "bounced" for label in (run.labels or "").split()}
         with self._ledger.transaction():
             key = f"{ref}:{self._ledger.clock():.3f}"
             action = SyncStateLabels(Ref.parse(ref), key=key, gone=tuple(sorted(before - STATE_LABELS)))
             enqueue(self._ledger, late[-1].team, self._account, action, by=BY)
             for run in late:
-                self._ledger.standings.show(run.id, told if run.is_open else "")
+                self._ledger.standings.show(run.id, labels if run.is_open else "")
                 if is_asking(run):
                     self._call_operators(run)
 
     def _call_operators(self, run: Standing) -> None:
-        """Call the operators of an agent, once for each run: whoever answers is told by the forge from then on."""
-        said = CALL.format(operators=self._teams[run.team].call(run.agent), agent=run.agent)
-        call = PostComment(Ref.parse(run.pull or run.ref), said, key=f"call:{run.id}")
+        """Mention the operators of an agent, once a run: the forge notifies them of everything that follows."""
+        text = CALL.format(operators=self._teams[run.team].call(run.agent), agent=run.agent)
+        call = PostComment(Ref.parse(run.pull or run.ref), text, key=f"call:{run.id}")
         enqueue(self._ledger, run.team, self._account, call, by=BY)

@@ -1,10 +1,10 @@
-"""Loops: who made an event, what it came from, and when machines have answered one another too long.
+"""Loop protection: the origin of each event, and a breaker for machines that keep answering one another.
 
-    own accounts    what a machine of the team did is heard only by bots that say so (`Bot.hears`)
-    origin          a person's event begins a chain, a machine's goes on with that of its last deed
-    breaker         a chain too deep, too many looks that no person caused, or too many deeds stop the subject
+    own accounts    an event caused by a machine of the team reaches only bots that ask for it (`Bot.listens_to_bots`)
+    origin          a person's event starts a chain, a machine's continues the chain of its last action
+    breaker         a chain too deep, too many jobs without a person, or too many writes suspend the subject
 
-An operator lets a stopped subject go on by closing the issue that tells of it.
+An operator resumes a suspended subject by closing the issue about it.
 """
 
 from __future__ import annotations
@@ -24,47 +24,47 @@ from hive.ledger import Act, Effect, Job, Ledger, Origin, Priority, Scope, Why
 log = logging.getLogger("hive.worker.loop_guard")
 
 WINDOW_SECONDS = 600.0
-ANSWERS = (React.WIRE, Reply.WIRE, SetVerdict.WIRE, RefreshVerdict.WIRE)
-"""Deeds that are no talk among machines: what a person asked for by a command, and what keeps a merge from going through."""
+EXEMPT = (React.WIRE, Reply.WIRE, SetVerdict.WIRE, RefreshVerdict.WIRE)
+"""Actions that do not count as writes: answers to a person's command, and verdicts, which may keep a merge from happening."""
 
-TITLE = "🔴 stopped on {where}: {why}"
+TITLE = "🔴 suspended on {where}: {why}"
 BODY = """\
-The hive does nothing on {where} any more, because of {reason}. What comes in waits.
+The hive is suspended on {where}, because of {reason}. New events wait.
 
-**Close this issue to let it go on**; nothing is lost. If it should not go on, close {where} first.
+**Close this issue to resume**; nothing is lost. If it should not resume, close {where} first.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class LoopLimits:
-    """How far machines may go on one subject before a person has to look."""
+    """How much machines may do on one subject before a person has to step in."""
 
     depth: int
-    machine_looks: int
+    machine_jobs: int
     writes: int
 
 
 def speakers(team: Team, user: User) -> frozenset[str]:
-    """By which names bots know an account of the hive: those of the bots that speak as it, or AGENTS."""
+    """The names that bots use for an account of the hive: those of the bots that act as it, or AGENTS."""
     names = {name for name, account in team.accounts.items() if account.id == user.id}
     return frozenset(names | ({AGENTS} if team.agent_of(user) is not None else set()))
 
 
 def subscribes(bot: Bot, event: Event, team: Team) -> bool:
-    """Whether a bot looks at an event: one of its kind, by a person or by a machine that it listens to."""
+    """Whether a bot handles an event: of a type that it handles, by a person or by a machine that it listens to."""
     by = speakers(team, event.actor)
     return type(event) in bot.events and (not by or not by.isdisjoint(bot.listens_to_bots))
 
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """Says where events come from; `teams` are who is who."""
+    """Determines the origin of events."""
 
     ledger: Ledger
     teams: Mapping[str, Team]
 
     def of(self, team: str, event: Event) -> Origin:
-        """The origin of an event, by its actor's pinned id and by what that account did last on the subject."""
+        """The origin of an event, by its actor's pinned id and that account's last action on the subject."""
         known = self.teams[team]
         if not known.is_machine(event.actor):
             is_operator = event.actor.id in known.operators
@@ -76,7 +76,7 @@ class Origins:
 
 @dataclass(frozen=True, slots=True)
 class LoopGuard:
-    """Stops a subject. `tell` owes an issue to a team's operators and returns the effect; `ops` is where."""
+    """Suspends a subject. `notify` enqueues an issue for a team's operators and returns its effect; `ops` is where."""
 
     ledger: Ledger
     bounds: LoopLimits
@@ -84,24 +84,24 @@ class LoopGuard:
     notify: Callable[[str, OpenIssue], int]
 
     def blocks_job(self, job: Job) -> bool:
-        """Whether a look must not be, since no person has said anything for too long: the subject rests then."""
+        """Whether a job must not run, since no person was involved for too long; then suspend its subject."""
         if job.by_person:
             return False
         ref = str(job.event.ref)
         reset_at = self.ledger.breakers.reset_at(job.team, ref)
         if job.depth > self.bounds.depth and job.created_at > reset_at:
             return self._trip(job.team, ref, f"{job.depth} answers of machines in a row")
-        looks = self.ledger.jobs.machine_looks(job.team, ref, reset_at)
-        if looks > self.bounds.machine_looks:
-            return self._trip(job.team, ref, f"{looks} looks in a row that no person caused")
+        jobs = self.ledger.jobs.machine_jobs(job.team, ref, reset_at)
+        if jobs > self.bounds.machine_jobs:
+            return self._trip(job.team, ref, f"{jobs} jobs in a row without a person")
         return False
 
     def blocks_action(self, effect: Effect) -> bool:
-        """Whether a deed must not be done, since too many were within ten minutes: the subject rests then."""
-        if not effect.ref or effect.kind in ANSWERS:
+        """Whether an action must wait, since there were too many within ten minutes; then suspend its subject."""
+        if not effect.ref or effect.kind in EXEMPT:
             return False
         since = max(self.ledger.clock() - WINDOW_SECONDS, self.ledger.breakers.reset_at(effect.team, effect.ref))
-        writes = self.ledger.effects.writes(effect.team, effect.ref, since, ANSWERS)
+        writes = self.ledger.effects.writes(effect.team, effect.ref, since, EXEMPT)
         if writes < self.bounds.writes:
             return False
         return self._trip(effect.team, effect.ref, f"{writes} writes in ten minutes")
@@ -110,14 +110,14 @@ class LoopGuard:
         ledger = self.ledger
         with ledger.transaction():
             if ledger.suspensions.suspend(
-                team, Scope.SUBJECT, ref, Why.RUNAWAY, f"stopped: {reason}", until=ledger.clock()
+                team, Scope.SUBJECT, ref, Why.RUNAWAY, f"suspended: {reason}", until=ledger.clock()
             ):
                 where = Ref.parse(ref)
                 shown = f"{where.repo.path}#{where.number}"
-                title = plain(TITLE.format(where=shown, why="machines among themselves"))
+                title = plain(TITLE.format(where=shown, why="bots answering one another"))
                 body = BODY.format(where=code(shown), reason=reason)
                 issue = OpenIssue(self.ops(team), title, body, key=f"stopped:{ref}:{ledger.clock():.0f}")
                 ledger.breakers.trip(team, ref, self.notify(team, issue))
                 ledger.audit.add("hive", Act.SUBJECT_SUSPENDED, team=team, ref=ref, why=reason)
-                log.error("subject_stopped team=%s ref=%s why=%r", team, ref, reason)
+                log.error("subject_suspended team=%s ref=%s why=%r", team, ref, reason)
         return True

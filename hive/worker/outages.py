@@ -1,7 +1,7 @@
-"""Whose fault a failure is: a row's own, or the forge's and the account's. What could not be tried rests and loses nothing.
+"""Tell outages (forge down, token revoked) from job failures.
 
-A forge that is down for an hour costs waiting, not attempts; a token that was revoked costs one
-issue for the operators, not a storm of tries. Both are looked at again until they are well.
+During an outage work is suspended and keeps its attempts. The operators get one issue for a revoked token. Outages
+are probed until they are over; then work resumes by itself.
 """
 
 from __future__ import annotations
@@ -23,49 +23,49 @@ from hive.worker.failure_reports import BY
 log = logging.getLogger("hive.worker.outages")
 
 UNAUTHORIZED = 401
-LONGEST_PAUSE = 30.0
-"""Seconds between two looks at what rests, at the most."""
+LONGEST_PROBE_INTERVAL = 30.0
+"""Seconds between two probes of an outage, at most."""
 
-TITLE = "🔴 {forge} no longer knows {login}'s token"
+TITLE = "🔴 {forge} rejected {login}'s token"
 BODY = """\
-What {login} owes waits since then, and goes on by itself when the token is good again.
+The work of {login} is suspended. It resumes by itself as soon as the token is accepted again.
 
-Make a new one by `hive rotate hive.yaml {login}`; nothing has to be started again.
+Create a new one with `hive rotate hive.yaml {login}`; nothing has to be restarted.
 
 {error}
 """
 
-HIDDEN_TITLE = "🔴 {login} may not see what is in {repo}"
+HIDDEN_TITLE = "🔴 {login} cannot see issues or pull requests of {repo}"
 HIDDEN = """\
-The forge shows no issue, or no pull request, of {repo} to {login}, so what happens there is not looked at. It is tried again for a while.
+The forge shows no issue, or no pull request, of {repo} to {login}, so nothing that happens there is processed. It is retried for a while.
 
-Give the account back what it may (`hive init hive.yaml --admin LOGIN` does), or turn issues and pull requests on there again.
+Restore the account's permissions (`hive init hive.yaml --admin LOGIN` does), or enable issues and pull requests there again.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class OutageDeps:
-    """What is needed of the house. `ask` gives a forge as an account sees it now: (team, login)."""
+    """What the monitor needs; `reader` gives a forge as an account sees it now: (team, login)."""
 
     ledger: Ledger
     reader: Callable[[str, str], Reader]
     core: str
     bots_of: Callable[[str], Iterable[str]]
-    """The bots that speak as a login."""
+    """The bots that act as a login."""
     ops: Callable[[str], Repo]
-    """Where a team's operators are told."""
+    """The repository where a team's operators are notified."""
     operators: Mapping[str, frozenset[int]]
     """The ids of a team's operators."""
 
 
 class OutageMonitor:
-    """Parks work, and lets it go on."""
+    """Suspends work during outages, and resumes it."""
 
     def __init__(self, deps: OutageDeps) -> None:
         self._deps = deps
 
     def suspend_if_outage(self, team: str, login: str, error: ForgeError) -> bool:
-        """Whether a failure is not the row's: then its like rests, and the row must be put back uncounted."""
+        """Suspend work if a failure is an outage, and return whether it is; the caller then keeps the row's attempt."""
         if error.status != UNAUTHORIZED and not isinstance(error, Unavailable):
             return False
         found = self._probe(team, login)
@@ -78,18 +78,18 @@ class OutageMonitor:
         return True
 
     def subject_state(self, team: str, login: str, ref: Ref) -> SubjectState:
-        """What became of a subject that was not found; where an account may see none, the operators are told, once a day."""
-        became = subject_state(self._deps.reader(team, login), ref)
-        if became is SubjectState.HIDDEN:
+        """What became of a subject that was not found; if it is hidden, notify the operators once a day."""
+        state = subject_state(self._deps.reader(team, login), ref)
+        if state is SubjectState.HIDDEN:
             day = datetime.fromtimestamp(self._deps.ledger.clock(), UTC).date()
             title = plain(HIDDEN_TITLE.format(login=login, repo=ref.repo.path))
             body = HIDDEN.format(login=login, repo=code(ref.repo.path))
             issue = OpenIssue(self._deps.ops(team), title, body, key=f"hidden:{login}:{ref.repo}:{day}")
             enqueue(self._deps.ledger, team, self._deps.core, issue, by=BY)
-        return became
+        return state
 
     def check(self) -> None:
-        """Look again at what rests and is due: release it, or leave it for longer."""
+        """Probe suspensions that are due: resume them, or wait longer."""
         for suspension in self._deps.ledger.suspensions.due():
             if suspension.scope is Scope.SUBJECT:
                 self._check_stopped_subject(suspension)
@@ -100,15 +100,17 @@ class OutageMonitor:
             if found is None or (suspension.scope is Scope.TEAM and not isinstance(found, Unavailable)):
                 self._resume(suspension)
             else:
-                self._deps.ledger.suspensions.look_again(suspension, min(LONGEST_PAUSE, 0.5 * 2**suspension.attempts))
+                self._deps.ledger.suspensions.look_again(
+                    suspension, min(LONGEST_PROBE_INTERVAL, 0.5 * 2**suspension.attempts)
+                )
 
     def _check_stopped_subject(self, suspension: Parked) -> None:
-        """A subject that was stopped goes on when an operator has closed the issue that tells of it."""
+        """Resume a stopped subject once an operator has closed the issue about it."""
         ledger = self._deps.ledger
         stopped = ledger.breakers.of(suspension.team, suspension.name)
-        told = str(ledger.effects.get(stopped.issue).result.get("ref", "")) if stopped is not None else ""
-        if not told or not self._was_closed(suspension.team, Ref.parse(told)):
-            ledger.suspensions.look_again(suspension, min(LONGEST_PAUSE, 0.5 * 2**suspension.attempts))
+        issue = str(ledger.effects.get(stopped.issue).result.get("ref", "")) if stopped is not None else ""
+        if not issue or not self._was_closed(suspension.team, Ref.parse(issue)):
+            ledger.suspensions.look_again(suspension, min(LONGEST_PROBE_INTERVAL, 0.5 * 2**suspension.attempts))
             return
         with ledger.transaction():
             ledger.breakers.reset(suspension.team, suspension.name)
@@ -116,20 +118,20 @@ class OutageMonitor:
             ledger.audit.add("hive", Act.SUBJECT_RESUMED, team=suspension.team, ref=suspension.name)
 
     def _was_closed(self, team: str, issue: Ref) -> bool:
-        """Whether an operator closed an issue, by the timeline; nobody else's closing counts."""
+        """Whether an operator closed an issue, by its timeline."""
         forge = self._deps.reader(team, self._deps.core)
         try:
             if forge.issue(issue).is_open:
                 return False
             rows = [row for row in forge.timeline(issue) if row.kind == "close"]
         except ForgeError as error:
-            log.warning("stopped_unasked issue=%s error=%r", issue, str(error)[:200])
+            log.warning("stopped_unchecked issue=%s error=%r", issue, str(error)[:200])
             return False
         by = rows[-1].actor if rows else None
         return by is not None and by.id in self._deps.operators[team]
 
     def _probe(self, team: str, login: str) -> ForgeError | None:
-        """Why an account cannot ask its forge the simplest question, if it cannot."""
+        """The error of the simplest request that an account can make; None if it succeeds."""
         try:
             self._deps.reader(team, login).user(login)
         except ForgeError as error:
@@ -142,9 +144,9 @@ class OutageMonitor:
             self._deps.ledger.audit.add("hive", Act.FORGE_UNAVAILABLE, team=team, error=str(error))
 
     def _suspend_account(self, team: str, login: str, error: ForgeError) -> None:
-        suspend_account(self._deps.ledger, team, login, error, tells=(self._deps.core, self._deps.ops(team)))
+        suspend_account(self._deps.ledger, team, login, error, notify=(self._deps.core, self._deps.ops(team)))
         for bot in self._deps.bots_of(login):
-            reason = f"the token of {login} is refused"
+            reason = f"the token of {login} is rejected"
             self._deps.ledger.suspensions.suspend(team, Scope.BOT, bot, Why.TOKEN_REFUSED, reason)
 
     def _resume(self, suspension: Parked) -> None:
@@ -159,18 +161,18 @@ class OutageMonitor:
             ledger.audit.add("hive", what, team=suspension.team, login=suspension.name, seconds=seconds)
 
 
-def suspend_account(ledger: Ledger, team: str, login: str, error: ForgeError, *, tells: tuple[str, Repo]) -> None:
-    """Let all that an account owes rest, as its token is refused, until the worker sees that it is good again.
+def suspend_account(ledger: Ledger, team: str, login: str, error: ForgeError, *, notify: tuple[str, Repo]) -> None:
+    """Suspend the work of an account whose token is rejected, until the worker sees that it is accepted again.
 
-    The operators are told once: `tells` is whose words that is, and where.
+    The operators are notified once: `notify` is the account that does so, and the repository.
     """
-    core, ops = tells
+    core, ops = notify
     with ledger.transaction():
-        if not ledger.suspensions.suspend(team, Scope.ACCOUNT, login, Why.TOKEN_REFUSED, f"token refused: {error}"):
+        if not ledger.suspensions.suspend(team, Scope.ACCOUNT, login, Why.TOKEN_REFUSED, f"token rejected: {error}"):
             return
         ledger.audit.add("hive", Act.TOKEN_REJECTED, team=team, login=login, error=str(error))
         title = TITLE.format(forge=ops.forge, login=login)
         body = BODY.format(login=login, error=code(str(error)))
         issue = OpenIssue(ops, plain(title), body, key=f"token:{team}:{login}:{ledger.clock():.0f}")
         enqueue(ledger, team, core, issue, by=BY)
-    log.error("token_refused team=%s login=%s", team, login)
+    log.error("token_rejected team=%s login=%s", team, login)

@@ -197,7 +197,7 @@ class Worker:
     def _handle(self, job: Job, *, claim_next: bool) -> JobResult:
         ledger = self._deps.ledger
         if self._deps.loop_guard.blocks_job(job):
-            ledger.jobs.rest(job, "its subject was stopped")
+            ledger.jobs.rest(job, "its subject is suspended")
             return NOTHING
         if not self._deps.repository_guard.is_available(job.event.ref.repo):
             ledger.jobs.rest(job, "its repository is not where it was")

@@ -83,7 +83,7 @@ def test_what_was_refused_is_shown_and_taken(hive_env: HiveEnv, admin: GiteaAdmi
 
 
 def test_there_is_nothing_to_adopt(hive_env: HiveEnv, admin: GiteaAdmin) -> None:
-    """While nothing was refused nothing is adopted, and neither is what the host has not looked at yet."""
+    """While nothing was refused nothing is adopted, and neither is what the host has not reviewed yet."""
     assert said(hive_env, "--yes")[1].endswith("was not refused: there is nothing to adopt\n")
     push(hive_env, admin, refused=False)
     assert said(hive_env, "--yes")[0] == 1

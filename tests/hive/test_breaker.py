@@ -85,7 +85,7 @@ def site(ledger: Ledger, clock: Clock) -> Site:
         told.append(issue)
         return ledger.effects.enqueue(team, "core", OpenIssue.WIRE, issue.key, "{}")
 
-    loop_guard = LoopGuard(ledger, LoopLimits(depth=3, machine_looks=4, writes=5), lambda _: OPS, tell)
+    loop_guard = LoopGuard(ledger, LoopLimits(depth=3, machine_jobs=4, writes=5), lambda _: OPS, tell)
     return Site(ledger, clock, loop_guard, told)
 
 
@@ -200,7 +200,7 @@ def test_a_stop_is_told_once_golden(site: Site, golden: Callable[[str, str], Non
 
 @pytest.mark.parametrize(
     ("jobs", "depth", "why"),
-    [(0, 4, "4 answers of machines in a row"), (5, 0, "5 looks in a row that no person caused")],
+    [(0, 4, "4 answers of machines in a row"), (5, 0, "5 jobs in a row without a person")],
 )
 def test_a_stop_has_a_reason(site: Site, jobs: int, depth: int, why: str) -> None:
     """It says what there was too much of."""

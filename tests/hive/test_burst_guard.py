@@ -12,7 +12,7 @@ from forge.webhook import Delivery
 from hive.ledger import pack
 from hive.poller import REFRESH
 from hive.supervisor.heartbeat import Loops
-from hive.worker.burst_guard import FLOOD_RATE, FLOOD_SECONDS, WINDOW_SECONDS, BurstGuard
+from hive.worker.burst_guard import BURST_RATE, BURST_SECONDS, WINDOW_SECONDS, BurstGuard
 from hive.worker.dispatch import BATCH
 from tests.conftest import Clock
 from tests.hive.conftest import APP, HiveEnv
@@ -24,7 +24,7 @@ SECONDS = 240.0
 def test_what_is_a_flood(clock: Clock) -> None:
     """So much in so short a time, and no more of it afterwards; a steady drip is none."""
     flood = BurstGuard(clock)
-    for read, holds in ((1, False), (BATCH - 1, False), (FLOOD_RATE * WINDOW_SECONDS, True)):
+    for read, holds in ((1, False), (BATCH - 1, False), (BURST_RATE * WINDOW_SECONDS, True)):
         for part in (read // 2, read - read // 2):
             clock.pass_(WINDOW_SECONDS / 2)
             assert not flood.record(int(part))
@@ -42,7 +42,7 @@ def test_more_that_waits_is_a_flood_however_slowly_it_is_read(clock: Clock) -> N
     for _ in range(9):
         assert not flood.record(BATCH)
         assert flood.is_active
-        clock.pass_(FLOOD_SECONDS / 10)
+        clock.pass_(BURST_SECONDS / 10)
     assert not flood.record(BATCH)
     assert flood.is_active
     clock.pass_(WINDOW_SECONDS)
@@ -54,7 +54,7 @@ def test_a_flood_that_does_not_end_is_waited_for_a_minute(clock: Clock) -> None:
     """Then jobs go on beside it, and when it has ended the next flood has its own minute."""
     flood = BurstGuard(clock)
     flood.record(BATCH)
-    clock.pass_(FLOOD_SECONDS - 1)
+    clock.pass_(BURST_SECONDS - 1)
     flood.record(BATCH)
     assert flood.is_active
     clock.pass_(1)
@@ -96,7 +96,7 @@ def test_one_look_for_a_flood_and_an_answer_meanwhile(hive_env: HiveEnv) -> None
         pour()
         turn()
     assert any(each.author.login == "core" for each in hive_env.mara.comments(other))
-    if time.monotonic() - begun < FLOOD_SECONDS:  # nobody waits longer than that
+    if time.monotonic() - begun < BURST_SECONDS:  # nobody waits longer than that
         assert looks(hive_env, drowned, "done") == 0
     while looks(hive_env, drowned, "pending", "running"):
         assert time.monotonic() < begun + SECONDS, "the flood is not over"

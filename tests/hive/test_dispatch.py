@@ -76,8 +76,8 @@ def test_more_than_a_batch_is_read_in_order(ledger: Ledger, dispatcher: Dispatch
     ("sent", "what", "why"),
     [
         ({"owner": "evil"}, "delivery_ignored", "a repository of no team"),
-        ({"kind": "wiki"}, "delivery_ignored", "no event that is looked at"),
-        ({"forge": "gone"}, "delivery_ignored", "no event that is looked at"),
+        ({"kind": "wiki"}, "delivery_ignored", "an event that no bot handles"),
+        ({"forge": "gone"}, "delivery_ignored", "an event that no bot handles"),
         ({"owner": "../x"}, "delivery_unreadable", "not an issue"),
     ],
 )
@@ -100,7 +100,7 @@ def test_what_has_no_key_asks_for_a_look(ledger: Ledger, dispatcher: Dispatcher)
     def closed(delivery: Delivery) -> list[Event]:
         return [IssueClosed(event.ref, event.actor, "") for event in decode(delivery)]
 
-    nudged = replace(dispatcher, readings={"forgejo": DeliveryDecoder(closed, lambda _: "")})
+    nudged = replace(dispatcher, decoders={"forgejo": DeliveryDecoder(closed, lambda _: "")})
     for uuid in ("u1", "u2"):
         send(ledger, uuid)
     (look,) = nudged.dispatch()
@@ -118,6 +118,6 @@ def test_nobody_looks_for_nobody(ledger: Ledger, dispatcher: Dispatcher) -> None
     def closed(delivery: Delivery) -> list[Event]:
         return [IssueClosed(event.ref, event.actor, "") for event in decode(delivery)]
 
-    deaf = replace(dispatcher, readings={"forgejo": DeliveryDecoder(closed, lambda _: "")}, listeners=lambda *_: [])
+    deaf = replace(dispatcher, decoders={"forgejo": DeliveryDecoder(closed, lambda _: "")}, listeners=lambda *_: [])
     send(ledger, "u1")
     assert deaf.dispatch() == []

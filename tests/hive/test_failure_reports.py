@@ -104,7 +104,7 @@ def test_a_bot_that_fails_is_told_once_a_day(hive_env: HiveEnv, issue: Issue) ->
     look(ledger, worker, *(IssueOpened(issue.ref, issue.author, f"k{number}") for number in range(3)))
     (first,) = told(hive_env)
     assert first.title == "🔴 The bot review failed at issue opened"
-    assert first.body.startswith(f"`RuntimeError: {WORDS}`\n\nIt is not tried again. The look (`job:1`)")
+    assert first.body.startswith(f"`RuntimeError: {WORDS}`\n\nIt is not retried. The job (`job:1`)")
     look(ledger, worker, CommentPosted(issue.ref, issue.author, "c", comment_id=1))
     assert len(told(hive_env)) == 2
     assert said(hive_env, issue.ref) == []
@@ -146,9 +146,9 @@ def test_a_verdict_that_never_comes_is_told_where_it_is_waited_for(hive_env: Hiv
     look(ledger, worker, PullChanged(pull, issue.author, "k"), ReviewAsked(pull, issue.author, "a"))
     look(ledger, worker, ReviewAsked(pull, issue.author, "b"))
     status, sha = shown(hive_env, pull), hive_env.mara.pull(pull).head_sha[:7]
-    assert (status.state.value, status.description) == ("error", f"🔴 not looked at: RuntimeError: {WORDS}")
+    assert (status.state.value, status.description) == ("error", f"🔴 not reviewed: RuntimeError: {WORDS}")
     (words,) = said(hive_env, pull)
-    assert words.startswith(f"🔴 **Not looked at** · `hive/review` at `{sha}`\n\n`RuntimeError: {WORDS}`\n")
+    assert words.startswith(f"🔴 **Not reviewed** · `hive/review` at `{sha}`\n\n`RuntimeError: {WORDS}`\n")
     assert told(hive_env) == []
     look(ledger, worker, PullMerged(pull, issue.author, "m"))
     assert len(told(hive_env)) == 1, "of a merge no verdict is waited for"
@@ -175,7 +175,7 @@ def test_a_pull_request_that_cannot_be_read(hive_env: HiveEnv, issue: Issue) -> 
     make_env(ledger, worker)
     hive_env.forge.faults.clear()
     assert shown(hive_env, pull).state.value == "error"
-    assert shown(hive_env, pull).description.startswith("🔴 not looked at: ")
+    assert shown(hive_env, pull).description.startswith("🔴 not reviewed: ")
 
 
 def test_what_needs_nobody_is_not_told(hive_env: HiveEnv, issue: Issue) -> None:

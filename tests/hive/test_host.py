@@ -321,7 +321,7 @@ def test_an_agents_token_that_is_refused_is_told(keep: Callable[[], Kept]) -> No
         kept.until(lambda: ledger.suspensions.of("acme", Scope.ACCOUNT, "iris"), "a rest")
         assert labels_of(ledger.standings.of(f"{FORGE}:acme/app#1")[0]) == {"state/needs-login"}
         told = [effect.payload for effect in kept.pending("open_issue")]
-        assert ["no longer knows iris's token" in words for words in told] == [True]
+        assert ["rejected iris's token" in words for words in told] == [True]
         assert "f" * 40 not in told[0]
     finally:
         secret_store.keep_token(FORGE, "iris", good)

@@ -108,9 +108,9 @@ def test_a_subject_that_is_written_to_without_end_is_stopped(hive_env: HiveEnv, 
         assert said(hive_env, other) == ["x"]
         (suspension,) = ledger.suspensions.all()
         assert (suspension.scope, suspension.name) == (Scope.SUBJECT, str(issue.ref))
-        assert "stopped: 3 writes in ten minutes" in next(iter(queue(ledger)))
+        assert "suspended: 3 writes in ten minutes" in next(iter(queue(ledger)))
         told = hive_env.mara.changed_since(hive_env.instance.ops("acme"), issue.created_at)
-        assert ["stopped on acme/app" in found.title for found in told] == [True]
+        assert ["suspended on acme/app" in found.title for found in told] == [True]
 
         token = hive_env.instance.secret_store.token(FORGE, "core")
         with GiteaForge(name=FORGE, url=hive_env.forge.url, token=token) as core:
@@ -138,7 +138,7 @@ def test_answers_to_people_are_no_talk_among_machines(hive_env: HiveEnv, issue: 
 
 
 @pytest.mark.parametrize(
-    ("limits", "depth", "events"), [({"machine_depth": 5}, 6, 1), ({"machine_looks": 4}, 1, 6)], ids=["depth", "looks"]
+    ("limits", "depth", "events"), [({"machine_depth": 5}, 6, 1), ({"machine_jobs": 4}, 1, 6)], ids=["depth", "looks"]
 )
 def test_machines_do_not_answer_one_another_for_ever(
     hive_env: HiveEnv, issue: Issue, limits: dict[str, int], depth: int, events: int

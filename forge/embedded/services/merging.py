@@ -74,7 +74,7 @@ def _review_block(site: ForgeInstance, issue: Row, rule: rules.Rule) -> str:
 
 
 def check(site: ForgeInstance, actor: Row, issue: Row, wish: Wish, *, scheduling: bool = False) -> None:
-    """Refuse a merge for the first reason that a real forge finds; `head_sha` is not looked at yet."""
+    """Refuse a merge for the first reason that a real forge finds; `head_sha` is not reviewed yet."""
     pull, repo = pulls.row(site, issue), site.must("repositories", issue["repo_id"])
     granted = rules.access(site, actor, repo)
     if pull["merged"] is not None:

@@ -107,8 +107,7 @@ def demo(
 def check(config: Path) -> None:
     """Read a configuration and name every mistake in it."""
     instance = _instance(config)
-    bots = instance.bots
-    click.echo(f"{config}: {len(instance.settings.teams)} team(s), bots {', '.join(bots)}")
+    click.echo(f"{config}: {len(instance.settings.teams)} team(s), bots {', '.join(instance.bots)}")
 
 
 FORGE = click.option("--forge", "name", help="Which of the configured forges; needed if there are several.")

@@ -6,7 +6,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 
 import pytest
 
@@ -71,39 +72,54 @@ def large(uuid: str) -> bytes:
     return delivery(uuid, b'{"a": "' + b"x" * 400_000 + b'"}')
 
 
+@dataclass
+class Busy:
+    """A receiver that does not say how it is before it may: whoever asks waits, and is known to."""
+
+    site: Site
+    is_asked: threading.Event
+    may_answer: threading.Event
+
+    def keep_waiting(self, sock: socket.socket) -> None:
+        """Ask how it is, and see that the question has arrived."""
+        sock.sendall(ASK)
+        assert self.is_asked.wait(LONG)
+
+
 @contextmanager
-def busy(ledger: Ledger, limits: ReceiverLimits) -> Iterator[tuple[Site, threading.Event]]:
-    """A receiver whose health is not answered before an event is set."""
-    go_on = threading.Event()
+def busy(ledger: Ledger, limits: ReceiverLimits) -> Iterator[Busy]:
+    """A receiver with these limits, answering nothing until the end."""
+    is_asked, may_answer = threading.Event(), threading.Event()
 
     def troubles() -> list[str]:
-        go_on.wait(2 * LONG)
+        is_asked.set()
+        may_answer.wait(2 * LONG)
         return []
 
     with receiving(ledger, troubles, bounds=limits) as site:
         try:
-            yield site, go_on
+            yield Busy(site, is_asked, may_answer)
         finally:
-            go_on.set()
+            may_answer.set()
 
 
 def test_silence_and_slowness_have_limits_of_their_own(ledger: Ledger) -> None:
     """Who says nothing is closed after the first limit, who does not finish a request after the second."""
     with (
-        receiving(ledger, bounds=ReceiverLimits(first_seconds=1.0, request_seconds=LONG)) as site,
-        connect(site) as silent,
+        receiving(ledger, bounds=ReceiverLimits(first_seconds=2.0, request_seconds=LONG)) as site,
         connect(site) as slow,
     ):
         slow.sendall(b"POST /hook")
-        assert ended(silent)
+        with connect(site) as silent:
+            assert ended(silent)
         assert is_open(slow)
     with (
         receiving(ledger, bounds=ReceiverLimits(first_seconds=LONG, request_seconds=1.0)) as site,
         connect(site) as silent,
-        connect(site) as slow,
     ):
-        slow.sendall(b"POST /hook")
-        assert ended(slow)
+        with connect(site) as slow:
+            slow.sendall(b"POST /hook")
+            assert ended(slow)
         assert is_open(silent)
 
 
@@ -118,18 +134,16 @@ def test_a_request_that_trickles_in_has_no_longer(ledger: Ledger) -> None:
 
 def test_who_was_answered_may_be_idle(ledger: Ledger) -> None:
     """A connection that is kept for the next delivery is neither silent nor slow; a second request has its time again."""
-    with (
-        receiving(ledger, bounds=ReceiverLimits(first_seconds=1.0, request_seconds=1.0)) as site,
-        connect(site) as kept,
-        connect(site) as half,
-        connect(site) as silent,
-    ):
+    limits = ReceiverLimits(first_seconds=2.0, request_seconds=1.0)
+    with receiving(ledger, bounds=limits) as site, connect(site) as kept:
         kept.sendall(delivery("kept"))
         assert answer(kept).endswith(b"202 Accepted")
-        half.sendall(delivery("half") + b"POST /")
-        assert answer(half).endswith(b"202 Accepted")
-        assert ended(half)
-        assert ended(silent)
+        with connect(site) as half:
+            half.sendall(delivery("half") + b"POST /")
+            assert answer(half).endswith(b"202 Accepted")
+            assert ended(half)
+        with connect(site) as silent:
+            assert ended(silent)
         assert is_open(kept)
         kept.sendall(delivery("again"))
         assert answer(kept).endswith(b"202 Accepted")
@@ -137,17 +151,14 @@ def test_who_was_answered_may_be_idle(ledger: Ledger) -> None:
 
 def test_who_waits_for_an_answer_is_not_slow(ledger: Ledger) -> None:
     """However long the answer takes: that is not the client's doing."""
-    with (
-        busy(ledger, ReceiverLimits(first_seconds=1.0, request_seconds=1.0)) as (site, go_on),
-        connect(site) as asking,
-        connect(site) as slow,
-    ):
-        asking.sendall(ASK)
-        time.sleep(0.1)
-        slow.sendall(b"POST /")
-        assert ended(slow)
+    limits = ReceiverLimits(first_seconds=LONG, request_seconds=1.0)
+    with busy(ledger, limits) as receiver, connect(receiver.site) as asking:
+        receiver.keep_waiting(asking)
+        with connect(receiver.site) as slow:
+            slow.sendall(b"POST /")
+            assert ended(slow)
         assert is_open(asking)
-        go_on.set()
+        receiver.may_answer.set()
         assert answer(asking).endswith(b"200 OK")
 
 
@@ -208,33 +219,25 @@ def test_who_brought_something_holds_longer(ledger: Ledger) -> None:
 @pytest.mark.parametrize(("more", "stays"), [(1_000, True), (20_000, False)])
 def test_little_is_held_behind_a_request(ledger: Ledger, more: int, *, stays: bool) -> None:
     """A next request may be sent before the answer; who sends on and on is closed."""
-    with busy(ledger, ReceiverLimits()) as (site, go_on), connect(site) as sock:
-        sock.sendall(ASK)
-        time.sleep(0.1)
+    with busy(ledger, ReceiverLimits()) as receiver, connect(receiver.site) as sock:
+        receiver.keep_waiting(sock)
         with suppress(ConnectionError):
             sock.sendall(ASK.replace(b"Host: x", b"Host: x\r\nX: " + b"x" * more))
         if not stays:
             assert ended(sock)
             return
-        go_on.set()
+        receiver.may_answer.set()
         assert [answer(sock)[-6:] for _ in range(2)] == [b"200 OK", b"200 OK"]
 
 
 def test_who_waits_for_an_answer_makes_no_room(ledger: Ledger) -> None:
     """Where all wait for answers it is the newcomer who has to come again."""
-    with (
-        busy(ledger, ReceiverLimits(connections=2)) as (site, go_on),
-        connect(site) as first,
-        connect(site) as second,
-    ):
-        first.sendall(ASK)
-        second.sendall(ASK)
-        time.sleep(0.1)
-        with closing(connect(site)) as late:
-            late.sendall(ASK)
+    with busy(ledger, ReceiverLimits(connections=1)) as receiver, connect(receiver.site) as first:
+        receiver.keep_waiting(first)
+        with connect(receiver.site) as late:
             assert ended(late)
-        go_on.set()
-        assert [answer(sock)[-6:] for sock in (first, second)] == [b"200 OK", b"200 OK"]
+        receiver.may_answer.set()
+        assert answer(first).endswith(b"200 OK")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from bench.row import Row, Unmeasured, at_most_times
 from bench.stand import FORGE
 from forge.gitea.decode import decode
 from forge.webhook import Delivery
-from hive.ledger import Ledger, Origin, pack
+from hive.ledger import Ledger, Origin, compress
 from hive.worker.dispatch import DeliveryDecoder, Dispatcher
 
 MOST = int(os.environ.get("HIVE_BENCH_ROWS", "1000000"))
@@ -78,7 +78,7 @@ class Grown:
 
     def _go(self, delivery: Delivery) -> str:
         """One event, from its arrival to the end of the look at it; the key of the one that was looked at."""
-        self.ledger.deliveries.receive(delivery, pack(delivery.body))
+        self.ledger.deliveries.receive(delivery, compress(delivery.body))
         self.dispatcher.dispatch()
         job = self.ledger.jobs.claim_next()
         if job is None:

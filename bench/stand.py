@@ -62,7 +62,7 @@ class Stand:
 
     def kept(self) -> int:
         """How many deliveries are in the ledger."""
-        return self.instance.ledger.deliveries.deliveries()
+        return self.instance.ledger.deliveries.count()
 
     def is_idle(self) -> bool:
         """Whether nothing waits to be read or looked at, and no look is under way."""

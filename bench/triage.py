@@ -20,7 +20,7 @@ from bench.row import Gap, Row, Unmeasured, at_most_times
 from bench.threads import Cost, cost
 from forge.webhook import Delivery
 from hive.demo.setup import FORGE, OPERATOR
-from hive.ledger import pack
+from hive.ledger import compress
 
 JOB = "triage, delivery → last deed"
 PATIENCE_SECONDS = 30.0
@@ -50,7 +50,7 @@ class Desk:
         told = {"action": "opened", "number": issue, "issue": self._ask(f"{place}/issues/{issue}")}
         told |= {"repository": self._ask(place), "sender": self._ask(f"users/{OPERATOR}")}
         body, instance = json.dumps(told).encode(), self.town.instance
-        instance.ledger.deliveries.receive(Delivery(FORGE, str(uuid4()), "issues", body), pack(body))
+        instance.ledger.deliveries.receive(Delivery(FORGE, str(uuid4()), "issues", body), compress(body))
         instance.wakeup.notify()
         if not until(lambda: self.ledger.execute(OPEN).fetchone()[0] == 0, seconds=PATIENCE_SECONDS, step=0.001):
             raise Unmeasured("the triage of an issue came to no end")

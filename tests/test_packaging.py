@@ -57,7 +57,7 @@ def test_is_never_uploaded() -> None:
         "hive/demo/project/apiary/honey.py",
         "hive/demo/takes/honey-1/apiary/page.py",
         "hive/ledger/migrations/0001_initial.sql",
-        "hive/ledger/words.txt",
+        "hive/ledger/zlib_dictionary.txt",
         "hive/provision/template/agent.yaml",
         "hive/py.typed",
         "hive/scan/silent.yml",

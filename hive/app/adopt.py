@@ -15,7 +15,7 @@ from forge.models import Repo, Repository
 from hive.app.work import core_token, mirrors
 from hive.git_mirror.mirror import Mirror, TreeLimits
 from hive.instance.instance import Instance, StartupError
-from hive.ledger import Act, Anchor
+from hive.ledger import Act, Baseline
 from hive.reconcile.build import BuildFailed, plan
 from hive.reconcile.evidence import HEAD, bad_entries
 
@@ -28,7 +28,7 @@ class Adoption:
     """What would be adopted; `sha` is the head as it was looked at."""
 
     instance: Instance
-    baseline: Anchor
+    baseline: Baseline
     seen: Repository
     reader: GiteaReader
     mirror: Mirror
@@ -62,10 +62,10 @@ class Adoption:
         with ledger.transaction():
             if (
                 ledger.deployments.baseline(baseline.agent) != baseline
-                or ledger.deployments.open(baseline.agent) is not None
+                or ledger.deployments.current(baseline.agent) is not None
             ):
                 raise StartupError(f"the host is at the configuration of {baseline.agent} just now: try again")
-            ledger.deployments.take_over(baseline.agent, self.seen, self.sha, cursor)
+            ledger.deployments.accept(baseline.agent, self.seen, self.sha, cursor)
             self.instance.repository_tracker.replace(self.seen)
             ledger.audit.add(
                 f"operator:{getpass.getuser()}", Act.COMMIT_ADOPTED, team=baseline.team, ref=str(self.seen.repo),
@@ -93,7 +93,7 @@ def adoption(instance: Instance, agent: str, reader: GiteaReader) -> Adoption:
     seen = reader.repository(repo)
     mirror = mirrors(instance, "host")(seen.repo)
     sha = mirror.fetch(f"refs/heads/{baseline.branch}", HEAD)
-    reason = instance.ledger.deployments.refusal(agent, sha)
+    reason = instance.ledger.deployments.rejection_reason(agent, sha)
     if seen.id != baseline.repo_id:
         reason = "another repository bears its name"
     elif sha == baseline.sha or not reason or baseline.rejected_sha != sha:

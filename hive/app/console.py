@@ -16,7 +16,7 @@ from forge.events import CommentPosted, IssueClosed, IssueOpened, PullClosed, Pu
 from forge.models import Ref, Repo
 from hive.instance.instance import Instance
 from hive.ledger import Act, AuditRow
-from hive.ledger.faults import STORE_ERRORS, in_words, is_away
+from hive.ledger.errors import STORE_ERRORS, describe, is_unavailable
 from hive.outbox.actions import CreateTag, OpenPull, PostAnswer
 
 WIDTH_WHO = 8
@@ -91,10 +91,10 @@ class ActivityConsole:
         try:
             rows = self._instance.ledger.audit.after(self._seen)
         except STORE_ERRORS as error:
-            if not is_away(error):
+            if not is_unavailable(error):
                 raise
             if not self._blind:
-                self.note(AWAY.format(why=in_words(error)))
+                self.note(AWAY.format(why=describe(error)))
             self._blind = True
             return []
         self._blind = False

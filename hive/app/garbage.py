@@ -53,7 +53,7 @@ def of_agent(ledger: Ledger, agent: str, root: Path, keep: Keep) -> Iterator[Gar
 
 def _generations(ledger: Ledger, agent: str, root: Path, spared: int) -> Iterator[Garbage]:
     gens, needed = root / "gens", set[str]()
-    baseline, deployment = ledger.deployments.baseline(agent), ledger.deployments.open(agent)
+    baseline, deployment = ledger.deployments.baseline(agent), ledger.deployments.current(agent)
     if baseline is None or not gens.is_dir():
         return
     needed |= {baseline.sha, baseline.running_sha, baseline.healthy_sha}

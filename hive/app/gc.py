@@ -69,13 +69,13 @@ class Collector:
     def _rows(self) -> Iterator[Garbage]:
         pruning, settings = self.instance.ledger.pruning, self.instance.settings
         before = self.instance.ledger.clock() - max(settings.keep.row_days, settings.keep_days) * DAY
-        for table, count in pruning.over(before).items():
+        for table, count in pruning.count(before).items():
             yield Garbage("rows", f"{count} of {table}", 0, partial(self._prune, table, before))
 
     def _prune(self, table: str, before: float) -> None:
         while self.instance.ledger.pruning.prune(table, before):
             pass
-        self.instance.ledger.pruning.let_go()
+        self.instance.ledger.pruning.clear_dangling()
 
 
 class Daily:

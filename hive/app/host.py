@@ -88,7 +88,7 @@ class Host:
             collector.join()
             self.containers.stop_all()
             for agent in agents:
-                self._instance.ledger.runs.give_back(agent)
+                self._instance.ledger.runs.release(agent, refund=True, first=True)
             for server in self._servers.values():
                 server.stop()
             for guard in self._guards.values():
@@ -115,14 +115,14 @@ class Host:
         """A container ended by itself. One of a new configuration that does not come up is the reconciler's to tell."""
         log.warning("container_ended agent=%s", agent)
         with self._instance.ledger.transaction():
-            held = self._instance.ledger.runs.held(agent)
+            held = self._instance.ledger.runs.current(agent)
             self._instance.ledger.runs.release(agent)
-            if self._instance.ledger.deployments.open(agent) is None:
+            if self._instance.ledger.deployments.current(agent) is None:
                 self._crashes.crashed(self.faults[agent].team, agent, self.containers.log(agent), held)
 
     def _watch(self, team: str, agent: str) -> None:
         """Let an agent that stays down go on when its configuration changes, and end what is over."""
-        if self._instance.ledger.deployments.open(agent) is not None:
+        if self._instance.ledger.deployments.current(agent) is not None:
             self._crashes.let_go_on(team, agent, "its configuration changes")
         elif self.containers.running(agent):
             self._crashes.epochs(team, agent)
@@ -138,7 +138,7 @@ class Host:
         self._watch(self.faults[target.agent].team, target.agent)
         alive = self.containers.answered(target.agent) if self.containers.running(target.agent) else ""
         if self._told.get(target.agent) != alive:
-            self._instance.ledger.deployments.heard(target.agent, alive)
+            self._instance.ledger.deployments.record_heartbeat(target.agent, alive)
             self._told[target.agent] = alive
 
     def _renew(self, agent: str) -> None:
@@ -165,13 +165,13 @@ class Host:
         if (
             baseline is None
             or baseline.restart_requested_at <= baseline.restarted_at
-            or deployments.open(agent) is not None
+            or deployments.current(agent) is not None
         ):
             return
         if self.containers.stop(agent):
-            self._instance.ledger.runs.give_back(agent)
+            self._instance.ledger.runs.release(agent, refund=True, first=True)
         self._crashes.let_go_on(baseline.team, agent, "an operator said so")
-        deployments.restarted(agent, baseline.restart_requested_at)
+        deployments.mark_restarted(agent, baseline.restart_requested_at)
 
     def _target(self, team: str, agent: str) -> ManagedAgent:
         instance, settings = self._instance, self._instance.settings

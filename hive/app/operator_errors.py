@@ -10,13 +10,13 @@ def known() -> tuple[type[BaseException], ...]:
     from forge.protocol import ForgeError  # noqa: PLC0415
     from hive.config import BadYaml  # noqa: PLC0415
     from hive.instance.instance import StartupError  # noqa: PLC0415
-    from hive.ledger.faults import Damaged  # noqa: PLC0415
+    from hive.ledger.errors import DamagedDatabase  # noqa: PLC0415
     from hive.replay import Cannot  # noqa: PLC0415
     from hive.secret_store import NoSecret  # noqa: PLC0415
     from hive.supervisor.heartbeat import LoopDied  # noqa: PLC0415
     from hive.supervisor.processes import CrashLoop  # noqa: PLC0415
 
-    named = (BadYaml, Cannot, Damaged, ForgeError, CrashLoop, LoopDied, NoSecret, StartupError)
+    named = (BadYaml, Cannot, DamagedDatabase, ForgeError, CrashLoop, LoopDied, NoSecret, StartupError)
     return (*named, ModuleNotFoundError, OSError, sqlite3.Error)
 
 

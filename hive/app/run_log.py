@@ -11,7 +11,7 @@ from typing import Any
 
 from hive.instance.instance import StartupError
 from hive.ledger import Ledger
-from hive.ledger.runs import Record
+from hive.ledger.runs import RunRecord
 from hive.reconcile.logs import shown
 
 SHORT = 12
@@ -40,14 +40,14 @@ def record(ledger: Ledger, run: int, *, whole: bool = False) -> Iterator[str]:
             yield from (shown(each) for each in _cut(text, whole=whole))
 
 
-def _heading(found: Record) -> Iterator[str]:
+def _heading(found: RunRecord) -> Iterator[str]:
     yield f"run {found.id}  {found.agent}  {found.ref}  {found.state}{f': {found.outcome}' if found.outcome else ''}"
     if found.pull:
         yield f"pull request {found.pull}"
     yield f"{found.steps} steps, {found.tokens_in} tokens read, {found.tokens_out} written"
 
 
-def _turn(found: Record, turn: int) -> str:
+def _turn(found: RunRecord, turn: int) -> str:
     outcome = found.turns.get(turn, "")
     return f"\nturn {turn}{f'  {outcome}' if outcome else ''}"
 

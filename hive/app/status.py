@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from hive.ledger import Item, Ledger
+from hive.ledger import BacklogItem, Ledger
 
 NOTHING = "nothing waits"
 WIDTH = 79
@@ -15,41 +15,41 @@ def queue(ledger: Ledger) -> Iterator[str]:
     """Everything that is open: what rests and why, what runs, what waits; then what was given up last."""
     for suspension in ledger.suspensions.all():
         yield _cut(f"rests  {suspension}")
-    items = ledger.open.all()
+    items = ledger.backlog.all()
     yield from (_line(item, ledger.clock()) for item in items)
     if not items:
         yield NOTHING
-    for item in ledger.open.given_up():
+    for item in ledger.backlog.failed():
         yield _cut(f"failed {_who(item)}: {item.error}")
 
 
 def inbox(ledger: Ledger, agent: str) -> Iterator[str]:
     """What an agent has to deal with, in its order; the first words of each message."""
-    items = ledger.open.inbox(agent)
+    items = ledger.backlog.inbox(agent)
     for item in items:
         yield _cut(
-            f"{'at it' if item.begun else 'waits':6} {_age(item, ledger.clock()):>5}  {item.place}  {_plain(item.what)}"
+            f"{'at it' if item.is_running else 'waits':6} {_age(item, ledger.clock()):>5}  {item.subject}  {_plain(item.what)}"
         )
     if not items:
         yield f"{NOTHING} for {agent}"
 
 
-def _line(item: Item, now: float) -> str:
-    state = "rests" if item.rests else "runs" if item.begun else "waits"
+def _line(item: BacklogItem, now: float) -> str:
+    state = "rests" if item.is_suspended else "runs" if item.is_running else "waits"
     more = [f"try {item.attempts}"] if item.attempts > 1 else []
-    if item.next_at > now and not item.begun:
+    if item.next_at > now and not item.is_running:
         more.append(f"again in {item.next_at - now:.0f} s")
     if item.error:
         more.append(item.error)
     return _cut(f"{state:6} {_age(item, now):>5}  {_who(item)}{', ' if more else ''}{', '.join(more)}")
 
 
-def _who(item: Item) -> str:
+def _who(item: BacklogItem) -> str:
     what = "" if item.kind == "turn" else f" {item.what}"
-    return f"{item.kind} {item.id}  {item.who}{what} {item.place}"
+    return f"{item.kind} {item.id}  {item.who}{what} {item.subject}"
 
 
-def _age(item: Item, now: float) -> str:
+def _age(item: BacklogItem, now: float) -> str:
     seconds = max(0, int(now - item.created_at))
     return f"{seconds} s" if seconds < 120 else time.strftime("%H:%M", time.localtime(item.created_at))
 

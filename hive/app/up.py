@@ -83,7 +83,10 @@ def begin(
     for mine in instance.settings.teams.values():
         for agent in mine.agents:
             wait_until(
-                partial(instance.ledger.deployments.is_up, agent), f"{agent} gave no sign of life", instance, tree=tree
+                partial(instance.ledger.deployments.is_healthy, agent),
+                f"{agent} gave no sign of life",
+                instance,
+                tree=tree,
             )
 
 

@@ -25,7 +25,7 @@ from hive.git_mirror.mirror import Login, Mirror, MirrorCache
 from hive.inspect.config_evaluator import ConfigEvaluator, holders
 from hive.inspect.pull_scanner import PullScanner
 from hive.instance.instance import Instance, wait_for_store
-from hive.ledger import Ceiling, Ledger, Scope
+from hive.ledger import ConcurrencyLimit, Ledger, Scope
 from hive.outbox.enqueue import enqueue
 from hive.outbox.executor import EffectExecutor
 from hive.outbox.registry import Services
@@ -61,8 +61,8 @@ class LedgerHistory:
             issue=Ref.parse(run.ref),
             state=run.state,
             pull=Ref.parse(run.pull) if run.pull else None,
-            bot_turns=self.ledger.runs.bot_turns(run.id),
-            causes=self.ledger.runs.causes(run.id),
+            bot_turns=self.ledger.runs.count_bot_turns(run.id),
+            causes=self.ledger.runs.turn_keys(run.id),
         )
 
     def verdict(self, ref: Ref, context: str) -> VerdictView | None:
@@ -71,7 +71,7 @@ class LedgerHistory:
 
     def status(self, ref: Ref) -> RunStatus | None:
         """How the newest run stands whose issue or pull request is `ref`, or that waits for it."""
-        return self.ledger.standings.status(str(ref))
+        return self.ledger.run_states.status(str(ref))
 
     def resting(self, agent: str) -> tuple[str, ...]:
         """Why an agent's turns rest."""
@@ -148,7 +148,7 @@ def worker_deps(instance: Instance) -> WorkerDeps:
         dispatcher=dispatcher_of(instance),
         wakeup=instance.wakeup,
         label_sync=LabelSync(instance.ledger, core, teams),
-        ceiling=Ceiling(instance.settings.limits.jobs_per_team, instance.settings.limits.jobs_per_bot),
+        ceiling=ConcurrencyLimit(instance.settings.limits.jobs_per_team, instance.settings.limits.jobs_per_bot),
     )
 
 

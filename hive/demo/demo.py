@@ -91,7 +91,7 @@ class Show:
 
     def stuck(self, issue: Ref) -> str:
         """What the agent said when it could not go on with an issue; empty as long as it can."""
-        runs = self.instance.ledger.standings.of(str(issue))
+        runs = self.instance.ledger.run_states.of(str(issue))
         return "" if not runs or runs[-1].is_busy or runs[-1].pull else runs[-1].last
 
     @contextmanager

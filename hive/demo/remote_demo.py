@@ -56,7 +56,7 @@ def perform(guest: ForgeVisit, show: Show, door: ForgeAccess) -> None:
         with show.explained():
             if not show.perform(hands, between_looks=BETWEEN_LOOKS):
                 return
-        if not show.instance.ledger.deliveries.deliveries():
+        if not show.instance.ledger.deliveries.count():
             closing("webhooks", DEAF)
         show.linger()
 

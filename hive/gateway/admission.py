@@ -169,7 +169,7 @@ class Gate:
 
     def _is_held(self, token: str) -> bool:
         try:
-            return bool(token) and self._guard.ledger.runs.holder(self._guard.agent, token) is not None
+            return bool(token) and self._guard.ledger.runs.by_token(self._guard.agent, token) is not None
         except sqlite3.Error as error:
             raise Denied(503, "the ledger cannot be read; ask again later", retry_after=1) from error
 

@@ -15,7 +15,7 @@ from bots.intents import OpenIssue
 from bots.markdown import code, plain
 from forge.models import Repo
 from hive.gateway.llm import ModelFailed
-from hive.ledger import Act, Ledger, Parked, Scope, Turn, Why
+from hive.ledger import Act, Ledger, Scope, Suspension, SuspensionReason, Turn
 from hive.outbox.enqueue import enqueue
 
 log = logging.getLogger("hive.gateway.backoff")
@@ -27,13 +27,23 @@ PATIENCE_SECONDS = 10.0
 LONGEST_ASKED = 3600.0
 """Of a wait that the model asks for no more than this is believed."""
 
-FIRST = {Why.UNREACHABLE: 5.0, Why.RATE_LIMITED: 5.0, Why.NEEDS_LOGIN: 30.0, Why.OVER_BUDGET: 60.0}
-LONGEST = {Why.UNREACHABLE: 60.0, Why.RATE_LIMITED: 300.0, Why.NEEDS_LOGIN: 600.0, Why.OVER_BUDGET: 3600.0}
+FIRST = {
+    SuspensionReason.MODEL_UNREACHABLE: 5.0,
+    SuspensionReason.RATE_LIMITED: 5.0,
+    SuspensionReason.NEEDS_LOGIN: 30.0,
+    SuspensionReason.OVER_BUDGET: 60.0,
+}
+LONGEST = {
+    SuspensionReason.MODEL_UNREACHABLE: 60.0,
+    SuspensionReason.RATE_LIMITED: 300.0,
+    SuspensionReason.NEEDS_LOGIN: 600.0,
+    SuspensionReason.OVER_BUDGET: 3600.0,
+}
 """Seconds until the first look again, and between two looks at the most."""
 
 TITLES = {
-    Why.NEEDS_LOGIN: "🔴 the model does not let {agent} in",
-    Why.OVER_BUDGET: "🔴 the model's budget for {agent} is spent",
+    SuspensionReason.NEEDS_LOGIN: "🔴 the model does not let {agent} in",
+    SuspensionReason.OVER_BUDGET: "🔴 the model's budget for {agent} is spent",
 }
 BODY = """\
 {agent} was given work and cannot think. Its turns wait since then; nothing is lost, and they go on by themselves.
@@ -43,8 +53,8 @@ BODY = """\
 {reason}
 """
 MEND = {
-    Why.NEEDS_LOGIN: "Start `hive host` with an `ANTHROPIC_API_KEY` that the model accepts.",
-    Why.OVER_BUDGET: "Raise the limit at the model's provider, or wait until it is renewed.",
+    SuspensionReason.NEEDS_LOGIN: "Start `hive host` with an `ANTHROPIC_API_KEY` that the model accepts.",
+    SuspensionReason.OVER_BUDGET: "Raise the limit at the model's provider, or wait until it is renewed.",
 }
 
 
@@ -55,7 +65,7 @@ class ModelRefusal:
     `passing` is what may be over with the next request: it is worth asking again in place.
     """
 
-    why: Why
+    why: SuspensionReason
     reason: str
     seconds: float = 0.0
     passing: bool = False
@@ -73,17 +83,19 @@ def model_refusal(error: ModelFailed) -> ModelRefusal | None:
     message = str(told.get("message", "")) if isinstance(told, dict) else ""
     reason = f"model: {error.status} {kind}".strip()
     if error.status in (401, 403):
-        return ModelRefusal(Why.NEEDS_LOGIN, reason)
+        return ModelRefusal(SuspensionReason.NEEDS_LOGIN, reason)
     spent = error.status == 429 and error.headers.get("x-should-retry") == "false"
     if spent or error.status == 402 or kind == "billing_error" or "credit balance" in message:
-        return ModelRefusal(Why.OVER_BUDGET, reason)
+        return ModelRefusal(SuspensionReason.OVER_BUDGET, reason)
     seconds = _seconds(error.headers.get("retry-after", ""))
     if error.unreachable:
-        return ModelRefusal(Why.UNREACHABLE, f"the model is unreachable: {error.unreachable}")
+        return ModelRefusal(SuspensionReason.MODEL_UNREACHABLE, f"the model is unreachable: {error.unreachable}")
     if error.status in (429, 529) or kind == "overloaded_error":
-        return ModelRefusal(Why.RATE_LIMITED, reason, seconds, passing=True)
+        return ModelRefusal(SuspensionReason.RATE_LIMITED, reason, seconds, passing=True)
     if error.status == 408 or error.status >= 500:
-        return ModelRefusal(Why.UNREACHABLE, f"the model is unreachable: {reason}", seconds, passing=True)
+        return ModelRefusal(
+            SuspensionReason.MODEL_UNREACHABLE, f"the model is unreachable: {reason}", seconds, passing=True
+        )
     return None
 
 
@@ -115,11 +127,11 @@ class AgentBackoff:
         if found is None:
             return None
         with self._guard:
-            again = self._last is not None and self._last[1].why is found.why is Why.UNREACHABLE
+            again = self._last is not None and self._last[1].why is found.why is SuspensionReason.MODEL_UNREACHABLE
             if again:  # one fault may pass, two in a row do not pass in the next seconds
                 found = replace(found, passing=False)
             self._last = turn.id, found
-            is_news = found.why is Why.UNREACHABLE and not self._said
+            is_news = found.why is SuspensionReason.MODEL_UNREACHABLE and not self._said
             self._said |= is_news
         if is_news:
             self.ledger.audit.add(self.agent, Act.MODEL_UNREACHABLE, team=self.team, ref=turn.ref, reason=found.reason)
@@ -135,7 +147,7 @@ class AgentBackoff:
     def is_paused(self) -> bool:
         """Whether somebody said that the agent should rest."""
         return any(
-            suspension.why is Why.PAUSED
+            suspension.reason is SuspensionReason.PAUSED
             for suspension in self.ledger.suspensions.of(self.team, Scope.AGENT, self.agent)
         )
 
@@ -149,19 +161,19 @@ class AgentBackoff:
             last, self._last = self._last, None
         found = last[1] if last is not None and last[0] == turn.id else None
         # What answers nothing may do so for what this turn asks; what has enough has enough of everybody.
-        behind = self.ledger.clock() if found is not None and found.why is Why.UNREACHABLE else 0.0
+        behind = self.ledger.clock() if found is not None and found.why is SuspensionReason.MODEL_UNREACHABLE else 0.0
         with self.ledger.transaction():
             if found is None and not self.is_paused():
                 self.ledger.runs.release(self.agent)
-            elif self.ledger.runs.put_down(turn, behind=behind) and found is not None:
+            elif self.ledger.runs.pause(turn, behind=behind) and found is not None:
                 self._suspend(turn, found)
 
     def _suspend(self, turn: Turn, why: ModelRefusal) -> None:
         ledger = self.ledger
-        known = next((suspension for suspension in self._suspended() if suspension.why is why.why), None)
+        known = next((suspension for suspension in self._suspended() if suspension.reason is why.why), None)
         if known is not None:
             delay = max(why.seconds, min(LONGEST[why.why], FIRST[why.why] * 2 ** (known.attempts + 1)))
-            ledger.suspensions.look_again(known, delay)
+            ledger.suspensions.reschedule(known, delay)
             return
         now = ledger.clock()
         until = now + max(why.seconds, FIRST[why.why])
@@ -174,14 +186,14 @@ class AgentBackoff:
             issue = OpenIssue(self.ops, title, body, key=f"{why.why}:{self.agent}:{now:.0f}")
             enqueue(ledger, self.team, self.core, issue, by=BY)
 
-    def _suspended(self) -> list[Parked]:
+    def _suspended(self) -> list[Suspension]:
         found = self.ledger.suspensions.of(self.team, Scope.AGENT, self.agent)
-        return [suspension for suspension in found if suspension.why in FIRST]
+        return [suspension for suspension in found if suspension.reason in FIRST]
 
-    def _go_on(self, suspension: Parked) -> None:
+    def _go_on(self, suspension: Suspension) -> None:
         ledger = self.ledger
         with ledger.transaction():
-            if not ledger.suspensions.release(self.team, Scope.AGENT, self.agent, suspension.why):
+            if not ledger.suspensions.resume(self.team, Scope.AGENT, self.agent, suspension.reason):
                 return
             seconds = max(0, round(ledger.clock() - suspension.since))
-            ledger.audit.add(self.agent, Act.AGENT_RESUMED, team=self.team, why=suspension.why, seconds=seconds)
+            ledger.audit.add(self.agent, Act.AGENT_RESUMED, team=self.team, why=suspension.reason, seconds=seconds)

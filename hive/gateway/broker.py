@@ -24,7 +24,7 @@ from hive.gateway.git_proxy import FETCH, PUSH, GitRequest, NotAllowed, proxy
 from hive.gateway.run_messages import GIVEN_UP, NO_WORD, PUSHED, closing, last_words, thread
 from hive.gateway.transcript_lines import MalformedLine, is_step, line_of
 from hive.git_mirror.mirror import Login
-from hive.ledger import Act, Astray, Full, Ledger, Turn
+from hive.ledger import Act, Ledger, OutOfSequence, TranscriptFull, Turn
 from hive.ledger.runs import MAX_ATTEMPTS
 from hive.outbox.actions import Action, OpenPull, PostAnswer, ResolveFixedConversations
 from hive.outbox.enqueue import enqueue
@@ -46,7 +46,7 @@ POLL_SECONDS = 0.02
 SPOKEN = frozenset({"answered", "blocked", "failed", "proposed"})
 """Ends of a turn whose message belongs on the thread; the other one has made a pull request there."""
 
-NOT_KEPT = {MalformedLine: 400, Astray: 409, Full: 413}
+NOT_KEPT = {MalformedLine: 400, OutOfSequence: 409, TranscriptFull: 413}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +127,12 @@ def give_turn(session: AgentSession) -> Any:
         if time.monotonic() >= until or session.epoch() != epoch or session.stop.wait(POLL_SECONDS * 5):
             return "", 204
     if session.epoch() != epoch or not session.serves(turn.run):  # the turn is for the container that comes next
-        session.ledger.runs.give_back(session.agent)
+        session.ledger.runs.release(session.agent, refund=True, first=True)
         return "", 204
     try:
         brief = session.brief(turn)
     except OSError as error:
-        session.ledger.runs.requeue(session.agent)
+        session.ledger.runs.release(session.agent, refund=True)
         raise Denied(503, str(error)) from error
     request_id = requests.request_id()
     session.ledger.audit.add(
@@ -147,10 +147,10 @@ def next_turn(session: AgentSession) -> Turn | None:
 
     A container that has held a turn of one run gets none of another: it is ended, and a fresh one asks.
     """
-    due = session.ledger.runs.due(session.agent)
+    due = session.ledger.runs.due_run(session.agent)
     if due is None or not session.serves(due):
         return None
-    turn = session.ledger.runs.take(session.agent)
+    turn = session.ledger.runs.claim(session.agent)
     if turn is None or turn.attempts <= MAX_ATTEMPTS:
         return turn
     speak(session, turn, GIVEN_UP)
@@ -160,7 +160,7 @@ def next_turn(session: AgentSession) -> Turn | None:
 
 def heartbeat(session: AgentSession, turn: Turn) -> dict[str, Any]:
     """The run is alive."""
-    session.ledger.runs.beat(turn)
+    session.ledger.runs.renew(turn)
     return {"cancel": False, "rest": session.rest.is_paused()}
 
 
@@ -171,9 +171,9 @@ def keep_line(session: AgentSession, turn: Turn) -> dict[str, Any]:
     try:
         line = mended(line_of(turn.id, asked.get("line")))
         with session.ledger.transaction():
-            if session.ledger.transcripts.keep(turn.run, number, line) and is_step(line):
-                session.ledger.runs.step(turn)
-    except (MalformedLine, Astray, Full) as error:
+            if session.ledger.transcripts.append(turn.run, number, line) and is_step(line):
+                session.ledger.runs.reset_attempts(turn)
+    except (MalformedLine, OutOfSequence, TranscriptFull) as error:
         raise Denied(NOT_KEPT[type(error)], str(error)) from error
     return {}
 
@@ -189,7 +189,7 @@ def abandon(session: AgentSession, turn: Turn) -> dict[str, Any]:
     try:
         session.base(Ref.parse(turn.ref).repo)
     except OSError as error:
-        session.ledger.runs.requeue(session.agent)
+        session.ledger.runs.release(session.agent, refund=True)
         log.warning("turn_left agent=%s turn=%d error=%r", session.agent, turn.id, str(error)[:200])
     else:
         session.ledger.runs.release(session.agent)
@@ -272,7 +272,7 @@ def close(session: AgentSession, turn: Turn, outcome: str, *, steps: int) -> Non
         session.ledger.runs.end_turn(turn, outcome, steps=steps)
         facts: dict[str, Any] = {"run": turn.run, "turn": turn.id, "outcome": outcome, "request": requests.request_id()}
         session.ledger.audit.add(session.agent, Act.TURN_ENDED, team=session.team, ref=turn.ref, **facts)
-        if turn.pull is None or not session.ledger.conversations.standing(turn.run):
+        if turn.pull is None or not session.ledger.conversations.unresolved(turn.run):
             return
         action = ResolveFixedConversations(turn.run, Ref.parse(turn.pull), key=f"run{turn.run}:mended:{turn.id}")
         effect = enqueue(

@@ -120,7 +120,7 @@ class Booking:
     def _write(self, meter: Meter) -> None:
         turn = self.turn
         with self.ledger.transaction():
-            self.ledger.runs.spend(turn, meter.tokens_in, meter.tokens_out)
+            self.ledger.runs.record_tokens(turn, meter.tokens_in, meter.tokens_out)
             if meter.is_estimate:
                 facts: dict[str, Any] = {"run": turn.run, "turn": turn.id, "request": self.request}
                 facts |= {"tokens_in": meter.tokens_in, "tokens_out": meter.tokens_out}

@@ -68,4 +68,4 @@ def body(limit: int) -> dict[str, Any]:
 def bearer(agent: str, runs: Runs) -> Turn | None:
     """The turn that a request's token stands for; SDKs send it by either header."""
     given = request.headers.get("Authorization", "").removeprefix("Bearer ") or request.headers.get("x-api-key", "")
-    return runs.holder(agent, given) if given else None
+    return runs.by_token(agent, given) if given else None

@@ -24,7 +24,7 @@ from hive.instance.custom_bots import BotNotFound, load_bot
 from hive.instance.file_modes import make_private
 from hive.instance.repository_names import RepositoryNames
 from hive.ledger import Ledger
-from hive.ledger.faults import Foreign, heals
+from hive.ledger.errors import IncompatibleDatabase, is_transient
 from hive.poller import REFRESH
 from hive.queue.wakeup import Wakeup
 from hive.secret_store import SecretStore
@@ -61,7 +61,7 @@ class Instance:
         """The ledger; raises NotReady if it cannot be opened."""
         try:
             return Ledger(self.ledger_path)
-        except Foreign as error:
+        except IncompatibleDatabase as error:
             raise StartupError(str(error)) from error
         except sqlite3.DatabaseError as error:
             path = self.ledger_path
@@ -244,7 +244,7 @@ def wait_for_store(instance: Instance, stop: threading.Event) -> None:
         try:
             instance.ledger.probe()
         except (StartupError, sqlite3.Error) as error:
-            if not any(heals(cause) for cause in _causes(error)):
+            if not any(is_transient(cause) for cause in _causes(error)):
                 raise
             log.warning("store_away error=%r", str(error)[:200])
             stop.wait(STORE_SECONDS)

@@ -21,56 +21,56 @@ at any instruction. Performs no I/O but on its own database.
 """
 
 from hive.ledger.audit import Act, Audit, AuditRow
-from hive.ledger.database import Clock, Database, Lost
-from hive.ledger.deployments import Anchor, Deployment, Deployments, DeploymentState
+from hive.ledger.backlog import Backlog, BacklogItem
+from hive.ledger.compression import compress, decompress
+from hive.ledger.database import Clock, Database, LeaseLost
+from hive.ledger.deliveries import Deliveries
+from hive.ledger.deployments import Baseline, Deployment, Deployments, DeploymentState
 from hive.ledger.effects import Effect, Effects
-from hive.ledger.intake import Intake
-from hive.ledger.jobs import Ceiling, Job, Jobs, Origin, Priority
-from hive.ledger.open import Item, Open
-from hive.ledger.packing import pack, unpack
-from hive.ledger.parking import NEVER, Parked, Parking, Scope, Why
-from hive.ledger.repositories import Pinned
+from hive.ledger.jobs import ConcurrencyLimit, Job, Jobs, Origin, Priority
+from hive.ledger.repositories import PinnedRepository
+from hive.ledger.run_states import RunState, RunStates
 from hive.ledger.runs import Run, Runs, Turn
-from hive.ledger.standings import Standing, Standings
 from hive.ledger.store import Ledger
-from hive.ledger.transcripts import Astray, Full, Transcripts
+from hive.ledger.suspensions import NEVER, Scope, Suspension, SuspensionReason, Suspensions
+from hive.ledger.transcripts import OutOfSequence, TranscriptFull, Transcripts
 
 __all__ = [
     "NEVER",
     "Act",
-    "Anchor",
-    "Astray",
     "Audit",
     "AuditRow",
-    "Ceiling",
+    "Backlog",
+    "BacklogItem",
+    "Baseline",
     "Clock",
+    "ConcurrencyLimit",
     "Database",
+    "Deliveries",
     "Deployment",
     "DeploymentState",
     "Deployments",
     "Effect",
     "Effects",
-    "Full",
-    "Intake",
-    "Item",
     "Job",
     "Jobs",
+    "LeaseLost",
     "Ledger",
-    "Lost",
-    "Open",
     "Origin",
-    "Parked",
-    "Parking",
-    "Pinned",
+    "OutOfSequence",
+    "PinnedRepository",
     "Priority",
     "Run",
+    "RunState",
+    "RunStates",
     "Runs",
     "Scope",
-    "Standing",
-    "Standings",
+    "Suspension",
+    "SuspensionReason",
+    "Suspensions",
+    "TranscriptFull",
     "Transcripts",
     "Turn",
-    "Why",
-    "pack",
-    "unpack",
+    "compress",
+    "decompress",
 ]

@@ -8,7 +8,7 @@ from hive.ledger.database import Clock, Database
 
 
 @dataclass(frozen=True, slots=True)
-class Tripped:
+class TrippedBreaker:
     """A subject that rests, and the effect that tells the operators of it."""
 
     team: str
@@ -42,7 +42,7 @@ class Breakers:
         row = self._db.row("SELECT reset_at FROM breakers WHERE team = ? AND ref = ?", team, ref)
         return 0.0 if row is None else float(row["reset_at"])
 
-    def of(self, team: str, ref: str) -> Tripped | None:
+    def of(self, team: str, ref: str) -> TrippedBreaker | None:
         """A subject that was stopped last for this reason."""
         row = self._db.row("SELECT team, ref, issue FROM breakers WHERE team = ? AND ref = ?", team, ref)
-        return None if row is None else Tripped(row["team"], row["ref"], row["issue"])
+        return None if row is None else TrippedBreaker(row["team"], row["ref"], row["issue"])

@@ -15,7 +15,7 @@ class Conversations:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def keep(self, run: int, about: Iterable[Conversation], head: str) -> None:
+    def track(self, run: int, about: Iterable[Conversation], head: str) -> None:
         """A run was told of conversations; one that is over stays so: whoever opens it again wants it open."""
         with self._db.transaction() as db:
             db.executemany(
@@ -24,12 +24,12 @@ class Conversations:
                 [(str(each.ref), each.id, each.review, run, head) for each in about],
             )
 
-    def standing(self, run: int) -> list[tuple[Conversation, str]]:
+    def unresolved(self, run: int) -> list[tuple[Conversation, str]]:
         """What a run was told of and is not over, each with the head at that time."""
         rows = self._db.rows("SELECT * FROM conversations WHERE run = ? AND NOT is_resolved ORDER BY comment", run)
         return [(Conversation(Ref.parse(row["ref"]), row["review"], row["comment"]), row["head"]) for row in rows]
 
-    def end(self, conversation: Conversation) -> None:
+    def resolve(self, conversation: Conversation) -> None:
         """It was resolved, by whomever, or is gone."""
         with self._db.transaction() as db:
             db.execute(

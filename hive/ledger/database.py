@@ -10,11 +10,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from hive.ledger.faults import Foreign, is_stale
+from hive.ledger.errors import IncompatibleDatabase, is_stale
 from hive.ledger.schema import migrate, migrations
 
 
-class Lost(Exception):
+class LeaseLost(Exception):
     """Somebody else holds the row by now: what was done under the old lease must not be stored."""
 
 
@@ -87,7 +87,7 @@ class Database:
         path.touch(mode=0o600)  # it holds what private repositories hold; the log beside it gets the same mode
         try:
             migrate(self._connection(), path, migrations())
-        except Foreign:
+        except IncompatibleDatabase:
             self.close()
             raise
         except sqlite3.OperationalError as error:

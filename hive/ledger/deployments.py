@@ -33,7 +33,7 @@ FINAL = APPLIED | {DeploymentState.REJECTED, DeploymentState.SUPERSEDED}
 
 
 @dataclass(frozen=True, slots=True)
-class Anchor:
+class Baseline:
     """An agent's footing: `sha` was accepted last, when the feed's newest row was `cursor`.
 
     `running_sha` is the commit whose container is meant to run, `rejected_sha` one that is not tried again. `model` is
@@ -80,7 +80,7 @@ class Deployments:
         self._db = db
         self._clock = clock
 
-    def adopt(self, agent: str, *, team: str, seen: Repository, branch: Branch, cursor: int) -> bool:
+    def register(self, agent: str, *, team: str, seen: Repository, branch: Branch, cursor: int) -> bool:
         """Set an agent's first footing, the head of its configuration's branch; False if it has one."""
         with self._db.transaction() as db:
             done = db.execute(
@@ -90,48 +90,48 @@ class Deployments:
             )
         return bool(done.rowcount)
 
-    def baseline(self, agent: str) -> Anchor | None:
+    def baseline(self, agent: str) -> Baseline | None:
         """An agent's footing."""
         row = self._db.row("SELECT * FROM baselines WHERE agent = ?", agent)
-        return None if row is None else Anchor(**dict(row))
+        return None if row is None else Baseline(**dict(row))
 
-    def ask(self, agent: str) -> None:
+    def request_check(self, agent: str) -> None:
         """Somebody says that an agent's configuration changed: look soon."""
         with self._db.transaction() as db:
             db.execute("UPDATE baselines SET check_requested_at = ? WHERE agent = ?", (self._clock(), agent))
 
-    def looked(self, agent: str, at: float) -> None:
+    def mark_checked(self, agent: str, at: float) -> None:
         """The host has looked at an agent's configuration as it was at `at`."""
         with self._db.transaction() as db:
             db.execute("UPDATE baselines SET checked_at = ? WHERE agent = ?", (at, agent))
 
-    def choose_model(self, agent: str, model: str) -> None:
+    def set_model(self, agent: str, model: str) -> None:
         """An agent thinks with another model from its next turn on; empty for that of its configuration."""
         with self._db.transaction() as db:
             db.execute("UPDATE baselines SET model = ? WHERE agent = ?", (model, agent))
 
-    def ask_restart(self, agent: str) -> None:
+    def request_restart(self, agent: str) -> None:
         """An agent's container is to be stopped and started."""
         with self._db.transaction() as db:
             db.execute("UPDATE baselines SET restart_requested_at = ? WHERE agent = ?", (self._clock(), agent))
 
-    def restarted(self, agent: str, at: float) -> None:
+    def mark_restarted(self, agent: str, at: float) -> None:
         """The restart that was asked for at `at` is done."""
         with self._db.transaction() as db:
             db.execute("UPDATE baselines SET restarted_at = ? WHERE agent = ?", (at, agent))
 
-    def is_up(self, agent: str) -> bool:
+    def is_healthy(self, agent: str) -> bool:
         """Whether the container of the commit that is meant to run has given a sign of life."""
         row = self._db.row("SELECT 1 FROM baselines WHERE agent = ? AND healthy_sha = running_sha", agent)
         return row is not None
 
-    def heard(self, agent: str, sha: str) -> None:
+    def record_heartbeat(self, agent: str, sha: str) -> None:
         """The container of a commit gives signs of life; empty when it is gone."""
         if (baseline := self.baseline(agent)) is not None and baseline.healthy_sha != sha:
             with self._db.transaction() as db:
                 db.execute("UPDATE baselines SET healthy_sha = ? WHERE agent = ?", (sha, agent))
 
-    def propose(self, ref: str, head: str, tree: str) -> None:
+    def pin_proposal(self, ref: str, head: str, tree: str) -> None:
         """Pin a head of an open pull request and the tree that was evaluated for it."""
         with self._db.transaction() as db:
             db.execute(
@@ -147,7 +147,7 @@ class Deployments:
             found.setdefault(row["head"], set()).add(row["tree"])
         return {head: frozenset(trees) for head, trees in found.items()}
 
-    def begin(self, baseline: Anchor, sha: str, pulls: tuple[int, ...], cursor: int) -> Deployment:
+    def start(self, baseline: Baseline, sha: str, pulls: tuple[int, ...], cursor: int) -> Deployment:
         """Open a deployment of a verified commit."""
         with self._db.transaction() as db:
             db.execute(
@@ -155,11 +155,11 @@ class Deployments:
                 " VALUES (?, ?, ?, ?, 'verified', ?, ?, ?)",
                 (baseline.team, baseline.agent, sha, json.dumps(pulls), cursor, baseline.running_sha, self._clock()),
             )
-        opened = self.open(baseline.agent)
+        opened = self.current(baseline.agent)
         assert opened is not None
         return opened
 
-    def open(self, agent: str) -> Deployment | None:
+    def current(self, agent: str) -> Deployment | None:
         """The deployment of an agent that is not over."""
         row = self._db.row("SELECT * FROM deployments WHERE agent = ? AND ended_at IS NULL", agent)
         if row is None:
@@ -169,7 +169,7 @@ class Deployments:
             **{**fields, "pulls": tuple(json.loads(row["pulls"])), "state": DeploymentState(row["state"])}
         )
 
-    def move(self, deployment: Deployment, state: DeploymentState, reason: str = "") -> None:
+    def transition(self, deployment: Deployment, state: DeploymentState, reason: str = "") -> None:
         """Bring a deployment into its next state; final ones settle the agent's footing as well."""
         now = self._clock()
         with self._db.transaction() as db:
@@ -190,7 +190,7 @@ class Deployments:
             elif state in FINAL:
                 db.execute("UPDATE baselines SET rejected_sha = ? WHERE agent = ?", (deployment.sha, deployment.agent))
 
-    def refusal(self, agent: str, sha: str) -> str:
+    def rejection_reason(self, agent: str, sha: str) -> str:
         """Why a head was refused last; empty if it never was."""
         row = self._db.row(
             "SELECT reason FROM deployments WHERE agent = ? AND sha = ? AND state = 'rejected' ORDER BY id DESC LIMIT 1",
@@ -198,7 +198,7 @@ class Deployments:
         )
         return "" if row is None else str(row["reason"])
 
-    def take_over(self, agent: str, seen: Repository, sha: str, cursor: int) -> None:
+    def accept(self, agent: str, seen: Repository, sha: str, cursor: int) -> None:
         """An operator takes a head that was refused: it is brought up like one that was merged, in whichever repository it is."""
         with self._db.transaction() as db:
             db.execute(
@@ -207,9 +207,9 @@ class Deployments:
             )
             baseline = self.baseline(agent)
             assert baseline is not None
-            self.begin(baseline, sha, (), cursor)
+            self.start(baseline, sha, (), cursor)
 
-    def reject(self, baseline: Anchor, sha: str, reason: str) -> bool:
+    def reject(self, baseline: Baseline, sha: str, reason: str) -> bool:
         """Write down that a head is not approved; False if that is known."""
         if baseline.rejected_sha == sha:
             return False

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hive.ledger.database import Clock, Database, Lost
+from hive.ledger.database import Clock, Database, LeaseLost
 
 LEASE_SECONDS = 60.0
 
@@ -91,11 +91,11 @@ class Effects:
                 (json.dumps(result, sort_keys=True), event_key, ref or effect.ref, self._clock(), effect.id),
             )
 
-    def rest(self, effect: Effect, error: str, delay: float = 0.0) -> None:
+    def release(self, effect: Effect, error: str, delay: float = 0.0) -> None:
         """The deed could not be tried: it waits, for `delay` seconds at least, and has lost no attempt. Raises Lost."""
         self._end(effect, "pending", error, delay, uncounted=1)
 
-    def postpone(self, effect: Effect, error: str, delay: float) -> None:
+    def retry(self, effect: Effect, error: str, delay: float) -> None:
         """Try again after `delay` seconds. Raises Lost."""
         self._end(effect, "pending", error, delay)
 
@@ -112,7 +112,7 @@ class Effects:
                 (state, error[:500], self._clock() + delay, uncounted, effect.id, effect.attempts),
             )
             if not cursor.rowcount:
-                raise Lost(f"effect {effect.id}, attempt {effect.attempts}")
+                raise LeaseLost(f"effect {effect.id}, attempt {effect.attempts}")
 
     def due(self, limit: int = 200) -> list[int]:
         """Deeds that somebody should do now, oldest first."""
@@ -143,7 +143,7 @@ class Effects:
         )
         return None if row is None else _effect(row)
 
-    def writes(self, team: str, ref: str, since: float, but: Iterable[str]) -> int:
+    def count_writes(self, team: str, ref: str, since: float, but: Iterable[str]) -> int:
         """How many deeds were done on a subject after `since`, those of some kinds aside."""
         spared = tuple(but)
         marks = ", ".join("?" * len(spared))
@@ -154,7 +154,7 @@ class Effects:
         )
         return int(row["n"]) if row else 0
 
-    def subject_of(self, key: str, kind: str) -> tuple[str, str]:
+    def state_and_ref(self, key: str, kind: str) -> tuple[str, str]:
         """How a deed stands, and the subject that it is on or has made; empty for one that was never owed."""
         row = self._db.row("SELECT state, ref FROM effects WHERE key = ? AND kind = ?", key, kind)
         return ("", "") if row is None else (row["state"], row["ref"])

@@ -12,7 +12,7 @@ class Incidents:
         self._db = db
         self._clock = clock
 
-    def begin(self, team: str, subject: str) -> int | None:
+    def start(self, team: str, subject: str) -> int | None:
         """Something begins to be wrong; the incident's number, or None if it is known."""
         with self._db.transaction() as db:
             cursor = db.execute(
@@ -21,7 +21,7 @@ class Incidents:
             )
         return cursor.lastrowid if cursor.rowcount else None
 
-    def open(self, team: str, subject: str) -> tuple[int, float] | None:
+    def current(self, team: str, subject: str) -> tuple[int, float] | None:
         """The number of what is wrong now, and since when."""
         row = self._db.row(
             "SELECT id, started_at FROM incidents WHERE team = ? AND subject = ? AND ended_at IS NULL", team, subject
@@ -33,13 +33,13 @@ class Incidents:
         with self._db.transaction() as db:
             db.execute("UPDATE incidents SET ended_at = ? WHERE id = ?", (self._clock(), number))
 
-    def crashed(self, team: str, agent: str, turn: int = 0) -> None:
+    def record_crash(self, team: str, agent: str, turn: int = 0) -> None:
         """An agent's container ended, and nobody had wanted that; `turn` is the one that it held, if it did."""
         with self._db.transaction() as db:
             row = (team, agent, self._clock(), turn)
             db.execute("INSERT INTO crashes (team, agent, at, turn) VALUES (?, ?, ?, ?)", row)
 
-    def crashes(self, agent: str, since: float) -> int:
+    def count_crashes(self, agent: str, since: float) -> int:
         """How often an agent's container has crashed since a time; all crashes at turns of one subject are one."""
         row = self._db.row(
             "SELECT count(*) - count(runs.ref) + count(DISTINCT runs.ref) AS n FROM crashes"
@@ -49,12 +49,12 @@ class Incidents:
         )
         return int(row["n"]) if row else 0
 
-    def crashes_at(self, turn: int, since: float) -> int:
+    def count_crashes_at(self, turn: int, since: float) -> int:
         """How often a container has crashed since a time while it held a turn."""
         row = self._db.row("SELECT count(*) AS n FROM crashes WHERE turn = ? AND at >= ?", turn, since)
         return int(row["n"]) if row else 0
 
-    def forgive(self, agent: str) -> None:
+    def clear_crashes(self, agent: str) -> None:
         """An agent begins anew: its crashes count no longer."""
         with self._db.transaction() as db:
             db.execute("DELETE FROM crashes WHERE agent = ?", (agent,))

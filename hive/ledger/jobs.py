@@ -14,7 +14,7 @@ from typing import Any
 from forge.events import EVENTS, CommentPosted, Event, ReviewAsked
 from forge.models import Ref
 from hive.codec import Codec
-from hive.ledger.database import Clock, Database, Lost
+from hive.ledger.database import Clock, Database, LeaseLost
 
 LEASE_SECONDS = 120.0
 """A job's bot has this long before another worker takes it again."""
@@ -77,11 +77,11 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
-class Ceiling:
+class ConcurrencyLimit:
     """How many looks may be under way at once, for one team and for one bot of a team; 0 for no bound."""
 
-    of_team: int = 0
-    of_bot: int = 0
+    per_team: int = 0
+    per_bot: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,14 +120,14 @@ class Jobs:
         made = []
         with self._db.transaction():
             for bot, event in wanted:
-                row = self._enqueue(team, bot, event, delivery, origin)
+                row = self._insert(team, bot, event, delivery, origin)
                 if row:
                     made.append(row)
         return made
 
-    def _enqueue(self, team: str, bot: str, event: Event, delivery: int | None, origin: Origin) -> int:
+    def _insert(self, team: str, bot: str, event: Event, delivery: int | None, origin: Origin) -> int:
         now, kind, ref = self._clock(), type(event), str(event.ref)
-        standing = 0 if isinstance(event, ALONE) else self._waiting(bot, ref, kind.WIRE)
+        standing = 0 if isinstance(event, ALONE) else self._pending(bot, ref, kind.WIRE)
         with self._db.transaction() as db:
             cursor = db.execute(
                 "INSERT INTO jobs (team, bot, ref, event_type, event_key, event, delivery, cause, merged_into, depth,"
@@ -160,7 +160,7 @@ class Jobs:
             )
             return cursor.lastrowid
 
-    def _waiting(self, bot: str, ref: str, kind: str) -> int:
+    def _pending(self, bot: str, ref: str, kind: str) -> int:
         row = self._db.row(
             "SELECT id FROM jobs WHERE ref = ? AND state = 'pending' AND bot = ? AND event_type = ? LIMIT 1",
             *(ref, bot, kind),
@@ -174,7 +174,7 @@ class Jobs:
             return Origin(cause=cause)
         return Origin(Priority(row["priority"]), by_person=bool(row["by_person"]), cause=cause, depth=row["depth"])
 
-    def waits(self, bot: str, ref: Ref) -> bool:
+    def is_pending(self, bot: str, ref: Ref) -> bool:
         """Whether a look of a bot at a ref is owed that nobody has begun: it will see what happens now."""
         row = self._db.row("SELECT 1 FROM jobs WHERE ref = ? AND state = 'pending' AND bot = ?", str(ref), bot)
         return row is not None
@@ -182,22 +182,22 @@ class Jobs:
     def claim(self, job_id: int) -> Job | None:
         """Take this job, if it may be looked at now."""
         self._reclaim()
-        return self._take(_TAKE_THIS, Ceiling(), id=job_id)
+        return self._take(_TAKE_THIS, ConcurrencyLimit(), id=job_id)
 
-    def claim_next(self, ceiling: Ceiling = Ceiling(), *, alone: bool = False) -> Job | None:
+    def claim_next(self, ceiling: ConcurrencyLimit = ConcurrencyLimit(), *, alone: bool = False) -> Job | None:
         """Take the job that should be looked at first, if there is one; of those that stand `alone` only, if that is wanted."""
         return self._take(_TAKE_ALONE if alone else _TAKE_NEXT, ceiling)
 
-    def _take(self, sql: str, ceiling: Ceiling, **more: int) -> Job | None:
+    def _take(self, sql: str, ceiling: ConcurrencyLimit, **more: int) -> Job | None:
         # A claim that a power cut takes back is taken again: it need not wait for the disk.
         with self._db.transaction(durable=False) as db:
             row = db.execute(sql, self._bounds(ceiling) | more | {"until": self._clock() + LEASE_SECONDS}).fetchone()
         return None if row is None else job_of(row)
 
-    def _bounds(self, ceiling: Ceiling) -> dict[str, Any]:
-        return {"now": self._clock(), "of_team": ceiling.of_team, "of_bot": ceiling.of_bot}
+    def _bounds(self, ceiling: ConcurrencyLimit) -> dict[str, Any]:
+        return {"now": self._clock(), "of_team": ceiling.per_team, "of_bot": ceiling.per_bot}
 
-    def due(self, limit: int = 200, ceiling: Ceiling = Ceiling()) -> list[int]:
+    def due(self, limit: int = 200, ceiling: ConcurrencyLimit = ConcurrencyLimit()) -> list[int]:
         """Jobs that somebody could take now, the most urgent first, one for each ref."""
         self._reclaim()
         found = self._db.rows(_ALL_DUE, self._bounds(ceiling) | {"limit": limit})
@@ -227,15 +227,15 @@ class Jobs:
         """What the look saw is old by now, and a newer one is owed, or what it was about is gone: nothing comes of it. Raises Lost."""
         self._end(job, "superseded", why, 0.0)
 
-    def is_overtaken(self, job: Job) -> bool:
+    def is_superseded(self, job: Job) -> bool:
         """Whether the same happened to the subject again since the look began."""
-        return self._waiting(job.bot, str(job.event.ref), type(job.event).WIRE) != 0
+        return self._pending(job.bot, str(job.event.ref), type(job.event).WIRE) != 0
 
-    def rest(self, job: Job, error: str) -> None:
+    def release(self, job: Job, error: str) -> None:
         """The look could not be tried: it waits, and has lost no attempt. Raises Lost."""
         self._end(job, "pending", error, 0.0, uncounted=1)
 
-    def postpone(self, job: Job, error: str, delay: float) -> bool:
+    def retry(self, job: Job, error: str, delay: float) -> bool:
         """Look again after `delay` seconds; False if that was the last attempt. Raises Lost."""
         again = job.attempts < MAX_ATTEMPTS
         self._end(job, "pending" if again else "failed", error, delay)
@@ -263,7 +263,7 @@ class Jobs:
                 (state, error[:500], self._clock() + delay, uncounted, job.id, job.attempts),
             )
             if not cursor.rowcount:
-                raise Lost(f"job {job.id}, attempt {job.attempts}")
+                raise LeaseLost(f"job {job.id}, attempt {job.attempts}")
 
     def machine_jobs(self, team: str, ref: str, since: float) -> int:
         """How many looks in a row at a subject no person caused, of those that were asked for after `since`."""

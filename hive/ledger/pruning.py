@@ -51,7 +51,7 @@ class Pruning:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def over(self, before: float) -> dict[str, int]:
+    def count(self, before: float) -> dict[str, int]:
         """How many rows of each table are over."""
         found = {}
         for table, is_over in OVER.items():
@@ -67,7 +67,7 @@ class Pruning:
         with self._loosely():
             return self._db.rows_changed(f"DELETE FROM {table} WHERE {key} IN ({which})", {"before": before})  # noqa: S608
 
-    def let_go(self) -> None:
+    def clear_dangling(self) -> None:
         """Clear what points to rows that are gone."""
         for table, column, target in POINTERS:
             last = self._db.rows(f"SELECT coalesce(max(id), 0) AS n FROM {table}")[0]["n"]  # noqa: S608

@@ -30,7 +30,7 @@ _VALUES: Mapping[str, tuple[str, ...]] = {"jobs": ("event",), "effects": ("paylo
 
 
 @dataclass(frozen=True, slots=True)
-class Pinned:
+class PinnedRepository:
     """A repository that the house knows: its name in the house, what the forge calls it now, and its id there."""
 
     id: int
@@ -53,29 +53,29 @@ class Repositories:
             )
         return bool(cursor.rowcount)
 
-    def of(self, repo: Repo) -> Pinned | None:
+    def of(self, repo: Repo) -> PinnedRepository | None:
         """The repository that is meant by a name of the house."""
         return self._found("forge = ? AND name = ?", repo.forge, repo.path)
 
-    def by_id(self, forge: str, repo_id: int) -> Pinned | None:
+    def by_id(self, forge: str, repo_id: int) -> PinnedRepository | None:
         """The repository of an id."""
         return self._found("forge = ? AND id = ?", forge, repo_id)
 
-    def all(self) -> list[Pinned]:
+    def all(self) -> list[PinnedRepository]:
         """All that are known."""
         return [_pinned(row) for row in self._db.rows("SELECT forge, id, name, path FROM repositories ORDER BY id")]
 
-    def follow(self, pinned: Pinned, now: Repo) -> None:
+    def set_path(self, pinned: PinnedRepository, now: Repo) -> None:
         """The forge calls it otherwise now."""
         with self._db.transaction() as db:
             db.execute("UPDATE repositories SET path = ? WHERE forge = ? AND id = ?", (now.path, now.forge, pinned.id))
 
-    def forget(self, pinned: Pinned) -> None:
+    def delete(self, pinned: PinnedRepository) -> None:
         """Nothing is meant by its name any more: it is no part of the configuration."""
         with self._db.transaction() as db:
             db.execute("DELETE FROM repositories WHERE forge = ? AND id = ?", (pinned.repo.forge, pinned.id))
 
-    def rename(self, pinned: Pinned, repo: Repo) -> None:
+    def rename(self, pinned: PinnedRepository, repo: Repo) -> None:
         """Give it another name in the house, everywhere: what is open goes on under the new one."""
         renamed = _renaming(pinned.repo, repo)
         with self._db.transaction() as db:
@@ -98,14 +98,14 @@ class Repositories:
                     # What is known under the new name already is the newer of the two.
                     db.execute(f"UPDATE OR IGNORE {table} SET {column} = ? WHERE rowid = ?", (new, row["id"]))  # noqa: S608
 
-    def _found(self, where: str, *values: object) -> Pinned | None:
+    def _found(self, where: str, *values: object) -> PinnedRepository | None:
         row = self._db.row(f"SELECT forge, id, name, path FROM repositories WHERE {where}", *values)  # noqa: S608
         return None if row is None else _pinned(row)
 
 
-def _pinned(row: Any) -> Pinned:
+def _pinned(row: Any) -> PinnedRepository:
     name, path = (Repo.parse(f"{row['forge']}:{row[what]}") for what in ("name", "path"))
-    return Pinned(row["id"], name, path)
+    return PinnedRepository(row["id"], name, path)
 
 
 def _renaming(old: Repo, new: Repo) -> Callable[[str], str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from forge.conversation import Conversation
 from hive.ledger.turns import LEASE_SECONDS, MAX_ATTEMPTS, Turn, Turns, written
 
-__all__ = ["LEASE_SECONDS", "MAX_ATTEMPTS", "Record", "Run", "Runs", "Turn"]
+__all__ = ["LEASE_SECONDS", "MAX_ATTEMPTS", "Run", "RunRecord", "Runs", "Turn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RunRecord:
     """A run as it is told of: what came of it, of its turns by their ids, and what it used."""
 
     id: int
@@ -74,10 +74,10 @@ class Runs(Turns):
             row = db.execute(
                 "SELECT id FROM runs WHERE key = ? OR (agent = ? AND ref = ? AND state = 'open')", (key, agent, ref)
             ).fetchone()
-            self.push(row["id"], f"start:{row['id']}", message, by_person=True, effect=effect, depth=depth)
+            self.add_turn(row["id"], f"start:{row['id']}", message, by_person=True, effect=effect, depth=depth)
         return int(row["id"])
 
-    def push(
+    def add_turn(
         self,
         run: int,
         key: str,
@@ -105,7 +105,7 @@ class Runs(Turns):
                 db.execute("UPDATE runs SET blocked_reason = '' WHERE id = ?", (run,))
         return bool(cursor.rowcount)
 
-    def spend(self, turn: Turn, tokens_in: int, tokens_out: int) -> None:
+    def record_tokens(self, turn: Turn, tokens_in: int, tokens_out: int) -> None:
         """Book what a request to the model used."""
         with self._db.transaction() as db:
             db.execute(
@@ -123,7 +123,7 @@ class Runs(Turns):
         with self._db.transaction() as db:
             db.execute("UPDATE runs SET blocked_reason = ? WHERE id = ? AND state = 'open'", (reason[:300], run))
 
-    def wait_for(self, run: int, ref: str) -> None:
+    def set_dependency(self, run: int, ref: str) -> None:
         """The run cannot go on before a pull request on a configuration is deployed."""
         with self._db.transaction() as db:
             db.execute("UPDATE runs SET depends_on = ? WHERE id = ?", (ref, run))
@@ -141,7 +141,7 @@ class Runs(Turns):
         row = self._db.row(f"SELECT {what} AS pull FROM runs WHERE {where}", agent, ref)  # noqa: S608  a name of ours
         return None if row is None else str(row["pull"])
 
-    def woken_by(self, ref: str) -> list[int]:
+    def dependents(self, ref: str) -> list[int]:
         """Open runs that wait for a pull request."""
         return [row["id"] for row in self._db.rows("SELECT id FROM runs WHERE depends_on = ? AND state = 'open'", ref)]
 
@@ -163,7 +163,7 @@ class Runs(Turns):
             )
         ]
 
-    def record(self, run: int) -> Record | None:
+    def record(self, run: int) -> RunRecord | None:
         """A run with what came of its turns."""
         row = self._db.row("SELECT * FROM runs WHERE id = ?", run)
         if row is None:
@@ -172,7 +172,7 @@ class Runs(Turns):
         told = {turn["id"]: (turn["outcome"] or turn["state"]) + _tries(turn["attempts"]) for turn in turns}
         facts = (row[name] for name in ("id", "agent", "ref", "pull", "state", "outcome", "steps"))
         number, agent, ref, pull, state, outcome, steps = facts
-        return Record(
+        return RunRecord(
             *(number, agent, ref, pull or "", state, outcome or "", steps, row["tokens_in"], row["tokens_out"], told)
         )
 
@@ -183,7 +183,7 @@ class Runs(Turns):
             return None
         return Run(*(row[name] for name in ("id", "team", "agent", "ref", "pull", "depends_on", "state", "outcome")))
 
-    def decided_by(self, run: int) -> list[int]:
+    def jobs_of(self, run: int) -> list[int]:
         """The jobs whose deeds began a run or moved it, in their order."""
         rows = self._db.rows(
             "SELECT DISTINCT effects.job AS job FROM effects WHERE effects.job IS NOT NULL AND effects.id IN"
@@ -192,11 +192,11 @@ class Runs(Turns):
         )
         return [row["job"] for row in rows]
 
-    def causes(self, run: int) -> frozenset[str]:
+    def turn_keys(self, run: int) -> frozenset[str]:
         """The keys of a run's turns."""
         return frozenset(row["key"] for row in self._db.rows("SELECT key FROM turns WHERE run = ?", run))
 
-    def bot_turns(self, run: int) -> int:
+    def count_bot_turns(self, run: int) -> int:
         """How many of the newest turns in a row no person caused."""
         row = self._db.row(
             "SELECT count(*) AS n FROM turns WHERE run = ? AND id >"

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hive.ledger.faults import Foreign
+from hive.ledger.errors import IncompatibleDatabase
 
 APPLICATION_ID = 0x68697665
 """The bytes `hive`, by which `file` and SQLite's tools tell a ledger."""
@@ -73,10 +73,12 @@ def _version(connection: sqlite3.Connection, path: Path, newest: int) -> int:
         return int(version)
     if owner == APPLICATION_ID and version > newest:
         said = f"{path} is of a newer version of the hive ({version}, and this one knows {newest})"
-        raise Foreign(f"{said}; install that version, or restore the backup from before it")
+        raise IncompatibleDatabase(f"{said}; install that version, or restore the backup from before it")
     if owner == 0 and {"deliveries", "anchors"} <= tables:
         said = f"{path} was made before the hive's first release, and is not read any more"
-        raise Foreign(f"{said}; stop the hive, move the file away, and start again: a new one is made")
+        raise IncompatibleDatabase(f"{said}; stop the hive, move the file away, and start again: a new one is made")
     if owner or version or tables:
-        raise Foreign(f"{path} is a database of another program; move it away, or name another state directory")
+        raise IncompatibleDatabase(
+            f"{path} is a database of another program; move it away, or name another state directory"
+        )
     return 0

@@ -9,24 +9,24 @@ from sqlite3 import Connection
 
 from forge.models import User
 from hive.ledger.audit import Audit
+from hive.ledger.backlog import Backlog
 from hive.ledger.breakers import Breakers
 from hive.ledger.conversations import Conversations
 from hive.ledger.database import WORTH_ROWS, Clock, Database
+from hive.ledger.dead_letters import DeadLetters
+from hive.ledger.deliveries import Deliveries
 from hive.ledger.deployments import Deployments
 from hive.ledger.effects import Effects
-from hive.ledger.hopeless import Hopeless
 from hive.ledger.incidents import Incidents
-from hive.ledger.intake import Intake
+from hive.ledger.job_history import JobHistory
 from hive.ledger.jobs import Jobs
-from hive.ledger.open import Open
-from hive.ledger.parking import Parking
-from hive.ledger.past import Past
 from hive.ledger.pruning import Pruning
+from hive.ledger.recordings import Recordings
 from hive.ledger.repositories import Repositories
+from hive.ledger.run_states import RunStates
 from hive.ledger.runs import Runs
-from hive.ledger.sightings import Sightings
-from hive.ledger.standings import Standings
-from hive.ledger.tapes import Tapes
+from hive.ledger.snapshots import Snapshots
+from hive.ledger.suspensions import Suspensions
 from hive.ledger.transcripts import Transcripts
 from hive.ledger.verdicts import Verdicts
 
@@ -38,21 +38,21 @@ class Ledger:
         """Open or make the file; raises OSError if it cannot be written."""
         self._db = Database(path)
         self.clock = clock
-        self.deliveries = Intake(self._db, clock)
+        self.deliveries = Deliveries(self._db, clock)
         self.jobs = Jobs(self._db, clock)
-        self.snapshots = Sightings(self._db)
+        self.snapshots = Snapshots(self._db)
         self.repositories = Repositories(self._db)
         self.effects = Effects(self._db, clock)
-        self.suspensions = Parking(self._db, clock)
-        self.past = Past(self._db)
-        self.recordings = Tapes(self._db, clock)
+        self.suspensions = Suspensions(self._db, clock)
+        self.job_history = JobHistory(self._db)
+        self.recordings = Recordings(self._db, clock)
         self.breakers = Breakers(self._db, clock)
-        self.hopeless = Hopeless(self._db, clock)
-        self.open = Open(self._db, clock)
+        self.dead_letters = DeadLetters(self._db, clock)
+        self.backlog = Backlog(self._db, clock)
         self.runs = Runs(self._db, clock)
         self.conversations = Conversations(self._db)
         self.transcripts = Transcripts(self._db, clock)
-        self.standings = Standings(self._db)
+        self.run_states = RunStates(self._db)
         self.verdicts = Verdicts(self._db)
         self.deployments = Deployments(self._db, clock)
         self.incidents = Incidents(self._db, clock)
@@ -78,7 +78,11 @@ class Ledger:
 
     def forget(self, before: float) -> int:
         """Drop the words of some of what came before a time; returns of how much, 0 when nothing is left."""
-        return self.deliveries.forget(before) + self.recordings.forget(before) + self.transcripts.forget(before)
+        return (
+            self.deliveries.drop_bodies(before)
+            + self.recordings.delete_before(before)
+            + self.transcripts.delete_before(before)
+        )
 
     def close(self) -> None:
         """Close the file."""

@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from hive.ledger.compression import compress, decompress
 from hive.ledger.database import Clock, Database
-from hive.ledger.packing import pack, unpack
 
 MAX_BYTES = 64 << 20
 """What the lines of one run may take, packed."""
@@ -17,11 +17,11 @@ MAX_BYTES = 64 << 20
 MAX_LINES = 50_000
 
 
-class Astray(Exception):
+class OutOfSequence(Exception):
     """A line that does not follow what is there: whoever tells it has not seen the transcript, or not this one."""
 
 
-class Full(Exception):
+class TranscriptFull(Exception):
     """The transcript of a run has grown as long as one may."""
 
 
@@ -32,9 +32,9 @@ class Transcripts:
         self._db = db
         self._clock = clock
 
-    def keep(self, run: int, number: int, line: dict[str, Any]) -> bool:
+    def append(self, run: int, number: int, line: dict[str, Any]) -> bool:
         """Add a line; False if it is there already. Raises Astray for one that is there otherwise or lacks one before it, Full."""
-        body = pack(json.dumps(line, ensure_ascii=False).encode())
+        body = compress(json.dumps(line, ensure_ascii=False).encode())
         with self._db.transaction() as db:
             row = db.execute(
                 "SELECT count(*) AS lines, coalesce(sum(length(body)), 0) AS size FROM transcripts WHERE run = ?",
@@ -42,12 +42,12 @@ class Transcripts:
             ).fetchone()
             if number < row["lines"]:
                 if self._line(run, number) != line:
-                    raise Astray(f"line {number} of run {run} reads otherwise")
+                    raise OutOfSequence(f"line {number} of run {run} reads otherwise")
                 return False
             if number > row["lines"]:
-                raise Astray(f"run {run} has {row['lines']} lines: line {number} cannot be the next")
+                raise OutOfSequence(f"run {run} has {row['lines']} lines: line {number} cannot be the next")
             if row["lines"] >= MAX_LINES or row["size"] + len(body) > MAX_BYTES:
-                raise Full(f"the transcript of run {run} is full")
+                raise TranscriptFull(f"the transcript of run {run} is full")
             db.execute(
                 "INSERT INTO transcripts (run, number, body, received_at) VALUES (?, ?, ?, ?)",
                 (run, number, body, self._clock()),
@@ -57,9 +57,9 @@ class Transcripts:
     def of(self, run: int) -> list[dict[str, Any]]:
         """All lines of a run, in their order."""
         rows = self._db.rows("SELECT body FROM transcripts WHERE run = ? ORDER BY number", run)
-        return [json.loads(unpack(bytes(row["body"]))) for row in rows]
+        return [json.loads(decompress(bytes(row["body"]))) for row in rows]
 
-    def forget(self, before: float, limit: int = 20) -> int:
+    def delete_before(self, before: float, limit: int = 20) -> int:
         """Drop the transcripts of some runs that ended before a time; returns of how many."""
         with self._db.transaction(durable=False) as db:
             old = "SELECT DISTINCT transcripts.run AS id FROM transcripts JOIN runs ON runs.id = transcripts.run"
@@ -70,5 +70,5 @@ class Transcripts:
 
     def _line(self, run: int, number: int) -> dict[str, Any]:
         row = self._db.row("SELECT body FROM transcripts WHERE run = ? AND number = ?", run, number)
-        line: dict[str, Any] = json.loads(unpack(bytes(row["body"]))) if row else {}
+        line: dict[str, Any] = json.loads(decompress(bytes(row["body"]))) if row else {}
         return line

@@ -57,7 +57,7 @@ class Turns:
         self._db = db
         self._clock = clock
 
-    def take(self, agent: str) -> Turn | None:
+    def claim(self, agent: str) -> Turn | None:
         """The agent's next turn, with a fresh token; None while one is held, none waits, or the agent rests.
 
         When the time has come to look whether it still has to rest, a turn is how to find out.
@@ -80,7 +80,7 @@ class Turns:
             *(row["depth"], row["memory"], read(row["conversation"])),
         )
 
-    def due(self, agent: str) -> int | None:
+    def due_run(self, agent: str) -> int | None:
         """The run whose turn `take` would give out now."""
         now = self._clock()
         row = self._next(agent, now) if self._awake(agent, now) else None
@@ -103,7 +103,7 @@ class Turns:
         rows = self._db.rows("SELECT next_at FROM suspensions WHERE scope IN ('agent', 'account') AND name = ?", agent)
         return all(row["next_at"] <= now for row in rows)
 
-    def holder(self, agent: str, token: str) -> Turn | None:
+    def by_token(self, agent: str, token: str) -> Turn | None:
         """The turn that a token stands for, as long as it is held."""
         row = self._db.row(
             _TURN
@@ -119,7 +119,7 @@ class Turns:
             answers=read(row["conversation"]),
         )
 
-    def beat(self, turn: Turn) -> None:
+    def renew(self, turn: Turn) -> None:
         """Renew the lease of a held turn."""
         with self._db.transaction() as db:
             db.execute(
@@ -127,7 +127,7 @@ class Turns:
                 (self._clock() + LEASE_SECONDS, turn.id),
             )
 
-    def held(self, agent: str) -> tuple[int, str] | None:
+    def current(self, agent: str) -> tuple[int, str] | None:
         """The turn that an agent holds, and the subject of its run."""
         row = self._db.row(_TURN + " WHERE turns.agent = ? AND turns.state = 'running'", agent)
         return None if row is None else (int(row["id"]), str(row["ref"]))
@@ -137,33 +137,24 @@ class Turns:
         with self._db.transaction() as db:
             db.execute("UPDATE turns SET attempts = ? WHERE id = ? AND state = 'pending'", (MAX_ATTEMPTS, turn))
 
-    def release(self, agent: str) -> None:
-        """The process that held the agent's turn is gone: it can be taken again after what waits, and has lost an attempt."""
-        self._let_go(agent, lost=1, at=self._clock())
+    def release(self, agent: str, *, refund: bool = False, first: bool = False) -> None:
+        """Give back the turn that an agent holds, if it holds one: behind what is pending, or `first` again.
 
-    def requeue(self, agent: str) -> None:
-        """What is held could not go on through no fault of its own: it comes again after what waits, and has lost no attempt."""
-        self._let_go(agent, lost=0, at=self._clock())
-
-    def give_back(self, agent: str) -> None:
-        """What is held comes again before others, and has lost no attempt: it was an operator who broke it off."""
-        self._let_go(agent, lost=0, at=0.0)
-
-    def _let_go(self, agent: str, *, lost: int, at: float) -> None:
-        """What nobody holds any more waits again, so that letting go twice is letting go once."""
+        The attempt counts, unless it is refunded since it failed through no fault of the turn's own.
+        """
         with self._db.transaction() as db:
             db.execute(
-                "UPDATE turns SET state = 'pending', lease_until = 0, token_hash = NULL, attempts = attempts - 1 + ?,"
+                "UPDATE turns SET state = 'pending', lease_until = 0, token_hash = NULL, attempts = attempts - ?,"
                 " released_at = max(released_at, ?) WHERE agent = ? AND state = 'running'",
-                (lost, at, agent),
+                (refund, 0.0 if first else self._clock(), agent),
             )
 
-    def step(self, turn: Turn) -> None:
+    def reset_attempts(self, turn: Turn) -> None:
         """A held turn came a step forward: what broke it off before is no reason any more to give it up."""
         with self._db.transaction() as db:
             db.execute("UPDATE turns SET attempts = 1 WHERE id = ? AND state = 'running'", (turn.id,))
 
-    def put_down(self, turn: Turn, *, behind: float = 0.0) -> bool:
+    def pause(self, turn: Turn, *, behind: float = 0.0) -> bool:
         """The turn could not go on: it has lost no attempt, and stands behind what waits at that time, if one is given.
 
         False if somebody else has it by now.

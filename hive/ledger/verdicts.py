@@ -14,7 +14,7 @@ class Verdicts:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def keep(self, verdict: SetVerdict) -> None:
+    def store(self, verdict: SetVerdict) -> None:
         """Remember what was said last."""
         status = verdict.status
         with self._db.transaction() as db:
@@ -32,7 +32,7 @@ class Verdicts:
         row = self._db.row("SELECT * FROM verdicts WHERE ref = ? AND context = ?", str(ref), context)
         return None if row is None else VerdictView(row["head"], row["base"], row["base_sha"], row["scope"])
 
-    def counts(self, pull: PullRequest, context: str) -> CommitStatus | None:
+    def current(self, pull: PullRequest, context: str) -> CommitStatus | None:
         """What was said of a pull request as it stands: of this head, for this base."""
         row = self._db.row(
             "SELECT * FROM verdicts WHERE ref = ? AND context = ? AND head = ? AND base = ?",

@@ -28,7 +28,7 @@ def open_pull(execution: Execution, action: OpenPull) -> Result:
         action.repo, head=action.head, base=action.base, title=action.title, body=action.body
     )
     ref, runs = str(pull.ref), execution.ledger.runs
-    settle = partial(runs.wait_for if action.proposes else runs.set_pull, action.run, ref)
+    settle = partial(runs.set_dependency if action.proposes else runs.set_pull, action.run, ref)
     return Result(pull.html_url, {"ref": ref, "url": pull.html_url}, {"opened": ref}, settle=settle)
 
 

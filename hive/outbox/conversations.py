@@ -47,7 +47,7 @@ def resolve_fixed(
     reviews = {review.id: review for review in forge.reviews(action.ref)}
     lines = _reader(forge, action.ref)
     ended = []
-    for conversation, told in ledger.conversations.standing(action.run):
+    for conversation, told in ledger.conversations.unresolved(action.run):
         remark, review = _remark(forge, conversation), reviews.get(conversation.review)
         is_open = remark is not None and review is not None and not remark.resolved
         if remark and review and is_open:
@@ -55,7 +55,7 @@ def resolve_fixed(
                 continue
             _resolve(forge, core, conversation)
             ended.append(conversation.id)
-        ledger.conversations.end(conversation)
+        ledger.conversations.resolve(conversation)
     if not ended:
         raise Superseded("no line that was spoken of has changed")
     return ended

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from forge.models import Ref
 from forge.protocol import Conflict, ForgeError, NotFound, Unavailable
 from hive.codec import Codec
-from hive.ledger import Act, Effect, Ledger, Lost
+from hive.ledger import Act, Effect, LeaseLost, Ledger
 from hive.outbox import code, comments, issues, local_actions, reviews
 from hive.outbox.actions import ACTIONS, Action, repo_of, subject_of
 from hive.outbox.guards import OutagePolicy, RepositoryGuard, WriteGuard
@@ -64,7 +64,7 @@ class EffectExecutor:
                 self._perform_local(effect, action)
             else:
                 self._perform(effect, action)
-        except Lost as lost:
+        except LeaseLost as lost:
             log.warning("effect_lost id=%d kind=%s why=%s", effect.id, effect.kind, lost)
 
     def _perform_local(self, effect: Effect, action: Action) -> None:
@@ -78,14 +78,14 @@ class EffectExecutor:
 
     def _perform(self, effect: Effect, action: Action) -> None:
         if self._write_guard.blocks_action(effect):
-            self._ledger.effects.rest(effect, "its subject is suspended")
+            self._ledger.effects.release(effect, "its subject is suspended")
             return
         try:
             result = self._run(effect, action)
         except Superseded as why:
             self._record(effect, action, Result(detail={"why": str(why)}), state="superseded")
         except NotReady as why:
-            self._ledger.effects.rest(effect, str(why), NOT_READY_SECONDS)
+            self._ledger.effects.release(effect, str(why), NOT_READY_SECONDS)
         except ForgeError as error:
             self._failed(effect, action, error)
         else:
@@ -114,7 +114,7 @@ class EffectExecutor:
 
     def _failed(self, effect: Effect, action: Action, error: ForgeError) -> None:
         if self._outages.suspend_if_outage(effect.team, effect.actor, error):
-            self._ledger.effects.rest(effect, str(error))
+            self._ledger.effects.release(effect, str(error))
         elif effect.attempts < MAX_ATTEMPTS and self._heals(action, error):
             self._postpone(effect, error)
         elif isinstance(error, NotFound) and effect.ref:
@@ -141,7 +141,7 @@ class EffectExecutor:
         asked = error.retry_after if isinstance(error, Unavailable) else 0.0
         delay = max(asked, min(60.0, 0.25 * 2**effect.attempts)) * random.uniform(0.8, 1.2)
         log.warning("effect_postponed id=%d kind=%s attempt=%d error=%r", *_facts(effect, error))
-        self._ledger.effects.postpone(effect, str(error), delay)
+        self._ledger.effects.retry(effect, str(error), delay)
 
     def _fail(self, effect: Effect, action: Action, error: ForgeError) -> None:
         log.error("effect_failed id=%d kind=%s attempt=%d error=%r", *_facts(effect, error))

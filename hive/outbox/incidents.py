@@ -26,7 +26,7 @@ class IncidentReporter:
     def begin(self, team: str, subject: str, title: str, body: str) -> bool:
         """Tell of something that is wrong from now on; False if it is known, and nothing is said again."""
         with self.ledger.transaction():
-            number = self.ledger.incidents.begin(team, subject)
+            number = self.ledger.incidents.start(team, subject)
             if number is None:
                 return False
             issue = OpenIssue(self.ops(team), title, body, key=_key(subject, number))
@@ -43,7 +43,7 @@ class IncidentReporter:
 
     def _follow(self, team: str, subject: str, body: str, *, closes: bool) -> None:
         with self.ledger.transaction():
-            found = self.ledger.incidents.open(team, subject)
+            found = self.ledger.incidents.current(team, subject)
             if found is None:
                 return
             opened = _key(subject, found[0])

@@ -50,7 +50,7 @@ def open_issue(execution: Execution, action: OpenIssue) -> Result:
 @HANDLERS.on(AddToIssue)
 def add_to_issue(execution: Execution, action: AddToIssue) -> Result:
     """Comment on an issue that the hive opened, and close it if nothing is left to do."""
-    state, opened = execution.ledger.effects.subject_of(action.opened, OpenIssue.WIRE)
+    state, opened = execution.ledger.effects.state_and_ref(action.opened, OpenIssue.WIRE)
     if state in ("pending", "running"):
         raise NotReady("the issue is not open yet")
     if not opened:

@@ -18,7 +18,7 @@ from bots.intents import (
     StartRun,
 )
 from forge.events import ReviewAsked
-from hive.ledger import NEVER, Origin, Priority, Scope, Why
+from hive.ledger import NEVER, Origin, Priority, Scope, SuspensionReason
 from hive.outbox.registry import Execution, Registry, Result, Superseded
 
 HANDLERS = Registry()
@@ -41,14 +41,14 @@ def start_run(execution: Execution, action: StartRun) -> Result:
 def continue_run(execution: Execution, action: ContinueRun) -> Result:
     """Give a run one more turn, and remember the conversations that its message is about."""
     effect, ledger = execution.effect, execution.ledger
-    ledger.runs.push(
+    ledger.runs.add_turn(
         *(action.run, action.key, action.message),
         by_person=action.by_person,
         effect=effect.id,
         depth=effect.depth,
         answers=action.answers,
     )
-    ledger.conversations.keep(action.run, action.about, action.head_sha)
+    ledger.conversations.track(action.run, action.about, action.head_sha)
     return Result(detail={"run": action.run})
 
 
@@ -56,7 +56,7 @@ def continue_run(execution: Execution, action: ContinueRun) -> Result:
 def reset_context(execution: Execution, action: ResetContext) -> Result:
     """Give a run a turn that begins with a compacted transcript, or with none."""
     effect = execution.effect
-    execution.ledger.runs.push(
+    execution.ledger.runs.add_turn(
         *(action.run, action.key, action.message),
         by_person=True,
         effect=effect.id,
@@ -84,9 +84,11 @@ def end_run(execution: Execution, action: EndRun) -> Result:
 def resume_runs(execution: Execution, action: ResumeRuns) -> Result:
     """Give a turn to every run that waits for a pull request on a configuration."""
     effect, runs = execution.effect, execution.ledger.runs
-    waiting = runs.woken_by(str(action.ref))
+    waiting = runs.dependents(str(action.ref))
     for run in waiting:
-        runs.push(*(run, f"{action.key}:{run}", action.message), by_person=True, effect=effect.id, depth=effect.depth)
+        runs.add_turn(
+            *(run, f"{action.key}:{run}", action.message), by_person=True, effect=effect.id, depth=effect.depth
+        )
     return Result(detail={"runs": waiting})
 
 
@@ -108,28 +110,28 @@ def request_bot_review(execution: Execution, action: RequestBotReview) -> Result
 @HANDLERS.on(PinProposal, local=True)
 def pin_proposal(execution: Execution, action: PinProposal) -> Result:
     """Pin a reviewed head of a configuration, with the tree that was evaluated."""
-    execution.ledger.deployments.propose(str(action.ref), action.head_sha, action.tree)
+    execution.ledger.deployments.pin_proposal(str(action.ref), action.head_sha, action.tree)
     return Result(detail={"head": action.head_sha})
 
 
 @HANDLERS.on(Deploy, local=True)
 def deploy(execution: Execution, action: Deploy) -> Result:
     """Ask the reconciler to look at an agent's configuration."""
-    execution.ledger.deployments.ask(action.agent)
+    execution.ledger.deployments.request_check(action.agent)
     return Result(detail={"agent": action.agent})
 
 
 @HANDLERS.on(Restart, local=True)
 def restart(execution: Execution, action: Restart) -> Result:
     """Ask the reconciler to restart an agent's container."""
-    execution.ledger.deployments.ask_restart(action.agent)
+    execution.ledger.deployments.request_restart(action.agent)
     return Result(detail={"agent": action.agent})
 
 
 @HANDLERS.on(SetModel, local=True)
 def set_model(execution: Execution, action: SetModel) -> Result:
     """Choose the model of an agent from its next turn on."""
-    execution.ledger.deployments.choose_model(action.agent, action.model)
+    execution.ledger.deployments.set_model(action.agent, action.model)
     return Result(detail={"agent": action.agent, "model": action.model})
 
 
@@ -138,7 +140,7 @@ def pause(execution: Execution, action: Pause) -> Result:
     """Suspend an agent until an operator resumes it."""
     reason = f"paused by {action.by.login}"
     execution.ledger.suspensions.suspend(
-        execution.effect.team, Scope.AGENT, action.agent, Why.PAUSED, reason, until=NEVER
+        execution.effect.team, Scope.AGENT, action.agent, SuspensionReason.PAUSED, reason, until=NEVER
     )
     return Result(detail={"agent": action.agent})
 
@@ -146,5 +148,5 @@ def pause(execution: Execution, action: Pause) -> Result:
 @HANDLERS.on(Resume, local=True)
 def resume(execution: Execution, action: Resume) -> Result:
     """Resume a paused agent."""
-    execution.ledger.suspensions.release(execution.effect.team, Scope.AGENT, action.agent, Why.PAUSED)
+    execution.ledger.suspensions.resume(execution.effect.team, Scope.AGENT, action.agent, SuspensionReason.PAUSED)
     return Result(detail={"agent": action.agent})

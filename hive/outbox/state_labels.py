@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from bots.intents import SyncStateLabels
 from forge.models import Ref
 from forge.protocol import Forge, Invalid
-from hive.ledger import Ledger, Standing, Why
+from hive.ledger import Ledger, RunState, SuspensionReason
 
 log = logging.getLogger("hive.outbox.state_labels")
 
@@ -19,14 +19,14 @@ WORKING = "state/working"
 IN_REVIEW = "state/review"
 NEEDS_OPERATOR = "needs-operator"
 SUSPENDED = {
-    Why.UNREACHABLE: "state/model-unreachable",
-    Why.RATE_LIMITED: "state/rate-limited",
-    Why.NEEDS_LOGIN: "state/needs-login",
-    Why.TOKEN_REFUSED: "state/needs-login",
-    Why.OVER_BUDGET: "state/over-budget",
-    Why.PAUSED: "state/paused",
-    Why.CRASHED: "state/crashed",
-    Why.LOST: "state/repository-lost",
+    SuspensionReason.MODEL_UNREACHABLE: "state/model-unreachable",
+    SuspensionReason.RATE_LIMITED: "state/rate-limited",
+    SuspensionReason.NEEDS_LOGIN: "state/needs-login",
+    SuspensionReason.TOKEN_REJECTED: "state/needs-login",
+    SuspensionReason.OVER_BUDGET: "state/over-budget",
+    SuspensionReason.PAUSED: "state/paused",
+    SuspensionReason.CRASHED: "state/crashed",
+    SuspensionReason.REPOSITORY_LOST: "state/repository-lost",
 }
 """What is shown where an agent could go on, but is suspended."""
 
@@ -37,7 +37,7 @@ BLOCKING = frozenset({"blocked", "failed", "proposed"})
 """Ends of a turn after which nothing happens before an operator does something."""
 
 
-def labels_of(run: Standing) -> frozenset[str]:
+def labels_of(run: RunState) -> frozenset[str]:
     """The labels that show how a run stands; none once it is over, or when it has answered."""
     if not run.is_open:
         return frozenset()
@@ -48,12 +48,12 @@ def labels_of(run: Standing) -> frozenset[str]:
     return frozenset({IN_REVIEW}) if run.pull else frozenset()
 
 
-def is_asking(run: Standing) -> bool:
+def is_asking(run: RunState) -> bool:
     """Whether a run ended its turn with a question, or in failure: nobody was called for that yet."""
     return run.is_open and not run.is_busy and not run.blocked and run.last in {"blocked", "failed"}
 
 
-def labels_of_issue(runs: Iterable[Standing]) -> frozenset[str]:
+def labels_of_issue(runs: Iterable[RunState]) -> frozenset[str]:
     """The labels of an issue with several runs: one state, that of the run on which most goes on."""
     wanted = frozenset[str]().union(*map(labels_of, runs))
     states = [label for label in (*SUSPENDED.values(), WORKING, IN_REVIEW) if label in wanted]
@@ -65,7 +65,7 @@ def sync(forge: Forge, ledger: Ledger, action: SyncStateLabels) -> dict[str, str
 
     Raises NotFound if the issue is gone.
     """
-    runs = ledger.standings.of(str(action.ref))
+    runs = ledger.run_states.of(str(action.ref))
     changed = {str(action.ref): _set(forge, action.ref, labels_of_issue(runs), _managed(runs, action) | STATE_LABELS)}
     for run in runs:
         if run.pull is not None and (run.is_open or run is runs[-1]):
@@ -74,7 +74,7 @@ def sync(forge: Forge, ledger: Ledger, action: SyncStateLabels) -> dict[str, str
     return {ref: words for ref, words in changed.items() if words}
 
 
-def _managed(runs: Iterable[Standing], action: SyncStateLabels) -> frozenset[str]:
+def _managed(runs: Iterable[RunState], action: SyncStateLabels) -> frozenset[str]:
     # Without a run `needs-operator` is somebody's word for us, and stays.
     return frozenset({NEEDS_OPERATOR}) if any(run.is_open for run in runs) else frozenset(action.gone)
 

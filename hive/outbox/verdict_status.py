@@ -35,7 +35,7 @@ class VerdictPublisher:
             return shown
 
     def _worst(self, pulls: list[PullRequest], context: str) -> CommitStatus:
-        said = [(pull, self._ledger.verdicts.counts(pull, context)) for pull in pulls]
+        said = [(pull, self._ledger.verdicts.current(pull, context)) for pull in pulls]
         found = [
             (pull, status or CommitStatus(context, State.PENDING, PENDING, pull.html_url)) for pull, status in said
         ]

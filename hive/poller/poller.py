@@ -128,7 +128,8 @@ class Poller:
         """The configured repositories, each looked at as far as there is a reason to."""
         ours = {}
         known = {
-            key: REPO.loads(value) for key, value in self._ledger.snapshots.repos(self._forge, self._owner).items()
+            key: REPO.loads(value)
+            for key, value in self._ledger.snapshots.repositories(self._forge, self._owner).items()
         }
         for row in listed:
             rows = [] if cursor is None else [one for one in feed if one.repo_id == row.repository.id]
@@ -262,7 +263,7 @@ class Poller:
         try:
             found.changes += list(changes)
         except NotFound:
-            ours = self._ledger.snapshots.repos(self._forge, self._owner).get(place.id)
+            ours = self._ledger.snapshots.repositories(self._forge, self._owner).get(place.id)
             if ours is not None:
                 found.repos[place.id] = replace(REPO.loads(ours), again=True)
 
@@ -283,16 +284,16 @@ class Poller:
         ledger, count, jobs = self._ledger, 0, list[int]()
         for repo, at in found.begins.items():
             start_watching(ledger, repo, at)
-        count += sum(ledger.snapshots.note(self._forge, change) for change in found.changes)
+        count += sum(ledger.snapshots.add_change(self._forge, change) for change in found.changes)
         for repo_id in found.gone:
-            ledger.snapshots.drop_repo(self._forge, repo_id)
+            ledger.snapshots.delete_repository(self._forge, repo_id)
         for repo_id, known in found.repos.items():
             team = self._deps.team_of(Repo.parse(f"{self._forge}:{known.path}")) or ""
-            ledger.snapshots.keep_repo(self._forge, self._owner, repo_id, REPO.dumps(known), team=team)
+            ledger.snapshots.save_repository(self._forge, self._owner, repo_id, REPO.dumps(known), team=team)
         for repo_id, number in found.lost:
-            ledger.snapshots.drop_subject(self._forge, repo_id, number)
+            ledger.snapshots.delete_subject(self._forge, repo_id, number)
         for place, glance in found.glances:
-            ledger.snapshots.keep_subject(self._forge, place, SUBJECT.dumps(glance), None)
+            ledger.snapshots.save_subject(self._forge, place, SUBJECT.dumps(glance), None)
         for seen, silent in found.looks:
             news, made = record(self._deps, seen, silent=silent)
             count, jobs = count + news, jobs + made

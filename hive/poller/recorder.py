@@ -73,10 +73,12 @@ def record(deps: PollerDeps, found: SubjectDiff, *, silent: bool = False) -> tup
     ledger, forge = deps.ledger, found.ref.repo.forge
     team = deps.team_of(found.ref.repo)
     place = (found.repo_id, found.ref.number)
-    kept = ledger.snapshots.keep_subject(forge, place, found.now, found.was, team=team or "")
+    kept = ledger.snapshots.save_subject(forge, place, found.now, found.was, team=team or "")
     # Two looks at once: what the slower one found by comparing may be an older state than is known.
     changes = [*found.rows, *(found.diffs if kept else ())]
-    news = [change for change in sorted(changes, key=_when) if ledger.snapshots.note(forge, change, team=team or "")]
+    news = [
+        change for change in sorted(changes, key=_when) if ledger.snapshots.add_change(forge, change, team=team or "")
+    ]
     if silent or team is None:
         return len(news), []
     jobs: list[int] = []

@@ -15,7 +15,7 @@ from typing import Protocol
 from bots.markdown import code
 from forge.models import Repo, Repository
 from forge.protocol import ForgeError, NotFound
-from hive.ledger import NEVER, Act, Ledger, Pinned, Scope, Why
+from hive.ledger import NEVER, Act, Ledger, PinnedRepository, Scope, SuspensionReason
 from hive.outbox.incidents import IncidentReporter
 
 log = logging.getLogger("hive.poller.repository_tracker")
@@ -78,7 +78,7 @@ class Location:
     lost: str = ""
 
 
-def locate(finder: RepositoryFinder, pinned: Pinned) -> Location:
+def locate(finder: RepositoryFinder, pinned: PinnedRepository) -> Location:
     """Ask a forge where a repository is, by its id. Raises ForgeError."""
     seen = finder.repository_by_id(pinned.id)
     if seen is None:
@@ -89,7 +89,7 @@ def locate(finder: RepositoryFinder, pinned: Pinned) -> Location:
     return Location(seen.repo)
 
 
-def _usurper(finder: RepositoryFinder, pinned: Pinned) -> str:
+def _usurper(finder: RepositoryFinder, pinned: PinnedRepository) -> str:
     try:
         other = finder.repository(pinned.repo)
     except NotFound:
@@ -162,7 +162,7 @@ class RepositoryTracker:
             return True
         return self._moved.get(pinned.id) != moved_at or _is_recent(moved_at)
 
-    def _refresh_one(self, pinned: Pinned) -> None:
+    def _refresh_one(self, pinned: PinnedRepository) -> None:
         try:
             self._update(pinned, locate(self.ask(pinned.repo.forge), pinned))
         except ForgeError as error:
@@ -186,14 +186,14 @@ class RepositoryTracker:
             if known.repo.owner.lower() == repo.owner.lower():
                 self._clear(known, f"It is {repo.path} in `hive.yaml` too.")
                 repositories.rename(known, repo)
-                repositories.follow(known, repo)
+                repositories.set_path(known, repo)
                 self.ledger.audit.add("hive", Act.REPOSITORY_RENAMED, ref=str(repo), was=str(known.repo), id=seen.id)
             else:  # another team's now, whose people have no say in what was begun before
                 self._forget(known)
                 repositories.pin(repo, seen.id)
         return True
 
-    def _update(self, pinned: Pinned, found: Location) -> bool:
+    def _update(self, pinned: PinnedRepository, found: Location) -> bool:
         self._asked[pinned.id] = time.monotonic(), not found.lost
         if found.lost:
             self._suspend_lost(pinned, found.lost)
@@ -203,11 +203,11 @@ class RepositoryTracker:
             self._follow(pinned, found.now)
         return True
 
-    def _follow(self, pinned: Pinned, now: Repo) -> None:
+    def _follow(self, pinned: PinnedRepository, now: Repo) -> None:
         place, old = self.places[pinned.repo], pinned.repo
         self._moved[pinned.id] = time.monotonic()
         with self.ledger.transaction():
-            self.ledger.repositories.follow(pinned, now)
+            self.ledger.repositories.set_path(pinned, now)
             self.ledger.audit.add(
                 "hive", Act.REPOSITORY_MOVED, team=place.teams[0], ref=str(old), now=str(now), id=pinned.id
             )
@@ -221,7 +221,7 @@ class RepositoryTracker:
                 self.incidents.add(place.teams[0], _renamed(pinned), RENAMED_AGAIN.format(new=code(now.path)))
         log.warning("followed repo=%s now=%s", old, now)
 
-    def _suspend_lost(self, pinned: Pinned, reason: str) -> None:
+    def _suspend_lost(self, pinned: PinnedRepository, reason: str) -> None:
         repo, place = pinned.repo, self.places[pinned.repo]
         with self.ledger.transaction():
             new = [self._suspend(team, Scope.REPOSITORY, str(repo), reason) for team in place.teams]
@@ -237,42 +237,44 @@ class RepositoryTracker:
         log.error("repository_lost repo=%s why=%r", repo, reason)
 
     def _suspend(self, team: str, scope: Scope, name: str, reason: str) -> bool:
-        return self.ledger.suspensions.suspend(team, scope, name, Why.LOST, reason, until=NEVER)
+        return self.ledger.suspensions.suspend(team, scope, name, SuspensionReason.REPOSITORY_LOST, reason, until=NEVER)
 
-    def _resume_found(self, pinned: Pinned, words: str) -> None:
+    def _resume_found(self, pinned: PinnedRepository, words: str) -> None:
         place = self.places.get(pinned.repo)
         suspensions, name = self.ledger.suspensions, str(pinned.repo)
         mine = [
-            one for one in suspensions.all() if one.why is Why.LOST and one.name in {name, place.agent if place else ""}
+            one
+            for one in suspensions.all()
+            if one.reason is SuspensionReason.REPOSITORY_LOST and one.name in {name, place.agent if place else ""}
         ]
         if not mine:
             return
         with self.ledger.transaction():
             for suspension in mine:
-                suspensions.release(suspension.team, suspension.scope, suspension.name, suspension.why)
+                suspensions.resume(suspension.team, suspension.scope, suspension.name, suspension.reason)
                 self.incidents.end(suspension.team, _lost(pinned), words)
             self.ledger.audit.add("hive", Act.REPOSITORY_FOUND, team=mine[0].team, ref=name)
 
-    def _clear(self, pinned: Pinned, words: str) -> None:
+    def _clear(self, pinned: PinnedRepository, words: str) -> None:
         """Nothing is wrong with its name any more."""
         self._resume_found(pinned, words)
         for team in {team for place in self.places.values() for team in place.teams}:
             self.incidents.end(team, _renamed(pinned), words)
 
-    def _forget(self, pinned: Pinned) -> None:
+    def _forget(self, pinned: PinnedRepository) -> None:
         """It is no part of the configuration any more: an operator took it out."""
         with self.ledger.transaction():
             self._clear(pinned, "It is no part of `hive.yaml` any more.")
-            self.ledger.repositories.forget(pinned)
+            self.ledger.repositories.delete(pinned)
 
 
 def _is_recent(moved_at: float | None) -> bool:
     return moved_at is not None and time.monotonic() - moved_at < RECENT_SECONDS
 
 
-def _renamed(pinned: Pinned) -> str:
+def _renamed(pinned: PinnedRepository) -> str:
     return f"renamed:{pinned.repo.forge}:{pinned.id}"
 
 
-def _lost(pinned: Pinned) -> str:
+def _lost(pinned: PinnedRepository) -> str:
     return f"lost:{pinned.repo.forge}:{pinned.id}"

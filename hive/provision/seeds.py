@@ -114,7 +114,7 @@ class Seeds:
             raise StartupError(f"{repo.path} is empty and protected: remove its protection, and run hive init again")
         branch = self._admin.branch(repo, seen.default_branch)
         cursor = max((push.id for push in self._admin.pushes(repo, seen.default_branch, 0)), default=0)
-        self._instance.ledger.deployments.adopt(agent, team=team, seen=seen, branch=branch, cursor=cursor)
+        self._instance.ledger.deployments.register(agent, team=team, seen=seen, branch=branch, cursor=cursor)
 
     def _core(self) -> GiteaForge:
         login = self._instance.settings.account("core")

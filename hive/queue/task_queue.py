@@ -21,7 +21,7 @@ from huey.registry import Message
 from huey.serializer import Serializer
 from huey.storage import SqliteStorage
 
-from hive.ledger.faults import STORE_ERRORS, in_words
+from hive.ledger.errors import STORE_ERRORS, describe
 
 POLL_SECONDS = 1.0
 """How late a task of another process is seen that did not wake this one."""
@@ -47,7 +47,7 @@ class Queue:
         try:
             self._task(name, row_id)
         except STORE_ERRORS as error:
-            log.warning("nudge_lost task=%r error=%r", name, in_words(error))
+            log.warning("nudge_lost task=%r error=%r", name, describe(error))
 
     def wake(self) -> None:
         """Another process has pushed something: look now."""
@@ -171,7 +171,7 @@ class _Storage(StatelessStorageMixin, SqliteStorage):  # type: ignore[misc]  # h
             data: bytes | None = super().dequeue()
         except STORE_ERRORS as error:
             if self._readable:
-                log.error("queue_unusable error=%r", in_words(error))
+                log.error("queue_unusable error=%r", describe(error))
             self._readable = False
             return None
         self._readable = True

@@ -11,7 +11,7 @@ import logging
 
 from bots.markdown import code, plain
 from hive.config import Limits
-from hive.ledger import NEVER, Act, Ledger, Scope, Why
+from hive.ledger import NEVER, Act, Ledger, Scope, SuspensionReason
 from hive.outbox.incidents import IncidentReporter
 
 log = logging.getLogger("hive.crashes")
@@ -55,8 +55,8 @@ class CrashWatch:
         ledger, minutes = self._ledger, self._limits.crash_minutes
         end = "\n".join(f"- {code(line)}" for line in log_end.splitlines()[-LINES:] if line.strip()) or NO_LOG
         with ledger.transaction():
-            ledger.incidents.crashed(team, agent, held[0] if held else 0)
-            times = ledger.incidents.crashes(agent, ledger.clock() - 60 * minutes)
+            ledger.incidents.record_crash(team, agent, held[0] if held else 0)
+            times = ledger.incidents.count_crashes(agent, ledger.clock() - 60 * minutes)
             ledger.audit.add("host", Act.CONTAINER_CRASHED, team=team, agent=agent, times=times)
             title = plain(TITLE.format(agent=agent))
             self._incidents.begin(team, _subject(agent), title, BODY.format(minutes=minutes, end=end).strip())
@@ -65,7 +65,7 @@ class CrashWatch:
             if times < self._limits.crashes:
                 return
             reason = f"its container crashed {times} times within {minutes} minutes; /restart starts it again"
-            if ledger.suspensions.suspend(team, Scope.AGENT, agent, Why.CRASHED, reason, until=NEVER):
+            if ledger.suspensions.suspend(team, Scope.AGENT, agent, SuspensionReason.CRASHED, reason, until=NEVER):
                 ledger.audit.add("host", Act.CRASH_LOOP, team=team, agent=agent, times=times)
                 said = STAYS_DOWN.format(agent=plain(agent), times=times, minutes=minutes, end=end)
                 self._incidents.add(team, _subject(agent), said.strip())
@@ -74,7 +74,7 @@ class CrashWatch:
     def _leave(self, team: str, agent: str, turn: int, ref: str) -> None:
         """Give up a turn at which the container crashes each time."""
         minutes = self._limits.crash_minutes
-        times = self._ledger.incidents.crashes_at(turn, self._ledger.clock() - 60 * minutes)
+        times = self._ledger.incidents.count_crashes_at(turn, self._ledger.clock() - 60 * minutes)
         if times < self._limits.crashes:
             return
         self._ledger.runs.exhaust(turn)
@@ -85,24 +85,29 @@ class CrashWatch:
     def is_down(self, team: str, agent: str) -> bool:
         """Whether an agent is not to be started before somebody says so."""
         return any(
-            suspension.why is Why.CRASHED for suspension in self._ledger.suspensions.of(team, Scope.AGENT, agent)
+            suspension.reason is SuspensionReason.CRASHED
+            for suspension in self._ledger.suspensions.of(team, Scope.AGENT, agent)
         )
 
     def let_go_on(self, team: str, agent: str, why: str) -> None:
         """Start an agent again, whatever it did: `why` is in our own words."""
         with self._ledger.transaction():
-            self._ledger.incidents.forgive(agent)
-            if self._ledger.suspensions.release(team, Scope.AGENT, agent, Why.CRASHED):
+            self._ledger.incidents.clear_crashes(agent)
+            if self._ledger.suspensions.resume(team, Scope.AGENT, agent, SuspensionReason.CRASHED):
                 self._incidents.add(team, _subject(agent), GOES_ON.format(agent=plain(agent), why=why))
 
     def epochs(self, team: str, agent: str) -> None:
         """An agent's container runs: what was told is over, if it has been well for long enough."""
-        found = self._ledger.incidents.open(team, _subject(agent))
+        found = self._ledger.incidents.current(team, _subject(agent))
         if found is None:
             return
         minutes = self._limits.crash_minutes
         since = self._ledger.clock() - 60 * minutes
-        if found[1] < since and not self._ledger.incidents.crashes(agent, since) and not self.is_down(team, agent):
+        if (
+            found[1] < since
+            and not self._ledger.incidents.count_crashes(agent, since)
+            and not self.is_down(team, agent)
+        ):
             self._incidents.end(team, _subject(agent), WELL.format(agent=plain(agent), minutes=minutes))
 
 

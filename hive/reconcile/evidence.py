@@ -9,7 +9,7 @@ from dataclasses import replace
 from forge.models import Branch, Protection, Push, Ref, Repo
 from forge.protocol import Reader, Refused
 from hive.git_mirror.mirror import GitError, GitInterrupted, Mirror, TooLarge, TreeEntry, TreeLimits
-from hive.ledger import Anchor
+from hive.ledger import Baseline
 from hive.reconcile.verify import Approval, Facts, Movement, Policy
 
 HEAD = "head"
@@ -33,7 +33,7 @@ class Evidence:
         self._repo = repo
         self._policy = policy
 
-    def gather(self, baseline: Anchor, proposals: Mapping[str, frozenset[str]]) -> Facts:
+    def gather(self, baseline: Baseline, proposals: Mapping[str, frozenset[str]]) -> Facts:
         """Read everything once. Raises ForgeError, GitFailed or NotNow: then nothing can be said."""
         seen = self._reader.repository(self._repo)
         if seen.id != self._policy.repo_id:
@@ -55,7 +55,7 @@ class Evidence:
             return facts
         return self._protection(self._walk(facts, baseline))
 
-    def _walk(self, facts: Facts, baseline: Anchor) -> Facts:
+    def _walk(self, facts: Facts, baseline: Baseline) -> Facts:
         """Follow the feed from the last accepted commit to the head."""
         rows = self._reader.pushes(self._repo, self._policy.branch, baseline.cursor)
         chain: list[Push] = []

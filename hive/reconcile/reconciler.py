@@ -17,8 +17,8 @@ from forge.models import Repo
 from forge.protocol import ForgeError, Reader
 from hive.config import PACKAGES_PATH, Limits
 from hive.git_mirror.mirror import GitError, Mirror
-from hive.ledger import Act, Anchor, Deployment, DeploymentState, Ledger
-from hive.ledger.faults import heals
+from hive.ledger import Act, Baseline, Deployment, DeploymentState, Ledger
+from hive.ledger.errors import is_transient
 from hive.reconcile.build import BuildFailed, Plan, build, changes, environment, plan
 from hive.reconcile.containers import Containers
 from hive.reconcile.evidence import HEAD, Evidence, NotNow
@@ -119,8 +119,8 @@ class Reconciler:
         else:
             self._rests.pop(target.agent, None)
 
-    def _turn(self, target: ManagedAgent, baseline: Anchor) -> None:
-        deployment = self._ledger.deployments.open(target.agent)
+    def _turn(self, target: ManagedAgent, baseline: Baseline) -> None:
+        deployment = self._ledger.deployments.current(target.agent)
         if deployment is not None:
             self._deploy(target, baseline, deployment)
         elif baseline.check_requested_at > baseline.checked_at or time.monotonic() >= self._next_look.get(
@@ -130,7 +130,7 @@ class Reconciler:
         else:
             self._restore(target, baseline)
 
-    def _look(self, target: ManagedAgent, baseline: Anchor) -> None:
+    def _look(self, target: ManagedAgent, baseline: Baseline) -> None:
         """Compare the forge's branch with what was accepted last."""
         asked_at = baseline.check_requested_at
         self._next_look[target.agent] = time.monotonic() + POLL_SECONDS
@@ -146,7 +146,7 @@ class Reconciler:
             self._restore(target, baseline)
             return
         if not is_here or (facts.complete and facts.head == baseline.sha and not facts.movements):
-            self._ledger.deployments.looked(target.agent, asked_at)
+            self._ledger.deployments.mark_checked(target.agent, asked_at)
             self._restore(target, baseline)
             return
         verdict = decide(facts, policy)
@@ -155,13 +155,13 @@ class Reconciler:
             return
         self._begin(target, baseline, verdict, asked_at)
 
-    def _begin(self, target: ManagedAgent, baseline: Anchor, verdict: Accepted, asked_at: float) -> None:
+    def _begin(self, target: ManagedAgent, baseline: Baseline, verdict: Accepted, asked_at: float) -> None:
         with self._ledger.transaction():
-            deployment = self._ledger.deployments.begin(baseline, verdict.sha, verdict.pulls, verdict.cursor)
-            self._ledger.deployments.looked(target.agent, asked_at)
+            deployment = self._ledger.deployments.start(baseline, verdict.sha, verdict.pulls, verdict.cursor)
+            self._ledger.deployments.mark_checked(target.agent, asked_at)
         self._deploy(target, baseline, deployment)
 
-    def _reject(self, target: ManagedAgent, baseline: Anchor, head: str, verdict: Rejected) -> None:
+    def _reject(self, target: ManagedAgent, baseline: Baseline, head: str, verdict: Rejected) -> None:
         first = self._first_seen.setdefault((target.agent, head), time.monotonic())
         if verdict.late and time.monotonic() - first < PATIENCE_SECONDS:
             self._next_look[target.agent] = time.monotonic() + 0.5
@@ -169,9 +169,9 @@ class Reconciler:
         with self._ledger.transaction():
             if self._ledger.deployments.reject(baseline, head or verdict.reason, verdict.reason):
                 target.reporter.rejected(baseline, target.repo, head, verdict)
-            self._ledger.deployments.looked(target.agent, baseline.check_requested_at)
+            self._ledger.deployments.mark_checked(target.agent, baseline.check_requested_at)
 
-    def _deploy(self, target: ManagedAgent, baseline: Anchor, deployment: Deployment) -> None:
+    def _deploy(self, target: ManagedAgent, baseline: Baseline, deployment: Deployment) -> None:
         """Bring the container to a verified commit, or back to what ran before."""
         if deployment.state is DeploymentState.ROLLING_BACK:
             self._roll_back(target, deployment)
@@ -186,11 +186,11 @@ class Reconciler:
 
     def _give_up(self, target: ManagedAgent, deployment: Deployment, reason: str) -> None:
         """A step of a deployment failed for good: what ran before goes on, or comes back first."""
-        now = self._ledger.deployments.open(target.agent)
+        now = self._ledger.deployments.current(target.agent)
         if now is None or now.state in BEFORE_POINT:
             self._fail(target, deployment, DeploymentState.FAILED, reason)
         else:
-            self._ledger.deployments.move(deployment, DeploymentState.ROLLING_BACK, reason)
+            self._ledger.deployments.transition(deployment, DeploymentState.ROLLING_BACK, reason)
 
     def _roll_back(self, target: ManagedAgent, deployment: Deployment) -> None:
         reason = deployment.reason
@@ -201,7 +201,7 @@ class Reconciler:
             reason = f"{reason}\nand what ran before does not come back: {error}"
         self._fail(target, deployment, DeploymentState.ROLLED_BACK, reason)
 
-    def _succeed(self, target: ManagedAgent, baseline: Anchor, deployment: Deployment) -> None:
+    def _succeed(self, target: ManagedAgent, baseline: Baseline, deployment: Deployment) -> None:
         mirror = target.mirror()
         new = self._planned(target, mirror, deployment.sha)
         try:
@@ -210,24 +210,24 @@ class Reconciler:
             old = None
         said = changes(old, new)
         with self._ledger.transaction():
-            self._ledger.deployments.move(deployment, DeploymentState.DEPLOYED)
+            self._ledger.deployments.transition(deployment, DeploymentState.DEPLOYED)
             target.reporter.deployed(deployment, target.repo, said)
 
     def _fail(self, target: ManagedAgent, deployment: Deployment, state: DeploymentState, reason: str) -> None:
         with self._ledger.transaction():
-            self._ledger.deployments.move(deployment, state, reason)
+            self._ledger.deployments.transition(deployment, state, reason)
             target.reporter.failed(deployment, target.repo, reason)
 
-    def _restore(self, target: ManagedAgent, baseline: Anchor) -> None:
+    def _restore(self, target: ManagedAgent, baseline: Baseline) -> None:
         """The container that is meant to run runs."""
         if not self._is_down(target.agent):
             self._advance(target, baseline.running_sha, None)
 
-    def _rests_still(self, baseline: Anchor) -> bool:
+    def _rests_still(self, baseline: Baseline) -> bool:
         rest = self._rests.get(baseline.agent)
         return rest is not None and time.monotonic() < rest.until and baseline.check_requested_at <= rest.asked_at
 
-    def _hold_up(self, target: ManagedAgent, baseline: Anchor, error: Exception) -> None:
+    def _hold_up(self, target: ManagedAgent, baseline: Baseline, error: Exception) -> None:
         """An agent cannot be looked after just now: said once, and tried again more and more slowly."""
         reason = str(error)
         before = self._rests.get(target.agent)
@@ -246,13 +246,13 @@ class Reconciler:
         """
         for step in plan_steps(sha, self._actual(target.agent)):
             if deployment is not None and deployment.state is not step.STATE:
-                self._ledger.deployments.move(deployment, step.STATE)
+                self._ledger.deployments.transition(deployment, step.STATE)
             if isinstance(step, Probe):
                 return self._probe(target.agent, step.sha)
             try:
                 self._do(target, step)
             except FAULTS as error:
-                if heals(error):
+                if is_transient(error):
                     raise
                 raise StepFailed(in_words(error)) from error
         self._probes.pop(target.agent, None)
@@ -267,7 +267,7 @@ class Reconciler:
                 dirs.point(step.sha)
             case Activate():
                 if self._containers.stop(target.agent):
-                    self._ledger.runs.give_back(target.agent)
+                    self._ledger.runs.release(target.agent, refund=True, first=True)
                 self._containers.start(target.agent, step.sha, self._environment(dirs.gens / step.sha))
             case _:
                 assert_never(step)
@@ -276,7 +276,7 @@ class Reconciler:
         try:
             return environment(artifact)
         except (LookupError, TypeError, AttributeError, ValueError, OSError) as error:
-            if not heals(error):  # a power cut left half of it: it is built anew
+            if not is_transient(error):  # a power cut left half of it: it is built anew
                 shutil.rmtree(artifact, ignore_errors=True)
             raise
 

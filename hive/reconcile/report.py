@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bots.intents import OpenIssue, PostComment, SetStatus
 from bots.markdown import code, fenced, plain
 from forge.models import CommitStatus, Ref, Repo, State
-from hive.ledger import Act, Anchor, Deployment, Ledger
+from hive.ledger import Act, Baseline, Deployment, Ledger
 from hive.outbox.actions import Action, CommitFile, CreateTag
 from hive.outbox.enqueue import enqueue
 from hive.reconcile.verify import Rejected
@@ -89,7 +89,7 @@ class Reporter:
             self._wake(ref, f"failed:{ref}", STAYED.format(ref=ref, why=why).strip())
         self._audit(deployment, repo, Act.DEPLOYMENT_FAILED, reason=reason[:300])
 
-    def rejected(self, baseline: Anchor, repo: Repo, sha: str, verdict: Rejected) -> None:
+    def rejected(self, baseline: Baseline, repo: Repo, sha: str, verdict: Rejected) -> None:
         """A head that nobody approved: an issue for the operators."""
         detail = f" ({plain(verdict.detail)})" if verdict.detail else ""
         old, new, where = code(baseline.running_sha[:7]), code(sha[:12]), code(repo.path)
@@ -110,8 +110,8 @@ class Reporter:
         )
 
     def _wake(self, ref: Ref, key: str, message: str) -> None:
-        for run in self.ledger.runs.woken_by(str(ref)):
-            self.ledger.runs.push(run, f"{key}:{run}", message, by_person=True)
+        for run in self.ledger.runs.dependents(str(ref)):
+            self.ledger.runs.add_turn(run, f"{key}:{run}", message, by_person=True)
 
     def _status(self, deployment: Deployment, repo: Repo, state: State, text: str) -> None:
         status = CommitStatus(CONTEXT, state, text)

@@ -46,7 +46,7 @@ class Replay:
             yield _plain(line)
 
     def _job(self, number: int) -> Iterator[str]:
-        job = self.ledger.past.job(number)
+        job = self.ledger.job_history.get(number)
         if job is None:
             raise Cannot(f"there is no job {number}")
         yield f"job {number}  {job.bot} {type(job.event).WIRE} {job.event.ref}  by {job.event.actor.login}"
@@ -78,19 +78,19 @@ class Replay:
             events = self.decode(delivery)
         except ValueError as error:
             raise Cannot(f"delivery {number} cannot be read: {error}") from error
-        then = self.ledger.past.of_delivery(number)
+        then = self.ledger.job_history.of_delivery(number)
         known = {(job.bot, job.event.key) for job in then}
         for event in events:
             yield f"  {type(event).WIRE} {event.ref}  by {event.actor.login}  key {event.key or 'none: a look is asked for'}"
             for bot in self.hearers(event) if event.key else ():
-                if (bot, event.key) not in known and not self.ledger.past.knows(bot, event.key):
+                if (bot, event.key) not in known and not self.ledger.job_history.knows(bot, event.key):
                     self.differs = True
                     yield f"+ now   {bot} would look at it"
         for job in then:
             yield from self._job(job.id)
 
     def _run(self, number: int) -> Iterator[str]:
-        jobs = self.ledger.runs.decided_by(number)
+        jobs = self.ledger.runs.jobs_of(number)
         if not jobs:
             raise Cannot(f"there is no run {number} that a bot decided on")
         for job in jobs:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from hive.ledger.faults import STORE_ERRORS, Damaged, in_words, is_away, is_damaged
+from hive.ledger.errors import STORE_ERRORS, DamagedDatabase, describe, is_damaged, is_unavailable
 
 log = logging.getLogger("hive.supervisor.heartbeat")
 
@@ -125,15 +125,15 @@ class Loops:
             if is_damaged(error):
                 self._damage = error
                 self.stop.set()
-            elif not is_away(error):
+            elif not is_unavailable(error):
                 raise
-            log.warning("store_away error=%r", in_words(error))
+            log.warning("store_away error=%r", describe(error))
             self.stop.wait(heartbeat.next_wait())
 
     def last_words(self, path: Path) -> None:
         """Raise what ended the loops, if it was not somebody's word: Damaged for a store that is, LoopDied otherwise."""
         if self._damage is not None:
-            raise Damaged(f"{path}: {in_words(self._damage)}; {MEND.format(path=path.name)}") from self._damage
+            raise DamagedDatabase(f"{path}: {describe(self._damage)}; {MEND.format(path=path.name)}") from self._damage
         if self._died:
             raise LoopDied(f"{self._process} ends: its {self._died} died")
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 
 from hive.ledger import Ledger
-from hive.ledger.faults import in_words
+from hive.ledger.errors import describe
 from hive.web.http_messages import PendingRequest, Request, Response
 
 HEALTH, LIFE = "/healthz", "/livez"
@@ -72,7 +72,7 @@ class Health:
         try:
             resting = "; ".join(map(str, self._ledger.suspensions.all()))
         except sqlite3.Error as error:
-            problems, resting = [f"the ledger cannot be read: {in_words(error)}", *problems], ""
+            problems, resting = [f"the ledger cannot be read: {describe(error)}", *problems], ""
         more = {"waiting": resting} if resting else {}
         if problems:
             return _say(503, status="degraded", problems=problems, **more)
@@ -87,7 +87,7 @@ class Health:
         try:
             self._ledger.probe()
         except sqlite3.Error as error:
-            self._found = [f"the ledger cannot be written: {in_words(error)}"]
+            self._found = [f"the ledger cannot be written: {describe(error)}"]
         self._probed = time.monotonic()
         return self._found
 

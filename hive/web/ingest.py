@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from forge.webhook import Delivery, RejectedDelivery, verify
-from hive.ledger import Act, Ledger, pack
+from hive.ledger import Act, Ledger, compress
 from hive.ledger.rejection_log import RejectionLog
 from hive.web.http_messages import PendingRequest, Response
 
@@ -113,7 +113,7 @@ class IngestHandler:
             return RejectedDelivery(
                 400, f"{delivery.kind} is no JSON object: the content type of the webhook should be application/json"
             )
-        return VerifiedDelivery(delivery, pack(delivery.body))
+        return VerifiedDelivery(delivery, compress(delivery.body))
 
     def _store(self, pending: PendingRequest, found: VerifiedDelivery | str) -> Response:
         ledger = self._deps.ledger

@@ -61,13 +61,13 @@ class Dispatcher:
         except ValueError as error:
             log.error("delivery_unreadable id=%d kind=%r why=%r", number, delivery.kind, str(error)[:200])
             self._audit(delivery, Act.DELIVERY_UNREADABLE, str(error))
-            self.ledger.deliveries.read(number, failed=True)
+            self.ledger.deliveries.mark_read(number, failed=True)
             return []
         team = next((found for event in events if (found := self.team_of(event.ref.repo))), None)
         if decoder is None or team is None:
             why = "a repository of no team" if events else "an event that no bot handles"
             self._audit(delivery, Act.DELIVERY_IGNORED, why)
-            self.ledger.deliveries.read(number)
+            self.ledger.deliveries.mark_read(number)
             return []
         identified = [event for event in events if event.key]
         made, refreshes = list[int](), list[int]()
@@ -86,14 +86,14 @@ class Dispatcher:
                     url=decoder.page_url(event),
                     key=event.key,
                 )
-        self.ledger.deliveries.read(number, team=team)
+        self.ledger.deliveries.mark_read(number, team=team)
         return made + refreshes
 
     def _refreshes(self, team: str, delivery: Delivery, events: Iterable[Event]) -> Iterator[tuple[Event, Event]]:
         """A refresh for each event without an id of what happened, unless one is pending that will see it."""
         for event in events:
             is_wanted = not event.key and any(self.listeners(team, event))
-            if is_wanted and not self.ledger.jobs.waits(REFRESH, event.ref):
+            if is_wanted and not self.ledger.jobs.is_pending(REFRESH, event.ref):
                 yield event, SubjectChanged(event.ref, event.actor, f"look:{delivery.forge}:{delivery.id}")
 
     def _audit(self, delivery: Delivery, what: str, why: str) -> None:

@@ -85,7 +85,7 @@ class FailureReporter:
         If `subject` waits for a verdict, the report is posted there, once a head. Otherwise the operators are notified
         once a day for each bot and kind of event.
         """
-        if job.team not in self.teams or self.ledger.hopeless.is_outlived(job):
+        if job.team not in self.teams or self.ledger.dead_letters.is_replaced(job):
             return
         if subject is not None and isinstance(job.event, OF_A_HEAD) and self._post_verdict(job, subject, error):
             return

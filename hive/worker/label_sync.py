@@ -8,7 +8,7 @@ from itertools import groupby
 from bots.intents import PostComment, SyncStateLabels
 from bots.models import Team
 from forge.models import Ref
-from hive.ledger import Ledger, Standing
+from hive.ledger import Ledger, RunState
 from hive.outbox.enqueue import enqueue
 from hive.outbox.state_labels import STATE_LABELS, is_asking, labels_of_issue
 
@@ -30,15 +30,15 @@ class LabelSync:
 
     def reset(self) -> None:
         """Forget which labels were enqueued last: those of all open runs are enqueued again."""
-        self._ledger.standings.forget_open()
+        self._ledger.run_states.forget_labels()
 
     def sync(self) -> None:
         """Enqueue labels wherever they differ from those that were enqueued last."""
-        changing = sorted(self._ledger.standings.changing(), key=lambda run: run.ref)
+        changing = sorted(self._ledger.run_states.with_labels(), key=lambda run: run.ref)
         for ref, runs in groupby(changing, key=lambda run: run.ref):
             self._enqueue(ref, list(runs))
 
-    def _enqueue(self, ref: str, runs: Sequence[Standing]) -> None:
+    def _enqueue(self, ref: str, runs: Sequence[RunState]) -> None:
         labels = " ".join(sorted(labels_of_issue(runs)))
         late = [run for run in runs if run.labels != (labels if run.is_open else "")]
         if not late:
@@ -50,11 +50,11 @@ class LabelSync:
             action = SyncStateLabels(Ref.parse(ref), key=key, gone=tuple(sorted(before - STATE_LABELS)))
             enqueue(self._ledger, late[-1].team, self._account, action, by=BY)
             for run in late:
-                self._ledger.standings.show(run.id, labels if run.is_open else "")
+                self._ledger.run_states.set_labels(run.id, labels if run.is_open else "")
                 if is_asking(run):
                     self._call_operators(run)
 
-    def _call_operators(self, run: Standing) -> None:
+    def _call_operators(self, run: RunState) -> None:
         """Mention the operators of an agent, once a run: the forge notifies them of everything that follows."""
         text = CALL.format(operators=self._teams[run.team].call(run.agent), agent=run.agent)
         call = PostComment(Ref.parse(run.pull or run.ref), text, key=f"call:{run.id}")

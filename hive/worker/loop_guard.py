@@ -19,7 +19,7 @@ from bots.markdown import code, plain
 from bots.models import Team
 from forge.events import Event
 from forge.models import Ref, Repo, User
-from hive.ledger import Act, Effect, Job, Ledger, Origin, Priority, Scope, Why
+from hive.ledger import Act, Effect, Job, Ledger, Origin, Priority, Scope, SuspensionReason
 
 log = logging.getLogger("hive.worker.loop_guard")
 
@@ -101,7 +101,7 @@ class LoopGuard:
         if not effect.ref or effect.kind in EXEMPT:
             return False
         since = max(self.ledger.clock() - WINDOW_SECONDS, self.ledger.breakers.reset_at(effect.team, effect.ref))
-        writes = self.ledger.effects.writes(effect.team, effect.ref, since, EXEMPT)
+        writes = self.ledger.effects.count_writes(effect.team, effect.ref, since, EXEMPT)
         if writes < self.bounds.writes:
             return False
         return self._trip(effect.team, effect.ref, f"{writes} writes in ten minutes")
@@ -110,7 +110,7 @@ class LoopGuard:
         ledger = self.ledger
         with ledger.transaction():
             if ledger.suspensions.suspend(
-                team, Scope.SUBJECT, ref, Why.RUNAWAY, f"suspended: {reason}", until=ledger.clock()
+                team, Scope.SUBJECT, ref, SuspensionReason.RUNAWAY, f"suspended: {reason}", until=ledger.clock()
             ):
                 where = Ref.parse(ref)
                 shown = f"{where.repo.path}#{where.number}"

@@ -15,7 +15,7 @@ from bots.intents import OpenIssue
 from bots.markdown import code, plain
 from forge.models import Ref, Repo
 from forge.protocol import ForgeError, Reader, Unavailable
-from hive.ledger import Act, Ledger, Parked, Scope, Why
+from hive.ledger import Act, Ledger, Scope, Suspension, SuspensionReason
 from hive.outbox.enqueue import enqueue
 from hive.outbox.subject_state import SubjectState, subject_state
 from hive.worker.failure_reports import BY
@@ -100,21 +100,21 @@ class OutageMonitor:
             if found is None or (suspension.scope is Scope.TEAM and not isinstance(found, Unavailable)):
                 self._resume(suspension)
             else:
-                self._deps.ledger.suspensions.look_again(
+                self._deps.ledger.suspensions.reschedule(
                     suspension, min(LONGEST_PROBE_INTERVAL, 0.5 * 2**suspension.attempts)
                 )
 
-    def _check_stopped_subject(self, suspension: Parked) -> None:
+    def _check_stopped_subject(self, suspension: Suspension) -> None:
         """Resume a stopped subject once an operator has closed the issue about it."""
         ledger = self._deps.ledger
         stopped = ledger.breakers.of(suspension.team, suspension.name)
         issue = str(ledger.effects.get(stopped.issue).result.get("ref", "")) if stopped is not None else ""
         if not issue or not self._was_closed(suspension.team, Ref.parse(issue)):
-            ledger.suspensions.look_again(suspension, min(LONGEST_PROBE_INTERVAL, 0.5 * 2**suspension.attempts))
+            ledger.suspensions.reschedule(suspension, min(LONGEST_PROBE_INTERVAL, 0.5 * 2**suspension.attempts))
             return
         with ledger.transaction():
             ledger.breakers.reset(suspension.team, suspension.name)
-            ledger.suspensions.release(suspension.team, suspension.scope, suspension.name, suspension.why)
+            ledger.suspensions.resume(suspension.team, suspension.scope, suspension.name, suspension.reason)
             ledger.audit.add("hive", Act.SUBJECT_RESUMED, team=suspension.team, ref=suspension.name)
 
     def _was_closed(self, team: str, issue: Ref) -> bool:
@@ -139,7 +139,9 @@ class OutageMonitor:
         return None
 
     def _suspend_team(self, team: str, error: ForgeError) -> None:
-        if self._deps.ledger.suspensions.suspend(team, Scope.TEAM, "", Why.FORGE_AWAY, f"forge unavailable: {error}"):
+        if self._deps.ledger.suspensions.suspend(
+            team, Scope.TEAM, "", SuspensionReason.FORGE_UNAVAILABLE, f"forge unavailable: {error}"
+        ):
             log.warning("forge_unavailable team=%s error=%r", team, str(error)[:200])
             self._deps.ledger.audit.add("hive", Act.FORGE_UNAVAILABLE, team=team, error=str(error))
 
@@ -147,15 +149,15 @@ class OutageMonitor:
         suspend_account(self._deps.ledger, team, login, error, notify=(self._deps.core, self._deps.ops(team)))
         for bot in self._deps.bots_of(login):
             reason = f"the token of {login} is rejected"
-            self._deps.ledger.suspensions.suspend(team, Scope.BOT, bot, Why.TOKEN_REFUSED, reason)
+            self._deps.ledger.suspensions.suspend(team, Scope.BOT, bot, SuspensionReason.TOKEN_REJECTED, reason)
 
-    def _resume(self, suspension: Parked) -> None:
+    def _resume(self, suspension: Suspension) -> None:
         ledger = self._deps.ledger
         with ledger.transaction():
-            ledger.suspensions.release(suspension.team, suspension.scope, suspension.name, suspension.why)
+            ledger.suspensions.resume(suspension.team, suspension.scope, suspension.name, suspension.reason)
             if suspension.scope is Scope.ACCOUNT:
                 for bot in self._deps.bots_of(suspension.name):
-                    ledger.suspensions.release(suspension.team, Scope.BOT, bot, Why.TOKEN_REFUSED)
+                    ledger.suspensions.resume(suspension.team, Scope.BOT, bot, SuspensionReason.TOKEN_REJECTED)
             what = Act.FORGE_RECOVERED if suspension.scope is Scope.TEAM else Act.TOKEN_RECOVERED
             seconds = max(0, round(ledger.clock() - suspension.since))
             ledger.audit.add("hive", what, team=suspension.team, login=suspension.name, seconds=seconds)
@@ -168,7 +170,9 @@ def suspend_account(ledger: Ledger, team: str, login: str, error: ForgeError, *,
     """
     core, ops = notify
     with ledger.transaction():
-        if not ledger.suspensions.suspend(team, Scope.ACCOUNT, login, Why.TOKEN_REFUSED, f"token rejected: {error}"):
+        if not ledger.suspensions.suspend(
+            team, Scope.ACCOUNT, login, SuspensionReason.TOKEN_REJECTED, f"token rejected: {error}"
+        ):
             return
         ledger.audit.add("hive", Act.TOKEN_REJECTED, team=team, login=login, error=str(error))
         title = TITLE.format(forge=ops.forge, login=login)

@@ -20,8 +20,8 @@ from bots.intents import Intent
 from forge.events import PullChanged
 from forge.models import Ref
 from forge.protocol import ForgeError, NotFound, Unavailable
-from hive.ledger import Act, Ceiling, Job, Ledger, Lost
-from hive.ledger.faults import STORE_ERRORS, is_away
+from hive.ledger import Act, ConcurrencyLimit, Job, LeaseLost, Ledger
+from hive.ledger.errors import STORE_ERRORS, is_unavailable
 from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DEATHS
 from hive.outbox.enqueue import enqueue
 from hive.outbox.executor import EffectExecutor
@@ -86,7 +86,7 @@ class WorkerDeps:
     wakeup: Wakeup
     label_sync: LabelSync
     repository_guard: RepositoryGuard
-    ceiling: Ceiling = field(default_factory=Ceiling)
+    ceiling: ConcurrencyLimit = field(default_factory=ConcurrencyLimit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +163,11 @@ class Worker:
         self._running[job.id] = job
         try:
             result = self._run_bot(job, claim_next=claim_next)
-        except Lost as lost:
+        except LeaseLost as lost:
             log.warning("job_lost id=%d bot=%s why=%s", job.id, job.bot, lost)
             return None
         except STORE_ERRORS as error:
-            if is_away(error):
+            if is_unavailable(error):
                 self._stranded.append(job)
             raise
         finally:
@@ -197,10 +197,10 @@ class Worker:
     def _handle(self, job: Job, *, claim_next: bool) -> JobResult:
         ledger = self._deps.ledger
         if self._deps.loop_guard.blocks_job(job):
-            ledger.jobs.rest(job, "its subject is suspended")
+            ledger.jobs.release(job, "its subject is suspended")
             return NOTHING
         if not self._deps.repository_guard.is_available(job.event.ref.repo):
-            ledger.jobs.rest(job, "its repository is not where it was")
+            ledger.jobs.release(job, "its repository is not where it was")
             return NOTHING
         if job.bot == REFRESH:
             self._deps.refresh(job.event.ref)
@@ -219,14 +219,14 @@ class Worker:
         """Store the effects of a job and finish it, in one transaction."""
         ledger, packed = self._deps.ledger, recording.pack()
         with ledger.transaction():
-            if isinstance(job.event, OF_A_HEAD) and ledger.jobs.is_overtaken(job):
+            if isinstance(job.event, OF_A_HEAD) and ledger.jobs.is_superseded(job):
                 ledger.jobs.supersede(job)
                 return NOTHING
             effects = []
             for intent in intents:
                 actor = self._deps.account(job.bot, type(intent).WIRE)
                 effects.append(enqueue(ledger, job.team, actor, intent, by=job.bot, job=job.id, depth=job.depth))
-            ledger.recordings.keep(job.id, job.team, packed)
+            ledger.recordings.store(job.id, job.team, packed)
             ledger.jobs.finish(job)
         return JobResult(tuple(effects))
 
@@ -238,7 +238,7 @@ class Worker:
         ledger, packed = self._deps.ledger, b"" if recording.is_empty else recording.pack()
         with ledger.transaction(durable=False):
             if packed:
-                ledger.recordings.keep(job.id, job.team, packed)
+                ledger.recordings.store(job.id, job.team, packed)
             ledger.jobs.finish(job)
             return JobResult(next_job=self._claim_next() if claim_next else None)
 
@@ -246,7 +246,7 @@ class Worker:
         """Suspend during an outage, supersede what is gone, retry what may pass, fail everything else."""
         login, ledger = self._deps.account(job.bot, ""), self._deps.ledger
         if self._deps.outage_monitor.suspend_if_outage(job.team, login, error):
-            ledger.jobs.rest(job, str(error))
+            ledger.jobs.release(job, str(error))
             return
         if isinstance(error, NotFound) and self._deps.repository_guard.may_have_moved(job.event.ref.repo):
             error = Unavailable(str(error))
@@ -257,7 +257,7 @@ class Worker:
                 return
             error = Unavailable(UNSEEN.format(login=login)) if state is SubjectState.HIDDEN else error
         if isinstance(error, Unavailable) and job.attempts < MAX_ATTEMPTS:
-            ledger.jobs.postpone(job, str(error), max(error.retry_after, min(60.0, 0.5 * 2**job.attempts)))
+            ledger.jobs.retry(job, str(error), max(error.retry_after, min(60.0, 0.5 * 2**job.attempts)))
         else:
             self._give_up(job, error)
 
@@ -322,14 +322,14 @@ class Worker:
     def _release_stranded(self) -> None:
         """Release jobs that a ledger outage interrupted; they keep their attempts."""
         while self._stranded:
-            with contextlib.suppress(Lost):
-                self._deps.ledger.jobs.rest(self._stranded[0], "the ledger was away")
+            with contextlib.suppress(LeaseLost):
+                self._deps.ledger.jobs.release(self._stranded[0], "the ledger was away")
             self._stranded.popleft()
 
     def fail_deadly(self) -> None:
         """Fail jobs that killed their worker at every attempt."""
-        for job in self._deps.ledger.hopeless.deadly():
-            with contextlib.suppress(Lost):
+        for job in self._deps.ledger.dead_letters.crashing():
+            with contextlib.suppress(LeaseLost):
                 self._give_up(job, WorkerCrashed(f"its worker died at each of the last {MAX_DEATHS} attempts"))
 
     def _scan(self) -> None:

@@ -77,7 +77,7 @@ class Cell:
     def token(self) -> str:
         """The token of a turn."""
         self.ledger.runs.start("acme", self.agent, "forgejo:acme/app#1", self.agent, "do it")
-        turn = self.ledger.runs.take(self.agent)
+        turn = self.ledger.runs.claim(self.agent)
         assert turn is not None
         return turn.token
 
@@ -201,7 +201,7 @@ def test_a_turn_is_given_to_the_harness_only(iris: Cell, ledger: Ledger) -> None
         said = iris.post("forge", "/v1/turn", key, asked)
         assert (status(said), NOT_THE_HARNESS in said.decode()) == (403, True)
     assert status(iris.post("forge", "/v1/beat", token)) == 200, "it holds its turn as before"
-    assert ledger.runs.due("iris") is None
+    assert ledger.runs.due_run("iris") is None
     assert {row.detail["status"] for row in iris.refusals} == {403}
     assert status(iris.post("forge", "/v1/beat", KEY)) == 401, "a key is no run's token"
 

@@ -61,7 +61,7 @@ def test_what_was_refused_is_shown_and_taken(hive_env: HiveEnv, admin: GiteaAdmi
     sha = push(hive_env, admin)
     status, words = said(hive_env, answer="n\n")
     assert status == 1
-    assert ledger.deployments.open("iris") is None, "no is no"
+    assert ledger.deployments.current("iris") is None, "no is no"
     assert f"old {before.sha}\nnew {sha}\n1 commits:\n" in words
     assert "core: past ·[31mthe" in words
     assert "1 files:\n  ~ agent.yaml\n" in words
@@ -69,13 +69,13 @@ def test_what_was_refused_is_shown_and_taken(hive_env: HiveEnv, admin: GiteaAdmi
     assert "\x1b" not in words
     status, words = said(hive_env, "--yes")
     assert status == 0, words
-    opened = ledger.deployments.open("iris")
+    opened = ledger.deployments.current("iris")
     assert opened is not None
     assert (opened.sha, opened.state, opened.previous_sha) == (sha, "verified", before.running_sha)
     (row,) = [row for row in ledger.audit.after(0) if row.action == "commit_adopted"]
     assert row.actor.startswith("operator:")
     assert (row.detail["old"], row.detail["new"], row.detail["reason"]) == (before.sha, sha, "direct push")
-    ledger.deployments.move(opened, DeploymentState.DEPLOYED)
+    ledger.deployments.transition(opened, DeploymentState.DEPLOYED)
     after = ledger.deployments.baseline("iris")
     assert after is not None
     assert (after.sha, after.running_sha, after.rejected_sha) == (sha, sha, "")
@@ -87,7 +87,7 @@ def test_there_is_nothing_to_adopt(hive_env: HiveEnv, admin: GiteaAdmin) -> None
     assert said(hive_env, "--yes")[1].endswith("was not refused: there is nothing to adopt\n")
     push(hive_env, admin, refused=False)
     assert said(hive_env, "--yes")[0] == 1
-    assert hive_env.instance.ledger.deployments.open("iris") is None
+    assert hive_env.instance.ledger.deployments.current("iris") is None
 
 
 def test_another_repository_is_shown_as_such_and_taken(hive_env: HiveEnv, admin: GiteaAdmin) -> None:
@@ -107,7 +107,7 @@ def test_another_repository_is_shown_as_such_and_taken(hive_env: HiveEnv, admin:
     status, words = said(hive_env, answer="n\n")
     assert status == 1
     assert f"the repository is another one now: its id is {new}, it was {before.repo_id}" in words
-    assert ledger.deployments.open("iris") is None, "no is no"
+    assert ledger.deployments.current("iris") is None, "no is no"
     status, words = said(hive_env, "--yes")
     assert status == 0, words
     after, pinned = ledger.deployments.baseline("iris"), ledger.repositories.of(CONFIG)
@@ -115,7 +115,7 @@ def test_another_repository_is_shown_as_such_and_taken(hive_env: HiveEnv, admin:
     assert pinned is not None
     assert (after.repo_id, pinned.id) == (new, new)
     assert not ledger.suspensions.of("acme", Scope.AGENT, "iris")
-    assert ledger.deployments.open("iris") is not None
+    assert ledger.deployments.current("iris") is not None
 
 
 def test_what_does_not_build(hive_env: HiveEnv, admin: GiteaAdmin) -> None:
@@ -135,7 +135,7 @@ def test_a_head_that_moved(hive_env: HiveEnv, admin: GiteaAdmin) -> None:
         later = push(hive_env, admin, "lane: app\n", refused=False)
         with pytest.raises(StartupError, match=f"is at {later[:12]} by now"):
             found.take()
-    assert hive_env.instance.ledger.deployments.open("iris") is None
+    assert hive_env.instance.ledger.deployments.current("iris") is None
 
 
 def test_an_unknown_agent(hive_env: HiveEnv) -> None:

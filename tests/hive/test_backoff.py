@@ -10,7 +10,7 @@ from forge.models import Repo
 from hive.app.status import queue
 from hive.gateway.backoff import AgentBackoff, model_refusal
 from hive.gateway.llm import ModelFailed, unreachable
-from hive.ledger import NEVER, Ledger, Scope, Turn, Why
+from hive.ledger import NEVER, Ledger, Scope, SuspensionReason, Turn
 from hive.outbox.state_labels import SUSPENDED, labels_of
 from tests.conftest import Clock
 
@@ -27,13 +27,13 @@ def failed(status: int, kind: str = "", message: str = "", **headers: str) -> Mo
 def rest(ledger: Ledger) -> AgentBackoff:
     """Iris' rest, while she has two turns to do."""
     run = ledger.runs.start("acme", "iris", ISSUE, "k", "do it")
-    ledger.runs.push(run, "k2", "and that", by_person=True)
+    ledger.runs.add_turn(run, "k2", "and that", by_person=True)
     return AgentBackoff(ledger, "acme", "iris", "core", Repo("forgejo", "hive", "ops"))
 
 
 def taken(ledger: Ledger) -> Turn:
     """A turn that must be there."""
-    turn = ledger.runs.take("iris")
+    turn = ledger.runs.claim("iris")
     assert turn is not None
     return turn
 
@@ -47,30 +47,30 @@ def pending(ledger: Ledger) -> list[tuple[str, str]]:
 @pytest.mark.parametrize(
     ("error", "why", "at_once"),
     [
-        (failed(429, "rate_limit_error", retry_after="1"), Why.RATE_LIMITED, False),
-        (failed(429, "rate_limit_error", retry_after="60"), Why.RATE_LIMITED, True),
-        (failed(429, "rate_limit_error", retry_after="tomorrow"), Why.RATE_LIMITED, False),
-        (failed(429, "rate_limit_error", retry_after="²"), Why.RATE_LIMITED, False),
-        (failed(429, "rate_limit_error", x_should_retry="false"), Why.OVER_BUDGET, True),
-        (failed(529, "overloaded_error"), Why.RATE_LIMITED, False),
-        (failed(503, "overloaded_error"), Why.RATE_LIMITED, False),
-        (failed(500, "api_error"), Why.UNREACHABLE, False),
-        (failed(502), Why.UNREACHABLE, False),
-        (failed(504, "timeout_error", retry_after="60"), Why.UNREACHABLE, True),
-        (failed(408), Why.UNREACHABLE, False),
-        (unreachable("[Errno -2] Name or service not known"), Why.UNREACHABLE, True),
+        (failed(429, "rate_limit_error", retry_after="1"), SuspensionReason.RATE_LIMITED, False),
+        (failed(429, "rate_limit_error", retry_after="60"), SuspensionReason.RATE_LIMITED, True),
+        (failed(429, "rate_limit_error", retry_after="tomorrow"), SuspensionReason.RATE_LIMITED, False),
+        (failed(429, "rate_limit_error", retry_after="²"), SuspensionReason.RATE_LIMITED, False),
+        (failed(429, "rate_limit_error", x_should_retry="false"), SuspensionReason.OVER_BUDGET, True),
+        (failed(529, "overloaded_error"), SuspensionReason.RATE_LIMITED, False),
+        (failed(503, "overloaded_error"), SuspensionReason.RATE_LIMITED, False),
+        (failed(500, "api_error"), SuspensionReason.MODEL_UNREACHABLE, False),
+        (failed(502), SuspensionReason.MODEL_UNREACHABLE, False),
+        (failed(504, "timeout_error", retry_after="60"), SuspensionReason.MODEL_UNREACHABLE, True),
+        (failed(408), SuspensionReason.MODEL_UNREACHABLE, False),
+        (unreachable("[Errno -2] Name or service not known"), SuspensionReason.MODEL_UNREACHABLE, True),
         (failed(422, "invalid_request_error"), None, False),
         (failed(413, "request_too_large"), None, False),
-        (failed(401, "authentication_error"), Why.NEEDS_LOGIN, True),
-        (failed(403, "permission_error"), Why.NEEDS_LOGIN, True),
-        (failed(400, "invalid_request_error", "Your credit balance is too low"), Why.OVER_BUDGET, True),
-        (failed(402, "billing_error"), Why.OVER_BUDGET, True),
+        (failed(401, "authentication_error"), SuspensionReason.NEEDS_LOGIN, True),
+        (failed(403, "permission_error"), SuspensionReason.NEEDS_LOGIN, True),
+        (failed(400, "invalid_request_error", "Your credit balance is too low"), SuspensionReason.OVER_BUDGET, True),
+        (failed(402, "billing_error"), SuspensionReason.OVER_BUDGET, True),
         (failed(400, "invalid_request_error", "429 Too Many Requests, rate_limit_error"), None, False),
         (failed(404, "not_found_error"), None, False),
     ],
     ids=str,
 )
-def test_what_an_answer_means(error: ModelFailed, why: Why | None, *, at_once: bool) -> None:
+def test_what_an_answer_means(error: ModelFailed, why: SuspensionReason | None, *, at_once: bool) -> None:
     """Statuses and types decide, never words: who writes about a rate limit has none."""
     found = model_refusal(error)
     assert (found.why if found else None) == why
@@ -83,14 +83,14 @@ def test_a_rate_limit_rests_and_drains(ledger: Ledger, rest: AgentBackoff, clock
     rest.refused(first, failed(429, "rate_limit_error", retry_after="60"))
     rest.put_down(first)
     rest.put_down(first)
-    assert ledger.runs.take("iris") is None
+    assert ledger.runs.claim("iris") is None
     assert next(iter(queue(ledger))).startswith("rests  acme iris: model: 429 rate_limit_error, since ")
     clock.pass_(61)
     again = taken(ledger)
     assert (again.id, again.attempts) == (first.id, 1)
     rest.refused(again, failed(429, "rate_limit_error"))
     rest.put_down(again)
-    assert ledger.runs.take("iris") is None, "a refusal on trial lets it rest for longer"
+    assert ledger.runs.claim("iris") is None, "a refusal on trial lets it rest for longer"
     clock.pass_(301)
     last = taken(ledger)
     rest.answered()
@@ -121,7 +121,7 @@ def test_where_people_must_act_they_are_told_once(
         rest.put_down(turn)
     issues = [text for kind, text in pending(ledger) if kind == "open_issue"]
     assert [says in text for text in issues] == [True]
-    assert [labels_of(run) for run in ledger.standings.of(ISSUE)] == [{label}]
+    assert [labels_of(run) for run in ledger.run_states.of(ISSUE)] == [{label}]
 
 
 def test_a_dead_model_is_said_once_and_at_once(ledger: Ledger, rest: AgentBackoff, clock: Clock) -> None:
@@ -134,7 +134,7 @@ def test_a_dead_model_is_said_once_and_at_once(ledger: Ledger, rest: AgentBackof
         assert found.at_once
         rest.put_down(turn)
     assert pending(ledger) == []
-    assert [SUSPENDED[suspension.why] for suspension in ledger.suspensions.all()] == ["state/model-unreachable"]
+    assert [SUSPENDED[suspension.reason] for suspension in ledger.suspensions.all()] == ["state/model-unreachable"]
     assert next(iter(queue(ledger))).startswith("rests  acme iris: the model is unreachable: Connection refused")
     rest.answered()
     assert ledger.suspensions.all() == []
@@ -157,15 +157,15 @@ def test_one_fault_of_a_server_is_asked_again_in_place(ledger: Ledger, rest: Age
 def test_a_pause_is_ended_by_a_word_only(ledger: Ledger, rest: AgentBackoff, clock: Clock) -> None:
     """It is no fault of the model, so no answer of it and no time ends it."""
     turn = taken(ledger)
-    ledger.suspensions.suspend("acme", Scope.AGENT, "iris", Why.PAUSED, "paused by mara", until=NEVER)
+    ledger.suspensions.suspend("acme", Scope.AGENT, "iris", SuspensionReason.PAUSED, "paused by mara", until=NEVER)
     assert rest.is_paused()
     rest.put_down(turn)
     rest.answered()
     clock.pass_(1_000_000)
-    assert ledger.runs.take("iris") is None
-    assert [suspension.why for suspension in ledger.suspensions.all()] == [Why.PAUSED]
+    assert ledger.runs.claim("iris") is None
+    assert [suspension.reason for suspension in ledger.suspensions.all()] == [SuspensionReason.PAUSED]
     assert pending(ledger) == []
-    ledger.suspensions.release("acme", Scope.AGENT, "iris", Why.PAUSED)
+    ledger.suspensions.resume("acme", Scope.AGENT, "iris", SuspensionReason.PAUSED)
     assert taken(ledger).id == turn.id
 
 
@@ -174,8 +174,8 @@ def test_a_stale_turn_is_not_put_down(ledger: Ledger, rest: AgentBackoff, clock:
     stale = taken(ledger)
     clock.pass_(1000)
     fresh = taken(ledger)
-    ledger.runs.put_down(stale)
-    held: Any = ledger.runs.holder("iris", fresh.token)
+    ledger.runs.pause(stale)
+    held: Any = ledger.runs.by_token("iris", fresh.token)
     assert held is not None
     assert held.id == fresh.id
 
@@ -185,15 +185,15 @@ def test_what_was_refused_before_counts_for_that_turn_only(ledger: Ledger, rest:
     lost = taken(ledger)
     rest.refused(lost, failed(401, "authentication_error"))
     ledger.runs.end_turn(lost, "failed")
-    ledger.suspensions.suspend("acme", Scope.AGENT, "iris", Why.PAUSED, "paused by mara", until=0.0)
+    ledger.suspensions.suspend("acme", Scope.AGENT, "iris", SuspensionReason.PAUSED, "paused by mara", until=0.0)
     rest.put_down(taken(ledger))
-    assert [suspension.why for suspension in ledger.suspensions.all()] == [Why.PAUSED]
+    assert [suspension.reason for suspension in ledger.suspensions.all()] == [SuspensionReason.PAUSED]
 
 
 def test_how_much_is_recalled_belongs_to_one_turn(ledger: Ledger, rest: AgentBackoff) -> None:
     """A turn that is held when `/compact` is said takes nothing of it away from the next one."""
     held = taken(ledger)
-    ledger.runs.push(held.run, "k3", "go on", by_person=True, memory="compact")
+    ledger.runs.add_turn(held.run, "k3", "go on", by_person=True, memory="compact")
     ledger.runs.end_turn(held, "answered")
     memories = []
     for _ in range(2):

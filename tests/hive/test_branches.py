@@ -37,7 +37,7 @@ def begun(instance: Instance, key: str) -> Turn:
     """The first turn of a new run on the issue."""
     runs = instance.ledger.runs
     runs.start("acme", "iris", f"{APP}#1", key, "do it")
-    turn = runs.take("iris")
+    turn = runs.claim("iris")
     assert turn is not None
     runs.end_turn(turn, "pushed")
     return turn
@@ -56,7 +56,7 @@ def test_after_a_rejected_one_comes_a_new_branch(hive_env: HiveEnv, where: str) 
         if where == WORK:
             runs.set_pull(turn.run, str(pull))
         else:
-            runs.wait_for(turn.run, str(pull))
+            runs.set_dependency(turn.run, str(pull))
         runs.end(turn.run, "begun again")
         later = begun(hive_env.instance, f"l{number}")
         assert branches(hive_env, later)[index] == expected  # it is open

@@ -13,7 +13,7 @@ from bots.intents import OpenIssue, PostComment, React, RefreshVerdict, Reply, S
 from bots.models import Team
 from forge.events import Event, IssueEdited, IssueOpened, PullChanged
 from forge.models import Ref, Repo, User
-from hive.ledger import Act, Effect, Job, Ledger, Origin, Priority, Scope, Why
+from hive.ledger import Act, Effect, Job, Ledger, Origin, Priority, Scope, SuspensionReason
 from hive.worker.loop_guard import LoopGuard, LoopLimits, Origins, speakers, subscribes
 from tests.conftest import Clock
 
@@ -72,7 +72,9 @@ class Site:
     def stopped(self) -> list[str]:
         """Subjects that are suspended as runaways."""
         return [
-            one.name for one in self.ledger.suspensions.all() if (one.scope, one.why) == (Scope.SUBJECT, Why.RUNAWAY)
+            one.name
+            for one in self.ledger.suspensions.all()
+            if (one.scope, one.reason) == (Scope.SUBJECT, SuspensionReason.RUNAWAY)
         ]
 
 
@@ -166,7 +168,7 @@ def test_what_was_before_a_reset_counts_no_more(site: Site) -> None:
     site.jobs(5)
     old = site.job(9)
     assert site.loop_guard.blocks_job(old)
-    site.ledger.suspensions.release("acme", Scope.SUBJECT, str(SUBJECT), Why.RUNAWAY)
+    site.ledger.suspensions.resume("acme", Scope.SUBJECT, str(SUBJECT), SuspensionReason.RUNAWAY)
     site.ledger.breakers.reset("acme", str(SUBJECT))
     assert not site.loop_guard.blocks_job(old), "it waited since before the reset"
     assert not site.loop_guard.blocks_job(site.job(9)), "it came in the moment of the reset"

@@ -20,7 +20,7 @@ from hive.gateway.broker import AgentSession
 from hive.gateway.llm import Meter, Model, ModelFailed, StreamedReply
 from hive.gateway.run_messages import NO_WORD
 from hive.git_mirror.mirror import Login
-from hive.ledger import NEVER, Effect, Ledger, Scope, Turn, Why
+from hive.ledger import NEVER, Effect, Ledger, Scope, SuspensionReason, Turn
 from hive.ledger.runs import MAX_ATTEMPTS
 
 ISSUE = "forgejo:acme/app#1"
@@ -212,7 +212,7 @@ def test_an_attempt_is_lost_by_whoever_dies_in_it(socket: Socket, run: int) -> N
         token = socket.turn()["token"]
         socket.post("/v1/transcript", {"number": 0, "line": REPLY}, token)  # told again, and no step
         socket.ledger.runs.release("iris")
-        socket.ledger.runs.give_back("iris")
+        socket.ledger.runs.release("iris", refund=True, first=True)
     assert socket.post("/v1/turn", {"generation": "g1", "wait": 0})[0] == 204
     assert "An operator should look." in socket.pending()[0].payload
 
@@ -249,7 +249,7 @@ def test_a_forge_that_is_away_costs_no_attempt(socket: Socket, run: int, *, dies
         turn = socket.turn()
         socket.away.append("connection refused")
         if dies:
-            socket.ledger.runs.give_back("iris")
+            socket.ledger.runs.release("iris", refund=True, first=True)
         else:
             assert socket.post("/v1/leave", token=turn["token"]) == (200, {})
         assert socket.post("/v1/turn", {"generation": "g1", "wait": 0}) == (503, {"error": "connection refused"})
@@ -361,7 +361,7 @@ def test_no_end_is_silent(socket: Socket, run: int) -> None:
     socket.post("/v1/comment", said, turn["token"])
     socket.post("/v1/end", {"outcome": "blocked", "message": "I cannot."}, turn["token"])
     assert len(socket.pending()) == 1
-    socket.ledger.runs.push(run, "c2", "and now?", by_person=True)
+    socket.ledger.runs.add_turn(run, "c2", "and now?", by_person=True)
     socket.post("/v1/end", {"outcome": "failed", "message": ""}, socket.turn()["token"])
     assert NO_WORD in socket.pending()[-1].payload
 
@@ -408,7 +408,7 @@ def through(ledger: Ledger, upstream: Model, granted: frozenset[str] = frozenset
 
 def taken(ledger: Ledger) -> Turn:
     """A turn of iris."""
-    turn = ledger.runs.take("iris")
+    turn = ledger.runs.claim("iris")
     assert turn is not None
     return turn
 
@@ -465,12 +465,14 @@ def test_a_meter_reads_across_cuts() -> None:
 def test_a_turn_that_is_put_down_comes_again(socket: Socket, run: int) -> None:
     """Its token is worth nothing from then on, twice as little as once; while the agent is paused nobody gets it."""
     turn = socket.turn()
-    socket.ledger.suspensions.suspend("acme", Scope.AGENT, "iris", Why.PAUSED, "paused by mara", until=NEVER)
+    socket.ledger.suspensions.suspend(
+        "acme", Scope.AGENT, "iris", SuspensionReason.PAUSED, "paused by mara", until=NEVER
+    )
     assert socket.post("/v1/rest", token=turn["token"]) == (200, {})
     assert socket.post("/v1/rest", token=turn["token"])[0] == 401
     assert socket.post("/v1/turn", {"generation": "g1", "wait": 0}) == (204, None)
     (suspension,) = socket.ledger.suspensions.all()
-    socket.ledger.suspensions.release("acme", suspension.scope, "iris", suspension.why)
+    socket.ledger.suspensions.resume("acme", suspension.scope, "iris", suspension.reason)
     assert socket.turn()["turn"] == turn["turn"]
 
 

@@ -9,7 +9,7 @@ from itertools import count
 
 from forge.models import Ref
 from forge.webhook import Delivery
-from hive.ledger import pack
+from hive.ledger import compress
 from hive.poller import REFRESH
 from hive.supervisor.heartbeat import Loops
 from hive.worker.burst_guard import BURST_RATE, BURST_SECONDS, WINDOW_SECONDS, BurstGuard
@@ -81,7 +81,7 @@ def test_one_look_for_a_flood_and_an_answer_meanwhile(hive_env: HiveEnv) -> None
         deliveries = hive_env.instance.ledger.deliveries
         with hive_env.instance.ledger.transaction():
             for number in (next(numbers) for _ in range(2 * BATCH)):
-                assert deliveries.receive(Delivery(APP.forge, f"flood-{number}", "issue_assign", told), pack(told))
+                assert deliveries.receive(Delivery(APP.forge, f"flood-{number}", "issue_assign", told), compress(told))
 
     def turn() -> None:
         """Read one batch, and do what may be done then."""

@@ -12,7 +12,7 @@ from forge.gitea.writer import GiteaForge
 from forge.models import Comment, FileEdit, Ref
 from forge.webhook import Delivery
 from hive.app.work import pollers
-from hive.ledger import Run, Why, pack
+from hive.ledger import Run, SuspensionReason, compress
 from hive.outbox.enqueue import enqueue
 from hive.worker.worker import Worker
 from tests.hive.conftest import APP, HiveEnv
@@ -49,7 +49,7 @@ def deliver(hive_env: HiveEnv, comment: Comment, uuid: str) -> None:
         "sender": said["user"],
     }
     body = json.dumps(payload).encode()
-    assert hive_env.instance.ledger.deliveries.receive(Delivery(APP.forge, uuid, "issue_comment", body), pack(body))
+    assert hive_env.instance.ledger.deliveries.receive(Delivery(APP.forge, uuid, "issue_comment", body), compress(body))
 
 
 @pytest.fixture
@@ -122,11 +122,11 @@ def test_retry_begins_another_run(hive_env: HiveEnv, worker: Worker, issue: Ref)
     sweep(hive_env)
     drain(hive_env, worker)
     assert run_of(hive_env, issue) == after
-    turn = hive_env.instance.ledger.runs.take("iris")
+    turn = hive_env.instance.ledger.runs.claim("iris")
     assert turn is not None
     assert "A page is wrong" in turn.message
     hive_env.instance.ledger.runs.end_turn(turn, "said")
-    assert hive_env.instance.ledger.runs.take("iris") is None, "the command itself was handed to the agent"
+    assert hive_env.instance.ledger.runs.claim("iris") is None, "the command itself was handed to the agent"
 
 
 def test_a_stranger_is_not_answered(hive_env: HiveEnv, worker: Worker, issue: Ref) -> None:
@@ -295,4 +295,4 @@ def test_at_home_a_deed_and_its_record_are_one(hive_env: HiveEnv, worker: Worker
         db.execute("DROP TRIGGER full")
         db.execute("UPDATE effects SET lease_until = 0 WHERE id = ?", (action,))
     worker.apply(action)
-    assert [suspension.why for suspension in ledger.suspensions.all()] == [Why.PAUSED]
+    assert [suspension.reason for suspension in ledger.suspensions.all()] == [SuspensionReason.PAUSED]

@@ -139,7 +139,7 @@ def test_answered_where_it_was_asked(
     assert spoken(hive_env, pull, "It is one.") == (1, 0)
     hear(hive_env, worker)
     assert spoken(hive_env, pull, "It is one.") == (1, 0)
-    assert hive_env.instance.ledger.runs.take("iris") is None
+    assert hive_env.instance.ledger.runs.claim("iris") is None
     assert resolved(hive_env, pull) == []
 
 
@@ -242,7 +242,7 @@ def test_what_is_not_mended_stays_open(
     assert resolved(hive_env, pull) == []
     run = hive_env.instance.ledger.runs.find(str(pull.ref))
     assert run is not None
-    hive_env.instance.ledger.runs.push(run.id, "k9", "go on", by_person=True)
+    hive_env.instance.ledger.runs.add_turn(run.id, "k9", "go on", by_person=True)
     push(hive_env, b"y = 2\n")
     end(hive_env, worker, "pushed", "")
     assert resolved(hive_env, pull) == [0]
@@ -269,7 +269,7 @@ def test_each_line_of_a_review_for_itself(hive_env: HiveEnv, worker: Worker, pul
     assert resolved(hive_env, pull) == [2]
     run = hive_env.instance.ledger.runs.find(str(pull.ref))
     assert run is not None
-    hive_env.instance.ledger.runs.push(run.id, "k9", "go on", by_person=True)
+    hive_env.instance.ledger.runs.add_turn(run.id, "k9", "go on", by_person=True)
     with GiteaForge(
         name=APP.forge, url=hive_env.forge.url, token=hive_env.instance.secret_store.token(APP.forge, "iris")
     ) as forge:

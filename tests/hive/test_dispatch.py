@@ -10,7 +10,7 @@ import pytest
 from forge.events import Event, IssueClosed, IssueOpened, SubjectChanged
 from forge.models import Ref, Repo, User
 from forge.webhook import Delivery
-from hive.ledger import Ledger, Origin, pack
+from hive.ledger import Ledger, Origin, compress
 from hive.worker.dispatch import BATCH, DeliveryDecoder, Dispatcher
 
 APP = Repo("forgejo", "acme", "app")
@@ -42,7 +42,7 @@ def send(
 ) -> None:
     """A delivery is taken in."""
     body = json.dumps({"owner": owner, "number": number}).encode()
-    assert ledger.deliveries.receive(Delivery(forge, uuid, kind, body), pack(body))
+    assert ledger.deliveries.receive(Delivery(forge, uuid, kind, body), compress(body))
 
 
 def test_a_delivery_makes_jobs(ledger: Ledger, dispatcher: Dispatcher) -> None:

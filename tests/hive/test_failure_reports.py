@@ -136,7 +136,7 @@ def test_what_killed_its_worker_each_time_is_told(hive_env: HiveEnv, issue: Issu
         make_env(ledger, worker)
     (found,) = told(hive_env)
     assert f"its worker died at each of the last {MAX_DEATHS} attempts" in found.body
-    assert [item.id for item in ledger.open.given_up()] == [job]
+    assert [item.id for item in ledger.backlog.failed()] == [job]
 
 
 def test_a_verdict_that_never_comes_is_told_where_it_is_waited_for(hive_env: HiveEnv, issue: Issue) -> None:
@@ -196,7 +196,7 @@ def test_what_needs_nobody_is_not_told(hive_env: HiveEnv, issue: Issue) -> None:
     unknown = ledger.jobs.enqueue("acme", [("dismissed", IssueOpened(issue.ref, mara, "dismissed"))])[0]
     worker.run_job(unknown)
     make_env(ledger, worker)
-    assert len(ledger.open.given_up()) == 6
+    assert len(ledger.backlog.failed()) == 6
     hive_env.mara.close(pull)
     for job in ledger.jobs.due():
         worker.run_job(job)

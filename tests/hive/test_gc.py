@@ -16,12 +16,12 @@ from hive.app.garbage import DAY, Garbage, logs, mirrors, of_agent
 from hive.app.gc import HOST, WORK, Collector, Daily, sweep_up
 from hive.config import Keep
 from hive.instance.instance import Instance
-from hive.ledger import Ledger, pack
+from hive.ledger import Ledger, compress
 from hive.outbox.incidents import IncidentReporter
 from hive.supervisor.heartbeat import Heartbeat
 from tests.conftest import Clock, SmallDisk
 from tests.hive.conftest import HiveEnv
-from tests.ledger.test_intake import ONE, TWO, claimed
+from tests.ledger.test_deliveries import ONE, TWO, claimed
 
 NEWEST = "f" * 40
 
@@ -55,7 +55,7 @@ def test_generations_that_nobody_needs(agent: Path, ledger: Ledger) -> None:
     """What runs, was accepted, is pointed to, or is being deployed stays, and the newest few beside it."""
     baseline = ledger.deployments.baseline("iris")
     assert baseline is not None
-    ledger.deployments.begin(baseline, "3" * 40, (), 2)
+    ledger.deployments.start(baseline, "3" * 40, (), 2)
     found = list(of_agent(ledger, "iris", agent, Keep(generations=2)))
     assert names(found, "generation") == [f"iris {number * 12}" for number in "7654"]
     for each in found:
@@ -196,8 +196,8 @@ def test_mirrors(tmp_path: Path) -> None:
 def test_rows_that_are_over(ledger: Ledger, clock: Clock) -> None:
     """Old rows go with what points to them cleared; what is open, or belongs to an open run or incident, stays."""
     IncidentReporter(ledger, "core", lambda _: Repo("forgejo", "hive", "meta")).begin("acme", "disk", "full", "It is.")
-    ledger.deliveries.receive(Delivery("forgejo", "u1", "issues", b"{}"), pack(b"{}"))
-    ledger.deliveries.read(1)
+    ledger.deliveries.receive(Delivery("forgejo", "u1", "issues", b"{}"), compress(b"{}"))
+    ledger.deliveries.mark_read(1)
     (kept,) = ledger.jobs.enqueue("acme", [("lane", ONE)], delivery=1)
     (gone,) = ledger.jobs.enqueue("acme", [("lane", TWO)], delivery=1)
     for job in (kept, gone):
@@ -210,12 +210,12 @@ def test_rows_that_are_over(ledger: Ledger, clock: Clock) -> None:
     ledger.audit.add("mara", "Old")
     clock.pass_(100 * DAY)
     (young,) = ledger.jobs.enqueue("acme", [("review", TWO)], delivery=1)
-    assert ledger.pruning.over(clock() - 50 * DAY) == {"effects": 1, "jobs": 1, "deliveries": 1, "audit": 1}
-    for table in ledger.pruning.over(clock() - 50 * DAY):
+    assert ledger.pruning.count(clock() - 50 * DAY) == {"effects": 1, "jobs": 1, "deliveries": 1, "audit": 1}
+    for table in ledger.pruning.count(clock() - 50 * DAY):
         while ledger.pruning.prune(table, clock() - 50 * DAY):
             pass
-    ledger.pruning.let_go()
-    assert ledger.pruning.over(clock() - 50 * DAY) == {}
+    ledger.pruning.clear_dangling()
+    assert ledger.pruning.count(clock() - 50 * DAY) == {}
     with ledger.transaction() as db:
         assert db.execute("PRAGMA foreign_key_check").fetchall() == []
         assert [row["id"] for row in db.execute("SELECT id FROM jobs ORDER BY id")] == [kept, young]

@@ -19,7 +19,7 @@ from hive.config import load
 from hive.demo.setup import write_config
 from hive.instance.instance import Instance, StartupError, wait_for_store
 from hive.ledger import Ledger
-from hive.ledger.faults import Damaged
+from hive.ledger.errors import DamagedDatabase
 from hive.ledger.jobs import LEASE_SECONDS
 from hive.supervisor.heartbeat import HEARTBEATS, SIZE, Heartbeat, HeartbeatMonitor, LoopDied, Loops, read_heartbeats
 from hive.worker.worker import Worker
@@ -188,7 +188,7 @@ def test_damage_ends_the_process_in_words(tmp_path: Path) -> None:
 
         loops.run("reader", step)
     assert stop.is_set()
-    with pytest.raises(Damaged, match=r"ledger\.db.*put a backup of ledger\.db in its place"):
+    with pytest.raises(DamagedDatabase, match=r"ledger\.db.*put a backup of ledger\.db in its place"):
         loops.last_words(path)
 
 

@@ -23,7 +23,7 @@ from hive.config import load
 from hive.demo.model import ModelConversation, ModelReply, ModelServer, Responder, ToolCall
 from hive.demo.setup import FORGE, OPERATOR, copy_project, sample, write_config
 from hive.instance.instance import Instance
-from hive.ledger import Effect, Scope, Why
+from hive.ledger import Effect, Scope, SuspensionReason
 from hive.ledger.runs import MAX_ATTEMPTS
 from hive.outbox.state_labels import labels_of
 from hive.provision import Provisioner
@@ -248,7 +248,7 @@ def test_each_run_starts_in_a_fresh_container(keep: Callable[[], Kept]) -> None:
     first = kept.assign(1, "first")
     kept.until(lambda: kept.is_over(first), "the end of the first run")
     pid = kept.host.containers.pid("iris")
-    kept.instance.ledger.runs.push(first, "more", "first again", by_person=True)
+    kept.instance.ledger.runs.add_turn(first, "more", "first again", by_person=True)
     kept.until(lambda: kept.is_over(first), "the end of its second turn")
     assert kept.host.containers.pid("iris") == pid
     second = kept.assign(2, "second")
@@ -319,12 +319,12 @@ def test_an_agents_token_that_is_refused_is_told(keep: Callable[[], Kept]) -> No
     try:
         run = kept.assign(1)
         kept.until(lambda: ledger.suspensions.of("acme", Scope.ACCOUNT, "iris"), "a rest")
-        assert labels_of(ledger.standings.of(f"{FORGE}:acme/app#1")[0]) == {"state/needs-login"}
+        assert labels_of(ledger.run_states.of(f"{FORGE}:acme/app#1")[0]) == {"state/needs-login"}
         told = [effect.payload for effect in kept.pending("open_issue")]
         assert ["rejected iris's token" in words for words in told] == [True]
         assert "f" * 40 not in told[0]
     finally:
         secret_store.keep_token(FORGE, "iris", good)
-        ledger.suspensions.release("acme", Scope.ACCOUNT, "iris", Why.TOKEN_REFUSED)
+        ledger.suspensions.resume("acme", Scope.ACCOUNT, "iris", SuspensionReason.TOKEN_REJECTED)
     kept.until(lambda: kept.is_over(run), "the end of the turn")
     assert len(kept.pending("open_issue")) == 1

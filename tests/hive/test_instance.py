@@ -85,8 +85,8 @@ def test_a_clash_of_keys_is_seen(hive_env: HiveEnv) -> None:
     (job,) = ledger.jobs.enqueue("acme", [("chatty", IssueOpened(issue.ref, issue.author, "opened"))])
     Worker(deps).run_job(job)
     assert comments(hive_env, issue.ref) == []
-    assert any(line.startswith(f"failed look {job}  chatty issue_opened") for line in queue(ledger))
-    assert "chatty wants two different PostComment under the key 'k'" in ledger.open.given_up()[0].error
+    assert any(line.startswith(f"failed job {job}  chatty issue_opened") for line in queue(ledger))
+    assert "chatty wants two different PostComment under the key 'k'" in ledger.backlog.failed()[0].error
 
 
 def test_a_comment_that_was_written_before_a_crash_is_found(hive_env: HiveEnv) -> None:
@@ -207,4 +207,4 @@ def test_the_same_refusal_is_said_once(hive_env: HiveEnv) -> None:
         worker.apply(enqueue(ledger, "acme", "iris", PostAnswer(issue.ref, words, key=f"run1:end:{number}"), by="run"))
     said = [body.partition("\n")[0].strip() for body in comments(hive_env, issue.ref)]
     assert said == [refusal.strip(), "Yes.", "Yes.", refusal.strip()]
-    assert ledger.open.given_up() == []
+    assert ledger.backlog.failed() == []

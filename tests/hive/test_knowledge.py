@@ -50,7 +50,7 @@ def git(hive_env: HiveEnv, tmp_path: Path) -> Iterator[Git]:
     """Her way to the forge, while she has a turn."""
     instance, ledger = hive_env.instance, hive_env.instance.ledger
     ledger.runs.start("acme", "iris", f"{APP}#1", "k", "do it")
-    turn = ledger.runs.take("iris")
+    turn = ledger.runs.claim("iris")
     assert turn is not None
     principal = AgentSession(
         agent="iris",

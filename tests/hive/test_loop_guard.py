@@ -115,12 +115,12 @@ def test_a_subject_that_is_written_to_without_end_is_stopped(hive_env: HiveEnv, 
         token = hive_env.instance.secret_store.token(FORGE, "core")
         with GiteaForge(name=FORGE, url=hive_env.forge.url, token=token) as core:
             core.close(told[0].ref)
-        ledger.suspensions.look_again(suspension, -1)
+        ledger.suspensions.reschedule(suspension, -1)
         worker.check_outages()
         assert ledger.suspensions.all(), "only an operator lets it go on"
         hive_env.mara.reopen(told[0].ref)
         hive_env.mara.close(told[0].ref)
-        ledger.suspensions.look_again(suspension, -1)
+        ledger.suspensions.reschedule(suspension, -1)
         worker.check_outages()
         drain(ledger, worker)
         assert ledger.suspensions.all() == []
@@ -156,7 +156,7 @@ def test_machines_do_not_answer_one_another_for_ever(
         assert ledger.jobs.due() == []
         told = hive_env.mara.changed_since(hive_env.instance.ops("acme"), issue.created_at)
         hive_env.mara.close(told[0].ref)
-        ledger.suspensions.look_again(suspension, -1)
+        ledger.suspensions.reschedule(suspension, -1)
         worker.check_outages()
         drain(ledger, worker)
         assert (ledger.suspensions.all(), ledger.jobs.due()) == ([], [])

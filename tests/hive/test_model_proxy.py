@@ -13,7 +13,7 @@ from hive.gateway import model_proxy
 from hive.gateway.admission import Denied, Guard
 from hive.gateway.llm import MAX_TOKENS, Meter, Model, ModelFailed, StreamedReply, unreachable
 from hive.gateway.model_request import check
-from hive.ledger import Ledger, Scope, Turn, Why
+from hive.ledger import Ledger, Scope, SuspensionReason, Turn
 from tests.hive.test_broker import ASKED, EVENTS, ISSUE, Upstream, resting, taken, through
 
 CUSTOM = {"name": "read", "description": "reads", "input_schema": {"type": "object"}}
@@ -231,14 +231,14 @@ def test_words_are_no_events() -> None:
 @pytest.mark.parametrize(
     ("chunks", "why"),
     [
-        ([*EVENTS[:2]], Why.UNREACHABLE),
-        ([b'data: {"type":"error","error":{"type":"overloaded_error"}}\n\n'], Why.RATE_LIMITED),
-        ([b'data: {"type":"error","error":{"type":"api_error"}}\n\n'], Why.UNREACHABLE),
+        ([*EVENTS[:2]], SuspensionReason.MODEL_UNREACHABLE),
+        ([b'data: {"type":"error","error":{"type":"overloaded_error"}}\n\n'], SuspensionReason.RATE_LIMITED),
+        ([b'data: {"type":"error","error":{"type":"api_error"}}\n\n'], SuspensionReason.MODEL_UNREACHABLE),
     ],
     ids=["cut", "overloaded", "fault"],
 )
 def test_an_answer_that_breaks_off_is_the_models_fault(
-    ledger: Ledger, turn: Turn, chunks: list[bytes], why: Why
+    ledger: Ledger, turn: Turn, chunks: list[bytes], why: SuspensionReason
 ) -> None:
     """A turn that is put down for it waits for the model, and has lost no attempt."""
     rest = resting(ledger)
@@ -247,7 +247,7 @@ def test_an_answer_that_breaks_off_is_the_models_fault(
         answer = client.post("/v1/messages", json=ASKED, headers={"x-api-key": turn.token})
         assert answer.data == b"".join(chunks)
     rest.put_down(turn)
-    assert [suspension.why for suspension in ledger.suspensions.all()] == [why]
+    assert [suspension.reason for suspension in ledger.suspensions.all()] == [why]
     with ledger.transaction() as db:
         assert [row["attempts"] for row in db.execute("SELECT attempts FROM turns")] == [0]
 

@@ -38,12 +38,12 @@ def test_a_question_calls_once(hive_env: HiveEnv) -> None:
     issue = hive_env.mara.open_issue(APP, "A page is wrong", "It shows 0.", marker="It shows").ref
     run = ledger.runs.start("acme", "iris", str(issue), "k", "do it")
     for number, outcome in enumerate(("answered", "blocked", "failed", "blocked")):
-        turn = ledger.runs.take("iris")
+        turn = ledger.runs.claim("iris")
         assert turn is not None
         ledger.runs.end_turn(turn, outcome)
         drain(hive_env)
         assert len(said(hive_env, issue)) == min(number, 1), outcome
-        ledger.runs.push(run, f"k{number}", "go on", by_person=True)
+        ledger.runs.add_turn(run, f"k{number}", "go on", by_person=True)
         drain(hive_env)
     assert said(hive_env, issue) == ["🙋 @mara: @iris waits for you here."]
 

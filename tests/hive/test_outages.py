@@ -90,7 +90,7 @@ def test_a_forge_that_is_away_costs_nothing_but_time(
         worker.apply(action)
         worker.run_job(look)
     (suspension,) = ledger.suspensions.all()
-    assert suspension.reason.startswith("forge unavailable: ")
+    assert suspension.detail.startswith("forge unavailable: ")
     assert (ledger.effects.due(), ledger.jobs.due()) == ([], [])
     assert ledger.effects.get(action).attempts == 0
     with EmbeddedForge(tmp_path / "forge", port=port):
@@ -159,7 +159,7 @@ def test_a_revoked_token_costs_one_issue(hive_env: HiveEnv) -> None:
     ) as admin:
         fresh = admin.make_token("triage", "again", SCOPES)
     secret_store.keep_token(FORGE, "triage", fresh)
-    ledger.suspensions.look_again(ledger.suspensions.all()[0], -1)
+    ledger.suspensions.reschedule(ledger.suspensions.all()[0], -1)
     worker.check_outages()
     assert ledger.suspensions.all() == []
     for effect in ledger.effects.due():
@@ -182,7 +182,7 @@ def test_a_token_that_lies_open_rests_like_a_revoked_one(hive_env: HiveEnv) -> N
     worker.check_outages()
     assert {suspension.name for suspension in ledger.suspensions.all()} == {"triage"}
     path.chmod(0o600)
-    ledger.suspensions.look_again(ledger.suspensions.all()[0], -1)
+    ledger.suspensions.reschedule(ledger.suspensions.all()[0], -1)
     worker.check_outages()
     assert ledger.suspensions.all() == []
     worker.apply(effect)
@@ -211,6 +211,6 @@ def test_what_is_hidden_is_not_gone(hive_env: HiveEnv, unit: str) -> None:
             worker.apply(effect)
         told = hive_env.mara.changed_since(hive_env.instance.ops("acme"), issue.created_at)
         assert [found.title for found in told] == ["🔴 core cannot see issues or pull requests of acme/app"]
-        waits = {(item.kind, item.id) for item in ledger.open.all()}
+        waits = {(item.kind, item.id) for item in ledger.backlog.all()}
         assert {("look", look), ("deed", action)} <= waits
         admin._client.patch(at, name="core", units_map=units)

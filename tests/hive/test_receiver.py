@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from forge.webhook import MAX_BODY, sign
-from hive.ledger import AuditRow, Ledger, Scope, Why
+from hive.ledger import AuditRow, Ledger, Scope, SuspensionReason
 from hive.web import IngestDeps, Receiver, ReceiverLimits, WebhookEndpoint
 from hive.web.http_messages import Connection
 from hive.web.limits import worst_first
@@ -199,7 +199,9 @@ def test_health(receiver: Site) -> None:
     """Healthy means that the ledger can be written and no loop is late; what waits is said with its reason."""
     status, answer = receiver.ask("GET", "/healthz")
     assert (status, json.loads(answer)) == (200, {"status": "ok"})
-    receiver.ledger.suspensions.suspend("acme", Scope.TEAM, "", Why.FORGE_AWAY, "forge unavailable: 502")
+    receiver.ledger.suspensions.suspend(
+        "acme", Scope.TEAM, "", SuspensionReason.FORGE_UNAVAILABLE, "forge unavailable: 502"
+    )
     status, answer = receiver.ask("GET", "/healthz?all")
     assert status == 200
     assert json.loads(answer)["waiting"].startswith("acme: forge unavailable: 502, since 2")

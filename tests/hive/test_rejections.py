@@ -27,8 +27,8 @@ def proposal(hive_env: HiveEnv) -> Ref:
         edit = FileEdit("notes.md", b"gzip, please\n")
         forge.commit(CONFIG, [edit], message="Ask for gzip", branch=BRANCH, start="main")
         ref = forge.open_pull(CONFIG, head=BRANCH, base="main", title="gzip", body="I need it.").ref
-    runs.wait_for(run, str(ref))
-    turn = runs.take("iris")
+    runs.set_dependency(run, str(ref))
+    turn = runs.claim("iris")
     assert turn is not None
     runs.end_turn(turn, "proposed")
     return ref
@@ -46,7 +46,7 @@ def test_closed_by_hand(hive_env: HiveEnv, proposal: Ref) -> None:
     assert [sign for sign in said(hive_env, proposal) if sign.startswith("⛔")] == [
         f"⛔ **iris: refused by an operator** · `denied/{proposal.number}`"
     ]
-    assert hive_env.instance.ledger.open.given_up() == []
+    assert hive_env.instance.ledger.backlog.failed() == []
 
 
 def test_denied_by_a_word(hive_env: HiveEnv, proposal: Ref) -> None:
@@ -87,7 +87,7 @@ def test_opened_again_and_closed_again(hive_env: HiveEnv, proposal: Ref) -> None
     assert tag_at(hive_env, proposal) == first
     assert tag_at(hive_env, proposal, f"-{second[:7]}") == second
     assert len(turns(hive_env)) == 3
-    assert hive_env.instance.ledger.open.given_up() == []
+    assert hive_env.instance.ledger.backlog.failed() == []
 
 
 def test_its_branch_is_deleted(hive_env: HiveEnv, proposal: Ref) -> None:

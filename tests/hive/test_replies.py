@@ -11,7 +11,7 @@ from forge.gitea.writer import GiteaForge
 from forge.models import FileEdit, PullRequest, ReviewComment, ReviewState
 from forge.protocol import NotFound
 from forge.webhook import Delivery
-from hive.ledger import pack
+from hive.ledger import compress
 from hive.worker.worker import Worker
 from tests.hive.conftest import APP, HiveEnv
 from tests.hive.test_commands import drain, run_of, sweep
@@ -45,10 +45,10 @@ def begun(hive_env: HiveEnv, worker: Worker, text: bytes = b"x = 1\n") -> PullRe
         core.review(made.ref, head_sha=made.head_sha, **said)  # type: ignore[arg-type]
     sweep(hive_env)
     drain(hive_env, worker)
-    first = hive_env.instance.ledger.runs.take("iris")
+    first = hive_env.instance.ledger.runs.claim("iris")
     assert first is not None
     hive_env.instance.ledger.runs.end_turn(first, "said")
-    assert hive_env.instance.ledger.runs.take("iris") is None
+    assert hive_env.instance.ledger.runs.claim("iris") is None
     return made
 
 
@@ -68,7 +68,9 @@ def deliver(hive_env: HiveEnv) -> None:
     assert row is not None
     assert row["kind"] == "pull_request_comment"
     body = row["body"].encode()
-    assert hive_env.instance.ledger.deliveries.receive(Delivery(APP.forge, row["uuid"], row["kind"], body), pack(body))
+    assert hive_env.instance.ledger.deliveries.receive(
+        Delivery(APP.forge, row["uuid"], row["kind"], body), compress(body)
+    )
 
 
 @pytest.mark.parametrize("doors", [(deliver,), (sweep,), (deliver, sweep), (sweep, deliver)])
@@ -82,12 +84,12 @@ def test_heard_once(
     for door in doors:
         door(hive_env)
         drain(hive_env, worker)
-    turn = hive_env.instance.ledger.runs.take("iris")
+    turn = hive_env.instance.ledger.runs.claim("iris")
     assert turn is not None
     for words in ("Please rename it.", "What is x?", "`a.py`, line 1"):
         assert turn.message.count(words) == 1
     hive_env.instance.ledger.runs.end_turn(turn, "said")
-    assert hive_env.instance.ledger.runs.take("iris") is None
+    assert hive_env.instance.ledger.runs.claim("iris") is None
 
 
 @pytest.mark.parametrize("door", [deliver, sweep])

@@ -21,7 +21,7 @@ from hive.config import load
 from hive.demo.setup import FORGE
 from hive.instance.instance import Instance
 from hive.instance.repositories import address
-from hive.ledger import Scope, Why, pack
+from hive.ledger import Scope, SuspensionReason, compress
 from hive.outbox.enqueue import enqueue
 from hive.outbox.state_labels import labels_of
 from hive.reconcile.evidence import HEAD
@@ -91,7 +91,7 @@ def heard(hive_env: HiveEnv, repo: Repo, repo_id: int, number: int) -> list[int]
     body = json.dumps({"action": "opened", "issue": {"number": number}, "repository": place, "sender": user}).encode()
     ledger = hive_env.instance.ledger
     uuid = f"{repo.path}-{repo_id}-{number}"
-    assert ledger.deliveries.receive(Delivery(FORGE, uuid, "issues", body), pack(body))
+    assert ledger.deliveries.receive(Delivery(FORGE, uuid, "issues", body), compress(body))
     return dispatcher_of(hive_env.instance).dispatch()
 
 
@@ -130,7 +130,7 @@ def test_a_renamed_project_is_followed(
     rename(admin, store.path, APP.name)
     instance.repository_tracker.refresh()
     assert instance.names.current(APP) == APP
-    assert instance.ledger.incidents.open("acme", f"renamed:{FORGE}:{number}") is None
+    assert instance.ledger.incidents.current("acme", f"renamed:{FORGE}:{number}") is None
 
 
 def test_a_stranger_under_the_old_name(hive_env: HiveEnv, admin: GiteaAdmin) -> None:
@@ -175,9 +175,9 @@ def test_a_transferred_project_is_suspended(
     waiting = ledger.effects.get(pending)
     assert (waiting.state, waiting.attempts) == ("pending", 0)
     assert pending not in ledger.effects.due()
-    assert ledger.runs.take("iris") is None
-    assert ledger.runs.due("iris") is None
-    (standing,) = ledger.standings.of(str(ref))
+    assert ledger.runs.claim("iris") is None
+    assert ledger.runs.due_run("iris") is None
+    (standing,) = ledger.run_states.of(str(ref))
     assert labels_of(standing) == {"state/repository-lost"}
     assert any("transferred and is elsewhere/app" in str(suspension) for suspension in ledger.suspensions.all())
     transfer(hive_env, Repo(FORGE, "elsewhere", APP.name), APP.owner)
@@ -185,10 +185,10 @@ def test_a_transferred_project_is_suspended(
     at_once(hive_env, pending)
     hive_env.worker().apply(pending)
     assert ledger.effects.get(pending).state == "done"
-    turn = ledger.runs.take("iris")
+    turn = ledger.runs.claim("iris")
     assert turn is not None
     assert (turn.run, turn.attempts) == (run, 1)
-    assert ledger.incidents.open("acme", f"lost:{FORGE}:{number}") is None
+    assert ledger.incidents.current("acme", f"lost:{FORGE}:{number}") is None
 
 
 def test_other_work_goes_on(hive_env: HiveEnv, admin: GiteaAdmin) -> None:
@@ -198,7 +198,7 @@ def test_other_work_goes_on(hive_env: HiveEnv, admin: GiteaAdmin) -> None:
     other = ledger.runs.start("acme", "iris", f"{FORGE}:acme/other#1", "two", "well")
     admin._client.delete(f"/repos/{APP.path}")
     hive_env.instance.repository_tracker.refresh()
-    turn = ledger.runs.take("iris")
+    turn = ledger.runs.claim("iris")
     assert turn is not None
     assert turn.run == other
 
@@ -221,10 +221,10 @@ def test_a_configuration_that_is_replaced(
     golden(
         "host/repository-replaced.md", "\n\n".join(one).replace(f"id {new})", "id 9)").replace(f"(id {old})", "(id 7)")
     )
-    assert ledger.runs.take("iris") is None
+    assert ledger.runs.claim("iris") is None
     (suspension,) = ledger.suspensions.of("acme", Scope.AGENT, "iris")
-    assert suspension.why is Why.LOST
-    (standing,) = ledger.standings.of(str(ref))
+    assert suspension.reason is SuspensionReason.REPOSITORY_LOST
+    (standing,) = ledger.run_states.of(str(ref))
     assert labels_of(standing) == {"state/repository-lost"}
 
 
@@ -265,7 +265,7 @@ def test_the_new_name_in_the_configuration(hive_env: HiveEnv, admin: GiteaAdmin)
         said = json.loads(effect.payload)
         assert said["body"] == f"about {ref} and {APP}", "what was said stays as it was said"
         assert said["ref"]["repo"]["name"] == "store"
-        assert later.ledger.incidents.open("acme", f"renamed:{FORGE}:{number}") is None
+        assert later.ledger.incidents.current("acme", f"renamed:{FORGE}:{number}") is None
         later.repository_tracker.pin_all()
         assert later.ledger.repositories.of(store) == pinned
         assert later.names.named(APP, repo_id(admin, APP)) == APP

@@ -19,7 +19,7 @@ def run(ledger: Ledger) -> int:
     """A run with one turn that is over and one that was tried three times."""
     runs = ledger.runs
     run = runs.start("acme", "iris", "forgejo:acme/app#1", "k1", "do it")
-    turn = runs.take("iris")
+    turn = runs.claim("iris")
     assert turn is not None
     call = {"type": "tool_use", "id": "t", "name": "run", "input": {"command": "ls\ncat x"}}
     lines: list[dict[str, Any]] = [
@@ -51,16 +51,16 @@ def run(ledger: Ledger) -> int:
         },
     ]
     for number, line in enumerate(lines):
-        ledger.transcripts.keep(run, number, line)
-    runs.spend(turn, 190, 14)
+        ledger.transcripts.append(run, number, line)
+    runs.record_tokens(turn, 190, 14)
     runs.set_pull(run, "forgejo:acme/app#2")
     runs.end_turn(turn, "pushed", steps=2)
-    runs.push(run, "c", "more", by_person=True)
+    runs.add_turn(run, "c", "more", by_person=True)
     for _ in range(3):
-        runs.take("iris")
+        runs.claim("iris")
         runs.release("iris")
     second = turn.id + 1
-    ledger.transcripts.keep(run, len(lines), {"turn": second, "mind": "0a"})
+    ledger.transcripts.append(run, len(lines), {"turn": second, "mind": "0a"})
     return run
 
 

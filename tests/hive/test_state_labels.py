@@ -10,7 +10,7 @@ from forge.gitea.admin import GiteaAdmin
 from forge.models import Label, Ref
 from hive.app.up import ADMIN
 from hive.demo.setup import FORGE
-from hive.ledger import NEVER, Ledger, Scope, Standing, Why
+from hive.ledger import NEVER, Ledger, RunState, Scope, SuspensionReason
 from hive.outbox.enqueue import enqueue
 from hive.outbox.state_labels import labels_of, labels_of_issue
 from hive.worker.label_sync import LabelSync
@@ -27,11 +27,11 @@ def standing(
     pull: str | None = None,
     blocked: str = "",
     last: str = "",
-    suspended: Why | None = None,
-) -> Standing:
+    suspended: SuspensionReason | None = None,
+) -> RunState:
     """A run that stands so."""
     ended = "" if is_open else "merged"
-    return Standing(1, "acme", "iris", f"{APP}#1", pull, is_open, ended, blocked, last, is_busy, suspended, None)
+    return RunState(1, "acme", "iris", f"{APP}#1", pull, is_open, ended, blocked, last, is_busy, suspended, None)
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,10 @@ def standing(
         (standing(is_busy=True), "state/working"),
         (standing(is_busy=True, pull=PULL), "state/working"),
         (standing(is_busy=True, blocked="stuck", last="failed"), "state/working"),
-        (standing(is_busy=True, suspended=Why.RATE_LIMITED), "state/rate-limited"),
-        (standing(is_busy=True, suspended=Why.NEEDS_LOGIN), "state/needs-login"),
-        (standing(is_busy=True, suspended=Why.OVER_BUDGET), "state/over-budget"),
-        (standing(is_busy=True, suspended=Why.PAUSED), "state/paused"),
+        (standing(is_busy=True, suspended=SuspensionReason.RATE_LIMITED), "state/rate-limited"),
+        (standing(is_busy=True, suspended=SuspensionReason.NEEDS_LOGIN), "state/needs-login"),
+        (standing(is_busy=True, suspended=SuspensionReason.OVER_BUDGET), "state/over-budget"),
+        (standing(is_busy=True, suspended=SuspensionReason.PAUSED), "state/paused"),
         (standing(pull=PULL, last="pushed"), "state/review"),
         (standing(pull=PULL, last="answered"), "state/review"),
         (standing(last="answered"), ""),
@@ -55,7 +55,7 @@ def standing(
     ],
     ids=str,
 )
-def test_a_state_is_one_label(run: Standing, label: str) -> None:
+def test_a_state_is_one_label(run: RunState, label: str) -> None:
     """Each state of a run has its label, and a run that is over has none."""
     assert labels_of(run) == ({label} if label else set())
 
@@ -71,13 +71,13 @@ def test_labels_follow_a_run(hive_env: HiveEnv) -> None:
     ledger, worker, issue = hive_env.instance.ledger, hive_env.worker(), new_issue(hive_env)
     run = ledger.runs.start("acme", "iris", str(issue), "k", "do it")
     assert shown(hive_env, worker, issue) == {"state/working"}
-    ledger.suspensions.suspend("acme", Scope.AGENT, "iris", Why.PAUSED, "paused by mara", until=NEVER)
+    ledger.suspensions.suspend("acme", Scope.AGENT, "iris", SuspensionReason.PAUSED, "paused by mara", until=NEVER)
     assert shown(hive_env, worker, issue) == {"state/paused"}
-    ledger.suspensions.release("acme", Scope.AGENT, "iris", Why.PAUSED)
+    ledger.suspensions.resume("acme", Scope.AGENT, "iris", SuspensionReason.PAUSED)
     assert shown(hive_env, worker, issue) == {"state/working"}
     end_turn(ledger, "blocked")
     assert shown(hive_env, worker, issue) == {"needs-operator"}
-    ledger.runs.push(run, "k2", "go on", by_person=True)
+    ledger.runs.add_turn(run, "k2", "go on", by_person=True)
     assert shown(hive_env, worker, issue) == {"state/working"}
     ledger.runs.set_pull(run, str(new_issue(hive_env, "stands for a pull request")))
     end_turn(ledger, "pushed")
@@ -94,7 +94,7 @@ def test_only_the_turn_that_comes_next_shows_a_suspension(hive_env: HiveEnv) -> 
     refs = [new_issue(hive_env, f"No. {number}") for number in range(2)]
     for number, ref in enumerate(refs):
         ledger.runs.start("acme", "iris", str(ref), f"k{number}", "do it")
-    ledger.suspensions.suspend("acme", Scope.AGENT, "iris", Why.RATE_LIMITED, "429")
+    ledger.suspensions.suspend("acme", Scope.AGENT, "iris", SuspensionReason.RATE_LIMITED, "429")
     assert [shown(hive_env, worker, ref) for ref in refs] == [{"state/rate-limited"}, {"state/working"}]
 
 
@@ -105,7 +105,7 @@ def test_nothing_is_written_while_nothing_changes(hive_env: HiveEnv) -> None:
     assert [shown(hive_env, worker, issue) for _ in range(3)] == [{"state/working"}] * 3
     assert enqueued(ledger) == 1
     hive_env.mara.label(issue, add=(), remove=["state/working"])
-    ledger.standings.forget_open()
+    ledger.run_states.forget_labels()
     assert shown(hive_env, worker, issue) == {"state/working"}
     assert enqueued(ledger) == 2
 
@@ -145,9 +145,9 @@ def test_a_label_that_is_not_there_yet(hive_env: HiveEnv) -> None:
     ledger.runs.start("acme", "iris", str(issue), "k", "do it")
     assert shown(hive_env, worker, issue) == {"state/working"}
     drop_label(hive_env, "state/paused")
-    ledger.suspensions.suspend("acme", Scope.AGENT, "iris", Why.PAUSED, "paused by mara", until=NEVER)
+    ledger.suspensions.suspend("acme", Scope.AGENT, "iris", SuspensionReason.PAUSED, "paused by mara", until=NEVER)
     assert shown(hive_env, worker, issue) == set()
-    assert ledger.open.given_up() == []
+    assert ledger.backlog.failed() == []
 
 
 def test_an_issue_without_a_run_bears_no_state(hive_env: HiveEnv) -> None:
@@ -193,7 +193,7 @@ def touched(hive_env: HiveEnv, worker: Worker, issue: Ref, key: str) -> set[str]
 
 def end_turn(ledger: Ledger, outcome: str) -> None:
     """Iris ends her turn."""
-    turn = ledger.runs.take("iris")
+    turn = ledger.runs.claim("iris")
     assert turn is not None
     ledger.runs.end_turn(turn, outcome)
 

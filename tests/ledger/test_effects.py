@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from forge.models import Branch, Repo, Repository, User
-from hive.ledger import Anchor, DeploymentState, Ledger, Lost
+from hive.ledger import Baseline, DeploymentState, LeaseLost, Ledger
 from hive.ledger.effects import LEASE_SECONDS
 from tests.conftest import Clock
 
@@ -21,9 +21,11 @@ def enqueue(ledger: Ledger, key: str = "k") -> int:
     return ledger.effects.enqueue("acme", "core", "post_comment", key, "{}")
 
 
-def adopted(ledger: Ledger) -> Anchor:
+def adopted(ledger: Ledger) -> Baseline:
     """Iris with her footing."""
-    ledger.deployments.adopt("iris", team="acme", seen=SEEN, branch=Branch("main", "a" * 40, protected=True), cursor=3)
+    ledger.deployments.register(
+        "iris", team="acme", seen=SEEN, branch=Branch("main", "a" * 40, protected=True), cursor=3
+    )
     baseline = ledger.deployments.baseline("iris")
     assert baseline is not None
     return baseline
@@ -64,7 +66,7 @@ def test_postponed_and_failed(ledger: Ledger, clock: Clock) -> None:
     """What cannot be done now waits; what cannot be done at all stops."""
     effect = ledger.effects.claim(enqueue(ledger))
     assert effect is not None
-    ledger.effects.postpone(effect, "down", 10)
+    ledger.effects.retry(effect, "down", 10)
     assert ledger.effects.due() == []
     clock.pass_(10)
     assert ledger.effects.due() == [effect.id]
@@ -84,13 +86,13 @@ def test_who_lost_a_deed_settles_nothing(ledger: Ledger, clock: Clock) -> None:
     clock.pass_(LEASE_SECONDS + 1)
     again = ledger.effects.claim(late.id)
     assert again is not None
-    with pytest.raises(Lost):
+    with pytest.raises(LeaseLost):
         ledger.effects.finish(late, {})
-    with pytest.raises(Lost):
+    with pytest.raises(LeaseLost):
         ledger.effects.fail(late, "x")
     ledger.effects.finish(again, {"id": 5})
-    with pytest.raises(Lost):
-        ledger.effects.postpone(late, "x", 1)
+    with pytest.raises(LeaseLost):
+        ledger.effects.retry(late, "x", 1)
     assert ledger.effects.get(late.id).state == "done"
 
 
@@ -99,18 +101,18 @@ def test_footing_is_set_once(ledger: Ledger) -> None:
     baseline = adopted(ledger)
     assert (baseline.sha, baseline.running_sha, baseline.cursor, baseline.branch) == ("a" * 40, "a" * 40, 3, "main")
     other = Branch("main", "b" * 40, protected=True)
-    assert not ledger.deployments.adopt("iris", team="acme", seen=SEEN, branch=other, cursor=9)
+    assert not ledger.deployments.register("iris", team="acme", seen=SEEN, branch=other, cursor=9)
 
 
 def test_success_moves_the_footing(ledger: Ledger) -> None:
     """A deployed commit is what runs and what the next one has to descend from."""
     baseline = adopted(ledger)
-    deployment = ledger.deployments.begin(baseline, "b" * 40, (4,), 8)
+    deployment = ledger.deployments.start(baseline, "b" * 40, (4,), 8)
     assert (deployment.previous_sha, deployment.pulls) == ("a" * 40, (4,))
-    ledger.deployments.move(deployment, DeploymentState.BUILD)
-    assert ledger.deployments.open("iris") == dataclasses.replace(deployment, state=DeploymentState.BUILD)
-    ledger.deployments.move(deployment, DeploymentState.DEPLOYED)
-    assert ledger.deployments.open("iris") is None
+    ledger.deployments.transition(deployment, DeploymentState.BUILD)
+    assert ledger.deployments.current("iris") == dataclasses.replace(deployment, state=DeploymentState.BUILD)
+    ledger.deployments.transition(deployment, DeploymentState.DEPLOYED)
+    assert ledger.deployments.current("iris") is None
     after = ledger.deployments.baseline("iris")
     assert after is not None
     assert (after.sha, after.running_sha, after.cursor, after.rejected_sha) == ("b" * 40, "b" * 40, 8, "")
@@ -119,8 +121,8 @@ def test_success_moves_the_footing(ledger: Ledger) -> None:
 @pytest.mark.parametrize("state", [DeploymentState.FAILED, DeploymentState.ROLLED_BACK])
 def test_failure_keeps_what_runs(ledger: Ledger, state: DeploymentState) -> None:
     """A commit that does not run is accepted history, is not tried again, and does not run."""
-    deployment = ledger.deployments.begin(adopted(ledger), "b" * 40, (4,), 8)
-    ledger.deployments.move(deployment, state, "no such package")
+    deployment = ledger.deployments.start(adopted(ledger), "b" * 40, (4,), 8)
+    ledger.deployments.transition(deployment, state, "no such package")
     after = ledger.deployments.baseline("iris")
     assert after is not None
     assert (after.sha, after.running_sha, after.rejected_sha) == ("b" * 40, "a" * 40, "b" * 40)
@@ -138,9 +140,9 @@ def test_rejection_is_said_once(ledger: Ledger) -> None:
 
 def test_proposals_are_of_their_repository(ledger: Ledger) -> None:
     """Pins are found by repository, whatever other names begin alike."""
-    ledger.deployments.propose(f"{CONFIG}#1", "h1", "t1")
-    ledger.deployments.propose(f"{CONFIG}#1", "h1", "t2")
-    ledger.deployments.propose("forgejo:agent-configs/iris2#1", "h9", "t9")
+    ledger.deployments.pin_proposal(f"{CONFIG}#1", "h1", "t1")
+    ledger.deployments.pin_proposal(f"{CONFIG}#1", "h1", "t2")
+    ledger.deployments.pin_proposal("forgejo:agent-configs/iris2#1", "h9", "t9")
     assert ledger.deployments.proposals(str(CONFIG)) == {"h1": frozenset({"t1", "t2"})}
 
 

@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 
 from forge.events import IssueEdited, IssueOpened
 from forge.models import Ref, Repo, User
-from hive.ledger import Job, Ledger, Lost, Origin, Priority, Scope, Why
+from hive.ledger import Job, LeaseLost, Ledger, Origin, Priority, Scope, SuspensionReason
 from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DEATHS
 from tests.conftest import Clock
 
@@ -50,7 +50,7 @@ class Jobs(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Whatever happened, what is owed is looked at when workers live and the forge is there."""
-        self.ledger.suspensions.release("acme", Scope.TEAM, "", Why.FORGE_AWAY)
+        self.ledger.suspensions.resume("acme", Scope.TEAM, "", SuspensionReason.FORGE_UNAVAILABLE)
         for _ in range(len(self.pending) * (MAX_ATTEMPTS + 1) + 1):
             self.clock.pass_(LEASE_SECONDS + 100)
             self.bury()
@@ -74,7 +74,7 @@ class Jobs(RuleBasedStateMachine):
 
     def bury(self) -> None:
         """Give up what killed its workers too often."""
-        for job in self.ledger.hopeless.deadly():
+        for job in self.ledger.dead_letters.crashing():
             self.ledger.jobs.fail(job, "its worker died each time")
 
     def ours(self, job: Job) -> bool:
@@ -144,11 +144,11 @@ class Jobs(RuleBasedStateMachine):
             "finish": lambda: jobs.finish(job),
             "supersede": lambda: jobs.supersede(job),
             "fail": lambda: jobs.fail(job, "x"),
-            "rest": lambda: jobs.rest(job, "x"),
-            "postpone": lambda: jobs.postpone(job, "x", 30),
+            "rest": lambda: jobs.release(job, "x"),
+            "postpone": lambda: jobs.retry(job, "x", 30),
         }[how]
         if not self.ours(job):
-            with pytest.raises(Lost):
+            with pytest.raises(LeaseLost):
                 settle()
             return
         settle()
@@ -185,9 +185,9 @@ class Jobs(RuleBasedStateMachine):
     def forge(self, away: bool) -> None:
         """The forge goes away or comes back."""
         if away:
-            self.ledger.suspensions.suspend("acme", Scope.TEAM, "", Why.FORGE_AWAY, "down")
+            self.ledger.suspensions.suspend("acme", Scope.TEAM, "", SuspensionReason.FORGE_UNAVAILABLE, "down")
         else:
-            self.ledger.suspensions.release("acme", Scope.TEAM, "", Why.FORGE_AWAY)
+            self.ledger.suspensions.resume("acme", Scope.TEAM, "", SuspensionReason.FORGE_UNAVAILABLE)
 
     @invariant()
     def one_holder_for_each_subject(self) -> None:

@@ -17,7 +17,7 @@ def start(ledger: Ledger, ref: str = ISSUE, key: str = "k1") -> int:
 
 def taken(ledger: Ledger) -> Turn:
     """A turn that must be there to be taken."""
-    turn = ledger.runs.take("iris")
+    turn = ledger.runs.claim("iris")
     assert turn is not None
     return turn
 
@@ -28,7 +28,7 @@ def test_started_once(ledger: Ledger) -> None:
     assert start(ledger) == run
     assert start(ledger, key="k2") == run
     ledger.runs.end_turn(taken(ledger), "pushed")
-    assert ledger.runs.take("iris") is None
+    assert ledger.runs.claim("iris") is None
 
 
 def test_begun_again(ledger: Ledger) -> None:
@@ -38,7 +38,7 @@ def test_begun_again(ledger: Ledger) -> None:
     again = ledger.runs.start("acme", "iris", ISSUE, "k2", "anew", again=True)
     assert again != run
     assert ledger.runs.start("acme", "iris", ISSUE, "k2", "anew", again=True) == again
-    assert ledger.runs.holder("iris", turn.token) is None
+    assert ledger.runs.by_token("iris", turn.token) is None
     assert taken(ledger).message == "anew"
     found = ledger.runs.find(ISSUE)
     assert found is not None
@@ -50,7 +50,7 @@ def test_started_again_after_its_end(ledger: Ledger) -> None:
     run = start(ledger)
     ledger.runs.end(run, "merged")
     assert start(ledger) == run
-    assert ledger.runs.take("iris") is None
+    assert ledger.runs.claim("iris") is None
     assert start(ledger, key="k2") != run
 
 
@@ -58,9 +58,9 @@ def test_one_turn_at_a_time(ledger: Ledger) -> None:
     """An agent holds one turn; the next comes when it is ended, oldest first."""
     run = start(ledger)
     start(ledger, OTHER, "k2")
-    assert ledger.runs.push(run, "c1", "more", by_person=True)
+    assert ledger.runs.add_turn(run, "c1", "more", by_person=True)
     first = taken(ledger)
-    assert ledger.runs.take("iris") is None
+    assert ledger.runs.claim("iris") is None
     ledger.runs.end_turn(first, "pushed")
     assert taken(ledger).ref == OTHER
 
@@ -68,31 +68,31 @@ def test_one_turn_at_a_time(ledger: Ledger) -> None:
 def test_other_agents_do_not_wait(ledger: Ledger) -> None:
     """Turns of one agent are nobody else's."""
     start(ledger)
-    assert ledger.runs.take("atlas") is None
+    assert ledger.runs.claim("atlas") is None
 
 
 def test_a_message_is_told_once(ledger: Ledger) -> None:
     """The same cause makes no second turn."""
     run = start(ledger)
-    assert ledger.runs.push(run, "c1", "more", by_person=True)
-    assert not ledger.runs.push(run, "c1", "more", by_person=True)
+    assert ledger.runs.add_turn(run, "c1", "more", by_person=True)
+    assert not ledger.runs.add_turn(run, "c1", "more", by_person=True)
 
 
 def test_the_token_dies_with_the_turn(ledger: Ledger) -> None:
     """A token is good while its turn is held, for its agent only, and is stored nowhere."""
     run = start(ledger)
     turn = taken(ledger)
-    assert ledger.runs.holder("iris", turn.token) is not None
-    assert ledger.runs.holder("atlas", turn.token) is None
-    assert ledger.runs.holder("iris", "guess") is None
+    assert ledger.runs.by_token("iris", turn.token) is not None
+    assert ledger.runs.by_token("atlas", turn.token) is None
+    assert ledger.runs.by_token("iris", "guess") is None
     with ledger.transaction() as db:
         assert turn.token not in str([tuple(row) for row in db.execute("SELECT * FROM turns")])
     ledger.runs.end_turn(turn, "pushed")
-    assert ledger.runs.holder("iris", turn.token) is None
-    ledger.runs.push(run, "c1", "more", by_person=True)
+    assert ledger.runs.by_token("iris", turn.token) is None
+    ledger.runs.add_turn(run, "c1", "more", by_person=True)
     again = taken(ledger)
     ledger.runs.end(run, "closed")
-    assert ledger.runs.holder("iris", again.token) is None
+    assert ledger.runs.by_token("iris", again.token) is None
 
 
 def test_a_dead_container_gives_its_turn_back(ledger: Ledger, clock: Clock) -> None:
@@ -103,11 +103,11 @@ def test_a_dead_container_gives_its_turn_back(ledger: Ledger, clock: Clock) -> N
     clock.pass_(0.001)
     second = taken(ledger)
     assert (second.id, second.attempts) == (first.id, 2)
-    assert ledger.runs.holder("iris", first.token) is None
+    assert ledger.runs.by_token("iris", first.token) is None
     clock.pass_(LEASE_SECONDS - 1)
-    ledger.runs.beat(second)
+    ledger.runs.renew(second)
     clock.pass_(LEASE_SECONDS - 1)
-    assert ledger.runs.take("iris") is None
+    assert ledger.runs.claim("iris") is None
     clock.pass_(2)
     assert taken(ledger).id == first.id
 
@@ -116,22 +116,22 @@ def test_what_does_not_get_on_keeps_nobody_waiting(ledger: Ledger, clock: Clock)
     """A turn that was let go, put down behind, sent back or whose holder died stands behind what waits by then; its run's own order stays."""
     run = start(ledger)
     clock.pass_(1)
-    assert ledger.runs.push(run, "c1", "more", by_person=True)
+    assert ledger.runs.add_turn(run, "c1", "more", by_person=True)
     clock.pass_(1)
     other = start(ledger, OTHER, "k2")
     first = taken(ledger)
     assert (first.run, first.message) == (run, "do it")
     for let_go in (
         lambda _: ledger.runs.release("iris"),
-        lambda _: ledger.runs.requeue("iris"),
-        lambda turn: ledger.runs.put_down(turn, behind=clock()),
+        lambda _: ledger.runs.release("iris", refund=True),
+        lambda turn: ledger.runs.pause(turn, behind=clock()),
         lambda _: clock.pass_(LEASE_SECONDS + 1),
     ):
         clock.pass_(1)
         let_go(first)
         clock.pass_(1)
         late = start(ledger, "forgejo:acme/app#3", f"late{clock()}")
-        assert ledger.runs.due("iris") == other
+        assert ledger.runs.due_run("iris") == other
         turn = taken(ledger)
         assert turn.run == other
         ledger.runs.end_turn(turn, "pushed")
@@ -139,10 +139,10 @@ def test_what_does_not_get_on_keeps_nobody_waiting(ledger: Ledger, clock: Clock)
         assert (first.run, first.message) == (run, "do it"), "before what came later, and before its run's next turn"
         ledger.runs.end(late, "closed")
         clock.pass_(1)
-        assert ledger.runs.push(other, f"again{clock()}", "more", by_person=True)
+        assert ledger.runs.add_turn(other, f"again{clock()}", "more", by_person=True)
     ledger.runs.end_turn(first, "pushed")
     assert taken(ledger).message == "more"
-    ledger.runs.give_back("iris")
+    ledger.runs.release("iris", refund=True, first=True)
     assert taken(ledger).message == "more", "what an operator broke off goes on first"
 
 
@@ -152,58 +152,58 @@ def test_letting_go_twice_is_once(ledger: Ledger) -> None:
     for attempt in range(1, 4):
         assert taken(ledger).attempts == attempt
         ledger.runs.release("iris")
-        ledger.runs.give_back("iris")
+        ledger.runs.release("iris", refund=True, first=True)
         ledger.runs.release("iris")
-    ledger.runs.give_back("iris")
+    ledger.runs.release("iris", refund=True, first=True)
     last = taken(ledger)
-    ledger.runs.give_back("iris")
+    ledger.runs.release("iris", refund=True, first=True)
     assert (last.attempts, taken(ledger).attempts) == (4, 4)
 
 
 def test_a_step_forward_makes_up_for_what_broke_it_off(ledger: Ledger) -> None:
     """Attempts are counted since the last step: a long turn may be broken off as often as it likes if it gets on."""
     start(ledger)
-    ledger.runs.step(taken(ledger))
+    ledger.runs.reset_attempts(taken(ledger))
     ledger.runs.release("iris")
     for attempt in (2, 3):
         assert taken(ledger).attempts == attempt
         ledger.runs.release("iris")
     turn = taken(ledger)
-    ledger.runs.step(turn)
+    ledger.runs.reset_attempts(turn)
     ledger.runs.release("iris")
-    ledger.runs.step(turn)  # too late: it is not held any more
+    ledger.runs.reset_attempts(turn)  # too late: it is not held any more
     assert taken(ledger).attempts == 2
 
 
 def test_what_is_due_is_what_is_taken(ledger: Ledger) -> None:
     """The run that is due is that of the turn that would be given out; none while one is held."""
-    assert ledger.runs.due("iris") is None
+    assert ledger.runs.due_run("iris") is None
     run = start(ledger)
-    assert ledger.runs.due("iris") == run
+    assert ledger.runs.due_run("iris") == run
     taken(ledger)
-    assert ledger.runs.due("iris") is None
+    assert ledger.runs.due_run("iris") is None
     ledger.runs.release("iris")
-    assert ledger.runs.due("iris") == run
+    assert ledger.runs.due_run("iris") == run
 
 
 def test_rounds_among_bots_are_counted(ledger: Ledger) -> None:
     """Only turns since the last one that a person caused."""
     run = start(ledger)
-    assert ledger.runs.bot_turns(run) == 0
+    assert ledger.runs.count_bot_turns(run) == 0
     for number in range(3):
-        ledger.runs.push(run, f"r{number}", "again", by_person=False)
-    assert ledger.runs.bot_turns(run) == 3
-    ledger.runs.push(run, "c", "stop it", by_person=True)
-    assert ledger.runs.bot_turns(run) == 0
+        ledger.runs.add_turn(run, f"r{number}", "again", by_person=False)
+    assert ledger.runs.count_bot_turns(run) == 3
+    ledger.runs.add_turn(run, "c", "stop it", by_person=True)
+    assert ledger.runs.count_bot_turns(run) == 0
 
 
 def test_who_waits_is_woken(ledger: Ledger) -> None:
     """A run that waits for a configuration is found by its pull request while it is open."""
     run = start(ledger)
-    ledger.runs.wait_for(run, "forgejo:agent-configs/iris#1")
-    assert ledger.runs.woken_by("forgejo:agent-configs/iris#1") == [run]
+    ledger.runs.set_dependency(run, "forgejo:agent-configs/iris#1")
+    assert ledger.runs.dependents("forgejo:agent-configs/iris#1") == [run]
     ledger.runs.end(run, "closed")
-    assert ledger.runs.woken_by("forgejo:agent-configs/iris#1") == []
+    assert ledger.runs.dependents("forgejo:agent-configs/iris#1") == []
 
 
 def test_found_by_issue_or_pull(ledger: Ledger) -> None:

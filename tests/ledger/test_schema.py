@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hive.ledger import Ledger
-from hive.ledger.faults import Foreign
+from hive.ledger.errors import IncompatibleDatabase
 from hive.ledger.schema import APPLICATION_ID, DIRECTORY, migrate, migrations, statements
 
 GROW = "CREATE TABLE grown (id INTEGER PRIMARY KEY) STRICT; INSERT INTO grown VALUES (1);"
@@ -137,7 +137,7 @@ def test_other_files_are_refused(tmp_path: Path, script: str, said: str) -> None
     with connect(path) as db:
         db.executescript(script)
     before = path.read_bytes()
-    with pytest.raises(Foreign) as refused:
+    with pytest.raises(IncompatibleDatabase) as refused:
         Ledger(path)
     assert said in str(refused.value)
     assert str(refused.value).startswith(str(path))

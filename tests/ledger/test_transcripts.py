@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from hive.gateway.transcript_lines import MalformedLine, is_step, line_of
-from hive.ledger import Astray, Full, Ledger
+from hive.ledger import Ledger, OutOfSequence, TranscriptFull
 from hive.ledger.transcripts import MAX_BYTES
 from tests.conftest import Clock
 
@@ -71,11 +71,11 @@ def run(ledger: Ledger) -> int:
 def test_each_line_once_and_in_order(ledger: Ledger, run: int) -> None:
     """A line that is told again is there once; one that differs, or that leaves a gap, is refused and changes nothing."""
     for number, line in enumerate(GOOD):
-        assert ledger.transcripts.keep(run, number, line)
-        assert not ledger.transcripts.keep(run, number, line)
+        assert ledger.transcripts.append(run, number, line)
+        assert not ledger.transcripts.append(run, number, line)
     for number, line in ((0, GOOD[1]), (len(GOOD) + 1, GOOD[0])):
-        with pytest.raises(Astray):
-            ledger.transcripts.keep(run, number, line)
+        with pytest.raises(OutOfSequence):
+            ledger.transcripts.append(run, number, line)
     assert ledger.transcripts.of(run) == GOOD
     assert ledger.transcripts.of(run + 1) == []
 
@@ -84,20 +84,20 @@ def test_a_transcript_is_bounded(ledger: Ledger, run: int) -> None:
     """What fills a transcript is refused, and what is there stays readable."""
     with ledger.transaction() as db:
         db.execute("INSERT INTO transcripts VALUES (?, 0, zeroblob(?), 0)", (run, MAX_BYTES))
-    with pytest.raises(Full):
-        ledger.transcripts.keep(run, 1, GOOD[0])
+    with pytest.raises(TranscriptFull):
+        ledger.transcripts.append(run, 1, GOOD[0])
 
 
 def test_old_transcripts_are_forgotten(ledger: Ledger, run: int, clock: Clock) -> None:
     """Those of runs that ended long ago, whole; those of open runs never."""
     other = ledger.runs.start("acme", "iris", "forgejo:acme/app#2", "k2", "do it")
     for each in (run, other):
-        ledger.transcripts.keep(each, 0, GOOD[0])
-        ledger.transcripts.keep(each, 1, GOOD[1])
+        ledger.transcripts.append(each, 0, GOOD[0])
+        ledger.transcripts.append(each, 1, GOOD[1])
     ledger.runs.end(run, "merged")
-    assert ledger.transcripts.forget(clock.now) == 0
+    assert ledger.transcripts.delete_before(clock.now) == 0
     clock.pass_(10)
-    assert ledger.transcripts.forget(clock.now) == 1
+    assert ledger.transcripts.delete_before(clock.now) == 1
     assert ledger.transcripts.of(run) == []
     assert len(ledger.transcripts.of(other)) == 2
 

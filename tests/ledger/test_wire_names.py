@@ -16,7 +16,7 @@ from forge import events
 from forge.changes import ChangeKind
 from forge.events import EVENTS, Event
 from forge.wire_names import WireNamed, by_wire_name
-from hive.ledger import Act, DeploymentState, Scope, Why
+from hive.ledger import Act, DeploymentState, Scope, SuspensionReason
 from hive.outbox import actions
 from hive.outbox.actions import ACTIONS
 from hive.poller import REFRESH
@@ -29,7 +29,7 @@ ENUMS: dict[str, type[StrEnum]] = {
     "changes.kind": ChangeKind,
     "deployments.state": DeploymentState,
     "suspensions.scope": Scope,
-    "suspensions.reason": Why,
+    "suspensions.reason": SuspensionReason,
 }
 """Enums whose values are stored, by the column that holds them."""
 

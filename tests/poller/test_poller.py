@@ -67,7 +67,7 @@ class Town:
 
     def kinds(self) -> list[ChangeKind]:
         """What the ledger holds, in order."""
-        return [change.kind for _, change in self.ledger.snapshots.after(0)]
+        return [change.kind for _, change in self.ledger.snapshots.changes_after(0)]
 
     def jobs(self) -> list[tuple[str, str]]:
         """The events that made work, with their places."""

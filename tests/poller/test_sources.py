@@ -71,7 +71,7 @@ class Town:
 
     def kinds(self) -> set[ChangeKind]:
         """What the ledger holds."""
-        return {change.kind for _, change in self.ledger.snapshots.after(0)}
+        return {change.kind for _, change in self.ledger.snapshots.changes_after(0)}
 
     def sentences(self) -> list[str]:
         """What a doctor would say."""

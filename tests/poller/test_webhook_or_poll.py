@@ -25,7 +25,7 @@ from hive.app.work import pollers, worker_deps
 from hive.config import load
 from hive.demo.setup import FORGE
 from hive.instance.instance import Instance
-from hive.ledger import pack
+from hive.ledger import compress
 from hive.worker.label_sync import LabelSync
 from hive.worker.worker import Worker
 from tests.hive.conftest import APP, CONFIG, HiveEnv, make_env
@@ -99,7 +99,7 @@ class Morning:
     def deliver(self, delivery: Sent, uuid: str) -> None:
         """A delivery arrives."""
         kind, body = delivery
-        assert self.instance.ledger.deliveries.receive(Delivery(FORGE, uuid, kind, body), pack(body))
+        assert self.instance.ledger.deliveries.receive(Delivery(FORGE, uuid, kind, body), compress(body))
         self.worker.dispatch()
 
     def drain(self) -> None:

@@ -311,7 +311,7 @@ class Watch:
     def found(self) -> list[Fact]:
         """All changes that the ledger holds, as facts."""
         facts, last = [], 0
-        while rows := self.ledger.snapshots.after(last):
+        while rows := self.ledger.snapshots.changes_after(last):
             facts += [fact(change) for _, change in rows if change.kind is not ChangeKind.REFERRED]
             last = rows[-1][0]
         return facts

@@ -234,7 +234,7 @@ def test_beside_a_running_hive(provision_env: ProvisionEnv) -> None:
     with provision_env.receiving():
         assert any(sign.what.startswith("merges in ") for sign in provision_env.doctor())
         worker.dispatch()
-        jobs = [provision_env.instance.ledger.open.all(), provision_env.instance.ledger.open.given_up()]
+        jobs = [provision_env.instance.ledger.backlog.all(), provision_env.instance.ledger.backlog.failed()]
     for sweeper in ours:
         assert not sweeper.sweep(thorough=True).jobs
     assert jobs == [[], []]
@@ -255,8 +255,8 @@ def test_what_is_gone(provision_env: ProvisionEnv) -> None:
     for ref in (gone, lost):
         instance.ledger.jobs.enqueue("acme", [("review", PullChanged(ref, mara, f"key:{ref}"))])
     worker.drain(threading.Event())
-    (failed,) = instance.ledger.open.given_up()
-    assert failed.place == str(lost)
+    (failed,) = instance.ledger.backlog.failed()
+    assert failed.subject == str(lost)
     rows = [row for row in instance.ledger.audit.after(0) if row.action == "job_failed"]
     assert [row.ref for row in rows] == [str(lost)]
 

@@ -66,10 +66,10 @@ def test_too_many_are_the_end_for_now(ledger: Ledger, clock: Clock, watch: Crash
         clock.pass_(100)
     assert watch.is_down("acme", "iris")
     assert not watch.is_down("acme", "atlas")
-    assert ledger.runs.take("iris") is None
+    assert ledger.runs.claim("iris") is None
     assert "iris stays down" in told(ledger)[-1][1]["body"]
     assert not told(ledger)[-1][1]["closes"]
-    (run,) = ledger.standings.changing()
+    (run,) = ledger.run_states.with_labels()
     assert labels_of(run) == {"state/crashed"}
     assert "rests  acme iris: its container crashed 3 times within 10 minutes; /restart" in next(iter(queue(ledger)))
     clock.pass_(3600)
@@ -110,12 +110,12 @@ def test_somebody_lets_it_go_on(ledger: Ledger, clock: Clock, watch: CrashWatch)
 
 def crash_at(ledger: Ledger, watch: CrashWatch, run: int) -> None:
     """The container crashes while it holds a turn of a run."""
-    turn = ledger.runs.take("iris")
+    turn = ledger.runs.claim("iris")
     assert turn is not None
     assert turn.run == run
-    held = ledger.runs.held("iris")
+    held = ledger.runs.current("iris")
     assert held == (turn.id, turn.ref)
-    ledger.runs.step(turn)  # a step forward does not make it less of a crash
+    ledger.runs.reset_attempts(turn)  # a step forward does not make it less of a crash
     ledger.runs.release("iris")
     watch.crashed("acme", "iris", LOG, held)
 
@@ -131,11 +131,11 @@ def test_one_poisonous_issue_stops_no_other(ledger: Ledger, clock: Clock, watch:
     assert end == (
         "🔴 iris leaves `forgejo:acme/app#1`: its container crashed 3 times at it within 10 minutes. Its other issues go on."
     )
-    turn = ledger.runs.take("iris")
+    turn = ledger.runs.claim("iris")
     assert turn is not None
     assert turn.attempts > MAX_ATTEMPTS, "the broker gives it up in words"
     ledger.runs.end_turn(turn, "failed")
-    ledger.runs.push(poison, "again", "once more", by_person=True)
+    ledger.runs.add_turn(poison, "again", "once more", by_person=True)
     crash_at(ledger, watch, poison)
     assert not watch.is_down("acme", "iris"), "it is the same issue"
 
@@ -145,7 +145,7 @@ def test_crashes_at_several_issues_are_the_agents_own(ledger: Ledger, clock: Clo
     for number in range(2):
         run = ledger.runs.start("acme", "iris", f"forgejo:acme/app#{number}", f"k{number}", "do it")
         crash_at(ledger, watch, run)
-        turn = ledger.runs.take("iris")
+        turn = ledger.runs.claim("iris")
         assert turn is not None
         ledger.runs.end_turn(turn, "answered")
         clock.pass_(1)

@@ -15,7 +15,7 @@ import pytest
 from forge.models import Branch, Repo, Repository
 from hive.config import Limits
 from hive.ledger import Ledger
-from hive.ledger.faults import heals
+from hive.ledger.errors import is_transient
 from hive.reconcile.bwrap import SandboxProfile
 from hive.reconcile.containers import Containers
 from hive.reconcile.reconciler import ManagedAgent, Reconciler, in_words
@@ -42,7 +42,7 @@ class Site:
         """An operator's merge of pull request 7 was verified."""
         baseline = self.ledger.deployments.baseline("iris")
         assert baseline is not None
-        self.ledger.deployments.begin(baseline, sha, (7,), baseline.cursor + 1)
+        self.ledger.deployments.start(baseline, sha, (7,), baseline.cursor + 1)
 
     def until(self, is_so: Callable[[], object], *, answers: str = "") -> None:
         """Keep the agent until something is so; the container of `answers` gives signs of life."""
@@ -77,7 +77,7 @@ def site(origin: Origin, tmp_path: Path) -> Iterator[Site]:
     ledger = Ledger(tmp_path / "ledger.db")
     first = origin.commit(GOOD)
     seen = Repository(5, REPO, "main", archived=False, mirror=False, empty=False, private=True)
-    ledger.deployments.adopt("iris", team="acme", seen=seen, branch=Branch("main", first, protected=True), cursor=1)
+    ledger.deployments.register("iris", team="acme", seen=seen, branch=Branch("main", first, protected=True), cursor=1)
     containers = Containers(SandboxProfile(str(program)), tmp_path / "agents")
     reconciler = Reconciler(ledger, containers, Limits(), probe_seconds=3.0)
     reader = cast("Any", None)  # no test looks at the forge: what is deployed was verified
@@ -227,5 +227,5 @@ def test_what_cannot_come_back_is_said_once(site: Site) -> None:
 )
 def test_what_time_can_heal_is_tried_again(error: Exception, again: bool) -> None:
     """A full disk is waited for; a value that no program takes is not."""
-    assert heals(error) is again
+    assert is_transient(error) is again
     assert in_words(error)

@@ -18,7 +18,7 @@ from forge.models import PullRequest
 from forge.webhook import Delivery
 from hive.app.replay import replaying
 from hive.cli import main
-from hive.ledger import Ledger, pack
+from hive.ledger import Ledger, compress
 from hive.replay import Cannot
 from tests.hive.conftest import APP, CONFIG, HiveEnv, make_env
 from tests.hive.test_commands import deliver, drain, sweep
@@ -142,7 +142,7 @@ def test_a_delivery_and_a_run(day: HiveEnv) -> None:
 def test_what_cannot_be_decided_again_says_why(day: HiveEnv) -> None:
     """A sentence, whatever is missing; what is older than is kept is told as such."""
     ledger = day.instance.ledger
-    ledger.deliveries.receive(Delivery("forgejo", "bad", "issues", b"{}"), pack(b"[]"))
+    ledger.deliveries.receive(Delivery("forgejo", "bad", "issues", b"{}"), compress(b"[]"))
     for what, says in (
         ("job:999", "there is no job 999"),
         ("delivery:999", "there is no delivery 999"),

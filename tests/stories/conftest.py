@@ -28,7 +28,7 @@ from hive.demo.model import ModelServer, Responder
 from hive.demo.scripted_replies import Task, script
 from hive.demo.setup import AGENT, FORGE, OPERATOR, TEAM, copy_project, sample, write_config
 from hive.instance.instance import Instance
-from hive.ledger import unpack
+from hive.ledger import decompress
 from hive.supervisor.processes import Supervisor
 
 T = TypeVar("T")
@@ -163,7 +163,7 @@ class Hive:
         """All deliveries that came, as (kind, body)."""
         with self.instance.ledger.transaction() as db:
             rows = db.execute("SELECT kind, body FROM deliveries ORDER BY id").fetchall()
-        return [(row["kind"], unpack(row["body"])) for row in rows]
+        return [(row["kind"], decompress(row["body"])) for row in rows]
 
     def deliver(self, kind: str, body: bytes, uuid: str) -> int:
         """Send a delivery as the forge would."""

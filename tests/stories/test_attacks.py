@@ -39,7 +39,7 @@ def test_a_push_past_the_protection_is_not_deployed(hive: Hive) -> None:
     change = {"content": evil, "sha": held["sha"], "message": "x", "branch": "main"}
     hive.as_admin("PUT", "/repos/agent-configs/iris/contents/agent.yaml", change)
     hive.as_admin("POST", RULE, {key: value for key, value in rule.items() if not key.endswith("_at")})
-    hive.instance.ledger.deployments.ask("iris")
+    hive.instance.ledger.deployments.request_check("iris")
 
     def refused() -> bool:
         return any(row.action == "commit_rejected" for row in hive.instance.ledger.audit.after(0))
@@ -53,7 +53,7 @@ def test_a_push_past_the_protection_is_not_deployed(hive: Hive) -> None:
     after = hive.instance.ledger.deployments.baseline("iris")
     assert after is not None
     assert (after.running_sha, after.sha) == (before.running_sha, before.sha)
-    assert hive.instance.ledger.deployments.is_up("iris")
+    assert hive.instance.ledger.deployments.is_healthy("iris")
 
 
 def test_what_does_not_build_cannot_be_merged(hive: Hive) -> None:

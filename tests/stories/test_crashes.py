@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hive.demo.model import ModelConversation, ModelReply, ToolCall
 from hive.demo.scripted_replies import Task
-from hive.ledger import Scope, Why
+from hive.ledger import Scope, SuspensionReason
 from tests.stories.conftest import META, Hive, raised
 from tests.stories.test_steering import answers, steer
 
@@ -53,7 +53,8 @@ def crashes(hive: Hive) -> int:
 def is_down(hive: Hive) -> bool:
     """Whether iris stays down."""
     return any(
-        suspension.why is Why.CRASHED for suspension in hive.instance.ledger.suspensions.of("acme", Scope.AGENT, "iris")
+        suspension.reason is SuspensionReason.CRASHED
+        for suspension in hive.instance.ledger.suspensions.of("acme", Scope.AGENT, "iris")
     )
 
 

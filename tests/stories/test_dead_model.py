@@ -9,7 +9,7 @@ import pytest
 from hive.app.console import PHRASES, phrase
 from hive.demo.model import ModelServer
 from hive.demo.scripted_replies import SORT, script
-from hive.ledger import Why
+from hive.ledger import SuspensionReason
 from tests.stories.conftest import free_port, raised
 
 
@@ -30,7 +30,7 @@ def test_a_dead_model_is_no_rate_limit(tmp_path: Path, address: str) -> None:
         rows = [row for row in ledger.audit.after(0, 5000) if row.action in ("model_unreachable", "agent_suspended")]
         assert [row.action for row in rows[:2]] == ["model_unreachable", "agent_suspended"]
         assert "🔴 the model is unreachable" in phrase(rows[0])
-        assert {suspension.why for suspension in ledger.suspensions.all()} == {Why.UNREACHABLE}
+        assert {suspension.reason for suspension in ledger.suspensions.all()} == {SuspensionReason.MODEL_UNREACHABLE}
         assert {"model_unreachable", "agent_suspended", "agent_resumed"} <= PHRASES.keys()
         assert not [comment for comment in hive.mara.comments(issue) if comment.author.login == "iris"]
         if server is not None:

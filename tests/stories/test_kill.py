@@ -69,7 +69,7 @@ def test_killed_while_rebuilding(hive: Hive, part: str) -> None:
     hive.until(lambda: hive.status(proposal, "hive/eval") == "success", "hive/eval")
     hive.merge(proposal)
     kill(hive, part)
-    hive.until(lambda: hive.instance.ledger.deployments.open("iris") or _deployed(hive), "the deployment")
+    hive.until(lambda: hive.instance.ledger.deployments.current("iris") or _deployed(hive), "the deployment")
     kill(hive, part)
     hive.until(lambda: _deployed(hive), "the end of the deployment")
     hive.until(lambda: _reports(hive), "the report")

@@ -12,7 +12,7 @@ from hive.app.status import queue
 from hive.demo.model import ModelConversation, ModelReply, Responder, ToolCall
 from hive.demo.model.faults import ApiError
 from hive.demo.scripted_replies import Task
-from hive.ledger import Scope, Why
+from hive.ledger import Scope, SuspensionReason
 from tests.stories.conftest import Hive
 
 ISSUES = 30
@@ -59,7 +59,10 @@ def test_s12_thirty_issues_at_once(hive: Hive, responder: Overworked) -> None:
     ledger = hive.instance.ledger
 
     def suspension() -> bool:
-        return any(rest.why is Why.RATE_LIMITED and rest.scope is Scope.AGENT for rest in ledger.suspensions.all())
+        return any(
+            rest.reason is SuspensionReason.RATE_LIMITED and rest.scope is Scope.AGENT
+            for rest in ledger.suspensions.all()
+        )
 
     hive.until(suspension, "the rest")
     assert any("acme iris: model: 429 rate_limit_error" in line for line in queue(ledger))

@@ -23,90 +23,95 @@ class Scope(StrEnum):
     REPOSITORY = "repository"
 
 
-class Why(StrEnum):
+class SuspensionReason(StrEnum):
     """Why work rests: it can for several reasons at once, and goes on when the last one is gone."""
 
-    FORGE_AWAY = "forge_unavailable"
-    TOKEN_REFUSED = "token_rejected"  # noqa: S105  a reason
+    FORGE_UNAVAILABLE = "forge_unavailable"
+    TOKEN_REJECTED = "token_rejected"  # noqa: S105  a reason
     PAUSED = "paused"
-    UNREACHABLE = "model_unreachable"
+    MODEL_UNREACHABLE = "model_unreachable"
     RATE_LIMITED = "rate_limited"
     NEEDS_LOGIN = "needs_login"
     OVER_BUDGET = "over_budget"
     RUNAWAY = "runaway"
     CRASHED = "crashed"
-    LOST = "repository_lost"
+    REPOSITORY_LOST = "repository_lost"
 
 
 @dataclass(frozen=True, slots=True)
-class Parked:
+class Suspension:
     """Work that rests. `name` is whose, empty for a whole team; times are unix seconds, `next_at` that of the next look."""
 
     team: str
     scope: Scope
     name: str
-    why: Why
-    reason: str
+    reason: SuspensionReason
+    detail: str
     since: float
     next_at: float
     attempts: int
 
     def __str__(self) -> str:
         since = datetime.fromtimestamp(self.since, UTC).isoformat(timespec="seconds")
-        return f"{self.team} {self.name}".rstrip() + f": {self.reason}, since {since}"
+        return f"{self.team} {self.name}".rstrip() + f": {self.detail}, since {since}"
 
 
-class Parking:
+class Suspensions:
     """Jobs and effects that stand here are not due, and lose none of their attempts."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
 
-    def suspend(self, team: str, scope: Scope, name: str, why: Why, reason: str, *, until: float = 0.0) -> bool:
+    def suspend(
+        self, team: str, scope: Scope, name: str, reason: SuspensionReason, detail: str, *, until: float = 0.0
+    ) -> bool:
         """Let work rest, at least `until` then; False if it does so already for this reason."""
         now = self._clock()
         with self._db.transaction() as db:
             cursor = db.execute(
                 "INSERT INTO suspensions (team, scope, name, reason, detail, since, next_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
                 " ON CONFLICT DO NOTHING",
-                (team, scope, name, why, reason[:300], now, max(now, until)),
+                (team, scope, name, reason, detail[:300], now, max(now, until)),
             )
         return bool(cursor.rowcount)
 
-    def look_again(self, suspension: Parked, delay: float) -> None:
+    def reschedule(self, suspension: Suspension, delay: float) -> None:
         """It still cannot be done: look again after `delay` seconds."""
         with self._db.transaction() as db:
             db.execute(
                 "UPDATE suspensions SET attempts = attempts + 1, next_at = ?"
                 " WHERE team = ? AND scope = ? AND name = ? AND reason = ?",
-                (self._clock() + delay, suspension.team, suspension.scope, suspension.name, suspension.why),
+                (self._clock() + delay, suspension.team, suspension.scope, suspension.name, suspension.reason),
             )
 
-    def release(self, team: str, scope: Scope, name: str, why: Why) -> bool:
+    def resume(self, team: str, scope: Scope, name: str, reason: SuspensionReason) -> bool:
         """This reason to rest is gone; False if there was none."""
         with self._db.transaction() as db:
             cursor = db.execute(
                 "DELETE FROM suspensions WHERE team = ? AND scope = ? AND name = ? AND reason = ?",
-                (team, scope, name, why),
+                (team, scope, name, reason),
             )
         return bool(cursor.rowcount)
 
-    def due(self) -> list[Parked]:
+    def due(self) -> list[Suspension]:
         """What somebody should look at again."""
         return self._found("WHERE next_at <= ?", self._clock())
 
-    def of(self, team: str, scope: Scope, name: str) -> list[Parked]:
+    def of(self, team: str, scope: Scope, name: str) -> list[Suspension]:
         """The reasons for which somebody's work rests, longest first."""
         return self._found("WHERE team = ? AND scope = ? AND name = ?", team, scope, name)
 
-    def all(self) -> list[Parked]:
+    def all(self) -> list[Suspension]:
         """All that rests, longest first."""
         return self._found("")
 
-    def _found(self, where: str, *values: object) -> list[Parked]:
+    def _found(self, where: str, *values: object) -> list[Suspension]:
         rows = self._db.rows(
-            f"SELECT team, scope, name, reason AS why, detail AS reason, since, next_at, attempts FROM suspensions {where} ORDER BY since",  # noqa: S608
+            f"SELECT team, scope, name, reason, detail, since, next_at, attempts FROM suspensions {where} ORDER BY since",  # noqa: S608
             *values,
         )
-        return [Parked(**{**dict(row), "scope": Scope(row["scope"]), "why": Why(row["why"])}) for row in rows]
+        return [
+            Suspension(**{**dict(row), "scope": Scope(row["scope"]), "reason": SuspensionReason(row["reason"])})
+            for row in rows
+        ]

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from hive.ledger import Ledger
-from hive.ledger.faults import is_away, is_damaged, is_stale
+from hive.ledger.errors import is_damaged, is_stale, is_unavailable
 from tests.conftest import SmallDisk
 
 NOBODY = 65534
@@ -40,7 +40,7 @@ def read_only_for_a_while(place: Path, said: Connection) -> None:
         try:
             ledger.audit.add("a", "meanwhile")
         except sqlite3.Error as error:
-            away.append(is_away(error))
+            away.append(is_unavailable(error))
         for file in files:
             file.chmod(0o600)
         ledger.audit.add("a", "after")
@@ -71,10 +71,10 @@ def test_a_full_disk_takes_back_what_it_broke_off(small_disk: SmallDisk) -> None
         small_disk.fill()
         with pytest.raises(sqlite3.Error) as error:
             write_too_much(ledger)
-        assert is_away(error.value)
+        assert is_unavailable(error.value)
         with pytest.raises(sqlite3.Error) as again:
             fill(ledger)
-        assert is_away(again.value)
+        assert is_unavailable(again.value)
         small_disk.free()
         ledger.audit.add("a", "after")
     with closing(Ledger(small_disk.place / "ledger.db")) as ledger:
@@ -90,7 +90,7 @@ def test_a_lock_is_waited_for_and_said(ledger: Ledger, tmp_path: Path) -> None:
         with ThreadPoolExecutor(1) as thread:  # how long is waited counts for threads that come from now on
             with pytest.raises(sqlite3.OperationalError) as error:
                 thread.submit(ledger.audit.add, "a", "meanwhile").result()
-            assert is_away(error.value)
+            assert is_unavailable(error.value)
             other.execute("ROLLBACK")
             thread.submit(ledger.audit.add, "a", "after").result()
     assert [row.action for row in ledger.audit.after(0)] == ["after"]
@@ -128,14 +128,14 @@ def test_damage_is_not_waited_for(tmp_path: Path) -> None:
     with closing(connection), pytest.raises(sqlite3.DatabaseError) as error:
         connection.execute("SELECT * FROM audit").fetchall()
     assert is_damaged(error.value)
-    assert not is_away(error.value)
+    assert not is_unavailable(error.value)
 
 
 def test_what_is_no_fault_of_the_store() -> None:
     """A mistake in a statement, and a file that is not there, are errors like any other."""
     with closing(sqlite3.connect(":memory:")) as connection, pytest.raises(sqlite3.OperationalError) as error:
         connection.execute("SELECT * FROM nothing")
-    assert not any(ask(error.value) for ask in (is_away, is_damaged, is_stale))
-    assert not is_away(FileNotFoundError(errno.ENOENT, "no such file"))
-    assert not is_away(ValueError())
-    assert is_away(OSError(errno.ENOSPC, "full"))
+    assert not any(ask(error.value) for ask in (is_unavailable, is_damaged, is_stale))
+    assert not is_unavailable(FileNotFoundError(errno.ENOENT, "no such file"))
+    assert not is_unavailable(ValueError())
+    assert is_unavailable(OSError(errno.ENOSPC, "full"))

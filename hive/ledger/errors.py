@@ -52,22 +52,22 @@ _PRIMARY = 0xFF
 """SQLite's extended codes bear the primary one in their lowest byte (https://sqlite.org/rescode.html)."""
 
 
-class Damaged(Exception):
+class DamagedDatabase(Exception):
     """A database that cannot be read as one any more; the message says which file, and what to do."""
 
 
-class Foreign(Exception):
+class IncompatibleDatabase(Exception):
     """A database that is not this program's, or of a newer version of it; the message says which file, and what to do."""
 
 
-def is_away(error: BaseException) -> bool:
+def is_unavailable(error: BaseException) -> bool:
     """Whether it is worth waiting: full, locked, read-only, out of memory or descriptors, or not to be read just now."""
     if isinstance(error, sqlite3.Error):
         return _code(error) in _AWAY_CODES
     return isinstance(error, OSError) and error.errno in _AWAY_ERRNOS
 
 
-def heals(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether time or room mends it without anybody's hand on the files: what may not be written is told instead."""
     if isinstance(error, sqlite3.Error):
         return _code(error) in _HEALING_CODES
@@ -84,7 +84,7 @@ def is_stale(error: BaseException) -> bool:
     return isinstance(error, sqlite3.Error) and _code(error) in _STALE_CODES
 
 
-def in_words(error: BaseException) -> str:
+def describe(error: BaseException) -> str:
     """An error of a store in a few words, without anything from outside."""
     if isinstance(error, OSError):
         return error.strerror or "it cannot be used"

@@ -9,7 +9,7 @@ from typing import Any
 from bots.models import RunStatus
 from forge.models import Ref
 from hive.ledger.database import Database
-from hive.ledger.parking import Why
+from hive.ledger.suspensions import SuspensionReason
 
 _STANDINGS = """
     SELECT runs.id AS id, runs.team AS team, runs.agent AS agent, runs.ref AS ref, runs.pull AS pull, runs.state AS state,
@@ -37,7 +37,7 @@ _STATUS = """
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RunState:
     """How a run stands.
 
     `blocked` is why it waits for an operator, as a bot said; `last` the outcome of its newest ended turn. `is_busy` says
@@ -55,17 +55,17 @@ class Standing:
     blocked: str
     last: str
     is_busy: bool
-    suspended: Why | None
+    suspended: SuspensionReason | None
     labels: str | None
 
 
-class Standings:
+class RunStates:
     """Reads how runs stand, and remembers what was shown of it."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def of(self, ref: str) -> list[Standing]:
+    def of(self, ref: str) -> list[RunState]:
         """All runs of an issue, oldest first."""
         return self._found("runs.ref = ?", ref)
 
@@ -90,28 +90,28 @@ class Standings:
             tokens_out=row["tokens_out"],
         )
 
-    def changing(self) -> list[Standing]:
+    def with_labels(self) -> list[RunState]:
         """Runs whose labels may have to change: those that are open, and those that ended with labels."""
         return self._found("runs.state = 'open' OR runs.labels IS NOT ''")
 
-    def show(self, run: int, labels: str) -> None:
+    def set_labels(self, run: int, labels: str) -> None:
         """Labels for a run were enqueued."""
         with self._db.transaction() as db:
             db.execute("UPDATE runs SET labels = ? WHERE id = ?", (labels, run))
 
-    def forget_open(self) -> None:
+    def forget_labels(self) -> None:
         """Nothing is known of the labels of open runs: they are enqueued again."""
         with self._db.transaction() as db:
             db.execute("UPDATE runs SET labels = NULL WHERE state = 'open'")
 
-    def _found(self, where: str, *values: object) -> list[Standing]:
+    def _found(self, where: str, *values: object) -> list[RunState]:
         return [_standing(row) for row in self._db.rows(_STANDINGS.format(where=where), *values)]
 
 
-def _standing(row: Any) -> Standing:
+def _standing(row: Any) -> RunState:
     is_next = row["turn"] is not None and row["turn"] == row["next_turn"]
     suspended = row["stranded"] or (row["suspended"] if is_next else None)
-    return Standing(
+    return RunState(
         id=row["id"],
         team=row["team"],
         agent=row["agent"],
@@ -122,6 +122,6 @@ def _standing(row: Any) -> Standing:
         blocked=row["blocked"],
         last=row["last"] or "",
         is_busy=row["turn"] is not None,
-        suspended=Why(suspended) if suspended else None,
+        suspended=SuspensionReason(suspended) if suspended else None,
         labels=row["labels"],
     )

@@ -7,14 +7,14 @@ from hive.ledger.database import Clock, Database
 from hive.ledger.jobs import MAX_DEATHS, Job, job_of
 
 
-class Hopeless:
+class DeadLetters:
     """Finds looks that nobody has to try again."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
 
-    def deadly(self) -> list[Job]:
+    def crashing(self) -> list[Job]:
         """Looks whose worker died at each of their last attempts: whoever finds one gives it up, and until then nobody takes it."""
         rows = self._db.rows(
             "SELECT * FROM jobs WHERE state = 'running' AND lease_until < ? AND deaths + 1 >= ?",
@@ -22,7 +22,7 @@ class Hopeless:
         )
         return [job_of(row) for row in rows]
 
-    def is_outlived(self, job: Job) -> bool:
+    def is_replaced(self, job: Job) -> bool:
         """Whether a newer look of the same bot stands for a look that failed: done, or still to come."""
         if isinstance(job.event, CommentPosted):
             return False  # what one comment wants no look at another one does

@@ -7,7 +7,7 @@ import pytest
 from forge.events import CommentPosted, IssueOpened, PullChanged
 from forge.models import Ref, Repo, User
 from forge.webhook import Delivery
-from hive.ledger import Job, Ledger, pack
+from hive.ledger import Job, Ledger, compress
 from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DEATHS
 from tests.conftest import Clock
 
@@ -32,12 +32,12 @@ def claimed(ledger: Ledger, job_id: int) -> Job:
 def test_a_delivery_is_taken_in_once(ledger: Ledger) -> None:
     """The same delivery again is not stored; it is read once, in its turn, and comes back as it was."""
     first, second = delivery(), delivery("u2")
-    assert ledger.deliveries.receive(first, pack(first.body))
-    assert not ledger.deliveries.receive(first, pack(first.body))
-    assert ledger.deliveries.receive(second, pack(second.body))
+    assert ledger.deliveries.receive(first, compress(first.body))
+    assert not ledger.deliveries.receive(first, compress(first.body))
+    assert ledger.deliveries.receive(second, compress(second.body))
     assert ledger.deliveries.unread() == [(1, first), (2, second)]
-    ledger.deliveries.read(1, team="acme")
-    ledger.deliveries.read(2, failed=True)
+    ledger.deliveries.mark_read(1, team="acme")
+    ledger.deliveries.mark_read(2, failed=True)
     assert ledger.deliveries.unread() == []
 
 
@@ -107,27 +107,27 @@ def test_a_job_that_kills_its_worker_is_given_up(ledger: Ledger, clock: Clock) -
         for _ in range(MAX_DEATHS - 1):
             claimed(ledger, job_id)
             clock.pass_(LEASE_SECONDS + 1)
-        assert ledger.jobs.postpone(claimed(ledger, job_id), "the forge is down", 5)
+        assert ledger.jobs.retry(claimed(ledger, job_id), "the forge is down", 5)
         clock.pass_(5)
     for _ in range(MAX_DEATHS):
-        assert ledger.hopeless.deadly() == []
+        assert ledger.dead_letters.crashing() == []
         claimed(ledger, job_id)
         clock.pass_(LEASE_SECONDS + 1)
     assert ledger.jobs.due() == []
     assert ledger.jobs.claim(job_id) is None
-    (deadly,) = ledger.hopeless.deadly()
+    (deadly,) = ledger.dead_letters.crashing()
     ledger.jobs.fail(deadly, "its worker died each time")
-    assert ledger.hopeless.deadly() == []
+    assert ledger.dead_letters.crashing() == []
 
 
 def test_postponed_waits(ledger: Ledger, clock: Clock) -> None:
     """What is postponed is due later, and not for ever."""
     (job_id,) = ledger.jobs.enqueue("acme", [("lane", ONE)])
     for _ in range(MAX_ATTEMPTS - 1):
-        assert ledger.jobs.postpone(claimed(ledger, job_id), "the forge is down", 5)
+        assert ledger.jobs.retry(claimed(ledger, job_id), "the forge is down", 5)
         assert ledger.jobs.due() == []
         clock.pass_(5)
-    assert not ledger.jobs.postpone(claimed(ledger, job_id), "the forge is down", 5)
+    assert not ledger.jobs.retry(claimed(ledger, job_id), "the forge is down", 5)
 
 
 def test_transactions_are_whole_or_nothing(ledger: Ledger) -> None:
@@ -135,7 +135,7 @@ def test_transactions_are_whole_or_nothing(ledger: Ledger) -> None:
 
     def halfway() -> None:
         with ledger.transaction():
-            ledger.deliveries.receive(delivery(), pack(b"{}"))
+            ledger.deliveries.receive(delivery(), compress(b"{}"))
             ledger.jobs.enqueue("acme", [("lane", ONE)])
             raise KeyboardInterrupt
 
@@ -143,7 +143,7 @@ def test_transactions_are_whole_or_nothing(ledger: Ledger) -> None:
         halfway()
     assert ledger.jobs.due() == []
     assert ledger.deliveries.unread() == []
-    assert ledger.deliveries.receive(delivery(), pack(b"{}"))
+    assert ledger.deliveries.receive(delivery(), compress(b"{}"))
 
 
 def test_cursors_are_kept(ledger: Ledger) -> None:

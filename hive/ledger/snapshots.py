@@ -9,13 +9,13 @@ from forge.models import User
 from hive.ledger.database import Database
 
 
-class Sightings:
+class Snapshots:
     """The memory of sweeps; what stands in it is JSON text whose shape the sweep knows."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def note(self, forge: str, change: Change, *, team: str = "") -> bool:
+    def add_change(self, forge: str, change: Change, *, team: str = "") -> bool:
         """Write a change down; False if it is known."""
         who = change.actor
         with self._db.transaction() as db:
@@ -29,7 +29,7 @@ class Sightings:
             )
         return bool(done.rowcount)
 
-    def after(self, row_id: int, limit: int = 1000) -> list[tuple[int, Change]]:
+    def changes_after(self, row_id: int, limit: int = 1000) -> list[tuple[int, Change]]:
         """Changes above a row, in the order in which they were found."""
         found = self._db.rows("SELECT * FROM changes WHERE id > ? ORDER BY id LIMIT ?", row_id, limit)
         return [
@@ -48,14 +48,14 @@ class Sightings:
             for row in found
         ]
 
-    def repos(self, forge: str, owner: str) -> dict[int, str]:
+    def repositories(self, forge: str, owner: str) -> dict[int, str]:
         """The repositories that are remembered below an owner, by id."""
         found = self._db.rows(
             "SELECT repo_id, value FROM repository_snapshots WHERE forge = ? AND owner = ?", forge, owner
         )
         return {row["repo_id"]: row["value"] for row in found}
 
-    def keep_repo(self, forge: str, owner: str, repo_id: int, value: str, *, team: str = "") -> None:
+    def save_repository(self, forge: str, owner: str, repo_id: int, value: str, *, team: str = "") -> None:
         """Remember how a repository stands."""
         with self._db.transaction() as db:
             db.execute(
@@ -64,7 +64,7 @@ class Sightings:
                 (forge, repo_id, owner, value, team),
             )
 
-    def drop_repo(self, forge: str, repo_id: int) -> None:
+    def delete_repository(self, forge: str, repo_id: int) -> None:
         """Forget a repository and all that is in it."""
         with self._db.transaction() as db:
             for table in ("repository_snapshots", "subject_snapshots"):
@@ -84,7 +84,7 @@ class Sightings:
         )
         return None if row is None else str(row["value"])
 
-    def keep_subject(self, forge: str, place: tuple[int, int], value: str, was: str | None, *, team: str = "") -> bool:
+    def save_subject(self, forge: str, place: tuple[int, int], value: str, was: str | None, *, team: str = "") -> bool:
         """Remember how a subject (repository's id, number) stands; False if somebody else did since it `was` read."""
         with self._db.transaction() as db:
             if self.subject(forge, *place) != was:
@@ -96,7 +96,7 @@ class Sightings:
             )
         return True
 
-    def drop_subject(self, forge: str, repo_id: int, number: int) -> None:
+    def delete_subject(self, forge: str, repo_id: int, number: int) -> None:
         """Forget a subject."""
         with self._db.transaction() as db:
             db.execute(

@@ -7,13 +7,13 @@ from hive.ledger.database import Database
 from hive.ledger.jobs import Job, job_of
 
 
-class Past:
+class JobHistory:
     """Jobs that were."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def job(self, job_id: int) -> Job | None:
+    def get(self, job_id: int) -> Job | None:
         """A job as it stands; None for an unknown id."""
         row = self._db.row("SELECT * FROM jobs WHERE id = ?", job_id)
         return None if row is None else job_of(row)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hive.ledger.database import Clock, Database
 
 
-class Tapes:
+class Recordings:
     """One tape for each job, of its last look."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
 
-    def keep(self, job: int, team: str, body: bytes) -> None:
+    def store(self, job: int, team: str, body: bytes) -> None:
         """Keep a job's tape; belongs into the transaction that ends the job."""
         with self._db.transaction(durable=False) as db:
             db.execute(
@@ -26,7 +26,7 @@ class Tapes:
         row = self._db.row("SELECT body FROM recordings WHERE job = ?", job)
         return None if row is None else bytes(row["body"])
 
-    def forget(self, before: float, limit: int = 500) -> int:
+    def delete_before(self, before: float, limit: int = 500) -> int:
         """Drop some of the tapes that are older; returns how many."""
         with self._db.transaction(durable=False) as db:
             cursor = db.execute(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from forge.webhook import Delivery
+from hive.ledger.compression import decompress
 from hive.ledger.database import Clock, Database
-from hive.ledger.packing import unpack
 
 FORGOTTEN = "forgotten"
 """Where the dropping of old bodies stands."""
 
 
-class Intake:
+class Deliveries:
     """What came in."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
@@ -30,14 +30,14 @@ class Intake:
     def get(self, number: int) -> Delivery | None:
         """A delivery as it came; None for an unknown one, or one whose body is not kept any more."""
         row = self._db.row("SELECT * FROM deliveries WHERE id = ? AND body != x''", number)
-        return None if row is None else Delivery(row["forge"], row["uuid"], row["kind"], unpack(row["body"]))
+        return None if row is None else Delivery(row["forge"], row["uuid"], row["kind"], decompress(row["body"]))
 
     def unread(self, limit: int = 100) -> list[tuple[int, Delivery]]:
         """Deliveries that nobody has read, oldest first, each with its id."""
         rows = self._db.rows("SELECT * FROM deliveries WHERE state = 'pending' ORDER BY id LIMIT ?", limit)
-        return [(row["id"], Delivery(row["forge"], row["uuid"], row["kind"], unpack(row["body"]))) for row in rows]
+        return [(row["id"], Delivery(row["forge"], row["uuid"], row["kind"], decompress(row["body"]))) for row in rows]
 
-    def read(self, delivery: int, *, team: str = "", failed: bool = False) -> None:
+    def mark_read(self, delivery: int, *, team: str = "", failed: bool = False) -> None:
         """A delivery was read; belongs into the transaction that stores the jobs it makes."""
         with self._db.transaction() as db:
             db.execute(
@@ -45,11 +45,11 @@ class Intake:
                 (team, "failed" if failed else "read", delivery),
             )
 
-    def deliveries(self) -> int:
+    def count(self) -> int:
         """How many deliveries have come in."""
         return int(self._db.rows("SELECT count(*) FROM deliveries")[0][0])
 
-    def forget(self, before: float, limit: int = 500) -> int:
+    def drop_bodies(self, before: float, limit: int = 500) -> int:
         """Drop the bodies of deliveries that came before a time, some at once; returns of how many.
 
         The row stays: a delivery that comes again is known for ever. They came in the order of their ids.

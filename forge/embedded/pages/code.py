@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import mimetypes
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
 from flask import Response
 
-from forge.embedded.git import EMPTY_TREE, SHA, Commit, Entry, Git
+from forge.embedded.git import EMPTY_TREE, SHA, Entry
 from forge.embedded.instance import Missing
 from forge.embedded.pages import diff_view, highlight, markup, merge_box
 from forge.embedded.pages.format import Html
@@ -17,16 +18,13 @@ from forge.embedded.rules import CODE
 from forge.embedded.services import people, repos
 from forge.embedded.state import Row
 
-_IMAGES = {
-    ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp", ".svg": "image/svg+xml",
-}  # fmt: skip
 _MARKDOWN = (".md", ".markdown")
 _READMES = ("readme.md", "readme.markdown", "readme.txt", "readme")
 _MAX_BYTES = 512 * 1024
 """Larger files are only linked to."""
 
-_HISTORY = 200
-"""Commits that are searched for the last change of each file."""
+_MAX_DATED = 100
+"""Entries of a directory that are shown with their last change."""
 
 _PER_PAGE = 30
 
@@ -83,7 +81,8 @@ def _is_binary(content: bytes) -> bool:
 
 
 def _image_type(path: str) -> str:
-    return _IMAGES.get(PurePosixPath(path).suffix.lower(), "")
+    kind, encoding = mimetypes.guess_type(path)
+    return kind if kind and kind.startswith("image/") and not encoding else ""
 
 
 def _location(page: PageContext) -> Location:
@@ -118,36 +117,21 @@ def _entry(page: PageContext, at: Location) -> Entry:
 
 def _directory(page: PageContext, at: Location) -> Response:
     git, prefix = page.site.git(page.repo), f"{at.path}/" if at.path else ""
-    entries = git.tree(f"{at.sha}:{at.path}")
+    entries = sorted(git.tree(f"{at.sha}:{at.path}"), key=lambda entry: (entry.kind != "tree", entry.path.lower()))
     files = {entry.path.lower(): entry for entry in entries if entry.kind == "blob" and entry.size <= _MAX_BYTES}
     readme = next((files[name] for name in _READMES if name in files), None)
     text = git.blob(readme.sha).decode(errors="replace") if readme else ""
-    tip = git.commit(at.sha)
     return page.render(
         "code.html",
         at=at,
         prefix=prefix,
-        entries=sorted(entries, key=lambda entry: (entry.kind != "tree", entry.path.lower())),
-        last=_last_changes(git, at.sha, prefix, {entry.path for entry in entries}),
-        tip=tip,
-        tip_author=author(page, tip),
+        entries=entries,
+        last={entry.path: git.last_change(at.sha, prefix + entry.path) for entry in entries[:_MAX_DATED]},
+        tip=commit_rows(page, "-1", at.sha)[0],
         count=git.count(at.sha),
-        branches=branches(page),
         readme=readme,
         rendered=_rendered(page, at, text, f"{prefix}{readme.path}") if readme else None,
     )
-
-
-def _last_changes(git: Git, sha: str, prefix: str, names: set[str]) -> dict[str, Commit]:
-    """The last commit that changed each entry of a directory, as far as it is recent."""
-    found: dict[str, Commit] = {}
-    for commit in git.commits(f"-{_HISTORY}", sha):
-        for path in commit.files:
-            if path.startswith(prefix):
-                found.setdefault(path.removeprefix(prefix).partition("/")[0], commit)
-        if names <= found.keys():
-            break
-    return found
 
 
 def _rendered(page: PageContext, at: Location, text: str, path: str) -> Html:
@@ -169,7 +153,6 @@ def _file(page: PageContext, at: Location, entry: Entry) -> Response:
         "file.html",
         at=at,
         entry=entry,
-        branches=branches(page),
         is_markdown=is_markdown,
         is_image=bool(_image_type(at.path)) and entry.kind == "blob",
         lines=highlight.lines(text, PurePosixPath(at.path).name) if is_text and not as_document else None,
@@ -182,15 +165,19 @@ def _commits(page: PageContext) -> Response:
     selection = (f"--skip={(number - 1) * _PER_PAGE}", f"-{_PER_PAGE + 1}", at.sha)
     found = commit_rows(page, *selection)
     has_more = len(found) > _PER_PAGE
-    return page.render("commits.html", at=at, commits=found[:_PER_PAGE], has_more=has_more, branches=branches(page))
+    return page.render("commits.html", at=at, commits=found[:_PER_PAGE], has_more=has_more)
 
 
 def commit_rows(page: PageContext, *selection: str) -> list[Row]:
     """Commits for a list, newest first: each with its author and statuses."""
-    found = page.site.git(page.repo).commits(*selection, changes=False)
+    account = "SELECT * FROM users WHERE email = ? COLLATE NOCASE AND email != '' AND NOT is_org"
     return [
-        {"commit": commit, "author": author(page, commit), "checks": merge_box.checks(page, commit.sha)}
-        for commit in found
+        {
+            "commit": commit,
+            "author": page.site.state.row(account, commit.author.email) or people.GHOST | {"login": commit.author.name},
+            "checks": merge_box.checks(page, commit.sha),
+        }
+        for commit in page.site.git(page.repo).commits(*selection, changes=False)
     ]
 
 
@@ -201,19 +188,6 @@ def _commit(page: PageContext) -> Response:
     git, (row,) = page.site.git(page.repo), commit_rows(page, "-1", sha)
     parents = row["commit"].parents
     return page.render("commit.html", **row, files=diff_view.files(git, parents[0] if parents else EMPTY_TREE, sha))
-
-
-def author(page: PageContext, commit: Commit) -> Row:
-    """The account with the commit's address, or else somebody of that name."""
-    sql = "SELECT * FROM users WHERE email = ? COLLATE NOCASE AND email != '' AND NOT is_org"
-    return page.site.state.row(sql, commit.author.email) or people.GHOST | {"login": commit.author.name}
-
-
-def branches(page: PageContext) -> list[str]:
-    """The names of the branches, the default one first."""
-    sql = "SELECT substr(name, 12) AS name FROM refs WHERE repo_id = ? AND name LIKE 'refs/heads/%' ORDER BY name"
-    names = [row["name"] for row in page.site.state.rows(sql, page.repo["id"])]
-    return sorted(names, key=lambda name: name != page.repo["default_branch"])
 
 
 PAGES = (

@@ -16,15 +16,6 @@ from markdown_it.utils import EnvType
 from forge.embedded.pages import highlight
 from forge.embedded.pages.format import Html
 
-_TAGS = {
-    "a", "b", "blockquote", "br", "code", "dd", "del", "details", "div", "dl", "dt", "em", "h1", "h2", "h3", "h4",
-    "h5", "h6", "hr", "i", "img", "ins", "kbd", "li", "ol", "p", "pre", "q", "s", "samp", "small", "span", "strong",
-    "sub", "summary", "sup", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "u", "ul", "var",
-}  # fmt: skip
-_ATTRIBUTES = {
-    "a": {"href", "title"}, "img": {"src", "alt", "title", "width", "height"}, "ol": {"start"}, "details": {"open"},
-}  # fmt: skip
-_VALUES = {dirs: {"align": {"left", "center", "right"}} for dirs in ("td", "th")}
 _CLASSES = {"a": {"mention"}, "li": {"task"}, "pre": {"hl"}, "span": {*highlight.CLASSES, "tick", "done"}}
 _AUTOLINK = re.compile(
     r"(?P<url>https?://[^\s<>()\[\]\"']*[^\s<>()\[\]\"'.,:;!?*_~])"
@@ -54,18 +45,14 @@ def render(text: str, links: Links, *, breaks: bool = True, files: str = "", ima
     """
     parser, bases = _COMMENTS if breaks else _FILES, {"links": links, "href": files, "src": images}
     rendered = parser.render(text, bases) if len(text) <= _MAX_CHARACTERS else f"<pre>{html.escape(text)}</pre>"
-    return Html(
-        nh3.clean(
-            rendered,
-            tags=_TAGS,
-            attributes=_ATTRIBUTES,
-            tag_attribute_values=_VALUES,
-            allowed_classes=_CLASSES,
-            attribute_filter=_without_remote_images,
-            url_schemes={"http", "https", "mailto"},
-            link_rel="nofollow noopener noreferrer",
-        )
+    safe = nh3.clean(
+        rendered,
+        allowed_classes=_CLASSES,
+        attribute_filter=_without_remote_images,
+        url_schemes={"http", "https", "mailto"},
+        link_rel="nofollow noopener noreferrer",
     )
+    return Html(safe)
 
 
 def _without_remote_images(tag: str, name: str, value: str) -> str | None:

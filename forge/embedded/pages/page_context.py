@@ -142,6 +142,13 @@ class PageContext:
         """The labels that issues of the repository can have."""
         return labels.usable(self.site, self.repo)
 
+    @property
+    def branches(self) -> list[str]:
+        """The names of the branches, the default one first."""
+        sql = "SELECT substr(name, 12) AS name FROM refs WHERE repo_id = ? AND name LIKE 'refs/heads/%' ORDER BY name"
+        names = [row["name"] for row in self.site.state.rows(sql, self.repo["id"])]
+        return sorted(names, key=lambda name: name != self.repo["default_branch"])
+
     @cached_property
     def members(self) -> list[Row]:
         """The users who can be assigned."""

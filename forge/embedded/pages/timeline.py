@@ -16,14 +16,12 @@ _EMOJI = {
     "+1": "👍", "-1": "👎", "laugh": "😄", "hooray": "🎉", "confused": "😕", "heart": "❤️", "rocket": "🚀", "eyes": "👀",
 }  # fmt: skip
 
-Reactions = dict[int, dict[str, list[str]]]
 
-
-def reactions(page: PageContext) -> Reactions:
+def reactions(page: PageContext) -> dict[int, dict[str, list[str]]]:
     """Who reacted with which emoji, by comment; 0 is the issue itself."""
     sql = """SELECT comment_id, content, login FROM reactions JOIN users ON users.id = user_id
              WHERE issue_id = ? ORDER BY reactions.id"""
-    found: Reactions = {}
+    found: dict[int, dict[str, list[str]]] = {}
     for row in page.site.state.rows(sql, page.issue["id"]):
         found.setdefault(row["comment_id"], {}).setdefault(_EMOJI[row["content"]], []).append(row["login"])
     return found

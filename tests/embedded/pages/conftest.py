@@ -1,4 +1,4 @@
-"""A running forge, people at browsers, and a env for each test: an organisation with a repository of its own."""
+"""A running forge, users with browsers, and an environment for each test: an organisation with a repository."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NUMBERS = itertools.count(1)
 
 @dataclass
 class Form:
-    """A form as a browser sees it: what would be sent, and the values of its buttons."""
+    """A form as a browser sees it: the fields that would be sent, and the buttons."""
 
     action: str
     fields: list[tuple[str, str]] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Form:
 
 
 class _Reader(HTMLParser):
-    """Finds the tags, the words and the forms of a page."""
+    """Collects the tags, the text and the forms of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class _Reader(HTMLParser):
         self._by_id: dict[str, Form] = {}
         self._open: Form | None = None
         self._field: tuple[Form, str] | None = None
-        """The textarea, or the option without a value, whose words are being read."""
+        """The textarea, or the option without a value, whose text is being read."""
         self._select = ""
         self.feed(text)
         self.close()
@@ -96,7 +96,7 @@ class _Reader(HTMLParser):
 
 @dataclass
 class Shown:
-    """What came back: `path` is where the browser ended, `answers` the statuses on the way."""
+    """The final response: `path` is the last address, `answers` are the statuses of all responses."""
 
     status: int
     path: str
@@ -121,11 +121,11 @@ class Shown:
 
     @property
     def links(self) -> list[str]:
-        """Where links lead."""
+        """The targets of all links."""
         return [about["href"] for tag, about in self.tags if tag == "a" and "href" in about]
 
     def form(self, action: str) -> Form:
-        """The form that is sent to a path that ends so."""
+        """The form whose action ends with a path."""
         found = [form for form in self._read.forms if form.action.endswith(action)]
         assert found, f"no form for {action} in: {self.words}"
         return found[0]
@@ -145,7 +145,7 @@ class Raw:
 
 
 class _Still(urllib.request.HTTPRedirectHandler):
-    """Follows nothing: each answer is looked at."""
+    """Follows no redirect: the test sees each response."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
@@ -153,7 +153,7 @@ class _Still(urllib.request.HTTPRedirectHandler):
 
 @dataclass
 class Browser:
-    """Somebody at a browser without JavaScript."""
+    """A browser without JavaScript, with the cookies of one user."""
 
     url: str
     login: str = ""
@@ -162,7 +162,7 @@ class Browser:
     def open(
         self, path: str, data: list[tuple[str, str]] | None = None, *, follow: bool = True, **headers: str
     ) -> Shown:
-        """Go somewhere, and on from there while the forge says so."""
+        """Open a page, and follow redirects."""
         shown = self._ask(path, data, headers)
         answers = [shown.status]
         while follow and shown.status in {301, 302, 303, 307}:
@@ -173,11 +173,11 @@ class Browser:
         return shown
 
     def send(self, path: str, action: str, /, **typed: Any) -> Shown:
-        """Fill in the form of a page that goes to `action`, and send it."""
+        """Open a page, fill in its form for `action`, and submit it."""
         return self.fill(self.open(path), action, **typed)
 
     def fill(self, page: Shown, action: str, /, **typed: Any) -> Shown:
-        """The same on a page that is open; lists are several values of one field."""
+        """Fill in a form of an open page, and submit it; a list is several values of one field."""
         form = page.form(action)
         kept = [pair for pair in form.fields if pair[0] not in typed]
         values = {name: value if isinstance(value, list) else [value] for name, value in typed.items()}
@@ -185,20 +185,20 @@ class Browser:
         return self.open(form.action or page.path, kept + added)
 
     def token(self) -> str:
-        """The token of this session's forms."""
+        """The CSRF token of this session."""
         path, action = ("/", "/logout") if self.is_in() else ("/user/login", "/login")
         return dict(self.open(path).form(action).fields)["_csrf"]
 
     def sign_in(self, password: str = PASSWORD, **more: str) -> Shown:
-        """Sign in by the form."""
+        """Sign in with the form."""
         return self.send("/user/login", "/user/login", user_name=self.login, password=password, **more)
 
     def is_in(self) -> bool:
-        """Whether the forge knows who this is."""
+        """Whether the user is signed in."""
         return self.open("/").has_form("/logout")
 
     def raw(self, path: str, data: list[tuple[str, str]] | None = None, **headers: str) -> Raw:
-        """One request, and whatever comes back."""
+        """One request and its response."""
         opener = urllib.request.build_opener(
             urllib.request.ProxyHandler({}), urllib.request.HTTPCookieProcessor(self.jar), _Still
         )
@@ -219,7 +219,7 @@ class Browser:
 
 @dataclass(frozen=True)
 class ForgeEnv:
-    """An organisation with a repository `app` that everybody sees; rights as the names say."""
+    """An organisation with a public repository `app`, and users with different rights."""
 
     forge: EmbeddedForge
     org: Row
@@ -229,14 +229,14 @@ class ForgeEnv:
     core: Browser
     """Writes."""
     iris: Browser
-    """Reads, as everybody does."""
+    """Reads."""
     eve: Browser
     """In no team."""
     nobody: Browser
 
     @property
     def site(self) -> ForgeInstance:
-        """What deeds need."""
+        """The forge, as services take it."""
         return self.forge.site
 
     @property
@@ -259,7 +259,7 @@ class ForgeEnv:
     def commit(
         self, files: Mapping[str, str | None], *, branch: str = "", new: str = "", by: str = "core", message: str = ""
     ) -> str:
-        """Change files on a branch, or on a new one; answers the commit."""
+        """Change files on a branch, or on a new one; returns the commit."""
         git, tip = self.site.git(self.repo), repos.tip(self.site, self.repo, branch or "main")
         edits = []
         for path, text in files.items():
@@ -291,7 +291,7 @@ class ForgeEnv:
         return pulls.create(self.site, self.user(by), self.repo, **about)
 
     def head(self, pull: Row) -> str:
-        """The commit that a pull request would bring."""
+        """The head of a pull request."""
         return str(pulls.row(self.site, pull)["head_sha"])
 
     def status(self, sha: str, context: str, state: str = "success", description: str = "fine", url: str = "") -> None:
@@ -310,7 +310,7 @@ class ForgeEnv:
 
 @pytest.fixture(scope="session")
 def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedForge]:
-    """A forge that runs for all tests of this room."""
+    """A forge that all tests of this folder share."""
     with EmbeddedForge(tmp_path_factory.mktemp("pages") / "forge") as running:
         running.create_admin("root0", PASSWORD)
         for login in ("mara", "core", "iris", "eve"):
@@ -320,7 +320,7 @@ def forge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedForge]:
 
 @pytest.fixture(scope="session")
 def browsers(forge: EmbeddedForge) -> dict[str, Browser]:
-    """Everybody signed in, and nobody."""
+    """A browser for each user, signed in, and one for a stranger."""
     found = {login: Browser(forge.url, login) for login in ("mara", "core", "iris", "eve")}
     for browser in found.values():
         assert browser.sign_in().answers == [303, 200]
@@ -329,7 +329,7 @@ def browsers(forge: EmbeddedForge) -> dict[str, Browser]:
 
 @pytest.fixture
 def newcomer(forge: EmbeddedForge) -> Browser:
-    """Somebody with an account of his own who has not signed in."""
+    """A user who has not signed in."""
     login = f"newcomer{next(_NUMBERS)}"
     people.create(forge.site, login, PASSWORD, email=f"{login}@env.example")
     return Browser(forge.url, login)
@@ -337,7 +337,7 @@ def newcomer(forge: EmbeddedForge) -> Browser:
 
 @pytest.fixture
 def env(forge: EmbeddedForge, browsers: dict[str, Browser]) -> ForgeEnv:
-    """A env that only this test lives in."""
+    """An organisation and a repository for one test."""
     site = forge.site
     org = orgs.create(site, people.named(site, "root0"), f"acme{next(_NUMBERS)}")
     for login, permission in (("mara", "admin"), ("core", "write"), ("iris", "read")):

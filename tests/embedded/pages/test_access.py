@@ -1,4 +1,4 @@
-"""Who sees which page, and who finds which form on it."""
+"""Who can open which page, and who gets which form on it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_the_front_page(env: ForgeEnv) -> None:
 
 
 def test_lately_hides_what_is_hidden(env: ForgeEnv) -> None:
-    """What happened lately is told to those only who may see it."""
+    """Recent activity shows only what the viewer may see."""
     env.issue("A secret plan")
     repos.edit(env.site, env.user("mara"), env.repo, {"private": True})
     assert "A secret plan" in env.iris.open("/").words
@@ -54,7 +54,7 @@ def test_lately_hides_what_is_hidden(env: ForgeEnv) -> None:
 
 
 def test_units(env: ForgeEnv) -> None:
-    """Who may see the issues only sees neither code nor pull requests, and no tab for them."""
+    """Who may read issues only can open neither code nor pull requests, and gets no tab for them."""
     repos.edit(env.site, env.user("mara"), env.repo, {"private": True})
     issue, pull = env.issue(), env.pull()
     units = {"repo.issues": "read"}
@@ -75,7 +75,7 @@ def test_units(env: ForgeEnv) -> None:
 
 
 def test_a_reader_finds_no_forms_of_writers(env: ForgeEnv) -> None:
-    """Labels, assignees and the state of others' issues are a writer's, in the page and behind it."""
+    """Only writers change labels, assignees and the state of others' issues: readers get no form, and are refused."""
     issue, label = env.issue(), env.label("type/bug")
     path = f"{env.home}/issues/{issue['number']}"
     assert env.core.open(path).has_form("/labels")
@@ -96,7 +96,7 @@ def test_a_reader_finds_no_forms_of_writers(env: ForgeEnv) -> None:
 
 
 def test_nobody_is_sent_to_sign_in(env: ForgeEnv) -> None:
-    """Who is not signed in reads, and is sent to sign in when he wants to take part."""
+    """A stranger can read, and is redirected to the sign-in page when he comments."""
     issue = env.issue()
     page = env.nobody.open(f"{env.home}/issues/{issue['number']}")
     assert not page.has_form("/comments")
@@ -106,7 +106,7 @@ def test_nobody_is_sent_to_sign_in(env: ForgeEnv) -> None:
 
 
 def test_an_archived_repository(env: ForgeEnv) -> None:
-    """An archived repository is read and not written: no forms, and no deeds."""
+    """An archived repository is read-only: it shows no forms and refuses them."""
     issue, pull = env.issue(), env.pull()
     token = [("_csrf", env.mara.token()), ("content", "x"), ("title", "x")]
     repos.edit(env.site, env.user("mara"), env.repo, {"archived": True})
@@ -120,7 +120,7 @@ def test_an_archived_repository(env: ForgeEnv) -> None:
 
 
 def test_other_names(env: ForgeEnv) -> None:
-    """A former name, a name in other letters and the address of a clone lead to the repository, but only who may see it."""
+    """A former name, a name in other case and the clone address redirect to the repository, for those who may see it."""
     env.issue()
     for other in (env.home.upper(), f"{env.home}.git"):
         assert env.iris.open(f"{other}/issues/1?part=x").path == f"{env.home}/issues/1?part=x"
@@ -130,7 +130,7 @@ def test_other_names(env: ForgeEnv) -> None:
 
 
 def test_a_former_login(env: ForgeEnv) -> None:
-    """The page of a user is found by his former name."""
+    """The page of a user is found by the former name."""
     user = people.create(env.site, f"old-{env.org['login']}", "x", email="")
     people.rename(env.site, user, f"new-{env.org['login']}")
     assert env.nobody.open(f"/old-{env.org['login']}").path == f"/new-{env.org['login']}"
@@ -138,7 +138,7 @@ def test_a_former_login(env: ForgeEnv) -> None:
 
 
 def test_what_is_not_there(env: ForgeEnv) -> None:
-    """What is not there is told in the same look, and the API keeps its own words."""
+    """A missing page is a 404 in the design of the others; the API has its own."""
     for path in (
         "/a/b/c/d",
         f"{env.home}/nothing",

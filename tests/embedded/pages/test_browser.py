@@ -1,4 +1,4 @@
-"""The pages in a real browser: an evening of a person with the forge, on a desk and in a pocket."""
+"""The pages in a real browser, on a desktop and on a phone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """A Chromium without a window."""
+    """A headless Chromium."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None:
         pytest.skip(f"no browser on this machine: none of {', '.join(NAMES)}")
@@ -36,7 +36,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(chromium: Browser, env: ForgeEnv) -> Iterator[Page]:
-    """A page on which core is signed in, and on which nothing may go wrong unseen."""
+    """A page with core signed in; any error or warning in its console fails the test."""
     wrong: list[str] = []
 
     def listen(message: ConsoleMessage) -> None:
@@ -59,7 +59,7 @@ def page(chromium: Browser, env: ForgeEnv) -> Iterator[Page]:
 
 
 def test_an_evening(env: ForgeEnv, page: Page) -> None:
-    """A person files an issue, talks, reviews a line, and merges."""
+    """A user files an issue, comments, reviews a line, and merges."""
     page.goto(f"{env.home}/issues")
     page.get_by_role("link", name="New issue").click()
     page.get_by_label("Title").fill("Every hive shows 0")
@@ -85,7 +85,7 @@ def test_an_evening(env: ForgeEnv, page: Page) -> None:
 
 
 def test_watching(env: ForgeEnv, page: Page) -> None:
-    """An open conversation shows what others do, and leaves alone what one types, opens and reads."""
+    """Live reload shows what others do, and keeps what the reader types and opens."""
     site, iris = env.site, env.user("iris")
     bug = env.label("type/bug")
     issue = env.issue(body="<details><summary>More</summary>\n\nof it\n\n</details>")
@@ -110,7 +110,7 @@ def test_watching(env: ForgeEnv, page: Page) -> None:
 
 
 def test_a_merge_box_that_turns_green(env: ForgeEnv, page: Page) -> None:
-    """Who watches a blocked pull request sees the button come when the last check succeeds."""
+    """The merge button appears on an open page when the last check succeeds."""
     pull = env.pull()
     env.protect(enable_status_check=True, status_check_contexts=["hive/review"])
     page.goto(f"{env.home}/pulls/{pull['number']}")
@@ -121,7 +121,7 @@ def test_a_merge_box_that_turns_green(env: ForgeEnv, page: Page) -> None:
 
 
 def test_in_a_pocket(env: ForgeEnv, page: Page) -> None:
-    """No page is wider than the screen of a telephone, whatever is on it."""
+    """No page is wider than the screen of a phone, whatever its content."""
     long = "a-very-long-name-that-goes-on-and-on-" * 4
     label = env.label(f"scope/{long}"[:60])
     pull = env.pull(

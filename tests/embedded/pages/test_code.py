@@ -25,7 +25,7 @@ def test_the_code(env: ForgeEnv) -> None:
 
 
 def test_directories_and_files(env: ForgeEnv) -> None:
-    """One goes down into directories and up again, also on a branch with slashes in its name."""
+    """Directories and files link to each other, also on a branch with slashes in its name."""
     env.commit({"src/deep/a b.py": "def f():\n    return '<&>'\n"}, new="agent/iris/issue-1")
     place = f"{env.home}/src/branch/agent/iris/issue-1"
     page = env.nobody.open(f"{place}/src/deep")
@@ -39,14 +39,14 @@ def test_directories_and_files(env: ForgeEnv) -> None:
 
 
 def test_markdown_files(env: ForgeEnv) -> None:
-    """A Markdown file is shown as what it means, and on demand as what was typed."""
+    """A Markdown file is shown rendered, and on demand as source."""
     place = f"{env.home}/src/branch/main/README.md"
     assert ("h1", {}) in env.nobody.open(place).tags
     assert "# app" in env.nobody.open(f"{place}?display=source").words
 
 
 def test_files_that_no_page_can_show(env: ForgeEnv) -> None:
-    """Pictures are shown, and what is no text or too much of it is a link."""
+    """Images are shown; binary and large files are linked to."""
     env.commit({"a.png": "\0", "b.bin": "\0", "c.txt": "x" * 600_000})
     place, raw = f"{env.home}/src/branch/main", f"{env.home}/raw/branch/main"
     assert ("img", {"src": f"{raw}/a.png", "alt": "a.png"}) in env.nobody.open(f"{place}/a.png").tags
@@ -62,12 +62,12 @@ def test_files_that_no_page_can_show(env: ForgeEnv) -> None:
      "commit/" + "0" * 40, "raw/branch/main", "raw/branch/main/docs", "commits/branch/nothing", "src/branch/--help", "src/tag/v9"],
 )  # fmt: skip
 def test_what_is_not_there(env: ForgeEnv, path: str) -> None:
-    """What is not in the repository is not found, whatever it is called."""
+    """Unknown refs, paths and commits are 404, whatever their names."""
     assert env.nobody.open(f"{env.home}/{path}").status == 404
 
 
 def test_commits(env: ForgeEnv) -> None:
-    """Commits are listed newest first, each with how its checks went, and each shows what it changed."""
+    """Commits are listed newest first with their statuses, and each has a page with its changes."""
     sha = env.commit(
         {"lines.txt": "one\n", "new.txt": "two\n", "README.md": None}, message="Change all\n\nIt was time."
     )
@@ -83,7 +83,7 @@ def test_commits(env: ForgeEnv) -> None:
 
 
 def test_pages_of_commits(env: ForgeEnv) -> None:
-    """A long history comes in pages."""
+    """A long history is paginated."""
     git = env.site.git(env.repo)
     tip, who = git.resolve("main"), repos.signature(env.site, env.user("core"))
     for number in range(35):
@@ -99,7 +99,7 @@ def test_pages_of_commits(env: ForgeEnv) -> None:
 
 
 def test_an_empty_repository(env: ForgeEnv) -> None:
-    """An empty repository says how to fill it."""
+    """An empty repository shows how to push to it."""
     empty = repos.create(env.site, env.user("mara"), env.org, "empty")
     page = env.mara.open(f"/{empty['full_name']}")
     assert f"git remote add origin {env.site.url}/{empty['full_name']}.git" in page.words
@@ -108,7 +108,7 @@ def test_an_empty_repository(env: ForgeEnv) -> None:
 
 
 def test_odd_changes(env: ForgeEnv) -> None:
-    """Renamed, emptied, binary and huge files, and files without an end of line, are all told for what they are."""
+    """A diff shows renamed, empty, binary and huge files, and files without a final line end."""
     pull = env.pull(
         {
             "docs/how.md": None, "docs/why.md": "# How\n", "empty": "", "data.bin": "\0\1", "lines.txt": "no end",

@@ -1,4 +1,4 @@
-"""Pages hold where something is missing, gone, or too large to be true."""
+"""Pages work when something is missing, deleted, or absurdly large."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HUGE = "9" * 30
 
 
 def test_those_who_are_gone(env: ForgeEnv) -> None:
-    """A conversation can be read when those who took part, their labels, teams, comments and branches are gone."""
+    """A conversation can be read after its users, labels, teams, comments and branches were deleted."""
     site, core, pull, other = env.site, env.user("core"), env.pull(), env.issue("Other")
     gone = people.create(site, f"gone-{env.org['login']}", "x", email="")
     team = orgs.create_team(site, env.org, "short", permission="read", units={}, all_repos=True)
@@ -59,7 +59,7 @@ def test_those_who_are_gone(env: ForgeEnv) -> None:
 
 
 def test_a_fork_that_is_gone(env: ForgeEnv) -> None:
-    """What came from a fork can still be read and merged when the fork is gone."""
+    """A pull request from a fork can be read after the fork was deleted."""
     site, eve = env.site, env.user("eve")
     fork = repos.fork(site, eve, env.repo, eve, f"fork-{env.org['login']}")
     git, who = site.git(fork), repos.signature(site, eve)
@@ -72,7 +72,7 @@ def test_a_fork_that_is_gone(env: ForgeEnv) -> None:
 
 
 def test_no_common_history(env: ForgeEnv) -> None:
-    """A branch that shares no commit with its base brings everything, and cannot be merged."""
+    """A pull request without a merge base changes every file of its head; it has no diff and no patch as text."""
     site, core = env.site, env.user("core")
     git, who = site.git(env.repo), repos.signature(site, core)
     tree = git.write_tree("4b825dc642cb6eb9a060e54bf8d69288fbee4904", {"alone.txt": git.store(b"alone\n")})
@@ -98,12 +98,12 @@ def test_no_common_history(env: ForgeEnv) -> None:
     ],
 )
 def test_numbers_that_no_one_counts_to(env: ForgeEnv, path: str) -> None:
-    """A number that no issue can have is not there."""
+    """A number that no issue can have is 404."""
     assert env.mara.open(env.home + path).status == 404
 
 
 def test_huge_numbers_in_forms(env: ForgeEnv) -> None:
-    """Pages, lines and labels of absurd numbers are none."""
+    """Absurd page, line and label numbers are ignored."""
     pull, issue = env.pull(), env.issue()
     assert "It is broken" in env.core.open(f"{env.home}/issues?page={HUGE}").words
     path = f"{env.home}/pulls/{pull['number']}/files"
@@ -117,7 +117,7 @@ def test_huge_numbers_in_forms(env: ForgeEnv) -> None:
 
 
 def test_empty_words(env: ForgeEnv) -> None:
-    """Whatever the API lets somebody say without a word is shown as nothing."""
+    """Empty texts that the API accepts are shown as empty."""
     issue = env.issue(body=" \n")
     comments.create(env.site, env.user("eve"), issue, " ")
     words = env.nobody.open(f"{env.home}/issues/1").words
@@ -126,7 +126,7 @@ def test_empty_words(env: ForgeEnv) -> None:
 
 
 def test_comparing_commits(env: ForgeEnv) -> None:
-    """Two commits, as the address in a push event names them, are compared; there is nothing to open between them."""
+    """Two commits can be compared, as the address in a push event does; no pull request can be opened from that."""
     old = repos.tip(env.site, env.repo, "main")
     new = env.commit({"x.txt": "x\n"}, message="Add x")
     page = env.core.open(f"{env.home}/compare/{old}...{new}")
@@ -136,14 +136,14 @@ def test_comparing_commits(env: ForgeEnv) -> None:
 
 
 def test_addresses_of_the_api_lead_here(env: ForgeEnv) -> None:
-    """Each address of a page that the API tells leads to what it names."""
+    """Each page address in the API's answers leads to what it names."""
     site, pull = env.site, env.pull()
     review = reviews.write(site, env.user("eve"), pull, "COMMENT", "Hm.", said=[Remark("lines.txt", 20, "Why?")])
     (remark,) = reviews.remarks(site, review)
     comment = comments.create(site, env.user("eve"), pull, "Well.")
     for told in (shapes.review(site, review, None), shapes.remark(site, remark, None)):
-        place, _, baseline = told["html_url"].removeprefix(site.url).partition("#")
+        place, _, fragment = told["html_url"].removeprefix(site.url).partition("#")
         page = env.nobody.open(place)
-        assert baseline in {about.get("id") for _, about in page.tags}
+        assert fragment in {about.get("id") for _, about in page.tags}
     page = env.nobody.open(f"{env.home}/pulls/{pull['number']}")
     assert f"issuecomment-{comment['id']}" in {about.get("id") for _, about in page.tags}

@@ -1,4 +1,4 @@
-"""What hostile people write is shown as what it is: words."""
+"""Hostile input is shown as text."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ LOCAL = re.compile(r"$|[#?]|/(?![/\\])")
 
 
 def is_harmless(page: Shown) -> None:
-    """Nothing on the page runs, comes from elsewhere, or goes elsewhere unless somebody follows a link."""
+    """Check that a page runs, loads and submits nothing of other sites."""
     for tag, about in page.tags:
         assert tag not in {"style", "iframe", "object", "embed", "base"}
         assert [name for name in about if name.startswith("on") or name == "style"] == []
@@ -46,7 +46,7 @@ def is_harmless(page: Shown) -> None:
 
 
 def test_words_stay_words(env: ForgeEnv) -> None:
-    """Titles, texts, comments, labels, files, branches, statuses and remarks are shown and do nothing."""
+    """Titles, texts, comments, labels, files, branches and statuses are shown as text and run nothing."""
     path, branch = "<script>alert(1)<-script>\t'é\".txt", "x<script>alert(1)</script>"
     label = env.label(EVIL[:40], description=EVIL)
     pull = env.pull({path: f"{EVIL}\n"}, branch=branch, title=EVIL, body=PROSE)
@@ -73,7 +73,7 @@ def test_words_stay_words(env: ForgeEnv) -> None:
 
 
 def test_what_is_refused_is_told_harmlessly(env: ForgeEnv) -> None:
-    """A form that is refused keeps what was typed, as words; so does a page that is not there."""
+    """A refused form and a 404 show hostile input as text."""
     page = env.core.send(f"{env.home}/issues/new", "/issues/new", title=" ", content=EVIL)
     assert page.status == 422
     assert dict(page.form("/issues/new").fields)["content"] == EVIL
@@ -89,7 +89,7 @@ def test_what_is_refused_is_told_harmlessly(env: ForgeEnv) -> None:
 
 
 def test_one_way_to_markup() -> None:
-    """No template takes words for markup, and only the sanitiser, the highlighter and the formatter make any."""
+    """No template marks text as safe; only three modules make markup."""
     room = Path(forge.embedded.__file__).parent
     for template in (room / "templates").glob("*.html"):
         assert "safe" not in template.read_text(), template.name
@@ -99,7 +99,7 @@ def test_one_way_to_markup() -> None:
 
 
 def test_hidden_names(env: ForgeEnv) -> None:
-    """The name of an issue that the reader may not see is no link for him, and no row of the timeline."""
+    """A reference to an issue that the viewer may not see is no link."""
     plans = repos.create(env.site, env.user("mara"), env.org, "plans", private=True)
     issues.create(env.site, env.user("mara"), plans, title="The plan")
     name, link = f"{plans['full_name']}#1", f"/{plans['full_name']}/issues/1"
@@ -113,7 +113,7 @@ def test_hidden_names(env: ForgeEnv) -> None:
 
 
 def test_files_as_they_are(env: ForgeEnv) -> None:
-    """A file as it was pushed is sent whole, of a type that runs nothing, into a place where nothing runs."""
+    """A raw file is sent unchanged, with a harmless type and a sandbox policy."""
     sha = env.commit({"a.html": EVIL, "b.svg": "<svg onload='alert(1)'/>", "c.bin": "\0\udcff", "d.png": "x"})
     kinds = {
         "a.html": "text/plain; charset=utf-8",
@@ -130,7 +130,7 @@ def test_files_as_they_are(env: ForgeEnv) -> None:
 
 
 def test_attachments(env: ForgeEnv) -> None:
-    """An attached file is for those who may see its conversation."""
+    """An attachment is served to those who may see its conversation."""
     issue = env.issue()
     row = comments.attach(env.site, env.user("core"), issue, "notes.txt", b"<script>alert(1)</script>")
     page = env.nobody.open(f"{env.home}/issues/{issue['number']}")
@@ -145,7 +145,7 @@ def test_attachments(env: ForgeEnv) -> None:
 
 
 def test_turned_text(env: ForgeEnv) -> None:
-    """A character that turns the direction of text is named, so that code reads as what it is."""
+    """Bidirectional control characters in code are shown by name."""
     pull = env.pull({"a.py": "x = 1 \u202e# \u2066if admin\n"})
     page = env.core.open(f"{env.home}/pulls/{pull['number']}/files")
     assert "U+202E" in page.words
@@ -154,7 +154,7 @@ def test_turned_text(env: ForgeEnv) -> None:
 
 
 def test_long_texts(env: ForgeEnv) -> None:
-    """A text of a size that nobody reads is shown as it is: reading it as Markdown could take for ever."""
+    """A huge text is shown unrendered: parsing it as Markdown could take for ever."""
     issue = env.issue(body="[" * 200_000)
     page = env.core.open(f"{env.home}/issues/{issue['number']}")
     assert "[" * 200_000 in page.words

@@ -1,4 +1,4 @@
-"""Issues at a browser: filing, talking, labelling, assigning, finding."""
+"""Issues in a browser: filing, commenting, labelling, assigning, filtering."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def test_filing(env: ForgeEnv) -> None:
-    """Who files an issue comes to its page; labels and assignees are a writer's choice."""
+    """Filing an issue leads to its page; only writers can choose labels and assignees."""
     bug, app = env.label("type/bug"), env.label("area/app")
     typed = {
         "title": "  It is broken ",
@@ -35,7 +35,7 @@ def test_filing(env: ForgeEnv) -> None:
 
 @pytest.mark.parametrize("title", ["", "   "])
 def test_filing_without_a_title(env: ForgeEnv, title: str) -> None:
-    """An issue without a title is refused, and nothing that was typed or chosen is lost."""
+    """An issue without a title is refused, and the form keeps its values."""
     bug = env.label("type/bug")
     typed = {"title": title, "content": "All\nof <this>", "label_ids": [bug["id"]], "assignees": ["core"]}
     page = env.core.send(f"{env.home}/issues/new", "/issues/new", **typed)
@@ -47,7 +47,7 @@ def test_filing_without_a_title(env: ForgeEnv, title: str) -> None:
 
 
 def test_filing_for_a_stranger(env: ForgeEnv) -> None:
-    """What the forge's rules refuse is told in its words."""
+    """What the services refuse is shown with their message."""
     env.site.state.update("repos", env.repo["id"], private=1)
     page = env.core.send(f"{env.home}/issues/new", "/issues/new", title="x", assignees=["eve"])
     assert page.status == 422
@@ -55,7 +55,7 @@ def test_filing_for_a_stranger(env: ForgeEnv) -> None:
 
 
 def test_talking(env: ForgeEnv) -> None:
-    """A comment appears; with it, or without one, an issue is closed and opened again."""
+    """A comment is shown; an issue is closed and reopened with a comment or without one."""
     issue = env.issue(by="iris")
     path = f"{env.home}/issues/{issue['number']}"
     page = env.eve.send(path, "/comments", content="**Me** too")
@@ -74,7 +74,7 @@ def test_talking(env: ForgeEnv) -> None:
 
 
 def test_an_unknown_state(env: ForgeEnv) -> None:
-    """A comment with a word that is no state changes no state."""
+    """A comment with an unknown state changes no state."""
     issue = env.issue()
     env.core.send(f"{env.home}/issues/1", "/comments", content="x", status="explode")
     assert env.now(issue)["closed"] is None
@@ -98,7 +98,7 @@ def test_what_is_refused_keeps_the_words(env: ForgeEnv) -> None:
 
 
 def test_labels_and_assignees(env: ForgeEnv) -> None:
-    """The forms at the side set exactly what is ticked, and show what is."""
+    """The forms in the sidebar set exactly what is checked, and show what is set."""
     issue = env.issue()
     bug, feature = (env.label(name, exclusive=True) for name in ("type/bug", "type/feature"))
     app = env.label("app", "0b3d2e")
@@ -123,7 +123,7 @@ def test_labels_and_assignees(env: ForgeEnv) -> None:
 
 
 def test_the_course_of_things(env: ForgeEnv) -> None:
-    """A conversation tells in order what was said and what happened, and who did it."""
+    """A conversation shows comments and events in order, each with its author."""
     site, core = env.site, env.user("core")
     issue, bug, app = env.issue("First"), env.label("type/bug"), env.label("area/app")
     other = env.issue("Second")
@@ -145,7 +145,7 @@ def test_the_course_of_things(env: ForgeEnv) -> None:
 
 
 def test_reactions(env: ForgeEnv) -> None:
-    """Reactions are shown with who gave them."""
+    """Reactions are shown with their authors."""
     issue = env.issue()
     said = comments.create(env.site, env.user("eve"), issue, "Hello")
     comments.react(env.site, env.user("iris"), issue, "heart")
@@ -158,7 +158,7 @@ def test_reactions(env: ForgeEnv) -> None:
 
 
 def test_finding(env: ForgeEnv) -> None:
-    """Lists are narrowed by a label, an assignee, words of the title and the state, and say how many there are."""
+    """Lists are filtered by label, assignee, title and state, and show counts."""
     bug = env.label("type/bug")
     env.issue("Honey is gone", labels=[bug["id"]])
     env.issue("Wax is gone", assignees=["iris"])
@@ -183,7 +183,7 @@ def test_finding(env: ForgeEnv) -> None:
 
 
 def test_long_lists(env: ForgeEnv) -> None:
-    """A long list comes in pages that keep what it was narrowed by."""
+    """A long list is paginated, and its pages keep the filters."""
     for number in range(27):
         env.issue(f"number {number} of honey")
     env.issue("wax")
@@ -196,7 +196,7 @@ def test_long_lists(env: ForgeEnv) -> None:
 
 
 def test_the_living_part(env: ForgeEnv) -> None:
-    """What a page asks for again and again comes only when something changed, and without what somebody types in."""
+    """Live reload gets the changed parts only after a change, and never the comment field."""
     issue = env.issue()
     path = f"{env.home}/issues/1?part=live"
     part = env.core.open(path)

@@ -1,4 +1,4 @@
-"""Markdown, code and labels as they are shown."""
+"""Rendered Markdown, code and labels."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ NOW = 1_800_000_000
 
 
 class Everywhere:
-    """A place where every name leads somewhere."""
+    """Links in which every name exists."""
 
     def user_path(self, login: str) -> str:
-        """Everybody is there."""
+        """The page of a user."""
         return f"/{login}"
 
     def issue_path(self, repo: str, number: int) -> str:
-        """Every issue is there."""
+        """The page of an issue."""
         return f"/{repo or 'acme/app'}/issues/{number}"
 
 
 def prose(text: str, *, files: str = "", images: str = "") -> str:
-    """A text as markup."""
+    """Rendered Markdown."""
     return markup.render(text, Everywhere(), files=files, images=images).text
 
 
 def links(text: str) -> list[str]:
-    """Where a text leads."""
+    """The links of a rendered text."""
     return re.findall('href="([^"]*)"', prose(text))
 
 
 def test_markdown() -> None:
-    """Markdown is what people know: ticks, tables, code in colours, folded parts, line ends."""
+    """Markdown has task lists, tables, highlighted code, details and line ends."""
     text = prose("- [ ] a\n- [x] b\n\n|a|b|\n|--|--:|\n|1|2|\n\n```python\nif x: pass\n```\none\ntwo ~~three~~")
     assert '<li class="task"><span class="tick">☐</span> a</li>' in text
     assert '<span class="tick done">☑</span> b' in text
@@ -51,19 +51,19 @@ def test_markdown() -> None:
 
 
 def test_unknown_languages() -> None:
-    """Code in a language that nobody knows is code without colours."""
+    """Code in an unknown language is not highlighted."""
     assert prose("```klingon\na < b\n```") == '<pre class="hl"><code>a &lt; b\n</code></pre>\n'
 
 
 def test_looks_are_ours() -> None:
-    """Nobody borrows the looks, the names or the parts of a page."""
+    """User markup cannot use the classes, ids and elements of a page."""
     assert prose('<p class="notice button" id="merge" style="x" data-part>p</p>') == "<p>p</p>"
     assert prose('<span class="k notice">p</span>') == '<p><span class="k">p</span></p>\n'
     assert prose('<button name="x">p</button><input><svg><use href="/assets/icons.svg#check"/></svg>') == "<p>p</p>\n"
 
 
 def test_comments_are_invisible() -> None:
-    """What stands in an HTML comment is for machines."""
+    """HTML comments are not shown."""
     assert prose("a <!-- hive:key --> b\n\n<!-- two\nlines -->").split() == ["<p>a", "b</p>"]
 
 
@@ -79,7 +79,7 @@ def test_comments_are_invisible() -> None:
     ],
 )
 def test_names_are_links(text: str, link: str) -> None:
-    """Names of people and issues lead to them, and addresses where they say."""
+    """Mentions, issue references and addresses become links."""
     assert links(text) == [link]
 
 
@@ -98,17 +98,17 @@ def test_names_are_links(text: str, link: str) -> None:
     ],
 )
 def test_other_words_are_no_links(text: str) -> None:
-    """Code, addresses of mail and names that somebody took care to break stay words."""
+    """Code, mail addresses and defused mentions stay text."""
     assert links(text) == []
 
 
 def test_no_links_in_links() -> None:
-    """A name in the words of a link leads where the link leads."""
+    """A mention within a link is no link of its own."""
     assert links("[#1 @mara](https://forge.example/)") == ["https://forge.example/"]
 
 
 def test_relative_addresses() -> None:
-    """In a file, relative addresses lead to its neighbours; pictures come from this forge only."""
+    """In a file, relative addresses are resolved against it; images come from this forge only."""
     text = prose(
         "[a](b.md) [c](/d) [e](https://f/) [g](#h) ![i](j.png) ![k](https://l/m.png)", files="/src/", images="/raw/"
     )
@@ -120,7 +120,7 @@ def test_relative_addresses() -> None:
     "code", ["", "a", "a\n", "a\n\n", "\n\na", "a\r\nb\r\n", "a\rb", 'x = """\nb\n"""\n', "\x0c\u2028\n\ufeffx"]
 )
 def test_lines_are_kept(code: str) -> None:
-    """Colours change neither the number of lines nor their words."""
+    """Highlighting changes neither the number of lines nor their text."""
     shown = [re.sub("<[^>]*>", "", line.text) for line in highlight.lines(code, "a.py")]
     assert [line.replace("&quot;", '"') for line in shown] == code.replace("\r", "").removesuffix("\n").split("\n")
 
@@ -165,12 +165,12 @@ def _contrast(one: Sequence[int], other: Sequence[int]) -> float:
     ],
 )  # fmt: skip
 def test_ages(passed: int, words: str) -> None:
-    """A time is told as one would say it, and exactly on a closer formats."""
+    """A time is shown in words, with the exact time as a tooltip."""
     assert formats.ago(NOW - passed, NOW) == words
     assert 'title="2027-01-15 08:00:00 UTC"' in formats.when(NOW, NOW).text
 
 
 def test_addresses_that_can_be_followed() -> None:
-    """Only addresses of the web are followed."""
+    """Only web addresses become links."""
     urls = ("https://a/b", "HTTP://[", "javascript:alert(1)", "//a", "")
     assert [formats.web_url(url) for url in urls] == ["https://a/b", "HTTP://[", "", "", ""]

@@ -1,4 +1,4 @@
-"""The merge box: a button exactly when the forge would merge for who looks, and otherwise every reason."""
+"""The merge box: a button exactly when the viewer may merge, otherwise every reason."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def box(page: Shown) -> str:
 
 
 def would_merge(env: ForgeEnv, login: str, pull: Row) -> bool:
-    """What the forge's own rules say."""
+    """Whether the services would merge."""
     try:
         merging.check(env.site, env.user(login), env.now(pull), Wish("merge"))
     except Refusal:
@@ -109,7 +109,7 @@ Hinder = Callable[["ForgeEnv", Row], None]
     ],
 )  # fmt: skip
 def test_why_not(env: ForgeEnv, hinder: Hinder, said: list[str]) -> None:
-    """A blocked pull request shows no button, and says in the API's words what stands in the way and what exactly that is."""
+    """A blocked pull request shows no button, but every reason in the API's words, with details."""
     pull = env.pull()
     page = env.mara.open(path_of(env, pull))
     assert would_merge(env, "mara", pull)
@@ -130,7 +130,7 @@ def test_why_not(env: ForgeEnv, hinder: Hinder, said: list[str]) -> None:
 
 
 def test_who_may(env: ForgeEnv) -> None:
-    """The button is for those who may merge; others read why they may not."""
+    """Those who may merge get the button; others see why not."""
     pull = env.pull()
     for browser, may in (
         (env.mara, True),
@@ -146,7 +146,7 @@ def test_who_may(env: ForgeEnv) -> None:
 
 
 def test_all_reasons_at_once(env: ForgeEnv) -> None:
-    """Who may not merge still reads what else stands in the way."""
+    """Who may not merge still sees the other reasons."""
     pull = env.pull()
     _check(env, pull)
     words = box(env.iris.open(path_of(env, pull)))
@@ -155,7 +155,7 @@ def test_all_reasons_at_once(env: ForgeEnv) -> None:
 
 
 def test_statuses(env: ForgeEnv) -> None:
-    """Each check is a row: a dot of its colour, its name, its words, whether it is required, and where there is more."""
+    """Each check is a row: state, context, description, whether it is required, and a link."""
     pull = env.pull()
     _check(env, pull)
     env.status(env.head(pull), "hive/build", "success", "builds", "javascript:alert(1)")
@@ -171,7 +171,7 @@ def test_statuses(env: ForgeEnv) -> None:
 
 @pytest.mark.parametrize("style", ["merge", "rebase", "rebase-merge", "squash", "fast-forward-only"])
 def test_merging(env: ForgeEnv, style: str) -> None:
-    """The green button merges what was looked at in the chosen style, and the page says so."""
+    """The button merges the reviewed head in the chosen style, and the page shows the merge."""
     pull = env.pull()
     page = env.mara.send(path_of(env, pull), "/merge", do=style)
     assert page.answers == [303, 200]
@@ -187,7 +187,7 @@ def test_merging(env: ForgeEnv, style: str) -> None:
 
 
 def test_merging_and_deleting_the_branch(env: ForgeEnv) -> None:
-    """The branch goes with the merge when that is ticked."""
+    """The branch is deleted with the merge when that is checked."""
     pull = env.pull()
     page = env.mara.send(path_of(env, pull), "/merge", delete_branch_after_merge="on")
     assert "mara deleted the branch topic" in page.words
@@ -195,7 +195,7 @@ def test_merging_and_deleting_the_branch(env: ForgeEnv) -> None:
 
 
 def test_a_newer_head(env: ForgeEnv) -> None:
-    """What was pushed after the page was shown is not merged by it."""
+    """A head that was pushed after the page was loaded is not merged."""
     pull = env.pull()
     page = env.mara.open(path_of(env, pull))
     env.commit({"x": "x"}, branch="topic")
@@ -208,14 +208,14 @@ def test_a_newer_head(env: ForgeEnv) -> None:
 
 @pytest.mark.parametrize("typed", [{"head_commit_id": ""}, {"do": "manually-merged"}, {"do": ""}])
 def test_merging_without_looking(env: ForgeEnv, typed: dict[str, str]) -> None:
-    """A merge has to say what was looked at, and in which of the allowed styles it is meant."""
+    """A merge must name the reviewed head and an allowed style."""
     pull = env.pull()
     assert env.mara.send(path_of(env, pull), "/merge", **typed).status == 422
     assert pulls.row(env.site, pull)["merged"] is None
 
 
 def test_styles(env: ForgeEnv) -> None:
-    """Only the styles that the repository allows are offered, its favourite first."""
+    """Only the styles that the repository allows are offered, its default first."""
     pull = env.pull()
     chosen = {"allow_rebase": False, "default_merge_style": "squash"}
     repos.edit(env.site, env.user("mara"), env.repo, chosen)
@@ -230,7 +230,7 @@ def test_styles(env: ForgeEnv) -> None:
 
 
 def test_updating(env: ForgeEnv) -> None:
-    """A branch that lacks commits of its base is brought up to date by those who may push to it."""
+    """A branch that is behind its base is updated by those who may push to it."""
     pull = env.pull()
     assert not env.core.open(path_of(env, pull)).has_form("/update")
     env.commit({"x": "x"})
@@ -244,7 +244,7 @@ def test_updating(env: ForgeEnv) -> None:
 
 
 def test_closed(env: ForgeEnv) -> None:
-    """A closed pull request has no button, and is opened again unless it was merged."""
+    """A closed pull request has no button, and can be reopened unless it was merged."""
     pull = env.pull()
     page = env.core.send(path_of(env, pull), "/comments", status="close")
     assert "Closed without a merge" in box(page)
@@ -260,7 +260,7 @@ def test_closed(env: ForgeEnv) -> None:
 
 
 def test_waiting_for_checks(env: ForgeEnv) -> None:
-    """A merge that waits for its checks is announced."""
+    """A scheduled merge is shown."""
     pull = env.pull()
     _check(env, pull)
     merging.schedule(env.site, env.user("mara"), pull, Wish("merge"))

@@ -1,4 +1,4 @@
-"""Pull requests at a browser: opening and reading them, and reviewing line by line."""
+"""Pull requests in a browser: opening, reading, and reviewing line by line."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def text(**changed: str) -> str:
 
 
 def written(env: ForgeEnv, pull: Row) -> list[tuple[str, str, list[tuple[str, int, str]]]]:
-    """The reviews: state, words, remarks."""
+    """The reviews: state, text, comments on lines."""
     return [
         (row["state"], row["body"], [_remark(said) for said in reviews.remarks(env.site, row)])
         for row in reviews.of_pull(env.site, pull)
@@ -43,13 +43,13 @@ def _remark(row: Row) -> tuple[str, int, str]:
 
 
 def around(page: Shown, words: str, size: int = 60) -> str:
-    """What stands before some words on a page."""
+    """The text before some words on a page."""
     at = page.words.index(words)
     return page.words[max(0, at - size) : at]
 
 
 def test_the_page_of_a_pull_request(env: ForgeEnv) -> None:
-    """A pull request says who wants what merged from where; by the address of an issue one comes to it as well."""
+    """A pull request shows author, branches and commits; the address of an issue redirects to it."""
     pull = env.pull(body="Closes #2")
     page = env.nobody.open(f"{env.home}/issues/{pull['number']}")
     assert page.path == path_of(env, pull)
@@ -62,7 +62,7 @@ def test_the_page_of_a_pull_request(env: ForgeEnv) -> None:
 
 
 def test_a_fork(env: ForgeEnv) -> None:
-    """A pull request from a fork says whose it is."""
+    """A pull request from a fork names the fork's owner."""
     site, eve = env.site, env.user("eve")
     fork = repos.fork(site, eve, env.repo, eve, f"app-{env.org['login']}")
     git = site.git(fork)
@@ -76,7 +76,7 @@ def test_a_fork(env: ForgeEnv) -> None:
 
 
 def test_commits_and_texts(env: ForgeEnv) -> None:
-    """The commits stand in order with their checks; diff and patch are there as text."""
+    """The commits are listed in order with their statuses; diff and patch are served as text."""
     pull = env.pull()
     sha = env.commit({"second.txt": "x\n"}, branch="topic", message="The second")
     env.status(sha, "ci", "success")
@@ -88,7 +88,7 @@ def test_commits_and_texts(env: ForgeEnv) -> None:
 
 
 def test_opening(env: ForgeEnv) -> None:
-    """The page that compares two branches opens a pull request; a push's hint leads to it."""
+    """The page that compares two branches opens a pull request; the hint after a push leads to it."""
     env.commit({"lines.txt": text(l20="XX")}, new="agent/topic", message="Count again")
     path = f"{env.home}/compare/main...agent/topic"
     assert path in env.core.open(f"{env.home}/src/branch/agent/topic").links
@@ -116,7 +116,7 @@ def test_opening(env: ForgeEnv) -> None:
     ],
 )
 def test_reviewing(env: ForgeEnv, kind: str, content: str, state: str, said: str) -> None:
-    """Whoever reads may approve, request changes or comment, and the conversation says so."""
+    """Readers may approve, request changes or comment, and the conversation shows it."""
     pull = env.pull()
     page = env.eve.send(path_of(env, pull, "/files"), "/reviews", type=kind, content=content)
     assert (page.answers, page.path) == ([303, 200], path_of(env, pull))
@@ -135,7 +135,7 @@ def test_reviewing(env: ForgeEnv, kind: str, content: str, state: str, said: str
     ],
 )
 def test_reviews_that_are_refused(env: ForgeEnv, browser: str, kind: str, content: str, why: str) -> None:
-    """A review that the rules refuse says why and keeps the words."""
+    """A refused review shows why and keeps its text."""
     pull, who = env.pull(), getattr(env, browser)
     page = who.send(path_of(env, pull, "/files"), "/reviews", type=kind, content=content)
     assert page.status == 422
@@ -145,7 +145,7 @@ def test_reviews_that_are_refused(env: ForgeEnv, browser: str, kind: str, conten
 
 
 def test_remarks(env: ForgeEnv) -> None:
-    """A remark on a line, new or gone, is made by choosing the line, and stands below it and in the conversation."""
+    """A comment on a line, added or removed, is shown below the line and in the conversation."""
     pull = env.pull({"lines.txt": text(l20="line XX", l21="")})
     files = path_of(env, pull, "/files")
     page = env.eve.open(files)
@@ -167,7 +167,7 @@ def test_remarks(env: ForgeEnv) -> None:
 
 
 def test_several_remarks_in_one_form(env: ForgeEnv) -> None:
-    """A script may send many remarks at once; those without words or a line are left out."""
+    """One form can send many comments; those without text or line are left out."""
     pull = env.pull()
     typed = {
         "path": ["lines.txt", "lines.txt", "a", "b"],
@@ -179,7 +179,7 @@ def test_several_remarks_in_one_form(env: ForgeEnv) -> None:
 
 
 def test_a_refused_remark_is_kept(env: ForgeEnv) -> None:
-    """A remark that came with a refused review stands in its form again."""
+    """The comment of a refused review is kept in its form."""
     pull = env.pull()
     page = env.eve.send(path_of(env, pull, "/files?comment=lines.txt:20"), "/reviews", type="reject", comment="Mine")
     assert page.status == 422
@@ -189,14 +189,14 @@ def test_a_refused_remark_is_kept(env: ForgeEnv) -> None:
 
 @pytest.mark.parametrize("place", ["", ":", "nothing:3", "lines.txt:0", "lines.txt:x", "lines.txt:9999", "lines.txt"])
 def test_a_line_that_is_not_there(env: ForgeEnv, place: str) -> None:
-    """There is no form for a line that the diff does not show."""
+    """A line that the diff does not show gets no form."""
     page = env.eve.open(path_of(env, env.pull(), f"/files?comment={place}"))
     assert page.status == 200
     assert "comment" not in dict(page.form("/reviews").fields)
 
 
 def test_remarks_follow_their_lines(env: ForgeEnv) -> None:
-    """After a push, a remark stands below its line wherever that went, and is folded when the line was changed."""
+    """After a push, a comment is shown below its line wherever that went, and folded as outdated if the line was changed."""
     pull = env.pull({"lines.txt": text(l20="XX", l22="YY", l30="")})
     said = [
         Remark("lines.txt", 20, "stays"),
@@ -214,7 +214,7 @@ def test_remarks_follow_their_lines(env: ForgeEnv) -> None:
 
 
 def test_stale_and_dismissed(env: ForgeEnv) -> None:
-    """A review of an older head is marked as such, and so is one that counts no longer."""
+    """Stale and dismissed reviews are marked."""
     pull = env.pull()
     first = reviews.write(env.site, env.user("eve"), pull, "REQUEST_CHANGES", "Mend it.")
     env.commit({"lines.txt": text(l20="better")}, branch="topic")
@@ -230,7 +230,7 @@ def test_stale_and_dismissed(env: ForgeEnv) -> None:
 
 
 def test_pushes(env: ForgeEnv) -> None:
-    """Pushes are told with their commits, and a rewritten branch as what it is."""
+    """Pushes are shown with their commits, and force-pushes as such."""
     pull = env.pull()
     old = env.head(pull)
     env.commit({"a.txt": "a\n"}, branch="topic", message="One more")
@@ -244,7 +244,7 @@ def test_pushes(env: ForgeEnv) -> None:
 
 
 def test_a_review_lets_a_waiting_merge_go(env: ForgeEnv) -> None:
-    """A merge that waited for an approval is done as soon as that is given."""
+    """A scheduled merge is performed when its approval is given."""
     pull = env.pull()
     env.protect(required_approvals=1)
     merging.schedule(env.site, env.user("mara"), pull, Wish("merge"))
@@ -253,7 +253,7 @@ def test_a_review_lets_a_waiting_merge_go(env: ForgeEnv) -> None:
 
 
 def test_what_closes_what(env: ForgeEnv) -> None:
-    """An issue says which pull request will close it, and the merge closes it."""
+    """An issue shows which pull request will close it, and the merge closes it."""
     issue = env.issue()
     pull = env.pull(body=f"Fixes #{issue['number']}")
     page = env.nobody.open(f"{env.home}/issues/{issue['number']}")
@@ -263,7 +263,7 @@ def test_what_closes_what(env: ForgeEnv) -> None:
 
 
 def test_answering_a_remark(env: ForgeEnv) -> None:
-    """A reply stands with the remark that it answers, on the same line of the same review, and hooks hear a comment."""
+    """A reply belongs to the line and the review of the comment that it answers."""
     pull = env.pull(body="Mend it")
     review = reviews.write(
         env.site, env.user("mara"), pull, "COMMENT", "", said=[Remark("topic.txt", 1, "Is it a name?")]
@@ -277,7 +277,7 @@ def test_answering_a_remark(env: ForgeEnv) -> None:
 
 
 def test_the_end_of_a_conversation(env: ForgeEnv) -> None:
-    """A conversation is resolved by the pull request's author or who writes there, and opened again, and the page says so."""
+    """The author and writers resolve and reopen a conversation, and the page shows who did; resolved ones are folded."""
     pull = env.pull(body="Mend it")
     review = reviews.write(
         env.site, env.user("mara"), pull, "COMMENT", "", said=[Remark("topic.txt", 1, "Is it a name?")]

@@ -1,4 +1,4 @@
-"""Signing in and out at a browser, and whose forms are taken."""
+"""Signing in and out, and which forms are accepted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FORMS = [page for page in PAGES if page.method == "POST"]
 
 
 def test_signing_in(newcomer: Browser) -> None:
-    """Who signs in is greeted by name on the front page, and can leave again."""
+    """Signing in leads to the front page, which shows the login; signing out ends that."""
     assert not newcomer.is_in()
     page = newcomer.sign_in()
     assert (page.answers, page.path) == ([303, 200], "/")
@@ -29,7 +29,7 @@ def test_signing_in(newcomer: Browser) -> None:
 
 
 def test_a_wrong_password(newcomer: Browser) -> None:
-    """A wrong password is told in one sentence, which is the same for a name that nobody has."""
+    """A wrong password and an unknown name get the same error."""
     page = newcomer.sign_in("wrong")
     assert (page.status, page.path) == (401, "/user/login")
     assert "Username or password is incorrect." in page.words
@@ -40,13 +40,13 @@ def test_a_wrong_password(newcomer: Browser) -> None:
 
 
 def test_an_organisation_does_not_sign_in(env: ForgeEnv, newcomer: Browser) -> None:
-    """An organisation has no password, not even an empty one."""
+    """An organisation cannot sign in, not even with an empty password."""
     newcomer.login = env.org["login"]
     assert newcomer.sign_in("").status == 401
 
 
 def test_back_to_where_one_was(env: ForgeEnv, newcomer: Browser) -> None:
-    """Who has to sign in first comes back to the page that he wanted."""
+    """After signing in, the user comes back to the requested page."""
     wanted = f"{env.home}/issues/new?title=a+b"
     page = newcomer.open(wanted)
     assert page.path.startswith("/user/login?redirect_to=")
@@ -68,7 +68,7 @@ def test_back_to_where_one_was(env: ForgeEnv, newcomer: Browser) -> None:
     ],
 )
 def test_no_way_out(newcomer: Browser, place: str) -> None:
-    """Nobody is led to another site by signing in."""
+    """Signing in never redirects to another site."""
     page = newcomer.open("/user/login")
     typed = [("user_name", newcomer.login), ("password", PASSWORD), ("redirect_to", place)]
     kept = [pair for pair in page.form("/login").fields if pair[0] == "_csrf"]
@@ -77,7 +77,7 @@ def test_no_way_out(newcomer: Browser, place: str) -> None:
 
 
 def test_the_cookie(forge: EmbeddedForge, newcomer: Browser) -> None:
-    """The session is a signed cookie that no script reads and no other site sends; its key is the forge's alone."""
+    """The session cookie is HttpOnly and SameSite; its key is readable by the forge only."""
     page = newcomer.open("/user/login")
     cookie = page.headers["Set-Cookie"]
     assert "HttpOnly" in cookie
@@ -88,7 +88,7 @@ def test_the_cookie(forge: EmbeddedForge, newcomer: Browser) -> None:
 
 
 def test_a_forged_cookie(newcomer: Browser) -> None:
-    """A cookie that was changed is nobody's."""
+    """A forged cookie is rejected."""
     newcomer.sign_in()
     (cookie,) = newcomer.jar
     payload, _, signature = (cookie.value or "").partition(".")
@@ -97,7 +97,7 @@ def test_a_forged_cookie(newcomer: Browser) -> None:
 
 
 def test_a_new_password_ends_sessions(forge: EmbeddedForge, newcomer: Browser) -> None:
-    """With the password everything goes that was opened by it."""
+    """A new password ends all sessions."""
     newcomer.sign_in()
     assert newcomer.is_in()
     people.edit(forge.site, people.named(forge.site, newcomer.login), {"password": "another"})
@@ -105,7 +105,7 @@ def test_a_new_password_ends_sessions(forge: EmbeddedForge, newcomer: Browser) -
 
 
 def test_a_prohibited_account(forge: EmbeddedForge, newcomer: Browser) -> None:
-    """Who is prohibited from signing in is out at once, and told so when he tries."""
+    """A prohibited account is signed out at once, and sees why it cannot sign in."""
     newcomer.sign_in()
     people.edit(forge.site, people.named(forge.site, newcomer.login), {"prohibit_login": True})
     assert not newcomer.is_in()
@@ -113,7 +113,7 @@ def test_a_prohibited_account(forge: EmbeddedForge, newcomer: Browser) -> None:
 
 
 def test_tokens_change_with_the_session(newcomer: Browser) -> None:
-    """A form from before signing in is worth nothing after it."""
+    """A form token from before signing in is rejected afterwards."""
     before = newcomer.token()
     newcomer.sign_in()
     assert before != newcomer.token()

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from hive.config.extras import DISTRIBUTIONS, EXTRAS, IN_DEMO
+from tests.commands import hive as run
 from tests.hive.conftest import HiveEnv
 
 ROOT = Path(__file__).parent.parent.parent
@@ -34,7 +35,12 @@ model: {url: "http://127.0.0.1:1"}
 
 
 def hive(*words: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run the command line as a user does."""
+    """Run the command line."""
+    return run(*words, cwd=cwd, env=env)
+
+
+def started(*words: str, cwd: Path | None = None, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a Python of its own, whose first import finds what is there now."""
     return subprocess.run(
         [sys.executable, "-m", "hive", *words],
         cwd=cwd,
@@ -156,7 +162,7 @@ def test_a_state_that_cannot_be_written(config: Path) -> None:
 
 def test_a_machine_without_git(tmp_path: Path) -> None:
     """What is missing is said, and how to get it."""
-    assert "apt-get install git" in complaint(hive("demo", "--state", str(tmp_path / "demo"), PATH=str(tmp_path)))
+    assert "apt-get install git" in complaint(started("demo", "--state", str(tmp_path / "demo"), PATH=str(tmp_path)))
 
 
 def test_a_directory_of_others(tmp_path: Path) -> None:
@@ -357,7 +363,7 @@ def test_packages_that_are_not_installed(
     if "redis" in packages:
         text += 'queue: "redis://127.0.0.1:1/0"\n'
     config.write_text(text)
-    said = complaint(hive(command, str(config), PYTHONPATH=hidden(tmp_path, packages), ANTHROPIC_API_KEY="none"))
+    said = complaint(started(command, str(config), PYTHONPATH=hidden(tmp_path, packages), ANTHROPIC_API_KEY="none"))
     assert sentence in said
 
 
@@ -374,7 +380,7 @@ def test_packages_that_are_not_installed(
 )
 def test_nothing_but_the_wheel(tmp_path: Path, words: str, sentence: str) -> None:
     """Without any extra the demo says once what to install, and makes nothing."""
-    done = hive(*words.split(), cwd=tmp_path, PYTHONPATH=hidden(tmp_path, "git anthropic nh3 pygments redis"))
+    done = started(*words.split(), cwd=tmp_path, PYTHONPATH=hidden(tmp_path, "git anthropic nh3 pygments redis"))
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"hive: {sentence}\n")
     assert [path.name for path in tmp_path.iterdir()] == ["hide"]
 

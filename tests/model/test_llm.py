@@ -149,13 +149,22 @@ def test_a_cut_stream_ends(upstream: Model, parrot: Parrot, fault: Fault) -> Non
     assert b"message_stop" not in read(upstream)
 
 
-def test_nobody_there() -> None:
-    """A model that cannot be reached is an error in the API's form."""
+def unheard(url: str) -> ModelFailed:
+    """What comes of asking there."""
+    upstream = Model(url=url, key="k")
+    with pytest.raises(ModelFailed) as caught:
+        read(upstream)
+    upstream.close()
+    return caught.value
+
+
+def test_nobody_there(model: ModelServer) -> None:
+    """A model that cannot be reached is an error in the API's form: no connection, no such name, no TLS."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        upstream = Model(url=f"http://127.0.0.1:{closed.getsockname()[1]}", key="k")
-        with pytest.raises(ModelFailed) as caught:
-            read(upstream)
-        upstream.close()
-    assert (caught.value.status, caught.value.body["error"]["type"]) == (503, "api_error")
-    assert "refused" in caught.value.unreachable
+        refused = unheard(f"http://127.0.0.1:{closed.getsockname()[1]}")
+    nameless, plain = unheard("http://model.invalid"), unheard(model.url.replace("http:", "https:"))
+    for failed in (refused, nameless, plain):
+        assert (failed.status, failed.body["error"]["type"]) == (503, "api_error")
+        assert failed.unreachable
+    assert "refused" in refused.unreachable

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,6 +24,7 @@ from hive.app.web import serve
 from hive.config import load
 from hive.instance.instance import Instance
 from hive.provision import CheckResult, Doctor, Key, Provisioner, Rotation
+from tests.commands import hive
 
 ADMIN, PASSWORD = "root", "root-password"
 CONFIG = """\
@@ -129,14 +128,7 @@ class ProvisionEnv:
     def hive(self, *words: str, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
         """The command line, with the configuration as its first argument."""
         command, *more = words
-        env = {**os.environ, "HIVE_ADMIN_PASSWORD": password, "COLUMNS": "80"}
-        return subprocess.run(
-            [sys.executable, "-m", "hive", command, str(self.config), *more],
-            capture_output=True,
-            text=True,
-            env=env,
-            timeout=120,
-        )
+        return hive(command, str(self.config), *more, env={"HIVE_ADMIN_PASSWORD": password, "COLUMNS": "80"})
 
 
 APP, SITE = Repo("work", "acme", "app"), Repo("work", "birch", "site")

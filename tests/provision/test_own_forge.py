@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import subprocess
-import sys
 from pathlib import Path
+
+from tests.commands import hive as run
 
 CONFIG = """\
 state: state
@@ -20,8 +20,7 @@ teams: {{acme: {{forge: own, operators: [mara], repos: [app], agents: [iris], la
 
 def hive(place: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """The command line, as somebody types it beside the configuration."""
-    command = [sys.executable, "-m", "hive", *words]
-    return subprocess.run(command, cwd=place, capture_output=True, text=True, env={**os.environ}, timeout=300)
+    return run(*words, cwd=place)
 
 
 def test_init_starts_a_forge_of_our_own(tmp_path: Path) -> None:

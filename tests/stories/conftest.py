@@ -202,16 +202,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def responder() -> Responder:
-    """What plays the model; a story may have another one."""
+    """What plays the model; a file of stories may have another one."""
     return script()
 
 
-@pytest.fixture
-def hive(tmp_path: Path, responder: Responder) -> Iterator[Hive]:
-    """A hive of its own for each story."""
-    with raised(tmp_path, responder) as made:
+@pytest.fixture(scope="module")
+def hive(tmp_path_factory: pytest.TempPathFactory, responder: Responder) -> Iterator[Hive]:
+    """One hive for all stories of a file, since to start one costs as much as a story: each leaves it able to work."""
+    with raised(tmp_path_factory.mktemp("hive"), responder) as made:
         yield made
 
 

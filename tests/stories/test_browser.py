@@ -49,7 +49,7 @@ class Patient:
         return self._responder.reply(conversation)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def responder() -> Patient:
     """The story's brain, with time for a look at the first review."""
     return Patient(script())

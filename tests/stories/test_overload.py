@@ -45,7 +45,7 @@ class Overworked:
         return ModelReply("", (ToolCall("finish", {"outcome": "answered", "message": f"Answer {number}. {TALK}"}),))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def responder() -> Responder:
     """The model of this story."""
     return Overworked()

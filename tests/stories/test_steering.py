@@ -19,7 +19,7 @@ class Candid:
         return ModelReply("", (ToolCall("finish", {"outcome": "answered", "message": told}),))
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def responder() -> Responder:
     """The model of this story."""
     return Candid()

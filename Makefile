@@ -29,6 +29,11 @@ reference: ## write docs/reference and the schemas of configuration files from t
 	@scripts/setup dev
 	@$(PY) scripts/reference.py
 
+docs: ## build the documents as a site, without a network: site/html/index.html
+	@scripts/setup dev
+	@$(PY) scripts/site.py
+	@.venv/bin/zensical build --strict --clean
+
 bench: ## measure beside peers, and write bench/out/latest.json: make bench ARGS="ingest queue" for parts of it
 	@scripts/setup dev
 	@scripts/peers
@@ -55,4 +60,4 @@ format: ## put the code in the house's form
 	@.venv/bin/ruff format -q . && .venv/bin/ruff check -q --fix .
 
 clean: ## remove what the targets above made
-	rm -rf .venv .hive .pytest_cache .mypy_cache .ruff_cache .import_linter_cache bench/out tests/out
+	rm -rf .venv .hive .pytest_cache .mypy_cache .ruff_cache .import_linter_cache bench/out tests/out site

@@ -1,7 +1,7 @@
-"""The gatekeeper: says what a change of an agent's configuration would do, and hands a merged one on.
+"""The gatekeeper: posts a plan for each change of an agent's configuration, and reports merged ones to the host.
 
-It never merges and never touches a host: a merged change is only a wish to look, and the host
-verifies for itself that an operator approved it. Performs no I/O.
+It neither merges nor touches a host: after a merge it only asks the host to check, and the host verifies for itself
+that an operator approved the change. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ PROBLEMS = """\
 
 {problems}
 
-The container goes on as it is. Push a mended commit and it is looked at again.
+The container stays as it is. Push a fixed commit, and it is evaluated again.
 """
 DENIED = """\
-⛔ **{agent}: refused by an operator** · `denied/{number}`
+⛔ **{agent}: rejected by an operator** · `denied/{number}`
 
-The configuration stays as it is. {told}
+The configuration stays as it is. {resumed}
 """
-TOLD = "@{agent} waited for this, and goes on with what was said here."
-UNTOLD = "Nobody waits for it."
+RESUMED = "@{agent} waited for this, and continues with the reason given here."
+NOT_RESUMED = "No run waits for it."
 CLOSED = """\
-Your proposal {ref} was closed by {login}, who is no operator, and not merged. Your configuration stays as it is.
+Your proposal {ref} was closed unmerged by {login}, who is not an operator. Your configuration stays as it is.
 
-Go on with your work without it, or `finish` with `blocked` if you cannot.
+Continue your work without it, or `finish` with `blocked` if you cannot.
 """
 NOTHING = "- nothing that runs changes"
 
@@ -78,14 +78,14 @@ bot = Bot(
 
 @bot.on(PullChanged)
 def ask(event: PullChanged, ctx: Context) -> Iterator[Intent]:
-    """Have each head evaluated once for each base; until then it is pending."""
+    """Request an evaluation of each head, once for each base; until then its status is pending."""
     if event.ref.repo in ctx.team.configs:
         yield from verdicts.ask(event, ctx.forge.pull(event.ref), ctx, context=CONTEXT, bot=bot.name)
 
 
 @bot.on(ReviewAsked)
 def evaluate(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
-    """Pin the head, set `hive/eval`, and say what merging would mean."""
+    """Pin the head, set `hive/eval`, and post the plan."""
     agent = ctx.team.configs.get(event.ref.repo)
     if agent is None:
         return
@@ -98,22 +98,22 @@ def evaluate(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
         yield RequestReview(event.ref, ctx.team.operators_of(agent), key=f"call:{event.ref}")
         yield PinProposal(event.ref, seen.head_sha, seen.tree, key=f"propose:{key}")
     yield verdicts.verdict(pull, ctx, status(seen), key=f"eval:{event.key}", scope=key)
-    yield PostComment(event.ref, say(seen, agent), key=f"plan:{key}")
+    yield PostComment(event.ref, plan_comment(seen, agent), key=f"plan:{key}")
 
 
 @bot.on(PullMerged)
 def deploy(event: PullMerged, ctx: Context) -> Iterator[Intent]:
-    """Let the host look at a configuration that a forge calls merged."""
+    """Ask the host to check a configuration that the forge reports as merged."""
     agent = ctx.team.configs.get(event.ref.repo)
     if agent is not None:
         yield Deploy(event.ref, agent, key=f"deploy:{event.ref}")
 
 
 @bot.on(PullClosed)
-def tell_refused(event: PullClosed, ctx: Context) -> Iterator[Intent]:
-    """A change that was closed unmerged is refused if an operator closed it; whoever waits for it goes on either way.
+def report_rejection(event: PullClosed, ctx: Context) -> Iterator[Intent]:
+    """Report a change that was closed unmerged as rejected if an operator closed it; resume runs that wait for it.
 
-    What a command closed was told by the command.
+    A change that `/deny` closed was reported by that command.
     """
     agent = ctx.team.configs.get(event.ref.repo)
     if agent is None:
@@ -123,45 +123,45 @@ def tell_refused(event: PullClosed, ctx: Context) -> Iterator[Intent]:
     if pull.is_open or pull.merged or (by is not None and is_own(by, ctx)):
         return
     if by is None or by.id not in ctx.team.operators:
-        login = plain_name(by.login) if by is not None else "somebody"
+        login = plain_name(by.login) if by is not None else "an unknown account"
         where = f"{event.ref.repo.path}#{event.ref.number}"
-        told = CLOSED.format(ref=where, login=login).strip()
-        yield ResumeRuns(event.ref, told, key=f"closed:{event.ref}:{pull.head_sha}")
+        message = CLOSED.format(ref=where, login=login).strip()
+        yield ResumeRuns(event.ref, message, key=f"closed:{event.ref}:{pull.head_sha}")
         return
-    tag, wake = denied(pull, last_words(event.ref, by, ctx), by, ctx.team)
-    waits = ctx.history.status(event.ref)
-    told = (UNTOLD if waits is None else TOLD).format(agent=agent)
-    said = DENIED.format(agent=agent, number=event.ref.number, told=told).strip()
-    yield from (tag, wake, PostComment(event.ref, said, key=tag.key, if_closed=True))
+    tag, resume_runs = denied(pull, last_comment(event.ref, by, ctx), by, ctx.team)
+    is_awaited = ctx.history.status(event.ref) is not None
+    resumed = (RESUMED if is_awaited else NOT_RESUMED).format(agent=agent)
+    text = DENIED.format(agent=agent, number=event.ref.number, resumed=resumed).strip()
+    yield from (tag, resume_runs, PostComment(event.ref, text, key=tag.key, if_closed=True))
 
 
 def closed_by(ref: Ref, ctx: Context) -> User | None:
-    """Who closed it last, by the timeline: payloads prove nothing."""
+    """Who closed it last, by the timeline; a payload is no proof."""
     rows = [row for row in ctx.forge.timeline(ref) if row.kind == "close"]
     return rows[-1].actor if rows else None
 
 
 def is_own(user: User, ctx: Context) -> bool:
-    """Whether an account is one by which bots speak."""
+    """Whether an account belongs to a bot."""
     return any(user.id == account.id for account in ctx.team.accounts.values())
 
 
-def last_words(ref: Ref, by: User, ctx: Context) -> str:
-    """What whoever closed it said last, without commands and as it was posted; empty if nothing."""
-    mine = (comment for comment in ctx.forge.comments(ref) if comment.author.id == by.id and not is_altered(comment))
-    said = [spoken(comment.body) for comment in mine]
-    return next((words for words in reversed(said) if words.strip()), "")
+def last_comment(ref: Ref, by: User, ctx: Context) -> str:
+    """The last unedited comment of an account, without commands; empty without one."""
+    own = (comment for comment in ctx.forge.comments(ref) if comment.author.id == by.id and not is_altered(comment))
+    texts = [spoken(comment.body) for comment in own]
+    return next((text for text in reversed(texts) if text.strip()), "")
 
 
 def status(seen: Evaluation) -> CommitStatus:
     """The commit status of an evaluation."""
     if seen.problems:
-        return CommitStatus(CONTEXT, State.FAILURE, f"🔴 {len(seen.problems)} to mend")
+        return CommitStatus(CONTEXT, State.FAILURE, f"🔴 {len(seen.problems)} to fix")
     return CommitStatus(CONTEXT, State.SUCCESS, "🟢 builds")
 
 
-def say(seen: Evaluation, agent: str) -> str:
-    """The comment of an evaluation."""
+def plan_comment(seen: Evaluation, agent: str) -> str:
+    """The comment about an evaluation."""
     sha = code(seen.head_sha[:7])
     if seen.problems:
         return PROBLEMS.format(agent=agent, sha=sha, problems=listed(seen.problems)).strip()
@@ -169,5 +169,5 @@ def say(seen: Evaluation, agent: str) -> str:
 
 
 def listed(lines: tuple[str, ...]) -> str:
-    """Sentences as a list; they may hold words of the change itself."""
+    """Sentences as a Markdown list; they may quote the change itself."""
     return "\n".join(f"- {plain(line)}" for line in lines)

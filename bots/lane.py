@@ -1,4 +1,4 @@
-"""The lane bot: an assignment starts an agent's run; what operators and review say moves it on. Performs no I/O."""
+"""The lane bot: an assignment starts a run; comments of operators and reviews continue it. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -26,45 +26,45 @@ from forge.events import (
 from forge.models import Issue, Ref, Review, ReviewComment, ReviewState, User
 
 SCOPE = "state/"
-"""How labels begin that tell how an agent's work stands."""
+"""The prefix of labels that show the state of a run."""
 
-SAID = "On {where} somebody wrote:\n\n{said}"
-REVIEWED = "Your pull request {where} was reviewed at {sha}: {state}.\n\n{said}"
-EDITED = "; edited afterwards, perhaps by somebody else"
+COMMENTED = "There is a new comment on {where}:\n\n{text}"
+REVIEWED = "Your pull request {where} was reviewed at {sha}: {state}.\n\n{text}"
+EDITED = "; edited afterwards, perhaps by another account"
 ANSWERED = """\
-On {where} somebody answered a remark on {path}, line {line}.
+On {where} there is an answer to a review comment on {path}, line {line}.
 
-The remark:
+The review comment:
 {remark}
 
 The answer:
-{said}"""
-ON_LINE = "On {path}, line {line}:\n{said}"
+{text}"""
+ON_LINE = "On {path}, line {line}:\n{text}"
 STUCK = """\
-🙋 {operators}: @{agent} and review went {turns} rounds without agreeing, so I stop here and wait for you.
+🙋 {operators}: @{agent} and the review did not agree within {turns} rounds, so this waits for you.
 
-Comment on this pull request to go on.
+Comment on this pull request to continue.
 """
 
 HOW_TO_STOP = """\
-🙋 If @{agent} is to stop: `/pause` on a line of its own lets its work rest, `/cancel` ends it and takes @{agent} off the issue.
+🙋 To stop @{agent}: `/pause` on a line of its own suspends it, `/cancel` ends the run and unassigns @{agent}.
 
-What you wrote was handed to @{agent} as it is; only commands stop it for certain.
+Your comment was passed on to @{agent} as it is; only commands stop it for certain.
 """
 WISH = re.compile(
     r"(?:(?:please|pls|ok|okay|hey|no|just|@[\w-]+)[\s,.!:]*)*(?:stop|halt|abort|cancel|quit|give up|leave it)"
     r"(?:[\s,]+(?:it|this|that|now|here|working|work|immediately|please|thanks))*[\s.!]*",
     re.IGNORECASE,
 )
-"""Words that say nothing but that somebody wants work to stop."""
+"""A comment that says nothing but that work should stop."""
 
 MAX_WISH = 200
-"""Characters of such words; whoever writes more says more."""
+"""The length of such a comment in characters; a longer one says more than that."""
 
 EMPTY = """\
-🙋 This repository is empty: there is nothing that @{agent} could begin from.
+🙋 This repository is empty: @{agent} has nothing to start from.
 
-Push a first commit, and assign @{agent} once more.
+Push a first commit, and assign @{agent} again.
 """
 
 bot = Bot(
@@ -76,7 +76,7 @@ bot = Bot(
 
 @bot.on(IssueOpened)
 def start_opened(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
-    """An issue may be born assigned, or with labels that only the hive sets."""
+    """An issue may be opened with assignees, or with labels that only the hive sets."""
     yield from start(event.ref, event.key, ctx)
     if event.ref.repo in ctx.team.repos and any(own.startswith(SCOPE) for own in ctx.forge.issue(event.ref).labels):
         yield SyncStateLabels(event.ref, key=f"show:{event.key}")
@@ -89,7 +89,7 @@ def start_assigned(event: IssueAssigned, ctx: Context) -> Iterator[Intent]:
 
 
 def start(ref: Ref, key: str, ctx: Context) -> Iterator[Intent]:
-    """Start a run for each agent that somebody with authority assigned and that has none open."""
+    """Start a run for each agent that was assigned with authority and has no open run."""
     issue = ctx.forge.issue(ref)
     if issue.is_pull or not issue.is_open or ref.repo not in ctx.team.repos:
         return
@@ -104,14 +104,14 @@ def start(ref: Ref, key: str, ctx: Context) -> Iterator[Intent]:
 
 
 def is_running(agent: str, run: RunView | None) -> bool:
-    """Whether a run is open and this agent's."""
+    """Whether a run is open and belongs to this agent."""
     return run is not None and run.agent == agent and run.state == "open"
 
 
 def ordered(issue: Issue, assignee: User, ctx: Context) -> bool:
-    """Whether the timeline shows that an operator or the hive itself assigned: payloads prove nothing.
+    """Whether an operator or the hive itself assigned, by the timeline; a payload is no proof.
 
-    Forges write no row for an assignment that was part of filing the issue: then the author did it.
+    Forges write no timeline row for an assignment at the time of opening: then it was the author's.
     """
     rows = [row for row in ctx.forge.timeline(issue.ref) if row.user is not None and row.user.id == assignee.id]
     added = [row for row in rows if row.kind == "assignees" and not row.removed]
@@ -121,7 +121,7 @@ def ordered(issue: Issue, assignee: User, ctx: Context) -> bool:
 
 @bot.on(CommentPosted)
 def hear(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
-    """What an operator says on an issue or pull request of a run goes to its agent, without the commands in it."""
+    """Pass an operator's comment on a run's issue or pull request on to the agent, without its commands."""
     run = ctx.history.run_for(event.ref)
     if run is None or run.state != "open":
         return
@@ -133,26 +133,26 @@ def hear(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     standing = ctx.team.standing(comment.author)
     if is_altered(comment, event.digest):
         standing += EDITED
-    said = fenced("comment", body, author=comment.author.login, standing=standing)
+    text = fenced("comment", body, author=comment.author.login, standing=standing)
     where = f"#{event.ref.number}"
-    message = SAID.format(where=where, said=said) if answer is None else answered(answer.to, where, said, ctx.team)
-    go_on = ContinueRun(run.id, message, by_person=True, key=f"comment:{event.ref.repo}:{comment.id}")
-    yield go_on if answer is None else within(answer.conversation, go_on, ctx.forge)
+    message = COMMENTED.format(where=where, text=text) if answer is None else answered(answer.to, where, text, ctx.team)
+    turn = ContinueRun(run.id, message, by_person=True, key=f"comment:{event.ref.repo}:{comment.id}")
+    yield turn if answer is None else within(answer.conversation, turn, ctx.forge)
     if len(wish := body.strip()) <= MAX_WISH and WISH.fullmatch(wish):
-        # A wish in prose ends nothing, as prose is ambiguous: how to be understood is said once for each run.
+        # Prose is ambiguous and ends nothing: the commands that do are explained once a run.
         yield PostComment(event.ref, HOW_TO_STOP.format(agent=run.agent).strip(), key=f"how-to-stop:{run.id}")
 
 
-def answered(to: ReviewComment, where: str, said: str, team: Team) -> str:
-    """A reply to a remark on code as a message: what it answers, and on which line."""
+def answered(to: ReviewComment, where: str, text: str, team: Team) -> str:
+    """A message about a reply to a review comment: what it answers, and on which line."""
     author = to.author or SOMEBODY
     remark = fenced("remark", to.body, author=author.login, standing=team.standing(author))
-    return ANSWERED.format(where=where, path=code(to.path), line=to.line, remark=remark, said=said)
+    return ANSWERED.format(where=where, path=code(to.path), line=to.line, remark=remark, text=text)
 
 
 @bot.on(PullReviewed)
 def answer_review(event: PullReviewed, ctx: Context) -> Iterator[Intent]:
-    """A review that wants something goes to the agent whose pull request it is, in bounded rounds."""
+    """Pass a review that demands changes on to the pull request's agent, in a bounded number of rounds."""
     run = ctx.history.run_for(event.ref)
     if run is None or run.state != "open" or run.pull != event.ref:
         return
@@ -169,10 +169,10 @@ def answer_review(event: PullReviewed, ctx: Context) -> Iterator[Intent]:
         if not by_person and run.bot_turns >= ctx.team.max_bot_turns:
             stuck = STUCK.format(operators=ctx.team.call(run.agent), agent=run.agent, turns=run.bot_turns).strip()
             yield PostComment(event.ref, stuck, key=f"stuck:{event.ref}:{review.id}")
-            yield BlockRun(run.id, "review and its agent do not agree", key=f"stuck:{event.ref}:{review.id}")
+            yield BlockRun(run.id, "the agent and the review do not agree", key=f"stuck:{event.ref}:{review.id}")
             return
         found = ctx.forge.review_comments(event.ref, review.id)
-        # Replies of others are among them, and are heard by themselves.
+        # Replies of others are among them; each has an event of its own.
         remarks = [remark for remark in found if remark.author is None or remark.author.id == review.author.id]
         message = reviewed(review, remarks, ctx.team.standing(review.author))
         about = conversations(review, remarks)
@@ -187,14 +187,14 @@ def answer_review(event: PullReviewed, ctx: Context) -> Iterator[Intent]:
 
 
 def is_passed(reviews: list[Review], ctx: Context) -> bool:
-    """Whether the review bot has nothing against a pull request: from then on it waits for an operator."""
+    """Whether the review bot has approved: from then on the pull request waits for an operator."""
     account = ctx.team.accounts.get("review")
     mine = [review for review in reviews if account is not None and review.author.id == account.id]
     return bool(mine) and mine[-1].state is ReviewState.APPROVED and not mine[-1].dismissed
 
 
 def wants_something(review: Review, run: RunView, ctx: Context) -> bool:
-    """Whether a review is one that an agent has to deal with: yellow remarks are left to the author."""
+    """Whether an agent has to act on a review; yellow remarks are optional."""
     if review.dismissed or ctx.team.agent_of(review.author) == run.agent:
         return False
     if review.state is ReviewState.REQUEST_CHANGES:
@@ -203,19 +203,19 @@ def wants_something(review: Review, run: RunView, ctx: Context) -> bool:
 
 
 def reviewed(review: Review, remarks: list[ReviewComment], standing: str) -> str:
-    """A review as a message."""
+    """A message about a review."""
     login = review.author.login
     parts = [fenced("review", review.body, author=login, standing=standing)] if review.body else []
     for remark in remarks:
-        said = fenced("remark", remark.body, author=login, standing=standing)
-        parts.append(ON_LINE.format(path=remark.path, line=remark.line, said=said))
+        text = fenced("remark", remark.body, author=login, standing=standing)
+        parts.append(ON_LINE.format(path=remark.path, line=remark.line, text=text))
     state = review.state.value.lower().replace("_", " ")
-    return REVIEWED.format(where=f"#{review.ref.number}", sha=review.head_sha[:7], state=state, said="\n\n".join(parts))
+    return REVIEWED.format(where=f"#{review.ref.number}", sha=review.head_sha[:7], state=state, text="\n\n".join(parts))
 
 
 @bot.on(IssueLabeled)
 def show_state(event: IssueLabeled, ctx: Context) -> Iterator[Intent]:
-    """Labels that show how things stand are put right when somebody else touched them."""
+    """Correct state labels that a person has changed."""
     if event.ref.repo in ctx.team.repos and not ctx.team.is_machine(event.actor):
         yield SyncStateLabels(event.ref, key=f"show:{event.key}")
 
@@ -234,7 +234,7 @@ def end_closed_pull(event: PullClosed, ctx: Context) -> Iterator[Intent]:
 
 @bot.on(IssueClosed)
 def end_closed_issue(event: IssueClosed, ctx: Context) -> Iterator[Intent]:
-    """A closed issue ends its run; a merge closes issues too, and says so a moment earlier or later."""
+    """A closed issue ends its run. A merge closes issues too; its event may arrive before or after this one."""
     run = ctx.history.run_for(event.ref)
     merged = run is not None and run.pull is not None and ctx.forge.pull(run.pull).merged
     if not ctx.forge.issue(event.ref).is_open:

@@ -1,7 +1,7 @@
-"""Orders: what a comment commands, told apart from text, code and quotes. Performs no I/O.
+"""Slash commands in comments, told apart from text, code and quotes. Performs no I/O.
 
-A line is an order if it begins with `/word` at its very start and a reader sees it as text of the
-comment's author: Markdown decides, as forges show comments by it. What is in doubt is text.
+A line is a command if it starts with `/word` and is rendered as the author's own text: Markdown decides, since forges
+render comments by it. In doubt it is text.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from forge.models import Comment
 
 
 class ThreadKind(StrEnum):
-    """On what kind of thread something is said."""
+    """The kind of thread of a comment."""
 
     ISSUE = "issue"
     PULL = "pull request"
@@ -33,9 +33,9 @@ AT_WORK = frozenset({ThreadKind.ISSUE, ThreadKind.PULL})
 
 @dataclass(frozen=True, slots=True)
 class CommandSpec:
-    """One command. `least` and `most` bound the number of words after it; `most` 0 is none, -1 any.
+    """A command. `least` and `most` limit the number of its arguments; -1 as `most` is any number.
 
-    `on` are the threads on which it can work; `agents` may say it too.
+    `on` are the kinds of threads where it works; `agents` is whether agents may use it too.
     """
 
     name: str
@@ -48,24 +48,24 @@ class CommandSpec:
 
     @property
     def form(self) -> str:
-        """How it is written."""
+        """Its usage."""
         return f"/{self.name} {self.usage}".strip()
 
     def takes(self, words: tuple[str, ...]) -> bool:
-        """Whether these words can follow."""
+        """Whether these can be its arguments."""
         return self.least <= len(words) and (self.most < 0 or len(words) <= self.most)
 
 
 COMMANDS = (
-    CommandSpec("status", "", "say how the run of this thread stands"),
-    CommandSpec("cancel", "", "end the run of this thread and take its agent off the issue", on=AT_WORK),
-    CommandSpec("retry", "", "end the run of this thread, if it is open, and begin anew", on=AT_WORK),
+    CommandSpec("status", "", "show the state of this thread's run"),
+    CommandSpec("cancel", "", "end this thread's run and unassign its agent", on=AT_WORK),
+    CommandSpec("retry", "", "end this thread's run, if it is open, and start over", on=AT_WORK),
     CommandSpec("start", "[agent]", "start a run on this issue, if none is open", most=1, on=AT_WORK),
-    CommandSpec("stop", "[agent]", "end the run of this thread and take its agent off the issue", most=1, on=AT_WORK),
+    CommandSpec("stop", "[agent]", "end this thread's run and unassign its agent", most=1, on=AT_WORK),
     CommandSpec(
         "deny",
         "why",
-        "close this pull request unmerged, and tell its agent why",
+        "close this pull request unmerged, and give its agent the reason",
         least=1,
         most=-1,
         on=frozenset({ThreadKind.CONFIG}),
@@ -73,68 +73,68 @@ COMMANDS = (
     CommandSpec(
         "review",
         "[full]",
-        "look at this pull request's head again, all of it",
+        "review this pull request's head again, all of it",
         most=1,
         on=frozenset({ThreadKind.PULL, ThreadKind.CONFIG}),
     ),
-    CommandSpec("rebuild", "[agent]", "let the host look at an agent's merged configuration now", most=1),
+    CommandSpec("rebuild", "[agent]", "let the host check an agent's merged configuration now", most=1),
     CommandSpec(
         "not-my-lane",
         "[owner]",
-        "give this issue to another agent; the second time an agent says so, to the operators",
+        "reassign this issue to another agent; the second time an agent does so, to the operators",
         most=1,
         on=AT_WORK,
         agents=True,
     ),
-    CommandSpec("pause", "[agent]", "let an agent's work rest", most=1),
-    CommandSpec("resume", "[agent]", "let an agent's work go on", most=1),
-    CommandSpec("restart", "[agent]", "stop and start an agent's container", most=1),
+    CommandSpec("pause", "[agent]", "suspend an agent", most=1),
+    CommandSpec("resume", "[agent]", "resume a paused agent", most=1),
+    CommandSpec("restart", "[agent]", "restart an agent's container", most=1),
     CommandSpec(
         "model",
         "X",
-        "let this run's agent think with another model from its next turn on",
+        "choose another model for this run's agent, from its next turn on",
         least=1,
         most=1,
         on=AT_WORK,
     ),
-    CommandSpec("compact", "", "go on with this run and the gist of its transcript", on=AT_WORK),
-    CommandSpec("new-session", "", "go on with this run without its transcript", on=AT_WORK),
+    CommandSpec("compact", "", "continue this run with a compacted transcript", on=AT_WORK),
+    CommandSpec("new-session", "", "continue this run with an empty transcript", on=AT_WORK),
     CommandSpec("answer", "…", "answer the agent of this run", least=1, most=-1, on=AT_WORK),
-    CommandSpec("help", "", "say what can be said here"),
+    CommandSpec("help", "", "list the commands that work here"),
 )
 """All commands."""
 
 KNOWN = {command.name: command for command in COMMANDS}
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
-_ORDER = re.compile(r"/(?P<name>[a-z][a-z-]{0,30})(?:[ \t]+(?P<words>.*))?")
+_COMMAND = re.compile(r"/(?P<name>[a-z][a-z-]{0,30})(?:[ \t]+(?P<words>.*))?")
 _MARK = "\ue000"
-"""Put before what may be an order: Markdown sees a letter, and the parsed text still tells the line."""
+"""Put before what may be a command: Markdown takes it for a letter, and the parsed text still has the line number."""
 _MARKED = re.compile(_MARK + r"(?P<line>\d+)" + _MARK)
 _HTML_COMMENT = re.compile(r"\s*(?:<!--(?:(?!-->).)*-->\s*)*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class SlashCommand:
-    """One order as it was written; `command` is None for a lone `/word` that nobody knows."""
+    """A command as it was written; `spec` is None for a lone `/word` that is unknown."""
 
     name: str
     words: tuple[str, ...] = ()
-    command: CommandSpec | None = None
+    spec: CommandSpec | None = None
 
 
 def is_altered(comment: Comment, digest: str = "") -> bool:
-    """Whether a comment has, or may have, another text than it was posted with, which `digest` stands for if known."""
+    """Whether a comment was, or may have been, edited; `digest` is that of the posted text, if known."""
     return comment.updated_at != comment.created_at or digest not in {"", dedup_keys.digest(comment.body)}
 
 
 def slash_commands(body: str) -> tuple[SlashCommand, ...]:
-    """The orders in a comment, in their order. Never raises."""
+    """The commands in a comment, from top to bottom. Never raises."""
     return tuple(_found(body).values())
 
 
 def spoken(body: str) -> str:
-    """What a comment says beside its orders, which are not for the agent; empty if it says nothing else."""
+    """A comment without its command lines, which are not for the agent; empty if nothing else is in it."""
     found = _found(body)
     if not found:
         return body
@@ -143,28 +143,28 @@ def spoken(body: str) -> str:
 
 
 def _found(body: str) -> dict[int, SlashCommand]:
-    """The orders in a comment by the number of their line."""
+    """The commands in a comment by line number."""
     lines = _LINE_END.split(body.replace(_MARK, " "))
-    read = {number: order for number, line in enumerate(lines) if (order := _order(line.rstrip())) is not None}
+    read = {number: found for number, line in enumerate(lines) if (found := _command(line.rstrip())) is not None}
     if not read:
         return {}
     marked = (f"{_MARK}{number}{_MARK}{line}" if number in read else line for number, line in enumerate(lines))
     seen = _seen(MarkdownIt("commonmark").parse("\n".join(marked)))
-    return {number: order for number, order in read.items() if number in seen}
+    return {number: command for number, command in read.items() if number in seen}
 
 
-def _order(line: str) -> SlashCommand | None:
-    match = _ORDER.fullmatch(line)
+def _command(line: str) -> SlashCommand | None:
+    match = _COMMAND.fullmatch(line)
     if match is None:
         return None
-    command = KNOWN.get(match["name"])
+    spec = KNOWN.get(match["name"])
     words = tuple((match["words"] or "").split())
-    # `/usr is full` is no order, and neither is `/etc/passwd`.
-    return None if command is None and words else SlashCommand(match["name"], words, command)
+    # Neither `/usr is full` nor `/etc/passwd` is a command.
+    return None if spec is None and words else SlashCommand(match["name"], words, spec)
 
 
 def _seen(tokens: list[Token]) -> set[int]:
-    """The marked lines that stand in paragraphs of the comment itself, and not below HTML, which may hide or quote."""
+    """The marked lines in paragraphs of the comment itself, not below HTML, which may hide or quote."""
     html = (at for at, token in enumerate(tokens) if token.type == "html_block")
     end = next((at for at in html if not _HTML_COMMENT.fullmatch(tokens[at].content)), len(tokens))
     paragraphs = (
@@ -174,7 +174,7 @@ def _seen(tokens: list[Token]) -> set[int]:
 
 
 def _marked(children: list[Token]) -> Iterator[int]:
-    """The marked lines of a paragraph that are text of its own, not of a link or a code span."""
+    """The marked lines of a paragraph that are plain text, not part of a link or code span."""
     if any(child.type == "html_inline" for child in children):
         return
     for at, child in enumerate(children):

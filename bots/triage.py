@@ -1,4 +1,4 @@
-"""Triage: reads a new issue, labels it, and gives it to the agent of its lane, saying why. Performs no I/O."""
+"""Triage: labels a new issue, assigns the agent of its lane, and explains why. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ BY_DEFAULT = "- {what} because nothing in it points elsewhere"
 
 _DIFF = re.compile(r"^(?:diff --git|---|\+\+\+) .*$", re.MULTILINE)
 _SIDE = re.compile(r" (?:[ab]/|/dev/null$)")
-"""What git writes before a path to say whose it is, and in the place of one that is not there."""
+"""Git's prefixes of paths in a diff, and what it writes for a file that does not exist."""
 
 _PATH = re.compile(r"(?<![\w.-])[\w.-]+(?:/[\w.-]+)+|(?<![\w-])[\w-]+\.\w{1,5}\b")
-"""Begins where a word begins: tried at each letter of a long word, it would take the square of its length."""
+"""Anchored at the start of a word: tried at each letter of a long word, it would take quadratic time."""
 
 bot = Bot("triage", may={SetLabels, Assign, PostComment})
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where an issue goes, and what in it said so."""
+    """Where an issue goes, and the words in it that decided so."""
 
     kind: IssueKind
     lane: Lane
@@ -51,7 +51,7 @@ class Route:
 
 @bot.on(IssueOpened)
 def route_issue(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
-    """Label, assign, and leave one comment; what a person has decided already stays."""
+    """Label, assign and comment; what a person has decided already stays."""
     issue = ctx.forge.issue(event.ref)
     if issue.is_pull or not issue.is_open or event.ref.repo not in ctx.team.repos:
         return
@@ -62,13 +62,13 @@ def route_issue(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
     if issue.assignees:
         return
     trusted = ctx.team.is_trusted(issue.author)
-    yield PostComment(event.ref, say(route, ROUTED if trusted else WAITING, ctx.team), key=f"route:{event.ref}")
+    yield PostComment(event.ref, comment(route, ROUTED if trusted else WAITING, ctx.team), key=f"route:{event.ref}")
     if trusted:
         yield Assign(event.ref, (route.lane.agent,), key=f"assign:{event.ref}")
 
 
 def decide(issue: Issue, team: Team) -> Route:
-    """The kind and the lane with the most hits; the last kind and the first lane take the rest."""
+    """The kind and the lane with the most hits; without any, the last kind and the first lane."""
     text = f"{issue.title}\n{issue.body}"
     kinds = [(kind, hits(kind.words, text)) for kind in team.kinds]
     lanes = [(lane, (*hits(lane.words, text), *path_hits(lane.paths, text))) for lane in team.lanes]
@@ -80,7 +80,7 @@ def decide(issue: Issue, team: Team) -> Route:
 
 
 def hits(words: Iterable[str], text: str) -> tuple[str, ...]:
-    """Those of the words that stand in a text as whole words, whatever their case."""
+    """Those of the words that occur in a text as whole words, in any case."""
     return tuple(word for word in words if re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text, re.IGNORECASE))
 
 
@@ -93,15 +93,15 @@ def path_hits(patterns: Iterable[str], text: str) -> tuple[str, ...]:
 
 
 def wanted_labels(issue: Issue, route: Route) -> Iterator[str]:
-    """The labels that are missing; a person's own `type/…` or `area/…` stays alone."""
+    """The labels that are missing; next to a person's own `type/…` or `area/…` none is added."""
     for label in (route.kind.label, route.lane.label):
         scope = label.split("/")[0] + "/"
         if not any(have.startswith(scope) for have in issue.labels):
             yield label
 
 
-def say(route: Route, template: str, team: Team) -> str:
-    """The comment that says why."""
+def comment(route: Route, template: str, team: Team) -> str:
+    """The comment that explains a route."""
     why = [because(route.kind.label, route.kind_words), because(route.lane.label, route.lane_words)]
     kind = route.kind.label.split("/")[-1]
     agent = route.lane.agent

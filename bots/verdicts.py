@@ -1,6 +1,6 @@
-"""Verdicts bear a head and the base it was looked at for: what was said for another base counts no more.
+"""Verdicts are for a head and a base: one for another base no longer counts.
 
-A pull request that was pushed to or retargeted is pending at once, and looked at in a job of its own.
+A pull request that was pushed to or retargeted is pending at once, and reviewed in a job of its own.
 Performs no I/O.
 """
 
@@ -17,7 +17,7 @@ PENDING = "🟠 not reviewed yet"
 
 
 def ask(event: Event, pull: PullRequest, ctx: Context, *, context: str, bot: str) -> Iterator[Intent]:
-    """Have a pull request looked at by a bot, unless what it said last was of this head for this base."""
+    """Request a bot's verdict, unless its last one is for this head and base."""
     if not pull.is_open or pull.merged:
         return
     last = ctx.history.verdict(pull.ref, context)
@@ -30,11 +30,11 @@ def ask(event: Event, pull: PullRequest, ctx: Context, *, context: str, bot: str
         return
     status = CommitStatus(context, State.PENDING, PENDING, pull.html_url)
     yield verdict(pull, ctx, status, key=f"pending:{event.key}")
-    yield RequestBotReview(pull.ref, event.actor, key=f"look:{event.key}", bot=bot)
+    yield RequestBotReview(pull.ref, event.actor, key=f"review:{event.key}", bot=bot)
 
 
 def verdict(pull: PullRequest, ctx: Context, status: CommitStatus, *, key: str, scope: str = "") -> SetVerdict:
-    """What is said of a pull request now, and of which head the last word was: others may share that one."""
+    """A new verdict, with the head of the last one, which other pull requests may share."""
     last = ctx.history.verdict(pull.ref, status.context)
     before = last.head_sha if last is not None else ""
     scope = scope or (last.scope if last is not None else "")
@@ -44,6 +44,6 @@ def verdict(pull: PullRequest, ctx: Context, status: CommitStatus, *, key: str, 
 
 
 def over(event: Event, pull: PullRequest, *, context: str) -> Iterator[Intent]:
-    """A pull request was closed: it has no say any more in what is shown on a head that others share."""
+    """Show verdicts again without that of a closed pull request, for heads that others share."""
     if not pull.is_open and not pull.merged:
         yield RefreshVerdict(pull.ref, (pull.head_sha,), context, key=f"over:{event.key}")

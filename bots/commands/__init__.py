@@ -1,9 +1,9 @@
-"""The commands bot: does what operators say in comments, and answers on the comment itself. Performs no I/O.
+"""The commands bot: performs slash commands in comments of operators, and answers them. Performs no I/O.
 
-Who said it is decided by pinned ids, as the forge tells the comment's author now. Strangers and
-members are not answered at all: who may say nothing must not make the hive speak. A comment that
-was edited is no command, since whoever may write issues can edit everybody's; its text is the one
-that was told of when it was posted, as an edit within the same second leaves its times alike.
+The author is identified by the pinned id that the forge reports now. Everybody else gets no answer, so that strangers
+cannot make the hive post comments. An edited comment is not a command, since everybody with write access to issues
+can edit comments of others. An edit within the second of posting leaves no trace in the times, so the text is also
+compared with the digest of the delivery.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from difflib import get_close_matches
 from bots import threads
 from bots.bot import AGENTS, Bot, Context
 from bots.commands import messages
-from bots.commands.handlers import ACTS
+from bots.commands.handlers import HANDLERS
 from bots.commands.invocation import CommandOutcome, Invocation, no
 from bots.intents import (
     Assign,
@@ -49,12 +49,12 @@ from forge.protocol import NotFound
 SEEN = "eyes"
 DONE = "+1"
 SORRY = "confused"
-"""What forges have for 👀, ✅ and 😕: they allow a few reactions only, and ✅ is not one of them."""
+"""Forge reactions for 👀, ✅ and 😕: forges allow only a few, and ✅ is not among them."""
 
 MOST = 5
 """Commands in one comment."""
 LATE = timedelta(days=1)
-"""A command that the hive learns of later is not done: what it was meant for has passed."""
+"""A command that arrives later than this is not performed: its reason has passed."""
 
 _MARKER = re.compile(r"<!-- hive:[0-9a-f]{24} -->")
 
@@ -83,8 +83,8 @@ bot = Bot(
 
 
 @bot.on(CommentPosted)
-def obey(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
-    """Do what a comment commands, each order once, and say what became of it."""
+def perform_commands(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
+    """Perform each command of a comment once, and report the outcome."""
     if not may_speak(event.actor, ctx.team):
         return
     answer: threads.ThreadReply | None = None
@@ -95,61 +95,61 @@ def obey(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
         if answer is None:
             return
         comment = answer.comment
-    heard = audible(comment, ctx.team)
-    if not heard or is_altered(comment, event.digest):
+    commands = permitted_commands(comment, ctx.team)
+    if not commands or is_altered(comment, event.digest):
         return
     at = f"{event.ref}:{comment.id}"
     to = None if answer is None else answer.conversation
-    acts = [act(Invocation(order, comment, ctx, f"{at}:{number}", to)) for number, order in enumerate(heard[:MOST])]
-    if len(heard) > MOST:
-        acts = [CommandOutcome(ReplyLine(messages.TOO_MANY.format(most=MOST)), good=False)]
+    found = enumerate(commands[:MOST])
+    outcomes = [run_command(Invocation(command, comment, ctx, f"{at}:{number}", to)) for number, command in found]
+    if len(commands) > MOST:
+        outcomes = [CommandOutcome(ReplyLine(messages.TOO_MANY.format(most=MOST)), good=False)]
     if answer is None:
         yield React(event.ref, comment.id, SEEN, key=f"seen:{at}")
-    for each in acts:
-        yield from each.intents
-    yield Reply(event.ref, comment.id, tuple(each.line for each in acts), key=f"reply:{at}", to=to)
-    after = tuple(key for each in acts for key in each.line.after)
-    word = DONE if all(each.good for each in acts) else SORRY
-    if answer is not None:  # its id is no comment's, and what a forge says to a reaction to it is not known
+    for outcome in outcomes:
+        yield from outcome.intents
+    yield Reply(event.ref, comment.id, tuple(outcome.line for outcome in outcomes), key=f"reply:{at}", to=to)
+    after = tuple(key for outcome in outcomes for key in outcome.line.after)
+    reaction = DONE if all(outcome.good for outcome in outcomes) else SORRY
+    if answer is not None:  # its id is not a comment's, and how a forge answers a reaction to it is unknown
         return
-    yield React(event.ref, comment.id, word, key=f"told:{at}", after=after, otherwise=SORRY)
+    yield React(event.ref, comment.id, reaction, key=f"outcome:{at}", after=after, otherwise=SORRY)
 
 
-def audible(comment: Comment, team: Team) -> tuple[SlashCommand, ...]:
-    """The orders that a comment's author may give: all for operators, few for agents, none for everybody else.
+def permitted_commands(comment: Comment, team: Team) -> tuple[SlashCommand, ...]:
+    """The commands that a comment's author may use: all for operators, a few for agents, none for others.
 
-    An agent's words are written by the hive, so its marker says nothing about them; on anybody
-    else's comment it says that the words were copied from the hive.
+    The hive itself posts the comments of agents, so its marker is expected there. In a comment of an operator the
+    marker means that the text was copied from the hive.
     """
     if is_altered(comment) or not may_speak(comment.author, team):
         return ()
     if team.agent_of(comment.author) is not None:
-        return tuple(
-            order for order in slash_commands(comment.body) if order.command is not None and order.command.agents
-        )
+        found = slash_commands(comment.body)
+        return tuple(command for command in found if command.spec is not None and command.spec.agents)
     return () if _MARKER.search(comment.body) else slash_commands(comment.body)
 
 
 def may_speak(user: User, team: Team) -> bool:
-    """Whether an account may command anything: an operator or an agent, and never a bot's own."""
+    """Whether an account may use commands at all: an operator or an agent, and never a bot's own account."""
     own = any(user.id == account.id for account in team.accounts.values())
     return not own and (user.id in team.operators or team.agent_of(user) is not None)
 
 
-def act(call: Invocation) -> CommandOutcome:
-    """What comes of one order."""
-    command = call.order.command
-    if command is None:
-        return unknown(call.order.name)
+def run_command(call: Invocation) -> CommandOutcome:
+    """The outcome of one command."""
+    spec = call.command.spec
+    if spec is None:
+        return unknown(call.command.name)
     if call.ctx.now - call.comment.created_at > LATE:
         return no(call, messages.TOO_LATE)
-    if not command.takes(call.order.words):
-        return no(call, messages.USAGE.format(form=command.form))
-    return ACTS[command.name](call)
+    if not spec.takes(call.command.words):
+        return no(call, messages.USAGE.format(form=spec.form))
+    return HANDLERS[spec.name](call)
 
 
 def unknown(name: str) -> CommandOutcome:
-    """The nearest name is a guess, so it is only told."""
+    """An unknown command; the nearest name is suggested, not performed."""
     near = get_close_matches(name, KNOWN, 1)
-    said = messages.MEANT.format(name=name, near=near[0]) if near else messages.UNKNOWN.format(name=name)
-    return CommandOutcome(ReplyLine(said), good=False)
+    text = messages.MEANT.format(name=name, near=near[0]) if near else messages.UNKNOWN.format(name=name)
+    return CommandOutcome(ReplyLine(text), good=False)

@@ -1,4 +1,4 @@
-"""What each command does: nothing but intents, after a look at how things stand. Performs no I/O."""
+"""One handler for each command: reads the current state and returns intents. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -36,25 +36,25 @@ from forge.models import Issue
 
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
 OWN_MODEL = "default"
-"""The word for the model that an agent's configuration names."""
+"""The argument of `/model` that stands for the model of the agent's configuration."""
 
 OUTCOMES = {"cancel": "cancelled", "stop": "stopped"}
 
 
 def cancel(call: Invocation) -> CommandOutcome:
-    """End the open run. Its agent goes off the issue first: an assignment is a work order, and would be taken up again."""
+    """End the open run. Its agent is unassigned first, since an assignment would start a new run."""
     run = call.run
     if run is None or run.state != "open":
         return no(call, messages.NO_RUN)
     if call.named and call.named != run.agent:
         return no(call, messages.OTHER_AGENT.format(agent=run.agent, named=quoted(call.named)))
     off = (Unassign(run.issue, (run.agent,), key=call.key("off")),) if run.agent in call.ctx.team.agents else ()
-    end = EndRun(run.id, OUTCOMES[call.order.name], key=call.key("end"))
+    end = EndRun(run.id, OUTCOMES[call.command.name], key=call.key("end"))
     return yes(call, messages.ENDED.format(agent=run.agent), *off, end)
 
 
 def retry(call: Invocation) -> CommandOutcome:
-    """Begin anew with the agent of the last run, whether that is over or not."""
+    """Start over with the agent of the last run, whether it has ended or not."""
     run = call.run
     if run is None:
         return no(call, messages.NO_EARLIER_RUN)
@@ -63,7 +63,7 @@ def retry(call: Invocation) -> CommandOutcome:
 
 
 def start(call: Invocation) -> CommandOutcome:
-    """Begin with the agent that is named, is assigned, or was at it before, unless somebody is at it."""
+    """Start a run of the agent that is named, assigned or was assigned before, unless a run is open."""
     run = call.run
     if run is not None and run.state == "open":
         return no(call, messages.ALREADY.format(agent=run.agent))
@@ -75,13 +75,13 @@ def start(call: Invocation) -> CommandOutcome:
 
 
 def first_agent(call: Invocation, issue: Issue, run: RunView | None) -> str:
-    """Whose issue it is, or was."""
+    """The agent that is assigned, or that had the last run."""
     assigned = (call.ctx.team.agent_of(user) for user in issue.assignees)
     return next((agent for agent in assigned if agent), run.agent if run is not None else "")
 
 
 def startable(call: Invocation, issue: Issue, agent: str) -> CommandOutcome | None:
-    """Why an agent cannot begin on an issue."""
+    """Why an agent cannot start on an issue; None if it can."""
     if issue.is_pull:
         return no(call, messages.NO_ISSUE)
     if issue.ref.repo not in call.ctx.team.repos:
@@ -94,18 +94,18 @@ def startable(call: Invocation, issue: Issue, agent: str) -> CommandOutcome | No
 
 
 def begin(call: Invocation, issue: Issue, agent: str, *, again: bool) -> CommandOutcome:
-    """Start the run, and show on the issue that it is so."""
-    said = messages.BEGUN_AGAIN if again else messages.STARTED
+    """Start the run, and assign its agent."""
+    text = messages.STARTED_AGAIN if again else messages.STARTED
     return yes(
         call,
-        said.format(agent=agent, where=f"#{issue.ref.number}"),
+        text.format(agent=agent, where=f"#{issue.ref.number}"),
         StartRun(issue.ref, agent, task_prompt(issue, call.ctx.team), key=call.key("run"), again=again),
         Assign(issue.ref, (agent,), key=call.key("assign")),
     )
 
 
 def review(call: Invocation) -> CommandOutcome:
-    """Look at a pull request again; a review is always of all of it, so `full` changes nothing."""
+    """Review a pull request again; a review always covers all of it, so `full` changes nothing."""
     if call.named not in {"", "full"}:
         return no(call, messages.USAGE.format(form="/review [full]"))
     ref = call.comment.ref
@@ -120,26 +120,26 @@ def review(call: Invocation) -> CommandOutcome:
 
 
 def rebuild(call: Invocation) -> CommandOutcome:
-    """Let the host look now: it verifies for itself what was merged, and builds nothing else."""
+    """Let the reconciler check now; it verifies what was merged, and builds nothing else."""
     run = call.run
     agent = call.named or call.ctx.team.configs.get(call.comment.ref.repo) or (run.agent if run is not None else "")
     if not agent:
         return no(call, messages.WHOSE.format(names=call.names))
     if agent not in call.ctx.team.agents:
         return no(call, messages.NOT_AN_AGENT.format(named=quoted(agent), names=call.names))
-    look = Deploy(call.comment.ref, agent, key=call.key("look"))
-    return yes(call, messages.LOOKING.format(agent=agent), look)
+    deploy = Deploy(call.comment.ref, agent, key=call.key("deploy"))
+    return yes(call, messages.LOOKING.format(agent=agent), deploy)
 
 
 def agent_of(call: Invocation) -> str:
-    """The agent that an order is about: the one it names, else that of the thread."""
+    """The agent that a command is about: the one it names, else that of the thread."""
     run = call.run
     here = call.ctx.team.configs.get(call.comment.ref.repo) or (run.agent if run is not None else "")
     return call.named or here or first_agent(call, call.ctx.forge.issue(call.comment.ref), None)
 
 
 def known(call: Invocation, agent: str) -> CommandOutcome | None:
-    """Why an order about an agent cannot be followed."""
+    """Why a command about an agent cannot be performed; None if it can."""
     if not agent:
         return no(call, messages.WHOSE.format(names=call.names))
     if agent not in call.ctx.team.agents:
@@ -148,7 +148,7 @@ def known(call: Invocation, agent: str) -> CommandOutcome | None:
 
 
 def pause(call: Invocation) -> CommandOutcome:
-    """Let an agent's work rest."""
+    """Suspend an agent."""
     agent = agent_of(call)
     if (unknown := known(call, agent)) is not None:
         return unknown
@@ -159,23 +159,23 @@ def pause(call: Invocation) -> CommandOutcome:
 
 
 def resume(call: Invocation) -> CommandOutcome:
-    """Let an agent's work go on; other reasons to rest are not ended by a word."""
+    """Resume a paused agent; suspensions for other reasons stay."""
     agent = agent_of(call)
     if (unknown := known(call, agent)) is not None:
         return unknown
     if not is_paused(call, agent):
         others = ", ".join(call.ctx.history.resting(agent))
-        return no(call, messages.NOT_PAUSED.format(agent=agent, why=f", but rests ({others})" if others else ""))
+        return no(call, messages.NOT_PAUSED.format(agent=agent, why=f", but suspended ({others})" if others else ""))
     return yes(call, messages.RESUMED.format(agent=agent), Resume(call.comment.ref, agent, key=call.key("resume")))
 
 
 def is_paused(call: Invocation, agent: str) -> bool:
-    """Whether somebody paused an agent."""
+    """Whether an operator has paused an agent."""
     return any(reason.startswith("paused by ") for reason in call.ctx.history.resting(agent))
 
 
 def restart(call: Invocation) -> CommandOutcome:
-    """Stop and start a container."""
+    """Restart a container."""
     agent = agent_of(call)
     if (unknown := known(call, agent)) is not None:
         return unknown
@@ -184,8 +184,8 @@ def restart(call: Invocation) -> CommandOutcome:
 
 
 def use_model(call: Invocation) -> CommandOutcome:
-    """Let the agent of this thread think with another model."""
-    run, name = call.run, call.order.words[0]
+    """Choose another model for the agent of this thread."""
+    run, name = call.run, call.command.words[0]
     if run is None or run.agent not in call.ctx.team.agents:
         return no(call, messages.NO_RUN)
     if not MODEL_NAME.fullmatch(name):
@@ -193,15 +193,13 @@ def use_model(call: Invocation) -> CommandOutcome:
     own, known = name == OWN_MODEL, call.ctx.team.models
     if known and not own and name not in known:
         return no(call, messages.UNKNOWN_MODEL.format(named=quoted(name), near=_near(name, known)))
-    said = (
-        messages.OWN_MODEL.format(agent=run.agent) if own else messages.MODEL.format(agent=run.agent, model=f"`{name}`")
-    )
+    text = messages.OWN_MODEL if own else messages.MODEL
     action = SetModel(call.comment.ref, run.agent, "" if own else name, key=call.key("model"))
-    return yes(call, said, action)
+    return yes(call, text.format(agent=run.agent, model=f"`{name}`"), action)
 
 
 def _near(name: str, known: tuple[str, ...]) -> str:
-    """The likeliest of the models that there are, or all of them."""
+    """The known model with the nearest name, or all of them."""
     found = get_close_matches(name, known, n=1)
     if found:
         return messages.NEAR_MODEL.format(name=quoted(found[0]))
@@ -209,39 +207,39 @@ def _near(name: str, known: tuple[str, ...]) -> str:
 
 
 def compact(call: Invocation) -> CommandOutcome:
-    """Go on with the gist of the transcript."""
+    """Continue the run with a compacted transcript."""
     run = call.run
     if run is None or run.state != "open":
         return no(call, messages.NO_RUN)
-    action = ResetContext(call.comment.ref, run.id, "compact", messages.GIST, key=call.key("recall"))
+    action = ResetContext(call.comment.ref, run.id, "compact", messages.COMPACTION, key=call.key("reset-context"))
     return yes(call, messages.COMPACTED.format(agent=run.agent), action)
 
 
 def new_session(call: Invocation) -> CommandOutcome:
-    """Go on without the transcript: the task is told anew."""
+    """Continue the run with an empty transcript: it gets its task again."""
     run = call.run
     if run is None or run.state != "open":
         return no(call, messages.NO_RUN)
-    told = task_prompt(call.ctx.forge.issue(run.issue), call.ctx.team)
-    action = ResetContext(call.comment.ref, run.id, "new", told, key=call.key("recall"))
+    task = task_prompt(call.ctx.forge.issue(run.issue), call.ctx.team)
+    action = ResetContext(call.comment.ref, run.id, "new", task, key=call.key("reset-context"))
     return yes(call, messages.NEW_SESSION.format(agent=run.agent), action)
 
 
 def answer(call: Invocation) -> CommandOutcome:
-    """Hand words to the agent of this run."""
+    """Pass a text on to the agent of this run."""
     run = call.run
     if run is None or run.state != "open":
         return no(call, messages.NO_RUN)
     author = call.comment.author
-    said = fenced("answer", " ".join(call.order.words), author=author.login, standing=call.ctx.team.standing(author))
-    action = ContinueRun(run.id, said, by_person=True, key=call.key("answer"))
+    text = fenced("answer", " ".join(call.command.words), author=author.login, standing=call.ctx.team.standing(author))
+    action = ContinueRun(run.id, text, by_person=True, key=call.key("answer"))
     if call.to is not None:
         action = within(call.to, action, call.ctx.forge)
     return yes(call, messages.HANDED_ON.format(agent=run.agent), action)
 
 
 def deny(call: Invocation) -> CommandOutcome:
-    """Refuse a change of a configuration: it is closed, and its author goes on with the reason."""
+    """Reject a change of a configuration: close it, and give its author the reason."""
     ref = call.comment.ref
     issue = call.ctx.forge.issue(ref)
     if ref.repo not in call.ctx.team.configs or not issue.is_pull:
@@ -251,24 +249,24 @@ def deny(call: Invocation) -> CommandOutcome:
         return no(call, messages.MERGED.format(where=where))
     if not pull.is_open:
         return no(call, messages.CLOSED.format(where=where))
-    why = " ".join(call.order.words)
-    tag, wake = denied(pull, why, call.comment.author, call.ctx.team)
+    why = " ".join(call.command.words)
+    tag, resume_runs = denied(pull, why, call.comment.author, call.ctx.team)
     return yes(
         call,
         messages.DENIED.format(where=where, tag=f"denied/{ref.number}"),
         Close(ref, key=call.key("close")),
-        *(tag, wake),
+        *(tag, resume_runs),
     )
 
 
 def help_(call: Invocation) -> CommandOutcome:
-    """The table of what works here."""
+    """The commands that can be used here."""
     here = call.place
     rows = (messages.HELP_ROW.format(form=each.form, what=each.what) for each in COMMANDS if here in each.on)
     return CommandOutcome(ReplyLine(messages.HELP.format(place=here.value, table="\n".join(rows))))
 
 
-ACTS: dict[str, Callable[[Invocation], CommandOutcome]] = {
+HANDLERS: dict[str, Callable[[Invocation], CommandOutcome]] = {
     "status": status,
     "cancel": cancel,
     "stop": cancel,

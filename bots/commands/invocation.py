@@ -1,4 +1,4 @@
-"""An order as it was given, and what comes of it. Performs no I/O."""
+"""One use of a command, and its outcome. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from forge.models import Comment
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """One order in a comment; `at` is unique for it and begins the keys of its deeds."""
+    """A command in a comment; `at` is unique to it and is part of the keys of its intents."""
 
-    order: SlashCommand
+    command: SlashCommand
     comment: Comment
     ctx: Context
     at: str
     to: Conversation | None = None
-    """The conversation on a line in which it was said."""
+    """The conversation on a line that the comment belongs to."""
 
     def key(self, action: str) -> str:
-        """The key of a deed that this order asks for."""
-        return f"{self.order.name}:{action}:{self.at}"
+        """The key of an intent of this command."""
+        return f"{self.command.name}:{action}:{self.at}"
 
     @property
     def run(self) -> RunView | None:
@@ -36,25 +36,25 @@ class Invocation:
 
     @property
     def named(self) -> str:
-        """The name that follows the command, empty if none does."""
-        return self.order.words[0].removeprefix("@") if self.order.words else ""
+        """The name after the command; empty without one."""
+        return self.command.words[0].removeprefix("@") if self.command.words else ""
 
     @property
     def place(self) -> ThreadKind:
-        """On what kind of thread it was said."""
+        """The kind of thread of the comment."""
         if self.comment.ref.repo in self.ctx.team.configs:
             return ThreadKind.CONFIG
         return ThreadKind.PULL if self.ctx.forge.issue(self.comment.ref).is_pull else ThreadKind.ISSUE
 
     @property
     def names(self) -> str:
-        """The agents of the team, to be said."""
+        """The agents of the team, for an answer."""
         return ", ".join(f"`{name}`" for name in self.ctx.team.agents)
 
 
 @dataclass(frozen=True, slots=True)
 class CommandOutcome:
-    """Deeds, and the line that tells of them; `good` says whether it is good news once they are done."""
+    """The intents of a command, and the line of the answer; `good` is whether their success is a success."""
 
     line: ReplyLine
     intents: tuple[Intent, ...] = ()
@@ -62,7 +62,7 @@ class CommandOutcome:
 
 
 def yes(call: Invocation, what: str, *intents: Intent, aside: tuple[Intent, ...] = ()) -> CommandOutcome:
-    """Deeds that are all needed for `what` to be true, and some `aside` that are not."""
+    """Success: `what` holds once all `intents` are done; those in `aside` are optional."""
     form = written(call)
     return CommandOutcome(
         ReplyLine(
@@ -76,17 +76,17 @@ def yes(call: Invocation, what: str, *intents: Intent, aside: tuple[Intent, ...]
 
 
 def no(call: Invocation, why: str) -> CommandOutcome:
-    """Nothing is done, and why."""
+    """Refusal: nothing is done, because of `why`."""
     return CommandOutcome(ReplyLine(messages.NO.format(form=written(call), why=why)), good=False)
 
 
 def written(call: Invocation) -> str:
-    """An order as it was written: what cannot stand in a code span, or is long, is left out."""
-    words = " ".join(call.order.words)
+    """The command as it was written; arguments that are long or do not fit in a code span are left out."""
+    words = " ".join(call.command.words)
     shown = words if words.isprintable() and "`" not in words and len(words) <= 60 else "…"
-    return f"/{call.order.name} {shown}".strip()
+    return f"/{call.command.name} {shown}".strip()
 
 
 def quoted(name: str) -> str:
-    """A name that somebody wrote, to be said."""
+    """A name from a comment, quoted for an answer."""
     return code(name[:60])

@@ -1,6 +1,6 @@
-"""Bouncing: an issue that came to the wrong agent goes to another one, and the second time to the operators.
+"""Reassign an issue that an agent bounces: first to another agent, the second time to the operators.
 
-How often it bounced is read from the thread, as everybody can. Performs no I/O.
+How often it was bounced is read from its thread. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ NEEDS_OPERATOR = "needs-operator"
 
 
 def bounce(call: Invocation) -> CommandOutcome:
-    """Take the agent off, and give the issue to the one who is named, or to that of the next lane."""
+    """Unassign the agent, and assign the one that is named or the one of the next lane."""
     team, run = call.ctx.team, call.run
     issue = call.ctx.forge.issue(run.issue if run is not None else call.comment.ref)
     speaker = team.agent_of(call.comment.author)
@@ -51,7 +51,7 @@ def bounce(call: Invocation) -> CommandOutcome:
 
 
 def taken_off(call: Invocation, issue: Issue, agent: str) -> Iterator[Intent]:
-    """The agent leaves the issue, and then its run: the other way round the run would begin again."""
+    """Unassign the agent before its run ends: in the other order the assignment would start a new run."""
     yield Unassign(issue.ref, (agent,), key=call.key("off"))
     run = call.run
     if run is not None and run.state == "open" and run.agent == agent:
@@ -59,22 +59,22 @@ def taken_off(call: Invocation, issue: Issue, agent: str) -> Iterator[Intent]:
 
 
 def to_operators(call: Invocation, issue: Issue) -> Intent:
-    """A person decides."""
+    """Leave the decision to an operator."""
     return SetLabels(issue.ref, add=(NEEDS_OPERATOR,), key=call.key("operators"))
 
 
 def bounced_before(call: Invocation, issue: Issue) -> bool:
-    """Whether an agent has said before that this is not its lane."""
+    """Whether an agent has bounced this issue before."""
     threads = dict.fromkeys((issue.ref, call.comment.ref))
-    said = (comment for ref in threads for comment in call.ctx.forge.comments(ref))
-    return any(comment.id != call.comment.id and is_bounce(call, comment) for comment in said)
+    comments = (comment for ref in threads for comment in call.ctx.forge.comments(ref))
+    return any(comment.id != call.comment.id and is_bounce(call, comment) for comment in comments)
 
 
 def is_bounce(call: Invocation, comment: Comment) -> bool:
-    """Whether an agent bounced by this comment."""
+    """Whether this comment is an agent's bounce."""
     older = comment.created_at <= call.comment.created_at and comment.id < call.comment.id
     by_agent = call.ctx.team.agent_of(comment.author) is not None and comment.created_at == comment.updated_at
-    return older and by_agent and any(order.name == call.order.name for order in slash_commands(comment.body))
+    return older and by_agent and any(found.name == call.command.name for found in slash_commands(comment.body))
 
 
 def lane_of(call: Invocation, agent: str) -> Lane | None:
@@ -83,14 +83,14 @@ def lane_of(call: Invocation, agent: str) -> Lane | None:
 
 
 def next_lane(call: Invocation, agent: str) -> Lane | None:
-    """The lane after the agent's own, in the order of the configuration, in which somebody else works."""
+    """The next lane of another agent, in the order of the configuration."""
     lanes = call.ctx.team.lanes
     last = max((number for number, lane in enumerate(lanes) if lane.agent == agent), default=-1)
     return next((lane for lane in (*lanes[last + 1 :], *lanes) if lane.agent != agent), None)
 
 
 def relabelled(call: Invocation, issue: Issue, lane: Lane | None) -> Iterator[Intent]:
-    """The label of the new lane in place of those of others."""
+    """Replace the labels of other lanes by that of the new one."""
     if lane is None:
         return
     others = tuple(other.label for other in call.ctx.team.lanes if other.label in issue.labels and other != lane)

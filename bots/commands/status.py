@@ -1,4 +1,4 @@
-"""How a run stands, in one line: what it does or waits for, since when, and what it has cost. Performs no I/O."""
+"""The state of a run in one line: what it does or waits for, since when, and its cost. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from bots.slash_commands import ThreadKind
 
 
 def status(call: Invocation) -> CommandOutcome:
-    """Say how the newest run of this thread stands; on a configuration, who waits for it and whether its agent rests."""
+    """Report the newest run of this thread; on a configuration, who waits for it and whether its agent is suspended."""
     if call.place is ThreadKind.CONFIG:
         return yes(call, of_config(call))
     found = call.ctx.history.status(call.comment.ref)
     if found is None:
         return no(call, messages.NO_RUN_YET)
-    said = messages.STATUS.format(
+    text = messages.STATUS.format(
         run=found.id,
         agent=found.agent,
         state=state(call, found),
@@ -24,22 +24,22 @@ def status(call: Invocation) -> CommandOutcome:
         tokens_in=found.tokens_in,
         tokens_out=found.tokens_out,
     )
-    return yes(call, said)
+    return yes(call, text)
 
 
 def of_config(call: Invocation) -> str:
-    """Who waits for a change of a configuration."""
+    """The run that waits for a change of a configuration, and the agent's suspension."""
     agent = call.ctx.team.configs[call.comment.ref.repo]
     why = "; ".join(map(plain, call.ctx.history.resting(agent)))
-    rest = messages.RESTS.format(agent=agent, why=why) if why else messages.AWAKE.format(agent=agent)
+    suspension = messages.SUSPENDED.format(agent=agent, why=why) if why else messages.NOT_SUSPENDED.format(agent=agent)
     waiting = call.ctx.history.status(call.comment.ref)
     if waiting is None:
-        return messages.NOBODY_WAITS.format(rest=rest)
-    return messages.WAITS_FOR_MERGE.format(run=waiting.id, agent=waiting.agent, rest=rest)
+        return messages.NOBODY_WAITS.format(suspension=suspension)
+    return messages.WAITS_FOR_MERGE.format(run=waiting.id, agent=waiting.agent, suspension=suspension)
 
 
 def state(call: Invocation, run: RunStatus) -> str:
-    """What a run does, or waits for."""
+    """What a run does or waits for."""
     if not run.is_open:
         return messages.OVER.format(outcome=run.outcome)
     if run.is_held:

@@ -1,6 +1,6 @@
-"""Review: a pair of eyes for every pull request, and a verdict on every head. Performs no I/O.
+"""The review bot: reviews every pull request, and gives a verdict on every head. Performs no I/O.
 
-What it cannot see it says, and what nobody has seen is never green.
+What could not be reviewed is listed, and a head that was not fully reviewed is never green.
 """
 
 from __future__ import annotations
@@ -43,21 +43,21 @@ bot = Bot(
 
 @bot.on(PullChanged)
 def review(event: PullChanged, ctx: Context) -> Iterator[Intent]:
-    """Have each head looked at once for each base; until then it is pending."""
+    """Request a review of each head, once for each base; until then its status is pending."""
     yield from verdicts.ask(event, ctx.forge.pull(event.ref), ctx, context=CONTEXT, bot=bot.name)
 
 
 @bot.on(PullClosed)
 def closed(event: PullClosed, ctx: Context) -> Iterator[Intent]:
-    """What was said of a pull request that was closed is shown no longer where another one has the same head."""
+    """Remove the verdict of a closed pull request from a head that another one shares."""
     yield from verdicts.over(event, ctx.forge.pull(event.ref), context=CONTEXT)
 
 
 @bot.on(ReviewAsked)
 def review_head(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
-    """Look at what an open pull request adds, drafts included; say what there is to say, and set `hive/review`.
+    """Review what an open pull request adds, drafts included: post a review, and set `hive/review`.
 
-    What was said of the same changes before the same base is not said once more, unless somebody asks for it.
+    A review of the same changes for the same base is not posted again, unless it was asked for.
     """
     ref, pull = event.ref, ctx.forge.pull(event.ref)
     if pull.merged or not pull.is_open:
@@ -70,30 +70,30 @@ def review_head(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
     text = body(outcome, placed, sha=pull.head_sha, ran=scan.ran, not_reviewed=not_reviewed)
     scope = f"{pull.base_branch}:{scan.base_sha}:{pull.head_sha}"
     remarks = tuple(to_comment(item, files) for item in placed.inline)
-    said = summary(outcome, placed)[:MAX_DESCRIPTION]
+    description = summary(outcome, placed)[:MAX_DESCRIPTION]
     last = ctx.history.verdict(ref, CONTEXT)
     if event.again or last is None or last.scope != scope:
         key = f"review:{scope}:{event.key}"
-        yield PostReview(ref, pull.head_sha, outcome, said, text, remarks, key=key, base=pull.base_branch)
-    status = CommitStatus(CONTEXT, STATES[outcome], said, pull.html_url)
+        yield PostReview(ref, pull.head_sha, outcome, description, text, remarks, key=key, base=pull.base_branch)
+    status = CommitStatus(CONTEXT, STATES[outcome], description, pull.html_url)
     yield verdicts.verdict(pull, ctx, status, key=f"status:{event.key}", scope=scope)
 
 
 def read_diff(ctx: Context, ref: Ref) -> tuple[Files, Reasons]:
-    """The files that the forge shows, by path; and why there are none."""
+    """The files of the diff by path, or why they cannot be read."""
     try:
         files = parse(ctx.forge.diff(ref))
     except (MalformedDiff, Invalid):  # a forge's diff can be too large to be read
         return {}, (messages.DIFF_UNREAD,)
-    # A name that is no UTF-8 cannot be told to a forge as the place of a remark.
+    # A name that is not UTF-8 cannot be sent to a forge as the path of a comment.
     return {file.path: file for file in files if file.path is not None and not _SURROGATE.search(file.path)}, ()
 
 
 def other_head(scan: Scan, pull: PullRequest) -> Reasons:
-    """Why a scan says nothing about a pull request's head."""
+    """Why a scan is not about a pull request's head; empty if it is."""
     return () if scan.head_sha == pull.head_sha else (messages.OTHER_HEAD,)
 
 
 def to_comment(finding: Finding, files: Files) -> ReviewComment:
-    """A finding as a remark on its line."""
+    """A finding as a comment on its line."""
     return ReviewComment(finding.path, finding.line, remark(finding, old_line(finding, files) or ""))

@@ -1,4 +1,4 @@
-"""Where each finding is said: on a line of the diff, or in the review's body. Performs no I/O."""
+"""Decides where each finding is posted: on a line of the diff, or in the review's body. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from bots.models import Finding, Level
 from forge.diff import FileDiff
 
 MAX_INLINE = 10
-"""Remarks on lines in one review; more of them is a wall that nobody reads."""
+"""The most comments on lines in one review; more of them are not read."""
 
 Files = Mapping[str, FileDiff]
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """The findings of one review, loudest first.
+    """The findings of one review by place, most severe first.
 
-    `inline` go on lines that the diff shows: forges accept a remark on any other line, and hang
-    it anywhere. `outside` are on none of them, `overflow` would be one remark too many.
+    `inline` are on lines that the diff shows: forges accept a comment on any other line too, and show it anywhere.
+    `outside` are on no line of the diff, `overflow` exceed the most comments on lines.
     """
 
     inline: tuple[Finding, ...]
@@ -28,13 +28,13 @@ class Placed:
     green: tuple[Finding, ...]
 
     def count(self, level: Level) -> int:
-        """How many are of a level, after the thirty-second rule."""
+        """The number of findings of a level, after the quick-fix rule."""
         return sum(item.effective_level is level for item in (*self.inline, *self.overflow, *self.outside, *self.green))
 
 
 def place(findings: Iterable[Finding], files: Files) -> Placed:
-    """Give each finding its place."""
-    ordered = sorted(findings, key=lambda item: (_LOUDNESS[item.effective_level], item.path, item.line))
+    """Assign each finding to its place."""
+    ordered = sorted(findings, key=lambda item: (_SEVERITY[item.effective_level], item.path, item.line))
     green = tuple(item for item in ordered if item.effective_level is Level.GREEN)
     wanting = [item for item in ordered if item.effective_level is not Level.GREEN]
     shown = [item for item in wanting if old_line(item, files) is not None]
@@ -43,9 +43,9 @@ def place(findings: Iterable[Finding], files: Files) -> Placed:
 
 
 def old_line(finding: Finding, files: Files) -> str | None:
-    """The line that a finding is about, as the change has it; None if the diff does not show it."""
+    """The line of a finding in the new version; None if the diff does not show it."""
     file = files.get(finding.path)
     return None if file is None else file.new.get(finding.line)
 
 
-_LOUDNESS = {Level.RED: 0, Level.YELLOW: 1, Level.GREEN: 2}
+_SEVERITY = {Level.RED: 0, Level.YELLOW: 1, Level.GREEN: 2}

@@ -1,4 +1,4 @@
-"""The review as people read it: a headline, what has no line, and a remark for each line. Performs no I/O."""
+"""Renders a review: a headline, findings without a line, and a comment for each line. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Reasons = Iterable[tuple[str, str]]
 
 
 def body(outcome: Verdict, placed: Placed, *, sha: str, ran: Iterable[str], not_reviewed: Reasons) -> str:
-    """The text of the review; sections stand only where there is something to say."""
+    """The text of the review; empty sections are left out."""
     engines = ", ".join(map(plain, ran))
     red = [item for item in placed.outside if item.effective_level is Level.RED]
     yellow = [item for item in placed.outside if item.effective_level is Level.YELLOW]
@@ -30,21 +30,21 @@ def body(outcome: Verdict, placed: Placed, *, sha: str, ran: Iterable[str], not_
         _more(placed.overflow),
         _section(messages.GREEN, map(_item, placed.green)),
         _section(messages.NOT_REVIEWED, (f"{code(who)} {plain(why)}" for who, why in not_reviewed)),
-        messages.RAN.format(engines=engines, sha=sha) if engines else messages.NOBODY.format(sha=sha),
+        messages.RAN.format(engines=engines, sha=sha) if engines else messages.NO_ENGINE.format(sha=sha),
     ]
     return "\n\n".join(filter(None, parts))
 
 
 def headline(outcome: Verdict, placed: Placed, sha: str) -> str:
-    """The verdict in one line, with the counts that it does not name itself."""
+    """The verdict in one line, with the counts that it does not contain itself."""
     red, yellow, green = (placed.count(level) for level in Level)
-    said = messages.HEADLINES[outcome].format(red=red, yellow=yellow)
+    text = messages.HEADLINES[outcome].format(red=red, yellow=yellow)
     counts = ["" if outcome is Verdict.REMARKS else _count(Level.YELLOW, yellow), _count(Level.GREEN, green)]
-    return " · ".join(filter(None, [said, *counts, sha[:7]]))
+    return " · ".join(filter(None, [text, *counts, sha[:7]]))
 
 
 def summary(outcome: Verdict, placed: Placed) -> str:
-    """The verdict as a commit status describes it."""
+    """The verdict as the description of a commit status."""
     if outcome is Verdict.GOOD:
         return messages.STATUS_GOOD
     counts = [_count(level, placed.count(level)) for level in Level]
@@ -53,7 +53,7 @@ def summary(outcome: Verdict, placed: Placed) -> str:
 
 
 def remark(finding: Finding, line: str) -> str:
-    """What is said on a line of the diff; `line` is that line."""
+    """The comment on a line of the diff; `line` is that line."""
     parts = [
         messages.REMARK.format(
             level=finding.effective_level.value, name=_name(finding), category=finding.category.value
@@ -94,14 +94,14 @@ def _list(items: Iterable[str]) -> str:
 
 
 def _block(line: str, suggestion: str) -> str:
-    """The line and what should stand there, as a diff that nothing in it can end; empty means that it goes."""
+    """A suggestion as a diff block that its content cannot end; an empty suggestion removes the line."""
     rows = [f"-{_shown(line)}", *([f"+{_shown(suggestion)}"] if suggestion else [])]
     fence = "`" * max(3, 1 + max((len(run) for row in rows for run in re.findall("`+", row)), default=0))
     return "\n".join([f"{fence}diff", *rows, fence])
 
 
 def _shown(line: str) -> str:
-    # A character that nobody sees, such as one that turns the reading direction, is shown as what it is: odd.
+    # An invisible character, such as one that turns the reading direction, is replaced visibly.
     return "".join(c if c.isprintable() or c == "\t" else "\ufffd" for c in _cut(line.rstrip("\r"), MAX_LINE))
 
 

@@ -1,4 +1,4 @@
-"""What the terminal shows of a running hive: one line for each thing that happens, read from the audit log."""
+"""The terminal of a running hive: one line for each event, read from the audit log."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from hive.outbox.actions import CreateTag, OpenPull, PostAnswer
 WIDTH_WHO = 8
 WIDTH_WHAT = 30
 PAGE = re.compile(r"(?P<repo>[^/]+/[^/]+)/(?P<kind>issues|pulls|commit)/(?P<key>\w+)")
-AWAY = "🟡 the ledger cannot be read ({why}); work waits for it"
+AWAY = "🟡 the ledger cannot be read ({why}); work is suspended"
 COLORS = {"🔴": "red", "🟡": "yellow", "🟢": "green"}
 
 PHRASES: Mapping[str, str] = {
-    IssueOpened.WIRE: "filed an issue",
+    IssueOpened.WIRE: "opened an issue",
     IssueClosed.WIRE: "closed the issue",
     CommentPosted.WIRE: "commented",
     PullMerged.WIRE: "merged",
@@ -40,31 +40,31 @@ PHRASES: Mapping[str, str] = {
     OpenIssue.WIRE: "opened an issue",
     PostAnswer.WIRE: "answered",
     Reply.WIRE: "{says}",
-    Unassign.WIRE: "took {agents} off",
-    Act.TURN_STARTED: "is at it",
-    Act.TURN_ENDED: "put it down: {outcome}",
+    Unassign.WIRE: "unassigned {agents}",
+    Act.TURN_STARTED: "started",
+    Act.TURN_ENDED: "finished: {outcome}",
     CreateTag.WIRE: "tagged {tag}",
     Act.DEPLOYED: "rebuilt {agent}, {tag}",
     Act.DEPLOYMENT_FAILED: "🔴 {agent} not rebuilt",
-    Act.RECONCILE_FAILED: "🔴 {agent} is held up: {error}",
-    Act.COMMIT_REJECTED: "🔴 refused {sha}",
+    Act.RECONCILE_FAILED: "🔴 {agent} cannot be reconciled: {error}",
+    Act.COMMIT_REJECTED: "🔴 rejected {sha}",
     Act.EFFECT_FAILED: "🔴 {error}",
     Act.JOB_FAILED: "🔴 bot failed: {error}",
     Act.MODEL_UNREACHABLE: "🔴 {reason}",
-    Act.AGENT_SUSPENDED: "🟡 its turns wait: {reason}",
-    Act.AGENT_RESUMED: "goes on after {seconds} s",
-    Act.CONTAINER_CRASHED: "🔴 {agent}'s container crashed, again",
-    Act.CRASH_LOOP: "🔴 {agent} crashed {times} times, stays down",
-    Act.FORGE_UNAVAILABLE: "🟡 the forge is unavailable, work waits",
+    Act.AGENT_SUSPENDED: "🟡 suspended: {reason}",
+    Act.AGENT_RESUMED: "resumed after {seconds} s",
+    Act.CONTAINER_CRASHED: "🔴 {agent}'s container crashed",
+    Act.CRASH_LOOP: "🔴 {agent} crashed {times} times, not restarted",
+    Act.FORGE_UNAVAILABLE: "🟡 the forge is unavailable, work is suspended",
     Act.FORGE_RECOVERED: "the forge is back after {seconds} s",
-    Act.TOKEN_REJECTED: "🔴 the token of {login} is refused, its work waits",
-    Act.TOKEN_RECOVERED: "{login} is known again after {seconds} s",
+    Act.TOKEN_REJECTED: "🔴 the token of {login} is rejected, its work is suspended",
+    Act.TOKEN_RECOVERED: "{login}'s token is accepted again after {seconds} s",
 }
-"""Acts that are shown, and how; the others are in the audit log only."""
+"""The audit rows that are shown, and how; all others are in the audit log only."""
 
 
 class ActivityConsole:
-    """Follows the audit log of one house."""
+    """Prints the audit log of an instance as it grows."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
@@ -75,7 +75,7 @@ class ActivityConsole:
             self._machines |= {*team.agents}
 
     def begin_here(self) -> None:
-        """Show nothing of what happened before now: that was shown when it happened."""
+        """Show only what happens from now on."""
         self._seen = self._instance.ledger.audit.last()
 
     def note(self, text: str) -> None:
@@ -87,7 +87,7 @@ class ActivityConsole:
         click.echo(f"\n  {click.style(title, fg='yellow', bold=True)}\n")
 
     def show(self) -> list[AuditRow]:
-        """Print what has happened since the last call; returns the rows. A ledger that is away is said once."""
+        """Print what happened since the last call; returns the rows. A ledger outage is printed once."""
         try:
             rows = self._instance.ledger.audit.after(self._seen)
         except STORE_ERRORS as error:

@@ -12,7 +12,7 @@ import pytest
 
 from bots.bot import Context
 from bots.commands import MOST, bot
-from bots.commands.handlers import ACTS
+from bots.commands.handlers import HANDLERS
 from bots.intents import (
     Assign,
     Close,
@@ -111,14 +111,14 @@ WANTED: dict[str, list[Intent]] = {
     "retry": begun("retry", again=True),
     "start": begun("start", again=False),
     "review": [RequestBotReview(PULL, MARA, key=key("review", "ask", PULL))],
-    "rebuild": [Deploy(ISSUE, "iris", key=key("rebuild", "look"))],
+    "rebuild": [Deploy(ISSUE, "iris", key=key("rebuild", "deploy"))],
     "not-my-lane": BOUNCE,
     "pause": [Pause(ISSUE, "iris", MARA, key=key("pause", "pause"))],
     "resume": [Resume(ISSUE, "iris", key=key("resume", "resume"))],
     "restart": [Restart(ISSUE, "iris", key=key("restart", "restart"))],
     "model": [SetModel(ISSUE, "iris", "claude-opus-5-5", key=key("model", "model"))],
-    "compact": [ResetContext(ISSUE, 5, "compact", TOLD, key=key("compact", "recall"))],
-    "new-session": [ResetContext(ISSUE, 5, "new", TOLD, key=key("new-session", "recall"))],
+    "compact": [ResetContext(ISSUE, 5, "compact", TOLD, key=key("compact", "reset-context"))],
+    "new-session": [ResetContext(ISSUE, 5, "new", TOLD, key=key("new-session", "reset-context"))],
     "answer": [ContinueRun(5, TOLD, by_person=True, key=key("answer", "answer"))],
     "help": [],
     "status": [],
@@ -206,7 +206,7 @@ def quiet(name: str, still: Still) -> None:
 def test_every_command_is_in_the_tables() -> None:
     """No command is listed that has no hand."""
     assert list(SAID) == [command.name for command in COMMANDS]
-    assert set(ACTS) == set(WANTED) == set(SAID)
+    assert set(HANDLERS) == set(WANTED) == set(SAID)
 
 
 @pytest.mark.parametrize("name", SAID)
@@ -218,7 +218,7 @@ def test_operator(name: str, ctx: Context, still: Still) -> None:
     assert actions(wanted) == WANTED[name]
     after = tuple(action.key for action in WANTED[name] if action.key.split(":")[1] not in ASIDE)
     assert wanted[0] == React(ref, 30, "eyes", key=f"seen:{ref}:30")
-    assert wanted[-1] == React(ref, 30, "+1", key=f"told:{ref}:30", after=after, otherwise="confused")
+    assert wanted[-1] == React(ref, 30, "+1", key=f"outcome:{ref}:30", after=after, otherwise="confused")
     reply = wanted[-2]
     assert isinstance(reply, Reply)
     (line,) = reply.lines
@@ -390,7 +390,7 @@ def test_a_pause_is_said_once(ctx: Context, still: Still) -> None:
     ctx.forge.said = {}
     wanted = say(ctx, "/resume")
     assert actions(wanted) == []
-    assert "but rests (model: 429 rate_limit_error)" in words(wanted)
+    assert "but suspended (model: 429 rate_limit_error)" in words(wanted)
 
 
 def test_a_model_that_the_house_does_not_know(ctx: Context) -> None:
@@ -544,8 +544,8 @@ class TestDeny:
     @pytest.mark.parametrize(
         ("ref", "there", "says"),
         [
-            (PULL, {}, "no pull request on an agent's configuration"),
-            (ISSUE, {}, "no pull request on an agent's configuration"),
+            (PULL, {}, "not a pull request on an agent's configuration"),
+            (ISSUE, {}, "not a pull request on an agent's configuration"),
             (DENIED, {"merged": True, "is_open": False}, "#3 is merged already"),
             (DENIED, {"is_open": False}, "#3 is closed"),
         ],
@@ -574,7 +574,7 @@ STATUSES = {
     "works": RunStatus(3, "iris", True, "", NOON, turn=7, is_held=True, tokens_in=1200, tokens_out=34),
     "waits": RunStatus(3, "iris", True, "", NOON, turn=7),
     "waits for a merge": RunStatus(3, "iris", True, "", NOON, waits_for=DENIED, pull=PULL),
-    "is stuck": RunStatus(3, "iris", True, "", NOON, blocked="review and its agent do not agree", pull=PULL),
+    "is stuck": RunStatus(3, "iris", True, "", NOON, blocked="the agent and the review do not agree", pull=PULL),
     "in review": RunStatus(3, "iris", True, "", NOON, pull=PULL),
     "answered": RunStatus(3, "iris", True, "", NOON),
     "over": RunStatus(3, "iris", False, "merged", NOON, pull=PULL),

@@ -167,7 +167,7 @@ def test_closed_by_others_is_no_refusal(forge: StillForge, ctx: Context, by: Use
     closed(forge, by)
     _, wake = bot.handle(PullClosed(REF, MARA, "k"), ctx)
     assert isinstance(wake, ResumeRuns)
-    assert "is no operator" in wake.message
+    assert "is not an operator" in wake.message
 
 
 def test_closed_for_other_reasons(forge: StillForge, ctx: Context) -> None:

@@ -214,7 +214,7 @@ def test_who_says_something_is_told_with_it(forge: StillForge, running: Still, c
     plain, altered = (bot.handle(CommentPosted(PULL, MARA, "k", number), ctx)[0] for number in (30, 31))
     assert isinstance(plain, ContinueRun)
     assert isinstance(altered, ContinueRun)
-    assert plain.message.startswith("On #2 somebody wrote:")
+    assert plain.message.startswith("There is a new comment on #2:")
     assert "mara" in plain.message
     assert "an operator" in plain.message
     assert "edited afterwards" not in plain.message

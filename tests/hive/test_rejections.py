@@ -44,7 +44,7 @@ def test_closed_by_hand(hive_env: HiveEnv, proposal: Ref) -> None:
     assert tag_at(hive_env, proposal) == head(hive_env, proposal)
     assert messages(hive_env) == ["Too wide."]
     assert [sign for sign in said(hive_env, proposal) if sign.startswith("⛔")] == [
-        f"⛔ **iris: refused by an operator** · `denied/{proposal.number}`"
+        f"⛔ **iris: rejected by an operator** · `denied/{proposal.number}`"
     ]
     assert hive_env.instance.ledger.backlog.failed() == []
 

@@ -41,7 +41,7 @@ ELSEWHERE = replace(REMARK, path="run.sh", line=70, rule="SC2164", title="Use 'c
 TESTS = Finding(
     "tests/test_a.py", 4, Level.GREEN, Category.PRAISE, "tests-with-code", "Tests come with the code", "2 new tests."
 )
-CLEAN = Finding("", 0, Level.GREEN, Category.PRAISE, "all-clean", "Clean", "4 analysers found nothing to mend.")
+CLEAN = Finding("", 0, Level.GREEN, Category.PRAISE, "all-clean", "Clean", "4 analysers found nothing to fix.")
 
 HOSTILE = "d/`@mara` #1 <img src=x> [x](javascript:1)\n## fixes #2 </details> | !3\u202e https://forge/a/b/issues/4.py"
 
@@ -74,7 +74,7 @@ def test_what_was_not_seen_so_is_pending_at_once(ctx: Context, still: Still, fac
     assert isinstance(pending, SetVerdict)
     assert (pending.status.state, pending.head_sha, pending.base) == (State.PENDING, SHA, "main")
     assert pending.before == facts.get("head_sha", SHA)
-    assert asked == RequestBotReview(changed.ref, MARA, key="look:k", bot="review")
+    assert asked == RequestBotReview(changed.ref, MARA, key="review:k", bot="review")
 
 
 def test_what_was_seen_is_not_looked_at_again(ctx: Context, still: Still) -> None:
@@ -121,7 +121,7 @@ def test_remarks_golden(review: Review, golden: Golden) -> None:
 
 
 def test_good_golden(review: Review, golden: Golden) -> None:
-    """Where there is nothing to mend, the author hears what was done right."""
+    """Where there is nothing to fix, the author hears what was done right."""
     posted, status = review(Scan(SHA, (TESTS, CLEAN), RAN))
     assert (posted.verdict, status.status.state) == (Verdict.GOOD, State.SUCCESS)
     golden("review/good.md", page(posted, status))

@@ -120,11 +120,11 @@ def test_plays_to_the_end(stranger: Stranger) -> None:
     for line in (
         r"hive     a scripted model plays the agents: no ANTHROPIC_API_KEY is set\n",
         r"hive     sign in at http://127\.0\.0\.1:\d+ as mara, \S+\n",
-        r"mara     filed an issue +http://127\.0\.0\.1:\d+/acme/app/issues/1\n",
+        r"mara     opened an issue +http://127\.0\.0\.1:\d+/acme/app/issues/1\n",
         r"triage   assigned iris +http://\S+/acme/app/issues/1\n",
         r"iris     opened a pull request +http://\S+/acme/app/pulls/2\n",
         r"argus    reviewed 🔴 3 · 🟢 1 +http://\S+\n",
-        r"argus    reviewed 🟢 nothing to mend +http://\S+\n",
+        r"argus    reviewed 🟢 nothing to fix +http://\S+\n",
         r"host     rebuilt iris, deployed/1 +http://\S+/agent-configs/iris/",
         r"  merged → container rebuilt +\d+\.\d s\n",
         r"  sign in   mara, \S+\n",
@@ -243,7 +243,7 @@ def test_plays_on_a_forge_that_is_there(stranger: Stranger, elsewhere: Elsewhere
     """Names that are taken are left to whose they are; all that it made can be taken away again."""
     there = ("--forge", elsewhere.url, "--state", "state")
     demo = stranger.types("demo", "--exit", *there, "--admin", "root", env=IN_THE_ENVIRONMENT)
-    stranger.waits(lambda: re.search(r"iris\w\w +is at it", stranger.reads()), "an agent at work")
+    stranger.waits(lambda: re.search(r"iris\w\w +started", stranger.reads()), "an agent at work")
     knowing = {elsewhere.pid, demo.pid}
     assert [line for line in stranger.left(ADMIN_PASSWORD) if int(line.split()[0]) not in knowing] == []
     assert demo.wait(SECONDS) == 0, stranger.reads()
@@ -252,7 +252,7 @@ def test_plays_on_a_forge_that_is_there(stranger: Stranger, elsewhere: Elsewhere
         r"hive     playing on Forgejo \S+ at http://127\.0\.0\.1:\d+\n",
         r"hive     made the organisations acme-(\w\w), agent-configs-\1, hive-\1\n",
         r"hive     made the accounts mara(\w\w), iris\1, core\1, triage\1, argus\1\n",
-        r"mara\w\w   filed an issue +http://\S+/acme-\w\w/app/issues/1\n",
+        r"mara\w\w   opened an issue +http://\S+/acme-\w\w/app/issues/1\n",
         r"host     rebuilt iris\w\w, deployed/1 +http://\S+/agent-configs-\w\w/iris\w\w/",
         r"  merged → container rebuilt +\d+\.\d s\n",
         r"  sign in   mara\w\w, \S+\n",
@@ -278,7 +278,7 @@ def test_ctrl_c_on_a_forge_that_is_there(stranger: Stranger, elsewhere: Elsewher
     """Whoever breaks off is told how what was made until then is taken away, and another demo forgets nothing of it."""
     there = ("--forge", elsewhere.url, "--state", "state", "--admin", "root")
     demo = stranger.types("demo", *there, env=IN_THE_ENVIRONMENT)
-    stranger.waits_for("filed an issue")
+    stranger.waits_for("opened an issue")
     demo.send_signal(signal.SIGINT)
     assert demo.wait(SECONDS) == 0, stranger.reads()
     assert re.search(r"  clean     hive demo --forge \S+ --admin root --state \S+ --clean\n", stranger.reads())
@@ -333,7 +333,7 @@ def interrupts(stranger: Stranger, demo: subprocess.Popen[str], moment: str) -> 
 def test_a_killed_parent_takes_all_with_it(stranger: Stranger) -> None:
     """Nobody outlives the terminal, not even an agent at work."""
     demo = stranger.types("demo", "--port", "0", "--state", "state")
-    stranger.waits_for("iris     is at it")
+    stranger.waits_for("iris     started")
     demo.kill()
     demo.wait()
     stranger.waits(lambda: not stranger.left(), "the end of all processes")

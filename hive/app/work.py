@@ -87,7 +87,7 @@ def serve(instance: Instance, stop: threading.Event) -> None:
     """Work until `stop` is set; raises NotReady if another worker has this state directory, Damaged, or LoopDied."""
     wait_for_store(instance, stop)
     with instance.alone("worker"):
-        instance.ledger.jobs.release_all()
+        instance.ledger.expire_leases()
         instance.repository_tracker.pin_all()  # what hive.yaml calls otherwise since then is known by its id before anything is done
         loops = instance.loops("work", stop)
         worker = Worker(worker_deps(instance))

@@ -8,8 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from hive.ledger.database import Clock, Database, LeaseLost
+from hive.ledger.leases import CLAIMABLE, Leases
 
 LEASE_SECONDS = 60.0
+
+_DUE = f"""
+    {CLAIMABLE} AND next_at <= :now
+    AND NOT EXISTS (SELECT 1 FROM suspended_effects WHERE suspended_effects.id = effects.id)
+"""  # noqa: S608  ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Effects:
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
+        self._leases = Leases(db, clock, "effects", LEASE_SECONDS)
 
     def enqueue(
         self,
@@ -66,63 +73,53 @@ class Effects:
         return int(row["id"])
 
     def claim(self, effect_id: int) -> Effect | None:
-        """Take a due deed."""
-        now = self._clock()
-        with self._db.transaction() as db:
-            row = db.execute(
-                "UPDATE effects SET state = 'running', lease_until = ?, attempts = attempts + 1 WHERE id = ?"
-                " AND next_at <= ? AND (state = 'pending' OR (state = 'running' AND lease_until < ?))"
-                " AND NOT EXISTS (SELECT 1 FROM suspended_effects WHERE suspended_effects.id = effects.id) RETURNING *",
-                (now + LEASE_SECONDS, effect_id, now, now),
-            ).fetchone()
+        """Claim an effect, if it is due."""
+        row = self._leases.claim(f"SELECT id FROM effects WHERE id = :id AND {_DUE}", {"id": effect_id})  # noqa: S608  ours
         return None if row is None else _effect(row)
 
     def finish(
         self, effect: Effect, result: Mapping[str, Any], *, state: str = "done", event_key: str = "", ref: str = ""
     ) -> None:
-        """The deed is done, or was superseded. Raises Lost.
+        """The effect is done, or was superseded. Raises LeaseLost.
 
         `event_key` is the key of the event that the forge will send, `ref` the subject that was created.
         """
-        self._end(effect, state, "", 0.0)
-        with self._db.transaction() as db:
-            db.execute(
-                "UPDATE effects SET result = ?, event_key = ?, ref = ?, done_at = ? WHERE id = ?",
-                (json.dumps(result, sort_keys=True), event_key, ref or effect.ref, self._clock(), effect.id),
-            )
+        self._end(
+            effect,
+            state,
+            result=json.dumps(result, sort_keys=True),
+            event_key=event_key,
+            ref=ref or effect.ref,
+            done_at=self._clock(),
+        )
 
     def release(self, effect: Effect, error: str, delay: float = 0.0) -> None:
-        """The deed could not be tried: it waits, for `delay` seconds at least, and has lost no attempt. Raises Lost."""
-        self._end(effect, "pending", error, delay, uncounted=1)
+        """Make it pending again and refund the attempt: it could not be tried, and waits `delay` seconds at least. Raises LeaseLost."""
+        self._end(effect, "pending", error, delay, refund=True)
 
     def retry(self, effect: Effect, error: str, delay: float) -> None:
-        """Try again after `delay` seconds. Raises Lost."""
+        """Try again after `delay` seconds; the attempt counts. Raises LeaseLost."""
         self._end(effect, "pending", error, delay)
 
     def fail(self, effect: Effect, error: str) -> None:
-        """The deed cannot be done. Raises Lost."""
-        self._end(effect, "failed", error, 0.0)
+        """Give up the effect. Raises LeaseLost."""
+        self._end(effect, "failed", error)
 
-    def _end(self, effect: Effect, state: str, error: str, delay: float, *, uncounted: int = 0) -> None:
-        # The number of the attempt is the fence: whoever took the deed since then has a higher one.
-        with self._db.transaction() as db:
-            cursor = db.execute(
-                "UPDATE effects SET state = ?, error = ?, next_at = ?, lease_until = 0, attempts = attempts - ?"
-                " WHERE id = ? AND state = 'running' AND attempts = ?",
-                (state, error[:500], self._clock() + delay, uncounted, effect.id, effect.attempts),
-            )
-            if not cursor.rowcount:
-                raise LeaseLost(f"effect {effect.id}, attempt {effect.attempts}")
+    def _end(
+        self, effect: Effect, state: str, error: str = "", delay: float = 0.0, *, refund: bool = False, **columns: Any
+    ) -> None:
+        columns |= {"error": error[:500], "next_at": self._clock() + delay}
+        if not self._leases.end(effect.id, effect.attempts, state, refund=refund, **columns):
+            raise LeaseLost(f"effect {effect.id}, attempt {effect.attempts}")
+
+    def expire_leases(self) -> None:
+        """Expire all leases, when no worker is alive."""
+        self._leases.expire()
 
     def due(self, limit: int = 200) -> list[int]:
-        """Deeds that somebody should do now, oldest first."""
-        now = self._clock()
-        found = self._db.rows(
-            "SELECT id FROM effects WHERE state IN ('pending', 'running') AND next_at <= ? AND lease_until < ?"
-            " AND NOT EXISTS (SELECT 1 FROM suspended_effects WHERE suspended_effects.id = effects.id)"
-            " ORDER BY id LIMIT ?",
-            *(now, now, limit),
-        )
+        """Effects that can be claimed now, oldest first."""
+        values = {"now": self._clock(), "limit": limit}
+        found = self._db.rows(f"SELECT id FROM effects WHERE {_DUE} ORDER BY id LIMIT :limit", values)  # noqa: S608  ours
         return [row["id"] for row in found]
 
     def newest_on(self, ref: str, actor: str) -> tuple[int, int] | None:

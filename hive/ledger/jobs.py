@@ -15,6 +15,7 @@ from forge.events import EVENTS, CommentPosted, Event, ReviewAsked
 from forge.models import Ref
 from hive.codec import Codec
 from hive.ledger.database import Clock, Database, LeaseLost
+from hive.ledger.leases import Leases
 
 LEASE_SECONDS = 120.0
 """A job's bot has this long before another worker takes it again."""
@@ -42,15 +43,10 @@ _DUE = """
     AND (:of_bot = 0 OR :of_bot > (SELECT count(*) FROM jobs AS held
         WHERE held.state = 'running' AND held.team = jobs.team AND +held.bot = jobs.bot))
 """.format(awake=_AWAKE.format(jobs="jobs"), older_awake=_AWAKE.format(jobs="older"))  # noqa: S608  ours
-_TAKE = (
-    "UPDATE jobs SET state = 'running', lease_until = :until, attempts = attempts + 1 WHERE id = ({which}) RETURNING *"
-)
 _WHICH = "SELECT id FROM jobs WHERE {due} ORDER BY priority, id LIMIT {limit}"
-_TAKE_THIS = _TAKE.format(which=_WHICH.format(due=f"id = :id AND {_DUE}", limit=1))
-_TAKE_NEXT = _TAKE.format(which=_WHICH.format(due=_DUE, limit=1))
-_TAKE_ALONE = _TAKE.format(
-    which=_WHICH.format(due=f"event_type IN ({', '.join(repr(kind.WIRE) for kind in ALONE)}) AND {_DUE}", limit=1)
-)
+_THIS = _WHICH.format(due=f"id = :id AND {_DUE}", limit=1)
+_NEXT = _WHICH.format(due=_DUE, limit=1)
+_NEXT_ALONE = _WHICH.format(due=f"event_type IN ({', '.join(repr(kind.WIRE) for kind in ALONE)}) AND {_DUE}", limit=1)
 _ALL_DUE = _WHICH.format(due=_DUE, limit=":limit")
 
 
@@ -104,6 +100,8 @@ class Jobs:
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
+        # A claim or an end that a power cut takes back is made again: neither need wait for the disk.
+        self._leases = Leases(db, clock, "jobs", LEASE_SECONDS, durable=False)
 
     def enqueue(
         self,
@@ -180,18 +178,16 @@ class Jobs:
         return row is not None
 
     def claim(self, job_id: int) -> Job | None:
-        """Take this job, if it may be looked at now."""
-        self._reclaim()
-        return self._take(_TAKE_THIS, ConcurrencyLimit(), id=job_id)
+        """Claim this job, if it is due."""
+        self._leases.reclaim(MAX_DEATHS)
+        return self._claim(_THIS, ConcurrencyLimit(), id=job_id)
 
-    def claim_next(self, ceiling: ConcurrencyLimit = ConcurrencyLimit(), *, alone: bool = False) -> Job | None:
-        """Take the job that should be looked at first, if there is one; of those that stand `alone` only, if that is wanted."""
-        return self._take(_TAKE_ALONE if alone else _TAKE_NEXT, ceiling)
+    def claim_next(self, limit: ConcurrencyLimit = ConcurrencyLimit(), *, alone: bool = False) -> Job | None:
+        """Claim the most urgent job that is due, of all or of those that stand `alone`; None without one."""
+        return self._claim(_NEXT_ALONE if alone else _NEXT, limit)
 
-    def _take(self, sql: str, ceiling: ConcurrencyLimit, **more: int) -> Job | None:
-        # A claim that a power cut takes back is taken again: it need not wait for the disk.
-        with self._db.transaction(durable=False) as db:
-            row = db.execute(sql, self._bounds(ceiling) | more | {"until": self._clock() + LEASE_SECONDS}).fetchone()
+    def _claim(self, which: str, limit: ConcurrencyLimit, **more: int) -> Job | None:
+        row = self._leases.claim(which, self._bounds(limit) | more)
         return None if row is None else job_of(row)
 
     def _bounds(self, ceiling: ConcurrencyLimit) -> dict[str, Any]:
@@ -199,32 +195,20 @@ class Jobs:
 
     def due(self, limit: int = 200, ceiling: ConcurrencyLimit = ConcurrencyLimit()) -> list[int]:
         """Jobs that somebody could take now, the most urgent first, one for each ref."""
-        self._reclaim()
+        self._leases.reclaim(MAX_DEATHS)
         found = self._db.rows(_ALL_DUE, self._bounds(ceiling) | {"limit": limit})
         return [row["id"] for row in found]
 
-    def _reclaim(self) -> None:
-        """What is held by nobody any more waits again."""
-        late = "state = 'running' AND lease_until < ? AND deaths + 1 < ?"
-        bounds = (self._clock(), MAX_DEATHS)
-        if self._db.row(f"SELECT 1 FROM jobs WHERE {late}", *bounds) is None:  # noqa: S608  ours
-            return
-        with self._db.transaction(durable=False) as db:
-            freed = f"UPDATE jobs SET state = 'pending', lease_until = 0, deaths = deaths + 1 WHERE {late}"  # noqa: S608  ours
-            db.execute(freed, bounds)
-
-    def release_all(self) -> None:
-        """No worker is alive: what the last one held can be taken at once."""
-        with self._db.transaction() as db:
-            db.execute("UPDATE jobs SET lease_until = 0 WHERE state = 'running'")
-            db.execute("UPDATE effects SET lease_until = 0 WHERE state = 'running'")
+    def expire_leases(self) -> None:
+        """Expire all leases, when no worker is alive."""
+        self._leases.expire()
 
     def finish(self, job: Job) -> None:
-        """The look is done; belongs into the transaction that stores its effects. Raises Lost."""
+        """The look is done; belongs into the transaction that stores its effects. Raises LeaseLost."""
         self._end(job, "done", "", 0.0)
 
     def supersede(self, job: Job, why: str = "") -> None:
-        """What the look saw is old by now, and a newer one is owed, or what it was about is gone: nothing comes of it. Raises Lost."""
+        """What the look saw is old by now, and a newer one is owed, or what it was about is gone: nothing comes of it. Raises LeaseLost."""
         self._end(job, "superseded", why, 0.0)
 
     def is_superseded(self, job: Job) -> bool:
@@ -232,38 +216,27 @@ class Jobs:
         return self._pending(job.bot, str(job.event.ref), type(job.event).WIRE) != 0
 
     def release(self, job: Job, error: str) -> None:
-        """The look could not be tried: it waits, and has lost no attempt. Raises Lost."""
-        self._end(job, "pending", error, 0.0, uncounted=1)
+        """The look could not be tried: it waits, and has lost no attempt. Raises LeaseLost."""
+        self._end(job, "pending", error, 0.0, refund=True)
 
     def retry(self, job: Job, error: str, delay: float) -> bool:
-        """Look again after `delay` seconds; False if that was the last attempt. Raises Lost."""
+        """Look again after `delay` seconds; False if that was the last attempt. Raises LeaseLost."""
         again = job.attempts < MAX_ATTEMPTS
         self._end(job, "pending" if again else "failed", error, delay)
         return again
 
     def fail(self, job: Job, error: str) -> None:
-        """The bot cannot look at this; nothing will change that. Raises Lost."""
+        """The bot cannot look at this; nothing will change that. Raises LeaseLost."""
         self._end(job, "failed", error, 0.0)
 
     def renew(self, job: Job) -> bool:
         """Hold a job for longer; False if somebody else has it."""
-        with self._db.transaction(durable=False) as db:
-            cursor = db.execute(
-                "UPDATE jobs SET lease_until = ? WHERE id = ? AND state = 'running' AND attempts = ?",
-                (self._clock() + LEASE_SECONDS, job.id, job.attempts),
-            )
-        return bool(cursor.rowcount)
+        return self._leases.renew(job.id, job.attempts)
 
-    def _end(self, job: Job, state: str, error: str, delay: float, *, uncounted: int = 0) -> None:
-        # The number of the attempt is the fence: whoever took the job since then has a higher one.
-        with self._db.transaction(durable=False) as db:
-            cursor = db.execute(
-                "UPDATE jobs SET state = ?, error = ?, next_at = ?, lease_until = 0, deaths = 0, attempts = attempts - ?"
-                " WHERE id = ? AND state = 'running' AND attempts = ?",
-                (state, error[:500], self._clock() + delay, uncounted, job.id, job.attempts),
-            )
-            if not cursor.rowcount:
-                raise LeaseLost(f"job {job.id}, attempt {job.attempts}")
+    def _end(self, job: Job, state: str, error: str, delay: float, *, refund: bool = False) -> None:
+        columns = {"error": error[:500], "next_at": self._clock() + delay, "deaths": 0}
+        if not self._leases.end(job.id, job.attempts, state, refund=refund, **columns):
+            raise LeaseLost(f"job {job.id}, attempt {job.attempts}")
 
     def machine_jobs(self, team: str, ref: str, since: float) -> int:
         """How many looks in a row at a subject no person caused, of those that were asked for after `since`."""

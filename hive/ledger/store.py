@@ -71,6 +71,11 @@ class Ledger:
         """Bring what was committed from the log into the file, if it is so many rows."""
         self._db.checkpoint(worth=worth)
 
+    def expire_leases(self) -> None:
+        """Expire the leases of jobs and effects, when no worker is alive: they can be claimed at once."""
+        self.jobs.expire_leases()
+        self.effects.expire_leases()
+
     def probe(self) -> None:
         """Write something; raises sqlite3.Error if that cannot be done now."""
         with self._db.transaction(durable=False):

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import secrets
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from forge.conversation import Conversation
 from forge.models import Ref
 from hive.ledger.database import Clock, Database
+from hive.ledger.leases import Leases
 
 LEASE_SECONDS = 60.0
 MAX_ATTEMPTS = 5
@@ -44,7 +46,7 @@ class Turn:
     pull: str | None
     message: str
     attempts: int
-    token: str = ""
+    token: str = field(default="", repr=False)
     depth: int = 0
     memory: str = ""
     answers: Conversation | None = None
@@ -56,34 +58,27 @@ class Turns:
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
+        self._leases = Leases(db, clock, "turns", LEASE_SECONDS, fence="token_hash")
 
     def claim(self, agent: str) -> Turn | None:
-        """The agent's next turn, with a fresh token; None while one is held, none waits, or the agent rests.
+        """The agent's next turn, with a fresh token; None while one is held, none is pending, or the agent is suspended.
 
-        When the time has come to look whether it still has to rest, a turn is how to find out.
+        When it is time to check again whether the suspension has ended, a turn is the check.
         """
-        now = self._clock()
-        token = secrets.token_urlsafe(32)
-        if not self._awake(agent, now):
+        now, token = self._clock(), secrets.token_urlsafe(32)
+        if not self._may_claim(agent, now):
             return None
-        with self._db.transaction() as db:
+        with self._db.transaction():
             row = self._next(agent, now)
             if row is None:
                 return None
-            db.execute(
-                "UPDATE turns SET state = 'running', token_hash = ?, lease_until = ?, attempts = attempts + 1"
-                " WHERE id = ?",
-                (_hash(token), now + LEASE_SECONDS, row["id"]),
-            )
-        return Turn(
-            *(row["id"], row["run"], agent, row["ref"], row["pull"], row["message"], row["attempts"] + 1, token),
-            *(row["depth"], row["memory"], read(row["conversation"])),
-        )
+            claimed = self._leases.claim(":id", {"id": row["id"]}, token_hash=_hash(token))
+        return None if claimed is None else _turn(row, claimed["attempts"], token)
 
     def due_run(self, agent: str) -> int | None:
-        """The run whose turn `take` would give out now."""
+        """The run whose turn `claim` would return now."""
         now = self._clock()
-        row = self._next(agent, now) if self._awake(agent, now) else None
+        row = self._next(agent, now) if self._may_claim(agent, now) else None
         return None if row is None else int(row["run"])
 
     def _next(self, agent: str, now: float) -> sqlite3.Row | None:
@@ -99,7 +94,7 @@ class Turns:
             agent,
         )
 
-    def _awake(self, agent: str, now: float) -> bool:
+    def _may_claim(self, agent: str, now: float) -> bool:
         rows = self._db.rows("SELECT next_at FROM suspensions WHERE scope IN ('agent', 'account') AND name = ?", agent)
         return all(row["next_at"] <= now for row in rows)
 
@@ -110,22 +105,11 @@ class Turns:
             + " WHERE turns.token_hash = ? AND turns.agent = ? AND turns.state = 'running' AND runs.state = 'open'",
             *(_hash(token), agent),
         )
-        if row is None:
-            return None
-        return Turn(
-            *(row["id"], row["run"], agent, row["ref"], row["pull"], row["message"], row["attempts"]),
-            depth=row["depth"],
-            memory=row["memory"],
-            answers=read(row["conversation"]),
-        )
+        return None if row is None else _turn(row, row["attempts"], token)
 
-    def renew(self, turn: Turn) -> None:
-        """Renew the lease of a held turn."""
-        with self._db.transaction() as db:
-            db.execute(
-                "UPDATE turns SET lease_until = ? WHERE id = ? AND state = 'running'",
-                (self._clock() + LEASE_SECONDS, turn.id),
-            )
+    def renew(self, turn: Turn) -> bool:
+        """Hold a turn for longer; False if it is held no longer."""
+        return self._leases.renew(turn.id, _hash(turn.token))
 
     def current(self, agent: str) -> tuple[int, str] | None:
         """The turn that an agent holds, and the subject of its run."""
@@ -142,12 +126,11 @@ class Turns:
 
         The attempt counts, unless it is refunded since it failed through no fault of the turn's own.
         """
-        with self._db.transaction() as db:
-            db.execute(
-                "UPDATE turns SET state = 'pending', lease_until = 0, token_hash = NULL, attempts = attempts - ?,"
-                " released_at = max(released_at, ?) WHERE agent = ? AND state = 'running'",
-                (refund, 0.0 if first else self._clock(), agent),
-            )
+        with self._db.transaction():
+            held = self._db.row("SELECT id, token_hash FROM turns WHERE agent = ? AND state = 'running'", agent)
+            if held is not None:
+                behind = 0.0 if first else self._clock()
+                self._give_back(held["id"], held["token_hash"], refund=refund, behind=behind)
 
     def reset_attempts(self, turn: Turn) -> None:
         """A held turn came a step forward: what broke it off before is no reason any more to give it up."""
@@ -155,26 +138,24 @@ class Turns:
             db.execute("UPDATE turns SET attempts = 1 WHERE id = ? AND state = 'running'", (turn.id,))
 
     def pause(self, turn: Turn, *, behind: float = 0.0) -> bool:
-        """The turn could not go on: it has lost no attempt, and stands behind what waits at that time, if one is given.
+        """Give back a turn that cannot go on and refund its attempt, `behind` what is pending at a time, if one is given.
 
-        False if somebody else has it by now.
+        False if somebody else holds it by now.
         """
-        with self._db.transaction() as db:
-            cursor = db.execute(
-                "UPDATE turns SET state = 'pending', lease_until = 0, token_hash = NULL, attempts = attempts - 1,"
-                " released_at = max(released_at, ?) WHERE id = ? AND state = 'running' AND attempts = ?",
-                (behind, turn.id, turn.attempts),
-            )
-        return bool(cursor.rowcount)
+        return self._give_back(turn.id, _hash(turn.token), refund=True, behind=behind)
 
-    def end_turn(self, turn: Turn, outcome: str, *, steps: int = 0) -> None:
-        """The turn is dealt with, and its token is worth nothing any more."""
+    def _give_back(self, turn: int, token_hash: str, *, refund: bool, behind: float) -> bool:
+        moved: dict[str, Any] = {"released_at": behind} if behind else {}
+        return self._leases.end(turn, token_hash, "pending", refund=refund, token_hash=None, **moved)
+
+    def end_turn(self, turn: Turn, outcome: str, *, steps: int = 0) -> bool:
+        """A held turn is done, and its token is worth nothing any more; False if it is held no longer."""
+        ended: dict[str, Any] = {"outcome": outcome, "token_hash": None, "ended_at": self._clock()}
         with self._db.transaction() as db:
-            db.execute(
-                "UPDATE turns SET state = 'done', outcome = ?, token_hash = NULL, ended_at = ? WHERE id = ?",
-                (outcome, self._clock(), turn.id),
-            )
+            if not self._leases.end(turn.id, _hash(turn.token), "done", **ended):
+                return False
             db.execute("UPDATE runs SET steps = steps + ? WHERE id = ?", (steps, turn.run))
+        return True
 
 
 def written(answers: Conversation | None) -> str:
@@ -192,3 +173,10 @@ def read(answers: str) -> Conversation | None:
 
 def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
+
+
+def _turn(row: sqlite3.Row, attempts: int, token: str) -> Turn:
+    return Turn(
+        *(row["id"], row["run"], row["agent"], row["ref"], row["pull"], row["message"], attempts, token),
+        *(row["depth"], row["memory"], read(row["conversation"])),
+    )

@@ -197,7 +197,7 @@ def test_a_stop_is_told_once_golden(site: Site, golden: Callable[[str, str], Non
     assert tripped is not None
     assert site.ledger.effects.get(tripped.issue).key == issue.key
     (suspension,) = site.ledger.suspensions.all()
-    assert suspension.reason == "suspended: 5 writes in ten minutes"
+    assert suspension.detail == "suspended: 5 writes in ten minutes"
 
 
 @pytest.mark.parametrize(

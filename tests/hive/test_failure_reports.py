@@ -129,7 +129,7 @@ def test_what_killed_its_worker_each_time_is_told(hive_env: HiveEnv, issue: Issu
     (job,) = ledger.jobs.enqueue("acme", [("review", IssueOpened(issue.ref, issue.author, "k"))])
     for _ in range(MAX_DEATHS):
         assert ledger.jobs.claim(job) is not None
-        ledger.jobs.release_all()
+        ledger.expire_leases()
     assert ledger.jobs.claim(job) is None
     for _ in range(2):
         worker.fail_deadly()

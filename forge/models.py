@@ -135,8 +135,7 @@ class PullRequest:
     branch further (seen on Forgejo 10, 17 and Gitea 1.26): never decide on it then.
     `mergeable` says only that there is no conflict, not that protection allows the merge.
     `reviewers` are those who were asked for a review and have not given it. One that was pushed to
-    `refs/for/…` has no branch: its `head_branch` is `refs/pull/<number>/head`, and `topic` is what
-    its author calls it, empty on a forge that does not tell (Forgejo 10 and Gitea 1.26).
+    `refs/for/…` has no branch: its `head_branch` is `refs/pull/<number>/head`.
     """
 
     ref: Ref
@@ -160,12 +159,6 @@ class PullRequest:
     html_url: str
     updated_at: datetime
     reviewers: tuple[User, ...] = ()
-    topic: str = ""
-
-    @property
-    def by_push(self) -> bool:
-        """Whether it was opened by a push to `refs/for/…`."""
-        return self.head_branch.startswith("refs/pull/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,16 +180,6 @@ class Reaction:
 
     user: User
     content: str
-
-
-@dataclass(frozen=True, slots=True)
-class Notification:
-    """Something new on an issue or pull request for the account that asks; what it is, it does not say."""
-
-    id: int
-    ref: Ref
-    unread: bool
-    updated_at: datetime
 
 
 class ReviewState(StrEnum):

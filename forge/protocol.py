@@ -3,7 +3,7 @@
 Reader      questions (`forge.reader`); the only part that a bot ever sees
 Watcher     Reader plus the questions of a sweep (`forge.poll_reader`): what changed, and by which rows
 Forge       Reader plus repeatable deeds (`forge.writer`) of one identity; only `hive.outbox.executor` holds one
-Operator    the deeds that no bot has an intent for: merging, overruling a review
+Operator    what no bot has an intent for: merging
 Admin       provisioning: each `ensure_…` makes it so and may be called again
 
 ForgeError
@@ -18,10 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
-from forge.models import Label, Notification, Protection, Ref, Repo, Repository, User
+from forge.models import Label, Protection, Ref, Repo, Repository, User
 from forge.poll_reader import ChangeReader
 from forge.reader import CodeReader, IssueReader, PullReader
 from forge.writer import CodeWriter, IssueMetadataWriter, IssueWriter, PullWriter
@@ -85,8 +84,6 @@ class Capabilities:
 
     The answer is no more than a hint: Gitea 1.26 says `none` to what a team gives by units.
     """
-    compare_by_sha: bool = False
-    """Whether commits can be compared, not only branches."""
     label_removal_by_name: bool = False
     whole_timeline: bool = False
     """Whether a timeline comes at once when no page is asked for; Gitea 1.26.0 gives its first thirty rows."""
@@ -124,12 +121,6 @@ class Reader(IssueReader, PullReader, CodeReader, Protocol):
     def repositories(self, owner: str) -> list[Repository]:
         """All repositories of an organisation that this identity sees."""
 
-    def notifications(self, since: datetime) -> list[Notification]:
-        """What is new for this identity on issues and pull requests since then, oldest first.
-
-        A hint, not a log: nobody is notified of what they did themselves, nor of labels.
-        """
-
 
 class PollReader(Reader, ChangeReader, Protocol):
     """A reader that can be asked what changed: what a sweep holds."""
@@ -137,9 +128,6 @@ class PollReader(Reader, ChangeReader, Protocol):
 
 class Forge(Reader, IssueWriter, IssueMetadataWriter, PullWriter, CodeWriter, Protocol):
     """Deeds of one identity; doing one twice is doing it once."""
-
-    def mark_read(self, until: datetime) -> None:
-        """Call the notifications that are not newer than `until` read."""
 
 
 class Operator(Protocol):
@@ -152,9 +140,6 @@ class Operator(Protocol):
         all forges), Refused with the forge's reason when protection forbids it. Who wants to wait
         for the check tries again for a bounded time: a conflict is told in the same words.
         """
-
-    def dismiss(self, ref: Ref, review_id: int, *, message: str) -> None:
-        """Let a review count no more: for administrators of the repository."""
 
 
 class Admin(Protocol):

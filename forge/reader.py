@@ -5,7 +5,6 @@ Together with a few more they are the `Reader` of `forge.protocol`; each raises 
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Protocol
 
 from forge.models import (
@@ -17,7 +16,6 @@ from forge.models import (
     Protection,
     PullRequest,
     Push,
-    Reaction,
     Ref,
     Repo,
     Review,
@@ -35,9 +33,6 @@ class IssueReader(Protocol):
     def sees_subjects(self, repo: Repo) -> bool:
         """Whether this identity may see issues and pull requests of a repository at all: one it may not see looks deleted."""
 
-    def changed_since(self, repo: Repo, since: datetime) -> list[Issue]:
-        """Issues and pull requests, open or not, updated at or after `since`."""
-
     def comments(self, ref: Ref) -> list[Comment]:
         """All comments of a conversation, oldest first."""
 
@@ -46,12 +41,6 @@ class IssueReader(Protocol):
 
     def timeline(self, ref: Ref) -> list[TimelineEvent]:
         """All rows of a timeline, oldest first."""
-
-    def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
-        """The reactions to an issue or pull request, or to one of its comments."""
-
-    def dependencies(self, ref: Ref) -> list[Ref]:
-        """What has to be closed before this can be: closed ones are among them."""
 
 
 class PullReader(Protocol):
@@ -62,12 +51,6 @@ class PullReader(Protocol):
 
     def open_pulls(self, repo: Repo, *, head: str = "", base: str = "") -> list[PullRequest]:
         """The open pull requests, of one head (`branch`, or `owner:branch` of a fork) and into one base if named."""
-
-    def pushed_pull(self, repo: Repo, *, base: str, author: str, topic: str, head_sha: str = "") -> PullRequest | None:
-        """The open pull request that an author pushed to `refs/for/<base>` under a topic, if any.
-
-        `head_sha`, the commit that was pushed, finds it too where a forge does not tell topics.
-        """
 
     def pull_of(self, repo: Repo, sha: str) -> PullRequest | None:
         """The merged pull request that a commit of the base branch came from, if any."""

@@ -7,7 +7,6 @@ once; each raises Refused for what this identity may not, and Conflict for what 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 from typing import Protocol
 
 from forge.conversation import Conversation
@@ -37,23 +36,14 @@ class IssueWriter(Protocol):
     def close(self, ref: Ref) -> None:
         """Close an issue or pull request; one with an open dependency raises Conflict."""
 
-    def reopen(self, ref: Ref) -> None:
-        """Open an issue or pull request again."""
-
     def comment(self, ref: Ref, body: str, *, marker: str) -> Comment:
         """Say `body`, unless a comment of this identity that contains `marker` is there already."""
 
     def edit_comment(self, ref: Ref, comment_id: int, body: str) -> None:
         """Replace a comment's text."""
 
-    def delete_comment(self, ref: Ref, comment_id: int) -> None:
-        """Take a comment away."""
-
     def react(self, ref: Ref, content: str, *, comment_id: int = 0) -> None:
         """React to an issue, a pull request or one of its comments; unknown words raise Refused."""
-
-    def remove_reaction(self, ref: Ref, content: str, *, comment_id: int = 0) -> None:
-        """Take a reaction of this identity back."""
 
 
 class IssueMetadataWriter(Protocol):
@@ -71,26 +61,8 @@ class IssueMetadataWriter(Protocol):
     def unassign(self, ref: Ref, logins: Sequence[str]) -> None:
         """Take assignees away."""
 
-    def ensure_milestone(self, repo: Repo, title: str, *, description: str = "") -> None:
-        """An open milestone of that title; one that is there keeps its description."""
-
-    def set_milestone(self, ref: Ref, title: str) -> None:
-        """Set the milestone by its title, or clear it with an empty one; unknown titles raise Invalid."""
-
-    def set_due(self, ref: Ref, day: date | None) -> None:
-        """Set the day by which it is due, or clear it."""
-
     def pin(self, ref: Ref) -> None:
         """Pin an issue above the others: for administrators of the repository, and for few issues."""
-
-    def unpin(self, ref: Ref) -> None:
-        """Pin an issue no more."""
-
-    def add_dependency(self, ref: Ref, on: Ref) -> None:
-        """Let an issue wait for another; a circle raises Conflict."""
-
-    def remove_dependency(self, ref: Ref, on: Ref) -> None:
-        """Let an issue wait for another no more."""
 
 
 class PullWriter(Protocol):
@@ -98,9 +70,6 @@ class PullWriter(Protocol):
 
     def open_pull(self, repo: Repo, *, head: str, base: str, title: str, body: str) -> PullRequest:
         """Open a pull request, or find the open one with this head and base."""
-
-    def update_pull(self, ref: Ref) -> None:
-        """Merge the base into the head, if the base has moved on; raises Conflict when they disagree."""
 
     def request_reviews(self, ref: Ref, logins: Sequence[str]) -> None:
         """Ask for reviews; of the author raises Invalid."""

@@ -315,7 +315,7 @@ def forge(state: Path, host: str, port: int, admin: str | None, flavour: str) ->
     from hive.config.extras import need
 
     need("nh3", "pygments")
-    from hive.app.forge import serve
+    from hive.demo.forge_process import serve
 
     serve(state, (host, port), click.echo, admin=admin, flavour=flavour)
 

@@ -12,6 +12,6 @@ from __future__ import annotations
 
 from forge.embedded.flavour import Flavour
 from forge.embedded.flavours import FLAVOURS, FORGEJO_10, FORGEJO_17, GITEA_126, GITEA_127
-from forge.embedded.server import EmbeddedForge, serve
+from forge.embedded.server import EmbeddedForge
 
-__all__ = ["FLAVOURS", "FORGEJO_10", "FORGEJO_17", "GITEA_126", "GITEA_127", "EmbeddedForge", "Flavour", "serve"]
+__all__ = ["FLAVOURS", "FORGEJO_10", "FORGEJO_17", "GITEA_126", "GITEA_127", "EmbeddedForge", "Flavour"]

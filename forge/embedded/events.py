@@ -1,7 +1,7 @@
-"""Events: what hooks are told, and which hooks are told it. Stores deliveries; sends nothing.
+"""Webhook events: their payloads, and which hooks get them. Stores deliveries; sends nothing.
 
-Each event is one payload for all hooks that want it. Who may do what on the repository, as the
-payload says it, depends on the kind of event and not only on the sender: seen on real forges.
+Each event is one payload for all hooks that want it. The `permissions` of its repository depend on
+the kind of event and not only on the sender: seen on Forgejo 10, 17 and Gitea 1.26.
 """
 
 from __future__ import annotations
@@ -10,35 +10,26 @@ import json
 import uuid
 from typing import Any
 
-from forge.embedded import queues, rules
+from forge.embedded import rules
 from forge.embedded.dialect import shaped
 from forge.embedded.instance import ForgeInstance
-from forge.embedded.rules import OWN, Access, Mode
+from forge.embedded.rules import NO_ACCESS, OWN, Access, Mode
 from forge.embedded.services import people as accounts
 from forge.embedded.shapes import issues, people, pulls, repos
-from forge.embedded.shapes.people import Json
+from forge.embedded.shapes.values import Json, always, columns, when
 from forge.embedded.state import Row
 
 _READ = Access(Mode.READ, dict.fromkeys(rules.UNITS, Mode.READ))
 
 COARSE = {
-    "issue_assign": "issues",
-    "issue_label": "issues",
-    "issue_milestone": "issues",
-    "pull_request_assign": "pull_request",
-    "pull_request_label": "pull_request",
-    "pull_request_milestone": "pull_request",
-    "pull_request_sync": "pull_request",
-    "pull_request_review_request": "pull_request",
+    **dict.fromkeys(("issue_assign", "issue_label", "issue_milestone"), "issues"),
+    **{f"pull_request_{what}": "pull_request" for what in ("assign", "label", "milestone", "sync", "review_request")},
     "pull_request_comment": "issue_comment",
     "pull_request_review_approved": "pull_request_approved",
     "pull_request_review_rejected": "pull_request_rejected",
     "pull_request_review_comment": "pull_request_comment",
 }
 """The coarse event (`X-Forgejo-Event`) of a kind (`X-Forgejo-Event-Type`), where they differ."""
-
-_PUSHED = {"push", "create", "delete"}
-"""What is told by way of a second queue."""
 
 _BY_AUTHOR = {("issue_label", "label_updated"), ("issues", "closed"), ("issues", "reopened")}
 
@@ -70,7 +61,7 @@ def _wants(site: ForgeInstance, hook: Row, kind: str) -> bool:
 
 def deliver(site: ForgeInstance, hook: Row, kind: str, body: str) -> None:
     """Store one delivery; it is sent soon after the change is committed."""
-    due = queues.due(site, pushed=kind in _PUSHED)
+    due = site.clock() + site.hook_delay
     site.state.insert("deliveries", hook_id=hook["id"], uuid=str(uuid.uuid4()), kind=kind, body=body, due=due)
 
 
@@ -96,43 +87,38 @@ def about_issue(
         granted = OWN if kind == "issue_label" and action == "label_updated" else None
         about_pull(site, actor, issue, name, action, granted=granted, **more)
         return
-    repo = site.must("repositories", issue["repo_id"])
-    # A label or a state is told with what the author of the issue may do.
+    # Labels and states are told with the permissions of the issue's author.
     measure = accounts.by_id(site, issue["user_id"]) if (kind, action) in _BY_AUTHOR else actor
+    repo = site.must("repositories", issue["repo_id"])
     payload = {
         "action": action,
         "number": issue["number"],
         **_changes(site, more),
         "issue": issues.issue(site, issue, actor) | more.get("overlay", {}),
-        "repository": repos.repo(site, repo, actor, rules.access(site, measure, repo)),
-        "sender": people.user(site, actor),
         "commit_id": commit_id,
     }
-    emit(site, repo, kind, payload)
+    _tell(site, actor, repo, kind, payload, granted=rules.access(site, measure, repo))
 
 
 def about_pull(
     site: ForgeInstance, actor: Row, issue: Row, kind: str, action: str, *, granted: Access | None = None, **more: Any
 ) -> None:
     """Something happened to a pull request."""
-    repo = site.must("repositories", issue["repo_id"])
-    shown, reviewer = granted or rules.access(site, actor, repo), more.get("reviewer")
+    reviewer = more.get("reviewer")
     payload = {
         "action": action,
         "number": issue["number"],
         **_changes(site, more),
         "pull_request": pulls.pull(site, issue, actor) | more.get("overlay", {}),
         "requested_reviewer": people.user(site, reviewer) if reviewer else None,
-        "repository": repos.repo(site, repo, actor, shown),
-        "sender": people.user(site, actor),
         "commit_id": "",
         "review": more.get("review"),
     }
-    emit(site, repo, kind, payload)
+    _tell(site, actor, site.must("repositories", issue["repo_id"]), kind, payload, granted=granted)
 
 
 def reviewed(site: ForgeInstance, actor: Row, issue: Row, word: str, content: str) -> None:
-    """A review was submitted: the event has neither its id nor its remarks."""
+    """A review was submitted: the event has neither its id nor its comments."""
     kind = f"pull_request_review_{word}"
     review = {"type": kind, "content": content}
     about_pull(site, actor, issue, kind, "reviewed", granted=_READ, reviewer=actor, review=review)
@@ -140,63 +126,39 @@ def reviewed(site: ForgeInstance, actor: Row, issue: Row, word: str, content: st
 
 def commented(site: ForgeInstance, actor: Row, issue: Row, action: str, comment: Json, **more: Any) -> None:
     """A comment was written, edited or deleted."""
-    repo = site.must("repositories", issue["repo_id"])
     payload = {
         "action": action,
         "issue": issues.issue(site, issue, actor),
         **({"pull_request": pulls.pull(site, issue, actor)} if issue["is_pull"] else {}),
         "comment": comment,
         **_changes(site, more),
-        "repository": repos.repo(site, repo, actor, rules.access(site, actor, repo)),
-        "sender": people.user(site, actor),
         "is_pull": bool(issue["is_pull"]),
     }
-    emit(site, repo, "pull_request_comment" if issue["is_pull"] else "issue_comment", payload)
+    kind = "pull_request_comment" if issue["is_pull"] else "issue_comment"
+    _tell(site, actor, site.must("repositories", issue["repo_id"]), kind, payload)
 
 
 def about_repo(site: ForgeInstance, actor: Row, repo: Row, action: str) -> None:
     """A repository was made or deleted."""
-    payload = {
-        "action": action,
-        "repository": repos.repo(site, repo, actor, OWN),
-        "organization": people.user(site, accounts.by_id(site, repo["owner_id"])),
-        "sender": people.user(site, actor),
-    }
-    emit(site, repo, "repository", payload)
-
-
-def forked(site: ForgeInstance, actor: Row, origin: Row, fork: Row) -> None:
-    """A repository was forked: `forkee` is the original."""
-    payload = {
-        "forkee": repos.repo(site, origin, actor, rules.access(site, actor, origin)),
-        "repository": repos.repo(site, fork, actor, OWN),
-        "sender": people.user(site, actor),
-    }
-    emit(site, origin, "fork", payload)
+    owner = people.user(site, accounts.by_id(site, repo["owner_id"]))
+    _tell(site, actor, repo, "repository", {"action": action, "organization": owner}, granted=OWN)
 
 
 def ref_created(site: ForgeInstance, actor: Row, repo: Row, ref: str, sha: str) -> None:
-    """A branch or tag came to be."""
+    """A branch or tag was created."""
     payload = {
         "sha": sha,
         "ref": ref,
         "ref_type": _ref_type(ref),
-        "repository": repos.repo(site, repo, None, rules.NO_ACCESS),
-        "sender": people.user(site, actor),
+        "repository": repos.repo(site, repo, None, NO_ACCESS),
     }
-    emit(site, repo, "create", payload, ref=ref)
+    _tell(site, actor, repo, "create", payload, ref=ref)
 
 
 def ref_deleted(site: ForgeInstance, actor: Row, repo: Row, ref: str) -> None:
-    """A branch or tag is gone."""
-    payload = {
-        "ref": ref,
-        "ref_type": _ref_type(ref),
-        "pusher_type": "user",
-        "repository": repos.repo(site, repo, actor, OWN),
-        "sender": people.user(site, actor),
-    }
-    emit(site, repo, "delete", payload, ref=ref)
+    """A branch or tag was deleted."""
+    payload = {"ref": ref, "ref_type": _ref_type(ref), "pusher_type": "user"}
+    _tell(site, actor, repo, "delete", payload, granted=OWN, ref=ref)
 
 
 def push_payload(
@@ -225,33 +187,26 @@ def push_payload(
     }
 
 
-def released(site: ForgeInstance, actor: Row, repo: Row, entry: Row, action: str) -> None:
-    """A release was published or deleted."""
-    payload = {
-        "action": action,
-        "release": repos.release(site, repo, entry),
-        "repository": repos.repo(site, repo, actor, rules.access(site, actor, repo)),
-        "sender": people.user(site, actor),
-    }
-    emit(site, repo, "release", payload)
-
-
 def status(site: ForgeInstance, actor: Row, repo: Row, entry: Row, commit: Json) -> None:
     """A commit got a status: Forgejo has no such event, and none of its hooks can choose it."""
-    payload = {
-        "commit": commit,
-        "context": entry["context"],
-        "created_at": people.when(entry["created"]),
-        "description": entry["description"],
-        "id": entry["id"],
-        "repository": repos.repo(site, repo, actor, rules.access(site, actor, repo)),
-        "sender": people.user(site, actor),
-        "sha": entry["sha"],
-        "state": entry["state"],
-        "target_url": entry["target_url"],
-        "updated_at": people.when(entry["created"]),
-    }
-    emit(site, repo, "status", payload)
+    about = columns(entry, "id context description sha state target_url")
+    moments = always(when(entry["created"]), "created_at updated_at")
+    _tell(site, actor, repo, "status", {"commit": commit, **about, **moments})
+
+
+def _tell(
+    site: ForgeInstance,
+    actor: Row,
+    repo: Row,
+    kind: str,
+    payload: Json,
+    *,
+    granted: Access | None = None,
+    ref: str = "",
+) -> None:
+    """Add the repository and the sender to a payload and send it; `granted` replaces what the sender may do."""
+    shown = payload.get("repository") or repos.repo(site, repo, actor, granted or rules.access(site, actor, repo))
+    emit(site, repo, kind, payload | {"repository": shown, "sender": people.user(site, actor)}, ref=ref)
 
 
 def _ref_type(ref: str) -> str:

@@ -32,11 +32,8 @@ class Flavour:
     pull_url_is_api: bool
     lists_are_short: bool
     """Whether a list of pull requests leaves out how much they change and who is asked."""
-    raw_cache_control: str
     counts_whatever: bool
     """Whether a pull request without a branch says that it changes 0 lines, instead of nothing about lines."""
-    agit_label: bool
-    """Whether the head of a pull request by push has its topic as label."""
     base_missing: str
     bad_ref: str
     """The message about contents at a ref that is not there."""
@@ -66,12 +63,9 @@ class Flavour:
     """Whether the setting `allow_manual_merge` can be changed."""
     unit_teams_have_mode: bool
     """Whether a team with levels for single units has a level of its own, the lowest of them."""
-    milestone_keeps_due: bool
-    """Whether a milestone that is changed keeps a date that is not told again."""
     stale_sha_status: int
     put_creates: bool
     """Whether PUT of a file without a sha makes a new one."""
-    compare_by_sha: bool
     own_permission: bool
     """Whether someone may ask for his own permission on a repository."""
     repo_moved_status: int
@@ -82,15 +76,9 @@ class Flavour:
     reviewers_on_create: bool
     reaction_again_status: int
     unknown_status_sha: int
-    combined_looks_up: bool
-    """Whether the combined status looks for its commit: links to it, and 404 for one that is not there."""
     unknown_state: int
     """The status for a word that is no state of an issue."""
     comment_on_unknown: int
-    runs_for_admins: bool
-    """Whether only admins of a repository see its workflow runs."""
-    agit_deletion_crashes: bool
-    """Whether a merge that is to delete the branch of a pull request by push answers 500, and has merged."""
     pull_comment_crashes: bool
     """Whether a comment on a pull request by API answers 500 when a hook listens: it is written, and not told."""
 
@@ -110,28 +98,9 @@ class Flavour:
     """How many commits a push event lists."""
     told_when_same: bool
     """Whether saving an unchanged comment is told; if not, the answer names no user."""
-    told_deletion: bool
-    """Whether the deletion of an issue is told."""
     replaced_labels_told: bool
     """Whether the event of replaced labels shows the new ones, instead of none."""
-    old_milestone_told: bool
-    """Whether `demilestoned` shows the old milestone."""
-    asks_again_when_ready: bool
-    """Whether owners of the code are asked again when a pull request is no longer work in progress."""
 
     # What git says.
     push_refusal: str
     """What a refused push says; `{}` is the reason."""
-    push_stranger: str
-    """The reason for somebody who may not write code."""
-    push_unknown_base: str
-    push_done: str
-    """What a push says at its end."""
-    push_new_pull: str
-    """The path to a form for a pull request of `{head}` into `{base}`."""
-    push_to_origin: bool
-    """Whether that form is for a pull request to where a fork is from."""
-    push_says_into: bool
-    """Whether a push says into which branch a pull request goes."""
-    agit_says_forced: bool
-    """Whether a rewritten proposal is told to git as a forced update."""

@@ -22,7 +22,6 @@ _OF_GITEA = {
     "token": _keys("last_used_at"),
     "content": _keys("last_committer_date last_author_date"),
     "changes": _keys("added_labels removed_labels"),
-    "settings_api": _keys("default_max_response_size"),
 }
 _LATER_REPO = ("wiki_ssh_url", "wiki_clone_url", "has_wiki_contents", "default_update_style")
 _LOCKING = ("PUT ~/issues/<index>/lock", "DELETE ~/issues/<index>/lock")
@@ -30,15 +29,6 @@ _CONVERSATIONS = (
     "POST ~/pulls/<index>/comments/<id>/replies",
     "POST ~/pulls/comments/<id>/resolve",
     "POST ~/pulls/comments/<id>/unresolve",
-)
-_ADMIN_TOKENS = "POST /admin/users/<username>/tokens"
-_STRANGER = (
-    "User '{login}' is not allowed to push to branch '{branch}' in '{repo}'.\n"
-    "If you instead wanted to create a pull request to the branch '{branch}', please use:\n"
-    "git push origin HEAD:refs/for/{branch}/choose-a-descriptor\n"
-    "You might want to replace 'origin' with the name of your Git remote if it is different from origin."
-    " You can freely choose the descriptor to set it to a topic.\n"
-    "You can learn about creating pull requests with AGit in the docs: https://forgejo.org/docs/latest/user/agit-support/"
 )
 
 FORGEJO_17 = Flavour(
@@ -52,9 +42,7 @@ FORGEJO_17 = Flavour(
     absent=frozenset([*_LOCKING, *_CONVERSATIONS]),
     pull_url_is_api=True,
     lists_are_short=False,
-    raw_cache_control="private, max-age=300",
     counts_whatever=True,
-    agit_label=True,
     base_missing="The target couldn't be found.",
     bad_ref="GetContentsOrList",
     scope_refusal="token does not have at least one of required scope(s): [{need}]",
@@ -70,10 +58,8 @@ FORGEJO_17 = Flavour(
     admins_key="apply_to_admins",
     manual_merge_by_patch=True,
     unit_teams_have_mode=True,
-    milestone_keeps_due=True,
     stale_sha_status=409,
     put_creates=False,
-    compare_by_sha=True,
     own_permission=True,
     repo_moved_status=301,
     org_labels_by_name=True,
@@ -82,11 +68,8 @@ FORGEJO_17 = Flavour(
     reviewers_on_create=False,
     reaction_again_status=500,
     unknown_status_sha=404,
-    combined_looks_up=False,
     unknown_state=201,
     comment_on_unknown=404,
-    runs_for_admins=False,
-    agit_deletion_crashes=True,
     pull_comment_crashes=False,
     hook_types=("forgejo", "gitea"),
     hook_headers=("Forgejo", "GitHub", "Gitea", "Gogs"),
@@ -97,18 +80,8 @@ FORGEJO_17 = Flavour(
     reviews_are_one_event=False,
     push_commits=15,
     told_when_same=True,
-    told_deletion=False,
     replaced_labels_told=True,
-    old_milestone_told=False,
-    asks_again_when_ready=True,
     push_refusal="\nForgejo: {}\n",
-    push_stranger=_STRANGER,
-    push_unknown_base="Unexpected ref: {}",
-    push_done="",
-    push_new_pull="compare/{base}...{head}",
-    push_to_origin=True,
-    push_says_into=True,
-    agit_says_forced=False,
 )
 
 FORGEJO_10 = replace(
@@ -122,16 +95,15 @@ FORGEJO_10 = replace(
         "pull": _keys("flow"), "org": _keys("created"),
         "token": _keys("last_used_at created_at repositories"),
         "content": _OF_GITEA["content"].union(["last_commit_when"]),
-        "remark": _keys("extra_lines_count"), "compare": _keys("files"),
+        "remark": _keys("extra_lines_count"),
     },
     empty={
         "issue": {"assignees": None}, "repo": {"topics": None},
         "pull": {"assignees": None, "requested_reviewers": None, "requested_reviewers_teams": None},
     },
     words=((r"auth method not allowed", "auth required"), (r"could not find .*", "")),
-    absent=frozenset([*_LOCKING, _ADMIN_TOKENS, *_CONVERSATIONS, "GET ~/actions/runs"]),
+    absent=frozenset([*_LOCKING, *_CONVERSATIONS]),
     pull_url_is_api=False,
-    agit_label=False,
     base_missing="BaseNotExist",
     label_refusal="<html>",
     token_is_repeated=False,
@@ -139,7 +111,6 @@ FORGEJO_10 = replace(
     tokens_by_token=False,
     repo_delete_scope="",
     stale_sha_status=422,
-    compare_by_sha=False,
     own_permission=False,
     repo_moved_status=307,
     org_labels_by_name=False,
@@ -152,9 +123,6 @@ FORGEJO_10 = replace(
     hook_patch_keeps_authorization=False,
     extra_events=(),
     push_commits=5,
-    old_milestone_told=True,
-    push_stranger="User permission denied for writing.",
-    push_says_into=False,
 )  # fmt: skip
 
 GITEA_126 = replace(
@@ -167,9 +135,8 @@ GITEA_126 = replace(
         "repo": _keys("wiki_branch globally_editable_wiki").union(_LATER_REPO),
         "pull": _keys("flow"), "org": _keys("created"), "hook": _keys("url content_type metadata"),
         "token": _keys("repositories"), "content": _keys("last_commit_when"), "remark": _keys("extra_lines_count"),
-        "compare": _keys("files"), "attachment": _keys("type"), "tag": _keys("archive_download_count"),
+        "attachment": _keys("type"), "tag": _keys("archive_download_count"),
         "release": _keys("archive_download_count hide_archive_links"),
-        "settings_repository": _keys("forks_disabled"),
     },
     empty={
         "issue": {"assignees": None}, "pull": {"review_comments": LEFT_OUT},
@@ -180,17 +147,12 @@ GITEA_126 = replace(
         (r"could not find .*|branch does not exist \[name: .*", ""),
         (r"auth method not allowed", "auth required"), (r"bad color code: (.*)", r"invalid color: \1"),
         (r"(user should have a permission to write to) this branch", r"\1 the target branch"),
-        (r"This file extension or type is not allowed to be uploaded\.",
-         "This file cannot be uploaded or modified due to a forbidden file extension or type."),
         (r"cannot close this issue because (.*)", r"cannot close this issue or pull request because \1"),
         (r"<Repository \d+:(.*)> is archived", r"\1 is archived"),
         (r"([0-9a-f]{40})", r"commit doesn't exist: \1"),
-        (r"Updates were rejected because the tip of your current branch .*", "request `force-push` push option"),
-        (r"The new commit is the same as the old commit", "new commit is same with old commit"), (r"The topic-branch option is not set", "topic-branch is not set"),
     ),
-    absent=frozenset([_ADMIN_TOKENS, *_CONVERSATIONS, "POST ~/pulls/<index>/reviews/<id>/comments"]),
+    absent=frozenset([*_CONVERSATIONS, "POST ~/pulls/<index>/reviews/<id>/comments"]),
     lists_are_short=True,
-    raw_cache_control="public, max-age=21600, no-transform",
     counts_whatever=False,
     base_missing="The target couldn't be found.",
     bad_ref="The target couldn't be found.",
@@ -203,17 +165,12 @@ GITEA_126 = replace(
     admins_key="block_admin_merge_override",
     manual_merge_by_patch=False,
     unit_teams_have_mode=False,
-    milestone_keeps_due=False,
     put_creates=True,
-    compare_by_sha=True,
     own_permission=True,
     repo_moved_status=301,
     org_labels_by_name=True,
     reviewers_on_create=True,
-    combined_looks_up=True,
     unknown_state=412,
-    runs_for_admins=True,
-    agit_deletion_crashes=False,
     pull_comment_crashes=False,
     hook_types=("gitea", "gogs"),
     hook_headers=("GitHub", "Gitea", "Gogs"),
@@ -222,16 +179,8 @@ GITEA_126 = replace(
     events_in_order=False,
     reviews_are_one_event=True,
     told_when_same=False,
-    told_deletion=True,
     replaced_labels_told=False,
-    old_milestone_told=False,
-    asks_again_when_ready=False,
     push_refusal="\nerror:\nerror: {}\nerror:\n",
-    push_unknown_base="Internal Server Error (no message for end users)",
-    push_done=". Processing 1 references\nProcessed 1 references in total\n",
-    push_new_pull="pulls/new/{head}",
-    push_to_origin=False,
-    agit_says_forced=True,
 )  # fmt: skip
 
 GITEA_127 = replace(

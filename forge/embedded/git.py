@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -159,6 +159,11 @@ class Git:
         lines = self.text("for-each-ref", "--format=%(objectname) %(refname)", prefix).splitlines()
         return {name: sha for sha, name in (line.split(" ", 1) for line in lines)}
 
+    def objects(self) -> dict[str, tuple[str, str]]:
+        """All refs, each with the kind and the name of the object that it points to."""
+        lines = self.text("for-each-ref", "--format=%(objecttype) %(objectname) %(refname)").splitlines()
+        return {name: (kind, sha) for kind, sha, name in (line.split(" ", 2) for line in lines)}
+
     def move(self, moves: Sequence[tuple[str, str, str]]) -> None:
         """Move refs (`ref, old, new`) all at once or not at all; raises Moved."""
         lines = [
@@ -292,14 +297,4 @@ def _header(text: str, files: Mapping[str, str]) -> Commit:
 
 
 def _counted(commit: Commit, additions: int, deletions: int) -> Commit:
-    return Commit(
-        commit.sha,
-        commit.tree,
-        commit.parents,
-        commit.author,
-        commit.committer,
-        commit.message,
-        commit.files,
-        additions,
-        deletions,
-    )
+    return replace(commit, additions=additions, deletions=deletions)

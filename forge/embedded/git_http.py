@@ -19,15 +19,16 @@ from typing import IO
 
 from flask import Request, Response
 
-from forge.embedded import agit, rules
+from forge.embedded import rules
 from forge.embedded.git import ZERO, environment
 from forge.embedded.identity import NOBODY, Identity, identify, usable
 from forge.embedded.instance import ForgeInstance, Missing, Refusal, Renamed
 from forge.embedded.rules import Access
 from forge.embedded.services import pulls, pushes, repos
+from forge.embedded.shapes import issues as shapes
 from forge.embedded.state import Row
 
-HOOKS = ("pre-receive", "post-receive", "proc-receive")
+HOOKS = ("pre-receive", "post-receive")
 SERVICES = ("git-upload-pack", "git-receive-pack")
 _SCRIPT = """\
 #!{python} -IS
@@ -103,8 +104,6 @@ def _environment(site: ForgeInstance, request: Request, repo: Row, identity: Ide
     settings = {
         "core.hooksPath": str(site.root / "hooks"),
         "http.receivepack": "true",
-        "receive.advertisePushOptions": "true",
-        "receive.procReceiveRefs": "refs/for",
         "uploadpack.allowAnySHA1InWant": "true",
         "uploadpack.allowFilter": "true",
     }
@@ -176,11 +175,8 @@ class Push:
     granted: Access
     noted: list[int] = field(default_factory=list)
 
-    def answer(self, hook: str, seen: list[str], stdin: IO[bytes], stdout: IO[bytes], stderr: IO[bytes]) -> int:
+    def answer(self, hook: str, seen: list[str], stdin: IO[bytes], stderr: IO[bytes]) -> int:
         """Do what a hook is there for; answers its exit status."""
-        if hook == "proc-receive":
-            agit.converse(self.site, self.actor, self.repo, stdin, stdout)
-            return 0
         moves = [
             (ref, old, new) for old, new, ref in (line.split(" ", 2) for line in stdin.read().decode().splitlines())
         ]
@@ -191,15 +187,10 @@ class Push:
     def _allow(self, moves: list[pushes.Move], seen: list[str]) -> tuple[str, int]:
         git = self.site.git(self.repo, dict(zip(_QUARANTINE, seen, strict=True)))
         for move in moves:
-            if agit.is_for(self.site, self.repo, move[0]):
-                continue
             if word := rules.push_refusal(self.site, self.repo, self.actor, self.granted, move=move, git=git):
                 return self.site.flavour.push_refusal.format(word), 1
-        own = [move for move in moves if not move[0].startswith("refs/for/")]
-        if not own:
-            return "", 0
         self.site.moving(self.repo["id"]).acquire()
-        self.noted = pushes.note(self.site, self.actor, self.repo, own)
+        self.noted = pushes.note(self.site, self.actor, self.repo, moves)
         return "", 0
 
     def _book(self, moves: list[pushes.Move]) -> str:
@@ -208,7 +199,7 @@ class Push:
         moved = [key for key in self.noted if (self.site.state.get("moves", key) or {})["ref"] in refs]
         pushes.book(self.site, moved)
         hints = (_hint(self.site, self.repo, ref) for ref, _, new in moves if new != ZERO)
-        return "".join(hints) + self.site.flavour.push_done
+        return "".join(hints)
 
     def end(self) -> None:
         """Forget what git did not do after all."""
@@ -250,29 +241,19 @@ def _answer_hooks(push: Push, channel: socket.socket) -> None:
         hook, *seen = message.decode().split("\0")
         with (
             os.fdopen(fds[0], "rb") as stdin,
-            os.fdopen(fds[1], "wb", 0) as stdout,
+            os.fdopen(fds[1], "wb", 0),
             os.fdopen(fds[2], "wb", 0) as stderr,
         ):
-            status = push.answer(hook, seen, stdin, stdout, stderr)
+            status = push.answer(hook, seen, stdin, stderr)
         channel.send(bytes([status]))
 
 
 def _hint(site: ForgeInstance, repo: Row, ref: str) -> str:
     """What to do next with a pushed branch."""
-    if ref.startswith("refs/pull/"):
-        return f"\nVisit the existing pull request:\n  {site.url}/{repo['full_name']}/pulls/{ref.split('/')[2]}\n\n"
     branch = ref.removeprefix("refs/heads/")
     if branch in {ref, repo["default_branch"]}:
         return ""
-    target, head = repo, branch
-    if site.flavour.push_to_origin and repo["fork_of"] and (origin := site.state.get("repositories", repo["fork_of"])):
-        target, head = origin, f"{repo['owner']}:{branch}"
     if opened := pulls.of_head(site, repo, branch):
-        base = site.must("repositories", opened[0]["repo_id"])
-        into = pulls.row(site, opened[0])["base_branch"]
-        into = into if base["id"] == repo["id"] else f"{base['full_name']}:{into}"
-        into = f" merges into {into}" if site.flavour.push_says_into else ""
-        return f"\nVisit the existing pull request:\n  {site.url}/{base['full_name']}/pulls/{opened[0]['number']}{into}\n\n"
-    form = site.flavour.push_new_pull.format(base=target["default_branch"], head=head)
-    link = f"{site.url}/{target['full_name']}/{form}"
-    return f"\nCreate a new pull request for '{head}':\n  {link}\n\n"
+        return f"\nVisit the existing pull request:\n  {shapes.web(site, opened[0])}\n\n"
+    link = f"{site.url}/{repo['full_name']}/compare/{repo['default_branch']}...{branch}"
+    return f"\nCreate a new pull request for '{branch}':\n  {link}\n\n"

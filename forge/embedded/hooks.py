@@ -10,14 +10,12 @@ import hmac
 import http.client
 import threading
 import uuid
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from forge.embedded.events import COARSE
 from forge.embedded.faults import Fault
 from forge.embedded.instance import ForgeInstance
 from forge.embedded.state import Row
-
-_FOLLOWED = {301, 302, 303}
 
 
 class Sender:
@@ -95,18 +93,10 @@ def send(site: ForgeInstance, hook: Row, delivery: Row, *, corrupt: bool = False
     """Try one delivery; answers the receiver's status, 0 without an answer. A corrupt one has a byte that was not signed."""
     body = str(delivery["body"]).encode()
     headers = _headers(site, hook, delivery, body)
-    if hook["content_type"] == "form":
-        body = urlencode({"payload": delivery["body"]}).encode()
     if corrupt:
         middle = len(body) // 2
         body = body[:middle] + bytes([body[middle] ^ 1]) + body[middle + 1 :]
-    method, url = "POST", str(hook["url"])
-    for _ in range(10):
-        status, location = _request(method, url, headers, body, timeout=site.hook_timeout)
-        if status not in _FOLLOWED or not location:
-            return status
-        method, url, body = "GET", urljoin(url, location), b""
-    return status
+    return _request(str(hook["url"]), headers, body, timeout=site.hook_timeout)
 
 
 def _headers(site: ForgeInstance, hook: Row, delivery: Row, body: bytes) -> dict[str, str]:
@@ -116,9 +106,7 @@ def _headers(site: ForgeInstance, hook: Row, delivery: Row, body: bytes) -> dict
     headers = {"User-Agent": "Go-http-client/1.1"}
     if hook["authorization"]:
         headers["Authorization"] = hook["authorization"]
-    headers["Content-Type"] = (
-        "application/x-www-form-urlencoded" if hook["content_type"] == "form" else "application/json"
-    )
+    headers["Content-Type"] = "application/json"
     for forge in site.flavour.hook_headers:
         headers[f"X-{forge}-Delivery"] = delivery["uuid"]
         headers[f"X-{forge}-Event"] = COARSE.get(kind, kind)
@@ -142,20 +130,19 @@ def _target(site: ForgeInstance, hook: Row) -> str:
     return "system" if owner is None else "organization" if owner["is_org"] else "user"
 
 
-def _request(method: str, url: str, headers: dict[str, str], body: bytes, *, timeout: float) -> tuple[int, str]:
+def _request(url: str, headers: dict[str, str], body: bytes, *, timeout: float) -> int:
     parts = urlsplit(url)
     make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     try:
         connection = make(parts.netloc, timeout=timeout)
     except http.client.InvalidURL:
-        return 0, ""
+        return 0
     try:
-        path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-        connection.request(method, path, body or None, headers)
+        connection.request("POST", f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}", body, headers)
         answer = connection.getresponse()
         answer.read()
-        return answer.status, answer.getheader("Location") or ""
+        return answer.status
     except (OSError, http.client.HTTPException, ValueError):
-        return 0, ""
+        return 0
     finally:
         connection.close()

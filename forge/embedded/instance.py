@@ -69,11 +69,7 @@ class ForgeInstance:
     """Seconds before a delivery is tried."""
     hook_timeout: float = 5.0
     """Seconds that a receiver of hooks has to answer."""
-    idleness: float = 0.0
-    """How sleepy the queues are: 1 is as slow as a real forge that nothing happens on."""
     faults: Faults = field(default_factory=Faults)
-    woken: dict[str, float] = field(default_factory=dict, repr=False)
-    """When each sleepy queue last worked."""
     lock: int = -1
     """An open file that every git process holds as well: what is left of a forge that was killed can be waited for."""
     _moving: dict[int, threading.RLock] = field(default_factory=dict, repr=False)

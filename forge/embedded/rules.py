@@ -117,47 +117,27 @@ def _collaborates(site: ForgeInstance, user: Row, repo: Row) -> Mode:
 
 
 def _teams(site: ForgeInstance, user: Row, repo: Row) -> list[Row]:
-    sql = """SELECT teams.* FROM teams JOIN team_members ON team_id = teams.id WHERE user_id = ? AND org_id = ?
-             AND (all_repos OR EXISTS (SELECT 1 FROM team_repos WHERE team_repos.team_id = teams.id AND repo_id = ?))"""
-    return site.state.rows(sql, user["id"], repo["owner_id"], repo["id"])
+    sql = "SELECT teams.* FROM teams JOIN team_members ON team_id = teams.id WHERE user_id = ? AND org_id = ? AND all_repos"
+    return site.state.rows(sql, user["id"], repo["owner_id"])
 
 
 # Branch protection.
+_SWITCHES = (
+    "enable_push enable_push_whitelist push_whitelist_deploy_keys enable_force_push enable_force_push_allowlist"
+    " force_push_allowlist_deploy_keys enable_merge_whitelist enable_bypass_allowlist enable_status_check"
+    " enable_approvals_whitelist block_on_rejected_reviews block_on_official_review_requests block_on_outdated_branch"
+    " dismiss_stale_approvals ignore_stale_approvals require_signed_commits apply_to_admins block_admin_merge_override"
+)
+_LISTS = (
+    "push_whitelist_usernames push_whitelist_teams force_push_allowlist_usernames force_push_allowlist_teams"
+    " merge_whitelist_usernames merge_whitelist_teams bypass_allowlist_usernames bypass_allowlist_teams"
+    " approvals_whitelist_username approvals_whitelist_teams"
+)
 PROTECTION: dict[str, Any] = {
-    "priority": 0,
-    "enable_push": False,
-    "enable_push_whitelist": False,
-    "push_whitelist_usernames": [],
-    "push_whitelist_teams": [],
-    "push_whitelist_deploy_keys": False,
-    "enable_force_push": False,
-    "enable_force_push_allowlist": False,
-    "force_push_allowlist_usernames": [],
-    "force_push_allowlist_teams": [],
-    "force_push_allowlist_deploy_keys": False,
-    "enable_merge_whitelist": False,
-    "merge_whitelist_usernames": [],
-    "merge_whitelist_teams": [],
-    "enable_bypass_allowlist": False,
-    "bypass_allowlist_usernames": [],
-    "bypass_allowlist_teams": [],
-    "enable_status_check": False,
-    "status_check_contexts": None,
-    "required_approvals": 0,
-    "enable_approvals_whitelist": False,
-    "approvals_whitelist_username": [],
-    "approvals_whitelist_teams": [],
-    "block_on_rejected_reviews": False,
-    "block_on_official_review_requests": False,
-    "block_on_outdated_branch": False,
-    "dismiss_stale_approvals": False,
-    "ignore_stale_approvals": False,
-    "require_signed_commits": False,
-    "protected_file_patterns": "",
-    "unprotected_file_patterns": "",
-    "apply_to_admins": False,
-    "block_admin_merge_override": False,
-}
+    **dict.fromkeys(_SWITCHES.split(), False), **{name: [] for name in _LISTS.split()},
+    **dict.fromkeys(("priority", "required_approvals"), 0), "status_check_contexts": None,
+    **dict.fromkeys(("protected_file_patterns", "unprotected_file_patterns"), ""),
+}  # fmt: skip
 """The settings of a rule and what they are when nothing is said, in all flavours together. Lists hold the ids of users and teams."""
 
 
@@ -234,11 +214,9 @@ def push_refusal(
     """Why a push may not move a ref (`ref, old, new`), in the words of the pre-receive hook; empty if it may."""
     ref, old, new = move
     kind, _, name = ref.removeprefix("refs/").partition("/")
-    stranger = site.flavour.push_stranger.format(login=user["login"], branch=name, repo=repo["full_name"])
+    stranger = "User permission denied for writing."
     if kind == "tags":
         return "" if granted.writes(CODE, RELEASES) else stranger
-    if kind == "for":
-        return site.flavour.push_unknown_base.format(ref)
     if kind != "heads":
         return f"The ref {ref} is kept by the forge itself."
     if name == repo["default_branch"] and new == ZERO:

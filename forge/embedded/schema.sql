@@ -19,7 +19,6 @@ CREATE TABLE IF NOT EXISTS teams (
     all_repos INTEGER NOT NULL DEFAULT 0, can_create INTEGER NOT NULL DEFAULT 0, UNIQUE (org_id, name)
 );
 CREATE TABLE IF NOT EXISTS team_members (team_id INTEGER NOT NULL, user_id INTEGER NOT NULL, PRIMARY KEY (team_id, user_id));
-CREATE TABLE IF NOT EXISTS team_repos (team_id INTEGER NOT NULL, repo_id INTEGER NOT NULL, PRIMARY KEY (team_id, repo_id));
 CREATE TABLE IF NOT EXISTS repos (
     id INTEGER PRIMARY KEY AUTOINCREMENT, owner_id INTEGER NOT NULL, name TEXT NOT NULL COLLATE NOCASE,
     description TEXT NOT NULL DEFAULT '', website TEXT NOT NULL DEFAULT '', private INTEGER NOT NULL DEFAULT 0,
@@ -29,7 +28,6 @@ CREATE TABLE IF NOT EXISTS repos (
 );
 CREATE TABLE IF NOT EXISTS former_names (owner_id INTEGER NOT NULL, name TEXT NOT NULL COLLATE NOCASE, repo_id INTEGER NOT NULL, PRIMARY KEY (owner_id, name));
 CREATE TABLE IF NOT EXISTS collaborators (repo_id INTEGER NOT NULL, user_id INTEGER NOT NULL, mode INTEGER NOT NULL, PRIMARY KEY (repo_id, user_id));
-CREATE TABLE IF NOT EXISTS topics (repo_id INTEGER NOT NULL, name TEXT NOT NULL, PRIMARY KEY (repo_id, name));
 -- What a branch or tag pointed to when its last movement was booked.
 CREATE TABLE IF NOT EXISTS refs (repo_id INTEGER NOT NULL, name TEXT NOT NULL, sha TEXT NOT NULL, actor_id INTEGER NOT NULL, PRIMARY KEY (repo_id, name));
 -- Who is about to move what: written before git is told, deleted when the movement is booked or did not happen.
@@ -57,7 +55,6 @@ CREATE TABLE IF NOT EXISTS assignees (
     id INTEGER PRIMARY KEY AUTOINCREMENT, issue_id INTEGER NOT NULL, user_id INTEGER NOT NULL, UNIQUE (issue_id, user_id)
 );
 CREATE TABLE IF NOT EXISTS dependencies (issue_id INTEGER NOT NULL, on_id INTEGER NOT NULL, PRIMARY KEY (issue_id, on_id));
-CREATE TABLE IF NOT EXISTS subscriptions (issue_id INTEGER NOT NULL, user_id INTEGER NOT NULL, PRIMARY KEY (issue_id, user_id));
 CREATE TABLE IF NOT EXISTS attachments (
     id INTEGER PRIMARY KEY AUTOINCREMENT, issue_id INTEGER NOT NULL, uuid TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
     content BLOB NOT NULL, created INTEGER NOT NULL
@@ -74,7 +71,7 @@ CREATE TABLE IF NOT EXISTS comments (
 );
 CREATE TABLE IF NOT EXISTS pulls (
     id INTEGER PRIMARY KEY AUTOINCREMENT, issue_id INTEGER NOT NULL UNIQUE, repo_id INTEGER NOT NULL,
-    head_repo_id INTEGER NOT NULL, head_branch TEXT NOT NULL, base_branch TEXT NOT NULL, agit INTEGER NOT NULL DEFAULT 0,
+    head_repo_id INTEGER NOT NULL, head_branch TEXT NOT NULL, base_branch TEXT NOT NULL,
     head_sha TEXT NOT NULL, merge_base TEXT NOT NULL, additions INTEGER NOT NULL DEFAULT 0, deletions INTEGER NOT NULL DEFAULT 0,
     changed_files INTEGER NOT NULL DEFAULT 0, conflict INTEGER NOT NULL DEFAULT 0, checked TEXT NOT NULL DEFAULT '',
     checking_until REAL NOT NULL DEFAULT 0, maintainer_edit INTEGER NOT NULL DEFAULT 0,
@@ -116,14 +113,6 @@ CREATE TABLE IF NOT EXISTS feed (
     ref TEXT NOT NULL DEFAULT '', comment_id INTEGER NOT NULL DEFAULT 0, content TEXT NOT NULL DEFAULT '', created INTEGER NOT NULL
 );
 CREATE INDEX IF NOT EXISTS feed_of_repo ON feed (repo_id);
-CREATE TABLE IF NOT EXISTS notices (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, user_id INTEGER NOT NULL, issue_id INTEGER NOT NULL, unread INTEGER NOT NULL DEFAULT 1,
-    updated INTEGER NOT NULL, UNIQUE (user_id, issue_id)
-);
-CREATE TABLE IF NOT EXISTS deploy_keys (
-    id INTEGER PRIMARY KEY AUTOINCREMENT, repo_id INTEGER NOT NULL, title TEXT NOT NULL, key TEXT NOT NULL,
-    read_only INTEGER NOT NULL, created INTEGER NOT NULL
-);
 CREATE INDEX IF NOT EXISTS comments_of_issue ON comments (issue_id);
 CREATE INDEX IF NOT EXISTS reviews_of_issue ON reviews (issue_id);
 CREATE VIEW IF NOT EXISTS repositories AS

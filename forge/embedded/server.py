@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from types import FrameType
 from typing import Any, Self
 
 from flask import Flask, Response, request
@@ -23,7 +21,7 @@ from forge.embedded.flavour import Flavour
 from forge.embedded.flavours import FORGEJO_17
 from forge.embedded.hooks import Sender
 from forge.embedded.instance import ForgeInstance
-from forge.embedded.services import hooks, people, pushes
+from forge.embedded.services import people, pushes
 from forge.embedded.state import Row, State
 
 _THREADS = 16
@@ -37,7 +35,7 @@ class EmbeddedForge:
 
     Port 0 takes a free one: the address is known, and used in everything that the forge says, before
     the first request is answered. `check_delay` and `hook_delay` are seconds of a real forge's slowness;
-    a receiver of hooks has `hook_timeout` seconds. With `idleness` 1 its queues sleep as those of a real one: a delivery takes up to 2 s, a push up to 4 s.
+    a receiver of hooks has `hook_timeout` seconds.
     """
 
     def __init__(
@@ -51,13 +49,12 @@ class EmbeddedForge:
         check_delay: float = 0.0,
         hook_delay: float = 0.0,
         hook_timeout: float = 5.0,
-        idleness: float = 0.0,
     ) -> None:
         root = state.absolute()  # git is started in other directories
         self.site = ForgeInstance(
             root, State(root / "forge.db"), flavour, url, check_delay=check_delay, hook_delay=hook_delay
         )
-        self.site.hook_timeout, self.site.idleness = hook_timeout, idleness
+        self.site.hook_timeout = hook_timeout
         self.wsgi: Callable[[dict[str, Any], Any], Iterable[bytes]] = Breaking(self.site, application(self.site))
         self._place = (host, port)
         self._server: Any = None
@@ -74,11 +71,6 @@ class EmbeddedForge:
     def faults(self) -> Faults:
         """What goes wrong, for tests."""
         return self.site.faults
-
-    def replay(self, delivery: str) -> str:
-        """Send a delivery, given by its uuid, again: the same bytes under a new one, which is answered; raises Missing."""
-        row = self.site.state.row("SELECT hook_id FROM deliveries WHERE uuid = ?", delivery) or {"hook_id": None}
-        return str(hooks.replay(self.site, self.site.must("hooks", row["hook_id"]), delivery)["uuid"])
 
     def create_admin(self, login: str, password: str, *, email: str = "") -> Row:
         """A site admin; one that is there already gets this password."""
@@ -171,25 +163,3 @@ def application(site: ForgeInstance) -> Flask:
     for rest, methods in (("info/refs", ["GET"]), ("git-upload-pack", ["POST"]), ("git-receive-pack", ["POST"])):
         app.add_url_rule(f"/<owner>/<name>/{rest}", rest, git, methods=methods, defaults={"rest": rest})
     return app
-
-
-def serve(state: Path, host: str, port: int, *, admin: tuple[str, str] | None, ready: Callable[[str], None]) -> None:
-    """Serve in the foreground until SIGTERM or SIGINT; `ready` hears the address once it answers."""
-    forge = EmbeddedForge(state, host=host, port=port)
-    if admin is not None:
-        forge.create_admin(*admin)
-
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        forge.open()
-        ready(forge.url)
-        forge.run()
-    except KeyboardInterrupt:
-        pass
-    finally:
-        forge.stop()
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -1,8 +1,8 @@
 """What each version of Forgejo and Gitea can do, as data. Performs no I/O.
 
 Learnt from the recorded answers of Forgejo 10, 17 and Gitea 1.26 and from the release notes of
-both. A development build counts as the last thing before its release: Forgejo 10.0.0-dev could not
-compare commits yet, 10.0.0 can. A version that is newer than all of these can do what the newest can.
+both. A development build counts as the last thing before its release: Gitea 1.26.0-dev could not
+resolve conversations yet, 1.26.0 can. A version that is newer than all of these can do what the newest can.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ _Version = tuple[int, ...]
 
 _FORGEJO: Mapping[str, _Version] = {
     "whole_timeline": (7,),
-    "compare_by_sha": (10,),
     "own_permission": (11,),
     "action_events": (12,),
     "label_removal_by_name": (13,),
@@ -24,7 +23,6 @@ _FORGEJO: Mapping[str, _Version] = {
 }
 _GITEA: Mapping[str, _Version] = {
     "status_webhook": (1, 23),
-    "compare_by_sha": (1, 23),
     "reviewers_on_create": (1, 23),
     "action_events": (1, 25),
     "own_permission": (1, 25, 99),

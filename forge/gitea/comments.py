@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from forge.gitea import models
 from forge.gitea.account import Account, checked
-from forge.gitea.confirm import gone, once, sure
-from forge.models import Comment, Issue, Ref, Repo
+from forge.gitea.confirm import once, sure
+from forge.models import Comment, Issue, Reaction, Ref, Repo
 from forge.protocol import Conflict, Unavailable
 
 
@@ -42,11 +42,13 @@ class CommentWriter(Account):
 
     def close(self, ref: Ref) -> None:
         """Close an issue or pull request; one with an open dependency raises Conflict."""
-        self._turn(ref, is_open=False)
 
-    def reopen(self, ref: Ref) -> None:
-        """Open an issue or pull request again."""
-        self._turn(ref, is_open=True)
+        def close() -> None:
+            answer = self._client.patch(self._issue_at(ref), state="closed")
+            if models.issue(answer, ref.repo).is_open:
+                raise Conflict(f"{ref}: still open")
+
+        sure(close, lambda: not self.issue(ref).is_open)
 
     def comment(self, ref: Ref, body: str, *, marker: str) -> Comment:
         """Say `body`, unless a comment of this identity that contains `marker` is there already."""
@@ -65,35 +67,17 @@ class CommentWriter(Account):
             lambda: self.comment_by_id(ref, comment_id).body == body,
         )
 
-    def delete_comment(self, ref: Ref, comment_id: int) -> None:
-        """Take a comment away."""
-        sure(
-            lambda: self._client.delete(self._comment_at(ref, comment_id)),
-            lambda: gone(lambda: self.comment_by_id(ref, comment_id)),
-        )
-
     def react(self, ref: Ref, content: str, *, comment_id: int = 0) -> None:
         """React to an issue, a pull request or one of its comments; unknown words raise Refused.
 
         Forgejo 17 answers 500 to a reaction that is there.
         """
-        at = self._reactions_at(ref, comment_id)
-        sure(lambda: self._client.post(at, content=content), lambda: self._reacted(ref, content, comment_id))
 
-    def remove_reaction(self, ref: Ref, content: str, *, comment_id: int = 0) -> None:
-        """Take a reaction of this identity back."""
-        at = self._reactions_at(ref, comment_id)
-        sure(lambda: self._client.delete(at, content=content), lambda: not self._reacted(ref, content, comment_id))
+        def is_there() -> bool:
+            found = self._reactions(ref, comment_id)
+            return any(each.content == content and self._mine(each.user) for each in found)
 
-    def _turn(self, ref: Ref, *, is_open: bool) -> None:
-        state, other = ("open", "closed") if is_open else ("closed", "open")
-
-        def turn() -> None:
-            answer = self._client.patch(self._issue_at(ref), state=state)
-            if models.issue(answer, ref.repo).is_open is not is_open:
-                raise Conflict(f"{ref}: still {other}")
-
-        sure(turn, lambda: self.issue(ref).is_open is is_open)
+        sure(lambda: self._client.post(self._reactions_at(ref, comment_id), content=content), is_there)
 
     def _filed(self, repo: Repo, marker: str) -> Issue | None:
         rows = self._client.rows(self._at(repo, "issues"), state="open", type="issues", created_by=self._own().login)
@@ -103,6 +87,8 @@ class CommentWriter(Account):
     def _reactions_at(self, ref: Ref, comment_id: int) -> str:
         return self._comment_at(ref, comment_id, "reactions") if comment_id else self._issue_at(ref, "reactions")
 
-    def _reacted(self, ref: Ref, content: str, comment_id: int) -> bool:
-        found = self.reactions(ref, comment_id)
-        return any(each.content == content and self._mine(each.user) for each in found)
+    def _reactions(self, ref: Ref, comment_id: int) -> list[Reaction]:
+        """The reactions to an issue, or to one of its comments: these are not paged."""
+        at = self._reactions_at(ref, comment_id)
+        rows = self._client.get(at).each() if comment_id else self._client.rows(at)
+        return [models.reaction(row) for row in rows]

@@ -9,7 +9,7 @@ from forge.gitea import models
 from forge.gitea.client import MAX_PAGES, ROWS
 from forge.gitea.connection import ForgeConnection
 from forge.gitea.json_value import JsonValue
-from forge.models import Comment, Issue, Reaction, Ref, Repo, TimelineEvent
+from forge.models import Comment, Issue, Ref, Repo, TimelineEvent
 from forge.protocol import NotFound, Refused, Unavailable
 
 _EMPTY_PAGES = 2
@@ -22,11 +22,6 @@ class GiteaIssueReader(ForgeConnection):
     def issue(self, ref: Ref) -> Issue:
         """An issue, or the issue side of a pull request."""
         return models.issue(self._client.get(self._issue_at(ref)), ref.repo)
-
-    def changed_since(self, repo: Repo, since: datetime) -> list[Issue]:
-        """Issues and pull requests, open or not, updated at or after `since`, a time with a zone."""
-        rows = self._client.rows(self._at(repo, "issues"), state="all", since=moment(since))
-        return [models.issue(row, repo) for row in rows]
 
     def sees_subjects(self, repo: Repo) -> bool:
         """Whether this identity may see issues and pull requests of a repository at all.
@@ -57,18 +52,6 @@ class GiteaIssueReader(ForgeConnection):
         """All rows of a timeline, oldest first."""
         rows = self._timeline(ref)
         return sorted((models.timeline_event(row) for row in rows), key=lambda timeline_event: timeline_event.id)
-
-    def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
-        """The reactions to an issue or pull request, or to one of its comments: these are not paged."""
-        if comment_id:
-            rows = self._client.get(self._comment_at(ref, comment_id, "reactions")).each()
-        else:
-            rows = self._client.rows(self._issue_at(ref, "reactions"))
-        return [models.reaction(row) for row in rows]
-
-    def dependencies(self, ref: Ref) -> list[Ref]:
-        """What has to be closed before this can be: closed ones are among them."""
-        return [found.ref for found in self._awaited(ref)]
 
     def _timeline(self, ref: Ref) -> Iterator[JsonValue]:
         """All rows of a timeline, in the forge's order: at once where it gives them so, null for none, else by pages."""

@@ -17,7 +17,6 @@ from forge.models import (
     FileChange,
     Issue,
     Label,
-    Notification,
     PullRequest,
     Push,
     Reaction,
@@ -42,15 +41,6 @@ class HeldLabel:
 
     id: int
     label: Label
-
-
-@dataclass(frozen=True, slots=True)
-class Milestone:
-    """A milestone as a forge holds it: deeds name milestones by id."""
-
-    id: int
-    title: str
-    is_open: bool
 
 
 def user(field: JsonValue) -> User:
@@ -158,7 +148,6 @@ def pull(field: JsonValue, of: Repo) -> PullRequest:
         html_url=field["html_url"].words(),
         updated_at=field["updated_at"].time(),
         reviewers=tuple(user(account) for account in field["requested_reviewers"].each() if account.present),
-        topic=_topic(head),
     )
 
 
@@ -178,27 +167,6 @@ def comment(field: JsonValue, of: Ref) -> Comment:
 def reaction(field: JsonValue) -> Reaction:
     """Somebody's reaction."""
     return Reaction(user(field["user"]), field["content"].text())
-
-
-def notification(field: JsonValue, forge: str) -> Notification | None:
-    """A notification; None for one that is about no issue or pull request.
-
-    The number stands in an address only: below `issues` on Forgejo 10 and Gitea 1.26 for pull
-    requests too, below `pulls` on Forgejo 17.
-    """
-    subject = field["subject"]
-    if subject["type"].words() not in {"Issue", "Pull"}:
-        return None
-    number = subject["url"].text().rpartition("/")[2]
-    about = JsonValue(
-        int(number) if number.isdecimal() and len(number) <= 10 else None, subject["url"].name, field.error
-    )
-    return Notification(
-        id=field["id"].number(),
-        ref=ref(about, repo(field["repository"], forge)),
-        unread=field["unread"].flag(),
-        updated_at=field["updated_at"].time(),
-    )
 
 
 def review(field: JsonValue, of: Ref) -> Review | None:
@@ -278,11 +246,6 @@ def held_label(field: JsonValue) -> HeldLabel:
     return HeldLabel(field["id"].number(), label)
 
 
-def milestone(field: JsonValue) -> Milestone:
-    """A milestone and its id."""
-    return Milestone(field["id"].number(), field["title"].text(), field["state"].words() == "open")
-
-
 def timeline_event(field: JsonValue) -> TimelineEvent:
     """A row of a timeline; `text` is the new title for a change of it, else the forge's own text."""
     actor, label, account = field["user"], field["label"], field["assignee"]
@@ -314,13 +277,6 @@ def _label_names(field: JsonValue) -> tuple[str, ...]:
 
 def _assignees(field: JsonValue) -> tuple[User, ...]:
     return tuple(user(account) for account in field["assignees"].each())
-
-
-def _topic(head: JsonValue) -> str:
-    # What was pushed to refs/for has the label `author/topic` on Forgejo 17, and an empty one elsewhere.
-    if not head["ref"].words().startswith("refs/pull/"):
-        return ""
-    return head["label"].words().partition("/")[2]
 
 
 def _range(content: str) -> tuple[str, str]:

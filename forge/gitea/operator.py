@@ -1,10 +1,8 @@
-"""What an operator does on Forgejo and Gitea and no bot can want: merging, overruling a review."""
+"""What an operator does on Forgejo and Gitea and no bot can want: merging."""
 
 from __future__ import annotations
 
-from forge.gitea import models
 from forge.gitea.client import SECONDS, Client
-from forge.gitea.confirm import sure
 from forge.gitea.issues import GiteaIssueReader
 from forge.gitea.pulls import GiteaPullReader
 from forge.models import Ref
@@ -35,14 +33,6 @@ class GiteaOperator(GiteaIssueReader, GiteaPullReader):
             if isinstance(error, Unavailable):
                 self._look_for_reasons(ref, error)
             raise
-
-    def dismiss(self, ref: Ref, review_id: int, *, message: str) -> None:
-        """Let a review count no more: for administrators of the repository, and on an open pull request."""
-        at = self._pull_at(ref, "reviews", review_id)
-        sure(
-            lambda: self._client.post(f"{at}/dismissals", message=message),
-            lambda: models.submitted(self._client.get(at), ref).dismissed,
-        )
 
     def _look_for_reasons(self, ref: Ref, error: Unavailable) -> None:
         waiting = [issue.ref for issue in self._awaited(ref) if issue.is_open] if error.status == 500 else []

@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from forge.gitea import models
 from forge.gitea.account import Account, checked, without
-from forge.gitea.confirm import sure
 from forge.models import PullRequest, Ref, Repo, Review, ReviewComment, ReviewState
-from forge.protocol import Conflict, NotFound, Refused, Unavailable
+from forge.protocol import Conflict, Refused, Unavailable
 
 _ANSWERS = frozenset({ReviewState.APPROVED, ReviewState.REQUEST_CHANGES, ReviewState.COMMENT})
 
@@ -33,18 +32,6 @@ class GiteaPullWriter(Account):
                 for branch in (name for name in (base, head) if ":" not in name):
                     self.branch(repo, branch)
             raise
-
-    def update_pull(self, ref: Ref) -> None:
-        """Merge the base into the head, if the base has moved on; raises Conflict when they disagree.
-
-        Forges answer 500 when there is nothing to do, and to what was pushed to `refs/for/…`.
-        """
-        pull = self.pull(ref)
-        if not pull.is_open:
-            raise Conflict(f"{ref}: closed")
-        if pull.by_push:
-            raise Conflict(f"{ref}: brought up to date by its author, with a push to refs/for/{pull.base_branch}")
-        sure(lambda: self._client.order("POST", self._pull_at(ref, "update"), style="merge"), lambda: self._fresh(ref))
 
     def request_reviews(self, ref: Ref, logins: Sequence[str]) -> None:
         """Ask for reviews; of the author raises Invalid, of nobody NotFound."""
@@ -82,19 +69,6 @@ class GiteaPullWriter(Account):
             if done is None:
                 raise
             return done
-
-    def _fresh(self, ref: Ref) -> bool:
-        """Whether a head has all of its base."""
-        field = self._client.get(self._pull_at(ref))
-        pull = models.pull(field, ref.repo)
-        if pull.head_repo != ref.repo:
-            # A fork's branch cannot be the first of two to compare; what the forge keeps may be old.
-            return field["merge_base"].sha() == pull.base_sha
-        try:
-            ahead = self._client.get(self._at(ref.repo, "compare", f"{pull.head_branch}...{pull.base_branch}"))
-        except NotFound as error:
-            raise Conflict(f"{ref}: its branch is gone") from error
-        return ahead["total_commits"].count() == 0
 
     def _own_reviews(self, ref: Ref) -> list[Review]:
         return [review for review in self.reviews(ref) if self._mine(review.author)]

@@ -25,19 +25,6 @@ class GiteaPullReader(ForgeConnection):
         """
         return list(self._sifted(repo, head, base))
 
-    def pushed_pull(self, repo: Repo, *, base: str, author: str, topic: str, head_sha: str = "") -> PullRequest | None:
-        """The open pull request that an author pushed to `refs/for/<base>` under a topic, if any.
-
-        Forgejo 17 tells the topic. Forgejo 10 and Gitea 1.26 do not, but find by it: the first that
-        ever had it, so that under a topic that is used again only `head_sha` tells.
-        """
-        mine = [pull for pull in self.open_pulls(repo, base=base) if pull.by_push and _by(pull, author)]
-        sure = [pull for pull in mine if pull.topic == topic or (head_sha and pull.head_sha == head_sha)]
-        if sure or all(pull.topic for pull in mine):
-            return sure[0] if sure else None
-        first = self._first(repo, base, f"{author.lower()}/{topic}")
-        return next((pull for pull in mine if first and pull.ref == first.ref), None)
-
     def pull_of(self, repo: Repo, sha: str) -> PullRequest | None:
         """The merged pull request that a commit of the base branch came from, if any."""
         try:
@@ -73,16 +60,6 @@ class GiteaPullReader(ForgeConnection):
             if base in {"", pull.base_branch} and (not head or _head(pull) == ((owner or repo.owner).lower(), branch)):
                 yield pull
 
-    def _first(self, repo: Repo, base: str, head: str) -> PullRequest | None:
-        try:
-            return models.pull(self._client.get(self._at(repo, "pulls", base, *head.split("/"))), repo)
-        except NotFound:
-            return None
-
 
 def _head(pull: PullRequest) -> tuple[str, str]:
     return pull.head_repo.owner.lower() if pull.head_repo else "", pull.head_branch
-
-
-def _by(pull: PullRequest, author: str) -> bool:
-    return pull.author.login.lower() == author.lower()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 
 from forge.gitea import models
 from forge.gitea.client import SECONDS, Client, route
 from forge.gitea.code import GiteaCodeReader
 from forge.gitea.connection import Current, as_named
-from forge.gitea.issues import GiteaIssueReader, moment
+from forge.gitea.issues import GiteaIssueReader
 from forge.gitea.pulls import GiteaPullReader
-from forge.models import Notification, Repo, Repository, User
+from forge.models import Repo, Repository, User
 from forge.protocol import NotFound
 
 
@@ -49,12 +48,3 @@ class GiteaReader(GiteaIssueReader, GiteaPullReader, GiteaCodeReader):
     def repositories(self, owner: str) -> list[Repository]:
         """All repositories of an organisation that this identity sees."""
         return [models.repository(row, self._name) for row in self._client.rows(route("orgs", owner, "repos"))]
-
-    def notifications(self, since: datetime) -> list[Notification]:
-        """What is new for this identity on issues and pull requests since then, oldest first.
-
-        Those that were read are not among them.
-        """
-        rows = self._client.rows("/notifications", since=moment(since))
-        found = (models.notification(row, self._name) for row in rows)
-        return sorted((each for each in found if each), key=lambda each: (each.updated_at, each.id))

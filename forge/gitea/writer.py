@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from forge.gitea.comments import CommentWriter
 from forge.gitea.commits import CommitWriter
 from forge.gitea.conversations import ConversationWriter
 from forge.gitea.issue_metadata import GiteaMetadataWriter
-from forge.gitea.issues import moment
 from forge.gitea.pull_requests import GiteaPullWriter
 
 
 class GiteaForge(CommentWriter, GiteaMetadataWriter, GiteaPullWriter, ConversationWriter, CommitWriter):
     """What one account does on a forge; only `hive.outbox.executor` holds one."""
-
-    def mark_read(self, until: datetime) -> None:
-        """Call the notifications that are not newer than `until` read; those that come meanwhile stay."""
-        self._client.order("PUT", "/notifications", last_read_at=moment(until))

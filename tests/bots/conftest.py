@@ -17,11 +17,9 @@ from forge.models import (
     CommitStatus,
     FileChange,
     Issue,
-    Notification,
     Protection,
     PullRequest,
     Push,
-    Reaction,
     Ref,
     Repo,
     Repository,
@@ -75,14 +73,6 @@ class StillForge:
         """A comment that is there."""
         return _found({comment.ref: comment for comment in self.comments(ref) if comment.id == comment_id}, ref)
 
-    def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
-        """No reactions."""
-        return []
-
-    def dependencies(self, ref: Ref) -> list[Ref]:
-        """Nothing."""
-        return []
-
     def timeline(self, ref: Ref) -> list[TimelineEvent]:
         """The rows that are there."""
         return self.rows.get(ref, [])
@@ -123,21 +113,9 @@ class StillForge:
         """No file."""
         raise NotFound(path)
 
-    def changed_since(self, repo: Repo, since: datetime) -> list[Issue]:
-        """Nothing."""
-        return []
-
     def open_pulls(self, repo: Repo, *, head: str = "", base: str = "") -> list[PullRequest]:
         """The pull requests that are there."""
         return [pull for pull in self.pulls.values() if pull.is_open and pull.ref.repo == repo]
-
-    def pushed_pull(self, repo: Repo, *, base: str, author: str, topic: str, head_sha: str = "") -> PullRequest | None:
-        """None."""
-        return None
-
-    def notifications(self, since: datetime) -> list[Notification]:
-        """Nothing."""
-        return []
 
     def pull_of(self, repo: Repo, sha: str) -> PullRequest | None:
         """None."""

@@ -26,7 +26,6 @@ CHAPTERS: tuple[Callable[[Story], None], ...] = (
     pulls.opening,
     pulls.editing,
     pulls.forked,
-    pulls.bare,
     pulls.reviewing,
     code.statuses,
     merging.styles,
@@ -43,7 +42,10 @@ LEFT: Mapping[str, str] = {
     "merge.race_*": _RACE,
     "pull_request.opened of merge.race_*": "sent before a race that is not run again; as all others are",
     "merge.lower_case_do": _RACE,
-    "agit.merge_keeping_branch": _RACE,
+    **dict.fromkeys(
+        ("pulls.create", "pull_request.opened of pulls.create"),
+        "recorded with owners of the code, whom the forge asks by itself",
+    ),
     **dict.fromkeys(
         (
             *("branches.*", "protection.branch_delete_refused", "collaborators.remove", "collaborators.list"),
@@ -66,10 +68,7 @@ KNOWN: Mapping[str, str] = {
     "real 1.26.0 issues.create_label_names": _WORDS,
     "real 1.26.0 issue_labels.add_bare_array": _WORDS,
     "real 1.26.0 merge.manually_merged_wrong": "1.26.0 takes the setting by PATCH, and then the merge",
-    "real 1.26.0 reactions.remove": "1.26.0 answers 204",
     "real 1.26.0 dependencies.list": "1.26.0 counts them in X-Total-Count",
-    **{f"{_LATER_10} git.compare{case}": "it compares by commit" for case in ("", "_branch_to_sha", "_shas")},
-    f"{_LATER_10} git.compare_unknown": "it answers 500 for a branch that is not there",
     f"{_LATER_10} pulls.create_unknown_head": "it answers 500 for a branch that is not there",
     "real 1.26.0 *reviews.line_past_end": "1.26.0 answers 500 to a remark on a line past the end",
 }

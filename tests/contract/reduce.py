@@ -23,6 +23,8 @@ from tests.contract.swagger import pattern
 from tests.contract.table import Row
 
 _NO_ROLE = "none"
+_UNUSED = ("agit.",)
+"""Beginnings of recorded cases about what the hive makes no use of."""
 
 
 def reduced(recording: Path) -> dict[str, str]:
@@ -41,7 +43,11 @@ def _answers(responses: Path, names: dict[str, str]) -> Iterator[Row]:
     for path in sorted(responses.glob("*.json")):
         recorded = json.loads(path.read_text())
         asked, said = recorded["request"], recorded["response"]
-        route = "git" not in asked and _routed(f"{asked['method']} {asked['path']}", routes)
+        route = (
+            "git" not in asked
+            and not path.stem.startswith(_UNUSED)
+            and _routed(f"{asked['method']} {asked['path']}", routes)
+        )
         if route:
             shape = answer(said["status"], said["headers"], said["body"] or None, names)
             yield Row(route, path.stem, asked["as"], shape)
@@ -61,7 +67,8 @@ def _deliveries(webhooks: Path) -> Iterator[Row]:
         recorded: dict[str, Any] = json.loads(path.read_text())
         kind, _, rest = path.stem.partition(".")
         action = rest.partition(".")[0]
-        if recorded["to"] == "/org" and action in _READINGS.get(kind, {}):
+        used = not recorded["cause"].startswith(_UNUSED)
+        if recorded["to"] == "/org" and used and action in _READINGS.get(kind, {}):
             again = re.search(r"-(\d+)$", path.stem)
             cause = recorded["cause"] + (f" {again[1]}" if again else "")
             yield Row(f"{kind}.{action}", cause, _NO_ROLE, delivery(recorded["headers"], recorded["body"]))

@@ -11,13 +11,6 @@ from forge.models import Label, Ref, ReviewComment, ReviewState
 from tests.contract.conftest import MARK, ContractForge
 
 
-def compare_by_sha(contract_forge: ContractForge, ref: Ref) -> None:
-    """Two commits are compared."""
-    pull = contract_forge.iris.pull(ref)
-    place = route("repos", *ref.repo.path.split("/"), "compare", f"{pull.base_sha}...{pull.head_sha}")
-    assert contract_forge.iris._client.get(place)["total_commits"].number() == 1
-
-
 def label_removal_by_name(contract_forge: ContractForge, ref: Ref) -> None:
     """A label goes by its name."""
     contract_forge.admin.ensure_label(ref.repo, Label("bug"))
@@ -81,7 +74,6 @@ def action_events(contract_forge: ContractForge, ref: Ref) -> None:
 
 
 POWERS = (
-    compare_by_sha,
     label_removal_by_name,
     own_permission,
     reviewers_on_create,

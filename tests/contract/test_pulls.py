@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from forge.gitea.client import route
 from forge.gitea.operator import GiteaOperator
-from forge.models import CommitStatus, Protection, PullRequest, Ref, ReviewComment, ReviewState, State
+from forge.models import CommitStatus, Protection, Ref, ReviewComment, ReviewState, State
 from forge.protocol import Conflict, ForgeError, Invalid, NotFound, Refused
 from tests.contract.conftest import MARK, ContractForge, some
 
@@ -111,8 +110,6 @@ def test_conflicts(contract_forge: ContractForge) -> None:
     for _ in range(3):
         with pytest.raises(Conflict):
             contract_forge.operator.merge(ref, head_sha=contract_forge.ops.pull(ref).head_sha)
-    with pytest.raises(Conflict, match="because of conflict"):
-        contract_forge.iris.update_pull(ref)
     assert not contract_forge.ops.pull(ref).merged
 
 
@@ -121,7 +118,8 @@ def test_merging_what_waits(contract_forge: ContractForge) -> None:
     repo = contract_forge.repo()
     ref = contract_forge.pull(repo)
     first = contract_forge.ops.open_issue(repo, "first", MARK, marker=MARK).ref
-    contract_forge.ops.add_dependency(ref, first)
+    at = route("repos", *repo.path.split("/"), "issues", ref.number, "dependencies")
+    contract_forge.raw.post(at, index=first.number, owner=repo.owner, repo=repo.name)
 
     def waits() -> None:
         with pytest.raises(Conflict, match=f"waits for {first}"):
@@ -155,25 +153,6 @@ def test_heads_and_bases(contract_forge: ContractForge) -> None:
     assert found(head="agent/iris/2") == {three}
 
 
-def test_bringing_up_to_date(contract_forge: ContractForge) -> None:
-    """A head that lacks commits of its base gets them, once; one that has them is left alone."""
-    repo = contract_forge.repo()
-    ref = contract_forge.pull(repo)
-    before = contract_forge.ops.pull(ref).head_sha
-    contract_forge.iris.update_pull(ref)
-    assert contract_forge.ops.branch(repo, "agent/iris/1").sha == before
-    contract_forge.iris.put_file(repo, "b", b"", message="more", branch="main")
-    for _ in range(2):
-        contract_forge.iris.update_pull(ref)
-    assert contract_forge.iris.file(repo, "b", "agent/iris/1") == b""
-    head = contract_forge.ops.branch(repo, "agent/iris/1").sha
-    assert head != before
-    contract_forge.until(lambda: some(contract_forge.ops.pull(ref).head_sha == head))
-    contract_forge.iris.close(ref)
-    with pytest.raises(Conflict, match="closed"):
-        contract_forge.iris.update_pull(ref)
-
-
 def test_asking_for_reviews(contract_forge: ContractForge) -> None:
     """A review is asked for once; nobody is asked about their own."""
     ref = contract_forge.pull(contract_forge.repo())
@@ -185,62 +164,3 @@ def test_asking_for_reviews(contract_forge: ContractForge) -> None:
         contract_forge.ops.request_reviews(ref, [contract_forge.login("iris")])
     with pytest.raises(NotFound, match="nobody-here"):
         contract_forge.ops.request_reviews(ref, ["nobody-here"])
-
-
-def test_overruling_a_review(contract_forge: ContractForge) -> None:
-    """An operator lets a review count no more, an agent does not."""
-    ref = contract_forge.pull(contract_forge.repo())
-    head = contract_forge.ops.pull(ref).head_sha
-    said = contract_forge.ops.review(
-        ref, head_sha=head, state=ReviewState.REQUEST_CHANGES, body=MARK, comments=[], marker=MARK
-    )
-    with (
-        GiteaOperator(name="work", url=contract_forge.url, token=contract_forge.tokens["iris"]) as agent,
-        pytest.raises(Refused),
-    ):
-        agent.dismiss(ref, said.id, message="no")
-    for _ in range(2):
-        contract_forge.operator.dismiss(ref, said.id, message="overruled")
-    [review] = contract_forge.iris.reviews(ref)
-    assert (review.id, review.dismissed) == (said.id, True)
-    with pytest.raises(NotFound):
-        contract_forge.operator.dismiss(ref, said.id + 1000, message="overruled")
-
-
-def test_pulls_by_push(contract_forge: ContractForge, tmp_path: Path) -> None:
-    """Who may only read proposes by a push to refs/for; it is found by topic, also when the topic is used again."""
-    repo = contract_forge.repo()
-    contract_forge.admin.ensure_collaborator(repo, contract_forge.login("eve"), "read")
-    eve = contract_forge.login("eve")
-    contract_forge.git("eve", tmp_path, "clone", "--quiet", f"{contract_forge.url}/{repo.path}.git", "app")
-
-    def push(topic: str, text: str) -> str:
-        (tmp_path / "app" / "a.py").write_text(text)
-        contract_forge.git("eve", tmp_path / "app", "commit", "--quiet", "-am", text)
-        options = ("-o", f"topic={topic}", "-o", f"title={topic}", "-o", "force-push=true")
-        contract_forge.git("eve", tmp_path / "app", "push", "--quiet", "origin", "HEAD:refs/for/main", *options)
-        return contract_forge.git("eve", tmp_path / "app", "rev-parse", "HEAD").strip()
-
-    def found(topic: str, sha: str = "") -> PullRequest | None:
-        return contract_forge.iris.pushed_pull(repo, base="main", author=eve, topic=topic, head_sha=sha)
-
-    heads = {topic: push(topic, topic) for topic in ("one", "two")}
-    for topic, head in heads.items():
-        pull = found(topic)
-        assert pull
-        assert (pull.title, pull.head_sha, pull.by_push, pull.author.login) == (topic, head, True, eve)
-        assert pull.topic in {topic, ""}
-        assert found(topic, head) == pull
-        with pytest.raises(Conflict, match="with a push to refs/for/main"):
-            contract_forge.ops.update_pull(pull.ref)
-    assert found("three") is None
-    assert contract_forge.iris.pushed_pull(repo, base="main", author=contract_forge.login("iris"), topic="one") is None
-    first = found("one")
-    assert first
-    contract_forge.ops.close(first.ref)
-    assert found("one") is None
-    again = found("one", push("one", "three"))
-    assert again
-    assert again.ref not in {first.ref, None}
-    contract_forge.merge(again.ref)
-    assert contract_forge.ops.pull(again.ref).merged

@@ -50,7 +50,7 @@ def test_every_method(contract_forge: ContractForge, flavour: str, proof: Proof)
     assert known - proof.methods[flavour] - CONVERSING == set()
 
 
-CONVERSING = {f"Conversing.{call}" for call in ("reply", "edit_reply", "resolve")}
+CONVERSING = {f"ConversationWriter.{call}" for call in ("reply", "edit_reply", "resolve")}
 """Methods for calls that came with Gitea 1.27, which no flavour imitates whole: `tests/gitea/test_conversations.py` asks them."""
 
 LATER = ("POST /repos/{owner}/{repo}/pulls/{index}/comments/{id}/replies",)

@@ -1,10 +1,11 @@
-"""A running forge with a small village on it: an organisation, its teams, a repository, a receiver of hooks."""
+"""A running forge with a small env on it: an organisation, its teams, a repository, a receiver of hooks."""
 
 from __future__ import annotations
 
 import base64
 import json
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -12,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -25,6 +27,8 @@ EVERYTHING = {"repo.code": "write", "repo.issues": "write", "repo.pulls": "write
 TRIAGE = {"repo.code": "read", "repo.issues": "write", "repo.pulls": "write"}
 LOOKING = {"repo.code": "read", "repo.issues": "read", "repo.pulls": "read"}
 SECRET = "a hook's secret"
+PEOPLE = ("root", "mara", "core", "triage", "iris", "eve", "nobody")
+LOGINS = {"root": "root0", "nobody": ""}
 
 
 def until(true: Callable[[], Any], seconds: float = 10) -> Any:
@@ -89,7 +93,7 @@ class Person:
         basic = word if kind == "Basic" else b64(f"{self.login}:{word}")
         env |= {"GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}" if word else "X-Nobody: 1"}
         for part in ("AUTHOR", "COMMITTER"):
-            env |= {f"GIT_{part}_NAME": self.login, f"GIT_{part}_EMAIL": f"{self.login}@village.example"}
+            env |= {f"GIT_{part}_NAME": self.login, f"GIT_{part}_EMAIL": f"{self.login}@env.example"}
         return subprocess.run(["git", *words], cwd=cwd, env=env, capture_output=True, text=True, timeout=60)
 
     def clone(self, into: Path, repo: str = "") -> Path:
@@ -152,10 +156,6 @@ class Receiver:
     url: str = ""
     arrivals: list[Arrival] = field(default_factory=list)
     answer: int = 200
-    location: str = ""
-    """Where an answer of 302 leads to."""
-    followed: list[str] = field(default_factory=list)
-    """The methods of what followed there."""
     open: threading.Event = field(default_factory=threading.Event)
     """Answers wait for it."""
 
@@ -179,14 +179,6 @@ def receiver() -> Iterator[Receiver]:
             heard.arrivals.append(Arrival(dict(self.headers.items()), body))
             heard.open.wait()
             self.send_response(heard.answer)
-            if heard.location:
-                self.send_header("Location", heard.location)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def do_GET(self) -> None:
-            heard.followed.append(f"{self.command} {self.path} {self.headers.get('Content-Length', 'no body')}")
-            self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -217,7 +209,7 @@ def forge(tmp_path: Path, flavour: Flavour) -> Iterator[EmbeddedForge]:
 
 
 @dataclass(frozen=True)
-class Village:
+class ApiEnv:
     """An organisation `acme` with a repository `app`, and those who have to do with it."""
 
     forge: EmbeddedForge
@@ -247,16 +239,42 @@ class Village:
         return self.mara.post("~/branch_protections", {"rule_name": "main", **settings})
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """The state of a forge with a env on it, and how its people sign in: copying it is faster than founding it."""
+
+    place: TemporaryDirectory[str]
+    authorizations: dict[str, str]
+
+
+_SNAPSHOTS: dict[str, Snapshot] = {}
+
+
+def snapshot(flavour: Flavour) -> Snapshot:
+    """The env of a flavour, founded once in a process."""
+    if flavour.name not in _SNAPSHOTS:
+        place = TemporaryDirectory(prefix="embedded-env-")
+        with EmbeddedForge(Path(place.name) / "forge", flavour=flavour) as forge:
+            made = make_env(forge)
+        words = {name: str(getattr(made, name).authorization) for name in PEOPLE}
+        _SNAPSHOTS[flavour.name] = Snapshot(place, words)
+    return _SNAPSHOTS[flavour.name]
+
+
 @pytest.fixture
-def village(forge: EmbeddedForge) -> Village:
-    """A village on a forge of its own."""
-    return settle(forge)
+def env(tmp_path: Path, flavour: Flavour) -> Iterator[ApiEnv]:
+    """A env on a forge of its own."""
+    first = snapshot(flavour)
+    shutil.copytree(Path(first.place.name) / "forge", tmp_path / "forge")
+    with EmbeddedForge(tmp_path / "forge", flavour=flavour) as forge:
+        found = {name: Person(forge, LOGINS.get(name, name), word) for name, word in first.authorizations.items()}
+        yield ApiEnv(forge, **found)
 
 
-def settle(forge: EmbeddedForge) -> Village:
-    """Found a village."""
+def make_env(forge: EmbeddedForge) -> ApiEnv:
+    """Found a env."""
     site = forge.site
-    root = forge.create_admin("root0", "a password", email="root0@village.example")
+    root = forge.create_admin("root0", "a password", email="root0@env.example")
     acme = orgs.create(site, root, "acme")
     found = {"root": Person(forge, "root0", f"Basic {b64('root0:a password')}"), "nobody": Person(forge, "", "")}
     teams = {
@@ -266,11 +284,11 @@ def settle(forge: EmbeddedForge) -> Village:
         "iris": ("read", LOOKING),
     }
     for login in ("mara", "core", "triage", "iris", "eve"):
-        user = people.create(site, login, "a password", email=f"{login}@village.example")
-        found[login] = Person(forge, login, f"token {people.make_token(site, user, 'village', ALL)[1]}")
+        user = people.create(site, login, "a password", email=f"{login}@env.example")
+        found[login] = Person(forge, login, f"token {people.make_token(site, user, 'env', ALL)[1]}")
         if login in teams:
             permission, units = teams[login]
             team = orgs.create_team(site, acme, f"team-{login}", permission=permission, units=units, all_repos=True)
             orgs.join(site, team, user)
     repos.create(site, root, acme, "app", auto_init=True)
-    return Village(forge, **found)
+    return ApiEnv(forge, **found)

@@ -10,7 +10,7 @@ import pytest
 from forge.embedded.services import people, pushes, repos
 
 if TYPE_CHECKING:
-    from tests.embedded.conftest import Village
+    from tests.embedded.conftest import ApiEnv
 
 AGAIN = (405, "Please try again later")
 
@@ -26,88 +26,85 @@ class Tip:
     message: str
 
 
-def tip(village: Village) -> Tip:
-    commit = village.iris.get("~/git/commits/main")
+def tip(env: ApiEnv) -> Tip:
+    commit = env.iris.get("~/git/commits/main")
     inner = commit["commit"]
     parents = tuple(parent["sha"] for parent in commit["parents"])
     return Tip(commit["sha"], parents, inner["author"]["name"], inner["committer"]["name"], inner["message"])
 
 
-def prepared(village: Village, *, moved: bool) -> tuple[str, str]:
+def prepared(env: ApiEnv, *, moved: bool) -> tuple[str, str]:
     """A pull request of two commits, with main moved on or not; answers the tips of main and of the head."""
-    village.core.branch("topic", {"one.txt": "1\n"})
+    env.core.branch("topic", {"one.txt": "1\n"})
     body = {"content": "Mgo=", "message": "second", "branch": "topic"}
-    village.core.post("~/contents/two.txt", body)
-    pull = village.core.post("~/pulls", {"title": "topic", "head": "topic", "base": "main"})
+    env.core.post("~/contents/two.txt", body)
+    pull = env.core.post("~/pulls", {"title": "topic", "head": "topic", "base": "main"})
     if moved:
-        village.core.post("~/contents/moved.txt", {"content": "eA==", "message": "moved", "branch": "main"})
-    return tip(village).sha, pull["head"]["sha"]
+        env.core.post("~/contents/moved.txt", {"content": "eA==", "message": "moved", "branch": "main"})
+    return tip(env).sha, pull["head"]["sha"]
 
 
-def merge(village: Village, style: str, **more: Any) -> tuple[int, Any]:
-    return village.mara.says("POST", "~/pulls/1/merge", {"Do": style, **more})
+def merge(env: ApiEnv, style: str, **more: Any) -> tuple[int, Any]:
+    return env.mara.says("POST", "~/pulls/1/merge", {"Do": style, **more})
 
 
 @pytest.mark.parametrize("moved", [False, True])
-def test_merge(village: Village, moved: bool) -> None:
+def test_merge(env: ApiEnv, moved: bool) -> None:
     """A merge commit of the operator: the old tip and the head are its parents."""
-    base, head = prepared(village, moved=moved)
-    assert merge(village, "merge", MergeTitleField="title", MergeMessageField="message") == (200, None)
-    now = tip(village)
+    base, head = prepared(env, moved=moved)
+    assert merge(env, "merge", MergeTitleField="title", MergeMessageField="message") == (200, None)
+    now = tip(env)
     assert (now.parents, now.author, now.committer) == ((base, head), "mara", "mara")
     assert now.message == "title\n\nmessage\n"
 
 
 @pytest.mark.parametrize("moved", [False, True])
-def test_rebase(village: Village, moved: bool) -> None:
+def test_rebase(env: ApiEnv, moved: bool) -> None:
     """The commits anew on top, by their author and the operator; the very head when main did not move."""
-    base, head = prepared(village, moved=moved)
-    assert merge(village, "rebase") == (200, None)
-    now = tip(village)
+    base, head = prepared(env, moved=moved)
+    assert merge(env, "rebase") == (200, None)
+    now = tip(env)
     assert (now.sha == head) != moved
     assert (now.author, now.committer, now.message) == ("core", "mara" if moved else "core", "second\n")
-    assert village.iris.get("~/commits", limit=5)[2]["sha"] == base
+    below = env.iris.get(f"~/git/commits/{now.parents[0]}")
+    assert [parent["sha"] for parent in below["parents"]] == [base]
 
 
-def test_rebase_merge(village: Village) -> None:
+def test_rebase_merge(env: ApiEnv) -> None:
     """A merge commit of the operator over the commits anew."""
-    base, head = prepared(village, moved=True)
-    assert merge(village, "rebase-merge") == (200, None)
-    now = tip(village)
+    base, head = prepared(env, moved=True)
+    assert merge(env, "rebase-merge") == (200, None)
+    now = tip(env)
     assert (now.parents[0], now.author, now.committer) == (base, "mara", "mara")
     assert now.parents[1] != head
     assert now.message == "Merge pull request 'topic' (#1) from topic into main\n"
 
 
-def test_squash(village: Village) -> None:
+def test_squash(env: ApiEnv) -> None:
     """One commit on the old tip, by the author of the pull request and the operator."""
-    base, _ = prepared(village, moved=True)
-    assert merge(village, "squash") == (200, None)
-    assert tip(village) == Tip(tip(village).sha, (base,), "core", "mara", "topic (#1)\n")
-    assert {entry["name"] for entry in village.iris.get("~/contents")} == {
-        "README.md",
-        "moved.txt",
-        "one.txt",
-        "two.txt",
-    }
+    base, _ = prepared(env, moved=True)
+    assert merge(env, "squash") == (200, None)
+    assert tip(env) == Tip(tip(env).sha, (base,), "core", "mara", "topic (#1)\n")
+    for name in ("README.md", "moved.txt", "one.txt", "two.txt"):
+        assert env.iris.get(f"~/contents/{name}")["name"] == name
 
 
-def test_fast_forward_only(village: Village) -> None:
+def test_fast_forward_only(env: ApiEnv) -> None:
     """The head itself, or a crash when main has moved on."""
-    _, head = prepared(village, moved=False)
-    assert merge(village, "fast-forward-only") == (200, None)
-    assert tip(village).sha == head
-    village.core.branch("late", {"late.txt": "x\n"})
-    village.core.post("~/pulls", {"title": "late", "head": "late", "base": "main"})
-    village.core.post("~/contents/moved.txt", {"content": "eA==", "message": "moved", "branch": "main"})
-    assert village.mara.says("POST", "~/pulls/2/merge", {"Do": "fast-forward-only"}) == (500, "")
+    _, head = prepared(env, moved=False)
+    assert merge(env, "fast-forward-only") == (200, None)
+    assert tip(env).sha == head
+    env.core.branch("late", {"late.txt": "x\n"})
+    env.core.post("~/pulls", {"title": "late", "head": "late", "base": "main"})
+    env.core.post("~/contents/moved.txt", {"content": "eA==", "message": "moved", "branch": "main"})
+    assert env.mara.says("POST", "~/pulls/2/merge", {"Do": "fast-forward-only"}) == (500, "")
 
 
-def test_a_merge_is_on_record(village: Village) -> None:
+def test_a_merge_is_on_record(env: ApiEnv) -> None:
     """The pull request says who merged it and as what; the push record, the timeline and the commit say so too."""
-    prepared(village, moved=True)
-    merge(village, "squash", delete_branch_after_merge=True)
-    pull, sha = village.iris.get("~/pulls/1"), tip(village).sha
+    prepared(env, moved=True)
+    merge(env, "squash", delete_branch_after_merge=True)
+    pull, sha = env.iris.get("~/pulls/1"), tip(env).sha
     assert (pull["merged"], pull["merged_by"]["login"], pull["merge_commit_sha"], pull["state"]) == (
         True,
         "mara",
@@ -115,59 +112,58 @@ def test_a_merge_is_on_record(village: Village) -> None:
         "closed",
     )
     assert pull["head"]["ref"] == "refs/pull/1/head"
-    assert village.iris.get(f"~/commits/{sha}/pull")["number"] == 1
-    assert village.iris.call("GET", "~/pulls/1/merge").status_code == 204
-    kinds = [row["op_type"] for row in village.iris.get("~/activities/feeds")][:3]
+    assert env.iris.get(f"~/commits/{sha}/pull")["number"] == 1
+    kinds = [row["op_type"] for row in env.iris.get("~/activities/feeds")][:3]
     assert kinds == ["delete_branch", "commit_repo", "merge_pull_request"]
-    assert "merge_pull" in {row["type"] for row in village.iris.get("~/issues/1/timeline")}
-    assert merge(village, "merge") == (405, "")
+    assert "merge_pull" in {row["type"] for row in env.iris.get("~/issues/1/timeline")}
+    assert merge(env, "merge") == (405, "")
 
 
-def test_the_head_is_pinned(village: Village) -> None:
+def test_the_head_is_pinned(env: ApiEnv) -> None:
     """A merge for another head than the one that is there is refused, in whatever case its keys are written."""
-    _, head = prepared(village, moved=False)
-    assert merge(village, "merge", head_commit_id="0" * 40) == (409, "head out of date")
-    assert village.mara.says("POST", "~/pulls/1/merge", {"do": "merge", "head_commit_id": "0" * 40})[0] == 409
-    assert merge(village, "merge", head_commit_id=head) == (200, None)
+    _, head = prepared(env, moved=False)
+    assert merge(env, "merge", head_commit_id="0" * 40) == (409, "head out of date")
+    assert env.mara.says("POST", "~/pulls/1/merge", {"do": "merge", "head_commit_id": "0" * 40})[0] == 409
+    assert merge(env, "merge", head_commit_id=head) == (200, None)
 
 
 @pytest.mark.parametrize(("body", "words"), [({}, "[Do]: Required"), ({"Do": "octopus"}, "[Do]: In")])
-def test_a_style_has_a_name(village: Village, body: dict[str, str], words: str) -> None:
+def test_a_style_has_a_name(env: ApiEnv, body: dict[str, str], words: str) -> None:
     """No style and an unknown one are refused before anything else."""
-    village.core.pull("topic")
-    assert village.mara.says("POST", "~/pulls/1/merge", body) == (422, words)
+    env.core.pull("topic")
+    assert env.mara.says("POST", "~/pulls/1/merge", body) == (422, words)
 
 
-def test_a_conflict_says_try_again(village: Village) -> None:
+def test_a_conflict_says_try_again(env: ApiEnv) -> None:
     """Two changes of one line: not mergeable, 405 in the words of a check that still runs, and no update either."""
-    village.core.pull("topic", {"same.txt": "left\n"})
-    village.core.post("~/contents/same.txt", {"content": "cmlnaHQK", "message": "right", "branch": "main"})
-    assert village.iris.get("~/pulls/1")["mergeable"] is False
-    assert merge(village, "merge") == AGAIN
-    assert village.core.says("POST", "~/pulls/1/update") == (409, "merge failed because of conflict")
+    env.core.pull("topic", {"same.txt": "left\n"})
+    env.core.post("~/contents/same.txt", {"content": "cmlnaHQK", "message": "right", "branch": "main"})
+    assert env.iris.get("~/pulls/1")["mergeable"] is False
+    assert merge(env, "merge") == AGAIN
+    assert env.core.says("POST", "~/pulls/1/update") == (409, "merge failed because of conflict")
 
 
-def test_a_check_takes_its_time(village: Village) -> None:
+def test_a_check_takes_its_time(env: ApiEnv) -> None:
     """With a delay a new pull request is not mergeable until its check is over, and says the same 405."""
-    village.forge.site.check_delay = 3600
-    village.core.pull("topic")
-    assert village.iris.get("~/pulls/1")["mergeable"] is False
-    assert merge(village, "merge") == AGAIN
-    village.forge.site.state.run("UPDATE pulls SET checking_until = 0")
-    assert merge(village, "merge") == (200, None)
+    env.forge.site.check_delay = 3600
+    env.core.pull("topic")
+    assert env.iris.get("~/pulls/1")["mergeable"] is False
+    assert merge(env, "merge") == AGAIN
+    env.forge.site.state.run("UPDATE pulls SET checking_until = 0")
+    assert merge(env, "merge") == (200, None)
 
 
-def test_words_close_issues(village: Village) -> None:
+def test_words_close_issues(env: ApiEnv) -> None:
     """What the text of a pull request or a commit says to close is closed by the merge, and not before."""
     for title in ("by the text", "by a commit", "only named"):
-        village.core.post("~/issues", {"title": title})
-    village.core.branch("topic", {"x.txt": "x\n"}, message="Fixes #2")
-    village.core.post("~/pulls", {"title": "t", "head": "topic", "base": "main", "body": "Closes: #1, see #3"})
-    assert [issue["state"] for issue in village.iris.get("~/issues", state="all", type="issues")] == ["open"] * 3
-    village.mara.post("~/pulls/4/merge", {"Do": "merge"})
-    states = {issue["number"]: issue["state"] for issue in village.iris.get("~/issues", state="all", type="issues")}
+        env.core.post("~/issues", {"title": title})
+    env.core.branch("topic", {"x.txt": "x\n"}, message="Fixes #2")
+    env.core.post("~/pulls", {"title": "t", "head": "topic", "base": "main", "body": "Closes: #1, see #3"})
+    assert [issue["state"] for issue in env.iris.get("~/issues", state="all", type="issues")] == ["open"] * 3
+    env.mara.post("~/pulls/4/merge", {"Do": "merge"})
+    states = {issue["number"]: issue["state"] for issue in env.iris.get("~/issues", state="all", type="issues")}
     assert states == {1: "closed", 2: "closed", 3: "open"}
-    kinds = [row["type"] for row in village.iris.get("~/issues/1/timeline")]
+    kinds = [row["type"] for row in env.iris.get("~/issues/1/timeline")]
     assert kinds == ["pull_ref", "close"]
 
 
@@ -186,98 +182,96 @@ BLOCKED = "not allowed to merge [reason: {}]"
         ({"protected_file_patterns": "one.*;secret/**"}, "Changed protected files"),
     ],
 )
-def test_protection_forbids(village: Village, settings: dict[str, Any], reason: str) -> None:
+def test_protection_forbids(env: ApiEnv, settings: dict[str, Any], reason: str) -> None:
     """Each rule has its reason; `force_merge` overrides it for an admin that the rule does not include."""
-    prepared(village, moved=True)
-    village.protect(apply_to_admins=True, **settings)
-    assert merge(village, "merge") == (405, BLOCKED.format(reason))
-    assert merge(village, "merge", force_merge=True) == (405, BLOCKED.format(reason))
-    village.mara.patch("~/branch_protections/main", {"apply_to_admins": False})
-    assert merge(village, "merge") == (405, BLOCKED.format(reason))
-    assert merge(village, "merge", force_merge=True) == (200, None)
+    prepared(env, moved=True)
+    env.protect(apply_to_admins=True, **settings)
+    assert merge(env, "merge") == (405, BLOCKED.format(reason))
+    assert merge(env, "merge", force_merge=True) == (405, BLOCKED.format(reason))
+    env.mara.patch("~/branch_protections/main", {"apply_to_admins": False})
+    assert merge(env, "merge") == (405, BLOCKED.format(reason))
+    assert merge(env, "merge", force_merge=True) == (200, None)
 
 
-def test_reviews_forbid(village: Village) -> None:
+def test_reviews_forbid(env: ApiEnv) -> None:
     """An official rejection blocks until its author approves; an official request blocks until it is answered."""
-    prepared(village, moved=False)
-    village.protect(block_on_rejected_reviews=True, block_on_official_review_requests=True, required_approvals=1)
-    village.triage.post("~/pulls/1/reviews", {"event": "REQUEST_CHANGES", "body": "no"})
-    village.root.post("~/pulls/1/reviews", {"event": "APPROVED"})
-    village.mara.post("~/pulls/1/reviews", {"event": "REQUEST_CHANGES", "body": "no"})
-    assert merge(village, "merge") == (405, BLOCKED.format("There are requested changes"))
-    village.mara.post("~/pulls/1/reviews", {"event": "APPROVED"})
-    village.core.post("~/pulls/1/requested_reviewers", {"reviewers": ["mara"]})
-    assert merge(village, "merge") == (405, BLOCKED.format("There are official review requests"))
-    village.mara.post("~/pulls/1/reviews", {"event": "APPROVED"})
-    assert merge(village, "merge") == (200, None)
+    prepared(env, moved=False)
+    env.protect(block_on_rejected_reviews=True, block_on_official_review_requests=True, required_approvals=1)
+    env.triage.post("~/pulls/1/reviews", {"event": "REQUEST_CHANGES", "body": "no"})
+    env.root.post("~/pulls/1/reviews", {"event": "APPROVED"})
+    env.mara.post("~/pulls/1/reviews", {"event": "REQUEST_CHANGES", "body": "no"})
+    assert merge(env, "merge") == (405, BLOCKED.format("There are requested changes"))
+    env.mara.post("~/pulls/1/reviews", {"event": "APPROVED"})
+    env.core.post("~/pulls/1/requested_reviewers", {"reviewers": ["mara"]})
+    assert merge(env, "merge") == (405, BLOCKED.format("There are official review requests"))
+    env.mara.post("~/pulls/1/reviews", {"event": "APPROVED"})
+    assert merge(env, "merge") == (200, None)
 
 
-def test_the_merge_list_comes_first(village: Village) -> None:
+def test_the_merge_list_comes_first(env: ApiEnv) -> None:
     """Who is not on the list of mergers does not merge: no writer, no site admin, not by force."""
-    prepared(village, moved=False)
-    village.protect(enable_merge_whitelist=True, merge_whitelist_usernames=["mara"])
+    prepared(env, moved=False)
+    env.protect(enable_merge_whitelist=True, merge_whitelist_usernames=["mara"])
     no = (405, "User not allowed to merge PR")
-    assert village.core.says("POST", "~/pulls/1/merge", {"Do": "merge"}) == no
-    assert village.root.says("POST", "~/pulls/1/merge", {"Do": "merge", "force_merge": True}) == no
-    assert merge(village, "merge") == (200, None)
+    assert env.core.says("POST", "~/pulls/1/merge", {"Do": "merge"}) == no
+    assert env.root.says("POST", "~/pulls/1/merge", {"Do": "merge", "force_merge": True}) == no
+    assert merge(env, "merge") == (200, None)
 
 
-def test_a_scheduled_merge_waits_for_success(village: Village) -> None:
+def test_a_scheduled_merge_waits_for_success(env: ApiEnv) -> None:
     """It is merged in the name of who scheduled it, when the last required status is there; once is enough."""
-    _, head = prepared(village, moved=False)
-    village.protect(enable_status_check=True, status_check_contexts=["hive/*"])
+    _, head = prepared(env, moved=False)
+    env.protect(enable_status_check=True, status_check_contexts=["hive/*"])
     wish = {"Do": "merge", "merge_when_checks_succeed": True, "delete_branch_after_merge": True}
     place = "~/pulls/1/merge"
-    assert village.mara.call("POST", place, wish).status_code == 201
-    assert village.mara.says("POST", place, wish)[0] == 409
-    assert village.mara.call("DELETE", place).status_code == 204
-    assert village.mara.call("DELETE", place).status_code == 404
-    village.mara.call("POST", place, wish)
+    assert env.mara.call("POST", place, wish).status_code == 201
+    assert env.mara.says("POST", place, wish)[0] == 409
+    assert env.mara.call("DELETE", place).status_code == 204
+    assert env.mara.call("DELETE", place).status_code == 404
+    env.mara.call("POST", place, wish)
     for state in ("pending", "success"):
-        assert village.iris.get("~/pulls/1")["merged"] is False
-        village.core.post(f"~/statuses/{head}", {"context": "hive/eval", "state": state})
-    pull = village.iris.get("~/pulls/1")
+        assert env.iris.get("~/pulls/1")["merged"] is False
+        env.core.post(f"~/statuses/{head}", {"context": "hive/eval", "state": state})
+    pull = env.iris.get("~/pulls/1")
     assert (pull["merged"], pull["merged_by"]["login"], pull["head"]["ref"]) == (True, "mara", "refs/pull/1/head")
 
 
-def test_an_update_brings_main_in(village: Village) -> None:
+def test_an_update_brings_main_in(env: ApiEnv) -> None:
     """A branch that is behind gets main by merge or rebase; one that is not, or a reader's wish, is refused."""
-    prepared(village, moved=True)
-    assert village.iris.call("POST", "~/pulls/1/update").status_code == 403
-    assert village.core.call("POST", "~/pulls/1/update").status_code == 200
-    assert village.iris.get("~/pulls/1/commits")[0]["commit"]["message"] == "Merge branch 'main' into topic\n"
-    assert village.core.says("POST", "~/pulls/1/update") == (500, "")
+    prepared(env, moved=True)
+    assert env.iris.call("POST", "~/pulls/1/update").status_code == 403
+    assert env.core.call("POST", "~/pulls/1/update").status_code == 200
+    assert env.iris.get("~/git/commits/topic")["commit"]["message"] == "Merge branch 'main' into topic\n"
+    assert env.core.says("POST", "~/pulls/1/update") == (500, "")
 
 
-def test_statuses(village: Village) -> None:
-    """Any word is a state; the newest of each context counts, the worst of them is the whole."""
-    sha = village.core.get("~/branches/main")["commit"]["id"]
+def test_statuses(env: ApiEnv) -> None:
+    """Any word is a state, every one is kept; an unknown commit has none."""
+    sha = env.core.get("~/branches/main")["commit"]["id"]
     for context, state in (("a", "failure"), ("b", "warning"), ("a", "success"), ("", "nonsense")):
-        village.core.post(f"~/statuses/{sha}", {"context": context, "state": state})
-    whole = village.iris.get("~/commits/main/status")
-    assert (whole["state"], whole["total_count"], whole["sha"]) == ("warning", 3, sha)
-    assert {row["context"]: row["status"] for row in whole["statuses"]} == {
-        "a": "success",
-        "b": "warning",
-        "": "nonsense",
-    }
-    assert village.iris.call("GET", f"~/statuses/{sha}").headers["X-Total-Count"] == "4"
-    none = village.iris.get(f"~/commits/{'0' * 40}/status")
-    assert (none["state"], none["statuses"], none["repository"]) == ("", None, None)
-    assert village.core.says("POST", f"~/statuses/{'0' * 40}", {"state": "success"}) == (404, "0" * 40)
+        env.core.post(f"~/statuses/{sha}", {"context": context, "state": state})
+    listed = env.iris.get(f"~/statuses/{sha}")
+    assert sorted((row["context"], row["status"]) for row in listed) == [
+        ("", "nonsense"),
+        ("a", "failure"),
+        ("a", "success"),
+        ("b", "warning"),
+    ]
+    assert env.iris.call("GET", f"~/statuses/{sha}").headers["X-Total-Count"] == "4"
+    assert env.core.says("POST", f"~/statuses/{'0' * 40}", {"state": "success"}) == (404, "0" * 40)
 
 
-def test_a_forged_merge_is_believed(village: Village) -> None:
+def test_a_forged_merge_is_believed(env: ApiEnv) -> None:
     """With detection on, a pushed commit in an operator's name makes a merge of his: as on real forges."""
-    village.mara.patch("~", {"allow_manual_merge": True, "autodetect_manual_merge": True})
-    head = village.core.pull("topic")["head"]["sha"]
-    site = village.forge.site
+    env.mara.patch("~", {"allow_manual_merge": True, "autodetect_manual_merge": True})
+    head = env.core.pull("topic")["head"]["sha"]
+    site = env.forge.site
     repo, core, mara = repos.get(site, "acme", "app"), people.get(site, "core"), people.get(site, "mara")
     git, old = site.git(repo), repos.tip(site, repo, "main")
     sign = repos.signature(site, mara)
     forged = git.write_commit(f"{head}^{{tree}}", [old, head], "Merge pull request 'topic'", sign, sign)
     pushes.move(site, core, repo, [("refs/heads/main", old, forged)])
-    pull = village.iris.get("~/pulls/1")
+    pull = env.iris.get("~/pulls/1")
     assert (pull["merged"], pull["merged_by"]["login"], pull["merge_commit_sha"]) == (True, "mara", forged)
-    rows = [row for row in village.iris.get("~/activities/feeds") if row["op_type"] == "commit_repo"]
+    rows = [row for row in env.iris.get("~/activities/feeds") if row["op_type"] == "commit_repo"]
     assert rows[0]["act_user"]["login"] == "core"

@@ -22,17 +22,16 @@ from forge.embedded.instance import ForgeInstance
 from forge.embedded.services import people, pulls, pushes, repos
 
 if TYPE_CHECKING:
-    from tests.embedded.conftest import Receiver, Village
+    from tests.embedded.conftest import ApiEnv, Receiver
 
-SERVE = """
-import sys; from pathlib import Path; from forge.embedded import serve
-serve(Path(sys.argv[1]), "127.0.0.1", 0, admin=("root0", "a password"), ready=lambda url: print(url, flush=True))
-"""
+ROOT = Path(__file__).parents[2]
+SERVE = (sys.executable, "-m", "hive", "forge", "--port", "0", "--admin", "root0", "--state")
+SECRET = os.environ | {"HIVE_ADMIN_PASSWORD": "a password"}
 
 
 def served(state: Path) -> tuple[subprocess.Popen[str], str]:
     """A forge in a process of its own, and where it is."""
-    process = subprocess.Popen([sys.executable, "-c", SERVE, str(state)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([*SERVE, str(state)], stdout=subprocess.PIPE, text=True, env=SECRET)
     assert process.stdout is not None
     return process, process.stdout.readline().strip()
 
@@ -53,13 +52,13 @@ def booked(site: ForgeInstance, repo: dict[str, Any]) -> bool:
     return {row["name"]: row["sha"] for row in rows} == site.git(repo).refs("refs/heads")
 
 
-def test_everything_is_there_again(village: Village, tmp_path: Path) -> None:
+def test_everything_is_there_again(env: ApiEnv, tmp_path: Path) -> None:
     """A forge that stopped begins where it ended; ids go on growing."""
-    village.core.pull("topic")
-    village.core.post("~/issues/1/comments", {"body": "words"})
-    village.forge.stop()
+    env.core.pull("topic")
+    env.core.post("~/issues/1/comments", {"body": "words"})
+    env.forge.stop()
     with EmbeddedForge(tmp_path / "forge") as again:
-        core = type(village.core)(again, "core", village.core.authorization)
+        core = type(env.core)(again, "core", env.core.authorization)
         assert core.get("~/pulls/1")["mergeable"] is True
         assert core.get("~/issues/1/comments")[0]["body"] == "words"
         assert core.post("~/issues", {"title": "next"})["number"] == 2
@@ -67,8 +66,8 @@ def test_everything_is_there_again(village: Village, tmp_path: Path) -> None:
 
 def test_a_relative_state_is_below_the_current_directory(tmp_path: Path) -> None:
     """Repositories, books and hooks are in one place, from wherever the forge is started next time."""
-    code = SERVE.replace("sys.argv[1]", "'here'")
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, stdout=subprocess.PIPE, text=True)
+    env = SECRET | {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+    process = subprocess.Popen([*SERVE, "here"], cwd=tmp_path, stdout=subprocess.PIPE, text=True, env=env)
     assert process.stdout is not None
     try:
         url = process.stdout.readline().strip()
@@ -85,11 +84,11 @@ def test_a_relative_state_is_below_the_current_directory(tmp_path: Path) -> None
     assert list(tmp_path.iterdir()) == [tmp_path / "here"]
 
 
-def test_a_push_is_booked_after_a_crash(village: Village, receiver: Receiver, tmp_path: Path) -> None:
+def test_a_push_is_booked_after_a_crash(env: ApiEnv, receiver: Receiver, tmp_path: Path) -> None:
     """What git did and nobody booked is booked at the next start: record, event, pull request."""
-    village.core.pull("topic")
-    village.hook(receiver, "push", "pull_request")
-    site = village.forge.site
+    env.core.pull("topic")
+    env.hook(receiver, "push", "pull_request")
+    site = env.forge.site
     repo, core = repos.get(site, "acme", "app"), people.get(site, "core")
     git, old = site.git(repo), repos.tip(site, repo, "topic")
     who = repos.signature(site, core)
@@ -97,7 +96,7 @@ def test_a_push_is_booked_after_a_crash(village: Village, receiver: Receiver, tm
     moved = ("refs/heads/topic", old, new)
     pushes.note(site, core, repo, [moved, ("refs/heads/other", ZERO, new)])
     git.move([moved])
-    village.forge.stop()
+    env.forge.stop()
     with EmbeddedForge(tmp_path / "forge") as again:
         (push, _) = receiver.listens_to_bots("push", "pull_request_sync.synchronized")
         assert (push.json["after"], push.json["sender"]["login"]) == (new, "core")
@@ -106,30 +105,30 @@ def test_a_push_is_booked_after_a_crash(village: Village, receiver: Receiver, tm
         assert booked(again.site, repo)
 
 
-def test_a_merge_is_booked_after_a_crash(village: Village, tmp_path: Path) -> None:
+def test_a_merge_is_booked_after_a_crash(env: ApiEnv, tmp_path: Path) -> None:
     """A merge whose commit is on the branch is a merge, by whoever pressed it."""
-    village.core.pull("topic")
-    site = village.forge.site
+    env.core.pull("topic")
+    site = env.forge.site
     repo, mara = repos.get(site, "acme", "app"), people.get(site, "mara")
     issue, pull = pulls.get(site, repo, 1)
     moved = ("refs/heads/main", repos.tip(site, repo, "main"), pull["head_sha"])
     pushes.note(site, mara, repo, [moved], {"merged": issue["id"]})
     site.git(repo).move([moved])
-    village.forge.stop()
+    env.forge.stop()
     with EmbeddedForge(tmp_path / "forge") as again:
-        core = type(village.core)(again, "core", village.core.authorization)
+        core = type(env.core)(again, "core", env.core.authorization)
         merged = core.get("~/pulls/1")
         assert (merged["merged"], merged["merged_by"]["login"]) == (True, "mara")
         assert merged["merge_commit_sha"] == pull["head_sha"]
 
 
-def test_untried_deliveries_are_sent_after_a_restart(village: Village, receiver: Receiver, tmp_path: Path) -> None:
+def test_untried_deliveries_are_sent_after_a_restart(env: ApiEnv, receiver: Receiver, tmp_path: Path) -> None:
     """A delivery that waits when the forge ends is sent when it begins again, under its uuid."""
-    village.hook(receiver, "issues")
-    village.forge.site.hook_delay = 3600
-    village.core.post("~/issues", {"title": "later"})
-    waiting = village.forge.site.state.value("SELECT uuid FROM deliveries")
-    village.forge.stop()
+    env.hook(receiver, "issues")
+    env.forge.site.hook_delay = 3600
+    env.core.post("~/issues", {"title": "later"})
+    waiting = env.forge.site.state.value("SELECT uuid FROM deliveries")
+    env.forge.stop()
     with closing(sqlite3.connect(tmp_path / "forge" / "forge.db", isolation_level=None)) as books:
         books.execute("UPDATE deliveries SET due = 0")
     assert receiver.arrivals == []

@@ -10,12 +10,12 @@ from forge.gitea.capabilities import able
 from forge.protocol import Capabilities
 
 POWERS = [field.name for field in fields(Capabilities) if field.name not in {"kind", "version", "admins_key"}]
-OLD = {"compare_by_sha", "own_permission", "action_events", "label_removal_by_name"}
+OLD = {"own_permission", "action_events", "label_removal_by_name"}
 CONVERSING = {
-    *("status_webhook", "compare_by_sha", "reviewers_on_create", "action_events", "own_permission"),
+    *("status_webhook", "reviewers_on_create", "action_events", "own_permission"),
     *("resolve_conversation", "reply_to_remark"),
 }
-GITEA = {"status_webhook", "compare_by_sha", "reviewers_on_create"}
+GITEA = {"status_webhook", "reviewers_on_create"}
 
 
 def powers(version: str) -> set[str]:
@@ -29,10 +29,10 @@ def powers(version: str) -> set[str]:
         ("7.0.16+gitea-1.21.11", set()),
         ("9.0.3+gitea-1.22.0", set()),
         ("10.0.0-dev-5e777a43+gitea-1.22.0", set()),
-        ("10.0.3+gitea-1.22.0", {"compare_by_sha"}),
-        ("10.0.1-dev-5+gitea-1.22.0", {"compare_by_sha"}),
-        ("11.0.1+gitea-1.22.0", {"compare_by_sha", "own_permission"}),
-        ("12.0.0+gitea-1.22.0", {"compare_by_sha", "own_permission", "action_events"}),
+        ("10.0.3+gitea-1.22.0", set()),
+        ("10.0.1-dev-5+gitea-1.22.0", set()),
+        ("11.0.1+gitea-1.22.0", {"own_permission"}),
+        ("12.0.0+gitea-1.22.0", {"own_permission", "action_events"}),
         ("13.0.5+gitea-1.22.0", OLD),
         ("15.0.0-dev-1+gitea-1.22.0", OLD),
         ("15.0.3+gitea-1.22.0", OLD | {"repo_tokens"}),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,16 +63,6 @@ def test_the_rule_that_counts(wire: Wire, reader: GiteaReader) -> None:
     rule = reader.protection(APP, "main")
     assert rule is not None
     assert (rule.branch, rule.push) == ("m*", True)
-
-
-def test_what_changed(wire: Wire, reader: GiteaReader) -> None:
-    """A sweep asks in UTC and whole seconds, never later than it meant, for issues of any kind and state."""
-    wire.say([payload("issues.opened")["issue"]]).say([])
-    noon = datetime(2026, 11, 21, 13, 0, 0, 999_999, tzinfo=timezone(timedelta(hours=1)))
-    assert [issue.ref for issue in reader.changed_since(APP, noon)] == [ISSUE]
-    assert wire.asked[0].query == {"state": "all", "since": NOON, "page": "1", "limit": "50"}
-    with pytest.raises(ValueError, match="zone"):
-        reader.changed_since(APP, noon.replace(tzinfo=None))
 
 
 def test_conversations(wire: Wire, reader: GiteaReader) -> None:

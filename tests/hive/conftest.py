@@ -23,6 +23,7 @@ from hive.demo.setup import FORGE, OPERATOR, TEAM, write_config
 from hive.instance.instance import Instance
 from hive.provision import Provisioner
 from hive.worker.worker import Worker
+from tests.person import Person
 
 APP = Repo(FORGE, TEAM, "app")
 CONFIG = Repo(FORGE, "agent-configs", "iris")
@@ -35,7 +36,7 @@ class HiveEnv:
 
     forge: EmbeddedForge
     instance: Instance
-    mara: GiteaForge
+    mara: Person
     made: list[str]
 
     def provision(self) -> list[str]:
@@ -67,7 +68,7 @@ def make_env(tmp_path: Path, flavour: Flavour = FORGEJO_17) -> Iterator[HiveEnv]
     shutil.copytree(first.place.name, tmp_path, dirs_exist_ok=True)
     with (
         running(tmp_path, flavour) as (forge, instance),
-        GiteaForge(name=FORGE, url=forge.url, token=first.token) as mara,
+        Person(name=FORGE, url=forge.url, token=first.token) as mara,
     ):
         yield HiveEnv(forge, instance, mara, list(first.made))
 
@@ -95,7 +96,7 @@ def provisioned_snapshot(flavour: str) -> ProvisionedSnapshot:
             admin.ensure_org(TEAM)
             admin._client.post(f"/orgs/{TEAM}/repos", name=APP.name, auto_init=True, default_branch="main")
             token = admin.make_token(OPERATOR, "tests", ("write:repository", "write:issue", "read:user"))
-        with GiteaForge(name=FORGE, url=forge.url, token=token) as mara:
+        with Person(name=FORGE, url=forge.url, token=token) as mara:
             made = HiveEnv(forge, instance, mara, []).provision()
     return ProvisionedSnapshot(place, token, tuple(made))
 

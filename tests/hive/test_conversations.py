@@ -195,7 +195,7 @@ def test_a_single_remark_is_answered_on_its_line(
     issue = site.state.row("SELECT * FROM issues WHERE is_pull AND number = ?", pull.ref.number)
     assert issue is not None
     said = [reviews.Remark("a.py", 2, "Why 2?")]
-    reviews.write(site, people.get(site, "mara"), issue, "COMMENT", body, said=said)
+    reviews.write(site, people.get(site, "mara"), issue, "COMMENT", body, remarks=said)
     hear(hive_env, worker)
     assert "Why 2?" in end(hive_env, worker, "answered", "Because of x.")
     assert spoken(hive_env, pull, "Because of x.") == where

@@ -18,7 +18,6 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from forge.embedded import EmbeddedForge
-from forge.gitea.reader import GiteaReader
 from forge.gitea.writer import GiteaForge
 from forge.webhook import Delivery
 from hive.app.work import pollers, worker_deps
@@ -29,6 +28,7 @@ from hive.ledger import compress
 from hive.worker.label_sync import LabelSync
 from hive.worker.worker import Worker
 from tests.hive.conftest import APP, CONFIG, HiveEnv, make_env
+from tests.person import Person
 
 Sent = tuple[str, bytes]
 EXAMPLES = 5 if int(os.environ.get("HIVE_WALKS", "2")) <= 4 else 40
@@ -123,7 +123,7 @@ class Morning:
     def state(self) -> dict[str, object]:
         """How things stand on the forge, and which runs there are."""
         token = self.instance.secret_store.token(FORGE, "core")
-        with GiteaReader(name=FORGE, url=self.instance.url(FORGE), token=token) as reader:
+        with Person(name=FORGE, url=self.instance.url(FORGE), token=token) as reader:
             found: dict[str, object] = dict(stands(reader))
         for ref in list(found):
             run = self.instance.ledger.runs.find(ref)
@@ -131,7 +131,7 @@ class Morning:
         return found
 
 
-def stands(reader: GiteaReader) -> Iterator[tuple[str, object]]:
+def stands(reader: Person) -> Iterator[tuple[str, object]]:
     """Each subject as people see it."""
     long_ago = datetime.now(UTC) - timedelta(days=1)
     for repo in (APP, CONFIG):

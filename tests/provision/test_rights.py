@@ -59,15 +59,11 @@ QUESTIONS: dict[str, Question] = {
     "repository": lambda r, _: r.repository(APP),
     "issue": lambda r, p: r.issue(p.issue),
     "sees_subjects": lambda r, _: r.sees_subjects(APP),
-    "changed_since": lambda r, _: r.changed_since(APP, LONG_AGO),
     "comments": lambda r, p: r.comments(p.issue),
     "comment_by_id": lambda r, p: r.comment_by_id(p.issue, p.comment),
     "timeline": lambda r, p: r.timeline(p.pull),
-    "reactions": lambda r, p: r.reactions(p.issue),
-    "dependencies": lambda r, p: r.dependencies(p.issue),
     "pull": lambda r, p: r.pull(p.pull),
     "open_pulls": lambda r, _: r.open_pulls(APP),
-    "pushed_pull": lambda r, _: r.pushed_pull(APP, base="main", author="iris", topic="x"),
     "pull_of": lambda r, p: r.pull_of(APP, p.sha),
     "files": lambda r, p: r.files(p.pull),
     "diff": lambda r, p: r.diff(p.pull),
@@ -80,8 +76,8 @@ QUESTIONS: dict[str, Question] = {
 }
 OF_ADMINS = {"protection"}
 """Refused to all of the hive's own accounts; none of them depends on it."""
-OF_ORGANISATIONS = {"repositories", "notifications"}
-"""Questions that take a scope of their own, which `core` alone has, or nobody."""
+OF_ORGANISATIONS = {"repositories"}
+"""Questions that take a scope of their own, which `core` alone has."""
 
 
 def test_every_question_is_asked() -> None:

@@ -18,7 +18,6 @@ import pytest
 
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.operator import GiteaOperator
-from forge.gitea.writer import GiteaForge
 from forge.models import Issue, PullRequest, Ref, Repo, Review
 from forge.protocol import Conflict, NotFound, Refused, Unavailable
 from forge.webhook import sign
@@ -30,6 +29,7 @@ from hive.demo.setup import AGENT, FORGE, OPERATOR, TEAM, copy_project, sample, 
 from hive.instance.instance import Instance
 from hive.ledger import decompress
 from hive.supervisor.processes import Supervisor
+from tests.person import Person
 
 T = TypeVar("T")
 APP = Repo(FORGE, TEAM, "app")
@@ -50,7 +50,7 @@ class Hive:
 
     instance: Instance
     tree: Supervisor
-    mara: GiteaForge
+    mara: Person
     operator: GiteaOperator
     deaths: list[tuple[str, int]] = field(default_factory=list)
 
@@ -239,6 +239,6 @@ def raised(
         url, password = instance.url(FORGE), instance.secret_store.password(FORGE, ADMIN)
         with GiteaAdmin(name=FORGE, url=url, login=ADMIN, password=password) as admin:
             token = admin.make_token(OPERATOR, "stories", SCOPES)
-        mara = stack.enter_context(GiteaForge(name=FORGE, url=url, token=token))
+        mara = stack.enter_context(Person(name=FORGE, url=url, token=token))
         operator = stack.enter_context(GiteaOperator(name=FORGE, url=url, token=token))
         yield Hive(instance, tree, mara, operator, deaths)

@@ -13,12 +13,10 @@ from werkzeug.routing import Map, Rule
 
 from forge.embedded import rules
 from forge.embedded.api import (
-    admin,
     code,
     comments,
     contents,
     general,
-    hooks,
     issues,
     labels,
     orgs,
@@ -28,14 +26,15 @@ from forge.embedded.api import (
     units,
     users,
 )
-from forge.embedded.api.call import Call, Route, answer, empty, repo_admin, repo_owner
+from forge.embedded.api.call import Call, answer, empty
+from forge.embedded.api.routes import Route, repo_admin, repo_owner
 from forge.embedded.dialect import worded
 from forge.embedded.identity import Identity, identify, usable
 from forge.embedded.instance import ForgeInstance, Missing, Refusal, Renamed
 from forge.embedded.services import people
 from forge.embedded.services import repos as repo_services
 
-MODULES = (general, users, admin, orgs, repos, hooks, code, contents, issues, comments, labels, pulls, reviews)
+MODULES = (general, users, orgs, repos, code, contents, issues, comments, labels, pulls, reviews)
 ROUTES: tuple[Route, ...] = tuple(chain.from_iterable(module.ROUTES for module in MODULES))
 
 _REASONS = {301: "Moved Permanently", 307: "Temporary Redirect"}
@@ -46,7 +45,7 @@ _CRASH = (
 
 @cache
 def _table(absent: frozenset[str]) -> Map:
-    """The routes without some, compiled once: that takes longer than to start the rest of a forge."""
+    """The routes without the absent ones, compiled once: that takes longer than to start the rest of a forge."""
     there = [route for route in ROUTES if route.line not in absent]
     return Map([Rule(route.path, endpoint=route, methods=[route.method]) for route in there], merge_slashes=False)
 
@@ -59,14 +58,6 @@ def mount(app: Flask, site: ForgeInstance) -> None:
 
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
     app.add_url_rule("/api/v1/<path:rest>", "api", view, methods=methods)
-    app.add_url_rule("/api/forgejo/v1/version", "forgejo", lambda: _forgejo(site))
-
-
-def _forgejo(site: ForgeInstance) -> Response:
-    """The version, at the place where only Forgejo has one."""
-    if site.flavour.is_forgejo:
-        return answer({"version": site.flavour.version}, headers={"Cache-Control": site.flavour.cache_control})
-    return Response("Not found.\n", 404, content_type="text/plain; charset=utf-8")
 
 
 def respond(site: ForgeInstance, asked: Request, path: str) -> Response:

@@ -1,4 +1,4 @@
-"""One call of the API: who asks, for what, and what the answer looks like; and the table row that leads to it."""
+"""One API call: who asks for what, and what the answer looks like."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from urllib.parse import urlencode
 
 from flask import Request, Response
 
-from forge.embedded import rules
 from forge.embedded.api.forms import Form, moment
 from forge.embedded.identity import Identity
 from forge.embedded.instance import ForgeInstance, Missing, Refusal
-from forge.embedded.rules import NO_ACCESS, Access, Mode
+from forge.embedded.rules import NO_ACCESS, Access
 from forge.embedded.state import Row
 
 PAGE, MOST = 30, 50
@@ -22,7 +21,7 @@ PAGE, MOST = 30, 50
 
 @dataclass
 class Call:
-    """A request with what was found out about it before its handler runs."""
+    """A request, with what is known before its handler runs."""
 
     site: ForgeInstance
     request: Request
@@ -33,12 +32,12 @@ class Call:
 
     @property
     def viewer(self) -> Row | None:
-        """Who asks, None for nobody in particular."""
+        """Who asks; None for anonymous requests."""
         return self.identity.user
 
     @property
     def actor(self) -> Row:
-        """Who acts; refuses nobody in particular."""
+        """Who acts; refuses anonymous requests."""
         if self.identity.user is None:
             raise Refusal(401, "token is required")
         return self.identity.user
@@ -56,7 +55,7 @@ class Call:
         return moment(self.query(name)) if self.query(name) else None
 
     def number(self, name: str) -> int:
-        """A number of the path; what is none is not there."""
+        """A number in the path; anything else is not found."""
         if not self.args[name].isdigit():
             raise Missing
         return int(self.args[name])
@@ -65,13 +64,20 @@ class Call:
         """The body."""
         return form.read(self.request)
 
+    def one(self, rows: Sequence[Row]) -> Row:
+        """The row whose id is in the path; raises Missing."""
+        found = [row for row in rows if row["id"] == self.number("id")]
+        if not found:
+            raise Missing
+        return found[0]
+
     def paged(self, rows: Sequence[Any], shape: Callable[[Any], Any], *, links: bool = False) -> Response:
-        """One page of a list, with the headers that tell of the others: a real forge gives `links` on some lists only."""
+        """One page of a list and its total; `links` adds the header that real forges send with some lists only."""
         page, limit = self.page
         shown = [shape(row) for row in rows[(page - 1) * limit : page * limit]]
         headers = {"X-Total-Count": str(len(rows))}
-        if links and (told := self._links(page, limit, len(rows))):
-            headers["Link"] = told
+        if links and (other_pages := self._links(page, limit, len(rows))):
+            headers["Link"] = other_pages
         return answer(shown, headers=headers)
 
     @property
@@ -110,80 +116,3 @@ def empty(status: int, headers: dict[str, str] | None = None) -> Response:
     response = Response(status=status, headers=headers)
     response.headers.pop("Content-Type")
     return response
-
-
-Handler = Callable[[Call], Any]
-Need = Callable[[Call], object]
-
-
-def anyone(call: Call) -> None:
-    """Needs nothing."""
-
-
-def login(call: Call) -> Row:
-    """Needs a user."""
-    return call.actor
-
-
-def site_admin(call: Call) -> None:
-    """Needs a site admin."""
-    if not call.actor["is_admin"]:
-        raise Refusal(403, "user should be the site admin")
-
-
-def repo_admin(call: Call) -> None:
-    """Needs an admin of the repository."""
-    if not (call.actor and call.granted.administers):
-        raise Refusal(403, "user should be an owner or a collaborator with admin write of a repository")
-
-
-def repo_owner(call: Call) -> None:
-    """Needs an owner of the repository."""
-    if call.actor and call.granted.mode < Mode.OWNER:
-        raise Refusal(403, "user should be the owner of the repo")
-
-
-def writes(*units: str) -> Need:
-    """Needs the right to change one of these units."""
-
-    def need(call: Call) -> None:
-        if not (call.actor and call.granted.writes(*units)):
-            raise Refusal(403, "user should have a permission to write to a repo")
-
-    return need
-
-
-def code_writer(call: Call) -> None:
-    """Needs the right to change code, in the words of the contents API."""
-    if not (call.actor and call.granted.writes(rules.CODE)):
-        raise Refusal(403, "user should have a permission to write to this branch")
-
-
-@dataclass(frozen=True, slots=True)
-class Route:
-    """One line of the table: method and path, who handles it, which scope of a token it takes, what else it needs.
-
-    `~` stands for `/repos/<owner>/<repo>`. `status` is that of a value, or with `bare` of an empty answer.
-    """
-
-    line: str
-    handler: Handler
-    scope: str = ""
-    need: Need = anyone
-    status: int = 200
-    bare: bool = False
-
-    @property
-    def method(self) -> str:
-        """The HTTP method."""
-        return self.line.partition(" ")[0]
-
-    @property
-    def path(self) -> str:
-        """The rest of the line, written out."""
-        return self.line.partition(" ")[2].replace("~", "/repos/<owner>/<repo>", 1)
-
-    @property
-    def level(self) -> str:
-        """What a token needs of the scope."""
-        return "read" if self.method == "GET" else "write"

@@ -1,11 +1,9 @@
-"""Request bodies as a real forge reads them: keys in any case, unknown ones dropped, and its words for what does not fit."""
+"""Request bodies as a real forge reads them: keys in any case, unknown ones dropped, and its words for bad values."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,40 +16,43 @@ _KINDS: dict[str, type | tuple[type, ...]] = {"string": str, "bool": bool, "int6
 _ACRONYMS = {"sha": "SHA", "url": "URL", "id": "ID"}
 
 
-@dataclass(frozen=True, slots=True)
 class Form:
-    """The body of one kind of request: its Go name, the Go type of each key, and which may not be empty."""
+    """The body of one kind of request: its Go name and its keys.
 
-    name: str
-    fields: Mapping[str, str] = field(default_factory=dict)
-    required: tuple[str, ...] = ()
+    A key is written as `name`, `name:type` (a Go type, `string` if left out) or `name!:type` if it may not be empty.
+    """
+
+    def __init__(self, name: str, keys: str) -> None:
+        self.name = name
+        pairs = [key.partition(":")[::2] for key in keys.split()]
+        self.fields = {key.removesuffix("!"): kind or "string" for key, kind in pairs}
+        self.required = [key[:-1] for key, _ in pairs if key.endswith("!")]
 
     def read(self, request: Request) -> Row:
-        """The values that a request gives; a key that is null or absent is not there."""
+        """The values of a request; a key that is null or absent is left out."""
         given = {key.lower(): value for key, value in _body(request).items()}
         values: Row = {}
         for key, kind in self.fields.items():
             value = given.get(key.lower())
             if value is not None:
-                values[key] = self._fitting(key, kind, value)
+                values[key] = self._checked(key, kind, value)
         for key in self.required:
             if not values.get(key):
                 raise Refusal(422, f"[{_go(key)}]: Required")
         return values
 
-    def _fitting(self, key: str, kind: str, value: Any) -> Any:
+    def _checked(self, key: str, kind: str, value: Any) -> Any:
         if kind == "time":
             return moment(value) if value else 0
         if kind.startswith("[]"):
             if not isinstance(value, list):
                 raise Refusal(422, "[]: json: slice unexpected end of JSON input")
-            return [self._fitting(key, kind[2:], one) for one in value]
+            return [self._checked(key, kind[2:], one) for one in value]
         if kind == "any" or (isinstance(value, _KINDS[kind]) and isinstance(value, bool) == (kind == "bool")):
             return value
         what = 'number "' if kind == "int64" else _json_kind(value)
-        raise Refusal(
-            422, f"[]: json: cannot unmarshal {what} into Go struct field {self.name}.{_go(key)} of type {kind}"
-        )
+        place = f"Go struct field {self.name}.{_go(key)} of type {kind}"
+        raise Refusal(422, f"[]: json: cannot unmarshal {what} into {place}")
 
 
 def _body(request: Request) -> Row:
@@ -63,9 +64,8 @@ def _body(request: Request) -> Row:
     try:
         value = json.loads(text)
     except ValueError as error:
-        raise Refusal(
-            422, "[]: expected comma after object element" if text.lstrip().startswith("{") else f"[]: {error}"
-        ) from error
+        unfinished = text.lstrip().startswith("{")
+        raise Refusal(422, "[]: expected comma after object element" if unfinished else f"[]: {error}") from error
     if not isinstance(value, dict):
         raise Refusal(422, f"[]: invalid character '{text.lstrip()[0]}' looking for beginning of value")
     return value

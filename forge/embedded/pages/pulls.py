@@ -102,7 +102,7 @@ def _review(page: PageContext) -> Response:
     event = _EVENTS.get(page.field("type"))
     if not event:
         raise Refusal(422, "A review approves, requests changes or comments.")
-    reviews.write(page.site, page.actor, page.issue, event, page.field("content"), said=_written(page))
+    reviews.write(page.site, page.actor, page.issue, event, page.field("content"), remarks=_written(page))
     merging.merge_scheduled(page.site, page.repo)
     return page.redirect(f"{page.issue_home}#end")
 

@@ -1,4 +1,4 @@
-"""What people say in conversations: comments, reactions, attached files."""
+"""Comments, reactions and attached files."""
 
 from __future__ import annotations
 
@@ -12,30 +12,8 @@ from forge.embedded.shapes import issues as shapes
 from forge.embedded.state import Row
 
 REACTIONS = ("+1", "-1", "laugh", "hooray", "confused", "heart", "rocket", "eyes")
-_ATTACHABLE = frozenset(
-    [
-        ".csv",
-        ".diff",
-        ".gif",
-        ".gz",
-        ".jpeg",
-        ".jpg",
-        ".json",
-        ".log",
-        ".md",
-        ".mp4",
-        ".patch",
-        ".pdf",
-        ".png",
-        ".svg",
-        ".tgz",
-        ".txt",
-        ".webm",
-        ".webp",
-        ".yaml",
-        ".zip",
-    ]
-)
+_TEXTS, _IMAGES = ".csv .diff .json .log .md .patch .txt .yaml", ".gif .jpeg .jpg .png .svg .webp"
+_ATTACHABLE = frozenset(f"{_TEXTS} {_IMAGES} .gz .mp4 .pdf .tgz .webm .zip".split())
 
 
 def create(site: ForgeInstance, actor: Row, issue: Row, body: str, *, quiet: bool = False) -> Row:
@@ -47,7 +25,6 @@ def create(site: ForgeInstance, actor: Row, issue: Row, body: str, *, quiet: boo
             events.commented(site, actor, site.must("issues", issue["id"]), "created", shapes.comment(site, comment))
         op = "comment_pull" if issue["is_pull"] else "comment_issue"
         feed.record_issue(site, actor, issue, op, comment_id=comment["id"], text=body[:200])
-        feed.notify(site, actor, issue, body)
     return comment
 
 
@@ -134,30 +111,13 @@ def reactions(site: ForgeInstance, issue: Row, *, comment_id: int = 0) -> list[R
 
 
 def attach(site: ForgeInstance, actor: Row, issue: Row, name: str, content: bytes) -> Row:
-    """Attach a file to an issue; hooks hear of it as of an edited text."""
+    """Attach a file to an issue; webhooks tell of it as of an edited text."""
     if PurePosixPath(name).suffix.lower() not in _ATTACHABLE:
         raise Refusal(422, "This file extension or type is not allowed to be uploaded.")
     with site.state.writing():
-        row = {
-            "issue_id": issue["id"],
-            "uuid": str(uuid.uuid4()),
-            "name": name,
-            "content": content,
-            "created": site.now(),
-        }
-        key = site.state.insert("attachments", **row)
+        row = {"issue_id": issue["id"], "uuid": str(uuid.uuid4()), "name": name, "content": content}
+        key = site.state.insert("attachments", **row, created=site.now())
         site.state.update("issues", issue["id"], updated=site.now())
         now = site.must("issues", issue["id"])
         events.about_issue(site, actor, now, "issues", "edited", changes={"body": issue["body"]})
     return site.must("attachments", key)
-
-
-def subscribe(site: ForgeInstance, issue: Row, user: Row, *, wanted: bool) -> bool:
-    """Follow a conversation, or no longer; says whether that changed anything."""
-    if not wanted:
-        return bool(
-            site.state.run("DELETE FROM subscriptions WHERE issue_id = ? AND user_id = ?", issue["id"], user["id"])
-        )
-    if user["id"] in feed.taking_part(site, issue):
-        return False
-    return bool(site.state.run("INSERT INTO subscriptions VALUES (?, ?)", issue["id"], user["id"]))

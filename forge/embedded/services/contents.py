@@ -7,8 +7,8 @@ import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from forge.embedded import events, rules
-from forge.embedded.git import EMPTY_TREE, SHA, ZERO, Commit, Git, Moved, Signature, valid_branch
+from forge.embedded import rules
+from forge.embedded.git import EMPTY_TREE, ZERO, Commit, Git, Moved, Signature, valid_branch
 from forge.embedded.instance import ForgeInstance, Missing, Refusal, broken
 from forge.embedded.services import feed, pushes, repos
 from forge.embedded.state import Row
@@ -113,27 +113,6 @@ def create_branch(site: ForgeInstance, actor: Row, repo: Row, name: str, start: 
     return sha
 
 
-def rename_branch(site: ForgeInstance, repo: Row, old: str, new: str) -> None:
-    """Give a branch another name; pull requests follow, and no push record tells of it."""
-    tip, refs = repos.tip(site, repo, old), (f"refs/heads/{old}", f"refs/heads/{new}")
-    if not tip:
-        raise Missing(f"branch does not exist [name: {old}]")
-    if not valid_branch(new) or repos.tip(site, repo, new):
-        raise Refusal(422, f"Cannot rename a branch to '{new}'.")
-    with site.moving(repo["id"]), site.state.writing():
-        site.git(repo).move([(refs[0], tip, ZERO), (refs[1], ZERO, tip)])
-        site.state.run("UPDATE refs SET name = ? WHERE repo_id = ? AND name = ?", refs[1], repo["id"], refs[0])
-        site.state.run(
-            "UPDATE pulls SET head_branch = ? WHERE head_repo_id = ? AND head_branch = ? AND NOT agit",
-            new,
-            repo["id"],
-            old,
-        )
-        site.state.run("UPDATE pulls SET base_branch = ? WHERE repo_id = ? AND base_branch = ?", new, repo["id"], old)
-        if old == repo["default_branch"]:
-            repos.edit(site, {}, repo, {"default_branch": new})
-
-
 def delete_branch(site: ForgeInstance, actor: Row, repo: Row, name: str) -> None:
     """Remove a branch; its open pull requests are closed."""
     tip = repos.tip(site, repo, name)
@@ -190,22 +169,5 @@ def release(site: ForgeInstance, actor: Row, repo: Row, tag: str, **about: str) 
         site.state.run("DELETE FROM releases WHERE repo_id = ? AND tag = ?", repo["id"], tag)
         row = {"repo_id": repo["id"], "user_id": actor["id"], "tag": tag, "target": target, "created": site.now()}
         entry = site.must("releases", site.state.insert("releases", **row, **about))
-        events.released(site, actor, repo, entry, "published")
         feed.record(site, actor, repo, "publish_release", ref=tag, content=entry["name"])
     return entry
-
-
-def blob(site: ForgeInstance, repo: Row, sha: str) -> Row:
-    """A blob by its sha."""
-    git = site.git(repo)
-    if not SHA.fullmatch(sha) or not git.resolve(sha, "blob"):
-        raise Missing
-    content = git.blob(sha)
-    url = f"{site.api}/repos/{repo['full_name']}/git/blobs/{sha}"
-    return {
-        "content": base64.b64encode(content).decode(),
-        "encoding": "base64",
-        "url": url,
-        "sha": sha,
-        "size": len(content),
-    }

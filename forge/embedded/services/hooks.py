@@ -58,7 +58,7 @@ def create(site: ForgeInstance, place: Row, wanted: Row) -> Row:
     for name in ("url", "content_type"):
         if name not in config:
             raise Refusal(422, f"Missing config option: {name}")
-    if config["content_type"] not in {"json", "form"}:
+    if config["content_type"] != "json":
         raise Refusal(422, "Invalid content type")
     key = site.state.insert(
         "hooks",
@@ -133,12 +133,3 @@ def test(site: ForgeInstance, actor: Row, repo: Row, hook: Row) -> None:
     shown = shapes.repo(site, repo, None, NO_ACCESS)
     payload = events.push_payload(site, actor, move, [newest], compare=compare, head=newest, shown=shown)
     events.deliver(site, hook, "push", json.dumps(payload, indent=2, ensure_ascii=False))
-
-
-def replay(site: ForgeInstance, hook: Row, uuid: str) -> Row:
-    """Send a delivery again: the same bytes under a new uuid, as a person can from the page of a hook."""
-    old = site.state.row("SELECT * FROM deliveries WHERE hook_id = ? AND uuid = ?", hook["id"], uuid)
-    if old is None:
-        raise Missing
-    events.deliver(site, hook, old["kind"], old["body"])
-    return site.state.row("SELECT * FROM deliveries WHERE hook_id = ? ORDER BY id DESC", hook["id"]) or old

@@ -11,10 +11,14 @@ from forge.embedded import events, rules
 from forge.embedded.instance import ForgeInstance, Missing, Refusal, broken
 from forge.embedded.rules import ISSUES, PULLS
 from forge.embedded.services import feed, labels, people, timeline
-from forge.embedded.shapes.issues import is_locked, milestone
+from forge.embedded.shapes.issues import is_locked
 from forge.embedded.state import Row
 
 _DAY = 24 * 60 * 60
+_OWNED = (
+    "issue_labels", "assignees", "dependencies", "attachments", "reactions", "comments", "reviews", "pulls", "locks",
+)  # fmt: skip
+"""Tables whose rows belong to an issue."""
 
 
 def find(site: ForgeInstance, repo: Row, number: int) -> Row | None:
@@ -28,6 +32,12 @@ def get(site: ForgeInstance, repo: Row, number: int) -> Row:
     if issue is None:
         raise Missing
     return issue
+
+
+def unknown(repo: Row, number: int) -> Missing:
+    """The refusal of a request about an issue that is not there, in the words of some routes."""
+    key = f"id: 0, repo_id: {repo['id']}, index: {number}"
+    return Missing(f"issue does not exist [{key}]", message="IsErrIssueNotExist")
 
 
 def may_write(site: ForgeInstance, actor: Row | None, issue: Row) -> bool:
@@ -66,7 +76,6 @@ def create(site: ForgeInstance, actor: Row, repo: Row, *, title: str, body: str 
         if issue["milestone_id"]:
             events.about_issue(site, actor, issue, "issue_milestone", "milestoned")
         feed.record_issue(site, actor, issue, "create_issue")
-        feed.notify(site, actor, issue, body)
         if wishes.get("closed"):
             set_state(site, actor, issue, closed=True)
     return site.must("issues", issue["id"])
@@ -98,7 +107,6 @@ def assign(
     if not quiet:
         now = site.must("issues", issue["id"])
         events.about_issue(site, actor, now, "issue_assign", "unassigned" if removed else "assigned")
-    feed.notify(site, actor, issue)
 
 
 def reassign(site: ForgeInstance, actor: Row, issue: Row, logins: Sequence[str]) -> None:
@@ -154,14 +162,12 @@ def set_state(site: ForgeInstance, actor: Row, issue: Row, *, closed: bool, comm
         events.about_issue(site, actor, now, "issues", word, **({} if issue["is_pull"] else {"commit_id": commit_id}))
         noun = "pull_request" if issue["is_pull"] else "issue"
         feed.record_issue(site, actor, now, f"{'close' if closed else 'reopen'}_{noun}")
-        feed.notify(site, actor, now)
 
 
 def set_milestone(site: ForgeInstance, actor: Row, issue: Row, key: int, *, quiet: bool = False) -> None:
     """Put it into a milestone, or with 0 out of it; `quiet` sends no event."""
     if key == (issue["milestone_id"] or 0):
         return
-    old = {"milestone": milestone(site, issue["milestone_id"])} if site.flavour.old_milestone_told else {}
     with site.state.writing():
         _place(site, actor, issue, key)
         now = site.must("issues", issue["id"])
@@ -170,7 +176,7 @@ def set_milestone(site: ForgeInstance, actor: Row, issue: Row, key: int, *, quie
         if now["milestone_id"]:
             events.about_issue(site, actor, now, "issue_milestone", "milestoned")
         else:
-            events.about_issue(site, actor, now, "issue_milestone", "demilestoned", overlay=old)
+            events.about_issue(site, actor, now, "issue_milestone", "demilestoned")
 
 
 def _place(site: ForgeInstance, actor: Row, issue: Row, key: int | None) -> None:
@@ -202,13 +208,6 @@ def blockers(site: ForgeInstance, issue: Row, *, still_open: bool = True) -> lis
     """What an issue depends on."""
     sql = "SELECT issues.* FROM issues JOIN dependencies ON on_id = id WHERE issue_id = ? AND (closed IS NULL OR NOT ?)"
     return site.state.rows(sql, issue["id"], still_open)
-
-
-def blocks(site: ForgeInstance, issue: Row) -> list[Row]:
-    """What depends on an issue."""
-    return site.state.rows(
-        "SELECT issues.* FROM issues JOIN dependencies ON issue_id = id WHERE on_id = ?", issue["id"]
-    )
 
 
 def add_dependency(site: ForgeInstance, actor: Row, issue: Row, on: Row, *, removed: bool = False) -> None:
@@ -253,19 +252,7 @@ def lock(site: ForgeInstance, actor: Row, issue: Row, *, locked: bool) -> None:
 def delete(site: ForgeInstance, issue: Row) -> None:
     """Remove an issue for good; its number is not given again."""
     with site.state.writing():
-        for table in (
-            "issue_labels",
-            "assignees",
-            "dependencies",
-            "subscriptions",
-            "attachments",
-            "reactions",
-            "comments",
-            "reviews",
-            "notices",
-            "pulls",
-            "locks",
-        ):
+        for table in _OWNED:
             site.state.run(f"DELETE FROM {table} WHERE issue_id = ?", issue["id"])  # noqa: S608 (tables are ours)
         site.state.run("DELETE FROM dependencies WHERE on_id = ?", issue["id"])
         for where in ("ref_issue", "dependent_issue"):

@@ -146,7 +146,7 @@ def change(
         events.about_issue(site, actor, now, "issue_label", "label_updated", overlay=overlay or {})
 
 
-def take_off(site: ForgeInstance, actor: Row, issue: Row, named: str) -> None:
+def remove(site: ForgeInstance, actor: Row, issue: Row, named: str) -> None:
     """Remove one label by its id or, where the flavour allows it, by name."""
     known = usable(site, site.must("repositories", issue["repo_id"]))
     found = [label for label in known if str(label["id"]) == named]
@@ -192,8 +192,6 @@ def create_milestone(site: ForgeInstance, repo: Row, *, title: str, **more: Any)
 def edit_milestone(site: ForgeInstance, row: Row, *, state: str | None = None, **changes: Any) -> Row:
     """Change a milestone, also its state."""
     given = {key: value for key, value in changes.items() if value is not None}
-    if not site.flavour.milestone_keeps_due:
-        given.setdefault("due", None)
     if state in {"open", "closed"}:
         given["closed"] = site.now() if state == "closed" else None
     site.state.update("milestones", row["id"], updated=site.now(), **given)

@@ -168,11 +168,6 @@ def _mark(site: ForgeInstance, actor: Row, issue: Row, commit_sha: str) -> None:
 
 def _delete_head(site: ForgeInstance, actor: Row, issue: Row) -> None:
     pull = pulls.row(site, issue)
-    if pull["agit"]:
-        if site.flavour.agit_deletion_crashes:
-            # There is no branch to delete, and a real forge stumbles over that after it merged.
-            raise broken()
-        return
     source = site.state.get("repositories", pull["head_repo_id"])
     branch = pull["head_branch"]
     tip = repos.tip(site, source, branch) if source else ""

@@ -58,25 +58,6 @@ def may_create_repo(site: ForgeInstance, org: Row, user: Row) -> bool:
     return rank(site, org, user) == Mode.OWNER or site.state.row(sql, org["id"], user["id"]) is not None
 
 
-def members(site: ForgeInstance, org: Row) -> list[Row]:
-    """Everybody who is in a team, by name."""
-    sql = """SELECT * FROM users WHERE id IN (SELECT user_id FROM team_members JOIN teams ON team_id = teams.id
-             WHERE org_id = ?) ORDER BY login"""
-    return site.state.rows(sql, org["id"])
-
-
-def is_member(site: ForgeInstance, org: Row, user: Row) -> bool:
-    """Whether somebody is in a team."""
-    return any(member["id"] == user["id"] for member in members(site, org))
-
-
-def of_user(site: ForgeInstance, user: Row) -> list[Row]:
-    """The organisations that somebody is a member of."""
-    sql = """SELECT * FROM users WHERE id IN (SELECT org_id FROM teams JOIN team_members ON team_id = teams.id
-             WHERE user_id = ?) ORDER BY login"""
-    return site.state.rows(sql, user["id"])
-
-
 def teams(site: ForgeInstance, org: Row) -> list[Row]:
     """The teams of an organisation, by name."""
     return site.state.rows("SELECT * FROM teams WHERE org_id = ? ORDER BY name", org["id"])
@@ -116,7 +97,6 @@ def delete_team(site: ForgeInstance, team: Row) -> None:
     """Remove a team and with it what its members had through it."""
     with site.state.writing():
         site.state.run("DELETE FROM team_members WHERE team_id = ?", team["id"])
-        site.state.run("DELETE FROM team_repos WHERE team_id = ?", team["id"])
         site.state.run("DELETE FROM reviews WHERE team_id = ?", team["id"])
         site.state.run("DELETE FROM teams WHERE id = ?", team["id"])
 
@@ -139,13 +119,6 @@ def leave(site: ForgeInstance, team: Row, user: Row) -> None:
         if team["mode"] == Mode.OWNER and [row["id"] for row in team_members(site, team)] == [user["id"]]:
             raise Refusal(422, f"user is the last member of owner team [uid: {user['id']}]")
         site.state.run("DELETE FROM team_members WHERE team_id = ? AND user_id = ?", team["id"], user["id"])
-
-
-def team_repos(site: ForgeInstance, team: Row) -> list[Row]:
-    """The repositories that a team sees."""
-    sql = """SELECT * FROM repositories WHERE owner_id = ?
-             AND (? OR id IN (SELECT repo_id FROM team_repos WHERE team_id = ?)) ORDER BY name"""
-    return site.state.rows(sql, team["org_id"], team["all_repos"], team["id"])
 
 
 def units(team: Row) -> dict[str, str]:

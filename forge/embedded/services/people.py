@@ -22,22 +22,7 @@ GHOST: Row = {
 
 _NAME = re.compile(r"[A-Za-z0-9](?:[-._]?[A-Za-z0-9])*")
 _RESERVED = frozenset(
-    {
-        "api",
-        "assets",
-        "avatars",
-        "attachments",
-        "user",
-        "repo",
-        "org",
-        "explore",
-        "issues",
-        "pulls",
-        "admin",
-        "notifications",
-        "login",
-        "ghost",
-    }
+    ["api", "assets", "avatars", "user", "repo", "org", "explore", "issues", "pulls", "admin", "login", "ghost"]
 )
 _CATEGORIES = ("activitypub", "admin", "misc", "notification", "organization", "package", "issue", "repository", "user")
 SCOPES = ("all", "public-only", *(f"{level}:{name}" for level in ("read", "write") for name in _CATEGORIES))

@@ -11,8 +11,7 @@ from forge.embedded import diffs, events, merges
 from forge.embedded.git import Git
 from forge.embedded.instance import ForgeInstance, Missing, Refusal
 from forge.embedded.rules import OWN
-from forge.embedded.services import codeowners, feed, issues, labels, people, repos, reviews, timeline
-from forge.embedded.shapes.issues import is_draft
+from forge.embedded.services import feed, issues, labels, people, repos, reviews, timeline
 from forge.embedded.state import Row
 
 SORTS = {
@@ -75,14 +74,10 @@ def get(site: ForgeInstance, repo: Row, number: int) -> tuple[Row, Row]:
 
 
 def of_repo(site: ForgeInstance, repo: Row, *, state: str, sort: str = "", **by: Any) -> list[Row]:
-    """The pull requests of a repository as issues: `labels` (ids), `milestone`, `poster`, `head`, `base` narrow them."""
+    """The pull requests of a repository as issues: `poster`, `head`, `base` narrow them."""
     conditions = {
         "(closed IS NULL) = ?": {"open": True, "closed": False}.get(state),
-        "milestone_id = ?": by.get("milestone"),
         "user_id = ?": by.get("poster"),
-        "id IN (SELECT issue_id FROM issue_labels WHERE label_id IN (SELECT value FROM json_each(?)))": by.get(
-            "labels"
-        ),
         "id IN (SELECT issue_id FROM pulls WHERE head_branch = ?)": by.get("head"),
         "id IN (SELECT issue_id FROM pulls WHERE base_branch = ?)": by.get("base"),
     }
@@ -91,18 +86,6 @@ def of_repo(site: ForgeInstance, repo: Row, *, state: str, sort: str = "", **by:
     order = SORTS.get(sort, "created DESC, id DESC")
     sql = f"SELECT * FROM issues WHERE {where} ORDER BY {order}"  # noqa: S608 (conditions and orders are ours)
     return site.state.rows(sql, repo["id"], *used.values())
-
-
-def by_refs(site: ForgeInstance, repo: Row, base: str, head: str) -> Row:
-    """The newest pull request of a head into a base, in whatever state."""
-    owner, _, branch = head.rpartition(":")
-    sql = """SELECT issues.*, head_repo_id FROM issues JOIN pulls ON issue_id = issues.id
-             WHERE pulls.repo_id = ? AND base_branch = ? AND head_branch = ? ORDER BY issues.id DESC"""
-    for found in site.state.rows(sql, repo["id"], base, branch):
-        source = site.state.get("repositories", found["head_repo_id"])
-        if not owner or (source and source["owner"] == owner):
-            return site.must("issues", found["id"])
-    raise Missing
 
 
 def by_merge(site: ForgeInstance, repo: Row, sha: str) -> Row | None:
@@ -114,7 +97,7 @@ def by_merge(site: ForgeInstance, repo: Row, sha: str) -> Row | None:
 def of_head(site: ForgeInstance, repo: Row, branch: str) -> list[Row]:
     """The open pull requests whose head is a branch."""
     sql = """SELECT issues.* FROM issues JOIN pulls ON issue_id = issues.id
-             WHERE head_repo_id = ? AND head_branch = ? AND NOT agit AND closed IS NULL ORDER BY issues.id"""
+             WHERE head_repo_id = ? AND head_branch = ? AND closed IS NULL ORDER BY issues.id"""
     return site.state.rows(sql, repo["id"], branch)
 
 
@@ -141,13 +124,6 @@ def open_one(
     """Write down a pull request whose commits are in the base repository."""
     git = site.git(repo)
     commits = [commit.sha for commit in reversed(git.commits(f"{found.base}..{found.head}", changes=False))]
-    owners = (
-        []
-        if is_draft(title)
-        else codeowners.owners(
-            site, git, repos.tip(site, repo, repo["default_branch"]), [change.path for change in found.files]
-        )
-    )
     assigned = issues.assignable(site, repo, wishes.get("assignees") or [])
     with site.state.writing():
         issue = issues.insert(site, actor, repo, title=title, body=body, is_pull=1)
@@ -168,7 +144,7 @@ def open_one(
                 "pull_push",
                 json.dumps({"is_force_push": False, "commit_ids": commits}, separators=(",", ":")),
             )
-        for user in [*owners, *(wishes.get("reviewers") or [])]:
+        for user in wishes.get("reviewers") or []:
             reviews.request(site, actor, issue, user)
         timeline.refer(site, actor, issue, f"{title}\n{body}")
         _announce(site, actor, site.must("issues", issue["id"]))
@@ -184,7 +160,6 @@ def _announce(site: ForgeInstance, actor: Row, issue: Row) -> None:
     for _ in site.state.rows("SELECT 1 FROM assignees WHERE issue_id = ?", issue["id"]):
         events.about_issue(site, actor, issue, "issue_assign", "assigned")
     feed.record_issue(site, actor, issue, "create_pull_request")
-    feed.notify(site, actor, issue, issue["body"])
 
 
 def _source(site: ForgeInstance, actor: Row, repo: Row, head: str) -> tuple[Row, str]:
@@ -201,24 +176,11 @@ def _source(site: ForgeInstance, actor: Row, repo: Row, head: str) -> tuple[Row,
 def refuse_second(site: ForgeInstance, repo: Row, source: Row, branch: str, base: str) -> None:
     """Refuse a pull request when an open one has the same head and base."""
     sql = """SELECT pulls.*, number FROM pulls JOIN issues ON issues.id = issue_id WHERE pulls.repo_id = ? AND head_repo_id = ?
-             AND head_branch = ? AND base_branch = ? AND NOT agit AND closed IS NULL"""
+             AND head_branch = ? AND base_branch = ? AND closed IS NULL"""
     if old := site.state.row(sql, repo["id"], source["id"], branch, base):
         keys = f"id: {old['id']}, issue_id: {old['number']}, head_repo_id: {source['id']}, base_repo_id: {repo['id']}"
         names = f"head_branch: {branch}, base_branch: {base}"
         raise Refusal(409, f"pull request already exists for these targets [{keys}, {names}]")
-
-
-def set_title(site: ForgeInstance, actor: Row, issue: Row, title: str) -> None:
-    """Change the title; when it stops saying work in progress, Forgejo asks the owners of the code again."""
-    with site.state.writing():
-        issues.set_title(site, actor, issue, title)
-        now = site.must("issues", issue["id"])
-        if site.flavour.asks_again_when_ready and is_draft(issue["title"]) and not is_draft(now["title"]):
-            pull, repo = row(site, issue), site.must("repositories", issue["repo_id"])
-            git, at = site.git(repo), repos.tip(site, repo, repo["default_branch"])
-            paths = [change.path for change in diffs.changes(git, pull["merge_base"], pull["head_sha"])]
-            for owner in codeowners.owners(site, git, at, paths):
-                reviews.request(site, actor, now, owner, again=True)
 
 
 def set_base(site: ForgeInstance, actor: Row, issue: Row, base: str) -> None:
@@ -243,7 +205,7 @@ def follow(site: ForgeInstance, actor: Row, issue: Row, old: str, new: str) -> N
     """The head moved: keep its commit, let reviews of another content go stale, and tell."""
     pull, repo = row(site, issue), site.must("repositories", issue["repo_id"])
     git, source = site.git(repo), site.state.get("repositories", pull["head_repo_id"])
-    if source and not pull["agit"]:
+    if source:
         git.borrow(site.git(source), f"refs/heads/{pull['head_branch']}")
     onto = repos.tip(site, repo, pull["base_branch"]) or pull["merge_base"]
     found, forced = facts(git, onto, new), not git.contains(new, old)
@@ -268,7 +230,6 @@ def follow(site: ForgeInstance, actor: Row, issue: Row, old: str, new: str) -> N
             granted=OWN,
             overlay={"mergeable": False},
         )
-        feed.notify(site, actor, issue)
 
 
 def recheck(site: ForgeInstance, repo: Row, branch: str) -> None:
@@ -295,10 +256,8 @@ def reopen(site: ForgeInstance, actor: Row, issue: Row) -> None:
     if pull["merged"] is not None:
         raise Refusal(412, "cannot reopen this pull request because it was merged")
     source = site.state.get("repositories", pull["head_repo_id"])
-    if not pull["agit"] and (source is None or not repos.tip(site, source, pull["head_branch"])):
+    if source is None or not repos.tip(site, source, pull["head_branch"]):
         raise Refusal(422, "cannot reopen this pull request because its head branch is gone")
-    if source and not pull["agit"]:
-        refuse_second(
-            site, site.must("repositories", issue["repo_id"]), source, pull["head_branch"], pull["base_branch"]
-        )
+    base = site.must("repositories", issue["repo_id"])
+    refuse_second(site, base, source, pull["head_branch"], pull["base_branch"])
     issues.set_state(site, actor, issue, closed=False)

@@ -17,8 +17,8 @@ from forge.embedded.rules import NO_ACCESS, OWN, access
 from forge.embedded.services import feed, issues, people, pulls, repos, timeline
 from forge.embedded.shapes import commits as shapes
 from forge.embedded.shapes import repos as repo_shapes
-from forge.embedded.shapes.people import Json, when
 from forge.embedded.shapes.repos import settings
+from forge.embedded.shapes.values import Json, when
 from forge.embedded.state import Row
 
 Move = tuple[str, str, str]
@@ -199,7 +199,6 @@ def _book_tag(site: ForgeInstance, push: _Push) -> None:
         "SELECT * FROM releases WHERE repo_id = ? AND tag = ?", push.repo["id"], ref.removeprefix("refs/tags/")
     )
     if entry:
-        events.released(site, push.actor, push.repo, entry, "deleted")
         site.state.run("DELETE FROM releases WHERE id = ?", entry["id"])
 
 
@@ -248,7 +247,6 @@ def mark_merged(site: ForgeInstance, actor: Row, issue: Row, sha: str) -> None:
         current = site.must("issues", issue["id"])
         events.about_pull(site, actor, current, "pull_request", "closed")
         feed.record_issue(site, actor, current, "merge_pull_request")
-        feed.notify(site, actor, current)
         sql = """SELECT issues.* FROM issues JOIN comments ON issue_id = issues.id WHERE kind = 'pull_ref'
                  AND json_extract(detail, '$.ref_issue') = ? AND json_extract(detail, '$.ref_action') = 'closes'"""
         for closing in site.state.rows(sql, issue["id"]):

@@ -10,8 +10,8 @@ from forge.embedded.services import issues, pulls
 from forge.embedded.state import Row
 
 _OWNED = (
-    "former_names", "collaborators", "topics", "refs", "moves", "labels", "milestones", "statuses", "protections", "releases",
-    "hooks", "feed", "deploy_keys", "team_repos",
+    "former_names", "collaborators", "refs", "moves", "labels", "milestones", "statuses", "protections", "releases",
+    "hooks", "feed",
 )  # fmt: skip
 
 

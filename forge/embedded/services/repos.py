@@ -59,8 +59,12 @@ def signature(site: ForgeInstance, user: Row, when: int | None = None) -> Signat
 
 def tip(site: ForgeInstance, repo: Row, branch: str) -> str:
     """What a branch points to; empty without such a branch."""
-    sql = "SELECT sha FROM refs WHERE repo_id = ? AND name = ?"
-    return str(site.state.value(sql, repo["id"], f"refs/heads/{branch}") or "")
+    return str((ref(site, repo, f"refs/heads/{branch}") or {"sha": ""})["sha"])
+
+
+def ref(site: ForgeInstance, repo: Row, name: str) -> Row | None:
+    """What is known of a branch or tag, by its full name."""
+    return site.state.row("SELECT * FROM refs WHERE repo_id = ? AND name = ?", repo["id"], name)
 
 
 def no_ref(site: ForgeInstance, repo: Row, name: str, side: str) -> Missing:
@@ -135,7 +139,6 @@ def fork(site: ForgeInstance, actor: Row, origin: Row, owner: Row, name: str) ->
         )
         for ref, sha in git.refs().items():
             site.state.insert("refs", repo_id=repo["id"], name=ref, sha=sha, actor_id=actor["id"])
-        events.forked(site, actor, origin, repo)
     return repo
 
 
@@ -181,7 +184,7 @@ def collaborators(site: ForgeInstance, repo: Row) -> list[Row]:
     return site.state.rows(sql, repo["id"])
 
 
-def let_in(site: ForgeInstance, repo: Row, user: Row, permission: str) -> None:
+def add_collaborator(site: ForgeInstance, repo: Row, user: Row, permission: str) -> None:
     """Make somebody a collaborator with `read`, `write` or `admin`."""
     level = rules.mode(permission or "write")
     if level not in {Mode.READ, Mode.WRITE, Mode.ADMIN}:
@@ -189,7 +192,7 @@ def let_in(site: ForgeInstance, repo: Row, user: Row, permission: str) -> None:
     site.state.run("INSERT OR REPLACE INTO collaborators VALUES (?, ?, ?)", repo["id"], user["id"], level)
 
 
-def put_out(site: ForgeInstance, repo: Row, user: Row) -> None:
+def remove_collaborator(site: ForgeInstance, repo: Row, user: Row) -> None:
     """Make somebody no collaborator."""
     site.state.run("DELETE FROM collaborators WHERE repo_id = ? AND user_id = ?", repo["id"], user["id"])
 
@@ -198,13 +201,18 @@ def insiders(site: ForgeInstance, repo: Row) -> list[Row]:
     """Who can be asked to work on a repository: its owner, its collaborators and the members of its teams."""
     sql = """SELECT * FROM users WHERE NOT is_org AND (id = ?1 OR id IN (SELECT user_id FROM collaborators WHERE repo_id = ?2)
              OR id IN (SELECT user_id FROM team_members JOIN teams ON team_id = teams.id WHERE org_id = ?1
-             AND (all_repos OR team_id IN (SELECT team_id FROM team_repos WHERE repo_id = ?2)))) ORDER BY login"""
+             AND all_repos)) ORDER BY login"""
     return site.state.rows(sql, repo["owner_id"], repo["id"])
+
+
+def protection(site: ForgeInstance, repo: Row, name: str) -> Row | None:
+    """The branch protection rule of that name."""
+    return site.state.row("SELECT * FROM protections WHERE repo_id = ? AND name = ?", repo["id"], name)
 
 
 def protect(site: ForgeInstance, repo: Row, name: str, wanted: Mapping[str, Any]) -> Row:
     """Make a branch protection rule, or change the keys of one that are given; logins and team names become ids."""
-    old = site.state.row("SELECT * FROM protections WHERE repo_id = ? AND name = ?", repo["id"], name)
+    old = protection(site, repo, name)
     hidden = site.flavour.hidden["protection"]
     settings = json.loads(old["settings"]) if old else {}
     if not old and "priority" not in hidden:

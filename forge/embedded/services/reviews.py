@@ -17,6 +17,9 @@ _WORDS = {"APPROVED": "approved", "REQUEST_CHANGES": "rejected", "COMMENT": "com
 _FEED = {"APPROVED": "approve_pull_request", "REQUEST_CHANGES": "reject_pull_request", "COMMENT": "comment_pull"}
 
 
+_DISMISSED = "New commits pushed, approval review dismissed automatically according to repository settings"
+
+
 @dataclass(frozen=True, slots=True)
 class Remark:
     """What somebody says about a line: a positive one counts in the new file, a negative one in the old."""
@@ -84,7 +87,6 @@ def request(site: ForgeInstance, actor: Row, issue: Row, user: Row, *, again: bo
                 )
             made = _insert(site, issue, user_id=user["id"], state="REQUEST_REVIEW", official=official)
             timeline.write(site, actor, issue, "review_request", review_id=made["id"], assignee=user["id"])
-            feed.notify(site, actor, issue, f"@{user['login']}")
         if made or again:
             now = site.must("issues", issue["id"])
             events.about_pull(site, actor, now, "pull_request_review_request", "review_requested", reviewer=user)
@@ -102,7 +104,9 @@ def request_team(site: ForgeInstance, actor: Row, issue: Row, team: Row) -> Row 
     return made
 
 
-def unrequest(site: ForgeInstance, actor: Row, issue: Row, *, user: Row | None = None, team: Row | None = None) -> None:
+def remove_request(
+    site: ForgeInstance, actor: Row, issue: Row, *, user: Row | None = None, team: Row | None = None
+) -> None:
     """Ask no longer."""
     column, key = ("user_id", user["id"]) if user else ("team_id", (team or {})["id"])
     sql = f"DELETE FROM reviews WHERE issue_id = ? AND {column} = ? AND state = 'REQUEST_REVIEW'"  # noqa: S608 (column is ours)
@@ -117,17 +121,17 @@ def unrequest(site: ForgeInstance, actor: Row, issue: Row, *, user: Row | None =
 
 
 def write(
-    site: ForgeInstance, actor: Row, issue: Row, event: str, body: str, *, sha: str = "", said: Sequence[Remark] = ()
+    site: ForgeInstance, actor: Row, issue: Row, event: str, body: str, *, sha: str = "", remarks: Sequence[Remark] = ()
 ) -> Row:
     """Review a pull request; an unknown `event` makes a pending review, and a pending one of the same user is gone on with."""
     pull = pull_of(site, issue)
     state = event if event in _WORDS else "PENDING"
-    refuse(issue, actor, event, body, has_remarks=bool(said))
+    refuse(issue, actor, event, body, has_remarks=bool(remarks))
     git, at = site.git(issue["repo_id"]), sha or pull["head_sha"]
-    details = [_located(git, pull, remark) for remark in said]
+    details = [_located(git, pull, remark) for remark in remarks]
     with site.state.writing():
         review = _pending(site, issue, actor) or _insert(site, issue, user_id=actor["id"], state="PENDING", sha=at)
-        for remark, detail in zip(said, details, strict=True):
+        for remark, detail in zip(remarks, details, strict=True):
             timeline.write(site, actor, issue, "code", remark.body, review_id=review["id"], **detail)
         return submit(site, actor, issue, review, state=state, body=body)
 
@@ -157,7 +161,6 @@ def submit(site: ForgeInstance, actor: Row, issue: Row, review: Row, *, state: s
             now = site.must("issues", issue["id"])
             events.reviewed(site, actor, now, _WORDS[state], body)
             feed.record_issue(site, actor, now, _FEED[state], text=body[:200])
-            feed.notify(site, actor, now, body)
     return site.must("reviews", review["id"])
 
 
@@ -193,7 +196,6 @@ def reply(site: ForgeInstance, actor: Row, issue: Row, remark: Row, body: str) -
         now = site.must("issues", issue["id"])
         events.commented(site, actor, now, "created", shapes.comment(site, said))
         feed.record_issue(site, actor, now, "comment_pull", comment_id=said["id"], text=body[:200])
-        feed.notify(site, actor, now, body)
     return said
 
 
@@ -221,13 +223,12 @@ def delete(site: ForgeInstance, actor: Row, review: Row) -> None:
         site.state.run("DELETE FROM reviews WHERE id = ?", review["id"])
 
 
-def dismiss(site: ForgeInstance, actor: Row, issue: Row, review: Row, message: str, *, dismissed: bool) -> Row:
-    """Let a verdict count no longer, or again; silent but for the timeline."""
+def dismiss(site: ForgeInstance, actor: Row, issue: Row, review: Row, message: str) -> Row:
+    """Let a verdict count no longer; silent but for the timeline."""
     with site.state.writing():
-        site.state.update("reviews", review["id"], dismissed=dismissed, updated=site.now())
-        if dismissed:
-            timeline.write(site, actor, issue, "dismiss_review", message, review_id=review["id"])
-            feed.record_issue(site, actor, issue, "pull_review_dismissed", text=message)
+        site.state.update("reviews", review["id"], dismissed=True, updated=site.now())
+        timeline.write(site, actor, issue, "dismiss_review", message, review_id=review["id"])
+        feed.record_issue(site, actor, issue, "pull_review_dismissed", text=message)
     return site.must("reviews", review["id"])
 
 
@@ -244,14 +245,7 @@ def head_moved(site: ForgeInstance, actor: Row, issue: Row, sha: str, *, other_c
     if rule and rule["dismiss_stale_approvals"]:
         for review in of_pull(site, issue):
             if review["state"] == "APPROVED" and not review["dismissed"]:
-                dismiss(
-                    site,
-                    actor,
-                    issue,
-                    review,
-                    "New commits pushed, approval review dismissed automatically according to repository settings",
-                    dismissed=True,
-                )
+                dismiss(site, actor, issue, review, _DISMISSED)
 
 
 def _insert(site: ForgeInstance, issue: Row, **columns: object) -> Row:

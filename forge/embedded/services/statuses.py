@@ -13,7 +13,7 @@ from forge.embedded.state import Row
 
 
 def create(
-    site: ForgeInstance, actor: Row, repo: Row, at: str, *, state: str, context: str, description: str, url: str
+    site: ForgeInstance, actor: Row, repo: Row, at: str, *, state: str, context: str, description: str, target_url: str
 ) -> Row:
     """Set a status on a commit, given by sha or branch; any word is taken as a state."""
     sha = site.git(repo).resolve(at)
@@ -27,7 +27,7 @@ def create(
             "context": context,
             "state": state,
             "description": description,
-            "target_url": url,
+            "target_url": target_url,
             "created": site.now(),
         }
         key = site.state.insert("statuses", repo_id=repo["id"], nth=nth, sha=sha, user_id=actor["id"], **about)

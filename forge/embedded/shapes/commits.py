@@ -11,38 +11,32 @@ from forge.embedded.diffs import Change
 from forge.embedded.git import Commit, Entry, Git, Signature
 from forge.embedded.instance import ForgeInstance
 from forge.embedded.shapes import people
-from forge.embedded.shapes.people import NEVER, Json, when
+from forge.embedded.shapes.values import NEVER, Json, always, when
 from forge.embedded.state import Row
 
 UNSIGNED: Json = {
-    "verified": False,
-    "reason": "gpg.error.not_signed_commit",
-    "signature": "",
-    "signer": None,
-    "payload": "",
-}
+    "verified": False, "reason": "gpg.error.not_signed_commit", "signature": "", "signer": None, "payload": "",
+}  # fmt: skip
 _WORDS = {"A": "added", "D": "removed"}
+_TYPES = {"tree": "dir", "commit": "submodule"}
 
 
 def meta(site: ForgeInstance, repo: Row, sha: str, at: int | None = None, *, kind: str = "commits") -> Json:
     """The short form of a commit or tree; `created` is year 1 where a forge does not look."""
-    return {
-        "url": f"{site.api}/repos/{repo['full_name']}/git/{kind}/{sha}",
-        "sha": sha,
-        "created": when(at) if at else NEVER,
-    }
+    url = f"{site.api}/repos/{repo['full_name']}/git/{kind}/{sha}"
+    return {"url": url, "sha": sha, "created": when(at) if at else NEVER}
 
 
 def whole(site: ForgeInstance, repo: Row, commit: Commit) -> Json:
     """A commit with its files and counts."""
     at = commit.committer.when
+    counts = {"additions": commit.additions, "deletions": commit.deletions}
     return {
         **meta(site, repo, commit.sha, at),
-        "html_url": f"{site.url}/{repo['full_name']}/commit/{commit.sha}",
+        "html_url": _page(site, repo, commit),
         "commit": {
             "url": f"{site.api}/repos/{repo['full_name']}/git/commits/{commit.sha}",
-            "author": _signature(commit.author),
-            "committer": _signature(commit.committer),
+            **_signatures(commit),
             "message": commit.message,
             # A real forge puts the commit's own sha here.
             "tree": meta(site, repo, commit.sha, at, kind="trees"),
@@ -52,11 +46,7 @@ def whole(site: ForgeInstance, repo: Row, commit: Commit) -> Json:
         "committer": _account(site, commit.committer),
         "parents": [meta(site, repo, parent) for parent in commit.parents],
         "files": files(commit),
-        "stats": {
-            "total": commit.additions + commit.deletions,
-            "additions": commit.additions,
-            "deletions": commit.deletions,
-        },
+        "stats": {"total": sum(counts.values()), **counts},
     }
 
 
@@ -76,7 +66,7 @@ def payload(site: ForgeInstance, repo: Row, commit: Commit, *, files: bool, veri
     return {
         "id": commit.sha,
         "message": commit.message,
-        "url": f"{site.url}/{repo['full_name']}/commit/{commit.sha}",
+        "url": _page(site, repo, commit),
         "author": _person(site, commit.author),
         "committer": _person(site, commit.committer),
         "verification": UNSIGNED if verified else None,
@@ -91,9 +81,8 @@ def written(site: ForgeInstance, repo: Row, commit: Commit) -> Json:
     """The commit that the contents API made."""
     return {
         **meta(site, repo, commit.sha),
-        "html_url": f"{site.url}/{repo['full_name']}/commit/{commit.sha}",
-        "author": _signature(commit.author),
-        "committer": _signature(commit.committer),
+        "html_url": _page(site, repo, commit),
+        **_signatures(commit),
         "parents": [meta(site, repo, parent) for parent in commit.parents],
         "message": commit.message,
         "tree": meta(site, repo, commit.tree, kind="trees"),
@@ -107,58 +96,58 @@ def content(site: ForgeInstance, repo: Row, git: Git, entry: Entry, ref: str, *,
     last = git.last_change(tip, entry.path)
     path, is_dir = quote(entry.path), entry.kind == "tree"
     api, web = f"{site.api}/repos/{repo['full_name']}", f"{site.url}/{repo['full_name']}"
-    links = {
+    urls = {
         "self": f"{api}/contents/{path}?ref={quote(name, safe='')}",
         "git": f"{api}/git/{'trees' if is_dir else 'blobs'}/{entry.sha}",
         "html": f"{web}/src/{ref}/{path}",
     }
     blob = git.blob(entry.sha) if full and not is_dir else None
-    kind_word = (
-        "dir" if is_dir else "symlink" if entry.mode == "120000" else "submodule" if entry.kind == "commit" else "file"
-    )
-    when_changed = when(last.committer.when)
+    word = "symlink" if entry.mode == "120000" else _TYPES.get(entry.kind, "file")
     shape = {
         "name": entry.path.rpartition("/")[2],
         "path": entry.path,
         "sha": entry.sha,
         "last_commit_sha": last.sha,
-        "last_commit_when": when_changed,
-        "last_committer_date": when_changed,
+        **always(when(last.committer.when), "last_commit_when last_committer_date"),
         "last_author_date": when(last.author.when),
-        "type": kind_word,
+        "type": word,
         "size": entry.size,
         "encoding": None if blob is None else "base64",
         "content": None if blob is None else base64.b64encode(blob).decode(),
-        "target": blob.decode(errors="replace") if blob is not None and kind_word == "symlink" else None,
-        "url": links["self"],
-        "html_url": links["html"],
-        "git_url": links["git"],
+        "target": blob.decode(errors="replace") if blob is not None and word == "symlink" else None,
+        "url": urls["self"],
+        "html_url": urls["html"],
+        "git_url": urls["git"],
         "download_url": None if is_dir else f"{web}/raw/{ref}/{path}",
         "submodule_git_url": None,
-        "_links": links,
+        "_links": urls,
     }
     return shaped(site.flavour, "content", shape)
 
 
 def changed_file(site: ForgeInstance, repo: Row, change: Change, sha: str) -> Json:
     """A file that a pull request changes."""
-    api, web, path = f"{site.api}/repos/{repo['full_name']}", f"{site.url}/{repo['full_name']}", quote(change.path)
-    shape: Json = {"filename": change.path}
-    if change.previous:
-        shape["previous_filename"] = change.previous
-    return shape | {
+    web, path = f"{site.url}/{repo['full_name']}", quote(change.path)
+    return {
+        "filename": change.path,
+        **({"previous_filename": change.previous} if change.previous else {}),
         "status": change.status,
         "additions": change.additions,
         "deletions": change.deletions,
         "changes": change.additions + change.deletions,
         "html_url": f"{web}/src/commit/{sha}/{path}",
-        "contents_url": f"{api}/contents/{path}?ref={sha}",
+        "contents_url": f"{site.api}/repos/{repo['full_name']}/contents/{path}?ref={sha}",
         "raw_url": f"{web}/raw/commit/{sha}/{path}",
     }
 
 
-def _signature(signature: Signature) -> Json:
-    return {"name": signature.name, "email": signature.email, "date": when(signature.when)}
+def _page(site: ForgeInstance, repo: Row, commit: Commit) -> str:
+    return f"{site.url}/{repo['full_name']}/commit/{commit.sha}"
+
+
+def _signatures(commit: Commit) -> Json:
+    pairs = {"author": commit.author, "committer": commit.committer}
+    return {key: {"name": one.name, "email": one.email, "date": when(one.when)} for key, one in pairs.items()}
 
 
 def _find(site: ForgeInstance, signature: Signature) -> Row | None:

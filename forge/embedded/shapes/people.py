@@ -4,60 +4,43 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import UTC, datetime
-from typing import Any
 
 from forge.embedded.dialect import shaped
 from forge.embedded.instance import NOREPLY, ForgeInstance
 from forge.embedded.rules import Mode
 from forge.embedded.services import orgs
+from forge.embedded.shapes.values import NEVER, Json, always, columns, when
 from forge.embedded.state import Row
 
-Json = dict[str, Any]
-
-NEVER = "0001-01-01T00:00:00Z"
-
-
-def when(seconds: int) -> str:
-    """A time as the API writes it."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def when_or_null(seconds: int | None) -> str | None:
-    """The same for a time that may not have come."""
-    return when(seconds) if seconds else None
+PREFERENCES: Json = {
+    "theme": "forgejo-auto", "enable_repo_unit_hints": True,
+    **always("", "language diff_view_style pronouns"), **always(False, "hide_email hide_pronouns"),
+}  # fmt: skip
+"""What a user could have chosen on a real forge."""
 
 
 def user(site: ForgeInstance, row: Row, viewer: Row | None = None, *, account: bool = True) -> Json:
-    """A user or organisation: strangers see no address; the state of an `account` shows only to oneself and admins."""
+    """A user or organisation: e-mail addresses are hidden from anonymous viewers.
+
+    The state of an `account` shows only to itself and to admins.
+    """
     own = viewer is not None and bool(viewer["is_admin"] or viewer["id"] == row["id"])
     inside = own and account and not row["is_org"]
     login = row["login"]
     shape = {
-        "id": row["id"],
-        "login": login,
+        **columns(row, "id login full_name location website description visibility"),
+        "username": login,
         "login_name": row["login_name"] if inside else "",
         "source_id": row["source_id"] if inside else 0,
-        "full_name": row["full_name"],
         "email": row["email"] if viewer else f"{login.lower()}@{NOREPLY}",
         "avatar_url": _avatar(site, row),
         "html_url": f"{site.url}/{login}",
-        "language": "",
-        "is_admin": bool(inside and row["is_admin"]),
         "last_login": when(row["last_login"]) if inside else NEVER,
         "created": when(row["created"]),
         "restricted": bool(viewer and account and row["restricted"]),
-        "active": bool(inside and row["active"]),
-        "prohibit_login": bool(inside and row["prohibit_login"]),
-        "location": row["location"],
-        "pronouns": "",
-        "website": row["website"],
-        "description": row["description"],
-        "visibility": row["visibility"],
-        "followers_count": 0,
-        "following_count": 0,
-        "starred_repos_count": 0,
-        "username": login,
+        **{key: bool(inside and row[key]) for key in ("is_admin", "active", "prohibit_login")},
+        **always("", "language pronouns"),
+        **always(0, "followers_count following_count starred_repos_count"),
     }
     return shaped(site.flavour, "user", shape)
 
@@ -65,29 +48,20 @@ def user(site: ForgeInstance, row: Row, viewer: Row | None = None, *, account: b
 def org(site: ForgeInstance, row: Row) -> Json:
     """An organisation in its own right."""
     shape = {
-        "id": row["id"],
-        "name": row["login"],
-        "full_name": row["full_name"],
-        "email": row["email"],
+        **columns(row, "id full_name email description website location visibility"),
+        **always(row["login"], "name username"),
         "avatar_url": _avatar(site, row),
-        "description": row["description"],
-        "website": row["website"],
-        "location": row["location"],
-        "visibility": row["visibility"],
         "repo_admin_change_team_access": False,
         "created": when(row["created"]),
-        "username": row["login"],
     }
     return shaped(site.flavour, "org", shape)
 
 
 def team(site: ForgeInstance, row: Row, *, whole: bool = False) -> Json:
-    """A team; its organisation stands in it only when it was just made."""
+    """A team; its organisation is included only when it was just made."""
     units = orgs.units(row)
     return {
-        "id": row["id"],
-        "name": row["name"],
-        "description": row["description"],
+        **columns(row, "id name description"),
         "organization": org(site, site.must("users", row["org_id"])) if whole else None,
         "includes_all_repositories": bool(row["all_repos"]),
         "permission": Mode(row["mode"]).word,
@@ -100,8 +74,7 @@ def team(site: ForgeInstance, row: Row, *, whole: bool = False) -> Json:
 def token(site: ForgeInstance, row: Row, text: str = "") -> Json:
     """A token; `text` is known only when it is made."""
     shape = {
-        "id": row["id"],
-        "name": row["name"],
+        **columns(row, "id name"),
         "sha1": text,
         "token_last_eight": row["last_eight"],
         "scopes": json.loads(row["scopes"]),
@@ -116,7 +89,7 @@ def _bound(site: ForgeInstance, row: Row) -> list[Json] | None:
     if row["repos"] is None:
         return None
     repos = [site.state.get("repositories", key) for key in json.loads(row["repos"])]
-    return [{key: repo[key] for key in ("id", "name", "owner", "full_name")} for repo in repos if repo]
+    return [columns(repo, "id name owner full_name") for repo in repos if repo]
 
 
 def _avatar(site: ForgeInstance, row: Row) -> str:

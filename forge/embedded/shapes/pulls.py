@@ -9,9 +9,8 @@ from forge.embedded import rules
 from forge.embedded.dialect import shaped
 from forge.embedded.instance import ForgeInstance
 from forge.embedded.rules import Access
-from forge.embedded.services import people as accounts
 from forge.embedded.shapes import issues, people, repos
-from forge.embedded.shapes.people import Json, when, when_or_null
+from forge.embedded.shapes.values import Json, columns, times, when, when_or_null
 from forge.embedded.state import Row
 
 COUNTS = ("additions", "deletions", "changed_files")
@@ -21,42 +20,25 @@ WORST_FIRST = ("error", "failure", "warning", "pending", "success")
 def pull(site: ForgeInstance, issue: Row, viewer: Row | None, granted: Access | None = None) -> Json:
     """A pull request; `granted` replaces what the viewer may do in what is said of the base repository."""
     row = site.state.row("SELECT * FROM pulls WHERE issue_id = ?", issue["id"]) or {}
-    place, assigned = issues.web(site, issue), issues.assignees(site, issue)
+    place, draft = issues.web(site, issue), issues.is_draft(issue["title"])
     shape = {
-        "id": row["id"],
+        **issues.subject(site, issue, viewer),
+        **columns(row, "id merge_base"),
         "url": issues.api(site, issue) if site.flavour.pull_url_is_api else place,
-        "number": issue["number"],
-        "user": issues.user(site, issue["user_id"], viewer),
-        "title": issue["title"],
-        "body": issue["body"],
-        "labels": issues.labels(site, issue),
-        "milestone": issues.milestone(site, issue["milestone_id"]),
-        "assignee": assigned[0] if assigned else None,
-        "assignees": assigned,
         **_asked(site, issue),
-        "state": "closed" if issue["closed"] else "open",
-        "draft": issues.is_draft(issue["title"]),
-        "is_locked": issues.is_locked(site, issue),
-        "comments": issues.comment_count(site, issue),
+        "draft": draft,
         "review_comments": _review_count(site, issue),
         **_counts(site, row),
-        "html_url": place,
         "diff_url": f"{place}.diff",
         "patch_url": f"{place}.patch",
-        "mergeable": not (issues.is_draft(issue["title"]) or row["conflict"] or is_checking(site, row)),
+        "mergeable": not (draft or row["conflict"] or is_checking(site, row)),
         "merged": row["merged"] is not None,
         "merged_at": when_or_null(row["merged"]),
         "merge_commit_sha": row["merge_sha"],
         "merged_by": issues.user(site, row["merged_by"]) if row["merged_by"] else None,
         "allow_maintainer_edit": bool(row["maintainer_edit"]),
         **_sides(site, issue, row, viewer, granted),
-        "merge_base": row["merge_base"],
-        "due_date": when_or_null(issue["due"]),
-        "created_at": when(issue["created"]),
-        "updated_at": when(issue["updated"]),
-        "closed_at": when_or_null(issue["closed"]),
-        "pin_order": issue["pin"],
-        "flow": row["agit"],
+        "flow": 0,
     }
     return shaped(site.flavour, "pull", shape)
 
@@ -71,8 +53,8 @@ def _asked(site: ForgeInstance, issue: Row) -> Json:
 
 
 def _counts(site: ForgeInstance, row: Row) -> Json:
-    """How much changes: not told for AGit, nor when the fork is gone."""
-    counted = site.state.get("repos", row["head_repo_id"]) is not None and not row["agit"]
+    """How much changes: unknown when the fork is gone."""
+    counted = site.state.get("repos", row["head_repo_id"]) is not None
     if not counted and not site.flavour.counts_whatever:
         return {}
     return {key: row[key] if counted else 0 for key in COUNTS}
@@ -84,10 +66,9 @@ def _sides(site: ForgeInstance, issue: Row, row: Row, viewer: Row | None, grante
     shown_head: Json | None = shown
     if head_repo is None or head_repo["id"] != repo["id"]:
         shown_head = repos.repo(site, head_repo, viewer, rules.access(site, viewer, head_repo)) if head_repo else None
-    label = "" if row["agit"] and not site.flavour.agit_label else row["head_branch"]
     return {
         "base": _side(row["base_branch"], (row["base_branch"], base_sha(site, row)), repo, shown),
-        "head": _side(label, _head(site, issue, row), head_repo, shown_head),
+        "head": _side(row["head_branch"], _head(site, issue, row), head_repo, shown_head),
     }
 
 
@@ -111,7 +92,7 @@ def _head(site: ForgeInstance, issue: Row, row: Row) -> tuple[str, str]:
     """The ref and the commit of the head."""
     kept = f"refs/pull/{issue['number']}/head"
     # After a merge the head branch may move on, and the forge says where it is now.
-    tip = "" if row["agit"] else branch_tip(site, row["head_repo_id"], row["head_branch"])
+    tip = branch_tip(site, row["head_repo_id"], row["head_branch"])
     return (row["head_branch"], tip) if tip else (kept, row["head_sha"])
 
 
@@ -133,37 +114,30 @@ def _review_count(site: ForgeInstance, issue: Row) -> int:
 def review(site: ForgeInstance, row: Row, viewer: Row | None) -> Json:
     """A review, or a request for one."""
     place = issues.web(site, site.must("issues", row["issue_id"]))
-    said = site.state.value("SELECT min(id) FROM comments WHERE review_id = ? AND kind = 'review'", row["id"])
+    entry = site.state.value("SELECT min(id) FROM comments WHERE review_id = ? AND kind = 'review'", row["id"])
     code = "SELECT count(*) FROM comments WHERE review_id = ? AND kind = 'code'"
     return {
-        "id": row["id"],
-        "user": people.user(site, accounts.by_id(site, row["user_id"]), viewer) if row["user_id"] else None,
+        **columns(row, "id state body", flags="stale official dismissed"),
+        "user": issues.user(site, row["user_id"], viewer) if row["user_id"] else None,
         "team": people.team(site, site.must("teams", row["team_id"])) if row["team_id"] else None,
-        "state": row["state"],
-        "body": row["body"],
         "commit_id": row["sha"],
-        "stale": bool(row["stale"]),
-        "official": bool(row["official"]),
-        "dismissed": bool(row["dismissed"]),
         "comments_count": site.state.value(code, row["id"]),
         "submitted_at": when(row["created"]),
         "updated_at": when(row["updated"]),
-        "html_url": f"{place}#issuecomment-{said}" if said else "",
+        "html_url": f"{place}#issuecomment-{entry}" if entry else "",
         "pull_request_url": place,
     }
 
 
 def remark(site: ForgeInstance, row: Row, viewer: Row | None) -> Json:
-    """A remark of a review on a line."""
+    """A comment of a review on a line."""
     about, place = json.loads(row["detail"]), issues.web(site, site.must("issues", row["issue_id"]))
     shape = {
-        "id": row["id"],
-        "body": row["body"],
+        **columns(row, "id body"),
         "user": issues.user(site, row["user_id"], viewer),
         "resolver": issues.user(site, about["resolver"], viewer) if "resolver" in about else None,
         "pull_request_review_id": row["review_id"],
-        "created_at": when(row["created"]),
-        "updated_at": when(row["updated"]),
+        **times(row),
         "path": about["path"],
         "commit_id": about["sha"],
         "original_commit_id": "",
@@ -180,30 +154,13 @@ def remark(site: ForgeInstance, row: Row, viewer: Row | None) -> Json:
 def status(site: ForgeInstance, repo: Row, row: Row) -> Json:
     """A commit status."""
     return {
+        **columns(row, "target_url description context"),
         "id": row["nth"],
         "status": row["state"],
-        "target_url": row["target_url"],
-        "description": row["description"],
         "url": f"{site.api}/repos/{repo['full_name']}/statuses/{row['sha']}",
-        "context": row["context"],
         "creator": issues.user(site, row["user_id"]),
         "created_at": when(row["created"]),
         "updated_at": when(row["created"]),
-    }
-
-
-def combined(site: ForgeInstance, repo: Row, latest: Sequence[Row], viewer: Row | None, *, sha: str) -> Json:
-    """The newest word of each context on a commit, and the worst of them; with a `sha` also where that is."""
-    shown = repos.repo(site, repo, viewer, rules.access(site, viewer, repo)) if latest or sha else None
-    place = f"{site.api}/repos/{repo['full_name']}/commits/{sha}" if sha else ""
-    return {
-        "state": worst(latest),
-        "sha": latest[0]["sha"] if latest else sha,
-        "total_count": len(latest),
-        "statuses": [status(site, repo, row) for row in latest] or None,
-        "repository": shown,
-        "commit_url": place,
-        "url": place and f"{place}/status",
     }
 
 

@@ -12,7 +12,7 @@ from forge.embedded.git import Commit
 from forge.embedded.instance import ForgeInstance
 from forge.embedded.rules import CODE, Access, Mode, Rule
 from forge.embedded.shapes import commits, people
-from forge.embedded.shapes.people import Json, when
+from forge.embedded.shapes.values import NEVER, Json, always, columns, times, when
 from forge.embedded.state import Row
 
 SETTINGS: Json = {
@@ -37,53 +37,51 @@ def settings(row: Row) -> Json:
     return SETTINGS | chosen
 
 
-def meta(row: Row) -> Json:
-    """The short form that stands in an issue."""
-    return {key: row[key] for key in ("id", "name", "owner", "full_name")}
-
-
 def repo(site: ForgeInstance, row: Row, viewer: Row | None, granted: Access | None) -> Json:
     """A repository; `granted` is what its `permissions` say, None leaves them out."""
     web, about = f"{site.url}/{row['full_name']}", settings(row)
-    host = site.url.partition("://")[2].partition(":")[0]
     shape = {
-        "id": row["id"],
+        **columns(row, "id name full_name description website default_branch", flags="private template archived"),
+        **about,
         "owner": people.user(site, site.must("users", row["owner_id"]), viewer, account=False),
-        "name": row["name"],
-        "full_name": row["full_name"],
-        "description": row["description"],
         "empty": site.state.row("SELECT 1 FROM refs WHERE repo_id = ? AND name LIKE 'refs/heads/%'", row["id"]) is None,
-        "private": bool(row["private"]),
         "fork": row["fork_of"] is not None,
-        "template": bool(row["template"]),
         "parent": _parent(site, row, viewer, granted),
-        "mirror": False,
-        "size": 0,
-        "language": "",
-        "languages_url": f"{site.api}/repos/{row['full_name']}/languages",
         "html_url": web,
         "url": f"{site.api}/repos/{row['full_name']}",
-        "link": "",
-        "ssh_url": f"ssh://git@{host}/{row['full_name']}.git",
+        "languages_url": f"{site.api}/repos/{row['full_name']}/languages",
         "clone_url": f"{web}.git",
-        "original_url": "",
-        "website": row["website"],
-        "stars_count": 0,
-        "forks_count": site.state.value("SELECT count(*) FROM repos WHERE fork_of = ?", row["id"]),
-        "watchers_count": 0,
+        "wiki_clone_url": f"{web}.wiki.git",
+        "ssh_url": f"{_ssh(site, row)}.git",
+        "wiki_ssh_url": f"{_ssh(site, row)}.wiki.git",
         **_counts(site, row),
-        "default_branch": row["default_branch"],
-        "archived": bool(row["archived"]),
-        "created_at": when(row["created"]),
-        "updated_at": when(row["updated"]),
+        **times(row),
         "archived_at": when(row["archived"]),
-        "permissions": granted and _permissions(granted),
-        "has_code": False,
-        "has_issues": about["has_issues"],
+        **_UNUSED,
     }
-    if granted is None:
-        del shape["permissions"]
-    return shaped(site.flavour, "repo", shape | _units(site, row, about, host) | _tail(site, row, about))
+    if granted is not None:
+        shape["permissions"] = _permissions(granted)
+    if about["has_issues"]:
+        shape["internal_tracker"] = _TRACKER
+    if about["has_wiki"]:
+        shape["wiki_branch"] = row["default_branch"]
+    return shaped(site.flavour, "repo", shape)
+
+
+_UNUSED: Json = {
+    **always(False, "mirror has_code has_wiki_contents globally_editable_wiki internal"),
+    **always("", "language link original_url avatar_url mirror_interval"), **always(0, "size stars_count watchers_count"),
+    "projects_mode": "all", "object_format_name": "sha1", "mirror_updated": NEVER, "repo_transfer": None,
+    "topics": [], "licenses": [],
+}  # fmt: skip
+"""What a repository of a real forge can have, and none has here."""
+
+_TRACKER = always(True, "enable_time_tracker allow_only_contributors_to_track_time enable_issue_dependencies")
+
+
+def _ssh(site: ForgeInstance, row: Row) -> str:
+    host = site.url.partition("://")[2].partition(":")[0]
+    return f"ssh://git@{host}/{row['full_name']}"
 
 
 def _permissions(granted: Access) -> Json:
@@ -103,39 +101,7 @@ def _counts(site: ForgeInstance, row: Row) -> Json:
         "open_issues_count": site.state.value(sql, row["id"], 0),
         "open_pr_counter": site.state.value(sql, row["id"], 1),
         "release_counter": site.state.value(releases, row["id"]),
-    }
-
-
-def _units(site: ForgeInstance, row: Row, about: Json, host: str) -> Json:
-    shape: Json = {}
-    if about["has_issues"]:
-        shape["internal_tracker"] = {
-            "enable_time_tracker": True,
-            "allow_only_contributors_to_track_time": True,
-            "enable_issue_dependencies": True,
-        }
-    shape |= {"has_wiki": about["has_wiki"], "has_wiki_contents": False}
-    if about["has_wiki"]:
-        shape["wiki_branch"] = row["default_branch"]
-    return shape | {
-        "wiki_ssh_url": f"ssh://git@{host}/{row['full_name']}.wiki.git",
-        "wiki_clone_url": f"{site.url}/{row['full_name']}.wiki.git",
-        "globally_editable_wiki": False,
-    }
-
-
-def _tail(site: ForgeInstance, row: Row, about: Json) -> Json:
-    topics = site.state.rows("SELECT name FROM topics WHERE repo_id = ? ORDER BY name", row["id"])
-    return {key: value for key, value in about.items() if key not in {"has_issues", "has_wiki"}} | {
-        "projects_mode": "all",
-        "avatar_url": "",
-        "internal": False,
-        "mirror_interval": "",
-        "object_format_name": "sha1",
-        "mirror_updated": people.NEVER,
-        "repo_transfer": None,
-        "topics": [topic["name"] for topic in topics],
-        "licenses": [],
+        "forks_count": site.state.value("SELECT count(*) FROM repos WHERE fork_of = ?", row["id"]),
     }
 
 
@@ -175,21 +141,16 @@ def release(site: ForgeInstance, row: Row, entry: Row) -> Json:
     web, name = f"{site.url}/{row['full_name']}", entry["tag"]
     api = f"{site.api}/repos/{row['full_name']}/releases/{entry['id']}"
     shape = {
-        "id": entry["id"],
+        **columns(entry, "id name body"),
         "tag_name": name,
         "target_commitish": entry["target"],
-        "name": entry["name"],
-        "body": entry["body"],
         "url": api,
+        "upload_url": f"{api}/assets",
         "html_url": f"{web}/releases/tag/{name}",
         "tarball_url": f"{web}/archive/{name}.tar.gz",
         "zipball_url": f"{web}/archive/{name}.zip",
-        "hide_archive_links": False,
-        "upload_url": f"{api}/assets",
-        "draft": False,
-        "prerelease": False,
-        "created_at": when(entry["created"]),
-        "published_at": when(entry["created"]),
+        **always(False, "hide_archive_links draft prerelease"),
+        **always(when(entry["created"]), "created_at published_at"),
         "author": people.user(site, site.must("users", entry["user_id"])),
         "assets": [],
         "archive_download_count": {"zip": 0, "tar_gz": 0},
@@ -208,8 +169,7 @@ def protection(site: ForgeInstance, row: Row) -> Json:
         "branch_name": row["name"] if plain else "",
         "rule_name": row["name"],
         **shape,
-        "created_at": when(row["created"]),
-        "updated_at": when(row["updated"]),
+        **times(row),
     }
 
 
@@ -219,20 +179,14 @@ def _names(site: ForgeInstance, table: str, keys: list[int]) -> list[Any]:
 
 
 def hook(site: ForgeInstance, row: Row) -> Json:
-    """A hook; its secret is never shown, its authorization header is, as on a real one."""
+    """A webhook; its secret is never shown, its authorization header is, as on a real one."""
     shape = {
-        "id": row["id"],
-        "type": row["type"],
-        "branch_filter": row["branch_filter"],
-        "url": row["url"],
+        **columns(row, "id type branch_filter url content_type", flags="active"),
         "config": {"content_type": row["content_type"], "url": row["url"]},
         "events": _events(site, row),
         "authorization_header": row["authorization"],
-        "content_type": row["content_type"],
         "metadata": None,
-        "active": bool(row["active"]),
-        "updated_at": when(row["updated"]),
-        "created_at": when(row["created"]),
+        **times(row),
     }
     return shaped(site.flavour, "hook", shape)
 

@@ -25,32 +25,18 @@ def files(s: Story) -> None:
     )
     many(s)
     s.get("contents.get_dir", "~/contents/src")
-    s.get("contents.get_root", "~/contents")
     s.get("contents.get_missing", "~/contents/nope.txt")
     s.get("contents.get_at_ref", a, ref=s.kept["first"])
     s.get("contents.get_bad_ref", a, ref="nope")
     s.get("errors.json_etag_probe", "~")
     s.get("git.commit", "~/git/commits/main")
     s.get("git.commit_unknown", f"~/git/commits/{'0' * 40}")
-    comparing(s)
-
-
-def comparing(s: Story) -> None:
-    """What is between two commits, by branch and by name."""
-    first, main = s.kept["first"], s.get("", "~/branches/main")["commit"]["id"]
-    s.get("git.compare", f"~/compare/{first}...main")
-    s.get("git.compare_branches", "~/compare/main...from-api")
-    s.get("git.compare_branch_to_sha", f"~/compare/main...{first}")
-    s.get("git.compare_shas", f"~/compare/{first}...{main}")
-    s.get("git.compare_two_dots", "~/compare/main..from-api")
-    s.get("git.compare_unknown", "~/compare/main...nope")
 
 
 def many(s: Story) -> None:
     """Many files in one commit, all of them or none."""
     where = ".forgejo" if s.forgejo else ".gitea"
     texts = {
-        "CODEOWNERS": f"src/.*\\.py @{s.user('operator')}\n",
         "src/x.py": "".join(f"line{n}\n" for n in range(1, 41)),
         "docs/read.md": "# read\n",
         f"{where}/ISSUE_TEMPLATE/task.yaml": FORM,
@@ -73,7 +59,6 @@ def branches(s: Story) -> None:
     s.post("branches.create_again", "~/branches", {"new_branch_name": "dev", "old_ref_name": "main"})
     s.post("branches.create_unknown_base", "~/branches", {"new_branch_name": "dev2", "old_ref_name": "nope"})
     s.post("", "~/branches", {"new_branch_name": "agent/iris/1", "old_ref_name": "main"})
-    s.get("branches.list", "~/branches", limit=2)
     s.get("branches.get", "~/branches/dev")
     s.get("branches.get_slash", "~/branches/agent/iris/1")
     s.get("branches.get_unknown", "~/branches/nope")
@@ -81,7 +66,6 @@ def branches(s: Story) -> None:
     s.post("tags.create", "~/tags", {"tag_name": "v1", "target": "main"})
     s.post("tags.create_annotated", "~/tags", {"tag_name": "v2", "target": "main", "message": "second"})
     s.post("tags.create_again", "~/tags", {"tag_name": "v1", "target": "main"})
-    s.get("tags.list", "~/tags")
     s.get("tags.get", "~/tags/v2")
     s.delete("tags.delete", "~/tags/v1")
 
@@ -103,6 +87,3 @@ def statuses(s: Story) -> None:
     s.post("statuses.by_triage", at, fine, by="triage.basic")
     s.post("statuses.issue_scope", at, fine, by="core.issue")
     s.get("statuses.list", at)
-    s.get("statuses.combined", f"~/commits/{sha}/status")
-    s.get("statuses.combined_none", f"~/commits/{s.kept['first']}/status")
-    s.get("statuses.combined_unknown", f"~/commits/{'0' * 40}/status")

@@ -27,11 +27,9 @@ def labels(s: Story) -> None:
     urgent = {"name": "urgent", "color": "#ff0000"}
     held["urgent"] = s.post("labels.org_create", "/orgs/{org}/labels", urgent, by="admin")["id"]
     s.get("labels.org_list", "/orgs/{org}/labels")
-    mile = {"title": "m1", "description": "first", "due_on": "2030-01-02T00:00:00Z"}
-    ms = s.kept["milestone"] = s.post("milestones.create", "~/milestones", mile)["id"]
-    s.get("milestones.list", "~/milestones")
-    s.patch("milestones.close", f"~/milestones/{ms}", {"state": "closed"})
-    s.patch("milestones.open", f"~/milestones/{ms}", {"state": "open"})
+    due = {"due_on": "2030-01-02T00:00:00Z"} if s.forgejo else {}  # Gitea 1.26 had lost it by another change
+    mile = {"title": "m1", "description": "first"} | due
+    s.kept["milestone"] = s.post("milestones.create", "~/milestones", mile)["id"]
 
 
 def filing(s: Story) -> None:
@@ -132,14 +130,13 @@ def assigning(s: Story) -> None:
     s.patch("issues.milestone_clear", at, {"milestone": 0})
     s.patch("issues.due_date_set", at, {"due_date": "2030-01-02T00:00:00Z"})
     s.patch("issues.due_date_unset", at, {"unset_due_date": True})
-    s.post("issues.deadline", f"{at}/deadline", {"due_date": "2031-01-02T00:00:00Z"})
+    s.patch("", at, {"due_date": "2031-01-02T00:00:00Z"})
     if not s.forgejo:
         s.put("issues.lock", f"{at}/lock", {"lock_reason": "resolved"}, by="operator")
     s.post("issues.comment_on_locked_by_stranger", f"{at}/comments", {"body": "locked?"}, by="stranger")
     if not s.forgejo:
         s.delete("issues.unlock", f"{at}/lock", by="operator")
     s.post("issues.pin", f"{at}/pin", by="operator")
-    s.get("issues.pinned", "~/issues/pinned")
     s.delete("issues.unpin", f"{at}/pin", by="operator")
     s.post("issues.pin_by_core", f"{at}/pin")
     waiting(s, at)
@@ -153,7 +150,6 @@ def waiting(s: Story, at: str) -> None:
     s.post("dependencies.add_again", f"{at}/dependencies", dep)
     s.post("dependencies.add_circular", f"~/issues/{n}/dependencies", dep | {"index": m})
     s.get("dependencies.list", f"{at}/dependencies")
-    s.get("dependencies.blocks", f"~/issues/{n}/blocks")
     s.patch("dependencies.close_blocked", at, {"state": "closed"})
     s.delete("dependencies.remove", f"{at}/dependencies", dep)
     s.post("dependencies.add_other_repo", f"{at}/dependencies", dep | {"repo": "config", "index": 1})
@@ -236,7 +232,6 @@ def listing(s: Story) -> None:
     s.post("errors.form_body", at, raw="title=form", headers={"Content-Type": "application/x-www-form-urlencoded"})
     s.post("errors.empty_body", at, raw="")
     s.get("errors.unknown_repo", "/repos/{org}/no-such-repo")
-    s.get("errors.path_traversal", "/repos/{org}/..%2F..%2Fadmin/issues")
     nth = f"{at}/{s.kept['plain'] + 1}"
     s.delete("issues.delete_by_core", nth)
     s.delete("issues.delete_by_operator", nth, by="operator")

@@ -296,7 +296,7 @@ class ForgeEnv:
 
     def status(self, sha: str, context: str, state: str = "success", description: str = "fine", url: str = "") -> None:
         """Set a commit status."""
-        about = {"state": state, "context": context, "description": description, "url": url}
+        about = {"state": state, "context": context, "description": description, "target_url": url}
         statuses.create(self.site, self.user("core"), self.repo, sha, **about)
 
     def protect(self, **settings: Any) -> None:

@@ -132,7 +132,7 @@ def test_in_a_pocket(env: ForgeEnv, page: Page) -> None:
     )
     env.issue(long, labels=[label["id"]])
     env.status(env.head(pull), long, "failure", long)
-    reviews.write(env.site, env.user("iris"), pull, "COMMENT", long, said=[Remark(f"{long}.py", 1, long)])
+    reviews.write(env.site, env.user("iris"), pull, "COMMENT", long, remarks=[Remark(f"{long}.py", 1, long)])
     page.set_viewport_size({"width": 390, "height": 844})
     at = f"{env.home}/pulls/{pull['number']}"
     for path in (

@@ -38,7 +38,7 @@ def test_those_who_are_gone(env: ForgeEnv) -> None:
     labels.add(site, gone, pull, [label["id"]])
     issues.assign(site, core, pull, gone)
     reviews.request_team(site, core, pull, team)
-    reviews.write(site, gone, pull, "APPROVED", "Well done.", said=[Remark("lines.txt", 20, "Fine.")])
+    reviews.write(site, gone, pull, "APPROVED", "Well done.", remarks=[Remark("lines.txt", 20, "Fine.")])
     said = comments.create(site, gone, other, f"See #{pull['number']}")
     comments.delete(site, gone, said)
     contents.delete_branch(site, env.user("mara"), env.repo, "topic")
@@ -138,7 +138,7 @@ def test_comparing_commits(env: ForgeEnv) -> None:
 def test_addresses_of_the_api_lead_here(env: ForgeEnv) -> None:
     """Each page address in the API's answers leads to what it names."""
     site, pull = env.site, env.pull()
-    review = reviews.write(site, env.user("eve"), pull, "COMMENT", "Hm.", said=[Remark("lines.txt", 20, "Why?")])
+    review = reviews.write(site, env.user("eve"), pull, "COMMENT", "Hm.", remarks=[Remark("lines.txt", 20, "Why?")])
     (remark,) = reviews.remarks(site, review)
     comment = comments.create(site, env.user("eve"), pull, "Well.")
     for told in (shapes.review(site, review, None), shapes.remark(site, remark, None)):

@@ -54,7 +54,7 @@ def test_words_stay_words(env: ForgeEnv) -> None:
     comments.create(env.site, env.user("eve"), issue, PROSE)
     env.status(env.head(pull), EVIL, "failure", EVIL, "javascript:alert(1)")
     said = [Remark(path, 1, PROSE), Remark(EVIL, 3, PROSE)]
-    reviews.write(env.site, env.user("iris"), pull, "COMMENT", PROSE, said=said)
+    reviews.write(env.site, env.user("iris"), pull, "COMMENT", PROSE, remarks=said)
     home, at, sha = env.home, f"{env.home}/pulls/{pull['number']}", env.head(pull)
     evil = dict.fromkeys(("title", "body", "head", "q", "label", "assignee", "redirect_to"), EVIL)
     for place in (

@@ -79,7 +79,7 @@ def _strangers(env: ForgeEnv, pull: Row) -> None:
 
 
 def _draft(env: ForgeEnv, pull: Row) -> None:
-    pulls.set_title(env.site, env.user("core"), pull, "WIP: not yet")
+    issues.set_title(env.site, env.user("core"), pull, "WIP: not yet")
 
 
 def _conflict(env: ForgeEnv, pull: Row) -> None:

@@ -204,7 +204,7 @@ def test_remarks_follow_their_lines(env: ForgeEnv) -> None:
         Remark("lines.txt", -30, "gone"),
         Remark("other.txt", 3, "elsewhere"),
     ]
-    reviews.write(env.site, env.user("iris"), pull, "COMMENT", "Look.", said=said)
+    reviews.write(env.site, env.user("iris"), pull, "COMMENT", "Look.", remarks=said)
     env.commit({"lines.txt": "new first line\n" + text(l20="XX", l22="ZZ", l30="")}, branch="topic")
     page = env.nobody.open(path_of(env, pull, "/files"))
     assert around(page, "stays").endswith("XX I iris just now ")
@@ -222,7 +222,7 @@ def test_stale_and_dismissed(env: ForgeEnv) -> None:
     assert "eve requested changes just now stale" in page.words
     assert "eve requested changes, stale" in page.words
     first = reviews.get(env.site, pull, first["id"])
-    reviews.dismiss(env.site, env.user("mara"), pull, first, "It is old.", dismissed=True)
+    reviews.dismiss(env.site, env.user("mara"), pull, first, "It is old.")
     page = env.nobody.open(path_of(env, pull))
     assert "mara dismissed the review of eve" in page.words
     assert "It is old." in page.words
@@ -266,7 +266,7 @@ def test_answering_a_remark(env: ForgeEnv) -> None:
     """A reply belongs to the line and the review of the comment that it answers."""
     pull = env.pull(body="Mend it")
     review = reviews.write(
-        env.site, env.user("mara"), pull, "COMMENT", "", said=[Remark("topic.txt", 1, "Is it a name?")]
+        env.site, env.user("mara"), pull, "COMMENT", "", remarks=[Remark("topic.txt", 1, "Is it a name?")]
     )
     (remark,) = reviews.remarks(env.site, review)
     page = env.core.send(path_of(env, pull), f"/comments/{remark['id']}/replies", content="It is one now.")
@@ -280,7 +280,7 @@ def test_the_end_of_a_conversation(env: ForgeEnv) -> None:
     """The author and writers resolve and reopen a conversation, and the page shows who did; resolved ones are folded."""
     pull = env.pull(body="Mend it")
     review = reviews.write(
-        env.site, env.user("mara"), pull, "COMMENT", "", said=[Remark("topic.txt", 1, "Is it a name?")]
+        env.site, env.user("mara"), pull, "COMMENT", "", remarks=[Remark("topic.txt", 1, "Is it a name?")]
     )
     (remark,) = reviews.remarks(env.site, review)
     env.core.send(path_of(env, pull), f"/comments/{remark['id']}/replies", content="It is one now.")

@@ -1,4 +1,4 @@
-"""`hive forge`: the small forge for trying out, on its socket."""
+"""`hive forge`: the small forge for trials and demos, as a process of its own."""
 
 from __future__ import annotations
 

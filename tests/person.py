@@ -1,0 +1,31 @@
+"""Somebody at a forge who does by hand what the hive never does."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from forge.gitea import models
+from forge.gitea.issues import moment
+from forge.gitea.writer import GiteaForge
+from forge.models import Issue, Reaction, Ref, Repo
+
+
+class Person(GiteaForge):
+    """An account with a token, and a few more calls."""
+
+    def reopen(self, ref: Ref) -> None:
+        """Open an issue or pull request again."""
+        self._client.patch(self._issue_at(ref), state="open")
+
+    def changed_since(self, repo: Repo, since: datetime) -> list[Issue]:
+        """Issues and pull requests, open or not, updated at or after `since`."""
+        rows = self._client.rows(self._at(repo, "issues"), state="all", since=moment(since))
+        return [models.issue(row, repo) for row in rows]
+
+    def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
+        """The reactions to an issue or pull request, or to one of its comments."""
+        return self._reactions(ref, comment_id)
+
+    def delete_comment(self, ref: Ref, comment_id: int) -> None:
+        """Remove a comment."""
+        self._client.delete(self._comment_at(ref, comment_id))

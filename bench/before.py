@@ -75,7 +75,7 @@ def _begun(part: str) -> Iterator[subprocess.Popen[str]]:
     if not (tree / ".made").exists():
         raise Unmeasured(f"{NAME} is not there; run: scripts/peers")
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (tree, Path(__file__).parent)))}
-    words = [sys.executable, "-P", str(PROGRAMS / "before.py"), part]
+    words = [sys.executable, "-P", str(PROGRAMS / "before"), part]
     with (
         LOG.open("ab") as log,
         subprocess.Popen(

@@ -1,6 +1,6 @@
 """What some threads of this process do meanwhile: Python calls, and time on a processor. Imports nothing of the hive.
 
-`bench/peers/before.py` measures an older build with it, so it knows neither of the two.
+`bench/peers/before` measures an older build with it, so it knows neither of the two.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from bench.row import Gap, Goal, Row, Unmeasured, at_most_times
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.writer import GiteaForge
 from forge.models import Repo
-from hive.app.up import ADMIN, begin
+from hive.app.up import ADMIN, PRELOADED, begin
 from hive.config import load
 from hive.demo.model import ModelServer
 from hive.demo.scripted_replies import script
@@ -38,7 +38,7 @@ def whole() -> Iterator[Row | Gap]:
         config = write_config(state, forge_port=free_port(), web_port=free_port(), model_url=model.url)
         instance = Instance(load(config))
         stack.callback(instance.close)
-        tree = Supervisor(state / "logs", lambda name, status: None)
+        tree = Supervisor(state / "logs", lambda name, status: None, preload=PRELOADED)
         stack.callback(tree.stop)
         begin(config, instance, tree, lambda _: None, seed=lambda: copy_project(instance, sample(state)))
         password = instance.secret_store.password(FORGE, ADMIN)

@@ -27,6 +27,9 @@ ADMIN = "hive-admin"
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
 
+PRELOADED = ("hive.app.shared", "anthropic")
+"""What the processes of the hive hold in common. The SDK of the model takes a second and 40 MB."""
+
 Say = Callable[[str], None]
 
 
@@ -40,7 +43,7 @@ def up(config: Path, instance: Instance) -> None:
         words = tree.last_words(name)
         console.note(f"{name} ended ({status}), again{f': {words}' if words else ''}")
 
-    tree = Supervisor(instance.settings.state / "logs", mourn)
+    tree = Supervisor(instance.settings.state / "logs", mourn, preload=PRELOADED)
     try:
         sandbox_profile_of(instance.settings)
         console.begin_here()
@@ -102,7 +105,9 @@ def begin_forge(instance: Instance, name: str, tree: Supervisor, say: Say) -> No
     parts = urlsplit(settings.url)
     words = ("forge", "--state", str(instance.settings.state / name), "--host", parts.hostname or "127.0.0.1")
     admin = instance.secret_store.password(name, ADMIN)
-    tree.add(name, *words, "--port", str(parts.port or 80), "--admin", ADMIN, env={"HIVE_ADMIN_PASSWORD": admin})
+    tree.add(
+        name, *words, "--port", str(parts.port or 80), "--admin", ADMIN, env={"HIVE_ADMIN_PASSWORD": admin}, early=True
+    )
     wait_for(f"{instance.url(name)}/api/v1/version", instance, name, tree)
     with GiteaAdmin(name=name, url=instance.url(name), login=ADMIN, password=admin) as forge:
         for team in instance.settings.teams.values():

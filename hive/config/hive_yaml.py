@@ -15,6 +15,7 @@ from hive.config.validation import DEFAULT_ACCOUNTS, field_errors
 from hive.config.yaml_loader import MAX_BYTES
 from hive.config.yaml_locations import BadYaml, Document, Problem
 
+DEFAULT_BOTS = ("bots.triage", "bots.commands", "bots.lane", "bots.review", "bots.gatekeeper")
 EMBEDDED: Final = "embedded"
 PACKAGES_PATH: Final = (
     *("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/go/bin", "/usr/local/cargo/bin", "/usr/lib/go/bin"),
@@ -230,7 +231,7 @@ class Settings:
     accounts: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_ACCOUNTS))
     """Login under which each bot speaks. `core` is required; a bot that is not named speaks as `core`."""
 
-    bots: tuple[str, ...] = ("bots.triage", "bots.commands", "bots.lane", "bots.review", "bots.gatekeeper")
+    bots: tuple[str, ...] = DEFAULT_BOTS
     """Python modules of the bots, in the order in which they are asked. One of your own may lie beside this file."""
 
     configs: str = "agent-configs"

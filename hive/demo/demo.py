@@ -17,7 +17,7 @@ import click
 from forge.gitea.reader import GiteaReader
 from forge.models import Ref
 from hive.app.console import ActivityConsole
-from hive.app.up import begin
+from hive.app.up import PRELOADED, begin
 from hive.config import EMBEDDED, ForgeSettings, load
 from hive.demo import cleanup_record
 from hive.demo.browser import FormBrowser
@@ -146,7 +146,9 @@ def stage(evening: DemoOptions, forge: ForgeSettings, cast: DemoNames, project: 
         stack.callback(instance.close)
         console = ActivityConsole(instance)
         logs = evening.state / "logs"
-        tree = Supervisor(logs, lambda name, status: console.note(f"{name} ended ({status}) and is started again"))
+        tree = Supervisor(
+            logs, lambda name, status: console.note(f"{name} ended ({status}) and is started again"), preload=PRELOADED
+        )
         stack.callback(tree.stop)
         console.chapter(TITLE)
         console.note(THINKING.format(model=instance.settings.model.name) if thinks else SCRIPTED)

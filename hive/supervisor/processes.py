@@ -13,12 +13,13 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from hive.supervisor.fork_server import Forked, ForkServer
 
 log = logging.getLogger("hive.supervisor.processes")
 
@@ -50,10 +51,11 @@ class Child:
     """One process of the tree, and how to start it again."""
 
     name: str
-    words: list[str]
+    words: Sequence[str]
     env: Mapping[str, str]
     sock: socket.socket | None = None
-    process: subprocess.Popen[bytes] | None = None
+    early: bool = False
+    process: Forked | None = None
     started: float = 0.0
     deaths: int = 0
     failures: int = 0
@@ -71,6 +73,8 @@ class Supervisor:
     on_death: Callable[[str, int], None]
     longest_delay: float = MAX_DELAY_SECONDS
     """Seconds that a child waits for its next life at the most, however often it dies."""
+    preload: Sequence[str] = ()
+    """Modules whose memory the children share."""
 
     _children: dict[str, Child] = field(default_factory=dict)
     _pipe: tuple[int, int] = field(default_factory=os.pipe)
@@ -78,16 +82,25 @@ class Supervisor:
     _epoch: str = field(default_factory=lambda: secrets.token_hex(8))
     _watcher: threading.Thread | None = None
     _guard: threading.Lock = field(default_factory=threading.Lock)
+    _server: ForkServer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._server = ForkServer(self.preload)
 
     def add(
-        self, name: str, *words: str, env: Mapping[str, str] | None = None, sock: socket.socket | None = None
+        self,
+        name: str,
+        *words: str,
+        env: Mapping[str, str] | None = None,
+        sock: socket.socket | None = None,
+        early: bool = False,
     ) -> None:
-        """Start `hive WORDS` as a child; `env` is added to what children get.
+        """Start `hive WORDS` as a child; `env` is added to what children get. An `early` one shares no modules.
 
         A listening `sock` is the tree's from now on, and handed to each life of the child: between
         two of them nobody is refused.
         """
-        child = Child(name, [sys.executable, "-P", "-m", "hive", *words], {**os.environ, **(env or {})}, sock)
+        child = Child(name, words, {**os.environ, **(env or {})}, sock, early)
         with self._guard:
             self._children[name] = child
             self._start(child)
@@ -138,6 +151,7 @@ class Supervisor:
                 _end(child)
                 if child.sock is not None:
                     child.sock.close()
+            self._server.stop()
             for end in self._pipe:
                 with contextlib.suppress(OSError):
                     os.close(end)
@@ -145,21 +159,11 @@ class Supervisor:
     def _start(self, child: Child) -> None:
         self.logs.mkdir(parents=True, exist_ok=True, mode=0o700)
         reading, _ = self._pipe
-        env, fds = {**child.env, LIFELINE: str(reading), EPOCH: self._epoch}, [reading]
-        if child.sock is not None:
-            env[LISTENING] = str(child.sock.fileno())
-            fds.append(child.sock.fileno())
+        fds = {LIFELINE: reading} | ({} if child.sock is None else {LISTENING: child.sock.fileno()})
         with (self.logs / f"{child.name}.log").open("ab") as log:
             child.said_from = log.tell()
-            child.process = subprocess.Popen(
-                child.words,
-                env=env,
-                pass_fds=fds,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C reaches the parent alone, which ends the tree in order
-            )
+            env = {**child.env, EPOCH: self._epoch}
+            child.process = self._server.start(child.words, env=env, fds=fds, log=log, early=child.early)
         child.started = time.monotonic()
 
     def _watch(self) -> None:
@@ -223,4 +227,4 @@ def _end(child: Child) -> None:
         child.process.wait(timeout=STOP_SECONDS)
     except subprocess.TimeoutExpired:
         child.process.kill()
-        child.process.wait()
+        child.process.wait(STOP_SECONDS)

@@ -33,6 +33,12 @@ def is_alive(pid: int) -> bool:
         return False
 
 
+def shared(pid: int) -> int:
+    """Kilobytes that a process has written and another process has as well."""
+    lines = (line.split() for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines())
+    return next(int(words[1]) for words in lines if words[0] == "Shared_Dirty:")
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
     """A configuration whose receiver can run alone."""
@@ -84,6 +90,53 @@ def test_children_notice_that_their_parent_is_gone(tmp_path: Path, config: Path)
     parent.kill()
     parent.wait()
     until(lambda: not is_alive(child))
+
+
+def test_a_killed_fork_server_costs_no_child(tmp_path: Path, config: Path) -> None:
+    """Children outlive the process that started them; the next death is noticed, and another server starts the next life."""
+    deaths: list[tuple[str, int]] = []
+    tree = Supervisor(
+        tmp_path / "logs", lambda name, status: deaths.append((name, status)), preload=("no_such_module",)
+    )
+    try:
+        tree.add("web", "web", str(config))
+        first = tree.pid("web")
+        server = int(Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[1])
+        os.kill(server, signal.SIGKILL)
+        until(lambda: not is_alive(server))
+        assert is_alive(first)
+        os.kill(first, signal.SIGKILL)
+        until(lambda: bool(deaths) and tree.pid("web") not in (0, first))
+        assert deaths == [("web", -signal.SIGKILL)]
+        second = tree.pid("web")
+    finally:
+        tree.stop()
+    assert not is_alive(second)
+
+
+def test_each_child_looks_like_a_command_and_knows_its_own_environment(tmp_path: Path, config: Path) -> None:
+    """`ps` shows `hive web`; what one child is told by its environment no other process can read there."""
+    tree = Supervisor(tmp_path / "logs", lambda name, status: None)
+    try:
+        tree.add("web", "web", str(config), env={"HIVE_ADMIN_PASSWORD": "correct horse"})
+        process = Path(f"/proc/{tree.pid('web')}")
+        words = [sys.executable, "-P", "-m", "hive", "web", str(config)]
+        until(lambda: (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0") == [*map(os.fsencode, words)])
+        assert b"correct horse" not in (process / "environ").read_bytes()
+        assert os.getsid(int(process.name)) == int(process.name)
+    finally:
+        tree.stop()
+
+
+def test_children_share_what_was_imported_before_them(tmp_path: Path, config: Path) -> None:
+    """What is preloaded lies in memory once; an early child does not wait for it."""
+    tree = Supervisor(tmp_path / "logs", lambda name, status: None, preload=("hive.app.shared",))
+    try:
+        tree.add("early", "web", str(config), early=True)
+        tree.add("late", "web", str(config))
+        assert shared(tree.pid("early")) < 10_000 < shared(tree.pid("late"))
+    finally:
+        tree.stop()
 
 
 def test_a_child_that_cannot_live_ends_the_tree_with_its_sentence(tmp_path: Path, config: Path) -> None:

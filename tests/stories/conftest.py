@@ -21,7 +21,7 @@ from forge.gitea.operator import GiteaOperator
 from forge.models import Issue, PullRequest, Ref, Repo, Review
 from forge.protocol import Conflict, NotFound, Refused, Unavailable
 from forge.webhook import sign
-from hive.app.up import ADMIN, begin
+from hive.app.up import ADMIN, PRELOADED, begin
 from hive.config import load
 from hive.demo.model import ModelServer, Responder
 from hive.demo.scripted_replies import Task, script
@@ -233,7 +233,9 @@ def raised(
         instance = Instance(load(config))
         stack.callback(instance.close)
         deaths: list[tuple[str, int]] = []
-        tree = Supervisor(tmp_path / "logs", lambda name, status: deaths.append((name, status)), longest_delay)
+        tree = Supervisor(
+            tmp_path / "logs", lambda name, status: deaths.append((name, status)), longest_delay, PRELOADED
+        )
         stack.callback(tree.stop)
         begin(config, instance, tree, lambda _: None, seed=lambda: copy_project(instance, sample(tmp_path)))
         url, password = instance.url(FORGE), instance.secret_store.password(FORGE, ADMIN)

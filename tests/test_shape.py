@@ -29,6 +29,7 @@ HOMES = {
     "httptools": ["hive/web/http_head.py"],
     "httpx2": ["hive/gateway/llm.py"],
     "huey": ["hive/queue/task_queue.py", "hive/queue/redis_storage.py"],
+    "isal": ["hive/ledger/compression.py"],
     "markdown_it": ["bots/slash_commands.py", "bots/sanitize.py", "forge/embedded"],
     "nh3": ["forge/embedded"],
     "pydantic": ["hive/codec.py"],

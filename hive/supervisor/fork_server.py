@@ -12,6 +12,7 @@ import gc
 import importlib
 import json
 import os
+import runpy
 import select
 import signal
 import socket
@@ -277,7 +278,5 @@ def _retitle(words: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    given = serve(socket.socket(fileno=int(sys.argv[1])), Preload(sys.argv[2:-1]))
-    from hive.cli import main
-
-    main(given, prog_name="hive")
+    sys.argv[1:] = serve(socket.socket(fileno=int(sys.argv[1])), Preload(sys.argv[2:-1]))
+    runpy.run_module("hive", run_name="__main__", alter_sys=True)  # as `python -m hive WORDS`

@@ -282,8 +282,9 @@ class HTTPLoop:
                 connection.sock.shutdown(socket.SHUT_WR)
         listens_to_bots = selectors.EVENT_READ if len(connection.out) <= MAX_OUT else 0
         want = listens_to_bots | (selectors.EVENT_WRITE if connection.out else 0)
-        if self._poll.get_key(connection.sock).events != want:
+        if connection.watched != want:
             self._poll.modify(connection.sock, want, connection)
+            connection.watched = want
         return True
 
     def _close(self, connection: Connection) -> None:

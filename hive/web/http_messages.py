@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import selectors
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 
 
@@ -30,11 +32,16 @@ class Response:
 
     def encode(self, *, close: bool) -> bytes:
         """The bytes on the wire."""
-        head = (
-            f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\nContent-Type: {self.kind}\r\n"
-            f"Content-Length: {len(self.body)}\r\n{'Connection: close' + chr(13) + chr(10) if close else ''}\r\n"
-        )
-        return head.encode() + self.body
+        return _encoded(self, close)
+
+
+@lru_cache(maxsize=16)  # nearly all are one answer
+def _encoded(answer: Response, close: bool) -> bytes:
+    head = (
+        f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\nContent-Type: {answer.kind}\r\n"
+        f"Content-Length: {len(answer.body)}\r\n{'Connection: close' + chr(13) + chr(10) if close else ''}\r\n"
+    )
+    return head.encode() + answer.body
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +63,8 @@ class Connection:
     """The next answer is the last one."""
     deaf: bool = False
     """What still comes is not read as a request."""
+    watched: int = selectors.EVENT_READ
+    """What the loop waits for on its socket."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import http.cookiejar
 import itertools
 import urllib.error
@@ -105,7 +106,7 @@ class Shown:
     answers: list[int]
     location: str = ""
 
-    @property
+    @functools.cached_property
     def _read(self) -> _Reader:
         return _Reader(self.text)
 

@@ -81,8 +81,8 @@ class Bot:
 
     What machines of the hive did it does not hear, but for those that it names in `hears`: accounts by
     the name of a bot that speaks as them, and AGENTS. So bots answer one another only where it is meant.
-    `verdict` is the commit status by which it says what it thinks of a pull request: whoever gives verdicts owes one for each head.
-    Raises ValueError for a name under which a part of the hive keeps its own deeds, or that is none.
+    `verdict` is the context of the commit status that holds its verdict; a bot with one must give a verdict on every head.
+    Raises ValueError for an invalid name, and for one that a part of the hive uses itself.
     """
 
     def __init__(

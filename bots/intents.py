@@ -27,7 +27,7 @@ class PostComment(WireNamed, wire="post_comment"):
 
 @dataclass(frozen=True, slots=True)
 class React(WireNamed, wire="add_reaction"):
-    """React to a comment once the deeds under the keys in `after` are over: with `otherwise` if one was not done."""
+    """React to a comment once the actions with the keys in `after` are finished: with `otherwise` if one of them failed."""
 
     ref: Ref
     comment_id: int
@@ -39,7 +39,7 @@ class React(WireNamed, wire="add_reaction"):
 
 @dataclass(frozen=True, slots=True)
 class ReplyLine:
-    """What to say of deeds, by their keys in `after`: when all are done, when one was not, and until it is known."""
+    """A line about the actions with the keys in `after`: once all are done, once one has failed, and before that."""
 
     done: str
     failed: str = ""
@@ -315,7 +315,7 @@ class SetModel(WireNamed, wire="set_model"):
 
 @dataclass(frozen=True, slots=True)
 class ResetContext(WireNamed, wire="reset_context"):
-    """How much of a run's transcript its next turn begins with: `compact` for the gist of it, `new` for nothing.
+    """How much of its transcript a run's next turn starts with: `compact` for a compacted one, `new` for an empty one.
 
     The run gets a turn with `message`, so that there is a next one.
     """

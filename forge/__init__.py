@@ -1,1 +1,1 @@
-"""Code forges in one language: nouns, nudges and protocols. Imports nobody."""
+"""Code forges in one language: nouns, events and protocols. Imports no other package of the project."""

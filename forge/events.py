@@ -1,4 +1,4 @@
-"""Nudges: something happened there, go and look. Performs no I/O.
+"""Events: something happened at a ref. Performs no I/O.
 
 An event says where to look (`ref`), who did it (`actor`) and by which key it is the same event
 again; the key is empty where a delivery does not say which happening it tells of. It carries no

@@ -1,9 +1,9 @@
 """What the hive asks of a forge, wants of it, and how a forge says no. Performs no I/O.
 
-Reader      questions (`forge.reader`); the only part that a bot ever sees
-Watcher     Reader plus the questions of a sweep (`forge.poll_reader`): what changed, and by which rows
-Forge       Reader plus repeatable deeds (`forge.writer`) of one identity; only `hive.outbox.executor` holds one
-Operator    what no bot has an intent for: merging
+Reader      reads (`forge.reader`); the only part that a bot ever sees
+PollReader  Reader plus the reads of the poller (`forge.poll_reader`): what changed, and by which rows
+Forge       Reader plus repeatable writes (`forge.writer`) of one identity; only `hive.outbox` holds one
+Operator    the write that no bot has an intent for: merging
 Admin       provisioning: each `ensure_…` makes it so and may be called again
 
 ForgeError
@@ -127,7 +127,7 @@ class PollReader(Reader, ChangeReader, Protocol):
 
 
 class Forge(Reader, IssueWriter, IssueMetadataWriter, PullWriter, CodeWriter, Protocol):
-    """Deeds of one identity; doing one twice is doing it once."""
+    """Writes of one identity; repeating one changes nothing."""
 
 
 class Operator(Protocol):

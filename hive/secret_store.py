@@ -70,7 +70,7 @@ class SecretStore:
         (self._root / _NEXT.format(forge)).replace(self._root / _HOOK.format(forge))
 
     def open_files(self) -> list[Path]:
-        """Files and directories of the vault that others may read."""
+        """Files and directories of the store that others may read."""
         paths = [self._root, *self._root.rglob("*")] if self._root.is_dir() else []
         return sorted(path for path in paths if path.stat().st_mode & 0o077)
 

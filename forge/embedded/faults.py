@@ -15,9 +15,9 @@ from typing import Any
 DELIVERIES = ("drop", "duplicate", "delay", "reorder", "corrupt", "replay")
 """Never sent · sent twice · sent late · sent after the next one · a byte flipped, so that no signature fits · sent again under a new uuid."""
 ANSWERS = ("429", "502", "html", "hang", "cut", "half", "done")
-"""Too many requests · no gateway · a page with 200 · no answer · a closed connection · half of the answer · 500, but the deed is done.
+"""Too many requests · no gateway · a page with 200 · no answer · a closed connection · half of the answer · 500, but the request was performed.
 
-The deed is also done for `half`; for all others it is not.
+The request is also performed for `half`; for all others it is not.
 """
 
 

@@ -1,4 +1,4 @@
-"""One embedded forge as its deeds see it: where its state is, how it behaves, and how it says no."""
+"""One embedded forge as its services see it: its state, its behaviour, and its refusals."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def broken() -> Refusal:
 
 @dataclass
 class ForgeInstance:
-    """Everything that a deed needs beside its arguments."""
+    """Everything that a service needs beside its arguments."""
 
     root: Path
     state: State

@@ -1,11 +1,14 @@
 """Forgejo and Gitea, over the session of python-gitea.
 
-read write operator admin             the four faces: what is asked, done, merged, made ready
-issues pulls code                     the questions, by what they are about
-talking sorting proposing committing  the deeds, by what they are; `account` is who does them, `certainty` how often
-connection client refusal             one identity on one forge · HTTP, made strict · how a forge says no
-able                                  what each version can do
-shapes field blob                     JSON as nouns · values that know their names · files as git names them
-labels hooks protection               what a forge says in two languages
+reader writer operator admin          the four faces: reads, writes, merging, provisioning
+issues pulls code poll_reader         the reads, by subject
+comments issue_metadata pull_requests commits conversations   the writes, by subject
+account confirm                       who writes · making sure that a write happened once
+connection client errors              one identity on one forge · HTTP, made strict · errors of the protocol
+capabilities                          what each version can do, as data
+models json_value timeline            JSON as nouns · values that know their path · timeline rows as changes
+file_contents                         files of the contents API, and how git names them
+labels hooks protection               labels by name · webhooks · branch protection
+permission_probe                      what an account may do to a branch
 decode                                deliveries as events, without a connection
 """

@@ -1,4 +1,4 @@
-"""One account that acts on Forgejo or Gitea: who it is, and what all its deeds need."""
+"""One account that writes to Forgejo or Gitea: its identity, and what all its writes need."""
 
 from __future__ import annotations
 

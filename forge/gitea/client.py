@@ -98,7 +98,7 @@ class Client(Gitea):  # type: ignore[misc]  # python-gitea ships no types
         return self._json("PUT", endpoint, json=body)
 
     def order(self, method: str, endpoint: str, **params: str | int) -> JsonValue:
-        """Ask for a deed that is said by parameters, as a few are."""
+        """Send one of the few writes whose arguments are query parameters."""
         return self._json(method, endpoint, params=params)
 
     def patch(self, endpoint: str, **body: object) -> JsonValue:

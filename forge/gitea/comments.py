@@ -10,7 +10,7 @@ from forge.protocol import Conflict, Unavailable
 
 
 class CommentWriter(Account):
-    """Deeds on issues, and on what pull requests share with them."""
+    """Writes to issues, and to what pull requests share with them."""
 
     def open_issue(self, repo: Repo, title: str, body: str, *, marker: str) -> Issue:
         """File an issue, unless an open one of this identity contains `marker`."""

@@ -1,6 +1,6 @@
 """Doing a thing once, though the answer may say nothing. Performs no I/O of its own.
 
-An answer that says nothing (a time-out, a 500) may stand for a deed that was done: it is looked for
+An answer that proves nothing (a time-out, a 500) may hide a write that happened: it is looked up
 before the failure is believed. Forgejo 10 answers 500 to every comment on a pull request that a
 webhook listens to, and has written it.
 """

@@ -1,4 +1,4 @@
-"""Which labels there are: deeds name labels by id, as Forgejo 10 knows no label of an organisation by name."""
+"""Labels by name: writes need their ids, since Forgejo 10 knows no label of an organisation by name."""
 
 from __future__ import annotations
 

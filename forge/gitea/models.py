@@ -37,7 +37,7 @@ _STATES = {state.value: state for state in State} | {_SKIPPED: State.SUCCESS}
 
 @dataclass(frozen=True, slots=True)
 class HeldLabel:
-    """A label as a forge holds it: deeds name labels by id."""
+    """A label with its id, which writes need."""
 
     id: int
     label: Label

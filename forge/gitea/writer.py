@@ -1,4 +1,4 @@
-"""Deeds of one account on Forgejo and Gitea. Each looks before it acts: doing it twice is doing it once."""
+"""Writes of one account to Forgejo and Gitea. Each checks first, so that repeating it changes nothing."""
 
 from __future__ import annotations
 

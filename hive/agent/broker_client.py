@@ -1,4 +1,4 @@
-"""The typed deeds of `forge.sock`: ask for a turn, say something, open a pull request, end. Knows no tokens of a forge."""
+"""The calls of `forge.sock`: get a turn, comment, open a pull request, end. Holds no token of a forge."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The gist of a conversation: its task, what was said last, and a line for what was left out. Asks no model.
+"""Compaction of a conversation: its task, its newest messages, and a line for what was left out. Asks no model.
 
-The same conversation has the same gist, so that a process that was killed goes on with the same one.
+It is deterministic, so that a process that was killed continues with the same conversation.
 """
 
 from __future__ import annotations

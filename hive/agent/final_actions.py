@@ -1,4 +1,4 @@
-"""The three deeds that end a turn: submit, propose, finish. Each may be done again and comes to the same."""
+"""The three actions that end a turn: submit, propose, finish. Each may be repeated."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ class Transcript:
     def begin(self, turn: int, message: str, *, fingerprint: str, memory: str = "") -> None:
         """Begin a turn, or find it begun; calls that the turn before left open are answered now.
 
-        With a `memory` of `compact` or `new` it begins with the gist of what was, or with nothing of it.
+        With a `memory` of `compact` or `new` it starts with a compacted conversation, or with an empty one.
         """
         if self._turn != turn:
             self.append({"turn": turn, "mind": fingerprint})

@@ -39,7 +39,7 @@ class TurnBrief:
     """`owner/name` of the repository that holds what all agents have learned, if there is one."""
 
     memory: str = ""
-    """How much of the transcript it begins with: `compact` for the gist, `new` for nothing, empty for all."""
+    """What it starts with: `compact` for a compacted transcript, `new` for none, empty for all of it."""
 
     @property
     def issue_repo(self) -> str:

@@ -1,4 +1,4 @@
-"""The other socket of a container: typed deeds on the forge, and git. The socket is the principal.
+"""The broker behind a container's `forge.sock`: typed calls on the forge, and git. The socket is the principal.
 
 Nothing here holds an operator's power: a run may take its turn, speak on its own thread, open its
 own pull request, propose a change of its own configuration, and say that it is done.
@@ -294,7 +294,7 @@ CALLS: dict[str, Callable[[AgentSession, Turn], dict[str, Any]]] = {
 
 
 def done(session: AgentSession, turn: Turn, action: Action) -> dict[str, Any]:
-    """Have a deed done by the worker, and wait for what came of it."""
+    """Enqueue an action for the worker, and wait for its result."""
     effect_id = enqueue(
         session.ledger, session.team, session.login().name, action, by="run", turn=turn.id, depth=turn.depth
     )

@@ -1,6 +1,6 @@
 """What the hive keeps on a disk is its own: made so that nobody else can read it, looked at, and put right.
 
-Private code, what people said and what agents did lie below the state directory; its secrets are the vault's.
+Private code, comments and transcripts lie below the state directory; its secrets belong to the secret store.
 Only what the hive makes there is touched, and no link is followed.
 """
 
@@ -15,10 +15,10 @@ from pathlib import Path
 OTHERS = 0o077
 """What group and others may."""
 
-OURS = ("agents", "beats", "ledger.db*", "logs", "mirrors", "queue.db*", "work.bell", "*.lock")
+OURS = ("agents", "heartbeats", "ledger.db*", "logs", "mirrors", "queue.db*", "work.wakeup", "*.lock")
 """What the hive makes in its state directory; forges of its own come to that.
 
-Not its secrets: one that lay open may be known to others, and the vault refuses it instead of closing it.
+Not its secrets: an exposed one may be known to others, and the secret store refuses it instead of closing it.
 """
 
 THEIRS = frozenset({"gens", "run", "state"})

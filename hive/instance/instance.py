@@ -89,13 +89,13 @@ class Instance:
         except sqlite3.Error as error:
             said = f"{file} cannot be used ({error})"
             raise StartupError(
-                f"{said}; stop the hive and delete it: it holds nudges only, which are made again"
+                f"{said}; stop the hive and delete it: it holds wake-ups only, which are sent again"
             ) from error
 
     @cached_property
     def wakeup(self) -> Wakeup:
         """What wakes the worker."""
-        return Wakeup(self.settings.state / "work.bell")
+        return Wakeup(self.settings.state / "work.wakeup")
 
     @cached_property
     def secret_store(self) -> SecretStore:

@@ -1,4 +1,4 @@
-"""Deeds that no bot can want: what a run or the host owes a forge. Frozen, like intents. Performs no I/O."""
+"""Actions: the intents of bots, and the few that only a run or the host has. Frozen. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from forge.wire_names import WireNamed, by_wire_name
 
 @dataclass(frozen=True, slots=True)
 class OpenPull(WireNamed, wire="open_pull_request"):
-    """A run's branch becomes a pull request; `proposes` says that it changes the agent's own configuration."""
+    """Open a pull request for a run's branch; `proposes` marks a change of the agent's own configuration."""
 
     run: int
     repo: Repo
@@ -28,7 +28,7 @@ class OpenPull(WireNamed, wire="open_pull_request"):
 
 @dataclass(frozen=True, slots=True)
 class PostAnswer(WireNamed, wire="post_answer"):
-    """A run says something on the thread that it came from, or in the conversation on a line there that it answers."""
+    """Post what a run says, on its thread or in the conversation on a line that it answers."""
 
     ref: Ref
     body: str
@@ -38,7 +38,7 @@ class PostAnswer(WireNamed, wire="post_answer"):
 
 @dataclass(frozen=True, slots=True)
 class ResolveFixedConversations(WireNamed, wire="resolve_conversations"):
-    """Conversations on lines of a run's pull request end, as far as the run has mended their lines."""
+    """Resolve the conversations of a run's pull request whose lines it has changed."""
 
     run: int
     ref: Ref
@@ -47,7 +47,7 @@ class ResolveFixedConversations(WireNamed, wire="resolve_conversations"):
 
 @dataclass(frozen=True, slots=True)
 class CreateTag(WireNamed, wire="create_tag"):
-    """An annotated tag on a commit."""
+    """Create an annotated tag on a commit."""
 
     repo: Repo
     name: str
@@ -58,7 +58,7 @@ class CreateTag(WireNamed, wire="create_tag"):
 
 @dataclass(frozen=True, slots=True)
 class CommitFile(WireNamed, wire="commit_file"):
-    """A file of the hive's own repository gets new content."""
+    """Commit a file of the hive's own repository."""
 
     repo: Repo
     path: str
@@ -70,7 +70,7 @@ class CommitFile(WireNamed, wire="commit_file"):
 
 @dataclass(frozen=True, slots=True)
 class AddToIssue(WireNamed, wire="add_to_issue"):
-    """More to say on the issue that was opened under the key `opened`; `closes` says that nothing is left to do there."""
+    """Comment on the issue that was opened under the key `opened`, and close it if `closes`."""
 
     repo: Repo
     opened: str
@@ -81,14 +81,14 @@ class AddToIssue(WireNamed, wire="add_to_issue"):
 
 Action = Intent | OpenPull | PostAnswer | ResolveFixedConversations | CreateTag | CommitFile | AddToIssue
 HOST_ACTIONS = (OpenPull, PostAnswer, ResolveFixedConversations, CreateTag, CommitFile, AddToIssue)
-"""Deeds that no bot can want."""
+"""Actions that no bot has."""
 
 ACTIONS: Mapping[str, type[Any]] = by_wire_name((*Intent.__args__, *HOST_ACTIONS))
 """Every kind by its wire name, as stored in `effects.kind`."""
 
 
 def repo_of(action: Action) -> Repo:
-    """The repository in which a deed is done; raises ValueError for one of the ledger alone."""
+    """The repository of an action; raises ValueError for one that changes the ledger only."""
     return Repo.parse(subject_of(action).partition("#")[0])
 
 

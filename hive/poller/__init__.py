@@ -1,16 +1,17 @@
-"""What webhooks missed: asks a forge what changed, and brings it through the same door.
+"""The poller: finds what webhooks missed, and records it the same way.
 
-    known.py      how repositories and subjects stood at the last look
-    look.py       one issue or pull request: what happened to it since
-    places.py     one repository: its name, its refs, its releases
-    record.py     changes into the ledger, each once, and the events that bots hear
-    looker.py     the look that a delivery asks for
-    sources.py    each question may fail alone, and one that is refused is asked no more
-    state.py      how the sweeps fare, for doctors and health checks
-    sweeper.py    one pass over an organisation: where to look, bounded, and what is stored is stored together
+    poller.py              one poll of an organisation: what to check, bounded, stored in one transaction
+    repository.py          what changed in a repository: its name, refs and releases
+    subject.py             what changed on an issue or pull request
+    refresher.py           the same for one subject, when a delivery only names it
+    recorder.py            changes into the ledger, each once, and the events that bots get
+    snapshots.py           repositories and subjects as they were at the last poll
+    sources.py             requests that may fail alone; a refused one is not repeated for a while
+    health.py              how the polls of an organisation go, for doctors and health checks
+    repository_tracker.py  where repositories are, by their ids
 
-A webhook that carries no id of what happened asks for the same look, so both doors make the same
-keys. A sweep sees how things stand, not each step on the way; docs/polling.md lists what it cannot see.
+A webhook without the id of what happened asks for a refresh, so both ways make the same keys. A poll sees the current
+state, not each step on the way; docs/polling.md lists what it cannot see.
 """
 
 from hive.poller.health import PollerHealth

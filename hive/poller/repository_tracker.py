@@ -21,7 +21,7 @@ from hive.outbox.incidents import IncidentReporter
 log = logging.getLogger("hive.poller.repository_tracker")
 
 FRESH_SECONDS = 1.0
-"""For how long an answer of the forge is believed: a look and the deeds that come of it ask once."""
+"""How long an answer of the forge is valid: a job and its effects ask once."""
 
 RECENT_SECONDS = 60.0
 """For how long after a move what was asked for under the old name may still fail."""
@@ -41,7 +41,7 @@ LOST_TITLE = "🔴 {repo} is not where it was"
 LOST = """\
 {reason}.
 
-Nothing of what may bear its name now is believed. What is owed there is suspended and loses nothing; it goes on by itself when the repository is back.
+Another repository under its name is not used. Pending work there is suspended, loses nothing, and resumes by itself when the repository is back.
 
 {mend}
 """

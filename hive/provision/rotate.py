@@ -27,7 +27,7 @@ class Rotation:
     def tokens(self, login: str, password: str, accounts: Collection[str] = ()) -> None:
         """A new token for each of these accounts, or for all; raises NotReady while the hive runs.
 
-        A worker with an old token would call its deeds refused, and never try them again.
+        A worker with an old token would fail its effects as refused, and never retry them.
         """
         with ExitStack() as stack:
             for part in PARTS:

@@ -61,9 +61,9 @@ class Seeds:
             self._put(repo, path, _template(path).format(name=agent, lane=lane))
 
     def adopt(self, repo: Repo, agent: str, team: str) -> None:
-        """The head that is there when the hive first comes is its footing: from here on, merges count."""
+        """Register the first head that the hive sees as the baseline: merges count from here on."""
         if self._instance.ledger.deployments.baseline(agent) is None:
-            what = f"footing of {agent} at the head of {repo.path}"
+            what = f"baseline of {agent} at the head of {repo.path}"
             self._steps.take(what, MISSING, partial(self._adopt, repo, agent, team))
 
     def roster(self, repo: Repo) -> None:

@@ -65,7 +65,7 @@ def knowledge(instance: Instance, forge: str) -> Repo:
 
 
 class Tokens:
-    """The tokens of one forge: in the vault, and on the forge."""
+    """The tokens of one forge: in the secret store, and on the forge."""
 
     def __init__(self, instance: Instance, forge: str, admin: Admin, steps: Steps) -> None:
         self._instance = instance

@@ -1,4 +1,4 @@
-"""Nudges over a Redis, for those who have one. What it cannot take now is carried within this process."""
+"""Wake-ups over a Redis. While it is unavailable, they stay within this process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ log = logging.getLogger("hive.queue.task_queue")
 
 
 class ForgivingRedisStorage(StatelessStorageMixin, RedisStorage):  # type: ignore[misc]  # huey ships no types
-    """Huey's Redis storage, which a Redis that is away or was wiped does not stop: the ledger knows what is owed."""
+    """Huey's Redis storage, which survives a Redis that is unavailable or was wiped: the ledger knows what is pending."""
 
     def __init__(self, name: str, *, place: str, **options: object) -> None:
         self._here: queue.SimpleQueue[bytes] = queue.SimpleQueue()

@@ -1,8 +1,8 @@
 """Huey, carrying row ids and nothing else: what a row means stands in the ledger.
 
 Huey loses a task whose worker dies while it runs (measured with 3.5.4), so a task is only a
-nudge: whoever takes it claims a row in the ledger first, and the ledger is scanned for rows that
-nobody nudged. A file carries them, or a Redis, which may be wiped. Decides nothing.
+wake-up: its worker claims a row in the ledger first, and the ledger is scanned for due rows
+without one. A file carries them, or a Redis, which may be wiped. Decides nothing.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class Queue:
         self._task = self._huey.task(name="row", context=False)(self._run)
 
     def push(self, name: str, row_id: int) -> None:
-        """Nudge a worker to look at a row; a nudge that cannot be carried is left to the backstop, which finds the row."""
+        """Wake a worker for a row; if that fails, the backstop of the worker finds the row."""
         try:
             self._task(name, row_id)
         except STORE_ERRORS as error:
-            log.warning("nudge_lost task=%r error=%r", name, describe(error))
+            log.warning("wake_up_lost task=%r error=%r", name, describe(error))
 
     def wake(self) -> None:
         """Another process has pushed something: look now."""
@@ -88,7 +88,7 @@ class Queue:
 def _in_file(path: Path) -> Huey:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch(mode=0o600)
-    # Results are not stored, and fsync is spared: the ledger can nudge for every row again.
+    # Results are not stored, and fsync is spared: the ledger can send a wake-up for every row again.
     return Huey("hive", storage_class=_Storage, filename=str(path), results=False, fsync=False, serializer=_Json())
 
 

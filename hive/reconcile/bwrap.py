@@ -2,7 +2,7 @@
 
 bubblewrap makes the namespaces and mounts, `hive.agent.enter` does the rest from within. An agent that root
 starts is never root outside: it gets host users of its own (`hive.reconcile.host_users`).
-A `Jail` without a program confines nothing: what `sandbox: none` means, and nobody else makes one.
+A `SandboxProfile` without a program confines nothing; only `sandbox: none` makes one.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _kinds() -> tuple[str, ...]:
 
 
 def _problem(profile: SandboxProfile) -> str:
-    """Why a jail does not hold; empty if it does."""
+    """Why a sandbox does not work here; empty if it does."""
     with tempfile.TemporaryDirectory(prefix="hive-trial-") as made:
         state = Path(made) / "state"
         state.mkdir(mode=0o700)

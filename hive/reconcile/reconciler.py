@@ -1,6 +1,6 @@
 """The reconciler: brings each agent's container to the commit that operators approved, and keeps it there.
 
-Level-triggered: a nudge only makes it look sooner, and it finds the same work without one.
+Level-triggered: an event only makes it check sooner, and it finds the same work without one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the host says about a deployment: tag, record, status and one comment, owed like any other deed."""
+"""Reports a deployment: tag, record, status and one comment, enqueued like any other action."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Propose a fix, or go on with your work without it.
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Owes the reports of one team's deployments to its forge."""
+    """Enqueues the reports of one team's deployments."""
 
     ledger: Ledger
     account: str

@@ -15,7 +15,7 @@ from hive.ledger import Effect
 from hive.replay.recording import NotRecorded, Recording, played
 
 Wish = tuple[str, str]
-"""The kind of a deed and its key: what makes it one."""
+"""The kind and the key of an action, which identify it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Difference:
         return self.then == self.now and not self.asks
 
     def lines(self) -> Iterator[str]:
-        """A line for each deed: the same, only then, only now, or what of it changed."""
+        """A line for each action: the same, only then, only now, or what changed in it."""
         for wish in dict.fromkeys((*self.then, *self.now)):
             then, now, shown = self.then.get(wish), self.now.get(wish), " ".join(wish)
             if then == now and now is not None:
@@ -49,7 +49,7 @@ class Difference:
 
 
 def decide(bot: Bot, event: Event, ctx: Context, recording: Recording, then: Iterable[Effect]) -> Difference:
-    """Let a bot look again at what a tape tells, and compare with the deeds that its look made."""
+    """Run a bot on a recording, and compare its intents with the effects of the original job."""
     made = {(effect.kind, effect.key): effect.payload for effect in then}
     try:
         wanted = bot.handle(event, played(ctx, recording))

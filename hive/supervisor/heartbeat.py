@@ -22,7 +22,7 @@ from hive.ledger.errors import STORE_ERRORS, DamagedDatabase, describe, is_damag
 
 log = logging.getLogger("hive.supervisor.heartbeat")
 
-HEARTBEATS = "beats"
+HEARTBEATS = "heartbeats"
 """The directory of heartbeats below the state directory: a file for each loop, named by its process and itself."""
 
 SIZE = 512

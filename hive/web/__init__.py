@@ -1,9 +1,9 @@
 """The receiver: takes deliveries, checks them, writes them down, answers. Calls no forge, model or host.
 
-    loop.py       sockets, one thread; head.py reads HTTP, room.py says who makes room for others
-    clerk.py      verifies what came in and stores it, many in one synced transaction, then answers
-    health.py     whether it is well, and what waits
-    receiver.py   the three put together
+    http_loop.py  sockets, one thread; http_head.py reads HTTP, limits.py says which connection is closed first
+    ingest.py     verifies deliveries and stores a batch in one synced transaction, then answers
+    health.py     /healthz and /livez
+    receiver.py   puts the three together
 
 A forge tries each delivery once and lets all others wait behind a slow receiver (five seconds at
 the most, seen on Forgejo 10, 17 and Gitea 1.26). So nothing is decided here that can be decided

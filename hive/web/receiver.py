@@ -1,4 +1,4 @@
-"""The receiver put together: one socket, deliveries to the clerk, the rest to those who say how it is."""
+"""The receiver: one socket, deliveries for the ingest handler, everything else for health checks."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Receiver:
     ) -> None:
         """`troubles` says what is wrong with the house, beside the ledger."""
         self._refusals = RejectionLog(deps.ledger)
-        self._clerk = IngestHandler(deps, self._refusals)
+        self._ingest = IngestHandler(deps, self._refusals)
         self._loop = HTTPLoop(
-            sock, self._handle, self._clerk.settle, max_body=MAX_BODY, bounds=bounds or ReceiverLimits.here()
+            sock, self._handle, self._ingest.settle, max_body=MAX_BODY, bounds=bounds or ReceiverLimits.here()
         )
         self._health = Health(deps.ledger, self._loop.answer, troubles)
 
@@ -51,7 +51,7 @@ class Receiver:
         self._refusals.flush()
 
     def _handle(self, pending: PendingRequest) -> None:
-        whose = self._clerk if pending.request.path.startswith(PREFIX) else self._health
+        whose = self._ingest if pending.request.path.startswith(PREFIX) else self._health
         whose.take(pending)
 
 

@@ -36,14 +36,14 @@ def test_a_house_at_work_is_closed(tmp_path: Path) -> None:
         names = {path.name for path in tmp_path.iterdir()}
         assert {
             "agents",
-            "beats",
+            "heartbeats",
             "forgejo",
             "ledger.db",
             "logs",
             "mirrors",
             "queue.db",
             "secrets",
-            "work.bell",
+            "work.wakeup",
         } <= names
         assert set(open_to_others(tmp_path)) - ours == set()
         assert hive.harness(), "and the agent reaches its sockets all the same"
@@ -82,7 +82,7 @@ def test_what_is_open_is_closed_at_start(tmp_path: Path) -> None:
     (tmp_path / "mirrors" / "link").symlink_to(target)
     (tmp_path / "forgejo" / "forge.db").write_text("x")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as wakeup:
-        wakeup.bind(str(tmp_path / "work.bell"))
+        wakeup.bind(str(tmp_path / "work.wakeup"))
     for path in (tmp_path, *tmp_path.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() else 0o644)

@@ -172,7 +172,7 @@ def test_damage_ends_the_process_in_words(tmp_path: Path) -> None:
     """A damaged ledger ends every loop, and the last words name the file and what to do."""
     path = tmp_path / "ledger.db"
     stop = threading.Event()
-    loops = Loops(tmp_path / "beats", "work", stop)
+    loops = Loops(tmp_path / "heartbeats", "work", stop)
     with closing(Ledger(path)) as ledger, ledger.transaction():
         for number in range(2000):
             ledger.audit.add("a", "Something", text=f"{number} " * 50)

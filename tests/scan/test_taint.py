@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from bots.models import Level, Scan
-from hive.scan.taint.flow import snapshots
+from hive.scan.taint.flow import matches
 
 UNCHECKED = {
     "route parameter": """
@@ -440,13 +440,13 @@ CHECKED = {
 @pytest.mark.parametrize("code", UNCHECKED.values(), ids=UNCHECKED.keys())
 def test_sees(code: str) -> None:
     """Request data that is used as a path without a check is seen, whatever way it takes."""
-    assert len(snapshots(ast.parse(textwrap.dedent(code)))) == 1
+    assert len(matches(ast.parse(textwrap.dedent(code)))) == 1
 
 
 @pytest.mark.parametrize("code", CHECKED.values(), ids=CHECKED.keys())
 def test_lets_pass(code: str) -> None:
     """What was checked, cleaned, or never came from a request is no finding."""
-    assert snapshots(ast.parse(textwrap.dedent(code))) == []
+    assert matches(ast.parse(textwrap.dedent(code))) == []
 
 
 def test_newer_python_is_said(look: Callable[..., Scan]) -> None:

@@ -8,23 +8,23 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from hive.scan.taint.flow import Sighting, snapshots
+from hive.scan.taint.flow import TaintMatch, matches
 
 MAX_DEPTH = 10_000
 
 
-def look(name: str) -> Iterator[Sighting]:
-    """All sightings in a file; one of the rule `unparsable` if this Python cannot read it."""
+def look(name: str) -> Iterator[TaintMatch]:
+    """All matches in a file; one of the rule `unparsable` if this Python cannot read it."""
     try:
         tree = ast.parse(Path(name).read_bytes())
     except (SyntaxError, ValueError):
-        yield Sighting(1, "unparsable")
+        yield TaintMatch(1, "unparsable")
         return
-    yield from snapshots(tree)
+    yield from matches(tree)
 
 
 def main() -> None:
-    """One line of JSON for each sighting; a file that is nested too deeply ends it, and so the review, loudly."""
+    """One line of JSON for each match; a file that is nested too deeply ends it, and so the review, loudly."""
     sys.setrecursionlimit(MAX_DEPTH)
     for name in sys.argv[1:]:
         for seen in look(name):

@@ -13,7 +13,7 @@ from hive.scan.taint.trail import KnownState, Trail
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Sighting:
+class TaintMatch:
     """A line where request data is used as a path; `also` are the lines on the way there, nearest first."""
 
     line: int
@@ -21,7 +21,7 @@ class Sighting:
     also: tuple[int, ...] = ()
 
 
-def snapshots(tree: ast.Module) -> list[Sighting]:
+def matches(tree: ast.Module) -> list[TaintMatch]:
     """All uses of request data as a path in one file.
 
     Functions are read again until none of them learns anything more about another.
@@ -29,7 +29,7 @@ def snapshots(tree: ast.Module) -> list[Sighting]:
     functions = list(_functions(tree, in_handler=False))
     while True:
         before = [function.learned() for function in functions]
-        seen = {sighting for function in functions for sighting in _Walk(function, functions).snapshots()}
+        seen = {match for function in functions for match in _Walk(function, functions).matches()}
         if [function.learned() for function in functions] == before:
             return sorted(seen)
 
@@ -50,19 +50,19 @@ class _Walk:
         self._function = function
         self._reader = ExpressionReader(function, functions)
 
-    def snapshots(self) -> Iterator[Sighting]:
+    def matches(self) -> Iterator[TaintMatch]:
         known = KnownState(dict(self._function.given))
         self._block(self._function.node.body, known)
         used = self._reader.used
         for line, trail in used:
             way = (trail.lines | trail.joins) - {line}
-            yield Sighting(line, "path-from-request", tuple(sorted(way, reverse=True)))
+            yield TaintMatch(line, "path-from-request", tuple(sorted(way, reverse=True)))
         met = frozenset[int]().union(*(trail.joins for _, trail in used))
         pending = [trail for trail in known.dirty.values() if trail.joins]
         for trail in (*self._reader.left, *pending):
             if met.isdisjoint(trail.joins):
                 way = trail.lines - trail.joins
-                yield Sighting(max(trail.joins), "path-from-request", tuple(sorted(way, reverse=True)))
+                yield TaintMatch(max(trail.joins), "path-from-request", tuple(sorted(way, reverse=True)))
 
     def _block(self, body: Sequence[ast.stmt], known: KnownState) -> bool:
         """Read statements up to the one that leaves the block for good; whether there is one."""

@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 
 from forge.models import Ref, ReviewState
-from hive.app.up import begin, begin_forge
+from hive.app.up import PRELOADED, begin, begin_forge
 from hive.demo.scripted_replies import HONEY, SORT, Task
 from hive.demo.setup import FORGE
 from hive.supervisor.processes import Supervisor
@@ -33,7 +33,7 @@ def blackout(hive: Hive) -> None:
         with suppress(ProcessLookupError):
             os.kill(hive.tree.pid(part), signal.SIGKILL)
     hive.tree.stop()
-    hive.tree = Supervisor(hive.instance.settings.state / "logs", lambda name, status: None)
+    hive.tree = Supervisor(hive.instance.settings.state / "logs", lambda name, status: None, preload=PRELOADED)
     begin_forge(hive.instance, FORGE, hive.tree, lambda _: None)
 
 
@@ -43,7 +43,7 @@ def morning(hive: Hive) -> None:
     hive.instance.queue.close()
     for path in hive.instance.settings.state.glob("queue.db*"):
         path.unlink()
-    hive.tree = Supervisor(hive.instance.settings.state / "logs", lambda name, status: None)
+    hive.tree = Supervisor(hive.instance.settings.state / "logs", lambda name, status: None, preload=PRELOADED)
     begin(hive.instance.settings.home / "hive.yaml", hive.instance, hive.tree, lambda _: None)
 
 

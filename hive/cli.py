@@ -61,7 +61,7 @@ class Sections(click.Group):
 )
 @click.version_option(package_name="forgehive", message="%(prog)s %(version)s")
 def main() -> None:
-    """Set up logging, one fact a line, to the error stream; what any command makes is nobody else's."""
+    """Set up logging to the error stream; files that a command creates are private."""
     be_private()
     set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
     logging.getLogger("urllib3").setLevel(logging.ERROR)  # tries that fail are said by who gives up
@@ -72,19 +72,21 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--exit", "leave", is_flag=True, help="End after the story, with status 0 if it ended well.")
-@click.option("--project", type=STATE, help="Play with a copy of this git repository.")
-@click.option("--state", type=STATE, default=Path(".hive/demo"), show_default=True, help="Where everything is kept.")
-@click.option("--port", type=PORT, metavar="PORT", default=3080, show_default=True, help="Of its forge; 0: a free one.")
-@click.option("--forge", "url", metavar="URL", help="Play on this Forgejo or Gitea instead of one of its own.")
+@click.option("--exit", "leave", is_flag=True, help="Exit after the story, with status 0 if it succeeded.")
+@click.option("--project", type=STATE, help="Use a copy of this git repository.")
+@click.option("--state", type=STATE, default=Path(".hive/demo"), show_default=True, help="Directory for everything.")
 @click.option(
-    "--admin", metavar="LOGIN[:PASSWORD]", help="Site admin there; the password better by HIVE_ADMIN_PASSWORD."
+    "--port", type=PORT, metavar="PORT", default=3080, show_default=True, help="Port of its forge; 0 takes a free one."
 )
-@click.option("--clean", is_flag=True, help="Play nothing; take away what was made on --forge.")
+@click.option("--forge", "url", metavar="URL", help="Use this Forgejo or Gitea instead of the embedded one.")
+@click.option(
+    "--admin", metavar="LOGIN[:PASSWORD]", help="Site admin there; better set the password in HIVE_ADMIN_PASSWORD."
+)
+@click.option("--clean", is_flag=True, help="Only remove what a demo created on --forge.")
 def demo(
     *, project: Path | None, state: Path, leave: bool, port: int, url: str | None, admin: str | None, clean: bool
 ) -> None:
-    """Play the story on this machine, or on a forge that is there."""
+    """Play a story on this machine, or on your forge."""
     from hive.config.extras import need
 
     need("git", "anthropic", *(("nh3", "pygments") if url is None else ()))
@@ -93,7 +95,7 @@ def demo(
     evening = DemoOptions(state, project, leave)
     if url is None:
         if admin or clean:
-            raise SystemExit(_complain("--admin and --clean are for a forge that is there already: name it by --forge"))
+            raise SystemExit(_complain("--admin and --clean need --forge"))
         return play(evening, port=port)
     from hive.demo.forge_access import forge_access
     from hive.demo.remote_demo import clean as take_away
@@ -105,23 +107,25 @@ def demo(
 @main.command()
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
 def check(config: Path) -> None:
-    """Read a configuration and name every mistake in it."""
+    """Check a configuration, and print every error in it."""
     instance = _instance(config)
     click.echo(f"{config}: {len(instance.settings.teams)} team(s), bots {', '.join(instance.bots)}")
 
 
-FORGE = click.option("--forge", "name", help="Which of the configured forges; needed if there are several.")
-ADMIN = click.option("--admin", help="Login of a site admin; the password is in HIVE_ADMIN_PASSWORD, or asked for.")
+FORGE = click.option("--forge", "name", help="Name of a configured forge; required if there are several.")
+ADMIN = click.option(
+    "--admin", help="Login of a site admin; the password is read from HIVE_ADMIN_PASSWORD, or prompted for."
+)
 
 
 @main.command()
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
 @FORGE
 @ADMIN
-@click.option("--plan", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--create-missing", is_flag=True, help="Make repositories of `repos` that are not there, empty.")
+@click.option("--plan", is_flag=True, help="Print what would be done, and change nothing.")
+@click.option("--create-missing", is_flag=True, help="Create missing repositories of `repos`, empty.")
 def init(config: Path, name: str | None, admin: str | None, *, plan: bool, create_missing: bool) -> None:
-    """Make the forge ready for the hive."""
+    """Set up a forge for the hive."""
     from hive.app.up import own_forge
     from hive.provision import Provisioner
 
@@ -148,7 +152,7 @@ def init(config: Path, name: str | None, admin: str | None, *, plan: bool, creat
 @FORGE
 @ADMIN
 def doctor(config: Path, name: str | None, admin: str | None) -> None:
-    """Find what is not as it should be, and say how to mend it."""
+    """Check forges and this machine, and print how to fix what is wrong."""
     from bots.models import Level
     from hive.provision import Doctor, Key, summary
 
@@ -163,16 +167,16 @@ def doctor(config: Path, name: str | None, admin: str | None) -> None:
         click.echo(sign.wrapped(min(shutil.get_terminal_size().columns, 100)) if sys.stdout.isatty() else str(sign))
     click.echo(summary(signs))
     if not all(keys.values()):
-        click.echo("protections, teams, hooks and merging are looked at with --admin LOGIN")
+        click.echo("protections, teams, hooks and merging are checked with --admin LOGIN")
     raise SystemExit(any(sign.level is Level.RED for sign in signs))
 
 
 @main.command()
 @click.argument("agent")
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not prompt.")
 def adopt(agent: str, config: Path, yes: bool) -> None:
-    """Take a refused configuration of AGENT as it is."""
+    """Accept a rejected configuration of AGENT as it is."""
     from hive.app.adopt import run
 
     run(_instance(config), agent, click.echo, lambda question: yes or click.confirm(question, abort=True))
@@ -183,9 +187,9 @@ def adopt(agent: str, config: Path, yes: bool) -> None:
 @click.argument("account", nargs=-1)
 @FORGE
 @ADMIN
-@click.option("--hooks", is_flag=True, help="Replace the secret of the hooks only.")
+@click.option("--hooks", is_flag=True, help="Replace the webhook secret only.")
 def rotate(config: Path, account: tuple[str, ...], name: str | None, admin: str | None, hooks: bool) -> None:
-    """Replace tokens and hook secrets.
+    """Replace tokens and webhook secrets.
 
     With ACCOUNTs, their tokens only.
     """
@@ -214,7 +218,7 @@ def up(config: Path) -> None:
 @main.command()
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
 def queue(config: Path) -> None:
-    """Show what waits, runs and rests, and why."""
+    """Show what is pending, running and suspended, and why."""
     from hive.app.status import queue as lines
 
     instance = _instance(config)
@@ -223,9 +227,9 @@ def queue(config: Path) -> None:
 
 @main.command()
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
-@click.option("--plan", is_flag=True, help="Say what would be taken away, and do nothing.")
+@click.option("--plan", is_flag=True, help="Print what would be removed, and remove nothing.")
 def gc(config: Path, plan: bool) -> None:
-    """Take away what is over: see `keep` in the configuration."""
+    """Remove what is no longer needed: see `keep` in the configuration."""
     from hive.app.gc import sweep_up
 
     instance = _instance(config)
@@ -236,7 +240,7 @@ def gc(config: Path, plan: bool) -> None:
 @click.argument("agent")
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
 def inbox(agent: str, config: Path) -> None:
-    """Show what AGENT has to deal with."""
+    """Show the pending work of AGENT."""
     from hive.app.status import inbox as lines
 
     instance = _instance(config)
@@ -248,7 +252,7 @@ def inbox(agent: str, config: Path) -> None:
 @main.command("run")
 @click.argument("number", type=click.IntRange(1, (1 << 63) - 1))
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
-@click.option("--all", "whole", is_flag=True, help="Every text to its end.")
+@click.option("--all", "whole", is_flag=True, help="Print all texts in full.")
 def show_run(number: int, config: Path, *, whole: bool) -> None:
     """Show what an agent did in run NUMBER: turns, tools, tokens."""
     from hive.app.run_log import record
@@ -260,9 +264,9 @@ def show_run(number: int, config: Path, *, whole: bool) -> None:
 @click.argument("what")
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
 def replay(what: str, config: Path) -> None:
-    """Decide again on job:12, delivery:7 or run:3.
+    """Replay job:12, delivery:7 or run:3.
 
-    From what is stored: no forge is asked and nothing is done. Ends with 0 if the same is wanted, 3 if not, 1 if it cannot be.
+    Makes the decision again from its recording; no forge is asked and nothing is changed. Exits with 0 if the intents are the same, 3 if not, 1 if it cannot be replayed.
     """
     from hive.app.replay import replaying
 
@@ -285,7 +289,7 @@ def web(config: Path) -> None:
 @main.command()
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
 def work(config: Path) -> None:
-    """Let bots look, and do what they want."""
+    """Run the worker: bots, outbox, polling."""
     instance = _instance(config, "work")
     from hive.app.work import serve
     from hive.supervisor.processes import stop_event
@@ -296,7 +300,7 @@ def work(config: Path) -> None:
 @main.command()
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
 def host(config: Path) -> None:
-    """Keep the containers of agents."""
+    """Run the containers of agents."""
     instance = _instance(config, "host")
     from hive.app.host import serve
     from hive.supervisor.processes import stop_event
@@ -305,13 +309,13 @@ def host(config: Path) -> None:
 
 
 @main.command()
-@click.option("--state", type=STATE, required=True, help="Where repositories and the database are kept.")
+@click.option("--state", type=STATE, required=True, help="Directory of repositories and the database.")
 @click.option("--host", default="127.0.0.1", show_default=True)
 @click.option("--port", type=PORT, metavar="PORT", default=3080, show_default=True)
-@click.option("--admin", help="Make this account a site admin; its password is in HIVE_ADMIN_PASSWORD.")
+@click.option("--admin", help="Create this site admin, with the password in HIVE_ADMIN_PASSWORD.")
 @click.option("--flavour", default="forgejo-17", show_default=True, help="Or forgejo-10, or gitea-1.26.")
 def forge(state: Path, host: str, port: int, admin: str | None, flavour: str) -> None:
-    """Run the small forge for trying out."""
+    """Run the embedded forge."""
     from hive.config.extras import need
 
     need("nh3", "pygments")
@@ -323,18 +327,18 @@ def forge(state: Path, host: str, port: int, admin: str | None, flavour: str) ->
 def _one_forge(instance: Instance, name: str | None) -> str:
     forges = list(instance.settings.forges)
     if (name or forges[0]) not in forges or (name is None and len(forges) > 1):
-        raise SystemExit(_complain(f"name one of the forges by --forge: {', '.join(forges)}"))
+        raise SystemExit(_complain(f"choose one of the forges with --forge: {', '.join(forges)}"))
     return name or forges[0]
 
 
 def _admin(instance: Instance, forge: str, login: str | None) -> tuple[str, str]:
-    """Who makes a forge ready, and the password; a forge of our own has an admin of its own."""
+    """The login and password of a site admin; the embedded forge has one of its own."""
     from hive.app.up import ADMIN as OURS
 
     if login is None and instance.settings.forges[forge].kind == "embedded":
         return OURS, instance.secret_store.password(forge, OURS)
     if login is None:
-        raise SystemExit(_complain("name a site admin of the forge by --admin"))
+        raise SystemExit(_complain("name a site admin of the forge with --admin"))
     if password := os.environ.get("HIVE_ADMIN_PASSWORD"):
         return login, password
     if not sys.stdin.isatty():
@@ -345,7 +349,7 @@ def _admin(instance: Instance, forge: str, login: str | None) -> tuple[str, str]
 
 
 def _instance(config: Path, command: str = "") -> Instance:
-    """The instance of a configuration, if what a command needs for it is installed."""
+    """The instance of a configuration; exits if a package that the command needs is missing."""
     from hive.instance.instance import StartupError
     from hive.instance.opening import opened
 

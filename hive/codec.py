@@ -13,12 +13,12 @@ from pydantic import TypeAdapter, ValidationError
 T = TypeVar("T")
 
 STRICT = {"extra": "forbid"}
-"""Put it on a dataclass as `__pydantic_config__`: keys that nobody reads are mistakes."""
+"""Put it on a dataclass as `__pydantic_config__`: unknown keys are errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One thing that is wrong in a piece of data: where, what, and what would be right."""
+    """One error in a piece of data: where, what, and what would be right."""
 
     place: tuple[str | int, ...]
     text: str
@@ -26,7 +26,7 @@ class FieldError:
 
 
 class InvalidData(ValueError):
-    """Data that does not fit; holds every mistake at once."""
+    """Invalid data; holds all errors."""
 
     def __init__(self, field_errors: list[FieldError]) -> None:
         super().__init__("; ".join(f"{'.'.join(map(str, m.place))}: {m.text}" for m in field_errors))
@@ -40,7 +40,7 @@ class Codec(Generic[T]):
         self._adapter: TypeAdapter[Any] = _adapter(cast("Any", kind))
 
     def read(self, data: object) -> T:
-        """The value in plain data; raises Malformed with all mistakes."""
+        """Decode plain data; raises InvalidData with all errors."""
         try:
             value: T = self._adapter.validate_python(data)
         except ValidationError as error:
@@ -48,9 +48,9 @@ class Codec(Generic[T]):
         return value
 
     def read_exactly(self, data: object) -> T:
-        """The value in plain data of JSON's kinds, nothing made to fit: no number is text, and no truth is a number.
+        """Decode plain JSON data without conversions: a number is no text, and a boolean is no number.
 
-        Raises Malformed with all mistakes.
+        Raises InvalidData with all errors.
         """
         try:
             value: T = self._adapter.validate_json(json.dumps(data), strict=True)
@@ -59,7 +59,7 @@ class Codec(Generic[T]):
         return value
 
     def loads(self, text: str) -> T:
-        """The value in JSON text; raises Malformed."""
+        """Decode JSON; raises InvalidData."""
         try:
             value: T = self._adapter.validate_json(text)
         except ValidationError as error:
@@ -67,7 +67,7 @@ class Codec(Generic[T]):
         return value
 
     def dumps(self, value: T) -> str:
-        """JSON text of a value."""
+        """Encode a value as JSON."""
         return self._adapter.dump_json(value).decode()
 
 
@@ -90,10 +90,10 @@ def _got(value: object) -> str:
 
 
 _PHRASES: dict[str, Callable[[Mapping[str, Any], object], str]] = {
-    "extra_forbidden": lambda _, __: "nobody reads this key",
-    "unexpected_keyword_argument": lambda _, __: "nobody reads this key",
-    "missing": lambda _, __: "this key is needed",
-    "missing_argument": lambda _, __: "this key is needed",
+    "extra_forbidden": lambda _, __: "unknown key",
+    "unexpected_keyword_argument": lambda _, __: "unknown key",
+    "missing": lambda _, __: "required key is missing",
+    "missing_argument": lambda _, __: "required key is missing",
     "string_type": lambda _, got: "should be text" + _got(got),
     "int_type": lambda _, got: "should be a whole number" + _got(got),
     "int_parsing": lambda _, got: "should be a whole number" + _got(got),

@@ -69,8 +69,8 @@ def settle(guest: ForgeVisit, show: Show, door: ForgeAccess) -> None:
         return instance.secret_store.password(FORGE, login) if login == cast.operator else secrets.token_urlsafe(24)
 
     guest.settle(cast, password)
-    show.console.note(f"made the organisations {', '.join(cast.places)}")
-    show.console.note(f"made the accounts {', '.join(cast.people)}")
+    show.console.note(f"created the organisations {', '.join(cast.places)}")
+    show.console.note(f"created the accounts {', '.join(cast.people)}")
     show.console.note(READY)
     push_project(door, cast, evening.project or sample(evening.state))
     Provisioner.run(instance, FORGE, door.login, door.password, lambda _: None)

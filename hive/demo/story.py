@@ -131,7 +131,7 @@ class Story:
         """Wait for verdicts until one is not red; each red one is the agent's to mend."""
         seen = ""
         for number in range(1, ROUNDS + 1):
-            what = "pull request → reviewed" if number == 1 else f"mended → reviewed, round {number}"
+            what = "pull request → reviewed" if number == 1 else f"fixed → reviewed, round {number}"
             verdict = self._timed(what, partial(self._verdict, pull, seen))
             if verdict.state is ReviewState.APPROVED:
                 return

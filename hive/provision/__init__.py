@@ -1,7 +1,7 @@
-"""Makes a Forgejo or Gitea ready for the hive, looks whether it still is, and replaces its secrets.
+"""Sets up a Forgejo or Gitea for the hive, checks that set-up, and rotates secrets.
 
-Everything is ensured: what is right stays, what differs is put right and said, and a second run
-changes nothing. The admin's password is needed while this runs, and kept nowhere.
+Everything is idempotent: what is right stays, what differs is fixed and reported, and a second run
+changes nothing. The admin's password is needed while this runs, and stored nowhere.
 """
 
 from hive.provision.diagnostics import CheckResult, summary

@@ -1,4 +1,4 @@
-"""What a doctor finds: one line each, with how to mend it. Performs no I/O."""
+"""Results of the doctor's checks: one line each, with a fix. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bots.models import Level
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One finding: how bad, what is so, and what to do about it."""
+    """The result of one check: its level, what was found, and how to fix it."""
 
     level: Level
     what: str
-    mend: str = ""
+    fix: str = ""
 
     def __str__(self) -> str:
-        return f"{self.level.value} {self.what}" + (f" → {self.mend}" if self.mend else "")
+        return f"{self.level.value} {self.what}" + (f" → {self.fix}" if self.fix else "")
 
     def wrapped(self, width: int) -> str:
         """For a terminal of so many columns; the glyph takes two."""
@@ -28,29 +28,30 @@ class CheckResult:
 
 
 def ok(what: str) -> CheckResult:
-    """All is well."""
+    """The check passed."""
     return CheckResult(Level.GREEN, what)
 
 
-def warning(what: str, mend: str) -> CheckResult:
-    """It works, and should be looked at."""
-    return CheckResult(Level.YELLOW, what, mend)
+def warning(what: str, fix: str) -> CheckResult:
+    """It works, but deserves attention."""
+    return CheckResult(Level.YELLOW, what, fix)
 
 
-def problem(what: str, mend: str) -> CheckResult:
-    """It does not work, or somebody may what he should not."""
-    return CheckResult(Level.RED, what, mend)
+def problem(what: str, fix: str) -> CheckResult:
+    """It does not work, or an account has rights that it must not have."""
+    return CheckResult(Level.RED, what, fix)
 
 
 def kept(branches: Iterable[str]) -> Iterator[CheckResult]:
-    """Branches of a trial that a rule of the project protects from being taken away."""
+    """Branches of a probe that a rule of the project keeps from being deleted."""
     for branch in branches:
         yield warning(
-            f"{branch} was made to try, and a rule keeps it from being deleted", "let no rule cover hive-doctor-*"
+            f"{branch} was created as a probe, and a rule keeps it from being deleted",
+            "let no rule cover hive-doctor-*",
         )
 
 
 def summary(signs: Iterable[CheckResult]) -> str:
-    """How many of each there are."""
+    """The number of results of each level."""
     levels = [sign.level for sign in signs]
     return " · ".join(f"{levels.count(level)} {level.value}" for level in Level)

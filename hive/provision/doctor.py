@@ -1,7 +1,7 @@
-"""Is the forge still as `hive init` left it, and does it keep out whom it should? Leaves nothing behind.
+"""Checks that a forge is still as `hive init` left it, and refuses what it must. Leaves nothing behind.
 
-What the stored tokens can see is looked at; with an admin's password, all that `hive init` would
-change. And it is tried: agents push where they must not, and the forge has to refuse.
+Checks what the stored tokens can see, and with an admin's password everything that `hive init` would change.
+Agents also try to push where they must not, and the forge has to refuse.
 """
 
 from __future__ import annotations
@@ -42,26 +42,26 @@ class Key:
 
 @dataclass(frozen=True)
 class Doctor:
-    """Looks at a house; `config` is the file's name, for what to run. `patience` is how long a delivery may take."""
+    """Checks an instance; `config` is the name of its file, `retry` how many seconds a delivery may take."""
 
     instance: Instance
     config: str
     retry: float = 15.0
 
     def look(self, forges: dict[str, Key | None]) -> Iterator[CheckResult]:
-        """Everything, worst to be read where it stands; what cannot be looked at is a finding."""
+        """Run all checks; one that cannot be made is a problem too."""
         yield from machine(self.instance)
         for forge, key in forges.items():
             try:
                 yield from self._forge(forge, key)
             except Unavailable as error:
-                yield problem(f"{forge} does not answer ({error})", "start it, or mend its url")
+                yield problem(f"{forge} does not answer ({error})", "start it, or fix its url")
             except (ForgeError, StartupError, NoSecret) as error:
                 yield problem(f"{forge}: {error}", self.again)
 
     @cached_property
     def again(self) -> str:
-        """What mends most."""
+        """The command that fixes most problems."""
         return AGAIN.format(config=self.config)
 
     def _forge(self, forge: str, key: Key | None) -> Iterator[CheckResult]:
@@ -90,7 +90,7 @@ class Doctor:
         yield from WebhookCheck(self.instance, forge, self.config, self.retry).arrives(found)
 
     def _accounts(self, forge: str) -> Iterator[CheckResult]:
-        """The account of each bot and agent, by its own token."""
+        """Check the account of each bot and agent with its own token."""
         settings = self.instance.settings
         logins = [*dict.fromkeys(settings.accounts.values()), *self._agents(forge)]
         fine = []
@@ -105,14 +105,14 @@ class Doctor:
             except Unavailable:
                 raise
             except ForgeError as error:
-                yield problem(f"the token of {login} is refused ({error})", self.again)
+                yield problem(f"{forge} rejected {login}'s token ({error})", self.again)
             else:
                 if wide:
-                    yield problem(f"the token of {login} may more than it needs: {wide}", self.again)
+                    yield problem(f"the token of {login} has more rights than it needs: {wide}", self.again)
                 else:
                     fine.append(login)
         if fine:
-            yield ok(f"tokens work, and may do no more than they should: {', '.join(fine)}")
+            yield ok(f"tokens work, and have no more rights than they need: {', '.join(fine)}")
 
     def _operators(self, forge: str, reader: GiteaReader) -> Iterator[CheckResult]:
         fine = []
@@ -121,27 +121,27 @@ class Doctor:
             try:
                 seen = reader.user(login)
             except NotFound:
-                yield problem(f"the operator {login} has no account on {forge}", "mend `operators`")
+                yield problem(f"the operator {login} has no account on {forge}", "fix `operators`")
                 continue
             if known is None:
-                yield problem(f"the operator {login} was never pinned", self.again)
+                yield problem(f"the operator {login} is not known by id yet", self.again)
             elif known.id != seen.id:
                 what = f"the operator {login} is another account now ({seen.id}, it was {known.id})"
-                yield problem(what, "find out who did that; nothing of it is believed")
+                yield problem(what, "find out who did that; the new account is not trusted")
             else:
                 fine.append(login)
         if fine:
-            yield ok(f"operators are who they were: {', '.join(fine)}")
+            yield ok(f"operators have the same accounts as before: {', '.join(fine)}")
 
     def _branches(self, forge: str, reader: GiteaReader) -> Iterator[tuple[Repo, Branch] | CheckResult]:
-        """The branch that counts in each repository, or what is wrong with it."""
+        """The protected branch of each repository, or what is wrong with it."""
         settings = self.instance.settings
         for team, mine in settings.teams.items():
             for repo in settings.repos_of(team) if mine.forge == forge else ():
                 wrong = name_fault(self.instance, reader, repo)
                 if wrong:
                     yield problem(
-                        wrong, "nothing of what bears its name is believed; hive init makes nothing in its place"
+                        wrong, "another repository under its name is not used; hive init creates nothing in its place"
                     )
                     continue
                 try:
@@ -150,17 +150,17 @@ class Doctor:
                     yield problem(f"the repository {repo.path} is missing", f"{self.again} --create-missing")
                     continue
                 if (now := self.instance.names.current(repo)) != repo:
-                    yield warning(f"{repo.path} is {now.path} now, and is followed", "put that into hive.yaml")
+                    yield warning(f"{repo.path} is {now.path} now, and is followed", "change it in hive.yaml")
                 elif seen.repo.path != repo.path:
-                    yield ok(f"{forge} writes {seen.repo.path} for {repo.path}: both are one")
+                    yield ok(f"{forge} writes {seen.repo.path} for {repo.path}: both are the same repository")
                 config = repo.owner == settings.configs
                 if config and not seen.private:
-                    yield problem(f"everybody can see {repo.path}", self.again)
+                    yield problem(f"{repo.path} is public", self.again)
                 if seen.archived or seen.mirror:
-                    yield problem(f"{repo.path} is archived, or a mirror", "nothing can be done there; mend `repos`")
+                    yield problem(f"{repo.path} is archived, or a mirror", "agents cannot work there; fix `repos`")
                     continue
                 if seen.empty:
-                    what = f"{repo.path} is empty: agents cannot begin there"
+                    what = f"{repo.path} is empty: agents cannot start there"
                     push = f"an operator pushes a first commit to {seen.default_branch}, and then: {self.again}"
                     yield problem(f"{repo.path} is empty", self.again) if config else warning(what, push)
                     continue
@@ -168,7 +168,7 @@ class Doctor:
                     branch = reader.branch(repo, seen.default_branch)
                 except NotFound:
                     yield problem(
-                        f"{repo.path} has no branch {seen.default_branch}", "push it, or choose another default"
+                        f"{repo.path} has no branch {seen.default_branch}", "push it, or choose another default branch"
                     )
                     continue
                 for fault in openness(branch, team_permissions.CHECKS[config]):
@@ -176,18 +176,18 @@ class Doctor:
                 yield repo, branch
 
     def _as_admin(self, forge: str, key: Key, found: Sequence[ProtectedBranch]) -> Iterator[CheckResult]:
-        """What `hive init` would change, and what only an admin is told."""
+        """What `hive init` would change, and what only an admin can see."""
         steps = Provisioner.plan(self.instance, forge, key.login, key.password, create_missing=True)
         for step in steps:
             yield problem(f"{step.what}: {step.why}", self.again)
         if not steps:
-            yield ok("accounts, teams, repositories, protections, labels and hooks are as hive init leaves them")
+            yield ok("accounts, teams, repositories, protections, labels and hooks are as hive init sets them up")
         with sign_in(self.instance, forge, key.login, key.password, consent=agreed) as admin:
             for repo, branch in found:
                 rule = admin.protection(repo, branch.name)
                 for setting in rule.exceptions if rule else ():
-                    what = f"{setting} is on in the rule for {branch.name} of {repo.path}: it lets somebody past it"
-                    yield problem(what, f"{self.again}; or take it off by hand, if hive init does not know it")
+                    what = f"{setting} is on in the protection of {branch.name} of {repo.path}: it allows bypassing it"
+                    yield problem(what, f"{self.again}; or turn it off by hand, if hive init does not know it")
             for login in self._approvers(forge):
                 if admin.hides_activity(login):
                     what = f"the operator {login} hides activity on {forge}: no merge by {login} can be verified"
@@ -202,12 +202,12 @@ class Doctor:
 
 
 def openness(branch: Branch, check: str) -> list[str]:
-    """What is open at a branch that counts, as the hive's own account is told of the rule that counts for it."""
+    """What the protection of a branch lacks, as the hive's own account sees it."""
     if not branch.protected:
         return ["is not protected"]
     wrong = {
-        "lets everybody push who may write: another rule counts before that of the hive": branch.can_push,
-        "lets everybody merge who may write: another rule counts before that of the hive": branch.can_merge,
-        f"does not wait for {check}": check not in branch.required_statuses,
+        "lets every writer push: another rule takes precedence over that of the hive": branch.can_push,
+        "lets every writer merge: another rule takes precedence over that of the hive": branch.can_merge,
+        f"does not require {check}": check not in branch.required_statuses,
     }
     return [text for text, is_so in wrong.items() if is_so]

@@ -1,4 +1,4 @@
-"""What a doctor sees of this machine: secrets, git, containers, clocks. Calls a forge for its time only."""
+"""The doctor's checks of this machine: secrets, git, containers, clocks. Asks a forge for its time only."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ WHO = {
     DEDICATED: "each as a host user of its own; commands share it with their harness, for want of user namespaces",
     PLAIN: "as the hive's user; commands share it with their harness, for want of user namespaces",
 }
-"""Who agents are, outside of their containers."""
+"""The host user of agents, for each kind of sandbox."""
 
 GIT = (2, 38)
-"""The first git whose `merge-tree` writes trees: the host makes each merge again and compares."""
+"""The first git whose `merge-tree` writes trees: the host repeats each merge and compares."""
 
 REVIEW = "bots.review"
 """The bot that runs analysers."""
 
 SECONDS = 60.0
-"""How long a git or a forge may take to answer: a busy machine is no missing one."""
+"""How long git or a forge may take to answer; long, since a machine may be busy."""
 
 
 def machine(instance: Instance) -> Iterator[CheckResult]:
-    """What is so on this machine, whatever the forge."""
+    """All checks that do not depend on a forge."""
     yield from _secrets(instance)
     yield _modes(instance)
     yield _git()
@@ -48,10 +48,10 @@ def machine(instance: Instance) -> Iterator[CheckResult]:
 
 
 def clock(instance: Instance, forge: str) -> CheckResult:
-    """Whether the forge's clock is ours."""
+    """Whether the forge's clock agrees with this machine's."""
     theirs = _time(instance.url(forge))
     if theirs is None:
-        return warning(f"{forge} does not tell its time", "let it send a Date header")
+        return warning(f"{forge} does not send its time", "let it send a Date header")
     skew = theirs - instance.ledger.clock()
     if abs(skew) > OVERLAP.total_seconds():
         way = "ahead of" if skew > 0 else "behind"
@@ -64,24 +64,24 @@ def _secrets(instance: Instance) -> Iterator[CheckResult]:
     for path in seen:
         yield problem(f"{path} can be read by others", f"chmod {700 if path.is_dir() else 600} {path}")
     if not seen:
-        yield ok("secrets can be read by nobody else")
+        yield ok("secrets are private")
 
 
 def _modes(instance: Instance) -> CheckResult:
-    """Whether what is below the state directory, the secrets aside, is closed to others."""
+    """Whether the state directory, apart from secrets, is private."""
     seen = list(exposed(instance.settings.state, instance.settings.own_forges))
     if not seen:
-        return ok("what the hive keeps can be read by nobody else")
+        return ok("the state directory is private")
     what = f"{seen[0]} can be read by others" + (f", and {len(seen) - 1} more" if len(seen) > 1 else "")
-    return problem(what, "start the hive again, as the owner of that: it closes what is open")
+    return problem(what, "restart the hive as the owner of it: that corrects the modes")
 
 
 def _sandbox(instance: Instance) -> Iterator[CheckResult]:
     if os.geteuid() == 0:
         yield warning("the hive runs as root", "give it a user of its own, and its state directory to that user")
     if instance.settings.sandbox == "none":
-        what = "agents are not contained: they can read all that the hive can, secrets too"
-        yield problem(what, "take `sandbox: none` out of hive.yaml")
+        what = "agents are not contained: they can read everything that the hive can, including secrets"
+        yield problem(what, "remove `sandbox: none` from hive.yaml")
         return
     profile = find_sandbox()
     if profile.contained:
@@ -91,26 +91,26 @@ def _sandbox(instance: Instance) -> Iterator[CheckResult]:
 
 
 def _git() -> CheckResult:
-    mend = f"install git {'.'.join(map(str, GIT))} or later"
+    fix = f"install git {'.'.join(map(str, GIT))} or later"
     try:
         said = subprocess.run(["git", "--version"], capture_output=True, text=True, timeout=SECONDS).stdout
     except (OSError, subprocess.TimeoutExpired):
-        return problem("there is no git", mend)
+        return problem("git is not installed", fix)
     version = tuple(int(part) for part in re.findall(r"\d+", said)[:2])
     shown = ".".join(map(str, version)) or "of an unknown version"
-    return ok(f"git is {shown}") if version >= GIT else problem(f"git is {shown}, too old to verify merges", mend)
+    return ok(f"git is {shown}") if version >= GIT else problem(f"git is {shown}, too old to verify merges", fix)
 
 
 def _analysers() -> CheckResult:
     missing = absent()
     if missing:
-        what = f"review lacks {', '.join(missing)}: what they would look at is “not reviewed”"
+        what = f"review lacks {', '.join(missing)}: files for them are “not reviewed”"
         return problem(what, "pip install 'forgehive[review]'")
     return ok("review has all of its analysers")
 
 
 def _time(url: str) -> float | None:
-    """Seconds of a forge's clock; None if it does not tell."""
+    """The forge's clock in unix seconds; None if unknown."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=SECONDS)

@@ -1,4 +1,4 @@
-"""Agents try what they must not: to push to branches that count, and to merge. None of it can succeed."""
+"""Agents try to push to protected branches and to merge, which must be refused. Neither can succeed."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ LOUD = "it could approve its own work: stop the hive, then {again}"
 
 
 class PermissionChecks:
-    """What the agents of one forge may do to branches, found out by trying with their own tokens."""
+    """Checks what agents may do to branches, by trying with their own tokens."""
 
     def __init__(self, instance: Instance, forge: str, again: str) -> None:
         self._instance = instance
         self._forge = forge
-        self._mend = LOUD.format(again=again)
+        self._fix = LOUD.format(again=again)
         self._again = again
         self._kept: list[str] = []
 
     def pushes(self, places: Sequence[ProtectedBranch]) -> Iterator[CheckResult]:
-        """Each agent tries to push to each branch that counts, other teams' among them."""
+        """Let each agent try to push to each protected branch, also of other teams."""
         url = self._instance.url(self._forge)
         refused = []
         for agent, token in self._agents():
@@ -39,18 +39,18 @@ class PermissionChecks:
                 try:
                     tried = try_push(url, agent, token, self._instance.names.current(repo), branch)
                 except Unavailable as error:
-                    yield warning(f"{agent} could not try to push to {repo.path}: {error}", "look again")
+                    yield warning(f"{agent} could not try to push to {repo.path}: {error}", "run the doctor again")
                     continue
                 if not tried.refused:
                     open_to.append(repo.path)
-                    yield problem(f"{agent} may push to {branch.name} of {repo.path}", self._mend)
+                    yield problem(f"{agent} may push to {branch.name} of {repo.path}", self._fix)
             if not open_to:
                 refused.append(agent)
         if refused and places:
             yield ok(f"pushes to {len(places)} protected branches were refused: {', '.join(refused)}")
 
     def merges(self, places: Sequence[ProtectedBranch], login: str, password: str) -> Iterator[CheckResult]:
-        """Each agent tries to merge a draft in each repository; an admin then takes it away."""
+        """Let each agent try to merge a draft in each repository; an admin deletes it afterwards."""
         core = self._instance.settings.account("core")
         url, token = self._instance.url(self._forge), self._instance.secret_store.token(self._forge, core)
         allowed: set[str] = set()
@@ -60,7 +60,7 @@ class PermissionChecks:
                     if not tried.refused:
                         allowed.add(agent)
                         yield problem(
-                            f"{agent} may merge in {repo.path} (the forge said: {tried.said[-80:]})", self._mend
+                            f"{agent} may merge in {repo.path} (the forge answered: {tried.said[-80:]})", self._fix
                         )
         refused = [agent for agent, _ in self._agents() if agent not in allowed]
         if refused and places:
@@ -85,7 +85,7 @@ class PermissionChecks:
                 self._kept.append(f"{name} of {repo.path}")
 
     def _agents(self) -> Iterator[tuple[str, str]]:
-        """Agents that have a token; the others were complained of already."""
+        """Agents that have a token; others are reported elsewhere."""
         for team in self._instance.settings.teams.values():
             for agent in team.agents if team.forge == self._forge else ():
                 try:

@@ -1,4 +1,4 @@
-"""Can the sweep see what it has to? Each of its questions is asked once, with the hive's own token; and how it fared so far."""
+"""Checks that the poller can read what it needs: each request once, with the hive's own token, and past failures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Question = tuple[str, str, Callable[[], object]]
 
 
 class PollingChecks:
-    """What the account of the hive itself may ask on one forge; `again` is what gives it its rights."""
+    """Checks the rights of the hive's own account on one forge; `again` is the command that restores them."""
 
     def __init__(self, instance: Instance, forge: str, again: str) -> None:
         self._instance = instance
@@ -25,7 +25,7 @@ class PollingChecks:
         self._again = again
 
     def signs(self, places: Sequence[Place]) -> Iterator[CheckResult]:
-        """Questions that are refused, and sweeps that failed or are blind; `places` are repositories that hold something."""
+        """Requests that are refused, and polls that failed; `places` are repositories that are not empty."""
         instance = self._instance
         token = instance.secret_store.token(self._forge, instance.settings.account("core"))
         owners = list(dict.fromkeys(repo.owner for repo, _ in places))
@@ -37,13 +37,13 @@ class PollingChecks:
                     ask()
                 except (Refused, NotFound) as error:
                     wrong.append(what)
-                    yield problem(f"the sweep may not ask for {what} of {where} ({error})", self._again)
+                    yield problem(f"the poller may not read {what} of {where} ({error})", self._again)
         for owner in owners:
             for said in state_of(instance.ledger, self._forge, owner).sentences(instance.ledger.clock()):
                 wrong.append(said)
-                yield problem(said, "look into logs/work.log")
+                yield problem(said, "see logs/work.log")
         if owners and not wrong:
-            yield ok(f"sweeps see all that they ask for: {', '.join(owners)}")
+            yield ok(f"the poller can read everything it needs: {', '.join(owners)}")
 
     def _questions(
         self, watcher: GiteaPollReader, owners: Sequence[str], places: Sequence[Place]

@@ -1,4 +1,4 @@
-"""The steps that make a forge ready, and the hive know it. See the package."""
+"""The steps that set up a forge, and register it in the ledger. See the package."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Say = Callable[[str], None]
 
 
 class Provisioner:
-    """Makes one forge ready for all teams on it; `steps` decides whether it is done, or only what it would take."""
+    """Sets up one forge for all teams on it; `steps` decides whether it is done or only planned."""
 
     def __init__(self, instance: Instance, forge: str, admin: GiteaAdmin, steps: Steps) -> None:
         self._instance = instance
@@ -42,10 +42,10 @@ class Provisioner:
     def run(
         cls, instance: Instance, forge: str, login: str, password: str, say: Say, *, create_missing: bool = False
     ) -> None:
-        """Make a forge ready for all teams on it; raises ForgeError, and NotReady for what cannot be made so.
+        """Set up a forge for all teams on it; raises ForgeError, and StartupError for what cannot be set up.
 
-        `say` is told a sentence for each thing that was made or mended; nothing for what was right. A project that is not
-        there is made only with `create_missing`: it may have been renamed, or be misspelt.
+        `say` gets a sentence for each thing that was created or fixed. A missing repository is created only with
+        `create_missing`: it may have been renamed, or be misspelt.
         """
         steps = Steps(lambda step: say(step.done()))
         with sign_in(instance, forge, login, password, consent=steps.agrees) as admin:
@@ -55,7 +55,7 @@ class Provisioner:
     def plan(
         cls, instance: Instance, forge: str, login: str, password: str, *, create_missing: bool = False
     ) -> list[Step]:
-        """What `run` would do; nothing is changed."""
+        """What `run` would do; changes nothing."""
         found: list[Step] = []
         steps = Steps(found.append, doing=False)
         with sign_in(instance, forge, login, password, consent=steps.agrees) as admin:
@@ -63,7 +63,7 @@ class Provisioner:
         return found
 
     def ensure(self, *, create_missing: bool) -> None:
-        """All steps, in the order in which they need one another."""
+        """All steps, in order of dependency."""
         self._instance.repository_tracker.pin_all(self._forge)
         RepositoryChecks(self._instance, self._forge, self._admin).check(create_missing=create_missing)
         settings = self._instance.settings
@@ -83,7 +83,7 @@ class Provisioner:
         if self._steps.doing:
             self._instance.repository_tracker.pin_all(self._forge)
             self._instance.repository_tracker.forget_removed(self._forge)
-        # A token that is bound to repositories is made when they are there.
+        # A token that is bound to repositories is created once they exist.
         for grant in wanted.values():
             self._tokens.ensure(grant)
         Hooks(self._instance, self._forge, self._admin, self._steps).ensure()
@@ -93,7 +93,7 @@ class Provisioner:
         for login in self._logins():
             if login.lower() in {operator.login.lower() for operator in operators}:
                 raise StartupError(
-                    f"{login} is an operator and an account of the hive: whoever approves is no part of it"
+                    f"{login} is an operator and an account of the hive: an approver cannot be part of it"
                 )
             self._account(login)
         for user in operators:
@@ -114,14 +114,14 @@ class Provisioner:
             return self._admin.user(login)
         except NotFound as error:
             raise StartupError(
-                f"the operator {login} has no account on {self._forge}; people make their own"
+                f"the operator {login} has no account on {self._forge}; people create their own"
             ) from error
 
     def _pin(self, user: User) -> None:
         ledger = self._instance.ledger
         known = ledger.identity(self._forge, user.login)
         if (known is not None and known != user) or (self._steps.doing and not ledger.pin(self._forge, user)):
-            raise StartupError(f"{user.login} on {self._forge} is another account than the one that was known")
+            raise StartupError(f"{user.login} on {self._forge} is not the account that was known before")
 
     def _operators(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(login for team in self._teams.values() for login in team.operators))
@@ -141,7 +141,7 @@ class Provisioner:
             self._steps.note(made, f"team {org}/{team.name}")
             for login in places.keys() & set(members):
                 places[login].append(team.name)
-        self._steps.note(self._admin.ensure_places(org, places), f"who is in the teams of {org}")
+        self._steps.note(self._admin.ensure_places(org, places), f"members of the teams of {org}")
 
     def _members(self, org: str, team: team_permissions.TeamPermissions, agents: tuple[str, ...]) -> Iterator[str]:
         for name in team.members:
@@ -153,15 +153,15 @@ class Provisioner:
                 yield self._instance.settings.account(name)
 
     def _repo(self, repo: Repo, *, private: bool, guests: dict[str, str]) -> None:
-        """A repository; `guests` are the hive's accounts that may do something there without a team."""
+        """A repository; `guests` are accounts of the hive with rights there without a team."""
         steps, admin = self._steps, self._admin
         steps.note(admin.ensure_repo(repo, private=private), f"repository {repo.path}")
         for login, permission in guests.items():
             what = f"{permission} access of {login} to {repo.path}"
             steps.note(admin.ensure_collaborator(repo, login, permission), what)
         strangers = [login for login in self._logins() if login not in guests]
-        steps.note(admin.ensure_strangers(repo, strangers), f"who may enter {repo.path}")
-        steps.note(admin.ensure_no_hook(repo, Hooks.url(self._instance, repo.forge)), f"hook of {repo.path} itself")
+        steps.note(admin.ensure_strangers(repo, strangers), f"collaborators of {repo.path}")
+        steps.note(admin.ensure_no_hook(repo, Hooks.url(self._instance, repo.forge)), f"webhook of {repo.path} itself")
 
     def _protect(self, repo: Repo, rule: Protection) -> None:
         self._steps.note(self._admin.ensure_protection(repo, rule), f"protection of {rule.branch} in {repo.path}")
@@ -169,7 +169,7 @@ class Provisioner:
             self._begin(repo)
 
     def _begin(self, repo: Repo) -> None:
-        """From now on, by the forge's own clock, what happens in a repository is work for the hive."""
+        """Start watching a repository: what happens from now on, by the forge's clock, is work for the hive."""
         token = self._instance.secret_store.token(self._forge, self._instance.settings.account("core"))
         with GiteaPollReader(name=self._forge, url=self._instance.url(self._forge), token=token) as watcher:
             start_watching(self._instance.ledger, repo, watcher.now())
@@ -185,7 +185,7 @@ class Provisioner:
             required_statuses=(team_permissions.CHECKS[False],),
         )
         if seen is None or seen.empty:
-            # Somebody has to push a first commit, and that is no agent.
+            # A first commit has to be pushed, and not by an agent.
             rule = replace(rule, push=True, pushers=mine.operators)
         self._protect(repo, rule)
 
@@ -199,7 +199,7 @@ class Provisioner:
         self._seeds.adopt(repo, agent, team)
 
     def _hive_org(self, org: str) -> None:
-        """What the hive keeps on the forge: where it stands, what it is asked for, what all have learned."""
+        """The hive's own repositories: deployments, requests, shared knowledge."""
         meta = Repo(self._forge, *self._instance.settings.meta.split("/", 1))
         ops, lore = Repo(self._forge, org, "ops"), knowledge(self._instance, self._forge)
         self._org(org, team_permissions.META)

@@ -1,4 +1,4 @@
-"""Repositories before anything is made: what is not where it was, or was never there, is told apart, and nothing takes its place."""
+"""Checks repositories before a set-up: a moved one is told from a missing one, and neither is replaced."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hive.poller.repository_tracker import locate
 
 
 def fault(instance: Instance, reader: GiteaReader, repo: Repo) -> str:
-    """Why the repository that is meant by a name cannot be worked in, in words; empty if it can, or was never seen."""
+    """Why the repository of a name cannot be used; empty if it can, or is unknown."""
     pinned = instance.ledger.repositories.of(repo)
     if pinned is not None:
         return locate(reader, pinned).lost
@@ -22,12 +22,12 @@ def fault(instance: Instance, reader: GiteaReader, repo: Repo) -> str:
             return f"{repo.path} is the repository that is known as {other.repo.path}"
     except NotFound as error:
         if error.status in range(300, 400):
-            return f"{repo.path} was renamed or transferred before the hive knew it: mend `repos`"
+            return f"{repo.path} was renamed or transferred before the hive knew it: fix `repos`"
     return ""
 
 
 class RepositoryChecks:
-    """The repositories of one forge before anything is made there."""
+    """The repositories of one forge before its set-up."""
 
     def __init__(self, instance: Instance, forge: str, reader: GiteaReader) -> None:
         self._instance = instance
@@ -35,14 +35,14 @@ class RepositoryChecks:
         self._reader = reader
 
     def check(self, *, create_missing: bool) -> None:
-        """Raises NotReady where a repository is not the one that is meant, or a project is not there."""
+        """Raise StartupError for a repository that is not the known one, and for a missing one."""
         for repo, work in self._all():
             wrong = fault(self._instance, self._reader, repo)
             if wrong:
-                raise StartupError(f"{wrong}; nothing was made")
+                raise StartupError(f"{wrong}; nothing was created")
             if work and not create_missing and self._is_missing(repo):
                 raise StartupError(
-                    f"{repo.path} is not there: mend `repos`, make it on the forge, or let it be made: hive init --create-missing"
+                    f"{repo.path} does not exist: fix `repos`, create it on the forge, or run hive init --create-missing"
                 )
 
     def _all(self) -> Iterator[tuple[Repo, bool]]:

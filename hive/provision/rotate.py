@@ -1,4 +1,4 @@
-"""Replaces tokens and hook secrets; killed at any point, it can be run again."""
+"""Rotates tokens and webhook secrets; killed at any point, it can be run again."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from hive.provision.tokens import Tokens, grants
 
 Say = Callable[[str], None]
 PARTS = ("worker", "host")
-"""The parts of the hive that hold tokens while they run."""
+"""The processes that hold tokens."""
 
 
 class Rotation:
-    """New secrets for one forge, with an admin's password. `say` is told of each one that was replaced."""
+    """Rotates the secrets of one forge, with an admin's password. `say` gets a sentence about each."""
 
     def __init__(self, instance: Instance, forge: str, say: Say) -> None:
         self._instance = instance
@@ -37,20 +37,20 @@ class Rotation:
             for account in accounts:
                 if account not in wanted:
                     known = ", ".join(wanted)
-                    raise StartupError(f"{account} is no account of the hive on {self._forge}; it has {known}")
+                    raise StartupError(f"{account} is not an account of the hive on {self._forge}; it has {known}")
             held = Tokens(self._instance, self._forge, admin, Steps(lambda _: None))
             for account in accounts or wanted:
                 held.renew(wanted[account])
-                self._say(f"a new token for {account}; the old one is gone")
+                self._say(f"rotated the token of {account}; the old one is deleted")
 
     def hooks(self, login: str, password: str) -> None:
-        """A new secret for all hooks; a receiver that runs believes both until the last one is changed."""
+        """Rotate the secret of all webhooks; a running receiver accepts both until the last one is changed."""
         with sign_in(self._instance, self._forge, login, password) as admin:
             Hooks(self._instance, self._forge, admin, Steps(lambda _: None)).renew()
-        self._say(f"a new secret for the hooks of {', '.join(Hooks.orgs(self._instance, self._forge))}")
+        self._say(f"rotated the secret of the hooks of {', '.join(Hooks.orgs(self._instance, self._forge))}")
 
     def _still(self, part: str, stack: ExitStack) -> None:
-        """Keep a part of the hive from running; raises NotReady if it does."""
+        """Keep a process of the hive from starting; raises StartupError if it runs."""
         try:
             stack.enter_context(self._instance.alone(part))
         except StartupError as error:

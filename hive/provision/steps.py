@@ -1,4 +1,4 @@
-"""What a forge lacks and what is done about it: one list for doing and for planning. Performs no I/O."""
+"""What a forge lacks, as steps that are either performed or only planned. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -10,48 +10,48 @@ MISSING = "is missing"
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Something that is not as it should be: what, and how it is instead."""
+    """Something that is not as it should be, and how it is instead."""
 
     what: str
     why: str
 
     @property
     def makes(self) -> bool:
-        """Whether it is made, and not mended."""
+        """Whether it is created, not fixed."""
         return MISSING in self.why.split("; ")
 
     def done(self) -> str:
-        """In words, when it was done."""
-        return f"made {self.what}" if self.makes else f"mended {self.what}: {self.why}"
+        """The sentence about a performed step."""
+        return f"created {self.what}" if self.makes else f"fixed {self.what}: {self.why}"
 
     def planned(self) -> str:
-        """In words, when it would be done."""
-        return f"would make {self.what}" if self.makes else f"would mend {self.what}: {self.why}"
+        """The sentence about a planned step."""
+        return f"would create {self.what}" if self.makes else f"would fix {self.what}: {self.why}"
 
 
 @dataclass
 class Steps:
-    """The steps so far. With `doing` off nothing is done: whoever asks for consent is refused it."""
+    """The steps so far. With `doing` off nothing is performed: consent is refused."""
 
-    told: Callable[[Step], None]
+    report: Callable[[Step], None]
     doing: bool = True
     reasons: list[str] = field(default_factory=list)
 
     def agrees(self, why: str) -> bool:
-        """Hear what is not as it should be; the consent that an admin asks for."""
+        """Note a difference, and return whether it may be fixed: the consent that an admin asks for."""
         self.reasons.append(why)
         return self.doing
 
     def note(self, differs: bool, what: str) -> None:
-        """End the look at one thing."""
+        """Finish the check of one thing."""
         why = "; ".join(dict.fromkeys(self.reasons))
         self.reasons.clear()
         if differs:
-            self.told(Step(what, why))
+            self.report(Step(what, why))
 
     def take(self, what: str, why: str, do: Callable[[], None]) -> None:
-        """Do something that no admin does, and say so."""
+        """Perform and report a step that needs no admin."""
         self.reasons.clear()
         if self.doing:
             do()
-        self.told(Step(what, why))
+        self.report(Step(what, why))

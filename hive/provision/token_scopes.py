@@ -1,4 +1,4 @@
-"""Does a token open doors that its account does not need? Asks at a few of them; changes nothing."""
+"""Checks that a token has no rights that its account does not need, by a few requests. Changes nothing."""
 
 from __future__ import annotations
 

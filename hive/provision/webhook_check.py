@@ -1,4 +1,4 @@
-"""Does what happens on the forge arrive at the receiver? A branch comes and goes, and its delivery is waited for."""
+"""Checks that deliveries reach the receiver: creates and deletes a branch, and waits for its delivery."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ALLOW = "Forgejo, Gitea: [webhook] ALLOWED_HOST_LIST = loopback,private; is {url
 
 
 class WebhookCheck:
-    """The way from one forge to the receiver; `patience` is in seconds, an idle Forgejo takes up to four."""
+    """Deliveries of one forge; `retry` is how many seconds to wait, an idle Forgejo takes up to four."""
 
     def __init__(self, instance: Instance, forge: str, config: str, retry: float) -> None:
         self._instance = instance
@@ -31,11 +31,11 @@ class WebhookCheck:
         self._kept: list[str] = []
 
     def arrives(self, places: Sequence[tuple[Repo, Branch]]) -> Iterator[CheckResult]:
-        """One try for each organisation that has a branch to begin from."""
+        """One check for each organisation that has a branch."""
         web = self._instance.settings.web
         if not _answers(f"http://{web.host}:{web.port}/livez"):
-            what = f"no receiver runs at {web.host}:{web.port}: whether deliveries arrive was not tried"
-            yield warning(what, f"hive up {self._config}, and look again")
+            what = f"no receiver runs at {web.host}:{web.port}: deliveries were not checked"
+            yield warning(what, f"hive up {self._config}, and run the doctor again")
             return
         firsts = {repo.owner: (repo, branch) for repo, branch in reversed(places)}
         arrived = []
@@ -46,7 +46,7 @@ class WebhookCheck:
                 yield problem(f"nothing arrives from {org}, waited {self._retry:.0f} s", ALLOW.format(url=url))
             elif row.action == Act.REQUEST_REJECTED:
                 why = row.detail.get("why", "")
-                yield problem(f"deliveries of {org} are refused: {why}", f"hive rotate {self._config} --hooks")
+                yield problem(f"deliveries of {org} are rejected: {why}", f"hive rotate {self._config} --hooks")
             else:
                 arrived.append(org)
         if arrived:
@@ -54,7 +54,7 @@ class WebhookCheck:
         yield from kept(self._kept)
 
     def _try(self, repo: Repo, branch: Branch) -> AuditRow | None:
-        """What the receiver wrote down after a branch was made; None if it heard nothing."""
+        """The audit row of the branch's delivery; None if none arrived."""
         core = self._instance.settings.account("core")
         token, before = self._instance.secret_store.token(self._forge, core), self._instance.ledger.audit.last()
         name = f"{BRANCH}{secrets.token_hex(4)}"
@@ -71,8 +71,8 @@ class WebhookCheck:
         until = time.monotonic() + self._retry
         while time.monotonic() < until:
             for row in self._instance.ledger.audit.after(before):
-                heard = row.actor == f"forge:{self._forge}"
-                if heard or (row.action == Act.REQUEST_REJECTED and row.detail.get("door") == self._forge):
+                arrived = row.actor == f"forge:{self._forge}"
+                if arrived or (row.action == Act.REQUEST_REJECTED and row.detail.get("door") == self._forge):
                     return row
             time.sleep(POLL_SECONDS)
         return None

@@ -97,7 +97,7 @@ def test_what_is_open_is_closed_at_start(tmp_path: Path) -> None:
 def test_doctor_names_what_is_open(hive_env: HiveEnv) -> None:
     """The doctor says what others can read, and how it is closed."""
     hive_env.instance.close_to_others()
-    assert "🟢 what the hive keeps can be read by nobody else" in [str(sign) for sign in machine(hive_env.instance)]
+    assert "🟢 the state directory is private" in [str(sign) for sign in machine(hive_env.instance)]
     hive_env.instance.ledger_path.chmod(0o640)
     found = [str(sign) for sign in machine(hive_env.instance) if "ledger.db" in str(sign)]
     what, mend = f"{hive_env.instance.ledger_path} can be read by others", "start the hive again, as the owner of that"

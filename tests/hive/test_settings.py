@@ -107,8 +107,8 @@ def test_knows_its_repositories(tmp_path: Path) -> None:
         ("agents: [iris]", "agents: [iris, core]", "8:20: teams.acme.agents.1: 'core' is reserved"),
         ("agents: [iris]", "agents: [iris, iris]", "8:20: teams.acme.agents.1: 'iris' already works in team 'acme'"),
         ("agent: iris", "agent: bob", "10:20: teams.acme.lanes.app.agent: should be one of iris (it is 'bob')"),
-        ("words:", "wrods:", "10:26: teams.acme.lanes.app.wrods: nobody reads this key; did you mean 'words'?"),
-        ("    repos: [app]\n", "", "5:5: teams.acme.repos: this key is needed"),
+        ("words:", "wrods:", "10:26: teams.acme.lanes.app.wrods: unknown key; did you mean 'words'?"),
+        ("    repos: [app]\n", "", "5:5: teams.acme.repos: required key is missing"),
         ("  forgejo: {kind", "  ../f: {kind", "2:3: forges.../f: should be a name of at most 32 small letters"),
         (
             "  forgejo: {kind",
@@ -225,7 +225,7 @@ def test_every_mistake_has_its_place(tmp_path: Path, old: str, new: str, expecte
         ("bots: [../x]", "15:8: bots.0: should be a Python module such as bots.triage (it is '../x')"),
         ("sweep_seconds: 0", "15:16: sweep_seconds: should be at least 1 (it is 0)"),
         ("keep_days: 1e9", "15:12: keep_days: should be a whole number"),
-        ("lmits: {}", "15:1: lmits: nobody reads this key; did you mean 'limits'?"),
+        ("lmits: {}", "15:1: lmits: unknown key; did you mean 'limits'?"),
     ],
 )
 def test_every_value_has_a_type_of_its_own(tmp_path: Path, more: str, expected: str) -> None:
@@ -286,7 +286,7 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "1:1: forges: this key is needed"),
+        ("", "1:1: forges: required key is missing"),
         ("[]", "1:1: should be keys with values (it is [])"),
         ("forges: [", "1:10: is no YAML: expected the node content, but found '<stream end>'"),
         ("a: b: c", "1:5: is no YAML: mapping values are not allowed here"),
@@ -322,7 +322,7 @@ def test_reads_an_agent() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("packages: []", "agent.yaml:1:1: lane: this key is needed"),
+        ("packages: []", "agent.yaml:1:1: lane: required key is missing"),
         ("lane: a\npackages: ['../x']", "agent.yaml:2:12: packages.0: should be the name of a package (it is '../x')"),
         ("lane: a\nenv: {PATH: x}", "agent.yaml:2:7: env.PATH: belongs to the container itself"),
         ('lane: a\nenv: {X: "a\\0b"}', "agent.yaml:2:10: holds a character that may not stand in text (U+0000)"),
@@ -337,7 +337,7 @@ def test_reads_an_agent() -> None:
         ("lane: a\nminutes: '5'", "agent.yaml:2:10: minutes: should be a whole number (it is '5')"),
         ("lane: a\nenv: {lower: x}", "agent.yaml:2:7: env.lower: should be in capital letters"),
         ("lane: a\nrole: boss", "agent.yaml:2:7: role: "),
-        ("lane: a\nnetwork: true", "agent.yaml:2:1: network: nobody reads this key"),
+        ("lane: a\nnetwork: true", "agent.yaml:2:1: network: unknown key"),
         ("lane: a\nminutes: 0", "agent.yaml:2:10: minutes: should be at least 1 (it is 0)"),
     ],
 )

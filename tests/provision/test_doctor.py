@@ -89,11 +89,11 @@ LOOSE: dict[str, tuple[Loosen, str]] = {
     ),
     "an agent in the wrong team": (
         lambda e: e.raw.put(f"/teams/{e.team('acme', 'operators')}/members/iris"),
-        "who is in the teams of acme: iris is in the team operators",
+        "members of the teams of acme: iris is in the team operators",
     ),
     "an agent in another team": (
         lambda e: e.raw.put(f"/teams/{e.team('acme', 'agents')}/members/bo"),
-        "who is in the teams of acme: bo is in the team agents",
+        "members of the teams of acme: bo is in the team agents",
     ),
     "nobody in the team": (
         lambda e: e.raw.delete(f"/teams/{e.team('acme', 'agents')}/members/iris"),
@@ -101,7 +101,7 @@ LOOSE: dict[str, tuple[Loosen, str]] = {
     ),
     "a guest": (
         lambda e: e.raw.put("/repos/agent-configs/iris/collaborators/bo", permission="admin"),
-        "who may enter agent-configs/iris: bo is a collaborator",
+        "collaborators of agent-configs/iris: bo is a collaborator",
     ),
     "an agent who is admin": (
         lambda e: e.raw.put("/repos/agent-configs/iris/collaborators/iris", permission="admin"),
@@ -157,7 +157,7 @@ def test_what_is_loosened(provision_env: ProvisionEnv, names: tuple[str, ...]) -
     found = [sign for sign in provision_env.doctor() if sign.level is Level.RED]
     wanted = [LOOSE[name][1] for name in names]
     assert [said for said in wanted if not any(said in sign.what for sign in found)] == []
-    assert all(sign.mend for sign in found)
+    assert all(sign.fix for sign in found)
     mended = "\n".join(provision_env.init())
     assert [said for said in wanted if said.partition(": ")[0] not in mended] == []
     assert provision_env.ills() == []
@@ -171,10 +171,10 @@ def test_what_tokens_see(provision_env: ProvisionEnv) -> None:
     provision_env.raw.patch("/repos/agent-configs/bo", private=False)
     (provision_env.config.parent / "state/secrets/work/bo.token").chmod(0o640)
     said = "\n".join(provision_env.ills(admin=False))
-    assert "the token of argus is refused" in said
-    assert "the token of triage may more than it needs: notifications, organisations" in said
+    assert "rejected argus's token" in said
+    assert "the token of triage has more rights than it needs: notifications, organisations" in said
     assert "main of agent-configs/iris is not protected" in said
-    assert "everybody can see agent-configs/bo" in said
+    assert "agent-configs/bo is public" in said
     assert "bo.token can be read by others → chmod 600" in said
     assert "iris may push to main of agent-configs/iris" in said
 
@@ -189,7 +189,7 @@ def test_the_proof(build: Build, flavour: str) -> None:
         before = {repo: core.branch(repo, "main").sha for repo in (IRIS, BO)}
     provision_env.raw.patch(RULE, enable_push=True)
     provision_env.raw.patch("/repos/agent-configs/bo/branch_protections/main", enable_merge_whitelist=False)
-    found = [str(sign) for sign in provision_env.doctor() if "stop the hive" in sign.mend]
+    found = [str(sign) for sign in provision_env.doctor() if "stop the hive" in sign.fix]
     assert [line.partition(" (")[0] for line in found] == [
         "🔴 iris may push to main of agent-configs/iris → it could approve its own work: stop the hive, then hive init hive.yaml --admin LOGIN",
         "🔴 bo may merge in agent-configs/bo",
@@ -270,7 +270,7 @@ def test_another_address(provision_env: ProvisionEnv) -> None:
     )
     moved = provision_env.hive("init", "--admin", ADMIN)
     assert moved.returncode == 0, moved.stderr
-    assert moved.stdout.count("mended hook of ") == 3
+    assert moved.stdout.count("fixed hook of ") == 3
     assert "delivers to http://127.0.0.1:" in moved.stdout
     urls = [row["config"]["url"].text() for row in provision_env.raw.rows("/orgs/acme/hooks")]
     assert foreign["url"] in urls
@@ -287,7 +287,7 @@ def test_deliveries(provision_env: ProvisionEnv) -> None:
         secret.write_text("another secret")
         time.sleep(2 * REREAD_SECONDS)
         (found,) = [sign for sign in provision_env.doctor(admin=False) if "deliveries" in sign.what]
-        assert (found.level, found.mend) == (Level.RED, "hive rotate hive.yaml --hooks")
+        assert (found.level, found.fix) == (Level.RED, "hive rotate hive.yaml --hooks")
     (closed,) = [sign for sign in provision_env.doctor(admin=False) if "no receiver runs" in sign.what]
     assert closed.level is Level.YELLOW
 
@@ -372,5 +372,5 @@ def test_an_archived_project(provision_env: ProvisionEnv) -> None:
     before = provision_env.ills()
     provision_env.raw.patch("/repos/birch/site", archived=True)
     assert sorted({*provision_env.ills()} - {*before}) == [
-        "🔴 birch/site is archived, or a mirror → nothing can be done there; mend `repos`"
+        "🔴 birch/site is archived, or a mirror → agents cannot work there; fix `repos`"
     ]

@@ -34,7 +34,7 @@ def test_the_first_push(build: Build, flavour: str) -> None:
     provision_env.init()
     assert provision_env.init() == [], "an empty project is no fault"
     assert yellow(provision_env) == [
-        f"{team} is empty: agents cannot begin there" for team in ("acme/app", "birch/site")
+        f"{team} is empty: agents cannot start there" for team in ("acme/app", "birch/site")
     ]
     for login in ("iris", "core"):
         with provision_env.by(login) as hands, pytest.raises(Refused):
@@ -42,11 +42,11 @@ def test_the_first_push(build: Build, flavour: str) -> None:
     mara = provision_env.person("mara")
     first_push(mara)
     (line,) = provision_env.init()
-    assert line == "mended protection of main in acme/app: differs in enable_push, enable_push_whitelist"
+    assert line == "fixed protection of main in acme/app: differs in enable_push, enable_push_whitelist"
     with pytest.raises(Refused):
         mara.post("/repos/acme/app/contents/b", **FIRST)
     mara.close()
-    assert yellow(provision_env) == ["birch/site is empty: agents cannot begin there"]
+    assert yellow(provision_env) == ["birch/site is empty: agents cannot start there"]
     assert provision_env.ills() == []
 
 

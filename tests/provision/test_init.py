@@ -19,7 +19,7 @@ def test_a_fresh_forge(build: Build, flavour: str) -> None:
     """A fresh forge is made ready, the doctor finds nothing wrong, and a second run changes nothing."""
     provision_env = build(flavour)
     made = provision_env.init()
-    assert {"made organisation acme", "made account core", "made token of iris"} <= set(made)
+    assert {"created organisation acme", "created account core", "created token of iris"} <= set(made)
     assert provision_env.init() == []
     assert provision_env.plan() == []
     assert provision_env.ills() == []
@@ -33,7 +33,7 @@ def test_the_plan(fresh: ProvisionEnv) -> None:
     assert fresh.snapshot() == before
     assert not (fresh.config.parent / "state" / "secrets").exists()
     assert [line.removeprefix("would ") for line in planned] == [
-        line.replace("made ", "make ", 1).replace("mended ", "mend ", 1) for line in fresh.init()
+        line.replace("created ", "create ", 1).replace("fixed ", "fix ", 1) for line in fresh.init()
     ]
 
 
@@ -42,7 +42,7 @@ def test_a_plan_of_little(provision_env: ProvisionEnv) -> None:
     provision_env.raw.patch(f"/orgs/acme/hooks/{provision_env.hooks('acme')[0]}", active=True)
     before = provision_env.snapshot()
     (step,) = provision_env.plan()
-    assert step.startswith("would mend hook of acme to http://127.0.0.1:")
+    assert step.startswith("would fix hook of acme to http://127.0.0.1:")
     assert "does not hear create, delete, issue_assign" in step
     assert provision_env.snapshot() == before
 
@@ -134,8 +134,8 @@ def test_killed_while_seeding(provision_env: ProvisionEnv) -> None:
     path = route("repos", "agent-configs", "bo", "contents", "prompts", "role.md")
     provision_env.raw._json("DELETE", path, json={"sha": entry, "message": "x", "branch": "main"})
     assert provision_env.init() == [
-        "made prompts/role.md in agent-configs/bo",
-        "made protection of main in agent-configs/bo",
+        "created prompts/role.md in agent-configs/bo",
+        "created protection of main in agent-configs/bo",
     ]
 
 
@@ -212,6 +212,6 @@ def test_a_secret_that_was_lost(provision_env: ProvisionEnv, tmp_path: Path) -> 
     """A hook whose secret nobody knows any more is made anew."""
     before = provision_env.hooks("acme")
     (tmp_path / "state" / "secrets" / "work" / "hook.secret").unlink()
-    assert provision_env.init() == ["made hooks of acme, birch, agent-configs with a new secret"]
+    assert provision_env.init() == ["created hooks of acme, birch, agent-configs with a new secret"]
     assert len(provision_env.hooks("acme")) == 1
     assert provision_env.hooks("acme") != before

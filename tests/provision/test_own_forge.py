@@ -38,7 +38,7 @@ def test_init_starts_a_forge_of_our_own(tmp_path: Path) -> None:
     made = hive(tmp_path, "init", "--create-missing")
     assert (made.returncode, made.stderr) == (0, "")
     assert re.match(rf"sign in at http://127.0.0.1:{port} as mara, \S+\n", made.stdout)
-    assert "made repository acme/app\n" in made.stdout
+    assert "created repository acme/app\n" in made.stdout
     again = hive(tmp_path, "init")
     assert again.stdout.splitlines()[-1] == "own: 0 changes"
     with socket.create_server(("127.0.0.1", port)):

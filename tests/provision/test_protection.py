@@ -58,7 +58,7 @@ def test_a_pattern_that_comes_first(build: Build, flavour: str, name: str) -> No
     assert f"protection of main in agent-configs/iris: the rule {name} counts in its place" in said
     mended = [line for line in provision_env.init() if "protection" in line]
     assert mended == [
-        f"mended protection of main in {repo.path}: the rule {name} counts in its place" for repo in (APP, IRIS)
+        f"fixed protection of main in {repo.path}: the rule {name} counts in its place" for repo in (APP, IRIS)
     ]
     assert pushes(provision_env) == []
     assert provision_env.init() == []
@@ -74,7 +74,7 @@ def test_a_pattern_that_keeps_all_branches(build: Build) -> None:
     (said,) = provision_env.ills()
     assert said.startswith("🟡 hive-doctor-")
     assert said.endswith(
-        "of acme/app was made to try, and a rule keeps it from being deleted → let no rule cover hive-doctor-*"
+        "of acme/app was created as a probe, and a rule keeps it from being deleted → let no rule cover hive-doctor-*"
     )
 
 
@@ -83,7 +83,7 @@ def test_a_pattern_that_was_there_before(build: Build) -> None:
     provision_env = build("gitea-1.26")
     project(provision_env)
     loosen(provision_env, "acme/app", "*")
-    assert "made protection of main in acme/app" in provision_env.init()
+    assert "created protection of main in acme/app" in provision_env.init()
     assert pushes(provision_env) == []
     rules = {row["rule_name"].text() for row in provision_env.raw.get("/repos/acme/app/branch_protections").each()}
     assert rules == {"*", "main"}
@@ -117,8 +117,8 @@ def test_what_lets_somebody_past(build: Build) -> None:
     switches = [name for name, value in LOOSE.items() if value is True]
     said = "\n".join(provision_env.ills())
     for name in switches:
-        assert f"{name} is on in the rule for main of agent-configs/iris: it lets somebody past it" in said
+        assert f"{name} is on in the protection of main of agent-configs/iris: it allows bypassing it" in said
     (line,) = provision_env.init()
-    assert line == f"mended protection of main in agent-configs/iris: differs in {', '.join(sorted(switches))}"
+    assert line == f"fixed protection of main in agent-configs/iris: differs in {', '.join(sorted(switches))}"
     assert not any(provision_env.raw.get(rule)[name].flag() for name in switches)
     assert provision_env.ills() == []

@@ -34,7 +34,7 @@ def test_a_missing_project(build: Build) -> None:
     with pytest.raises(StartupError, match=r"acme/app is not there: .* hive init --create-missing"):
         init(provision_env)
     assert not list(provision_env.raw.rows("/orgs"))
-    assert "made repository acme/app" in provision_env.init()
+    assert "created repository acme/app" in provision_env.init()
     assert init(provision_env) == []
 
 
@@ -47,9 +47,9 @@ def test_a_renamed_project(build: Build, flavour: str) -> None:
     assert init(provision_env) == []
     assert names(provision_env, "acme") == ["shop"]
     (said,) = provision_env.ills(admin=False)
-    assert said == "🟡 acme/app is acme/shop now, and is followed → put that into hive.yaml"
+    assert said == "🟡 acme/app is acme/shop now, and is followed → change it in hive.yaml"
     provision_env.raw.delete("/repos/acme/shop/branch_protections/main")
-    assert init(provision_env) == ["made protection of main in acme/app"]
+    assert init(provision_env) == ["created protection of main in acme/app"]
     assert provision_env.raw.get("/repos/acme/shop/branch_protections/main").present
     rename(provision_env, "acme/shop", "app")
     assert init(provision_env) == []
@@ -70,12 +70,13 @@ def test_a_replaced_repository(provision_env: ProvisionEnv, path: str) -> None:
     owner, name = path.split("/")
     provision_env.raw.delete(f"/repos/{path}")
     with pytest.raises(
-        StartupError, match=rf"^{path} \(id \d+\) is gone, or may not be seen any more; nothing was made$"
+        StartupError, match=rf"^{path} \(id \d+\) is gone, or may not be seen any more; nothing was created$"
     ):
         init(provision_env)
     provision_env.raw.post(f"/orgs/{owner}/repos", name=name, auto_init=True, default_branch="main")
     with pytest.raises(
-        StartupError, match=rf"^{path} \(id \d+\) is gone, and another repository bears its name .*; nothing was made$"
+        StartupError,
+        match=rf"^{path} \(id \d+\) is gone, and another repository bears its name .*; nothing was created$",
     ):
         init(provision_env)
     ills = "\n".join(provision_env.ills(admin=False))

@@ -40,7 +40,7 @@ def private(build: Build, flavour: str) -> Project:
     provision_env = build(flavour)
     provision_env.raw.post("/orgs", username="acme")
     provision_env.raw.post("/orgs/acme/repos", name="app", private=True, auto_init=True, default_branch="main")
-    assert "made hooks of acme, birch, agent-configs with a new secret" in provision_env.init()
+    assert "created hooks of acme, birch, agent-configs with a new secret" in provision_env.init()
     at = route("repos", "acme", "app")
     provision_env.raw.post(f"{at}/releases", tag_name="v1", target_commitish="main")
     issue = Ref(APP, provision_env.raw.post(f"{at}/issues", title="one")["number"].number())
@@ -161,11 +161,10 @@ def test_a_right_that_is_missing(build: Build) -> None:
         assert not sweeper.sweep().failed, "as Gitea 1.23 answers 403"
     said = "\n".join(provision_env.ills(admin=False))
     assert (
-        "🔴 the sweep may not ask for releases of agent-configs/iris (GET /repos/agent-configs/iris/releases: 403"
-        in said
+        "🔴 the poller may not read releases of agent-configs/iris (GET /repos/agent-configs/iris/releases: 403" in said
     )
     assert "🔴 the sweep of agent-configs on work may not ask for releases of work:agent-configs/bo" in said
-    assert provision_env.init() == ["mended team agent-configs/core: may write code, write issues, write pulls"]
+    assert provision_env.init() == ["fixed team agent-configs/core: may write code, write issues, write pulls"]
     for sweeper in pollers(provision_env.instance):
         assert not sweeper.sweep().failed
     assert provision_env.ills(admin=False) == []

@@ -81,7 +81,7 @@ def test_killed_before_it_was_written_down(provision_env: ProvisionEnv) -> None:
 def test_killed_before_the_old_one_went(provision_env: ProvisionEnv) -> None:
     """An old token that was left behind is taken away by the next run of init."""
     made = provision_env.raw.post("/users/bo/tokens", name="hive-0badcafe", scopes=["write:issue"])["sha1"].text()
-    assert provision_env.init() == ["mended token 'hive-0badcafe' of bo: is not the one that is used"]
+    assert provision_env.init() == ["fixed token 'hive-0badcafe' of bo: is not the one that is used"]
     assert not works(provision_env, made)
 
 
@@ -122,10 +122,10 @@ def test_killed_between_hooks(provision_env: ProvisionEnv) -> None:
         assert believed(provision_env, coming)
         assert any("deliveries arrive" in sign.what for sign in provision_env.doctor(admin=False))
     assert provision_env.plan() == [
-        "would mend hooks of acme, birch, agent-configs with a new secret: the last change of it was cut short"
+        "would fix hooks of acme, birch, agent-configs with a new secret: the last change of it was cut short"
     ]
     assert provision_env.init() == [
-        "mended hooks of acme, birch, agent-configs with a new secret: the last change of it was cut short"
+        "fixed hooks of acme, birch, agent-configs with a new secret: the last change of it was cut short"
     ]
     assert secret_store.hook_secret("work") == coming
     assert not believed(provision_env, old)

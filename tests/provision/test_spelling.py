@@ -34,7 +34,9 @@ def test_made_ready(build: Build, flavour: str) -> None:
     provision_env = spelt(build, flavour)
     assert provision_env.plan() == []
     assert provision_env.ills() == []
-    assert "🟢 work writes Acme/App for acme/app: both are one" in map(str, provision_env.doctor(admin=False))
+    assert "🟢 work writes Acme/App for acme/app: both are the same repository" in map(
+        str, provision_env.doctor(admin=False)
+    )
 
 
 def test_both_doors(build: Build) -> None:

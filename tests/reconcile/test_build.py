@@ -57,7 +57,7 @@ def test_builds_once(origin: Origin, tmp_path: Path) -> None:
             {"agent.yaml": "lane: app\nmax_steps: 400\n"},
             "agent.yaml:2:12: max_steps: the host allows 60 at the most (it is 400)",
         ),
-        ({"agent.yaml": "lain: app\n"}, "agent.yaml:1:1: lain: nobody reads this key; did you mean 'lane'?"),
+        ({"agent.yaml": "lain: app\n"}, "agent.yaml:1:1: lain: unknown key; did you mean 'lane'?"),
         ({"agent.yaml": "x" * 70_000}, "agent.yaml:1:1: is larger than 65536 bytes"),
     ],
 )

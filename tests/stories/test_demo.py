@@ -252,8 +252,8 @@ def test_plays_on_a_forge_that_is_there(stranger: Stranger, elsewhere: Elsewhere
     said = stranger.reads()
     for line in (
         r"hive     playing on Forgejo \S+ at http://127\.0\.0\.1:\d+\n",
-        r"hive     made the organisations acme-(\w\w), agent-configs-\1, hive-\1\n",
-        r"hive     made the accounts mara(\w\w), iris\1, core\1, triage\1, argus\1\n",
+        r"hive     created the organisations acme-(\w\w), agent-configs-\1, hive-\1\n",
+        r"hive     created the accounts mara(\w\w), iris\1, core\1, triage\1, argus\1\n",
         r"mara\w\w   opened an issue +http://\S+/acme-\w\w/app/issues/1\n",
         r"host     rebuilt iris\w\w, deployed/1 +http://\S+/agent-configs-\w\w/iris\w\w/",
         r"  merged → container rebuilt +\d+\.\d s\n",
@@ -266,7 +266,7 @@ def test_plays_on_a_forge_that_is_there(stranger: Stranger, elsewhere: Elsewhere
     assert clean.wait(SECONDS) == 0, stranger.reads()
     assert elsewhere.logins() == {"root", "mara"}
     assert elsewhere.client.get("/users/mara")["id"].number() == elsewhere.mara
-    [orgs] = re.findall(r"made the organisations (\S+), (\S+), (\S+)\n", said)
+    [orgs] = re.findall(r"created the organisations (\S+), (\S+), (\S+)\n", said)
     assert not any(map(elsewhere.has, orgs))
     assert ADMIN_PASSWORD not in stranger.reads()
     assert "Traceback" not in stranger.reads()
@@ -294,7 +294,7 @@ def test_ctrl_c_on_a_forge_that_is_there(stranger: Stranger, elsewhere: Elsewher
 
 
 def test_what_is_missing_on_a_forge_that_is_there(stranger: Stranger, elsewhere: Elsewhere) -> None:
-    """Status 1 and one sentence; nothing was made."""
+    """Status 1 and one sentence; nothing was created."""
     url, nobody = elsewhere.url, f"http://127.0.0.1:{_free()}"
     for words, says in (
         (("--forge", url), "--forge needs --admin LOGIN: a site admin makes the accounts of the story"),
@@ -307,7 +307,7 @@ def test_what_is_missing_on_a_forge_that_is_there(stranger: Stranger, elsewhere:
             "--forge should be an address such as https://forge.example",
         ),
         (("--forge", "http://a:b@forge.example", "--admin", "a"), "--forge takes an address without a login; name"),
-        (("--admin", "root:x"), "--admin and --clean are for a forge that is there already: name it by --forge"),
+        (("--admin", "root:x"), "--admin and --clean need --forge"),
         (("--forge", url, "--admin", f"root:{ADMIN_PASSWORD}", "--clean"), f"nothing of a demo on {url} is known"),
     ):
         demo = stranger.types("demo", "--exit", "--port", "0", *words)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from bots.intents import OpenIssue
 from bots.markdown import code, plain
+from hive.backoff import AGENT_FILES
 from hive.instance.instance import Instance
 from hive.outbox.enqueue import enqueue
 from hive.worker.worker import EFFECT
@@ -17,8 +18,6 @@ from hive.worker.worker import EFFECT
 log = logging.getLogger("hive.host")
 
 BY = "host"
-FIRST_SECONDS = 1.0
-LONGEST_SECONDS = 60.0
 TITLE = "🔴 {agent} cannot be kept on this host"
 BODY = """\
 {agent} does not work for now. Its turns wait, nothing of them is lost, and the other agents go on.
@@ -42,7 +41,6 @@ class AgentFault:
     """How often it was tried in vain since it went well."""
 
     _since: float = 0.0
-    _delay: float = 0.0
     _next: float = 0.0
 
     @contextmanager
@@ -56,13 +54,12 @@ class AgentFault:
         else:
             if self._since and not early:
                 log.warning("agent_goes_on agent=%s", self.agent)
-                self._since = self._delay = self._next = 0.0
+                self._since = self._next = 0.0
                 self.tries = 0
 
     def _met(self, error: OSError) -> None:
         self.tries += 1
-        self._delay = min(LONGEST_SECONDS, 2 * self._delay or FIRST_SECONDS)
-        self._next = time.monotonic() + self._delay
+        self._next = time.monotonic() + AGENT_FILES.delay(self.tries)
         if self._since:
             return
         log.error("agent_fault agent=%s error=%r", self.agent, str(error)[:300])

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from bots.intents import OpenIssue
 from bots.markdown import code, plain
 from forge.models import Repo
+from hive import backoff
 from hive.gateway.llm import ModelFailed
 from hive.ledger import Act, Ledger, Scope, Suspension, SuspensionReason, Turn
 from hive.outbox.enqueue import enqueue
@@ -27,17 +28,11 @@ PATIENCE_SECONDS = 10.0
 LONGEST_ASKED = 3600.0
 """Of a wait that the model asks for no more than this is believed."""
 
-FIRST = {
-    SuspensionReason.MODEL_UNREACHABLE: 5.0,
-    SuspensionReason.RATE_LIMITED: 5.0,
-    SuspensionReason.NEEDS_LOGIN: 30.0,
-    SuspensionReason.OVER_BUDGET: 60.0,
-}
-LONGEST = {
-    SuspensionReason.MODEL_UNREACHABLE: 60.0,
-    SuspensionReason.RATE_LIMITED: 300.0,
-    SuspensionReason.NEEDS_LOGIN: 600.0,
-    SuspensionReason.OVER_BUDGET: 3600.0,
+BACKOFF = {
+    SuspensionReason.MODEL_UNREACHABLE: backoff.MODEL_UNREACHABLE,
+    SuspensionReason.RATE_LIMITED: backoff.MODEL_RATE_LIMITED,
+    SuspensionReason.NEEDS_LOGIN: backoff.MODEL_NEEDS_LOGIN,
+    SuspensionReason.OVER_BUDGET: backoff.MODEL_OVER_BUDGET,
 }
 """Seconds until the first look again, and between two looks at the most."""
 
@@ -172,11 +167,11 @@ class AgentBackoff:
         ledger = self.ledger
         known = next((suspension for suspension in self._suspended() if suspension.reason is why.why), None)
         if known is not None:
-            delay = max(why.seconds, min(LONGEST[why.why], FIRST[why.why] * 2 ** (known.attempts + 1)))
+            delay = BACKOFF[why.why].delay(known.attempts + 2, at_least=why.seconds)
             ledger.suspensions.reschedule(known, delay)
             return
         now = ledger.clock()
-        until = now + max(why.seconds, FIRST[why.why])
+        until = now + BACKOFF[why.why].delay(1, at_least=why.seconds)
         ledger.suspensions.suspend(self.team, Scope.AGENT, self.agent, why.why, why.reason, until=until)
         ledger.audit.add(self.agent, Act.AGENT_SUSPENDED, team=self.team, ref=turn.ref, why=why.why, reason=why.reason)
         log.warning("agent_rests agent=%s why=%r reason=%r", self.agent, why.why.value, why.reason)
@@ -188,7 +183,7 @@ class AgentBackoff:
 
     def _suspended(self) -> list[Suspension]:
         found = self.ledger.suspensions.of(self.team, Scope.AGENT, self.agent)
-        return [suspension for suspension in found if suspension.reason in FIRST]
+        return [suspension for suspension in found if suspension.reason in BACKOFF]
 
     def _go_on(self, suspension: Suspension) -> None:
         ledger = self.ledger

@@ -7,11 +7,11 @@ could not be tried is tried again, one that is refused fails and is recorded.
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Callable
 
 from forge.models import Ref
 from forge.protocol import Conflict, ForgeError, NotFound, Unavailable
+from hive import backoff
 from hive.codec import Codec
 from hive.ledger import Act, Effect, LeaseLost, Ledger
 from hive.outbox import code, comments, issues, local_actions, reviews
@@ -139,7 +139,7 @@ class EffectExecutor:
 
     def _postpone(self, effect: Effect, error: ForgeError) -> None:
         asked = error.retry_after if isinstance(error, Unavailable) else 0.0
-        delay = max(asked, min(60.0, 0.25 * 2**effect.attempts)) * random.uniform(0.8, 1.2)
+        delay = backoff.EFFECTS.delay(effect.attempts, at_least=asked)
         log.warning("effect_postponed id=%d kind=%s attempt=%d error=%r", *_facts(effect, error))
         self._ledger.effects.retry(effect, str(error), delay)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hive.agent.processes import descendants
+from hive.backoff import CONTAINERS
 from hive.reconcile.bwrap import AgentDirs, SandboxProfile, command, prepare
 from hive.reconcile.logs import Log
 
@@ -24,7 +25,6 @@ AGENTS_UMASK = 0o022
 """Agents make files as people do: their directory lies below one that only the hive can enter."""
 
 QUICK_DEATH_SECONDS = 10.0
-MAX_DELAY_SECONDS = 30.0
 
 
 @dataclass(slots=True)
@@ -148,8 +148,7 @@ class Containers:
             found.log.wait(LOG_SECONDS)
             lived = time.monotonic() - found.since
             self._deaths[agent] = self._deaths.get(agent, 0) + 1 if lived < QUICK_DEATH_SECONDS else 0
-            delay = min(MAX_DELAY_SECONDS, 0.1 * 2 ** self._deaths[agent])
-            self._not_before[agent] = time.monotonic() + delay
+            self._not_before[agent] = time.monotonic() + CONTAINERS.delay(self._deaths[agent])
         return ended
 
     def stop(self, agent: str) -> bool:

@@ -15,6 +15,7 @@ from typing import assert_never
 
 from forge.models import Repo
 from forge.protocol import ForgeError, Reader
+from hive.backoff import RECONCILIATION
 from hive.config import PACKAGES_PATH, Limits
 from hive.git_mirror.mirror import GitError, Mirror
 from hive.ledger import Act, Baseline, Deployment, DeploymentState, Ledger
@@ -34,8 +35,6 @@ PROBE_SECONDS = 30.0
 PATIENCE_SECONDS = 60.0
 """How long a refusal that a slow forge could explain is not believed."""
 
-LONGEST_REST_SECONDS = 30.0
-"""How long an agent that cannot be looked after is left alone at the most, before that is tried again."""
 
 FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
 """What a step can meet beyond the errors that have a name: a file that cannot be used, a value that no program takes."""
@@ -70,7 +69,7 @@ class Backoff:
     """Why and until when (`time.monotonic`) an agent is left alone; somebody who asks for a look meanwhile gets one."""
 
     reason: str
-    seconds: float
+    failures: int
     until: float
     asked_at: float
 
@@ -236,8 +235,9 @@ class Reconciler:
             self._ledger.audit.add(
                 "host", Act.RECONCILE_FAILED, ref=str(target.repo), agent=target.agent, error=reason[:300]
             )
-        seconds = min(LONGEST_REST_SECONDS, 2 * before.seconds if before is not None else 1.0)
-        self._rests[target.agent] = Backoff(reason, seconds, time.monotonic() + seconds, baseline.check_requested_at)
+        failures = before.failures + 1 if before is not None else 1
+        until = time.monotonic() + RECONCILIATION.delay(failures)
+        self._rests[target.agent] = Backoff(reason, failures, until, baseline.check_requested_at)
 
     def _advance(self, target: ManagedAgent, sha: str, deployment: Deployment | None) -> bool:
         """Do the steps that can be done now; True once the container of this commit has answered.

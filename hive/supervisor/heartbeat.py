@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from hive.backoff import STORE
 from hive.ledger.errors import STORE_ERRORS, DamagedDatabase, describe, is_damaged, is_unavailable
 
 log = logging.getLogger("hive.supervisor.heartbeat")
@@ -28,8 +29,6 @@ HEARTBEATS = "heartbeats"
 SIZE = 512
 """Bytes of a heartbeat."""
 
-SHORTEST_WAIT, LONGEST_WAIT = 0.2, 5.0
-"""Seconds that a loop waits for its store, at first and at the most."""
 
 BETWEEN_BEATS = 1.0
 MEND = "it is damaged; stop the hive, put a backup of {path} in its place, start again"
@@ -74,7 +73,7 @@ class Heartbeat:
     def next_wait(self) -> float:
         """How long to wait for the store now: longer each time until a pass is finished."""
         self._waits += 1
-        return float(min(LONGEST_WAIT, SHORTEST_WAIT * 2 ** min(self._waits, 10)))
+        return STORE.delay(self._waits)
 
 
 class LoopDied(Exception):

@@ -16,9 +16,10 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from hive.backoff import PROCESSES
 from hive.supervisor.fork_server import Forked, ForkServer
 
 log = logging.getLogger("hive.supervisor.processes")
@@ -33,7 +34,6 @@ SYSTEMD_FIRST = 3
 STOP_SECONDS = 20.0
 LATE_SECONDS = 15.0
 STEADY_SECONDS = 10.0
-MAX_DELAY_SECONDS = 10.0
 POLL_SECONDS = 0.1
 HOPELESS_DEATHS = 3
 LAST_BYTES = 8192
@@ -71,7 +71,7 @@ class Supervisor:
 
     logs: Path
     on_death: Callable[[str, int], None]
-    longest_delay: float = MAX_DELAY_SECONDS
+    longest_delay: float = PROCESSES.longest
     """Seconds that a child waits for its next life at the most, however often it dies."""
     preload: Sequence[str] = ()
     """Modules whose memory the children share."""
@@ -178,7 +178,7 @@ class Supervisor:
             steady = now - child.started > STEADY_SECONDS
             child.deaths = 0 if steady else child.deaths + 1
             child.failures = 0 if steady or status <= 0 else child.failures + 1
-            child.not_before = now + min(self.longest_delay, 0.1 * 2**child.deaths)
+            child.not_before = now + replace(PROCESSES, longest=self.longest_delay).delay(child.deaths)
             child.process = None
             self.on_death(child.name, status)
         if child.process is None and now >= child.not_before and child.failures < HOPELESS_DEATHS:

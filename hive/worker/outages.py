@@ -15,6 +15,7 @@ from bots.intents import OpenIssue
 from bots.markdown import code, plain
 from forge.models import Ref, Repo
 from forge.protocol import ForgeError, Reader, Unavailable
+from hive.backoff import OUTAGE_PROBES
 from hive.ledger import Act, Ledger, Scope, Suspension, SuspensionReason
 from hive.outbox.enqueue import enqueue
 from hive.outbox.subject_state import SubjectState, subject_state
@@ -23,8 +24,6 @@ from hive.worker.failure_reports import BY
 log = logging.getLogger("hive.worker.outages")
 
 UNAUTHORIZED = 401
-LONGEST_PROBE_INTERVAL = 30.0
-"""Seconds between two probes of an outage, at most."""
 
 TITLE = "🔴 {forge} rejected {login}'s token"
 BODY = """\
@@ -100,9 +99,7 @@ class OutageMonitor:
             if found is None or (suspension.scope is Scope.TEAM and not isinstance(found, Unavailable)):
                 self._resume(suspension)
             else:
-                self._deps.ledger.suspensions.reschedule(
-                    suspension, min(LONGEST_PROBE_INTERVAL, 0.5 * 2**suspension.attempts)
-                )
+                self._deps.ledger.suspensions.reschedule(suspension, OUTAGE_PROBES.delay(suspension.attempts + 1))
 
     def _check_stopped_subject(self, suspension: Suspension) -> None:
         """Resume a stopped subject once an operator has closed the issue about it."""
@@ -110,7 +107,7 @@ class OutageMonitor:
         stopped = ledger.breakers.of(suspension.team, suspension.name)
         issue = str(ledger.effects.get(stopped.issue).result.get("ref", "")) if stopped is not None else ""
         if not issue or not self._was_closed(suspension.team, Ref.parse(issue)):
-            ledger.suspensions.reschedule(suspension, min(LONGEST_PROBE_INTERVAL, 0.5 * 2**suspension.attempts))
+            ledger.suspensions.reschedule(suspension, OUTAGE_PROBES.delay(suspension.attempts + 1))
             return
         with ledger.transaction():
             ledger.breakers.reset(suspension.team, suspension.name)

@@ -20,6 +20,7 @@ from bots.intents import Intent
 from forge.events import PullChanged
 from forge.models import Ref
 from forge.protocol import ForgeError, NotFound, Unavailable
+from hive import backoff
 from hive.ledger import Act, ConcurrencyLimit, Job, LeaseLost, Ledger
 from hive.ledger.errors import STORE_ERRORS, is_unavailable
 from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DEATHS
@@ -257,7 +258,7 @@ class Worker:
                 return
             error = Unavailable(UNSEEN.format(login=login)) if state is SubjectState.HIDDEN else error
         if isinstance(error, Unavailable) and job.attempts < MAX_ATTEMPTS:
-            ledger.jobs.retry(job, str(error), max(error.retry_after, min(60.0, 0.5 * 2**job.attempts)))
+            ledger.jobs.retry(job, str(error), backoff.JOBS.delay(job.attempts, at_least=error.retry_after))
         else:
             self._give_up(job, error)
 

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,6 +33,14 @@ def test_quoted_code_is_the_code() -> None:
         wanted = [line.strip() for line in code]
         found = any(bare[at : at + len(wanted)] == wanted for at in range(len(bare)))
         assert found, f"{quote['file']} has no longer:\n{quote['code']}"
+
+
+def test_extras_are_documented() -> None:
+    """Each extra of the package stands in the table about installing it, and no other."""
+    text = (ROOT / "docs" / "operate.md").read_text()
+    table = text[text.index("| extra |") :].split("\n\n", maxsplit=1)[0]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == set(extras)
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,6 +1,6 @@
-"""Conversations on lines of pull requests: says things there, and ends those whose lines a run has mended.
+"""Conversations on lines of pull requests: replies there, and resolves those whose lines a run has changed.
 
-Only where the forge has calls for it (Gitea 1.27); elsewhere things are said on the thread, and conversations stay open.
+Only where the forge has an API for it (Gitea 1.27); elsewhere replies go to the thread, and conversations stay open.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Lines = list[bytes] | None
 
 
 def reachable(forge: Forge, to: Conversation | None) -> Conversation | None:
-    """Where something can be said that came of a conversation on a line; None for the thread."""
+    """The conversation to reply in, if it still exists and the forge allows it; None for the thread."""
     if to is None or not forge.capabilities().reply_to_remark:
         return None
     return None if _remark(forge, to) is None else to
@@ -35,10 +35,10 @@ def post(forge: Forge, ref: Ref, to: Conversation | None, body: str, marker: str
 def resolve_fixed(
     forge: Forge, core: Callable[[], Forge], ledger: Ledger, action: ResolveFixedConversations
 ) -> list[int]:
-    """End the conversations that a run was told of and whose lines it has changed since; returns their remarks.
+    """Resolve the conversations whose lines a run has changed since it was notified; returns the ids of their remarks.
 
-    A conversation ends once: one that somebody opened again stays open. `core` gives the hands that may, where the
-    run's own may not. Raises Dropped if there is none.
+    A conversation is resolved once: one that was reopened stays open. `core` gives the forge as the hive's own account, for
+    what the run's account may not do. Raises Superseded if there is none.
     """
     if not forge.capabilities().resolve_conversation:
         raise Superseded("conversations are not resolved by calls on this forge")
@@ -62,10 +62,10 @@ def resolve_fixed(
 
 
 def is_kept(line: int, before: list[bytes], after: list[bytes]) -> bool:
-    """Whether a line (from 1) of a file is in it still; one that moved is.
+    """Whether a line (counted from 1) of a file still exists; a moved line does.
 
-    Between what both versions begin and end with, a line is gone when fewer of its kind are there: that takes one
-    look at each line, whatever somebody writes into the file.
+    Between the common beginning and end of both versions, a line is gone if it occurs less often: that takes linear time
+    for any content.
     """
     start = 0
     while start < min(len(before), len(after)) and before[start] == after[start]:
@@ -82,12 +82,12 @@ def is_kept(line: int, before: list[bytes], after: list[bytes]) -> bool:
 
 
 def _is_mended(remark: ReviewComment, review: Review, told: str, head: str, lines: Callable[[str, str], Lines]) -> bool:
-    """Whether a line has changed since its run was told of it; what had changed before that shows nothing."""
+    """Whether a line has changed since its run was notified; earlier changes do not count."""
     if remark.old or head == told:
         return False
     try:
         said, then, now = (lines(remark.path, sha) for sha in (review.head_sha, told, head))
-    except Invalid:  # too large for the forge to hand out
+    except Invalid:  # too large for the forge to return
         return False
     if said is None or then is None or not is_kept(remark.line, said, then):
         return False

@@ -1,4 +1,4 @@
-"""What is wrong with the hive itself, told to the operators: one issue for each incident, closed by itself when it is over."""
+"""Reports incidents of the hive itself to the operators: one issue for each, closed when it is over."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ BY = "hive"
 
 @dataclass(frozen=True, slots=True)
 class IncidentReporter:
-    """Enqueues what is told of incidents; `account` is whose words they are, `ops` where a team's operators are told."""
+    """Enqueues reports as `account`; `ops` is the repository where a team's operators are notified."""
 
     ledger: Ledger
     account: str
     ops: Callable[[str], Repo]
 
     def begin(self, team: str, subject: str, title: str, body: str) -> bool:
-        """Tell of something that is wrong from now on; False if it is known, and nothing is said again."""
+        """Report a new incident; False if it is open already."""
         with self.ledger.transaction():
             number = self.ledger.incidents.start(team, subject)
             if number is None:
@@ -38,7 +38,7 @@ class IncidentReporter:
         self._follow(team, subject, body, closes=False)
 
     def end(self, team: str, subject: str, body: str) -> None:
-        """Say that it is over, and close the issue; nothing if all was well."""
+        """Report the end of an incident, and close its issue; does nothing without one."""
         self._follow(team, subject, body, closes=True)
 
     def _follow(self, team: str, subject: str, body: str, *, closes: bool) -> None:

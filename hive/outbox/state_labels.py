@@ -28,17 +28,17 @@ SUSPENDED = {
     SuspensionReason.CRASHED: "state/crashed",
     SuspensionReason.REPOSITORY_LOST: "state/repository-lost",
 }
-"""What is shown where an agent could go on, but is suspended."""
+"""The labels of work that is suspended."""
 
 STATE_LABELS = frozenset({WORKING, IN_REVIEW, *SUSPENDED.values()})
-"""Labels that only the hive sets; other `state/…` labels are somebody else's."""
+"""Labels that only the hive sets; other `state/…` labels belong to others."""
 
 BLOCKING = frozenset({"blocked", "failed", "proposed"})
 """Ends of a turn after which nothing happens before an operator does something."""
 
 
 def labels_of(run: RunState) -> frozenset[str]:
-    """The labels that show how a run stands; none once it is over, or when it has answered."""
+    """The labels that show the state of a run; none once it has ended, or when it has answered."""
     if not run.is_open:
         return frozenset()
     if run.is_busy:
@@ -49,12 +49,12 @@ def labels_of(run: RunState) -> frozenset[str]:
 
 
 def is_asking(run: RunState) -> bool:
-    """Whether a run ended its turn with a question, or in failure: nobody was called for that yet."""
+    """Whether a run ended its turn with a question or a failure, and no operator was called yet."""
     return run.is_open and not run.is_busy and not run.blocked and run.last in {"blocked", "failed"}
 
 
 def labels_of_issue(runs: Iterable[RunState]) -> frozenset[str]:
-    """The labels of an issue with several runs: one state, that of the run on which most goes on."""
+    """The labels of an issue with several runs: one state, that of the most active run."""
     wanted = frozenset[str]().union(*map(labels_of, runs))
     states = [label for label in (*SUSPENDED.values(), WORKING, IN_REVIEW) if label in wanted]
     return (wanted - STATE_LABELS) | frozenset(states[:1])
@@ -75,12 +75,12 @@ def sync(forge: Forge, ledger: Ledger, action: SyncStateLabels) -> dict[str, str
 
 
 def _managed(runs: Iterable[RunState], action: SyncStateLabels) -> frozenset[str]:
-    # Without a run `needs-operator` is somebody's word for us, and stays.
+    # Without a run `needs-operator` was set by others, and stays.
     return frozenset({NEEDS_OPERATOR}) if any(run.is_open for run in runs) else frozenset(action.gone)
 
 
 def _set(forge: Forge, ref: Ref, wanted: frozenset[str], managed: frozenset[str]) -> str:
-    """Set those labels that are `managed`; a closed issue bears none. Returns what was changed, in words."""
+    """Set those labels that are `managed`; a closed issue gets none. Returns a summary of the change."""
     issue = forge.issue(ref)
     have = frozenset(issue.labels)
     if not issue.is_open:

@@ -20,7 +20,7 @@ class SubjectState(Enum):
 
 
 def subject_state(forge: Reader, ref: Ref) -> SubjectState:
-    """What became of an issue or pull request, as an account is told: forges answer alike for what is gone and what is hidden."""
+    """The state of an issue or pull request that was not found: forges give the same answer for gone and hidden."""
     try:
         forge.repository(ref.repo)
         forge.issue(ref)

@@ -1,4 +1,4 @@
-"""The commit status of a head that several pull requests may have: the worst of what is said of the open ones."""
+"""Publishes the commit status of a head that several pull requests may share: the worst of the open ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class VerdictPublisher:
         self._guard = threading.Lock()
 
     def publish(self, forge: Forge, repo: Repo, heads: Iterable[str], context: str) -> dict[str, str]:
-        """Set the status of heads; one that no open pull request has keeps what was said of it. Returns what was said."""
+        """Set the status of heads; one without an open pull request keeps its status. Returns the descriptions by head."""
         with self._guard:
             pulls = forge.open_pulls(repo)
             shown = {}

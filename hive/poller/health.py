@@ -1,4 +1,4 @@
-"""How the sweeps of a hive fare, kept in the ledger so that doctors and health checks can tell. Asks no forge."""
+"""How the polls of organisations go, kept in the ledger for doctors and health checks. Asks no forge."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def record_success(
 
 
 def of(ledger: Ledger, forge: str, owner: str) -> PollerHealth:
-    """How the sweep of an organisation fares; all is well where none was ever made."""
+    """The health of an organisation's polls; healthy if there was none yet."""
     told = ledger.deliveries.cursor(f"{_PREFIX}{forge}:{owner}")
     return PollerHealth(forge, owner) if told is None else _CODEC.loads(told)
 

@@ -13,7 +13,7 @@ from hive.poller.subject import SubjectDiff
 
 @dataclass(frozen=True, slots=True)
 class PollResult:
-    """What a pass did. `requests` is what it cost, `more` says that it was cut off at its bound."""
+    """What one poll did. `requests` is its cost, `more` that it stopped at its limit."""
 
     requests: int = 0
     changes: int = 0

@@ -37,7 +37,7 @@ GAP = timedelta(minutes=10)
 """After so long without a pass the next one is thorough."""
 
 LOOKS = 500
-"""Subjects that one pass looks at; those that changed last are left to the next one, which follows at once."""
+"""The most subjects of one poll; the most recently changed ones are left to the next, which follows at once."""
 
 
 class Poller:
@@ -114,7 +114,7 @@ class Poller:
             return []
 
     def _touched(self, cursor: Cursor, found: PassFindings) -> list[SubjectEntry]:
-        """What changed since the last pass; without that question the pass looks at everything."""
+        """What changed since the last poll; if that request fails, the poll checks everything."""
         since = cursor.since
         try:
             return self._asking(found)("what changed", self._owner, lambda: self._watcher.touched(self._owner, since))
@@ -125,7 +125,7 @@ class Poller:
     def _ours(
         self, listed: list[RepositoryEntry], cursor: Cursor | None, found: PassFindings, feed: list[Activity]
     ) -> dict[int, RepositorySnapshot]:
-        """The configured repositories, each looked at as far as there is a reason to."""
+        """The configured repositories, each checked as far as there is a reason to."""
         ours = {}
         known = {
             key: REPO.loads(value)
@@ -167,13 +167,13 @@ class Poller:
     def _first(
         self, place: RepositorySnapshot, before: KnownRepo | None, *, born: bool, found: PassFindings
     ) -> datetime:
-        """When a repository began to matter: it keeps its beginning under another name."""
+        """When a repository was first watched; it keeps that under another name."""
         if before is not None:
             return watched_since(self._ledger, Repo.parse(f"{self._forge}:{before.path}")) or found.began
         return place.listed.created_at if born else found.began
 
     def _missing(self, repo_id: int, before: KnownRepo, found: PassFindings) -> None:
-        """A repository that is not in its list any more: it lives under another owner, or not at all."""
+        """A repository that is missing in the list: it has another owner, or was deleted."""
         now = self._watcher.repository_by_id(repo_id)
         key = f"repo:{self._forge}:{repo_id}"
         if now is None:
@@ -259,7 +259,7 @@ class Poller:
             found.looks.append((seen, subject.repo_id in found.met))
 
     def _spare(self, place: RepositorySnapshot, found: PassFindings, changes: Iterator[Change]) -> None:
-        """Take what is found at a place; one that was renamed or deleted meanwhile is met again at the next pass."""
+        """Store the findings of one repository; one that was renamed or deleted during the poll is found again by the next."""
         try:
             found.changes += list(changes)
         except NotFound:
@@ -320,7 +320,7 @@ class Poller:
 
 
 def needs_look(subject: SubjectEntry, before: KnownSubject | None, since: datetime) -> bool:
-    """Whether a row of a list is a reason to look closer."""
+    """Whether a row of a list is a reason to check more closely."""
     issue = subject.issue
     if before is None:
         return issue.updated_at >= since or (issue.is_pull and issue.is_open)

@@ -1,4 +1,4 @@
-"""Changes into the ledger, each once, and the events that bots hear of them. Asks no forge."""
+"""Records changes in the ledger, each once, and enqueues the events that bots get. Asks no forge."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from hive.ledger import Ledger, Origin
 from hive.poller.subject import SubjectDiff
 
 REFRESH = "refresh"
-"""What the hive's own looks are called where bots have names."""
+"""The name of the hive's own refresh jobs, in the place of a bot's name."""
 
 ISSUE: Mapping[ChangeKind, type[Event]] = {
     ChangeKind.OPENED: IssueOpened,
@@ -48,15 +48,15 @@ PULL: Mapping[ChangeKind, type[Event]] = {
     ChangeKind.CLOSED: PullClosed,
     ChangeKind.REVIEWED: PullReviewed,
 }
-"""The changes that bots can hear of; the others are in the ledger only."""
+"""The changes that are events for bots; all others are in the ledger only."""
 
 ALONE = frozenset({ChangeKind.OPENED, ChangeKind.MERGED, ChangeKind.COMMENTED, ChangeKind.REMARKED})
-"""Changes that a delivery tells by the same key: each is an event of its own, or it would be one twice."""
+"""Changes that a delivery reports under the same key: each is an event of its own, so that none is handled twice."""
 
 
 @dataclass(frozen=True, slots=True)
 class PollerDeps:
-    """What a look needs of the house: whose repository it is, who listens, where events come from, and their pages."""
+    """What the poller needs: the team of a repository, who subscribes, the origin of events, and their pages."""
 
     ledger: Ledger
     team_of: Callable[[Repo], str | None]
@@ -66,15 +66,15 @@ class PollerDeps:
 
 
 def record(deps: PollerDeps, found: SubjectDiff, *, silent: bool = False) -> tuple[int, list[int]]:
-    """Write down what a look found; answers how many changes were new, and the ids of the jobs they made.
+    """Record a diff; returns how many changes were new, and the ids of their jobs.
 
-    Belongs into a transaction. `silent` ones make no work: they were there before the hive.
+    Call it within a transaction. `silent` changes cause no jobs: they happened before the hive watched.
     """
     ledger, forge = deps.ledger, found.ref.repo.forge
     team = deps.team_of(found.ref.repo)
     place = (found.repo_id, found.ref.number)
     kept = ledger.snapshots.save_subject(forge, place, found.now, found.was, team=team or "")
-    # Two looks at once: what the slower one found by comparing may be an older state than is known.
+    # Two refreshes at once: what the slower one found by comparing may be older than what is known.
     changes = [*found.rows, *(found.diffs if kept else ())]
     news = [
         change for change in sorted(changes, key=_when) if ledger.snapshots.add_change(forge, change, team=team or "")
@@ -93,7 +93,7 @@ def record(deps: PollerDeps, found: SubjectDiff, *, silent: bool = False) -> tup
 
 
 def events(news: Iterable[Change], ref: Ref, *, is_pull: bool) -> Iterator[Event]:
-    """Changes of one subject as events; several of one type are one look for a bot, under the newest key."""
+    """Changes of one subject as events; several of one type are one event for a bot, under the newest key."""
     found: dict[object, Event] = {}
     for change in news:
         event = event_of(change, ref, is_pull=is_pull)
@@ -108,7 +108,7 @@ def event_of(change: Change, ref: Ref, *, is_pull: bool) -> Event | None:
     """The event of a change, if there is one for it."""
     if change.kind is ChangeKind.COMMENTED:
         return CommentPosted(ref, change.actor, change.key, int(change.what))
-    if change.kind is ChangeKind.REMARKED and change.is_reply:  # as a delivery tells of it, under the same key
+    if change.kind is ChangeKind.REMARKED and change.is_reply:  # as a delivery reports it, under the same key
         return CommentPosted(
             ref, change.actor, dedup_keys.commented(ref.repo.forge, int(change.what)), int(change.what)
         )

@@ -1,4 +1,4 @@
-"""Since when a repository matters, and the look that a delivery asks for."""
+"""Since when a repository is watched, and the refresh that a delivery asks for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A look at one repository: what became of its name, its refs and its releases. Changes nothing."""
+"""What changed in one repository: its name, its refs and its releases. Changes nothing."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def blank(place: RepositorySnapshot) -> KnownRepo:
 
 
 def standing(place: RepositorySnapshot, known: KnownRepo) -> Iterator[Change]:
-    """What the list itself tells."""
+    """Changes that the list itself shows."""
     key, seen = f"repo:{place.forge}:{place.id}", place.listed.repository
     if known.path != place.repo.path:
         actor = place.by("rename_repo", "transfer_repo")

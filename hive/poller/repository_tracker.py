@@ -1,7 +1,7 @@
-"""Where the repositories of the house are: known by id, followed when they are renamed, suspended when they are not there.
+"""Where repositories are: known by id, followed when they are renamed, suspended when they are missing.
 
-A name can be given to another repository at any moment, an id cannot: before something is read or written in a
-repository its id is asked for, and what bears its name but not its id is a stranger. Writes nothing to a forge.
+A name can be given to another repository at any moment, an id cannot. So the id is checked before a repository is
+read or written, and another repository under its name is not used. Writes nothing to a forge.
 """
 
 from __future__ import annotations
@@ -57,22 +57,22 @@ class RepositoryFinder(Protocol):
         """The repository of a name; raises NotFound."""
 
     def repository_by_id(self, repo_id: int) -> Repository | None:
-        """The repository of an id, whatever its name is; None if it is gone, or not to be seen."""
+        """The repository of an id, under any name; None if it is gone, or not visible."""
 
 
 @dataclass(frozen=True, slots=True)
 class RepositoryRole:
-    """What a repository is to the house: the teams whose work is in it, and the agent whose configuration it is."""
+    """What a repository is to the instance: the teams that work in it, and the agent whose configuration it is."""
 
     teams: tuple[str, ...]
     agent: str = ""
     is_reportable: bool = True
-    """Whether operators can be told of it: not of the place where they are told."""
+    """Whether operators can be notified of it there: not of the repository where they are notified."""
 
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where a repository is; `lost` says why what is there is not to be used, empty if all is well."""
+    """Where a repository is; `lost` is why the one found there must not be used, empty if it may."""
 
     now: Repo
     lost: str = ""
@@ -99,7 +99,7 @@ def _usurper(finder: RepositoryFinder, pinned: PinnedRepository) -> str:
 
 @dataclass
 class RepositoryTracker:
-    """Looks where repositories are and remembers it; `ask` gives a forge as the hive's own account sees it now."""
+    """Finds repositories and remembers where they are; `ask` gives a forge as the hive's own account sees it now."""
 
     ledger: Ledger
     ask: Callable[[str], RepositoryFinder]
@@ -109,9 +109,9 @@ class RepositoryTracker:
     _moved: dict[int, float] = field(default_factory=dict)
 
     def pin_all(self, forge: str = "") -> None:
-        """Pin what is new in the configuration, tell by its id what is only called otherwise there, and look for all.
+        """Pin new repositories of the configuration, recognise renamed ones by their ids, and refresh all.
 
-        To be done when a configuration is read: later the names that it uses are spoken for.
+        Call it when a configuration is loaded: later its names may be taken by others.
         """
         mine = [repo for repo in self.places if forge in {"", repo.forge}]
         while sum(map(self._recognise, mine)):  # a name that was freed may be the next one's
@@ -119,7 +119,7 @@ class RepositoryTracker:
         self.refresh(forge)
 
     def refresh(self, forge: str = "") -> None:
-        """Look for each repository of the house, or of one forge; one that cannot be asked for stays as it was."""
+        """Refresh all repositories, or those of one forge; one that cannot be requested stays as it was."""
         for pinned in self.ledger.repositories.all():
             if pinned.repo in self.places and forge in {"", pinned.repo.forge}:
                 self._refresh_one(pinned)
@@ -141,7 +141,7 @@ class RepositoryTracker:
         return self._update(pinned, locate(self.ask(repo.forge), pinned))
 
     def replace(self, seen: Repository) -> None:
-        """An operator says that another repository is meant by a name from now on."""
+        """Accept another repository for a name, on an operator's word."""
         pinned = self.ledger.repositories.of(seen.repo)
         if pinned is None or pinned.id != seen.id:
             if pinned is not None:
@@ -149,7 +149,7 @@ class RepositoryTracker:
             self.ledger.repositories.pin(seen.repo, seen.id)
 
     def may_have_moved(self, repo: Repo) -> bool:
-        """Whether what was not found in a repository may be found when it is looked for again: it moved meanwhile."""
+        """Whether what was not found in a repository may be found by another lookup, since the repository has moved."""
         pinned = self.ledger.repositories.of(repo)
         if pinned is None:
             return False
@@ -188,7 +188,7 @@ class RepositoryTracker:
                 repositories.rename(known, repo)
                 repositories.set_path(known, repo)
                 self.ledger.audit.add("hive", Act.REPOSITORY_RENAMED, ref=str(repo), was=str(known.repo), id=seen.id)
-            else:  # another team's now, whose people have no say in what was begun before
+            else:  # it belongs to another team now, which has no say in earlier work
                 self._forget(known)
                 repositories.pin(repo, seen.id)
         return True
@@ -256,13 +256,13 @@ class RepositoryTracker:
             self.ledger.audit.add("hive", Act.REPOSITORY_FOUND, team=mine[0].team, ref=name)
 
     def _clear(self, pinned: PinnedRepository, words: str) -> None:
-        """Nothing is wrong with its name any more."""
+        """Close what was reported about its name."""
         self._resume_found(pinned, words)
         for team in {team for place in self.places.values() for team in place.teams}:
             self.incidents.end(team, _renamed(pinned), words)
 
     def _forget(self, pinned: PinnedRepository) -> None:
-        """It is no part of the configuration any more: an operator took it out."""
+        """Forget a repository that an operator has removed from the configuration."""
         with self.ledger.transaction():
             self._clear(pinned, "It is no part of `hive.yaml` any more.")
             self.ledger.repositories.delete(pinned)

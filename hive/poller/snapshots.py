@@ -1,4 +1,4 @@
-"""How repositories and subjects stood at the last look: what the next one is compared with. Performs no I/O."""
+"""Repositories and subjects as they were at the last poll, to compare with. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hive.codec import Codec
 
 @dataclass(frozen=True, slots=True)
 class KnownSubject:
-    """An issue or pull request. `comments` are digests by id, None while nobody has looked into it."""
+    """An issue or pull request. `comments` are digests by id, None if they were never read."""
 
     updated: datetime
     body: str
@@ -25,14 +25,14 @@ class KnownSubject:
 
     @classmethod
     def glanced(cls, subject: SubjectEntry) -> KnownSubject:
-        """What a row of a list tells."""
+        """What a row of a list shows."""
         issue = subject.issue
         return cls(issue.updated_at, dedup_keys.digest(issue.body), issue.is_pull, issue.is_open)
 
 
 @dataclass(frozen=True, slots=True)
 class KnownRepo:
-    """A repository. `again` says that its refs have to be asked for at the next pass, whatever the feed says."""
+    """A repository. `again` is whether its refs have to be read by the next poll, regardless of the feed."""
 
     path: str
     archived: bool
@@ -45,7 +45,7 @@ class KnownRepo:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Where the passes over one organisation stand, by the forge's own clock."""
+    """The position of an organisation's polls, by the forge's clock."""
 
     since: datetime
     feed: int

@@ -1,8 +1,8 @@
-"""The questions of a sweep, each of which may fail alone. Changes nothing on a forge.
+"""The requests of a poll, each of which may fail alone. Changes nothing on a forge.
 
-What an account has no right to ask is asked no more for an hour, or until the worker is started again or
-gets another token; what a forge stumbles over (500) is asked again at the next pass. A forge that is away is
-nobody's fault here: the pass ends, remembers nothing, and the next one finds everything.
+A request that is refused for lack of rights is not repeated for an hour, or until the worker is restarted or gets another
+token. One that the forge fails at (500) is repeated by the next poll. If the forge is unavailable the poll ends,
+remembers nothing, and the next one finds everything.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ BROKEN = 500
 """What a forge answers when it stumbles over one thing; the others can still be asked for."""
 
 DENIED = 403
-"""What a forge answers to somebody without the right to ask; 401 is a token that is refused altogether."""
+"""The statuses of a refused request; 401 is a rejected token instead."""
 
 AGAIN = timedelta(hours=1)
-"""How long a refusal is believed: rights are given without a word to the hive."""
+"""How long a refusal is remembered: rights are granted without notice."""
 
 
 class SourceUnavailable(Exception):
-    """One question has no answer now, and what is known of it stays; `stumbled` says that the next pass may have one."""
+    """A request has no answer now, and the last known one stays; `stumbled` is whether the next poll may get one."""
 
     def __init__(self, question: str, *, stumbled: bool = False) -> None:
         super().__init__(question)
@@ -38,14 +38,14 @@ class SourceUnavailable(Exception):
 
 
 class Ask(Protocol):
-    """Asks one question; raises Blind for one that has no answer now."""
+    """Makes one request; raises SourceUnavailable if it has no answer now."""
 
     def __call__(self, what: str, where: object, question: Callable[[], T]) -> T:
         """The answer."""
 
 
 def plainly(what: str, where: object, question: Callable[[], T]) -> T:
-    """Ask, whatever comes of it."""
+    """Make the request, without regard to earlier refusals."""
     return question()
 
 
@@ -60,13 +60,13 @@ class Sources:
     _until: dict[str, datetime] = field(default_factory=dict)
 
     def begin(self, now: datetime) -> None:
-        """A pass begins: what was refused long ago may be asked again."""
+        """Start a poll: requests that were refused long ago may be made again."""
         self.broken.clear()
         for question in [question for question, until in self._until.items() if until <= now]:
             del self._until[question], self.refused[question]
 
     def ask(self, what: str, where: object, question: Callable[[], T], *, now: datetime) -> T:
-        """The answer; raises Blind for one that is refused or broken, and ForgeError for everything else."""
+        """The answer; raises SourceUnavailable for one that is refused or broken, and ForgeError for everything else."""
         name = f"{what} of {where}"
         if name in self.refused:
             raise SourceUnavailable(name)

@@ -1,4 +1,4 @@
-"""A look at one issue or pull request: what happened to it since the last one. Changes nothing."""
+"""What changed on one issue or pull request since the last check. Changes nothing."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class SubjectDiff:
 def diff_subject(
     watcher: PollReader, subject: SubjectEntry, was: str | None, begun: datetime, ask: Ask = plainly
 ) -> SubjectDiff:
-    """Look at a subject; what is older than `begun` is no change. A plain issue costs one request.
+    """Compare a subject with its snapshot; what is older than `begun` is not a change. A plain issue costs one request.
 
-    What of a pull request may not be asked for stays as it is known; raises Blind for what is broken.
+    Parts of a pull request that may not be read stay as they are known; raises SourceUnavailable for what is broken.
     """
     issue, known = subject.issue, None if was is None else SUBJECT.loads(was)
     rows, comments = ask("conversations", issue.ref.repo, lambda: watcher.happened(subject))
@@ -53,7 +53,7 @@ def diff_subject(
 
 
 def states(watcher: PollReader, ref: Ref, repo_id: int, was: str) -> SubjectDiff:
-    """A look at nothing but the statuses of an open pull request's head: they touch nothing else."""
+    """Compare only the statuses of an open pull request's head: they leave no trace elsewhere."""
     rows = watcher.stated(ref.repo, repo_id, SUBJECT.loads(was).head)
     return SubjectDiff(ref, repo_id, is_pull=True, rows=tuple(rows), diffs=(), was=was, now=was)
 
@@ -67,7 +67,7 @@ def _pull(
     found: list[Change] = []
     head = _seen(ask, "pull requests", ref, lambda: watcher.pull(ref).head_sha, before.head)
     if now.is_open or known is None or known.is_open:
-        # A head that was replaced since is asked for a last time: nobody looks at it afterwards.
+        # A head that was replaced since then is read for the last time.
         for sha in dict.fromkeys(filter(None, (before.head, head))):
             found += _seen(ask, "statuses", ref, partial(watcher.stated, ref.repo, repo_id, sha), [])
     counts = dict(before.reviews)
@@ -81,7 +81,7 @@ def _pull(
 
 
 def _seen(ask: Ask, what: str, ref: Ref, question: Callable[[], T], known: T) -> T:
-    """The answer, or what is known where nobody may ask."""
+    """The answer, or what is known if it may not be read."""
     try:
         return ask(what, ref.repo, question)
     except SourceUnavailable as blind:
@@ -133,7 +133,7 @@ def _compared(
 
 
 def was_edited(comment: CommentSnapshot, before: str | None, begun: datetime) -> bool:
-    """Whether a comment has other words than at the last look; one from before all looks, by its times."""
+    """Whether a comment has another text than at the last check; without a snapshot, by its times."""
     if before is None:
         return comment.created_at < begun <= comment.updated_at != comment.created_at
     return before != comment.digest

@@ -17,20 +17,20 @@ _PASSES = re.compile(
     "|Too many open files|temporarily unavailable|[Uu]nable to create|[Cc]annot lock ref|unable to write"
 )
 _TOO_MUCH = re.compile(f"[Oo]ut of memory|died of signal (?:{signal.SIGXCPU:d}|{signal.SIGXFSZ:d})\\b")
-"""What git says when it, or what it started, came to the bounds of `hive.agent.child.confine`: it would again."""
+"""Messages of git when it, or a child of it, hit a limit of `hive.agent.child.confine`: a retry would too."""
 
 _STAYS = re.compile("returned error: 4(?!01|07|08|25|29)")
-"""What git says of the ways of the world, which time can heal; a forge's plain no is none of them."""
+"""Messages of git about problems that time can solve; a forge's refusal is not one."""
 
 
 class GitError(Exception):
-    """Git did not do it; says what it was asked and the end of what it answered, without secrets."""
+    """Git failed; the message has the command and the end of its output, without secrets."""
 
 
 class GitInterrupted(GitError):
-    """Git could not do it now: the forge, the network or this machine was in the way, and time can heal that.
+    """Git failed for now: because of the forge, the network or this machine; a retry may help.
 
-    Everything else that git says no to is what it was asked for, and it will say no again.
+    Every other failure is about the request itself, and a retry fails too.
     """
 
 
@@ -52,7 +52,7 @@ MAX_REF = 1000
 
 
 def failure(verb: str, status: int, said: str) -> GitError:
-    """What git's complaint is: the one place where failures are told apart."""
+    """Tell temporary failures of git from permanent ones."""
     said = complaint(said)[-300:]
     if _TOO_MUCH.search(said):
         return TooLarge(f"git {verb} needs more memory or time than it may take: {said}")

@@ -1,4 +1,4 @@
-"""Git on the host: bare mirrors of our own, in which nothing is ever checked out by git or run.
+"""Git on the host: bare mirrors; nothing is checked out by git, and nothing of them is run.
 
 Words from outside never become options: references are checked, and every path or name stands
 behind `--`. Tokens travel by environment, never in a URL, an argument or a file.
@@ -36,11 +36,11 @@ from hive.git_mirror.errors import GitError, GitInterrupted, TooLarge, failure, 
 __all__ = ["GitError", "GitInterrupted", "Login", "Mirror", "MirrorCache", "TooLarge", "TreeEntry", "TreeLimits"]
 
 SILENCE_SECONDS = 120.0
-"""The longest silence of git or of the forge that is waited out; how long a transfer takes is its own affair."""
+"""The longest silence of git or of the forge, in seconds; a transfer may take any time."""
 
 LOCAL = Deadlines(silence=SILENCE_SECONDS, longest=SILENCE_SECONDS)
 TALKING = Deadlines(silence=2 * SILENCE_SECONDS, longest=3600.0)
-"""For what reads the mirror alone, and for what the forge has a say in: git notices a silent forge by itself, and first."""
+"""The limits for commands that read the mirror only, and for those that talk to the forge: git notices a silent forge first."""
 
 SHARE = Share(memory=512 << 20, file=8 << 30, output=64 << 20, cpu=60)
 """What one git may use. Measured (2.39): a fetch of 260 MB with a blob of 80 MB, and all that is asked of it, take half of the memory."""
@@ -55,7 +55,7 @@ _SAFE = (
     ("core.bigFileThreshold", "32m"),  # what is larger is read piece by piece, and is no text
     ("gc.auto", "0"),
     ("http.followRedirects", "false"),
-    ("pack.threads", "2"),  # each takes its own part of the memory
+    ("pack.threads", "2"),  # each takes its share of the memory
     ("protocol.allow", "never"),
     ("protocol.http.allow", "always"),
     ("protocol.https.allow", "always"),
@@ -115,12 +115,12 @@ class Mirror:
             with self._alone():
                 self._make()
         with contextlib.suppress(OSError):
-            os.utime(path / "HEAD")  # by this it is seen when somebody last asked for it
+            os.utime(path / "HEAD")  # shows when the mirror was last used
 
     def fetch(self, ref: str, name: str) -> str:
         """Fetch exactly one full reference, keep it as `refs/hive/<name>`, and return its commit.
 
-        What is cut leaves nothing behind. Raises GitInterrupted if it can be tried again, GitFailed if not.
+        An interrupted fetch leaves nothing behind. Raises GitInterrupted if a retry may help, GitError if not.
         """
         kept = f"refs/hive/{name}"
         for text in (ref, kept):
@@ -153,7 +153,7 @@ class Mirror:
         return self._run("rev-parse", "--verify", "--end-of-options", f"{_sha(sha)}^{{tree}}")
 
     def merge_base(self, one: str, other: str) -> str:
-        """The best common ancestor of two commits; raises GitFailed without one."""
+        """The best common ancestor of two commits; raises GitError without one."""
         return self._run("merge-base", "--", _sha(one), _sha(other))
 
     def merged_tree(self, onto: str, head: str) -> str | None:
@@ -169,7 +169,7 @@ class Mirror:
         return self._bytes(*words, _sha(old), _sha(new), "--").decode("utf-8", "replace")
 
     def is_ancestor(self, old: str, new: str) -> bool:
-        """Whether `old` is reachable from `new`; a commit that is not here raises GitFailed."""
+        """Whether `old` is reachable from `new`; raises GitError for a missing commit."""
         status, out = self._call("merge-base", "--is-ancestor", "--", _sha(old), _sha(new))
         if status not in (0, 1):
             raise failure("merge-base", status, out)
@@ -202,7 +202,7 @@ class Mirror:
         return None if found is None else self.blob(found.sha)
 
     def write_out(self, sha: str, into: Path, paths: frozenset[str], *, bounds: TreeLimits) -> None:
-        """Write regular files of a commit below a directory; links, submodules and the rest are left out."""
+        """Write the regular files of a commit below a directory; links, submodules and everything else are left out."""
         listed = _entries(self._run("ls-tree", "-r", "-l", "-z", "--full-tree", _sha(sha)))
         chosen = [e for e in listed if e.path in paths and e.mode in ("100644", "100755")]
         if len(chosen) > bounds.files or sum(entry.size for entry in chosen) > bounds.total_bytes:
@@ -215,7 +215,7 @@ class Mirror:
             target.write_bytes(self.blob(entry.sha))
 
     def keep(self, sha: str, name: str) -> None:
-        """Hold on to a commit under a tag of our own."""
+        """Keep a commit by a tag of our own."""
         with self._alone():
             self._run("update-ref", "--end-of-options", f"refs/tags/{name}", _sha(sha))
 
@@ -232,7 +232,7 @@ class Mirror:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Nobody else fetches into this clone; raises GitInterrupted if somebody else does for too long."""
+        """Lock this mirror for fetching; raises GitInterrupted if another process holds the lock for too long."""
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         place = self.path.with_name(f"{self.path.name}.lock")
         place.touch(mode=0o600)
@@ -245,12 +245,12 @@ class Mirror:
             yield
 
     def _tidy(self) -> None:
-        """Remove what a git that was killed left behind; nobody else fetches meanwhile."""
+        """Remove what a killed git left behind, under the lock."""
         objects = self.path / "objects"
         left = [*objects.glob("pack/tmp_*"), *objects.glob("pack/*.keep"), *self.path.glob("*.lock")]
         left += (self.path / "refs").rglob("*.lock")
         old = time.time() - ABANDONED_SECONDS
-        for part in objects.glob("??/tmp_obj_*"):  # somebody may be writing one just now: merges do
+        for part in objects.glob("??/tmp_obj_*"):  # another process may be writing one right now: merges do
             with suppress(FileNotFoundError):
                 left += [part] if part.stat().st_mtime < old else []
         for path in left:
@@ -283,11 +283,11 @@ class Mirror:
     ) -> tuple[int, bytes, bytes]:
         environment = _environment(config)
         try:
-            # A group of its own, which ends as one. What is made here are pipes and the process.
+            # Its own process group, which is killed as one.
             process: Any = Git(at).execute(["git", *words], as_process=True, env=environment, start_new_session=True)
         except GitCommandNotFound as error:
             raise GitInterrupted("git is not installed, or its directory is gone") from error
-        # What the forge has a say in computes longer: all of a repository is read.
+        # A fetch computes longer: it reads all of a repository.
         cpu = self._share.cpu if deadlines is LOCAL else max(self._share.cpu, int(deadlines.longest / 2))
         confine(process.proc.pid, replace(self._share, cpu=cpu))
         came = watch(process.proc, process.stdout, process.stderr, deadlines, most=self._share.output)
@@ -306,7 +306,7 @@ class MirrorCache:
 
 
 def _unbroken(verb: str, came: ChildResult) -> tuple[int, bytes, bytes]:
-    """Status, answer and complaints of a git that came to its end by itself; raises TooLarge and GitInterrupted."""
+    """Status, output and error output of a git that ended by itself; raises TooLarge and GitInterrupted."""
     if came.overflowed:
         raise TooLarge(f"git {verb}: {came.stopped}")
     if came.stopped:

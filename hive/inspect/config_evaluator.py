@@ -25,7 +25,7 @@ class ConfigEvaluator:
     known: Callable[[str], KnownNames | None] = lambda _: None
 
     def evaluate(self, pull: PullRequest, agent: str) -> Evaluation:
-        """What merging would mean; raises Unavailable if it has to be looked at again."""
+        """What merging would mean; raises Unavailable if it has to be evaluated again."""
         try:
             return self._evaluate(self.mirror(pull.ref.repo), pull, agent)
         except GitInterrupted as error:
@@ -50,7 +50,7 @@ class ConfigEvaluator:
     def _old(self, mirror: Mirror, agent: str, base: str) -> Plan | None:
         try:
             return self._plan(mirror, agent, base, None)
-        except BuildFailed:  # a base that does not build is what this change may be there to mend
+        except BuildFailed:  # a base that does not build is what this change may fix
             return None
 
     def _plan(self, mirror: Mirror, agent: str, tree: str, known: KnownNames | None) -> Plan:

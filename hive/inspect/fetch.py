@@ -1,4 +1,4 @@
-"""Fetches what a pull request's number stands for; refuses any head but the one that was asked for."""
+"""Fetches a pull request by its number; refuses any head but the expected one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MirrorOf = Callable[[Repo], Mirror]
 def fetch(mirror: Mirror, pull: PullRequest) -> str:
     """Fetch head and base of a pull request; returns the base branch's commit.
 
-    Raises Unavailable if the head moved meanwhile, and GitFailed as it is: whoever looks says what cannot be fetched.
+    Raises Unavailable if the head has moved, and GitError if it cannot be fetched.
     """
     number = pull.ref.number
     head = mirror.fetch(f"refs/pull/{number}/head", f"pull/{number}/head")

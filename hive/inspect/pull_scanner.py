@@ -25,7 +25,7 @@ class PullScanner:
     bounds: TreeLimits = SCANNED
 
     def scan(self, pull: PullRequest) -> Scan:
-        """Look at the lines that a pull request adds; raises Unavailable if it has to be looked at again."""
+        """Analyse the lines that a pull request adds; raises Unavailable if it has to be scanned again."""
         try:
             mirror = self.mirror(pull.ref.repo)
             base = fetch(mirror, pull)

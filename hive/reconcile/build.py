@@ -1,10 +1,10 @@
-"""An agent's declaration becomes an artifact: a directory that a container is made from.
+"""Builds an artifact from an agent's declaration: a directory from which a container is started.
 
-    agents/<name>/gens/<sha>/agent.json    what the agent is
-    agents/<name>/gens/<sha>/bin/          the commands of its packages, as links
+agents/<name>/gens/<sha>/agent.json    the agent's settings
+agents/<name>/gens/<sha>/bin/          the commands of its packages, as links
 
-The container's PATH holds nothing else: what is not declared is not there. Building runs nothing.
-What stands in a declaration is held against this host, and against the team where that is known.
+The container's PATH holds nothing else. Building runs nothing. A declaration is checked against this host, and against
+the team if that is known.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
-    """What a declaration may name: the team's lanes, the models of the house, and the other agents by unique role."""
+    """What a declaration may refer to: the team's lanes, the configured models, and other agents by unique role."""
 
     lanes: tuple[str, ...]
     models: tuple[str, ...]
@@ -104,7 +104,7 @@ def plan(
     packages_path: Sequence[str] = PACKAGES_PATH,
     known: KnownNames | None = None,
 ) -> Plan:
-    """Read a declaration from a commit or tree; raises BuildFailed with every problem."""
+    """Read a declaration from a commit or tree; raises BuildFailed with all problems."""
     text = _text(mirror, tree, DECLARATION)
     if text is None:
         raise BuildFailed([f"{DECLARATION}:1:1: there is no such file"])
@@ -153,7 +153,7 @@ def _missing(data: Mapping[str, Any], path: Sequence[str]) -> Iterator[FieldErro
 
 
 def _unknown(data: Mapping[str, Any], known: KnownNames) -> Iterator[FieldError]:
-    """What the house does not know."""
+    """References in a declaration that are unknown."""
     lane, model, role = data.get("lane"), data.get("model"), data.get("role")
     if isinstance(lane, str) and lane not in known.lanes:
         yield FieldError(("lane",), f"the team has no lane {shown(lane)}{nearest(lane, known.lanes)}")
@@ -196,7 +196,7 @@ def interpreter() -> str:
 
 
 def build(made: Plan, sha: str, gens: Path) -> Path:
-    """Make the artifact of a commit, whole or not at all; one that is there is taken as it is."""
+    """Build the artifact of a commit, completely or not at all; an existing one is reused."""
     final = gens / sha
     if final.exists():
         return final

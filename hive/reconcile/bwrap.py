@@ -52,7 +52,7 @@ def _usual() -> str:
 class SandboxProfile:
     """How this machine confines agents: the bwrap program and the kind of user (`hive.agent.enter`) in it.
 
-    Without a program agents are plain processes of the hive's own user, and see what that sees.
+    Without a program agents are plain processes of the hive's own user, with its rights.
     """
 
     program: str | None
@@ -160,7 +160,7 @@ def _problem(profile: SandboxProfile) -> str:
 def command(
     profile: SandboxProfile, dirs: AgentDirs, sha: str, extra: dict[str, str]
 ) -> tuple[list[str], dict[str, str]]:
-    """The words and the environment that start an agent's harness from one artifact, which is made ready for it."""
+    """The command and environment that start an agent's harness from an artifact."""
     artifact = dirs.gens / sha
     harness = [interpreter(), "-P", "-m", "hive.agent"]
     if profile.program is None:
@@ -183,7 +183,7 @@ def command(
 
 
 def _container(profile: SandboxProfile, name: str, binds: list[str]) -> list[str]:
-    """What bubblewrap is told of namespaces, capabilities and mounts."""
+    """The arguments of bubblewrap for namespaces, capabilities and mounts."""
     words = [str(profile.program), "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
     words += ["--unshare-cgroup-try", "--hostname", f"h-{name}"]
     if profile.kind == USERS:
@@ -210,9 +210,9 @@ def _entry(profile: SandboxProfile, uid: int) -> list[str]:
 
 
 def prepare(dirs: AgentDirs) -> None:
-    """Make the directories of an agent; nobody else may look into them.
+    """Create the directories of an agent; only the hive may enter them.
 
-    Nothing is made below `state`, which is the agent's: the harness makes what it needs there, from within.
+    Nothing is created below `state`, which belongs to the agent: the harness does that from within.
     """
     with DirHandle.at(dirs.root) as root:
         for directory in (dirs.gens, dirs.state, dirs.sockets):

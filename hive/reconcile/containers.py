@@ -59,15 +59,15 @@ class Containers:
         return self._epochs.get(agent, 0)
 
     def heard(self, agent: str, sha: str) -> None:
-        """A container gave a sign of life, by which it says what it was made from; any thread may call this."""
+        """Record a container's heartbeat, with the commit that it was built from; any thread may call this."""
         self._heard[agent] = sha
 
     def answered(self, agent: str) -> str:
-        """What the container that runs now said it was made from; empty before its first sign of life."""
+        """The commit that the running container reported; empty before its first heartbeat."""
         return self._heard.get(agent, "")
 
     def opens(self, agent: str, key: str) -> bool:
-        """Whether a key is the one that the agent's last container was told at its start; any thread may ask."""
+        """Whether a key is the one that the agent's current container got at its start; any thread may call this."""
         return hmac.compare_digest(self._keys.get(agent, secrets.token_hex()).encode(), key.encode())
 
     def serves(self, agent: str, run: int) -> bool:
@@ -85,7 +85,7 @@ class Containers:
         return sorted(self._used)
 
     def dirs(self, agent: str) -> AgentDirs:
-        """An agent's directories, made if need be; raises OSError where something else is in their place."""
+        """An agent's directories, created if missing; raises OSError if something else is in their place."""
         dirs = AgentDirs(agent, self._root / agent)
         prepare(dirs)
         return dirs
@@ -182,7 +182,7 @@ class Containers:
         self._not_before.pop(agent, None)
 
     def stop_all(self) -> None:
-        """End every container: all are told first, so that they end together."""
+        """Stop all containers at the same time."""
         for found in self._running.values():
             _tell(found.process)
         for agent in list(self._running):
@@ -200,7 +200,7 @@ class Containers:
 
 
 def _mentions(process: Path, mark: str) -> bool:
-    """Whether a process was started for a directory: by an argument, or by what the harness is told."""
+    """Whether a process was started for a directory: by its arguments, or by the harness' environment."""
     with contextlib.suppress(OSError):
         words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
         if mark in words and "hive.agent" in words:

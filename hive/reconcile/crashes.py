@@ -1,8 +1,7 @@
-"""Containers that end though nobody wanted it: told once, and after too many of them the agent stays down.
+"""Containers that end unexpectedly: reported once, and after too many crashes the agent is not restarted.
 
-A subject at which a container crashes again and again is left, and counts once: it does not stop the others.
-What an operator stopped and what the reconciler replaced is no crash, nor is a new configuration that does not
-come up: that is told on its pull request.
+A subject on which a container crashes again and again is suspended, and counts once. Neither a stop by an operator or
+the reconciler is a crash, nor a new configuration that does not start: that is reported on its pull request.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from hive.outbox.incidents import IncidentReporter
 log = logging.getLogger("hive.crashes")
 
 LINES = 30
-"""How much of the log's end is told."""
+"""How much of the end of the log is reported."""
 
 TITLE = "🔴 the container of {agent} crashed"
 BODY = """\
@@ -43,7 +42,7 @@ GOES_ON = "🟡 {agent} is started again: {why}."
 
 
 class CrashWatch:
-    """Counts crashes of one host's containers, and says what has to be known. Called by the thread that owns them."""
+    """Counts the crashes of this host's containers and reports them. Called by the thread that owns them."""
 
     def __init__(self, ledger: Ledger, incidents: IncidentReporter, limits: Limits) -> None:
         self._ledger = ledger
@@ -83,21 +82,21 @@ class CrashWatch:
         self._incidents.add(team, _subject(agent), said)
 
     def is_down(self, team: str, agent: str) -> bool:
-        """Whether an agent is not to be started before somebody says so."""
+        """Whether an agent must not be started before an operator restarts it."""
         return any(
             suspension.reason is SuspensionReason.CRASHED
             for suspension in self._ledger.suspensions.of(team, Scope.AGENT, agent)
         )
 
     def let_go_on(self, team: str, agent: str, why: str) -> None:
-        """Start an agent again, whatever it did: `why` is in our own words."""
+        """Allow an agent to start again; `why` is our own sentence."""
         with self._ledger.transaction():
             self._ledger.incidents.clear_crashes(agent)
             if self._ledger.suspensions.resume(team, Scope.AGENT, agent, SuspensionReason.CRASHED):
                 self._incidents.add(team, _subject(agent), GOES_ON.format(agent=plain(agent), why=why))
 
     def epochs(self, team: str, agent: str) -> None:
-        """An agent's container runs: what was told is over, if it has been well for long enough."""
+        """An agent's container runs: close its incident once it has been well for long enough."""
         found = self._ledger.incidents.current(team, _subject(agent))
         if found is None:
             return

@@ -1,7 +1,7 @@
-"""Directories that somebody else may write into, opened by handle. Never follows a link, whoever put it there.
+"""Directories that an agent may write into, accessed by handle. Never follows a link.
 
-A path is walked by the kernel (`openat2` with `RESOLVE_BENEATH`, Linux 5.6) or, where that is not allowed,
-component by component with `O_NOFOLLOW`. What is not a directory or a regular file is refused before it can
+A path is resolved by the kernel (`openat2` with `RESOLVE_BENEATH`, Linux 5.6) or, where that is not allowed,
+component by component with `O_NOFOLLOW`. Anything but a directory or regular file is refused before it can
 block: a fifo is opened without waiting for its other end.
 """
 
@@ -61,7 +61,7 @@ class DirHandle:
         os.close(self.fd)
 
     def folder(self, name: str, *, mode: int = 0o700) -> DirHandle:
-        """Open a directory right below, made if need be; raises NotOurs if something else has its name."""
+        """Open a direct subdirectory, created if missing; raises ForeignEntry if something else has its name."""
         with contextlib.suppress(FileExistsError):
             os.mkdir(name, mode, dir_fd=self.fd)
         try:
@@ -80,7 +80,7 @@ class DirHandle:
             os.close(handle)
 
     def open(self, name: str, flags: int, *, mode: int = 0o600) -> int:
-        """A handle of a regular file below; raises NotOurs for anything else."""
+        """A handle of a regular file below; raises ForeignEntry for anything else."""
         handle = self._open(name, flags, mode)
         if stat.S_ISREG(os.fstat(handle).st_mode):
             return handle
@@ -98,7 +98,7 @@ class DirHandle:
             return file.read(limit)
 
     def write(self, name: str, content: bytes, *, mode: int = 0o600) -> None:
-        """Put a whole file in the place of whatever has its name, in one step of the file system."""
+        """Replace whatever has the name by a complete file, atomically."""
         draft = f".{name}.{secrets.token_hex(4)}"
         handle = self.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=mode)
         try:
@@ -158,7 +158,7 @@ def _open_beneath(folder: int, name: str, flags: int, mode: int) -> int:
 
 
 def openat2(folder: int, name: str, flags: int, mode: int) -> int | None:
-    """Open a path below a directory by the kernel's own walk; None where it does not know the call."""
+    """Open a path below a directory with `openat2`; None if the kernel does not have it."""
     how = _How(flags, mode if flags & os.O_CREAT else 0, _RESOLVE)
     call = _LIBC.syscall
     call.restype = ctypes.c_long

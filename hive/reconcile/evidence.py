@@ -1,4 +1,4 @@
-"""Reads what the rule of `verify` looks at: the forge's records by API, commits by git. Changes nothing."""
+"""Gathers the facts for `verify`: the forge's records by API, commits by git. Changes nothing."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class NotNow(Exception):
 
 
 class Evidence:
-    """One look at one configuration repository."""
+    """The facts about one configuration repository."""
 
     def __init__(self, reader: Reader, mirror: Mirror, repo: Repo, policy: Policy) -> None:
         self._reader = reader
@@ -34,7 +34,7 @@ class Evidence:
         self._policy = policy
 
     def gather(self, baseline: Baseline, proposals: Mapping[str, frozenset[str]]) -> Facts:
-        """Read everything once. Raises ForgeError, GitFailed or NotNow: then nothing can be said."""
+        """Read everything once. Raises ForgeError, GitError or NotNow if that is not possible now."""
         seen = self._reader.repository(self._repo)
         if seen.id != self._policy.repo_id:
             raise NotNow(f"{self._repo} is another repository: its id is {seen.id}")
@@ -90,7 +90,7 @@ class Evidence:
             return self._mirror.is_ancestor(old, new)
         except GitInterrupted:
             raise
-        except GitError:  # a commit that the branch does not hold any more was never fetched
+        except GitError:  # a commit that is no longer on the branch was never fetched
             return False
 
     def _movement(self, row: Push) -> Movement:
@@ -133,7 +133,7 @@ class Evidence:
 
 
 def open_to_us(branch: Branch) -> tuple[str, ...]:
-    """What the rule that counts for a branch lets the hive's own account do, which no rule of the hive does."""
+    """What the effective protection of a branch allows the hive's own account; no rule of the hive allows that."""
     wrong = {"the hive's own account may push": branch.can_push, "the hive's own account may merge": branch.can_merge}
     return tuple(text for text, is_so in wrong.items() if branch.protected and is_so)
 

@@ -1,4 +1,4 @@
-"""Which users of the host an agent is when root starts it: two numbers of its own that nobody else has."""
+"""The host users of agents that root starts: two ids for each, which no one else has."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def is_root_of_the_host() -> bool:
 
 
 def may_be_hosts_root() -> bool:
-    """Whether what this process starts in its own name could be uid 0 outside of all namespaces."""
+    """Whether a process that this one starts could be uid 0 outside of all namespaces."""
     return os.geteuid() == 0 and any(inside == 0 and outside == 0 for inside, outside, _ in _mapped())
 
 

@@ -1,7 +1,7 @@
-"""What an agent's container writes, kept by the host: read from a pipe, bounded, and harmless to look at.
+"""The log of an agent's container: read from a pipe, limited, and safe to print.
 
-The agent holds one end of a pipe and never the file. However much it writes, the host reads at a pace of its
-own and drops what is too much, and says how much that was.
+The agent holds one end of a pipe and never the file. The host reads at its own pace, drops what is too much, and logs
+how much that was.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class Log:
 
 
 def _opened(folder: DirHandle) -> int:
-    """The handle of the log; whatever else has its name is taken away."""
+    """The handle of the log; anything else of its name is removed."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
     try:
         return folder.open("log", flags)

@@ -48,12 +48,12 @@ class StepFailed(Exception):
 
 
 class ProbeFailed(Exception):
-    """A container gave no sign of life in time."""
+    """A container sent no heartbeat in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class ManagedAgent:
-    """One agent under the reconciler's care, and how to look at its configuration; `here` tells whether that is there."""
+    """One agent under the reconciler's control; `is_available` is whether its configuration repository can be used."""
 
     agent: str
     repo: Repo
@@ -66,7 +66,7 @@ class ManagedAgent:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Why and until when (`time.monotonic`) an agent is left alone; somebody who asks for a look meanwhile gets one."""
+    """Why and until when (`time.monotonic`) an agent is not reconciled; a request in the meantime overrides it."""
 
     reason: str
     failures: int
@@ -87,9 +87,9 @@ class Reconciler:
         probe_seconds: float = PROBE_SECONDS,
         is_down: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """`packages_path` are the directories in which packages are looked for; a container answers within `probe_seconds`.
+        """`packages_path` are the directories to search for packages; a container must send a heartbeat within `probe_seconds`.
 
-        An agent that `is_down` is not started again as it was; a new configuration is.
+        An agent that `is_down` is not restarted as it was; a new configuration is started.
         """
         self._ledger = ledger
         self._is_down = is_down
@@ -103,10 +103,10 @@ class Reconciler:
         self._probes: dict[str, tuple[str, float]] = {}
 
     def keep(self, target: ManagedAgent) -> None:
-        """One turn for one agent: continue what is open, look if it is time, keep the container up.
+        """Reconcile one agent: continue an open deployment, check its repository if it is time, keep the container running.
 
-        What goes wrong with its configuration or its container is said once and tried again more and more slowly.
-        Raises OSError for a fault of its directories or of the disk, and errors of the ledger.
+        Errors of its configuration or container are reported once, and retried with increasing delays.
+        Raises OSError for errors of its directories or of the disk, and errors of the ledger.
         """
         baseline = self._ledger.deployments.baseline(target.agent)
         if baseline is None or self._rests_still(baseline):
@@ -184,7 +184,7 @@ class Reconciler:
                 self._succeed(target, baseline, deployment)
 
     def _give_up(self, target: ManagedAgent, deployment: Deployment, reason: str) -> None:
-        """A step of a deployment failed for good: what ran before goes on, or comes back first."""
+        """A step of a deployment failed: the previous commit keeps running, or is restored first."""
         now = self._ledger.deployments.current(target.agent)
         if now is None or now.state in BEFORE_POINT:
             self._fail(target, deployment, DeploymentState.FAILED, reason)
@@ -227,7 +227,7 @@ class Reconciler:
         return rest is not None and time.monotonic() < rest.until and baseline.check_requested_at <= rest.asked_at
 
     def _hold_up(self, target: ManagedAgent, baseline: Baseline, error: Exception) -> None:
-        """An agent cannot be looked after just now: said once, and tried again more and more slowly."""
+        """Reconciling failed for now: report it once, and retry with increasing delays."""
         reason = str(error)
         before = self._rests.get(target.agent)
         if before is None or before.reason != reason:
@@ -240,9 +240,9 @@ class Reconciler:
         self._rests[target.agent] = Backoff(reason, failures, until, baseline.check_requested_at)
 
     def _advance(self, target: ManagedAgent, sha: str, deployment: Deployment | None) -> bool:
-        """Do the steps that can be done now; True once the container of this commit has answered.
+        """Perform the steps that are possible now; True once the container of this commit has sent a heartbeat.
 
-        Each step is harmless if it was done before: after a crash they are planned anew from what is.
+        Each step may be repeated: after a crash they are planned again from the actual state.
         """
         for step in plan_steps(sha, self._actual(target.agent)):
             if deployment is not None and deployment.state is not step.STATE:
@@ -276,7 +276,7 @@ class Reconciler:
         try:
             return environment(artifact)
         except (LookupError, TypeError, AttributeError, ValueError, OSError) as error:
-            if not is_transient(error):  # a power cut left half of it: it is built anew
+            if not is_transient(error):  # half written before a power cut: it is built again
                 shutil.rmtree(artifact, ignore_errors=True)
             raise
 
@@ -286,7 +286,7 @@ class Reconciler:
         return plan(target.agent, mirror, sha, self._limits, packages_path=self._packages_path)
 
     def _probe(self, agent: str, sha: str) -> bool:
-        """Whether the container has answered; raises ProbeFailed when it had time enough."""
+        """Whether the container has sent a heartbeat; raises ProbeFailed after the time for it."""
         probed, deadline = self._probes.get(agent, ("", 0.0))
         if probed != sha:  # another one was probed last, and what time it had does not count
             deadline = time.monotonic() + self._probe_seconds
@@ -298,7 +298,7 @@ class Reconciler:
             return False
         del self._probes[agent]
         end = self._containers.log(agent, 20)
-        raise ProbeFailed(f"no sign of life within {self._probe_seconds:g} s\n{end}")
+        raise ProbeFailed(f"no heartbeat within {self._probe_seconds:g} s\n{end}")
 
     def _actual(self, agent: str) -> Actual:
         dirs = self._containers.dirs(agent)

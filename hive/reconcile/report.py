@@ -49,7 +49,7 @@ class Reporter:
     meta: Repo
 
     def deployed(self, deployment: Deployment, repo: Repo, changes: tuple[str, ...]) -> None:
-        """The container runs the commit: tag it, record it, say it, and wake who waited for it."""
+        """Report a running commit: tag it, record it, comment, and resume runs that wait for it."""
         sha = deployment.sha
         tag = f"deployed/{deployment.pulls[-1]}" if deployment.pulls else f"adopted/{sha[:12]}"
         key = f"{deployment.agent}:{deployment.id}"
@@ -69,7 +69,7 @@ class Reporter:
         self._audit(deployment, repo, Act.DEPLOYED, tag=tag)
 
     def failed(self, deployment: Deployment, repo: Repo, reason: str) -> None:
-        """The commit cannot run: tag it, and say why on each pull request that brought it."""
+        """Report a commit that cannot run: tag it, and comment on each pull request that it came from."""
         key = f"{deployment.agent}:{deployment.id}"
         for pull in deployment.pulls[-1:]:
             self._enqueue(
@@ -90,7 +90,7 @@ class Reporter:
         self._audit(deployment, repo, Act.DEPLOYMENT_FAILED, reason=reason[:300])
 
     def rejected(self, baseline: Baseline, repo: Repo, sha: str, verdict: Rejected) -> None:
-        """A head that nobody approved: an issue for the operators."""
+        """Report a head that was not approved: an issue for the operators."""
         detail = f" ({plain(verdict.detail)})" if verdict.detail else ""
         old, new, where = code(baseline.running_sha[:7]), code(sha[:12]), code(repo.path)
         said = REJECTED.format(

@@ -1,4 +1,4 @@
-"""Which steps lead from what is to what should be. Pure: looks at values, touches nothing."""
+"""Plans the steps from the actual to the desired state. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Activate:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Wait for the container's sign of life."""
+    """Wait for the container's heartbeat."""
 
     STATE: ClassVar[DeploymentState] = DeploymentState.PROBE
     sha: str

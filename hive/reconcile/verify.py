@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 LATE = frozenset({"no push record", "direct push", "not a merge"})
-"""Refusals that a forge's own delay can cause: its feed comes up to 4 s after the push."""
+"""Refusals that may be caused by a delay of the forge: its feed comes up to 4 s after the push."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class Movement:
-    """One movement of the branch by the feed; `expected_tree` is our own merge, None on conflict."""
+    """One movement of the branch by the feed; `expected_tree` is that of our own merge, None on conflict."""
 
     old: str
     new: str
@@ -51,7 +51,7 @@ class Movement:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that the rule looks at, as far as it was worth reading."""
+    """All facts that the rule needs, as far as they were worth reading."""
 
     last: str
     head: str = ""

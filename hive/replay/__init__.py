@@ -1,8 +1,8 @@
-"""Decisions made again from what is stored: no forge is asked, nothing is written.
+"""Replays decisions from the ledger: no forge is asked, nothing is written.
 
-tape.py       what a bot asked and was told, recorded and played
-decision.py   one decision made again, and how it differs from the one that was made
-lines.py      the same for people: a job, a delivery, a run
+recording.py  what a bot read, recorded and played back
+decision.py   one decision made again, and how it differs from the original
+report.py     the same for people: a job, a delivery, a run
 """
 
 from hive.replay.recording import Recording, recorded

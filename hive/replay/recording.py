@@ -1,4 +1,4 @@
-"""What a bot asked and was told: recorded while it looks, and played to it when it looks again."""
+"""Records what a bot reads, and plays it back to it later."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ ERRORS: dict[str, type[ForgeError]] = {
 _ERROR_NAMES = {kind: name for name, kind in ERRORS.items()}
 
 LONGEST = 2 << 20
-"""Bytes of a tape, compressed; of a longer one only is kept that it was too long."""
+"""The maximum bytes of a compressed recording; of a longer one only the fact is kept."""
 
 
 class NotRecorded(Exception):
-    """A question that was not asked when the tape was recorded."""
+    """A request that is not in the recording."""
 
 
 class Unplayable(Exception):
-    """A tape that is none, or was too long to be kept."""
+    """A recording that is unreadable, or was too long to be kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedCall:
-    """One question and its answer as JSON text, or the error that came instead: its name, words and status."""
+    """One request and its answer as JSON, or its error: name, message and status."""
 
     question: str
     answer: str = ""
@@ -57,7 +57,7 @@ class RecordedCall:
 
 @dataclass
 class Recording:
-    """All that was said in one look, when that was, and who was who: as a value while it is recorded, read as its digest."""
+    """All requests of one job, its time, and the team: a value while recording, its digest when read back."""
 
     now: datetime
     team: Team | str
@@ -65,14 +65,14 @@ class Recording:
     _raw: list[tuple[str, str, str, object]] = field(default_factory=list)
 
     def pack(self) -> bytes:
-        """The tape as the ledger keeps it."""
+        """The recording as the ledger keeps it."""
         said = [[one.question, one.answer, one.error] for one in (*self.said, *(_answered(*raw) for raw in self._raw))]
         packed = zlib.compress(json.dumps([self.now.isoformat(), self.who, said]).encode(), 1)
         return packed if len(packed) <= LONGEST else b""
 
     @property
     def who(self) -> str:
-        """What stands for who was who."""
+        """The digest of the team."""
         return self.team if isinstance(self.team, str) else digest(self.team)
 
     @property
@@ -86,7 +86,7 @@ class Recording:
 
 
 def unpack(body: bytes) -> Recording:
-    """A tape that was kept; raises Unplayable."""
+    """Decode a stored recording; raises Unplayable."""
     try:
         now, team, said = json.loads(zlib.decompress(body))
     except (zlib.error, ValueError) as error:
@@ -97,13 +97,13 @@ def unpack(body: bytes) -> Recording:
 
 
 def recorded(ctx: Context) -> tuple[Context, Recording]:
-    """A context that answers as `ctx` does, and the tape on which it is put what was asked."""
+    """A context that answers like `ctx`, and the recording of its answers."""
     recording = Recording(ctx.now, ctx.team)
     return _with(ctx, lambda part: _Recorder(part, getattr(ctx, part), recording)), recording
 
 
 def played(ctx: Context, recording: Recording) -> Context:
-    """A context that answers from a tape; `ctx` says who is who. Its questions raise NotOnTape."""
+    """A context that answers from a recording; `ctx` provides the team. Unknown requests raise NotRecorded."""
     answers: dict[str, deque[RecordedCall]] = {}
     for said in recording.said:
         answers.setdefault(said.question, deque()).append(said)
@@ -111,7 +111,7 @@ def played(ctx: Context, recording: Recording) -> Context:
 
 
 def digest(thing: object) -> str:
-    """Digest of a value; equal values have equal digests in every process, whatever their classes are called."""
+    """Digest of a value; equal values have equal digests in every process, independent of class names."""
     return sha256(repr(_plain(thing)).encode()).hexdigest()[:16]
 
 
@@ -133,13 +133,13 @@ def _plain(thing: object) -> object:
 
 
 def _with(ctx: Context, part_of: Callable[[str], object]) -> Context:
-    # The parts answer whatever their protocols know, without a list of it: mypy cannot see that.
+    # The parts answer any method of their protocols: mypy cannot see that.
     forge, scanner, evaluator, history = (cast("Any", part_of(part)) for part in PARTS)
     return Context(forge, ctx.team, scanner, evaluator, history, ctx.now)
 
 
 class _Recorder:
-    """One part of a context that remembers what it says."""
+    """One part of a context that records its answers."""
 
     def __init__(self, part: str, inner: object, recording: Recording) -> None:
         self.part = part
@@ -164,7 +164,7 @@ class _Recorder:
 
 @dataclass(frozen=True)
 class _Player:
-    """One part of a context that says again what was said; the last answer stays."""
+    """One part of a context that plays answers back; the last one is repeated."""
 
     part: str
     answers: dict[str, deque[RecordedCall]]

@@ -23,19 +23,19 @@ class Cannot(Exception):
 
 @dataclass
 class Replay:
-    """What is needed of the house; `differs` is set by the first difference that was told."""
+    """What a replay needs; `differs` is set by the first difference."""
 
     ledger: Ledger
     bots: Mapping[str, Bot]
     context: Callable[[str], Context]
-    """Who is who in a team; its questions are answered by tapes."""
+    """The context of a team, whose requests are answered by recordings."""
     decode: Callable[[Delivery], list[Event]]
     hearers: Callable[[Event], list[str]]
-    """The bots that would look at an event now."""
+    """The bots that would handle an event now."""
     differs: bool = False
 
     def lines(self, what: str) -> Iterator[str]:
-        """Decide again what `job:N`, `delivery:N` or `run:N` names; raises Cannot."""
+        """Replay what `job:N`, `delivery:N` or `run:N` names; raises Cannot."""
         kind, colon, number = what.rpartition(":")
         if not (number.isascii() and number.isdigit()) or (kind if colon else "job") not in KINDS:
             raise Cannot(f"name a job, a delivery or a run as job:12, delivery:7, run:3 (it is {what[:40]!r})")

@@ -1,4 +1,4 @@
-"""Secrets of the hive: files that nobody else may read, below the state directory."""
+"""Secrets of the hive: private files below the state directory."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ REREAD_SECONDS = 1.0
 
 
 class NoSecret(Exception):
-    """A secret is missing or lies open; the message says which and what to do."""
+    """A secret is missing or exposed; the message says which and what to do."""
 
 
 class SecretStore:
@@ -36,7 +36,7 @@ class SecretStore:
         self._write(f"{forge}/{login}.token", token.encode())
 
     def password(self, forge: str, login: str) -> str:
-        """A password of an account on a forge of our own, made at first use."""
+        """A password of an account on an embedded forge, created at first use."""
         return self._made(f"{forge}/{login}.password", secrets.token_urlsafe(9)).decode()
 
     def hook_secret(self, forge: str) -> bytes:
@@ -66,7 +66,7 @@ class SecretStore:
             return None
 
     def change_hook_secret(self, forge: str) -> None:
-        """Let the next secret take its place; the old one is not believed any more."""
+        """Promote the next secret; the old one is no longer accepted."""
         (self._root / _NEXT.format(forge)).replace(self._root / _HOOK.format(forge))
 
     def open_files(self) -> list[Path]:
@@ -75,7 +75,7 @@ class SecretStore:
         return sorted(path for path in paths if path.stat().st_mode & 0o077)
 
     def marker_secret(self) -> bytes:
-        """The secret that marks of own comments are signed with, made at first use."""
+        """The secret that signs the markers of own comments, created at first use."""
         return self._made("marker.secret", secrets.token_hex(32))
 
     def _made(self, name: str, fresh: str) -> bytes:
@@ -109,7 +109,7 @@ class SecretStore:
 
 
 class HookSecrets:
-    """The secrets of a forge's deliveries, read anew each time they are looked through; raises NoSecret."""
+    """The webhook secrets of a forge, read again each time; raises NoSecret."""
 
     def __init__(self, secret_store: SecretStore, forge: str) -> None:
         self._secret_store = secret_store

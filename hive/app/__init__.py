@@ -1,1 +1,1 @@
-"""The composition root: every wire of the house, one module for each process."""
+"""The composition root: wires everything together, one module for each process."""

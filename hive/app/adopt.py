@@ -1,7 +1,7 @@
-"""`hive adopt AGENT`: an operator on the host takes a head that was refused as it is, after having seen it.
+"""`hive adopt AGENT`: an operator on the host accepts a rejected head as it is, after having seen it.
 
-Everything else that moves a configuration is a merge that forge and git agree about; this is for the day on which
-somebody pushed past the protection, or history was written anew. What is adopted is built and tried like any merge.
+Every other change of a configuration is a merge that forge and git agree about. This is for the day on which
+a push bypassed the protection, or history was rewritten. An adopted head is built and probed like any merge.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from hive.reconcile.build import BuildFailed, plan
 from hive.reconcile.evidence import HEAD, bad_entries
 
 SHOWN = 20
-"""Commits and files that are listed; of more it is said how many."""
+"""How many commits and files are listed; of more only the number is printed."""
 
 
 @dataclass(frozen=True)
 class Adoption:
-    """What would be adopted; `sha` is the head as it was looked at."""
+    """What would be adopted; `sha` is the head that was shown."""
 
     instance: Instance
     baseline: Baseline
@@ -36,7 +36,7 @@ class Adoption:
     reason: str
 
     def lines(self) -> Iterator[str]:
-        """What an operator has to see before saying yes: refused text of others, on lines of its own."""
+        """What an operator has to see before agreeing: commits and files of others, each on a line of its own."""
         baseline, mirror = self.baseline, self.mirror
         yield f"{baseline.agent}: {self.seen.repo.path}, branch {baseline.branch}"
         yield f"refused because: {self.reason}"
@@ -52,7 +52,7 @@ class Adoption:
             yield from _first([f"+ {entry.path}" for entry in mirror.entries(self.sha)], "files")
 
     def take(self) -> None:
-        """Make the head the baseline and let the host bring it up; raises NotReady if it is another one by now."""
+        """Make the head the baseline and let the host deploy it; raises StartupError if the head has moved."""
         ledger, baseline = self.instance.ledger, self.baseline
         now = self.reader.branch(self.seen.repo, baseline.branch).sha
         if now != self.sha:
@@ -85,7 +85,7 @@ def run(instance: Instance, agent: str, say: Callable[[str], None], agreed: Call
 
 
 def adoption(instance: Instance, agent: str, reader: GiteaReader) -> Adoption:
-    """What can be adopted for an agent; raises NotReady where nothing was refused, or it would not run."""
+    """What can be adopted for an agent; raises StartupError if nothing was rejected, or it would not build."""
     baseline = instance.ledger.deployments.baseline(agent)
     if baseline is None:
         raise StartupError(f"the configuration of {agent} was never adopted; run: hive init")
@@ -109,7 +109,7 @@ def adoption(instance: Instance, agent: str, reader: GiteaReader) -> Adoption:
 
 
 def reading(instance: Instance, agent: str) -> GiteaReader:
-    """The eyes of the hive's own account on the forge of an agent; raises NotReady for an unknown one."""
+    """The forge of an agent, as the hive's own account sees it; raises StartupError for an unknown agent."""
     forge = next((team.forge for team in instance.settings.teams.values() if agent in team.agents), None)
     if forge is None:
         raise StartupError(f"no team has an agent {agent!r}")

@@ -1,4 +1,4 @@
-"""A fault of one agent's own directories: it keeps this agent from working, is said once, and hurts no other."""
+"""A fault of one agent's directories: it stops this agent only, and is reported once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ It is tried again by itself, each minute at the latest.
 
 @dataclass(slots=True)
 class AgentFault:
-    """Whether an agent's directories have a fault now, and when to look again."""
+    """Whether an agent's directories have a fault now, and when to check again."""
 
     instance: Instance
     team: str
@@ -65,7 +65,7 @@ class AgentFault:
         log.error("agent_fault agent=%s error=%r", self.agent, str(error)[:300])
         now = self.instance.ledger.clock()
         self._say(error, f"{self.agent}:{now:.0f}")
-        self._since = now  # not before: what could not be written down is said with the next try
+        self._since = now  # not before: what could not be recorded is recorded with the next attempt
 
     def _say(self, error: OSError, key: str) -> None:
         told = f"{type(error).__name__}: {error.strerror or error}: {error.filename or ''}"

@@ -1,4 +1,4 @@
-"""Where an agent pushes: one branch for each try at an issue, so that what was rejected is not begun with again."""
+"""The branches that an agent pushes to: one for each attempt, so that a rejected one is not continued."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from hive.ledger import Ledger, Turn
 
 @dataclass(frozen=True, slots=True)
 class Branches:
-    """The branches of one agent. A pull request that is open goes on; after one that is closed or merged comes a new branch."""
+    """The branches of one agent. An open pull request is continued; after a closed or merged one comes a new branch."""
 
     agent: str
     ledger: Ledger
     reader: Reader
 
     def work(self, turn: Turn) -> str:
-        """The branch of a turn's run; raises OSError while the forge cannot be asked."""
+        """The branch of a turn's run; raises OSError while the forge is unavailable."""
         name = f"agent/{self.agent}/issue-{Ref.parse(turn.ref).number}"
         last = turn.pull or self.ledger.runs.last_pull(self.agent, turn.ref)
         return self._after(name, last, stays=turn.pull is not None)
 
     def proposal(self, turn: Turn) -> str:
-        """The branch for changes of the own configuration; raises OSError while the forge cannot be asked."""
+        """The branch for changes of its configuration; raises OSError while the forge is unavailable."""
         issue = Ref.parse(turn.ref)
         name = f"agent/{self.agent}/{issue.repo.path.replace('/', '-')}-{issue.number}"
         return self._after(name, self.ledger.runs.last_proposal(self.agent, turn.ref), stays=False)

@@ -105,7 +105,7 @@ class ActivityConsole:
         return rows
 
     def _is_said_already(self, row: AuditRow) -> bool:
-        """A machine's own act comes back as an event, and a review was shown before its status."""
+        """A machine's own action comes back as an event, and a review was shown before its status."""
         echo = row.actor in self._machines and row.action.endswith(("_opened", "_posted", "_closed"))
         is_pending = row.action == SetVerdict.WIRE and not row.detail.get("says")
         return echo or is_pending or row.detail.get("context") == "hive/review"
@@ -142,7 +142,7 @@ def _link(url: str, column: int) -> str:
 
 
 def phrase(row: AuditRow) -> str:
-    """An act in a few words."""
+    """An audit row in a few words."""
     facts: dict[str, Any] = {key: _plain(value) for key, value in row.detail.items()}
     return PHRASES[row.action].format_map(_Missing(facts))
 

@@ -1,7 +1,7 @@
-"""What is over and still on the disk: found, measured, and taken away when that is wanted.
+"""Finds, measures and removes what is no longer needed on disk.
 
-Never what an open run, the running container, the one before it or an open deployment needs. Directories into
-which agents write are walked by handle, and no link is followed.
+Never what an open run, the running container, the one before it or an open deployment needs. Directories that agents
+write into are walked by handle, and no link is followed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hive.reconcile.dir_handles import DirHandle, ForeignEntry
 
 DAY = 86_400.0
 PACKS, LOOSE = 20, 2000
-"""So many packs, or loose objects, and a clone is packed anew."""
+"""The number of packs, or loose objects, from which on a clone is repacked."""
 
 DEEPEST = 64
 """Levels of directories that are measured."""
@@ -33,7 +33,7 @@ GIT_SECONDS = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Garbage:
-    """One thing that is over; `size` is in bytes, `take` takes it away and raises OSError."""
+    """One thing that can be removed; `size` is in bytes, `take` removes it and raises OSError."""
 
     what: str
     name: str
@@ -45,7 +45,7 @@ class Garbage:
 
 
 def of_agent(ledger: Ledger, agent: str, root: Path, keep: Keep) -> Iterator[Garbage]:
-    """Generations that nobody needs and work trees of runs that ended, in an agent's directory."""
+    """Unneeded generations and work trees of ended runs in an agent's directory."""
     if root.is_dir():
         yield from _generations(ledger, agent, root, keep.generations)
         yield from _runs(ledger, agent, root, keep.run_days)
@@ -101,7 +101,7 @@ def logs(folder: Path, megabytes: int) -> Iterator[Garbage]:
 
 
 def _shorten(path: Path) -> None:
-    """Keep the newer half. Whoever writes appends, so that it goes on where the file then ends; a line may be lost in between."""
+    """Keep the newer half. Writers append, so they continue at the new end; a line may be lost in between."""
     with path.open("r+b") as file:
         file.seek(path.stat().st_size // 2)
         file.readline()
@@ -112,7 +112,7 @@ def _shorten(path: Path) -> None:
 
 
 def mirrors(folder: Path, days: int, now: float) -> Iterator[Garbage]:
-    """Clones that nobody asked for in so many days, and those that should be packed anew."""
+    """Clones that were not used for some days, and those to repack."""
     for path in sorted(folder.glob("*/*/*.git")):
         with contextlib.suppress(OSError):
             if now - (path / "HEAD").stat().st_mtime > days * DAY:
@@ -135,7 +135,7 @@ def _is_scattered(mirror: Path) -> bool:
 
 
 def _repack(mirror: Path) -> None:
-    """Pack a clone anew. Nothing is thrown away: what a pin names need not be reachable."""
+    """Repack a clone. Nothing is pruned: a pinned commit need not be reachable."""
     env = {"PATH": os.environ.get("PATH", os.defpath), "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
     words = ["git", "-C", str(mirror), "-c", "gc.pruneExpire=never", "gc", "--quiet"]
     try:
@@ -147,23 +147,23 @@ def _repack(mirror: Path) -> None:
 
 
 def _away(path: Path) -> None:
-    """Take a directory away under another name, so that nobody meets half of it."""
+    """Rename a directory before its removal, so that no one finds half of it."""
     gone = path.with_name(f".gone-{secrets.token_hex(4)}")
     path.rename(gone)
     remove_tree(gone)
 
 
 def half_gone(*folders: Path) -> Iterator[Garbage]:
-    """What a process that died was about to take away, or to build."""
+    """What a killed process was about to remove or to build."""
     for folder in folders:
         for path in sorted([*folder.glob(".gone-*"), *folder.glob("*/*/.gone-*")]):
             yield Garbage("half gone", path.name, _size(path), partial(remove_tree, path))
 
 
 def _size(root: Path | str, *, at: int | None = None) -> int:
-    """Bytes on the disk of a directory and all below it; links count as themselves.
+    """The disk usage of a directory in bytes; links count as themselves.
 
-    What cannot be looked at counts as none, and what is deeper than anybody's work: each level costs a handle.
+    What cannot be read counts as nothing, and so does what is too deep: each level costs a handle.
     """
     total = 0
     for path, folders, files, here in os.fwalk(root, dir_fd=at):

@@ -20,7 +20,7 @@ log = logging.getLogger("hive.gc")
 
 LOOK_SECONDS = 60.0
 RELIEF = 5
-"""A disk is well again when it is so many percent below the alarm: an alarm that comes and goes says nothing."""
+"""How many percent below the alarm a disk counts as well again, so that the alarm does not flap."""
 
 HOST, WORK = "host", "work"
 TITLE = "🔴 the disk of the hive is {percent} % full"
@@ -36,12 +36,12 @@ WELL = "🟢 The disk is {percent} % full now."
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """What one process, or `hive gc` for all, takes away."""
+    """What one process removes, or `hive gc` for all."""
 
     instance: Instance
 
     def plan(self, part: str) -> Iterator[Garbage]:
-        """What is over, of what a process owns: `host` or `work`."""
+        """The garbage of a process: `host` or `work`."""
         instance, keep, state = self.instance, self.instance.settings.keep, self.instance.settings.state
         if part == HOST:
             agents = [agent for team in instance.settings.teams.values() for agent in team.agents]
@@ -57,7 +57,7 @@ class Collector:
             yield from self._rows()
 
     def collect(self, part: str, said: Callable[[Garbage], None]) -> None:
-        """Take it away; what cannot be taken is said in the log, and hurts nothing else."""
+        """Remove it; what cannot be removed is logged, and stops nothing else."""
         for found in self.plan(part):
             try:
                 found.take()
@@ -79,7 +79,7 @@ class Collector:
 
 
 class Daily:
-    """Collects once a day, whatever is started and stopped meanwhile, and at once when the disk fills up."""
+    """Collects garbage once a day, independent of restarts, and at once when the disk fills up."""
 
     def __init__(self, instance: Instance, part: str) -> None:
         self._instance = instance
@@ -87,7 +87,7 @@ class Daily:
         self._collector = Collector(instance)
 
     def go(self, heartbeat: Heartbeat) -> float:
-        """One look; returns after how many seconds to look again."""
+        """One check; returns after how many seconds to check again."""
         ledger, cursor = self._instance.ledger, f"gc:{self._part}"
         last = float(ledger.deliveries.cursor(cursor) or 0)
         alarmed = self._part == WORK and self._alarm()
@@ -103,7 +103,7 @@ class Daily:
         )
 
     def _alarm(self) -> bool:
-        """Tell of a disk that fills up, or that it is well again; whether that begins now."""
+        """Report a disk that fills up, or that is well again; returns whether the alarm starts now."""
         instance, limit = self._instance, self._instance.settings.keep.disk_percent
         used = shutil.disk_usage(instance.settings.state)
         percent = round(100 * used.used / max(1, used.used + used.free))
@@ -120,13 +120,13 @@ class Daily:
 
 
 def collecting(instance: Instance, part: str, loops: Loops) -> None:
-    """Collect what a process owns, until told to stop."""
+    """Collect a process' garbage until it stops."""
     daily = Daily(instance, part)
     loops.run("gc", daily.go, every=LOOK_SECONDS)
 
 
 def sweep_up(instance: Instance, say: Callable[[str], None], *, plan: bool) -> None:
-    """What an operator asks for: everything of this machine, at once, a line for each; with `plan` it is only said."""
+    """Collect all garbage of this machine now, and print a line for each; with `plan` only print."""
     collector, taken = Collector(instance), list[Garbage]()
 
     def took(found: Garbage) -> None:

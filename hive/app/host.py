@@ -1,4 +1,4 @@
-"""`hive host`: containers, their sockets, and the reconciler. Reads no issue text but to hand it to its agent."""
+"""`hive host`: containers, their sockets, and the reconciler. Reads no issue text except to pass it on to its agent."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Host:
         """Keep every container as operators approved it, until `stop` is set."""
         agents = {agent: team for team, mine in self._instance.settings.teams.items() for agent in mine.agents}
         for agent, team in agents.items():
-            self._instance.ledger.runs.release(agent)  # whoever held its turn has died with the host before this one
+            self._instance.ledger.runs.release(agent)  # the previous holder of its turn died with the previous host
             self._targets.append(self._target(team, agent))
             self.faults[agent] = AgentFault(self._instance, team, agent)
         if self._is_new_epoch():
@@ -112,7 +112,7 @@ class Host:
         return TICK_SECONDS
 
     def _crashed(self, agent: str) -> None:
-        """A container ended by itself. One of a new configuration that does not come up is the reconciler's to tell."""
+        """A container ended by itself. That of a new configuration which does not start is reported by the reconciler."""
         log.warning("container_ended agent=%s", agent)
         with self._instance.ledger.transaction():
             held = self._instance.ledger.runs.current(agent)
@@ -121,14 +121,14 @@ class Host:
                 self._crashes.crashed(self.faults[agent].team, agent, self.containers.log(agent), held)
 
     def _watch(self, team: str, agent: str) -> None:
-        """Let an agent that stays down go on when its configuration changes, and end what is over."""
+        """Allow a crashed agent to start again when its configuration changes, and close what is over."""
         if self._instance.ledger.deployments.current(agent) is not None:
             self._crashes.let_go_on(team, agent, "its configuration changes")
         elif self.containers.running(agent):
             self._crashes.epochs(team, agent)
 
     def _keep(self, target: ManagedAgent) -> None:
-        """One agent's turn; raises OSError for a fault of its own directories."""
+        """Reconcile one agent; raises OSError for a fault of its directories."""
         if target.agent not in self._listening:
             self.containers.sweep_out(target.agent)
             self._listen(self.faults[target.agent].team, target.agent)
@@ -151,7 +151,7 @@ class Host:
         return self._crashes.is_down(self.faults[agent].team, agent)
 
     def _is_new_epoch(self) -> bool:
-        """Whether somebody started the hive, and not `hive up` this process again; to be asked once."""
+        """Whether an operator started the hive, and not `hive up` restarted this process; call it once."""
         epoch, deliveries = os.environ.pop(EPOCH, ""), self._instance.ledger.deliveries
         if epoch and deliveries.cursor(EPOCH) == epoch:
             return False
@@ -159,7 +159,7 @@ class Host:
         return True
 
     def _restart(self, agent: str) -> None:
-        """Stop a container that somebody wants to be started again; the reconciler starts it."""
+        """Stop a container that is to be restarted; the reconciler starts it."""
         deployments = self._instance.ledger.deployments
         baseline = deployments.baseline(agent)
         if (
@@ -193,7 +193,7 @@ class Host:
     def _listen(self, team: str, agent: str) -> None:
         instance = self._instance
         forge = instance.settings.teams[team].forge
-        instance.secret_store.token(forge, agent)  # no agent is begun without one
+        instance.secret_store.token(forge, agent)  # no agent is started without one
         brief = Brief(instance, agent, team)
         rest = AgentBackoff(instance.ledger, team, agent, instance.settings.account("core"), instance.ops(team))
         principal = AgentSession(
@@ -234,12 +234,12 @@ class Host:
 
 
 def serve(instance: Instance, stop: threading.Event) -> None:
-    """Keep containers until `stop` is set; raises NotReady if another host has this state directory."""
+    """Run the containers until `stop` is set; raises StartupError if another host uses this state directory."""
     wait_for_store(instance, stop)
     with instance.alone("host"):
         try:
             host = Host(instance, stop)
-        except StartupError as error:  # no sandbox, no model: whoever asks for the health of the house hears why
+        except StartupError as error:  # no sandbox, no model: /healthz gives the reason
             instance.loops("host", stop).heartbeat("tick").beat(str(error))
             raise
         host.serve()

@@ -1,4 +1,4 @@
-"""What an operator can mend, in one sentence: the errors that a command may end with, and what is said of each."""
+"""Errors that an operator can fix, each as one sentence."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def known() -> tuple[type[BaseException], ...]:
 
 
 def sentence(error: BaseException) -> str:
-    """What is said of one of them; a package that no extra brings is a fault of ours, and raised again."""
+    """The sentence about an error; a missing package that no extra brings is our own fault, and raised again."""
     from forge.protocol import ForgeError  # noqa: PLC0415
     from hive.config.extras import installing  # noqa: PLC0415
 

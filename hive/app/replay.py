@@ -16,7 +16,7 @@ def replaying(instance: Instance) -> Replay:
     """Every wire of a replay; none of them leads to a forge."""
 
     def context(team: str) -> Context:
-        nobody = cast("Any", None)  # whoever is asked is on the tape
+        nobody = cast("Any", None)  # all answers come from the recording
         now = datetime.fromtimestamp(instance.ledger.clock(), UTC)
         return Context(nobody, instance.teams[team], nobody, nobody, nobody, now)
 

@@ -22,7 +22,7 @@ INDENT = "    "
 
 
 def record(ledger: Ledger, run: int, *, whole: bool = False) -> Iterator[str]:
-    """A run from its beginning; raises NotReady if there is none. Long texts are cut unless the `whole` is wanted."""
+    """Print a run from its start; raises StartupError if there is none. Long texts are cut unless `whole`."""
     found = ledger.runs.record(run)
     if found is None:
         raise StartupError(f"there is no run {run}")
@@ -86,7 +86,7 @@ def _block(block: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _cut(text: str, *, whole: bool) -> Iterator[str]:
-    """A text's lines, the first as it is and the others behind it."""
+    """The lines of a text, all but the first indented."""
     first, *rest = text.split("\n")
     kept = rest if whole else rest[:SHORT]
     yield first

@@ -1,4 +1,4 @@
-"""What waits, runs and rests, in lines for a terminal. Decides nothing."""
+"""What is pending, running and suspended, as lines for a terminal. Decides nothing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WIDTH = 79
 
 
 def queue(ledger: Ledger) -> Iterator[str]:
-    """Everything that is open: what rests and why, what runs, what waits; then what was given up last."""
+    """Everything open: suspensions with reasons, what is running, what is pending; then the last failures."""
     for suspension in ledger.suspensions.all():
         yield _cut(f"rests  {suspension}")
     items = ledger.backlog.all()
@@ -24,7 +24,7 @@ def queue(ledger: Ledger) -> Iterator[str]:
 
 
 def inbox(ledger: Ledger, agent: str) -> Iterator[str]:
-    """What an agent has to deal with, in its order; the first words of each message."""
+    """The pending work of an agent in order, with the first words of each message."""
     items = ledger.backlog.inbox(agent)
     for item in items:
         yield _cut(

@@ -27,15 +27,15 @@ log = logging.getLogger("hive.host")
 
 @cache
 def eyes(forge: str, url: str, token: str, names: RepositoryNames) -> GiteaReader:
-    """What whoever has a token sees of a forge."""
+    """The forge as the owner of a token sees it."""
     return GiteaReader(name=forge, url=url, token=token, current=names.current)
 
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """Makes the JSON of a turn: what the agent is told, and where it may work.
+    """Makes the JSON of a turn: what the agent is told, and where it works.
 
-    A forge that refuses the agent's token is the operators' to mend: its turns rest, and they are told.
+    If the forge rejects the agent's token, its turns are suspended and the operators are notified.
     """
 
     instance: Instance
@@ -43,7 +43,7 @@ class Brief:
     team: str
 
     def __call__(self, turn: Turn) -> dict[str, Any]:
-        """The turn; raises OSError while the forge cannot be asked."""
+        """The turn; raises OSError while the forge is unavailable."""
         settings = self.instance.settings
         issue = Ref.parse(turn.ref)
         config = Repo(issue.repo.forge, settings.configs, self.agent)
@@ -68,7 +68,7 @@ class Brief:
         }
 
     def reader(self) -> GiteaReader:
-        """The forge as the agent sees it, by the token that it has now; raises OSError without one."""
+        """The forge as the agent sees it, with its current token; raises OSError without one."""
         instance, forge = self.instance, self.instance.settings.teams[self.team].forge
         try:
             return eyes(forge, instance.url(forge), instance.secret_store.token(forge, self.agent), instance.names)
@@ -76,7 +76,7 @@ class Brief:
             raise OSError(str(error)) from error
 
     def base(self, repo: Repo) -> str:
-        """A repository's default branch; raises OSError while the forge cannot be asked, or it is not where it was."""
+        """A repository's default branch; raises OSError while the forge is unavailable, or the repository is missing."""
         address(self.instance, repo)
         try:
             return self.reader().repository(repo).default_branch
@@ -88,7 +88,7 @@ class Brief:
         return str(self._spec()["model"])
 
     def _spec(self) -> dict[str, Any]:
-        """What the running container was built from says about the agent, within the host's limits."""
+        """What the running container's configuration says about the agent, within the host's limits."""
         settings = self.instance.settings
         baseline = self.instance.ledger.deployments.baseline(self.agent)
         artifact = (
@@ -104,7 +104,7 @@ class Brief:
         }
 
     def _checks(self, repo: Repo, base: str) -> tuple[str, ...]:
-        """The checks that the base branch asks for: a change cannot switch off its own."""
+        """The checks that the base branch demands: a change cannot disable its own."""
         try:
             return read_checks(self.reader().file(repo, ".hive.yaml", base).decode("utf-8", "replace"))
         except NotFound:

@@ -34,7 +34,7 @@ Say = Callable[[str], None]
 
 
 def up(config: Path, instance: Instance) -> None:
-    """Run everything until told to stop; what this process started is gone when it returns."""
+    """Run everything until stopped; what this process started has ended when it returns."""
     model_key(instance.settings)
     stop = stop_event()
     console = ActivityConsole(instance)
@@ -60,7 +60,7 @@ def up(config: Path, instance: Instance) -> None:
 def begin(
     config: Path, instance: Instance, tree: Supervisor, say: Say, *, seed: Callable[[], None] | None = None
 ) -> None:
-    """Start every process, forges first; raises NotReady for what is missing.
+    """Start every process, forges first; raises StartupError for what is missing.
 
     `seed` is called when the forges answer and nothing on them is protected yet.
     """
@@ -100,7 +100,7 @@ def _unreviewed(settings: Settings) -> Iterator[str]:
 
 
 def begin_forge(instance: Instance, name: str, tree: Supervisor, say: Say) -> None:
-    """Start a forge of our own, with an account for each operator."""
+    """Start an embedded forge, with an account for each operator."""
     settings = instance.settings.forges[name]
     parts = urlsplit(settings.url)
     words = ("forge", "--state", str(instance.settings.state / name), "--host", parts.hostname or "127.0.0.1")
@@ -119,7 +119,7 @@ def begin_forge(instance: Instance, name: str, tree: Supervisor, say: Say) -> No
 
 @contextmanager
 def own_forge(instance: Instance, name: str, say: Say) -> Iterator[None]:
-    """A forge of our own answers for so long, started if nobody runs it; any other is left as it is. Raises NotReady."""
+    """Run an embedded forge for a while, unless it runs already; any other forge is left alone. Raises StartupError."""
     if name not in instance.settings.own_forges or _responds(f"{instance.url(name)}/api/v1/version"):
         yield
         return
@@ -140,9 +140,9 @@ def wait_for(url: str, instance: Instance, part: str, tree: Supervisor) -> None:
 def wait_until(
     is_so: Callable[[], bool], otherwise: str, instance: Instance, part: str = "host", *, tree: Supervisor
 ) -> None:
-    """Wait for something, as long as is reasonable.
+    """Wait for something for a reasonable time.
 
-    Raises NotReady with the end of the part's log, and Hopeless at once for a part that ends as soon as it is started.
+    Raises StartupError with the end of the part's log, and CrashLoop at once for a part that keeps ending.
     """
     until = time.monotonic() + PATIENCE_SECONDS
     while not is_so():

@@ -18,14 +18,14 @@ from hive.web.receiver import listen_tcp
 log = logging.getLogger("hive.web")
 
 LOOPS = ("host.gc", "host.tick", "web.minder", "work.backstop", "work.gc", "work.jobs", "work.sweep")
-"""What has to go round in a house that is well."""
+"""The loops that a healthy instance has."""
 
 PATIENCE_SECONDS = 3.0
 """For so long a delivery waits for others who write: its forge waits for five (Forgejo and Gitea)."""
 
 
 def serve(instance: Instance, stop: threading.Event) -> None:
-    """Receive until `stop` is set; raises NotReady if the port is taken."""
+    """Receive until `stop` is set; raises StartupError if the port is taken."""
     sock = inherited_socket() or listen(instance)
     wait_for_store(instance, stop)
     instance.close_to_others()
@@ -52,13 +52,13 @@ def serve(instance: Instance, stop: threading.Event) -> None:
 
 
 def watching(instance: Instance) -> Callable[[], list[str]]:
-    """What is wrong with the loops of this house."""
+    """What is wrong with the loops of this instance."""
     late = float(instance.settings.limits.late_seconds)
     return HeartbeatMonitor(instance.settings.state / HEARTBEATS, LOOPS, grace=late).troubles
 
 
 def listen(instance: Instance) -> socket.socket:
-    """The receiver's socket; raises NotReady if the port is taken."""
+    """The receiver's socket; raises StartupError if the port is taken."""
     web = instance.settings.web
     try:
         return listen_tcp(web.host, web.port)
@@ -80,7 +80,7 @@ class WebhookSecrets:
         return self._found
 
     def refresh(self) -> None:
-        """Read them anew; as long as they cannot be read, what was known counts on."""
+        """Read them again; while that fails, the last known ones are used."""
         try:
             self._found = tuple(self._instance.secret_store.hook_secrets(self._forge))
         except NoSecret as error:

@@ -1,4 +1,4 @@
-"""`hive work`: bots, effects and the sweep."""
+"""`hive work`: bots, outbox and polling."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class LedgerHistory:
         )
 
     def verdict(self, ref: Ref, context: str) -> VerdictView | None:
-        """What was said last of a pull request under the name of a commit status."""
+        """The last verdict of a pull request for a status context."""
         return self.ledger.verdicts.last(ref, context)
 
     def status(self, ref: Ref) -> RunStatus | None:
@@ -74,7 +74,7 @@ class LedgerHistory:
         return self.ledger.run_states.status(str(ref))
 
     def resting(self, agent: str) -> tuple[str, ...]:
-        """Why an agent's turns rest."""
+        """Why an agent is suspended."""
         mine = [
             suspension
             for suspension in self.ledger.suspensions.all()
@@ -84,7 +84,7 @@ class LedgerHistory:
 
 
 def serve(instance: Instance, stop: threading.Event) -> None:
-    """Work until `stop` is set; raises NotReady if another worker has this state directory, Damaged, or LoopDied."""
+    """Work until `stop` is set; raises StartupError if another worker uses this state directory, Damaged, or LoopDied."""
     wait_for_store(instance, stop)
     with instance.alone("worker"):
         instance.ledger.expire_leases()
@@ -166,7 +166,7 @@ def dispatcher_of(instance: Instance) -> Dispatcher:
     """What reads deliveries."""
 
     def read(delivery: Delivery) -> list[Event]:
-        """The events of a delivery, with the names of repositories as the house uses them."""
+        """The events of a delivery, with the configured names of repositories."""
         return decode(delivery, instance.names.named)
 
     readings = {name: DeliveryDecoder(read, partial(page, instance)) for name in instance.settings.forges}
@@ -209,7 +209,7 @@ def known(instance: Instance, agent: str, mirror: Callable[[Repo], Mirror]) -> K
 
 
 def loop_guard_of(instance: Instance) -> LoopGuard:
-    """What stops a subject on which machines went on too long."""
+    """The loop guard, which suspends a subject on which bots keep answering one another."""
     core, limits = instance.settings.account("core"), instance.settings.limits
 
     def tell(team: str, issue: OpenIssue) -> int:
@@ -221,7 +221,7 @@ def loop_guard_of(instance: Instance) -> LoopGuard:
 
 
 def _token(instance: Instance, forge: str, login: str) -> str:
-    """An account's token; raises Refused for one that cannot be read, which waits for its operator like a revoked one."""
+    """An account's token; raises Refused for an unreadable one, which is suspended like a revoked one."""
     try:
         return instance.secret_store.token(forge, login)
     except NoSecret as error:
@@ -230,14 +230,14 @@ def _token(instance: Instance, forge: str, login: str) -> str:
 
 
 def poller_deps(instance: Instance) -> PollerDeps:
-    """What a look needs of the house."""
+    """What the poller needs."""
     return PollerDeps(
         instance.ledger, instance.settings.team_of, instance.listeners, instance.origins.of, partial(page, instance)
     )
 
 
 def refreshers(instance: Instance) -> Callable[[Ref], list[int]]:
-    """The looks that deliveries ask for."""
+    """The refreshes that deliveries ask for."""
 
     @cache
     def refresher(name: str, token: str) -> SubjectRefresher:
@@ -269,7 +269,7 @@ def pollers(instance: Instance) -> list[Poller]:
 
 
 class Rounds:
-    """The sweeps of every organisation, one round after another."""
+    """The pollers of all organisations, one round after another."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
@@ -278,7 +278,7 @@ class Rounds:
         self._sweepers: list[Poller] = []
 
     def go(self, stop: threading.Event, heartbeat: Heartbeat) -> float:
-        """Ask the forges what webhooks did not tell; returns after how many seconds to do so again, 0 while there is more."""
+        """Poll the forges; returns after how many seconds to poll again, 0 while there is more."""
         instance = self._instance
         try:
             if self._tokens != (now := [core_token(instance, forge) for forge in self._forges]):
@@ -297,7 +297,7 @@ class Rounds:
         return float(instance.settings.sweep_seconds)
 
     def _trouble(self) -> str:
-        """What has gone wrong for so long that somebody should look: a forge that is away for a minute is no reason."""
+        """What has failed for so long that an operator should know: not a forge that is unavailable for a minute."""
         instance, said = self._instance, list[str]()
         now, late = instance.ledger.clock(), instance.settings.limits.late_seconds
         for sweeper in self._sweepers:
@@ -308,13 +308,13 @@ class Rounds:
 
 
 def poll(instance: Instance, loops: Loops) -> None:
-    """Ask the forges what webhooks did not tell, at once and then every while."""
+    """Poll the forges now, and then periodically."""
     rounds = Rounds(instance)
     loops.run("sweep", lambda heartbeat: rounds.go(loops.stop, heartbeat), every=instance.settings.sweep_seconds)
 
 
 def forget(instance: Instance, stop: threading.Event) -> None:
-    """Drop the words of what is older than is kept, a little at a time."""
+    """Delete old recordings and deliveries, a few at a time."""
     before = instance.ledger.clock() - instance.settings.keep_days * 86_400
     while not stop.is_set() and instance.ledger.forget(before):
         pass

@@ -19,7 +19,7 @@ PACKAGE = re.compile(r"[a-z0-9][a-z0-9+._-]{0,63}")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 Check = Callable[[Mapping[str, Any]], Iterable[FieldError]]
-"""What else is held against a declaration: its data, of whatever shape its values are, becomes mistakes."""
+"""Additional checks of a declaration; they must accept data of any shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class AgentFile:
     """Minutes of one turn, within `limits.minutes`."""
 
     prompt: str = ""
-    """What it is told beyond the common rules, where there is no `prompts/role.md`."""
+    """The default prompt, used without `prompts/role.md`."""
 
     __pydantic_config__: ClassVar = STRICT
 
@@ -64,7 +64,7 @@ class RepositoryFile:
 
 
 def read_agent(name: str, text: str, *, check: Check | None = None) -> AgentSpec:
-    """Read the `agent.yaml` of an agent; raises BadYaml with every mistake, those of `check` included."""
+    """Read the `agent.yaml` of an agent; raises BadYaml with all errors, including those of `check`."""
     document = Document("agent.yaml", text)
     data = document.data if isinstance(document.data, dict) else {}
     agent = document.read(AgentFile, more=[*_field_errors(data), *(check(data) if check else ())])

@@ -1,4 +1,4 @@
-"""What a name, a port or an address may be: each with its own sentence. Pure: looks at text, asks nobody.
+"""Valid names, ports and addresses, with a sentence for each error. Pure: no I/O.
 
 Names become paths, addresses and arguments; what a forge would refuse is refused here, with its line.
 """
@@ -19,7 +19,7 @@ Rule = Callable[[str], str]
 """Says what is wrong with a text, as a sentence; empty if nothing is."""
 
 OWN_DIRECTORIES: Final = frozenset({"agents", "heartbeats", "home", "logs", "mirrors", "secrets"})
-"""What the state directory holds itself: an embedded forge is kept there below its name."""
+"""The subdirectories of the state directory; embedded forges are kept there too, below their names."""
 
 _FORGE = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _LOGIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,38}[A-Za-z0-9])?")
@@ -83,7 +83,7 @@ def folded(name: str) -> str:
 
 
 def forge(name: str) -> str:
-    """The house's own name of a forge."""
+    """The configured name of a forge."""
     if not _FORGE.fullmatch(name):
         return f"should be a name of at most 32 small letters, digits and -, a letter first (it is {shown(name)})"
     if name in OWN_DIRECTORIES:
@@ -136,7 +136,7 @@ def lane(name: str) -> str:
 
 
 def label(name: str) -> str:
-    """A label of issues; those of `state/` are the hive's own."""
+    """A label of issues; those of `state/` are reserved for the hive."""
     if not _LABEL.fullmatch(name) or name != name.strip():
         return f"should be a label: 1 to 50 characters, no comma, no space at its ends (it is {shown(name)})"
     if folded(name).startswith("state/") or folded(name) == "needs-operator":

@@ -1,6 +1,6 @@
-"""What the shapes of `hive.yaml` cannot tell: what its names may be, and whether they fit together.
+"""Checks of `hive.yaml` that its types cannot express: valid names, and consistency.
 
-Looks at data of whatever shape, as far as the shape is right; names compare as forges do, without case.
+Accepts data of any shape; names are compared like forges do, ignoring case.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from hive.config.naming import folded
 from hive.config.yaml_loader import Place, shown
 
 DEFAULT_ACCOUNTS: Final = {"core": "core", "triage": "triage", "review": "argus"}
-"""Under which login bots speak unless `accounts` says otherwise; whoever is not named speaks as `core`."""
+"""The default logins of bots; all others act as `core`."""
 
 MAX_WORDS: Final = 200
 MAX_WORD: Final = 100
@@ -172,11 +172,11 @@ class _Claim:
 
 
 _SHARED = frozenset({"account", "operator"})
-"""Kinds of which several may be one: bots that speak with one account, an operator of two teams."""
+"""Roles that may share a name: bots with one account, an operator of two teams."""
 
 
 def _fit(root: Mapping[str, Any]) -> Iterator[FieldError]:
-    """Nobody is two things at once, whatever the case."""
+    """Check that no name has two roles, ignoring case."""
     configs, meta = root.get("configs"), root.get("meta")
     if isinstance(configs, str):
         yield from _wrong(("configs",), naming.login(configs))
@@ -194,7 +194,7 @@ def _fit(root: Mapping[str, Any]) -> Iterator[FieldError]:
 
 
 def _claims(root: Mapping[str, Any]) -> Iterator[_Claim]:
-    """Who bears which name, the house's own first."""
+    """The roles of names, those of the hive first."""
     configs, meta = root.get("configs", "agent-configs"), root.get("meta", "hive/meta")
     if isinstance(configs, str):
         yield _Claim(configs, ("configs",), "organisation", "the organisation of configurations (`configs`)")

@@ -54,9 +54,9 @@ class YamlTree:
 
 
 def parse(text: str) -> YamlTree:
-    """Read one document; raises Unreadable, and nothing else, for what is no such YAML.
+    """Read one document; raises UnreadableYaml, and nothing else, for anything else.
 
-    Plain scalars are resolved as YAML 1.2's core schema has it: `yes` is text and `1:30` is no number
+    Plain scalars follow YAML 1.2's core schema: `yes` is text and `1:30` is no number
     (PyYAML 6.0 itself follows YAML 1.1). Aliases, anchors, merge keys and tags are refused.
     """
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
@@ -170,13 +170,13 @@ class _Reading:
 
 
 def shown(text: str) -> str:
-    """A piece of somebody's text within a sentence: quoted, escaped, and short."""
+    """A piece of the text for a sentence: quoted, escaped, and short."""
     quoted = repr(text)
     return quoted if len(quoted) <= 60 else f"{quoted[:57]}…"
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
-    """The events of a text; raises Unreadable for every way in which PyYAML fails."""
+    """The events of a text; raises UnreadableYaml for every failure of PyYAML."""
     reached = (1, 1)
     try:
         for event in yaml.parse(text, yaml.SafeLoader):
@@ -196,7 +196,7 @@ def _events(text: str) -> Iterator[yaml.Event]:
 
 
 def shortened(text: str) -> str:
-    """Somebody's words within a sentence: on one line, printable, and not without bound."""
+    """A text for a sentence: on one line, printable, and limited."""
     plain = "".join(c if c.isprintable() else " " for c in text[:200])
     return plain if len(text) <= 200 else f"{plain}…"
 
@@ -206,5 +206,5 @@ def _mark(event: yaml.Event) -> Mark:
 
 
 def _place(mark: Any) -> Mark:
-    """Where PyYAML's own mark points, which counts from 0; the beginning for one that it did not set."""
+    """The position of a PyYAML mark, which counts from 0; the start without one."""
     return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)

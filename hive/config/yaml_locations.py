@@ -27,7 +27,7 @@ class Problem:
 
 
 class BadYaml(ValueError):
-    """A file with mistakes; holds the first fifty, in the order of their lines, and says how many more there are."""
+    """A file with errors; holds the first fifty by line, and the number of others."""
 
     def __init__(self, problems: Iterable[Problem]) -> None:
         found = sorted(set(problems))
@@ -42,7 +42,7 @@ class Document:
     """One parsed YAML file: its data, and where each piece of it stands."""
 
     def __init__(self, file: str, text: str) -> None:
-        """Parse; raises BadYaml for text that is not read at all."""
+        """Parse; raises BadYaml for unreadable text."""
         self.file = file
         try:
             self._tree = parse(text)
@@ -83,13 +83,13 @@ class Document:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The end of a sentence about a word that is not known: the likeliest of those that are, or all of them."""
+    """The end of a sentence about an unknown word: the nearest known one, or all of them."""
     names = list(known)
     return likeliest(word, names) or f"; known here: {', '.join(names) or 'none'}"
 
 
 def likeliest(word: str, known: Iterable[str]) -> str:
-    """The end of a sentence about a word that is not known: the likeliest of those that are; empty if none is near."""
+    """The end of a sentence about an unknown word: the nearest known one; empty if none is near."""
     by_lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), by_lower, n=1)
     return f"; did you mean {by_lower[near[0]]!r}?" if near else ""
@@ -103,6 +103,6 @@ def _fields(kind: typing.Any, place: Place) -> list[str]:
     inner = hints.get(str(place[0]), typing.Any)
     rest = place[1:]
     arguments = typing.get_args(inner)
-    if arguments and rest:  # a list's or a mapping's entry: its own key leads no deeper
+    if arguments and rest:  # an entry of a list or mapping: its own key leads no deeper
         inner, rest = next((a for a in arguments if dataclasses.is_dataclass(a)), typing.Any), rest[1:]
     return _fields(inner, rest)

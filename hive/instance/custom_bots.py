@@ -1,4 +1,4 @@
-"""Bots by the name of their module: installed ones, and files of the operator's own, of which nothing else is ever imported."""
+"""Bots by the name of their module: installed ones, and the operator's own files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from types import ModuleType
 from bots.bot import Bot
 
 OWN = "hive_own_bots"
-"""Own files are modules of this name's: they shadow nothing, and nobody imports them by accident."""
+"""The package of own files: they shadow nothing, and cannot be imported by accident."""
 
 FAULTS = (
     ArithmeticError,
@@ -31,7 +31,7 @@ FAULTS = (
 
 
 class BotNotFound(Exception):
-    """A module that holds no bot; the message says which, and why."""
+    """A module without a bot; the message says which, and why."""
 
 
 def load_bot(module: str, folder: Path) -> Bot:

@@ -1,7 +1,7 @@
-"""What the hive keeps on a disk is its own: made so that nobody else can read it, looked at, and put right.
+"""Keeps the state directory private: creates files with private modes, checks and corrects them.
 
 Private code, comments and transcripts lie below the state directory; its secrets belong to the secret store.
-Only what the hive makes there is touched, and no link is followed.
+Only what the hive creates there is touched, and no link is followed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ OTHERS = 0o077
 """What group and others may."""
 
 OURS = ("agents", "heartbeats", "ledger.db*", "logs", "mirrors", "queue.db*", "work.wakeup", "*.lock")
-"""What the hive makes in its state directory; forges of its own come to that.
+"""What the hive creates in its state directory, beside embedded forges.
 
 Not its secrets: an exposed one may be known to others, and the secret store refuses it instead of closing it.
 """
@@ -26,12 +26,12 @@ THEIRS = frozenset({"gens", "run", "state"})
 
 
 def be_private() -> None:
-    """What this process and its children make from now on is nobody else's."""
+    """Files that this process and its children create from now on are private."""
     os.umask(OTHERS)
 
 
 def exposed(state: Path, forges: tuple[str, ...] = ()) -> Iterator[Path]:
-    """What others may read, enter or write; `forges` are the names of those that are kept here too."""
+    """What others may read, enter or write; `forges` are the names of embedded ones."""
     if not state.is_dir():
         return
     for path in _ours(state, forges):
@@ -74,7 +74,7 @@ def _below(root: Path) -> Iterator[Path]:
 
 
 def _close(path: Path) -> None:
-    """Take from others what they may: of the very file that is looked at, which no link can be put before."""
+    """Remove the rights of others from exactly this file, which no link can replace."""
     file = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         mode = os.fstat(file).st_mode

@@ -43,22 +43,22 @@ MODEL_KEY = "ANTHROPIC_API_KEY"
 
 
 STORE_SECONDS = 1.0
-"""Between two looks whether the ledger can be written."""
+"""Seconds between two checks whether the ledger is writable."""
 
 
 class StartupError(Exception):
-    """The hive cannot start as it is; the message says what is missing and how to go on."""
+    """The hive cannot start as it is; the message says what is missing and what to do."""
 
 
 @dataclass(frozen=True)
 class Instance:
-    """One process' view of the house; `close` gives back what it opened."""
+    """An instance as one process sees it; `close` releases what it opened."""
 
     settings: Settings
 
     @cached_property
     def ledger(self) -> Ledger:
-        """The ledger; raises NotReady if it cannot be opened."""
+        """The ledger; raises StartupError if it cannot be opened."""
         try:
             return Ledger(self.ledger_path)
         except IncompatibleDatabase as error:
@@ -80,7 +80,7 @@ class Instance:
 
     @cached_property
     def queue(self) -> Queue:
-        """The queue; raises NotReady if it cannot be opened."""
+        """The queue; raises StartupError if it cannot be opened."""
         from hive.queue.task_queue import Queue  # noqa: PLC0415  the receiver needs none, and huey brings ten megabytes
 
         file = self.settings.state / "queue.db"
@@ -104,9 +104,9 @@ class Instance:
 
     @cached_property
     def bots(self) -> dict[str, Bot]:
-        """The bots that the configuration names, by name; raises NotReady for one that is not there.
+        """The configured bots by name; raises StartupError for a missing one.
 
-        A module of one's own lies in the folder of the configuration; see `hive.instance.custom_bots`.
+        An operator's own module lies in the folder of the configuration; see `hive.instance.custom_bots`.
         """
         found: dict[str, Bot] = {}
         for module in self.settings.bots:
@@ -129,11 +129,11 @@ class Instance:
 
     @cached_property
     def teams(self) -> dict[str, Team]:
-        """Who is who in each team; raises NotReady if a forge was never made ready."""
+        """The members of each team; raises StartupError if `hive init` was never run for a forge."""
         return {name: self.team(name) for name in self.settings.teams}
 
     def listeners(self, team: str, event: Event) -> list[str]:
-        """The bots that look at an event: those for its kind that hear whoever did it."""
+        """The bots that subscribe to an event, by its type and actor."""
         return [name for name, bot in self.bots.items() if subscribes(bot, event, self.teams[team])]
 
     @cached_property
@@ -142,17 +142,17 @@ class Instance:
         return Origins(self.ledger, self.teams)
 
     def account(self, bot: str, intent: str) -> str:
-        """Whose hand does what a bot wants: some of it needs the right to write code, which only `core` has."""
+        """The login that performs an intent of a bot: some need the right to write code, which only `core` has."""
         from hive.outbox.executor import NEEDS_CORE  # noqa: PLC0415  the receiver writes to no forge
 
         return self.settings.account("core" if intent in NEEDS_CORE else bot)
 
     def bots_of(self, login: str) -> list[str]:
-        """The bots that speak as a login, and the hive's own looks."""
+        """The bots that act as a login, and the hive's own refreshes."""
         return [bot for bot in (*self.bots, REFRESH) if self.settings.account(bot) == login]
 
     def ops(self, team: str) -> Repo:
-        """Where a team's operators are told what they have to know."""
+        """The repository where a team's operators are notified."""
         return Repo(self.settings.teams[team].forge, *self.settings.meta.split("/", 1))
 
     def knowledge(self, forge: str) -> Repo:
@@ -176,7 +176,7 @@ class Instance:
         return self.settings.forges[forge].url.rstrip("/")
 
     def team(self, name: str) -> Team:
-        """Who is who in a team, by pinned ids; raises NotReady if the forge was never made ready."""
+        """The members of a team by pinned ids; raises StartupError if `hive init` was never run for its forge."""
         mine = self.settings.teams[name]
         agents = {agent: _pinned(self.ledger, mine.forge, agent) for agent in mine.agents}
         return Team(
@@ -195,7 +195,7 @@ class Instance:
 
     @contextmanager
     def alone(self, part: str) -> Iterator[None]:
-        """Be the only process that plays a part in this state directory; raises NotReady if another does."""
+        """Be the only process of a kind in this state directory; raises StartupError if another is running."""
         self.settings.state.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.close_to_others()
         place = self.settings.state / f"{part}.lock"
@@ -208,7 +208,7 @@ class Instance:
             yield
 
     def close_to_others(self) -> None:
-        """Let nobody else read what is below the state directory; what cannot be closed is said by the doctor too."""
+        """Make the state directory private; what cannot be corrected is also reported by the doctor."""
         for path in make_private(self.settings.state, self.settings.own_forges):
             log.warning("open_to_others path=%r", str(path))
 
@@ -227,7 +227,7 @@ def _pinned(ledger: Ledger, forge: str, login: str) -> User:
 
 
 def model_key(settings: Settings) -> str:
-    """The key of the model, empty for a model without keys; raises NotReady if no model can be asked, or ModuleNotFoundError."""
+    """The key of the model, empty for a model without keys; raises StartupError if no model is configured, or ModuleNotFoundError."""
     need("anthropic")
     key = os.environ.get(MODEL_KEY, "").strip()
     if not key and not settings.model.url:
@@ -236,9 +236,9 @@ def model_key(settings: Settings) -> str:
 
 
 def wait_for_store(instance: Instance, stop: threading.Event) -> None:
-    """Wait until the ledger can be written, or `stop` is set: a process that begins on a full disk waits like one that met it.
+    """Wait until the ledger is writable, or `stop` is set: a start on a full disk waits like a running process.
 
-    Raises NotReady for what waiting does not mend, and sqlite3.Error.
+    Raises StartupError for what waiting does not solve, and sqlite3.Error.
     """
     while not stop.is_set():
         try:

@@ -1,4 +1,4 @@
-"""From a configuration file to the house of it: what is wrong with either is one sentence."""
+"""Opens the instance of a configuration file; every error is one sentence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hive.config.extras import need
 from hive.instance.instance import Instance, StartupError
 
 NEEDS = {"up": ("git", "anthropic"), "work": ("git",), "host": ("git", "anthropic")}
-"""Packages of extras that commands need whatever the settings, by their import names."""
+"""Packages of extras that commands need with any settings, by their import names."""
 
 
 def packages(settings: Settings, command: str) -> tuple[str, ...]:
@@ -36,7 +36,7 @@ def opened(config: Path, command: str = "") -> Instance:
 
 
 def open_instance(settings: Settings) -> Instance:
-    """The house of these settings, whose authority is believed from now on; raises NotReady for a file that holds none."""
+    """The instance of these settings, whose certificate authority is trusted from now on; raises StartupError for a bad file."""
     if settings.ca_file:
         from forge.gitea.client import public_authorities  # noqa: PLC0415  the receiver needs no client of a forge
 

@@ -1,4 +1,4 @@
-"""What each repository is to the house, and who asks its forge where it is. Says nothing to a forge."""
+"""The role of each repository in an instance, and the forge access to find it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hive.secret_store import NoSecret
 
 
 def repository_tracker(instance: Instance) -> RepositoryTracker:
-    """Where the repositories of a house are."""
+    """The repository tracker of an instance."""
     core = instance.settings.account("core")
 
     @cache
@@ -50,7 +50,7 @@ def places(instance: Instance) -> Iterator[tuple[Repo, RepositoryRole]]:
 
 
 def address(instance: Instance, repo: Repo) -> str:
-    """What the forge calls a repository; raises OSError while it cannot be asked, or the repository is not where it was."""
+    """The current path of a repository on the forge; raises OSError while it is unavailable, or the repository is missing."""
     try:
         if not instance.repository_tracker.is_available(repo):
             raise OSError(f"{repo} is not where it was")

@@ -1,4 +1,4 @@
-"""What a repository is called: in the house as in `hive.yaml`, on its forge as somebody may have renamed it since. Asks no forge."""
+"""Names of repositories: as in `hive.yaml`, and as the forge calls them after a rename. Asks no forge."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class RepositoryNames:
     settings: Settings
 
     def current(self, repo: Repo) -> Repo:
-        """What the forge calls a repository of the house now: one that was renamed is followed by its id."""
+        """The current name of a configured repository on the forge; renamed ones are followed by id."""
         pinned = self.ledger.repositories.of(repo)
         return repo if pinned is None else pinned.now
 
     def named(self, repo: Repo, repo_id: int) -> Repo:
-        """A repository that a forge tells of, by the name that the house uses; the id decides.
+        """The configured name of a repository that a forge reports; the id decides.
 
-        What bears the name of one of ours and is not it gets a name that is nobody's.
+        Another repository under a configured name gets a name that is not configured.
         """
         repositories, ours = self.ledger.repositories, self.settings.spelt(repo)
         pinned = repositories.by_id(repo.forge, repo_id)

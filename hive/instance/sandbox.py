@@ -1,4 +1,4 @@
-"""How the agents of this hive are confined, and what an operator is told about it. Fails closed."""
+"""How agents are confined, and what an operator is told about it. Fails closed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ROOT = "the hive runs as ROOT: give it a user of its own; each agent has unprivi
 
 
 def sandbox_profile_of(settings: Settings) -> SandboxProfile:
-    """What agents are started in; raises NotReady where nothing confines them and nobody has said that it need not."""
+    """The sandbox of agents; raises StartupError if none works here and `sandbox: none` is not set."""
     if settings.sandbox == "none":
         return SandboxProfile(None, "sandbox: none")
     profile = find_sandbox()
@@ -27,6 +27,6 @@ def sandbox_profile_of(settings: Settings) -> SandboxProfile:
 
 
 def remarks(settings: Settings) -> list[str]:
-    """What whoever starts this hive has to know about who runs it."""
+    """Warnings about the user that runs this hive."""
     said = [ROOT] if os.geteuid() == 0 else []
     return [*said, UNCONFINED] if settings.sandbox == "none" else said

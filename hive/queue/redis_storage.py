@@ -27,7 +27,7 @@ class ForgivingRedisStorage(StatelessStorageMixin, RedisStorage):  # type: ignor
         super().__init__(name, read_timeout=WAIT_SECONDS, connection_pool=pool, **options)
 
     def enqueue(self, data: bytes, priority: float | None = None) -> None:
-        """Carry one; huey's own call."""
+        """Carry a task; huey's own method."""
         try:
             super().enqueue(data, priority)
         except redis.RedisError as error:
@@ -35,7 +35,7 @@ class ForgivingRedisStorage(StatelessStorageMixin, RedisStorage):  # type: ignor
             self._here.put(data)
 
     def dequeue(self) -> bytes | None:
-        """The next one, waited for; huey's own call."""
+        """The next task, waited for; huey's own method."""
         try:
             return self._here.get_nowait()
         except queue.Empty:

@@ -1,4 +1,4 @@
-"""Huey, carrying row ids and nothing else: what a row means stands in the ledger.
+"""Huey, carrying row ids and nothing else: what a row means is in the ledger.
 
 Huey loses a task whose worker dies while it runs (measured with 3.5.4), so a task is only a
 wake-up: its worker claims a row in the ledger first, and the ledger is scanned for due rows
@@ -50,7 +50,7 @@ class Queue:
             log.warning("wake_up_lost task=%r error=%r", name, describe(error))
 
     def wake(self) -> None:
-        """Another process has pushed something: look now."""
+        """Another process has pushed a task: read it now."""
         self._huey.storage.wake()
 
     def serve(
@@ -61,7 +61,7 @@ class Queue:
         stop: threading.Event,
         ready: Callable[[], object] = lambda: None,
     ) -> None:
-        """Take tasks until `stop` is set; tasks that run are finished first. Each worker's thread begins with `ready`."""
+        """Run tasks until `stop` is set; running ones are finished first. Each worker thread calls `ready` at its start."""
         self._handlers = handlers
         self._huey.on_startup("ready")(ready)
         consumer = _Consumer(
@@ -109,7 +109,7 @@ class StatelessStorageMixin:
     """What huey would ask a storage before and after each task, answered here: nothing of it is ever there."""
 
     def read_schedule(self, ts: object) -> list[bytes]:  # noqa: ARG002  huey's signature
-        """Nothing is carried for later: what is due when stands in the ledger."""
+        """Nothing is scheduled: due times are in the ledger."""
         return []
 
     def peek_many(self, keys: object) -> dict[str, object]:  # noqa: ARG002  huey's signature
@@ -117,14 +117,14 @@ class StatelessStorageMixin:
         return {}
 
     def delete_data(self, key: object) -> bool:  # noqa: ARG002  huey's signature
-        """No result was ever kept."""
+        """No results are stored."""
         return False
 
 
 class _Storage(StatelessStorageMixin, SqliteStorage):  # type: ignore[misc]  # huey ships no types
-    """Huey's file, whose readers sleep until something is pushed: huey's own look again less and less often.
+    """Huey's file, whose readers sleep until a task is pushed; huey's own poll with increasing delays.
 
-    What the process that reads pushes itself does not go through the file.
+    What the reading process pushes itself does not go through the file.
     """
 
     blocking = True
@@ -147,7 +147,7 @@ class _Storage(StatelessStorageMixin, SqliteStorage):  # type: ignore[misc]  # h
         self.wake()
 
     def wake(self) -> None:
-        """Let readers look."""
+        """Wake the readers."""
         with self._pushed:
             self._pushes += 1
             self._pushed.notify_all()
@@ -166,7 +166,7 @@ class _Storage(StatelessStorageMixin, SqliteStorage):  # type: ignore[misc]  # h
             return self._near.popleft() if self._near else None
 
     def _from_afar(self) -> bytes | None:
-        """What another process pushed; nothing while the file cannot be used: whatever it says stands in the ledger too."""
+        """A task that another process pushed; none while the file is unusable: everything is in the ledger too."""
         try:
             data: bytes | None = super().dequeue()
         except STORE_ERRORS as error:
@@ -179,7 +179,7 @@ class _Storage(StatelessStorageMixin, SqliteStorage):  # type: ignore[misc]  # h
 
 
 class _Json(Serializer):  # type: ignore[misc]  # huey ships no types
-    """Huey pickles by default: then whoever can write the file runs code in the worker."""
+    """Huey pickles by default: a writer of the file could then run code in the worker."""
 
     def _serialize(self, data: tuple[object, ...]) -> bytes:
         return json.dumps(data).encode()

@@ -1,6 +1,6 @@
-"""A bell between processes of one state directory: rung when there is something to do, so that nobody has to poll.
+"""A wake-up between processes of one state directory, so that none has to poll.
 
-It carries nothing and may ring for nothing or not at all: what is to be done stands in the ledger.
+It carries nothing, and may come for nothing or not at all: what is pending is in the ledger.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from hive.unix_socket import short_socket_path
 
 
 class Wakeup:
-    """One unix datagram socket; whoever listens owns it."""
+    """One unix datagram socket, owned by the listener."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._sock: socket.socket | None = None
 
     def notify(self) -> None:
-        """Wake whoever listens; nobody may, and one that is behind is not told twice."""
+        """Wake the listener, if there is one; wake-ups that it has not read yet are coalesced."""
         with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)
             with short_socket_path(self._path) as name:
                 sock.sendto(b"!", name)
 
     def listen(self) -> None:
-        """Own the bell from now on; raises OSError."""
+        """Own the socket from now on; raises OSError."""
         self._path.unlink(missing_ok=True)
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._sock.setblocking(False)
@@ -37,7 +37,7 @@ class Wakeup:
         self._path.chmod(0o600)
 
     def wait(self, seconds: float) -> bool:
-        """Wait until it rings, at most so long; whether it did. Ringing that nobody heard counts as one."""
+        """Wait for a wake-up, at most so many seconds; returns whether there was one. Missed ones count as one."""
         assert self._sock is not None, "listen first"
         if not select.select([self._sock], [], [], seconds)[0]:
             return False

@@ -31,14 +31,14 @@ TITLE_BYTES = 4096
 """Room for the command line of a child in that of the server, which `ps` shows."""
 
 ARENAS = {"MALLOC_ARENA_MAX": "2"}
-"""glibc gives each thread an arena of its own; under Python's lock that is memory without a use (mallopt(3))."""
+"""glibc gives each thread a memory arena; under Python's lock that is wasted memory (mallopt(3))."""
 
 LOST = -signal.SIGKILL
-"""Exit status of a child that ended after its server, so that nobody could collect it."""
+"""The exit status of a child that ended after its server, so that it could not be collected."""
 
 
 class ForkServerError(OSError):
-    """The fork server has ended; the next start begins another one."""
+    """The fork server has ended; the next start creates another one."""
 
 
 class Forked:
@@ -95,10 +95,10 @@ class ForkServer:
     def start(
         self, words: Sequence[str], *, env: Mapping[str, str], fds: Mapping[str, int], log: IO[bytes], early: bool
     ) -> Forked:
-        """Run `hive WORDS` in a session of its own, its output in `log`.
+        """Run `hive WORDS` in a session of its own, with its output in `log`.
 
-        `fds` are descriptors that it gets, by the names of the variables that say their numbers there.
-        An `early` one does not wait for what is preloaded. Raises OSError if no process can be had.
+        `fds` are descriptors for it, by the variables that hold their numbers there. An `early` one does not wait for the
+        preloaded modules. Raises OSError if the process cannot be created.
         """
         request = {"words": list(words), "env": dict(env), "fds": list(fds), "early": early}
         message, sent = json.dumps(request).encode(), [log.fileno(), *fds.values()]
@@ -200,7 +200,7 @@ class Preload:
 
 
 def serve(sock: socket.socket, preload: Preload) -> list[str]:
-    """Fork for each request until the client is gone; returns in a child, with the words that it has to run."""
+    """Fork for each request until the client is gone; returns in a child, with the command to run."""
     woken, waker = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(waker)
@@ -239,7 +239,7 @@ def _fork(sock: socket.socket) -> bool:
         sock.send(json.dumps({"started": 0, "errno": error.errno}).encode())
         return True
     if pid:
-        pidfd = os.pidfd_open(pid)  # nobody else collects it, so it is this process still, dead or alive
+        pidfd = os.pidfd_open(pid)  # it cannot be collected elsewhere, so its pid is valid, dead or alive
         socket.send_fds(sock, [json.dumps({"started": pid, "errno": 0}).encode()], [pidfd])
         os.close(pidfd)
     return bool(pid)

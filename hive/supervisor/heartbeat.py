@@ -1,7 +1,7 @@
-"""Loops that live on, and the heartbeats by which others see that they do.
+"""Loops that survive store outages, and heartbeats that show that they run.
 
-A loop that meets a fault of its store waits and goes on; one that meets a damaged store ends its process, in words.
-A heartbeat is a small file of a fixed size that is written over in place, which needs no room on a full disk.
+A loop waits for its store during an outage; a damaged store ends the process, with a sentence.
+A heartbeat is a small file of a fixed size that is overwritten in place, which needs no space on a full disk.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Heartbeat:
     """One loop's heartbeat. Used by the thread of its loop only."""
 
     def __init__(self, path: Path | None, late_after: float) -> None:
-        """`late_after` is in seconds; a pulse without a `path` is felt by nobody."""
+        """`late_after` is in seconds; a heartbeat without a `path` is not written."""
         self._path = path
         self._late_after = late_after
         self._written = 0.0
@@ -56,7 +56,7 @@ class Heartbeat:
         self._waits = 0
 
     def beat(self, trouble: str = "") -> None:
-        """A pass was finished; what is wrong with what the loop looks after, if something is."""
+        """A pass is done; `trouble` is what is wrong with the thing that the loop takes care of."""
         self._waits = 0
         now = time.monotonic()
         if trouble == self._trouble and now - self._written < BETWEEN_BEATS:
@@ -84,9 +84,9 @@ class Loops:
     """The loops of one process: when one of them ends, all do, and so does the process. Shared by all of its threads."""
 
     def __init__(self, folder: Path | None, process: str, stop: threading.Event, *, late_after: float = 300.0) -> None:
-        """`folder` holds the heartbeats; a loop that finishes no pass for `late_after` seconds is late.
+        """`folder` holds the heartbeats; a loop without a finished pass for `late_after` seconds is late.
 
-        `stop` ends every loop, and is set by the first that cannot go on.
+        `stop` ends every loop, and is set by the first that fails.
         """
         self._folder = folder
         self._process = process
@@ -96,7 +96,7 @@ class Loops:
         self._damage: BaseException | None = None
 
     def heartbeat(self, loop: str, *, every: float = 0.0) -> Heartbeat:
-        """The heartbeat of one loop, whose passes begin `every` so many seconds."""
+        """The heartbeat of one loop, whose passes start `every` so many seconds."""
         if self._folder is None:
             return Heartbeat(None, self._late_after)
         with contextlib.suppress(OSError):
@@ -104,14 +104,14 @@ class Loops:
         return Heartbeat(self._folder / f"{self._process}.{loop}", self._late_after + every)
 
     def run(self, loop: str, step: Callable[[Heartbeat], float], *, every: float = 0.0) -> None:
-        """Do a step until `stop` is set, and wait as many seconds after each as it says. A step beats for itself."""
+        """Repeat a step until `stop` is set, with the pause in seconds that it returns. A step sends its own heartbeats."""
         heartbeat = self.heartbeat(loop, every=every)
         try:
             while not self.stop.is_set():
                 with self.enduring(heartbeat):
                     self.stop.wait(step(heartbeat))
         finally:
-            if not self.stop.is_set():  # what was raised goes on up: this thread's, or the process' last words
+            if not self.stop.is_set():  # the exception is raised on, in this thread or by `last_words`
                 self._died = loop
                 self.stop.set()
 
@@ -130,7 +130,7 @@ class Loops:
             self.stop.wait(heartbeat.next_wait())
 
     def last_words(self, path: Path) -> None:
-        """Raise what ended the loops, if it was not somebody's word: Damaged for a store that is, LoopDied otherwise."""
+        """Raise what ended the loops, unless they were stopped: Damaged for a damaged store, otherwise LoopDied."""
         if self._damage is not None:
             raise DamagedDatabase(f"{path}: {describe(self._damage)}; {MEND.format(path=path.name)}") from self._damage
         if self._died:
@@ -138,10 +138,10 @@ class Loops:
 
 
 class HeartbeatMonitor:
-    """Looks at the heartbeats of a house."""
+    """Monitors the heartbeats of an instance."""
 
     def __init__(self, folder: Path, expected: Iterable[str], *, grace: float) -> None:
-        """Loops that are `expected` and were never heard of are missed after `grace` seconds from now."""
+        """Loops that are `expected` and have no heartbeat count as missing after `grace` seconds from now."""
         self._folder = folder
         self._expected = tuple(expected)
         self._grace_until = time.monotonic() + grace

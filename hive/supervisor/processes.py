@@ -28,7 +28,7 @@ LIFELINE = "HIVE_LIFELINE"
 EPOCH = "HIVE_LIFE"
 """Tells the children of one tree from those of another: one that is started again is none that a person started."""
 LISTENING = "HIVE_LISTENING"
-"""Names the descriptor of a listening socket that outlives its process: whoever connects meanwhile waits."""
+"""The variable with the descriptor of a listening socket that outlives its process: clients wait in the meantime."""
 SYSTEMD_FIRST = 3
 """The descriptor that systemd hands over (sd_listen_fds(3))."""
 STOP_SECONDS = 20.0
@@ -39,11 +39,11 @@ HOPELESS_DEATHS = 3
 LAST_BYTES = 8192
 LAST_CHARACTERS = 400
 ERROR_PREFIX = "hive: "
-"""How a command begins the sentence with which it gives up."""
+"""How a command's last sentence starts when it exits with an error."""
 
 
 class CrashLoop(Exception):
-    """A child ended again and again, by itself and at once; the message holds its last words."""
+    """A child keeps ending right after its start; the message is the end of its output."""
 
 
 @dataclass(slots=True)
@@ -61,13 +61,13 @@ class Child:
     failures: int = 0
     """How often in a row it ended by itself, with a status, soon after its start; a signal from outside does not count."""
     said_from: int = 0
-    """Where in its log its last life began, in bytes."""
+    """The offset in its log where its current run started, in bytes."""
     not_before: float = 0.0
 
 
 @dataclass(slots=True)
 class Supervisor:
-    """Children of this process. `on_death` is told name and exit status of one that ended by itself."""
+    """Runs child processes. `on_death` gets the name and exit status of one that ended by itself."""
 
     logs: Path
     on_death: Callable[[str, int], None]
@@ -95,10 +95,10 @@ class Supervisor:
         sock: socket.socket | None = None,
         early: bool = False,
     ) -> None:
-        """Start `hive WORDS` as a child; `env` is added to what children get. An `early` one shares no modules.
+        """Start `hive WORDS` as a child, with `env` added to its environment. An `early` one shares no modules.
 
-        A listening `sock` is the tree's from now on, and handed to each life of the child: between
-        two of them nobody is refused.
+        A listening `sock` belongs to the supervisor from now on, and is passed to each run of the child: no client is refused
+        between two of them.
         """
         child = Child(name, words, {**os.environ, **(env or {})}, sock, early)
         with self._guard:
@@ -131,7 +131,7 @@ class Supervisor:
         return "".join(c if c.isprintable() else " " for c in words.strip())[:LAST_CHARACTERS]
 
     def check(self) -> None:
-        """Raise Hopeless for a part that ends as soon as it is started."""
+        """Raise CrashLoop for a child that keeps ending right after its start."""
         for child in list(self._children.values()):
             if child.failures >= HOPELESS_DEATHS:
                 words = self.last_words(child.name) or f"it said nothing; see {self.logs / child.name}.log"
@@ -216,7 +216,7 @@ def _hold(reading: int, stop: threading.Event) -> None:
         os.read(reading, 1)
     stop.set()
     time.sleep(LATE_SECONDS)
-    os._exit(1)  # whoever is still here by now hangs, and nobody waits for it
+    os._exit(1)  # a process that is still here by now hangs
 
 
 def _end(child: Child) -> None:

@@ -1,6 +1,6 @@
-"""Whether the hive is well, for monitors and people, and never in the way of a delivery.
+"""Health checks for monitors and people, never in the way of a delivery.
 
-`/livez` says that the receiver answers; `/healthz` whether the ledger can be written and every loop goes round.
+`/livez` says that the receiver answers; `/healthz` whether the ledger is writable and every loop runs.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from hive.web.http_messages import PendingRequest, Request, Response
 
 HEALTH, LIFE = "/healthz", "/livez"
 PROBE_SECONDS = 1.0
-"""So long what a probe of the ledger found counts: whoever asks often writes no more for it."""
+"""How long the result of a probe of the ledger is reused, so that frequent checks do not write more."""
 
 
 class Health:
-    """Answers what is asked beside deliveries, one after another on a thread of its own: the ledger may let it wait."""
+    """Answers health checks, one after another on a thread of its own, since the ledger may block it."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Health:
         answer: Callable[[list[tuple[PendingRequest, Response]]], None],
         troubles: Callable[[], list[str]],
     ) -> None:
-        """`troubles` says what is wrong beside the ledger, a sentence each."""
+        """`troubles` returns what is wrong beside the ledger, a sentence each."""
         self._ledger = ledger
         self._answer = answer
         self._troubles = troubles

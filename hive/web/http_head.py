@@ -71,7 +71,7 @@ def read(data: bytes) -> Head:
         raise BadHead("no HTTP request")
     reader = _Reader()
     parser, headers = _parsed(reader, data)
-    if len(headers) + 2 != data.count(b"\n"):  # some line has no name of its own
+    if len(headers) + 2 != data.count(b"\n"):  # a header has no name
         reader = _Joiner()
         parser, headers = _parsed(reader, data)
     if reader.hosts > 1 or (not headers.get("host") and parser.get_http_version() == "1.1"):

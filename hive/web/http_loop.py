@@ -35,7 +35,7 @@ _BATCH = 64
 """How many are let in before those who are here are served again."""
 
 _ROOM = 16
-"""Out of how many connections one makes room when it has to be made: looking for them is not done for each."""
+"""The sample from which a connection is chosen for eviction, instead of searching all."""
 
 
 Answers = Sequence[tuple[PendingRequest, Response]]
@@ -77,7 +77,7 @@ class HTTPLoop:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no more, answer what waits, close everything; whoever answers has to live until then."""
+        """Accept no more, answer what is pending, close everything; handlers must live until then."""
         self._stopping.set()
         self._notify()
         self._thread.join()
@@ -113,7 +113,7 @@ class HTTPLoop:
         self._poll.close()
 
     def _done(self) -> bool:
-        """Whether all that was asked before the end is answered; new questions are not taken meanwhile."""
+        """Whether everything pending is answered; no new requests are accepted in the meantime."""
         if not self._stopping.is_set():
             return False
         if self._sock in self._poll.get_map():
@@ -123,7 +123,7 @@ class HTTPLoop:
         return not any(connection.waits or connection.out for connection in self._connections)
 
     def _accept(self) -> None:
-        """Let in who waits; if there is no room, whoever keeps us waiting most makes some."""
+        """Accept waiting connections; if there is no room, evict the one that has kept us waiting most."""
         for _ in range(_BATCH):
             if len(self._connections) >= self._bounds.connections:
                 self._make_room()
@@ -152,7 +152,7 @@ class HTTPLoop:
         waiting = [connection for connection in self._connections if not connection.waits]
         worst = worst_first(waiting, lambda _: 1)[: max(1, len(waiting) // _ROOM)]
         now = time.monotonic()
-        if now - self._said >= 1.0:  # once a second says enough of it
+        if now - self._said >= 1.0:  # log it once a second
             self._said = now
             log.warning("made_room closed=%d of=%d", len(worst), len(self._connections))
         for connection in worst:
@@ -211,7 +211,7 @@ class HTTPLoop:
             connection.deadline = connection.since + self._bounds.request_seconds
         connection.data += data
         self._held += len(data)
-        if connection.waits and len(connection.data) > MAX_HEAD:  # nobody sends so much before the answer
+        if connection.waits and len(connection.data) > MAX_HEAD:  # no client sends so much before the answer
             self._close(connection)
             return
         if self._held > self._bounds.held:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request; names of headers are in small letters. `fault` says why its body was not read."""
+    """One request; header names are in lower case. `fault` is why its body was not read."""
 
     method: str
     path: str
@@ -24,7 +24,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What is said to a request; `body` is JSON unless `kind` says otherwise."""
+    """The response to a request; `body` is JSON unless `kind` says otherwise."""
 
     status: int
     body: bytes = b""
@@ -51,7 +51,7 @@ class Connection:
     sock: socket.socket
     peer: str
     since: float
-    """When it began to keep us waiting: it came, its last answer went out, or the first byte of a request arrived."""
+    """Since when it keeps us waiting: it was accepted, its last response was sent, or a request started to arrive."""
     deadline: float
     proven: bool = False
     """Whether it has brought something that was accepted."""

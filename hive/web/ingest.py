@@ -33,7 +33,7 @@ class WebhookEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class IngestDeps:
-    """What the receiver needs of the house: where to write, who may send, whom to wake."""
+    """What the receiver needs: the ledger, the endpoints, and the wake-up of the worker."""
 
     ledger: Ledger
     doors: Mapping[str, WebhookEndpoint]
@@ -94,7 +94,7 @@ class IngestHandler:
         return answers
 
     def _check(self, pending: PendingRequest) -> _Checked:
-        """A letter, why it is none, or why nobody reads it."""
+        """A verified delivery, why it is rejected, or an event type that is not handled."""
         request, name = pending.request, _door(pending)
         door = self._deps.doors.get(name)
         if request.fault is not None:
@@ -132,7 +132,7 @@ class IngestHandler:
 
 
 def _door(pending: PendingRequest) -> str:
-    """The forge that a delivery is said to come from; behind `?` is the mark by which the hive knows its hooks."""
+    """The forge that a delivery claims to come from; after `?` is the mark by which the hive knows its hooks."""
     return pending.request.path[len(PREFIX) :].partition("?")[0]
 
 

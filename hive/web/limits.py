@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from hive.web.http_messages import Connection
 
 OWN_FILES = 128
-"""Descriptors that are kept for other things than connections."""
+"""Descriptors that are reserved for other uses than connections."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiverLimits:
-    """How much a receiver holds, over all peers: connections, bytes of unfinished requests, and time.
+    """Limits of a receiver over all peers: connections, bytes of unfinished requests, and time.
 
-    No peer has a bound of its own, since a forge behind a proxy is one peer with everything: where
-    there is not enough for all, whoever holds most makes room, the slowest first.
+    There is no limit for a single peer, since a forge behind a proxy is one peer with everything: if there is not enough
+    for all, the peer with the largest share is evicted, its slowest connection first.
     """
 
     connections: int = 1024
     held: int = 64 * 1024 * 1024
     first_seconds: float = 10.0
-    """How long a new connection may say nothing."""
+    """How long a new connection may be silent."""
     request_seconds: float = 20.0
     """How long a request may take from its first byte to its last."""
 

@@ -27,7 +27,7 @@ class Receiver:
         troubles: Callable[[], list[str]] = list,
         bounds: ReceiverLimits | None = None,
     ) -> None:
-        """`troubles` says what is wrong with the house, beside the ledger."""
+        """`troubles` returns what is wrong beside the ledger."""
         self._refusals = RejectionLog(deps.ledger)
         self._ingest = IngestHandler(deps, self._refusals)
         self._loop = HTTPLoop(
@@ -47,7 +47,7 @@ class Receiver:
         self._refusals.flush(now=True)
 
     def look_after(self) -> None:
-        """Record what was refused again and again in a minute that is over; any thread may call this."""
+        """Record repeated rejections of a past minute; any thread may call this."""
         self._refusals.flush()
 
     def _handle(self, pending: PendingRequest) -> None:

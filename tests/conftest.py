@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import subprocess
@@ -13,9 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from hive.cli import OBJECTS_BETWEEN_COLLECTIONS
 from hive.ledger import Ledger
 
 GOLDEN = Path(__file__).parent / "golden"
+
+gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)  # as the processes of the hive do, which tests play here in one
 
 
 @pytest.fixture(scope="session", autouse=True)

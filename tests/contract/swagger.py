@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 from tests.contract.gate import Asked
@@ -25,6 +26,7 @@ def routed(method: str, path: str, routes: list[str]) -> str | None:
     return min(found, key=lambda route: (route.count("{"), -len(route)), default=None)
 
 
+@cache
 def pattern(route: str) -> re.Pattern[str]:
     """What fits a route; what names a file, a branch or a tag goes on to the end, slashes and all."""
     words = re.split(r"(\{\w+\})", route)

@@ -1,4 +1,4 @@
-"""The harness as a process: a sign of life, a turn, its end, and again. Ends only when it is told to."""
+"""The harness as a process: a heartbeat, a turn, its end, and so on until it is stopped."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _hold(session: Session, turn: TurnBrief) -> None:
 
 
 def _generation(place: ContainerPaths) -> str:
-    """The commit that this container was built from, as its configuration tells it."""
+    """The commit that this container was built from, by its configuration."""
     return str(json.loads((place.config / "agent.json").read_bytes())["generation"])
 
 

@@ -15,9 +15,9 @@ _LOST = {HTTPStatus.UNAUTHORIZED, HTTPStatus.CONFLICT}
 
 @dataclass(frozen=True, slots=True)
 class BrokerClient:
-    """The broker's calls in the name of one turn; each may be repeated.
+    """The broker's calls for one turn; each may be repeated.
 
-    All raise Unavailable after some patience, Lost when the turn is no longer ours, Refused.
+    All raise HostUnavailable after some retries, LeaseLost when another process holds the turn, and HostRefused.
     """
 
     door: UnixHTTPClient
@@ -30,15 +30,15 @@ class BrokerClient:
         return parse(data) if data else None
 
     def beat(self) -> str:
-        """Renew the lease; `cancel` if the turn should be stopped, `rest` if it should be put down, else empty.
+        """Renew the lease; `cancel` if the turn should be stopped, `pause` if it should be paused, else empty.
 
-        Asks once: the next beat is the second try.
+        Not retried: the next heartbeat is the second attempt.
         """
         told = self._once("beat", {})
         return next((word for word in ("cancel", "rest") if told.get(word)), "")
 
     def tell(self, number: int, line: dict[str, Any]) -> None:
-        """Have a line of the transcript kept; told twice it is kept once."""
+        """Store a line of the transcript, once."""
         self._call("transcript", {"number": number, "line": line})
 
     def rest(self) -> None:
@@ -46,7 +46,7 @@ class BrokerClient:
         self._call("rest", {})
 
     def leave(self) -> None:
-        """The forge did not answer: let go of the turn, which comes again."""
+        """Release the turn because the forge did not answer; it comes again."""
         self._call("leave", {})
 
     def comment(self, key: str, body: str) -> None:
@@ -58,7 +58,7 @@ class BrokerClient:
         return str(self._call("pull", {"branch": branch, "title": title, "body": body})["ref"])
 
     def propose(self, branch: str, title: str, body: str) -> str:
-        """The same on the agent's own configuration repository."""
+        """The same for the agent's configuration repository."""
         return str(self._call("propose", {"branch": branch, "title": title, "body": body})["ref"])
 
     def end(self, outcome: str, message: str, *, steps: int, tokens_in: int, tokens_out: int) -> None:

@@ -1,4 +1,4 @@
-"""A child process, watched: it may take as long as it goes on, and what it started ends with it. Starts none itself.
+"""Runs a child process under watch: it may run as long as it makes progress, and its descendants end with it.
 
 GitPython's own time limit (3.2.1) kills git alone where neither `ps` nor `pgrep` is installed, and then waits
 for helpers such as git-remote-http; so git gets a process group of its own here, which is killed as one.
@@ -20,18 +20,18 @@ from typing import IO, Protocol, cast
 
 CHUNK = 1 << 16
 _LOOK = 0.1
-"""Seconds between two looks at a process that is gone while a helper still holds its output open."""
+"""Seconds between two checks of an ended process whose helper still holds its output open."""
 
 MOST_SAID = 64 << 20
-"""Bytes of what a process says that are listened to."""
+"""The most bytes of output that are read."""
 
 _GRACE = 5.0
-"""Seconds in which a process that is told to end may do so by itself."""
+"""Seconds that a process has to end after SIGTERM."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deadlines:
-    """How many seconds a process may say nothing, and how many it may take in all."""
+    """How many seconds a process may be silent, and how long it may take in all."""
 
     silence: float
     longest: float
@@ -39,7 +39,7 @@ class Deadlines:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What one process may use: bytes of memory, of one file that it writes and of what it says, and seconds of a processor.
+    """Limits of one process: bytes of memory, of one file that it writes and of output, and seconds of CPU.
 
     Memory is counted as data, not address space: git maps packs of any size, and Haskell's runtime reserves a terabyte.
     """
@@ -52,9 +52,9 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class ChildResult:
-    """What came of a run. `status` is negative for a signal; `stopped` says why it was ended from here, if it was.
+    """The result of a run. `status` is negative for a signal; `stopped` is why it was killed from here, if it was.
 
-    `overflowed` says that this was because it said too much.
+    `overflowed` is whether that was because of too much output.
     """
 
     status: int
@@ -65,11 +65,11 @@ class ChildResult:
 
 
 class _SaidTooMuch(Exception):
-    """A process said more than anybody wants to hear."""
+    """A process wrote more than its limit."""
 
 
 class Running(Protocol):
-    """A process that leads a group of its own, with both outputs as pipes."""
+    """A process that leads its own group, with both outputs as pipes."""
 
     pid: int
 
@@ -89,7 +89,7 @@ def confine(pid: int, share: Share) -> None:
         for kind, soft, hard in (
             (resource.RLIMIT_DATA, share.memory, share.memory),
             (resource.RLIMIT_FSIZE, share.file, share.file),
-            (resource.RLIMIT_CPU, share.cpu, share.cpu + 1),  # at the hard limit comes SIGKILL, which says nothing
+            (resource.RLIMIT_CPU, share.cpu, share.cpu + 1),  # at the hard limit comes SIGKILL, which gives no reason
             (resource.RLIMIT_CORE, 0, 0),
         ):
             with suppress(ProcessLookupError):
@@ -104,9 +104,9 @@ def _children(pid: int) -> Iterator[int]:
 def watch(
     process: Running, out: IO[bytes], errors: IO[bytes], deadlines: Deadlines, *, most: int = MOST_SAID
 ) -> ChildResult:
-    """Read what a process says until it ends, is silent or at it for too long, or said more than `most` bytes.
+    """Read the output until the process ends, exceeds a deadline, or writes more than `most` bytes.
 
-    None of its group is left then.
+    Kills all of its group at the end.
     """
     said: dict[int, list[bytes]] = {out.fileno(): [], errors.fileno(): []}
     stopped, overflowed = "", False

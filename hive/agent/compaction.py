@@ -36,7 +36,7 @@ def compacted(messages: list[Message]) -> list[Message]:
 
 
 def _start(messages: list[Message]) -> int:
-    """Where what stays begins: with a reply, so that no result lacks its call."""
+    """Where the kept part starts: with a reply, so that no tool result lacks its call."""
     candidates = (index for index in range(max(1, len(messages) - KEPT), len(messages)))
     return next((index for index in candidates if messages[index]["role"] == "assistant"), len(messages))
 

@@ -1,7 +1,7 @@
-"""Directories that commands write into as well: made real before they are used, walked and taken away however deep they are.
+"""Directories that commands write into as well: created as real ones, walked and removed at any depth.
 
-A command makes a directory ten thousand deep in a second. What walks one here neither calls itself nor
-holds a handle for each level; Python's own `os.walk` (until 3.11) and `shutil.rmtree` (until 3.12) call themselves.
+A command creates ten thousand nested directories in a second. So walking neither recurses nor holds a handle for each
+level; Python's own `os.walk` (until 3.11) and `shutil.rmtree` (until 3.12) recurse.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def real(path: Path) -> Path:
 
 
 def gone(path: Path) -> None:
-    """Take away whatever lies at a path as far as that can be done; a link is taken away itself."""
+    """Remove whatever is at a path as far as possible; a link is removed itself."""
     with suppress(FileNotFoundError):
         if path.is_dir() and not path.is_symlink():
             with suppress(OSError):
@@ -91,7 +91,7 @@ def _emptied(folder: int, top: int) -> list[str]:
 
 
 def below(root: Path) -> Iterator[os.DirEntry[str]]:
-    """All that lies below a directory, following no link; raises OSError for what cannot be looked into."""
+    """Everything below a directory, following no link; raises OSError for what cannot be read."""
     waiting = [os.fspath(root)]
     while waiting:
         with os.scandir(waiting.pop()) as entries:

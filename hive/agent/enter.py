@@ -1,15 +1,15 @@
-"""The last step into a container: who the harness is there, what it may never call, how much it may take.
+"""The last step into a container: sets the user, the system call filter and the limits of the harness.
 
 Runs once, in what bubblewrap made, and becomes the harness:
 
-    python -I -S -c … KIND UID COMMAND …
+python -I -S -c … KIND UID COMMAND …
 
 `USERS`      bubblewrap made a user namespace of one user, the hive's own
 `RANGE`      root started it: a user namespace of two host users that nobody else has, UID and the next
 `DEDICATED`  root started it where user namespaces are forbidden: the host user UID, and no capability
 `PLAIN`      a bubblewrap that is setuid: the hive's own user, and no capability
 
-Fails closed: whatever cannot be done ends the process before the harness runs.
+Fails closed: a step that fails ends the process before the harness runs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ KEPT = {
     "CAP_SETPCAP": 8,
     "CAP_SYS_ADMIN": 21,
 }
-"""What the harness holds in its own user namespace, to confine each command; commands hold nothing."""
+"""The harness' capabilities in its own user namespace, to confine each command; commands have none."""
 
 MAX_FILE_BYTES = 8 << 30
 MAX_PROCESSES = 4096
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def mount_proc() -> None:
-    """A /proc of this process' own PID namespace."""
+    """Mount a /proc of this process' own PID namespace."""
     kernel.mount("proc", "/proc", "proc", _PROC)
 
 
@@ -97,7 +97,7 @@ def mask_proc() -> None:
 
 
 def _enter_range(first: int) -> None:
-    """Leave the host's root for two users of the host that have nothing, in a user namespace of their own.
+    """Change from the host's root to two host users without rights, in a user namespace of their own.
 
     The kernel lets no namespace mount a /proc that has seen only a covered one, and bubblewrap covers parts
     of it when it is root (`mount_too_revealing` in fs/namespace.c): so a whole one is mounted before.
@@ -136,7 +136,7 @@ def _own(state: str, harness: int, tools: int) -> None:
 
 
 def _become(uid: int) -> None:
-    """Be another user, in no group but its own. Root loses every capability by that, others none."""
+    """Become another user, in no group but its own. Root loses every capability by that, others have none."""
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)

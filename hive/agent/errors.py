@@ -1,16 +1,16 @@
-"""The ways off the straight path, by name. Performs no I/O.
+"""The exceptions of the harness. Performs no I/O.
 
 Exception
-├── Unavailable   no answer worth the name: asked again, a bounded number of times
-│   └── Garbled       an answer came, and made no sense
-├── Refused       asked in vain: the wrong form, or not granted
-├── Lost          the turn belongs to somebody else by now: stop without a word
-├── Mistake       what a tool tells the model when it cannot do what was asked
-│   └── GitFailed     git said no
-├── Rest          the turn cannot go on now: it is put down, and comes again
-├── TooLong       the conversation is longer than the model reads: it is made shorter, once
-├── Leave         this process was asked to go: the next one continues where it stopped
-└── Ended         the turn has reached its end
+├── HostUnavailable   no usable answer: retried, a bounded number of times
+│   └── GarbledReply      an answer that makes no sense
+├── HostRefused       a retry would get the same answer: malformed, or not granted
+├── LeaseLost         another process holds the turn: stop without a report
+├── ToolError         the sentence that a tool returns to the model
+│   └── GitToolError      git failed
+├── Paused            the turn cannot continue now: it is released, and comes again
+├── ContextOverflow   the conversation is too long for the model: it is compacted, once
+├── Shutdown          this process was asked to exit: the next one continues where it stopped
+└── TurnEnded         the turn has an outcome
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class HostUnavailable(Exception):
 
 
 class GarbledReply(HostUnavailable):
-    """What came is no answer of the form that was asked for: whoever says it is there, and says nonsense."""
+    """The answer does not have the expected form: the host answers, but with nonsense."""
 
 
 class HostRefused(Exception):
@@ -33,7 +33,7 @@ class HostRefused(Exception):
 
 
 class LeaseLost(Exception):
-    """The lease ran out or the run is over: whatever this process still says counts for nothing."""
+    """The lease has expired or the run has ended: what this process reports no longer counts."""
 
 
 class ToolError(Exception):
@@ -41,11 +41,11 @@ class ToolError(Exception):
 
 
 class GitToolError(ToolError):
-    """Git said no, and this is what it said."""
+    """Git failed; the message is its own."""
 
 
 class Paused(Exception):
-    """The turn is put down without an end; whoever gives it out says when it comes again."""
+    """The turn is released without an outcome; the host decides when it comes again."""
 
 
 class ContextOverflow(Exception):
@@ -57,7 +57,7 @@ class Shutdown(Exception):
 
 
 class TurnEnded(Exception):
-    """The turn is over.
+    """The turn has ended.
 
     `outcome` is one of `pushed`, `proposed`, `answered`, `blocked`, `failed`; the message is for people.
     """

@@ -18,7 +18,7 @@ _END = re.compile("\r?\n")
 
 
 def write(tree: Path, path: str, content: str) -> str:
-    """Put a file there, its folders too; one that ends all its lines by CRLF goes on to do so."""
+    """Write a file and its folders; a file whose lines all end with CRLF keeps that."""
     place = inside(tree, path)
     is_there = place.is_file() and place.stat().st_size <= MAX_BYTES
     before = _ends(place.read_bytes().decode(errors="replace")) if is_there else []
@@ -31,9 +31,9 @@ def write(tree: Path, path: str, content: str) -> str:
 
 
 def edit(tree: Path, path: str, old: str, new: str) -> str:
-    """Replace the only place where `old` stands, whatever its lines end by; each line goes on to end as it did.
+    """Replace the only occurrence of `old`, independent of line ends; each line keeps its own.
 
-    An edit that is made again after a crash changes nothing.
+    An edit that is repeated after a crash changes nothing.
     """
     place = inside(tree, path)
     if not place.is_file():
@@ -68,7 +68,7 @@ def _replaced(plain: str, ends: list[str], old: str, new: str) -> str:
 
 
 def _carried(old: str, new: str, ends: list[str], around: str) -> list[str]:
-    """What the lines of `new` end by: a line that stays by its own, one that is new by that of the line before it."""
+    """The line ends of `new`: unchanged lines keep theirs, new ones get that of the line before."""
     before, after = old.split(LF)[:-1], new.split(LF)[:-1]
     carried: list[str] = []
     for _, start, stop, begin, end in SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
@@ -79,11 +79,9 @@ def _carried(old: str, new: str, ends: list[str], around: str) -> list[str]:
 
 
 def inside(tree: Path, path: str) -> Path:
-    """The place of a path, seen from the tree; raises Mistake for one that leads out of it or into git's own files."""
+    """A path relative to the tree; raises ToolError for one that leads outside or into `.git`."""
     asked = Path(path)
-    place = Path(
-        os.path.realpath(tree / asked)
-    )  # Path.resolve fails over a loop of links by an error of its own (until 3.12)
+    place = Path(os.path.realpath(tree / asked))  # Path.resolve raises another error for a loop of links (until 3.12)
     if ".." in asked.parts or not place.is_relative_to(tree.resolve()):
         raise ToolError(f"{path} lies outside of the work tree.")
     if place.exists() and not place.is_file() and not place.is_dir():

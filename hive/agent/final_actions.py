@@ -56,7 +56,7 @@ class FinalActions:
         raise TurnEnded("pushed", f"{ref} is up to date: {title}")
 
     def propose(self, path: str, content: str, title: str, why: str) -> NoReturn:
-        """Change one file of the own configuration, and have a pull request for it."""
+        """Change one file of the agent's configuration, and have a pull request for it."""
         title = one_line(title)
         self.config.prepare()
         files.write(self.config.path, path, content)
@@ -70,7 +70,7 @@ class FinalActions:
         raise TurnEnded("proposed", PROPOSED.format(ref=ref.partition(":")[2], title=title))
 
     def _push(self, tree: WorkTree, said: str) -> str:
-        """Push behind whatever others pushed; what they did is checked too. Returns what the last checks said."""
+        """Push on top of what others pushed, after checking it. Returns the result of the last checks."""
         for _ in range(TRIES):
             if tree.take_in() and tree is self.work:
                 said = self._check()
@@ -83,13 +83,13 @@ class FinalActions:
         raise ToolError(TOO_QUICK.format(times=TRIES))
 
     def finish(self, outcome: str, message: str) -> NoReturn:
-        """End with words only; they are said on the thread when the end is reported."""
+        """End with a message only; it is posted on the thread when the outcome is reported."""
         if not message.strip():
             raise ToolError("The message is empty.")
         raise TurnEnded(outcome, message.strip())
 
     def _check(self) -> str:
-        """Run the checks; what they said, as lines of Markdown. Raises Mistake with the output of one that fails."""
+        """Run the checks; returns Markdown lines. Raises ToolError with the output of one that fails."""
         for command in self.turn.checks:
             outcome = self.run(command)
             if not outcome.is_good:
@@ -100,13 +100,13 @@ class FinalActions:
         return f"{closes_nothing(title)}\n\n{closes_nothing(text.strip())}\n\nIssue: {self.turn.issue}\nRun: {self.turn.run}\n"
 
     def _pull_body(self, summary: str, said: str) -> str:
-        """The words of the pull request. Only an issue of the same repository is closed by its number."""
+        """The body of the pull request. Only an issue of the same repository is closed by its number."""
         closes = [f"Closes #{self.turn.issue_number}"] if self.turn.issue_repo == self.turn.repo else []
         return "\n\n".join([summary.strip(), *closes, said, f"run: {self.turn.run}"])
 
 
 def one_line(title: str) -> str:
-    """A title as forges want it; raises Mistake for an empty one."""
+    """A title without line breaks; raises ToolError for an empty one."""
     line = " ".join(title.split())
     if not line:
         raise ToolError("The title is empty.")

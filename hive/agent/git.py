@@ -1,10 +1,10 @@
-"""Git by lists of words, with our configuration only. Knows the token only as an environment variable of git.
+"""Runs git with our own configuration only. The token is known only as an environment variable of git.
 
-Remotes read `http://forge.hive/owner/name.git` in `.git/config`; the port of the relay changes with every
-process, so where that leads is told to each git anew.
+Remotes are `http://forge.hive/owner/name.git` in `.git/config`; the port of the relay is different in every
+process, so each git gets it anew as a setting.
 
 A command may have written anything into `.git`, and git runs what a repository's configuration names: filters,
-helpers, editors, signers, monitors. So that file is ours again before each git, word for word.
+helpers, editors, signers, monitors. So that file is restored before each git, byte for byte.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ CONFIG = """\
 \tfetch = +refs/heads/*:refs/remotes/origin/*
 """
 SHA256 = "[extensions]\n\tobjectformat = sha256\n"
-"""Of what a clone's configuration may say by itself only this is kept: by which sum its objects are named."""
+"""The only setting that a clone keeps of its own: the hash function of its objects."""
 
 LONGEST_CONFIG = 1 << 16
-"""Bytes of a configuration that is looked at: ours is short, and a command may have made any file as long as it likes."""
+"""The most bytes of a configuration that are read: ours is short, and a command may have made the file any size."""
 
 FOREIGN = ("config.worktree", "commondir", "info/attributes", "info/grafts", "objects/info/alternates", "shallow.lock")
 """Files of `.git` that lead git elsewhere, or to other programs, and that no clone of ours has."""
 
 _NO_FORGE = ("unable to access", "RPC failed", "early EOF", "hung up unexpectedly", "died of signal")
-"""What git says when the way to the forge is broken rather than closed, or its own helper was killed."""
+"""Messages of git about a broken connection to the forge, or a killed helper of its own."""
 
 _NO_ROOM = ("No space left on device", "Disk quota exceeded", "Read-only file system", "Cannot allocate memory")
-"""What git says of a machine that has not what it needs just now."""
+"""Messages of git about a machine that is short of something now."""
 
 _NO_TOKEN = "could not read Username"  # noqa: S105 - git's words for a 401 when it may not ask
 _BEHIND = ("fetch first", "non-fast-forward", "cannot lock ref", "failed to update ref", "incorrect old value")
-"""What is said of a push to a branch that somebody else moved: by git before it, by a forge in the very moment."""
+"""Messages about a push to a branch that was moved: by git before the push, by a forge at that moment."""
 
 
 class Forbidden(GitToolError):
@@ -68,7 +68,7 @@ class MergeConflict(GitToolError):
 
 
 def environment(turn: TurnBrief, port: int) -> dict[str, str]:
-    """All that git is told: who commits, the way to the forge, the token; nothing of system or user, no language."""
+    """The complete environment of git: committer, remote, token; nothing of the system or the user, no language."""
     relay = f"http://127.0.0.1:{port}/"
     settings = {
         f"url.{relay}git/.insteadOf": FORGE,
@@ -79,7 +79,7 @@ def environment(turn: TurnBrief, port: int) -> dict[str, str]:
         "gc.auto": "0",
         "http.lowSpeedLimit": "1",
         "http.lowSpeedTime": f"{DEADLINES.silence / 2:.0f}",
-        # What a nested repository is configured to run, git would run to look into it.
+        # Git would run what a nested repository is configured to run, just to look into it.
         "diff.ignoreSubmodules": "all",
         "submodule.recurse": "false",
         "fetch.recurseSubmodules": "false",
@@ -106,7 +106,7 @@ def environment(turn: TurnBrief, port: int) -> dict[str, str]:
 
 
 def identity(turn: TurnBrief) -> dict[str, str]:
-    """Who commits, for git of ours and of commands alike: there is no other configuration that says so."""
+    """The committer, for our git and that of commands alike: there is no other configuration."""
     return {
         f"GIT_{who}_{what}": said
         for who in ("AUTHOR", "COMMITTER")
@@ -132,7 +132,7 @@ class GitCommand:
         self._url = f"{FORGE}{repo}.git"
 
     def clone(self, *how: str) -> None:
-        """Clone to the path, without a work tree; nobody has written there yet. `how` are more options."""
+        """Clone to the path, without a work tree; nothing has written there yet. `how` are additional options."""
         self.path.mkdir()
         self._sandbox.give(self.path)
         self._run("clone", "--progress", "--no-checkout", "--template=", *how, self._url, ".")
@@ -141,12 +141,12 @@ class GitCommand:
         self._sandbox.give(info)
 
     def __call__(self, *words: str, stdin: str = "") -> str:
-        """What git says, without the space around it; raises GitFailed and its kinds, Lost, Unavailable."""
+        """The output of git, stripped; raises GitToolError and its subclasses, LeaseLost, HostUnavailable."""
         self._make_ours()
         return self._run(*words, stdin=stdin)
 
     def succeeds(self, *words: str) -> bool:
-        """Whether git does not say no."""
+        """Whether git succeeds."""
         try:
             self(*words)
         except GitToolError:
@@ -172,7 +172,7 @@ class GitCommand:
         return ""
 
     def nested(self) -> list[str]:
-        """Repositories within the work tree, as paths from its top: they are configured by whoever made them."""
+        """Repositories within the work tree, as paths from its top: their configuration is not ours."""
         found: list[str] = []
         waiting = [os.fspath(self.path)]
         while waiting:
@@ -180,7 +180,7 @@ class GitCommand:
             try:
                 with os.scandir(here) as entries:
                     names = {entry.name: entry.is_dir(follow_symlinks=False) for entry in entries}
-            except OSError:  # git does not get in either, and says so
+            except OSError:  # git cannot read it either, and says so
                 continue
             if here != self.path and ".git" in names:
                 found.append(here.relative_to(self.path).as_posix())
@@ -189,7 +189,7 @@ class GitCommand:
         return found
 
     def _make_ours(self) -> None:
-        """Write the configuration again if it is not ours, word for word."""
+        """Restore the configuration if it is not ours, byte for byte."""
         config = self.path / ".git" / "config"
         try:
             if config.is_symlink() or not config.is_file():

@@ -1,4 +1,4 @@
-"""The beats of a turn: a thread that renews the lease. Never stops the turn itself; it only says that it should."""
+"""Renews a turn's lease on a thread. Does not stop the turn itself; `check` says that it should stop."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LeaseHeartbeat:
         self._thread.join()
 
     def check(self) -> None:
-        """Raise Lost, Rest or Ended if the turn should not go on."""
+        """Raise LeaseLost, Paused or TurnEnded if the turn must not continue."""
         if self._lost.is_set():
             raise LeaseLost("beat")
         if self._resting.is_set():

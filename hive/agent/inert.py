@@ -1,8 +1,8 @@
-"""Words of an agent that do nothing on a forge but be read. Knows no forge, and changes no word that a reader sees.
+"""Text of an agent that triggers nothing on a forge. Knows no forge, and changes no visible character.
 
-Forges close issues, at a merge, for a word before a reference (`fixes #1`, `closes: acme/app!2`, a whole address), in
-pull requests, comments and commit messages alike, and negated or not: which words these are, each forge's owner
-may say. They tell people whose name stands behind an `@`.
+At a merge, forges close issues for a keyword before a reference (`fixes #1`, `closes: acme/app!2`, a whole URL), in
+pull requests, comments and commit messages alike, negated or not; the keywords are each forge's own setting.
+They notify the account whose name follows an `@`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 JOINER = "\u2060"
-"""Word joiner: has no width, and breaks what a forge looks for."""
+"""Word joiner: it has no width, and breaks what a forge looks for."""
 
 HARMLESS = frozenset(
     {
@@ -35,7 +35,7 @@ HARMLESS = frozenset(
         "with",
     }
 )
-"""Words that no forge was ever told to close an issue for: a reference behind one stays a link."""
+"""Words that are never closing keywords: a reference after one stays a link."""
 
 _REFERENCE = re.compile(
     r"\b(?!https?:)(?P<word>\w{1,60}+(?:['’-]\w{1,60}+){0,10}+)(?P<between>(?:[\s:*_~\"'`(\[<>=-]|&\w{2,10}+;){1,1000}+)"
@@ -54,7 +54,7 @@ _EMPTY_LINE = re.compile(r"\n[^\S\n]*+(?=\n)")
 
 
 def inert(text: str) -> str:
-    """A text that closes no issue and calls nobody, in Markdown; code keeps its `@`."""
+    """A text that closes no issue and mentions no account, in Markdown; code keeps its `@`."""
     return "".join(
         _MENTION.sub(f"@{JOINER}", piece) if is_text else piece for is_text, piece in _pieces(closes_nothing(text))
     )
@@ -92,7 +92,7 @@ def _pieces(text: str) -> Iterator[tuple[bool, str]]:
 
 
 def _end_of_fence(text: str, fence: str, start: int) -> int:
-    """Where a fenced block is over; without a fence that closes it, where the text is."""
+    """The end of a fenced block; the end of the text without a closing fence."""
     closing = re.compile(rf"^ {{0,3}}{fence}", re.MULTILINE).search(text, start)
     return len(text) if closing is None else closing.end()
 
@@ -107,7 +107,7 @@ class _Spans:
         self._breaks = [found.start() for found in _EMPTY_LINE.finditer(text)]
 
     def end_of(self, ticks: str, start: int) -> int:
-        """The end of the code that begins with these backticks, which end at `start`; `start` if it is no code."""
+        """The end of the code span that starts with these backticks, which end at `start`; `start` if there is none."""
         runs = self._runs.get(len(ticks), [])
         closing, over = _first(runs, start), _first(self._breaks, start)
         is_code = closing is not None and (over is None or closing < over)

@@ -1,6 +1,6 @@
-"""The few system calls that Python has no function for: namespaces, mounts, capabilities, process attributes.
+"""System calls that Python has no function for: namespaces, mounts, capabilities, process attributes.
 
-Each raises OSError as the functions of `os` do. Knows no policy.
+Each raises OSError like the functions of `os`. Contains no policy.
 It is imported before every command: only modules that Python has loaded anyway, and ctypes.
 """
 
@@ -45,7 +45,7 @@ def prctl(option: int, *arguments: int) -> None:
 
 
 def is_subreaper() -> bool:
-    """Whether orphans among the descendants of this process come to it."""
+    """Whether orphaned descendants are reparented to this process."""
     answer = ctypes.c_int()
     prctl(_PR_GET_CHILD_SUBREAPER, ctypes.addressof(answer))
     return bool(answer.value)
@@ -71,7 +71,7 @@ def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = 
 
 
 def drop_bounding(kept: Iterable[int]) -> None:
-    """Never gain a capability but these again, whatever is executed; CAP_SETPCAP is needed."""
+    """Limit capabilities to these, whatever is executed; needs CAP_SETPCAP."""
     with open("/proc/sys/kernel/cap_last_cap", "rb") as file:
         last = int(file.read())
     for capability in {*range(last + 1)}.difference(kept):

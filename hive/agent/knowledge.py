@@ -1,4 +1,4 @@
-"""What all agents have learned, beside the work tree: fetched anew for each turn, read by commands, written by none of them."""
+"""Shared knowledge beside the work tree: fetched for each turn, read-only for commands."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ MAX_BYTES = 32 << 20
 
 
 def fetch(state: Path, repo: str, env: Mapping[str, str], sandbox: Sandbox = NONE) -> Path | None:
-    """The folder with what is in the repository now, or else with what was there before; None if there is neither.
+    """The folder with the current knowledge, or that of an earlier turn; None if there is neither.
 
-    Raises Lost, if the turn is. Everything else that goes wrong is one line of the log.
+    Raises LeaseLost. Every other failure is logged only.
     """
     folder = state / NAME
     if not repo:

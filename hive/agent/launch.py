@@ -1,15 +1,15 @@
-"""Runs one command, and nothing of it is left when it ends or when this process is told to (SIGTERM).
+"""Runs one command; nothing of it is left when it ends or when this process gets SIGTERM.
 
-    python -I -S -c … KIND PARENT READY UID HIDE… -- SHOW… -- COMMAND …
+python -I -S -c … KIND PARENT READY UID HIDE… -- SHOW… -- COMMAND …
 
 `namespaces`  a PID namespace, with its own /proc, without what is hidden, as another user if there is one,
-              without any capability, behind the filter for commands: the kernel ends what is left
+without any capability, behind the filter for commands: the kernel ends what is left
 `processes`   behind the filter, and every descendant is killed: none can leave a subreaper
 `bare`        the same without the filter: what `sandbox: none` means
 
-This process ends as the command did, by the same status or signal. READY is a descriptor to which a byte is
-written when the command begins, or -1. PARENT is who started this; if that dies, all of it ends.
-What is shown as `ro:FOLDER` cannot be written to.
+This process ends like the command did, with the same status or signal. READY is a descriptor that gets a byte
+when the command starts, or -1. PARENT is the process that started this one; if it dies, everything ends.
+What is shown as `ro:FOLDER` is read-only.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
     from typing import NoReturn
-else:  # what `signal` puts around it takes as long to import as all the rest
+else:  # importing `signal` takes as long as everything else
     import _signal as signal
 
 NAMESPACES, PROCESSES, BARE = "namespaces", "processes", "bare"

@@ -7,7 +7,7 @@ import sys
 
 
 def log(event: str, **facts: object) -> None:
-    """Write `event key=value …`; what is no plain word is quoted."""
+    """Write `event key=value …`; values that are not plain words are quoted."""
     told = (f"{key}={_word(str(value))}" for key, value in facts.items())
     sys.stderr.write(" ".join(["agent:", event, *told]) + "\n")
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""The loop: ask the model, do what it says, remember both. Reads no clock."""
+"""The agent loop: ask the model, execute its calls, remember both. Reads no clock."""
 
 from __future__ import annotations
 
@@ -32,10 +32,9 @@ STOPPED = {
 
 @dataclass(frozen=True, slots=True)
 class AgentLoop:
-    """One turn of one conversation.
+    """One turn of a conversation.
 
-    `between` is called before each step and raises what should keep it from being made; `is_late`
-    tells whether the turn's minutes are over.
+    `between` is called before each step and raises to stop; `is_late` is whether the turn's minutes are over.
     """
 
     turn: TurnBrief
@@ -46,7 +45,7 @@ class AgentLoop:
     is_late: Callable[[], bool]
 
     def run(self) -> NoReturn:
-        """Step until Ended is raised, or whatever `between` raises."""
+        """Step until TurnEnded is raised, or anything by `between`."""
         while True:
             self.between()
             self.step()
@@ -56,7 +55,7 @@ class AgentLoop:
         self.act(self.ask())
 
     def ask(self) -> dict[str, Any]:
-        """The model's next reply, or the one that a killed process did not come to act on."""
+        """The model's next reply, or the last one of a killed process that was not executed."""
         reply = self.transcript.reply
         if reply is None:
             self._limit()
@@ -82,7 +81,7 @@ class AgentLoop:
         self.transcript.shorten()
 
     def act(self, reply: dict[str, Any]) -> None:
-        """Make the calls of a reply in their order; a reply without calls is the turn's last word."""
+        """Execute the calls of a reply in order; a reply without calls ends the turn."""
         if reply["stop_reason"] == WINDOW:
             self._make_shorter()
             return

@@ -15,7 +15,7 @@ from hive.agent.stream import assemble, events, failure
 from hive.agent.unix_http import DEFAULT_RETRY, RetryPolicy, UnixHTTPClient, read_json, retry_after
 
 _TOO_LONG = re.compile(r"prompt is too long|exceed context limit|too many tokens", re.IGNORECASE)
-"""How the API says that a conversation does not fit, under the type of every other bad request."""
+"""How the API says that a conversation is too long, under the type of every other bad request."""
 
 MAX_TOKENS = 16_000
 """The most that one reply may hold; a file of a thousand lines fits."""
@@ -43,8 +43,8 @@ class ModelClient:
     def reply(self, messages: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """The next message, with its `stop_reason` and `usage`.
 
-        An answer that is late, cut or refused for now is asked for again as a whole. Raises Rest when
-        that was in vain, TooLong, Lost, and Ended when asking again would be no better.
+        A late, cut or temporarily refused answer is requested again as a whole. Raises Paused if retries
+        failed, ContextOverflow, LeaseLost, and TurnEnded if retrying cannot help.
         """
         try:
             return self.retry.call(lambda: self._once(messages))
@@ -71,10 +71,10 @@ class ModelClient:
 
 
 def _refusal(response: HTTPResponse) -> HostUnavailable | TurnEnded | LeaseLost | Paused | ContextOverflow:
-    """The exception for an answer that is no reply.
+    """The exception for an answer that is not a reply.
 
-    The gateway says by `x-hive: rest` that waiting here is no use: who waits, and for what, is the host's to know.
-    By `x-hive: lost` it says that the turn belongs to somebody else by now: its end is not ours to tell.
+    With `x-hive: rest` the gateway says that retrying here is useless: the host knows how long to wait, and why.
+    With `x-hive: lost` it says that another process holds the turn: its outcome is not ours to report.
     """
     told = failure(read_json(response))
     word = response.getheader("x-hive")

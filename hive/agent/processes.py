@@ -19,7 +19,7 @@ def descendants(root: int) -> list[int]:
             try:
                 with open(f"/proc/{name}/stat", "rb") as file:
                     state, parent = file.read().rpartition(b")")[2].split()[:2]
-            except OSError:  # it has ended meanwhile
+            except OSError:  # it has ended in the meantime
                 continue
             if state != b"Z":
                 children.setdefault(int(parent), []).append(int(name))
@@ -36,7 +36,7 @@ def end_all() -> None:
         for pid in descendants(os.getpid()):
             try:
                 os.kill(pid, _SIGKILL)
-            except OSError:  # it has ended meanwhile
+            except OSError:  # it has ended in the meantime
                 continue
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:

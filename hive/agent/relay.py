@@ -34,11 +34,11 @@ def _accept(server: socket.socket, path: Path) -> None:
 
 
 def _connect(client: socket.socket, path: Path) -> None:
-    """Carry one connection both ways, each by a thread of its own: git may send while it is being answered."""
+    """Carry one connection in both directions, each on a thread: git may send while it receives."""
     with client, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as broker:
         try:
             broker.connect(str(path))
-        except OSError:  # no broker: git sees a closed connection and says so
+        except OSError:  # no broker: git sees a closed connection and reports it
             return
         back = threading.Thread(target=_pump, args=(broker, client), daemon=True, name="relay")
         back.start()

@@ -16,15 +16,15 @@ SOURCE = Path(__file__).resolve().parent.parent.parent
 """The directory that holds `hive/agent`."""
 
 _OURS = ("HIVE_", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
-"""What the harness is told, and no command needs to know."""
+"""Variables of the harness that commands do not need."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """What commands are kept from; without anything said, only from outliving their end.
+    """How commands are confined; by default only their descendants are killed.
 
-    `tools` is the user that commands run as, None if that is the harness' own; `hidden` are folders that
-    a command sees empty but for its work tree and `home`, and for `readable`, which it cannot write to.
+    `tools` is the user that commands run as, None for the harness' own. `hidden` are folders that appear empty to a command
+    except for its work tree, `home`, and `readable`, which is read-only.
     """
 
     kind: str = BARE
@@ -35,7 +35,7 @@ class Sandbox:
 
     @classmethod
     def found(cls, hidden: tuple[Path, ...], home: Path) -> Sandbox:
-        """The sandbox that `hive.agent.enter` has made ready for this process, by what the kernel says of it."""
+        """The sandbox that `hive.agent.enter` prepared for this process, as the kernel reports it."""
         if not SOURCE.is_relative_to(enter.INSIDE):
             return NONE
         status = Path("/proc/self/status").read_text()
@@ -76,12 +76,12 @@ def python(module: str, *, interpreter: str = sys.executable, source: Path = SOU
 
 
 def command_environment(env: Mapping[str, str]) -> dict[str, str]:
-    """What of the harness' environment commands are told."""
+    """The part of the harness' environment that commands get."""
     return {key: value for key, value in env.items() if not key.startswith(_OURS)}
 
 
 def be_alone() -> None:
-    """Let nobody read this process' memory or environment (by /proc, ptrace or a core file), and let orphans come to it."""
+    """Make this process' memory and environment unreadable (by /proc, ptrace or a core file), and adopt orphans."""
     kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
 

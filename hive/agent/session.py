@@ -1,4 +1,4 @@
-"""One turn from its arrival to its report: puts the parts together and says how it ended, always."""
+"""One turn from its arrival to its report; there is always an outcome."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ NO_ROOM = frozenset({errno.EDQUOT, errno.ENOMEM, errno.ENOSPC, errno.EROFS})
 NO_TREE = "The work tree could not be made ready. {error}"
 
 IN_WORDS = {"answered", "blocked", "failed"}
-"""Outcomes that leave nothing on the forge unless they are said on the thread."""
+"""Outcomes that leave nothing on the forge unless a comment is posted."""
 
 
 @dataclass(frozen=True, slots=True)
 class ContainerPaths:
-    """Where a container keeps what: the sockets, the built configuration, what survives; and its sandbox."""
+    """The paths of a container: sockets, built configuration, persistent state; and its sandbox."""
 
     sockets: Path
     config: Path
@@ -76,7 +76,7 @@ class ContainerPaths:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What all turns of a process share; `port` is the relay's, `leaving` raises Leave when it is time."""
+    """What all turns of a process share; `port` is the relay's, `leaving` raises Shutdown when it is time."""
 
     place: ContainerPaths
     port: int
@@ -85,7 +85,10 @@ class Session:
     silence: float = 120.0
 
     def hold(self, turn: TurnBrief) -> None:
-        """Work on a turn, or find it done, and report its end. Raises Lost, Leave, Unavailable: the turn stays open."""
+        """Work on a turn, or find it done, and report its outcome.
+
+        Raises LeaseLost, Shutdown or HostUnavailable; the turn stays open then.
+        """
         broker = BrokerClient(UnixHTTPClient(self.place.forge), turn.token, self.retry)
         model = ModelClient(
             UnixHTTPClient(self.place.model, self.silence), turn.token, turn.model, turn.system, TOOLS, self.retry
@@ -142,10 +145,8 @@ class Session:
         return end
 
     def _learned(self, turn: TurnBrief) -> tuple[Sandbox, dict[str, str]]:
-        """The sandbox of commands and the variables that they are told: who they are, their home, and what all have learned."""
-        home = real(
-            self.place.state / "home"
-        )  # whoever started the harness has another one, and that is none of theirs
+        """The sandbox and the environment of commands: identity, home, shared knowledge."""
+        home = real(self.place.state / "home")  # HOME of the harness may be another one
         sandbox, more = self.place.sandbox, git.identity(turn) | {"HOME": str(home)}
         folder = knowledge.fetch(self.place.state, turn.knowledge, git.environment(turn, self.port), sandbox)
         if folder is None:
@@ -153,7 +154,7 @@ class Session:
         return replace(sandbox, readable=(folder,)), more | {knowledge.VARIABLE: str(folder)}
 
     def _trees(self, turn: TurnBrief) -> tuple[WorkTree, WorkTree]:
-        """The work tree of a run, and that of the agent's own configuration; neither is there before it is needed."""
+        """The work tree of a run, and that of the agent's configuration; neither exists before it is needed."""
         folder = self.place.folder(turn.run)
         env = git.environment(turn, self.port)
         sandbox = self.place.sandbox
@@ -171,7 +172,7 @@ class Session:
 
 
 def _try(branch: str) -> str:
-    """What tells the clone of one branch from that of another: `-after-7` for one that came after pull request 7."""
+    """A suffix for the clone of a branch: `-after-7` for one that follows pull request 7."""
     _, after, number = branch.rpartition("-after-")
     return f"{after}{number}" if number.isdecimal() and after else ""
 

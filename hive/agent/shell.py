@@ -1,4 +1,4 @@
-"""A command in the work tree: watched by the clock, its output kept short, nothing of it left running."""
+"""Runs a command in the work tree: with a time limit, short output, and no process left."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from pathlib import Path
 from hive.agent.sandbox import NONE, Sandbox, command_environment, end_orphans
 
 HEAD = TAIL = 5_000
-"""The bytes of a command's output that are kept from its beginning and from its end."""
+"""The bytes of a command's output that are kept from its start and from its end."""
 
 _LOOK = 0.05
-"""Seconds between two looks at a shell that is gone while something still holds its output open."""
+"""Seconds between two checks of an ended shell whose output is still held open."""
 
 _TO_END = 20.0
 """Seconds that the launcher may take to end what a command left."""
@@ -44,9 +44,9 @@ class CommandResult:
 def run(
     command: str, tree: Path, *, seconds: float, sandbox: Sandbox = NONE, more: Mapping[str, str] | None = None
 ) -> CommandResult:
-    """Let `sh` run a command; nothing that it started is left when it ends, or when its time is up.
+    """Run a command with `sh`; nothing that it started is left when it ends or its time is up.
 
-    `more` are variables beside those that the harness has itself. Its time begins when it does. Raises OSError if it cannot be confined as it should be.
+    `more` are variables beside those of the harness. Its time starts when it does. Raises OSError if it cannot be confined.
     """
     output = _Output()
     begun, ready = os.pipe()

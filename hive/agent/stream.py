@@ -1,7 +1,7 @@
-"""A model's reply, put together from server-sent events. Performs no I/O: lines in, one message out.
+"""Assembles a model's reply from server-sent events. Performs no I/O: lines in, one message out.
 
-Blocks are kept as they came, thinking with its signature included: the Messages API takes a
-conversation back only with every earlier block unchanged.
+Blocks are kept unchanged, thinking with its signature included: the Messages API accepts a
+conversation only with every earlier block unchanged.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hive.agent.errors import GarbledReply, HostUnavailable, TurnEnded
 from hive.agent.text import mended
 
 FINISHED = {"end_turn", "stop_sequence", "tool_use"}
-"""Reasons to stop after which a reply is whole; after any other its blocks may end in mid-word."""
+"""Stop reasons of a complete reply; with any other one its blocks may be cut."""
 
 PASSING = {"api_error", "overloaded_error", "rate_limit_error", "timeout_error"}
 """Types of error that asking again may cure, in an answer's body as in the middle of a stream."""
@@ -24,13 +24,13 @@ MAX_DEPTH = 16
 """Of an event, and of what a tool is given: none is meant to be deeper."""
 
 _SIGNED = {"thinking", "redacted_thinking"}
-"""Blocks that are refused if a letter of them is changed: one that cannot be sent as it is is left out."""
+"""Blocks that are refused if they are changed: one that cannot be sent unchanged is left out."""
 
 _PARTS = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
 
 
 def events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
-    """The data of each server-sent event; their names say nothing that the data does not."""
+    """The data of each server-sent event; their names are redundant."""
     data = b""
     for line in lines:
         text = line.rstrip(b"\r\n")
@@ -42,10 +42,10 @@ def events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
 
 
 def assemble(stream: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """The message that a stream of events tells.
+    """The message of a stream of events.
 
-    Raises Unavailable for a stream that is cut, garbled or broken off by a passing error, and
-    Ended for an error that will not pass. A stream may end in good order and still lack its
+    Raises HostUnavailable for a stream that is cut, garbled or ended by a temporary error, and
+    TurnEnded for a permanent error. A stream may end in good order and still lack its
     `message_stop`: the reply is truncated then, and nothing else says so.
     """
     reply = _Reply()
@@ -100,9 +100,9 @@ class _Reply:
             block[part] = block.get(part, "") + delta[part]
 
     def message(self) -> dict[str, Any]:
-        """The reply as a message; without content if it stopped before it was whole.
+        """The reply as a message; without content if it stopped early.
 
-        Text that nothing can send is mended, and the calls whose input was are named by `mended`: they are not made.
+        Unsendable text is repaired, and calls whose input was repaired are named in `mended`: they are not executed.
         """
         content, unsound = [], []
         if self.stop_reason in FINISHED:

@@ -1,11 +1,11 @@
-"""Text that can be sent: whatever comes from a model, a command or a person is mended where it comes in. Performs no I/O."""
+"""Repairs text that cannot be sent, at the border where it enters. Performs no I/O."""
 
 from __future__ import annotations
 
 from typing import Any
 
 REPLACED = "\ufffd"
-"""What stands in the place of what is no character: Unicode's own sign for it."""
+"""The replacement of invalid characters: Unicode's own."""
 
 _NO_TEXT = {0: REPLACED}
 

@@ -1,4 +1,4 @@
-"""The tools that the model is offered, and what each call comes to. Nothing else is read out of what the model says."""
+"""The tools that the model is offered, and what their calls do. Nothing else in a reply is interpreted."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hive.agent.shell import CommandResult
 
 
 def _tool(name: str, description: str, **properties: str | list[str]) -> dict[str, Any]:
-    """A tool whose properties are texts, each told by a sentence or by the words it may be."""
+    """A tool whose properties are strings, each described by a sentence or its allowed values."""
     told = {
         key: {"type": "string"} | ({"enum": value} if isinstance(value, list) else {"description": value})
         for key, value in properties.items()
@@ -76,7 +76,7 @@ class Toolbox:
         self._actions = actions
 
     def call(self, name: str, given: dict[str, Any]) -> str:
-        """What a call comes to; raises Mistake with a sentence for the model, or Ended."""
+        """The result of a call; raises ToolError with a sentence for the model, or TurnEnded."""
         try:
             return self._call(name, _checked(name, given))
         except (OSError, UnicodeError, HostRefused) as error:

@@ -25,10 +25,10 @@ _TOKENS_IN = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_t
 
 
 class Transcript:
-    """The lines of one run, and what they say of the turn that came last.
+    """The lines of one run, and what they say about the latest turn.
 
-    `keep` is told each new line by its number and returns when the host has it on its disk. The host's copy is the
-    only one: a new process is given it with its turn, and nothing that a command did to a file can change it.
+    `keep` gets each new line with its number and returns when the host has it on disk. The host's copy is the
+    only one: a new process gets it with its turn, and no command can change it.
     """
 
     def __init__(self, lines: Iterable[dict[str, Any]], keep: Callable[[int, dict[str, Any]], None]) -> None:
@@ -42,7 +42,7 @@ class Transcript:
         self._lines.append(line)
 
     def begin(self, turn: int, message: str, *, fingerprint: str, memory: str = "") -> None:
-        """Begin a turn, or find it begun; calls that the turn before left open are answered now.
+        """Start a turn, or find it started; open calls of the previous turn are answered now.
 
         With a `memory` of `compact` or `new` it starts with a compacted conversation, or with an empty one.
         """
@@ -62,7 +62,7 @@ class Transcript:
         self.append(line if end is None else line | _end(end))
 
     def close(self, end: TurnEnded) -> None:
-        """Write down how the turn ended, unless it says so already."""
+        """Record the outcome of the turn, unless that is done."""
         if self.end is None:
             self.append(_end(end))
 

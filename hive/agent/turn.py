@@ -1,4 +1,4 @@
-"""One turn as the broker hands it out. Performs no I/O."""
+"""One turn as the broker sends it. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TurnBrief:
     """The lines of the run so far, as the host has them."""
 
     proposal: str = ""
-    """The branch for changes of the own configuration; without it there is one for each issue."""
+    """The branch for changes of the configuration; without it there is one for each issue."""
 
     knowledge: str = ""
     """`owner/name` of the repository that holds what all agents have learned, if there is one."""
@@ -53,13 +53,13 @@ class TurnBrief:
 
     @property
     def proposal_branch(self) -> str:
-        """The branch for changes of the own configuration: one for each try at an issue, `agent/<name>/owner-name-1`."""
+        """The branch for changes of the configuration: one for each attempt at an issue, `agent/<name>/owner-name-1`."""
         _, name, _ = self.branch.split("/", 2)
         return self.proposal or f"agent/{name}/{self.issue_repo.replace('/', '-')}-{self.issue_number}"
 
 
 def parse(data: Mapping[str, Any]) -> TurnBrief:
-    """Read a turn; raises KeyError for what is missing and ignores what is new."""
+    """Decode a turn; raises KeyError for a missing key and ignores unknown ones."""
     plain = {name: data[name] for name in TurnBrief.__slots__ if name in data}
     author = data["author"]
     return TurnBrief(

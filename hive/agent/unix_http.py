@@ -39,7 +39,7 @@ class RetryPolicy:
 
 
 DEFAULT_RETRY = RetryPolicy()
-"""For whatever a turn needs: about two minutes."""
+"""The default policy of a turn: about two minutes."""
 
 
 class _UnixConnection(HTTPConnection):
@@ -57,9 +57,9 @@ class _UnixConnection(HTTPConnection):
 
 @dataclass(frozen=True, slots=True)
 class UnixHTTPClient:
-    """One unix socket that speaks HTTP; each request has a connection of its own.
+    """A client for HTTP over one unix socket; each request has its own connection.
 
-    `timeout` is the longest silence in seconds that still counts as an answer on its way.
+    `timeout` is the longest silence in seconds.
     """
 
     path: Path
@@ -67,7 +67,7 @@ class UnixHTTPClient:
 
     @contextmanager
     def post(self, target: str, body: object, *, token: str = "") -> Iterator[HTTPResponse]:
-        """Send JSON and hand out the response to be read; whatever breaks on the way is Unavailable."""
+        """Send JSON and yield the response; every connection error is HostUnavailable."""
         headers = {"Content-Type": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
@@ -91,7 +91,7 @@ def read_json(response: HTTPResponse) -> dict[str, Any]:
 
 
 def retry_after(response: HTTPResponse) -> float:
-    """The seconds that a response asks to wait; 0.0 if it does not say, or says it as a date."""
+    """The seconds of a Retry-After header; 0.0 without one, or for a date."""
     try:
         return max(0.0, float(response.getheader("retry-after", "0")))
     except ValueError:

@@ -13,7 +13,7 @@ from hive.agent.sandbox import NONE, Sandbox
 from hive.agent.unix_http import RetryPolicy
 
 DROPPINGS = "__pycache__/\n*.py[cod]\n.pytest_cache/\nnode_modules/\n"
-"""What running a project's checks leaves behind and nobody means to commit."""
+"""What a project's checks leave behind and is never committed."""
 
 IN_CONFLICT = (
     "Somebody else pushed to {branch} meanwhile, and your work touches the same lines in: {files}. What they did is "
@@ -46,7 +46,7 @@ class WorkTree:
         self._theirs = f"refs/remotes/origin/{branch}"
 
     def prepare(self) -> None:
-        """Clone, or catch up with what was pushed meanwhile. A tree that git cannot work in is put aside, and cloned anew."""
+        """Clone, or catch up with the forge. A tree that git cannot use is moved away, and cloned again."""
         if self._git.damage():
             self._begin()
             return
@@ -87,7 +87,7 @@ class WorkTree:
         return self._put_behind()
 
     def push(self) -> None:
-        """Bring HEAD to our branch on the forge; raises Behind when somebody else was faster."""
+        """Push HEAD to our branch on the forge; raises Behind if another push was faster."""
         self._talk("push", "--progress", "origin", f"HEAD:refs/heads/{self._branch}")
 
     def _put_behind(self) -> bool:
@@ -104,7 +104,7 @@ class WorkTree:
         return True
 
     def _follow(self) -> None:
-        """Take in what others pushed to our branch, then go forward with the base. Unsaved work stays as it is."""
+        """Take in what others pushed to our branch, then merge the base. Unsaved work stays as it is."""
         is_saved = not self._git("status", "--porcelain", "--ignore-submodules=all")
         for newer in (self._theirs, self._base) if is_saved else (self._theirs,):
             if self._has("HEAD", newer) and not self._git.succeeds("merge", "--quiet", "--ff-only", newer):
@@ -113,7 +113,7 @@ class WorkTree:
             try:
                 self._put_behind()
             except ToolError:
-                log("conflict", branch=self._branch)  # said when it is to be pushed, where it can be mended
+                log("conflict", branch=self._branch)  # reported at the push, where it can be fixed
 
     def _begin(self) -> None:
         """Clone beside the place and move there when done: a tree that exists is whole."""
@@ -135,7 +135,7 @@ class WorkTree:
         part.rename(self.path)
 
     def _start(self) -> str:
-        """Where our branch begins: at what was pushed there before, unless the base has that by now."""
+        """The start of our branch: what was pushed there before, unless it is in the base by now."""
         pushed = self._clone.succeeds("rev-parse", "--verify", "--quiet", self._theirs)
         merged = pushed and self._clone.succeeds("merge-base", "--is-ancestor", self._theirs, self._base)
         return self._theirs if pushed and not merged else self._base
@@ -152,7 +152,7 @@ class WorkTree:
             return self._git("commit-tree", tree, "-p", "HEAD", "-p", self._theirs, "-F", "-", stdin=message)
         onto = self._git("rev-parse", self._theirs)
         for commit in ours:
-            # merge-tree of git before 2.40 takes no base: one that looks like a child of it has it in common.
+            # merge-tree of git before 2.40 takes no base: a commit with both as ancestors has the same merge base.
             tip = self._git("commit-tree", f"{onto}^{{tree}}", "-p", f"{commit}^", "-m", "theirs")
             tree = self._git("merge-tree", "--write-tree", "--name-only", commit, tip)
             if tree != self._git("rev-parse", f"{onto}^{{tree}}"):
@@ -168,7 +168,7 @@ class WorkTree:
         return self._git.succeeds("merge-base", "--is-ancestor", older, newer)
 
     def _unlock(self) -> None:
-        """Remove the locks of a git that was killed; nobody else works here."""
+        """Remove the locks of a killed git; no other git works here."""
         for lock in [found.path for found in below(self.path / ".git") if found.name.endswith(".lock")]:
             gone(Path(lock))
 
@@ -176,11 +176,11 @@ class WorkTree:
         self._talk("fetch", "--progress", "--prune", "--no-tags", "origin")
 
     def _talk(self, *words: str) -> None:
-        """Let git speak with the forge, again if the way was broken."""
+        """Run git against the forge, again if the connection was broken."""
         self._retry.call(lambda: self._git(*words))
 
 
 def _conflicting(said: str) -> list[str]:
-    """The files in what `git merge-tree --name-only` says: the tree first, then names up to an empty line."""
+    """The files in the output of `git merge-tree --name-only`: the tree first, then names up to an empty line."""
     names = said.partition("\n\n")[0].splitlines()[1:]
     return sorted(set(names))[:20]

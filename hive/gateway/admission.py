@@ -35,13 +35,13 @@ class Denied(Exception):
         self.status = status
         self.retry_after = retry_after
         self.to_a_run = False
-        """Whether it was said to somebody who has the token of a run."""
+        """Whether the client has the token of a run."""
 
     @property
     def headers(self) -> dict[str, str]:
-        """What its answer says beside the sentence."""
+        """Headers of the answer beside the sentence."""
         if self.status == HTTPStatus.UNAUTHORIZED:
-            return {"x-hive": "lost"}  # whoever asked holds no turn any more, whatever the model would say
+            return {"x-hive": "lost"}  # the client holds no turn any more, whatever the model would answer
         return {"Retry-After": str(self.retry_after)} if self.retry_after else {}
 
 
@@ -72,7 +72,7 @@ Form = Callable[[int, str], dict[str, Any]]
 
 
 class Bucket:
-    """A token bucket: so many calls a minute, as many at once after a quiet minute."""
+    """A token bucket: so many calls a minute, and as many at once after a quiet minute."""
 
     def __init__(self, a_minute: int, clock: Clock) -> None:
         self._rate = a_minute / 60
@@ -103,10 +103,9 @@ class Bucket:
 
 
 class Guard:
-    """What one agent may ask of the host, over both of its sockets.
+    """The limits of one agent's calls over both of its sockets.
 
-    `opens` tells whether a key is the one that the host told the harness of the running container: every
-    command in there finds the way to the sockets.
+    `opens` is whether a key is that of the running container's harness: every command in there can reach the sockets.
     """
 
     def __init__(
@@ -140,7 +139,7 @@ class Gate:
         self._form = form
 
     def admit(self, head: CallHead) -> int:
-        """The bytes that the body of a call may have; raises Denied, before any of them is read."""
+        """The most bytes of a call's body; raises Denied, before any of them is read."""
         wait = self._guard.bucket.take()
         if wait:
             raise Denied(429, "too many calls; ask again later", retry_after=int(wait) + 1)
@@ -164,7 +163,7 @@ class Gate:
 
     @property
     def is_closed(self) -> bool:
-        """Whether nobody is let in for now."""
+        """Whether all calls are refused for now."""
         return self._guard.bucket.is_overdrawn
 
     def _is_held(self, token: str) -> bool:
@@ -180,10 +179,10 @@ def too_large(limit: int) -> Denied:
 
 
 def json_object(body: bytes) -> dict[str, Any]:
-    r"""The JSON object in a body; raises Denied for anything else, whatever it is made of.
+    r"""The JSON object in a body; raises Denied for anything else.
 
     Half of a surrogate pair (`"\\ud800"`, from a text that was cut) is replaced: it can be
-    written as JSON and nowhere else. Python's parser would let it pass, and NaN as well (CPython 3.11 to 3.14).
+    written as JSON and nowhere else. Python's parser accepts it, and NaN as well (CPython 3.11 to 3.14).
     """
     if body.count(b",") + body.count(b"[") + body.count(b"{") > MAX_VALUES:
         raise Denied(413, f"the body should hold at most {MAX_VALUES} values")

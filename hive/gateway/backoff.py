@@ -1,8 +1,7 @@
-"""Why an agent's turns rest, for how long, and how people see it: by a label on the issue, and one issue where they must act.
+"""Suspends an agent whose model does not answer: for how long, with which label, and an issue if operators must act.
 
-Only what the model's API answered counts, by its status and its type: agents write about rate limits too.
-What an agent was given meanwhile waits, and goes on by itself: when the time has come one turn is let
-through, and the model's answer to it ends the rest or makes it longer.
+Only the status and type of the API's answer count: agents write about rate limits too. Pending work resumes by itself:
+when the time has come one turn is let through, and the model's answer ends or prolongs the suspension.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ BACKOFF = {
     SuspensionReason.NEEDS_LOGIN: backoff.MODEL_NEEDS_LOGIN,
     SuspensionReason.OVER_BUDGET: backoff.MODEL_OVER_BUDGET,
 }
-"""Seconds until the first look again, and between two looks at the most."""
+"""Seconds until the first attempt, and between two attempts at most."""
 
 TITLES = {
     SuspensionReason.NEEDS_LOGIN: "🔴 the model does not let {agent} in",
@@ -57,7 +56,7 @@ MEND = {
 class ModelRefusal:
     """Why the model did not answer, and how many seconds it asked to wait.
 
-    `passing` is what may be over with the next request: it is worth asking again in place.
+    `passing` is whether the next request may succeed: then it is worth retrying in place.
     """
 
     why: SuspensionReason
@@ -101,7 +100,7 @@ def _seconds(told: str) -> float:
 
 @dataclass
 class AgentBackoff:
-    """One agent's rest; the gateway tells it what the model says, the broker when a turn is put down."""
+    """The backoff of one agent; the gateway reports the model's answers, the broker paused turns."""
 
     ledger: Ledger
     team: str
@@ -112,7 +111,7 @@ class AgentBackoff:
     """The turn for which the model refused last, and what that means."""
 
     _said: bool = False
-    """Whether it was said that the model is unreachable, since it answered last."""
+    """Whether an outage of the model was recorded since its last answer."""
 
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -133,29 +132,29 @@ class AgentBackoff:
         return found
 
     def answered(self) -> None:
-        """The model answers: what rested for its sake goes on."""
+        """The model has answered: end suspensions because of it."""
         with self._guard:
             self._last, self._said = None, False
         for suspension in self._suspended():
             self._go_on(suspension)
 
     def is_paused(self) -> bool:
-        """Whether somebody said that the agent should rest."""
+        """Whether an operator has paused the agent."""
         return any(
             suspension.reason is SuspensionReason.PAUSED
             for suspension in self.ledger.suspensions.of(self.team, Scope.AGENT, self.agent)
         )
 
     def put_down(self, turn: Turn) -> None:
-        """A turn cannot go on: it waits, and the agent rests for what the model said last.
+        """A turn cannot continue: release it, and suspend the agent for the model's last refusal.
 
-        Where the model said nothing of the kind and nobody paused the agent, it is the turn's own trouble: that
-        costs it an attempt, and the agent goes on.
+        Without such a refusal, and if the agent is not paused, the turn itself is at fault: that costs it an attempt, and the
+        agent continues with others.
         """
         with self._guard:
             last, self._last = self._last, None
         found = last[1] if last is not None and last[0] == turn.id else None
-        # What answers nothing may do so for what this turn asks; what has enough has enough of everybody.
+        # A request may be unanswerable for what this turn asks; an overload concerns all turns.
         behind = self.ledger.clock() if found is not None and found.why is SuspensionReason.MODEL_UNREACHABLE else 0.0
         with self.ledger.transaction():
             if found is None and not self.is_paused():

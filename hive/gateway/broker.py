@@ -1,7 +1,7 @@
 """The broker behind a container's `forge.sock`: typed calls on the forge, and git. The socket is the principal.
 
-Nothing here holds an operator's power: a run may take its turn, speak on its own thread, open its
-own pull request, propose a change of its own configuration, and say that it is done.
+There is no operator's power in it: a run may take its turn, comment on its own thread, open its
+own pull request, propose a change of its own configuration, and report its outcome.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ MAX_CALL = 1 << 20
 MAX_LINE = 4 << 20
 MAX_FETCH = 16 << 20
 MAX_PUSH = 256 << 20
-"""Bytes of a call, of a line of a transcript with all that tools have told, of what a fetch says it has, and of a push."""
+"""The most bytes of a call, of a transcript line with tool results, of a fetch request, and of a push."""
 
 MAX_NUMBER = 1_000_000.0
 MAX_WAIT_SECONDS = 25.0
@@ -51,12 +51,12 @@ NOT_KEPT = {MalformedLine: 400, OutOfSequence: 409, TranscriptFull: 413}
 
 @dataclass(frozen=True, slots=True)
 class AgentSession:
-    """Whose socket this is, and what it may reach.
+    """The agent of a socket, and what it may reach.
 
-    `knowledge` is read, not pushed to. `life` is a number that changes when the container ends, `serves` tells whether it may hold
-    a turn of a run. `login` is asked each time, as its token may be replaced. `base` names a repository's default branch,
-    `brief` makes a turn's JSON, `address` is what the forge calls a repository: all raise OSError while the forge cannot
-    be asked, or a repository is not where it was.
+    `knowledge` is read-only. `epoch` is a number that changes when the container ends, `serves` is whether it may hold a turn
+    of a run. `login` is called each time, as its token may be rotated. `base` is a repository's default branch, `brief`
+    makes a turn's JSON, `address` is the repository's path on the forge: all raise OSError while the forge is unavailable,
+    or a repository is missing.
     """
 
     agent: str
@@ -116,12 +116,12 @@ def form(_status: int, sentence: str) -> dict[str, Any]:
 
 
 def give_turn(session: AgentSession) -> Any:
-    """The next turn, waiting for one as long as asked; also the container's sign of life."""
+    """The next turn, waiting for one as long as asked; also the container's heartbeat."""
     asked = _json(MAX_ASKING)
     wait = min(MAX_WAIT_SECONDS, fields.number(asked, "wait", MAX_NUMBER))
     epoch = session.epoch()
     session.heard(session.agent, fields.text(asked, "generation", 64))
-    session.ledger.runs.release(session.agent)  # whoever asks holds nothing: a turn that is held was cut off
+    session.ledger.runs.release(session.agent)  # a client that asks for a turn holds none: a held one was interrupted
     until = time.monotonic() + wait
     while (turn := next_turn(session)) is None:
         if time.monotonic() >= until or session.epoch() != epoch or session.stop.wait(POLL_SECONDS * 5):
@@ -143,9 +143,9 @@ def give_turn(session: AgentSession) -> Any:
 
 
 def next_turn(session: AgentSession) -> Turn | None:
-    """The turn to take; one that was cut off too often is given up, in words.
+    """The turn to take; one that was interrupted too often fails, with a comment.
 
-    A container that has held a turn of one run gets none of another: it is ended, and a fresh one asks.
+    A container that has held a turn of one run gets none of another: it is stopped, and a fresh one asks.
     """
     due = session.ledger.runs.due_run(session.agent)
     if due is None or not session.serves(due):
@@ -179,7 +179,7 @@ def keep_line(session: AgentSession, turn: Turn) -> dict[str, Any]:
 
 
 def pause(session: AgentSession, turn: Turn) -> dict[str, Any]:
-    """The turn cannot go on now; it comes again when it can."""
+    """The turn cannot continue now; it comes again later."""
     session.rest.put_down(turn)
     return {}
 
@@ -247,19 +247,19 @@ def base_of(session: AgentSession, repo: Repo) -> str:
 
 
 def end(session: AgentSession, turn: Turn) -> dict[str, Any]:
-    """The turn is over: nothing ends in silence."""
+    """The turn has ended: there is always a comment or a pull request."""
     asked = _json()
     outcome, steps = fields.text(asked, "outcome", 20), int(fields.number(asked, "steps", MAX_NUMBER))
     if outcome in SPOKEN:
         speak(session, turn, fields.postable_text(asked, "message") or NO_WORD)
-    elif turn.answers is not None:  # a pull request that is up to date says nothing on the line that was spoken of
+    elif turn.answers is not None:  # an updated pull request is not visible in the conversation that was answered
         speak(session, turn, PUSHED)
     close(session, turn, outcome, steps=steps)
     return {}
 
 
 def speak(session: AgentSession, turn: Turn, body: str) -> None:
-    """Say how a turn ended; the harness may have said it before, under the same key."""
+    """Post how a turn ended; the harness may have done so before, under the same key."""
     action = PostAnswer(thread(turn), last_words(turn, body), key=f"run{turn.run}:end:{turn.id}", to=turn.answers)
     session.wake(
         enqueue(session.ledger, session.team, session.login().name, action, by="run", turn=turn.id, depth=turn.depth)
@@ -267,7 +267,7 @@ def speak(session: AgentSession, turn: Turn, body: str) -> None:
 
 
 def close(session: AgentSession, turn: Turn, outcome: str, *, steps: int) -> None:
-    """Write down that a turn is over, and that what was said of lines that it has changed is dealt with."""
+    """Record the end of a turn, and resolve conversations whose lines it has changed."""
     with session.ledger.transaction():
         session.ledger.runs.end_turn(turn, outcome, steps=steps)
         facts: dict[str, Any] = {"run": turn.run, "turn": turn.id, "outcome": outcome, "request": requests.request_id()}
@@ -333,7 +333,7 @@ def pass_git(session: AgentSession, turn: Turn, repo: str, rest: str) -> Respons
 
 
 def authorise(session: AgentSession) -> Turn:
-    """The turn whose token came with the request; raises Denied."""
+    """The turn of a request's token; raises Denied."""
     turn = requests.bearer(session.agent, session.ledger.runs)
     if turn is None:
         raise Denied(401, NO_TOKEN)

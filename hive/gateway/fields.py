@@ -9,7 +9,7 @@ from hive.agent.inert import inert
 from hive.gateway.admission import Denied
 
 MAX_BODY = 60_000
-"""Characters of a comment or of the words of a pull request."""
+"""The most characters of a comment or of a pull request's body."""
 
 
 def number(body: dict[str, Any], key: str, most: float) -> float:
@@ -29,7 +29,7 @@ def text(body: dict[str, Any], key: str, limit: int) -> str:
 
 
 def postable_text(body: dict[str, Any], key: str) -> str:
-    """Text that will stand on the forge: nothing hidden in it, nobody called, no issue closed, and not without bound."""
+    """Text for the forge: without hidden characters, mentions and closing keywords, and limited."""
     return inert(visible_text(body, key))
 
 

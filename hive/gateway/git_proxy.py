@@ -1,7 +1,7 @@
-"""Git for a container: passes smart HTTP on to the forge with the agent's token, and looks at what is pushed.
+"""Git for a container: proxies smart HTTP to the forge with the agent's token, and checks pushes.
 
-A container may read the repositories of its run and push branches of its own name; it may delete
-nothing and reach no other reference. The forge's own protection stands behind this.
+A container may read the repositories of its run and push branches with its own prefix; it may delete
+nothing and push no other reference. The forge's own protection stands behind this.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class NotAllowed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class GitResponse:
-    """What the forge answered; `chunks` has to be read to its end or closed, and raises OSError if the forge breaks off."""
+    """The forge's answer; `chunks` has to be read to its end or closed, and raises OSError if the forge breaks off."""
 
     status: int
     headers: list[tuple[str, str]]
@@ -56,7 +56,7 @@ class GitRequest:
 
 
 def proxy(forge_url: str, login: Login, asked: GitRequest, branch_prefix: str) -> GitResponse:
-    """Pass a request on; raises NotAllowed before anything reached the forge, OSError if it is not there."""
+    """Proxy a request; raises NotAllowed before anything reaches the forge, OSError if the forge is unavailable."""
     if asked.path not in PATHS or asked.query not in QUERIES:
         raise NotAllowed("no such part of git's protocol")
     start = b""
@@ -104,9 +104,7 @@ def commands(body: BinaryIO, branch_prefix: str) -> bytes:
         if head in (b"", b"0000"):
             return seen
         size = int(head, 16) if _LENGTH.fullmatch(head) else 0
-        if size <= len(
-            head
-        ):  # a length below its own is for other parts of the protocol, and would be all that is left
+        if size <= len(head):  # a length below 4 belongs to other parts of the protocol, and would truncate the check
             raise NotAllowed("not a push")
         line = body.read(size - len(head))
         seen += line
@@ -140,11 +138,11 @@ def _body(start: bytes, rest: BinaryIO) -> Iterator[bytes]:
 
 
 def _chunks(connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> Iterator[bytes]:
-    """The body as it comes; raises OSError where it breaks off: git waits for ever behind half an answer that looks whole."""
+    """The body as it arrives; raises OSError if it is cut: git waits forever for the rest of an answer that looks complete."""
     try:
         while chunk := response.read1(CHUNK):
             yield chunk
-        if response.length:  # http.client's read1 says nothing of what is missing (CPython 3.11 to 3.14)
+        if response.length:  # http.client's read1 does not report missing bytes (CPython 3.11 to 3.14)
             raise OSError(f"the forge broke off {response.length} bytes before the end")
     except http.client.HTTPException as error:
         raise OSError(f"the forge broke off: {error!r}") from error

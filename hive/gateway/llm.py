@@ -50,16 +50,16 @@ STATUSES = {"overloaded_error": 529, "rate_limit_error": 429, "api_error": 500, 
 """With which status an error in the middle of a stream would have come at its beginning."""
 
 NO_API = frozenset({301, 302, 303, 307, 308, 404, 405})
-"""Answers that are no error of a request unless they come in the API's own form: there is something else at that address."""
+"""Statuses that are not about a request unless the body has the API's form: something else is at that address."""
 
 ANSWERED = ("retry-after", "x-should-retry")
 """Headers of a refusal by which a client knows whether and when to try again."""
 
 
 class ModelFailed(Exception):
-    """The model did not answer: `status` and `body` are what its API said, in its own form.
+    """The model did not answer: `status` and `body` are the API's answer, in its own form.
 
-    `unreachable` says why nothing was heard of it at all, and is empty otherwise.
+    `unreachable` is why there was no answer at all, and empty otherwise.
     """
 
     def __init__(
@@ -73,11 +73,11 @@ class ModelFailed(Exception):
 
 
 _NUMBER = re.compile(r"\[Errno -?\d+\] ")
-"""How Python begins the words of the system: the words are enough."""
+"""The prefix of Python's system errors, which is left out."""
 
 
 def unreachable(why: str) -> ModelFailed:
-    """The failure of a model of which nothing was heard, in the form of its API."""
+    """The failure of an unreachable model, in the API's form."""
     plain = "".join(c if c.isprintable() else " " for c in _NUMBER.sub("", why))
     words = " ".join(plain.split())[:200] or "no reason given"
     return ModelFailed(503, _error("api_error", f"the model is unreachable: {words}"), unreachable=words)
@@ -85,17 +85,17 @@ def unreachable(why: str) -> ModelFailed:
 
 @dataclass(frozen=True, slots=True)
 class StreamedReply:
-    """An answer as it arrives: bytes of the API's own form, a stream of events or one object."""
+    """An answer as it arrives: bytes in the API's form, a stream of events or one object."""
 
     content_type: str
     chunks: Iterator[bytes]
 
 
 class Model:
-    """One upstream: the real API, or a server that speaks like it."""
+    """One upstream: the real API, or a compatible server."""
 
     def __init__(self, *, url: str, key: str, silence: float = SILENCE_SECONDS) -> None:
-        """`url` is empty for the real API; `silence` is how many seconds a stream may say nothing."""
+        """`url` is empty for the real API; `silence` is how many seconds a stream may be silent."""
         self._url = url
         self._key = key
         self._silence = silence
@@ -107,10 +107,10 @@ class Model:
         self._connect()
 
     def ask(self, model: str, request: Mapping[str, Any]) -> AbstractContextManager[StreamedReply]:
-        """Pass a Messages request on, under the name of `model`.
+        """Pass a Messages request on, with the model's name replaced by `model`.
 
-        Entering raises ModelFailed with what the API said, 503 when it is unreachable, 400 for what cannot be sent.
-        Nothing is tried again here: each attempt is the caller's to count.
+        Entering raises ModelFailed with the API's answer, 503 when it is unreachable, 400 for what cannot be sent.
+        Nothing is retried here: each attempt is the caller's to count.
         """
         known = {key: value for key, value in request.items() if key in PASSED_ON}
         return self._ask({**known, "model": model})
@@ -166,16 +166,16 @@ class Model:
 
 
 class Meter:
-    """Counts tokens in an answer while it passes, of whichever form, to its end or to where it is cut.
+    """Counts the tokens of an answer while it passes, to its end or to where it is cut.
 
-    What the API does not say is estimated, and said to be.
+    What the API does not report is estimated, and marked as such.
     """
 
     def __init__(self, content_type: str = STREAM, request_bytes: int = 0) -> None:
         self.is_whole = False
         """Whether the answer came to its end: a stream that breaks off has no `message_stop`."""
         self.error: ModelFailed | None = None
-        """What the API said in the middle of a stream that it broke off."""
+        """The error that the API sent in the middle of a stream."""
         self._streams = content_type.startswith(STREAM)
         self._request_bytes = request_bytes
         self._in: int | None = None
@@ -197,7 +197,7 @@ class Meter:
 
     @property
     def is_estimate(self) -> bool:
-        """Whether the API did not say all of it, or said what cannot be."""
+        """Whether the count is an estimate: the API did not report it, or reported nonsense."""
         return not self.is_whole or self._in is None or self._out is None or self._doubtful
 
     def see(self, chunk: bytes) -> None:
@@ -213,7 +213,7 @@ class Meter:
                     self._take(_object(line[5:]))
 
     def end(self) -> None:
-        """The answer is over: one that is a single object is read now."""
+        """The answer has ended: a single object is read now."""
         if self._streams:
             return
         message = _object(self._rest)
@@ -254,7 +254,7 @@ class Meter:
 
 
 def _texts(event: Mapping[str, Any]) -> Iterator[str]:
-    """The words of an event: text, thought or a call."""
+    """The text of an event: text, thinking or a call."""
     for key in ("delta", "content_block"):
         part = event.get(key)
         for value in part.values() if isinstance(part, dict) else ():

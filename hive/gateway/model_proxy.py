@@ -29,7 +29,7 @@ KINDS = {401: "authentication_error", 404: "not_found_error", 413: "request_too_
 
 
 class ModelObserver(Protocol):
-    """Who is told how the model answers."""
+    """Is notified of the model's answers."""
 
     def answered(self) -> None:
         """It did."""
@@ -40,7 +40,7 @@ class ModelObserver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """What one agent's requests go to: `name` says which model, `server_tools` what may run at its provider."""
+    """The upstream of one agent's requests: `name` is the model, `server_tools` what may run at its provider."""
 
     model: Model
     name: Callable[[], str]
@@ -88,12 +88,12 @@ def form(status: int, sentence: str) -> dict[str, Any]:
 
 
 def refused(refusal: ModelRefusal | None, error: ModelFailed) -> Response:
-    """What the model's API said, and whether waiting there is of any use."""
+    """The API's answer, and whether waiting there is of any use."""
     answer = jsonify(error.body)
     answer.status_code = error.status
     answer.headers.update(error.headers)
     if refusal is not None and refusal.at_once:
-        answer.headers["x-hive"] = "rest"  # the turn should be put down
+        answer.headers["x-hive"] = "rest"  # the turn should be paused
     return answer
 
 
@@ -130,9 +130,9 @@ class Booking:
 def metered(
     chunks: Iterator[bytes], meter: Meter, booking: Booking, watch: ModelObserver, leave: Callable[[], object]
 ) -> Iterator[bytes]:
-    """Pass an answer on and book what it used, also when the reader goes away halfway or the model breaks off.
+    """Pass an answer on and book its tokens, also when the client leaves early or the model breaks off.
 
-    A reader goes away as soon as it knows enough, so what an answer says is told whether or not it was read to its end.
+    A client leaves as soon as it knows enough, so the outcome is reported whether or not it read to the end.
     """
     left = True
     try:

@@ -1,7 +1,7 @@
-"""What a container may ask of a model: its own tools and its own words. Performs no I/O.
+"""What a container may ask of a model: its own tools and its own content. Performs no I/O.
 
-Whatever makes the provider's side reach a network is a network: server tools, connectors, sources
-named by address, files kept there. Only what is known passes, and the rest is refused in words.
+Everything that makes the provider access a network is a network: server tools, connectors, sources
+by URL, stored files. Only known keys pass, and the rest is refused with a sentence.
 """
 
 from __future__ import annotations

@@ -60,12 +60,12 @@ def request_id() -> str:
 
 
 def body(limit: int) -> dict[str, Any]:
-    """The JSON object that came; raises Denied."""
+    """The JSON object of the request; raises Denied."""
     request.max_content_length = limit
     return json_object(request.get_data(cache=False))
 
 
 def bearer(agent: str, runs: Runs) -> Turn | None:
-    """The turn that a request's token stands for; SDKs send it by either header."""
+    """The turn of a request's token; SDKs send it in either header."""
     given = request.headers.get("Authorization", "").removeprefix("Bearer ") or request.headers.get("x-api-key", "")
     return runs.by_token(agent, given) if given else None

@@ -1,4 +1,4 @@
-"""The words of a run: where they are said, and what the hive adds to them. Performs no I/O."""
+"""The texts of a run: where they are posted, and what the hive adds to them. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ GIVEN_UP = "I was cut off at this again and again and never came to an end, so I
 
 
 def last_words(turn: Turn, body: str) -> str:
-    """What is said of the end of a turn, with how to read what led to it."""
+    """A turn's last comment, with how to read its log."""
     return f"{body}\n\n{HOW.format(run=turn.run)}"
 
 
 def thread(turn: Turn) -> Ref:
-    """The thread that a turn speaks on."""
+    """The thread that a turn posts to."""
     return Ref.parse(turn.pull or turn.ref)
 
 
 def closing(turn: Turn, repo: Repo, text: str) -> str:
-    """The words of a run's pull request: of all issues the run's own is closed, by a line of ours."""
+    """The body of a run's pull request: of all issues only the run's own is closed, by a line of ours."""
     issue = Ref.parse(turn.ref)
     if issue.repo != repo:  # a number means another issue there
         return inert(text)

@@ -1,7 +1,7 @@
-"""What a line of a transcript may be: the host keeps what harnesses tell and gives it back, and believes no shape of it.
+"""Validates lines of a transcript: the host stores what harnesses send, and trusts no shape of it.
 
-A command of an agent may come to speak in its harness' place. What it tells then is a line as the harness
-reads them, so that no later process of the agent fails over it. Performs no I/O.
+A command of an agent may impersonate its harness. What it sends has to be a line that later harnesses can
+read, so that none of them fails. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ TEXTS = {"text": ("text",), "thinking": ("thinking",), "redacted_thinking": ("da
 
 
 class MalformedLine(ValueError):
-    """No line of a transcript; says why."""
+    """An invalid line; the message says why."""
 
 
 def line_of(turn: int, value: object) -> dict[str, Any]:
-    """A line that a turn may tell; raises Malformed."""
+    """A valid line of a turn; raises MalformedLine."""
     line = _mapping(value, "a line")
     unknown = line.keys() - _FIELDS.keys()
     if unknown or not line:

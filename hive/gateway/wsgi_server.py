@@ -126,7 +126,7 @@ class _RefusedTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
 
 
 class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    """One connection. After a refusal it says so and listens, without reading, until the client has understood."""
+    """One connection. After a refusal it answers and keeps receiving, without reading, until the client has noticed."""
 
     error_task_class = _RefusedTask
 
@@ -220,14 +220,14 @@ class _Listener(UnixWSGIServer):  # type: ignore[misc]  # waitress has no types
         return sum(channel.held() for channel in list(self.active_channels.values()))
 
     def readable(self) -> bool:
-        """Whether somebody may come in."""
+        """Whether another connection is accepted."""
         looked = bool(super().readable())
         return (
             looked and not self.gate.is_closed and (len(self.active_channels) < MAX_CONNECTIONS or bool(self._idle()))
         )
 
     def handle_accept(self) -> None:
-        """Let somebody in; who has been idle longest makes room."""
+        """Accept a connection; the one that has been idle longest is evicted."""
         idle = self._idle()
         if len(self.active_channels) >= MAX_CONNECTIONS and idle:
             min(idle, key=lambda channel: channel.last_activity).handle_close()

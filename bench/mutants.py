@@ -46,6 +46,7 @@ class Subject:
 
 SUBJECTS = {
     "verify": Subject("hive/reconcile/verify.py", ("tests/reconcile/test_verify.py",)),
+    "evidence": Subject("hive/reconcile/evidence.py", ("tests/reconcile/test_evidence.py",)),
     "lane": Subject("bots/lane.py", ("tests/bots/test_lane_authority.py", "tests/bots/test_lane.py")),
     "gatekeeper": Subject("bots/gatekeeper.py", ("tests/bots/test_gatekeeper.py",)),
     "loop_guard": Subject("hive/worker/loop_guard.py", ("tests/hive/test_breaker.py",)),

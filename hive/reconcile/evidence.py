@@ -48,7 +48,7 @@ class Evidence:
         head = self._mirror.fetch(f"refs/heads/{self._policy.branch}", HEAD)
         if head == baseline.sha:
             return replace(facts, head=head, complete=True)
-        descends = self._mirror.is_ancestor(baseline.sha, head)
+        descends = self._is_ancestor(baseline.sha, head)
         commits = self._mirror.count(baseline.sha, head) if descends else 0
         facts = replace(facts, head=head, tree=self._mirror.tree(head), descends=descends, commits=commits)
         if not descends or commits > self._policy.max_commits:

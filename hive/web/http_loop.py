@@ -125,8 +125,6 @@ class HTTPLoop:
     def _accept(self) -> None:
         """Accept waiting connections; if there is no room, evict the one that has kept us waiting most."""
         for _ in range(_BATCH):
-            if len(self._connections) >= self._bounds.connections:
-                self._make_room()
             try:
                 sock, address = self._sock.accept()
             except BlockingIOError:
@@ -136,6 +134,8 @@ class HTTPLoop:
                 if error.errno in (errno.EMFILE, errno.ENFILE):
                     self._make_room()
                 return
+            if len(self._connections) >= self._bounds.connections:
+                self._make_room()
             if len(self._connections) >= self._bounds.connections:  # all that are here wait for their answers
                 sock.close()
                 return

@@ -452,11 +452,3 @@ def test_a_ledger_that_somebody_holds_is_not_waited_for_long(ledger: Ledger, tmp
         assert receiver.stored == []
         assert receiver.post(body()) == 202
         assert receiver.stored == [body()]
-
-
-def test_a_stop_answers_what_was_asked(ledger: Ledger) -> None:
-    """What was sent whole before the end is stored and answered."""
-    with receiving(ledger) as receiver, socket.create_connection(("127.0.0.1", receiver.port), timeout=120) as sock:
-        sock.sendall(delivery())
-        time.sleep(0.05)
-    assert len(ledger.deliveries.unread()) == 1

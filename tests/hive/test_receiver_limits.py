@@ -230,9 +230,40 @@ def test_little_is_held_behind_a_request(ledger: Ledger, more: int, *, stays: bo
         assert [answer(sock)[-6:] for _ in range(2)] == [b"200 OK", b"200 OK"]
 
 
+def test_one_makes_room_for_one(ledger: Ledger) -> None:
+    """Whoever has kept us waiting longest goes, and nobody beside it."""
+    limits = ReceiverLimits(connections=2, first_seconds=LONG)
+    with receiving(ledger, bounds=limits) as site, connect(site) as first, connect(site) as second:
+        with connect(site) as late:
+            late.sendall(ASK)
+            assert answer(late).endswith(b"200 OK")
+        assert ended(first)
+        assert is_open(second)
+
+
+def test_a_stop_waits_for_answers(ledger: Ledger) -> None:
+    """What was asked before the end is answered, however long that takes; who has asked nothing is not waited for."""
+    is_asked, may_answer = threading.Event(), threading.Event()
+
+    def troubles() -> list[str]:
+        is_asked.set()
+        may_answer.wait(LONG)
+        return []
+
+    with ExitStack() as stack:
+        with receiving(ledger, troubles, bounds=ReceiverLimits(first_seconds=LONG)) as site:
+            silent, asking = (stack.enter_context(connect(site)) for _ in range(2))
+            asking.sendall(delivery() + ASK)
+            assert is_asked.wait(LONG)
+            threading.Timer(0.5, may_answer.set).start()  # the stop begins now
+        assert [answer(asking)[-3:] for _ in range(2)] == [b"ted", b" OK"]
+        assert ended(silent)
+        assert len(ledger.deliveries.unread()) == 1
+
+
 def test_who_waits_for_an_answer_makes_no_room(ledger: Ledger) -> None:
     """Where all wait for answers it is the newcomer who has to come again."""
-    with busy(ledger, ReceiverLimits(connections=1)) as receiver, connect(receiver.site) as first:
+    with busy(ledger, ReceiverLimits(connections=1, first_seconds=LONG)) as receiver, connect(receiver.site) as first:
         receiver.keep_waiting(first)
         with connect(receiver.site) as late:
             assert ended(late)

@@ -29,14 +29,12 @@ class Repo:
     name: str
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Repo) and self._plain == other._plain
+        if not isinstance(other, Repo) or self.forge != other.forge:
+            return False
+        return self.name.lower() == other.name.lower() and self.owner.lower() == other.owner.lower()
 
     def __hash__(self) -> int:
-        return hash(self._plain)
-
-    @property
-    def _plain(self) -> tuple[str, str]:
-        return self.forge, self.path.lower()
+        return hash((self.forge, self.owner.lower(), self.name.lower()))
 
     def __str__(self) -> str:
         return f"{self.forge}:{self.owner}/{self.name}"
@@ -109,7 +107,7 @@ class Repository:
 class Issue:
     """An issue, or the issue side of a pull request (`is_pull`).
 
-    `milestone` is the title of its milestone, empty without one.
+    `milestone` is the title of its milestone, empty without one; `comments` is how many there are, None if it is not told.
     """
 
     ref: Ref
@@ -125,6 +123,7 @@ class Issue:
     milestone: str = ""
     due: date | None = None
     pinned: bool = False
+    comments: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

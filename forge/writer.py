@@ -36,8 +36,11 @@ class IssueWriter(Protocol):
     def close(self, ref: Ref) -> None:
         """Close an issue or pull request; one with an open dependency raises Conflict."""
 
-    def comment(self, ref: Ref, body: str, *, marker: str) -> Comment:
-        """Say `body`, unless a comment of this identity that contains `marker` is there already."""
+    def comment(self, ref: Ref, body: str, *, marker: str, seen: Issue | None = None) -> Comment:
+        """Say `body`, unless a comment of this identity that contains `marker` is there already.
+
+        `seen` is the subject as it was read just now, if it was: without comments there is none to look for.
+        """
 
     def edit_comment(self, ref: Ref, comment_id: int, body: str) -> None:
         """Replace a comment's text."""
@@ -49,14 +52,15 @@ class IssueWriter(Protocol):
 class IssueMetadataWriter(Protocol):
     """What orders issues and pull requests: needs the right to write issues."""
 
-    def label(self, ref: Ref, *, add: Sequence[str], remove: Sequence[str] = ()) -> None:
+    def label(self, ref: Ref, *, add: Sequence[str], remove: Sequence[str] = (), seen: Issue | None = None) -> None:
         """Add and remove labels by name.
 
-        Unknown names raise Invalid, as forges drop them silently; so do two of one exclusive scope.
+        Unknown names raise Invalid, as forges drop them silently; so do two of one exclusive scope. `seen` is the
+        subject as it was read a moment ago, if it was: labels that are only added are not asked for again.
         """
 
-    def assign(self, ref: Ref, logins: Sequence[str]) -> None:
-        """Add assignees to those who are assigned."""
+    def assign(self, ref: Ref, logins: Sequence[str], *, seen: Issue | None = None) -> None:
+        """Add assignees to those who are assigned; `seen` is the subject as it was read just now, if it was."""
 
     def unassign(self, ref: Ref, logins: Sequence[str]) -> None:
         """Take assignees away."""

@@ -1,4 +1,4 @@
-"""Frozen dataclasses from and to plain data. The only place that knows pydantic."""
+"""Frozen dataclasses from and to plain data. The hive's only place that knows pydantic."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ HOMES = {
     "isal": ["hive/ledger/compression.py"],
     "markdown_it": ["bots/slash_commands.py", "bots/sanitize.py", "forge/embedded"],
     "nh3": ["forge/embedded"],
-    "pydantic": ["hive/codec.py"],
+    "pydantic": ["forge/gitea/schema.py", "hive/codec.py"],
     "pygments": ["forge/embedded"],
     "redis": ["hive/queue/redis_storage.py"],
     "requests": ["forge/gitea"],

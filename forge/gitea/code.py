@@ -44,7 +44,7 @@ class GiteaCodeReader(ForgeConnection):
 
     def statuses(self, repo: Repo, sha: str) -> list[CommitStatus]:
         """The newest status of each context on a commit."""
-        rows = list(self._client.rows(self._at(repo, "statuses", sha)))
+        rows = list(self._client.counted(self._at(repo, "statuses", sha)))
         rows.sort(key=lambda row: row["id"].number())
         return list({row["context"].words(): models.status(row) for row in rows}.values())
 

@@ -50,14 +50,16 @@ class CommentWriter(Account):
 
         sure(close, lambda: not self.issue(ref).is_open)
 
-    def comment(self, ref: Ref, body: str, *, marker: str) -> Comment:
-        """Say `body`, unless a comment of this identity that contains `marker` is there already."""
+    def comment(self, ref: Ref, body: str, *, marker: str, seen: Issue | None = None) -> Comment:
+        """Say `body`, unless a comment of this identity that contains `marker` is there already.
+
+        `seen` is the subject as it was read just now, if it was: without comments there is none to look for.
+        """
         checked(body, marker)
         return once(
-            lambda: next(
-                (each for each in self.comments(ref) if marker in each.body and self._mine(each.author)), None
-            ),
+            lambda: self._commented(ref, marker),
             lambda: models.comment(self._client.post(self._issue_at(ref, "comments"), body=body), ref),
+            none_yet=seen is not None and seen.comments == 0,
         )
 
     def edit_comment(self, ref: Ref, comment_id: int, body: str) -> None:
@@ -78,6 +80,9 @@ class CommentWriter(Account):
             return any(each.content == content and self._mine(each.user) for each in found)
 
         sure(lambda: self._client.post(self._reactions_at(ref, comment_id), content=content), is_there)
+
+    def _commented(self, ref: Ref, marker: str) -> Comment | None:
+        return next((each for each in self.comments(ref) if marker in each.body and self._mine(each.author)), None)
 
     def _filed(self, repo: Repo, marker: str) -> Issue | None:
         rows = self._client.rows(self._at(repo, "issues"), state="open", type="issues", created_by=self._own().login)

@@ -15,9 +15,12 @@ from forge.protocol import NotFound, Unavailable
 T = TypeVar("T")
 
 
-def once(find: Callable[[], T | None], make: Callable[[], T]) -> T:
-    """Make what is not there; after an answer that says nothing, look once more."""
-    found = find()
+def once(find: Callable[[], T | None], make: Callable[[], T], *, none_yet: bool = False) -> T:
+    """Make what is not there; after an answer that says nothing, look once more.
+
+    With `none_yet` it is known not to be there, and the first look is spared.
+    """
+    found = None if none_yet else find()
     if found is not None:
         return found
     try:

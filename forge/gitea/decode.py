@@ -23,13 +23,15 @@ from forge.events import (
     PullMerged,
     PullReviewed,
 )
-from forge.gitea import models
+from forge.gitea import models, records
 from forge.gitea.json_value import JsonValue
+from forge.gitea.records import DeliveryRecord
+from forge.gitea.schema import read
 from forge.models import Repo, User
 from forge.probe import is_trial
 from forge.webhook import Delivery
 
-_Reading = Callable[[JsonValue, Repo, User], Event]
+_Reading = Callable[[JsonValue, Repo, DeliveryRecord], Event]
 
 _REVIEWS = ("pull_request_review_approved", "pull_request_review_rejected", "pull_request_review_comment")
 
@@ -43,48 +45,49 @@ def decode(delivery: Delivery, named: Callable[[Repo, int], Repo] = lambda repo,
     if actions is None:
         return []
     payload = JsonValue.parse(delivery.body, delivery.kind)
-    reading = actions.get(payload["action"].text())
-    pull = payload["pull_request"]
-    if reading is None or (pull.present and is_trial(pull["title"].words())):
+    reading = actions.get(read(records.Action, payload).action)
+    if reading is None:
         return []
-    repo = named(models.repo(payload["repository"], delivery.forge), _repo_id(payload))
-    return [reading(payload, repo, models.user(payload["sender"]))]
+    told = read(records.DeliveryRecord, payload)
+    if told.pull_request is not None and is_trial(told.pull_request.title or ""):
+        return []
+    repo = named(models.repo(payload["repository"], delivery.forge), told.repository.id)
+    return [reading(payload, repo, told)]
 
 
 def _look(kind: type[Event], side: str) -> _Reading:
     """What a payload tells without an id: a time of whole seconds and the state after it are none."""
 
-    def read(payload: JsonValue, repo: Repo, actor: User) -> Event:
-        return kind(models.ref(payload[side]["number"], repo), actor, dedup_keys.UNKNOWN)
+    def look(payload: JsonValue, repo: Repo, told: DeliveryRecord) -> Event:
+        return kind(models.ref(payload[side], repo), _actor(told), dedup_keys.UNKNOWN)
 
-    return read
+    return look
 
 
 def _opened(kind: type[Event], side: str) -> _Reading:
-    def read(payload: JsonValue, repo: Repo, actor: User) -> Event:
-        ref = models.ref(payload[side]["number"], repo)
-        return kind(ref, actor, dedup_keys.opened(repo.forge, _repo_id(payload), ref.number))
+    def opened(payload: JsonValue, repo: Repo, told: DeliveryRecord) -> Event:
+        ref = models.ref(payload[side], repo)
+        return kind(ref, _actor(told), dedup_keys.opened(repo.forge, told.repository.id, ref.number))
 
-    return read
-
-
-def _comment(payload: JsonValue, repo: Repo, actor: User) -> Event:
-    ref, comment = models.ref(payload["issue"]["number"], repo), payload["comment"]
-    number = comment["id"].number()
-    digest = dedup_keys.digest(comment["body"].words())
-    return CommentPosted(ref, actor, dedup_keys.commented(repo.forge, number), number, digest)
+    return opened
 
 
-def _pull_closed(payload: JsonValue, repo: Repo, actor: User) -> Event:
+def _comment(payload: JsonValue, repo: Repo, told: DeliveryRecord) -> Event:
+    ref, comment = models.ref(payload["issue"], repo), read(records.CommentBody, payload["comment"])
+    key, digest = dedup_keys.commented(repo.forge, comment.id), dedup_keys.digest(comment.body or "")
+    return CommentPosted(ref, _actor(told), key, comment.id, digest)
+
+
+def _pull_closed(payload: JsonValue, repo: Repo, told: DeliveryRecord) -> Event:
     pull = payload["pull_request"]
-    ref = models.ref(pull["number"], repo)
-    if pull["merged"].flag():
-        return PullMerged(ref, actor, dedup_keys.merged(repo.forge, _repo_id(payload), ref.number))
-    return PullClosed(ref, actor, dedup_keys.UNKNOWN)
+    ref = models.ref(pull, repo)
+    if read(records.Merged, pull).merged:
+        return PullMerged(ref, _actor(told), dedup_keys.merged(repo.forge, told.repository.id, ref.number))
+    return PullClosed(ref, _actor(told), dedup_keys.UNKNOWN)
 
 
-def _repo_id(payload: JsonValue) -> int:
-    return payload["repository"]["id"].number()
+def _actor(told: DeliveryRecord) -> User:
+    return User(told.sender.id, told.sender.login)
 
 
 _READINGS: Mapping[str, Mapping[str, _Reading]] = {

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 
 _SHA = re.compile(r"(?:[0-9a-f]{40}|[0-9a-f]{64})?")
 _LARGEST = 2**63
@@ -100,25 +99,3 @@ class JsonValue:
         if not _SHA.fullmatch(text):
             raise self.wrong("is no commit")
         return text
-
-    def time(self) -> datetime:
-        """A point in time, in UTC."""
-        try:
-            return _aware(datetime.fromisoformat(self.text()))
-        except (ValueError, OverflowError) as error:
-            raise self.wrong("is no time with a zone") from error
-
-    def day(self) -> date | None:
-        """The day of a point in time, in the zone of who wrote it; None for null."""
-        if not self.present:
-            return None
-        try:
-            return datetime.fromisoformat(self.text()).date()
-        except ValueError as error:
-            raise self.wrong("is no time") from error
-
-
-def _aware(time: datetime) -> datetime:
-    if time.tzinfo is None:
-        raise ValueError("no zone")
-    return time.astimezone(UTC)

@@ -46,7 +46,7 @@ class Labels:
             return own
 
     def _all(self, endpoint: str) -> dict[str, HeldLabel]:
-        held = [models.held_label(row) for row in self._client.rows(endpoint)]
+        held = [models.held_label(row) for row in self._client.counted(endpoint)]
         # Names are not unique; of two labels the older one counts.
         return {each.label.name: each for each in sorted(held, key=lambda each: each.id, reverse=True)}
 

@@ -7,9 +7,12 @@ page on Forgejo 10 and Gitea 1.26, and the API on Forgejo 17.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from forge.gitea import records
 from forge.gitea.json_value import JsonValue
+from forge.gitea.schema import read
 from forge.models import (
     Branch,
     Comment,
@@ -45,147 +48,136 @@ class HeldLabel:
 
 def user(field: JsonValue) -> User:
     """An account; one that was deleted is `Ghost`, id -1."""
-    return User(field["id"].number(), field["login"].text())
+    return _user(read(records.Account, field))
 
 
 def repo(field: JsonValue, forge: str) -> Repo:
     """A repository's name."""
-    full_name = field["full_name"]
-    try:
-        return Repo.parse(f"{forge}:{full_name.text()}")
-    except ValueError as error:
-        raise full_name.wrong("is no repository") from error
+    return _repo(read(records.Named, field).full_name, field, forge)
 
 
 def ref(field: JsonValue, of: Repo) -> Ref:
-    """The number of an issue or pull request."""
-    try:
-        return Ref.parse(f"{of}#{field.number()}")
-    except ValueError as error:
-        raise field.wrong("is no number of an issue") from error
+    """The number of an issue or pull request, in something that has one."""
+    return Ref(of, read(records.Numbered, field).number)
 
 
 def repository(field: JsonValue, forge: str) -> Repository:
     """A repository."""
+    row = read(records.RepositoryRecord, field)
     return Repository(
-        id=field["id"].number(),
-        repo=repo(field, forge),
-        default_branch=field["default_branch"].words(),
-        archived=field["archived"].flag(),
-        mirror=field["mirror"].flag(),
-        empty=field["empty"].flag(),
-        private=field["private"].flag(),
+        id=row.id,
+        repo=_repo(row.full_name, field, forge),
+        default_branch=row.default_branch or "",
+        archived=bool(row.archived),
+        mirror=bool(row.mirror),
+        empty=bool(row.empty),
+        private=bool(row.private),
     )
 
 
 def branch(field: JsonValue) -> Branch:
     """A branch; what is told of its protection is that of the rule that counts, whatever its name."""
-    checked = field["enable_status_check"].flag()
+    row = read(records.BranchRecord, field)
+    checks = field["status_check_contexts"].each() if row.enable_status_check else ()
     return Branch(
-        name=field["name"].text(),
-        sha=field["commit"]["id"].sha(),
-        protected=field["protected"].flag(),
-        can_push=field["user_can_push"].flag(),
-        can_merge=field["user_can_merge"].flag(),
-        required_statuses=tuple(name.text() for name in field["status_check_contexts"].each()) if checked else (),
-        rule=field["effective_branch_protection_name"].words(),
+        name=row.name,
+        sha=row.commit.id or "",
+        protected=bool(row.protected),
+        can_push=bool(row.user_can_push),
+        can_merge=bool(row.user_can_merge),
+        required_statuses=tuple(name.text() for name in checks),
+        rule=row.effective_branch_protection_name or "",
     )
 
 
 def issue(field: JsonValue, of: Repo) -> Issue:
     """An issue, or the issue side of a pull request."""
+    row = read(records.IssueRecord, field)
     return Issue(
-        ref=ref(field["number"], of),
-        title=field["title"].text(),
-        body=field["body"].words(),
-        author=user(field["user"]),
-        is_open=field["state"].text() == "open",
-        is_pull=field["pull_request"].present,
-        labels=_label_names(field),
-        assignees=_assignees(field),
-        created_at=field["created_at"].time(),
-        updated_at=field["updated_at"].time(),
-        milestone=title(field["milestone"]),
-        due=field["due_date"].day(),
-        pinned=field["pin_order"].count() > 0,
+        ref=Ref(of, row.number),
+        title=row.title,
+        body=row.body or "",
+        author=_user(row.user),
+        is_open=row.state == "open",
+        is_pull=row.pull_request is not None,
+        labels=_names(row.labels),
+        assignees=_users(row.assignees),
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        milestone=row.milestone.title if row.milestone else "",
+        due=row.due_date,
+        pinned=(row.pin_order or 0) > 0,
+        comments=row.comments,
     )
-
-
-def title(field: JsonValue) -> str:
-    """The title of a milestone; empty for none."""
-    return field["title"].text() if field.present else ""
-
-
-def _head_repo(field: JsonValue, base_id: int, of: Repo) -> Repo | None:
-    """Where the commits of a pull request come from; its own repository under the name by which it was asked for."""
-    if not field.present:
-        return None
-    return of if field["id"].present and field["id"].number() == base_id else repo(field, of.forge)
 
 
 def pull(field: JsonValue, of: Repo) -> PullRequest:
     """A pull request; `head.repo` is null once its fork was deleted."""
-    head, base, merger = field["head"], field["base"], field["merged_by"]
+    row = read(records.PullRecord, field)
     return PullRequest(
-        ref=ref(field["number"], of),
-        title=field["title"].text(),
-        body=field["body"].words(),
-        author=user(field["user"]),
-        is_open=field["state"].text() == "open",
-        draft=field["draft"].flag(),
-        head_repo=_head_repo(head["repo"], base["repo_id"].number(), of),
-        head_branch=head["ref"].text(),
-        head_sha=head["sha"].sha(),
-        base_branch=base["ref"].text(),
-        base_sha=base["sha"].sha(),
-        base_repo_id=base["repo_id"].number(),
-        labels=_label_names(field),
-        assignees=_assignees(field),
-        mergeable=field["mergeable"].flag(),
-        merged=field["merged"].flag(),
-        merged_by=user(merger) if merger.present else None,
-        merge_sha=field["merge_commit_sha"].sha() or None,
-        html_url=field["html_url"].words(),
-        updated_at=field["updated_at"].time(),
-        reviewers=tuple(user(account) for account in field["requested_reviewers"].each() if account.present),
+        ref=Ref(of, row.number),
+        title=row.title,
+        body=row.body or "",
+        author=_user(row.user),
+        is_open=row.state == "open",
+        draft=bool(row.draft),
+        head_repo=_head_repo(row, field, of),
+        head_branch=row.head.ref,
+        head_sha=row.head.sha or "",
+        base_branch=row.base.ref,
+        base_sha=row.base.sha or "",
+        base_repo_id=row.base.repo_id,
+        labels=_names(row.labels),
+        assignees=_users(row.assignees),
+        mergeable=bool(row.mergeable),
+        merged=bool(row.merged),
+        merged_by=_user(row.merged_by) if row.merged_by else None,
+        merge_sha=row.merge_commit_sha or None,
+        html_url=row.html_url or "",
+        updated_at=row.updated_at,
+        reviewers=_users(row.requested_reviewers),
     )
 
 
 def comment(field: JsonValue, of: Ref) -> Comment:
     """A comment of a conversation."""
+    row = read(records.CommentRecord, field)
     return Comment(
-        id=field["id"].number(),
+        id=row.id,
         ref=of,
-        author=user(field["user"]),
-        body=field["body"].words(),
-        created_at=field["created_at"].time(),
-        updated_at=field["updated_at"].time(),
-        html_url=field["html_url"].words(),
+        author=_user(row.user),
+        body=row.body or "",
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        html_url=row.html_url or "",
     )
 
 
 def reaction(field: JsonValue) -> Reaction:
     """Somebody's reaction."""
-    return Reaction(user(field["user"]), field["content"].text())
+    row = read(records.ReactionRecord, field)
+    return Reaction(_user(row.user), row.content)
 
 
 def review(field: JsonValue, of: Ref) -> Review | None:
     """A review; None for the request to a team, which nobody has written, and for an unknown state."""
-    state = field["state"].words()
-    if not field["user"].present or state not in ReviewState.__members__:
+    kind = read(records.ReviewKind, field)
+    state = kind.state or ""
+    if kind.user is None or state not in ReviewState.__members__:
         return None
+    row = read(records.ReviewRecord, field)
     return Review(
-        id=field["id"].number(),
+        id=row.id,
         ref=of,
-        author=user(field["user"]),
+        author=_user(row.user),
         state=ReviewState(state),
-        body=field["body"].words(),
-        head_sha=field["commit_id"].words(),
-        official=field["official"].flag(),
-        stale=field["stale"].flag(),
-        dismissed=field["dismissed"].flag(),
-        submitted_at=field["submitted_at"].time(),
-        html_url=field["html_url"].words(),
+        body=row.body or "",
+        head_sha=row.commit_id or "",
+        official=bool(row.official),
+        stale=bool(row.stale),
+        dismissed=bool(row.dismissed),
+        submitted_at=row.submitted_at,
+        html_url=row.html_url or "",
     )
 
 
@@ -199,67 +191,70 @@ def submitted(field: JsonValue, of: Ref) -> Review:
 
 def review_comment(field: JsonValue) -> ReviewComment:
     """A remark of a review: `position` is a line of the new file, `original_position` one of the old."""
-    new, old = field["position"].count(), field["original_position"].count()
+    row = read(records.RemarkRecord, field)
     return ReviewComment(
-        path=field["path"].text(),
-        line=new or old,
-        body=field["body"].words(),
-        old=not new,
-        id=field["id"].number(),
-        author=user(field["user"]) if field["user"].present else None,
-        created_at=field["created_at"].time() if field["created_at"].present else None,
-        updated_at=field["updated_at"].time() if field["updated_at"].present else None,
-        html_url=field["html_url"].words(),
-        resolved=field["resolver"].present,
+        path=row.path,
+        line=row.position or row.original_position or 0,
+        body=row.body or "",
+        old=not row.position,
+        id=row.id,
+        author=_user(row.user) if row.user else None,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        html_url=row.html_url or "",
+        resolved=row.resolver is not None,
     )
 
 
 def file_change(field: JsonValue) -> FileChange:
     """A file of a pull request."""
+    row = read(records.FileRecord, field)
     return FileChange(
-        path=field["filename"].text(),
-        status=field["status"].text(),
-        additions=field["additions"].count(),
-        deletions=field["deletions"].count(),
-        previous_path=field["previous_filename"].words() or None,
+        path=row.filename,
+        status=row.status,
+        additions=row.additions or 0,
+        deletions=row.deletions or 0,
+        previous_path=row.previous_filename or None,
     )
 
 
 def status(field: JsonValue) -> CommitStatus:
     """A commit status; a word that is no state is an error, as forges accept any word for one."""
+    row = read(records.StatusRecord, field)
     return CommitStatus(
-        context=field["context"].words(),
-        state=_STATES.get(field["status"].words(), State.ERROR),
-        description=field["description"].words(),
-        url=field["target_url"].words(),
+        context=row.context or "",
+        state=_STATES.get(row.status or "", State.ERROR),
+        description=row.description or "",
+        url=row.target_url or "",
     )
 
 
 def held_label(field: JsonValue) -> HeldLabel:
     """A label and its id."""
+    row = read(records.LabelRecord, field)
     label = Label(
-        name=field["name"].text(),
-        color=field["color"].words().removeprefix("#").lower(),
-        description=field["description"].words(),
-        exclusive=field["exclusive"].flag(),
+        name=row.name,
+        color=(row.color or "").removeprefix("#").lower(),
+        description=row.description or "",
+        exclusive=bool(row.exclusive),
     )
-    return HeldLabel(field["id"].number(), label)
+    return HeldLabel(row.id, label)
 
 
 def timeline_event(field: JsonValue) -> TimelineEvent:
     """A row of a timeline; `text` is the new title for a change of it, else the forge's own text."""
-    actor, label, account = field["user"], field["label"], field["assignee"]
-    kind, body = field["type"].text(), field["body"].words()
+    row = read(records.HappeningRecord, field)
+    body = row.body or ""
     return TimelineEvent(
-        id=field["id"].number(),
-        kind=kind,
-        actor=user(actor) if actor.present else None,
-        created_at=field["created_at"].time(),
-        text=field["new_title"].words() if kind == "change_title" else body,
-        label=label["name"].text() if label.present else "",
-        user=user(account) if account.present else None,
+        id=row.id,
+        kind=row.type,
+        actor=_user(row.user) if row.user else None,
+        created_at=row.created_at,
+        text=field["new_title"].words() if row.type == "change_title" else body,
+        label=row.label.name if row.label else "",
+        user=_user(row.assignee) if row.assignee else None,
         # The body of a label's row is "1" when it was added; nothing else tells.
-        removed=body != "1" if kind == "label" else field["removed_assignee"].flag(),
+        removed=body != "1" if row.type == "label" else bool(row.removed_assignee),
     )
 
 
@@ -267,16 +262,35 @@ def push(field: JsonValue, of: str) -> Push | None:
     """A row of the activity feed, if it moved the branch `of`."""
     if field["ref_name"].words() != f"refs/heads/{of}":
         return None
-    old, new = _range(field["content"].words())
-    return Push(field["id"].number(), of, old, new, field["act_user_id"].number())
+    row = read(records.PushRecord, field)
+    old, new = _range(row.content or "")
+    return Push(row.id, of, old, new, row.act_user_id)
 
 
-def _label_names(field: JsonValue) -> tuple[str, ...]:
-    return tuple(label["name"].text() for label in field["labels"].each())
+def _user(row: records.Account) -> User:
+    return User(row.id, row.login)
 
 
-def _assignees(field: JsonValue) -> tuple[User, ...]:
-    return tuple(user(account) for account in field["assignees"].each())
+def _users(rows: Iterable[records.Account | None] | None) -> tuple[User, ...]:
+    return tuple([_user(row) for row in rows or () if row])
+
+
+def _names(rows: Iterable[records.LabelName] | None) -> tuple[str, ...]:
+    return tuple([row.name for row in rows or ()])
+
+
+def _repo(full_name: str, field: JsonValue, forge: str) -> Repo:
+    try:
+        return Repo.parse(f"{forge}:{full_name}")
+    except ValueError as error:
+        raise field["full_name"].wrong("is no repository") from error
+
+
+def _head_repo(row: records.PullRecord, field: JsonValue, of: Repo) -> Repo | None:
+    """Where the commits of a pull request come from; its own repository under the name by which it was asked for."""
+    if row.head.repo is None:
+        return None
+    return of if row.head.repo.id == row.base.repo_id else repo(field["head"]["repo"], of.forge)
 
 
 def _range(content: str) -> tuple[str, str]:

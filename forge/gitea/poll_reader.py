@@ -7,7 +7,7 @@ an empty page where it does not. Every answer is counted, and tells the forge's 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -46,7 +46,7 @@ class GiteaPollReader(GiteaReader):
         super().__init__(name=name, url=url, token=token, seconds=seconds, current=current)
         self._named = named
         self._heard = threading.local()
-        self._client.session.hooks["response"].append(self._hear)
+        self._client.heard = self._hear
 
     @property
     def requests(self) -> int:
@@ -65,7 +65,7 @@ class GiteaPollReader(GiteaReader):
 
     def listed(self, owner: str) -> list[RepositoryEntry]:
         """The repositories of an organisation."""
-        found = (timeline.listed(row, self._name) for row in self._all(route("orgs", owner, "repos")))
+        found = (timeline.listed(row, self._name) for row in self._client.counted(route("orgs", owner, "repos")))
         return [
             replace(row, repository=replace(each, repo=self._named(each.repo, each.id)))
             for row in found
@@ -86,12 +86,14 @@ class GiteaPollReader(GiteaReader):
     def touched(self, owner: str, since: datetime) -> list[SubjectEntry]:
         """Issues and pull requests of an organisation, open or not, that changed at or after `since`."""
         when = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        found = self._all("/repos/issues/search", owner=owner, state="all", since=when)
+        found = self._client.counted("/repos/issues/search", owner=owner, state="all", since=when)
         return [self._subject(row, row["repository"]) for row in found]
 
     def subjects(self, repo: Repo, repo_id: int) -> list[SubjectEntry]:
         """All issues and pull requests of a repository."""
-        return [timeline.subject(row, repo, repo_id) for row in self._all(self._at(repo, "issues"), state="all")]
+        return [
+            timeline.subject(row, repo, repo_id) for row in self._client.counted(self._at(repo, "issues"), state="all")
+        ]
 
     def subject(self, ref: Ref) -> SubjectEntry:
         """One issue or pull request."""
@@ -100,22 +102,22 @@ class GiteaPollReader(GiteaReader):
 
     def happened(self, subject: SubjectEntry) -> tuple[list[Change], list[CommentSnapshot]]:
         """What happened to a subject, oldest first, and its comments as they stand."""
-        return timeline.timeline(list(self._timeline(subject.issue.ref)), subject)
+        return timeline.timeline(self._timeline(subject.issue.ref), subject)
 
     def effective_level(self, ref: Ref) -> list[ReviewSnapshot]:
         """The reviews of a pull request that were submitted."""
-        found = map(timeline.effective_level, self._all(self._pull_at(ref, "reviews")))
+        found = map(timeline.effective_level, self._client.counted(self._pull_at(ref, "reviews")))
         return [review for review in found if review]
 
     def remarks(self, ref: Ref, review_id: int) -> list[CommentSnapshot]:
         """The remarks of a review."""
         found = self._client.get(self._pull_at(ref, "reviews", review_id, "comments"))
-        return timeline.remarks(list(found.each()), ref.number)
+        return timeline.remarks(found.each(), ref.number)
 
     def stated(self, repo: Repo, repo_id: int, sha: str) -> list[Change]:
         """The statuses that were ever set on a commit; none for one that is gone."""
         try:
-            found = list(self._all(self._at(repo, "statuses", sha)))
+            found = list(self._client.counted(self._at(repo, "statuses", sha)))
         except NotFound:
             return []
         return [timeline.status(row, repo, repo_id, sha) for row in found]
@@ -123,7 +125,7 @@ class GiteaPollReader(GiteaReader):
     def said(self, repo: Repo, since: datetime) -> list[CommentSnapshot]:
         """Comments of a repository that were written or changed at or after `since`."""
         when = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
-        found = self._all(self._at(repo, "issues", "comments"), since=when)
+        found = self._client.counted(self._at(repo, "issues", "comments"), since=when)
         return [timeline.comment(row, timeline.number(row)) for row in found]
 
     def refs(self, repo: Repo) -> dict[str, str]:
@@ -134,25 +136,12 @@ class GiteaPollReader(GiteaReader):
 
     def releases(self, repo: Repo) -> list[Release]:
         """The releases of a repository."""
-        return [timeline.release(row) for row in self._all(self._at(repo, "releases"))]
+        return [timeline.release(row) for row in self._client.counted(self._at(repo, "releases"))]
 
     def _subject(self, row: JsonValue, place: JsonValue) -> SubjectEntry:
         repo_id = place["id"].number()
         return timeline.subject(row, self._named(models.repo(place, self._name), repo_id), repo_id)
 
-    def _all(self, endpoint: str, **params: str | int) -> Iterator[JsonValue]:
-        told = 0
-        for page in self._client.pages(endpoint, **params):
-            yield from page
-            told += len(page)
-            if told >= self._heard.total:
-                return
-
-    def _hear(self, response: Response, *_: object, **__: object) -> None:
+    def _hear(self, response: Response) -> None:
         self._heard.count = self.requests + 1
         self._heard.date = response.headers.get("Date", "")
-        total = response.headers.get("X-Total-Count", "")
-        self._heard.total = int(total) if total.isdecimal() else _UNCOUNTED
-
-
-_UNCOUNTED = 2**63

@@ -23,7 +23,7 @@ class GiteaPullWriter(Account):
         """
         try:
             made = self._client.post(self._at(repo, "pulls"), head=head, base=base, title=title, body=body)
-            return self.pull(models.ref(made["number"], repo))
+            return self.pull(models.ref(made, repo))
         except (Conflict, Unavailable) as error:
             found = next(self._sifted(repo, head, base), None)
             if found is not None:

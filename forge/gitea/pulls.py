@@ -35,7 +35,7 @@ class GiteaPullReader(ForgeConnection):
 
     def files(self, ref: Ref) -> list[FileChange]:
         """The files that a pull request changes."""
-        return [models.file_change(row) for row in self._client.rows(self._pull_at(ref, "files"))]
+        return [models.file_change(row) for row in self._client.counted(self._pull_at(ref, "files"))]
 
     def diff(self, ref: Ref) -> str:
         """The unified diff of a pull request; raises Invalid for one that is too large to look at."""
@@ -43,7 +43,7 @@ class GiteaPullReader(ForgeConnection):
 
     def reviews(self, ref: Ref) -> list[Review]:
         """All reviews of a pull request, oldest first; pending ones of others are not shown."""
-        rows = (models.review(row, ref) for row in self._client.rows(self._pull_at(ref, "reviews")))
+        rows = (models.review(row, ref) for row in self._client.counted(self._pull_at(ref, "reviews")))
         return sorted((review for review in rows if review), key=lambda review: review.id)
 
     def review_comments(self, ref: Ref, review_id: int) -> list[ReviewComment]:
@@ -55,7 +55,7 @@ class GiteaPullReader(ForgeConnection):
         owner, _, branch = head.rpartition(":")
         wanted = {"head": branch, "base": base, "base_branch": base}
         asked = {name: value for name, value in wanted.items() if value}
-        for row in self._client.rows(self._at(repo, "pulls"), state="open", **asked):
+        for row in self._client.counted(self._at(repo, "pulls"), state="open", **asked):
             pull = models.pull(row, repo)
             if base in {"", pull.base_branch} and (not head or _head(pull) == ((owner or repo.owner).lower(), branch)):
                 yield pull

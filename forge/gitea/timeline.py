@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,8 +18,9 @@ from forge.changes import (
     ReviewSnapshot,
     SubjectEntry,
 )
-from forge.gitea import models
+from forge.gitea import models, records, timeline_records
 from forge.gitea.json_value import JsonValue
+from forge.gitea.schema import read
 from forge.models import Repo, User
 
 _Told = tuple[ChangeKind, str]
@@ -49,45 +50,46 @@ _PLAIN: Mapping[str, ChangeKind] = {
 
 def _label(row: JsonValue) -> _Told:
     # The label of a row is null once the label was deleted.
-    kind = ChangeKind.LABELED if row["body"].words() == "1" else ChangeKind.UNLABELED
-    return kind, row["label"]["name"].text() if row["label"].present else ""
+    told = read(timeline_records.LabelRow, row)
+    return ChangeKind.LABELED if told.body == "1" else ChangeKind.UNLABELED, told.label.name if told.label else ""
 
 
 def _assignee(row: JsonValue) -> _Told:
-    return ChangeKind.UNASSIGNED if row["removed_assignee"].flag() else ChangeKind.ASSIGNED, _login(row["assignee"])
+    told = read(timeline_records.AssigneeRow, row)
+    return ChangeKind.UNASSIGNED if told.removed_assignee else ChangeKind.ASSIGNED, _login(told.assignee)
 
 
 def _request(row: JsonValue) -> _Told:
-    team = row["assignee_team"]
-    who = team["name"].text() if team.present else _login(row["assignee"])
-    return ChangeKind.REVIEW_UNREQUESTED if row["removed_assignee"].flag() else ChangeKind.REVIEW_REQUESTED, who
+    told = read(timeline_records.RequestRow, row)
+    who = told.assignee_team.name if told.assignee_team else _login(told.assignee)
+    return ChangeKind.REVIEW_UNREQUESTED if told.removed_assignee else ChangeKind.REVIEW_REQUESTED, who
 
 
 def _milestone(row: JsonValue) -> _Told:
-    new, old = row["milestone"], row["old_milestone"]
-    if new.present:
-        return ChangeKind.MILESTONED, new["title"].text()
-    return ChangeKind.DEMILESTONED, old["title"].text() if old.present else ""
+    told = read(timeline_records.MilestoneRow, row)
+    if told.milestone is not None:
+        return ChangeKind.MILESTONED, told.milestone.title
+    return ChangeKind.DEMILESTONED, told.old_milestone.title if told.old_milestone else ""
 
 
 def _title(row: JsonValue) -> _Told:
-    return ChangeKind.RETITLED, row["new_title"].words()
+    return ChangeKind.RETITLED, read(timeline_records.TitleRow, row).new_title or ""
 
 
 def _target(row: JsonValue) -> _Told:
-    return ChangeKind.RETARGETED, row["new_ref"].words()
+    return ChangeKind.RETARGETED, read(timeline_records.TargetRow, row).new_ref or ""
 
 
 def _dependency(kind: ChangeKind) -> Callable[[JsonValue], _Told]:
-    def read(row: JsonValue) -> _Told:
-        other = row["dependent_issue"]
-        return kind, str(other["number"].number()) if other.present else ""
+    def told(row: JsonValue) -> _Told:
+        other = read(timeline_records.DependencyRow, row).dependent_issue
+        return kind, str(other.number) if other else ""
 
-    return read
+    return told
 
 
 def _reference(row: JsonValue) -> _Told:
-    return ChangeKind.REFERRED, row["type"].text()
+    return ChangeKind.REFERRED, read(timeline_records.Row, row).type
 
 
 _READINGS: Mapping[str, Callable[[JsonValue], _Told]] = {
@@ -105,55 +107,60 @@ _READINGS: Mapping[str, Callable[[JsonValue], _Told]] = {
 
 def subject(field: JsonValue, repo: Repo, repo_id: int) -> SubjectEntry:
     """An issue, or the issue side of a pull request."""
-    return SubjectEntry(field["id"].number(), repo_id, models.issue(field, repo), field["comments"].count())
+    issue = models.issue(field, repo)
+    return SubjectEntry(read(timeline_records.Identified, field).id, repo_id, issue, issue.comments or 0)
 
 
-def timeline(rows: list[JsonValue], of: SubjectEntry) -> tuple[list[Change], list[CommentSnapshot]]:
+def timeline(rows: Iterable[JsonValue], of: SubjectEntry) -> tuple[list[Change], list[CommentSnapshot]]:
     """What happened to a subject by its rows, oldest first, and its comments as they stand."""
-    rows = sorted(rows, key=lambda row: row["id"].number())
-    said = [comment(row, of.issue.ref.number) for row in rows if row["type"].text() == "comment"]
-    opening = _opening(rows, of)
-    found = (_change(row, of) for row in rows if row["id"].number() != opening)
+    known = sorted(((read(timeline_records.Row, row), row) for row in rows), key=lambda pair: pair[0].id)
+    said = [comment(row, of.issue.ref.number) for told, row in known if told.type == "comment"]
+    opening = _opening(known, of)
+    found = (_change(told, row, of) for told, row in known if told.id != opening)
     return [change for change in found if change], said
 
 
-def _opening(rows: list[JsonValue], of: SubjectEntry) -> int:
+def _opening(rows: Iterable[tuple[timeline_records.Row, JsonValue]], of: SubjectEntry) -> int:
     """The id of the row that the opening of a pull request left; 0 without one."""
-    first = next((row for row in rows if row["type"].text() == _PUSH), None)
-    if first is None or abs(first["created_at"].time() - of.issue.created_at) > _AT_ONCE:
+    first = next((pair for pair in rows if pair[0].type == _PUSH), None)
+    if first is None or abs(read(timeline_records.ByAt, first[1]).created_at - of.issue.created_at) > _AT_ONCE:
         return 0
-    return first["id"].number()
+    return first[0].id
 
 
-def _change(row: JsonValue, of: SubjectEntry) -> Change | None:
-    word, forge, number = row["type"].text(), of.issue.ref.repo.forge, of.issue.ref.number
+def _change(told: timeline_records.Row, row: JsonValue, of: SubjectEntry) -> Change | None:
+    word, forge, number = told.type, of.issue.ref.repo.forge, of.issue.ref.number
     reading = _READINGS.get(word)
     if reading is None and word not in _PLAIN:
         return None
     kind, what = (_PLAIN[word], "") if reading is None else reading(row)
-    key = dedup_keys.row(forge, row["id"].number())
+    key = dedup_keys.row(forge, told.id)
     if kind is ChangeKind.MERGED:
         key = dedup_keys.merged(forge, of.repo_id, number)
-    return Change(key, kind, of.repo_id, str(number), account(row["user"]), row["created_at"].time(), what)
+    by = read(timeline_records.ByAt, row)
+    return Change(key, kind, of.repo_id, str(number), _account(by.user), by.created_at, what)
 
 
 def comment(row: JsonValue, number: int) -> CommentSnapshot:
     """A comment, or a row of a timeline that is one."""
+    told = read(timeline_records.SaidRecord, row)
     return CommentSnapshot(
-        id=row["id"].number(),
+        id=told.id,
         number=number,
-        author=account(row["user"]),
-        digest=dedup_keys.digest(row["body"].words()),
-        created_at=row["created_at"].time(),
-        updated_at=row["updated_at"].time(),
+        author=_account(told.user),
+        digest=dedup_keys.digest(told.body or ""),
+        created_at=told.created_at,
+        updated_at=told.updated_at,
     )
 
 
-def remarks(rows: list[JsonValue], number: int) -> list[CommentSnapshot]:
+def remarks(rows: Iterable[JsonValue], number: int) -> list[CommentSnapshot]:
     """The remarks of a review, oldest first; whichever is not the first at its place is a reply."""
     found, places = [], set[tuple[str, int, int]]()
-    for row in sorted(rows, key=lambda row: row["id"].number()):
-        place = (row["path"].text(), row["position"].count(), row["original_position"].count())
+    for told, row in sorted(
+        ((read(timeline_records.RemarkPlace, row), row) for row in rows), key=lambda pair: pair[0].id
+    ):
+        place = (told.path, told.position or 0, told.original_position or 0)
         found.append(replace(comment(row, number), is_reply=place in places))
         places.add(place)
     return found
@@ -163,52 +170,51 @@ def number(row: JsonValue) -> int:
     """The number of the issue that a comment in a repository's list belongs to; 0 if it does not say."""
     address = row["issue_url"].words() or row["pull_request_url"].words()
     last = address.rpartition("/")[2]
-    return int(last) if last.isdecimal() else 0
+    return int(last) if last.isdecimal() and len(last) <= 10 else 0
 
 
 def effective_level(row: JsonValue) -> ReviewSnapshot | None:
     """A review that was submitted; None for one that is being written or was only asked for."""
-    state = row["state"].words()
+    state = read(records.ReviewKind, row).state or ""
     if state in {"", "PENDING", "REQUEST_REVIEW"}:
         return None
-    at, remarks = row["submitted_at"].time(), row["comments_count"].count()
-    return ReviewSnapshot(row["id"].number(), account(row["user"]), state, at, remarks)
+    told = read(timeline_records.JudgedRecord, row)
+    return ReviewSnapshot(told.id, _account(told.user), state, told.submitted_at, told.comments_count or 0)
 
 
 def status(row: JsonValue, repo: Repo, repo_id: int, sha: str) -> Change:
     """A commit status."""
-    what = f"{row['context'].words()}={row['status'].words()}"
-    key, at = dedup_keys.stated(repo.forge, repo_id, sha, row["id"].number()), row["created_at"].time()
-    return Change(key, ChangeKind.STATUS_SET, repo_id, sha, account(row["creator"]), at, what)
+    told = read(timeline_records.StatedRecord, row)
+    what, key = f"{told.context or ''}={told.status or ''}", dedup_keys.stated(repo.forge, repo_id, sha, told.id)
+    return Change(key, ChangeKind.STATUS_SET, repo_id, sha, _account(told.creator), told.created_at, what)
 
 
 def release(row: JsonValue) -> Release:
     """A release."""
-    words = "\0".join([row["name"].words(), row["body"].words(), *(str(row[key].flag()) for key in _FLAGS)])
-    tag, at = row["tag_name"].text(), row["created_at"].time()
-    return Release(row["id"].number(), tag, account(row["author"]), dedup_keys.digest(words), at)
-
-
-_FLAGS = ("draft", "prerelease")
+    told = read(timeline_records.ReleaseRecord, row)
+    words = (told.name or "", told.body or "", str(bool(told.draft)), str(bool(told.prerelease)))
+    return Release(told.id, told.tag_name, _account(told.author), dedup_keys.digest("\0".join(words)), told.created_at)
 
 
 def listed(row: JsonValue, forge: str) -> RepositoryEntry:
     """A repository in a list."""
-    return RepositoryEntry(models.repository(row, forge), row["created_at"].time(), row["updated_at"].time())
+    told = read(timeline_records.Dated, row)
+    return RepositoryEntry(models.repository(row, forge), told.created_at, told.updated_at)
 
 
 def activity(row: JsonValue) -> Activity:
     """A row of a feed; tags of releases are short names on Forgejo and full ones on Gitea 1.26."""
-    kind, ref = row["op_type"].words(), row["ref_name"].words()
+    told = read(timeline_records.ActivityRecord, row)
+    kind, ref = told.op_type or "", told.ref_name or ""
     if ref and not ref.startswith("refs/"):
         ref = f"refs/tags/{ref}" if kind in {"publish_release", "push_tag", "delete_tag"} else f"refs/heads/{ref}"
-    return Activity(row["id"].number(), kind, account(row["act_user"]), row["repo_id"].number(), ref)
+    return Activity(told.id, kind, _account(told.act_user), told.repo_id, ref)
 
 
-def account(field: JsonValue) -> User:
+def _account(row: records.Account | None) -> User:
     """Who did it, as far as the forge says."""
-    return models.user(field) if field.present else SOMEBODY
+    return User(row.id, row.login) if row else SOMEBODY
 
 
-def _login(field: JsonValue) -> str:
-    return field["login"].text() if field.present else ""
+def _login(row: timeline_records.Login | None) -> str:
+    return row.login if row else ""

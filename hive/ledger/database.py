@@ -156,8 +156,11 @@ class Database:
         connection = self._connection()
         if connection.in_transaction:  # whoever began it ends it
             return connection.execute(sql, values)
-        with self.watched(connection):
+        try:
             return connection.execute(sql, values)
+        except sqlite3.Error as error:
+            self.give_up(connection, error)
+            raise
 
     def watched(self, connection: sqlite3.Connection) -> AbstractContextManager[None]:
         """For what is done outside of any transaction, or begins or ends one."""

@@ -104,8 +104,9 @@ class Repositories:
 
 
 def _pinned(row: Any) -> PinnedRepository:
-    name, path = (Repo.parse(f"{row['forge']}:{row[what]}") for what in ("name", "path"))
-    return PinnedRepository(row["id"], name, path)
+    forge, name = row["forge"], row["name"]
+    repo = Repo(forge, *name.split("/"))
+    return PinnedRepository(row["id"], repo, repo if row["path"] == name else Repo(forge, *row["path"].split("/")))
 
 
 def _renaming(old: Repo, new: Repo) -> Callable[[str], str]:

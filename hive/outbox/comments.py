@@ -39,9 +39,8 @@ def outcome(execution: Execution, after: Iterable[str]) -> Outcome:
 @HANDLERS.on(PostComment)
 def post_comment(execution: Execution, action: PostComment) -> Result:
     """Post a comment once, unless its subject was closed in the meantime."""
-    if not action.if_closed:
-        execution.require_open(action.ref)
-    comment = execution.forge.comment(action.ref, execution.marked(action.body), marker=execution.marker)
+    issue = None if action.if_closed else execution.require_open(action.ref)
+    comment = execution.forge.comment(action.ref, execution.marked(action.body), marker=execution.marker, seen=issue)
     key = dedup_keys.commented(action.ref.repo.forge, comment.id)
     return Result(comment.html_url, {"id": comment.id, "url": comment.html_url}, event_key=key)
 

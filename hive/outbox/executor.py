@@ -7,9 +7,9 @@ could not be tried is tried again, one that is refused fails and is recorded.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 
-from forge.models import Ref
+from forge.models import Issue, Ref
 from forge.protocol import Conflict, ForgeError, NotFound, Unavailable
 from hive import backoff
 from hive.codec import Codec
@@ -53,17 +53,23 @@ class EffectExecutor:
         self._repository_guard = repository_guard
         self._gave_up = gave_up
 
-    def apply(self, effect_id: int) -> None:
-        """Perform one effect if it is due; whatever happens is in the ledger afterwards."""
+    def apply(self, effect_id: int, seen: MutableMapping[Ref, Issue] | None = None) -> None:
+        """Perform one effect if it is due; whatever happens is in the ledger afterwards.
+
+        `seen` holds the issues that the effect's job has read a moment ago. Only the first effect on each subject
+        uses it, and only to know which labels are there. Whether the subject was closed in the meantime, who is
+        assigned, its head and the verdicts on it are read again, and a later attempt reads everything again.
+        """
         effect = self._ledger.effects.claim(effect_id)
         if effect is None:
             return
         action: Action = Codec(ACTIONS[effect.kind]).loads(effect.payload)
+        known = seen.pop(Ref.parse(effect.ref), None) if seen and effect.ref else None
         try:
             if HANDLERS[type(action)].local:
                 self._perform_local(effect, action)
             else:
-                self._perform(effect, action)
+                self._perform(Execution(effect, self._services, known), action)
         except LeaseLost as lost:
             log.warning("effect_lost id=%d kind=%s why=%s", effect.id, effect.kind, lost)
 
@@ -76,12 +82,13 @@ class EffectExecutor:
         except Superseded as why:
             self._record(effect, action, Result(detail={"why": str(why)}), state="superseded")
 
-    def _perform(self, effect: Effect, action: Action) -> None:
+    def _perform(self, execution: Execution, action: Action) -> None:
+        effect = execution.effect
         if self._write_guard.blocks_action(effect):
             self._ledger.effects.release(effect, "its subject is suspended")
             return
         try:
-            result = self._run(effect, action)
+            result = self._run(execution, action)
         except Superseded as why:
             self._record(effect, action, Result(detail={"why": str(why)}), state="superseded")
         except NotReady as why:
@@ -91,10 +98,10 @@ class EffectExecutor:
         else:
             self._record(effect, action, result, state="done")
 
-    def _run(self, effect: Effect, action: Action) -> Result:
+    def _run(self, execution: Execution, action: Action) -> Result:
         if not self._repository_guard.is_available(repo_of(action)):
             raise NotReady("its repository is not where it was")
-        return HANDLERS[type(action)].perform(Execution(effect, self._services), action)
+        return HANDLERS[type(action)].perform(execution, action)
 
     def _record(self, effect: Effect, action: Action, done: Result, *, state: str) -> None:
         with self._ledger.transaction():

@@ -14,7 +14,7 @@ HANDLERS = Registry()
 @HANDLERS.on(SetLabels)
 def set_labels(execution: Execution, action: SetLabels) -> Result:
     """Add and remove labels."""
-    execution.forge.label(action.ref, add=action.add, remove=action.remove)
+    execution.forge.label(action.ref, add=action.add, remove=action.remove, seen=execution.seen)
     return Result(detail={"add": action.add, "remove": action.remove})
 
 
@@ -27,8 +27,8 @@ def sync_state_labels(execution: Execution, action: SyncStateLabels) -> Result:
 @HANDLERS.on(Assign)
 def assign(execution: Execution, action: Assign) -> Result:
     """Assign agents, unless the issue was closed in the meantime."""
-    execution.require_open(action.ref)
-    execution.forge.assign(action.ref, _logins(execution, action.agents))
+    issue = execution.require_open(action.ref)
+    execution.forge.assign(action.ref, _logins(execution, action.agents), seen=issue)
     return Result(detail={"agents": action.agents})
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from bots.models import Team
 from forge.events import Event
-from forge.models import Ref
+from forge.models import Issue, Ref
 from forge.protocol import Forge
 from forge.wire_names import WireNamed
 from hive.ledger import Effect, Ledger
@@ -70,6 +70,8 @@ class Execution:
 
     effect: Effect
     services: Services
+    seen: Issue | None = None
+    """The subject as the effect's job has read it a moment ago, for what may be stale: which labels it has."""
 
     @property
     def ledger(self) -> Ledger:
@@ -104,10 +106,14 @@ class Execution:
         """A text with the effect's marker at its end."""
         return f"{body}\n\n{self.marker}"
 
-    def require_open(self, ref: Ref) -> None:
-        """Raise Superseded if a bot's subject was closed in the meantime."""
-        if self.effect.job is not None and not self.forge.issue(ref).is_open:
+    def require_open(self, ref: Ref) -> Issue | None:
+        """Read a bot's subject again and return it, None if no bot wants this; raise Superseded if it was closed."""
+        if self.effect.job is None:
+            return None
+        issue = self.forge.issue(ref)
+        if not issue.is_open:
             raise Superseded(f"{ref} was closed in the meantime")
+        return issue
 
 
 Handler = Callable[[Execution, A], Result]

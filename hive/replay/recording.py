@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from bots.bot import Context, Evaluator, History, Scanner
 from bots.models import Team
+from forge.models import Issue, Ref
 from forge.protocol import Conflict, ForgeError, Invalid, NotFound, Reader, Refused, Unavailable
 from hive.codec import Codec
 
@@ -79,6 +80,11 @@ class Recording:
     def is_empty(self) -> bool:
         """Whether nothing was asked."""
         return not (self.said or self._raw)
+
+    @property
+    def issues(self) -> dict[Ref, Issue]:
+        """The issues that were read, by what they are, each as it was read last."""
+        return {answer.ref: answer for *_, answer in self._raw if isinstance(answer, Issue)}
 
     def note(self, part: str, method: str, question: str, answer: object) -> None:
         """Something was answered, or raised."""

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from bots.bot import Bot, Context, KeyClash, NotGranted
 from bots.intents import Intent
 from forge.events import PullChanged
-from forge.models import Ref
+from forge.models import Issue, Ref
 from forge.protocol import ForgeError, NotFound, Unavailable
 from hive import backoff
 from hive.ledger import Act, ConcurrencyLimit, Job, LeaseLost, Ledger
@@ -92,9 +92,10 @@ class WorkerDeps:
 
 @dataclass(frozen=True, slots=True)
 class JobResult:
-    """The effects of a job, and the next job if it was claimed in the same transaction."""
+    """The effects of a job, the issues that it read, and the next job if it was claimed in the same transaction."""
 
     effects: tuple[int, ...] = ()
+    seen: dict[Ref, Issue] = field(default_factory=dict)
     next_job: Job | None = None
 
 
@@ -174,7 +175,7 @@ class Worker:
         finally:
             del self._running[job.id]
         for effect in result.effects:
-            self.apply(effect)
+            self._deps.executor.apply(effect, result.seen)
         return result.next_job
 
     def apply(self, effect_id: int) -> None:
@@ -229,7 +230,7 @@ class Worker:
                 effects.append(enqueue(ledger, job.team, actor, intent, by=job.bot, job=job.id, depth=job.depth))
             ledger.recordings.store(job.id, job.team, packed)
             ledger.jobs.finish(job)
-        return JobResult(tuple(effects))
+        return JobResult(tuple(effects), recording.issues)
 
     def _finish_noop(self, job: Job, recording: Recording, *, claim_next: bool) -> JobResult:
         """Finish a job without intents, and claim the next one in the same transaction.

@@ -50,11 +50,11 @@ def test_labels_that_come_and_go(wire: Wire, forge: GiteaForge) -> None:
 
 def test_assignees_who_go(wire: Wire, forge: GiteaForge) -> None:
     """Some assignees go and the others stay; one that the forge keeps is said aloud."""
-    wire.say(issue(assignees=[EVE, IRIS])).say({}, 201).say(issue(assignees=[EVE]))
+    wire.say(issue(assignees=[EVE, IRIS])).say(issue(assignees=[EVE]), 201).say(issue(assignees=[EVE]))
     forge.unassign(ISSUE, ["IRIS", "nobody"])
     forge.unassign(ISSUE, ["iris"])
     assert wire.bodies(f"PATCH {ONE}") == [{"assignees": ["eve"]}]
-    wire.anew().say(issue(assignees=[IRIS])).say({}, 201).say(issue(assignees=[IRIS]))
+    wire.anew().say(issue(assignees=[IRIS])).say(issue(assignees=[IRIS]), 201)
     with pytest.raises(Refused, match="may not be taken away: iris"):
         forge.unassign(ISSUE, ["iris"])
 

@@ -49,13 +49,71 @@ def test_an_empty_repository() -> None:
     assert (found.repo, found.empty, found.private, found.default_branch) == (APP, True, False, "")
 
 
+def an_issue(**more: object) -> JsonValue:
+    said = {"number": 12, "title": "oil", "user": IRIS, "state": "open", "created_at": NOON, "updated_at": NOON}
+    return row({**said, **more})
+
+
 def test_days() -> None:
     """A day is that of the zone it is written in; null is none, and what is no time is an error."""
-    assert row("2030-01-02T23:59:59-05:00").day() == row("2030-01-02T00:00:00Z").day() == date(2030, 1, 2)
-    assert row(None).day() is None
+    written = ("2030-01-02T23:59:59-05:00", "2030-01-02T00:00:00Z")
+    assert {models.issue(an_issue(due_date=day), APP).due for day in written} == {date(2030, 1, 2)}
+    assert models.issue(an_issue(due_date=None), APP).due is None
     for wrong in ("soon", 5, ""):
-        with pytest.raises(MalformedAnswer, match="row is no"):
-            row(wrong).day()
+        with pytest.raises(MalformedAnswer, match=r"row\.due_date is no time"):
+            models.issue(an_issue(due_date=wrong), APP)
+
+
+@pytest.mark.parametrize("time", [None, "soon", 5, "2030-01-02", "2030-01-02T00:00:00", "0001-01-01T00:00:00+01:00"])
+def test_times_that_are_none(time: object) -> None:
+    """A point in time has a zone, and can be told in UTC."""
+    with pytest.raises(MalformedAnswer, match=r"^row\.created_at is no time with a zone$"):
+        models.issue(an_issue(created_at=time), APP)
+    assert models.issue(an_issue(created_at="2030-01-02T01:00:00+01:00"), APP).created_at == datetime(
+        2030, 1, 2, tzinfo=UTC
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "wrong"),
+    [
+        ({"title": 5}, "row.title is no text"),
+        ({"title": None}, "row.title is no text"),
+        ({"user": None}, "row.user is no object"),
+        ({"user": {"id": "7", "login": "iris"}}, "row.user.id is no number"),
+        ({"user": {"id": 7}}, "row.user.login is no text"),
+        ({"user": {"id": 2**63, "login": "iris"}}, "row.user.id is no number"),
+        ({"labels": {}}, "row.labels is no list"),
+        ({"labels": [{"name": "bug"}, {"name": 1}, {"name": 2}]}, "row.labels[1].name is no text"),
+        ({"assignees": [None]}, "row.assignees[0] is no object"),
+        ({"number": True}, "row.number is no number"),
+        ({"pin_order": 1.0}, "row.pin_order is no number"),
+    ],
+)
+def test_errors_name_the_field(more: dict[str, object], wrong: str) -> None:
+    """What is wrong is named by its place, a missing field like a null one, and its content is never told."""
+    with pytest.raises(MalformedAnswer) as caught:
+        models.issue(an_issue(**more), APP)
+    assert str(caught.value) == wrong
+    missing = {key: value for key, value in an_issue().value.items() if key not in more}  # type: ignore[attr-defined]
+    if None in more.values():
+        with pytest.raises(MalformedAnswer, match=wrong):
+            models.issue(row(missing), APP)
+
+
+def test_half_letters() -> None:
+    """Half a surrogate pair is a question mark wherever it stands, and the halves beside it."""
+    labels = [{"name": "\ud83d"}, {"name": "bug"}, {"name": "\ude00"}]
+    found = models.issue(an_issue(title="half \ud83d", body="\ud83d\ude00 whole \ude00", labels=labels), APP)
+    assert (found.title, found.body, found.labels) == ("half ?", "?? whole ?", ("?", "bug", "?"))
+    with pytest.raises(MalformedAnswer, match=r"^row\.number is no number$"):
+        models.issue(an_issue(title="half \ud83d", number=0), APP)
+
+
+def test_only_what_is_needed_can_be_wrong() -> None:
+    """What is read of one kind only is passed over in all others."""
+    assert models.timeline_event(row({"id": 1, "type": "close", "created_at": NOON, "new_title": 5})).text == ""
+    assert models.review(row({"state": "REQUEST_REVIEW", "user": None, "id": "none"}), PULL) is None
 
 
 def test_branches() -> None:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from forge.gitea import file_contents
+from forge.gitea import file_contents, models
+from forge.gitea.json_value import JsonValue
 from forge.gitea.operator import GiteaOperator
 from forge.gitea.reader import GiteaReader
 from forge.gitea.writer import GiteaForge
@@ -151,21 +152,65 @@ def test_labels_that_were_made_anew(wire: Wire, forge: GiteaForge) -> None:
 
 def test_assignees(wire: Wire, forge: GiteaForge) -> None:
     """Assignees are added to those who are there, and seen to be there."""
-    wire.say(issue(assignees=[EVE])).say(IRIS).say({}, 201).say(issue(assignees=[EVE, IRIS]))
+    both = issue(assignees=[EVE, IRIS])
+    wire.say(issue(assignees=[EVE])).say(both, 201).say(both)
     forge.assign(ISSUE, ["Eve", "iris"])
     forge.assign(ISSUE, ["IRIS"])
     assert wire.bodies("PATCH /repos/acme/app/issues/12") == [{"assignees": ["eve", "iris"]}]
+    assert len(wire.asked) == 3
 
 
 def test_assignees_that_are_dropped(wire: Wire, forge: GiteaForge) -> None:
-    """A login that the forge drops in silence is refused aloud; one that is nobody's is not even tried."""
-    wire.say(issue()).say(IRIS).say({}, 201).say(issue())
+    """A login that the forge drops in silence is refused aloud; one that is nobody's is not found."""
+    wire.say(issue()).say(issue(), 201)
     with pytest.raises(Refused, match="may not be assigned: iris"):
         forge.assign(ISSUE, ["iris"])
-    wire.say(issue()).say({"message": "user does not exist"}, 404)
+    wire.anew().say(issue()).say({}, 500).say({"message": "user does not exist"}, 404)
     with pytest.raises(NotFound):
         forge.assign(ISSUE, ["nobody"])
-    assert len(wire.bodies("PATCH /repos/acme/app/issues/12")) == 1
+    wire.anew().say(issue()).say({}, 500).say(IRIS)
+    with pytest.raises(Unavailable):
+        forge.assign(ISSUE, ["iris"])
+
+
+def test_what_was_seen_just_now(wire: Wire, forge: GiteaForge) -> None:
+    """A subject that was read just now is not read again before something is said on it, or somebody assigned."""
+    seen = models.issue(JsonValue(issue(comments=0, assignees=[EVE]), "issue"), APP)
+    wire.say(comment(MARK), 201).say(issue(assignees=[EVE, IRIS]), 201)
+    forge.comment(ISSUE, MARK, marker=MARK, seen=seen)
+    forge.assign(ISSUE, ["eve"], seen=seen)
+    forge.assign(ISSUE, ["iris"], seen=seen)
+    assert wire.heard() == ["POST /repos/acme/app/issues/12/comments", "PATCH /repos/acme/app/issues/12"]
+
+
+@pytest.mark.parametrize("comments", [1, None])
+def test_comments_that_were_seen(wire: Wire, forge: GiteaForge, comments: int | None) -> None:
+    """Where there are comments, or a forge does not say how many, the marker is looked for."""
+    seen = models.issue(JsonValue(issue(comments=comments), "issue"), APP)
+    wire.say([comment(MARK)])
+    assert forge.comment(ISSUE, MARK, marker=MARK, seen=seen).id == 546
+    assert wire.heard() == ["GET /repos/acme/app/issues/12/comments"]
+
+
+def test_a_comment_that_failed_where_none_was_seen(wire: Wire, forge: GiteaForge) -> None:
+    """An answer that says nothing is looked into, though no comment was there before."""
+    seen = models.issue(JsonValue(issue(comments=0), "issue"), APP)
+    wire.say({}, 500).say([comment(MARK)])
+    assert forge.comment(ISSUE, MARK, marker=MARK, seen=seen).id == 546
+
+
+def test_labels_that_were_seen(wire: Wire, forge: GiteaForge) -> None:
+    """Labels that were seen a moment ago are not added again; one that has to go is asked for, by its id."""
+    bug, new = label(1, "bug"), label(3, "new")
+    seen = models.issue(JsonValue(issue(labels=[bug]), "issue"), APP)
+    wire.say([bug, new]).say([]).say([bug, new])
+    forge.label(ISSUE, add=["bug", "new"], remove=["old"], seen=seen)
+    forge.label(ISSUE, add=["bug"], remove=["bug"], seen=seen)
+    assert wire.bodies("POST /repos/acme/app/issues/12/labels") == [{"labels": [3]}]
+    assert len(wire.asked) == 3
+    wire.anew().say([bug]).say(b"", 204)
+    forge.label(ISSUE, add=[], remove=["bug"], seen=seen)
+    assert wire.heard() == ["GET /repos/acme/app/issues/12/labels", "DELETE /repos/acme/app/issues/12/labels/1"]
 
 
 def test_issues(wire: Wire, forge: GiteaForge) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,7 @@ from tests.person import Person
 
 APP = Repo(FORGE, TEAM, "app")
 CONFIG = Repo(FORGE, "agent-configs", "iris")
+WSGI = Callable[[dict[str, Any], Any], Iterable[bytes]]
 KNOWN = FLAVOURS | {GITEA_127.name: GITEA_127}
 
 
@@ -62,12 +64,17 @@ def hive_env(tmp_path: Path) -> Iterator[HiveEnv]:
 
 
 @contextmanager
-def make_env(tmp_path: Path, flavour: Flavour = FORGEJO_17) -> Iterator[HiveEnv]:
-    """A forge below a directory, made ready for one team, and the house around it: a copy of the first one."""
+def make_env(
+    tmp_path: Path, flavour: Flavour = FORGEJO_17, through: Callable[[WSGI], WSGI] = lambda app: app
+) -> Iterator[HiveEnv]:
+    """A forge below a directory, made ready for one team, and the house around it: a copy of the first one.
+
+    Its requests go `through` an application of the test.
+    """
     first = provisioned_snapshot(flavour.name)
     shutil.copytree(first.place.name, tmp_path, dirs_exist_ok=True)
     with (
-        running(tmp_path, flavour) as (forge, instance),
+        running(tmp_path, flavour, through) as (forge, instance),
         Person(name=FORGE, url=forge.url, token=first.token) as mara,
     ):
         yield HiveEnv(forge, instance, mara, list(first.made))
@@ -102,10 +109,14 @@ def provisioned_snapshot(flavour: str) -> ProvisionedSnapshot:
 
 
 @contextmanager
-def running(place: Path, flavour: Flavour) -> Iterator[tuple[EmbeddedForge, Instance]]:
+def running(
+    place: Path, flavour: Flavour, through: Callable[[WSGI], WSGI] = lambda app: app
+) -> Iterator[tuple[EmbeddedForge, Instance]]:
     """The forge and the house below a directory, on whatever port is free."""
     with ExitStack() as stack:
-        forge = stack.enter_context(EmbeddedForge(place / "forge", flavour=flavour))
+        forge = EmbeddedForge(place / "forge", flavour=flavour)
+        forge.wsgi = through(forge.wsgi)
+        stack.enter_context(forge)
         port = int(forge.url.rpartition(":")[2])
         instance = Instance(load(write_config(place, forge_port=port, web_port=1, model_url="http://127.0.0.1:1")))
         stack.callback(instance.close)

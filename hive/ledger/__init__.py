@@ -1,12 +1,12 @@
-"""The ledger: one SQL database that knows what is owed, to whom, and what was done.
+"""The ledger: one SQL database of pending work, its holders and its results.
 
     deliveries   what a forge sent, whole
-    changes      what happened on a forge, as sweeps and looks found it; how things stood then
-    jobs         a bot owes a look at a ref
-    effects      a deed is owed to a forge
+    changes      what happened on a forge, as polling found it, and snapshots of how things stood
+    jobs         a bot handles an event
+    effects      the outbox: actions on a forge or on the ledger
     suspensions  whose jobs, effects and turns are suspended, why and since when
     breakers     subjects on which machines wrote too much, until an operator lets them go on
-    runs, turns  an agent's work on an issue, and each message that moves it
+    runs, turns  an agent's work on an issue, and each message that it has to deal with
     transcripts  what was said and done in a run, line by line
     conversations on which lines of a pull request a run was told something, until that is resolved
     deployments  one commit on one container; baselines say what was approved last

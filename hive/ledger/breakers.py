@@ -9,7 +9,7 @@ from hive.ledger.database import Clock, Database
 
 @dataclass(frozen=True, slots=True)
 class TrippedBreaker:
-    """A subject that rests, and the effect that tells the operators of it."""
+    """A suspended subject, and the effect that tells the operators about it."""
 
     team: str
     ref: str
@@ -17,14 +17,14 @@ class TrippedBreaker:
 
 
 class Breakers:
-    """When each subject was stopped, and when it was let go on."""
+    """When each subject was stopped and resumed."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
 
     def trip(self, team: str, ref: str, issue: int) -> None:
-        """A subject is stopped; `issue` is the effect that says so to the operators."""
+        """Stop a subject; `issue` is the effect that tells the operators."""
         with self._db.transaction() as db:
             db.execute(
                 "INSERT INTO breakers (team, ref, issue, tripped_at) VALUES (?, ?, ?, ?) ON CONFLICT (team, ref)"

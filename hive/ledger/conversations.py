@@ -1,4 +1,4 @@
-"""Conversations on lines of pull requests that the hive's agents were told of, until they are resolved."""
+"""Unresolved conversations on lines of pull requests that an agent's run handles."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from hive.ledger.database import Database
 
 
 class Conversations:
-    """Remembers which may be resolved yet, and the head of their pull request when they were last told of."""
+    """Conversations by run, each with the head of its pull request when the run got it."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
 
     def track(self, run: int, about: Iterable[Conversation], head: str) -> None:
-        """A run was told of conversations; one that is over stays so: whoever opens it again wants it open."""
+        """Track conversations for a run; a resolved one stays resolved: whoever reopens it wants it open."""
         with self._db.transaction() as db:
             db.executemany(
                 "INSERT INTO conversations (ref, comment, review, run, head) VALUES (?, ?, ?, ?, ?)"
@@ -25,7 +25,7 @@ class Conversations:
             )
 
     def unresolved(self, run: int) -> list[tuple[Conversation, str]]:
-        """What a run was told of and is not over, each with the head at that time."""
+        """The unresolved conversations of a run, each with the head at that time."""
         rows = self._db.rows("SELECT * FROM conversations WHERE run = ? AND NOT is_resolved ORDER BY comment", run)
         return [(Conversation(Ref.parse(row["ref"]), row["review"], row["comment"]), row["head"]) for row in rows]
 

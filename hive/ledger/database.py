@@ -30,7 +30,7 @@ Clock = Callable[[], float]
 
 
 class _Transaction:
-    """All of what is done within it, or nothing: a class, since there are several in each look."""
+    """A transaction, all or nothing; a class, since a job has several of them."""
 
     __slots__ = ("_changes", "_connection", "_database")
 
@@ -80,9 +80,9 @@ class Database:
         self._connections: list[sqlite3.Connection] = []
         self._guard = threading.Lock()
         self.retry = 30.0
-        """Seconds that a thread waits for other writers, if it comes to the file after this was set."""
+        """Seconds that a thread waits for other writers; read when the thread first opens the file."""
         self.written = 0
-        """About how many rows this process has written since it looked after the log."""
+        """About how many rows this process has written since the last checkpoint."""
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(mode=0o600)  # it holds what private repositories hold; the log beside it gets the same mode
         try:
@@ -144,7 +144,7 @@ class Database:
 
     @contextmanager
     def without_foreign_keys(self) -> Iterator[None]:
-        """Let this thread, outside of any transaction, take rows away that others point to."""
+        """Let this thread, outside of any transaction, delete rows that others reference."""
         connection = self._connection()
         connection.execute("PRAGMA foreign_keys = OFF")
         try:

@@ -1,4 +1,4 @@
-"""Looks that come to nothing: those that kill their worker each time, and those for which a newer one stands. Reads only."""
+"""Jobs not to be retried: they crash their worker, or a newer job replaces them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hive.ledger.jobs import MAX_DEATHS, Job, job_of
 
 
 class DeadLetters:
-    """Finds looks that nobody has to try again."""
+    """Finds jobs that are not retried. Reads only."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
@@ -23,7 +23,7 @@ class DeadLetters:
         return [job_of(row) for row in rows]
 
     def is_replaced(self, job: Job) -> bool:
-        """Whether a newer look of the same bot stands for a look that failed: done, or still to come."""
+        """Whether a newer job of the same bot, done or open, replaces a failed one."""
         if isinstance(job.event, CommentPosted):
             return False  # what one comment wants no look at another one does
         row = self._db.row(

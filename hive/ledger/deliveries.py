@@ -1,4 +1,4 @@
-"""What came in: deliveries, whole, each once; and where sweeps stand."""
+"""Webhook deliveries, each stored once and whole; and the cursors of polling."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hive.ledger.compression import decompress
 from hive.ledger.database import Clock, Database
 
 FORGOTTEN = "forgotten"
-"""Where the dropping of old bodies stands."""
+"""The cursor of dropping old bodies."""
 
 
 class Deliveries:
@@ -70,12 +70,12 @@ class Deliveries:
         return len(rows)
 
     def cursor(self, name: str) -> str | None:
-        """Where a sweep stopped."""
+        """Where polling stopped."""
         row = self._db.row("SELECT value FROM cursors WHERE name = ?", name)
         return None if row is None else str(row["value"])
 
     def move_cursor(self, name: str, value: str) -> None:
-        """Remember where a sweep stopped; belongs into the transaction that stores what it found."""
+        """Remember where polling stopped, in the transaction that stores what it found."""
         with self._db.transaction() as db:
             db.execute(
                 "INSERT INTO cursors (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",

@@ -1,4 +1,4 @@
-"""What runs on the host: the commit accepted last for each agent, and each attempt to change it."""
+"""Deployments: the approved commit of each agent, and each attempt to deploy another."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ FINAL = APPLIED | {DeploymentState.REJECTED, DeploymentState.SUPERSEDED}
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """An agent's footing: `sha` was accepted last, when the feed's newest row was `cursor`.
+    """An agent's baseline: `sha` was approved last, when the repository's newest activity was `cursor`.
 
     `running_sha` is the commit whose container is meant to run, `rejected_sha` one that is not tried again. `model` is
     the one that an operator chose for now, and a restart is due while `restart_requested_at` is later than `restarted_at`.
@@ -81,7 +81,7 @@ class Deployments:
         self._clock = clock
 
     def register(self, agent: str, *, team: str, seen: Repository, branch: Branch, cursor: int) -> bool:
-        """Set an agent's first footing, the head of its configuration's branch; False if it has one."""
+        """Set an agent's first baseline, the head of its configuration's branch; False if it has one."""
         with self._db.transaction() as db:
             done = db.execute(
                 "INSERT INTO baselines (agent, team, repo, repo_id, branch, sha, cursor, running_sha)"
@@ -91,22 +91,22 @@ class Deployments:
         return bool(done.rowcount)
 
     def baseline(self, agent: str) -> Baseline | None:
-        """An agent's footing."""
+        """An agent's baseline; None before it has one."""
         row = self._db.row("SELECT * FROM baselines WHERE agent = ?", agent)
         return None if row is None else Baseline(**dict(row))
 
     def request_check(self, agent: str) -> None:
-        """Somebody says that an agent's configuration changed: look soon."""
+        """Request a check of an agent's configuration."""
         with self._db.transaction() as db:
             db.execute("UPDATE baselines SET check_requested_at = ? WHERE agent = ?", (self._clock(), agent))
 
     def mark_checked(self, agent: str, at: float) -> None:
-        """The host has looked at an agent's configuration as it was at `at`."""
+        """Record that an agent's configuration was checked, as it was at `at`."""
         with self._db.transaction() as db:
             db.execute("UPDATE baselines SET checked_at = ? WHERE agent = ?", (at, agent))
 
     def set_model(self, agent: str, model: str) -> None:
-        """An agent thinks with another model from its next turn on; empty for that of its configuration."""
+        """Set the model that an agent uses from its next turn on; empty for that of its configuration."""
         with self._db.transaction() as db:
             db.execute("UPDATE baselines SET model = ? WHERE agent = ?", (model, agent))
 
@@ -121,7 +121,7 @@ class Deployments:
             db.execute("UPDATE baselines SET restarted_at = ? WHERE agent = ?", (at, agent))
 
     def is_healthy(self, agent: str) -> bool:
-        """Whether the container of the commit that is meant to run has given a sign of life."""
+        """Whether the container of the commit that is meant to run has sent a heartbeat."""
         row = self._db.row("SELECT 1 FROM baselines WHERE agent = ? AND healthy_sha = running_sha", agent)
         return row is not None
 
@@ -170,7 +170,7 @@ class Deployments:
         )
 
     def transition(self, deployment: Deployment, state: DeploymentState, reason: str = "") -> None:
-        """Bring a deployment into its next state; final ones settle the agent's footing as well."""
+        """Move a deployment to its next state; final states update the agent's baseline as well."""
         now = self._clock()
         with self._db.transaction() as db:
             db.execute(

@@ -1,4 +1,4 @@
-"""Effects: deeds owed to a forge or to the hive itself, each under a key that makes it one of its kind."""
+"""Effects: actions on a forge or on the ledger itself, one for each kind and key."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DUE = f"""
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """One deed. `actor` is the login whose hand does it, `payload` the intent as JSON text, `ref` the subject it is on.
+    """One stored action. `actor` is the login that acts, `payload` the action as JSON, `ref` its subject.
 
     `depth` is its job's or turn's.
     """
@@ -41,7 +41,7 @@ class Effect:
 
 
 class Effects:
-    """What is owed, and what became of it."""
+    """The outbox: pending actions and their results."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
@@ -61,7 +61,7 @@ class Effects:
         ref: str = "",
         depth: int = 0,
     ) -> int:
-        """Store a deed; one of a known kind and key is the known one, wanted once more. Returns its id."""
+        """Store an action, or find the one of its kind and key; returns the effect's id."""
         now = self._clock()
         with self._db.transaction() as db:
             row = db.execute(
@@ -94,7 +94,7 @@ class Effects:
         )
 
     def release(self, effect: Effect, error: str, delay: float = 0.0) -> None:
-        """Make it pending again and refund the attempt: it could not be tried, and waits `delay` seconds at least. Raises LeaseLost."""
+        """Make it pending again and refund the attempt, after `delay` seconds at least. Raises LeaseLost."""
         self._end(effect, "pending", error, delay, refund=True)
 
     def retry(self, effect: Effect, error: str, delay: float) -> None:
@@ -123,7 +123,7 @@ class Effects:
         return [row["id"] for row in found]
 
     def newest_on(self, ref: str, actor: str) -> tuple[int, int] | None:
-        """The last deed of an account on a subject, and how deep it was: what the account's events come from."""
+        """An account's newest effect on a subject, and its depth: what the account's events come from."""
         row = self._db.row(
             "SELECT id, depth FROM effects WHERE ref = ? AND actor = ? AND state IN ('running', 'done')"
             " ORDER BY id DESC LIMIT 1",
@@ -132,7 +132,7 @@ class Effects:
         return None if row is None else (row["id"], row["depth"])
 
     def last_done(self, effect: Effect) -> Effect | None:
-        """The deed of the same kind that the same account did last on the same subject before this one was enqueued."""
+        """The newest done effect of the same kind, account and subject that is older than this one."""
         row = self._db.row(
             "SELECT * FROM effects WHERE ref = ? AND actor = ? AND kind = ? AND state = 'done' AND id < ?"
             " ORDER BY id DESC LIMIT 1",
@@ -141,7 +141,7 @@ class Effects:
         return None if row is None else _effect(row)
 
     def count_writes(self, team: str, ref: str, since: float, but: Iterable[str]) -> int:
-        """How many deeds were done on a subject after `since`, those of some kinds aside."""
+        """How many effects were done on a subject after `since`, except those of some kinds."""
         spared = tuple(but)
         marks = ", ".join("?" * len(spared))
         row = self._db.row(
@@ -152,16 +152,16 @@ class Effects:
         return int(row["n"]) if row else 0
 
     def state_and_ref(self, key: str, kind: str) -> tuple[str, str]:
-        """How a deed stands, and the subject that it is on or has made; empty for one that was never owed."""
+        """An effect's state, and the subject that it is on or has created; empty for an unknown one."""
         row = self._db.row("SELECT state, ref FROM effects WHERE key = ? AND kind = ?", key, kind)
         return ("", "") if row is None else (row["state"], row["ref"])
 
     def of_job(self, job: int) -> list[Effect]:
-        """The deeds that a look made, in their order."""
+        """The effects of a job, in their order."""
         return [_effect(row) for row in self._db.rows("SELECT * FROM effects WHERE job = ? ORDER BY id", job)]
 
     def states(self, keys: Iterable[str]) -> list[str]:
-        """How deeds stand, by their keys, which several kinds may share; empty for one that was never owed."""
+        """The states of effects by their keys, which several kinds may share; empty for an unknown key."""
         found: list[str] = []
         for key in keys:
             rows = self._db.rows("SELECT state FROM effects WHERE key = ? ORDER BY id", key)
@@ -169,7 +169,7 @@ class Effects:
         return found
 
     def get(self, effect_id: int) -> Effect:
-        """A deed as it stands; raises LookupError for an unknown id."""
+        """An effect as stored; raises LookupError for an unknown id."""
         row = self._db.row("SELECT * FROM effects WHERE id = ?", effect_id)
         if row is None:
             raise LookupError(f"no effect {effect_id}")

@@ -1,4 +1,4 @@
-"""What an error of the store means: it is away and will come back, or it is damaged and nobody mends it by waiting.
+"""Errors of a database: unavailable for a while, or damaged for good.
 
 The one place where codes of SQLite and of the operating system are told apart. Performs no I/O.
 """
@@ -53,11 +53,11 @@ _PRIMARY = 0xFF
 
 
 class DamagedDatabase(Exception):
-    """A database that cannot be read as one any more; the message says which file, and what to do."""
+    """A damaged database; the message names the file and what to do."""
 
 
 class IncompatibleDatabase(Exception):
-    """A database that is not this program's, or of a newer version of it; the message says which file, and what to do."""
+    """A database of another program or another version; the message names the file and what to do."""
 
 
 def is_unavailable(error: BaseException) -> bool:
@@ -68,7 +68,7 @@ def is_unavailable(error: BaseException) -> bool:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether time or room mends it without anybody's hand on the files: what may not be written is told instead."""
+    """Whether it passes without anybody's help; files that may not be written are reported instead."""
     if isinstance(error, sqlite3.Error):
         return _code(error) in _HEALING_CODES
     return isinstance(error, OSError) and error.errno in _AWAY_ERRNOS - _FORBIDDEN_ERRNOS
@@ -80,7 +80,7 @@ def is_damaged(error: BaseException) -> bool:
 
 
 def is_stale(error: BaseException) -> bool:
-    """Whether the connection that met the error should be made anew: one that was opened read-only stays so for ever."""
+    """Whether to replace the connection: one that was opened read-only stays read-only."""
     return isinstance(error, sqlite3.Error) and _code(error) in _STALE_CODES
 
 

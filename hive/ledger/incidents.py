@@ -55,6 +55,6 @@ class Incidents:
         return int(row["n"]) if row else 0
 
     def clear_crashes(self, agent: str) -> None:
-        """An agent begins anew: its crashes count no longer."""
+        """Forget an agent's crashes: it starts afresh."""
         with self._db.transaction() as db:
             db.execute("DELETE FROM crashes WHERE agent = ?", (agent,))

@@ -1,4 +1,4 @@
-"""What was looked at, for those who look at it again. Reads only."""
+"""Finished and open jobs, for replay. Reads only."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ class JobHistory:
         self._db = db
 
     def get(self, job_id: int) -> Job | None:
-        """A job as it stands; None for an unknown id."""
+        """A job in any state; None for an unknown id."""
         row = self._db.row("SELECT * FROM jobs WHERE id = ?", job_id)
         return None if row is None else job_of(row)
 
     def of_delivery(self, delivery: int) -> list[Job]:
-        """The jobs that a delivery made, looks of the hive's own aside."""
+        """The jobs that a delivery made, except refreshes by the hive itself."""
         rows = self._db.rows(
             "SELECT * FROM jobs WHERE delivery = ? AND event_type != ? ORDER BY id", delivery, SubjectChanged.WIRE
         )
         return [job_of(row) for row in rows]
 
     def knows(self, bot: str, key: str) -> bool:
-        """Whether a bot owes, or has owed, a look at an event."""
+        """Whether a bot has, or had, a job for an event."""
         return self._db.row("SELECT 1 FROM jobs WHERE bot = ? AND event_key = ?", bot, key) is not None

@@ -1,7 +1,7 @@
-"""Jobs: a bot owes a look at a ref. Each is owed once, taken by one worker, and given back by the dead.
+"""Jobs: a bot handles an event. Each is stored once and leased to one worker at a time.
 
-What happened again before anybody looked is merged into the look that waits. Of all that may be
-looked at the most urgent comes first, and on one subject what happened first.
+An event that repeats a pending one is merged into its job. The most urgent due job is claimed first;
+on one subject jobs run in the order of their events.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ MAX_ATTEMPTS = 25
 """Looks that were put off: so often the world was in the way."""
 
 MAX_DEATHS = 5
-"""Looks in a row that died with their worker, such as for want of memory: the look is what kills them."""
+"""Jobs whose worker died so often in a row, such as for want of memory, are not claimed again."""
 
 ALONE = (CommentPosted, ReviewAsked)
-"""Events that tell of one thing each: one look cannot stand for two of them."""
+"""Events that are never merged: each tells of one thing."""
 
 _AWAKE = """
     {jobs}.team NOT IN (SELECT team FROM suspensions WHERE scope = 'team')
@@ -51,7 +51,7 @@ _ALL_DUE = _WHICH.format(due=_DUE, limit=":limit")
 
 
 class Priority(IntEnum):
-    """How soon a look should be: the lowest first."""
+    """How urgent a job is: the lowest first."""
 
     OPERATOR = 0
     PERSON = 1
@@ -74,7 +74,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class ConcurrencyLimit:
-    """How many looks may be under way at once, for one team and for one bot of a team; 0 for no bound."""
+    """How many jobs may run at once, for each team and for each bot of a team; 0 for no limit."""
 
     per_team: int = 0
     per_bot: int = 0
@@ -82,7 +82,7 @@ class ConcurrencyLimit:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One look that a bot owes, taken by this worker until its lease runs out."""
+    """One job, held by this worker until its lease expires."""
 
     id: int
     team: str
@@ -95,7 +95,7 @@ class Job:
 
 
 class Jobs:
-    """What is owed to events."""
+    """The queue of events for bots."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
@@ -166,14 +166,14 @@ class Jobs:
         return 0 if row is None else int(row["id"])
 
     def origin(self, job: int, *, cause: int) -> Origin:
-        """Where a look came from, for one that it asks for: as urgent, as deep, by an effect of it."""
+        """The origin of a job that this one asks for: as urgent, as deep, caused by an effect of it."""
         row = self._db.row("SELECT priority, by_person, depth FROM jobs WHERE id = ?", job)
         if row is None:
             return Origin(cause=cause)
         return Origin(Priority(row["priority"]), by_person=bool(row["by_person"]), cause=cause, depth=row["depth"])
 
     def is_pending(self, bot: str, ref: Ref) -> bool:
-        """Whether a look of a bot at a ref is owed that nobody has begun: it will see what happens now."""
+        """Whether a bot has a pending job for a ref, which will see what happens now."""
         row = self._db.row("SELECT 1 FROM jobs WHERE ref = ? AND state = 'pending' AND bot = ?", str(ref), bot)
         return row is not None
 
@@ -204,19 +204,19 @@ class Jobs:
         self._leases.expire()
 
     def finish(self, job: Job) -> None:
-        """The look is done; belongs into the transaction that stores its effects. Raises LeaseLost."""
+        """The job is done; belongs in the transaction that stores its effects. Raises LeaseLost."""
         self._end(job, "done", "", 0.0)
 
     def supersede(self, job: Job, why: str = "") -> None:
-        """What the look saw is old by now, and a newer one is owed, or what it was about is gone: nothing comes of it. Raises LeaseLost."""
+        """Nothing comes of the job: a newer one is pending, or its subject is gone. Raises LeaseLost."""
         self._end(job, "superseded", why, 0.0)
 
     def is_superseded(self, job: Job) -> bool:
-        """Whether the same happened to the subject again since the look began."""
+        """Whether the same happened to the subject again since the job began."""
         return self._pending(job.bot, str(job.event.ref), type(job.event).WIRE) != 0
 
     def release(self, job: Job, error: str) -> None:
-        """The look could not be tried: it waits, and has lost no attempt. Raises LeaseLost."""
+        """Make it pending again and refund the attempt: it could not be tried. Raises LeaseLost."""
         self._end(job, "pending", error, 0.0, refund=True)
 
     def retry(self, job: Job, error: str, delay: float) -> bool:
@@ -226,7 +226,7 @@ class Jobs:
         return again
 
     def fail(self, job: Job, error: str) -> None:
-        """The bot cannot look at this; nothing will change that. Raises LeaseLost."""
+        """Give up the job: another attempt would change nothing. Raises LeaseLost."""
         self._end(job, "failed", error, 0.0)
 
     def renew(self, job: Job) -> bool:
@@ -239,7 +239,7 @@ class Jobs:
             raise LeaseLost(f"job {job.id}, attempt {job.attempts}")
 
     def machine_jobs(self, team: str, ref: str, since: float) -> int:
-        """How many looks in a row at a subject no person caused, of those that were asked for after `since`."""
+        """How many jobs in a row on a subject no person caused, of those created after `since`."""
         row = self._db.row(
             "SELECT count(*) AS n FROM jobs WHERE team = ? AND ref = ? AND NOT by_person AND created_at > ? AND id >"
             " (SELECT coalesce(max(id), 0) FROM jobs AS said WHERE said.ref = ? AND said.by_person)"

@@ -1,4 +1,4 @@
-"""The end of rows: what is over for long is taken away, a little at a time, and nothing that anybody still needs."""
+"""Pruning: old rows that nobody needs are deleted, a few at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hive.ledger.database import Database
 
 BATCH = 500
 RANGE = 20_000
-"""So many rows are looked at in one transaction, so that nobody waits long for the file."""
+"""Rows scanned in one transaction, so that nobody waits long for the file."""
 
 _OPEN_REFS = """
     SELECT ref FROM runs WHERE state = 'open' UNION ALL SELECT pull FROM runs WHERE state = 'open' AND pull IS NOT NULL
@@ -46,7 +46,7 @@ POINTERS = (
 
 
 class Pruning:
-    """Takes rows away."""
+    """Deletes old rows."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -61,7 +61,7 @@ class Pruning:
         return found
 
     def prune(self, table: str, before: float) -> int:
-        """Take some rows away that are over; returns how many, 0 when none is left."""
+        """Delete some prunable rows of a table; returns how many, 0 when none is left."""
         key = "job" if table == "recordings" else "id"
         which = f"SELECT {key} FROM {table} WHERE {OVER[table]} ORDER BY {key} LIMIT {BATCH}"  # noqa: S608
         with self._loosely():
@@ -81,6 +81,6 @@ class Pruning:
 
     @contextmanager
     def _loosely(self) -> Iterator[None]:
-        """Without SQLite's own look for whoever points to a row that goes: it reads a whole table for each of them."""
+        """Skip SQLite's own search for references to a deleted row: it scans a whole table for each."""
         with self._db.without_foreign_keys():
             yield

@@ -1,4 +1,4 @@
-"""Tapes: what a bot was told when it looked. Kept word for word, for as long as deliveries are."""
+"""Recordings: what a bot asked and was told in a job, kept as long as deliveries."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from hive.ledger.database import Clock, Database
 
 
 class Recordings:
-    """One tape for each job, of its last look."""
+    """One recording for each job, of its last attempt."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
 
     def store(self, job: int, team: str, body: bytes) -> None:
-        """Keep a job's tape; belongs into the transaction that ends the job."""
+        """Store a job's recording, in the transaction that ends the job."""
         with self._db.transaction(durable=False) as db:
             db.execute(
                 "INSERT INTO recordings (job, team, body, recorded_at) VALUES (?, ?, ?, ?) ON CONFLICT (job)"
@@ -22,12 +22,12 @@ class Recordings:
             )
 
     def of(self, job: int) -> bytes | None:
-        """A job's tape; None if there is none, or none any more."""
+        """A job's recording; None if it has none, or none any more."""
         row = self._db.row("SELECT body FROM recordings WHERE job = ?", job)
         return None if row is None else bytes(row["body"])
 
     def delete_before(self, before: float, limit: int = 500) -> int:
-        """Drop some of the tapes that are older; returns how many."""
+        """Delete some of the recordings that are older; returns how many."""
         with self._db.transaction(durable=False) as db:
             cursor = db.execute(
                 "DELETE FROM recordings WHERE job IN (SELECT job FROM recordings WHERE recorded_at < ? LIMIT ?)",

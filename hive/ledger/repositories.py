@@ -1,4 +1,4 @@
-"""Which repository bears which name: known by the id that a forge never gives again, and what each is called now."""
+"""Repositories by the id that a forge never reuses, with their names here and on the forge."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
     "conversations": ("ref",),
     "cursors": ("name",),
 }
-"""Where the name of a repository stands as `forge:owner/name`, alone or as part of a ref or a key."""
+"""Columns that hold a repository's name as `forge:owner/name`, alone or within a ref or a key."""
 
 _VALUES: Mapping[str, tuple[str, ...]] = {"jobs": ("event",), "effects": ("payload", "result")}
-"""Where it stands in JSON: as such words, or as a repository of its own."""
+"""Columns that hold it in JSON: within such texts, or as a repository of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def _pinned(row: Any) -> PinnedRepository:
 
 
 def _renaming(old: Repo, new: Repo) -> Callable[[str], str]:
-    """Replaces one name by another where it stands whole."""
+    """Replaces one name by another where it is a whole word."""
     whole = re.compile(rf"(?<![\w.-]){re.escape(str(old))}(?![\w.-])", re.IGNORECASE)
     return lambda text: whole.sub(lambda _: str(new), text)
 

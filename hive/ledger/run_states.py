@@ -1,4 +1,4 @@
-"""How runs stand: what the labels of an issue are derived from, and what they were meant to be last."""
+"""The state of runs, from which labels are derived, and the labels enqueued last."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _STATUS = """
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """How a run stands.
+    """The state of a run.
 
     `blocked` is why it waits for an operator, as a bot said; `last` the outcome of its newest ended turn. `is_busy` says
     that a turn is open, `suspended` why that turn waits: its repository is lost, or it is the next one of an agent that is suspended.
@@ -70,7 +70,7 @@ class RunStates:
         return self._found("runs.ref = ?", ref)
 
     def status(self, ref: str) -> RunStatus | None:
-        """How the newest run stands whose issue or pull request is `ref`, or that waits for it."""
+        """The status of the newest run whose issue or pull request is `ref`, or that depends on it."""
         row = self._db.row(_STATUS, ref, ref, ref)
         if row is None:
             return None

@@ -27,7 +27,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run as it is told of: what came of it, of its turns by their ids, and what it used."""
+    """A run for display: its outcome, those of its turns by id, and what it used."""
 
     id: int
     agent: str
@@ -119,7 +119,7 @@ class Runs(Turns):
             db.execute("UPDATE runs SET pull = ? WHERE id = ?", (pull, run))
 
     def block(self, run: int, reason: str) -> None:
-        """The run waits for an operator, until it gets a turn."""
+        """The run waits for an operator until it gets a turn."""
         with self._db.transaction() as db:
             db.execute("UPDATE runs SET blocked_reason = ? WHERE id = ? AND state = 'open'", (reason[:300], run))
 
@@ -184,7 +184,7 @@ class Runs(Turns):
         return Run(*(row[name] for name in ("id", "team", "agent", "ref", "pull", "depends_on", "state", "outcome")))
 
     def jobs_of(self, run: int) -> list[int]:
-        """The jobs whose deeds began a run or moved it, in their order."""
+        """The jobs whose effects began or continued a run, in their order."""
         rows = self._db.rows(
             "SELECT DISTINCT effects.job AS job FROM effects WHERE effects.job IS NOT NULL AND effects.id IN"
             " (SELECT effect FROM runs WHERE id = ? UNION SELECT effect FROM turns WHERE run = ?) ORDER BY job",

@@ -1,4 +1,4 @@
-"""What was seen on a forge: every change once, and how repositories and subjects stood at the last look."""
+"""Changes found on a forge, each once, and snapshots of repositories and subjects."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hive.ledger.database import Database
 
 
 class Snapshots:
-    """The memory of sweeps; what stands in it is JSON text whose shape the sweep knows."""
+    """The memory of polling; the snapshots are JSON whose shape the poller knows."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -56,7 +56,7 @@ class Snapshots:
         return {row["repo_id"]: row["value"] for row in found}
 
     def save_repository(self, forge: str, owner: str, repo_id: int, value: str, *, team: str = "") -> None:
-        """Remember how a repository stands."""
+        """Save the snapshot of a repository."""
         with self._db.transaction() as db:
             db.execute(
                 "INSERT INTO repository_snapshots (forge, repo_id, owner, value, team) VALUES (?, ?, ?, ?, ?) ON CONFLICT"
@@ -78,14 +78,14 @@ class Snapshots:
         return {row["number"]: row["value"] for row in found}
 
     def subject(self, forge: str, repo_id: int, number: int) -> str | None:
-        """How a subject stood at the last look."""
+        """The last snapshot of a subject; None without one."""
         row = self._db.row(
             "SELECT value FROM subject_snapshots WHERE forge = ? AND repo_id = ? AND number = ?", forge, repo_id, number
         )
         return None if row is None else str(row["value"])
 
     def save_subject(self, forge: str, place: tuple[int, int], value: str, was: str | None, *, team: str = "") -> bool:
-        """Remember how a subject (repository's id, number) stands; False if somebody else did since it `was` read."""
+        """Save the snapshot of a subject (repository's id, number); False if it is no longer `was`."""
         with self._db.transaction() as db:
             if self.subject(forge, *place) != was:
                 return False

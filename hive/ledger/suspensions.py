@@ -1,4 +1,4 @@
-"""What rests: work that cannot be done now through no fault of its own, with the reason and since when."""
+"""Suspensions: work that cannot be done now through no fault of its own."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from enum import StrEnum
 from hive.ledger.database import Clock, Database
 
 NEVER = 1e12
-"""A time that does not come: what rests until then waits for somebody's word."""
+"""A time that never comes: until somebody resumes the work."""
 
 
 class Scope(StrEnum):
-    """Whose work rests: a team's, an account's, a bot's, an agent's, or all on a subject or in a repository."""
+    """Whose work is suspended: a team's, an account's, a bot's, an agent's, a subject's, a repository's."""
 
     TEAM = "team"
     ACCOUNT = "account"
@@ -24,7 +24,7 @@ class Scope(StrEnum):
 
 
 class SuspensionReason(StrEnum):
-    """Why work rests: it can for several reasons at once, and goes on when the last one is gone."""
+    """Why work is suspended; it can be for several reasons, and resumes when the last one is gone."""
 
     FORGE_UNAVAILABLE = "forge_unavailable"
     TOKEN_REJECTED = "token_rejected"  # noqa: S105  a reason
@@ -40,7 +40,7 @@ class SuspensionReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """Work that rests. `name` is whose, empty for a whole team; times are unix seconds, `next_at` that of the next look."""
+    """Suspended work. `name` is whose, empty for a whole team; times are unix seconds."""
 
     team: str
     scope: Scope
@@ -66,7 +66,7 @@ class Suspensions:
     def suspend(
         self, team: str, scope: Scope, name: str, reason: SuspensionReason, detail: str, *, until: float = 0.0
     ) -> bool:
-        """Let work rest, at least `until` then; False if it does so already for this reason."""
+        """Suspend work, at least `until` a time; False if it is suspended for this reason already."""
         now = self._clock()
         with self._db.transaction() as db:
             cursor = db.execute(
@@ -77,7 +77,7 @@ class Suspensions:
         return bool(cursor.rowcount)
 
     def reschedule(self, suspension: Suspension, delay: float) -> None:
-        """It still cannot be done: look again after `delay` seconds."""
+        """Check again after `delay` seconds: it still cannot be done."""
         with self._db.transaction() as db:
             db.execute(
                 "UPDATE suspensions SET attempts = attempts + 1, next_at = ?"
@@ -86,7 +86,7 @@ class Suspensions:
             )
 
     def resume(self, team: str, scope: Scope, name: str, reason: SuspensionReason) -> bool:
-        """This reason to rest is gone; False if there was none."""
+        """Remove a reason; False if there was none."""
         with self._db.transaction() as db:
             cursor = db.execute(
                 "DELETE FROM suspensions WHERE team = ? AND scope = ? AND name = ? AND reason = ?",
@@ -95,15 +95,15 @@ class Suspensions:
         return bool(cursor.rowcount)
 
     def due(self) -> list[Suspension]:
-        """What somebody should look at again."""
+        """Suspensions to check again now."""
         return self._found("WHERE next_at <= ?", self._clock())
 
     def of(self, team: str, scope: Scope, name: str) -> list[Suspension]:
-        """The reasons for which somebody's work rests, longest first."""
+        """The reasons for which somebody's work is suspended, oldest first."""
         return self._found("WHERE team = ? AND scope = ? AND name = ?", team, scope, name)
 
     def all(self) -> list[Suspension]:
-        """All that rests, longest first."""
+        """All suspensions, oldest first."""
         return self._found("")
 
     def _found(self, where: str, *values: object) -> list[Suspension]:

@@ -1,6 +1,7 @@
-"""Transcripts: what was said and done in a run, line by line, as its harness told it. The host's copy is the only one.
+"""Transcripts: what was said and done in a run, line by line, as its harness reports it.
 
-Lines are numbered from 0 and never change. A harness that was killed tells its last line again, or finds it told.
+Lines are numbered from 0 and never change. The host's copy is the only one. A harness that was killed
+sends its last line again, or finds it stored.
 """
 
 from __future__ import annotations

@@ -19,12 +19,12 @@ from hive.ledger.leases import Leases
 
 LEASE_SECONDS = 60.0
 MAX_ATTEMPTS = 5
-"""A turn that was taken this often without a step forward is given up."""
+"""A turn that was claimed this often without progress is given up."""
 
 QUEUE = (
     "CASE turns.state WHEN 'running' THEN turns.lease_until ELSE max(turns.created_at, turns.released_at) END, turns.id"
 )
-"""The order in which turns are taken; one whose holder died without a word was let go when its lease ended."""
+"""The order in which turns are claimed; one whose holder died counts from the end of its lease."""
 
 _FIRST_OF_RUN = """
     NOT EXISTS (SELECT 1 FROM turns AS earlier WHERE earlier.run = turns.run AND earlier.id < turns.id
@@ -37,7 +37,7 @@ _AT_HOME = "runs.id NOT IN (SELECT id FROM suspended_runs)"
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of a run, as taken. `first` says that the run begins with it."""
+    """One message of a run, as claimed."""
 
     id: int
     run: int
@@ -99,7 +99,7 @@ class Turns:
         return all(row["next_at"] <= now for row in rows)
 
     def by_token(self, agent: str, token: str) -> Turn | None:
-        """The turn that a token stands for, as long as it is held."""
+        """The turn that a token belongs to, as long as it is held."""
         row = self._db.row(
             _TURN
             + " WHERE turns.token_hash = ? AND turns.agent = ? AND turns.state = 'running' AND runs.state = 'open'",
@@ -117,7 +117,7 @@ class Turns:
         return None if row is None else (int(row["id"]), str(row["ref"]))
 
     def exhaust(self, turn: int) -> None:
-        """A turn that waits has had its attempts: whoever takes it next gives it up."""
+        """Use up the attempts of a pending turn: its next holder gives it up."""
         with self._db.transaction() as db:
             db.execute("UPDATE turns SET attempts = ? WHERE id = ? AND state = 'pending'", (MAX_ATTEMPTS, turn))
 

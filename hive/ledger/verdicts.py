@@ -1,4 +1,4 @@
-"""Verdicts: what was said last of each pull request under the name of a commit status, of which head and for which base."""
+"""The last verdict on each pull request, by the name of its commit status."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Verdicts:
         self._db = db
 
     def store(self, verdict: SetVerdict) -> None:
-        """Remember what was said last."""
+        """Store a verdict."""
         status = verdict.status
         with self._db.transaction() as db:
             db.execute(
@@ -28,12 +28,12 @@ class Verdicts:
             )
 
     def last(self, ref: Ref, context: str) -> VerdictView | None:
-        """What was said last of a pull request."""
+        """The last verdict on a pull request."""
         row = self._db.row("SELECT * FROM verdicts WHERE ref = ? AND context = ?", str(ref), context)
         return None if row is None else VerdictView(row["head"], row["base"], row["base_sha"], row["scope"])
 
     def current(self, pull: PullRequest, context: str) -> CommitStatus | None:
-        """What was said of a pull request as it stands: of this head, for this base."""
+        """The verdict on a pull request's head for its base; None if it is of another head or base."""
         row = self._db.row(
             "SELECT * FROM verdicts WHERE ref = ? AND context = ? AND head = ? AND base = ?",
             *(str(pull.ref), context, pull.head_sha, pull.base_branch),

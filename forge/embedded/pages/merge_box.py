@@ -51,7 +51,9 @@ class MergeBox:
     @property
     def styles(self) -> list[str]:
         """The merge styles that the repository allows, its default first."""
-        return styles(self.page.repo)
+        chosen = settings(self.page.repo)
+        allowed = [style for style, key in merging.ALLOWED_BY.items() if chosen[key] and style != "manually-merged"]
+        return sorted(allowed, key=lambda style: style != chosen["default_merge_style"])
 
     @cached_property
     def reasons(self) -> list[tuple[str, list[str]]]:
@@ -118,13 +120,6 @@ def checks(page: PageContext, sha: str, required: Sequence[str] = ()) -> list[Ro
         for pattern in required
         if not any(fits(pattern, row["context"]) for row in latest)
     ]
-
-
-def styles(repo: Row) -> list[str]:
-    """The merge styles that a repository allows, its default first."""
-    chosen = settings(repo)
-    allowed = [style for style, setting in merging.ALLOWED_BY.items() if chosen[setting] and style != "manually-merged"]
-    return sorted(allowed, key=lambda style: style != chosen["default_merge_style"])
 
 
 def reviewers(page: PageContext) -> list[Row]:

@@ -10,7 +10,7 @@ from forge.embedded.instance import Missing, Refusal
 from forge.embedded.pages import diff_view
 from forge.embedded.pages.code import commit_rows, resolve
 from forge.embedded.pages.issues import commit_range, header, show
-from forge.embedded.pages.merge_box import styles
+from forge.embedded.pages.merge_box import MergeBox
 from forge.embedded.pages.page_context import Page, PageContext, clean, natural
 from forge.embedded.rules import CODE, PULLS
 from forge.embedded.services import merging, pulls, reviews
@@ -37,7 +37,7 @@ def _plain_text(page: PageContext) -> Response:
 
 def _merge(page: PageContext) -> Response:
     style = page.field("do")
-    if style not in styles(page.repo):
+    if style not in MergeBox(page).styles:
         raise Refusal(422, f"This is not a merge style of this repository: {style or 'none'}")
     head = page.require("head_commit_id", "A merge must name the commit that was reviewed.")
     delete_branch = page.field("delete_branch_after_merge") == "on"

@@ -42,7 +42,7 @@ class Scanner(Protocol):
 
 
 class Evaluator(Protocol):
-    """A look at what a change of an agent's configuration would do, without doing it."""
+    """Evaluates what a change of an agent's configuration would do, without doing it."""
 
     def evaluate(self, pull: PullRequest, agent: str) -> Evaluation:
         """Check the merge result of a configuration pull request."""
@@ -55,13 +55,13 @@ class History(Protocol):
         """The newest run whose issue or pull request is `ref`."""
 
     def verdict(self, ref: Ref, context: str) -> VerdictView | None:
-        """What was said last of a pull request under the name of a commit status."""
+        """The last verdict of a pull request for a status context."""
 
     def status(self, ref: Ref) -> RunStatus | None:
         """How the newest run stands whose issue or pull request is `ref`, or that waits for it."""
 
     def resting(self, agent: str) -> tuple[str, ...]:
-        """Why an agent's turns rest, in words; empty if they do not."""
+        """Why an agent is suspended, as sentences; empty if it is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,10 @@ class Context:
 
 
 class Bot:
-    """A name, the intents it may yield, and a handler for each type of event it looks at.
+    """A name, the intents it may yield, and a handler for each type of event.
 
-    What machines of the hive did it does not hear, but for those that it names in `hears`: accounts by
-    the name of a bot that speaks as them, and AGENTS. So bots answer one another only where it is meant.
+    Events caused by machines of the hive reach it only if `listens_to_bots` names them: accounts by
+    the name of a bot that acts as them, and AGENTS. So bots answer one another only where it is meant.
     `verdict` is the context of the commit status that holds its verdict; a bot with one must give a verdict on every head.
     Raises ValueError for an invalid name, and for one that a part of the hive uses itself.
     """
@@ -98,7 +98,7 @@ class Bot:
 
     @property
     def events(self) -> frozenset[type[Event]]:
-        """The types of event that this bot looks at."""
+        """The types of event that this bot handles."""
         return frozenset(self._handlers)
 
     def on(self, event: type[E]) -> Callable[[Handler[E]], Handler[E]]:
@@ -113,9 +113,9 @@ class Bot:
         return register
 
     def handle(self, event: Event, ctx: Context) -> list[Intent]:
-        """Look at an event and return what is wanted, each thing once.
+        """Handle an event and return the intents, each once.
 
-        Raises NotGranted, KeyClash and whatever a read raises.
+        Raises NotGranted, KeyClash and anything that a read raises.
         """
         handler = self._handlers.get(type(event))
         wanted: dict[tuple[type[Intent], str], Intent] = {}

@@ -17,7 +17,7 @@ from forge.wire_names import WireNamed
 
 @dataclass(frozen=True, slots=True)
 class PostComment(WireNamed, wire="post_comment"):
-    """Say something on an issue or pull request; on one that was closed meanwhile only `if_closed`."""
+    """Comment on an issue or pull request; on one that was closed in the meantime only with `if_closed`."""
 
     ref: Ref
     body: str
@@ -49,14 +49,14 @@ class ReplyLine:
 
 @dataclass(frozen=True, slots=True)
 class Reply(WireNamed, wire="reply"):
-    """Answer a comment in one comment of its own, which is edited when there is more to say."""
+    """Answer a comment in one comment, which is edited when there is more to report."""
 
     ref: Ref
     comment_id: int
     lines: tuple[ReplyLine, ...]
     key: str
     to: Conversation | None = None
-    """Where the comment was said, if it was on a line of a pull request."""
+    """The conversation on a line that the comment belongs to, if any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class SetLabels(WireNamed, wire="set_labels"):
 
 @dataclass(frozen=True, slots=True)
 class SyncStateLabels(WireNamed, wire="sync_state_labels"):
-    """Let an issue's labels show how its runs stand; without a run those in `gone` go, and all of the hive's own states."""
+    """Sync an issue's labels with the state of its runs; without a run those in `gone` and all of the hive's own are removed."""
 
     ref: Ref
     key: str
@@ -117,7 +117,7 @@ class RequestReview(WireNamed, wire="request_review"):
 
 @dataclass(frozen=True, slots=True)
 class PostReview(WireNamed, wire="post_review"):
-    """Review a pull request at one head; dropped if that has moved on, or is for another base than `base`, if that is told.
+    """Review a head of a pull request; superseded if the head has moved, or the base is another one than `base`, if given.
 
     `summary` is the verdict in one line.
     """
@@ -144,9 +144,9 @@ class SetStatus(WireNamed, wire="set_status"):
 
 @dataclass(frozen=True, slots=True)
 class SetVerdict(WireNamed, wire="set_verdict"):
-    """What is said of a pull request's head for its base, as a commit status; the worst one of a shared head is shown.
+    """Set the verdict for a head and base, as a commit status; a shared head shows the worst one.
 
-    `scope` stands for what was looked at, `before` is the head that was spoken of last.
+    `scope` identifies what was reviewed, `before` is the head of the previous verdict.
     """
 
     ref: Ref
@@ -161,7 +161,7 @@ class SetVerdict(WireNamed, wire="set_verdict"):
 
 @dataclass(frozen=True, slots=True)
 class RefreshVerdict(WireNamed, wire="refresh_verdict"):
-    """Show on heads what is said of the open pull requests that have them."""
+    """Show the verdicts of the open pull requests that have these heads."""
 
     ref: Ref
     heads: tuple[str, ...]
@@ -171,7 +171,7 @@ class RefreshVerdict(WireNamed, wire="refresh_verdict"):
 
 @dataclass(frozen=True, slots=True)
 class OpenIssue(WireNamed, wire="open_issue"):
-    """File an issue for people to look at."""
+    """Open an issue for operators."""
 
     repo: Repo
     title: str
@@ -181,9 +181,9 @@ class OpenIssue(WireNamed, wire="open_issue"):
 
 @dataclass(frozen=True, slots=True)
 class StartRun(WireNamed, wire="start_run"):
-    """Let an agent work on an issue; `task` is all that it is told to begin with.
+    """Start an agent's run on an issue; `task` is its first message.
 
-    A run of it that is open goes on instead, or ends first if it is to begin `again`.
+    An open run of it is continued instead, or ended first with `again`.
     """
 
     ref: Ref
@@ -195,10 +195,10 @@ class StartRun(WireNamed, wire="start_run"):
 
 @dataclass(frozen=True, slots=True)
 class ContinueRun(WireNamed, wire="continue_run"):
-    """Let an agent's run go on with one more message; `by_person` says that no bot caused it.
+    """Continue a run with one more message; `by_person` is whether no bot caused it.
 
-    `about` are the conversations on lines that it tells of, when the pull request's head was `head_sha`; they are
-    resolved when the agent mends their lines. `answers` is the one in which the agent answers, if it is one of these.
+    `about` are the conversations on lines that the message is about, when the pull request's head was `head_sha`; they are
+    resolved when the agent changes their lines. `answers` is the one in which the agent answers, if it is one of these.
     """
 
     run: int
@@ -212,7 +212,7 @@ class ContinueRun(WireNamed, wire="continue_run"):
 
 @dataclass(frozen=True, slots=True)
 class BlockRun(WireNamed, wire="block_run"):
-    """A run goes no further before an operator says something; `reason` is one line."""
+    """Block a run until an operator answers; `reason` is one line."""
 
     run: int
     reason: str
@@ -251,7 +251,7 @@ class TagDenied(WireNamed, wire="tag_denied"):
 
 @dataclass(frozen=True, slots=True)
 class ResumeRuns(WireNamed, wire="resume_runs"):
-    """Whoever waits for a pull request on a configuration goes on, with a message."""
+    """Continue runs that wait for a pull request on a configuration, with a message."""
 
     ref: Ref
     message: str
@@ -268,7 +268,7 @@ class Close(WireNamed, wire="close"):
 
 @dataclass(frozen=True, slots=True)
 class Deploy(WireNamed, wire="deploy"):
-    """A merged configuration: the host should look, verify, and rebuild the agent's container."""
+    """Ask the host to check a merged configuration, verify it, and rebuild the agent's container."""
 
     ref: Ref
     agent: str
@@ -277,7 +277,7 @@ class Deploy(WireNamed, wire="deploy"):
 
 @dataclass(frozen=True, slots=True)
 class Pause(WireNamed, wire="pause_agent"):
-    """Let an agent's work rest until somebody says otherwise; a turn that it holds is put down between two steps."""
+    """Suspend an agent until it is resumed; its current turn is released between two steps."""
 
     ref: Ref
     agent: str
@@ -287,7 +287,7 @@ class Pause(WireNamed, wire="pause_agent"):
 
 @dataclass(frozen=True, slots=True)
 class Resume(WireNamed, wire="resume_agent"):
-    """Let an agent's work go on."""
+    """Resume a paused agent."""
 
     ref: Ref
     agent: str

@@ -1,8 +1,8 @@
-"""Text that crosses the border: what people wrote made safe to read, what bots say made safe to post.
+"""Escaping at the border: people's text is made safe to read, bots' text safe to post.
 
-Issues, comments, names and diffs are written by anybody. On the way in they are stripped of what
-a reader cannot see and fenced, so that a model can tell them from its instructions. On the way
-out they cannot mention people, link issues, close a code span or carry HTML. Performs no I/O.
+Issues, comments, names and diffs are hostile. On the way in they are stripped of invisible parts and fenced, so that a
+model can tell them from its instructions. On the way out they cannot mention people, link issues, close a code span
+or carry HTML. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def plain_name(name: str) -> str:
 
 
 def code(text: str) -> str:
-    """Text as one code span, whatever is in it."""
+    """Any text as one code span."""
     one_line = " ".join(shown(text).split()) or " "
     longest = max((len(run) for run in re.findall(r"`+", one_line)), default=0)
     ticks = "`" * (longest + 1)
@@ -58,7 +58,7 @@ def code(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """Like `plain`, with what stands between two backticks kept as a code span."""
+    """Like `plain`, but text between two backticks stays a code span."""
     pieces = re.split(r"`([^`\n]+)`", shown(text))
     return "".join(code(piece) if odd % 2 else _spaced(piece) for odd, piece in enumerate(pieces)).strip()
 
@@ -70,7 +70,7 @@ def _spaced(piece: str) -> str:
 
 
 def plain(text: str) -> str:
-    """One line of text that mentions nobody, links nothing and holds no markup."""
+    """One line of text without mentions, links and markup."""
     one_line = " ".join(shown(text).split())
     escaped = re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", one_line)
     return _REFERENCES.sub(lambda found: found[0] + _WORD_JOINER, escaped)

@@ -1,4 +1,4 @@
-"""The hive's own nouns: lanes, agents, findings and the verdict over them. Performs no I/O."""
+"""The hive's own nouns: lanes, agents, findings and verdicts. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RESERVED_NAMES = frozenset({"core", "hive", "lead", "manager", "operator", "syst
 """Names that no agent may take: they are recipients, or accounts of the hive itself."""
 
 QUICK_FIX_SECONDS = 30
-"""A yellow finding that takes at most this long to mend is red: there is no reason to leave it."""
+"""A yellow finding that takes at most this long to fix counts as red: there is no reason to leave it."""
 
 
 class Role(StrEnum):
@@ -30,7 +30,7 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """A field of work: what belongs to it, which agent works in it, and the logins of its operators if it has its own."""
+    """A field of work: its words and paths, its agent, and the logins of its operators if it has its own."""
 
     name: str
     agent: str
@@ -42,7 +42,7 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class IssueKind:
-    """A kind of issue, told by the words in it; `label` is `type/…`."""
+    """A kind of issue, recognised by its words; `label` is `type/…`."""
 
     label: str
     words: tuple[str, ...] = ()
@@ -65,7 +65,7 @@ class AgentSpec:
 
 @dataclass(frozen=True, slots=True)
 class Team:
-    """What bots may know of the team: who is who, and which work is whose.
+    """What bots know about a team: members, lanes, repositories.
 
     Operators, agents and the hive's own accounts are known by id; a login proves nothing.
     """
@@ -87,7 +87,7 @@ class Team:
     """The logins of the operators, to call them by; who they are is decided by their ids."""
 
     models: tuple[str, ...] = ()
-    """The models that an agent may think with; empty where nobody says."""
+    """The models that an agent may use; empty for any."""
 
     def operators_of(self, agent: str) -> tuple[str, ...]:
         """The logins of those whom an agent's work waits for: the operators of its lanes, else those of the team."""
@@ -96,18 +96,18 @@ class Team:
         return own if own and all(lane.operators for lane in mine) else self.operator_logins
 
     def call(self, agent: str = "") -> str:
-        """The operators of an agent, or of the team, as a comment calls them: by our configuration, and by nobody's words."""
+        """The operators of an agent, or of the team, as mentions: from our configuration, never from a text."""
         logins = self.operators_of(agent) if agent else self.operator_logins
         return ", ".join(f"@{login}" for login in logins) or "an operator"
 
     def standing(self, user: User) -> str:
-        """What an account is to the team, in words."""
+        """An account's role in the team, in words."""
         if user.id in self.operators:
             return "an operator"
         return "of the hive" if self.is_machine(user) else "not of the team"
 
     def is_trusted(self, user: User) -> bool:
-        """Whether an account's words are work orders: an operator's, or those of the hive itself."""
+        """Whether an account may give work orders: an operator, or the hive itself."""
         return user.id in self.operators or self.is_machine(user)
 
     def agent_of(self, user: User) -> str | None:
@@ -120,7 +120,7 @@ class Team:
 
 
 class Level(Enum):
-    """How loud a finding is; the loudest decides the verdict."""
+    """The severity of a finding; the most severe one decides the verdict."""
 
     RED = "🔴"
     YELLOW = "🟡"
@@ -128,7 +128,7 @@ class Level(Enum):
 
 
 class Category(StrEnum):
-    """What kind of matter a finding is about."""
+    """The category of a finding."""
 
     BUG = "bug"
     SECURITY = "security"
@@ -142,10 +142,10 @@ class Category(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing seen in a change: where, how bad, why, and what would be right.
+    """One observation about a change: where, how severe, why, and what would be right.
 
     `line` counts from 1 in the new file, 0 means the file as a whole. `fix_seconds` is the time
-    that mending takes, None if unknown. `suggestion` is the text that should replace the line.
+    of a fix, None if unknown. `suggestion` is the text that should replace the line.
     """
 
     path: str
@@ -161,18 +161,18 @@ class Finding:
 
     @property
     def effective_level(self) -> Level:
-        """The level after the thirty-second rule: a yellow that is mended at once is red."""
+        """The level after the quick-fix rule: a yellow finding with a fix of seconds is red."""
         quick = self.fix_seconds is not None and self.fix_seconds <= QUICK_FIX_SECONDS
         return Level.RED if self.level is Level.YELLOW and quick else self.level
 
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What the analysers saw of one head.
+    """What the analysers found in one head.
 
     `ran` are the engines that finished, `failed` those that did not, with the reason: a failed
-    engine means not reviewed, never green. `skipped` are files that no engine could look at. `base_sha` is the commit from
-    which the head's own changes were counted.
+    engine means not reviewed, never green. `skipped` are files that no engine could read. `base_sha` is the commit from
+    which the head's own changes are counted.
     """
 
     head_sha: str
@@ -193,7 +193,7 @@ class Verdict(Enum):
 
 
 def verdict(findings: Iterable[Finding], *, failed: bool) -> Verdict:
-    """The loudest finding wins; a run that failed is never green, whatever it found."""
+    """The most severe finding decides; a failed run is never green, whatever it found."""
     levels = {finding.effective_level for finding in findings}
     if Level.RED in levels:
         return Verdict.BLOCKED
@@ -204,9 +204,9 @@ def verdict(findings: Iterable[Finding], *, failed: bool) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """What a change of an agent's configuration would mean, seen before it is merged.
+    """What a change of an agent's configuration would do, evaluated before it is merged.
 
-    `tree` is the git tree of the merge result that was looked at; `problems` are sentences with
+    `tree` is the git tree of the evaluated merge result; `problems` are sentences with
     `file:line:column`, none if the change may be merged; `changes` are sentences for people.
     """
 
@@ -218,7 +218,7 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class VerdictView:
-    """What was said last of a pull request: of which head, for which base, and of what (`scope`)."""
+    """The last verdict of a pull request: its head, its base, and what was reviewed (`scope`)."""
 
     head_sha: str
     base: str
@@ -228,10 +228,10 @@ class VerdictView:
 
 @dataclass(frozen=True, slots=True)
 class RunStatus:
-    """How a run stands, for people who ask.
+    """The state of a run, for people.
 
-    `turn` is the number of its oldest open turn, 0 without one; `is_held` says that its agent has it. `since` is when what is
-    so began, `blocked` why it waits for an operator, `waits_for` a pull request on a configuration.
+    `turn` is the number of its oldest open turn, 0 without one; `is_held` is whether its agent works on it. `since` is when
+    this state started, `blocked` why it waits for an operator, `waits_for` a pull request on a configuration.
     """
 
     id: int

@@ -1,7 +1,6 @@
-"""What a forge does not show of a text: invisible characters, and the parts of Markdown that no page renders. Performs no I/O.
+"""Removes what a forge does not render: invisible characters, and parts of Markdown without output. Performs no I/O.
 
-A text is kept as it was written, less what a reader of its page cannot see. What is in doubt is
-taken away: a model is never told what nobody could read.
+Everything else of a text is kept as written. In doubt a part is removed: a model is never told what a person cannot read.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ ROUNDS = 8
 """So often a text is read again after something was cut; one that still changes was built to hide something."""
 
 FOLDED = ("details", "summary")
-"""Elements that hide until a reader opens them: their words are kept, between their tags."""
+"""Elements that are closed until a reader opens them: the text between their tags is kept."""
 
 _SILENT = frozenset({"frame", "frameset", "iframe", "noembed", "noframes", "noscript", "object", "script", "style"})
 """Elements whose content forges drop (bluemonday 1.0), and those that pages do not render."""
@@ -47,7 +46,7 @@ _ADDRESS = r"(?P<address><[A-Za-z][A-Za-z0-9+.-]{1,31}:[^\s<>]*>|<[\w.!#$%&'*+/=
 _HIDDEN = r"(?P<hidden><!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|<!\[CDATA\[.*?(?:\]\]>|\Z)|<![A-Za-z][^>]*(?:>|\Z))"
 _COMMENT = r"(?P<hidden><!--(?:-?>|.*?(?:--!?>|\Z)))"
 _BOGUS = r"(?P<bogus><[!?/][^>]*(?:>|\Z))"
-"""What Markdown hands on unread, and where a browser sees it end: of `<?`, `<!` and `<![CDATA[` that is the first `>`."""
+"""What Markdown passes on unread, and where a browser ends it: for `<?`, `<!` and `<![CDATA[` at the first `>`."""
 _STRICT = rf"(?P<tag>{html_re.open_tag}|{html_re.close_tag})"
 _LOOSE = r"(?P<tag></?[A-Za-z](?:=\s*\"[^\"]*\"|=\s*'[^']*'|[^>=]|=(?!\s*[\"']))*+>)|(?P<open></?[A-Za-z].*\Z)"
 """Tags in a paragraph, where others are text, and in a block of HTML, where a browser reads them."""
@@ -102,7 +101,7 @@ def _takes_style(letter: str) -> bool:
 
 
 def _without_shape(entity: re.Match[str]) -> str:
-    """An entity, unless what it stands for has no shape."""
+    """An entity, unless its character is invisible."""
     meant = html.unescape(entity[0])
     return entity[0] if meant == entity[0] or printable(meant) == meant else ""
 
@@ -188,7 +187,9 @@ class _Page:
             if grammar is _INLINE and part["hidden"] and (remark := _REMARK.match(part[0])):
                 self._read(part[0][remark.end() :], _BLOCK)  # a browser may read it as HTML that hides what follows
             if grammar is _BLOCK and end == len(text) and _is_open(part):
-                self._unseen.append("")  # what nothing ends in HTML hides what follows, whatever Markdown makes of it
+                self._unseen.append(
+                    ""
+                )  # what is not closed in HTML hides everything after it, whatever Markdown makes of it
         return "".join([*shown, self._seen(text[end:])])
 
     def _part(self, part: re.Match[str]) -> str:

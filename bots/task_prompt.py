@@ -1,4 +1,4 @@
-"""What an agent is told to begin with: all of its issue, in fences. Performs no I/O."""
+"""The first message of a run: all of its issue, in fences. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ You were assigned issue #{number} of {repo}.
 
 
 def task_prompt(issue: Issue, team: Team) -> str:
-    """All that an agent is told to begin with."""
+    """The first message of a run."""
     login, standing = issue.author.login, team.standing(issue.author)
     title = fenced("title", issue.title, author=login, standing=standing)
     body = fenced("issue", issue.body or "(no text)", author=login, standing=standing)

@@ -1,7 +1,7 @@
-"""What was said on a thread, wherever on it: comments, and replies to remarks on code. Performs no I/O.
+"""Comments of a thread, anywhere on it: comments, and replies to review comments. Performs no I/O.
 
-A reply is told of as a comment, and no list of comments has it (seen on Gitea 1.27 and Forgejo 11; Forgejo 17 by its
-source): it is one of the remarks of the review that it answers.
+A forge reports a reply as a comment, but no list of comments has it (seen on Gitea 1.27 and Forgejo 11; Forgejo 17 by
+its source): it is one of the comments of the review that it answers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from forge.protocol import NotFound, Reader
 
 @dataclass(frozen=True, slots=True)
 class ThreadReply:
-    """An answer to a remark on code, as a comment; `to` is the remark that the `conversation` began with."""
+    """A reply to a review comment, as a comment; `to` is the first comment of its `conversation`."""
 
     comment: Comment
     to: ReviewComment
@@ -25,7 +25,7 @@ class ThreadReply:
 
 
 def reply(forge: Reader, ref: Ref, comment_id: int) -> ThreadReply | None:
-    """The reply of that id, if it is one; a remark that begins a conversation is its review's."""
+    """The reply of that id, if it is one; the first comment of a conversation belongs to its review."""
     try:
         reviews = forge.reviews(ref)
     except NotFound:  # an issue has none
@@ -46,7 +46,7 @@ def reply(forge: Reader, ref: Ref, comment_id: int) -> ThreadReply | None:
 
 
 def conversations(review: Review, remarks: Iterable[ReviewComment]) -> tuple[Conversation, ...]:
-    """What a review's remarks begin: one conversation for each line."""
+    """The conversations that a review has started: one for each line."""
     firsts: dict[tuple[str, int, bool], ReviewComment] = {}
     for remark in sorted(remarks, key=lambda remark: remark.id):
         firsts.setdefault((remark.path, remark.line, remark.old), remark)
@@ -54,6 +54,6 @@ def conversations(review: Review, remarks: Iterable[ReviewComment]) -> tuple[Con
 
 
 def within(conversation: Conversation, go_on: ContinueRun, forge: Reader) -> ContinueRun:
-    """What was said in a conversation on a line is answered there."""
+    """Let the answer to a comment on a line be posted in its conversation."""
     head = forge.pull(conversation.ref).head_sha
     return replace(go_on, about=(conversation,), head_sha=head, answers=conversation)

@@ -85,7 +85,7 @@ def hits(words: Iterable[str], text: str) -> tuple[str, ...]:
 
 
 def path_hits(patterns: Iterable[str], text: str) -> tuple[str, ...]:
-    """Those paths named in a text, or in a diff in it, that match a pattern; `*` also stands for `/`."""
+    """Paths in a text, or in a diff in it, that match a pattern; `*` also matches `/`."""
     wanted = tuple(patterns)
     plain = _DIFF.sub(lambda line: _SIDE.sub(" ", line[0]), text)
     named = dict.fromkeys(_PATH.findall(plain))

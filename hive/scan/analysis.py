@@ -1,4 +1,4 @@
-"""All engines over one change: who looked, what they saw on the lines that it adds, and who could not."""
+"""Runs all engines over one change: what they found on added lines, and which of them failed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ENGINES = (ruff.ENGINE, astgrep.ENGINE, taint.ENGINE, secret_scan.ENGINE, shellc
 
 @dataclass(frozen=True, slots=True)
 class _Look:
-    """What one engine saw; `failed` says why it did not finish."""
+    """The result of one engine; `failed` is why it did not finish."""
 
     engine: str
     marks: Sequence[tuple[Source, Diagnostic]] = ()
@@ -52,13 +52,13 @@ def analyse(
 
 
 def absent(on: SandboxRunner | None = None) -> tuple[str, ...]:
-    """Programs of engines that are not installed: what they would look at is not reviewed."""
+    """Programs of engines that are not installed: files for them are not reviewed."""
     here = on or bench()
     return tuple(engine.program for engine in ENGINES if here.find(engine.program) is None)
 
 
 def _looks(engines: Iterable[Engine], on: SandboxRunner, sources: Sequence[Source], folder: Path) -> Iterator[_Look]:
-    """One look of each engine that knows any of the files."""
+    """Run each engine that handles any of the files."""
     for engine in engines:
         known = [source for source in sources if source.kind in engine.kinds]
         if not known:

@@ -1,4 +1,4 @@
-"""What an engine is: the words that start it, and a reader for what it says. Performs no I/O by itself."""
+"""An engine: its command line, and the parser of its output. Performs no I/O by itself."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """Where an engine points, in its own words.
+    """A diagnostic of an engine, in its own words.
 
-    `copy` is the name of a copy, `line` counts in it from 1. `family` is what `rule` belongs to.
-    `also` are other lines that the same matter could be shown on. `edits` would mend it, together.
+    `copy` is the name of a copy, `line` counts in it from 1. `family` is the group of `rule`.
+    `also` are other lines on which it could be shown. `edits`, together, would fix it.
     """
 
     copy: str
@@ -42,9 +42,9 @@ class Diagnostic:
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """One analyser, run as a process of its own over all files that it knows.
+    """One analyser, run in its own process over all files that it handles.
 
-    `statuses` are the exit statuses that mean it has finished; anything else is a failure.
+    `statuses` are the exit statuses of a finished run; any other is a failure.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Engine:
     statuses: frozenset[int] = frozenset({0})
 
     def look(self, bench: SandboxRunner, sources: Sequence[Source], folder: Path) -> list[tuple[Source, Diagnostic]]:
-        """Every mark with the file it is in; raises EngineFailed."""
+        """All diagnostics with their files; raises EngineFailed."""
         status, said = bench.run(self.program, self.words(sources), folder)
         if status not in self.statuses:
             raise EngineFailed(f"ended with status {status}")

@@ -1,4 +1,4 @@
-"""Marks of many engines become findings on added lines, each matter said once. Performs no I/O."""
+"""Turns diagnostics of several engines into findings on added lines, without duplicates. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hive.scan.sources import Source
 
 _LOUDNESS = {Level.RED: 0, Level.YELLOW: 1, Level.GREEN: 2}
 _QUIETER = {Level.RED: Level.YELLOW}
-"""What a guess becomes where secrets are made up; a quieter one is not said at all."""
+"""The level of a guess where secrets are usually made up; a lower one is dropped."""
 
 
 def finding(engine: str, source: Source, mark: Diagnostic) -> Finding | None:
@@ -40,17 +40,17 @@ def finding(engine: str, source: Source, mark: Diagnostic) -> Finding | None:
 
 
 def deduplicate(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Each matter once, the loudest first.
+    """Remove duplicates; the most severe first.
 
-    What several engines say of one line and kind of matter, the one that explains it best says
-    for all; a file that does not parse has one place where it does not.
+    If several engines report the same category on one line, the one that explains it best is kept; a file that does not
+    parse gets one finding.
     """
     kept: list[Finding] = []
     for _, same in groupby(sorted(findings, key=_matter), key=_matter):
         group = sorted(same, key=lambda item: (_LOUDNESS[item.effective_level], ORDER.index(item.engine), item.line))
         kept += _of_one_engine(group)
     leaks = {(item.path, item.line) for item in kept if item.category is Category.LEAK}
-    # A line with a secret in it is not quoted, whatever else is wrong with it.
+    # A line with a secret is never quoted.
     quiet = (replace(item, suggestion=None) if (item.path, item.line) in leaks else item for item in kept)
     return tuple(sorted(quiet, key=lambda item: (_LOUDNESS[item.effective_level], item.path, item.line, item.rule)))
 

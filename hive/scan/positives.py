@@ -1,4 +1,4 @@
-"""What a change deserves to hear: little, and only what the engines or the lines themselves show. No I/O."""
+"""Positive findings: few, and only what the engines or the lines themselves show. No I/O."""
 
 from __future__ import annotations
 

@@ -12,8 +12,9 @@ from hive.scan.sources import FileKind, Source
 
 SELECT = ("B", "BLE001", "E711", "E712", "E713", "E714", "E722", "F", "PLE", "S")
 IGNORE = ("B028", "B905", "F405", "S101", "S105", "S106", "S107", "S311", "S404", "S603", "S606", "S607")
-"""Taste, what F403 has said already, asserts, guesses about passwords (another engine's trade), and processes without a
-shell."""
+"""Style, what F403 reports already, asserts, guesses about passwords (another engine's job), and processes without a
+shell.
+"""
 
 _FAMILY = re.compile(r"[A-Z]+")
 

@@ -1,6 +1,6 @@
-"""What an engine's rule means to people: how loud, of which kind, why it matters, how long mending takes.
+"""The meaning of engines' rules: level, category, reason, and the time of a fix.
 
-Two engines often see one thing; here it gets one voice. Performs no I/O.
+Several engines often report the same thing; here it gets one text. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ _UNTIDY, _BROKEN, _LEAK = Category.INCONSISTENCY, Category.BROKEN, Category.LEAK
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What to say; where `title` or `why` is empty, the engine's own message takes its place.
+    """The text of a finding; without `title` or `why` the engine's own message is used.
 
     `guess` marks a rule that is often wrong where secrets are made up: in tests and in prose.
-    `unless` finds lines that only look like what the rule is about.
+    `unless` matches lines that only look like a finding.
     """
 
     level: Level
@@ -167,9 +167,9 @@ RULES: dict[tuple[str, str], Rule] = {
 """By engine and rule, or engine and family of rules."""
 
 ORDER = ("taint", "ast-grep", "detect-secrets", "ruff", "shellcheck", "yamllint")
-"""Whose words are kept when two engines see one thing: who explains it best comes first."""
+"""Whose text is kept if several engines report the same thing: the best explanation first."""
 
 
 def rule_for(engine: str, mark: Diagnostic) -> Rule:
-    """What a mark means; a rule that nobody has thought of is a remark in the engine's own words."""
+    """The rule of a diagnostic; an unknown one is a remark in the engine's own words."""
     return RULES.get((engine, mark.rule)) or RULES.get((engine, mark.family)) or _REMARK

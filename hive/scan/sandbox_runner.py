@@ -19,7 +19,7 @@ _PACKAGES = Path(__file__).parents[2]
 
 
 class EngineFailed(Exception):
-    """An engine did not finish its look; the message says why in one line."""
+    """An engine did not finish; the message says why in one line."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""detect-secrets: keys, tokens and passwords on added lines, never repeated in what is said. Performs no I/O."""
+"""detect-secrets: keys, tokens and passwords on added lines, never repeated in a finding. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hive.scan.sources import FileKind, Source
 
 
 def words(sources: Sequence[Source]) -> list[str]:
-    """A scan that asks nobody whether a secret is still good, and takes no comment's word that it is none."""
+    """A scan that checks no secret online, and ignores comments that call a secret none."""
     return [
         *("scan", "--all-files", "--no-verify", "--disable-plugin", "IPPublicDetector"),
         *("--disable-filter", "detect_secrets.filters.allowlist.is_line_allowlisted"),
@@ -19,7 +19,7 @@ def words(sources: Sequence[Source]) -> list[str]:
 
 
 def read(said: str) -> Iterator[Diagnostic]:
-    """One mark for each secret; detect-secrets itself keeps no more of it than a hash."""
+    """One diagnostic for each secret; detect-secrets itself keeps only a hash of it."""
     for items in json.loads(said)["results"].values():
         for item in items:
             yield Diagnostic(copy=item["filename"], line=item["line_number"], rule=item["type"])

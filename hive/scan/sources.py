@@ -1,8 +1,8 @@
-"""The files of a change as engines get to see them: numbered copies, never the checkout itself.
+"""The files of a change as engines read them: numbered copies, never a checkout.
 
 A copy's name is made here, so no name from a change reaches a command line or an engine's search
-for its configuration, and no symbolic link leads out. Comments that tell an engine to look away
-are taken out of a copy: a change does not get to switch its reviewer off.
+for its configuration, and no symbolic link leads out. Comments that silence an engine are removed
+from a copy: a change cannot switch its reviewer off.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import Enum
 from pathlib import Path, PurePosixPath
 
 MAX_BYTES = 4 * 1024 * 1024
-"""Bytes of the largest file that is looked at."""
+"""The most bytes of a file that is analysed."""
 
 _SILENCER = re.compile(r"ast-grep-ignore|#\s*yamllint\b|#\s*shellcheck\b(?!\s+shell=\w+\s*$)", re.MULTILINE)
 _LONE_RETURN = re.compile(r"\r(?!\Z)")
@@ -68,9 +68,8 @@ class UnreadableFile(Exception):
 class Source:
     """One changed file.
 
-    `whole` and `added` name its copies in the folder of copies: all of it, and one in which every
-    line that the change did not bring is empty. `lines` are its lines as git counts them; the
-    copies may have more of them, and `numbers` tells for each which one of git's it is.
+    `whole` and `added` name its copies: all of it, and one in which every unchanged line is empty.
+    `lines` are its lines as git counts them; the copies may have more of them, and `numbers` maps each to one of git's.
     """
 
     path: str
@@ -99,7 +98,7 @@ class Source:
 def gather(
     root: Path, changed: Mapping[str, frozenset[int]], folder: Path
 ) -> tuple[tuple[Source, ...], tuple[tuple[str, str], ...]]:
-    """Copy what engines may look at; returns it, and what they should have seen but cannot, with reasons."""
+    """Copy what engines may read; returns the sources, and what cannot be read, with reasons."""
     sources, skipped = [], []
     for number, (path, fresh) in enumerate(sorted(changed.items())):
         if not fresh and not (root / path).is_file():  # a link that was only renamed: nothing came with it

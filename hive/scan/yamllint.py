@@ -19,12 +19,12 @@ _ROW = re.compile(r"(?P<copy>.+?):(?P<line>\d+):\d+: \[(?P<level>error|warning)\
 
 
 def words(sources: Sequence[Source]) -> list[str]:
-    """A few rules about meaning, none about looks."""
+    """A few rules about meaning, none about style."""
     return ["--format=parsable", f"--config-data={CONFIG}", "--", *(source.whole for source in sources)]
 
 
 def read(said: str) -> Iterator[Diagnostic]:
-    """One mark for each row; raises ValueError for a row of another form."""
+    """One diagnostic for each row; raises ValueError for a row of another form."""
     for row in filter(None, said.split("\n")):
         match = _ROW.fullmatch(row)
         if match is None:

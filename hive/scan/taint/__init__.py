@@ -1,8 +1,8 @@
-"""The taint rule: data of a request that reaches the file system as a path, unchecked.
+"""The taint rule: request data that reaches the file system as a path, unchecked.
 
 An engine like the others, though its program is our own: Python's parser can be made to crash by
-what it reads, so it reads in a process of its own. Within one file it follows data through
-assignments, calls and returns; a check or a known cleaner ends the trail.
+its input, so it runs in its own process. Within one file it follows data through
+assignments, calls and returns; a check or a known sanitizer ends the trail.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Read Python files and say, as lines of JSON, where request data becomes a path."""
+"""Read Python files and print, as lines of JSON, where request data becomes a path."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def look(name: str) -> Iterator[TaintMatch]:
 
 
 def main() -> None:
-    """One line of JSON for each match; a file that is nested too deeply ends it, and so the review, loudly."""
+    """One line of JSON for each match; a file that is nested too deeply ends the run, and so the review, visibly."""
     sys.setrecursionlimit(MAX_DEPTH)
     for name in sys.argv[1:]:
         for seen in look(name):

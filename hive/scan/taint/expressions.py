@@ -45,7 +45,7 @@ class Function:
         self.given[name] = either(self.given.get(name), trail) or trail
 
     def returns(self, trail: Trail | None) -> None:
-        """The function hands something back."""
+        """The function returns something."""
         self.result = either(self.result, trail)
 
 
@@ -55,7 +55,7 @@ def either(one: Trail | None, other: Trail | None) -> Trail | None:
 
 
 class ExpressionReader:
-    """Reads expressions of one function and keeps what it saw.
+    """Reads expressions of one function and collects what it found.
 
     `used` are lines where request data is used as a path, `left` joined paths that went elsewhere.
     """
@@ -169,7 +169,7 @@ class ExpressionReader:
     def _outcome(
         self, node: ast.Call, receiver: Trail | None, given: Trail | None, trails: dict[int, Trail | None]
     ) -> Trail | None:
-        """What a call gives back."""
+        """The value of a call."""
         name, last = dotted(node.func), last_name(node.func)
         if CLEANERS.match(last):
             return None
@@ -217,7 +217,7 @@ def _joined(trail: Trail | None, line: int) -> Trail | None:
 
 
 def _carries(called: ast.expr, name: str) -> bool:
-    """Whether a call hands on what it is given: plain functions do, lookups in some object do not."""
+    """Whether a call returns what it is given: plain functions do, lookups in an object do not."""
     if not isinstance(called, ast.Attribute):
         return True
     return name.split(".", maxsplit=1)[0] in CARRYING or isinstance(called.value, ast.Constant | ast.JoinedStr)

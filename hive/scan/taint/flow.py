@@ -103,7 +103,7 @@ class _Walk:
             self._reader.leave(trail)
 
     def _leave(self, trail: Trail | None, node: ast.stmt | ast.expr) -> None:
-        """What was joined right here and got no name cannot be checked any more."""
+        """A path that is joined without a name cannot be checked later."""
         made_here = range(node.lineno, (node.end_lineno or node.lineno) + 1)
         if trail is not None and any(line in made_here for line in trail.joins):
             self._reader.leave(trail)

@@ -22,7 +22,7 @@ CLEANERS = re.compile(
     r"^(?:secure_filename|safe_join|basename|int|float|bool|len|ord|hash|sum|abs|round|range|isinstance|type|id|repr|"
     r"UUID|hexdigest|digest|token_\w+|uuid\d|_?(?:safe|sanit|clean|valid|check|verif|secure|slug|allow|ensure|require)\w*)$"
 )
-"""Functions whose result is no longer what came in."""
+"""Functions whose result is clean."""
 
 PROVING = re.compile(
     r"^(?:fullmatch|match|isidentifier|isalnum|isalpha|isdigit|isdecimal|isnumeric|is_relative_to|startswith|"
@@ -39,7 +39,7 @@ ENDING = re.compile(r"^(?:abort|fail|exit|_exit|bail|die)$")
 CARRYING = frozenset(
     {"os", "path", "posixpath", "pathlib", "re", "urllib", "parse", "json", "base64", "html", "codecs", "unicodedata"}
 )
-"""Modules whose functions hand on what they are given."""
+"""Modules whose functions return what they are given."""
 
 JOINS = frozenset({"os.path.join", "path.join", "posixpath.join", "joinpath"})
 

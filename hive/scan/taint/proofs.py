@@ -41,7 +41,7 @@ def proves(test: ast.expr, *, when: bool, aliases: Aliases) -> Proofs:
 
 
 def raises_unless(value: ast.expr) -> Proofs:
-    """What is in order once a call has returned, because it raises otherwise."""
+    """What is clean after a call has returned, because it raises otherwise."""
     if isinstance(value, ast.Call) and RAISING.match(last_name(value.func)):
         return _subjects(value)
     return _NOTHING

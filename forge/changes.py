@@ -1,7 +1,6 @@
-"""What looks at a forge tell: things that happened, and how things stand between two looks. Performs no I/O.
+"""What polling a forge shows: things that happened, and current states. Performs no I/O.
 
-An event says where to look, and bots hear it; a change says what was found there, and the ledger
-keeps it.
+An event says where to look, and is for bots; a change says what was found there, and is for the ledger.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from forge.models import Issue, Repository, User
 
 
 class ChangeKind(StrEnum):
-    """What can happen. Those who did it are not told for the kinds in SILENT."""
+    """The kinds of changes. For those in SILENT the forge does not know the actor."""
 
     OPENED = "opened"
     EDITED = "edited"
@@ -77,10 +76,10 @@ SILENT = frozenset(
         ChangeKind.REPO_DELETED,
     }
 )
-"""Kinds of which a forge keeps no record: they are found by comparing, so nobody knows by whom."""
+"""Kinds that a forge keeps no record of: they are found by comparing, so the actor is unknown."""
 
 SOMEBODY = User(0, "somebody")
-"""The actor where a forge does not say."""
+"""The actor if a forge does not name one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +87,8 @@ class Change:
     """One thing that happened; two changes with one `key` are the same one.
 
     `place` is the number of an issue or pull request, the name of a ref, the sha of a commit, or
-    empty for the repository itself; `what` is the label, the account, the title it is about. `is_reply` says
-    that a remark answers an earlier one.
+    empty for the repository itself; `what` is the label, the account, the title it is about. `is_reply` is whether
+    a review comment answers an earlier one.
     """
 
     key: str
@@ -104,7 +103,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class SubjectEntry:
-    """An issue, or the issue side of a pull request, with what only a sweep needs of it."""
+    """An issue, or the issue side of a pull request, with what only the poller needs of it."""
 
     id: int
     repo_id: int
@@ -123,7 +122,7 @@ class CommentSnapshot:
     created_at: datetime
     updated_at: datetime
     is_reply: bool = False
-    """Whether it is a remark that answers an earlier one: a delivery tells of it as of a comment."""
+    """Whether it is a review comment that answers an earlier one: a delivery reports it as a comment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +138,7 @@ class ReviewSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A release as it stands: `digest` is for its words, `draft` ones are not out."""
+    """A release: `digest` is of its text, `draft` ones are not published."""
 
     id: int
     tag: str

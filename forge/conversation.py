@@ -9,7 +9,7 @@ from forge.models import Ref
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """What is said about one line of a pull request: it begins with the remark `id` of a review."""
+    """A conversation about one line of a pull request: it starts with the comment `id` of a review."""
 
     ref: Ref
     review: int

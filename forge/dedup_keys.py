@@ -1,8 +1,7 @@
-"""The keys by which two events are the same event, however they were learnt. Performs no I/O.
+"""Keys by which two events are the same, whether they came by webhook or polling. Performs no I/O.
 
-A key is made of ids that the forge gave and never gives again, so that a webhook and a sweep that
-meet the same thing make the same key of it. Most payloads carry no such id: what they tell has no
-key, and only a look at the timeline gives it one.
+A key consists of ids that the forge never reuses, so that a webhook and a poll make the same key. Most payloads
+contain no such id: they have no key, and only the timeline gives them one.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 UNKNOWN = ""
-"""The key of what a delivery tells without saying which happening it is: go and look."""
+"""The key of a delivery that does not identify what happened: the subject has to be refreshed."""
 
 
 def opened(forge: str, repo_id: int, number: int) -> str:
@@ -34,7 +33,7 @@ def commented(forge: str, comment_id: int) -> str:
 
 
 def row(forge: str, row_id: int) -> str:
-    """A row of a timeline: whatever happens to a conversation leaves one, and each has its own id."""
+    """A row of a timeline: everything that happens to a subject adds one, with an id of its own."""
     return f"timeline:{forge}:{row_id}"
 
 
@@ -54,5 +53,5 @@ def stated(forge: str, repo_id: int, sha: str, number: int) -> str:
 
 
 def digest(text: str) -> str:
-    """What stands for a text that people wrote: a key is one short line."""
+    """The digest of a text, since a key is one short line."""
     return sha256(text.encode("utf-8", "replace")).hexdigest()[:16]

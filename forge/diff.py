@@ -24,7 +24,7 @@ class MalformedDiff(ValueError):
 
 
 class DiffTooLarge(MalformedDiff):
-    """The diff has more lines than anybody reads."""
+    """The diff has more lines than can be read."""
 
 
 MAX_LINES = 400_000
@@ -67,7 +67,7 @@ class _File:
 
 
 def parse(text: str) -> tuple[FileDiff, ...]:
-    """Read a diff; raises MalformedDiff, and TooLong before it takes a hundred times the memory of its text."""
+    """Parse a diff; raises MalformedDiff, and DiffTooLarge before it takes a hundred times the memory of its text."""
     if text.count("\n") > MAX_LINES:
         raise DiffTooLarge(f"the diff has more than {MAX_LINES} lines")
     lines = iter(text.removesuffix("\n").split("\n"))
@@ -134,10 +134,10 @@ def _read_hunk(file: _File, lines: Iterator[str], match: re.Match[str]) -> None:
 
 
 def _names(rest: str) -> tuple[str, str]:
-    """New and old name from `a/x b/x`, where neither says where it ends unless it is quoted.
+    """New and old name from `a/x b/x`, whose ends are ambiguous unless they are quoted.
 
-    Lines that follow are clearer and correct it; only a file that was emptied, made empty, or had
-    nothing but its mode changed has none, and its two names are the same.
+    Later lines are clearer and correct it; only a file that was emptied, created empty, or had
+    only its mode changed has none, and its two names are the same.
     """
     if rest.startswith('"') and (match := _QUOTED.match(rest)):
         old, new = match[0], rest[match.end() + 1 :]

@@ -1,8 +1,7 @@
 """Events: something happened at a ref. Performs no I/O.
 
-An event says where to look (`ref`), who did it (`actor`) and by which key it is the same event
-again; the key is empty where a delivery does not say which happening it tells of. It carries no
-state: a handler asks the forge how things stand now.
+An event says where (`ref`), by whom (`actor`), and has a key by which it is the same event again; the key
+is empty if a delivery does not identify what happened. It carries no state: a handler asks the forge for the current one.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ class Event(WireNamed):
 
 @dataclass(frozen=True, slots=True)
 class SubjectChanged(Event, wire="subject_changed"):
-    """Something happened here, and only a look tells what; no bot hears it, the hive itself looks."""
+    """Something happened to a subject; only a refresh shows what. The hive itself handles it, no bot does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +57,10 @@ class IssueClosed(Event, wire="issue_closed"):
 
 @dataclass(frozen=True, slots=True)
 class CommentPosted(Event, wire="comment_posted"):
-    """A comment was written on an issue or pull request.
+    """A comment was posted on an issue or pull request.
 
-    `digest` stands for its text as it was first told of: whoever may write issues can edit everybody's
-    comments, within the second of their writing too, and then no time of a forge shows it. Empty if unknown.
+    `digest` is of its text when it was first reported: accounts with write access can edit comments of others, even
+    within the second of posting, and then no time of a forge shows it. Empty if unknown.
     """
 
     comment_id: int
@@ -75,7 +74,7 @@ class PullChanged(Event, wire="pull_request_changed"):
 
 @dataclass(frozen=True, slots=True)
 class PullMerged(Event, wire="pull_request_merged"):
-    """A forge says that a pull request was merged; verify before believing it."""
+    """A forge reports that a pull request was merged; verify before believing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +89,7 @@ class PullReviewed(Event, wire="pull_request_reviewed"):
 
 @dataclass(frozen=True, slots=True)
 class ReviewAsked(Event, wire="review_requested"):
-    """A pull request is to be reviewed at the head that it has: `again`, because somebody wants it, or as it was not seen so."""
+    """A pull request has to be reviewed at its head: `again`, because it was asked for, or because this head was not reviewed yet."""
 
     again: bool = True
 

@@ -46,7 +46,7 @@ class Repo:
 
     @classmethod
     def parse(cls, text: str) -> Repo:
-        """Read `forge:owner/name`; raises ValueError for anything else."""
+        """Parse `forge:owner/name`; raises ValueError for anything else."""
         match = _REPO.fullmatch(text)
         if match is None:
             raise ValueError(f"not a repository (forge:owner/name): {text!r}")
@@ -65,7 +65,7 @@ class Ref:
 
     @classmethod
     def parse(cls, text: str) -> Ref:
-        """Read `forge:owner/name#12`; raises ValueError for anything else."""
+        """Parse `forge:owner/name#12`; raises ValueError for anything else."""
         match = _REF.fullmatch(text)
         if match is None:
             raise ValueError(f"not an issue or pull request (forge:owner/name#12): {text!r}")
@@ -92,7 +92,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """What a forge says of a repository; `id` outlives a rename."""
+    """A repository; `id` survives a rename."""
 
     id: int
     repo: Repo
@@ -132,8 +132,8 @@ class PullRequest:
 
     `head_repo` is None once a fork was deleted. After a merge `head_sha` may follow the head
     branch further (seen on Forgejo 10, 17 and Gitea 1.26): never decide on it then.
-    `mergeable` says only that there is no conflict, not that protection allows the merge.
-    `reviewers` are those who were asked for a review and have not given it. One that was pushed to
+    `mergeable` is only whether there is no conflict, not whether protection allows the merge.
+    `reviewers` are those who were asked for a review and have not given it. A pull request that was pushed to
     `refs/for/…` has no branch: its `head_branch` is `refs/pull/<number>/head`.
     """
 
@@ -175,14 +175,14 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Reaction:
-    """Somebody's reaction to an issue or a comment, such as `eyes`."""
+    """A reaction to an issue or a comment, such as `eyes`."""
 
     user: User
     content: str
 
 
 class ReviewState(StrEnum):
-    """How a review ended; the words are Forgejo's and Gitea's."""
+    """How a review ended; the values are Forgejo's and Gitea's."""
 
     APPROVED = "APPROVED"
     REQUEST_CHANGES = "REQUEST_CHANGES"
@@ -210,10 +210,10 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class ReviewComment:
-    """A remark of a review on one line: `line` counts in the new file, or in the old one if `old`.
+    """A comment of a review on one line: `line` counts in the new file, or in the old one if `old`.
 
-    A reply is another remark of the same review on the same line. `author`, the times and whether the conversation
-    that it begins is `resolved` are what a forge tells of one that is there.
+    A reply is another comment of the same review on the same line. `author`, the times and whether the conversation
+    that it starts is `resolved` are known for an existing one.
     """
 
     path: str
@@ -259,7 +259,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CommitStatus:
-    """One context's newest word on a commit; `description` holds at most 140 characters."""
+    """The newest status of one context on a commit; `description` holds at most 140 characters."""
 
     context: str
     state: State
@@ -271,9 +271,9 @@ class CommitStatus:
 class Protection:
     """A branch protection rule, as far as the hive sets and checks it.
 
-    Only `mergers` may merge, everybody who may write when it is empty; nobody may push when `push`
-    is False, else `pushers`, or everybody who may write when that is empty. Site and repository
-    admins are included when `admins_included`.
+    Only `mergers` may merge, every writer if it is empty; nobody may push if `push`
+    is False, else `pushers`, or every writer if that is empty. Site and repository
+    admins are included if `admins_included`.
     """
 
     branch: str
@@ -286,7 +286,7 @@ class Protection:
     admins_included: bool = True
     pushers: tuple[str, ...] = ()
     exceptions: tuple[str, ...] = ()
-    """Settings of the forge that are on and let somebody past the rule, in its own words."""
+    """Settings of the forge that allow bypassing the rule, in its own words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +309,7 @@ class Push:
 class TimelineEvent:
     """One row of a timeline; `kind` is the forge's word, such as `label` or `pull_push`.
 
-    `label` and `user` are what a `label` or `assignees` row is about, `removed` says that it went.
+    `label` and `user` are what a `label` or `assignees` row is about, `removed` is whether it was removed.
     """
 
     id: int
@@ -324,9 +324,9 @@ class TimelineEvent:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A branch, the commit it points to, and what the rule that counts for it lets the asking account do.
+    """A branch, its commit, and what the effective protection rule allows the asking account.
 
-    `rule` is the name of that rule, told to admins of the repository only.
+    `rule` is the name of that rule, visible to admins of the repository only.
     """
 
     name: str

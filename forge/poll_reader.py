@@ -1,6 +1,6 @@
-"""What a sweep asks of a forge. Performs no I/O.
+"""What the poller asks of a forge. Performs no I/O.
 
-Together with the questions of a reader they are the `Watcher` of `forge.protocol`; each raises its errors.
+Together with the methods of a reader they are the `PollReader` of `forge.protocol`; each raises its errors.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from forge.models import Ref, Repo, Repository
 
 
 class ChangeReader(Protocol):
-    """What changed, and by which rows; who asks never has to know one forge's words."""
+    """Changes, and the rows that show them, independent of a forge's own words."""
 
     @property
     def requests(self) -> int:

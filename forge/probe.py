@@ -1,6 +1,6 @@
-"""What doctors try with, known by its title: bots, sweeps and dispatch pass over it. Performs no I/O.
+"""The probes of the doctor, recognised by their titles: bots, poller and dispatch ignore them. Performs no I/O.
 
-Whoever else uses that title gains nothing: a pull request at which no bot looks gets no verdict, and none is no approval.
+Others gain nothing by that title: a pull request that no bot reviews gets no verdict, which is no approval.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ TITLE = "WIP: hive doctor tries who may merge this"
 """A draft on all forges."""
 
 BRANCH = "hive-doctor-"
-"""How the branches of a trial begin."""
+"""The prefix of a probe's branches."""
 
 
 def is_trial(title: str) -> bool:

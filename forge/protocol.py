@@ -1,17 +1,17 @@
-"""What the hive asks of a forge, wants of it, and how a forge says no. Performs no I/O.
+"""The protocol of a forge, and its errors. Performs no I/O.
 
 Reader      reads (`forge.reader`); the only part that a bot ever sees
 PollReader  Reader plus the reads of the poller (`forge.poll_reader`): what changed, and by which rows
 Forge       Reader plus repeatable writes (`forge.writer`) of one identity; only `hive.outbox` holds one
 Operator    the write that no bot has an intent for: merging
-Admin       provisioning: each `ensure_…` makes it so and may be called again
+Admin       provisioning: each `ensure_…` is idempotent
 
 ForgeError
-├── Unavailable    no answer worth the name: try again later
-├── NotFound       not there, or not to be seen by this identity
-├── Refused        this identity may not
-├── Conflict       not in the state that this asks for: look again
-└── Invalid        the forge cannot make sense of it
+├── Unavailable    no usable answer: retry later
+├── NotFound       it does not exist, or this identity may not see it
+├── Refused        this identity may not do that
+├── Conflict       the forge's state does not allow it: read it again
+└── Invalid        the forge does not understand the request
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from forge.reader import CodeReader, IssueReader, PullReader
 from forge.writer import CodeWriter, IssueMetadataWriter, IssueWriter, PullWriter
 
 Consent = Callable[[str], bool]
-"""Is told in a few words what is not as it should be; says whether it is to be put right."""
+"""Gets a short sentence about a difference; returns whether to fix it."""
 
 
 class ForgeError(Exception):
@@ -38,9 +38,9 @@ class ForgeError(Exception):
 
 
 class Unavailable(ForgeError):
-    """Nothing can be concluded: time-out, 429, 5xx, a page instead of JSON. A write may have happened.
+    """The outcome is unknown: time-out, 429, 5xx, a page instead of JSON. A write may have happened.
 
-    `retry_after` is the number of seconds that the forge asked to wait, 0.0 if it did not say.
+    `retry_after` is the number of seconds that the forge asked to wait, 0.0 if it did not.
     """
 
     def __init__(self, message: str, *, status: int = 0, retry_after: float = 0.0) -> None:
@@ -69,7 +69,7 @@ class Capabilities:
     """What a forge can do, probed from its version; branch on these, never on a name."""
 
     kind: str
-    """`forgejo` or `gitea`; a webhook is asked for by this word."""
+    """`forgejo` or `gitea`; webhooks are created with this word."""
     version: str
     admins_key: str = ""
     """Protection key that includes admins: `apply_to_admins`, or Gitea's `block_admin_merge_override`."""
@@ -80,17 +80,17 @@ class Capabilities:
     repo_tokens: bool = False
     """Whether a token can be for some repositories only; it counts only if the answer lists them."""
     own_permission: bool = False
-    """Whether an account may ask for its own right on a repository.
+    """Whether an account may ask for its own permission on a repository.
 
-    The answer is no more than a hint: Gitea 1.26 says `none` to what a team gives by units.
+    The answer is no more than a hint: Gitea 1.26 says `none` for what a team grants by units.
     """
     label_removal_by_name: bool = False
     whole_timeline: bool = False
     """Whether a timeline comes at once when no page is asked for; Gitea 1.26.0 gives its first thirty rows."""
     reviewers_on_create: bool = False
-    """Whether a new pull request can ask for its reviewers, which anybody can then."""
+    """Whether reviewers can be requested when a pull request is opened, which every author may then."""
     resolve_conversation: bool = False
-    """Whether the conversation that a remark of a review began can be resolved."""
+    """Whether conversations on lines can be resolved."""
     reply_to_remark: bool = False
     """Whether a remark of a review can be answered where it stands."""
 
@@ -107,7 +107,7 @@ class HeldToken:
 
 
 class Reader(IssueReader, PullReader, CodeReader, Protocol):
-    """Questions to a forge. Each raises NotFound, Refused or Unavailable."""
+    """Reads of a forge. Each raises NotFound, Refused or Unavailable."""
 
     def capabilities(self) -> Capabilities:
         """What this forge can do."""
@@ -123,7 +123,7 @@ class Reader(IssueReader, PullReader, CodeReader, Protocol):
 
 
 class PollReader(Reader, ChangeReader, Protocol):
-    """A reader that can be asked what changed: what a sweep holds."""
+    """A reader that can also be asked what changed; the poller holds one."""
 
 
 class Forge(Reader, IssueWriter, IssueMetadataWriter, PullWriter, CodeWriter, Protocol):
@@ -137,8 +137,8 @@ class Operator(Protocol):
         """Merge a pull request if its head is `head_sha`.
 
         Raises Conflict while the forge checks for conflicts or when there is one (the same 405 on
-        all forges), Refused with the forge's reason when protection forbids it. Who wants to wait
-        for the check tries again for a bounded time: a conflict is told in the same words.
+        all forges), Refused with the forge's reason when protection forbids it. To wait for the
+        check, retry for a bounded time: a conflict has the same message.
         """
 
 
@@ -159,12 +159,12 @@ class Admin(Protocol):
         """An ordinary account that can act; `stuck` is one that was seen to wait for a new password."""
 
     def hides_activity(self, login: str) -> bool:
-        """Whether an account keeps out of the feeds."""
+        """Whether an account hides its activity from feeds."""
 
     def make_token(self, login: str, name: str, scopes: Sequence[str], repos: Sequence[Repo] = ()) -> str:
         """A new token of that name, replacing an older one: forges show a token once.
 
-        With `repos` it is good for these alone; raises Conflict if the forge made one that may do more.
+        With `repos` it is limited to these; raises Conflict if the forge made one that may do more.
         """
 
     def tokens(self, login: str) -> list[HeldToken]:

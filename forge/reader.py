@@ -1,4 +1,4 @@
-"""What is asked of a forge about issues, pull requests and code. Performs no I/O.
+"""Reads about issues, pull requests and code. Performs no I/O.
 
 Together with a few more they are the `Reader` of `forge.protocol`; each raises its errors.
 """
@@ -31,7 +31,7 @@ class IssueReader(Protocol):
         """An issue, or the issue side of a pull request."""
 
     def sees_subjects(self, repo: Repo) -> bool:
-        """Whether this identity may see issues and pull requests of a repository at all: one it may not see looks deleted."""
+        """Whether this identity may see issues and pull requests of a repository at all: hidden ones look deleted."""
 
     def comments(self, ref: Ref) -> list[Comment]:
         """All comments of a conversation, oldest first."""

@@ -1,7 +1,7 @@
-"""Whom this process believes when it speaks TLS: public authorities, and one of one's own; verification is never off.
+"""The certificate authorities that this process trusts: public ones, and one of the operator's; verification is never off.
 
-`SSL_CERT_FILE` is where OpenSSL, Python and httpx look, and child processes inherit it. requests looks only where it
-is told, and git at a setting of its own: both are told what stands there.
+`SSL_CERT_FILE` is where OpenSSL, Python and httpx look, and child processes inherit it. requests and git have settings
+of their own, which are set to the same file.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def trust(authority: Path, public: Path, into: Path) -> None:
 
 
 def checked(authority: Path) -> str:
-    """The PEM text of an authority; raises OSError, and ValueError for what holds no certificate."""
+    """The PEM text of an authority; raises OSError, and ValueError if there is no certificate in it."""
     text = authority.read_text("utf-8", errors="replace")
     found = "\n".join(_CERTIFICATE.findall(text))
     try:
@@ -61,12 +61,12 @@ def context() -> ssl.SSLContext:
 
 
 def is_untrusted(said: object) -> bool:
-    """Whether an error tells of a certificate that was not believed."""
+    """Whether an error is about an untrusted certificate."""
     return re.search(r"certificate|CERTIFICATE_VERIFY", str(said)) is not None
 
 
 def untrusted(url: str, said: object) -> str:
-    """Why a server was not believed, in words: its certificate, who made it, and the setting that is for it."""
+    """A sentence about an untrusted server: its certificate, its issuer, and the setting to change."""
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or 443
     why = re.search(r"certificate verify failed: ([^(\n]{1,120})", str(said))

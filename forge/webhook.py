@@ -38,7 +38,7 @@ class Delivery:
 
 
 def verify_any_case(forge: str, headers: Mapping[str, str], body: bytes, secrets: Iterable[bytes]) -> Delivery:
-    """Check the signature and read the headers, in whatever case; see `verify_lower`."""
+    """Check the signature and read the headers in any case; see `verify`."""
     return verify(forge, {name.lower(): value for name, value in headers.items()}, body, secrets)
 
 

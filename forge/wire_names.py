@@ -1,6 +1,6 @@
-"""Wire names: how a type is named where it is stored, such as in the ledger's `jobs.event_type` and `effects.kind`.
+"""Wire names: the names of types where they are stored, such as in the ledger's `jobs.event_type` and `effects.kind`.
 
-A class bears its own, so it can be renamed without touching what is stored. Performs no I/O.
+Each class defines its own, so it can be renamed without touching what is stored. Performs no I/O.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class WireNamed:
 
 
 def by_wire_name(kinds: Iterable[type[Any]]) -> Mapping[str, type[Any]]:
-    """Index classes by their wire names; raises ValueError for a class without one of its own, or two with the same."""
+    """Index classes by their wire names; raises ValueError for a class without one, or two with the same."""
     found: dict[str, type[Any]] = {}
     for kind in kinds:
         name: str | None = vars(kind).get("WIRE")  # an inherited one is another class's

@@ -1,7 +1,7 @@
-"""What is wanted of a forge by one identity. Performs no I/O.
+"""Writes of one identity. Performs no I/O.
 
-Together with its questions they are the `Forge` of `forge.protocol`. Doing one twice is doing it
-once; each raises Refused for what this identity may not, and Conflict for what does not go now.
+Together with its reads they are the `Forge` of `forge.protocol`. Each may be repeated; each raises Refused
+without the permission, and Conflict if the forge's state does not allow it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from forge.models import (
 
 
 class IssueWriter(Protocol):
-    """What is said on issues and pull requests, and what becomes of them."""
+    """Writes to issues and pull requests."""
 
     def open_issue(self, repo: Repo, title: str, body: str, *, marker: str) -> Issue:
         """File an issue, unless an open one of this identity contains `marker`."""
@@ -46,7 +46,7 @@ class IssueWriter(Protocol):
         """Replace a comment's text."""
 
     def react(self, ref: Ref, content: str, *, comment_id: int = 0) -> None:
-        """React to an issue, a pull request or one of its comments; unknown words raise Refused."""
+        """React to an issue, a pull request or one of its comments; unknown reactions raise Refused."""
 
 
 class IssueMetadataWriter(Protocol):
@@ -76,20 +76,20 @@ class PullWriter(Protocol):
         """Open a pull request, or find the open one with this head and base."""
 
     def request_reviews(self, ref: Ref, logins: Sequence[str]) -> None:
-        """Ask for reviews; of the author raises Invalid."""
+        """Request reviews; of the author raises Invalid."""
 
     def review(
         self, ref: Ref, *, head_sha: str, state: ReviewState, body: str, comments: Sequence[ReviewComment], marker: str
     ) -> Review:
         """Submit one review pinned to a head, unless one of this identity contains `marker`.
 
-        On a pull request of one's own only COMMENT is possible, the rest raises Invalid. Remarks on
+        On a pull request of the same author only COMMENT is possible, the rest raises Invalid. Comments on
         lines that the diff does not show must be left out by the caller: forges accept them and
-        hang them anywhere.
+        show them anywhere.
         """
 
     def reply(self, to: Conversation, body: str, *, marker: str) -> Comment:
-        """Say `body` in a conversation on a line, unless this identity said something with `marker` there already."""
+        """Reply in a conversation on a line, unless this identity has posted `marker` there already."""
 
     def edit_reply(self, to: Conversation, reply_id: int, body: str) -> None:
         """Replace the text of a reply."""
@@ -105,14 +105,14 @@ class CodeWriter(Protocol):
         """Commit a file's new content, unless it holds it already."""
 
     def commit(self, repo: Repo, edits: Sequence[FileEdit], *, message: str, branch: str, start: str = "") -> None:
-        """Commit several edits at once, without those that are there; none left makes no commit.
+        """Commit several edits at once, except those that are there already; without any left, no commit.
 
-        A branch that is not there begins at the branch `start`, if that is named. A file that somebody else
-        changed meanwhile raises Conflict, and then none of the edits is made.
+        A missing branch is created from the branch `start`, if given. A file that was changed by others in the meantime
+        raises Conflict, and then none of the edits is made.
         """
 
     def set_status(self, repo: Repo, sha: str, status: CommitStatus) -> None:
-        """Set a commit status, unless the context's newest word is the same."""
+        """Set a commit status, unless the context's newest one is the same."""
 
     def tag(self, repo: Repo, name: str, sha: str, message: str) -> None:
-        """Make an annotated tag; one of the same name on another commit raises Conflict."""
+        """Create an annotated tag; one of the same name on another commit raises Conflict."""

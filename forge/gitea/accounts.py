@@ -25,12 +25,12 @@ _FAULTS = {
 
 
 def agreed(why: str) -> bool:
-    """The consent of whoever does not ask."""
+    """A consent that agrees to everything."""
     return True
 
 
 class AccountAdmin(GiteaReader):
-    """The hands and eyes of a site admin, as far as accounts go."""
+    """Accounts and tokens of a forge, as a site admin."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class AccountAdmin(GiteaReader):
         seconds: float = SECONDS,
         current: Current = as_named,
     ) -> None:
-        """`name` is the house's name for the forge; `consent` is asked before each change."""
+        """`name` is the configured name of the forge; `consent` is asked before each change."""
         ForgeConnection.__init__(self, name, Client(url, login=login, password=password, seconds=seconds), current)
         self._consent = consent
 
@@ -52,7 +52,7 @@ class AccountAdmin(GiteaReader):
         return self._client.get("/user")["is_admin"].flag()
 
     def ensure_user(self, login: str, *, password: str, email: str) -> User:
-        """An account that needs no change of its password; one that is there already is left as it is."""
+        """An account that needs no change of its password; an existing one is left as it is."""
         try:
             return models.user(self._client.get(route("users", login)))
         except NotFound:
@@ -62,9 +62,9 @@ class AccountAdmin(GiteaReader):
             return models.user(self._client.post("/admin/users", **said, must_change_password=False))
 
     def ensure_usable(self, login: str, *, stuck: bool = False) -> bool:
-        """An ordinary account that can act; `stuck` is one that was seen to wait for a new password.
+        """An ordinary account that can act; `stuck` is whether it was seen to wait for a new password.
 
-        No forge shows that: its owner's calls are refused with 403, whatever they ask for.
+        No forge shows that: every request of such an account is refused with 403.
         """
         try:
             seen = self._client.get(route("users", login))
@@ -80,14 +80,14 @@ class AccountAdmin(GiteaReader):
         return bool(wrong)
 
     def hides_activity(self, login: str) -> bool:
-        """Whether an account keeps out of the feeds: nobody but itself is told, so it is asked as itself."""
+        """Whether an account hides its activity: only itself can see that, so it is asked as itself."""
         return self._client.get("/user/settings", sudo=login)["hide_activity"].flag()
 
     def make_token(self, login: str, name: str, scopes: Sequence[str], repos: Sequence[Repo] = ()) -> str:
         """A new token of that name, replacing an older one; raises Conflict for one that may do more than asked.
 
-        With `repos` it has to say that it is good for these alone: Forgejo 10 and Gitea 1.26 ignore the
-        wish and answer 201 with a token for everything.
+        With `repos` the answer has to list them: Forgejo 10 and Gitea 1.26 ignore the
+        parameter and answer 201 with a token for everything.
         """
         at = route("users", login, "tokens")
         for row in list(self._client.rows(at)):

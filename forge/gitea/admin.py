@@ -1,7 +1,7 @@
-"""Making a Forgejo or Gitea ready, as a site admin with a password.
+"""Sets up a Forgejo or Gitea, as a site admin with a password.
 
-Each call looks first and writes only what differs, after it has asked for consent, and reads back
-where a forge is known to accept a wish and drop it.
+Each call reads first and writes only differences, after asking for consent, and reads back
+where a forge is known to accept a setting and ignore it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MISSING = "is missing"
 
 
 class GiteaAdmin(AccountAdmin):
-    """The hands of a site admin; used while a forge is made ready, and not held afterwards."""
+    """Writes of a site admin; used during a set-up only."""
 
     def ensure_org(self, name: str) -> bool:
         """An organisation."""
@@ -66,16 +66,16 @@ class GiteaAdmin(AccountAdmin):
         return bool(wrong)
 
     def ensure_repo(self, repo: Repo, *, private: bool, default_branch: str = "main") -> bool:
-        """An empty repository, manual merges off; one that is there keeps what it holds.
+        """An empty repository, manual merges off; an existing one keeps its content.
 
-        A public one is made private if that is asked for; a private one is never opened to the world.
+        A public one is made private if asked for; a private one is never made public.
         """
         held = self._found(self._at(repo))
         said = {"name": repo.name, "private": private, "default_branch": default_branch}
         loose = "" if held is None else _looseness(held, private)
         if held is None and self._consent(_MISSING):
             self._client.post(route("orgs", repo.owner, "repos"), **said, auto_init=False)
-        # Forgejo does not show whether manual merges are allowed: say so every time.
+        # Forgejo does not show whether manual merges are allowed: set it every time.
         if self._consent(loose or _UNSEEN):
             self._client.patch(self._at(repo), **_NO_MANUAL_MERGE, **({"private": True} if private else {}))
         return held is None or bool(loose)

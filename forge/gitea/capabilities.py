@@ -33,16 +33,16 @@ _SINCE = {"forgejo": _FORGEJO, "gitea": _GITEA}
 _ADMINS = {"forgejo": "apply_to_admins", "gitea": "block_admin_merge_override"}
 
 _FIRST_FORGEJO = 7
-"""Forgejo counts from 7 by itself; before that, and on Gitea ever since, versions begin with 1."""
+"""Forgejo counts from 7; before that, and on Gitea, versions start with 1."""
 
 _DEVELOPMENT = re.compile(r"\bdev\b")
 
 
 def able(version: str) -> Capabilities:
-    """What a version can do.
+    """The capabilities of a version.
 
-    Forgejo tells which Gitea it is compatible with (`17.0.0+gitea-1.22.0`), Gitea does not. A text
-    without a number, as of a build by hand, is a forge that can do nothing special.
+    Forgejo reports the Gitea version that it is compatible with (`17.0.0+gitea-1.22.0`), Gitea does not. A text
+    without a number, as of a custom build, has no special capabilities.
     """
     number = _number(version)
     kind = "forgejo" if "+gitea-" in version or number >= (_FIRST_FORGEJO,) else "gitea"

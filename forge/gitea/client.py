@@ -1,9 +1,8 @@
 """HTTP to one forge as one identity: python-gitea's client, made strict. Never repeats a write.
 
-What python-gitea leaves open is closed here: paths are escaped, an answer that is no JSON is an
-error, errors have names, reads are repeated when that can help, nothing waits for ever, no
-redirect is followed (a renamed repository answers 301 to a POST too, and following makes it a
-GET), and neither the environment nor a cookie has a say in who asks.
+Beyond python-gitea: paths are escaped, an answer that is not JSON is an error, errors have names, reads are
+retried when that can help, nothing waits forever, no redirect is followed (a renamed repository answers 301
+to a POST too, and following makes it a GET), and neither the environment nor a cookie changes the identity.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ SECONDS = 20.0
 """The longest silence of a forge that is waited out."""
 
 ROWS = 50
-"""Rows of a page: the most that a forge gives unless its owner says otherwise."""
+"""Rows of a page: the default maximum of forges."""
 
 MAX_PAGES = 1000
-"""Pages of one list; a forge that has more is one that does not come to an end."""
+"""The most pages of one list; a forge with more does not end its list."""
 
 MAX_TEXT = 32 * 1024 * 1024
 """Bytes of a diff that are read: strangers write diffs."""
@@ -67,7 +66,7 @@ class _ReadRetry(Retry):
         _pool: Any = None,
         _stacktrace: TracebackType | None = None,
     ) -> Self:
-        """Count a failure; raises when no tries are left, or the pause is one for the caller to make."""
+        """Count a failure; raises when no attempts are left, or the pause is too long to wait here."""
         long = response is not None and (self.get_retry_after(response) or 0.0) > _LONGEST_PAUSE
         return Retry.increment(self.new(total=0) if long else self, method, url, response, error, _pool, _stacktrace)
 
@@ -120,7 +119,7 @@ class Client(Gitea):  # type: ignore[misc]  # python-gitea ships no types
         return self._json("PATCH", endpoint, json=body)
 
     def delete(self, endpoint: str, **body: object) -> None:
-        """Take something away; what it is may have to be said in a body."""
+        """Send a DELETE, with a body if needed."""
         self._json("DELETE", endpoint, **({"json": body} if body else {}))
 
     def pages(self, endpoint: str, **params: str | int) -> Iterator[list[JsonValue]]:
@@ -166,7 +165,7 @@ class Client(Gitea):  # type: ignore[misc]  # python-gitea ships no types
             yield from page
 
     def text(self, endpoint: str) -> str:
-        """Ask for plain text; raises Invalid above MAX_TEXT bytes."""
+        """Request plain text; raises Invalid above MAX_TEXT bytes."""
         with self._request("GET", endpoint, {"Accept": "text/plain"}, stream=True) as response:
             if not response.headers.get("Content-Type", "").startswith("text/plain"):
                 raise Unavailable(f"GET {endpoint}: no plain text", status=response.status_code)

@@ -17,7 +17,7 @@ class GiteaCodeReader(ForgeConnection):
         return models.branch(self._client.get(self._at(repo, "branches", *name.split("/"))))
 
     def protection(self, repo: Repo, branch: str) -> Protection | None:
-        """The rule that counts for a branch, whatever its name; None without one; Refused for plain readers."""
+        """The effective rule of a branch, whatever its name; None without one; Refused for plain readers."""
         name = self._rule_of(repo, branch)
         return next((protection.rule(row) for row in self._rules(repo) if row["rule_name"].text() == name), None)
 
@@ -29,9 +29,9 @@ class GiteaCodeReader(ForgeConnection):
             return []
 
     def _rule_of(self, repo: Repo, branch: str) -> str:
-        """The name of the rule that counts for a branch; for one that is not there yet, the one of its own name.
+        """The name of the effective rule of a branch; for a missing branch, the one of its own name.
 
-        Gitea since 1.23 takes the first by `priority` that fits: an older `m*` counts for `main` before `main` does.
+        Gitea since 1.23 takes the first match by `priority`: an older `m*` applies to `main` before `main` does.
         """
         try:
             return self.branch(repo, branch).rule

@@ -1,4 +1,4 @@
-"""What one account says on Forgejo and Gitea: issues, comments, reactions."""
+"""Writes of one account to Forgejo and Gitea: issues, comments, reactions."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ class CommentWriter(Account):
         )
 
     def react(self, ref: Ref, content: str, *, comment_id: int = 0) -> None:
-        """React to an issue, a pull request or one of its comments; unknown words raise Refused.
+        """React to an issue, a pull request or one of its comments; unknown reactions raise Refused.
 
-        Forgejo 17 answers 500 to a reaction that is there.
+        Forgejo 17 answers 500 to a reaction that exists already.
         """
 
         def is_there() -> bool:

@@ -1,4 +1,4 @@
-"""What one account commits, tags and says of commits on Forgejo and Gitea."""
+"""Commits, tags and commit statuses of one account on Forgejo and Gitea."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from forge.models import CommitStatus, FileEdit, Repo
 from forge.protocol import Conflict, Invalid, NotFound, Unavailable
 
 _STALE = ("sha does not match", "already exists")
-"""How a forge says that a file has moved on: with 422 on Forgejo 10 and Gitea 1.26, 409 on Forgejo 17."""
+"""The statuses of a changed file: 422 on Forgejo 10 and Gitea 1.26, 409 on Forgejo 17."""
 
 
 class CommitWriter(Account):
@@ -35,10 +35,10 @@ class CommitWriter(Account):
             raise Conflict(f"{repo}: {path} holds something else")
 
     def commit(self, repo: Repo, edits: Sequence[FileEdit], *, message: str, branch: str, start: str = "") -> None:
-        """Commit several edits at once, without those that are there; none left makes no commit.
+        """Commit several edits at once, except those that are there already; without any left, no commit.
 
-        A branch that is not there begins at the branch `start`, if that is named. A file that somebody else
-        changed meanwhile raises Conflict, and then none of the edits is made.
+        A missing branch is created from the branch `start`, if given. A file that was changed by others in the meantime
+        raises Conflict, and then none of the edits is made.
         """
         if len({edit.path for edit in edits}) < len(edits):
             raise ValueError("two edits of one file")

@@ -36,17 +36,17 @@ _LISTS = ("push_whitelist_", "merge_whitelist_", "approvals_whitelist_", "force_
 """Lists that count only while their switch is on."""
 
 _OPENS = re.compile(r"enable_|allow_?list|white_?list|bypass|exempt|override")
-"""What a setting that lets somebody past a rule is called, also one that no forge had when this was written."""
+"""Substrings of settings that allow bypassing a rule, also of forges newer than this."""
 
 _RANK = "priority"
-"""Gitea since 1.23 asks the rules in this order, the lowest first; one of the branch's own name is none before others."""
+"""Gitea since 1.23 checks rules in this order, the lowest first; one of the branch's own name has no precedence."""
 
 
 def rule(field: JsonValue) -> Protection:
-    """What a rule allows, never less: a team that may merge is shown as `@team`.
+    """What a rule allows: a team that may merge is shown as `@team`.
 
-    Files that match `unprotected_file_patterns` may be pushed whatever else the rule says. Without
-    a list of mergers everybody who may write may merge, and `mergers` is empty.
+    Files that match `unprotected_file_patterns` may be pushed regardless of the rule. Without
+    a list of mergers every writer may merge, and `mergers` is empty.
     """
     checked = field["enable_status_check"].flag()
     return Protection(
@@ -64,7 +64,7 @@ def rule(field: JsonValue) -> Protection:
 
 
 def exceptions(field: JsonValue) -> tuple[str, ...]:
-    """The settings of a rule that are on and let somebody past it, those that nobody knows among them."""
+    """Enabled settings of a rule that allow bypassing it, including unknown ones."""
     return tuple(key for key, held in field.items() if _is_on(key, held.value) and _lets_past(key))
 
 
@@ -77,9 +77,9 @@ def _lets_past(key: str) -> bool:
 
 
 def settings(wanted: Protection, admins_key: str, held: JsonValue | None = None) -> Mapping[str, object]:
-    """The settings that make a rule exactly this; what neither opens it nor is spoken of by the noun is left alone.
+    """The settings that make a rule exactly this; other settings are left alone.
 
-    `held` is the rule as it stands: only switches that the forge shows are set off.
+    `held` is the current rule: only switches that the forge shows are turned off.
     """
     return {
         **{key: False for key in EXCEPTIONS if held is not None and held[key].present},

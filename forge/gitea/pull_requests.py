@@ -18,7 +18,7 @@ class GiteaPullWriter(Account):
     def open_pull(self, repo: Repo, *, head: str, base: str, title: str, body: str) -> PullRequest:
         """Open a pull request, or find the open one with this head and base.
 
-        `head` is a branch, or `owner:branch` for one of a fork. A branch that is not there is 500 on
+        `head` is a branch, or `owner:branch` for one of a fork. A missing branch is 500 on
         Forgejo 10: it raises NotFound as elsewhere.
         """
         try:
@@ -34,7 +34,7 @@ class GiteaPullWriter(Account):
             raise
 
     def request_reviews(self, ref: Ref, logins: Sequence[str]) -> None:
-        """Ask for reviews; of the author raises Invalid, of nobody NotFound."""
+        """Request reviews; of the author raises Invalid, of an unknown login NotFound."""
         missing = without(logins, [user.login for user in self.pull(ref).reviewers])
         if not missing:
             return
@@ -48,8 +48,8 @@ class GiteaPullWriter(Account):
     ) -> Review:
         """Submit one review pinned to a head, unless one of this identity contains `marker`.
 
-        A pending review of this identity is deleted first: it would swallow the new one's remarks.
-        On a pull request of one's own only COMMENT is possible, the rest raises Invalid.
+        A pending review of this identity is deleted first: it would swallow the new one's comments.
+        On a pull request of the same author only COMMENT is possible, the rest raises Invalid.
         """
         checked(body, marker)
         if state not in _ANSWERS:

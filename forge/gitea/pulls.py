@@ -18,10 +18,10 @@ class GiteaPullReader(ForgeConnection):
         return models.pull(self._client.get(self._pull_at(ref)), ref.repo)
 
     def open_pulls(self, repo: Repo, *, head: str = "", base: str = "") -> list[PullRequest]:
-        """The open pull requests, of one head (`branch`, or `owner:branch` of a fork) and into one base if named.
+        """The open pull requests, of one head (`branch`, or `owner:branch` of a fork) and into one base if given.
 
-        Forgejo 17 can look for both and Gitea 1.24 for the base, each in words of its own; the
-        others pass these over, so the answer is sifted once more.
+        Forgejo 17 can filter by both and Gitea 1.24 by base, each with parameters of its own; the
+        others ignore these, so the answer is filtered again.
         """
         return list(self._sifted(repo, head, base))
 
@@ -38,7 +38,7 @@ class GiteaPullReader(ForgeConnection):
         return [models.file_change(row) for row in self._client.counted(self._pull_at(ref, "files"))]
 
     def diff(self, ref: Ref) -> str:
-        """The unified diff of a pull request; raises Invalid for one that is too large to look at."""
+        """The unified diff of a pull request; raises Invalid for one that is too large."""
         return self._client.text(self._at(ref.repo, "pulls", f"{ref.number}.diff"))
 
     def reviews(self, ref: Ref) -> list[Review]:

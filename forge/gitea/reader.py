@@ -20,9 +20,9 @@ class GiteaReader(GiteaIssueReader, GiteaPullReader, GiteaCodeReader):
     def __init__(
         self, *, name: str, url: str, token: str, seconds: float = SECONDS, current: Current = as_named
     ) -> None:
-        """`name` is the house's name for the forge; `seconds` is how long a silence is waited out.
+        """`name` is the configured name of the forge; `seconds` is how long a silence is tolerated.
 
-        `current` gives what the forge calls a repository now: one that was renamed keeps its name in the house.
+        `current` gives the forge's name of a repository: a renamed one keeps its configured name.
         """
         super().__init__(name, Client(url, token=token, seconds=seconds), current)
 
@@ -31,7 +31,7 @@ class GiteaReader(GiteaIssueReader, GiteaPullReader, GiteaCodeReader):
         return models.user(self._client.get(route("users", login)))
 
     def repository(self, repo: Repo) -> Repository:
-        """The repository under exactly that name, or the one that it has now; one that was renamed since raises NotFound."""
+        """The repository under exactly that name, or its current one; one that was renamed since raises NotFound."""
         now = self._current(repo)
         found = models.repository(self._client.get(self._at(repo)), self._name)
         if found.repo != now:
@@ -39,7 +39,7 @@ class GiteaReader(GiteaIssueReader, GiteaPullReader, GiteaCodeReader):
         return found if now == repo else replace(found, repo=repo)
 
     def repository_by_id(self, repo_id: int) -> Repository | None:
-        """A repository wherever it is now; None if it is gone, or not to be seen any more."""
+        """A repository by id; None if it is gone, or not visible."""
         try:
             return models.repository(self._client.get(route("repositories", repo_id)), self._name)
         except NotFound:

@@ -167,7 +167,7 @@ def remarks(rows: Iterable[JsonValue], number: int) -> list[CommentSnapshot]:
 
 
 def number(row: JsonValue) -> int:
-    """The number of the issue that a comment in a repository's list belongs to; 0 if it does not say."""
+    """The number of the issue of a comment in a repository's list; 0 if unknown."""
     address = row["issue_url"].words() or row["pull_request_url"].words()
     last = address.rpartition("/")[2]
     return int(last) if last.isdecimal() and len(last) <= 10 else 0
@@ -212,7 +212,7 @@ def activity(row: JsonValue) -> Activity:
 
 
 def _account(row: records.Account | None) -> User:
-    """Who did it, as far as the forge says."""
+    """The actor, if the forge names one."""
     return User(row.id, row.login) if row else SOMEBODY
 
 

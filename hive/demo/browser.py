@@ -15,7 +15,7 @@ _NUMBER = re.compile(r"/(?:issues|pulls)/(\d+)")
 
 
 class NotPossible(Exception):
-    """A page did not let the operator do it; says what it showed."""
+    """A page did not allow the action; the message is its text."""
 
 
 @dataclass(slots=True)
@@ -76,6 +76,6 @@ class FormBrowser:
 
 
 def _shown(page: str) -> str:
-    """The words of a page, shortened."""
+    """The text of a page, shortened."""
     text = re.sub(r"<(script|style).*?</\1>|<[^>]+>", " ", page, flags=re.DOTALL)
     return " ".join(html.unescape(text).split())[:300]

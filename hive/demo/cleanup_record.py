@@ -1,4 +1,4 @@
-"""What a demo made on a forge that is not its own: written down at once, so that it can be taken away again."""
+"""What a demo created on your forge: recorded at once, so that it can be removed."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ class Show:
         begin(self.config, self.instance, self.tree, self.console.note, seed=seed)
 
     def perform(self, hands: OperatorClient, *, between_looks: float) -> bool:
-        """Play the story and say what it took; False after Ctrl-C. Raises StoryFailed."""
+        """Play the story and print how long it took; False after Ctrl-C. Raises StoryFailed."""
         pace = Pace(PATIENCE_THINKING if os.environ.get(KEY) else PATIENCE, between_looks)
         token = self.instance.secret_store.token(FORGE, self.cast.accounts["core"])
         with GiteaReader(name=FORGE, url=self.instance.url(FORGE), token=token) as reader:
@@ -90,13 +90,13 @@ class Show:
         return True
 
     def stuck(self, issue: Ref) -> str:
-        """What the agent said when it could not go on with an issue; empty as long as it can."""
+        """What the agent said when it could not continue an issue; empty otherwise."""
         runs = self.instance.ledger.run_states.of(str(issue))
         return "" if not runs or runs[-1].is_busy or runs[-1].pull else runs[-1].last
 
     @contextmanager
     def explained(self) -> Iterator[None]:
-        """A story that stops is explained, and everything stays up to be looked at; then StoryFailed goes on."""
+        """Explain a failed story and keep everything running for a look; then raise StoryFailed."""
         try:
             yield
         except StoryFailed as error:
@@ -117,7 +117,7 @@ class Show:
 
 
 def play(evening: DemoOptions, *, port: int) -> None:
-    """Play the story on a forge of its own; raises NotReady for what is missing and StoryFailed if it ends otherwise."""
+    """Play the story on an embedded forge; raises StartupError for what is missing, and StoryFailed."""
     require_git()
     require_analysers()
     project = own_project(evening)
@@ -135,7 +135,7 @@ def play(evening: DemoOptions, *, port: int) -> None:
 
 @contextmanager
 def stage(evening: DemoOptions, forge: ForgeSettings, cast: DemoNames, project: Project | None) -> Iterator[Show]:
-    """A hive that may begin; whatever it started is ended with the show."""
+    """A hive ready to start; everything that it started ends with the show."""
     stop = stop_event()
     with ExitStack() as stack:
         thinks = bool(os.environ.get(KEY))
@@ -158,12 +158,12 @@ def stage(evening: DemoOptions, forge: ForgeSettings, cast: DemoNames, project: 
 
 
 def own_project(evening: DemoOptions) -> Project | None:
-    """The project that is to be played with, looked at; raises NotReady for one that cannot be."""
+    """The project of --project, checked; raises StartupError."""
     return None if evening.project is None else look_at(evening.project)
 
 
 def conclude(instance: Instance, cast: DemoNames, timings: list[Timing], suggestion: str) -> None:
-    """The closing table, and where to go on."""
+    """The closing table, and what to do next."""
     width = max(len(timing.what) for timing in timings)
     click.echo()
     for timing in timings:
@@ -186,7 +186,7 @@ def closing(what: str, how: str) -> None:
 
 
 def require_git() -> None:
-    """A git that can merge without a work tree; raises NotReady."""
+    """Check for a git that can merge without a work tree; raises StartupError."""
     found = shutil.which("git")
     if found is None:
         raise StartupError("git is not installed; on Debian and Ubuntu: apt-get install git")
@@ -197,15 +197,15 @@ def require_git() -> None:
 
 
 def require_analysers() -> None:
-    """Everything that the review of the story runs; raises NotReady."""
+    """Check for everything that the story's review runs; raises StartupError."""
     if missing := absent():
         raise StartupError(f"the review needs {', '.join(missing)}: pip install 'forgehive[demo]'")
 
 
 def fresh(state: Path) -> Path:
-    """An empty state directory; only an older demo's is emptied. Raises NotReady.
+    """An empty state directory; only an older demo's is emptied. Raises StartupError.
 
-    What an older demo made on somebody's forge stays on record: it can be taken away yet.
+    What an older demo created on your forge stays on record, so that it can be removed.
     """
     state = state.resolve()
     record = state / cleanup_record.FILE
@@ -223,7 +223,7 @@ def fresh(state: Path) -> Path:
 
 
 def free(port: int) -> int:
-    """A port that nobody listens on: the given one, or any for 0. Raises NotReady."""
+    """A free port: the given one, or any for 0. Raises StartupError."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -21,10 +21,10 @@ class ForgeAccess:
 
 
 def forge_access(url: str, admin: str | None) -> ForgeAccess:
-    """Read what the command line says: an address, and LOGIN or LOGIN:PASSWORD. Raises NotReady.
+    """Parse the command line: an address, and LOGIN or LOGIN:PASSWORD. Raises StartupError.
 
-    The password may be in HIVE_ADMIN_PASSWORD instead, where no list of processes shows it; it is
-    taken out of the environment, which children inherit.
+    The password may be in HIVE_ADMIN_PASSWORD instead, where no process list shows it; it is
+    removed from the environment, which children inherit.
     """
     held = os.environ.pop(PASSWORD, "")
     if "@" in url:

@@ -1,4 +1,4 @@
-"""`hive forge`: the small forge for trials and demos, as a process of its own."""
+"""`hive forge`: the embedded forge as a process of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PASSWORD = "HIVE_ADMIN_PASSWORD"  # noqa: S105  the name of a variable
 def serve(
     state: Path, place: tuple[str, int], say: Callable[[str], None], *, admin: str | None, flavour: str = "forgejo-17"
 ) -> None:
-    """Serve until told to stop; raises NotReady if the port is taken, the admin has no password, or nobody speaks so."""
+    """Serve until stopped; raises StartupError if the port is taken, the admin has no password, or the flavour is unknown."""
     if flavour not in FLAVOURS:
         raise StartupError(f"--flavour {flavour} is none of {', '.join(FLAVOURS)}")
     host, port = place

@@ -1,4 +1,4 @@
-"""A demo as a guest of somebody's forge: makes what it needs under free names, and takes only that away again."""
+"""A demo on your forge: creates what it needs under free names, and removes only that."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ForgeVisit:
         self._client.close()
 
     def forge(self) -> tuple[str, str]:
-        """Kind and version of the forge; raises NotReady if the admin is none."""
+        """Kind and version of the forge; raises StartupError if the login is not an admin."""
         door = self._door
         try:
             admin = self._client.get("/user")["is_admin"].flag()
@@ -59,7 +59,7 @@ class ForgeVisit:
         raise StartupError(f"too many demos were played on {self._door.url}; take some away with --clean")
 
     def settle(self, cast: DemoNames, password: Callable[[str], str]) -> None:
-        """Make accounts and organisations, and write each down; a name that was taken meanwhile is an error."""
+        """Create accounts and organisations, and record each; a name that was taken in the meantime is an error."""
         for login in cast.people:
             said = {"username": login, "email": f"{login}@{FORGE}.invalid", "password": password(login)}
             self._make("users", login, "/admin/users", **said, must_change_password=False, visibility="public")
@@ -85,7 +85,7 @@ class ForgeVisit:
         return not self._record.rows(self._door.url)
 
     def _take_away(self, row: Made) -> None:
-        """Delete one account or organisation with its repositories; one under another id is somebody else's."""
+        """Delete one account or organisation with its repositories; one under another id is not ours."""
         if self._id(row.kind, row.name) != row.id:
             return
         for repo in list(self._client.rows(route(row.kind, row.name, "repos"))):
@@ -109,6 +109,6 @@ class ForgeVisit:
 
 
 def _names(cast: DemoNames) -> list[tuple[Kind, str]]:
-    # An account and an organisation cannot share a name, and each is found under its own path.
+    # An account and an organisation cannot share a name, and each has its own path.
     kinds: tuple[Kind, ...] = ("users", "orgs")
     return [(kind, name) for name in (*cast.people, *cast.places) for kind in kinds]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from forge.models import Repo
 
 FORGE = "forgejo"
-"""The house's name for the forge of the story, whichever it is."""
+"""The configured name of the story's forge."""
 
 TAG_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 TAG_LENGTH = 2
@@ -15,10 +15,10 @@ TAG_LENGTH = 2
 
 @dataclass(frozen=True, slots=True)
 class DemoNames:
-    """The names of one performance; a `tag` tells them from those of another one on the same forge.
+    """The names of one demo; a `tag` distinguishes them from another demo's on the same forge.
 
-    A tagged agent is still an agent's name (nine small letters and digits), and a tagged login
-    still fits its column of the screen.
+    A tagged agent is still a valid agent name (nine small letters and digits), and a tagged login
+    still fits its column of the console.
     """
 
     tag: str = ""
@@ -50,7 +50,7 @@ class DemoNames:
 
     @property
     def accounts(self) -> dict[str, str]:
-        """The logins that bots speak with."""
+        """The logins of bots."""
         return {
             bot: f"{login}{self.tag}" for bot, login in (("core", "core"), ("triage", "triage"), ("review", "argus"))
         }

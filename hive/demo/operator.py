@@ -1,4 +1,4 @@
-"""What the operator of the story does, at a browser or by the API; no bot has such hands."""
+"""What the operator of the story does, in a browser or by the API; bots cannot do that."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class OperatorClient(Protocol):
     """A person who files issues and merges."""
 
     def sign_in(self) -> None:
-        """Begin; raises NotPossible."""
+        """Sign in; raises NotPossible."""
 
     def file_issue(self, repo: str, title: str, body: str) -> int:
-        """File an issue and return its number; raises NotPossible."""
+        """Open an issue and return its number; raises NotPossible."""
 
     def merge(self, repo: str, number: int, head: str) -> bool:
         """Merge a pull request at a head; False while that is not possible yet."""
 
 
 class ApiOperator:
-    """One person with a token: the pages of a forge that is not ours have forms of their own."""
+    """One person with a token: the pages of other forges have forms of their own."""
 
     def __init__(self, url: str, login: str, token: str) -> None:
         self.login = login
@@ -56,9 +56,9 @@ class ApiOperator:
     def merge(self, repo: str, number: int, head: str) -> bool:
         """Merge a pull request at a head.
 
-        False while it is blocked, and while the forge still looks whether it can be merged: it
-        says the same of a lasting conflict (405 "Please try again later"), so whoever asks again
-        does so for a bounded time.
+        False while it is blocked, and while the forge still checks for conflicts: it
+        gives the same answer for a lasting conflict (405 "Please try again later"), so retry
+        for a bounded time only.
         """
         try:
             self._operator.merge(Ref(Repo(FORGE, *repo.split("/")), number), head_sha=head)

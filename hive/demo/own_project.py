@@ -1,4 +1,4 @@
-"""A project of one's own for the demo: looked at before anything is started, and never written to."""
+"""Your project for the demo: checked before anything is started, and never written to."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Project:
 
 
 def look_at(path: Path, *, largest: int = LARGEST) -> Project:
-    """Look at a git repository; raises NotReady, with what to do, for one that cannot be played with."""
+    """Check a git repository; raises StartupError, with what to do, for one that cannot be used."""
     if not path.is_dir():
         raise StartupError(f"{path} is no directory; --project takes a git repository")
     _is_repository(path)
@@ -144,7 +144,7 @@ def _notes(path: Path, sha: str, *, shallow: bool) -> Iterator[str]:
 
 
 def _missing(path: Path, sha: str) -> list[str]:
-    """The commands of its own checks that no agent has by itself."""
+    """The commands of its own checks that agents lack."""
     try:
         checks = read_checks(_git(path, "cat-file", "blob", "--end-of-options", f"{sha}:.hive.yaml"))
     except BadYaml as error:
@@ -163,10 +163,10 @@ def _size(path: Path) -> int:
 
 @contextmanager
 def copied(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
-    """The commit to push, and the variables to push it with.
+    """The commit to push, and the environment to push it with.
 
-    A shallow clone cannot be pushed to a forge that knows nothing of it (git says "shallow update not allowed"): its newest
-    state becomes a commit of its own, which lies in a directory for the time, and not in the repository.
+    A shallow clone cannot be pushed to an empty forge (git says "shallow update not allowed"): its newest
+    state becomes a commit of its own, in a temporary directory, not in the repository.
     """
     if _git(path, "rev-parse", "--is-shallow-repository") != "true":
         yield "HEAD", {}

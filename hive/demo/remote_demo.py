@@ -28,7 +28,7 @@ TOOK_NOTHING = "nothing of a demo on {url} is known in {state}"
 
 
 def visit(evening: DemoOptions, door: ForgeAccess) -> None:
-    """Play the story on somebody's forge; raises NotReady and StoryFailed."""
+    """Play the story on your forge; raises StartupError and StoryFailed."""
     require_git()
     require_analysers()
     project = own_project(evening)
@@ -77,7 +77,7 @@ def settle(guest: ForgeVisit, show: Show, door: ForgeAccess) -> None:
 
 
 def clean(evening: DemoOptions, door: ForgeAccess) -> None:
-    """Take away what demos of this state directory made on a forge; raises NotReady if something stays."""
+    """Remove what demos of this state directory created on a forge; raises StartupError if something is left."""
     with ForgeVisit(door, record := CleanupRecord(evening.state.resolve())) as guest:
         if not record.rows(door.url):
             raise StartupError(TOOK_NOTHING.format(url=door.url, state=evening.state))

@@ -1,4 +1,4 @@
-"""What the scripted model does in the story: which files it writes, and what it says. Data, and nothing thought."""
+"""The scripted model's part of the story: files that it writes, and what it says. Data only."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ People should know it before they wonder.
 
 
 def welcome(taken: Container[str]) -> Task:
-    """The issue for a project of one's own: a file that is not there yet."""
+    """The issue for your own project: a file that does not exist yet."""
     names = ("AGENTS-WORK-HERE.md", *(f"AGENTS-WORK-HERE-{number}.md" for number in range(2, 100)))
     return Task("Say that agents work here", _WELCOME.format(file=next(name for name in names if name not in taken)))
 
 
 def script() -> Script:
-    """The brain of the story; what it has no scene for, it applies as a diff or says that it cannot."""
+    """The responder of the story; without a scene for it, it applies a diff or says that it cannot."""
     return Script([*_honey(), *_download(), *_sort(), *_host()], otherwise=DiffResponder())
 
 

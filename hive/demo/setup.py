@@ -56,7 +56,7 @@ ANYTHING = 'paths: ["*"]'
 
 
 def write_config(state: Path, *, forge_port: int, web_port: int, model_url: str) -> Path:
-    """Write the configuration of the demo on a forge of its own and return its path."""
+    """Write the configuration of the demo on an embedded forge and return its path."""
     here = ForgeSettings(f"http://127.0.0.1:{forge_port}", EMBEDDED)
     return write_config_for(state, here, PLAIN, web_port=web_port, model_url=model_url)
 
@@ -64,9 +64,9 @@ def write_config(state: Path, *, forge_port: int, web_port: int, model_url: str)
 def write_config_for(
     state: Path, forge: ForgeSettings, cast: DemoNames, *, web_port: int, model_url: str, field: str = BEES
 ) -> Path:
-    """Write the configuration of a demo with that cast on that forge and return its path; `field` is what its agent works on.
+    """Write the configuration of a demo with these names on a forge and return its path; `field` is its agent's lane.
 
-    Where nothing confines agents, those of a demo on a forge of its own run unconfined: there is nothing to steal.
+    If no sandbox works here, agents of a demo on an embedded forge run unconfined: there is nothing to steal.
     """
     throw_away = forge.kind == EMBEDDED
     path = state / "hive.yaml"
@@ -102,12 +102,12 @@ def sample(state: Path) -> Path:
 
 
 def copy_project(instance: Instance, project: Path) -> None:
-    """Push a copy of a project's current branch to a forge of our own as `main`; raises NotReady."""
+    """Push a copy of a project's current branch to an embedded forge as `main`; raises StartupError."""
     push_project(ForgeAccess(instance.url(FORGE), ADMIN, instance.secret_store.password(FORGE, ADMIN)), PLAIN, project)
 
 
 def push_project(door: ForgeAccess, cast: DemoNames, project: Path) -> None:
-    """Push a copy of a project's current branch to the forge as `main`, as its admin; raises NotReady."""
+    """Push a copy of a project's current branch to a forge as `main`, as its admin; raises StartupError."""
     with GiteaAdmin(name=FORGE, url=door.url, login=door.login, password=door.password) as admin:
         admin.ensure_org(cast.team)
         admin.ensure_repo(cast.app, private=False)

@@ -1,4 +1,4 @@
-"""The story: what the operator does, and what has to come of it. Asks the forge, as anybody could."""
+"""The story: what the operator does, and what has to come of it. Reads the forge like any user."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ T = TypeVar("T")
 ROUNDS = 6
 STUCK = ("blocked", "failed")
 WORDS = 600
-"""Of what an agent says when it cannot go on, so many letters are shown."""
+"""The most characters of an agent's explanation that are shown."""
 
 
 class StoryFailed(StartupError):
-    """The story did not go on: what was awaited did not come."""
+    """The story stopped: an expected event did not happen."""
 
 
 class StoryResult(Exception):
@@ -44,7 +44,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How long one step may take, and how often is looked; in seconds."""
+    """How long one step may take, and the interval of checks; in seconds."""
 
     retry: float
     between_looks: float
@@ -64,7 +64,7 @@ class Story:
         pace: Pace,
         stuck: Callable[[Ref], str] = lambda _: "",
     ) -> None:
-        """`hands` are the operator's; `screen` shows what happens while we wait; `stuck` says how a run on an issue ended its turn."""
+        """`hands` act for the operator; `console` shows what happens in the meantime; `stuck` is how a run ended its turn."""
         self._stuck = stuck
         self._cast = cast
         self._reader = reader
@@ -75,7 +75,7 @@ class Story:
         self._timings: list[Timing] = []
 
     def play(self, own_project: Sequence[str] | None) -> list[Timing]:
-        """All chapters, with the bees or with the files of a project of one's own; returns what each step took.
+        """All chapters, with the sample project or your own; returns how long each step took.
 
         Raises StoryFailed; ends early on Ctrl-C.
         """
@@ -94,7 +94,7 @@ class Story:
         return self._timings
 
     def issue_to_merge(self, task: Task) -> None:
-        """File an issue; it is routed, worked on, reviewed, mended, and merged."""
+        """Open an issue; it is routed, worked on, reviewed, fixed, and merged."""
         app = self._cast.app
         issue = Ref(app, self._hands.file_issue(app.path, task.title, task.body))
         self._timed("issue filed → labelled and assigned", lambda: self._assigned(issue))
@@ -103,7 +103,7 @@ class Story:
         self._merge(pull, "merged → issue closed", lambda: not self._reader.issue(issue).is_open or None)
 
     def _pull_or_words(self, issue: Ref) -> Ref | None:
-        """The pull request; raises StoryFailed with the agent's own words if it cannot go on: nobody need wait for more."""
+        """The pull request; raises StoryFailed with the agent's own explanation as soon as it cannot continue."""
         found = self._pull_for(issue)
         if found is not None or self._stuck(issue) not in STUCK:
             return found
@@ -128,7 +128,7 @@ class Story:
             self._timed("rebuilt → answered", lambda: self._answered(issue))
 
     def _review_rounds(self, pull: Ref) -> None:
-        """Wait for verdicts until one is not red; each red one is the agent's to mend."""
+        """Wait for verdicts until one is not red; the agent has to fix each red one."""
         seen = ""
         for number in range(1, ROUNDS + 1):
             what = "pull request → reviewed" if number == 1 else f"fixed → reviewed, round {number}"

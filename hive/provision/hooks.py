@@ -17,11 +17,11 @@ from hive.provision.team_permissions import EVENTS
 from hive.secret_store import REREAD_SECONDS
 
 MARK = "hive-mark"
-"""Where the ledger keeps what tells this hive from others on the same forge."""
+"""The ledger's cursor of the mark that distinguishes this hive from others on the same forge."""
 
 
 def mark(instance: Instance) -> str:
-    """What tells this hive from others; made once, and no secret."""
+    """The mark that distinguishes this hive from others; created once, and not secret."""
     held = instance.ledger.deliveries.cursor(MARK)
     if held is None:
         held = secrets.token_hex(4)

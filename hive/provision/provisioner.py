@@ -220,7 +220,7 @@ class Provisioner:
 def sign_in(
     instance: Instance, forge: str, login: str, password: str, *, consent: Consent = agreed
 ) -> Iterator[GiteaAdmin]:
-    """A site admin of a forge; raises NotReady for somebody else, Unavailable if the forge does not answer."""
+    """A site admin of a forge; raises StartupError for another account, Unavailable if the forge does not answer."""
     url = instance.url(forge)
     if login in instance.settings.accounts.values():
         raise StartupError(f"{login} is the site admin: the hive needs accounts of its own, see `accounts`")

@@ -25,7 +25,7 @@ class Rotation:
         self._say = say
 
     def tokens(self, login: str, password: str, accounts: Collection[str] = ()) -> None:
-        """A new token for each of these accounts, or for all; raises NotReady while the hive runs.
+        """Rotate the tokens of these accounts, or of all; raises StartupError while the hive runs.
 
         A worker with an old token would fail its effects as refused, and never retry them.
         """

@@ -1,4 +1,4 @@
-"""What new repositories begin with: a configuration, the roster, forms. What is there already stays."""
+"""First files of new repositories: a configuration, the roster, forms. Existing files stay."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAIN = "main"
 CONFIG = ("README.md", "agent.yaml", "prompts/role.md")
 FORMS = ("ask-the-lead.yaml", "config-request.yaml", "spawn.yaml")
 FORMS_AT = ".gitea/ISSUE_TEMPLATE"
-"""Where Forgejo and Gitea both look for issue forms; `.forgejo` is read by Forgejo alone."""
+"""Where both Forgejo and Gitea look for issue forms; `.forgejo` is read by Forgejo alone."""
 
 META = """\
 # hive/meta
@@ -77,7 +77,7 @@ class Seeds:
         self._put(repo, "README.md", META + "".join(rows), keep=False)
 
     def forms(self, repo: Repo) -> None:
-        """The forms of what people ask of the hive; one that was changed stays as it is."""
+        """The forms for requests to the hive; a changed one stays as it is."""
         self._put(repo, "README.md", OPS.format(repo.path))
         for name in FORMS:
             self._put(repo, f"{FORMS_AT}/{name}", _template(f"forms/{name}"))

@@ -9,7 +9,7 @@ TALK = {"repo.code": "read", "repo.issues": "write", "repo.pulls": "write"}
 PUSH = {"repo.code": "write", "repo.issues": "write", "repo.pulls": "write"}
 
 EVENTS = ("issues", "pull_request", "push", "create", "delete", "repository")
-"""What an organisation's hook sends; `issues` and `pull_request` stand for all of their kinds."""
+"""What an organisation's hook sends; `issues` and `pull_request` include all of their kinds."""
 
 
 CHECKS = {False: "hive/review", True: "hive/eval"}
@@ -27,7 +27,7 @@ class TeamPermissions:
 
 
 SWEEP = {"repo.releases": "read"}
-"""What only the sweep reads: a real forge answers 403 to a list of releases without it."""
+"""What only the poller reads: a real forge answers 403 to a list of releases without it."""
 
 OPERATORS = TeamPermissions("operators", "admin", members=("operators",))
 CORE = TeamPermissions("core", "write", PUSH | SWEEP, ("core",))

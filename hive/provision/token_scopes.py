@@ -8,9 +8,9 @@ from forge.gitea.reader import GiteaReader
 
 
 def excess_scopes(reader: GiteaReader, org: str, *, core: bool) -> str:
-    """What is open that should not be; empty for a token that is as narrow as it looks.
+    """Excess rights of a token; empty if there are none.
 
-    Each of these takes a scope of its own; `core` alone has business with organisations.
+    Each of these needs a scope of its own; only `core` needs organisations.
     """
     doors = {"notifications": "/notifications/new"} | ({} if core else {"organisations": route("orgs", org)})
     return ", ".join(name for name, at in doors.items() if opens(reader, at))

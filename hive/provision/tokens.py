@@ -1,7 +1,7 @@
-"""Tokens of the hive's accounts: the least that each needs, a new one before the old one goes.
+"""Tokens of the hive's accounts: minimal ones, and a new one before the old one is deleted.
 
-A token is made under a name of its own, tried, written down, and only then are the others of the
-hive taken away. Killed at any point, the next run finds the one that is written down.
+A token is created under a new name, tried, stored, and only then are the hive's others
+deleted. After a kill, the next run finds the stored one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hive.secret_store import NoSecret
 
 NAME = "hive"
 STUCK = "change your password"
-"""What all forges say to an account that has to change its password, whatever it asks for."""
+"""The answer of all forges to an account that has to change its password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Tokens:
             self._steps.take(what, "is not the one that is used", drop)
 
     def renew(self, grant: Grant) -> None:
-        """A new token in the place of the old one; raises NotReady for one that does not work."""
+        """Replace a token; raises StartupError for a new one that does not work."""
         name = f"{NAME}-{secrets.token_hex(4)}"
         text = self._admin.make_token(grant.login, name, grant.scopes, grant.repos)
         refusal = self._refusal(text)
@@ -110,7 +110,7 @@ class Tokens:
         if held is None:
             return "is not known to the forge"
         refusal = self._refusal(stored)
-        # That is a fault of the account, and mended there.
+        # That is a fault of the account, and fixed there.
         return grant.fault(held) or ("" if STUCK in refusal else refusal)
 
     def _stored(self, login: str) -> str:
@@ -131,7 +131,7 @@ class Tokens:
         return ""
 
     def _others(self, login: str, tail: str) -> Iterator[HeldToken]:
-        """Tokens that the hive made, and does not use any more."""
+        """Tokens that the hive created, and no longer uses."""
         for token in self._admin.tokens(login):
             if token.tail != tail and (token.name == NAME or token.name.startswith(f"{NAME}-")):
                 yield token

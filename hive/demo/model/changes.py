@@ -47,7 +47,7 @@ def changes(text: str) -> tuple[Change, ...]:
 
 
 def title(text: str) -> str:
-    """The title of the issue that a task tells of; the first line of a text that tells none."""
+    """The title of the issue in a task; the first line of a text without one."""
     told = _TITLE.search(text)
     lines = (told["title"] if told else text).strip().splitlines()
     return lines[0].lstrip("# ") if lines else ""

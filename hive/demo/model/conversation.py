@@ -61,7 +61,7 @@ class ModelConversation:
 
     @property
     def since(self) -> tuple[Message, ...]:
-        """The messages after the news: the model's own, and what its calls came to."""
+        """The messages after the newest one of a user: the model's own, and tool results."""
         return self.messages[self._newest + 1 :]
 
     @property
@@ -83,9 +83,9 @@ class ModelConversation:
 
 @dataclass(frozen=True, slots=True)
 class ModelReply:
-    """What a brain says: words, calls, and a reason to stop if it is none of the usual two.
+    """A reply: text, tool calls, and a stop reason if it is not one of the usual two.
 
-    `thinking` comes before both, signed. A `fault` is played instead of the rest, or in the midst of it.
+    `thinking` comes before both, signed. A `fault` is played instead of the rest, or in the middle of it.
     """
 
     text: str = ""

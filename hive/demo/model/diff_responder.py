@@ -1,4 +1,4 @@
-"""A brain that applies the changes it is told, for a hive without a key. Thinks of none, and says so."""
+"""A responder that applies the changes in a message, for a hive without a model. It does not think, and says so."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ rm -f {file}"""
 
 
 class DiffResponder:
-    """Applies the `diff` blocks in what was said last, then submits; every way out ends in words."""
+    """Applies the `diff` blocks of the last message, then submits; it always ends with a message."""
 
     def reply(self, conversation: ModelConversation) -> ModelReply:
         """The next reply."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ApiError:
-    """An answer that is an error: `Refusal(429, "rate_limit_error", retry_after="1")`, `Refusal(529, "overloaded_error")`.
+    """An error answer: `ApiError(429, "rate_limit_error", retry_after="1")`, `ApiError(529, "overloaded_error")`.
 
     `should_retry` is the header by which the API and the hive's gateway tell a spent budget from a busy model.
     """
@@ -21,7 +21,7 @@ class ApiError:
 
 @dataclass(frozen=True, slots=True)
 class BreaksOff:
-    """A stream that begins with 200 and then brings an error event, as an overloaded API does."""
+    """A stream that starts with 200 and then has an error event, like that of an overloaded API."""
 
     kind: str = "overloaded_error"
 

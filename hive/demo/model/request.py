@@ -1,7 +1,7 @@
-"""A request of the Messages API read into a Conversation, as strictly as the API reads it. Performs no I/O.
+"""Parses a request of the Messages API as strictly as the API does. Performs no I/O.
 
-What the API refuses is refused here with the same status and type, so that a client which keeps its
-conversation wrongly is found out without a model.
+What the API refuses is refused here with the same status and type, so that a client with a wrong
+conversation is found without a model.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A brain that plays a story: what is said to it decides on the scene, how often it replied on the line. Thinks nothing."""
+"""A responder that plays a story: messages select the scene, the number of replies the line."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from hive.demo.model.conversation import ModelConversation, ModelReply, Responde
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Replies to one piece of news, in their order.
+    """Replies to one message, in order.
 
-    `when` is searched for in what a user wrote last, `about` in what was written first, `who` in the
-    instructions; all are regular expressions. The scene begins anew with each news that it fits.
+    `when` is searched in the newest message of a user, `about` in the first one, `who` in the
+    instructions; all are regular expressions. The scene restarts with each message that it matches.
     """
 
     when: str

@@ -1,4 +1,4 @@
-"""The HTTP server that a brain speaks through: `/v1/messages` and `/v1/messages/count_tokens`. Decides nothing."""
+"""The HTTP server of a responder: `/v1/messages` and `/v1/messages/count_tokens`. Decides nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _POLL = 0.05
 
 
 class ModelServer:
-    """A model on a port of its own; a context that serves as long as it lasts."""
+    """A model server on a free port; a context manager."""
 
     def __init__(self, responder: Responder, *, host: str = "127.0.0.1", port: int = 0) -> None:
         self._stopping = threading.Event()
@@ -55,14 +55,14 @@ class ModelServer:
 
 
 def serve(responder: Responder, host: str, port: int, ready: Callable[[int], None]) -> None:
-    """Serve until the process is stopped; `ready` is told the port once it listens."""
+    """Serve until the process is stopped; `ready` gets the port once it listens."""
     with ThreadingHTTPServer((host, port), handler(responder, threading.Event())) as server:
         ready(server.server_port)
         server.serve_forever()
 
 
 def handler(responder: Responder, stopping: threading.Event) -> type[BaseHTTPRequestHandler]:
-    """The class of request handlers that speak for a brain; `stopping` ends a stall."""
+    """The class of request handlers of a responder; `stopping` ends a stall."""
 
     class Handler(_Handler):
         fingerprint = responder
@@ -160,4 +160,4 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(data)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing: the gateway in front keeps the books."""
+        """No access log: the gateway in front keeps one."""

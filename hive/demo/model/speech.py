@@ -1,4 +1,4 @@
-"""A Reply in the words of the Messages API: as one message, or as the events of a stream. Performs no I/O."""
+"""A reply in the format of the Messages API: one message, or the events of a stream. Performs no I/O."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ class History(Protocol):
     def status(self, ref: Ref) -> RunStatus | None:
         """How the newest run stands whose issue or pull request is `ref`, or that waits for it."""
 
-    def resting(self, agent: str) -> tuple[str, ...]:
+    def suspension_reasons(self, agent: str) -> tuple[str, ...]:
         """Why an agent is suspended, as sentences; empty if it is not."""
 
 

@@ -22,13 +22,13 @@ class ChangeReader(Protocol):
     def now(self) -> datetime:
         """The forge's clock at its last answer to this thread."""
 
-    def listed(self, owner: str) -> list[RepositoryEntry]:
+    def list_repositories(self, owner: str) -> list[RepositoryEntry]:
         """The repositories of an organisation."""
 
     def activity(self, owner: str, after: int | None) -> list[Activity]:
         """What an organisation's feed holds above a row, newest first; None for its newest rows only."""
 
-    def touched(self, owner: str, since: datetime) -> list[SubjectEntry]:
+    def changed_subjects(self, owner: str, since: datetime) -> list[SubjectEntry]:
         """Issues and pull requests of an organisation, open or not, that changed at or after `since`."""
 
     def subjects(self, repo: Repo, repo_id: int) -> list[SubjectEntry]:
@@ -37,19 +37,19 @@ class ChangeReader(Protocol):
     def subject(self, ref: Ref) -> SubjectEntry:
         """One issue or pull request."""
 
-    def happened(self, subject: SubjectEntry) -> tuple[list[Change], list[CommentSnapshot]]:
+    def changes_of(self, subject: SubjectEntry) -> tuple[list[Change], list[CommentSnapshot]]:
         """What happened to a subject, oldest first, and its comments as they stand."""
 
-    def effective_level(self, ref: Ref) -> list[ReviewSnapshot]:
+    def submitted_reviews(self, ref: Ref) -> list[ReviewSnapshot]:
         """The reviews of a pull request that were submitted."""
 
     def remarks(self, ref: Ref, review_id: int) -> list[CommentSnapshot]:
         """The remarks of a review."""
 
-    def stated(self, repo: Repo, repo_id: int, sha: str) -> list[Change]:
+    def status_changes(self, repo: Repo, repo_id: int, sha: str) -> list[Change]:
         """The statuses that were ever set on a commit."""
 
-    def said(self, repo: Repo, since: datetime) -> list[CommentSnapshot]:
+    def comments_since(self, repo: Repo, since: datetime) -> list[CommentSnapshot]:
         """Comments of a repository that were written or changed at or after `since`."""
 
     def refs(self, repo: Repo) -> dict[str, str]:

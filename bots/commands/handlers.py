@@ -164,14 +164,14 @@ def resume(call: Invocation) -> CommandOutcome:
     if (unknown := known(call, agent)) is not None:
         return unknown
     if not is_paused(call, agent):
-        others = ", ".join(call.ctx.history.resting(agent))
+        others = ", ".join(call.ctx.history.suspension_reasons(agent))
         return no(call, messages.NOT_PAUSED.format(agent=agent, why=f", but suspended ({others})" if others else ""))
     return yes(call, messages.RESUMED.format(agent=agent), Resume(call.comment.ref, agent, key=call.key("resume")))
 
 
 def is_paused(call: Invocation, agent: str) -> bool:
     """Whether an operator has paused an agent."""
-    return any(reason.startswith("paused by ") for reason in call.ctx.history.resting(agent))
+    return any(reason.startswith("paused by ") for reason in call.ctx.history.suspension_reasons(agent))
 
 
 def restart(call: Invocation) -> CommandOutcome:

@@ -30,7 +30,7 @@ def status(call: Invocation) -> CommandOutcome:
 def of_config(call: Invocation) -> str:
     """The run that waits for a change of a configuration, and the agent's suspension."""
     agent = call.ctx.team.configs[call.comment.ref.repo]
-    why = "; ".join(map(plain, call.ctx.history.resting(agent)))
+    why = "; ".join(map(plain, call.ctx.history.suspension_reasons(agent)))
     suspension = messages.SUSPENDED.format(agent=agent, why=why) if why else messages.NOT_SUSPENDED.format(agent=agent)
     waiting = call.ctx.history.status(call.comment.ref)
     if waiting is None:
@@ -45,7 +45,7 @@ def state(call: Invocation, run: RunStatus) -> str:
     if run.is_held:
         return messages.WORKS.format(turn=run.turn)
     if run.turn:
-        why = "; ".join(map(plain, call.ctx.history.resting(run.agent)))
+        why = "; ".join(map(plain, call.ctx.history.suspension_reasons(run.agent)))
         if why:
             return messages.WAITS_BECAUSE.format(turn=run.turn, why=why)
         return messages.WAITS_FOR_ITS_TURN.format(turn=run.turn, agent=run.agent)

@@ -63,7 +63,7 @@ class GiteaPollReader(GiteaReader):
             raise Unavailable("the forge does not tell its time") from error
         return told if told.tzinfo else told.replace(tzinfo=UTC)
 
-    def listed(self, owner: str) -> list[RepositoryEntry]:
+    def list_repositories(self, owner: str) -> list[RepositoryEntry]:
         """The repositories of an organisation."""
         found = (timeline.listed(row, self._name) for row in self._client.counted(route("orgs", owner, "repos")))
         return [
@@ -83,7 +83,7 @@ class GiteaPollReader(GiteaReader):
                 break
         return sorted(found, key=lambda row: row.id, reverse=True)
 
-    def touched(self, owner: str, since: datetime) -> list[SubjectEntry]:
+    def changed_subjects(self, owner: str, since: datetime) -> list[SubjectEntry]:
         """Issues and pull requests of an organisation, open or not, that changed at or after `since`."""
         when = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         found = self._client.counted("/repos/issues/search", owner=owner, state="all", since=when)
@@ -100,13 +100,13 @@ class GiteaPollReader(GiteaReader):
         row = self._client.get(self._issue_at(ref))
         return self._subject(row, row["repository"])
 
-    def happened(self, subject: SubjectEntry) -> tuple[list[Change], list[CommentSnapshot]]:
+    def changes_of(self, subject: SubjectEntry) -> tuple[list[Change], list[CommentSnapshot]]:
         """What happened to a subject, oldest first, and its comments as they stand."""
         return timeline.timeline(self._timeline(subject.issue.ref), subject)
 
-    def effective_level(self, ref: Ref) -> list[ReviewSnapshot]:
+    def submitted_reviews(self, ref: Ref) -> list[ReviewSnapshot]:
         """The reviews of a pull request that were submitted."""
-        found = map(timeline.effective_level, self._client.counted(self._pull_at(ref, "reviews")))
+        found = map(timeline.submitted_review, self._client.counted(self._pull_at(ref, "reviews")))
         return [review for review in found if review]
 
     def remarks(self, ref: Ref, review_id: int) -> list[CommentSnapshot]:
@@ -114,7 +114,7 @@ class GiteaPollReader(GiteaReader):
         found = self._client.get(self._pull_at(ref, "reviews", review_id, "comments"))
         return timeline.remarks(found.each(), ref.number)
 
-    def stated(self, repo: Repo, repo_id: int, sha: str) -> list[Change]:
+    def status_changes(self, repo: Repo, repo_id: int, sha: str) -> list[Change]:
         """The statuses that were ever set on a commit; none for one that is gone."""
         try:
             found = list(self._client.counted(self._at(repo, "statuses", sha)))
@@ -122,7 +122,7 @@ class GiteaPollReader(GiteaReader):
             return []
         return [timeline.status(row, repo, repo_id, sha) for row in found]
 
-    def said(self, repo: Repo, since: datetime) -> list[CommentSnapshot]:
+    def comments_since(self, repo: Repo, since: datetime) -> list[CommentSnapshot]:
         """Comments of a repository that were written or changed at or after `since`."""
         when = f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
         found = self._client.counted(self._at(repo, "issues", "comments"), since=when)

@@ -173,7 +173,7 @@ def number(row: JsonValue) -> int:
     return int(last) if last.isdecimal() and len(last) <= 10 else 0
 
 
-def effective_level(row: JsonValue) -> ReviewSnapshot | None:
+def submitted_review(row: JsonValue) -> ReviewSnapshot | None:
     """A review that was submitted; None for one that is being written or was only asked for."""
     state = read(records.ReviewKind, row).state or ""
     if state in {"", "PENDING", "REQUEST_REVIEW"}:

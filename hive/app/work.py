@@ -73,7 +73,7 @@ class LedgerHistory:
         """How the newest run stands whose issue or pull request is `ref`, or that waits for it."""
         return self.ledger.run_states.status(str(ref))
 
-    def resting(self, agent: str) -> tuple[str, ...]:
+    def suspension_reasons(self, agent: str) -> tuple[str, ...]:
         """Why an agent is suspended."""
         mine = [
             suspension

@@ -83,7 +83,7 @@ class Poller:
     def _look(self, *, thorough: bool) -> tuple[PassFindings, Cursor | None]:
         told = self._ledger.deliveries.cursor(self._name)
         cursor = None if told is None else CURSOR.loads(told)
-        listed = self._watcher.listed(self._owner)
+        listed = self._watcher.list_repositories(self._owner)
         began = self._watcher.now()
         late = cursor is None or began - cursor.seen >= GAP or began - cursor.deep >= DEEP
         found = PassFindings(began, deep=thorough or late)
@@ -117,7 +117,9 @@ class Poller:
         """What changed since the last poll; if that request fails, the poll checks everything."""
         since = cursor.since
         try:
-            return self._asking(found)("what changed", self._owner, lambda: self._watcher.touched(self._owner, since))
+            return self._asking(found)(
+                "what changed", self._owner, lambda: self._watcher.changed_subjects(self._owner, since)
+            )
         except SourceUnavailable:
             found.deep = True
             return []
@@ -230,7 +232,7 @@ class Poller:
         since, begun_at = times
         edited: set[int] = set()
         try:
-            said = self._asking(found)("comments", place.repo, lambda: self._watcher.said(place.repo, since))
+            said = self._asking(found)("comments", place.repo, lambda: self._watcher.comments_since(place.repo, since))
         except SourceUnavailable:
             return edited
         for comment in said:

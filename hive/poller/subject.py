@@ -39,7 +39,7 @@ def diff_subject(
     Parts of a pull request that may not be read stay as they are known; raises SourceUnavailable for what is broken.
     """
     issue, known = subject.issue, None if was is None else SUBJECT.loads(was)
-    rows, comments = ask("conversations", issue.ref.repo, lambda: watcher.happened(subject))
+    rows, comments = ask("conversations", issue.ref.repo, lambda: watcher.changes_of(subject))
     if issue.created_at >= begun:
         rows.insert(0, _opened(subject))
     rows += [_commented(comment, subject) for comment in comments]
@@ -54,7 +54,7 @@ def diff_subject(
 
 def states(watcher: PollReader, ref: Ref, repo_id: int, was: str) -> SubjectDiff:
     """Compare only the statuses of an open pull request's head: they leave no trace elsewhere."""
-    rows = watcher.stated(ref.repo, repo_id, SUBJECT.loads(was).head)
+    rows = watcher.status_changes(ref.repo, repo_id, SUBJECT.loads(was).head)
     return SubjectDiff(ref, repo_id, is_pull=True, rows=tuple(rows), diffs=(), was=was, now=was)
 
 
@@ -69,9 +69,9 @@ def _pull(
     if now.is_open or known is None or known.is_open:
         # A head that was replaced since then is read for the last time.
         for sha in dict.fromkeys(filter(None, (before.head, head))):
-            found += _seen(ask, "statuses", ref, partial(watcher.stated, ref.repo, repo_id, sha), [])
+            found += _seen(ask, "statuses", ref, partial(watcher.status_changes, ref.repo, repo_id, sha), [])
     counts = dict(before.reviews)
-    for review in _seen(ask, "reviews", ref, lambda: watcher.effective_level(ref), list[ReviewSnapshot]()):
+    for review in _seen(ask, "reviews", ref, lambda: watcher.submitted_reviews(ref), list[ReviewSnapshot]()):
         counts[review.id] = review.remarks
         key, place = dedup_keys.reviewed(ref.repo.forge, review.id), str(ref.number)
         found.append(Change(key, ChangeKind.REVIEWED, repo_id, place, review.author, review.at, review.state))

@@ -49,12 +49,12 @@ class PollingChecks:
         self, watcher: GiteaPollReader, owners: Sequence[str], places: Sequence[Place]
     ) -> Iterator[Question]:
         for owner in owners:
-            yield "repositories", owner, partial(watcher.listed, owner)
+            yield "repositories", owner, partial(watcher.list_repositories, owner)
             yield "the feed", owner, partial(watcher.activity, owner, None)
-            yield "what changed", owner, partial(watcher.touched, owner, watcher.now())
+            yield "what changed", owner, partial(watcher.changed_subjects, owner, watcher.now())
         for repo, branch in places:
             yield "refs", repo.path, partial(watcher.refs, repo)
             yield "releases", repo.path, partial(watcher.releases, repo)
-            yield "comments", repo.path, partial(watcher.said, repo, watcher.now())
+            yield "comments", repo.path, partial(watcher.comments_since, repo, watcher.now())
             yield "pull requests", repo.path, partial(watcher.open_pulls, repo)
             yield "statuses", repo.path, partial(watcher.statuses, repo, branch.sha)

@@ -26,7 +26,7 @@ def test_places(contract_forge: ContractForge, watcher: GiteaPollReader) -> None
     repo = contract_forge.repo()
     head = contract_forge.ops.branch(repo, "main").sha
     contract_forge.iris.tag(repo, "v1", head, "one")
-    (place,) = [one for one in watcher.listed(contract_forge.org) if one.repository.repo == repo]
+    (place,) = [one for one in watcher.list_repositories(contract_forge.org) if one.repository.repo == repo]
     assert watcher.repository_by_id(place.repository.id) == place.repository
     assert watcher.repository_by_id(2**40) is None
     refs = watcher.refs(repo)
@@ -41,9 +41,10 @@ def test_what_was_touched(contract_forge: ContractForge, watcher: GiteaPollReade
     repo, now = contract_forge.repo(), watcher.now()
     ref = contract_forge.iris.open_issue(repo, "a bug", f"it breaks {MARK}", marker=MARK).ref
     since = now - timedelta(seconds=5)
-    assert ref in {subject.issue.ref for subject in watcher.touched(contract_forge.org, since)}
+    assert ref in {subject.issue.ref for subject in watcher.changed_subjects(contract_forge.org, since)}
     assert ref not in {
-        subject.issue.ref for subject in watcher.touched(contract_forge.org, watcher.now() + timedelta(hours=1))
+        subject.issue.ref
+        for subject in watcher.changed_subjects(contract_forge.org, watcher.now() + timedelta(hours=1))
     }
     assert [subject.issue.ref for subject in watcher.subjects(repo, 1)] == [ref]
     assert watcher.subject(ref).issue.title == "a bug"
@@ -56,14 +57,14 @@ def test_what_happened(contract_forge: ContractForge, watcher: GiteaPollReader) 
     contract_forge.iris.assign(ref, [contract_forge.login("ops")])
     comment = contract_forge.ops.comment(ref, f"seen {MARK}", marker=MARK)
     contract_forge.ops.close(ref)
-    changes, said = watcher.happened(watcher.subject(ref))
+    changes, said = watcher.changes_of(watcher.subject(ref))
     assert [(change.kind, change.actor.login) for change in changes if change.kind is not ChangeKind.OPENED] == [
         (ChangeKind.ASSIGNED, contract_forge.login("iris")),
         (ChangeKind.CLOSED, contract_forge.login("ops")),
     ]
     assert len({change.key for change in changes}) == len(changes)
     assert [one.id for one in said] == [comment.id]
-    assert comment.id in {one.id for one in watcher.said(repo, since)}
+    assert comment.id in {one.id for one in watcher.comments_since(repo, since)}
 
 
 def test_what_was_judged(contract_forge: ContractForge, watcher: GiteaPollReader) -> None:
@@ -80,10 +81,10 @@ def test_what_was_judged(contract_forge: ContractForge, watcher: GiteaPollReader
     )
     for state in (State.PENDING, State.SUCCESS):
         contract_forge.ops.set_status(ref.repo, head, CommitStatus("hive/review", state, state.value))
-    assert [one.id for one in watcher.effective_level(ref)] == [review.id]
+    assert [one.id for one in watcher.submitted_reviews(ref)] == [review.id]
     assert len(watcher.remarks(ref, review.id)) == 1
-    assert [one.kind for one in watcher.stated(ref.repo, 1, head)] == [ChangeKind.STATUS_SET] * 2
-    assert watcher.stated(ref.repo, 1, "0" * 40) == []
+    assert [one.kind for one in watcher.status_changes(ref.repo, 1, head)] == [ChangeKind.STATUS_SET] * 2
+    assert watcher.status_changes(ref.repo, 1, "0" * 40) == []
 
 
 def test_what_moved(contract_forge: ContractForge, watcher: GiteaPollReader) -> None:

@@ -169,7 +169,7 @@ class Still:
         """What the test says."""
         return self.statuses.get(ref)
 
-    def resting(self, agent: str) -> tuple[str, ...]:
+    def suspension_reasons(self, agent: str) -> tuple[str, ...]:
         """What the test says."""
         return self.rests.get(agent, ())
 

@@ -32,11 +32,11 @@ class Stumbling(GiteaPollReader):
     broken_at: int = 0
     status: int = 0
 
-    def happened(self, subject: SubjectEntry) -> tuple[list[Change], list[CommentSnapshot]]:
+    def changes_of(self, subject: SubjectEntry) -> tuple[list[Change], list[CommentSnapshot]]:
         """As it is, but for one subject."""
         if subject.issue.ref.number == self.broken_at:
             raise Unavailable("as if", status=self.status)
-        return super().happened(subject)
+        return super().changes_of(subject)
 
 
 @dataclass

@@ -25,7 +25,18 @@ from tests.conftest import Clock
 ADMIN = ("root", "correct horse")
 SCOPES = ("write:repository", "write:issue", "write:organization", "read:user")
 APP = Repo("work", "acme", "app")
-SOURCES = ("activity", "touched", "refs", "releases", "said", "subjects", "stated", "happened", "judged", "pull")
+SOURCES = (
+    "activity",
+    "changed_subjects",
+    "refs",
+    "releases",
+    "comments_since",
+    "subjects",
+    "status_changes",
+    "changes_of",
+    "submitted_reviews",
+    "pull",
+)
 NO, STUMBLES, AWAY = Refused("no right", status=403), Unavailable("as if", status=500), Unavailable("gone", status=0)
 
 
@@ -103,7 +114,7 @@ def town(tmp_path: Path) -> Iterator[Town]:
 FOUND_ELSEWHERE = {
     "releases": {ChangeKind.OPENED, ChangeKind.REF_CREATED},
     "refs": {ChangeKind.OPENED, ChangeKind.RELEASED},
-    "happened": {ChangeKind.REF_CREATED, ChangeKind.RELEASED},
+    "changes_of": {ChangeKind.REF_CREATED, ChangeKind.RELEASED},
 }
 ALL = {ChangeKind.OPENED, ChangeKind.REF_CREATED, ChangeKind.RELEASED}
 
@@ -129,7 +140,7 @@ def test_each_source_fails_alone(town: Town, source: str, error: ForgeError) -> 
         town.stir()
         town.sweeper.sweep(thorough=True)
         assert source not in town.watcher.asked, "what was refused is asked no more"
-        assert source == "happened" or "happened" in town.watcher.asked, "the others are"
+        assert source == "changes_of" or "changes_of" in town.watcher.asked, "the others are"
 
 
 def test_a_right_that_is_given_later(town: Town) -> None:

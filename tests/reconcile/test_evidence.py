@@ -12,7 +12,7 @@ import pytest
 from forge.models import Branch, Protection, PullRequest, Push, Ref, Repo, Repository, TimelineEvent, User
 from forge.protocol import Refused
 from hive.git_mirror.mirror import Login, Mirror
-from hive.ledger import Anchor, Ledger
+from hive.ledger import Baseline, Ledger
 from hive.reconcile.evidence import Evidence, NotNow, open_to_us, protection_faults
 from hive.reconcile.verify import Accepted, Facts, Policy, Rejected, decide
 from tests.bots.conftest import NOON, pull
@@ -43,7 +43,7 @@ class Place:
 
     origin: Origin
     mirror: Mirror
-    anchor: Anchor
+    baseline: Baseline
     seen: Repository
     rule: Protection | None = RULE
     is_refused: bool = False
@@ -83,7 +83,7 @@ class Place:
         """The branch was moved, and the feed has a row of it."""
         before = self.branches[-1].sha
         self.branches.append(Branch("main", new, protected=True))
-        self.rows.append(Push(self.anchor.cursor + 1 + len(self.rows), "main", old or before, new, by.id))
+        self.rows.append(Push(self.baseline.cursor + 1 + len(self.rows), "main", old or before, new, by.id))
         return self.rows[-1]
 
     def merge(self, number: int = 7, **differs: Any) -> str:
@@ -103,7 +103,7 @@ class Place:
 
     def gather(self, policy: Policy = POLICY) -> Facts:
         """All that the rule looks at."""
-        return Evidence(cast("Any", self), self.mirror, REPO, policy).gather(self.anchor, self.proposals)
+        return Evidence(cast("Any", self), self.mirror, REPO, policy).gather(self.baseline, self.proposals)
 
     def reason(self) -> str:
         """Why the head is not approved; empty if it is."""
@@ -119,23 +119,23 @@ def place(origin: Origin, ledger: Ledger) -> Place:
     mirror.source = str(origin.path)
     seen = Repository(5, REPO, "main", archived=False, mirror=False, empty=False, private=True)
     main = Branch("main", first, protected=True)
-    ledger.deployments.adopt("iris", team="acme", seen=seen, branch=main, cursor=3)
-    anchor = ledger.deployments.baseline("iris")
-    assert anchor is not None
-    return Place(origin, mirror, anchor, seen, branches=[main])
+    ledger.deployments.register("iris", team="acme", seen=seen, branch=main, cursor=3)
+    baseline = ledger.deployments.baseline("iris")
+    assert baseline is not None
+    return Place(origin, mirror, baseline, seen, branches=[main])
 
 
 def test_nothing_has_moved(place: Place) -> None:
     """What was accepted last is still the head: no feed has to say so."""
     facts = place.gather()
-    assert (facts.complete, facts.head, facts.movements) == (True, place.anchor.sha, ())
+    assert (facts.complete, facts.head, facts.movements) == (True, place.baseline.sha, ())
 
 
 def test_merges_are_followed_to_the_head(place: Place) -> None:
     """Each with who moved the branch by the feed, the head by git, and the tree that git makes of it again."""
     first, second = place.merge(7), place.merge(8)
     facts = place.gather()
-    assert (facts.head, facts.last, facts.complete, facts.descends) == (second, place.anchor.sha, True, True)
+    assert (facts.head, facts.last, facts.complete, facts.descends) == (second, place.baseline.sha, True, True)
     assert [movement.new for movement in facts.movements] == [first, second]
     for movement in facts.movements:
         assert movement.actor == MARA.id
@@ -244,22 +244,22 @@ def test_a_row_twice_is_one(place: Place) -> None:
 def test_a_movement_that_was_taken_back(place: Place) -> None:
     """A push that is not on the way to the head was there for a while, and somebody rewrote the branch."""
     place.merge()
-    place.rows.append(Push(50, "main", place.anchor.sha, "e" * 40, MARA.id))
-    assert place.gather().strays == (f"{place.anchor.sha[:10]}…eeeeeeeeee",)
+    place.rows.append(Push(50, "main", place.baseline.sha, "e" * 40, MARA.id))
+    assert place.gather().strays == (f"{place.baseline.sha[:10]}…eeeeeeeeee",)
     assert place.reason() == "history rewritten"
 
 
 def test_a_movement_to_what_was_accepted_already(place: Place) -> None:
     """A row that comes late, of what was accepted before, is no stray."""
     place.merge()
-    place.rows.append(Push(50, "main", "e" * 40, place.anchor.sha, MARA.id))
+    place.rows.append(Push(50, "main", "e" * 40, place.baseline.sha, MARA.id))
     assert place.gather().strays == ()
     assert place.reason() == ""
 
 
 def test_what_was_read_before_is_not_read_again(place: Place) -> None:
     """Rows up to the cursor were looked at; it never goes back."""
-    place.rows.append(Push(2, "main", place.anchor.sha, "e" * 40, EVE.id))
+    place.rows.append(Push(2, "main", place.baseline.sha, "e" * 40, EVE.id))
     place.merge()
     place.rows[-1] = replace(place.rows[-1], id=4)
     facts = place.gather()

@@ -212,5 +212,5 @@ def test_what_is_hidden_is_not_gone(hive_env: HiveEnv, unit: str) -> None:
         told = hive_env.mara.changed_since(hive_env.instance.ops("acme"), issue.created_at)
         assert [found.title for found in told] == ["🔴 core cannot see issues or pull requests of acme/app"]
         waits = {(item.kind, item.id) for item in ledger.backlog.all()}
-        assert {("look", look), ("deed", action)} <= waits
+        assert {("job", look), ("effect", action)} <= waits
         admin._client.patch(at, name="core", units_map=units)

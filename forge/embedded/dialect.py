@@ -1,4 +1,4 @@
-"""How a flavour tells things: the keys that it has, its nothing, its words."""
+"""How a flavour serialises objects: its keys, its empty values, its error messages."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from forge.embedded.flavour import LEFT_OUT, Flavour
 
 
 def shaped(flavour: Flavour, kind: str, told: dict[str, Any]) -> dict[str, Any]:
-    """A thing, written with the keys of all flavours, as this one tells it."""
+    """An object, written with the keys of all flavours, as this one serialises it."""
     hidden, empty = flavour.hidden.get(kind, frozenset()), flavour.empty.get(kind, {})
     pairs = ((key, value or empty.get(key, value)) for key, value in told.items() if key not in hidden)
     return {key: value for key, value in pairs if value is not LEFT_OUT}
 
 
 def worded(flavour: Flavour, text: str) -> str:
-    """A refusal in the words of this flavour."""
+    """An error message of Forgejo 17 in the words of this flavour."""
     for pattern, other in flavour.words:
         if match := re.fullmatch(pattern, text, re.DOTALL):
             return match.expand(other)

@@ -1,4 +1,4 @@
-"""What changed between two commits: files, counts, and the hunk that a remark hangs on."""
+"""Changes between two commits: files, counts, and the hunk of a code comment."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def patch(git: Git, old: str, new: str) -> bytes:
 
 
 def identity(git: Git, old: str, new: str) -> str:
-    """The same text for the same change, wherever it is applied."""
+    """The patch id: the same for the same change, wherever it is applied."""
     diff = text(git, old, new)
     return git.raw("patch-id", "--stable", stdin=diff).decode().split(" ", 1)[0] if diff else ""
 

@@ -38,14 +38,14 @@ GATES = {"pull_request_review_comment": "pull_request_comment"}
 
 
 def emit(site: ForgeInstance, repo: Row, kind: str, payload: Json, *, ref: str = "") -> None:
-    """Store a delivery for each hook that wants this kind from this repository."""
+    """Store a delivery for each webhook that subscribes to this event of this repository."""
     for hook in _hooks(site, repo):
         if _wants(site, hook, kind) and _passes(hook["branch_filter"], ref):
             deliver(site, hook, kind, _fitting(hook, kind, payload))
 
 
-def heard(site: ForgeInstance, repo: Row, kind: str) -> bool:
-    """Whether any hook wants this kind from this repository."""
+def is_subscribed(site: ForgeInstance, repo: Row, kind: str) -> bool:
+    """Whether any webhook subscribes to this event of this repository."""
     return any(_wants(site, hook, kind) for hook in _hooks(site, repo))
 
 
@@ -81,7 +81,7 @@ def _fitting(hook: Row, kind: str, payload: Json) -> str:
 def about_issue(
     site: ForgeInstance, actor: Row, issue: Row, kind: str, action: str, *, commit_id: str = "", **more: Any
 ) -> None:
-    """Something happened to an issue, or to what a pull request shares with it (`issue_label` becomes `pull_request_label`)."""
+    """An issue changed, or the issue side of a pull request (`issue_label` becomes `pull_request_label`)."""
     if issue["is_pull"]:
         name = {"issues": "pull_request"}.get(kind, kind.replace("issue_", "pull_request_"))
         granted = OWN if kind == "issue_label" and action == "label_updated" else None
@@ -103,7 +103,7 @@ def about_issue(
 def about_pull(
     site: ForgeInstance, actor: Row, issue: Row, kind: str, action: str, *, granted: Access | None = None, **more: Any
 ) -> None:
-    """Something happened to a pull request."""
+    """A pull request changed."""
     reviewer = more.get("reviewer")
     payload = {
         "action": action,
@@ -139,7 +139,7 @@ def commented(site: ForgeInstance, actor: Row, issue: Row, action: str, comment:
 
 
 def about_repo(site: ForgeInstance, actor: Row, repo: Row, action: str) -> None:
-    """A repository was made or deleted."""
+    """A repository was created or deleted."""
     owner = people.user(site, accounts.by_id(site, repo["owner_id"]))
     _tell(site, actor, repo, "repository", {"action": action, "organization": owner}, granted=OWN)
 
@@ -171,7 +171,7 @@ def push_payload(
     head: Json | None,
     shown: Json,
 ) -> Json:
-    """What a push event says; `move` is `ref, old, new`, `commits` newest first, `shown` the repository."""
+    """The payload of a push; `move` is `ref, old, new`, `commits` newest first, `shown` the repository."""
     ref, old, new = move
     return {
         "ref": ref,

@@ -1,4 +1,4 @@
-"""Answers that go wrong, and the place where a site admin says which: `/-/faults`."""
+"""Injects faults into responses; site admins manage them at `/-/faults`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from flask import Flask, Response, request
 from waitress.channel import ClientDisconnected
 from werkzeug.test import run_wsgi_app
 
-from forge.embedded.faults import Fault, Unfit, read
+from forge.embedded.faults import Fault, InvalidRule, read
 from forge.embedded.identity import identify
 from forge.embedded.instance import ForgeInstance, Refusal
 
@@ -18,8 +18,8 @@ PLACE = "/-/faults"
 _PAGE = b"<!DOCTYPE html>\n<html><head><title>Just a moment</title></head><body><p>Please wait.</p></body></html>\n"
 
 
-class Breaking:
-    """A WSGI application whose answers go wrong as the faults of its forge say."""
+class FaultInjector:
+    """WSGI middleware that injects the faults of its forge."""
 
     def __init__(self, site: ForgeInstance, inner: Any) -> None:
         self._site = site
@@ -56,7 +56,7 @@ class Breaking:
         return answer(environ, start)
 
     def _half(self, environ: dict[str, Any], start: Any) -> Iterator[bytes]:
-        """The whole head of an answer and the first half of its body."""
+        """All headers of a response and the first half of its body."""
         chunks, status, headers = run_wsgi_app(self._inner, environ, buffered=True)
         body = b"".join(chunks) or _PAGE
         headers["Content-Length"] = str(len(body))
@@ -74,7 +74,7 @@ def mount(app: Flask, site: ForgeInstance) -> None:
             return _view(site)
         except Refusal as refusal:
             return _json({"message": str(refusal)}, refusal.status)
-        except Unfit as error:
+        except InvalidRule as error:
             return _json({"message": str(error)}, 422)
 
     app.add_url_rule(PLACE, "faults", view, methods=["GET", "POST", "DELETE"])
@@ -95,9 +95,9 @@ def _view(site: ForgeInstance) -> Response:
         try:
             given = json.loads(request.get_data())
         except ValueError as error:
-            raise Unfit(f"the body is no JSON: {error}") from error
+            raise InvalidRule(f"the body is no JSON: {error}") from error
         site.faults.put(*[read(one) for one in (given if isinstance(given, list) else [given])])
-    return _json(site.faults.told(), 200)
+    return _json(site.faults.listed(), 200)
 
 
 def _json(value: Any, status: int) -> Response:

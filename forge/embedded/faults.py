@@ -1,4 +1,4 @@
-"""Faults on demand: what may go wrong between a forge and those who talk with it, when a test wants it to.
+"""Fault rules: which deliveries and responses fail, how, and how often.
 
 A rule says what happens, to which deliveries or answers, how often and after how many. The first rule that
 fits acts. Nothing is left to chance: a rule that acts on one in n chooses by its seed and by how many it saw.
@@ -21,13 +21,13 @@ The request is also performed for `half`; for all others it is not.
 """
 
 
-class Unfit(ValueError):
-    """A rule that means nothing; the text names the field."""
+class InvalidRule(ValueError):
+    """An invalid rule; the message names the field."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One rule; `event`, `method` and `path` are globs in which a star is anything."""
+    """One rule; `event`, `method` and `path` are globs in which `*` matches anything."""
 
     kind: str
     event: str = "*"
@@ -47,19 +47,19 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in DELIVERIES + ANSWERS:
-            raise Unfit(f"kind: {self.kind!r} is none of {', '.join(DELIVERIES + ANSWERS)}")
+            raise InvalidRule(f"kind: {self.kind!r} is none of {', '.join(DELIVERIES + ANSWERS)}")
         for name, least in (("times", 0), ("after", 0), ("seconds", 0), ("one_in", 1)):
             if getattr(self, name) < least:
-                raise Unfit(f"{name}: {getattr(self, name)} is less than {least}")
+                raise InvalidRule(f"{name}: {getattr(self, name)} is less than {least}")
 
     def takes(self, nth: int) -> bool:
-        """Whether it takes the nth that fits."""
+        """Whether it applies to the nth match."""
         return nth >= self.after and random.Random(f"{self.seed} {nth}").randrange(self.one_in) == 0
 
 
 @dataclass(slots=True)
 class _Count:
-    """How many that fit a rule came by, and on how many it acted."""
+    """How often a rule matched, and how often it was applied."""
 
     seen: int = 0
     acted: int = 0
@@ -75,7 +75,7 @@ class Faults:
         """Set when the forge ends: nothing hangs any longer."""
 
     def add(self, kind: str, **about: Any) -> None:
-        """Add a rule; raises Unfit for one that means nothing."""
+        """Add a rule; raises InvalidRule."""
         self.put(Fault(kind, **about))
 
     def put(self, *rules: Fault) -> None:
@@ -84,26 +84,26 @@ class Faults:
             self._rules += [(rule, _Count()) for rule in rules]
 
     def plan(self, seed: int, *kinds: str, one_in: int = 4, **about: Any) -> None:
-        """Let each of these kinds take one in so many, for good; the same seed takes the same ones."""
+        """Add one rule for each kind that applies to one in `one_in`, for good; deterministic by its seed."""
         about = {"times": 1 << 30, "one_in": one_in} | about
         self.put(*(Fault(kind, seed=seed * len(kinds) + n, **about) for n, kind in enumerate(kinds)))
 
     def clear(self) -> None:
-        """Let everything go well again."""
+        """Remove all rules."""
         with self._lock:
             self._rules.clear()
 
-    def told(self) -> list[dict[str, Any]]:
-        """The rules, each with how many it saw and on how many it acted."""
+    def listed(self) -> list[dict[str, Any]]:
+        """The rules, each with its number of matches and of applications."""
         with self._lock:
             return [asdict(rule) | asdict(count) for rule, count in self._rules]
 
     def of_delivery(self, event: str) -> Fault | None:
-        """The fault of a delivery that is to be sent now."""
+        """The fault to inject into a delivery, if any."""
         return self._first(DELIVERIES, lambda rule: fnmatchcase(event, rule.event))
 
     def of_answer(self, method: str, path: str) -> Fault | None:
-        """The fault of a request that has come in."""
+        """The fault to inject into the response to a request, if any."""
         return self._first(ANSWERS, lambda rule: fnmatchcase(method, rule.method) and fnmatchcase(path, rule.path))
 
     def _first(self, kinds: tuple[str, ...], fits: Any) -> Fault | None:
@@ -120,14 +120,14 @@ class Faults:
 
 
 def read(given: Any) -> Fault:
-    """A rule as it came over HTTP; raises Unfit for what is none."""
+    """Parse a rule that came over HTTP; raises InvalidRule."""
     if not isinstance(given, dict) or not isinstance(given.get("kind"), str):
-        raise Unfit("kind: a rule is an object with a kind")
+        raise InvalidRule("kind: a rule is an object with a kind")
     kinds = {field.name: str(field.type) for field in fields(Fault)}
     for name, value in given.items():
         if name not in kinds:
-            raise Unfit(f"{name}: a rule has {', '.join(kinds)}")
+            raise InvalidRule(f"{name}: a rule has {', '.join(kinds)}")
         wanted: Any = {"str": str, "int": int, "float": (int, float)}[kinds[name]]
         if not isinstance(value, wanted) or isinstance(value, bool):
-            raise Unfit(f"{name}: {value!r} is not of type {kinds[name]}")
+            raise InvalidRule(f"{name}: {value!r} is not of type {kinds[name]}")
     return Fault(**given)

@@ -1,4 +1,4 @@
-"""A forge for the tests of other projects: generator functions that `pytest.fixture` takes; nothing registers itself.
+"""Pytest fixtures for other projects, as generator functions; nothing registers itself.
 
 import pytest
 from forge.embedded.fixture import small_forge
@@ -22,7 +22,7 @@ ADMIN, PASSWORD = "root0", "a password"
 
 @dataclass(frozen=True, slots=True)
 class SmallForge:
-    """A forge that runs on loopback, with a site admin and a token of his that may do everything."""
+    """A forge that runs on loopback, with a site admin and a token for everything."""
 
     forge: EmbeddedForge
     login: str
@@ -36,7 +36,7 @@ class SmallForge:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What a request of the admin carries."""
+        """The headers of a request by the admin."""
         return {"Authorization": f"token {self.token}"}
 
 

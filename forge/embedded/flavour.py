@@ -1,4 +1,4 @@
-"""What can differ between forges that the embedded one can behave as; the rows are in `flavours.py`."""
+"""The differences between forges that the embedded one imitates; the values are in `flavours.py`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Flavour:
     hidden: Mapping[str, frozenset[str]]
     """Keys that a kind of thing does not have here; its shape is written with the keys of all flavours."""
     empty: Mapping[str, Mapping[str, Any]]
-    """As what an empty value of a key is told: `None`, or LEFT_OUT."""
+    """How an empty value of a key is serialised: `None`, or LEFT_OUT."""
     words: tuple[tuple[str, str], ...]
     """Patterns of refusals, as Forgejo 17 words them, and the same in other words; an error that becomes empty is left out."""
     absent: frozenset[str]
@@ -45,7 +45,7 @@ class Flavour:
     """How a merge that protection forbids is refused; `{}` is the reason."""
     merged_already: str
     label_refusal: str | None
-    """What a reader who labels is told: None is an empty answer, `<html>` a page."""
+    """The answer to a reader who labels: None is an empty answer, `<html>` a page."""
     token_is_repeated: bool
     """Whether a 401 repeats the word that it refuses: a secret, if that was only mistyped."""
 
@@ -97,7 +97,7 @@ class Flavour:
     push_commits: int
     """How many commits a push event lists."""
     told_when_same: bool
-    """Whether saving an unchanged comment is told; if not, the answer names no user."""
+    """Whether saving an unchanged comment sends an event; if not, the answer names no user."""
     replaced_labels_told: bool
     """Whether the event of replaced labels shows the new ones, instead of none."""
 

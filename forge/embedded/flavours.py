@@ -1,4 +1,4 @@
-"""The real forges that the embedded one can behave as: values only, no behaviour."""
+"""The real forges that the embedded one can imitate: values only, no behaviour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Git in bare repositories, as lists of words with a closed environment. Knows no users and no rules."""
+"""Git in bare repositories, in a closed environment. Knows no users and no permissions."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ _COUNTS = re.compile(r"(?P<plus>\d+|-)\t(?P<minus>\d+|-)\t", re.DOTALL)
 
 
 class GitFailed(Exception):
-    """Git said no; the text is what it said."""
+    """Git failed; the text is its error message."""
 
 
 class Moved(GitFailed):
-    """A ref was not where it was expected to be."""
+    """A ref does not point to the expected commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Entry(NamedTuple):
 
 
 def environment(**more: str) -> dict[str, str]:
-    """What a git process sees: no configuration but ours, no prompt, no other language."""
+    """The environment of a git process: our configuration only, no prompts, no localisation."""
     settings = {
         "safe.directory": "*",
         "core.hooksPath": os.devnull,
@@ -110,7 +110,7 @@ class Git:
         self._kept = kept
 
     def raw(self, *words: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> bytes:
-        """What a git command prints; raises GitFailed with its complaint."""
+        """The output of a git command; raises GitFailed with its error message."""
         done = subprocess.run(
             ["git", *words],
             cwd=self.path,
@@ -128,7 +128,7 @@ class Git:
         return self.raw(*words, stdin=stdin.encode(), env=env).decode(errors="replace").removesuffix("\n")
 
     def says(self, *words: str) -> bool:
-        """Whether a command that answers by its exit status says yes."""
+        """Whether a command exits with 0."""
         try:
             self.raw(*words)
         except GitFailed:
@@ -136,7 +136,7 @@ class Git:
         return True
 
     def init(self, default_branch: str) -> None:
-        """Make the repository."""
+        """Create the repository."""
         self.path.mkdir(parents=True)
         self.text("init", "-q", "--bare", f"--initial-branch={default_branch}", str(self.path))
 
@@ -175,11 +175,11 @@ class Git:
             raise Moved(str(error).removeprefix("fatal: ")) from error
 
     def point(self, ref: str, sha: str) -> None:
-        """Let a ref of the forge's own point somewhere, wherever it pointed before."""
+        """Set a ref that the forge keeps for itself."""
         self.text("update-ref", ref, sha)
 
     def borrow(self, other: Git, ref: str) -> None:
-        """Copy what a ref of another repository needs, without keeping a ref."""
+        """Fetch the objects of a ref of another repository, without a ref."""
         if other.path != self.path:
             self.text("fetch", "-q", "--no-tags", "--no-write-fetch-head", str(other.path), ref)
 
@@ -230,7 +230,7 @@ class Git:
         return self.raw("cat-file", "blob", sha)
 
     def store(self, content: bytes) -> str:
-        """Keep a blob; answers its sha."""
+        """Store a blob; answers its sha."""
         return self.raw("hash-object", "-w", "--stdin", stdin=content).decode().strip()
 
     def last_change(self, sha: str, path: str) -> Commit:
@@ -241,7 +241,7 @@ class Git:
     def write_commit(
         self, tree: str, parents: Sequence[str], message: str, author: Signature, committer: Signature
     ) -> str:
-        """Make a commit; moves nothing."""
+        """Create a commit object; no ref moves."""
         env = {
             "GIT_AUTHOR_NAME": author.name,
             "GIT_AUTHOR_EMAIL": author.email,

@@ -1,7 +1,7 @@
-"""Git over HTTP: `git http-backend` does the talking, its hooks ask back over an inherited socket.
+"""Git over HTTP by `git http-backend`; its hooks call back over an inherited socket.
 
 The hook program is one small script that hands its standard streams to this process and exits with
-the answer: what a push may do is decided and booked here, in the thread that serves it.
+the answer: what a push may do is decided and recorded here, in the thread that serves it.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def serve(site: ForgeInstance, request: Request, owner: str, name: str, rest: st
 
 
 def _admit(site: ForgeInstance, request: Request, owner: str, name: str, service: str) -> tuple[Row, Identity, Access]:
-    """Let in whoever may read; what he may push is asked when git knows what that is."""
+    """Admit whoever may read; what may be pushed is checked in the pre-receive hook."""
     try:
         identity = identify(site, request.headers.get("Authorization", ""))
     except Refusal as refusal:
@@ -135,7 +135,7 @@ def _body(request: Request) -> IO[bytes]:
 
 
 def _stream(request: Request, env: dict[str, str]) -> Response:
-    """Run git and pass on what it says while it says it."""
+    """Run git and stream its output."""
     with _body(request) as body:
         env["CONTENT_LENGTH"] = str(os.fstat(body.fileno()).st_size)
         process = subprocess.Popen(_BACKEND, stdin=body, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env)
@@ -173,14 +173,14 @@ class Push:
     repo: Row
     actor: Row
     granted: Access
-    noted: list[int] = field(default_factory=list)
+    prepared: list[int] = field(default_factory=list)
 
     def answer(self, hook: str, seen: list[str], stdin: IO[bytes], stderr: IO[bytes]) -> int:
-        """Do what a hook is there for; answers its exit status."""
+        """Run a hook; answers its exit status."""
         moves = [
             (ref, old, new) for old, new, ref in (line.split(" ", 2) for line in stdin.read().decode().splitlines())
         ]
-        text, status = self._allow(moves, seen) if hook == "pre-receive" else (self._book(moves), 0)
+        text, status = self._allow(moves, seen) if hook == "pre-receive" else (self._record(moves), 0)
         stderr.write(text.encode())
         return status
 
@@ -190,26 +190,26 @@ class Push:
             if word := rules.push_refusal(self.site, self.repo, self.actor, self.granted, move=move, git=git):
                 return self.site.flavour.push_refusal.format(word), 1
         self.site.moving(self.repo["id"]).acquire()
-        self.noted = pushes.note(self.site, self.actor, self.repo, moves)
+        self.prepared = pushes.prepare(self.site, self.actor, self.repo, moves)
         return "", 0
 
-    def _book(self, moves: list[pushes.Move]) -> str:
-        """Book the refs that moved; answers what a person at the terminal should see."""
+    def _record(self, moves: list[pushes.Move]) -> str:
+        """Record the refs that moved; answers the message for the terminal."""
         refs = {ref for ref, _, _ in moves}
-        moved = [key for key in self.noted if (self.site.state.get("moves", key) or {})["ref"] in refs]
-        pushes.book(self.site, moved)
+        moved = [key for key in self.prepared if (self.site.state.get("moves", key) or {})["ref"] in refs]
+        pushes.record(self.site, moved)
         hints = (_hint(self.site, self.repo, ref) for ref, _, new in moves if new != ZERO)
         return "".join(hints)
 
     def end(self) -> None:
-        """Forget what git did not do after all."""
-        pushes.forget(self.site, self.noted)
-        if self.noted:
+        """Abort the movements that git did not make."""
+        pushes.abort(self.site, self.prepared)
+        if self.prepared:
             self.site.moving(self.repo["id"]).release()
 
 
 def _receive(push: Push, request: Request, env: dict[str, str]) -> Response:
-    """Run a push to its end, answering its hooks."""
+    """Run a push, answering its hooks."""
     ours, theirs = socket.socketpair()
     env["FORGE_CHANNEL"] = str(theirs.fileno())
     with ours, _body(request) as body, tempfile.TemporaryFile() as out:
@@ -249,7 +249,7 @@ def _answer_hooks(push: Push, channel: socket.socket) -> None:
 
 
 def _hint(site: ForgeInstance, repo: Row, ref: str) -> str:
-    """What to do next with a pushed branch."""
+    """The hint at the terminal: the pull request of a pushed branch, or where to open one."""
     branch = ref.removeprefix("refs/heads/")
     if branch in {ref, repo["default_branch"]}:
         return ""

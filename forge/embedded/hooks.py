@@ -1,4 +1,4 @@
-"""The sender: one thread that tries each stored delivery once, in order, and gives a receiver five seconds.
+"""Sends webhook deliveries: one thread, each delivery once, in order.
 
 A slow receiver holds up all others, and what failed is lost: real forges are like that.
 """
@@ -19,7 +19,7 @@ from forge.embedded.state import Row
 
 
 class Sender:
-    """Sends what the state holds, from `start` until `stop`."""
+    """Sends stored deliveries, from `start` until `stop`."""
 
     def __init__(self, site: ForgeInstance) -> None:
         self._site = site
@@ -29,7 +29,7 @@ class Sender:
         self._thread = threading.Thread(target=self._work, name="hooks", daemon=True)
 
     def start(self) -> None:
-        """Begin with whatever was left untried."""
+        """Start, with the deliveries that are left from the last run."""
         self._site.state.changed.set()
         self._thread.start()
 
@@ -49,7 +49,7 @@ class Sender:
             wait = self._send_due()
 
     def _send_due(self) -> float | None:
-        """Send what is due; answers the seconds until the next is, None without one."""
+        """Send due deliveries; answers the seconds until the next one, None if there is none."""
         state, clock = self._site.state, self._site.clock
         while not self._stopping.is_set():
             sql = "SELECT * FROM deliveries WHERE tried IS NULL AND due <= ? ORDER BY id LIMIT 1"
@@ -70,7 +70,7 @@ class Sender:
         return None
 
     def _fault(self, delivery: Row) -> Fault | None:
-        """What is to go wrong with a delivery; one that is late already has had its share."""
+        """The fault of a delivery; a delayed one gets no second fault."""
         return None if self._late.pop(delivery["id"], "") else self._site.faults.of_delivery(delivery["kind"])
 
     def _try(self, hook: Row, delivery: Row, fault: Fault | None) -> None:
@@ -90,7 +90,7 @@ class Sender:
 
 
 def send(site: ForgeInstance, hook: Row, delivery: Row, *, corrupt: bool = False) -> int:
-    """Try one delivery; answers the receiver's status, 0 without an answer. A corrupt one has a byte that was not signed."""
+    """Send one delivery; answers the receiver's status, 0 without a response. `corrupt` flips a byte."""
     body = str(delivery["body"]).encode()
     headers = _headers(site, hook, delivery, body)
     if corrupt:
@@ -123,7 +123,7 @@ def _headers(site: ForgeInstance, hook: Row, delivery: Row, body: bytes) -> dict
 
 
 def _target(site: ForgeInstance, hook: Row) -> str:
-    """What a hook belongs to."""
+    """The type of a webhook's owner."""
     if hook["repo_id"]:
         return "repository"
     owner = site.state.get("users", hook["owner_id"])

@@ -1,4 +1,4 @@
-"""Who is asking: passwords, tokens, and what a token may be used for."""
+"""Authentication: passwords, tokens and their scopes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _SEGMENTS = "token is malformed: token contains an invalid number of segments"
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A user, or nobody; `token` is None for a password."""
+    """An authenticated user, or an anonymous one; `token` is None for a password."""
 
     user: Row | None = None
     token: Row | None = None
 
     def allows(self, level: str, category: str) -> bool:
-        """Whether the token, if it is one, has a scope (`read` or `write` of a category)."""
+        """Whether the token, if there is one, has a scope (`read` or `write` of a category)."""
         if self.token is None or not category:
             return True
         scopes = json.loads(self.token["scopes"])
@@ -38,7 +38,7 @@ NOBODY = Identity()
 
 
 def identify(site: ForgeInstance, authorization: str) -> Identity:
-    """Read an Authorization header; refuses what is wrong, even where nobody would do."""
+    """Authenticate by an Authorization header; a wrong one is refused even on public paths."""
     kind, _, rest = authorization.partition(" ")
     match kind.lower():
         case "token" | "bearer":
@@ -50,7 +50,7 @@ def identify(site: ForgeInstance, authorization: str) -> Identity:
 
 
 def usable(identity: Identity) -> bool:
-    """Whether the account may do anything at all."""
+    """Whether the account is active and may sign in."""
     user = identity.user
     return user is None or bool(user["active"] and not user["prohibit_login"])
 

@@ -19,7 +19,7 @@ NOREPLY = "noreply.localhost"
 
 
 class Refusal(Exception):
-    """The forge does not do that; `status` and `message` are what its API answers.
+    """A request is refused; `status` and `message` are those of the API's response.
 
     A message of None is an empty answer, `html` a page as of a crash.
     """
@@ -32,7 +32,7 @@ class Refusal(Exception):
 
 
 class Missing(Refusal):
-    """Not there, or not for these eyes."""
+    """Not found, or not visible to the caller."""
 
     def __init__(self, *errors: str, message: str = NOT_FOUND) -> None:
         super().__init__(404, message)
@@ -40,7 +40,7 @@ class Missing(Refusal):
 
 
 class Renamed(Exception):
-    """What was asked for has another name now; `path` is the rest of the way, `status` how that is told."""
+    """A user or repository was renamed; `status` is that of the redirect."""
 
     def __init__(self, old: str, new: str, status: int) -> None:
         super().__init__(new)
@@ -50,7 +50,7 @@ class Renamed(Exception):
 
 
 def broken() -> Refusal:
-    """The answer of a real forge that did not expect this: 500 without a word."""
+    """The response of a real forge to what it does not expect: 500 without a message."""
     return Refusal(500)
 
 
@@ -81,7 +81,7 @@ class ForgeInstance:
 
     @property
     def kept(self) -> tuple[int, ...]:
-        """The open files that a git process gets."""
+        """The file descriptors that git processes inherit."""
         return () if self.lock < 0 else (self.lock,)
 
     def now(self) -> int:
@@ -89,12 +89,12 @@ class ForgeInstance:
         return int(self.clock())
 
     def git(self, repo: Row | int, quarantine: Mapping[str, str] | None = None) -> Git:
-        """The bare repository; its place is its id, so that a rename moves nothing."""
+        """The bare repository; its path has its id, so that a rename moves nothing."""
         key = repo if isinstance(repo, int) else repo["id"]
         return Git(self.root / "repositories" / f"{key}.git", quarantine, self.kept)
 
     def moving(self, repo_id: int) -> threading.RLock:
-        """Held from before a ref of a repository moves until that is booked, so that books are in order."""
+        """Held from before a ref of a repository moves until that is recorded, so that records are in order."""
         return self._moving.setdefault(repo_id, threading.RLock())
 
     def must(self, table: str, key: int | None) -> Row:
@@ -106,5 +106,5 @@ class ForgeInstance:
 
 
 def names(count: Sequence[Any]) -> str:
-    """As many question marks as there are values, for an SQL list."""
+    """A question mark for each value, for an SQL list."""
     return ", ".join("?" * len(count))

@@ -1,4 +1,4 @@
-"""Merge styles in a bare repository: each makes the commits and moves nothing.
+"""Merge styles in a bare repository: each creates commits; no ref moves.
 
 Works without a work tree: hostile content is never checked out.
 """
@@ -13,7 +13,7 @@ STYLES = ("merge", "rebase", "rebase-merge", "squash", "fast-forward-only", "man
 
 
 class Conflicting(Exception):
-    """The two sides change the same lines."""
+    """The two sides conflict."""
 
 
 class Diverged(Exception):
@@ -33,7 +33,7 @@ class Merge:
 
 
 def perform(git: Git, style: str, merge: Merge) -> str:
-    """Make the commits of a style; answers the new tip of the base branch."""
+    """Create the commits of a style; answers the new tip of the base branch."""
     match style:
         case "merge":
             tree = merged_tree(git, merge.base, merge.head)
@@ -60,7 +60,7 @@ def merged_tree(git: Git, base: str, head: str) -> str:
 
 
 def rebased(git: Git, onto: str, head: str, committer: Signature) -> str:
-    """The commits of `head` that `onto` lacks, made anew on top of it; the head itself if it is on top already."""
+    """Rebase `head` onto `onto`; answers the new tip, the head itself if it is on top already."""
     if git.contains(head, onto):
         return head
     tip = onto

@@ -1,4 +1,4 @@
-"""Who may do what: access to a repository by unit, and what branch protection forbids. Changes nothing."""
+"""Permissions: access to a repository by unit, and branch protection. Changes nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ UNITS = (
 
 
 class Mode(IntEnum):
-    """How far someone may go."""
+    """A level of access."""
 
     NONE = 0
     READ = 1
@@ -52,7 +52,7 @@ def mode(word: str) -> Mode:
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """What one user may do with one repository."""
+    """The access of a user to a repository."""
 
     mode: Mode
     units: Mapping[str, Mode] = field(default_factory=dict)
@@ -80,7 +80,7 @@ OWN = Access(Mode.OWNER)
 
 
 def access(site: ForgeInstance, user: Row | None, repo: Row) -> Access:
-    """What a user, or nobody in particular, may do with a repository."""
+    """The access of a user, or of anonymous callers, to a repository."""
     if user and (user["is_admin"] or user["id"] == repo["owner_id"]):
         return OWN
     public = not repo["private"] and not (user and user["restricted"])
@@ -99,7 +99,7 @@ def access(site: ForgeInstance, user: Row | None, repo: Row) -> Access:
 
 
 def limited(granted: Access, repo: Row, token: Row | None) -> Access:
-    """What is left of it for a token that is bound to certain repositories: never administration."""
+    """The access of a token that is limited to some repositories: never administration."""
     if token is None or token["repos"] is None:
         return granted
     if repo["id"] not in json.loads(token["repos"]):
@@ -171,7 +171,7 @@ def matches(pattern: str, text: str, *, across: bool = False) -> bool:
 
 
 def listed(site: ForgeInstance, rule: Rule, what: str, user: Row) -> bool:
-    """Whether a user is on a list of a rule (`push_whitelist`, `merge_whitelist`), himself or by a team."""
+    """Whether a user is on a list of a rule (`push_whitelist`, `merge_whitelist`), directly or by a team."""
     if user["id"] in rule[f"{what}_usernames"]:
         return True
     teams = rule[f"{what}_teams"]

@@ -1,4 +1,4 @@
-"""The forge as a server: on a thread for tests, in the foreground for the command line."""
+"""The forge as an HTTP server on a thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from waitress import wasyncore
 from waitress.server import create_server
 
 from forge.embedded import api, fault_injection, git_http, pages
-from forge.embedded.fault_injection import Breaking
+from forge.embedded.fault_injection import FaultInjector
 from forge.embedded.faults import Faults
 from forge.embedded.flavour import Flavour
 from forge.embedded.flavours import FORGEJO_17
@@ -55,7 +55,7 @@ class EmbeddedForge:
             root, State(root / "forge.db"), flavour, url, check_delay=check_delay, hook_delay=hook_delay
         )
         self.site.hook_timeout = hook_timeout
-        self.wsgi: Callable[[dict[str, Any], Any], Iterable[bytes]] = Breaking(self.site, application(self.site))
+        self.wsgi: Callable[[dict[str, Any], Any], Iterable[bytes]] = FaultInjector(self.site, application(self.site))
         self._place = (host, port)
         self._server: Any = None
         self._sockets: dict[int, Any] = {}
@@ -80,7 +80,7 @@ class EmbeddedForge:
         return people.create(self.site, login, password, email=email or f"{login}@localhost.localdomain", is_admin=True)
 
     def open(self) -> None:
-        """Take the port, and put in order what a crash left behind; raises OSError for a port in use."""
+        """Listen, and recover from a crash; raises OSError for a port in use."""
         host, port = self._place
         options = {"threads": _THREADS, "ident": None, "max_request_body_size": _MAX_BODY, "channel_timeout": 3600}
         self._server = create_server(self.wsgi, map=self._sockets, host=host, port=port, ipv6=":" in host, **options)
@@ -136,7 +136,7 @@ class EmbeddedForge:
 
 
 def _own(path: Path) -> int:
-    """Take the lock of a state directory, when the last process of another forge has let go of it."""
+    """Lock a state directory, waiting for the git processes of a forge that was killed."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     end = time.monotonic() + _PATIENCE
     while True:

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from forge.embedded import EmbeddedForge
-from forge.embedded.faults import ANSWERS, DELIVERIES, Fault, Faults, Unfit
+from forge.embedded.faults import ANSWERS, DELIVERIES, Fault, Faults, InvalidRule
 from forge.webhook import RejectedDelivery, verify_any_case
 from tests.embedded.conftest import b64, make_env, until
 
@@ -45,7 +45,7 @@ def test_a_dropped_delivery_never_comes(env: ApiEnv, receiver: Receiver) -> None
     env.forge.faults.add("drop", event="issues", times=2, after=1)
     filed(env, "a", "b", "c", "d")
     assert titles(receiver, 2) == ["a", "d"]
-    (rule,) = env.forge.faults.told()
+    (rule,) = env.forge.faults.listed()
     assert (rule["seen"], rule["acted"]) == (4, 2)
 
 
@@ -251,7 +251,7 @@ def test_kinds_are_one_or_the_other() -> None:
     for kind in DELIVERIES:
         faults.add(kind)
     assert faults.of_answer("GET", "/") is None
-    with pytest.raises(Unfit, match="kind: 'rain' is none of"):
+    with pytest.raises(InvalidRule, match="kind: 'rain' is none of"):
         faults.add("rain")
 
 
@@ -271,7 +271,7 @@ def test_a_forge_ends_while_requests_hang(tmp_path: Path) -> None:
         threads = [threading.Thread(target=ask) for _ in range(3)]
         for thread in threads:
             thread.start()
-        until(lambda: running.faults.told()[0]["acted"] == 3)
+        until(lambda: running.faults.listed()[0]["acted"] == 3)
     for thread in threads:
         thread.join()
     assert len(failed) == 3

@@ -94,7 +94,7 @@ def test_a_push_is_booked_after_a_crash(env: ApiEnv, receiver: Receiver, tmp_pat
     who = repos.signature(site, core)
     new = git.write_commit(f"{old}^{{tree}}", [old], "pushed just before the crash", who, who)
     moved = ("refs/heads/topic", old, new)
-    pushes.note(site, core, repo, [moved, ("refs/heads/other", ZERO, new)])
+    pushes.prepare(site, core, repo, [moved, ("refs/heads/other", ZERO, new)])
     git.move([moved])
     env.forge.stop()
     with EmbeddedForge(tmp_path / "forge") as again:
@@ -112,7 +112,7 @@ def test_a_merge_is_booked_after_a_crash(env: ApiEnv, tmp_path: Path) -> None:
     repo, mara = repos.get(site, "acme", "app"), people.get(site, "mara")
     issue, pull = pulls.get(site, repo, 1)
     moved = ("refs/heads/main", repos.tip(site, repo, "main"), pull["head_sha"])
-    pushes.note(site, mara, repo, [moved], {"merged": issue["id"]})
+    pushes.prepare(site, mara, repo, [moved], {"merged": issue["id"]})
     site.git(repo).move([moved])
     env.forge.stop()
     with EmbeddedForge(tmp_path / "forge") as again:

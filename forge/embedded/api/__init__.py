@@ -1,4 +1,4 @@
-"""The REST API: one table of routes, and what happens to every call before and after its handler."""
+"""The REST API: one table of routes, and what every call passes before its handler."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _run(site: ForgeInstance, route: Route, asked: Request, args: dict[str, str]
 
 
 def _identity(site: ForgeInstance, asked: Request) -> Identity:
-    """Who asks; a site admin may ask as somebody else, with the scopes of his own token."""
+    """The caller; a site admin may act as another user, with the scopes of the admin's token."""
     identity = identify(site, asked.headers.get("Authorization", ""))
     if not usable(identity):
         raise Unexplained(403, "This account is prohibited from signing in, please contact your site administrator.")
@@ -111,7 +111,7 @@ def _check_scope(call: Call, route: Route, category: str) -> None:
 
 
 def _enter(call: Call, route: Route) -> None:
-    """Find the repository and what may be done with it; who may not see it is told that it is not there."""
+    """Find the repository and the caller's permissions; it is not found for whoever may not see it."""
     call.repo = repo_services.get(call.site, call.args["owner"], call.args["repo"])
     whole = rules.access(call.site, call.viewer, call.repo)
     call.granted = rules.limited(whole, call.repo, call.identity.token)
@@ -137,7 +137,7 @@ def _finish(route: Route, value: Any) -> Response:
 
 
 def refused(site: ForgeInstance, refusal: Refusal) -> Response:
-    """How a refusal is told."""
+    """The response for a refusal."""
     if refusal.html:
         return Response(_CRASH, refusal.status, content_type="text/html; charset=utf-8")
     if refusal.message is None:
@@ -161,7 +161,7 @@ def _moved(asked: Request, moved: Renamed) -> Response:
 
 
 def _unrouted(site: ForgeInstance, error: HTTPException, path: str) -> Response:
-    """A path or a method that nobody handles."""
+    """The response for an unknown path or method."""
     if isinstance(error, MethodNotAllowed):
         methods = sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"})
         return empty(405, {"Allow": ", ".join(methods)})

@@ -1,4 +1,4 @@
-"""One API call: who asks for what, and what the answer looks like."""
+"""One API call: its caller, its arguments, and the form of its response."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAGE, MOST = 30, 50
 
 @dataclass
 class Call:
-    """A request, with what is known before its handler runs."""
+    """A request, with its caller and permissions."""
 
     site: ForgeInstance
     request: Request
@@ -32,12 +32,12 @@ class Call:
 
     @property
     def viewer(self) -> Row | None:
-        """Who asks; None for anonymous requests."""
+        """The caller; None for anonymous requests."""
         return self.identity.user
 
     @property
     def actor(self) -> Row:
-        """Who acts; refuses anonymous requests."""
+        """The caller; anonymous requests are refused."""
         if self.identity.user is None:
             raise Refusal(401, "token is required")
         return self.identity.user
@@ -45,10 +45,6 @@ class Call:
     def query(self, name: str, default: str = "") -> str:
         """A parameter of the query."""
         return self.request.args.get(name, default)
-
-    def flag(self, name: str) -> bool:
-        """A yes or no of the query."""
-        return self.query(name).lower() in {"1", "true", "on"}
 
     def moment(self, name: str) -> int | None:
         """A time of the query."""
@@ -82,7 +78,7 @@ class Call:
 
     @property
     def page(self) -> tuple[int, int]:
-        """Which page of how many rows is asked for."""
+        """The requested page, and the number of rows on it."""
         limit = min(_positive(self.query("limit")) or PAGE, MOST)
         return _positive(self.query("page")) or 1, limit
 
@@ -106,13 +102,13 @@ def _positive(text: str) -> int:
 
 
 def answer(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    """A value as JSON."""
+    """A JSON response."""
     text = json.dumps(value, ensure_ascii=False) + "\n"
     return Response(text, status, headers, content_type="application/json;charset=utf-8")
 
 
 def empty(status: int, headers: dict[str, str] | None = None) -> Response:
-    """Nothing, without saying of what type."""
+    """An empty response without a content type."""
     response = Response(status=status, headers=headers)
     response.headers.pop("Content-Type")
     return response

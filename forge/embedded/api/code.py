@@ -1,4 +1,4 @@
-"""Branches, tags, releases, commits, comparisons and statuses."""
+"""Branches, tags, releases, commits and statuses."""
 
 from __future__ import annotations
 

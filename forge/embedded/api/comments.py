@@ -37,7 +37,7 @@ def _repo_comments(call: Call) -> Response:
 
 
 def _unpaged(call: Call, rows: list[Row]) -> Response:
-    """All comments: real forges page them on no list, whatever is asked for."""
+    """All comments: real forges do not page them, whatever is asked for."""
     return answer([shapes.comment(call.site, row) for row in rows], headers={"X-Total-Count": str(len(rows))})
 
 
@@ -50,7 +50,7 @@ def _create(call: Call) -> Json:
         raise Refusal(403, "You cannot comment on a locked issue.")
     body = call.read(COMMENT)["body"]
     crashes = bool(issue["is_pull"]) and call.site.flavour.pull_comment_crashes
-    crashes = crashes and events.heard(call.site, call.repo, "pull_request_comment")
+    crashes = crashes and events.is_subscribed(call.site, call.repo, "pull_request_comment")
     comment = comments.create(call.site, call.actor, issue, body, quiet=crashes)
     if crashes:
         # It is written all the same, and a client that tries again writes it twice.
@@ -86,7 +86,7 @@ def _delete(call: Call) -> None:
 
 
 def _timeline(call: Call) -> Response:
-    """As real forges page: no page is no limit, code comments count but are left out, the total is that of the page."""
+    """A timeline in pages: without a page there is no limit, code comments count and are left out."""
     rows = timeline.rows(call.site, _issue(call), **_since(call), remarks=True)
     if call.query("page"):
         page, limit = call.page

@@ -9,7 +9,7 @@ from flask import Response
 from forge.embedded.api.call import Call, answer
 from forge.embedded.api.forms import Form
 from forge.embedded.api.routes import Route, code_writer
-from forge.embedded.git import Commit, Signature
+from forge.embedded.git import Commit
 from forge.embedded.instance import Missing, Refusal
 from forge.embedded.services import contents, repos
 from forge.embedded.services.contents import Edit, decoded
@@ -17,10 +17,10 @@ from forge.embedded.shapes import commits as shapes
 from forge.embedded.shapes.values import Json
 from forge.embedded.state import Row
 
-_ABOUT = "branch new_branch message author:map committer:map"
+_ABOUT = "branch new_branch message"
 CREATE = Form("CreateFileOptions", f"content {_ABOUT}")
-UPDATE = Form("UpdateFileOptions", f"content sha! from_path {_ABOUT}")
-PUT = Form("UpdateFileOptions", f"content sha from_path {_ABOUT}")
+UPDATE = Form("UpdateFileOptions", f"content sha! {_ABOUT}")
+PUT = Form("UpdateFileOptions", f"content sha {_ABOUT}")
 DELETE = Form("DeleteFileOptions", f"sha! {_ABOUT}")
 MANY = Form("ChangeFilesOptions", f"files!:[]map {_ABOUT}")
 
@@ -43,24 +43,17 @@ def _show(call: Call) -> Json | list[Json]:
 
 
 def _edit(given: Row) -> Edit:
-    content, sha, was = (str(given.get(key, "")) for key in ("content", "sha", "from_path"))
-    return Edit(str(given.get("operation", "")), str(given.get("path", "")), decoded(content), sha, was)
+    operation, path, content, sha = (str(given.get(key, "")) for key in ("operation", "path", "content", "sha"))
+    return Edit(operation, path, decoded(content), sha)
 
 
 def _commit(call: Call, given: Row, edits: list[Edit]) -> tuple[Commit, list[Json | None]]:
     """Commit edits; answers the commit and the changed files, None for a deleted one."""
     about: dict[str, Any] = {key: given.get(key, "") for key in ("branch", "new_branch", "message")}
-    about |= {key: _signature(call, given.get(key)) for key in ("author", "committer")}
     commit, git = contents.commit(call.site, call.actor, call.repo, edits, **about), call.site.git(call.repo)
     branch = f"branch/{about['new_branch'] or about['branch'] or call.repo['default_branch']}"
     found = [next(iter(git.tree(commit.sha, edit.path)), None) for edit in edits]
     return commit, [entry and shapes.content(call.site, call.repo, git, entry, branch, full=True) for entry in found]
-
-
-def _signature(call: Call, given: Row | None) -> Signature | None:
-    if not given or not given.get("email"):
-        return None
-    return Signature(str(given.get("name", "")), str(given["email"]), call.site.now())
 
 
 def _one(call: Call, given: Row, operation: str) -> Json:

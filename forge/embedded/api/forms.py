@@ -1,4 +1,4 @@
-"""Request bodies as a real forge reads them: keys in any case, unknown ones dropped, and its words for bad values."""
+"""Request bodies, read as Go does: keys in any case, unknown keys dropped, its errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What concerns no repository: the version, the forge's own webhooks, and notifications, of which there are none."""
+"""The version, the forge's own webhooks, and an always empty list of notifications."""
 
 from __future__ import annotations
 

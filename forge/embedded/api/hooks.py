@@ -15,7 +15,7 @@ EDIT = Form("EditHookOption", f"config:map {_ABOUT}")
 
 
 def _place(call: Call) -> Row:
-    """The columns of whom the path names."""
+    """The columns that identify the owner of the webhooks."""
     if call.repo:
         return {"repo_id": call.repo["id"]}
     if "org" in call.args:

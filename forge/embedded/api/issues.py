@@ -54,15 +54,14 @@ def _person(call: Call, name: str) -> int | None:
 
 
 def _wanted_labels(call: Call, repo: Row) -> list[int]:
-    """The ids of the named labels that exist; a filter of unknown names only is none."""
+    """The ids of the named labels that exist; only unknown names make no filter."""
     names = [name for name in call.query("labels").split(",") if name]
     return [row["id"] for row in labels.pick(call.site, repo, names)]
 
 
 def _found(call: Call, found: list[Row], **more: Any) -> Response:
     by: dict[str, Any] = {"is_pull": _KINDS.get(call.query("type")), "closed": _STATES.get(call.query("state", "open"))}
-    by |= {"since": call.moment("since"), "before": call.moment("before"), "words": call.query("q") or None}
-    rows = issues.search(call.site, [repo["id"] for repo in found], **by, **more)
+    rows = issues.search(call.site, [repo["id"] for repo in found], since=call.moment("since"), **by, **more)
     return call.paged(rows, lambda row: _shape(call, row), links=True)
 
 
@@ -78,14 +77,7 @@ def _search(call: Call) -> Response:
     owner, viewer = call.query("owner").lower(), call.viewer
     visible = repos.visible(call.site, viewer, repos.search(call.site, ""))
     found = [repo for repo, granted in visible if granted.reads(ISSUES, PULLS) and owner in {"", repo["owner"].lower()}]
-    by: dict[str, Any] = {}
-    if viewer and call.flag("assigned"):
-        by["assignee"] = viewer["id"]
-    if viewer and call.flag("created"):
-        by["author"] = viewer["id"]
-    if call.query("labels") and found:
-        by["labels"] = [key for repo in found for key in _wanted_labels(call, repo)][:1]
-    return _found(call, found, **by)
+    return _found(call, found)
 
 
 # One issue
@@ -103,7 +95,7 @@ def _edit(call: Call) -> Json:
 
 
 def apply(call: Call, issue: Row, given: Row, *, quiet: bool = False) -> None:
-    """Make the changes that issues and pull requests share; what only writers may change is dropped for authors."""
+    """Make the changes that issues and pull requests share; an author without write access may change less."""
     site, actor, writer = call.site, call.actor, call.granted.writes(_unit(issue))
     if issue["user_id"] != actor["id"] and not writer:
         raise Refusal(403, None)

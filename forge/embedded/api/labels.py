@@ -87,7 +87,7 @@ def _edit_milestone(call: Call, row: Row) -> Row:
 
 
 def _milestones(call: Call) -> list[Row]:
-    """Those in the state that is asked for, open ones if none is; one that is named by its id is found in any state."""
+    """The milestones in the requested state, open by default; one with an id is found in any state."""
     return labels.milestones(call.site, call.repo, "all" if "id" in call.args else call.query("state", "open"))
 
 

@@ -74,7 +74,7 @@ def _edit_team(call: Call) -> Json:
 
 
 def _wanted(call: Call) -> Row:
-    """What a team is to be: its units come as a map, or as a list that all get one level."""
+    """The requested settings: units come as a map, or as a list that all get one level."""
     given = call.read(TEAM)
     level = given.get("permission") or "read"
     units = given.get("units_map") or dict.fromkeys(given.get("units", []), level)

@@ -95,7 +95,7 @@ def _merge(call: Call) -> Response:
     if given["Do"] not in STYLES:
         raise Refusal(422, "[Do]: In")
     issue = _pull(call)[0]
-    wish = merging.Wish(
+    wish = merging.MergeOptions(
         style=given["Do"],
         title=given.get("MergeTitleField", ""),
         message=given.get("MergeMessageField", ""),

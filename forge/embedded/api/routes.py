@@ -1,4 +1,4 @@
-"""Rows of the route table: which handler answers which path, and what a caller needs for it."""
+"""Rows of the route table: path, handler, and what a caller needs for it."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """Rows of one kind: how they are listed, told as JSON, created, changed and deleted."""
+    """Rows of one kind: how they are listed, serialised, created, changed and deleted."""
 
     rows: Callable[[Call], list[Row]]
     shape: Callable[[ForgeInstance, Row], Any]

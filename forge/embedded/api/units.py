@@ -1,4 +1,4 @@
-"""Which unit of a repository a route belongs to, and how somebody without the right to read it is refused. Performs no I/O.
+"""The unit of a repository that each route needs read access to. Performs no I/O.
 
 The table is that of the real ones: `routers/api/v1/api.go` of Forgejo 10 and Gitea 1.23 (`reqRepoReader`,
 `mustAllowPulls`, `mustEnableIssuesOrPulls`, `mustEnableWiki`). A team that has a unit in none of its rights reads nothing of it.

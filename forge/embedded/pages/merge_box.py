@@ -11,7 +11,7 @@ from forge.embedded.instance import Refusal, broken
 from forge.embedded.pages.page_context import PageContext, message
 from forge.embedded.rules import Rule
 from forge.embedded.services import issues, merging, people, repos, statuses
-from forge.embedded.services.merging import Wish
+from forge.embedded.services.merging import MergeOptions
 from forge.embedded.shapes import pulls as shapes
 from forge.embedded.shapes.repos import settings
 from forge.embedded.state import Row
@@ -80,7 +80,7 @@ class MergeBox:
         if self.page.viewer is None:
             return _NOT_ALLOWED
         try:
-            merging.check(self.page.site, self.page.viewer, self.page.issue, Wish("merge"))
+            merging.check(self.page.site, self.page.viewer, self.page.issue, MergeOptions("merge"))
         except Refusal as refusal:
             return message(refusal)
         return message(Refusal(423)) if self.page.repo["archived"] else ""

@@ -14,7 +14,7 @@ from forge.embedded.pages.merge_box import MergeBox
 from forge.embedded.pages.page_context import Page, PageContext, clean, natural
 from forge.embedded.rules import CODE, PULLS
 from forge.embedded.services import merging, pulls, reviews
-from forge.embedded.services.merging import Wish
+from forge.embedded.services.merging import MergeOptions
 from forge.embedded.services.reviews import Remark
 from forge.embedded.state import Row
 
@@ -41,7 +41,7 @@ def _merge(page: PageContext) -> Response:
         raise Refusal(422, f"This is not a merge style of this repository: {style or 'none'}")
     head = page.require("head_commit_id", "A merge must name the commit that was reviewed.")
     delete_branch = page.field("delete_branch_after_merge") == "on"
-    merging.merge(page.site, page.actor, page.issue, Wish(style, head_sha=head, delete_branch=delete_branch))
+    merging.merge(page.site, page.actor, page.issue, MergeOptions(style, head_sha=head, delete_branch=delete_branch))
     return page.redirect(f"{page.issue_home}#end")
 
 

@@ -51,12 +51,12 @@ def get(site: ForgeInstance, repo: Row, key: int) -> Row:
 
 
 def may_edit(site: ForgeInstance, actor: Row, comment: Row) -> bool:
-    """Whether somebody may change or delete a comment: his own, or as one who may write issues."""
+    """Whether a user may change or delete a comment: an own one, or with write access to issues."""
     return comment["user_id"] == actor["id"] or issues.may_write(site, actor, site.must("issues", comment["issue_id"]))
 
 
 def edit(site: ForgeInstance, actor: Row, comment: Row, body: str) -> Row:
-    """Replace a comment's text; Forgejo tells of it even if it is the same, and the issue counts as unchanged."""
+    """Replace a comment's text; Forgejo sends an event even if it is the same."""
     issue = site.must("issues", comment["issue_id"])
     with site.state.writing():
         site.state.update("comments", comment["id"], body=body, updated=site.now())
@@ -111,7 +111,7 @@ def reactions(site: ForgeInstance, issue: Row, *, comment_id: int = 0) -> list[R
 
 
 def attach(site: ForgeInstance, actor: Row, issue: Row, name: str, content: bytes) -> Row:
-    """Attach a file to an issue; webhooks tell of it as of an edited text."""
+    """Attach a file to an issue; the webhook event is that of an edited text."""
     if PurePosixPath(name).suffix.lower() not in _ATTACHABLE:
         raise Refusal(422, "This file extension or type is not allowed to be uploaded.")
     with site.state.writing():

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from forge.embedded import rules
-from forge.embedded.git import EMPTY_TREE, ZERO, Commit, Git, Moved, Signature, valid_branch
+from forge.embedded.git import EMPTY_TREE, ZERO, Commit, Git, Moved, valid_branch
 from forge.embedded.instance import ForgeInstance, Missing, Refusal, broken
 from forge.embedded.services import feed, pushes, repos
 from forge.embedded.state import Row
@@ -16,13 +16,12 @@ from forge.embedded.state import Row
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """One change of a file: `create`, `update` or `delete`; `was` is the path that it moves away from."""
+    """One change of a file: `create`, `update` or `delete`."""
 
     operation: str
     path: str
     content: bytes = b""
     sha: str = ""
-    was: str = ""
 
 
 def decoded(text: str) -> bytes:
@@ -43,8 +42,6 @@ def commit(
     branch: str,
     new_branch: str,
     message: str,
-    author: Signature | None,
-    committer: Signature | None,
 ) -> Commit:
     """Commit changes of files to a branch, or to a new one that starts there: all of them or none."""
     base, target = branch or repo["default_branch"], new_branch or branch or repo["default_branch"]
@@ -58,7 +55,7 @@ def commit(
         _plan(site, git, tip, edit, changes)
     tree = git.write_tree(tip or EMPTY_TREE, changes)
     text = message or f"{edits[0].operation.capitalize()} {edits[0].path}"
-    sha = git.write_commit(tree, [tip] if tip else [], text, author or who, committer or author or who)
+    sha = git.write_commit(tree, [tip] if tip else [], text, who, who)
     old = tip if target == base else ZERO
     try:
         pushes.move(site, actor, repo, [(f"refs/heads/{target}", old or ZERO, sha)])
@@ -87,13 +84,12 @@ def _plan(site: ForgeInstance, git: Git, tip: str, edit: Edit, changes: dict[str
         if found:
             raise Refusal(422, f"repository file already exists [path: {path}]")
     else:
-        old = next((entry for entry in git.tree(tip, edit.was)), None) if edit.was else found
-        if old is None:
-            raise Refusal(404, f"repository file does not exist [path: {edit.was or path}]")
-        if edit.sha != old.sha:
-            raise Refusal(site.flavour.stale_sha_status, f"sha does not match [given: {edit.sha}, expected: {old.sha}]")
-    if edit.was:
-        changes[edit.was] = None
+        if found is None:
+            raise Refusal(404, f"repository file does not exist [path: {path}]")
+        if edit.sha != found.sha:
+            raise Refusal(
+                site.flavour.stale_sha_status, f"sha does not match [given: {edit.sha}, expected: {found.sha}]"
+            )
     changes[path] = None if edit.operation == "delete" else git.store(edit.content)
 
 

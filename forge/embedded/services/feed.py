@@ -1,4 +1,4 @@
-"""The activity feed: what happened, for people and for whoever verifies it."""
+"""The activity feed: what happened, for people and for those who verify it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hooks: who is told what happens. The traps of a real forge's PATCH are kept."""
+"""Webhooks: created, changed and deleted, with the quirks of a real forge's PATCH."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _ORDER = (
 
 
 def events_of(site: ForgeInstance, wanted: Sequence[str]) -> list[str]:
-    """The events as a forge reads them back: other names than it was given, unknown ones left out."""
+    """The events as a forge lists them: in fine names, unknown ones left out."""
     # Gitea takes the names of single reviews for all of them.
     words = [_ONE_FOR_ALL.get(word, word) if site.flavour.reviews_are_one_event else word for word in wanted]
     chosen = {name for word in words for name in _MEANS.get(word, (word,))}
@@ -105,7 +105,7 @@ def edit(site: ForgeInstance, hook: Row, wanted: Row) -> Row:
 
 
 def of(site: ForgeInstance, place: Row) -> list[Row]:
-    """The hooks of a place, oldest first."""
+    """The webhooks of an owner, oldest first."""
     (column, key), *_ = place.items()
     return site.state.rows(f"SELECT * FROM hooks WHERE {column} = ? ORDER BY id", key)  # noqa: S608 (column is ours)
 
@@ -119,12 +119,12 @@ def one(site: ForgeInstance, place: Row, key: int) -> Row:
 
 
 def delete(site: ForgeInstance, hook: Row) -> None:
-    """Remove a hook; what it was still to be told is lost."""
+    """Remove a webhook; its pending deliveries are lost."""
     site.state.run("DELETE FROM hooks WHERE id = ?", hook["id"])
 
 
 def test(site: ForgeInstance, actor: Row, repo: Row, hook: Row) -> None:
-    """Send a made-up push of the newest commit, whatever the hook has chosen."""
+    """Send a test push of the newest commit, whatever the webhook subscribes to."""
     tip = repos.tip(site, repo, repo["default_branch"])
     if not tip:
         return

@@ -35,13 +35,13 @@ def get(site: ForgeInstance, repo: Row, number: int) -> Row:
 
 
 def unknown(repo: Row, number: int) -> Missing:
-    """The refusal of a request about an issue that is not there, in the words of some routes."""
+    """The error of some routes for an unknown issue."""
     key = f"id: 0, repo_id: {repo['id']}, index: {number}"
     return Missing(f"issue does not exist [{key}]", message="IsErrIssueNotExist")
 
 
 def may_write(site: ForgeInstance, actor: Row | None, issue: Row) -> bool:
-    """Whether somebody may label, assign and close."""
+    """Whether a user may label, assign and close."""
     repo = site.must("repositories", issue["repo_id"])
     return rules.access(site, actor, repo).writes(PULLS if issue["is_pull"] else ISSUES)
 
@@ -110,7 +110,7 @@ def assign(
 
 
 def reassign(site: ForgeInstance, actor: Row, issue: Row, logins: Sequence[str]) -> None:
-    """Make exactly these the assignees: the others go first."""
+    """Set the assignees; the others are removed first."""
     wanted = [people.find(site, login) for login in logins if login]
     if None in wanted:
         raise broken()
@@ -165,7 +165,7 @@ def set_state(site: ForgeInstance, actor: Row, issue: Row, *, closed: bool, comm
 
 
 def set_milestone(site: ForgeInstance, actor: Row, issue: Row, key: int, *, quiet: bool = False) -> None:
-    """Put it into a milestone, or with 0 out of it; `quiet` sends no event."""
+    """Set the milestone, or clear it with 0; `quiet` sends no event."""
     if key == (issue["milestone_id"] or 0):
         return
     with site.state.writing():
@@ -211,7 +211,7 @@ def blockers(site: ForgeInstance, issue: Row, *, still_open: bool = True) -> lis
 
 
 def add_dependency(site: ForgeInstance, actor: Row, issue: Row, on: Row, *, removed: bool = False) -> None:
-    """Make an issue depend on another, or no longer; a second time and a circle are a crash on a real forge."""
+    """Add or remove a dependency; real forges answer 500 to one that is there and to a circle."""
     pair, state = (issue["id"], on["id"]), site.state
     exists = state.row("SELECT 1 FROM dependencies WHERE issue_id = ? AND on_id = ?", *pair)
     circle = state.row("SELECT 1 FROM dependencies WHERE on_id = ? AND issue_id = ?", *pair)
@@ -240,7 +240,7 @@ def pin(site: ForgeInstance, actor: Row, issue: Row, *, pinned: bool) -> None:
 
 
 def lock(site: ForgeInstance, actor: Row, issue: Row, *, locked: bool) -> None:
-    """Let only those comment who may write, or everybody again; no event tells of it."""
+    """Lock or unlock a conversation; no event is sent."""
     if locked == is_locked(site, issue):
         return
     verb = "INSERT INTO locks VALUES (?)" if locked else "DELETE FROM locks WHERE issue_id = ?"
@@ -261,15 +261,14 @@ def delete(site: ForgeInstance, issue: Row) -> None:
 
 
 def search(site: ForgeInstance, repos: Sequence[int], **by: Any) -> list[Row]:
-    """Issues and pull requests of some repositories that fit, newest first.
+    """Search the issues and pull requests of some repositories, newest first.
 
-    `labels` are ids that all have to be there; `since` and `before` bound the last change.
+    `labels` are ids that all have to be there; `since` bounds the last change.
     """
     conditions = {
         "is_pull = ?": by.get("is_pull"),
         "(closed IS NOT NULL) = ?": by.get("closed"),
         "updated >= ?": by.get("since"),
-        "updated <= ?": by.get("before"),
         "issues.user_id = ?": by.get("author"),
         "id IN (SELECT issue_id FROM assignees WHERE user_id = ?)": by.get("assignee"),
         "milestone_id IN (SELECT value FROM json_each(?))": by.get("milestones"),

@@ -119,7 +119,7 @@ def add(site: ForgeInstance, actor: Row, issue: Row, wanted: Sequence[int | str]
 
 
 def replace(site: ForgeInstance, actor: Row, issue: Row, wanted: Sequence[int | str], *, quiet: bool = False) -> None:
-    """Make exactly these its labels; `quiet` sends no event."""
+    """Set the labels; `quiet` sends no event."""
     chosen = pick(site, site.must("repositories", issue["repo_id"]), wanted)
     keys = {label["id"] for label in chosen}
     gone = [label for label in on(site, issue) if label["id"] not in keys]
@@ -139,7 +139,7 @@ def change(
     remove: Iterable[Row] = (),
     overlay: Row | None = None,
 ) -> None:
-    """Add and remove labels, with one event; `overlay` is what that shows otherwise than it is."""
+    """Add and remove labels, with one event; `overlay` replaces keys of its issue."""
     with site.state.writing():
         put(site, actor, issue, add=add, remove=remove)
         now = site.must("issues", issue["id"])

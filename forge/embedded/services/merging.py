@@ -25,8 +25,8 @@ ALLOWED_BY = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """How somebody wants a pull request merged."""
+class MergeOptions:
+    """How to merge a pull request."""
 
     style: str
     title: str = ""
@@ -73,7 +73,7 @@ def _review_block(site: ForgeInstance, issue: Row, rule: rules.Rule) -> str:
     return ""
 
 
-def check(site: ForgeInstance, actor: Row, issue: Row, wish: Wish, *, scheduling: bool = False) -> None:
+def check(site: ForgeInstance, actor: Row, issue: Row, wish: MergeOptions, *, scheduling: bool = False) -> None:
     """Refuse a merge for the first reason that a real forge finds; `head_sha` is not reviewed yet."""
     pull, repo = pulls.row(site, issue), site.must("repositories", issue["repo_id"])
     granted = rules.access(site, actor, repo)
@@ -107,7 +107,7 @@ def _may_override(site: ForgeInstance, actor: Row, repo: Row, pull: Row, granted
     return bool(actor["is_admin"]) or (granted.administers and not bound)
 
 
-def merge(site: ForgeInstance, actor: Row, issue: Row, wish: Wish) -> None:
+def merge(site: ForgeInstance, actor: Row, issue: Row, wish: MergeOptions) -> None:
     """Merge a pull request now."""
     check(site, actor, issue, wish)
     pull, repo = pulls.row(site, issue), site.must("repositories", issue["repo_id"])
@@ -125,7 +125,7 @@ def merge(site: ForgeInstance, actor: Row, issue: Row, wish: Wish) -> None:
         _delete_head(site, actor, issue)
 
 
-def _perform(site: ForgeInstance, actor: Row, issue: Row, wish: Wish) -> None:
+def _perform(site: ForgeInstance, actor: Row, issue: Row, wish: MergeOptions) -> None:
     pull, repo = pulls.row(site, issue), site.must("repositories", issue["repo_id"])
     author, git = people.by_id(site, issue["user_id"]), site.git(repo)
     old = repos.tip(site, repo, pull["base_branch"])
@@ -144,7 +144,7 @@ def _perform(site: ForgeInstance, actor: Row, issue: Row, wish: Wish) -> None:
         raise Refusal(409, f"PushRejected with remote message: error: {error}") from error
 
 
-def _message(site: ForgeInstance, issue: Row, pull: Row, wish: Wish) -> str:
+def _message(site: ForgeInstance, issue: Row, pull: Row, wish: MergeOptions) -> str:
     source = site.state.get("repositories", pull["head_repo_id"])
     elsewhere = source and source["id"] != issue["repo_id"]
     head = f"{source['owner']}:{pull['head_branch']}" if source and elsewhere else pull["head_branch"]
@@ -157,7 +157,7 @@ def _message(site: ForgeInstance, issue: Row, pull: Row, wish: Wish) -> str:
 
 
 def _mark(site: ForgeInstance, actor: Row, issue: Row, commit_sha: str) -> None:
-    """Believe that a commit of the base branch merged it: a real forge does not look at what is in it."""
+    """Mark as merged by a commit of the base branch: real forges do not check its content."""
     pull, repo = pulls.row(site, issue), site.must("repositories", issue["repo_id"])
     git, tip = site.git(repo), repos.tip(site, repo, pull["base_branch"])
     sha = git.resolve(commit_sha) if commit_sha else ""
@@ -177,8 +177,8 @@ def _delete_head(site: ForgeInstance, actor: Row, issue: Row) -> None:
         pushes.move(site, actor, source, [(f"refs/heads/{branch}", tip, ZERO)], {"pull": issue["id"]})
 
 
-def schedule(site: ForgeInstance, actor: Row, issue: Row, wish: Wish) -> bool:
-    """Merge as soon as protection allows it, in the name of who wants it now; merges at once if it does already."""
+def schedule(site: ForgeInstance, actor: Row, issue: Row, wish: MergeOptions) -> bool:
+    """Merge as soon as protection allows it, in the name of the actor; at once if it does already."""
     check(site, actor, issue, wish, scheduling=True)
     pull = pulls.row(site, issue)
     if pull["schedule"]:
@@ -197,7 +197,7 @@ def schedule(site: ForgeInstance, actor: Row, issue: Row, wish: Wish) -> bool:
 
 
 def unschedule(site: ForgeInstance, actor: Row, issue: Row) -> None:
-    """Forget a scheduled merge."""
+    """Cancel a scheduled merge."""
     pull = pulls.row(site, issue)
     if not pull["schedule"]:
         raise Missing
@@ -207,7 +207,7 @@ def unschedule(site: ForgeInstance, actor: Row, issue: Row) -> None:
 
 
 def merge_scheduled(site: ForgeInstance, repo: Row) -> None:
-    """Merge what was scheduled and is allowed now; what still is not waits on."""
+    """Perform the scheduled merges that are allowed now."""
     sql = """SELECT issues.*, schedule FROM issues JOIN pulls ON issue_id = issues.id
              WHERE pulls.repo_id = ? AND schedule IS NOT NULL AND closed IS NULL ORDER BY issues.id"""
     for row in site.state.rows(sql, repo["id"]):
@@ -215,7 +215,7 @@ def merge_scheduled(site: ForgeInstance, repo: Row) -> None:
         actor = people.by_id(site, wish.pop("actor"))
         if not blocked(site, row):
             try:
-                merge(site, actor, row, Wish(**wish))
+                merge(site, actor, row, MergeOptions(**wish))
             except Refusal:
                 continue
 

@@ -21,7 +21,7 @@ def get(site: ForgeInstance, name: str) -> Row:
 
 
 def create(site: ForgeInstance, actor: Row, name: str, **more: Any) -> Row:
-    """Make an organisation; whoever makes it is its first owner."""
+    """Create an organisation; its creator is its first owner."""
     with site.state.writing():
         people.claim(site, name)
         key = site.state.insert("users", login=name, is_org=1, created=site.now(), **more)
@@ -42,7 +42,7 @@ def delete(site: ForgeInstance, org: Row) -> None:
 
 
 def rank(site: ForgeInstance, org: Row, user: Row | None) -> Mode:
-    """How high somebody stands in an organisation: NONE outside, OWNER for owners and site admins."""
+    """The level of a user in an organisation: NONE outside, OWNER for owners and site admins."""
     if user is None:
         return Mode.NONE
     if user["is_admin"]:
@@ -53,7 +53,7 @@ def rank(site: ForgeInstance, org: Row, user: Row | None) -> Mode:
 
 
 def may_create_repo(site: ForgeInstance, org: Row, user: Row) -> bool:
-    """Whether somebody may make repositories in an organisation."""
+    """Whether a user may create repositories in an organisation."""
     sql = "SELECT 1 FROM teams JOIN team_members ON team_id = id WHERE org_id = ? AND user_id = ? AND can_create"
     return rank(site, org, user) == Mode.OWNER or site.state.row(sql, org["id"], user["id"]) is not None
 
@@ -72,7 +72,7 @@ def team_named(site: ForgeInstance, org: Row | int, name: str) -> Row | None:
 def create_team(
     site: ForgeInstance, org: Row, name: str, *, permission: str, units: Mapping[str, str], **more: Any
 ) -> Row:
-    """Make a team; below admin it may do what `units` says, and its own level is the lowest of them."""
+    """Create a team; below admin its access is `units`, and its level is the lowest of them."""
     level, kept = _levels(site, permission, units)
     with site.state.writing():
         if team_named(site, org, name):
@@ -94,7 +94,7 @@ def edit_team(site: ForgeInstance, team: Row, *, permission: str, units: Mapping
 
 
 def delete_team(site: ForgeInstance, team: Row) -> None:
-    """Remove a team and with it what its members had through it."""
+    """Remove a team with its memberships."""
     with site.state.writing():
         site.state.run("DELETE FROM team_members WHERE team_id = ?", team["id"])
         site.state.run("DELETE FROM reviews WHERE team_id = ?", team["id"])
@@ -109,12 +109,12 @@ def team_members(site: ForgeInstance, team: Row) -> list[Row]:
 
 
 def join(site: ForgeInstance, team: Row, user: Row) -> None:
-    """Put somebody into a team."""
+    """Add a user to a team."""
     site.state.run("INSERT OR IGNORE INTO team_members VALUES (?, ?)", team["id"], user["id"])
 
 
 def leave(site: ForgeInstance, team: Row, user: Row) -> None:
-    """Take somebody out of a team; the last owner stays."""
+    """Remove a user from a team; the last owner stays."""
     with site.state.writing():
         if team["mode"] == Mode.OWNER and [row["id"] for row in team_members(site, team)] == [user["id"]]:
             raise Refusal(422, f"user is the last member of owner team [uid: {user['id']}]")

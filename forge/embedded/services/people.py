@@ -97,7 +97,7 @@ def rename(site: ForgeInstance, user: Row, login: str) -> None:
 
 
 def delete(site: ForgeInstance, user: Row) -> None:
-    """Remove an account; what it wrote is Ghost's then."""
+    """Remove an account; Ghost becomes the author of what it wrote."""
     state = site.state
     if state.row("SELECT 1 FROM repos WHERE owner_id = ?", user["id"]):
         raise Refusal(422, f"user still has ownership of repositories [uid: {user['id']}]")
@@ -120,7 +120,7 @@ def checks(user: Row, password: str) -> bool:
 def make_token(
     site: ForgeInstance, user: Row, name: str, scopes: Sequence[str], repos: Sequence[int] | None = None
 ) -> tuple[Row, str]:
-    """A new token and its text, which is kept nowhere."""
+    """Create a token; its text is not stored."""
     kept = normal_scopes(site, scopes)
     if not kept:
         raise Refusal(400, "access token must have a scope")

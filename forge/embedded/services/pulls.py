@@ -121,7 +121,7 @@ def create(site: ForgeInstance, actor: Row, repo: Row, *, title: str, head: str,
 def open_one(
     site: ForgeInstance, actor: Row, repo: Row, found: Facts, place: Row, *, title: str, body: str = "", **wishes: Any
 ) -> Row:
-    """Write down a pull request whose commits are in the base repository."""
+    """Create a pull request whose commits are in the base repository."""
     git = site.git(repo)
     commits = [commit.sha for commit in reversed(git.commits(f"{found.base}..{found.head}", changes=False))]
     assigned = issues.assignable(site, repo, wishes.get("assignees") or [])
@@ -184,7 +184,7 @@ def refuse_second(site: ForgeInstance, repo: Row, source: Row, branch: str, base
 
 
 def set_base(site: ForgeInstance, actor: Row, issue: Row, base: str) -> None:
-    """Aim at another branch; the event tells the new one as the old one, as real forges do."""
+    """Change the base branch; real forges put the new one in the place of the old one in the event."""
     pull, repo = row(site, issue), site.must("repositories", issue["repo_id"])
     if base == pull["base_branch"]:
         return
@@ -202,7 +202,7 @@ def set_base(site: ForgeInstance, actor: Row, issue: Row, base: str) -> None:
 
 
 def follow(site: ForgeInstance, actor: Row, issue: Row, old: str, new: str) -> None:
-    """The head moved: keep its commit, let reviews of another content go stale, and tell."""
+    """Follow a moved head: keep its commit, mark reviews stale, send an event."""
     pull, repo = row(site, issue), site.must("repositories", issue["repo_id"])
     git, source = site.git(repo), site.state.get("repositories", pull["head_repo_id"])
     if source:
@@ -233,7 +233,7 @@ def follow(site: ForgeInstance, actor: Row, issue: Row, old: str, new: str) -> N
 
 
 def recheck(site: ForgeInstance, repo: Row, branch: str) -> None:
-    """The base branch moved: look at each open pull request into it again."""
+    """Check the open pull requests into a branch that moved."""
     sql = """SELECT pulls.* FROM pulls JOIN issues ON issues.id = issue_id
              WHERE pulls.repo_id = ? AND base_branch = ? AND closed IS NULL"""
     onto = repos.tip(site, repo, branch)

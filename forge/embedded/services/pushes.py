@@ -1,7 +1,7 @@
-"""Movements of branches and tags: noted before git is told, booked after it.
+"""Movements of branches and tags: prepared before git moves the ref, recorded after it.
 
-Booking is what makes a movement known: the push record of the feed, events, followed pull requests,
-closed issues. What a crash left unbooked is booked by `recover`.
+Recording a movement writes the push record of the feed, sends events, closes issues and updates
+pull requests. `recover` records what a crash left unrecorded.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FEED_COMMITS = 5
 class _Push:
     """One movement with all that git says about it."""
 
-    noted: Row
+    prepared: Row
     actor: Row
     repo: Row
     commits: tuple[Commit, ...]
@@ -40,49 +40,49 @@ class _Push:
 
     @property
     def move(self) -> Move:
-        return self.noted["ref"], self.noted["old"], self.noted["new"]
+        return self.prepared["ref"], self.prepared["old"], self.prepared["new"]
 
 
 def move(site: ForgeInstance, actor: Row, repo: Row, moves: Sequence[Move], cause: Row | None = None) -> None:
-    """Move refs for somebody and book it; raises Moved when one is not where it was."""
+    """Move refs and record it; raises Moved if one is not where it was."""
     with site.moving(repo["id"]):
-        noted = note(site, actor, repo, moves, cause)
+        prepared = prepare(site, actor, repo, moves, cause)
         try:
             site.git(repo).move(moves)
         except Moved:
-            forget(site, noted)
+            abort(site, prepared)
             raise
-        book(site, noted)
+        record(site, prepared)
 
 
-def note(site: ForgeInstance, actor: Row, repo: Row, moves: Iterable[Move], cause: Row | None = None) -> list[int]:
-    """Write down who is about to move what; `cause` says what else that means."""
+def prepare(site: ForgeInstance, actor: Row, repo: Row, moves: Iterable[Move], cause: Row | None = None) -> list[int]:
+    """Log the movements that are about to be made; `cause` is what else they mean."""
     about = {"repo_id": repo["id"], "actor_id": actor["id"], "cause": json.dumps(cause or {})}
     with site.state.writing():
         return [site.state.insert("moves", ref=ref, old=old, new=new, **about) for ref, old, new in moves]
 
 
-def forget(site: ForgeInstance, noted: Iterable[int]) -> None:
-    """These movements did not happen."""
+def abort(site: ForgeInstance, prepared: Iterable[int]) -> None:
+    """Drop movements that were not made."""
     with site.state.writing():
-        for key in noted:
+        for key in prepared:
             site.state.run("DELETE FROM moves WHERE id = ?", key)
 
 
-def book(site: ForgeInstance, noted: Iterable[int]) -> None:
-    """These movements happened: make them known, then let pull requests follow."""
-    pushes = [_look(site, row) for key in noted if (row := site.state.get("moves", key))]
+def record(site: ForgeInstance, prepared: Iterable[int]) -> None:
+    """Record movements: feed, events and closed issues; then update pull requests."""
+    pushes = [_look(site, row) for key in prepared if (row := site.state.get("moves", key))]
     with site.state.writing():
         for push in pushes:
-            _book(site, push)
+            _record(site, push)
     for push in pushes:
         ref, _, new = push.move
         if ref.startswith("refs/heads/") and new != ZERO:
-            settle(site, push.repo, ref.removeprefix("refs/heads/"))
+            sync_pulls(site, push.repo, ref.removeprefix("refs/heads/"))
 
 
-def settle(site: ForgeInstance, repo: Row, branch: str) -> None:
-    """Bring the open pull requests out of and into a branch up to date with it."""
+def sync_pulls(site: ForgeInstance, repo: Row, branch: str) -> None:
+    """Update the open pull requests from and into a branch."""
     ref = site.state.row("SELECT * FROM refs WHERE repo_id = ? AND name = ?", repo["id"], f"refs/heads/{branch}")
     if ref is None:
         return
@@ -96,7 +96,7 @@ def settle(site: ForgeInstance, repo: Row, branch: str) -> None:
 
 
 def _detect_merges(site: ForgeInstance, repo: Row, branch: str, tip: str) -> None:
-    """Believe that pull requests whose head is in the branch were merged by whoever signed the commit.
+    """Mark pull requests whose head is in the branch as merged by the author of the commit.
 
     Anybody who may push can sign as anybody: so it is on real forges, and so `merged_by` proves nothing.
     """
@@ -113,32 +113,32 @@ def _detect_merges(site: ForgeInstance, repo: Row, branch: str, tip: str) -> Non
 
 
 def recover(site: ForgeInstance) -> None:
-    """Book what git did before a crash, forget what it did not, and let pull requests follow."""
+    """Record what git did before a crash, drop what it did not, and update pull requests."""
     for row in site.state.rows("SELECT * FROM moves ORDER BY id"):
         repo = site.state.get("repositories", row["repo_id"])
         now = site.git(repo).refs(row["ref"]).get(row["ref"], ZERO) if repo else ""
         if now == row["new"]:
-            book(site, [row["id"]])
+            record(site, [row["id"]])
         else:
-            forget(site, [row["id"]])
+            abort(site, [row["id"]])
     for ref in site.state.rows("SELECT * FROM refs WHERE name LIKE 'refs/heads/%'"):
-        settle(site, site.must("repositories", ref["repo_id"]), ref["name"].removeprefix("refs/heads/"))
+        sync_pulls(site, site.must("repositories", ref["repo_id"]), ref["name"].removeprefix("refs/heads/"))
 
 
-def _look(site: ForgeInstance, noted: Row) -> _Push:
+def _look(site: ForgeInstance, prepared: Row) -> _Push:
     """Ask git for the commits of a movement, newest first."""
-    actor, repo = people.by_id(site, noted["actor_id"]), site.must("repositories", noted["repo_id"])
-    git, ref, old, new = site.git(repo), noted["ref"], noted["old"], noted["new"]
+    actor, repo = people.by_id(site, prepared["actor_id"]), site.must("repositories", prepared["repo_id"])
+    git, ref, old, new = site.git(repo), prepared["ref"], prepared["old"], prepared["new"]
     path = f"{repo['full_name']}/compare"
     if new == ZERO:
-        return _Push(noted, actor, repo, (), None, "")
+        return _Push(prepared, actor, repo, (), None, "")
     head = git.commit(git.resolve(new))
     if ref.startswith("refs/tags/"):
-        return _Push(noted, actor, repo, (), head, f"{path}/{old}...{new}")
+        return _Push(prepared, actor, repo, (), head, f"{path}/{old}...{new}")
     if old != ZERO:
-        return _Push(noted, actor, repo, tuple(git.commits(f"{old}..{new}")), head, f"{path}/{old}...{new}")
+        return _Push(prepared, actor, repo, tuple(git.commits(f"{old}..{new}")), head, f"{path}/{old}...{new}")
     brought, compare = _new_branch(site, git, repo, head)
-    return _Push(noted, actor, repo, brought, head, compare)
+    return _Push(prepared, actor, repo, brought, head, compare)
 
 
 def _new_branch(site: ForgeInstance, git: Git, repo: Row, head: Commit) -> tuple[tuple[Commit, ...], str]:
@@ -149,44 +149,44 @@ def _new_branch(site: ForgeInstance, git: Git, repo: Row, head: Commit) -> tuple
     return tuple(brought), f"{repo['full_name']}/compare/{start}...{head.sha}"
 
 
-def _book(site: ForgeInstance, push: _Push) -> None:
+def _record(site: ForgeInstance, push: _Push) -> None:
     ref, old, new = push.move
-    site.state.run("DELETE FROM moves WHERE id = ?", push.noted["id"])
+    site.state.run("DELETE FROM moves WHERE id = ?", push.prepared["id"])
     if new == ZERO:
         site.state.run("DELETE FROM refs WHERE repo_id = ? AND name = ?", push.repo["id"], ref)
     else:
         site.state.run("INSERT OR REPLACE INTO refs VALUES (?, ?, ?, ?)", push.repo["id"], ref, new, push.actor["id"])
     site.state.update("repos", push.repo["id"], updated=site.now())
     if ref.startswith("refs/tags/"):
-        _book_tag(site, push)
+        _record_tag(site, push)
     elif new == ZERO:
-        _book_deletion(site, push)
+        _record_deletion(site, push)
     else:
-        _book_branch(site, push, created=old == ZERO)
+        _record_branch(site, push, created=old == ZERO)
 
 
-def _book_branch(site: ForgeInstance, push: _Push, *, created: bool) -> None:
-    cause: Row = json.loads(push.noted["cause"])
+def _record_branch(site: ForgeInstance, push: _Push, *, created: bool) -> None:
+    cause: Row = json.loads(push.prepared["cause"])
     if "merged" in cause:
-        mark_merged(site, push.actor, site.must("issues", cause["merged"]), push.noted["new"])
+        mark_merged(site, push.actor, site.must("issues", cause["merged"]), push.prepared["new"])
     _refer(site, push)
     if created:
-        events.ref_created(site, push.actor, push.repo, push.noted["ref"], push.noted["new"])
+        events.ref_created(site, push.actor, push.repo, push.prepared["ref"], push.prepared["new"])
     _tell(site, push)
-    feed.record(site, push.actor, push.repo, "commit_repo", ref=push.noted["ref"], content=_feed_content(push))
+    feed.record(site, push.actor, push.repo, "commit_repo", ref=push.prepared["ref"], content=_feed_content(push))
 
 
-def _book_deletion(site: ForgeInstance, push: _Push) -> None:
-    branch = push.noted["ref"].removeprefix("refs/heads/")
-    cause: Row = json.loads(push.noted["cause"])
+def _record_deletion(site: ForgeInstance, push: _Push) -> None:
+    branch = push.prepared["ref"].removeprefix("refs/heads/")
+    cause: Row = json.loads(push.prepared["cause"])
     if "pull" in cause:
         timeline.write(site, push.actor, site.must("issues", cause["pull"]), "delete_branch", old_ref=branch)
-    events.ref_deleted(site, push.actor, push.repo, push.noted["ref"])
-    feed.record(site, push.actor, push.repo, "delete_branch", ref=push.noted["ref"])
+    events.ref_deleted(site, push.actor, push.repo, push.prepared["ref"])
+    feed.record(site, push.actor, push.repo, "delete_branch", ref=push.prepared["ref"])
     pulls.close_all(site, push.actor, pulls.of_head(site, push.repo, branch))
 
 
-def _book_tag(site: ForgeInstance, push: _Push) -> None:
+def _record_tag(site: ForgeInstance, push: _Push) -> None:
     ref, _, new = push.move
     _tell(site, push)
     if new != ZERO:
@@ -212,13 +212,13 @@ def _tell(site: ForgeInstance, push: _Push) -> None:
     shown = repo_shapes.repo(site, push.repo, push.actor, OWN)
     head = shape(push.head) if push.head else None
     payload = events.push_payload(site, push.actor, push.move, listed, compare=push.compare, head=head, shown=shown)
-    events.emit(site, push.repo, "push", payload, ref=push.noted["ref"])
+    events.emit(site, push.repo, "push", payload, ref=push.prepared["ref"])
 
 
 def _refer(site: ForgeInstance, push: _Push) -> None:
     """Commits that name issues leave a row there; on the default branch they close those they say to close."""
     granted = access(site, push.actor, push.repo) if push.actor["id"] > 0 else NO_ACCESS
-    default = push.noted["ref"] == f"refs/heads/{push.repo['default_branch']}"
+    default = push.prepared["ref"] == f"refs/heads/{push.repo['default_branch']}"
     for commit in reversed(push.commits):
         for issue in timeline.refer_commit(site, push.actor, push.repo, commit):
             if default and (issue["user_id"] == push.actor["id"] or granted.writes("repo.issues")):
@@ -257,8 +257,8 @@ def _feed_content(push: _Push) -> str:
     """What a push record says; its CompareURL ends in the two shas that the ref moved between."""
     compare = (
         push.compare
-        if push.noted["old"] == ZERO
-        else f"{push.repo['full_name']}/compare/{push.noted['old']}...{push.noted['new']}"
+        if push.prepared["old"] == ZERO
+        else f"{push.repo['full_name']}/compare/{push.prepared['old']}...{push.prepared['new']}"
     )
     content = {
         "Commits": [_feed_commit(commit) for commit in push.commits[:_FEED_COMMITS]],

@@ -1,4 +1,4 @@
-"""Taking a repository away."""
+"""Deleting a repository."""
 
 from __future__ import annotations
 

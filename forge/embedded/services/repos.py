@@ -37,7 +37,7 @@ def get(site: ForgeInstance, owner: str, name: str) -> Row:
 
 
 def visible(site: ForgeInstance, user: Row | None, repos: list[Row]) -> list[tuple[Row, Access]]:
-    """Those of them that a user may see, with what he may do."""
+    """The repositories that a user may see, each with the user's access."""
     pairs = [(repo, rules.access(site, user, repo)) for repo in repos]
     return [(repo, granted) for repo, granted in pairs if granted.reads()]
 
@@ -53,7 +53,7 @@ def search(site: ForgeInstance, words: str) -> list[Row]:
 
 
 def signature(site: ForgeInstance, user: Row, when: int | None = None) -> Signature:
-    """How a user signs commits that the forge makes for him."""
+    """The signature of commits that the forge makes for a user."""
     return Signature(user["full_name"] or user["login"], user["email"], site.now() if when is None else when)
 
 
@@ -179,13 +179,13 @@ def _switch_default(site: ForgeInstance, repo: Row, branch: str) -> None:
 
 
 def collaborators(site: ForgeInstance, repo: Row) -> list[Row]:
-    """Those who were let in one by one."""
+    """The collaborators of a repository."""
     sql = "SELECT users.* FROM users JOIN collaborators ON user_id = id WHERE repo_id = ? ORDER BY login"
     return site.state.rows(sql, repo["id"])
 
 
 def add_collaborator(site: ForgeInstance, repo: Row, user: Row, permission: str) -> None:
-    """Make somebody a collaborator with `read`, `write` or `admin`."""
+    """Add a collaborator with `read`, `write` or `admin`."""
     level = rules.mode(permission or "write")
     if level not in {Mode.READ, Mode.WRITE, Mode.ADMIN}:
         raise Refusal(422, f"invalid permission: {permission}")
@@ -193,7 +193,7 @@ def add_collaborator(site: ForgeInstance, repo: Row, user: Row, permission: str)
 
 
 def remove_collaborator(site: ForgeInstance, repo: Row, user: Row) -> None:
-    """Make somebody no collaborator."""
+    """Remove a collaborator."""
     site.state.run("DELETE FROM collaborators WHERE repo_id = ? AND user_id = ?", repo["id"], user["id"])
 
 

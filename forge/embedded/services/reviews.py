@@ -71,30 +71,28 @@ def _official(site: ForgeInstance, issue: Row, user: Row) -> bool:
     return rules.reviews_officially(site, repo, user, pull_of(site, issue)["base_branch"])
 
 
-def request(site: ForgeInstance, actor: Row, issue: Row, user: Row, *, again: bool = False) -> Row | None:
-    """Ask somebody for a review; `again` repeats the event to one who was asked already. Answers a new request."""
+def request(site: ForgeInstance, actor: Row, issue: Row, user: Row) -> Row | None:
+    """Request a review; answers the request if it is a new one."""
     if user["id"] == issue["user_id"]:
         raise Refusal(422, f"poster of pr can't be reviewer [user_id: {user['id']}, repo_id: {issue['repo_id']}]")
     sql = "SELECT * FROM reviews WHERE issue_id = ? AND user_id = ? AND state = 'REQUEST_REVIEW'"
     with site.state.writing():
-        known, made = site.state.row(sql, issue["id"], user["id"]), None
-        if known is None:
-            official = _official(site, issue, user)
-            if official:
-                # Who is asked again has not approved yet.
-                site.state.run(
-                    "UPDATE reviews SET official = 0 WHERE issue_id = ? AND user_id = ?", issue["id"], user["id"]
-                )
-            made = _insert(site, issue, user_id=user["id"], state="REQUEST_REVIEW", official=official)
-            timeline.write(site, actor, issue, "review_request", review_id=made["id"], assignee=user["id"])
-        if made or again:
-            now = site.must("issues", issue["id"])
-            events.about_pull(site, actor, now, "pull_request_review_request", "review_requested", reviewer=user)
+        if site.state.row(sql, issue["id"], user["id"]):
+            return None
+        official = _official(site, issue, user)
+        if official:  # an earlier approval does not count while a new review is requested
+            site.state.run(
+                "UPDATE reviews SET official = 0 WHERE issue_id = ? AND user_id = ?", issue["id"], user["id"]
+            )
+        made = _insert(site, issue, user_id=user["id"], state="REQUEST_REVIEW", official=official)
+        timeline.write(site, actor, issue, "review_request", review_id=made["id"], assignee=user["id"])
+        now = site.must("issues", issue["id"])
+        events.about_pull(site, actor, now, "pull_request_review_request", "review_requested", reviewer=user)
     return made
 
 
 def request_team(site: ForgeInstance, actor: Row, issue: Row, team: Row) -> Row | None:
-    """Ask a team for a review; no event tells of it."""
+    """Request a review of a team; no event is sent."""
     sql = "SELECT 1 FROM reviews WHERE issue_id = ? AND team_id = ? AND state = 'REQUEST_REVIEW'"
     if site.state.row(sql, issue["id"], team["id"]):
         return None
@@ -107,7 +105,7 @@ def request_team(site: ForgeInstance, actor: Row, issue: Row, team: Row) -> Row 
 def remove_request(
     site: ForgeInstance, actor: Row, issue: Row, *, user: Row | None = None, team: Row | None = None
 ) -> None:
-    """Ask no longer."""
+    """Withdraw a request for a review."""
     column, key = ("user_id", user["id"]) if user else ("team_id", (team or {})["id"])
     sql = f"DELETE FROM reviews WHERE issue_id = ? AND {column} = ? AND state = 'REQUEST_REVIEW'"  # noqa: S608 (column is ours)
     with site.state.writing():
@@ -123,7 +121,7 @@ def remove_request(
 def write(
     site: ForgeInstance, actor: Row, issue: Row, event: str, body: str, *, sha: str = "", remarks: Sequence[Remark] = ()
 ) -> Row:
-    """Review a pull request; an unknown `event` makes a pending review, and a pending one of the same user is gone on with."""
+    """Review a pull request; an unknown `event` makes a pending review, and a pending one of the actor is continued."""
     pull = pull_of(site, issue)
     state = event if event in _WORDS else "PENDING"
     refuse(issue, actor, event, body, has_remarks=bool(remarks))
@@ -137,7 +135,7 @@ def write(
 
 
 def refuse(issue: Row, actor: Row, event: str, body: str, *, has_remarks: bool) -> None:
-    """Refuse a review without words, and a verdict on one's own pull request."""
+    """Refuse a review without a body, and a verdict on the actor's own pull request."""
     if event in {"APPROVED", "REQUEST_CHANGES"} and actor["id"] == issue["user_id"]:
         raise Refusal(422, f"{'approve' if event == 'APPROVED' else 'reject'} your own pull is not allowed")
     if event == "APPROVED" or body.strip():
@@ -175,16 +173,10 @@ def _supersede(site: ForgeInstance, issue: Row, actor: Row) -> None:
     )
 
 
-def remark_on(site: ForgeInstance, actor: Row, issue: Row, review: Row, said: Remark) -> Row:
-    """Add a remark to a review that is there already; no event tells of it."""
-    detail = _located(site.git(issue["repo_id"]), pull_of(site, issue), said)
-    return timeline.write(site, actor, issue, "code", said.body, review_id=review["id"], **detail)
-
-
 def reply(site: ForgeInstance, actor: Row, issue: Row, remark: Row, body: str) -> Row:
-    """Answer a remark: a remark of the same review on the same line.
+    """Reply to a code comment: a comment of the same review on the same line.
 
-    Real forges tell of it as of a plain comment (seen on Gitea 1.27 and Forgejo 11; Forgejo 17 by its source), but its
+    Real forges send the event of a plain comment (seen on Gitea 1.27 and Forgejo 11; Forgejo 17 by its source), but its
     id is no comment's: only the review's remarks have it.
     """
     if not body.strip():

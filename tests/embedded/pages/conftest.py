@@ -278,8 +278,6 @@ class ForgeEnv:
             branch=branch,
             new_branch=new,
             message=message,
-            author=None,
-            committer=None,
         )
         return made.sha
 

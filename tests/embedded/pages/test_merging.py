@@ -9,7 +9,7 @@ import pytest
 
 from forge.embedded.instance import Refusal
 from forge.embedded.services import issues, merging, pulls, repos, reviews
-from forge.embedded.services.merging import Wish
+from forge.embedded.services.merging import MergeOptions
 from forge.embedded.state import Row
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def box(page: Shown) -> str:
 def would_merge(env: ForgeEnv, login: str, pull: Row) -> bool:
     """Whether the services would merge."""
     try:
-        merging.check(env.site, env.user(login), env.now(pull), Wish("merge"))
+        merging.check(env.site, env.user(login), env.now(pull), MergeOptions("merge"))
     except Refusal:
         return False
     return True
@@ -263,7 +263,7 @@ def test_waiting_for_checks(env: ForgeEnv) -> None:
     """A scheduled merge is shown."""
     pull = env.pull()
     _check(env, pull)
-    merging.schedule(env.site, env.user("mara"), pull, Wish("merge"))
+    merging.schedule(env.site, env.user("mara"), pull, MergeOptions("merge"))
     page = env.nobody.open(path_of(env, pull))
     assert "It will be merged automatically when all checks succeed." in box(page)
     assert "mara scheduled a merge for when all checks succeed" in page.words

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from forge.embedded.services import issues, merging, pulls, pushes, repos, reviews
-from forge.embedded.services.merging import Wish
+from forge.embedded.services.merging import MergeOptions
 from forge.embedded.services.reviews import Remark
 from forge.embedded.state import Row
 
@@ -247,7 +247,7 @@ def test_a_review_lets_a_waiting_merge_go(env: ForgeEnv) -> None:
     """A scheduled merge is performed when its approval is given."""
     pull = env.pull()
     env.protect(required_approvals=1)
-    merging.schedule(env.site, env.user("mara"), pull, Wish("merge"))
+    merging.schedule(env.site, env.user("mara"), pull, MergeOptions("merge"))
     page = env.mara.send(path_of(env, pull, "/files"), "/reviews", type="approve")
     assert "Merged as" in page.words
 

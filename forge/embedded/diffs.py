@@ -14,7 +14,7 @@ _AROUND = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ChangedFile:
     """One changed file; `status` is Forgejo's word."""
 
     path: str
@@ -24,12 +24,12 @@ class Change:
     previous: str = ""
 
 
-def changes(git: Git, old: str, new: str) -> list[Change]:
+def changes(git: Git, old: str, new: str) -> list[ChangedFile]:
     """The files that differ, renames found."""
     out = git.raw("diff-tree", "-r", "-z", "-M", "--raw", "--numstat", "--no-abbrev", old, new).decode(errors="replace")
     tokens = iter(out.split("\0")[:-1])
     found: dict[str, tuple[str, str]] = {}
-    rows: list[Change] = []
+    rows: list[ChangedFile] = []
     for token in tokens:
         if token.startswith(":"):
             letter, first = token.split()[4][0], next(tokens)
@@ -41,7 +41,7 @@ def changes(git: Git, old: str, new: str) -> list[Change]:
             next(tokens)
             path = next(tokens)
         status, previous = found[path]
-        rows.append(Change(path, status, _number(plus), _number(minus), previous))
+        rows.append(ChangedFile(path, status, _number(plus), _number(minus), previous))
     return rows
 
 

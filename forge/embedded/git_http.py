@@ -68,7 +68,7 @@ def serve(site: ForgeInstance, request: Request, owner: str, name: str, rest: st
         return Response(str(refusal), refusal.status, headers, mimetype="text/plain")
     env = _environment(site, request, repo, identity, rest)
     if service == "git-receive-pack" and rest != "info/refs":
-        return _receive(Push(site, repo, identity.user or {}, granted), request, env)
+        return _receive(PendingPush(site, repo, identity.user or {}, granted), request, env)
     return _stream(request, env)
 
 
@@ -166,7 +166,7 @@ def _headers(out: IO[bytes]) -> tuple[int, list[tuple[str, str]]]:
 
 
 @dataclass
-class Push:
+class PendingPush:
     """One push that is under way."""
 
     site: ForgeInstance
@@ -208,7 +208,7 @@ class Push:
             self.site.moving(self.repo["id"]).release()
 
 
-def _receive(push: Push, request: Request, env: dict[str, str]) -> Response:
+def _receive(push: PendingPush, request: Request, env: dict[str, str]) -> Response:
     """Run a push, answering its hooks."""
     ours, theirs = socket.socketpair()
     env["FORGE_CHANNEL"] = str(theirs.fileno())
@@ -233,7 +233,7 @@ def _receive(push: Push, request: Request, env: dict[str, str]) -> Response:
         return Response(out.read(), status, headers)
 
 
-def _answer_hooks(push: Push, channel: socket.socket) -> None:
+def _answer_hooks(push: PendingPush, channel: socket.socket) -> None:
     while True:
         message, fds, _, _ = socket.recv_fds(channel, 4096, 3)
         if not message:

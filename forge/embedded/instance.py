@@ -12,7 +12,7 @@ from typing import Any
 from forge.embedded.faults import Faults
 from forge.embedded.flavour import Flavour
 from forge.embedded.git import Git
-from forge.embedded.state import Row, State
+from forge.embedded.state import ForgeState, Row
 
 NOT_FOUND = "The target couldn't be found."
 NOREPLY = "noreply.localhost"
@@ -59,7 +59,7 @@ class ForgeInstance:
     """Everything that a service needs beside its arguments."""
 
     root: Path
-    state: State
+    state: ForgeState
     flavour: Flavour
     url: str
     clock: Callable[[], float] = time.time

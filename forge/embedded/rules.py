@@ -142,7 +142,7 @@ PROTECTION: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ProtectionRule:
     """A branch protection rule."""
 
     name: str
@@ -152,11 +152,11 @@ class Rule:
         return self.settings[key]
 
 
-def rule_for(site: ForgeInstance, repo: Row, branch: str) -> Rule | None:
+def rule_for(site: ForgeInstance, repo: Row, branch: str) -> ProtectionRule | None:
     """The rule that protects a branch: the one of lowest priority; of these one of its own name, else the oldest."""
     rows = site.state.rows("SELECT * FROM protections WHERE repo_id = ? ORDER BY name != ?, id", repo["id"], branch)
     fitting = [
-        Rule(row["name"], PROTECTION | json.loads(row["settings"]))
+        ProtectionRule(row["name"], PROTECTION | json.loads(row["settings"]))
         for row in rows
         if row["name"] == branch or matches(row["name"], branch)
     ]
@@ -170,7 +170,7 @@ def matches(pattern: str, text: str, *, across: bool = False) -> bool:
     return bool(re.fullmatch("".join(words.get(part, re.escape(part)) for part in parts), text, re.DOTALL))
 
 
-def listed(site: ForgeInstance, rule: Rule, what: str, user: Row) -> bool:
+def listed(site: ForgeInstance, rule: ProtectionRule, what: str, user: Row) -> bool:
     """Whether a user is on a list of a rule (`push_whitelist`, `merge_whitelist`), directly or by a team."""
     if user["id"] in rule[f"{what}_usernames"]:
         return True
@@ -241,7 +241,7 @@ def push_refusal(
     return f"branch {name} is protected from changing file {touched[0]}" if touched else ""
 
 
-def protected_files(rule: Rule, git: Git, old: str, new: str) -> list[str]:
+def protected_files(rule: ProtectionRule, git: Git, old: str, new: str) -> list[str]:
     """The changed files that the rule protects."""
     patterns = [part.strip() for part in rule["protected_file_patterns"].lower().split(";") if part.strip()]
     if not patterns or ZERO in {old, new}:

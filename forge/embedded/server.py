@@ -22,7 +22,7 @@ from forge.embedded.flavours import FORGEJO_17
 from forge.embedded.hooks import Sender
 from forge.embedded.instance import ForgeInstance
 from forge.embedded.services import people, pushes
-from forge.embedded.state import Row, State
+from forge.embedded.state import ForgeState, Row
 
 _THREADS = 16
 _MAX_BODY = 1 << 30
@@ -52,7 +52,7 @@ class EmbeddedForge:
     ) -> None:
         root = state.absolute()  # git is started in other directories
         self.site = ForgeInstance(
-            root, State(root / "forge.db"), flavour, url, check_delay=check_delay, hook_delay=hook_delay
+            root, ForgeState(root / "forge.db"), flavour, url, check_delay=check_delay, hook_delay=hook_delay
         )
         self.site.hook_timeout = hook_timeout
         self.wsgi: Callable[[dict[str, Any], Any], Iterable[bytes]] = FaultInjector(self.site, application(self.site))

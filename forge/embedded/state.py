@@ -14,7 +14,7 @@ Row = dict[str, Any]
 SCHEMA = Path(__file__).with_name("schema.sql")
 
 
-class State:
+class ForgeState:
     """A database with a connection per thread and one writer at a time.
 
     `changed` is set after each committed change, for whoever waits for work.

@@ -27,7 +27,7 @@ from forge.embedded.api import (
     users,
 )
 from forge.embedded.api.call import Call, answer, empty
-from forge.embedded.api.routes import Route, repo_admin, repo_owner
+from forge.embedded.api.routes import ApiRoute, repo_admin, repo_owner
 from forge.embedded.dialect import worded
 from forge.embedded.identity import Identity, identify, usable
 from forge.embedded.instance import ForgeInstance, Missing, Refusal, Renamed
@@ -35,7 +35,7 @@ from forge.embedded.services import people
 from forge.embedded.services import repos as repo_services
 
 MODULES = (general, users, orgs, repos, code, contents, issues, comments, labels, pulls, reviews)
-ROUTES: tuple[Route, ...] = tuple(chain.from_iterable(module.ROUTES for module in MODULES))
+ROUTES: tuple[ApiRoute, ...] = tuple(chain.from_iterable(module.ROUTES for module in MODULES))
 
 _REASONS = {301: "Moved Permanently", 307: "Temporary Redirect"}
 _CRASH = (
@@ -75,7 +75,7 @@ def respond(site: ForgeInstance, asked: Request, path: str) -> Response:
     return response
 
 
-def _run(site: ForgeInstance, route: Route, asked: Request, args: dict[str, str]) -> Any:
+def _run(site: ForgeInstance, route: ApiRoute, asked: Request, args: dict[str, str]) -> Any:
     call = Call(site, asked, args, _identity(site, asked))
     _check_scope(call, route, route.scope)
     if "repo" in args:
@@ -103,14 +103,14 @@ class Unexplained(Refusal):
     """A refusal that does not point to the API's documentation."""
 
 
-def _check_scope(call: Call, route: Route, category: str) -> None:
+def _check_scope(call: Call, route: ApiRoute, category: str) -> None:
     if not call.identity.allows(route.level, category):
         scopes = ",".join(json.loads(call.identity.token["scopes"])) if call.identity.token else ""
         words = call.site.flavour.scope_refusal
         raise Refusal(403, words.format(need=f"{route.level}:{category}", scopes=scopes))
 
 
-def _enter(call: Call, route: Route) -> None:
+def _enter(call: Call, route: ApiRoute) -> None:
     """Find the repository and the caller's permissions; it is not found for whoever may not see it."""
     call.repo = repo_services.get(call.site, call.args["owner"], call.args["repo"])
     whole = rules.access(call.site, call.viewer, call.repo)
@@ -128,7 +128,7 @@ def _enter(call: Call, route: Route) -> None:
         raise Refusal(423, f"<Repository {call.repo['id']}:{call.repo['full_name']}> is archived")
 
 
-def _finish(route: Route, value: Any) -> Response:
+def _finish(route: ApiRoute, value: Any) -> Response:
     if isinstance(value, Response):
         if value.status_code == 200 and not route.bare:
             value.status_code = route.status

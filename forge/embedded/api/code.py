@@ -7,7 +7,7 @@ from flask import Response
 from forge.embedded import rules
 from forge.embedded.api.call import Call
 from forge.embedded.api.forms import Form
-from forge.embedded.api.routes import Route, writes
+from forge.embedded.api.routes import ApiRoute, writes
 from forge.embedded.git import Git
 from forge.embedded.instance import Missing, Refusal
 from forge.embedded.rules import CODE
@@ -133,17 +133,17 @@ def _statuses(call: Call) -> Response:
 
 _CODE, _BRANCH, _TAG, _STATUS = "repository", "~/branches/<path:branch>", "~/tags/<path:tag>", "~/statuses/<path:sha>"
 ROUTES = (
-    Route("POST ~/branches", _create_branch, _CODE, writes(CODE), 201),
-    Route(f"GET {_BRANCH}", _branch, _CODE),
-    Route(f"DELETE {_BRANCH}", _delete_branch, _CODE, writes(CODE), 204, bare=True),
-    Route("POST ~/tags", _create_tag, _CODE, writes(CODE), 201),
-    Route(f"GET {_TAG}", _tag, _CODE),
-    Route(f"DELETE {_TAG}", _delete_tag, _CODE, writes(CODE), 204, bare=True),
-    Route("GET ~/releases", _releases, _CODE),
-    Route("POST ~/releases", _create_release, _CODE, writes(rules.RELEASES), 201),
-    Route("GET ~/git/refs", _refs, _CODE),
-    Route("GET ~/git/commits/<path:sha>", _commit, _CODE),
-    Route("GET ~/commits/<sha>/pull", _pull_of_commit, _CODE),
-    Route(f"GET {_STATUS}", _statuses, _CODE),
-    Route(f"POST {_STATUS}", _create_status, _CODE, writes(CODE), 201),
+    ApiRoute("POST ~/branches", _create_branch, _CODE, writes(CODE), 201),
+    ApiRoute(f"GET {_BRANCH}", _branch, _CODE),
+    ApiRoute(f"DELETE {_BRANCH}", _delete_branch, _CODE, writes(CODE), 204, bare=True),
+    ApiRoute("POST ~/tags", _create_tag, _CODE, writes(CODE), 201),
+    ApiRoute(f"GET {_TAG}", _tag, _CODE),
+    ApiRoute(f"DELETE {_TAG}", _delete_tag, _CODE, writes(CODE), 204, bare=True),
+    ApiRoute("GET ~/releases", _releases, _CODE),
+    ApiRoute("POST ~/releases", _create_release, _CODE, writes(rules.RELEASES), 201),
+    ApiRoute("GET ~/git/refs", _refs, _CODE),
+    ApiRoute("GET ~/git/commits/<path:sha>", _commit, _CODE),
+    ApiRoute("GET ~/commits/<sha>/pull", _pull_of_commit, _CODE),
+    ApiRoute(f"GET {_STATUS}", _statuses, _CODE),
+    ApiRoute(f"POST {_STATUS}", _create_status, _CODE, writes(CODE), 201),
 )

@@ -9,7 +9,7 @@ from flask import Response
 from forge.embedded import events
 from forge.embedded.api.call import Call, answer
 from forge.embedded.api.forms import Form
-from forge.embedded.api.routes import Route, login
+from forge.embedded.api.routes import ApiRoute, login
 from forge.embedded.instance import Refusal, broken
 from forge.embedded.services import comments, issues, timeline
 from forge.embedded.shapes import issues as shapes
@@ -125,20 +125,20 @@ def _remove_reaction(call: Call) -> None:
 
 _ISSUE, _COMMENT = "~/issues/<index>", "~/issues/comments/<id>"
 ROUTES = (
-    Route("GET ~/issues/comments", _repo_comments, "issue"),
-    Route(f"GET {_ISSUE}/comments", _comments, "issue"),
-    Route(f"POST {_ISSUE}/comments", _create, "issue", login, 201),
-    Route(f"GET {_ISSUE}/timeline", _timeline, "issue"),
-    Route(f"GET {_COMMENT}", _show, "issue"),
-    Route(f"PATCH {_COMMENT}", _edit, "issue", login),
-    Route(f"DELETE {_COMMENT}", _delete, "issue", login, 204, bare=True),
+    ApiRoute("GET ~/issues/comments", _repo_comments, "issue"),
+    ApiRoute(f"GET {_ISSUE}/comments", _comments, "issue"),
+    ApiRoute(f"POST {_ISSUE}/comments", _create, "issue", login, 201),
+    ApiRoute(f"GET {_ISSUE}/timeline", _timeline, "issue"),
+    ApiRoute(f"GET {_COMMENT}", _show, "issue"),
+    ApiRoute(f"PATCH {_COMMENT}", _edit, "issue", login),
+    ApiRoute(f"DELETE {_COMMENT}", _delete, "issue", login, 204, bare=True),
     *(
         route
         for place in (_ISSUE, _COMMENT)
         for route in (
-            Route(f"GET {place}/reactions", _reactions, "issue"),
-            Route(f"POST {place}/reactions", _react, "issue", login),
-            Route(f"DELETE {place}/reactions", _remove_reaction, "issue", login, bare=True),
+            ApiRoute(f"GET {place}/reactions", _reactions, "issue"),
+            ApiRoute(f"POST {place}/reactions", _react, "issue", login),
+            ApiRoute(f"DELETE {place}/reactions", _remove_reaction, "issue", login, bare=True),
         )
     ),
 )

@@ -8,11 +8,11 @@ from flask import Response
 
 from forge.embedded.api.call import Call, answer
 from forge.embedded.api.forms import Form
-from forge.embedded.api.routes import Route, code_writer
+from forge.embedded.api.routes import ApiRoute, code_writer
 from forge.embedded.git import Commit
 from forge.embedded.instance import Missing, Refusal
 from forge.embedded.services import contents, repos
-from forge.embedded.services.contents import Edit, decoded
+from forge.embedded.services.contents import ContentEdit, decoded
 from forge.embedded.shapes import commits as shapes
 from forge.embedded.shapes.values import Json
 from forge.embedded.state import Row
@@ -42,12 +42,12 @@ def _show(call: Call) -> Json | list[Json]:
     return [shapes.content(call.site, call.repo, git, one, f"{kind}/{name}", full=False) for one in inside]
 
 
-def _edit(given: Row) -> Edit:
+def _edit(given: Row) -> ContentEdit:
     operation, path, content, sha = (str(given.get(key, "")) for key in ("operation", "path", "content", "sha"))
-    return Edit(operation, path, decoded(content), sha)
+    return ContentEdit(operation, path, decoded(content), sha)
 
 
-def _commit(call: Call, given: Row, edits: list[Edit]) -> tuple[Commit, list[Json | None]]:
+def _commit(call: Call, given: Row, edits: list[ContentEdit]) -> tuple[Commit, list[Json | None]]:
     """Commit edits; answers the commit and the changed files, None for a deleted one."""
     about: dict[str, Any] = {key: given.get(key, "") for key in ("branch", "new_branch", "message")}
     commit, git = contents.commit(call.site, call.actor, call.repo, edits, **about), call.site.git(call.repo)
@@ -84,9 +84,9 @@ def _many(call: Call) -> Json:
 
 _FILE = "~/contents/<path:filepath>"
 ROUTES = (
-    Route("POST ~/contents", _many, "repository", code_writer, 201),
-    Route(f"GET {_FILE}", _show, "repository"),
-    Route(f"POST {_FILE}", lambda call: _one(call, call.read(CREATE), "create"), "repository", code_writer, 201),
-    Route(f"PUT {_FILE}", _update, "repository", code_writer),
-    Route(f"DELETE {_FILE}", lambda call: _one(call, call.read(DELETE), "delete"), "repository", code_writer),
+    ApiRoute("POST ~/contents", _many, "repository", code_writer, 201),
+    ApiRoute(f"GET {_FILE}", _show, "repository"),
+    ApiRoute(f"POST {_FILE}", lambda call: _one(call, call.read(CREATE), "create"), "repository", code_writer, 201),
+    ApiRoute(f"PUT {_FILE}", _update, "repository", code_writer),
+    ApiRoute(f"DELETE {_FILE}", lambda call: _one(call, call.read(DELETE), "delete"), "repository", code_writer),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from forge.embedded.api.call import Call
 from forge.embedded.api.hooks import HOOKS
-from forge.embedded.api.routes import Route, login, site_admin
+from forge.embedded.api.routes import ApiRoute, login, site_admin
 from forge.embedded.shapes.values import Json
 
 
@@ -13,7 +13,7 @@ def _no_notifications(call: Call) -> Json:
 
 
 ROUTES = (
-    Route("GET /version", lambda call: {"version": call.site.flavour.version}),
-    Route("GET /notifications/new", _no_notifications, "notification", login),
+    ApiRoute("GET /version", lambda call: {"version": call.site.flavour.version}),
+    ApiRoute("GET /notifications/new", _no_notifications, "notification", login),
     *HOOKS.routes("/admin/hooks", "admin", reads=site_admin, writes=site_admin),
 )

@@ -8,7 +8,7 @@ from flask import Response
 
 from forge.embedded.api.call import Call
 from forge.embedded.api.forms import Form
-from forge.embedded.api.routes import Route, login, repo_admin
+from forge.embedded.api.routes import ApiRoute, login, repo_admin
 from forge.embedded.instance import Missing, Refusal
 from forge.embedded.rules import ISSUES, PULLS
 from forge.embedded.services import comments, issues, labels, people, pulls, repos
@@ -170,19 +170,19 @@ def _attach(call: Call) -> Json:
 
 _ONE = "~/issues/<index>"
 ROUTES = (
-    Route("GET /repos/issues/search", _search, "issue"),
-    Route("GET ~/issues", _index, "issue"),
-    Route("POST ~/issues", _create, "issue", login, 201),
-    Route(f"GET {_ONE}", lambda call: _shape(call, _issue(call)), "issue"),
-    Route(f"PATCH {_ONE}", _edit, "issue", login, 201),
-    Route(f"DELETE {_ONE}", _delete, "issue", repo_admin, 204, bare=True),
-    Route(f"PUT {_ONE}/lock", _lock, "issue", login, 204, bare=True),
-    Route(f"DELETE {_ONE}/lock", _lock, "issue", login, 204, bare=True),
-    Route(f"POST {_ONE}/pin", _pin, "issue", repo_admin, 204, bare=True),
-    Route(f"DELETE {_ONE}/pin", _pin, "issue", repo_admin, 204, bare=True),
-    Route(f"GET {_ONE}/assets", lambda call: shapes.attachments(call.site, _issue(call)), "issue"),
-    Route(f"POST {_ONE}/assets", _attach, "issue", login, 201),
-    Route(f"GET {_ONE}/dependencies", _dependencies, "issue"),
-    Route(f"POST {_ONE}/dependencies", _depend, "issue", login, 201),
-    Route(f"DELETE {_ONE}/dependencies", _depend, "issue", login, 201),
+    ApiRoute("GET /repos/issues/search", _search, "issue"),
+    ApiRoute("GET ~/issues", _index, "issue"),
+    ApiRoute("POST ~/issues", _create, "issue", login, 201),
+    ApiRoute(f"GET {_ONE}", lambda call: _shape(call, _issue(call)), "issue"),
+    ApiRoute(f"PATCH {_ONE}", _edit, "issue", login, 201),
+    ApiRoute(f"DELETE {_ONE}", _delete, "issue", repo_admin, 204, bare=True),
+    ApiRoute(f"PUT {_ONE}/lock", _lock, "issue", login, 204, bare=True),
+    ApiRoute(f"DELETE {_ONE}/lock", _lock, "issue", login, 204, bare=True),
+    ApiRoute(f"POST {_ONE}/pin", _pin, "issue", repo_admin, 204, bare=True),
+    ApiRoute(f"DELETE {_ONE}/pin", _pin, "issue", repo_admin, 204, bare=True),
+    ApiRoute(f"GET {_ONE}/assets", lambda call: shapes.attachments(call.site, _issue(call)), "issue"),
+    ApiRoute(f"POST {_ONE}/assets", _attach, "issue", login, 201),
+    ApiRoute(f"GET {_ONE}/dependencies", _dependencies, "issue"),
+    ApiRoute(f"POST {_ONE}/dependencies", _depend, "issue", login, 201),
+    ApiRoute(f"DELETE {_ONE}/dependencies", _depend, "issue", login, 201),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from forge.embedded.api.call import Call
 from forge.embedded.api.forms import Form
-from forge.embedded.api.routes import Resource, Route, anyone, login, org_owner, writes
+from forge.embedded.api.routes import ApiRoute, Resource, anyone, login, org_owner, writes
 from forge.embedded.instance import Refusal
 from forge.embedded.rules import ISSUES, PULLS
 from forge.embedded.services import issues, labels, orgs
@@ -104,9 +104,9 @@ ROUTES = (
     *LABELS.routes("~/labels", "issue", reads=anyone, writes=_WRITER),
     *LABELS.routes("/orgs/<org>/labels", "organization", reads=anyone, writes=org_owner),
     *MILESTONES.routes("~/milestones", "issue", reads=anyone, writes=_WRITER),
-    Route(f"GET {_ISSUE}", lambda call: shapes.labels(call.site, _issue(call, change=False)), "issue"),
-    Route(f"POST {_ISSUE}", _add, "issue", login),
-    Route(f"PUT {_ISSUE}", _replace, "issue", login),
-    Route(f"DELETE {_ISSUE}", _clear, "issue", login, 204, bare=True),
-    Route(f"DELETE {_ISSUE}/<path:label>", _remove, "issue", login, 204, bare=True),
+    ApiRoute(f"GET {_ISSUE}", lambda call: shapes.labels(call.site, _issue(call, change=False)), "issue"),
+    ApiRoute(f"POST {_ISSUE}", _add, "issue", login),
+    ApiRoute(f"PUT {_ISSUE}", _replace, "issue", login),
+    ApiRoute(f"DELETE {_ISSUE}", _clear, "issue", login, 204, bare=True),
+    ApiRoute(f"DELETE {_ISSUE}/<path:label>", _remove, "issue", login, 204, bare=True),
 )

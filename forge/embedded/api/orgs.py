@@ -11,7 +11,7 @@ from forge.embedded.api import repos as repo_calls
 from forge.embedded.api.call import Call
 from forge.embedded.api.forms import Form
 from forge.embedded.api.hooks import HOOKS
-from forge.embedded.api.routes import Route, login, org_member, org_owner
+from forge.embedded.api.routes import ApiRoute, login, org_member, org_owner
 from forge.embedded.instance import Refusal
 from forge.embedded.rules import Mode
 from forge.embedded.services import feed, orgs, people, repos
@@ -108,17 +108,17 @@ def _leave(call: Call) -> None:
 
 _SCOPE, _ORG, _TEAM = "organization", "/orgs/<org>", "/teams/<id>"
 ROUTES = (
-    Route("POST /orgs", _create, _SCOPE, login, 201),
-    Route(f"GET {_ORG}", lambda call: shapes.org(call.site, _org(call)), _SCOPE),
-    Route(f"DELETE {_ORG}", lambda call: orgs.delete(call.site, org_owner(call)), _SCOPE, login, 204, bare=True),
-    Route(f"GET {_ORG}/repos", _repos, _SCOPE),
-    Route(f"POST {_ORG}/repos", _create_repo, _SCOPE, login, 201),
-    Route(f"GET {_ORG}/activities/feeds", _activities, _SCOPE),
+    ApiRoute("POST /orgs", _create, _SCOPE, login, 201),
+    ApiRoute(f"GET {_ORG}", lambda call: shapes.org(call.site, _org(call)), _SCOPE),
+    ApiRoute(f"DELETE {_ORG}", lambda call: orgs.delete(call.site, org_owner(call)), _SCOPE, login, 204, bare=True),
+    ApiRoute(f"GET {_ORG}/repos", _repos, _SCOPE),
+    ApiRoute(f"POST {_ORG}/repos", _create_repo, _SCOPE, login, 201),
+    ApiRoute(f"GET {_ORG}/activities/feeds", _activities, _SCOPE),
     *HOOKS.routes(f"{_ORG}/hooks", _SCOPE, reads=org_owner, writes=org_owner),
-    Route(f"GET {_ORG}/teams", _teams, _SCOPE, login),
-    Route(f"POST {_ORG}/teams", _create_team, _SCOPE, login, 201),
-    Route(f"PATCH {_TEAM}", _edit_team, _SCOPE, login),
-    Route(f"GET {_TEAM}/members", _team_members, _SCOPE, login),
-    Route(f"PUT {_TEAM}/members/<username>", _join, _SCOPE, login, 204, bare=True),
-    Route(f"DELETE {_TEAM}/members/<username>", _leave, _SCOPE, login, 204, bare=True),
+    ApiRoute(f"GET {_ORG}/teams", _teams, _SCOPE, login),
+    ApiRoute(f"POST {_ORG}/teams", _create_team, _SCOPE, login, 201),
+    ApiRoute(f"PATCH {_TEAM}", _edit_team, _SCOPE, login),
+    ApiRoute(f"GET {_TEAM}/members", _team_members, _SCOPE, login),
+    ApiRoute(f"PUT {_TEAM}/members/<username>", _join, _SCOPE, login, 204, bare=True),
+    ApiRoute(f"DELETE {_TEAM}/members/<username>", _leave, _SCOPE, login, 204, bare=True),
 )

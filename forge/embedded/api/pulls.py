@@ -10,7 +10,7 @@ from forge.embedded import diffs
 from forge.embedded.api.call import Call, empty
 from forge.embedded.api.forms import Form
 from forge.embedded.api.issues import apply
-from forge.embedded.api.routes import Route, login
+from forge.embedded.api.routes import ApiRoute, login
 from forge.embedded.instance import Refusal
 from forge.embedded.merges import STYLES
 from forge.embedded.rules import PULLS
@@ -116,13 +116,13 @@ def _unschedule(call: Call) -> None:
 
 _ONE = "~/pulls/<index>"
 ROUTES = (
-    Route("GET ~/pulls", _index, "repository"),
-    Route("POST ~/pulls", _create, "repository", login, 201),
-    Route(f"GET {_ONE}", lambda call: _shape(call, _pull(call)[0]), "repository"),
-    Route(f"PATCH {_ONE}", _edit, "repository", login, 201),
-    Route(f"GET {_ONE}.diff", _diff, "repository"),
-    Route(f"GET {_ONE}/files", _files, "repository"),
-    Route(f"POST {_ONE}/update", _update, "repository", login, bare=True),
-    Route(f"POST {_ONE}/merge", _merge, "repository", login),
-    Route(f"DELETE {_ONE}/merge", _unschedule, "repository", login, 204, bare=True),
+    ApiRoute("GET ~/pulls", _index, "repository"),
+    ApiRoute("POST ~/pulls", _create, "repository", login, 201),
+    ApiRoute(f"GET {_ONE}", lambda call: _shape(call, _pull(call)[0]), "repository"),
+    ApiRoute(f"PATCH {_ONE}", _edit, "repository", login, 201),
+    ApiRoute(f"GET {_ONE}.diff", _diff, "repository"),
+    ApiRoute(f"GET {_ONE}/files", _files, "repository"),
+    ApiRoute(f"POST {_ONE}/update", _update, "repository", login, bare=True),
+    ApiRoute(f"POST {_ONE}/merge", _merge, "repository", login),
+    ApiRoute(f"DELETE {_ONE}/merge", _unschedule, "repository", login, 204, bare=True),
 )

@@ -10,7 +10,7 @@ from forge.embedded import rules
 from forge.embedded.api.call import Call, empty
 from forge.embedded.api.forms import Form
 from forge.embedded.api.hooks import HOOKS
-from forge.embedded.api.routes import Route, login, repo_admin, repo_owner
+from forge.embedded.api.routes import ApiRoute, login, repo_admin, repo_owner
 from forge.embedded.instance import Missing, Refusal
 from forge.embedded.services import feed, hooks, people, removal, repos
 from forge.embedded.shapes import issues as issue_shapes
@@ -148,23 +148,23 @@ def _unprotect(call: Call) -> None:
 
 _SCOPE, _WHO, _RULES = "repository", "~/collaborators/<who>", "~/branch_protections"
 ROUTES = (
-    Route("POST /user/repos", lambda call: create(call, call.actor), "user", login, 201),
-    Route("GET /repositories/<id>", _show_by_id, _SCOPE),
-    Route("GET ~", _show, _SCOPE),
-    Route("PATCH ~", _edit, _SCOPE, repo_admin),
-    Route("DELETE ~", _delete, _SCOPE, repo_owner, 204, bare=True),
-    Route("POST ~/forks", _fork, _SCOPE, login, 202),
-    Route("GET ~/activities/feeds", _activities, _SCOPE),
+    ApiRoute("POST /user/repos", lambda call: create(call, call.actor), "user", login, 201),
+    ApiRoute("GET /repositories/<id>", _show_by_id, _SCOPE),
+    ApiRoute("GET ~", _show, _SCOPE),
+    ApiRoute("PATCH ~", _edit, _SCOPE, repo_admin),
+    ApiRoute("DELETE ~", _delete, _SCOPE, repo_owner, 204, bare=True),
+    ApiRoute("POST ~/forks", _fork, _SCOPE, login, 202),
+    ApiRoute("GET ~/activities/feeds", _activities, _SCOPE),
     *HOOKS.routes("~/hooks", _SCOPE, reads=repo_admin, writes=repo_admin),
-    Route("POST ~/hooks/<id>/tests", _test_hook, _SCOPE, repo_admin, 204, bare=True),
-    Route("GET ~/collaborators", _collaborators, _SCOPE, login),
-    Route(f"GET {_WHO}", _is_collaborator, _SCOPE, login),
-    Route(f"PUT {_WHO}", _add_collaborator, _SCOPE, repo_admin, 204, bare=True),
-    Route(f"DELETE {_WHO}", _remove_collaborator, _SCOPE, repo_admin, 204, bare=True),
-    Route(f"GET {_WHO}/permission", _permission, _SCOPE, login),
-    Route(f"GET {_RULES}", _protections, _SCOPE, repo_admin),
-    Route(f"POST {_RULES}", _protect, _SCOPE, repo_admin, 201),
-    Route(f"GET {_RULES}/<path:rule>", lambda call: shapes.protection(call.site, _rule(call)), _SCOPE, repo_admin),
-    Route(f"PATCH {_RULES}/<path:rule>", _edit_protection, _SCOPE, repo_admin),
-    Route(f"DELETE {_RULES}/<path:rule>", _unprotect, _SCOPE, repo_admin, 204, bare=True),
+    ApiRoute("POST ~/hooks/<id>/tests", _test_hook, _SCOPE, repo_admin, 204, bare=True),
+    ApiRoute("GET ~/collaborators", _collaborators, _SCOPE, login),
+    ApiRoute(f"GET {_WHO}", _is_collaborator, _SCOPE, login),
+    ApiRoute(f"PUT {_WHO}", _add_collaborator, _SCOPE, repo_admin, 204, bare=True),
+    ApiRoute(f"DELETE {_WHO}", _remove_collaborator, _SCOPE, repo_admin, 204, bare=True),
+    ApiRoute(f"GET {_WHO}/permission", _permission, _SCOPE, login),
+    ApiRoute(f"GET {_RULES}", _protections, _SCOPE, repo_admin),
+    ApiRoute(f"POST {_RULES}", _protect, _SCOPE, repo_admin, 201),
+    ApiRoute(f"GET {_RULES}/<path:rule>", lambda call: shapes.protection(call.site, _rule(call)), _SCOPE, repo_admin),
+    ApiRoute(f"PATCH {_RULES}/<path:rule>", _edit_protection, _SCOPE, repo_admin),
+    ApiRoute(f"DELETE {_RULES}/<path:rule>", _unprotect, _SCOPE, repo_admin, 204, bare=True),
 )

@@ -6,7 +6,7 @@ from flask import Response
 
 from forge.embedded.api.call import Call, answer
 from forge.embedded.api.forms import Form
-from forge.embedded.api.routes import Route, login
+from forge.embedded.api.routes import ApiRoute, login
 from forge.embedded.instance import Missing, Refusal
 from forge.embedded.services import comments, issues, merging, orgs, people, reviews
 from forge.embedded.services.reviews import Remark
@@ -124,14 +124,14 @@ def _resolve(call: Call) -> None:
 
 _ALL, _ONE, _ASKED = "~/pulls/<index>/reviews", "~/pulls/<index>/reviews/<id>", "~/pulls/<index>/requested_reviewers"
 ROUTES = (
-    Route(f"GET {_ALL}", _index, "repository"),
-    Route(f"POST {_ALL}", _create, "repository", login),
-    Route(f"DELETE {_ONE}", _delete, "repository", login, 204, bare=True),
-    Route(f"GET {_ONE}/comments", _remarks, "repository"),
-    Route(f"POST {_ONE}/dismissals", _dismiss, "repository", login),
-    Route(f"POST {_ASKED}", _request, "repository", login, 201),
-    Route(f"DELETE {_ASKED}", _remove_request, "repository", login, 204, bare=True),
-    Route("POST ~/pulls/<index>/comments/<id>/replies", _reply, "repository", login, 201),
-    Route("POST ~/pulls/comments/<id>/resolve", _resolve, "repository", login, 204, bare=True),
-    Route("POST ~/pulls/comments/<id>/unresolve", _resolve, "repository", login, 204, bare=True),
+    ApiRoute(f"GET {_ALL}", _index, "repository"),
+    ApiRoute(f"POST {_ALL}", _create, "repository", login),
+    ApiRoute(f"DELETE {_ONE}", _delete, "repository", login, 204, bare=True),
+    ApiRoute(f"GET {_ONE}/comments", _remarks, "repository"),
+    ApiRoute(f"POST {_ONE}/dismissals", _dismiss, "repository", login),
+    ApiRoute(f"POST {_ASKED}", _request, "repository", login, 201),
+    ApiRoute(f"DELETE {_ASKED}", _remove_request, "repository", login, 204, bare=True),
+    ApiRoute("POST ~/pulls/<index>/comments/<id>/replies", _reply, "repository", login, 201),
+    ApiRoute("POST ~/pulls/comments/<id>/resolve", _resolve, "repository", login, 204, bare=True),
+    ApiRoute("POST ~/pulls/comments/<id>/unresolve", _resolve, "repository", login, 204, bare=True),
 )

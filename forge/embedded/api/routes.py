@@ -81,7 +81,7 @@ def code_writer(call: Call) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class ApiRoute:
     """One line of the table: method and path, its handler, the token scope it takes, what else it needs.
 
     `~` stands for `/repos/<owner>/<repo>`. `status` is that of a value, or with `bare` of an empty answer.
@@ -120,15 +120,17 @@ class Resource:
     edit: Callable[[Call, Row], Row]
     delete: Callable[[Call, Row], object]
 
-    def routes(self, place: str, scope: str, *, reads: Need, writes: Need) -> tuple[Route, ...]:
+    def routes(self, place: str, scope: str, *, reads: Need, writes: Need) -> tuple[ApiRoute, ...]:
         """The five routes of the resource below a path; rows are known by `<id>`."""
         one = f"{place}/<id>"
         return (
-            Route(f"GET {place}", self._index, scope, reads),
-            Route(f"POST {place}", lambda call: self.shape(call.site, self.create(call)), scope, writes, 201),
-            Route(f"GET {one}", lambda call: self.shape(call.site, self._one(call)), scope, reads),
-            Route(f"PATCH {one}", lambda call: self.shape(call.site, self.edit(call, self._one(call))), scope, writes),
-            Route(f"DELETE {one}", lambda call: self.delete(call, self._one(call)), scope, writes, 204, bare=True),
+            ApiRoute(f"GET {place}", self._index, scope, reads),
+            ApiRoute(f"POST {place}", lambda call: self.shape(call.site, self.create(call)), scope, writes, 201),
+            ApiRoute(f"GET {one}", lambda call: self.shape(call.site, self._one(call)), scope, reads),
+            ApiRoute(
+                f"PATCH {one}", lambda call: self.shape(call.site, self.edit(call, self._one(call))), scope, writes
+            ),
+            ApiRoute(f"DELETE {one}", lambda call: self.delete(call, self._one(call)), scope, writes, 204, bare=True),
         )
 
     def _one(self, call: Call) -> Row:

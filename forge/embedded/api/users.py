@@ -9,7 +9,7 @@ from flask import Response
 from forge.embedded.api import repos as repo_calls
 from forge.embedded.api.call import Call
 from forge.embedded.api.forms import Form
-from forge.embedded.api.routes import Route, login, site_admin
+from forge.embedded.api.routes import ApiRoute, login, site_admin
 from forge.embedded.instance import Missing, Refusal
 from forge.embedded.services import people, repos
 from forge.embedded.shapes import people as shapes
@@ -120,18 +120,20 @@ def _delete(call: Call) -> None:
 
 _USER, _ADMINISTERED = "/users/<username>", "/admin/users/<username>"
 ROUTES = (
-    Route("GET /user", lambda call: shapes.user(call.site, call.actor, call.actor), "user", login),
-    Route("GET /user/settings", _settings, "user", login),
-    Route("PATCH /user/settings", _edit_settings, "user", login),
-    Route(f"GET {_USER}", lambda call: shapes.user(call.site, _named(call), call.viewer), "user"),
-    Route(f"GET {_USER}/repos", lambda call: _repos(call, _named(call)), "user"),
-    Route(f"GET {_USER}/tokens", _tokens, "user", login),
-    Route(f"POST {_USER}/tokens", _create_token, "user", login, 201),
-    Route(f"DELETE {_USER}/tokens/<token>", _delete_token, "user", login, 204, bare=True),
-    Route("GET /admin/users", _everybody, "admin", site_admin),
-    Route("POST /admin/users", _create, "admin", site_admin, 201),
-    Route(f"PATCH {_ADMINISTERED}", _edit, "admin", site_admin),
-    Route(f"DELETE {_ADMINISTERED}", _delete, "admin", site_admin, 204, bare=True),
-    Route(f"POST {_ADMINISTERED}/rename", _rename, "admin", site_admin, 204, bare=True),
-    Route(f"POST {_ADMINISTERED}/repos", lambda call: repo_calls.create(call, _named(call)), "admin", site_admin, 201),
+    ApiRoute("GET /user", lambda call: shapes.user(call.site, call.actor, call.actor), "user", login),
+    ApiRoute("GET /user/settings", _settings, "user", login),
+    ApiRoute("PATCH /user/settings", _edit_settings, "user", login),
+    ApiRoute(f"GET {_USER}", lambda call: shapes.user(call.site, _named(call), call.viewer), "user"),
+    ApiRoute(f"GET {_USER}/repos", lambda call: _repos(call, _named(call)), "user"),
+    ApiRoute(f"GET {_USER}/tokens", _tokens, "user", login),
+    ApiRoute(f"POST {_USER}/tokens", _create_token, "user", login, 201),
+    ApiRoute(f"DELETE {_USER}/tokens/<token>", _delete_token, "user", login, 204, bare=True),
+    ApiRoute("GET /admin/users", _everybody, "admin", site_admin),
+    ApiRoute("POST /admin/users", _create, "admin", site_admin, 201),
+    ApiRoute(f"PATCH {_ADMINISTERED}", _edit, "admin", site_admin),
+    ApiRoute(f"DELETE {_ADMINISTERED}", _delete, "admin", site_admin, 204, bare=True),
+    ApiRoute(f"POST {_ADMINISTERED}/rename", _rename, "admin", site_admin, 204, bare=True),
+    ApiRoute(
+        f"POST {_ADMINISTERED}/repos", lambda call: repo_calls.create(call, _named(call)), "admin", site_admin, 201
+    ),
 )

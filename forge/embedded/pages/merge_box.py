@@ -9,7 +9,7 @@ from functools import cached_property
 from forge.embedded import rules
 from forge.embedded.instance import Refusal, broken
 from forge.embedded.pages.page_context import PageContext, message
-from forge.embedded.rules import Rule
+from forge.embedded.rules import ProtectionRule
 from forge.embedded.services import issues, merging, people, repos, statuses
 from forge.embedded.services.merging import MergeOptions
 from forge.embedded.shapes import pulls as shapes
@@ -31,7 +31,7 @@ class MergeBox:
     page: PageContext
 
     @cached_property
-    def rule(self) -> Rule | None:
+    def rule(self) -> ProtectionRule | None:
         """The protection of the base branch."""
         return rules.rule_for(self.page.site, self.page.repo, self.page.pull["base_branch"])
 

@@ -15,7 +15,7 @@ from forge.embedded.state import Row
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class ContentEdit:
     """One change of a file: `create`, `update` or `delete`."""
 
     operation: str
@@ -37,7 +37,7 @@ def commit(
     site: ForgeInstance,
     actor: Row,
     repo: Row,
-    edits: Sequence[Edit],
+    edits: Sequence[ContentEdit],
     *,
     branch: str,
     new_branch: str,
@@ -74,7 +74,7 @@ def _refuse_branch(site: ForgeInstance, actor: Row, repo: Row, base: str, target
         raise Refusal(403, f"user cannot commit to repo [user: {actor['login']}]")
 
 
-def _plan(site: ForgeInstance, git: Git, tip: str, edit: Edit, changes: dict[str, str | None]) -> None:
+def _plan(site: ForgeInstance, git: Git, tip: str, edit: ContentEdit, changes: dict[str, str | None]) -> None:
     """Add one edit to the changes of a tree, if what it expects is there."""
     path = edit.path.strip("/")
     if not path or any(part in {"", ".", "..", ".git"} for part in path.lower().split("/")):

@@ -58,7 +58,7 @@ def blocked(site: ForgeInstance, issue: Row) -> str:
     return ""
 
 
-def _review_block(site: ForgeInstance, issue: Row, rule: rules.Rule) -> str:
+def _review_block(site: ForgeInstance, issue: Row, rule: rules.ProtectionRule) -> str:
     counting = site.state.rows("SELECT * FROM reviews WHERE issue_id = ? AND official AND NOT dismissed", issue["id"])
     approvals = [
         row for row in counting if row["state"] == "APPROVED" and not (row["stale"] and rule["ignore_stale_approvals"])

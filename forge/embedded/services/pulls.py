@@ -25,13 +25,13 @@ SORTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Comparison:
     """What git says of a head and a base."""
 
     head: str
     base: str
     merge_base: str
-    files: tuple[diffs.Change, ...]
+    files: tuple[diffs.ChangedFile, ...]
     conflict: bool
 
     @property
@@ -48,7 +48,7 @@ class Facts:
         }
 
 
-def facts(git: Git, base: str, head: str) -> Facts:
+def facts(git: Git, base: str, head: str) -> Comparison:
     """Compare a head with a base; both are commits of the base repository."""
     common = git.merge_base(base, head)
     try:
@@ -56,7 +56,7 @@ def facts(git: Git, base: str, head: str) -> Facts:
         conflict = False
     except merges.Conflicting:
         conflict = True
-    return Facts(head, base, common, tuple(diffs.changes(git, common, head)) if common else (), conflict)
+    return Comparison(head, base, common, tuple(diffs.changes(git, common, head)) if common else (), conflict)
 
 
 def row(site: ForgeInstance, issue: Row) -> Row:
@@ -119,7 +119,15 @@ def create(site: ForgeInstance, actor: Row, repo: Row, *, title: str, head: str,
 
 
 def open_one(
-    site: ForgeInstance, actor: Row, repo: Row, found: Facts, place: Row, *, title: str, body: str = "", **wishes: Any
+    site: ForgeInstance,
+    actor: Row,
+    repo: Row,
+    found: Comparison,
+    place: Row,
+    *,
+    title: str,
+    body: str = "",
+    **wishes: Any,
 ) -> Row:
     """Create a pull request whose commits are in the base repository."""
     git = site.git(repo)

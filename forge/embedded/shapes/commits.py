@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from forge.embedded.dialect import shaped
-from forge.embedded.diffs import Change
+from forge.embedded.diffs import ChangedFile
 from forge.embedded.git import Commit, Entry, Git, Signature
 from forge.embedded.instance import ForgeInstance
 from forge.embedded.shapes import people
@@ -125,7 +125,7 @@ def content(site: ForgeInstance, repo: Row, git: Git, entry: Entry, ref: str, *,
     return shaped(site.flavour, "content", shape)
 
 
-def changed_file(site: ForgeInstance, repo: Row, change: Change, sha: str) -> Json:
+def changed_file(site: ForgeInstance, repo: Row, change: ChangedFile, sha: str) -> Json:
     """A file that a pull request changes."""
     web, path = f"{site.url}/{repo['full_name']}", quote(change.path)
     return {

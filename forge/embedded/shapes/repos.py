@@ -10,7 +10,7 @@ from forge.embedded import rules
 from forge.embedded.dialect import shaped
 from forge.embedded.git import Commit
 from forge.embedded.instance import ForgeInstance
-from forge.embedded.rules import CODE, Access, Mode, Rule
+from forge.embedded.rules import CODE, Access, Mode, ProtectionRule
 from forge.embedded.shapes import commits, people
 from forge.embedded.shapes.values import NEVER, Json, always, columns, times, when
 from forge.embedded.state import Row
@@ -160,7 +160,7 @@ def release(site: ForgeInstance, row: Row, entry: Row) -> Json:
 
 def protection(site: ForgeInstance, row: Row) -> Json:
     """A branch protection rule, with names where the state keeps ids."""
-    rule, shape = Rule(row["name"], rules.PROTECTION | json.loads(row["settings"])), {}
+    rule, shape = ProtectionRule(row["name"], rules.PROTECTION | json.loads(row["settings"])), {}
     for key, value in shaped(site.flavour, "protection", dict(rule.settings)).items():
         table = "teams" if key.endswith("_teams") else "users" if "_username" in key else ""
         shape[key] = _names(site, table, value) if table else value

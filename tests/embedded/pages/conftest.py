@@ -19,7 +19,7 @@ import pytest
 from forge.embedded import EmbeddedForge
 from forge.embedded.instance import ForgeInstance
 from forge.embedded.services import contents, issues, labels, orgs, people, pulls, repos, statuses
-from forge.embedded.services.contents import Edit
+from forge.embedded.services.contents import ContentEdit
 from forge.embedded.state import Row
 
 PASSWORD = " a password "
@@ -267,7 +267,7 @@ class ForgeEnv:
             old = next(iter(git.tree(tip, path)), None) if tip else None
             action = "delete" if text is None else "update" if old else "create"
             edits.append(
-                Edit(action, path, (text or "").encode("utf-8", "surrogateescape"), sha=old.sha if old else "")
+                ContentEdit(action, path, (text or "").encode("utf-8", "surrogateescape"), sha=old.sha if old else "")
             )
         who = self.user(by)
         made = contents.commit(

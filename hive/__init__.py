@@ -1,1 +1,1 @@
-"""The house: the only package that acts."""
+"""The hive: the only package that acts."""

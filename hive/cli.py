@@ -38,7 +38,7 @@ class Sections(click.Group):
     """Commands under headings, in the order in which one meets them."""
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run a command; what an operator can mend is one sentence, without a traceback."""
+        """Run a command; what an operator can fix is one sentence, without a traceback."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:

@@ -1,4 +1,4 @@
-"""A forge under the name that the house gives it, as one identity sees it: what every face shares."""
+"""A forge under its configured name, as one identity sees it: what all faces share."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from forge.models import Ref, Repo
 from forge.protocol import Capabilities
 
 Current = Callable[[Repo], Repo]
-"""What a forge calls a repository now that the house knows by another name: a renamed one."""
+"""The forge's current name of a repository that is configured under another one."""
 
 
 def as_named(repo: Repo) -> Repo:
-    """A repository whose name on the forge is the one that the house uses."""
+    """A repository whose name on the forge is the configured one."""
     return repo
 
 

@@ -39,7 +39,7 @@ _REVIEWS = ("pull_request_review_approved", "pull_request_review_rejected", "pul
 def decode(delivery: Delivery, named: Callable[[Repo, int], Repo] = lambda repo, _: repo) -> list[Event]:
     """The events in a delivery, none if nobody looks at its kind; raises Malformed, a ValueError.
 
-    `named` gives a repository that the forge tells of, with its id, the name that the house uses.
+    `named` maps a repository of the forge, with its id, to its configured name.
     """
     actions = _READINGS.get(delivery.kind)
     if actions is None:

@@ -1,6 +1,6 @@
 """How Forgejo and Gitea say no, in the errors of the protocol. Performs no I/O.
 
-Their words are carried in one line, shortened, and without the secret of whoever asked; those of a
+Messages are kept on one line, shortened, and without the secret of the request; those of a
 401 are not carried at all, as Forgejo 17 repeats the token in it.
 """
 

@@ -68,7 +68,7 @@ class JsonValue:
             yield key, self[key]
 
     def text(self) -> str:
-        """A text; half a surrogate pair, which no other part of the house can write, becomes `?`."""
+        """A text; half a surrogate pair, which cannot be written anywhere else, becomes `?`."""
         if not isinstance(self.value, str):
             raise self.wrong("is no text")
         return self.value.encode("utf-8", "replace").decode()

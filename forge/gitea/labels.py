@@ -32,7 +32,7 @@ class Labels:
         return known
 
     def forget(self, repo: Repo) -> None:
-        """Ask again next time: a label that was made anew has a new id."""
+        """Read the labels again next time: a recreated one has a new id."""
         self._known.pop(repo, None)
 
     def _look(self, repo: Repo, names: set[str]) -> Mapping[str, HeldLabel]:

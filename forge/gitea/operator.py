@@ -13,7 +13,7 @@ class GiteaOperator(GiteaIssueReader, GiteaPullReader):
     """The hands of an operator."""
 
     def __init__(self, *, name: str, url: str, token: str, seconds: float = SECONDS) -> None:
-        """`name` is the house's name for the forge; the token is the operator's own."""
+        """`name` is the configured name of the forge; the token is the operator's own."""
         super().__init__(name, Client(url, token=token, seconds=seconds))
 
     def merge(self, ref: Ref, *, head_sha: str, style: str = "merge") -> None:

@@ -25,7 +25,7 @@ from forge.protocol import Conflict, NotFound, Refused, Unavailable
 
 DECLINED = "pre-receive hook declined"
 NOT_ALLOWED = "not allowed to merge"
-"""What all forges say first to whoever may not merge at all, drafts and conflicts or not."""
+"""The first answer of all forges to an account that may not merge at all, whatever the pull request."""
 
 _MAX_ANSWER = 1 << 20
 

@@ -39,9 +39,9 @@ class GiteaPollReader(GiteaReader):
         current: Current = as_named,
         named: Callable[[Repo, int], Repo] = lambda repo, _: repo,
     ) -> None:
-        """`name` is the house's name for the forge; `seconds` is how long a silence is waited out.
+        """`name` is the configured name of the forge; `seconds` is how long a silence is tolerated.
 
-        `named` gives a repository that the forge tells of, with its id, the name that the house uses.
+        `named` maps a repository of the forge, with its id, to its configured name.
         """
         super().__init__(name=name, url=url, token=token, seconds=seconds, current=current)
         self._named = named

@@ -113,7 +113,7 @@ def _phrase(wrong: Mapping[str, Any]) -> str:
 
 
 def _make_whole(value: Any, place: tuple[int | str, ...]) -> None:
-    """Put `?` for half a surrogate pair, which no other part of the house can write, into the text at a place."""
+    """Put `?` for half a surrogate pair, which cannot be written anywhere else, into the text at a place."""
     *above, last = place
     for part in above:
         value = value[part]

@@ -1,7 +1,7 @@
 """Runs git with our own configuration only. The token is known only as an environment variable of git.
 
 Remotes are `http://forge.hive/owner/name.git` in `.git/config`; the port of the relay is different in every
-process, so each git gets it anew as a setting.
+process, so each git gets it as a setting.
 
 A command may have written anything into `.git`, and git runs what a repository's configuration names: filters,
 helpers, editors, signers, monitors. So that file is restored before each git, byte for byte.

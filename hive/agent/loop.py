@@ -91,7 +91,7 @@ class AgentLoop:
         if not asked:
             said = "\n\n".join(block["text"] for block in reply["content"] if block["type"] == "text").strip()
             raise TurnEnded("answered" if said else "blocked", said or NO_WORD)
-        self._make(asked, frozenset(reply.get("mended", ())))
+        self._make(asked, frozenset(reply.get("repaired", ())))
 
     def _make(self, asked: list[dict[str, Any]], unsound: frozenset[str]) -> None:
         results: list[dict[str, Any]] = []

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from hive.agent.errors import GarbledReply, HostUnavailable, TurnEnded
-from hive.agent.text import mended
+from hive.agent.text import repaired
 
 FINISHED = {"end_turn", "stop_sequence", "tool_use"}
 """Stop reasons of a complete reply; with any other one its blocks may be cut."""
@@ -102,20 +102,20 @@ class _Reply:
     def message(self) -> dict[str, Any]:
         """The reply as a message; without content if it stopped early.
 
-        Unsendable text is repaired, and calls whose input was repaired are named in `mended`: they are not executed.
+        Unsendable text is repaired, and calls whose input was repaired are named in `repaired`: they are not executed.
         """
         content, unsound = [], []
         if self.stop_reason in FINISHED:
             for index, text in self.inputs.items():
                 self.blocks[index]["input"] = _object(text.encode("utf-8", "surrogatepass") or b"{}")
             for block in (self.blocks[index] for index in sorted(self.blocks)):
-                whole = mended(block)
+                whole = repaired(block)
                 if block.get("text") == "" or (whole != block and block["type"] in _SIGNED):
                     continue  # a text block may come empty, and is refused when it is sent back so
                 content.append(whole)
                 if block["type"] == "tool_use" and whole != block:
                     unsound.append(whole["id"])
-        more = {"mended": unsound} if unsound else {}
+        more = {"repaired": unsound} if unsound else {}
         return {
             "role": "assistant",
             "content": content,

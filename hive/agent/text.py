@@ -20,14 +20,14 @@ def sound(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace").translate(_NO_TEXT)
 
 
-def mended(value: Any) -> Any:
+def repaired(value: Any) -> Any:
     """The same value with every text in it sound, keys included."""
     if isinstance(value, str):
         return sound(value)
     if isinstance(value, list):
-        return [mended(item) for item in value]
+        return [repaired(item) for item in value]
     if isinstance(value, dict):
-        return {sound(str(key)): mended(item) for key, item in value.items()}
+        return {sound(str(key)): repaired(item) for key, item in value.items()}
     return value
 
 

@@ -31,7 +31,7 @@ TOOLS = (
     ),
     _tool(
         "write",
-        "Write a text file of the work tree, new or anew.",
+        "Write a text file of the work tree; an existing one is replaced.",
         path="Relative to the top folder of the work tree.",
         content="The whole content.",
     ),

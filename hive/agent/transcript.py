@@ -3,7 +3,7 @@
 `{"turn": 12, "mind": "…"}` begins a turn; messages follow as the Messages API has them. A reply also carries
 its `stop_reason` and `usage`. The line that ends a turn carries `end`, with or without a message around it.
 
-`{"shortened": true}` stands where the conversation until then was made shorter, `{"new": true}` where it begins anew.
+`{"shortened": true}` stands where the conversation was compacted, `{"new": true}` where it starts over.
 
 A mind is the model with its instructions and tools. Thinking is signed for the mind that thought it and
 refused from any other, so what an earlier mind thought is kept here and not sent.
@@ -16,7 +16,7 @@ from typing import Any
 
 from hive.agent.compaction import compacted
 from hive.agent.errors import TurnEnded
-from hive.agent.text import mended
+from hive.agent.text import repaired
 
 UNDONE = "This was not done: the turn was over before."
 
@@ -37,7 +37,7 @@ class Transcript:
 
     def append(self, line: dict[str, Any]) -> None:
         """Add a line; the host has it when this returns."""
-        line = mended(line)
+        line = repaired(line)
         self._keep(len(self._lines), line)
         self._lines.append(line)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from hive.agent.errors import HostUnavailable
-from hive.agent.text import mended
+from hive.agent.text import repaired
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ class UnixHTTPClient:
             headers["Authorization"] = f"Bearer {token}"
         connection = _UnixConnection(self.path, self.timeout)
         try:
-            connection.request("POST", target, json.dumps(mended(body), ensure_ascii=False).encode(), headers)
+            connection.request("POST", target, json.dumps(repaired(body), ensure_ascii=False).encode(), headers)
             yield connection.getresponse()
         except (OSError, HTTPException) as error:
             raise HostUnavailable(f"{self.path.name}: {error or type(error).__name__}") from error

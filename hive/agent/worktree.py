@@ -17,7 +17,7 @@ DROPPINGS = "__pycache__/\n*.py[cod]\n.pytest_cache/\nnode_modules/\n"
 
 IN_CONFLICT = (
     "Somebody else pushed to {branch} meanwhile, and your work touches the same lines in: {files}. What they did is "
-    "at {theirs}: bring both together (`git merge {theirs}`, mend the files, `git commit`), and submit again."
+    "at {theirs}: bring both together (`git merge {theirs}`, fix the files, `git commit`), and submit again."
 )
 DAMAGED = "The clone is damaged: {what} is not what git put there. Put it right, or start from a fresh clone next turn."
 
@@ -57,7 +57,7 @@ class WorkTree:
         except Forbidden:
             raise
         except GitToolError as error:
-            log("cloned anew", why=error)
+            log("cloned again", why=error)
             self._begin()
 
     def commit(self, message: str) -> None:
@@ -119,11 +119,11 @@ class WorkTree:
         """Clone beside the place and move there when done: a tree that exists is whole."""
         part = self._clone.path
 
-        def anew() -> None:  # a clone that was killed has left its directory behind
+        def clone_again() -> None:  # a clone that was killed has left its directory behind
             gone(part)
             self._clone.clone()
 
-        self._retry.call(anew)
+        self._retry.call(clone_again)
         exclude = part / ".git" / "info" / "exclude"
         exclude.write_text(DROPPINGS)
         self._sandbox.give(exclude)

@@ -78,7 +78,7 @@ class Host:
             self.faults[agent] = AgentFault(self._instance, team, agent)
         if self._is_new_epoch():
             for agent, team in agents.items():
-                self._crashes.let_go_on(team, agent, "the hive was started anew")
+                self._crashes.let_go_on(team, agent, "the hive was restarted")
         collector = threading.Thread(target=collecting, args=(self._instance, HOST, self._loops), name="gc")
         collector.start()
         threading.Thread(target=self._model.warm, name="warm", daemon=True).start()

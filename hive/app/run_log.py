@@ -55,7 +55,7 @@ def _turn(found: RunRecord, turn: int) -> str:
 def _line(line: Mapping[str, Any], step: int) -> Iterator[str]:
     """The texts of one line, each with what it is."""
     if "shortened" in line or "new" in line:
-        yield "  the conversation was made shorter" if "shortened" in line else "  the conversation began anew"
+        yield "  the conversation was compacted" if "shortened" in line else "  the conversation started over"
     said = line.get("role") == "assistant"
     if said:
         usage = line["usage"]

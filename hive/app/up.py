@@ -87,7 +87,7 @@ def begin(
         for agent in mine.agents:
             wait_until(
                 partial(instance.ledger.deployments.is_healthy, agent),
-                f"{agent} gave no sign of life",
+                f"{agent} sent no heartbeat",
                 instance,
                 tree=tree,
             )

@@ -79,7 +79,7 @@ class Project:
             return "file an issue with a ```diff block in it and watch it; with ANTHROPIC_API_KEY set, any issue"
         if self.language:
             return f"file “Add a test for {self._main_file()}” and watch it"
-        return f"file “Find what is unclear in {self._main_file()}, and mend it” and watch it"
+        return f"file “Find what is unclear in {self._main_file()}, and fix it” and watch it"
 
     def _main_file(self) -> str:
         fits = [path for path in self.files if LANGUAGES.get(PurePosixPath(path).suffix, "") == self.language]
@@ -104,8 +104,8 @@ def look_at(path: Path, *, largest: int = LARGEST) -> Project:
     shallow = _git(path, "rev-parse", "--is-shallow-repository") == "true"
     size = _size(path)
     if size > largest:
-        mend = "choose a smaller --project" if shallow else "try a copy: git clone --depth 1 file://PATH COPY"
-        raise StartupError(f"{path} holds {size >> 20} MB of history, more than the demo copies; {mend}")
+        fix = "choose a smaller --project" if shallow else "try a copy: git clone --depth 1 file://PATH COPY"
+        raise StartupError(f"{path} holds {size >> 20} MB of history, more than the demo copies; {fix}")
     files = tuple(filter(None, _git(path, "ls-tree", "-r", "-z", "--name-only", "--full-tree", sha).split("\0")))
     if not files:
         raise StartupError(f"{path} has no file in its newest commit; commit something, and try again")
@@ -117,8 +117,8 @@ def _is_repository(path: Path) -> None:
         _git(path, "rev-parse", "--git-dir")
     except StartupError as error:
         if "dubious ownership" in str(error):
-            mend = f"git config --global --add safe.directory {shlex.quote(str(path.resolve()))}"
-            raise StartupError(f"{path} belongs to somebody else, and git does not trust it; {mend}") from error
+            fix = f"git config --global --add safe.directory {shlex.quote(str(path.resolve()))}"
+            raise StartupError(f"{path} belongs to another user, and git does not trust it; {fix}") from error
         raise StartupError(f"{path} is no git repository; run git init in it and commit, or choose another") from error
 
 
@@ -148,7 +148,7 @@ def _missing(path: Path, sha: str) -> list[str]:
     try:
         checks = read_checks(_git(path, "cat-file", "blob", "--end-of-options", f"{sha}:.hive.yaml"))
     except BadYaml as error:
-        raise StartupError(f"{path / '.hive.yaml'} is broken: {error.problems[0]}; mend it, and commit that") from error
+        raise StartupError(f"{path / '.hive.yaml'} is broken: {error.problems[0]}; fix it, and commit that") from error
     except StartupError:
         return []
     have = {command for package in BASE for command in PACKAGES.get(package, (package,))}

@@ -83,4 +83,4 @@ def clean(evening: DemoOptions, door: ForgeAccess) -> None:
             raise StartupError(TOOK_NOTHING.format(url=door.url, state=evening.state))
         guest.forge()
         if not guest.leave(click.echo):
-            raise StartupError("not everything could be taken away; mend that and run this again")
+            raise StartupError("not everything could be removed; fix that and run this again")

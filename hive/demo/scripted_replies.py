@@ -92,7 +92,7 @@ def _honey() -> Iterator[Scene]:
                 tuple(_writes("honey-2")),
             ),
             ModelReply(
-                "", (_submit("Count frames however deep they hang", "Mended what review found, each with a test."),)
+                "", (_submit("Count frames however deep they hang", "Fixed what the review found, each with a test."),)
             ),
         ),
         about=HONEY.title,
@@ -142,7 +142,7 @@ def _sort() -> Iterator[Scene]:
     yield Scene(
         REVIEWED,
         (
-            ModelReply("True: whoever gets an empty list never learns why.", tuple(_writes("sort-2"))),
+            ModelReply("True: a caller that gets an empty list never learns why.", tuple(_writes("sort-2"))),
             ModelReply("", (_submit("Sort the hives by honey", "Counts that cannot be compared are an error again."),)),
         ),
         about=SORT.title,

@@ -82,7 +82,7 @@ class Story:
         is_own = own_project is not None
         try:
             self._hands.sign_in()
-            self._console.chapter("1. An issue becomes a pull request, is reviewed, mended, and merged")
+            self._console.chapter("1. An issue becomes a pull request, is reviewed, fixed, and merged")
             self.issue_to_merge(HONEY if own_project is None else welcome(own_project))
             self._console.chapter("2. An agent asks for a package, a merge approves it, its container is rebuilt")
             self.config_to_container(HOST if is_own else DOWNLOAD, then_merge=not is_own)
@@ -136,7 +136,7 @@ class Story:
             if verdict.state is ReviewState.APPROVED:
                 return
             seen = verdict.head_sha
-            self._timed("🔴 → mended", partial(self._new_head, pull, seen))
+            self._timed("🔴 → fixed", partial(self._new_head, pull, seen))
         raise StoryFailed(f"{pull} was not green after {ROUNDS} rounds")
 
     def _merge(self, pull: Ref, what: str, seen: Callable[[], T | None]) -> None:

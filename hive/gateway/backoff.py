@@ -42,11 +42,11 @@ TITLES = {
 BODY = """\
 {agent} was given work and cannot think. Its turns wait since then; nothing is lost, and they go on by themselves.
 
-{mend}
+{fix}
 
 {reason}
 """
-MEND = {
+FIX = {
     SuspensionReason.NEEDS_LOGIN: "Start `hive host` with an `ANTHROPIC_API_KEY` that the model accepts.",
     SuspensionReason.OVER_BUDGET: "Raise the limit at the model's provider, or wait until it is renewed.",
 }
@@ -175,7 +175,7 @@ class AgentBackoff:
         ledger.audit.add(self.agent, Act.AGENT_SUSPENDED, team=self.team, ref=turn.ref, why=why.why, reason=why.reason)
         log.warning("agent_rests agent=%s why=%r reason=%r", self.agent, why.why.value, why.reason)
         if why.why in TITLES:
-            body = BODY.format(agent=self.agent, mend=MEND[why.why], reason=code(why.reason))
+            body = BODY.format(agent=self.agent, fix=FIX[why.why], reason=code(why.reason))
             title = plain(TITLES[why.why].format(agent=self.agent))
             issue = OpenIssue(self.ops, title, body, key=f"{why.why}:{self.agent}:{now:.0f}")
             enqueue(ledger, self.team, self.core, issue, by=BY)

@@ -16,7 +16,7 @@ from typing import Any, cast
 from flask import Flask, Response, jsonify, request
 
 from forge.models import Ref, Repo
-from hive.agent.text import mended
+from hive.agent.text import repaired
 from hive.gateway import fields, requests
 from hive.gateway.admission import NO_TOKEN, CallRule, Denied, Gate, Guard
 from hive.gateway.backoff import AgentBackoff
@@ -169,7 +169,7 @@ def keep_line(session: AgentSession, turn: Turn) -> dict[str, Any]:
     asked = _json(MAX_LINE)
     number = int(fields.number(asked, "number", MAX_NUMBER))
     try:
-        line = mended(line_of(turn.id, asked.get("line")))
+        line = repaired(line_of(turn.id, asked.get("line")))
         with session.ledger.transaction():
             if session.ledger.transcripts.append(turn.run, number, line) and is_step(line):
                 session.ledger.runs.reset_attempts(turn)
@@ -274,7 +274,7 @@ def close(session: AgentSession, turn: Turn, outcome: str, *, steps: int) -> Non
         session.ledger.audit.add(session.agent, Act.TURN_ENDED, team=session.team, ref=turn.ref, **facts)
         if turn.pull is None or not session.ledger.conversations.unresolved(turn.run):
             return
-        action = ResolveFixedConversations(turn.run, Ref.parse(turn.pull), key=f"run{turn.run}:mended:{turn.id}")
+        action = ResolveFixedConversations(turn.run, Ref.parse(turn.pull), key=f"run{turn.run}:repaired:{turn.id}")
         effect = enqueue(
             session.ledger, session.team, session.login().name, action, by="run", turn=turn.id, depth=turn.depth
         )

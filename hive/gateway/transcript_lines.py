@@ -126,7 +126,7 @@ _FIELDS: dict[str, Callable[[object, str], None]] = {
     "role": _role,
     "content": _content,
     "stop_reason": _text,
-    "mended": _texts,
+    "repaired": _texts,
     "usage": _usage,
     "end": _end,
 }

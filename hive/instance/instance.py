@@ -28,7 +28,7 @@ from hive.ledger.errors import IncompatibleDatabase, is_transient
 from hive.poller import REFRESH
 from hive.queue.wakeup import Wakeup
 from hive.secret_store import SecretStore
-from hive.supervisor.heartbeat import HEARTBEATS, MEND, Loops
+from hive.supervisor.heartbeat import FIX, HEARTBEATS, Loops
 from hive.worker.loop_guard import Origins, subscribes
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Instance:
             raise StartupError(str(error)) from error
         except sqlite3.DatabaseError as error:
             path = self.ledger_path
-            raise StartupError(f"{path}: {error}; {MEND.format(path=path.name)}") from error
+            raise StartupError(f"{path}: {error}; {FIX.format(path=path.name)}") from error
         except OSError as error:
             raise StartupError(f"the state directory cannot be used: {error}") from error
 

@@ -8,9 +8,9 @@ from hive.config import Settings
 from hive.instance.instance import StartupError
 from hive.reconcile.bwrap import SandboxProfile, find_sandbox
 
-MEND = "install bubblewrap and allow user namespaces"
+FIX = "install bubblewrap and allow user namespaces"
 NO_SANDBOX = (
-    "no agent is started, because nothing confines it here ({why}): " + MEND + "; docs/operate.md, “The sandbox”"
+    "no agent is started, because nothing confines it here ({why}): " + FIX + "; docs/operate.md, “The sandbox”"
 )
 UNCONFINED = "agents are NOT contained (sandbox: none): they can read and do all that this user can, secrets too"
 ROOT = "the hive runs as ROOT: give it a user of its own; each agent has unprivileged users of its own either way"

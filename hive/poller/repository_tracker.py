@@ -30,7 +30,7 @@ RENAMED_TITLE = "🟡 {old} is {new} now"
 RENAMED = """\
 {old} was renamed: the forge calls it {new}. It is the same repository (its id is {id}), and the hive has followed it: whatever was open there goes on.
 
-{mend} Another repository under the old name is not taken for it.
+{fix} Another repository under the old name is not used in its place.
 """
 PUT_DOWN = "Put the new name into `hive.yaml` when convenient, and start the hive again."
 GIVE_BACK = "A configuration bears its agent's name: give it its old one back when convenient."
@@ -43,7 +43,7 @@ LOST = """\
 
 Another repository under its name is not used. Pending work there is suspended, loses nothing, and resumes by itself when the repository is back.
 
-{mend}
+{fix}
 """
 LOST_PROJECT = "If it does not come back, take it out of `repos`, run `hive init`, and start the hive again."
 LOST_CONFIG = "{agent} runs as it was, and takes no turn. To let it have another repository, run `hive adopt {agent}` on the machine of the hive."
@@ -215,8 +215,8 @@ class RepositoryTracker:
                 self.incidents.end(place.teams[0], _renamed(pinned), NAMED_BACK)
                 return
             title = RENAMED_TITLE.format(old=old.path, new=now.path)
-            mend = GIVE_BACK if place.agent else PUT_DOWN
-            body = RENAMED.format(old=code(old.path), new=code(now.path), id=pinned.id, mend=mend).strip()
+            fix = GIVE_BACK if place.agent else PUT_DOWN
+            body = RENAMED.format(old=code(old.path), new=code(now.path), id=pinned.id, fix=fix).strip()
             if not self.incidents.begin(place.teams[0], _renamed(pinned), title, body):
                 self.incidents.add(place.teams[0], _renamed(pinned), RENAMED_AGAIN.format(new=code(now.path)))
         log.warning("followed repo=%s now=%s", old, now)
@@ -231,8 +231,8 @@ class RepositoryTracker:
                 return
             self.ledger.audit.add("hive", Act.REPOSITORY_LOST, team=place.teams[0], ref=str(repo), reason=reason)
             if place.is_reportable:
-                mend = LOST_CONFIG.format(agent=place.agent) if place.agent else LOST_PROJECT
-                body = LOST.format(reason=code(reason), mend=mend).strip()
+                fix = LOST_CONFIG.format(agent=place.agent) if place.agent else LOST_PROJECT
+                body = LOST.format(reason=code(reason), fix=fix).strip()
                 self.incidents.begin(place.teams[0], _lost(pinned), LOST_TITLE.format(repo=repo.path), body)
         log.error("repository_lost repo=%s why=%r", repo, reason)
 

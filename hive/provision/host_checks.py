@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from hive.agent.enter import DEDICATED, PLAIN, RANGE, USERS
 from hive.instance.file_modes import exposed
 from hive.instance.instance import Instance
-from hive.instance.sandbox import MEND
+from hive.instance.sandbox import FIX
 from hive.poller import OVERLAP
 from hive.provision.diagnostics import CheckResult, ok, problem, warning
 from hive.reconcile.bwrap import find_sandbox
@@ -87,7 +87,7 @@ def _sandbox(instance: Instance) -> Iterator[CheckResult]:
     if profile.contained:
         yield ok(f"agents are contained by bubblewrap, {WHO[profile.kind]}")
     else:
-        yield problem(f"agents cannot be contained, so none is started ({profile.why_not[:120]})", MEND)
+        yield problem(f"agents cannot be contained, so none is started ({profile.why_not[:120]})", FIX)
 
 
 def _git() -> CheckResult:

@@ -30,7 +30,7 @@ NO_LOG = "- it wrote nothing"
 STAYS_DOWN = """\
 🔴 **{agent} stays down**: its container crashed {times} times within {minutes} minutes. Its turns wait, nothing of them is lost.
 
-It is started again after `/restart` in a comment on one of its issues, with a new configuration, or when `hive up` is started anew.
+It is restarted after `/restart` in a comment on one of its issues, with a new configuration, or when `hive up` is restarted.
 
 The end of its log:
 

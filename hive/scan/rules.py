@@ -90,7 +90,7 @@ RULES: dict[tuple[str, str], Rule] = {
         _RED,
         _SECURITY,
         "Path from a request, unchecked",
-        "Whoever sends the request chooses the path: a name such as ../.. reaches outside of the folder. "
+        "The sender of the request chooses the path: a name such as ../.. leads outside of the folder. "
         "Check the name against a pattern, or resolve the path and make sure that it is still inside.",
     ),
     ("taint", "unparsable"): Rule(

@@ -31,7 +31,7 @@ SIZE = 512
 
 
 BETWEEN_BEATS = 1.0
-MEND = "it is damaged; stop the hive, put a backup of {path} in its place, start again"
+FIX = "it is damaged; stop the hive, put a backup of {path} in its place, start again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +132,7 @@ class Loops:
     def last_words(self, path: Path) -> None:
         """Raise what ended the loops, unless they were stopped: Damaged for a damaged store, otherwise LoopDied."""
         if self._damage is not None:
-            raise DamagedDatabase(f"{path}: {describe(self._damage)}; {MEND.format(path=path.name)}") from self._damage
+            raise DamagedDatabase(f"{path}: {describe(self._damage)}; {FIX.format(path=path.name)}") from self._damage
         if self._died:
             raise LoopDied(f"{self._process} ends: its {self._died} died")
 

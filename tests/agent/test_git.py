@@ -135,7 +135,7 @@ def test_a_push_that_came_second_is_made_again(world: World) -> None:
 
 
 def test_a_conflict_goes_to_the_model(world: World) -> None:
-    """What touches the same lines is told with the names of the files; when the model has mended it, it is submitted."""
+    """What touches the same lines is told with the names of the files; when the model has repaired it, it is submitted."""
     begun(world)
     sha = commit_on(world, BRANCH, "app.py", "x = 'theirs'\n")
     world.git("acme/app", "update-ref", f"refs/heads/{BRANCH}", sha)

@@ -248,7 +248,7 @@ def test_foreign_issue(world: World) -> None:
 
 
 def test_without_a_model(world: World) -> None:
-    """Without a key, a diff in the issue is applied, and a remark of a review is mended."""
+    """Without a key, a diff in the issue is applied, and a remark of a review is repaired."""
     world.give(ISSUE, checks=["grep 'x = 2' app.py"])
     world.start()
     world.wait_for(lambda: world.ends)

@@ -24,7 +24,7 @@ GOOD: list[dict[str, Any]] = [
     {"new": True},
     {"role": "user", "content": [{"type": "text", "text": "do it"}]},
     REPLY,
-    REPLY | {"content": [{"type": "thinking", "thinking": "hm", "signature": "s"}], "mended": ["t1"]},
+    REPLY | {"content": [{"type": "thinking", "thinking": "hm", "signature": "s"}], "repaired": ["t1"]},
     {
         "role": "user",
         "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "a.py", "is_error": True}],
@@ -56,7 +56,7 @@ BAD: list[object] = [
     REPLY | {"usage": {"input_tokens": 1e300}},
     REPLY | {"content": [{"type": "tool_use", "id": "t1", "name": "run", "input": "ls"}]},
     REPLY | {"content": [{"type": "tool_use", "id": "t1", "name": "run", "input": {"x": deep}}]},
-    REPLY | {"mended": "t1"},
+    REPLY | {"repaired": "t1"},
     {"end": {"outcome": "merged", "message": ""}},
     {"end": {"outcome": "pushed"}},
 ]

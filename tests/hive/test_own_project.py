@@ -37,8 +37,8 @@ def project(place: Path, **files: str) -> Path:
         ("cart_js", "JavaScript", "file “Add a test for cart.js” and watch it"),
         ("main_go", "Go", "file “Add a test for main.go” and watch it"),
         ("lib_rs", "Rust", "file “Add a test for lib.rs” and watch it"),
-        ("guide_md", "", "file “Find what is unclear in guide.md, and mend it” and watch it"),
-        ("data_bin", "", "file “Find what is unclear in data.bin, and mend it” and watch it"),
+        ("guide_md", "", "file “Find what is unclear in guide.md, and fix it” and watch it"),
+        ("data_bin", "", "file “Find what is unclear in data.bin, and fix it” and watch it"),
     ],
 )
 def test_suggestions_fit(tmp_path: Path, name: str, language: str, suggestion: str) -> None:

@@ -18,6 +18,8 @@ from pathlib import Path
 from hive.agent.child import Deadlines, complaint, watch
 from hive.agent.directories import below, gone
 from hive.agent.errors import GitToolError, HostUnavailable, LeaseLost
+from hive.agent.git_env import ISOLATED
+from hive.agent.git_env import settings as git_settings
 from hive.agent.sandbox import NONE, Sandbox
 from hive.agent.turn import TurnBrief
 
@@ -88,21 +90,8 @@ def environment(turn: TurnBrief, port: int) -> dict[str, str]:
         # Where user ids are mapped, the folder's owner is not who we are.
         "safe.directory": "*",
     }
-    env = {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": "/nonexistent",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_CONFIG_GLOBAL": "/dev/null",
-        "GIT_ATTR_NOSYSTEM": "1",
-        "GIT_NO_REPLACE_OBJECTS": "1",
-        "GIT_TERMINAL_PROMPT": "0",
-        **identity(turn),
-        "GIT_CONFIG_COUNT": str(len(settings)),
-    }
-    for number, (key, value) in enumerate(settings.items()):
-        env[f"GIT_CONFIG_KEY_{number}"] = key
-        env[f"GIT_CONFIG_VALUE_{number}"] = value
-    return env
+    own = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/nonexistent"}
+    return {**own, **ISOLATED, **identity(turn), **git_settings(settings.items())}
 
 
 def identity(turn: TurnBrief) -> dict[str, str]:

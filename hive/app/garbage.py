@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from hive.agent.directories import remove_tree
+from hive.agent.git_env import ISOLATED
 from hive.config import Keep
 from hive.ledger import Ledger
 from hive.reconcile.dir_handles import DirHandle, ForeignEntry
@@ -136,7 +137,7 @@ def _is_scattered(mirror: Path) -> bool:
 
 def _repack(mirror: Path) -> None:
     """Repack a clone. Nothing is pruned: a pinned commit need not be reachable."""
-    env = {"PATH": os.environ.get("PATH", os.defpath), "GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
+    env = {"PATH": os.environ.get("PATH", os.defpath), **ISOLATED}
     words = ["git", "-C", str(mirror), "-c", "gc.pruneExpire=never", "gc", "--quiet"]
     try:
         done = subprocess.run(words, capture_output=True, env=env, timeout=GIT_SECONDS)

@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from forge.gitea.admin import GiteaAdmin
+from hive.agent.git_env import settings
 from hive.app.up import ADMIN
 from hive.config import EMBEDDED, ForgeSettings
 from hive.demo.forge_access import ForgeAccess
@@ -112,11 +113,7 @@ def push_project(door: ForgeAccess, cast: DemoNames, project: Path) -> None:
         admin.ensure_org(cast.team)
         admin.ensure_repo(cast.app, private=False)
     login = base64.b64encode(f"{door.login}:{door.password}".encode()).decode()
-    env = {
-        "GIT_CONFIG_COUNT": "1",
-        "GIT_CONFIG_KEY_0": "http.extraHeader",
-        "GIT_CONFIG_VALUE_0": f"Authorization: Basic {login}",
-    }
+    env = settings([("http.extraHeader", f"Authorization: Basic {login}")])
     url = f"{door.url}/{cast.app.path}.git"
     with copied(project) as (commit, more):
         words = ("push", "--quiet", "--no-verify", "--no-follow-tags", "--no-recurse-submodules", "--no-signed")

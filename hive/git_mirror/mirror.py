@@ -31,6 +31,7 @@ from git.cmd import Git
 from git.exc import GitCommandNotFound
 
 from hive.agent.child import ChildResult, Deadlines, Share, confine, watch
+from hive.agent.git_env import ISOLATED, settings
 from hive.git_mirror.errors import GitError, GitInterrupted, TooLarge, failure, is_ref
 
 __all__ = ["GitError", "GitInterrupted", "Login", "Mirror", "MirrorCache", "TooLarge", "TreeEntry", "TreeLimits"]
@@ -61,13 +62,6 @@ _SAFE = (
     ("protocol.https.allow", "always"),
     ("transfer.fsckObjects", "true"),
 )
-_QUIET = {
-    "GIT_CONFIG_NOSYSTEM": "1",
-    "GIT_CONFIG_GLOBAL": os.devnull,
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_TERMINAL_PROMPT": "0",
-    "LC_ALL": "C",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,8 +336,5 @@ def _sha(text: str) -> str:
 
 def _environment(config: Mapping[str, str]) -> dict[str, str]:
     """Settings by environment: other processes of this machine see arguments, but not these."""
-    pairs = [*_SAFE, *config.items()]
-    numbered = {f"GIT_CONFIG_KEY_{n}": key for n, (key, _) in enumerate(pairs)}
-    numbered |= {f"GIT_CONFIG_VALUE_{n}": value for n, (_, value) in enumerate(pairs)}
     believed = {"GIT_SSL_CAINFO": bundle()} if bundle() else {}  # git reads it before its settings
-    return {**_QUIET, **believed, "GIT_CONFIG_COUNT": str(len(pairs)), **numbered}
+    return {**ISOLATED, **believed, **settings([*_SAFE, *config.items()])}

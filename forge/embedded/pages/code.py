@@ -30,7 +30,7 @@ _PER_PAGE = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Location:
+class TreeLocation:
     """A path at a branch, tag or commit; `kind` says which of these `name` is."""
 
     kind: str
@@ -53,7 +53,7 @@ class Location:
 def _home(page: PageContext) -> Response:
     name = page.repo["default_branch"]
     sha = repos.tip(page.site, page.repo, name)
-    return _directory(page, Location("branch", name, sha)) if sha else page.render("empty.html")
+    return _directory(page, TreeLocation("branch", name, sha)) if sha else page.render("empty.html")
 
 
 def _source(page: PageContext) -> Response:
@@ -85,12 +85,12 @@ def _image_type(path: str) -> str:
     return kind if kind and kind.startswith("image/") and not encoding else ""
 
 
-def _location(page: PageContext) -> Location:
+def _location(page: PageContext) -> TreeLocation:
     """Split an address into ref and path: a branch name may contain slashes, but none is a prefix of another."""
     kind, rest = page.args["kind"], page.args["rest"].strip("/")
     for end in (at for at, letter in enumerate(f"{rest}/") if letter == "/"):
         if sha := resolve(page, kind, rest[:end]):
-            return Location(kind, rest[:end], sha, rest[end + 1 :])
+            return TreeLocation(kind, rest[:end], sha, rest[end + 1 :])
     raise Missing
 
 
@@ -108,14 +108,14 @@ def resolve(page: PageContext, kind: str, name: str) -> str:
             return ""
 
 
-def _entry(page: PageContext, at: Location) -> Entry:
+def _entry(page: PageContext, at: TreeLocation) -> Entry:
     for entry in page.site.git(page.repo).tree(at.sha, at.path):
         if entry.path == at.path:
             return entry
     raise Missing
 
 
-def _directory(page: PageContext, at: Location) -> Response:
+def _directory(page: PageContext, at: TreeLocation) -> Response:
     git, prefix = page.site.git(page.repo), f"{at.path}/" if at.path else ""
     entries = sorted(git.tree(f"{at.sha}:{at.path}"), key=lambda entry: (entry.kind != "tree", entry.path.lower()))
     files = {entry.path.lower(): entry for entry in entries if entry.kind == "blob" and entry.size <= _MAX_BYTES}
@@ -134,7 +134,7 @@ def _directory(page: PageContext, at: Location) -> Response:
     )
 
 
-def _rendered(page: PageContext, at: Location, text: str, path: str) -> Html:
+def _rendered(page: PageContext, at: TreeLocation, text: str, path: str) -> Html:
     """A text file as a document; anything but Markdown as it is."""
     if not path.lower().endswith(_MARKDOWN):
         return markup.render(f"````````\n{text}\n````````", page)
@@ -142,7 +142,7 @@ def _rendered(page: PageContext, at: Location, text: str, path: str) -> Html:
     return markup.render(text, page, breaks=False, files=f"{page.home}/src/{below}", images=f"{page.home}/raw/{below}")
 
 
-def _file(page: PageContext, at: Location, entry: Entry) -> Response:
+def _file(page: PageContext, at: TreeLocation, entry: Entry) -> Response:
     is_readable = entry.kind == "blob" and entry.size <= _MAX_BYTES
     content = page.site.git(page.repo).blob(entry.sha) if is_readable else b""
     text = content.decode(errors="replace")

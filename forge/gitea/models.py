@@ -48,7 +48,7 @@ class HeldLabel:
 
 def user(field: JsonValue) -> User:
     """An account; one that was deleted is `Ghost`, id -1."""
-    return _user(read(records.Account, field))
+    return _user(read(records.AccountRecord, field))
 
 
 def repo(field: JsonValue, forge: str) -> Repo:
@@ -267,11 +267,11 @@ def push(field: JsonValue, of: str) -> Push | None:
     return Push(row.id, of, old, new, row.act_user_id)
 
 
-def _user(row: records.Account) -> User:
+def _user(row: records.AccountRecord) -> User:
     return User(row.id, row.login)
 
 
-def _users(rows: Iterable[records.Account | None] | None) -> tuple[User, ...]:
+def _users(rows: Iterable[records.AccountRecord | None] | None) -> tuple[User, ...]:
     return tuple([_user(row) for row in rows or () if row])
 
 

@@ -26,7 +26,7 @@ from forge.gitea.schema import (
 
 
 @record
-class Account:
+class AccountRecord:
     """An account."""
 
     id: Number
@@ -112,11 +112,11 @@ class IssueRecord:
     number: IssueNumber
     title: Text
     body: Words
-    user: Needed[Account]
+    user: Needed[AccountRecord]
     state: Text
     pull_request: Maybe[Any]
     labels: Many[LabelName]
-    assignees: Many[Account]
+    assignees: Many[AccountRecord]
     created_at: Time
     updated_at: Time
     milestone: Maybe[Titled]
@@ -157,20 +157,20 @@ class PullRecord:
     number: IssueNumber
     title: Text
     body: Words
-    user: Needed[Account]
+    user: Needed[AccountRecord]
     state: Text
     draft: Flag
     head: Needed[HeadRecord]
     base: Needed[BaseRecord]
     labels: Many[LabelName]
-    assignees: Many[Account]
+    assignees: Many[AccountRecord]
     mergeable: Flag
     merged: Flag
-    merged_by: Maybe[Account]
+    merged_by: Maybe[AccountRecord]
     merge_commit_sha: Sha
     html_url: Words
     updated_at: Time
-    requested_reviewers: Many[Account | None]
+    requested_reviewers: Many[AccountRecord | None]
 
 
 @record
@@ -178,7 +178,7 @@ class CommentRecord:
     """A comment of a conversation."""
 
     id: Number
-    user: Needed[Account]
+    user: Needed[AccountRecord]
     body: Words
     created_at: Time
     updated_at: Time
@@ -189,7 +189,7 @@ class CommentRecord:
 class ReactionRecord:
     """Somebody's reaction."""
 
-    user: Needed[Account]
+    user: Needed[AccountRecord]
     content: Text
 
 
@@ -206,7 +206,7 @@ class ReviewRecord:
     """A review that somebody has written."""
 
     id: Number
-    user: Needed[Account]
+    user: Needed[AccountRecord]
     body: Words
     commit_id: Words
     official: Flag
@@ -225,7 +225,7 @@ class RemarkRecord:
     body: Words
     position: Count
     original_position: Count
-    user: Maybe[Account]
+    user: Maybe[AccountRecord]
     created_at: MaybeTime
     updated_at: MaybeTime
     html_url: Words
@@ -260,10 +260,10 @@ class HappeningRecord:
     id: Number
     type: Text
     body: Words
-    user: Maybe[Account]
+    user: Maybe[AccountRecord]
     created_at: Time
     label: Maybe[LabelName]
-    assignee: Maybe[Account]
+    assignee: Maybe[AccountRecord]
     removed_assignee: Flag
 
 
@@ -302,7 +302,7 @@ class DeliveryRecord:
     """What each delivery tells: where, and who."""
 
     repository: Needed[Place]
-    sender: Needed[Account]
+    sender: Needed[AccountRecord]
     pull_request: Maybe[MaybeTitled]
 
 

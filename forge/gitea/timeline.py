@@ -211,10 +211,10 @@ def activity(row: JsonValue) -> Activity:
     return Activity(told.id, kind, _account(told.act_user), told.repo_id, ref)
 
 
-def _account(row: records.Account | None) -> User:
+def _account(row: records.AccountRecord | None) -> User:
     """The actor, if the forge names one."""
     return User(row.id, row.login) if row else SOMEBODY
 
 
-def _login(row: timeline_records.Login | None) -> str:
+def _login(row: timeline_records.LoginRecord | None) -> str:
     return row.login if row else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forge.gitea.records import Account, LabelName, Titled
+from forge.gitea.records import AccountRecord, LabelName, Titled
 from forge.gitea.schema import Count, Flag, Maybe, Number, Text, Time, Words, record
 
 
@@ -18,7 +18,7 @@ class Row:
 class ByAt:
     """Who did it, and when."""
 
-    user: Maybe[Account]
+    user: Maybe[AccountRecord]
     created_at: Time
 
 
@@ -31,7 +31,7 @@ class LabelRow:
 
 
 @record
-class Login:
+class LoginRecord:
     """An account, by its name."""
 
     login: Text
@@ -41,7 +41,7 @@ class Login:
 class AssigneeRow:
     """Somebody was assigned or taken away."""
 
-    assignee: Maybe[Login]
+    assignee: Maybe[LoginRecord]
     removed_assignee: Flag
 
 
@@ -49,7 +49,7 @@ class AssigneeRow:
 class RequestRow:
     """Somebody or a team was asked for a review, or no more."""
 
-    assignee: Maybe[Login]
+    assignee: Maybe[LoginRecord]
     assignee_team: Maybe[LabelName]
     removed_assignee: Flag
 
@@ -102,7 +102,7 @@ class SaidRecord:
     """A comment, as a poll sees it."""
 
     id: Number
-    user: Maybe[Account]
+    user: Maybe[AccountRecord]
     body: Words
     created_at: Time
     updated_at: Time
@@ -123,7 +123,7 @@ class JudgedRecord:
     """A review that was submitted."""
 
     id: Number
-    user: Maybe[Account]
+    user: Maybe[AccountRecord]
     submitted_at: Time
     comments_count: Count
 
@@ -135,7 +135,7 @@ class StatedRecord:
     id: Number
     context: Words
     status: Words
-    creator: Maybe[Account]
+    creator: Maybe[AccountRecord]
     created_at: Time
 
 
@@ -149,7 +149,7 @@ class ReleaseRecord:
     body: Words
     draft: Flag
     prerelease: Flag
-    author: Maybe[Account]
+    author: Maybe[AccountRecord]
     created_at: Time
 
 
@@ -168,5 +168,5 @@ class ActivityRecord:
     id: Number
     op_type: Words
     ref_name: Words
-    act_user: Maybe[Account]
+    act_user: Maybe[AccountRecord]
     repo_id: Number

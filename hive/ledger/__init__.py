@@ -23,7 +23,7 @@ at any instruction. Performs no I/O but on its own database.
 from hive.ledger.audit import Act, Audit, AuditRow
 from hive.ledger.backlog import Backlog, BacklogItem
 from hive.ledger.compression import compress, decompress
-from hive.ledger.database import Clock, Database, LeaseLost
+from hive.ledger.database import Clock, Database, StaleLease
 from hive.ledger.deliveries import Deliveries
 from hive.ledger.deployments import Baseline, Deployment, Deployments, DeploymentState
 from hive.ledger.effects import Effect, Effects
@@ -54,7 +54,6 @@ __all__ = [
     "Effects",
     "Job",
     "Jobs",
-    "LeaseLost",
     "Ledger",
     "Origin",
     "OutOfSequence",
@@ -65,6 +64,7 @@ __all__ = [
     "RunStates",
     "Runs",
     "Scope",
+    "StaleLease",
     "Suspension",
     "SuspensionReason",
     "Suspensions",

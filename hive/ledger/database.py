@@ -14,7 +14,7 @@ from hive.ledger.errors import IncompatibleDatabase, is_stale
 from hive.ledger.schema import migrate, migrations
 
 
-class LeaseLost(Exception):
+class StaleLease(Exception):
     """Somebody else holds the row by now: what was done under the old lease must not be stored."""
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from hive.ledger.database import Clock, Database, LeaseLost
+from hive.ledger.database import Clock, Database, StaleLease
 from hive.ledger.leases import CLAIMABLE, Leases
 
 LEASE_SECONDS = 60.0
@@ -80,7 +80,7 @@ class Effects:
     def finish(
         self, effect: Effect, result: Mapping[str, Any], *, state: str = "done", event_key: str = "", ref: str = ""
     ) -> None:
-        """The effect is done, or was superseded. Raises LeaseLost.
+        """The effect is done, or was superseded. Raises StaleLease.
 
         `event_key` is the key of the event that the forge will send, `ref` the subject that was created.
         """
@@ -94,15 +94,15 @@ class Effects:
         )
 
     def release(self, effect: Effect, error: str, delay: float = 0.0) -> None:
-        """Make it pending again and refund the attempt, after `delay` seconds at least. Raises LeaseLost."""
+        """Make it pending again and refund the attempt, after `delay` seconds at least. Raises StaleLease."""
         self._end(effect, "pending", error, delay, refund=True)
 
     def retry(self, effect: Effect, error: str, delay: float) -> None:
-        """Try again after `delay` seconds; the attempt counts. Raises LeaseLost."""
+        """Try again after `delay` seconds; the attempt counts. Raises StaleLease."""
         self._end(effect, "pending", error, delay)
 
     def fail(self, effect: Effect, error: str) -> None:
-        """Give up the effect. Raises LeaseLost."""
+        """Give up the effect. Raises StaleLease."""
         self._end(effect, "failed", error)
 
     def _end(
@@ -110,7 +110,7 @@ class Effects:
     ) -> None:
         columns |= {"error": error[:500], "next_at": self._clock() + delay}
         if not self._leases.end(effect.id, effect.attempts, state, refund=refund, **columns):
-            raise LeaseLost(f"effect {effect.id}, attempt {effect.attempts}")
+            raise StaleLease(f"effect {effect.id}, attempt {effect.attempts}")
 
     def expire_leases(self) -> None:
         """Expire all leases, when no worker is alive."""

@@ -14,7 +14,7 @@ from typing import Any
 from forge.events import EVENTS, CommentPosted, Event, ReviewAsked
 from forge.models import Ref
 from hive.codec import Codec
-from hive.ledger.database import Clock, Database, LeaseLost
+from hive.ledger.database import Clock, Database, StaleLease
 from hive.ledger.leases import Leases
 
 LEASE_SECONDS = 120.0
@@ -204,11 +204,11 @@ class Jobs:
         self._leases.expire()
 
     def finish(self, job: Job) -> None:
-        """The job is done; belongs in the transaction that stores its effects. Raises LeaseLost."""
+        """The job is done; belongs in the transaction that stores its effects. Raises StaleLease."""
         self._end(job, "done", "", 0.0)
 
     def supersede(self, job: Job, why: str = "") -> None:
-        """Nothing comes of the job: a newer one is pending, or its subject is gone. Raises LeaseLost."""
+        """Nothing comes of the job: a newer one is pending, or its subject is gone. Raises StaleLease."""
         self._end(job, "superseded", why, 0.0)
 
     def is_superseded(self, job: Job) -> bool:
@@ -216,17 +216,17 @@ class Jobs:
         return self._pending(job.bot, str(job.event.ref), type(job.event).WIRE) != 0
 
     def release(self, job: Job, error: str) -> None:
-        """Make it pending again and refund the attempt: it could not be tried. Raises LeaseLost."""
+        """Make it pending again and refund the attempt: it could not be tried. Raises StaleLease."""
         self._end(job, "pending", error, 0.0, refund=True)
 
     def retry(self, job: Job, error: str, delay: float) -> bool:
-        """Look again after `delay` seconds; False if that was the last attempt. Raises LeaseLost."""
+        """Look again after `delay` seconds; False if that was the last attempt. Raises StaleLease."""
         again = job.attempts < MAX_ATTEMPTS
         self._end(job, "pending" if again else "failed", error, delay)
         return again
 
     def fail(self, job: Job, error: str) -> None:
-        """Give up the job: another attempt would change nothing. Raises LeaseLost."""
+        """Give up the job: another attempt would change nothing. Raises StaleLease."""
         self._end(job, "failed", error, 0.0)
 
     def renew(self, job: Job) -> bool:
@@ -236,7 +236,7 @@ class Jobs:
     def _end(self, job: Job, state: str, error: str, delay: float, *, refund: bool = False) -> None:
         columns = {"error": error[:500], "next_at": self._clock() + delay, "deaths": 0}
         if not self._leases.end(job.id, job.attempts, state, refund=refund, **columns):
-            raise LeaseLost(f"job {job.id}, attempt {job.attempts}")
+            raise StaleLease(f"job {job.id}, attempt {job.attempts}")
 
     def machine_jobs(self, team: str, ref: str, since: float) -> int:
         """How many jobs in a row on a subject no person caused, of those created after `since`."""

@@ -13,7 +13,7 @@ from forge.models import Issue, Ref
 from forge.protocol import Conflict, ForgeError, NotFound, Unavailable
 from hive import backoff
 from hive.codec import Codec
-from hive.ledger import Act, Effect, LeaseLost, Ledger
+from hive.ledger import Act, Effect, Ledger, StaleLease
 from hive.outbox import code, comments, issues, local_actions, reviews
 from hive.outbox.actions import ACTIONS, Action, repo_of, subject_of
 from hive.outbox.guards import OutagePolicy, RepositoryGuard, WriteGuard
@@ -70,7 +70,7 @@ class EffectExecutor:
                 self._perform_local(effect, action)
             else:
                 self._perform(Execution(effect, self._services, known), action)
-        except LeaseLost as lost:
+        except StaleLease as lost:
             log.warning("effect_lost id=%d kind=%s why=%s", effect.id, effect.kind, lost)
 
     def _perform_local(self, effect: Effect, action: Action) -> None:

@@ -21,7 +21,7 @@ from forge.events import PullChanged
 from forge.models import Issue, Ref
 from forge.protocol import ForgeError, NotFound, Unavailable
 from hive import backoff
-from hive.ledger import Act, ConcurrencyLimit, Job, LeaseLost, Ledger
+from hive.ledger import Act, ConcurrencyLimit, Job, Ledger, StaleLease
 from hive.ledger.errors import STORE_ERRORS, is_unavailable
 from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DEATHS
 from hive.outbox.enqueue import enqueue
@@ -165,7 +165,7 @@ class Worker:
         self._running[job.id] = job
         try:
             result = self._run_bot(job, claim_next=claim_next)
-        except LeaseLost as lost:
+        except StaleLease as lost:
             log.warning("job_lost id=%d bot=%s why=%s", job.id, job.bot, lost)
             return None
         except STORE_ERRORS as error:
@@ -324,14 +324,14 @@ class Worker:
     def _release_stranded(self) -> None:
         """Release jobs that a ledger outage interrupted; they keep their attempts."""
         while self._stranded:
-            with contextlib.suppress(LeaseLost):
+            with contextlib.suppress(StaleLease):
                 self._deps.ledger.jobs.release(self._stranded[0], "the ledger was away")
             self._stranded.popleft()
 
     def fail_deadly(self) -> None:
         """Fail jobs that killed their worker at every attempt."""
         for job in self._deps.ledger.dead_letters.crashing():
-            with contextlib.suppress(LeaseLost):
+            with contextlib.suppress(StaleLease):
                 self._give_up(job, WorkerCrashed(f"its worker died at each of the last {MAX_DEATHS} attempts"))
 
     def _scan(self) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from forge.models import Branch, Repo, Repository, User
-from hive.ledger import Baseline, DeploymentState, LeaseLost, Ledger
+from hive.ledger import Baseline, DeploymentState, Ledger, StaleLease
 from hive.ledger.effects import LEASE_SECONDS
 from tests.conftest import Clock
 
@@ -86,12 +86,12 @@ def test_who_lost_a_deed_settles_nothing(ledger: Ledger, clock: Clock) -> None:
     clock.pass_(LEASE_SECONDS + 1)
     again = ledger.effects.claim(late.id)
     assert again is not None
-    with pytest.raises(LeaseLost):
+    with pytest.raises(StaleLease):
         ledger.effects.finish(late, {})
-    with pytest.raises(LeaseLost):
+    with pytest.raises(StaleLease):
         ledger.effects.fail(late, "x")
     ledger.effects.finish(again, {"id": 5})
-    with pytest.raises(LeaseLost):
+    with pytest.raises(StaleLease):
         ledger.effects.retry(late, "x", 1)
     assert ledger.effects.get(late.id).state == "done"
 

@@ -12,7 +12,7 @@ import pytest
 
 from forge.events import IssueOpened
 from forge.models import Ref, Repo, User
-from hive.ledger import LeaseLost, Ledger
+from hive.ledger import Ledger, StaleLease
 from tests.conftest import Clock
 
 LEDGER = Path(__file__).parent.parent.parent / "hive" / "ledger"
@@ -71,7 +71,7 @@ def lost(act: Callable[[Any], object], held: Any) -> bool:
     """Whether a holder is told that its lease is lost."""
     try:
         return act(held) is False
-    except LeaseLost:
+    except StaleLease:
         return True
 
 

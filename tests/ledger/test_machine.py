@@ -22,7 +22,7 @@ from hypothesis.stateful import (
 
 from forge.events import IssueEdited, IssueOpened
 from forge.models import Ref, Repo, User
-from hive.ledger import Job, LeaseLost, Ledger, Origin, Priority, Scope, SuspensionReason
+from hive.ledger import Job, Ledger, Origin, Priority, Scope, StaleLease, SuspensionReason
 from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DEATHS
 from tests.conftest import Clock
 
@@ -148,7 +148,7 @@ class Jobs(RuleBasedStateMachine):
             "postpone": lambda: jobs.retry(job, "x", 30),
         }[how]
         if not self.ours(job):
-            with pytest.raises(LeaseLost):
+            with pytest.raises(StaleLease):
                 settle()
             return
         settle()

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from forge.models import Repo
 from hive.agent.broker_client import BrokerClient
-from hive.agent.errors import HostUnavailable, StaleLease
+from hive.agent.errors import HostUnavailable, LeaseLost
 from hive.agent.model_client import ModelClient as Asking
 from hive.agent.unix_http import UnixHTTPClient
 from hive.gateway import broker, model_proxy
@@ -364,11 +364,11 @@ def test_kinds_of_refusal_are_bounded(ledger: Ledger, clock: Clock) -> None:
 
 def test_the_harness_knows_what_it_lost(iris: Cell) -> None:
     """A token that is over is no fault of the model's and no end of the turn: whoever has it now will tell that."""
-    with pytest.raises(StaleLease):
+    with pytest.raises(LeaseLost):
         Asking(UnixHTTPClient(iris.folder / "model.sock"), DEAD, "m", "s", ()).reply(
             [{"role": "user", "content": "hi"}]
         )
-    with pytest.raises(StaleLease):
+    with pytest.raises(LeaseLost):
         BrokerClient(UnixHTTPClient(iris.folder / "forge.sock"), DEAD).beat()
 
 

@@ -73,7 +73,7 @@ def serve(site: ForgeInstance, request: Request, owner: str, name: str, rest: st
 
 
 def _admit(site: ForgeInstance, request: Request, owner: str, name: str, service: str) -> tuple[Row, Identity, Access]:
-    """Admit whoever may read; what may be pushed is checked in the pre-receive hook."""
+    """Admit accounts that may read; what may be pushed is checked in the pre-receive hook."""
     try:
         identity = identify(site, request.headers.get("Authorization", ""))
     except Refusal as refusal:

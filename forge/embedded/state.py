@@ -17,7 +17,7 @@ SCHEMA = Path(__file__).with_name("schema.sql")
 class ForgeState:
     """A database with a connection per thread and one writer at a time.
 
-    `changed` is set after each committed change, for whoever waits for work.
+    `changed` is set after each committed change, for waiting threads.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,23 +1,23 @@
 """The ledger: one SQL database of pending work, its holders and its results.
 
-    deliveries   what a forge sent, whole
-    changes      what happened on a forge, as polling found it, and snapshots of how things stood
-    jobs         a bot handles an event
-    effects      the outbox: actions on a forge or on the ledger
-    suspensions  whose jobs, effects and turns are suspended, why and since when
-    breakers     subjects on which machines wrote too much, until an operator lets them go on
-    runs, turns  an agent's work on an issue, and each message that it has to deal with
-    transcripts  what was said and done in a run, line by line
-    conversations on which lines of a pull request a run was told something, until that is resolved
-    deployments  one commit on one container; baselines say what was approved last
-    incidents    what is wrong with the hive itself, from when to when; crashes of containers
-    recordings   what a bot was told when it looked, so that its decision can be made again
-    causes       what came of what: event, job, effect, run, turn, and the event that an effect made
-    repositories which repository bears which name, known by id, and what the forge calls it now
-    audit        who did what, where; kept for `keep.row_days` at least as long as what was said
+deliveries   what a forge sent, complete
+changes      what happened on a forge, as polling found it, and snapshots of repositories and subjects
+jobs         a bot handles an event
+effects      the outbox: actions on a forge or on the ledger
+suspensions  whose jobs, effects and turns are suspended, why and since when
+breakers     subjects that machines wrote to too often, until an operator resumes them
+runs, turns  an agent's work on an issue, and each message of it
+transcripts  the conversation of a run with its model, line by line
+conversations on which lines of a pull request a run was notified, until they are resolved
+deployments  attempts to run another commit; baselines are the last approved ones
+incidents    what is wrong with the hive itself, from when to when; crashes of containers
+recordings   what a bot read for a job, so that its decision can be replayed
+causes       which event, job, effect, run or turn caused which, and the event that an effect caused
+repositories names of repositories by id, and the forge's current ones
+audit        who did what, where; kept for `keep.row_days`, at least as long as its cause
 
-Everything that is decided is written here before it is done, so that any process may be killed
-at any instruction. Performs no I/O but on its own database.
+Every decision is written here before it is performed, so that any process may be killed
+at any instruction. Performs no I/O except on its own database.
 """
 
 from hive.ledger.audit import Act, Audit, AuditRow

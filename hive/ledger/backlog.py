@@ -52,7 +52,7 @@ class BacklogItem:
 
     @property
     def is_running(self) -> bool:
-        """Whether somebody holds its lease."""
+        """Whether its lease is held."""
         return self.state == "running"
 
 

@@ -1,4 +1,4 @@
-"""Subjects on which machines went on too long: tripped once, until an operator lets them go on."""
+"""Subjects that machines wrote to too often: suspended until an operator resumes them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hive.ledger.database import Clock, Database
 
 @dataclass(frozen=True, slots=True)
 class TrippedBreaker:
-    """A suspended subject, and the effect that tells the operators about it."""
+    """A suspended subject, and the effect that notifies the operators."""
 
     team: str
     ref: str
@@ -24,7 +24,7 @@ class Breakers:
         self._clock = clock
 
     def trip(self, team: str, ref: str, issue: int) -> None:
-        """Stop a subject; `issue` is the effect that tells the operators."""
+        """Suspend a subject; `issue` is the effect that notifies the operators."""
         with self._db.transaction() as db:
             db.execute(
                 "INSERT INTO breakers (team, ref, issue, tripped_at) VALUES (?, ?, ?, ?) ON CONFLICT (team, ref)"
@@ -33,7 +33,7 @@ class Breakers:
             )
 
     def reset(self, team: str, ref: str) -> None:
-        """A subject may go on: what was before counts no more."""
+        """Resume a subject: earlier writes no longer count."""
         with self._db.transaction() as db:
             db.execute("UPDATE breakers SET reset_at = ? WHERE team = ? AND ref = ?", (self._clock(), team, ref))
 

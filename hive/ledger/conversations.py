@@ -16,7 +16,7 @@ class Conversations:
         self._db = db
 
     def track(self, run: int, about: Iterable[Conversation], head: str) -> None:
-        """Track conversations for a run; a resolved one stays resolved: whoever reopens it wants it open."""
+        """Track conversations for a run; a resolved one stays resolved, also if it is reopened."""
         with self._db.transaction() as db:
             db.executemany(
                 "INSERT INTO conversations (ref, comment, review, run, head) VALUES (?, ?, ?, ?, ?)"
@@ -30,7 +30,7 @@ class Conversations:
         return [(Conversation(Ref.parse(row["ref"]), row["review"], row["comment"]), row["head"]) for row in rows]
 
     def resolve(self, conversation: Conversation) -> None:
-        """It was resolved, by whomever, or is gone."""
+        """It was resolved, or deleted."""
         with self._db.transaction() as db:
             db.execute(
                 "UPDATE conversations SET is_resolved = 1 WHERE ref = ? AND comment = ?",

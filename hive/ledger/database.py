@@ -22,8 +22,9 @@ LOG_PAGES = 10_000
 """How long the log may grow, in pages of 4 KiB, before a commit itself does what `checkpoint` is for."""
 
 WORTH_ROWS = 500
-"""So many rows have to be written before the log is brought into the file: whoever writes first after that waits for the
-disk twice, since the log begins anew, and that should not be the first delivery after a quiet hour."""
+"""The rows that have to be written before a checkpoint: the next commit after one waits for the disk twice, since the log
+starts over, and that should not be the first delivery after a quiet hour.
+"""
 
 Clock = Callable[[], float]
 """Seconds since 1970, UTC."""
@@ -74,7 +75,7 @@ class Database:
     """The file, and this process' connections to it."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file, made and migrated if need be; raises OSError if it cannot be, and Foreign if it is not ours."""
+        """Open the file, created and migrated if needed; raises OSError if that fails, and Foreign for another kind of file."""
         self._path = path
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
@@ -116,9 +117,9 @@ class Database:
         return _Transaction(self, connection)
 
     def checkpoint(self, *, worth: int = WORTH_ROWS) -> None:
-        """Bring what was committed from the log into the file, as far as nobody is in the way, and if it is worth it.
+        """Copy committed pages from the log into the file, if that is worth it and no reader is in the way.
 
-        Left to SQLite a commit does it now and then, and whoever waits for that one waits long.
+        SQLite would do that within some commit, which then takes long.
         """
         if self.written < worth:
             return
@@ -154,7 +155,7 @@ class Database:
 
     def _ask(self, sql: str, values: Any) -> sqlite3.Cursor:
         connection = self._connection()
-        if connection.in_transaction:  # whoever began it ends it
+        if connection.in_transaction:  # ended where it was begun
             return connection.execute(sql, values)
         try:
             return connection.execute(sql, values)
@@ -163,7 +164,7 @@ class Database:
             raise
 
     def watched(self, connection: sqlite3.Connection) -> AbstractContextManager[None]:
-        """For what is done outside of any transaction, or begins or ends one."""
+        """For statements outside of a transaction, or that begin or end one."""
         return _Watched(self, connection)
 
     def give_up(self, connection: sqlite3.Connection, error: BaseException) -> None:

@@ -15,7 +15,7 @@ class DeadLetters:
         self._clock = clock
 
     def crashing(self) -> list[Job]:
-        """Looks whose worker died at each of their last attempts: whoever finds one gives it up, and until then nobody takes it."""
+        """Jobs whose worker died at each of their last attempts: they are failed by the worker, and not claimed before."""
         rows = self._db.rows(
             "SELECT * FROM jobs WHERE state = 'running' AND lease_until < ? AND deaths + 1 >= ?",
             *(self._clock(), MAX_DEATHS),
@@ -25,7 +25,7 @@ class DeadLetters:
     def is_replaced(self, job: Job) -> bool:
         """Whether a newer job of the same bot, done or open, replaces a failed one."""
         if isinstance(job.event, CommentPosted):
-            return False  # what one comment wants no look at another one does
+            return False  # another comment does not repeat what one comment asked for
         row = self._db.row(
             "SELECT 1 FROM jobs WHERE team = ? AND bot = ? AND ref = ? AND event_type = ? AND id > ?"
             " AND state IN ('pending', 'running', 'done')",

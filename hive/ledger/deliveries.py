@@ -28,12 +28,12 @@ class Deliveries:
         return bool(cursor.rowcount)
 
     def get(self, number: int) -> Delivery | None:
-        """A delivery as it came; None for an unknown one, or one whose body is not kept any more."""
+        """A delivery as it arrived; None for an unknown one, or one whose body was deleted."""
         row = self._db.row("SELECT * FROM deliveries WHERE id = ? AND body != x''", number)
         return None if row is None else Delivery(row["forge"], row["uuid"], row["kind"], decompress(row["body"]))
 
     def unread(self, limit: int = 100) -> list[tuple[int, Delivery]]:
-        """Deliveries that nobody has read, oldest first, each with its id."""
+        """Deliveries that were not dispatched yet, oldest first, each with its id."""
         rows = self._db.rows("SELECT * FROM deliveries WHERE state = 'pending' ORDER BY id LIMIT ?", limit)
         return [(row["id"], Delivery(row["forge"], row["uuid"], row["kind"], decompress(row["body"]))) for row in rows]
 

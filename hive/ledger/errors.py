@@ -68,14 +68,14 @@ def is_unavailable(error: BaseException) -> bool:
 
 
 def is_transient(error: BaseException) -> bool:
-    """Whether it passes without anybody's help; files that may not be written are reported instead."""
+    """Whether it passes by itself; files without write permission are reported instead."""
     if isinstance(error, sqlite3.Error):
         return _code(error) in _HEALING_CODES
     return isinstance(error, OSError) and error.errno in _AWAY_ERRNOS - _FORBIDDEN_ERRNOS
 
 
 def is_damaged(error: BaseException) -> bool:
-    """Whether the database itself is broken: waiting mends nothing, and writing on would make it worse."""
+    """Whether the database itself is damaged: waiting does not help, and further writes would make it worse."""
     return isinstance(error, sqlite3.Error) and _code(error) in _DAMAGED_CODES
 
 
@@ -85,7 +85,7 @@ def is_stale(error: BaseException) -> bool:
 
 
 def describe(error: BaseException) -> str:
-    """An error of a store in a few words, without anything from outside."""
+    """An error of a store in a few words, without data from outside."""
     if isinstance(error, OSError):
         return error.strerror or "it cannot be used"
     return str(error)

@@ -13,7 +13,7 @@ class Incidents:
         self._clock = clock
 
     def start(self, team: str, subject: str) -> int | None:
-        """Something begins to be wrong; the incident's number, or None if it is known."""
+        """Open an incident; returns its number, or None if it is open already."""
         with self._db.transaction() as db:
             cursor = db.execute(
                 "INSERT INTO incidents (team, subject, started_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
@@ -34,7 +34,7 @@ class Incidents:
             db.execute("UPDATE incidents SET ended_at = ? WHERE id = ?", (self._clock(), number))
 
     def record_crash(self, team: str, agent: str, turn: int = 0) -> None:
-        """An agent's container ended, and nobody had wanted that; `turn` is the one that it held, if it did."""
+        """Record the unexpected end of an agent's container; `turn` is the one that it held, if any."""
         with self._db.transaction() as db:
             row = (team, agent, self._clock(), turn)
             db.execute("INSERT INTO crashes (team, agent, at, turn) VALUES (?, ?, ?, ?)", row)

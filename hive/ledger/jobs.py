@@ -27,7 +27,7 @@ MAX_DEATHS = 5
 """Jobs whose worker died so often in a row, such as for want of memory, are not claimed again."""
 
 ALONE = (CommentPosted, ReviewAsked)
-"""Events that are never merged: each tells of one thing."""
+"""Events that are never coalesced: each has its own meaning."""
 
 _AWAKE = """
     {jobs}.team NOT IN (SELECT team FROM suspensions WHERE scope = 'team')
@@ -100,7 +100,7 @@ class Jobs:
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
-        # A claim or an end that a power cut takes back is made again: neither need wait for the disk.
+        # If a power cut undoes a claim or an end, it is repeated: neither has to wait for the disk.
         self._leases = Leases(db, clock, "jobs", LEASE_SECONDS, durable=False)
 
     def enqueue(
@@ -111,9 +111,9 @@ class Jobs:
         delivery: int | None = None,
         origin: Origin = Origin(),
     ) -> list[int]:
-        """Make jobs: `wanted` pairs a bot with an event, and a pair that is known makes no second one.
+        """Enqueue jobs: `wanted` pairs a bot with an event; a known pair is not enqueued again.
 
-        A look that waits already stands for the new event as well. Returns the ids of new rows.
+        A pending job stands for the new event as well. Returns the ids of new rows.
         """
         made = []
         with self._db.transaction():
@@ -139,7 +139,7 @@ class Jobs:
             )
             if not cursor.rowcount or not cursor.lastrowid:
                 if delivery is not None and isinstance(event, ALONE):
-                    # Found by a sweep a moment ago: the delivery knows more of it, such as how it was first worded.
+                    # Found by polling a moment ago: the delivery has more details, such as the first text.
                     db.execute(
                         "UPDATE jobs SET event = ?, delivery = ? WHERE team = ? AND bot = ? AND event_key = ?"
                         " AND state = 'pending' AND delivery IS NULL",
@@ -194,7 +194,7 @@ class Jobs:
         return {"now": self._clock(), "of_team": ceiling.per_team, "of_bot": ceiling.per_bot}
 
     def due(self, limit: int = 200, ceiling: ConcurrencyLimit = ConcurrencyLimit()) -> list[int]:
-        """Jobs that somebody could take now, the most urgent first, one for each ref."""
+        """Jobs that can be claimed now by priority, one for each ref."""
         self._leases.reclaim(MAX_DEATHS)
         found = self._db.rows(_ALL_DUE, self._bounds(ceiling) | {"limit": limit})
         return [row["id"] for row in found]
@@ -212,7 +212,7 @@ class Jobs:
         self._end(job, "superseded", why, 0.0)
 
     def is_superseded(self, job: Job) -> bool:
-        """Whether the same happened to the subject again since the job began."""
+        """Whether the same happened to the subject again since the job started."""
         return self._pending(job.bot, str(job.event.ref), type(job.event).WIRE) != 0
 
     def release(self, job: Job, error: str) -> None:
@@ -230,7 +230,7 @@ class Jobs:
         self._end(job, "failed", error, 0.0)
 
     def renew(self, job: Job) -> bool:
-        """Hold a job for longer; False if somebody else has it."""
+        """Renew a job's lease; False if another worker holds it."""
         return self._leases.renew(job.id, job.attempts)
 
     def _end(self, job: Job, state: str, error: str, delay: float, *, refund: bool = False) -> None:

@@ -20,7 +20,7 @@ from typing import Any
 from hive.ledger.database import Clock, Database
 
 CLAIMABLE = "state IN ('pending', 'running') AND lease_until < :now"
-"""Rows that nobody holds; a pending row has no lease."""
+"""A row that no holder has; a pending row has no lease."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from hive.ledger.database import Database
 
 BATCH = 500
 RANGE = 20_000
-"""Rows scanned in one transaction, so that nobody waits long for the file."""
+"""Rows scanned in one transaction, so that other writers do not wait long."""
 
 _OPEN_REFS = """
     SELECT ref FROM runs WHERE state = 'open' UNION ALL SELECT pull FROM runs WHERE state = 'open' AND pull IS NOT NULL
@@ -31,7 +31,7 @@ OVER = {
     "crashes": "at < :before",
     "incidents": "ended_at < :before",
 }
-"""Which rows of a table are over, by the time before which they have to be. Runs, deployments, pins and what is known of a forge stay."""
+"""The rows of each table that can be deleted, by the time before which they ended. Runs, deployments, pins and snapshots stay."""
 
 POINTERS = (
     ("jobs", "delivery", "deliveries"),
@@ -42,7 +42,7 @@ POINTERS = (
     ("runs", "effect", "effects"),
     ("turns", "effect", "effects"),
 )
-"""Columns that may point to a row that is gone, and say nothing then: (table, column, where it points)."""
+"""Columns that may point to a deleted row, which is fine: (table, column, target)."""
 
 
 class Pruning:
@@ -52,7 +52,7 @@ class Pruning:
         self._db = db
 
     def count(self, before: float) -> dict[str, int]:
-        """How many rows of each table are over."""
+        """How many rows of each table can be deleted."""
         found = {}
         for table, is_over in OVER.items():
             row = self._db.rows(f"SELECT count(*) AS n FROM {table} WHERE {is_over}", {"before": before})[0]  # noqa: S608

@@ -1,4 +1,4 @@
-"""Recordings: what a bot asked and was told in a job, kept as long as deliveries."""
+"""Recordings of what bots read in a job, kept as long as deliveries."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Recordings:
             )
 
     def of(self, job: int) -> bytes | None:
-        """A job's recording; None if it has none, or none any more."""
+        """A job's recording; None if it has none, or it was deleted."""
         row = self._db.row("SELECT body FROM recordings WHERE job = ?", job)
         return None if row is None else bytes(row["body"])
 

@@ -1,4 +1,4 @@
-"""Refused calls in the audit log, bounded: whoever is refused often, or in many ways, does not fill it."""
+"""Rejected calls in the audit log, limited: repeated or varied rejections do not fill it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger("hive.ledger.rejection_log")
 
 WINDOW_SECONDS = 60.0
 MAX_KINDS = 20
-"""Kinds of refusal that are told apart within a window; what goes beyond them is counted together."""
+"""The number of kinds of rejection in a window; further ones are counted together."""
 
 OTHERS = "refused for various reasons"
 
@@ -39,7 +39,7 @@ class RejectionLog:
         self._guard = threading.Lock()
 
     def note(self, who: str, status: int, why: str, **facts: str) -> None:
-        """Record a refusal; the `facts` are those of the first one of its kind. A ledger that cannot be written stops nobody."""
+        """Record a rejection with the `facts` of the first one of its kind. An unwritable ledger is only logged."""
         self.flush()
         facts = {"why": why[:300], **{name: fact[:200] for name, fact in facts.items()}}
         key = (who, status, why)
@@ -55,7 +55,7 @@ class RejectionLog:
         self._write([first])
 
     def flush(self, *, now: bool = False) -> None:
-        """Record what was repeated in a minute that is over; `now`, in any."""
+        """Record repetitions of a past minute; with `now`, of any."""
         if not self._open:
             return
         with self._guard:

@@ -26,12 +26,12 @@ _WORDS: Mapping[str, tuple[str, ...]] = {
 """Columns that hold a repository's name as `forge:owner/name`, alone or within a ref or a key."""
 
 _VALUES: Mapping[str, tuple[str, ...]] = {"jobs": ("event",), "effects": ("payload", "result")}
-"""Columns that hold it in JSON: within such texts, or as a repository of its own."""
+"""Columns that hold the name in JSON: within texts, or as a repository."""
 
 
 @dataclass(frozen=True, slots=True)
 class PinnedRepository:
-    """A repository that the house knows: its name in the house, what the forge calls it now, and its id there."""
+    """A repository: its configured name, the forge's current one, and its id there."""
 
     id: int
     repo: Repo
@@ -39,7 +39,7 @@ class PinnedRepository:
 
 
 class Repositories:
-    """The repositories that were pinned; one that was renamed keeps its name in the house."""
+    """Pinned repositories; a renamed one keeps its configured name."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -54,7 +54,7 @@ class Repositories:
         return bool(cursor.rowcount)
 
     def of(self, repo: Repo) -> PinnedRepository | None:
-        """The repository that is meant by a name of the house."""
+        """The repository of a configured name."""
         return self._found("forge = ? AND name = ?", repo.forge, repo.path)
 
     def by_id(self, forge: str, repo_id: int) -> PinnedRepository | None:
@@ -71,12 +71,12 @@ class Repositories:
             db.execute("UPDATE repositories SET path = ? WHERE forge = ? AND id = ?", (now.path, now.forge, pinned.id))
 
     def delete(self, pinned: PinnedRepository) -> None:
-        """Nothing is meant by its name any more: it is no part of the configuration."""
+        """Forget a name that was removed from the configuration."""
         with self._db.transaction() as db:
             db.execute("DELETE FROM repositories WHERE forge = ? AND id = ?", (pinned.repo.forge, pinned.id))
 
     def rename(self, pinned: PinnedRepository, repo: Repo) -> None:
-        """Give it another name in the house, everywhere: what is open goes on under the new one."""
+        """Change the configured name everywhere; open work continues under the new one."""
         renamed = _renaming(pinned.repo, repo)
         with self._db.transaction() as db:
             db.execute(
@@ -110,7 +110,7 @@ def _pinned(row: Any) -> PinnedRepository:
 
 
 def _renaming(old: Repo, new: Repo) -> Callable[[str], str]:
-    """Replaces one name by another where it is a whole word."""
+    """Replaces a name where it is a whole word."""
     whole = re.compile(rf"(?<![\w.-]){re.escape(str(old))}(?![\w.-])", re.IGNORECASE)
     return lambda text: whole.sub(lambda _: str(new), text)
 

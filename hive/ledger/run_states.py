@@ -40,9 +40,9 @@ _STATUS = """
 class RunState:
     """The state of a run.
 
-    `blocked` is why it waits for an operator, as a bot said; `last` the outcome of its newest ended turn. `is_busy` says
-    that a turn is open, `suspended` why that turn waits: its repository is lost, or it is the next one of an agent that is suspended.
-    `labels` are those that were enqueued last, None if they never were.
+    `blocked` is why it waits for an operator; `last` the outcome of its newest ended turn. `is_busy` is whether a turn
+    is open, `suspended` why that turn waits: its repository is lost, or it is the next one of a suspended agent.
+    `labels` are those that were enqueued last, None if there were none.
     """
 
     id: int

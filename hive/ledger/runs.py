@@ -56,9 +56,9 @@ class Runs(Turns):
         effect: int | None = None,
         depth: int = 0,
     ) -> int:
-        """Begin a run with its first turn, or find the one that is open for this agent and issue.
+        """Start a run with its first turn, or find the open one of this agent and issue.
 
-        To begin `again` the open one ends first, unless it is the one that this key began.
+        With `again` the open one ends first, unless this very key started it.
         """
         now = self._clock()
         with self._db.transaction() as db:
@@ -89,10 +89,10 @@ class Runs(Turns):
         memory: str = "",
         answers: Conversation | None = None,
     ) -> bool:
-        """Give a run one more turn; False if it has it already, or is over.
+        """Give a run one more turn; False if it has it already, or has ended.
 
-        It came of an `effect`, in a chain of `depth` machines, and begins with all of the run's transcript, or
-        with a `memory` of `compact` or `new`. It answers in a conversation on a line, if it came of one.
+        It was caused by an `effect`, in a chain of `depth` machines, and starts with the whole transcript, or
+        with a `memory` of `compact` or `new`. It answers in a conversation on a line, if it came from one.
         """
         with self._db.transaction() as db:
             cursor = db.execute(
@@ -124,7 +124,7 @@ class Runs(Turns):
             db.execute("UPDATE runs SET blocked_reason = ? WHERE id = ? AND state = 'open'", (reason[:300], run))
 
     def set_dependency(self, run: int, ref: str) -> None:
-        """The run cannot go on before a pull request on a configuration is deployed."""
+        """Let a run wait until a pull request on a configuration is deployed."""
         with self._db.transaction() as db:
             db.execute("UPDATE runs SET depends_on = ? WHERE id = ?", (ref, run))
 
@@ -146,7 +146,7 @@ class Runs(Turns):
         return [row["id"] for row in self._db.rows("SELECT id FROM runs WHERE depends_on = ? AND state = 'open'", ref)]
 
     def end(self, run: int, outcome: str) -> None:
-        """The run is over; turns that wait go with it."""
+        """End a run, and its pending turns."""
         with self._db.transaction() as db:
             db.execute(
                 "UPDATE runs SET state = 'ended', outcome = ?, ended_at = ? WHERE id = ? AND state = 'open'",
@@ -184,7 +184,7 @@ class Runs(Turns):
         return Run(*(row[name] for name in ("id", "team", "agent", "ref", "pull", "depends_on", "state", "outcome")))
 
     def jobs_of(self, run: int) -> list[int]:
-        """The jobs whose effects began or continued a run, in their order."""
+        """The jobs whose effects started or continued a run, in order."""
         rows = self._db.rows(
             "SELECT DISTINCT effects.job AS job FROM effects WHERE effects.job IS NOT NULL AND effects.id IN"
             " (SELECT effect FROM runs WHERE id = ? UNION SELECT effect FROM turns WHERE run = ?) ORDER BY job",

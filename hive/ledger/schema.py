@@ -1,7 +1,7 @@
-"""The ledger's schema: numbered SQL files in `migrations`, and which files of SQLite are a ledger at all.
+"""The ledger's schema: numbered SQL files in `migrations`, and how to recognise a ledger.
 
-`application_id` says that a file is a ledger, `user_version` how many migrations it has seen.
-A new migration gets the next number; none is changed once it was released.
+`application_id` marks a file as a ledger, `user_version` is the number of its migrations.
+A new migration gets the next number; a released one is never changed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from hive.ledger.errors import IncompatibleDatabase
 
 APPLICATION_ID = 0x68697665
-"""The bytes `hive`, by which `file` and SQLite's tools tell a ledger."""
+"""The bytes `hive`, by which `file` and SQLite's tools recognise a ledger."""
 
 DIRECTORY = Path(__file__).with_name("migrations")
 
@@ -22,7 +22,7 @@ _NAME = re.compile(r"([0-9]{4})_[a-z0-9_]+\.sql")
 
 
 def migrations(directory: Path = DIRECTORY) -> list[str]:
-    """The migrations in their order; raises ValueError for a file that is none, or a number left out."""
+    """The migrations in order; raises ValueError for a misnamed file, or a missing number."""
     found = sorted(path for path in directory.iterdir() if not path.name.startswith((".", "__")))
     for number, path in enumerate(found, start=1):
         named = _NAME.fullmatch(path.name)
@@ -32,14 +32,14 @@ def migrations(directory: Path = DIRECTORY) -> list[str]:
 
 
 def migrate(connection: sqlite3.Connection, path: Path, scripts: Sequence[str]) -> None:
-    """Bring the database at `path` to the newest version: all of it or nothing, whoever else tries at the same time.
+    """Migrate the database at `path`: completely or not at all, with any number of processes at once.
 
-    Raises Foreign, and writes nothing, for a file that is no ledger of this version or an earlier one.
+    Raises Foreign, and writes nothing, for a file that is not a ledger of this version or an earlier one.
     """
     if _version(connection, path, len(scripts)) == len(scripts):
         return
     connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA foreign_keys = OFF")  # a table that is made anew keeps those that point to it
+    connection.execute("PRAGMA foreign_keys = OFF")  # a recreated table keeps the rows that point to it
     connection.execute("BEGIN EXCLUSIVE")
     try:
         for script in scripts[_version(connection, path, len(scripts)) :]:
@@ -55,7 +55,7 @@ def migrate(connection: sqlite3.Connection, path: Path, scripts: Sequence[str]) 
 
 
 def statements(script: str) -> Iterator[str]:
-    """The statements of a script, as SQLite tells them apart: in one transaction `executescript` would commit first."""
+    """The statements of a script, as SQLite separates them: `executescript` would commit first."""
     begin = 0
     for end in (found.end() for found in re.finditer(";", script)):
         if sqlite3.complete_statement(script[begin:end]):
@@ -66,7 +66,7 @@ def statements(script: str) -> Iterator[str]:
 
 
 def _version(connection: sqlite3.Connection, path: Path, newest: int) -> int:
-    """How many migrations a database has seen; raises Foreign for one that is not ours to migrate."""
+    """How many migrations a database has seen; raises Foreign for a file that is not ours to migrate."""
     tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     owner, version = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
     if owner == APPLICATION_ID and 0 < version <= newest:

@@ -85,7 +85,7 @@ class Snapshots:
         return None if row is None else str(row["value"])
 
     def save_subject(self, forge: str, place: tuple[int, int], value: str, was: str | None, *, team: str = "") -> bool:
-        """Save the snapshot of a subject (repository's id, number); False if it is no longer `was`."""
+        """Save the snapshot of a subject (repository's id, number); False if the stored one is not `was`."""
         with self._db.transaction() as db:
             if self.subject(forge, *place) != was:
                 return False

@@ -35,7 +35,7 @@ class Ledger:
     """All parts, sharing transactions: what is done inside `transaction()` is done whole or not at all."""
 
     def __init__(self, path: Path, clock: Clock = time.time) -> None:
-        """Open or make the file; raises OSError if it cannot be written."""
+        """Open or create the file; raises OSError if it cannot be written."""
         self._db = Database(path)
         self.clock = clock
         self.deliveries = Deliveries(self._db, clock)
@@ -64,7 +64,7 @@ class Ledger:
         return self._db.transaction(durable=durable)
 
     def wait_at_most(self, seconds: float) -> None:
-        """Threads that come to the ledger from now on wait so long for other writers; sqlite3.OperationalError after that."""
+        """Set how many seconds new threads wait for other writers; sqlite3.OperationalError after that."""
         self._db.retry = seconds
 
     def checkpoint(self, *, worth: int = WORTH_ROWS) -> None:
@@ -77,12 +77,12 @@ class Ledger:
         self.effects.expire_leases()
 
     def probe(self) -> None:
-        """Write something; raises sqlite3.Error if that cannot be done now."""
+        """Write a row; raises sqlite3.Error if that is not possible now."""
         with self._db.transaction(durable=False):
             self.deliveries.move_cursor("probe", f"{self.clock():.0f}")
 
     def forget(self, before: float) -> int:
-        """Drop the words of some of what came before a time; returns of how much, 0 when nothing is left."""
+        """Delete some bodies from before a time; returns how many, 0 when none is left."""
         return (
             self.deliveries.drop_bodies(before)
             + self.recordings.delete_before(before)

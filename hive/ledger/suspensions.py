@@ -1,4 +1,4 @@
-"""Suspensions: work that cannot be done now through no fault of its own."""
+"""Suspensions: work that cannot be done now for reasons outside of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 from hive.ledger.database import Clock, Database
 
 NEVER = 1e12
-"""A time that never comes: until somebody resumes the work."""
+"""A time that never comes: until an operator resumes the work."""
 
 
 class Scope(StrEnum):
@@ -99,7 +99,7 @@ class Suspensions:
         return self._found("WHERE next_at <= ?", self._clock())
 
     def of(self, team: str, scope: Scope, name: str) -> list[Suspension]:
-        """The reasons for which somebody's work is suspended, oldest first."""
+        """The reasons of a suspension, oldest first."""
         return self._found("WHERE team = ? AND scope = ? AND name = ?", team, scope, name)
 
     def all(self) -> list[Suspension]:

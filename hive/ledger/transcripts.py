@@ -19,7 +19,7 @@ MAX_LINES = 50_000
 
 
 class OutOfSequence(Exception):
-    """A line that does not follow what is there: whoever tells it has not seen the transcript, or not this one."""
+    """A line that does not continue the transcript: its sender has another one."""
 
 
 class TranscriptFull(Exception):

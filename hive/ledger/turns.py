@@ -99,7 +99,7 @@ class Turns:
         return all(row["next_at"] <= now for row in rows)
 
     def by_token(self, agent: str, token: str) -> Turn | None:
-        """The turn that a token belongs to, as long as it is held."""
+        """The turn of a token, as long as its lease holds."""
         row = self._db.row(
             _TURN
             + " WHERE turns.token_hash = ? AND turns.agent = ? AND turns.state = 'running' AND runs.state = 'open'",
@@ -108,7 +108,7 @@ class Turns:
         return None if row is None else _turn(row, row["attempts"], token)
 
     def renew(self, turn: Turn) -> bool:
-        """Hold a turn for longer; False if it is held no longer."""
+        """Renew a turn's lease; False if it has ended."""
         return self._leases.renew(turn.id, _hash(turn.token))
 
     def current(self, agent: str) -> tuple[int, str] | None:
@@ -122,9 +122,9 @@ class Turns:
             db.execute("UPDATE turns SET attempts = ? WHERE id = ? AND state = 'pending'", (MAX_ATTEMPTS, turn))
 
     def release(self, agent: str, *, refund: bool = False, first: bool = False) -> None:
-        """Give back the turn that an agent holds, if it holds one: behind what is pending, or `first` again.
+        """Release the turn that an agent holds, if any: behind all pending ones, or `first` again.
 
-        The attempt counts, unless it is refunded since it failed through no fault of the turn's own.
+        The attempt counts, unless it is refunded because the turn was not at fault.
         """
         with self._db.transaction():
             held = self._db.row("SELECT id, token_hash FROM turns WHERE agent = ? AND state = 'running'", agent)
@@ -133,14 +133,14 @@ class Turns:
                 self._give_back(held["id"], held["token_hash"], refund=refund, behind=behind)
 
     def reset_attempts(self, turn: Turn) -> None:
-        """A held turn came a step forward: what broke it off before is no reason any more to give it up."""
+        """A turn has made progress: earlier interruptions no longer count."""
         with self._db.transaction() as db:
             db.execute("UPDATE turns SET attempts = 1 WHERE id = ? AND state = 'running'", (turn.id,))
 
     def pause(self, turn: Turn, *, behind: float = 0.0) -> bool:
-        """Give back a turn that cannot go on and refund its attempt, `behind` what is pending at a time, if one is given.
+        """Release a turn that cannot continue and refund its attempt, `behind` what is pending at a time, if given.
 
-        False if somebody else holds it by now.
+        False if another holder has it by now.
         """
         return self._give_back(turn.id, _hash(turn.token), refund=True, behind=behind)
 
@@ -149,7 +149,7 @@ class Turns:
         return self._leases.end(turn, token_hash, "pending", refund=refund, token_hash=None, **moved)
 
     def end_turn(self, turn: Turn, outcome: str, *, steps: int = 0) -> bool:
-        """A held turn is done, and its token is worth nothing any more; False if it is held no longer."""
+        """End a turn, and invalidate its token; False if its lease has ended."""
         ended: dict[str, Any] = {"outcome": outcome, "token_hash": None, "ended_at": self._clock()}
         with self._db.transaction() as db:
             if not self._leases.end(turn.id, _hash(turn.token), "done", **ended):

@@ -9,7 +9,7 @@ from hive.ledger.database import Database
 
 
 class Verdicts:
-    """Remembers verdicts; a status on a commit does not say for which pull request it was."""
+    """Stores verdicts, since a commit status does not say for which pull request it is."""
 
     def __init__(self, db: Database) -> None:
         self._db = db

@@ -111,7 +111,7 @@ def _check_scope(call: Call, route: ApiRoute, category: str) -> None:
 
 
 def _enter(call: Call, route: ApiRoute) -> None:
-    """Find the repository and the caller's permissions; it is not found for whoever may not see it."""
+    """Find the repository and the caller's permissions; it is not found for an account that may not see it."""
     call.repo = repo_services.get(call.site, call.args["owner"], call.args["repo"])
     whole = rules.access(call.site, call.viewer, call.repo)
     call.granted = rules.limited(whole, call.repo, call.identity.token)

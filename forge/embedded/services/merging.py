@@ -117,7 +117,7 @@ def merge(site: ForgeInstance, actor: Row, issue: Row, wish: MergeOptions) -> No
         _mark(site, actor, issue, wish.commit_sha)
         return
     if wish.head_sha and wish.head_sha != pull["head_sha"]:
-        # A try that failed lets a real forge check for conflicts anew.
+        # A try that failed makes a real forge check for conflicts again.
         site.state.update("pulls", pull["id"], checking_until=site.clock() + site.check_delay)
         raise Refusal(409, "head out of date")
     _perform(site, actor, issue, wish)

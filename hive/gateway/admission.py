@@ -189,7 +189,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     try:
         found = json.loads(body.decode(), parse_constant=_no_json)
         if b"\\ud" in body.lower():
-            found = json.loads(_mended(json.dumps(found, ensure_ascii=False)))
+            found = json.loads(_repaired(json.dumps(found, ensure_ascii=False)))
     except (ValueError, RecursionError) as error:
         raise Denied(400, "the body should be a JSON object") from error
     if not isinstance(found, dict):
@@ -197,7 +197,7 @@ def json_object(body: bytes) -> dict[str, Any]:
     return found
 
 
-def _mended(text: str) -> str:
+def _repaired(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 

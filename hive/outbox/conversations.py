@@ -51,7 +51,7 @@ def resolve_fixed(
         remark, review = _remark(forge, conversation), reviews.get(conversation.review)
         is_open = remark is not None and review is not None and not remark.resolved
         if remark and review and is_open:
-            if not _is_mended(remark, review, told, head, lines):
+            if not _is_changed(remark, review, told, head, lines):
                 continue
             _resolve(forge, core, conversation)
             ended.append(conversation.id)
@@ -81,7 +81,9 @@ def is_kept(line: int, before: list[bytes], after: list[bytes]) -> bool:
     return is_now >= was
 
 
-def _is_mended(remark: ReviewComment, review: Review, told: str, head: str, lines: Callable[[str, str], Lines]) -> bool:
+def _is_changed(
+    remark: ReviewComment, review: Review, told: str, head: str, lines: Callable[[str, str], Lines]
+) -> bool:
     """Whether a line has changed since its run was notified; earlier changes do not count."""
     if remark.old or head == told:
         return False

@@ -34,7 +34,7 @@ def finding(engine: str, source: Source, mark: Diagnostic) -> Finding | None:
         title=rule.title or mark.message,
         why=rule.why or (_said(source, mark, rule) if rule.title else ""),
         fix_seconds=rule.fix_seconds,
-        suggestion=None if rule.category is Category.LEAK else _mended(source, mark.edits, line),
+        suggestion=None if rule.category is Category.LEAK else _fixed(source, mark.edits, line),
         engine=engine,
     )
 
@@ -83,7 +83,7 @@ def _said(source: Source, mark: Diagnostic, rule: Rule) -> str:
     return f"Line {source.line(mark.line)}: {mark.message}" if rule.category is Category.BROKEN else mark.message
 
 
-def _mended(source: Source, edits: tuple[Edit, ...], line: int) -> str | None:
+def _fixed(source: Source, edits: tuple[Edit, ...], line: int) -> str | None:
     """The line as the engine would have it, empty if it should go; None if it takes more than that line."""
     # A file with lone carriage returns has more lines than git counts: columns would be wrong.
     if not edits or len(source.lines) != len(source.numbers) or any(edit.line != line for edit in edits):

@@ -3,9 +3,9 @@ PY := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shell test check golden reference bench coverage mutants chaos contract format clean
+.PHONY: help demo shell test check golden reference docs bench coverage mutants chaos contract format clean
 
-help: ## say what can be made
+help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
 
 demo: ## play the story on this machine: make demo ARGS=--exit
@@ -16,13 +16,13 @@ shell: ## a shell that finds `hive`, without installing it for the whole machine
 	@scripts/setup run
 	@VIRTUAL_ENV="$(CURDIR)/.venv" PATH="$(CURDIR)/.venv/bin:$$PATH" exec "$${SHELL:-/bin/sh}"
 
-test: ## everything that decides: style, types, contracts, tests
+test: ## the whole gate: style, types, import contracts, tests
 	@scripts/setup dev
 	@scripts/check
 
-check: test ## the same, under the name that people look for
+check: test ## the same as test
 
-golden: reference ## write the golden files, the reference and the README's picture anew; the diff is what reviewers read
+golden: reference ## write the golden files, the reference and the README's picture; reviewers read the diff
 	@HIVE_GOLDEN=write $(PY) -m pytest -q tests -k "golden or evening" $(ARGS)
 
 reference: ## write docs/reference and the schemas of configuration files from the code
@@ -47,7 +47,7 @@ mutants: ## put small faults into decisive modules, and show those that no test 
 	@scripts/setup dev
 	@$(PY) -m bench.mutants $(ARGS)
 
-chaos: ## kill everything at random for a while: make chaos SECONDS=600 SEED=1
+chaos: ## kill processes at random for a while: make chaos SECONDS=600 SEED=1
 	@scripts/setup dev
 	@$(PY) -m tests.chaos --seconds $(or $(SECONDS),600) --seed $(or $(SEED),1)
 
@@ -55,7 +55,7 @@ contract: ## the contract of every forge; against a real one with HIVE_TEST_FORG
 	@scripts/setup dev
 	@HIVE_CONTRACT=table $(PY) -m pytest -q tests/contract $(ARGS)
 
-format: ## put the code in the house's form
+format: ## format the code
 	@scripts/setup dev
 	@.venv/bin/ruff format -q . && .venv/bin/ruff check -q --fix .
 

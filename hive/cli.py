@@ -28,8 +28,8 @@ WELCOME = (
     "A hive of agents that lives on your forge.\n\nFile an issue to assign work, merge a pull request to approve it."
 )
 SECTIONS = {
-    "Begin": ("demo", "check", "init", "up"),
-    "Look after it": ("doctor", "adopt", "rotate", "queue", "inbox", "run", "replay", "gc"),
+    "Start": ("demo", "check", "init", "up"),
+    "Operate": ("doctor", "adopt", "rotate", "queue", "inbox", "run", "replay", "gc"),
     "Single processes (`up` runs them all)": ("web", "work", "host", "forge"),
 }
 
@@ -152,7 +152,7 @@ def init(config: Path, name: str | None, admin: str | None, *, plan: bool, creat
 @FORGE
 @ADMIN
 def doctor(config: Path, name: str | None, admin: str | None) -> None:
-    """Check forges and this machine, and print how to fix what is wrong."""
+    """Check forges and this machine, and print fixes."""
     from bots.models import Level
     from hive.provision import Doctor, Key, summary
 
@@ -229,7 +229,7 @@ def queue(config: Path) -> None:
 @click.argument("config", type=CONFIG, default=Path("hive.yaml"))
 @click.option("--plan", is_flag=True, help="Print what would be removed, and remove nothing.")
 def gc(config: Path, plan: bool) -> None:
-    """Remove what is no longer needed: see `keep` in the configuration."""
+    """Remove what is no longer needed (`keep`)."""
     from hive.app.gc import sweep_up
 
     instance = _instance(config)

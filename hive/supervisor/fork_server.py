@@ -30,7 +30,7 @@ MAX_FDS = 8
 TITLE_BYTES = 4096
 """Room for the command line of a child in that of the server, which `ps` shows."""
 
-ARENAS = {"MALLOC_ARENA_MAX": "2"}
+ARENAS = {"MALLOC_ARENA_MAX": "1"}
 """glibc gives each thread a memory arena; under Python's lock that is wasted memory (mallopt(3))."""
 
 LOST = -signal.SIGKILL

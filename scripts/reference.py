@@ -58,6 +58,7 @@ def schema(kind: type, title: str) -> dict[str, Any]:
 def described(found: dict[str, Any], kind: Any) -> None:
     """Give each property the docstring of its field, and its default; raises LookupError for a field without one."""
     texts = docstrings(kind)
+    found.pop("description", None)  # Python 3.13 and later have it at another place of the mapping
     found["description"] = inspect.getdoc(kind)
     for name in NOT_A_KEY.get(kind.__name__, ()):
         del found["properties"][name]

@@ -26,7 +26,7 @@ log = logging.getLogger("hive.host")
 
 
 @cache
-def eyes(forge: str, url: str, token: str, names: RepositoryNames) -> GiteaReader:
+def forge_reader(forge: str, url: str, token: str, names: RepositoryNames) -> GiteaReader:
     """The forge as the owner of a token sees it."""
     return GiteaReader(name=forge, url=url, token=token, current=names.current)
 
@@ -71,7 +71,7 @@ class Brief:
         """The forge as the agent sees it, with its current token; raises OSError without one."""
         instance, forge = self.instance, self.instance.settings.teams[self.team].forge
         try:
-            return eyes(forge, instance.url(forge), instance.secret_store.token(forge, self.agent), instance.names)
+            return forge_reader(forge, instance.url(forge), instance.secret_store.token(forge, self.agent), instance.names)
         except NoSecret as error:
             raise OSError(str(error)) from error
 

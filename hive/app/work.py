@@ -106,20 +106,20 @@ def worker_deps(instance: Instance) -> WorkerDeps:
     teams, current, identity = instance.teams, instance.names.current, instance.ledger.identity
 
     @cache
-    def hand(name: str, login: str, token: str) -> GiteaForge:  # a bound token cannot ask who it is
+    def writer_of(name: str, login: str, token: str) -> GiteaForge:  # a bound token cannot ask who it is
         return GiteaForge(name=name, url=instance.url(name), token=token, me=identity(name, login), current=current)
 
     @cache
-    def eyes(name: str, token: str) -> GiteaReader:
+    def reader_of(name: str, token: str) -> GiteaReader:
         return GiteaReader(name=name, url=instance.url(name), token=token, current=current)
 
     def forge(team: str, login: str) -> GiteaForge:
         name = instance.settings.teams[team].forge
-        return hand(name, login, _token(instance, name, login))
+        return writer_of(name, login, _token(instance, name, login))
 
     def reader(team: str, login: str) -> GiteaReader:
         name = instance.settings.teams[team].forge
-        return eyes(name, _token(instance, name, login))
+        return reader_of(name, _token(instance, name, login))
 
     core, operators = instance.settings.account("core"), {name: team.operators for name, team in teams.items()}
     outage_monitor = OutageMonitor(OutageDeps(instance.ledger, reader, core, instance.bots_of, instance.ops, operators))
@@ -242,10 +242,10 @@ def refreshers(instance: Instance) -> Callable[[Ref], list[int]]:
     @cache
     def refresher(name: str, token: str) -> SubjectRefresher:
         url = instance.url(name)
-        eyes = GiteaPollReader(
+        poll_reader = GiteaPollReader(
             name=name, url=url, token=token, current=instance.names.current, named=instance.names.named
         )
-        return SubjectRefresher(eyes, poller_deps(instance))
+        return SubjectRefresher(poll_reader, poller_deps(instance))
 
     return lambda ref: refresher(ref.repo.forge, core_token(instance, ref.repo.forge)).look(ref)
 

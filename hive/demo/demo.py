@@ -76,12 +76,12 @@ class Show:
         """Start every process; see `hive.app.up.begin`."""
         begin(self.config, self.instance, self.tree, self.console.note, seed=seed)
 
-    def perform(self, hands: OperatorClient, *, between_looks: float) -> bool:
+    def perform(self, operator: OperatorClient, *, interval: float) -> bool:
         """Play the story and print how long it took; False after Ctrl-C. Raises StoryFailed."""
-        pace = Pace(PATIENCE_THINKING if os.environ.get(KEY) else PATIENCE, between_looks)
+        pace = Pace(PATIENCE_THINKING if os.environ.get(KEY) else PATIENCE, interval)
         token = self.instance.secret_store.token(FORGE, self.cast.accounts["core"])
         with GiteaReader(name=FORGE, url=self.instance.url(FORGE), token=token) as reader:
-            story = Story(self.cast, reader, hands, self.console, stop=self.stop, pace=pace, stuck=self.stuck)
+            story = Story(self.cast, reader, operator, self.console, stop=self.stop, pace=pace, stuck=self.stuck)
             timings = story.play(None if self.project is None else self.project.files)
         if self.stop.is_set():
             return False
@@ -126,9 +126,9 @@ def play(evening: DemoOptions, *, port: int) -> None:
     with stage(evening, here, PLAIN, project) as show:
         instance = show.instance
         show.begin(seed=lambda: copy_project(instance, evening.project or sample(evening.state)))
-        hands = FormBrowser(instance.url(FORGE), OPERATOR, instance.secret_store.password(FORGE, OPERATOR))
+        operator = FormBrowser(instance.url(FORGE), OPERATOR, instance.secret_store.password(FORGE, OPERATOR))
         with show.explained():
-            if show.perform(hands, between_looks=0.1):
+            if show.perform(operator, interval=0.1):
                 click.echo()
                 show.linger()
 

@@ -19,7 +19,7 @@ from hive.demo.setup import push_project, sample
 from hive.instance.instance import StartupError
 from hive.provision import Provisioner
 
-BETWEEN_LOOKS = 0.5
+INTERVAL = 0.5
 GUEST = "playing on {version} at {url}"
 FAR = "it may not reach this machine; what it does not tell is asked for every few seconds"
 READY = "makes it ready, as `hive init` does"
@@ -52,9 +52,9 @@ def visit(evening: DemoOptions, door: ForgeAccess) -> None:
 def perform(guest: ForgeVisit, show: Show, door: ForgeAccess) -> None:
     """Play the story, and stay up if that was asked for."""
     show.begin()
-    with ApiOperator(door.url, show.cast.operator, guest.operator_token(show.cast)) as hands:
+    with ApiOperator(door.url, show.cast.operator, guest.operator_token(show.cast)) as operator:
         with show.explained():
-            if not show.perform(hands, between_looks=BETWEEN_LOOKS):
+            if not show.perform(operator, interval=INTERVAL):
                 return
         if not show.instance.ledger.deliveries.count():
             closing("webhooks", DEAF)

@@ -47,7 +47,7 @@ class Pace:
     """How long one step may take, and the interval of checks; in seconds."""
 
     retry: float
-    between_looks: float
+    interval: float
 
 
 class Story:
@@ -57,18 +57,18 @@ class Story:
         self,
         cast: DemoNames,
         reader: Reader,
-        hands: OperatorClient,
+        operator: OperatorClient,
         console: ActivityConsole,
         *,
         stop: threading.Event,
         pace: Pace,
         stuck: Callable[[Ref], str] = lambda _: "",
     ) -> None:
-        """`hands` act for the operator; `console` shows what happens in the meantime; `stuck` is how a run ended its turn."""
+        """`operator` act for the operator; `console` shows what happens in the meantime; `stuck` is how a run ended its turn."""
         self._stuck = stuck
         self._cast = cast
         self._reader = reader
-        self._hands = hands
+        self._operator = operator
         self._console = console
         self._stop = stop
         self._pace = pace
@@ -81,7 +81,7 @@ class Story:
         """
         is_own = own_project is not None
         try:
-            self._hands.sign_in()
+            self._operator.sign_in()
             self._console.chapter("1. An issue becomes a pull request, is reviewed, fixed, and merged")
             self.issue_to_merge(HONEY if own_project is None else welcome(own_project))
             self._console.chapter("2. An agent asks for a package, a merge approves it, its container is rebuilt")
@@ -96,7 +96,7 @@ class Story:
     def issue_to_merge(self, task: Task) -> None:
         """Open an issue; it is routed, worked on, reviewed, fixed, and merged."""
         app = self._cast.app
-        issue = Ref(app, self._hands.file_issue(app.path, task.title, task.body))
+        issue = Ref(app, self._operator.file_issue(app.path, task.title, task.body))
         self._timed("issue filed → labelled and assigned", lambda: self._assigned(issue))
         pull = self._timed("assigned → pull request", lambda: self._pull_or_words(issue))
         self._review_rounds(pull)
@@ -116,7 +116,7 @@ class Story:
     def config_to_container(self, task: Task, *, then_merge: bool) -> None:
         """File an issue that needs a package: the agent asks, a merge approves, the container is rebuilt."""
         app = self._cast.app
-        issue = Ref(app, self._hands.file_issue(app.path, task.title, task.body))
+        issue = Ref(app, self._operator.file_issue(app.path, task.title, task.body))
         proposal = self._timed("issue filed → agent asks for a package", lambda: self._open_pull(self._cast.config))
         self._timed("asked → evaluated", lambda: self._evaluated(proposal))
         self._merge(proposal, "merged → container rebuilt", lambda: self._deployed(proposal))
@@ -141,7 +141,7 @@ class Story:
 
     def _merge(self, pull: Ref, what: str, seen: Callable[[], T | None]) -> None:
         head = self._reader.pull(pull).head_sha
-        self._wait(lambda: self._hands.merge(pull.repo.path, pull.number, head) or None, f"{pull} can be merged")
+        self._wait(lambda: self._operator.merge(pull.repo.path, pull.number, head) or None, f"{pull} can be merged")
         self._timed(what, seen)
 
     def _assigned(self, issue: Ref) -> bool | None:
@@ -202,6 +202,6 @@ class Story:
                 found = None
             if found is not None:
                 return found
-            if self._stop.wait(self._pace.between_looks):
+            if self._stop.wait(self._pace.interval):
                 raise StoryResult
         raise StoryFailed(f"the story stopped at “{what}”: it did not come within {self._pace.retry:.0f} s")

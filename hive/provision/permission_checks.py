@@ -54,9 +54,9 @@ class PermissionChecks:
         core = self._instance.settings.account("core")
         url, token = self._instance.url(self._forge), self._instance.secret_store.token(self._forge, core)
         allowed: set[str] = set()
-        with PermissionProbe(name=self._forge, url=url, token=token, current=self._instance.names.current) as hands:
+        with PermissionProbe(name=self._forge, url=url, token=token, current=self._instance.names.current) as probe:
             for repo, branch in places:
-                for agent, tried in self._merge(hands, repo, branch, (login, password)):
+                for agent, tried in self._merge(probe, repo, branch, (login, password)):
                     if not tried.refused:
                         allowed.add(agent)
                         yield problem(
@@ -68,11 +68,11 @@ class PermissionChecks:
         yield from kept(self._kept)
 
     def _merge(
-        self, hands: PermissionProbe, repo: Repo, branch: Branch, key: tuple[str, str]
+        self, probe: PermissionProbe, repo: Repo, branch: Branch, key: tuple[str, str]
     ) -> Iterator[tuple[str, ProbeResult]]:
         name, url = f"{BRANCH}{secrets.token_hex(4)}", self._instance.url(self._forge)
         try:
-            draft = hands.open_draft(repo, name, branch.name)
+            draft = probe.open_draft(repo, name, branch.name)
             try:
                 here = replace(draft, repo=self._instance.names.current(repo))
                 for agent, token in self._agents():
@@ -81,7 +81,7 @@ class PermissionChecks:
                 with sign_in(self._instance, self._forge, *key) as admin:
                     admin.delete_issue(draft)
         finally:
-            if not hands.drop_branch(repo, name):
+            if not probe.drop_branch(repo, name):
                 self._kept.append(f"{name} of {repo.path}")
 
     def _agents(self) -> Iterator[tuple[str, str]]:

@@ -59,12 +59,12 @@ class WebhookCheck:
         token, before = self._instance.secret_store.token(self._forge, core), self._instance.ledger.audit.last()
         name = f"{BRANCH}{secrets.token_hex(4)}"
         url, current = self._instance.url(self._forge), self._instance.names.current
-        with PermissionProbe(name=self._forge, url=url, token=token, current=current) as hands:
+        with PermissionProbe(name=self._forge, url=url, token=token, current=current) as probe:
             try:
-                hands.make_branch(repo, name, branch.name)
+                probe.make_branch(repo, name, branch.name)
                 return self._wait(before)
             finally:
-                if not hands.drop_branch(repo, name):
+                if not probe.drop_branch(repo, name):
                     self._kept.append(f"{name} of {repo.path}")
 
     def _wait(self, before: int) -> AuditRow | None:

@@ -18,7 +18,7 @@ from hive.instance.file_modes import be_private
 if TYPE_CHECKING:
     from hive.instance.instance import Instance
 
-CONFIG = click.Path(dir_okay=False, path_type=Path)
+CONFIG = click.argument("config", type=click.Path(dir_okay=False, path_type=Path), default=Path("hive.yaml"))
 STATE = click.Path(file_okay=False, path_type=Path)
 PORT = click.IntRange(0, 65535)
 OBJECTS_BETWEEN_COLLECTIONS = 50_000
@@ -35,23 +35,22 @@ SECTIONS = {
 
 
 class Sections(click.Group):
-    """Commands under headings, in the order in which one meets them."""
+    """Commands under headings, in the order in which an operator needs them."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run a command; what an operator can fix is one sentence, without a traceback."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            raise  # nobody listens any more: click ends quietly
+            raise  # the reader of the output is gone: click exits quietly
         except known() as error:
-            raise SystemExit(_complain(sentence(error))) from error
+            raise _failure(sentence(error)) from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the commands."""
+        """Write the commands under their headings."""
         for heading, names in SECTIONS.items():
-            rows = [
-                (name, command.get_short_help_str(60)) for name in names if (command := self.get_command(ctx, name))
-            ]
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            rows = [(name, command.get_short_help_str(60)) for name, command in commands if command]
             with formatter.section(click.style(heading, bold=True)):
                 formatter.write_dl(rows, col_spacing=4)
 
@@ -64,10 +63,10 @@ def main() -> None:
     """Set up logging to the error stream; files that a command creates are private."""
     be_private()
     set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
-    logging.getLogger("urllib3").setLevel(logging.ERROR)  # tries that fail are said by who gives up
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # its caller reports the last failure
     level = os.environ.get("HIVE_LOG", "WARNING").upper()
     if level not in (levels := logging.getLevelNamesMapping()):
-        raise SystemExit(_complain(f"HIVE_LOG should be one of {', '.join(levels)} (it is {level[:20]!r})"))
+        raise _failure(f"HIVE_LOG should be one of {', '.join(levels)} (it is {level[:20]!r})")
     logging.basicConfig(level=level, format="%(asctime)s %(name)s %(message)s")
 
 
@@ -92,20 +91,19 @@ def demo(
     need("git", "anthropic", *(("nh3", "pygments") if url is None else ()))
     from hive.demo.demo import DemoOptions, play
 
-    evening = DemoOptions(state, project, leave)
+    options = DemoOptions(state, project, leave)
     if url is None:
         if admin or clean:
-            raise SystemExit(_complain("--admin and --clean need --forge"))
-        return play(evening, port=port)
+            raise _failure("--admin and --clean need --forge")
+        return play(options, port=port)
+    from hive.demo import remote_demo
     from hive.demo.forge_access import forge_access
-    from hive.demo.remote_demo import clean as take_away
-    from hive.demo.remote_demo import visit
 
-    return (take_away if clean else visit)(evening, forge_access(url, admin))
+    return (remote_demo.clean if clean else remote_demo.visit)(options, forge_access(url, admin))
 
 
 @main.command()
-@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@CONFIG
 def check(config: Path) -> None:
     """Check a configuration, and print every error in it."""
     instance = _instance(config)
@@ -119,7 +117,7 @@ ADMIN = click.option(
 
 
 @main.command()
-@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@CONFIG
 @FORGE
 @ADMIN
 @click.option("--plan", is_flag=True, help="Print what would be done, and change nothing.")
@@ -132,23 +130,23 @@ def init(config: Path, name: str | None, admin: str | None, *, plan: bool, creat
     instance = _instance(config)
     forge = _one_forge(instance, name)
     login, password = _admin(instance, forge, admin)
-    said: list[str] = []
+    changes: list[str] = []
 
-    def say(line: str) -> None:
-        said.append(line)
-        click.echo(line)
+    def report(change: str) -> None:
+        changes.append(change)
+        click.echo(change)
 
     if plan:
         for step in Provisioner.plan(instance, forge, login, password, create_missing=create_missing):
-            say(step.planned())
+            report(step.planned())
     else:
         with own_forge(instance, forge, click.echo):
-            Provisioner.run(instance, forge, login, password, say, create_missing=create_missing)
-    click.echo(f"{forge}: {len(said)} changes{' would be made' if plan else ''}")
+            Provisioner.run(instance, forge, login, password, report, create_missing=create_missing)
+    click.echo(f"{forge}: {len(changes)} changes{' would be made' if plan else ''}")
 
 
 @main.command()
-@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@CONFIG
 @FORGE
 @ADMIN
 def doctor(config: Path, name: str | None, admin: str | None) -> None:
@@ -161,7 +159,6 @@ def doctor(config: Path, name: str | None, admin: str | None) -> None:
     own = {forge: admin or instance.settings.forges[forge].kind == "embedded" for forge in names}
     keys = {forge: Key(*_admin(instance, forge, admin)) if own[forge] else None for forge in names}
     signs = []
-
     for sign in Doctor(instance, str(config)).look(keys):
         signs.append(sign)
         click.echo(sign.wrapped(min(shutil.get_terminal_size().columns, 100)) if sys.stdout.isatty() else str(sign))
@@ -173,7 +170,7 @@ def doctor(config: Path, name: str | None, admin: str | None) -> None:
 
 @main.command()
 @click.argument("agent")
-@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@CONFIG
 @click.option("--yes", is_flag=True, help="Do not prompt.")
 def adopt(agent: str, config: Path, yes: bool) -> None:
     """Accept a rejected configuration of AGENT as it is."""
@@ -183,7 +180,7 @@ def adopt(agent: str, config: Path, yes: bool) -> None:
 
 
 @main.command()
-@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@CONFIG
 @click.argument("account", nargs=-1)
 @FORGE
 @ADMIN
@@ -206,7 +203,7 @@ def rotate(config: Path, account: tuple[str, ...], name: str | None, admin: str 
 
 
 @main.command()
-@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@CONFIG
 def up(config: Path) -> None:
     """Run the hive as one process tree, until Ctrl-C."""
     instance = _instance(config, "up")
@@ -216,7 +213,7 @@ def up(config: Path) -> None:
 
 
 @main.command()
-@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@CONFIG
 def queue(config: Path) -> None:
     """Show what is pending, running and suspended, and why."""
     from hive.app.status import queue as lines
@@ -226,7 +223,7 @@ def queue(config: Path) -> None:
 
 
 @main.command()
-@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@CONFIG
 @click.option("--plan", is_flag=True, help="Print what would be removed, and remove nothing.")
 def gc(config: Path, plan: bool) -> None:
     """Remove what is no longer needed (`keep`)."""
@@ -238,20 +235,20 @@ def gc(config: Path, plan: bool) -> None:
 
 @main.command()
 @click.argument("agent")
-@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@CONFIG
 def inbox(agent: str, config: Path) -> None:
     """Show the pending work of AGENT."""
     from hive.app.status import inbox as lines
 
     instance = _instance(config)
     if not any(agent in team.agents for team in instance.settings.teams.values()):
-        raise SystemExit(_complain(f"{config} has no agent {agent!r}"))
+        raise _failure(f"{config} has no agent {agent!r}")
     click.echo("\n".join(lines(instance.ledger, agent)))
 
 
 @main.command("run")
 @click.argument("number", type=click.IntRange(1, (1 << 63) - 1))
-@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@CONFIG
 @click.option("--all", "whole", is_flag=True, help="Print all texts in full.")
 def show_run(number: int, config: Path, *, whole: bool) -> None:
     """Show what an agent did in run NUMBER: turns, tools, tokens."""
@@ -262,7 +259,7 @@ def show_run(number: int, config: Path, *, whole: bool) -> None:
 
 @main.command()
 @click.argument("what")
-@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@CONFIG
 def replay(what: str, config: Path) -> None:
     """Replay job:12, delivery:7 or run:3.
 
@@ -277,7 +274,7 @@ def replay(what: str, config: Path) -> None:
 
 
 @main.command()
-@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@CONFIG
 def web(config: Path) -> None:
     """Receive webhooks."""
     from hive.app.web import serve
@@ -287,7 +284,7 @@ def web(config: Path) -> None:
 
 
 @main.command()
-@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@CONFIG
 def work(config: Path) -> None:
     """Run the worker: bots, outbox, polling."""
     instance = _instance(config, "work")
@@ -298,7 +295,7 @@ def work(config: Path) -> None:
 
 
 @main.command()
-@click.argument("config", type=CONFIG, default=Path("hive.yaml"))
+@CONFIG
 def host(config: Path) -> None:
     """Run the containers of agents."""
     instance = _instance(config, "host")
@@ -327,7 +324,7 @@ def forge(state: Path, host: str, port: int, admin: str | None, flavour: str) ->
 def _one_forge(instance: Instance, name: str | None) -> str:
     forges = list(instance.settings.forges)
     if (name or forges[0]) not in forges or (name is None and len(forges) > 1):
-        raise SystemExit(_complain(f"choose one of the forges with --forge: {', '.join(forges)}"))
+        raise _failure(f"choose one of the forges with --forge: {', '.join(forges)}")
     return name or forges[0]
 
 
@@ -338,13 +335,11 @@ def _admin(instance: Instance, forge: str, login: str | None) -> tuple[str, str]
     if login is None and instance.settings.forges[forge].kind == "embedded":
         return OURS, instance.secret_store.password(forge, OURS)
     if login is None:
-        raise SystemExit(_complain("name a site admin of the forge with --admin"))
+        raise _failure("name a site admin of the forge with --admin")
     if password := os.environ.get("HIVE_ADMIN_PASSWORD"):
         return login, password
     if not sys.stdin.isatty():
-        raise SystemExit(
-            _complain(f"set the password of {login} in HIVE_ADMIN_PASSWORD: there is no terminal to ask at")
-        )
+        raise _failure(f"set the password of {login} in HIVE_ADMIN_PASSWORD: there is no terminal to ask at")
     return login, click.prompt("Password", hide_input=True, err=True)
 
 
@@ -356,9 +351,10 @@ def _instance(config: Path, command: str = "") -> Instance:
     try:
         return opened(config, command)
     except StartupError as error:
-        raise SystemExit(_complain(str(error))) from error
+        raise _failure(str(error)) from error
 
 
-def _complain(sentence: str) -> int:
+def _failure(sentence: str) -> SystemExit:
+    """Print why the command fails; raise what this returns."""
     click.echo(click.style("hive: ", fg="red") + sentence, err=True, color=sys.stderr.isatty())
-    return 1
+    return SystemExit(1)

@@ -6,23 +6,21 @@ from forge.models import Label
 from hive.config import TeamSettings
 
 STATES = (
-    Label("state/working", "4a90c2", "an agent is at it", exclusive=True),
-    Label("state/review", "8a63b8", "a pull request is there", exclusive=True),
-    Label("state/model-unreachable", "c2563a", "nothing is heard of the model of its agent"),
-    Label("state/rate-limited", "b8863b", "its agent waits for the model"),
-    Label("state/needs-login", "c2563a", "the model does not let its agent in"),
+    Label("state/working", "4a90c2", "an agent works on it", exclusive=True),
+    Label("state/review", "8a63b8", "its pull request is in review", exclusive=True),
+    Label("state/model-unreachable", "c2563a", "its agent's model is unreachable"),
+    Label("state/rate-limited", "b8863b", "its agent waits for the model's rate limit"),
+    Label("state/needs-login", "c2563a", "the model or the forge rejects its agent's credentials"),
     Label("state/over-budget", "c2563a", "the model's budget for its agent is spent"),
     Label("state/paused", "8a8a8a", "its agent is paused"),
     Label("state/crashed", "c2563a", "its agent's container crashed and stays down"),
-    Label(
-        "state/repository-lost", "c2563a", "its repository, or that of its agent's configuration, is not where it was"
-    ),
-    Label("needs-operator", "c2563a", "waits for a person"),
+    Label("state/repository-lost", "c2563a", "its repository, or its agent's configuration, was moved or deleted"),
+    Label("needs-operator", "c2563a", "waits for an operator"),
 )
 REQUESTS = (
-    Label("request/spawn", "5a8f5c", "asks for an agent"),
-    Label("request/config", "b8863b", "asks for something in a container"),
-    Label("request/lead", "4a90c2", "asks the lead"),
+    Label("request/spawn", "5a8f5c", "request for an agent"),
+    Label("request/config", "b8863b", "request for a change of a container"),
+    Label("request/lead", "4a90c2", "request to the lead"),
 )
 KIND_COLOR = "b8863b"
 AREA_COLOR = "5a8f5c"

@@ -1,4 +1,4 @@
-# Every target sets itself up from a clean clone; `make check` is what CI runs before it believes a change.
+# Every target works from a clean clone; CI runs `make check` on each change.
 PY := .venv/bin/python
 ARGS ?=
 
@@ -39,11 +39,11 @@ bench: ## measure beside peers, and write bench/out/latest.json: make bench ARGS
 	@scripts/peers
 	@$(PY) -m bench $(ARGS)
 
-coverage: ## run the tests once more under coverage, with a floor for each room that matters most
+coverage: ## run the tests under coverage, with a minimum for each important room
 	@scripts/setup dev
 	@scripts/coverage
 
-mutants: ## put small faults into decisive modules, and show those that no test notices: make mutants ARGS="verify lane" for some
+mutants: ## put small faults into important modules, and list those that no test detects: make mutants ARGS="verify lane" for some
 	@scripts/setup dev
 	@$(PY) -m bench.mutants $(ARGS)
 

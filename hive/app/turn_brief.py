@@ -71,7 +71,9 @@ class Brief:
         """The forge as the agent sees it, with its current token; raises OSError without one."""
         instance, forge = self.instance, self.instance.settings.teams[self.team].forge
         try:
-            return forge_reader(forge, instance.url(forge), instance.secret_store.token(forge, self.agent), instance.names)
+            return forge_reader(
+                forge, instance.url(forge), instance.secret_store.token(forge, self.agent), instance.names
+            )
         except NoSecret as error:
             raise OSError(str(error)) from error
 

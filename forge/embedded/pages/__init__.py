@@ -68,7 +68,7 @@ def mount(app: Flask, site: ForgeInstance) -> None:
 
 def _endpoint(site: ForgeInstance, route: Page) -> Callable[..., Response]:
     def endpoint(**args: str) -> Response:
-        page = PageContext(site, request, args, session.viewer(site))
+        page = PageContext(request, site, args, session.viewer(site))
         try:
             return _respond(page, route)
         except Refusal as refusal:

@@ -28,11 +28,39 @@ _MAX_DIGITS = 9
 
 
 @dataclass
-class PageContext:
+class SentFields:
+    """The query and the form that a request brought, cleaned."""
+
+    request: Request
+
+    def query(self, name: str) -> str:
+        """A query parameter."""
+        return self.request.args.get(name, "").strip()
+
+    def field(self, name: str) -> str:
+        """A form field."""
+        return clean(self.request.form.get(name, ""))
+
+    def require(self, name: str, message: str) -> str:
+        """A form field that must not be empty; raises Refusal with the message."""
+        if not (value := self.field(name)):
+            raise Refusal(422, message)
+        return value
+
+    def fields(self, name: str) -> list[str]:
+        """All values of a multiple-choice field."""
+        return [value.strip() for value in self.request.form.getlist(name) if value.strip()]
+
+    def ids(self, name: str) -> list[int]:
+        """All values of a multiple-choice field that are ids."""
+        return [key for value in self.fields(name) if (key := natural(value)) is not None]
+
+
+@dataclass
+class PageContext(SentFields):
     """One request and what is known about it; templates see it as `page`."""
 
     site: ForgeInstance
-    request: Request
     args: dict[str, str]
     viewer: Row | None = None
     repo: Row = field(default_factory=dict)
@@ -79,28 +107,6 @@ class PageContext:
     def list_page(self) -> int:
         """The requested page of a list, from 1."""
         return max(1, natural(self.query("page")) or 1)
-
-    def query(self, name: str) -> str:
-        """A query parameter."""
-        return self.request.args.get(name, "").strip()
-
-    def field(self, name: str) -> str:
-        """A form field."""
-        return clean(self.request.form.get(name, ""))
-
-    def require(self, name: str, message: str) -> str:
-        """A form field that must not be empty; raises Refusal with the message."""
-        if not (value := self.field(name)):
-            raise Refusal(422, message)
-        return value
-
-    def fields(self, name: str) -> list[str]:
-        """All values of a multiple-choice field."""
-        return [value.strip() for value in self.request.form.getlist(name) if value.strip()]
-
-    def ids(self, name: str) -> list[int]:
-        """All values of a multiple-choice field that are ids."""
-        return [key for value in self.fields(name) if (key := natural(value)) is not None]
 
     def render(self, template: str, **values: object) -> Response:
         """Render a template; after a refusal with its status."""

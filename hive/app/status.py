@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 from hive.ledger import BacklogItem, Ledger
 
-NOTHING = "nothing waits"
+NOTHING = "nothing is pending"
 WIDTH = 79
 
 
 def queue(ledger: Ledger) -> Iterator[str]:
     """Everything open: suspensions with reasons, what is running, what is pending; then the last failures."""
     for suspension in ledger.suspensions.all():
-        yield _cut(f"rests  {suspension}")
+        yield _cut(f"suspended  {suspension}")
     items = ledger.backlog.all()
     yield from (_line(item, ledger.clock()) for item in items)
     if not items:
@@ -28,20 +28,20 @@ def inbox(ledger: Ledger, agent: str) -> Iterator[str]:
     items = ledger.backlog.inbox(agent)
     for item in items:
         yield _cut(
-            f"{'at it' if item.is_running else 'waits':6} {_age(item, ledger.clock()):>5}  {item.subject}  {_plain(item.what)}"
+            f"{'running' if item.is_running else 'pending':9} {_age(item, ledger.clock()):>5}  {item.subject}  {_plain(item.what)}"
         )
     if not items:
         yield f"{NOTHING} for {agent}"
 
 
 def _line(item: BacklogItem, now: float) -> str:
-    state = "rests" if item.is_suspended else "runs" if item.is_running else "waits"
+    state = "suspended" if item.is_suspended else "running" if item.is_running else "pending"
     more = [f"try {item.attempts}"] if item.attempts > 1 else []
     if item.next_at > now and not item.is_running:
         more.append(f"again in {item.next_at - now:.0f} s")
     if item.error:
         more.append(item.error)
-    return _cut(f"{state:6} {_age(item, now):>5}  {_who(item)}{', ' if more else ''}{', '.join(more)}")
+    return _cut(f"{state:9} {_age(item, now):>5}  {_who(item)}{', ' if more else ''}{', '.join(more)}")
 
 
 def _who(item: BacklogItem) -> str:

@@ -28,14 +28,14 @@ RECENT_SECONDS = 60.0
 
 RENAMED_TITLE = "🟡 {old} is {new} now"
 RENAMED = """\
-{old} was renamed: the forge calls it {new}. It is the same repository (its id is {id}), and the hive has followed it: whatever was open there goes on.
+{old} was renamed: the forge calls it {new}. It is the same repository (its id is {id}), and the hive has followed it: its open work continues.
 
 {fix} Another repository under the old name is not used in its place.
 """
-PUT_DOWN = "Put the new name into `hive.yaml` when convenient, and start the hive again."
-GIVE_BACK = "A configuration bears its agent's name: give it its old one back when convenient."
+FIX_PROJECT = "Put the new name into `hive.yaml` when convenient, and restart the hive."
+FIX_CONFIG = "A configuration is named after its agent: rename it back when convenient."
 RENAMED_AGAIN = "It is {new} now."
-NAMED_BACK = "It bears the name of `hive.yaml` again."
+NAME_RESTORED = "It has the name in `hive.yaml` again."
 
 LOST_TITLE = "🔴 {repo} is not where it was"
 LOST = """\
@@ -45,9 +45,9 @@ Another repository under its name is not used. Pending work there is suspended, 
 
 {fix}
 """
-LOST_PROJECT = "If it does not come back, take it out of `repos`, run `hive init`, and start the hive again."
-LOST_CONFIG = "{agent} runs as it was, and takes no turn. To let it have another repository, run `hive adopt {agent}` on the machine of the hive."
-FOUND = "It is back: what was suspended goes on."
+LOST_PROJECT = "If it does not come back, take it out of `repos`, run `hive init`, and restart the hive."
+LOST_CONFIG = "{agent} keeps its last configuration, and takes no turn. To give it another repository, run `hive adopt {agent}` on the machine of the hive."
+FOUND = "It is back: what was suspended resumes."
 
 
 class RepositoryFinder(Protocol):
@@ -212,10 +212,10 @@ class RepositoryTracker:
                 "hive", Act.REPOSITORY_MOVED, team=place.teams[0], ref=str(old), now=str(now), id=pinned.id
             )
             if now == old:
-                self.incidents.end(place.teams[0], _renamed(pinned), NAMED_BACK)
+                self.incidents.end(place.teams[0], _renamed(pinned), NAME_RESTORED)
                 return
             title = RENAMED_TITLE.format(old=old.path, new=now.path)
-            fix = GIVE_BACK if place.agent else PUT_DOWN
+            fix = FIX_CONFIG if place.agent else FIX_PROJECT
             body = RENAMED.format(old=code(old.path), new=code(now.path), id=pinned.id, fix=fix).strip()
             if not self.incidents.begin(place.teams[0], _renamed(pinned), title, body):
                 self.incidents.add(place.teams[0], _renamed(pinned), RENAMED_AGAIN.format(new=code(now.path)))

@@ -455,4 +455,4 @@ def test_a_ledger_that_is_locked_is_waited_for(config: Path) -> None:
     done = hive("queue", str(config))
     later.join()
     writer.close()
-    assert (done.returncode, done.stdout, done.stderr) == (0, "nothing waits\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "nothing is pending\n", "")

@@ -100,5 +100,5 @@ def test_doctor_names_what_is_open(hive_env: HiveEnv) -> None:
     assert "🟢 the state directory is private" in [str(sign) for sign in machine(hive_env.instance)]
     hive_env.instance.ledger_path.chmod(0o640)
     found = [str(sign) for sign in machine(hive_env.instance) if "ledger.db" in str(sign)]
-    what, mend = f"{hive_env.instance.ledger_path} can be read by others", "start the hive again, as the owner of that"
-    assert found == [f"🔴 {what} → {mend}: it closes what is open"]
+    what, fix = f"{hive_env.instance.ledger_path} can be read by others", "restart the hive as the owner of it"
+    assert found == [f"🔴 {what} → {fix}: that corrects the modes"]

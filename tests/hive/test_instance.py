@@ -57,7 +57,7 @@ def test_other_accounts_under_a_known_name_are_refused(hive_env: HiveEnv) -> Non
     """A login that comes back as another account is no operator."""
     with hive_env.instance.ledger.transaction() as db:
         db.execute("UPDATE identities SET user_id = 999 WHERE login = 'mara'")
-    with pytest.raises(StartupError, match="mara on forgejo is another account"):
+    with pytest.raises(StartupError, match="mara on forgejo is not the account that was known before"):
         hive_env.provision()
 
 

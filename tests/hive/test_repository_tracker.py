@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from bots.intents import OpenIssue, PostComment
+from bots.intents import PostComment
 from forge.gitea.admin import GiteaAdmin
 from forge.models import Ref, Repo
 from forge.webhook import Delivery
@@ -80,7 +80,7 @@ def told(hive_env: HiveEnv) -> list[tuple[str, str]]:
     """The issues that are owed to hive/meta."""
     ledger = hive_env.instance.ledger
     pending = [ledger.effects.get(number) for number in ledger.effects.due()]
-    said = [json.loads(effect.payload) for effect in pending if effect.kind == OpenIssue.__name__]
+    said = [json.loads(effect.payload) for effect in pending if effect.kind == "open_issue"]
     return [(one["title"], one["body"]) for one in said if one["repo"]["name"] == META.name]
 
 

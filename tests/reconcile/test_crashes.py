@@ -71,7 +71,9 @@ def test_too_many_are_the_end_for_now(ledger: Ledger, clock: Clock, watch: Crash
     assert not told(ledger)[-1][1]["closes"]
     (run,) = ledger.run_states.with_labels()
     assert labels_of(run) == {"state/crashed"}
-    assert "rests  acme iris: its container crashed 3 times within 10 minutes; /restart" in next(iter(queue(ledger)))
+    assert "suspended  acme iris: its container crashed 3 times within 10 minutes; /restart" in next(
+        iter(queue(ledger))
+    )
     clock.pass_(3600)
     watch.epochs("acme", "iris")
     assert watch.is_down("acme", "iris"), "time alone does not mend it"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
 
-from forge import dedup_keys
+from forge import event_keys
 from forge.webhook import sign
 
 PATH = "/hook/forgejo"
@@ -55,7 +55,7 @@ def subject(number: int) -> int:
 
 def opened_key(number: int) -> str:
     """The key of the event that an issue was opened."""
-    return dedup_keys.opened("forgejo", REPO_ID, number)
+    return event_keys.opened("forgejo", REPO_ID, number)
 
 
 def pull_opened(secret: bytes) -> Letters:

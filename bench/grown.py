@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from bench.deliveries import OWNER, Letters, issue_opened, opened_key, subject
 from bench.row import Row, Unmeasured, at_most_times
 from bench.stand import FORGE
-from forge.gitea.decode import decode
+from forge.gitea.decode_deliveries import decode
 from forge.webhook import Delivery
 from hive.ledger import Ledger, Origin, compress
 from hive.worker.dispatch import DeliveryDecoder, Dispatcher

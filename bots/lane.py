@@ -12,7 +12,6 @@ from bots.models import RunView, Team
 from bots.slash_commands import is_altered, spoken
 from bots.task_prompt import task_prompt
 from bots.threads import conversations, reply, within
-from forge.changes import SOMEBODY
 from forge.events import (
     CommentPosted,
     IssueAssigned,
@@ -24,6 +23,7 @@ from forge.events import (
     PullReviewed,
 )
 from forge.models import Issue, Ref, Review, ReviewComment, ReviewState, User
+from forge.poll_changes import SOMEBODY
 
 SCOPE = "state/"
 """The prefix of labels that show the state of a run."""

@@ -15,7 +15,7 @@ from itertools import pairwise, takewhile
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from forge import dedup_keys
+from forge import event_keys
 from forge.models import Comment
 
 
@@ -125,7 +125,7 @@ class SlashCommand:
 
 def is_altered(comment: Comment, digest: str = "") -> bool:
     """Whether a comment was, or may have been, edited; `digest` is that of the posted text, if known."""
-    return comment.updated_at != comment.created_at or digest not in {"", dedup_keys.digest(comment.body)}
+    return comment.updated_at != comment.created_at or digest not in {"", event_keys.digest(comment.body)}
 
 
 def slash_commands(body: str) -> tuple[SlashCommand, ...]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Protocol
 
-from forge.changes import Activity, Change, CommentSnapshot, Release, RepositoryEntry, ReviewSnapshot, SubjectEntry
 from forge.models import Ref, Repo, Repository
+from forge.poll_changes import Activity, Change, CommentSnapshot, Release, RepositoryEntry, ReviewSnapshot, SubjectEntry
 
 
 class ChangeReader(Protocol):

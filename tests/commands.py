@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(["hive.cli", "hive.provision", "hive.demo.demo", "hive.app.shared", "hive.app.up"])
+_FORKS.set_forkserver_preload(["hive.cli", "hive.provision", "hive.demo.demo", "hive.app.preload", "hive.app.up"])
 
 
 def hive(

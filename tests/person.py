@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from forge.gitea import models
-from forge.gitea.issues import moment
+from forge.gitea import decode_models
+from forge.gitea.issue_reader import moment
 from forge.gitea.writer import GiteaForge
 from forge.models import Issue, Reaction, Ref, Repo
 
@@ -20,7 +20,7 @@ class Person(GiteaForge):
     def changed_since(self, repo: Repo, since: datetime) -> list[Issue]:
         """Issues and pull requests, open or not, updated at or after `since`."""
         rows = self._client.rows(self._at(repo, "issues"), state="all", since=moment(since))
-        return [models.issue(row, repo) for row in rows]
+        return [decode_models.issue(row, repo) for row in rows]
 
     def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
         """The reactions to an issue or pull request, or to one of its comments."""

@@ -20,7 +20,7 @@ HOMES = {
     "flask": [
         "forge/embedded",
         "hive/gateway/broker.py",
-        "hive/gateway/requests.py",
+        "hive/gateway/middleware.py",
         "hive/gateway/model_proxy.py",
         "hive/web/pages.py",
     ],
@@ -37,7 +37,7 @@ HOMES = {
     "redis": ["hive/queue/redis_storage.py"],
     "requests": ["forge/gitea"],
     "waitress": ["hive/gateway/wsgi_server.py", "forge/embedded"],
-    "werkzeug": ["forge/embedded", "hive/gateway/requests.py", "hive/web/pages.py"],
+    "werkzeug": ["forge/embedded", "hive/gateway/middleware.py", "hive/web/pages.py"],
     "yaml": ["hive/config"],
 }
 """Each outside library and the only places that import it."""

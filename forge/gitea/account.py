@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from forge.gitea import models
+from forge.gitea import decode_models
 from forge.gitea.client import SECONDS
 from forge.gitea.connection import Current, as_named
 from forge.gitea.labels import Labels
@@ -32,7 +32,7 @@ class Account(GiteaReader):
 
     def _own(self) -> User:
         if self._me is None:
-            self._me = models.user(self._client.get("/user"))
+            self._me = decode_models.user(self._client.get("/user"))
         return self._me
 
     def _mine(self, author: User) -> bool:

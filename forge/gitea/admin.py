@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from forge.gitea import hooks, models, protection
-from forge.gitea.accounts import AccountAdmin
+from forge.gitea import decode_models, hooks, protection
+from forge.gitea.account_admin import AccountAdmin
 from forge.gitea.client import route
 from forge.gitea.json_value import JsonValue
 from forge.models import Label, Protection, Ref, Repo
@@ -104,7 +104,7 @@ class GiteaAdmin(AccountAdmin):
         at = self._at(repo, "labels")
         said = {"name": label.name, "color": f"#{label.color}", "description": label.description}
         row = self._named(at, label.name)
-        held = None if row is None else models.held_label(row)
+        held = None if row is None else decode_models.held_label(row)
         if held is not None and held.label == label:
             return False
         if not self._consent(_MISSING if held is None else "looks otherwise"):

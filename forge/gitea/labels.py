@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from forge.gitea import models
+from forge.gitea import decode_models
 from forge.gitea.client import Client, route
 from forge.gitea.connection import Current, as_named
-from forge.gitea.models import HeldLabel
+from forge.gitea.decode_models import HeldLabel
 from forge.models import Label, Repo
 from forge.protocol import Invalid, NotFound, Refused
 
@@ -46,7 +46,7 @@ class Labels:
             return own
 
     def _all(self, endpoint: str) -> dict[str, HeldLabel]:
-        held = [models.held_label(row) for row in self._client.counted(endpoint)]
+        held = [decode_models.held_label(row) for row in self._client.counted(endpoint)]
         # Names are not unique; of two labels the older one counts.
         return {each.label.name: each for each in sorted(held, key=lambda each: each.id, reverse=True)}
 

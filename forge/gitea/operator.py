@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from forge.gitea.client import SECONDS, Client
-from forge.gitea.issues import GiteaIssueReader
-from forge.gitea.pulls import GiteaPullReader
+from forge.gitea.issue_reader import GiteaIssueReader
+from forge.gitea.pull_reader import GiteaPullReader
 from forge.models import Ref
 from forge.protocol import Conflict, Refused, Unavailable
 

@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
+from forge.doctor_probe import TITLE
 from forge.gitea.client import SECONDS
 from forge.gitea.errors import silence
 from forge.gitea.operator import GiteaOperator
 from forge.gitea.reader import GiteaReader
 from forge.gitea.writer import GiteaForge
 from forge.models import Branch, Ref, Repo
-from forge.probe import TITLE
 from forge.protocol import Conflict, NotFound, Refused, Unavailable
 
 DECLINED = "pre-receive hook declined"

@@ -14,13 +14,13 @@ from email.utils import parsedate_to_datetime
 
 from requests import Response
 
-from forge.changes import Activity, Change, CommentSnapshot, Release, RepositoryEntry, ReviewSnapshot, SubjectEntry
-from forge.gitea import models, timeline
+from forge.gitea import decode_models, timeline
 from forge.gitea.client import SECONDS, route
 from forge.gitea.connection import Current, as_named
 from forge.gitea.json_value import JsonValue
 from forge.gitea.reader import GiteaReader
 from forge.models import Ref, Repo
+from forge.poll_changes import Activity, Change, CommentSnapshot, Release, RepositoryEntry, ReviewSnapshot, SubjectEntry
 from forge.protocol import NotFound, Unavailable
 
 _REFS = ("refs/heads/", "refs/tags/")
@@ -140,7 +140,7 @@ class GiteaPollReader(GiteaReader):
 
     def _subject(self, row: JsonValue, place: JsonValue) -> SubjectEntry:
         repo_id = place["id"].number()
-        return timeline.subject(row, self._named(models.repo(place, self._name), repo_id), repo_id)
+        return timeline.subject(row, self._named(decode_models.repo(place, self._name), repo_id), repo_id)
 
     def _hear(self, response: Response) -> None:
         self._heard.count = self.requests + 1

@@ -6,8 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-from forge import dedup_keys
-from forge.changes import (
+from forge import event_keys
+from forge.gitea import decode_models, records, timeline_records
+from forge.gitea.json_value import JsonValue
+from forge.gitea.schema import read
+from forge.models import Repo, User
+from forge.poll_changes import (
     SOMEBODY,
     Activity,
     Change,
@@ -18,10 +22,6 @@ from forge.changes import (
     ReviewSnapshot,
     SubjectEntry,
 )
-from forge.gitea import models, records, timeline_records
-from forge.gitea.json_value import JsonValue
-from forge.gitea.schema import read
-from forge.models import Repo, User
 
 _Told = tuple[ChangeKind, str]
 
@@ -107,7 +107,7 @@ _READINGS: Mapping[str, Callable[[JsonValue], _Told]] = {
 
 def subject(field: JsonValue, repo: Repo, repo_id: int) -> SubjectEntry:
     """An issue, or the issue side of a pull request."""
-    issue = models.issue(field, repo)
+    issue = decode_models.issue(field, repo)
     return SubjectEntry(read(timeline_records.Identified, field).id, repo_id, issue, issue.comments or 0)
 
 
@@ -134,9 +134,9 @@ def _change(told: timeline_records.Row, row: JsonValue, of: SubjectEntry) -> Cha
     if reading is None and word not in _PLAIN:
         return None
     kind, what = (_PLAIN[word], "") if reading is None else reading(row)
-    key = dedup_keys.row(forge, told.id)
+    key = event_keys.row(forge, told.id)
     if kind is ChangeKind.MERGED:
-        key = dedup_keys.merged(forge, of.repo_id, number)
+        key = event_keys.merged(forge, of.repo_id, number)
     by = read(timeline_records.ByAt, row)
     return Change(key, kind, of.repo_id, str(number), _account(by.user), by.created_at, what)
 
@@ -148,7 +148,7 @@ def comment(row: JsonValue, number: int) -> CommentSnapshot:
         id=told.id,
         number=number,
         author=_account(told.user),
-        digest=dedup_keys.digest(told.body or ""),
+        digest=event_keys.digest(told.body or ""),
         created_at=told.created_at,
         updated_at=told.updated_at,
     )
@@ -185,7 +185,7 @@ def submitted_review(row: JsonValue) -> ReviewSnapshot | None:
 def status(row: JsonValue, repo: Repo, repo_id: int, sha: str) -> Change:
     """A commit status."""
     told = read(timeline_records.StatedRecord, row)
-    what, key = f"{told.context or ''}={told.status or ''}", dedup_keys.stated(repo.forge, repo_id, sha, told.id)
+    what, key = f"{told.context or ''}={told.status or ''}", event_keys.stated(repo.forge, repo_id, sha, told.id)
     return Change(key, ChangeKind.STATUS_SET, repo_id, sha, _account(told.creator), told.created_at, what)
 
 
@@ -193,13 +193,13 @@ def release(row: JsonValue) -> Release:
     """A release."""
     told = read(timeline_records.ReleaseRecord, row)
     words = (told.name or "", told.body or "", str(bool(told.draft)), str(bool(told.prerelease)))
-    return Release(told.id, told.tag_name, _account(told.author), dedup_keys.digest("\0".join(words)), told.created_at)
+    return Release(told.id, told.tag_name, _account(told.author), event_keys.digest("\0".join(words)), told.created_at)
 
 
 def listed(row: JsonValue, forge: str) -> RepositoryEntry:
     """A repository in a list."""
     told = read(timeline_records.Dated, row)
-    return RepositoryEntry(models.repository(row, forge), told.created_at, told.updated_at)
+    return RepositoryEntry(decode_models.repository(row, forge), told.created_at, told.updated_at)
 
 
 def activity(row: JsonValue) -> Activity:

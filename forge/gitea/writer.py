@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from forge.gitea.comments import CommentWriter
-from forge.gitea.commits import CommitWriter
-from forge.gitea.conversations import ConversationWriter
-from forge.gitea.issue_metadata import GiteaMetadataWriter
-from forge.gitea.pull_requests import GiteaPullWriter
+from forge.gitea.comment_writer import CommentWriter
+from forge.gitea.commit_writer import CommitWriter
+from forge.gitea.conversation_writer import ConversationWriter
+from forge.gitea.metadata_writer import GiteaMetadataWriter
+from forge.gitea.pull_writer import GiteaPullWriter
 
 
 class GiteaForge(CommentWriter, GiteaMetadataWriter, GiteaPullWriter, ConversationWriter, CommitWriter):

@@ -12,8 +12,8 @@ from hive.agent.errors import HostRefused, HostUnavailable, LeaseLost, Shutdown
 from hive.agent.log import log
 from hive.agent.relay import relay
 from hive.agent.sandbox import be_alone
-from hive.agent.session import ContainerPaths, Session
 from hive.agent.turn import TurnBrief
+from hive.agent.turn_runner import ContainerPaths, TurnRunner
 from hive.agent.unix_http import RetryPolicy, UnixHTTPClient
 
 WAIT = 25.0
@@ -61,14 +61,14 @@ def main() -> None:
     broker = BrokerClient(UnixHTTPClient(place.forge, timeout=2 * WAIT), sys.stdin.read(), retry=FOREVER)
     generation = _generation(place)
     with relay(place.forge) as port:
-        session = Session(place, port, wakeup.check)
+        session = TurnRunner(place, port, wakeup.check)
         while True:
             turn = wakeup.wait_for_turn(broker, generation)
             if turn is not None:
                 _hold(session, turn)
 
 
-def _hold(session: Session, turn: TurnBrief) -> None:
+def _hold(session: TurnRunner, turn: TurnBrief) -> None:
     """Hold a turn; one that could not be ended comes again when its lease has run out."""
     log("turn", run=turn.run, turn=turn.id)
     try:

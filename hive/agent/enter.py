@@ -18,7 +18,7 @@ import os
 import resource
 import sys
 
-from hive.agent import kernel, seccomp
+from hive.agent import seccomp, syscalls
 
 USERS, RANGE, DEDICATED, PLAIN = "users", "range", "dedicated", "plain"
 AGENT, TOOLS = 1000, 1001
@@ -47,7 +47,7 @@ MASKED = (
 )
 """What container runtimes show of /proc for reading only, and not at all (OCI runtime, `defaultReadonlyPaths`)."""
 
-_PROC = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
+_PROC = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
 
 
 def main() -> None:
@@ -59,41 +59,41 @@ def main() -> None:
         _own(state, uid, uid + 1)
         _enter_range(uid)
     elif kind == USERS:
-        kernel.unshare(kernel.CLONE_NEWNS)
+        syscalls.unshare(syscalls.CLONE_NEWNS)
     if kind in (RANGE, USERS):
         mask_proc()
-        kernel.drop_bounding(KEPT.values())
-        kernel.hold(KEPT.values())
+        syscalls.drop_bounding(KEPT.values())
+        syscalls.hold(KEPT.values())
     elif kind == DEDICATED:
         _own(state, uid, uid)
         mask_proc()
-        kernel.drop_bounding(())
+        syscalls.drop_bounding(())
         _become(uid)
-        kernel.hold(())
+        syscalls.hold(())
     _limit()
-    kernel.filter_calls(seccomp.program(seccomp.CONTAINER))
+    syscalls.filter_calls(seccomp.program(seccomp.CONTAINER))
     os.execv(command[0], command)
 
 
 def mount_proc() -> None:
     """Mount a /proc of this process' own PID namespace."""
-    kernel.mount("proc", "/proc", "proc", _PROC)
+    syscalls.mount("proc", "/proc", "proc", _PROC)
 
 
 def mask_proc() -> None:
     """Hide what /proc shows of the host, and make what would change it read-only."""
-    kernel.mount("", "/", flags=kernel.MS_REC | kernel.MS_PRIVATE)
+    syscalls.mount("", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
     for name in MASKED:
         path = f"/proc/{name}"
         if os.path.isdir(path):
-            kernel.mount("tmpfs", path, "tmpfs", kernel.MS_RDONLY | _PROC, "size=4k")
+            syscalls.mount("tmpfs", path, "tmpfs", syscalls.MS_RDONLY | _PROC, "size=4k")
         elif os.path.exists(path):
-            kernel.mount("/dev/null", path, flags=kernel.MS_BIND)
+            syscalls.mount("/dev/null", path, flags=syscalls.MS_BIND)
     for name in READ_ONLY:
         path = f"/proc/{name}"
         if os.path.exists(path):
-            kernel.mount(path, path, flags=kernel.MS_BIND | kernel.MS_REC)
-            kernel.mount("", path, flags=kernel.MS_BIND | kernel.MS_REMOUNT | kernel.MS_RDONLY | _PROC)
+            syscalls.mount(path, path, flags=syscalls.MS_BIND | syscalls.MS_REC)
+            syscalls.mount("", path, flags=syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY | _PROC)
 
 
 def _enter_range(first: int) -> None:
@@ -113,7 +113,7 @@ def _enter_range(first: int) -> None:
             with open(f"/proc/{parent}/{ids}", "wb") as file:
                 file.write(f"{AGENT} {first} 1\n{TOOLS} {first + 1} 1\n".encode())
         os._exit(0)
-    kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS)
+    syscalls.unshare(syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWNS)
     os.close(ready)
     os.close(go)
     if os.waitpid(child, 0)[1] != 0:

@@ -10,8 +10,8 @@ from hive.agent import files, shell
 from hive.agent.broker_client import BrokerClient
 from hive.agent.errors import ToolError, TurnEnded
 from hive.agent.git import Behind
-from hive.agent.inert import closes_nothing
 from hive.agent.log import log
+from hive.agent.reference_escaping import closes_nothing
 from hive.agent.turn import TurnBrief
 from hive.agent.worktree import WorkTree
 

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from hive.agent.child import Deadlines, complaint, watch
-from hive.agent.directories import below, gone
+from hive.agent.child_process import Deadlines, complaint, watch
+from hive.agent.directory_trees import below, remove_path
 from hive.agent.errors import GitToolError, HostUnavailable, LeaseLost
 from hive.agent.git_env import ISOLATED
 from hive.agent.git_env import settings as git_settings
@@ -182,19 +182,19 @@ class GitCommand:
         config = self.path / ".git" / "config"
         try:
             if config.is_symlink() or not config.is_file():
-                gone(config)
+                remove_path(config)
             said = config.read_bytes() if config.exists() and config.stat().st_size <= LONGEST_CONFIG else b""
             hashed_so = b"objectformat = sha256" in said
             extensions = SHA256 if hashed_so else ""
             ours = CONFIG.format(version=int(hashed_so), extensions=extensions, url=self._url).encode()
             if said != ours:
                 draft = config.with_name("config.hive")
-                gone(draft)
+                remove_path(draft)
                 draft.write_bytes(ours)
                 self._sandbox.give(draft)
                 draft.replace(config)
             for name in FOREIGN:
-                gone(config.with_name(name) if "/" not in name else config.parent / name)
+                remove_path(config.with_name(name) if "/" not in name else config.parent / name)
         except OSError as error:
             raise GitToolError(f"git cannot be let into this clone: {error}") from error
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from hive.agent.child import Deadlines
-from hive.agent.directories import gone
+from hive.agent.child_process import Deadlines
+from hive.agent.directory_trees import remove_path
 from hive.agent.errors import GitToolError, HostUnavailable
 from hive.agent.git import GitCommand
 from hive.agent.log import log
@@ -30,20 +30,20 @@ def fetch(state: Path, repo: str, env: Mapping[str, str], sandbox: Sandbox = NON
     """
     folder = state / NAME
     if not repo:
-        gone(folder)
+        remove_path(folder)
         return None
     git = GitCommand(state / f"{NAME}.part", env, repo, sandbox, DEADLINES)
     try:
-        gone(git.path)
+        remove_path(git.path)
         git.clone("--depth=1", "--single-branch", "--no-tags")
         git("reset", "--quiet", "--hard")
-        gone(git.path / ".git")
+        remove_path(git.path / ".git")
         _weigh(git.path)
-        gone(folder)
+        remove_path(folder)
         git.path.rename(folder)
     except (GitToolError, HostUnavailable, OSError) as error:
         log("without new knowledge", repo=repo, why=error)
-        gone(git.path)
+        remove_path(git.path)
     return folder if folder.is_dir() and not folder.is_symlink() else None
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 import sys
 
-from hive.agent import enter, kernel, seccomp
+from hive.agent import enter, seccomp, syscalls
 from hive.agent.processes import end_all
 
 TYPE_CHECKING = False
@@ -45,7 +45,7 @@ class Launch:
 def main() -> None:
     """Run the command of the argument list."""
     launch = Launch(sys.argv[1:])
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGTERM)
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != launch.parent:
         raise SystemExit("who wanted this is gone")
     if launch.ready >= 0:
@@ -60,7 +60,7 @@ def main() -> None:
 def _in_namespaces(launch: Launch) -> int:
     """Be the parent of a PID namespace; returns the command's wait status."""
     cwd = os.getcwd()
-    kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWPID | kernel.CLONE_NEWIPC)
+    syscalls.unshare(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWPID | syscalls.CLONE_NEWIPC)
     alive, end_of_epoch = os.pipe()
     told, tell = os.pipe()
     first = os.fork()
@@ -79,8 +79,8 @@ def _in_namespaces(launch: Launch) -> int:
 def _be_init(launch: Launch, cwd: str, alive: int, tell: int) -> NoReturn:
     """The first process of the namespace: when it ends, everything in there does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     if not os.read(alive, 1):
         os._exit(1)
     enter.mount_proc()
@@ -97,18 +97,18 @@ def _be_init(launch: Launch, cwd: str, alive: int, tell: int) -> NoReturn:
 
 def _hide(launch: Launch) -> None:
     """Cover folders by empty ones; what is shown lies in them as before."""
-    flags = kernel.MS_NOSUID | kernel.MS_NODEV
+    flags = syscalls.MS_NOSUID | syscalls.MS_NODEV
     shown = {path.removeprefix(READ_ONLY): path.startswith(READ_ONLY) for path in launch.show}
     for folder in launch.hide:
         kept = {path: os.open(path, os.O_PATH | os.O_DIRECTORY) for path in shown if _lies_in(path, folder)}
-        kernel.mount("tmpfs", folder, "tmpfs", flags, "size=64k,mode=755")
+        syscalls.mount("tmpfs", folder, "tmpfs", flags, "size=64k,mode=755")
         for path, handle in kept.items():
             os.makedirs(path)
-            kernel.mount(f"/proc/self/fd/{handle}", path, flags=kernel.MS_BIND)
+            syscalls.mount(f"/proc/self/fd/{handle}", path, flags=syscalls.MS_BIND)
             if shown[path]:
-                kernel.mount("", path, flags=kernel.MS_BIND | kernel.MS_REMOUNT | kernel.MS_RDONLY | flags)
+                syscalls.mount("", path, flags=syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY | flags)
             os.close(handle)
-        kernel.mount("", folder, flags=kernel.MS_REMOUNT | kernel.MS_RDONLY | flags)
+        syscalls.mount("", folder, flags=syscalls.MS_REMOUNT | syscalls.MS_RDONLY | flags)
 
 
 def _lies_in(path: str, folder: str) -> bool:
@@ -117,8 +117,8 @@ def _lies_in(path: str, folder: str) -> bool:
 
 def _among_processes(launch: Launch) -> int:
     """Be the parent to whom every orphan comes; returns the command's wait status."""
-    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         command = _fork(launch)
@@ -152,13 +152,13 @@ def _exec(launch: Launch) -> NoReturn:
             os.setgroups([])
             os.setresgid(launch.uid, launch.uid, launch.uid)
             os.setresuid(launch.uid, launch.uid, launch.uid)
-        kernel.drop_bounding(())
-        kernel.hold(())
-    kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
-    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+        syscalls.drop_bounding(())
+        syscalls.hold(())
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     if launch.kind != BARE:
         calls = seccomp.COMMAND if launch.kind == NAMESPACES else seccomp.AMONG_OTHERS
-        kernel.filter_calls(seccomp.program(calls))
+        syscalls.filter_calls(seccomp.program(calls))
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)  # Python ignores or handles these, and what is ignored stays so
     os.execvp(launch.command[0], launch.command)

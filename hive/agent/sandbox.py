@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hive.agent import enter, kernel
+from hive.agent import enter, syscalls
 from hive.agent.launch import BARE, NAMESPACES, PROCESSES, READ_ONLY
 from hive.agent.processes import end_all
 
@@ -82,11 +82,11 @@ def command_environment(env: Mapping[str, str]) -> dict[str, str]:
 
 def be_alone() -> None:
     """Make this process' memory and environment unreadable (by /proc, ptrace or a core file), and adopt orphans."""
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)
-    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+    syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
 
 
 def end_orphans() -> None:
     """End what a command left that had killed its launcher; a process that is not alone has none of these."""
-    if kernel.is_subreaper():
+    if syscalls.is_subreaper():
         end_all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from hive.agent.directories import below, gone
+from hive.agent.directory_trees import below, remove_path
 from hive.agent.errors import GitToolError, ToolError
 from hive.agent.git import Forbidden, GitCommand, MergeConflict
 from hive.agent.log import log
@@ -120,7 +120,7 @@ class WorkTree:
         part = self._clone.path
 
         def clone_again() -> None:  # a clone that was killed has left its directory behind
-            gone(part)
+            remove_path(part)
             self._clone.clone()
 
         self._retry.call(clone_again)
@@ -130,7 +130,7 @@ class WorkTree:
         self._clone("checkout", "--quiet", "--no-track", "-B", self._branch, self._start())
         if self.path.is_symlink() or self.path.exists():
             aside = self.path.with_name(f"{self.path.name}.damaged")
-            gone(aside)
+            remove_path(aside)
             self.path.rename(aside)
         part.rename(self.path)
 
@@ -170,7 +170,7 @@ class WorkTree:
     def _unlock(self) -> None:
         """Remove the locks of a killed git; no other git works here."""
         for lock in [found.path for found in below(self.path / ".git") if found.name.endswith(".lock")]:
-            gone(Path(lock))
+            remove_path(Path(lock))
 
     def _fetch(self) -> None:
         self._talk("fetch", "--progress", "--prune", "--no-tags", "origin")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from hive.agent.directories import remove_tree
+from hive.agent.directory_trees import remove_tree
 from hive.agent.git_env import ISOLATED
 from hive.config import Keep
 from hive.ledger import Ledger

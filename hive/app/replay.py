@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from bots.bot import Context
 from forge.events import Event
-from forge.gitea.decode import decode
+from forge.gitea.decode_deliveries import decode
 from hive.instance.instance import Instance
 from hive.replay import Replay
 

@@ -27,7 +27,7 @@ ADMIN = "hive-admin"
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
 
-PRELOADED = ("hive.app.shared", "anthropic")
+PRELOADED = ("hive.app.preload", "anthropic")
 """What the processes of the hive hold in common. The SDK of the model takes a second and 40 MB."""
 
 Say = Callable[[str], None]

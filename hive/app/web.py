@@ -7,7 +7,7 @@ import socket
 import threading
 from collections.abc import Callable
 
-from forge.gitea.decode import KINDS
+from forge.gitea.decode_deliveries import KINDS
 from hive.instance.instance import Instance, StartupError, wait_for_store
 from hive.secret_store import REREAD_SECONDS, NoSecret
 from hive.supervisor.heartbeat import HEARTBEATS, Heartbeat, HeartbeatMonitor

@@ -13,7 +13,7 @@ from bots.bot import Context
 from bots.intents import OpenIssue
 from bots.models import RunStatus, RunView, VerdictView
 from forge.events import Event, PullChanged, PullClosed, PullMerged, PullReviewed, ReviewAsked
-from forge.gitea.decode import decode
+from forge.gitea.decode_deliveries import decode
 from forge.gitea.poll_reader import GiteaPollReader
 from forge.gitea.reader import GiteaReader
 from forge.gitea.writer import GiteaForge

@@ -11,7 +11,7 @@ from annotated_types import Ge, Le, MaxLen
 
 from bots.models import AgentSpec, Role
 from hive.codec import STRICT, FieldError
-from hive.config.env_variables import MAX_VALUE, MAX_VARIABLES, why_not
+from hive.config.env_denylist import MAX_VALUE, MAX_VARIABLES, why_not
 from hive.config.yaml_loader import shown
 from hive.config.yaml_locations import Document
 

@@ -20,7 +20,7 @@ from hive.app.console import ActivityConsole
 from hive.app.up import PRELOADED, begin
 from hive.config import EMBEDDED, ForgeSettings, load
 from hive.demo import cleanup_record
-from hive.demo.browser import FormBrowser
+from hive.demo.form_browser import FormBrowser
 from hive.demo.model import ModelServer
 from hive.demo.names import FORGE, PLAIN, DemoNames
 from hive.demo.operator import OperatorClient

@@ -9,7 +9,7 @@ from forge.gitea.client import Client, route
 from forge.gitea.operator import GiteaOperator
 from forge.models import Ref, Repo
 from forge.protocol import Conflict, Refused
-from hive.demo.browser import NotPossible
+from hive.demo.form_browser import NotPossible
 from hive.demo.names import FORGE
 
 

@@ -12,9 +12,9 @@ from hive.config import ForgeSettings
 from hive.demo.cleanup_record import CleanupRecord
 from hive.demo.demo import DemoOptions, Show, closing, fresh, own_project, require_analysers, require_git, stage
 from hive.demo.forge_access import ForgeAccess
-from hive.demo.forge_visit import ForgeVisit
 from hive.demo.names import FORGE
 from hive.demo.operator import ApiOperator
+from hive.demo.remote_setup import RemoteSetup
 from hive.demo.setup import push_project, sample
 from hive.instance.instance import StartupError
 from hive.provision import Provisioner
@@ -32,7 +32,7 @@ def visit(evening: DemoOptions, door: ForgeAccess) -> None:
     require_git()
     require_analysers()
     project = own_project(evening)
-    with ForgeVisit(door, CleanupRecord(evening.state.resolve())) as guest:
+    with RemoteSetup(door, CleanupRecord(evening.state.resolve())) as guest:
         kind, version = guest.forge()
         cast = guest.cast()
         evening = replace(evening, state=fresh(evening.state))
@@ -49,7 +49,7 @@ def visit(evening: DemoOptions, door: ForgeAccess) -> None:
                 click.echo()
 
 
-def perform(guest: ForgeVisit, show: Show, door: ForgeAccess) -> None:
+def perform(guest: RemoteSetup, show: Show, door: ForgeAccess) -> None:
     """Play the story, and stay up if that was asked for."""
     show.begin()
     with ApiOperator(door.url, show.cast.operator, guest.operator_token(show.cast)) as operator:
@@ -61,7 +61,7 @@ def perform(guest: ForgeVisit, show: Show, door: ForgeAccess) -> None:
         show.linger()
 
 
-def settle(guest: ForgeVisit, show: Show, door: ForgeAccess) -> None:
+def settle(guest: RemoteSetup, show: Show, door: ForgeAccess) -> None:
     """Make accounts, organisations, the project, and the forge ready, as `hive init` does."""
     cast, instance, evening = show.cast, show.instance, show.evening
 
@@ -78,7 +78,7 @@ def settle(guest: ForgeVisit, show: Show, door: ForgeAccess) -> None:
 
 def clean(evening: DemoOptions, door: ForgeAccess) -> None:
     """Remove what demos of this state directory created on a forge; raises StartupError if something is left."""
-    with ForgeVisit(door, record := CleanupRecord(evening.state.resolve())) as guest:
+    with RemoteSetup(door, record := CleanupRecord(evening.state.resolve())) as guest:
         if not record.rows(door.url):
             raise StartupError(TOOK_NOTHING.format(url=door.url, state=evening.state))
         guest.forge()

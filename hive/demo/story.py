@@ -13,7 +13,7 @@ from bots.markdown import visible
 from forge.models import PullRequest, Ref, Repo, Review, ReviewState
 from forge.protocol import NotFound, Reader, Unavailable
 from hive.app.console import ActivityConsole
-from hive.demo.browser import NotPossible
+from hive.demo.form_browser import NotPossible
 from hive.demo.names import DemoNames
 from hive.demo.operator import OperatorClient
 from hive.demo.scripted_replies import DOWNLOAD, HONEY, HOST, Task, welcome

@@ -17,9 +17,9 @@ from flask import Flask, Response, jsonify, request
 
 from forge.models import Ref, Repo
 from hive.agent.text import repaired
-from hive.gateway import fields, requests
+from hive.gateway import fields, middleware
 from hive.gateway.admission import NO_TOKEN, CallRule, Denied, Gate, Guard
-from hive.gateway.backoff import AgentBackoff
+from hive.gateway.agent_backoff import AgentBackoff
 from hive.gateway.git_proxy import FETCH, PUSH, GitRequest, NotAllowed, proxy
 from hive.gateway.run_messages import GIVEN_UP, NO_WORD, PUSHED, closing, last_words, thread
 from hive.gateway.transcript_lines import MalformedLine, is_step, line_of
@@ -81,7 +81,7 @@ def create(session: AgentSession, guard: Guard | None = None) -> Flask:
     """The WSGI application behind one agent's `forge.sock`; `guard` is what its `model.sock` has as well."""
     app = Flask("hive.gateway.broker", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_PUSH
-    requests.install(app, guard or Guard(session.ledger, session.team, session.agent), form)
+    middleware.install(app, guard or Guard(session.ledger, session.team, session.agent), form)
     app.add_url_rule("/v1/turn", view_func=lambda: give_turn(session), methods=["POST"], endpoint="turn")
     for name, action in CALLS.items():
         app.add_url_rule(f"/v1/{name}", view_func=_authorised(session, action), methods=["POST"], endpoint=name)
@@ -134,7 +134,7 @@ def give_turn(session: AgentSession) -> Any:
     except OSError as error:
         session.ledger.runs.release(session.agent, refund=True)
         raise Denied(503, str(error)) from error
-    request_id = requests.request_id()
+    request_id = middleware.request_id()
     session.ledger.audit.add(
         session.agent, Act.TURN_STARTED, team=session.team, ref=turn.ref, run=turn.run, turn=turn.id, request=request_id
     )
@@ -270,7 +270,12 @@ def close(session: AgentSession, turn: Turn, outcome: str, *, steps: int) -> Non
     """Record the end of a turn, and resolve conversations whose lines it has changed."""
     with session.ledger.transaction():
         session.ledger.runs.end_turn(turn, outcome, steps=steps)
-        facts: dict[str, Any] = {"run": turn.run, "turn": turn.id, "outcome": outcome, "request": requests.request_id()}
+        facts: dict[str, Any] = {
+            "run": turn.run,
+            "turn": turn.id,
+            "outcome": outcome,
+            "request": middleware.request_id(),
+        }
         session.ledger.audit.add(session.agent, Act.TURN_ENDED, team=session.team, ref=turn.ref, **facts)
         if turn.pull is None or not session.ledger.conversations.unresolved(turn.run):
             return
@@ -334,7 +339,7 @@ def pass_git(session: AgentSession, turn: Turn, repo: str, rest: str) -> Respons
 
 def authorise(session: AgentSession) -> Turn:
     """The turn of a request's token; raises Denied."""
-    turn = requests.bearer(session.agent, session.ledger.runs)
+    turn = middleware.bearer(session.agent, session.ledger.runs)
     if turn is None:
         raise Denied(401, NO_TOKEN)
     return turn
@@ -350,4 +355,4 @@ def _authorised(
 
 
 def _json(limit: int = MAX_CALL) -> dict[str, Any]:
-    return requests.body(limit)
+    return middleware.body(limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bots.markdown import visible
-from hive.agent.inert import inert
+from hive.agent.reference_escaping import escape_references
 from hive.gateway.admission import Denied
 
 MAX_BODY = 60_000
@@ -30,7 +30,7 @@ def text(body: dict[str, Any], key: str, limit: int) -> str:
 
 def postable_text(body: dict[str, Any], key: str) -> str:
     """Text for the forge: without hidden characters, mentions and closing keywords, and limited."""
-    return inert(visible_text(body, key))
+    return escape_references(visible_text(body, key))
 
 
 def visible_text(body: dict[str, Any], key: str) -> str:

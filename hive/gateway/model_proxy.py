@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 from flask import Flask, Response, jsonify, request
 
-from hive.gateway import requests
+from hive.gateway import middleware
 from hive.gateway.admission import NO_TOKEN, CallRule, Denied, Gate, Guard
-from hive.gateway.backoff import ModelRefusal
+from hive.gateway.agent_backoff import ModelRefusal
 from hive.gateway.llm import Meter, Model, ModelFailed, unreachable
 from hive.gateway.model_request import check
 from hive.ledger import Act, Ledger, Turn
@@ -52,16 +52,16 @@ def create(upstream: Upstream, guard: Guard) -> Flask:
     """The WSGI application behind one agent's `model.sock`."""
     app = Flask("hive.gateway.model_proxy", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST
-    requests.install(app, guard, form)
+    middleware.install(app, guard, form)
 
     @app.post(PATH)
     def messages() -> Response:
-        turn = requests.bearer(guard.agent, guard.ledger.runs)
+        turn = middleware.bearer(guard.agent, guard.ledger.runs)
         if turn is None:
             raise Denied(401, NO_TOKEN)
         if request.headers.get("anthropic-beta"):
             raise Denied(400, "betas are not passed on to the model")
-        body = requests.body(MAX_REQUEST)
+        body = middleware.body(MAX_REQUEST)
         check(body, upstream.server_tools)
         passing = upstream.model.ask(upstream.name(), body)
         try:
@@ -69,7 +69,7 @@ def create(upstream: Upstream, guard: Guard) -> Flask:
         except ModelFailed as error:
             return refused(upstream.watch.refused(turn, error), error)
         meter = Meter(reply.content_type, request.content_length or 0)
-        booking = Booking(guard.ledger, guard.team, turn, requests.request_id())
+        booking = Booking(guard.ledger, guard.team, turn, middleware.request_id())
         chunks = metered(reply.chunks, meter, booking, upstream.watch, lambda: passing.__exit__(None, None, None))
         return Response(chunks, content_type=reply.content_type)
 

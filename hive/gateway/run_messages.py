@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from forge.models import Ref, Repo
-from hive.agent.inert import inert
+from hive.agent.reference_escaping import escape_references
 from hive.ledger import Turn
 
 NO_WORD = "I stopped without a word; that is a fault of mine."
@@ -26,8 +26,12 @@ def closing(turn: Turn, repo: Repo, text: str) -> str:
     """The body of a run's pull request: of all issues only the run's own is closed, by a line of ours."""
     issue = Ref.parse(turn.ref)
     if issue.repo != repo:  # a number means another issue there
-        return inert(text)
+        return escape_references(text)
     own = f"Closes #{issue.number}"
     before, found, after = f"\n{text}\n".partition(f"\n{own}\n")
-    pieces = (inert(before.strip("\n")), own, inert(after.strip("\n"))) if found else (inert(text), own)
+    pieces = (
+        (escape_references(before.strip("\n")), own, escape_references(after.strip("\n")))
+        if found
+        else (escape_references(text), own)
+    )
     return "\n\n".join(piece for piece in pieces if piece)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import signal
 
-from hive.agent.child import complaint
+from hive.agent.child_process import complaint
 
 _NO_REF = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|/\.|\.(?:/|$)|\.lock(?:/|$)|/$|^refs/heads/-")
 """What git allows in no reference (git-check-ref-format), and branches that would read as options."""
@@ -17,7 +17,7 @@ _PASSES = re.compile(
     "|Too many open files|temporarily unavailable|[Uu]nable to create|[Cc]annot lock ref|unable to write"
 )
 _TOO_MUCH = re.compile(f"[Oo]ut of memory|died of signal (?:{signal.SIGXCPU:d}|{signal.SIGXFSZ:d})\\b")
-"""Messages of git when it, or a child of it, hit a limit of `hive.agent.child.confine`: a retry would too."""
+"""Messages of git when it, or a child of it, hit a limit of `hive.agent.child_process.confine`: a retry would too."""
 
 _STAYS = re.compile("returned error: 4(?!01|07|08|25|29)")
 """Messages of git about problems that time can solve; a forge's refusal is not one."""

@@ -30,7 +30,7 @@ os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
 from git.cmd import Git
 from git.exc import GitCommandNotFound
 
-from hive.agent.child import ChildResult, Deadlines, Share, confine, watch
+from hive.agent.child_process import ChildResult, Deadlines, Share, confine, watch
 from hive.agent.git_env import ISOLATED, settings
 from hive.git_mirror.errors import GitError, GitInterrupted, TooLarge, failure, is_ref
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from forge.changes import Change, ChangeKind
 from forge.models import User
+from forge.poll_changes import Change, ChangeKind
 from hive.ledger.database import Database
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import Enum, auto
 
 from bots.intents import PostComment, React, Reply
-from forge import dedup_keys
+from forge import event_keys
 from hive.codec import Codec
 from hive.outbox.actions import PostAnswer
 from hive.outbox.conversations import post, reachable
@@ -41,7 +41,7 @@ def post_comment(execution: Execution, action: PostComment) -> Result:
     """Post a comment once, unless its subject was closed in the meantime."""
     issue = None if action.if_closed else execution.require_open(action.ref)
     comment = execution.forge.comment(action.ref, execution.marked(action.body), marker=execution.marker, seen=issue)
-    key = dedup_keys.commented(action.ref.repo.forge, comment.id)
+    key = event_keys.commented(action.ref.repo.forge, comment.id)
     return Result(comment.html_url, {"id": comment.id, "url": comment.html_url}, event_key=key)
 
 
@@ -52,7 +52,7 @@ def post_answer(execution: Execution, action: PostAnswer) -> Result:
         raise Superseded("the agent said exactly this last on the thread")
     to = reachable(execution.forge, action.to)
     comment = post(execution.forge, action.ref, to, execution.marked(action.body), execution.marker)
-    key = dedup_keys.commented(action.ref.repo.forge, comment.id)
+    key = event_keys.commented(action.ref.repo.forge, comment.id)
     return Result(comment.html_url, {"id": comment.id, "url": comment.html_url}, event_key=key)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bots.intents import PostReview, RefreshVerdict, RequestReview, SetVerdict
 from bots.models import Verdict
-from forge import dedup_keys
+from forge import event_keys
 from forge.models import ReviewState, State
 from forge.protocol import Invalid, NotFound, Refused
 from hive.outbox.actions import ResolveFixedConversations
@@ -40,7 +40,7 @@ def post_review(execution: Execution, action: PostReview) -> Result:
         comments=action.comments,
         marker=execution.marker,
     )
-    key = dedup_keys.reviewed(action.ref.repo.forge, review.id)
+    key = event_keys.reviewed(action.ref.repo.forge, review.id)
     return Result(review.html_url, {"id": review.id}, {"verdict": action.summary}, key)
 
 

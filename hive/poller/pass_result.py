@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from forge.changes import Change
 from forge.models import Ref, Repo
+from forge.poll_changes import Change
 from hive.poller.snapshots import KnownRepo, KnownSubject
 from hive.poller.subject import SubjectDiff
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from forge import dedup_keys
-from forge.changes import SOMEBODY, Activity, Change, ChangeKind, RepositoryEntry, SubjectEntry
+from forge import event_keys
+from forge.doctor_probe import is_doctor_probe
 from forge.events import SubjectChanged
 from forge.models import Ref, Repo
-from forge.probe import is_trial
+from forge.poll_changes import SOMEBODY, Activity, Change, ChangeKind, RepositoryEntry, SubjectEntry
 from forge.protocol import ForgeError, NotFound, PollReader
 from hive.ledger import Act, Origin, Priority
 from hive.poller import health, repository
@@ -93,7 +93,7 @@ class Poller:
         wanted: dict[tuple[int, int], SubjectEntry] = {}
         if cursor is not None:
             for subject in self._touched(cursor, found):
-                if subject.repo_id in ours and not is_trial(subject.issue.title):
+                if subject.repo_id in ours and not is_doctor_probe(subject.issue.title):
                     wanted[subject.repo_id, subject.issue.ref.number] = subject
         if found.deep:
             for place in ours.values():
@@ -201,9 +201,9 @@ class Poller:
             listed = self._asking(found)("issues", place.repo, lambda: self._watcher.subjects(place.repo, place.id))
         except SourceUnavailable:
             return
-        rows = {subject.issue.ref.number: subject for subject in listed if not is_trial(subject.issue.title)}
+        rows = {subject.issue.ref.number: subject for subject in listed if not is_doctor_probe(subject.issue.title)}
         for number in known.keys() - rows.keys():
-            key = dedup_keys.deleted(self._forge, place.id, number)
+            key = event_keys.deleted(self._forge, place.id, number)
             yield Change(key, ChangeKind.DELETED, place.id, str(number), SOMEBODY, found.began)
             found.lost.append((place.id, number))
             wanted.pop((place.id, number), None)

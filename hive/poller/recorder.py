@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from forge import dedup_keys
-from forge.changes import Change, ChangeKind
+from forge import event_keys
 from forge.events import (
     CommentPosted,
     Event,
@@ -21,6 +20,7 @@ from forge.events import (
     PullReviewed,
 )
 from forge.models import Ref, Repo
+from forge.poll_changes import Change, ChangeKind
 from hive.ledger import Ledger, Origin
 from hive.poller.subject import SubjectDiff
 
@@ -110,7 +110,7 @@ def event_of(change: Change, ref: Ref, *, is_pull: bool) -> Event | None:
         return CommentPosted(ref, change.actor, change.key, int(change.what))
     if change.kind is ChangeKind.REMARKED and change.is_reply:  # as a delivery reports it, under the same key
         return CommentPosted(
-            ref, change.actor, dedup_keys.commented(ref.repo.forge, int(change.what)), int(change.what)
+            ref, change.actor, event_keys.commented(ref.repo.forge, int(change.what)), int(change.what)
         )
     kind = (PULL if is_pull else ISSUE).get(change.kind)
     return None if kind is None else kind(ref, change.actor, change.key)

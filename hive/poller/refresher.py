@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from forge.doctor_probe import is_doctor_probe
 from forge.models import Ref, Repo
-from forge.probe import is_trial
 from forge.protocol import PollReader
 from hive.ledger import Ledger
 from hive.poller.recorder import PollerDeps, record
@@ -38,7 +38,7 @@ class SubjectRefresher:
         if since is None:
             return []
         subject = self._watcher.subject(ref)
-        if is_trial(subject.issue.title):
+        if is_doctor_probe(subject.issue.title):
             return []
         was = ledger.snapshots.subject(ref.repo.forge, subject.repo_id, ref.number)
         found = diff_subject(self._watcher, subject, was, since)

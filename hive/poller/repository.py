@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from forge.changes import SOMEBODY, Activity, Change, ChangeKind, Release, RepositoryEntry
 from forge.models import Repo, User
+from forge.poll_changes import SOMEBODY, Activity, Change, ChangeKind, Release, RepositoryEntry
 from forge.protocol import PollReader
 from hive.poller.snapshots import KnownRepo
 from hive.poller.sources import Ask, SourceUnavailable

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from forge import dedup_keys
-from forge.changes import SubjectEntry
+from forge import event_keys
+from forge.poll_changes import SubjectEntry
 from hive.codec import Codec
 
 
@@ -27,7 +27,7 @@ class KnownSubject:
     def glanced(cls, subject: SubjectEntry) -> KnownSubject:
         """What a row of a list shows."""
         issue = subject.issue
-        return cls(issue.updated_at, dedup_keys.digest(issue.body), issue.is_pull, issue.is_open)
+        return cls(issue.updated_at, event_keys.digest(issue.body), issue.is_pull, issue.is_open)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
-from forge import dedup_keys
-from forge.changes import SOMEBODY, Change, ChangeKind, CommentSnapshot, ReviewSnapshot, SubjectEntry
+from forge import event_keys
 from forge.models import Ref
+from forge.poll_changes import SOMEBODY, Change, ChangeKind, CommentSnapshot, ReviewSnapshot, SubjectEntry
 from forge.protocol import PollReader
 from hive.poller.snapshots import SUBJECT, KnownSubject
 from hive.poller.sources import Ask, SourceUnavailable, plainly
@@ -73,7 +73,7 @@ def _pull(
     counts = dict(before.reviews)
     for review in _seen(ask, "reviews", ref, lambda: watcher.submitted_reviews(ref), list[ReviewSnapshot]()):
         counts[review.id] = review.remarks
-        key, place = dedup_keys.reviewed(ref.repo.forge, review.id), str(ref.number)
+        key, place = event_keys.reviewed(ref.repo.forge, review.id), str(ref.number)
         found.append(Change(key, ChangeKind.REVIEWED, repo_id, place, review.author, review.at, review.state))
         if review.remarks != before.reviews.get(review.id, 0):
             found += [_remarked(remark, subject) for remark in watcher.remarks(ref, review.id)]
@@ -92,25 +92,25 @@ def _seen(ask: Ask, what: str, ref: Ref, question: Callable[[], T], known: T) ->
 
 def _opened(subject: SubjectEntry) -> Change:
     issue = subject.issue
-    key = dedup_keys.opened(issue.ref.repo.forge, subject.repo_id, issue.ref.number)
+    key = event_keys.opened(issue.ref.repo.forge, subject.repo_id, issue.ref.number)
     return Change(key, ChangeKind.OPENED, subject.repo_id, str(issue.ref.number), issue.author, issue.created_at)
 
 
 def _commented(comment: CommentSnapshot, subject: SubjectEntry) -> Change:
-    key, place = dedup_keys.commented(subject.issue.ref.repo.forge, comment.id), str(comment.number)
+    key, place = event_keys.commented(subject.issue.ref.repo.forge, comment.id), str(comment.number)
     return Change(
         key, ChangeKind.COMMENTED, subject.repo_id, place, comment.author, comment.created_at, str(comment.id)
     )
 
 
 def _remarked(remark: CommentSnapshot, subject: SubjectEntry) -> Change:
-    key, place = dedup_keys.remarked(subject.issue.ref.repo.forge, remark.id), str(remark.number)
+    key, place = event_keys.remarked(subject.issue.ref.repo.forge, remark.id), str(remark.number)
     what = (subject.repo_id, place, remark.author, remark.created_at, str(remark.id))
     return Change(key, ChangeKind.REMARKED, *what, is_reply=remark.is_reply)
 
 
 def _edited(subject: SubjectEntry, known: KnownSubject | None) -> Iterator[Change]:
-    issue, digest = subject.issue, dedup_keys.digest(subject.issue.body)
+    issue, digest = subject.issue, event_keys.digest(subject.issue.body)
     if known is not None and known.body != digest:
         at = issue.updated_at
         key = f"edited:{issue.ref.repo.forge}:{subject.repo_id}#{issue.ref.number}:{digest}:{at.timestamp():.0f}"
@@ -125,10 +125,10 @@ def _compared(
     for comment in comments:
         if was_edited(comment, before.get(comment.id), begun):
             at = comment.updated_at
-            key = f"{dedup_keys.commented(forge, comment.id)}:{comment.digest}:{at.timestamp():.0f}"
+            key = f"{event_keys.commented(forge, comment.id)}:{comment.digest}:{at.timestamp():.0f}"
             yield Change(key, ChangeKind.COMMENT_EDITED, subject.repo_id, place, SOMEBODY, at, str(comment.id))
     for gone in before.keys() - {comment.id for comment in comments}:
-        key, at = f"{dedup_keys.commented(forge, gone)}:deleted", subject.issue.updated_at
+        key, at = f"{event_keys.commented(forge, gone)}:deleted", subject.issue.updated_at
         yield Change(key, ChangeKind.COMMENT_DELETED, subject.repo_id, place, SOMEBODY, at, str(gone))
 
 

@@ -4,7 +4,7 @@ Everything is idempotent: what is right stays, what differs is fixed and reporte
 changes nothing. The admin's password is needed while this runs, and stored nowhere.
 """
 
-from hive.provision.diagnostics import CheckResult, summary
+from hive.provision.check_results import CheckResult, summary
 from hive.provision.doctor import Doctor, Key
 from hive.provision.provisioner import Provisioner
 from hive.provision.rotate import Rotation

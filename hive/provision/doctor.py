@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from forge.gitea.accounts import agreed
+from forge.gitea.account_admin import agreed
 from forge.gitea.reader import GiteaReader
 from forge.models import Branch, Repo
 from forge.protocol import ForgeError, NotFound, Unavailable
 from hive.instance.instance import Instance, StartupError
 from hive.provision import team_permissions
-from hive.provision.diagnostics import CheckResult, ok, problem, warning
+from hive.provision.check_results import CheckResult, ok, problem, warning
 from hive.provision.host_checks import clock, machine
 from hive.provision.permission_checks import PermissionChecks, ProtectedBranch
 from hive.provision.polling_checks import PollingChecks

@@ -15,7 +15,7 @@ from hive.instance.file_modes import exposed
 from hive.instance.instance import Instance
 from hive.instance.sandbox import FIX
 from hive.poller import OVERLAP
-from hive.provision.diagnostics import CheckResult, ok, problem, warning
+from hive.provision.check_results import CheckResult, ok, problem, warning
 from hive.reconcile.bwrap import find_sandbox
 from hive.scan import absent
 

@@ -6,12 +6,12 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from forge.doctor_probe import BRANCH
 from forge.gitea.permission_probe import PermissionProbe, ProbeResult, try_merge, try_push
 from forge.models import Branch, Repo
-from forge.probe import BRANCH
 from forge.protocol import Unavailable
 from hive.instance.instance import Instance
-from hive.provision.diagnostics import CheckResult, kept, ok, problem, warning
+from hive.provision.check_results import CheckResult, kept, ok, problem, warning
 from hive.provision.provisioner import sign_in
 from hive.secret_store import NoSecret
 

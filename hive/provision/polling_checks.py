@@ -10,7 +10,7 @@ from forge.models import Branch, Repo
 from forge.protocol import NotFound, Refused
 from hive.instance.instance import Instance
 from hive.poller import state_of
-from hive.provision.diagnostics import CheckResult, ok, problem
+from hive.provision.check_results import CheckResult, ok, problem
 
 Place = tuple[Repo, Branch]
 Question = tuple[str, str, Callable[[], object]]

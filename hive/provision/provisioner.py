@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from forge.gitea.accounts import agreed
+from forge.gitea.account_admin import agreed
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.poll_reader import GiteaPollReader
 from forge.models import Protection, Repo, User

@@ -8,12 +8,12 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 
+from forge.doctor_probe import BRANCH
 from forge.gitea.permission_probe import PermissionProbe
 from forge.models import Branch, Repo
-from forge.probe import BRANCH
 from hive.instance.instance import Instance
 from hive.ledger import Act, AuditRow
-from hive.provision.diagnostics import CheckResult, kept, ok, problem, warning
+from hive.provision.check_results import CheckResult, kept, ok, problem, warning
 from hive.provision.hooks import Hooks
 
 POLL_SECONDS = 0.1

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from types import TracebackType
 from typing import Self
 
-from hive.agent.directories import remove_tree
+from hive.agent.directory_trees import remove_tree
 
 _OPENAT2 = 437
 """The number of the system call, the same on every architecture since Linux 5.6 (include/uapi/asm-generic/unistd.h)."""

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hive.agent.child import Share, confine
+from hive.agent.child_process import Share, confine
 
 _PACKAGES = Path(__file__).parents[2]
 

@@ -19,10 +19,10 @@ from typing import Any
 
 import pytest
 
-from hive.agent.directories import gone
+from hive.agent.directory_trees import remove_path
 from hive.agent.relay import relay
-from hive.agent.session import ContainerPaths, Session
 from hive.agent.turn import TurnBrief, parse
+from hive.agent.turn_runner import ContainerPaths, TurnRunner
 from hive.agent.unix_http import RetryPolicy
 from hive.demo.model import DiffResponder, ModelConversation, ModelReply, Responder
 from hive.demo.model.server import handler
@@ -148,7 +148,7 @@ class World:
     def resume(self, *, silence: float = 10.0, leaving: Callable[[], None] = lambda: None) -> None:
         """Let a session in this process hold the turn that is next."""
         with relay(self.place.forge) as port:
-            Session(self.place, port, leaving, SHORT, silence).hold(self.take())
+            TurnRunner(self.place, port, leaving, SHORT, silence).hold(self.take())
 
     def start(self) -> subprocess.Popen[bytes]:
         """Start the harness as a process."""
@@ -385,7 +385,7 @@ def world(repositories: Path) -> Iterator[World]:
         yield world
         world.stopping.set()
         world.kill()
-        gone(folder / "state")  # deeper, maybe, than the library takes it away
+        remove_path(folder / "state")  # deeper, maybe, than the library takes it away
         for server, thread in zip(servers, threads, strict=True):
             server.shutdown()
             thread.join()

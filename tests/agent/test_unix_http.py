@@ -14,7 +14,7 @@ import pytest
 from hive.agent.broker_client import BrokerClient
 from hive.agent.errors import HostRefused, HostUnavailable, LeaseLost
 from hive.agent.relay import relay
-from hive.agent.session import ContainerPaths
+from hive.agent.turn_runner import ContainerPaths
 from hive.agent.unix_http import RetryPolicy, UnixHTTPClient
 
 if TYPE_CHECKING:

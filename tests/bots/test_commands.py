@@ -37,7 +37,7 @@ from bots.intents import (
 from bots.models import Lane, RunStatus, RunView
 from bots.slash_commands import AT_WORK, COMMANDS, EVERYWHERE, ThreadKind
 from bots.task_prompt import task_prompt
-from forge.dedup_keys import digest
+from forge.event_keys import digest
 from forge.events import CommentPosted
 from forge.models import Comment, Ref, User
 from tests.bots.conftest import APP, ARGUS, CONFIG, CORE, EVE, IRIS, MARA, NOON, Still, StillForge, issue, pull

@@ -12,7 +12,7 @@ from bots.bot import Context
 from bots.intents import BlockRun, ContinueRun, EndRun, PostComment, RequestReview, StartRun, SyncStateLabels
 from bots.lane import bot
 from bots.models import RunView
-from forge.dedup_keys import digest
+from forge.event_keys import digest
 from forge.events import (
     CommentPosted,
     IssueAssigned,

@@ -30,7 +30,7 @@ from forge.events import Event
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.client import Client, route
 from forge.gitea.connection import ForgeConnection
-from forge.gitea.decode import decode
+from forge.gitea.decode_deliveries import decode
 from forge.gitea.operator import GiteaOperator
 from forge.gitea.writer import GiteaForge
 from forge.models import Ref, Repo

@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 import pytest
 
-from forge.gitea.decode import _READINGS
+from forge.gitea.decode_deliveries import _READINGS
 from tests.contract import cases, table
 
 T = TypeVar("T")

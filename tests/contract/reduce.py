@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from forge.gitea.decode import _READINGS
+from forge.gitea.decode_deliveries import _READINGS
 from tests.contract import table
 from tests.contract.shape import answer, delivery
 from tests.contract.swagger import pattern

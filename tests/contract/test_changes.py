@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from forge.changes import ChangeKind
 from forge.gitea.poll_reader import GiteaPollReader
 from forge.models import CommitStatus, ReviewComment, ReviewState, State
+from forge.poll_changes import ChangeKind
 from tests.contract.conftest import MARK, ContractForge, some
 from tests.contract.proof import Proof
 

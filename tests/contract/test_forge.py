@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from forge import dedup_keys
+from forge import event_keys
 from forge.events import CommentPosted, IssueAssigned, IssueLabeled, IssueOpened, PullChanged, PullMerged
 from forge.gitea.client import route
 from forge.gitea.reader import GiteaReader
@@ -125,11 +125,11 @@ def test_deliveries(contract_forge: ContractForge, receiver: Receiver) -> None:
     comment = contract_forge.ops.comment(issue, MARK, marker=MARK)
     events = receiver.until(IssueOpened, IssueAssigned, IssueLabeled, CommentPosted, ref=issue)
     repo_id = contract_forge.ops.repository(repo).id
-    opening = dedup_keys.opened("work", repo_id, issue.number)
-    assert {event.key for event in events} == {opening, dedup_keys.commented("work", comment.id), dedup_keys.UNKNOWN}
+    opening = event_keys.opened("work", repo_id, issue.number)
+    assert {event.key for event in events} == {opening, event_keys.commented("work", comment.id), event_keys.UNKNOWN}
     assert {event.actor for event in events} == {contract_forge.ops.user(contract_forge.login("ops"))}
     ref = contract_forge.pull(repo)
     contract_forge.merge(ref)
     events = receiver.until(PullChanged, PullMerged, ref=ref)
-    told = {dedup_keys.opened("work", repo_id, ref.number), dedup_keys.merged("work", repo_id, ref.number)}
+    told = {event_keys.opened("work", repo_id, ref.number), event_keys.merged("work", repo_id, ref.number)}
     assert told <= {event.key for event in events}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from forge.gitea.decode import decode
+from forge.gitea.decode_deliveries import decode
 from forge.gitea.reader import GiteaReader
 from forge.webhook import verify_any_case
 from tests.contract import cases, reduce, swagger, table

@@ -9,7 +9,7 @@ from pathlib import Path
 from hive.agent import shell
 from hive.agent.files import write
 from hive.agent.sandbox import be_alone
-from hive.agent.session import ContainerPaths
+from hive.agent.turn_runner import ContainerPaths
 
 be_alone()
 place = ContainerPaths.of(os.environ)

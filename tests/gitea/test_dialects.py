@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from forge.events import Event, IssueOpened, PullChanged, PullReviewed
-from forge.gitea.decode import decode
+from forge.gitea.decode_deliveries import decode
+from forge.gitea.decode_models import issue, pull
 from forge.gitea.json_value import JsonValue
-from forge.gitea.models import issue, pull
 from forge.models import Ref, Repo, User
 from forge.webhook import Delivery
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from forge.gitea import file_contents, models
+from forge.gitea import decode_models, file_contents
 from forge.gitea.json_value import JsonValue
 from forge.gitea.operator import GiteaOperator
 from forge.gitea.reader import GiteaReader
@@ -175,7 +175,7 @@ def test_assignees_that_are_dropped(wire: Wire, forge: GiteaForge) -> None:
 
 def test_what_was_seen_just_now(wire: Wire, forge: GiteaForge) -> None:
     """A subject that was read just now is not read again before something is said on it, or somebody assigned."""
-    seen = models.issue(JsonValue(issue(comments=0, assignees=[EVE]), "issue"), APP)
+    seen = decode_models.issue(JsonValue(issue(comments=0, assignees=[EVE]), "issue"), APP)
     wire.say(comment(MARK), 201).say(issue(assignees=[EVE, IRIS]), 201)
     forge.comment(ISSUE, MARK, marker=MARK, seen=seen)
     forge.assign(ISSUE, ["eve"], seen=seen)
@@ -186,7 +186,7 @@ def test_what_was_seen_just_now(wire: Wire, forge: GiteaForge) -> None:
 @pytest.mark.parametrize("comments", [1, None])
 def test_comments_that_were_seen(wire: Wire, forge: GiteaForge, comments: int | None) -> None:
     """Where there are comments, or a forge does not say how many, the marker is looked for."""
-    seen = models.issue(JsonValue(issue(comments=comments), "issue"), APP)
+    seen = decode_models.issue(JsonValue(issue(comments=comments), "issue"), APP)
     wire.say([comment(MARK)])
     assert forge.comment(ISSUE, MARK, marker=MARK, seen=seen).id == 546
     assert wire.heard() == ["GET /repos/acme/app/issues/12/comments"]
@@ -194,7 +194,7 @@ def test_comments_that_were_seen(wire: Wire, forge: GiteaForge, comments: int | 
 
 def test_a_comment_that_failed_where_none_was_seen(wire: Wire, forge: GiteaForge) -> None:
     """An answer that says nothing is looked into, though no comment was there before."""
-    seen = models.issue(JsonValue(issue(comments=0), "issue"), APP)
+    seen = decode_models.issue(JsonValue(issue(comments=0), "issue"), APP)
     wire.say({}, 500).say([comment(MARK)])
     assert forge.comment(ISSUE, MARK, marker=MARK, seen=seen).id == 546
 
@@ -202,7 +202,7 @@ def test_a_comment_that_failed_where_none_was_seen(wire: Wire, forge: GiteaForge
 def test_labels_that_were_seen(wire: Wire, forge: GiteaForge) -> None:
     """Labels that were seen a moment ago are not added again; one that has to go is asked for, by its id."""
     bug, new = label(1, "bug"), label(3, "new")
-    seen = models.issue(JsonValue(issue(labels=[bug]), "issue"), APP)
+    seen = decode_models.issue(JsonValue(issue(labels=[bug]), "issue"), APP)
     wire.say([bug, new]).say([]).say([bug, new])
     forge.label(ISSUE, add=["bug", "new"], remove=["old"], seen=seen)
     forge.label(ISSUE, add=["bug"], remove=["bug"], seen=seen)

@@ -16,7 +16,7 @@ from hive.agent.relay import relay
 from hive.demo.setup import FORGE
 from hive.gateway import broker
 from hive.gateway.admission import Guard
-from hive.gateway.backoff import AgentBackoff
+from hive.gateway.agent_backoff import AgentBackoff
 from hive.gateway.broker import AgentSession
 from hive.gateway.wsgi_server import Server
 from hive.git_mirror.mirror import Login

@@ -130,7 +130,7 @@ def test_each_child_looks_like_a_command_and_knows_its_own_environment(tmp_path:
 
 def test_children_share_what_was_imported_before_them(tmp_path: Path, config: Path) -> None:
     """What is preloaded lies in memory once; an early child does not wait for it."""
-    tree = Supervisor(tmp_path / "logs", lambda name, status: None, preload=("hive.app.shared",))
+    tree = Supervisor(tmp_path / "logs", lambda name, status: None, preload=("hive.app.preload",))
     try:
         tree.add("early", "web", str(config), early=True)
         tree.add("late", "web", str(config))
@@ -146,7 +146,7 @@ def test_a_child_that_cannot_live_ends_the_tree_with_its_sentence(tmp_path: Path
     tree = Supervisor(
         tmp_path / "logs",
         lambda name, status: told.append(f"{status} {tree.last_words(name)}"),
-        preload=("hive.app.shared",),  # a life that ends at once does so on a busy machine too
+        preload=("hive.app.preload",),  # a life that ends at once does so on a busy machine too
     )
     try:
         tree.add("web", "web", str(config))

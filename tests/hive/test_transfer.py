@@ -14,7 +14,7 @@ import pytest
 
 from forge.embedded.faults import Fault
 from forge.models import FileEdit
-from hive.agent.child import Deadlines
+from hive.agent.child_process import Deadlines
 from hive.git_mirror.mirror import GitError, GitInterrupted, Login, Mirror
 from tests.hive.conftest import APP, HiveEnv
 

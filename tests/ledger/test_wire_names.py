@@ -13,8 +13,8 @@ import pytest
 
 from bots import intents
 from forge import events
-from forge.changes import ChangeKind
 from forge.events import EVENTS, Event
+from forge.poll_changes import ChangeKind
 from forge.wire_names import WireNamed, by_wire_name
 from hive.ledger import Act, DeploymentState, Scope, SuspensionReason
 from hive.outbox import actions

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from forge.changes import ChangeKind
+from forge.poll_changes import ChangeKind
 from forge.protocol import ForgeError, Unavailable
 from tests.poller.world import NothingToDoItTo, Pull, World
 

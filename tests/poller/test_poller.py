@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from forge.changes import Change, ChangeKind, CommentSnapshot, SubjectEntry
 from forge.embedded import EmbeddedForge
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.client import Client
 from forge.gitea.poll_reader import GiteaPollReader
 from forge.models import Label, Ref, Repo
+from forge.poll_changes import Change, ChangeKind, CommentSnapshot, SubjectEntry
 from forge.protocol import Unavailable
 from hive.ledger import Ledger, Origin
 from hive.poller import Poller, PollerDeps, SubjectRefresher

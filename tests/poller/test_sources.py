@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from forge.changes import ChangeKind
 from forge.embedded import EmbeddedForge
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.client import Client
 from forge.gitea.poll_reader import GiteaPollReader
 from forge.models import Repo
+from forge.poll_changes import ChangeKind
 from forge.protocol import ForgeError, Refused, Unavailable
 from hive.ledger import Ledger, Origin
 from hive.poller import Poller, PollerDeps, state_of

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from forge.changes import SILENT, ChangeKind
 from forge.embedded import EmbeddedForge
 from forge.embedded.flavours import FLAVOURS
+from forge.poll_changes import SILENT, ChangeKind
 from tests.poller.people import DEEDS, act
 from tests.poller.world import FEED, Fact, Watch, compare, watch, world
 

@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from forge.changes import SILENT, SOMEBODY, Change, ChangeKind
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.client import Client, route
 from forge.gitea.poll_reader import GiteaPollReader
 from forge.models import Repo
+from forge.poll_changes import SILENT, SOMEBODY, Change, ChangeKind
 from forge.protocol import NotFound
 from hive.ledger import Ledger, Origin
 from hive.poller import Poller, PollerDeps, PollResult

@@ -13,7 +13,7 @@ from forge.events import PullChanged
 from forge.gitea.permission_probe import try_merge, try_push
 from forge.models import Ref, Repo, User
 from hive.app.work import pollers, worker_deps
-from hive.provision.diagnostics import problem
+from hive.provision.check_results import problem
 from hive.secret_store import REREAD_SECONDS
 from hive.worker.worker import Worker
 from tests.provision.conftest import ADMIN, APP, BO, IRIS, PASSWORD, Build, ProvisionEnv

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forge.gitea import file_contents, models, protection
+from forge.gitea import decode_models, file_contents, protection
 from forge.gitea.connection import ForgeConnection
 from forge.gitea.json_value import JsonValue
 from forge.models import Branch, CommitStatus, Protection, Push, Repo
@@ -14,7 +14,7 @@ class GiteaCodeReader(ForgeConnection):
 
     def branch(self, repo: Repo, name: str) -> Branch:
         """One branch."""
-        return models.branch(self._client.get(self._at(repo, "branches", *name.split("/"))))
+        return decode_models.branch(self._client.get(self._at(repo, "branches", *name.split("/"))))
 
     def protection(self, repo: Repo, branch: str) -> Protection | None:
         """The effective rule of a branch, whatever its name; None without one; Refused for plain readers."""
@@ -46,14 +46,14 @@ class GiteaCodeReader(ForgeConnection):
         """The newest status of each context on a commit."""
         rows = list(self._client.counted(self._at(repo, "statuses", sha)))
         rows.sort(key=lambda row: row["id"].number())
-        return list({row["context"].words(): models.status(row) for row in rows}.values())
+        return list({row["context"].words(): decode_models.status(row) for row in rows}.values())
 
     def pushes(self, repo: Repo, branch: str, after: int) -> list[Push]:
         """Movements of a branch with a feed row above `after`, newest first."""
         found: list[Push] = []
         for page in self._client.pages(self._at(repo, "activities", "feeds")):
             rows = [row for row in page if row["id"].number() > after]
-            found += filter(None, (models.push(row, branch) for row in rows))
+            found += filter(None, (decode_models.push(row, branch) for row in rows))
             if not rows:
                 break
         return sorted(found, key=lambda push: push.id, reverse=True)

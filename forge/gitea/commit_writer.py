@@ -5,7 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Callable, Sequence
 
-from forge.gitea import file_contents, models
+from forge.gitea import decode_models, file_contents
 from forge.gitea.account import Account
 from forge.gitea.confirm import gone, once
 from forge.gitea.json_value import JsonValue
@@ -62,7 +62,7 @@ class CommitWriter(Account):
         try:
             once(
                 lambda: next((held for held in self.statuses(repo, sha) if held == status), None),
-                lambda: models.status(
+                lambda: decode_models.status(
                     self._client.post(self._at(repo, "statuses", sha), context=status.context, **said)
                 ),
             )

@@ -1,5 +1,6 @@
-"""Text of an agent that triggers nothing on a forge. Knows no forge, and changes no visible character.
+"""Escapes mentions and closing keywords in text of an agent. Knows no forge.
 
+The text then triggers nothing on a forge, and no visible character is changed.
 At a merge, forges close issues for a keyword before a reference (`fixes #1`, `closes: acme/app!2`, a whole URL), in
 pull requests, comments and commit messages alike, negated or not; the keywords are each forge's own setting.
 They notify the account whose name follows an `@`.
@@ -53,7 +54,7 @@ _TICKS = re.compile("`++")
 _EMPTY_LINE = re.compile(r"\n[^\S\n]*+(?=\n)")
 
 
-def inert(text: str) -> str:
+def escape_references(text: str) -> str:
     """A text that closes no issue and mentions no account, in Markdown; code keeps its `@`."""
     return "".join(
         _MENTION.sub(f"@{JOINER}", piece) if is_text else piece for is_text, piece in _pieces(closes_nothing(text))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from forge.gitea import models
+from forge.gitea import decode_models
 from forge.gitea.connection import ForgeConnection
 from forge.models import FileChange, PullRequest, Ref, Repo, Review, ReviewComment
 from forge.protocol import NotFound
@@ -15,7 +15,7 @@ class GiteaPullReader(ForgeConnection):
 
     def pull(self, ref: Ref) -> PullRequest:
         """A pull request."""
-        return models.pull(self._client.get(self._pull_at(ref)), ref.repo)
+        return decode_models.pull(self._client.get(self._pull_at(ref)), ref.repo)
 
     def open_pulls(self, repo: Repo, *, head: str = "", base: str = "") -> list[PullRequest]:
         """The open pull requests, of one head (`branch`, or `owner:branch` of a fork) and into one base if given.
@@ -28,14 +28,14 @@ class GiteaPullReader(ForgeConnection):
     def pull_of(self, repo: Repo, sha: str) -> PullRequest | None:
         """The merged pull request that a commit of the base branch came from, if any."""
         try:
-            found = models.pull(self._client.get(self._at(repo, "commits", sha, "pull")), repo)
+            found = decode_models.pull(self._client.get(self._at(repo, "commits", sha, "pull")), repo)
         except NotFound:
             return None
         return found if found.merged else None
 
     def files(self, ref: Ref) -> list[FileChange]:
         """The files that a pull request changes."""
-        return [models.file_change(row) for row in self._client.counted(self._pull_at(ref, "files"))]
+        return [decode_models.file_change(row) for row in self._client.counted(self._pull_at(ref, "files"))]
 
     def diff(self, ref: Ref) -> str:
         """The unified diff of a pull request; raises Invalid for one that is too large."""
@@ -43,20 +43,20 @@ class GiteaPullReader(ForgeConnection):
 
     def reviews(self, ref: Ref) -> list[Review]:
         """All reviews of a pull request, oldest first; pending ones of others are not shown."""
-        rows = (models.review(row, ref) for row in self._client.counted(self._pull_at(ref, "reviews")))
+        rows = (decode_models.review(row, ref) for row in self._client.counted(self._pull_at(ref, "reviews")))
         return sorted((review for review in rows if review), key=lambda review: review.id)
 
     def review_comments(self, ref: Ref, review_id: int) -> list[ReviewComment]:
         """The remarks of one review; forges do not page them."""
         rows = self._client.get(self._pull_at(ref, "reviews", review_id, "comments")).each()
-        return [models.review_comment(row) for row in rows]
+        return [decode_models.review_comment(row) for row in rows]
 
     def _sifted(self, repo: Repo, head: str, base: str) -> Iterator[PullRequest]:
         owner, _, branch = head.rpartition(":")
         wanted = {"head": branch, "base": base, "base_branch": base}
         asked = {name: value for name, value in wanted.items() if value}
         for row in self._client.counted(self._at(repo, "pulls"), state="open", **asked):
-            pull = models.pull(row, repo)
+            pull = decode_models.pull(row, repo)
             if base in {"", pull.base_branch} and (not head or _head(pull) == ((owner or repo.owner).lower(), branch)):
                 yield pull
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forge.gitea import hooks, models, protection
+from forge.gitea import decode_models, hooks, protection
 from forge.gitea.errors import refusal, retry_after
 from forge.gitea.json_value import JsonValue, MalformedAnswer
 from forge.models import (
@@ -40,12 +40,12 @@ def row(value: Any) -> JsonValue:
 
 def test_ghosts() -> None:
     """An account that was deleted is still an author."""
-    assert models.user(row({"id": -1, "login": "Ghost"})) == User(-1, "Ghost")
+    assert decode_models.user(row({"id": -1, "login": "Ghost"})) == User(-1, "Ghost")
 
 
 def test_an_empty_repository() -> None:
     """A repository says what it says; what it leaves out is no."""
-    found = models.repository(row({"id": 3, "full_name": "acme/app", "empty": True}), "work")
+    found = decode_models.repository(row({"id": 3, "full_name": "acme/app", "empty": True}), "work")
     assert (found.repo, found.empty, found.private, found.default_branch) == (APP, True, False, "")
 
 
@@ -57,19 +57,19 @@ def an_issue(**more: object) -> JsonValue:
 def test_days() -> None:
     """A day is that of the zone it is written in; null is none, and what is no time is an error."""
     written = ("2030-01-02T23:59:59-05:00", "2030-01-02T00:00:00Z")
-    assert {models.issue(an_issue(due_date=day), APP).due for day in written} == {date(2030, 1, 2)}
-    assert models.issue(an_issue(due_date=None), APP).due is None
+    assert {decode_models.issue(an_issue(due_date=day), APP).due for day in written} == {date(2030, 1, 2)}
+    assert decode_models.issue(an_issue(due_date=None), APP).due is None
     for wrong in ("soon", 5, ""):
         with pytest.raises(MalformedAnswer, match=r"row\.due_date is no time"):
-            models.issue(an_issue(due_date=wrong), APP)
+            decode_models.issue(an_issue(due_date=wrong), APP)
 
 
 @pytest.mark.parametrize("time", [None, "soon", 5, "2030-01-02", "2030-01-02T00:00:00", "0001-01-01T00:00:00+01:00"])
 def test_times_that_are_none(time: object) -> None:
     """A point in time has a zone, and can be told in UTC."""
     with pytest.raises(MalformedAnswer, match=r"^row\.created_at is no time with a zone$"):
-        models.issue(an_issue(created_at=time), APP)
-    assert models.issue(an_issue(created_at="2030-01-02T01:00:00+01:00"), APP).created_at == datetime(
+        decode_models.issue(an_issue(created_at=time), APP)
+    assert decode_models.issue(an_issue(created_at="2030-01-02T01:00:00+01:00"), APP).created_at == datetime(
         2030, 1, 2, tzinfo=UTC
     )
 
@@ -93,32 +93,32 @@ def test_times_that_are_none(time: object) -> None:
 def test_errors_name_the_field(more: dict[str, object], wrong: str) -> None:
     """What is wrong is named by its place, a missing field like a null one, and its content is never told."""
     with pytest.raises(MalformedAnswer) as caught:
-        models.issue(an_issue(**more), APP)
+        decode_models.issue(an_issue(**more), APP)
     assert str(caught.value) == wrong
     missing = {key: value for key, value in an_issue().value.items() if key not in more}  # type: ignore[attr-defined]
     if None in more.values():
         with pytest.raises(MalformedAnswer, match=wrong):
-            models.issue(row(missing), APP)
+            decode_models.issue(row(missing), APP)
 
 
 def test_half_letters() -> None:
     """Half a surrogate pair is a question mark wherever it stands, and the halves beside it."""
     labels = [{"name": "\ud83d"}, {"name": "bug"}, {"name": "\ude00"}]
-    found = models.issue(an_issue(title="half \ud83d", body="\ud83d\ude00 whole \ude00", labels=labels), APP)
+    found = decode_models.issue(an_issue(title="half \ud83d", body="\ud83d\ude00 whole \ude00", labels=labels), APP)
     assert (found.title, found.body, found.labels) == ("half ?", "?? whole ?", ("?", "bug", "?"))
     with pytest.raises(MalformedAnswer, match=r"^row\.number is no number$"):
-        models.issue(an_issue(title="half \ud83d", number=0), APP)
+        decode_models.issue(an_issue(title="half \ud83d", number=0), APP)
 
 
 def test_only_what_is_needed_can_be_wrong() -> None:
     """What is read of one kind only is passed over in all others."""
-    assert models.timeline_event(row({"id": 1, "type": "close", "created_at": NOON, "new_title": 5})).text == ""
-    assert models.review(row({"state": "REQUEST_REVIEW", "user": None, "id": "none"}), PULL) is None
+    assert decode_models.timeline_event(row({"id": 1, "type": "close", "created_at": NOON, "new_title": 5})).text == ""
+    assert decode_models.review(row({"state": "REQUEST_REVIEW", "user": None, "id": "none"}), PULL) is None
 
 
 def test_branches() -> None:
     """A branch has a commit."""
-    found = models.branch(row({"name": "agent/iris/1", "commit": {"id": SHA}, "protected": True}))
+    found = decode_models.branch(row({"name": "agent/iris/1", "commit": {"id": SHA}, "protected": True}))
     assert (found.name, found.sha, found.protected) == ("agent/iris/1", SHA, True)
 
 
@@ -126,14 +126,14 @@ def test_branches() -> None:
 def test_commits_that_are_none(sha: object) -> None:
     """A commit is named in full, or it is none."""
     with pytest.raises(MalformedAnswer, match=r"commit\.id is no"):
-        models.branch(row({"name": "main", "commit": {"id": sha}}))
+        decode_models.branch(row({"name": "main", "commit": {"id": sha}}))
 
 
 @pytest.mark.parametrize("value", [None, [], "text", 5])
 def test_what_is_no_object(value: object) -> None:
     """A value without fields has none."""
     with pytest.raises(MalformedAnswer, match="row is no object"):
-        models.user(row(value))
+        decode_models.user(row(value))
 
 
 @pytest.mark.parametrize("value", ["yes", 1, 0])
@@ -158,24 +158,24 @@ def review(**more: object) -> JsonValue:
 
 def test_reviews() -> None:
     """A review is pinned to the head that it was written for, even if that is nonsense."""
-    found = models.submitted(review(commit_id="no such commit", official=True), PULL)
+    found = decode_models.submitted(review(commit_id="no such commit", official=True), PULL)
     assert (found.state, found.head_sha, found.official) == (ReviewState.APPROVED, "no such commit", True)
 
 
 @pytest.mark.parametrize("more", [{"user": None}, {"state": ""}, {"state": "SHRUG"}, {"state": None}])
 def test_reviews_that_are_none(more: dict[str, object]) -> None:
     """A request to a team has no author, and a new state no meaning: neither is a review."""
-    assert models.review(review(**more), PULL) is None
+    assert decode_models.review(review(**more), PULL) is None
     with pytest.raises(MalformedAnswer, match="row is no review"):
-        models.submitted(review(**more), PULL)
+        decode_models.submitted(review(**more), PULL)
 
 
 def test_remarks() -> None:
     """A remark is on a line of the new file, or of the old one."""
     said = {"id": 1, "path": "a.py", "body": "hm"}
-    new = models.review_comment(row({**said, "position": 10, "original_position": 0}))
-    old = models.review_comment(row({**said, "position": 0, "original_position": 30}))
-    lost = models.review_comment(row(said))
+    new = decode_models.review_comment(row({**said, "position": 10, "original_position": 0}))
+    old = decode_models.review_comment(row({**said, "position": 0, "original_position": 30}))
+    lost = decode_models.review_comment(row(said))
     assert new == ReviewComment("a.py", 10, "hm", old=False, id=1)
     assert (old.line, old.old) == (30, True)
     assert lost.line == 0
@@ -184,7 +184,7 @@ def test_remarks() -> None:
 def test_files() -> None:
     """A file that was renamed has had another name."""
     said = {"filename": "b.py", "status": "renamed", "additions": 1, "deletions": 0, "previous_filename": "a.py"}
-    assert models.file_change(row(said)) == FileChange("b.py", "renamed", 1, 0, "a.py")
+    assert decode_models.file_change(row(said)) == FileChange("b.py", "renamed", 1, 0, "a.py")
 
 
 @pytest.mark.parametrize(
@@ -193,17 +193,17 @@ def test_files() -> None:
 )
 def test_states(word: str, state: State) -> None:
     """A word that is no state is never a success."""
-    assert models.status(row({"status": word, "context": "ci"})) == CommitStatus("ci", state)
+    assert decode_models.status(row({"status": word, "context": "ci"})) == CommitStatus("ci", state)
 
 
 def test_labels() -> None:
     """A label's colour is the same with and without its hash."""
-    held = models.held_label(row({"id": 4, "name": "type/bug", "color": "#00AABB", "exclusive": True}))
+    held = decode_models.held_label(row({"id": 4, "name": "type/bug", "color": "#00AABB", "exclusive": True}))
     assert (held.id, held.label) == (4, Label("type/bug", "00aabb", exclusive=True))
 
 
 def timeline_event(kind: str, **more: object) -> Any:
-    return models.timeline_event(row({"id": 1, "type": kind, "user": IRIS, "created_at": NOON, **more}))
+    return decode_models.timeline_event(row({"id": 1, "type": kind, "user": IRIS, "created_at": NOON, **more}))
 
 
 def test_timelines() -> None:
@@ -223,7 +223,7 @@ def test_timelines() -> None:
 def moved(**more: object) -> Push | None:
     content = f'{{"Commits": [], "CompareURL": "acme/app/compare/{SHA}...{NEXT}"}}'
     said = {"id": 9, "op_type": "commit_repo", "ref_name": "refs/heads/main", "act_user_id": 7, "content": content}
-    return models.push(row({**said, **more}), "main")
+    return decode_models.push(row({**said, **more}), "main")
 
 
 def test_pushes() -> None:

@@ -1,5 +1,6 @@
-"""Which variables an agent's configuration may set: none that steers a loader, a shell, an interpreter, git or TLS.
+"""Environment variables that an agent's configuration may not set.
 
+They steer a loader, a shell, an interpreter, git or TLS.
 A variable of an agent reaches every command in its container: here are those that change what a command is.
 """
 

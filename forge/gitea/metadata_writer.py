@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from forge.gitea import models
+from forge.gitea import decode_models
 from forge.gitea.account import Account, without
 from forge.gitea.confirm import sure
+from forge.gitea.decode_models import HeldLabel
 from forge.gitea.labels import compatible
-from forge.gitea.models import HeldLabel
 from forge.models import Issue, Ref
 from forge.protocol import Conflict, Refused, Unavailable
 
@@ -31,7 +31,7 @@ class GiteaMetadataWriter(Account):
         if seen is not None and not set(seen.labels) & (set(remove) - set(add)):
             self._add_named(ref, add, held=seen.labels)
             return
-        held = {each.label.name: each for each in map(models.held_label, self._client.get(at).each())}
+        held = {each.label.name: each for each in map(decode_models.held_label, self._client.get(at).each())}
         known = {**self._labels.of(ref.repo, [name for name in (*add, *remove) if name not in held]), **held}
         compatible(known[name].label for name in add)
         for name in sorted(held.keys() & (set(remove) - set(add))):
@@ -73,7 +73,7 @@ class GiteaMetadataWriter(Account):
     def _change(self, ref: Ref, **wish: object) -> Issue:
         # An author who may not write gets 201 to a wish that is dropped; the answer tells what became of it.
         answer = self._client.patch(self._issue_at(ref), **wish)
-        return models.issue(answer, ref.repo) if answer.present else self.issue(ref)
+        return decode_models.issue(answer, ref.repo) if answer.present else self.issue(ref)
 
     def _assigned(self, ref: Ref, logins: Sequence[str]) -> list[str]:
         return [user.login for user in self._change(ref, assignees=list(logins)).assignees]

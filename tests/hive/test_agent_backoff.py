@@ -8,7 +8,7 @@ import pytest
 
 from forge.models import Repo
 from hive.app.status import queue
-from hive.gateway.backoff import AgentBackoff, model_refusal
+from hive.gateway.agent_backoff import AgentBackoff, model_refusal
 from hive.gateway.llm import ModelFailed, unreachable
 from hive.ledger import NEVER, Ledger, Scope, SuspensionReason, Turn
 from hive.outbox.state_labels import SUSPENDED, labels_of

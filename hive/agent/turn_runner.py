@@ -1,4 +1,4 @@
-"""One turn from its arrival to its report; there is always an outcome."""
+"""Runs one turn from its arrival to its report; there is always an outcome."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hive.agent import git, knowledge, shell
 from hive.agent.broker_client import BrokerClient
-from hive.agent.directories import real
+from hive.agent.directory_trees import ensure_directory
 from hive.agent.errors import GitToolError, HostRefused, HostUnavailable, Paused, TurnEnded
 from hive.agent.final_actions import FinalActions
 from hive.agent.heartbeat import LeaseHeartbeat
@@ -57,11 +57,11 @@ class ContainerPaths:
     def prepare(self) -> None:
         """Make what is missing below `state`, or was put in its place by a command of an earlier turn."""
         for folder in (self.state, self.state / "home", self.state / "runs"):
-            real(folder)
+            ensure_directory(folder)
 
     def folder(self, run: int) -> Path:
         """The directory of a run."""
-        return real(real(self.state / "runs") / str(run))
+        return ensure_directory(ensure_directory(self.state / "runs") / str(run))
 
     @property
     def forge(self) -> Path:
@@ -75,7 +75,7 @@ class ContainerPaths:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class TurnRunner:
     """What all turns of a process share; `port` is the relay's, `leaving` raises Shutdown when it is time."""
 
     place: ContainerPaths
@@ -146,7 +146,7 @@ class Session:
 
     def _learned(self, turn: TurnBrief) -> tuple[Sandbox, dict[str, str]]:
         """The sandbox and the environment of commands: identity, home, shared knowledge."""
-        home = real(self.place.state / "home")  # HOME of the harness may be another one
+        home = ensure_directory(self.place.state / "home")  # HOME of the harness may be another one
         sandbox, more = self.place.sandbox, git.identity(turn) | {"HOME": str(home)}
         folder = knowledge.fetch(self.place.state, turn.knowledge, git.environment(turn, self.port), sandbox)
         if folder is None:

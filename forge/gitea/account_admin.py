@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from forge.gitea import models
+from forge.gitea import decode_models
 from forge.gitea.client import SECONDS, Client, route
 from forge.gitea.connection import Current, ForgeConnection, as_named
 from forge.gitea.json_value import JsonValue
@@ -54,12 +54,12 @@ class AccountAdmin(GiteaReader):
     def ensure_user(self, login: str, *, password: str, email: str) -> User:
         """An account that needs no change of its password; an existing one is left as it is."""
         try:
-            return models.user(self._client.get(route("users", login)))
+            return decode_models.user(self._client.get(route("users", login)))
         except NotFound:
             if not self._consent("is missing"):
                 return User(0, login)
             said = {"username": login, "password": password, "email": email, "visibility": "public"}
-            return models.user(self._client.post("/admin/users", **said, must_change_password=False))
+            return decode_models.user(self._client.post("/admin/users", **said, must_change_password=False))
 
     def ensure_usable(self, login: str, *, stuck: bool = False) -> bool:
         """An ordinary account that can act; `stuck` is whether it was seen to wait for a new password.

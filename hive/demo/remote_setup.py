@@ -1,4 +1,4 @@
-"""A demo on your forge: creates what it needs under free names, and removes only that."""
+"""Sets a demo up on your forge, under free names, and removes only that."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ TRIES = 20
 WHAT: dict[Kind, str] = {"orgs": "organisation", "users": "account"}
 
 
-class ForgeVisit:
-    """What a site admin does for a demo; used as `with Guest(…)`."""
+class RemoteSetup:
+    """What a site admin does for a demo; used as `with RemoteSetup(…)`."""
 
     def __init__(self, door: ForgeAccess, record: CleanupRecord) -> None:
         self._door = door

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forge import dedup_keys
+from forge import event_keys
 from forge.events import (
     CommentPosted,
     Event,
@@ -26,7 +26,7 @@ from forge.events import (
     PullMerged,
     PullReviewed,
 )
-from forge.gitea.decode import decode
+from forge.gitea.decode_deliveries import decode
 from forge.gitea.json_value import MalformedAnswer
 from forge.models import Ref, User
 from forge.webhook import Delivery
@@ -37,7 +37,7 @@ OPS, IRIS, EVE = User(1, "ops"), User(7, "iris"), User(9, "eve")
 REPO_ID = 3
 
 EVENTS = {
-    "issues.opened": IssueOpened(ISSUE, OPS, dedup_keys.opened("work", REPO_ID, 12)),
+    "issues.opened": IssueOpened(ISSUE, OPS, event_keys.opened("work", REPO_ID, 12)),
     "issues.reopened": IssueOpened(ISSUE, OPS, ""),
     "issues.edited": IssueEdited(ISSUE, OPS, ""),
     "issues.closed": IssueClosed(ISSUE, OPS, ""),
@@ -47,11 +47,11 @@ EVENTS = {
     "issue_label.label_cleared": IssueLabeled(ISSUE, OPS, ""),
     "issue_comment.created": CommentPosted(ISSUE, EVE, "comment:work:546", 546),
     "pull_request_comment.created": CommentPosted(PULL, OPS, "comment:work:622", 622),
-    "pull_request.opened": PullChanged(PULL, IRIS, dedup_keys.opened("work", REPO_ID, 15)),
+    "pull_request.opened": PullChanged(PULL, IRIS, event_keys.opened("work", REPO_ID, 15)),
     "pull_request.edited": PullChanged(PULL, IRIS, ""),
     "pull_request_sync.synchronized": PullChanged(PULL, IRIS, ""),
     "pull_request.closed": PullClosed(PULL, OPS, ""),
-    "pull_request.closed.merged": PullMerged(PULL, OPS, dedup_keys.merged("work", REPO_ID, 15)),
+    "pull_request.closed.merged": PullMerged(PULL, OPS, event_keys.merged("work", REPO_ID, 15)),
     "pull_request_review_approved.reviewed": PullReviewed(PULL, OPS, ""),
     "pull_request_review_rejected.reviewed": PullReviewed(PULL, OPS, ""),
     "pull_request_review_comment.reviewed": PullReviewed(PULL, OPS, ""),
@@ -238,5 +238,7 @@ def test_a_field_of_garbage(data: st.DataObject, item: object) -> None:
 
 def test_reading_needs_no_connection() -> None:
     """Who only receives deliveries does not load what asks a forge."""
-    code = "import sys, forge.gitea.decode; sys.exit(bool({'requests', 'gitea', 'aiohttp'} & set(sys.modules)))"
+    code = (
+        "import sys, forge.gitea.decode_deliveries; sys.exit(bool({'requests', 'gitea', 'aiohttp'} & set(sys.modules)))"
+    )
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2]).returncode == 0

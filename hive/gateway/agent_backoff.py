@@ -18,7 +18,7 @@ from hive.gateway.llm import ModelFailed
 from hive.ledger import Act, Ledger, Scope, Suspension, SuspensionReason, Turn
 from hive.outbox.enqueue import enqueue
 
-log = logging.getLogger("hive.gateway.backoff")
+log = logging.getLogger("hive.gateway.agent_backoff")
 
 BY = "rest"
 PATIENCE_SECONDS = 10.0

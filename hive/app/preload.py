@@ -1,4 +1,4 @@
-"""What the processes of a hive hold in common: modules, and the schemas of what they store. Reads and opens nothing.
+"""Modules and schemas to import before processes are forked. Reads and opens nothing.
 
 `hive up` imports this once and forks its processes from there; see `hive.supervisor.fork_server`.
 """

@@ -1,4 +1,4 @@
-"""What polling a forge shows: things that happened, and current states. Performs no I/O.
+"""What a poll of a forge finds: things that happened, and current states. Performs no I/O.
 
 An event says where to look, and is for bots; a change says what was found there, and is for the ledger.
 """

@@ -1,4 +1,4 @@
-"""What both applications of a container's sockets do with each call: its id, its token, its body, its refusal."""
+"""What the broker and the model proxy do with each call: its id, its token, its body, its refusal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hive.gateway.admission import Denied, Form, Guard, json_object
 from hive.gateway.wsgi_server import REQUEST_ID
 from hive.ledger import Runs, Turn
 
-log = logging.getLogger("hive.gateway.requests")
+log = logging.getLogger("hive.gateway.middleware")
 
 
 def install(app: Flask, guard: Guard, form: Form) -> None:

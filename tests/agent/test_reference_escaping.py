@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hive.agent.inert import JOINER, closes_nothing, inert
+from hive.agent.reference_escaping import JOINER, closes_nothing, escape_references
 
 WORDS = (
     *("close", "closes", "closed", "fix", "fixes", "fixed", "resolve", "resolves", "resolved", "reopens", "löst"),
@@ -35,15 +35,15 @@ def live(text: str) -> bool:
 def test_no_issue_is_closed(word: str, reference: str) -> None:
     """No word before a reference closes what it names, and every word is read as before."""
     text = f"It is part of what {word} {reference} would need."
-    assert not live(inert(text))
-    assert inert(text).replace(JOINER, "") == text
+    assert not live(escape_references(text))
+    assert escape_references(text).replace(JOINER, "") == text
     assert closes_nothing(closes_nothing(text)) == closes_nothing(text)
 
 
 @pytest.mark.parametrize("text", ["see #1", "On acme/app#1, as I said:", "(#1)", "#1 is fixed", "#1", "a, #2"])
 def test_other_references_stay_links(text: str) -> None:
     """What closes nothing leads where it leads."""
-    assert inert(text) == text
+    assert escape_references(text) == text
 
 
 @pytest.mark.parametrize(
@@ -61,14 +61,14 @@ def test_other_references_stay_links(text: str) -> None:
 )
 def test_nobody_is_called(text: str, shown: str) -> None:
     """A name behind an `@` is no mention, and code stays code."""
-    assert inert(text) == shown
+    assert escape_references(text) == shown
 
 
 @given(st.text(st.sampled_from("fixes #1!@/:.`~\n\\ab-&;[]()<>"), max_size=60))
 def test_said_twice_it_is_the_same(text: str) -> None:
     """Words are changed once, and none of them is lost."""
-    assert inert(inert(text)) == inert(text)
-    assert inert(text).replace(JOINER, "") == text
+    assert escape_references(escape_references(text)) == escape_references(text)
+    assert escape_references(text).replace(JOINER, "") == text
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_said_twice_it_is_the_same(text: str) -> None:
 )
 def test_a_long_text_takes_no_long_time(text: str) -> None:
     """Whatever an agent says is read in the time of its length: one that says much keeps no other waiting."""
-    assert inert(f"{text}\n\nfixes #1").endswith(f"fixes #{JOINER}1")
+    assert escape_references(f"{text}\n\nfixes #1").endswith(f"fixes #{JOINER}1")
 
 
 def test_a_line_with_backticks_opens_no_code() -> None:
     """What a forge reads as text calls nobody: a fence has no backtick behind it on its line."""
-    assert inert("``` a`b\n@mara") == f"``` a`b\n@{JOINER}mara"
+    assert escape_references("``` a`b\n@mara") == f"``` a`b\n@{JOINER}mara"

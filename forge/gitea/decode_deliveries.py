@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from forge import dedup_keys
+from forge import event_keys
+from forge.doctor_probe import is_doctor_probe
 from forge.events import (
     CommentPosted,
     Event,
@@ -23,12 +24,11 @@ from forge.events import (
     PullMerged,
     PullReviewed,
 )
-from forge.gitea import models, records
+from forge.gitea import decode_models, records
 from forge.gitea.json_value import JsonValue
 from forge.gitea.records import DeliveryRecord
 from forge.gitea.schema import read
 from forge.models import Repo, User
-from forge.probe import is_trial
 from forge.webhook import Delivery
 
 _Reading = Callable[[JsonValue, Repo, DeliveryRecord], Event]
@@ -49,9 +49,9 @@ def decode(delivery: Delivery, named: Callable[[Repo, int], Repo] = lambda repo,
     if reading is None:
         return []
     told = read(records.DeliveryRecord, payload)
-    if told.pull_request is not None and is_trial(told.pull_request.title or ""):
+    if told.pull_request is not None and is_doctor_probe(told.pull_request.title or ""):
         return []
-    repo = named(models.repo(payload["repository"], delivery.forge), told.repository.id)
+    repo = named(decode_models.repo(payload["repository"], delivery.forge), told.repository.id)
     return [reading(payload, repo, told)]
 
 
@@ -59,31 +59,31 @@ def _look(kind: type[Event], side: str) -> _Reading:
     """What a payload tells without an id: a time of whole seconds and the state after it are none."""
 
     def look(payload: JsonValue, repo: Repo, told: DeliveryRecord) -> Event:
-        return kind(models.ref(payload[side], repo), _actor(told), dedup_keys.UNKNOWN)
+        return kind(decode_models.ref(payload[side], repo), _actor(told), event_keys.UNKNOWN)
 
     return look
 
 
 def _opened(kind: type[Event], side: str) -> _Reading:
     def opened(payload: JsonValue, repo: Repo, told: DeliveryRecord) -> Event:
-        ref = models.ref(payload[side], repo)
-        return kind(ref, _actor(told), dedup_keys.opened(repo.forge, told.repository.id, ref.number))
+        ref = decode_models.ref(payload[side], repo)
+        return kind(ref, _actor(told), event_keys.opened(repo.forge, told.repository.id, ref.number))
 
     return opened
 
 
 def _comment(payload: JsonValue, repo: Repo, told: DeliveryRecord) -> Event:
-    ref, comment = models.ref(payload["issue"], repo), read(records.CommentBody, payload["comment"])
-    key, digest = dedup_keys.commented(repo.forge, comment.id), dedup_keys.digest(comment.body or "")
+    ref, comment = decode_models.ref(payload["issue"], repo), read(records.CommentBody, payload["comment"])
+    key, digest = event_keys.commented(repo.forge, comment.id), event_keys.digest(comment.body or "")
     return CommentPosted(ref, _actor(told), key, comment.id, digest)
 
 
 def _pull_closed(payload: JsonValue, repo: Repo, told: DeliveryRecord) -> Event:
     pull = payload["pull_request"]
-    ref = models.ref(pull, repo)
+    ref = decode_models.ref(pull, repo)
     if read(records.Merged, pull).merged:
-        return PullMerged(ref, _actor(told), dedup_keys.merged(repo.forge, told.repository.id, ref.number))
-    return PullClosed(ref, _actor(told), dedup_keys.UNKNOWN)
+        return PullMerged(ref, _actor(told), event_keys.merged(repo.forge, told.repository.id, ref.number))
+    return PullClosed(ref, _actor(told), event_keys.UNKNOWN)
 
 
 def _actor(told: DeliveryRecord) -> User:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from forge.gitea import models
+from forge.gitea import decode_models
 from forge.gitea.account import Account, checked
 from forge.gitea.confirm import once, sure
 from forge.models import Comment, Issue, Reaction, Ref, Repo
@@ -17,7 +17,7 @@ class CommentWriter(Account):
         checked(body, marker)
         return once(
             lambda: self._filed(repo, marker),
-            lambda: models.issue(self._client.post(self._at(repo, "issues"), title=title, body=body), repo),
+            lambda: decode_models.issue(self._client.post(self._at(repo, "issues"), title=title, body=body), repo),
         )
 
     def edit(self, ref: Ref, *, title: str | None = None, body: str | None = None) -> None:
@@ -45,7 +45,7 @@ class CommentWriter(Account):
 
         def close() -> None:
             answer = self._client.patch(self._issue_at(ref), state="closed")
-            if models.issue(answer, ref.repo).is_open:
+            if decode_models.issue(answer, ref.repo).is_open:
                 raise Conflict(f"{ref}: still open")
 
         sure(close, lambda: not self.issue(ref).is_open)
@@ -58,7 +58,7 @@ class CommentWriter(Account):
         checked(body, marker)
         return once(
             lambda: self._commented(ref, marker),
-            lambda: models.comment(self._client.post(self._issue_at(ref, "comments"), body=body), ref),
+            lambda: decode_models.comment(self._client.post(self._issue_at(ref, "comments"), body=body), ref),
             none_yet=seen is not None and seen.comments == 0,
         )
 
@@ -86,7 +86,7 @@ class CommentWriter(Account):
 
     def _filed(self, repo: Repo, marker: str) -> Issue | None:
         rows = self._client.rows(self._at(repo, "issues"), state="open", type="issues", created_by=self._own().login)
-        issues = (models.issue(row, repo) for row in rows)
+        issues = (decode_models.issue(row, repo) for row in rows)
         return next((issue for issue in issues if self._mine(issue.author) and marker in issue.body), None)
 
     def _reactions_at(self, ref: Ref, comment_id: int) -> str:
@@ -96,4 +96,4 @@ class CommentWriter(Account):
         """The reactions to an issue, or to one of its comments: these are not paged."""
         at = self._reactions_at(ref, comment_id)
         rows = self._client.get(at).each() if comment_id else self._client.rows(at)
-        return [models.reaction(row) for row in rows]
+        return [decode_models.reaction(row) for row in rows]

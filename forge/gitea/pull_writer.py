@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from forge.gitea import models
+from forge.gitea import decode_models
 from forge.gitea.account import Account, checked, without
 from forge.models import PullRequest, Ref, Repo, Review, ReviewComment, ReviewState
 from forge.protocol import Conflict, Refused, Unavailable
@@ -23,7 +23,7 @@ class GiteaPullWriter(Account):
         """
         try:
             made = self._client.post(self._at(repo, "pulls"), head=head, base=base, title=title, body=body)
-            return self.pull(models.ref(made, repo))
+            return self.pull(decode_models.ref(made, repo))
         except (Conflict, Unavailable) as error:
             found = next(self._sifted(repo, head, base), None)
             if found is not None:
@@ -63,7 +63,7 @@ class GiteaPullWriter(Account):
         for left in (review for review in mine if review.state is ReviewState.PENDING):
             self._client.delete(f"{at}/{left.id}")
         try:
-            return models.submitted(self._client.post(at, **said), ref)
+            return decode_models.submitted(self._client.post(at, **said), ref)
         except Unavailable:
             done = _saying(self._own_reviews(ref), marker, head_sha)
             if done is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from forge.gitea import models
+from forge.gitea import decode_models
 from forge.gitea.client import MAX_PAGES, ROWS
 from forge.gitea.connection import ForgeConnection
 from forge.gitea.json_value import JsonValue
@@ -21,7 +21,7 @@ class GiteaIssueReader(ForgeConnection):
 
     def issue(self, ref: Ref) -> Issue:
         """An issue, or the issue side of a pull request."""
-        return models.issue(self._client.get(self._issue_at(ref)), ref.repo)
+        return decode_models.issue(self._client.get(self._issue_at(ref)), ref.repo)
 
     def sees_subjects(self, repo: Repo) -> bool:
         """Whether this identity may see issues and pull requests of a repository at all.
@@ -39,19 +39,19 @@ class GiteaIssueReader(ForgeConnection):
     def comments(self, ref: Ref) -> list[Comment]:
         """All comments of a conversation, oldest first; forges do not page them."""
         rows = self._whole(ref, "comments")
-        return sorted((models.comment(row, ref) for row in rows), key=lambda comment: comment.id)
+        return sorted((decode_models.comment(row, ref) for row in rows), key=lambda comment: comment.id)
 
     def comment_by_id(self, ref: Ref, comment_id: int) -> Comment:
         """One comment of a conversation; forges answer 204 for a row of the timeline that is none."""
         held = self._client.get(self._comment_at(ref, comment_id))
         if not held.present:
             raise NotFound(f"{ref}: {comment_id} is no comment", status=404)
-        return models.comment(held, ref)
+        return decode_models.comment(held, ref)
 
     def timeline(self, ref: Ref) -> list[TimelineEvent]:
         """All rows of a timeline, oldest first."""
         rows = self._timeline(ref)
-        return sorted((models.timeline_event(row) for row in rows), key=lambda timeline_event: timeline_event.id)
+        return sorted((decode_models.timeline_event(row) for row in rows), key=lambda timeline_event: timeline_event.id)
 
     def _timeline(self, ref: Ref) -> Iterator[JsonValue]:
         """All rows of a timeline, in the forge's order: at once where it gives them so, null for none, else by pages."""
@@ -77,8 +77,8 @@ class GiteaIssueReader(ForgeConnection):
     def _awaited(self, ref: Ref) -> list[Issue]:
         rows = self._client.rows(self._issue_at(ref, "dependencies"))
         here = self._current(ref.repo)
-        places = ((row, models.repo(row["repository"], self._name)) for row in rows)
-        return [models.issue(row, ref.repo if repo == here else repo) for row, repo in places]
+        places = ((row, decode_models.repo(row["repository"], self._name)) for row in rows)
+        return [decode_models.issue(row, ref.repo if repo == here else repo) for row, repo in places]
 
     def _comment_at(self, ref: Ref, *parts: str | int) -> str:
         return self._at(ref.repo, "issues", "comments", *parts)

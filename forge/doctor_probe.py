@@ -1,5 +1,6 @@
-"""The probes of the doctor, recognised by their titles: bots, poller and dispatch ignore them. Performs no I/O.
+"""Pull requests of the doctor that try permissions. Performs no I/O.
 
+They are known by their title: bots, poller and dispatch ignore them.
 Others gain nothing by that title: a pull request that no bot reviews gets no verdict, which is no approval.
 """
 
@@ -12,6 +13,6 @@ BRANCH = "hive-doctor-"
 """The prefix of a probe's branches."""
 
 
-def is_trial(title: str) -> bool:
+def is_doctor_probe(title: str) -> bool:
     """Whether a pull request of this title is a doctor's."""
     return title == TITLE

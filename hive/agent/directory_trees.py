@@ -16,7 +16,7 @@ MODE = 0o700
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def real(path: Path) -> Path:
+def ensure_directory(path: Path) -> Path:
     """A directory of ours; a link, file, fifo or socket that a command put in its place is taken away."""
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
@@ -26,7 +26,7 @@ def real(path: Path) -> Path:
     return path
 
 
-def gone(path: Path) -> None:
+def remove_path(path: Path) -> None:
     """Remove whatever is at a path as far as possible; a link is removed itself."""
     with suppress(FileNotFoundError):
         if path.is_dir() and not path.is_symlink():

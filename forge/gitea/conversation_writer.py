@@ -7,7 +7,7 @@ a comment's.
 from __future__ import annotations
 
 from forge.conversation import Conversation
-from forge.gitea import models
+from forge.gitea import decode_models
 from forge.gitea.account import Account, checked
 from forge.gitea.confirm import once, sure
 from forge.models import Comment, ReviewComment
@@ -24,7 +24,9 @@ class ConversationWriter(Account):
         """
         checked(body, marker)
         at = self._pull_at(to.ref, "comments", to.id, "replies")
-        return once(lambda: self._said(to, marker), lambda: models.comment(self._client.post(at, body=body), to.ref))
+        return once(
+            lambda: self._said(to, marker), lambda: decode_models.comment(self._client.post(at, body=body), to.ref)
+        )
 
     def edit_reply(self, to: Conversation, reply_id: int, body: str) -> None:
         """Replace the text of a reply; the same text is not sent again."""
@@ -44,7 +46,9 @@ class ConversationWriter(Account):
     def _said(self, to: Conversation, marker: str) -> Comment | None:
         rows = self._client.get(self._pull_at(to.ref, "reviews", to.review, "comments")).each()
         said = (row for row in rows if marker in row["body"].words() and row["user"].present)
-        return next((models.comment(row, to.ref) for row in said if self._mine(models.user(row["user"]))), None)
+        return next(
+            (decode_models.comment(row, to.ref) for row in said if self._mine(decode_models.user(row["user"]))), None
+        )
 
     def _remark(self, of: Conversation, remark_id: int) -> ReviewComment:
         remarks = self.review_comments(of.ref, of.review)

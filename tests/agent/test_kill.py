@@ -34,9 +34,9 @@ STORY = Script(
 )
 
 
-def assert_told_once(world: World) -> None:
+def assert_same_end(world: World) -> None:
     """The story's end, as if nothing had happened on the way."""
-    assert [end["outcome"] for end in world.ends] == ["pushed"]
+    assert [end["outcome"] for end in world.ends] == ["pushed"], world.ends
     assert list(world.pulls) == [BRANCH]
     assert world.git("acme/app", "show", f"{BRANCH}:app.py") == "x = 1\ny = 2\nz = 1"
     assert world.git("acme/app", "log", "--format=%s", f"main..{BRANCH}") == "More letters"
@@ -65,7 +65,7 @@ def test_killed_at_every_request(world: World, when: str) -> None:
         world.wait_for(lambda: world.ends or not world.processes)
         if world.ends and not seen.isdisjoint({"end", "after end"}):
             break
-    assert_told_once(world)
+    assert_same_end(world)
     assert len(seen) >= 8, seen
 
 
@@ -142,7 +142,7 @@ def test_stale_locks(world: World) -> None:
     for name in ("index.lock", "refs/heads/agent/iris/issue-1.lock"):
         (world.place.state / "runs/7/work/.git" / name).touch()
     world.resume()
-    assert_told_once(world)
+    assert_same_end(world)
 
 
 def test_half_a_clone(world: World) -> None:
@@ -152,7 +152,7 @@ def test_half_a_clone(world: World) -> None:
     (part / ".git" / "config").write_text("half of it")
     world.responder = STORY
     world.hold()
-    assert_told_once(world)
+    assert_same_end(world)
     assert not part.exists()
 
 

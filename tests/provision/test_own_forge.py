@@ -33,7 +33,7 @@ def test_init_starts_a_forge_of_our_own(tmp_path: Path) -> None:
     assert f"http://127.0.0.1:{port} does not answer: Connection refused" in plan.stderr
     asked = hive(tmp_path, "init")
     assert asked.returncode == 1, asked.stdout
-    assert "acme/app is not there: " in asked.stderr
+    assert "acme/app does not exist: " in asked.stderr
     assert "hive init --create-missing" in asked.stderr
     made = hive(tmp_path, "init", "--create-missing")
     assert (made.returncode, made.stderr) == (0, "")

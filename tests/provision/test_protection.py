@@ -53,11 +53,11 @@ def test_a_pattern_that_comes_first(build: Build, flavour: str, name: str) -> No
         with pytest.raises(Refused):
             core.protection(IRIS, "main")
     blind = "\n".join(provision_env.ills(admin=False))
-    assert "main of agent-configs/iris lets everybody push who may write: another rule counts" in blind
+    assert "main of agent-configs/iris lets every writer push: another rule takes precedence" in blind
     said = "\n".join(provision_env.ills())
     assert f"protection of main in agent-configs/iris: the rule {name} counts in its place" in said
-    mended = [line for line in provision_env.init() if "protection" in line]
-    assert mended == [
+    repaired = [line for line in provision_env.init() if "protection" in line]
+    assert repaired == [
         f"fixed protection of main in {repo.path}: the rule {name} counts in its place" for repo in (APP, IRIS)
     ]
     assert pushes(provision_env) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from forge.protocol import NotFound
 from hive.instance.instance import StartupError
 from hive.provision import Provisioner
 from tests.provision.conftest import ADMIN, PASSWORD, Build, ProvisionEnv
@@ -31,9 +32,11 @@ def rename(provision_env: ProvisionEnv, path: str, name: str) -> None:
 def test_a_missing_project(build: Build) -> None:
     """A project that is not there is not made unasked, and neither is anything else."""
     provision_env = build("forgejo-17")
-    with pytest.raises(StartupError, match=r"acme/app is not there: .* hive init --create-missing"):
+    with pytest.raises(StartupError, match=r"acme/app does not exist: .* hive init --create-missing"):
         init(provision_env)
-    assert not list(provision_env.raw.rows("/orgs"))
+    for org in ("acme", "agent-configs"):
+        with pytest.raises(NotFound):
+            provision_env.raw.get(f"/orgs/{org}")
     assert "created repository acme/app" in provision_env.init()
     assert init(provision_env) == []
 
@@ -115,5 +118,5 @@ def test_the_configuration_of_another(provision_env: ProvisionEnv) -> None:
 def test_a_plan_asks_as_well(build: Build) -> None:
     """A plan is the same code: it does not say that a project would be made that init would not make."""
     provision_env = build("forgejo-17")
-    with pytest.raises(StartupError, match=r"acme/app is not there: .* hive init --create-missing"):
+    with pytest.raises(StartupError, match=r"acme/app does not exist: .* hive init --create-missing"):
         Provisioner.plan(provision_env.instance, "work", ADMIN, PASSWORD)

@@ -61,7 +61,7 @@ def test_one_token(provision_env: ProvisionEnv) -> None:
     after = stored(provision_env)
     assert [login for login in LOGINS if after[login] != before[login]] == ["iris"]
     with pytest.raises(
-        StartupError, match="mara is no account of the hive on work; it has core, triage, argus, iris, bo"
+        StartupError, match="mara is not an account of the hive on work; it has core, triage, argus, iris, bo"
     ):
         provision_env.rotation().tokens(ADMIN, PASSWORD, ("mara",))
 
@@ -136,9 +136,9 @@ def test_on_the_command_line(provision_env: ProvisionEnv) -> None:
     """What was replaced is said, and no secret is."""
     done = provision_env.hive("rotate", "iris", "--admin", ADMIN)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout == "a new token for iris; the old one is gone\n"
+    assert done.stdout == "rotated the token of iris; the old one is deleted\n"
     hooks = provision_env.hive("rotate", "--hooks", "--admin", ADMIN)
-    assert hooks.stdout == "a new secret for the hooks of acme, birch, agent-configs\n"
+    assert hooks.stdout == "rotated the secret of the hooks of acme, birch, agent-configs\n"
     assert provision_env.instance.secret_store.hook_secret("work").decode() not in hooks.stdout
 
 

@@ -75,8 +75,8 @@ def _version(connection: sqlite3.Connection, path: Path, newest: int) -> int:
         said = f"{path} is of a newer version of the hive ({version}, and this one knows {newest})"
         raise IncompatibleDatabase(f"{said}; install that version, or restore the backup from before it")
     if owner == 0 and {"deliveries", "anchors"} <= tables:
-        said = f"{path} was made before the hive's first release, and is not read any more"
-        raise IncompatibleDatabase(f"{said}; stop the hive, move the file away, and start again: a new one is made")
+        said = f"{path} was created before the hive's first release, and is no longer supported"
+        raise IncompatibleDatabase(f"{said}; stop the hive, move the file away, and start again: a new one is created")
     if owner or version or tables:
         raise IncompatibleDatabase(
             f"{path} is a database of another program; move it away, or name another state directory"

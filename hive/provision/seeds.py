@@ -28,7 +28,9 @@ What runs where. Each commit on `deployed/` is a deployment: successes only.
 |---|---|---|---|
 """
 OPS = "# {}\n\nWhat the hive asks of its operators, and what people ask of the hive: file an issue, there is a form for it.\n"
-LORE = "# {}\n\nWhat all have learned. Every agent reads it; nobody pushes to `main`, a change is a pull request.\n"
+LORE = (
+    "# {}\n\nShared knowledge. Every agent reads it. Nothing is pushed to `main` directly: change it by pull request.\n"
+)
 
 
 class Seeds:

@@ -75,7 +75,7 @@ class Reporter:
             self._enqueue(
                 deployment, CreateTag(repo, f"failed/{pull}", deployment.sha, reason[:1000], key=f"tag:{key}")
             )
-        self._status(deployment, repo, State.FAILURE, "🔴 does not run; the old one goes on")
+        self._status(deployment, repo, State.FAILURE, "🔴 does not run; the old one keeps running")
         said = FAILED.format(
             agent=deployment.agent,
             sha=code(deployment.sha[:7]),

@@ -96,7 +96,7 @@ def unpack(body: bytes) -> Recording:
     try:
         now, team, said = json.loads(zlib.decompress(body))
     except (zlib.error, ValueError) as error:
-        raise Unplayable("the tape was too long to be kept") from error
+        raise Unplayable("the recording was too long to be kept") from error
     return Recording(
         datetime.fromisoformat(now), team, [RecordedCall(q, a, tuple(e) if e else None) for q, a, e in said]
     )

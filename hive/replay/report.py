@@ -40,7 +40,7 @@ class Replay:
         if not (number.isascii() and number.isdigit()) or (kind if colon else "job") not in KINDS:
             raise Cannot(f"name a job, a delivery or a run as job:12, delivery:7, run:3 (it is {what[:40]!r})")
         if len(number) > LONGEST_NUMBER:
-            raise Cannot(f"there is no {kind or 'job'} of so large a number")
+            raise Cannot(f"there is no {kind or 'job'} with such a large number")
         told = {"job": self._job, "delivery": self._delivery, "run": self._run}[kind or "job"]
         for line in told(int(number)):
             yield _plain(line)
@@ -52,10 +52,10 @@ class Replay:
         yield f"job {number}  {job.bot} {type(job.event).WIRE} {job.event.ref}  by {job.event.actor.login}"
         bot, body = self.bots.get(job.bot), self.ledger.recordings.of(number)
         if body is None:
-            yield "  nothing was asked, or what was told is not kept any more"
+            yield "  no recording: nothing was read, or it is no longer kept"
             return
         if bot is None:
-            raise Cannot(f"no bot named {job.bot} is configured any more")
+            raise Cannot(f"no bot named {job.bot} is configured")
         try:
             recording = unpack(body)
         except Unplayable as error:
@@ -67,12 +67,12 @@ class Replay:
         self.differs |= not found.is_none
         yield from found.lines()
         if not found.then and found.is_none:
-            yield "  same  nothing is wanted"
+            yield "  same  no intents"
 
     def _delivery(self, number: int) -> Iterator[str]:
         delivery = self.ledger.deliveries.get(number)
         if delivery is None:
-            raise Cannot(f"there is no delivery {number}, or its words are not kept any more")
+            raise Cannot(f"there is no delivery {number}, or its body is no longer kept")
         yield f"delivery {number}  {delivery.kind} {delivery.id} from {delivery.forge}"
         try:
             events = self.decode(delivery)
@@ -81,18 +81,18 @@ class Replay:
         then = self.ledger.job_history.of_delivery(number)
         known = {(job.bot, job.event.key) for job in then}
         for event in events:
-            yield f"  {type(event).WIRE} {event.ref}  by {event.actor.login}  key {event.key or 'none: a look is asked for'}"
+            yield f"  {type(event).WIRE} {event.ref}  by {event.actor.login}  key {event.key or 'none: causes a refresh'}"
             for bot in self.hearers(event) if event.key else ():
                 if (bot, event.key) not in known and not self.ledger.job_history.knows(bot, event.key):
                     self.differs = True
-                    yield f"+ now   {bot} would look at it"
+                    yield f"+ now   {bot} would get a job"
         for job in then:
             yield from self._job(job.id)
 
     def _run(self, number: int) -> Iterator[str]:
         jobs = self.ledger.runs.jobs_of(number)
         if not jobs:
-            raise Cannot(f"there is no run {number} that a bot decided on")
+            raise Cannot(f"there is no run {number} with a bot's job")
         for job in jobs:
             yield from self._job(job)
 

@@ -260,7 +260,7 @@ def test_a_damaged_queue(hive_env: HiveEnv) -> None:
 )
 def test_a_number_that_no_row_has(config: Path, kind: str, number: str) -> None:
     """However large it is, there is none."""
-    assert f"there is no {kind} of so large a number" in complaint(hive("replay", f"{kind}:{number}", str(config)))
+    assert f"there is no {kind} with such a large number" in complaint(hive("replay", f"{kind}:{number}", str(config)))
 
 
 @pytest.mark.parametrize("what", ["job:-1", "job:²", ":", "boo:1", ""])

@@ -124,7 +124,7 @@ def test_errors_are_played_too(hive_env: HiveEnv) -> None:
     hive_env.forge.stop()
     number = next(number for number, bot in jobs(hive_env.instance.ledger).items() if bot == "commands")
     lines, differs = told(hive_env, f"job:{number}")
-    assert (lines[-1], differs) == ("  same  nothing is wanted", False)
+    assert (lines[-1], differs) == ("  same  no intents", False)
 
 
 def test_a_delivery_and_a_run(day: HiveEnv) -> None:
@@ -157,8 +157,8 @@ def test_what_cannot_be_decided_again_says_why(day: HiveEnv) -> None:
     while ledger.forget(ledger.clock() + 60):
         pass
     lines, differs = told(day, f"job:{number}")
-    assert (lines[-1], differs) == ("  nothing was asked, or what was told is not kept any more", False)
-    with pytest.raises(Cannot, match="not kept any more"):
+    assert (lines[-1], differs) == ("  no recording: nothing was read, or it is no longer kept", False)
+    with pytest.raises(Cannot, match="no longer kept"):
         told(day, "delivery:1")
 
 

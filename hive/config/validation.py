@@ -33,7 +33,7 @@ def field_errors(data: Any) -> Iterator[FieldError]:
     yield from _model(_map(root.get("model")))
     yield from _paths(root)
     if "home" in root:
-        yield FieldError(("home",), "nobody reads this key", at_key=True)
+        yield FieldError(("home",), "unknown key", at_key=True)
     if root.get("teams") == {}:
         yield FieldError(("teams",), "should name at least one team")
     yield from _accounts(root.get("accounts"))

@@ -37,6 +37,6 @@ class PullScanner:
         except GitInterrupted as error:
             raise Unavailable(f"{pull.ref} cannot be looked at now: {error}") from error
         except (TooLarge, DiffTooLarge) as error:
-            return Scan(pull.head_sha, failed=(("change", f"is larger than what can be looked at: {error}"),))
+            return Scan(pull.head_sha, failed=(("change", f"is too large to be reviewed: {error}"),))
         except (GitError, ValueError) as error:
             return Scan(pull.head_sha, failed=(("git", str(error)),))

@@ -77,7 +77,7 @@ class Poller:
         swept = PollResult(
             self._watcher.requests - asked, changes, tuple(jobs), deep=found.deep, more=found.left is not None
         )
-        log.info("swept owner=%s:%s %s", self._forge, self._owner, swept)
+        log.info("polled owner=%s:%s %s", self._forge, self._owner, swept)
         return swept
 
     def _look(self, *, thorough: bool) -> tuple[PassFindings, Cursor | None]:

@@ -74,6 +74,6 @@ def test_a_change_that_is_too_large_is_not_reviewed(hive_env: HiveEnv) -> None:
     ref = hive_env.mara.open_pull(APP, head="side", base="main", title="side", body="").ref
     look(hive_env, "review", ReviewAsked(ref, hive_env.mara.user("mara"), f"asked:{ref}"))
     (review,) = hive_env.mara.reviews(ref)
-    assert f"is larger than what can be looked at: the diff has more than {MAX_LINES} lines" in review.body
+    assert f"is too large to be reviewed: the diff has more than {MAX_LINES} lines" in review.body
     head = hive_env.mara.pull(ref).head_sha
     assert [(s.context, s.state.value) for s in hive_env.mara.statuses(APP, head)] == [("hive/review", "error")]

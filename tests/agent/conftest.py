@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,6 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
@@ -77,6 +79,24 @@ class UnixServer(ThreadingMixIn, UnixStreamServer):
         """A connection that breaks is meant to."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             traceback.print_exc()
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process started, and those that they started."""
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            for child in map(int, path.read_text().split()):
+                found += [child, *descendants(child)]
+    return found
+
+
+def runs(pid: int) -> bool:
+    """Whether a process has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 class World:
@@ -169,10 +189,18 @@ class World:
         return process
 
     def kill(self) -> None:
-        """Kill every process of the harness, at whatever instruction it is."""
+        """Kill every process of the harness, and what it started, as the end of its container does."""
         for process in self.processes:
+            process.send_signal(signal.SIGSTOP)
+            started = descendants(process.pid)
             process.kill()
             process.wait()
+            for pid in started:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            for pid in started:
+                while runs(pid):
+                    time.sleep(0.01)
         with self.changed:
             self.processes.clear()
             self.changed.notify_all()

@@ -13,7 +13,6 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
@@ -28,6 +27,7 @@ from hive.agent.turn_runner import ContainerPaths, TurnRunner
 from hive.agent.unix_http import RetryPolicy
 from hive.demo.model import DiffResponder, ModelConversation, ModelReply, Responder
 from hive.demo.model.server import handler
+from tests.agent.process_tree import descendants, kill_all
 
 ROOT = Path(__file__).parent.parent.parent
 BACKEND = Path(subprocess.check_output(["git", "--exec-path"], text=True).strip()) / "git-http-backend"
@@ -79,24 +79,6 @@ class UnixServer(ThreadingMixIn, UnixStreamServer):
         """A connection that breaks is meant to."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             traceback.print_exc()
-
-
-def descendants(pid: int) -> list[int]:
-    """The processes that a process started, and those that they started."""
-    found: list[int] = []
-    for path in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            for child in map(int, path.read_text().split()):
-                found += [child, *descendants(child)]
-    return found
-
-
-def runs(pid: int) -> bool:
-    """Whether a process has not ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 class World:
@@ -195,12 +177,7 @@ class World:
             started = descendants(process.pid)
             process.kill()
             process.wait()
-            for pid in started:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            for pid in started:
-                while runs(pid):
-                    time.sleep(0.01)
+            kill_all(started)
         with self.changed:
             self.processes.clear()
             self.changed.notify_all()

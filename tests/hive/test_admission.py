@@ -270,7 +270,7 @@ def test_any_body_is_an_object_or_denied(body: bytes) -> None:
     json.dumps(found, ensure_ascii=False).encode()
 
 
-def test_half_a_surrogate_pair_is_mended() -> None:
+def test_half_a_surrogate_pair_is_fixed() -> None:
     """A text that was cut in the middle of a sign can be sent on; a whole pair stays what it is."""
     assert json_object(b'{"cut": "a\\ud83d", "whole": "\\ud83d\\ude00", "\\uDC00": 1}') == {
         "cut": "a\ufffd",

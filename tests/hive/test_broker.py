@@ -191,7 +191,7 @@ def test_no_line_is_changed(socket: Socket, run: int, body: dict[str, Any], stat
     assert socket.turn()["transcript"] == [LINE, LINE]
 
 
-def test_what_is_told_is_mended(socket: Socket, run: int) -> None:
+def test_what_is_told_is_fixed(socket: Socket, run: int) -> None:
     """Half a pair and NUL never reach the ledger: what stands for them does."""
     token = socket.turn()["token"]
     raw = '{"number": 0, "line": {"role": "user", "content": [{"type": "text", "text": "a\\ud800\\u0000b"}]}}'

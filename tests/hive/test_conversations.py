@@ -1,4 +1,4 @@
-"""Conversations on lines of a pull request: answered where they are held, and resolved when their line is mended."""
+"""Conversations on lines of a pull request: answered where they are held, and resolved when their line is fixed."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def push(hive_env: HiveEnv, text: bytes) -> None:
     """Iris pushes the file with other words."""
     token = hive_env.instance.secret_store.token(APP.forge, "iris")
     with GiteaForge(name=APP.forge, url=hive_env.forge.url, token=token) as forge:
-        forge.commit(APP, [FileEdit("a.py", text)], message="mend it", branch="agent/iris/1")
+        forge.commit(APP, [FileEdit("a.py", text)], message="fix it", branch="agent/iris/1")
 
 
 def remarks(hive_env: HiveEnv, pull: PullRequest) -> list[ReviewComment]:
@@ -201,7 +201,7 @@ def test_a_single_remark_is_answered_on_its_line(
     assert spoken(hive_env, pull, "Because of x.") == where
 
 
-def test_resolved_when_mended(hive_env: HiveEnv, worker: Worker, pull: PullRequest) -> None:
+def test_resolved_when_fixed(hive_env: HiveEnv, worker: Worker, pull: PullRequest) -> None:
     """A push that changes the line resolves the conversation, and the answer says that something was pushed."""
     answer(hive_env, pull, "Please rename it.")
     hear(hive_env, worker)
@@ -230,9 +230,7 @@ def test_a_conversation_that_is_opened_again_stays_open(hive_env: HiveEnv, worke
     [None, TEXT.replace(b"y", b"why"), b"# new\n" + TEXT, b"y = 2\nz = 3\nx = 1\n", TEXT.replace(b"\n", b"\r\n")],
     ids=["nothing", "another line", "pushed down", "moved", "line ends"],
 )
-def test_what_is_not_mended_stays_open(
-    hive_env: HiveEnv, worker: Worker, pull: PullRequest, text: bytes | None
-) -> None:
+def test_what_is_not_fixed_stays_open(hive_env: HiveEnv, worker: Worker, pull: PullRequest, text: bytes | None) -> None:
     """A push that leaves the line as it is resolves nothing; one that changes it in a later turn does."""
     answer(hive_env, pull, "Please rename it.")
     hear(hive_env, worker)

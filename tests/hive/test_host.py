@@ -29,10 +29,10 @@ from hive.outbox.state_labels import labels_of
 from hive.provision import Provisioner
 from hive.reconcile.bwrap import find_sandbox
 
-JAIL = find_sandbox()
+SANDBOX = find_sandbox()
 pytestmark = [
     pytest.mark.contained,
-    pytest.mark.skipif(not JAIL.contained, reason=f"no containers here: {JAIL.why_not}"),
+    pytest.mark.skipif(not SANDBOX.contained, reason=f"no containers here: {SANDBOX.why_not}"),
 ]
 SECONDS = 120.0
 
@@ -216,7 +216,7 @@ def test_what_a_tool_does_to_its_state_hurts_nobody(instance: Instance, keep: Ca
 
 @pytest.mark.parametrize("kind", ["link to nowhere", "fifo"])
 def test_a_fault_of_one_agent_is_its_own(instance: Instance, keep: Callable[[], Kept], kind: str) -> None:
-    """An agent whose directories cannot be had is told of once; the others go on, and so does it when it is mended."""
+    """An agent whose directories cannot be had is told of once; the others go on, and so does it when it is fixed."""
     place = instance.agents / "iris" / "run"
     place.parent.mkdir(parents=True)
     INSTEAD[kind](place)

@@ -118,7 +118,7 @@ def test_what_cannot_be_played_with(tmp_path: Path) -> None:
     (broken / ".hive.yaml").write_text("checks: {a: 1}\n")
     git(broken, "add", "--all")
     git(broken, "commit", "-q", "-m", "More")
-    assert refused(broken).endswith("mend it, and commit that")
+    assert refused(broken).endswith("fix it, and commit that")
 
 
 def test_a_shallow_clone_is_copied_without_its_history(tmp_path: Path) -> None:

@@ -49,7 +49,7 @@ def forbidden(place: Path) -> list[str]:
 
 
 def test_the_doctor_is_red_where_nothing_confines(tmp_path: Path) -> None:
-    """Not a word of containers: what is so, and how to mend it. Only the demo's own forge goes without."""
+    """Not a word of containers: what is so, and how to fix it. Only the demo's own forge goes without."""
     write_config(tmp_path, forge_port=1, web_port=2, model_url="")
     config = tmp_path / "hive.yaml"
     config.write_text(config.read_text().replace("sandbox: none", "sandbox: bubblewrap"))

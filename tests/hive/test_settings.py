@@ -276,7 +276,7 @@ def test_any_shape_is_read_or_refused_in_words(data: object) -> None:
 
 
 def test_all_mistakes_at_once(tmp_path: Path) -> None:
-    """Nobody mends one mistake to be told of the next."""
+    """Nobody fixes one mistake to be told of the next."""
     text = GOOD.replace("mara", "iris").replace("words", "wrods") + "web: {port: 99999}\nbots: [3]\nforges: {}\n"
     said = field_errors(tmp_path, text)
     assert len(said) == 6, said

@@ -120,7 +120,7 @@ def test_a_file_that_was_read_only_is_opened_anew(open_place: Path) -> None:
 
 
 def test_damage_is_not_waited_for(tmp_path: Path) -> None:
-    """A file that is no database any more is damaged; waiting would mend nothing."""
+    """A file that is no database any more is damaged; waiting would not help."""
     with closing(Ledger(tmp_path / "ledger.db")) as ledger:
         ledger.audit.add("a", "before")
     (tmp_path / "ledger.db").write_bytes(b"not a database, but long enough to be taken for one" * 100)

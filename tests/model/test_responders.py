@@ -88,8 +88,8 @@ class TestScript:
 
     def test_about(self) -> None:
         """A scene may be one issue's, whatever is said last."""
-        script = Script([Scene("review", (ModelReply("mended"),), about="honey")], otherwise=DiffResponder())
-        assert script.reply(talk(user("count the honey"), user("a review"))).text == "mended"
+        script = Script([Scene("review", (ModelReply("fixed"),), about="honey")], otherwise=DiffResponder())
+        assert script.reply(talk(user("count the honey"), user("a review"))).text == "fixed"
         assert script.reply(talk(user("count the bees"), user("a review"))).text == ""
 
     def test_played_out(self) -> None:
@@ -162,7 +162,7 @@ class TestDiffBrain:
         assert "`lib/b.py`: 0 times" in third.calls[0].input["summary"]
 
     def test_submit_fails(self) -> None:
-        """A failed check is reported as it is: this brain cannot mend it."""
+        """A failed check is reported as it is: this brain cannot fix it."""
         answers = ("applied\n[exit status 0]", False), ("Not submitted: test_x", True)
         last = play(DiffResponder(), ISSUE, *answers)[-1]
         assert last.calls[0].input["outcome"] == "blocked"

@@ -41,6 +41,10 @@ class Puppet:
     """A model that says what the test makes it say."""
 
     def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """End each turn at once."""
         self.say: Callable[[ModelConversation], ModelReply] = lambda _: ModelReply("Done.")
 
     def reply(self, conversation: ModelConversation) -> ModelReply:
@@ -91,7 +95,7 @@ class Kept:
 
 
 @contextmanager
-def house_of_two(place: Path, responder: Responder) -> Iterator[Instance]:
+def instance_with_two_agents(place: Path, responder: Responder) -> Iterator[Instance]:
     """A forge made ready for iris and atlas, with a project in it."""
     with ExitStack() as stack:
         model = stack.enter_context(ModelServer(responder))
@@ -121,17 +125,18 @@ def responder() -> Puppet:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory, responder: Puppet) -> Iterator[Instance]:
-    """A house with two agents, for all tests of this file."""
-    with house_of_two(tmp_path_factory.mktemp("h"), responder) as made:
+    """An instance with two agents, for all tests of this file."""
+    with instance_with_two_agents(tmp_path_factory.mktemp("h"), responder) as made:
         yield made
 
 
 @pytest.fixture
-def instance(built: Instance) -> Instance:
-    """The house as if no agent had ever started in it."""
+def instance(built: Instance, responder: Puppet) -> Instance:
+    """The instance as if no agent had ever started in it."""
+    responder.reset()
     shutil.rmtree(built.agents, ignore_errors=True)
     with built.ledger.transaction() as db:
-        for table in ("transcripts", "effects", "turns", "runs"):
+        for table in ("incidents", "crashes", "suspensions", "transcripts", "effects", "turns", "runs"):
             db.execute(f"DELETE FROM {table}")  # noqa: S608
     return built
 
@@ -260,17 +265,21 @@ def test_each_run_starts_in_a_fresh_container(keep: Callable[[], Kept]) -> None:
 
 
 def test_a_harness_that_dies_in_each_try_is_not_tried_for_ever(keep: Callable[[], Kept]) -> None:
-    """Whoever kills the process that holds a turn, after five times without a step it is given up, in words."""
+    """A turn whose process is killed five times without a step is given up, with a comment."""
     kept = keep()
+    incidents = kept.instance.ledger.incidents
     killed: set[int] = set()
 
     def die(_: ModelConversation) -> ModelReply:
-        epoch = kept.host.containers.epoch("iris")
-        while (pid := kept.host.containers.pid("iris")) and kept.host.containers.epoch("iris") == epoch:
-            killed.add(pid)
-            os.kill(pid, signal.SIGKILL)
+        epoch, runs = kept.host.containers.epoch("iris"), kept.instance.ledger.runs
+        crashes = incidents.count_crashes_at(held[0], 0) if (held := runs.current("iris")) else 0
+        # Without an answer until the crash is recorded: an answer that fails before would be an outage of the model.
+        while held and incidents.count_crashes_at(held[0], 0) == crashes and kept.thread.is_alive():
+            if (pid := kept.host.containers.pid("iris")) and kept.host.containers.epoch("iris") == epoch:
+                killed.add(pid)
+                os.kill(pid, signal.SIGKILL)
             time.sleep(0.02)
-        raise ConnectionAbortedError  # nobody is there to hear it
+        raise ConnectionAbortedError
 
     kept.responder.say = die
     run = kept.assign(1)
@@ -309,8 +318,8 @@ def test_a_host_that_goes_costs_no_attempt(instance: Instance, responder: Puppet
     assert (row["state"], row["attempts"]) == ("pending", 0)
 
 
-def test_an_agents_token_that_is_refused_is_told(keep: Callable[[], Kept]) -> None:
-    """The turns of an agent whose token is refused rest, visibly and told once; a new token is enough to go on."""
+def test_an_agents_token_that_is_rejected_is_reported(keep: Callable[[], Kept]) -> None:
+    """The turns of an agent whose token is rejected are suspended, reported once; a new token resumes them."""
     kept = keep()
     ledger, secret_store = kept.instance.ledger, kept.instance.secret_store
     kept.until(lambda: kept.is_up("iris"), "iris")
@@ -318,7 +327,7 @@ def test_an_agents_token_that_is_refused_is_told(keep: Callable[[], Kept]) -> No
     secret_store.keep_token(FORGE, "iris", "f" * 40)
     try:
         run = kept.assign(1)
-        kept.until(lambda: ledger.suspensions.of("acme", Scope.ACCOUNT, "iris"), "a rest")
+        kept.until(lambda: ledger.suspensions.of("acme", Scope.ACCOUNT, "iris"), "a suspension")
         assert labels_of(ledger.run_states.of(f"{FORGE}:acme/app#1")[0]) == {"state/needs-login"}
         told = [effect.payload for effect in kept.pending("open_issue")]
         assert ["rejected iris's token" in words for words in told] == [True]

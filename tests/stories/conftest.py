@@ -35,7 +35,7 @@ T = TypeVar("T")
 APP = Repo(FORGE, TEAM, "app")
 CONFIG = Repo(FORGE, "agent-configs", AGENT)
 META = Repo(FORGE, "hive", "meta")
-SECONDS = 90.0
+SECONDS = 180.0
 OPEN = """
     SELECT (SELECT count(*) FROM jobs WHERE state IN ('pending', 'running'))
          + (SELECT count(*) FROM effects WHERE state IN ('pending', 'running'))

@@ -42,6 +42,9 @@ def measure(names: list[str]) -> Iterator[Row | Gap]:
 
 
 if __name__ == "__main__":
+    if {"-h", "--help"} & set(sys.argv[1:]):
+        print(f"usage: python -m bench [PART ...]\n\nMeasures the named parts, or all of them: {', '.join(PARTS)}")
+        raise SystemExit
     wanted = sys.argv[1:] or list(PARTS)
     if unknown := [name for name in wanted if name not in PARTS]:
         raise SystemExit(f"bench: no part named {', '.join(unknown)}; there are {', '.join(PARTS)}")

@@ -65,7 +65,7 @@ class Row:
         """How many times the peer's."""
         return self.value / self.peer_value if self.peer_value else 0.0
 
-    def dirs_of_agents(self) -> tuple[str, ...]:
+    def cells(self) -> tuple[str, ...]:
         """The row of the table: mark, name, value, ratio, peer, goal."""
         mark = "" if self.goal is None else "✓" if self.goal.is_met(self) else "✗"
         ratio = f"{self.ratio:.2f}×" if self.peer_value else ""
@@ -87,7 +87,7 @@ class Gap:
     name: str
     why: str
 
-    def dirs_of_agents(self) -> tuple[str, ...]:
+    def cells(self) -> tuple[str, ...]:
         """The row of the table."""
         return "–", self.name, "", "", f"not measured: {self.why}", ""
 
@@ -101,15 +101,15 @@ def report(rows: Iterable[Row | Gap]) -> None:
     known = []
     for row in rows:
         known.append(row)
-        print("  ".join(filter(None, row.dirs_of_agents())), file=sys.stderr, flush=True)
+        print("  ".join(filter(None, row.cells())), file=sys.stderr, flush=True)
         _write(known)
-    table = [("", "", "value", "ratio", "beside", "goal"), *(row.dirs_of_agents() for row in known)]
-    widths = [max(len(dirs_of_agents[column]) for dirs_of_agents in table) for column in range(6)]
+    table = [("", "", "value", "ratio", "beside", "goal"), *(row.cells() for row in known)]
+    widths = [max(len(cells[column]) for cells in table) for column in range(6)]
     print()
-    for dirs_of_agents in table:
+    for cells in table:
         mark, name, value, ratio, peer, goal = (
-            dirs.rjust(width) if column in (2, 3) else dirs.ljust(width)
-            for column, (dirs, width) in enumerate(zip(dirs_of_agents, widths, strict=True))
+            cell.rjust(width) if column in (2, 3) else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
         )
         print(f"{mark} {name}  {value}  {ratio}  {peer}  {goal}".rstrip())
     with_goal = [row for row in known if isinstance(row, Row) and row.goal is not None]

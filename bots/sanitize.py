@@ -154,7 +154,7 @@ class _Page:
             case "code_block":
                 return self._seen
             case "tr_open":
-                return self._row if self.columns else lambda text: "|".join(map(self._inline, _dirs_of_agents(text)))
+                return self._row if self.columns else lambda text: "|".join(map(self._inline, _cells(text)))
             case "inline" if before not in {"th_open", "td_open"}:
                 return self._heading if before == "heading_open" else self._inline
             case _:
@@ -169,9 +169,9 @@ class _Page:
 
     def _row(self, text: str) -> str:
         """A row of a table: cells beyond its head are not shown, and code does not reach across cells."""
-        edge, dirs_of_agents = text.lstrip(" >\t").startswith("|"), _dirs_of_agents(text)
-        kept = dirs_of_agents[: self.columns + 1 if edge else self.columns]
-        return "|".join(map(self._inline, kept)) + ("|" if len(dirs_of_agents) > len(kept) else "")
+        edge, cells = text.lstrip(" >\t").startswith("|"), _cells(text)
+        kept = cells[: self.columns + 1 if edge else self.columns]
+        return "|".join(map(self._inline, kept)) + ("|" if len(cells) > len(kept) else "")
 
     def _inline(self, text: str) -> str:
         text = self._read(text, _INLINE)
@@ -217,7 +217,7 @@ def _is_open(part: re.Match[str]) -> bool:
     return part["open"] is not None or not _ENDED.fullmatch(part[0])
 
 
-def _dirs_of_agents(row: str) -> list[str]:
+def _cells(row: str) -> list[str]:
     return re.split(r"(?<!\\)\|", row)
 
 

@@ -77,7 +77,7 @@ class Stand:
         sock = listen(self.instance) if part == "web" else None
         env = {STARTS: str(self.starts), NAP: str(nap)}
         self.tree.add(part, part, str(state / "hive.yaml"), env=env, sock=sock)
-        is_up = self._responds if part == "web" else (state / f"{part}.bell").exists
+        is_up = self._responds if part == "web" else (state / f"{part}.wakeup").exists
         if not until(is_up, seconds=30):
             log = (state / "logs" / f"{part}.log").read_text().splitlines()
             raise Unmeasured(f"hive {part} does not start: {(log or ['it says nothing'])[-1][:200]}")

@@ -19,7 +19,7 @@ def test_a_denied_configuration_is_told_its_author(hive: Hive) -> None:
     hive.mara.comment(proposal, "/deny The page is small enough.", marker="/deny")
     hive.until(lambda: not hive.mara.pull(proposal).is_open, "its end")
     hive.until(lambda: hive.mara.file(CONFIG, "agent.yaml", f"denied/{proposal.number}"), "the tag")
-    told = hive.until(lambda: [text for text in messages(hive) if "refused your proposal" in text], "the message")
+    told = hive.until(lambda: [text for text in messages(hive) if "rejected your proposal" in text], "the message")
     assert len(told) == 1
     assert "The page is small enough." in told[0]
     hive.settle()

@@ -40,7 +40,7 @@ def test_without_a_key_nothing_is_said_twice(hive: Hive) -> None:
     (refusal,) = said(hive, issue, "iris")
     assert "`/cancel`" in refusal
     assert sum("@mara: @iris waits for you here" in body for body in said(hive, issue, "core")) == 1
-    assert sum("If @iris is to stop" in body for body in said(hive, issue, "core")) == 1
+    assert sum("To stop @iris: " in body for body in said(hive, issue, "core")) == 1
     hive.mara.comment(issue, "/cancel", marker="/cancel")
     hive.until(lambda: labels(hive, issue) == set(), "that nobody is at it")
 

@@ -111,8 +111,11 @@ class CodeWriter(Protocol):
         raises Conflict, and then none of the edits is made.
         """
 
-    def set_status(self, repo: Repo, sha: str, status: CommitStatus) -> None:
-        """Set a commit status, unless the context's newest one is the same."""
+    def set_status(self, repo: Repo, sha: str, status: CommitStatus, *, last: CommitStatus | None = None) -> None:
+        """Set a commit status, unless the context's newest one is the same.
+
+        `last` is what this identity set there last, if that is known: if it differs, the newest one is not looked up.
+        """
 
     def tag(self, repo: Repo, name: str, sha: str, message: str) -> None:
         """Create an annotated tag; one of the same name on another commit raises Conflict."""

@@ -53,9 +53,10 @@ class CommitWriter(Account):
             if (fresh and gone(lambda: self.branch(repo, branch))) or self._wanted(repo, edits, branch):
                 raise
 
-    def set_status(self, repo: Repo, sha: str, status: CommitStatus) -> None:
-        """Set a commit status, unless the context's newest word is the same.
+    def set_status(self, repo: Repo, sha: str, status: CommitStatus, *, last: CommitStatus | None = None) -> None:
+        """Set a commit status, unless the context's newest one is the same.
 
+        `last` is what this identity set there last, if that is known: if it differs, the newest one is not looked up.
         A commit that is not there is 500 on Forgejo 10 and Gitea 1.26: it raises NotFound.
         """
         said = {"state": status.state.value, "description": status.description, "target_url": status.url}
@@ -65,6 +66,7 @@ class CommitWriter(Account):
                 lambda: decode_models.status(
                     self._client.post(self._at(repo, "statuses", sha), context=status.context, **said)
                 ),
+                none_yet=last is not None and last != status,
             )
         except Unavailable as error:
             if error.status == 500 and gone(lambda: self._client.get(self._at(repo, "git", "commits", sha))):

@@ -112,12 +112,18 @@ class Mirror:
             os.utime(path / "HEAD")  # shows when the mirror was last used
 
     def fetch(self, ref: str, name: str) -> str:
-        """Fetch exactly one full reference, keep it as `refs/hive/<name>`, and return its commit.
+        """Fetch one full reference as `fetch_all` does; returns its commit."""
+        [commit] = self.fetch_all({ref: name})
+        return commit
 
-        An interrupted fetch leaves nothing behind. Raises GitInterrupted if a retry may help, GitError if not.
+    def fetch_all(self, names: Mapping[str, str]) -> list[str]:
+        """Fetch full references at once; returns their commits in the same order.
+
+        `names` are names by reference: each is kept as `refs/hive/<name>`. One that is missing fails the fetch. An interrupted fetch leaves nothing behind. Raises GitInterrupted if a retry
+        may help, GitError if not.
         """
-        kept = f"refs/hive/{name}"
-        for text in (ref, kept):
+        kept = {ref: f"refs/hive/{name}" for ref, name in names.items()}
+        for text in (*kept, *kept.values()):
             if not is_ref(text):
                 raise GitError(f"not a reference: {text[:80]!r}")
         secret = base64.b64encode(f"{self._login.name}:{self._login.token}".encode()).decode()
@@ -128,15 +134,16 @@ class Mirror:
         }
         words = ("fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--force", "--end-of-options")
         with self._alone():
-            self._tidy()
+            _tidy(self.path)
             try:
-                self._run(*words, self._url, f"{ref}:{kept}", config=settings, deadlines=self._deadlines)
+                refs = (f"{ref}:{mine}" for ref, mine in kept.items())
+                self._run(*words, self._url, *refs, config=settings, deadlines=self._deadlines)
             except GitError as error:
-                self._tidy()
+                _tidy(self.path)
                 if is_untrusted(error):
                     raise GitInterrupted(f"git fetch: {untrusted(self._url, error)}") from error
                 raise
-        return self._run("rev-parse", "--verify", "--end-of-options", f"{kept}^{{commit}}")
+        return [self._run("rev-parse", "--verify", "--end-of-options", f"{mine}^{{commit}}") for mine in kept.values()]
 
     def has(self, sha: str) -> bool:
         """Whether a commit is here."""
@@ -238,18 +245,6 @@ class Mirror:
                 time.sleep(0.05)
             yield
 
-    def _tidy(self) -> None:
-        """Remove what a killed git left behind, under the lock."""
-        objects = self.path / "objects"
-        left = [*objects.glob("pack/tmp_*"), *objects.glob("pack/*.keep"), *self.path.glob("*.lock")]
-        left += (self.path / "refs").rglob("*.lock")
-        old = time.time() - ABANDONED_SECONDS
-        for part in objects.glob("??/tmp_obj_*"):  # another process may be writing one right now: merges do
-            with suppress(FileNotFoundError):
-                left += [part] if part.stat().st_mtime < old else []
-        for path in left:
-            path.unlink(missing_ok=True)
-
     def _run(
         self, *words: str, config: Mapping[str, str] | None = None, deadlines: Deadlines = LOCAL, at: Path | None = None
     ) -> str:
@@ -297,6 +292,19 @@ class MirrorCache:
     def mirror(self, repo: Repo, url: str, login: Login) -> Mirror:
         """The mirror of a repository that git finds at `url`; `Repo` has checked that its parts are safe in a path."""
         return Mirror(self._root / repo.forge / repo.owner / f"{repo.name}.git", url, login)
+
+
+def _tidy(mirror: Path) -> None:
+    """Remove what a killed git left behind, under the lock."""
+    objects = mirror / "objects"
+    left = [*objects.glob("pack/tmp_*"), *objects.glob("pack/*.keep"), *mirror.glob("*.lock")]
+    left += (mirror / "refs").rglob("*.lock")
+    old = time.time() - ABANDONED_SECONDS
+    for part in objects.glob("??/tmp_obj_*"):  # another process may be writing one right now: merges do
+        with suppress(FileNotFoundError):
+            left += [part] if part.stat().st_mtime < old else []
+    for path in left:
+        path.unlink(missing_ok=True)
 
 
 def _unbroken(verb: str, came: ChildResult) -> tuple[int, bytes, bytes]:

@@ -12,12 +12,12 @@ MirrorOf = Callable[[Repo], Mirror]
 
 
 def fetch(mirror: Mirror, pull: PullRequest) -> str:
-    """Fetch head and base of a pull request; returns the base branch's commit.
+    """Fetch head and base of a pull request at once; returns the base branch's commit.
 
-    Raises Unavailable if the head has moved, and GitError if it cannot be fetched.
+    Raises Unavailable if the head has moved, and GitError if they cannot be fetched.
     """
-    number = pull.ref.number
-    head = mirror.fetch(f"refs/pull/{number}/head", f"pull/{number}/head")
+    at = f"pull/{pull.ref.number}"
+    head, base = mirror.fetch_all({f"refs/{at}/head": f"{at}/head", f"refs/heads/{pull.base_branch}": f"{at}/base"})
     if head != pull.head_sha:
         raise Unavailable(f"{pull.ref} moved from {pull.head_sha[:7]} to {head[:7]} while it was looked at")
-    return mirror.fetch(f"refs/heads/{pull.base_branch}", f"pull/{number}/base")
+    return base

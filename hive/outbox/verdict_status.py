@@ -12,6 +12,8 @@ from hive.ledger import Ledger
 
 WORST = (State.FAILURE, State.ERROR, State.PENDING, State.WARNING, State.SUCCESS)
 MAX_DESCRIPTION = 140
+REMEMBERED = 1000
+"""Of how many heads and contexts the publisher remembers the status that it has set; others are looked up."""
 
 
 class VerdictPublisher:
@@ -20,6 +22,7 @@ class VerdictPublisher:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._guard = threading.Lock()
+        self._last: dict[tuple[Repo, str, str], CommitStatus] = {}
 
     def publish(self, forge: Forge, repo: Repo, heads: Iterable[str], context: str) -> dict[str, str]:
         """Set the status of heads; one without an open pull request keeps its status. Returns the descriptions by head."""
@@ -30,9 +33,17 @@ class VerdictPublisher:
                 mine = [pull for pull in pulls if pull.head_sha == head]
                 if mine:
                     status = self._worst(mine, context)
-                    forge.set_status(repo, head, status)
+                    self._set(forge, repo, head, status)
                     shown[head] = status.description
             return shown
+
+    def _set(self, forge: Forge, repo: Repo, head: str, status: CommitStatus) -> None:
+        """Set a status; after an error nothing is known of the head until the next one is set."""
+        at = (repo, head, status.context)
+        forge.set_status(repo, head, status, last=self._last.pop(at, None))
+        self._last[at] = status
+        if len(self._last) > REMEMBERED:
+            del self._last[next(iter(self._last))]
 
     def _worst(self, pulls: list[PullRequest], context: str) -> CommitStatus:
         said = [(pull, self._ledger.verdicts.current(pull, context)) for pull in pulls]

@@ -348,6 +348,18 @@ def test_statuses(wire: Wire, forge: GiteaForge) -> None:
     assert wire.bodies(f"POST /repos/acme/app/statuses/{HEAD}") == [said]
 
 
+def test_statuses_that_are_known(wire: Wire, forge: GiteaForge) -> None:
+    """What differs from the last status is set without a look; after an answer that says nothing it is looked up."""
+    new, old = CommitStatus("hive/eval", State.SUCCESS), CommitStatus("hive/eval", State.PENDING)
+    wire.say(status(4, "success"))
+    forge.set_status(APP, HEAD, new, last=old)
+    wire.say([status(4, "success")]).say([])
+    forge.set_status(APP, HEAD, new, last=new)
+    wire.say({}, 500).say([status(4, "success")]).say([])
+    forge.set_status(APP, HEAD, new, last=old)
+    assert [asked.method for asked in wire.asked] == ["POST", "GET", "GET", "POST", "GET", "GET"]
+
+
 def tag(sha: str) -> dict[str, Any]:
     return {"name": "deployed/3", "id": "0" * 40, "message": "m", "commit": {"sha": sha}}
 

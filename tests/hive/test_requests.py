@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from bots.intents import Assign, PostComment, SetLabels
-from forge.events import IssueOpened
-from forge.models import Issue
+from bots.intents import Assign, PostComment, SetLabels, SetVerdict
+from forge.events import IssueOpened, PullChanged
+from forge.models import CommitStatus, FileEdit, Issue, PullRequest, State
 from hive.app.work import worker_deps
 from hive.demo.setup import TEAM
 from hive.outbox.enqueue import enqueue
@@ -28,12 +28,17 @@ class Requests:
     """Counts what a forge is asked."""
 
     made: list[str] = field(default_factory=list)
+    broken: str = ""
+    """Requests that begin so are answered with 502, and change nothing."""
 
     def through(self, app: WSGI) -> WSGI:
         def count(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             self.made.append(
                 f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].removeprefix('/api/v1/repos/acme/app')}"
             )
+            if self.broken and self.made[-1].startswith(self.broken):
+                start_response("502 Bad Gateway", [("Content-Length", "0")])
+                return []
             return app(environ, start_response)
 
         return count
@@ -57,7 +62,37 @@ class Counted:
             TEAM, [("triage", IssueOpened(issue.ref, issue.author, str(issue.ref)))]
         )
         self.worker.run_job(job)
+        return self.asked()
+
+    def asked(self) -> list[str]:
+        """What was asked, but where the repository is."""
         return [made for made in self.requests.made if "/repositories/" not in made]
+
+    def propose(self) -> PullRequest:
+        """A pull request of one commit."""
+        edits = [FileEdit("notes", b"Well.\n")]
+        self.env.mara.commit(APP, edits, message="Note it", branch="side", start="main")
+        return self.env.mara.open_pull(APP, head="side", base="main", title="Notes", body="")
+
+    def review(self, pull: PullRequest) -> list[str]:
+        """What a review asks, after its bot was told of the pull request and has requested it."""
+        jobs = self.env.instance.ledger.jobs
+        [told] = jobs.enqueue(TEAM, [("review", PullChanged(pull.ref, pull.author, "changed"))])
+        self.worker.run_job(told)
+        [asked] = jobs.due()
+        self.requests.made.clear()
+        self.worker.run_job(asked)
+        return self.asked()
+
+    def show(self, pull: PullRequest, state: State) -> list[str]:
+        """What a verdict asks of the status of its head."""
+        self.requests.made.clear()
+        status = CommitStatus("hive/review", state, state.value, pull.html_url)
+        key = f"{state.value}:{self.requests.broken}"
+        action = SetVerdict(pull.ref, pull.head_sha, pull.base_branch, pull.base_sha, status, key=key)
+        core = self.env.instance.settings.account("core")
+        self.worker.apply(enqueue(self.env.instance.ledger, TEAM, core, action, by="review"))
+        return [made.split("/")[0].strip() for made in self.requests.made if "/statuses/" in made]
 
     def do(self, *wanted: Intent, seen: Issue) -> list[str]:
         """What became of actions that came of a job which has read an issue a moment ago."""
@@ -86,6 +121,39 @@ def test_a_triage(counted: Counted) -> None:
         *(f"GET {at}", f"POST {at}/comments"),
         *(f"GET {at}", f"PATCH {at}"),
     ]
+
+
+def test_a_review(counted: Counted) -> None:
+    """A review fetches head and base at once; what is shown on its head already is not looked up to change it.
+
+    Its pull request is read again before it is posted, as are the reviews of its account and the open pull requests.
+    """
+    pull = counted.propose()
+    at = f"/pulls/{pull.ref.number}"
+    made = counted.review(pull)
+    git = [each for each in made if ".git/" in each]
+    assert git == ["GET /acme/app.git/info/refs", *["POST /acme/app.git/git-upload-pack"] * 2]
+    assert [each for each in made if each not in git] == [
+        *(f"GET {at}", f"GET {at}.diff"),
+        *(f"GET {at}", f"GET {at}/reviews", f"POST {at}/reviews"),
+        *("GET /pulls", f"POST /statuses/{pull.head_sha}"),
+    ]
+
+
+def test_a_status_that_may_be_there(counted: Counted) -> None:
+    """A status is looked up if the same was set last, if setting the last one failed, and by a new process."""
+    pull = counted.propose()
+    assert counted.show(pull, State.PENDING) == ["GET", "POST"]
+    assert counted.show(pull, State.SUCCESS) == ["POST"]
+    counted.requests.broken = f"POST /statuses/{pull.head_sha}"
+    assert counted.show(pull, State.SUCCESS) == ["GET"]
+    assert counted.show(pull, State.FAILURE) == ["POST", "GET"]
+    counted.requests.broken = ""
+    assert counted.show(pull, State.WARNING) == ["GET", "POST"]
+    counted.worker = counted.env.worker()
+    assert counted.show(pull, State.ERROR) == ["GET", "POST"]
+    shown = counted.env.mara.statuses(APP, pull.head_sha)
+    assert next(status.state for status in shown if status.context == "hive/review") is State.ERROR
 
 
 def test_closed_meanwhile(counted: Counted) -> None:

@@ -119,8 +119,8 @@ class Mirror:
     def fetch_all(self, names: Mapping[str, str]) -> list[str]:
         """Fetch full references at once; returns their commits in the same order.
 
-        `names` are names by reference: each is kept as `refs/hive/<name>`. One that is missing fails the fetch. An interrupted fetch leaves nothing behind. Raises GitInterrupted if a retry
-        may help, GitError if not.
+        `names` are names by reference: each is kept as `refs/hive/<name>`. One that is missing fails the fetch.
+        An interrupted fetch leaves nothing behind. Raises GitInterrupted if a retry may help, GitError if not.
         """
         kept = {ref: f"refs/hive/{name}" for ref, name in names.items()}
         for text in (*kept, *kept.values()):

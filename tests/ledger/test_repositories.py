@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ APP, STORE = Repo("work", "acme", "app"), Repo("work", "acme", "store")
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Ledger:
-    """An empty ledger."""
-    return Ledger(tmp_path / "ledger.db")
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """An empty ledger whose clock goes on."""
+    opened = Ledger(tmp_path / "ledger.db")
+    yield opened
+    opened.close()
 
 
 def test_the_first_one_is_meant(ledger: Ledger) -> None:

@@ -78,7 +78,7 @@ class Host:
             self.faults[agent] = AgentFault(self._instance, team, agent)
         if self._is_new_epoch():
             for agent, team in agents.items():
-                self._crashes.let_go_on(team, agent, "the hive was restarted")
+                self._crashes.allow_restart(team, agent, "the hive was restarted")
         collector = threading.Thread(target=collecting, args=(self._instance, HOST, self._loops), name="gc")
         collector.start()
         threading.Thread(target=self._model.warm, name="warm", daemon=True).start()
@@ -123,9 +123,9 @@ class Host:
     def _watch(self, team: str, agent: str) -> None:
         """Allow a crashed agent to start again when its configuration changes, and close what is over."""
         if self._instance.ledger.deployments.current(agent) is not None:
-            self._crashes.let_go_on(team, agent, "its configuration changes")
+            self._crashes.allow_restart(team, agent, "its configuration changes")
         elif self.containers.running(agent):
-            self._crashes.epochs(team, agent)
+            self._crashes.close_if_recovered(team, agent)
 
     def _keep(self, target: ManagedAgent) -> None:
         """Reconcile one agent; raises OSError for a fault of its directories."""
@@ -170,7 +170,7 @@ class Host:
             return
         if self.containers.stop(agent):
             self._instance.ledger.runs.release(agent, refund=True, first=True)
-        self._crashes.let_go_on(baseline.team, agent, "an operator said so")
+        self._crashes.allow_restart(baseline.team, agent, "an operator said so")
         deployments.mark_restarted(agent, baseline.restart_requested_at)
 
     def _target(self, team: str, agent: str) -> ManagedAgent:

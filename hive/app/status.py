@@ -14,7 +14,7 @@ WIDTH = 79
 def queue(ledger: Ledger) -> Iterator[str]:
     """Everything open: suspensions with reasons, what is running, what is pending; then the last failures."""
     for suspension in ledger.suspensions.all():
-        yield _cut(f"suspended  {suspension}")
+        yield _cut(f"suspended  {suspension}", 2 * WIDTH)  # its reason ends with the way out
     items = ledger.backlog.all()
     yield from (_line(item, ledger.clock()) for item in items)
     if not items:
@@ -58,6 +58,6 @@ def _plain(text: str) -> str:
     return "".join(c if c.isprintable() else " " for c in text)
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, width: int = WIDTH) -> str:
     line = " ".join(_plain(text).split(" "))
-    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
+    return line if len(line) <= width else line[: width - 1] + "…"

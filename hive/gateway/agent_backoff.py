@@ -173,7 +173,7 @@ class AgentBackoff:
         until = now + BACKOFF[why.why].delay(1, at_least=why.seconds)
         ledger.suspensions.suspend(self.team, Scope.AGENT, self.agent, why.why, why.reason, until=until)
         ledger.audit.add(self.agent, Act.AGENT_SUSPENDED, team=self.team, ref=turn.ref, why=why.why, reason=why.reason)
-        log.warning("agent_rests agent=%s why=%r reason=%r", self.agent, why.why.value, why.reason)
+        log.warning("agent_suspended agent=%s why=%r reason=%r", self.agent, why.why.value, why.reason)
         if why.why in TITLES:
             body = BODY.format(agent=self.agent, fix=FIX[why.why], reason=code(why.reason))
             title = plain(TITLES[why.why].format(agent=self.agent))

@@ -20,7 +20,7 @@ LINES = 30
 
 TITLE = "🔴 the container of {agent} crashed"
 BODY = """\
-It ended by itself, and is started again; its turns go on. When it has run for {minutes} minutes, this issue closes by itself.
+It ended unexpectedly and is restarted; its turns continue. When it has run for {minutes} minutes, this issue closes by itself.
 
 The end of its log:
 
@@ -28,7 +28,7 @@ The end of its log:
 """
 NO_LOG = "- it wrote nothing"
 STAYS_DOWN = """\
-🔴 **{agent} stays down**: its container crashed {times} times within {minutes} minutes. Its turns wait, nothing of them is lost.
+🔴 **{agent} stays down**: its container crashed {times} times within {minutes} minutes. Its turns wait, and none is lost.
 
 It is restarted after `/restart` in a comment on one of its issues, with a new configuration, or when `hive up` is restarted.
 
@@ -36,9 +36,9 @@ The end of its log:
 
 {end}
 """
-LEAVES = "🔴 {agent} leaves {ref}: its container crashed {times} times at it within {minutes} minutes. Its other issues go on."
+GIVES_UP = "🔴 {agent} gives up {ref}: its container crashed {times} times there within {minutes} minutes. Its other issues continue."
 WELL = "🟢 {agent} has run for {minutes} minutes without another crash."
-GOES_ON = "🟡 {agent} is started again: {why}."
+RESTARTED = "🟡 {agent} is restarted: {why}."
 
 
 class CrashWatch:
@@ -50,7 +50,7 @@ class CrashWatch:
         self._limits = limits
 
     def crashed(self, team: str, agent: str, log_end: str, held: tuple[int, str] | None = None) -> None:
-        """A container ended by itself; `log_end` is foreign text, `held` the turn that it had, which waits now, and its subject."""
+        """A container ended by itself; `log_end` is foreign text, `held` its unfinished turn and that turn's subject."""
         ledger, minutes = self._ledger, self._limits.crash_minutes
         end = "\n".join(f"- {code(line)}" for line in log_end.splitlines()[-LINES:] if line.strip()) or NO_LOG
         with ledger.transaction():
@@ -60,7 +60,7 @@ class CrashWatch:
             title = plain(TITLE.format(agent=agent))
             self._incidents.begin(team, _subject(agent), title, BODY.format(minutes=minutes, end=end).strip())
             if held is not None:
-                self._leave(team, agent, *held)
+                self._give_up(team, agent, *held)
             if times < self._limits.crashes:
                 return
             reason = f"its container crashed {times} times within {minutes} minutes; /restart starts it again"
@@ -70,7 +70,7 @@ class CrashWatch:
                 self._incidents.add(team, _subject(agent), said.strip())
         log.error("agent_stays_down agent=%s crashes=%d minutes=%d", agent, times, minutes)
 
-    def _leave(self, team: str, agent: str, turn: int, ref: str) -> None:
+    def _give_up(self, team: str, agent: str, turn: int, ref: str) -> None:
         """Give up a turn at which the container crashes each time."""
         minutes = self._limits.crash_minutes
         times = self._ledger.incidents.count_crashes_at(turn, self._ledger.clock() - 60 * minutes)
@@ -78,7 +78,7 @@ class CrashWatch:
             return
         self._ledger.runs.exhaust(turn)
         self._ledger.audit.add("host", Act.TURN_ABANDONED, team=team, ref=ref, agent=agent, turn=turn, times=times)
-        said = LEAVES.format(agent=plain(agent), ref=code(ref), times=times, minutes=minutes)
+        said = GIVES_UP.format(agent=plain(agent), ref=code(ref), times=times, minutes=minutes)
         self._incidents.add(team, _subject(agent), said)
 
     def is_down(self, team: str, agent: str) -> bool:
@@ -88,15 +88,15 @@ class CrashWatch:
             for suspension in self._ledger.suspensions.of(team, Scope.AGENT, agent)
         )
 
-    def let_go_on(self, team: str, agent: str, why: str) -> None:
+    def allow_restart(self, team: str, agent: str, why: str) -> None:
         """Allow an agent to start again; `why` is our own sentence."""
         with self._ledger.transaction():
             self._ledger.incidents.clear_crashes(agent)
             if self._ledger.suspensions.resume(team, Scope.AGENT, agent, SuspensionReason.CRASHED):
-                self._incidents.add(team, _subject(agent), GOES_ON.format(agent=plain(agent), why=why))
+                self._incidents.add(team, _subject(agent), RESTARTED.format(agent=plain(agent), why=why))
 
-    def epochs(self, team: str, agent: str) -> None:
-        """An agent's container runs: close its incident once it has been well for long enough."""
+    def close_if_recovered(self, team: str, agent: str) -> None:
+        """Close the incident of a running container once it has been well for long enough."""
         found = self._ledger.incidents.current(team, _subject(agent))
         if found is None:
             return

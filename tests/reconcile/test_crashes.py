@@ -44,11 +44,11 @@ def test_an_incident_is_one_issue(ledger: Ledger, clock: Clock, watch: CrashWatc
     assert "- `starting`\n- ``@mara look at #1 `x` </details>``\n- `" in issue["body"]
     assert "\x1b" not in issue["body"]
     clock.pass_(400)
-    watch.epochs("acme", "iris")
+    watch.close_if_recovered("acme", "iris")
     assert len(told(ledger)) == 1, "it has not been well for long enough"
     clock.pass_(201)
-    watch.epochs("acme", "iris")
-    watch.epochs("acme", "iris")
+    watch.close_if_recovered("acme", "iris")
+    watch.close_if_recovered("acme", "iris")
     kind, end = told(ledger)[-1]
     assert (kind, end["closes"], len(told(ledger))) == ("add_to_issue", True, 2)
     assert end["body"] == "🟢 iris has run for 10 minutes without another crash."
@@ -75,7 +75,7 @@ def test_too_many_are_the_end_for_now(ledger: Ledger, clock: Clock, watch: Crash
         iter(queue(ledger))
     )
     clock.pass_(3600)
-    watch.epochs("acme", "iris")
+    watch.close_if_recovered("acme", "iris")
     assert watch.is_down("acme", "iris"), "time alone does not mend it"
 
 
@@ -92,11 +92,11 @@ def test_somebody_lets_it_go_on(ledger: Ledger, clock: Clock, watch: CrashWatch)
     """Who starts it again gives it three tries more; the issue stays open until it has been well."""
     for _ in range(3):
         watch.crashed("acme", "iris", LOG)
-    watch.let_go_on("acme", "iris", "an operator said so")
+    watch.allow_restart("acme", "iris", "an operator said so")
     assert not watch.is_down("acme", "iris")
-    assert told(ledger)[-1][1]["body"] == "🟡 iris is started again: an operator said so."
+    assert told(ledger)[-1][1]["body"] == "🟡 iris is restarted: an operator said so."
     count = len(told(ledger))
-    watch.let_go_on("acme", "iris", "an operator said so")
+    watch.allow_restart("acme", "iris", "an operator said so")
     assert len(told(ledger)) == count, "nothing to say"
     watch.crashed("acme", "iris", LOG)
     watch.crashed("acme", "iris", LOG)
@@ -104,9 +104,9 @@ def test_somebody_lets_it_go_on(ledger: Ledger, clock: Clock, watch: CrashWatch)
     clock.pass_(1)
     watch.crashed("acme", "iris", LOG)
     assert watch.is_down("acme", "iris")
-    watch.let_go_on("acme", "iris", "its configuration changes")
+    watch.allow_restart("acme", "iris", "its configuration changes")
     clock.pass_(601)
-    watch.epochs("acme", "iris")
+    watch.close_if_recovered("acme", "iris")
     assert told(ledger)[-1][1]["closes"]
 
 
@@ -131,7 +131,7 @@ def test_one_poisonous_issue_stops_no_other(ledger: Ledger, clock: Clock, watch:
     assert not watch.is_down("acme", "iris")
     end = told(ledger)[-1][1]["body"]
     assert end == (
-        "🔴 iris leaves `forgejo:acme/app#1`: its container crashed 3 times at it within 10 minutes. Its other issues go on."
+        "🔴 iris gives up `forgejo:acme/app#1`: its container crashed 3 times there within 10 minutes. Its other issues continue."
     )
     turn = ledger.runs.claim("iris")
     assert turn is not None

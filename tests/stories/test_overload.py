@@ -12,7 +12,7 @@ from hive.app.status import queue
 from hive.demo.model import ModelConversation, ModelReply, Responder, ToolCall
 from hive.demo.model.faults import ApiError
 from hive.demo.scripted_replies import Task
-from hive.ledger import Scope, SuspensionReason
+from hive.ledger import Act, Scope, SuspensionReason
 from tests.stories.conftest import Hive
 
 ISSUES = 30
@@ -72,7 +72,8 @@ def test_s12_thirty_issues_at_once(hive: Hive, responder: Overworked) -> None:
     assert len(labelled) == 1
     hive.until(lambda: all(answers(hive, ref) for ref in refs), "all answers")
     hive.settle()
-    assert [number for number in responder.order if number] == served(hive)
+    assert handed(hive) == due(hive), "each is handed out in the order in which it came"
+    assert [number for number in responder.order if number] == handed(hive, last=True)
     assert len(set(responder.order)) == ISSUES
     assert [len(answers(hive, ref)) for ref in refs] == [1] * ISSUES
     assert {len(hive.mara.comments(ref)) for ref in refs} == {2}, "one by triage, one by iris"
@@ -87,11 +88,15 @@ def answers(hive: Hive, ref: Ref) -> list[str]:
     return [comment.body for comment in hive.mara.comments(ref) if comment.author.login == "iris"]
 
 
-def served(hive: Hive) -> list[int]:
-    """The issues in the order in which iris got them."""
+def due(hive: Hive) -> list[int]:
+    """The issues in the order in which their turns were stored."""
     with hive.instance.ledger.transaction() as db:
-        rows = db.execute(
-            "SELECT runs.ref AS ref FROM turns JOIN runs ON runs.id = turns.run ORDER BY turns.id"
-        ).fetchall()
-    numbers = [Ref.parse(row["ref"]).number for row in rows]
-    return list(dict.fromkeys(numbers))
+        rows = db.execute("SELECT runs.ref FROM turns JOIN runs ON runs.id = turns.run ORDER BY turns.id").fetchall()
+    return list(dict.fromkeys(Ref.parse(row["ref"]).number for row in rows))
+
+
+def handed(hive: Hive, *, last: bool = False) -> list[int]:
+    """The issues in the order in which iris first got them; or last, since a turn whose lease ends is handed out again."""
+    rows = [row for row in hive.instance.ledger.audit.after(0, 5000) if row.action == Act.TURN_STARTED]
+    numbers = [Ref.parse(row.ref).number for row in rows]
+    return list(dict.fromkeys(reversed(numbers)))[::-1] if last else list(dict.fromkeys(numbers))

@@ -45,6 +45,7 @@ def page(chromium: Browser, env: ForgeEnv) -> Iterator[Page]:
 
     context = chromium.new_context(base_url=env.forge.url)
     context.set_default_timeout(20_000)
+    expect.set_options(timeout=20_000)
     page = context.new_page()
     page.on("console", listen)
     page.on("pageerror", lambda error: wrong.append(str(error)))

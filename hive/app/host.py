@@ -145,7 +145,8 @@ class Host:
         """End a container that held turns of another run than the one that is due; the reconciler starts a fresh one."""
         if agent in self.containers.used():
             self.containers.kill(agent)
-            self._instance.ledger.runs.release(agent)
+            # Its last request may have claimed the next turn meanwhile, which was not interrupted and stays the first.
+            self._instance.ledger.runs.release(agent, refund=True, first=True)
 
     def _is_down(self, agent: str) -> bool:
         return self._crashes.is_down(self.faults[agent].team, agent)

@@ -127,12 +127,13 @@ def give_turn(session: AgentSession) -> Any:
         if time.monotonic() >= until or session.epoch() != epoch or session.stop.wait(POLL_SECONDS * 5):
             return "", 204
     if session.epoch() != epoch or not session.serves(turn.run):  # the turn is for the container that comes next
-        session.ledger.runs.release(session.agent, refund=True, first=True)
+        session.ledger.runs.pause(turn)  # this turn alone: that container may hold another one by now
         return "", 204
     try:
         brief = session.brief(turn)
     except OSError as error:
-        session.ledger.runs.release(session.agent, refund=True)
+        session.ledger.runs.pause(turn, behind=session.ledger.clock())
+        log.warning("turn_not_briefed agent=%s turn=%d error=%r", session.agent, turn.id, str(error)[:200])
         raise Denied(503, str(error)) from error
     request_id = middleware.request_id()
     session.ledger.audit.add(

@@ -212,6 +212,8 @@ def test_what_a_dead_host_left_is_swept_out(made: tuple[Containers, str], tmp_pa
     containers.start("iris", sha, {})
     pid = containers.pid("iris")
     assert pid is not None
+    # Linux closes the pipe that Popen waits for before the new program's words can be read (fs/exec.c).
+    until(lambda: b"hive.agent" in Path(f"/proc/{pid}/cmdline").read_bytes())
     Containers(SandboxProfile(None), tmp_path / "others").sweep_out("iris")
     assert _is_alive(pid)
     Containers(SandboxProfile(None), tmp_path / "agents").sweep_out("iris")

@@ -70,10 +70,10 @@ class Health:
     def _health(self) -> Response:
         problems = [*self._probe(), *self._troubles()]
         try:
-            resting = "; ".join(map(str, self._ledger.suspensions.all()))
+            suspended = "; ".join(map(str, self._ledger.suspensions.all()))
         except sqlite3.Error as error:
-            problems, resting = [f"the ledger cannot be read: {describe(error)}", *problems], ""
-        more = {"waiting": resting} if resting else {}
+            problems, suspended = [f"the ledger cannot be read: {describe(error)}", *problems], ""
+        more = {"suspended": suspended} if suspended else {}
         if problems:
             return _say(503, status="degraded", problems=problems, **more)
         return _say(200, status="ok", **more)

@@ -70,7 +70,7 @@ def test_a_silent_receiver_is_given_up(tmp_path: Path, receiver: Receiver, flavo
 
 # 2. Order
 @ALL
-def test_tidings_come_in_order(env: ApiEnv, receiver: Receiver, flavour: Flavour) -> None:
+def test_deliveries_come_in_order(env: ApiEnv, receiver: Receiver, flavour: Flavour) -> None:
     """Assigned before opened; review requests before the pull request; a closed one before its push, then the branch."""
     label, soon = labelled(env)
     env.core.branch("topic", {"src/x.py": "x\n"})
@@ -99,7 +99,7 @@ def test_tidings_come_in_order(env: ApiEnv, receiver: Receiver, flavour: Flavour
 
 # 3. Events for nothing
 @ALL
-def test_some_tidings_tell_nothing(env: ApiEnv, receiver: Receiver, flavour: Flavour) -> None:
+def test_some_deliveries_tell_of_no_change(env: ApiEnv, receiver: Receiver, flavour: Flavour) -> None:
     """Label calls without a change, one edit told twice, a file as an edit; on Forgejo also the same comment again."""
     labelled(env)
     env.core.post("~/issues", {"title": "one"})

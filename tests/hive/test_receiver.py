@@ -204,7 +204,7 @@ def test_health(receiver: Site) -> None:
     )
     status, answer = receiver.ask("GET", "/healthz?all")
     assert status == 200
-    assert json.loads(answer)["waiting"].startswith("acme: forge unavailable: 502, since 2")
+    assert json.loads(answer)["suspended"].startswith("acme: forge unavailable: 502, since 2")
 
 
 def test_a_house_that_is_not_well_is_degraded(ledger: Ledger) -> None:

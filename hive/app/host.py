@@ -16,7 +16,7 @@ from hive.app.work import mirrors
 from hive.gateway import broker, model_proxy
 from hive.gateway.admission import Guard
 from hive.gateway.agent_backoff import AgentBackoff
-from hive.gateway.broker import AgentSession
+from hive.gateway.agent_session import AgentSession
 from hive.gateway.llm import Model
 from hive.gateway.wsgi_server import Server
 from hive.git_mirror.mirror import Login

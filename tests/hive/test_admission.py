@@ -26,7 +26,9 @@ from hive.agent.unix_http import UnixHTTPClient
 from hive.gateway import broker, model_proxy
 from hive.gateway.admission import MAX_VALUES, NOT_THE_HARNESS, Bucket, Denied, Guard, json_object
 from hive.gateway.agent_backoff import AgentBackoff
-from hive.gateway.broker import MAX_ASKING, MAX_CALL, MAX_FETCH, AgentSession
+from hive.gateway.agent_session import AgentSession
+from hive.gateway.broker import MAX_ASKING, MAX_FETCH
+from hive.gateway.calls import MAX_CALL
 from hive.gateway.llm import Model
 from hive.gateway.model_proxy import MAX_REQUEST
 from hive.gateway.wsgi_server import MAX_CONNECTIONS, Server

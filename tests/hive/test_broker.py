@@ -16,7 +16,7 @@ from forge.models import Repo
 from hive.gateway import broker, model_proxy
 from hive.gateway.admission import Guard
 from hive.gateway.agent_backoff import AgentBackoff
-from hive.gateway.broker import AgentSession
+from hive.gateway.agent_session import AgentSession
 from hive.gateway.llm import Meter, Model, ModelFailed, StreamedReply
 from hive.gateway.run_messages import NO_WORD
 from hive.git_mirror.mirror import Login

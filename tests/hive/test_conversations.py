@@ -14,7 +14,7 @@ from forge.embedded.services import people, reviews
 from forge.gitea.writer import GiteaForge
 from forge.models import FileEdit, PullRequest, ReviewComment, ReviewState
 from hive.gateway import broker
-from hive.gateway.broker import AgentSession
+from hive.gateway.agent_session import AgentSession
 from hive.git_mirror.mirror import Login
 from hive.outbox.conversations import is_kept
 from hive.worker.worker import Worker

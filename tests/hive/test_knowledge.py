@@ -17,7 +17,7 @@ from hive.demo.setup import FORGE
 from hive.gateway import broker
 from hive.gateway.admission import Guard
 from hive.gateway.agent_backoff import AgentBackoff
-from hive.gateway.broker import AgentSession
+from hive.gateway.agent_session import AgentSession
 from hive.gateway.wsgi_server import Server
 from hive.git_mirror.mirror import Login
 from hive.unix_socket import listen_unix

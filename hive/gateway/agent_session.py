@@ -1,0 +1,44 @@
+"""The agent behind a container's sockets, and what of the host it may reach. The socket is the principal.
+
+It holds no operator's power: everything in it is one agent's own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from forge.models import Repo
+from hive.gateway.agent_backoff import AgentBackoff
+from hive.git_mirror.mirror import Login
+from hive.ledger import Ledger, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSession:
+    """The agent of a socket, and what it may reach.
+
+    `knowledge` is read-only. `epoch` is a number that changes when the container ends, `serves` is whether it may hold a turn
+    of a run. `login` is called each time, as its token may be rotated. `base` is a repository's default branch, `brief`
+    makes a turn's JSON, `address` is the repository's path on the forge: all raise OSError while the forge is unavailable,
+    or a repository is missing.
+    """
+
+    agent: str
+    team: str
+    login: Callable[[], Login]
+    forge_url: str
+    config_repo: Repo
+    ledger: Ledger
+    wake: Callable[[int], None]
+    heard: Callable[[str, str], None]
+    epoch: Callable[[], int]
+    stop: threading.Event
+    rest: AgentBackoff
+    base: Callable[[Repo], str]
+    brief: Callable[[Turn], dict[str, Any]]
+    serves: Callable[[int], bool] = bool
+    knowledge: Repo | None = None
+    address: Callable[[Repo], str] = lambda repo: repo.path

@@ -1,0 +1,92 @@
+"""The calls on the forge: a run comments on its own thread, and opens its own pull requests. There is none for merging."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from forge.models import Ref, Repo
+from hive.gateway import fields
+from hive.gateway.admission import Denied
+from hive.gateway.agent_session import AgentSession
+from hive.gateway.calls import BrokerCall
+from hive.gateway.run_messages import closing, last_words, thread
+from hive.ledger import Turn
+from hive.outbox.actions import Action, OpenPull, PostAnswer
+from hive.outbox.enqueue import enqueue
+
+MAX_WAIT_SECONDS = 25.0
+POLL_SECONDS = 0.02
+
+
+def comment(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
+    """Say something on the thread of the run."""
+    name, body = fields.text(asked, "key", 100), fields.postable_text(asked, "body")
+    body = last_words(turn, body) if name == f"end:{turn.id}" else body
+    return done(session, turn, PostAnswer(thread(turn), body, key=f"run{turn.run}:{name}", to=turn.answers))
+
+
+def pull(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
+    """Open the pull request of the run, or find it."""
+    return open_pull(session, turn, asked, Ref.parse(turn.ref).repo, proposes=False)
+
+
+def propose(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
+    """Open a pull request on the agent's own configuration."""
+    return open_pull(session, turn, asked, session.config_repo, proposes=True)
+
+
+def open_pull(
+    session: AgentSession, turn: Turn, asked: dict[str, Any], repo: Repo, *, proposes: bool
+) -> dict[str, Any]:
+    """Open a pull request from a branch of the agent."""
+    branch = fields.text(asked, "branch", 200)
+    if not branch.startswith(f"agent/{session.agent}/"):
+        raise Denied(403, f"the branch should begin with agent/{session.agent}/")
+    return done(
+        session,
+        turn,
+        OpenPull(
+            run=turn.run,
+            repo=repo,
+            head=branch,
+            base=base_of(session, repo),
+            title=" ".join(fields.postable_text(asked, "title").split())[:200],
+            body=fields.postable_text(asked, "body")
+            if proposes
+            else closing(turn, repo, fields.visible_text(asked, "body")),
+            proposes=proposes,
+            key=f"run{turn.run}:{repo}:{branch}",
+        ),
+    )
+
+
+def base_of(session: AgentSession, repo: Repo) -> str:
+    """The branch that a pull request of a repository goes to."""
+    try:
+        return session.base(repo)
+    except OSError as error:
+        raise Denied(503, str(error)) from error
+
+
+def done(session: AgentSession, turn: Turn, action: Action) -> dict[str, Any]:
+    """Enqueue an action for the worker, and wait for its result."""
+    effect_id = enqueue(
+        session.ledger, session.team, session.login().name, action, by="run", turn=turn.id, depth=turn.depth
+    )
+    session.wake(effect_id)
+    until = time.monotonic() + MAX_WAIT_SECONDS
+    while (effect := session.ledger.effects.get(effect_id)).state not in ("done", "superseded", "failed"):
+        if time.monotonic() >= until:
+            raise Denied(503, "the forge has not confirmed it yet; ask again")
+        time.sleep(POLL_SECONDS)
+    if effect.state != "done":
+        raise Denied(403, effect.error or "it was dropped: the thread has moved on")
+    return dict(effect.result)
+
+
+CALLS = (
+    BrokerCall("comment", comment),
+    BrokerCall("pull", pull),
+    BrokerCall("propose", propose),
+)

@@ -1,0 +1,158 @@
+"""The calls of a turn's life: get one, keep it alive, store its transcript, put it down, end it. Reads no repository."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from forge.models import Ref
+from hive.agent.text import repaired
+from hive.gateway import fields, middleware
+from hive.gateway.admission import Denied
+from hive.gateway.agent_session import AgentSession
+from hive.gateway.calls import MAX_LINE, BrokerCall
+from hive.gateway.run_messages import GIVEN_UP, NO_WORD, PUSHED, last_words, thread
+from hive.gateway.transcript_lines import MalformedLine, is_step, line_of
+from hive.ledger import Act, OutOfSequence, TranscriptFull, Turn
+from hive.ledger.runs import MAX_ATTEMPTS
+from hive.outbox.actions import PostAnswer, ResolveFixedConversations
+from hive.outbox.enqueue import enqueue
+
+log = logging.getLogger("hive.gateway.broker")
+
+MAX_NUMBER = 1_000_000.0
+MAX_WAIT_SECONDS = 25.0
+POLL_SECONDS = 0.1
+SPOKEN = frozenset({"answered", "blocked", "failed", "proposed"})
+"""Ends of a turn whose message belongs on the thread; the other one has made a pull request there."""
+
+NOT_KEPT = {MalformedLine: 400, OutOfSequence: 409, TranscriptFull: 413}
+
+
+def give_turn(session: AgentSession, asked: dict[str, Any]) -> dict[str, Any] | None:
+    """The next turn, waiting for one as long as asked, or None; also the container's heartbeat."""
+    wait = min(MAX_WAIT_SECONDS, fields.number(asked, "wait", MAX_NUMBER))
+    epoch = session.epoch()
+    session.heard(session.agent, fields.text(asked, "generation", 64))
+    session.ledger.runs.release(session.agent)  # a client that asks for a turn holds none: a held one was interrupted
+    until = time.monotonic() + wait
+    while (turn := next_turn(session)) is None:
+        if time.monotonic() >= until or session.epoch() != epoch or session.stop.wait(POLL_SECONDS):
+            return None
+    if session.epoch() != epoch or not session.serves(turn.run):  # the turn is for the container that comes next
+        session.ledger.runs.pause(turn)  # this turn alone: that container may hold another one by now
+        return None
+    try:
+        brief = session.brief(turn)
+    except OSError as error:
+        session.ledger.runs.pause(turn, behind=session.ledger.clock())
+        log.warning("turn_not_briefed agent=%s turn=%d error=%r", session.agent, turn.id, str(error)[:200])
+        raise Denied(503, str(error)) from error
+    request_id = middleware.request_id()
+    session.ledger.audit.add(
+        session.agent, Act.TURN_STARTED, team=session.team, ref=turn.ref, run=turn.run, turn=turn.id, request=request_id
+    )
+    lines = session.ledger.transcripts.of(turn.run)
+    return {**brief, "run": turn.run, "turn": turn.id, "token": turn.token, "transcript": lines}
+
+
+def next_turn(session: AgentSession) -> Turn | None:
+    """The turn to take; one that was interrupted too often fails, with a comment.
+
+    A container that has held a turn of one run gets none of another: it is stopped, and a fresh one asks.
+    """
+    due = session.ledger.runs.due_run(session.agent)
+    if due is None or not session.serves(due):
+        return None
+    turn = session.ledger.runs.claim(session.agent)
+    if turn is None or turn.attempts <= MAX_ATTEMPTS:
+        return turn
+    speak(session, turn, GIVEN_UP)
+    close(session, turn, "failed", steps=0)
+    return None
+
+
+def heartbeat(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
+    """The run is alive."""
+    session.ledger.runs.renew(turn)
+    return {"cancel": False, "rest": session.rest.is_paused()}
+
+
+def keep_line(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
+    """Keep a line of the run's transcript, once; what the harness does next it does after this has answered."""
+    number = int(fields.number(asked, "number", MAX_NUMBER))
+    try:
+        line = repaired(line_of(turn.id, asked.get("line")))
+        with session.ledger.transaction():
+            if session.ledger.transcripts.append(turn.run, number, line) and is_step(line):
+                session.ledger.runs.reset_attempts(turn)
+    except (MalformedLine, OutOfSequence, TranscriptFull) as error:
+        raise Denied(NOT_KEPT[type(error)], str(error)) from error
+    return {}
+
+
+def pause(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
+    """The turn cannot continue now; it comes again later."""
+    session.rest.put_down(turn)
+    return {}
+
+
+def abandon(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
+    """The forge was asked in vain: the turn comes again, and unless it alone has trouble there it has lost nothing."""
+    try:
+        session.base(Ref.parse(turn.ref).repo)
+    except OSError as error:
+        session.ledger.runs.release(session.agent, refund=True)
+        log.warning("turn_left agent=%s turn=%d error=%r", session.agent, turn.id, str(error)[:200])
+    else:
+        session.ledger.runs.release(session.agent)
+    return {}
+
+
+def end(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
+    """The turn has ended: there is always a comment or a pull request."""
+    outcome, steps = fields.text(asked, "outcome", 20), int(fields.number(asked, "steps", MAX_NUMBER))
+    if outcome in SPOKEN:
+        speak(session, turn, fields.postable_text(asked, "message") or NO_WORD)
+    elif turn.answers is not None:  # an updated pull request is not visible in the conversation that was answered
+        speak(session, turn, PUSHED)
+    close(session, turn, outcome, steps=steps)
+    return {}
+
+
+def speak(session: AgentSession, turn: Turn, body: str) -> None:
+    """Post how a turn ended; the harness may have done so before, under the same key."""
+    action = PostAnswer(thread(turn), last_words(turn, body), key=f"run{turn.run}:end:{turn.id}", to=turn.answers)
+    session.wake(
+        enqueue(session.ledger, session.team, session.login().name, action, by="run", turn=turn.id, depth=turn.depth)
+    )
+
+
+def close(session: AgentSession, turn: Turn, outcome: str, *, steps: int) -> None:
+    """Record the end of a turn, and resolve conversations whose lines it has changed."""
+    with session.ledger.transaction():
+        session.ledger.runs.end_turn(turn, outcome, steps=steps)
+        facts: dict[str, Any] = {
+            "run": turn.run,
+            "turn": turn.id,
+            "outcome": outcome,
+            "request": middleware.request_id(),
+        }
+        session.ledger.audit.add(session.agent, Act.TURN_ENDED, team=session.team, ref=turn.ref, **facts)
+        if turn.pull is None or not session.ledger.conversations.unresolved(turn.run):
+            return
+        action = ResolveFixedConversations(turn.run, Ref.parse(turn.pull), key=f"run{turn.run}:repaired:{turn.id}")
+        effect = enqueue(
+            session.ledger, session.team, session.login().name, action, by="run", turn=turn.id, depth=turn.depth
+        )
+    session.wake(effect)
+
+
+CALLS = (
+    BrokerCall("beat", heartbeat),
+    BrokerCall("transcript", keep_line, max_body=MAX_LINE),
+    BrokerCall("rest", pause),
+    BrokerCall("leave", abandon),
+    BrokerCall("end", end),
+)

@@ -14,7 +14,7 @@ from bots.intents import OpenIssue
 from bots.markdown import code, plain
 from forge.models import Repo
 from hive import backoff
-from hive.gateway.llm import ModelFailed
+from hive.gateway.model_errors import ModelFailed
 from hive.ledger import Act, Ledger, Scope, Suspension, SuspensionReason, Turn
 from hive.outbox.enqueue import enqueue
 

@@ -13,8 +13,12 @@ from flask import Flask, Response, jsonify, request
 from hive.gateway import middleware
 from hive.gateway.admission import NO_TOKEN, CallRule, Denied, Gate, Guard
 from hive.gateway.agent_backoff import ModelRefusal
-from hive.gateway.llm import Meter, Model, ModelFailed, unreachable
+from hive.gateway.llm import Model
+from hive.gateway.meter import Meter
+from hive.gateway.model_errors import ModelFailed, unreachable
 from hive.gateway.model_request import check
+from hive.gateway.spending import UNLIMITED, Reservation, Spending
+from hive.gateway.token_usage import TokenUsage
 from hive.ledger import Act, Ledger, Turn
 
 log = logging.getLogger("hive.gateway.model_proxy")
@@ -46,6 +50,7 @@ class Upstream:
     name: Callable[[], str]
     watch: ModelObserver
     server_tools: frozenset[str] = frozenset()
+    spending: Spending = UNLIMITED
 
 
 def create(upstream: Upstream, guard: Guard) -> Flask:
@@ -63,13 +68,19 @@ def create(upstream: Upstream, guard: Guard) -> Flask:
             raise Denied(400, "betas are not passed on to the model")
         body = middleware.body(MAX_REQUEST)
         check(body, upstream.server_tools)
-        passing = upstream.model.ask(upstream.name(), body)
+        name = upstream.name()
+        try:
+            reservation = upstream.spending.admit(turn, name, body)
+        except ModelFailed as error:
+            return refused(upstream.watch.refused(turn, error), error)
+        booking = Booking(guard.ledger, guard.team, turn, middleware.request_id(), reservation)
+        passing = upstream.model.ask(name, body)
         try:
             reply = passing.__enter__()
         except ModelFailed as error:
+            booking.enter(TokenUsage())
             return refused(upstream.watch.refused(turn, error), error)
         meter = Meter(reply.content_type, request.content_length or 0)
-        booking = Booking(guard.ledger, guard.team, turn, middleware.request_id())
         chunks = metered(reply.chunks, meter, booking, upstream.watch, lambda: passing.__exit__(None, None, None))
         return Response(chunks, content_type=reply.content_type)
 
@@ -99,31 +110,33 @@ def refused(refusal: ModelRefusal | None, error: ModelFailed) -> Response:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """To which run an answer is booked, and the request that it came of."""
+    """To which run an answer is booked, the request that it came of, and what was reserved for it."""
 
     ledger: Ledger
     team: str
     turn: Turn
     request: str
+    reservation: Reservation
 
-    def enter(self, meter: Meter) -> None:
+    def enter(self, usage: TokenUsage) -> None:
         """Book what was used; a ledger that is in use is waited for."""
         for attempt in range(1, BOOKING_TRIES + 1):
             try:
-                self._write(meter)
+                self._write(usage)
             except sqlite3.Error as error:
-                facts = (self.turn.run, meter.tokens_in, meter.tokens_out, attempt, str(error))
-                log.error("not_booked run=%d tokens_in=%d tokens_out=%d attempt=%d error=%r", *facts)
+                facts = (self.turn.run, usage, attempt, str(error))
+                log.error("not_booked run=%d usage=%s attempt=%d error=%r", *facts)
             else:
                 return
 
-    def _write(self, meter: Meter) -> None:
+    def _write(self, usage: TokenUsage) -> None:
         turn = self.turn
         with self.ledger.transaction():
-            self.ledger.runs.record_tokens(turn, meter.tokens_in, meter.tokens_out)
-            if meter.is_estimate:
+            self.reservation.settle(usage)
+            self.ledger.runs.record_tokens(turn, usage.tokens_in, usage.output)
+            if usage.is_estimate:
                 facts: dict[str, Any] = {"run": turn.run, "turn": turn.id, "request": self.request}
-                facts |= {"tokens_in": meter.tokens_in, "tokens_out": meter.tokens_out}
+                facts |= {"tokens_in": usage.tokens_in, "tokens_out": usage.output}
                 self.ledger.audit.add(turn.agent, Act.TOKENS_ESTIMATED, team=self.team, ref=turn.ref, **facts)
 
 
@@ -139,9 +152,9 @@ def metered(
         for chunk in chunks:
             meter.see(chunk)
             yield chunk
-        meter.end()
         left = False
     finally:
+        meter.end()  # a reader may go with the last byte
         try:
             leave()
             if meter.is_whole:
@@ -149,4 +162,4 @@ def metered(
             elif meter.error is not None or not left:
                 watch.refused(booking.turn, meter.error or unreachable("its answer broke off"))
         finally:
-            booking.enter(meter)
+            booking.enter(meter.usage)

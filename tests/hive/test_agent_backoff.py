@@ -9,7 +9,7 @@ import pytest
 from forge.models import Repo
 from hive.app.status import queue
 from hive.gateway.agent_backoff import AgentBackoff, model_refusal
-from hive.gateway.llm import ModelFailed, unreachable
+from hive.gateway.model_errors import ModelFailed, unreachable
 from hive.ledger import NEVER, Ledger, Scope, SuspensionReason, Turn
 from hive.outbox.state_labels import SUSPENDED, labels_of
 from tests.conftest import Clock

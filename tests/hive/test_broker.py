@@ -17,7 +17,9 @@ from hive.gateway import broker, model_proxy
 from hive.gateway.admission import Guard
 from hive.gateway.agent_backoff import AgentBackoff
 from hive.gateway.agent_session import AgentSession
-from hive.gateway.llm import Meter, Model, ModelFailed, StreamedReply
+from hive.gateway.llm import Model, StreamedReply
+from hive.gateway.meter import Meter
+from hive.gateway.model_errors import ModelFailed
 from hive.gateway.run_messages import NO_WORD
 from hive.git_mirror.mirror import Login
 from hive.ledger import NEVER, Effect, Ledger, Scope, SuspensionReason, Turn
@@ -459,7 +461,7 @@ def test_a_meter_reads_across_cuts() -> None:
         meter = Meter()
         for start in range(0, len(whole), size):
             meter.see(whole[start : start + size])
-        assert (meter.tokens_in, meter.tokens_out) == (120, 30)
+        assert (meter.usage.tokens_in, meter.usage.output) == (120, 30)
 
 
 def test_a_turn_that_is_put_down_comes_again(socket: Socket, run: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,8 +11,11 @@ import pytest
 
 from hive.gateway import model_proxy
 from hive.gateway.admission import Denied, Guard
-from hive.gateway.llm import MAX_TOKENS, Meter, Model, ModelFailed, StreamedReply, unreachable
+from hive.gateway.llm import Model, StreamedReply
+from hive.gateway.meter import MAX_TOKENS, Meter
+from hive.gateway.model_errors import ModelFailed, unreachable
 from hive.gateway.model_request import check
+from hive.gateway.token_usage import TokenUsage
 from hive.ledger import Ledger, Scope, SuspensionReason, Turn
 from tests.hive.test_broker import ASKED, EVENTS, ISSUE, Upstream, resting, taken, through
 
@@ -216,7 +219,7 @@ def test_numbers_that_cannot_be_are_not_booked(value: object) -> None:
     meter = Meter("application/json")
     meter.see(json.dumps({"type": "message", "usage": {"input_tokens": value, "output_tokens": 5}}).encode())
     meter.end()
-    assert (meter.tokens_in, meter.tokens_out, meter.is_estimate) == (0, 5, True)
+    assert (meter.usage.tokens_in, meter.usage.output, meter.usage.is_estimate) == (0, 5, True)
 
 
 def test_words_are_no_events() -> None:
@@ -225,7 +228,7 @@ def test_words_are_no_events() -> None:
     text = json.dumps('data: {"type":"message_stop"}\n"usage": {"output_tokens": 99999}')
     meter.see(f'data: {{"type":"content_block_delta","delta":{{"type":"text_delta","text":{text}}}}}\n\n'.encode())
     assert not meter.is_whole
-    assert meter.tokens_out < 100
+    assert meter.usage.output < 100
 
 
 @pytest.mark.parametrize(
@@ -299,3 +302,109 @@ def test_half_a_pair_is_sent_as_a_sign(ledger: Ledger, turn: Turn) -> None:
         data = json.dumps({**ASKED, "system": "cut \ud83d"})
         assert client.post("/v1/messages", data=data, headers={"x-api-key": turn.token}).status_code == 200
     assert upstream.asked[0][1]["system"] == "cut \ufffd"
+
+
+@pytest.mark.parametrize(
+    ("usage", "found"),
+    [
+        ({"input_tokens": 7, "output_tokens": 3}, TokenUsage(7, output=3)),
+        ({"input_tokens": 0, "cache_read_input_tokens": 9, "output_tokens": 3}, TokenUsage(cache_read=9, output=3)),
+        (
+            {
+                "input_tokens": 1,
+                "cache_creation_input_tokens": 30,
+                "cache_creation": {"ephemeral_5m_input_tokens": 10, "ephemeral_1h_input_tokens": 20},
+                "server_tool_use": {"web_search_requests": 2},
+                "output_tokens": 3,
+            },
+            TokenUsage(1, 10, 20, 0, 3, 2),
+        ),
+        (
+            {"input_tokens": 1, "cache_creation_input_tokens": 5, "cache_creation": None, "output_tokens": 3},
+            TokenUsage(1, 5, output=3),
+        ),
+        (
+            {
+                "input_tokens": 10,
+                "output_tokens": 3,
+                "iterations": [
+                    {"type": "compaction", "input_tokens": 1000, "output_tokens": 50},
+                    {"type": "message", "input_tokens": 10, "output_tokens": 3},
+                    None,
+                ],
+            },
+            TokenUsage(1010, output=53),
+        ),
+    ],
+    ids=["plain", "cached", "written to the cache", "written, for how long is not said", "compacted at the provider"],
+)
+@pytest.mark.parametrize("kind", ["text/event-stream", "application/json"])
+def test_each_class_of_tokens_is_counted_apart(usage: dict[str, Any], found: TokenUsage, kind: str) -> None:
+    """Each has a price of its own, in a stream as in one object."""
+    meter = Meter(kind)
+    if kind == "application/json":
+        meter.see(json.dumps({"type": "message", "usage": usage}).encode())
+    else:
+        start = {"type": "message_start", "message": {"usage": {**usage, "output_tokens": 1}}}
+        delta = {"type": "message_delta", "delta": None, "usage": usage}
+        events = [start, delta, {"type": "message_stop"}]
+        meter.see(b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events))
+    meter.end()
+    assert meter.usage == found
+
+
+@pytest.mark.parametrize("field", ["message", "usage", "delta", "content_block", "error"])
+def test_null_in_the_place_of_an_object_is_nothing(field: str) -> None:
+    """Servers write `null` where the API writes an object: that is no count and no failure of the gateway."""
+    kinds = ("message_start", "content_block_start", "content_block_delta", "message_delta", "error")
+    meter = Meter()
+    for kind in kinds:
+        meter.see(b"data: " + json.dumps({"type": kind, field: None}).encode() + b"\n\n")
+    meter.end()
+    assert (meter.usage.tokens_in, meter.usage.output, meter.usage.is_estimate) == (0, 0, True)
+
+
+class Purse:
+    """Spending that keeps what it was told."""
+
+    def __init__(self, refusal: ModelFailed | None = None) -> None:
+        self.refusal = refusal
+        self.heard: list[object] = []
+
+    def admit(self, turn: Turn, model: str, request: Mapping[str, Any]) -> Purse:
+        """Reserve, or refuse."""
+        self.heard.append(model)
+        if self.refusal is not None:
+            raise self.refusal
+        return self
+
+    def settle(self, usage: TokenUsage) -> None:
+        """Note it."""
+        self.heard.append(usage)
+
+
+SPENT = ModelFailed(429, {"type": "error", "error": {"type": "billing_error"}}, {"x-should-retry": "false"})
+
+
+@pytest.mark.parametrize(
+    ("answer", "refusal", "heard"),
+    [
+        (EVENTS, None, ["m", TokenUsage(100, cache_read=20, output=30, is_estimate=True)]),
+        (ModelFailed(529, {"type": "error"}), None, ["m", TokenUsage()]),
+        (EVENTS, SPENT, ["m"]),
+    ],
+    ids=["answered", "refused by the model", "refused for money"],
+)
+def test_money_is_asked_before_and_told_after(
+    ledger: Ledger, turn: Turn, answer: list[bytes] | ModelFailed, refusal: ModelFailed | None, heard: list[object]
+) -> None:
+    """What was reserved is settled once, whatever became of the request; a spent budget asks no model."""
+    upstream, purse = Upstream(answer), Purse(refusal)
+    asked = model_proxy.Upstream(upstream, lambda: "m", resting(ledger), spending=purse)
+    with model_proxy.create(asked, Guard(ledger, "acme", "iris")).test_client() as client:
+        given = client.post("/v1/messages", json=ASKED, headers={"x-api-key": turn.token})
+        assert given.data
+    assert purse.heard == heard
+    assert bool(upstream.asked) == (refusal is None)
+    if refusal is not None:
+        assert (given.status_code, given.headers["x-should-retry"]) == (429, "false")

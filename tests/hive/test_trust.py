@@ -22,7 +22,8 @@ from forge.models import FileEdit
 from forge.protocol import Unavailable
 from forge.tls import VARIABLE
 from hive.gateway.git_proxy import GitRequest, proxy
-from hive.gateway.llm import Model, ModelFailed
+from hive.gateway.llm import Model
+from hive.gateway.model_errors import ModelFailed
 from hive.git_mirror.mirror import GitInterrupted, Login, Mirror
 from hive.instance.instance import Instance, StartupError
 from hive.instance.opening import open_instance

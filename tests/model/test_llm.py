@@ -12,7 +12,9 @@ import pytest
 
 from hive.demo.model import ModelReply, ModelServer, ToolCall
 from hive.demo.model.faults import ApiError, Cut, Fault, Stall, Unfinished
-from hive.gateway.llm import Meter, Model, ModelFailed
+from hive.gateway.llm import Model
+from hive.gateway.meter import Meter
+from hive.gateway.model_errors import ModelFailed
 
 if TYPE_CHECKING:
     from tests.model.conftest import Parrot
@@ -52,9 +54,9 @@ def test_a_stream_passes_as_it_is(upstream: Model, parrot: Parrot) -> None:
     whole.see(stream)
     for number in range(len(stream)):
         bit_by_bit.see(stream[number : number + 1])
-    assert whole.tokens_in > 0
-    assert whole.tokens_out > 0
-    assert (whole.tokens_in, whole.tokens_out) == (bit_by_bit.tokens_in, bit_by_bit.tokens_out)
+    assert whole.usage.tokens_in > 0
+    assert whole.usage.output > 0
+    assert (whole.usage.tokens_in, whole.usage.output) == (bit_by_bit.usage.tokens_in, bit_by_bit.usage.output)
 
 
 def test_an_answer_in_one_object_is_metered(upstream: Model, parrot: Parrot) -> None:
@@ -67,8 +69,8 @@ def test_an_answer_in_one_object_is_metered(upstream: Model, parrot: Parrot) -> 
         meter.end()
     streamed = Meter()
     streamed.see(read(upstream))
-    assert (meter.tokens_in, meter.tokens_out) == (streamed.tokens_in, streamed.tokens_out) != (0, 0)
-    assert (meter.is_whole, meter.is_estimate) == (True, False)
+    assert (meter.usage.tokens_in, meter.usage.output) == (streamed.usage.tokens_in, streamed.usage.output) != (0, 0)
+    assert (meter.is_whole, meter.usage.is_estimate) == (True, False)
 
 
 def test_silence_is_an_end(model: ModelServer, parrot: Parrot) -> None:

@@ -97,6 +97,8 @@ _PHRASES: dict[str, Callable[[Mapping[str, Any], object], str]] = {
     "string_type": lambda _, got: "should be text" + _got(got),
     "int_type": lambda _, got: "should be a whole number" + _got(got),
     "int_parsing": lambda _, got: "should be a whole number" + _got(got),
+    "float_type": lambda _, got: "should be a number" + _got(got),
+    "finite_number": lambda _, got: "should be a number" + _got(got),
     "bool_type": lambda _, got: "should be true or false" + _got(got),
     "tuple_type": lambda _, got: "should be a list" + _got(got),
     "list_type": lambda _, got: "should be a list" + _got(got),

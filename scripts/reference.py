@@ -131,6 +131,8 @@ def kind_of(value: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
         return ", ".join(f"`{option}`" for option in value["enum"])
     if value["type"] == "integer":
         return f"whole number, {value['minimum']} to {value['maximum']}"
+    if value["type"] == "number":
+        return f"number, {value['minimum']:g} to {value['maximum']:,.0f}"
     if value["type"] == "array":
         most = f", {value['maxItems']} at most" if "maxItems" in value else ""
         return f"list of texts{most}"

@@ -56,6 +56,7 @@ def test_is_never_uploaded() -> None:
         "hive/demo/project/.hive.yaml",
         "hive/demo/project/apiary/honey.py",
         "hive/demo/takes/honey-1/apiary/page.py",
+        "hive/gateway/prices.json",
         "hive/ledger/migrations/0001_initial.sql",
         "hive/ledger/zlib_dictionary.txt",
         "hive/provision/template/agent.yaml",

@@ -11,6 +11,7 @@ from annotated_types import Ge, Le
 from bots.models import IssueKind, Lane
 from forge.models import Repo
 from hive.codec import STRICT
+from hive.config.costs import OwnPrice
 from hive.config.validation import DEFAULT_ACCOUNTS, field_errors
 from hive.config.yaml_loader import MAX_BYTES
 from hive.config.yaml_locations import BadYaml, Document, Problem
@@ -68,6 +69,9 @@ class ModelSettings:
 
     server_tools: tuple[str, ...] = ()
     """Tools that run at the model's provider, such as `web_search`. Each is a network for agents that have none."""
+
+    prices: dict[str, OwnPrice] = field(default_factory=dict)
+    """What models cost that `hive prices` does not know, or that cost you something else. `NAME: {}` costs nothing, as a model at home."""
 
     __pydantic_config__: ClassVar = STRICT
 

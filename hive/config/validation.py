@@ -78,6 +78,8 @@ def _model(model: Mapping[str, Any]) -> Iterator[FieldError]:
         yield from _wrong(("model", "name"), naming.model(name))
     yield from _each(("model", "allowed"), model.get("allowed"), naming.model)
     yield from _each(("model", "server_tools"), model.get("server_tools"), naming.server_tool)
+    for priced in _map(model.get("prices")):
+        yield from _wrong(("model", "prices", priced), naming.model(priced), at_key=True)
 
 
 def _paths(root: Mapping[str, Any]) -> Iterator[FieldError]:

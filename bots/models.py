@@ -61,6 +61,9 @@ class AgentSpec:
     max_steps: int = 40
     minutes: int = 20
     prompt: str = ""
+    engine: str = "native"
+    command: tuple[str, ...] = ()
+    capabilities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

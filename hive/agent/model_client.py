@@ -35,10 +35,10 @@ class ModelClient:
     tools: Sequence[dict[str, Any]]
     retry: RetryPolicy = DEFAULT_RETRY
 
-    @property
-    def fingerprint(self) -> str:
-        """A digest of all that decides how the model reads a conversation, apart from the conversation."""
-        return f"{crc32(json.dumps([self.name, self.system, list(self.tools)]).encode()):08x}"
+    @staticmethod
+    def fingerprint_of(name: str, system: str, tools: Sequence[dict[str, Any]]) -> str:
+        """A digest of all that decides how a model reads a conversation, apart from the conversation."""
+        return f"{crc32(json.dumps([name, system, list(tools)]).encode()):08x}"
 
     def reply(self, messages: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """The next message, with its `stop_reason` and `usage`.

@@ -1,8 +1,8 @@
-"""The tools that the model is offered, and what their calls do. Nothing else in a reply is interpreted."""
+"""Executes the calls of tools, after checking them. Nothing else in a reply is interpreted."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,104 +10,77 @@ from hive.agent import files
 from hive.agent.errors import HostRefused, ToolError
 from hive.agent.final_actions import FinalActions
 from hive.agent.shell import CommandResult
+from hive.agent.tool_declarations import Property, Tool
+
+Handler = Callable[..., str]
+"""Executes one tool: takes its parameters by keyword, returns the result, raises ToolError or TurnEnded."""
 
 
-def _tool(name: str, description: str, **properties: str | list[str]) -> dict[str, Any]:
-    """A tool whose properties are strings, each described by a sentence or its allowed values."""
-    told = {
-        key: {"type": "string"} | ({"enum": value} if isinstance(value, list) else {"description": value})
-        for key, value in properties.items()
+def handlers(tree: Path, run: Callable[[str], CommandResult], actions: FinalActions) -> dict[str, Handler]:
+    """What each tool does; `run` lets a command run in the work tree."""
+    return {
+        "run": lambda command: str(run(command)),
+        "write": lambda path, content: files.write(tree, path, content),
+        "edit": lambda path, old, new: files.edit(tree, path, old, new),
+        "submit": actions.submit,
+        "propose": actions.propose,
+        "finish": actions.finish,
     }
-    schema = {"type": "object", "properties": told, "required": list(told), "additionalProperties": False}
-    return {"name": name, "description": description, "input_schema": schema}
-
-
-TOOLS = (
-    _tool(
-        "run",
-        "Run a shell command in the work tree. Each command starts afresh in the top folder, without input; "
-        "what it leaves running is stopped. Long output is cut in the middle.",
-        command="The command, for sh -c.",
-    ),
-    _tool(
-        "write",
-        "Write a text file of the work tree; an existing one is replaced.",
-        path="Relative to the top folder of the work tree.",
-        content="The whole content.",
-    ),
-    _tool(
-        "edit",
-        "Replace a piece of text in a file of the work tree.",
-        path="Relative to the top folder of the work tree.",
-        old="The text to replace, exactly as it stands there; it must stand there exactly once.",
-        new="The text to put in its place.",
-    ),
-    _tool(
-        "submit",
-        "Run the project's checks, commit everything, push it and open the pull request, or bring it up to date. "
-        "If a check fails you are shown its output and nothing is submitted. Ends your turn.",
-        title="One line: what the change does.",
-        summary="What was changed and why, in Markdown, for the people who review it.",
-    ),
-    _tool(
-        "propose",
-        "Propose a change of your own configuration: one file of your configuration repository, for an operator "
-        "to merge. Ends your turn.",
-        path="Relative to the top folder of the configuration repository.",
-        content="The file's whole new content.",
-        title="One line: what the change does.",
-        why="What you need it for.",
-    ),
-    _tool(
-        "finish",
-        "End your turn with words only: an answer, or what keeps you from going on.",
-        outcome=["answered", "blocked"],
-        message="What is said on the thread, in Markdown.",
-    ),
-)
 
 
 class Toolbox:
-    """The tools of one turn; `run` lets a command run in the work tree."""
+    """The tools of one turn: those that are offered, and what each one does."""
 
-    def __init__(self, tree: Path, run: Callable[[str], CommandResult], actions: FinalActions) -> None:
-        self._tree = tree
-        self._run = run
-        self._actions = actions
+    def __init__(self, tools: Sequence[Tool], handlers: Mapping[str, Handler]) -> None:
+        self._tools = {tool.name: tool for tool in tools}
+        self._handlers = handlers
 
-    def call(self, name: str, given: dict[str, Any]) -> str:
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """The tools that are offered."""
+        return tuple(self._tools.values())
+
+    def call(self, name: str, given: Mapping[str, Any]) -> str:
         """The result of a call; raises ToolError with a sentence for the model, or TurnEnded."""
+        tool = self._tools.get(name)
+        if tool is None:
+            raise ToolError(f"There is no tool {name}; there are {', '.join(self._tools)}.")
+        checked = _checked(tool, given)
         try:
-            return self._call(name, _checked(name, given))
+            return self._handlers[name](**checked)
         except (OSError, UnicodeError, HostRefused) as error:
             raise ToolError(f"{name}: {error}") from error
 
-    def _call(self, name: str, given: dict[str, str]) -> str:
-        match name:
-            case "run":
-                return str(self._run(given["command"]))
-            case "write":
-                return files.write(self._tree, **given)
-            case "edit":
-                return files.edit(self._tree, **given)
-            case "submit":
-                return self._actions.submit(**given)
-            case "propose":
-                return self._actions.propose(**given)
-            case _:
-                return self._actions.finish(**given)
 
-
-def _checked(name: str, given: dict[str, Any]) -> dict[str, str]:
+def _checked(tool: Tool, given: Mapping[str, Any]) -> dict[str, Any]:
     """A call's input as its schema wants it: models do err."""
-    properties = next((tool["input_schema"]["properties"] for tool in TOOLS if tool["name"] == name), None)
-    if properties is None:
-        raise ToolError(f"There is no tool {name}; there are {', '.join(tool['name'] for tool in TOOLS)}.")
-    if given.keys() != properties.keys():
-        raise ToolError(f"{name} takes {', '.join(properties)}; given were {', '.join(given) or 'none'}.")
-    for key, value in given.items():
-        if not isinstance(value, str) or "\0" in value:
-            raise ToolError(f"{key} must be a text.")
-        if value not in properties[key].get("enum", [value]):
-            raise ToolError(f"{key} must be one of {', '.join(properties[key]['enum'])}.")
-    return given
+    missing = [name for name in tool.properties if name not in given and name not in tool.optional]
+    if missing or given.keys() - tool.properties.keys():
+        takes = ", ".join(f"{name} (optional)" if name in tool.optional else name for name in tool.properties)
+        raise ToolError(f"{tool.name} takes {takes or 'nothing'}; given were {', '.join(given) or 'none'}.")
+    for name, value in given.items():
+        if reason := _mistake(value, tool.properties[name]):
+            raise ToolError(f"{name} must be {reason}.")
+    return dict(given)
+
+
+def _mistake(value: object, wanted: Property) -> str:
+    """What a parameter should be, if it is not."""
+    match wanted["type"]:
+        case "integer":
+            least = int(wanted.get("minimum", 0))
+            right = isinstance(value, int) and not isinstance(value, bool) and value >= least
+            return "" if right else f"a whole number, {least} or more"
+        case "array":
+            most = int(wanted["maxItems"])
+            right = isinstance(value, list) and len(value) <= most and all(map(_is_text, value))
+            return "" if right else f"a list of at most {most} texts"
+        case _:
+            if not _is_text(value):
+                return "a text"
+            words = wanted.get("enum")
+            return f"one of {', '.join(words)}" if words and value not in words else ""
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and "\0" not in value

@@ -38,6 +38,15 @@ class TurnBrief:
     knowledge: str = ""
     """`owner/name` of the repository that holds what all agents have learned, if there is one."""
 
+    engine: str = "native"
+    """What works on the turn: a name of `hive.agent.engines.ENGINES`."""
+
+    command: tuple[str, ...] = ()
+    """The program of the engine `command` and its arguments."""
+
+    capabilities: tuple[str, ...] = ()
+    """What the agent may ask of the broker beside its work, and which tools it is offered for that."""
+
     memory: str = ""
     """What it starts with: `compact` for a compacted transcript, `new` for none, empty for all of it."""
 
@@ -67,6 +76,8 @@ def parse(data: Mapping[str, Any]) -> TurnBrief:
             **plain,
             "id": data["turn"],
             "checks": tuple(data["checks"]),
+            "command": tuple(data.get("command", ())),
+            "capabilities": tuple(data.get("capabilities", ())),
             "transcript": tuple(data.get("transcript", ())),
             "author": author["name"],
             "email": author["email"],

@@ -11,14 +11,14 @@ from pathlib import Path
 from hive.agent import git, knowledge, shell
 from hive.agent.broker_client import BrokerClient
 from hive.agent.directory_trees import ensure_directory
+from hive.agent.engines import engine_named
+from hive.agent.engines.engine import TurnEngine, Workplace
 from hive.agent.errors import GitToolError, HostRefused, HostUnavailable, Paused, TurnEnded
 from hive.agent.final_actions import FinalActions
 from hive.agent.heartbeat import LeaseHeartbeat
 from hive.agent.log import log
-from hive.agent.loop import AgentLoop
-from hive.agent.model_client import ModelClient
 from hive.agent.sandbox import NONE, Sandbox
-from hive.agent.tools import TOOLS, Toolbox
+from hive.agent.tools import Toolbox, handlers
 from hive.agent.transcript import Transcript
 from hive.agent.turn import TurnBrief
 from hive.agent.unix_http import DEFAULT_RETRY, RetryPolicy, UnixHTTPClient
@@ -90,16 +90,10 @@ class TurnRunner:
         Raises LeaseLost, Shutdown or HostUnavailable; the turn stays open then.
         """
         broker = BrokerClient(UnixHTTPClient(self.place.forge), turn.token, self.retry)
-        model = ModelClient(
-            UnixHTTPClient(self.place.model, self.silence), turn.token, turn.model, turn.system, TOOLS, self.retry
-        )
         transcript = Transcript(turn.transcript, broker.tell)
         with LeaseHeartbeat(broker, turn.lease) as heartbeat:
             try:
-                transcript.begin(turn.id, turn.message, fingerprint=model.fingerprint, memory=turn.memory)
-                _report(
-                    turn, broker, transcript, transcript.end or self._work(turn, broker, model, transcript, heartbeat)
-                )
+                _report(turn, broker, transcript, self._outcome(turn, broker, transcript, heartbeat))
             except Paused as why:
                 log("put down", turn=turn.id, why=why)
                 broker.rest()
@@ -110,18 +104,32 @@ class TurnRunner:
                 log("refused", turn=turn.id, why=error)
                 _end(broker, transcript, TurnEnded("failed", REFUSED.format(error=error)))
 
+    def _outcome(
+        self, turn: TurnBrief, broker: BrokerClient, transcript: Transcript, heartbeat: LeaseHeartbeat
+    ) -> TurnEnded:
+        """How the turn ended, before this process or now."""
+        try:
+            engine = engine_named(turn.engine)
+        except TurnEnded as unknown:
+            transcript.begin(turn.id, turn.message, fingerprint="", memory=turn.memory)
+            end = transcript.end or unknown
+        else:
+            transcript.begin(turn.id, turn.message, fingerprint=engine.fingerprint(turn), memory=turn.memory)
+            end = transcript.end or self._work(engine, turn, broker, transcript, heartbeat)
+        transcript.close(end)
+        return end
+
     def _work(
         self,
+        engine: TurnEngine,
         turn: TurnBrief,
         broker: BrokerClient,
-        model: ModelClient,
         transcript: Transcript,
         heartbeat: LeaseHeartbeat,
     ) -> TurnEnded:
         until = time.monotonic() + turn.minutes * 60
         try:
             work, config = self._trees(turn)
-
             sandbox, more = self._learned(turn)
 
             def run(command: str) -> shell.CommandResult:
@@ -133,16 +141,30 @@ class TurnRunner:
                 self.leaving()
 
             work.prepare()
-            toolbox = Toolbox(work.path, run, FinalActions(turn, broker, work, config, run))
-            AgentLoop(turn, transcript, model, toolbox, between, lambda: time.monotonic() >= until).run()
+            actions = FinalActions(turn, broker, work, config, run)
+            place = Workplace(
+                turn,
+                transcript,
+                Toolbox(engine.tools(turn), handlers(work.path, run, actions)),
+                actions,
+                work.path,
+                run,
+                between,
+                seconds_left=lambda: until - time.monotonic(),
+                model_socket=self.place.model,
+                sandbox=sandbox,
+                folder=self.place.folder(turn.run),
+                env=more,
+                retry=self.retry,
+                silence=self.silence,
+            )
+            engine.work(place)
         except (GitToolError, OSError) as error:
             if isinstance(error, OSError) and error.errno in NO_ROOM:
                 raise HostUnavailable(f"the machine of the hive has no room: {error.strerror}") from error
-            end = TurnEnded("failed", NO_TREE.format(error=error))
+            return TurnEnded("failed", NO_TREE.format(error=error))
         except TurnEnded as reached:
-            end = reached
-        transcript.close(end)
-        return end
+            return reached
 
     def _learned(self, turn: TurnBrief) -> tuple[Sandbox, dict[str, str]]:
         """The sandbox and the environment of commands: identity, home, shared knowledge."""

@@ -101,6 +101,9 @@ class Brief:
         return {
             "system": text.format(name=self.agent, team=self.team, lane=spec["lane"], role=spec["prompt"]).strip(),
             "model": (baseline.model if baseline else "") or spec["model"] or settings.model.name,
+            "engine": spec.get("engine", "native"),
+            "command": spec.get("command", []),
+            "capabilities": spec.get("capabilities", []),
             "max_steps": min(spec["max_steps"], settings.limits.steps),
             "minutes": min(spec["minutes"], settings.limits.minutes),
         }

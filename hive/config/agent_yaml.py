@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le, MaxLen
 
@@ -17,6 +17,10 @@ from hive.config.yaml_locations import Document
 
 PACKAGE = re.compile(r"[a-z0-9][a-z0-9+._-]{0,63}")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+Engine = Literal["native", "claude-code", "command", "mechanic", "scripted"]
+Capability = Literal["ask", "comment", "config_request", "logs", "open_pr", "status", "update_pr"]
+EVERYDAY: tuple[Capability, ...] = ("ask", "comment", "config_request", "open_pr", "status", "update_pr")
 
 Check = Callable[[Mapping[str, Any]], Iterable[FieldError]]
 """Additional checks of a declaration; they must accept data of any shape."""
@@ -34,6 +38,15 @@ class AgentFile:
 
     model: str = ""
     """The model that it thinks with: `model.name` or one of `model.allowed` of `hive.yaml`; the former if empty."""
+
+    engine: Engine = "native"
+    """What works on its turns: the hive's own loop around a model, another program, or none that thinks (`mechanic`)."""
+
+    command: Annotated[tuple[Annotated[str, MaxLen(4096)], ...], MaxLen(50)] = ()
+    """The program of the engine `command` and its arguments: it reads the task from its input and works in the work tree."""
+
+    capabilities: tuple[Capability, ...] = EVERYDAY
+    """What it may ask of the hive beside its work. `logs` adds the log lines of other agents."""
 
     packages: Annotated[tuple[str, ...], MaxLen(100)] = ()
     """Commands beyond the usual ones, by the name of their program in `packages_path`."""
@@ -78,6 +91,9 @@ def read_agent(name: str, text: str, *, check: Check | None = None) -> AgentSpec
         max_steps=agent.max_steps,
         minutes=agent.minutes,
         prompt=agent.prompt,
+        engine=agent.engine,
+        command=agent.command,
+        capabilities=agent.capabilities,
     )
 
 
@@ -87,6 +103,10 @@ def read_checks(text: str) -> tuple[str, ...]:
 
 
 def _field_errors(data: Mapping[str, Any]) -> Iterator[FieldError]:
+    if data.get("engine") == "command" and not data.get("command"):
+        yield FieldError(("engine",), "needs `command`: the program and its arguments")
+    if data.get("command") and data.get("engine") != "command":
+        yield FieldError(("command",), "is for `engine: command` only", at_key=True)
     packages = data.get("packages")
     for index, package in enumerate(packages if isinstance(packages, list) else []):
         if isinstance(package, str) and not PACKAGE.fullmatch(package):

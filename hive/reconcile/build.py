@@ -227,9 +227,13 @@ def changes(old: Plan | None, new: Plan) -> tuple[str, ...]:
     said = [f"adds {package}" for package in new.spec.packages if package not in old.spec.packages]
     said += [f"removes {package}" for package in old.spec.packages if package not in new.spec.packages]
     before, after = asdict(old.spec), asdict(new.spec)
-    for key in ("lane", "role", "model", "max_steps", "minutes"):
+    for key in ("lane", "role", "engine", "model", "max_steps", "minutes"):
         if before[key] != after[key]:
             said.append(f"{key}: {str(before[key]) or 'default'} → {str(after[key]) or 'default'}")
+    if before["command"] != after["command"]:
+        said.append("changes the command of its engine")
+    said += [f"allows {word}" for word in new.spec.capabilities if word not in old.spec.capabilities]
+    said += [f"forbids {word}" for word in old.spec.capabilities if word not in new.spec.capabilities]
     if before["prompt"] != after["prompt"]:
         said.append("changes what the agent is told")
     if before["env"] != after["env"]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from hive.agent import files, shell
+from hive.agent.engines.native import TOOLS
 from hive.agent.errors import ToolError
-from hive.agent.tools import TOOLS
+from hive.agent.tool_declarations import Tool
 from hive.demo.model import ModelConversation, ModelReply, ToolCall
 
 if TYPE_CHECKING:
@@ -224,11 +225,11 @@ def test_refused_push(world: World) -> None:
     assert not world.pulls
 
 
-@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool["name"])
-def test_schemas(tool: dict[str, Any]) -> None:
+@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+def test_schemas(tool: Tool) -> None:
     """Each tool says what it does, and which texts it needs."""
-    schema = tool["input_schema"]
-    assert tool["description"].endswith(".")
+    schema = tool.offer["input_schema"]
+    assert tool.description.endswith(".")
     assert schema["required"] == list(schema["properties"])
     assert not schema["additionalProperties"]
 

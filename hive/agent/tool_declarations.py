@@ -1,0 +1,119 @@
+"""The tools that an engine is offered: their names, what they are for, and what they take. Performs no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Property = Mapping[str, Any]
+"""A JSON schema of one parameter: `{"type": "string", "description": …}`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One tool; an agent without its `capability` is not offered it."""
+
+    name: str
+    description: str
+    properties: Mapping[str, Property] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()
+    """Parameters that a call may leave out; all others are required."""
+
+    capability: str = ""
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """The JSON schema of its input."""
+        return {
+            "type": "object",
+            "properties": {name: dict(prop) for name, prop in self.properties.items()},
+            "required": [name for name in self.properties if name not in self.optional],
+            "additionalProperties": False,
+        }
+
+    @property
+    def offer(self) -> dict[str, Any]:
+        """The tool in the form of the Messages API."""
+        return {"name": self.name, "description": self.description, "input_schema": self.schema}
+
+
+def text(description: str) -> Property:
+    """A parameter that is a text."""
+    return {"type": "string", "description": description}
+
+
+def number(description: str, *, least: int = 1) -> Property:
+    """A parameter that is a whole number, `least` or more."""
+    return {"type": "integer", "minimum": least, "description": description}
+
+
+def texts(description: str, *, most: int = 10) -> Property:
+    """A parameter that is a list of texts."""
+    return {"type": "array", "items": {"type": "string"}, "maxItems": most, "description": description}
+
+
+def one_of(*words: str) -> Property:
+    """A parameter that is one of some words."""
+    return {"type": "string", "enum": list(words)}
+
+
+WORK_TREE = "Relative to the top folder of the work tree."
+
+RUN = Tool(
+    "run",
+    "Run a shell command in the work tree. Each command starts afresh in the top folder, without input; "
+    "what it leaves running is stopped. Long output is cut in the middle.",
+    {"command": text("The command, for sh -c.")},
+)
+WRITE = Tool(
+    "write",
+    "Write a text file of the work tree; an existing one is replaced.",
+    {"path": text(WORK_TREE), "content": text("The whole content.")},
+)
+EDIT = Tool(
+    "edit",
+    "Replace a piece of text in a file of the work tree.",
+    {
+        "path": text(WORK_TREE),
+        "old": text("The text to replace, exactly as it stands there; it must stand there exactly once."),
+        "new": text("The text to put in its place."),
+    },
+)
+SUBMIT = Tool(
+    "submit",
+    "Run the project's checks, commit everything, push it and open the pull request, or bring it up to date. "
+    "If a check fails you are shown its output and nothing is submitted. Ends your turn.",
+    {
+        "title": text("One line: what the change does."),
+        "summary": text("What was changed and why, in Markdown, for the people who review it."),
+    },
+)
+PROPOSE = Tool(
+    "propose",
+    "Propose a change of your own configuration: one file of your configuration repository, for an operator "
+    "to merge. Ends your turn.",
+    {
+        "path": text("Relative to the top folder of the configuration repository."),
+        "content": text("The file's whole new content."),
+        "title": text("One line: what the change does."),
+        "why": text("What you need it for."),
+    },
+)
+FINISH = Tool(
+    "finish",
+    "End your turn with words only: an answer, or what keeps you from going on.",
+    {"outcome": one_of("answered", "blocked"), "message": text("What is said on the thread, in Markdown.")},
+)
+
+WORK_TOOLS = (RUN, WRITE, EDIT)
+"""Tools that change the work tree: an engine that brings its own is not offered these."""
+
+HIVE_TOOLS = (SUBMIT, PROPOSE, FINISH)
+"""Tools that leave the container: every engine is offered these, as plain tools or by MCP."""
+
+
+def offered(tools: Iterable[Tool], capabilities: Iterable[str]) -> tuple[Tool, ...]:
+    """Those of some tools that an agent with these capabilities has."""
+    held = frozenset(capabilities)
+    return tuple(tool for tool in tools if not tool.capability or tool.capability in held)

@@ -22,7 +22,7 @@ from hive.gateway.wsgi_server import Server
 from hive.git_mirror.mirror import Login
 from hive.instance.instance import MODEL_KEY, Instance, StartupError, model_key, wait_for_store
 from hive.instance.repositories import address
-from hive.instance.sandbox import sandbox_profile_of
+from hive.instance.sandbox import backend_of
 from hive.outbox.incidents import IncidentReporter
 from hive.reconcile.containers import Containers
 from hive.reconcile.crashes import CrashWatch
@@ -49,7 +49,7 @@ class Host:
         self._instance = instance
         self._stop = stop
         self._model = Model(url=instance.settings.model.url, key=_key(instance))
-        self.containers = Containers(sandbox_profile_of(instance.settings), instance.agents)
+        self.containers = Containers(backend_of(instance.settings), instance.agents)
         self.faults: dict[str, AgentFault] = {}
         settings = instance.settings
         incidents = IncidentReporter(instance.ledger, settings.account("core"), instance.ops)

@@ -18,7 +18,7 @@ from hive.config import Settings
 from hive.config.extras import need
 from hive.instance.instance import Instance, StartupError, model_key
 from hive.instance.opening import packages
-from hive.instance.sandbox import remarks, sandbox_profile_of
+from hive.instance.sandbox import backend_of, remarks
 from hive.provision import Provisioner
 from hive.scan import absent
 from hive.supervisor.processes import Supervisor, stop_event
@@ -45,7 +45,7 @@ def up(config: Path, instance: Instance) -> None:
 
     tree = Supervisor(instance.settings.state / "logs", mourn, preload=PRELOADED)
     try:
-        sandbox_profile_of(instance.settings)
+        backend_of(instance.settings)
         console.begin_here()
         begin(config, instance, tree, console.note)
         console.note(f"the hive is up; logs are in {instance.settings.state / 'logs'}; Ctrl-C ends it")
@@ -65,7 +65,7 @@ def begin(
     `seed` is called when the forges answer and nothing on them is protected yet.
     """
     need(*packages(instance.settings, "up"))
-    sandbox_profile_of(instance.settings)
+    backend_of(instance.settings)
     for remark in (*remarks(instance.settings), *_unreviewed(instance.settings)):
         say(remark)
     instance.close_to_others()

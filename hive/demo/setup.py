@@ -17,7 +17,7 @@ from hive.demo.forge_access import ForgeAccess
 from hive.demo.names import PLAIN, DemoNames
 from hive.demo.own_project import copied
 from hive.instance.instance import Instance, StartupError
-from hive.reconcile.bwrap import find_sandbox
+from hive.reconcile.backends import look_for
 
 FORGE = PLAIN.app.forge
 TEAM = PLAIN.team
@@ -78,7 +78,7 @@ def write_config_for(
             url=forge.url,
             cast=cast,
             accounts=", ".join(f"{bot}: {login}" for bot, login in cast.accounts.items()),
-            sandbox="none" if throw_away and not find_sandbox().contained else "bubblewrap",
+            sandbox="none" if throw_away and look_for("bubblewrap")[0] is None else "bubblewrap",
             web_port=web_port,
             model_url=model_url,
             field=field,

@@ -6,7 +6,7 @@ import os
 
 from hive.config import Settings
 from hive.instance.instance import StartupError
-from hive.reconcile.bwrap import SandboxProfile, find_sandbox
+from hive.reconcile.backends import Backend, NoBackend, find
 
 FIX = "install bubblewrap and allow user namespaces"
 NO_SANDBOX = (
@@ -16,14 +16,12 @@ UNCONFINED = "agents are NOT contained (sandbox: none): they can read and do all
 ROOT = "the hive runs as ROOT: give it a user of its own; each agent has unprivileged users of its own either way"
 
 
-def sandbox_profile_of(settings: Settings) -> SandboxProfile:
-    """The sandbox of agents; raises StartupError if none works here and `sandbox: none` is not set."""
-    if settings.sandbox == "none":
-        return SandboxProfile(None, "sandbox: none")
-    profile = find_sandbox()
-    if not profile.contained:
-        raise StartupError(NO_SANDBOX.format(why=profile.why_not[:200]))
-    return profile
+def backend_of(settings: Settings) -> Backend:
+    """What makes the containers of agents; raises StartupError if it does not work here."""
+    try:
+        return find(settings.sandbox)
+    except NoBackend as error:
+        raise StartupError(NO_SANDBOX.format(why=str(error)[:200])) from error
 
 
 def remarks(settings: Settings) -> list[str]:

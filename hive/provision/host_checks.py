@@ -10,22 +10,13 @@ from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from hive.agent.enter import DEDICATED, PLAIN, RANGE, USERS
 from hive.instance.file_modes import exposed
 from hive.instance.instance import Instance
 from hive.instance.sandbox import FIX
 from hive.poller import OVERLAP
 from hive.provision.check_results import CheckResult, ok, problem, warning
-from hive.reconcile.bwrap import find_sandbox
+from hive.reconcile.backends import look_for
 from hive.scan import absent
-
-WHO = {
-    RANGE: "each with host users of its own",
-    USERS: "as the hive's user and without any of its files",
-    DEDICATED: "each as a host user of its own; commands share it with their harness, for want of user namespaces",
-    PLAIN: "as the hive's user; commands share it with their harness, for want of user namespaces",
-}
-"""The host user of agents, for each kind of sandbox."""
 
 GIT = (2, 38)
 """The first git whose `merge-tree` writes trees: the host repeats each merge and compares."""
@@ -83,11 +74,11 @@ def _sandbox(instance: Instance) -> Iterator[CheckResult]:
         what = "agents are not contained: they can read everything that the hive can, including secrets"
         yield problem(what, "remove `sandbox: none` from hive.yaml")
         return
-    profile = find_sandbox()
-    if profile.contained:
-        yield ok(f"agents are contained by bubblewrap, {WHO[profile.kind]}")
+    backend, why_not = look_for(instance.settings.sandbox)
+    if backend is None:
+        yield problem(f"agents cannot be contained, so none is started ({why_not[:120]})", FIX)
     else:
-        yield problem(f"agents cannot be contained, so none is started ({profile.why_not[:120]})", FIX)
+        yield ok(f"agents are contained by {backend.name}, {backend.who}")
 
 
 def _git() -> CheckResult:

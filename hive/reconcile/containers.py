@@ -12,9 +12,9 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from hive.agent.processes import descendants
 from hive.backoff import CONTAINERS
-from hive.reconcile.bwrap import AgentDirs, SandboxProfile, command, prepare
+from hive.reconcile.agent_dirs import AgentDirs
+from hive.reconcile.backends import Backend
 from hive.reconcile.logs import Log
 
 STOP_SECONDS = 10.0
@@ -42,8 +42,8 @@ class Containers:
     ends a container when the thread that started it ends (bwrap's `--die-with-parent`).
     """
 
-    def __init__(self, profile: SandboxProfile, root: Path) -> None:
-        self.profile = profile
+    def __init__(self, backend: Backend, root: Path) -> None:
+        self.backend = backend
         self._root = root
         self._running: dict[str, _Running] = {}
         self._deaths: dict[str, int] = {}
@@ -87,7 +87,7 @@ class Containers:
     def dirs(self, agent: str) -> AgentDirs:
         """An agent's directories, created if missing; raises OSError if something else is in their place."""
         dirs = AgentDirs(agent, self._root / agent)
-        prepare(dirs)
+        dirs.prepare()
         return dirs
 
     def sweep_out(self, agent: str) -> None:
@@ -103,12 +103,12 @@ class Containers:
         if time.monotonic() < self._not_before.get(agent, 0.0):
             return False
         dirs = self.dirs(agent)
-        words, env = command(self.profile, dirs, sha, extra)
+        command = self.backend.command(dirs, sha, extra)
         self._turn_over(agent)
         self._keys[agent] = secrets.token_hex()
         process = subprocess.Popen(
-            words,
-            env=env,
+            command.words,
+            env=command.env,
             cwd=dirs.root,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -161,7 +161,7 @@ class Containers:
         until = time.monotonic() + STOP_SECONDS
         told = False
         while found.process.poll() is None and time.monotonic() < until:
-            told = told or _tell(found.process)
+            told = told or self._tell(found.process)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 found.process.wait(timeout=POLL_SECONDS)
         self.kill(agent)
@@ -173,9 +173,7 @@ class Containers:
         if found is None:
             return
         self._turn_over(agent)
-        for pid in (*descendants(found.process.pid), found.process.pid):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        self.backend.kill(found.process.pid, self.dirs(agent))
         found.process.wait()
         found.log.wait(LOG_SECONDS)
         self._deaths.pop(agent, None)
@@ -184,7 +182,7 @@ class Containers:
     def stop_all(self) -> None:
         """Stop all containers at the same time."""
         for found in self._running.values():
-            _tell(found.process)
+            self._tell(found.process)
         for agent in list(self._running):
             self.stop(agent)
 
@@ -198,6 +196,15 @@ class Containers:
         self._runs.pop(agent, None)
         self._used.discard(agent)
 
+    def _tell(self, process: subprocess.Popen[bytes]) -> bool:
+        """Ask the harness to end; False if it is not there yet."""
+        pid = self.backend.harness(process.pid)
+        if pid is None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        return True
+
 
 def _mentions(process: Path, mark: str) -> bool:
     """Whether a process was started for a directory: by its arguments, or by the harness' environment."""
@@ -206,14 +213,4 @@ def _mentions(process: Path, mark: str) -> bool:
         if mark in words and "hive.agent" in words:
             return True
         return f"HIVE_STATE={mark}" in (process / "environ").read_bytes().decode(errors="replace").split("\0")
-    return False
-
-
-def _tell(process: subprocess.Popen[bytes]) -> bool:
-    """Ask the harness to end, not bwrap: that would die of it and take the harness along. False if it is not there yet."""
-    for pid in (*descendants(process.pid), process.pid):
-        with contextlib.suppress(OSError):
-            if Path(f"/proc/{pid}/comm").read_text().strip() != "bwrap":
-                os.kill(pid, signal.SIGTERM)
-                return True
     return False

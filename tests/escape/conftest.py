@@ -107,7 +107,7 @@ def _python_of_a_user() -> str:
         options = Prison(Path(), "users", "").options()
         if python is not None:
             try:
-                tried = subprocess.run([python, "-c", "import hive.reconcile.bwrap"], capture_output=True, **options)
+                tried = subprocess.run([python, "-c", "import hive.reconcile.backends"], capture_output=True, **options)
             except OSError:
                 continue
             if tried.returncode == 0:

@@ -5,20 +5,21 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hive.reconcile.agent_dirs import AgentDirs
+from hive.reconcile.backends import Bubblewrap, look_for
 from hive.reconcile.build import interpreter
-from hive.reconcile.bwrap import AgentDirs, SandboxProfile, command, find_sandbox, prepare
 
 NOT_HERE = 77
 
 root, agent, kind, harness, given = sys.argv[1:]
-profile = find_sandbox()
-if profile.contained and kind in ("dedicated", "plain"):
-    profile = SandboxProfile(shutil.which("bwrap"), kind=kind)
-if not profile.contained or profile.kind != kind:
-    print(f"no {kind} here: {profile.why_not or profile.kind}", file=sys.stderr)
+backend, why_not = look_for("bubblewrap")
+if backend is not None and kind in ("dedicated", "plain"):
+    backend = Bubblewrap(shutil.which("bwrap") or "", kind)
+if not isinstance(backend, Bubblewrap) or backend.kind != kind:
+    print(f"no {kind} here: {why_not or 'another kind is'}", file=sys.stderr)
     sys.exit(NOT_HERE)
 dirs = AgentDirs(agent, Path(root) / "agents" / agent)
-prepare(dirs)
+dirs.prepare()
 artifact = dirs.gens / "0123"
 (artifact / "bin").mkdir(parents=True, exist_ok=True)
 (artifact / "agent.json").write_text("{}")
@@ -27,6 +28,6 @@ for name, path in commands.items():
     assert path, name
     if not (artifact / "bin" / name).is_symlink():
         (artifact / "bin" / name).symlink_to(Path(path).resolve())
-words, env = command(profile, dirs, "0123", {})
-entry = words.index("-m")
-sys.exit(subprocess.run([*words[:entry], "-c", Path(harness).read_text(), given], env=env).returncode)
+command = backend.command(dirs, "0123", {})
+entry = command.words.index("-m")
+sys.exit(subprocess.run([*command.words[:entry], "-c", Path(harness).read_text(), given], env=command.env).returncode)

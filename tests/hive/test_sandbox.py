@@ -14,9 +14,9 @@ from hive.config import ForgeSettings, load
 from hive.demo.names import PLAIN
 from hive.demo.setup import write_config, write_config_for
 from hive.instance.instance import StartupError
-from hive.instance.sandbox import ROOT, UNCONFINED, remarks, sandbox_profile_of
+from hive.instance.sandbox import ROOT, UNCONFINED, backend_of, remarks
 from hive.provision.host_checks import machine
-from hive.reconcile.bwrap import find_sandbox
+from hive.reconcile.backends import look_for
 from tests.hive.conftest import HiveEnv
 
 CODE = """
@@ -63,14 +63,14 @@ def test_the_doctor_says_who_agents_are(hive_env: HiveEnv) -> None:
     """What kind of container there is, and loudly that the hive is root, if it is."""
     said = [str(sign) for sign in machine(hive_env.instance)]
     assert any("the hive runs as root" in line for line in said) == (os.geteuid() == 0)
-    profile = find_sandbox()
-    assert any(line.startswith("🟢 agents are contained by bubblewrap, ") for line in said) == profile.contained
+    backend, _ = look_for("bubblewrap")
+    assert any(line.startswith("🟢 agents are contained by bubblewrap, ") for line in said) == (backend is not None)
 
 
 def test_none_is_said_at_every_start(tmp_path: Path) -> None:
     """Who switches the sandbox off is told each time what that means, and so does the doctor."""
     settings = replace(load(write_config(tmp_path, forge_port=1, web_port=2, model_url="")), sandbox="none")
-    assert not sandbox_profile_of(settings).contained
+    assert not backend_of(settings).contained
     assert UNCONFINED in remarks(settings)
     assert (ROOT in remarks(settings)) == (os.geteuid() == 0)
 
@@ -87,8 +87,8 @@ def test_no_other_word_switches_it_off(tmp_path: Path) -> None:
 
 def test_without_bubblewrap_there_is_no_jail(hive_env: HiveEnv) -> None:
     """A house that wants a sandbox and has none does not start."""
-    if find_sandbox().contained:
-        assert sandbox_profile_of(hive_env.instance.settings).contained
+    if look_for("bubblewrap")[0] is not None:
+        assert backend_of(hive_env.instance.settings).contained
     else:
         with pytest.raises(StartupError, match="no agent is started"):
-            sandbox_profile_of(hive_env.instance.settings)
+            backend_of(hive_env.instance.settings)

@@ -12,8 +12,8 @@ import pytest
 
 from hive.config import Limits
 from hive.git_mirror.mirror import TreeLimits
+from hive.reconcile.agent_dirs import AgentDirs
 from hive.reconcile.build import BASE, BuildFailed, KnownNames, build, changes, environment, plan, resolve
-from hive.reconcile.bwrap import AgentDirs
 from hive.reconcile.evidence import bad_entries
 from tests.reconcile.conftest import Origin
 

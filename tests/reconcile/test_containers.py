@@ -16,14 +16,15 @@ import pytest
 
 from hive.agent.processes import descendants
 from hive.config import Limits
+from hive.reconcile.backends import Backend, Unconfined, look_for
 from hive.reconcile.build import build, plan
-from hive.reconcile.bwrap import SandboxProfile, command, find_sandbox
 from hive.reconcile.containers import Containers
 from hive.reconcile.dir_handles import ForeignEntry
 from tests.reconcile.conftest import Origin
 
-JAIL = find_sandbox()
-contained = pytest.mark.skipif(not JAIL.contained, reason=f"no containers here: {JAIL.why_not}")
+BUBBLEWRAP, WHY_NOT = look_for("bubblewrap")
+JAIL = BUBBLEWRAP or Unconfined()
+contained = pytest.mark.skipif(BUBBLEWRAP is None, reason=f"no containers here: {WHY_NOT}")
 
 LOOK = """
 import json, os, socket
@@ -64,9 +65,10 @@ def made(origin: Origin, tmp_path: Path) -> Iterator[tuple[Containers, str]]:
     containers.stop_all()
 
 
-def look(profile: SandboxProfile, containers: Containers, sha: str, port: int = 1) -> dict[str, object]:
+def look(backend: Backend, containers: Containers, sha: str, port: int = 1) -> dict[str, object]:
     """What a program sees in the place of the harness."""
-    words, env = command(profile, containers.dirs("iris"), sha, {"COLOR": "amber"})
+    command = backend.command(containers.dirs("iris"), sha, {"COLOR": "amber"})
+    words, env = command.words, command.env
     words = [*words[: words.index("-m")], "-c", LOOK.replace("PORT", str(port))]
     secret = {"ANTHROPIC_API_KEY": "sk-ant-secret", "HIVE_ADMIN_PASSWORD": "x"}
     cwd = containers.dirs("iris").state
@@ -109,7 +111,7 @@ def test_a_port_of_the_host_is_out_of_reach(made: tuple[Containers, str]) -> Non
 
 def test_without_namespaces_the_environment_is_scrubbed(made: tuple[Containers, str]) -> None:
     """A plain process gets no key either, and only the declared commands."""
-    seen = look(SandboxProfile(None, "forbidden"), *made)
+    seen = look(Unconfined(), *made)
     env = seen["env"]
     assert isinstance(env, dict)
     assert "ANTHROPIC_API_KEY" not in env
@@ -121,12 +123,12 @@ def test_without_namespaces_the_environment_is_scrubbed(made: tuple[Containers, 
 
 
 @pytest.mark.parametrize(
-    "profile", [pytest.param(JAIL, marks=contained, id="contained"), pytest.param(SandboxProfile(None), id="plain")]
+    "backend", [pytest.param(JAIL, marks=contained, id="contained"), pytest.param(Unconfined(), id="plain")]
 )
-def test_starts_stops_and_is_reaped(made: tuple[Containers, str], profile: SandboxProfile) -> None:
+def test_starts_stops_and_is_reaped(made: tuple[Containers, str], backend: Backend) -> None:
     """A container runs until it is stopped; one that ends by itself is noticed, and its life is over."""
     containers, sha = made
-    containers.profile = profile
+    containers.backend = backend
     epoch = containers.epoch("iris")
     assert containers.start("iris", sha, {})
     assert containers.running("iris") == sha
@@ -135,7 +137,7 @@ def test_starts_stops_and_is_reaped(made: tuple[Containers, str], profile: Sandb
     assert pid is not None
     assert Path(f"/proc/{pid}/fd/1").readlink().name.startswith("pipe:")  # what it writes to is no file of the host's
     # bubblewrap binds its child to itself before that becomes the harness; until then only a sweep finds it.
-    until(lambda: not profile.program or (_name(pid) == "bwrap" and _name(_innermost(pid)).startswith("python")))
+    until(lambda: not backend.contained or (_name(pid) == "bwrap" and _name(_innermost(pid)).startswith("python")))
     within = descendants(pid)
     os.kill(pid, signal.SIGKILL)
     until(lambda: containers.reap() == ["iris"])
@@ -181,18 +183,18 @@ def test_a_container_serves_one_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "profile", [pytest.param(JAIL, marks=contained, id="contained"), pytest.param(SandboxProfile(None), id="plain")]
+    "backend", [pytest.param(JAIL, marks=contained, id="contained"), pytest.param(Unconfined(), id="plain")]
 )
-def test_dies_with_its_host(made: tuple[Containers, str], tmp_path: Path, profile: SandboxProfile) -> None:
+def test_dies_with_its_host(made: tuple[Containers, str], tmp_path: Path, backend: Backend) -> None:
     """A host that is killed outright leaves no container behind."""
     _, sha = made
     code = (
-        "import sys, time; from pathlib import Path; from hive.reconcile.bwrap import SandboxProfile\n"
+        "import sys, time; from pathlib import Path; from hive.reconcile.backends import find\n"
         "from hive.reconcile.containers import Containers\n"
-        "made = Containers(SandboxProfile(sys.argv[3] or None), Path(sys.argv[1])); made.start('iris', sys.argv[2], {})\n"
+        "made = Containers(find(sys.argv[3]), Path(sys.argv[1])); made.start('iris', sys.argv[2], {})\n"
         "print(made.pid('iris'), flush=True); time.sleep(60)"
     )
-    words = [sys.executable, "-c", code, str(tmp_path / "agents"), sha, profile.program or ""]
+    words = [sys.executable, "-c", code, str(tmp_path / "agents"), sha, backend.name]
     host = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     assert host.stdout is not None
     with host.stdout:
@@ -208,15 +210,15 @@ def test_dies_with_its_host(made: tuple[Containers, str], tmp_path: Path, profil
 def test_what_a_dead_host_left_is_swept_out(made: tuple[Containers, str], tmp_path: Path) -> None:
     """A new host ends containers that it did not start, and only those of its agents."""
     containers, sha = made
-    containers.profile = SandboxProfile(None)
+    containers.backend = Unconfined()
     containers.start("iris", sha, {})
     pid = containers.pid("iris")
     assert pid is not None
     # Linux closes the pipe that Popen waits for before the new program's words can be read (fs/exec.c).
     until(lambda: b"hive.agent" in Path(f"/proc/{pid}/cmdline").read_bytes())
-    Containers(SandboxProfile(None), tmp_path / "others").sweep_out("iris")
+    Containers(Unconfined(), tmp_path / "others").sweep_out("iris")
     assert _is_alive(pid)
-    Containers(SandboxProfile(None), tmp_path / "agents").sweep_out("iris")
+    Containers(Unconfined(), tmp_path / "agents").sweep_out("iris")
     until(lambda: not _is_alive(pid))
 
 

@@ -16,7 +16,7 @@ from forge.models import Branch, Repo, Repository
 from hive.config import Limits
 from hive.ledger import Ledger
 from hive.ledger.errors import is_transient
-from hive.reconcile.bwrap import SandboxProfile
+from hive.reconcile.backends import Bubblewrap
 from hive.reconcile.containers import Containers
 from hive.reconcile.reconciler import ManagedAgent, Reconciler, in_words
 from hive.reconcile.report import Reporter
@@ -78,7 +78,7 @@ def site(origin: Origin, tmp_path: Path) -> Iterator[Site]:
     first = origin.commit(GOOD)
     seen = Repository(5, REPO, "main", archived=False, mirror=False, empty=False, private=True)
     ledger.deployments.register("iris", team="acme", seen=seen, branch=Branch("main", first, protected=True), cursor=1)
-    containers = Containers(SandboxProfile(str(program)), tmp_path / "agents")
+    containers = Containers(Bubblewrap(str(program)), tmp_path / "agents")
     reconciler = Reconciler(ledger, containers, Limits(), probe_seconds=3.0)
     reader = cast("Any", None)  # no test looks at the forge: what is deployed was verified
     reporter = Reporter(ledger, "core", Repo("forgejo", "hive", "meta"))

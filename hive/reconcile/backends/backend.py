@@ -1,0 +1,49 @@
+"""What a backend is: how containers are made, told to end, and ended. Makes none itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from hive.reconcile.agent_dirs import AgentDirs
+
+
+class NoBackend(Exception):
+    """A backend cannot be had on this machine; the message is the reason, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What starts a container: an argument list, and the whole environment of it."""
+
+    words: list[str]
+    env: dict[str, str]
+
+
+class Backend(Protocol):
+    """One way to make the containers of this host."""
+
+    @property
+    def name(self) -> str:
+        """The value of `sandbox` in `hive.yaml`."""
+
+    @property
+    def contained(self) -> bool:
+        """Whether agents are confined at all."""
+
+    @property
+    def who(self) -> str:
+        """Which user of the host an agent is, as the end of a sentence."""
+
+    def command(self, dirs: AgentDirs, sha: str, extra: Mapping[str, str]) -> Command:
+        """What starts an agent's harness from an artifact, as a child that dies with this process.
+
+        `extra` are variables that the agent declared. Raises OSError if its directories cannot be used.
+        """
+
+    def harness(self, pid: int) -> int | None:
+        """The process of the harness in the container that a process started; None if it is not there yet."""
+
+    def kill(self, pid: int, dirs: AgentDirs, /) -> None:
+        """End everything in the container that a process started, at once, and that process."""

@@ -1,0 +1,43 @@
+"""`sandbox: none`: agents are plain processes of the hive's own user, with its rights. Confines nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hive.agent.launch import BARE
+from hive.agent.sandbox import python
+from hive.reconcile.agent_dirs import AgentDirs
+from hive.reconcile.backends.backend import Command
+from hive.reconcile.backends.surroundings import first_below, harness, kill_tree, source, variables
+from hive.reconcile.build import interpreter
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfined:
+    """No container: a process that can do all that the hive can."""
+
+    name: str = "none"
+    contained: bool = False
+    who: str = "as the hive's user, with all of its rights"
+
+    @classmethod
+    def find(cls) -> Unconfined:
+        """It can be had everywhere."""
+        return cls()
+
+    def command(self, dirs: AgentDirs, sha: str, extra: Mapping[str, str]) -> Command:
+        """A launcher that ends everything below the harness when it or this process ends."""
+        env = variables(str(dirs.gens / sha), str(dirs.state), str(dirs.sockets), str(source()), extra)
+        options = [BARE, str(os.getpid()), "-1", str(os.getuid()), "--", "--"]
+        launch = python("hive.agent.launch", interpreter=interpreter(), source=source())
+        return Command([*launch, *options, *harness()], env)
+
+    def harness(self, pid: int) -> int | None:
+        """The launcher, which passes the end on."""
+        return first_below(pid)
+
+    def kill(self, pid: int, _: AgentDirs, /) -> None:
+        """Kill it and its descendants."""
+        kill_tree(pid)

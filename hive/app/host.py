@@ -24,6 +24,7 @@ from hive.instance.instance import MODEL_KEY, Instance, StartupError, model_key,
 from hive.instance.repositories import address
 from hive.instance.sandbox import backend_of
 from hive.outbox.incidents import IncidentReporter
+from hive.queue.wakeup import HOST_WAKEUP, Wakeup, WakeupBroadcast
 from hive.reconcile.containers import Containers
 from hive.reconcile.crashes import CrashWatch
 from hive.reconcile.reconciler import ManagedAgent, Reconciler
@@ -68,6 +69,7 @@ class Host:
         self._guards: dict[str, Guard] = {}
         self._told: dict[str, str] = {}
         self._loops = instance.loops("host", stop)
+        self._woken = WakeupBroadcast()
 
     def serve(self) -> None:
         """Keep every container as operators approved it, until `stop` is set."""
@@ -82,10 +84,14 @@ class Host:
         collector = threading.Thread(target=collecting, args=(self._instance, HOST, self._loops), name="gc")
         collector.start()
         threading.Thread(target=self._model.warm, name="warm", daemon=True).start()
+        wakeup = Wakeup(self._instance.settings.state / HOST_WAKEUP)
+        relay = threading.Thread(target=self._woken.relay, args=(wakeup, self._stop), name="wakeups")
+        relay.start()
         try:
             self._loops.run("tick", self._tick)
         finally:
             collector.join()
+            relay.join()
             self.containers.stop_all()
             for agent in agents:
                 self._instance.ledger.runs.release(agent, refund=True, first=True)
@@ -210,6 +216,7 @@ class Host:
             serves=lambda run: self.containers.serves(agent, run),
             stop=self._stop,
             rest=rest,
+            woken=self._woken,
             base=brief.base,
             brief=brief,
             knowledge=instance.knowledge(forge),

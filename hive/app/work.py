@@ -31,6 +31,7 @@ from hive.outbox.executor import EffectExecutor
 from hive.outbox.registry import Services
 from hive.outbox.verdict_status import VerdictPublisher
 from hive.poller import Poller, PollerDeps, SubjectRefresher
+from hive.queue.wakeup import HOST_WAKEUP, Wakeup
 from hive.reconcile.build import KnownNames
 from hive.secret_store import NoSecret
 from hive.supervisor.heartbeat import Heartbeat, Loops
@@ -132,6 +133,7 @@ def worker_deps(instance: Instance) -> WorkerDeps:
         write_guard=loop_guard,
         repository_guard=repository_guard,
         gave_up=given_up.effect_failed,
+        wake_host=Wakeup(instance.settings.state / HOST_WAKEUP).notify,
     )
     return WorkerDeps(
         ledger=instance.ledger,

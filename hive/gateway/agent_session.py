@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from forge.models import Repo
 from hive.gateway.agent_backoff import AgentBackoff
 from hive.git_mirror.mirror import Login
 from hive.ledger import Ledger, Turn
+from hive.queue.wakeup import WakeupBroadcast
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class AgentSession:
     `knowledge` is read-only. `epoch` is a number that changes when the container ends, `serves` is whether it may hold a turn
     of a run. `login` is called each time, as its token may be rotated. `base` is a repository's default branch, `brief`
     makes a turn's JSON, `address` is the repository's path on the forge: all raise OSError while the forge is unavailable,
-    or a repository is missing.
+    or a repository is missing. `woken` wakes those who wait for the result of an effect, or for a turn.
     """
 
     agent: str
@@ -40,5 +41,6 @@ class AgentSession:
     base: Callable[[Repo], str]
     brief: Callable[[Turn], dict[str, Any]]
     serves: Callable[[int], bool] = bool
+    woken: WakeupBroadcast = field(default_factory=WakeupBroadcast)
     knowledge: Repo | None = None
     address: Callable[[Repo], str] = lambda repo: repo.path

@@ -16,7 +16,8 @@ from hive.outbox.actions import Action, OpenPull, PostAnswer
 from hive.outbox.enqueue import enqueue
 
 MAX_WAIT_SECONDS = 25.0
-POLL_SECONDS = 0.02
+POLL_SECONDS = 0.5
+"""How often to look for the result of an effect without a wake-up: the worker may have died before it sent one."""
 
 
 def comment(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
@@ -74,12 +75,14 @@ def done(session: AgentSession, turn: Turn, action: Action) -> dict[str, Any]:
     effect_id = enqueue(
         session.ledger, session.team, session.login().name, action, by="run", turn=turn.id, depth=turn.depth
     )
+    until, woken = time.monotonic() + MAX_WAIT_SECONDS, session.woken.seen
     session.wake(effect_id)
-    until = time.monotonic() + MAX_WAIT_SECONDS
     while (effect := session.ledger.effects.get(effect_id)).state not in ("done", "superseded", "failed"):
-        if time.monotonic() >= until:
+        left = until - time.monotonic()
+        if left <= 0 or session.stop.is_set():
             raise Denied(503, "the forge has not confirmed it yet; ask again")
-        time.sleep(POLL_SECONDS)
+        session.woken.wait(woken, min(left, POLL_SECONDS))
+        woken = session.woken.seen
     if effect.state != "done":
         raise Denied(403, effect.error or "it was dropped: the thread has moved on")
     return dict(effect.result)

@@ -23,7 +23,9 @@ log = logging.getLogger("hive.gateway.broker")
 
 MAX_NUMBER = 1_000_000.0
 MAX_WAIT_SECONDS = 25.0
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.5
+"""How often to look for a turn without a wake-up."""
+
 SPOKEN = frozenset({"answered", "blocked", "failed", "proposed"})
 """Ends of a turn whose message belongs on the thread; the other one has made a pull request there."""
 
@@ -36,10 +38,13 @@ def give_turn(session: AgentSession, asked: dict[str, Any]) -> dict[str, Any] | 
     epoch = session.epoch()
     session.heard(session.agent, fields.text(asked, "generation", 64))
     session.ledger.runs.release(session.agent)  # a client that asks for a turn holds none: a held one was interrupted
-    until = time.monotonic() + wait
+    until, woken = time.monotonic() + wait, session.woken.seen
     while (turn := next_turn(session)) is None:
-        if time.monotonic() >= until or session.epoch() != epoch or session.stop.wait(POLL_SECONDS):
+        left = until - time.monotonic()
+        if left <= 0 or session.epoch() != epoch or session.stop.is_set():
             return None
+        session.woken.wait(woken, min(left, POLL_SECONDS))
+        woken = session.woken.seen
     if session.epoch() != epoch or not session.serves(turn.run):  # the turn is for the container that comes next
         session.ledger.runs.pause(turn)  # this turn alone: that container may hold another one by now
         return None

@@ -38,6 +38,7 @@ class Effect:
     ref: str = ""
     depth: int = 0
     job: int | None = None
+    turn: int | None = None
 
 
 class Effects:
@@ -191,4 +192,5 @@ def _effect(row: Any) -> Effect:
         ref=row["ref"],
         depth=row["depth"],
         job=row["job"],
+        turn=row["turn"],
     )

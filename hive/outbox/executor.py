@@ -44,14 +44,19 @@ class EffectExecutor:
         write_guard: WriteGuard,
         repository_guard: RepositoryGuard,
         gave_up: Callable[[Effect, str, ForgeError], None],
+        wake_host: Callable[[], None] = lambda: None,
     ) -> None:
-        """`gave_up` reports an effect that is not tried again: (effect, subject, error)."""
+        """`gave_up` reports an effect that is not tried again: (effect, subject, error).
+
+        `wake_host` wakes those who wait in the host for an effect of theirs, or for a turn.
+        """
         self._services = services
         self._ledger: Ledger = services.ledger
         self._outages = outages
         self._write_guard = write_guard
         self._repository_guard = repository_guard
         self._gave_up = gave_up
+        self._wake_host = wake_host
 
     def apply(self, effect_id: int, seen: MutableMapping[Ref, Issue] | None = None) -> None:
         """Perform one effect if it is due; whatever happens is in the ledger afterwards.
@@ -72,6 +77,8 @@ class EffectExecutor:
                 self._perform(Execution(effect, self._services, known), action)
         except StaleLease as lost:
             log.warning("effect_lost id=%d kind=%s why=%s", effect.id, effect.kind, lost)
+        if effect.turn is not None or HANDLERS[type(action)].local:
+            self._wake_host()
 
     def _perform_local(self, effect: Effect, action: Action) -> None:
         """Perform an action and record it in one transaction: repeated after a crash it could undo what came since."""

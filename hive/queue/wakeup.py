@@ -6,11 +6,23 @@ It carries nothing, and may come for nothing or not at all: what is pending is i
 from __future__ import annotations
 
 import contextlib
+import logging
 import select
 import socket
+import threading
 from pathlib import Path
 
 from hive.unix_socket import short_socket_path
+
+log = logging.getLogger("hive.queue.wakeup")
+
+HOST_WAKEUP = "host.wakeup"
+"""The socket in the state directory that wakes those who wait in the host, for an effect or a turn."""
+
+STOP_SECONDS = 0.5
+"""How late a relay notices that it should stop."""
+
+LISTEN_AGAIN_SECONDS = 10.0
 
 
 class Wakeup:
@@ -51,3 +63,49 @@ class Wakeup:
         if self._sock is not None:
             self._sock.close()
             self._sock = None
+
+
+class WakeupBroadcast:
+    """Passes wake-ups on to all threads of a process that wait for one.
+
+    A thread reads `seen`, looks into the ledger, and waits for anything newer than that: no wake-up is missed in between.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._seen = 0
+
+    @property
+    def seen(self) -> int:
+        """How many wake-ups there were."""
+        with self._changed:
+            return self._seen
+
+    def notify(self) -> None:
+        """Wake all threads that wait."""
+        with self._changed:
+            self._seen += 1
+            self._changed.notify_all()
+
+    def wait(self, seen: int, seconds: float) -> None:
+        """Wait for a wake-up after the first `seen`, at most so many seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._seen != seen, seconds)
+
+    def relay(self, wakeup: Wakeup, stop: threading.Event) -> None:
+        """Listen on a socket and pass on its wake-ups until `stop` is set, which wakes all threads too.
+
+        As long as there is no socket, because the disk is full, nobody is woken.
+        """
+        while not stop.is_set():
+            try:
+                wakeup.listen()
+                break
+            except OSError as error:
+                log.warning("no_wakeups error=%r", error)
+                stop.wait(LISTEN_AGAIN_SECONDS)
+        while not stop.is_set():
+            if wakeup.wait(STOP_SECONDS):
+                self.notify()
+        wakeup.close()
+        self.notify()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -24,6 +24,7 @@ from hive.gateway.run_messages import NO_WORD
 from hive.git_mirror.mirror import Login
 from hive.ledger import NEVER, Effect, Ledger, Scope, SuspensionReason, Turn
 from hive.ledger.runs import MAX_ATTEMPTS
+from hive.queue.wakeup import WakeupBroadcast
 
 ISSUE = "forgejo:acme/app#1"
 CONFIG = Repo("forgejo", "agent-configs", "iris")
@@ -35,6 +36,10 @@ class Socket:
 
     client: FlaskClient
     ledger: Ledger
+    session: AgentSession
+    works: list[Callable[[Callable[[], None]], None]] = field(default_factory=lambda: [lambda perform: perform()])
+    """How the worker goes about an effect."""
+
     alive: list[int] = field(default_factory=lambda: [1])
     serving: list[int] = field(default_factory=list)
     """The run whose turns the container has held."""
@@ -75,6 +80,9 @@ def socket(ledger: Ledger) -> Iterator[Socket]:
     made: list[Socket] = []
 
     def work(effect_id: int) -> None:
+        made[0].works[0](lambda: perform(effect_id))
+
+    def perform(effect_id: int) -> None:
         effect = ledger.effects.claim(effect_id)
         if effect is None:
             return
@@ -109,7 +117,7 @@ def socket(ledger: Ledger) -> Iterator[Socket]:
         brief=lambda turn: {"message": turn.message, "base": base(turn)},
     )
     with broker.create(principal).test_client() as client:
-        made.append(Socket(client, ledger))
+        made.append(Socket(client, ledger, principal))
         yield made[0]
 
 
@@ -265,6 +273,50 @@ def test_trouble_of_one_turn_alone_is_counted(socket: Socket, run: int) -> None:
         assert socket.post("/v1/leave", token=socket.turn()["token"]) == (200, {})
     assert socket.post("/v1/turn", {"generation": "g1", "wait": 0})[0] == 204
     assert "An operator should look." in socket.pending()[0].payload
+
+
+class Patient(WakeupBroadcast):
+    """Wake-ups without the slow look beside them."""
+
+    def wait(self, seen: int, seconds: float) -> None:
+        """Wait until there is one, however long it takes."""
+        super().wait(seen, 60.0)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_an_effect_wakes_who_waits_for_it(socket: Socket, run: int, *, told: bool) -> None:
+    """A call returns when the worker says that its effect is done; and soon after it is done, if the worker died before it said so."""
+    woken = Patient() if told else WakeupBroadcast()
+
+    def work(perform: Callable[[], None]) -> None:
+        def later() -> None:
+            perform()
+            if told:
+                woken.notify()
+
+        threading.Timer(0.1, later).start()
+
+    socket.works[:] = [work]
+    with broker.create(replace(socket.session, woken=woken)).test_client() as client:
+        token = socket.turn()["token"]
+        headers = {"Authorization": f"Bearer {token}"}
+        answer = client.post("/v1/comment", json={"key": "a", "body": "b"}, headers=headers)
+    assert answer.json == {"ref": "forgejo:acme/app#2", "url": "http://x", "id": 5}
+
+
+def test_a_turn_wakes_who_waits_for_it(socket: Socket, ledger: Ledger) -> None:
+    """A harness that waits gets its turn when the worker says that there is one."""
+    woken = Patient()
+
+    def start() -> None:
+        ledger.runs.start("acme", "iris", ISSUE, "k1", "do it")
+        woken.notify()
+
+    threading.Timer(0.1, start).start()
+    with broker.create(replace(socket.session, woken=woken)).test_client() as client:
+        answer = client.post("/v1/turn", json={"generation": "g1", "wait": 25})
+    assert answer.json is not None
+    assert answer.json["message"] == "do it"
 
 
 def test_speaks_on_its_own_thread(socket: Socket, run: int) -> None:

@@ -64,7 +64,7 @@ def iris(hive_env: HiveEnv, worker: Worker) -> Iterator[Socket]:
         brief=lambda turn: {"message": turn.message},
     )
     with broker.create(principal).test_client() as client:
-        yield Socket(client, hive_env.instance.ledger)
+        yield Socket(client, hive_env.instance.ledger, principal)
 
 
 def end(hive_env: HiveEnv, worker: Worker, outcome: str, message: str) -> str:

@@ -264,3 +264,25 @@ class RunView:
     """Turns in a row that no person caused."""
 
     causes: frozenset[str] = field(default_factory=frozenset)
+
+
+@dataclass(frozen=True, slots=True)
+class CapView:
+    """What was spent in a scope (`run`, `issue`, `agent`, `repo`, `team`) and period (``, `day`, `month`), and its cap.
+
+    Amounts are billionths of a dollar; `cap` includes what operators added, and is None without a limit.
+    """
+
+    scope: str
+    period: str
+    spent: int
+    cap: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetView:
+    """The newest run of a thread, and the spending that counts for it."""
+
+    run: int
+    agent: str
+    caps: tuple[CapView, ...] = ()

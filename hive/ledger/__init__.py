@@ -7,6 +7,7 @@ effects      the outbox: actions on a forge or on the ledger
 suspensions  whose jobs, effects and turns are suspended, why and since when
 breakers     subjects that machines wrote to too often, until an operator resumes them
 runs, turns  an agent's work on an issue, and each message of it
+bookings     what each answer of a model cost; holds are reservations, spending the sums that caps are compared with
 transcripts  the conversation of a run with its model, line by line
 conversations on which lines of a pull request a run was notified, until they are resolved
 deployments  attempts to run another commit; baselines are the last approved ones
@@ -22,6 +23,20 @@ at any instruction. Performs no I/O except on its own database.
 
 from hive.ledger.audit import Act, Audit, AuditRow
 from hive.ledger.backlog import Backlog, BacklogItem
+from hive.ledger.budgets import Budgets
+from hive.ledger.caps import (
+    BudgetScope,
+    CapBusy,
+    CapReached,
+    Caps,
+    CapWarning,
+    Hold,
+    OverCap,
+    Period,
+    Quote,
+    Spender,
+    TokenCounts,
+)
 from hive.ledger.compression import compress, decompress
 from hive.ledger.database import Clock, Database, StaleLease
 from hive.ledger.deliveries import Deliveries
@@ -31,6 +46,7 @@ from hive.ledger.jobs import ConcurrencyLimit, Job, Jobs, Origin, Priority
 from hive.ledger.repositories import PinnedRepository
 from hive.ledger.run_states import RunState, RunStates
 from hive.ledger.runs import Run, Runs, Turn
+from hive.ledger.spending import RunSpending, SpendingReport, SpendingRow
 from hive.ledger.store import Ledger
 from hive.ledger.suspensions import NEVER, Scope, Suspension, SuspensionReason, Suspensions
 from hive.ledger.transcripts import OutOfSequence, TranscriptFull, Transcripts
@@ -43,6 +59,12 @@ __all__ = [
     "Backlog",
     "BacklogItem",
     "Baseline",
+    "BudgetScope",
+    "Budgets",
+    "CapBusy",
+    "CapReached",
+    "CapWarning",
+    "Caps",
     "Clock",
     "ConcurrencyLimit",
     "Database",
@@ -52,22 +74,31 @@ __all__ = [
     "Deployments",
     "Effect",
     "Effects",
+    "Hold",
     "Job",
     "Jobs",
     "Ledger",
     "Origin",
     "OutOfSequence",
+    "OverCap",
+    "Period",
     "PinnedRepository",
     "Priority",
+    "Quote",
     "Run",
+    "RunSpending",
     "RunState",
     "RunStates",
     "Runs",
     "Scope",
+    "Spender",
+    "SpendingReport",
+    "SpendingRow",
     "StaleLease",
     "Suspension",
     "SuspensionReason",
     "Suspensions",
+    "TokenCounts",
     "TranscriptFull",
     "Transcripts",
     "Turn",

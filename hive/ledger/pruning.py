@@ -29,6 +29,9 @@ OVER = {
     "deliveries": "received_at < :before AND state != 'pending'",
     "audit": "at < :before",
     "crashes": "at < :before",
+    "bookings": "at < :before",
+    "budget_stops": "at < :before",
+    "spending": "period != '' AND period < strftime('%Y-%m', :before, 'unixepoch')",
     "incidents": "ended_at < :before",
 }
 """The rows of each table that can be deleted, by the time before which they ended. Runs, deployments, pins and snapshots stay."""

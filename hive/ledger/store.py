@@ -11,6 +11,7 @@ from forge.models import User
 from hive.ledger.audit import Audit
 from hive.ledger.backlog import Backlog
 from hive.ledger.breakers import Breakers
+from hive.ledger.budgets import Budgets
 from hive.ledger.conversations import Conversations
 from hive.ledger.database import WORTH_ROWS, Clock, Database
 from hive.ledger.dead_letters import DeadLetters
@@ -26,6 +27,7 @@ from hive.ledger.repositories import Repositories
 from hive.ledger.run_states import RunStates
 from hive.ledger.runs import Runs
 from hive.ledger.snapshots import Snapshots
+from hive.ledger.spending import SpendingReport
 from hive.ledger.suspensions import Suspensions
 from hive.ledger.transcripts import Transcripts
 from hive.ledger.verdicts import Verdicts
@@ -53,6 +55,8 @@ class Ledger:
         self.conversations = Conversations(self._db)
         self.transcripts = Transcripts(self._db, clock)
         self.run_states = RunStates(self._db)
+        self.budgets = Budgets(self._db, clock)
+        self.spending = SpendingReport(self._db, clock)
         self.verdicts = Verdicts(self._db)
         self.deployments = Deployments(self._db, clock)
         self.incidents = Incidents(self._db, clock)

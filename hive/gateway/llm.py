@@ -1,23 +1,24 @@
-"""The model: the only place that knows the SDK, and the only one that holds the key.
+"""The model: the only place that talks to a model's server. Repeats no request, and looks into no answer.
 
-The SDK is imported by who asks, not by who imports this: it takes more than a second and 70 MB.
+The HTTP library is imported by who asks, not by who imports this: `hive work` never needs it.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from forge.tls import bundle, context, is_untrusted, untrusted
 from hive.gateway.meter import OBJECT, STREAM
-from hive.gateway.model_errors import ModelFailed, error_body, unreachable
+from hive.gateway.model_errors import ModelFailed, error_body, refusal, unreachable
 
 if TYPE_CHECKING:
-    import anthropic
+    import httpx2
 
 log = logging.getLogger("hive.gateway.llm")
 
@@ -29,19 +30,27 @@ SILENCE_SECONDS = 100.0
 """The longest silence in a stream, whose pings come all the time: less than the harness waits, so that it learns why."""
 
 CONNECT_SECONDS = 10.0
-PASSED_ON = frozenset(
-    {
-        *("cache_control", "max_tokens", "messages", "metadata", "output_config"),
-        *("stop_sequences", "stream", "system", "thinking", "tools"),
-    }
-)
-"""Keys of a request that a container decides; the model it asks for is not among them."""
+MESSAGES, COUNT, MODELS = "/v1/messages", "/v1/messages/count_tokens", "/v1/models"
+MAX_REFUSAL = 1 << 20
+"""Bytes that are read of a refusal."""
 
-NO_API = frozenset({301, 302, 303, 307, 308, 404, 405})
-"""Statuses that are not about a request unless the body has the API's form: something else is at that address."""
+SUBSCRIPTION_KEY, SUBSCRIPTION_BETA = "sk-ant-oat", "oauth-2025-04-20"
+"""How the token of `claude setup-token` begins, and the beta by which the API takes it."""
 
-ANSWERED = ("retry-after", "x-should-retry")
-"""Headers of a refusal by which a client knows whether and when to try again."""
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """A request as the server gets it, apart from the key. `query` is what stood behind the path."""
+
+    body: Mapping[str, Any]
+    headers: Mapping[str, str] = field(default_factory=dict)
+    path: str = MESSAGES
+    query: str = ""
+
+    @property
+    def is_stream(self) -> bool:
+        """Whether the answer is wanted as a stream of events."""
+        return self.body.get("stream") is True
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,49 +62,54 @@ class StreamedReply:
 
 
 class Model:
-    """One upstream: the real API, or a compatible server."""
+    """One server that speaks the Messages API: the real one, or a compatible one."""
 
-    def __init__(self, *, url: str, key: str, silence: float = SILENCE_SECONDS) -> None:
-        """`url` is empty for the real API; `silence` is how many seconds a stream may be silent."""
-        self._url = url
-        self._key = key
+    def __init__(self, *, url: str = "", header: str = "", silence: float = SILENCE_SECONDS) -> None:
+        """`url` is empty for the real API; `silence` is how many seconds a stream may be silent.
+
+        `header` is where the key goes: `x-api-key`, `bearer`, or empty for what is usual at this address.
+        """
+        self._url = (url or API).rstrip("/").removesuffix("/v1")
+        self._header = header or ("both" if url else "x-api-key")
         self._silence = silence
-        self._client: anthropic.Anthropic | None = None
+        self._client: httpx2.Client | None = None
         self._guard = threading.Lock()
 
     def warm(self) -> None:
         """Make the client before the first request needs it."""
         self._connect()
 
-    def ask(self, model: str, request: Mapping[str, Any]) -> AbstractContextManager[StreamedReply]:
-        """Pass a Messages request on, with the model's name replaced by `model`.
+    def ask(self, request: ModelRequest, key: str) -> AbstractContextManager[StreamedReply]:
+        """Pass a request on.
 
         Entering raises ModelFailed with the API's answer, 503 when it is unreachable, 400 for what cannot be sent.
         Nothing is retried here: each attempt is the caller's to count.
         """
-        known = {key: value for key, value in request.items() if key in PASSED_ON}
-        return self._ask({**known, "model": model})
+        return self._ask(request, key)
 
     @contextmanager
-    def _ask(self, body: dict[str, Any]) -> Iterator[StreamedReply]:
-        import anthropic  # noqa: PLC0415  see the module's docstring
-        import httpx2  # noqa: PLC0415
+    def _ask(self, request: ModelRequest, key: str) -> Iterator[StreamedReply]:
+        import httpx2  # noqa: PLC0415  see the module's docstring
 
-        read = self._silence if body.get("stream") else TIMEOUT_SECONDS
-        retry = anthropic.Timeout(read, connect=CONNECT_SECONDS)
+        read = self._silence if request.is_stream else TIMEOUT_SECONDS
+        wait = httpx2.Timeout(read, connect=CONNECT_SECONDS)
         with ExitStack() as stack:
             try:
-                passing = self._connect().messages.with_streaming_response.create(**body, timeout=retry)
+                content = json.dumps(request.body, ensure_ascii=False, allow_nan=False).encode()
+                headers = {**request.headers, "content-type": OBJECT, "accept-encoding": "identity"}
+                passing = self._connect().stream(
+                    "POST",
+                    f"{self._url}{request.path}{'?' if request.query else ''}{request.query}",
+                    content=content,
+                    headers=self._with_key(headers, key),
+                    timeout=wait,
+                )
                 response = stack.enter_context(passing)
-            except anthropic.APIStatusError as error:
-                if not isinstance(error.body, dict) and error.status_code in NO_API:
-                    raise unreachable(f"its address answers {error.status_code}, as no model does") from error
-                content = error.body if isinstance(error.body, dict) else error_body("api_error", str(error)[:500])
-                said = {name: error.response.headers[name] for name in ANSWERED if name in error.response.headers}
-                raise ModelFailed(error.status_code, content, said) from error
-            except (anthropic.APIConnectionError, httpx2.HTTPError) as error:
-                why = str(error.__cause__ or error)
-                raise unreachable(untrusted(self._url or API, why) if is_untrusted(why) else why) from error
+                if response.status_code != 200:
+                    raise self._refusal(response)
+            except httpx2.HTTPError as error:
+                why = str(error.__cause__ or error) or type(error).__name__
+                raise unreachable(untrusted(self._url, why) if is_untrusted(why) else why) from error
             except (TypeError, ValueError, RecursionError) as error:
                 # What cannot be written down was never sent: no trouble of the model's.
                 words = f"the request cannot be sent: {type(error).__name__}"
@@ -105,18 +119,36 @@ class Model:
                 raise unreachable(f"its address answers with {content_type or 'no content type'}, as no model does")
             yield StreamedReply(content_type, _until_cut(response.iter_bytes(), httpx2.HTTPError))
 
-    def _connect(self) -> anthropic.Anthropic:
-        import anthropic  # noqa: PLC0415
+    def _with_key(self, headers: dict[str, str], key: str) -> dict[str, str]:
+        """The headers of a request with the key in them; without a key there is none."""
+        if not key:
+            return headers
+        if key.startswith(SUBSCRIPTION_KEY):
+            betas = [beta for beta in (headers.get("anthropic-beta", ""), SUBSCRIPTION_BETA) if beta]
+            return {**headers, "anthropic-beta": ",".join(betas), "authorization": f"Bearer {key}"}
+        if self._header != "bearer":
+            headers["x-api-key"] = key
+        if self._header != "x-api-key":
+            headers["authorization"] = f"Bearer {key}"
+        return headers
+
+    @staticmethod
+    def _refusal(response: httpx2.Response) -> ModelFailed:
+        told = bytearray()
+        for chunk in response.iter_bytes():
+            told += chunk
+            if len(told) > MAX_REFUSAL:
+                break
+        return refusal(response.status_code, bytes(told), response.headers)
+
+    def _connect(self) -> httpx2.Client:
+        import httpx2  # noqa: PLC0415
 
         with self._guard:
             if self._client is None:
-                believing = anthropic.DefaultHttpxClient(verify=context()) if bundle() else None
-                self._client = anthropic.Anthropic(
-                    api_key=self._key,
-                    base_url=self._url or None,
-                    max_retries=0,
-                    timeout=TIMEOUT_SECONDS,
-                    http_client=believing,
+                limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
+                self._client = httpx2.Client(
+                    verify=context() if bundle() else True, headers={"user-agent": "forgehive"}, limits=limits
                 )
             return self._client
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from flask import Flask, Response, jsonify, request
@@ -13,23 +15,36 @@ from flask import Flask, Response, jsonify, request
 from hive.gateway import middleware
 from hive.gateway.admission import NO_TOKEN, CallRule, Denied, Gate, Guard
 from hive.gateway.agent_backoff import ModelRefusal
-from hive.gateway.llm import Model
+from hive.gateway.llm import COUNT, MESSAGES, MODELS, Model, ModelRequest, StreamedReply
 from hive.gateway.meter import Meter
-from hive.gateway.model_errors import ModelFailed, unreachable
-from hive.gateway.model_request import check
+from hive.gateway.model_errors import ModelFailed, error_body, kind_of, unreachable
+from hive.gateway.model_headers import passed_on
+from hive.gateway.model_request import prepared
 from hive.gateway.spending import UNLIMITED, Reservation, Spending
 from hive.gateway.token_usage import TokenUsage
 from hive.ledger import Act, Ledger, Turn
 
 log = logging.getLogger("hive.gateway.model_proxy")
 
-PATH = "/v1/messages"
+EPOCH = "1970-01-01T00:00:00Z"
+"""When a model was published, for the list of models: nobody here knows."""
+
 MAX_REQUEST = 8 << 20
 """Bytes of a request: more than fits into a window of a million tokens."""
 
 BOOKING_TRIES = 3
-KINDS = {401: "authentication_error", 404: "not_found_error", 413: "request_too_large", 429: "rate_limit_error"}
-"""How the API calls what is refused with a status; what is not here is a bad request, or the gateway's fault."""
+BYTES_OF_A_TOKEN = 4
+NO_COUNT = frozenset({404, 405, 500, 501})
+"""Statuses by which a server without `count_tokens` says so."""
+
+CALLS = {
+    ("POST", MESSAGES): CallRule(MAX_REQUEST),
+    ("POST", COUNT): CallRule(MAX_REQUEST),
+    ("GET", MODELS): CallRule(0),
+    ("GET", "/"): CallRule(0, is_open=True),
+    ("HEAD", "/"): CallRule(0, is_open=True),
+}
+"""The calls of the API that there are; Claude Code asks for `/` to learn whether somebody listens."""
 
 
 class ModelObserver(Protocol):
@@ -43,13 +58,33 @@ class ModelObserver(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Upstream:
-    """The upstream of one agent's requests: `name` is the model, `server_tools` what may run at its provider."""
+class ModelRoute:
+    """Where requests for a model go. `name` is the hive's name for it, `id` that of its server."""
 
     model: Model
-    name: Callable[[], str]
+    name: str
+    id: str
+    key: Callable[[], str] = lambda: ""
+    """The key, read at each request; raises ModelFailed if the server needs one and there is none."""
+
+    def ask(self, request: ModelRequest) -> AbstractContextManager[StreamedReply]:
+        """Pass a request on; raises ModelFailed."""
+        return self.model.ask(replace(request, body={**request.body, "model": self.id}), self.key())
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """What answers one agent's requests.
+
+    `route` is given the name that a request asks for, `names` are those that the agent may use. `server_tools` and `betas`
+    are what operators granted.
+    """
+
+    route: Callable[[str], ModelRoute]
+    names: Callable[[], Sequence[str]]
     watch: ModelObserver
     server_tools: frozenset[str] = frozenset()
+    betas: frozenset[str] = frozenset()
     spending: Spending = UNLIMITED
 
 
@@ -59,23 +94,17 @@ def create(upstream: Upstream, guard: Guard) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST
     middleware.install(app, guard, form)
 
-    @app.post(PATH)
+    @app.post(MESSAGES)
     def messages() -> Response:
-        turn = middleware.bearer(guard.agent, guard.ledger.runs)
-        if turn is None:
-            raise Denied(401, NO_TOKEN)
-        if request.headers.get("anthropic-beta"):
-            raise Denied(400, "betas are not passed on to the model")
-        body = middleware.body(MAX_REQUEST)
-        check(body, upstream.server_tools)
-        name = upstream.name()
+        turn = holder(guard)
+        sent, route = asked(upstream)
         try:
-            reservation = upstream.spending.admit(turn, name, body)
+            reservation = upstream.spending.admit(turn, route.name, sent.body)
         except ModelFailed as error:
             return refused(upstream.watch.refused(turn, error), error)
         booking = Booking(guard.ledger, guard.team, turn, middleware.request_id(), reservation)
-        passing = upstream.model.ask(name, body)
         try:
+            passing = route.ask(sent)
             reply = passing.__enter__()
         except ModelFailed as error:
             booking.enter(TokenUsage())
@@ -84,18 +113,68 @@ def create(upstream: Upstream, guard: Guard) -> Flask:
         chunks = metered(reply.chunks, meter, booking, upstream.watch, lambda: passing.__exit__(None, None, None))
         return Response(chunks, content_type=reply.content_type)
 
+    @app.post(COUNT)
+    def count() -> Response:
+        holder(guard)
+        sent, route = asked(upstream, path=COUNT)
+        return counted(sent, route)
+
+    @app.get(MODELS)
+    def models() -> Response:
+        holder(guard)
+        return jsonify(listing(upstream.names()))
+
+    @app.get("/")
+    def root() -> Response:
+        return jsonify({"service": "the model gateway of a hive", "messages": MESSAGES})
+
     return app
 
 
 def gate(guard: Guard) -> Gate:
-    """The entrance of an agent's `model.sock`: one call, and nothing that counts or lists."""
-    return Gate(guard, lambda method, path: CallRule(MAX_REQUEST) if (method, path) == ("POST", PATH) else None, form)
+    """The entrance of an agent's `model.sock`: what clients of the Messages API ask, and nothing of their makers' services."""
+    return Gate(guard, lambda method, path: CALLS.get((method, path)), form)
 
 
 def form(status: int, sentence: str) -> dict[str, Any]:
     """An error in the API's form."""
-    kind = KINDS.get(status, "api_error" if status >= 500 else "invalid_request_error")
-    return {"type": "error", "error": {"type": kind, "message": sentence}}
+    return error_body(kind_of(status), sentence)
+
+
+def holder(guard: Guard) -> Turn:
+    """The turn whose token a request carries; raises Denied."""
+    turn = middleware.bearer(guard.agent, guard.ledger.runs)
+    if turn is None:
+        raise Denied(401, NO_TOKEN)
+    return turn
+
+
+def asked(upstream: Upstream, *, path: str = MESSAGES) -> tuple[ModelRequest, ModelRoute]:
+    """A request as it is passed on, and where to; raises Denied for one that asks for more than a model."""
+    body = middleware.body(MAX_REQUEST)
+    given = request.headers.get("anthropic-version", ""), request.headers.get("anthropic-beta", "")
+    headers = passed_on(*given, upstream.server_tools | upstream.betas)
+    sent = prepared(body, upstream.server_tools, counts=path == COUNT)
+    query = "beta=true" if request.args.get("beta") == "true" else ""
+    return ModelRequest(sent, headers, path, query), upstream.route(str(body.get("model") or ""))
+
+
+def counted(sent: ModelRequest, route: ModelRoute) -> Response:
+    """How many tokens a request has: by the model's server, or estimated where that cannot count."""
+    try:
+        with route.ask(sent) as reply:
+            return Response(b"".join(reply.chunks), content_type=reply.content_type)
+    except ModelFailed as error:
+        if error.status not in NO_COUNT and not error.unreachable.startswith("its address answers"):
+            return refused(None, error)
+    estimate = len(json.dumps(sent.body, ensure_ascii=False).encode()) // BYTES_OF_A_TOKEN
+    return jsonify({"input_tokens": estimate})
+
+
+def listing(names: Sequence[str]) -> dict[str, Any]:
+    """The models of an agent, in the API's form."""
+    data = [{"type": "model", "id": name, "display_name": name, "created_at": EPOCH} for name in names]
+    return {"data": data, "has_more": False, "first_id": names[0], "last_id": names[-1]}
 
 
 def refused(refusal: ModelRefusal | None, error: ModelFailed) -> Response:
@@ -105,6 +184,7 @@ def refused(refusal: ModelRefusal | None, error: ModelFailed) -> Response:
     answer.headers.update(error.headers)
     if refusal is not None and refusal.at_once:
         answer.headers["x-hive"] = "rest"  # the turn should be paused
+        answer.headers["x-should-retry"] = "false"  # other clients than the harness know this one
     return answer
 
 

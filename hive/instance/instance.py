@@ -228,7 +228,7 @@ def _pinned(ledger: Ledger, forge: str, login: str) -> User:
 
 def model_key(settings: Settings) -> str:
     """The key of the model, empty for a model without keys; raises StartupError if no model is configured, or ModuleNotFoundError."""
-    need("anthropic")
+    need("httpx2")
     key = os.environ.get(MODEL_KEY, "").strip()
     if not key and not settings.model.url:
         raise StartupError(f"no model can be asked: set {MODEL_KEY}, or model.url in the configuration")

@@ -37,6 +37,7 @@ from hive.ledger import AuditRow, Ledger
 from hive.ledger.rejection_log import MAX_KINDS, OTHERS
 from hive.unix_socket import listen_unix
 from tests.conftest import Clock
+from tests.hive.test_broker import routed
 
 DEAD = "a-token-that-is-over"
 LARGE = 40_000_000
@@ -134,7 +135,7 @@ def dirs(
         base=lambda _: "main",
         brief=lambda turn: {"message": turn.message},
     )
-    upstream = model_proxy.Upstream(Model(url="http://127.0.0.1:1", key="k"), lambda: "m", rest)
+    upstream = model_proxy.Upstream(routed(Model(url="http://127.0.0.1:1")), lambda: ("m",), rest)
     apps: dict[str, Any] = {
         "forge": (broker.create(principal, guard), broker.gate(guard)),
         "model": (model_proxy.create(upstream, guard), model_proxy.gate(guard)),
@@ -211,7 +212,7 @@ def test_a_turn_is_given_to_the_harness_only(iris: Cell, ledger: Ledger) -> None
 @pytest.mark.parametrize(
     ("name", "path"),
     [
-        *(("forge", "/v1/merge"), ("forge", "/v1/messages"), ("forge", "/"), ("model", "/v1/messages/count_tokens")),
+        *(("forge", "/v1/merge"), ("forge", "/v1/messages"), ("forge", "/"), ("model", "/v1/complete")),
         *(("model", "/v1/files"), ("model", "/v1/messages/batches"), ("model", "/v1/turn")),
     ],
 )

@@ -17,9 +17,10 @@ from hive.gateway import broker, model_proxy
 from hive.gateway.admission import Guard
 from hive.gateway.agent_backoff import AgentBackoff
 from hive.gateway.agent_session import AgentSession
-from hive.gateway.llm import Model, StreamedReply
+from hive.gateway.llm import Model, ModelRequest, StreamedReply
 from hive.gateway.meter import Meter
 from hive.gateway.model_errors import ModelFailed
+from hive.gateway.model_proxy import ModelRoute
 from hive.gateway.run_messages import NO_WORD
 from hive.git_mirror.mirror import Login
 from hive.ledger import NEVER, Effect, Ledger, Scope, SuspensionReason, Turn
@@ -433,17 +434,22 @@ class Upstream(Model):
     """A model that answers what a test says."""
 
     def __init__(self, answer: list[bytes] | ModelFailed) -> None:
-        super().__init__(url="http://127.0.0.1:1", key="k")
+        super().__init__(url="http://127.0.0.1:1")
         self.answer = answer
         self.asked: list[tuple[str, Mapping[str, Any]]] = []
 
     @contextmanager
-    def ask(self, model: str, request: Mapping[str, Any]) -> Iterator[StreamedReply]:
+    def ask(self, request: ModelRequest, key: str) -> Iterator[StreamedReply]:
         """Answer."""
-        self.asked.append((model, request))
+        self.asked.append((request.body["model"], request.body))
         if isinstance(self.answer, ModelFailed):
             raise self.answer
         yield StreamedReply("text/event-stream", iter(self.answer))
+
+
+def routed(model: Model, name: str = "claude-sonnet-5-5") -> Callable[[str], ModelRoute]:
+    """Everything goes to one model."""
+    return lambda _: ModelRoute(model, name, name)
 
 
 ASKED: dict[str, Any] = {"max_tokens": 10, "messages": [{"role": "user", "content": "hi"}], "stream": True}
@@ -456,7 +462,7 @@ EVENTS = [
 
 def through(ledger: Ledger, upstream: Model, granted: frozenset[str] = frozenset()) -> FlaskClient:
     """The gateway of iris."""
-    asked = model_proxy.Upstream(upstream, lambda: "claude-sonnet-5-5", resting(ledger), granted)
+    asked = model_proxy.Upstream(routed(upstream), lambda: ("claude-sonnet-5-5",), resting(ledger), granted)
     return model_proxy.create(asked, Guard(ledger, "acme", "iris")).test_client()
 
 

@@ -345,9 +345,9 @@ def test_nobody_listens(config: Path) -> None:
         ("work", "git", "this needs GitPython: pip install 'forgehive[git]'"),
         ("init", "git", "this needs GitPython: pip install 'forgehive[git]'"),
         ("doctor", "git", "this needs GitPython: pip install 'forgehive[git]'"),
-        ("host", "anthropic", "this needs anthropic: pip install 'forgehive[model]'"),
-        ("up", "anthropic", "this needs anthropic: pip install 'forgehive[model]'"),
-        ("up", "git anthropic", "this needs GitPython, anthropic: pip install 'forgehive[git,model]'"),
+        ("host", "httpx2", "this needs httpx2: pip install 'forgehive[model]'"),
+        ("up", "httpx2", "this needs httpx2: pip install 'forgehive[model]'"),
+        ("up", "git httpx2", "this needs GitPython, httpx2: pip install 'forgehive[git,model]'"),
         ("up", "nh3 pygments", "this needs nh3, pygments: pip install 'forgehive[demo]'"),
         ("up", "redis", "this needs redis: pip install 'forgehive[redis]'"),
         ("work", "redis", "this needs redis: pip install 'forgehive[redis]'"),
@@ -370,17 +370,17 @@ def test_packages_that_are_not_installed(
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        ("demo", "this needs GitPython, anthropic, nh3, pygments: pip install 'forgehive[demo]'"),
+        ("demo", "this needs GitPython, httpx2, nh3, pygments: pip install 'forgehive[demo]'"),
         (
             "demo --forge http://127.0.0.1:1 --admin root",
-            "this needs GitPython, anthropic: pip install 'forgehive[git,model]'",
+            "this needs GitPython, httpx2: pip install 'forgehive[git,model]'",
         ),
         ("forge --state f", "this needs nh3, pygments: pip install 'forgehive[demo]'"),
     ],
 )
 def test_nothing_but_the_wheel(tmp_path: Path, words: str, sentence: str) -> None:
     """Without any extra the demo says once what to install, and makes nothing."""
-    done = started(*words.split(), cwd=tmp_path, PYTHONPATH=hidden(tmp_path, "git anthropic nh3 pygments redis"))
+    done = started(*words.split(), cwd=tmp_path, PYTHONPATH=hidden(tmp_path, "git httpx2 nh3 pygments redis"))
     assert (done.returncode, done.stdout, done.stderr) == (1, "", f"hive: {sentence}\n")
     assert [path.name for path in tmp_path.iterdir()] == ["hide"]
 

@@ -11,13 +11,14 @@ import pytest
 
 from hive.gateway import model_proxy
 from hive.gateway.admission import Denied, Guard
-from hive.gateway.llm import Model, StreamedReply
+from hive.gateway.llm import Model, ModelRequest, StreamedReply
 from hive.gateway.meter import MAX_TOKENS, Meter
-from hive.gateway.model_errors import ModelFailed, unreachable
-from hive.gateway.model_request import check
+from hive.gateway.model_errors import ModelFailed, error_body, refusal, unreachable
+from hive.gateway.model_headers import passed_on
+from hive.gateway.model_request import prepared
 from hive.gateway.token_usage import TokenUsage
 from hive.ledger import Ledger, Scope, SuspensionReason, Turn
-from tests.hive.test_broker import ASKED, EVENTS, ISSUE, Upstream, resting, taken, through
+from tests.hive.test_broker import ASKED, EVENTS, ISSUE, Upstream, resting, routed, taken, through
 
 CUSTOM = {"name": "read", "description": "reads", "input_schema": {"type": "object"}}
 PICTURE = {"type": "base64", "media_type": "image/png", "data": "aGk="}
@@ -58,7 +59,7 @@ def result(*content: object) -> dict[str, Any]:
 )
 def test_a_container_may_think(request_: dict[str, Any]) -> None:
     """Its own tools, words, pictures and documents, as far as they are in the request."""
-    check(request_, frozenset())
+    prepared(request_, frozenset())
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,6 @@ def test_a_container_may_think(request_: dict[str, Any]) -> None:
     [
         *({**ASKED, "tools": [{"type": kind, "name": "x"}]} for kind in ("web_search_20250305", "web_fetch_20250910")),
         *({**ASKED, "tools": [{"type": kind, "name": "x"}]} for kind in ("code_execution_20250825", "mcp_toolset")),
-        {**ASKED, "tools": [{"type": "bash_20250124", "name": "bash"}]},
         {**ASKED, "tools": [{**CUSTOM, "type": "web_search_20250305"}]},
         {**ASKED, "tools": [{**CUSTOM, "type": ["custom"]}]},
         {**ASKED, "tools": [{**CUSTOM, "allowed_callers": ["code_execution_20250825"]}]},
@@ -74,7 +74,7 @@ def test_a_container_may_think(request_: dict[str, Any]) -> None:
         {**ASKED, "tools": {"name": "no list"}},
         {**ASKED, "tools": ["web_search"]},
         {**ASKED, "mcp_servers": [{"type": "url", "url": "http://x", "name": "x"}]},
-        *({**ASKED, key: "x"} for key in ("container", "betas", "service_tier", "tool_choice", "context_management")),
+        *({**ASKED, key: "x"} for key in ("container", "betas", "service_tier", "speed", "fallbacks")),
         *({**ASKED, key: "x"} for key in ("inference_geo", "extra_headers", "extra_body", "timeout", "x" * 1000)),
         {**ASKED, "stream": "yes"},
         {**ASKED, "max_tokens": True},
@@ -116,11 +116,162 @@ def test_whatever_reaches_further_is_refused(ledger: Ledger, turn: Turn, request
     assert row.detail["request"] == answer.headers["X-Request-Id"]
 
 
-def test_betas_are_refused(ledger: Ledger, turn: Turn) -> None:
-    """A header cannot ask for what the body may not."""
+CLAUDE_CODE = (
+    "claude-code-20250219,context-1m-2025-08-07,interleaved-thinking-2025-05-14,thinking-token-count-2026-05-13,"
+    "context-management-2025-06-27,prompt-caching-scope-2026-01-05,mid-conversation-system-2026-04-07,effort-2025-11-24"
+)
+"""What Claude Code 2.1.197 sends as `anthropic-beta`."""
+
+
+@pytest.mark.parametrize("betas", ["", CLAUDE_CODE, "compact-2026-01-12, effort-2025-11-24"])
+def test_a_beta_that_changes_the_conversation_only_is_passed_on(betas: str) -> None:
+    """In the version that the client asks for, or in one that every server knows."""
+    names = {"anthropic-beta": betas.replace(", ", ",")} if betas else {}
+    assert passed_on("", betas, ()) == {"anthropic-version": "2023-06-01", **names}
+    assert passed_on("2026-10-21", betas, ())["anthropic-version"] == "2026-10-21"
+
+
+@pytest.mark.parametrize(
+    "beta",
+    [
+        *("files-api-2025-04-14", "mcp-client-2025-11-20", "code-execution-2025-08-25", "web-search-2025-03-05"),
+        *("skills-2025-10-02", "fast-mode-2026-02-01", "server-side-fallback-2026-06-01", "advisor-tool-2026-03-01"),
+        *("made-up-2026-01-01", "effort", "effort-2025", "", "effort-2025-11-24\r\nx: y"),
+    ],
+)
+def test_a_beta_that_reaches_further_is_refused(ledger: Ledger, turn: Turn, beta: str) -> None:
+    """A header cannot ask for what the body may not; a name that nobody here knows may ask for anything."""
+    with pytest.raises(Denied):
+        passed_on("", f"effort-2025-11-24,{beta}" if beta else "x y", ())
     headers = {"x-api-key": turn.token, "anthropic-beta": "files-api-2025-04-14"}
+    upstream = Upstream(EVENTS)
+    with through(ledger, upstream) as client:
+        answer = client.post("/v1/messages", json=ASKED, headers=headers)
+    assert answer.json is not None
+    assert (answer.status_code, answer.json["error"]["type"]) == (400, "invalid_request_error")
+    assert "files-api" in answer.json["error"]["message"]
+    assert upstream.asked == []
+
+
+def test_an_operator_grants_a_beta_by_name() -> None:
+    """In any version; a granted server tool brings its own."""
+    assert "fast-mode" in passed_on("", "fast-mode-2026-02-01", {"fast-mode"})["anthropic-beta"]
+    assert "web-search" in passed_on("", "web-search-2025-03-05", {"web_search"})["anthropic-beta"]
+    with pytest.raises(Denied):
+        passed_on("yesterday", "", ())
+
+
+def test_what_a_client_sets_is_sent(ledger: Ledger, turn: Turn) -> None:
+    """Nothing that keeps its meaning is dropped or changed; null means the same as nothing, and is not sent."""
+    more = {
+        "tool_choice": {"type": "tool", "name": "read"},
+        "tools": [CUSTOM, {"type": "bash_20250124", "name": "bash"}],
+        "temperature": 0.5,
+        "top_p": 1,
+        "top_k": 40,
+        "stop_sequences": ["END"],
+        "thinking": {"type": "enabled", "budget_tokens": 1024},
+        "output_config": {"effort": "high", "format": {"type": "json_schema", "schema": {}}},
+        "context_management": {"edits": [{"type": "clear_thinking_20251015", "keep": "all"}]},
+        "metadata": {"user_id": "u"},
+    }
+    upstream = Upstream(EVENTS)
+    with through(ledger, upstream) as client:
+        body = {**ASKED, **more, "system": None, "cache_control": None}
+        headers = {"x-api-key": turn.token, "anthropic-beta": CLAUDE_CODE}
+        assert client.post("/v1/messages?beta=true", json=body, headers=headers).status_code == 200
+    assert upstream.asked == [("claude-sonnet-5-5", {**ASKED, **more, "model": "claude-sonnet-5-5"})]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"tool_choice": "any"},
+        {"temperature": "hot"},
+        {"top_k": True},
+        {"stop_sequences": "END"},
+        {"stop_sequences": [1]},
+        {"thinking": []},
+        {"context_management": {"edits": [{"type": "fetch_20260101"}]}},
+        {"context_management": {"edits": ["compact_20260112"]}},
+        {"messages": [{"role": "user", "content": None}]},
+        {"messages": [{"role": "tool", "content": "x"}]},
+        {"messages": [{"role": ["user"], "content": "x"}]},
+        {"messages": [{"content": "x"}]},
+        {"messages": None},
+        {"max_tokens": None},
+        {"tools": None, "max_tokens": -1},
+    ],
+    ids=str,
+)
+def test_what_has_the_wrong_form_is_refused_in_words(ledger: Ledger, turn: Turn, more: dict[str, Any]) -> None:
+    """400 in the API's form, before a server meets it that answers with a fault of its own."""
     with through(ledger, Upstream(EVENTS)) as client:
-        assert client.post("/v1/messages", json=ASKED, headers=headers).status_code == 400
+        answer = client.post("/v1/messages", json={**ASKED, **more}, headers={"x-api-key": turn.token})
+    assert answer.json is not None
+    assert (answer.status_code, answer.json["type"]) == (400, "error")
+    assert answer.json["error"]["type"] == "invalid_request_error"
+
+
+def test_neighbours_of_one_role_are_one_message() -> None:
+    """Servers whose template alternates the roles get them so, with every block in its place and none changed."""
+    first, cached = {"type": "text", "text": "a"}, {"type": "text", "text": "c", "cache_control": {"type": "ephemeral"}}
+    answered = result({"type": "text", "text": "r"})
+    messages = [
+        {"role": "user", "content": [first]},
+        {"role": "user", "content": "b"},
+        {"role": "assistant", "content": "x"},
+        {"role": "assistant", "content": [cached]},
+        {"role": "user", "content": [answered]},
+        {"role": "user", "content": ""},
+        {"role": "system", "content": "s"},
+        {"role": "user", "content": "alone"},
+    ]
+    assert prepared({**ASKED, "messages": messages}, ())["messages"] == [
+        {"role": "user", "content": [first, {"type": "text", "text": "b"}]},
+        {"role": "assistant", "content": [{"type": "text", "text": "x"}, cached]},
+        {"role": "user", "content": [answered]},
+        {"role": "system", "content": "s"},
+        {"role": "user", "content": "alone"},
+    ]
+    assert prepared(ASKED, ())["messages"] == ASKED["messages"]
+
+
+def test_tokens_are_counted(ledger: Ledger, turn: Turn) -> None:
+    """By the model's server; where that cannot count they are estimated, and no other failure is hidden."""
+    answer = json.dumps({"input_tokens": 77}).encode()
+    counting = {key: value for key, value in ASKED.items() if key != "max_tokens"}
+    found = []
+    for upstream in (
+        Answering([answer], "application/json"),
+        Upstream(ModelFailed(404, error_body("not_found_error", "no such path"))),
+        Upstream(refusal(404, b"<html>", {})),
+        Upstream(ModelFailed(429, error_body("rate_limit_error", "busy"))),
+    ):
+        with through(ledger, upstream) as client:
+            reply = client.post("/v1/messages/count_tokens", json=counting, headers={"x-api-key": turn.token})
+            found.append((reply.status_code, (reply.json or {}).get("input_tokens", 0)))
+    length = len(json.dumps({**counting, "model": "x"})) // 4
+    assert found[0] == (200, 77)
+    assert found[3] == (429, 0)
+    for status, estimate in found[1:3]:
+        assert status == 200
+        assert 0 < estimate <= length
+    assert booked(ledger)[:2] == (0, 0), "counting costs nothing"
+
+
+def test_what_clients_ask_beside_messages(ledger: Ledger, turn: Turn) -> None:
+    """Whether somebody listens needs no token, the list of models does; all else is 404 in the API's form, never a page."""
+    with through(ledger, Upstream(EVENTS)) as client:
+        assert client.head("/").status_code == client.get("/").status_code == 200
+        assert client.get("/v1/models").status_code == 401
+        listed = client.get("/v1/models", headers={"x-api-key": turn.token}).json
+        assert listed is not None
+        assert [model["id"] for model in listed["data"]] == ["claude-sonnet-5-5"]
+        for method, path in (("POST", "/v1/complete"), ("POST", "/api/event_logging/batch"), ("GET", "/v1/messages")):
+            answer = client.open(path, method=method, headers={"x-api-key": turn.token})
+            assert answer.json is not None
+            assert (answer.status_code in (404, 405), answer.json["type"]) == (True, "error")
 
 
 def test_an_operator_grants_a_server_tool_by_name() -> None:
@@ -131,9 +282,9 @@ def test_an_operator_grants_a_server_tool_by_name() -> None:
         said({"type": "web_search_tool_result", "tool_use_id": "s", "content": []}),
     ]
     for request in searching:
-        check(request, frozenset({"web_search"}))
+        prepared(request, frozenset({"web_search"}))
         with pytest.raises(Denied):
-            check(request, frozenset({"web_fetch", "web"}))
+            prepared(request, frozenset({"web_fetch", "web"}))
 
 
 class Answering(Upstream):
@@ -144,7 +295,7 @@ class Answering(Upstream):
         self.content_type = content_type
 
     @contextmanager
-    def ask(self, model: str, request: object) -> Iterator[StreamedReply]:
+    def ask(self, request: ModelRequest, key: str) -> Iterator[StreamedReply]:
         """Answer."""
         yield StreamedReply(self.content_type, iter(self.answer))  # type: ignore[arg-type]  # never a failure here
 
@@ -245,7 +396,7 @@ def test_an_answer_that_breaks_off_is_the_models_fault(
 ) -> None:
     """A turn that is put down for it waits for the model, and has lost no attempt."""
     rest = resting(ledger)
-    upstream = model_proxy.Upstream(Answering(chunks, "text/event-stream"), lambda: "m", rest)
+    upstream = model_proxy.Upstream(routed(Answering(chunks, "text/event-stream")), lambda: ("m",), rest)
     with model_proxy.create(upstream, Guard(ledger, "acme", "iris")).test_client() as client:
         answer = client.post("/v1/messages", json=ASKED, headers={"x-api-key": turn.token})
         assert answer.data == b"".join(chunks)
@@ -288,8 +439,8 @@ def test_who_has_to_wait_is_told_at_once(ledger: Ledger, turn: Turn, failure: Mo
 )
 def test_what_cannot_be_sent_is_this_requests_fault(more: dict[str, Any]) -> None:
     """400 in words, as the API says it: never that the model is away."""
-    upstream = Model(url="http://127.0.0.1:1", key="k")
-    with pytest.raises(ModelFailed) as caught, upstream.ask("m", {**ASKED, **more}):
+    upstream = Model(url="http://127.0.0.1:1")
+    with pytest.raises(ModelFailed) as caught, upstream.ask(ModelRequest({**ASKED, **more}), "k"):
         pass
     upstream.close()
     assert (caught.value.status, caught.value.unreachable) == (400, "")
@@ -400,7 +551,7 @@ def test_money_is_asked_before_and_told_after(
 ) -> None:
     """What was reserved is settled once, whatever became of the request; a spent budget asks no model."""
     upstream, purse = Upstream(answer), Purse(refusal)
-    asked = model_proxy.Upstream(upstream, lambda: "m", resting(ledger), spending=purse)
+    asked = model_proxy.Upstream(routed(upstream, "m"), lambda: ("m",), resting(ledger), spending=purse)
     with model_proxy.create(asked, Guard(ledger, "acme", "iris")).test_client() as client:
         given = client.post("/v1/messages", json=ASKED, headers={"x-api-key": turn.token})
         assert given.data

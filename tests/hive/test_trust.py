@@ -22,7 +22,7 @@ from forge.models import FileEdit
 from forge.protocol import Unavailable
 from forge.tls import VARIABLE
 from hive.gateway.git_proxy import GitRequest, proxy
-from hive.gateway.llm import Model
+from hive.gateway.llm import Model, ModelRequest
 from hive.gateway.model_errors import ModelFailed
 from hive.git_mirror.mirror import GitInterrupted, Login, Mirror
 from hive.instance.instance import Instance, StartupError
@@ -118,10 +118,10 @@ class Place:
 
     def think(self) -> ModelFailed:
         """Ask a model at this address: there is none, so the best that can come is that none answers."""
-        model = Model(url=self.url, key="k")
-        request = {"max_tokens": 1, "messages": [{"role": "user", "content": "x"}]}
+        model = Model(url=self.url)
+        request = {"model": "m", "max_tokens": 1, "messages": [{"role": "user", "content": "x"}]}
         try:
-            with pytest.raises(ModelFailed) as failed, model.ask("m", request):
+            with pytest.raises(ModelFailed) as failed, model.ask(ModelRequest(request), "k"):
                 pass
         finally:
             model.close()

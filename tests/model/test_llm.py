@@ -12,15 +12,16 @@ import pytest
 
 from hive.demo.model import ModelReply, ModelServer, ToolCall
 from hive.demo.model.faults import ApiError, Cut, Fault, Stall, Unfinished
-from hive.gateway.llm import Model
+from hive.gateway.llm import Model, ModelRequest
 from hive.gateway.meter import Meter
 from hive.gateway.model_errors import ModelFailed
 
 if TYPE_CHECKING:
     from tests.model.conftest import Parrot
 
+KEY = "sk-of-the-host"
 REQUEST: dict[str, Any] = {
-    "model": "what-the-container-would-like",
+    "model": "claude-of-the-operator",
     "max_tokens": 100,
     "stream": True,
     "messages": [{"role": "user", "content": "hi"}],
@@ -30,7 +31,7 @@ REQUEST: dict[str, Any] = {
 @pytest.fixture
 def upstream(model: ModelServer) -> Iterator[Model]:
     """The client of the hive."""
-    made = Model(url=model.url, key="sk-of-the-host")
+    made = Model(url=model.url)
     made.warm()
     yield made
     made.close()
@@ -38,14 +39,14 @@ def upstream(model: ModelServer) -> Iterator[Model]:
 
 def read(model: Model, **more: object) -> bytes:
     """The whole of an answer."""
-    with model.ask("claude-of-the-operator", {**REQUEST, **more}) as reply:
+    with model.ask(ModelRequest({**REQUEST, **more}), KEY) as reply:
         return b"".join(reply.chunks)
 
 
 def test_a_stream_passes_as_it_is(upstream: Model, parrot: Parrot) -> None:
     """Events arrive in the API's own form, and the meter reads the use from them, however they are cut."""
     parrot.replies = [ModelReply("I look.", (ToolCall("run", {"command": "ls"}),))]
-    with upstream.ask("claude-of-the-operator", REQUEST) as reply:
+    with upstream.ask(ModelRequest(REQUEST), KEY) as reply:
         assert reply.content_type.startswith("text/event-stream")
         stream = b"".join(reply.chunks)
     assert stream.startswith(b"event: message_start")
@@ -61,7 +62,7 @@ def test_a_stream_passes_as_it_is(upstream: Model, parrot: Parrot) -> None:
 
 def test_an_answer_in_one_object_is_metered(upstream: Model, parrot: Parrot) -> None:
     """A request that asks for no stream gets one object, whose use counts as that of a stream does."""
-    with upstream.ask("claude-of-the-operator", {**REQUEST, "stream": False}) as reply:
+    with upstream.ask(ModelRequest({**REQUEST, "stream": False}), KEY) as reply:
         assert reply.content_type.startswith("application/json")
         meter = Meter(reply.content_type)
         for chunk in reply.chunks:
@@ -76,7 +77,7 @@ def test_an_answer_in_one_object_is_metered(upstream: Model, parrot: Parrot) -> 
 def test_silence_is_an_end(model: ModelServer, parrot: Parrot) -> None:
     """A stream that says nothing more is cut here, before whoever reads it gives it up for unknown reasons."""
     parrot.replies = [ModelReply("half of it", fault=Stall())]
-    upstream = Model(url=model.url, key="k", silence=0.3)
+    upstream = Model(url=model.url, silence=0.3)
     assert b"message_stop" not in read(upstream)
     upstream.close()
 
@@ -84,7 +85,7 @@ def test_silence_is_an_end(model: ModelServer, parrot: Parrot) -> None:
 def test_a_model_that_takes_a_request_and_says_nothing_is_unreachable() -> None:
     """Whoever listens and never answers is as far away as whoever does not listen."""
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        upstream = Model(url=f"http://127.0.0.1:{mute.getsockname()[1]}", key="k", silence=0.3)
+        upstream = Model(url=f"http://127.0.0.1:{mute.getsockname()[1]}", silence=0.3)
         with pytest.raises(ModelFailed) as caught:
             read(upstream)
         upstream.close()
@@ -109,18 +110,12 @@ def test_an_address_that_is_no_model_is_unreachable(status: int) -> None:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        upstream = Model(url=f"http://127.0.0.1:{server.server_port}", key="k")
+        upstream = Model(url=f"http://127.0.0.1:{server.server_port}")
         with pytest.raises(ModelFailed) as caught:
             read(upstream)
         upstream.close()
         server.shutdown()
     assert "as no model does" in caught.value.unreachable
-
-
-def test_the_container_does_not_choose_the_model(upstream: Model, parrot: Parrot) -> None:
-    """Its wish is not passed on, nor is anything else that costs or reaches further than messages do."""
-    read(upstream, service_tier="priority", container="c", mcp_servers=[{"url": "http://evil.invalid"}])
-    assert parrot.heard[0].model == "claude-of-the-operator"
 
 
 @pytest.mark.parametrize(
@@ -153,7 +148,7 @@ def test_a_cut_stream_ends(upstream: Model, parrot: Parrot, fault: Fault) -> Non
 
 def unheard(url: str) -> ModelFailed:
     """What comes of asking there."""
-    upstream = Model(url=url, key="k")
+    upstream = Model(url=url)
     with pytest.raises(ModelFailed) as caught:
         read(upstream)
     upstream.close()

@@ -1,0 +1,58 @@
+"""Plays one story on each engine: what a model says, in the words that an engine's tools have."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from hive.demo.model import DiffResponder, ModelReply, Scene, Script, ToolCall
+
+if TYPE_CHECKING:
+    from tests.agent.conftest import World
+
+
+class Player:
+    """Lets an engine play replies whose calls have the names that the hive's own tools have.
+
+    `turn` is what is different in a turn of this engine.
+    """
+
+    name = "native"
+    turn: Mapping[str, Any] = {}
+
+    def play(self, world: World, *replies: ModelReply) -> None:
+        """Let these be the replies to each message of a turn."""
+        told = tuple(self.told(world, reply) for reply in replies)
+        world.responder = Script([Scene("", told)], otherwise=DiffResponder())
+
+    def told(self, world: World, reply: ModelReply) -> ModelReply:
+        """A reply in this engine's words."""
+        return replace(reply, calls=tuple(self.call(world, call) for call in reply.calls))
+
+    def call(self, world: World, call: ToolCall) -> ToolCall:
+        """A call in this engine's words."""
+        return call
+
+    def __str__(self) -> str:
+        return self.name
+
+
+PLAYERS = (Player(),)
+"""All engines that can be had here."""
+
+
+def run(command: str) -> ModelReply:
+    return ModelReply("Let me see.", (ToolCall("run", {"command": command}),))
+
+
+def write(path: str, content: str) -> ModelReply:
+    return ModelReply(calls=(ToolCall("write", {"path": path, "content": content}),))
+
+
+def submit(title: str = "Count from two", summary: str = "As asked.") -> ModelReply:
+    return ModelReply(calls=(ToolCall("submit", {"title": title, "summary": summary}),))
+
+
+def finish(outcome: str, message: str) -> ModelReply:
+    return ModelReply(calls=(ToolCall("finish", {"outcome": outcome, "message": message}),))

@@ -16,6 +16,8 @@ LONGEST = 4_000
 LEFT_OUT = "[{count} messages stood here; they were left out to make room. The work tree is as you left it.]"
 CUT = "\n[… {count} characters were left out …]\n"
 
+NO_PICTURE = {"type": "text", "text": "[A picture stood here; it was left out to make room.]"}
+
 Message = dict[str, Any]
 
 
@@ -51,6 +53,8 @@ def _cut(message: Message) -> Message:
 
 def _shorter(block: dict[str, Any]) -> dict[str, Any]:
     text = block.get("content")
+    if block["type"] == "tool_result" and isinstance(text, list):
+        return {**block, "content": [NO_PICTURE if part["type"] == "image" else part for part in text]}
     if block["type"] != "tool_result" or not isinstance(text, str) or len(text) <= LONGEST:
         return block
     half = LONGEST // 2

@@ -131,6 +131,10 @@ class GitCommand:
 
     def __call__(self, *words: str, stdin: str = "") -> str:
         """The output of git, stripped; raises GitToolError and its subclasses, LeaseLost, HostUnavailable."""
+        return self.raw(*words, stdin=stdin).decode(errors="replace").strip()
+
+    def raw(self, *words: str, stdin: str = "") -> bytes:
+        """The output of git byte for byte: names of files may be any."""
         self._make_ours()
         return self._run(*words, stdin=stdin)
 
@@ -198,7 +202,7 @@ class GitCommand:
         except OSError as error:
             raise GitToolError(f"git cannot be let into this clone: {error}") from error
 
-    def _run(self, *words: str, stdin: str = "") -> str:
+    def _run(self, *words: str, stdin: str = "") -> bytes:
         try:
             process = subprocess.Popen(
                 self._sandbox.git(words, self.path),
@@ -222,12 +226,11 @@ class GitCommand:
             raise HostUnavailable(f"git {words[0]} was stopped: {came.stopped}")
         if came.status < 0:  # by whom, it cannot say
             raise HostUnavailable(f"git {words[0]} was killed by signal {-came.status}")
-        said = came.out.decode(errors="replace").strip()
         if came.status == 1 and words[0] == "merge-tree":
-            raise MergeConflict(said)
+            raise MergeConflict(came.out.decode(errors="replace").strip())
         if came.status:
             raise _failure(words[0], complaint(came.errors.decode(errors="replace")))
-        return said
+        return came.out
 
 
 def _failure(verb: str, said: str) -> GitToolError | LeaseLost | HostUnavailable:

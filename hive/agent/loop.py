@@ -9,10 +9,11 @@ from typing import Any, NoReturn
 from hive.agent.errors import ContextOverflow, ToolError, TurnEnded
 from hive.agent.log import log
 from hive.agent.model_client import ModelClient
+from hive.agent.pictures import Picture
 from hive.agent.stream import FINISHED
 from hive.agent.text import REPLACED, cut
 from hive.agent.tools import Toolbox
-from hive.agent.transcript import UNDONE, Transcript, calls, result
+from hive.agent.transcript import UNDONE, Transcript, calls, result, text_of
 from hive.agent.turn import TurnBrief
 
 OUT_OF_STEPS = "I stopped after {steps} steps without reaching an end."
@@ -104,20 +105,21 @@ class AgentLoop:
             log("call", turn=self.turn.id, step=self.transcript.steps, tool=call["name"])
             longest = max(SHORTEST, min(LONGEST, room))
             try:
-                results.append(result(call, cut(self._call(call, is_sound=call["id"] not in unsound), longest)))
+                results.append(result(call, self._call(call, longest, is_sound=call["id"] not in unsound)))
             except ToolError as field_error:
                 results.append(result(call, cut(str(field_error), longest), error=True))
             except TurnEnded as reached:
                 end = reached
                 results.append(result(call, end.message))
-            room -= len(results[-1]["content"])
+            room -= len(text_of(results[-1]))
         self.transcript.settle(results, end)
         if end is not None:
             raise end
 
-    def _call(self, call: dict[str, Any], *, is_sound: bool) -> str:
+    def _call(self, call: dict[str, Any], longest: int, *, is_sound: bool) -> str:
         if is_sound:
-            return self.toolbox.call(call["name"], call["input"])
+            said = self.toolbox.call(call["name"], call["input"])
+            return said if isinstance(said, Picture) else cut(said, longest)
         named = [key for key, value in call["input"].items() if REPLACED in str(value)]
         raise ToolError(UNSOUND.format(what=", ".join(named) or call["name"]))
 

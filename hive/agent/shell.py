@@ -12,10 +12,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hive.agent.outputs import OutputFile, OutputFolder
 from hive.agent.sandbox import NONE, Sandbox, command_environment, end_orphans
 
 HEAD = TAIL = 5_000
-"""The bytes of a command's output that are kept from its start and from its end."""
+"""The bytes of a command's output that its result has from its start and from its end."""
+
+LEFT_OUT = "\n… {count} bytes left out{where} …\n"
+KEPT = ": all of it is in {path}"
+NOT_KEPT = ", and not kept: {problem}"
 
 _LOOK = 0.05
 """Seconds between two checks of an ended shell whose output is still held open."""
@@ -42,13 +47,20 @@ class CommandResult:
 
 
 def run(
-    command: str, tree: Path, *, seconds: float, sandbox: Sandbox = NONE, more: Mapping[str, str] | None = None
+    command: str,
+    tree: Path,
+    *,
+    seconds: float,
+    sandbox: Sandbox = NONE,
+    more: Mapping[str, str] | None = None,
+    outputs: OutputFolder | None = None,
 ) -> CommandResult:
     """Run a command with `sh`; nothing that it started is left when it ends or its time is up.
 
-    `more` are variables beside those of the harness. Its time starts when it does. Raises OSError if it cannot be confined.
+    `more` are variables beside those of the harness, `outputs` is where an output goes that is too long for its result. Its
+    time starts when it does. Raises OSError if it cannot be confined.
     """
-    output = _Output()
+    output = _Output(outputs)
     begun, ready = os.pipe()
     with os.fdopen(begun, "rb", buffering=0) as pipe:
         try:
@@ -70,6 +82,7 @@ def run(
                 in_time = _watch(process, output, until=time.monotonic() + seconds)
             finally:
                 _end(process)
+                output.close()
     if not is_confined:
         raise OSError(f"the command could not be confined: {output.text()[-500:]}")
     return CommandResult(process.returncode if in_time else None, output.text())
@@ -111,19 +124,43 @@ def _wait(process: subprocess.Popen[bytes], seconds: float) -> bool:
 
 
 class _Output:
-    """The head and the tail of what was written, however much it was."""
+    """The head and the tail of what was written, however much it was; all of it goes to a file if it is too long."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: OutputFolder | None) -> None:
+        self._folder = folder
+        self._file: OutputFile | None = None
+        self._where = ""
         self._head = self._tail = b""
         self._left_out = 0
 
     def add(self, chunk: bytes) -> None:
         room = HEAD - len(self._head)
-        self._head += chunk[:room]
         tail = self._tail + chunk[room:]
+        if len(tail) > TAIL and not self._left_out:
+            self._begin(self._head + self._tail)
+        if self._file is not None:
+            self._file.add(chunk)
+        self._head += chunk[:room]
         self._left_out += max(0, len(tail) - TAIL)
         self._tail = tail[-TAIL:]
 
+    def close(self) -> None:
+        if self._file is not None and self._folder is not None:
+            self._file.close()
+            problem = self._file.problem
+            self._where = NOT_KEPT.format(problem=problem) if problem else KEPT.format(path=self._file.path)
+            self._folder.prune()
+
     def text(self) -> str:
-        gap = f"\n… {self._left_out} bytes left out …\n".encode() if self._left_out else b""
+        gap = LEFT_OUT.format(count=self._left_out, where=self._where).encode() if self._left_out else b""
         return (self._head + gap + self._tail).decode(errors="replace").rstrip()
+
+    def _begin(self, so_far: bytes) -> None:
+        if self._folder is None:
+            return
+        try:
+            self._file = self._folder.begin()
+        except OSError as error:
+            self._where = NOT_KEPT.format(problem=error.strerror)
+        else:
+            self._file.add(so_far)

@@ -63,8 +63,30 @@ WORK_TREE = "Relative to the top folder of the work tree."
 RUN = Tool(
     "run",
     "Run a shell command in the work tree. Each command starts afresh in the top folder, without input; "
-    "what it leaves running is stopped. Long output is cut in the middle.",
+    "what it leaves running is stopped. Long output is cut in the middle, and all of it is kept in a file then that "
+    "`read` and `search` open.",
     {"command": text("The command, for sh -c.")},
+)
+READ = Tool(
+    "read",
+    "Read a text file of the work tree, page by page, with line numbers; look at a picture; or list a folder.",
+    {
+        "path": text(f"{WORK_TREE} `.` is that folder itself."),
+        "line": number("The first line; 1 if left out."),
+        "lines": number("How many lines; 400 if left out."),
+    },
+    optional=frozenset({"line", "lines"}),
+)
+SEARCH = Tool(
+    "search",
+    "Find lines in the files of the work tree that git does not ignore. Give a pattern or a text.",
+    {
+        "pattern": text("A regular expression of Python, for one line."),
+        "text": text("Words exactly as they stand there."),
+        "path": text("A file or folder to search in; the whole work tree if left out."),
+        "files": text("Which files, by a pattern such as `*.py` or `src/*/test_*`."),
+    },
+    optional=frozenset({"pattern", "text", "path", "files"}),
 )
 WRITE = Tool(
     "write",
@@ -106,8 +128,8 @@ FINISH = Tool(
     {"outcome": one_of("answered", "blocked"), "message": text("What is said on the thread, in Markdown.")},
 )
 
-WORK_TOOLS = (RUN, WRITE, EDIT)
-"""Tools that change the work tree: an engine that brings its own is not offered these."""
+WORK_TOOLS = (RUN, READ, SEARCH, WRITE, EDIT)
+"""Tools that look at the work tree and change it: an engine that brings its own is not offered these."""
 
 HIVE_TOOLS = (SUBMIT, PROPOSE, FINISH)
 """Tools that leave the container: every engine is offered these, as plain tools or by MCP."""

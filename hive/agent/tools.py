@@ -11,15 +11,20 @@ from hive.agent.errors import HostRefused, ToolError
 from hive.agent.final_actions import FinalActions
 from hive.agent.shell import CommandResult
 from hive.agent.tool_declarations import Property, Tool
+from hive.agent.tree_reader import TreeReader
 
 Handler = Callable[..., str]
 """Executes one tool: takes its parameters by keyword, returns the result, raises ToolError or TurnEnded."""
 
 
-def handlers(tree: Path, run: Callable[[str], CommandResult], actions: FinalActions) -> dict[str, Handler]:
+def handlers(
+    tree: Path, run: Callable[[str], CommandResult], reader: TreeReader, actions: FinalActions
+) -> dict[str, Handler]:
     """What each tool does; `run` lets a command run in the work tree."""
     return {
         "run": lambda command: str(run(command)),
+        "read": reader.read,
+        "search": reader.search,
         "write": lambda path, content: files.write(tree, path, content),
         "edit": lambda path, old, new: files.edit(tree, path, old, new),
         "submit": actions.submit,

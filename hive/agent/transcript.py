@@ -11,11 +11,12 @@ refused from any other, so what an earlier mind thought is kept here and not sen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from hive.agent.compaction import compacted
 from hive.agent.errors import TurnEnded
+from hive.agent.pictures import Picture
 from hive.agent.text import repaired
 
 UNDONE = "This was not done: the turn was over before."
@@ -146,8 +147,15 @@ def calls(message: dict[str, Any]) -> list[dict[str, Any]]:
 
 def result(call: dict[str, Any], text: str, *, error: bool = False) -> dict[str, Any]:
     """The block that answers a tool call."""
-    block = {"type": "tool_result", "tool_use_id": call["id"], "content": text}
+    content = text.blocks if isinstance(text, Picture) else text
+    block = {"type": "tool_result", "tool_use_id": call["id"], "content": content}
     return block | {"is_error": True} if error else block
+
+
+def text_of(result: Mapping[str, Any]) -> str:
+    """The words of a tool's result: beside a picture they are a block of their own."""
+    content = result["content"]
+    return content if isinstance(content, str) else "\n".join(block.get("text", "") for block in content)
 
 
 def _end(end: TurnEnded) -> dict[str, Any]:

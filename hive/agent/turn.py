@@ -47,6 +47,9 @@ class TurnBrief:
     capabilities: tuple[str, ...] = ()
     """What the agent may ask of the broker beside its work, and which tools it is offered for that."""
 
+    pictures: bool = False
+    """Whether its model can look at pictures."""
+
     memory: str = ""
     """What it starts with: `compact` for a compacted transcript, `new` for none, empty for all of it."""
 

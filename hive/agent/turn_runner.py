@@ -17,9 +17,11 @@ from hive.agent.errors import GitToolError, HostRefused, HostUnavailable, Paused
 from hive.agent.final_actions import FinalActions
 from hive.agent.heartbeat import LeaseHeartbeat
 from hive.agent.log import log
+from hive.agent.outputs import OutputFolder
 from hive.agent.sandbox import NONE, Sandbox
 from hive.agent.tools import Toolbox, handlers
 from hive.agent.transcript import Transcript
+from hive.agent.tree_reader import TreeReader
 from hive.agent.turn import TurnBrief
 from hive.agent.unix_http import DEFAULT_RETRY, RetryPolicy, UnixHTTPClient
 from hive.agent.worktree import WorkTree
@@ -130,11 +132,12 @@ class TurnRunner:
         until = time.monotonic() + turn.minutes * 60
         try:
             work, config = self._trees(turn)
-            sandbox, more = self._learned(turn)
+            outputs = OutputFolder(self.place.folder(turn.run))
+            sandbox, more = self._learned(turn, outputs.path)
 
             def run(command: str) -> shell.CommandResult:
                 seconds = min(COMMAND_SECONDS, until - time.monotonic())
-                return shell.run(command, work.path, seconds=seconds, sandbox=sandbox, more=more)
+                return shell.run(command, work.path, seconds=seconds, sandbox=sandbox, more=more, outputs=outputs)
 
             def between() -> None:
                 heartbeat.check()
@@ -142,10 +145,11 @@ class TurnRunner:
 
             work.prepare()
             actions = FinalActions(turn, broker, work, config, run)
+            reader = TreeReader(work.path, work.listed, outputs, sandbox, pictures=turn.pictures)
             place = Workplace(
                 turn,
                 transcript,
-                Toolbox(engine.tools(turn), handlers(work.path, run, actions)),
+                Toolbox(engine.tools(turn), handlers(work.path, run, reader, actions)),
                 actions,
                 work.path,
                 run,
@@ -166,14 +170,14 @@ class TurnRunner:
         except TurnEnded as reached:
             return reached
 
-    def _learned(self, turn: TurnBrief) -> tuple[Sandbox, dict[str, str]]:
-        """The sandbox and the environment of commands: identity, home, shared knowledge."""
+    def _learned(self, turn: TurnBrief, outputs: Path) -> tuple[Sandbox, dict[str, str]]:
+        """The sandbox and the environment of commands: identity, home, long outputs, shared knowledge."""
         home = ensure_directory(self.place.state / "home")  # HOME of the harness may be another one
         sandbox, more = self.place.sandbox, git.identity(turn) | {"HOME": str(home)}
         folder = knowledge.fetch(self.place.state, turn.knowledge, git.environment(turn, self.port), sandbox)
         if folder is None:
-            return sandbox, more
-        return replace(sandbox, readable=(folder,)), more | {knowledge.VARIABLE: str(folder)}
+            return replace(sandbox, readable=(outputs,)), more
+        return replace(sandbox, readable=(folder, outputs)), more | {knowledge.VARIABLE: str(folder)}
 
     def _trees(self, turn: TurnBrief) -> tuple[WorkTree, WorkTree]:
         """The work tree of a run, and that of the agent's configuration; neither exists before it is needed."""

@@ -68,6 +68,11 @@ class WorkTree:
         if not self._git.succeeds("diff", "--cached", "--quiet", "--ignore-submodules=all"):
             self._git("commit", "--quiet", "--no-verify", "--file=-", stdin=message)
 
+    def listed(self, path: str) -> bytes:
+        """The names of the files below a path that git does not ignore, each ended by NUL."""
+        listing = ("ls-files", "-z", "--deduplicate", "--cached", "--others", "--exclude-standard")
+        return self._git.raw(*listing, "--", f":(top,literal){path}")
+
     def is_ahead(self) -> bool:
         """Whether there is a commit that the base does not have."""
         return self._git("rev-list", "--count", f"{self._base}..HEAD") != "0"

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hive.agent.transcript import text_of
 from hive.instance.instance import StartupError
 from hive.ledger import Ledger
 from hive.ledger.runs import RunRecord
@@ -80,7 +81,7 @@ def _block(block: Mapping[str, Any]) -> Iterator[str]:
             )
             yield "\n".join([f"  {block['name']}", *given])
         case "tool_result":
-            yield f"  {'error' if block.get('is_error') else 'result'}\n{block['content']}"
+            yield f"  {'error' if block.get('is_error') else 'result'}\n{text_of(block)}"
         case other:
             yield f"  {other}"
 

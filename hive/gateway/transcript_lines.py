@@ -92,7 +92,24 @@ def _block(block: Mapping[str, Any]) -> None:
         _mapping(block.get("input"), "the input of a tool")
     if kind == "tool_result":
         _text(block.get("tool_use_id"), "what a result belongs to")
-        _text(block.get("content"), "a result")
+        _result(block.get("content"))
+
+
+def _result(content: object) -> None:
+    """A text, or texts and pictures."""
+    if not isinstance(content, list):
+        _text(content, "a result")
+        return
+    for part in content:
+        block = _mapping(part, "a part of a result")
+        if block.get("type") == "image":
+            source = _mapping(block.get("source"), "the source of a picture")
+            for key in ("type", "media_type", "data"):
+                _text(source.get(key), f"{key} of a picture")
+        elif block.get("type") == "text":
+            _text(block.get("text"), "the text of a result")
+        else:
+            raise MalformedLine("a part of a result is a text or a picture")
 
 
 def _usage(value: object, what: str) -> None:

@@ -17,6 +17,8 @@ REPLY = {
     "stop_reason": "tool_use",
     "usage": {"input_tokens": 3, "output_tokens": 4, "cache_read_input_tokens": None, "server_tool_use": {"x": 1}},
 }
+SHOWN = {"type": "text", "text": "a.png:"}
+PICTURE = {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "iVBORw=="}}
 GOOD: list[dict[str, Any]] = [
     {"turn": 7, "mind": "0a1b"},
     {"mind": "0a1c"},
@@ -31,6 +33,7 @@ GOOD: list[dict[str, Any]] = [
         "end": {"outcome": "pushed", "message": "Done."},
     },
     {"end": {"outcome": "failed", "message": ""}},
+    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": [SHOWN, PICTURE]}]},
 ]
 deep: Any = "x"
 for _ in range(100):
@@ -50,6 +53,11 @@ BAD: list[object] = [
     {"role": "user", "content": [{"text": "x"}]},
     {"role": "user", "content": [{"type": "text", "text": 5}]},
     {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": [1]}]},
+    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "document"}]}]},
+    {
+        "role": "user",
+        "content": [{"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "image", "source": 1}]}],
+    },
     {"role": "assistant", "content": []},
     REPLY | {"usage": {"input_tokens": "many"}},
     REPLY | {"usage": {"input_tokens": -1}},

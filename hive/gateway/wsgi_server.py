@@ -23,7 +23,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import UnixWSGIServer
-from waitress.task import ErrorTask, ThreadedTaskDispatcher
+from waitress.task import ErrorTask, ThreadedTaskDispatcher, WSGITask
 
 from hive.gateway.admission import CallHead, Denied, Gate, too_large
 from hive.unix_socket import BACKLOG
@@ -125,9 +125,26 @@ class _RefusedTask(ErrorTask):  # type: ignore[misc]  # waitress has no types
         super().execute()
 
 
+class _Task(WSGITask):  # type: ignore[misc]  # waitress has no types
+    """Answers a request. After an answer in chunks the connection stays open: the last chunk is its end.
+
+    waitress 3.0.2 closes it, and Bun 1.3 (Claude Code) loses what it has not read of a unix socket that is closed.
+    """
+
+    def build_response_header(self) -> bytes:
+        """Status line and headers."""
+        asked = self.request.headers.get("CONNECTION", "").lower() == "close"
+        header: bytes = super().build_response_header()
+        if self.chunked_response and not asked and self.version == "1.1":
+            self.close_on_finish = False
+            header = header.replace(b"Connection: close\r\n", b"", 1)
+        return header
+
+
 class _Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     """One connection. After a refusal it answers and keeps receiving, without reading, until the client has noticed."""
 
+    task_class = _Task
     error_task_class = _RefusedTask
 
     def __init__(self, server: _Listener, *args: Any, **more: Any) -> None:

@@ -24,7 +24,7 @@ from hive.agent.errors import HostUnavailable, LeaseLost
 from hive.agent.model_client import ModelClient as Asking
 from hive.agent.unix_http import UnixHTTPClient
 from hive.gateway import broker, model_proxy
-from hive.gateway.admission import MAX_VALUES, NOT_THE_HARNESS, Bucket, Denied, Guard, json_object
+from hive.gateway.admission import MAX_VALUES, NOT_THE_HARNESS, Bucket, CallRule, Denied, Gate, Guard, json_object
 from hive.gateway.agent_backoff import AgentBackoff
 from hive.gateway.agent_session import AgentSession
 from hive.gateway.broker import MAX_ASKING, MAX_FETCH
@@ -474,3 +474,30 @@ def test_many_calls_on_one_connection(iris: Cell) -> None:
             said += sock.recv(65536)
         sock.sendall(second)
         assert status(sock.recv(65536)) == 401
+
+
+def test_a_connection_survives_an_answer_in_chunks(ledger: Ledger, tmp_path: Path) -> None:
+    """Its last chunk is its end: a client that loses what it has not read of a closed socket loses nothing."""
+
+    def app(environ: dict[str, Any], start: Callable[..., object]) -> Iterator[bytes]:
+        start("200 OK", [("Content-Type", "text/event-stream")])
+        yield from (b"data: 1\n\n", b"data: 2\n\n")
+
+    gate = Gate(Guard(ledger, "acme", "iris"), lambda *_: CallRule(9, is_open=True), model_proxy.form)
+    server = Server(app, listen_unix(tmp_path / "a.sock"), gate, threads=1)
+    server.start()
+    try:
+        with Cell("iris", tmp_path, ledger).connect("a") as sock:
+            for _ in range(2):
+                sock.sendall(head("/", "", 0, close=False))
+                said = b""
+                while not said.endswith(b"0\r\n\r\n"):
+                    said += sock.recv(65536)
+                assert fields(said).get("connection") is None
+                assert said.count(b"data: ") == 2
+            sock.sendall(head("/", "", 0))
+            while data := sock.recv(65536):
+                said = data
+        assert said.endswith(b"0\r\n\r\n")
+    finally:
+        server.stop()

@@ -10,10 +10,11 @@ from hive.agent.errors import ContextOverflow, ToolError, TurnEnded
 from hive.agent.log import log
 from hive.agent.model_client import ModelClient
 from hive.agent.pictures import Picture
+from hive.agent.repetition import verdict_on, warning_of
 from hive.agent.stream import FINISHED
 from hive.agent.text import REPLACED, cut
 from hive.agent.tools import Toolbox
-from hive.agent.transcript import UNDONE, Transcript, calls, result, text_of
+from hive.agent.transcript import UNDONE, Transcript, calls, exchange, result, text_of
 from hive.agent.turn import TurnBrief
 
 OUT_OF_STEPS = "I stopped after {steps} steps without reaching an end."
@@ -112,9 +113,25 @@ class AgentLoop:
                 end = reached
                 results.append(result(call, end.message))
             room -= len(text_of(results[-1]))
+        if end is None:
+            end = self._in_circles(asked, results, unsound)
         self.transcript.settle(results, end)
         if end is not None:
             raise end
+
+    def _in_circles(
+        self, asked: list[dict[str, Any]], results: list[dict[str, Any]], unsound: frozenset[str]
+    ) -> TurnEnded | None:
+        """Warn a model that does the same again and again, or end its turn."""
+        made = self.transcript.exchanges(self.toolbox.takes)
+        for call, answer in zip(asked, results, strict=True):
+            is_sound = call["id"] not in unsound and self.toolbox.takes(call["name"], call["input"])
+            made.append(exchange(call, answer, is_sound=is_sound))
+        if stuck := verdict_on(made):
+            return TurnEnded("blocked", stuck)
+        if isinstance(results[-1]["content"], str):
+            results[-1]["content"] += warning_of(made)
+        return None
 
     def _call(self, call: dict[str, Any], longest: int, *, is_sound: bool) -> str:
         if is_sound:

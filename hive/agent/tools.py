@@ -47,14 +47,25 @@ class Toolbox:
 
     def call(self, name: str, given: Mapping[str, Any]) -> str:
         """The result of a call; raises ToolError with a sentence for the model, or TurnEnded."""
-        tool = self._tools.get(name)
-        if tool is None:
-            raise ToolError(f"There is no tool {name}; there are {', '.join(self._tools)}.")
-        checked = _checked(tool, given)
+        checked = self._checked(name, given)
         try:
             return self._handlers[name](**checked)
         except (OSError, UnicodeError, HostRefused) as error:
             raise ToolError(f"{name}: {error}") from error
+
+    def takes(self, name: str, given: Mapping[str, Any]) -> bool:
+        """Whether there is such a tool, and it takes this."""
+        try:
+            self._checked(name, given)
+        except ToolError:
+            return False
+        return True
+
+    def _checked(self, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+        tool = self._tools.get(name)
+        if tool is None:
+            raise ToolError(f"There is no tool {name}; there are {', '.join(self._tools)}.")
+        return _checked(tool, given)
 
 
 def _checked(tool: Tool, given: Mapping[str, Any]) -> dict[str, Any]:

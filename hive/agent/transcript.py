@@ -17,6 +17,7 @@ from typing import Any
 from hive.agent.compaction import compacted
 from hive.agent.errors import TurnEnded
 from hive.agent.pictures import Picture
+from hive.agent.repetition import Exchange, canonical
 from hive.agent.text import repaired
 
 UNDONE = "This was not done: the turn was over before."
@@ -104,6 +105,19 @@ class Transcript:
         ends = [line["end"] for line in self._section if "end" in line]
         return TurnEnded(ends[0]["outcome"], ends[0]["message"]) if ends else None
 
+    def exchanges(self, takes: Callable[[str, Mapping[str, Any]], bool]) -> list[Exchange]:
+        """The calls of the last turn that have results; `takes` is whether a tool takes a call, by its name and input."""
+        made: list[Exchange] = []
+        waiting: dict[str, tuple[dict[str, Any], bool]] = {}
+        for line in self._section:
+            for block in line.get("content", ()):
+                if block["type"] == "tool_use":
+                    waiting[block["id"]] = block, block["id"] not in line.get("repaired", ())
+                elif block["type"] == "tool_result" and block["tool_use_id"] in waiting:
+                    call, is_sound = waiting.pop(block["tool_use_id"])
+                    made.append(exchange(call, block, is_sound=is_sound and takes(call["name"], call["input"])))
+        return made
+
     @property
     def steps(self) -> int:
         """The number of replies in the last turn."""
@@ -150,6 +164,11 @@ def result(call: dict[str, Any], text: str, *, error: bool = False) -> dict[str,
     content = text.blocks if isinstance(text, Picture) else text
     block = {"type": "tool_result", "tool_use_id": call["id"], "content": content}
     return block | {"is_error": True} if error else block
+
+
+def exchange(call: Mapping[str, Any], answer: Mapping[str, Any], *, is_sound: bool) -> Exchange:
+    """A call with the block that answers it."""
+    return Exchange(call["name"], canonical(call["input"]), text_of(answer), is_sound)
 
 
 def text_of(result: Mapping[str, Any]) -> str:

@@ -151,13 +151,13 @@ def test_other_mind(world: World, change: Any) -> None:
 
 
 def test_instructions_and_tools(world: World) -> None:
-    """The model is given the turn's instructions, its message, and six tools."""
+    """The model is given the turn's instructions, its message, and the tools."""
     responder = Moody()
     world.responder = responder
     world.hold("Hello.", model="claude-x")
     heard = responder.heard[0]
     assert (heard.model, heard.system, heard.news) == ("claude-x", "You are iris.", "Hello.")
-    assert heard.tools == ("run", "write", "edit", "submit", "propose", "finish")
+    assert heard.tools == ("run", "read", "search", "write", "edit", "submit", "propose", "finish")
 
 
 def stream(*blocks: list[dict[str, Any]], stop: str = "tool_use") -> Iterator[dict[str, Any]]:
@@ -288,7 +288,8 @@ def test_a_full_window_is_made_room_in(world: World) -> None:
             told = len(conversation.messages)
             if "left out" in conversation.messages[0].text:
                 return ModelReply("I know enough.")
-            return ModelReply("It is", stop=WINDOW) if told > 12 else LOOK
+            look = ModelReply(calls=(ToolCall("run", {"command": f"echo {told}"}),))
+            return ModelReply("It is", stop=WINDOW) if told > 12 else look
 
     world.responder = Full()
     end = world.hold()

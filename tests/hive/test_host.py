@@ -297,9 +297,9 @@ def test_a_host_that_goes_costs_no_attempt(instance: Instance, responder: Puppet
     """A host that is told to go lets its harnesses finish their step, and what they held comes again as before."""
     asked = threading.Event()
 
-    def wait(_: ModelConversation) -> ModelReply:
+    def wait(conversation: ModelConversation) -> ModelReply:
         asked.set()
-        return ModelReply(calls=(ToolCall("run", {"command": "sleep 1"}),))
+        return ModelReply(calls=(ToolCall("run", {"command": f"sleep 1; echo {len(conversation.messages)}"}),))
 
     responder.say = wait
     instance.ledger.runs.start("acme", "iris", f"{FORGE}:acme/app#1", "k1", "do it")

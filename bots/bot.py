@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from bots.intents import Intent
-from bots.models import Evaluation, RunStatus, RunView, Scan, Team, VerdictView
+from bots.models import Evaluation, FindingView, RunStatus, RunView, Scan, Team, VerdictView
 from forge.events import Event
 from forge.models import PullRequest, Ref
 from forge.protocol import Reader
@@ -59,6 +59,9 @@ class History(Protocol):
 
     def status(self, ref: Ref) -> RunStatus | None:
         """How the newest run stands whose issue or pull request is `ref`, or that waits for it."""
+
+    def findings(self, ref: Ref) -> tuple[FindingView, ...]:
+        """The findings of the last review of a pull request, by number."""
 
     def suspension_reasons(self, agent: str) -> tuple[str, ...]:
         """Why an agent is suspended, as sentences; empty if it is not."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bots.models import Verdict
+from bots.models import FindingView, ReplyLine, Verdict
+from bots.turn_request import TurnRequest
 from forge.conversation import Conversation
 from forge.models import CommitStatus, Ref, Repo, ReviewComment, User
 from forge.wire_names import WireNamed
@@ -35,16 +36,6 @@ class React(WireNamed, wire="add_reaction"):
     key: str
     after: tuple[str, ...] = ()
     otherwise: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class ReplyLine:
-    """A line about the actions with the keys in `after`: once all are done, once one has failed, and before that."""
-
-    done: str
-    failed: str = ""
-    waiting: str = ""
-    after: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +108,9 @@ class RequestReview(WireNamed, wire="request_review"):
 
 @dataclass(frozen=True, slots=True)
 class PostReview(WireNamed, wire="post_review"):
-    """Review a head of a pull request; superseded if the head has moved, or the base is another one than `base`, if given.
+    """Review a head of a pull request; superseded if it has moved, or the base is another one than `base`, if given.
 
-    `summary` is the verdict in one line.
+    `summary` is the verdict in one line; `findings` can be named by number afterwards.
     """
 
     ref: Ref
@@ -130,6 +121,7 @@ class PostReview(WireNamed, wire="post_review"):
     comments: tuple[ReviewComment, ...]
     key: str
     base: str = ""
+    findings: tuple[FindingView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +173,7 @@ class OpenIssue(WireNamed, wire="open_issue"):
 
 @dataclass(frozen=True, slots=True)
 class StartRun(WireNamed, wire="start_run"):
-    """Start an agent's run on an issue; `task` is its first message.
+    """Start an agent's run on an issue; `task` is its first message, `request` the same in plain parts.
 
     An open run of it is continued instead, or ended first with `again`.
     """
@@ -191,11 +183,12 @@ class StartRun(WireNamed, wire="start_run"):
     task: str
     key: str
     again: bool = False
+    request: TurnRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ContinueRun(WireNamed, wire="continue_run"):
-    """Continue a run with one more message; `by_person` is whether no bot caused it.
+    """Continue a run with one more message; `by_person` is whether no bot caused it, `request` what it asks in plain parts.
 
     `about` are the conversations on lines that the message is about, when the pull request's head was `head_sha`; they are
     resolved when the agent changes their lines. `answers` is the one in which the agent answers, if it is one of these.
@@ -208,6 +201,7 @@ class ContinueRun(WireNamed, wire="continue_run"):
     about: tuple[Conversation, ...] = ()
     head_sha: str = ""
     answers: Conversation | None = None
+    request: TurnRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from bots.bot import AGENTS, Bot, Context
 from bots.intents import BlockRun, ContinueRun, EndRun, Intent, PostComment, RequestReview, StartRun, SyncStateLabels
 from bots.markdown import code, fenced
 from bots.models import RunView, Team
+from bots.request_reading import of_comment, of_issue, of_review
 from bots.slash_commands import is_altered, spoken
 from bots.task_prompt import task_prompt
 from bots.threads import conversations, reply, within
@@ -100,7 +101,8 @@ def start(ref: Ref, key: str, ctx: Context) -> Iterator[Intent]:
         if ctx.forge.repository(ref.repo).empty:
             yield PostComment(ref, EMPTY.format(agent=agent).strip(), key=f"empty:{agent}:{ref}")
             continue
-        yield StartRun(ref, agent, task_prompt(issue, ctx.team), key=f"start:{agent}:{key}")
+        task, request = task_prompt(issue, ctx.team), of_issue(issue, ctx.team)
+        yield StartRun(ref, agent, task, key=f"start:{agent}:{key}", request=request)
 
 
 def is_running(agent: str, run: RunView | None) -> bool:
@@ -136,7 +138,9 @@ def hear(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     text = fenced("comment", body, author=comment.author.login, standing=standing)
     where = f"#{event.ref.number}"
     message = COMMENTED.format(where=where, text=text) if answer is None else answered(answer.to, where, text, ctx.team)
-    turn = ContinueRun(run.id, message, by_person=True, key=f"comment:{event.ref.repo}:{comment.id}")
+    request = of_comment(body, comment.author, ctx.team, to=answer.to if answer else None)
+    key = f"comment:{event.ref.repo}:{comment.id}"
+    turn = ContinueRun(run.id, message, by_person=True, key=key, request=request)
     yield turn if answer is None else within(answer.conversation, turn, ctx.forge)
     if len(wish := body.strip()) <= MAX_WISH and WISH.fullmatch(wish):
         # Prose is ambiguous and ends nothing: the commands that do are explained once a run.
@@ -183,6 +187,7 @@ def answer_review(event: PullReviewed, ctx: Context) -> Iterator[Intent]:
             about=about,
             head_sha=ctx.forge.pull(event.ref).head_sha if about else "",
             answers=about[0] if len(about) == 1 and not review.body else None,
+            request=of_review(review, remarks, ctx.history.findings(event.ref), ctx.team),
         )
 
 

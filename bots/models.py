@@ -220,6 +220,18 @@ class Evaluation:
 
 
 @dataclass(frozen=True, slots=True)
+class FindingView:
+    """A finding of a pull request's last review, as people name it: `number` counts from 1, `was` is its line then."""
+
+    number: int
+    path: str
+    line: int
+    title: str
+    was: str = ""
+    suggestion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictView:
     """The last verdict of a pull request: its head, its base, and what was reviewed (`scope`)."""
 
@@ -286,3 +298,13 @@ class BudgetView:
     run: int
     agent: str
     caps: tuple[CapView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyLine:
+    """A line about the actions with the keys in `after`: once all are done, once one has failed, and before that."""
+
+    done: str
+    failed: str = ""
+    waiting: str = ""
+    after: tuple[str, ...] = ()

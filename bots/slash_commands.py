@@ -77,6 +77,14 @@ COMMANDS = (
         most=1,
         on=frozenset({ThreadKind.PULL, ThreadKind.CONFIG}),
     ),
+    CommandSpec(
+        "fix",
+        "number …",
+        "have this pull request's agent fix findings of its review",
+        least=1,
+        most=20,
+        on=frozenset({ThreadKind.PULL}),
+    ),
     CommandSpec("rebuild", "[agent]", "let the host check an agent's merged configuration now", most=1),
     CommandSpec(
         "not-my-lane",

@@ -28,7 +28,6 @@ from bots.intents import (
     Pause,
     React,
     Reply,
-    ReplyLine,
     RequestBotReview,
     ResetContext,
     Restart,
@@ -40,7 +39,7 @@ from bots.intents import (
     TagDenied,
     Unassign,
 )
-from bots.models import Team
+from bots.models import ReplyLine, Team
 from bots.slash_commands import KNOWN, SlashCommand, is_altered, slash_commands
 from forge.events import CommentPosted
 from forge.models import Comment, User

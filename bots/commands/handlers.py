@@ -7,6 +7,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 
 from bots.commands import messages
+from bots.commands.fix import fix
 from bots.commands.invocation import CommandOutcome, Invocation, no, quoted, yes
 from bots.commands.reassign import bounce
 from bots.commands.status import status
@@ -17,7 +18,6 @@ from bots.intents import (
     Deploy,
     EndRun,
     Pause,
-    ReplyLine,
     RequestBotReview,
     ResetContext,
     Restart,
@@ -27,8 +27,9 @@ from bots.intents import (
     Unassign,
 )
 from bots.markdown import fenced
-from bots.models import RunView
+from bots.models import ReplyLine, RunView
 from bots.rejections import denied
+from bots.request_reading import of_comment, of_issue
 from bots.slash_commands import COMMANDS
 from bots.task_prompt import task_prompt
 from bots.threads import within
@@ -96,10 +97,11 @@ def startable(call: Invocation, issue: Issue, agent: str) -> CommandOutcome | No
 def begin(call: Invocation, issue: Issue, agent: str, *, again: bool) -> CommandOutcome:
     """Start the run, and assign its agent."""
     text = messages.STARTED_AGAIN if again else messages.STARTED
+    task, request = task_prompt(issue, call.ctx.team), of_issue(issue, call.ctx.team)
     return yes(
         call,
         text.format(agent=agent, where=f"#{issue.ref.number}"),
-        StartRun(issue.ref, agent, task_prompt(issue, call.ctx.team), key=call.key("run"), again=again),
+        StartRun(issue.ref, agent, task, key=call.key("run"), again=again, request=request),
         Assign(issue.ref, (agent,), key=call.key("assign")),
     )
 
@@ -232,7 +234,8 @@ def answer(call: Invocation) -> CommandOutcome:
         return no(call, messages.NO_RUN)
     author = call.comment.author
     text = fenced("answer", " ".join(call.command.words), author=author.login, standing=call.ctx.team.standing(author))
-    action = ContinueRun(run.id, text, by_person=True, key=call.key("answer"))
+    request = of_comment(" ".join(call.command.words), author, call.ctx.team)
+    action = ContinueRun(run.id, text, by_person=True, key=call.key("answer"), request=request)
     if call.to is not None:
         action = within(call.to, action, call.ctx.forge)
     return yes(call, messages.HANDED_ON.format(agent=run.agent), action)
@@ -274,6 +277,7 @@ HANDLERS: dict[str, Callable[[Invocation], CommandOutcome]] = {
     "retry": retry,
     "start": start,
     "review": review,
+    "fix": fix,
     "rebuild": rebuild,
     "not-my-lane": bounce,
     "pause": pause,

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from bots.bot import Context
 from bots.commands import messages
-from bots.intents import Intent, ReplyLine
+from bots.intents import Intent
 from bots.markdown import code
-from bots.models import RunView
+from bots.models import ReplyLine, RunView
 from bots.slash_commands import SlashCommand, ThreadKind
 from forge.conversation import Conversation
 from forge.models import Comment

@@ -28,6 +28,11 @@ STARTED_AGAIN = "@{agent} starts over on {where}."
 
 NO_PULL = "this is not a pull request."
 REVIEWING = "{sha} is reviewed again."
+NOT_THE_PULL = "no agent works on this pull request."
+NO_FINDING = "the last review has no finding {named}{there}. Nothing was done."
+THERE_ARE = "; it has {numbers}"
+FIXING = "@{agent} is told to fix {what}."
+FIX = "{operator} wants this fixed on {where}:\n\n{findings}"
 WHOSE = "name an agent here: {names}."
 LOOKING = "the host checks @{agent}'s configuration, and builds what is merged and not running yet."
 

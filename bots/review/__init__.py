@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from bots import verdicts
 from bots.bot import AGENTS, Bot, Context
 from bots.intents import Intent, PostReview, RefreshVerdict, RequestBotReview, SetVerdict
-from bots.models import Finding, Scan, Verdict, verdict
+from bots.models import Finding, FindingView, Scan, Verdict, verdict
 from bots.review import messages
-from bots.review.anchors import Files, old_line, place
+from bots.review.anchors import Files, Placed, old_line, place
 from bots.review.render import body, remark, summary
 from forge.diff import MalformedDiff, parse
 from forge.events import PullChanged, PullClosed, ReviewAsked
@@ -67,14 +68,16 @@ def review_head(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
     not_reviewed = (*scan.failed, *scan.skipped, *unread, *other_head(scan, pull))
     outcome = verdict(scan.findings, failed=bool(not_reviewed))
     placed = place(scan.findings, files)
-    text = body(outcome, placed, sha=pull.head_sha, ran=scan.ran, not_reviewed=not_reviewed)
+    fixes = has_agent(ref, ctx)
+    text = body(outcome, placed, sha=pull.head_sha, ran=scan.ran, not_reviewed=not_reviewed, fixes=fixes)
     scope = f"{pull.base_branch}:{scan.base_sha}:{pull.head_sha}"
-    remarks = tuple(to_comment(item, files) for item in placed.inline)
+    remarks = tuple(to_comment(item, files, number if fixes else 0) for number, item in enumerate(placed.inline, 1))
     description = summary(outcome, placed)[:MAX_DESCRIPTION]
     last = ctx.history.verdict(ref, CONTEXT)
     if event.again or last is None or last.scope != scope:
         key = f"review:{scope}:{event.key}"
-        yield PostReview(ref, pull.head_sha, outcome, description, text, remarks, key=key, base=pull.base_branch)
+        review = PostReview(ref, pull.head_sha, outcome, description, text, remarks, key=key, base=pull.base_branch)
+        yield replace(review, findings=tuple(views(placed, files)))
     status = CommitStatus(CONTEXT, STATES[outcome], description, pull.html_url)
     yield verdicts.verdict(pull, ctx, status, key=f"status:{event.key}", scope=scope)
 
@@ -94,6 +97,19 @@ def other_head(scan: Scan, pull: PullRequest) -> Reasons:
     return () if scan.head_sha == pull.head_sha else (messages.OTHER_HEAD,)
 
 
-def to_comment(finding: Finding, files: Files) -> ReviewComment:
-    """A finding as a comment on its line."""
-    return ReviewComment(finding.path, finding.line, remark(finding, old_line(finding, files) or ""))
+def has_agent(ref: Ref, ctx: Context) -> bool:
+    """Whether an agent works on a pull request: it can be told to fix a finding."""
+    run = ctx.history.run_for(ref)
+    return run is not None and run.state == "open" and run.pull == ref
+
+
+def views(placed: Placed, files: Files) -> Iterator[FindingView]:
+    """The findings as people name them."""
+    for number, item in enumerate(placed.numbered, 1):
+        was = "" if item.suggestion is None else (old_line(item, files) or "").rstrip("\r")  # it may be a secret
+        yield FindingView(number, item.path, item.line, item.title, was, item.suggestion)
+
+
+def to_comment(finding: Finding, files: Files, number: int) -> ReviewComment:
+    """A finding as a comment on its line; `number` is what an agent may be told to fix, 0 for none."""
+    return ReviewComment(finding.path, finding.line, remark(finding, old_line(finding, files) or "", number))

@@ -27,9 +27,14 @@ class Placed:
     outside: tuple[Finding, ...]
     green: tuple[Finding, ...]
 
+    @property
+    def numbered(self) -> tuple[Finding, ...]:
+        """Those that want something, as they are numbered from 1."""
+        return (*self.inline, *self.overflow, *self.outside)
+
     def count(self, level: Level) -> int:
         """The number of findings of a level, after the quick-fix rule."""
-        return sum(item.effective_level is level for item in (*self.inline, *self.overflow, *self.outside, *self.green))
+        return sum(item.effective_level is level for item in (*self.numbered, *self.green))
 
 
 def place(findings: Iterable[Finding], files: Files) -> Placed:

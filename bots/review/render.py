@@ -18,16 +18,23 @@ MAX_LINE = 300
 Reasons = Iterable[tuple[str, str]]
 
 
-def body(outcome: Verdict, placed: Placed, *, sha: str, ran: Iterable[str], not_reviewed: Reasons) -> str:
-    """The text of the review; empty sections are left out."""
+def body(
+    outcome: Verdict, placed: Placed, *, sha: str, ran: Iterable[str], not_reviewed: Reasons, fixes: bool = False
+) -> str:
+    """The text of the review; empty sections are left out. `fixes` is whether an agent may be told to fix a finding."""
+    numbers = {id(item): number for number, item in enumerate(placed.numbered if fixes else (), 1)}
+
+    def item(finding: Finding) -> str:
+        return _item(finding) + _fix(numbers.get(id(finding), 0))
+
     engines = ", ".join(map(plain, ran))
     red = [item for item in placed.outside if item.effective_level is Level.RED]
     yellow = [item for item in placed.outside if item.effective_level is Level.YELLOW]
     parts = [
         headline(outcome, placed, sha),
-        _section(messages.OUTSIDE, map(_item, red)),
-        _section(messages.YELLOW, map(_item, yellow)),
-        _more(placed.overflow),
+        _section(messages.OUTSIDE, map(item, red)),
+        _section(messages.YELLOW, map(item, yellow)),
+        _more([f"{each.effective_level.value} {item(each)}" for each in placed.overflow]),
         _section(messages.GREEN, map(_item, placed.green)),
         _section(messages.NOT_REVIEWED, (f"{code(who)} {plain(why)}" for who, why in not_reviewed)),
         messages.RAN.format(engines=engines, sha=sha) if engines else messages.NO_ENGINE.format(sha=sha),
@@ -52,15 +59,15 @@ def summary(outcome: Verdict, placed: Placed) -> str:
     return " · ".join(filter(None, [first, *counts]))
 
 
-def remark(finding: Finding, line: str) -> str:
-    """The comment on a line of the diff; `line` is that line."""
+def remark(finding: Finding, line: str, number: int = 0) -> str:
+    """The comment on a line of the diff; `line` is that line, `number` what an agent may be told to fix, 0 for none."""
     parts = [
         messages.REMARK.format(
             level=finding.effective_level.value, name=_name(finding), category=finding.category.value
         ),
         prose(_cut(finding.why, MAX_WHY)),
         _block(line, finding.suggestion) if finding.suggestion is not None else "",
-        messages.SOURCE.format(engine=plain(finding.engine), rule=plain(finding.rule)),
+        messages.SOURCE.format(engine=plain(finding.engine), rule=plain(finding.rule), fix=_fix(number)),
     ]
     return "\n\n".join(filter(None, parts))
 
@@ -77,14 +84,17 @@ def _item(finding: Finding) -> str:
     return " — ".join(filter(None, words))
 
 
+def _fix(number: int) -> str:
+    return messages.FIX.format(number=number) if number else ""
+
+
 def _section(title: str, items: Iterable[str]) -> str:
     listed = _list(items)
     return f"{title}\n{listed}" if listed else ""
 
 
-def _more(findings: Sequence[Finding]) -> str:
-    items = _list(f"{finding.effective_level.value} {_item(finding)}" for finding in findings)
-    return messages.MORE.format(count=len(findings), items=items) if items else ""
+def _more(items: Sequence[str]) -> str:
+    return messages.MORE.format(count=len(items), items=_list(items)) if items else ""
 
 
 def _list(items: Iterable[str]) -> str:

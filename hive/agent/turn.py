@@ -8,6 +8,34 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
+class PlainRemark:
+    """A remark on a line of a pull request; `was` is that line, and `suggestion` what should replace it, where known."""
+
+    path: str
+    line: int
+    text: str
+    was: str | None = None
+    suggestion: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlainRequest:
+    """What a person asked for, in their own words: an issue, a comment (without a title), or a review.
+
+    `is_cut` is whether parts were left out, because no reader sees them or because it is too long. `again` is whether
+    this turn says to go on with what an earlier one was asked.
+    """
+
+    title: str = ""
+    body: str = ""
+    author: str = ""
+    is_trusted: bool = False
+    is_cut: bool = False
+    remarks: tuple[PlainRemark, ...] = ()
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class TurnBrief:
     """One message to deal with, and all that is needed for it; the token dies with the turn."""
 
@@ -50,6 +78,9 @@ class TurnBrief:
     pictures: bool = False
     """Whether its model can look at pictures."""
 
+    request: PlainRequest | None = field(default=None, repr=False)
+    """What is asked in plain parts: for engines that read no prompt."""
+
     memory: str = ""
     """What it starts with: `compact` for a compacted transcript, `new` for none, empty for all of it."""
 
@@ -84,5 +115,14 @@ def parse(data: Mapping[str, Any]) -> TurnBrief:
             "transcript": tuple(data.get("transcript", ())),
             "author": author["name"],
             "email": author["email"],
+            "request": _request(data.get("request")),
         }
     )
+
+
+def _request(data: Mapping[str, Any] | None) -> PlainRequest | None:
+    if data is None:
+        return None
+    known = {name: data[name] for name in PlainRequest.__slots__ if name in data}
+    remarks = ({name: each[name] for name in PlainRemark.__slots__ if name in each} for each in data.get("remarks", ()))
+    return PlainRequest(**{**known, "remarks": tuple(PlainRemark(**each) for each in remarks)})

@@ -53,6 +53,7 @@ class Brief:
             "lease": int(LEASE_SECONDS),
             "memory": turn.memory,
             "message": turn.message,
+            "request": self._request(turn),
             "issue": turn.ref,
             "pull": turn.pull,
             "repo": issue.repo.path,
@@ -66,6 +67,11 @@ class Brief:
             "author": {"name": self.agent, "email": f"{self.agent}@{settings.account('core')}.invalid"},
             **self._spec(),
         }
+
+    def _request(self, turn: Turn) -> dict[str, Any] | None:
+        """What is asked in plain parts; `again` if this turn says to go on with what an earlier one was asked."""
+        request = self.instance.ledger.runs.request(turn)
+        return {**json.loads(request), "again": not turn.request} if request else None
 
     def reader(self) -> GiteaReader:
         """The forge as the agent sees it, with its current token; raises OSError without one."""

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from functools import cache, partial
 
 from bots.bot import Context
-from bots.intents import OpenIssue
-from bots.models import RunStatus, RunView, VerdictView
+from bots.intents import OpenIssue, PostReview
+from bots.models import FindingView, RunStatus, RunView, VerdictView
 from forge.events import Event, PullChanged, PullClosed, PullMerged, PullReviewed, ReviewAsked
 from forge.gitea.decode_deliveries import decode
 from forge.gitea.poll_reader import GiteaPollReader
@@ -21,6 +21,7 @@ from forge.models import Ref, Repo
 from forge.protocol import Refused
 from forge.webhook import Delivery
 from hive.app.gc import WORK, collecting
+from hive.codec import Codec
 from hive.git_mirror.mirror import Login, Mirror, MirrorCache
 from hive.inspect.config_evaluator import ConfigEvaluator, holders
 from hive.inspect.pull_scanner import PullScanner
@@ -73,6 +74,11 @@ class LedgerHistory:
     def status(self, ref: Ref) -> RunStatus | None:
         """How the newest run stands whose issue or pull request is `ref`, or that waits for it."""
         return self.ledger.run_states.status(str(ref))
+
+    def findings(self, ref: Ref) -> tuple[FindingView, ...]:
+        """The findings of the last review of a pull request, by number."""
+        payload = self.ledger.effects.last_payload(str(ref), PostReview.WIRE)
+        return Codec(PostReview).loads(payload).findings if payload else ()
 
     def suspension_reasons(self, agent: str) -> tuple[str, ...]:
         """Why an agent is suspended."""

@@ -55,6 +55,7 @@ class Runs(Turns):
         again: bool = False,
         effect: int | None = None,
         depth: int = 0,
+        request: str = "",
     ) -> int:
         """Start a run with its first turn, or find the open one of this agent and issue.
 
@@ -74,7 +75,8 @@ class Runs(Turns):
             row = db.execute(
                 "SELECT id FROM runs WHERE key = ? OR (agent = ? AND ref = ? AND state = 'open')", (key, agent, ref)
             ).fetchone()
-            self.add_turn(row["id"], f"start:{row['id']}", message, by_person=True, effect=effect, depth=depth)
+            first = f"start:{row['id']}"
+            self.add_turn(row["id"], first, message, by_person=True, effect=effect, depth=depth, request=request)
         return int(row["id"])
 
     def add_turn(
@@ -88,22 +90,32 @@ class Runs(Turns):
         depth: int = 0,
         memory: str = "",
         answers: Conversation | None = None,
+        request: str = "",
     ) -> bool:
         """Give a run one more turn; False if it has it already, or has ended.
 
         It was caused by an `effect`, in a chain of `depth` machines, and starts with the whole transcript, or
-        with a `memory` of `compact` or `new`. It answers in a conversation on a line, if it came from one.
+        with a `memory` of `compact` or `new`. It answers in a conversation on a line, if it came from one. `request` is what
+        it asks in plain parts, as JSON.
         """
         with self._db.transaction() as db:
             cursor = db.execute(
-                "INSERT INTO turns (run, team, agent, key, message, by_person, effect, depth, memory, conversation, state,"
-                " created_at) SELECT id, team, agent, ?, ?, ?, ?, ?, ?, ?, 'pending', ? FROM runs WHERE id = ? AND state = 'open'"
-                " ON CONFLICT DO NOTHING",
-                (key, message, by_person, effect, depth, memory, written(answers), self._clock(), run),
+                "INSERT INTO turns (run, team, agent, key, message, by_person, effect, depth, memory, conversation, request,"
+                " state, created_at) SELECT id, team, agent, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', ? FROM runs"
+                " WHERE id = ? AND state = 'open' ON CONFLICT DO NOTHING",
+                (key, message, by_person, effect, depth, memory, written(answers), request, self._clock(), run),
             )
             if cursor.rowcount:
                 db.execute("UPDATE runs SET blocked_reason = '' WHERE id = ?", (run,))
         return bool(cursor.rowcount)
+
+    def request(self, turn: Turn) -> str:
+        """What a turn is asked for, as JSON; if it says to go on, what the newest turn of its run before it was asked for."""
+        row = self._db.row(
+            "SELECT request FROM turns WHERE run = ? AND id <= ? AND request != '' ORDER BY id DESC LIMIT 1",
+            *(turn.run, turn.id),
+        )
+        return "" if row is None else str(row["request"])
 
     def record_tokens(self, turn: Turn, tokens_in: int, tokens_out: int) -> None:
         """Book what a request to the model used."""

@@ -50,6 +50,7 @@ class Turn:
     depth: int = 0
     memory: str = ""
     answers: Conversation | None = None
+    request: str = ""
 
 
 class Turns:
@@ -178,5 +179,5 @@ def _hash(token: str) -> str:
 def _turn(row: sqlite3.Row, attempts: int, token: str) -> Turn:
     return Turn(
         *(row["id"], row["run"], row["agent"], row["ref"], row["pull"], row["message"], attempts, token),
-        *(row["depth"], row["memory"], read(row["conversation"])),
+        *(row["depth"], row["memory"], read(row["conversation"]), row["request"]),
     )

@@ -17,7 +17,9 @@ from bots.intents import (
     SetModel,
     StartRun,
 )
+from bots.turn_request import TurnRequest
 from forge.events import ReviewAsked
+from hive.codec import Codec
 from hive.ledger import NEVER, Origin, Priority, Scope, SuspensionReason
 from hive.outbox.registry import Execution, Registry, Result, Superseded
 
@@ -33,6 +35,7 @@ def start_run(execution: Execution, action: StartRun) -> Result:
         again=action.again,
         effect=effect.id,
         depth=effect.depth,
+        request=_written(action.request),
     )
     return Result(result={"run": run}, detail={"run": run, "agent": action.agent})
 
@@ -47,6 +50,7 @@ def continue_run(execution: Execution, action: ContinueRun) -> Result:
         effect=effect.id,
         depth=effect.depth,
         answers=action.answers,
+        request=_written(action.request),
     )
     ledger.conversations.track(action.run, action.about, action.head_sha)
     return Result(detail={"run": action.run})
@@ -150,3 +154,7 @@ def resume(execution: Execution, action: Resume) -> Result:
     """Resume a paused agent."""
     execution.ledger.suspensions.resume(execution.effect.team, Scope.AGENT, action.agent, SuspensionReason.PAUSED)
     return Result(detail={"agent": action.agent})
+
+
+def _written(request: TurnRequest | None) -> str:
+    return "" if request is None else Codec(TurnRequest).dumps(request)

@@ -34,7 +34,8 @@ from bots.intents import (
     TagDenied,
     Unassign,
 )
-from bots.models import Lane, RunStatus, RunView
+from bots.models import FindingView, Lane, RunStatus, RunView
+from bots.request_reading import of_issue
 from bots.slash_commands import AT_WORK, COMMANDS, EVERYWHERE, ThreadKind
 from bots.task_prompt import task_prompt
 from forge.event_keys import digest
@@ -52,6 +53,10 @@ MEMBER = User(50, "milo")
 RUN = RunView(id=5, agent="iris", issue=ISSUE, state="open", pull=PULL)
 MARKER = "\n\n<!-- hive:0123456789abcdef01234567 -->"
 HIVE = "<!-- hive:"
+FOUND = (
+    FindingView(1, "app.py", 12, "Found useless expression"),
+    FindingView(2, "app.py", 3, "Unused import", "import `os`", ""),
+)
 TOLD = "…"
 """Stands for what an agent is told."""
 
@@ -63,6 +68,7 @@ SAID = {
     "stop": "/stop iris",
     "deny": "/deny too wide",
     "review": "/review full",
+    "fix": "/fix 🔴2",
     "rebuild": "/rebuild",
     "not-my-lane": "/not-my-lane",
     "pause": "/pause",
@@ -111,6 +117,7 @@ WANTED: dict[str, list[Intent]] = {
     "retry": begun("retry", again=True),
     "start": begun("start", again=False),
     "review": [RequestBotReview(PULL, MARA, key=key("review", "ask", PULL))],
+    "fix": [ContinueRun(5, TOLD, by_person=True, key=key("fix", "fix", PULL))],
     "rebuild": [Deploy(ISSUE, "iris", key=key("rebuild", "deploy"))],
     "not-my-lane": BOUNCE,
     "pause": [Pause(ISSUE, "iris", MARA, key=key("pause", "pause"))],
@@ -144,6 +151,7 @@ def ctx(ctx: Context, forge: StillForge, still: Still) -> Context:
     }
     forge.pulls = {PULL: pull(2), DENIED: pull(3, repo=CONFIG)}
     still.runs = {ISSUE: RUN, PULL: RUN}
+    still.found = {PULL: FOUND}
     still.statuses = {ISSUE: RunStatus(5, "iris", True, "", NOON, turn=7, is_held=True)}
     lanes = (Lane("app", "iris", "area/app"), Lane("nix", "atlas", "area/nix"))
     return replace(ctx, team=replace(ctx.team, agents={"iris": IRIS, "atlas": ATLAS}, lanes=lanes))
@@ -187,13 +195,15 @@ def actions(intents: list[Intent]) -> list[Intent]:
 def shortly(action: Intent) -> Intent:
     """A deed without the long words in it."""
     if isinstance(action, StartRun):
-        return replace(action, task=f"<issue>{action.key.split(':')[0]}")
-    return replace(action, message=TOLD) if isinstance(action, ResetContext | ContinueRun | ResumeRuns) else action
+        return replace(action, task=f"<issue>{action.key.split(':')[0]}", request=None)
+    if isinstance(action, ContinueRun):
+        return replace(action, message=TOLD, request=None)
+    return replace(action, message=TOLD) if isinstance(action, ResetContext | ResumeRuns) else action
 
 
 def place(name: str) -> Ref:
     """Where a command is said."""
-    return {"review": PULL, "deny": DENIED}.get(name, ISSUE)
+    return {"review": PULL, "fix": PULL, "deny": DENIED}.get(name, ISSUE)
 
 
 def quiet(name: str, still: Still) -> None:
@@ -231,6 +241,7 @@ def test_a_run_is_told_its_issue(ctx: Context, forge: StillForge) -> None:
     """A run that begins by a command is told what one that begins by an assignment is told."""
     start = next(intent for intent in say(ctx, "/retry") if isinstance(intent, StartRun))
     assert start.task == task_prompt(forge.issues[ISSUE], ctx.team)
+    assert start.request == of_issue(forge.issues[ISSUE], ctx.team)
 
 
 @pytest.mark.parametrize("name", SAID)
@@ -533,6 +544,7 @@ class TestBounce:
 PLACES = {
     AT_WORK: "issues and their pull requests",
     frozenset({ThreadKind.PULL, ThreadKind.CONFIG}): "pull requests",
+    frozenset({ThreadKind.PULL}): "pull requests on code",
     frozenset({ThreadKind.CONFIG}): "pull requests on configurations",
 }
 """Where commands work, in words."""

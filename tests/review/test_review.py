@@ -9,7 +9,7 @@ import pytest
 
 from bots.bot import Context
 from bots.intents import Intent, PostReview, RefreshVerdict, RequestBotReview, SetVerdict
-from bots.models import Category, Finding, Level, Scan, Verdict, VerdictView
+from bots.models import Category, Finding, Level, RunView, Scan, Verdict, VerdictView
 from bots.review import bot
 from bots.review.anchors import MAX_INLINE
 from forge.events import PullChanged, ReviewAsked
@@ -111,6 +111,24 @@ def test_blocked_golden(review: Review, golden: Golden) -> None:
         ("store.py", 12), ("store.py", 13), ("store.py", 15), ("store.py", 11)
     ]  # fmt: skip
     golden("review/blocked.md", page(posted, status))
+
+
+def test_findings_can_be_named(review: Review, still: Still) -> None:
+    """Where an agent can be told to fix it, each finding has its number, and a line is remembered only to be replaced."""
+    ref = pull().ref
+    found = (SWALLOWED, QUICK, UNUSED, REMARK, BROKEN, ELSEWHERE, TESTS)
+    assert "/fix" not in page(*review(Scan(SHA, found, RAN)))
+    still.runs = {ref: RunView(5, "iris", ref, "open", pull=ref)}
+    posted, _ = review(Scan(SHA, found, RAN))
+    for number, remark in enumerate(posted.comments, 1):
+        assert f" · `/fix {number}`</sub>" in remark.body
+    assert "`old.py` — Line 3: no · `/fix 5`" in posted.body
+    assert "/fix 7" not in page(posted, review(Scan(SHA, found, RAN))[1])
+    assert [(each.number, each.line, each.was, each.suggestion) for each in posted.findings] == [
+        (1, 12, "        return json.dumps(record)", ""), (2, 13, "", None),
+        (3, 15, '    print(f"done")', '    print("done")'),
+        (4, 11, "", None), (5, 0, "", None), (6, 70, "", None),
+    ]  # fmt: skip
 
 
 def test_remarks_golden(review: Review, golden: Golden) -> None:

@@ -86,5 +86,5 @@ class BrokerClient:
         if response.status in _LOST:
             raise LeaseLost(message)
         if response.status == HTTPStatus.TOO_MANY_REQUESTS or response.status >= 500:
-            raise HostUnavailable(message, retry_after=retry_after(response))
+            raise HostUnavailable(message, retry_after=retry_after(response.headers))
         raise HostRefused(message)

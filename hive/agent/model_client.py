@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from http.client import HTTPResponse
+from email.message import Message
 from typing import Any
 from zlib import crc32
 
@@ -66,27 +66,29 @@ class ModelClient:
         }
         with self.door.post("/v1/messages", body, token=self.token) as response:
             if response.status != 200:
-                raise _refusal(response)
+                raise refusal(response.status, response.headers, read_json(response))
             return assemble(events(response))
 
 
-def _refusal(response: HTTPResponse) -> HostUnavailable | TurnEnded | LeaseLost | Paused | ContextOverflow:
+def refusal(
+    status: int, headers: Message, body: dict[str, Any]
+) -> HostUnavailable | TurnEnded | LeaseLost | Paused | ContextOverflow:
     """The exception for an answer that is not a reply.
 
     With `x-hive: rest` the gateway says that retrying here is useless: the host knows how long to wait, and why.
     With `x-hive: lost` it says that another process holds the turn: its outcome is not ours to report.
     """
-    told = failure(read_json(response))
-    word = response.getheader("x-hive")
+    told = failure(body)
+    word = headers.get("x-hive")
     if word == "lost":
         return LeaseLost(str(told))
     if word == "rest":
         return Paused(str(told))
-    if response.status == 413 or (response.status == 400 and _TOO_LONG.search(str(told))):
+    if status == 413 or (status == 400 and _TOO_LONG.search(str(told))):
         return ContextOverflow(str(told))
-    passing = response.status in {408, 429} or response.status >= 500
-    if response.getheader("x-should-retry") == "false":
-        return TurnEnded("blocked" if response.status == 429 else "failed", str(told))
+    passing = status in {408, 429} or status >= 500
+    if headers.get("x-should-retry") == "false":
+        return TurnEnded("blocked" if status == 429 else "failed", str(told))
     if passing and not (isinstance(told, TurnEnded) and told.outcome == "blocked"):
-        return HostUnavailable(str(told), retry_after=retry_after(response))
+        return HostUnavailable(str(told), retry_after=retry_after(headers))
     return told if isinstance(told, TurnEnded) else TurnEnded("failed", str(told))

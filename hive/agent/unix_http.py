@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.message import Message
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any, TypeVar
@@ -71,9 +72,18 @@ class UnixHTTPClient:
         headers = {"Content-Type": "application/json"}
         if token:
             headers["Authorization"] = f"Bearer {token}"
+        data = json.dumps(repaired(body), ensure_ascii=False).encode()
+        with self.request("POST", target, data, headers) as response:
+            yield response
+
+    @contextmanager
+    def request(
+        self, method: str, target: str, body: bytes | None, headers: Mapping[str, str]
+    ) -> Iterator[HTTPResponse]:
+        """Send bytes and yield the response; every connection error is HostUnavailable."""
         connection = _UnixConnection(self.path, self.timeout)
         try:
-            connection.request("POST", target, json.dumps(repaired(body), ensure_ascii=False).encode(), headers)
+            connection.request(method, target, body, dict(headers))
             yield connection.getresponse()
         except (OSError, HTTPException) as error:
             raise HostUnavailable(f"{self.path.name}: {error or type(error).__name__}") from error
@@ -90,9 +100,9 @@ def read_json(response: HTTPResponse) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def retry_after(response: HTTPResponse) -> float:
+def retry_after(headers: Message) -> float:
     """The seconds of a Retry-After header; 0.0 without one, or for a date."""
     try:
-        return max(0.0, float(response.getheader("retry-after", "0")))
+        return max(0.0, float(headers.get("retry-after", "0")))
     except ValueError:
         return 0.0

@@ -1,6 +1,6 @@
 """Serves the tools of a turn to the program that works on it: by the Model Context Protocol, over a unix socket.
 
-The socket lies in a folder that only this program is shown, under a name that nobody can guess. There are no threads: whoever
+The socket lies in a folder that only this program is shown, under a name that nobody can guess. There are no threads: whatever client
 waits for the program waits here too, so that a call is executed where the turn is worked on.
 """
 

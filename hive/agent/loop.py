@@ -11,7 +11,7 @@ from hive.agent.log import log
 from hive.agent.model_client import ModelClient
 from hive.agent.pictures import Picture
 from hive.agent.repetition import verdict_on, warning_of
-from hive.agent.stream import FINISHED
+from hive.agent.stream import FINISHED, PAUSED
 from hive.agent.text import REPLACED, cut
 from hive.agent.tools import Toolbox
 from hive.agent.transcript import UNDONE, Transcript, calls, exchange, result, text_of
@@ -59,7 +59,7 @@ class AgentLoop:
     def ask(self) -> dict[str, Any]:
         """The model's next reply, or the last one of a killed process that was not executed."""
         reply = self.transcript.reply
-        if reply is None:
+        if reply is None or _is_paused(reply):
             self._limit()
             reply = self._fitting()
             self.transcript.append(reply)
@@ -90,6 +90,8 @@ class AgentLoop:
         if reply["stop_reason"] not in FINISHED:
             raise TurnEnded("blocked", STOPPED.get(reply["stop_reason"], f"The model stopped: {reply['stop_reason']}"))
         asked = calls(reply)
+        if _is_paused(reply):
+            return  # sent back as it is, the model goes on with it
         if not asked:
             said = "\n\n".join(block["text"] for block in reply["content"] if block["type"] == "text").strip()
             raise TurnEnded("answered" if said else "blocked", said or NO_WORD)
@@ -145,3 +147,8 @@ class AgentLoop:
             raise TurnEnded("blocked", OUT_OF_STEPS.format(steps=self.turn.max_steps))
         if self.is_late():
             raise TurnEnded("blocked", OUT_OF_TIME.format(minutes=self.turn.minutes))
+
+
+def _is_paused(reply: dict[str, Any]) -> bool:
+    """Whether the model only made a pause: a reply with calls of the agent's own tools is answered first."""
+    return reply["stop_reason"] == PAUSED and not calls(reply)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import Message
@@ -11,11 +10,8 @@ from typing import Any
 from zlib import crc32
 
 from hive.agent.errors import ContextOverflow, GarbledReply, HostUnavailable, LeaseLost, Paused, TurnEnded
-from hive.agent.stream import assemble, events, failure
+from hive.agent.stream import assemble, events, failure, whole
 from hive.agent.unix_http import DEFAULT_RETRY, RetryPolicy, UnixHTTPClient, read_json, retry_after
-
-_TOO_LONG = re.compile(r"prompt is too long|exceed context limit|too many tokens", re.IGNORECASE)
-"""How the API says that a conversation is too long, under the type of every other bad request."""
 
 MAX_TOKENS = 16_000
 """The most that one reply may hold; a file of a thousand lines fits."""
@@ -67,7 +63,11 @@ class ModelClient:
         with self.door.post("/v1/messages", body, token=self.token) as response:
             if response.status != 200:
                 raise refusal(response.status, response.headers, read_json(response))
-            return assemble(events(response))
+            is_object = response.getheader("content-type", "").startswith("application/json")
+            reply = whole(read_json(response)) if is_object else assemble(events(response))
+        if reply["stop_reason"] == "end_turn" and reply["usage"].get("output_tokens", 0) >= MAX_TOKENS:
+            return {**reply, "stop_reason": "max_tokens", "content": []}  # cut, whatever the server calls it
+        return reply
 
 
 def refusal(
@@ -84,7 +84,7 @@ def refusal(
         return LeaseLost(str(told))
     if word == "rest":
         return Paused(str(told))
-    if status == 413 or (status == 400 and _TOO_LONG.search(str(told))):
+    if status == 413 or isinstance(told, ContextOverflow):
         return ContextOverflow(str(told))
     passing = status in {408, 429} or status >= 500
     if headers.get("x-should-retry") == "false":

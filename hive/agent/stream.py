@@ -10,16 +10,21 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from hive.agent.errors import GarbledReply, HostUnavailable, TurnEnded
+from hive.agent.context_overflow import is_overflow
+from hive.agent.errors import ContextOverflow, GarbledReply, HostUnavailable, TurnEnded
 from hive.agent.text import repaired
 
-FINISHED = {"end_turn", "stop_sequence", "tool_use"}
+PAUSED = "pause_turn"
+"""The stop reason of a reply that the model goes on with when it is sent back."""
+
+FINISHED = {"end_turn", "stop_sequence", "tool_use", PAUSED}
 """Stop reasons of a complete reply; with any other one its blocks may be cut."""
 
 PASSING = {"api_error", "overloaded_error", "rate_limit_error", "timeout_error"}
 """Types of error that asking again may cure, in an answer's body as in the middle of a stream."""
 
 GARBLED = "the model's reply was garbled"
+MAX_COUNT = 1 << 40
 MAX_DEPTH = 16
 """Of an event, and of what a tool is given: none is meant to be deeper."""
 
@@ -44,7 +49,7 @@ def events(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:
 def assemble(stream: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """The message of a stream of events.
 
-    Raises HostUnavailable for a stream that is cut, garbled or ended by a temporary error, and
+    Raises HostUnavailable for a stream that is cut, garbled or ended by a temporary error, ContextOverflow, and
     TurnEnded for a permanent error. A stream may end in good order and still lack its
     `message_stop`: the reply is truncated then, and nothing else says so.
     """
@@ -61,43 +66,80 @@ def assemble(stream: Iterable[dict[str, Any]]) -> dict[str, Any]:
     raise HostUnavailable("the model's reply was cut off")
 
 
-def failure(body: dict[str, Any]) -> HostUnavailable | TurnEnded:
+def whole(answer: dict[str, Any]) -> dict[str, Any]:
+    """The message of an answer in one object, which some servers give though a stream was asked for.
+
+    Raises what `assemble` raises.
+    """
+    if answer.get("type") == "error":
+        raise failure(answer)
+    content = answer.get("content") or []
+    if answer.get("type") != "message" or not isinstance(content, list | str):
+        raise GarbledReply(GARBLED)
+    reply = _Reply()
+    reply.count(answer.get("usage"))
+    reply.stop(answer)
+    for index, block in enumerate([{"type": "text", "text": content}] if isinstance(content, str) else content):
+        reply.begin(index, block)
+    return reply.message()
+
+
+def failure(body: dict[str, Any]) -> HostUnavailable | TurnEnded | ContextOverflow:
     """The exception for an error object of the Messages API."""
     error = body.get("error")
     told = error if isinstance(error, dict) else {"message": error}
     sentence = f"The model answered with an error: {told.get('message') or told.get('type') or 'no reason given'}"
+    if told.get("type") != "rate_limit_error" and is_overflow(sentence):
+        return ContextOverflow(sentence)
     if told.get("type") in PASSING:
         return HostUnavailable(sentence)
     return TurnEnded("blocked" if told.get("type") == "billing_error" else "failed", sentence)
 
 
 class _Reply:
-    """The message so far."""
+    """The message so far. Servers write null where the API has an object, a text or nothing at all."""
 
     def __init__(self) -> None:
         self.blocks: dict[int, dict[str, Any]] = {}
         self.inputs: dict[int, str] = {}
         self.stop_reason = ""
-        self.usage: dict[str, Any] = {}
+        self.usage: dict[str, int] = {}
 
     def take(self, event: dict[str, Any]) -> None:
         match event.get("type"):
             case "message_start":
-                self.usage.update(event["message"].get("usage", {}))
+                self.count(_mapping(event.get("message")).get("usage"))
             case "content_block_start":
-                self.blocks[event["index"]] = dict(event["content_block"])
+                self.begin(event["index"], event["content_block"])
             case "content_block_delta":
-                self._grow(event["index"], event["delta"])
+                self._grow(event["index"], _mapping(event.get("delta")))
             case "message_delta":
-                self.stop_reason = event["delta"].get("stop_reason") or ""
-                self.usage.update(event.get("usage", {}))
+                self.stop(_mapping(event.get("delta")))
+                self.count(event.get("usage"))
+
+    def begin(self, index: int, block: object) -> None:
+        """A block begins; raises GarbledReply for what is none."""
+        if not isinstance(block, dict) or not isinstance(block.get("type"), str):
+            raise GarbledReply(GARBLED)
+        self.blocks[index] = dict(block)
+
+    def stop(self, told: dict[str, Any]) -> None:
+        """The reason for the end, if it is told."""
+        self.stop_reason = _text(told.get("stop_reason")) or self.stop_reason
+
+    def count(self, usage: object) -> None:
+        """What was used so far, as far as it is numbers."""
+        for key, value in _mapping(usage).items():
+            if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < MAX_COUNT:
+                self.usage[key] = value
 
     def _grow(self, index: int, delta: dict[str, Any]) -> None:
-        if delta["type"] == "input_json_delta":
-            self.inputs[index] = self.inputs.get(index, "") + delta["partial_json"]
-        elif part := _PARTS.get(delta["type"]):
+        kind = _text(delta.get("type"))
+        if kind == "input_json_delta":
+            self.inputs[index] = self.inputs.get(index, "") + _text(delta.get("partial_json"))
+        elif part := _PARTS.get(kind):
             block = self.blocks[index]
-            block[part] = block.get(part, "") + delta[part]
+            block[part] = _text(block.get(part)) + _text(delta.get(part))
 
     def message(self) -> dict[str, Any]:
         """The reply as a message; without content if it stopped early.
@@ -105,16 +147,16 @@ class _Reply:
         Unsendable text is repaired, and calls whose input was repaired are named in `repaired`: they are not executed.
         """
         content, unsound = [], []
+        if not self.stop_reason:
+            raise GarbledReply(GARBLED)
         if self.stop_reason in FINISHED:
-            for index, text in self.inputs.items():
-                self.blocks[index]["input"] = _object(text.encode("utf-8", "surrogatepass") or b"{}")
-            for block in (self.blocks[index] for index in sorted(self.blocks)):
-                whole = repaired(block)
-                if block.get("text") == "" or (whole != block and block["type"] in _SIGNED):
+            for block in (self._block(index) for index in sorted(self.blocks)):
+                sound = repaired(block)
+                if block.get("text") == "" or (sound != block and block["type"] in _SIGNED):
                     continue  # a text block may come empty, and is refused when it is sent back so
-                content.append(whole)
-                if block["type"] == "tool_use" and whole != block:
-                    unsound.append(whole["id"])
+                content.append(sound)
+                if block["type"] == "tool_use" and sound != block:
+                    unsound.append(sound["id"])
         more = {"repaired": unsound} if unsound else {}
         return {
             "role": "assistant",
@@ -123,6 +165,38 @@ class _Reply:
             "usage": self.usage,
             **more,
         }
+
+    def _block(self, index: int) -> dict[str, Any]:
+        """A block when all of it is there, with the texts that its type has; raises GarbledReply."""
+        block = self.blocks[index]
+        if (given := self.inputs.get(index)) is not None:
+            block["input"] = _object(given.encode("utf-8", "surrogatepass") or b"{}")
+        kind = block["type"]
+        if kind in ("text", "thinking"):
+            block[kind] = _text(block.get(kind))
+        if kind == "tool_use":
+            block["input"] = _mapping(block.get("input"))
+            if not _text(block.get("id")) or not _text(block.get("name")) or _depth(block) > MAX_DEPTH:
+                raise GarbledReply(GARBLED)
+        return block
+
+
+def _mapping(value: object) -> dict[str, Any]:
+    """An object; an empty one for null. Raises GarbledReply."""
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise GarbledReply(GARBLED)
+    return value
+
+
+def _text(value: object) -> str:
+    """A text; an empty one for null. Raises GarbledReply."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise GarbledReply(GARBLED)
+    return value
 
 
 def _object(data: bytes) -> dict[str, Any]:

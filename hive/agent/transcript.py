@@ -88,7 +88,7 @@ class Transcript:
                 messages = []
             elif "shortened" in line:
                 messages = compacted(messages)
-            content = [b for b in line.get("content", []) if fingerprint == ours or b["type"] not in _THINKING]
+            content = [b for b in line.get("content") or () if fingerprint == ours or b["type"] not in _THINKING]
             if content:
                 messages.append({"role": line["role"], "content": content})
         return messages
@@ -147,7 +147,7 @@ class Transcript:
         return self._lines[starts[-1] :] if starts else []
 
     def _usages(self) -> list[dict[str, Any]]:
-        return [line["usage"] for line in self._section if line.get("role") == "assistant"]
+        return [line.get("usage") or {} for line in self._section if line.get("role") == "assistant"]
 
     def _open_calls(self) -> list[dict[str, Any]]:
         said = [line for line in self._lines if line.get("content") or "new" in line]
@@ -156,7 +156,9 @@ class Transcript:
 
 def calls(message: dict[str, Any]) -> list[dict[str, Any]]:
     """The tool calls in a reply."""
-    return [block for block in message["content"] if block["type"] == "tool_use"]
+    return [
+        block | {"input": block["input"] or {}} for block in message["content"] or () if block["type"] == "tool_use"
+    ]
 
 
 def result(call: dict[str, Any], text: str, *, error: bool = False) -> dict[str, Any]:

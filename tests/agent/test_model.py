@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from hive.agent.errors import HostUnavailable, TurnEnded
+from hive.agent.errors import ContextOverflow, HostUnavailable, TurnEnded
 from hive.agent.loop import STOPPED, WINDOW
-from hive.agent.stream import assemble, events
+from hive.agent.stream import assemble, events, failure, whole
 from hive.demo.model import ModelConversation, ModelReply, Scene, Script, ToolCall
 from hive.demo.model.faults import ApiError, BreaksOff, Cut, Fault, Stall, Unfinished
 
@@ -215,10 +215,111 @@ class TestAssemble:
         """An input that was cut by the limit is no fault of the stream."""
         assert assemble(stream([CALL, piece('{"a": ')], stop="max_tokens"))["stop_reason"] == "max_tokens"
 
+    @pytest.mark.parametrize("null", ["message", "usage", "delta", "text", "thinking", "partial_json", "input"])
+    def test_null_is_nothing(self, null: str) -> None:
+        """Servers write null where the API has an object or a text: that is one which is empty."""
+        thought = [{"type": "thinking", "thinking": "t"}, {"type": "thinking_delta", "thinking": "h"}]
+        said = [{"type": "text", "text": "a"}, {"type": "text_delta", "text": "b"}]
+        given = json.dumps([*stream(thought, said, [CALL, piece("")])])
+        nulled = json.loads(given, object_hook=lambda found: found | dict.fromkeys(found.keys() & {null}))
+        if null == "delta":  # the one of the end says why it is one
+            nulled[-2]["delta"] = {"stop_reason": "tool_use"}
+        message = assemble(nulled)
+        assert [block["type"] for block in message["content"]][-1] == "tool_use"
+        assert message["content"][-1]["input"] == {}
+
     def test_error_without_a_form(self) -> None:
         """An error that says nothing is still an end with words."""
         with pytest.raises(TurnEnded, match="no reason given"):
             assemble(iter([{"type": "error"}]))
+
+
+class TestWhole:
+    """whole: an answer in one object."""
+
+    def test_it_is_the_same_message(self) -> None:
+        """As the one that is streamed; null is nothing, and a text is a block of text."""
+        answer = {"type": "message", "content": [CALL | {"input": None}], "stop_reason": "tool_use", "usage": None}
+        assert whole(answer) == {"role": "assistant", "content": [CALL], "stop_reason": "tool_use", "usage": {}}
+        said = {"type": "message", "content": "hi", "stop_reason": "end_turn"}
+        assert whole(said)["content"] == [{"type": "text", "text": "hi"}]
+        assert whole(said | {"content": None})["content"] == []
+
+    @pytest.mark.parametrize(
+        "broken",
+        [
+            {},
+            {"type": "message", "content": [], "stop_reason": None},
+            {"type": "message", "content": {"a": 1}, "stop_reason": "end_turn"},
+            {"type": "message", "content": [None], "stop_reason": "end_turn"},
+            {"type": "message", "content": [{"type": "tool_use", "name": "run"}], "stop_reason": "tool_use"},
+            {"type": "message", "content": [{"type": "text", "text": 5}], "stop_reason": "end_turn"},
+            {"type": "error", "error": {"type": "overloaded_error"}},
+        ],
+        ids=str,
+    )
+    def test_garbled(self, broken: dict[str, Any]) -> None:
+        """What is no message is asked for again."""
+        with pytest.raises(HostUnavailable):
+            whole(broken)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "prompt is too long: 215000 tokens > 200000 maximum",
+        "input length and `max_tokens` exceed context limit: 174167 + 64000 > 200000",
+        "request (33056 tokens) exceeds the available context size (32768 tokens), try increasing it",
+        "litellm.ContextWindowExceededError: the prompt is longer than the model reads",
+        "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens",
+        "Input is too long for requested model.",
+        "Trying to keep the first 15857 tokens when context the overflows. However, the model is loaded with context length of only 4096 tokens",
+        "input exceeds context length",
+    ],
+)
+def test_too_long_in_the_words_of_each_server(words: str) -> None:
+    """The API, llama.cpp, LiteLLM, vLLM, Bedrock, LM Studio and Ollama say it in words of their own."""
+    assert isinstance(failure({"error": {"type": "api_error", "message": words}}), ContextOverflow)
+    assert not isinstance(failure({"error": {"type": "rate_limit_error", "message": words}}), ContextOverflow)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["context_management: unknown edit", "max_tokens: 64000 > 32000, which is the maximum", "too many requests"],
+)
+def test_other_words_are_other_errors(words: str) -> None:
+    """A conversation is not made shorter for them."""
+    assert isinstance(failure({"error": {"type": "invalid_request_error", "message": words}}), TurnEnded)
+
+
+def test_a_pause_is_no_end(world: World) -> None:
+    """A reply that the model paused in is sent back as it is, and the model goes on; a process that was killed meanwhile sends it too."""
+
+    class Searching:
+        def reply(self, conversation: ModelConversation) -> ModelReply:
+            if conversation.messages[-1].role == "assistant":
+                return ModelReply("It is 42.")
+            return ModelReply("I search.", server_tool="web_search", stop="pause_turn")
+
+    world.responder = Searching()
+    end = world.hold()
+    assert (end["outcome"], end["message"], end["steps"]) == ("answered", "It is 42.", 2)
+    world.ends.pop()
+    del world.lines[7][-2:]
+    world.resume()
+    assert world.ends[0]["message"] == "It is 42."
+
+
+def test_a_cut_reply_is_no_answer(world: World) -> None:
+    """A server may call the end of the last allowed token an end of the turn: nothing of such a reply is posted."""
+
+    class Endless:
+        def reply(self, conversation: ModelConversation) -> ModelReply:
+            return ModelReply("la " * 25_000)
+
+    world.responder = Endless()
+    end = world.hold()
+    assert (end["outcome"], end["message"]) == ("blocked", STOPPED["max_tokens"])
 
 
 class TestEvents:

@@ -85,13 +85,15 @@ class ModelConversation:
 class ModelReply:
     """A reply: text, tool calls, and a stop reason if it is not one of the usual two.
 
-    `thinking` comes before both, signed. A `fault` is played instead of the rest, or in the middle of it.
+    `thinking` comes before both, signed. `server_tool` is called at the provider, before the client sees anything of it.
+    A `fault` is played instead of the rest, or in the middle of it.
     """
 
     text: str = ""
     calls: tuple[ToolCall, ...] = ()
     stop: str = ""
     thinking: str = ""
+    server_tool: str = ""
     fault: Fault | None = None
 
     @property

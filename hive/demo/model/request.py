@@ -30,7 +30,7 @@ def parse(body: object) -> ModelConversation:
         raise BadRequest("messages: each must be an object")
     if messages[0].get("role") != "user":
         raise BadRequest("messages.0: the first message must use the user role")
-    if messages[-1].get("role") == "assistant":
+    if messages[-1].get("role") == "assistant" and not _is_paused(messages[-1]):
         raise BadRequest("messages: the conversation must end with a user message")
     read = tuple(_message(index, message) for index, message in enumerate(messages))
     _pair(read)
@@ -50,6 +50,12 @@ def signature(conversation: ModelConversation, thinking: str) -> str:
     """What proves that thinking was not touched on its way through the client, nor what it was based on."""
     fingerprint = (conversation.model, conversation.system, conversation.tools)
     return hashlib.sha256(repr((fingerprint, thinking)).encode()).hexdigest()
+
+
+def _is_paused(message: Mapping[str, Any]) -> bool:
+    """Whether a reply ends with a call at the provider, which goes on when the reply is sent back."""
+    content = message.get("content")
+    return isinstance(content, list) and bool(content) and content[-1].get("type") == "server_tool_use"
 
 
 def _message(index: int, message: Mapping[str, Any]) -> Message:

@@ -73,6 +73,8 @@ def _blocks(conversation: ModelConversation, reply: ModelReply, name: str) -> li
         {"type": "tool_use", "id": f"toolu_{name}{index}", "name": call.name, "input": dict(call.input)}
         for index, call in enumerate(reply.calls)
     ]
+    if reply.server_tool:
+        calls.append({"type": "server_tool_use", "id": f"srvtoolu_{name}", "name": reply.server_tool, "input": {}})
     return [*([thought] if reply.thinking else []), *([said] if reply.text else []), *calls]
 
 
@@ -83,7 +85,7 @@ def _pieces(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, str]]
             deltas = [{"type": "thinking_delta", "thinking": piece} for piece in _halves(block["thinking"])]
             signed = {"type": "signature_delta", "signature": block["signature"]}
             return block | {"thinking": "", "signature": ""}, [*deltas, signed]
-        case "tool_use":
+        case "tool_use" | "server_tool_use":
             pieces = _halves(json.dumps(block["input"]))
             return block | {"input": {}}, [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
         case _:

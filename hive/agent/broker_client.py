@@ -1,4 +1,4 @@
-"""The calls of `forge.sock`: get a turn, comment, open a pull request, end. Holds no token of a forge."""
+"""The calls of `forge.sock`: a turn's life, and what a run may do on the forge. Holds no token of a forge."""
 
 from __future__ import annotations
 
@@ -60,6 +60,22 @@ class BrokerClient:
     def propose(self, branch: str, title: str, body: str) -> str:
         """The same for the agent's configuration repository."""
         return str(self._call("propose", {"branch": branch, "title": title, "body": body})["ref"])
+
+    def update_pull(self, key: str, **changed: str) -> str:
+        """Change the `title` or the `body` of the run's pull request; returns its ref."""
+        return str(self._call("update_pr", {"key": key, **changed})["ref"])
+
+    def request_config(self, key: str, title: str, what: str, why: str) -> str:
+        """Ask operators in words for a change of the agent's configuration; returns the ref of the issue."""
+        return str(self._call("config_request", {"key": key, "title": title, "what": what, "why": why})["ref"])
+
+    def status(self) -> dict[str, Any]:
+        """How the agent's work stands on the forge."""
+        return self._call("status", {})
+
+    def logs(self, **asked: Any) -> list[str]:
+        """The last `lines` of the log of a container: the agent's own, or that of another `agent`."""
+        return [str(line) for line in self._call("logs", asked)["lines"]]
 
     def end(self, outcome: str, message: str, *, steps: int, tokens_in: int, tokens_out: int) -> None:
         """Report the end of the turn; the token is worth nothing afterwards."""

@@ -110,6 +110,7 @@ SUBMIT = Tool(
         "title": text("One line: what the change does."),
         "summary": text("What was changed and why, in Markdown, for the people who review it."),
     },
+    capability="open_pr",
 )
 PROPOSE = Tool(
     "propose",
@@ -121,6 +122,7 @@ PROPOSE = Tool(
         "title": text("One line: what the change does."),
         "why": text("What you need it for."),
     },
+    capability="config_request",
 )
 FINISH = Tool(
     "finish",
@@ -128,10 +130,52 @@ FINISH = Tool(
     {"outcome": one_of("answered", "blocked"), "message": text("What is said on the thread, in Markdown.")},
 )
 
+COMMENT = Tool(
+    "comment",
+    "Say something on the thread while you work: what you found, or where you stand. People read it; say little. "
+    "Your turn goes on.",
+    {"body": text("What is said, in Markdown.")},
+    capability="comment",
+)
+UPDATE_PR = Tool(
+    "update_pr",
+    "Change the title or the description of your pull request. Your turn goes on.",
+    {"title": text("One line: what the change does."), "body": text("The whole new description, in Markdown.")},
+    frozenset({"title", "body"}),
+    capability="update_pr",
+)
+STATUS = Tool(
+    "status",
+    "See how your work stands on the forge: your open runs, your pull request with its checks and reviews, and how "
+    "often you have used which of these tools.",
+    capability="status",
+)
+LOGS = Tool(
+    "logs",
+    "Read the last lines of your container's log.",
+    {
+        "lines": number("How many, 500 at most; 50 if you do not say."),
+        "agent": text("Another agent of your team, if you may read the logs of others."),
+    },
+    frozenset({"lines", "agent"}),
+    capability="status",
+)
+CONFIG_REQUEST = Tool(
+    "config_request",
+    "Ask the operators in words for a change of your configuration that you cannot write yourself; what you can write, "
+    "propose. Files an issue. Your turn goes on.",
+    {
+        "title": text("One line: what you need."),
+        "what": text("What should be changed, as exactly as you can say it."),
+        "why": text("What you need it for, and what you tried without it."),
+    },
+    capability="config_request",
+)
+
 WORK_TOOLS = (RUN, READ, SEARCH, WRITE, EDIT)
 """Tools that look at the work tree and change it: an engine that brings its own is not offered these."""
 
-HIVE_TOOLS = (SUBMIT, PROPOSE, FINISH)
+HIVE_TOOLS = (COMMENT, STATUS, LOGS, UPDATE_PR, CONFIG_REQUEST, SUBMIT, PROPOSE, FINISH)
 """Tools that leave the container: every engine is offered these, as plain tools or by MCP."""
 
 

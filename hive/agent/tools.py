@@ -10,6 +10,7 @@ from hive.agent import files
 from hive.agent.errors import HostRefused, ToolError
 from hive.agent.final_actions import FinalActions
 from hive.agent.shell import CommandResult
+from hive.agent.thread_actions import ThreadActions
 from hive.agent.tool_declarations import Property, Tool
 from hive.agent.tree_reader import TreeReader
 
@@ -21,7 +22,13 @@ def handlers(
     tree: Path, run: Callable[[str], CommandResult], reader: TreeReader, actions: FinalActions
 ) -> dict[str, Handler]:
     """What each tool does; `run` lets a command run in the work tree."""
+    words = ThreadActions(actions.turn, actions.broker)
     return {
+        "comment": words.comment,
+        "update_pr": words.update_pull,
+        "config_request": words.request_config,
+        "status": words.status,
+        "logs": words.logs,
         "run": lambda command: str(run(command)),
         "read": reader.read,
         "search": reader.search,

@@ -35,9 +35,6 @@ NO_ROOM = frozenset({errno.EDQUOT, errno.ENOMEM, errno.ENOSPC, errno.EROFS})
 
 NO_TREE = "The work tree could not be made ready. {error}"
 
-IN_WORDS = {"answered", "blocked", "failed"}
-"""Outcomes that leave nothing on the forge unless a comment is posted."""
-
 
 @dataclass(frozen=True, slots=True)
 class ContainerPaths:
@@ -95,7 +92,7 @@ class TurnRunner:
         transcript = Transcript(turn.transcript, broker.tell)
         with LeaseHeartbeat(broker, turn.lease) as heartbeat:
             try:
-                _report(turn, broker, transcript, self._outcome(turn, broker, transcript, heartbeat))
+                _end(turn, broker, transcript, self._outcome(turn, broker, transcript, heartbeat))
             except Paused as why:
                 log("put down", turn=turn.id, why=why)
                 broker.rest()
@@ -104,7 +101,7 @@ class TurnRunner:
                 broker.leave()
             except HostRefused as error:
                 log("refused", turn=turn.id, why=error)
-                _end(broker, transcript, TurnEnded("failed", REFUSED.format(error=error)))
+                _end(turn, broker, transcript, TurnEnded("failed", REFUSED.format(error=error)))
 
     def _outcome(
         self, turn: TurnBrief, broker: BrokerClient, transcript: Transcript, heartbeat: LeaseHeartbeat
@@ -203,18 +200,9 @@ def _try(branch: str) -> str:
     return f"{after}{number}" if number.isdecimal() and after else ""
 
 
-def _report(turn: TurnBrief, broker: BrokerClient, transcript: Transcript, end: TurnEnded) -> None:
-    """Say it on the thread if nothing else shows it there, and end the turn."""
+def _end(turn: TurnBrief, broker: BrokerClient, transcript: Transcript, end: TurnEnded) -> None:
+    """End the turn; the host says it on the thread, if nothing else shows it there."""
     log("end", turn=turn.id, outcome=end.outcome, steps=transcript.steps)
-    if end.outcome in IN_WORDS:
-        try:
-            broker.comment(f"end:{turn.id}", end.message)
-        except HostRefused as error:
-            log("no comment", turn=turn.id, error=error)
-    _end(broker, transcript, end)
-
-
-def _end(broker: BrokerClient, transcript: Transcript, end: TurnEnded) -> None:
     broker.end(
         end.outcome,
         end.message,

@@ -11,6 +11,7 @@ from forge.gitea.reader import GiteaReader
 from forge.models import Repo
 from hive.app.agent_fault import AgentFault
 from hive.app.gc import HOST, collecting
+from hive.app.run_report import RunReport
 from hive.app.turn_brief import Brief
 from hive.app.work import mirrors
 from hive.gateway import broker, model_proxy
@@ -155,6 +156,10 @@ class Host:
             # Its last request may have claimed the next turn meanwhile, which was not interrupted and stays the first.
             self._instance.ledger.runs.release(agent, refund=True, first=True)
 
+    def _log(self, team: str, agent: str, lines: int) -> str | None:
+        """The end of the log of an agent of a team; None for another one."""
+        return self.containers.log(agent, lines) if agent in self._instance.settings.teams[team].agents else None
+
     def _is_down(self, agent: str) -> bool:
         return self._crashes.is_down(self.faults[agent].team, agent)
 
@@ -220,6 +225,9 @@ class Host:
             woken=self._woken,
             base=brief.base,
             brief=brief,
+            capabilities=brief.capabilities,
+            status=RunReport(instance.ledger, agent, brief.reader),
+            log=lambda name, lines: self._log(team, name, lines),
             knowledge=instance.knowledge(forge),
             address=partial(address, instance),
         )

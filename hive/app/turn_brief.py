@@ -13,7 +13,7 @@ from forge.gitea.reader import GiteaReader
 from forge.models import Ref, Repo
 from forge.protocol import ForgeError, NotFound
 from hive.app.branches import Branches
-from hive.config import BadYaml, read_checks
+from hive.config import EVERYDAY, BadYaml, read_checks
 from hive.instance.instance import Instance
 from hive.instance.repositories import address
 from hive.instance.repository_names import RepositoryNames
@@ -95,6 +95,10 @@ class Brief:
         """The model that the agent may use."""
         return str(self._spec()["model"])
 
+    def capabilities(self) -> frozenset[str]:
+        """What the agent may ask of its broker; raises OSError without a configuration."""
+        return frozenset(self._spec()["capabilities"])
+
     def _spec(self) -> dict[str, Any]:
         """What the running container's configuration says about the agent, within the host's limits."""
         settings = self.instance.settings
@@ -109,7 +113,7 @@ class Brief:
             "model": (baseline.model if baseline else "") or spec["model"] or settings.model.name,
             "engine": spec.get("engine", "native"),
             "command": spec.get("command", []),
-            "capabilities": spec.get("capabilities", []),
+            "capabilities": spec.get("capabilities", EVERYDAY),
             "max_steps": min(spec["max_steps"], settings.limits.steps),
             "minutes": min(spec["minutes"], settings.limits.minutes),
         }

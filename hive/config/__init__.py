@@ -1,6 +1,6 @@
 """What the operator decided, frozen: read from YAML, every mistake with its line, and passed on by `app` alone."""
 
-from hive.config.agent_yaml import read_agent, read_checks
+from hive.config.agent_yaml import EVERYDAY, read_agent, read_checks
 from hive.config.hive_yaml import (
     EMBEDDED,
     PACKAGES_PATH,
@@ -19,6 +19,7 @@ from hive.config.yaml_locations import BadYaml, Problem, likeliest, nearest
 __all__ = [
     "DEFAULT_ACCOUNTS",
     "EMBEDDED",
+    "EVERYDAY",
     "PACKAGES_PATH",
     "BadYaml",
     "ForgeSettings",

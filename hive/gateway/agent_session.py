@@ -24,7 +24,8 @@ class AgentSession:
     `knowledge` is read-only. `epoch` is a number that changes when the container ends, `serves` is whether it may hold a turn
     of a run. `login` is called each time, as its token may be rotated. `base` is a repository's default branch, `brief`
     makes a turn's JSON, `address` is the repository's path on the forge: all raise OSError while the forge is unavailable,
-    or a repository is missing. `woken` wakes those who wait for the result of an effect, or for a turn.
+    or a repository is missing. `capabilities` are those of the running container's configuration. `status` tells how a run stands on the
+    forge, raising OSError; `log` the last lines of a container of the team, control characters escaped, None if there is none. `woken` wakes those who wait for the result of an effect, or for a turn.
     """
 
     agent: str
@@ -40,7 +41,10 @@ class AgentSession:
     rest: AgentBackoff
     base: Callable[[Repo], str]
     brief: Callable[[Turn], dict[str, Any]]
+    capabilities: Callable[[], frozenset[str]]
     serves: Callable[[int], bool] = bool
+    status: Callable[[Turn], dict[str, Any]] = lambda _: {}
+    log: Callable[[str, int], str | None] = lambda *_: None
     woken: WakeupBroadcast = field(default_factory=WakeupBroadcast)
     knowledge: Repo | None = None
     address: Callable[[Repo], str] = lambda repo: repo.path

@@ -1,7 +1,6 @@
 """The broker behind a container's `forge.sock`: typed calls on the forge, and git. The socket is the principal.
 
-There is no operator's power in it: a run may take its turn, comment on its own thread, open its
-own pull request, propose a change of its own configuration, and report its outcome.
+There is no operator's power in it: `CALLS` is all that a run may do, as far as its agent's capabilities allow.
 """
 
 from __future__ import annotations
@@ -12,9 +11,10 @@ from typing import Any, cast
 from flask import Flask, Response, jsonify, request
 
 from forge.models import Ref, Repo
-from hive.gateway import forge_calls, middleware, turn_calls
+from hive.gateway import forge_calls, middleware, read_calls, turn_calls
 from hive.gateway.admission import NO_TOKEN, CallRule, Denied, Gate, Guard
 from hive.gateway.agent_session import AgentSession
+from hive.gateway.call_admission import admitted, unknown
 from hive.gateway.calls import BrokerCall
 from hive.gateway.git_proxy import FETCH, PUSH, GitRequest, NotAllowed, proxy
 from hive.ledger import Turn
@@ -26,7 +26,7 @@ MAX_FETCH = 16 << 20
 MAX_PUSH = 256 << 20
 """The most bytes of a fetch request, and of a push."""
 
-CALLS = {call.name: call for call in (*turn_calls.CALLS, *forge_calls.CALLS)}
+CALLS = {call.name: call for call in (*turn_calls.CALLS, *forge_calls.CALLS, *read_calls.CALLS)}
 """Every call that needs the token of a run."""
 
 
@@ -64,7 +64,9 @@ def rule(method: str, path: str) -> CallRule | None:
         return None
     if name == "turn":
         return CallRule(MAX_ASKING, needs_run=False)
-    return CallRule(CALLS[name].max_body) if name in CALLS else None
+    if name not in CALLS:
+        raise unknown(name, CALLS)
+    return CallRule(CALLS[name].max_body)
 
 
 def form(_status: int, sentence: str) -> dict[str, Any]:
@@ -105,6 +107,8 @@ def authorise(session: AgentSession) -> Turn:
 
 def _view(session: AgentSession, call: BrokerCall) -> Callable[[], Response]:
     def view() -> Response:
-        return jsonify(call.function(session, authorise(session), middleware.body(call.max_body)))
+        turn, asked = authorise(session), middleware.body(call.max_body)
+        with admitted(session, turn, call, asked):
+            return jsonify(call.function(session, turn, asked))
 
     return view

@@ -1,4 +1,8 @@
-"""What a call of `forge.sock` is: a name, what an agent needs to make it, its limits, and a function. Performs no I/O."""
+"""What a call of `forge.sock` is: a name, what an agent needs to make it, its limits, and a function. Performs no I/O.
+
+There is no operator's call: none merges, approves, pauses, or changes a host. A call without a `capability` belongs to a
+turn's life, and every turn has it.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +23,23 @@ CallFunction = Callable[[AgentSession, Turn, dict[str, Any]], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class BrokerCall:
-    """One call that a turn may make."""
+    """One call that a turn may make.
+
+    `takes` are the fields of its body, all but the `optional` ones required. A run may make it `quota` times; a call with
+    the same value in the field `once` as an earlier one is that one, sent again.
+    """
 
     name: str
     function: CallFunction
+    takes: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    once: str = ""
+    capability: str = ""
+    quota: int = 0
     max_body: int = MAX_CALL
+
+    @property
+    def form(self) -> str:
+        """What it takes, in words."""
+        told = [f"{name} (optional)" if name in self.optional else name for name in self.takes]
+        return f"{self.name} takes {', '.join(told) or 'nothing'}"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from bots.intents import OpenIssue
 from forge.models import Ref, Repo
 from hive.gateway import fields
 from hive.gateway.admission import Denied
 from hive.gateway.agent_session import AgentSession
 from hive.gateway.calls import BrokerCall
-from hive.gateway.run_messages import closing, last_words, thread
+from hive.gateway.run_messages import CONFIG_REQUEST, closing, thread
 from hive.ledger import Turn
-from hive.outbox.actions import Action, OpenPull, PostAnswer
+from hive.outbox.actions import Action, EditPull, OpenPull, PostAnswer
 from hive.outbox.enqueue import enqueue
 
 MAX_WAIT_SECONDS = 25.0
@@ -22,9 +23,10 @@ POLL_SECONDS = 0.5
 
 def comment(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
     """Say something on the thread of the run."""
-    name, body = fields.text(asked, "key", 100), fields.postable_text(asked, "body")
-    body = last_words(turn, body) if name == f"end:{turn.id}" else body
-    return done(session, turn, PostAnswer(thread(turn), body, key=f"run{turn.run}:{name}", to=turn.answers))
+    key, body = fields.text(asked, "key", 100), fields.postable_text(asked, "body")
+    if not body:
+        raise Denied(400, "body is empty")
+    return done(session, turn, PostAnswer(thread(turn), body, key=f"run{turn.run}:said:{key}", to=turn.answers))
 
 
 def pull(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
@@ -52,7 +54,7 @@ def open_pull(
             repo=repo,
             head=branch,
             base=base_of(session, repo),
-            title=" ".join(fields.postable_text(asked, "title").split())[:200],
+            title=one_line(asked, "title"),
             body=fields.postable_text(asked, "body")
             if proposes
             else closing(turn, repo, fields.visible_text(asked, "body")),
@@ -60,6 +62,43 @@ def open_pull(
             key=f"run{turn.run}:{repo}:{branch}",
         ),
     )
+
+
+def update_pull(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
+    """Change the title or the body of the run's pull request."""
+    if turn.pull is None:
+        raise Denied(403, "this run has no pull request yet; it is opened when you submit")
+    if asked.keys() == {"key"}:
+        raise Denied(400, "neither a title nor a body was given")
+    ref = Ref.parse(turn.pull)
+    action = EditPull(
+        ref,
+        title=one_line(asked, "title") if "title" in asked else None,
+        body=closing(turn, ref.repo, fields.visible_text(asked, "body")) if "body" in asked else None,
+        key=f"run{turn.run}:edit:{fields.text(asked, 'key', 100)}",
+    )
+    return {**done(session, turn, action), "ref": turn.pull}
+
+
+def request_config(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
+    """File an issue on the agent's configuration repository: what it needs, for an operator to decide."""
+    body = CONFIG_REQUEST.format(
+        what=fields.postable_text(asked, "what"),
+        why=fields.postable_text(asked, "why"),
+        agent=session.agent,
+        ref=turn.ref.partition(":")[2],
+        run=turn.run,
+    )
+    key = f"run{turn.run}:config:{fields.text(asked, 'key', 100)}"
+    return done(session, turn, OpenIssue(session.config_repo, one_line(asked, "title"), body, key=key))
+
+
+def one_line(asked: dict[str, Any], key: str) -> str:
+    """A title: one line, not empty."""
+    line = " ".join(fields.postable_text(asked, key).split())[:200]
+    if not line:
+        raise Denied(400, f"{key} is empty")
+    return line
 
 
 def base_of(session: AgentSession, repo: Repo) -> str:
@@ -89,7 +128,19 @@ def done(session: AgentSession, turn: Turn, action: Action) -> dict[str, Any]:
 
 
 CALLS = (
-    BrokerCall("comment", comment),
-    BrokerCall("pull", pull),
-    BrokerCall("propose", propose),
+    BrokerCall("comment", comment, ("key", "body"), once="key", capability="comment", quota=10),
+    BrokerCall("pull", pull, ("branch", "title", "body"), once="branch", capability="open_pr", quota=5),
+    BrokerCall("propose", propose, ("branch", "title", "body"), once="branch", capability="config_request", quota=5),
+    BrokerCall(
+        *("update_pr", update_pull, ("key", "title", "body"), ("title", "body")),
+        once="key",
+        capability="update_pr",
+        quota=10,
+    ),
+    BrokerCall(
+        *("config_request", request_config, ("key", "title", "what", "why")),
+        once="key",
+        capability="config_request",
+        quota=3,
+    ),
 )

@@ -9,6 +9,14 @@ from hive.ledger import Turn
 NO_WORD = "I stopped without a word; that is a fault of mine."
 PUSHED = "I pushed a change to this pull request."
 HOW = "What I did: `hive run {run}` on the hive's host."
+CONFIG_REQUEST = """\
+{what}
+
+**Why:** {why}
+
+Asked for by the agent {agent} in its work on {ref}, run {run}. It cannot change this itself: an operator decides, and
+changes the configuration by a pull request on this repository.
+"""
 GIVEN_UP = "I was cut off at this again and again and never came to an end, so I leave it. An operator should look."
 
 

@@ -9,6 +9,7 @@ breakers     subjects that machines wrote to too often, until an operator resume
 runs, turns  an agent's work on an issue, and each message of it
 bookings     what each answer of a model cost; holds are reservations, spending the sums that caps are compared with
 transcripts  the conversation of a run with its model, line by line
+broker_calls which calls a run made on its broker, as far as they are limited by number
 conversations on which lines of a pull request a run was notified, until they are resolved
 deployments  attempts to run another commit; baselines are the last approved ones
 incidents    what is wrong with the hive itself, from when to when; crashes of containers

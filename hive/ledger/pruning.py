@@ -28,6 +28,7 @@ OVER = {
     """,  # noqa: S608  ours
     "deliveries": "received_at < :before AND state != 'pending'",
     "audit": "at < :before",
+    "broker_calls": "run IN (SELECT id FROM runs WHERE state = 'ended' AND ended_at < :before)",
     "crashes": "at < :before",
     "bookings": "at < :before",
     "budget_stops": "at < :before",

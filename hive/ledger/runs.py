@@ -195,6 +195,11 @@ class Runs(Turns):
             return None
         return Run(*(row[name] for name in ("id", "team", "agent", "ref", "pull", "depends_on", "state", "outcome")))
 
+    def open_subjects(self, agent: str, most: int) -> list[str]:
+        """The issues of an agent's open runs, newest first."""
+        found = "SELECT ref FROM runs WHERE agent = ? AND state = 'open' ORDER BY id DESC LIMIT ?"
+        return [row["ref"] for row in self._db.rows(found, agent, most)]
+
     def jobs_of(self, run: int) -> list[int]:
         """The jobs whose effects started or continued a run, in order."""
         rows = self._db.rows(

@@ -11,6 +11,7 @@ from forge.models import User
 from hive.ledger.audit import Audit
 from hive.ledger.backlog import Backlog
 from hive.ledger.breakers import Breakers
+from hive.ledger.broker_calls import BrokerCalls
 from hive.ledger.budgets import Budgets
 from hive.ledger.conversations import Conversations
 from hive.ledger.database import WORTH_ROWS, Clock, Database
@@ -52,6 +53,7 @@ class Ledger:
         self.dead_letters = DeadLetters(self._db, clock)
         self.backlog = Backlog(self._db, clock)
         self.runs = Runs(self._db, clock)
+        self.broker_calls = BrokerCalls(self._db, clock)
         self.conversations = Conversations(self._db)
         self.transcripts = Transcripts(self._db, clock)
         self.run_states = RunStates(self._db)

@@ -27,6 +27,16 @@ class OpenPull(WireNamed, wire="open_pull_request"):
 
 
 @dataclass(frozen=True, slots=True)
+class EditPull(WireNamed, wire="edit_pull_request"):
+    """Change the title or the body of a run's pull request; None leaves it."""
+
+    ref: Ref
+    title: str | None
+    body: str | None
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class PostAnswer(WireNamed, wire="post_answer"):
     """Post what a run says, on its thread or in the conversation on a line that it answers."""
 
@@ -79,8 +89,8 @@ class AddToIssue(WireNamed, wire="add_to_issue"):
     key: str
 
 
-Action = Intent | OpenPull | PostAnswer | ResolveFixedConversations | CreateTag | CommitFile | AddToIssue
-HOST_ACTIONS = (OpenPull, PostAnswer, ResolveFixedConversations, CreateTag, CommitFile, AddToIssue)
+Action = Intent | OpenPull | EditPull | PostAnswer | ResolveFixedConversations | CreateTag | CommitFile | AddToIssue
+HOST_ACTIONS = (OpenPull, EditPull, PostAnswer, ResolveFixedConversations, CreateTag, CommitFile, AddToIssue)
 """Actions that no bot has."""
 
 ACTIONS: Mapping[str, type[Any]] = by_wire_name((*Intent.__args__, *HOST_ACTIONS))

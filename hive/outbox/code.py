@@ -7,8 +7,8 @@ from functools import partial
 from bots.intents import SetStatus, TagDenied
 from bots.markdown import plain_name, visible
 from forge.protocol import Conflict
-from hive.outbox.actions import CommitFile, CreateTag, OpenPull
-from hive.outbox.registry import Execution, Registry, Result
+from hive.outbox.actions import CommitFile, CreateTag, EditPull, OpenPull
+from hive.outbox.registry import Execution, Registry, Result, Superseded
 
 HANDLERS = Registry()
 
@@ -30,6 +30,15 @@ def open_pull(execution: Execution, action: OpenPull) -> Result:
     ref, runs = str(pull.ref), execution.ledger.runs
     settle = partial(runs.set_dependency if action.proposes else runs.set_pull, action.run, ref)
     return Result(pull.html_url, {"ref": ref, "url": pull.html_url}, {"opened": ref}, settle=settle)
+
+
+@HANDLERS.on(EditPull)
+def edit_pull(execution: Execution, action: EditPull) -> Result:
+    """Change the title or the body of a run's pull request, as long as it is open."""
+    if not execution.forge.issue(action.ref).is_open:
+        raise Superseded(f"{action.ref} is closed")
+    execution.forge.edit(action.ref, title=action.title, body=action.body)
+    return Result(detail={"title": action.title is not None, "body": action.body is not None})
 
 
 @HANDLERS.on(TagDenied, by_core=True)

@@ -28,7 +28,7 @@ PAUSE_SECONDS = 0.05
 """Between two reads of a pipe whose writer is ahead of us: that bounds what it can make the host do."""
 
 PIPE_BYTES = 1 << 20
-TAIL_BYTES = 16_384
+TAIL_BYTES, LINE_BYTES = 16_384, 400
 DROPPED = "[{count} bytes were dropped here: more than {limit} KiB a second]\n"
 _UNUSUAL = re.compile(r"[^\n\t -~]")
 
@@ -70,9 +70,9 @@ class Log:
             self._reader.join(seconds)
 
     def tail(self, lines: int) -> str:
-        """The last lines."""
+        """The last lines, of about 400 characters at most."""
         with DirHandle.at(self.root) as folder:
-            text = folder.read_end("log", TAIL_BYTES).decode("utf-8", "replace")
+            text = folder.read_end("log", max(TAIL_BYTES, lines * LINE_BYTES)).decode("utf-8", "replace")
         return "\n".join(text.splitlines()[-lines:])
 
     def _read(self, pipe: IO[bytes]) -> None:

@@ -63,6 +63,7 @@ TURN: dict[str, Any] = {
     "config_repo": "agent-configs/iris",
     "config_base": "main",
     "checks": [],
+    "capabilities": ["comment", "config_request", "open_pr", "status", "update_pr"],
     "author": {"name": "iris", "email": "iris@forge.invalid"},
 }
 KEY = "key-that-the-host-told-this-container"
@@ -103,6 +104,8 @@ class World:
         self.comments: dict[str, str] = {}
         self.pulls: dict[str, dict[str, str]] = {}
         self.proposals: dict[str, dict[str, str]] = {}
+        self.edits: list[dict[str, Any]] = []
+        self.requests: list[dict[str, Any]] = []
         self.ends: list[dict[str, Any]] = []
         self.beats = 0
         self.cancel = False
@@ -247,7 +250,19 @@ class World:
                 return self._open(self.pulls, "acme/app", body)
             case "propose":
                 return self._open(self.proposals, "agent-configs/iris", body)
+            case "update_pr":
+                self.edits.append(body)
+                return {"ref": "forgejo:acme/app#2"}
+            case "config_request":
+                self.requests.append(body)
+                return {"ref": "forgejo:agent-configs/iris#9"}
+            case "status":
+                return {"run": 7, "calls": {"comment": len(self.comments)}}
+            case "logs":
+                return {"agent": body.get("agent", "iris"), "lines": ["first", "last"][-body.get("lines", 2) :]}
             case _:
+                if body["outcome"] != "pushed":
+                    self.comments[f"end:{self.turns[len(self.ends)]['turn']}"] = body["message"]
                 self.ends.append(body)
                 return {}
 

@@ -151,13 +151,13 @@ def test_other_mind(world: World, change: Any) -> None:
 
 
 def test_instructions_and_tools(world: World) -> None:
-    """The model is given the turn's instructions, its message, and the tools."""
+    """The model is given the turn's instructions, its message, and the tools that the agent's capabilities allow."""
     responder = Moody()
     world.responder = responder
-    world.hold("Hello.", model="claude-x")
+    world.hold("Hello.", model="claude-x", capabilities=["comment"])
     heard = responder.heard[0]
     assert (heard.model, heard.system, heard.news) == ("claude-x", "You are iris.", "Hello.")
-    assert heard.tools == ("run", "read", "search", "write", "edit", "submit", "propose", "finish")
+    assert heard.tools == ("run", "read", "search", "write", "edit", "comment", "finish")
 
 
 def stream(*blocks: list[dict[str, Any]], stop: str = "tool_use") -> Iterator[dict[str, Any]]:

@@ -159,13 +159,6 @@ def below(root: int) -> list[int]:
     return [*found, *(each for pid in found for each in below(pid))]
 
 
-def test_comment_that_is_not_granted(world: World) -> None:
-    """An end that may not be said on the thread is still reported."""
-    world.answers["comment"] = [403]
-    assert world.hold()["outcome"] == "blocked"
-    assert not world.comments
-
-
 def test_relay_carries_both_ways(tmp_path: Path) -> None:
     """Bytes go both ways at once, and an end is passed on."""
     with socket.socket(socket.AF_UNIX) as server:

@@ -23,6 +23,7 @@ from hive.agent.broker_client import BrokerClient
 from hive.agent.errors import HostUnavailable, LeaseLost
 from hive.agent.model_client import ModelClient as Asking
 from hive.agent.unix_http import UnixHTTPClient
+from hive.config import EVERYDAY
 from hive.gateway import broker, model_proxy
 from hive.gateway.admission import MAX_VALUES, NOT_THE_HARNESS, Bucket, CallRule, Denied, Gate, Guard, json_object
 from hive.gateway.agent_backoff import AgentBackoff
@@ -134,6 +135,7 @@ def dirs(
         rest=rest,
         base=lambda _: "main",
         brief=lambda turn: {"message": turn.message},
+        capabilities=lambda: frozenset(EVERYDAY),
     )
     upstream = model_proxy.Upstream(routed(Model(url="http://127.0.0.1:1")), lambda: ("m",), rest)
     apps: dict[str, Any] = {

@@ -13,6 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from forge.models import Repo
+from hive.config import EVERYDAY
 from hive.gateway import broker, model_proxy
 from hive.gateway.admission import Guard
 from hive.gateway.agent_backoff import AgentBackoff
@@ -116,6 +117,7 @@ def socket(ledger: Ledger) -> Iterator[Socket]:
         base=base,
         serves=serves,
         brief=lambda turn: {"message": turn.message, "base": base(turn)},
+        capabilities=lambda: frozenset(EVERYDAY),
     )
     with broker.create(principal).test_client() as client:
         made.append(Socket(client, ledger, principal))
@@ -376,9 +378,10 @@ def test_no_word_of_an_agent_closes_or_calls(socket: Socket, run: int) -> None:
 
 
 def test_proposes_for_itself_only(socket: Socket, run: int) -> None:
-    """A proposal goes to the agent's own configuration, whatever it asks for."""
+    """A proposal goes to the agent's own configuration: there is no way to name another one."""
     token = socket.turn()["token"]
-    asked = {"branch": "agent/iris/x", "title": "t", "body": "b", "repo": "agent-configs/atlas"}
+    asked = {"branch": "agent/iris/x", "title": "t", "body": "b"}
+    assert socket.post("/v1/propose", {**asked, "repo": "agent-configs/atlas"}, token)[0] == 400
     assert socket.post("/v1/propose", asked, token)[0] == 200
     (effect,) = socket.pending()
     assert json.loads(effect.payload)["repo"]["name"] == "iris"
@@ -410,11 +413,10 @@ def test_a_refused_deed_is_told(socket: Socket, run: int) -> None:
 
 
 def test_no_end_is_silent(socket: Socket, run: int) -> None:
-    """An end without words gets some; an end that was said before is not said again."""
+    """An end without words gets some; an end that is reported twice is said once."""
     turn = socket.turn()
-    said = {"key": f"end:{turn['turn']}", "body": "I cannot."}
-    socket.post("/v1/comment", said, turn["token"])
-    socket.post("/v1/end", {"outcome": "blocked", "message": "I cannot."}, turn["token"])
+    for status in (200, 401):
+        assert socket.post("/v1/end", {"outcome": "blocked", "message": "I cannot."}, turn["token"])[0] == status
     assert len(socket.pending()) == 1
     socket.ledger.runs.add_turn(run, "c2", "and now?", by_person=True)
     socket.post("/v1/end", {"outcome": "failed", "message": ""}, socket.turn()["token"])

@@ -13,6 +13,7 @@ from forge.embedded import FORGEJO_17, GITEA_127
 from forge.embedded.services import people, reviews
 from forge.gitea.writer import GiteaForge
 from forge.models import FileEdit, PullRequest, ReviewComment, ReviewState
+from hive.config import EVERYDAY
 from hive.gateway import broker
 from hive.gateway.agent_session import AgentSession
 from hive.git_mirror.mirror import Login
@@ -62,6 +63,7 @@ def iris(hive_env: HiveEnv, worker: Worker) -> Iterator[Socket]:
         rest=resting(hive_env.instance.ledger),
         base=lambda _: "main",
         brief=lambda turn: {"message": turn.message},
+        capabilities=lambda: frozenset(EVERYDAY),
     )
     with broker.create(principal).test_client() as client:
         yield Socket(client, hive_env.instance.ledger, principal)
@@ -71,9 +73,6 @@ def end(hive_env: HiveEnv, worker: Worker, outcome: str, message: str) -> str:
     """Iris takes the turn that waits and ends it as her harness does; returns what she was told."""
     with iris(hive_env, worker) as socket:
         turn = socket.turn()
-        if outcome != "pushed":
-            said = {"key": f"end:{turn['turn']}", "body": message}
-            assert socket.post("/v1/comment", said, turn["token"])[0] == 200
         assert socket.post("/v1/end", {"outcome": outcome, "message": message}, turn["token"])[0] == 200
     drain(hive_env, worker)
     return str(turn["message"])

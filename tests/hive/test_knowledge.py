@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from hive.agent.relay import relay
+from hive.config import EVERYDAY
 from hive.demo.setup import FORGE
 from hive.gateway import broker
 from hive.gateway.admission import Guard
@@ -66,6 +67,7 @@ def git(hive_env: HiveEnv, tmp_path: Path) -> Iterator[Git]:
         rest=AgentBackoff(ledger, "acme", "iris", "core", instance.ops("acme")),
         base=lambda _: "main",
         brief=lambda _: {},
+        capabilities=lambda: frozenset(EVERYDAY),
         knowledge=instance.knowledge(FORGE),
     )
     guard = Guard(ledger, "acme", "iris")

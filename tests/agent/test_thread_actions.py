@@ -1,0 +1,38 @@
+"""What an agent does on the forge beside its work goes on with the turn, and is done once."""
+
+from __future__ import annotations
+
+from hive.demo.model import ToolCall
+from tests.agent.conftest import World
+from tests.agent.test_tools import Calls
+
+FINISH = ToolCall("finish", {"outcome": "answered", "message": "Done."})
+
+
+def test_each_goes_on_with_the_turn(world: World) -> None:
+    """A comment, a look at the work, and requests come back as words to go on with; the same words are said once."""
+    world.responder = Calls(
+        ToolCall("comment", {"body": "I found it."}),
+        ToolCall("comment", {"body": "I found it."}),
+        ToolCall("status", {}),
+        ToolCall("logs", {"lines": 1}),
+        ToolCall("update_pr", {"title": "Mend it"}),
+        ToolCall("config_request", {"title": "librsvg", "what": "the package", "why": "icons"}),
+        FINISH,
+    )
+    assert world.hold(capabilities=["comment", "config_request", "status", "update_pr"])["outcome"] == "answered"
+    said = world.results()
+    assert said[:2] == ["Posted."] * 2
+    assert sorted(world.comments.values()) == ["Done.", "I found it."]
+    assert '"run": 7' in said[2]
+    assert said[3] == "last"
+    assert (world.edits[0]["title"], "body" in world.edits[0]) == ("Mend it", False)
+    assert said[5] == "Filed as forgejo:agent-configs/iris#9."
+
+
+def test_what_the_host_refuses_is_told_to_the_model(world: World) -> None:
+    """A call that is not granted is a result like any other: the turn goes on and ends in words."""
+    world.answers["comment"] = [403]
+    world.responder = Calls(ToolCall("comment", {"body": "b"}), ToolCall("update_pr", {}), FINISH)
+    assert world.hold()["outcome"] == "answered"
+    assert world.results()[:2] == ["comment: comment: scripted", "Give a title, or a body."]

@@ -2,14 +2,15 @@
 
 Runs once, in what bubblewrap made, and becomes the harness:
 
-python -I -S -c … KIND UID COMMAND …
+python -I -S -c … KIND UID RLIMITS COMMAND …
 
 `USERS`      bubblewrap made a user namespace of one user, the hive's own
 `RANGE`      root started it: a user namespace of two host users that nobody else has, UID and the next
 `DEDICATED`  root started it where user namespaces are forbidden: the host user UID, and no capability
 `PLAIN`      a bubblewrap that is setuid: the hive's own user, and no capability
 
-Fails closed: a step that fails ends the process before the harness runs.
+RLIMITS are limits of each process, as `NPROC=256,FSIZE=4294967296`. Fails closed: a step that fails ends the process
+before the harness runs. The last thing that it does is to print `READY`.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ KEPT = {
 }
 """The harness' capabilities in its own user namespace, to confine each command; commands have none."""
 
-MAX_FILE_BYTES = 8 << 30
-MAX_PROCESSES = 4096
+READY = "hive: the container is set up"
+"""The line that tells the host that the harness begins; without it, the container never started."""
 
 READ_ONLY = ("bus", "fs", "irq", "sys", "sysrq-trigger")
 MASKED = (
@@ -52,7 +53,7 @@ _PROC = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
 
 def main() -> None:
     """Confine this process and become the command."""
-    kind, first, *command = sys.argv[1:]
+    kind, first, rlimits, *command = sys.argv[1:]
     uid = int(first)
     state = os.environ["HIVE_STATE"]
     if kind == RANGE:
@@ -61,6 +62,7 @@ def main() -> None:
     elif kind == USERS:
         syscalls.unshare(syscalls.CLONE_NEWNS)
     if kind in (RANGE, USERS):
+        forbid_user_namespaces()
         mask_proc()
         syscalls.drop_bounding(KEPT.values())
         syscalls.hold(KEPT.values())
@@ -70,9 +72,22 @@ def main() -> None:
         syscalls.drop_bounding(())
         _become(uid)
         syscalls.hold(())
-    _limit()
+    _limit(rlimits)
     syscalls.filter_calls(seccomp.program(seccomp.CONTAINER))
+    os.write(1, f"{READY}\n".encode())
     os.execv(command[0], command)
+
+
+def forbid_user_namespaces() -> None:
+    """Let no process of this user namespace make another one, whatever the filter lets through (`user_namespaces(7)`).
+
+    The harness needs mount and PID namespaces for its commands, and no user namespace: what bubblewrap calls `--disable-userns`.
+    """
+    try:
+        with open("/proc/sys/user/max_user_namespaces", "w", encoding="ascii") as file:
+            file.write("0")
+    except OSError:  # a kernel without the setting, or a /proc that is masked: the filter denies them to commands
+        return
 
 
 def mount_proc() -> None:
@@ -142,12 +157,11 @@ def _become(uid: int) -> None:
     os.setresuid(uid, uid, uid)
 
 
-def _limit() -> None:
-    for what, most in (
-        (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_FSIZE, MAX_FILE_BYTES),
-        (resource.RLIMIT_NPROC, MAX_PROCESSES),
-    ):
+def _limit(rlimits: str) -> None:
+    """Limit each process: no core file, and what is given. Processes count for each user of this user namespace."""
+    for word in ("CORE=0", *rlimits.split(",")):
+        name, _, value = word.partition("=")
+        what, most = getattr(resource, f"RLIMIT_{name}"), int(value)
         hard = resource.getrlimit(what)[1]
         bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (bound, bound))

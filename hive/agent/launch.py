@@ -29,6 +29,8 @@ else:  # importing `signal` takes as long as everything else
 
 NAMESPACES, PROCESSES, BARE = "namespaces", "processes", "bare"
 READ_ONLY = "ro:"
+LIKELY = "500"
+"""How much sooner than others a command is killed for want of memory, of 1000."""
 
 
 class Launch:
@@ -147,6 +149,7 @@ def _fork(launch: Launch) -> int:
 
 def _exec(launch: Launch) -> NoReturn:
     os.setsid()
+    _be_the_first_to_go()
     if launch.kind == NAMESPACES:
         if launch.uid != os.getuid():
             os.setgroups([])
@@ -162,6 +165,15 @@ def _exec(launch: Launch) -> NoReturn:
     for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)  # Python ignores or handles these, and what is ignored stays so
     os.execvp(launch.command[0], launch.command)
+
+
+def _be_the_first_to_go() -> None:
+    """Let the kernel choose commands, and not their harness, when the container has no memory left."""
+    try:
+        with open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
+            file.write(LIKELY)
+    except OSError:  # no /proc, or one that is masked
+        return
 
 
 def _end_like(status: int) -> NoReturn:

@@ -11,8 +11,8 @@ _PAUSE = 0.005
 """Seconds between two rounds of killing."""
 
 
-def descendants(root: int) -> list[int]:
-    """The living descendants of a process, nearest first."""
+def living() -> dict[int, list[int]]:
+    """The children of each process, none that has ended."""
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -23,6 +23,12 @@ def descendants(root: int) -> list[int]:
                 continue
             if state != b"Z":
                 children.setdefault(int(parent), []).append(int(name))
+    return children
+
+
+def descendants(root: int, children: dict[int, list[int]] | None = None) -> list[int]:
+    """The living descendants of a process, nearest first; of all processes' `children` if they are known already."""
+    children = living() if children is None else children
     found, wave = [], [root]
     while wave:
         wave = [child for parent in wave for child in children.get(parent, [])]

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from hive.agent.limits import own
 from hive.agent.outputs import OutputFile, OutputFolder
 from hive.agent.sandbox import NONE, Sandbox, command_environment, end_orphans
 
@@ -31,10 +32,11 @@ _TO_END = 20.0
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What came of a command; without a status if its time was up."""
+    """What came of a command; without a status if its time was up. `killed` is the limit that something was killed for."""
 
     status: int | None
     output: str
+    killed: str = ""
 
     @property
     def is_good(self) -> bool:
@@ -43,7 +45,8 @@ class CommandResult:
 
     def __str__(self) -> str:
         how = "stopped: its time was up" if self.status is None else f"exit status {self.status}"
-        return f"{self.output}\n[{how}]".lstrip("\n")
+        why = f"; {self.killed}" if self.killed else ""
+        return f"{self.output}\n[{how}{why}]".lstrip("\n")
 
 
 def run(
@@ -61,6 +64,8 @@ def run(
     time starts when it does. Raises OSError if it cannot be confined.
     """
     output = _Output(outputs)
+    limits = own()
+    before = limits.counts()
     begun, ready = os.pipe()
     with os.fdopen(begun, "rb", buffering=0) as pipe:
         try:
@@ -85,7 +90,7 @@ def run(
                 output.close()
     if not is_confined:
         raise OSError(f"the command could not be confined: {output.text()[-500:]}")
-    return CommandResult(process.returncode if in_time else None, output.text())
+    return CommandResult(process.returncode if in_time else None, output.text(), limits.since(before))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -54,6 +54,7 @@ PHRASES: Mapping[str, str] = {
     Act.AGENT_SUSPENDED: "🟡 suspended: {reason}",
     Act.AGENT_RESUMED: "resumed after {seconds} s",
     Act.CONTAINER_CRASHED: "🔴 {agent}'s container crashed",
+    Act.CONTAINER_NOT_STARTED: "🔴 {agent}'s container cannot be started",
     Act.CRASH_LOOP: "🔴 {agent} crashed {times} times, not restarted",
     Act.FORGE_UNAVAILABLE: "🟡 the forge is unavailable, work is suspended",
     Act.FORGE_RECOVERED: "the forge is back after {seconds} s",

@@ -26,8 +26,9 @@ from hive.instance.repositories import address
 from hive.instance.sandbox import backend_of
 from hive.outbox.incidents import IncidentReporter
 from hive.queue.wakeup import HOST_WAKEUP, Wakeup, WakeupBroadcast
-from hive.reconcile.containers import Containers
+from hive.reconcile.containers import Containers, Ended
 from hive.reconcile.crashes import CrashWatch
+from hive.reconcile.limiter import REPORT, Limiter
 from hive.reconcile.reconciler import ManagedAgent, Reconciler
 from hive.reconcile.report import Reporter
 from hive.reconcile.verify import Policy
@@ -52,12 +53,14 @@ class Host:
         self._stop = stop
         self._model = Model(url=instance.settings.model.url)
         self._key = _key(instance)
-        self.containers = Containers(backend_of(instance.settings), instance.agents)
+        limiter = Limiter.find(instance.settings.limits)
+        limiter.save(instance.settings.state / REPORT)
+        self.containers = Containers(backend_of(instance.settings), instance.agents, limiter)
         self.faults: dict[str, AgentFault] = {}
         settings = instance.settings
         incidents = IncidentReporter(instance.ledger, settings.account("core"), instance.ops)
         self._crashes = CrashWatch(instance.ledger, incidents, settings.limits)
-        self._ended: list[str] = []
+        self._ended: list[Ended] = []
         self._reconciler = Reconciler(
             instance.ledger,
             self.containers,
@@ -119,14 +122,19 @@ class Host:
         heartbeat.beat()
         return TICK_SECONDS
 
-    def _crashed(self, agent: str) -> None:
+    def _crashed(self, ended: Ended) -> None:
         """A container ended by itself. That of a new configuration which does not start is reported by the reconciler."""
-        log.warning("container_ended agent=%s", agent)
+        agent = ended.agent
+        log.warning("container_ended agent=%s began=%s", agent, ended.began)
         with self._instance.ledger.transaction():
             held = self._instance.ledger.runs.current(agent)
-            self._instance.ledger.runs.release(agent)
-            if self._instance.ledger.deployments.current(agent) is None:
+            self._instance.ledger.runs.release(agent, refund=not ended.began)
+            if self._instance.ledger.deployments.current(agent) is not None:
+                return
+            if ended.began:
                 self._crashes.crashed(self.faults[agent].team, agent, self.containers.log(agent), held)
+            else:
+                self._crashes.could_not_start(self.faults[agent].team, agent, self.containers.log(agent))
 
     def _watch(self, team: str, agent: str) -> None:
         """Allow a crashed agent to start again when its configuration changes, and close what is over."""
@@ -147,6 +155,8 @@ class Host:
         alive = self.containers.answered(target.agent) if self.containers.running(target.agent) else ""
         if self._told.get(target.agent) != alive:
             self._instance.ledger.deployments.record_heartbeat(target.agent, alive)
+            if alive:
+                self._crashes.has_started(self.faults[target.agent].team, target.agent)
             self._told[target.agent] = alive
 
     def _renew(self, agent: str) -> None:

@@ -124,6 +124,18 @@ class Limits:
     crash_minutes: Annotated[int, Ge(1), Le(1440)] = 10
     """Minutes in which `crashes` are counted."""
 
+    memory_mb: Annotated[int, Ge(64), Le(10_000_000)] = 2048
+    """Megabytes of memory of one container; what needs more is killed, and its agent is told why."""
+
+    cpus: Annotated[float, Ge(0.05), Le(4096)] = 2.0
+    """Processors' worth of time of one container."""
+
+    processes: Annotated[int, Ge(32), Le(1_000_000)] = 256
+    """Processes and threads of one container."""
+
+    disk_mb: Annotated[int, Ge(16), Le(100_000_000)] = 4096
+    """Megabytes that an agent may keep in its state directory: work trees, home, caches."""
+
     __pydantic_config__: ClassVar = STRICT
 
 

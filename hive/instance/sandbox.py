@@ -7,6 +7,7 @@ import os
 from hive.config import Settings
 from hive.instance.instance import StartupError
 from hive.reconcile.backends import Backend, NoBackend, find
+from hive.reconcile.limiter import Limiter
 
 FIX = "install bubblewrap and allow user namespaces"
 NO_SANDBOX = (
@@ -14,6 +15,9 @@ NO_SANDBOX = (
 )
 UNCONFINED = "agents are NOT contained (sandbox: none): they can read and do all that this user can, secrets too"
 ROOT = "the hive runs as ROOT: give it a user of its own; each agent has unprivileged users of its own either way"
+
+
+UNLIMITED = "a limit of containers does not hold here: {what}"
 
 
 def backend_of(settings: Settings) -> Backend:
@@ -25,6 +29,7 @@ def backend_of(settings: Settings) -> Backend:
 
 
 def remarks(settings: Settings) -> list[str]:
-    """Warnings about the user that runs this hive."""
+    """Warnings about the user that runs this hive, and about limits that cannot be had here."""
     said = [ROOT] if os.geteuid() == 0 else []
+    said += [UNLIMITED.format(what=what) for what in Limiter.find(settings.limits).lacking()]
     return [*said, UNCONFINED] if settings.sandbox == "none" else said

@@ -21,6 +21,7 @@ class Act(StrEnum):
     COMMIT_ADOPTED = "commit_adopted"
     COMMIT_REJECTED = "commit_rejected"
     CONTAINER_CRASHED = "container_crashed"
+    CONTAINER_NOT_STARTED = "container_not_started"
     CRASH_LOOP = "crash_loop"
     DELIVERY_IGNORED = "delivery_ignored"
     DELIVERY_UNREADABLE = "delivery_unreadable"

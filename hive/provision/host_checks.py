@@ -16,6 +16,8 @@ from hive.instance.sandbox import FIX
 from hive.poller import OVERLAP
 from hive.provision.check_results import CheckResult, ok, problem, warning
 from hive.reconcile.backends import look_for
+from hive.reconcile.limiter import FIX as LIMITS_FIX
+from hive.reconcile.limiter import REPORT, LimitsReport
 from hive.scan import absent
 
 GIT = (2, 38)
@@ -36,6 +38,7 @@ def machine(instance: Instance) -> Iterator[CheckResult]:
     if REVIEW in instance.settings.bots:
         yield _analysers()
     yield from _sandbox(instance)
+    yield from _limits(instance)
 
 
 def clock(instance: Instance, forge: str) -> CheckResult:
@@ -79,6 +82,13 @@ def _sandbox(instance: Instance) -> Iterator[CheckResult]:
         yield problem(f"agents cannot be contained, so none is started ({why_not[:120]})", FIX)
     else:
         yield ok(f"agents are contained by {backend.name}, {backend.who}")
+
+
+def _limits(instance: Instance) -> Iterator[CheckResult]:
+    report = LimitsReport.of(instance.settings.limits, instance.settings.state / REPORT)
+    yield ok(f"each container is limited to {report.holding}")
+    for what in report.lacking:
+        yield warning(f"a limit of containers does not hold here: {what}", LIMITS_FIX)
 
 
 def _git() -> CheckResult:

@@ -7,32 +7,29 @@ import hmac
 import os
 import secrets
 import signal
-import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
 from hive.backoff import CONTAINERS
+from hive.config import Limits
 from hive.reconcile.agent_dirs import AgentDirs
 from hive.reconcile.backends import Backend
+from hive.reconcile.limit_watch import LimitWatch
+from hive.reconcile.limiter import Limiter
 from hive.reconcile.logs import Log
+from hive.reconcile.running_container import RunningContainer
 
 STOP_SECONDS = 10.0
-POLL_SECONDS = 0.1
-LOG_SECONDS = 2.0
-"""How long what a container wrote at last may take to be in its log."""
-AGENTS_UMASK = 0o022
-"""Agents make files as people do: their directory lies below one that only the hive can enter."""
-
 QUICK_DEATH_SECONDS = 10.0
 
 
-@dataclass(slots=True)
-class _Running:
-    sha: str
-    process: subprocess.Popen[bytes]
-    since: float
-    log: Log
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A container that ended by itself. If it did not begin, the fault is this host's or its configuration's."""
+
+    agent: str
+    began: bool
 
 
 class Containers:
@@ -42,10 +39,13 @@ class Containers:
     ends a container when the thread that started it ends (bwrap's `--die-with-parent`).
     """
 
-    def __init__(self, backend: Backend, root: Path) -> None:
+    def __init__(self, backend: Backend, root: Path, limiter: Limiter | None = None) -> None:
+        """Without a `limiter` there are no groups, and the limits are the usual ones."""
         self.backend = backend
+        self.limiter = limiter if limiter is not None else Limiter(Limits())
+        self._watch = LimitWatch(self.limiter.limits, self._note)
         self._root = root
-        self._running: dict[str, _Running] = {}
+        self._running: dict[str, RunningContainer] = {}
         self._deaths: dict[str, int] = {}
         self._not_before: dict[str, float] = {}
         self._heard: dict[str, str] = {}
@@ -92,6 +92,8 @@ class Containers:
 
     def sweep_out(self, agent: str) -> None:
         """End what an earlier host left behind: one that was killed in the very moment of a start."""
+        if self.limiter.groups is not None:
+            self.limiter.groups.sweep()
         mark = str(self.dirs(agent).state)
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and _mentions(entry, mark):
@@ -103,49 +105,43 @@ class Containers:
         if time.monotonic() < self._not_before.get(agent, 0.0):
             return False
         dirs = self.dirs(agent)
-        command = self.backend.command(dirs, sha, extra)
-        self._turn_over(agent)
-        self._keys[agent] = secrets.token_hex()
-        process = subprocess.Popen(
-            command.words,
-            env=command.env,
-            cwd=dirs.root,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            bufsize=0,
-            umask=AGENTS_UMASK,
-        )
-        assert process.stdin is not None
-        assert process.stdout is not None
-        with (
-            contextlib.suppress(BrokenPipeError),
-            process.stdin as told,
-        ):  # an argument or a file could be read by others
-            told.write(self._keys[agent].encode())
-        log = Log(dirs.root)
-        log.follow(process.stdout)
-        self._running[agent] = _Running(sha, process, time.monotonic(), log)
+        bounds = self.limiter.bounds(agent)
+        try:
+            self._watch.begin(dirs, bounds)
+            command = self.backend.command(dirs, sha, extra, bounds)
+            self._turn_over(agent)
+            key = self._keys[agent] = secrets.token_hex()
+            container = RunningContainer.start(self.backend, dirs, command, sha=sha, bounds=bounds, key=key)
+        except (OSError, ValueError):
+            self._watch.end(agent)
+            bounds.remove()
+            raise
+        self._running[agent] = container
         return True
 
     def running(self, agent: str) -> str:
         """The commit whose container runs; empty without one."""
         found = self._running.get(agent)
-        return found.sha if found and found.process.poll() is None else ""
+        return found.sha if found and found.is_alive else ""
 
     def pid(self, agent: str) -> int | None:
         """The process that is the container, as this host sees it."""
         found = self._running.get(agent)
-        return found.process.pid if found and found.process.poll() is None else None
+        return found.process.pid if found and found.is_alive else None
 
-    def reap(self) -> list[str]:
-        """Agents whose container ended by itself since the last call; each is started more slowly."""
-        ended = [agent for agent, found in self._running.items() if found.process.poll() is not None]
-        for agent in ended:
+    def reap(self) -> list[Ended]:
+        """Containers that ended by themselves since the last call; each is started again more slowly.
+
+        Looks at the limits of the others, too.
+        """
+        self._watch.look(self._harness)
+        gone = [agent for agent, found in self._running.items() if not found.is_alive]
+        ended = []
+        for agent in gone:
             self._turn_over(agent)
             found = self._running.pop(agent)
-            found.log.wait(LOG_SECONDS)
+            found.clear(self._watch.end(agent))
+            ended.append(Ended(agent, found.began))
             lived = time.monotonic() - found.since
             self._deaths[agent] = self._deaths.get(agent, 0) + 1 if lived < QUICK_DEATH_SECONDS else 0
             self._not_before[agent] = time.monotonic() + CONTAINERS.delay(self._deaths[agent])
@@ -156,14 +152,9 @@ class Containers:
         found = self._running.get(agent)
         if found is None:
             return False
-        lived = found.process.poll() is None
+        lived = found.is_alive
         self._turn_over(agent)
-        until = time.monotonic() + STOP_SECONDS
-        told = False
-        while found.process.poll() is None and time.monotonic() < until:
-            told = told or self._tell(found.process)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                found.process.wait(timeout=POLL_SECONDS)
+        found.stop(STOP_SECONDS)
         self.kill(agent)
         return lived
 
@@ -173,18 +164,18 @@ class Containers:
         if found is None:
             return
         self._turn_over(agent)
-        self.backend.kill(found.process.pid, self.dirs(agent))
-        found.process.wait()
-        found.log.wait(LOG_SECONDS)
+        found.kill()
+        found.clear(self._watch.end(agent))
         self._deaths.pop(agent, None)
         self._not_before.pop(agent, None)
 
     def stop_all(self) -> None:
         """Stop all containers at the same time."""
         for found in self._running.values():
-            self._tell(found.process)
+            found.tell()
         for agent in list(self._running):
             self.stop(agent)
+        self.limiter.close()
 
     def log(self, agent: str, lines: int = 40) -> str:
         """The end of what the container wrote; control characters are shown, not passed on."""
@@ -196,14 +187,13 @@ class Containers:
         self._runs.pop(agent, None)
         self._used.discard(agent)
 
-    def _tell(self, process: subprocess.Popen[bytes]) -> bool:
-        """Ask the harness to end; False if it is not there yet."""
-        pid = self.backend.harness(process.pid)
-        if pid is None:
-            return False
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
-        return True
+    def _note(self, agent: str, line: str) -> None:
+        if found := self._running.get(agent):
+            found.log.note(line)
+
+    def _harness(self, agent: str) -> int | None:
+        found = self._running.get(agent)
+        return found.harness() if found is not None else None
 
 
 def _mentions(process: Path, mark: str) -> bool:

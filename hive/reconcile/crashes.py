@@ -15,6 +15,7 @@ from hive.outbox.incidents import IncidentReporter
 
 log = logging.getLogger("hive.crashes")
 
+FEW_LINES = 5
 LINES = 30
 """How much of the end of the log is reported."""
 
@@ -37,6 +38,16 @@ The end of its log:
 {end}
 """
 GIVES_UP = "🔴 {agent} gives up {ref}: its container crashed {times} times there within {minutes} minutes. Its other issues continue."
+NOT_STARTED = "🔴 the container of {agent} cannot be started"
+NOT_STARTED_BODY = """\
+The reason is this machine or its configuration: nothing of the agent ran. Its turns wait, and none loses an attempt. It is tried again by itself;
+when it starts, this issue closes by itself. `hive doctor` shows what this machine lacks.
+
+The last words of what should have started it:
+
+{end}
+"""
+STARTED = "🟢 the container of {agent} has started."
 WELL = "🟢 {agent} has run for {minutes} minutes without another crash."
 RESTARTED = "🟡 {agent} is restarted: {why}."
 
@@ -52,7 +63,7 @@ class CrashWatch:
     def crashed(self, team: str, agent: str, log_end: str, held: tuple[int, str] | None = None) -> None:
         """A container ended by itself; `log_end` is foreign text, `held` its unfinished turn and that turn's subject."""
         ledger, minutes = self._ledger, self._limits.crash_minutes
-        end = "\n".join(f"- {code(line)}" for line in log_end.splitlines()[-LINES:] if line.strip()) or NO_LOG
+        end = _quoted(log_end, LINES)
         with ledger.transaction():
             ledger.incidents.record_crash(team, agent, held[0] if held else 0)
             times = ledger.incidents.count_crashes(agent, ledger.clock() - 60 * minutes)
@@ -69,6 +80,17 @@ class CrashWatch:
                 said = STAYS_DOWN.format(agent=plain(agent), times=times, minutes=minutes, end=end)
                 self._incidents.add(team, _subject(agent), said.strip())
         log.error("agent_stays_down agent=%s crashes=%d minutes=%d", agent, times, minutes)
+
+    def could_not_start(self, team: str, agent: str, log_end: str) -> None:
+        """A container ended before its harness began: that is no crash of the agent, and is tried again for ever."""
+        body = NOT_STARTED_BODY.format(end=_quoted(log_end, FEW_LINES))
+        with self._ledger.transaction():
+            if self._incidents.begin(team, _start(agent), plain(NOT_STARTED.format(agent=agent)), body.strip()):
+                self._ledger.audit.add("host", Act.CONTAINER_NOT_STARTED, team=team, agent=agent)
+
+    def has_started(self, team: str, agent: str) -> None:
+        """A container's harness answers."""
+        self._incidents.end(team, _start(agent), STARTED.format(agent=plain(agent)))
 
     def _give_up(self, team: str, agent: str, turn: int, ref: str) -> None:
         """Give up a turn at which the container crashes each time."""
@@ -108,6 +130,14 @@ class CrashWatch:
             and not self.is_down(team, agent)
         ):
             self._incidents.end(team, _subject(agent), WELL.format(agent=plain(agent), minutes=minutes))
+
+
+def _quoted(log_end: str, lines: int) -> str:
+    return "\n".join(f"- {code(line)}" for line in log_end.splitlines()[-lines:] if line.strip()) or NO_LOG
+
+
+def _start(agent: str) -> str:
+    return f"start:{agent}"
 
 
 def _subject(agent: str) -> str:

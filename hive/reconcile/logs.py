@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from hive.agent.enter import READY
 from hive.reconcile.dir_handles import DirHandle, ForeignEntry
 
 LOG_BYTES = 1 << 20
@@ -54,6 +55,8 @@ class Log:
     """The log of one agent, in its directory on the host."""
 
     root: Path
+    is_ready: bool = False
+    """Whether the container said that it is set up: what it wrote before that are the words of what makes it."""
     _reader: threading.Thread | None = None
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
@@ -69,6 +72,10 @@ class Log:
         if self._reader is not None:
             self._reader.join(seconds)
 
+    def note(self, line: str) -> None:
+        """Add a line of the host's own."""
+        self._write(f"{line}\n")
+
     def tail(self, lines: int) -> str:
         """The last lines, of about 400 characters at most."""
         with DirHandle.at(self.root) as folder:
@@ -79,8 +86,12 @@ class Log:
         decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
         allowance = Allowance(time.monotonic())
         dropped = 0
+        head = b""
         with pipe:
             while chunk := os.read(pipe.fileno(), PIPE_BYTES):
+                if not self.is_ready and len(head) < TAIL_BYTES:
+                    head += chunk[:TAIL_BYTES]
+                    self.is_ready = READY.encode() in head.splitlines()
                 granted = allowance.take(len(chunk), time.monotonic())
                 if dropped and granted == len(chunk):
                     self._say_dropped(dropped)

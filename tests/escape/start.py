@@ -5,8 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hive.config import Limits
 from hive.reconcile.agent_dirs import AgentDirs
-from hive.reconcile.backends import Bubblewrap, look_for
+from hive.reconcile.backends import Bounds, Bubblewrap, look_for
 from hive.reconcile.build import interpreter
 
 NOT_HERE = 77
@@ -28,6 +29,6 @@ for name, path in commands.items():
     assert path, name
     if not (artifact / "bin" / name).is_symlink():
         (artifact / "bin" / name).symlink_to(Path(path).resolve())
-command = backend.command(dirs, "0123", {})
+command = backend.command(dirs, "0123", {}, Bounds(Limits()))
 entry = command.words.index("-m")
 sys.exit(subprocess.run([*command.words[:entry], "-c", Path(harness).read_text(), given], env=command.env).returncode)

@@ -16,9 +16,9 @@ import pytest
 
 from hive.agent.processes import descendants
 from hive.config import Limits
-from hive.reconcile.backends import Backend, Unconfined, look_for
+from hive.reconcile.backends import Backend, Bounds, Bubblewrap, Unconfined, look_for
 from hive.reconcile.build import build, plan
-from hive.reconcile.containers import Containers
+from hive.reconcile.containers import Containers, Ended
 from hive.reconcile.dir_handles import ForeignEntry
 from tests.reconcile.conftest import Origin
 
@@ -67,7 +67,7 @@ def made(origin: Origin, tmp_path: Path) -> Iterator[tuple[Containers, str]]:
 
 def look(backend: Backend, containers: Containers, sha: str, port: int = 1) -> dict[str, object]:
     """What a program sees in the place of the harness."""
-    command = backend.command(containers.dirs("iris"), sha, {"COLOR": "amber"})
+    command = backend.command(containers.dirs("iris"), sha, {"COLOR": "amber"}, Bounds(Limits()))
     words, env = command.words, command.env
     words = [*words[: words.index("-m")], "-c", LOOK.replace("PORT", str(port))]
     secret = {"ANTHROPIC_API_KEY": "sk-ant-secret", "HIVE_ADMIN_PASSWORD": "x"}
@@ -77,7 +77,7 @@ def look(backend: Backend, containers: Containers, sha: str, port: int = 1) -> d
     else:
         done = subprocess.run(words, capture_output=True, text=True, cwd=cwd, env={**os.environ, **secret})
     assert done.returncode == 0, done.stderr
-    seen: dict[str, object] = json.loads(done.stdout)
+    seen: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return seen
 
 
@@ -90,7 +90,7 @@ def test_no_network_no_keys_no_host(made: tuple[Containers, str]) -> None:
     assert isinstance(env, dict)
     assert set(env) <= {
         *("COLOR", "HIVE_CONFIG", "HIVE_SOCKETS", "HIVE_STATE", "HOME", "LANG", "PATH", "PWD", "LC_CTYPE"),
-        *("PYTHONDONTWRITEBYTECODE", "PYTHONPATH"),
+        *("HIVE_LIMITS", "PYTHONDONTWRITEBYTECODE", "PYTHONPATH"),
     }
     assert seen["uid"] == 1000
     assert not seen["home"]
@@ -140,7 +140,7 @@ def test_starts_stops_and_is_reaped(made: tuple[Containers, str], backend: Backe
     until(lambda: not backend.contained or (_name(pid) == "bwrap" and _name(_innermost(pid)).startswith("python")))
     within = descendants(pid)
     os.kill(pid, signal.SIGKILL)
-    until(lambda: containers.reap() == ["iris"])
+    until(lambda: [ended.agent for ended in containers.reap()] == ["iris"])
     until(lambda: not any(map(_is_alive, within)))
     assert containers.running("iris") == ""
     until(lambda: containers.start("iris", sha, {}))
@@ -220,6 +220,37 @@ def test_what_a_dead_host_left_is_swept_out(made: tuple[Containers, str], tmp_pa
     assert _is_alive(pid)
     Containers(Unconfined(), tmp_path / "agents").sweep_out("iris")
     until(lambda: not _is_alive(pid))
+
+
+def test_what_never_began_is_no_crash_of_the_agent(made: tuple[Containers, str], tmp_path: Path) -> None:
+    """A container that cannot be made is told apart from one whose harness ended, whatever their exit status."""
+    containers, sha = made
+    program = tmp_path / "bwrap"
+    program.write_text('#!/bin/sh\necho "bwrap: Can\'t bind mount /x"\nexit 1\n')
+    program.chmod(0o755)
+    containers.backend = Bubblewrap(str(program))
+    assert containers.start("iris", sha, {})
+    assert _ended(containers) == [Ended("iris", began=False)]
+    assert containers.log("iris").splitlines()[-1] == "bwrap: Can't bind mount /x"
+
+
+@pytest.mark.contained
+@contained
+def test_a_harness_that_ends_had_begun(made: tuple[Containers, str]) -> None:
+    """Once the container is set up, its end is its harness' own."""
+    containers, sha = made
+    (containers.dirs("iris").gens / sha / "agent.json").unlink()  # without it no harness can run
+    assert containers.start("iris", sha, {})
+    assert _ended(containers) == [Ended("iris", began=True)]
+
+
+def _ended(containers: Containers) -> list[Ended]:
+    """What ended by itself, as soon as something has."""
+    end = time.monotonic() + 240
+    while not (ended := containers.reap()):
+        assert time.monotonic() < end, "nothing ended"
+        time.sleep(0.02)
+    return ended
 
 
 def _is_alive(pid: int) -> bool:

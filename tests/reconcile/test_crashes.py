@@ -57,6 +57,19 @@ def test_an_incident_is_one_issue(ledger: Ledger, clock: Clock, watch: CrashWatc
     assert told(ledger)[-1][1]["key"] != issue["key"]
 
 
+def test_what_cannot_start_is_no_crash(ledger: Ledger, watch: CrashWatch) -> None:
+    """However often it is tried, there is one issue, which says that the machine is the reason, and closes by itself; the agent stays up."""
+    for _ in range(5):
+        watch.could_not_start("acme", "iris", f"{LOG}\nbwrap: No permissions to create new namespace")
+    ((kind, issue),) = told(ledger)
+    assert (kind, issue["title"]) == ("open_issue", "🔴 the container of iris cannot be started")
+    assert issue["body"].endswith("- `bwrap: No permissions to create new namespace`")
+    assert not watch.is_down("acme", "iris")
+    watch.has_started("acme", "iris")
+    watch.has_started("acme", "iris")
+    assert [said["closes"] for kind, said in told(ledger) if kind == "add_to_issue"] == [True]
+
+
 def test_too_many_are_the_end_for_now(ledger: Ledger, clock: Clock, watch: CrashWatch) -> None:
     """Three in ten minutes: it stays down, and that is said in the issue, by a label on its runs, and in the queue."""
     ledger.runs.start("acme", "iris", "forgejo:acme/app#1", "k", "do it")

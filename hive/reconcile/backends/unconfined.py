@@ -10,6 +10,7 @@ from hive.agent.launch import BARE
 from hive.agent.sandbox import python
 from hive.reconcile.agent_dirs import AgentDirs
 from hive.reconcile.backends.backend import Command
+from hive.reconcile.backends.bounds import Bounds
 from hive.reconcile.backends.surroundings import first_below, harness, kill_tree, source, variables
 from hive.reconcile.build import interpreter
 
@@ -27,9 +28,10 @@ class Unconfined:
         """It can be had everywhere."""
         return cls()
 
-    def command(self, dirs: AgentDirs, sha: str, extra: Mapping[str, str]) -> Command:
+    def command(self, dirs: AgentDirs, sha: str, extra: Mapping[str, str], bounds: Bounds) -> Command:
         """A launcher that ends everything below the harness when it or this process ends."""
-        env = variables(str(dirs.gens / sha), str(dirs.state), str(dirs.sockets), str(source()), extra)
+        places = map(str, (dirs.gens / sha, dirs.state, dirs.sockets))
+        env = variables(*places, source=str(source()), bounds=bounds, extra=extra)
         options = [BARE, str(os.getpid()), "-1", str(os.getuid()), "--", "--"]
         launch = python("hive.agent.launch", interpreter=interpreter(), source=source())
         return Command([*launch, *options, *harness()], env)

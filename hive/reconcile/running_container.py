@@ -1,0 +1,108 @@
+"""One container that was started: its process, its log, its group, and its end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+
+from hive.reconcile.agent_dirs import AgentDirs
+from hive.reconcile.backends import Backend, Bounds, Command
+from hive.reconcile.backends.surroundings import starter
+from hive.reconcile.logs import Log
+
+LOG_SECONDS = 2.0
+"""How long what a container wrote at last may take to be in its log."""
+POLL_SECONDS = 0.1
+AGENTS_UMASK = 0o022
+"""Agents make files as people do: their directory lies below one that only the hive can enter."""
+
+
+@dataclass(slots=True)
+class RunningContainer:
+    """A container of a commit, since when (`time.monotonic`); the thread that started it is the one that calls this."""
+
+    sha: str
+    backend: Backend
+    dirs: AgentDirs
+    bounds: Bounds
+    process: subprocess.Popen[bytes]
+    since: float
+    log: Log
+    _harness: int | None = None
+
+    @classmethod
+    def start(
+        cls, backend: Backend, dirs: AgentDirs, command: Command, *, sha: str, bounds: Bounds, key: str
+    ) -> RunningContainer:
+        """Start a command that joins its group; `key` is what the harness reads. Raises OSError and ValueError."""
+        process = subprocess.Popen(
+            [*starter(bounds), *command.words],
+            env=command.env,
+            cwd=dirs.root,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            bufsize=0,
+            umask=AGENTS_UMASK,
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
+        with contextlib.suppress(BrokenPipeError), process.stdin as told:
+            told.write(key.encode())  # an argument or a file could be read by others
+        log = Log(dirs.root)
+        log.follow(process.stdout)
+        return cls(sha, backend, dirs, bounds, process, time.monotonic(), log)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether its process has not ended."""
+        return self.process.poll() is None
+
+    @property
+    def began(self) -> bool:
+        """Whether it was set up, so that its harness began."""
+        return self.log.is_ready or not self.backend.contained
+
+    def harness(self) -> int | None:
+        """The process of the harness, once it is one."""
+        if not self.is_alive:
+            return None
+        if self._harness is None and self.began:
+            self._harness = self.backend.harness(self.process.pid)
+        return self._harness
+
+    def tell(self) -> bool:
+        """Ask the harness to end; False if it is not there yet."""
+        pid = self.backend.harness(self.process.pid)
+        if pid is None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+        return True
+
+    def stop(self, seconds: float) -> None:
+        """Ask it to end, and wait for that."""
+        until, told = time.monotonic() + seconds, False
+        while self.is_alive and time.monotonic() < until:
+            told = told or self.tell()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(timeout=POLL_SECONDS)
+
+    def kill(self) -> None:
+        """End it with everything in it, at once."""
+        self.backend.kill(self.process.pid, self.dirs)
+        self.process.wait()
+
+    def clear(self, last_word: str) -> None:
+        """Take away what is left when its process has ended; `last_word` goes to its log, if there is one."""
+        if self.bounds.group is not None:
+            self.bounds.group.kill()
+        self.log.wait(LOG_SECONDS)
+        if last_word:
+            self.log.note(f"hive: {last_word}")
+        self.bounds.remove()

@@ -101,10 +101,11 @@ def _content(name: bytes, found: Found) -> bytes | None:
         file = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return None
+    facts = os.fstat(file)
+    if not stat.S_ISREG(facts.st_mode):  # a submodule is listed among the files
+        os.close(file)
+        return None
     with os.fdopen(file, "rb") as opened:
-        facts = os.fstat(file)
-        if not stat.S_ISREG(facts.st_mode):
-            return None
         begin = opened.read(_BEGINNING)
         if b"\0" in begin:
             return None

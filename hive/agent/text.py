@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from unicodedata import category
 
 REPLACED = "\ufffd"
 """The replacement of invalid characters: Unicode's own."""
 
 _NO_TEXT = {0: REPLACED}
+_SHAPELESS = {"Cc", "Cf", "Cn", "Co", "Cs"}
 
 
 def sound(text: str) -> str:
@@ -29,6 +31,12 @@ def repaired(value: Any) -> Any:
     if isinstance(value, dict):
         return {sound(str(key)): repaired(item) for key, item in value.items()}
     return value
+
+
+def visible(text: str) -> str:
+    """Text without characters that have no shape and no place: a model is told nothing that a person cannot read."""
+    kept = (letter for letter in text.replace("\r\n", "\n") if letter in "\n\t" or category(letter) not in _SHAPELESS)
+    return "".join(kept)
 
 
 def cut(text: str, limit: int) -> str:

@@ -102,6 +102,16 @@ EDIT = Tool(
         "new": text("The text to put in its place."),
     },
 )
+NOTE = Tool(
+    "note",
+    "Keep something for your later work, on other issues too: you are shown your notes when a run begins. There is room "
+    "for 8000 characters.",
+    {
+        "text": text("What to add to your notes, or to put in the place of something."),
+        "instead_of": text("What it replaces in your notes, exactly as it stands there; left out, it is added."),
+    },
+    optional=frozenset({"instead_of"}),
+)
 SUBMIT = Tool(
     "submit",
     "Run the project's checks, commit everything, push it and open the pull request, or bring it up to date. "
@@ -175,8 +185,8 @@ CONFIG_REQUEST = Tool(
 WORK_TOOLS = (RUN, READ, SEARCH, WRITE, EDIT)
 """Tools that look at the work tree and change it: an engine that brings its own is not offered these."""
 
-HIVE_TOOLS = (COMMENT, STATUS, LOGS, UPDATE_PR, CONFIG_REQUEST, SUBMIT, PROPOSE, FINISH)
-"""Tools that leave the container: every engine is offered these, as plain tools or by MCP."""
+HIVE_TOOLS = (NOTE, COMMENT, STATUS, LOGS, UPDATE_PR, CONFIG_REQUEST, SUBMIT, PROPOSE, FINISH)
+"""Tools that reach beyond the work tree: every engine is offered these, as plain tools or by MCP."""
 
 
 def offered(tools: Iterable[Tool], capabilities: Iterable[str]) -> tuple[Tool, ...]:

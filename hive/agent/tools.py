@@ -9,6 +9,7 @@ from typing import Any
 from hive.agent import files
 from hive.agent.errors import HostRefused, ToolError
 from hive.agent.final_actions import FinalActions
+from hive.agent.notes import Notes
 from hive.agent.shell import CommandResult
 from hive.agent.thread_actions import ThreadActions
 from hive.agent.tool_declarations import Property, Tool
@@ -19,7 +20,7 @@ Handler = Callable[..., str]
 
 
 def handlers(
-    tree: Path, run: Callable[[str], CommandResult], reader: TreeReader, actions: FinalActions
+    tree: Path, run: Callable[[str], CommandResult], reader: TreeReader, notes: Notes, actions: FinalActions
 ) -> dict[str, Handler]:
     """What each tool does; `run` lets a command run in the work tree."""
     words = ThreadActions(actions.turn, actions.broker)
@@ -34,6 +35,7 @@ def handlers(
         "search": reader.search,
         "write": lambda path, content: files.write(tree, path, content),
         "edit": lambda path, old, new: files.edit(tree, path, old, new),
+        "note": notes.change,
         "submit": actions.submit,
         "propose": actions.propose,
         "finish": actions.finish,

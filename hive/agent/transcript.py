@@ -43,8 +43,8 @@ class Transcript:
         self._keep(len(self._lines), line)
         self._lines.append(line)
 
-    def begin(self, turn: int, message: str, *, fingerprint: str, memory: str = "") -> None:
-        """Start a turn, or find it started; open calls of the previous turn are answered now.
+    def begin(self, turn: int, message: str | None = None, *, fingerprint: str, memory: str = "") -> None:
+        """Start a turn, or find it started; its message may follow later.
 
         With a `memory` of `compact` or `new` it starts with a compacted conversation, or with an empty one.
         """
@@ -54,9 +54,25 @@ class Transcript:
             self.append({"mind": fingerprint})
         if memory and not any("role" in line or "shortened" in line or "new" in line for line in self._section):
             self.append({"shortened": True} if memory == "compact" else {"new": True})
+        if message is not None:
+            self.say(message)
+
+    def say(self, message: str, context: Callable[[], Iterable[str]] = tuple) -> None:
+        """Give a turn its message, unless it has one; open calls of the previous turn are answered now.
+
+        The first message of a conversation is followed by the texts of `context`.
+        """
         if not any("role" in line for line in self._section):
             undone = [result(call, UNDONE, error=True) for call in self._open_calls()]
-            self.append({"role": "user", "content": [*undone, {"type": "text", "text": message}]})
+            more = () if self.messages else context()
+            texts = [{"type": "text", "text": text} for text in (message, *more)]
+            self.append({"role": "user", "content": [*undone, *texts]})
+
+    @property
+    def message(self) -> str:
+        """What the last turn was told when it began, in one text."""
+        told = next((line["content"] for line in self._section if "role" in line), ())
+        return "\n\n".join(block["text"] for block in told if block["type"] == "text")
 
     def settle(self, results: Sequence[dict[str, Any]], end: TurnEnded | None) -> None:
         """Write down what a reply's calls came to, in one line with the end if they brought it."""

@@ -17,7 +17,9 @@ from hive.agent.errors import GitToolError, HostRefused, HostUnavailable, Paused
 from hive.agent.final_actions import FinalActions
 from hive.agent.heartbeat import LeaseHeartbeat
 from hive.agent.log import log
+from hive.agent.notes import Notes
 from hive.agent.outputs import OutputFolder
+from hive.agent.run_context import context_of
 from hive.agent.sandbox import NONE, Sandbox
 from hive.agent.tools import Toolbox, handlers
 from hive.agent.transcript import Transcript
@@ -113,7 +115,7 @@ class TurnRunner:
             transcript.begin(turn.id, turn.message, fingerprint="", memory=turn.memory)
             end = transcript.end or unknown
         else:
-            transcript.begin(turn.id, turn.message, fingerprint=engine.fingerprint(turn), memory=turn.memory)
+            transcript.begin(turn.id, fingerprint=engine.fingerprint(turn), memory=turn.memory)
             end = transcript.end or self._work(engine, turn, broker, transcript, heartbeat)
         transcript.close(end)
         return end
@@ -141,12 +143,14 @@ class TurnRunner:
                 self.leaving()
 
             work.prepare()
+            notes = Notes(self.place.state)
+            transcript.say(turn.message, lambda: context_of(work, notes))
             actions = FinalActions(turn, broker, work, config, run)
             reader = TreeReader(work.path, work.listed, outputs, sandbox, pictures=turn.pictures)
             place = Workplace(
-                turn,
+                replace(turn, message=transcript.message),
                 transcript,
-                Toolbox(engine.tools(turn), handlers(work.path, run, reader, actions)),
+                Toolbox(engine.tools(turn), handlers(work.path, run, reader, notes, actions)),
                 actions,
                 work.path,
                 run,

@@ -15,6 +15,9 @@ from hive.agent.unix_http import RetryPolicy
 DROPPINGS = "__pycache__/\n*.py[cod]\n.pytest_cache/\nnode_modules/\n"
 """What a project's checks leave behind and is never committed."""
 
+MAX_TEXT = 1 << 20
+"""Bytes of a file that is read from a commit."""
+
 IN_CONFLICT = (
     "Somebody else pushed to {branch} meanwhile, and your work touches the same lines in: {files}. What they did is "
     "at {theirs}: bring both together (`git merge {theirs}`, fix the files, `git commit`), and submit again."
@@ -41,6 +44,7 @@ class WorkTree:
         self._git = GitCommand(path, env, repo, sandbox)
         self._clone = GitCommand(path.with_name(f"{path.name}.part"), env, repo, sandbox)
         self._retry = retry
+        self.base = base
         self._base = f"refs/remotes/origin/{base}"
         self._branch = branch
         self._theirs = f"refs/remotes/origin/{branch}"
@@ -72,6 +76,13 @@ class WorkTree:
         """The names of the files below a path that git does not ignore, each ended by NUL."""
         listing = ("ls-files", "-z", "--deduplicate", "--cached", "--others", "--exclude-standard")
         return self._git.raw(*listing, "--", f":(top,literal){path}")
+
+    def on_base(self, name: str) -> str:
+        """The text of a file at the top of the base; empty for a link, and if there is none or it is too large."""
+        entry = self._git("ls-tree", "-l", self._base, "--", f":(top,literal){name}").split()
+        if len(entry) < 4 or not entry[0].startswith("100") or int(entry[3]) > MAX_TEXT:
+            return ""
+        return self._git("cat-file", "blob", entry[2])
 
     def is_ahead(self) -> bool:
         """Whether there is a commit that the base does not have."""

@@ -157,7 +157,7 @@ def test_instructions_and_tools(world: World) -> None:
     world.hold("Hello.", model="claude-x", capabilities=["comment"])
     heard = responder.heard[0]
     assert (heard.model, heard.system, heard.news) == ("claude-x", "You are iris.", "Hello.")
-    assert heard.tools == ("run", "read", "search", "write", "edit", "comment", "finish")
+    assert heard.tools == ("run", "read", "search", "write", "edit", "note", "comment", "finish")
 
 
 def stream(*blocks: list[dict[str, Any]], stop: str = "tool_use") -> Iterator[dict[str, Any]]:

@@ -176,6 +176,9 @@ class TestSearch:
             file.write(b"x" * 10_000)
             file.truncate(1 << 40)
         os.mkfifo(reader.tree / "fifo")
+        module = f"160000,{'1' * 40},module"
+        subprocess.run(["git", "update-index", "--add", "--cacheinfo", module], cwd=reader.tree, env=GIT, check=True)
+        (reader.tree / "module").mkdir()
         assert reader.search(text="root") == "'two\\nlines':1: root\n[too large to be searched: huge]"
 
     def test_a_pattern_that_takes_for_ever(self, reader: TreeReader, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from hive.gateway.admission import Guard
 from hive.gateway.agent_backoff import AgentBackoff
 from hive.gateway.agent_session import AgentSession
 from hive.gateway.llm import Model
+from hive.gateway.model_route import ModelRoute
 from hive.gateway.wsgi_server import Server
 from hive.git_mirror.mirror import Login
 from hive.instance.instance import MODEL_KEY, Instance, StartupError, model_key, wait_for_store
@@ -248,7 +249,7 @@ class Host:
         guard = self._guards.setdefault(agent, guard)
         tools = frozenset(instance.settings.model.server_tools)
         upstream = model_proxy.Upstream(
-            lambda _: model_proxy.ModelRoute(self._model, name := brief.model(), name, lambda: self._key),
+            lambda _: ModelRoute(self._model, name := brief.model(), name, lambda: self._key),
             lambda: (brief.model(),),
             rest,
             tools,

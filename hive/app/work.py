@@ -87,7 +87,7 @@ class LedgerHistory:
             for suspension in self.ledger.suspensions.all()
             if suspension.name == agent and suspension.scope in (Scope.AGENT, Scope.ACCOUNT)
         ]
-        return tuple(suspension.detail for suspension in mine)
+        return tuple(suspension.waiting for suspension in mine)
 
 
 def serve(instance: Instance, stop: threading.Event) -> None:

@@ -72,14 +72,12 @@ class ModelRefusal:
 
 def model_refusal(error: ModelFailed) -> ModelRefusal | None:
     """What an answer of the model's API means for the agent; None if it is about this one request."""
-    told = error.body.get("error")
-    kind = str(told.get("type", "")) if isinstance(told, dict) else ""
-    message = str(told.get("message", "")) if isinstance(told, dict) else ""
-    reason = f"model: {error.status} {kind}".strip()
+    kind = error.kind
+    reason = f"{error.status} {kind}".strip()
     if error.status in (401, 403):
         return ModelRefusal(SuspensionReason.NEEDS_LOGIN, reason)
     spent = error.status == 429 and error.headers.get("x-should-retry") == "false"
-    if spent or error.status == 402 or kind == "billing_error" or "credit balance" in message:
+    if spent or error.status == 402 or kind == "billing_error" or "credit balance" in error.message:
         return ModelRefusal(SuspensionReason.OVER_BUDGET, reason)
     seconds = _seconds(error.headers.get("retry-after", ""))
     if error.unreachable:
@@ -87,8 +85,9 @@ def model_refusal(error: ModelFailed) -> ModelRefusal | None:
     if error.status in (429, 529) or kind == "overloaded_error":
         return ModelRefusal(SuspensionReason.RATE_LIMITED, reason, seconds, passing=True)
     if error.status == 408 or error.status >= 500:
+        said = " ".join(error.message.split())[:120]
         return ModelRefusal(
-            SuspensionReason.MODEL_UNREACHABLE, f"the model is unreachable: {reason}", seconds, passing=True
+            SuspensionReason.MODEL_UNREACHABLE, f"{reason}{': ' if said else ''}{said}", seconds, passing=True
         )
     return None
 

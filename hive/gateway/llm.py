@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 from forge.tls import bundle, context, is_untrusted, untrusted
@@ -51,6 +52,18 @@ class ModelRequest:
     def is_stream(self) -> bool:
         """Whether the answer is wanted as a stream of events."""
         return self.body.get("stream") is True
+
+    @property
+    def digest(self) -> str:
+        """What tells this conversation from another one; a client's instructions may differ from one try to the next."""
+        return sha256(json.dumps(self.body["messages"], sort_keys=True).encode()).hexdigest()
+
+
+PROBE = ModelRequest(
+    {"max_tokens": 16, "messages": [{"role": "user", "content": "Say OK."}], "stream": True},
+    {"anthropic-version": "2023-06-01"},
+)
+"""A request that every server answers which answers any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +122,9 @@ class Model:
                     raise self._refusal(response)
             except httpx2.HTTPError as error:
                 why = str(error.__cause__ or error) or type(error).__name__
-                raise unreachable(untrusted(self._url, why) if is_untrusted(why) else why) from error
+                words = untrusted(self._url, why) if is_untrusted(why) else why
+                unsent = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+                raise unreachable(words, was_sent=not unsent) from error
             except (TypeError, ValueError, RecursionError) as error:
                 # What cannot be written down was never sent: no trouble of the model's.
                 words = f"the request cannot be sent: {type(error).__name__}"

@@ -40,17 +40,34 @@ _NUMBER = re.compile(r"\[Errno -?\d+\] ")
 class ModelFailed(Exception):
     """The model did not answer: `status` and `body` are the API's answer, in its own form.
 
-    `unreachable` is why there was no answer at all, and empty otherwise.
+    `unreachable` is why there was no answer at all, and empty otherwise; `was_sent` is whether the server got the request.
     """
 
     def __init__(
-        self, status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None, *, unreachable: str = ""
+        self,
+        status: int,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str] | None = None,
+        *,
+        unreachable: str = "",
+        was_sent: bool = True,
     ) -> None:
         super().__init__(f"{status}: {body}")
+        self.was_sent = was_sent
         self.status = status
         self.body = body
         self.headers = headers or {}
         self.unreachable = unreachable
+
+    @property
+    def may_be_the_requests(self) -> bool:
+        """Whether the fault may be the request's: the server got it, and did not say that it is busy."""
+        return (
+            self.was_sent
+            and self.status >= 500
+            and self.status != 529
+            and (self.status != 503 or bool(self.unreachable))
+        )
 
     @property
     def kind(self) -> str:
@@ -63,10 +80,19 @@ class ModelFailed(Exception):
         return str(_error(self.body).get("message") or "")
 
 
-def unreachable(why: str) -> ModelFailed:
+def unreachable(why: str, *, was_sent: bool = False) -> ModelFailed:
     """The failure of an unreachable model, in the API's form."""
     words = _line(_NUMBER.sub("", why)) or "no reason given"
-    return ModelFailed(503, error_body("api_error", f"the model is unreachable: {words}"), unreachable=words)
+    body = error_body("api_error", f"the model is unreachable: {words}")
+    return ModelFailed(503, body, unreachable=words, was_sent=was_sent)
+
+
+def hopeless(message: str, tries: int) -> ModelFailed:
+    """The failure of a request that the model's server never answers, though it answers others."""
+    words = (
+        f"the model's server failed at this request {tries} times and answers others: {message or 'no reason given'}"
+    )
+    return ModelFailed(400, error_body("invalid_request_error", words), {"x-should-retry": "false"})
 
 
 def error_body(kind: str, message: str) -> dict[str, Any]:

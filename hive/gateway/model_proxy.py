@@ -6,8 +6,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from flask import Flask, Response, jsonify, request
@@ -15,11 +14,13 @@ from flask import Flask, Response, jsonify, request
 from hive.gateway import middleware
 from hive.gateway.admission import NO_TOKEN, CallRule, Denied, Gate, Guard
 from hive.gateway.agent_backoff import ModelRefusal
-from hive.gateway.llm import COUNT, MESSAGES, MODELS, Model, ModelRequest, StreamedReply
+from hive.gateway.llm import COUNT, MESSAGES, MODELS, ModelRequest
 from hive.gateway.meter import Meter
-from hive.gateway.model_errors import ModelFailed, error_body, kind_of, unreachable
+from hive.gateway.model_errors import ModelFailed, error_body, hopeless, kind_of, unreachable
 from hive.gateway.model_headers import passed_on
 from hive.gateway.model_request import prepared
+from hive.gateway.model_route import ModelRoute
+from hive.gateway.repeated_faults import RepeatedFaults
 from hive.gateway.spending import UNLIMITED, Reservation, Spending
 from hive.gateway.token_usage import TokenUsage
 from hive.ledger import Act, Ledger, Turn
@@ -58,18 +59,22 @@ class ModelObserver(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class ModelRoute:
-    """Where requests for a model go. `name` is the hive's name for it, `id` that of its server."""
+class Attempt:
+    """One request of a turn on its way, and who is told what becomes of it."""
 
-    model: Model
-    name: str
-    id: str
-    key: Callable[[], str] = lambda: ""
-    """The key, read at each request; raises ModelFailed if the server needs one and there is none."""
+    turn: Turn
+    request: ModelRequest
+    upstream: Upstream
 
-    def ask(self, request: ModelRequest) -> AbstractContextManager[StreamedReply]:
-        """Pass a request on; raises ModelFailed."""
-        return self.model.ask(replace(request, body={**request.body, "model": self.id}), self.key())
+    def answered(self) -> None:
+        """The model answered it."""
+        self.upstream.faults.forget(self.request)
+        self.upstream.watch.answered()
+
+    def failed(self, error: ModelFailed) -> ModelRefusal | None:
+        """The model did not; returns what that means for the agent."""
+        self.upstream.faults.note(self.turn, self.request, error)
+        return self.upstream.watch.refused(self.turn, error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,7 @@ class Upstream:
     server_tools: frozenset[str] = frozenset()
     betas: frozenset[str] = frozenset()
     spending: Spending = UNLIMITED
+    faults: RepeatedFaults = field(default_factory=RepeatedFaults)
 
 
 def create(upstream: Upstream, guard: Guard) -> Flask:
@@ -98,6 +104,13 @@ def create(upstream: Upstream, guard: Guard) -> Flask:
     def messages() -> Response:
         turn = holder(guard)
         sent, route = asked(upstream)
+        attempt = Attempt(turn, sent, upstream)
+        if suspicion := upstream.faults.suspicion(turn, sent):
+            tries, said = suspicion
+            if used := route.probe():
+                upstream.watch.answered()
+                Booking(guard.ledger, guard.team, turn, middleware.request_id(), UNLIMITED).enter(used)
+                return refused(None, hopeless(said, tries))
         try:
             reservation = upstream.spending.admit(turn, route.name, sent.body)
         except ModelFailed as error:
@@ -108,9 +121,9 @@ def create(upstream: Upstream, guard: Guard) -> Flask:
             reply = passing.__enter__()
         except ModelFailed as error:
             booking.enter(TokenUsage())
-            return refused(upstream.watch.refused(turn, error), error)
+            return refused(attempt.failed(error), error)
         meter = Meter(reply.content_type, request.content_length or 0)
-        chunks = metered(reply.chunks, meter, booking, upstream.watch, lambda: passing.__exit__(None, None, None))
+        chunks = metered(reply.chunks, meter, booking, attempt, lambda: passing.__exit__(None, None, None))
         return Response(chunks, content_type=reply.content_type)
 
     @app.post(COUNT)
@@ -221,7 +234,7 @@ class Booking:
 
 
 def metered(
-    chunks: Iterator[bytes], meter: Meter, booking: Booking, watch: ModelObserver, leave: Callable[[], object]
+    chunks: Iterator[bytes], meter: Meter, booking: Booking, attempt: Attempt, leave: Callable[[], object]
 ) -> Iterator[bytes]:
     """Pass an answer on and book its tokens, also when the client leaves early or the model breaks off.
 
@@ -238,8 +251,8 @@ def metered(
         try:
             leave()
             if meter.is_whole:
-                watch.answered()
+                attempt.answered()
             elif meter.error is not None or not left:
-                watch.refused(booking.turn, meter.error or unreachable("its answer broke off"))
+                attempt.failed(meter.error or unreachable("its answer broke off", was_sent=True))
         finally:
             booking.enter(meter.usage)

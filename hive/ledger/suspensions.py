@@ -38,6 +38,15 @@ class SuspensionReason(StrEnum):
     REPOSITORY_LOST = "repository_lost"
 
 
+MODEL_REASONS = frozenset(
+    {
+        *(SuspensionReason.MODEL_UNREACHABLE, SuspensionReason.RATE_LIMITED),
+        *(SuspensionReason.NEEDS_LOGIN, SuspensionReason.OVER_BUDGET),
+    }
+)
+"""Reasons for which a turn probes the model after a while."""
+
+
 @dataclass(frozen=True, slots=True)
 class Suspension:
     """Suspended work. `name` is whose, empty for a whole team; times are unix seconds."""
@@ -51,9 +60,17 @@ class Suspension:
     next_at: float
     attempts: int
 
+    @property
+    def waiting(self) -> str:
+        """Why work waits, and when it is tried again if that is known: `waiting: 529 overloaded_error, retry 14:32 UTC`."""
+        if self.reason not in MODEL_REASONS:
+            return self.detail
+        again = datetime.fromtimestamp(self.next_at, UTC)
+        return f"waiting: {self.detail}, retry {again:%H:%M} UTC"
+
     def __str__(self) -> str:
         since = datetime.fromtimestamp(self.since, UTC).isoformat(timespec="seconds")
-        return f"{self.team} {self.name}".rstrip() + f": {self.detail}, since {since}"
+        return f"{self.team} {self.name}".rstrip() + f": {self.waiting}, since {since}"
 
 
 class Suspensions:

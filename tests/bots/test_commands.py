@@ -394,14 +394,14 @@ def test_somebody_is_at_it(ctx: Context) -> None:
 
 def test_a_pause_is_said_once(ctx: Context, still: Still) -> None:
     """Who is paused is not paused again, and who rests for another reason does not go on by a word."""
-    still.rests = {"iris": ("paused by mara", "model: 429 rate_limit_error")}
+    still.rests = {"iris": ("paused by mara", "waiting: 429 rate_limit_error, retry 14:32 UTC")}
     assert actions(say(ctx, "/pause")) == []
-    still.rests = {"iris": ("model: 429 rate_limit_error",)}
+    still.rests = {"iris": ("waiting: 429 rate_limit_error, retry 14:32 UTC",)}
     assert isinstance(ctx.forge, StillForge)
     ctx.forge.said = {}
     wanted = say(ctx, "/resume")
     assert actions(wanted) == []
-    assert "but suspended (model: 429 rate_limit_error)" in words(wanted)
+    assert "but suspended (waiting: 429 rate_limit_error, retry 14:32 UTC)" in words(wanted)
 
 
 def test_a_model_that_the_house_does_not_know(ctx: Context) -> None:

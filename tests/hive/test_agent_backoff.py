@@ -84,7 +84,7 @@ def test_a_rate_limit_rests_and_drains(ledger: Ledger, rest: AgentBackoff, clock
     rest.put_down(first)
     rest.put_down(first)
     assert ledger.runs.claim("iris") is None
-    assert next(iter(queue(ledger))).startswith("suspended  acme iris: model: 429 rate_limit_error, since ")
+    assert next(iter(queue(ledger))).startswith("suspended  acme iris: waiting: 429 rate_limit_error, retry ")
     clock.pass_(61)
     again = taken(ledger)
     assert (again.id, again.attempts) == (first.id, 1)
@@ -135,7 +135,9 @@ def test_a_dead_model_is_said_once_and_at_once(ledger: Ledger, rest: AgentBackof
         rest.put_down(turn)
     assert pending(ledger) == []
     assert [SUSPENDED[suspension.reason] for suspension in ledger.suspensions.all()] == ["state/model-unreachable"]
-    assert next(iter(queue(ledger))).startswith("suspended  acme iris: the model is unreachable: Connection refused")
+    assert next(iter(queue(ledger))).startswith(
+        "suspended  acme iris: waiting: the model is unreachable: Connection refused"
+    )
     rest.answered()
     assert ledger.suspensions.all() == []
     assert [row.action for row in ledger.audit.after(0)] == ["model_unreachable", "agent_suspended", "agent_resumed"]

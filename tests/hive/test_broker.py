@@ -21,7 +21,7 @@ from hive.gateway.agent_session import AgentSession
 from hive.gateway.llm import Model, ModelRequest, StreamedReply
 from hive.gateway.meter import Meter
 from hive.gateway.model_errors import ModelFailed
-from hive.gateway.model_proxy import ModelRoute
+from hive.gateway.model_route import ModelRoute
 from hive.gateway.run_messages import NO_WORD
 from hive.git_mirror.mirror import Login
 from hive.ledger import NEVER, Effect, Ledger, Scope, SuspensionReason, Turn

@@ -559,3 +559,64 @@ def test_money_is_asked_before_and_told_after(
     assert bool(upstream.asked) == (refusal is None)
     if refusal is not None:
         assert (given.status_code, given.headers["x-should-retry"]) == (429, "false")
+
+
+class Picky(Upstream):
+    """A server that fails at everything but `answered`."""
+
+    def __init__(self, failure: ModelFailed, answered: str) -> None:
+        super().__init__(failure)
+        self.answered = answered
+
+    @contextmanager
+    def ask(self, request: ModelRequest, key: str) -> Iterator[StreamedReply]:
+        """Answer, or fail."""
+        self.asked.append((request.body["model"], request.body))
+        if self.answered not in json.dumps(request.body["messages"]):
+            raise self.answer  # type: ignore[misc]  # always a failure here
+        yield StreamedReply("text/event-stream", iter([*EVENTS, STOP]))
+
+
+@pytest.mark.parametrize(
+    ("failure", "tries"),
+    [
+        (ModelFailed(500, error_body("api_error", "image input is not supported")), 4),
+        (ModelFailed(501, error_body("api_error", "not implemented")), 1),
+        (unreachable("timed out", was_sent=True), 4),
+    ],
+    ids=["fault", "not implemented", "too slow"],
+)
+def test_what_is_never_answered_is_not_repeated_for_ever(
+    ledger: Ledger, turn: Turn, failure: ModelFailed, tries: int
+) -> None:
+    """When the server answers something small meanwhile, the request is refused in the server's own words, and no agent waits."""
+    upstream = Picky(failure, "Say OK.")
+    with through(ledger, upstream) as client:
+        answers = [client.post("/v1/messages", json=ASKED, headers={"x-api-key": turn.token}) for _ in range(tries + 1)]
+        assert [answer.status_code for answer in answers] == [failure.status] * tries + [400]
+        assert answers[-1].json is not None
+        said = answers[-1].json["error"]["message"]
+        assert said.startswith("the model's server failed at this request")
+        assert said.endswith(failure.message)
+        other = {**ASKED, "messages": [{"role": "user", "content": "Say OK. And more."}]}
+        assert STOP in client.post("/v1/messages", json=other, headers={"x-api-key": turn.token}).data
+    assert ledger.suspensions.all() == []
+    assert booked(ledger)[0] == 240, "what was asked to find out is booked as well"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ModelFailed(500, error_body("api_error", "down")),
+        ModelFailed(529, error_body("overloaded_error", "busy")),
+        ModelFailed(503, error_body("api_error", "loading")),
+        unreachable("Connection refused"),
+    ],
+    ids=lambda failure: f"{failure.status} {failure.message}",
+)
+def test_a_model_that_is_down_is_waited_for(ledger: Ledger, turn: Turn, failure: ModelFailed) -> None:
+    """However often: no request is at fault while nothing is answered, or while the server says that it is busy."""
+    with through(ledger, Picky(failure, "nothing at all")) as client:
+        for _ in range(8):
+            answer = client.post("/v1/messages", json=ASKED, headers={"x-api-key": turn.token})
+            assert answer.status_code == failure.status

@@ -65,7 +65,7 @@ def test_s12_thirty_issues_at_once(hive: Hive, responder: Overworked) -> None:
         )
 
     hive.until(suspension, "the suspension")
-    assert any("acme iris: model: 429 rate_limit_error" in line for line in queue(ledger))
+    assert any("acme iris: waiting: 429 rate_limit_error, retry " in line for line in queue(ledger))
     labelled = hive.until(
         lambda: [ref for ref in refs if "state/rate-limited" in hive.mara.issue(ref).labels], "the label"
     )

@@ -1,7 +1,7 @@
 """Serves the tools of a turn to the program that works on it: by the Model Context Protocol, over a unix socket.
 
-The socket lies in a folder that only this program is shown, under a name that nobody can guess. There are no threads: whatever client
-waits for the program waits here too, so that a call is executed where the turn is worked on.
+The socket lies in a folder that only this program is shown, under a name that nobody can guess. There are no threads: what
+waits for the program serves its calls meanwhile, so that a call is executed where the turn is worked on.
 """
 
 from __future__ import annotations

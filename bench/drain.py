@@ -14,7 +14,7 @@ from hive.ledger import Ledger
 from hive.queue.task_queue import Queue
 from hive.queue.wakeup import Wakeup
 from hive.supervisor.processes import stop_event
-from hive.worker.label_sync import LabelSync
+from hive.worker.run_display import RunDisplay
 from hive.worker.worker import Worker, WorkerDeps
 
 
@@ -59,7 +59,7 @@ def serve(state: Path, stop: threading.Event) -> None:
         dispatcher=nothing,
         wakeup=Wakeup(state / "bell"),
         repository_guard=cast("Any", Anywhere()),
-        label_sync=LabelSync(ledger, "core", {}),
+        run_display=RunDisplay(ledger, "core", {}),
     )
     Worker(deps).serve(threads=1, stop=stop)
     ledger.close()

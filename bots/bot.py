@@ -19,7 +19,7 @@ Handler = Callable[[E, "Context"], Iterable[Intent]]
 
 
 BOT_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-OWN_NAMES = frozenset({"agents", "hive", "host", "labels", "refresh", "rest", "run"})
+OWN_NAMES = frozenset({"agents", "hive", "host", "labels", "progress", "refresh", "rest", "run"})
 """Names under which parts of the hive want things: a bot of that name would meet their keys."""
 
 AGENTS = "agents"

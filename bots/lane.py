@@ -6,7 +6,17 @@ import re
 from collections.abc import Iterator
 
 from bots.bot import AGENTS, Bot, Context
-from bots.intents import BlockRun, ContinueRun, EndRun, Intent, PostComment, RequestReview, StartRun, SyncStateLabels
+from bots.intents import (
+    BlockRun,
+    ContinueRun,
+    EndRun,
+    Intent,
+    PostComment,
+    React,
+    RequestReview,
+    StartRun,
+    SyncStateLabels,
+)
 from bots.markdown import code, fenced
 from bots.models import RunView, Team
 from bots.request_reading import of_comment, of_issue, of_review
@@ -26,6 +36,7 @@ from forge.events import (
 from forge.models import Issue, Ref, Review, ReviewComment, ReviewState, User
 from forge.poll_changes import SOMEBODY
 
+SEEN = "eyes"
 SCOPE = "state/"
 """The prefix of labels that show the state of a run."""
 
@@ -70,7 +81,7 @@ Push a first commit, and assign @{agent} again.
 
 bot = Bot(
     "lane",
-    may={StartRun, ContinueRun, BlockRun, EndRun, RequestReview, SyncStateLabels, PostComment},
+    may={StartRun, ContinueRun, BlockRun, EndRun, RequestReview, SyncStateLabels, PostComment, React},
     listens_to_bots={"triage", "core", "review", AGENTS},
 )
 
@@ -102,7 +113,9 @@ def start(ref: Ref, key: str, ctx: Context) -> Iterator[Intent]:
             yield PostComment(ref, EMPTY.format(agent=agent).strip(), key=f"empty:{agent}:{ref}")
             continue
         task, request = task_prompt(issue, ctx.team), of_issue(issue, ctx.team)
-        yield StartRun(ref, agent, task, key=f"start:{agent}:{key}", request=request)
+        start_key = f"start:{agent}:{key}"
+        yield StartRun(ref, agent, task, key=start_key, request=request)
+        yield React(ref, 0, SEEN, key=f"seen:{start_key}", after=(start_key,))
 
 
 def is_running(agent: str, run: RunView | None) -> bool:
@@ -142,6 +155,8 @@ def hear(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     key = f"comment:{event.ref.repo}:{comment.id}"
     turn = ContinueRun(run.id, message, by_person=True, key=key, request=request)
     yield turn if answer is None else within(answer.conversation, turn, ctx.forge)
+    if answer is None:  # the id of an answer on a line is not a comment's
+        yield React(event.ref, comment.id, SEEN, key=f"seen:{turn.key}")
     if len(wish := body.strip()) <= MAX_WISH and WISH.fullmatch(wish):
         # Prose is ambiguous and ends nothing: the commands that do are explained once a run.
         yield PostComment(event.ref, HOW_TO_STOP.format(agent=run.agent).strip(), key=f"how-to-stop:{run.id}")

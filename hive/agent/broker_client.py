@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
@@ -40,6 +41,10 @@ class BrokerClient:
     def tell(self, number: int, line: dict[str, Any]) -> None:
         """Store a line of the transcript, once."""
         self._call("transcript", {"number": number, "line": line})
+
+    def progress(self, done: Sequence[str], left: Sequence[str]) -> None:
+        """Show where the work is, by what is done and what is left to do."""
+        self._call("progress", {"done": list(done), "left": list(left)})
 
     def rest(self) -> None:
         """Put the turn down; it comes again, and its token is worth nothing afterwards."""

@@ -112,6 +112,12 @@ NOTE = Tool(
     },
     optional=frozenset({"instead_of"}),
 )
+PROGRESS = Tool(
+    "progress",
+    "Show the people who wait how far you are: they see your checklist on the thread. Use it when a step of longer work is "
+    "done. At most 10 items together, each one short line.",
+    {"done": texts("What is done."), "left": texts("What is left to do, in order.")},
+)
 SUBMIT = Tool(
     "submit",
     "Run the project's checks, commit everything, push it and open the pull request, or bring it up to date. "
@@ -185,7 +191,7 @@ CONFIG_REQUEST = Tool(
 WORK_TOOLS = (RUN, READ, SEARCH, WRITE, EDIT)
 """Tools that look at the work tree and change it: an engine that brings its own is not offered these."""
 
-HIVE_TOOLS = (NOTE, COMMENT, STATUS, LOGS, UPDATE_PR, CONFIG_REQUEST, SUBMIT, PROPOSE, FINISH)
+HIVE_TOOLS = (PROGRESS, NOTE, COMMENT, STATUS, LOGS, UPDATE_PR, CONFIG_REQUEST, SUBMIT, PROPOSE, FINISH)
 """Tools that reach beyond the work tree: every engine is offered these, as plain tools or by MCP."""
 
 

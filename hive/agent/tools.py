@@ -36,10 +36,16 @@ def handlers(
         "write": lambda path, content: files.write(tree, path, content),
         "edit": lambda path, old, new: files.edit(tree, path, old, new),
         "note": notes.change,
+        "progress": lambda done, left: _show(actions, done, left),
         "submit": actions.submit,
         "propose": actions.propose,
         "finish": actions.finish,
     }
+
+
+def _show(actions: FinalActions, done: Sequence[str], left: Sequence[str]) -> str:
+    actions.broker.progress(done, left)
+    return "Shown."
 
 
 class Toolbox:

@@ -38,9 +38,9 @@ from hive.secret_store import NoSecret
 from hive.supervisor.heartbeat import Heartbeat, Loops
 from hive.worker.dispatch import DeliveryDecoder, Dispatcher
 from hive.worker.failure_reports import BY, FailureReporter
-from hive.worker.label_sync import LabelSync
 from hive.worker.loop_guard import LoopGuard, LoopLimits
 from hive.worker.outages import OutageDeps, OutageMonitor
+from hive.worker.run_display import RunDisplay
 from hive.worker.worker import JOB, Worker, WorkerDeps
 
 log = logging.getLogger("hive.app.work")
@@ -155,7 +155,7 @@ def worker_deps(instance: Instance) -> WorkerDeps:
         loop_guard=loop_guard,
         dispatcher=dispatcher_of(instance),
         wakeup=instance.wakeup,
-        label_sync=LabelSync(instance.ledger, core, teams),
+        run_display=RunDisplay(instance.ledger, core, teams),
         ceiling=ConcurrencyLimit(instance.settings.limits.jobs_per_team, instance.settings.limits.jobs_per_bot),
     )
 

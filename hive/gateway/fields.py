@@ -28,6 +28,15 @@ def text(body: dict[str, Any], key: str, limit: int) -> str:
     return value
 
 
+def one_liners(body: dict[str, Any], key: str, most: int, limit: int) -> list[str]:
+    """Some texts, each of one line without what is hidden in it, cut to so many characters; empty ones are left out."""
+    value = body.get(key) or []
+    if not isinstance(value, list) or len(value) > most or not all(isinstance(each, str) for each in value):
+        raise Denied(400, f"{key} should be a list of at most {most} texts")
+    lines = (" ".join(visible(each[: 10 * limit]).split()) for each in value)
+    return [line if len(line) <= limit else f"{line[: limit - 1]}…" for line in lines if line]
+
+
 def postable_text(body: dict[str, Any], key: str) -> str:
     """Text for the forge: without hidden characters, mentions and closing keywords, and limited."""
     return escape_references(visible_text(body, key))

@@ -16,6 +16,10 @@ OUTCOMES = frozenset({"pushed", "proposed", "answered", "blocked", "failed"})
 TEXTS = {"text": ("text",), "thinking": ("thinking",), "redacted_thinking": ("data",), "tool_use": ("id", "name")}
 """What is text in a block, by the block's type; other types only have to be named."""
 
+EDITS = frozenset({"write", "edit", "Write", "Edit", "MultiEdit", "NotebookEdit"})
+COMMANDS = frozenset({"run", "Bash"})
+"""Tools that change a file, and that run a command: our own, and Claude Code's."""
+
 
 class MalformedLine(ValueError):
     """An invalid line; the message says why."""
@@ -43,6 +47,12 @@ def line_of(turn: int, value: object) -> dict[str, Any]:
 def is_step(line: Mapping[str, Any]) -> bool:
     """Whether a line is a step forward: a reply of the model."""
     return line.get("role") == "assistant"
+
+
+def uses(line: Mapping[str, Any]) -> tuple[int, int]:
+    """How many edits of files and how many commands a line asks for, by the tools' names in the engines."""
+    tools = [block["name"] for block in line.get("content", ()) if block["type"] == "tool_use"]
+    return sum(tool in EDITS for tool in tools), sum(tool in COMMANDS for tool in tools)
 
 
 def _mapping(value: object, what: str) -> Mapping[str, Any]:

@@ -13,8 +13,9 @@ from hive.gateway.admission import Denied
 from hive.gateway.agent_session import AgentSession
 from hive.gateway.calls import MAX_LINE, BrokerCall
 from hive.gateway.run_messages import GIVEN_UP, NO_WORD, PUSHED, last_words, thread
-from hive.gateway.transcript_lines import MalformedLine, is_step, line_of
-from hive.ledger import Act, OutOfSequence, TranscriptFull, Turn
+from hive.gateway.transcript_lines import MalformedLine, is_step, line_of, uses
+from hive.ledger import Act, OutOfSequence, ProgressItem, TranscriptFull, Turn
+from hive.ledger.progress import MAX_ITEMS
 from hive.ledger.runs import MAX_ATTEMPTS
 from hive.outbox.actions import PostAnswer, ResolveFixedConversations
 from hive.outbox.enqueue import enqueue
@@ -22,6 +23,9 @@ from hive.outbox.enqueue import enqueue
 log = logging.getLogger("hive.gateway.broker")
 
 MAX_NUMBER = 1_000_000.0
+MAX_ITEM = 120
+"""The most characters of one item of a checklist."""
+
 MAX_WAIT_SECONDS = 25.0
 POLL_SECONDS = 0.5
 """How often to look for a turn without a wake-up."""
@@ -92,8 +96,20 @@ def keep_line(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[
         with session.ledger.transaction():
             if session.ledger.transcripts.append(turn.run, number, line) and is_step(line):
                 session.ledger.runs.reset_attempts(turn)
+                edits, commands = uses(line)
+                session.ledger.progress.note_steps(turn.run, steps=1, edits=edits, commands=commands)
     except (MalformedLine, OutOfSequence, TranscriptFull) as error:
         raise Denied(NOT_KEPT[type(error)], str(error)) from error
+    return {}
+
+
+def show_progress(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
+    """Where the agent is, by a checklist of its own; the run's progress comment shows it at its next edit."""
+    done, left = (fields.one_liners(asked, key, MAX_ITEMS, MAX_ITEM) for key in ("done", "left"))
+    items = [ProgressItem(text, is_done) for texts, is_done in ((done, True), (left, False)) for text in texts]
+    if not 0 < len(items) <= MAX_ITEMS:
+        raise Denied(400, f"done and left should hold 1 to {MAX_ITEMS} items together")
+    session.ledger.progress.note_items(turn.run, items)
     return {}
 
 
@@ -157,6 +173,7 @@ def close(session: AgentSession, turn: Turn, outcome: str, *, steps: int) -> Non
 CALLS = (
     BrokerCall("beat", heartbeat),
     BrokerCall("transcript", keep_line, max_body=MAX_LINE),
+    BrokerCall("progress", show_progress),
     BrokerCall("rest", pause),
     BrokerCall("leave", abandon),
     BrokerCall("end", end),

@@ -10,6 +10,7 @@ runs, turns  an agent's work on an issue, and each message of it
 bookings     what each answer of a model cost; holds are reservations, spending the sums that caps are compared with
 transcripts  the conversation of a run with its model, line by line
 broker_calls which calls a run made on its broker, as far as they are limited by number
+progress     what people are shown of a run while it goes on, and which comment shows it
 conversations on which lines of a pull request a run was notified, until they are resolved
 deployments  attempts to run another commit; baselines are the last approved ones
 incidents    what is wrong with the hive itself, from when to when; crashes of containers
@@ -44,6 +45,7 @@ from hive.ledger.deliveries import Deliveries
 from hive.ledger.deployments import Baseline, Deployment, Deployments, DeploymentState
 from hive.ledger.effects import Effect, Effects
 from hive.ledger.jobs import ConcurrencyLimit, Job, Jobs, Origin, Priority
+from hive.ledger.progress import ProgressItem, RunProgress, ShownProgress
 from hive.ledger.repositories import PinnedRepository
 from hive.ledger.run_states import RunState, RunStates
 from hive.ledger.runs import Run, Runs, Turn
@@ -85,13 +87,16 @@ __all__ = [
     "Period",
     "PinnedRepository",
     "Priority",
+    "ProgressItem",
     "Quote",
     "Run",
+    "RunProgress",
     "RunSpending",
     "RunState",
     "RunStates",
     "Runs",
     "Scope",
+    "ShownProgress",
     "Spender",
     "SpendingReport",
     "SpendingRow",

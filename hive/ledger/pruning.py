@@ -16,6 +16,7 @@ _OPEN_REFS = """
 """
 OVER = {
     "recordings": "recorded_at < :before",
+    "progress": "run IN (SELECT id FROM runs WHERE state = 'ended' AND ended_at < :before)",
     "turns": "created_at < :before AND state = 'done' AND run IN (SELECT id FROM runs WHERE state = 'ended' AND ended_at < :before)",
     "effects": f"""
         created_at < :before AND state IN ('done', 'superseded', 'failed') AND ref NOT IN ({_OPEN_REFS})
@@ -36,6 +37,9 @@ OVER = {
     "incidents": "ended_at < :before",
 }
 """The rows of each table that can be deleted, by the time before which they ended. Runs, deployments, pins and snapshots stay."""
+
+KEYS = {"recordings": "job", "progress": "run"}
+"""The keys of tables without an id of their own."""
 
 POINTERS = (
     ("jobs", "delivery", "deliveries"),
@@ -66,7 +70,7 @@ class Pruning:
 
     def prune(self, table: str, before: float) -> int:
         """Delete some prunable rows of a table; returns how many, 0 when none is left."""
-        key = "job" if table == "recordings" else "id"
+        key = KEYS.get(table, "id")
         which = f"SELECT {key} FROM {table} WHERE {OVER[table]} ORDER BY {key} LIMIT {BATCH}"  # noqa: S608
         with self._loosely():
             return self._db.rows_changed(f"DELETE FROM {table} WHERE {key} IN ({which})", {"before": before})  # noqa: S608

@@ -22,6 +22,7 @@ from hive.ledger.effects import Effects
 from hive.ledger.incidents import Incidents
 from hive.ledger.job_history import JobHistory
 from hive.ledger.jobs import Jobs
+from hive.ledger.progress import Progress
 from hive.ledger.pruning import Pruning
 from hive.ledger.recordings import Recordings
 from hive.ledger.repositories import Repositories
@@ -59,6 +60,7 @@ class Ledger:
         self.run_states = RunStates(self._db)
         self.budgets = Budgets(self._db, clock)
         self.spending = SpendingReport(self._db, clock)
+        self.progress = Progress(self._db, clock)
         self.verdicts = Verdicts(self._db)
         self.deployments = Deployments(self._db, clock)
         self.incidents = Incidents(self._db, clock)

@@ -47,6 +47,15 @@ class PostAnswer(WireNamed, wire="post_answer"):
 
 
 @dataclass(frozen=True, slots=True)
+class ShowProgress(WireNamed, wire="show_progress"):
+    """Show a run as it stands when this is performed, in its one comment on `ref`."""
+
+    ref: Ref
+    run: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResolveFixedConversations(WireNamed, wire="resolve_conversations"):
     """Resolve the conversations of a run's pull request whose lines it has changed."""
 
@@ -89,8 +98,27 @@ class AddToIssue(WireNamed, wire="add_to_issue"):
     key: str
 
 
-Action = Intent | OpenPull | EditPull | PostAnswer | ResolveFixedConversations | CreateTag | CommitFile | AddToIssue
-HOST_ACTIONS = (OpenPull, EditPull, PostAnswer, ResolveFixedConversations, CreateTag, CommitFile, AddToIssue)
+Action = (
+    Intent
+    | OpenPull
+    | EditPull
+    | PostAnswer
+    | ShowProgress
+    | ResolveFixedConversations
+    | CreateTag
+    | CommitFile
+    | AddToIssue
+)
+HOST_ACTIONS = (
+    OpenPull,
+    EditPull,
+    PostAnswer,
+    ShowProgress,
+    ResolveFixedConversations,
+    CreateTag,
+    CommitFile,
+    AddToIssue,
+)
 """Actions that no bot has."""
 
 ACTIONS: Mapping[str, type[Any]] = by_wire_name((*Intent.__args__, *HOST_ACTIONS))

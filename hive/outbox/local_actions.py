@@ -21,6 +21,7 @@ from bots.turn_request import TurnRequest
 from forge.events import ReviewAsked
 from hive.codec import Codec
 from hive.ledger import NEVER, Origin, Priority, Scope, SuspensionReason
+from hive.outbox.progress import enqueue_progress
 from hive.outbox.registry import Execution, Registry, Result, Superseded
 
 HANDLERS = Registry()
@@ -37,6 +38,9 @@ def start_run(execution: Execution, action: StartRun) -> Result:
         depth=effect.depth,
         request=_written(action.request),
     )
+    found = execution.ledger.progress.of(run)
+    if found is not None and not found[1].digest:
+        enqueue_progress(execution.ledger, execution.team.accounts["core"].login, found[0], "start")
     return Result(result={"run": run}, detail={"run": run, "agent": action.agent})
 
 

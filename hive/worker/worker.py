@@ -36,9 +36,9 @@ from hive.supervisor.heartbeat import Heartbeat, Loops
 from hive.worker.burst_guard import BurstGuard
 from hive.worker.dispatch import BATCH, Dispatcher
 from hive.worker.failure_reports import FailureReporter, ReviewTarget
-from hive.worker.label_sync import LabelSync
 from hive.worker.loop_guard import LoopGuard
 from hive.worker.outages import OutageMonitor
+from hive.worker.run_display import RunDisplay
 
 log = logging.getLogger("hive.worker.worker")
 
@@ -85,7 +85,7 @@ class WorkerDeps:
     loop_guard: LoopGuard
     dispatcher: Dispatcher
     wakeup: Wakeup
-    label_sync: LabelSync
+    run_display: RunDisplay
     repository_guard: RepositoryGuard
     ceiling: ConcurrencyLimit = field(default_factory=ConcurrencyLimit)
 
@@ -128,7 +128,7 @@ class Worker:
         """Work until `stop` is set; jobs that run then are finished, all others stay in the ledger."""
         loops = loops or Loops(None, "work", stop)
         self._deps.wakeup.listen()
-        self._deps.label_sync.reset()
+        self._deps.run_display.reset()
         self._threads = threads
         backstop = threading.Thread(target=loops.run, args=("backstop", self._backstop), name="backstop")
         backstop.start()
@@ -338,7 +338,7 @@ class Worker:
         self._release_stranded()
         self.fail_deadly()
         self.check_outages()
-        self._deps.label_sync.sync()
+        self._deps.run_display.sync()
         self._deps.ledger.checkpoint()
         self._wake_threads(self._due_jobs())
         for effect in self._deps.ledger.effects.due():

@@ -143,7 +143,7 @@ def test_what_is_over_or_of_another_agent_is_no_run_of_this_one(
 def test_an_issue_may_be_filed_as_an_order(forge: StillForge, ctx: Context) -> None:
     """An assignment that is part of filing starts a run, and labels that only the hive sets are put right, here only."""
     forge.issues[ISSUE] = issue(assignees=(IRIS,))
-    (start,) = bot.handle(IssueOpened(ISSUE, MARA, "k"), ctx)
+    start, _ = bot.handle(IssueOpened(ISSUE, MARA, "k"), ctx)
     assert isinstance(start, StartRun)
     forge.issues[ISSUE] = issue(labels=("type/bug", "state/review"))
     assert bot.handle(IssueOpened(ISSUE, EVE, "k"), ctx) == [SyncStateLabels(ISSUE, key="show:k")]

@@ -545,3 +545,30 @@ def test_trouble_that_is_not_the_models_is_the_turns_own(socket: Socket, run: in
         assert socket.ledger.suspensions.all() == []
     assert socket.post("/v1/turn", {"generation": "g1", "wait": 0})[0] == 204
     assert "An operator should look." in socket.pending()[0].payload
+
+
+def test_where_an_agent_is(socket: Socket, run: int) -> None:
+    """An agent's own checklist is kept for its run: of one line each, bounded, and nothing is written to the forge."""
+    token = socket.turn()["token"]
+    body = {"done": ["read\nit", "<!-- x -->"], "left": ["y" * 500]}
+    assert socket.post("/v1/progress", body, token) == (200, {})
+    found = socket.ledger.progress.of(run)
+    assert found is not None
+    assert [(item.text, item.is_done) for item in found[0].items] == [("read it", True), ("y" * 119 + "…", False)]
+    too_many = ["y"] * 6
+    for done, left in (([], []), ([], "y"), ([], [1]), (too_many, too_many)):
+        wrong: dict[str, Any] = {"done": done, "left": left}
+        assert socket.post("/v1/progress", wrong, token)[0] == 400
+    assert socket.pending() == []
+
+
+def test_what_a_run_does_is_counted(socket: Socket, run: int) -> None:
+    """Steps, edits and commands are counted from the transcript, once each, whatever engine told of them."""
+    token = socket.turn()["token"]
+    tools = ("run", "edit", "Bash", "Read")
+    uses: list[dict[str, Any]] = [{"type": "tool_use", "id": "a", "name": name, "input": {}} for name in tools]
+    for _ in range(2):
+        assert socket.post("/v1/transcript", {"number": 0, "line": {**REPLY, "content": uses}}, token)[0] == 200
+    found = socket.ledger.progress.of(run)
+    assert found is not None
+    assert (found[0].steps, found[0].edits, found[0].commands) == (1, 1, 2)

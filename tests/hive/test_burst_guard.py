@@ -89,7 +89,7 @@ def test_one_look_for_a_flood_and_an_answer_meanwhile(hive_env: HiveEnv) -> None
         worker.drain(stop)
 
     worker._deps.wakeup.listen()
-    worker._deps.label_sync.reset()
+    worker._deps.run_display.reset()
     pour()
     deliver(hive_env, hive_env.mara.comment(other, "/help", marker="/help"), "said")
     for _ in range(3):  # more than one batch waits behind each that is read

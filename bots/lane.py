@@ -21,7 +21,7 @@ from bots.markdown import code, fenced
 from bots.models import RunView, Team
 from bots.request_reading import of_comment, of_issue, of_review
 from bots.slash_commands import is_altered, spoken
-from bots.task_prompt import task_prompt
+from bots.task_prompt import EDITED, task_prompt
 from bots.threads import conversations, reply, within
 from forge.events import (
     CommentPosted,
@@ -42,7 +42,6 @@ SCOPE = "state/"
 
 COMMENTED = "There is a new comment on {where}:\n\n{text}"
 REVIEWED = "Your pull request {where} was reviewed at {sha}: {state}.\n\n{text}"
-EDITED = "; edited afterwards, perhaps by another account"
 ANSWERED = """\
 On {where} there is an answer to a review comment on {path}, line {line}.
 
@@ -112,7 +111,7 @@ def start(ref: Ref, key: str, ctx: Context) -> Iterator[Intent]:
         if ctx.forge.repository(ref.repo).empty:
             yield PostComment(ref, EMPTY.format(agent=agent).strip(), key=f"empty:{agent}:{ref}")
             continue
-        task, request = task_prompt(issue, ctx.team), of_issue(issue, ctx.team)
+        task, request = task_prompt(issue, ctx.team, ctx.forge.comments(ref)), of_issue(issue, ctx.team)
         start_key = f"start:{agent}:{key}"
         yield StartRun(ref, agent, task, key=start_key, request=request)
         yield React(ref, 0, SEEN, key=f"seen:{start_key}", after=(start_key,))

@@ -26,9 +26,9 @@ def visible(text: str) -> str:
     return _clipped(rendered(text[:_READ]), left_out=max(len(text) - _READ, 0))
 
 
-def _clipped(text: str, *, left_out: int = 0) -> str:
-    left_out += max(len(text) - MAX_TEXT, 0)
-    return f"{text[:MAX_TEXT]}\n[… {left_out} more characters were left out]" if left_out else text
+def _clipped(text: str, longest: int = MAX_TEXT, *, left_out: int = 0) -> str:
+    left_out += max(len(text) - longest, 0)
+    return f"{text[:longest]}\n[… {left_out} more characters were left out]" if left_out else text
 
 
 def shown(text: str) -> str:
@@ -36,10 +36,13 @@ def shown(text: str) -> str:
     return _clipped(printable(text))
 
 
-def fenced(kind: str, text: str, *, author: str, standing: str) -> str:
-    """Text in a fence that it cannot close: the fence bears a digest of what it holds."""
-    clean = visible(text).strip()
-    mark = hashlib.sha256(clean.encode()).hexdigest()[:12]
+def fenced(kind: str, text: str, *, author: str, standing: str, longest: int = MAX_TEXT) -> str:
+    """Text in a fence that it cannot close: the fence bears a digest of what it holds.
+
+    The mark has 96 bits: of 48 bits, a text that holds the mark of itself could be searched for in some hours.
+    """
+    clean = _clipped(visible(text).strip(), longest)
+    mark = hashlib.sha256(clean.encode()).hexdigest()[:24]
     return f"<{kind} {mark} by {plain_name(author)}, {standing}>\n{clean}\n</{kind} {mark}>"
 
 

@@ -97,7 +97,8 @@ def startable(call: Invocation, issue: Issue, agent: str) -> CommandOutcome | No
 def begin(call: Invocation, issue: Issue, agent: str, *, again: bool) -> CommandOutcome:
     """Start the run, and assign its agent."""
     text = messages.STARTED_AGAIN if again else messages.STARTED
-    task, request = task_prompt(issue, call.ctx.team), of_issue(issue, call.ctx.team)
+    task = task_prompt(issue, call.ctx.team, call.ctx.forge.comments(issue.ref))
+    request = of_issue(issue, call.ctx.team)
     return yes(
         call,
         text.format(agent=agent, where=f"#{issue.ref.number}"),
@@ -222,7 +223,7 @@ def new_session(call: Invocation) -> CommandOutcome:
     run = call.run
     if run is None or run.state != "open":
         return no(call, messages.NO_RUN)
-    task = task_prompt(call.ctx.forge.issue(run.issue), call.ctx.team)
+    task = task_prompt(call.ctx.forge.issue(run.issue), call.ctx.team, call.ctx.forge.comments(run.issue))
     action = ResetContext(call.comment.ref, run.id, "new", task, key=call.key("reset-context"))
     return yes(call, messages.NEW_SESSION.format(agent=run.agent), action)
 

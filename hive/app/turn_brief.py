@@ -6,13 +6,14 @@ import json
 import logging
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Any
 
 from forge.gitea.reader import GiteaReader
 from forge.models import Ref, Repo
 from forge.protocol import ForgeError, NotFound
+from hive.app.agent_prompt import system_prompt
 from hive.app.branches import Branches
+from hive.app.loose_ends import LooseEnds
 from hive.config import EVERYDAY, BadYaml, read_checks
 from hive.instance.instance import Instance
 from hive.instance.repositories import address
@@ -48,11 +49,13 @@ class Brief:
         issue = Ref.parse(turn.ref)
         config = Repo(issue.repo.forge, settings.configs, self.agent)
         base = self.base(issue.repo)
-        branches = Branches(self.agent, self.instance.ledger, self.reader())
+        ledger, reader = self.instance.ledger, self.reader()
+        branches = Branches(self.agent, ledger, reader)
+        message = "\n\n".join(filter(None, (turn.message, LooseEnds(self.agent, ledger, reader)(turn))))
         return {
             "lease": int(LEASE_SECONDS),
             "memory": turn.memory,
-            "message": turn.message,
+            "message": message,
             "request": self._request(turn),
             "issue": turn.ref,
             "pull": turn.pull,
@@ -107,9 +110,8 @@ class Brief:
             self.instance.agents / self.agent / "gens" / (baseline.running_sha if baseline else "") / "agent.json"
         )
         spec = json.loads(artifact.read_text())
-        text = resources.files("bots.prompts").joinpath("agent.md").read_text(encoding="utf-8")
         return {
-            "system": text.format(name=self.agent, team=self.team, lane=spec["lane"], role=spec["prompt"]).strip(),
+            "system": system_prompt(self.agent, self.team, settings.teams[self.team], spec),
             "model": (baseline.model if baseline else "") or spec["model"] or settings.model.name,
             "engine": spec.get("engine", "native"),
             "command": spec.get("command", []),

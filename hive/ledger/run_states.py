@@ -69,6 +69,10 @@ class RunStates:
         """All runs of an issue, oldest first."""
         return self._found("runs.ref = ?", ref)
 
+    def open_of(self, agent: str) -> list[RunState]:
+        """The open runs of an agent, oldest first."""
+        return self._found("runs.agent = ? AND runs.state = 'open'", agent)
+
     def status(self, ref: str) -> RunStatus | None:
         """The status of the newest run whose issue or pull request is `ref`, or that depends on it."""
         row = self._db.row(_STATUS, ref, ref, ref)

@@ -72,11 +72,11 @@ def test_a_run_is_told_its_thread_golden(forge: StillForge, ctx: Context, golden
         Comment(number, ISSUE, author, text, NOON, NOON + timedelta(hours=author is EVE), "")
         for number, (author, text) in enumerate(said)
     ]
-    (start,) = bot.handle(IssueAssigned(ISSUE, MARA, "k1"), ctx)
+    start, _ = bot.handle(IssueAssigned(ISSUE, MARA, "k1"), ctx)
     assert isinstance(start, StartRun)
     golden("lane/thread.md", start.task)
     forge.said[ISSUE] = [Comment(n, ISSUE, MARA, f"{n} {'x' * 9000}", NOON, NOON, "") for n in range(30)]
-    (start,) = bot.handle(IssueAssigned(ISSUE, MARA, "k1"), ctx)
+    start, _ = bot.handle(IssueAssigned(ISSUE, MARA, "k1"), ctx)
     assert isinstance(start, StartRun)
     assert "(18 more are left out)" in start.task
     assert len(start.task) < 40_000

@@ -23,7 +23,7 @@ HOMES = {
         "hive/gateway/model_proxy.py",
         "hive/web/pages.py",
     ],
-    "git": ["hive/git_mirror/mirror.py"],
+    "git": ["hive/git_mirror/git_process.py"],
     "gitea": ["forge/gitea"],
     "httptools": ["hive/web/http_head.py"],
     "httpx2": ["hive/gateway/llm.py"],

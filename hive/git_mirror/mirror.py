@@ -13,55 +13,36 @@ import os
 import posixpath
 import re
 import shutil
-import signal
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from forge.models import Repo
-from forge.tls import bundle, is_untrusted, untrusted
-
-# GitPython runs git when it is imported and fails where there is none: asked here, it waits until it is used.
-os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-
-from git.cmd import Git
-from git.exc import GitCommandNotFound
-
-from hive.agent.child_process import ChildResult, Deadlines, Share, confine, watch
-from hive.agent.git_env import ISOLATED, settings
+from forge.tls import is_untrusted, untrusted
+from hive.agent.child_process import Deadlines, Share
 from hive.git_mirror.errors import GitError, GitInterrupted, TooLarge, failure, is_ref
+from hive.git_mirror.git_process import SHARE, SILENCE_SECONDS, TALKING, GitProcess
 
-__all__ = ["GitError", "GitInterrupted", "Login", "Mirror", "MirrorCache", "TooLarge", "TreeEntry", "TreeLimits"]
-
-SILENCE_SECONDS = 120.0
-"""The longest silence of git or of the forge, in seconds; a transfer may take any time."""
-
-LOCAL = Deadlines(silence=SILENCE_SECONDS, longest=SILENCE_SECONDS)
-TALKING = Deadlines(silence=2 * SILENCE_SECONDS, longest=3600.0)
-"""The limits for commands that read the mirror only, and for those that talk to the forge: git notices a silent forge first."""
-
-SHARE = Share(memory=512 << 20, file=8 << 30, output=64 << 20, cpu=60)
-"""What one git may use. Measured (2.39): a fetch of 260 MB with a blob of 80 MB, and all that is asked of it, take half of the memory."""
+__all__ = [
+    "SHARE",
+    "GitError",
+    "GitInterrupted",
+    "Login",
+    "Mirror",
+    "MirrorCache",
+    "TooLarge",
+    "TreeEntry",
+    "TreeLimits",
+]
 
 ABANDONED_SECONDS = 3600.0
 """A part of an object that is older belongs to a git that was killed."""
 
 SHA = re.compile(r"[0-9a-f]{40}")
 _ROW = re.compile(r"[^\0]+")
-_SAFE = (
-    ("core.hooksPath", os.devnull),
-    ("core.bigFileThreshold", "32m"),  # what is larger is read piece by piece, and is no text
-    ("gc.auto", "0"),
-    ("http.followRedirects", "false"),
-    ("pack.threads", "2"),  # each takes its share of the memory
-    ("protocol.allow", "never"),
-    ("protocol.http.allow", "always"),
-    ("protocol.https.allow", "always"),
-    ("transfer.fsckObjects", "true"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +85,7 @@ class Mirror:
         self._url = url
         self._login = login
         self._deadlines = deadlines
-        self._share = share
+        self.git = GitProcess(path, share)
         if not (path / "HEAD").exists():
             with self._alone():
                 self._make()
@@ -137,29 +118,31 @@ class Mirror:
             _tidy(self.path)
             try:
                 refs = (f"{ref}:{mine}" for ref, mine in kept.items())
-                self._run(*words, self._url, *refs, config=settings, deadlines=self._deadlines)
+                self.git.run(*words, self._url, *refs, config=settings, deadlines=self._deadlines)
             except GitError as error:
                 _tidy(self.path)
                 if is_untrusted(error):
                     raise GitInterrupted(f"git fetch: {untrusted(self._url, error)}") from error
                 raise
-        return [self._run("rev-parse", "--verify", "--end-of-options", f"{mine}^{{commit}}") for mine in kept.values()]
+        return [
+            self.git.run("rev-parse", "--verify", "--end-of-options", f"{mine}^{{commit}}") for mine in kept.values()
+        ]
 
     def has(self, sha: str) -> bool:
         """Whether a commit is here."""
-        return self._call("cat-file", "-e", f"{_sha(sha)}^{{commit}}")[0] == 0
+        return self.git.call("cat-file", "-e", f"{_sha(sha)}^{{commit}}")[0] == 0
 
     def tree(self, sha: str) -> str:
         """The tree of a commit."""
-        return self._run("rev-parse", "--verify", "--end-of-options", f"{_sha(sha)}^{{tree}}")
+        return self.git.run("rev-parse", "--verify", "--end-of-options", f"{_sha(sha)}^{{tree}}")
 
     def merge_base(self, one: str, other: str) -> str:
         """The best common ancestor of two commits; raises GitError without one."""
-        return self._run("merge-base", "--", _sha(one), _sha(other))
+        return self.git.run("merge-base", "--", _sha(one), _sha(other))
 
     def merged_tree(self, onto: str, head: str) -> str | None:
         """The tree that merging `head` into `onto` gives; None if they do not merge cleanly."""
-        status, out = self._call("merge-tree", "--write-tree", _sha(onto), _sha(head))
+        status, out = self.git.call("merge-tree", "--write-tree", _sha(onto), _sha(head))
         if status not in (0, 1):
             raise failure("merge-tree", status, out)
         return out.split("\n")[0] if status == 0 else None
@@ -167,36 +150,36 @@ class Mirror:
     def diff(self, old: str, new: str) -> str:
         """The unified diff between two commits, in the one form that `forge.diff` reads. Raises TooLarge."""
         words = ("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "-U3")
-        return self._bytes(*words, _sha(old), _sha(new), "--").decode("utf-8", "replace")
+        return self.git.read(*words, _sha(old), _sha(new), "--").decode("utf-8", "replace")
 
     def is_ancestor(self, old: str, new: str) -> bool:
         """Whether `old` is reachable from `new`; raises GitError for a missing commit."""
-        status, out = self._call("merge-base", "--is-ancestor", "--", _sha(old), _sha(new))
+        status, out = self.git.call("merge-base", "--is-ancestor", "--", _sha(old), _sha(new))
         if status not in (0, 1):
             raise failure("merge-base", status, out)
         return status == 0
 
     def count(self, old: str, new: str) -> int:
         """How many commits `new` has that `old` has not."""
-        return int(self._run("rev-list", "--count", f"{_sha(old)}..{_sha(new)}", "--"))
+        return int(self.git.run("rev-list", "--count", f"{_sha(old)}..{_sha(new)}", "--"))
 
     def commits(self, old: str, new: str) -> list[str]:
         """The commits that `new` has and `old` has not, newest first: short name, author, first line, as others wrote them."""
         words = ("log", "-z", "--max-count=1000", "--format=%h %an: %s", f"{_sha(old)}..{_sha(new)}", "--")
-        return [line for line in self._bytes(*words).decode("utf-8", "replace").split("\0") if line]
+        return [line for line in self.git.read(*words).decode("utf-8", "replace").split("\0") if line]
 
     def entries(self, sha: str) -> list[TreeEntry]:
         """Everything in a commit's or tree's tree. Raises TooLarge for one that lists without end."""
-        return list(_entries(self._run("ls-tree", "-r", "-l", "-z", "--full-tree", _sha(sha))))
+        return list(_entries(self.git.run("ls-tree", "-r", "-l", "-z", "--full-tree", _sha(sha))))
 
     def blob(self, sha: str) -> bytes:
         """The bytes of a blob; a symlink's are its target, it is never followed."""
-        return self._bytes("cat-file", "blob", _sha(sha))
+        return self.git.read("cat-file", "blob", _sha(sha))
 
     def file(self, sha: str, path: str, *, most: int) -> bytes | None:
         """A regular file's bytes in a commit or tree; None if there is none. Raises TooLarge beyond `most` bytes."""
         wanted = posixpath.normpath(path)
-        rows = self._run("ls-tree", "-l", "-z", "--full-tree", _sha(sha), "--", wanted)
+        rows = self.git.run("ls-tree", "-l", "-z", "--full-tree", _sha(sha), "--", wanted)
         found = next((e for e in _entries(rows) if e.path == wanted and e.mode.startswith("100")), None)
         if found is not None and found.size > most:
             raise TooLarge(f"{wanted} has {found.size} bytes")
@@ -204,7 +187,7 @@ class Mirror:
 
     def write_out(self, sha: str, into: Path, paths: frozenset[str], *, bounds: TreeLimits) -> None:
         """Write the regular files of a commit below a directory; links, submodules and everything else are left out."""
-        listed = _entries(self._run("ls-tree", "-r", "-l", "-z", "--full-tree", _sha(sha)))
+        listed = _entries(self.git.run("ls-tree", "-r", "-l", "-z", "--full-tree", _sha(sha)))
         chosen = [e for e in listed if e.path in paths and e.mode in ("100644", "100755")]
         if len(chosen) > bounds.files or sum(entry.size for entry in chosen) > bounds.total_bytes:
             raise TooLarge(f"too much to write out: {len(chosen)} files, {sum(entry.size for entry in chosen)} bytes")
@@ -218,7 +201,7 @@ class Mirror:
     def keep(self, sha: str, name: str) -> None:
         """Keep a commit by a tag of our own."""
         with self._alone():
-            self._run("update-ref", "--end-of-options", f"refs/tags/{name}", _sha(sha))
+            self.git.run("update-ref", "--end-of-options", f"refs/tags/{name}", _sha(sha))
 
     def _make(self) -> None:
         """Make the clone beside its place and move it there: one that exists is whole."""
@@ -228,7 +211,7 @@ class Mirror:
         for left in (part, self.path):
             shutil.rmtree(left, ignore_errors=True)
         part.mkdir(parents=True, mode=0o700)
-        self._run("init", "--quiet", "--bare", at=part)
+        self.git.run("init", "--quiet", "--bare", at=part)
         part.rename(self.path)
 
     @contextmanager
@@ -244,43 +227,6 @@ class Mirror:
                     raise GitInterrupted(f"{self.path.name} is being fetched by somebody else")
                 time.sleep(0.05)
             yield
-
-    def _run(
-        self, *words: str, config: Mapping[str, str] | None = None, deadlines: Deadlines = LOCAL, at: Path | None = None
-    ) -> str:
-        status, out = self._call(*words, config=config, deadlines=deadlines, at=at)
-        if status:
-            raise failure(words[0], status, out)
-        return out
-
-    def _call(
-        self, *words: str, config: Mapping[str, str] | None = None, deadlines: Deadlines = LOCAL, at: Path | None = None
-    ) -> tuple[int, str]:
-        """The status and what git answered, or else what it complained of. Raises GitInterrupted if it was killed."""
-        status, out, errors = self._execute(words, config or {}, deadlines, at or self.path)
-        answered = status == 0 or (status == 1 and out)
-        return status, (out if answered else errors).decode("utf-8", "surrogateescape").rstrip("\n")
-
-    def _bytes(self, *words: str) -> bytes:
-        status, out, errors = self._execute(words, {}, LOCAL, self.path)
-        if status:
-            raise failure(words[0], status, errors.decode("utf-8", "replace"))
-        return out
-
-    def _execute(
-        self, words: tuple[str, ...], config: Mapping[str, str], deadlines: Deadlines, at: Path
-    ) -> tuple[int, bytes, bytes]:
-        environment = _environment(config)
-        try:
-            # Its own process group, which is killed as one.
-            process: Any = Git(at).execute(["git", *words], as_process=True, env=environment, start_new_session=True)
-        except GitCommandNotFound as error:
-            raise GitInterrupted("git is not installed, or its directory is gone") from error
-        # A fetch computes longer: it reads all of a repository.
-        cpu = self._share.cpu if deadlines is LOCAL else max(self._share.cpu, int(deadlines.longest / 2))
-        confine(process.proc.pid, replace(self._share, cpu=cpu))
-        came = watch(process.proc, process.stdout, process.stderr, deadlines, most=self._share.output)
-        return _unbroken(words[0], came)
 
 
 class MirrorCache:
@@ -307,19 +253,6 @@ def _tidy(mirror: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _unbroken(verb: str, came: ChildResult) -> tuple[int, bytes, bytes]:
-    """Status, output and error output of a git that ended by itself; raises TooLarge and GitInterrupted."""
-    if came.overflowed:
-        raise TooLarge(f"git {verb}: {came.stopped}")
-    if came.stopped:
-        raise GitInterrupted(f"git {verb} was stopped: {came.stopped}")
-    if -came.status in (signal.SIGXCPU, signal.SIGXFSZ):
-        raise TooLarge(f"git {verb} was ended by {signal.Signals(-came.status).name}: it took more than it may")
-    if came.status < 0:
-        raise GitInterrupted(f"git {verb} was killed by signal {-came.status}")
-    return came.status, came.out, came.errors
-
-
 def _entries(listed: str) -> Iterator[TreeEntry]:
     """The entries that `git ls-tree -l -z` lists."""
     for row in _ROW.finditer(listed):
@@ -340,9 +273,3 @@ def _sha(text: str) -> str:
     if not SHA.fullmatch(text):
         raise GitError(f"not a commit: {text[:80]!r}")
     return text
-
-
-def _environment(config: Mapping[str, str]) -> dict[str, str]:
-    """Settings by environment: other processes of this machine see arguments, but not these."""
-    believed = {"GIT_SSL_CAINFO": bundle()} if bundle() else {}  # git reads it before its settings
-    return {**ISOLATED, **believed, **settings([*_SAFE, *config.items()])}

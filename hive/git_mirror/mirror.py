@@ -14,7 +14,7 @@ import posixpath
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,26 +107,14 @@ class Mirror:
         for text in (*kept, *kept.values()):
             if not is_ref(text):
                 raise GitError(f"not a reference: {text[:80]!r}")
-        secret = base64.b64encode(f"{self._login.name}:{self._login.token}".encode()).decode()
-        settings = {
-            "http.extraHeader": f"Authorization: Basic {secret}",
-            "http.lowSpeedLimit": "1",
-            "http.lowSpeedTime": f"{self._deadlines.silence / 2:.0f}",
-        }
-        words = ("fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--force", "--end-of-options")
-        with self._alone():
-            _tidy(self.path)
-            try:
-                refs = (f"{ref}:{mine}" for ref, mine in kept.items())
-                self.git.run(*words, self._url, *refs, config=settings, deadlines=self._deadlines)
-            except GitError as error:
-                _tidy(self.path)
-                if is_untrusted(error):
-                    raise GitInterrupted(f"git fetch: {untrusted(self._url, error)}") from error
-                raise
+        self._fetch(f"{ref}:{mine}" for ref, mine in kept.items())
         return [
             self.git.run("rev-parse", "--verify", "--end-of-options", f"{mine}^{{commit}}") for mine in kept.values()
         ]
+
+    def fetch_heads(self) -> None:
+        """Fetch every branch, as `refs/hive/heads/…`; branches that are gone are gone here as well."""
+        self._fetch(["refs/heads/*:refs/hive/heads/*"], "--prune")
 
     def has(self, sha: str) -> bool:
         """Whether a commit is here."""
@@ -202,6 +190,24 @@ class Mirror:
         """Keep a commit by a tag of our own."""
         with self._alone():
             self.git.run("update-ref", "--end-of-options", f"refs/tags/{name}", _sha(sha))
+
+    def _fetch(self, refspecs: Iterable[str], *options: str) -> None:
+        secret = base64.b64encode(f"{self._login.name}:{self._login.token}".encode()).decode()
+        settings = {
+            "http.extraHeader": f"Authorization: Basic {secret}",
+            "http.lowSpeedLimit": "1",
+            "http.lowSpeedTime": f"{self._deadlines.silence / 2:.0f}",
+        }
+        words = ("fetch", "--progress", "--no-tags", "--no-write-fetch-head", "--force", *options, "--end-of-options")
+        with self._alone():
+            _tidy(self.path)
+            try:
+                self.git.run(*words, self._url, *refspecs, config=settings, deadlines=self._deadlines)
+            except GitError as error:
+                _tidy(self.path)
+                if is_untrusted(error):
+                    raise GitInterrupted(f"git fetch: {untrusted(self._url, error)}") from error
+                raise
 
     def _make(self) -> None:
         """Make the clone beside its place and move it there: one that exists is whole."""

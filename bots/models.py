@@ -64,6 +64,8 @@ class AgentSpec:
     engine: str = "native"
     command: tuple[str, ...] = ()
     capabilities: tuple[str, ...] = ()
+    budget: tuple[tuple[str, int], ...] = ()
+    """Its own caps by name (`run`, `issue`, `day`, `month`), in billionths of a dollar."""
 
 
 @dataclass(frozen=True, slots=True)

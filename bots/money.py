@@ -6,6 +6,7 @@ A price of a token has more digits than a cent, and sums of floats drift: no amo
 from __future__ import annotations
 
 import re
+from decimal import ROUND_CEILING, Decimal
 
 DOLLAR = 1_000_000_000
 """One dollar."""
@@ -35,6 +36,11 @@ def read_dollars(text: str) -> int | None:
         return None
     amount = int(found["whole"]) * DOLLAR + int((found["part"] or "").ljust(9, "0"))
     return amount if amount <= MOST else None
+
+
+def exactly(amount: Decimal | float) -> int:
+    """Dollars as a file holds them; what is below a billionth is rounded up."""
+    return int((Decimal(str(amount)) * DOLLAR).to_integral_value(ROUND_CEILING))
 
 
 def percent(spent: int, cap: int) -> int:

@@ -44,7 +44,7 @@ class Codec(Generic[T]):
         try:
             value: T = self._adapter.validate_python(data)
         except ValidationError as error:
-            raise InvalidData([_field_error(dict(item)) for item in error.errors()]) from error
+            raise InvalidData(_field_errors(error)) from error
         return value
 
     def read_exactly(self, data: object) -> T:
@@ -55,7 +55,7 @@ class Codec(Generic[T]):
         try:
             value: T = self._adapter.validate_json(json.dumps(data), strict=True)
         except ValidationError as error:
-            raise InvalidData([_field_error(dict(item)) for item in error.errors()]) from error
+            raise InvalidData(_field_errors(error)) from error
         return value
 
     def loads(self, text: str) -> T:
@@ -63,7 +63,7 @@ class Codec(Generic[T]):
         try:
             value: T = self._adapter.validate_json(text)
         except ValidationError as error:
-            raise InvalidData([_field_error(dict(item)) for item in error.errors()]) from error
+            raise InvalidData(_field_errors(error)) from error
         return value
 
     def dumps(self, value: T) -> str:
@@ -74,6 +74,26 @@ class Codec(Generic[T]):
 @cache
 def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
+
+
+def _field_errors(error: ValidationError) -> list[FieldError]:
+    """All errors; those of the options of one choice are one sentence."""
+    found: dict[tuple[str | int, ...], list[FieldError]] = {}
+    for item in map(dict, error.errors()):
+        told = _field_error(item)
+        # Behind the place of a choice stands the option that was tried: no key of the data.
+        place = told.place[:-1] if str(told.place[-1:]).startswith(_OPTIONS) else told.place
+        found.setdefault(place, []).append(told)
+    return [_chosen(place, told) if len(told) > 1 else told[0] for place, told in found.items()]
+
+
+_OPTIONS = ("('constrained-", "('literal[", '("literal[')
+
+
+def _chosen(place: tuple[str | int, ...], told: list[FieldError]) -> FieldError:
+    first, *others = (error.text.partition(" (it is ") for error in told)
+    rest = [text.removeprefix("should be ") for text, _, _ in others]
+    return FieldError(place, " or ".join([first[0], *rest]) + "".join(first[1:]))
 
 
 def _field_error(error: Mapping[str, Any]) -> FieldError:
@@ -87,6 +107,10 @@ def _field_error(error: Mapping[str, Any]) -> FieldError:
 def _got(value: object) -> str:
     shown = repr(value)
     return f" (it is {shown if len(shown) <= 40 else shown[:37] + '…'})"
+
+
+def _whole(bound: object) -> object:
+    return int(bound) if isinstance(bound, float) and bound.is_integer() else bound
 
 
 _PHRASES: dict[str, Callable[[Mapping[str, Any], object], str]] = {
@@ -112,6 +136,6 @@ _PHRASES: dict[str, Callable[[Mapping[str, Any], object], str]] = {
     "enum": lambda context, got: f"should be {context.get('expected')}" + _got(got),
     "path_type": lambda _, got: "should be a path" + _got(got),
     "literal_error": lambda context, got: f"should be {context.get('expected')}" + _got(got),
-    "greater_than_equal": lambda context, got: f"should be at least {context.get('ge')}" + _got(got),
-    "less_than_equal": lambda context, got: f"should be at most {context.get('le')}" + _got(got),
+    "greater_than_equal": lambda context, got: f"should be at least {_whole(context.get('ge'))}" + _got(got),
+    "less_than_equal": lambda context, got: f"should be at most {_whole(context.get('le'))}" + _got(got),
 }

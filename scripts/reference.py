@@ -127,6 +127,10 @@ def kind_of(value: Mapping[str, Any], definitions: Mapping[str, Any]) -> str:
     """What may stand at a key, in words."""
     if "$ref" in value:
         value = definitions[target(value)]
+    if "anyOf" in value:
+        return " or ".join(kind_of(option, definitions) for option in value["anyOf"])
+    if "const" in value:
+        return f"`{value['const']}`"
     if "enum" in value:
         return ", ".join(f"`{option}`" for option in value["enum"])
     if value["type"] == "integer":

@@ -77,6 +77,7 @@ def refusal(
 
     With `x-hive: rest` the gateway says that retrying here is useless: the host knows how long to wait, and why.
     With `x-hive: lost` it says that another process holds the turn: its outcome is not ours to report.
+    With `x-hive: stop` the error is a sentence of the host's own, which ends the turn.
     """
     told = failure(body)
     word = headers.get("x-hive")
@@ -84,6 +85,9 @@ def refusal(
         return LeaseLost(str(told))
     if word == "rest":
         return Paused(str(told))
+    if word == "stop":
+        error = body.get("error")
+        return TurnEnded("blocked", str(error.get("message") if isinstance(error, dict) else told))
     if status == 413 or isinstance(told, ContextOverflow):
         return ContextOverflow(str(told))
     passing = status in {408, 429} or status >= 500

@@ -6,11 +6,13 @@ import logging
 import os
 import threading
 from functools import partial
+from secrets import token_hex
 
 from forge.gitea.reader import GiteaReader
 from forge.models import Repo
 from hive.app.agent_fault import AgentFault
 from hive.app.gc import HOST, collecting
+from hive.app.prices import own_prices
 from hive.app.run_report import RunReport
 from hive.app.turn_brief import Brief
 from hive.app.work import mirrors
@@ -18,8 +20,11 @@ from hive.gateway import broker, model_proxy
 from hive.gateway.admission import Guard
 from hive.gateway.agent_backoff import AgentBackoff
 from hive.gateway.agent_session import AgentSession
+from hive.gateway.budget import Budget
+from hive.gateway.budget_waits import BudgetWaits
 from hive.gateway.llm import Model
 from hive.gateway.model_route import ModelRoute
+from hive.gateway.pricing import price_list
 from hive.gateway.wsgi_server import Server
 from hive.git_mirror.mirror import Login
 from hive.instance.instance import MODEL_KEY, Instance, StartupError, model_key, wait_for_store
@@ -76,6 +81,9 @@ class Host:
         self._told: dict[str, str] = {}
         self._loops = instance.loops("host", stop)
         self._woken = WakeupBroadcast()
+        self._prices = price_list(own_prices(settings.model.prices))
+        self._owner = token_hex(8)
+        """This process: what any other one has reserved is that of a dead host."""
 
     def serve(self) -> None:
         """Keep every container as operators approved it, until `stop` is set."""
@@ -87,6 +95,7 @@ class Host:
         if self._is_new_epoch():
             for agent, team in agents.items():
                 self._crashes.allow_restart(team, agent, "the hive was restarted")
+        BudgetWaits(self._instance.ledger).resume(all_of_them=True)
         collector = threading.Thread(target=collecting, args=(self._instance, HOST, self._loops), name="gc")
         collector.start()
         threading.Thread(target=self._model.warm, name="warm", daemon=True).start()
@@ -112,6 +121,8 @@ class Host:
         """Look after every agent once; returns after how many seconds to do so again."""
         for guard in self._guards.values():
             guard.refusals.flush()
+        self._instance.ledger.budgets.settle_dead(self._owner)
+        BudgetWaits(self._instance.ledger).resume()
         self._ended += self.containers.reap()
         while self._ended:  # taken off when it is written down: the ledger may be away
             self._crashed(self._ended[0])
@@ -247,23 +258,26 @@ class Host:
             instance.ledger, team, agent, calls_a_minute=rate, opens=lambda key: self.containers.opens(agent, key)
         )
         guard = self._guards.setdefault(agent, guard)
-        tools = frozenset(instance.settings.model.server_tools)
-        upstream = model_proxy.Upstream(
-            lambda _: ModelRoute(self._model, name := brief.model(), name, lambda: self._key),
-            lambda: (brief.model(),),
-            rest,
-            tools,
-        )
         dirs = self.containers.dirs(agent)
         apps = {
             "forge.sock": (broker.create(principal, guard), broker.gate(guard)),
-            "model.sock": (model_proxy.create(upstream, guard), model_proxy.gate(guard)),
+            "model.sock": (model_proxy.create(self._upstream(brief, rest), guard), model_proxy.gate(guard)),
         }
         for name, (app, gate) in apps.items():
             if (agent, name) not in self._servers:
                 self._servers[agent, name] = Server(app, listen_unix(dirs.sockets / name), gate, threads=SOCKET_THREADS)
                 self._servers[agent, name].start()
         self._listening.add(agent)
+
+    def _upstream(self, brief: Brief, rest: AgentBackoff) -> model_proxy.Upstream:
+        """What answers an agent's requests to its model, within its budget."""
+        return model_proxy.Upstream(
+            lambda _: ModelRoute(self._model, name := brief.model(), name, lambda: self._key),
+            lambda: (brief.model(),),
+            rest,
+            frozenset(self._instance.settings.model.server_tools),
+            spending=Budget(self._instance.ledger, brief.team, self._prices, self._owner, brief.caps, self._stop),
+        )
 
 
 def serve(instance: Instance, stop: threading.Event) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
 
-from bots.money import DOLLAR
+from bots.money import DOLLAR, exactly
 from hive.config import load
 from hive.config.costs import OwnPrice
-from hive.gateway.pricing import OLD_DAYS, ModelPrice, PriceList, nano, price_list
+from hive.gateway.pricing import OLD_DAYS, ModelPrice, PriceList, price_list
 
 HEAD = "US dollars for a million tokens, as of {date}. Source: {source}."
 WIDTH = 79
@@ -68,11 +68,11 @@ def _dollars(amount: int) -> str:
 
 
 def _own(price: OwnPrice) -> ModelPrice:
-    write = nano(price.cache_write)
+    write = exactly(price.cache_write)
     return ModelPrice(
-        input=nano(price.input),
-        output=nano(price.output),
-        cache_read=nano(price.cache_read),
+        input=exactly(price.input),
+        output=exactly(price.output),
+        cache_read=exactly(price.cache_read),
         cache_write=write,
         cache_write_1h=write,
     )

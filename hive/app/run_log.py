@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hive.agent.transcript import text_of
+from hive.gateway.budget_words import footer
 from hive.instance.instance import StartupError
 from hive.ledger import Ledger
 from hive.ledger.runs import RunRecord
@@ -29,6 +30,8 @@ def record(ledger: Ledger, run: int, *, whole: bool = False) -> Iterator[str]:
         raise StartupError(f"there is no run {run}")
     lines = ledger.transcripts.of(run)
     yield from (shown(line) for line in _heading(found))
+    if cost := footer(ledger.spending.of_run(run)):
+        yield cost
     if not lines:
         yield FORGOTTEN
     step = 0

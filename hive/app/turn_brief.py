@@ -15,10 +15,11 @@ from hive.app.agent_prompt import system_prompt
 from hive.app.branches import Branches
 from hive.app.loose_ends import LooseEnds
 from hive.config import EVERYDAY, BadYaml, read_checks
+from hive.gateway.budget import caps_of
 from hive.instance.instance import Instance
 from hive.instance.repositories import address
 from hive.instance.repository_names import RepositoryNames
-from hive.ledger import Turn
+from hive.ledger import Caps, Turn
 from hive.ledger.runs import LEASE_SECONDS
 from hive.secret_store import NoSecret
 from hive.worker.outages import UNAUTHORIZED, suspend_account
@@ -102,14 +103,16 @@ class Brief:
         """What the agent may ask of its broker; raises OSError without a configuration."""
         return frozenset(self._spec()["capabilities"])
 
+    def caps(self) -> Caps:
+        """What the agent may spend: the hive's caps, and those of its own configuration where they are lower."""
+        own = {name: int(cap) for name, cap in self._artifact().get("budget", ())}
+        return caps_of(self.instance.settings.budget, own)
+
     def _spec(self) -> dict[str, Any]:
         """What the running container's configuration says about the agent, within the host's limits."""
         settings = self.instance.settings
         baseline = self.instance.ledger.deployments.baseline(self.agent)
-        artifact = (
-            self.instance.agents / self.agent / "gens" / (baseline.running_sha if baseline else "") / "agent.json"
-        )
-        spec = json.loads(artifact.read_text())
+        spec = self._artifact()
         return {
             "system": system_prompt(self.agent, self.team, settings.teams[self.team], spec),
             "model": (baseline.model if baseline else "") or spec["model"] or settings.model.name,
@@ -119,6 +122,13 @@ class Brief:
             "max_steps": min(spec["max_steps"], settings.limits.steps),
             "minutes": min(spec["minutes"], settings.limits.minutes),
         }
+
+    def _artifact(self) -> dict[str, Any]:
+        """What the running container was built from."""
+        baseline = self.instance.ledger.deployments.baseline(self.agent)
+        folder = self.instance.agents / self.agent / "gens" / (baseline.running_sha if baseline else "")
+        found: dict[str, Any] = json.loads((folder / "agent.json").read_text())
+        return found
 
     def _checks(self, repo: Repo, base: str) -> tuple[str, ...]:
         """The checks that the base branch demands: a change cannot disable its own."""

@@ -22,6 +22,7 @@ from forge.protocol import Refused
 from forge.webhook import Delivery
 from hive.app.gc import WORK, collecting
 from hive.codec import Codec
+from hive.config.costs import own_bounds
 from hive.git_mirror.mirror import Login, Mirror, MirrorCache
 from hive.inspect.config_evaluator import ConfigEvaluator, holders
 from hive.inspect.pull_scanner import PullScanner
@@ -213,7 +214,8 @@ def known(instance: Instance, agent: str, mirror: Callable[[Repo], Mirror]) -> K
             if baseline is not None:
                 yield other, Repo(mine.forge, settings.configs, other), baseline.branch
 
-    return KnownNames(tuple(mine.lanes), settings.model.known, lambda: holders(mirror, others()))
+    caps = own_bounds(settings.budget)
+    return KnownNames(tuple(mine.lanes), settings.model.known, lambda: holders(mirror, others()), caps)
 
 
 def loop_guard_of(instance: Instance) -> LoopGuard:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le, MaxLen
 
 from bots.models import AgentSpec, Role
+from bots.money import exactly
 from hive.codec import STRICT, FieldError
+from hive.config.costs import NO_BUDGET, AgentBudget
 from hive.config.env_denylist import MAX_VALUE, MAX_VARIABLES, why_not
 from hive.config.yaml_loader import shown
 from hive.config.yaml_locations import Document
@@ -60,6 +62,9 @@ class AgentFile:
     minutes: Annotated[int, Ge(1), Le(240)] = 20
     """Minutes of one turn, within `limits.minutes`."""
 
+    budget: AgentBudget = NO_BUDGET
+    """Lower caps on what it may spend than those of `hive.yaml`."""
+
     prompt: str = ""
     """The default prompt, used without `prompts/role.md`."""
 
@@ -94,6 +99,7 @@ def read_agent(name: str, text: str, *, check: Check | None = None) -> AgentSpec
         engine=agent.engine,
         command=agent.command,
         capabilities=agent.capabilities,
+        budget=tuple((name, exactly(cap)) for name, cap in asdict(agent.budget).items() if cap != "none"),
     )
 
 

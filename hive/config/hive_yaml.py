@@ -11,7 +11,7 @@ from annotated_types import Ge, Le
 from bots.models import IssueKind, Lane
 from forge.models import Repo
 from hive.codec import STRICT
-from hive.config.costs import OwnPrice
+from hive.config.costs import DEFAULT_BUDGET, BudgetSettings, OwnPrice
 from hive.config.validation import DEFAULT_ACCOUNTS, field_errors
 from hive.config.yaml_loader import MAX_BYTES
 from hive.config.yaml_locations import BadYaml, Document, Problem
@@ -240,6 +240,9 @@ class Settings:
 
     model: ModelSettings = ModelSettings()
     """The model that agents think with."""
+
+    budget: BudgetSettings = DEFAULT_BUDGET
+    """The most that may be spent on models."""
 
     limits: Limits = Limits()
     """Limits that no agent's own configuration can raise."""

@@ -14,6 +14,7 @@ from bots.intents import OpenIssue
 from bots.markdown import code, plain
 from forge.models import Repo
 from hive import backoff
+from hive.gateway.budget_waits import BudgetWaits
 from hive.gateway.model_errors import ModelFailed
 from hive.ledger import Act, Ledger, Scope, Suspension, SuspensionReason, Turn
 from hive.outbox.enqueue import enqueue
@@ -145,13 +146,17 @@ class AgentBackoff:
         )
 
     def put_down(self, turn: Turn) -> None:
-        """A turn cannot continue: release it, and suspend the agent for the model's last refusal.
+        """A turn cannot continue: release it, and suspend the agent for the model's last refusal, or for its budget.
 
         Without such a refusal, and if the agent is not paused, the turn itself is at fault: that costs it an attempt, and the
         agent continues with others.
         """
         with self._guard:
             last, self._last = self._last, None
+        reached = self.ledger.budgets.stopped(turn.id)
+        if reached is not None and reached.until:
+            BudgetWaits(self.ledger).put_down(self.team, turn, reached)
+            return
         found = last[1] if last is not None and last[0] == turn.id else None
         # A request may be unanswerable for what this turn asks; an overload concerns all turns.
         behind = self.ledger.clock() if found is not None and found.why is SuspensionReason.MODEL_UNREACHABLE else 0.0

@@ -11,6 +11,7 @@ from hive.gateway import fields
 from hive.gateway.admission import Denied
 from hive.gateway.agent_session import AgentSession
 from hive.gateway.calls import BrokerCall
+from hive.gateway.run_costs import costs
 from hive.gateway.run_messages import CONFIG_REQUEST, closing, thread
 from hive.ledger import Turn
 from hive.outbox.actions import Action, EditPull, OpenPull, PostAnswer
@@ -57,7 +58,9 @@ def open_pull(
             title=one_line(asked, "title"),
             body=fields.postable_text(asked, "body")
             if proposes
-            else closing(turn, repo, fields.visible_text(asked, "body")),
+            else "\n\n".join(
+                filter(None, (closing(turn, repo, fields.visible_text(asked, "body")), costs(session.ledger, turn)))
+            ),
             proposes=proposes,
             key=f"run{turn.run}:{repo}:{branch}",
         ),

@@ -6,7 +6,7 @@ import json
 import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from flask import Flask, Response, jsonify, request
@@ -14,14 +14,16 @@ from flask import Flask, Response, jsonify, request
 from hive.gateway import middleware
 from hive.gateway.admission import NO_TOKEN, CallRule, Denied, Gate, Guard
 from hive.gateway.agent_backoff import ModelRefusal
-from hive.gateway.llm import COUNT, MESSAGES, MODELS, ModelRequest
+from hive.gateway.budget import Budget, BudgetSpent
+from hive.gateway.llm import COUNT, MESSAGES, MODELS, PROBE, ModelRequest
 from hive.gateway.meter import Meter
 from hive.gateway.model_errors import ModelFailed, error_body, hopeless, kind_of, unreachable
 from hive.gateway.model_headers import passed_on
 from hive.gateway.model_request import prepared
 from hive.gateway.model_route import ModelRoute
+from hive.gateway.pricing import price_list
 from hive.gateway.repeated_faults import RepeatedFaults
-from hive.gateway.spending import UNLIMITED, Reservation, Spending
+from hive.gateway.spending import Reservation, Spending
 from hive.gateway.token_usage import TokenUsage
 from hive.ledger import Act, Ledger, Turn
 
@@ -32,6 +34,9 @@ EPOCH = "1970-01-01T00:00:00Z"
 
 MAX_REQUEST = 8 << 20
 """Bytes of a request: more than fits into a window of a million tokens."""
+
+USED = "x-hive-budget"
+"""The header of an answer with how many percent of the cap are spent that is used most."""
 
 BOOKING_TRIES = 3
 BYTES_OF_A_TOKEN = 4
@@ -90,7 +95,8 @@ class Upstream:
     watch: ModelObserver
     server_tools: frozenset[str] = frozenset()
     betas: frozenset[str] = frozenset()
-    spending: Spending = UNLIMITED
+    spending: Spending | None = None
+    """What asks for money, and books it; without one everything is booked and nothing refused."""
     faults: RepeatedFaults = field(default_factory=RepeatedFaults)
 
 
@@ -99,23 +105,25 @@ def create(upstream: Upstream, guard: Guard) -> Flask:
     app = Flask("hive.gateway.model_proxy", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_REQUEST
     middleware.install(app, guard, form)
+    spending = upstream.spending or Budget(guard.ledger, guard.team, price_list())
 
     @app.post(MESSAGES)
     def messages() -> Response:
         turn = holder(guard)
         sent, route = asked(upstream)
         attempt = Attempt(turn, sent, upstream)
-        if suspicion := upstream.faults.suspicion(turn, sent):
-            tries, said = suspicion
-            if used := route.probe():
-                upstream.watch.answered()
-                Booking(guard.ledger, guard.team, turn, middleware.request_id(), UNLIMITED).enter(used)
-                return refused(None, hopeless(said, tries))
         try:
-            reservation = upstream.spending.admit(turn, route.name, sent.body)
+            if (suspicion := upstream.faults.suspicion(turn, sent)) and probed(guard, turn, route, spending):
+                upstream.watch.answered()
+                tries, said = suspicion
+                return refused(None, hopeless(said, tries))
+            reservation = spending.admit(turn, route.name, sent.body)
+        except BudgetSpent as error:
+            return refused(None, error)
         except ModelFailed as error:
             return refused(upstream.watch.refused(turn, error), error)
         booking = Booking(guard.ledger, guard.team, turn, middleware.request_id(), reservation)
+        sent = replace(sent, body={**sent.body, "max_tokens": reservation.max_tokens})
         try:
             passing = route.ask(sent)
             reply = passing.__enter__()
@@ -124,7 +132,7 @@ def create(upstream: Upstream, guard: Guard) -> Flask:
             return refused(attempt.failed(error), error)
         meter = Meter(reply.content_type, request.content_length or 0)
         chunks = metered(reply.chunks, meter, booking, attempt, lambda: passing.__exit__(None, None, None))
-        return Response(chunks, content_type=reply.content_type)
+        return Response(chunks, content_type=reply.content_type, headers={USED: str(reservation.used)})
 
     @app.post(COUNT)
     def count() -> Response:
@@ -170,6 +178,14 @@ def asked(upstream: Upstream, *, path: str = MESSAGES) -> tuple[ModelRequest, Mo
     sent = prepared(body, upstream.server_tools, counts=path == COUNT)
     query = "beta=true" if request.args.get("beta") == "true" else ""
     return ModelRequest(sent, headers, path, query), upstream.route(str(body.get("model") or ""))
+
+
+def probed(guard: Guard, turn: Turn, route: ModelRoute, spending: Spending) -> bool:
+    """Whether the server answers a small request; raises ModelFailed if there is no money for it."""
+    reservation = spending.admit(turn, route.name, PROBE.body)
+    used = route.probe()
+    Booking(guard.ledger, guard.team, turn, middleware.request_id(), reservation).enter(used or TokenUsage())
+    return used is not None
 
 
 def counted(sent: ModelRequest, route: ModelRoute) -> Response:
@@ -226,7 +242,6 @@ class Booking:
         turn = self.turn
         with self.ledger.transaction():
             self.reservation.settle(usage)
-            self.ledger.runs.record_tokens(turn, usage.tokens_in, usage.output)
             if usage.is_estimate:
                 facts: dict[str, Any] = {"run": turn.run, "turn": turn.id, "request": self.request}
                 facts |= {"tokens_in": usage.tokens_in, "tokens_out": usage.output}

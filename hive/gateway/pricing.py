@@ -15,7 +15,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from bots.money import DOLLAR
+from bots.money import exactly
 from hive.gateway.token_usage import TokenUsage
 
 FILE = "prices.json"
@@ -103,17 +103,11 @@ def price_list(own: Mapping[str, ModelPrice] | None = None) -> PriceList:
     return PriceList(shipped.as_of, shipped.source, shipped.models, own or {})
 
 
-def nano(amount: Decimal | float) -> int:
-    """Dollars, as they are written in a file, as billionths; rounded up."""
-    exact = Decimal(str(amount)) * DOLLAR
-    return int(exact.to_integral_value(rounding="ROUND_CEILING"))
-
-
 @cache
 def _shipped() -> PriceList:
     text = resources.files("hive.gateway").joinpath(FILE).read_text(encoding="utf-8")
     found = json.loads(text, parse_float=Decimal)
-    searches = nano(found["web_search"])
+    searches = exactly(found["web_search"])
     models = {name: _price(entry, searches) for name, entry in found["models"].items()}
     return PriceList(date.fromisoformat(found["date"]), found["source"], models)
 
@@ -122,7 +116,7 @@ def _price(entry: Mapping[str, Any], searches: int) -> ModelPrice:
     long = entry.get("long")
     classes = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
     return ModelPrice(
-        **{name: nano(entry[name]) for name in classes},
+        **{name: exactly(entry[name]) for name in classes},
         web_search=searches,
         long_above=int(long["above"]) if long else 0,
         long=_price(long, searches) if long else None,

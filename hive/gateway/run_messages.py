@@ -20,9 +20,9 @@ changes the configuration by a pull request on this repository.
 GIVEN_UP = "I was cut off at this again and again and never came to an end, so I leave it. An operator should look."
 
 
-def last_words(turn: Turn, body: str) -> str:
-    """A turn's last comment, with how to read its log."""
-    return f"{body}\n\n{HOW.format(run=turn.run)}"
+def last_words(turn: Turn, body: str, *, costs: str = "") -> str:
+    """A turn's last comment, with how to read its log, and what its run has cost."""
+    return "\n\n".join(filter(None, (body, HOW.format(run=turn.run), costs)))
 
 
 def thread(turn: Turn) -> Ref:

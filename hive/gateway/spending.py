@@ -12,8 +12,16 @@ from hive.ledger import Turn
 class Reservation(Protocol):
     """What one request may cost at most, until it is known what it did cost."""
 
+    @property
+    def max_tokens(self) -> int:
+        """How long the reply may be: what the request says, or less if there is no room for more."""
+
+    @property
+    def used(self) -> int:
+        """How many percent of the cap are spent that is used most."""
+
     def settle(self, usage: TokenUsage) -> None:
-        """Replace the reservation by what was used; called once, within the transaction that books the tokens.
+        """Replace the reservation by what was used, and book it; called once, within one transaction.
 
         Nothing was used by a request that the model refused.
         """
@@ -24,17 +32,3 @@ class Spending(Protocol):
 
     def admit(self, turn: Turn, model: str, request: Mapping[str, Any]) -> Reservation:
         """Reserve what a Messages request to `model` may cost; raises ModelFailed for a spent budget, sqlite3.Error."""
-
-
-class Unlimited:
-    """Spending without a limit: it reserves nothing."""
-
-    def admit(self, turn: Turn, model: str, request: Mapping[str, Any]) -> Reservation:  # noqa: ARG002  none of it matters
-        """Every request is admitted."""
-        return self
-
-    def settle(self, usage: TokenUsage) -> None:
-        """Nothing was reserved."""
-
-
-UNLIMITED = Unlimited()

@@ -12,7 +12,8 @@ from hive.gateway import fields, middleware
 from hive.gateway.admission import Denied
 from hive.gateway.agent_session import AgentSession
 from hive.gateway.calls import MAX_LINE, BrokerCall
-from hive.gateway.run_messages import GIVEN_UP, NO_WORD, PUSHED, last_words, thread
+from hive.gateway.run_costs import held_up, stopped_by, with_costs
+from hive.gateway.run_messages import GIVEN_UP, NO_WORD, PUSHED, thread
 from hive.gateway.transcript_lines import MalformedLine, is_step, line_of, uses
 from hive.ledger import Act, OutOfSequence, ProgressItem, TranscriptFull, Turn
 from hive.ledger.progress import MAX_ITEMS
@@ -134,8 +135,13 @@ def abandon(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[st
 def end(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
     """The turn has ended: there is always a comment or a pull request."""
     outcome, steps = fields.text(asked, "outcome", 20), int(fields.number(asked, "steps", MAX_NUMBER))
+    reached = held_up(session.ledger, turn, outcome)
+    if reached is not None and reached.until:  # an engine that cannot pause has given up; the turn goes on nevertheless
+        session.rest.put_down(turn)
+        return {}
+    outcome = outcome if reached is None else "blocked"
     if outcome in SPOKEN:
-        speak(session, turn, fields.postable_text(asked, "message") or NO_WORD)
+        speak(session, turn, stopped_by(reached, fields.postable_text(asked, "message") or NO_WORD))
     elif turn.answers is not None:  # an updated pull request is not visible in the conversation that was answered
         speak(session, turn, PUSHED)
     close(session, turn, outcome, steps=steps)
@@ -144,7 +150,8 @@ def end(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, A
 
 def speak(session: AgentSession, turn: Turn, body: str) -> None:
     """Post how a turn ended; the harness may have done so before, under the same key."""
-    action = PostAnswer(thread(turn), last_words(turn, body), key=f"run{turn.run}:end:{turn.id}", to=turn.answers)
+    body = with_costs(session.ledger, session.team, turn, body)
+    action = PostAnswer(thread(turn), body, key=f"run{turn.run}:end:{turn.id}", to=turn.answers)
     session.wake(
         enqueue(session.ledger, session.team, session.login().name, action, by="run", turn=turn.id, depth=turn.depth)
     )

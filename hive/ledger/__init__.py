@@ -27,6 +27,7 @@ from hive.ledger.audit import Act, Audit, AuditRow
 from hive.ledger.backlog import Backlog, BacklogItem
 from hive.ledger.budgets import Budgets
 from hive.ledger.caps import (
+    SCOPES,
     BudgetScope,
     CapBusy,
     CapReached,
@@ -56,6 +57,7 @@ from hive.ledger.transcripts import OutOfSequence, TranscriptFull, Transcripts
 
 __all__ = [
     "NEVER",
+    "SCOPES",
     "Act",
     "Audit",
     "AuditRow",

@@ -16,6 +16,7 @@ class Act(StrEnum):
 
     AGENT_RESUMED = "agent_resumed"
     AGENT_SUSPENDED = "agent_suspended"
+    BUDGET_WARNING = "budget_warning"
     CALL_MADE = "call_made"
     CHANGES_FOUND = "changes_found"
     COMMIT_ADOPTED = "commit_adopted"

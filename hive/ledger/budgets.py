@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
+from dataclasses import replace
 
 from hive.ledger.caps import (
     BudgetScope,
@@ -51,23 +52,23 @@ class Budgets:
         """
         now = self._clock()
         with self._db.transaction(durable=False) as db:  # a power cut may forget what it interrupts, a crash does not
-            granted = self._room(db, who, caps, quote, now) if quote.amount else 0
+            room = self._room(db, who, caps, quote, now) if quote.amount else Hold(0, 0)
             spender = (who.team, who.agent, who.ref, who.run, who.turn)
             tokens = (quote.model, quote.tokens.tokens_in, quote.tokens.output)
             row = db.execute(
                 f"INSERT INTO holds (owner, at, expires_at, {_SPENDER}, model, tokens_in, tokens_out, amount)"  # noqa: S608  ours
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-                (owner, now, now + HOLD_SECONDS, *spender, *tokens, granted),
+                (owner, now, now + HOLD_SECONDS, *spender, *tokens, room.amount),
             ).fetchone()
             # An engine may make several requests at once: one that fits does not undo the stop by another one.
             db.execute("DELETE FROM budget_stops WHERE run = ? AND at < ?", (who.run, now - STOP_SECONDS))
-        return Hold(int(row["id"]), granted)
+        return replace(room, id=int(row["id"]))
 
-    def _room(self, db: sqlite3.Connection, who: Spender, caps: Caps, quote: Quote, now: float) -> int:
+    def _room(self, db: sqlite3.Connection, who: Spender, caps: Caps, quote: Quote, now: float) -> Hold:
         """The part of a quote that fits below every cap; raises CapBusy or OverCap if that is less than its `least`."""
         rows = db.execute(f"SELECT {_SPENDER}, at, amount FROM holds WHERE amount > 0").fetchall()  # noqa: S608  ours
         holds = [({key for _, _, key in _spender(row).accounts(row["at"])}, row["amount"]) for row in rows]
-        granted, busy = quote.amount, None
+        room, busy = Hold(0, quote.amount), None
         for scope, period, key in who.accounts(now):
             cap = caps.of(scope, period)
             spent, raised = self._remember(db, key, cap)
@@ -81,10 +82,11 @@ class Budgets:
             # What others have reserved mostly comes back: a full reply later is better than half a reply now.
             if free - held < (quote.amount if quote.amount <= free else quote.least):
                 busy = busy or reached
-            granted = min(granted, free - held)
+            least = min(room.amount, free - held)
+            room = Hold(0, least, max(room.used, reached.used), reached if least < room.amount else room.limit)
         if busy is not None:
             raise CapBusy(busy)
-        return granted
+        return room
 
     def _remember(self, db: sqlite3.Connection, key: Key, cap: int | None) -> tuple[int, int]:
         """What was spent in a scope, and how much was added to its cap; the cap is kept for those who read it later."""
@@ -175,6 +177,18 @@ class Budgets:
                 warnings.append(CapWarning(mark, reached))
         return warnings
 
+    def unsaid(self, who: Spender) -> list[CapWarning]:
+        """The warnings that no thread was told of yet, each once."""
+        now, found = self._clock(), []
+        with self._db.transaction() as db:
+            for scope, period, key in who.accounts(now):
+                where = "(scope, name, period) = (?, ?, ?) AND warned > said AND cap IS NOT NULL"
+                row = db.execute(f"UPDATE spending SET said = warned WHERE {where} RETURNING *", key).fetchone()  # noqa: S608  ours
+                if row is not None:
+                    reached = CapReached(scope, period, row["cap"] + row["raised"], row["spent"], 0, period.ends(now))
+                    found.append(CapWarning(row["warned"], reached))
+        return found
+
     def raise_caps(self, ref: str, run: int, amount: int) -> list[int]:
         """Add to the caps of an issue and of one run on it; returns the open runs that had been stopped by one of them."""
         with self._db.transaction() as db:
@@ -185,7 +199,10 @@ class Budgets:
                     (scope.value, name, amount),
                 ).fetchone()
                 mark = 0 if row["cap"] is None else warning_level(row["spent"], row["cap"] + row["raised"])
-                db.execute("UPDATE spending SET warned = min(warned, ?) WHERE id = ?", (mark, row["id"]))
+                db.execute(
+                    "UPDATE spending SET warned = min(warned, ?), said = min(said, ?) WHERE id = ?",
+                    (mark, mark, row["id"]),
+                )
             stopped = (
                 "SELECT budget_stops.run AS run FROM budget_stops JOIN runs ON runs.id = budget_stops.run"
                 " WHERE runs.state = 'open' AND until = 0 AND (budget_stops.run = ? OR (runs.ref = ? AND scope = ?))"

@@ -143,14 +143,6 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
-class Hold:
-    """A reservation: so much is set aside until a request is settled."""
-
-    id: int
-    amount: int
-
-
-@dataclass(frozen=True, slots=True)
 class CapReached:
     """The cap that leaves no room: what was spent of it, what others have reserved, and when it is renewed, 0.0 for never."""
 
@@ -165,6 +157,19 @@ class CapReached:
     def used(self) -> int:
         """How many percent of the cap are spent."""
         return percent(self.spent, self.cap)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A reservation: so much is set aside until a request is settled.
+
+    `used` is how many percent are spent of the cap that is used most, `limit` the cap that left the least room.
+    """
+
+    id: int
+    amount: int
+    used: int = 0
+    limit: CapReached | None = None
 
 
 class OverCap(Exception):

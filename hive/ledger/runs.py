@@ -117,14 +117,6 @@ class Runs(Turns):
         )
         return "" if row is None else str(row["request"])
 
-    def record_tokens(self, turn: Turn, tokens_in: int, tokens_out: int) -> None:
-        """Book what a request to the model used."""
-        with self._db.transaction() as db:
-            db.execute(
-                "UPDATE runs SET tokens_in = tokens_in + ?, tokens_out = tokens_out + ? WHERE id = ?",
-                (tokens_in, tokens_out, turn.run),
-            )
-
     def set_pull(self, run: int, pull: str) -> None:
         """The run has a pull request."""
         with self._db.transaction() as db:

@@ -13,7 +13,7 @@ NEVER = 1e12
 
 
 class Scope(StrEnum):
-    """Whose work is suspended: a team's, an account's, a bot's, an agent's, a subject's, a repository's."""
+    """Whose work is suspended: a team's, an account's, a bot's, an agent's, a subject's, a repository's, or its turns alone."""
 
     TEAM = "team"
     ACCOUNT = "account"
@@ -21,6 +21,7 @@ class Scope(StrEnum):
     AGENT = "agent"
     SUBJECT = "subject"
     REPOSITORY = "repository"
+    REPOSITORY_TURNS = "repository_turns"
 
 
 class SuspensionReason(StrEnum):
@@ -33,6 +34,7 @@ class SuspensionReason(StrEnum):
     RATE_LIMITED = "rate_limited"
     NEEDS_LOGIN = "needs_login"
     OVER_BUDGET = "over_budget"
+    BUDGET_SPENT = "budget_spent"
     RUNAWAY = "runaway"
     CRASHED = "crashed"
     REPOSITORY_LOST = "repository_lost"

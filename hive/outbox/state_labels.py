@@ -24,6 +24,7 @@ SUSPENDED = {
     SuspensionReason.NEEDS_LOGIN: "state/needs-login",
     SuspensionReason.TOKEN_REJECTED: "state/needs-login",
     SuspensionReason.OVER_BUDGET: "state/over-budget",
+    SuspensionReason.BUDGET_SPENT: "state/over-budget",
     SuspensionReason.PAUSED: "state/paused",
     SuspensionReason.CRASHED: "state/crashed",
     SuspensionReason.REPOSITORY_LOST: "state/repository-lost",

@@ -15,14 +15,16 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bots.models import AgentSpec, Role
+from bots.money import dollars
 from hive.codec import FieldError
 from hive.config import PACKAGES_PATH, BadYaml, Limits, likeliest, nearest, read_agent
 from hive.config.agent_yaml import PACKAGE
+from hive.config.costs import OF_AGENTS
 from hive.config.yaml_loader import shown
 from hive.git_mirror.mirror import Mirror, TooLarge
 
@@ -94,6 +96,9 @@ class KnownNames:
     holders: Callable[[], Mapping[str, str]] = dict
     """Which other agent has a role that one agent of a team has at the most: `lead`, `lorekeeper`. Asked if need be."""
 
+    caps: Mapping[str, float] = field(default_factory=dict)
+    """The caps of `hive.yaml` that an agent's own are within, in dollars by its names for them."""
+
 
 def plan(
     name: str,
@@ -160,6 +165,13 @@ def _unknown(data: Mapping[str, Any], known: KnownNames) -> Iterator[FieldError]
     if isinstance(model, str) and model and model not in known.models:
         said = f"model.allowed of hive.yaml does not name {shown(model)}{nearest(model, known.models)}"
         yield FieldError(("model",), said)
+    own = data.get("budget")
+    for name, bound in known.caps.items():
+        wanted = own.get(name) if isinstance(own, dict) else None
+        if isinstance(wanted, int | float) and not isinstance(wanted, bool) and wanted > bound:
+            yield FieldError(
+                ("budget", name), f"budget.{OF_AGENTS[name]} of hive.yaml allows {bound:g} at the most (it is {wanted})"
+            )
     if role in UNIQUE_ROLES and (holder := known.holders().get(role)) is not None:
         yield FieldError(("role",), f"{holder} is the {role} of this team, and there is one at the most")
 
@@ -234,6 +246,10 @@ def changes(old: Plan | None, new: Plan) -> tuple[str, ...]:
         said.append("changes the command of its engine")
     said += [f"allows {word}" for word in new.spec.capabilities if word not in old.spec.capabilities]
     said += [f"forbids {word}" for word in old.spec.capabilities if word not in new.spec.capabilities]
+    caps = dict(old.spec.budget), dict(new.spec.budget)
+    for name in sorted({*caps[0], *caps[1]}):
+        was, becomes = (dollars(mine[name]) if name in mine else "no cap of its own" for mine in caps)
+        said += [f"budget.{name}: {was} → {becomes}"] if was != becomes else []
     if before["prompt"] != after["prompt"]:
         said.append("changes what the agent is told")
     if before["env"] != after["env"]:

@@ -529,6 +529,16 @@ class Purse:
             raise self.refusal
         return self
 
+    @property
+    def max_tokens(self) -> int:
+        """A reply may be shorter than it was asked to be."""
+        return 7
+
+    @property
+    def used(self) -> int:
+        """Of the cap."""
+        return 42
+
     def settle(self, usage: TokenUsage) -> None:
         """Note it."""
         self.heard.append(usage)
@@ -556,7 +566,8 @@ def test_money_is_asked_before_and_told_after(
         given = client.post("/v1/messages", json=ASKED, headers={"x-api-key": turn.token})
         assert given.data
     assert purse.heard == heard
-    assert bool(upstream.asked) == (refusal is None)
+    assert [request["max_tokens"] for _, request in upstream.asked] == ([] if refusal else [7])
+    assert given.headers.get("x-hive-budget") == ("42" if answer is EVENTS and refusal is None else None)
     if refusal is not None:
         assert (given.status_code, given.headers["x-should-retry"]) == (429, "false")
 

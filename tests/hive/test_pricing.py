@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bots.money import CENT, DOLLAR, MOST, dollars, percent, read_dollars
+from bots.money import CENT, DOLLAR, MOST, dollars, exactly, percent, read_dollars
 from hive.app.prices import lines, priced
 from hive.config import BadYaml, load
-from hive.gateway.pricing import OLD_DAYS, ModelPrice, cost, nano, price_list
+from hive.gateway.pricing import OLD_DAYS, ModelPrice, cost, price_list
 from hive.gateway.token_usage import TokenUsage
 from tests.hive.test_cli import CONFIG, hive
 
@@ -140,5 +140,5 @@ def test_an_amount_is_read_to_the_last_digit() -> None:
     """Dollars, with or without their sign and cents."""
     assert [read_dollars(text) for text in ("2", "$2.50", "0.000000001")] == [2 * DOLLAR, 250 * CENT, 1]
     assert read_dollars("1000000") == MOST
-    assert nano(0.1) == DOLLAR // 10
+    assert exactly(0.1) == DOLLAR // 10
     assert (percent(61, 100), percent(0, 0), percent(1, 3)) == (61, 100, 33)

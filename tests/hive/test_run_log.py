@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from bots.money import CENT, DOLLAR
 from hive.app.run_log import record
 from hive.instance.instance import StartupError
-from hive.ledger import Ledger
+from hive.ledger import Caps, Ledger, Quote, Spender, TokenCounts
 
 USAGE = {"input_tokens": 5, "cache_read_input_tokens": 90, "cache_creation_input_tokens": None, "output_tokens": 7}
 
@@ -52,7 +53,9 @@ def run(ledger: Ledger) -> int:
     ]
     for number, line in enumerate(lines):
         ledger.transcripts.append(run, number, line)
-    runs.record_tokens(turn, 190, 14)
+    who, tokens = Spender("acme", "iris", turn.ref, run, turn.id), TokenCounts(input=100, cache_read=90, output=14)
+    hold = ledger.budgets.reserve(who, Caps(run=3 * DOLLAR), Quote("m", tokens, amount=DOLLAR, least=DOLLAR), "host")
+    ledger.budgets.settle(hold, tokens, 37 * CENT, is_estimate=False)
     runs.set_pull(run, "forgejo:acme/app#2")
     runs.end_turn(turn, "pushed", steps=2)
     runs.add_turn(run, "c", "more", by_person=True)

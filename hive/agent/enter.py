@@ -1,15 +1,16 @@
 """The last step into a container: sets the user, the system call filter and the limits of the harness.
 
-Runs once, in what bubblewrap made, and becomes the harness:
+Runs once, in what the backend made, and becomes the harness:
 
-python -I -S -c … KIND UID RLIMITS COMMAND …
+python -I -S -c … KIND UID RLIMITS VARIABLE=VALUE … -- COMMAND …
 
 `USERS`      bubblewrap made a user namespace of one user, the hive's own
 `RANGE`      root started it: a user namespace of two host users that nobody else has, UID and the next
 `DEDICATED`  root started it where user namespaces are forbidden: the host user UID, and no capability
 `PLAIN`      a bubblewrap that is setuid: the hive's own user, and no capability
+`MAPPED`     root started a backend that made a user namespace, in which the same two users are `AGENT` and `TOOLS`
 
-RLIMITS are limits of each process, as `NPROC=256,FSIZE=4294967296`. Fails closed: a step that fails ends the process
+With any VARIABLE, these are the whole environment. RLIMITS are limits of each process, as `NPROC=256,FSIZE=4294967296`. Fails closed: a step that fails ends the process
 before the harness runs. The last thing that it does is to print `READY`.
 """
 
@@ -21,9 +22,9 @@ import sys
 
 from hive.agent import seccomp, syscalls
 
-USERS, RANGE, DEDICATED, PLAIN = "users", "range", "dedicated", "plain"
+USERS, RANGE, DEDICATED, PLAIN, MAPPED = "users", "range", "dedicated", "plain", "mapped"
 AGENT, TOOLS = 1000, 1001
-"""The user of the harness and that of its commands, as both see it; the second only in a `RANGE`."""
+"""The user of the harness and that of its commands, as both see it; the second in a `RANGE` and where it is `MAPPED`."""
 
 INSIDE = "/opt/hive"
 """Where the source of the harness lies in a container."""
@@ -48,34 +49,46 @@ MASKED = (
 )
 """What container runtimes show of /proc for reading only, and not at all (OCI runtime, `defaultReadonlyPaths`)."""
 
+SIGKILL = 9
+"""Importing `signal` takes as long as everything else."""
+
 _PROC = syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC
 
 
 def main() -> None:
     """Confine this process and become the command."""
-    kind, first, rlimits, *command = sys.argv[1:]
-    uid = int(first)
-    state = os.environ["HIVE_STATE"]
+    kind, first, rlimits, *rest = sys.argv[1:]
+    uid, end = int(first), rest.index("--")
+    given, command = dict(word.split("=", 1) for word in rest[:end]), rest[end + 1 :]
+    env = given or dict(os.environ)
+    state = env["HIVE_STATE"]
     if kind == RANGE:
-        _own(state, uid, uid + 1)
+        own(state, uid, uid + 1)
         _enter_range(uid)
     elif kind == USERS:
         syscalls.unshare(syscalls.CLONE_NEWNS)
-    if kind in (RANGE, USERS):
+    if kind in (RANGE, USERS, MAPPED):
+        if kind == MAPPED:
+            _tidy()
         forbid_user_namespaces()
         mask_proc()
         syscalls.drop_bounding(KEPT.values())
+        if kind == MAPPED:
+            syscalls.prctl(syscalls.PR_SET_KEEPCAPS, 1)
+            _become(AGENT)
         syscalls.hold(KEPT.values())
     elif kind == DEDICATED:
-        _own(state, uid, uid)
+        own(state, uid, uid)
         mask_proc()
         syscalls.drop_bounding(())
         _become(uid)
         syscalls.hold(())
     _limit(rlimits)
     syscalls.filter_calls(seccomp.program(seccomp.CONTAINER))
+    if kind == MAPPED:  # bubblewrap sees to it for the others
+        syscalls.prctl(syscalls.PR_SET_PDEATHSIG, SIGKILL)
     os.write(1, f"{READY}\n".encode())
-    os.execv(command[0], command)
+    os.execve(command[0], command, env)
 
 
 def forbid_user_namespaces() -> None:
@@ -136,7 +149,7 @@ def _enter_range(first: int) -> None:
     _become(AGENT)
 
 
-def _own(state: str, harness: int, tools: int) -> None:
+def own(state: str, harness: int, tools: int) -> None:
     """Give what survives to its users, if it is not theirs yet: its directory was made by root, or all of it by an older hive."""
     home = f"{state}/home"
     if os.stat(state).st_uid == harness and (not os.path.lexists(home) or os.lstat(home).st_uid == tools):
@@ -148,6 +161,17 @@ def _own(state: str, harness: int, tools: int) -> None:
             owner = tools if below[0] == "home" or len(below) > 3 or (len(below) == 3 and name in folders) else harness
             os.chown(name, owner, owner, dir_fd=handle, follow_symlinks=False)
     os.chown(state, harness, harness)
+
+
+def _tidy() -> None:
+    """Cover what a backend shows and nobody needs: devices, cgroups, its own notes on the container, a /proc with masks of its own."""
+    syscalls.mount("", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
+    mount_proc()
+    for place in ("/sys", "/run/host"):
+        if os.path.isdir(place):
+            syscalls.mount("tmpfs", place, "tmpfs", syscalls.MS_RDONLY | _PROC, "size=4k,mode=755")
+    flags = syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NOEXEC
+    syscalls.mount("", "/dev", flags=flags)
 
 
 def _become(uid: int) -> None:

@@ -41,8 +41,9 @@ class Sandbox:
         status = Path("/proc/self/status").read_text()
         if not int(status.partition("CapEff:")[2].split()[0], 16):
             return cls(PROCESSES)
-        users = [line.split()[0] for line in Path("/proc/self/uid_map").read_text().splitlines()]
-        return cls(NAMESPACES, enter.TOOLS if str(enter.TOOLS) in users else None, hidden, home)
+        users = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
+        has_tools = any(int(first) <= enter.TOOLS < int(first) + int(count) for first, _, count in users)
+        return cls(NAMESPACES, enter.TOOLS if has_tools else None, hidden, home)
 
     def words(self, command: Sequence[str], tree: Path, *, ready: int = -1) -> list[str]:
         """The argument list that runs a command in a folder; see `hive.agent.launch` for `ready`."""

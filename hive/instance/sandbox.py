@@ -9,10 +9,9 @@ from hive.instance.instance import StartupError
 from hive.reconcile.backends import Backend, NoBackend, find
 from hive.reconcile.limiter import Limiter
 
-FIX = "install bubblewrap and allow user namespaces"
-NO_SANDBOX = (
-    "no agent is started, because nothing confines it here ({why}): " + FIX + "; docs/operate.md, “The sandbox”"
-)
+FIX = {"bubblewrap": "install bubblewrap and allow user namespaces"}
+ELSE = "provide what is missing, or set `sandbox: bubblewrap`"
+NO_SANDBOX = "no agent is started, because nothing confines it here ({why}): {fix}; docs/operate.md, “The sandbox”"
 UNCONFINED = "agents are NOT contained (sandbox: none): they can read and do all that this user can, secrets too"
 ROOT = "the hive runs as ROOT: give it a user of its own; each agent has unprivileged users of its own either way"
 
@@ -25,7 +24,12 @@ def backend_of(settings: Settings) -> Backend:
     try:
         return find(settings.sandbox)
     except NoBackend as error:
-        raise StartupError(NO_SANDBOX.format(why=str(error)[:200])) from error
+        raise StartupError(NO_SANDBOX.format(why=str(error)[:200], fix=fix_of(settings))) from error
+
+
+def fix_of(settings: Settings) -> str:
+    """What an operator can do where the backend of this configuration does not work."""
+    return FIX.get(settings.sandbox, ELSE)
 
 
 def remarks(settings: Settings) -> list[str]:

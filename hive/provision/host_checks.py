@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from hive.instance.file_modes import exposed
 from hive.instance.instance import Instance
-from hive.instance.sandbox import FIX
+from hive.instance.sandbox import fix_of
 from hive.poller import OVERLAP
 from hive.provision.check_results import CheckResult, ok, problem, warning
 from hive.reconcile.backends import look_for
@@ -79,7 +79,7 @@ def _sandbox(instance: Instance) -> Iterator[CheckResult]:
         return
     backend, why_not = look_for(instance.settings.sandbox)
     if backend is None:
-        yield problem(f"agents cannot be contained, so none is started ({why_not[:120]})", FIX)
+        yield problem(f"agents cannot be contained, so none is started ({why_not[:120]})", fix_of(instance.settings))
     else:
         yield ok(f"agents are contained by {backend.name}, {backend.who}")
 

@@ -114,7 +114,7 @@ class Containers:
             container = RunningContainer.start(self.backend, dirs, command, sha=sha, bounds=bounds, key=key)
         except (OSError, ValueError):
             self._watch.end(agent)
-            bounds.remove()
+            bounds.end()
             raise
         self._running[agent] = container
         return True

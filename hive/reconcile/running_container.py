@@ -17,6 +17,7 @@ from hive.reconcile.logs import Log
 LOG_SECONDS = 2.0
 """How long what a container wrote at last may take to be in its log."""
 POLL_SECONDS = 0.1
+AGAIN_SECONDS = 1.0
 AGENTS_UMASK = 0o022
 """Agents make files as people do: their directory lies below one that only the hive can enter."""
 
@@ -86,10 +87,14 @@ class RunningContainer:
         return True
 
     def stop(self, seconds: float) -> None:
-        """Ask it to end, and wait for that."""
-        until, told = time.monotonic() + seconds, False
-        while self.is_alive and time.monotonic() < until:
-            told = told or self.tell()
+        """Ask it to end, and wait for that; one that has not begun has nothing to end.
+
+        It is asked again each second: the first process of a PID namespace ignores what it has no handler for yet.
+        """
+        until, again = time.monotonic() + seconds, 0.0
+        while self.is_alive and self.began and (now := time.monotonic()) < until:
+            if now >= again and self.tell():
+                again = now + AGAIN_SECONDS
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(timeout=POLL_SECONDS)
 
@@ -100,9 +105,7 @@ class RunningContainer:
 
     def clear(self, last_word: str) -> None:
         """Take away what is left when its process has ended; `last_word` goes to its log, if there is one."""
-        if self.bounds.group is not None:
-            self.bounds.group.kill()
+        self.bounds.end()
         self.log.wait(LOG_SECONDS)
         if last_word:
             self.log.note(f"hive: {last_word}")
-        self.bounds.remove()

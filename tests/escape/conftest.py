@@ -11,12 +11,14 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from hive.reconcile.cgroups import Cgroups, NoCgroup
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -25,8 +27,39 @@ NOBODY = 1_899_000_001
 
 MARK = "mark-of-the-escape-suite"
 SECRET = "a-token-that-only-the-harness-knows"
-BY_ROOT = ("range", "dedicated")
+BY_ROOT = ("range", "dedicated", "nspawn")
+FAR = """
+import os, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_IGN)
+for _ in range(2):
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+open("begun", "w").close()
+for number in range(3, 256):
+    try:
+        os.close(number)
+    except OSError:
+        pass
+os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(600)", sys.argv[1], "far"])
+"""
+"""Leaves its parent, its session and its signals behind."""
+
+FAR_AWAY = f"rm -f begun; python3 far.py {MARK}; while [ ! -e begun ]; do sleep 0.05; done"
+COMMANDS = {
+    "outlive": f"{FAR_AWAY}; echo over",
+    "time": f"rm -f begun; python3 far.py {MARK}; sleep 600",
+    "launcher": f"{FAR_AWAY}; kill -9 $PPID; sleep 600",
+    "lore": "cd /agent/state/knowledge; read -r lore <README.md; echo $lore; echo x >new; rm -f README.md; echo x >README.md; echo *",
+    "bombs": "python3 bombs.py",
+}
+"""What an agent may try in its container, one after the other."""
+
+IN_SECONDS = {"time": 2.0, "launcher": 3.0}
 SECONDS = 120.0
+PROBED = ("range", "dedicated", "users", "plain")
+"""The kinds of bubblewrap's containers: whether they work here is seen by trying."""
 NOT_HERE = 77
 """How `start.py` ends where there is no container of the kind."""
 
@@ -39,10 +72,10 @@ class Prison:
     kind: str
     python: str
 
-    def words(self, command: str, *, seconds: float = 60.0, agent: str = "iris", **files: str) -> list[str]:
-        """What starts a container in which the harness runs one command."""
-        named = {name.replace("_", "."): text for name, text in files.items()}
-        given = {"command": command, "secret": SECRET[::-1], "seconds": seconds, "files": named, "mark": MARK}
+    def words(self, commands: dict[str, str], *, agent: str = "iris") -> list[str]:
+        """What starts a container in which the harness runs commands, one after the other."""
+        files = {name: (HERE / name).read_text() for name in ("probe.py", "bombs.py")} | {"far.py": FAR}
+        given = {"commands": commands, "seconds": IN_SECONDS, "secret": SECRET[::-1], "files": files, "mark": MARK}
         words = [str(HERE / "start.py"), str(self.root), agent, self.kind, str(HERE / "harness.py"), json.dumps(given)]
         return [self.python, *words]
 
@@ -54,16 +87,15 @@ class Prison:
         changed = {} if self.kind in BY_ROOT or os.getuid() else {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         return {"env": env, "cwd": "/", "text": True, **changed}
 
-    def run(self, command: str, *, seconds: float = 60.0, agent: str = "iris", **files: str) -> dict[str, Any]:
-        """Let the harness run a command; what came of it and what was left of it."""
-        words = self.words(command, seconds=seconds, agent=agent, **files)
-        done = subprocess.run(words, capture_output=True, timeout=SECONDS, **self.options())
+    def run(self, commands: dict[str, str], *, agent: str = "iris") -> dict[str, Any]:
+        """Let the harness run commands; what came of them and what was left of each."""
+        done = subprocess.run(self.words(commands, agent=agent), capture_output=True, timeout=SECONDS, **self.options())
         assert done.returncode == 0, done.stderr + done.stdout
         seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return seen
 
 
-@pytest.fixture(scope="module", params=["range", "dedicated", "users", "plain"])
+@pytest.fixture(scope="module", params=["range", "dedicated", "users", "plain", "nspawn"])
 def prison(request: pytest.FixtureRequest) -> Iterator[Prison]:
     """A place for containers of each kind that this machine can have; what it cannot is skipped by name."""
     kind = request.param
@@ -83,10 +115,14 @@ def prison(request: pytest.FixtureRequest) -> Iterator[Prison]:
             os.chown(root, NOBODY, NOBODY)
             python = _python_of_a_user()
         prison = Prison(root, kind, python)
-        tried = subprocess.run(prison.words("true"), capture_output=True, timeout=SECONDS, **prison.options())
-        if tried.returncode == NOT_HERE:
-            pytest.skip(f"{kind}: {(tried.stderr.strip().splitlines() or ['no such container here'])[-1][:200]}")
+        tried = subprocess.run(prison.words({}), capture_output=True, timeout=SECONDS, **prison.options())
+        if tried.returncode:
+            said = (tried.stderr.strip().splitlines() or ["no such container here"])[-1][:200]
+            assert tried.returncode == NOT_HERE or kind in PROBED, said
+            pytest.skip(f"{kind}: {said}")
         yield prison
+    with suppress(NoCgroup):
+        Cgroups.find().sweep()
 
 
 def _setuid_bubblewrap(folder: Path) -> None:
@@ -149,7 +185,8 @@ def seen(prison: Prison) -> Iterator[dict[str, Any]]:
             "sockets": [str(theirs)],
             "pid": sleeper.pid,
         }
-        done = prison.run(f"python3 probe.py '{json.dumps(places)}'", probe_py=(HERE / "probe.py").read_text())
-        assert done["status"] == 0, done["output"]
+        done = prison.run({"probe": f"python3 probe.py '{json.dumps(places)}'", **COMMANDS})
+        results = done["results"]
+        assert results["probe"]["status"] == 0, results["probe"]["output"]
         result = prison.root / "agents/iris/state/runs/7/work/result.json"
-        yield json.loads(result.read_text()) | {"harness": done["uid"]}
+        yield json.loads(result.read_text()) | {"harness": done["uid"], "results": results}

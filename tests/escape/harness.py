@@ -1,4 +1,4 @@
-"""Stands where the harness stands in a container: holds a secret, runs one command, says what it left."""
+"""Stands where the harness stands in a container: holds a secret, runs commands, says what they left."""
 
 import json
 import os
@@ -29,14 +29,24 @@ lore.mkdir(exist_ok=True)
 (lore / "README.md").write_text("Bees dance.\n")
 place.sandbox.give(lore)
 sandbox = replace(place.sandbox, readable=(lore,))
-outcome = shell.run(given["command"], tree, seconds=given["seconds"], sandbox=sandbox)
-left = []
-for entry in Path("/proc").iterdir():
-    if entry.name.isdigit() and int(entry.name) != os.getpid():
-        try:
-            words = (entry / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if given["mark"].encode() in words:
-            left.append(int(entry.name))
-print(json.dumps({"output": outcome.output, "status": outcome.status, "left": left, "uid": os.getuid()}))
+
+
+def left() -> list[int]:
+    """The processes that bear the mark and are not this one."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and int(entry.name) != os.getpid():
+            try:
+                words = (entry / "cmdline").read_bytes().split(b"\0")
+            except OSError:
+                continue
+            if given["mark"].encode() in words:
+                found.append(int(entry.name))
+    return found
+
+
+results = {}
+for name, command in given["commands"].items():
+    outcome = shell.run(command, tree, seconds=given["seconds"].get(name, 60.0), sandbox=sandbox)
+    results[name] = {"output": outcome.output, "status": outcome.status, "killed": outcome.killed, "left": left()}
+print(json.dumps({"results": results, "uid": os.getuid()}))

@@ -5,22 +5,31 @@ import subprocess
 import sys
 from pathlib import Path
 
+from hive.agent.enter import DEDICATED, PLAIN, RANGE, USERS
+from hive.agent.limits import EVENTS
 from hive.config import Limits
 from hive.reconcile.agent_dirs import AgentDirs
-from hive.reconcile.backends import Bounds, Bubblewrap, look_for
+from hive.reconcile.backends import BACKENDS, Bubblewrap, NoBackend
+from hive.reconcile.backends.surroundings import starter
 from hive.reconcile.build import interpreter
+from hive.reconcile.limiter import Limiter
 
 NOT_HERE = 77
+KINDS = (RANGE, DEDICATED, USERS, PLAIN)
+"""Those of bubblewrap; whatever else is asked for is a backend of its own."""
 
 root, agent, kind, harness, given = sys.argv[1:]
-backend, why_not = look_for("bubblewrap")
-if backend is not None and kind in ("dedicated", "plain"):
-    backend = Bubblewrap(shutil.which("bwrap") or "", kind)
-if not isinstance(backend, Bubblewrap) or backend.kind != kind:
-    print(f"no {kind} here: {why_not or 'another kind is'}", file=sys.stderr)
+try:
+    backend = Bubblewrap(shutil.which("bwrap") or "bwrap", kind) if kind in KINDS else BACKENDS[kind]()
+except NoBackend as error:
+    print(error, file=sys.stderr)
     sys.exit(NOT_HERE)
+limiter = Limiter.find(Limits(memory_mb=256, processes=64, disk_mb=64))
+if limiter.groups is not None:
+    limiter.groups.sweep()
 dirs = AgentDirs(agent, Path(root) / "agents" / agent)
 dirs.prepare()
+(dirs.sockets / EVENTS).write_text("oom_kill 0\n")
 artifact = dirs.gens / "0123"
 (artifact / "bin").mkdir(parents=True, exist_ok=True)
 (artifact / "agent.json").write_text("{}")
@@ -29,6 +38,11 @@ for name, path in commands.items():
     assert path, name
     if not (artifact / "bin" / name).is_symlink():
         (artifact / "bin" / name).symlink_to(Path(path).resolve())
-command = backend.command(dirs, "0123", {}, Bounds(Limits()))
+bounds = limiter.bounds(agent)
+command = backend.command(dirs, "0123", {}, bounds)
 entry = command.words.index("-m")
-sys.exit(subprocess.run([*command.words[:entry], "-c", Path(harness).read_text(), given], env=command.env).returncode)
+words = [*starter(bounds), *command.words[:entry], "-c", Path(harness).read_text(), given]
+status = subprocess.run(words, env=command.env).returncode
+bounds.end()
+limiter.close()
+sys.exit(status)

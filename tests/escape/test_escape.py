@@ -17,6 +17,7 @@ import pytest
 from hive.agent import seccomp
 from hive.agent.processes import descendants
 from hive.reconcile import host_users
+from hive.reconcile.backends.surroundings import namespace_of
 from tests.escape.conftest import BY_ROOT, MARK, SECRET, Prison
 
 pytestmark = pytest.mark.contained
@@ -24,32 +25,15 @@ pytestmark = pytest.mark.contained
 BOUND = 60.0
 SHARED = {
     "range": set[str](),
+    "nspawn": set[str](),
     "users": set[str](),
     "dedicated": {"/agent/state", "/agent/state/runs/7/transcript.jsonl"},
     "plain": {"/agent/state", "/agent/state/runs/7/transcript.jsonl"},
 }
 """What a command shares with its harness, for each kind of container: without user namespaces, the agent's own state."""
 
-ALONE = ("range", "users")
+ALONE = ("range", "users", "nspawn")
 """Where a command has namespaces of its own."""
-
-FAR = """
-import os, signal, sys, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
-signal.signal(signal.SIGHUP, signal.SIG_IGN)
-for _ in range(2):
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-open("begun", "w").close()
-for number in range(3, 256):
-    try:
-        os.close(number)
-    except OSError:
-        pass
-os.execv(sys.executable, [sys.executable, "-c", "import time; time.sleep(600)", sys.argv[1], "far"])
-"""
-"""Leaves its parent, its session and its signals behind."""
 
 
 def until(is_so: Callable[[], object]) -> None:
@@ -81,7 +65,7 @@ def test_the_host_cannot_be_changed(seen: dict[str, Any], prison: Prison) -> Non
     assert opened <= bubblewraps, "a setuid bubblewrap's first process is the same user, and settings of its own only"
     assert seen["list"]["/proc/acpi"] in (None, [])
     assert seen["list"]["/proc/scsi"] in (None, [])
-    assert seen["list"]["/sys"] is None
+    assert seen["list"]["/sys"] in (None, [])
     # The one variable that Python sets for itself (PEP 538) is all that bubblewrap was told.
     assert seen["read"]["/proc/1/environ"] in {None, "", "LC_CTYPE=C.UTF-8\0"}
     read = {path for path, content in seen["read"].items() if content and path != "/proc/1/environ"}
@@ -98,7 +82,8 @@ def test_only_its_own_places_can_be_written(seen: dict[str, Any], prison: Prison
 def test_what_is_not_its_work_is_not_there(seen: dict[str, Any], prison: Prison) -> None:
     """No ledger, no secret, no other agent, no socket; of its own state the work tree and the home alone."""
     devices = {"console", "core", "fd", "full", "null", "ptmx", "pts", "random", "shm", "stderr", "stdin", "stdout"}
-    assert set(seen["list"]["/dev"]) <= devices | {"tty", "urandom", "zero"}
+    also = {"char", "mqueue", "net"} if prison.kind == "nspawn" else set()
+    assert set(seen["list"]["/dev"]) <= devices | also | {"tty", "urandom", "zero"}
     assert seen["list"]["/home"] is None
     if prison.kind in ALONE:
         assert seen["list"]["/run/hive"] == []
@@ -126,7 +111,7 @@ def test_nobody_elses_process_can_be_touched(seen: dict[str, Any], prison: Priso
         assert not {
             what for what in ("environ", "mem", "maps", "auxv", "root", "cwd", "exe", "fd") if found[what] == "done"
         }
-        assert found["kill"] == "EPERM" or prison.kind != "range"
+        assert found["kill"] == "EPERM" or prison.kind not in ("range", "nspawn")
     assert seen["kill"]["host"] == "ESRCH"
     if prison.kind in ALONE:
         assert len(seen["others"]) <= 2, "the first process, and the shell: no harness"
@@ -143,37 +128,52 @@ def test_it_holds_nothing(seen: dict[str, Any], prison: Prison) -> None:
     assert "done" not in seen["become"].values(), seen["become"]
     assert "done" not in seen["mknod"].values()
     assert seen["limits"]["core"] == [0, 0]
-    assert 0 < seen["limits"]["processes"][1] <= 4096
+    assert 0 < seen["limits"]["processes"][1] <= 64
     assert not [key for key in seen["environ"] if key.startswith(("HIVE_", "PYTHONPATH"))]
-    if prison.kind == "range":
+    if prison.kind in ("range", "nspawn"):
         assert seen["uid"] != seen["harness"]
+    assert seen["setuid"] != 0, "a program with the setuid bit gains nothing"
 
 
-def test_dangerous_calls_are_denied(seen: dict[str, Any]) -> None:
+def test_dangerous_calls_are_denied(seen: dict[str, Any], prison: Prison) -> None:
     """No namespace, no mount, no key, no module: denied before the kernel looks at the arguments."""
     assert set(seen["calls"].values()) == {"EPERM"}, seen["calls"]
     assert set(seen["unknown"].values()) == {"ENOSYS"}, seen["unknown"]
     assert seen["terminal"] == "EPERM"
+    if prison.kind in ALONE:
+        assert seen["namespaces"] == "0\n", "and the kernel would make no user namespace here either"
 
 
-def test_nothing_outlives_its_command(prison: Prison) -> None:
+def test_nothing_outlives_its_command(seen: dict[str, Any]) -> None:
     """Not even what left its parent, its session and its signals behind."""
-    command = f"python3 far.py {MARK}; while [ ! -e begun ]; do sleep 0.05; done; echo over"
-    done = prison.run(command, far_py=FAR)
+    done = seen["results"]["outlive"]
     assert (done["output"], done["status"], done["left"]) == ("over", 0, [])
 
 
-def test_nothing_outlives_a_command_whose_time_is_up(prison: Prison) -> None:
+def test_nothing_outlives_a_command_whose_time_is_up(seen: dict[str, Any]) -> None:
     """The clock ends a command with everything that it started."""
-    done = prison.run(f"rm -f begun; python3 far.py {MARK}; sleep 600", seconds=2.0, far_py=FAR)
+    done = seen["results"]["time"]
     assert (done["status"], done["left"]) == (None, [])
 
 
-def test_a_command_that_kills_its_launcher_leaves_nothing(prison: Prison) -> None:
+def test_a_command_that_kills_its_launcher_leaves_nothing(seen: dict[str, Any]) -> None:
     """Who ends the process that would end it gains nothing by it."""
-    killed = f"rm -f begun; python3 far.py {MARK}; while [ ! -e begun ]; do sleep 0.05; done; kill -9 $PPID; sleep 600"
-    done = prison.run(killed, seconds=5.0, far_py=FAR)
-    assert done["left"] == []
+    assert seen["results"]["launcher"]["left"] == []
+
+
+def test_what_is_too_much_is_refused(seen: dict[str, Any], prison: Prison) -> None:
+    """Processes, memory, temporary files and large files end at the container's limits; the model is told of a kill."""
+    done = seen["results"]["bombs"]
+    got = json.loads(done["output"])
+    assert 1 < got["processes"] < 64, got
+    assert got["sparse"] == "EFBIG"
+    assert got["core"] == [0, 0]
+    taken, by = got["memory"]
+    assert taken < 256, got
+    assert done["killed"] == ("killed: memory limit of 256 MB" if by == signal.SIGKILL else "")
+    if prison.kind != "plain":  # a setuid bubblewrap sets no size
+        assert got["/tmp"] <= 128  # noqa: S108  the container's own
+        assert got["/dev/shm"] <= 32  # noqa: S108
 
 
 def test_what_an_older_hive_left_becomes_the_agents(prison: Prison) -> None:
@@ -191,26 +191,24 @@ def test_what_an_older_hive_left_becomes_the_agents(prison: Prison) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     (state / "runs" / "7" / "work" / "link").symlink_to(outside)
-    done = prison.run("echo more >>a.py; echo mine >~/.cache/x", agent="old")
+    done = prison.run({"both": "echo more >>a.py; echo mine >~/.cache/x"}, agent="old")["results"]["both"]
     assert done["status"] == 0, done["output"]
     assert outside.stat().st_uid == 0
     harness = state.stat().st_uid
     tools = (state / "home").stat().st_uid
     assert (state / "runs" / "7" / "notes").stat().st_uid == harness
     assert {path.lstat().st_uid for path in (state / "runs" / "7" / "work").rglob("*")} == {tools}
-    assert (tools - harness) == (1 if prison.kind == "range" else 0)
+    assert (tools - harness) == (0 if prison.kind == "dedicated" else 1)
 
 
-def test_what_all_have_learned_is_read_only(prison: Prison) -> None:
+def test_what_all_have_learned_is_read_only(seen: dict[str, Any], prison: Prison) -> None:
     """A command reads it, and writes nothing there, although the folder is its own user's."""
     if prison.kind not in ALONE:
         pytest.skip(f"{prison.kind}: commands share the state of their harness")
-    seen = prison.run(
-        "cd /agent/state/knowledge; read -r lore <README.md; echo $lore; echo x >new; rm -f README.md; echo x >README.md; echo *"
-    )
-    assert seen["output"].startswith("Bees dance.")
-    assert seen["output"].count("Read-only file system") == 3
-    assert seen["output"].endswith("\nREADME.md")
+    said = seen["results"]["lore"]["output"]
+    assert said.startswith("Bees dance.")
+    assert said.count("Read-only file system") == 3
+    assert said.endswith("\nREADME.md")
 
 
 @pytest.mark.parametrize("victim", ["host", "harness"])
@@ -218,7 +216,7 @@ def test_a_container_takes_everything_with_it(prison: Prison, victim: str) -> No
     """Whoever is killed outright, the host or the harness: nothing of the container is left."""
     mark = f"{MARK}-{victim}-{os.getpid()}"
     options = prison.options()
-    words = prison.words(f"python3 far.py {mark}; sleep 600", seconds=600.0, far_py=FAR)
+    words = prison.words({"away": f"python3 far.py {mark}; sleep 600"})
     host = subprocess.Popen(words, stdout=subprocess.DEVNULL, **options)
     try:
         until(lambda: marked(mark, "far"))
@@ -245,9 +243,10 @@ def _status(pid: int, key: str) -> str:
 
 
 def _harnesses(host: int) -> list[int]:
-    """The processes below a host that stand for a harness."""
-    found = [pid for pid in descendants(host) if "bwrap" not in Path(f"/proc/{pid}/comm").read_text()]
-    return found[:1]
+    """The processes below a host that stand for a harness: the first in the container that is not bubblewrap's."""
+    outside = namespace_of(host)
+    within = [pid for pid in descendants(host) if namespace_of(pid) != outside]
+    return [pid for pid in within if "bwrap" not in Path(f"/proc/{pid}/comm").read_text()][:1]
 
 
 def test_an_agent_is_the_same_users_for_ever(tmp_path: Path) -> None:

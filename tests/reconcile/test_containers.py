@@ -24,7 +24,15 @@ from tests.reconcile.conftest import Origin
 
 BUBBLEWRAP, WHY_NOT = look_for("bubblewrap")
 JAIL = BUBBLEWRAP or Unconfined()
+NSPAWN, NO_NSPAWN = look_for("nspawn")
 contained = pytest.mark.skipif(BUBBLEWRAP is None, reason=f"no containers here: {WHY_NOT}")
+
+EACH = [
+    pytest.param(JAIL, marks=contained, id="bubblewrap"),
+    pytest.param(NSPAWN, marks=pytest.mark.skipif(NSPAWN is None, reason=f"no nspawn here: {NO_NSPAWN}"), id="nspawn"),
+    pytest.param(Unconfined(), id="none"),
+]
+"""Every backend that this machine has."""
 
 LOOK = """
 import json, os, socket
@@ -122,9 +130,7 @@ def test_without_namespaces_the_environment_is_scrubbed(made: tuple[Containers, 
     assert "gzip" not in path
 
 
-@pytest.mark.parametrize(
-    "backend", [pytest.param(JAIL, marks=contained, id="contained"), pytest.param(Unconfined(), id="plain")]
-)
+@pytest.mark.parametrize("backend", EACH)
 def test_starts_stops_and_is_reaped(made: tuple[Containers, str], backend: Backend) -> None:
     """A container runs until it is stopped; one that ends by itself is noticed, and its life is over."""
     containers, sha = made
@@ -136,8 +142,8 @@ def test_starts_stops_and_is_reaped(made: tuple[Containers, str], backend: Backe
     pid = containers.pid("iris")
     assert pid is not None
     assert Path(f"/proc/{pid}/fd/1").readlink().name.startswith("pipe:")  # what it writes to is no file of the host's
-    # bubblewrap binds its child to itself before that becomes the harness; until then only a sweep finds it.
-    until(lambda: not backend.contained or (_name(pid) == "bwrap" and _name(_innermost(pid)).startswith("python")))
+    # A backend binds its child to itself before that becomes the harness; until then only a sweep finds it.
+    until(lambda: containers._running["iris"].harness() is not None)
     within = descendants(pid)
     os.kill(pid, signal.SIGKILL)
     until(lambda: [ended.agent for ended in containers.reap()] == ["iris"])
@@ -182,9 +188,7 @@ def test_a_container_serves_one_run(tmp_path: Path) -> None:
     assert containers.used() == ["iris"]
 
 
-@pytest.mark.parametrize(
-    "backend", [pytest.param(JAIL, marks=contained, id="contained"), pytest.param(Unconfined(), id="plain")]
-)
+@pytest.mark.parametrize("backend", EACH)
 def test_dies_with_its_host(made: tuple[Containers, str], tmp_path: Path, backend: Backend) -> None:
     """A host that is killed outright leaves no container behind."""
     _, sha = made
@@ -192,19 +196,17 @@ def test_dies_with_its_host(made: tuple[Containers, str], tmp_path: Path, backen
         "import sys, time; from pathlib import Path; from hive.reconcile.backends import find\n"
         "from hive.reconcile.containers import Containers\n"
         "made = Containers(find(sys.argv[3]), Path(sys.argv[1])); made.start('iris', sys.argv[2], {})\n"
-        "print(made.pid('iris'), flush=True); time.sleep(60)"
+        "while made._running['iris'].harness() is None: time.sleep(0.05)\n"
+        "print(made.pid('iris'), made._running['iris'].harness(), flush=True); time.sleep(60)"
     )
     words = [sys.executable, "-c", code, str(tmp_path / "agents"), sha, backend.name]
     host = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     assert host.stdout is not None
     with host.stdout:
-        pid = int(host.stdout.readline())
-    until(lambda: b"hive.agent" in Path(f"/proc/{pid}/cmdline").read_bytes() and _name(pid) != "python")
-    # bubblewrap binds itself to its parent before it lets its child go on; until then only a sweep finds it.
-    until(lambda: _name(_innermost(pid)) != "bwrap")
+        pids = [*map(int, host.stdout.readline().split())]
     host.kill()
     host.wait()
-    until(lambda: not _is_alive(pid))
+    until(lambda: not any(map(_is_alive, pids)))
 
 
 def test_what_a_dead_host_left_is_swept_out(made: tuple[Containers, str], tmp_path: Path) -> None:
@@ -258,21 +260,6 @@ def _is_alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
-
-
-def _innermost(pid: int) -> int:
-    """The last of a chain of only children."""
-    while children := Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        pid = int(children[-1])
-    return pid
-
-
-def _name(pid: int) -> str:
-    """What a process runs; empty if it has ended."""
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except OSError:
-        return ""
 
 
 def test_only_the_harness_has_the_key_of_its_container(made: tuple[Containers, str]) -> None:

@@ -7,11 +7,27 @@ from collections.abc import Callable, Mapping
 from hive.reconcile.backends.backend import Backend, Command, NoBackend
 from hive.reconcile.backends.bounds import Bounds
 from hive.reconcile.backends.bubblewrap import Bubblewrap
+from hive.reconcile.backends.nspawn import Nspawn
 from hive.reconcile.backends.unconfined import Unconfined
 
-__all__ = ["BACKENDS", "Backend", "Bounds", "Bubblewrap", "Command", "NoBackend", "Unconfined", "find", "look_for"]
+__all__ = [
+    "BACKENDS",
+    "Backend",
+    "Bounds",
+    "Bubblewrap",
+    "Command",
+    "NoBackend",
+    "Nspawn",
+    "Unconfined",
+    "find",
+    "look_for",
+]
 
-BACKENDS: Mapping[str, Callable[[], Backend]] = {"bubblewrap": Bubblewrap.find, "none": Unconfined.find}
+BACKENDS: Mapping[str, Callable[[], Backend]] = {
+    "bubblewrap": Bubblewrap.find,
+    "nspawn": Nspawn.find,
+    "none": Unconfined.find,
+}
 """What finds each backend on this machine, or raises NoBackend."""
 
 

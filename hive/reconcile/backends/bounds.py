@@ -31,9 +31,10 @@ class Bounds:
         """Bytes of `/dev/shm`."""
         return min(SHM_BYTES, (self.limits.memory_mb << 20) // 8)
 
-    def remove(self) -> None:
-        """Remove the group; everything in it has ended."""
+    def end(self) -> None:
+        """End what is left in the group, and remove it."""
         if self.group is not None:
+            self.group.kill()
             self.group.remove()
 
     @property

@@ -6,7 +6,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import hive.agent
@@ -48,10 +48,10 @@ def harness() -> list[str]:
     return [interpreter(), "-P", "-m", "hive.agent"]
 
 
-def entry(kind: str, uid: int, bounds: Bounds) -> list[str]:
+def entry(kind: str, uid: int, bounds: Bounds, variables: Sequence[str] = ()) -> list[str]:
     """The argument list before that of the harness, which confines it from within: see `hive.agent.enter`."""
     enter = python("hive.agent.enter", interpreter=interpreter(), source=Path(INSIDE))
-    return [*enter, kind, str(uid), bounds.rlimits]
+    return [*enter, kind, str(uid), bounds.rlimits, *variables, "--"]
 
 
 def variables(
@@ -95,6 +95,13 @@ def first_below(pid: int, *, except_for: str = "") -> int | None:
         with contextlib.suppress(OSError):
             if Path(f"/proc/{found}/comm").read_text().strip() != except_for:
                 return found
+    return None
+
+
+def namespace_of(pid: int) -> str | None:
+    """The PID namespace of a process; None if it has ended or may not be looked at."""
+    with contextlib.suppress(OSError):
+        return str(Path(f"/proc/{pid}/ns/pid").readlink())
     return None
 
 

@@ -1,0 +1,159 @@
+"""Containers by systemd-nspawn, for a hive that root runs: `sandbox: nspawn`.
+
+Its user namespace holds the two host users that the agent has in every container that root makes, and below them
+those that nspawn needs; `hive.agent.enter` does the rest from within. It registers nowhere and needs no running systemd.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hive.agent.enter import AGENT, INSIDE, MAPPED, own
+from hive.agent.processes import descendants
+from hive.agent.sandbox import python
+from hive.config import Limits
+from hive.reconcile import host_users
+from hive.reconcile.agent_dirs import AgentDirs
+from hive.reconcile.backends import tiny_root
+from hive.reconcile.backends.backend import Command, NoBackend
+from hive.reconcile.backends.bounds import Bounds
+from hive.reconcile.backends.surroundings import (
+    CONFIG,
+    SOCKETS,
+    STATE,
+    entry,
+    harness,
+    kill_tree,
+    namespace_of,
+    starter,
+    within,
+)
+from hive.reconcile.build import interpreter
+from hive.reconcile.cgroups import Cgroups, NoCgroup, hierarchies
+
+PROGRAM = "systemd-nspawn"
+ONLY_V2 = 258
+"""The first systemd whose nspawn refuses a host that has cgroups v1 (met: 262; 252 and 257 take both)."""
+
+RANGE = AGENT + 2
+"""How many users a container has, from its root on: so that the last two are the agent's own."""
+
+TRIAL_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Nspawn:
+    """The systemd-nspawn program of this machine."""
+
+    program: str
+    name: str = "nspawn"
+    contained: bool = True
+    who: str = "each with host users of its own"
+
+    @classmethod
+    def find(cls) -> Nspawn:
+        """Probe by running a command in a container; raises NoBackend."""
+        program = shutil.which(PROGRAM)
+        if program is None:
+            raise NoBackend(f"{PROGRAM} is not installed (apt-get install systemd-container)")
+        if not host_users.is_root_of_the_host():
+            raise NoBackend(f"{PROGRAM} needs root, with all users of the host")
+        version = _version(program)
+        if version >= ONLY_V2 and any(each.version == 1 and each.controllers for each in hierarchies()):
+            raise NoBackend(f"{PROGRAM} {version} refuses a host with cgroups v1")
+        found = cls(program)
+        try:
+            groups = Cgroups.find()
+        except NoCgroup as error:
+            raise NoBackend(f"no cgroup can be made to hold its containers ({error})") from error
+        try:
+            problem = found._problem(groups)
+        finally:
+            groups.close()
+        if problem:
+            raise NoBackend(f"{program}: {problem}")
+        return found
+
+    def command(self, dirs: AgentDirs, sha: str, extra: Mapping[str, str], bounds: Bounds) -> Command:
+        """See `Backend`."""
+        artifact, uid = dirs.gens / sha, host_users.uid_of(dirs.root)
+        host_users.hand_over(artifact, uid)
+        host_users.hand_over(dirs.sockets, uid)
+        own(str(dirs.state), uid, uid + 1)
+        read_only = [(str(artifact), CONFIG), (str(dirs.sockets), SOCKETS), *bounds.events(Path(SOCKETS))]
+        words = self._container(dirs, uid, read_only, bounds)
+        said = [f"{key}={value}" for key, value in sorted(within(bounds, extra).items())]
+        return Command([*words, *entry(MAPPED, uid, bounds, said), *harness()], {})
+
+    def harness(self, pid: int) -> int | None:
+        """The first process of the container's PID namespace."""
+        outside = namespace_of(pid)
+        return next((child for child in descendants(pid) if namespace_of(child) not in {outside, None}), None)
+
+    def kill(self, pid: int, _: AgentDirs, /) -> None:
+        """Kill the payload with its supervisor, which alone would leave it running (systemd 252, 257)."""
+        kill_tree(pid)
+
+    def _container(self, dirs: AgentDirs, uid: int, read_only: list[tuple[str, str]], bounds: Bounds) -> list[str]:
+        """The arguments of systemd-nspawn for namespaces and mounts."""
+        root = dirs.root / tiny_root.NAME
+        machine = f"h-{dirs.name}-{hashlib.sha256(os.fsencode(dirs.root.resolve())).hexdigest()[:8]}"
+        words = [self.program, "--quiet", "--register=no", "--keep-unit", f"--machine={machine}"]
+        words += [f"--hostname=h-{dirs.name}", f"--directory={root}", "--read-only", "--private-network", "--pipe"]
+        words += [f"--private-users={uid - AGENT}:{RANGE}", "--private-users-ownership=off"]
+        words += ["--resolv-conf=off", "--timezone=off", "--link-journal=no", f"--chdir={STATE}"]
+        for source, target in (*tiny_root.make(root), *read_only):
+            words.append(f"--bind-ro={_escaped(source)}:{_escaped(target)}")
+        words.append(f"--bind={_escaped(str(dirs.state))}:{STATE}")
+        for folder, size in (("/tmp", bounds.tmp), ("/dev/shm", bounds.shm)):  # noqa: S108  the container's own
+            words.append(f"--tmpfs={folder}:mode=1777,size={size}")
+        return [*words, "--"]
+
+    def _problem(self, groups: Cgroups) -> str:
+        """Why it does not work here; empty if it does."""
+        limits = Limits()
+        with tempfile.TemporaryDirectory(prefix="hive-trial-") as made:
+            dirs = AgentDirs("trial", Path(made))
+            dirs.prepare()
+            own(str(dirs.state), host_users.TRIAL, host_users.TRIAL + 1)
+            bounds = Bounds(limits, groups.make("trial", limits), groups.limited)
+            words = self._container(dirs, host_users.TRIAL, [], bounds)
+            words += entry(MAPPED, host_users.TRIAL, bounds, [f"HIVE_STATE={STATE}"])
+            words += python("hive.agent.sandbox_check", interpreter=interpreter(), source=Path(INSIDE))
+            try:
+                done = subprocess.run(
+                    [*starter(bounds), *words],
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    timeout=TRIAL_SECONDS,
+                    env={},
+                )
+            except (OSError, subprocess.TimeoutExpired) as error:
+                return str(error)
+            finally:
+                bounds.end()
+            said = [line for line in done.stderr.splitlines() if "propagate" not in line]
+            return "" if done.returncode == 0 else (said or [f"it ended with {done.returncode}"])[-1]
+
+
+def _escaped(path: str) -> str:
+    r"""A path as `--bind` takes it, where colons separate."""
+    return path.replace("\\", "\\\\").replace(":", "\\:")
+
+
+def _version(program: str) -> int:
+    try:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=TRIAL_SECONDS).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return 0
+    found = re.search(r"systemd (\d+)", said)
+    return int(found[1]) if found else 0

@@ -1,0 +1,63 @@
+"""The root directory of a container that sees the host's programs: empty folders and links, a megabyte at the most.
+
+What lies in it is the host's alone, and read-only inside. Programs are bound over its folders when a container starts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from pathlib import Path
+
+from hive.agent.enter import INSIDE
+from hive.reconcile.backends.surroundings import CONFIG, SOCKETS, STATE, source, system
+
+NAME = "root"
+FOLDERS = ("dev", "etc", "proc", "run", "sys", "tmp", "usr", "var")
+FILES = ("etc/group", "etc/hostname", "etc/hosts", "etc/resolv.conf", "run/.containerenv")
+"""Files that a backend may want to bind over, or that programs expect."""
+
+
+def make(root: Path) -> list[tuple[str, str]]:
+    """Make or complete a root directory; returns what of the host to bind read-only, as (from, to). Raises OSError."""
+    for name in (*FOLDERS, *(place.lstrip("/") for place in (CONFIG, STATE, SOCKETS, f"{INSIDE}/hive/agent"))):
+        _folder(root, name)
+    for name in FILES:
+        _file(root, name)
+    _file(root, "etc/passwd", (source() / "hive" / "agent" / "passwd").read_text())
+    binds = [(str(source() / "hive" / "agent"), f"{INSIDE}/hive/agent")]
+    for path in system():
+        name = str(path).lstrip("/")
+        if path.is_symlink() and path.parent == Path("/"):
+            if not (root / name).is_symlink():
+                (root / name).symlink_to(path.readlink())
+            continue
+        if path.is_dir():
+            _folder(root, name)
+        else:
+            _file(root, name)
+        binds.append((str(path), str(path)))
+    return binds
+
+
+def remove(root: Path) -> None:
+    """Remove a root directory; nothing is bound over it any more."""
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def _folder(root: Path, name: str) -> None:
+    folder = root
+    for part in ("", *Path(name).parts):
+        folder = folder / part
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o755)
+
+
+def _file(root: Path, name: str, content: str = "") -> None:
+    _folder(root, str(Path(name).parent))
+    file = root / name
+    with contextlib.suppress(OSError):
+        if file.read_text() == content:
+            return
+    file.write_text(content)
+    file.chmod(0o644)

@@ -7,7 +7,7 @@ without any capability, behind the filter for commands: the kernel ends what is 
 `processes`   behind the filter, and every descendant is killed: none can leave a subreaper
 `bare`        the same without the filter: what `sandbox: none` means
 
-This process ends like the command did, with the same status or signal. READY is a descriptor that gets a byte
+This process ends like the command did, with the same status or signal. SIGINT is passed on to it. READY is a descriptor that gets a byte
 when the command starts, or -1. PARENT is the process that started this one; if it dies, everything ends.
 What is shown as `ro:FOLDER` is read-only.
 """
@@ -73,6 +73,7 @@ def _in_namespaces(launch: Launch) -> int:
     os.close(alive)
     os.close(tell)
     signal.signal(signal.SIGTERM, lambda *_: os.kill(first, signal.SIGKILL))
+    signal.signal(signal.SIGINT, lambda *_: os.kill(first, signal.SIGINT))
     os.write(end_of_epoch, b"1")
     _, status = os.waitpid(first, 0)  # it is not over before everything in the namespace is
     return int(os.read(told, 16) or status)
@@ -90,10 +91,21 @@ def _be_init(launch: Launch, cwd: str, alive: int, tell: int) -> NoReturn:
     _hide(launch)
     os.chdir(cwd)
     command = _fork(launch)
+    signal.signal(signal.SIGINT, lambda *_: _interrupt(launch, command))
     while True:
         pid, status = os.wait()
         if pid == command:
             os.write(tell, str(status).encode())
+            os._exit(0)
+
+
+def _interrupt(launch: Launch, command: int) -> None:
+    """Send the command SIGINT; as its user, which is another one than ours."""
+    if os.fork() == 0:
+        try:
+            _become(launch)
+            os.kill(command, signal.SIGINT)
+        finally:
             os._exit(0)
 
 
@@ -122,8 +134,10 @@ def _among_processes(launch: Launch) -> int:
     syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         command = _fork(launch)
+        signal.signal(signal.SIGINT, lambda *_: os.kill(command, signal.SIGINT))
         while True:
             pid, status = os.wait()
             if pid == command:
@@ -151,10 +165,7 @@ def _exec(launch: Launch) -> NoReturn:
     os.setsid()
     _be_the_first_to_go()
     if launch.kind == NAMESPACES:
-        if launch.uid != os.getuid():
-            os.setgroups([])
-            os.setresgid(launch.uid, launch.uid, launch.uid)
-            os.setresuid(launch.uid, launch.uid, launch.uid)
+        _become(launch)
         syscalls.drop_bounding(())
         syscalls.hold(())
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -174,6 +185,13 @@ def _be_the_first_to_go() -> None:
             file.write(LIKELY)
     except OSError:  # no /proc, or one that is masked
         return
+
+
+def _become(launch: Launch) -> None:
+    if launch.uid != os.getuid():
+        os.setgroups([])
+        os.setresgid(launch.uid, launch.uid, launch.uid)
+        os.setresuid(launch.uid, launch.uid, launch.uid)
 
 
 def _end_like(status: int) -> NoReturn:

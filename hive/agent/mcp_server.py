@@ -19,6 +19,7 @@ from typing import Self
 from hive.agent.mcp_protocol import McpSession
 from hive.agent.sandbox import python
 
+SCRIPT = "hive-mcp"
 MAX_CLIENTS = 8
 MAX_LINE = 8 << 20
 _CHUNK = 1 << 16
@@ -32,7 +33,7 @@ class ToolServer:
     def __init__(self, folder: Path, session: McpSession, selector: selectors.BaseSelector) -> None:
         """`selector` gets its sockets; what is ready is handled by calling the `data` of its key."""
         self.path = folder / f"{secrets.token_hex(16)}.sock"
-        self.script = folder / "hive-mcp"
+        self.script = folder / SCRIPT
         self._session = session
         self._selector = selector
         self._clients: dict[socket.socket, bytes] = {}

@@ -15,10 +15,11 @@ _NEWS = (b'"message_start"', b'"message_delta"', b'"message_stop"')
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer: the id of its message, why it stopped, and its usage."""
+    """A whole answer: the id of its message, why it stopped, the number of its blocks, and its usage."""
 
     id: str
     stop_reason: str = ""
+    blocks: int = 0
     usage: dict[str, Any] = field(default_factory=dict)
 
 
@@ -30,6 +31,7 @@ class AnswerReader:
         self._rest = b""
         self._id = ""
         self._stop = ""
+        self._blocks = 0
         self._usage: dict[str, Any] = {}
 
     def read(self, chunk: bytes) -> Answer | None:
@@ -42,8 +44,9 @@ class AnswerReader:
             self._rest = b":"  # a comment in a stream of events
         done = None
         for line in lines:
+            self._blocks += line.startswith(b"data:") and b'"content_block_start"' in line[:200]
             if line.startswith(b"data:") and any(name in line[:200] for name in _NEWS) and self._take(line[5:]):
-                done = Answer(self._id, self._stop, self._usage)
+                done = Answer(self._id, self._stop, self._blocks, self._usage)
         return done
 
     def end(self) -> Answer | None:
@@ -54,7 +57,9 @@ class AnswerReader:
         if told.get("type") != "message":
             return None
         self._note(told)
-        return Answer(self._id, self._stop, self._usage)
+        content = told.get("content")
+        self._blocks = len(content) if isinstance(content, list) else 0
+        return Answer(self._id, self._stop, self._blocks, self._usage)
 
     def _take(self, data: bytes) -> bool:
         """Read an event; whether it is the last one."""

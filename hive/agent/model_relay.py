@@ -54,8 +54,13 @@ class ModelRelay:
         self.token = token
         self.key = secrets.token_urlsafe(32)
         self.port = 0
-        self.asked = 0
-        """How many requests for a reply were passed on."""
+        self.answered = 0
+        """How many requests for a reply got one."""
+
+        self.most: int | None = None
+        """How many may get one; `is_spent` is whether the program wanted more."""
+
+        self.is_spent = False
 
         self.refusal: Refusal | None = None
         """Why the last one got no reply, None if it got one."""
@@ -84,6 +89,7 @@ class ModelRelay:
     def keep(self, answer: Answer) -> None:
         """Remember a whole answer."""
         self.refusal = None
+        self.answered += 1
         self._answers.append(answer)
 
 
@@ -142,10 +148,12 @@ class _RelayHandler(BaseHTTPRequestHandler):
             return self._refuse(401, "authentication_error", "This key is not the turn's.")
         if relay.is_over:
             return self._refuse(403, "permission_error", OVER)
+        is_question = body is not None and self.path.partition("?")[0] == "/v1/messages"
+        if is_question and relay.most is not None and relay.answered >= relay.most:
+            relay.is_spent = True
+            return self._refuse(403, "permission_error", OVER)
         headers = {name: value for name, value in self.headers.items() if name.lower() not in _OURS}
         headers["Authorization"] = f"Bearer {relay.token}"
-        is_question = body is not None and self.path.partition("?")[0] == "/v1/messages"
-        relay.asked += is_question
         try:
             with relay.door.request(self.command, self.path, body, headers) as response:
                 self._answer(response, is_question=is_question)

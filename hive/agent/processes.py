@@ -5,10 +5,31 @@ from __future__ import annotations
 import os
 import time
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _SIGKILL = 9
 
 _PAUSE = 0.005
 """Seconds between two rounds of killing."""
+
+
+_beside: set[int] = set()
+"""Processes that this one runs beside its commands: they outlive the end of a command."""
+
+
+class RunningBeside:
+    """A child that is not ended with what commands leave, as long as the context lasts."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def __enter__(self) -> None:
+        _beside.add(self.pid)
+
+    def __exit__(self, *_: object) -> None:
+        _beside.discard(self.pid)
 
 
 def living() -> dict[int, list[int]]:
@@ -26,27 +47,49 @@ def living() -> dict[int, list[int]]:
     return children
 
 
-def descendants(root: int, children: dict[int, list[int]] | None = None) -> list[int]:
-    """The living descendants of a process, nearest first; of all processes' `children` if they are known already."""
+def descendants(root: int, children: dict[int, list[int]] | None = None, *, without: Iterable[int] = ()) -> list[int]:
+    """The living descendants of a process, nearest first; `without` some of them and theirs.
+
+    They are found among all processes' `children`, if these are known already.
+    """
     children = living() if children is None else children
     found, wave = [], [root]
     while wave:
-        wave = [child for parent in wave for child in children.get(parent, [])]
+        wave = [child for parent in wave for child in children.get(parent, []) if child not in without]
         found += wave
     return found
 
 
 def end_all() -> None:
     """Kill and reap every descendant of this process, which must be a subreaper: then none can leave it."""
+    if _beside:
+        _end_others()
+        return
     while True:
         for pid in descendants(os.getpid()):
-            try:
-                os.kill(pid, _SIGKILL)
-            except OSError:  # it has ended in the meantime
-                continue
+            _kill(pid)
         try:
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass
         except ChildProcessError:
             return
         time.sleep(_PAUSE)
+
+
+def _end_others() -> None:
+    """The same for all but those that run beside; these are reaped by the one who started them."""
+    while found := descendants(os.getpid(), without=_beside):
+        for pid in found:
+            _kill(pid)
+            try:
+                os.waitpid(pid, os.WNOHANG)
+            except ChildProcessError:  # its parent has to go first
+                continue
+        time.sleep(_PAUSE)
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, _SIGKILL)
+    except OSError:  # it has ended in the meantime
+        return

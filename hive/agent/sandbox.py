@@ -24,7 +24,7 @@ class Sandbox:
     """How commands are confined; by default only their descendants are killed.
 
     `tools` is the user that commands run as, None for the harness' own. `hidden` are folders that appear empty to a command
-    except for its work tree, `home`, and `readable`, which is read-only.
+    except for its work tree, `home`, `writable`, and `readable`, which is read-only.
     """
 
     kind: str = BARE
@@ -32,6 +32,7 @@ class Sandbox:
     hidden: tuple[Path, ...] = ()
     home: Path | None = None
     readable: tuple[Path, ...] = ()
+    writable: tuple[Path, ...] = ()
 
     @classmethod
     def found(cls, hidden: tuple[Path, ...], home: Path) -> Sandbox:
@@ -47,7 +48,7 @@ class Sandbox:
 
     def words(self, command: Sequence[str], tree: Path, *, ready: int = -1) -> list[str]:
         """The argument list that runs a command in a folder; see `hive.agent.launch` for `ready`."""
-        shown = [tree, *([self.home] if self.home is not None and self.home.is_dir() else [])]
+        shown = [tree, *([self.home] if self.home is not None and self.home.is_dir() else []), *self.writable]
         shown_only = (f"{READ_ONLY}{folder}" for folder in self.readable)
         options = [self.kind, os.getpid(), ready, os.getuid() if self.tools is None else self.tools]
         return [

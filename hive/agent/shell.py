@@ -86,14 +86,14 @@ def run(
                 is_confined = pipe.read(1) == b"1"
                 in_time = _watch(process, output, until=time.monotonic() + seconds)
             finally:
-                _end(process)
+                end_process(process)
                 output.close()
     if not is_confined:
         raise OSError(f"the command could not be confined: {output.text()[-500:]}")
     return CommandResult(process.returncode if in_time else None, output.text(), limits.since(before))
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end_process(process: subprocess.Popen[bytes]) -> None:
     """Have the launcher end what is left, and see to it if it cannot."""
     if process.poll() is None:
         process.terminate()

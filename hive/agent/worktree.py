@@ -84,6 +84,10 @@ class WorkTree:
             return ""
         return self._git("cat-file", "blob", entry[2])
 
+    def has_news(self) -> bool:
+        """Whether there is something that the forge does not have: changes, or commits that were not pushed."""
+        return bool(self._git("status", "--porcelain", "--ignore-submodules=all")) or bool(self.unpushed())
+
     def is_ahead(self) -> bool:
         """Whether there is a commit that the base does not have."""
         return self._git("rev-list", "--count", f"{self._base}..HEAD") != "0"

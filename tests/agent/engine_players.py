@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hive.demo.model import DiffResponder, ModelReply, Scene, Script, ToolCall
 
@@ -19,7 +19,7 @@ class Player:
     """
 
     name = "native"
-    turn: Mapping[str, Any] = {}
+    turn: ClassVar[Mapping[str, Any]] = {}
 
     def play(self, world: World, *replies: ModelReply) -> None:
         """Let these be the replies to each message of a turn."""
@@ -38,7 +38,25 @@ class Player:
         return self.name
 
 
-PLAYERS = (Player(),)
+class ClaudePlayer(Player):
+    """Claude Code, or what stands in for it: it has tools for files of its own."""
+
+    name = "claude-code"
+    turn: ClassVar[Mapping[str, Any]] = {"engine": "claude-code"}
+
+    def call(self, world: World, call: ToolCall) -> ToolCall:
+        tree = world.place.state / "runs" / "7" / "work"
+        match call.name:
+            case "run":
+                return ToolCall("Bash", call.input)
+            case "write":
+                path = str(tree / call.input["path"])
+                return ToolCall("Write", {"file_path": path, "content": call.input["content"]})
+            case name:
+                return ToolCall(f"mcp__hive__{name}", call.input)
+
+
+PLAYERS = (Player(), ClaudePlayer())
 """All engines that can be had here."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,9 +19,19 @@ if TYPE_CHECKING:
     from tests.agent.conftest import World
 
 BRANCH = "agent/iris/issue-1"
+STAND_IN = Path(__file__).parent / "stand_in.py"
 CHECK = "grep -q 'x = 2' app.py || { echo 'x is not two'; false; }"
 
 pytestmark = pytest.mark.parametrize("player", PLAYERS, ids=str)
+
+
+@pytest.fixture(autouse=True)
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PATH whose `claude` is a stand-in that takes its options and speaks its language."""
+    program = tmp_path / "claude"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -ISs {STAND_IN} "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
 
 
 def test_pull_request(world: World, player: Player) -> None:
@@ -140,7 +152,7 @@ def test_killed(world: World, player: Player, line: int) -> None:
 
     player.play(world, write("app.py", "x = 2\n"), run("true"), submit())
     world.watch = kill_once
-    world.give(**player.turn)
+    world.give(checks=["true", CHECK], **player.turn)
     world.start()
     world.wait_for(lambda: world.ends or not world.processes)
     if not world.ends:
@@ -155,6 +167,6 @@ def test_killed(world: World, player: Player, line: int) -> None:
 def test_nothing_is_left_running(world: World, player: Player) -> None:
     """No process of a turn outlives it, nor does what it left in the background."""
     before = descendants(os.getpid())
-    player.play(world, run("setsid sleep 600 >/dev/null 2>&1 & setsid sleep 601 & true"), ModelReply("Done."))
+    player.play(world, run("setsid sleep 600 >/dev/null 2>&1 &"), ModelReply("Done."))
     assert world.hold(**player.turn)["outcome"] == "answered"
     assert [pid for pid in descendants(os.getpid()) if pid not in before] == []

@@ -49,11 +49,11 @@ def test_answers_pass_through(world: World, header: str, *, stream: bool) -> Non
     with relayed(world, ModelReply("It is 42.")) as relay:
         key = f"Bearer {relay.key}" if header == "authorization" else relay.key
         status, data = post(relay, BODY | {"stream": stream}, key=key, header=header)
-        assert (status, relay.asked, relay.refusal) == (200, 1, None)
+        assert (status, relay.answered, relay.refusal) == (200, 1, None)
         assert b"42" in data
         answer = relay.take()
         assert answer is not None
-        assert answer.stop_reason == "end_turn"
+        assert (answer.stop_reason, answer.blocks) == ("end_turn", 1)
         assert answer.usage["input_tokens"] > 0
         assert answer.usage["output_tokens"] > 0
         assert answer.id.encode() in data
@@ -64,7 +64,7 @@ def test_keys(world: World, key: str) -> None:
     """Only the turn's own key opens the way; the run's token does not."""
     with relayed(world, ModelReply("It is 42.")) as relay:
         assert post(relay, BODY, key=key.encode().decode("latin-1"))[0] == 401
-        assert relay.asked == 0
+        assert relay.answered == 0
         relay.is_over = True
         assert post(relay, BODY)[0] == 403
 
@@ -85,6 +85,16 @@ def test_refusals_are_known(world: World, fault: Fault, status: int, kind: type[
         world.responder = Script([Scene("", (ModelReply("Ah."),))], otherwise=DiffResponder())
         assert post(relay, BODY)[0] == 200
         assert relay.refusal is None
+
+
+def test_steps_are_bounded(world: World) -> None:
+    """A program that has had its steps gets no further reply, and that it wanted one is known."""
+    with relayed(world, ModelReply("It is 42.")) as relay:
+        relay.most = 2
+        assert [post(relay, BODY)[0] for _ in range(2)] == [200, 200]
+        assert not relay.is_spent
+        assert post(relay, BODY)[0] == 403
+        assert relay.is_spent
 
 
 def test_cut_answers(world: World) -> None:
@@ -109,6 +119,7 @@ def test_answers_are_read_in_any_pieces(size: int) -> None:
     """However an answer is cut into pieces, it is read the same; garbage in it is passed by."""
     events: list[Any] = [
         {"type": "message_start", "message": {"id": "msg_1", "usage": {"input_tokens": 3, "output_tokens": 1}}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
         {"type": "content_block_delta", "delta": {"text": '"message_stop"'}},
         {"type": "message_delta", "delta": None, "usage": {"output_tokens": True, "service_tier": "x"}},
         ["message_delta"],
@@ -119,7 +130,7 @@ def test_answers_are_read_in_any_pieces(size: int) -> None:
     reader = AnswerReader("text/event-stream; charset=utf-8")
     pieces = [data[at : at + size] for at in range(0, len(data), size)]
     (answer,) = [answer for piece in pieces if (answer := reader.read(piece)) is not None]
-    assert (answer.id, answer.stop_reason) == ("msg_1", "end_turn")
+    assert (answer.id, answer.stop_reason, answer.blocks) == ("msg_1", "end_turn", 1)
     assert answer.usage == {"input_tokens": 3, "output_tokens": 5}
     assert reader.end() is None
 

@@ -38,4 +38,4 @@ class NativeEngine:
         AgentLoop(turn, place.transcript, model, place.toolbox, place.between, place.is_late).run()
 
 
-NATIVE = NativeEngine()
+ENGINE = NativeEngine()

@@ -24,6 +24,7 @@ from hive.gateway.budget import Budget
 from hive.gateway.budget_waits import BudgetWaits
 from hive.gateway.llm import Model
 from hive.gateway.model_route import ModelRoute
+from hive.gateway.outbound import KnownSecrets, Outbound
 from hive.gateway.pricing import price_list
 from hive.gateway.wsgi_server import Server
 from hive.git_mirror.mirror import Login
@@ -59,6 +60,7 @@ class Host:
         self._stop = stop
         self._model = Model(url=instance.settings.model.url)
         self._key = _key(instance)
+        self._known = KnownSecrets(self._secrets)
         limiter = Limiter.find(instance.settings.limits)
         limiter.save(instance.settings.state / REPORT)
         self.containers = Containers(backend_of(instance.settings), instance.agents, limiter)
@@ -178,6 +180,17 @@ class Host:
             # Its last request may have claimed the next turn meanwhile, which was not interrupted and stays the first.
             self._instance.ledger.runs.release(agent, refund=True, first=True)
 
+    def _outbound(self, team: str, agent: str) -> Outbound:
+        instance = self._instance
+        wake = partial(_pending, instance)
+        return Outbound(
+            instance.ledger, team, agent, instance.settings.account("core"), instance.ops(team), self._known, wake
+        )
+
+    def _secrets(self) -> frozenset[str]:
+        """Every secret that this host knows."""
+        return self._instance.secret_store.all() | {self._key} | self.containers.keys()
+
     def _log(self, team: str, agent: str, lines: int) -> str | None:
         """The end of the log of an agent of a team; None for another one."""
         return self.containers.log(agent, lines) if agent in self._instance.settings.teams[team].agents else None
@@ -248,6 +261,7 @@ class Host:
             base=brief.base,
             brief=brief,
             capabilities=brief.capabilities,
+            outbound=self._outbound(team, agent),
             status=RunReport(instance.ledger, agent, brief.reader),
             log=lambda name, lines: self._log(team, name, lines),
             knowledge=instance.knowledge(forge),

@@ -13,6 +13,7 @@ from hive.gateway import middleware
 from hive.gateway.admission import Denied
 from hive.gateway.agent_session import AgentSession
 from hive.gateway.calls import BrokerCall
+from hive.gateway.outbound import texts_in
 from hive.ledger import Act, Turn
 
 NOT_CAPABLE = (
@@ -25,6 +26,8 @@ UNKNOWN = "there is no call {name}; there are {known}"
 @contextmanager
 def admitted(session: AgentSession, turn: Turn, call: BrokerCall, asked: dict[str, Any]) -> Iterator[None]:
     """A call that may be made; raises Denied. One that turns out to be malformed does not count."""
+    if call.is_shown:
+        session.outbound.check(turn, texts_in(asked))
     if not call.capability:
         yield
         return

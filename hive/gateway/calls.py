@@ -37,6 +37,8 @@ class BrokerCall:
     capability: str = ""
     quota: int = 0
     max_body: int = MAX_CALL
+    is_shown: bool = True
+    """Whether what it brings is shown to others: then it is looked through for secrets."""
 
     @property
     def form(self) -> str:

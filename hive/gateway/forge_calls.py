@@ -11,6 +11,7 @@ from hive.gateway import fields
 from hive.gateway.admission import Denied
 from hive.gateway.agent_session import AgentSession
 from hive.gateway.calls import BrokerCall
+from hive.gateway.outbound import texts_of
 from hive.gateway.run_costs import costs
 from hive.gateway.run_messages import CONFIG_REQUEST, closing, thread
 from hive.ledger import Turn
@@ -113,7 +114,8 @@ def base_of(session: AgentSession, repo: Repo) -> str:
 
 
 def done(session: AgentSession, turn: Turn, action: Action) -> dict[str, Any]:
-    """Enqueue an action for the worker, and wait for its result."""
+    """Enqueue an action for the worker, and wait for its result; raises Denied."""
+    session.outbound.check(turn, texts_of(action))
     effect_id = enqueue(
         session.ledger, session.team, session.login().name, action, by="run", turn=turn.id, depth=turn.depth
     )

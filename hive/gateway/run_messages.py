@@ -7,6 +7,7 @@ from hive.agent.reference_escaping import escape_references
 from hive.ledger import Turn
 
 NO_WORD = "I stopped without a word; that is a fault of mine."
+WITHHELD = "What I wanted to say at the end of this turn held a secret, so it was not posted. An operator should look."
 PUSHED = "I pushed a change to this pull request."
 HOW = "What I did: `hive run {run}` on the hive's host."
 CONFIG_REQUEST = """\

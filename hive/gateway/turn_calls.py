@@ -12,8 +12,9 @@ from hive.gateway import fields, middleware
 from hive.gateway.admission import Denied
 from hive.gateway.agent_session import AgentSession
 from hive.gateway.calls import MAX_LINE, BrokerCall
+from hive.gateway.outbound import texts_in
 from hive.gateway.run_costs import held_up, stopped_by, with_costs
-from hive.gateway.run_messages import GIVEN_UP, NO_WORD, PUSHED, thread
+from hive.gateway.run_messages import GIVEN_UP, NO_WORD, PUSHED, WITHHELD, thread
 from hive.gateway.transcript_lines import MalformedLine, is_step, line_of, uses
 from hive.ledger import Act, OutOfSequence, ProgressItem, TranscriptFull, Turn
 from hive.ledger.progress import MAX_ITEMS
@@ -141,11 +142,21 @@ def end(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, A
         return {}
     outcome = outcome if reached is None else "blocked"
     if outcome in SPOKEN:
-        speak(session, turn, stopped_by(reached, fields.postable_text(asked, "message") or NO_WORD))
+        speak(session, turn, stopped_by(reached, last_message(session, turn, asked)))
     elif turn.answers is not None:  # an updated pull request is not visible in the conversation that was answered
         speak(session, turn, PUSHED)
     close(session, turn, outcome, steps=steps)
     return {}
+
+
+def last_message(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> str:
+    """What a turn ends with on its thread: other words if it holds a secret."""
+    message = fields.postable_text(asked, "message")
+    try:
+        session.outbound.check(turn, (*texts_in({"message": asked["message"]}), *texts_in({"message": message})))
+    except Denied:
+        return WITHHELD
+    return message or NO_WORD
 
 
 def speak(session: AgentSession, turn: Turn, body: str) -> None:
@@ -178,10 +189,10 @@ def close(session: AgentSession, turn: Turn, outcome: str, *, steps: int) -> Non
 
 
 CALLS = (
-    BrokerCall("beat", heartbeat),
-    BrokerCall("transcript", keep_line, max_body=MAX_LINE),
+    BrokerCall("beat", heartbeat, is_shown=False),
+    BrokerCall("transcript", keep_line, max_body=MAX_LINE, is_shown=False),
     BrokerCall("progress", show_progress),
-    BrokerCall("rest", pause),
-    BrokerCall("leave", abandon),
-    BrokerCall("end", end),
+    BrokerCall("rest", pause, is_shown=False),
+    BrokerCall("leave", abandon, is_shown=False),
+    BrokerCall("end", end, is_shown=False),
 )

@@ -70,6 +70,10 @@ class Containers:
         """Whether a key is the one that the agent's current container got at its start; any thread may call this."""
         return hmac.compare_digest(self._keys.get(agent, secrets.token_hex()).encode(), key.encode())
 
+    def keys(self) -> frozenset[str]:
+        """The keys of all containers that run or ran; any thread may ask."""
+        return frozenset(self._keys.copy().values())
+
     def serves(self, agent: str, run: int) -> bool:
         """Whether the container is for a run: it has held no turn, or of this run only. Any thread may ask.
 

@@ -11,7 +11,7 @@ import base64
 import codecs
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 GRAM = 8
 PIECE = 2 * GRAM - 1
@@ -59,33 +59,41 @@ _PATTERNS = tuple((start, re.compile(pattern)) for start, pattern in _KEYS)
 class LeakScanner:
     """Looks for some secrets in texts and files of any size, in the time that it takes to read them a few times."""
 
-    def __init__(self, secrets: Iterable[str]) -> None:
+    def __init__(self, secrets: Iterable[str] = (), *, others: Sequence[Forms] = ()) -> None:
         """What is too short or too monotonous to be told from ordinary text is not looked for."""
         self.secrets = frozenset(each for each in secrets if _is_secret(each))
-        self._words = _Grams(PIECE)
-        self._digits = _Grams(HEX_PIECE)
-        for secret in self.secrets:
-            for way in (secret, secret[::-1]):
-                plain = way.encode()
-                self._words.add(_squeezed(plain))
-                self._digits.add(plain.hex().encode())
-                for shift in range(3):
-                    self._words.add(_squeezed(_base64_of(plain, shift)))
-            self._words.add(_squeezed(codecs.encode(secret, "rot13").encode()))
+        self._forms = (*others, Forms(self.secrets)) if self.secrets else tuple(others)
 
     def also(self, *secrets: str) -> LeakScanner:
         """A scanner that knows more."""
-        return LeakScanner([*self.secrets, *secrets])
+        return LeakScanner(secrets, others=self._forms)
 
     def finds(self, data: bytes) -> bool:
         """Whether a secret, or a piece of one, is in some bytes."""
-        return bool(self.secrets) and any(self._is_in(view) for view in _views(data))
+        return bool(self._forms) and any(self._is_in(view) for view in _views(data))
 
     def _is_in(self, view: bytes) -> bool:
         lower = view.lower()
-        if self._words.are_in(lower.translate(None, _NOT_ALNUM)):
+        words = lower.translate(None, _NOT_ALNUM)
+        if any(forms.words.are_in(words) for forms in self._forms):
             return True
-        return self._digits.are_in(lower.replace(b"0x", b"").replace(b"\\u00", b"").translate(None, _NOT_HEX))
+        digits = lower.replace(b"0x", b"").replace(b"\\u00", b"").translate(None, _NOT_HEX)
+        return any(forms.digits.are_in(digits) for forms in self._forms)
+
+
+class Forms:
+    """How some secrets look in letters and digits, and in hexadecimal ones."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self.words, self.digits = _Grams(PIECE), _Grams(HEX_PIECE)
+        for secret in secrets:
+            for way in (secret, secret[::-1]):
+                plain = way.encode()
+                self.words.add(_squeezed(plain))
+                self.digits.add(plain.hex().encode())
+                for shift in range(3):
+                    self.words.add(_squeezed(_base64_of(plain, shift)))
+            self.words.add(_squeezed(codecs.encode(secret, "rot13").encode()))
 
 
 def keys_in(data: bytes) -> frozenset[bytes]:

@@ -32,6 +32,7 @@ from hive.gateway.broker import MAX_ASKING, MAX_FETCH
 from hive.gateway.calls import MAX_CALL
 from hive.gateway.llm import Model
 from hive.gateway.model_proxy import MAX_REQUEST
+from hive.gateway.outbound import Outbound
 from hive.gateway.wsgi_server import MAX_CONNECTIONS, Server
 from hive.git_mirror.mirror import Login
 from hive.ledger import AuditRow, Ledger
@@ -136,6 +137,7 @@ def dirs(
         base=lambda _: "main",
         brief=lambda turn: {"message": turn.message},
         capabilities=lambda: frozenset(EVERYDAY),
+        outbound=Outbound(ledger, "acme", "iris", "core", Repo("forgejo", "hive", "ops")),
     )
     upstream = model_proxy.Upstream(routed(Model(url="http://127.0.0.1:1")), lambda: ("m",), rest)
     apps: dict[str, Any] = {

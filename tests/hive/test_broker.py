@@ -22,6 +22,7 @@ from hive.gateway.llm import Model, ModelRequest, StreamedReply
 from hive.gateway.meter import Meter
 from hive.gateway.model_errors import ModelFailed
 from hive.gateway.model_route import ModelRoute
+from hive.gateway.outbound import Outbound
 from hive.gateway.run_messages import NO_WORD
 from hive.git_mirror.mirror import Login
 from hive.ledger import NEVER, Effect, Ledger, Scope, SuspensionReason, Turn
@@ -118,6 +119,7 @@ def socket(ledger: Ledger) -> Iterator[Socket]:
         serves=serves,
         brief=lambda turn: {"message": turn.message, "base": base(turn)},
         capabilities=lambda: frozenset(EVERYDAY),
+        outbound=Outbound(ledger, "acme", "iris", "core", Repo("forgejo", "hive", "ops")),
     )
     with broker.create(principal).test_client() as client:
         made.append(Socket(client, ledger, principal))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +18,8 @@ from hive.gateway import broker
 from hive.gateway.admission import CallHead, Denied, Guard
 from hive.gateway.broker import CALLS
 from hive.gateway.calls import BrokerCall
+from hive.gateway.outbound import KnownSecrets
+from hive.gateway.run_messages import WITHHELD
 from tests.hive import test_broker
 from tests.hive.test_broker import Socket
 
@@ -56,7 +59,14 @@ def acts(socket: Socket, what: str) -> list[Mapping[str, Any]]:
 
 def test_each_call_is_of_a_turns_life_or_limited() -> None:
     """There is no call without a capability and a quota but for those of a turn's life, and none that is an operator's."""
-    assert set(CALLS) - {call.name for call in ON_THE_FORGE} == {"beat", "transcript", "rest", "leave", "end"}
+    assert set(CALLS) - {call.name for call in ON_THE_FORGE} == {
+        "beat",
+        "transcript",
+        "progress",
+        "rest",
+        "leave",
+        "end",
+    }
     for call in ON_THE_FORGE:
         assert call.capability in get_args(Capability), call.name
         assert call.quota > 0, call.name
@@ -76,10 +86,10 @@ def test_each_call_is_documented() -> None:
 
 
 def test_a_tool_is_offered_with_its_capability_only() -> None:
-    """An agent is not offered what its broker would refuse; without any it may finish, and nothing else leaves the container."""
-    assert [tool.name for tool in offered(HIVE_TOOLS, ())] == ["finish"]
+    """An agent is not offered what its broker would refuse; without any it may take notes, tick off items, and finish."""
+    assert [tool.name for tool in offered(HIVE_TOOLS, ())] == ["progress", "note", "finish"]
     for tool in HIVE_TOOLS:
-        assert tool.name == "finish" or tool in offered(HIVE_TOOLS, [tool.capability])
+        assert not tool.capability or tool in offered(HIVE_TOOLS, [tool.capability])
         assert not tool.capability or tool.capability in get_args(Capability)
 
 
@@ -178,3 +188,53 @@ def test_reads_logs_of_others_with_the_capability_only(socket: Socket, run: int)
             if status == 200:
                 assert found[1] == {"agent": agent, "lines": [f"{agent} 7"]}
             assert other.post("/v1/logs", {"lines": 501}, token)[0] == 400
+
+
+SECRET = "5f0c9a1be47d2283aa96cc041e7db35f8e6a9d01"
+
+
+@contextmanager
+def knowing(socket: Socket) -> Iterator[Socket]:
+    """The same agent, on a host with a secret."""
+    outbound = replace(socket.session.outbound, known=KnownSecrets(lambda: [SECRET]))
+    with broker.create(replace(socket.session, outbound=outbound)).test_client() as client:
+        yield Socket(client, socket.ledger, socket.session, works=socket.works)
+
+
+@pytest.mark.parametrize("call", [call for call in CALLS.values() if call.is_shown], ids=ids)
+def test_a_secret_is_not_passed_on_by_any_call(socket: Socket, run: int, call: BrokerCall) -> None:
+    """In whatever field it stands, the call is refused and recorded without it, and operators are told once a run."""
+    socket.ledger.runs.set_pull(run, PULL)
+    fields = {**dict.fromkeys(call.takes, "x"), **({"branch": "agent/iris/x"} if "branch" in call.takes else {})}
+    fields = fields or {"done": "x"}
+    with knowing(socket) as other:
+        token = other.turn()["token"]
+        for name in fields:
+            for disguise in (SECRET, f"<b>{SECRET[:9]}</b>{SECRET[9:]}", b64encode(f"- {SECRET}".encode()).decode()):
+                status, answer = other.post(f"/v1/{call.name}", {**fields, name: disguise}, token)
+                assert (status, f"{name} holds a secret" in answer["error"]) == (403, True), answer
+    effects = other.pending()
+    assert [effect.kind for effect in effects] == (["open_issue"] if fields else [])
+    assert {row["where"] for row in acts(socket, "secret_blocked")} == set(fields)
+    with socket.ledger.transaction() as db:
+        told = [*db.execute("SELECT detail FROM audit"), *db.execute("SELECT payload FROM effects")]
+    assert not any(SECRET in row[0] for row in told)
+
+
+def test_a_turn_that_ends_with_a_secret_ends_in_other_words(socket: Socket, run: int) -> None:
+    """The thread hears that something was withheld, and not what; a key of nobody's is withheld too."""
+    socket.ledger.runs.add_turn(run, "c2", "and now?", by_person=True)
+    for message in (f"It is {SECRET[::-1]}.", "It is ghp_" + "aB3" * 12):
+        with knowing(socket) as other:
+            turn = other.turn()
+            assert other.post("/v1/end", {"outcome": "answered", "message": message}, turn["token"])[0] == 200
+    kinds = [effect.kind for effect in socket.pending()]
+    assert sorted(kinds) == ["open_issue", "post_answer", "post_answer"]
+    assert all(WITHHELD in effect.payload for effect in socket.pending() if effect.kind == "post_answer")
+
+
+def test_a_token_of_a_run_is_a_secret_too(socket: Socket, run: int) -> None:
+    """What the harness itself holds is not posted either."""
+    token = socket.turn()["token"]
+    assert socket.post("/v1/comment", {"key": "a", "body": f"I am {token[:25]}"}, token)[0] == 403
+    assert socket.post("/v1/comment", {"key": "a", "body": f"I am {token[:9]}"}, token)[0] == 200

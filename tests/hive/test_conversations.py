@@ -12,10 +12,11 @@ import pytest
 from forge.embedded import FORGEJO_17, GITEA_127
 from forge.embedded.services import people, reviews
 from forge.gitea.writer import GiteaForge
-from forge.models import FileEdit, PullRequest, ReviewComment, ReviewState
+from forge.models import FileEdit, PullRequest, Repo, ReviewComment, ReviewState
 from hive.config import EVERYDAY
 from hive.gateway import broker
 from hive.gateway.agent_session import AgentSession
+from hive.gateway.outbound import Outbound
 from hive.git_mirror.mirror import Login
 from hive.outbox.conversations import is_kept
 from hive.worker.worker import Worker
@@ -64,6 +65,7 @@ def iris(hive_env: HiveEnv, worker: Worker) -> Iterator[Socket]:
         base=lambda _: "main",
         brief=lambda turn: {"message": turn.message},
         capabilities=lambda: frozenset(EVERYDAY),
+        outbound=Outbound(hive_env.instance.ledger, "acme", "iris", "core", Repo("forgejo", "hive", "ops")),
     )
     with broker.create(principal).test_client() as client:
         yield Socket(client, hive_env.instance.ledger, principal)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from forge.models import Repo
 from hive.agent.relay import relay
 from hive.config import EVERYDAY
 from hive.demo.setup import FORGE
@@ -19,6 +20,7 @@ from hive.gateway import broker
 from hive.gateway.admission import Guard
 from hive.gateway.agent_backoff import AgentBackoff
 from hive.gateway.agent_session import AgentSession
+from hive.gateway.outbound import Outbound
 from hive.gateway.wsgi_server import Server
 from hive.git_mirror.mirror import Login
 from hive.unix_socket import listen_unix
@@ -68,6 +70,7 @@ def git(hive_env: HiveEnv, tmp_path: Path) -> Iterator[Git]:
         base=lambda _: "main",
         brief=lambda _: {},
         capabilities=lambda: frozenset(EVERYDAY),
+        outbound=Outbound(ledger, "acme", "iris", "core", Repo("forgejo", "hive", "ops")),
         knowledge=instance.knowledge(FORGE),
     )
     guard = Guard(ledger, "acme", "iris")

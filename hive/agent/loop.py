@@ -6,15 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from hive.agent.errors import ContextOverflow, ToolError, TurnEnded
+from hive.agent.context_window import FULL, TOO_LONG, ContextWindow
+from hive.agent.errors import ToolError, TurnEnded
 from hive.agent.log import log
-from hive.agent.model_client import ModelClient
 from hive.agent.pictures import Picture
 from hive.agent.repetition import verdict_on, warning_of
 from hive.agent.stream import FINISHED, PAUSED
 from hive.agent.text import REPLACED, cut
 from hive.agent.tools import Toolbox
-from hive.agent.transcript import UNDONE, Transcript, calls, exchange, result, text_of
+from hive.agent.transcript import UNDONE, Transcript, result
+from hive.agent.transcript_reading import calls, exchange, exchanges_of, text_of
 from hive.agent.turn import TurnBrief
 
 OUT_OF_STEPS = "I stopped after {steps} steps without reaching an end."
@@ -24,11 +25,10 @@ LONGEST, SHORTEST, ROOM = 20_000, 200, 200_000
 
 UNSOUND = "Not done: {what} must be a text, with NUL and lone surrogates not allowed; \ufffd stands where they were."
 NO_WORD = "The model ended its turn without a word."
-WINDOW = "model_context_window_exceeded"
 STOPPED = {
     "refusal": "The model declined to go on with this.",
     "max_tokens": "The model's reply was longer than one reply may be.",
-    WINDOW: "The conversation has grown longer than the model can read.",
+    FULL: TOO_LONG,
 }
 
 
@@ -41,7 +41,7 @@ class AgentLoop:
 
     turn: TurnBrief
     transcript: Transcript
-    model: ModelClient
+    window: ContextWindow
     toolbox: Toolbox
     between: Callable[[], None]
     is_late: Callable[[], bool]
@@ -61,31 +61,14 @@ class AgentLoop:
         reply = self.transcript.reply
         if reply is None or _is_paused(reply):
             self._limit()
-            reply = self._fitting()
+            reply = self.window.reply()
             self.transcript.append(reply)
         return reply
 
-    def _fitting(self) -> dict[str, Any]:
-        """A reply; a conversation that is too long is made shorter once in a turn."""
-        try:
-            return self.model.reply(self.transcript.messages)
-        except ContextOverflow as error:
-            self._make_shorter(error)
-        try:
-            return self.model.reply(self.transcript.messages)
-        except ContextOverflow as error:
-            raise TurnEnded("blocked", STOPPED[WINDOW]) from error
-
-    def _make_shorter(self, error: ContextOverflow | None = None) -> None:
-        if self.transcript.was_shortened:
-            raise TurnEnded("blocked", STOPPED[WINDOW]) from error
-        log("shortened", turn=self.turn.id, step=self.transcript.steps)
-        self.transcript.shorten()
-
     def act(self, reply: dict[str, Any]) -> None:
         """Execute the calls of a reply in order; a reply without calls ends the turn."""
-        if reply["stop_reason"] == WINDOW:
-            self._make_shorter()
+        if reply["stop_reason"] == FULL:
+            self.window.overflow()
             return
         if reply["stop_reason"] not in FINISHED:
             raise TurnEnded("blocked", STOPPED.get(reply["stop_reason"], f"The model stopped: {reply['stop_reason']}"))
@@ -125,7 +108,7 @@ class AgentLoop:
         self, asked: list[dict[str, Any]], results: list[dict[str, Any]], unsound: frozenset[str]
     ) -> TurnEnded | None:
         """Warn a model that does the same again and again, or end its turn."""
-        made = self.transcript.exchanges(self.toolbox.takes)
+        made = exchanges_of(self.transcript.section, self.toolbox.takes)
         for call, answer in zip(asked, results, strict=True):
             is_sound = call["id"] not in unsound and self.toolbox.takes(call["name"], call["input"])
             made.append(exchange(call, answer, is_sound=is_sound))

@@ -3,7 +3,9 @@
 `{"turn": 12, "mind": "…"}` begins a turn; messages follow as the Messages API has them. A reply also carries
 its `stop_reason` and `usage`. The line that ends a turn carries `end`, with or without a message around it.
 
-`{"shortened": true}` stands where the conversation was compacted, `{"new": true}` where it starts over.
+`{"shortened": true}` stands where the conversation was compacted, `{"new": true}` where it starts over. Before it was
+compacted in time, a message and a reply with `"checkpoint": true` hold what the model wrote down. Where it did not fit into
+the model's window, `"window"` is how many tokens did fit before.
 
 A mind is the model with its instructions and tools. Thinking is signed for the mind that thought it and
 refused from any other, so what an earlier mind thought is kept here and not sent.
@@ -11,19 +13,20 @@ refused from any other, so what an earlier mind thought is kept here and not sen
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from hive.agent.compaction import compacted
 from hive.agent.errors import TurnEnded
 from hive.agent.pictures import Picture
-from hive.agent.repetition import Exchange, canonical
 from hive.agent.text import repaired
+from hive.agent.transcript_reading import TOKENS_IN, calls, messages_of
 
 UNDONE = "This was not done: the turn was over before."
 
-_THINKING = {"thinking", "redacted_thinking"}
-_TOKENS_IN = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+CHECKPOINT = """\
+This conversation is getting longer than you can read, so most of it is left out from here on: you will not see it again. Write \
+down now, in words and without a call of a tool, what you need to go on: the task and what was decided, what is done and where, \
+what was tried and did not work, and what is left to do."""
 
 
 class Transcript:
@@ -52,7 +55,7 @@ class Transcript:
             self.append({"turn": turn, "mind": fingerprint})
         elif self._fingerprint != fingerprint:
             self.append({"mind": fingerprint})
-        if memory and not any("role" in line or "shortened" in line or "new" in line for line in self._section):
+        if memory and not any("role" in line or "shortened" in line or "new" in line for line in self.section):
             self.append({"shortened": True} if memory == "compact" else {"new": True})
         if message is not None:
             self.say(message)
@@ -62,7 +65,7 @@ class Transcript:
 
         The first message of a conversation is followed by the texts of `context`.
         """
-        if not any("role" in line for line in self._section):
+        if not any("role" in line for line in self.section):
             undone = [result(call, UNDONE, error=True) for call in self._open_calls()]
             more = () if self.messages else context()
             texts = [{"type": "text", "text": text} for text in (message, *more)]
@@ -71,7 +74,7 @@ class Transcript:
     @property
     def message(self) -> str:
         """What the last turn was told when it began, in one text."""
-        told = next((line["content"] for line in self._section if "role" in line), ())
+        told = next((line["content"] for line in self.section if "role" in line), ())
         return "\n\n".join(block["text"] for block in told if block["type"] == "text")
 
     def settle(self, results: Sequence[dict[str, Any]], end: TurnEnded | None) -> None:
@@ -84,55 +87,43 @@ class Transcript:
         if self.end is None:
             self.append(_end(end))
 
-    def shorten(self) -> None:
-        """Make the conversation shorter from here on; every line stays where it is."""
-        self.append({"shortened": True})
+    def begin_checkpoint(self) -> None:
+        """Ask the model to write down what matters, because the conversation will be made shorter."""
+        self.append({"role": "user", "content": [{"type": "text", "text": CHECKPOINT}], "checkpoint": True})
+
+    def note(self, reply: dict[str, Any]) -> None:
+        """Keep what the model wrote down; the calls in it are never made."""
+        self.append({**reply, "checkpoint": True})
+
+    def shorten(self, *, window: int = 0) -> None:
+        """Make the conversation shorter from here on; every line stays where it is.
+
+        `window` is how many tokens the model has read, if it could not read more.
+        """
+        self.append({"shortened": True, **({"window": window} if window else {})})
 
     @property
-    def was_shortened(self) -> bool:
-        """Whether the conversation was made shorter in the last turn."""
-        return any("shortened" in line for line in self._section)
+    def lines(self) -> list[dict[str, Any]]:
+        """All lines."""
+        return self._lines
 
     @property
     def messages(self) -> list[dict[str, Any]]:
-        """The conversation so far, as the Messages API takes it: a message without content is refused there."""
-        messages: list[dict[str, Any]] = []
-        fingerprint, ours = None, self._fingerprint
-        for line in self._lines:
-            fingerprint = line.get("mind", fingerprint)
-            if "new" in line:
-                messages = []
-            elif "shortened" in line:
-                messages = compacted(messages)
-            content = [b for b in line.get("content") or () if fingerprint == ours or b["type"] not in _THINKING]
-            if content:
-                messages.append({"role": line["role"], "content": content})
-        return messages
+        """The conversation so far, as the Messages API takes it."""
+        return messages_of(self._lines, self._fingerprint)
 
     @property
     def reply(self) -> dict[str, Any] | None:
         """The model's last reply, if nothing was done with it yet."""
-        said = [line for line in self._section if "role" in line or "shortened" in line]
-        return said[-1] if said[-1].get("role") == "assistant" else None
+        said = [line for line in self.section if "role" in line or "shortened" in line]
+        is_open = said[-1].get("role") == "assistant" and "checkpoint" not in said[-1]
+        return said[-1] if is_open else None
 
     @property
     def end(self) -> TurnEnded | None:
         """How the last turn ended, if it did."""
-        ends = [line["end"] for line in self._section if "end" in line]
+        ends = [line["end"] for line in self.section if "end" in line]
         return TurnEnded(ends[0]["outcome"], ends[0]["message"]) if ends else None
-
-    def exchanges(self, takes: Callable[[str, Mapping[str, Any]], bool]) -> list[Exchange]:
-        """The calls of the last turn that have results; `takes` is whether a tool takes a call, by its name and input."""
-        made: list[Exchange] = []
-        waiting: dict[str, tuple[dict[str, Any], bool]] = {}
-        for line in self._section:
-            for block in line.get("content", ()):
-                if block["type"] == "tool_use":
-                    waiting[block["id"]] = block, block["id"] not in line.get("repaired", ())
-                elif block["type"] == "tool_result" and block["tool_use_id"] in waiting:
-                    call, is_sound = waiting.pop(block["tool_use_id"])
-                    made.append(exchange(call, block, is_sound=is_sound and takes(call["name"], call["input"])))
-        return made
 
     @property
     def steps(self) -> int:
@@ -142,7 +133,7 @@ class Transcript:
     @property
     def tokens_in(self) -> int:
         """The tokens that the model read in the last turn, from the cache or not."""
-        return sum(usage.get(kind) or 0 for usage in self._usages() for kind in _TOKENS_IN)
+        return sum(usage.get(kind) or 0 for usage in self._usages() for kind in TOKENS_IN)
 
     @property
     def tokens_out(self) -> int:
@@ -158,23 +149,17 @@ class Transcript:
         return next((line["mind"] for line in reversed(self._lines) if "mind" in line), None)
 
     @property
-    def _section(self) -> list[dict[str, Any]]:
+    def section(self) -> list[dict[str, Any]]:
+        """The lines of the last turn."""
         starts = [index for index, line in enumerate(self._lines) if "turn" in line]
         return self._lines[starts[-1] :] if starts else []
 
     def _usages(self) -> list[dict[str, Any]]:
-        return [line.get("usage") or {} for line in self._section if line.get("role") == "assistant"]
+        return [line.get("usage") or {} for line in self.section if line.get("role") == "assistant"]
 
     def _open_calls(self) -> list[dict[str, Any]]:
         said = [line for line in self._lines if line.get("content") or "new" in line]
         return calls(said[-1]) if said and said[-1].get("role") == "assistant" else []
-
-
-def calls(message: dict[str, Any]) -> list[dict[str, Any]]:
-    """The tool calls in a reply."""
-    return [
-        block | {"input": block["input"] or {}} for block in message["content"] or () if block["type"] == "tool_use"
-    ]
 
 
 def result(call: dict[str, Any], text: str, *, error: bool = False) -> dict[str, Any]:
@@ -182,17 +167,6 @@ def result(call: dict[str, Any], text: str, *, error: bool = False) -> dict[str,
     content = text.blocks if isinstance(text, Picture) else text
     block = {"type": "tool_result", "tool_use_id": call["id"], "content": content}
     return block | {"is_error": True} if error else block
-
-
-def exchange(call: Mapping[str, Any], answer: Mapping[str, Any], *, is_sound: bool) -> Exchange:
-    """A call with the block that answers it."""
-    return Exchange(call["name"], canonical(call["input"]), text_of(answer), is_sound)
-
-
-def text_of(result: Mapping[str, Any]) -> str:
-    """The words of a tool's result: beside a picture they are a block of their own."""
-    content = result["content"]
-    return content if isinstance(content, str) else "\n".join(block.get("text", "") for block in content)
 
 
 def _end(end: TurnEnded) -> dict[str, Any]:

@@ -75,6 +75,9 @@ class TurnBrief:
     capabilities: tuple[str, ...] = ()
     """What the agent may ask of the broker beside its work, and which tools it is offered for that."""
 
+    window: int = 0
+    """How many tokens its model can read, 0 if that is not known."""
+
     pictures: bool = False
     """Whether its model can look at pictures."""
 

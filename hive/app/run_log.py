@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hive.agent.transcript import text_of
+from hive.agent.transcript_reading import text_of
 from hive.gateway.budget_words import footer
 from hive.instance.instance import StartupError
 from hive.ledger import Ledger
@@ -60,6 +60,8 @@ def _line(line: Mapping[str, Any], step: int) -> Iterator[str]:
     """The texts of one line, each with what it is."""
     if "shortened" in line or "new" in line:
         yield "  the conversation was compacted" if "shortened" in line else "  the conversation started over"
+    if "checkpoint" in line:
+        yield "  before it is compacted"
     said = line.get("role") == "assistant"
     if said:
         usage = line["usage"]

@@ -149,6 +149,8 @@ _FIELDS: dict[str, Callable[[object, str], None]] = {
     "turn": _number,
     "mind": _text,
     "shortened": _true,
+    "window": _number,
+    "checkpoint": _true,
     "new": _true,
     "role": _role,
     "content": _content,

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from hive.agent import context_window
+from hive.agent.context_window import FULL as WINDOW
+from hive.agent.engines.native import TOOLS
 from hive.agent.errors import ContextOverflow, HostUnavailable, TurnEnded
-from hive.agent.loop import STOPPED, WINDOW
+from hive.agent.loop import STOPPED
 from hive.agent.stream import assemble, events, failure, whole
+from hive.agent.tool_declarations import offered
 from hive.demo.model import ModelConversation, ModelReply, Scene, Script, ToolCall
 from hive.demo.model.faults import ApiError, BreaksOff, Cut, Fault, Stall, Unfinished
 
@@ -157,7 +161,9 @@ def test_instructions_and_tools(world: World) -> None:
     world.hold("Hello.", model="claude-x", capabilities=["comment"])
     heard = responder.heard[0]
     assert (heard.model, heard.system, heard.news) == ("claude-x", "You are iris.", "Hello.")
-    assert heard.tools == ("run", "read", "search", "write", "edit", "note", "comment", "finish")
+    assert heard.tools == tuple(tool.name for tool in offered(TOOLS, ["comment"]))
+    assert "comment" in heard.tools
+    assert "submit" not in heard.tools
 
 
 def stream(*blocks: list[dict[str, Any]], stop: str = "tool_use") -> Iterator[dict[str, Any]]:
@@ -363,7 +369,7 @@ def test_what_is_too_long_twice_is_an_end(world: World) -> None:
     """It is not made shorter for ever."""
     world.responder = Moody(TOO_LONG, TOO_LONG)
     end = world.hold()
-    assert (end["outcome"], end["message"]) == ("blocked", STOPPED[WINDOW])
+    assert (end["outcome"], end["message"]) == ("blocked", context_window.TOO_LONG)
 
 
 def test_a_full_window_is_too_long(world: World) -> None:
@@ -375,7 +381,7 @@ def test_a_full_window_is_too_long(world: World) -> None:
 
     world.responder = Full()
     end = world.hold()
-    assert (end["outcome"], end["message"]) == ("blocked", STOPPED[WINDOW])
+    assert (end["outcome"], end["message"]) == ("blocked", context_window.TOO_LONG)
     assert len([line for line in world.transcript() if "shortened" in line]) == 1
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 from zlib import crc32
 
+from hive.agent.context_window import TOO_LONG
 from hive.agent.engines.claude_events import PREFIX, ClaudeJournal
 from hive.agent.engines.claude_session import ClaudeSession
 from hive.agent.engines.conclusion import HAND_BACKS, HANDED_BACK, conclude, give_up
@@ -21,7 +22,7 @@ from hive.agent.engines.history import earlier
 from hive.agent.engines.program import Program, ProgramEnd, Workbench, workbench
 from hive.agent.errors import ContextOverflow, HostUnavailable, Paused, TurnEnded
 from hive.agent.log import log
-from hive.agent.loop import STOPPED, WINDOW
+from hive.agent.loop import STOPPED
 from hive.agent.model_relay import ModelRelay
 from hive.agent.text import cut
 from hive.agent.tool_declarations import HIVE_TOOLS, Tool, offered
@@ -201,7 +202,7 @@ def _refused(relay: ModelRelay) -> None:
         case HostUnavailable() as error:
             raise Paused(f"The model could not be reached: {error}") from error
         case ContextOverflow() as error:
-            raise TurnEnded("blocked", STOPPED[WINDOW]) from error
+            raise TurnEnded("blocked", TOO_LONG) from error
         case None:
             return
         case other:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NoReturn
 
+from hive.agent.context_window import ContextWindow
 from hive.agent.engines.engine import Workplace
 from hive.agent.loop import AgentLoop
 from hive.agent.model_client import ModelClient
@@ -35,7 +36,8 @@ class NativeEngine:
         offers = [tool.offer for tool in place.toolbox.tools]
         door = UnixHTTPClient(place.model_socket, place.silence)
         model = ModelClient(door, turn.token, turn.model, turn.system, offers, place.retry)
-        AgentLoop(turn, place.transcript, model, place.toolbox, place.between, place.is_late).run()
+        window = ContextWindow(place.transcript, model, turn.window)
+        AgentLoop(turn, place.transcript, window, place.toolbox, place.between, place.is_late).run()
 
 
 ENGINE = NativeEngine()

@@ -70,7 +70,7 @@ def _remark(remark: ReviewComment, findings: list[FindingView]) -> LineRemark:
 
 
 def _with_paths(text: str) -> Iterator[str]:
-    """The lines of a text, with the path that stands behind the ticks of a block shown above it: pages show none there."""
+    """The lines of a text; a path behind the ticks of a block, which no page shows, becomes a sentence above it."""
     ticks = ""
     for line in text.split("\n"):
         fence = _FENCE.fullmatch(line)
@@ -78,7 +78,7 @@ def _with_paths(text: str) -> Iterator[str]:
             ticks = fence["ticks"]
             named = _PATH.fullmatch(fence["info"].strip())
             if named is not None:
-                yield f"`{named['path']}`:"
+                yield f"Write the file `{named['path']}`:"
                 yield ""
                 yield f"{ticks}{named['language']}"
                 continue

@@ -30,6 +30,23 @@ def write(tree: Path, path: str, content: str) -> str:
     return f"Wrote {path}."
 
 
+def put(tree: Path, path: str, content: bytes) -> None:
+    """Write a file and its folders, byte for byte."""
+    place = inside(tree, path)
+    if place.is_dir():
+        raise ToolError(f"{path} is a folder.")
+    make_folder(tree, path)
+    place.write_bytes(content)
+    _belong(tree, place)
+
+
+def make_folder(tree: Path, path: str) -> None:
+    """Make the folders on the way to a file."""
+    folder = inside(tree, path).parent
+    folder.mkdir(parents=True, exist_ok=True)
+    _belong(tree, folder)
+
+
 def edit(tree: Path, path: str, old: str, new: str) -> str:
     """Replace the only occurrence of `old`, independent of line ends; each line keeps its own.
 

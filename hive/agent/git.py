@@ -138,10 +138,10 @@ class GitCommand:
         self._make_ours()
         return self._run(*words, stdin=stdin)
 
-    def succeeds(self, *words: str) -> bool:
+    def succeeds(self, *words: str, stdin: str = "") -> bool:
         """Whether git succeeds."""
         try:
-            self(*words)
+            self(*words, stdin=stdin)
         except GitToolError:
             return False
         return True

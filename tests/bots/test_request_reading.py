@@ -36,8 +36,8 @@ def test_what_nobody_sees_is_left_out(ctx: Context, hidden: str) -> None:
 @pytest.mark.parametrize(
     ("info", "first"),
     [
-        ("path=docs/a.md", "`docs/a.md`:\n\n```\n"),
-        ("python title='a.py'", "`a.py`:\n\n```python\n"),
+        ("path=docs/a.md", "Write the file `docs/a.md`:\n\n```\n"),
+        ("python title='a.py'", "Write the file `a.py`:\n\n```python\n"),
         ("python ignore=all", "```python\n"),
         ("path=a.py b.py", "```\n"),
     ],

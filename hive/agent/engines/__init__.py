@@ -13,6 +13,7 @@ from hive.agent.errors import TurnEnded
 
 ENGINES: Mapping[str, str] = {
     "claude-code": "claude_code",
+    "mechanic": "mechanic",
     "native": "native",
 }
 """The module of each engine, whose `ENGINE` it is; another one is one more module and one more word here."""

@@ -134,14 +134,24 @@ def abandon(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[st
 
 
 def end(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
-    """The turn has ended: there is always a comment or a pull request."""
+    """The turn has ended: there is always a comment or a pull request.
+
+    Only a turn that is blocked like an earlier one of its run may end without a word: what that one said still holds.
+    """
     outcome, steps = fields.text(asked, "outcome", 20), int(fields.number(asked, "steps", MAX_NUMBER))
     reached = held_up(session.ledger, turn, outcome)
     if reached is not None and reached.until:  # an engine that cannot pause has given up; the turn goes on nevertheless
         session.rest.put_down(turn)
         return {}
     outcome = outcome if reached is None else "blocked"
-    if outcome in SPOKEN:
+    if (
+        reached is None
+        and outcome == "blocked"
+        and not asked.get("message")
+        and session.ledger.runs.was_blocked_before(turn)
+    ):
+        log.info("said_before agent=%s turn=%d", session.agent, turn.id)
+    elif outcome in SPOKEN:
         speak(session, turn, stopped_by(reached, last_message(session, turn, asked)))
     elif turn.answers is not None:  # an updated pull request is not visible in the conversation that was answered
         speak(session, turn, PUSHED)

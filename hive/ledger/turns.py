@@ -149,6 +149,13 @@ class Turns:
         moved: dict[str, Any] = {"released_at": behind} if behind else {}
         return self._leases.end(turn, token_hash, "pending", refund=refund, token_hash=None, **moved)
 
+    def was_blocked_before(self, turn: Turn) -> bool:
+        """Whether an earlier turn of its run ended blocked."""
+        row = self._db.row(
+            "SELECT 1 FROM turns WHERE run = ? AND id < ? AND outcome = 'blocked' LIMIT 1", turn.run, turn.id
+        )
+        return row is not None
+
     def end_turn(self, turn: Turn, outcome: str, *, steps: int = 0) -> bool:
         """End a turn, and invalidate its token; False if its lease has ended."""
         ended: dict[str, Any] = {"outcome": outcome, "token_hash": None, "ended_at": self._clock()}

@@ -425,6 +425,20 @@ def test_no_end_is_silent(socket: Socket, run: int) -> None:
     assert NO_WORD in socket.pending()[-1].payload
 
 
+def test_what_was_said_is_not_said_again(socket: Socket, run: int) -> None:
+    """A turn that is blocked like an earlier one may end without a word; the first one may not, nor any that failed."""
+    said = []
+    for number, outcome in enumerate(("answered", "blocked", "blocked", "failed")):
+        socket.ledger.runs.add_turn(run, f"more:{number}", "…", by_person=True)
+        before = len(socket.pending())
+        turn = socket.turn()
+        message = "I cannot." if number == 0 else ""
+        end = {"outcome": outcome, "message": message, "steps": 0, "tokens_in": 0, "tokens_out": 0}
+        assert socket.post("/v1/end", end, turn["token"])[0] == 200
+        said.append([NO_WORD in effect.payload for effect in socket.pending()[before:] if effect.kind == "post_answer"])
+    assert said == [[False], [True], [], [True]]
+
+
 @pytest.mark.parametrize("repo", ["acme/other", "agent-configs/atlas", "hive/meta"])
 def test_git_only_where_it_was_granted(socket: Socket, run: int, repo: str) -> None:
     """Other repositories are not passed on, and the forge is not asked."""

@@ -67,7 +67,7 @@ IMPERATIVE = re.compile(rf"(?:{VERBS}|allow|show|let|document|consider|investiga
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class Order:
     """One thing that a clause asks for, less the polite words: its core, and where it is wanted."""
 
     core: str
@@ -103,56 +103,56 @@ def is_path(term: str, *, quoted: bool) -> bool:
     return quoted or bool(PATH_LIKE.fullmatch(term)) or term.lower() in NAMED_FILES
 
 
-def commands(clause: Clause) -> list[Command]:
+def orders(clause: Clause) -> list[Order]:
     """What a clause asks for: `rename a to b and bump c` are two things."""
-    whole = _started(Command(_LEAD.sub("", clause.text, count=1), clause.terms))
+    whole = _started(Order(_LEAD.sub("", clause.text, count=1), clause.terms))
     pieces = (piece.strip(" ,:") for piece in _NEXT.split(whole.core))
     return [_trimmed(_started(replace(whole, core=piece))) for piece in pieces if piece]
 
 
-def _started(command: Command) -> Command:
-    """A command less the polite words at its start; a place that is named there is set apart."""
-    while (lead := _POLITELY.match(command.core)) is not None:
-        command = replace(command, core=command.core[lead.end() :])
-    if (place := _PLACE.match(command.core)) is not None:
-        paths = _paths(command, [place["paths"]], is_folder=False)
-        command = command if paths is None else replace(command, core=command.core[place.end() :], paths=paths)
-    return command
+def _started(order: Order) -> Order:
+    """A order less the polite words at its start; a place that is named there is set apart."""
+    while (lead := _POLITELY.match(order.core)) is not None:
+        order = replace(order, core=order.core[lead.end() :])
+    if (place := _PLACE.match(order.core)) is not None:
+        paths = _paths(order, [place["paths"]], is_folder=False)
+        order = order if paths is None else replace(order, core=order.core[place.end() :], paths=paths)
+    return order
 
 
-def _trimmed(command: Command) -> Command:
-    """A command less the polite words at its end; the places that are named there are set apart."""
+def _trimmed(order: Order) -> Order:
+    """A order less the polite words at its end; the places that are named there are set apart."""
     while True:
-        command = replace(command, core=command.core.rstrip(" ,:"))
-        shorter = next((shorter for name in _TAILS if (shorter := _without(command, name)) is not None), None)
+        order = replace(order, core=order.core.rstrip(" ,:"))
+        shorter = next((shorter for name in _TAILS if (shorter := _without(order, name)) is not None), None)
         if shorter is None:
-            return command
-        command = shorter
+            return order
+        order = shorter
 
 
-def _without(command: Command, name: str) -> Command | None:
-    """A command without one of its last words; None if it does not end so."""
-    tail = _TAILS[name].search(command.core)
+def _without(order: Order, name: str) -> Order | None:
+    """A order without one of its last words; None if it does not end so."""
+    tail = _TAILS[name].search(order.core)
     if tail is None or not tail.start():
         return None
-    core = command.core[: tail.start()]
+    core = order.core[: tail.start()]
     match name:
         case "polite":
-            return replace(command, core=core)
+            return replace(order, core=core)
         case "everywhere":
-            return replace(command, core=core, everywhere=True)
+            return replace(order, core=core, everywhere=True)
         case "in_text":
-            return replace(command, core=core, in_text=True)
+            return replace(order, core=core, in_text=True)
     terms = re.findall(TERM, re.sub(r"(?:,| and|, and|,? or) ", " ", tail["paths"]))
-    paths = _paths(command, terms, is_folder=bool(tail["folder"]))
-    return None if paths is None or command.paths else replace(command, core=core, paths=paths)
+    paths = _paths(order, terms, is_folder=bool(tail["folder"]))
+    return None if paths is None or order.paths else replace(order, core=core, paths=paths)
 
 
-def _paths(command: Command, terms: Iterable[str], *, is_folder: bool) -> tuple[str, ...] | None:
+def _paths(order: Order, terms: Iterable[str], *, is_folder: bool) -> tuple[str, ...] | None:
     found = []
     for term in terms:
-        value = command.value(term)
-        if not is_folder and not is_path(value, quoted=command.is_quoted(term)):
+        value = order.value(term)
+        if not is_folder and not is_path(value, quoted=order.is_quoted(term)):
             return None
         found.append(value)
     return tuple(found)

@@ -55,8 +55,9 @@ def bump(path: str, text: str, name: str, version: str) -> Bumped:
     return bumped
 
 
+_RANGE = r"(?:===|==|~=|>=|<=|!=|>|<)[ \t]*[^;#\"'\n\\ ,]+"
 _REQUIREMENT = re.compile(
-    r"(?P<name>[A-Za-z0-9][\w.-]*)[ \t]*(?:\[[^\]\n]*\])?(?P<spec>[ \t]*(?:===|==|~=|>=|<=|!=|>|<)[^;#\"'\n\\ ]*(?:,[ \t]*[^;#\"'\n\\ ]+)*)?"
+    rf"(?P<name>[A-Za-z0-9][\w.-]*)[ \t]*(?:\[[^\]\n]*\])?(?P<spec>[ \t]*{_RANGE}(?:[ \t]*,[ \t]*{_RANGE})*)?"
 )
 
 

@@ -30,7 +30,7 @@ _FAILED = re.compile(r"patch failed: (?P<path>.+):(?P<start>\d+)$", re.MULTILINE
 
 
 @dataclass(slots=True)
-class Hunk:
+class PatchHunk:
     """One hunk: its head, where it starts in the old file, and its lines with their signs."""
 
     header: str
@@ -50,7 +50,7 @@ class FilePatch:
     head: list[str] = field(default_factory=list)
     old: str = ""
     new: str = ""
-    hunks: list[Hunk] = field(default_factory=list)
+    hunks: list[PatchHunk] = field(default_factory=list)
 
     def __str__(self) -> str:
         return "\n".join([*self.head, *(line for hunk in self.hunks for line in (hunk.header, *hunk.lines))])
@@ -83,12 +83,12 @@ def parse(text: str) -> list[FilePatch]:
 
 def _read_hunk(lines: list[str], at: int, head: re.Match[str], file: FilePatch) -> int:
     old, new = (int(count) if count is not None else 1 for count in (head["old"], head["new"]))
-    hunk = Hunk(lines[at], int(head["start"]))
+    hunk = PatchHunk(lines[at], int(head["start"]))
     file.hunks.append(hunk)
     at += 1
     while at < len(lines) and (old > 0 or new > 0 or lines[at].startswith("\\") or _goes_on(lines, at)):
         sign = lines[at][:1]
-        if sign not in {"", " ", "+", "-", "\\"}:
+        if sign not in {"", " ", "+", "-", "\\"} or _is_signature(lines, at):
             break
         hunk.lines.append(lines[at])
         old -= sign in {"", " ", "-"}
@@ -99,10 +99,14 @@ def _read_hunk(lines: list[str], at: int, head: re.Match[str], file: FilePatch) 
 
 def _goes_on(lines: list[str], at: int) -> bool:
     """Whether a line belongs to a hunk whose counts are too small: people edit patches by hand."""
-    if lines[at] == "-- ":  # the signature of git format-patch
-        return False
     is_head = lines[at].startswith("--- ") and at + 1 < len(lines) and lines[at + 1].startswith("+++ ")
     return lines[at][:1] in {"+", "-", " "} and not is_head
+
+
+def _is_signature(lines: list[str], at: int) -> bool:
+    """Whether a line is the signature of git format-patch: two dashes, and git's version below them."""
+    below = lines[at + 1] if at + 1 < len(lines) else ""
+    return lines[at].rstrip() == "--" and bool(re.match(r"\d+\.\d+|$", below))
 
 
 def _name(line: str) -> str:
@@ -237,7 +241,7 @@ def _misfits(file: FilePatch, name: str, lines: list[str]) -> Iterator[str]:
             yield HUNK.format(number=number, path=_code(name), header=_head(hunk), why=why)
 
 
-def _is_misfit(hunk: Hunk, lines: list[str]) -> str:
+def _is_misfit(hunk: PatchHunk, lines: list[str]) -> str:
     """Why a hunk has no place in a file; empty if it has one."""
     old = hunk.old
     starts = (at for at, line in enumerate(lines) if old and line == old[0])
@@ -250,11 +254,11 @@ def _is_misfit(hunk: Hunk, lines: list[str]) -> str:
     return ELSEWHERE.format(at=lines.index(old[0]) + 1)
 
 
-def _head(hunk: Hunk) -> str:
+def _head(hunk: PatchHunk) -> str:
     return re.sub(r"[`\s]+", " ", hunk.header)[:80].strip()
 
 
-def _hunk_at(patch: list[FilePatch], path: str, start: int, depth: int) -> tuple[int, Hunk | None]:
+def _hunk_at(patch: list[FilePatch], path: str, start: int, depth: int) -> tuple[int, PatchHunk | None]:
     for file in patch:
         if _stripped(file.old, depth) == path:
             for number, hunk in enumerate(file.hunks, 1):

@@ -214,7 +214,7 @@ class Performer:
             set(wish.tools) - {name for name in wish.tools if formatters.named([name]) & {tool.name for tool in tools}}
         )
         report.undone += [f"{code(name)} is not configured in this repository" for name in missing]
-        tools = [tool for tool in tools if not asked or tool.name in asked]
+        tools = [tool for tool in tools if (not asked or tool.name in asked) and (tool.layout or wish.fixes)]
         if not tools:
             report.undone += [] if missing else ["this repository configures no formatter that I know"]
             return report

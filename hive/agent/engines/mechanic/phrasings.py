@@ -11,7 +11,7 @@ from hive.agent.engines.mechanic.clause_grammar import (
     CODE_LIKE,
     TERM,
     VERSION,
-    Command,
+    Order,
     is_path,
     pattern,
 )
@@ -51,7 +51,9 @@ _TOOL = rf"(?P<tools>(?:{TOOLS})(?:(?:,| and|, and|,? then| \+| &) (?:{TOOLS}))*
 LOOSE = frozenset({"set", "change", "raise", "move", "switch"})
 """Verbs that are used for any setting as well: with them a version has to have a dot."""
 
-Builder = Callable[[Command, re.Match[str]], Iterator[Wish]]
+LINTERS = frozenset({"ruff", "ruff check", "eslint"})
+
+Builder = Callable[[Order, re.Match[str]], Iterator[Wish]]
 
 
 class Unclear(Exception):
@@ -66,60 +68,60 @@ class Phrasing:
     build: Builder
 
 
-def wishes(command: Command) -> list[Wish]:
-    """What a command wishes; empty if it fits nothing. Raises Unclear."""
+def wishes(order: Order) -> list[Wish]:
+    """What a order wishes; empty if it fits nothing. Raises Unclear."""
     for phrasing in TABLE:
-        fits = phrasing.form.fullmatch(command.core)
+        fits = phrasing.form.fullmatch(order.core)
         if fits is not None:
-            found = list(phrasing.build(command, fits))
+            found = list(phrasing.build(order, fits))
             if found:
                 return found
     return []
 
 
-def _pairs(command: Command, text: str) -> list[tuple[str, str]]:
+def _pairs(order: Order, text: str) -> list[tuple[str, str]]:
     """The terms of `a to b, c to d and e to f`."""
     pair = rf"({TERM})(?: from {TERM})? {ARROW} ({TERM})"
     return [(found[1], found[2]) for found in re.finditer(pair, text, re.IGNORECASE)]
 
 
-def _rename(command: Command, fits: re.Match[str]) -> Iterator[Wish]:
+def _rename(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
     noun = (fits.groupdict().get("noun") or "").strip().lower()
     kind = "file" if re.fullmatch(FILES, noun) else "identifier" if noun else ""
-    for old, new in _pairs(command, fits["pairs"]):
-        plain = not (command.is_quoted(old) and command.is_quoted(new))
-        before, after = command.value(old), command.value(new)
+    for old, new in _pairs(order, fits["pairs"]):
+        plain = not (order.is_quoted(old) and order.is_quoted(new))
+        before, after = order.value(old), order.value(new)
         path = is_path(before, quoted=False) and is_path(after, quoted=False)
         if plain and not noun and not path and not CODE_LIKE.fullmatch(before):
             raise Unclear(f"to rename in the code, put both names between backticks: rename `{before}` to `{after}`")
-        yield Rename(before, after, kind, command.paths, command.in_text)
+        yield Rename(before, after, kind, order.paths, order.in_text)
 
 
-def _should(command: Command, fits: re.Match[str]) -> Iterator[Wish]:
+def _should(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
     noun = fits["noun"] or ""
     kind = "file" if re.fullmatch(FILES, noun, re.IGNORECASE) else "identifier" if noun else ""
-    yield Rename(command.value(fits["a"]), command.value(fits["b"]), kind, command.paths, command.in_text)
+    yield Rename(order.value(fits["a"]), order.value(fits["b"]), kind, order.paths, order.in_text)
 
 
-def _move(command: Command, fits: re.Match[str]) -> Iterator[Wish]:
-    old, new = command.value(fits["old"]), command.value(fits["new"])
-    if is_path(old, quoted=False) and is_path(new, quoted=command.is_quoted(fits["new"])):
+def _move(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
+    old, new = order.value(fits["old"]), order.value(fits["new"])
+    if is_path(old, quoted=False) and is_path(new, quoted=order.is_quoted(fits["new"])):
         yield Rename(old, new, "file")
 
 
-def _bump(command: Command, fits: re.Match[str]) -> Iterator[Wish]:
-    pairs = [(command.value(name), version) for name, version in _pairs(command, fits["pairs"])]
-    if not all(_is_version(command, version) for _, version in pairs):
+def _bump(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
+    pairs = [(order.value(name), version) for name, version in _pairs(order, fits["pairs"])]
+    if not all(_is_version(order, version) for _, version in pairs):
         return
-    if fits["verb"].lower() in LOOSE and not all(re.search(r"\d\.\d", command.value(each)) for _, each in pairs):
+    if fits["verb"].lower() in LOOSE and not all(re.search(r"\d\.\d", order.value(each)) for _, each in pairs):
         return  # `set the timeout to 30` is about no version
     for name, version in pairs:
-        yield BumpDependency(_unversioned(name), command.value(version), command.paths)
+        yield BumpDependency(_unversioned(name), order.value(version), order.paths)
 
 
-def _is_version(command: Command, term: str) -> bool:
-    value = command.value(term)
-    return bool(VERSION.fullmatch(value)) or (command.is_quoted(term) and bool(re.search(r"\d", value)))
+def _is_version(order: Order, term: str) -> bool:
+    value = order.value(term)
+    return bool(VERSION.fullmatch(value)) or (order.is_quoted(term) and bool(re.search(r"\d", value)))
 
 
 def _unversioned(name: str) -> str:
@@ -128,98 +130,99 @@ def _unversioned(name: str) -> str:
     return re.split(r"[=<>~!]=", name if at < 0 else name[:at])[0]
 
 
-def _pin(command: Command, fits: re.Match[str]) -> Iterator[Wish]:
-    spec = command.value(fits["spec"])
+def _pin(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
+    spec = order.value(fits["spec"])
     found = re.fullmatch(r"(?P<name>.+?)(?:[=~>]=|@|=)(?P<version>[^=@]+)", spec)
     if found is not None and VERSION.fullmatch(found["version"]):
-        yield BumpDependency(found["name"], found["version"], command.paths)
+        yield BumpDependency(found["name"], found["version"], order.paths)
 
 
-def _bump_of(command: Command, fits: re.Match[str]) -> Iterator[Wish]:
-    version = command.value(fits["version"])
-    if _is_version(command, fits["version"]):
-        yield BumpDependency(_unversioned(command.value(fits["name"])), version, command.paths)
+def _bump_of(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
+    version = order.value(fits["version"])
+    if _is_version(order, fits["version"]):
+        yield BumpDependency(_unversioned(order.value(fits["name"])), version, order.paths)
 
 
-def _own_version(command: Command, fits: re.Match[str]) -> Iterator[Wish]:
-    version = command.value(fits["version"])
+def _own_version(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
+    version = order.value(fits["version"])
     if re.fullmatch(r"v?\d+(?:\.\d+)+(?:[-+.]?\w[\w.+-]*)?", version):
         yield BumpVersion(version.removeprefix("v"))
 
 
-def _own_part(command: Command, fits: re.Match[str]) -> Iterator[Wish]:
+def _own_part(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
     yield BumpVersion(part=fits["part"].lower())
 
 
-def _format(command: Command, fits: re.Match[str]) -> Iterator[Wish]:
+def _format(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
     named = fits.groupdict()
     found = re.findall(TOOLS, named.get("tools") or "", re.IGNORECASE)
     words = dict.fromkeys(" ".join(tool.lower().split()) for tool in found)
     target = named.get("target")
-    paths = command.paths
+    paths = order.paths
     if target and not re.fullmatch(_CODE, target, re.IGNORECASE):
-        value = command.value(target)
-        if not is_path(value, quoted=command.is_quoted(target)):
+        value = order.value(target)
+        if not is_path(value, quoted=order.is_quoted(target)):
             return
         paths = (*paths, value)
     tools = tuple({"rustfmt": "cargo fmt"}.get(tool, tool) for tool in words)
-    yield RunFormatters(tools, paths, fixes="fixes" in named or not tools or tools != ("ruff format",))
+    fixes = bool(re.search(r"lint|style|ruff|flake8", named.get("fixes") or "", re.IGNORECASE))
+    yield RunFormatters(tools, paths, fixes=fixes or bool(LINTERS & set(tools)))
 
 
-def _replace(command: Command, fits: re.Match[str]) -> Iterator[Wish]:
-    old, new = command.value(fits["old"]), command.value(fits["new"])
-    paths = command.paths
+def _replace(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
+    old, new = order.value(fits["old"]), order.value(fits["new"])
+    paths = order.paths
     if (path := fits.groupdict().get("path")) is not None:
-        paths = (command.value(path),)
-    if not paths and not command.everywhere and not fits.groupdict().get("typo"):
+        paths = (order.value(path),)
+    if not paths and not order.everywhere and not fits.groupdict().get("typo"):
         raise Unclear(f"to replace a text, say where: replace `{old}` with `{new}` in `path/to/file`, or: everywhere")
     yield ReplaceText(old, new, paths, everywhere=not paths, whole=bool(fits.groupdict().get("typo")))
 
 
-def _sed(command: Command, fits: re.Match[str]) -> Iterator[Wish]:
+def _sed(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
     sign = fits["sign"]
     parts = fits["rest"].split(sign)
     if len(parts) != 3 or not parts[0] or not re.fullmatch(r"[gi]*", parts[2]):
         return
-    yield ReplaceText(parts[0], parts[1], command.paths, everywhere=not command.paths, whole=True)
+    yield ReplaceText(parts[0], parts[1], order.paths, everywhere=not order.paths)
 
 
-def _quoted_sed(command: Command, fits: re.Match[str]) -> Iterator[Wish]:
-    inner = re.fullmatch(r"s(?P<sign>[/|#,])(?P<rest>.+)", command.value(fits["script"]))
+def _quoted_sed(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
+    inner = re.fullmatch(r"s(?P<sign>[/|#,])(?P<rest>.+)", order.value(fits["script"]))
     if inner is not None:
-        yield from _sed(command, inner)
+        yield from _sed(order, inner)
 
 
-def _add_line(command: Command, fits: re.Match[str]) -> Iterator[Wish]:
-    path, named = command.value(fits["path"]), fits.groupdict()
+def _add_line(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
+    path, named = order.value(fits["path"]), fits.groupdict()
     if not named.get("line") and not _LISTS.fullmatch(path):
         return
     place = "top" if named.get("top") else (named.get("side") or "end").lower()
-    beside = command.value(named["beside"]) if named.get("beside") else ""
-    yield AddLines(path, (command.value(fits["text"]),), place, beside)
+    beside = order.value(named["beside"]) if named.get("beside") else ""
+    yield AddLines(path, (order.value(fits["text"]),), place, beside)
 
 
-def _delete_line(command: Command, fits: re.Match[str]) -> Iterator[Wish]:
-    path = command.value(fits["path"])
+def _delete_line(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
+    path = order.value(fits["path"])
     if fits["line"] or _LISTS.fullmatch(path):
-        yield DeleteLines(path, (command.value(fits["text"]),))
+        yield DeleteLines(path, (order.value(fits["text"]),))
 
 
-def _delete_path(command: Command, fits: re.Match[str]) -> Iterator[Wish]:
+def _delete_path(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
     noun = (fits["noun"] or "").lower()
     for term in re.findall(TERM, re.sub(r"(?:,| and|, and) ", " ", fits["list"])):
-        path = command.value(term)
+        path = order.value(term)
         if not noun and not is_path(path, quoted=False):
             return
         yield DeletePath(path.rstrip("/"), is_folder=noun.startswith(("folder", "director")) or path.endswith("/"))
 
 
-def _empty_file(command: Command, fits: re.Match[str]) -> Iterator[Wish]:
-    yield PutFile(command.value(fits["path"]), "")
+def _empty_file(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
+    yield PutFile(order.value(fits["path"]), "")
 
 
-def _program(command: Command, fits: re.Match[str]) -> Iterator[Wish]:
-    yield HaveProgram(command.value(fits["name"]))
+def _program(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
+    yield HaveProgram(order.value(fits["name"]))
 
 
 _MUST = r"(?:should|must|needs to|has to|have to|need to|is to)"
@@ -232,7 +235,7 @@ _THING = (
 )
 _WITH = r"(?:with|by|to|into|->|→|=>)"
 _CONTAINER = r"(?:in|into|to) (?:your|the agent's|its|this agent's|the) (?:container|sandbox|environment)"
-_WHAT = r"(?:package |program |command |tool )?"
+_WHAT = r"(?:package |program |order |tool )?"
 _FIXING = r"(?:fix|correct|clean up|resolve|address|repair)"
 _COMPLAINTS = r"(?:errors?|warnings?|issues?|problems?|violations?|findings?|complaints?|failures?|mess)"
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from hive.agent.engines.mechanic.blocks import Block, Clause, clauses, split
-from hive.agent.engines.mechanic.clause_grammar import IMPERATIVE, TERM, Command, commands, is_path, pattern
+from hive.agent.engines.mechanic.clause_grammar import IMPERATIVE, TERM, Order, is_path, orders, pattern
 from hive.agent.engines.mechanic.phrasings import Unclear, wishes
 from hive.agent.engines.mechanic.wishes import (
     AddLines,
@@ -109,7 +109,7 @@ def read(request: PlainRequest) -> RequestReading:
     if not (request.remarks and _agrees(request.body)):
         _items(reading, items, is_cut=request.is_cut, place=None)
     if _TYPOS.search(f"{request.title}\n{request.body}"):
-        paths = tuple(path for clause in clauses(request.title) for each in commands(clause) for path in each.paths)
+        paths = tuple(path for clause in clauses(request.title) for each in orders(clause) for path in each.paths)
         reading.add(*_typos(items, paths))
     if title.is_empty and request.title:
         _distrust(reading, is_report=bool(_REPORT.search(request.body)), is_plan=bool(title.others and reading.others))
@@ -200,7 +200,7 @@ def _fragment(text: str) -> tuple[str, str] | None:
 
 def _place(clause: Clause) -> tuple[str, int] | None:
     """The last path that a clause names, and the line there; 0 without one."""
-    bare = Command(clause.text, clause.terms)
+    bare = Order(clause.text, clause.terms)
     found = None
     for named in _PLACE.finditer(clause.text):
         value = bare.value(named["path"])
@@ -213,24 +213,24 @@ def _place(clause: Clause) -> tuple[str, int] | None:
 def _clause(reading: RequestReading, clause: Clause, place: tuple[str, int] | None) -> None:
     if len(clause.text) > MAX_CLAUSE:
         return
-    for command in commands(clause):
+    for order in orders(clause):
         try:
-            found = wishes(_placed(command, place))
+            found = wishes(_placed(order, place))
         except Unclear as unclear:
             reading.hints.append(str(unclear))
             continue
         if found:
             reading.add(*found)
-        elif IMPERATIVE.match(command.core) and not clause.asks:
+        elif IMPERATIVE.match(order.core) and not clause.asks:
             reading.others.append(clause.plain)
             return
 
 
-def _placed(command: Command, place: tuple[str, int] | None) -> Command:
-    """A command of a remark is about the file that the remark is on, unless it names another."""
-    if place is None or command.paths or command.everywhere:
-        return command
-    return replace(command, paths=(place[0],)) if place[1] and command.core.lower().startswith("replace") else command
+def _placed(order: Order, place: tuple[str, int] | None) -> Order:
+    """A order of a remark is about the file that the remark is on, unless it names another."""
+    if place is None or order.paths or order.everywhere:
+        return order
+    return replace(order, paths=(place[0],)) if place[1] and order.core.lower().startswith("replace") else order
 
 
 def _with_block(reading: RequestReading, items: Sequence[Clause | Block], at: int) -> int:
@@ -241,50 +241,50 @@ def _with_block(reading: RequestReading, items: Sequence[Clause | Block], at: in
         return 0
     if len(clause.text) > MAX_CLAUSE:
         return 0
-    for command in commands(clause)[-1:]:
-        if _REPLACE.fullmatch(command.core):
-            return _replacing(reading, command, items, at)
-        if (found := _block_wish(command, after)) is not None:
+    for order in orders(clause)[-1:]:
+        if _REPLACE.fullmatch(order.core):
+            return _replacing(reading, order, items, at)
+        if (found := _block_wish(order, after)) is not None:
             reading.add(found)
             return 2
     return 0
 
 
-def _block_wish(command: Command, block: Block) -> Wish | None:
+def _block_wish(order: Order, block: Block) -> Wish | None:
     lines = tuple(block.text.rstrip("\n").split("\n")) if block.text else ()
-    inner = command.paths[0] if len(command.paths) == 1 else ""
-    if (fits := _ADD.fullmatch(command.core)) is not None and (path := _path(command, fits, inner)) and lines:
-        beside = command.value(fits["beside"]) if fits["beside"] else ""
+    inner = order.paths[0] if len(order.paths) == 1 else ""
+    if (fits := _ADD.fullmatch(order.core)) is not None and (path := _path(order, fits, inner)) and lines:
+        beside = order.value(fits["beside"]) if fits["beside"] else ""
         return AddLines(path, lines, "top" if fits["top"] else (fits["side"] or "end").lower(), beside)
-    if (fits := _DELETE.fullmatch(command.core)) is not None and (path := _path(command, fits, inner)) and lines:
+    if (fits := _DELETE.fullmatch(order.core)) is not None and (path := _path(order, fits, inner)) and lines:
         return DeleteLines(path, lines)
     if block.language in {*PATCHES, "suggestion"}:
         return None
-    if (fits := _OVER.fullmatch(command.core)) is not None and (path := _path(command, fits, "")):
+    if (fits := _OVER.fullmatch(order.core)) is not None and (path := _path(order, fits, "")):
         return PutFile(path, block.text, replaces=True)
-    if (fits := _PUT.fullmatch(command.core)) is not None and (path := _path(command, fits, "")):
+    if (fits := _PUT.fullmatch(order.core)) is not None and (path := _path(order, fits, "")):
         return PutFile(path, block.text, replaces=fits["verb"].lower() in {"write", "save"})
     return None
 
 
-def _path(command: Command, fits: re.Match[str], otherwise: str) -> str:
+def _path(order: Order, fits: re.Match[str], otherwise: str) -> str:
     term = fits["path"]
     if not term:
         return otherwise
-    value = command.value(term)
-    return value if is_path(value, quoted=False) or (command.is_quoted(term) and "/" not in value) else ""
+    value = order.value(term)
+    return value if is_path(value, quoted=False) or (order.is_quoted(term) and "/" not in value) else ""
 
 
-def _replacing(reading: RequestReading, command: Command, items: Sequence[Clause | Block], at: int) -> int:
+def _replacing(reading: RequestReading, order: Order, items: Sequence[Clause | Block], at: int) -> int:
     """`Replace this`, a block, `with this`, a block."""
     old, by, new = (items[at + step] if at + step < len(items) else None for step in (1, 2, 3))
     if not isinstance(old, Block) or not isinstance(by, Clause) or not isinstance(new, Block):
         return 0
-    said = commands(by)
+    said = orders(by)
     if len(said) != 1 or not _BY.fullmatch(said[0].core):
         return 0
-    paths = command.paths or said[0].paths
-    everywhere = command.everywhere or said[0].everywhere
+    paths = order.paths or said[0].paths
+    everywhere = order.everywhere or said[0].everywhere
     if not paths and not everywhere:
         reading.hints.append("to replace lines, say in which file: In `path/to/file`, replace …")
     else:
@@ -296,10 +296,10 @@ def _replacing(reading: RequestReading, command: Command, items: Sequence[Clause
 def _typos(items: Sequence[Clause | Block], named: tuple[str, ...]) -> Iterator[Wish]:
     """In a text about typos `teh` → `the` is enough; they are looked for where the clause says, or the title."""
     for item in items:
-        for command in commands(item) if isinstance(item, Clause) and len(item.text) <= MAX_CLAUSE else ():
-            for fits in _SHOULD.finditer(command.core):
-                paths = command.paths or named
-                old, new = command.value(fits["old"]), command.value(fits["new"])
+        for order in orders(item) if isinstance(item, Clause) and len(item.text) <= MAX_CLAUSE else ():
+            for fits in _SHOULD.finditer(order.core):
+                paths = order.paths or named
+                old, new = order.value(fits["old"]), order.value(fits["new"])
                 yield ReplaceText(old, new, paths, everywhere=not paths, whole=True)
 
 

@@ -6,7 +6,7 @@ import re
 
 from hive.agent.errors import ToolError
 
-OPERATOR = re.compile(r"\s*(?P<operator>===|==|~=|>=|<=|!=|~>|>|<|\^|~|=)?\s*(?P<version>[^,\s|]+)\s*")
+OPERATOR = re.compile(r"\s*(?P<operator>===|==|~=|>=|<=|!=|~>|>|<|\^|~|=)?\s*(?P<version>[\w*][^,\s|]*)\s*")
 UPPER = frozenset({"<", "<=", "!="})
 MAX_SPEC = 200
 

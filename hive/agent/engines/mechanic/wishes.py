@@ -28,7 +28,7 @@ class RunFormatters:
 
     tools: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
-    fixes: bool = True
+    fixes: bool = False
     """Whether linters may fix what they find, beside the layout."""
 
 

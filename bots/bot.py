@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from bots.intents import Intent
-from bots.models import Evaluation, FindingView, RunStatus, RunView, Scan, Team, VerdictView
+from bots.models import BudgetView, Evaluation, FindingView, RunStatus, RunView, Scan, Team, VerdictView
 from forge.events import Event
 from forge.models import PullRequest, Ref
 from forge.protocol import Reader
@@ -62,6 +62,9 @@ class History(Protocol):
 
     def findings(self, ref: Ref) -> tuple[FindingView, ...]:
         """The findings of the last review of a pull request, by number."""
+
+    def budget(self, ref: Ref) -> BudgetView | None:
+        """What the newest run of a thread has spent, and all that it counts for."""
 
     def suspension_reasons(self, agent: str) -> tuple[str, ...]:
         """Why an agent is suspended, as sentences; empty if it is not."""

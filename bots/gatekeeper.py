@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bots import verdicts
+from bots.agent_intents import Deploy
 from bots.bot import AGENTS, Bot, Context
 from bots.intents import (
-    Deploy,
     Intent,
     PinProposal,
     PostComment,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bots.agent_intents import Deploy, Pause, RaiseBudget, ResetContext, Restart, Resume, SetModel
 from bots.models import FindingView, ReplyLine, Verdict
 from bots.turn_request import TurnRequest
 from forge.conversation import Conversation
@@ -260,67 +261,6 @@ class Close(WireNamed, wire="close"):
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class Deploy(WireNamed, wire="deploy"):
-    """Ask the host to check a merged configuration, verify it, and rebuild the agent's container."""
-
-    ref: Ref
-    agent: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pause(WireNamed, wire="pause_agent"):
-    """Suspend an agent until it is resumed; its current turn is released between two steps."""
-
-    ref: Ref
-    agent: str
-    by: User
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Resume(WireNamed, wire="resume_agent"):
-    """Resume a paused agent."""
-
-    ref: Ref
-    agent: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Restart(WireNamed, wire="restart_agent"):
-    """Stop and start an agent's container, as it was built."""
-
-    ref: Ref
-    agent: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class SetModel(WireNamed, wire="set_model"):
-    """Let an agent think with another model from its next turn on; empty for that of its configuration."""
-
-    ref: Ref
-    agent: str
-    model: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class ResetContext(WireNamed, wire="reset_context"):
-    """How much of its transcript a run's next turn starts with: `compact` for a compacted one, `new` for an empty one.
-
-    The run gets a turn with `message`, so that there is a next one.
-    """
-
-    ref: Ref
-    run: int
-    memory: str
-    message: str
-    key: str
-
-
 Intent = (
     PostComment
     | React
@@ -350,4 +290,5 @@ Intent = (
     | Restart
     | SetModel
     | ResetContext
+    | RaiseBudget
 )

@@ -263,6 +263,11 @@ class RunStatus:
     blocked: str = ""
     tokens_in: int = 0
     tokens_out: int = 0
+    cost: int = 0
+    """What it has cost, in billionths of a dollar."""
+
+    held_up: str = ""
+    """Why its turns wait with those of their repository, while its agent may work elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,7 @@ COMMANDS = (
     CommandSpec("compact", "", "continue this run with a compacted transcript", on=AT_WORK),
     CommandSpec("new-session", "", "continue this run with an empty transcript", on=AT_WORK),
     CommandSpec("answer", "…", "answer the agent of this run", least=1, most=-1, on=AT_WORK),
+    CommandSpec("budget", "[+dollars]", "show what this thread has cost, or add to its budget", most=1, on=AT_WORK),
     CommandSpec("help", "", "list the commands that work here"),
 )
 """All commands."""

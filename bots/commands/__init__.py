@@ -14,6 +14,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 
 from bots import threads
+from bots.agent_intents import Deploy, Pause, RaiseBudget, ResetContext, Restart, Resume, SetModel
 from bots.bot import AGENTS, Bot, Context
 from bots.commands import messages
 from bots.commands.handlers import HANDLERS
@@ -22,19 +23,13 @@ from bots.intents import (
     Assign,
     Close,
     ContinueRun,
-    Deploy,
     EndRun,
     Intent,
-    Pause,
     React,
     Reply,
     RequestBotReview,
-    ResetContext,
-    Restart,
-    Resume,
     ResumeRuns,
     SetLabels,
-    SetModel,
     StartRun,
     TagDenied,
     Unassign,
@@ -75,7 +70,7 @@ bot = Bot(
             EndRun,
             Deploy,
         ),
-        *(Pause, Resume, Restart, SetModel, ResetContext),
+        *(Pause, Resume, Restart, SetModel, ResetContext, RaiseBudget),
     },
     listens_to_bots={AGENTS},
 )

@@ -6,26 +6,14 @@ import re
 from collections.abc import Callable
 from difflib import get_close_matches
 
+from bots.agent_intents import Deploy, Pause, ResetContext, Restart, Resume, SetModel
 from bots.commands import messages
+from bots.commands.budget import budget
 from bots.commands.fix import fix
 from bots.commands.invocation import CommandOutcome, Invocation, no, quoted, yes
 from bots.commands.reassign import bounce
 from bots.commands.status import status
-from bots.intents import (
-    Assign,
-    Close,
-    ContinueRun,
-    Deploy,
-    EndRun,
-    Pause,
-    RequestBotReview,
-    ResetContext,
-    Restart,
-    Resume,
-    SetModel,
-    StartRun,
-    Unassign,
-)
+from bots.intents import Assign, Close, ContinueRun, EndRun, RequestBotReview, StartRun, Unassign
 from bots.markdown import fenced
 from bots.models import ReplyLine, RunView
 from bots.rejections import denied
@@ -288,5 +276,6 @@ HANDLERS: dict[str, Callable[[Invocation], CommandOutcome]] = {
     "compact": compact,
     "new-session": new_session,
     "answer": answer,
+    "budget": budget,
     "help": help_,
 }

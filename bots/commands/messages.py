@@ -69,10 +69,21 @@ HELP = """\
 {table}"""
 HELP_ROW = "- `{form}`: {what}"
 
+NO_AMOUNT = (
+    "write how many dollars to add, as in `/budget +2` or `/budget +0.50`; {most} at the most. Nothing was done."
+)
+RAISED = "run {run} of @{agent} and this issue may spend {more} more{now}. A turn that its budget had stopped goes on."
+STILL_WAITS = " What waits for the next day or month is not changed by that: these caps are in `hive.yaml`."
+NOTHING_SPENT = "run {run} of @{agent} has spent nothing yet."
+HAS_SPENT = "{of} has spent {spent}{bound}{within}"
+OF_CAP = " of {cap}"
+NO_CAP = " (without a cap)"
+GO_ON = "An operator added {more} to the budget of this work. Look at the work tree, and go on where you stopped."
+
 NO_RUN_YET = "no agent has worked on this thread; `/start` on an issue starts one."
 WAITS_FOR_MERGE = "run {run} of @{agent} waits for this pull request. {suspension}"
 NOBODY_WAITS = "no run waits for this pull request. {suspension}"
-STATUS = "run {run} of @{agent} {state}, since {since}. {tokens_in} tokens in, {tokens_out} out; details: `hive run {run}` on the host."
+STATUS = "run {run} of @{agent} {state}, since {since}. {cost}{tokens_in} tokens in, {tokens_out} out; details: `hive run {run}` on the host."
 WORKS = "is working on turn {turn}"
 WAITS_FOR_ITS_TURN = "waits with turn {turn} for @{agent}'s other work"
 WAITS_BECAUSE = "waits with turn {turn} ({why})"

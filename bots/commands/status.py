@@ -6,6 +6,7 @@ from bots.commands import messages
 from bots.commands.invocation import CommandOutcome, Invocation, no, yes
 from bots.markdown import plain
 from bots.models import RunStatus
+from bots.money import dollars
 from bots.slash_commands import ThreadKind
 
 
@@ -21,6 +22,7 @@ def status(call: Invocation) -> CommandOutcome:
         agent=found.agent,
         state=state(call, found),
         since=f"{found.since:%Y-%m-%d %H:%M} UTC",
+        cost=f"{dollars(found.cost)}, " if found.cost else "",
         tokens_in=found.tokens_in,
         tokens_out=found.tokens_out,
     )
@@ -45,7 +47,8 @@ def state(call: Invocation, run: RunStatus) -> str:
     if run.is_held:
         return messages.WORKS.format(turn=run.turn)
     if run.turn:
-        why = "; ".join(map(plain, call.ctx.history.suspension_reasons(run.agent)))
+        reasons = [*call.ctx.history.suspension_reasons(run.agent), *filter(None, [run.held_up])]
+        why = "; ".join(map(plain, reasons))
         if why:
             return messages.WAITS_BECAUSE.format(turn=run.turn, why=why)
         return messages.WAITS_FOR_ITS_TURN.format(turn=run.turn, agent=run.agent)

@@ -11,7 +11,7 @@ from functools import cache, partial
 
 from bots.bot import Context
 from bots.intents import OpenIssue, PostReview
-from bots.models import FindingView, RunStatus, RunView, VerdictView
+from bots.models import BudgetView, FindingView, RunStatus, RunView, VerdictView
 from forge.events import Event, PullChanged, PullClosed, PullMerged, PullReviewed, ReviewAsked
 from forge.gitea.decode_deliveries import decode
 from forge.gitea.poll_reader import GiteaPollReader
@@ -80,6 +80,10 @@ class LedgerHistory:
         """The findings of the last review of a pull request, by number."""
         payload = self.ledger.effects.last_payload(str(ref), PostReview.WIRE)
         return Codec(PostReview).loads(payload).findings if payload else ()
+
+    def budget(self, ref: Ref) -> BudgetView | None:
+        """What the newest run of a thread has spent, and all that it counts for."""
+        return self.ledger.spending.budget(str(ref))
 
     def suspension_reasons(self, agent: str) -> tuple[str, ...]:
         """Why an agent is suspended."""

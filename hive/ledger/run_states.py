@@ -26,7 +26,12 @@ _STANDINGS = """
 
 
 _STATUS = """
-    SELECT runs.*, turns.id AS turn, turns.state AS turn_state, ended.outcome AS last,
+    SELECT runs.*,
+        (SELECT spent FROM spending WHERE scope = 'run' AND name = cast(runs.id AS TEXT) AND period = '') AS cost,
+        (SELECT scope FROM budget_stops WHERE budget_stops.run = runs.id AND until = 0) AS over_cap,
+        (SELECT detail FROM suspensions WHERE scope = 'repository_turns' AND suspensions.team = runs.team
+            AND name = substr(runs.ref, 1, instr(runs.ref, '#') - 1)) AS held_up,
+        turns.id AS turn, turns.state AS turn_state, ended.outcome AS last,
         coalesce(runs.ended_at, turns.created_at, ended.ended_at, runs.created_at) AS since
     FROM runs
     LEFT JOIN turns ON turns.id = (SELECT min(id) FROM turns WHERE turns.run = runs.id AND turns.state != 'done')
@@ -34,6 +39,8 @@ _STATUS = """
         ON ended.id = (SELECT max(id) FROM turns WHERE turns.run = runs.id AND turns.state = 'done')
     WHERE runs.ref = ? OR runs.pull = ? OR runs.depends_on = ? ORDER BY runs.id DESC LIMIT 1
 """
+
+OVER_CAP = "the budget of this {of} is spent; /budget +2 adds to it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,7 @@ class RunStates:
         if row is None:
             return None
         is_stuck = row["last"] in {"blocked", "failed"}
+        over_cap = OVER_CAP.format(of=row["over_cap"]) if is_stuck and row["over_cap"] else ""
         return RunStatus(
             id=row["id"],
             agent=row["agent"],
@@ -89,9 +97,11 @@ class RunStates:
             is_held=row["turn_state"] == "running",
             pull=Ref.parse(row["pull"]) if row["pull"] else None,
             waits_for=Ref.parse(row["depends_on"]) if row["depends_on"] and row["last"] == "proposed" else None,
-            blocked=row["blocked_reason"] or (f"its last turn ended: {row['last']}" if is_stuck else ""),
+            blocked=row["blocked_reason"] or over_cap or (f"its last turn ended: {row['last']}" if is_stuck else ""),
             tokens_in=row["tokens_in"],
             tokens_out=row["tokens_out"],
+            cost=row["cost"] or 0,
+            held_up=row["held_up"] or "",
         )
 
     def with_labels(self) -> list[RunState]:

@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from bots.intents import (
-    BlockRun,
-    ContinueRun,
-    Deploy,
-    EndRun,
-    Pause,
-    PinProposal,
-    RequestBotReview,
-    ResetContext,
-    Restart,
-    Resume,
-    ResumeRuns,
-    SetModel,
-    StartRun,
-)
+from bots.agent_intents import Deploy, Pause, RaiseBudget, ResetContext, Restart, Resume, SetModel
+from bots.intents import BlockRun, ContinueRun, EndRun, PinProposal, RequestBotReview, ResumeRuns, StartRun
 from bots.turn_request import TurnRequest
 from forge.events import ReviewAsked
 from hive.codec import Codec
@@ -72,6 +59,18 @@ def reset_context(execution: Execution, action: ResetContext) -> Result:
         memory=action.memory,
     )
     return Result(detail={"run": action.run, "memory": action.memory})
+
+
+@HANDLERS.on(RaiseBudget, local=True)
+def raise_budget(execution: Execution, action: RaiseBudget) -> Result:
+    """Add to the caps of an issue and its run, and give a turn to the runs that one of them had stopped."""
+    effect, ledger = execution.effect, execution.ledger
+    stopped = ledger.budgets.raise_caps(str(action.ref), action.run, action.amount)
+    for run in stopped:
+        ledger.runs.add_turn(
+            *(run, f"{action.key}:{run}", action.message), by_person=True, effect=effect.id, depth=effect.depth
+        )
+    return Result(detail={"run": action.run, "amount": action.amount, "by": action.by.login, "continued": stopped})
 
 
 @HANDLERS.on(BlockRun, local=True)

@@ -10,7 +10,18 @@ from typing import TypeVar
 import pytest
 
 from bots.bot import Context
-from bots.models import Evaluation, FindingView, IssueKind, Lane, RunStatus, RunView, Scan, Team, VerdictView
+from bots.models import (
+    BudgetView,
+    Evaluation,
+    FindingView,
+    IssueKind,
+    Lane,
+    RunStatus,
+    RunView,
+    Scan,
+    Team,
+    VerdictView,
+)
 from forge.models import (
     Branch,
     Comment,
@@ -147,6 +158,7 @@ class Still:
     verdicts: dict[tuple[Ref, str], VerdictView] = field(default_factory=dict)
     statuses: dict[Ref, RunStatus] = field(default_factory=dict)
     rests: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    budgets: dict[Ref, BudgetView] = field(default_factory=dict)
     found: dict[Ref, tuple[FindingView, ...]] = field(default_factory=dict)
 
     def scan(self, pull: PullRequest) -> Scan:
@@ -173,6 +185,10 @@ class Still:
     def findings(self, ref: Ref) -> tuple[FindingView, ...]:
         """What the test says."""
         return self.found.get(ref, ())
+
+    def budget(self, ref: Ref) -> BudgetView | None:
+        """What the test says."""
+        return self.budgets.get(ref)
 
     def suspension_reasons(self, agent: str) -> tuple[str, ...]:
         """What the test says."""

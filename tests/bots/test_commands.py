@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bots.agent_intents import Deploy, Pause, RaiseBudget, ResetContext, Restart, Resume, SetModel
 from bots.bot import Context
 from bots.commands import MOST, bot
 from bots.commands.handlers import HANDLERS
@@ -17,24 +18,19 @@ from bots.intents import (
     Assign,
     Close,
     ContinueRun,
-    Deploy,
     EndRun,
     Intent,
-    Pause,
     React,
     Reply,
     RequestBotReview,
-    ResetContext,
-    Restart,
-    Resume,
     ResumeRuns,
     SetLabels,
-    SetModel,
     StartRun,
     TagDenied,
     Unassign,
 )
 from bots.models import FindingView, Lane, RunStatus, RunView
+from bots.money import DOLLAR
 from bots.request_reading import of_issue
 from bots.slash_commands import AT_WORK, COMMANDS, EVERYWHERE, ThreadKind
 from bots.task_prompt import task_prompt
@@ -78,6 +74,7 @@ SAID = {
     "compact": "/compact",
     "new-session": "/new-session",
     "answer": "/answer sqlite, please",
+    "budget": "/budget +2",
     "help": "/help",
 }
 """How each command is said."""
@@ -127,6 +124,7 @@ WANTED: dict[str, list[Intent]] = {
     "compact": [ResetContext(ISSUE, 5, "compact", TOLD, key=key("compact", "reset-context"))],
     "new-session": [ResetContext(ISSUE, 5, "new", TOLD, key=key("new-session", "reset-context"))],
     "answer": [ContinueRun(5, TOLD, by_person=True, key=key("answer", "answer"))],
+    "budget": [RaiseBudget(ISSUE, 5, 2 * DOLLAR, MARA, TOLD, key=key("budget", "raise"))],
     "help": [],
     "status": [],
     "deny": [
@@ -198,7 +196,7 @@ def shortly(action: Intent) -> Intent:
         return replace(action, task=f"<issue>{action.key.split(':')[0]}", request=None)
     if isinstance(action, ContinueRun):
         return replace(action, message=TOLD, request=None)
-    return replace(action, message=TOLD) if isinstance(action, ResetContext | ResumeRuns) else action
+    return replace(action, message=TOLD) if isinstance(action, RaiseBudget | ResetContext | ResumeRuns) else action
 
 
 def place(name: str) -> Ref:

@@ -7,10 +7,10 @@ from datetime import timedelta
 
 import pytest
 
+from bots.agent_intents import Deploy
 from bots.bot import AGENTS, Context
 from bots.gatekeeper import bot
 from bots.intents import (
-    Deploy,
     PinProposal,
     PostComment,
     RefreshVerdict,

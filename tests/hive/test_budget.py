@@ -37,7 +37,9 @@ from hive.ledger import (
 )
 from hive.outbox.state_labels import labels_of
 from tests.conftest import Clock
+from tests.hive.conftest import APP, HiveEnv
 from tests.hive.test_broker import ASKED, EVENTS, ISSUE, Socket, Upstream, resting, routed, socket, taken
+from tests.hive.test_commands import deliver, drain, sweep
 
 __all__ = ["socket"]
 MODEL = "claude-sonnet-5-5"
@@ -355,3 +357,24 @@ def test_a_model_at_home_is_told_in_tokens(ledger: Ledger, turn: Turn) -> None:
     with model_proxy.create(asked, Guard(ledger, "acme", "iris")).test_client() as client:
         assert post(client, turn).status_code == 200
     assert with_costs(ledger, "acme", turn, "Done.").endswith("\n\n🪙 150 tokens · 1 turn")
+
+
+def test_more_money_lets_a_stopped_run_go_on(hive_env: HiveEnv) -> None:
+    """An operator's `/budget +2` is recorded, and the turn that it makes possible is given once."""
+    ledger, worker = hive_env.instance.ledger, hive_env.worker()
+    issue = hive_env.mara.open_issue(APP, "A page is wrong", "It shows 0.", marker="It shows").ref
+    sweep(hive_env)
+    drain(hive_env, worker)
+    turn = taken(ledger)
+    account = Spender("acme", "iris", str(issue), turn.run, turn.id)
+    ledger.budgets.stop(account, reached(BudgetScope.RUN, Period.WHOLE, ledger.clock()))
+    ledger.runs.end_turn(turn, "blocked")
+    status = ledger.run_states.status(str(issue))
+    assert status is not None
+    assert status.blocked == "the budget of this run is spent; /budget +2 adds to it"
+    deliver(hive_env, hive_env.mara.comment(issue, "/budget +2", marker="/budget"), "u0")
+    sweep(hive_env)
+    drain(hive_env, worker)
+    assert "added $2.00 to the budget" in taken(ledger).message
+    (row,) = [row for row in ledger.audit.after(0) if row.action == "raise_budget"]
+    assert (row.detail["amount"], row.detail["by"], row.detail["continued"]) == (2 * DOLLAR, "mara", [turn.run])

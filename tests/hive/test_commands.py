@@ -7,7 +7,8 @@ import sqlite3
 
 import pytest
 
-from bots.intents import Pause, PostComment, React, Reply, RequestBotReview, SetLabels
+from bots.agent_intents import Pause
+from bots.intents import PostComment, React, Reply, RequestBotReview, SetLabels
 from bots.models import ReplyLine
 from forge.gitea.writer import GiteaForge
 from forge.models import Comment, FileEdit, Ref

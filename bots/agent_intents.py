@@ -1,0 +1,84 @@
+"""What a bot can want of an agent and its container: frozen imperatives, a part of `bots.intents`. Performs no I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from forge.models import Ref, User
+from forge.wire_names import WireNamed
+
+
+@dataclass(frozen=True, slots=True)
+class Deploy(WireNamed, wire="deploy"):
+    """Ask the host to check a merged configuration, verify it, and rebuild the agent's container."""
+
+    ref: Ref
+    agent: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pause(WireNamed, wire="pause_agent"):
+    """Suspend an agent until it is resumed; its current turn is released between two steps."""
+
+    ref: Ref
+    agent: str
+    by: User
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume(WireNamed, wire="resume_agent"):
+    """Resume a paused agent."""
+
+    ref: Ref
+    agent: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restart(WireNamed, wire="restart_agent"):
+    """Stop and start an agent's container, as it was built."""
+
+    ref: Ref
+    agent: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetModel(WireNamed, wire="set_model"):
+    """Let an agent think with another model from its next turn on; empty for that of its configuration."""
+
+    ref: Ref
+    agent: str
+    model: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResetContext(WireNamed, wire="reset_context"):
+    """How much of its transcript a run's next turn starts with: `compact` for a compacted one, `new` for an empty one.
+
+    The run gets a turn with `message`, so that there is a next one.
+    """
+
+    ref: Ref
+    run: int
+    memory: str
+    message: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class RaiseBudget(WireNamed, wire="raise_budget"):
+    """Add an amount, in billionths of a dollar, to what an issue and one run on it may spend.
+
+    Runs that their budget has stopped get a turn with `message`.
+    """
+
+    ref: Ref
+    run: int
+    amount: int
+    by: User
+    message: str
+    key: str

@@ -67,6 +67,7 @@ class ModelRelay:
 
         self.is_over = False
         self._answers: deque[Answer] = deque(maxlen=100)
+        self._changed = threading.Condition()
 
     @property
     def url(self) -> str:
@@ -78,9 +79,14 @@ class ModelRelay:
         if isinstance(self.refusal, LeaseLost | Paused):
             raise self.refusal
 
-    def answer(self, number: str) -> Answer | None:
-        """The whole answer whose message has this id, None if it is not whole."""
-        return next((answer for answer in self._answers if answer.id == number), None)
+    def answer(self, number: str, *, wait: float = 0.0) -> Answer | None:
+        """The whole answer whose message has this id, None if it is not whole after so many seconds."""
+
+        def found() -> Answer | None:
+            return next((answer for answer in self._answers if answer.id == number), None)
+
+        with self._changed:
+            return self._changed.wait_for(found, wait)
 
     def take(self) -> Answer | None:
         """The oldest whole answer that was not taken yet."""
@@ -88,9 +94,11 @@ class ModelRelay:
 
     def keep(self, answer: Answer) -> None:
         """Remember a whole answer."""
-        self.refusal = None
-        self.answered += 1
-        self._answers.append(answer)
+        with self._changed:
+            self.refusal = None
+            self.answered += 1
+            self._answers.append(answer)
+            self._changed.notify_all()
 
 
 @contextmanager

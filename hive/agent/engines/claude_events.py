@@ -26,6 +26,9 @@ MAX_DEPTH = 12
 """Of a call's input that is written down."""
 
 MAX_BLOCKS = 100
+TO_END = 0.5
+"""Seconds that the model may take to end a reply whose blocks the program has got: it acts on them before."""
+
 CALL = "claudecode/toolUseId"
 """Which call of the model a request of the Model Context Protocol is for."""
 
@@ -141,13 +144,13 @@ class ClaudeJournal:
         reply, self._reply = self._reply, {}
         if not reply or self._transcript.end is not None:
             return
-        if (answer := self._answer()) is not None:
+        if (answer := self._answer(wait=TO_END)) is not None:
             reply |= {"stop_reason": answer.stop_reason, "usage": answer.usage}
         self._transcript.append(reply)
 
-    def _answer(self) -> Answer | None:
+    def _answer(self, wait: float = 0.0) -> Answer | None:
         """What the relay saw of the reply, once it was whole."""
-        return self.relay.answer(self._number) if self.relay is not None else None
+        return self.relay.answer(self._number, wait=wait) if self.relay is not None else None
 
 
 def _event(line: bytes) -> dict[str, Any]:

@@ -24,7 +24,8 @@ _MARKS = re.compile(r"^[\s#>*_`-]+|[\s*_`]+$")
 def conclude(place: Workplace, words: str) -> str:
     """End the turn as a program's last words want it; returns why its change could not be submitted."""
     words = words.strip()
-    if not place.actions.work.has_news():
+    may_submit = any(tool.name == "submit" for tool in place.toolbox.tools)
+    if not may_submit or not place.actions.work.has_news():
         raise TurnEnded("answered" if words else "blocked", words or NO_WORD)
     title = title_of(words) or UNTITLED.format(number=place.turn.issue_number)
     try:

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypedDict
 
 from hive.agent.errors import HostRefused, HostUnavailable, LeaseLost
 from hive.agent.turn import TurnBrief, parse
 from hive.agent.unix_http import DEFAULT_RETRY, RetryPolicy, UnixHTTPClient, read_json, retry_after
+
+
+class CheckOutcome(TypedDict):
+    """What came of one of the repository's checks."""
+
+    command: str
+    ok: bool
+
 
 _LOST = {HTTPStatus.UNAUTHORIZED, HTTPStatus.CONFLICT}
 
@@ -58,9 +66,28 @@ class BrokerClient:
         """Say something on the thread that the turn came from."""
         self._call("comment", {"key": key, "body": body})
 
-    def pull(self, branch: str, title: str, body: str) -> str:
-        """Open the pull request of a branch, or find it; returns its ref."""
-        return str(self._call("pull", {"branch": branch, "title": title, "body": body})["ref"])
+    def spent(self) -> str:
+        """What the run has cost so far, in dollars as `0.3712`; empty where nothing is booked."""
+        return str(self._call("beat", {}).get("spent", ""))
+
+    def pull(
+        self,
+        branch: str,
+        title: str,
+        body: str,
+        *,
+        checks: Sequence[CheckOutcome] = (),
+        evidence: Sequence[str] = (),
+        left: str = "",
+        draft: bool = False,
+    ) -> str:
+        """Open the pull request of a branch, or bring it up to date; returns its ref.
+
+        The host composes its text of the `body` (what was done and why), the results of `checks`, the `evidence` for each
+        acceptance criterion of the issue, and what is `left` to do.
+        """
+        told = {"checks": list(checks), "evidence": list(evidence), "left": left, "draft": draft}
+        return str(self._call("pull", {"branch": branch, "title": title, "body": body, **told})["ref"])
 
     def propose(self, branch: str, title: str, body: str) -> str:
         """The same for the agent's configuration repository."""

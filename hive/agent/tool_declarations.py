@@ -125,7 +125,15 @@ SUBMIT = Tool(
     {
         "title": text("One line: what the change does."),
         "summary": text("What was changed and why, in Markdown, for the people who review it."),
+        "evidence": texts(
+            "For each acceptance criterion of the issue (the items of its task list, or of its list of criteria) how it is "
+            "shown that it holds: a test, a command and its result. Begin with its number: `2: …`. Leave out what you did "
+            "not show.",
+            most=20,
+        ),
+        "not_done": text("What you were asked for and did not do, and why, in Markdown; left out if there is nothing."),
     },
+    optional=frozenset({"evidence", "not_done"}),
     capability="open_pr",
 )
 PROPOSE = Tool(
@@ -142,8 +150,8 @@ PROPOSE = Tool(
 )
 FINISH = Tool(
     "finish",
-    "End your turn with words only: an answer, or what keeps you from going on.",
-    {"outcome": one_of("answered", "blocked"), "message": text("What is said on the thread, in Markdown.")},
+    "End your turn with words only: an answer, what keeps you from going on, or why nothing needs to be changed (no-op).",
+    {"outcome": one_of("answered", "blocked", "no-op"), "message": text("What is said on the thread, in Markdown.")},
 )
 
 COMMENT = Tool(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hive.agent.log import log
 from hive.agent.sandbox import NONE, Sandbox
 from hive.agent.unix_http import RetryPolicy
 
+_OF_A_RUN = re.compile(r"^Run: \d+$", re.MULTILINE)
 DROPPINGS = "__pycache__/\n*.py[cod]\n.pytest_cache/\nnode_modules/\n"
 """What a project's checks leave behind and is never committed."""
 
@@ -71,6 +73,13 @@ class WorkTree:
         self._git("add", "--all", "--", ".", *(f":(exclude,top,literal){path}" for path in self._git.nested()))
         if not self._git.succeeds("diff", "--cached", "--quiet", "--ignore-submodules=all"):
             self._git("commit", "--quiet", "--no-verify", "--file=-", stdin=message)
+
+    def add_trailers(self, trailers: str) -> None:
+        """Give the newest commit these trailers, if it is not on the forge yet and has none of a run."""
+        newest = next(iter(self.unpushed()), None)
+        if newest is not None and not _OF_A_RUN.search(newest[1]):
+            said = f"{newest[1].strip()}\n\n{trailers}"
+            self._git("commit", "--quiet", "--amend", "--no-verify", "--only", "--allow-empty", "--file=-", stdin=said)
 
     def listed(self, path: str) -> bytes:
         """The names of the files below a path that git does not ignore, each ended by NUL."""

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hive.agent.transcript_reading import text_of
-from hive.gateway.budget_words import footer
 from hive.instance.instance import StartupError
 from hive.ledger import Ledger
 from hive.ledger.runs import RunRecord
+from hive.outbox.run_footer import footer
 from hive.reconcile.logs import shown
 
 SHORT = 12

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from bots.money import dollars
-from hive.ledger import BudgetScope, CapReached, CapWarning, Period, RunSpending
+from hive.ledger import BudgetScope, CapReached, CapWarning, Period
 
 OF = {
     BudgetScope.RUN: "this run",
@@ -57,20 +57,6 @@ def busy(reached: CapReached) -> str:
 def warning(given: CapWarning) -> str:
     """That a good part of a cap is spent."""
     return WARNING.format(level=given.level, **_facts(given.reached))
-
-
-def footer(run: RunSpending) -> str:
-    """What a run has cost so far: `🪙 $0.37 · 25 turns · 61 % of the cap`; empty for one that has asked no model.
-
-    What costs nothing is told in tokens.
-    """
-    if not run.requests:
-        return ""
-    parts = [dollars(run.cost) if run.cost else f"{run.tokens:,} tokens"]
-    parts.append("1 turn" if run.requests == 1 else f"{run.requests:,} turns")
-    if run.cost and run.used is not None:
-        parts.append(f"{run.used} % of the cap")
-    return f"🪙 {' · '.join(parts)}"
 
 
 def _facts(reached: CapReached) -> dict[str, str]:

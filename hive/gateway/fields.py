@@ -20,6 +20,14 @@ def number(body: dict[str, Any], key: str, most: float) -> float:
     return value
 
 
+def flag(body: dict[str, Any], key: str) -> bool:
+    """Whether something is so; not, where nothing is said."""
+    value = body.get(key, False)
+    if not isinstance(value, bool):
+        raise Denied(400, f"{key} should be true or false")
+    return value
+
+
 def text(body: dict[str, Any], key: str, limit: int) -> str:
     """Text of so many characters at most."""
     value = body.get(key)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from typing import Any
 
@@ -12,11 +14,16 @@ from hive.gateway.admission import Denied
 from hive.gateway.agent_session import AgentSession
 from hive.gateway.calls import BrokerCall
 from hive.gateway.outbound import texts_of
-from hive.gateway.run_costs import costs
 from hive.gateway.run_messages import CONFIG_REQUEST, closing, thread
 from hive.ledger import Turn
 from hive.outbox.actions import Action, EditPull, OpenPull, PostAnswer
 from hive.outbox.enqueue import enqueue
+from hive.outbox.pull_report import PullReport, ReportedCheck
+
+MAX_CHECKS = 50
+MAX_EVIDENCE = 20
+REPORTED = ("draft", "checks", "evidence", "left")
+"""What an agent may report of its change beside its title and what it is about."""
 
 MAX_WAIT_SECONDS = 25.0
 POLL_SECONDS = 0.5
@@ -32,40 +39,64 @@ def comment(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[st
 
 
 def pull(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
-    """Open the pull request of the run, or find it."""
-    return open_pull(session, turn, asked, Ref.parse(turn.ref).repo, proposes=False)
+    """Open the pull request of the run, or bring it up to date; a draft until the agent says that it is ready.
+
+    With `checks`, even an empty list, the host composes the body: `body` is then what was done and why.
+    """
+    repo, branch = Ref.parse(turn.ref).repo, own_branch(session, asked)
+    words = {name: asked[name] for name in sorted(asked)}
+    digest = hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()[:12]
+    action = OpenPull(
+        run=turn.run,
+        repo=repo,
+        head=branch,
+        base=base_of(session, repo),
+        title=one_line(asked, "title"),
+        body="" if "checks" in asked else closing(turn, repo, fields.visible_text(asked, "body")),
+        proposes=False,
+        key=f"run{turn.run}:{repo}:{branch}:{turn.id}:{digest}",
+        is_draft=fields.flag(asked, "draft"),
+        report=report(turn, repo, asked) if "checks" in asked else None,
+    )
+    return done(session, turn, action)
+
+
+def report(turn: Turn, repo: Repo, asked: dict[str, Any]) -> PullReport:
+    """What an agent reports of its change, safe to post."""
+    summary, _, closes = closing(turn, repo, fields.visible_text(asked, "body")).rpartition("\n\n")
+    if not closes.startswith("Closes #"):
+        summary, closes = closing(turn, repo, fields.visible_text(asked, "body")), ""
+    checks = asked["checks"]
+    if not isinstance(checks, list) or len(checks) > MAX_CHECKS or not all(isinstance(each, dict) for each in checks):
+        raise Denied(400, f"checks should be a list of at most {MAX_CHECKS} objects")
+    results = tuple(ReportedCheck(fields.text(each, "command", 1000), fields.flag(each, "ok")) for each in checks)
+    evidence = tuple(fields.one_liners(asked, "evidence", MAX_EVIDENCE, 300))
+    left = fields.postable_text(asked, "left") if asked.get("left") else ""
+    return PullReport(summary, closes, results, evidence, left)
 
 
 def propose(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
     """Open a pull request on the agent's own configuration."""
-    return open_pull(session, turn, asked, session.config_repo, proposes=True)
+    repo, branch = session.config_repo, own_branch(session, asked)
+    action = OpenPull(
+        run=turn.run,
+        repo=repo,
+        head=branch,
+        base=base_of(session, repo),
+        title=one_line(asked, "title"),
+        body=fields.postable_text(asked, "body"),
+        proposes=True,
+        key=f"run{turn.run}:{repo}:{branch}",
+    )
+    return done(session, turn, action)
 
 
-def open_pull(
-    session: AgentSession, turn: Turn, asked: dict[str, Any], repo: Repo, *, proposes: bool
-) -> dict[str, Any]:
-    """Open a pull request from a branch of the agent."""
+def own_branch(session: AgentSession, asked: dict[str, Any]) -> str:
+    """A branch of the agent."""
     branch = fields.text(asked, "branch", 200)
     if not branch.startswith(f"agent/{session.agent}/"):
         raise Denied(403, f"the branch should begin with agent/{session.agent}/")
-    return done(
-        session,
-        turn,
-        OpenPull(
-            run=turn.run,
-            repo=repo,
-            head=branch,
-            base=base_of(session, repo),
-            title=one_line(asked, "title"),
-            body=fields.postable_text(asked, "body")
-            if proposes
-            else "\n\n".join(
-                filter(None, (closing(turn, repo, fields.visible_text(asked, "body")), costs(session.ledger, turn)))
-            ),
-            proposes=proposes,
-            key=f"run{turn.run}:{repo}:{branch}",
-        ),
-    )
+    return branch
 
 
 def update_pull(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
@@ -134,7 +165,12 @@ def done(session: AgentSession, turn: Turn, action: Action) -> dict[str, Any]:
 
 CALLS = (
     BrokerCall("comment", comment, ("key", "body"), once="key", capability="comment", quota=10),
-    BrokerCall("pull", pull, ("branch", "title", "body"), once="branch", capability="open_pr", quota=5),
+    BrokerCall(
+        *("pull", pull, ("branch", "title", "body", *REPORTED), REPORTED),
+        once="branch",
+        capability="open_pr",
+        quota=5,
+    ),
     BrokerCall("propose", propose, ("branch", "title", "body"), once="branch", capability="config_request", quota=5),
     BrokerCall(
         *("update_pr", update_pull, ("key", "title", "body"), ("title", "body")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hive.gateway import budget_words
 from hive.gateway.run_messages import last_words
 from hive.ledger import CapReached, Ledger, Spender, Turn
+from hive.outbox.run_footer import footer
 
 GAVE_UP = frozenset({"blocked", "failed"})
 """Ends of a turn that a spent budget can be the reason of."""
@@ -20,7 +21,7 @@ def held_up(ledger: Ledger, turn: Turn, outcome: str) -> CapReached | None:
 
 def costs(ledger: Ledger, turn: Turn) -> str:
     """What a run has cost so far, in one line; empty if it has asked no model."""
-    return budget_words.footer(ledger.spending.of_run(turn.run))
+    return footer(ledger.spending.of_run(turn.run))
 
 
 def stopped_by(reached: CapReached | None, body: str) -> str:
@@ -30,10 +31,10 @@ def stopped_by(reached: CapReached | None, body: str) -> str:
     return f"{body}\n\n{words}"
 
 
-def with_costs(ledger: Ledger, team: str, turn: Turn, body: str) -> str:
+def with_costs(ledger: Ledger, team: str, turn: Turn, outcome: str, body: str) -> str:
     """A turn's last comment, with warnings that nobody saw yet, and what its run has cost."""
     who = Spender(team, turn.agent, turn.ref, turn.run, turn.id)
     warnings = [
         budget_words.warning(each) for each in ledger.budgets.unsaid(who) if each.reached.used < budget_words.ALL
     ]
-    return last_words(turn, body, costs="\n\n".join(filter(None, (*warnings, costs(ledger, turn)))))
+    return last_words(turn, outcome, body, costs="\n\n".join(filter(None, (*warnings, costs(ledger, turn)))))

@@ -10,6 +10,14 @@ NO_WORD = "I stopped without a word; that is a fault of mine."
 WITHHELD = "What I wanted to say at the end of this turn held a secret, so it was not posted. An operator should look."
 PUSHED = "I pushed a change to this pull request."
 HOW = "What I did: `hive run {run}` on the hive's host."
+HEADS = {
+    "partial": "🟡 **Partly done.** What is missing is said below.",
+    "no-op": "⚪ **Nothing needs to be changed.** Close the issue if you agree, or say here what is missing.",
+    "blocked": "🙋 **Blocked.** I wait for an operator here.",
+    "failed": "🔴 **Failed.** `/retry` starts over.",
+}
+"""The first line of a turn's last comment, by its outcome; others say themselves what they are."""
+
 CONFIG_REQUEST = """\
 {what}
 
@@ -21,9 +29,9 @@ changes the configuration by a pull request on this repository.
 GIVEN_UP = "I was cut off at this again and again and never came to an end, so I leave it. An operator should look."
 
 
-def last_words(turn: Turn, body: str, *, costs: str = "") -> str:
-    """A turn's last comment, with how to read its log, and what its run has cost."""
-    return "\n\n".join(filter(None, (body, HOW.format(run=turn.run), costs)))
+def last_words(turn: Turn, outcome: str, body: str, *, costs: str = "") -> str:
+    """A turn's last comment: what its outcome means, the agent's words, how to read its log, and what its run has cost."""
+    return "\n\n".join(filter(None, (HEADS.get(outcome, ""), body, HOW.format(run=turn.run), costs)))
 
 
 def thread(turn: Turn) -> Ref:

@@ -6,6 +6,7 @@ import logging
 import time
 from typing import Any
 
+from bots.money import DOLLAR
 from forge.models import Ref
 from hive.agent.text import repaired
 from hive.gateway import fields, middleware
@@ -15,7 +16,7 @@ from hive.gateway.calls import MAX_LINE, BrokerCall
 from hive.gateway.outbound import texts_in
 from hive.gateway.run_costs import held_up, stopped_by, with_costs
 from hive.gateway.run_messages import GIVEN_UP, NO_WORD, PUSHED, WITHHELD, thread
-from hive.gateway.transcript_lines import MalformedLine, is_step, line_of, uses
+from hive.gateway.transcript_lines import OUTCOMES, MalformedLine, is_step, line_of, uses
 from hive.ledger import Act, OutOfSequence, ProgressItem, TranscriptFull, Turn
 from hive.ledger.progress import MAX_ITEMS
 from hive.ledger.runs import MAX_ATTEMPTS
@@ -32,7 +33,7 @@ MAX_WAIT_SECONDS = 25.0
 POLL_SECONDS = 0.5
 """How often to look for a turn without a wake-up."""
 
-SPOKEN = frozenset({"answered", "blocked", "failed", "proposed"})
+SPOKEN = OUTCOMES - {"pushed"}
 """Ends of a turn whose message belongs on the thread; the other one has made a pull request there."""
 
 NOT_KEPT = {MalformedLine: 400, OutOfSequence: 409, TranscriptFull: 413}
@@ -79,7 +80,7 @@ def next_turn(session: AgentSession) -> Turn | None:
     turn = session.ledger.runs.claim(session.agent)
     if turn is None or turn.attempts <= MAX_ATTEMPTS:
         return turn
-    speak(session, turn, GIVEN_UP)
+    speak(session, turn, "failed", GIVEN_UP)
     close(session, turn, "failed", steps=0)
     return None
 
@@ -87,7 +88,9 @@ def next_turn(session: AgentSession) -> Turn | None:
 def heartbeat(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
     """The run is alive."""
     session.ledger.runs.renew(turn)
-    return {"cancel": False, "rest": session.rest.is_paused()}
+    spent = session.ledger.spending.of_run(turn.run)
+    cost = {"spent": f"{spent.cost / DOLLAR:.4f}"} if spent.requests else {}
+    return {"cancel": False, "rest": session.rest.is_paused(), **cost}
 
 
 def keep_line(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
@@ -139,6 +142,8 @@ def end(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, A
     Only a turn that is blocked like an earlier one of its run may end without a word: what that one said still holds.
     """
     outcome, steps = fields.text(asked, "outcome", 20), int(fields.number(asked, "steps", MAX_NUMBER))
+    if outcome not in OUTCOMES:
+        raise Denied(400, f"outcome should be one of {', '.join(sorted(OUTCOMES))}")
     reached = held_up(session.ledger, turn, outcome)
     if reached is not None and reached.until:  # an engine that cannot pause has given up; the turn goes on nevertheless
         session.rest.put_down(turn)
@@ -152,9 +157,9 @@ def end(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, A
     ):
         log.info("said_before agent=%s turn=%d", session.agent, turn.id)
     elif outcome in SPOKEN:
-        speak(session, turn, stopped_by(reached, last_message(session, turn, asked)))
+        speak(session, turn, outcome, stopped_by(reached, last_message(session, turn, asked)))
     elif turn.answers is not None:  # an updated pull request is not visible in the conversation that was answered
-        speak(session, turn, PUSHED)
+        speak(session, turn, outcome, PUSHED)
     close(session, turn, outcome, steps=steps)
     return {}
 
@@ -169,9 +174,9 @@ def last_message(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> st
     return message or NO_WORD
 
 
-def speak(session: AgentSession, turn: Turn, body: str) -> None:
-    """Post how a turn ended; the harness may have done so before, under the same key."""
-    body = with_costs(session.ledger, session.team, turn, body)
+def speak(session: AgentSession, turn: Turn, outcome: str, body: str) -> None:
+    """Post how a turn ended, once."""
+    body = with_costs(session.ledger, session.team, turn, outcome, body)
     action = PostAnswer(thread(turn), body, key=f"run{turn.run}:end:{turn.id}", to=turn.answers)
     session.wake(
         enqueue(session.ledger, session.team, session.login().name, action, by="run", turn=turn.id, depth=turn.depth)

@@ -85,7 +85,7 @@ class RunStates:
         row = self._db.row(_STATUS, ref, ref, ref)
         if row is None:
             return None
-        is_stuck = row["last"] in {"blocked", "failed"}
+        is_stuck = row["last"] in {"blocked", "failed", "no-op"}
         over_cap = OVER_CAP.format(of=row["over_cap"]) if is_stuck and row["over_cap"] else ""
         return RunStatus(
             id=row["id"],

@@ -10,11 +10,15 @@ from bots.intents import Intent
 from forge.conversation import Conversation
 from forge.models import Ref, Repo
 from forge.wire_names import WireNamed, by_wire_name
+from hive.outbox.pull_report import PullReport
 
 
 @dataclass(frozen=True, slots=True)
 class OpenPull(WireNamed, wire="open_pull_request"):
-    """Open a pull request for a run's branch; `proposes` marks a change of the agent's own configuration."""
+    """Open a pull request for a run's branch, or bring it up to date; `proposes` marks a change of the agent's configuration.
+
+    A `report` takes the place of `body`: its text is composed when it is posted.
+    """
 
     run: int
     repo: Repo
@@ -24,6 +28,8 @@ class OpenPull(WireNamed, wire="open_pull_request"):
     body: str
     proposes: bool
     key: str
+    is_draft: bool = False
+    report: PullReport | None = None
 
 
 @dataclass(frozen=True, slots=True)

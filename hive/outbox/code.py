@@ -1,14 +1,12 @@
-"""Handlers of actions on commits, branches, tags and pull requests."""
+"""Handlers of actions on commits, branches and tags."""
 
 from __future__ import annotations
-
-from functools import partial
 
 from bots.intents import SetStatus, TagDenied
 from bots.markdown import plain_name, visible
 from forge.protocol import Conflict
-from hive.outbox.actions import CommitFile, CreateTag, EditPull, OpenPull
-from hive.outbox.registry import Execution, Registry, Result, Superseded
+from hive.outbox.actions import CommitFile, CreateTag
+from hive.outbox.registry import Execution, Registry, Result
 
 HANDLERS = Registry()
 
@@ -19,26 +17,6 @@ def set_status(execution: Execution, action: SetStatus) -> Result:
     status = action.status
     execution.forge.set_status(action.repo, action.sha, status)
     return Result(detail={"context": status.context, "says": status.description, "sha": action.sha})
-
-
-@HANDLERS.on(OpenPull)
-def open_pull(execution: Execution, action: OpenPull) -> Result:
-    """Open a run's pull request, or find the open one of its branch."""
-    pull = execution.forge.open_pull(
-        action.repo, head=action.head, base=action.base, title=action.title, body=action.body
-    )
-    ref, runs = str(pull.ref), execution.ledger.runs
-    settle = partial(runs.set_dependency if action.proposes else runs.set_pull, action.run, ref)
-    return Result(pull.html_url, {"ref": ref, "url": pull.html_url}, {"opened": ref}, settle=settle)
-
-
-@HANDLERS.on(EditPull)
-def edit_pull(execution: Execution, action: EditPull) -> Result:
-    """Change the title or the body of a run's pull request, as long as it is open."""
-    if not execution.forge.issue(action.ref).is_open:
-        raise Superseded(f"{action.ref} is closed")
-    execution.forge.edit(action.ref, title=action.title, body=action.body)
-    return Result(detail={"title": action.title is not None, "body": action.body is not None})
 
 
 @HANDLERS.on(TagDenied, by_core=True)

@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from bots.markdown import plain, prose
-from bots.money import dollars
 from forge.models import Ref, State
 from hive.ledger import RunProgress, RunSpending, SuspensionReason
+from hive.outbox.run_footer import footer
 
 HEADING = "🐝 @{agent} · run {run} · {state}"
 QUEUED = "⏳ **queued** since {since}"
@@ -25,11 +25,13 @@ ELSEWHERE = "its repository is not where it was"
 FOR_REVIEW = "{ref} is being reviewed"
 FOR_MERGE = "{ref} can be merged by an operator"
 FOR_CONFIG = "{ref} needs a decision"
+PARTLY = "{why}; what is not done is said there"
 FOR_WORD = "it has answered, and a comment here goes on with it"
 
 LAST = {
     "blocked": "it cannot go on; its last comment says why",
     "failed": "its last turn failed; its last comment says why",
+    "no-op": "it says that nothing needs to be changed",
 }
 """Why an operator is waited for, by the outcome of the last turn."""
 
@@ -86,8 +88,8 @@ def state(run: RunProgress) -> str:
         return ASKING.format(why=plain(run.blocked) or LAST[run.last])
     if run.pull is None:
         return WAITING.format(why=FOR_WORD)
-    is_good = run.verdict is State.SUCCESS
-    return WAITING.format(why=(FOR_MERGE if is_good else FOR_REVIEW).format(ref=_here(run, run.pull)))
+    why = (FOR_MERGE if run.verdict is State.SUCCESS else FOR_REVIEW).format(ref=_here(run, run.pull))
+    return ASKING.format(why=PARTLY.format(why=why)) if run.last == "partial" else WAITING.format(why=why)
 
 
 def checklist(run: RunProgress) -> Iterator[tuple[str, bool]]:
@@ -107,13 +109,10 @@ def checklist(run: RunProgress) -> Iterator[tuple[str, bool]]:
 
 
 def usage(run: RunProgress, spent: RunSpending | None) -> str:
-    """What was used: money and how far the nearest cap is spent, or tokens where nothing was booked."""
-    steps = _counted((run.steps, "turn"))
-    if spent is None or not spent.requests:
-        tokens = f"{_short(run.tokens_in)} tokens read, {_short(run.tokens_out)} written" if run.tokens_in else ""
-        return " · ".join(filter(None, (steps, tokens)))
-    cap = "" if spent.used is None else f"{spent.used} % of the cap"
-    return " · ".join(filter(None, (f"🪙 {dollars(spent.cost)}", steps, cap)))
+    """What was used: what is booked, or steps and tokens where nothing is."""
+    booked = footer(spent) if spent is not None else ""
+    tokens = f"{_short(run.tokens_in)} tokens read, {_short(run.tokens_out)} written" if run.tokens_in else ""
+    return booked or " · ".join(filter(None, (_counted((run.steps, "step")), tokens)))
 
 
 def _why(run: RunProgress) -> str:

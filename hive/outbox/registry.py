@@ -99,12 +99,18 @@ class Execution:
 
     def marker_of(self, key: str) -> str:
         """The marker of another key."""
-        digest = hmac.new(self.services.marker_secret, key.encode(), hashlib.sha256).hexdigest()[:24]
-        return f"<!-- hive:{digest} -->"
+        return f"<!-- hive:{self._digest(key)} -->"
+
+    def sign(self, text: str) -> str:
+        """A signature of a text that the hive has written: it shows whether somebody changed it."""
+        return self._digest(f"text:{text}")
 
     def marked(self, body: str) -> str:
         """A text with the effect's marker at its end."""
         return f"{body}\n\n{self.marker}"
+
+    def _digest(self, text: str) -> str:
+        return hmac.new(self.services.marker_secret, text.encode(), hashlib.sha256).hexdigest()[:24]
 
     def require_open(self, ref: Ref) -> Issue | None:
         """Read a bot's subject again and return it, None if no bot wants this; raise Superseded if it was closed."""

@@ -34,7 +34,7 @@ SUSPENDED = {
 STATE_LABELS = frozenset({WORKING, IN_REVIEW, *SUSPENDED.values()})
 """Labels that only the hive sets; other `state/…` labels belong to others."""
 
-BLOCKING = frozenset({"blocked", "failed", "proposed"})
+BLOCKING = frozenset({"blocked", "failed", "proposed", "no-op"})
 """Ends of a turn after which nothing happens before an operator does something."""
 
 
@@ -46,7 +46,8 @@ def labels_of(run: RunState) -> frozenset[str]:
         return frozenset({WORKING if run.suspended is None else SUSPENDED.get(run.suspended, WORKING)})
     if run.blocked or run.last in BLOCKING:
         return frozenset({NEEDS_OPERATOR})
-    return frozenset({IN_REVIEW}) if run.pull else frozenset()
+    partial = {NEEDS_OPERATOR} if run.last == "partial" else set()
+    return frozenset({IN_REVIEW} | partial) if run.pull else frozenset(partial)
 
 
 def is_asking(run: RunState) -> bool:

@@ -102,8 +102,9 @@ class World:
         self.polls = 0
         self.asked: list[dict[str, Any]] = []
         self.comments: dict[str, str] = {}
-        self.pulls: dict[str, dict[str, str]] = {}
-        self.proposals: dict[str, dict[str, str]] = {}
+        self.spent = ""
+        self.pulls: dict[str, dict[str, Any]] = {}
+        self.proposals: dict[str, dict[str, Any]] = {}
         self.edits: list[dict[str, Any]] = []
         self.requests: list[dict[str, Any]] = []
         self.ends: list[dict[str, Any]] = []
@@ -234,7 +235,7 @@ class World:
                 return self.next_turn(min(body["wait"], 2.0))
             case "beat":
                 self.beats += 1
-                return {"cancel": self.cancel, "rest": self.rest}
+                return {"cancel": self.cancel, "rest": self.rest, "spent": self.spent}
             case "transcript":
                 return self._tell(body["number"], body["line"])
             case "rest":
@@ -275,7 +276,7 @@ class World:
             lines.append(line)
         return {}
 
-    def _open(self, among: dict[str, dict[str, str]], repo: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _open(self, among: dict[str, dict[str, Any]], repo: str, body: dict[str, Any]) -> dict[str, Any]:
         assert self.git(repo, "rev-parse", f"refs/heads/{body['branch']}")
         among.setdefault(body["branch"], body)
         number = 2 + list(among).index(body["branch"])

@@ -41,7 +41,7 @@ def test_pull_request(world: World, player: Player) -> None:
     assert end["outcome"] == "pushed"
     assert world.git("acme/app", "show", f"{BRANCH}:app.py") == "x = 2"
     assert world.pulls[BRANCH]["title"] == "Count from two"
-    assert f"`{CHECK}` ✅" in world.pulls[BRANCH]["body"]
+    assert world.pulls[BRANCH]["checks"] == [{"command": CHECK, "ok": True}]
     assert not world.comments
     assert any(re.search("x = 1", said) for said in world.results())
     assert end["steps"] >= 1

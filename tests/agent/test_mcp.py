@@ -99,7 +99,7 @@ def test_tools_are_listed_and_called() -> None:
         (call("count"), "count takes what; given were none."),
         (call("count", {"what": 3}), "what must be a text."),
         (call("count", {"what": "a", "why": "b"}), "count takes what; given were what, why."),
-        (call("finish", {"outcome": "done", "message": "x"}), "outcome must be one of answered, blocked."),
+        (call("finish", {"outcome": "done", "message": "x"}), "outcome must be one of answered, blocked, no-op."),
         (call("count", {"what": "nothing"}), "There is nothing to count."),
         (call("count", {"what": "a\0b"}), UNSOUND.format(what="what")),
         (call("count", {"what": "a\ud800b"}), UNSOUND.format(what="what")),

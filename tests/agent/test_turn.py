@@ -61,7 +61,8 @@ def play(*replies: ModelReply) -> Script:
 
 
 def test_pull_request(world: World) -> None:
-    """An issue becomes a pushed branch, and a pull request that closes it and says what was checked."""
+    """An issue becomes a pushed branch, whose commit says what for and at what cost, and a pull request with what was checked."""
+    world.spent = "0.3712"
     world.responder = play(run("cat app.py"), write("app.py", "x = 2\n"), submit())
     world.give("Count from two.", checks=[CHECK])
     world.start()
@@ -70,15 +71,10 @@ def test_pull_request(world: World) -> None:
     assert world.results()[0] == "x = 1\n[exit status 0]"
     assert world.git("acme/app", "show", f"{BRANCH}:app.py") == "x = 2"
     assert world.git("acme/app", "log", "-1", "--format=%an <%ae> %B", BRANCH) == (
-        "iris <iris@forge.invalid> Count from two\n\nAs asked.\n\nIssue: forgejo:acme/app#1\nRun: 7"
+        "iris <iris@forge.invalid> Count from two\n\nAs asked.\n\nAgent: iris\nIssue: forgejo:acme/app#1\nRun: 7\nCost-USD: 0.3712"
     )
-    assert world.pulls == {
-        BRANCH: {
-            "branch": BRANCH,
-            "title": "Count from two",
-            "body": f"As asked.\n\nCloses #1\n\n- `{CHECK}` ✅\n\nrun: 7",
-        }
-    }
+    told = {"checks": [{"command": CHECK, "ok": True}], "evidence": [], "left": "", "draft": False}
+    assert world.pulls == {BRANCH: {"branch": BRANCH, "title": "Count from two", "body": "As asked.", **told}}
     (end,) = world.ends
     assert (end["outcome"], end["steps"]) == ("pushed", 3)
     assert end["tokens_in"] > end["tokens_out"] > 0
@@ -240,11 +236,29 @@ def test_no_repository(world: World) -> None:
     assert "git clone" in world.comments["end:1"]
 
 
-def test_foreign_issue(world: World) -> None:
-    """An issue of another repository is not closed by a number that means another one here."""
-    world.responder = play(write("app.py", "x = 2\n"), submit())
-    world.hold(issue="forgejo:acme/plan#1")
-    assert world.pulls[BRANCH]["body"] == "As asked.\n\nNo checks are configured for this repository.\n\nrun: 7"
+def test_partly_done(world: World) -> None:
+    """What an agent did not do it says: the turn is partial then, and how each criterion is shown goes with the change."""
+    told = {"title": "Count", "summary": "As asked.", "evidence": ["1: `make` is green"], "not_done": "The cellar."}
+    world.responder = play(write("app.py", "x = 2\n"), ModelReply(calls=(ToolCall("submit", told),)))
+    end = world.hold()
+    assert (end["outcome"], end["message"]) == (
+        "partial",
+        "acme/app#2 is up to date: Count\n\nNot done:\n\nThe cellar.",
+    )
+    assert world.pulls[BRANCH]["evidence"] == ["1: `make` is green"]
+    assert world.pulls[BRANCH]["left"] == "The cellar."
+
+
+def test_a_commit_of_the_agents_own(world: World) -> None:
+    """A commit that the agent made itself gets the trailers too, and keeps its words; one that is pushed stays as it is."""
+    commit = run("git add -A && git commit -q -m 'Count from two' -m 'Because.'")
+    world.responder = play(write("app.py", "x = 2\n"), commit, submit(), submit())
+    world.hold()
+    said = world.git("acme/app", "log", "-1", "--format=%B", BRANCH)
+    assert said == "Count from two\n\nBecause.\n\nAgent: iris\nIssue: forgejo:acme/app#1\nRun: 7"
+    before = world.git("acme/app", "rev-parse", BRANCH)
+    world.hold("again")
+    assert world.git("acme/app", "rev-parse", BRANCH) == before
 
 
 def test_without_a_model(world: World) -> None:

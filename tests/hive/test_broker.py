@@ -13,6 +13,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from forge.models import Repo
+from hive.codec import Codec
 from hive.config import EVERYDAY
 from hive.gateway import broker, model_proxy
 from hive.gateway.admission import Guard
@@ -27,6 +28,8 @@ from hive.gateway.run_messages import NO_WORD
 from hive.git_mirror.mirror import Login
 from hive.ledger import NEVER, Effect, Ledger, Scope, SuspensionReason, Turn
 from hive.ledger.runs import MAX_ATTEMPTS
+from hive.outbox.actions import OpenPull
+from hive.outbox.pull_report import PullReport, ReportedCheck
 from hive.queue.wakeup import WakeupBroadcast
 
 ISSUE = "forgejo:acme/app#1"
@@ -588,3 +591,30 @@ def test_what_a_run_does_is_counted(socket: Socket, run: int) -> None:
     found = socket.ledger.progress.of(run)
     assert found is not None
     assert (found[0].steps, found[0].edits, found[0].commands) == (1, 1, 2)
+
+
+def test_an_end_is_one_of_the_known(socket: Socket, run: int) -> None:
+    """A turn ends in one of the ways that people are told of; another word ends nothing."""
+    token = socket.turn()["token"]
+    for word in ("", "done", "pushed "):
+        assert socket.post("/v1/end", {"outcome": word, "message": "x", "steps": 1}, token)[0] == 400
+    assert socket.post("/v1/end", {"outcome": "no-op", "message": "It is so already.", "steps": 1}, token)[0] == 200
+    (said,) = socket.pending()
+    assert "Nothing needs to be changed" in said.payload
+
+
+def test_a_report_of_a_change(socket: Socket, run: int) -> None:
+    """What an agent reports of its change is bounded and safe to post, and each submit brings the pull request up to date."""
+    token = socket.turn()["token"]
+    body: dict[str, Any] = {"branch": "agent/iris/issue-1", "title": "Count", "body": "It counts, @mara, fixes #9."}
+    told = {"checks": [{"command": "make", "ok": False}], "evidence": ["1: so"], "left": "", "draft": True}
+    for _ in range(2):
+        assert socket.post("/v1/pull", body | told, token)[0] == 200
+    assert socket.post("/v1/pull", body | told | {"draft": False}, token)[0] == 200
+    first, second = (Codec(OpenPull).loads(effect.payload) for effect in socket.pending())
+    assert (first.is_draft, second.is_draft) == (True, False)
+    assert first.report == PullReport(
+        "It counts, @\u2060mara, fixes #\u20609.", "Closes #1", (ReportedCheck("make", ok=False),), ("1: so",)
+    )
+    for wrong in ({"checks": 1}, {"checks": [1]}, {"checks": [{"command": 1}]}, {"draft": 1}, {"evidence": "x"}):
+        assert socket.post("/v1/pull", body | told | wrong, token)[0] == 400

@@ -314,9 +314,7 @@ def test_whatever_engine_ends_at_a_cap_says_so(
     """The hive adds what an engine does not know: which budget was spent, and that an operator continues it."""
     turn = stopped(BudgetScope.ISSUE, Period.WHOLE)
     text = ended(socket, turn, "failed", "API Error: 429")
-    assert text.startswith(
-        "API Error: 429\n\nThe budget of this issue is spent: $1.00 of $1.00. An operator can comment"
-    )
+    assert "API Error: 429\n\nThe budget of this issue is spent: $1.00 of $1.00. An operator can comment" in text
     (run,) = socket.ledger.run_states.of(ISSUE)
     assert run.last == "blocked"
 
@@ -340,11 +338,11 @@ def test_another_end_forgets_the_cap(socket: Socket, stopped: Callable[[BudgetSc
 
 def test_a_run_says_what_it_cost(ledger: Ledger, turn: Turn) -> None:
     """In the last line of its last comment; a warning is said once, and what costs nothing is told in tokens."""
-    assert "🪙" not in with_costs(ledger, "acme", turn, "Done.")
+    assert "🪙" not in with_costs(ledger, "acme", turn, "answered", "Done.")
     spend(ledger, turn, Caps(run=DOLLAR, team_day=DOLLAR), 61 * CENT)
-    assert with_costs(ledger, "acme", turn, "Done.").endswith("\n\n🪙 $0.61 · 1 turn · 61 % of the cap")
+    assert with_costs(ledger, "acme", turn, "answered", "Done.").endswith("\n\n🪙 $0.61 · 1 turn · 61 % of the cap")
     spend(ledger, turn, Caps(run=DOLLAR, team_day=2 * DOLLAR), 16 * CENT)
-    first, second = (with_costs(ledger, "acme", turn, "Done.") for _ in range(2))
+    first, second = (with_costs(ledger, "acme", turn, "answered", "Done.") for _ in range(2))
     assert "\n\n⚠️ 75 % of the budget of this run are spent: $0.77 of $1.00.\n\n🪙 $0.77 · 2 turns · 77 %" in first
     assert "⚠️" not in second
 
@@ -356,7 +354,7 @@ def test_a_model_at_home_is_told_in_tokens(ledger: Ledger, turn: Turn) -> None:
     asked = model_proxy.Upstream(routed(Upstream(WHOLE)), lambda: (MODEL,), resting(ledger), spending=budget)
     with model_proxy.create(asked, Guard(ledger, "acme", "iris")).test_client() as client:
         assert post(client, turn).status_code == 200
-    assert with_costs(ledger, "acme", turn, "Done.").endswith("\n\n🪙 150 tokens · 1 turn")
+    assert with_costs(ledger, "acme", turn, "answered", "Done.").endswith("\n\n🪙 150 tokens · 1 turn")
 
 
 def test_more_money_lets_a_stopped_run_go_on(hive_env: HiveEnv) -> None:

@@ -1,0 +1,20 @@
+"""What a run has cost so far, in one line below what it says. Performs no I/O."""
+
+from __future__ import annotations
+
+from bots.money import dollars
+from hive.ledger import RunSpending
+
+
+def footer(run: RunSpending) -> str:
+    """What a run has cost so far: `🪙 $0.37 · 25 turns · 61 % of the cap`; empty for one that has asked no model.
+
+    What costs nothing is told in tokens.
+    """
+    if not run.requests:
+        return ""
+    parts = [dollars(run.cost) if run.cost else f"{run.tokens:,} tokens"]
+    parts.append("1 turn" if run.requests == 1 else f"{run.requests:,} turns")
+    if run.cost and run.used is not None:
+        parts.append(f"{run.used} % of the cap")
+    return f"🪙 {' · '.join(parts)}"

@@ -10,6 +10,7 @@ from bench.ingest import ingest
 from bench.jobs import jobs
 from bench.latency import latency
 from bench.looking import looking
+from bench.money import money
 from bench.restart import restart
 from bench.row import Gap, Row, Unmeasured, report
 from bench.storm import storm
@@ -28,6 +29,7 @@ PARTS: dict[str, Callable[[], Iterator[Row | Gap]]] = {
     "looking": looking,
     "triage": triage,
     "sweeping": sweeping,
+    "money": money,
     "whole": whole,
 }
 

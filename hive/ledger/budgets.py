@@ -106,7 +106,7 @@ class Budgets:
 
         Doing it twice is doing it once, and corrects what was booked when the hold's time was over.
         """
-        with self._db.transaction() as db:
+        with self._db.transaction(durable=False) as db:
             row = db.execute("DELETE FROM holds WHERE id = ? RETURNING *", (hold.id,)).fetchone()
             if row is not None:
                 return self._book(db, row, tokens, cost, is_estimate=is_estimate)

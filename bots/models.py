@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, StrEnum
@@ -93,6 +93,13 @@ class Team:
 
     models: tuple[str, ...] = ()
     """The models that an agent may use; empty for any."""
+
+    agent_models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The models of agents that have a list of their own."""
+
+    def models_of(self, agent: str) -> tuple[str, ...]:
+        """The models that an agent may use; empty for any."""
+        return self.agent_models.get(agent) or self.models
 
     def operators_of(self, agent: str) -> tuple[str, ...]:
         """The logins of those whom an agent's work waits for: the operators of its lanes, else those of the team."""

@@ -99,9 +99,8 @@ COMMANDS = (
     CommandSpec("restart", "[agent]", "restart an agent's container", most=1),
     CommandSpec(
         "model",
-        "X",
-        "choose another model for this run's agent, from its next turn on",
-        least=1,
+        "[X]",
+        "choose another model for this run's agent, from its next turn on; without X, list those it may use",
         most=1,
         on=AT_WORK,
     ),

@@ -13,6 +13,7 @@ MOST_BYTES = 64 << 10
 
 _LONG_WORD = re.compile(r"(?=[^\s\"',:]*[0-9])(?=[^\s\"',:]*[A-Za-z])[^\s\"',:]{20,}")
 _HOOK, _NEXT = "{}/hook.secret", "{}/hook.next"
+_KEY = "{}/{}.model-key"
 
 REREAD_SECONDS = 1.0
 """How long a process may use a hook secret before it reads it again: a rotated one counts from then on."""
@@ -20,6 +21,22 @@ REREAD_SECONDS = 1.0
 
 class NoSecret(Exception):
     """A secret is missing or exposed; the message says which and what to do."""
+
+
+def read_private(path: Path, *, is_ours: bool = True) -> bytes:
+    """The content of a file with a secret; raises NoSecret, also for one of ours that others may read."""
+    try:
+        mode = path.stat().st_mode
+        content = path.read_bytes()
+    except OSError as error:
+        raise NoSecret(f"the secret {path} cannot be read ({error.strerror})") from error
+    if is_ours and mode & 0o077:
+        raise NoSecret(f"the secret {path} can be read by others; run: chmod 600 {path}")
+    if not content.strip():
+        raise NoSecret(f"the secret {path} is empty")
+    if not content.isascii():
+        raise NoSecret(f"the secret {path} is damaged: it holds bytes that no secret has")
+    return content
 
 
 class SecretStore:
@@ -86,6 +103,22 @@ class SecretStore:
             found |= {text} if "\n" not in text and "{" not in text else set(_LONG_WORD.findall(text))
         return frozenset(found - {""})
 
+    def agent_key(self, provider: str, agent: str) -> str:
+        """An agent's own key for a provider of models, empty if it has none; raises NoSecret for one that is exposed."""
+        name = _KEY.format(provider, agent)
+        return self._read(name).decode().strip() if (self._root / name).exists() else ""
+
+    def keep_agent_key(self, provider: str, agent: str, key: str) -> None:
+        """Write an agent's key for a provider of models down."""
+        self._write(_KEY.format(provider, agent), key.encode())
+
+    def drop_agent_key(self, provider: str, agent: str) -> bool:
+        """Delete an agent's key for a provider of models; False if there was none."""
+        path = self._root / _KEY.format(provider, agent)
+        existed = path.exists()
+        path.unlink(missing_ok=True)
+        return existed
+
     def open_files(self) -> list[Path]:
         """Files and directories of the store that others may read."""
         paths = [self._root, *self._root.rglob("*")] if self._root.is_dir() else []
@@ -101,19 +134,7 @@ class SecretStore:
         return self._read(name).strip()
 
     def _read(self, name: str) -> bytes:
-        path = self._root / name
-        try:
-            mode = path.stat().st_mode
-            content = path.read_bytes()
-        except OSError as error:
-            raise NoSecret(f"the secret {path} cannot be read ({error.strerror})") from error
-        if mode & 0o077:
-            raise NoSecret(f"the secret {path} can be read by others; run: chmod 600 {path}")
-        if not content.strip():
-            raise NoSecret(f"the secret {path} is empty")
-        if not content.isascii():
-            raise NoSecret(f"the secret {path} is damaged: it holds bytes that no secret has")
-        return content
+        return read_private(self._root / name)
 
     def _write(self, name: str, content: bytes) -> None:
         path = self._root / name
@@ -122,7 +143,15 @@ class SecretStore:
         draft = path.with_name(f".{path.name}.{os.getpid()}")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(content)
+            self._give(file.fileno(), path.parent)
         draft.replace(path)
+
+    def _give(self, file: int, directory: Path) -> None:
+        """Give what root writes to the owner of the store: the hive has to read it."""
+        if os.geteuid() == 0:
+            owner = self._root.stat()
+            os.fchown(file, owner.st_uid, owner.st_gid)
+            os.chown(directory, owner.st_uid, owner.st_gid)
 
 
 class HookSecrets:

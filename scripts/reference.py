@@ -20,6 +20,7 @@ import click
 from pydantic import TypeAdapter
 
 from hive.cli import SECTIONS, main
+from hive.config import agent_yaml, costs, hive_yaml, models
 from hive.config.agent_yaml import AgentFile, RepositoryFile
 from hive.config.hive_yaml import Settings
 
@@ -40,6 +41,9 @@ FILES = {
 }
 """Each configuration file, the type it is read as, its schema in `config/`, and what it is for."""
 
+ROOMS = (hive_yaml, agent_yaml, models, costs)
+"""The modules of the types that configuration files are made of."""
+
 NOT_A_KEY = {"Settings": {"home"}}
 """Fields of those types that do not come from the file."""
 
@@ -51,7 +55,7 @@ def schema(kind: type, title: str) -> dict[str, Any]:
     described(found, kind)
     for name, definition in definitions.items():
         if "properties" in definition:
-            described(definition, getattr(inspect.getmodule(kind), name))
+            described(definition, next(getattr(room, name) for room in ROOMS if hasattr(room, name)))
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": title}
 
 
@@ -179,7 +183,7 @@ def commands() -> str:
 
 
 ENVIRONMENT = {
-    "ANTHROPIC_API_KEY": "Key of the model. `hive host`, `hive up` and `hive demo` read it; no container sees it.",
+    "ANTHROPIC_API_KEY": "Key of the default provider of models. `hive host`, `hive up` and `hive demo` read it; no container sees it.",
     "HIVE_ADMIN_PASSWORD": "Password of the site admin that `--admin` names, where it is not typed at a terminal.",
     "HIVE_LOG": "Level of the log on standard error: DEBUG, INFO, WARNING (the default), ERROR or CRITICAL.",
     "LISTEN_FDS": "With LISTEN_PID: the socket of `hive web`, from systemd's socket activation.",

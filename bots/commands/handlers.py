@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from difflib import get_close_matches
 
-from bots.agent_intents import Deploy, Pause, ResetContext, Restart, Resume, SetModel
+from bots.agent_intents import Deploy, Pause, ResetContext, Restart, Resume
 from bots.commands import messages
 from bots.commands.budget import budget
 from bots.commands.fix import fix
 from bots.commands.invocation import CommandOutcome, Invocation, no, quoted, yes
+from bots.commands.model import use_model
 from bots.commands.reassign import bounce
 from bots.commands.status import status
 from bots.intents import Assign, Close, ContinueRun, EndRun, RequestBotReview, StartRun, Unassign
@@ -22,10 +21,6 @@ from bots.slash_commands import COMMANDS
 from bots.task_prompt import task_prompt
 from bots.threads import within
 from forge.models import Issue
-
-MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
-OWN_MODEL = "default"
-"""The argument of `/model` that stands for the model of the agent's configuration."""
 
 OUTCOMES = {"cancel": "cancelled", "stop": "stopped"}
 
@@ -172,29 +167,6 @@ def restart(call: Invocation) -> CommandOutcome:
         return unknown
     action = Restart(call.comment.ref, agent, key=call.key("restart"))
     return yes(call, messages.RESTARTING.format(agent=agent), action)
-
-
-def use_model(call: Invocation) -> CommandOutcome:
-    """Choose another model for the agent of this thread."""
-    run, name = call.run, call.command.words[0]
-    if run is None or run.agent not in call.ctx.team.agents:
-        return no(call, messages.NO_RUN)
-    if not MODEL_NAME.fullmatch(name):
-        return no(call, messages.NO_MODEL.format(named=quoted(name)))
-    own, known = name == OWN_MODEL, call.ctx.team.models
-    if known and not own and name not in known:
-        return no(call, messages.UNKNOWN_MODEL.format(named=quoted(name), near=_near(name, known)))
-    text = messages.OWN_MODEL if own else messages.MODEL
-    action = SetModel(call.comment.ref, run.agent, "" if own else name, key=call.key("model"))
-    return yes(call, text.format(agent=run.agent, model=f"`{name}`"), action)
-
-
-def _near(name: str, known: tuple[str, ...]) -> str:
-    """The known model with the nearest name, or all of them."""
-    found = get_close_matches(name, known, n=1)
-    if found:
-        return messages.NEAR_MODEL.format(name=quoted(found[0]))
-    return messages.THESE_MODELS.format(names=", ".join(map(quoted, known)))
 
 
 def compact(call: Invocation) -> CommandOutcome:

@@ -66,6 +66,9 @@ class TurnBrief:
     knowledge: str = ""
     """`owner/name` of the repository that holds what all agents have learned, if there is one."""
 
+    silence: float = 0.0
+    """Seconds that the model's server may be silent, as far as the host waits for it."""
+
     engine: str = "native"
     """What works on the turn: a name of `hive.agent.engines.ENGINES`."""
 

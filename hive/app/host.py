@@ -12,6 +12,7 @@ from forge.gitea.reader import GiteaReader
 from forge.models import Repo
 from hive.app.agent_fault import AgentFault
 from hive.app.gc import HOST, collecting
+from hive.app.model_routes import ModelRoutes
 from hive.app.prices import own_prices
 from hive.app.run_report import RunReport
 from hive.app.turn_brief import Brief
@@ -22,14 +23,14 @@ from hive.gateway.agent_backoff import AgentBackoff
 from hive.gateway.agent_session import AgentSession
 from hive.gateway.budget import Budget
 from hive.gateway.budget_waits import BudgetWaits
-from hive.gateway.llm import Model
-from hive.gateway.model_route import ModelRoute
 from hive.gateway.outbound import KnownSecrets, Outbound
 from hive.gateway.pricing import price_list
 from hive.gateway.wsgi_server import Server
 from hive.git_mirror.mirror import Login
-from hive.instance.instance import MODEL_KEY, Instance, StartupError, model_key, wait_for_store
+from hive.instance.instance import Instance, StartupError, wait_for_store
+from hive.instance.model_keys import CREDENTIALS, VARIABLE, ModelKeys
 from hive.instance.repositories import address
+from hive.instance.running_agent import keyless, keys_of
 from hive.instance.sandbox import backend_of
 from hive.outbox.incidents import IncidentReporter
 from hive.queue.wakeup import HOST_WAKEUP, Wakeup, WakeupBroadcast
@@ -48,8 +49,6 @@ log = logging.getLogger("hive.host")
 
 TICK_SECONDS = 0.1
 SOCKET_THREADS = 6
-NO_KEY = "no-key"
-"""What a model server without keys is sent."""
 
 
 class Host:
@@ -58,8 +57,8 @@ class Host:
     def __init__(self, instance: Instance, stop: threading.Event) -> None:
         self._instance = instance
         self._stop = stop
-        self._model = Model(url=instance.settings.model.url)
-        self._key = _key(instance)
+        self._keys = _keys(instance)
+        self._routes = ModelRoutes(instance.settings.model, self._keys)
         self._known = KnownSecrets(self._secrets)
         limiter = Limiter.find(instance.settings.limits)
         limiter.save(instance.settings.state / REPORT)
@@ -83,7 +82,7 @@ class Host:
         self._told: dict[str, str] = {}
         self._loops = instance.loops("host", stop)
         self._woken = WakeupBroadcast()
-        self._prices = price_list(own_prices(settings.model.prices))
+        self._prices = price_list(own_prices(settings.model.own_prices))
         self._owner = token_hex(8)
         """This process: what any other one has reserved is that of a dead host."""
 
@@ -100,7 +99,7 @@ class Host:
         BudgetWaits(self._instance.ledger).resume(all_of_them=True)
         collector = threading.Thread(target=collecting, args=(self._instance, HOST, self._loops), name="gc")
         collector.start()
-        threading.Thread(target=self._model.warm, name="warm", daemon=True).start()
+        threading.Thread(target=self._routes.warm, name="warm", daemon=True).start()
         wakeup = Wakeup(self._instance.settings.state / HOST_WAKEUP)
         relay = threading.Thread(target=self._woken.relay, args=(wakeup, self._stop), name="wakeups")
         relay.start()
@@ -116,7 +115,7 @@ class Host:
                 server.stop()
             for guard in self._guards.values():
                 guard.refusals.flush(now=True)
-            self._model.close()
+            self._routes.close()
         self._loops.last_words(self._instance.ledger_path)
 
     def _tick(self, heartbeat: Heartbeat) -> float:
@@ -189,7 +188,7 @@ class Host:
 
     def _secrets(self) -> frozenset[str]:
         """Every secret that this host knows."""
-        return self._instance.secret_store.all() | {self._key} | self.containers.keys()
+        return self._instance.secret_store.all() | self._keys.known() | self.containers.keys()
 
     def _log(self, team: str, agent: str, lines: int) -> str | None:
         """The end of the log of an agent of a team; None for another one."""
@@ -285,13 +284,8 @@ class Host:
 
     def _upstream(self, brief: Brief, rest: AgentBackoff) -> model_proxy.Upstream:
         """What answers an agent's requests to its model, within its budget."""
-        return model_proxy.Upstream(
-            lambda _: ModelRoute(self._model, name := brief.model(), name, lambda: self._key),
-            lambda: (brief.model(),),
-            rest,
-            frozenset(self._instance.settings.model.server_tools),
-            spending=Budget(self._instance.ledger, brief.team, self._prices, self._owner, brief.caps, self._stop),
-        )
+        spending = Budget(self._instance.ledger, brief.team, self._prices, self._owner, brief.caps, self._stop)
+        return self._routes.upstream(brief.agent, brief.model, rest, spending)
 
 
 def serve(instance: Instance, stop: threading.Event) -> None:
@@ -311,8 +305,11 @@ def _pending(instance: Instance, effect: int) -> None:
     instance.wakeup.notify()
 
 
-def _key(instance: Instance) -> str:
-    """The key of the model, taken out of the environment that children would inherit."""
-    key = model_key(instance.settings)
-    os.environ.pop(MODEL_KEY, None)
-    return key or NO_KEY
+def _keys(instance: Instance) -> ModelKeys:
+    """The keys of models; what is in the environment is taken out of it, where children would inherit it."""
+    keys = keys_of(instance)
+    for agent, why in keyless(instance, keys):
+        log.warning("no_model_key agent=%s why=%r", agent, why)
+    for name in (VARIABLE, CREDENTIALS):
+        os.environ.pop(name, None)
+    return keys

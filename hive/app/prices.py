@@ -26,7 +26,7 @@ COLUMNS = ("input", "output", "cache read", "cache write", "for an hour")
 
 def priced(config: Path) -> PriceList:
     """The prices that a configuration leads to; without such a file those of the package."""
-    return price_list(own_prices(load(config).model.prices) if config.exists() else None)
+    return price_list(own_prices(load(config).model.own_prices) if config.exists() else None)
 
 
 def own_prices(prices: Mapping[str, OwnPrice]) -> dict[str, ModelPrice]:

@@ -19,6 +19,7 @@ from hive.gateway.budget import caps_of
 from hive.instance.instance import Instance
 from hive.instance.repositories import address
 from hive.instance.repository_names import RepositoryNames
+from hive.instance.running_agent import current_model, running_spec
 from hive.ledger import Caps, Turn
 from hive.ledger.runs import LEASE_SECONDS
 from hive.secret_store import NoSecret
@@ -105,30 +106,24 @@ class Brief:
 
     def caps(self) -> Caps:
         """What the agent may spend: the hive's caps, and those of its own configuration where they are lower."""
-        own = {name: int(cap) for name, cap in self._artifact().get("budget", ())}
+        own = {name: int(cap) for name, cap in running_spec(self.instance, self.agent).get("budget", ())}
         return caps_of(self.instance.settings.budget, own)
 
     def _spec(self) -> dict[str, Any]:
         """What the running container's configuration says about the agent, within the host's limits."""
         settings = self.instance.settings
-        baseline = self.instance.ledger.deployments.baseline(self.agent)
-        spec = self._artifact()
+        spec = running_spec(self.instance, self.agent)
+        model = current_model(self.instance, self.agent, spec)
         return {
             "system": system_prompt(self.agent, self.team, settings.teams[self.team], spec),
-            "model": (baseline.model if baseline else "") or spec["model"] or settings.model.name,
+            "model": model,
+            "silence": settings.model.address(model).settings.silence,
             "engine": spec.get("engine", "native"),
             "command": spec.get("command", []),
             "capabilities": spec.get("capabilities", EVERYDAY),
             "max_steps": min(spec["max_steps"], settings.limits.steps),
             "minutes": min(spec["minutes"], settings.limits.minutes),
         }
-
-    def _artifact(self) -> dict[str, Any]:
-        """What the running container was built from."""
-        baseline = self.instance.ledger.deployments.baseline(self.agent)
-        folder = self.instance.agents / self.agent / "gens" / (baseline.running_sha if baseline else "")
-        found: dict[str, Any] = json.loads((folder / "agent.json").read_text())
-        return found
 
     def _checks(self, repo: Repo, base: str) -> tuple[str, ...]:
         """The checks that the base branch demands: a change cannot disable its own."""

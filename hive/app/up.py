@@ -16,8 +16,9 @@ from hive.app.console import ActivityConsole
 from hive.app.web import listen
 from hive.config import Settings
 from hive.config.extras import need
-from hive.instance.instance import Instance, StartupError, model_key
+from hive.instance.instance import Instance, StartupError
 from hive.instance.opening import packages
+from hive.instance.running_agent import keyless, keys_of
 from hive.instance.sandbox import backend_of, remarks
 from hive.provision import Provisioner
 from hive.scan import absent
@@ -35,7 +36,6 @@ Say = Callable[[str], None]
 
 def up(config: Path, instance: Instance) -> None:
     """Run everything until stopped; what this process started has ended when it returns."""
-    model_key(instance.settings)
     stop = stop_event()
     console = ActivityConsole(instance)
 
@@ -48,6 +48,8 @@ def up(config: Path, instance: Instance) -> None:
         backend_of(instance.settings)
         console.begin_here()
         begin(config, instance, tree, console.note)
+        for _, why in keyless(instance, keys_of(instance)):
+            console.note(why)
         console.note(f"the hive is up; logs are in {instance.settings.state / 'logs'}; Ctrl-C ends it")
         while not stop.wait(0.2):
             tree.check()

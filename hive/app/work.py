@@ -219,7 +219,7 @@ def known(instance: Instance, agent: str, mirror: Callable[[Repo], Mirror]) -> K
                 yield other, Repo(mine.forge, settings.configs, other), baseline.branch
 
     caps = own_bounds(settings.budget)
-    return KnownNames(tuple(mine.lanes), settings.model.known, lambda: holders(mirror, others()), caps)
+    return KnownNames(tuple(mine.lanes), settings.model.models_of(agent), lambda: holders(mirror, others()), caps)
 
 
 def loop_guard_of(instance: Instance) -> LoopGuard:

@@ -28,7 +28,9 @@ WELCOME = (
 )
 SECTIONS = {
     "Start": ("demo", "check", "init", "up"),
-    "Operate": ("doctor", "adopt", "rotate", "queue", "inbox", "run", "cost", "prices", "replay", "gc"),
+    "Operate": (
+        *("doctor", "adopt", "rotate", "login", "logout", "queue", "inbox", "run", "cost", "prices", "replay", "gc"),
+    ),
     "Single processes (`up` runs them all)": ("web", "work", "host", "forge"),
 }
 

@@ -7,12 +7,12 @@ from hive.config.hive_yaml import (
     ForgeSettings,
     Keep,
     Limits,
-    ModelSettings,
     Settings,
     TeamSettings,
     WebSettings,
     load,
 )
+from hive.config.models import ModelAddress, ModelSettings, ProviderSettings
 from hive.config.validation import DEFAULT_ACCOUNTS
 from hive.config.yaml_locations import BadYaml, Problem, likeliest, nearest
 
@@ -25,8 +25,10 @@ __all__ = [
     "ForgeSettings",
     "Keep",
     "Limits",
+    "ModelAddress",
     "ModelSettings",
     "Problem",
+    "ProviderSettings",
     "Settings",
     "TeamSettings",
     "WebSettings",

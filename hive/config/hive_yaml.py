@@ -11,7 +11,8 @@ from annotated_types import Ge, Le
 from bots.models import IssueKind, Lane
 from forge.models import Repo
 from hive.codec import STRICT
-from hive.config.costs import DEFAULT_BUDGET, BudgetSettings, OwnPrice
+from hive.config.costs import DEFAULT_BUDGET, BudgetSettings
+from hive.config.models import ModelSettings
 from hive.config.validation import DEFAULT_ACCOUNTS, field_errors
 from hive.config.yaml_loader import MAX_BYTES
 from hive.config.yaml_locations import BadYaml, Document, Problem
@@ -52,33 +53,6 @@ class WebSettings:
     """Address under which the forge reaches it, if that is not `http://HOST:PORT`."""
 
     __pydantic_config__: ClassVar = STRICT
-
-
-@dataclass(frozen=True, slots=True)
-class ModelSettings:
-    """The model that agents think with."""
-
-    name: str = "claude-sonnet-5-5"
-    """The model of every agent whose own configuration names none."""
-
-    url: str = ""
-    """Another address than the provider's, for example of a proxy. The key is in `ANTHROPIC_API_KEY`, never here."""
-
-    allowed: tuple[str, ...] = ("claude-fable-5-2", "claude-haiku-5-5", "claude-opus-5-5", "claude-sonnet-5-5")
-    """Models that an agent's configuration and `/model` may name beside `name`."""
-
-    server_tools: tuple[str, ...] = ()
-    """Tools that run at the model's provider, such as `web_search`. Each is a network for agents that have none."""
-
-    prices: dict[str, OwnPrice] = field(default_factory=dict)
-    """What models cost that `hive prices` does not know, or that cost you something else. `NAME: {}` costs nothing, as a model at home."""
-
-    __pydantic_config__: ClassVar = STRICT
-
-    @property
-    def known(self) -> tuple[str, ...]:
-        """Every model that an agent may think with."""
-        return tuple(dict.fromkeys((self.name, *self.allowed)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +212,7 @@ class Settings:
     web: WebSettings = WebSettings()
     """Where webhooks are received."""
 
-    model: ModelSettings = ModelSettings()
+    model: ModelSettings = ModelSettings()  # noqa: RUF009  it is frozen
     """The model that agents think with."""
 
     budget: BudgetSettings = DEFAULT_BUDGET

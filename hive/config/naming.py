@@ -28,6 +28,8 @@ _LANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 _LABEL = re.compile(r"[^\x00-\x1f\x7f-\x9f,]{1,50}")
 _MODULE = re.compile(r"[a-z_][a-z0-9_]{0,63}(?:\.[a-z_][a-z0-9_]{0,63}){0,7}")
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@-]{0,99}")
+_CREDENTIAL = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}")
+_BETA = re.compile(r"(?![a-z0-9-]*-\d{8}$|[a-z0-9-]*-\d{4}-\d\d-\d\d$)[a-z0-9][a-z0-9-]{0,60}")
 _SERVER_TOOL = re.compile(r"[a-z]+(?:_[a-z]+)*")
 _HOST = re.compile(r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)(?:\.(?!-)[A-Za-z0-9-]{1,63}(?<!-))*\.?")
 _URL = re.compile(r"[!-~]{1,2000}")
@@ -156,6 +158,25 @@ def model(name: str) -> str:
     if not _MODEL.fullmatch(name):
         return f"should be the name of a model, such as claude-sonnet-5-5 (it is {shown(name)})"
     return ""
+
+
+def provider(name: str) -> str:
+    """The configured name of a server of models."""
+    if not _FORGE.fullmatch(name):
+        return f"should be a name of at most 32 small letters, digits and -, a letter first (it is {shown(name)})"
+    return ""
+
+
+def credential(name: str) -> str:
+    """The name of a systemd credential: of one file."""
+    if not _CREDENTIAL.fullmatch(name):
+        return f"should be the name of a systemd credential (it is {shown(name)})"
+    return ""
+
+
+def beta(name: str) -> str:
+    """A beta of the Messages API, as an operator grants it."""
+    return "" if _BETA.fullmatch(name) else "should be a beta's name without its date, as fast-mode"
 
 
 def server_tool(name: str) -> str:

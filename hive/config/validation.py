@@ -30,7 +30,7 @@ def field_errors(data: Any) -> Iterator[FieldError]:
     root = _map(data)
     yield from _forges(_map(root.get("forges")))
     yield from _web(_map(root.get("web")))
-    yield from _model(_map(root.get("model")))
+    yield from _model(_map(root.get("model")), _agents(root))
     yield from _paths(root)
     if "home" in root:
         yield FieldError(("home",), "unknown key", at_key=True)
@@ -70,16 +70,56 @@ def _web(web: Mapping[str, Any]) -> Iterator[FieldError]:
         yield from _wrong(("web", "url"), naming.url(url))
 
 
-def _model(model: Mapping[str, Any]) -> Iterator[FieldError]:
-    url, name = model.get("url"), model.get("name")
-    if isinstance(url, str) and url:
-        yield from _wrong(("model", "url"), naming.url(url))
-    if isinstance(name, str):
-        yield from _wrong(("model", "name"), naming.model(name))
-    yield from _each(("model", "allowed"), model.get("allowed"), naming.model)
+def _model(model: Mapping[str, Any], agents: list[str]) -> Iterator[FieldError]:
+    yield from _provider(("model",), model)
+    providers = _map(model.get("providers"))
+    for name, provider in providers.items():
+        place = ("model", "providers", name)
+        yield from _wrong(place, naming.provider(name), at_key=True)
+        yield from _provider(place, _map(provider))
+        if _map(provider).get("url") == "":
+            yield FieldError((*place, "url"), "should be the address of a server that speaks the Messages API")
+    rule = _named(list(providers), is_own=bool(model.get("url")))
+    if isinstance(model.get("name"), str):
+        yield from _wrong(("model", "name"), rule(model["name"]))
+    yield from _each(("model", "allowed"), model.get("allowed"), rule)
+    for agent, names in _map(model.get("agents")).items():
+        if agent not in agents:
+            yield FieldError(("model", "agents", agent), naming.unknown(agent, agents, "the agents"), at_key=True)
+        if names == []:
+            yield FieldError(("model", "agents", agent), "should name at least one model")
+        yield from _each(("model", "agents", agent), names, rule)
     yield from _each(("model", "server_tools"), model.get("server_tools"), naming.server_tool)
+    yield from _each(("model", "betas"), model.get("betas"), naming.beta)
     for priced in _map(model.get("prices")):
         yield from _wrong(("model", "prices", priced), naming.model(priced), at_key=True)
+
+
+def _provider(place: Place, provider: Mapping[str, Any]) -> Iterator[FieldError]:
+    """A server of models: its address and where its key is."""
+    url, credential = provider.get("url"), provider.get("credential")
+    if isinstance(url, str) and url:
+        yield from _wrong((*place, "url"), naming.url(url))
+    if isinstance(credential, str) and credential:
+        yield from _wrong((*place, "credential"), naming.credential(credential))
+    if credential and provider.get("key_file"):
+        yield FieldError((*place, "credential"), "should not stand beside key_file: the key is in one place")
+
+
+def _named(providers: list[str], *, is_own: bool) -> naming.Rule:
+    """The rule for a model's name; a server of one's own may have names with a / of its own."""
+
+    def rule(name: str) -> str:
+        provider, slash, _ = name.partition("/")
+        if slash and not is_own and provider not in providers:
+            return naming.unknown(provider, providers, "model.providers")
+        return naming.model(name)
+
+    return rule
+
+
+def _agents(root: Mapping[str, Any]) -> list[str]:
+    return [agent for team in _map(root.get("teams")).values() for agent in _texts(_map(team).get("agents"))]
 
 
 def _paths(root: Mapping[str, Any]) -> Iterator[FieldError]:

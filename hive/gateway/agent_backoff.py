@@ -48,7 +48,7 @@ BODY = """\
 {reason}
 """
 FIX = {
-    SuspensionReason.NEEDS_LOGIN: "Start `hive host` with an `ANTHROPIC_API_KEY` that the model accepts.",
+    SuspensionReason.NEEDS_LOGIN: "Give it a key that its model accepts, on the hive's host: `hive login {agent}`.",
     SuspensionReason.OVER_BUDGET: "Raise the limit at the model's provider, or wait until it is renewed.",
 }
 
@@ -75,8 +75,10 @@ def model_refusal(error: ModelFailed) -> ModelRefusal | None:
     """What an answer of the model's API means for the agent; None if it is about this one request."""
     kind = error.kind
     reason = f"{error.status} {kind}".strip()
+    said = " ".join(error.message.split())[:200]
+    told = f"{reason}: {said}" if said else reason
     if error.status in (401, 403):
-        return ModelRefusal(SuspensionReason.NEEDS_LOGIN, reason)
+        return ModelRefusal(SuspensionReason.NEEDS_LOGIN, told)
     spent = error.status == 429 and error.headers.get("x-should-retry") == "false"
     if spent or error.status == 402 or kind == "billing_error" or "credit balance" in error.message:
         return ModelRefusal(SuspensionReason.OVER_BUDGET, reason)
@@ -86,10 +88,7 @@ def model_refusal(error: ModelFailed) -> ModelRefusal | None:
     if error.status in (429, 529) or kind == "overloaded_error":
         return ModelRefusal(SuspensionReason.RATE_LIMITED, reason, seconds, passing=True)
     if error.status == 408 or error.status >= 500:
-        said = " ".join(error.message.split())[:120]
-        return ModelRefusal(
-            SuspensionReason.MODEL_UNREACHABLE, f"{reason}{': ' if said else ''}{said}", seconds, passing=True
-        )
+        return ModelRefusal(SuspensionReason.MODEL_UNREACHABLE, told, seconds, passing=True)
     return None
 
 
@@ -179,7 +178,7 @@ class AgentBackoff:
         ledger.audit.add(self.agent, Act.AGENT_SUSPENDED, team=self.team, ref=turn.ref, why=why.why, reason=why.reason)
         log.warning("agent_suspended agent=%s why=%r reason=%r", self.agent, why.why.value, why.reason)
         if why.why in TITLES:
-            body = BODY.format(agent=self.agent, fix=FIX[why.why], reason=code(why.reason))
+            body = BODY.format(agent=self.agent, fix=FIX[why.why].format(agent=self.agent), reason=code(why.reason))
             title = plain(TITLES[why.why].format(agent=self.agent))
             issue = OpenIssue(self.ops, title, body, key=f"{why.why}:{self.agent}:{now:.0f}")
             enqueue(ledger, self.team, self.core, issue, by=BY)

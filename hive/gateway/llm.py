@@ -77,13 +77,14 @@ class StreamedReply:
 class Model:
     """One server that speaks the Messages API: the real one, or a compatible one."""
 
-    def __init__(self, *, url: str = "", header: str = "", silence: float = SILENCE_SECONDS) -> None:
+    def __init__(self, *, url: str = "", header: str = "auto", silence: float = SILENCE_SECONDS) -> None:
         """`url` is empty for the real API; `silence` is how many seconds a stream may be silent.
 
-        `header` is where the key goes: `x-api-key`, `bearer`, or empty for what is usual at this address.
+        `header` is where the key goes: `x-api-key`, `bearer`, or `auto` for what is usual at this address.
         """
         self._url = (url or API).rstrip("/").removesuffix("/v1")
-        self._header = header or ("both" if url else "x-api-key")
+        usual = "both" if url else "x-api-key"
+        self._header = usual if header == "auto" else header
         self._silence = silence
         self._client: httpx2.Client | None = None
         self._guard = threading.Lock()

@@ -26,6 +26,10 @@ class ModelRoute:
         """Pass a request on; raises ModelFailed."""
         return self.model.ask(replace(request, body={**request.body, "model": self.id}), self.key())
 
+    def with_key(self, key: str) -> ModelRoute:
+        """The same with another key."""
+        return replace(self, key=lambda: key)
+
     def probe(self) -> TokenUsage | None:
         """What a small request used, None if the server does not answer it either."""
         meter = Meter()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import logging
-import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -19,7 +18,6 @@ from bots.models import Team
 from forge.events import Event
 from forge.models import Repo, User
 from hive.config import DEFAULT_ACCOUNTS, Settings, nearest
-from hive.config.extras import need
 from hive.instance.custom_bots import BotNotFound, load_bot
 from hive.instance.file_modes import make_private
 from hive.instance.repository_names import RepositoryNames
@@ -37,9 +35,6 @@ if TYPE_CHECKING:
 
 
 log = logging.getLogger("hive.instance.instance")
-
-
-MODEL_KEY = "ANTHROPIC_API_KEY"
 
 
 STORE_SECONDS = 1.0
@@ -191,6 +186,7 @@ class Instance:
             max_bot_turns=self.settings.limits.bot_turns,
             operator_logins=tuple(_pinned(self.ledger, mine.forge, login).login for login in mine.operators),
             models=self.settings.model.known,
+            agent_models=self.settings.model.agents,
         )
 
     @contextmanager
@@ -224,15 +220,6 @@ def _pinned(ledger: Ledger, forge: str, login: str) -> User:
     if user is None:
         raise StartupError(f"the hive does not know {login} on {forge} yet; run: hive init")
     return user
-
-
-def model_key(settings: Settings) -> str:
-    """The key of the model, empty for a model without keys; raises StartupError if no model is configured, or ModuleNotFoundError."""
-    need("httpx2")
-    key = os.environ.get(MODEL_KEY, "").strip()
-    if not key and not settings.model.url:
-        raise StartupError(f"no model can be asked: set {MODEL_KEY}, or model.url in the configuration")
-    return key
 
 
 def wait_for_store(instance: Instance, stop: threading.Event) -> None:

@@ -341,7 +341,7 @@ ANSWERS = {
     "bounced to nobody": ("/not-my-lane mara", {}),
     "bounced to itself": ("/not-my-lane iris", {}),
     "too many words": ("/cancel it now", {}),
-    "too few words": ("/model", {}),
+    "too few words": ("/answer", {}),
     "misspelt": ("/cancle", {}),
     "unknown": ("/lgtm", {}),
     "nobody to pause": ("/pause", {ISSUE: issue()}),
@@ -407,8 +407,8 @@ def test_a_model_that_the_house_does_not_know(ctx: Context) -> None:
     ctx = replace(ctx, team=replace(ctx.team, models=("claude-opus-5-5", "claude-haiku-5-5")))
     assert isinstance(ctx.forge, StillForge)
     for name, said in (
-        ("claude-opus-55", "the hive has no model `claude-opus-55`, perhaps `claude-opus-5-5`. Nothing was done."),
-        ("gpt", "the hive has no model `gpt`; it has `claude-opus-5-5`, `claude-haiku-5-5`. Nothing was done."),
+        ("claude-opus-55", "may not use the model `claude-opus-55`, perhaps `claude-opus-5-5`. Nothing was done."),
+        ("gpt", "may not use the model `gpt`; it may use `claude-opus-5-5`, `claude-haiku-5-5`. Nothing was done."),
     ):
         ctx.forge.said = {}
         wanted = say(ctx, f"/model {name}")
@@ -418,6 +418,26 @@ def test_a_model_that_the_house_does_not_know(ctx: Context) -> None:
     (action,) = actions(say(ctx, "/model claude-haiku-5-5"))
     assert isinstance(action, SetModel)
     assert action.model == "claude-haiku-5-5"
+
+
+@pytest.mark.parametrize(
+    ("own", "names"),
+    [
+        ({}, "`claude-opus-5-5`, `claude-haiku-5-5`"),
+        ({"iris": ("home/qwen3",), "nora": ("claude-opus-5-5",)}, "`home/qwen3`"),
+    ],
+    ids=["of the hive", "of its own"],
+)
+def test_the_models_that_an_agent_may_use(ctx: Context, own: dict[str, tuple[str, ...]], names: str) -> None:
+    """Without a name they are listed; no other one is chosen."""
+    models = ("claude-opus-5-5", "claude-haiku-5-5")
+    ctx = replace(ctx, team=replace(ctx.team, models=models, agent_models=own))
+    wanted = say(ctx, "/model")
+    assert actions(wanted) == []
+    assert f"@iris may use {names}." in words(wanted)
+    (action,) = actions(say(ctx, f"/model {names.split('`')[1]}"))
+    assert isinstance(action, SetModel)
+    assert bool(actions(say(ctx, "/model claude-opus-5-5"))) == (not own)
 
 
 def test_the_model_of_the_configuration(ctx: Context) -> None:

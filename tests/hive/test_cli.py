@@ -111,14 +111,6 @@ def test_a_bot_that_is_not_there(config: Path) -> None:
     assert "bots.nobody holds no bot" in complaint(hive("check", str(config)))
 
 
-def test_up_without_a_key(config: Path) -> None:
-    """The reason at once, and nothing was started."""
-    config.write_text(config.read_text().replace('model: {url: "http://127.0.0.1:1"}', ""))
-    said = complaint(hive("up", str(config), ANTHROPIC_API_KEY=""))
-    assert "no model can be asked: set ANTHROPIC_API_KEY, or model.url in the configuration" in said
-    assert not (config.parent / "state").exists()
-
-
 def test_a_port_in_use(config: Path) -> None:
     """The port is named, and the key to change."""
     with socket.create_server(("127.0.0.1", 0)) as taken:

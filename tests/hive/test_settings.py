@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from forge.models import Repo
 from hive.config import BadYaml, Settings, load, read_agent, read_checks
+from hive.config.costs import OwnPrice
 from hive.config.validation import field_errors as sense
 from hive.config.yaml_locations import Document
 
@@ -386,3 +387,61 @@ def test_reads_checks() -> None:
     assert read_checks("") == ()
     with pytest.raises(BadYaml, match=r"\.hive\.yaml:1:9: checks: should be a list"):
         read_checks("checks: make")
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (
+            "{providers: {Home: {url: 'http://x'}}}",
+            "model.providers.Home: should be a name of at most 32 small letters",
+        ),
+        ("{providers: {home: {}}}", "model.providers.home.url: required key is missing"),
+        ("{providers: {home: {url: ''}}}", "model.providers.home.url: should be the address of a server"),
+        ("{providers: {home: {url: 'http://a:b@x'}}}", "model.providers.home.url: should hold no password"),
+        ("{providers: {home: {url: 'http://x', header: cookie}}}", "model.providers.home.header: should be 'auto'"),
+        ("{providers: {home: {url: 'http://x', credential: ../k}}}", "credential: should be the name of a systemd"),
+        ("{key_file: k, credential: k}", "model.credential: should not stand beside key_file"),
+        ("{name: hom/m, providers: {home: {url: 'http://x'}}}", "model.name: should be one of home (it is 'hom')"),
+        ("{allowed: [nowhere/m]}", "model.allowed.0: should be one of model.providers (it is 'nowhere')"),
+        ("{agents: {irs: [m]}}", "model.agents.irs: should be one of iris (it is 'irs'); did you mean 'iris'?"),
+        ("{agents: {iris: []}}", "model.agents.iris: should name at least one model"),
+        ("{agents: {iris: ['a b']}}", "model.agents.iris.0: should be the name of a model"),
+        ("{betas: [fast-mode-2026-02-01]}", "model.betas.0: should be a beta's name without its date"),
+    ],
+    ids=lambda value: value[:60],
+)
+def test_mistakes_about_models(tmp_path: Path, model: str, expected: str) -> None:
+    """Providers, keys and lists of models are checked before anybody asks for one."""
+    assert expected in "\n".join(field_errors(tmp_path, f"{GOOD}model: {model}\n"))
+
+
+def test_a_models_address(tmp_path: Path) -> None:
+    """A name before the first slash is a provider if there is one; a server of one's own may use slashes itself."""
+    model = "{url: 'http://y', name: Qwen/q, providers: {home: {url: 'http://x'}}, allowed: [home/Org/m]}"
+    settings = load(write(tmp_path, f"{GOOD}model: {model}\n")).model
+    assert settings.address("Qwen/q") == ("", settings.default, "Qwen/q")
+    assert settings.address("home/Org/m") == ("home", settings.providers["home"], "Org/m")
+    assert settings.known == ("Qwen/q", "home/Org/m")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_free"),
+    [
+        ("http://127.0.0.1:8080", True),
+        ("http://[::1]:8080", True),
+        ("http://10.0.0.7", True),
+        ("http://gpu:8080", True),
+        ("http://gpu.lan", True),
+        ("https://api.example.com", False),
+        ("http://8.8.8.8", False),
+    ],
+)
+def test_a_model_at_home_costs_nothing(tmp_path: Path, url: str, *, is_free: bool) -> None:
+    """Unless it has a price; that of a server elsewhere is not known, and the default provider's are those of its models."""
+    model = f"{{url: 'http://127.0.0.1:1', providers: {{p: {{url: '{url}'}}}}, allowed: [p/a, p/b], prices: {{p/b: {{input: 3}}}}}}"
+    prices = load(write(tmp_path, f"{GOOD}model: {model}\n")).model.own_prices
+    assert (set(prices) == {"p/a", "p/b"}) == is_free
+    assert "p/b" in prices
+    if is_free:
+        assert prices["p/a"] == OwnPrice()

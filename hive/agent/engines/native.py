@@ -34,7 +34,8 @@ class NativeEngine:
         """Step until the turn ends."""
         turn = place.turn
         offers = [tool.offer for tool in place.toolbox.tools]
-        door = UnixHTTPClient(place.model_socket, place.silence)
+        # The host gives up first, and knows why.
+        door = UnixHTTPClient(place.model_socket, max(place.silence, turn.silence * 1.2))
         model = ModelClient(door, turn.token, turn.model, turn.system, offers, place.retry)
         window = ContextWindow(place.transcript, model, turn.window)
         AgentLoop(turn, place.transcript, window, place.toolbox, place.between, place.is_late).run()

@@ -14,6 +14,9 @@ from hive.demo.model.conversation import ModelConversation, ModelReply, Responde
 from hive.demo.model.faults import ApiError, BreaksOff, Cut, Stall, Unfinished
 from hive.demo.model.request import BadRequest, parse, require_max_tokens
 
+HEADERS = ("x-api-key", "authorization")
+"""Where a key may be."""
+
 _MIDDLE = 4
 """The number of events after which a faulty stream shows its fault."""
 
@@ -22,11 +25,23 @@ _POLL = 0.05
 
 
 class ModelServer:
-    """A model server on a free port; a context manager."""
+    """A model server on a free port; a context manager.
 
-    def __init__(self, responder: Responder, *, host: str = "127.0.0.1", port: int = 0) -> None:
+    It takes any key, or only `key`; `reads` are the headers in which it looks for one.
+    """
+
+    def __init__(
+        self,
+        responder: Responder,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        key: str = "",
+        reads: tuple[str, ...] = HEADERS,
+    ) -> None:
         self._stopping = threading.Event()
-        self._server = ThreadingHTTPServer((host, port), handler(responder, self._stopping))
+        served = handler(responder, self._stopping, key=key, reads=reads)
+        self._server = ThreadingHTTPServer((host, port), served)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL,), daemon=True, name="model")
 
     @property
@@ -61,12 +76,16 @@ def serve(responder: Responder, host: str, port: int, ready: Callable[[int], Non
         server.serve_forever()
 
 
-def handler(responder: Responder, stopping: threading.Event) -> type[BaseHTTPRequestHandler]:
-    """The class of request handlers of a responder; `stopping` ends a stall."""
+def handler(
+    responder: Responder, stopping: threading.Event, *, key: str = "", reads: tuple[str, ...] = HEADERS
+) -> type[BaseHTTPRequestHandler]:
+    """The class of request handlers of a responder; `stopping` ends a stall. See ModelServer."""
 
     class Handler(_Handler):
         fingerprint = responder
         stop = stopping
+        demanded = key
+        headers_read = reads
 
     return Handler
 
@@ -77,11 +96,16 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     fingerprint: Responder
     stop: threading.Event
+    demanded: str
+    headers_read: tuple[str, ...]
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
-        if not (self.headers.get("x-api-key") or self.headers.get("authorization", "").startswith("Bearer ")):
-            return self._error(401, "authentication_error", "x-api-key header is required")
+        keys = {key for name in self.headers_read if (key := self.headers.get(name, "").removeprefix("Bearer "))}
+        if not keys:
+            return self._error(401, "authentication_error", f"{self.headers_read[0]} header is required")
+        if self.demanded and self.demanded not in keys:
+            return self._error(401, "authentication_error", "invalid x-api-key")
         try:
             return self._answer(json.loads(raw))
         except (BadRequest, ValueError) as error:

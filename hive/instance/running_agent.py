@@ -1,0 +1,48 @@
+"""What runs of an agent: its built configuration, and the model that it thinks with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from hive.instance.instance import Instance
+from hive.instance.model_keys import ModelKeys
+from hive.secret_store import NoSecret
+
+WITHOUT_MODEL = frozenset({"mechanic", "scripted"})
+"""Engines that ask no model."""
+
+
+def running_spec(instance: Instance, agent: str) -> dict[str, Any]:
+    """The built configuration of an agent's container; raises OSError if there is none yet."""
+    baseline = instance.ledger.deployments.baseline(agent)
+    sha = baseline.running_sha if baseline else ""
+    found: dict[str, Any] = json.loads((instance.agents / agent / "gens" / sha / "agent.json").read_text())
+    return found
+
+
+def current_model(instance: Instance, agent: str, spec: dict[str, Any]) -> str:
+    """The model of an agent: that of `/model`, of its configuration, or of the hive."""
+    baseline = instance.ledger.deployments.baseline(agent)
+    return instance.settings.model.chosen(agent, baseline.model if baseline else "", spec.get("model", ""))
+
+
+def keys_of(instance: Instance) -> ModelKeys:
+    """The keys of models, as this process finds them."""
+    return ModelKeys.of(instance.settings.model, instance.settings.home, instance.secret_store)
+
+
+def keyless(instance: Instance, keys: ModelKeys) -> Iterator[tuple[str, str]]:
+    """Agents whose model needs a key that is not there, each with the reason."""
+    for agent in (agent for team in instance.settings.teams.values() for agent in team.agents):
+        try:
+            spec = running_spec(instance, agent)
+        except OSError:
+            spec = {}
+        if spec.get("engine") in WITHOUT_MODEL:
+            continue
+        try:
+            keys.key(current_model(instance, agent, spec), agent)
+        except NoSecret as error:
+            yield agent, str(error)

@@ -13,7 +13,6 @@ from forge.models import Repo
 from hive.app.agent_fault import AgentFault
 from hive.app.gc import HOST, collecting
 from hive.app.model_routes import ModelRoutes
-from hive.app.prices import own_prices
 from hive.app.run_report import RunReport
 from hive.app.turn_brief import Brief
 from hive.app.work import mirrors
@@ -24,7 +23,7 @@ from hive.gateway.agent_session import AgentSession
 from hive.gateway.budget import Budget
 from hive.gateway.budget_waits import BudgetWaits
 from hive.gateway.outbound import KnownSecrets, Outbound
-from hive.gateway.pricing import price_list
+from hive.gateway.pricing import own_prices, price_list
 from hive.gateway.wsgi_server import Server
 from hive.git_mirror.mirror import Login
 from hive.instance.instance import Instance, StartupError, wait_for_store

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-from bots.money import DOLLAR, exactly
+from bots.money import DOLLAR
 from hive.config import load
-from hive.config.costs import OwnPrice
-from hive.gateway.pricing import OLD_DAYS, ModelPrice, PriceList, price_list
+from hive.gateway.pricing import OLD_DAYS, ModelPrice, PriceList, own_prices, price_list
 
 HEAD = "US dollars for a million tokens, as of {date}. Source: {source}."
 WIDTH = 79
@@ -27,11 +26,6 @@ COLUMNS = ("input", "output", "cache read", "cache write", "for an hour")
 def priced(config: Path) -> PriceList:
     """The prices that a configuration leads to; without such a file those of the package."""
     return price_list(own_prices(load(config).model.own_prices) if config.exists() else None)
-
-
-def own_prices(prices: Mapping[str, OwnPrice]) -> dict[str, ModelPrice]:
-    """The prices of a configuration."""
-    return {name: _own(price) for name, price in prices.items()}
 
 
 def lines(prices: PriceList, today: date) -> Iterator[str]:
@@ -65,14 +59,3 @@ def _dollars(amount: int) -> str:
     """An amount with as many digits as it has, two at least."""
     whole, part = divmod(amount, DOLLAR)
     return f"{whole:,}.{f'{part:09}'.rstrip('0').ljust(2, '0')}"
-
-
-def _own(price: OwnPrice) -> ModelPrice:
-    write = exactly(price.cache_write)
-    return ModelPrice(
-        input=exactly(price.input),
-        output=exactly(price.output),
-        cache_read=exactly(price.cache_read),
-        cache_write=write,
-        cache_write_1h=write,
-    )

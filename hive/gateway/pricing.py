@@ -16,6 +16,7 @@ from importlib import resources
 from typing import Any
 
 from bots.money import exactly
+from hive.config.costs import OwnPrice
 from hive.gateway.token_usage import TokenUsage
 
 FILE = "prices.json"
@@ -101,6 +102,22 @@ def price_list(own: Mapping[str, ModelPrice] | None = None) -> PriceList:
     """The prices of the package, and those of a configuration."""
     shipped = _shipped()
     return PriceList(shipped.as_of, shipped.source, shipped.models, own or {})
+
+
+def own_prices(prices: Mapping[str, OwnPrice]) -> dict[str, ModelPrice]:
+    """The prices of a configuration."""
+    return {name: _own(price) for name, price in prices.items()}
+
+
+def _own(price: OwnPrice) -> ModelPrice:
+    write = exactly(price.cache_write)
+    return ModelPrice(
+        input=exactly(price.input),
+        output=exactly(price.output),
+        cache_read=exactly(price.cache_read),
+        cache_write=write,
+        cache_write_1h=write,
+    )
 
 
 @cache

@@ -7,9 +7,11 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
+from hive.gateway.pricing import OLD_DAYS, own_prices, price_list
 from hive.instance.file_modes import exposed
 from hive.instance.instance import Instance
 from hive.instance.sandbox import fix_of
@@ -39,6 +41,25 @@ def machine(instance: Instance) -> Iterator[CheckResult]:
         yield _analysers()
     yield from _sandbox(instance)
     yield from _limits(instance)
+    yield from _prices(instance)
+
+
+def _prices(instance: Instance) -> Iterator[CheckResult]:
+    """Whether it is known what the models cost that agents may use."""
+    model = instance.settings.model
+    prices = price_list(own_prices(model.own_prices))
+    named = dict.fromkeys((*model.known, *(name for names in model.agents.values() for name in names)))
+    unknown = [name for name in named if not prices.knows(name)]
+    for name in unknown:
+        what = f"what {name} costs is not known, so it counts as the dearest model"
+        yield warning(what, f"name its price in hive.yaml: model.prices ({{{name}: {{}}}} costs nothing)")
+    days = prices.age(datetime.fromtimestamp(instance.ledger.clock(), UTC).date())
+    if days > OLD_DAYS:
+        yield warning(
+            f"the prices of models are {days} days old", "update forgehive, or name the new ones: model.prices"
+        )
+    elif not unknown:
+        yield ok("what the models cost is known")
 
 
 def clock(instance: Instance, forge: str) -> CheckResult:

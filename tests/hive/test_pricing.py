@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,11 @@ import pytest
 from bots.money import CENT, DOLLAR, MOST, dollars, exactly, percent, read_dollars
 from hive.app.prices import lines, priced
 from hive.config import BadYaml, load
+from hive.config.costs import BudgetSettings
 from hive.gateway.pricing import OLD_DAYS, ModelPrice, cost, price_list
 from hive.gateway.token_usage import TokenUsage
+from hive.instance.instance import Instance
+from hive.provision.host_checks import _prices
 from tests.hive.test_cli import CONFIG, hive
 
 PRICES = price_list()
@@ -142,3 +146,40 @@ def test_an_amount_is_read_to_the_last_digit() -> None:
     assert read_dollars("1000000") == MOST
     assert exactly(0.1) == DOLLAR // 10
     assert (percent(61, 100), percent(0, 0), percent(1, 3)) == (61, 100, 33)
+
+
+@pytest.mark.parametrize(
+    ("budget", "complaint"),
+    [
+        ("{run: cheap}", "budget.run: should be a number or 'none' (it is 'cheap')"),
+        ("{issue: -1}", "budget.issue: should be at least 0 or 'none' (it is -1)"),
+        ("{team_day: 2000000}", "budget.team_day: should be at most 1000000 or 'none' (it is 2000000)"),
+        ("{team_month: true}", "budget.team_month: should be a number or 'none' (it is True)"),
+        ("{agent_week: 3}", "budget.agent_week: unknown key; did you mean 'agent_day'?"),
+    ],
+)
+def test_a_wrong_cap_is_named(tmp_path: Path, budget: str, complaint: str) -> None:
+    """By its field, with what would be right."""
+    path = configured(tmp_path, "{}")
+    path.write_text(f"{path.read_text()}budget: {budget}\n")
+    with pytest.raises(BadYaml) as caught:
+        load(path)
+    assert complaint in str(caught.value)
+
+
+def test_a_newcomer_is_protected(tmp_path: Path) -> None:
+    """Without a word about money there are caps; where there is none, somebody wrote so."""
+    path = configured(tmp_path, "{}")
+    assert load(path).budget == BudgetSettings(run=3.0, issue=10.0, team_day=50.0)
+    path.write_text(f"{path.read_text()}budget: {{run: none, issue: 0}}\n")
+    assert (load(path).budget.run, load(path).budget.issue) == ("none", 0)
+
+
+def test_the_doctor_knows_what_has_no_price(tmp_path: Path) -> None:
+    """A model whose price nobody knows is named before it is paid for as the dearest one."""
+    path = configured(tmp_path, "{mine: {}}")
+    path.write_text(path.read_text().replace("model: {", "model: {allowed: [mine, theirs], "))
+    with closing(Instance(load(path))) as instance:
+        found = [str(result) for result in _prices(instance)]
+    assert len(found) == 1 + (PRICES.age(datetime.now(UTC).date()) > OLD_DAYS)
+    assert "what theirs costs is not known, so it counts as the dearest model" in found[0]

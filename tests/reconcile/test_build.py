@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from bots.money import DOLLAR
 from hive.config import Limits
 from hive.git_mirror.mirror import TreeLimits
 from hive.reconcile.agent_dirs import AgentDirs
@@ -69,7 +70,9 @@ def test_problems_are_sentences(origin: Origin, files: dict[str, str], expected:
     assert any(expected in problem for problem in error.value.problems), error.value.problems
 
 
-KNOWN = KnownNames(("app", "infra"), ("claude-sonnet-5-5", "claude-opus-5-5"), lambda: {"lorekeeper": "atlas"})
+KNOWN = KnownNames(
+    ("app", "infra"), ("claude-sonnet-5-5", "claude-opus-5-5"), lambda: {"lorekeeper": "atlas"}, {"run": 3.0}
+)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +92,10 @@ KNOWN = KnownNames(("app", "infra"), ("claude-sonnet-5-5", "claude-opus-5-5"), l
             "lane: app\nrole: lorekeeper\n",
             "agent.yaml:2:7: role: atlas is the lorekeeper of this team, and there is one at the most",
         ),
+        (
+            "lane: app\nbudget: {day: 100, run: 4}\n",
+            "agent.yaml:2:25: budget.run: budget.run of hive.yaml allows 3 at the most (it is 4)",
+        ),
     ],
 )
 def test_what_the_house_does_not_know(origin: Origin, text: str, expected: str) -> None:
@@ -97,6 +104,17 @@ def test_what_the_house_does_not_know(origin: Origin, text: str, expected: str) 
     with pytest.raises(BuildFailed) as error:
         plan("iris", origin.mirror, sha, LIMITS, known=KNOWN)
     assert error.value.problems == (expected,)
+
+
+def test_a_budget_is_built_and_planned(origin: Origin, tmp_path: Path) -> None:
+    """Lower caps are part of the artifact, and a plan says what becomes of them."""
+    sha = origin.commit({"agent.yaml": "lane: app\nbudget: {run: 0.5, month: none}\n"})
+    made = plan("iris", origin.mirror, sha, LIMITS, known=KNOWN)
+    assert json.loads((build(made, sha, tmp_path / "gens") / "agent.json").read_text())["budget"] == [
+        ["run", DOLLAR // 2]
+    ]
+    old = plan("iris", origin.mirror, origin.commit({"agent.yaml": "lane: app\nbudget: {day: 2}\n"}), LIMITS)
+    assert changes(old, made) == ("budget.day: $2.00 → no cap of its own", "budget.run: no cap of its own → $0.50")
 
 
 def test_what_the_house_knows(origin: Origin) -> None:

@@ -13,6 +13,7 @@ from forge.models import Repo
 from hive.app.agent_fault import AgentFault
 from hive.app.gc import HOST, collecting
 from hive.app.model_routes import ModelRoutes
+from hive.app.outgoing import Outgoing
 from hive.app.run_report import RunReport
 from hive.app.turn_brief import Brief
 from hive.app.work import mirrors
@@ -22,7 +23,6 @@ from hive.gateway.agent_backoff import AgentBackoff
 from hive.gateway.agent_session import AgentSession
 from hive.gateway.budget import Budget
 from hive.gateway.budget_waits import BudgetWaits
-from hive.gateway.outbound import KnownSecrets, Outbound
 from hive.gateway.pricing import own_prices, price_list
 from hive.gateway.wsgi_server import Server
 from hive.git_mirror.mirror import Login
@@ -58,7 +58,7 @@ class Host:
         self._stop = stop
         self._keys = _keys(instance)
         self._routes = ModelRoutes(instance.settings.model, self._keys)
-        self._known = KnownSecrets(self._secrets)
+        self._outgoing = Outgoing(instance, self._secrets, partial(_pending, instance))
         limiter = Limiter.find(instance.settings.limits)
         limiter.save(instance.settings.state / REPORT)
         self.containers = Containers(backend_of(instance.settings), instance.agents, limiter)
@@ -99,6 +99,7 @@ class Host:
         collector = threading.Thread(target=collecting, args=(self._instance, HOST, self._loops), name="gc")
         collector.start()
         threading.Thread(target=self._routes.warm, name="warm", daemon=True).start()
+        self._outgoing.tidy()
         wakeup = Wakeup(self._instance.settings.state / HOST_WAKEUP)
         relay = threading.Thread(target=self._woken.relay, args=(wakeup, self._stop), name="wakeups")
         relay.start()
@@ -178,16 +179,9 @@ class Host:
             # Its last request may have claimed the next turn meanwhile, which was not interrupted and stays the first.
             self._instance.ledger.runs.release(agent, refund=True, first=True)
 
-    def _outbound(self, team: str, agent: str) -> Outbound:
-        instance = self._instance
-        wake = partial(_pending, instance)
-        return Outbound(
-            instance.ledger, team, agent, instance.settings.account("core"), instance.ops(team), self._known, wake
-        )
-
     def _secrets(self) -> frozenset[str]:
-        """Every secret that this host knows."""
-        return self._instance.secret_store.all() | self._keys.known() | self.containers.keys()
+        """The secrets that are in this process only."""
+        return self._keys.known() | self.containers.keys()
 
     def _log(self, team: str, agent: str, lines: int) -> str | None:
         """The end of the log of an agent of a team; None for another one."""
@@ -259,7 +253,8 @@ class Host:
             base=brief.base,
             brief=brief,
             capabilities=brief.capabilities,
-            outbound=self._outbound(team, agent),
+            outbound=self._outgoing.texts(team, agent),
+            push=self._outgoing.pushes(team, agent),
             status=RunReport(instance.ledger, agent, brief.reader),
             log=lambda name, lines: self._log(team, name, lines),
             knowledge=instance.knowledge(forge),

@@ -14,7 +14,7 @@ from forge.protocol import ForgeError, NotFound
 from hive.app.agent_prompt import system_prompt
 from hive.app.branches import Branches
 from hive.app.loose_ends import LooseEnds
-from hive.config import EVERYDAY, BadYaml, read_checks
+from hive.config import EVERYDAY, BadYaml, Settings, read_checks
 from hive.gateway.budget import caps_of
 from hive.instance.instance import Instance
 from hive.instance.repositories import address
@@ -32,6 +32,11 @@ log = logging.getLogger("hive.host")
 def forge_reader(forge: str, url: str, token: str, names: RepositoryNames) -> GiteaReader:
     """The forge as the owner of a token sees it."""
     return GiteaReader(name=forge, url=url, token=token, current=names.current)
+
+
+def email_of(agent: str, settings: Settings) -> str:
+    """The address in an agent's commits: it belongs to nobody."""
+    return f"{agent}@{settings.account('core')}.invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Brief:
             "config_base": self.base(config),
             "knowledge": self.instance.knowledge(issue.repo.forge).path,
             "checks": list(self._checks(issue.repo, base)),
-            "author": {"name": self.agent, "email": f"{self.agent}@{settings.account('core')}.invalid"},
+            "author": {"name": self.agent, "email": email_of(self.agent, settings)},
             **self._spec(),
         }
 

@@ -13,6 +13,7 @@ from forge.models import Repo
 from hive.codec import STRICT
 from hive.config.costs import DEFAULT_BUDGET, BudgetSettings
 from hive.config.models import ModelSettings
+from hive.config.protected_paths import PROTECTED
 from hive.config.validation import DEFAULT_ACCOUNTS, field_errors
 from hive.config.yaml_loader import MAX_BYTES
 from hive.config.yaml_locations import BadYaml, Document, Problem
@@ -182,6 +183,9 @@ class TeamSettings:
     kinds: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Kinds of issue: a label, and the words that tell it. The last one takes what fits no other."""
 
+    grants: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Protected paths that an agent may push changes of, by agent: `iris: [/.github/workflows/]`."""
+
     __pydantic_config__: ClassVar = STRICT
 
     def lane_list(self) -> tuple[Lane, ...]:
@@ -244,6 +248,9 @@ class Settings:
 
     keep: Keep = Keep()
     """Retention of what is over."""
+
+    protected_paths: tuple[str, ...] = PROTECTED
+    """Paths that no agent may push changes of without a grant, as in `.gitignore`: what runs on the forge, who reviews, what agents are told."""
 
     packages_path: tuple[str, ...] = PACKAGES_PATH
     """Directories of this host in which the packages of agents are looked for, in this order; containers have to see them."""

@@ -14,6 +14,7 @@ from typing import Any, Final
 from hive.codec import FieldError
 from hive.config import naming
 from hive.config.naming import folded
+from hive.config.protected_paths import mistake
 from hive.config.yaml_loader import Place, shown
 
 DEFAULT_ACCOUNTS: Final = {"core": "core", "triage": "triage", "review": "argus"}
@@ -131,6 +132,7 @@ def _paths(root: Mapping[str, Any]) -> Iterator[FieldError]:
         if not _SOCKET.fullmatch(queue) and (found is None or not 1 <= int(found["port"] or 6379) <= 65535):
             yield FieldError(("queue",), "should be redis://HOST:PORT/N or unix:///PATH, without a password")
     yield from _each(("packages_path",), root.get("packages_path"), _directory)
+    yield from _each(("protected_paths",), root.get("protected_paths"), mistake)
 
 
 def _directory(path: str) -> str:
@@ -169,6 +171,11 @@ def _team(name: str, team: Mapping[str, Any], forges: Mapping[str, Any]) -> Iter
     if team.get("lanes") == {}:
         yield FieldError((*place, "lanes"), "should hold at least one lane")
     yield from _lanes(place, team)
+    agents = _texts(team.get("agents"))
+    for agent, paths in _map(team.get("grants")).items():
+        if agent not in agents:
+            yield FieldError((*place, "grants", agent), naming.unknown(agent, agents, "its agents"), at_key=True)
+        yield from _each((*place, "grants", agent), paths, mistake)
     for label, words in _map(team.get("kinds")).items():
         yield from _wrong((*place, "kinds", label), naming.label(label), at_key=True)
         yield from _words((*place, "kinds", label), words)

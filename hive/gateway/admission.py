@@ -37,6 +37,9 @@ class Denied(Exception):
         self.to_a_run = False
         """Whether the client has the token of a run."""
 
+        self.raw: tuple[str, bytes] | None = None
+        """The type and the bytes of an answer in another protocol, with which it is sent as a success."""
+
     @property
     def headers(self) -> dict[str, str]:
         """Headers of the answer beside the sentence."""

@@ -13,6 +13,7 @@ from typing import Any
 from forge.models import Repo
 from hive.gateway.agent_backoff import AgentBackoff
 from hive.gateway.outbound import Outbound
+from hive.gateway.push_check import PushCheck
 from hive.git_mirror.mirror import Login
 from hive.ledger import Ledger, Turn
 from hive.queue.wakeup import WakeupBroadcast
@@ -26,7 +27,7 @@ class AgentSession:
     of a run. `login` is called each time, as its token may be rotated. `base` is a repository's default branch, `brief`
     makes a turn's JSON, `address` is the repository's path on the forge: all raise OSError while the forge is unavailable,
     or a repository is missing. `capabilities` are those of the running container's configuration. `status` tells how a run stands on the
-    forge, raising OSError; `log` the last lines of a container of the team, control characters escaped, None if there is none. `outbound` looks through what it says. `woken` wakes those who wait for the result of an effect, or for a turn.
+    forge, raising OSError; `log` the last lines of a container of the team, control characters escaped, None if there is none. `outbound` looks through what it says, `push` through what it pushes, None if it may push nothing. `woken` wakes those who wait for the result of an effect, or for a turn.
     """
 
     agent: str
@@ -44,6 +45,7 @@ class AgentSession:
     brief: Callable[[Turn], dict[str, Any]]
     capabilities: Callable[[], frozenset[str]]
     outbound: Outbound
+    push: PushCheck | None = None
     serves: Callable[[int], bool] = bool
     status: Callable[[Turn], dict[str, Any]] = lambda _: {}
     log: Callable[[str, int], str | None] = lambda *_: None

@@ -10,21 +10,17 @@ from typing import Any, cast
 
 from flask import Flask, Response, jsonify, request
 
-from forge.models import Ref, Repo
 from hive.gateway import forge_calls, middleware, read_calls, turn_calls
 from hive.gateway.admission import NO_TOKEN, CallRule, Denied, Gate, Guard
 from hive.gateway.agent_session import AgentSession
 from hive.gateway.call_admission import admitted, unknown
 from hive.gateway.calls import BrokerCall
-from hive.gateway.git_proxy import FETCH, PUSH, GitRequest, NotAllowed, proxy
+from hive.gateway.git_calls import MAX_FETCH, MAX_PUSH, pass_git
+from hive.gateway.git_proxy import PUSH, GitRequest
 from hive.ledger import Turn
 
 MAX_ASKING = 4 << 10
 """Bytes of a question for a turn: it is the only call without the token of a run."""
-
-MAX_FETCH = 16 << 20
-MAX_PUSH = 256 << 20
-"""The most bytes of a fetch request, and of a push."""
 
 CALLS = {call.name: call for call in (*turn_calls.CALLS, *forge_calls.CALLS, *read_calls.CALLS)}
 """Every call that needs the token of a run."""
@@ -45,7 +41,15 @@ def create(session: AgentSession, guard: Guard | None = None) -> Flask:
 
     @app.route("/git/<owner>/<name>.git/<path:rest>", methods=["GET", "POST"])
     def git(owner: str, name: str, rest: str) -> Response:
-        return pass_git(session, authorise(session), f"{owner}/{name}", rest)
+        turn, repo = authorise(session), f"{owner}/{name}"
+        asked = GitRequest(
+            *(request.method, repo, rest, request.query_string.decode("ascii", "replace")),
+            headers=dict(request.headers.items()),
+            body=cast("Any", request.stream),
+            length=request.content_length,
+        )
+        passed = pass_git(session, turn, repo, asked, frozenset(request.args.getlist("service")))
+        return Response(passed.chunks, passed.status, passed.headers)
 
     return app
 
@@ -72,29 +76,6 @@ def rule(method: str, path: str) -> CallRule | None:
 def form(_status: int, sentence: str) -> dict[str, Any]:
     """An error as the harness reads it."""
     return {"error": sentence}
-
-
-def pass_git(session: AgentSession, turn: Turn, repo: str, rest: str) -> Response:
-    """Git, for the repositories of the run."""
-    reads = session.knowledge is not None and repo == session.knowledge.path
-    if not reads and repo not in (Ref.parse(turn.ref).repo.path, session.config_repo.path):
-        raise Denied(403, f"{repo} is not a repository of this run")
-    if reads and (rest == PUSH or set(request.args.getlist("service")) - {FETCH}):
-        raise Denied(403, f"{repo} is read from a container, not pushed to")
-    words = request.query_string.decode("ascii", "replace")
-    try:
-        asked = GitRequest(
-            *(request.method, session.address(Repo(session.config_repo.forge, *repo.split("/"))), rest, words),
-            headers=dict(request.headers.items()),
-            body=cast("Any", request.stream),
-            length=request.content_length,
-        )
-        passed = proxy(session.forge_url, session.login(), asked, f"agent/{session.agent}/")
-    except NotAllowed as error:
-        raise Denied(403, str(error)) from error
-    except OSError as error:
-        raise Denied(503, str(error)) from error
-    return Response(passed.chunks, passed.status, passed.headers)
 
 
 def authorise(session: AgentSession) -> Turn:

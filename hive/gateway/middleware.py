@@ -36,6 +36,9 @@ def install(app: Flask, guard: Guard, form: Form) -> None:
     @app.errorhandler(Denied)
     def denied(error: Denied) -> Response:
         guard.refuse(f"{request.method} {request.path}", request_id(), error)
+        if error.raw is not None:
+            kind, said = error.raw
+            return Response(said, 200, content_type=kind)
         answer = jsonify(form(error.status, str(error)))
         answer.status_code = error.status
         answer.headers.update(error.headers)

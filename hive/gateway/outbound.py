@@ -78,6 +78,15 @@ class Outbound:
                 self.record(turn, where, kind="key")
                 raise Denied(403, KEY.format(where=where))
 
+    def check_file(self, turn: Turn, where: str, data: bytes, before: Callable[[], bytes]) -> None:
+        """Check a file; what looks like a key is let through if the file had it `before`."""
+        if self.known.scanner().also(turn.token).finds(data):
+            self.report(turn, where)
+            raise Denied(403, SECRET.format(where=where))
+        if (keys := keys_in(data)) and keys - keys_in(before()):
+            self.record(turn, where, kind="key")
+            raise Denied(403, KEY.format(where=where))
+
     def report(self, turn: Turn, where: str) -> None:
         """Record a secret of the hive, and tell the operators, once a run."""
         body = BODY.format(agent=self.agent, run=turn.run, ref=turn.ref.partition(":")[2], where=f"`{where}`")

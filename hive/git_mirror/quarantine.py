@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from hive.git_mirror.errors import GitError, failure
+from hive.git_mirror.errors import GitError, GitInterrupted, failure
 from hive.git_mirror.git_process import GitProcess
 from hive.git_mirror.mirror import SHA, Mirror
 
@@ -52,7 +52,12 @@ class Quarantine:
 
     def unpack(self, pack: BinaryIO, *, most: int) -> None:
         """Index a pack; raises GitError for a broken one, or one whose objects point to some that are nowhere."""
-        self._git.run("index-pack", "--stdin", "--fix-thin", "--strict", f"--max-input-size={most}", given=pack)
+        try:
+            self._git.run("index-pack", "--stdin", "--fix-thin", "--strict", f"--max-input-size={most}", given=pack)
+        except GitInterrupted as error:
+            if "early EOF" not in str(error):  # which is about a connection elsewhere
+                raise
+            raise GitError("git index-pack: it is cut off") from error
 
     def head(self, branch: str) -> str:
         """The commit of a branch on the forge; empty without one."""
@@ -96,16 +101,19 @@ class Quarantine:
             raise failure("merge-base", status, out)
         return out if status == 0 else EMPTY_TREE
 
-    def changed(self, old: str, new: str) -> Mapping[str, str]:
-        """The paths at which two commits or trees differ, each with the blob that the older one has there, empty for none."""
-        words = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--no-ext-diff", _sha(old), _sha(new), "--")
-        fields = self._git.read(*words).decode("utf-8", "replace").split("\0")
-        rows = zip(fields[::2], fields[1::2], strict=False)
-        return {path: _blob(row.split(" ")[2]) for row, path in rows if row.startswith(":")}
+    def changed(self, old: str, new: str) -> list[str]:
+        """The paths at which two commits or trees differ."""
+        words = ("diff-tree", "-r", "-z", "--name-only", "--no-renames", "--no-ext-diff", _sha(old), _sha(new), "--")
+        return [path for path in self._git.read(*words).decode("utf-8", "replace").split("\0") if path]
 
-    def blob(self, sha: str) -> bytes:
-        """The bytes of a blob."""
-        return self._git.read("cat-file", "blob", _sha(sha))
+    def file(self, commit: str, path: str) -> bytes:
+        """The bytes of a file in a commit or tree; empty if there is none, or it is more than is read at once."""
+        listed = self._git.run("ls-tree", "-l", "-z", "--full-tree", _sha(commit), "--", f":(literal){path}")
+        facts, _, name = listed.partition("\0")[0].partition("\t")
+        _, kind, blob, size = facts.split() if name == path else ("", "", "", "0")
+        if kind != "blob" or int(size) > BATCH_BYTES:
+            return b""
+        return self._git.read("cat-file", "blob", _sha(blob))
 
     def packed(self, tips: Sequence[str]) -> Path:
         """A pack of what the forge does not have of some commits: nothing that they do not lead to."""
@@ -144,10 +152,6 @@ def quarantine(mirror: Mirror, root: Path) -> Iterator[Quarantine]:
         yield Quarantine(mirror, directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def _blob(sha: str) -> str:
-    return "" if set(sha) == {"0"} else sha
 
 
 def _sha(text: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 OTHERS = 0o077
 """What group and others may."""
 
-OURS = ("agents", "heartbeats", "ledger.db*", "logs", "mirrors", "queue.db*", "*.wakeup", "*.lock")
+OURS = ("agents", "heartbeats", "ledger.db*", "logs", "mirrors", "pushes", "queue.db*", "*.wakeup", "*.lock")
 """What the hive creates in its state directory, beside embedded forges.
 
 Not its secrets: an exposed one may be known to others, and the secret store refuses it instead of closing it.

@@ -28,8 +28,9 @@ from hive.gateway import broker, model_proxy
 from hive.gateway.admission import MAX_VALUES, NOT_THE_HARNESS, Bucket, CallRule, Denied, Gate, Guard, json_object
 from hive.gateway.agent_backoff import AgentBackoff
 from hive.gateway.agent_session import AgentSession
-from hive.gateway.broker import MAX_ASKING, MAX_FETCH
+from hive.gateway.broker import MAX_ASKING
 from hive.gateway.calls import MAX_CALL
+from hive.gateway.git_calls import MAX_FETCH
 from hive.gateway.llm import Model
 from hive.gateway.model_proxy import MAX_REQUEST
 from hive.gateway.outbound import Outbound

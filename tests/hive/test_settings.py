@@ -107,6 +107,16 @@ def test_knows_its_repositories(tmp_path: Path) -> None:
         ("agents: [iris]", "agents: ['..']", "8:14: teams.acme.agents.0: should be 1 to 9 small letters"),
         ("agents: [iris]", "agents: [iris, core]", "8:20: teams.acme.agents.1: 'core' is reserved"),
         ("agents: [iris]", "agents: [iris, iris]", "8:20: teams.acme.agents.1: 'iris' already works in team 'acme'"),
+        (
+            "agents: [iris]",
+            "agents: [iris]\n    grants: {atlas: [/x]}",
+            "9:14: teams.acme.grants.atlas: should be one of iris (it is 'atlas')",
+        ),
+        (
+            "agents: [iris]",
+            "agents: [iris]\n    grants: {iris: [../x]}",
+            "9:21: teams.acme.grants.iris.0: should be a path of the repository",
+        ),
         ("agent: iris", "agent: bob", "10:20: teams.acme.lanes.app.agent: should be one of iris (it is 'bob')"),
         ("words:", "wrods:", "10:26: teams.acme.lanes.app.wrods: unknown key; did you mean 'words'?"),
         ("    repos: [app]\n", "", "5:5: teams.acme.repos: required key is missing"),

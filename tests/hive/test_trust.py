@@ -112,7 +112,7 @@ class Place:
         """Let a container's git ask the forge."""
         login = Login("core", self.hive_env.instance.secret_store.token(APP.forge, "core"))
         asked = GitRequest("GET", APP.path, "info/refs", "service=git-upload-pack", {}, io.BytesIO(), None)
-        passed = proxy(self.url, login, asked, "agent/iris/")
+        passed = proxy(self.url, login, asked)
         list(passed.chunks)
         return passed.status
 

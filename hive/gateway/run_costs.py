@@ -7,14 +7,16 @@ from hive.gateway.run_messages import last_words
 from hive.ledger import CapReached, Ledger, Spender, Turn
 from hive.outbox.run_footer import footer
 
-GAVE_UP = frozenset({"blocked", "failed"})
+PARTIAL = "partial"
+GAVE_UP = frozenset({"blocked", "failed", PARTIAL})
 """Ends of a turn that a spent budget can be the reason of."""
 
 
 def held_up(ledger: Ledger, turn: Turn, outcome: str) -> CapReached | None:
     """The cap that made a turn end; None if it came to an end of its own, which also ends what is known of a cap."""
     if outcome in GAVE_UP:
-        return ledger.budgets.stopped(turn.id)
+        reached = ledger.budgets.stopped(turn.id)
+        return None if outcome == PARTIAL and reached is not None and reached.until else reached
     ledger.budgets.forget_stop(turn.run)
     return None
 

@@ -148,7 +148,7 @@ def end(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, A
     if reached is not None and reached.until:  # an engine that cannot pause has given up; the turn goes on nevertheless
         session.rest.put_down(turn)
         return {}
-    outcome = outcome if reached is None else "blocked"
+    outcome = "blocked" if reached is not None and outcome == "failed" else outcome
     if (
         reached is None
         and outcome == "blocked"

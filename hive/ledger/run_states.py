@@ -86,7 +86,8 @@ class RunStates:
         if row is None:
             return None
         is_stuck = row["last"] in {"blocked", "failed", "no-op"}
-        over_cap = OVER_CAP.format(of=row["over_cap"]) if is_stuck and row["over_cap"] else ""
+        is_over_cap = row["over_cap"] and (is_stuck or row["last"] == "partial")
+        over_cap = OVER_CAP.format(of=row["over_cap"]) if is_over_cap else ""
         return RunStatus(
             id=row["id"],
             agent=row["agent"],

@@ -8,12 +8,13 @@ import signal
 import sys
 
 from hive.agent.broker_client import BrokerClient
+from hive.agent.container_paths import ContainerPaths
 from hive.agent.errors import HostRefused, HostUnavailable, LeaseLost, Shutdown
 from hive.agent.log import log
 from hive.agent.relay import relay
 from hive.agent.sandbox import be_alone
 from hive.agent.turn import TurnBrief
-from hive.agent.turn_runner import ContainerPaths, TurnRunner
+from hive.agent.turn_runner import TurnRunner
 from hive.agent.unix_http import RetryPolicy, UnixHTTPClient
 
 WAIT = 25.0

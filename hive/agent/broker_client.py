@@ -38,17 +38,21 @@ class BrokerClient:
         data = self._call("turn", {"generation": generation, "wait": wait})
         return parse(data) if data else None
 
-    def beat(self) -> str:
-        """Renew the lease; `cancel` if the turn should be stopped, `pause` if it should be paused, else empty.
+    def beat(self) -> frozenset[str]:
+        """Renew the lease; `cancel` if the turn should be stopped, `rest` if it should be paused, `mail` if words wait for it.
 
         Not retried: the next heartbeat is the second attempt.
         """
         told = self._once("beat", {})
-        return next((word for word in ("cancel", "rest") if told.get(word)), "")
+        return frozenset(word for word in ("cancel", "rest", "mail") if told.get(word))
 
-    def tell(self, number: int, line: dict[str, Any]) -> None:
-        """Store a line of the transcript, once."""
-        self._call("transcript", {"number": number, "line": line})
+    def tell(self, number: int, line: dict[str, Any]) -> bool:
+        """Store a line of the transcript, once; returns whether words wait for this turn."""
+        return bool(self._call("transcript", {"number": number, "line": line}).get("mail"))
+
+    def mail(self) -> list[tuple[int, str]]:
+        """What people said since the turn began: numbers and texts, oldest first."""
+        return [(int(told["turn"]), str(told["message"])) for told in self._call("mail", {})["messages"]]
 
     def progress(self, done: Sequence[str], left: Sequence[str]) -> None:
         """Show where the work is, by what is done and what is left to do."""

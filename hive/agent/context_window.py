@@ -23,6 +23,10 @@ REST = 4
 FULL = "model_context_window_exceeded"
 """The stop reason of a reply that filled the window."""
 
+CHECKPOINT = """\
+This conversation is getting longer than you can read, so most of it is left out from here on: you will not see it again. Write \
+down now, in words and without a call of a tool, what you need to go on: the task and what was decided, what is done and where, \
+what was tried and did not work, and what is left to do."""
 TOO_LONG = "The conversation has grown longer than the model can read."
 
 
@@ -62,10 +66,13 @@ class ContextWindow:
             if not self._is_nearly_full():
                 return
             log("checkpoint", step=self.transcript.steps)
-            self.transcript.begin_checkpoint()
+            self.transcript.append(
+                {"role": "user", "content": [{"type": "text", "text": CHECKPOINT}], "checkpoint": True}
+            )
         if checkpoint_of(self.transcript.lines) == "asked":
             try:
-                self.transcript.note(self.model.reply(self.transcript.messages))
+                notes = self.model.reply(self.transcript.messages)
+                self.transcript.append({**notes, "checkpoint": True})  # the calls in it are never made
             except ContextOverflow:
                 log("no notes", step=self.transcript.steps)
         self.transcript.shorten()

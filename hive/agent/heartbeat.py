@@ -23,6 +23,9 @@ class LeaseHeartbeat:
         self._lost = threading.Event()
         self._cancelled = threading.Event()
         self._resting = threading.Event()
+        self.mail = threading.Event()
+        """Whether words wait for the turn."""
+
         self._thread = threading.Thread(target=self._beat, daemon=True, name="pulse")
 
     def __enter__(self) -> Self:
@@ -32,6 +35,11 @@ class LeaseHeartbeat:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._over.set()
         self._thread.join()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the turn must not continue, not even with what runs now: it was cancelled, or is another holder's."""
+        return self._lost.is_set() or self._cancelled.is_set()
 
     def check(self) -> None:
         """Raise LeaseLost, Paused or TurnEnded if the turn must not continue."""
@@ -46,10 +54,9 @@ class LeaseHeartbeat:
         while not self._over.wait(self._interval):
             try:
                 told = self._broker.beat()
-                if told == "cancel":
-                    self._cancelled.set()
-                elif told == "rest":
-                    self._resting.set()
+                for word, event in (("cancel", self._cancelled), ("rest", self._resting), ("mail", self.mail)):
+                    if word in told:
+                        event.set()
             except LeaseLost:
                 self._lost.set()
                 return

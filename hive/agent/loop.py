@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 from hive.agent.context_window import FULL, TOO_LONG, ContextWindow
 from hive.agent.errors import ToolError, TurnEnded
 from hive.agent.log import log
+from hive.agent.mailbox import Mailbox
 from hive.agent.pictures import Picture
 from hive.agent.repetition import verdict_on, warning_of
 from hive.agent.stream import FINISHED, PAUSED
@@ -43,6 +44,7 @@ class AgentLoop:
     transcript: Transcript
     window: ContextWindow
     toolbox: Toolbox
+    mailbox: Mailbox
     between: Callable[[], None]
     is_late: Callable[[], bool]
 
@@ -50,6 +52,8 @@ class AgentLoop:
         """Step until TurnEnded is raised, or anything by `between`."""
         while True:
             self.between()
+            if self.transcript.reply is None:
+                self.mailbox.empty()
             self.step()
 
     def step(self) -> None:

@@ -7,7 +7,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,11 +57,12 @@ def run(
     sandbox: Sandbox = NONE,
     more: Mapping[str, str] | None = None,
     outputs: OutputFolder | None = None,
+    is_over: Callable[[], bool] = bool,
 ) -> CommandResult:
     """Run a command with `sh`; nothing that it started is left when it ends or its time is up.
 
     `more` are variables beside those of the harness, `outputs` is where an output goes that is too long for its result. Its
-    time starts when it does. Raises OSError if it cannot be confined.
+    time starts when it does, and is up as soon as `is_over`. Raises OSError if it cannot be confined.
     """
     output = _Output(outputs)
     limits = own()
@@ -84,7 +85,7 @@ def run(
         with process:
             try:
                 is_confined = pipe.read(1) == b"1"
-                in_time = _watch(process, output, until=time.monotonic() + seconds)
+                in_time = _watch(process, output, is_over, until=time.monotonic() + seconds)
             finally:
                 end_process(process)
                 output.close()
@@ -105,11 +106,11 @@ def end_process(process: subprocess.Popen[bytes]) -> None:
     end_orphans()
 
 
-def _watch(process: subprocess.Popen[bytes], output: _Output, *, until: float) -> bool:
+def _watch(process: subprocess.Popen[bytes], output: _Output, is_over: Callable[[], bool], *, until: float) -> bool:
     """Read until the shell has ended; False if it has not by then."""
     assert process.stdout is not None
     pipe = process.stdout.fileno()
-    while (left := until - time.monotonic()) > 0:
+    while (left := until - time.monotonic()) > 0 and not is_over():
         if select.select([pipe], [], [], min(left, _LOOK))[0]:
             chunk = os.read(pipe, 65536)
             output.add(chunk)

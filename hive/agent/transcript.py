@@ -7,6 +7,9 @@ its `stop_reason` and `usage`. The line that ends a turn carries `end`, with or 
 compacted in time, a message and a reply with `"checkpoint": true` hold what the model wrote down. Where it did not fit into
 the model's window, `"window"` is how many tokens did fit before.
 
+A message that a person wrote during a turn has the number of its own turn in `joins`, and `"moved": true` stands beside the
+words that the base has moved.
+
 A mind is the model with its instructions and tools. Thinking is signed for the mind that thought it and
 refused from any other, so what an earlier mind thought is kept here and not sent.
 """
@@ -22,11 +25,6 @@ from hive.agent.text import repaired
 from hive.agent.transcript_reading import TOKENS_IN, calls, messages_of
 
 UNDONE = "This was not done: the turn was over before."
-
-CHECKPOINT = """\
-This conversation is getting longer than you can read, so most of it is left out from here on: you will not see it again. Write \
-down now, in words and without a call of a tool, what you need to go on: the task and what was decided, what is done and where, \
-what was tried and did not work, and what is left to do."""
 
 
 class Transcript:
@@ -86,14 +84,6 @@ class Transcript:
         """Record the outcome of the turn, unless that is done."""
         if self.end is None:
             self.append(_end(end))
-
-    def begin_checkpoint(self) -> None:
-        """Ask the model to write down what matters, because the conversation will be made shorter."""
-        self.append({"role": "user", "content": [{"type": "text", "text": CHECKPOINT}], "checkpoint": True})
-
-    def note(self, reply: dict[str, Any]) -> None:
-        """Keep what the model wrote down; the calls in it are never made."""
-        self.append({**reply, "checkpoint": True})
 
     def shorten(self, *, window: int = 0) -> None:
         """Make the conversation shorter from here on; every line stays where it is.

@@ -97,6 +97,16 @@ class WorkTree:
         """Whether there is something that the forge does not have: changes, or commits that were not pushed."""
         return bool(self._git("status", "--porcelain", "--ignore-submodules=all")) or bool(self.unpushed())
 
+    def moved(self) -> tuple[str, int] | None:
+        """The base as the forge has it now, by a short name, and how many commits it is further; None if it is not.
+
+        Not tried again if the forge does not answer: it is asked again later.
+        """
+        before = self._git("rev-parse", self._base)
+        self._git("fetch", "--prune", "--no-tags", "origin")
+        count = int(self._git("rev-list", "--count", f"{before}..{self._base}"))
+        return (self._git("rev-parse", "--short", self._base), count) if count else None
+
     def is_ahead(self) -> bool:
         """Whether there is a commit that the base does not have."""
         return self._git("rev-list", "--count", f"{self._base}..HEAD") != "0"

@@ -38,6 +38,8 @@ def line_of(turn: int, value: object) -> dict[str, Any]:
         raise MalformedLine("a turn tells of itself only")
     if ("turn" in line and "mind" not in line) or ("role" in line) != ("content" in line):
         raise MalformedLine("a turn begins with its mind, and a message has a role and content")
+    if ({"joins", "moved"} & line.keys()) and line.get("role") != "user":
+        raise MalformedLine("what is told during a turn is a message of a user")
     if line.get("role") == "assistant" and not {"stop_reason", "usage"} <= line.keys():
         raise MalformedLine("a reply says why it stopped and what it used")
     _not_too_deep(line, MAX_DEPTH)
@@ -53,6 +55,12 @@ def uses(line: Mapping[str, Any]) -> tuple[int, int]:
     """How many edits of files and how many commands a line asks for, by the tools' names in the engines."""
     tools = [block["name"] for block in line.get("content", ()) if block["type"] == "tool_use"]
     return sum(tool in EDITS for tool in tools), sum(tool in COMMANDS for tool in tools)
+
+
+def text_of_message(line: Mapping[str, Any]) -> str:
+    """The text of a message that holds nothing else; empty for any other."""
+    content = line.get("content", ())
+    return str(content[0]["text"]) if len(content) == 1 and content[0]["type"] == "text" else ""
 
 
 def _mapping(value: object, what: str) -> Mapping[str, Any]:
@@ -149,6 +157,8 @@ _FIELDS: dict[str, Callable[[object, str], None]] = {
     "turn": _number,
     "mind": _text,
     "shortened": _true,
+    "joins": _number,
+    "moved": _true,
     "window": _number,
     "checkpoint": _true,
     "new": _true,

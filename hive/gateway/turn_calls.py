@@ -16,8 +16,9 @@ from hive.gateway.calls import MAX_LINE, BrokerCall
 from hive.gateway.outbound import texts_in
 from hive.gateway.run_costs import held_up, stopped_by, with_costs
 from hive.gateway.run_messages import GIVEN_UP, NO_WORD, PUSHED, WITHHELD, thread
-from hive.gateway.transcript_lines import OUTCOMES, MalformedLine, is_step, line_of, uses
+from hive.gateway.transcript_lines import OUTCOMES, MalformedLine, is_step, line_of, text_of_message, uses
 from hive.ledger import Act, OutOfSequence, ProgressItem, TranscriptFull, Turn
+from hive.ledger.mailbox import JOINED, NoSuchMessage, WaitingMessage
 from hive.ledger.progress import MAX_ITEMS
 from hive.ledger.runs import MAX_ATTEMPTS
 from hive.outbox.actions import PostAnswer, ResolveFixedConversations
@@ -36,7 +37,7 @@ POLL_SECONDS = 0.5
 SPOKEN = OUTCOMES - {"pushed"}
 """Ends of a turn whose message belongs on the thread; the other one has made a pull request there."""
 
-NOT_KEPT = {MalformedLine: 400, OutOfSequence: 409, TranscriptFull: 413}
+NOT_KEPT = {MalformedLine: 400, NoSuchMessage: 400, OutOfSequence: 409, TranscriptFull: 413}
 
 
 def give_turn(session: AgentSession, asked: dict[str, Any]) -> dict[str, Any] | None:
@@ -90,7 +91,14 @@ def heartbeat(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[
     session.ledger.runs.renew(turn)
     spent = session.ledger.spending.of_run(turn.run)
     cost = {"spent": f"{spent.cost / DOLLAR:.4f}"} if spent.requests else {}
-    return {"cancel": False, "rest": session.rest.is_paused(), **cost}
+    is_waiting = bool(session.ledger.mailbox.waiting(turn))
+    return {"cancel": False, "rest": session.rest.is_paused(), "mail": is_waiting, **cost}
+
+
+def mail(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
+    """What people said since the turn began: each message joins it with the line of the transcript that holds it."""
+    waiting = session.ledger.mailbox.waiting(turn)
+    return {"messages": [{"turn": message.turn, "message": message.text} for message in waiting]}
 
 
 def keep_line(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
@@ -99,13 +107,23 @@ def keep_line(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[
     try:
         line = repaired(line_of(turn.id, asked.get("line")))
         with session.ledger.transaction():
-            if session.ledger.transcripts.append(turn.run, number, line) and is_step(line):
-                session.ledger.runs.reset_attempts(turn)
-                edits, commands = uses(line)
-                session.ledger.progress.note_steps(turn.run, steps=1, edits=edits, commands=commands)
-    except (MalformedLine, OutOfSequence, TranscriptFull) as error:
+            if session.ledger.transcripts.append(turn.run, number, line):
+                _note(session, turn, line)
+    except (MalformedLine, NoSuchMessage, OutOfSequence, TranscriptFull) as error:
         raise Denied(NOT_KEPT[type(error)], str(error)) from error
-    return {}
+    return {"mail": True} if session.ledger.mailbox.waiting(turn) else {}
+
+
+def _note(session: AgentSession, turn: Turn, line: dict[str, Any]) -> None:
+    """What a new line of a transcript says beside its words."""
+    if "joins" in line:
+        session.ledger.mailbox.join(turn, WaitingMessage(line["joins"], text_of_message(line)))
+        facts = {"run": turn.run, "turn": line["joins"], "outcome": JOINED, "by": turn.id}
+        session.ledger.audit.add(session.agent, Act.TURN_ENDED, team=session.team, ref=turn.ref, **facts)
+    if is_step(line):
+        session.ledger.runs.reset_attempts(turn)
+        edits, commands = uses(line)
+        session.ledger.progress.note_steps(turn.run, steps=1, edits=edits, commands=commands)
 
 
 def show_progress(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:
@@ -205,6 +223,7 @@ def close(session: AgentSession, turn: Turn, outcome: str, *, steps: int) -> Non
 
 CALLS = (
     BrokerCall("beat", heartbeat, is_shown=False),
+    BrokerCall("mail", mail, is_shown=False),
     BrokerCall("transcript", keep_line, max_body=MAX_LINE, is_shown=False),
     BrokerCall("progress", show_progress),
     BrokerCall("rest", pause, is_shown=False),

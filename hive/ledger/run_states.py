@@ -17,7 +17,8 @@ _STANDINGS = """
         (SELECT min(id) FROM turns WHERE turns.run = runs.id AND turns.state != 'done') AS turn,
         (SELECT min(id) FROM turns WHERE turns.agent = runs.agent AND turns.state != 'done'
             AND turns.run NOT IN (SELECT id FROM suspended_runs)) AS next_turn,
-        (SELECT outcome FROM turns WHERE turns.run = runs.id AND turns.state = 'done' ORDER BY id DESC LIMIT 1) AS last,
+        (SELECT outcome FROM turns WHERE turns.run = runs.id AND turns.state = 'done' AND turns.outcome != 'joined'
+            ORDER BY id DESC LIMIT 1) AS last,
         (SELECT reason FROM suspensions WHERE suspensions.scope IN ('agent', 'account') AND suspensions.team = runs.team AND suspensions.name = runs.agent
             ORDER BY since LIMIT 1) AS suspended,
         (SELECT reason FROM suspended_runs WHERE suspended_runs.id = runs.id LIMIT 1) AS stranded
@@ -36,7 +37,8 @@ _STATUS = """
     FROM runs
     LEFT JOIN turns ON turns.id = (SELECT min(id) FROM turns WHERE turns.run = runs.id AND turns.state != 'done')
     LEFT JOIN turns AS ended
-        ON ended.id = (SELECT max(id) FROM turns WHERE turns.run = runs.id AND turns.state = 'done')
+        ON ended.id = (SELECT max(id) FROM turns WHERE turns.run = runs.id AND turns.state = 'done'
+            AND turns.outcome != 'joined')
     WHERE runs.ref = ? OR runs.pull = ? OR runs.depends_on = ? ORDER BY runs.id DESC LIMIT 1
 """
 

@@ -22,6 +22,7 @@ from hive.ledger.effects import Effects
 from hive.ledger.incidents import Incidents
 from hive.ledger.job_history import JobHistory
 from hive.ledger.jobs import Jobs
+from hive.ledger.mailbox import WaitingMessages
 from hive.ledger.progress import Progress
 from hive.ledger.pruning import Pruning
 from hive.ledger.recordings import Recordings
@@ -54,6 +55,7 @@ class Ledger:
         self.dead_letters = DeadLetters(self._db, clock)
         self.backlog = Backlog(self._db, clock)
         self.runs = Runs(self._db, clock)
+        self.mailbox = WaitingMessages(self._db, clock)
         self.broker_calls = BrokerCalls(self._db, clock)
         self.conversations = Conversations(self._db)
         self.transcripts = Transcripts(self._db, clock)

@@ -20,10 +20,11 @@ from typing import Any
 
 import pytest
 
+from hive.agent.container_paths import ContainerPaths
 from hive.agent.directory_trees import remove_path
 from hive.agent.relay import relay
 from hive.agent.turn import TurnBrief, parse
-from hive.agent.turn_runner import ContainerPaths, TurnRunner
+from hive.agent.turn_runner import TurnRunner
 from hive.agent.unix_http import RetryPolicy
 from hive.demo.model import DiffResponder, ModelConversation, ModelReply, Responder
 from hive.demo.model.server import handler
@@ -111,6 +112,9 @@ class World:
         self.beats = 0
         self.cancel = False
         self.rest = False
+        self.mail: list[tuple[int, str]] = []
+        """Numbers and texts of the messages that wait for the turn."""
+
         self.rested = 0
         self.left = 0
         self.answers: dict[str, list[int]] = {}
@@ -235,7 +239,9 @@ class World:
                 return self.next_turn(min(body["wait"], 2.0))
             case "beat":
                 self.beats += 1
-                return {"cancel": self.cancel, "rest": self.rest, "spent": self.spent}
+                return {"cancel": self.cancel, "rest": self.rest, "mail": bool(self.mail), "spent": self.spent}
+            case "mail":
+                return {"messages": [{"turn": turn, "message": text} for turn, text in self.mail]}
             case "transcript":
                 return self._tell(body["number"], body["line"])
             case "rest":
@@ -274,7 +280,8 @@ class World:
             assert lines[number] == line
         else:
             lines.append(line)
-        return {}
+            self.mail = [(turn, text) for turn, text in self.mail if turn != line.get("joins")]
+        return {"mail": bool(self.mail)}
 
     def _open(self, among: dict[str, dict[str, Any]], repo: str, body: dict[str, Any]) -> dict[str, Any]:
         assert self.git(repo, "rev-parse", f"refs/heads/{body['branch']}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from hive.agent.compaction import MOST_NOTES, NOTED, compacted
-from hive.agent.transcript import CHECKPOINT
+from hive.agent.context_window import CHECKPOINT
 from hive.agent.transcript_reading import checkpoint_of, messages_of, weight_of, window_of
 from hive.demo.model import ModelConversation, ModelReply, ToolCall
 from hive.demo.model.faults import ApiError

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from hive.agent.broker_client import BrokerClient
+from hive.agent.container_paths import ContainerPaths
 from hive.agent.errors import HostRefused, HostUnavailable, LeaseLost
 from hive.agent.relay import relay
-from hive.agent.turn_runner import ContainerPaths
 from hive.agent.unix_http import RetryPolicy, UnixHTTPClient
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from hive.agent import shell
+from hive.agent.container_paths import ContainerPaths
 from hive.agent.files import write
 from hive.agent.sandbox import be_alone
-from hive.agent.turn_runner import ContainerPaths
 
 be_alone()
 place = ContainerPaths.of(os.environ)

@@ -145,7 +145,7 @@ def test_a_turn_comes_with_its_token(socket: Socket, run: int) -> None:
     """The token opens the socket until the turn is ended."""
     turn = socket.turn()
     assert (turn["run"], turn["message"]) == (run, "do it")
-    assert socket.post("/v1/beat", token=turn["token"]) == (200, {"cancel": False, "rest": False})
+    assert socket.post("/v1/beat", token=turn["token"]) == (200, {"cancel": False, "rest": False, "mail": False})
     assert socket.post("/v1/end", {"outcome": "pushed", "message": "", "steps": 3}, turn["token"])[0] == 200
     assert socket.post("/v1/beat", token=turn["token"])[0] == 401
 

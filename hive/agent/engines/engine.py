@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn, Protocol
 
 from hive.agent.final_actions import FinalActions
+from hive.agent.mailbox import Mailbox
 from hive.agent.sandbox import Sandbox
 from hive.agent.shell import CommandResult
 from hive.agent.tool_declarations import Tool
@@ -22,7 +23,8 @@ class Workplace:
     """One turn, as an engine finds it: the task, a work tree that is ready, and the ways out.
 
     `between` is called between two steps and raises to stop (LeaseLost, Paused, Shutdown, TurnEnded); `seconds_left` is how
-    long the turn may still take, 0.0 or less when its time is up. `run` lets a command run in the work tree. `actions` ends
+    long the turn may still take, 0.0 or less when its time is up. `mailbox` puts what people said meanwhile into the transcript, for an
+    engine that reads it there: without that, it is the message of the next turn. `run` lets a command run in the work tree. `actions` ends
     the turn; `toolbox` offers the same to a model. `model_socket` is the gateway's; it wants the turn's token.
     """
 
@@ -33,6 +35,7 @@ class Workplace:
     tree: Path
     run: Callable[[str], CommandResult]
     between: Callable[[], None]
+    mailbox: Mailbox
     seconds_left: Callable[[], float]
     model_socket: Path
     sandbox: Sandbox

@@ -38,7 +38,7 @@ class NativeEngine:
         door = UnixHTTPClient(place.model_socket, max(place.silence, turn.silence * 1.2))
         model = ModelClient(door, turn.token, turn.model, turn.system, offers, place.retry)
         window = ContextWindow(place.transcript, model, turn.window)
-        AgentLoop(turn, place.transcript, window, place.toolbox, place.between, place.is_late).run()
+        AgentLoop(turn, place.transcript, window, place.toolbox, place.mailbox, place.between, place.is_late).run()
 
 
 ENGINE = NativeEngine()

@@ -170,6 +170,7 @@ def _tidy() -> None:
     for place in ("/sys", "/run/host"):
         if os.path.isdir(place):
             syscalls.mount("tmpfs", place, "tmpfs", syscalls.MS_RDONLY | _PROC, "size=4k,mode=755")
+    os.chmod("/tmp", 0o1777)  # noqa: S103, S108  runc 1.1 gives it the mode of the folder below, whatever it is asked for
     flags = syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NOEXEC
     syscalls.mount("", "/dev", flags=flags)
 

@@ -7,6 +7,7 @@ disk, the host counts itself, in files of the same form.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,10 @@ DISK_EVENTS = "disk.events"
 """The file beside the sockets with the line `disk_kill N`."""
 
 VARIABLE = "HIVE_LIMITS"
+KILLED = (-9, 137)
+"""How a command ends that was killed, or whose last process was."""
+LATE_SECONDS = 2.5
+PAUSE = 0.1
 
 MEMORY_KILL = "killed: memory limit of {memory} MB"
 DISK_KILL = "killed: disk limit of {disk} MB for work trees and home; delete what is not needed"
@@ -38,29 +43,34 @@ class ContainerLimits:
     sockets: Path
     memory: int = 0
     disk: int = 0
+    is_counted: bool = True
+    """Whether the kernel counts at once; if the host does, its count may be late."""
 
     @classmethod
     def of(cls, env: Mapping[str, str]) -> ContainerLimits:
         """The limits of the environment."""
         said = dict(word.split("=", 1) for word in env.get(VARIABLE, "").split())
         sockets = Path(env.get("HIVE_SOCKETS", "/run/hive"))
-        return cls(sockets, int(said.get("memory_mb", 0)), int(said.get("disk_mb", 0)))
+        return cls(sockets, int(said.get("memory_mb", 0)), int(said.get("disk_mb", 0)), said.get("counted") == "1")
 
     def counts(self) -> KillCounts:
         """What was counted until now."""
         return KillCounts(_count(self.sockets / EVENTS, "oom_kill"), _count(self.sockets / DISK_EVENTS, "disk_kill"))
 
-    def since(self, before: KillCounts) -> str:
-        """Why something was killed since then, for the model; empty if nothing was."""
-        now = self.counts()
+    def since(self, before: KillCounts, status: int | None = 0) -> str:
+        """Why something was killed since then, for the model; empty if nothing was. `status` is that of a command."""
+        now, until = self.counts(), time.monotonic() + LATE_SECONDS
+        while now == before and status in KILLED and self.memory and not self.is_counted and time.monotonic() < until:
+            time.sleep(PAUSE)
+            now = self.counts()
         said = [MEMORY_KILL.format(memory=self.memory)] if now.memory > before.memory else []
         said += [DISK_KILL.format(disk=self.disk)] if now.disk > before.disk else []
         return "; ".join(said)
 
 
-def as_variable(memory: int, disk: int) -> str:
+def as_variable(memory: int, disk: int, *, is_counted: bool) -> str:
     """The value of the variable that tells a harness its limits."""
-    return f"memory_mb={memory} disk_mb={disk}"
+    return f"memory_mb={memory} disk_mb={disk} counted={int(is_counted)}"
 
 
 def own() -> ContainerLimits:

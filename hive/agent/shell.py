@@ -91,7 +91,8 @@ def run(
                 output.close()
     if not is_confined:
         raise OSError(f"the command could not be confined: {output.text()[-500:]}")
-    return CommandResult(process.returncode if in_time else None, output.text(), limits.since(before))
+    status = process.returncode if in_time else None
+    return CommandResult(status, output.text(), limits.since(before, status))
 
 
 def end_process(process: subprocess.Popen[bytes]) -> None:

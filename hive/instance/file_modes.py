@@ -15,14 +15,27 @@ from pathlib import Path
 OTHERS = 0o077
 """What group and others may."""
 
-OURS = ("agents", "heartbeats", "ledger.db*", "logs", "mirrors", "pushes", "queue.db*", "*.wakeup", "*.lock")
+OURS = (
+    *(
+        "agents",
+        "heartbeats",
+        "ledger.db*",
+        "limits.json",
+        "logs",
+        "mirrors",
+        "pushes",
+        "queue.db*",
+        "*.wakeup",
+        "*.lock",
+    ),
+)
 """What the hive creates in its state directory, beside embedded forges.
 
 Not its secrets: an exposed one may be known to others, and the secret store refuses it instead of closing it.
 """
 
-THEIRS = frozenset({"gens", "run", "state"})
-"""Directories of an agent that are handed over to it, below one that only the hive can enter."""
+THEIRS = frozenset({"gens", "root", "run", "state"})
+"""Directories of an agent that are handed over or shown to it, below one that only the hive can enter."""
 
 
 def be_private() -> None:

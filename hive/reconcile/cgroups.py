@@ -15,37 +15,28 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hive.agent.processes import descendants
 from hive.config import Limits
+from hive.reconcile.cgroup_hierarchies import (
+    CONTROLLERS,
+    MEMORY,
+    Hierarchy,
+    delegate,
+    enable,
+    hierarchies,
+    process_fields,
+    set_limit,
+)
 
-MEMORY, CPUS, PROCESSES = "memory", "cpu", "pids"
-"""The controllers that are used, by the kernel's names."""
-
-CONTROLLERS = (MEMORY, CPUS, PROCESSES)
 ALSO = ("name=systemd",)
 """A hierarchy without a controller, in which systemd-nspawn makes groups of its own beside the process that starts it."""
 
-OURS = "hive-self"
-"""The group into which the hive moves itself: in version 2 a group with limits for its children holds no process."""
-
-PERIOD = 100_000
 END_SECONDS = 10.0
 PAUSE = 0.005
 _NAME = re.compile(r"hive-(\d+)\.(\d+)\.(\d+)")
-_OCTAL = re.compile(r"\\([0-7]{3})")
 
 
 class NoCgroup(Exception):
     """No group can be made here; the message is the reason, for people."""
-
-
-@dataclass(frozen=True, slots=True)
-class Hierarchy:
-    """One mounted tree of groups, its controllers, and the folder of this process' group in it."""
-
-    version: int
-    controllers: frozenset[str]
-    own: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +45,12 @@ class ContainerGroup:
 
     folders: tuple[Path, ...]
     memory: Path | None = None
+    path: str = ""
+    """How a program that makes groups with limits below it has to name it."""
+    is_parent: bool = False
+    """Whether such a program does."""
+    also: tuple[Path, ...] = ()
+    """The folders that it makes in other hierarchies."""
 
     @property
     def joined_by(self) -> list[str]:
@@ -70,17 +67,21 @@ class ContainerGroup:
         )
 
     def oom_kills(self) -> int:
-        """How many processes the kernel killed because the group had no memory left."""
-        events = self.memory_events
-        with contextlib.suppress(OSError):
-            return _count(events.read_text(), "oom_kill") if events else 0
-        return 0
+        """How many processes the kernel killed because the group, or one below it, had no memory left."""
+        events, count = self.memory_events, 0
+        if self.memory is None or events is None:
+            return 0
+        folders = [self.memory] if events.name == "memory.events" else [*map(Path, _below_all(self.memory))]
+        for folder in folders:  # version 1 counts in each group only what was killed in that one
+            with contextlib.suppress(OSError):
+                count += _count((folder / events.name).read_text(), "oom_kill")
+        return count
 
     def processes(self) -> set[int]:
         """All processes in the group and below, as this PID namespace numbers them."""
         found: set[int] = set()
-        for top in self.folders:
-            for folder, _, _ in os.walk(top):
+        for top in (*self.folders, *self.also):
+            for folder in _below_all(top):
                 with contextlib.suppress(OSError):
                     found.update(map(int, Path(folder, "cgroup.procs").read_text().split()))
         return found - {0}
@@ -102,8 +103,11 @@ class ContainerGroup:
 
     def remove(self) -> None:
         """Remove its folders, with those that were made within; they have to be empty."""
-        for folder in self.folders:
+        for folder in (*self.folders, *self.also):
             remove_tree(folder)
+            if folder in self.also:
+                with contextlib.suppress(OSError):
+                    folder.parent.rmdir()
 
 
 class Cgroups:
@@ -127,7 +131,7 @@ class Cgroups:
             useful = hierarchy.controllers & {*CONTROLLERS, *ALSO}
             try:
                 if hierarchy.version == 2:
-                    _delegate(hierarchy, moving=moving)
+                    delegate(hierarchy, moving=moving)
                 _try(hierarchy)
             except OSError as error:
                 for name in useful & {*CONTROLLERS}:
@@ -149,30 +153,41 @@ class Cgroups:
 
     def make(self, agent: str, limits: Limits) -> ContainerGroup:
         """Make the group of an agent's next container; raises OSError."""
+        return self._make(agent, limits, is_parent=False)
+
+    def make_parent(self, agent: str, _: Limits) -> ContainerGroup:
+        """Make a group without limits in which a program makes those of a container; raises OSError."""
+        return self._make(agent, None, is_parent=True)
+
+    def _make(self, agent: str, limits: Limits | None, *, is_parent: bool) -> ContainerGroup:
         self._made += 1
-        folders, memory = [], None
+        folders, memory, path = [], None, f"/{self._name}/{agent}-{self._made}"
         try:
             for hierarchy in self._hierarchies:
-                parent = hierarchy.own / self._name
+                parent = hierarchy.group(self._name, is_parent=is_parent)
                 parent.mkdir(exist_ok=True)
                 if hierarchy.version == 2:
-                    _enable(parent, hierarchy.controllers & self.limited)
+                    enable(parent, hierarchy.controllers & self.limited)
                 folder = parent / f"{agent}-{self._made}"
                 folder.mkdir()
                 folders.append(folder)
                 for controller in hierarchy.controllers & self.limited:
-                    _limit(folder, hierarchy.version, controller, limits)
-                    memory = folder if controller == MEMORY else memory
+                    if limits is not None:
+                        set_limit(folder, hierarchy.version, controller, limits)
+                    if controller == MEMORY:
+                        memory, path = folder, f"/{folder.relative_to(hierarchy.top)}"
         except OSError:
             ContainerGroup(tuple(folders)).remove()
             raise
-        return ContainerGroup(tuple(folders), memory)
+        others = [each.top for each in hierarchies() if is_parent and each.version == 1]
+        also = [folder for top in others if (folder := top / path.lstrip("/")) not in folders]
+        return ContainerGroup(tuple(folders), memory, path, is_parent, tuple(also))
 
     def sweep(self) -> None:
         """End and remove the groups of hosts that are gone."""
-        for hierarchy in self._hierarchies:
+        for place in {place for each in hierarchies() for place in (each.own, each.top)}:
             with contextlib.suppress(OSError):
-                for folder in hierarchy.own.iterdir():
+                for folder in place.iterdir():
                     if folder.is_dir() and _is_orphan(folder.name):
                         ContainerGroup((folder,)).kill()
                         remove_tree(folder)
@@ -180,29 +195,9 @@ class Cgroups:
     def close(self) -> None:
         """Remove the folder of this process' groups, unless one of them is in use."""
         for hierarchy in self._hierarchies:
-            with contextlib.suppress(OSError):
-                (hierarchy.own / self._name).rmdir()
-
-
-def hierarchies(groups: str | None = None, mounts: str | None = None) -> list[Hierarchy]:
-    """The mounted hierarchies and our place in them: of `/proc/self/cgroup` and `/proc/self/mountinfo`, or of these texts."""
-    groups = Path("/proc/self/cgroup").read_text() if groups is None else groups
-    mounts = Path("/proc/self/mountinfo").read_text() if mounts is None else mounts
-    places = {names: path for _, names, path in (line.split(":", 2) for line in groups.splitlines())}
-    found: dict[Path, Hierarchy] = {}
-    for line in mounts.splitlines():
-        before, _, after = line.partition(" - ")
-        root, point = before.split(" ")[3:5]
-        kind, _, options = after.split(" ", 2)
-        if kind not in {"cgroup", "cgroup2"}:
-            continue
-        names = next((each for each in places if each and {*each.split(",")} <= {*options.split(",")}), "")
-        if kind == "cgroup2" or names:
-            own = _below(point, root, places.get("" if kind == "cgroup2" else names, ".."))
-            if own is not None:
-                controllers = frozenset(names.split(",")) if names else _words(own / "cgroup.controllers")
-                found.setdefault(own, Hierarchy(2 if kind == "cgroup2" else 1, controllers, own))
-    return [*found.values()]
+            for place in {hierarchy.own, hierarchy.top}:
+                with contextlib.suppress(OSError):
+                    (place / self._name).rmdir()
 
 
 def own_name() -> str:
@@ -224,14 +219,6 @@ def remove_tree(folder: Path) -> None:
             time.sleep(PAUSE)
 
 
-def _below(point: str, root: str, path: str) -> Path | None:
-    """The folder of a group; None if the mount does not show it."""
-    if ".." in Path(path).parts or not Path(path).is_relative_to(root):
-        return None
-    own = Path(_OCTAL.sub(lambda found: chr(int(found[1], 8)), point)) / Path(path).relative_to(root)
-    return own.parent if own.name == OURS else own
-
-
 def _try(hierarchy: Hierarchy) -> None:
     """Make and limit a group, and remove it; raises OSError."""
     folder = hierarchy.own / own_name()
@@ -239,70 +226,14 @@ def _try(hierarchy: Hierarchy) -> None:
     trial = folder / "trial"
     try:
         if hierarchy.version == 2:
-            _enable(folder, hierarchy.controllers & {*CONTROLLERS})
+            enable(folder, hierarchy.controllers & {*CONTROLLERS})
         trial.mkdir(exist_ok=True)
         for controller in hierarchy.controllers & {*CONTROLLERS}:
-            _limit(trial, hierarchy.version, controller, Limits())
+            set_limit(trial, hierarchy.version, controller, Limits())
     finally:
         remove_tree(trial)
         with contextlib.suppress(OSError):
             folder.rmdir()
-
-
-def _delegate(hierarchy: Hierarchy, *, moving: bool) -> None:
-    """Let the children of our group have limits: for that, it may hold no process itself. Raises OSError."""
-    wanted = hierarchy.controllers & {*CONTROLLERS}
-    own = hierarchy.own
-    if wanted <= _words(own / "cgroup.subtree_control"):
-        return
-    if (own / "cgroup.type").exists():  # the root of all groups has none, and may hold processes
-        here = {*map(int, (own / "cgroup.procs").read_text().split())}
-        if here - _family(here) or not moving:
-            raise OSError(0, "other processes share the group", str(own))
-        (own / OURS).mkdir(exist_ok=True)
-        for pid in here:
-            with contextlib.suppress(ProcessLookupError):
-                (own / OURS / "cgroup.procs").write_text(str(pid))
-    _enable(own, wanted)
-
-
-def _enable(folder: Path, controllers: frozenset[str]) -> None:
-    missing = controllers - _words(folder / "cgroup.subtree_control")
-    if missing:
-        (folder / "cgroup.subtree_control").write_text(" ".join(f"+{name}" for name in sorted(missing)))
-
-
-def _family(here: set[int]) -> set[int]:
-    """This process, its ancestors in a group, and all that descends from the first of these."""
-    top = os.getpid()
-    family = {top}
-    while (parent := _parent(top)) in here:
-        top = parent
-        family.add(top)
-    return family | {*descendants(top)}
-
-
-def _limit(folder: Path, version: int, controller: str, limits: Limits) -> None:
-    memory, quota = str(limits.memory_mb << 20), str(int(limits.cpus * PERIOD))
-    if version == 2:
-        settings = {
-            MEMORY: [("memory.max", memory)],
-            PROCESSES: [("pids.max", str(limits.processes))],
-            CPUS: [("cpu.max", f"{quota} {PERIOD}")],
-        }
-        also = ("memory.swap.max", "0")
-    else:
-        settings = {
-            MEMORY: [("memory.limit_in_bytes", memory)],
-            PROCESSES: [("pids.max", str(limits.processes))],
-            CPUS: [("cpu.cfs_period_us", str(PERIOD)), ("cpu.cfs_quota_us", quota)],
-        }
-        also = ("memory.memsw.limit_in_bytes", memory)
-    for name, value in settings[controller]:
-        (folder / name).write_text(value)
-    if controller == MEMORY:
-        with contextlib.suppress(OSError):  # a kernel that does not count swap
-            (folder / also[0]).write_text(also[1])
 
 
 def _is_orphan(name: str) -> bool:
@@ -313,26 +244,15 @@ def _is_orphan(name: str) -> bool:
     return _began(int(found[2])) != int(found[3])
 
 
-def _stat(pid: int) -> Iterator[str]:
-    """The fields of a process from the third on; none if it has ended."""
-    with contextlib.suppress(OSError):
-        yield from Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-
-
 def _began(pid: int) -> int:
     """When a process began, in ticks since the start of the machine; -1 if it has ended."""
-    fields = [*_stat(pid)]
+    fields = [*process_fields(pid)]
     return int(fields[19]) if fields and fields[0] != "Z" else -1
 
 
-def _parent(pid: int) -> int:
-    return int([*_stat(pid), "", "0"][1])
-
-
-def _words(file: Path) -> frozenset[str]:
-    with contextlib.suppress(OSError):
-        return frozenset(file.read_text().split())
-    return frozenset()
+def _below_all(top: Path) -> Iterator[str]:
+    """A folder and all below it."""
+    return (folder for folder, _, _ in os.walk(top))
 
 
 def _count(text: str, name: str) -> int:

@@ -98,6 +98,7 @@ class Containers:
         """End what an earlier host left behind: one that was killed in the very moment of a start."""
         if self.limiter.groups is not None:
             self.limiter.groups.sweep()
+        self.backend.clean(self.dirs(agent))
         mark = str(self.dirs(agent).state)
         for entry in Path("/proc").iterdir():
             if entry.name.isdigit() and _mentions(entry, mark):
@@ -109,7 +110,7 @@ class Containers:
         if time.monotonic() < self._not_before.get(agent, 0.0):
             return False
         dirs = self.dirs(agent)
-        bounds = self.limiter.bounds(agent)
+        bounds = self.limiter.bounds(agent, has_groups=self.backend.has_groups)
         try:
             self._watch.begin(dirs, bounds)
             command = self.backend.command(dirs, sha, extra, bounds)

@@ -21,7 +21,7 @@ from hive.agent.processes import descendants, living
 from hive.config import Limits
 from hive.reconcile.agent_dirs import AgentDirs
 from hive.reconcile.backends.bounds import Bounds
-from hive.reconcile.cgroups import MEMORY
+from hive.reconcile.cgroup_hierarchies import MEMORY
 from hive.reconcile.dir_handles import DirHandle
 
 log = logging.getLogger("hive.limits")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from hive.config import Limits
 from hive.reconcile.backends.bounds import Bounds
-from hive.reconcile.cgroups import CPUS, MEMORY, PROCESSES, Cgroups, NoCgroup
+from hive.reconcile.cgroup_hierarchies import CPUS, MEMORY, PROCESSES
+from hive.reconcile.cgroups import Cgroups, NoCgroup
 
 LACKING = {
     MEMORY: "memory is limited for each process, and the host looks at the sum",
@@ -41,11 +42,12 @@ class Limiter:
         except NoCgroup as error:
             return cls(limits, None, str(error))
 
-    def bounds(self, agent: str) -> Bounds:
-        """The bounds of an agent's next container; raises OSError."""
+    def bounds(self, agent: str, *, has_groups: bool = False) -> Bounds:
+        """The bounds of an agent's next container, whose backend may have groups of its own; raises OSError."""
         if self.groups is None:
             return Bounds(self.limits)
-        return Bounds(self.limits, self.groups.make(agent, self.limits), self.groups.limited)
+        make = self.groups.make_parent if has_groups else self.groups.make
+        return Bounds(self.limits, make(agent, self.limits), self.groups.limited)
 
     def holding(self) -> str:
         """The limits and what enforces them, as a sentence's end."""

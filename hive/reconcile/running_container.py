@@ -74,12 +74,12 @@ class RunningContainer:
         if not self.is_alive:
             return None
         if self._harness is None and self.began:
-            self._harness = self.backend.harness(self.process.pid)
+            self._harness = self.backend.harness(self.process.pid, self.dirs)
         return self._harness
 
     def tell(self) -> bool:
         """Ask the harness to end; False if it is not there yet."""
-        pid = self.backend.harness(self.process.pid)
+        pid = self.backend.harness(self.process.pid, self.dirs)
         if pid is None:
             return False
         with contextlib.suppress(ProcessLookupError):
@@ -106,6 +106,7 @@ class RunningContainer:
     def clear(self, last_word: str) -> None:
         """Take away what is left when its process has ended; `last_word` goes to its log, if there is one."""
         self.bounds.end()
+        self.backend.clean(self.dirs)
         self.log.wait(LOG_SECONDS)
         if last_word:
             self.log.note(f"hive: {last_word}")

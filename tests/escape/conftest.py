@@ -27,7 +27,7 @@ NOBODY = 1_899_000_001
 
 MARK = "mark-of-the-escape-suite"
 SECRET = "a-token-that-only-the-harness-knows"
-BY_ROOT = ("range", "dedicated", "nspawn")
+BY_ROOT = ("range", "dedicated", "nspawn", "podman")
 FAR = """
 import os, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -95,7 +95,7 @@ class Prison:
         return seen
 
 
-@pytest.fixture(scope="module", params=["range", "dedicated", "users", "plain", "nspawn"])
+@pytest.fixture(scope="module", params=["range", "dedicated", "users", "plain", "nspawn", "podman"])
 def prison(request: pytest.FixtureRequest) -> Iterator[Prison]:
     """A place for containers of each kind that this machine can have; what it cannot is skipped by name."""
     kind = request.param

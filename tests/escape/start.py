@@ -38,11 +38,12 @@ for name, path in commands.items():
     assert path, name
     if not (artifact / "bin" / name).is_symlink():
         (artifact / "bin" / name).symlink_to(Path(path).resolve())
-bounds = limiter.bounds(agent)
+bounds = limiter.bounds(agent, has_groups=backend.has_groups)
 command = backend.command(dirs, "0123", {}, bounds)
 entry = command.words.index("-m")
 words = [*starter(bounds), *command.words[:entry], "-c", Path(harness).read_text(), given]
 status = subprocess.run(words, env=command.env).returncode
 bounds.end()
+backend.clean(dirs)
 limiter.close()
 sys.exit(status)

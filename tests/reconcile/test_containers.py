@@ -16,20 +16,24 @@ import pytest
 
 from hive.agent.processes import descendants
 from hive.config import Limits
-from hive.reconcile.backends import Backend, Bounds, Bubblewrap, Unconfined, look_for
+from hive.reconcile.backends import BACKENDS, Backend, Bounds, Bubblewrap, Unconfined, look_for
 from hive.reconcile.build import build, plan
 from hive.reconcile.containers import Containers, Ended
 from hive.reconcile.dir_handles import ForeignEntry
+from hive.reconcile.limiter import Limiter
 from tests.reconcile.conftest import Origin
 
 BUBBLEWRAP, WHY_NOT = look_for("bubblewrap")
 JAIL = BUBBLEWRAP or Unconfined()
-NSPAWN, NO_NSPAWN = look_for("nspawn")
+OTHERS = {name: look_for(name) for name in BACKENDS if name not in {"bubblewrap", "none"}}
 contained = pytest.mark.skipif(BUBBLEWRAP is None, reason=f"no containers here: {WHY_NOT}")
 
 EACH = [
     pytest.param(JAIL, marks=contained, id="bubblewrap"),
-    pytest.param(NSPAWN, marks=pytest.mark.skipif(NSPAWN is None, reason=f"no nspawn here: {NO_NSPAWN}"), id="nspawn"),
+    *(
+        pytest.param(found, marks=pytest.mark.skipif(found is None, reason=f"no {name} here: {why}"), id=name)
+        for name, (found, why) in OTHERS.items()
+    ),
     pytest.param(Unconfined(), id="none"),
 ]
 """Every backend that this machine has."""
@@ -64,12 +68,13 @@ def until(is_so: Callable[[], bool]) -> None:
 @pytest.fixture
 def made(origin: Origin, tmp_path: Path) -> Iterator[tuple[Containers, str]]:
     """Containers with an artifact of iris."""
-    containers = Containers(JAIL, tmp_path / "agents")
+    containers = Containers(JAIL, tmp_path / "agents", Limiter.find(Limits()))
     dirs = containers.dirs("iris")
     sha = origin.commit({"agent.yaml": "lane: app\nenv: {COLOR: amber}\n"})
     build(plan("iris", origin.mirror, sha, Limits()), sha, dirs.gens)
     dirs.point(sha)
     yield containers, sha
+    containers.sweep_out("iris")
     containers.stop_all()
 
 
@@ -191,11 +196,13 @@ def test_a_container_serves_one_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("backend", EACH)
 def test_dies_with_its_host(made: tuple[Containers, str], tmp_path: Path, backend: Backend) -> None:
     """A host that is killed outright leaves no container behind."""
-    _, sha = made
+    containers, sha = made
+    containers.backend = backend  # whose next host takes away what is left
     code = (
         "import sys, time; from pathlib import Path; from hive.reconcile.backends import find\n"
+        "from hive.config import Limits; from hive.reconcile.limiter import Limiter\n"
         "from hive.reconcile.containers import Containers\n"
-        "made = Containers(find(sys.argv[3]), Path(sys.argv[1])); made.start('iris', sys.argv[2], {})\n"
+        "made = Containers(find(sys.argv[3]), Path(sys.argv[1]), Limiter.find(Limits())); made.start('iris', sys.argv[2], {})\n"
         "while made._running['iris'].harness() is None: time.sleep(0.05)\n"
         "print(made.pid('iris'), made._running['iris'].harness(), flush=True); time.sleep(60)"
     )

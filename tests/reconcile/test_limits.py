@@ -14,11 +14,11 @@ import pytest
 from hive.agent import shell
 from hive.agent.limits import DISK_EVENTS, EVENTS, ContainerLimits, as_variable
 from hive.config import Limits
-from hive.reconcile import cgroups
 from hive.reconcile.agent_dirs import AgentDirs
 from hive.reconcile.backends.bounds import Bounds
 from hive.reconcile.backends.surroundings import starter
-from hive.reconcile.cgroups import MEMORY, PROCESSES, Cgroups, ContainerGroup, NoCgroup, hierarchies
+from hive.reconcile.cgroup_hierarchies import CONTROLLERS, MEMORY, PROCESSES, hierarchies, set_limit
+from hive.reconcile.cgroups import Cgroups, ContainerGroup, NoCgroup
 from hive.reconcile.limit_watch import LimitWatch, measure
 from hive.reconcile.limiter import Limiter, LimitsReport
 
@@ -99,8 +99,8 @@ def test_limits_are_written_in_the_words_of_each_version(
     tmp_path: Path, version: int, expected: dict[str, str]
 ) -> None:
     """Memory without swap, a share of the processors' time, and processes."""
-    for controller in cgroups.CONTROLLERS:
-        cgroups._limit(tmp_path, version, controller, SMALL)
+    for controller in CONTROLLERS:
+        set_limit(tmp_path, version, controller, SMALL)
     assert {name: (tmp_path / name).read_text() for name in expected} == expected
 
 
@@ -224,7 +224,7 @@ def test_the_model_is_told_why_a_command_was_killed(tmp_path: Path, monkeypatch:
     events = tmp_path / EVENTS
     events.write_text("under_oom 0\noom_kill 1\n")
     monkeypatch.setenv("HIVE_SOCKETS", str(tmp_path))
-    monkeypatch.setenv("HIVE_LIMITS", as_variable(2048, 4096))
+    monkeypatch.setenv("HIVE_LIMITS", as_variable(2048, 4096, is_counted=True))
     quiet = shell.run("true", tmp_path, seconds=60)
     assert str(quiet) == "[exit status 0]"
     loud = shell.run(f"echo oom_kill 2 >{events}; kill -9 $$", tmp_path, seconds=60)

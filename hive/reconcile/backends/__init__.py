@@ -8,6 +8,7 @@ from hive.reconcile.backends.backend import Backend, Command, NoBackend
 from hive.reconcile.backends.bounds import Bounds
 from hive.reconcile.backends.bubblewrap import Bubblewrap
 from hive.reconcile.backends.nspawn import Nspawn
+from hive.reconcile.backends.podman import Podman
 from hive.reconcile.backends.unconfined import Unconfined
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Command",
     "NoBackend",
     "Nspawn",
+    "Podman",
     "Unconfined",
     "find",
     "look_for",
@@ -26,6 +28,7 @@ __all__ = [
 BACKENDS: Mapping[str, Callable[[], Backend]] = {
     "bubblewrap": Bubblewrap.find,
     "nspawn": Nspawn.find,
+    "podman": Podman.find,
     "none": Unconfined.find,
 }
 """What finds each backend on this machine, or raises NoBackend."""

@@ -37,14 +37,21 @@ class Backend(Protocol):
     def who(self) -> str:
         """Which user of the host an agent is, as the end of a sentence."""
 
+    @property
+    def has_groups(self) -> bool:
+        """Whether it makes groups of its own with the limits, below the one that it is given."""
+
     def command(self, dirs: AgentDirs, sha: str, extra: Mapping[str, str], bounds: Bounds) -> Command:
         """What starts an agent's harness from an artifact; see `surroundings.starter` for what comes before it.
 
         It is started as a member of the group of `bounds`. `extra` are variables that the agent declared. Raises OSError if its directories cannot be used.
         """
 
-    def harness(self, pid: int) -> int | None:
+    def harness(self, pid: int, dirs: AgentDirs, /) -> int | None:
         """The process of the harness in the container that a process started; None if it is not there yet."""
 
     def kill(self, pid: int, dirs: AgentDirs, /) -> None:
         """End everything in the container that a process started, at once, and that process."""
+
+    def clean(self, dirs: AgentDirs, /) -> None:
+        """Take away what a container that has ended left on this machine, also one of an earlier host."""

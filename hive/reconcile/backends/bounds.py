@@ -7,7 +7,8 @@ from pathlib import Path
 
 from hive.agent.limits import EVENTS, as_variable
 from hive.config import Limits
-from hive.reconcile.cgroups import MEMORY, ContainerGroup
+from hive.reconcile.cgroup_hierarchies import MEMORY
+from hive.reconcile.cgroups import ContainerGroup
 
 TMP_BYTES = 1 << 30
 SHM_BYTES = 256 << 20
@@ -48,9 +49,9 @@ class Bounds:
     @property
     def variable(self) -> str:
         """What the harness is told of them."""
-        return as_variable(self.limits.memory_mb, self.limits.disk_mb)
+        return as_variable(self.limits.memory_mb, self.limits.disk_mb, is_counted=bool(self.events(Path())))
 
     def events(self, sockets: Path) -> list[tuple[str, str]]:
         """Which files of the host to bind read-only over which ones in the container, by their full names on the host."""
-        found = self.group.memory_events if self.group is not None else None
+        found = self.group.memory_events if self.group is not None and not self.group.is_parent else None
         return [(str(found), str(sockets / EVENTS))] if found is not None else []

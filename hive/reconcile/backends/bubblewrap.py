@@ -65,6 +65,7 @@ class Bubblewrap:
     kind: str = field(default_factory=_usual)
     name: str = "bubblewrap"
     contained: bool = True
+    has_groups: bool = False
 
     @classmethod
     def find(cls) -> Bubblewrap:
@@ -106,13 +107,16 @@ class Bubblewrap:
             words += ["--setenv", key, value]
         return Command([*words, "--chdir", STATE, "--", *entry(self.kind, uid, bounds), *harness()], {})
 
-    def harness(self, pid: int) -> int | None:
+    def harness(self, pid: int, _: AgentDirs, /) -> int | None:
         """Not bwrap: that would die of being told to end, and take the harness along."""
         return first_below(pid, except_for="bwrap")
 
     def kill(self, pid: int, _: AgentDirs, /) -> None:
         """Kill it and its descendants; the first process of the PID namespace takes along what hides from that."""
         kill_tree(pid)
+
+    def clean(self, _: AgentDirs, /) -> None:
+        """It leaves nothing."""
 
     def _problem(self) -> str:
         """Why it does not work here; empty if it does."""

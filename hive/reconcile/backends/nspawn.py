@@ -37,7 +37,8 @@ from hive.reconcile.backends.surroundings import (
     within,
 )
 from hive.reconcile.build import interpreter
-from hive.reconcile.cgroups import Cgroups, NoCgroup, hierarchies
+from hive.reconcile.cgroup_hierarchies import hierarchies
+from hive.reconcile.cgroups import Cgroups, NoCgroup
 
 PROGRAM = "systemd-nspawn"
 ONLY_V2 = 258
@@ -56,6 +57,7 @@ class Nspawn:
     program: str
     name: str = "nspawn"
     contained: bool = True
+    has_groups: bool = False
     who: str = "each with host users of its own"
 
     @classmethod
@@ -93,7 +95,7 @@ class Nspawn:
         said = [f"{key}={value}" for key, value in sorted(within(bounds, extra).items())]
         return Command([*words, *entry(MAPPED, uid, bounds, said), *harness()], {})
 
-    def harness(self, pid: int) -> int | None:
+    def harness(self, pid: int, _: AgentDirs, /) -> int | None:
         """The first process of the container's PID namespace."""
         outside = namespace_of(pid)
         return next((child for child in descendants(pid) if namespace_of(child) not in {outside, None}), None)
@@ -101,6 +103,9 @@ class Nspawn:
     def kill(self, pid: int, _: AgentDirs, /) -> None:
         """Kill the payload with its supervisor, which alone would leave it running (systemd 252, 257)."""
         kill_tree(pid)
+
+    def clean(self, _: AgentDirs, /) -> None:
+        """It leaves nothing."""
 
     def _container(self, dirs: AgentDirs, uid: int, read_only: list[tuple[str, str]], bounds: Bounds) -> list[str]:
         """The arguments of systemd-nspawn for namespaces and mounts."""

@@ -105,6 +105,15 @@ def namespace_of(pid: int) -> str | None:
     return None
 
 
+def is_first_of_its_namespace(pid: int) -> bool:
+    """Whether a process is the first one of another PID namespace than ours."""
+    with contextlib.suppress(OSError):
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        numbers = next((line.split()[1:] for line in lines if line.startswith("NSpid:")), [])
+        return len(numbers) > 1 and numbers[-1] == "1"
+    return False
+
+
 def kill_tree(pid: int) -> None:
     """Kill a process and all that descends from it."""
     for found in (*descendants(pid), pid):

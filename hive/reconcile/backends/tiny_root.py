@@ -6,7 +6,7 @@ What lies in it is the host's alone, and read-only inside. Programs are bound ov
 from __future__ import annotations
 
 import contextlib
-import shutil
+import os
 from pathlib import Path
 
 from hive.agent.enter import INSIDE
@@ -41,8 +41,19 @@ def make(root: Path) -> list[tuple[str, str]]:
 
 
 def remove(root: Path) -> None:
-    """Remove a root directory; nothing is bound over it any more."""
-    shutil.rmtree(root, ignore_errors=True)
+    """Remove a root directory, unless something is mounted below it: then it is the host's files that would go."""
+    mounted = (line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    if any(Path(place).is_relative_to(root) for place in mounted):
+        return
+    with contextlib.suppress(OSError):
+        for folder, folders, files in os.walk(root, topdown=False):
+            for name in (*folders, *files):
+                path = Path(folder, name)
+                if path.is_symlink() or path.is_file():
+                    path.unlink()
+                else:
+                    path.rmdir()
+        root.rmdir()
 
 
 def _folder(root: Path, name: str) -> None:

@@ -21,6 +21,7 @@ class Unconfined:
 
     name: str = "none"
     contained: bool = False
+    has_groups: bool = False
     who: str = "as the hive's user, with all of its rights"
 
     @classmethod
@@ -36,10 +37,13 @@ class Unconfined:
         launch = python("hive.agent.launch", interpreter=interpreter(), source=source())
         return Command([*launch, *options, *harness()], env)
 
-    def harness(self, pid: int) -> int | None:
+    def harness(self, pid: int, _: AgentDirs, /) -> int | None:
         """The launcher, which passes the end on."""
         return first_below(pid)
 
     def kill(self, pid: int, _: AgentDirs, /) -> None:
         """Kill it and its descendants."""
         kill_tree(pid)
+
+    def clean(self, _: AgentDirs, /) -> None:
+        """It leaves nothing."""

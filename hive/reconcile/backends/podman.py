@@ -1,0 +1,202 @@
+"""Containers by podman: `sandbox: podman`, of the host's own programs or of an image that `hive.yaml` names by its digest.
+
+podman's own profile is the outer layer, `hive.agent.enter` does the rest from within. It keeps its store below the
+state directory, and its networks, pods and API are not used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from hive.agent.enter import AGENT, INSIDE, KEPT, MAPPED, own
+from hive.agent.processes import descendants
+from hive.agent.sandbox import python
+from hive.config import Limits
+from hive.reconcile import host_users
+from hive.reconcile.agent_dirs import AgentDirs
+from hive.reconcile.backends import tiny_root
+from hive.reconcile.backends.backend import Command, NoBackend
+from hive.reconcile.backends.bounds import Bounds
+from hive.reconcile.backends.surroundings import (
+    CONFIG,
+    SOCKETS,
+    STATE,
+    entry,
+    harness,
+    is_first_of_its_namespace,
+    kill_tree,
+    source,
+    starter,
+    within,
+)
+from hive.reconcile.build import interpreter
+from hive.reconcile.limiter import Limiter
+
+PROGRAM = "podman"
+RUNTIMES = ("crun", "runc")
+"""In the order in which they are tried: crun starts sooner, and takes no host that has both versions of cgroups (met: 1.8)."""
+
+RANGE = AGENT + 2
+"""How many users a container has, from its root on: so that the last two are the agent's own."""
+
+STORE = "podman"
+RUN, TMP = ".run", ".tmp"
+PLACE = Path("/run/forgehive")
+"""For what runs: podman takes no path of more than 50 characters for it."""
+FILES, PROCESSES = (1024, 4096), 1000
+"""The most open files and processes of a process by default: podman's own default needs CAP_SYS_RESOURCE."""
+
+TRIAL_SECONDS = 120.0
+CLEAN_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Podman:
+    """The podman program of this machine, and the runtime that works with it."""
+
+    program: str
+    runtime: str
+    name: str = "podman"
+    contained: bool = True
+    who: str = "each with host users of its own"
+    has_groups: bool = True
+
+    @classmethod
+    def find(cls) -> Podman:
+        """Probe by running a command in a container, with each runtime; raises NoBackend."""
+        program = shutil.which(PROGRAM)
+        if program is None:
+            raise NoBackend(f"{PROGRAM} is not installed (apt-get install podman runc)")
+        if not host_users.is_root_of_the_host():
+            raise NoBackend(f"{PROGRAM} is supported for root only, with all users of the host")
+        why = f"there is no runtime for {PROGRAM} (apt-get install runc)"
+        for runtime in filter(None, map(shutil.which, RUNTIMES)):
+            found = cls(program, runtime)
+            problem = found._problem()
+            if not problem:
+                return found
+            why = f"{program} with {runtime}: {problem}"
+        raise NoBackend(why)
+
+    def command(self, dirs: AgentDirs, sha: str, extra: Mapping[str, str], bounds: Bounds) -> Command:
+        """See `Backend`."""
+        artifact, uid = dirs.gens / sha, host_users.uid_of(dirs.root)
+        host_users.hand_over(artifact, uid)
+        host_users.hand_over(dirs.sockets, uid)
+        own(str(dirs.state), uid, uid + 1)
+        words = self._container(dirs, uid, [(str(artifact), CONFIG), (str(dirs.sockets), SOCKETS)], bounds)
+        said = [f"{key}={value}" for key, value in sorted(within(bounds, extra).items())]
+        return Command([*words, *entry(MAPPED, uid, bounds, said), *harness()], _environment())
+
+    def harness(self, pid: int, _: AgentDirs, /) -> int | None:
+        """The first process of the container's PID namespace."""
+        return next(filter(is_first_of_its_namespace, descendants(pid)), None)
+
+    def kill(self, pid: int, _: AgentDirs, /) -> None:
+        """Kill the container with all that runs for it: everything descends from the warden."""
+        kill_tree(pid)
+
+    def clean(self, dirs: AgentDirs) -> None:
+        """Remove podman's own record of the container, and what it mounted for it."""
+        if not _place(dirs).exists():
+            return
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            words = [*self._podman(dirs), "rm", "--force", "--ignore", "--time=0", _name(dirs)]
+            subprocess.run(words, capture_output=True, timeout=CLEAN_SECONDS, env=_environment())
+        tiny_root.remove(_root(dirs))
+        if {path.name for path in _place(dirs).iterdir()} <= {RUN, TMP}:  # no other container of this hive
+            for name in (RUN, TMP):
+                shutil.rmtree(_place(dirs) / name, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                _place(dirs).rmdir()
+
+    def _podman(self, dirs: AgentDirs) -> list[str]:
+        """Podman with a store and with running state of its own."""
+        store, place = dirs.root.parent.parent / STORE, _place(dirs)
+        words = [self.program, f"--root={store}", f"--runroot={place / RUN}", f"--tmpdir={place / TMP}"]
+        return [
+            *words,
+            "--cgroup-manager=cgroupfs",
+            "--events-backend=none",
+            "--storage-driver=vfs",
+            f"--runtime={self.runtime}",
+        ]
+
+    def _container(self, dirs: AgentDirs, uid: int, read_only: list[tuple[str, str]], bounds: Bounds) -> list[str]:
+        """The arguments of podman for namespaces, capabilities, limits and mounts, after those of its warden."""
+        root, limits, group = _root(dirs), bounds.limits, bounds.group
+        for folder in (PLACE, root.parent):
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o755)
+        words = [*python("hive.agent.warden", source=source()), str(os.getpid()), "--"]
+        words += [*self._podman(dirs), "run", "--rm", "--replace", "--interactive", f"--name={_name(dirs)}"]
+        words += ["--pull=never", "--log-driver=none", "--no-hosts", "--network=none"]
+        words += [f"--hostname=h-{dirs.name}", "--cap-drop=ALL", f"--cap-add={','.join(KEPT)},SYS_RESOURCE"]
+        words += [f"--uidmap=0:{uid - AGENT}:{RANGE}", f"--gidmap=0:{uid - AGENT}:{RANGE}"]
+        words += ["--security-opt=unmask=ALL", "--http-proxy=false", f"--workdir={STATE}"]
+        words += [f"--ulimit=nofile={FILES[0]}:{FILES[1]}", f"--ulimit=nproc={PROCESSES}:{PROCESSES}"]
+        if group is not None:
+            words += [f"--cgroup-parent={group.path}", f"--memory={limits.memory_mb}m"]
+            words += [f"--memory-swap={limits.memory_mb}m", f"--cpus={limits.cpus}", f"--pids-limit={limits.processes}"]
+        for origin, target in (*tiny_root.make(root), *read_only):
+            words.append(f"--volume={origin}:{target}:ro")
+        words += [f"--volume={dirs.state}:{STATE}:rw", f"--tmpfs=/tmp:size={bounds.tmp},mode=1777"]
+        words += [f"--shm-size={bounds.shm}", "--read-only", "--read-only-tmpfs=false", "--rootfs", str(root)]
+        return words
+
+    def _problem(self) -> str:
+        """Why it does not work here; empty if it does."""
+        with tempfile.TemporaryDirectory(prefix="hive-trial-", ignore_cleanup_errors=True) as made:
+            dirs = AgentDirs("trial", Path(made) / "agents" / "trial")
+            dirs.prepare()
+            own(str(dirs.state), host_users.TRIAL, host_users.TRIAL + 1)
+            limiter = Limiter.find(Limits())
+            if limiter.groups is None:
+                return f"no cgroup can be made to hold its containers ({limiter.why_not})"
+            bounds = limiter.bounds("trial", has_groups=True)
+            words = self._container(dirs, host_users.TRIAL, [], bounds)
+            words += entry(MAPPED, host_users.TRIAL, bounds, [f"HIVE_STATE={STATE}"])
+            words += python("hive.agent.sandbox_check", interpreter=interpreter(), source=Path(INSIDE))
+            try:
+                done = subprocess.run(
+                    [*starter(bounds), *words],
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    timeout=TRIAL_SECONDS,
+                    env=_environment(),
+                )
+            except (OSError, subprocess.TimeoutExpired) as error:
+                return str(error)
+            finally:
+                bounds.end()
+                self.clean(dirs)
+                limiter.close()
+            return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or [f"{done.returncode}"])[-1]
+
+
+def _place(dirs: AgentDirs) -> Path:
+    """Where podman keeps what runs, for one hive."""
+    return PLACE / hashlib.sha256(os.fsencode(dirs.root.parent.resolve())).hexdigest()[:8]
+
+
+def _root(dirs: AgentDirs) -> Path:
+    """The root directory of a container: the way to it must be open to the container's own users, and it holds no secret."""
+    return _place(dirs) / dirs.name
+
+
+def _name(dirs: AgentDirs) -> str:
+    return f"h-{dirs.name}-{_place(dirs).name}"
+
+
+def _environment() -> dict[str, str]:
+    """What podman itself needs; nothing of it gets into a container."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/nonexistent"}

@@ -20,6 +20,7 @@ from bots.intents import (
 from bots.markdown import code, fenced
 from bots.models import RunView, Team
 from bots.request_reading import of_comment, of_issue, of_review
+from bots.rounds import REVIEW_WHY, TurnRounds
 from bots.slash_commands import is_altered, spoken
 from bots.task_prompt import EDITED, task_prompt
 from bots.threads import conversations, reply, within
@@ -29,11 +30,14 @@ from forge.events import (
     IssueClosed,
     IssueLabeled,
     IssueOpened,
+    PullChanged,
     PullClosed,
+    PullConflicted,
     PullMerged,
     PullReviewed,
+    StatusFailed,
 )
-from forge.models import Issue, Ref, Review, ReviewComment, ReviewState, User
+from forge.models import Issue, PullRequest, Ref, Review, ReviewComment, ReviewState, User
 from forge.poll_changes import SOMEBODY
 
 SEEN = "eyes"
@@ -51,12 +55,6 @@ The review comment:
 The answer:
 {text}"""
 ON_LINE = "On {path}, line {line}:\n{text}"
-STUCK = """\
-🙋 {operators}: @{agent} and the review did not agree within {turns} rounds, so this waits for you.
-
-Comment on this pull request to continue.
-"""
-
 HOW_TO_STOP = """\
 🙋 To stop @{agent}: `/pause` on a line of its own suspends it, `/cancel` ends the run and unassigns @{agent}.
 
@@ -171,38 +169,83 @@ def answered(to: ReviewComment, where: str, text: str, team: Team) -> str:
 @bot.on(PullReviewed)
 def answer_review(event: PullReviewed, ctx: Context) -> Iterator[Intent]:
     """Pass a review that demands changes on to the pull request's agent, in a bounded number of rounds."""
-    run = ctx.history.run_for(event.ref)
-    if run is None or run.state != "open" or run.pull != event.ref:
+    run = run_of_pull(event.ref, ctx)
+    if run is None:
         return
-    reviews = ctx.forge.reviews(event.ref)
-    if is_passed(reviews, ctx):
+    pull, reviews = ctx.forge.pull(event.ref), ctx.forge.reviews(event.ref)
+    if is_passed(reviews, ctx) and not pull.draft:
         yield RequestReview(event.ref, ctx.team.operators_of(run.agent), key=f"call:{event.ref}")
+    yield from pass_on(run, pull, reviews, ctx)
+
+
+@bot.on(PullChanged)
+def follow_pull(event: PullChanged, ctx: Context) -> Iterator[Intent]:
+    """What was found while a pull request was a draft is passed on when it is ready."""
+    run = run_of_pull(event.ref, ctx)
+    if run is None:
+        return
+    pull = ctx.forge.pull(event.ref)
+    if pull.is_open and not pull.draft:
+        of_head = [review for review in ctx.forge.reviews(event.ref) if review.head_sha == pull.head_sha]
+        if is_passed(of_head, ctx):
+            yield RequestReview(event.ref, ctx.team.operators_of(run.agent), key=f"call:{event.ref}")
+        yield from pass_on(run, pull, of_head, ctx)
+        yield from TurnRounds(run, event.ref, ctx).checks(pull)
+
+
+@bot.on(StatusFailed)
+def answer_checks(event: StatusFailed, ctx: Context) -> Iterator[Intent]:
+    """Pass red checks of the head on to the pull request's agent, in a bounded number of rounds."""
+    run = run_of_pull(event.ref, ctx)
+    pull = None if run is None else ctx.forge.pull(event.ref)
+    if run is not None and pull is not None and pull.is_open and not pull.draft:
+        yield from TurnRounds(run, event.ref, ctx).checks(pull)
+
+
+@bot.on(PullConflicted)
+def answer_conflict(event: PullConflicted, ctx: Context) -> Iterator[Intent]:
+    """Let the agent bring its pull request together with a base that has moved; forges show no conflict of a draft."""
+    run = run_of_pull(event.ref, ctx)
+    pull = None if run is None else ctx.forge.pull(event.ref)
+    if run is not None and pull is not None and pull.is_open and not pull.draft:
+        yield from TurnRounds(run, event.ref, ctx).conflict(pull)
+
+
+def run_of_pull(ref: Ref, ctx: Context) -> RunView | None:
+    """The open run whose pull request this is."""
+    run = ctx.history.run_for(ref)
+    return run if run is not None and run.state == "open" and run.pull == ref else None
+
+
+def pass_on(run: RunView, pull: PullRequest, reviews: list[Review], ctx: Context) -> Iterator[Intent]:
+    """Reviews that demand something as turns of the run; what a machine says of a draft waits until that is ready."""
     for review in reviews:
         if not wants_something(review, run, ctx):
             continue
         by_person = review.author.id in ctx.team.operators
-        key = f"review:{event.ref.repo}:{review.id}"
-        if key in run.causes:
+        key = f"review:{pull.ref.repo}:{review.id}"
+        if key in run.causes or (pull.draft and not by_person):
             continue
-        if not by_person and run.bot_turns >= ctx.team.max_bot_turns:
-            stuck = STUCK.format(operators=ctx.team.call(run.agent), agent=run.agent, turns=run.bot_turns).strip()
-            yield PostComment(event.ref, stuck, key=f"stuck:{event.ref}:{review.id}")
-            yield BlockRun(run.id, "the agent and the review do not agree", key=f"stuck:{event.ref}:{review.id}")
-            return
-        found = ctx.forge.review_comments(event.ref, review.id)
+        found = ctx.forge.review_comments(pull.ref, review.id)
         # Replies of others are among them; each has an event of its own.
         remarks = [remark for remark in found if remark.author is None or remark.author.id == review.author.id]
-        message = reviewed(review, remarks, ctx.team.standing(review.author))
         about = conversations(review, remarks)
-        yield ContinueRun(
-            *(run.id, message),
+        turn = ContinueRun(
+            *(run.id, reviewed(review, remarks, ctx.team.standing(review.author))),
             by_person=by_person,
             key=key,
             about=about,
-            head_sha=ctx.forge.pull(event.ref).head_sha if about else "",
+            head_sha=pull.head_sha if about else "",
             answers=about[0] if len(about) == 1 and not review.body else None,
-            request=of_review(review, remarks, ctx.history.findings(event.ref), ctx.team),
+            request=of_review(review, remarks, ctx.history.findings(pull.ref), ctx.team),
         )
+        if by_person:
+            yield turn
+            continue
+        rounds = list(TurnRounds(run, pull.ref, ctx).one_more(turn, REVIEW_WHY))
+        yield from rounds
+        if turn not in rounds:
+            return
 
 
 def is_passed(reviews: list[Review], ctx: Context) -> bool:

@@ -83,6 +83,16 @@ class PullClosed(Event, wire="pull_request_closed"):
 
 
 @dataclass(frozen=True, slots=True)
+class PullConflicted(Event, wire="pull_request_conflicted"):
+    """A pull request that is no draft can no longer be merged into its base; only polling sees that."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusFailed(Event, wire="status_failed"):
+    """A commit status that is not the hive's own turned red on a pull request's head."""
+
+
+@dataclass(frozen=True, slots=True)
 class PullReviewed(Event, wire="pull_request_reviewed"):
     """A review was submitted; the payload names neither its id nor its comments."""
 

@@ -50,6 +50,7 @@ class ChangeKind(StrEnum):
     REMARKED = "review_commented"
     REVIEW_DISMISSED = "review_dismissed"
     STATUS_SET = "status_set"
+    CONFLICTED = "conflicted"
     REF_CREATED = "ref_created"
     REF_MOVED = "ref_moved"
     REF_DELETED = "ref_deleted"
@@ -66,6 +67,7 @@ class ChangeKind(StrEnum):
 SILENT = frozenset(
     {
         ChangeKind.EDITED,
+        ChangeKind.CONFLICTED,
         ChangeKind.DELETED,
         ChangeKind.COMMENT_EDITED,
         ChangeKind.COMMENT_DELETED,

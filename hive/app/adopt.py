@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from forge.gitea.reader import GiteaReader
 from forge.models import Repo, Repository
-from hive.app.work import core_token, mirrors
+from hive.app.polls import core_token
+from hive.app.work import mirrors
 from hive.git_mirror.mirror import Mirror, TreeLimits
 from hive.instance.instance import Instance, StartupError
 from hive.ledger import Act, Baseline

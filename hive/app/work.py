@@ -12,15 +12,17 @@ from functools import cache, partial
 from bots.bot import Context
 from bots.intents import OpenIssue, PostReview
 from bots.models import BudgetView, FindingView, RunStatus, RunView, VerdictView
-from forge.events import Event, PullChanged, PullClosed, PullMerged, PullReviewed, ReviewAsked
+from forge.events import (
+    Event,
+)
 from forge.gitea.decode_deliveries import decode
-from forge.gitea.poll_reader import GiteaPollReader
 from forge.gitea.reader import GiteaReader
 from forge.gitea.writer import GiteaForge
 from forge.models import Ref, Repo
 from forge.protocol import Refused
 from forge.webhook import Delivery
 from hive.app.gc import WORK, collecting
+from hive.app.polls import page, poll, refreshers
 from hive.codec import Codec
 from hive.config.costs import own_bounds
 from hive.git_mirror.mirror import Login, Mirror, MirrorCache
@@ -32,17 +34,15 @@ from hive.outbox.enqueue import enqueue
 from hive.outbox.executor import EffectExecutor
 from hive.outbox.registry import Services
 from hive.outbox.verdict_status import VerdictPublisher
-from hive.poller import Poller, PollerDeps, SubjectRefresher
 from hive.queue.wakeup import HOST_WAKEUP, Wakeup
 from hive.reconcile.build import KnownNames
 from hive.secret_store import NoSecret
-from hive.supervisor.heartbeat import Heartbeat, Loops
 from hive.worker.dispatch import DeliveryDecoder, Dispatcher
 from hive.worker.failure_reports import BY, FailureReporter
 from hive.worker.loop_guard import LoopGuard, LoopLimits
 from hive.worker.outages import OutageDeps, OutageMonitor
 from hive.worker.run_display import RunDisplay
-from hive.worker.worker import JOB, Worker, WorkerDeps
+from hive.worker.worker import Worker, WorkerDeps
 
 log = logging.getLogger("hive.app.work")
 
@@ -165,16 +165,6 @@ def worker_deps(instance: Instance) -> WorkerDeps:
     )
 
 
-OF_PULL_REQUESTS = (PullChanged, PullClosed, PullMerged, PullReviewed, ReviewAsked)
-"""Events whose page is a pull request's; a forge leads from the page of an issue of that number to it too."""
-
-
-def page(instance: Instance, event: Event) -> str:
-    """The page of what an event is about."""
-    kind, repo = "pulls" if isinstance(event, OF_PULL_REQUESTS) else "issues", event.ref.repo
-    return f"{instance.url(repo.forge)}/{instance.names.current(repo).path}/{kind}/{event.ref.number}"
-
-
 def dispatcher_of(instance: Instance) -> Dispatcher:
     """What reads deliveries."""
 
@@ -241,97 +231,6 @@ def _token(instance: Instance, forge: str, login: str) -> str:
     except NoSecret as error:
         log.error("token_unusable error=%r", str(error))
         raise Refused(f"no token of {login} can be read here", status=401) from error
-
-
-def poller_deps(instance: Instance) -> PollerDeps:
-    """What the poller needs."""
-    return PollerDeps(
-        instance.ledger, instance.settings.team_of, instance.listeners, instance.origins.of, partial(page, instance)
-    )
-
-
-def refreshers(instance: Instance) -> Callable[[Ref], list[int]]:
-    """The refreshes that deliveries ask for."""
-
-    @cache
-    def refresher(name: str, token: str) -> SubjectRefresher:
-        url = instance.url(name)
-        poll_reader = GiteaPollReader(
-            name=name, url=url, token=token, current=instance.names.current, named=instance.names.named
-        )
-        return SubjectRefresher(poll_reader, poller_deps(instance))
-
-    return lambda ref: refresher(ref.repo.forge, core_token(instance, ref.repo.forge)).look(ref)
-
-
-def core_token(instance: Instance, forge: str) -> str:
-    """What the account of the hive itself asks with, now."""
-    return instance.secret_store.token(forge, instance.settings.account("core"))
-
-
-def poll_reader(instance: Instance, forge: str) -> GiteaPollReader:
-    """The account of the hive itself, asking what changed."""
-    token, url = core_token(instance, forge), instance.url(forge)
-    return GiteaPollReader(name=forge, url=url, token=token, current=instance.names.current, named=instance.names.named)
-
-
-def pollers(instance: Instance) -> list[Poller]:
-    """One for each organisation in which repositories of the configuration are."""
-    owners = {(repo.forge, repo.owner) for team in instance.settings.teams for repo in instance.settings.repos_of(team)}
-    watchers = {forge: poll_reader(instance, forge) for forge, _ in owners}
-    return [Poller(watchers[forge], poller_deps(instance), forge, owner) for forge, owner in sorted(owners)]
-
-
-class Rounds:
-    """The pollers of all organisations, one round after another."""
-
-    def __init__(self, instance: Instance) -> None:
-        self._instance = instance
-        self._forges = sorted({team.forge for team in instance.settings.teams.values()})
-        self._tokens: list[str] = []
-        self._sweepers: list[Poller] = []
-
-    def go(self, stop: threading.Event, heartbeat: Heartbeat) -> float:
-        """Poll the forges; returns after how many seconds to poll again, 0 while there is more."""
-        instance = self._instance
-        try:
-            if self._tokens != (now := [core_token(instance, forge) for forge in self._forges]):
-                self._sweepers, self._tokens = pollers(instance), now
-        except NoSecret as error:
-            heartbeat.beat(str(error))
-            return float(instance.settings.sweep_seconds)
-        instance.repository_tracker.refresh()
-        done = [sweeper.sweep() for sweeper in self._sweepers]
-        for job in (job for swept in done for job in swept.jobs):
-            instance.queue.push(JOB, job)
-        heartbeat.beat(self._trouble())
-        if any(swept.more for swept in done):
-            return 0.0
-        forget(instance, stop)
-        return float(instance.settings.sweep_seconds)
-
-    def _trouble(self) -> str:
-        """What has failed for so long that an operator should know: not a forge that is unavailable for a minute."""
-        instance, said = self._instance, list[str]()
-        now, late = instance.ledger.clock(), instance.settings.limits.late_seconds
-        for sweeper in self._sweepers:
-            state = sweeper.fares()
-            if state.failing_since and now - state.failing_since >= late:
-                said += state.sentences(now)
-        return "; ".join(said)
-
-
-def poll(instance: Instance, loops: Loops) -> None:
-    """Poll the forges now, and then periodically."""
-    rounds = Rounds(instance)
-    loops.run("sweep", lambda heartbeat: rounds.go(loops.stop, heartbeat), every=instance.settings.sweep_seconds)
-
-
-def forget(instance: Instance, stop: threading.Event) -> None:
-    """Delete old recordings and deliveries, a few at a time."""
-    before = instance.ledger.clock() - instance.settings.keep_days * 86_400
-    while not stop.is_set() and instance.ledger.forget(before):
-        pass
 
 
 def mirrors(instance: Instance, purpose: str) -> Callable[[Repo], Mirror]:

@@ -149,6 +149,12 @@ class Runs(Turns):
         """Open runs that wait for a pull request."""
         return [row["id"] for row in self._db.rows("SELECT id FROM runs WHERE depends_on = ? AND state = 'open'", ref)]
 
+    def idle_pulls(self) -> list[str]:
+        """The pull requests of open runs without an open turn."""
+        busy = "SELECT 1 FROM turns WHERE turns.run = runs.id AND turns.state != 'done'"
+        where = f"state = 'open' AND pull IS NOT NULL AND NOT EXISTS ({busy})"
+        return [row["pull"] for row in self._db.rows(f"SELECT pull FROM runs WHERE {where} ORDER BY id")]  # noqa: S608  ours
+
     def end(self, run: int, outcome: str) -> None:
         """End a run, and its pending turns."""
         with self._db.transaction() as db:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from bots.rounds import OWN_CONTEXTS, RED
 from forge import event_keys
 from forge.events import (
     CommentPosted,
@@ -16,8 +17,10 @@ from forge.events import (
     IssueOpened,
     PullChanged,
     PullClosed,
+    PullConflicted,
     PullMerged,
     PullReviewed,
+    StatusFailed,
 )
 from forge.models import Ref, Repo
 from forge.poll_changes import Change, ChangeKind
@@ -47,6 +50,7 @@ PULL: Mapping[ChangeKind, type[Event]] = {
     ChangeKind.MERGED: PullMerged,
     ChangeKind.CLOSED: PullClosed,
     ChangeKind.REVIEWED: PullReviewed,
+    ChangeKind.CONFLICTED: PullConflicted,
 }
 """The changes that are events for bots; all others are in the ledger only."""
 
@@ -112,6 +116,10 @@ def event_of(change: Change, ref: Ref, *, is_pull: bool) -> Event | None:
         return CommentPosted(
             ref, change.actor, event_keys.commented(ref.repo.forge, int(change.what)), int(change.what)
         )
+    if change.kind is ChangeKind.STATUS_SET:
+        context, _, state = change.what.rpartition("=")
+        is_red = is_pull and state in RED and not context.startswith(OWN_CONTEXTS)
+        return StatusFailed(ref, change.actor, change.key) if is_red else None
     kind = (PULL if is_pull else ISSUE).get(change.kind)
     return None if kind is None else kind(ref, change.actor, change.key)
 

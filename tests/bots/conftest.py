@@ -63,6 +63,7 @@ class StillForge:
     reviewed: dict[Ref, list[Review]] = field(default_factory=dict)
     remarks: dict[int, list[ReviewComment]] = field(default_factory=dict)
     empty: set[Repo] = field(default_factory=set)
+    states: dict[str, list[CommitStatus]] = field(default_factory=dict)
 
     def issue(self, ref: Ref) -> Issue:
         """An issue that is there."""
@@ -141,8 +142,8 @@ class StillForge:
         return ""
 
     def statuses(self, repo: Repo, sha: str) -> list[CommitStatus]:
-        """No statuses."""
-        return []
+        """The statuses that are there."""
+        return self.states.get(sha, [])
 
     def pushes(self, repo: Repo, branch: str, after: int) -> list[Push]:
         """No pushes."""

@@ -263,7 +263,7 @@ def test_rounds_are_bounded_golden(forge: StillForge, running: Still, ctx: Conte
     forge.reviewed[PULL] = [review(ARGUS, ReviewState.REQUEST_CHANGES)]
     comment, block = bot.handle(PullReviewed(PULL, ARGUS, "k"), ctx)
     assert isinstance(comment, PostComment)
-    assert block == BlockRun(5, "the agent and the review do not agree", key=f"stuck:{PULL}:70")
+    assert block == BlockRun(5, "the review still demands changes", key="stuck:5:0")
     golden("lane/stuck.md", comment.body)
     forge.reviewed[PULL] = [review(MARA, ReviewState.REQUEST_CHANGES)]
     assert isinstance(bot.handle(PullReviewed(PULL, MARA, "k2"), ctx)[0], ContinueRun)

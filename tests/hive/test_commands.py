@@ -13,7 +13,7 @@ from bots.models import ReplyLine
 from forge.gitea.writer import GiteaForge
 from forge.models import Comment, FileEdit, Ref
 from forge.webhook import Delivery
-from hive.app.work import pollers
+from hive.app.polls import pollers
 from hive.ledger import Run, SuspensionReason, compress
 from hive.outbox.enqueue import enqueue
 from hive.worker.worker import Worker

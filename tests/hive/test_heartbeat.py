@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from bots.bot import Context
-from hive.app.work import pollers, serve, worker_deps
+from hive.app.polls import pollers
+from hive.app.work import serve, worker_deps
 from hive.config import load
 from hive.demo.setup import write_config
 from hive.instance.instance import Instance, StartupError, wait_for_store

@@ -13,8 +13,9 @@ from forge.events import IssueOpened
 from forge.gitea.writer import GiteaForge
 from forge.models import CommitStatus, Issue, Ref, Repo, State, User
 from forge.protocol import Refused
+from hive.app.polls import pollers
 from hive.app.status import queue
-from hive.app.work import pollers, worker_deps
+from hive.app.work import worker_deps
 from hive.instance.instance import StartupError
 from hive.outbox.actions import CommitFile, CreateTag, PostAnswer
 from hive.outbox.enqueue import enqueue

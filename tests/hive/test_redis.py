@@ -100,7 +100,8 @@ def test_a_wiped_redis_costs_no_work(hive_env: HiveEnv, server: Server) -> None:
     config.write_text(config.read_text() + f"queue: {server.url}\n")
     instance = Instance(load(config))
     issue = file(hive_env)
-    from hive.app.work import pollers, worker_deps  # noqa: PLC0415  of the house that was just configured
+    from hive.app.polls import pollers  # noqa: PLC0415  of the house that was just configured
+    from hive.app.work import worker_deps  # noqa: PLC0415  of the house that was just configured
     from hive.worker.worker import JOB, Worker  # noqa: PLC0415
 
     jobs = [job for found in pollers(instance) for job in found.sweep().jobs]

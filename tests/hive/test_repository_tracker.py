@@ -14,9 +14,10 @@ from bots.intents import PostComment
 from forge.gitea.admin import GiteaAdmin
 from forge.models import Ref, Repo
 from forge.webhook import Delivery
+from hive.app.polls import Rounds
 from hive.app.turn_brief import Brief
 from hive.app.up import ADMIN
-from hive.app.work import Rounds, dispatcher_of, mirrors
+from hive.app.work import dispatcher_of, mirrors
 from hive.config import load
 from hive.demo.setup import FORGE
 from hive.instance.instance import Instance

@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 from forge.embedded import EmbeddedForge
 from forge.gitea.writer import GiteaForge
 from forge.webhook import Delivery
-from hive.app.work import pollers, worker_deps
+from hive.app.polls import pollers
+from hive.app.work import worker_deps
 from hive.config import load
 from hive.demo.setup import FORGE
 from hive.instance.instance import Instance

@@ -12,7 +12,8 @@ from bots.models import Level
 from forge.events import PullChanged
 from forge.gitea.permission_probe import try_merge, try_push
 from forge.models import Ref, Repo, User
-from hive.app.work import pollers, worker_deps
+from hive.app.polls import pollers
+from hive.app.work import worker_deps
 from hive.provision.check_results import problem
 from hive.secret_store import REREAD_SECONDS
 from hive.worker.worker import Worker

@@ -7,7 +7,7 @@ import pytest
 from bots.models import Level
 from forge.gitea.client import Client
 from forge.protocol import Refused
-from hive.app.work import pollers
+from hive.app.polls import pollers
 from hive.poller import state_of
 from tests.provision.conftest import APP, Build, ProvisionEnv
 

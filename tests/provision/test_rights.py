@@ -13,7 +13,7 @@ from forge.gitea.client import route
 from forge.gitea.writer import GiteaForge
 from forge.models import CommitStatus, Ref, Repo, ReviewState, State
 from forge.protocol import NotFound, Reader, Refused
-from hive.app.work import pollers
+from hive.app.polls import pollers
 from hive.poller import state_of
 from tests.provision.conftest import APP, IRIS, Build, ProvisionEnv
 

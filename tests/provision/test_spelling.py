@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from forge.models import Ref, Repo
-from hive.app.work import dispatcher_of, pollers
+from hive.app.polls import pollers
+from hive.app.work import dispatcher_of
 from hive.provision import Provisioner
 from tests.provision.conftest import ADMIN, APP, PASSWORD, Build, ProvisionEnv
 

@@ -12,7 +12,7 @@ from hive.agent.errors import ContextOverflow, TurnEnded
 from hive.agent.log import log
 from hive.agent.model_client import ModelClient
 from hive.agent.transcript import Transcript
-from hive.agent.transcript_reading import checkpoint_of, replies_since_shortened, weight_of, window_of
+from hive.agent.transcript_reading import checkpoint_of, pictures_in, replies_since_shortened, weight_of, window_of
 
 WATERMARK = 0.75
 """How full the window may be, as a part of it, until the conversation is made shorter."""
@@ -45,13 +45,25 @@ class ContextWindow:
         """
         self._make_room()
         try:
-            return self.model.reply(self.transcript.messages)
+            return self._asked()
         except ContextOverflow as error:
             self.overflow(error)
         try:
-            return self.model.reply(self.transcript.messages)
+            return self._asked()
         except ContextOverflow as error:
             raise TurnEnded("blocked", TOO_LONG) from error
+
+    def _asked(self) -> dict[str, Any]:
+        """A reply; a server that refuses a conversation with pictures is asked without them, from then on."""
+        messages = self.transcript.messages
+        try:
+            return self.model.reply(messages)
+        except TurnEnded as refused:
+            if refused.outcome != "failed" or not pictures_in(messages):
+                raise
+            log("without pictures", why=refused)
+            self.transcript.append({"blind": True})
+        return self.model.reply(self.transcript.messages)
 
     def overflow(self, error: ContextOverflow | None = None) -> None:
         """Make a conversation shorter that the model did not read; raises TurnEnded if that was done just now."""
@@ -71,7 +83,7 @@ class ContextWindow:
             )
         if checkpoint_of(self.transcript.lines) == "asked":
             try:
-                notes = self.model.reply(self.transcript.messages)
+                notes = self._asked()
                 self.transcript.append({**notes, "checkpoint": True})  # the calls in it are never made
             except ContextOverflow:
                 log("no notes", step=self.transcript.steps)

@@ -16,7 +16,7 @@ from hive.agent.stream import FINISHED, PAUSED
 from hive.agent.text import REPLACED, cut
 from hive.agent.tools import Toolbox
 from hive.agent.transcript import UNDONE, Transcript, result
-from hive.agent.transcript_reading import calls, exchange, exchanges_of, text_of
+from hive.agent.transcript_reading import calls, exchange, exchanges_of, pictures_in, text_of
 from hive.agent.turn import TurnBrief
 
 OUT_OF_STEPS = "I stopped after {steps} steps without reaching an end."
@@ -24,6 +24,10 @@ OUT_OF_TIME = "I stopped after {minutes:g} minutes without reaching an end."
 LONGEST, SHORTEST, ROOM = 20_000, 200, 200_000
 """Characters of one result at most, of one at least, and of all results of one reply together."""
 
+MOST_PICTURES = 4 << 20
+"""Letters of all pictures of a conversation: a request has a limit."""
+
+NO_MORE_PICTURES = "You have looked at as many pictures as one conversation can hold: make it smaller, or do without."
 UNSOUND = "Not done: {what} must be a text, with NUL and lone surrogates not allowed; \ufffd stands where they were."
 NO_WORD = "The model ended its turn without a word."
 STOPPED = {
@@ -125,7 +129,11 @@ class AgentLoop:
     def _call(self, call: dict[str, Any], longest: int, *, is_sound: bool) -> str:
         if is_sound:
             said = self.toolbox.call(call["name"], call["input"])
-            return said if isinstance(said, Picture) else cut(said, longest)
+            if not isinstance(said, Picture):
+                return cut(said, longest)
+            if pictures_in(self.transcript.messages) + said.letters > MOST_PICTURES:
+                raise ToolError(NO_MORE_PICTURES)
+            return said
         named = [key for key, value in call["input"].items() if REPLACED in str(value)]
         raise ToolError(UNSOUND.format(what=", ".join(named) or call["name"]))
 

@@ -28,6 +28,11 @@ class Picture(str):
         return picture
 
     @property
+    def letters(self) -> int:
+        """How many letters it has where it is sent."""
+        return (len(self.data) + 2) // 3 * 4
+
+    @property
     def blocks(self) -> list[dict[str, Any]]:
         """The picture with its words, as the Messages API has them."""
         data = base64.b64encode(self.data).decode("ascii")

@@ -7,6 +7,8 @@ its `stop_reason` and `usage`. The line that ends a turn carries `end`, with or 
 compacted in time, a message and a reply with `"checkpoint": true` hold what the model wrote down. Where it did not fit into
 the model's window, `"window"` is how many tokens did fit before.
 
+From `{"blind": true}` on no picture is sent: the model's server refused them.
+
 A message that a person wrote during a turn has the number of its own turn in `joins`, and `"moved": true` stands beside the
 words that the base has moved.
 

@@ -6,7 +6,7 @@ See `transcript.py` for what the lines are.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from hive.agent.compaction import THINKING, compacted
@@ -16,6 +16,8 @@ TOKENS_IN = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_to
 
 _LETTERS, _PICTURE = 4, 6_000
 """Letters of a token, about; and for how many a picture counts."""
+
+NOT_SEEN = {"type": "text", "text": "[A picture stands here, and the model's server does not take it.]"}
 
 Line = Mapping[str, Any]
 Takes = Callable[[str, Mapping[str, Any]], bool]
@@ -44,7 +46,18 @@ def messages_of(lines: Sequence[Line], fingerprint: str | None) -> list[dict[str
         content = [b for b in line.get("content") or () if mind == fingerprint or b["type"] not in THINKING]
         if content:
             _add(messages, line["role"], content)
-    return messages
+    return [without_pictures(message) for message in messages] if any("blind" in line for line in lines) else messages
+
+
+def without_pictures(message: Mapping[str, Any]) -> dict[str, Any]:
+    """A message with words in the place of each picture."""
+    return {"role": message["role"], "content": [_without_pictures(block) for block in message["content"]]}
+
+
+def pictures_in(messages: Iterable[Mapping[str, Any]]) -> int:
+    """How many letters the pictures of a conversation have together, as they are sent."""
+    parts = (part for message in messages for block in message["content"] for part in _parts(block))
+    return sum(len(part["source"]["data"]) for part in parts if part["type"] == "image")
 
 
 def checkpoint_of(lines: Sequence[Line]) -> str:
@@ -127,6 +140,16 @@ def _add(messages: list[dict[str, Any]], role: str, content: list[dict[str, Any]
 
 def _words(line: Line) -> str:
     return "\n\n".join(block["text"] for block in line["content"] or () if block["type"] == "text")
+
+
+def _parts(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The parts of a tool's result that has a picture."""
+    return block["content"] if block["type"] == "tool_result" and isinstance(block["content"], list) else []
+
+
+def _without_pictures(block: dict[str, Any]) -> dict[str, Any]:
+    parts = [NOT_SEEN if part["type"] == "image" else part for part in _parts(block)]
+    return {**block, "content": parts} if parts else block
 
 
 def _length(block: Mapping[str, Any]) -> int:

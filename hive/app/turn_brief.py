@@ -119,7 +119,10 @@ class Brief:
         settings = self.instance.settings
         spec = running_spec(self.instance, self.agent)
         model = current_model(self.instance, self.agent, spec)
+        traits = settings.model.traits_of(model)
         return {
+            "window": traits.window,
+            "pictures": traits.pictures,
             "system": system_prompt(self.agent, self.team, settings.teams[self.team], spec),
             "model": model,
             "silence": settings.model.address(model).settings.silence,

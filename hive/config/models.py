@@ -52,6 +52,23 @@ class ProviderSettings:
         return not self.url or bool(self.key_file or self.credential)
 
 
+@dataclass(frozen=True, slots=True)
+class ModelTraits:
+    """What a model can do that no server tells."""
+
+    window: Annotated[int, Ge(0), Le(100_000_000)] = 0
+    """Tokens that it can read. At three quarters of it, a conversation is compacted; 0 means not known, and is learnt when it was too small once."""
+
+    pictures: bool = False
+    """Whether it can look at pictures."""
+
+    __pydantic_config__: ClassVar = STRICT
+
+
+CLAUDE = ModelTraits(window=200_000, pictures=True)
+"""The least that all of Claude's models can do."""
+
+
 class ModelAddress(NamedTuple):
     """Where a model is: the name of its provider, empty for the default one, and what that calls the model."""
 
@@ -97,6 +114,9 @@ class ModelSettings:
     betas: tuple[str, ...] = ()
     """Betas of the Messages API that agents may ask for beside those that only change the conversation, without date."""
 
+    traits: dict[str, ModelTraits] = field(default_factory=dict)
+    """What models can do, by name. Without an entry, Claude's read 200,000 tokens and pictures, and of others nothing is known."""
+
     prices: dict[str, OwnPrice] = field(default_factory=dict)
     """What models cost that `hive prices` does not know, or that cost you something else. `NAME: {}` costs nothing, as a model at home."""
 
@@ -122,6 +142,11 @@ class ModelSettings:
         """The model of an agent: the first wish that is one; of a list of its own, only what is in it."""
         own = self.agents.get(agent)
         return next((wish for wish in wishes if wish and (not own or wish in own)), self.models_of(agent)[0])
+
+    def traits_of(self, name: str) -> ModelTraits:
+        """What a model can do, by the name that the hive has for it."""
+        known = CLAUDE if self.address(name).id.startswith("claude-") else ModelTraits()
+        return self.traits.get(name, known)
 
     @property
     def default(self) -> ProviderSettings:

@@ -159,6 +159,7 @@ _FIELDS: dict[str, Callable[[object, str], None]] = {
     "shortened": _true,
     "joins": _number,
     "moved": _true,
+    "blind": _true,
     "window": _number,
     "checkpoint": _true,
     "new": _true,

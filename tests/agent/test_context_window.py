@@ -11,6 +11,7 @@ from hive.agent.context_window import CHECKPOINT
 from hive.agent.transcript_reading import checkpoint_of, messages_of, weight_of, window_of
 from hive.demo.model import ModelConversation, ModelReply, ToolCall
 from hive.demo.model.faults import ApiError
+from tests.agent.test_turn import play
 
 if TYPE_CHECKING:
     from tests.agent.conftest import World
@@ -149,3 +150,49 @@ def test_the_newest_notes_stay() -> None:
     assert "first" not in str(head)
     assert len(head[2]) < MOST_NOTES + 200
     assert "signature" not in str(twice)
+
+
+class Blind:
+    """A model whose server takes no pictures; it makes these calls."""
+
+    def __init__(self, *commands: str) -> None:
+        self.calls = [
+            ToolCall("run", {"command": commands[0]}),
+            *(ToolCall("read", {"path": path}) for path in commands[1:]),
+        ]
+        self.refused = 0
+
+    def reply(self, conversation: ModelConversation) -> ModelReply:
+        texts = [result.text for _, result in conversation.made]
+        if any("(png," in text and "does not take it" not in text for text in texts):
+            self.refused += 1
+            return ModelReply(fault=ApiError(400, "invalid_request_error", "Could not process image"))
+        done = len(texts)
+        return ModelReply(calls=(self.calls[done],)) if done < len(self.calls) else ModelReply("Done.")
+
+
+MAKE = "head -c 1400000 /dev/zero >z; { printf '\\211PNG\\r\\n\\032\\n'; cat z; } >p.png; cp p.png q.png; rm z"
+
+
+def test_pictures_that_are_refused(world: World) -> None:
+    """A picture that the model's server does not take ends no turn: the conversation goes on with words in its place."""
+    world.responder = model = Blind("printf '\\211PNG\\r\\n\\032\\nx' >p.png", "p.png")
+    assert world.hold(pictures=True)["message"] == "Done."
+    assert model.refused == 1
+    assert world.hold("again", pictures=True)["message"] == "Done."
+    assert model.refused == 1
+
+
+def test_more_pictures_than_a_request_holds(world: World) -> None:
+    """A conversation holds so many pictures; another one is refused in words."""
+    calls = [
+        ToolCall("run", {"command": MAKE}),
+        *(ToolCall("read", {"path": path}) for path in ("p.png", "q.png", "p.png")),
+    ]
+    world.responder = play(*(ModelReply(calls=(call,)) for call in calls), ModelReply("Done."))
+    assert world.hold(pictures=True)["message"] == "Done."
+    results = [
+        block for line in world.transcript() for block in line.get("content", ()) if block["type"] == "tool_result"
+    ]
+    assert [type(block["content"]) for block in results[1:3]] == [list, list]
+    assert "as many pictures" in results[3]["content"]

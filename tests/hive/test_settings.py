@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from forge.models import Repo
 from hive.config import BadYaml, Settings, load, read_agent, read_checks
 from hive.config.costs import OwnPrice
+from hive.config.models import ModelTraits
 from hive.config.validation import field_errors as sense
 from hive.config.yaml_locations import Document
 
@@ -455,3 +456,13 @@ def test_a_model_at_home_costs_nothing(tmp_path: Path, url: str, *, is_free: boo
     assert "p/b" in prices
     if is_free:
         assert prices["p/a"] == OwnPrice()
+
+
+def test_what_a_model_can_do(tmp_path: Path) -> None:
+    """Of Claude's models the least is known, wherever they are served; of others only what the configuration says."""
+    model = "{providers: {p: {url: 'http://127.0.0.1:1'}}, allowed: [p/a, p/claude-x], traits: {p/a: {window: 8192}}}"
+    models = load(write(tmp_path, f"{GOOD}model: {model}\n")).model
+    assert models.traits_of("p/a") == ModelTraits(window=8192)
+    assert models.traits_of("p/b") == ModelTraits()
+    for name in ("claude-sonnet-5-5", "p/claude-x"):
+        assert models.traits_of(name) == ModelTraits(window=200_000, pictures=True)

@@ -58,6 +58,7 @@ class AgentLoop:
             self.between()
             if self.transcript.reply is None:
                 self.mailbox.empty()
+                self.mailbox.warn(self.window.model.budget.mark)
             self.step()
 
     def step(self) -> None:

@@ -1,4 +1,4 @@
-"""What reaches a turn between two steps: words of people, and that the base has moved. Each is told once."""
+"""What reaches a turn between two steps: words of people, that the base has moved, that money runs out. Each is told once."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from hive.agent.broker_client import BrokerClient
+from hive.agent.budget_gauge import WORDS
 from hive.agent.errors import GitToolError, HostRefused, HostUnavailable
 from hive.agent.log import log
 from hive.agent.transcript import Transcript
@@ -47,6 +48,11 @@ class Mailbox:
         if self.clock() - self._looked >= LOOK:
             self._looked = self.clock()
             self._look()
+
+    def warn(self, mark: int) -> None:
+        """Tell the model that a good part of its budget is spent, once for each mark."""
+        if mark and all(line.get("budget", 0) < mark for line in self.transcript.lines):
+            self.transcript.append({"role": "user", "content": [{"type": "text", "text": WORDS[mark]}], "budget": mark})
 
     def _join(self, turn: int, text: str) -> None:
         log("heard", turn=turn)

@@ -9,6 +9,7 @@ from email.message import Message
 from typing import Any
 from zlib import crc32
 
+from hive.agent.budget_gauge import HEADER, BudgetGauge
 from hive.agent.errors import ContextOverflow, GarbledReply, HostUnavailable, LeaseLost, Paused, TurnEnded
 from hive.agent.stream import assemble, events, failure, whole
 from hive.agent.unix_http import DEFAULT_RETRY, RetryPolicy, UnixHTTPClient, read_json, retry_after
@@ -30,6 +31,7 @@ class ModelClient:
     system: str
     tools: Sequence[dict[str, Any]]
     retry: RetryPolicy = DEFAULT_RETRY
+    budget: BudgetGauge = field(default_factory=BudgetGauge)
 
     @staticmethod
     def fingerprint_of(name: str, system: str, tools: Sequence[dict[str, Any]]) -> str:
@@ -61,6 +63,7 @@ class ModelClient:
             "cache_control": {"type": "ephemeral"},
         }
         with self.door.post("/v1/messages", body, token=self.token) as response:
+            self.budget.read(response.getheader(HEADER))
             if response.status != 200:
                 raise refusal(response.status, response.headers, read_json(response))
             is_object = response.getheader("content-type", "").startswith("application/json")

@@ -10,7 +10,7 @@ the model's window, `"window"` is how many tokens did fit before.
 From `{"blind": true}` on no picture is sent: the model's server refused them.
 
 A message that a person wrote during a turn has the number of its own turn in `joins`, and `"moved": true` stands beside the
-words that the base has moved.
+words that the base has moved, the percentage in `budget` beside those that so much of the money is spent.
 
 A mind is the model with its instructions and tools. Thinking is signed for the mind that thought it and
 refused from any other, so what an earlier mind thought is kept here and not sent.

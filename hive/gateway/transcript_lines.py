@@ -38,7 +38,7 @@ def line_of(turn: int, value: object) -> dict[str, Any]:
         raise MalformedLine("a turn tells of itself only")
     if ("turn" in line and "mind" not in line) or ("role" in line) != ("content" in line):
         raise MalformedLine("a turn begins with its mind, and a message has a role and content")
-    if ({"joins", "moved"} & line.keys()) and line.get("role") != "user":
+    if ({"joins", "moved", "budget"} & line.keys()) and line.get("role") != "user":
         raise MalformedLine("what is told during a turn is a message of a user")
     if line.get("role") == "assistant" and not {"stop_reason", "usage"} <= line.keys():
         raise MalformedLine("a reply says why it stopped and what it used")
@@ -160,6 +160,7 @@ _FIELDS: dict[str, Callable[[object, str], None]] = {
     "joins": _number,
     "moved": _true,
     "blind": _true,
+    "budget": _number,
     "window": _number,
     "checkpoint": _true,
     "new": _true,

@@ -115,6 +115,9 @@ class World:
         self.mail: list[tuple[int, str]] = []
         """Numbers and texts of the messages that wait for the turn."""
 
+        self.budget = ""
+        """What the gateway says with each answer of how much of the budget is used, in percent."""
+
         self.rested = 0
         self.left = 0
         self.answers: dict[str, list[int]] = {}
@@ -364,6 +367,11 @@ def gateway(world: World) -> type[BaseHTTPRequestHandler]:
     """The handlers of `model.sock`: the scripted model, behind the run token."""
 
     class Handler(handler(world, world.stopping)):  # type: ignore[misc]
+        def end_headers(self) -> None:
+            if world.budget:
+                self.send_header("x-hive-budget", world.budget)
+            super().end_headers()
+
         def parse_request(self) -> bool:
             if not super().parse_request():
                 return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import threading
 import time
+from email.message import Message
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,11 @@ import pytest
 
 from hive.agent import shell
 from hive.agent.broker_client import BrokerClient
+from hive.agent.errors import TurnEnded
 from hive.agent.git import FORGE
 from hive.agent.git_env import settings
 from hive.agent.mailbox import LOOK, Mailbox
+from hive.agent.model_client import refusal
 from hive.agent.transcript import Transcript
 from hive.agent.unix_http import RetryPolicy, UnixHTTPClient
 from hive.agent.worktree import WorkTree
@@ -137,3 +140,38 @@ def test_a_command_ends_when_its_turn_does(tmp_path: Path) -> None:
     until = time.monotonic() + 1
     done = shell.run("sleep 600", tmp_path, seconds=500, is_over=lambda: time.monotonic() > until)
     assert done.status is None
+
+
+class Spending:
+    """A model whose money runs out, step by step."""
+
+    def __init__(self, world: World, *used: str) -> None:
+        self.world, self.used = world, list(used)
+        self.heard: list[ModelConversation] = []
+
+    def reply(self, conversation: ModelConversation) -> ModelReply:
+        self.heard.append(conversation)
+        if not self.used:
+            return ModelReply("That is all.")
+        self.world.budget = self.used.pop(0)
+        return ModelReply(calls=(ToolCall("run", {"command": f"echo {len(self.heard)}"}),))
+
+
+def test_a_model_knows_when_its_money_runs_out(world: World) -> None:
+    """At each mark once, beside the results of its calls, and what a gateway says otherwise is nothing."""
+    world.responder = model = Spending(world, "74", "80", "x", "94", "96", "99", "1e9")
+    assert world.hold()["outcome"] == "answered"
+    assert [line["budget"] for line in world.transcript() if "budget" in line] == [75, 95]
+    told = [conversation.messages[-1].text for conversation in model.heard]
+    assert [text[:4] for text in told[1:]] == ["", "75 %", "", "", "95 %", "", ""]
+    assert all(conversation.messages[-1].results for conversation in model.heard[1:])
+
+
+def test_a_model_that_is_out_of_money_is_quoted_as_the_host_puts_it() -> None:
+    """The host's words are for people: nothing is put before them."""
+    headers = Message()
+    headers["x-hive"], headers["x-should-retry"] = "stop", "false"
+    error = {"type": "error", "error": {"type": "billing_error", "message": "The budget of this run is spent."}}
+    found = refusal(429, headers, error)
+    assert isinstance(found, TurnEnded)
+    assert (found.outcome, found.message) == ("blocked", "The budget of this run is spent.")

@@ -136,7 +136,8 @@ def instance(built: Instance, responder: Puppet) -> Instance:
     responder.reset()
     shutil.rmtree(built.agents, ignore_errors=True)
     with built.ledger.transaction() as db:
-        for table in ("incidents", "crashes", "suspensions", "transcripts", "effects", "turns", "runs"):
+        first = ("incidents", "crashes", "suspensions", "transcripts", "progress")
+        for table in (*first, "broker_calls", "budget_stops", "holds", "bookings", "effects", "turns", "runs"):
             db.execute(f"DELETE FROM {table}")  # noqa: S608
     return built
 

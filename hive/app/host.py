@@ -12,7 +12,6 @@ from forge.gitea.reader import GiteaReader
 from forge.models import Repo
 from hive.app.agent_fault import AgentFault
 from hive.app.gc import HOST, collecting
-from hive.app.model_routes import ModelRoutes
 from hive.app.outgoing import Outgoing
 from hive.app.run_report import RunReport
 from hive.app.turn_brief import Brief
@@ -28,6 +27,7 @@ from hive.gateway.wsgi_server import Server
 from hive.git_mirror.mirror import Login
 from hive.instance.instance import Instance, StartupError, wait_for_store
 from hive.instance.model_keys import CREDENTIALS, VARIABLE, ModelKeys
+from hive.instance.model_routes import ModelRoutes
 from hive.instance.repositories import address
 from hive.instance.running_agent import keyless, keys_of
 from hive.instance.sandbox import backend_of

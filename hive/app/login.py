@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from hive.app.model_routes import ModelRoutes
 from hive.gateway.llm import COUNT, ModelRequest
 from hive.gateway.model_errors import ModelFailed
 from hive.gateway.model_headers import VERSION
 from hive.instance.instance import Instance, StartupError
 from hive.instance.model_keys import DEFAULT
+from hive.instance.model_routes import ModelRoutes
 from hive.instance.running_agent import current_model, keys_of, running_spec
 from hive.ledger import Act, Scope, SuspensionReason
 from hive.secret_store import NoSecret

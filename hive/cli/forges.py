@@ -77,16 +77,22 @@ def init(config: Path, name: str | None, admin: str | None, *, plan: bool, creat
 @FORGE
 @ADMIN
 def doctor(config: Path, name: str | None, admin: str | None) -> None:
-    """Check forges and this machine, and print fixes."""
+    """Check forges, models and this machine, and print fixes.
+
+    Each model in use is asked one small question, with a tool that it should call.
+    """
+    from itertools import chain
+
     from bots.models import Level
     from hive.provision import Doctor, Key, summary
+    from hive.provision.model_checks import ModelChecks
 
-    instance = open_instance(config)
+    instance = open_instance(config, "doctor")
     names = [_one_forge(instance, name)] if name or admin else list(instance.settings.forges)
     own = {forge: admin or instance.settings.forges[forge].kind == "embedded" for forge in names}
     keys = {forge: Key(*_admin(instance, forge, admin)) if own[forge] else None for forge in names}
     signs = []
-    for sign in Doctor(instance, str(config)).look(keys):
+    for sign in chain(Doctor(instance, str(config)).look(keys), ModelChecks(instance).look()):
         signs.append(sign)
         click.echo(sign.wrapped(min(shutil.get_terminal_size().columns, 100)) if sys.stdout.isatty() else str(sign))
     click.echo(summary(signs))

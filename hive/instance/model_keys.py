@@ -23,7 +23,8 @@ DEFAULT = "model"
 NO_KEY = "no-key"
 """What a server without keys is sent."""
 
-HOW = "{agent} has no key for {model}; give it one: hive login {agent}{option}"
+GIVE = "; give it one: "
+HOW = "{agent} has no key for {model}" + GIVE + "hive login {agent}{option}"
 
 
 @dataclass(frozen=True, slots=True)

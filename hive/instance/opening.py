@@ -9,7 +9,13 @@ from hive.config import BadYaml, Settings, load
 from hive.config.extras import need
 from hive.instance.instance import Instance, StartupError
 
-NEEDS = {"up": ("git", "httpx2"), "work": ("git",), "host": ("git", "httpx2"), "login": ("httpx2",)}
+NEEDS = {
+    "up": ("git", "httpx2"),
+    "work": ("git",),
+    "host": ("git", "httpx2"),
+    "login": ("httpx2",),
+    "doctor": ("httpx2",),
+}
 """Packages of extras that commands need with any settings, by their import names."""
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from hive.app.login import login, logout, model_of
-from hive.app.model_routes import ModelRoutes
 from hive.config import ModelSettings, ProviderSettings
 from hive.config.hive_yaml import ForgeSettings, LaneSettings, Settings, TeamSettings
 from hive.demo.model import ModelReply, ModelServer
@@ -18,6 +17,7 @@ from hive.gateway.llm import Model, ModelRequest
 from hive.gateway.model_errors import ModelFailed
 from hive.instance.instance import Instance, StartupError
 from hive.instance.model_keys import ModelKeys
+from hive.instance.model_routes import ModelRoutes
 from hive.instance.running_agent import keyless, keys_of
 from hive.ledger import Scope, SuspensionReason
 from hive.secret_store import NoSecret, SecretStore

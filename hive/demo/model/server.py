@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
@@ -27,7 +28,8 @@ _POLL = 0.05
 class ModelServer:
     """A model server on a free port; a context manager.
 
-    It takes any key, or only `key`; `reads` are the headers in which it looks for one.
+    It takes any key, or only `key`; `reads` are the headers in which it looks for one. `drops_tools` makes it a server whose
+    model's template knows no tools, and `counts` is whether it counts tokens.
     """
 
     def __init__(
@@ -38,9 +40,12 @@ class ModelServer:
         port: int = 0,
         key: str = "",
         reads: tuple[str, ...] = HEADERS,
+        drops_tools: bool = False,
+        counts: bool = True,
     ) -> None:
         self._stopping = threading.Event()
-        served = handler(responder, self._stopping, key=key, reads=reads)
+        traits = Traits(key, reads, drops_tools=drops_tools, counts=counts)
+        served = handler(responder, self._stopping, traits)
         self._server = ThreadingHTTPServer((host, port), served)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL,), daemon=True, name="model")
 
@@ -76,16 +81,26 @@ def serve(responder: Responder, host: str, port: int, ready: Callable[[int], Non
         server.serve_forever()
 
 
-def handler(
-    responder: Responder, stopping: threading.Event, *, key: str = "", reads: tuple[str, ...] = HEADERS
-) -> type[BaseHTTPRequestHandler]:
-    """The class of request handlers of a responder; `stopping` ends a stall. See ModelServer."""
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What tells one server from another; see ModelServer."""
+
+    key: str = ""
+    reads: tuple[str, ...] = HEADERS
+    drops_tools: bool = False
+    counts: bool = True
+
+
+ORDINARY = Traits()
+
+
+def handler(responder: Responder, stopping: threading.Event, server: Traits = ORDINARY) -> type[BaseHTTPRequestHandler]:
+    """The class of request handlers of a responder; `stopping` ends a stall."""
 
     class Handler(_Handler):
         fingerprint = responder
         stop = stopping
-        demanded = key
-        headers_read = reads
+        traits = server
 
     return Handler
 
@@ -96,15 +111,14 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     fingerprint: Responder
     stop: threading.Event
-    demanded: str
-    headers_read: tuple[str, ...]
+    traits: Traits
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length") or 0))
-        keys = {key for name in self.headers_read if (key := self.headers.get(name, "").removeprefix("Bearer "))}
+        keys = {key for name in self.traits.reads if (key := self.headers.get(name, "").removeprefix("Bearer "))}
         if not keys:
-            return self._error(401, "authentication_error", f"{self.headers_read[0]} header is required")
-        if self.demanded and self.demanded not in keys:
+            return self._error(401, "authentication_error", f"{self.traits.reads[0]} header is required")
+        if self.traits.key and self.traits.key not in keys:
             return self._error(401, "authentication_error", "invalid x-api-key")
         try:
             return self._answer(json.loads(raw))
@@ -116,7 +130,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self, body: dict[str, Any]) -> None:
         path = self.path.partition("?")[0]
-        if path == "/v1/messages/count_tokens":
+        if self.traits.drops_tools:
+            body = {key: value for key, value in body.items() if key != "tools"}
+        if path == "/v1/messages/count_tokens" and self.traits.counts:
             return self._json(200, {"input_tokens": speech.count(parse(body))})
         if path != "/v1/messages":
             return self._error(404, "not_found_error", "Not found")

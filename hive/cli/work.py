@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
 
 from hive.cli.group import CONFIG, failure, main, open_instance
+
+FOLLOW_SECONDS = 0.5
+"""Between two looks at a run that is followed."""
 
 
 @main.command()
@@ -44,14 +48,31 @@ def inbox(agent: str, config: Path) -> None:
 
 
 @main.command("run")
-@click.argument("number", type=click.IntRange(1, (1 << 63) - 1))
-@CONFIG
+@click.argument("number", required=False)
+@click.argument("config", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @click.option("--all", "whole", is_flag=True, help="Print all texts in full.")
-def show_run(number: int, config: Path, *, whole: bool) -> None:
-    """Show what an agent did in run NUMBER: turns, tools, tokens."""
-    from hive.app.run_log import record
+@click.option("--follow", is_flag=True, help="Print what is new, until the run has ended.")
+def show_run(number: str | None, config: Path | None, *, whole: bool, follow: bool) -> None:
+    """Show what an agent did in run NUMBER: tools, tokens, money.
 
-    click.echo("\n".join(record(open_instance(config).ledger, number, whole=whole)))
+    Without a NUMBER the newest runs are listed.
+    """
+    from hive.app import run_log
+
+    is_number = number is not None and number.isascii() and number.isdecimal()
+    if number is not None and not is_number:
+        if config is not None:
+            raise failure(f"{number!r} is no number of a run")
+        config = Path(number)
+    ledger = open_instance(config or Path("hive.yaml")).ledger
+    if number is None or not is_number:
+        lines = run_log.runs(ledger)
+    elif follow:
+        lines = run_log.follow(ledger, _row(number), lambda: time.sleep(FOLLOW_SECONDS), whole=whole)
+    else:
+        lines = run_log.record(ledger, _row(number), whole=whole)
+    for line in lines:
+        click.echo(line)
 
 
 @main.command()
@@ -68,3 +89,8 @@ def replay(what: str, config: Path) -> None:
     for line in again.lines(what):
         click.echo(line)
     raise SystemExit(3 if again.differs else 0)
+
+
+def _row(number: str) -> int:
+    """A number as the id of a row, which SQLite can hold."""
+    return min(int(number[:20]), (1 << 63) - 1)

@@ -50,7 +50,7 @@ from hive.ledger.progress import ProgressItem, RunProgress, ShownProgress
 from hive.ledger.repositories import PinnedRepository
 from hive.ledger.run_states import RunState, RunStates
 from hive.ledger.runs import Run, Runs, Turn
-from hive.ledger.spending import RunSpending, SpendingReport, SpendingRow
+from hive.ledger.spending import BookedAnswer, RunSpending, SpendingReport, SpendingRow
 from hive.ledger.store import Ledger
 from hive.ledger.suspensions import NEVER, Scope, Suspension, SuspensionReason, Suspensions
 from hive.ledger.transcripts import OutOfSequence, TranscriptFull, Transcripts
@@ -64,6 +64,7 @@ __all__ = [
     "Backlog",
     "BacklogItem",
     "Baseline",
+    "BookedAnswer",
     "BudgetScope",
     "Budgets",
     "CapBusy",

@@ -186,6 +186,10 @@ class Runs(Turns):
             *(number, agent, ref, pull or "", state, outcome or "", steps, row["tokens_in"], row["tokens_out"], told)
         )
 
+    def newest(self, limit: int) -> list[int]:
+        """The newest runs, newest first."""
+        return [row["id"] for row in self._db.rows("SELECT id FROM runs ORDER BY id DESC LIMIT ?", limit)]
+
     def find(self, ref: str) -> Run | None:
         """The newest run whose issue or pull request is `ref`."""
         row = self._db.row("SELECT * FROM runs WHERE ref = ? OR pull = ? ORDER BY id DESC LIMIT 1", ref, ref)

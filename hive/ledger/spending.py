@@ -50,6 +50,19 @@ class RunSpending:
         return max((cap.used for cap in self.caps), default=None)
 
 
+@dataclass(frozen=True, slots=True)
+class BookedAnswer:
+    """One answer of a model: tokens by class, and its cost."""
+
+    turn: int
+    model: str
+    input: int
+    cache_read: int
+    cache_write: int
+    output: int
+    cost: int
+
+
 class SpendingReport:
     """Reads bookings and sums."""
 
@@ -67,6 +80,14 @@ class SpendingReport:
             since,
         )
         return [SpendingRow(**dict(row)) for row in rows]
+
+    def answers(self, run: int) -> list[BookedAnswer]:
+        """What each answer of a model in a run used and cost, in order."""
+        rows = self._db.rows(
+            "SELECT turn, model, input, cache_read, cache_write, output, cost FROM bookings WHERE run = ? ORDER BY id",
+            run,
+        )
+        return [BookedAnswer(**dict(row)) for row in rows]
 
     def of_run(self, run: int) -> RunSpending:
         """What a run has cost."""

@@ -60,6 +60,13 @@ class Transcripts:
         rows = self._db.rows("SELECT body FROM transcripts WHERE run = ? ORDER BY number", run)
         return [json.loads(decompress(bytes(row["body"]))) for row in rows]
 
+    def since(self, run: int, number: int) -> list[tuple[float, dict[str, Any]]]:
+        """The lines of a run from a number on, each with when it came."""
+        rows = self._db.rows(
+            "SELECT body, received_at FROM transcripts WHERE run = ? AND number >= ? ORDER BY number", run, number
+        )
+        return [(row["received_at"], json.loads(decompress(bytes(row["body"])))) for row in rows]
+
     def delete_before(self, before: float, limit: int = 20) -> int:
         """Drop the transcripts of some runs that ended before a time; returns of how many."""
         with self._db.transaction(durable=False) as db:

@@ -111,7 +111,7 @@ def checklist(run: RunProgress) -> Iterator[tuple[str, bool]]:
 def usage(run: RunProgress, spent: RunSpending | None) -> str:
     """What was used: what is booked, or steps and tokens where nothing is."""
     booked = footer(spent) if spent is not None else ""
-    tokens = f"{_short(run.tokens_in)} tokens read, {_short(run.tokens_out)} written" if run.tokens_in else ""
+    tokens = f"{short_count(run.tokens_in)} tokens read, {short_count(run.tokens_out)} written" if run.tokens_in else ""
     return booked or " · ".join(filter(None, (_counted((run.steps, "step")), tokens)))
 
 
@@ -139,7 +139,8 @@ def _counted(*counts: tuple[int, str]) -> str:
     return ", ".join(f"{count} {word}{'s' if count != 1 else ''}" for count, word in counts if count)
 
 
-def _short(count: int) -> str:
+def short_count(count: int) -> str:
+    """A number of tokens for people: `18.2k`."""
     return f"{count / 1000:.1f}k" if count >= 1000 else str(count)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from bots.money import CENT, DOLLAR
-from hive.app.run_log import record
+from hive.app.run_log import FORGOTTEN, follow, record, runs
 from hive.instance.instance import StartupError
 from hive.ledger import Caps, Ledger, Quote, Spender, TokenCounts
 
@@ -53,9 +53,12 @@ def run(ledger: Ledger) -> int:
     ]
     for number, line in enumerate(lines):
         ledger.transcripts.append(run, number, line)
-    who, tokens = Spender("acme", "iris", turn.ref, run, turn.id), TokenCounts(input=100, cache_read=90, output=14)
-    hold = ledger.budgets.reserve(who, Caps(run=3 * DOLLAR), Quote("m", tokens, amount=DOLLAR, least=DOLLAR), "host")
-    ledger.budgets.settle(hold, tokens, 37 * CENT, is_estimate=False)
+    who, tokens = Spender("acme", "iris", turn.ref, run, turn.id), TokenCounts(input=5, cache_read=90, output=7)
+    aborted = TokenCounts(input=5, cache_read=90, output=1)
+    for counts, cost in ((tokens, 37 * CENT), (aborted, CENT), (tokens, 20 * CENT)):
+        quote = Quote("claude-sonnet-5-5", counts, amount=DOLLAR, least=DOLLAR)
+        hold = ledger.budgets.reserve(who, Caps(run=3 * DOLLAR), quote, "host")
+        ledger.budgets.settle(hold, counts, cost, is_estimate=False)
     runs.set_pull(run, "forgejo:acme/app#2")
     runs.end_turn(turn, "pushed", steps=2)
     runs.add_turn(run, "c", "more", by_person=True)
@@ -87,3 +90,51 @@ def test_no_such_run(ledger: Ledger, run: int) -> None:
     with ledger.transaction() as db:
         db.execute("DELETE FROM transcripts")
     assert "keep_days" in list(record(ledger, run))[-1]
+
+
+def test_runs_are_listed(ledger: Ledger, run: int, golden: Callable[[str, str], None]) -> None:
+    """The newest runs, newest first: whose, where, how each stands, and what it used."""
+    other = ledger.runs.start("acme", "otto", "forgejo:acme/app#7", "k7", "do it")
+    ledger.runs.end(other, "cancelled")
+    golden("cli/runs.txt", "\n".join(runs(ledger)))
+
+
+def test_no_runs_yet(ledger: Ledger) -> None:
+    """An empty list says so."""
+    assert list(runs(ledger)) == ["no agent has worked on anything yet"]
+
+
+def test_a_live_run_is_followed_to_its_end(ledger: Ledger, run: int) -> None:
+    """What comes while it is followed is printed once, in order, with how the run stands; its end ends it."""
+    turn = ledger.runs.claim("iris")
+    assert turn is not None
+    waits = 0
+
+    def wait() -> None:
+        nonlocal waits
+        waits += 1
+        if waits == 1:
+            line = {"role": "user", "content": [{"type": "text", "text": "and now this"}]}
+            ledger.transcripts.append(run, len(ledger.transcripts.of(run)), line)
+        elif waits == 2:
+            ledger.runs.end_turn(turn, "pushed")
+        elif waits == 3:
+            end = {"end": {"outcome": "answered", "message": "That was it."}}
+            ledger.transcripts.append(run, len(ledger.transcripts.of(run)), end)
+            ledger.runs.end(run, "merged")
+
+    said = list(follow(ledger, run, wait))
+    assert waits == 3
+    told = [line.strip() for line in said]
+    for once in ("and now this", "That was it.", "turn 1  pushed", "✅ done: merged"):
+        assert sum(once in line for line in told) == 1, once
+    assert told[-1].startswith("✅ done: merged")
+    assert [line for line in told if "working" in line]
+
+
+def test_following_what_is_over(ledger: Ledger, run: int) -> None:
+    """A run that has ended is printed once, without waiting."""
+    ledger.runs.end(run, "merged")
+    said = list(follow(ledger, run, lambda: pytest.fail("it waited")))
+    assert said[-1] == "\n✅ done: merged"
+    assert FORGOTTEN not in said

@@ -14,6 +14,7 @@ from hive.ledger import Ledger
 from hive.queue.task_queue import Queue
 from hive.queue.wakeup import Wakeup
 from hive.supervisor.processes import stop_event
+from hive.worker.question_expiry import QuestionExpiry
 from hive.worker.run_display import RunDisplay
 from hive.worker.worker import Worker, WorkerDeps
 
@@ -60,6 +61,7 @@ def serve(state: Path, stop: threading.Event) -> None:
         wakeup=Wakeup(state / "bell"),
         repository_guard=cast("Any", Anywhere()),
         run_display=RunDisplay(ledger, "core", {}),
+        question_expiry=QuestionExpiry(ledger, "core"),
     )
     Worker(deps).serve(threads=1, stop=stop)
     ledger.close()

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from bots.intents import Intent
-from bots.models import BudgetView, Evaluation, FindingView, RunStatus, RunView, Scan, Team, VerdictView
+from bots.models import BudgetView, Evaluation, FindingView, QuestionView, RunStatus, RunView, Scan, Team, VerdictView
 from forge.events import Event
 from forge.models import PullRequest, Ref
 from forge.protocol import Reader
@@ -19,7 +19,9 @@ Handler = Callable[[E, "Context"], Iterable[Intent]]
 
 
 BOT_NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-OWN_NAMES = frozenset({"agents", "hive", "host", "labels", "progress", "refresh", "rest", "run"})
+OWN_NAMES = frozenset(
+    {"agents", "hive", "host", "labels", "outbound", "progress", "questions", "refresh", "rest", "run"}
+)
 """Names under which parts of the hive want things: a bot of that name would meet their keys."""
 
 AGENTS = "agents"
@@ -53,6 +55,9 @@ class History(Protocol):
 
     def run_for(self, ref: Ref) -> RunView | None:
         """The newest run whose issue or pull request is `ref`."""
+
+    def question(self, run: int) -> QuestionView | None:
+        """The question whose answer a run waits for."""
 
     def verdict(self, ref: Ref, context: str) -> VerdictView | None:
         """The last verdict of a pull request for a status context."""

@@ -206,6 +206,22 @@ class ContinueRun(WireNamed, wire="continue_run"):
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerQuestion(WireNamed, wire="answer_question"):
+    """Answer the question that a run waits with: `answer` is one line for the record, `message` what the agent is told.
+
+    If it was settled in the meantime, the run is continued with `late` as with any comment, or not at all if that is empty.
+    """
+
+    run: int
+    question: int
+    answer: str
+    by: str
+    message: str
+    late: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class BlockRun(WireNamed, wire="block_run"):
     """Block a run until an operator answers; `reason` is one line."""
 
@@ -278,6 +294,7 @@ Intent = (
     | OpenIssue
     | StartRun
     | ContinueRun
+    | AnswerQuestion
     | BlockRun
     | EndRun
     | PinProposal

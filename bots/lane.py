@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from bots.bot import AGENTS, Bot, Context
 from bots.intents import (
+    AnswerQuestion,
     BlockRun,
     ContinueRun,
     EndRun,
@@ -18,10 +19,11 @@ from bots.intents import (
     SyncStateLabels,
 )
 from bots.markdown import code, fenced
-from bots.models import RunView, Team
+from bots.models import QuestionView, RunView, Team
+from bots.questions import answer_with, is_answer
 from bots.request_reading import of_comment, of_issue, of_review
 from bots.rounds import REVIEW_WHY, TurnRounds
-from bots.slash_commands import is_altered, spoken
+from bots.slash_commands import is_altered, slash_commands, spoken
 from bots.task_prompt import EDITED, task_prompt
 from bots.threads import conversations, reply, within
 from forge.events import (
@@ -37,7 +39,7 @@ from forge.events import (
     PullReviewed,
     StatusFailed,
 )
-from forge.models import Issue, PullRequest, Ref, Review, ReviewComment, ReviewState, User
+from forge.models import Comment, Issue, PullRequest, Ref, Review, ReviewComment, ReviewState, User
 from forge.poll_changes import SOMEBODY
 
 SEEN = "eyes"
@@ -78,7 +80,7 @@ Push a first commit, and assign @{agent} again.
 
 bot = Bot(
     "lane",
-    may={StartRun, ContinueRun, BlockRun, EndRun, RequestReview, SyncStateLabels, PostComment, React},
+    may={StartRun, ContinueRun, AnswerQuestion, BlockRun, EndRun, RequestReview, SyncStateLabels, PostComment, React},
     listens_to_bots={"triage", "core", "review", AGENTS},
 )
 
@@ -140,6 +142,12 @@ def hear(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     comment = next((c for c in ctx.forge.comments(event.ref) if c.id == event.comment_id), None)
     answer = reply(ctx.forge, event.ref, event.comment_id) if comment is None else None
     comment = answer.comment if answer else comment
+    question = None if comment is None or answer else asked(comment, run, event.digest, ctx)
+    if comment is not None and question is not None and comment.author.id not in ctx.team.operators:
+        key = f"comment:{event.ref.repo}:{comment.id}"  # an addressee has a right to this answer, and to nothing else
+        yield answer_with(question, comment.body, comment, run, ctx.team, late="", key=key)
+        yield React(event.ref, comment.id, SEEN, key=f"seen:{key}")
+        return
     if comment is None or comment.author.id not in ctx.team.operators or not (body := spoken(comment.body)):
         return
     standing = ctx.team.standing(comment.author)
@@ -151,12 +159,24 @@ def hear(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     request = of_comment(body, comment.author, ctx.team, to=answer.to if answer else None)
     key = f"comment:{event.ref.repo}:{comment.id}"
     turn = ContinueRun(run.id, message, by_person=True, key=key, request=request)
-    yield turn if answer is None else within(answer.conversation, turn, ctx.forge)
+    if question is not None:
+        yield answer_with(question, body, comment, run, ctx.team, late=message, key=key)
+    else:
+        yield turn if answer is None else within(answer.conversation, turn, ctx.forge)
     if answer is None:  # the id of an answer on a line is not a comment's
         yield React(event.ref, comment.id, SEEN, key=f"seen:{turn.key}")
     if len(wish := body.strip()) <= MAX_WISH and WISH.fullmatch(wish):
         # Prose is ambiguous and ends nothing: the commands that do are explained once a run.
         yield PostComment(event.ref, HOW_TO_STOP.format(agent=run.agent).strip(), key=f"how-to-stop:{run.id}")
+
+
+def asked(comment: Comment, run: RunView, digest: str, ctx: Context) -> QuestionView | None:
+    """The question that a comment answers as it is: posted after it, by whom it is for, not edited, and without `/answer`."""
+    question = ctx.history.question(run.id)
+    if not is_answer(question, comment, ctx.team) or is_altered(comment, digest):
+        return None
+    by_command = any(command.name == "answer" for command in slash_commands(comment.body))
+    return None if by_command and comment.author.id in ctx.team.operators else question
 
 
 def answered(to: ReviewComment, where: str, text: str, team: Team) -> str:

@@ -278,6 +278,17 @@ class RunStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionView:
+    """The question that a run waits with, in the comment of that id; `addressee` may answer beside the operators (0: nobody)."""
+
+    id: int
+    text: str
+    options: tuple[str, ...]
+    addressee: int
+    comment: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunView:
     """What a bot may know of an agent's run."""
 

@@ -20,6 +20,7 @@ from bots.commands import messages
 from bots.commands.handlers import HANDLERS
 from bots.commands.invocation import CommandOutcome, Invocation, no
 from bots.intents import (
+    AnswerQuestion,
     Assign,
     Close,
     ContinueRun,
@@ -56,6 +57,7 @@ bot = Bot(
     "commands",
     may={
         *(
+            AnswerQuestion,
             Close,
             TagDenied,
             ResumeRuns,

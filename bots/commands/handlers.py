@@ -13,8 +13,9 @@ from bots.commands.model import use_model
 from bots.commands.reassign import bounce
 from bots.commands.status import status
 from bots.intents import Assign, Close, ContinueRun, EndRun, RequestBotReview, StartRun, Unassign
-from bots.markdown import fenced
+from bots.markdown import code, fenced
 from bots.models import ReplyLine, RunView
+from bots.questions import answer_with, is_answer
 from bots.rejections import denied
 from bots.request_reading import of_comment, of_issue
 from bots.slash_commands import COMMANDS
@@ -193,10 +194,13 @@ def answer(call: Invocation) -> CommandOutcome:
     run = call.run
     if run is None or run.state != "open":
         return no(call, messages.NO_RUN)
-    author = call.comment.author
-    text = fenced("answer", " ".join(call.command.words), author=author.login, standing=call.ctx.team.standing(author))
-    request = of_comment(" ".join(call.command.words), author, call.ctx.team)
-    action = ContinueRun(run.id, text, by_person=True, key=call.key("answer"), request=request)
+    author, words, key = call.comment.author, " ".join(call.command.words), call.key("answer")
+    text = fenced("answer", words, author=author.login, standing=call.ctx.team.standing(author))
+    question = call.ctx.history.question(run.id)
+    if call.to is None and question is not None and is_answer(question, call.comment, call.ctx.team):
+        reply = answer_with(question, words, call.comment, run, call.ctx.team, late=text, key=key)
+        return yes(call, messages.ANSWERED.format(agent=run.agent, answer=code(reply.answer[:60])), reply)
+    action = ContinueRun(run.id, text, by_person=True, key=key, request=of_comment(words, author, call.ctx.team))
     if call.to is not None:
         action = within(call.to, action, call.ctx.forge)
     return yes(call, messages.HANDED_ON.format(agent=run.agent), action)

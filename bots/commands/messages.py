@@ -52,6 +52,7 @@ OWN_MODEL = "@{agent} uses the model of its configuration again, from its next t
 COMPACTED = "@{agent} continues with a compacted transcript."
 NEW_SESSION = "@{agent} continues with an empty transcript; its branch stays."
 HANDED_ON = "passed on to @{agent}."
+ANSWERED = "@{agent} goes on with the answer {answer}."
 COMPACTION = "An operator had the transcript of your work compacted. Look at the work tree, and continue."
 
 NOBODYS = "no agent is assigned."

@@ -105,6 +105,10 @@ class BrokerClient:
         """Ask operators in words for a change of the agent's configuration; returns the ref of the issue."""
         return str(self._call("config_request", {"key": key, "title": title, "what": what, "why": why})["ref"])
 
+    def ask(self, key: str, question: str, **more: Any) -> None:
+        """Ask people something, with `options`, for `ttl` seconds, of `to`; the turn is to end then."""
+        self._call("ask", {"key": key, "question": question, **more})
+
     def status(self) -> dict[str, Any]:
         """How the agent's work stands on the forge."""
         return self._call("status", {})

@@ -1,13 +1,15 @@
-"""The actions of a turn that go on with it: comment, look up how the work stands, ask for a configuration."""
+"""The actions of a turn beside its work: comment, look up how it stands, ask for a configuration, ask people something."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, NoReturn
 
 from hive.agent.broker_client import BrokerClient
-from hive.agent.errors import ToolError
+from hive.agent.errors import ToolError, TurnEnded
 from hive.agent.turn import TurnBrief
 
 
@@ -38,6 +40,15 @@ class ThreadActions:
     def request_config(self, title: str, what: str, why: str) -> str:
         """Ask for a change of the agent's configuration."""
         return f"Filed as {self.broker.request_config(self._key(title, what), title, what, why)}."
+
+    def ask(self, question: str, options: Sequence[str] = (), hours: int = 0, to: str = "") -> NoReturn:
+        """Ask people something, and end the turn."""
+        if not question.strip():
+            raise ToolError("The question is empty.")
+        more: dict[str, Any] = {"options": list(options)} if options else {}
+        more |= {"ttl": hours * 3600} if hours else {}
+        self.broker.ask(self._key(question), question, **more, **({"to": to} if to else {}))
+        raise TurnEnded("asked", question.strip())
 
     def status(self) -> str:
         """How the agent's work stands."""

@@ -161,6 +161,19 @@ COMMENT = Tool(
     {"body": text("What is said, in Markdown.")},
     capability="comment",
 )
+ASK = Tool(
+    "ask",
+    "Ask people what you cannot find out yourself and cannot go on without: a decision, a fact, a right. Ends your turn. The answer "
+    "is the message of your next turn; [expired] if nobody answered in time: then go on without, or say what is missing.",
+    {
+        "question": text("One question, with all that is needed to answer it."),
+        "options": texts("Answers to choose from, two or more; people may always answer in words of their own."),
+        "hours": number("How long to wait for an answer; 72 if you do not say."),
+        "to": one_of("operator", "author"),
+    },
+    frozenset({"options", "hours", "to"}),
+    capability="ask",
+)
 UPDATE_PR = Tool(
     "update_pr",
     "Change the title or the description of your pull request. Your turn goes on.",
@@ -199,7 +212,7 @@ CONFIG_REQUEST = Tool(
 WORK_TOOLS = (RUN, READ, SEARCH, WRITE, EDIT)
 """Tools that look at the work tree and change it: an engine that brings its own is not offered these."""
 
-HIVE_TOOLS = (PROGRESS, NOTE, COMMENT, STATUS, LOGS, UPDATE_PR, CONFIG_REQUEST, SUBMIT, PROPOSE, FINISH)
+HIVE_TOOLS = (PROGRESS, NOTE, COMMENT, ASK, STATUS, LOGS, UPDATE_PR, CONFIG_REQUEST, SUBMIT, PROPOSE, FINISH)
 """Tools that reach beyond the work tree: every engine is offered these, as plain tools or by MCP."""
 
 

@@ -28,6 +28,7 @@ def handlers(
         "comment": words.comment,
         "update_pr": words.update_pull,
         "config_request": words.request_config,
+        "ask": words.ask,
         "status": words.status,
         "logs": words.logs,
         "run": lambda command: str(run(command)),

@@ -11,7 +11,7 @@ from functools import cache, partial
 
 from bots.bot import Context
 from bots.intents import OpenIssue, PostReview
-from bots.models import BudgetView, FindingView, RunStatus, RunView, VerdictView
+from bots.models import BudgetView, FindingView, QuestionView, RunStatus, RunView, VerdictView
 from forge.events import (
     Event,
 )
@@ -41,6 +41,7 @@ from hive.worker.dispatch import DeliveryDecoder, Dispatcher
 from hive.worker.failure_reports import BY, FailureReporter
 from hive.worker.loop_guard import LoopGuard, LoopLimits
 from hive.worker.outages import OutageDeps, OutageMonitor
+from hive.worker.question_expiry import QuestionExpiry
 from hive.worker.run_display import RunDisplay
 from hive.worker.worker import Worker, WorkerDeps
 
@@ -67,6 +68,13 @@ class LedgerHistory:
             bot_turns=self.ledger.runs.count_bot_turns(run.id),
             causes=self.ledger.runs.turn_keys(run.id),
         )
+
+    def question(self, run: int) -> QuestionView | None:
+        """The question whose answer a run waits for."""
+        found = self.ledger.questions.open_of(run)
+        if found is None:
+            return None
+        return QuestionView(found.id, found.question, found.options, found.addressee, found.comment)
 
     def verdict(self, ref: Ref, context: str) -> VerdictView | None:
         """The last verdict of a pull request for a status context."""
@@ -126,8 +134,7 @@ def worker_deps(instance: Instance) -> WorkerDeps:
         return GiteaReader(name=name, url=instance.url(name), token=token, current=current)
 
     def forge(team: str, login: str) -> GiteaForge:
-        name = instance.settings.teams[team].forge
-        return writer_of(name, login, _token(instance, name, login))
+        return writer_of(name := instance.settings.teams[team].forge, login, _token(instance, name, login))
 
     def reader(team: str, login: str) -> GiteaReader:
         name = instance.settings.teams[team].forge
@@ -137,9 +144,9 @@ def worker_deps(instance: Instance) -> WorkerDeps:
     outage_monitor = OutageMonitor(OutageDeps(instance.ledger, reader, core, instance.bots_of, instance.ops, operators))
     given_up = FailureReporter(instance.ledger, core, instance.ops, teams)
     loop_guard, repository_guard = loop_guard_of(instance), instance.repository_tracker
-    marker_secret, verdicts = instance.secret_store.marker_secret(), VerdictPublisher(instance.ledger)
+    secret, verdicts = instance.secret_store.marker_secret(), VerdictPublisher(instance.ledger)
     executor = EffectExecutor(
-        Services(instance.ledger, forge, teams, instance.listeners, verdicts, marker_secret),
+        Services(instance.ledger, forge, teams, instance.listeners, verdicts, secret),
         outages=outage_monitor,
         write_guard=loop_guard,
         repository_guard=repository_guard,
@@ -161,6 +168,7 @@ def worker_deps(instance: Instance) -> WorkerDeps:
         dispatcher=dispatcher_of(instance),
         wakeup=instance.wakeup,
         run_display=RunDisplay(instance.ledger, core, teams),
+        question_expiry=QuestionExpiry(instance.ledger, core),
         ceiling=ConcurrencyLimit(instance.settings.limits.jobs_per_team, instance.settings.limits.jobs_per_bot),
     )
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from flask import Flask, Response, jsonify, request
 
-from hive.gateway import forge_calls, middleware, read_calls, turn_calls
+from hive.gateway import ask_calls, forge_calls, middleware, read_calls, turn_calls
 from hive.gateway.admission import NO_TOKEN, CallRule, Denied, Gate, Guard
 from hive.gateway.agent_session import AgentSession
 from hive.gateway.call_admission import admitted, unknown
@@ -22,7 +22,7 @@ from hive.ledger import Turn
 MAX_ASKING = 4 << 10
 """Bytes of a question for a turn: it is the only call without the token of a run."""
 
-CALLS = {call.name: call for call in (*turn_calls.CALLS, *forge_calls.CALLS, *read_calls.CALLS)}
+CALLS = {call.name: call for call in (*turn_calls.CALLS, *ask_calls.CALLS, *forge_calls.CALLS, *read_calls.CALLS)}
 """Every call that needs the token of a run."""
 
 

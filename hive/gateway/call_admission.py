@@ -20,6 +20,7 @@ NOT_CAPABLE = (
     "{agent} has not the capability {wanted}, which {call} needs; it has {held}. An operator grants it in agent.yaml"
 )
 USED_UP = "{call} may be called {quota} times in a run, and this run has done so; do without, and say in the end of your turn what is missing"
+ASKED = "you have asked a question: end your turn, the answer begins the next one"
 UNKNOWN = "there is no call {name}; there are {known}"
 
 
@@ -41,6 +42,9 @@ def admitted(session: AgentSession, turn: Turn, call: BrokerCall, asked: dict[st
         )
         raise Denied(403, said)
     _check_fields(call, asked)
+    question = session.ledger.questions.of_turn(turn.id)
+    if question is not None and question.is_open and call.capability != "ask":
+        raise Denied(403, ASKED)
     key = asked.get(call.once) if call.once else None
     key = key if isinstance(key, str) else middleware.request_id()
     _count(session, turn, call, key)

@@ -34,7 +34,7 @@ MAX_WAIT_SECONDS = 25.0
 POLL_SECONDS = 0.5
 """How often to look for a turn without a wake-up."""
 
-SPOKEN = OUTCOMES - {"pushed"}
+SPOKEN = OUTCOMES - {"asked", "pushed"}
 """Ends of a turn whose message belongs on the thread; the other one has made a pull request there."""
 
 NOT_KEPT = {MalformedLine: 400, NoSuchMessage: 400, OutOfSequence: 409, TranscriptFull: 413}
@@ -162,6 +162,8 @@ def end(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, A
     outcome, steps = fields.text(asked, "outcome", 20), int(fields.number(asked, "steps", MAX_NUMBER))
     if outcome not in OUTCOMES:
         raise Denied(400, f"outcome should be one of {', '.join(sorted(OUTCOMES))}")
+    if outcome == "asked" and session.ledger.questions.of_turn(turn.id) is None:
+        outcome = "blocked"
     reached = held_up(session.ledger, turn, outcome)
     if reached is not None and reached.until:  # an engine that cannot pause has given up; the turn goes on nevertheless
         session.rest.put_down(turn)

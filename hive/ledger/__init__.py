@@ -11,6 +11,7 @@ bookings     what each answer of a model cost; holds are reservations, spending 
 transcripts  the conversation of a run with its model, line by line
 broker_calls which calls a run made on its broker, as far as they are limited by number
 progress     what people are shown of a run while it goes on, and which comment shows it
+questions    what runs asked people, kept for ever, and what came of it
 conversations on which lines of a pull request a run was notified, until they are resolved
 deployments  attempts to run another commit; baselines are the last approved ones
 incidents    what is wrong with the hive itself, from when to when; crashes of containers
@@ -47,6 +48,7 @@ from hive.ledger.deployments import Baseline, Deployment, Deployments, Deploymen
 from hive.ledger.effects import Effect, Effects
 from hive.ledger.jobs import ConcurrencyLimit, Job, Jobs, Origin, Priority
 from hive.ledger.progress import ProgressItem, RunProgress, ShownProgress
+from hive.ledger.questions import CANCELLED, EXPIRED, Question
 from hive.ledger.repositories import PinnedRepository
 from hive.ledger.run_states import RunState, RunStates
 from hive.ledger.runs import Run, Runs, Turn
@@ -56,6 +58,8 @@ from hive.ledger.suspensions import NEVER, Scope, Suspension, SuspensionReason, 
 from hive.ledger.transcripts import OutOfSequence, TranscriptFull, Transcripts
 
 __all__ = [
+    "CANCELLED",
+    "EXPIRED",
     "NEVER",
     "SCOPES",
     "Act",
@@ -91,6 +95,7 @@ __all__ = [
     "PinnedRepository",
     "Priority",
     "ProgressItem",
+    "Question",
     "Quote",
     "Run",
     "RunProgress",

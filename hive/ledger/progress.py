@@ -21,6 +21,7 @@ _FACTS = """
         progress.commands, progress.items, progress.checks, progress.is_draft, progress.comment, progress.is_deleted,
         progress.shown, progress.shown_at, turns.id AS turn, turns.state AS turn_state,
         coalesce(runs.ended_at, turns.created_at, ended.ended_at, runs.created_at) AS since, ended.outcome AS last,
+        (SELECT expires_at FROM questions WHERE questions.run = runs.id AND questions.state = 'open') AS asks_until,
         verdicts.state AS verdict, verdicts.description AS verdict_says, effects.state AS effect_state,
         (SELECT min(id) FROM turns WHERE turns.agent = runs.agent AND turns.state != 'done'
             AND turns.run NOT IN (SELECT id FROM suspended_runs)) AS next_turn,
@@ -71,6 +72,9 @@ class RunProgress:
     pull: Ref | None = None
     waits_for: Ref | None = None
     blocked: str = ""
+    asks_until: datetime | None = None
+    """Until when it waits for the answer to a question."""
+
     turn: int = 0
     is_held: bool = False
     suspended: SuspensionReason | None = None
@@ -170,6 +174,7 @@ def _progress(row: Any) -> RunProgress:
         pull=Ref.parse(row["pull"]) if row["pull"] else None,
         waits_for=Ref.parse(waits_for) if waits_for else None,
         blocked=row["blocked_reason"],
+        asks_until=datetime.fromtimestamp(row["asks_until"], UTC) if row["asks_until"] else None,
         turn=row["turn"] or 0,
         is_held=row["turn_state"] == "running",
         suspended=SuspensionReason(suspended) if suspended else None,

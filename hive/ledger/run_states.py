@@ -21,7 +21,8 @@ _STANDINGS = """
             ORDER BY id DESC LIMIT 1) AS last,
         (SELECT reason FROM suspensions WHERE suspensions.scope IN ('agent', 'account') AND suspensions.team = runs.team AND suspensions.name = runs.agent
             ORDER BY since LIMIT 1) AS suspended,
-        (SELECT reason FROM suspended_runs WHERE suspended_runs.id = runs.id LIMIT 1) AS stranded
+        (SELECT reason FROM suspended_runs WHERE suspended_runs.id = runs.id LIMIT 1) AS stranded,
+        EXISTS (SELECT 1 FROM questions WHERE questions.run = runs.id AND questions.state = 'open') AS asks
     FROM runs WHERE {where} ORDER BY runs.id
 """
 
@@ -32,6 +33,7 @@ _STATUS = """
         (SELECT scope FROM budget_stops WHERE budget_stops.run = runs.id AND until = 0) AS over_cap,
         (SELECT detail FROM suspensions WHERE scope = 'repository_turns' AND suspensions.team = runs.team
             AND name = substr(runs.ref, 1, instr(runs.ref, '#') - 1)) AS held_up,
+        EXISTS (SELECT 1 FROM questions WHERE questions.run = runs.id AND questions.state = 'open') AS asks,
         turns.id AS turn, turns.state AS turn_state, ended.outcome AS last,
         coalesce(runs.ended_at, turns.created_at, ended.ended_at, runs.created_at) AS since
     FROM runs
@@ -42,6 +44,7 @@ _STATUS = """
     WHERE runs.ref = ? OR runs.pull = ? OR runs.depends_on = ? ORDER BY runs.id DESC LIMIT 1
 """
 
+ASKED = "it has asked a question; /answer, or any comment, answers it"
 OVER_CAP = "the budget of this {of} is spent; /budget +2 adds to it"
 
 
@@ -66,6 +69,8 @@ class RunState:
     is_busy: bool
     suspended: SuspensionReason | None
     labels: str | None
+    asks: bool = False
+    """Whether it waits for the answer to a question."""
 
 
 class RunStates:
@@ -100,7 +105,10 @@ class RunStates:
             is_held=row["turn_state"] == "running",
             pull=Ref.parse(row["pull"]) if row["pull"] else None,
             waits_for=Ref.parse(row["depends_on"]) if row["depends_on"] and row["last"] == "proposed" else None,
-            blocked=row["blocked_reason"] or over_cap or (f"its last turn ended: {row['last']}" if is_stuck else ""),
+            blocked=row["blocked_reason"]
+            or (ASKED if row["asks"] else "")
+            or over_cap
+            or (f"its last turn ended: {row['last']}" if is_stuck else ""),
             tokens_in=row["tokens_in"],
             tokens_out=row["tokens_out"],
             cost=row["cost"] or 0,
@@ -141,4 +149,5 @@ def _standing(row: Any) -> RunState:
         is_busy=row["turn"] is not None,
         suspended=SuspensionReason(suspended) if suspended else None,
         labels=row["labels"],
+        asks=bool(row["asks"]),
     )

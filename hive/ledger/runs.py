@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from forge.conversation import Conversation
+from hive.ledger.questions import CANCELLED
 from hive.ledger.turns import LEASE_SECONDS, MAX_ATTEMPTS, Turn, Turns, written
 
 __all__ = ["LEASE_SECONDS", "MAX_ATTEMPTS", "Run", "RunRecord", "Runs", "Turn"]
@@ -156,13 +157,17 @@ class Runs(Turns):
         return [row["pull"] for row in self._db.rows(f"SELECT pull FROM runs WHERE {where} ORDER BY id")]  # noqa: S608  ours
 
     def end(self, run: int, outcome: str) -> None:
-        """End a run, and its pending turns."""
+        """End a run, its pending turns, and the question that it waits with."""
         with self._db.transaction() as db:
             db.execute(
                 "UPDATE runs SET state = 'ended', outcome = ?, ended_at = ? WHERE id = ? AND state = 'open'",
                 (outcome, self._clock(), run),
             )
             db.execute("UPDATE turns SET state = 'done', token_hash = NULL WHERE run = ? AND state != 'done'", (run,))
+            db.execute(
+                "UPDATE questions SET state = 'cancelled', answer = ?, settled_at = ? WHERE run = ? AND state = 'open'",
+                (CANCELLED, self._clock(), run),
+            )
 
     def ended(self, agent: str, before: float) -> list[int]:
         """The runs of an agent that ended before a time."""

@@ -25,6 +25,7 @@ from hive.ledger.jobs import Jobs
 from hive.ledger.mailbox import WaitingMessages
 from hive.ledger.progress import Progress
 from hive.ledger.pruning import Pruning
+from hive.ledger.questions import Questions
 from hive.ledger.recordings import Recordings
 from hive.ledger.repositories import Repositories
 from hive.ledger.run_states import RunStates
@@ -57,6 +58,7 @@ class Ledger:
         self.runs = Runs(self._db, clock)
         self.mailbox = WaitingMessages(self._db, clock)
         self.broker_calls = BrokerCalls(self._db, clock)
+        self.questions = Questions(self._db, clock)
         self.conversations = Conversations(self._db)
         self.transcripts = Transcripts(self._db, clock)
         self.run_states = RunStates(self._db)

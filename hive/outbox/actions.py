@@ -43,6 +43,23 @@ class EditPull(WireNamed, wire="edit_pull_request"):
 
 
 @dataclass(frozen=True, slots=True)
+class AskQuestion(WireNamed, wire="ask_question"):
+    """Ask people something on a run's thread; the run waits for the answer, `seconds` at most.
+
+    `to_author` is whether the author of the run's issue may answer beside the operators.
+    """
+
+    ref: Ref
+    run: int
+    turn: int
+    question: str
+    options: tuple[str, ...]
+    seconds: int
+    to_author: bool
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class PostAnswer(WireNamed, wire="post_answer"):
     """Post what a run says, on its thread or in the conversation on a line that it answers."""
 
@@ -108,6 +125,7 @@ Action = (
     Intent
     | OpenPull
     | EditPull
+    | AskQuestion
     | PostAnswer
     | ShowProgress
     | ResolveFixedConversations
@@ -118,6 +136,7 @@ Action = (
 HOST_ACTIONS = (
     OpenPull,
     EditPull,
+    AskQuestion,
     PostAnswer,
     ShowProgress,
     ResolveFixedConversations,

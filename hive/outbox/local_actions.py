@@ -7,7 +7,7 @@ from bots.intents import BlockRun, ContinueRun, EndRun, PinProposal, RequestBotR
 from bots.turn_request import TurnRequest
 from forge.events import ReviewAsked
 from hive.codec import Codec
-from hive.ledger import NEVER, Origin, Priority, Scope, SuspensionReason
+from hive.ledger import CANCELLED, NEVER, Origin, Priority, Scope, SuspensionReason
 from hive.outbox.progress import enqueue_progress
 from hive.outbox.registry import Execution, Registry, Result, Superseded
 
@@ -50,7 +50,9 @@ def continue_run(execution: Execution, action: ContinueRun) -> Result:
 @HANDLERS.on(ResetContext, local=True)
 def reset_context(execution: Execution, action: ResetContext) -> Result:
     """Give a run a turn that begins with a compacted transcript, or with none."""
-    effect = execution.effect
+    effect, asked = execution.effect, execution.ledger.questions.open_of(action.run)
+    if asked is not None and action.memory == "new":  # the agent will not remember what it asked
+        execution.ledger.questions.settle(asked.id, "cancelled", CANCELLED)
     execution.ledger.runs.add_turn(
         *(action.run, action.key, action.message),
         by_person=True,

@@ -26,6 +26,7 @@ FOR_REVIEW = "{ref} is being reviewed"
 FOR_MERGE = "{ref} can be merged by an operator"
 FOR_CONFIG = "{ref} needs a decision"
 PARTLY = "{why}; what is not done is said there"
+FOR_ANSWER = "it has asked a question, and waits for the answer until {until}"
 FOR_WORD = "it has answered, and a comment here goes on with it"
 
 LAST = {
@@ -82,6 +83,8 @@ def state(run: RunProgress) -> str:
         return WAITING.format(why=_why(run))
     if run.turn:
         return (WORKING if run.is_held else QUEUED).format(since=_time(run.since))
+    if run.asks_until is not None:
+        return ASKING.format(why=FOR_ANSWER.format(until=_time(run.asks_until)))
     if run.waits_for is not None:
         return ASKING.format(why=FOR_CONFIG.format(ref=f"{run.waits_for.repo.path}#{run.waits_for.number}"))
     if run.blocked or run.last in LAST:

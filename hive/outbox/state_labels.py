@@ -17,6 +17,7 @@ log = logging.getLogger("hive.outbox.state_labels")
 
 WORKING = "state/working"
 IN_REVIEW = "state/review"
+QUESTION = "state/question"
 NEEDS_OPERATOR = "needs-operator"
 SUSPENDED = {
     SuspensionReason.MODEL_UNREACHABLE: "state/model-unreachable",
@@ -31,7 +32,7 @@ SUSPENDED = {
 }
 """The labels of work that is suspended."""
 
-STATE_LABELS = frozenset({WORKING, IN_REVIEW, *SUSPENDED.values()})
+STATE_LABELS = frozenset({WORKING, IN_REVIEW, QUESTION, *SUSPENDED.values()})
 """Labels that only the hive sets; other `state/…` labels belong to others."""
 
 BLOCKING = frozenset({"blocked", "failed", "proposed", "no-op"})
@@ -44,6 +45,8 @@ def labels_of(run: RunState) -> frozenset[str]:
         return frozenset()
     if run.is_busy:
         return frozenset({WORKING if run.suspended is None else SUSPENDED.get(run.suspended, WORKING)})
+    if run.asks:
+        return frozenset({QUESTION, NEEDS_OPERATOR})
     if run.blocked or run.last in BLOCKING:
         return frozenset({NEEDS_OPERATOR})
     partial = {NEEDS_OPERATOR} if run.last == "partial" else set()
@@ -58,7 +61,7 @@ def is_asking(run: RunState) -> bool:
 def labels_of_issue(runs: Iterable[RunState]) -> frozenset[str]:
     """The labels of an issue with several runs: one state, that of the most active run."""
     wanted = frozenset[str]().union(*map(labels_of, runs))
-    states = [label for label in (*SUSPENDED.values(), WORKING, IN_REVIEW) if label in wanted]
+    states = [label for label in (*SUSPENDED.values(), WORKING, QUESTION, IN_REVIEW) if label in wanted]
     return (wanted - STATE_LABELS) | frozenset(states[:1])
 
 

@@ -15,6 +15,7 @@ STATES = (
     Label("state/paused", "8a8a8a", "its agent is paused"),
     Label("state/crashed", "c2563a", "its agent's container crashed and stays down"),
     Label("state/repository-lost", "c2563a", "its repository, or its agent's configuration, was moved or deleted"),
+    Label("state/question", "b8863b", "its agent has asked a question, and waits for the answer"),
     Label("needs-operator", "c2563a", "waits for an operator"),
 )
 REQUESTS = (

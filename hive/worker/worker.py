@@ -38,6 +38,7 @@ from hive.worker.dispatch import BATCH, Dispatcher
 from hive.worker.failure_reports import FailureReporter, ReviewTarget
 from hive.worker.loop_guard import LoopGuard
 from hive.worker.outages import OutageMonitor
+from hive.worker.question_expiry import QuestionExpiry
 from hive.worker.run_display import RunDisplay
 
 log = logging.getLogger("hive.worker.worker")
@@ -86,6 +87,7 @@ class WorkerDeps:
     dispatcher: Dispatcher
     wakeup: Wakeup
     run_display: RunDisplay
+    question_expiry: QuestionExpiry
     repository_guard: RepositoryGuard
     ceiling: ConcurrencyLimit = field(default_factory=ConcurrencyLimit)
 
@@ -338,6 +340,7 @@ class Worker:
         self._release_stranded()
         self.fail_deadly()
         self.check_outages()
+        self._deps.question_expiry.expire()
         self._deps.run_display.sync()
         self._deps.ledger.checkpoint()
         self._wake_threads(self._due_jobs())

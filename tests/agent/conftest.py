@@ -107,6 +107,7 @@ class World:
         self.pulls: dict[str, dict[str, Any]] = {}
         self.proposals: dict[str, dict[str, Any]] = {}
         self.edits: list[dict[str, Any]] = []
+        self.questions: list[dict[str, Any]] = []
         self.requests: list[dict[str, Any]] = []
         self.ends: list[dict[str, Any]] = []
         self.beats = 0
@@ -266,6 +267,9 @@ class World:
             case "config_request":
                 self.requests.append(body)
                 return {"ref": "forgejo:agent-configs/iris#9"}
+            case "ask":
+                self.questions.append(body)
+                return {"question": len(self.questions), "url": "http://forge.invalid/q"}
             case "status":
                 return {"run": 7, "calls": {"comment": len(self.comments)}}
             case "logs":

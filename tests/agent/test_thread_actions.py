@@ -36,3 +36,17 @@ def test_what_the_host_refuses_is_told_to_the_model(world: World) -> None:
     world.responder = Calls(ToolCall("comment", {"body": "b"}), ToolCall("update_pr", {}), FINISH)
     assert world.hold()["outcome"] == "answered"
     assert world.results()[:2] == ["comment: comment: scripted", "Give a title, or a body."]
+
+
+def test_a_question_ends_the_turn(world: World) -> None:
+    """What is asked goes to the host with its options and how long to wait, and nothing is called after it."""
+    world.responder = Calls(
+        ToolCall("ask", {"question": " "}),
+        ToolCall("ask", {"question": "a or b?", "options": ["a", "b"], "hours": 4, "to": "author"}),
+        FINISH,
+    )
+    end = world.hold(capabilities=["ask"])
+    assert (end["outcome"], end["message"]) == ("asked", "a or b?")
+    (asked,) = world.questions
+    assert (asked["options"], asked["ttl"], asked["to"]) == (["a", "b"], 4 * 3600, "author")
+    assert world.results()[:2] == ["The question is empty.", "a or b?"]

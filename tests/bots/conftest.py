@@ -16,6 +16,7 @@ from bots.models import (
     FindingView,
     IssueKind,
     Lane,
+    QuestionView,
     RunStatus,
     RunView,
     Scan,
@@ -156,6 +157,7 @@ class Still:
 
     evaluation: Evaluation | None = None
     runs: dict[Ref, RunView] = field(default_factory=dict)
+    questions: dict[int, QuestionView] = field(default_factory=dict)
     verdicts: dict[tuple[Ref, str], VerdictView] = field(default_factory=dict)
     statuses: dict[Ref, RunStatus] = field(default_factory=dict)
     rests: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -174,6 +176,10 @@ class Still:
     def run_for(self, ref: Ref) -> RunView | None:
         """What the test says."""
         return self.runs.get(ref)
+
+    def question(self, run: int) -> QuestionView | None:
+        """What the test says."""
+        return self.questions.get(run)
 
     def verdict(self, ref: Ref, context: str) -> VerdictView | None:
         """What the test says."""

@@ -26,6 +26,7 @@ from tests.hive.test_broker import Socket
 socket, run = test_broker.socket, test_broker.run
 
 BODIES: Mapping[str, dict[str, str]] = {
+    "ask": {"key": "k", "question": "a or b?"},
     "comment": {"key": "k", "body": "b"},
     "pull": {"branch": "agent/iris/x", "title": "t", "body": "b"},
     "propose": {"branch": "agent/iris/x", "title": "t", "body": "b"},
@@ -59,14 +60,8 @@ def acts(socket: Socket, what: str) -> list[Mapping[str, Any]]:
 
 def test_each_call_is_of_a_turns_life_or_limited() -> None:
     """There is no call without a capability and a quota but for those of a turn's life, and none that is an operator's."""
-    assert set(CALLS) - {call.name for call in ON_THE_FORGE} == {
-        "beat",
-        "transcript",
-        "progress",
-        "rest",
-        "leave",
-        "end",
-    }
+    life = {"beat", "transcript", "progress", "mail", "rest", "leave", "end"}
+    assert set(CALLS) - {call.name for call in ON_THE_FORGE} == life
     for call in ON_THE_FORGE:
         assert call.capability in get_args(Capability), call.name
         assert call.quota > 0, call.name
@@ -140,7 +135,10 @@ def test_a_malformed_call_is_answered_with_its_form(socket: Socket, run: int) ->
 def test_an_unknown_call_is_answered_with_those_that_exist(socket: Socket) -> None:
     """A model that guesses learns which calls there are; what it guessed is not repeated if it is no word."""
     gate = broker.gate(Guard(socket.ledger, "acme", "iris"))
-    for name, shown in (("merge", "no call merge; there are beat, comment,"), ("a\x1b[31m", "no call of that name;")):
+    for name, shown in (
+        ("merge", "no call merge; there are ask, beat, comment,"),
+        ("a\x1b[31m", "no call of that name;"),
+    ):
         with pytest.raises(Denied, match=shown.replace("[", "\\[")) as refused:
             gate.admit(CallHead("id", "POST", f"/v1/{name}", "token"))
         assert refused.value.status == 404

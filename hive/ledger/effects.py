@@ -132,6 +132,14 @@ class Effects:
         )
         return None if row is None else (row["id"], row["depth"])
 
+    def done_before(self, effect: Effect, prefix: str) -> list[Effect]:
+        """The done effects of the same kind whose keys begin so and that are older than this one, oldest first."""
+        rows = self._db.rows(
+            "SELECT * FROM effects WHERE key >= ? AND key < ? AND kind = ? AND state = 'done' AND id < ? ORDER BY id",
+            *(prefix, f"{prefix}\U0010ffff", effect.kind, effect.id),
+        )
+        return [_effect(row) for row in rows]
+
     def last_done(self, effect: Effect) -> Effect | None:
         """The newest done effect of the same kind, account and subject that is older than this one."""
         row = self._db.row(

@@ -6,13 +6,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bots.markdown import code, prose
+from bots.markdown import code, plain, prose
 
 CRITERIA = "### Acceptance criteria"
 NOT_SHOWN = "not shown"
 CHECKS = "### Checks"
 NO_CHECKS = "No checks are configured for this repository."
 LEFT = "### Not done"
+SINCE = "### Since then"
+ONE_LATER = "**{title}**\n\n{summary}"
+MOST_LATER = 5
+"""How many of the later submits are told of; what each changed is in its commits, too."""
 FOOTER = "<sub>{used} · run: {run}</sub>"
 _NUMBERED = re.compile(r"(?:criterion\s+)?#?(?P<number>\d{1,3})\s*[.:)—–-]\s*(?P<text>\S.*)", re.IGNORECASE)
 
@@ -23,6 +27,14 @@ class ReportedCheck:
 
     command: str
     ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LaterChange:
+    """What a later submit changed, by its title and in the agent's words."""
+
+    title: str
+    summary: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +56,16 @@ class PullReport:
         return ", ".join(f"{code(check.command)} {'✅' if check.ok else '❌'}" for check in self.checks)
 
 
-def pull_body(report: PullReport, criteria: Sequence[str], *, used: str, run: int) -> str:
-    """The text: what and why, each criterion with the agent's word for it, checks, what is not done, and what it cost."""
+def pull_body(
+    report: PullReport, criteria: Sequence[str], *, used: str, run: int, later: Sequence[LaterChange] = ()
+) -> str:
+    """The text: what and why, what changed later, each criterion with the agent's word for it, checks, what is not done, the cost."""
     parts = [report.summary, report.closes]
+    if later:
+        parts += [
+            SINCE,
+            *(ONE_LATER.format(title=plain(each.title), summary=each.summary) for each in later[-MOST_LATER:]),
+        ]
     if criteria:
         parts += [CRITERIA, "\n".join(_criteria(criteria, report.evidence))]
     lines = [f"- {code(check.command)} {'✅' if check.ok else '❌'}" for check in report.checks]

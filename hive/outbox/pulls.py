@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 from bots.acceptance import acceptance_criteria
 from forge.models import PullRequest
+from hive.codec import Codec
 from hive.ledger import RunProgress
 from hive.outbox.actions import EditPull, OpenPull
 from hive.outbox.progress_text import usage
-from hive.outbox.pull_report import pull_body
+from hive.outbox.pull_report import LaterChange, pull_body
 from hive.outbox.pull_text import PullRevision, PullText, is_draft, new_text, revised
 from hive.outbox.registry import Execution, Registry, Result, Superseded
 
@@ -26,13 +28,13 @@ def open_pull(execution: Execution, action: OpenPull) -> Result:
         pull = _opened(execution, action, PullText(action.title, action.body))
         settle = partial(execution.ledger.runs.set_dependency, action.run, str(pull.ref))
         return _result(pull, settle)
-    block = _block(execution, action, run)
-    text = new_text(action.title, block, draft=action.is_draft, sign=execution.sign)
+    title, block = _told(execution, action, run)
+    text = new_text(title, block, draft=action.is_draft, sign=execution.sign)
     pull = _opened(execution, action, text) if run.pull is None else execution.forge.pull(run.pull)
     if not pull.is_open:
         raise Superseded(f"{pull.ref} is closed")
     if (pull.title, pull.body) != (text.title, text.body):
-        text = _revise(execution, pull, PullRevision(action.title, block, action.is_draft))
+        text = _revise(execution, pull, PullRevision(title, block, action.is_draft))
     checked = "" if action.report is None else action.report.checked
 
     def settle_pull() -> None:
@@ -56,12 +58,37 @@ def _opened(execution: Execution, action: OpenPull, text: PullText) -> PullReque
     return execution.forge.open_pull(action.repo, head=action.head, base=action.base, title=text.title, body=text.body)
 
 
-def _block(execution: Execution, action: OpenPull, run: RunProgress) -> str:
-    """The hive's part of the body; the criteria are those of the issue as it is now."""
+def _told(execution: Execution, action: OpenPull, run: RunProgress) -> tuple[str, str]:
+    """The title, and the hive's part of the body; the criteria are those of the issue as it is now.
+
+    What was first submitted as ready stays the title and the description; later submits are told of below it.
+    """
     if action.report is None:
-        return action.body
+        return action.title, action.body
+    first, *later = _submits(execution, action)
+    report = replace(action.report, summary=(first.report or action.report).summary)
+    since = [LaterChange(each.title, each.report.summary) for each in later if each.report is not None]
     criteria = acceptance_criteria(execution.forge.issue(run.ref).body)
-    return pull_body(action.report, criteria, used=usage(run, execution.ledger.spending.of_run(run.id)), run=run.id)
+    used = usage(run, execution.ledger.spending.of_run(run.id))
+    return first.title, pull_body(report, criteria, used=used, run=run.id, later=since)
+
+
+def _submits(execution: Execution, action: OpenPull) -> list[OpenPull]:
+    """What was submitted on this branch as ready, the newest of each turn, and this last; a draft is forgotten with the next."""
+    branch = action.key.rsplit(":", 2)[0]
+    codec, by = Codec(OpenPull), execution.effect.key.removesuffix(action.key)
+    found: dict[str, OpenPull] = {}
+    for effect in execution.ledger.effects.done_before(execution.effect, f"{by}{branch}:"):
+        earlier = codec.loads(effect.payload)
+        if earlier.report is not None and not earlier.is_draft:
+            found[_turn(earlier)] = earlier
+    found.pop(_turn(action), None)
+    return [*found.values(), action]
+
+
+def _turn(action: OpenPull) -> str:
+    """The turn of an action, from its key."""
+    return action.key.rsplit(":", 2)[1]
 
 
 def _revise(execution: Execution, pull: PullRequest, wanted: PullRevision) -> PullText:

@@ -11,7 +11,7 @@ from forge.models import FileEdit, PullRequest, Ref
 from hive.ledger import Turn
 from hive.outbox.actions import EditPull, OpenPull
 from hive.outbox.enqueue import enqueue
-from hive.outbox.pull_report import PullReport, ReportedCheck, pull_body
+from hive.outbox.pull_report import LaterChange, PullReport, ReportedCheck, pull_body
 from hive.outbox.pull_text import PullRevision, PullText, is_draft, new_text, revised
 from tests.hive.conftest import APP, HiveEnv
 
@@ -32,7 +32,9 @@ def sign(text: str) -> str:
 
 def test_a_body_golden(golden: Callable[[str, str], None]) -> None:
     """What and why, each criterion with the agent's word or "not shown", checks with results, what is not done, the cost."""
-    golden("pull/report.md", pull_body(REPORT, CRITERIA, used="🪙 $0.37 · 25 turns · 61 % of the cap", run=7))
+    later = (LaterChange("Count @mara, too", "Fixed what the review found."),)
+    used = "🪙 $0.37 · 25 turns · 61 % of the cap"
+    golden("pull/report.md", pull_body(REPORT, CRITERIA, used=used, run=7, later=later))
 
 
 def test_a_short_body_golden(golden: Callable[[str, str], None]) -> None:
@@ -169,6 +171,25 @@ def test_from_draft_to_ready_on_a_forge(hive_env: HiveEnv) -> None:
     assert len(hive_env.mara.open_pulls(APP)) == 1
 
 
+def test_later_submits_are_told_below(hive_env: HiveEnv) -> None:
+    """The first description that was ready stays, with its title; what later turns changed follows, the newest of each."""
+    _, turn = begun(hive_env)
+    told = [
+        ("Half", "Half of it.", True),
+        ("Count", "It counts.", False),
+        ("Fix", "Oops.", False),
+        ("Fix", "Fixed.", False),
+    ]
+    for number, (title, summary, draft) in enumerate(told):
+        turns = min(number + 1, 3)
+        pull = opened(hive_env, turn, PullReport(summary), draft=draft, title=title, number=turns)
+    assert pull.title == "Count"
+    words = [line for line in pull.body.splitlines() if line and not line.startswith("<")]
+    assert words[:4] == ["It counts.", "### Since then", "**Fix**", "Fixed."]
+    assert "Oops" not in pull.body
+    assert "Half" not in pull.body
+
+
 def test_a_closed_pull_request_is_left_alone(hive_env: HiveEnv) -> None:
     """What a person has closed is neither edited nor opened again by the run."""
     _, turn = begun(hive_env)
@@ -193,10 +214,12 @@ def begun(hive_env: HiveEnv) -> tuple[Ref, Turn]:
     return issue, turn
 
 
-def opened(hive_env: HiveEnv, turn: Turn, report: PullReport, *, draft: bool) -> PullRequest:
-    """The pull request of iris' run after one more submit."""
-    key = f"run{turn.run}:{hash((report, draft))}"
-    action = OpenPull(turn.run, APP, "agent/iris/1", "main", "Count", "", False, key, draft, report)
+def opened(
+    hive_env: HiveEnv, turn: Turn, report: PullReport, *, draft: bool, title: str = "Count", number: int = 0
+) -> PullRequest:
+    """The pull request of iris' run after one more submit, in a turn of that number."""
+    key = f"run{turn.run}:{APP}:agent/iris/1:{number or turn.id}:{hash((report, draft))}"
+    action = OpenPull(turn.run, APP, "agent/iris/1", "main", title, "", False, key, draft, report)
     enqueue(hive_env.instance.ledger, "acme", "iris", action, by="run", turn=turn.id)
     do_all(hive_env)
     found = hive_env.instance.ledger.progress.of(turn.run)

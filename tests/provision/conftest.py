@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -48,6 +49,9 @@ teams:
     lanes: {{site: {{agent: bo}}}}
 """
 KNOWN = FLAVOURS | {GITEA_127.name: GITEA_127}
+BY_NIGHT = ("forgejo-10",) if os.environ.get("HIVE_NIGHTLY") else ()
+EVERY = pytest.mark.parametrize("flavour", ["forgejo-17", "gitea-1.26", *BY_NIGHT])
+"""A test of provisioning is played on two forges at each push, and on all of them each night."""
 ALL = ("write:repository", "write:issue", "write:user", "write:organization", "write:admin")
 
 

@@ -17,7 +17,7 @@ from hive.app.work import worker_deps
 from hive.provision.check_results import problem
 from hive.secret_store import REREAD_SECONDS
 from hive.worker.worker import Worker
-from tests.provision.conftest import ADMIN, APP, BO, IRIS, PASSWORD, Build, ProvisionEnv
+from tests.provision.conftest import ADMIN, APP, BO, EVERY, IRIS, PASSWORD, Build, ProvisionEnv
 
 Loosen = Callable[[ProvisionEnv], object]
 RULE = "/repos/agent-configs/iris/branch_protections/main"
@@ -180,7 +180,7 @@ def test_what_tokens_see(provision_env: ProvisionEnv) -> None:
     assert "iris may push to main of agent-configs/iris" in said
 
 
-@pytest.mark.parametrize("flavour", ["forgejo-17", "forgejo-10", "gitea-1.26"])
+@EVERY
 def test_the_proof(build: Build, flavour: str) -> None:
     """Who may push or merge is found out by trying, red and loud, and `main` is where it was."""
     provision_env = build(flavour)

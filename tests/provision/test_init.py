@@ -11,10 +11,10 @@ import pytest
 from forge.gitea.client import route
 from forge.models import Repo
 from forge.protocol import ForgeError, NotFound, Refused
-from tests.provision.conftest import ADMIN, APP, BO, IRIS, PASSWORD, SITE, Build, ProvisionEnv
+from tests.provision.conftest import ADMIN, APP, BO, EVERY, IRIS, PASSWORD, SITE, Build, ProvisionEnv
 
 
-@pytest.mark.parametrize("flavour", ["forgejo-17", "forgejo-10", "gitea-1.26"])
+@EVERY
 def test_a_fresh_forge(build: Build, flavour: str) -> None:
     """A fresh forge is made ready, the doctor finds nothing wrong, and a second run changes nothing."""
     provision_env = build(flavour)

@@ -7,9 +7,7 @@ import pytest
 from forge.protocol import NotFound
 from hive.instance.instance import StartupError
 from hive.provision import Provisioner
-from tests.provision.conftest import ADMIN, PASSWORD, Build, ProvisionEnv
-
-EVERY = pytest.mark.parametrize("flavour", ["forgejo-17", "forgejo-10", "gitea-1.26"])
+from tests.provision.conftest import ADMIN, EVERY, PASSWORD, Build, ProvisionEnv
 
 
 def init(provision_env: ProvisionEnv) -> list[str]:

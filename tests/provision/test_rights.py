@@ -15,9 +15,8 @@ from forge.models import CommitStatus, Ref, Repo, ReviewState, State
 from forge.protocol import NotFound, Reader, Refused
 from hive.app.polls import pollers
 from hive.poller import state_of
-from tests.provision.conftest import APP, IRIS, Build, ProvisionEnv
+from tests.provision.conftest import APP, EVERY, IRIS, Build, ProvisionEnv
 
-EVERY = pytest.mark.parametrize("flavour", ["forgejo-17", "forgejo-10", "gitea-1.26"])
 MARK = "<!-- hive:1 -->"
 META, LORE = Repo("work", "hive", "meta"), Repo("work", "hive", "knowledge")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

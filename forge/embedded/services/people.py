@@ -8,6 +8,7 @@ import json
 import re
 import secrets
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from forge.embedded.instance import ForgeInstance, Refusal, Renamed
@@ -173,6 +174,7 @@ def _hash(password: str) -> str:
     return f"{salt}${_digest(password, salt)}"
 
 
+@lru_cache(maxsize=64)
 def _digest(password: str, salt: str) -> str:
-    # Cheap on purpose: tests and the demo make many users, and nobody else may log in here.
+    # Cheap on purpose, and once a process: tests and the demo make many users who send their password with each request.
     return hashlib.scrypt(password.encode(), salt=bytes.fromhex(salt), n=2**10, r=8, p=1).hex()

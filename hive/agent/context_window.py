@@ -5,12 +5,13 @@ What was decided stands in the transcript, so that a process that was killed con
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from hive.agent.budget_gauge import BudgetGauge
 from hive.agent.errors import ContextOverflow, TurnEnded
 from hive.agent.log import log
-from hive.agent.model_client import ModelClient
 from hive.agent.transcript import Transcript
 from hive.agent.transcript_reading import checkpoint_of, pictures_in, replies_since_shortened, weight_of, window_of
 
@@ -30,12 +31,23 @@ what was tried and did not work, and what is left to do."""
 TOO_LONG = "The conversation has grown longer than the model can read."
 
 
+class ReplySource(Protocol):
+    """What replies to a conversation: a model, or a script."""
+
+    @property
+    def budget(self) -> BudgetGauge:
+        """How much of its budget the run has used."""
+
+    def reply(self, messages: Sequence[dict[str, Any]], /) -> dict[str, Any]:
+        """The next message; see `ModelClient.reply`."""
+
+
 @dataclass(frozen=True, slots=True)
 class ContextWindow:
     """The window of a model, `size` tokens; 0 if that is not known: then it is learnt when it has been too small once."""
 
     transcript: Transcript
-    model: ModelClient
+    model: ReplySource
     size: int = 0
 
     def reply(self) -> dict[str, Any]:

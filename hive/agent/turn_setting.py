@@ -83,6 +83,7 @@ class TurnSetting:
             model_socket=self.place.model,
             sandbox=sandbox,
             folder=folder,
+            config=self.place.config,
             env=more,
             retry=self.retry,
             silence=self.silence,

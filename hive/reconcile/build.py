@@ -21,6 +21,7 @@ from typing import Any
 
 from bots.models import AgentSpec, Role
 from bots.money import dollars
+from hive.agent.engines import scripted
 from hive.codec import FieldError
 from hive.config import PACKAGES_PATH, BadYaml, Limits, likeliest, nearest, read_agent
 from hive.config.agent_yaml import PACKAGE
@@ -85,6 +86,8 @@ class Plan:
 
     spec: AgentSpec
     commands: tuple[tuple[str, str], ...]
+    replies: str = ""
+    """The script of the engine `scripted`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +130,20 @@ def plan(
     commands = [resolve(package, path) for package in (*BASE, *spec.packages)]
     prompt = _text(mirror, tree, PROMPT) or spec.prompt
     found = {command: file for some in commands for command, file in some.items()}
-    return Plan(replace(spec, prompt=prompt), tuple(sorted(found.items())))
+    replies = _script(mirror, tree) if spec.engine == "scripted" else ""
+    return Plan(replace(spec, prompt=prompt), tuple(sorted(found.items())), replies)
+
+
+def _script(mirror: Mirror, tree: str) -> str:
+    """The replies that the engine `scripted` plays; raises BuildFailed."""
+    text = _text(mirror, tree, scripted.FILE)
+    if text is None:
+        raise BuildFailed([f"{scripted.FILE}:1:1: there is no such file, and `engine: scripted` plays it"])
+    try:
+        scripted.read(text)
+    except ValueError as error:
+        raise BuildFailed([f"{scripted.FILE}:1:1: {error}"]) from error
+    return text
 
 
 def _beyond(data: Mapping[str, Any], limits: Limits) -> Iterator[FieldError]:
@@ -217,6 +233,8 @@ def build(made: Plan, sha: str, gens: Path) -> Path:
     (draft / "bin").mkdir(parents=True)
     for command, path in made.commands:
         (draft / "bin" / command).symlink_to(path)
+    if made.replies:
+        (draft / scripted.FILE).write_text(made.replies)
     spec = {**asdict(made.spec), "generation": sha, "env": dict(made.spec.env)}
     with (draft / "agent.json").open("w") as file:
         file.write(json.dumps(spec, indent=1, sort_keys=True) + "\n")
@@ -252,6 +270,8 @@ def changes(old: Plan | None, new: Plan) -> tuple[str, ...]:
         said += [f"budget.{name}: {was} → {becomes}"] if was != becomes else []
     if before["prompt"] != after["prompt"]:
         said.append("changes what the agent is told")
+    if old.replies != new.replies:
+        said.append("changes the replies of its script")
     if before["env"] != after["env"]:
         said.append("changes the environment: " + ", ".join(sorted(k for k, _ in {*old.spec.env} ^ {*new.spec.env})))
     return tuple(said)

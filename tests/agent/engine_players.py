@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from hive.agent.engines.scripted import FILE
 from hive.demo.model import DiffResponder, ModelReply, Scene, Script, ToolCall
 
 if TYPE_CHECKING:
     from tests.agent.conftest import World
+
+STAND_IN = Path(__file__).parent / "stand_in.py"
+"""The program that plays where one of others is wanted."""
 
 
 class Player:
@@ -56,7 +63,28 @@ class ClaudePlayer(Player):
                 return ToolCall(f"mcp__hive__{name}", call.input)
 
 
-PLAYERS = (Player(), ClaudePlayer())
+class CommandPlayer(Player):
+    """Any program: it has tools of its own, and the hive's by their plain names."""
+
+    name = "command"
+    turn: ClassVar[Mapping[str, Any]] = {"engine": "command", "command": [sys.executable, "-ISs", str(STAND_IN)]}
+
+
+class ScriptedPlayer(Player):
+    """No model at all."""
+
+    name = "scripted"
+    turn: ClassVar[Mapping[str, Any]] = {"engine": "scripted"}
+
+    def play(self, world: World, *replies: ModelReply) -> None:
+        told = [
+            {"text": reply.text, "calls": [{"name": call.name, "input": dict(call.input)} for call in reply.calls]}
+            for reply in replies
+        ]
+        (world.place.config / FILE).write_text(json.dumps([{"replies": told}]))
+
+
+PLAYERS = (Player(), ClaudePlayer(), CommandPlayer(), ScriptedPlayer())
 """All engines that can be had here."""
 
 

@@ -22,7 +22,7 @@ class StandIn:
 
     def __init__(self, words: list[str]) -> None:
         self.is_claude = "-p" in words
-        self.options = dict(zip(words, [*words[1:], ""], strict=True))
+        self.options = dict(zip(words, [*words[1:], ""], strict=False))
         self.messages: list[dict[str, Any]] = []
         self.session = self.options.get("--resume") or self.options.get("--session-id") or str(uuid.uuid4())
         if self.is_claude:

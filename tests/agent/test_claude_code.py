@@ -18,7 +18,7 @@ from hive.agent.transcript import Transcript
 from hive.demo.model import DiffResponder, ModelConversation, ModelReply, Scene, Script
 from hive.demo.model.faults import ApiError, Fault
 from hive.gateway.transcript_lines import line_of
-from tests.agent.engine_players import ClaudePlayer, finish, run, write
+from tests.agent.engine_players import STAND_IN, ClaudePlayer, finish, run, write
 
 if TYPE_CHECKING:
     from tests.agent.conftest import World
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 BRANCH = "agent/iris/issue-1"
 CHECK = "grep -q 'x = 2' app.py || { echo 'x is not two'; false; }"
 PLAYER = ClaudePlayer()
-STAND_IN = Path(__file__).parent / "stand_in.py"
 
 
 @pytest.fixture
@@ -62,7 +61,7 @@ def test_change_without_a_submit(world: World) -> None:
     )
     assert world.hold(checks=[CHECK], **PLAYER.turn)["outcome"] == "pushed"
     assert world.pulls[BRANCH]["title"] == "Count from two"
-    assert world.pulls[BRANCH]["body"].startswith("## Count from two.\n\nIt was *one*.\n\nCloses #1")
+    assert world.pulls[BRANCH]["body"].startswith("## Count from two.\n\nIt was *one*.")
     assert any("x is not two" in str(line) for line in world.transcript() if line.get("role") == "user")
 
 

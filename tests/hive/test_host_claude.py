@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bots.models import AgentSpec
+from forge.gitea.writer import GiteaForge
+from forge.models import Repo
 from hive.app import work
 from hive.app.host import Host
 from hive.config.agent_yaml import EVERYDAY
@@ -93,7 +95,10 @@ def test_claude_code_makes_a_pull_request(tmp_path: Path) -> None:
     with instance_with_two_agents(tmp_path, responder) as instance:
         deploy(instance, "iris")
         runs = instance.ledger.runs
-        run = runs.start("acme", "iris", f"{FORGE}:acme/app#1", "k1", "/compact Say that @README.md bees dance.")
+        token = instance.secret_store.token(FORGE, instance.settings.account("core"))
+        with GiteaForge(name=FORGE, url=instance.url(FORGE), token=token) as forge:
+            issue = forge.open_issue(Repo(FORGE, "acme", "app"), "Say that bees dance", "They do.", marker="They").ref
+        run = runs.start("acme", "iris", str(issue), "k1", "/compact Say that @README.md bees dance.")
         with running(instance):
             end = time.monotonic() + SECONDS
             while is_open(instance, run) and time.monotonic() < end:
@@ -102,7 +107,7 @@ def test_claude_code_makes_a_pull_request(tmp_path: Path) -> None:
         log = instance.agents / "iris" / "log"
         assert record is not None
         assert record.turns == {1: "pushed"}, log.read_text() if log.exists() else record
-        assert record.pull == f"{FORGE}:acme/app#1"
+        assert record.pull == f"{FORGE}:acme/app#{issue.number + 1}"
         assert record.steps == 3
         assert record.tokens_in > 0
         lines = instance.ledger.transcripts.of(run)

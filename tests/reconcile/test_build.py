@@ -141,6 +141,19 @@ def test_packages_are_found_where_the_house_says(origin: Origin, tmp_path: Path)
         plan("iris", origin.mirror, sha, LIMITS, packages_path=path)
 
 
+def test_the_script_of_an_agent_that_plays_one(origin: Origin, tmp_path: Path) -> None:
+    """The replies of `engine: scripted` are a file of the configuration, checked before it is built from."""
+    declared = {"agent.yaml": "lane: app\nengine: scripted\n"}
+    for files, problem in ((declared, "replies.json:1:1: there is no such file"), ({"replies.json": "7"}, "a list of")):
+        with pytest.raises(BuildFailed, match=problem):
+            plan("iris", origin.mirror, origin.commit(files), Limits())
+    sha = origin.commit({"replies.json": '[{"replies": [{"text": "Hello."}]}]'})
+    made = plan("iris", origin.mirror, sha, Limits())
+    assert (build(made, sha, tmp_path / "gens") / "replies.json").read_text() == made.replies
+    other = origin.commit({"replies.json": "[]"})
+    assert changes(made, plan("iris", origin.mirror, other, Limits())) == ("changes the replies of its script",)
+
+
 def test_a_large_declaration_is_not_even_read(origin: Origin) -> None:
     """Its size is asked for first: sixty-four megabytes are refused by their number."""
     sha = origin.commit({"agent.yaml": "#" * (64 << 20)})

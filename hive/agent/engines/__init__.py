@@ -14,7 +14,9 @@ from hive.agent.errors import TurnEnded
 ENGINES: Mapping[str, str] = {
     "claude-code": "claude_code",
     "mechanic": "mechanic",
+    "command": "command",
     "native": "native",
+    "scripted": "scripted",
 }
 """The module of each engine, whose `ENGINE` it is; another one is one more module and one more word here."""
 

@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from typing import NoReturn
 from zlib import crc32
 
-from hive.agent.context_window import TOO_LONG
 from hive.agent.engines.claude_events import PREFIX, ClaudeJournal
 from hive.agent.engines.claude_session import ClaudeSession
 from hive.agent.engines.conclusion import HAND_BACKS, HANDED_BACK, conclude, give_up
 from hive.agent.engines.engine import Workplace
 from hive.agent.engines.history import earlier
 from hive.agent.engines.program import Program, ProgramEnd, Workbench, workbench
-from hive.agent.errors import ContextOverflow, HostUnavailable, Paused, TurnEnded
+from hive.agent.engines.refusals import raise_refusal
+from hive.agent.errors import TurnEnded
 from hive.agent.log import log
 from hive.agent.loop import STOPPED
 from hive.agent.model_relay import ModelRelay
@@ -181,7 +181,7 @@ def _judge(end: ProgramEnd, journal: ClaudeJournal, relay: ModelRelay) -> None:
     result = journal.result
     if result is None:
         how = f"signal {-end.status}" if end.status < 0 else f"exit status {end.status}"
-        _refused(relay)
+        raise_refusal(relay)
         raise TurnEnded("failed", NO_RESULT.format(how=how, more=f"\n\n{end.complaint}" if end.complaint else ""))
     if (denied := result.get("permission_denials")) and isinstance(denied, list):
         log("denied", calls=len(denied))
@@ -191,22 +191,9 @@ def _judge(end: ProgramEnd, journal: ClaudeJournal, relay: ModelRelay) -> None:
     is_done = result.get("subtype") == "success" and result.get("terminal_reason", "completed") == "completed"
     if result.get("is_error") is False and is_done and end.status == 0:
         return
-    _refused(relay)
+    raise_refusal(relay)
     said = result.get("result") or result.get("errors") or end.complaint or result.get("subtype")
     raise TurnEnded("failed", ERROR.format(why=cut(said if isinstance(said, str) else json.dumps(said), 2_000)))
-
-
-def _refused(relay: ModelRelay) -> None:
-    """Raise what the gateway's last refusal means, if the program ended for that."""
-    match relay.refusal:
-        case HostUnavailable() as error:
-            raise Paused(f"The model could not be reached: {error}") from error
-        case ContextOverflow() as error:
-            raise TurnEnded("blocked", TOO_LONG) from error
-        case None:
-            return
-        case other:
-            raise other
 
 
 ENGINE = ClaudeCodeEngine()

@@ -42,6 +42,9 @@ class Workplace:
     folder: Path
     """The run's directory: what an engine has to keep between turns of a run; commands see none of it but the work tree."""
 
+    config: Path = Path()
+    """The built configuration of the agent."""
+
     env: Mapping[str, str] = field(default_factory=dict)
     """Variables of commands beside those of the container: identity, home, shared knowledge."""
 

@@ -11,6 +11,7 @@ from hive.codec import Codec
 from hive.outbox.actions import PostAnswer
 from hive.outbox.conversations import post, reachable
 from hive.outbox.registry import Execution, NotReady, Registry, Result, Superseded
+from hive.outbox.run_footer import without_footer
 
 HANDLERS = Registry()
 ECHO_LENGTH = 80
@@ -60,7 +61,7 @@ def _is_echo(execution: Execution, action: PostAnswer) -> bool:
     last = execution.ledger.effects.last_done(execution.effect)
     if last is None or len(action.body) < ECHO_LENGTH:
         return False
-    return Codec(PostAnswer).loads(last.payload).body == action.body
+    return without_footer(Codec(PostAnswer).loads(last.payload).body) == without_footer(action.body)
 
 
 @HANDLERS.on(React)

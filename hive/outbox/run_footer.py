@@ -5,6 +5,8 @@ from __future__ import annotations
 from bots.money import dollars
 from hive.ledger import RunSpending
 
+MARK = "🪙"
+
 
 def footer(run: RunSpending) -> str:
     """What a run has cost so far: `🪙 $0.37 · 25 turns · 61 % of the cap`; empty for one that has asked no model.
@@ -17,4 +19,10 @@ def footer(run: RunSpending) -> str:
     parts.append("1 turn" if run.requests == 1 else f"{run.requests:,} turns")
     if run.cost and run.used is not None:
         parts.append(f"{run.used} % of the cap")
-    return f"🪙 {' · '.join(parts)}"
+    return f"{MARK} {' · '.join(parts)}"
+
+
+def without_footer(body: str) -> str:
+    """A text without its line about costs, which differs each time."""
+    text, mark, costs = body.rpartition(f"\n\n{MARK} ")
+    return text if mark and "\n" not in costs else body

@@ -35,6 +35,7 @@ from hive.ledger import (
     TokenCounts,
     Turn,
 )
+from hive.outbox.run_footer import without_footer
 from hive.outbox.state_labels import labels_of
 from tests.conftest import Clock
 from tests.hive.conftest import APP, HiveEnv
@@ -345,6 +346,16 @@ def test_a_run_says_what_it_cost(ledger: Ledger, turn: Turn) -> None:
     first, second = (with_costs(ledger, "acme", turn, "answered", "Done.") for _ in range(2))
     assert "\n\n⚠️ 75 % of the budget of this run are spent: $0.77 of $1.00.\n\n🪙 $0.77 · 2 turns · 77 %" in first
     assert "⚠️" not in second
+
+
+def test_the_same_words_are_the_same_whatever_they_cost(ledger: Ledger, turn: Turn) -> None:
+    """An agent that says again what it said is recognised by its words."""
+    first = with_costs(ledger, "acme", turn, "blocked", "I cannot.")
+    spend(ledger, turn, Caps(run=DOLLAR), CENT)
+    again = with_costs(ledger, "acme", turn, "blocked", "I cannot.")
+    assert first != again
+    assert without_footer(again) == without_footer(first) == first
+    assert without_footer("🪙 is a coin\n\n🪙 a\nb") == "🪙 is a coin\n\n🪙 a\nb"
 
 
 def test_a_model_at_home_is_told_in_tokens(ledger: Ledger, turn: Turn) -> None:

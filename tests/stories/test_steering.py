@@ -32,14 +32,14 @@ def test_model_restart_and_memory(hive: Hive) -> None:
     own = first.split()[2]
     steer(hive, issue, "/model claude-fable-5-2")
     hive.mara.comment(issue, "And now?", marker="And now?")
-    assert answers(hive, issue, 2)[1] == "I am claude-fable-5-2 and know 4."
+    assert answers(hive, issue, 2)[1] == "I am claude-fable-5-2 and know 3."
 
     before = hive.harness()
     assert before
     steer(hive, issue, "/restart")
     hive.until(lambda: hive.harness() and not before & hive.harness(), "another process")
     hive.mara.comment(issue, "Still there?", marker="Still there?")
-    assert answers(hive, issue, 3)[2] == "I am claude-fable-5-2 and know 7."
+    assert answers(hive, issue, 3)[2] == "I am claude-fable-5-2 and know 5."
 
     steer(hive, issue, "/new-session")
     assert answers(hive, issue, 4)[3] == "I am claude-fable-5-2 and know 1."

@@ -83,7 +83,7 @@ def main() -> None:
         syscalls.drop_bounding(())
         _become(uid)
         syscalls.hold(())
-    _limit(rlimits)
+    limit(rlimits)
     syscalls.filter_calls(seccomp.program(seccomp.CONTAINER))
     if kind == MAPPED:  # bubblewrap sees to it for the others
         syscalls.prctl(syscalls.PR_SET_PDEATHSIG, SIGKILL)
@@ -182,7 +182,7 @@ def _become(uid: int) -> None:
     os.setresuid(uid, uid, uid)
 
 
-def _limit(rlimits: str) -> None:
+def limit(rlimits: str) -> None:
     """Limit each process: no core file, and what is given. Processes count for each user of this user namespace."""
     for word in ("CORE=0", *rlimits.split(",")):
         name, _, value = word.partition("=")

@@ -163,6 +163,8 @@ def _fork(launch: Launch) -> int:
 
 def _exec(launch: Launch) -> NoReturn:
     os.setsid()
+    if os.isatty(0):  # an operator's shell
+        syscalls.take_terminal(0)
     _be_the_first_to_go()
     if launch.kind == NAMESPACES:
         _become(launch)

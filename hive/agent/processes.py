@@ -47,6 +47,16 @@ def living() -> dict[int, list[int]]:
     return children
 
 
+def began(pid: int) -> int:
+    """When a process began, in ticks since the start of the machine; -1 if it has ended."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            fields = file.read().rpartition(b")")[2].split()
+    except OSError:
+        return -1
+    return -1 if fields[0] == b"Z" else int(fields[19])
+
+
 def descendants(root: int, children: dict[int, list[int]] | None = None, *, without: Iterable[int] = ()) -> list[int]:
     """The living descendants of a process, nearest first; `without` some of them and theirs.
 

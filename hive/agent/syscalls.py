@@ -65,6 +65,16 @@ def unshare(flags: int) -> None:
     _checked(_libc.unshare(flags), "unshare")
 
 
+def take_terminal(handle: int) -> None:
+    """Make a terminal the one of this session; 0x540e is TIOCSCTTY."""
+    _checked(_libc.ioctl(handle, ctypes.c_ulong(0x540E), 0), "ioctl TIOCSCTTY")
+
+
+def setns(handle: int, flags: int) -> None:
+    """Move this process into the namespace that a handle stands for; with a PID namespace, its next child."""
+    _checked(_libc.setns(handle, flags), "setns")
+
+
 def mount(source: str, target: str, kind: str = "", flags: int = 0, data: str = "") -> None:
     """Attach a file system to a place; the same call binds, remounts and changes the propagation."""
     words = [os.fsencode(word) or None for word in (source, target, kind)]

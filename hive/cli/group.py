@@ -29,7 +29,21 @@ WELCOME = (
 SECTIONS = {
     "Start": ("demo", "check", "init", "up"),
     "Operate": (
-        *("doctor", "adopt", "rotate", "login", "logout", "queue", "inbox", "run", "cost", "prices", "replay", "gc"),
+        *(
+            "doctor",
+            "adopt",
+            "rotate",
+            "login",
+            "logout",
+            "queue",
+            "inbox",
+            "enter",
+            "run",
+            "cost",
+            "prices",
+            "replay",
+            "gc",
+        ),
     ),
     "Single processes (`up` runs them all)": ("web", "work", "host", "forge"),
 }

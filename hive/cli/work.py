@@ -47,6 +47,28 @@ def inbox(agent: str, config: Path) -> None:
     click.echo("\n".join(lines(instance.ledger, agent)))
 
 
+@main.command()
+@click.argument("agent")
+@CONFIG
+@click.option("--command", "-c", default="", metavar="WORDS", help="Run this by sh, instead of a shell.")
+def enter(agent: str, config: Path, command: str) -> None:
+    """Open a shell in AGENT's running container.
+
+    It is confined as the agent's own commands are, with their user, their limits and their PATH.
+    """
+    from hive.app.enter import open_shell
+    from hive.reconcile.entering import CannotEnter
+
+    instance = open_instance(config)
+    if not any(agent in team.agents for team in instance.settings.teams.values()):
+        raise failure(f"{config} has no agent {agent!r}")
+    try:
+        status = open_shell(instance, agent, command)
+    except CannotEnter as error:
+        raise failure(str(error)) from error
+    raise SystemExit(status)
+
+
 @main.command("run")
 @click.argument("number", required=False)
 @click.argument("config", type=click.Path(dir_okay=False, path_type=Path), required=False)

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from hive.agent.processes import began
 from hive.config import Limits
 from hive.reconcile.cgroup_hierarchies import (
     CONTROLLERS,
@@ -23,7 +24,6 @@ from hive.reconcile.cgroup_hierarchies import (
     delegate,
     enable,
     hierarchies,
-    process_fields,
     set_limit,
 )
 
@@ -203,7 +203,7 @@ class Cgroups:
 def own_name() -> str:
     """The name of the folder of this process' groups: its PID namespace, itself, and when it began."""
     namespace = Path("/proc/self/ns/pid").stat().st_ino
-    return f"hive-{namespace}.{os.getpid()}.{_began(os.getpid())}"
+    return f"hive-{namespace}.{os.getpid()}.{began(os.getpid())}"
 
 
 def remove_tree(folder: Path) -> None:
@@ -241,13 +241,7 @@ def _is_orphan(name: str) -> bool:
     found = _NAME.fullmatch(name)
     if found is None or int(found[1]) != Path("/proc/self/ns/pid").stat().st_ino:
         return False
-    return _began(int(found[2])) != int(found[3])
-
-
-def _began(pid: int) -> int:
-    """When a process began, in ticks since the start of the machine; -1 if it has ended."""
-    fields = [*process_fields(pid)]
-    return int(fields[19]) if fields and fields[0] != "Z" else -1
+    return began(int(found[2])) != int(found[3])
 
 
 def _below_all(top: Path) -> Iterator[str]:

@@ -140,6 +140,8 @@ class Containers:
         Looks at the limits of the others, too.
         """
         self._watch.look(self._harness)
+        for found in self._running.values():
+            found.harness()  # once it is known, it is written down for others
         gone = [agent for agent, found in self._running.items() if not found.is_alive]
         ended = []
         for agent in gone:

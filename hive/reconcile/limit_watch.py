@@ -29,7 +29,7 @@ log = logging.getLogger("hive.limits")
 LOOK_SECONDS = 1.0
 DISK_SECONDS = 2.0
 """Between two looks at how much of the file system is used; only growth makes the directory be measured."""
-MEASURE_SECONDS = 60.0
+MEASURE_SECONDS = 20.0
 """After which a directory is measured in any case."""
 SHARE = 20
 """A measurement that took a second is followed by so many seconds without one."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hive.reconcile.agent_dirs import AgentDirs
 from hive.reconcile.backends import Backend, Bounds, Command
 from hive.reconcile.backends.surroundings import starter
+from hive.reconcile.container_record import ContainerRecord
 from hive.reconcile.logs import Log
 
 LOG_SECONDS = 2.0
@@ -75,6 +76,8 @@ class RunningContainer:
             return None
         if self._harness is None and self.began:
             self._harness = self.backend.harness(self.process.pid, self.dirs)
+            if self._harness is not None:
+                ContainerRecord.save(self.dirs, self._harness, self.sha)
         return self._harness
 
     def tell(self) -> bool:

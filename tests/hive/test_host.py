@@ -27,13 +27,9 @@ from hive.ledger import Effect, Scope, SuspensionReason
 from hive.ledger.runs import MAX_ATTEMPTS
 from hive.outbox.state_labels import labels_of
 from hive.provision import Provisioner
-from hive.reconcile.backends import look_for
+from tests.backends import wanted
 
-SANDBOX, WHY_NOT = look_for("bubblewrap")
-pytestmark = [
-    pytest.mark.contained,
-    pytest.mark.skipif(SANDBOX is None, reason=f"no containers here: {WHY_NOT}"),
-]
+pytestmark = pytest.mark.contained
 SECONDS = 120.0
 
 
@@ -126,6 +122,7 @@ def responder() -> Puppet:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory, responder: Puppet) -> Iterator[Instance]:
     """An instance with two agents, for all tests of this file."""
+    wanted("bubblewrap")
     with instance_with_two_agents(tmp_path_factory.mktemp("h"), responder) as made:
         yield made
 

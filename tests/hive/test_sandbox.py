@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hive.app.enter import open_shell
 from hive.config import ForgeSettings, load
 from hive.demo.names import PLAIN
 from hive.demo.setup import write_config, write_config_for
@@ -17,6 +18,7 @@ from hive.instance.instance import StartupError
 from hive.instance.sandbox import ROOT, UNCONFINED, backend_of, remarks
 from hive.provision.host_checks import machine
 from hive.reconcile.backends import look_for
+from hive.reconcile.entering import CannotEnter
 from tests.hive.conftest import HiveEnv
 
 CODE = """
@@ -26,6 +28,7 @@ from hive.instance.instance import Instance
 from hive.demo.names import PLAIN
 from hive.demo.setup import write_config, write_config_for
 from hive.provision.host_checks import machine
+from hive.app.enter import open_shell
 from hive.config import ForgeSettings, load
 place = Path(sys.argv[1])
 instance = Instance(load(place / "hive.yaml"))
@@ -83,6 +86,12 @@ def test_no_other_word_switches_it_off(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match="sandbox"):
             load(config)
         config.write_text(config.read_text().replace(f"sandbox: {word}", "sandbox: bubblewrap"))
+
+
+def test_only_what_runs_can_be_entered(hive_env: HiveEnv) -> None:
+    """An operator is told in words where there is no container to enter."""
+    with pytest.raises(CannotEnter, match="iris has no running container"):
+        open_shell(hive_env.instance, "iris", "")
 
 
 def test_without_bubblewrap_there_is_no_jail(hive_env: HiveEnv) -> None:

@@ -16,27 +16,13 @@ import pytest
 
 from hive.agent.processes import descendants
 from hive.config import Limits
-from hive.reconcile.backends import BACKENDS, Backend, Bounds, Bubblewrap, Unconfined, look_for
+from hive.reconcile.backends import Backend, Bounds, Bubblewrap, Unconfined
 from hive.reconcile.build import build, plan
 from hive.reconcile.containers import Containers, Ended
 from hive.reconcile.dir_handles import ForeignEntry
 from hive.reconcile.limiter import Limiter
+from tests.backends import EVERY, found, wanted
 from tests.reconcile.conftest import Origin
-
-BUBBLEWRAP, WHY_NOT = look_for("bubblewrap")
-JAIL = BUBBLEWRAP or Unconfined()
-OTHERS = {name: look_for(name) for name in BACKENDS if name not in {"bubblewrap", "none"}}
-contained = pytest.mark.skipif(BUBBLEWRAP is None, reason=f"no containers here: {WHY_NOT}")
-
-EACH = [
-    pytest.param(JAIL, marks=contained, id="bubblewrap"),
-    *(
-        pytest.param(found, marks=pytest.mark.skipif(found is None, reason=f"no {name} here: {why}"), id=name)
-        for name, (found, why) in OTHERS.items()
-    ),
-    pytest.param(Unconfined(), id="none"),
-]
-"""Every backend that this machine has."""
 
 LOOK = """
 import json, os, socket
@@ -66,9 +52,15 @@ def until(is_so: Callable[[], bool]) -> None:
 
 
 @pytest.fixture
+def backend(request: pytest.FixtureRequest) -> Backend:
+    """A backend that this machine has."""
+    return wanted(str(request.param))
+
+
+@pytest.fixture
 def made(origin: Origin, tmp_path: Path) -> Iterator[tuple[Containers, str]]:
     """Containers with an artifact of iris."""
-    containers = Containers(JAIL, tmp_path / "agents", Limiter.find(Limits()))
+    containers = Containers(found("bubblewrap")[0] or Unconfined(), tmp_path / "agents", Limiter.find(Limits()))
     dirs = containers.dirs("iris")
     sha = origin.commit({"agent.yaml": "lane: app\nenv: {COLOR: amber}\n"})
     build(plan("iris", origin.mirror, sha, Limits()), sha, dirs.gens)
@@ -95,10 +87,9 @@ def look(backend: Backend, containers: Containers, sha: str, port: int = 1) -> d
 
 
 @pytest.mark.contained
-@contained
 def test_no_network_no_keys_no_host(made: tuple[Containers, str]) -> None:
     """Nothing of the host is there but commands and libraries; only the state can be written."""
-    seen = look(JAIL, *made)
+    seen = look(wanted("bubblewrap"), *made)
     env = seen["env"]
     assert isinstance(env, dict)
     assert set(env) <= {
@@ -115,11 +106,10 @@ def test_no_network_no_keys_no_host(made: tuple[Containers, str]) -> None:
 
 
 @pytest.mark.contained
-@contained
 def test_a_port_of_the_host_is_out_of_reach(made: tuple[Containers, str]) -> None:
     """Not even the forge on loopback can be reached from inside."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        assert look(JAIL, *made, port=server.getsockname()[1])["net"] == "ConnectionRefusedError"
+        assert look(wanted("bubblewrap"), *made, port=server.getsockname()[1])["net"] == "ConnectionRefusedError"
 
 
 def test_without_namespaces_the_environment_is_scrubbed(made: tuple[Containers, str]) -> None:
@@ -135,7 +125,7 @@ def test_without_namespaces_the_environment_is_scrubbed(made: tuple[Containers, 
     assert "gzip" not in path
 
 
-@pytest.mark.parametrize("backend", EACH)
+@pytest.mark.parametrize("backend", EVERY, indirect=True)
 def test_starts_stops_and_is_reaped(made: tuple[Containers, str], backend: Backend) -> None:
     """A container runs until it is stopped; one that ends by itself is noticed, and its life is over."""
     containers, sha = made
@@ -167,13 +157,13 @@ def test_directories_are_never_links(tmp_path: Path, part: str, target: str) -> 
     (tmp_path / "agents" / "iris").mkdir(parents=True)
     (tmp_path / "agents" / "iris" / part).symlink_to(target)
     with pytest.raises(ForeignEntry):
-        Containers(JAIL, tmp_path / "agents").dirs("iris")
-    assert Containers(JAIL, tmp_path / "agents").dirs("atlas").state.is_dir()
+        Containers(Unconfined(), tmp_path / "agents").dirs("iris")
+    assert Containers(Unconfined(), tmp_path / "agents").dirs("atlas").state.is_dir()
 
 
 def test_what_the_agent_left_in_its_state_is_not_touched(tmp_path: Path) -> None:
     """Below its state an agent may put whatever it likes: preparing its directories looks at none of it."""
-    containers = Containers(JAIL, tmp_path / "agents")
+    containers = Containers(Unconfined(), tmp_path / "agents")
     state = containers.dirs("iris").state
     (state / "home").symlink_to("/nonexistent/x")
     os.mkfifo(state / "runs")
@@ -184,7 +174,7 @@ def test_what_the_agent_left_in_its_state_is_not_touched(tmp_path: Path) -> None
 
 def test_a_container_serves_one_run(tmp_path: Path) -> None:
     """The first run whose turn a container may have is its only one; another run makes it a used one."""
-    containers = Containers(JAIL, tmp_path / "agents")
+    containers = Containers(Unconfined(), tmp_path / "agents")
     assert containers.serves("iris", 1)
     assert containers.serves("iris", 1)
     assert containers.used() == []
@@ -193,7 +183,7 @@ def test_a_container_serves_one_run(tmp_path: Path) -> None:
     assert containers.used() == ["iris"]
 
 
-@pytest.mark.parametrize("backend", EACH)
+@pytest.mark.parametrize("backend", EVERY, indirect=True)
 def test_dies_with_its_host(made: tuple[Containers, str], tmp_path: Path, backend: Backend) -> None:
     """A host that is killed outright leaves no container behind."""
     containers, sha = made
@@ -244,10 +234,10 @@ def test_what_never_began_is_no_crash_of_the_agent(made: tuple[Containers, str],
 
 
 @pytest.mark.contained
-@contained
 def test_a_harness_that_ends_had_begun(made: tuple[Containers, str]) -> None:
     """Once the container is set up, its end is its harness' own."""
     containers, sha = made
+    containers.backend = wanted("bubblewrap")
     (containers.dirs("iris").gens / sha / "agent.json").unlink()  # without it no harness can run
     assert containers.start("iris", sha, {})
     assert _ended(containers) == [Ended("iris", began=True)]

@@ -200,9 +200,11 @@ def test_the_host_looks_at_the_disk(
     alone: tuple[AgentDirs, subprocess.Popen[bytes], LimitWatch, list[str]],
 ) -> None:
     """A command that writes too much is killed; afterwards others may run, for they may be what deletes it."""
-    dirs, process, watch, said = alone
-    watch._limits = Limits(memory_mb=4096, processes=32, disk_mb=16)
+    dirs, process, _, said = alone
     (dirs.state / "big").write_bytes(b"x" * (24 << 20))
+    limits = Limits(memory_mb=4096, processes=32, disk_mb=16)
+    watch = LimitWatch(limits, lambda _, line: said.append(line))
+    watch.begin(dirs, Bounds(limits))
     until(looked(watch, process, said))
     assert said[0].startswith("hive: a command was killed: disk limit of 16 MB: its state directory holds 24 MB")
     assert (dirs.sockets / DISK_EVENTS).read_text() == "disk_kill 1\n"

@@ -1,4 +1,4 @@
-"""Puts a process into a running container, with the rights of whoever owns its namespaces, and there into a shell.
+"""Puts a process into a running container, with the rights of who owns its namespaces, and there into a shell.
 
 Performs the part that no `nsenter` can: where a user made the container, its namespaces belong to a chain of user
 namespaces, and each can be entered only from the one above it.

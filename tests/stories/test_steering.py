@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
 from forge.models import Ref
@@ -9,12 +12,20 @@ from hive.demo.model import ModelConversation, ModelReply, Responder, ToolCall
 from hive.demo.scripted_replies import Task
 from tests.stories.conftest import Hive
 
+QUESTION = "sqlite or postgres?"
+
 
 class Candid:
-    """Says with which model it thinks, and of how many messages it knows."""
+    """Says with which model it thinks, and of how many messages it knows; asks first if it is told to."""
 
     def reply(self, conversation: ModelConversation) -> ModelReply:
         """The next reply."""
+        if "Your question was answered" in conversation.news:
+            told = f"I was told: {' '.join(conversation.news.split())}"
+            return ModelReply("", (ToolCall("finish", {"outcome": "answered", "message": told}),))
+        if QUESTION in conversation.news:
+            asked = {"question": QUESTION, "options": ["sqlite", "postgres"], "hours": 4}
+            return ModelReply("", (ToolCall("ask", asked),))
         told = f"I am {conversation.model} and know {len(conversation.messages)}."
         return ModelReply("", (ToolCall("finish", {"outcome": "answered", "message": told}),))
 
@@ -53,6 +64,24 @@ def test_model_restart_and_memory(hive: Hive) -> None:
     assert len(answers(hive, issue, 5)) == 5
     steer(hive, issue, "/resume")
     assert answers(hive, issue, 6)[5].startswith(f"I am {own} and know ")
+
+
+def test_s9_a_question_and_its_answer(hive: Hive) -> None:
+    """An agent asks and its turn ends; worker and host are killed meanwhile; an operator's answer begins the next turn."""
+    issue = hive.file(Task("Choose a database", f"If you do not know, ask: {QUESTION}"))
+
+    def asked() -> bool:
+        return any(each.body.startswith("❓") for each in hive.mara.comments(issue))
+
+    hive.until(asked, "the question")
+    hive.until(lambda: {"state/question", "needs-operator"} <= set(hive.mara.issue(issue).labels), "its labels")
+    for part in ("work", "host"):
+        os.kill(hive.tree.pid(part), signal.SIGKILL)
+    hive.mara.comment(issue, "2", marker="2")
+    told = hive.until(lambda: [each for each in answers(hive, issue, 2) if each.startswith("I was told")], "the end")
+    assert "The answer is option 2, postgres:" in told[0]
+    hive.until(lambda: not {"state/question", "needs-operator"} & set(hive.mara.issue(issue).labels), "no labels")
+    assert sum(each.body.startswith("❓") for each in hive.mara.comments(issue)) == 1
 
 
 def steer(hive: Hive, issue: Ref, words: str) -> None:

@@ -18,7 +18,7 @@ from hive.config import Settings
 from hive.config.extras import need
 from hive.instance.instance import Instance, StartupError
 from hive.instance.opening import packages
-from hive.instance.running_agent import keyless, keys_of
+from hive.instance.running_agent import keyless, keys_of, new_engine
 from hive.instance.sandbox import backend_of, remarks
 from hive.provision import Provisioner
 from hive.scan import absent
@@ -60,11 +60,17 @@ def up(config: Path, instance: Instance) -> None:
 
 
 def begin(
-    config: Path, instance: Instance, tree: Supervisor, say: Say, *, seed: Callable[[], None] | None = None
+    config: Path,
+    instance: Instance,
+    tree: Supervisor,
+    say: Say,
+    *,
+    seed: Callable[[], None] | None = None,
+    engine: str = "",
 ) -> None:
     """Start every process, forges first; raises StartupError for what is missing.
 
-    `seed` is called when the forges answer and nothing on them is protected yet.
+    `seed` is called when the forges answer and nothing on them is protected yet. `engine` is that of new agents.
     """
     need(*packages(instance.settings, "up"))
     backend_of(instance.settings)
@@ -76,8 +82,11 @@ def begin(
         begin_forge(instance, name, tree, say)
     if seed is not None:
         seed()
+    for remark in () if engine else _unthinking(instance):
+        say(remark)
     for name in ours:
-        Provisioner.run(instance, name, ADMIN, instance.secret_store.password(name, ADMIN), lambda _: None)
+        password = instance.secret_store.password(name, ADMIN)
+        Provisioner.run(instance, name, ADMIN, password, lambda _: None, engine=engine)
     for team in instance.settings.teams:
         instance.team(team)
     web = instance.settings.web
@@ -99,6 +108,14 @@ def _unreviewed(settings: Settings) -> Iterator[str]:
     missing = absent() if "bots.review" in settings.bots else ()
     if missing:
         yield f"review lacks {', '.join(missing)}: pip install 'forgehive[review]'"
+
+
+def _unthinking(instance: Instance) -> Iterator[str]:
+    """What is said of agents that get an engine without a model, as they are new and have no key."""
+    for agent in (agent for team in instance.settings.teams.values() for agent in team.agents):
+        engine, why = new_engine(instance, agent)
+        if why and instance.ledger.deployments.baseline(agent) is None:
+            yield f"{agent} begins with engine: {engine}; {why}"
 
 
 def begin_forge(instance: Instance, name: str, tree: Supervisor, say: Say) -> None:

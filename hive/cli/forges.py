@@ -49,7 +49,15 @@ def _admin(instance: Instance, forge: str, login: str | None) -> tuple[str, str]
 @ADMIN
 @click.option("--plan", is_flag=True, help="Print what would be done, and change nothing.")
 @click.option("--create-missing", is_flag=True, help="Create missing repositories of `repos`, empty.")
-def init(config: Path, name: str | None, admin: str | None, *, plan: bool, create_missing: bool) -> None:
+@click.option(
+    "--engine",
+    type=click.Choice(["native", "claude-code", "mechanic"]),
+    metavar="NAME",
+    help="Engine of new agents: native, claude-code or mechanic.",
+)
+def init(
+    config: Path, name: str | None, admin: str | None, *, plan: bool, create_missing: bool, engine: str | None
+) -> None:
     """Set up a forge for the hive."""
     from hive.app.up import own_forge
     from hive.provision import Provisioner
@@ -64,11 +72,15 @@ def init(config: Path, name: str | None, admin: str | None, *, plan: bool, creat
         click.echo(change)
 
     if plan:
-        for step in Provisioner.plan(instance, forge, login, password, create_missing=create_missing):
+        for step in Provisioner.plan(
+            instance, forge, login, password, create_missing=create_missing, engine=engine or ""
+        ):
             report(step.planned())
     else:
         with own_forge(instance, forge, click.echo):
-            Provisioner.run(instance, forge, login, password, report, create_missing=create_missing)
+            Provisioner.run(
+                instance, forge, login, password, report, create_missing=create_missing, engine=engine or ""
+            )
     click.echo(f"{forge}: {len(changes)} changes{' would be made' if plan else ''}")
 
 

@@ -20,9 +20,23 @@ from hive.cli.group import CONFIG, PORT, STATE, failure, main, open_instance
 @click.option(
     "--admin", metavar="LOGIN[:PASSWORD]", help="Site admin there; better set the password in HIVE_ADMIN_PASSWORD."
 )
+@click.option(
+    "--engine",
+    type=click.Choice(["native", "claude-code", "mechanic"]),
+    metavar="NAME",
+    help="native, claude-code or mechanic; mechanic for a --project without a key.",
+)
 @click.option("--clean", is_flag=True, help="Only remove what a demo created on --forge.")
 def demo(
-    *, project: Path | None, state: Path, leave: bool, port: int, url: str | None, admin: str | None, clean: bool
+    *,
+    project: Path | None,
+    state: Path,
+    leave: bool,
+    port: int,
+    url: str | None,
+    admin: str | None,
+    engine: str | None,
+    clean: bool,
 ) -> None:
     """Play a story on this machine, or on your forge."""
     from hive.config.extras import need
@@ -30,7 +44,7 @@ def demo(
     need("git", "httpx2", *(("nh3", "pygments") if url is None else ()))
     from hive.demo.demo import DemoOptions, play
 
-    options = DemoOptions(state, project, leave)
+    options = DemoOptions(state, project, leave, engine or "")
     if url is None:
         if admin or clean:
             raise failure("--admin and --clean need --forge")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import socket
 import subprocess
@@ -19,7 +18,7 @@ from forge.models import Ref
 from hive.app.console import ActivityConsole
 from hive.app.up import PRELOADED, begin
 from hive.config import EMBEDDED, ForgeSettings, load
-from hive.demo import cleanup_record
+from hive.demo import cleanup_record, engines
 from hive.demo.form_browser import FormBrowser
 from hive.demo.model import ModelServer
 from hive.demo.names import FORGE, PLAIN, DemoNames
@@ -34,12 +33,10 @@ from hive.supervisor.processes import Supervisor, stop_event
 
 MARK = "this-is-a-hive-demo"
 GIT_NEEDED = (2, 38)
-KEY = "ANTHROPIC_API_KEY"
 PATIENCE, PATIENCE_THINKING = 120.0, 900.0
 TITLE = "forgehive: file an issue to assign work, merge a pull request to approve it"
 BEES_NEXT = "file the issue “Sort the hives by honey” and watch it"
-SCRIPTED = "a scripted model plays the agents: no ANTHROPIC_API_KEY is set"
-THINKING = "the agents think with {model}; it costs money, and minutes"
+OWN_WORDS = "for a sentence of your own: hive demo --engine mechanic, or --project PATH"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +46,12 @@ class DemoOptions:
     state: Path
     project: Path | None
     leave: bool
+    wanted: str = ""
 
-
-@dataclass(frozen=True, slots=True)
-class ModelChoice:
-    """Which model is at work."""
-
-    thinks: bool
-    url: str
+    @property
+    def engine(self) -> str:
+        """The engine of its agent."""
+        return engines.chosen(self.wanted, is_own_project=self.project is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,20 +69,30 @@ class Show:
 
     def begin(self, *, seed: Callable[[], None] | None = None) -> None:
         """Start every process; see `hive.app.up.begin`."""
-        begin(self.config, self.instance, self.tree, self.console.note, seed=seed)
+        begin(self.config, self.instance, self.tree, self.console.note, seed=seed, engine=self.evening.engine)
 
     def perform(self, operator: OperatorClient, *, interval: float) -> bool:
         """Play the story and print how long it took; False after Ctrl-C. Raises StoryFailed."""
-        pace = Pace(PATIENCE_THINKING if os.environ.get(KEY) else PATIENCE, interval)
+        engine = self.evening.engine
+        pace = Pace(PATIENCE_THINKING if engines.thinks(engine) else PATIENCE, interval)
         token = self.instance.secret_store.token(FORGE, self.cast.accounts["core"])
         with GiteaReader(name=FORGE, url=self.instance.url(FORGE), token=token) as reader:
             story = Story(self.cast, reader, operator, self.console, stop=self.stop, pace=pace, stuck=self.stuck)
-            timings = story.play(None if self.project is None else self.project.files)
+            timings = story.play(None if self.project is None else self.project.files, engine=engine)
         if self.stop.is_set():
             return False
-        suggestion = BEES_NEXT if self.project is None else self.project.suggestion(thinks=bool(os.environ.get(KEY)))
-        conclude(self.instance, self.cast, timings, suggestion)
+        conclude(self.instance, self.cast, timings, self._next())
         return True
+
+    def _next(self) -> list[str]:
+        """What to try now."""
+        engine = self.evening.engine
+        if engine == "mechanic":
+            first = engines.RENAME.title if self.project is None else self.project.rename()
+            return [f"file “{first}” and watch it; these work too, in your own words:", *engines.ASK]
+        if self.project is not None:
+            return [self.project.suggestion(thinks=engines.thinks(engine))]
+        return [BEES_NEXT] if engines.thinks(engine) else [BEES_NEXT, OWN_WORDS]
 
     def stuck(self, issue: Ref) -> str:
         """What the agent said when it could not continue an issue; empty otherwise."""
@@ -138,12 +143,13 @@ def stage(evening: DemoOptions, forge: ForgeSettings, cast: DemoNames, project: 
     """A hive ready to start; everything that it started ends with the show."""
     stop = stop_event()
     with ExitStack() as stack:
-        thinks = bool(os.environ.get(KEY))
-        model = "" if thinks else stack.enter_context(ModelServer(script())).url
+        engine = evening.engine
+        model = stack.enter_context(ModelServer(script(engine))).url if engines.is_scripted(engine) else ""
         field = BEES if project is None else ANYTHING
         config = write_config_for(evening.state, forge, cast, web_port=free(0), model_url=model, field=field)
         instance = Instance(load(config))
         stack.callback(instance.close)
+        engines.require(engine, instance.settings.packages_path)
         console = ActivityConsole(instance)
         logs = evening.state / "logs"
         tree = Supervisor(
@@ -151,7 +157,7 @@ def stage(evening: DemoOptions, forge: ForgeSettings, cast: DemoNames, project: 
         )
         stack.callback(tree.stop)
         console.chapter(TITLE)
-        console.note(THINKING.format(model=instance.settings.model.name) if thinks else SCRIPTED)
+        console.note(engines.note(engine, instance.settings.model.name))
         for note in project.notes if project is not None else ():
             console.note(f"🟡 {note}")
         yield Show(evening, cast, config, instance, console, tree, stop, project)
@@ -162,7 +168,7 @@ def own_project(evening: DemoOptions) -> Project | None:
     return None if evening.project is None else look_at(evening.project)
 
 
-def conclude(instance: Instance, cast: DemoNames, timings: list[Timing], suggestion: str) -> None:
+def conclude(instance: Instance, cast: DemoNames, timings: list[Timing], suggestions: list[str]) -> None:
     """The closing table, and what to do next."""
     width = max(len(timing.what) for timing in timings)
     click.echo()
@@ -170,7 +176,8 @@ def conclude(instance: Instance, cast: DemoNames, timings: list[Timing], suggest
         click.echo(f"  {timing.what:<{width}}  {timing.seconds:6.1f} s")
     click.echo()
     where_to_look(instance, cast)
-    closing("try", suggestion)
+    for number, suggestion in enumerate(suggestions):
+        closing("" if number else "try", suggestion)
     closing("state", str(instance.settings.state))
 
 

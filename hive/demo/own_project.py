@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 from collections import Counter
@@ -58,6 +59,10 @@ _AUTHOR = {
     for who in ("AUTHOR", "COMMITTER")
     for what, value in (("NAME", "hive demo"), ("EMAIL", "demo@forge.invalid"))
 }
+RENAME = "Rename `old_name` to `new_name`"
+_DEFINED = re.compile(
+    r"^[ \t]*(?:export |pub |async |static |public )*(?:def|func|fn|function|class) ([A-Za-z]\w{2,40})\b", re.MULTILINE
+)
 SQUASHED = "The project as it is at {sha}, without its history"
 
 
@@ -72,6 +77,15 @@ class Project:
     """The one that most of its files are written in; empty for a project of prose, or of nothing known."""
     files: tuple[str, ...]
     notes: tuple[str, ...]
+
+    def rename(self) -> str:
+        """An issue that needs no thinking: another name for a function of its main file."""
+        try:
+            text = _git(self.path, "cat-file", "blob", "--end-of-options", f"{self.sha}:{self._main_file()}")
+        except StartupError:
+            text = ""
+        found = _DEFINED.search(text)
+        return f"Rename `{found[1]}` to `new_{found[1]}`" if found else RENAME
 
     def suggestion(self, *, thinks: bool) -> str:
         """What to file next; a scripted model does no more than what is written in the issue."""

@@ -73,7 +73,7 @@ def settle(guest: RemoteSetup, show: Show, door: ForgeAccess) -> None:
     show.console.note(f"created the accounts {', '.join(cast.people)}")
     show.console.note(READY)
     push_project(door, cast, evening.project or sample(evening.state))
-    Provisioner.run(instance, FORGE, door.login, door.password, lambda _: None)
+    Provisioner.run(instance, FORGE, door.login, door.password, lambda _: None, engine=evening.engine)
 
 
 def clean(evening: DemoOptions, door: ForgeAccess) -> None:

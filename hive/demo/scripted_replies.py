@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from importlib import resources
 from importlib.resources.abc import Traversable
 
-from hive.demo.model import DiffResponder, ModelReply, Scene, Script, ToolCall
+from hive.demo.model import ClaudeDialect, DiffResponder, ModelReply, Responder, Scene, Script, ToolCall
+from hive.provision.seeds import PROGRAMS
 
 FILED = r"^You were assigned issue"
 REVIEWED = r"was reviewed at \w+: request changes"
@@ -25,8 +26,26 @@ class Task:
 HONEY = Task(
     "Every hive shows 0",
     "The page says `linden: 0`, and the same for all the others: that is wrong, they are full.\n\n"
-    "A page for one hive, such as `/linden`, would help as well.",
+    "Frames hang in boxes now, and this works for me:\n\n"
+    "```diff\n"
+    "--- a/apiary/honey.py\n"
+    "+++ b/apiary/honey.py\n"
+    "@@ -1,8 +1,9 @@\n"
+    ' """Counts honey: the bytes of what is in a hive."""\n'
+    " \n"
+    "+import os\n"
+    " from pathlib import Path\n"
+    " \n"
+    " \n"
+    " def honey(hive: Path) -> int:\n"
+    '     """The bytes of all frames of a hive."""\n'
+    '-    return sum(frame.stat().st_size for frame in hive.glob("*.frame"))\n'
+    '+    return sum(frame.stat().st_size for frame in hive.rglob("*.frame"))\n'
+    "```\n\n"
+    "Please add a page for one hive as well, such as `/linden`.",
 )
+"""An engine that thinks finds a way of its own; one that does not takes the change that is given. The review reads both."""
+
 DOWNLOAD = Task(
     "Offer the page as a compressed file",
     "Visitors want to take the page home. Please add a script that writes it as `honey.txt.gz`.",
@@ -54,9 +73,21 @@ def welcome(taken: Container[str]) -> Task:
     return Task("Say that agents work here", _WELCOME.format(file=next(name for name in names if name not in taken)))
 
 
-def script() -> Script:
-    """The responder of the story; without a scene for it, it applies a diff or says that it cannot."""
-    return Script([*_honey(), *_download(), *_sort(), *_host()], otherwise=DiffResponder())
+def script(engine: str = "native") -> Responder:
+    """The responder of the story; without a scene for it, it applies a diff or says that it cannot.
+
+    What an agent of another `engine` proposes for its configuration keeps that.
+    """
+    keeps = _declaration(engine)
+    scenes = [*_honey(), *_download(keeps), *_sort(), *_host(keeps)]
+    return ClaudeDialect(Script(scenes, otherwise=DiffResponder()))
+
+
+def _declaration(engine: str) -> str:
+    """The `agent.yaml` that is proposed: the one that is there, with `gzip` in it."""
+    text = _take("gzip").joinpath("agent.yaml").read_text()
+    programs = ", ".join([*PROGRAMS.get(engine, ()), "gzip"])
+    return text.replace("[gzip]", f"[{programs}]").replace("role: agent\n", f"role: agent\nengine: {engine}\n")
 
 
 def _honey() -> Iterator[Scene]:
@@ -99,12 +130,12 @@ def _honey() -> Iterator[Scene]:
     )
 
 
-def _download() -> Iterator[Scene]:
+def _download(declaration: str) -> Iterator[Scene]:
     propose = ToolCall(
         "propose",
         {
             "path": "agent.yaml",
-            "content": _take("gzip").joinpath("agent.yaml").read_text(),
+            "content": declaration,
             "title": "Add gzip",
             "why": "The script that compresses the page needs `gzip`, and its test has to run it.",
         },
@@ -149,7 +180,7 @@ def _sort() -> Iterator[Scene]:
     )
 
 
-def _host() -> Iterator[Scene]:
+def _host(declaration: str) -> Iterator[Scene]:
     yield Scene(
         FILED,
         (
@@ -161,7 +192,7 @@ def _host() -> Iterator[Scene]:
                         "propose",
                         {
                             "path": "agent.yaml",
-                            "content": _take("gzip").joinpath("agent.yaml").read_text(),
+                            "content": declaration,
                             "title": "Add gzip",
                             "why": "It was asked for.",
                         },

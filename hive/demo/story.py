@@ -74,8 +74,10 @@ class Story:
         self._pace = pace
         self._timings: list[Timing] = []
 
-    def play(self, own_project: Sequence[str] | None) -> list[Timing]:
+    def play(self, own_project: Sequence[str] | None, *, engine: str = "native") -> list[Timing]:
         """All chapters, with the sample project or your own; returns how long each step took.
+
+        An engine without a model asks for the package of the second chapter, and writes no script for it.
 
         Raises StoryFailed; ends early on Ctrl-C.
         """
@@ -85,7 +87,8 @@ class Story:
             self._console.chapter("1. An issue becomes a pull request, is reviewed, fixed, and merged")
             self.issue_to_merge(HONEY if own_project is None else welcome(own_project))
             self._console.chapter("2. An agent asks for a package, a merge approves it, its container is rebuilt")
-            self.config_to_container(HOST if is_own else DOWNLOAD, then_merge=not is_own)
+            is_short = is_own or engine == "mechanic"
+            self.config_to_container(HOST if is_short else DOWNLOAD, then_merge=not is_short)
         except StoryResult:
             pass
         except NotPossible as error:

@@ -33,6 +33,18 @@ def keys_of(instance: Instance) -> ModelKeys:
     return ModelKeys.of(instance.settings.model, instance.settings.home, instance.secret_store)
 
 
+def new_engine(instance: Instance, agent: str) -> tuple[str, str]:
+    """The engine that a new agent gets, and why it is none that thinks; a key that is configured may be elsewhere by now."""
+    name = current_model(instance, agent, {})
+    settings = instance.settings.model.address(name).settings
+    try:
+        keys_of(instance).key(name, agent)
+    except NoSecret as error:
+        if not settings.key_file and not settings.credential:
+            return "mechanic", str(error)
+    return "native", ""
+
+
 def keyless(instance: Instance, keys: ModelKeys) -> Iterator[tuple[str, str]]:
     """Agents whose model needs a key that is not there, each with the reason."""
     for agent in (agent for team in instance.settings.teams.values() for agent in team.agents):

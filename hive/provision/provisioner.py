@@ -27,20 +27,31 @@ Say = Callable[[str], None]
 
 
 class Provisioner:
-    """Sets up one forge for all teams on it; `steps` decides whether it is done or only planned."""
+    """Sets up one forge for all teams on it; `steps` decides whether it is done or only planned.
 
-    def __init__(self, instance: Instance, forge: str, admin: GiteaAdmin, steps: Steps) -> None:
+    `engine` is that of agents that have no configuration yet; without one it depends on whether there is a model.
+    """
+
+    def __init__(self, instance: Instance, forge: str, admin: GiteaAdmin, steps: Steps, *, engine: str = "") -> None:
         self._instance = instance
         self._forge = forge
         self._admin = admin
         self._steps = steps
         self._teams = {name: team for name, team in instance.settings.teams.items() if team.forge == forge}
         self._tokens = Tokens(instance, forge, admin, steps)
-        self._seeds = Seeds(instance, forge, admin, steps)
+        self._seeds = Seeds(instance, forge, admin, steps, engine=engine)
 
     @classmethod
     def run(
-        cls, instance: Instance, forge: str, login: str, password: str, say: Say, *, create_missing: bool = False
+        cls,
+        instance: Instance,
+        forge: str,
+        login: str,
+        password: str,
+        say: Say,
+        *,
+        create_missing: bool = False,
+        engine: str = "",
     ) -> None:
         """Set up a forge for all teams on it; raises ForgeError, and StartupError for what cannot be set up.
 
@@ -49,17 +60,24 @@ class Provisioner:
         """
         steps = Steps(lambda step: say(step.done()))
         with sign_in(instance, forge, login, password, consent=steps.agrees) as admin:
-            cls(instance, forge, admin, steps).ensure(create_missing=create_missing)
+            cls(instance, forge, admin, steps, engine=engine).ensure(create_missing=create_missing)
 
     @classmethod
     def plan(
-        cls, instance: Instance, forge: str, login: str, password: str, *, create_missing: bool = False
+        cls,
+        instance: Instance,
+        forge: str,
+        login: str,
+        password: str,
+        *,
+        create_missing: bool = False,
+        engine: str = "",
     ) -> list[Step]:
         """What `run` would do; changes nothing."""
         found: list[Step] = []
         steps = Steps(found.append, doing=False)
         with sign_in(instance, forge, login, password, consent=steps.agrees) as admin:
-            cls(instance, forge, admin, steps).ensure(create_missing=create_missing)
+            cls(instance, forge, admin, steps, engine=engine).ensure(create_missing=create_missing)
         return found
 
     def ensure(self, *, create_missing: bool) -> None:

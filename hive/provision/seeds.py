@@ -11,10 +11,16 @@ from forge.models import Repo, Repository
 from forge.protocol import NotFound
 from hive.config import TeamSettings
 from hive.instance.instance import Instance, StartupError
+from hive.instance.running_agent import new_engine
 from hive.provision.steps import MISSING, Steps
 
 MAIN = "main"
 CONFIG = ("README.md", "agent.yaml", "prompts/role.md")
+DECLARATION = "agent.yaml"
+USUAL = "native"
+PROGRAMS = {"claude-code": ("claude",)}
+"""What the container of an engine needs."""
+
 FORMS = ("ask-the-lead.yaml", "config-request.yaml", "spawn.yaml")
 FORMS_AT = ".gitea/ISSUE_TEMPLATE"
 """Where both Forgejo and Gitea look for issue forms; `.forgejo` is read by Forgejo alone."""
@@ -36,7 +42,9 @@ LORE = (
 class Seeds:
     """First files of the repositories of one forge, written by `core`."""
 
-    def __init__(self, instance: Instance, forge: str, admin: GiteaAdmin, steps: Steps) -> None:
+    def __init__(self, instance: Instance, forge: str, admin: GiteaAdmin, steps: Steps, *, engine: str = "") -> None:
+        """`engine` is that of new agents; without one it depends on whether there is a model."""
+        self._engine = engine
         self._instance = instance
         self._forge = forge
         self._admin = admin
@@ -59,8 +67,11 @@ class Seeds:
         if self._protected(repo):
             return
         lane = next((lane.name for lane in mine.lane_list() if lane.agent == agent), "general")
+        engine, why = (self._engine, "") if self._engine else new_engine(self._instance, agent)
+        facts = {"name": agent, "lane": lane, "engine": engine, "packages": ", ".join(PROGRAMS.get(engine, ()))}
+        said = "" if engine == USUAL else f", with engine: {engine}{f' ({why})' if why else ''}"
         for path in CONFIG:
-            self._put(repo, path, _template(path).format(name=agent, lane=lane))
+            self._put(repo, path, _template(path).format(**facts), about=said if path == DECLARATION else "")
 
     def adopt(self, repo: Repo, agent: str, team: str) -> None:
         """Register the first head that the hive sees as the baseline: merges count from here on."""
@@ -89,12 +100,12 @@ class Seeds:
         if not self._protected(repo):
             self._put(repo, "README.md", LORE.format(repo.path))
 
-    def _put(self, repo: Repo, path: str, text: str, *, keep: bool = True) -> None:
+    def _put(self, repo: Repo, path: str, text: str, *, keep: bool = True, about: str = "") -> None:
         held = self._held(repo, path)
         if held == text.encode() or (keep and held is not None):
             return
         why = MISSING if held is None else "says something else"
-        self._steps.take(f"{path} in {repo.path}", why, partial(self._write, repo, path, text))
+        self._steps.take(f"{path} in {repo.path}{about}", why, partial(self._write, repo, path, text))
 
     def _held(self, repo: Repo, path: str) -> bytes | None:
         try:

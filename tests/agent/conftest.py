@@ -121,6 +121,9 @@ class World:
 
         self.rested = 0
         self.left = 0
+        self.shown: list[tuple[int, int]] = []
+        """How many items of its checklist were done, and left, each time that it was shown."""
+
         self.answers: dict[str, list[int]] = {}
         """Statuses to answer the next requests of a name with, instead of acting on them."""
 
@@ -253,6 +256,9 @@ class World:
                 return {}
             case "leave":
                 self.left += 1
+                return {}
+            case "progress":
+                self.shown.append((len(body["done"]), len(body["left"])))
                 return {}
             case "comment":
                 self.comments.setdefault(body["key"], body["body"])

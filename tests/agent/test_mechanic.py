@@ -41,6 +41,15 @@ def test_a_patch_becomes_a_pull_request(world: World) -> None:
     assert [line["role"] for line in world.transcript() if "role" in line] == ["user", "assistant", "user"]
 
 
+def test_a_patch_by_hand(world: World) -> None:
+    """A hunk without context behind it, with wrong counts or with a moved line fits where its lines stand, if they stand there once."""
+    world.hold(**asked(body="Overwrite `app.py` with:\n```\na = 1\nb = 2\n\nx = 1\ny = 2\nz = 3\n```"))
+    text = "--- app.py\n+++ app.py\n@@ -1,9 +1,2 @@\n b = 2\n \n-x = 1\n+x = 2\n"
+    end = world.hold(**asked(body=f"Here:\n\n{text}"))
+    assert end["outcome"] == "pushed"
+    assert shown(world, "app.py") == "a = 1\nb = 2\n\nx = 2\ny = 2\nz = 3"
+
+
 def test_a_patch_that_does_not_fit(world: World) -> None:
     """It is said which hunk does not fit and why, and nothing is pushed, not even what would have fit."""
     text = PATCH.replace("x = 1", "x = 7") + "--- a/lib/deep.py\n+++ b/lib/deep.py\n@@ -1 +1 @@\n-y = 1\n+y = 2\n"
@@ -62,6 +71,7 @@ def test_many_wishes(world: World) -> None:
     assert "Not done:\n- Rename nope to yep: there is no `nope` in the code" in said
     assert "left to a person:\n- `Also add retry logic`" in said
     assert end["steps"] == 4
+    assert world.shown == [(1, 3), (2, 2), (3, 1), (4, 0)]
 
 
 def test_a_refusal_is_said_once(world: World) -> None:

@@ -48,6 +48,20 @@ def test_suggestions_fit(tmp_path: Path, name: str, language: str, suggestion: s
     assert "```diff block" in found.suggestion(thinks=False)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "wanted"),
+    [
+        ("cart_py", "import os\n\n\ndef total(cart):\n    pass\n", "Rename `total` to `new_total`"),
+        ("main_go", "package main\n\nfunc Run() {}\n", "Rename `Run` to `new_Run`"),
+        ("lib_ts", "export async function load() {}\n", "Rename `load` to `new_load`"),
+        ("poem_txt", "roses\n", "Rename `old_name` to `new_name`"),
+    ],
+)
+def test_what_needs_no_thinking(tmp_path: Path, name: str, text: str, wanted: str) -> None:
+    """Without a model an issue is suggested that is done to the letter, about what is there."""
+    assert look_at(project(tmp_path / "own", **{name: text})).rename() == wanted
+
+
 def test_what_is_otherwise_is_noted(tmp_path: Path) -> None:
     """Uncommitted changes, submodules and checks that no agent can run are said at once."""
     place = project(tmp_path / "own", a_js="x", b_js="y", _hive_yaml="")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ import pytest
 from forge.gitea.client import route
 from forge.models import Repo
 from forge.protocol import ForgeError, NotFound, Refused
+from hive.config import read_agent
+from hive.instance.instance import Instance
+from hive.provision import Provisioner
 from tests.provision.conftest import ADMIN, APP, BO, EVERY, IRIS, PASSWORD, SITE, Build, ProvisionEnv
 
 
@@ -125,6 +129,32 @@ def test_triage_labels_without_push(provision_env: ProvisionEnv) -> None:
         triage.label(issue, add=["type/bug"])
         with pytest.raises(Refused):
             triage.put_file(APP, "x", b"x", message="x", branch="side")
+
+
+def test_engine_of_a_new_agent(provision_env: ProvisionEnv) -> None:
+    """A new agent asks a model if there is one, else it gets an engine that needs none, and that is said; so is another choice."""
+    instance = provision_env.instance
+    with provision_env.by("core") as core:
+        assert b"\nengine: native " in core.file(IRIS, "agent.yaml", "main")
+    poor = Instance(replace(instance.settings, model=replace(instance.settings.model, url="")))
+    for settings, engine, says in (
+        (
+            poor,
+            "",
+            "agent.yaml in agent-configs/bo, with engine: mechanic (bo has no key for claude-sonnet-5-5; give it one: hive login bo)",
+        ),
+        (instance, "claude-code", "agent.yaml in agent-configs/bo, with engine: claude-code"),
+    ):
+        provision_env.raw.delete("/repos/agent-configs/bo/branch_protections/main")
+        entry = provision_env.raw.get("/repos/agent-configs/bo/contents/agent.yaml")["sha"].text()
+        path = route("repos", "agent-configs", "bo", "contents", "agent.yaml")
+        provision_env.raw._json("DELETE", path, json={"sha": entry, "message": "x", "branch": "main"})
+        said: list[str] = []
+        Provisioner.run(settings, "work", ADMIN, PASSWORD, said.append, engine=engine)
+        assert f"created {says}" in said
+    with provision_env.by("core") as core:
+        text = core.file(Repo("work", "agent-configs", "bo"), "agent.yaml", "main").decode()
+    assert (read_agent("bo", text).engine, read_agent("bo", text).packages) == ("claude-code", ("claude",))
 
 
 def test_killed_while_seeding(provision_env: ProvisionEnv) -> None:

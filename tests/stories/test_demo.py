@@ -173,7 +173,10 @@ def test_plays_with_a_project_of_ones_own(stranger: Stranger) -> None:
     before = git("for-each-ref"), git("status", "--porcelain"), git("config", "--list", "--local")
     demo = stranger.types("demo", "--port", "0", "--state", "state", "--project", str(project))
     interrupts(stranger, demo, "  sign in   mara")
-    assert "rebuilt iris, deployed/1" in stranger.reads()
+    said = stranger.reads()
+    assert "rebuilt iris, deployed/1" in said
+    assert "hive     the agents have no model: they do what is written in an issue, to the letter\n" in said
+    stranger.waits_for("Replace `this text` with `that text` in `path/to/file`")
     assert (git("for-each-ref"), git("status", "--porcelain"), git("config", "--list", "--local")) == before
     copies = (stranger.place / "cwd/state/forgejo/repositories").iterdir()
     list_files = ("ls-tree", "--name-only", "main")
@@ -242,9 +245,9 @@ def elsewhere(stranger: Stranger) -> Iterator[Elsewhere]:
 
 
 def test_plays_on_a_forge_that_is_there(stranger: Stranger, elsewhere: Elsewhere) -> None:
-    """Names that are taken are left to whose they are; all that it made can be taken away again."""
+    """Names that are taken are left to whose they are; all that it made can be taken away again. No model is there."""
     there = ("--forge", elsewhere.url, "--state", "state")
-    demo = stranger.types("demo", "--exit", *there, "--admin", "root", env=IN_THE_ENVIRONMENT)
+    demo = stranger.types("demo", "--exit", "--engine", "mechanic", *there, "--admin", "root", env=IN_THE_ENVIRONMENT)
     stranger.waits(lambda: re.search(r"iris\w\w +started", stranger.reads()), "an agent at work")
     knowing = {elsewhere.pid, demo.pid}
     assert [line for line in stranger.left(ADMIN_PASSWORD) if int(line.split()[0]) not in knowing] == []
@@ -255,6 +258,8 @@ def test_plays_on_a_forge_that_is_there(stranger: Stranger, elsewhere: Elsewhere
         r"hive     created the organisations acme-(\w\w), agent-configs-\1, hive-\1\n",
         r"hive     created the accounts mara(\w\w), iris\1, core\1, triage\1, argus\1\n",
         r"mara\w\w   opened an issue +http://\S+/acme-\w\w/app/issues/1\n",
+        r"argus\w\w  reviewed 🔴 1 +http://\S+\n",
+        r"argus\w\w  reviewed 🟢 nothing to fix +http://\S+\n",
         r"host     rebuilt iris\w\w, deployed/1 +http://\S+/agent-configs-\w\w/iris\w\w/",
         r"  merged → container rebuilt +\d+\.\d s\n",
         r"  sign in   mara\w\w, \S+\n",

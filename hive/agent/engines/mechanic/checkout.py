@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from hive.agent import files
@@ -20,17 +19,23 @@ NO_TEXT = "{path} is no text that I can change: it is binary, not UTF-8, or larg
 NO_FILE = "there is no file {path}"
 
 
-@dataclass(frozen=True, slots=True)
 class Checkout:
-    """Files by their paths. `between` is called before each file that is read; it raises to stop."""
+    """Files by their paths. `between` is called before each file that is read; it raises to stop.
 
-    tree: Path
-    git: GitCommand
-    base: str
-    between: Callable[[], None]
+    Each git is a process of its own in the sandbox, so what is known of the index is kept until it is staged again.
+    """
+
+    def __init__(self, tree: Path, git: GitCommand, base: str, between: Callable[[], None]) -> None:
+        self.tree = tree
+        self.git = git
+        self.base = base
+        self.between = between
+        self._modes: dict[str, str] = {}
 
     def modes(self) -> dict[str, str]:
         """Every tracked path with its mode; raises ToolError for more files than are searched."""
+        if self._modes:
+            return self._modes
         found: dict[str, str] = {}
         for row in self.git.raw("ls-files", "--stage", "-z").split(b"\0"):
             facts, _, name = row.partition(b"\t")
@@ -38,6 +43,7 @@ class Checkout:
                 found[name.decode("utf-8", "surrogateescape")] = facts.split()[0].decode()
         if len(found) > MAX_FILES:
             raise ToolError(TOO_MANY)
+        self._modes = found
         return found
 
     def sources(self, paths: Iterable[str] = ()) -> Iterator[tuple[str, str]]:
@@ -91,6 +97,7 @@ class Checkout:
 
     def delete(self, paths: Iterable[str]) -> None:
         """Delete tracked paths."""
+        self._modes = {}
         self.git("rm", "--quiet", "--force", "--", *(f":(top,literal){path}" for path in paths))
 
     def move(self, old: str, new: str) -> None:
@@ -99,6 +106,7 @@ class Checkout:
         if place.exists() or place.is_symlink():
             raise ToolError(f"`{new}` exists already")
         files.make_folder(self.tree, new)
+        self._modes = {}
         self.git("mv", "--", old, new)
 
     def base_text(self, path: str) -> str:
@@ -118,13 +126,14 @@ class Checkout:
         mark = f"refs/hive/turn-{turn}"
         if self.git("status", "--porcelain", "--ignore-submodules=all"):
             self.git("stash", "push", "--quiet", "--include-untracked", f"--message=before turn {turn}")
-        if self.git.succeeds("rev-parse", "--verify", "--quiet", mark):
-            self.git("reset", "--quiet", "--hard", mark)  # a process of this turn was killed, after its commit perhaps
-        else:
-            self.git("update-ref", mark, "HEAD")
+        if not self.git.succeeds(
+            "update-ref", mark, "HEAD", ""
+        ):  # a process of this turn was killed, after its commit perhaps
+            self.git("reset", "--quiet", "--hard", mark)
 
     def stage(self) -> str:
         """Everything as it is now, as a tree that `restore` brings back."""
+        self._modes = {}
         self.git("add", "--all", "--", ".", *(f":(exclude,top,literal){path}" for path in self.git.nested()))
         return self.git("write-tree")
 
@@ -132,15 +141,12 @@ class Checkout:
         """Bring back what `stage` saw; what is there beside it was made since, and goes."""
         self.stage()
         self.git("read-tree", "--reset", "-u", tree)
+        self._modes = {}
 
-    def changed(self) -> list[tuple[str, str]]:
-        """What differs from HEAD: new modes and paths; `000000` for a path that is gone."""
-        self.stage()
-        rows = self.git.raw("diff-index", "--cached", "--no-renames", "-z", "HEAD").decode("utf-8", "surrogateescape")
-        parts = rows.split("\0")
-        return [(facts.split()[1], path) for facts, path in zip(parts[::2], parts[1::2], strict=False) if facts]
+    def is_changed(self) -> bool:
+        """Whether what was staged differs from HEAD."""
+        return not self.git.succeeds("diff-index", "--cached", "--quiet", "HEAD")
 
     def stat(self) -> str:
-        """The difference to HEAD in numbers."""
-        self.stage()
+        """The difference of what was staged to HEAD, in numbers."""
         return self.git("diff", "--cached", "--stat=100,60", "--stat-count=30", "-M", "HEAD")

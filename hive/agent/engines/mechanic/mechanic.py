@@ -23,6 +23,7 @@ from hive.agent.loop import OUT_OF_STEPS, OUT_OF_TIME
 from hive.agent.tool_declarations import PROPOSE, Tool, offered
 from hive.agent.turn import PlainRequest, TurnBrief
 
+MAX_ITEMS, MAX_ITEM = 10, 110
 NO_TOOL: tuple[Tool, ...] = ()
 BAD_PATHS = frozenset(
     {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EINVAL, errno.EILSEQ, errno.ELOOP, errno.EACCES}
@@ -77,6 +78,8 @@ class TurnOfWork:
         self._checkout = Checkout(place.tree, command, base, place.between)
         self._performer = Performer(self._checkout, place.run)
         self._told = place.transcript.steps
+        self._staged = ""
+        """The tree after the last wish."""
 
     def run(self) -> NoReturn:
         """Perform every wish from what is committed, and submit; a process that was killed starts over and comes to the same."""
@@ -94,6 +97,7 @@ class TurnOfWork:
             else:
                 report.add(step)
             self._tell(number, step)
+            self._show(number + 1)
         if failed_patches:  # half of a change that belongs together is worse than none
             self._checkout.git("reset", "--quiet", "--hard")
             raise TurnEnded("blocked", f"{words.PATCH_FAILED}\n{listed(failed_patches)}")
@@ -115,8 +119,16 @@ class TurnOfWork:
             content = [{"type": "text", "text": "\n".join(step.sentences) or "Nothing."}]
             self._place.transcript.append({"role": "user", "content": content})
 
+    def _show(self, done: int) -> None:
+        """Tick what is done on the run's progress comment; it is no fault of the work if that is refused."""
+        names = [imperative(wish)[:MAX_ITEM] for wish in self._reading.wishes][:MAX_ITEMS]
+        try:
+            self._place.actions.broker.progress(names[:done], names[done:])
+        except HostRefused as error:
+            log("no progress", turn=self._place.turn.id, error=error)
+
     def _perform(self, wish: Wish) -> StepReport:
-        before = self._checkout.stage()
+        before = self._staged = self._staged or self._checkout.stage()
         try:
             step = self._performer.perform(wish)
         except ToolError:
@@ -127,11 +139,11 @@ class TurnOfWork:
                 raise
             self._checkout.restore(before)
             raise ToolError(f"that path cannot be: {error}") from error
-        self._checkout.stage()
+        self._staged = self._checkout.stage()
         return step
 
     def _end(self, report: StepReport) -> NoReturn:
-        if self._checkout.changed():
+        if self._checkout.is_changed():
             self._submit(report)
         if report.lacks:
             self._propose(report)

@@ -160,10 +160,14 @@ def apply(checkout: Checkout, text: str) -> list[str]:
     check(patch)
     depth = _depth(patch)
     before = checkout.stage()
-    modes = checkout.modes()
+    modes = dict(checkout.modes())
     _fit_line_ends(checkout, patch, depth)
     given = "\n".join(map(str, patch)) + "\n"
-    options = (f"-p{depth}", "--recount", "--whitespace=nowarn")
+    options: tuple[str, ...] = (f"-p{depth}", "--recount", "--whitespace=nowarn")
+    if _is_exact(
+        checkout, patch, depth
+    ):  # git wants context after a change that is not at the end; people leave it out
+        options = (*options, "--unidiff-zero")
     if checkout.git.succeeds("apply", "--cached", "--reverse", "--check", *options, "-", stdin=given):
         return []
     try:
@@ -171,6 +175,7 @@ def apply(checkout: Checkout, text: str) -> list[str]:
     except GitToolError as error:
         checkout.restore(before)
         raise ToolError("; ".join(_why(checkout, patch, depth, options, given)) or _said(error)) from error
+    checkout.stage()
     now = checkout.modes()
     changed = [path for path in {**modes, **now} if path in touched(patch, depth)]
     for path, mode in now.items():
@@ -210,6 +215,21 @@ def _fit_line_ends(checkout: Checkout, patch: list[FilePatch], depth: int) -> No
         if text and text.count("\r\n") == text.count("\n") > 0:
             for hunk in file.hunks:
                 hunk.lines = [f"{line}\r" if line[:1] in {" ", "+", "-"} else line for line in hunk.lines]
+
+
+def _is_exact(checkout: Checkout, patch: list[FilePatch], depth: int) -> bool:
+    """Whether each hunk of each existing file has one place only, by all the lines that it names."""
+    for file in patch:
+        text = checkout.text(_stripped(file.old, depth)) if file.old not in {"", NULL} else None
+        lines = [] if text is None else text.split("\n")
+        for hunk in file.hunks if file.old != NULL else ():
+            old = hunk.old
+            starts = [
+                at for at, line in enumerate(lines) if old and line == old[0] and lines[at : at + len(old)] == old
+            ]
+            if len(starts) != 1:
+                return False
+    return True
 
 
 def _why(checkout: Checkout, patch: list[FilePatch], depth: int, options: tuple[str, ...], given: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ from hive.agent.engines.mechanic.bumping import bump_dependency, bump_version
 from hive.agent.engines.mechanic.checkout import REGULAR, Checkout
 from hive.agent.engines.mechanic.formatters import Formatter
 from hive.agent.engines.mechanic.identifiers import Occurrences
+from hive.agent.engines.mechanic.phrasings import is_list
 from hive.agent.engines.mechanic.reports import StepReport, code, place
 from hive.agent.engines.mechanic.wishes import (
     AddLines,
@@ -58,6 +59,8 @@ class Performer:
                 said = f"changed {place(path, line) if line else code(path)} as given"
                 return self._edit(path, lambda text: texts.line_replaced(text, line, new, old, path), said)
             case AddLines(path, lines, where, beside):
+                if is_list(path) and path not in self.checkout.modes():
+                    return self._put(PutFile(path, "\n".join(lines) + "\n"))
                 said = f"added {len(lines)} line{'s' * (len(lines) > 1)} to {code(path)}"
                 return self._edit(path, lambda text: texts.lines_added(text, lines, where, beside, path), said)
             case DeleteLines(path, lines):

@@ -68,6 +68,11 @@ class Phrasing:
     build: Builder
 
 
+def is_list(path: str) -> bool:
+    """Whether a file is a list of lines by its name, such as `.gitignore`: it may be begun by any of them."""
+    return bool(_LISTS.fullmatch(path))
+
+
 def wishes(order: Order) -> list[Wish]:
     """What a order wishes; empty if it fits nothing. Raises Unclear."""
     for phrasing in TABLE:
@@ -195,7 +200,7 @@ def _quoted_sed(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
 
 def _add_line(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
     path, named = order.value(fits["path"]), fits.groupdict()
-    if not named.get("line") and not _LISTS.fullmatch(path):
+    if not named.get("line") and not is_list(path):
         return
     place = "top" if named.get("top") else (named.get("side") or "end").lower()
     beside = order.value(named["beside"]) if named.get("beside") else ""
@@ -204,7 +209,7 @@ def _add_line(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
 
 def _delete_line(order: Order, fits: re.Match[str]) -> Iterator[Wish]:
     path = order.value(fits["path"])
-    if fits["line"] or _LISTS.fullmatch(path):
+    if fits["line"] or is_list(path):
         yield DeleteLines(path, (order.value(fits["text"]),))
 
 

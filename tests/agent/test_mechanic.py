@@ -36,7 +36,7 @@ def test_a_patch_becomes_a_pull_request(world: World) -> None:
     assert pull["title"] == "Count from two"
     assert "- applied the patch to `app.py`" in pull["body"]
     assert "1 file changed, 1 insertion(+), 1 deletion(-)" in pull["body"]
-    assert "`grep -q 'x = 2' app.py` ✅" in pull["body"]
+    assert pull["checks"] == [{"command": "grep -q 'x = 2' app.py", "ok": True}]
     assert not world.comments
     assert [line["role"] for line in world.transcript() if "role" in line] == ["user", "assistant", "user"]
 
@@ -64,12 +64,13 @@ def test_many_wishes(world: World) -> None:
     """Each is done by itself, and what cannot be done is in the body, with what was not understood."""
     body = "- rename `y` to `why`\n- rename `nope` to `yep`\n- create `NOTES.md` with:\n\n```\nHello\n```\n\nAlso add retry logic."
     end = world.hold(**asked("replace `x = 1` with `x = 3` in `app.py`", body))
-    assert end["outcome"] == "pushed"
+    assert end["outcome"] == "partial"
     assert [shown(world, path) for path in ("app.py", "lib/deep.py", "NOTES.md")] == ["x = 3", "why = 1", "Hello"]
-    said = world.pulls[BRANCH]["body"]
-    assert "- renamed `y` to `why` on 1 line of `lib/deep.py`" in said
-    assert "Not done:\n- Rename nope to yep: there is no `nope` in the code" in said
-    assert "left to a person:\n- `Also add retry logic`" in said
+    pull = world.pulls[BRANCH]
+    assert "- renamed `y` to `why` on 1 line of `lib/deep.py`" in pull["body"]
+    assert "- Rename nope to yep: there is no `nope` in the code" in pull["left"]
+    assert "- not understood, so left to a person: `Also add retry logic`" in pull["left"]
+    assert "there is no `nope`" in end["message"]
     assert end["steps"] == 4
     assert world.shown == [(1, 3), (2, 2), (3, 1), (4, 0)]
 

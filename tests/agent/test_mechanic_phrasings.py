@@ -171,6 +171,14 @@ def test_reports_are_no_orders(report: str) -> None:
     assert read(PlainRequest(title="Add dark mode, and fix the crash", body=report)).wishes == []
 
 
+def test_a_title_may_sum_up() -> None:
+    """A title that only sums up what the text spells out is nothing that was left undone."""
+    request = PlainRequest(title="Clean up the names", body="- rename `a` to `b`\n- rename `c` to `d`")
+    assert (read(request).wishes, read(request).others) == ([Rename("a", "b"), Rename("c", "d")], [])
+    more = PlainRequest(title="Rename `a` to `b`", body="Also add retry logic.")
+    assert (read(more).wishes, read(more).others) == ([Rename("a", "b")], ["Also add retry logic"])
+
+
 def test_typos_by_their_title() -> None:
     """In a text about typos the wrong word and the right one are enough; the title may say where."""
     body = "`teh` should be `the`, and `recieve` → `receive`"

@@ -62,7 +62,7 @@ def bump_version(checkout: Checkout, wish: BumpVersion) -> StepReport:
     spots = [(where, span, texts[where][span[0] : span[1]]) for where, span in found]
     for where, _, says in spots:
         if says not in {old, new}:
-            report.undone.append(ANOTHER.format(path=code(where), version=code(says)))
+            report.notes.append(ANOTHER.format(path=code(where), version=code(says)))
     for where, text in texts.items():
         spans = [span for each, span, says in spots if each == where and says == old]
         spans += own_version.lock_places(where, text, names, old)

@@ -151,10 +151,11 @@ class TurnOfWork:
 
     def _submit(self, report: StepReport) -> NoReturn:
         title = words.title(self._request, self._reading.wishes)
-        body = words.summary(report, self._reading, self._request, self._checkout.stat())
+        summary = words.summary(report, self._request, self._checkout.stat())
+        left = words.not_done(report, self._reading)
         self._place.between()
         try:
-            self._place.actions.submit(title, body)
+            self._place.actions.submit(title, summary, not_done=left)
         except (ToolError, HostRefused, OSError, UnicodeError) as error:
             log("not submitted", turn=self._place.turn.id, error=error)
             raise TurnEnded("blocked", words.check_failed(report, str(error))) from error

@@ -161,7 +161,7 @@ class Performer:
         report = StepReport(done=[f"moved {code(old)} to {code(new)}"])
         if mentions:
             said = ", ".join(mentions[:10]) + " …" * (len(mentions) > 10)
-            report.undone.append(f"{code(old)} is still named in {said}")
+            report.notes.append(f"{code(old)} is still named in {said}")
         return report
 
     def _mentions(self, path: str) -> list[str]:
@@ -211,7 +211,7 @@ class Performer:
         checkout = self.checkout
         base = checkout.base_paths()
         tools = formatters.configured(base, checkout.base_text)
-        report = StepReport(undone=formatters.not_run(base))
+        report = StepReport(notes=formatters.not_run(base))
         asked = formatters.named(wish.tools)
         missing = sorted(
             set(wish.tools) - {name for name in wish.tools if formatters.named([name]) & {tool.name for tool in tools}}
@@ -281,7 +281,7 @@ def _renamed(old: str, new: str, renamed: dict[str, Occurrences], found: dict[st
     report = StepReport(done=[said])
     if left:
         more = f" and {len(left) - 10} more places" if len(left) > 10 else ""
-        report.undone.append(f"{code(old)} is left in text: {', '.join(left[:10])}{more}")
+        report.notes.append(f"{code(old)} is left in text: {', '.join(left[:10])}{more}")
     return report
 
 

@@ -28,13 +28,17 @@ MAX_LISTED = 30
 
 @dataclass(slots=True)
 class StepReport:
-    """What was done, what was not and why, what was so already, answers, and programs that the container lacks."""
+    """What was done, what was not and why, what was so already, answers, and programs that the container lacks.
+
+    `notes` are about what was done: what a person may want to look at.
+    """
 
     done: list[str] = field(default_factory=list)
     undone: list[str] = field(default_factory=list)
     same: list[str] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
     lacks: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def add(self, other: StepReport) -> None:
         """Put another report's sentences behind these."""
@@ -45,7 +49,14 @@ class StepReport:
     def sentences(self) -> list[str]:
         """All of them."""
         lacks = [f"{code(name)} is not in my container" for name in self.lacks]
-        return [*self.done, *self.answers, *self.same, *(f"not done: {each}" for each in self.undone), *lacks]
+        return [
+            *self.done,
+            *self.notes,
+            *self.answers,
+            *self.same,
+            *(f"not done: {each}" for each in self.undone),
+            *lacks,
+        ]
 
 
 def code(text: str) -> str:

@@ -126,9 +126,10 @@ def _distrust(reading: RequestReading, *, is_report: bool, is_plan: bool) -> Non
 
 
 def _together(title: RequestReading, reading: RequestReading) -> RequestReading:
-    reading.wishes = [*title.wishes, *(wish for wish in reading.wishes if wish not in title.wishes)]
     reading.hints = list(dict.fromkeys([*title.hints, *reading.hints]))
-    reading.others = [*title.others, *reading.others]
+    is_said_below = title.is_empty and bool(reading.wishes)  # the title names what the text spells out
+    reading.others = reading.others if is_said_below else [*title.others, *reading.others]
+    reading.wishes = [*title.wishes, *(wish for wish in reading.wishes if wish not in title.wishes)]
     if len(reading.wishes) > MAX_WISHES:
         reading.wishes, reading.hints = [], [TOO_MANY]
     return reading

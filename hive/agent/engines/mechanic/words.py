@@ -30,8 +30,8 @@ CUT = "The text is longer than I read, or has parts that no reader sees: I read 
 NOTHING_DONE = "I changed nothing:"
 SAME = "There is nothing to do:"
 DONE = "Done as written, without a model:"
-UNDONE = "Not done:"
-OTHERS = "Not understood, so left to a person:"
+NOTES = "To look at:"
+OTHERS = "not understood, so left to a person:"
 STRANGER = "The request was written by {author}, who is not of the team."
 PATCH_FAILED = "I could not apply the change as it is given, so I changed nothing:"
 CHECK = "I did what was asked, and a check stopped it before it was pushed:"
@@ -53,28 +53,33 @@ def refusal(reading: RequestReading, *, is_cut: bool) -> str:
     return "\n\n".join([*parts, f"What I can do:\n\n{ABILITIES}", ONCE])
 
 
-def summary(report: StepReport, reading: RequestReading, request: PlainRequest, stat: str) -> str:
-    """The body of a pull request: what was done, what was not, and how large it is."""
-    undone = [*report.undone, *reading.hints, *(f"{code(name)} is not in my container" for name in report.lacks)]
+def summary(report: StepReport, request: PlainRequest, stat: str) -> str:
+    """What a pull request does, for its reviewers: what was done, what to look at, and how large it is."""
     parts = [
         f"{DONE}\n{listed([*report.done, *report.same])}",
-        f"{UNDONE}\n{listed(undone)}" if undone else "",
-        f"{OTHERS}\n{listed(map(code, reading.others))}" if reading.others else "",
+        f"{NOTES}\n{listed(report.notes)}" if report.notes else "",
         STRANGER.format(author=code(request.author)) if request.author and not request.is_trusted else "",
         fenced(stat) if stat else "",
     ]
     return "\n\n".join(filter(None, parts))
 
 
+def not_done(report: StepReport, reading: RequestReading) -> str:
+    """What was asked and not done, and what was not understood; empty if all was done."""
+    undone = [*report.undone, *reading.hints, *(f"{code(name)} is not in my container" for name in report.lacks)]
+    others = [f"{OTHERS} {code(other)}" for other in reading.others]
+    return listed([*undone, *others])
+
+
 def nothing(report: StepReport, reading: RequestReading) -> tuple[str, str]:
     """How a turn ends that has changed nothing: its outcome, and the words."""
-    undone = [*report.undone, *reading.hints]
+    undone = [*report.undone, *report.notes, *reading.hints]
     said = [f"{NOTHING_DONE}\n{listed(undone)}"] if undone else []
     if report.answers or report.same:
         so = [*report.answers, *report.same]
         head = "\n".join(so) + "." if report.answers and not report.same and len(so) == 1 else f"{SAME}\n{listed(so)}"
         return ("blocked" if undone else "answered"), "\n\n".join([head, *said])
-    others = [f"{OTHERS}\n{listed(map(code, reading.others))}"] if reading.others else []
+    others = [listed(f"{OTHERS} {code(other)}" for other in reading.others)] if reading.others else []
     return "blocked", "\n\n".join([*said, *others])
 
 

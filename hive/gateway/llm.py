@@ -31,6 +31,9 @@ SILENCE_SECONDS = 100.0
 """The longest silence in a stream, whose pings come all the time: less than the harness waits, so that it learns why."""
 
 CONNECT_SECONDS = 10.0
+IDLE_CONNECTIONS = 20
+"""Connections that are kept for the next request, where connecting takes several round trips."""
+
 MESSAGES, COUNT, MODELS = "/v1/messages", "/v1/messages/count_tokens", "/v1/models"
 MAX_REFUSAL = 1 << 20
 """Bytes that are read of a refusal."""
@@ -162,7 +165,9 @@ class Model:
 
         with self._guard:
             if self._client is None:
-                limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
+                # llama-server (cpp-httplib) closes a kept connection when it likes, and a request is lost that is on its way.
+                kept = IDLE_CONNECTIONS if self._url.startswith("https:") else 0
+                limits = httpx2.Limits(max_connections=None, max_keepalive_connections=kept)
                 self._client = httpx2.Client(
                     verify=context() if bundle() else True, headers={"user-agent": "forgehive"}, limits=limits
                 )

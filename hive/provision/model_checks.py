@@ -30,7 +30,7 @@ TOOL = {
     "input_schema": {"type": "object", "properties": {"number": {"type": "integer"}}, "required": ["number"]},
 }
 MESSAGES = [{"role": "user", "content": "Call the tool `report` with the number 7. Say nothing else."}]
-MAX_TOKENS = 1024
+MAX_TOKENS = 512
 DROPPED = "{model} is offered tools and its server drops them: an agent on it answers and does nothing"
 USE_TEMPLATE = "use a model whose template knows tools; llama-server needs --jinja for it"
 UNUSED = "{model} was offered a tool, and told to call it, and did not"

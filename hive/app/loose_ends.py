@@ -23,6 +23,7 @@ CLOSED = "- Your pull request #{number} is {state}: a new one is opened when you
 CHECKS = "- Red on it: {names}."
 VERDICT = "- {context} says: {words}."
 CONVERSATIONS = "- {count} of the conversations on its lines {are} not resolved."
+ASKED = "- You have asked, and nobody has answered yet: {question}"
 OTHERS = "- You also work on {issues}."
 
 
@@ -36,7 +37,7 @@ class LooseEnds:
 
     def __call__(self, turn: Turn) -> str:
         """A list in Markdown, empty if there is nothing."""
-        found = [*self._of_pull(turn), *self._others(turn)]
+        found = [*self._of_pull(turn), *self._asked(turn), *self._others(turn)]
         return "\n".join([HEADING, *found]) if found else ""
 
     def _of_pull(self, turn: Turn) -> Iterator[str]:
@@ -55,6 +56,11 @@ class LooseEnds:
         yield from self._red(pull, statuses)
         if count := len(self.ledger.conversations.unresolved(turn.run)):
             yield CONVERSATIONS.format(count=count, are="is" if count == 1 else "are")
+
+    def _asked(self, turn: Turn) -> Iterator[str]:
+        question = self.ledger.questions.open_of(turn.run)
+        if question is not None:
+            yield ASKED.format(question=code(question.question[:200]))
 
     def _red(self, pull: PullRequest, statuses: list[CommitStatus]) -> Iterator[str]:
         """Red checks by their names; of a verdict of ours its words too: those of others are anybody's."""

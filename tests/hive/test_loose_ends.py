@@ -51,6 +51,8 @@ def test_its_pull_request_golden(hive_env: HiveEnv, golden: Callable[[str, str],
             iris.set_status(APP, pull.head_sha, status)
     ledger.verdicts.store(SetVerdict(pull.ref, pull.head_sha, "main", "", mine, key="v"))
     turn = dataclasses.replace(turn, pull=str(pull.ref))
+    asked = {"ref": turn.ref, "question": "sqlite `or`\npostgres?", "options": (), "addressee": 0, "comment": 1}
+    ledger.questions.ask(turn.run, turn.id, "q", seconds=60, **asked)  # type: ignore[arg-type]
     golden("hive/loose-ends.md", told(hive_env, turn).replace(pull.head_sha[:7], "0a1b2c3"))
     hive_env.mara.close(pull.ref)
     assert f"Your pull request #{pull.ref.number} is closed" in told(hive_env, turn)

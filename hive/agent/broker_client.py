@@ -80,17 +80,23 @@ class BrokerClient:
         title: str,
         body: str,
         *,
-        checks: Sequence[CheckOutcome] = (),
+        checks: Sequence[CheckOutcome] | None = None,
         evidence: Sequence[str] = (),
         left: str = "",
         draft: bool = False,
+        suggested: Sequence[str] = (),
     ) -> str:
         """Open the pull request of a branch, or bring it up to date; returns its ref.
 
-        The host composes its text of the `body` (what was done and why), the results of `checks`, the `evidence` for each
-        acceptance criterion of the issue, and what is `left` to do.
+        With `checks`, even with none, the host composes its text of the `body` (what was done and why), their results, the
+        `evidence` for each acceptance criterion of the issue, and what is `left` to do. `suggested` are checks that the
+        repository could have, as it has none. Without, the `body` is the text.
         """
-        told = {"checks": list(checks), "evidence": list(evidence), "left": left, "draft": draft}
+        told: dict[str, Any] = {"draft": draft}
+        if checks is not None:
+            told |= {"checks": list(checks), "evidence": list(evidence), "left": left}
+        if suggested:
+            told["suggested"] = list(suggested)
         return str(self._call("pull", {"branch": branch, "title": title, "body": body, **told})["ref"])
 
     def propose(self, branch: str, title: str, body: str) -> str:

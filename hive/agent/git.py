@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from hive.agent.child_process import Deadlines, complaint, watch
+from hive.agent.child_process import MOST_SAID, Deadlines, complaint, watch
 from hive.agent.directory_trees import below, remove_path
 from hive.agent.errors import GitToolError, HostUnavailable, LeaseLost
 from hive.agent.git_env import ISOLATED
@@ -133,10 +133,14 @@ class GitCommand:
         """The output of git, stripped; raises GitToolError and its subclasses, LeaseLost, HostUnavailable."""
         return self.raw(*words, stdin=stdin).decode(errors="replace").strip()
 
-    def raw(self, *words: str, stdin: str = "") -> bytes:
-        """The output of git byte for byte: names of files may be any."""
+    def raw(self, *words: str, stdin: str = "", most: int = MOST_SAID) -> bytes:
+        """The output of git byte for byte: names of files may be any. More than `most` bytes are a GitToolError."""
         self._make_ours()
-        return self._run(*words, stdin=stdin)
+        return self._run(*words, stdin=stdin, most=most)
+
+    def as_is(self, *words: str) -> None:
+        """Run git in a folder that nobody else has written to: its configuration is git's own."""
+        self._run(*words)
 
     def succeeds(self, *words: str, stdin: str = "") -> bool:
         """Whether git succeeds."""
@@ -202,7 +206,7 @@ class GitCommand:
         except OSError as error:
             raise GitToolError(f"git cannot be let into this clone: {error}") from error
 
-    def _run(self, *words: str, stdin: str = "") -> bytes:
+    def _run(self, *words: str, stdin: str = "", most: int = MOST_SAID) -> bytes:
         try:
             process = subprocess.Popen(
                 self._sandbox.git(words, self.path),
@@ -221,7 +225,9 @@ class GitCommand:
             assert process.stderr is not None
             with suppress(BrokenPipeError), process.stdin as told:
                 told.write(stdin.encode("utf-8", "replace"))
-            came = watch(process, process.stdout, process.stderr, self._deadlines)
+            came = watch(process, process.stdout, process.stderr, self._deadlines, most=most)
+        if came.overflowed:
+            raise GitToolError(f"git {words[0]}: {came.stopped}")
         if came.stopped:
             raise HostUnavailable(f"git {words[0]} was stopped: {came.stopped}")
         if came.status < 0:  # by whom, it cannot say

@@ -29,7 +29,7 @@ Your notes from earlier work; `note` changes them.
 
 def context_of(tree: WorkTree, notes: Notes) -> list[str]:
     """The texts that follow the first message of a run; raises GitToolError."""
-    found = {name: visible(text).strip() for name in NAMES if (text := tree.on_base(name))}
+    found = {name: visible(text).strip() for name in NAMES if (text := tree.view.on_base(name))}
     told = {name: text for name, text in found.items() if text}
     if told.get("CLAUDE.md", "").strip() in {told.get("AGENTS.md"), "@AGENTS.md"} and "AGENTS.md" in told:
         del told["CLAUDE.md"]

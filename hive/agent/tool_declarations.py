@@ -120,8 +120,9 @@ PROGRESS = Tool(
 )
 SUBMIT = Tool(
     "submit",
-    "Run the project's checks, commit everything, push it and open the pull request, or bring it up to date. "
-    "If a check fails you are shown its output and nothing is submitted. Ends your turn.",
+    "Commit everything, bring it onto what others pushed, run the project's checks on a clean copy of the commit, push it and "
+    "open the pull request, or bring it up to date. If a check fails you are shown its output and nothing is submitted. "
+    "Ends your turn.",
     {
         "title": text("One line: what the change does."),
         "summary": text("What was changed and why, in Markdown, for the people who review it."),

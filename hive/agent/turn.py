@@ -78,6 +78,13 @@ class TurnBrief:
     capabilities: tuple[str, ...] = ()
     """What the agent may ask of the broker beside its work, and which tools it is offered for that."""
 
+    pull: str | None = None
+    """The run's pull request, if it has one."""
+
+    max_files: int = 0
+    max_lines: int = 0
+    """How many files a change may touch, and how many lines it may add and remove; 0 for any number."""
+
     window: int = 0
     """How many tokens its model can read, 0 if that is not known."""
 

@@ -81,12 +81,16 @@ class TurnRunner:
 
     def _work(self, engine: TurnEngine, setting: TurnSetting) -> TurnEnded:
         try:
-            engine.work(setting.workplace(engine))
+            place = setting.workplace(engine)
+            try:
+                engine.work(place)
+            except TurnEnded as reached:
+                return place.actions.save(reached)
         except (GitToolError, OSError) as error:
             if isinstance(error, OSError) and error.errno in NO_ROOM:
                 raise HostUnavailable(f"the machine of the hive has no room: {error.strerror}") from error
             return TurnEnded("failed", NO_TREE.format(error=error))
-        except TurnEnded as reached:
+        except TurnEnded as reached:  # while it was made ready
             return reached
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hive.agent import git, knowledge, shell
 from hive.agent.broker_client import BrokerClient
+from hive.agent.clean_copy import CleanCopy
 from hive.agent.container_paths import ContainerPaths
 from hive.agent.directory_trees import ensure_directory
 from hive.agent.engines.engine import TurnEngine, Workplace
@@ -17,6 +18,7 @@ from hive.agent.heartbeat import LeaseHeartbeat
 from hive.agent.mailbox import Mailbox
 from hive.agent.notes import Notes
 from hive.agent.outputs import OutputFolder
+from hive.agent.push_gate import PushGate
 from hive.agent.run_context import context_of
 from hive.agent.sandbox import Sandbox
 from hive.agent.tools import Toolbox, handlers
@@ -56,9 +58,11 @@ class TurnSetting:
         outputs, notes = OutputFolder(folder), Notes(self.place.state)
         sandbox, more = self._learned(outputs.path)
 
-        def run(command: str) -> shell.CommandResult:
+        copy = CleanCopy(work.path, git.environment(turn, self.port), sandbox)
+
+        def run_in(command: str, tree: Path, sandbox: Sandbox) -> shell.CommandResult:
             return shell.run(
-                *(command, work.path),
+                *(command, tree),
                 seconds=min(COMMAND_SECONDS, self.seconds_left()),
                 sandbox=sandbox,
                 more=more,
@@ -66,10 +70,14 @@ class TurnSetting:
                 is_over=lambda: self.heartbeat.is_over,
             )
 
+        def run(command: str) -> shell.CommandResult:
+            return run_in(command, work.path, sandbox)
+
         work.prepare()
         transcript.say(turn.message, lambda: context_of(work, notes))
-        actions = FinalActions(turn, self.broker, work, config, run)
-        reader = TreeReader(work.path, work.listed, outputs, sandbox, pictures=turn.pictures)
+        gate = PushGate(turn, work, copy, lambda command: run_in(command, copy.path, copy.sandbox))
+        actions = FinalActions(turn, self.broker, work, config, gate)
+        reader = TreeReader(work.path, work.view.listed, outputs, sandbox, pictures=turn.pictures)
         return Workplace(
             replace(turn, message=transcript.message),
             transcript,

@@ -10,21 +10,24 @@ from hive.agent.directory_trees import below, remove_path
 from hive.agent.errors import GitToolError, ToolError
 from hive.agent.git import Forbidden, GitCommand, MergeConflict
 from hive.agent.log import log
+from hive.agent.replay import conflicting, replayed
 from hive.agent.sandbox import NONE, Sandbox
+from hive.agent.tree_view import TreeView
 from hive.agent.unix_http import RetryPolicy
 
 _OF_A_RUN = re.compile(r"^Run: \d+$", re.MULTILINE)
 DROPPINGS = "__pycache__/\n*.py[cod]\n.pytest_cache/\nnode_modules/\n"
 """What a project's checks leave behind and is never committed."""
 
-MAX_TEXT = 1 << 20
-"""Bytes of a file that is read from a commit."""
-
 IN_CONFLICT = (
     "Somebody else pushed to {branch} meanwhile, and your work touches the same lines in: {files}. What they did is "
     "at {theirs}: bring both together (`git merge {theirs}`, fix the files, `git commit`), and submit again."
 )
 DAMAGED = "The clone is damaged: {what} is not what git put there. Put it right, or start from a fresh clone next turn."
+
+
+class BranchConflict(ToolError):
+    """What others pushed is in conflict with a commit of ours, which stays: git merges commits only."""
 
 
 class WorkTree:
@@ -50,6 +53,7 @@ class WorkTree:
         self._base = f"refs/remotes/origin/{base}"
         self._branch = branch
         self._theirs = f"refs/remotes/origin/{branch}"
+        self.view = TreeView(self._git, self._base, self._theirs)
 
     def prepare(self) -> None:
         """Clone, or catch up with the forge. A tree that git cannot use is moved away, and cloned again."""
@@ -76,26 +80,10 @@ class WorkTree:
 
     def add_trailers(self, trailers: str) -> None:
         """Give the newest commit these trailers, if it is not on the forge yet and has none of a run."""
-        newest = next(iter(self.unpushed()), None)
+        newest = next(iter(self.view.unpushed()), None)
         if newest is not None and not _OF_A_RUN.search(newest[1]):
             said = f"{newest[1].strip()}\n\n{trailers}"
             self._git("commit", "--quiet", "--amend", "--no-verify", "--only", "--allow-empty", "--file=-", stdin=said)
-
-    def listed(self, path: str) -> bytes:
-        """The names of the files below a path that git does not ignore, each ended by NUL."""
-        listing = ("ls-files", "-z", "--deduplicate", "--cached", "--others", "--exclude-standard")
-        return self._git.raw(*listing, "--", f":(top,literal){path}")
-
-    def on_base(self, name: str) -> str:
-        """The text of a file at the top of the base; empty for a link, and if there is none or it is too large."""
-        entry = self._git("ls-tree", "-l", self._base, "--", f":(top,literal){name}").split()
-        if len(entry) < 4 or not entry[0].startswith("100") or int(entry[3]) > MAX_TEXT:
-            return ""
-        return self._git("cat-file", "blob", entry[2])
-
-    def has_news(self) -> bool:
-        """Whether there is something that the forge does not have: changes, or commits that were not pushed."""
-        return bool(self._git("status", "--porcelain", "--ignore-submodules=all")) or bool(self.unpushed())
 
     def moved(self) -> tuple[str, int] | None:
         """The base as the forge has it now, by a short name, and how many commits it is further; None if it is not.
@@ -107,40 +95,43 @@ class WorkTree:
         count = int(self._git("rev-list", "--count", f"{before}..{self._base}"))
         return (self._git("rev-parse", "--short", self._base), count) if count else None
 
-    def is_ahead(self) -> bool:
-        """Whether there is a commit that the base does not have."""
-        return self._git("rev-list", "--count", f"{self._base}..HEAD") != "0"
+    def uncommit(self, before: str) -> None:
+        """Take back the newest commit, if it is the only one after `before`; the files stay as they are."""
+        if self._git("rev-list", "--parents", "-n", "1", "HEAD").split()[1:] == [before]:
+            self._git("reset", "--quiet", "--mixed", before)
 
-    def unpushed(self) -> list[tuple[str, str]]:
-        """The commits that are not on the forge yet: short names and messages, newest first."""
-        known = [f"^{self._theirs}"] if self._git.succeeds("rev-parse", "--verify", "--quiet", self._theirs) else []
-        rows = self._git("log", "-z", "--format=%h%n%B", f"{self._base}..HEAD", *known).split("\0")
-        return [(name, said) for name, _, said in (row.partition("\n") for row in rows) if name]
+    def hash_function(self) -> str:
+        """The hash function of its objects."""
+        return self._git("rev-parse", "--show-object-format")
 
     def take_in(self) -> bool:
-        """Put what is committed here behind what others pushed to our branch; False if they pushed nothing.
+        """Put what is committed here behind what others pushed to our branch and to the base; False if that was nothing.
 
-        Raises Mistake, with the names of the files, when that is in conflict; everything is as it was then.
+        Raises BranchConflict, with the names of the files, when that is in conflict; everything is as it was then.
         """
         self._fetch()
-        return self._put_behind()
+        return any([self._put_behind(self._theirs), self._put_on_base()])
 
     def push(self) -> None:
         """Push HEAD to our branch on the forge; raises Behind if another push was faster."""
         self._talk("push", "--progress", "origin", f"HEAD:refs/heads/{self._branch}")
 
-    def _put_behind(self) -> bool:
-        if not self._git.succeeds("rev-parse", "--verify", "--quiet", self._theirs) or self._has(self._theirs, "HEAD"):
+    def _put_behind(self, upstream: str, *, as_merge: bool = False) -> bool:
+        if not self._git.succeeds("rev-parse", "--verify", "--quiet", upstream) or self._has(upstream, "HEAD"):
             return False
+        name = upstream.removeprefix("refs/remotes/origin/")
         try:
-            onto = self._replayed()
+            onto = replayed(self._git, upstream, f"Merge what others pushed to {name}", as_merge=as_merge)
         except MergeConflict as conflict:
-            files = ", ".join(_conflicting(str(conflict))) or "files of the same name"
-            theirs = self._theirs.removeprefix("refs/remotes/")
-            raise ToolError(IN_CONFLICT.format(branch=self._branch, files=files, theirs=theirs)) from conflict
+            files = ", ".join(conflicting(str(conflict))) or "files of the same name"
+            raise BranchConflict(IN_CONFLICT.format(branch=name, files=files, theirs=f"origin/{name}")) from conflict
         self._git("reset", "--quiet", "--keep", onto)
-        log("took in", branch=self._branch)
+        log("took in", branch=name)
         return True
+
+    def _put_on_base(self) -> bool:
+        """Commits that the forge has stay as they are there: the base is merged into them."""
+        return self._put_behind(self._base, as_merge=self.view.is_pushed())
 
     def _follow(self) -> None:
         """Take in what others pushed to our branch, then merge the base. Unsaved work stays as it is."""
@@ -150,7 +141,7 @@ class WorkTree:
                 log("not followed", branch=newer)  # unsaved work is in the way; it is taken in when that is committed
         if is_saved:
             try:
-                self._put_behind()
+                self._put_behind(self._theirs)
             except ToolError:
                 log("conflict", branch=self._branch)  # reported at the push, where it can be fixed
 
@@ -179,29 +170,6 @@ class WorkTree:
         merged = pushed and self._clone.succeeds("merge-base", "--is-ancestor", self._theirs, self._base)
         return self._theirs if pushed and not merged else self._base
 
-    def _replayed(self) -> str:
-        """A commit that has theirs and ours: each of ours behind theirs or, where ours has merges, one more merge.
-
-        Made without touching the work tree, so that a process that dies halfway leaves nothing half done.
-        """
-        ours = self._git("rev-list", "--reverse", "--topo-order", f"{self._theirs}..HEAD").split()
-        if self._git("rev-list", "--merges", f"{self._theirs}..HEAD") or not self._has_common():
-            tree = self._git("merge-tree", "--write-tree", "--name-only", "HEAD", self._theirs)
-            message = f"Merge what others pushed to {self._branch}"
-            return self._git("commit-tree", tree, "-p", "HEAD", "-p", self._theirs, "-F", "-", stdin=message)
-        onto = self._git("rev-parse", self._theirs)
-        for commit in ours:
-            # merge-tree of git before 2.40 takes no base: a commit with both as ancestors has the same merge base.
-            tip = self._git("commit-tree", f"{onto}^{{tree}}", "-p", f"{commit}^", "-m", "theirs")
-            tree = self._git("merge-tree", "--write-tree", "--name-only", commit, tip)
-            if tree != self._git("rev-parse", f"{onto}^{{tree}}"):
-                message = self._git("log", "-1", "--format=%B", commit)
-                onto = self._git("commit-tree", tree, "-p", onto, "-F", "-", stdin=message)
-        return onto
-
-    def _has_common(self) -> bool:
-        return self._git.succeeds("merge-base", "HEAD", self._theirs)
-
     def _has(self, older: str, newer: str) -> bool:
         """Whether one commit is reachable from another."""
         return self._git.succeeds("merge-base", "--is-ancestor", older, newer)
@@ -217,9 +185,3 @@ class WorkTree:
     def _talk(self, *words: str) -> None:
         """Run git against the forge, again if the connection was broken."""
         self._retry.call(lambda: self._git(*words))
-
-
-def _conflicting(said: str) -> list[str]:
-    """The files in the output of `git merge-tree --name-only`: the tree first, then names up to an empty line."""
-    names = said.partition("\n\n")[0].splitlines()[1:]
-    return sorted(set(names))[:20]

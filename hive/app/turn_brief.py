@@ -14,7 +14,7 @@ from forge.protocol import ForgeError, NotFound
 from hive.app.agent_prompt import system_prompt
 from hive.app.branches import Branches
 from hive.app.loose_ends import LooseEnds
-from hive.config import EVERYDAY, BadYaml, Settings, read_checks
+from hive.config import EVERYDAY, BadYaml, RepositoryFile, Settings, read_repository
 from hive.gateway.budget import caps_of
 from hive.instance.instance import Instance
 from hive.instance.repositories import address
@@ -73,7 +73,7 @@ class Brief:
             "config_repo": config.path,
             "config_base": self.base(config),
             "knowledge": self.instance.knowledge(issue.repo.forge).path,
-            "checks": list(self._checks(issue.repo, base)),
+            **self._demands(issue.repo, base),
             "author": {"name": self.agent, "email": email_of(self.agent, settings)},
             **self._spec(),
         }
@@ -133,15 +133,23 @@ class Brief:
             "minutes": min(spec["minutes"], settings.limits.minutes),
         }
 
-    def _checks(self, repo: Repo, base: str) -> tuple[str, ...]:
-        """The checks that the base branch demands: a change cannot disable its own."""
+    def _demands(self, repo: Repo, base: str) -> dict[str, Any]:
+        """What the base branch demands of a change: a change cannot disable its own checks."""
+        asked, limits = self._repository_file(repo, base), self.instance.settings.limits
+        return {
+            "checks": list(asked.checks),
+            "max_files": limits.change_files if asked.max_files is None else asked.max_files,
+            "max_lines": limits.change_lines if asked.max_lines is None else asked.max_lines,
+        }
+
+    def _repository_file(self, repo: Repo, base: str) -> RepositoryFile:
         try:
-            return read_checks(self.reader().file(repo, ".hive.yaml", base).decode("utf-8", "replace"))
+            return read_repository(self.reader().file(repo, ".hive.yaml", base).decode("utf-8", "replace"))
         except NotFound:
-            return ()
+            return RepositoryFile()
         except BadYaml as error:
             log.warning("checks_unreadable repo=%s error=%r", repo, str(error)[:200])
-            return ("echo 'the .hive.yaml of this repository is broken'; false",)
+            return RepositoryFile(checks=("echo 'the .hive.yaml of this repository is broken'; false",))
         except ForgeError as error:
             raise self._unreadable(repo, error) from error
 

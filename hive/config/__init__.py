@@ -1,6 +1,6 @@
 """What the operator decided, frozen: read from YAML, every mistake with its line, and passed on by `app` alone."""
 
-from hive.config.agent_yaml import EVERYDAY, read_agent, read_checks
+from hive.config.agent_yaml import EVERYDAY, RepositoryFile, read_agent, read_checks, read_repository
 from hive.config.hive_yaml import (
     EMBEDDED,
     PACKAGES_PATH,
@@ -29,6 +29,7 @@ __all__ = [
     "ModelSettings",
     "Problem",
     "ProviderSettings",
+    "RepositoryFile",
     "Settings",
     "TeamSettings",
     "WebSettings",
@@ -37,4 +38,5 @@ __all__ = [
     "nearest",
     "read_agent",
     "read_checks",
+    "read_repository",
 ]

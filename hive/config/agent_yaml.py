@@ -76,7 +76,13 @@ class RepositoryFile:
     """All of `.hive.yaml`, at the root of a repository in which agents work."""
 
     checks: Annotated[tuple[Annotated[str, MaxLen(4096)], ...], MaxLen(50)] = ()
-    """Commands that have to pass before an agent may push; read from the default branch."""
+    """Commands that have to pass before an agent may push; read from the default branch, and run on a clean copy of the commit."""
+
+    max_files: Annotated[int, Ge(0), Le(100_000)] | None = None
+    """Files that a change of an agent may touch; 0 sets no limit. Without it, `limits.change_files` of the hive counts."""
+
+    max_lines: Annotated[int, Ge(0), Le(10_000_000)] | None = None
+    """Lines that a change of an agent may add and remove; 0 sets no limit. Without it, `limits.change_lines` of the hive counts."""
 
     __pydantic_config__: ClassVar = STRICT
 
@@ -103,9 +109,14 @@ def read_agent(name: str, text: str, *, check: Check | None = None) -> AgentSpec
     )
 
 
+def read_repository(text: str) -> RepositoryFile:
+    """What a repository asks of those who change it, from its `.hive.yaml`; raises BadYaml."""
+    return Document(".hive.yaml", text).read(RepositoryFile)
+
+
 def read_checks(text: str) -> tuple[str, ...]:
     """The commands that must pass before a change of a repository is pushed, from its `.hive.yaml`."""
-    return Document(".hive.yaml", text).read(RepositoryFile).checks
+    return read_repository(text).checks
 
 
 def _field_errors(data: Mapping[str, Any]) -> Iterator[FieldError]:

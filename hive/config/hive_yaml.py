@@ -69,6 +69,12 @@ class Limits:
     bot_turns: Annotated[int, Ge(1), Le(20)] = 3
     """Rounds among bots on one run before a person has to speak."""
 
+    change_files: Annotated[int, Ge(0), Le(100_000)] = 300
+    """Files that a change of an agent may touch; 0 sets no limit. `max_files` of a repository's `.hive.yaml` comes first."""
+
+    change_lines: Annotated[int, Ge(0), Le(10_000_000)] = 10_000
+    """Lines that a change of an agent may add and remove; 0 sets no limit. `max_lines` of a repository's `.hive.yaml` comes first."""
+
     workers: Annotated[int, Ge(1), Le(64)] = 4
     """Jobs of bots that run at the same time."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from bots.intents import OpenIssue
 from forge.models import Ref, Repo
+from hive.agent.check_suggestions import KNOWN
 from hive.gateway import fields
 from hive.gateway.admission import Denied
 from hive.gateway.agent_session import AgentSession
@@ -22,7 +23,7 @@ from hive.outbox.pull_report import PullReport, ReportedCheck
 
 MAX_CHECKS = 50
 MAX_EVIDENCE = 20
-REPORTED = ("draft", "checks", "evidence", "left")
+REPORTED = ("draft", "checks", "evidence", "left", "suggested")
 """What an agent may report of its change beside its title and what it is about."""
 
 MAX_WAIT_SECONDS = 25.0
@@ -72,7 +73,8 @@ def report(turn: Turn, repo: Repo, asked: dict[str, Any]) -> PullReport:
     results = tuple(ReportedCheck(fields.text(each, "command", 1000), fields.flag(each, "ok")) for each in checks)
     evidence = tuple(fields.one_liners(asked, "evidence", MAX_EVIDENCE, 300))
     left = fields.postable_text(asked, "left") if asked.get("left") else ""
-    return PullReport(summary, closes, results, evidence, left)
+    suggested = tuple(each for each in fields.one_liners(asked, "suggested", MAX_CHECKS, 100) if each in KNOWN)
+    return PullReport(summary, closes, results, evidence, left, suggested)
 
 
 def propose(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,13 @@ CRITERIA = "### Acceptance criteria"
 NOT_SHOWN = "not shown"
 CHECKS = "### Checks"
 NO_CHECKS = "No checks are configured for this repository."
+SUGGESTED = """\
+{no_checks} With this in `.hive.yaml` on its default branch, agents would have to pass them before they push:
+
+```yaml
+checks:
+{checks}
+```"""
 LEFT = "### Not done"
 SINCE = "### Since then"
 ONE_LATER = "**{title}**\n\n{summary}"
@@ -49,6 +56,8 @@ class PullReport:
     checks: tuple[ReportedCheck, ...] = ()
     evidence: tuple[str, ...] = ()
     left: str = ""
+    suggested: tuple[str, ...] = ()
+    """Checks that the repository could have, in words of ours, where it has none."""
 
     @property
     def checked(self) -> str:
@@ -69,11 +78,17 @@ def pull_body(
     if criteria:
         parts += [CRITERIA, "\n".join(_criteria(criteria, report.evidence))]
     lines = [f"- {code(check.command)} {'✅' if check.ok else '❌'}" for check in report.checks]
-    parts += [CHECKS, "\n".join(lines) or NO_CHECKS]
+    parts += [CHECKS, "\n".join(lines) or _no_checks(report.suggested)]
     if report.left:
         parts += [LEFT, report.left]
     parts.append(FOOTER.format(used=used, run=run) if used else f"run: {run}")
     return "\n\n".join(part for part in parts if part)
+
+
+def _no_checks(suggested: Sequence[str]) -> str:
+    if not suggested:
+        return NO_CHECKS
+    return SUGGESTED.format(no_checks=NO_CHECKS, checks="\n".join(f"  - {command}" for command in suggested))
 
 
 def _criteria(criteria: Sequence[str], evidence: Sequence[str]) -> Iterator[str]:

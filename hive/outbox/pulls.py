@@ -34,7 +34,7 @@ def open_pull(execution: Execution, action: OpenPull) -> Result:
     if not pull.is_open:
         raise Superseded(f"{pull.ref} is closed")
     if (pull.title, pull.body) != (text.title, text.body):
-        text = _revise(execution, pull, PullRevision(title, block, action.is_draft))
+        text = _revise(execution, pull, _wanted(action, title, block, is_new=run.pull is None))
     checked = "" if action.report is None else action.report.checked
 
     def settle_pull() -> None:
@@ -56,6 +56,13 @@ def edit_pull(execution: Execution, action: EditPull) -> Result:
 
 def _opened(execution: Execution, action: OpenPull, text: PullText) -> PullRequest:
     return execution.forge.open_pull(action.repo, head=action.head, base=action.base, title=text.title, body=text.body)
+
+
+def _wanted(action: OpenPull, title: str, block: str, *, is_new: bool) -> PullRevision:
+    """What an open pull request should become; work that was only saved as a draft leaves the words that are there."""
+    if action.is_draft and action.report is None and not is_new:
+        return PullRevision(is_draft=True)
+    return PullRevision(title, block, action.is_draft)
 
 
 def _told(execution: Execution, action: OpenPull, run: RunProgress) -> tuple[str, str]:

@@ -13,6 +13,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
+from hive.agent.key_patterns import keys_in
+
+__all__ = ["LeakScanner", "keys_in"]
+
 GRAM = 8
 PIECE = 2 * GRAM - 1
 """Letters and digits in a row that are a piece of a secret: any so long holds a whole gram at a place that is looked at."""
@@ -32,28 +36,6 @@ _LOOK_ALIKE = re.compile(
     rb"(?:\xef[\xbc\xbd]|\xf0\x9d|\xf0\x9f[\x84\x85]|\xe2[\x84\x92\x93]|\xc2[\xaa\xb2\xb3\xb9\xba])[\x80-\xff]*"
 )
 """Letters and digits of other shapes: full-width, mathematical, in circles and squares, raised."""
-
-_KEYS = (
-    (
-        b"PRIVATE KEY-----",
-        rb"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----(?:\\n|\s)+[A-Za-z0-9+/=\s\\]{64,}",
-    ),
-    *((b"gh%c_" % kind, rb"\bgh%c_[A-Za-z0-9]{36}\b" % kind) for kind in b"pousr"),
-    (b"github_pat_", rb"\bgithub_pat_[A-Za-z0-9_]{60,}"),
-    (b"glpat-", rb"\bglpat-[A-Za-z0-9_-]{20,}"),
-    (b"sk-ant-", rb"\bsk-ant-[a-z0-9]{3,8}-[A-Za-z0-9_-]{32,}"),
-    (b"sk-", rb"\bsk-(?:proj-)?[A-Za-z0-9]{40,}\b"),
-    (b"k_live_", rb"\b[rs]k_live_[A-Za-z0-9]{20,}"),
-    *((start, rb"\b%b(?![A-Z0-9]{9}EXAMPLE)[A-Z0-9]{16}\b" % start) for start in (b"AKIA", b"ASIA")),
-    (b"AIza", rb"\bAIza[A-Za-z0-9_-]{35}\b"),
-    (b"hf_", rb"\bhf_[A-Za-z]{34}\b"),
-    (b"xox", rb"\bxox[abprs]-[0-9]{8,}-[A-Za-z0-9-]{20,}"),
-    (b"npm_", rb"\bnpm_[A-Za-z0-9]{36}\b"),
-    (b"pypi-AgEI", rb"\bpypi-AgEI[A-Za-z0-9_-]{50,}"),
-)
-"""Keys by the form that their issuers gave them, so that they can be told from other text; each with words that are in it."""
-
-_PATTERNS = tuple((start, re.compile(pattern)) for start, pattern in _KEYS)
 
 
 class LeakScanner:
@@ -94,11 +76,6 @@ class Forms:
                 for shift in range(3):
                     self.words.add(_squeezed(_base64_of(plain, shift)))
             self.words.add(_squeezed(codecs.encode(secret, "rot13").encode()))
-
-
-def keys_in(data: bytes) -> frozenset[bytes]:
-    """What looks like a key of a known issuer."""
-    return frozenset(found[0] for start, key in _PATTERNS if start in data for found in key.finditer(data))
 
 
 class _Grams:

@@ -42,6 +42,12 @@ def test_a_short_body_golden(golden: Callable[[str, str], None]) -> None:
     golden("pull/short.md", pull_body(PullReport("It counts.", "Closes #1"), (), used="", run=7))
 
 
+def test_suggested_checks_golden(golden: Callable[[str, str], None]) -> None:
+    """Where there are no checks, the body says which there could be, in the words of a file that can be copied."""
+    report = PullReport("It counts.", "Closes #1", suggested=("make test", "npm test"))
+    golden("pull/suggested.md", pull_body(report, (), used="", run=7))
+
+
 @pytest.mark.parametrize(
     ("evidence", "shown"),
     [
@@ -203,6 +209,17 @@ def test_a_closed_pull_request_is_left_alone(hive_env: HiveEnv) -> None:
     assert hive_env.mara.open_pulls(APP) == []
 
 
+def test_saved_work_leaves_the_words(hive_env: HiveEnv) -> None:
+    """Work that a turn could only save makes a pull request a draft again, and takes none of its words away."""
+    _, turn = begun(hive_env)
+    ready = opened(hive_env, turn, REPORT, draft=False)
+    saved = opened(hive_env, turn, None, draft=True)
+    assert (saved.ref, saved.title) == (ready.ref, f"WIP: {ready.title}")
+    assert "The page counts from two now." in saved.body
+    done = opened(hive_env, turn, PullReport("It is done."), draft=False)
+    assert (done.ref, done.title) == (ready.ref, ready.title)
+
+
 def begun(hive_env: HiveEnv) -> tuple[Ref, Turn]:
     """Iris works on an issue, and has pushed something."""
     ledger = hive_env.instance.ledger
@@ -215,7 +232,7 @@ def begun(hive_env: HiveEnv) -> tuple[Ref, Turn]:
 
 
 def opened(
-    hive_env: HiveEnv, turn: Turn, report: PullReport, *, draft: bool, title: str = "Count", number: int = 0
+    hive_env: HiveEnv, turn: Turn, report: PullReport | None, *, draft: bool, title: str = "Count", number: int = 0
 ) -> PullRequest:
     """The pull request of iris' run after one more submit, in a turn of that number."""
     key = f"run{turn.run}:{APP}:agent/iris/1:{number or turn.id}:{hash((report, draft))}"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forge.models import Repo
-from hive.config import BadYaml, Settings, load, read_agent, read_checks
+from hive.config import BadYaml, Settings, load, read_agent, read_checks, read_repository
 from hive.config.costs import OwnPrice
 from hive.config.models import ModelTraits
 from hive.config.validation import field_errors as sense
@@ -396,6 +396,8 @@ def test_reads_checks() -> None:
     """A repository says what has to pass."""
     assert read_checks("checks: ['make test']") == ("make test",)
     assert read_checks("") == ()
+    asked = read_repository("max_files: 3")
+    assert (asked.max_files, asked.max_lines) == (3, None)
     with pytest.raises(BadYaml, match=r"\.hive\.yaml:1:9: checks: should be a list"):
         read_checks("checks: make")
 

@@ -25,7 +25,7 @@ def conclude(place: Workplace, words: str) -> str:
     """End the turn as a program's last words want it; returns why its change could not be submitted."""
     words = words.strip()
     may_submit = any(tool.name == "submit" for tool in place.toolbox.tools)
-    if not may_submit or not place.actions.work.has_news():
+    if not may_submit or not place.actions.work.view.has_news():
         raise TurnEnded("answered" if words else "blocked", words or NO_WORD)
     title = title_of(words) or UNTITLED.format(number=place.turn.issue_number)
     try:

@@ -10,8 +10,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,8 @@ from hive.ledger import Effect, Scope, SuspensionReason
 from hive.ledger.runs import MAX_ATTEMPTS
 from hive.outbox.state_labels import labels_of
 from hive.provision import Provisioner
-from tests.backends import wanted
+from hive.reconcile.container_record import ContainerRecord
+from tests.backends import CONTAINED, wanted
 
 pytestmark = pytest.mark.contained
 SECONDS = 120.0
@@ -163,23 +165,27 @@ def worked(instance: Instance) -> Iterator[None]:
 
 
 @pytest.fixture
-def keep(instance: Instance, responder: Puppet) -> Iterator[Callable[[], Kept]]:
+def keep(instance: Instance, responder: Puppet) -> Iterator[Callable[..., Kept]]:
     """Starts the host; it is ended with the test."""
     stop = threading.Event()
     threads: list[threading.Thread] = []
+    others: list[Instance] = []
 
-    def start() -> Kept:
-        host = Host(instance, stop)
+    def start(mine: Instance = instance) -> Kept:
+        host = Host(mine, stop)
+        others.extend([] if mine is instance else [mine])
         thread = threading.Thread(target=host.serve)
         threads.append(thread)
         thread.start()
-        return Kept(instance, host, thread, responder)
+        return Kept(mine, host, thread, responder)
 
     with worked(instance):
         yield start
         stop.set()
         for thread in threads:
             thread.join(60)
+        for other in others:
+            other.close()
 
 
 def linked_to(target: str) -> Callable[[Path], None]:
@@ -289,6 +295,40 @@ def test_a_harness_that_dies_in_each_try_is_not_tried_for_ever(keep: Callable[[]
         ["mind", "turn"],
         ["content", "role"],
     ]
+
+
+@pytest.mark.parametrize("sandbox", CONTAINED)
+def test_a_container_that_dies_comes_back(instance: Instance, keep: Callable[..., Kept], sandbox: Any) -> None:
+    """In each kind of container: a command that takes too much is killed in words, and a death is one issue, a restart, and the same turn."""
+    wanted(sandbox)
+    limits = replace(instance.settings.limits, memory_mb=128)
+    kept = keep(Instance(replace(instance.settings, sandbox=sandbox, limits=limits)))
+    dirs = kept.host.containers.dirs("iris")
+    said: list[str] = []
+    killed: list[int] = []
+
+    def say(conversation: ModelConversation) -> ModelReply:
+        said.extend(made[1].text for made in conversation.made[len(said) :])
+        if not said:
+            eat = "python3 -c 'x = bytearray(1 << 29)'; echo at work"
+            return ModelReply(calls=(ToolCall("run", {"command": eat}),))
+        if not killed:
+            record = ContainerRecord.load(dirs)
+            assert record is not None
+            killed.append(record.harness)
+            os.kill(record.harness, signal.SIGKILL)
+        return ModelReply("Done.")
+
+    kept.responder.say = say
+    run = kept.assign(1)
+    kept.until(lambda: kept.is_over(run), "the end of the turn")
+    assert "killed: memory limit of 128 MB" in said[0], said
+    (issue,) = kept.pending("open_issue")
+    assert "the container of iris crashed" in issue.payload
+    assert "hive: the container is set up" in issue.payload, "with the end of its log"
+    record = ContainerRecord.load(dirs)
+    assert record is not None
+    assert record.harness not in killed
 
 
 def test_a_host_that_goes_costs_no_attempt(instance: Instance, responder: Puppet) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 
+from bench.gateway import gateway
 from bench.grown import grown
 from bench.ingest import ingest
 from bench.jobs import jobs
@@ -30,6 +31,7 @@ PARTS: dict[str, Callable[[], Iterator[Row | Gap]]] = {
     "triage": triage,
     "sweeping": sweeping,
     "money": money,
+    "gateway": gateway,
     "whole": whole,
 }
 

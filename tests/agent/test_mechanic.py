@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
+import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from hive.agent.errors import Shutdown
+from tests.agent.process_tree import descendants
 
 if TYPE_CHECKING:
     from tests.agent.conftest import World
@@ -207,6 +215,90 @@ def test_killed_after_the_commit(world: World) -> None:
     world.wait_for(lambda: world.ends)
     assert [end["outcome"] for end in world.ends] == ["pushed"]
     assert world.git("acme/app", "log", "--format=%s", f"main..{BRANCH}") == "rename `x` to `ex`"
+
+
+def beaten(world: World) -> None:
+    """After its second line the turn waits until the host has answered a heartbeat of it."""
+    lines: list[str] = []
+
+    def wait(word: str) -> None:
+        lines.append(word)
+        if lines.count("after transcript") == 2:
+            while "after beat" not in lines:
+                time.sleep(0.01)
+
+    world.watch = wait
+
+
+WISHES = asked("rename `x` to `ex`", "- rename `y` to `why`\n- create `a.md` with:\n```\na\n```")
+
+
+def test_cancelled(world: World) -> None:
+    """A turn that is cancelled stops between two steps, says so, and nothing of it leaves."""
+    world.cancel = True
+    beaten(world)
+    end = world.hold(lease=0.1, **WISHES)
+    assert (end["outcome"], end["message"]) == ("blocked", "I was asked to stop, and did.")
+    assert not world.pulls
+
+
+def test_paused_and_taken_up(world: World) -> None:
+    """A turn that is put down between two steps comes again, and comes to the same end with one commit."""
+    world.rest = True
+    beaten(world)
+    world.give(lease=0.1, **WISHES)
+    world.resume()
+    assert (world.rested, world.ends) == (1, [])
+    world.rest = False
+    world.resume()
+    assert [end["outcome"] for end in world.ends] == ["pushed"]
+    assert [shown(world, path) for path in ("app.py", "lib/deep.py", "a.md")] == ["ex = 1", "why = 1", "a"]
+    assert world.git("acme/app", "log", "--format=%s", f"main..{BRANCH}") == "rename `x` to `ex`"
+
+
+def test_shutdown(world: World) -> None:
+    """A process that is asked to go leaves the turn to the next one."""
+    lines: list[str] = []
+
+    def leave() -> None:
+        if len(lines) >= 4:
+            raise Shutdown
+
+    world.watch = lambda word: lines.append(word) if word == "after transcript" else None
+    world.give(**WISHES)
+    with pytest.raises(Shutdown):
+        world.resume(leaving=leave)
+    assert not world.ends
+    world.resume()
+    assert [end["outcome"] for end in world.ends] == ["pushed"]
+
+
+def test_out_of_time(world: World) -> None:
+    """Who takes too long is stopped, in plain words."""
+    end = world.hold(minutes=0.0001, **WISHES)
+    assert (end["outcome"], end["message"]) == ("blocked", "I stopped after 0.0001 minutes without reaching an end.")
+
+
+def test_nothing_is_left_running(world: World) -> None:
+    """No process of a turn outlives it, nor what a check of the repository left in the background."""
+    before = descendants(os.getpid())
+    assert world.hold(checks=["setsid sleep 600 >/dev/null 2>&1 & true"], **WISHES)["outcome"] == "pushed"
+    assert [pid for pid in descendants(os.getpid()) if pid not in before] == []
+
+
+def test_a_formatter(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the base branch configures is run; one that is asked for and not configured is named, and not run."""
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    if shutil.which("ruff") is None:
+        pytest.skip("no ruff on this machine")
+    assert "configures no formatter" in world.hold(**asked("Format the code"))["message"]
+    world.hold(**asked(body="Create `ruff.toml` with:\n```\nline-length = 80\n```"))
+    assert "configures no formatter" in world.hold(**asked("", "format the code"))["message"]  # the base has none yet
+    world.git("acme/app", "update-ref", "refs/heads/main", f"refs/heads/{BRANCH}")
+    world.hold(**asked(body="Overwrite `app.py` with:\n```\nimport os\nx   =  1\n```"))
+    end = world.hold(**asked("", "Fix lint, and run black."))
+    assert (end["outcome"], shown(world, "app.py")) == ("partial", "x = 1")
+    assert "`black` is not configured in this repository" in end["message"]
 
 
 def test_a_missing_program_is_proposed_once(world: World) -> None:

@@ -22,6 +22,10 @@ MAX_PUSH = 256 << 20
 """The most bytes of a fetch request, and of a push."""
 
 REPORT = "application/x-git-receive-pack-result"
+PUSHES = 100
+"""How often a run may push; the same push again is the same one."""
+
+TOO_MANY = "a run may push {most} times, and this one has done so; say at the end of your turn what is not pushed"
 NO_PUSHES = "nothing is pushed from this container"
 
 
@@ -84,6 +88,8 @@ class _PushRequest:
         """Check it and send it on; raises NotAllowed, Denied, and OSError while the forge is unavailable."""
         push = self._door()
         self.head.check(f"agent/{self.session.agent}/")
+        if not self.session.ledger.broker_calls.count(self.turn.run, "push", self._key, most=PUSHES):
+            raise NotAllowed(TOO_MANY.format(most=PUSHES))
         push.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryFile(dir=push.directory) as pack:
             shutil.copyfileobj(self.asked.body, pack)
@@ -103,6 +109,11 @@ class _PushRequest:
         if self.session.push is None:
             raise NotAllowed(NO_PUSHES)
         return self.session.push
+
+    @property
+    def _key(self) -> str:
+        """What makes a push the same one when it is tried again."""
+        return " ".join(f"{update.ref} {update.new}" for update in self.head.updates)[:1000]
 
     def _send(self, pack: Path) -> GitResponse:
         """Send the commands as they came, and what was checked."""

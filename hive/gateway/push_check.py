@@ -10,15 +10,16 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from hive.config.protected_paths import PROTECTED, is_covered
 from hive.gateway.outbound import Outbound
-from hive.gateway.push_protocol import NotAllowed, PushHead, RefUpdate
+from hive.gateway.push_protocol import NotAllowed, PushHead
 from hive.git_mirror.errors import GitError, GitInterrupted
 from hive.git_mirror.mirror import Mirror
-from hive.git_mirror.quarantine import PushedObject, Quarantine, quarantine
+from hive.git_mirror.quarantine import EMPTY_TREE, PushedObject, Quarantine, quarantine
 from hive.ledger import Turn
 
 MAX_FILE = 16 << 20
@@ -84,33 +85,28 @@ class PushCheck:
     def _verify(self, turn: Turn, pushed: Quarantine, base: str, head: PushHead) -> list[str]:
         tips = [update.new for update in head.updates]
         onto = pushed.head(base)
-        for update in head.updates:
-            self._only_adds(pushed, update)
-            self._keeps_protected(pushed, update, onto)
+        roots = [pushed.merge_base(onto, tip) for tip in tips] if onto else []
+        for number, update in enumerate(head.updates):
+            branch = update.ref.removeprefix("refs/heads/")
+            old = pushed.head(branch)
+            if old and not pushed.is_ancestor(old, update.new):
+                raise NotAllowed(NOT_FORWARD.format(branch=branch))
+            self._keeps_protected(pushed, update.new, [*roots[number : number + 1], onto, old])
         objects = pushed.objects(tips)
         _fits(objects)
-        roots = [pushed.merge_base(onto, tip) for tip in tips] if onto else []
         self.outbound.check(turn, [("the name of the branch", "\n".join(each.ref for each in head.updates).encode())])
         for each, data in pushed.contents(objects):
             if each.kind == "commit":
                 self._is_own(each.sha, data)
             where = {"commit": f"commit {each.sha[:10]}", "tree": "the names of files"}.get(each.kind, each.path)
-            self.outbound.check_file(turn, where, data, lambda path=each.path: _before(pushed, roots, path))  # type: ignore[misc]
+            self.outbound.check_file(turn, where, data, partial(_before, pushed, roots, each.path))
         return tips
 
-    def _only_adds(self, pushed: Quarantine, update: RefUpdate) -> None:
-        branch = update.ref.removeprefix("refs/heads/")
-        old = pushed.head(branch)
-        if old and not pushed.is_ancestor(old, update.new):
-            raise NotAllowed(NOT_FORWARD.format(branch=branch))
-
-    def _keeps_protected(self, pushed: Quarantine, update: RefUpdate, onto: str) -> None:
+    def _keeps_protected(self, pushed: Quarantine, tip: str, known: Sequence[str]) -> None:
         """Refuse a tip whose protected files differ from all of: where it left the base, the base, and what the branch has already."""
-        old = pushed.head(update.ref.removeprefix("refs/heads/"))
-        left = pushed.merge_base(onto, update.new) if onto else ""
         changed: set[str] | None = None
-        for commit in dict.fromkeys(each for each in (left, onto, old) if each):
-            differing = {path for path in pushed.changed(commit, update.new) if self._is_guarded(path)}
+        for commit in dict.fromkeys(filter(None, known)) or (EMPTY_TREE,):
+            differing = {path for path in pushed.changed(commit, tip) if self._is_guarded(path)}
             changed = differing if changed is None else changed & differing
             if not changed:
                 return

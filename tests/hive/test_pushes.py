@@ -25,7 +25,7 @@ from hive.gateway import broker
 from hive.gateway.admission import Denied, Guard
 from hive.gateway.agent_backoff import AgentBackoff
 from hive.gateway.agent_session import AgentSession
-from hive.gateway.git_calls import pass_git
+from hive.gateway.git_calls import PUSHES, pass_git
 from hive.gateway.git_proxy import GitRequest
 from hive.gateway.outbound import KnownSecrets, Outbound
 from hive.gateway.push_check import MAX_FILE, PushCheck
@@ -371,3 +371,18 @@ def test_a_push_needs_its_capability(door: Door) -> None:
     session = replace(door.session, capabilities=lambda: frozenset({"comment"}))
     with pytest.raises(Denied, match="need the capability open_pr"):
         pass_git(session, door.turn, "acme/app", asked, frozenset())
+
+
+def test_a_run_pushes_so_many_times(door: Door) -> None:
+    """One push more than a run may make is refused in words; one that is tried again is the same one."""
+    calls, run = door.ledger.broker_calls, door.turn.run
+    branch = door.begin()
+    door.commit("app.py", "x = 8\n")
+    door.push()
+    made = calls.counts(run)["push"]
+    for number in range(PUSHES - made):
+        calls.count(run, "push", f"other {number}", most=PUSHES)
+    assert "Everything up-to-date" in door.push()
+    door.commit("app.py", "x = 9\n")
+    door.refused("a run may push 100 times")
+    assert not door.is_on_forge(branch)

@@ -53,6 +53,7 @@ PHRASES: Mapping[str, str] = {
     Act.MODEL_UNREACHABLE: "🔴 {reason}",
     Act.AGENT_SUSPENDED: "🟡 suspended: {reason}",
     Act.AGENT_RESUMED: "resumed after {seconds} s",
+    Act.BUDGET_WARNING: "🟡 {says}",
     Act.CONTAINER_CRASHED: "🔴 {agent}'s container crashed",
     Act.CONTAINER_NOT_STARTED: "🔴 {agent}'s container cannot be started",
     Act.CRASH_LOOP: "🔴 {agent} crashed {times} times, not restarted",

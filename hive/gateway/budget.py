@@ -124,7 +124,12 @@ class BudgetReservation:
         spent = cost(usage, self.price)
         for warning in ledger.budgets.settle(self.hold, tokens, spent, is_estimate=usage.is_estimate):
             facts: dict[str, Any] = {"run": who.run, "scope": warning.reached.scope, "period": warning.reached.period}
-            facts |= {"level": warning.level, "spent": warning.reached.spent, "cap": warning.reached.cap}
+            facts |= {
+                "level": warning.level,
+                "says": budget_words.warning(warning).removeprefix("⚠️ "),
+                "spent": warning.reached.spent,
+                "cap": warning.reached.cap,
+            }
             ledger.audit.add(who.agent, Act.BUDGET_WARNING, team=who.team, ref=who.ref, **facts)
         if self._is_short and self.hold.limit is not None and usage.output >= self.max_tokens:
             ledger.budgets.stop(who, self.hold.limit)  # the reply was cut off for the budget's sake

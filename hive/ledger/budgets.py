@@ -53,22 +53,30 @@ class Budgets:
         now = self._clock()
         with self._db.transaction(durable=False) as db:  # a power cut may forget what it interrupts, a crash does not
             room = self._room(db, who, caps, quote, now) if quote.amount else Hold(0, 0)
-            spender = (who.team, who.agent, who.ref, who.run, who.turn)
-            tokens = (quote.model, quote.tokens.tokens_in, quote.tokens.output)
-            row = db.execute(
-                f"INSERT INTO holds (owner, at, expires_at, {_SPENDER}, model, tokens_in, tokens_out, amount)"  # noqa: S608  ours
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
-                (owner, now, now + HOLD_SECONDS, *spender, *tokens, room.amount),
-            ).fetchone()
-            # An engine may make several requests at once: one that fits does not undo the stop by another one.
-            db.execute("DELETE FROM budget_stops WHERE run = ? AND at < ?", (who.run, now - STOP_SECONDS))
+            if isinstance(room, Hold):
+                return self._hold(db, who, quote, room, owner)
+        raise room  # the caps are remembered
+
+    def _hold(self, db: sqlite3.Connection, who: Spender, quote: Quote, room: Hold, owner: str) -> Hold:
+        """Set the room that was found aside."""
+        now, spender = self._clock(), (who.team, who.agent, who.ref, who.run, who.turn)
+        tokens = (quote.model, quote.tokens.tokens_in, quote.tokens.output)
+        row = db.execute(
+            f"INSERT INTO holds (owner, at, expires_at, {_SPENDER}, model, tokens_in, tokens_out, amount)"  # noqa: S608  ours
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+            (owner, now, now + HOLD_SECONDS, *spender, *tokens, room.amount),
+        ).fetchone()
+        # An engine may make several requests at once: one that fits does not undo the stop by another one.
+        db.execute("DELETE FROM budget_stops WHERE run = ? AND at < ?", (who.run, now - STOP_SECONDS))
         return replace(room, id=int(row["id"]))
 
-    def _room(self, db: sqlite3.Connection, who: Spender, caps: Caps, quote: Quote, now: float) -> Hold:
-        """The part of a quote that fits below every cap; raises CapBusy or OverCap if that is less than its `least`."""
+    def _room(
+        self, db: sqlite3.Connection, who: Spender, caps: Caps, quote: Quote, now: float
+    ) -> Hold | CapBusy | OverCap:
+        """The part of a quote that fits below every cap, or why that is less than its `least`."""
         rows = db.execute(f"SELECT {_SPENDER}, at, amount FROM holds WHERE amount > 0").fetchall()  # noqa: S608  ours
         holds = [({key for _, _, key in _spender(row).accounts(row["at"])}, row["amount"]) for row in rows]
-        room, busy = Hold(0, quote.amount), None
+        room, busy, over = Hold(0, quote.amount), None, None
         for scope, period, key in who.accounts(now):
             cap = caps.of(scope, period)
             spent, raised = self._remember(db, key, cap)
@@ -78,15 +86,13 @@ class Budgets:
             reached = CapReached(scope, period, cap + raised, spent, held, period.ends(now))
             free = reached.cap - spent
             if free < quote.least:
-                raise OverCap(reached)
+                over = over or OverCap(reached)
             # What others have reserved mostly comes back: a full reply later is better than half a reply now.
-            if free - held < (quote.amount if quote.amount <= free else quote.least):
-                busy = busy or reached
+            elif free - held < (quote.amount if quote.amount <= free else quote.least):
+                busy = busy or CapBusy(reached)
             least = min(room.amount, free - held)
             room = Hold(0, least, max(room.used, reached.used), reached if least < room.amount else room.limit)
-        if busy is not None:
-            raise CapBusy(busy)
-        return room
+        return over or busy or room
 
     def _remember(self, db: sqlite3.Connection, key: Key, cap: int | None) -> tuple[int, int]:
         """What was spent in a scope, and how much was added to its cap; the cap is kept for those who read it later."""

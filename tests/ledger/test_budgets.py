@@ -322,3 +322,16 @@ def test_old_spending_is_pruned(ledger: Ledger, clock: Clock) -> None:
         left = [(row["scope"], row["spent"]) for row in db.execute("SELECT scope, spent FROM spending")]
     assert sorted(left) == [("issue", 10 * CENT), ("run", 10 * CENT)]
     assert total(ledger) == 0
+
+
+def test_what_refused_is_shown(ledger: Ledger) -> None:
+    """A cap is known from the first request on that it refused: people are told of what."""
+    who = spender(ledger)
+    with pytest.raises(OverCap):
+        ledger.budgets.reserve(who, Caps(run=CENT, team_day=DOLLAR), QUOTE, US)
+    found = ledger.spending.budget(ISSUE)
+    assert found is not None
+    assert [(cap.scope, cap.period, cap.spent, cap.cap) for cap in found.caps] == [
+        ("run", "", 0, CENT),
+        ("team", "day", 0, DOLLAR),
+    ]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from bots.money import CENT, DOLLAR
 from forge.models import Ref
-from hive.demo.scripted_replies import DOWNLOAD, Task
-from tests.stories.conftest import CONFIG, Hive
+from hive.demo.scripted_replies import DOWNLOAD, SORT, Task
+from tests.stories.conftest import APP, CONFIG, Hive
 
 
 def test_a_denied_configuration_is_told_its_author(hive: Hive) -> None:
@@ -43,6 +44,29 @@ def test_without_a_key_nothing_is_said_twice(hive: Hive) -> None:
     assert sum("To stop @iris: " in body for body in said(hive, issue, "core")) == 1
     hive.mara.comment(issue, "/cancel", marker="/cancel")
     hive.until(lambda: labels(hive, issue) == set(), "that nobody is at it")
+
+
+def test_a_spent_budget_waits_for_an_operator(hive: Hive) -> None:
+    """The run stops before it spends more, in words that say how it goes on; `/budget +2` is enough, and all of it is booked."""
+    ledger = hive.instance.ledger
+    issue = Ref(APP, max((subject.ref.number for subject in hive.subjects(APP)), default=0) + 1)
+    ledger.budgets.raise_caps(str(issue), 0, CENT - 10 * DOLLAR)  # of ten dollars a cent is left
+    assert hive.file(SORT) == issue
+    hive.until(lambda: "needs-operator" in hive.mara.issue(issue).labels, "the label")
+    (stopped,) = hive.until(lambda: [body for body in said(hive, issue, "iris") if "/budget +2" in body], "the words")
+    assert "The budget of this issue has no room for another answer of the model: $0.00 of $0.01 are spent." in stopped
+    run = ledger.runs.find(str(issue))
+    assert run is not None
+    assert ledger.spending.of_run(run.id).requests == 0
+    hive.mara.comment(issue, "/budget +2", marker="/budget")
+    pull = hive.until(lambda: hive.pull_of(issue), "the pull request")
+    hive.until(lambda: hive.mara.pull(pull).head_sha, "its head")
+    hive.settle()
+    spent = ledger.spending.of_run(run.id)
+    assert (spent.requests > 0, spent.cost > 0) == (True, True)
+    assert "🪙 $0." in hive.mara.pull(pull).body
+    (answer,) = (body for body in said(hive, issue, "core") if "`/budget +2`: run" in body)
+    assert "this issue has spent $0.00 of $2.01" in answer
 
 
 def labels(hive: Hive, issue: Ref) -> set[str]:

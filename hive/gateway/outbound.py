@@ -25,6 +25,7 @@ FRESH_SECONDS = 2.0
 
 SECRET = "{where} holds a secret of the hive, or a piece of one, and was not passed on. Leave it out; no other way of writing it is passed on either"  # noqa: S105  a sentence
 KEY = "{where} holds what looks like a key or a token, and was not passed on. Leave it out, or write an example that cannot be taken for a real one"
+AGAIN = ". The commits that hold it have to be made again without it (git reset --soft)"
 TITLE = "🔴 {agent} tried to publish a secret of the hive"
 BODY = """\
 {agent} wanted to have this posted or pushed in run {run}, on {ref}: {where}. It held a secret that this hive uses, or a piece of one. It was
@@ -82,10 +83,10 @@ class Outbound:
         """Check a file; what looks like a key is let through if the file had it `before`."""
         if self.known.scanner().also(turn.token).finds(data):
             self.report(turn, where)
-            raise Denied(403, SECRET.format(where=where))
+            raise Denied(403, SECRET.format(where=where) + AGAIN)
         if (keys := keys_in(data)) and keys - keys_in(before()):
             self.record(turn, where, kind="key")
-            raise Denied(403, KEY.format(where=where))
+            raise Denied(403, KEY.format(where=where) + AGAIN)
 
     def report(self, turn: Turn, where: str) -> None:
         """Record a secret of the hive, and tell the operators, once a run."""

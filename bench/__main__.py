@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 
+from bench.containers import containers
 from bench.gateway import gateway
 from bench.grown import grown
 from bench.ingest import ingest
@@ -32,6 +33,7 @@ PARTS: dict[str, Callable[[], Iterator[Row | Gap]]] = {
     "sweeping": sweeping,
     "money": money,
     "gateway": gateway,
+    "containers": containers,
     "whole": whole,
 }
 

@@ -1,7 +1,7 @@
-"""Containers by podman: `sandbox: podman`, of the host's own programs or of an image that `hive.yaml` names by its digest.
+"""Containers by podman: `sandbox: podman`, for a hive that root runs.
 
-podman's own profile is the outer layer, `hive.agent.enter` does the rest from within. It keeps its store below the
-state directory, and its networks, pods and API are not used.
+podman's own profile is the outer layer, `hive.agent.enter` does the rest from within. What it keeps of a container lies in
+a directory of its own for each agent, and is gone with the container. Its networks, pods and API are not used.
 """
 
 from __future__ import annotations
@@ -47,10 +47,10 @@ RUNTIMES = ("crun", "runc")
 RANGE = AGENT + 2
 """How many users a container has, from its root on: so that the last two are the agent's own."""
 
-STORE = "podman"
-RUN, TMP = ".run", ".tmp"
 PLACE = Path("/run/forgehive")
-"""For what runs: podman takes no path of more than 50 characters for it."""
+"""For what podman keeps of a container while it runs: it takes no path of more than 50 characters for that."""
+OWN = ("store", "run", "tmp")
+"""podman's directories there, beside the container's root directory."""
 FILES, PROCESSES = (1024, 4096), 1000
 """The most open files and processes of a process by default: podman's own default needs CAP_SYS_RESOURCE."""
 
@@ -105,23 +105,31 @@ class Podman:
         kill_tree(pid)
 
     def clean(self, dirs: AgentDirs) -> None:
-        """Remove podman's own record of the container, and what it mounted for it."""
-        if not _place(dirs).exists():
+        """Remove podman's own record of the container, and what it mounted for it, also where podman itself cannot.
+
+        It cannot after its conmon was killed: it waits for an exit status then that nobody writes, and leaves a mount (4.3.1).
+        """
+        place = _place(dirs)
+        if not place.exists():
             return
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             words = [*self._podman(dirs), "rm", "--force", "--ignore", "--time=0", _name(dirs)]
             subprocess.run(words, capture_output=True, timeout=CLEAN_SECONDS, env=_environment())
-        tiny_root.remove(_root(dirs))
-        if {path.name for path in _place(dirs).iterdir()} <= {RUN, TMP}:  # no other container of this hive
-            for name in (RUN, TMP):
-                shutil.rmtree(_place(dirs) / name, ignore_errors=True)
-            with contextlib.suppress(OSError):
-                _place(dirs).rmdir()
+        for mount in reversed([mount for mount in tiny_root.mounts() if mount.is_relative_to(place)]):
+            with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+                subprocess.run(["umount", "--lazy", str(mount)], capture_output=True, timeout=CLEAN_SECONDS)
+        if any(mount.is_relative_to(place) for mount in tiny_root.mounts()):
+            return
+        tiny_root.remove(place / tiny_root.NAME)
+        for name in OWN:
+            shutil.rmtree(place / name, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            place.rmdir()
 
     def _podman(self, dirs: AgentDirs) -> list[str]:
-        """Podman with a store and with running state of its own."""
-        store, place = dirs.root.parent.parent / STORE, _place(dirs)
-        words = [self.program, f"--root={store}", f"--runroot={place / RUN}", f"--tmpdir={place / TMP}"]
+        """Podman with directories of its own for each agent."""
+        store, run, tmp = (_place(dirs) / name for name in OWN)
+        words = [self.program, f"--root={store}", f"--runroot={run}", f"--tmpdir={tmp}"]
         return [
             *words,
             "--cgroup-manager=cgroupfs",
@@ -132,7 +140,7 @@ class Podman:
 
     def _container(self, dirs: AgentDirs, uid: int, read_only: list[tuple[str, str]], bounds: Bounds) -> list[str]:
         """The arguments of podman for namespaces, capabilities, limits and mounts, after those of its warden."""
-        root, limits, group = _root(dirs), bounds.limits, bounds.group
+        root, limits, group = _place(dirs) / tiny_root.NAME, bounds.limits, bounds.group
         for folder in (PLACE, root.parent):
             folder.mkdir(exist_ok=True)
             folder.chmod(0o755)
@@ -184,13 +192,8 @@ class Podman:
 
 
 def _place(dirs: AgentDirs) -> Path:
-    """Where podman keeps what runs, for one hive."""
-    return PLACE / hashlib.sha256(os.fsencode(dirs.root.parent.resolve())).hexdigest()[:8]
-
-
-def _root(dirs: AgentDirs) -> Path:
-    """The root directory of a container: the way to it must be open to the container's own users, and it holds no secret."""
-    return _place(dirs) / dirs.name
+    """Where podman keeps what it needs for an agent: the way to its root directory must be open to the container's users."""
+    return PLACE / hashlib.sha256(os.fsencode(dirs.root.resolve())).hexdigest()[:8]
 
 
 def _name(dirs: AgentDirs) -> str:

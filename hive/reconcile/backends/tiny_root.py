@@ -42,8 +42,7 @@ def make(root: Path) -> list[tuple[str, str]]:
 
 def remove(root: Path) -> None:
     """Remove a root directory, unless something is mounted below it: then it is the host's files that would go."""
-    mounted = (line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
-    if any(Path(place).is_relative_to(root) for place in mounted):
+    if any(place.is_relative_to(root) for place in mounts()):
         return
     with contextlib.suppress(OSError):
         for folder, folders, files in os.walk(root, topdown=False):
@@ -54,6 +53,11 @@ def remove(root: Path) -> None:
                 else:
                     path.rmdir()
         root.rmdir()
+
+
+def mounts() -> list[Path]:
+    """What is mounted on this host, in the order of its mounting."""
+    return [Path(line.split(" ")[4]) for line in Path("/proc/self/mountinfo").read_text().splitlines()]
 
 
 def _folder(root: Path, name: str) -> None:

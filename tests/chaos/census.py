@@ -69,7 +69,7 @@ def _thread(hive: Hive, issue: Issue) -> Iterator[Fact]:
     yield from ((what, "label", label) for label in issue.labels)
     yield from ((what, "assignee", user.login) for user in issue.assignees)
     for comment in hive.mara.comments(ref):
-        yield (what, "comment", comment.author.login, _plain(comment.body.partition("<!--")[0])[:80])
+        yield (what, "comment", comment.author.login, _said(comment.body))
         for reaction in hive.mara.reactions(ref, comment.id):
             yield (what, "reaction", _plain(comment.body)[:30], reaction.user.login, reaction.content)
     if issue.is_pull:
@@ -96,6 +96,12 @@ def _all_statuses(hive: Hive, ref: Ref, head: str) -> Iterator[Fact]:
     """Every status that was ever set on a commit: forges keep them all, and show the newest of each context."""
     for row in hive.mara._client.rows(f"/repos/{ref.repo.path}/statuses/{head}"):
         yield (row["context"].text(), row["status"].text())
+
+
+def _said(body: str) -> str:
+    """How a comment begins; of one that shows a run's progress only whose it is, as it changes with the run."""
+    text = body.partition("<!--")[0]
+    return _plain(text.partition(" · ")[0] if text.startswith("🐝") else text)[:80]
 
 
 def _plain(text: str) -> str:

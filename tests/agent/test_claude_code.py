@@ -80,7 +80,7 @@ def test_change_that_stays_red(world: World) -> None:
     assert "x is not two" in end["message"]
     assert "I like five." in end["message"]
     assert end["steps"] == 4, "two replies, and one for each time that it was handed back"
-    assert not world.pulls
+    assert [pull["draft"] for pull in world.pulls.values()] == [True]
 
 
 @pytest.mark.usefixtures("program")

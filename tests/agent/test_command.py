@@ -64,11 +64,11 @@ def test_a_red_check_is_handed_back(world: World) -> None:
     ],
 )
 def test_a_program_that_fails(world: World, script: str, words: str) -> None:
-    """What a program did that ended with an error is not submitted, and the thread is told what it complained."""
+    """What a program did that ended with an error is a draft, and the thread is told what it complained."""
     end = hold(world, f"echo x = 7 >app.py; {script}")
     assert end["outcome"] == "failed"
     assert words in end["message"]
-    assert not world.pulls
+    assert [pull["draft"] for pull in world.pulls.values()] == [True]
 
 
 def test_a_program_that_is_not_there(world: World) -> None:

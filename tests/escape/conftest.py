@@ -189,4 +189,4 @@ def seen(prison: Prison) -> Iterator[dict[str, Any]]:
         results = done["results"]
         assert results["probe"]["status"] == 0, results["probe"]["output"]
         result = prison.root / "agents/iris/state/runs/7/work/result.json"
-        yield json.loads(result.read_text()) | {"harness": done["uid"], "results": results}
+        yield json.loads(result.read_text()) | {"harness": done["uid"], "results": results, "program": done["program"]}

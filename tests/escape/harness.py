@@ -2,6 +2,8 @@
 
 import json
 import os
+import signal
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 from hive.agent import shell
 from hive.agent.container_paths import ContainerPaths
 from hive.agent.files import write
+from hive.agent.processes import RunningBeside, descendants
 from hive.agent.sandbox import be_alone
 
 be_alone()
@@ -45,8 +48,34 @@ def left() -> list[int]:
     return found
 
 
+PROGRAM = """
+trap 'echo told; exit 7' INT
+echo x >../engine/kept && echo kept; if echo x 2>/dev/null >../door/new; then echo open; else echo closed; fi
+(sleep 600 & sleep 600 & sleep 600) & echo ready; while :; do sleep 0.05; done
+"""
+
+
+def program() -> dict[str, object]:
+    """What a program of an engine says that is interrupted, after a command has run and ended beside it."""
+    for folder in (run / "engine", run / "door"):
+        folder.mkdir()
+    place.sandbox.give(run / "engine")
+    shown = replace(sandbox, readable=(lore, run / "door"), writable=(run / "engine",))
+    words = shown.words(["sh", "-c", PROGRAM], tree)
+    with subprocess.Popen(words, cwd=tree, stdout=subprocess.PIPE, start_new_session=True) as started:
+        assert started.stdout is not None
+        with RunningBeside(started.pid):
+            said = [started.stdout.readline().strip().decode() for _ in range(3)]
+            shell.run("true", tree, seconds=60.0, sandbox=sandbox)
+            started.send_signal(signal.SIGINT)
+            said.append(started.stdout.readline().strip().decode())
+            started.wait(60)
+        shell.end_process(started)
+    return {"said": said, "status": started.returncode, "alive": descendants(os.getpid())}
+
+
 results = {}
 for name, command in given["commands"].items():
     outcome = shell.run(command, tree, seconds=given["seconds"].get(name, 60.0), sandbox=sandbox)
     results[name] = {"output": outcome.output, "status": outcome.status, "killed": outcome.killed, "left": left()}
-print(json.dumps({"results": results, "uid": os.getuid()}))
+print(json.dumps({"results": results, "uid": os.getuid(), "program": program() if given["commands"] else {}}))

@@ -162,6 +162,13 @@ def test_a_command_that_kills_its_launcher_leaves_nothing(seen: dict[str, Any]) 
     assert seen["results"]["launcher"]["left"] == []
 
 
+def test_a_program_is_interrupted_before_it_is_ended(seen: dict[str, Any], prison: Prison) -> None:
+    """It outlives the commands that run beside it, keeps what is its own, hears that it is to end, and leaves nothing."""
+    done = seen["program"]
+    assert done["said"] == ["kept", "closed" if prison.kind in ALONE else "open", "ready", "told"]
+    assert (done["status"], done["alive"]) == (7, [])
+
+
 def test_what_is_too_much_is_refused(seen: dict[str, Any], prison: Prison) -> None:
     """Processes, memory, temporary files and large files end at the container's limits; the model is told of a kill."""
     done = seen["results"]["bombs"]

@@ -32,20 +32,20 @@ class PlainJournal:
         self._length = 0
         self._calls = 0
         self._call = ""
-        self._tail = ""
+        self._tail = self._before = ""
         self.relay: ModelRelay | None = None
 
     @property
     def words(self) -> str:
-        """The end of what it said: from the last empty line on that leaves enough."""
-        text = self._tail.strip()
+        """What it said after the model's last answer, or if that is nothing, after the one before; the end of it."""
+        text = self._tail.strip() or self._before.strip()
         if len(text) <= LAST_WORDS:
             return text
         return text[-LAST_WORDS:].partition("\n")[2].strip() or text[-LAST_WORDS:]
 
     def begin(self) -> None:
         """A program is about to be started."""
-        self._tail = ""
+        self._tail = self._before = ""
 
     def heard(self, line: bytes) -> None:
         """Take a line."""
@@ -58,6 +58,7 @@ class PlainJournal:
     def looked(self) -> None:
         """Write down a step when the model has answered."""
         while self.relay is not None and (answer := self.relay.take()) is not None:
+            self._before, self._tail = self._tail, ""
             self._step(answer)
 
     def has_heard_of(self, _: Mapping[str, Any], /) -> bool:

@@ -87,7 +87,10 @@ class ProvisionEnv:
             str(sign)
             for sign in self.doctor(admin=admin)
             if sign.level is not Level.GREEN
-            and not any(word in str(sign) for word in ("receiver", "bubblewrap", "is empty: ", "runs as root"))
+            and not any(
+                word in str(sign)
+                for word in ("receiver", "bubblewrap", "is empty: ", "runs as root", "a limit of containers")
+            )
         ]
 
     def rotation(self) -> Rotation:

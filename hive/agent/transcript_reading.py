@@ -26,12 +26,14 @@ Takes = Callable[[str, Mapping[str, Any]], bool]
 def messages_of(lines: Sequence[Line], fingerprint: str | None) -> list[dict[str, Any]]:
     """The conversation that a mind is sent: a message without content is refused there, and two of a user in a row may be.
 
-    A checkpoint is part of it until the conversation was made shorter; one that came to nothing is left out.
+    A checkpoint is part of it until the conversation was made shorter; one that came to nothing is left out. Of what another
+    engine did only the words stay: its calls were of other tools, and may have no results.
     """
     messages: list[dict[str, Any]] = []
     mind: str | None = None
     before: list[dict[str, Any]] | None = None
     notes = ""
+    foreign: set[str] = set()
     for line in lines:
         mind = line.get("mind", mind)
         if "new" in line:
@@ -43,10 +45,21 @@ def messages_of(lines: Sequence[Line], fingerprint: str | None) -> list[dict[str
             notes = _words(line) if line["role"] == "assistant" else ""
         elif "role" in line and before is not None:
             messages, before = before, None
-        content = [b for b in line.get("content") or () if mind == fingerprint or b["type"] not in THINKING]
+        blocks = line.get("content") or ()
+        if engine_of(mind) != engine_of(fingerprint):
+            foreign.update(block["id"] for block in blocks if block["type"] == "tool_use")
+            blocks = [block for block in blocks if block["type"] == "text"]
+        blocks = [block for block in blocks if block.get("tool_use_id") not in foreign]
+        content = [block for block in blocks if mind == fingerprint or block["type"] not in THINKING]
         if content:
             _add(messages, line["role"], content)
     return [without_pictures(message) for message in messages] if any("blind" in line for line in lines) else messages
+
+
+def engine_of(mind: str | None) -> str:
+    """The engine of a mind that names one, `claude-code:1234abcd`; empty for the hive's own loop."""
+    name, _, digest = (mind or "").partition(":")
+    return name if digest else ""
 
 
 def without_pictures(message: Mapping[str, Any]) -> dict[str, Any]:

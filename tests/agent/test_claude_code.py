@@ -128,6 +128,26 @@ def test_lost_conversation(world: World, damage: str) -> None:
 
 
 @pytest.mark.usefixtures("program")
+def test_another_engine_goes_on(world: World) -> None:
+    """A run whose agent gets another engine goes on with the words of the first, and without calls of tools that it lacks."""
+    hold(world, run("true"), finish("blocked", "Which number?"), message="first")
+    del world.lines[7][-1]["content"]
+    world.lines[7][-1].pop("role")
+    heard: list[ModelConversation] = []
+
+    class Ear:
+        def reply(self, conversation: ModelConversation) -> ModelReply:
+            heard.append(conversation)
+            return ModelReply("Two.")
+
+    world.responder = Ear()
+    assert world.hold("second")["message"] == "Two."
+    said = heard[0].messages
+    assert not [message for message in said if message.calls or message.results]
+    assert "Let me see." in " ".join(message.text for message in said)
+
+
+@pytest.mark.usefixtures("program")
 @pytest.mark.parametrize(
     ("fault", "outcome"),
     [

@@ -76,7 +76,9 @@ def test_s12_thirty_issues_at_once(hive: Hive, responder: Overworked) -> None:
     assert [number for number in responder.order if number] == handed(hive, last=True)
     assert len(set(responder.order)) == ISSUES
     assert [len(answers(hive, ref)) for ref in refs] == [1] * ISSUES
-    assert {len(hive.mara.comments(ref)) for ref in refs} == {3}, "one by triage, one by iris, and one shows the progress"
+    assert {len(hive.mara.comments(ref)) for ref in refs} == {3}, (
+        "one by triage, one by iris, and one shows the progress"
+    )
     assert ledger.suspensions.all() == []
     assert not any("state/rate-limited" in hive.mara.issue(ref).labels for ref in refs)
     suspended = [row for row in ledger.audit.after(0, 5000) if row.action == "agent_suspended"]

@@ -14,6 +14,7 @@ from forge.gitea.permission_probe import try_merge, try_push
 from forge.models import Ref, Repo, User
 from hive.app.polls import pollers
 from hive.app.work import worker_deps
+from hive.demo.model import DiffResponder, ModelServer
 from hive.provision.check_results import problem
 from hive.secret_store import REREAD_SECONDS
 from hive.worker.worker import Worker
@@ -335,7 +336,10 @@ def test_a_wrong_password(provision_env: ProvisionEnv) -> None:
 
 def test_on_the_command_line(provision_env: ProvisionEnv) -> None:
     """One line for each finding, plain when piped; the status says whether anything is red."""
-    well = provision_env.hive("doctor")
+    with ModelServer(DiffResponder()) as model:
+        text = provision_env.config.read_text()
+        provision_env.config.write_text(text.replace("http://127.0.0.1:1", model.url))
+        well = provision_env.hive("doctor")
     assert well.returncode == 0, well.stdout + well.stderr
     *lines, count, hint = well.stdout.splitlines()
     assert {line[0] for line in lines} <= {"🟢", "🟡"}

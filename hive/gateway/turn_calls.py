@@ -178,7 +178,9 @@ def end(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, A
         log.info("said_before agent=%s turn=%d", session.agent, turn.id)
     elif outcome in SPOKEN:
         speak(session, turn, outcome, stopped_by(reached, last_message(session, turn, asked)))
-    elif turn.answers is not None:  # an updated pull request is not visible in the conversation that was answered
+    elif (
+        outcome == "pushed" and turn.answers is not None
+    ):  # an updated pull request is not visible in the conversation that was answered
         speak(session, turn, outcome, PUSHED)
     close(session, turn, outcome, steps=steps)
     return {}

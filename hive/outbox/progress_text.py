@@ -27,6 +27,7 @@ FOR_MERGE = "{ref} can be merged by an operator"
 FOR_CONFIG = "{ref} needs a decision"
 PARTLY = "{why}; what is not done is said there"
 FOR_ANSWER = "it has asked a question, and waits for the answer until {until}"
+FOR_ANSWER = "it has asked a question, and goes on with the answer"
 FOR_WORD = "it has answered, and a comment here goes on with it"
 
 LAST = {
@@ -87,6 +88,8 @@ def state(run: RunProgress) -> str:
         return ASKING.format(why=FOR_ANSWER.format(until=_time(run.asks_until)))
     if run.waits_for is not None:
         return ASKING.format(why=FOR_CONFIG.format(ref=f"{run.waits_for.repo.path}#{run.waits_for.number}"))
+    if run.last == "asked":
+        return WAITING.format(why=FOR_ANSWER)
     if run.blocked or run.last in LAST:
         return ASKING.format(why=plain(run.blocked) or LAST[run.last])
     if run.pull is None:

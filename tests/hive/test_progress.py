@@ -55,6 +55,7 @@ RED = replace(PUSHED, turn=4, is_held=True, verdict=State.FAILURE, verdict_says=
         ("fixing", RED),
         ("reviewed", replace(PUSHED, verdict=State.SUCCESS, verdict_says="🟢 nothing to fix")),
         ("stuck", replace(RED, turn=0, is_held=False, blocked="the agent and the review do not agree")),
+        ("asked", replace(AT_WORK, turn=0, is_held=False, last="asked")),
         ("answered", replace(AT_WORK, turn=0, is_held=False, last="answered")),
         ("proposed", replace(BEGUN, turn=0, last="proposed", waits_for=Ref(APP, 9))),
         ("merged", replace(PUSHED, is_open=False, outcome="merged", verdict=State.SUCCESS)),

@@ -21,6 +21,8 @@ DISK_EVENTS = "disk.events"
 VARIABLE = "HIVE_LIMITS"
 KILLED = (-9, 137)
 """How a command ends that was killed, or whose last process was."""
+SHELLS_WORD = "Killed"
+"""What a shell prints of a process that was killed before its last one."""
 LATE_SECONDS = 2.5
 PAUSE = 0.1
 
@@ -57,10 +59,14 @@ class ContainerLimits:
         """What was counted until now."""
         return KillCounts(_count(self.sockets / EVENTS, "oom_kill"), _count(self.sockets / DISK_EVENTS, "disk_kill"))
 
-    def since(self, before: KillCounts, status: int | None = 0) -> str:
-        """Why something was killed since then, for the model; empty if nothing was. `status` is that of a command."""
+    def since(self, before: KillCounts, status: int | None = 0, output: str = "") -> str:
+        """Why something was killed since then, for the model; empty if nothing was.
+
+        `status` and `output` are those of a command: if they speak of a kill, a count that may be late is waited for.
+        """
         now, until = self.counts(), time.monotonic() + LATE_SECONDS
-        while now == before and status in KILLED and self.memory and not self.is_counted and time.monotonic() < until:
+        was_killed = status in KILLED or SHELLS_WORD in output
+        while now == before and was_killed and self.memory and not self.is_counted and time.monotonic() < until:
             time.sleep(PAUSE)
             now = self.counts()
         said = [MEMORY_KILL.format(memory=self.memory)] if now.memory > before.memory else []

@@ -92,7 +92,8 @@ def run(
     if not is_confined:
         raise OSError(f"the command could not be confined: {output.text()[-500:]}")
     status = process.returncode if in_time else None
-    return CommandResult(status, output.text(), limits.since(before, status))
+    said = output.text()
+    return CommandResult(status, said, limits.since(before, status, said))
 
 
 def end_process(process: subprocess.Popen[bytes]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -232,6 +233,19 @@ def test_the_model_is_told_why_a_command_was_killed(tmp_path: Path, monkeypatch:
     loud = shell.run(f"echo oom_kill 2 >{events}; kill -9 $$", tmp_path, seconds=60)
     assert str(loud) == "[exit status -9; killed: memory limit of 2048 MB]"
     assert ContainerLimits.of({}).since(ContainerLimits.of({}).counts()) == ""
+
+
+def test_a_late_count_is_waited_for_when_the_shell_speaks_of_a_kill(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the host counts, a command that went on after the kill is told why all the same."""
+    events = tmp_path / EVENTS
+    events.write_text("oom_kill 0\n")
+    monkeypatch.setenv("HIVE_SOCKETS", str(tmp_path))
+    monkeypatch.setenv("HIVE_LIMITS", as_variable(2048, 4096, is_counted=False))
+    threading.Timer(0.5, lambda: events.write_text("oom_kill 1\n")).start()
+    late = shell.run("sh -c 'kill -9 $$'; echo at work", tmp_path, seconds=60)
+    assert str(late).endswith("at work\n[exit status 0; killed: memory limit of 2048 MB]")
 
 
 def test_a_report_says_what_does_not_hold(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from hive.queue.wakeup import Wakeup
 from hive.supervisor.processes import stop_event
 from hive.worker.question_expiry import QuestionExpiry
 from hive.worker.run_display import RunDisplay
-from hive.worker.worker import Worker, WorkerDeps
+from hive.worker.worker import Worker
+from hive.worker.worker_deps import WorkerDeps
 
 
 class Nothing:

@@ -43,7 +43,8 @@ from hive.worker.loop_guard import LoopGuard, LoopLimits
 from hive.worker.outages import OutageDeps, OutageMonitor
 from hive.worker.question_expiry import QuestionExpiry
 from hive.worker.run_display import RunDisplay
-from hive.worker.worker import Worker, WorkerDeps
+from hive.worker.worker import Worker
+from hive.worker.worker_deps import WorkerDeps
 
 log = logging.getLogger("hive.app.work")
 

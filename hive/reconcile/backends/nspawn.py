@@ -16,9 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hive.agent.enter import AGENT, INSIDE, MAPPED, own
+from hive.agent.enter import AGENT, MAPPED, own
 from hive.agent.processes import descendants
-from hive.agent.sandbox import python
 from hive.config import Limits
 from hive.reconcile import host_users
 from hive.reconcile.agent_dirs import AgentDirs
@@ -36,7 +35,8 @@ from hive.reconcile.backends.surroundings import (
     starter,
     within,
 )
-from hive.reconcile.build import interpreter
+from hive.reconcile.backends.trial import SECONDS as TRIAL_SECONDS
+from hive.reconcile.backends.trial import problem_of
 from hive.reconcile.cgroup_hierarchies import hierarchies
 from hive.reconcile.cgroups import Cgroups, NoCgroup
 
@@ -46,8 +46,6 @@ ONLY_V2 = 258
 
 RANGE = AGENT + 2
 """How many users a container has, from its root on: so that the last two are the agent's own."""
-
-TRIAL_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,22 +130,10 @@ class Nspawn:
             bounds = Bounds(limits, groups.make("trial", limits), groups.limited)
             words = self._container(dirs, host_users.TRIAL, [], bounds)
             words += entry(MAPPED, host_users.TRIAL, bounds, [f"HIVE_STATE={STATE}"])
-            words += python("hive.agent.sandbox_check", interpreter=interpreter(), source=Path(INSIDE))
             try:
-                done = subprocess.run(
-                    [*starter(bounds), *words],
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    text=True,
-                    timeout=TRIAL_SECONDS,
-                    env={},
-                )
-            except (OSError, subprocess.TimeoutExpired) as error:
-                return str(error)
+                return problem_of([*starter(bounds), *words], noise="propagate")
             finally:
                 bounds.end()
-            said = [line for line in done.stderr.splitlines() if "propagate" not in line]
-            return "" if done.returncode == 0 else (said or [f"it ended with {done.returncode}"])[-1]
 
 
 def _escaped(path: str) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from hive.agent.enter import AGENT, INSIDE, KEPT, MAPPED, own
+from hive.agent.enter import AGENT, KEPT, MAPPED, own
 from hive.agent.processes import descendants
 from hive.agent.sandbox import python
 from hive.config import Limits
@@ -37,7 +37,7 @@ from hive.reconcile.backends.surroundings import (
     starter,
     within,
 )
-from hive.reconcile.build import interpreter
+from hive.reconcile.backends.trial import problem_of
 from hive.reconcile.limiter import Limiter
 
 PROGRAM = "podman"
@@ -172,23 +172,12 @@ class Podman:
             bounds = limiter.bounds("trial", has_groups=True)
             words = self._container(dirs, host_users.TRIAL, [], bounds)
             words += entry(MAPPED, host_users.TRIAL, bounds, [f"HIVE_STATE={STATE}"])
-            words += python("hive.agent.sandbox_check", interpreter=interpreter(), source=Path(INSIDE))
             try:
-                done = subprocess.run(
-                    [*starter(bounds), *words],
-                    stdin=subprocess.DEVNULL,
-                    capture_output=True,
-                    text=True,
-                    timeout=TRIAL_SECONDS,
-                    env=_environment(),
-                )
-            except (OSError, subprocess.TimeoutExpired) as error:
-                return str(error)
+                return problem_of([*starter(bounds), *words], _environment(), seconds=TRIAL_SECONDS)
             finally:
                 bounds.end()
                 self.clean(dirs)
                 limiter.close()
-            return "" if done.returncode == 0 else (done.stderr.strip().splitlines() or [f"{done.returncode}"])[-1]
 
 
 def _place(dirs: AgentDirs) -> Path:

@@ -12,8 +12,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -139,19 +139,18 @@ def _stream(request: Request, env: dict[str, str]) -> Response:
     with _body(request) as body:
         env["CONTENT_LENGTH"] = str(os.fstat(body.fileno()).st_size)
         process = subprocess.Popen(_BACKEND, stdin=body, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=env)
-    assert process.stdout is not None
-    status, headers = _headers(process.stdout)
-    return Response(_rest(process, process.stdout), status, headers)
+    out = process.stdout
+    assert out is not None
 
-
-def _rest(process: subprocess.Popen[bytes], out: IO[bytes]) -> Iterator[bytes]:
-    try:
-        while chunk := out.read(_CHUNK):
-            yield chunk
-    finally:
+    def end() -> None:
         out.close()
         process.kill()
         process.wait()
+
+    status, headers = _headers(out)
+    response = Response(iter(partial(out.read, _CHUNK), b""), status, headers)
+    response.call_on_close(end)  # a generator's `finally` does not run where nobody began to read
+    return response
 
 
 def _headers(out: IO[bytes]) -> tuple[int, list[tuple[str, str]]]:

@@ -257,6 +257,14 @@ class _Listener(UnixWSGIServer):  # type: ignore[misc]  # waitress has no types
             if channel.is_late(now):
                 channel.will_close = True
 
+    def end(self) -> None:
+        """Close every connection and watch nothing any more, which ends waitress' loop; for the thread of the loop only.
+
+        The trigger stays open: threads that have not ended write to its file descriptor, which may be another's by then.
+        """
+        self.trigger.del_channel()
+        wasyncore.close_all(self._map, ignore_all=True)
+
     def _idle(self) -> list[_Channel]:
         channels = self.active_channels.values()
         return [channel for channel in channels if not channel.requests and not channel.total_outbufs_len]
@@ -279,7 +287,7 @@ class Server:
     def stop(self) -> None:
         """Finish what is being answered, then close every connection."""
         self._server.task_dispatcher.shutdown(timeout=5)
-        # waitress' loop ends when nothing is left to watch; the map may be touched by its thread only.
-        watched = self._server._map  # noqa: SLF001  it offers no other end
-        self._server.trigger.pull_trigger(lambda: wasyncore.close_all(watched, ignore_all=True))
+        self._server.trigger.pull_trigger(self._server.end)
         self._thread.join(timeout=10)
+        if not self._server.task_dispatcher.threads:
+            self._server.trigger.close()

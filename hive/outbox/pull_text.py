@@ -24,6 +24,9 @@ _BLOCK = re.compile(
 )
 _MARK = re.compile(r"\n*<!-- /?hive:pull [0-9a-f]{24}[^>\n]*-->\n*")
 
+NO_TITLE = ""
+"""Where the hive has written no title, the mark is of this one, which no pull request can have."""
+
 Sign = Callable[[str], str]
 """A signature of a text: 24 hexadecimal digits that only the hive can make."""
 
@@ -67,7 +70,7 @@ def revised(now: PullText, wanted: PullRevision, sign: Sign) -> PullText:
     blocks = list(_BLOCK.finditer(body))
     last = blocks[-1] if blocks else None
     is_ours = last is not None and last["title"] == sign(now.title)
-    title, mark = now.title, _title_mark(now.title, sign) if last is None else f"{last['title']} {last['state']}"
+    title, mark = now.title, f"{last['title']} {last['state']}" if last is not None else _title_mark(NO_TITLE, sign)
     if wanted.title is not None or wanted.is_draft is not None:
         draft = is_draft(now.title) if wanted.is_draft is None else wanted.is_draft
         written = _titled(now.title if wanted.title is None else wanted.title, draft=draft)

@@ -135,6 +135,8 @@ def test_a_body_without_a_mark_is_a_persons() -> None:
     assert revised(PullText("T", ""), PullRevision("U", "Block."), sign).body.startswith("<!-- hive:pull")
     assert revised(PullText("T", "Mine."), PullRevision("U", "Block."), sign).body.startswith("Mine.\n\n---\n\n<!--")
     assert revised(PullText("T", "Mine."), PullRevision("U"), sign) == PullText("T", "Mine.")
+    body_only = revised(PullText("T", "Mine."), PullRevision(block="Block."), sign)
+    assert revised(body_only, PullRevision("U", "Block."), sign).title == "T"
 
 
 def test_a_mark_cannot_be_forged() -> None:
@@ -218,6 +220,17 @@ def test_saved_work_leaves_the_words(hive_env: HiveEnv) -> None:
     assert "The page counts from two now." in saved.body
     done = opened(hive_env, turn, PullReport("It is done."), draft=False)
     assert (done.ref, done.title) == (ready.ref, ready.title)
+
+
+def test_an_agent_may_retitle_its_own(hive_env: HiveEnv) -> None:
+    """The title that the hive has written is changed by the agent's wish; the words below it stay."""
+    _, turn = begun(hive_env)
+    first = opened(hive_env, turn, PullReport("It counts."), draft=False)
+    edit = EditPull(first.ref, title="Other", body=None, key="e")
+    enqueue(hive_env.instance.ledger, "acme", "iris", edit, by="run", turn=turn.id)
+    do_all(hive_env)
+    after = hive_env.mara.pull(first.ref)
+    assert (after.title, "It counts." in after.body) == ("Other", True)
 
 
 def begun(hive_env: HiveEnv) -> tuple[Ref, Turn]:

@@ -161,4 +161,4 @@ def test_a_file_that_cannot_be_used_stops_nobody(tmp_path: Path, caplog: pytest.
     assert done.wait(30)
     stop.set()
     worker.join(30)
-    assert "nudge_lost" in caplog.text or "queue_unusable" in caplog.text
+    assert "wake_up_lost" in caplog.text or "queue_unusable" in caplog.text

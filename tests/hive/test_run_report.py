@@ -15,7 +15,10 @@ from tests.hive.test_replies import begun
 
 
 def test_an_agent_sees_and_changes_what_is_its_own(hive_env: HiveEnv) -> None:
-    """Its pull request with checks, its open runs and its calls; it may rewrite that pull request, and ask for a configuration."""
+    """Its pull request with checks, its open runs and its calls; it may add to that pull request, and ask for a configuration.
+
+    The title of this one is a person's, and stays.
+    """
     worker: Worker = hive_env.worker()
     pull = begun(hive_env, worker, b"x = 1\n")
     instance, mara = hive_env.instance, hive_env.mara
@@ -40,4 +43,4 @@ def test_an_agent_sees_and_changes_what_is_its_own(hive_env: HiveEnv) -> None:
     assert [run["pull"] for run in found["open_runs"]] == [found["pull"]["ref"]]
     assert found["calls"] == {"config_request": 1, "status": 1, "update_pr": 1}
     changed = mara.pull(pull.ref)
-    assert (changed.title, "@\u2060mara" in changed.body) == ("Another title", True)
+    assert (changed.title, "@\u2060mara" in changed.body) == ("Mend it", True)

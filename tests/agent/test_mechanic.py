@@ -116,13 +116,13 @@ def test_what_is_nearly_asked(world: World, request_: Mapping[str, Any], says: s
 
 
 def test_a_check_that_fails(world: World) -> None:
-    """Nothing leaves the container that a check refuses; its output is on the thread."""
+    """What a check refuses is a draft at most; its output is on the thread."""
     end = world.hold(
         checks=["grep -q 'x = 1' app.py || { echo 'not one'; false; }"], **asked(body=f"```diff\n{PATCH}```")
     )
     assert end["outcome"] == "blocked"
     assert "not one\n[exit status 1]" in end["message"]
-    assert not world.git("acme/app", "branch", "--list", BRANCH)
+    assert [pull["draft"] for pull in world.pulls.values()] == [True]
 
 
 def test_nothing_to_do(world: World) -> None:
@@ -317,7 +317,8 @@ def test_a_missing_program_is_proposed_once(world: World) -> None:
 
 
 def test_limits(world: World) -> None:
-    """Each wish is a step, and steps are limited."""
+    """Each wish is a step, and steps are limited; what was done by then is a draft."""
     end = world.hold(max_steps=1, **asked("rename `x` to `ex`", "rename `y` to `why`"))
     assert (end["outcome"], end["steps"]) == ("blocked", 1)
-    assert end["message"] == "I stopped after 1 steps without reaching an end."
+    stopped = "I stopped after 1 steps without reaching an end."
+    assert end["message"] == f"{stopped}\n\nWhat there is of my work is a draft: acme/app#2."

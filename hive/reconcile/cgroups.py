@@ -165,11 +165,11 @@ class Cgroups:
         try:
             for hierarchy in self._hierarchies:
                 parent = hierarchy.group(self._name, is_parent=is_parent)
-                parent.mkdir(exist_ok=True)
+                _folder(parent)
                 if hierarchy.version == 2:
                     enable(parent, hierarchy.controllers & self.limited)
                 folder = parent / f"{agent}-{self._made}"
-                folder.mkdir()
+                _folder(folder)
                 folders.append(folder)
                 for controller in hierarchy.controllers & self.limited:
                     if limits is not None:
@@ -219,15 +219,21 @@ def remove_tree(folder: Path) -> None:
             time.sleep(PAUSE)
 
 
+def _folder(folder: Path) -> None:
+    """Make a group that others may pass through, whatever the umask: the users of a container do when its groups are mounted."""
+    folder.mkdir(exist_ok=True)
+    folder.chmod(0o755)
+
+
 def _try(hierarchy: Hierarchy) -> None:
     """Make and limit a group, and remove it; raises OSError."""
     folder = hierarchy.own / own_name()
-    folder.mkdir(exist_ok=True)
+    _folder(folder)
     trial = folder / "trial"
     try:
         if hierarchy.version == 2:
             enable(folder, hierarchy.controllers & {*CONTROLLERS})
-        trial.mkdir(exist_ok=True)
+        _folder(trial)
         for controller in hierarchy.controllers & {*CONTROLLERS}:
             set_limit(trial, hierarchy.version, controller, Limits())
     finally:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from hive.reconcile.agent_dirs import AgentDirs
 from hive.reconcile.backends import Backend, Bounds, Command
-from hive.reconcile.backends.surroundings import starter
+from hive.reconcile.backends.surroundings import AGENTS_UMASK, starter
 from hive.reconcile.container_record import ContainerRecord
 from hive.reconcile.logs import Log
 
@@ -19,8 +19,6 @@ LOG_SECONDS = 2.0
 """How long what a container wrote at last may take to be in its log."""
 POLL_SECONDS = 0.1
 AGAIN_SECONDS = 1.0
-AGENTS_UMASK = 0o022
-"""Agents make files as people do: their directory lies below one that only the hive can enter."""
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 from collections.abc import Iterator, Sequence
@@ -137,9 +138,16 @@ def stands(reader: Person) -> Iterator[tuple[str, object]]:
     long_ago = datetime.now(UTC) - timedelta(days=1)
     for repo in (APP, CONFIG):
         for issue in reader.changed_since(repo, long_ago):
-            said = sorted((comment.author.login, comment.body) for comment in reader.comments(issue.ref))
+            said = sorted((comment.author.login, settled(comment.body)) for comment in reader.comments(issue.ref))
             who = sorted(user.login for user in issue.assignees)
             yield str(issue.ref), (issue.title, issue.is_open, sorted(issue.labels), who, said)
+
+
+def settled(body: str) -> str:
+    """A comment without what depends on when, and in which order, things came: the number of a run, its mark, and times."""
+    if not body.startswith("🐝"):
+        return body
+    return re.sub(r"\brun \d+|since [-0-9]+ [:0-9]+ UTC|<!-- hive:\w+ -->", "…", body)
 
 
 @contextmanager

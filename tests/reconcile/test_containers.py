@@ -16,12 +16,13 @@ import pytest
 
 from hive.agent.processes import descendants
 from hive.config import Limits
-from hive.reconcile.backends import Backend, Bounds, Bubblewrap, Unconfined
+from hive.instance.file_modes import OTHERS
+from hive.reconcile.backends import Backend, Bounds, Bubblewrap, Unconfined, look_for
 from hive.reconcile.build import build, plan
 from hive.reconcile.containers import Containers, Ended
 from hive.reconcile.dir_handles import ForeignEntry
 from hive.reconcile.limiter import Limiter
-from tests.backends import EVERY, found, wanted
+from tests.backends import CONTAINED, EVERY, found, wanted
 from tests.reconcile.conftest import Origin
 
 LOOK = """
@@ -84,6 +85,17 @@ def look(backend: Backend, containers: Containers, sha: str, port: int = 1) -> d
     assert done.returncode == 0, done.stderr
     seen: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
     return seen
+
+
+@pytest.mark.parametrize("name", CONTAINED)
+def test_whatever_the_umask_of_the_host(name: str) -> None:
+    """The hive makes everything private, and yet the users of a container come to what is theirs (podman: to its groups)."""
+    wanted(name)
+    old = os.umask(OTHERS)
+    try:
+        assert look_for(name)[1] == ""
+    finally:
+        os.umask(old)
 
 
 @pytest.mark.contained

@@ -17,6 +17,9 @@ from hive.agent.sandbox import python
 from hive.reconcile.backends.bounds import Bounds
 from hive.reconcile.build import interpreter
 
+AGENTS_UMASK = 0o022
+"""Agents make files as people do: their directory lies below one that only the hive can enter."""
+
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/etc/alternatives", "/etc/ld.so.cache", "/nix/store")
 """What commands need of the host, read-only; links of it stay links."""
 

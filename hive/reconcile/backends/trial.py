@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hive.agent.enter import INSIDE
 from hive.agent.sandbox import python
+from hive.reconcile.backends.surroundings import AGENTS_UMASK
 from hive.reconcile.build import interpreter
 
 SECONDS = 60.0
@@ -31,6 +32,7 @@ def problem_of(
             text=True,
             timeout=seconds,
             env={**(env or {})},
+            umask=AGENTS_UMASK,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return str(error)

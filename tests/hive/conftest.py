@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -65,13 +65,16 @@ def hive_env(tmp_path: Path) -> Iterator[HiveEnv]:
 
 @contextmanager
 def make_env(
-    tmp_path: Path, flavour: Flavour = FORGEJO_17, through: Callable[[WSGI], WSGI] = lambda app: app
+    tmp_path: Path,
+    flavour: Flavour = FORGEJO_17,
+    through: Callable[[WSGI], WSGI] = lambda app: app,
+    first: ProvisionedSnapshot | None = None,
 ) -> Iterator[HiveEnv]:
     """A forge below a directory, made ready for one team, and the house around it: a copy of the first one.
 
     Its requests go `through` an application of the test.
     """
-    first = provisioned_snapshot(flavour.name)
+    first = first or provisioned_snapshot(flavour.name)
     shutil.copytree(first.place.name, tmp_path, dirs_exist_ok=True)
     with (
         running(tmp_path, flavour, through) as (forge, instance),
@@ -82,7 +85,7 @@ def make_env(
 
 @dataclass(frozen=True)
 class ProvisionedSnapshot:
-    """A village as it was when it had been made ready; nobody lives in it."""
+    """A village as it was when it had been made ready, or later; nobody lives in it."""
 
     place: TemporaryDirectory[str]
     token: str
@@ -106,6 +109,15 @@ def provisioned_snapshot(flavour: str) -> ProvisionedSnapshot:
         with Person(name=FORGE, url=forge.url, token=token) as mara:
             made = HiveEnv(forge, instance, mara, []).provision()
     return ProvisionedSnapshot(place, token, tuple(made))
+
+
+@cache
+def later_snapshot(flavour: str, live: Callable[[HiveEnv], object]) -> ProvisionedSnapshot:
+    """Let something happen in a village, once in a process; the village as it is then."""
+    place = TemporaryDirectory(prefix="hive-village-")
+    with make_env(Path(place.name), KNOWN[flavour]) as lived:
+        live(lived)
+    return replace(provisioned_snapshot(flavour), place=place)
 
 
 @contextmanager

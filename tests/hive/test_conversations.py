@@ -20,7 +20,7 @@ from hive.gateway.outbound import Outbound
 from hive.git_mirror.mirror import Login
 from hive.outbox.conversations import is_kept
 from hive.worker.worker import Worker
-from tests.hive.conftest import APP, CONFIG, HiveEnv, make_env
+from tests.hive.conftest import APP, CONFIG, HiveEnv, later_snapshot, make_env
 from tests.hive.test_broker import Socket, resting
 from tests.hive.test_commands import drain, sweep
 from tests.hive.test_replies import answer, begun, deliver
@@ -31,7 +31,8 @@ TEXT = b"x = 1\ny = 2\nz = 3\n"
 @pytest.fixture
 def hive_env(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[HiveEnv]:
     """A house on Gitea 1.27, or on the forge that the test names."""
-    with make_env(tmp_path, getattr(request, "param", GITEA_127)) as made:
+    flavour = getattr(request, "param", GITEA_127)
+    with make_env(tmp_path, flavour, first=later_snapshot(flavour.name, three_lines)) as made:
         yield made
 
 
@@ -42,9 +43,15 @@ def worker(hive_env: HiveEnv) -> Worker:
 
 
 @pytest.fixture
-def pull(hive_env: HiveEnv, worker: Worker) -> PullRequest:
+def pull(hive_env: HiveEnv) -> PullRequest:
     """A pull request of a run of iris', with a remark of core's on its first line."""
-    return begun(hive_env, worker, TEXT)
+    (found,) = hive_env.mara.open_pulls(APP)
+    return found
+
+
+def three_lines(hive_env: HiveEnv) -> PullRequest:
+    """What happened before the tests."""
+    return begun(hive_env, TEXT)
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from forge.embedded import FORGEJO_17
 from forge.embedded.services import people, reviews
 from forge.gitea.writer import GiteaForge
 from forge.models import FileEdit, PullRequest, ReviewComment, ReviewState
@@ -13,8 +15,15 @@ from forge.protocol import NotFound
 from forge.webhook import Delivery
 from hive.ledger import compress
 from hive.worker.worker import Worker
-from tests.hive.conftest import APP, HiveEnv
+from tests.hive.conftest import APP, HiveEnv, later_snapshot, make_env
 from tests.hive.test_commands import drain, run_of, sweep
+
+
+@pytest.fixture
+def hive_env(tmp_path: Path) -> Iterator[HiveEnv]:
+    """A house with a pull request of a run of iris', with a remark of core's on its first line."""
+    with make_env(tmp_path, first=later_snapshot(FORGEJO_17.name, begun)) as made:
+        yield made
 
 
 @pytest.fixture
@@ -24,13 +33,15 @@ def worker(hive_env: HiveEnv) -> Worker:
 
 
 @pytest.fixture
-def pull(hive_env: HiveEnv, worker: Worker) -> PullRequest:
-    """A pull request of a run of iris', with a remark of core's on its first line."""
-    return begun(hive_env, worker)
+def pull(hive_env: HiveEnv) -> PullRequest:
+    """That pull request."""
+    (found,) = hive_env.mara.open_pulls(APP)
+    return found
 
 
-def begun(hive_env: HiveEnv, worker: Worker, text: bytes = b"x = 1\n") -> PullRequest:
-    """The same, of a file with these words."""
+def begun(hive_env: HiveEnv, text: bytes = b"x = 1\n") -> PullRequest:
+    """A run of iris' gets a pull request of a file with these words, with a remark of core's on its first line."""
+    worker = hive_env.worker()
     hive_env.mara.commit(APP, [FileEdit("b", b"b\n")], message="b", branch="trunk", start="main")
     issue = hive_env.mara.open_issue(APP, "A page is wrong", "It shows 0.", marker="It shows").ref
     sweep(hive_env)

@@ -20,7 +20,7 @@ def test_an_agent_sees_and_changes_what_is_its_own(hive_env: HiveEnv) -> None:
     The title of this one is a person's, and stays.
     """
     worker: Worker = hive_env.worker()
-    pull = begun(hive_env, worker, b"x = 1\n")
+    pull = begun(hive_env)
     instance, mara = hive_env.instance, hive_env.mara
     instance.ledger.runs.add_turn(1, "c1", "how does it stand?", by_person=True)
     mara.set_status(APP, pull.head_sha, CommitStatus("ci/test", State.FAILURE, "2 tests <!-- do this --> failed"))

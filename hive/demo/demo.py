@@ -97,7 +97,7 @@ class Show:
     def stuck(self, issue: Ref) -> str:
         """What the agent said when it could not continue an issue; empty otherwise."""
         runs = self.instance.ledger.run_states.of(str(issue))
-        return "" if not runs or runs[-1].is_busy or runs[-1].pull else runs[-1].last
+        return "" if not runs or runs[-1].is_busy else runs[-1].last
 
     @contextmanager
     def explained(self) -> Iterator[None]:

@@ -108,9 +108,17 @@ class Story:
     def _pull_or_words(self, issue: Ref) -> Ref | None:
         """The pull request; raises StoryFailed with the agent's own explanation as soon as it cannot continue."""
         found = self._pull_for(issue)
-        if found is not None or self._stuck(issue) not in STUCK:
+        if found is not None and not self._reader.pull(found).draft:
             return found
-        said = [each.body for each in self._reader.comments(issue) if each.author.login == self._cast.agent]
+        if self._stuck(issue) not in STUCK:
+            return None
+        threads = [issue] if found is None else [issue, found]  # a draft of what it could not finish has its words
+        said = [
+            comment.body
+            for thread in threads
+            for comment in self._reader.comments(thread)
+            if comment.author.login == self._cast.agent
+        ]
         if said:
             words = " ".join(visible(said[-1]).split())[:WORDS]
             raise StoryFailed(f"{self._cast.agent} could not do it, and says: {words}")

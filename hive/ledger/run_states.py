@@ -120,7 +120,7 @@ class RunStates:
         return self._found("runs.state = 'open' OR runs.labels IS NOT ''")
 
     def set_labels(self, run: int, labels: str) -> None:
-        """Labels for a run were enqueued."""
+        """These labels were enqueued for a run, or set; while it is unknown which, they are None."""
         with self._db.transaction() as db:
             db.execute("UPDATE runs SET labels = ? WHERE id = ?", (labels, run))
 

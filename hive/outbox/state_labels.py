@@ -71,11 +71,17 @@ def sync(forge: Forge, ledger: Ledger, action: SyncStateLabels) -> dict[str, str
     Raises NotFound if the issue is gone.
     """
     runs = ledger.run_states.of(str(action.ref))
-    changed = {str(action.ref): _set(forge, action.ref, labels_of_issue(runs), _managed(runs, action) | STATE_LABELS)}
+    wanted = labels_of_issue(runs)
+    # Runs may have moved on since the labels were enqueued: what is set now must be known when they end.
+    for run in runs:
+        known = frozenset((run.labels or "").split())
+        if run.is_open and run.labels is not None and not wanted <= known:
+            ledger.run_states.set_labels(run.id, " ".join(sorted(known | wanted)))
+    changed = {str(action.ref): _set(forge, action.ref, wanted, _managed(runs, action) | STATE_LABELS)}
     for run in runs:
         if run.pull is not None and (run.is_open or run is runs[-1]):
-            wanted = labels_of(run) & {NEEDS_OPERATOR}
-            changed[run.pull] = _set(forge, Ref.parse(run.pull), wanted, _managed([run], action))
+            waits = labels_of(run) & {NEEDS_OPERATOR}
+            changed[run.pull] = _set(forge, Ref.parse(run.pull), waits, _managed([run], action))
     return {ref: words for ref, words in changed.items() if words}
 
 

@@ -10,7 +10,7 @@ from bots.models import Team
 from forge.models import Ref
 from hive.ledger import Ledger, RunState
 from hive.outbox.enqueue import enqueue
-from hive.outbox.state_labels import STATE_LABELS, is_asking, labels_of_issue
+from hive.outbox.state_labels import NEEDS_OPERATOR, STATE_LABELS, is_asking, labels_of_issue
 
 BY = "labels"
 CALL = """\
@@ -44,7 +44,8 @@ class LabelSync:
         if not late:
             return
         # An issue that every agent has passed on waits for an operator, without a run.
-        before = {label for run in late if run.outcome != "bounced" for label in (run.labels or "").split()}
+        ours = [NEEDS_OPERATOR if run.labels is None else run.labels for run in late if run.outcome != "bounced"]
+        before = {label for labels in ours for label in labels.split()}
         with self._ledger.transaction():
             key = f"{ref}:{self._ledger.clock():.3f}"
             action = SyncStateLabels(Ref.parse(ref), key=key, gone=tuple(sorted(before - STATE_LABELS)))

@@ -88,6 +88,34 @@ def test_labels_follow_a_run(hive_env: HiveEnv) -> None:
     assert shown(hive_env, worker, issue) == set()
 
 
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_a_label_of_a_moment_goes_with_the_run(hive_env: HiveEnv, *, forgotten: bool) -> None:
+    """A turn ends between the enqueuing of labels and their setting, and the run before the next look: nothing stays."""
+    ledger, worker, issue = hive_env.instance.ledger, hive_env.worker(), new_issue(hive_env)
+    run = ledger.runs.start("acme", "iris", str(issue), "k", "do it")
+    LabelSync(ledger, "core", hive_env.instance.teams).sync()
+    end_turn(ledger, "blocked")
+    if forgotten:
+        ledger.run_states.forget_labels()
+    for effect in ledger.effects.due():
+        worker.apply(effect)
+    assert set(hive_env.mara.issue(issue).labels) == {"needs-operator"}
+    ledger.runs.end(run, "cancelled")
+    assert shown(hive_env, worker, issue) == set()
+
+
+def test_an_operator_is_called_though_the_label_is_there(hive_env: HiveEnv) -> None:
+    """The label of an earlier look may tell the end of a turn already: its operator is called by the next one."""
+    ledger, worker, issue = hive_env.instance.ledger, hive_env.worker(), new_issue(hive_env)
+    ledger.runs.start("acme", "iris", str(issue), "k", "do it")
+    LabelSync(ledger, "core", hive_env.instance.teams).sync()
+    end_turn(ledger, "blocked")
+    for effect in ledger.effects.due():
+        worker.apply(effect)
+    assert shown(hive_env, worker, issue) == {"needs-operator"}
+    assert [comment.body for comment in hive_env.mara.comments(issue) if "@mara" in comment.body]
+
+
 def test_only_the_turn_that_comes_next_shows_a_suspension(hive_env: HiveEnv) -> None:
     """Who waits behind it is not told of the model's moods: thirty issues do not flicker."""
     ledger, worker = hive_env.instance.ledger, hive_env.worker()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -14,7 +15,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,19 @@ SECONDS = 240.0
 ADMIN_PASSWORD = "correct horse battery"
 IN_THE_ENVIRONMENT = {"HIVE_ADMIN_PASSWORD": ADMIN_PASSWORD}
 FORBIDDEN = "echo 0 >/proc/sys/user/max_user_namespaces && exec "
+EACH = """
+import json, os, sys
+from hive.cli import main
+import hive.demo.demo
+for words in json.loads(sys.argv[1]):
+    child = os.fork()
+    if not child:
+        main(words, prog_name="hive")
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print(f"\\n== ended with {status}", flush=True)
+"""
+"""Starts `hive` several times, and loads it once."""
 
 
 @dataclass
@@ -35,14 +49,15 @@ class Stranger:
     """Somebody with an empty home, an empty directory, and a terminal that shows what was printed."""
 
     place: Path
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def types(
-        self, *words: str, before: tuple[str, ...] = (), env: dict[str, str] | None = None
+        self, *words: str, before: tuple[str, ...] = (), env: dict[str, str] | None = None, program: str = ""
     ) -> subprocess.Popen[str]:
-        """Run `hive WORDS`; what it prints goes to a file, as to a pipe."""
+        """Run `hive WORDS`, or another program; what it prints goes to a file, as to a pipe."""
         with self.console.open("a") as console:
-            return subprocess.Popen(
-                [*before, sys.executable, "-m", "hive", *words],
+            process = subprocess.Popen(
+                [*before, sys.executable, *(("-c", program) if program else ("-m", "hive")), *words],
                 cwd=self.place / "cwd",
                 env={
                     "PATH": os.environ["PATH"],
@@ -56,6 +71,16 @@ class Stranger:
                 stderr=subprocess.STDOUT,
                 text=True,
             )
+        self.started.append(process)
+        return process
+
+    def types_each(self, lines: list[tuple[str, ...]]) -> list[tuple[int, str]]:
+        """Run `hive` with the words of each line, from one process that has it loaded; answers status and output of each."""
+        process = self.types(json.dumps(lines), program=EACH)
+        assert process.wait(SECONDS) == 0, self.reads()
+        ends = re.findall(r"(.*?)\n== ended with (\d+)\n", self.reads(), re.DOTALL)
+        assert len(ends) == len(lines)
+        return [(int(status), said) for said, status in ends]
 
     @property
     def console(self) -> Path:
@@ -111,6 +136,8 @@ def stranger(tmp_path: Path) -> Iterator[Stranger]:
     for line in someone.left():
         with suppress(ProcessLookupError):
             os.kill(int(line.split()[0]), signal.SIGKILL)
+    for process in someone.started:
+        process.wait()
 
 
 def test_plays_to_the_end(stranger: Stranger) -> None:
@@ -153,7 +180,10 @@ def goes_on(stranger: Stranger, port: int) -> None:
 
 
 def test_plays_with_a_project_of_ones_own(stranger: Stranger) -> None:
-    """Any repository will do; what the demo does, it does to a copy. Without `--exit` it stays up until Ctrl-C."""
+    """Any repository will do; what the demo does, it does to a copy. Without `--exit` it stays up until Ctrl-C.
+
+    Where user namespaces can be forbidden they are: agents are plain processes then, and one line says so.
+    """
     project = stranger.place / "project"
     project.mkdir()
     (project / "poem.txt").write_text("roses\n")
@@ -171,9 +201,15 @@ def test_plays_with_a_project_of_ones_own(stranger: Stranger) -> None:
     shutil.move(project / ".git-hook", hook)
     hook.chmod(0o755)
     before = git("for-each-ref"), git("status", "--porcelain"), git("config", "--list", "--local")
-    demo = stranger.types("demo", "--port", "0", "--state", "state", "--project", str(project))
+    words = ("demo", "--port", "0", "--state", "state", "--project", str(project))
+    demo = stranger.types(*words, before=without_namespaces())
     interrupts(stranger, demo, "  sign in   mara")
     said = stranger.reads()
+    are_contained = "sandbox: none" not in (stranger.place / "cwd/state/hive.yaml").read_text()
+    assert (bool(without_namespaces()), said.count("agents are NOT contained")) == (
+        not are_contained,
+        not are_contained,
+    )
     assert "rebuilt iris, deployed/1" in said
     assert "hive     the agents have no model: they do what is written in an issue, to the letter\n" in said
     stranger.waits_for("Replace `this text` with `that text` in `path/to/file`")
@@ -285,9 +321,11 @@ def test_ctrl_c_on_a_forge_that_is_there(stranger: Stranger, elsewhere: Elsewher
     """Whoever breaks off is told how what was made until then is taken away, and another demo forgets nothing of it."""
     there = ("--forge", elsewhere.url, "--state", "state", "--admin", "root")
     demo = stranger.types("demo", *there, env=IN_THE_ENVIRONMENT)
-    stranger.waits_for("opened an issue")
+    stranger.waits(lambda: re.search(r"iris\w\w +opened a pull request", stranger.reads()), "a pull request")
     demo.send_signal(signal.SIGINT)
     assert demo.wait(SECONDS) == 0, stranger.reads()
+    assert [int(line.split()[0]) for line in stranger.left()] == [elsewhere.pid]
+    assert "Traceback" not in stranger.reads()
     assert re.search(r"  clean     hive demo --forge \S+ --admin root --state \S+ --clean\n", stranger.reads())
     other = stranger.types("demo", "--state", "state", "--port", "0")
     stranger.waits_for("sign in at")
@@ -301,7 +339,7 @@ def test_ctrl_c_on_a_forge_that_is_there(stranger: Stranger, elsewhere: Elsewher
 def test_what_is_missing_on_a_forge_that_is_there(stranger: Stranger, elsewhere: Elsewhere) -> None:
     """Status 1 and one sentence; nothing was created."""
     url, nobody = elsewhere.url, f"http://127.0.0.1:{_free()}"
-    for words, says in (
+    rows: list[tuple[tuple[str, ...], str]] = [
         (("--forge", url), "--forge needs --admin LOGIN: a site admin makes the accounts of the story"),
         (("--forge", url, "--admin", "root"), "set the password of root in HIVE_ADMIN_PASSWORD, or say"),
         (("--forge", url, "--admin", "root:wrong"), f"{url} does not let root in: is the password right?"),
@@ -314,18 +352,18 @@ def test_what_is_missing_on_a_forge_that_is_there(stranger: Stranger, elsewhere:
         (("--forge", "http://a:b@forge.example", "--admin", "a"), "--forge takes an address without a login; name"),
         (("--admin", "root:x"), "--admin and --clean need --forge"),
         (("--forge", url, "--admin", f"root:{ADMIN_PASSWORD}", "--clean"), f"nothing of a demo on {url} is known"),
-    ):
-        demo = stranger.types("demo", "--exit", "--port", "0", *words)
-        assert demo.wait(SECONDS) == 1, stranger.reads()
-        assert says in stranger.reads().splitlines()[-1]
+    ]
+    ended = stranger.types_each([("demo", "--exit", "--port", "0", *words) for words, _ in rows])
+    for (status, said), (_, says) in zip(ended, rows, strict=True):
+        assert status == 1, said
+        assert says in said.splitlines()[-1]
     assert "Traceback" not in stranger.reads()
     assert elsewhere.logins() == {"root", "mara"}
 
 
-@pytest.mark.parametrize("moment", ["sign in at", "opened a pull request"])
-def test_ctrl_c_ends_everything(stranger: Stranger, moment: str) -> None:
-    """While it starts, and in the middle of the story."""
-    interrupts(stranger, stranger.types("demo", "--port", "0", "--state", "state"), moment)
+def test_ctrl_c_ends_everything(stranger: Stranger) -> None:
+    """While it starts; in the middle of the story, another test does it."""
+    interrupts(stranger, stranger.types("demo", "--port", "0", "--state", "state"), "sign in at")
 
 
 def interrupts(stranger: Stranger, demo: subprocess.Popen[str], moment: str) -> None:
@@ -346,28 +384,23 @@ def test_a_killed_parent_takes_all_with_it(stranger: Stranger) -> None:
     stranger.waits(lambda: not stranger.left(), "the end of all processes")
 
 
-def test_plays_where_containers_are_forbidden(stranger: Stranger) -> None:
-    """Without user namespaces agents are plain processes, and one line says so."""
+def without_namespaces() -> tuple[str, ...]:
+    """The words before a command that cannot make a user namespace; none where that cannot be arranged."""
     inside = ("unshare", "--user", "--map-root-user", "sh", "-c")
     if subprocess.run([*inside, FORBIDDEN + "true"], capture_output=True).returncode:
-        pytest.skip("user namespaces cannot be forbidden here, so that nobody can look what then happens")
-    before = (*inside, FORBIDDEN + '"$0" "$@"')
-    demo = stranger.types("demo", "--exit", "--port", "0", "--state", "state", before=before)
-    assert demo.wait(SECONDS) == 0, stranger.reads()
-    assert stranger.reads().count("agents are NOT contained") == 1
-    assert "sandbox: none" in (stranger.place / "cwd" / "state" / "hive.yaml").read_text()
-    assert stranger.left() == []
+        return ()
+    return (*inside, FORBIDDEN + '"$0" "$@"')
 
 
 def test_up_starts_no_agent_that_nothing_confines(stranger: Stranger) -> None:
     """Without a sandbox `hive up` and `hive host` end at once, in words; only `sandbox: none` changes that."""
-    inside = ("unshare", "--user", "--map-root-user", "sh", "-c")
-    if subprocess.run([*inside, FORBIDDEN + "true"], capture_output=True).returncode:
+    before = without_namespaces()
+    if not before:
         pytest.skip("user namespaces cannot be forbidden here, so that nobody can look what then happens")
     config = write_config(stranger.place / "cwd", forge_port=_free(), web_port=_free(), model_url="http://127.0.0.1:1")
     config.write_text(config.read_text().replace("sandbox: none", "sandbox: bubblewrap"))
     for command in ("up", "host"):
-        process = stranger.types(command, "hive.yaml", before=(*inside, FORBIDDEN + '"$0" "$@"'))
+        process = stranger.types(command, "hive.yaml", before=before)
         assert process.wait(SECONDS) == 1, stranger.reads()
         assert "no agent is started, because nothing confines it here" in stranger.reads()
         assert "sandbox: none" not in stranger.reads()
@@ -375,22 +408,19 @@ def test_up_starts_no_agent_that_nothing_confines(stranger: Stranger) -> None:
         assert stranger.left() == []
 
 
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
+def test_what_is_missing_is_one_sentence(stranger: Stranger) -> None:
+    """Status 1, no traceback, nothing left running."""
+    (stranger.place / "cwd" / "mine").touch()
+    rows = [
         (("--project", "nowhere"), "nowhere is no directory; --project takes a git repository"),
         (("--project", "."), ". is no git repository; run git init in it and commit, or choose another"),
         (("--state", "/proc/state"), "/proc/state"),
         (("--state", "."), "is not empty and not of a demo; choose another --state"),
-    ],
-)
-def test_what_is_missing_is_one_sentence(stranger: Stranger, words: tuple[str, ...], says: str) -> None:
-    """Status 1, no traceback, nothing left running."""
-    (stranger.place / "cwd" / "mine").touch()
-    demo = stranger.types("demo", "--exit", "--port", "0", *words)
-    assert demo.wait(SECONDS) == 1, stranger.reads()
-    last = stranger.reads().splitlines()[-1]
-    assert says in last
+    ]
+    ended = stranger.types_each([("demo", "--exit", "--port", "0", *words) for words, _ in rows])
+    for (status, said), (_, says) in zip(ended, rows, strict=True):
+        assert status == 1, said
+        assert says in said.splitlines()[-1]
     assert "Traceback" not in stranger.reads()
     assert stranger.left() == []
 

@@ -18,6 +18,11 @@ def found(name: str) -> tuple[Backend | None, str]:
     return look_for(name)
 
 
+def everyday() -> str:
+    """The kind of container of most tests, by its name: that of a demo."""
+    return "bubblewrap" if found("bubblewrap")[0] is not None else "none"
+
+
 def wanted(name: str) -> Backend:
     """A backend; skips the test, visibly, where it cannot be had."""
     backend, why = found(name)

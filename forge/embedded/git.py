@@ -138,7 +138,7 @@ class Git:
     def init(self, default_branch: str) -> None:
         """Create the repository."""
         self.path.mkdir(parents=True)
-        self.text("init", "-q", "--bare", f"--initial-branch={default_branch}", str(self.path))
+        self.text("init", "-q", "--bare", "--template=", f"--initial-branch={default_branch}", str(self.path))
 
     def resolve(self, name: str, kind: str = "commit") -> str:
         """The sha of the commit (or `tree`, `blob`) that a branch, tag, full ref or sha means; empty for none."""

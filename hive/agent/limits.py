@@ -23,7 +23,7 @@ KILLED = (-9, 137)
 """How a command ends that was killed, or whose last process was."""
 SHELLS_WORD = "Killed"
 """What a shell prints of a process that was killed before its last one."""
-LATE_SECONDS = 2.5
+LATE_SECONDS = 10.0
 PAUSE = 0.1
 
 MEMORY_KILL = "killed: memory limit of {memory} MB"

@@ -56,20 +56,29 @@ BUGS = "bug, wrong, broken, fails, crash"
 ANYTHING = 'paths: ["*"]'
 
 
-def write_config(state: Path, *, forge_port: int, web_port: int, model_url: str) -> Path:
+def write_config(state: Path, *, forge_port: int, web_port: int, model_url: str, sandbox: str = "") -> Path:
     """Write the configuration of the demo on an embedded forge and return its path."""
     here = ForgeSettings(f"http://127.0.0.1:{forge_port}", EMBEDDED)
-    return write_config_for(state, here, PLAIN, web_port=web_port, model_url=model_url)
+    return write_config_for(state, here, PLAIN, web_port=web_port, model_url=model_url, sandbox=sandbox)
 
 
 def write_config_for(
-    state: Path, forge: ForgeSettings, cast: DemoNames, *, web_port: int, model_url: str, field: str = BEES
+    state: Path,
+    forge: ForgeSettings,
+    cast: DemoNames,
+    *,
+    web_port: int,
+    model_url: str,
+    field: str = BEES,
+    sandbox: str = "",
 ) -> Path:
     """Write the configuration of a demo with these names on a forge and return its path; `field` is its agent's lane.
 
-    If no sandbox works here, agents of a demo on an embedded forge run unconfined: there is nothing to steal.
+    A `sandbox` that is not named is looked for. If none works here, agents of a demo on an embedded forge run unconfined:
+    there is nothing to steal.
     """
-    throw_away = forge.kind == EMBEDDED
+    if not sandbox:
+        sandbox = "none" if forge.kind == EMBEDDED and look_for("bubblewrap")[0] is None else "bubblewrap"
     path = state / "hive.yaml"
     path.write_text(
         CONFIG.format(
@@ -78,7 +87,7 @@ def write_config_for(
             url=forge.url,
             cast=cast,
             accounts=", ".join(f"{bot}: {login}" for bot, login in cast.accounts.items()),
-            sandbox="none" if throw_away and look_for("bubblewrap")[0] is None else "bubblewrap",
+            sandbox=sandbox,
             web_port=web_port,
             model_url=model_url,
             field=field,

@@ -93,9 +93,17 @@ def _pull(hive: Hive, what: str, ref: Ref) -> Iterator[Fact]:
 
 
 def _all_statuses(hive: Hive, ref: Ref, head: str) -> Iterator[Fact]:
-    """Every status that was ever set on a commit: forges keep them all, and show the newest of each context."""
+    """Every verdict that was ever set on a commit, and whatever is the newest of each context.
+
+    That something is under way is said where there is time for it; a verdict that comes at once takes its place.
+    """
+    newest: dict[str, str] = {}
     for row in hive.mara._client.rows(f"/repos/{ref.repo.path}/statuses/{head}"):
-        yield (row["context"].text(), row["status"].text())
+        context, state = row["context"].text(), row["status"].text()
+        newest.setdefault(context, state)
+        if state != "pending":
+            yield (context, state)
+    yield from ((f"newest {context}", state) for context, state in newest.items())
 
 
 def _said(body: str) -> str:

@@ -24,6 +24,7 @@ from hive.demo.setup import FORGE, OPERATOR, TEAM, write_config
 from hive.instance.instance import Instance
 from hive.provision import Provisioner
 from hive.worker.worker import Worker
+from tests.backends import everyday
 from tests.person import Person
 
 APP = Repo(FORGE, TEAM, "app")
@@ -130,6 +131,7 @@ def running(
         forge.wsgi = through(forge.wsgi)
         stack.enter_context(forge)
         port = int(forge.url.rpartition(":")[2])
-        instance = Instance(load(write_config(place, forge_port=port, web_port=1, model_url="http://127.0.0.1:1")))
+        names = {"model_url": "http://127.0.0.1:1", "sandbox": everyday()}
+        instance = Instance(load(write_config(place, forge_port=port, web_port=1, **names)))
         stack.callback(instance.close)
         yield forge, instance

@@ -15,6 +15,7 @@ from hive.config import load
 from hive.demo.setup import write_config
 from hive.instance.instance import Instance, StartupError
 from hive.worker.worker import Worker
+from tests.backends import everyday
 from tests.hive.conftest import APP, HiveEnv
 
 DOC = Path(__file__).parent.parent.parent / "docs" / "first-bot.md"
@@ -59,7 +60,7 @@ def own(tmp_path: Path) -> Callable[[str, str, str], str]:
 
     def write(module: str, file: str, text: str) -> str:
         (tmp_path / "helper.py").write_text("")
-        config = write_config(tmp_path, forge_port=1, web_port=1, model_url="http://127.0.0.1:1")
+        config = write_config(tmp_path, forge_port=1, web_port=1, model_url="http://127.0.0.1:1", sandbox=everyday())
         config.write_text(config.read_text() + f"bots: [bots.triage, {module}]\n")
         if file:
             (tmp_path / file).parent.mkdir(exist_ok=True)

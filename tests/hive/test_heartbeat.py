@@ -24,6 +24,7 @@ from hive.ledger.errors import DamagedDatabase
 from hive.ledger.jobs import LEASE_SECONDS
 from hive.supervisor.heartbeat import HEARTBEATS, SIZE, Heartbeat, HeartbeatMonitor, LoopDied, Loops, read_heartbeats
 from hive.worker.worker import Worker
+from tests.backends import everyday
 from tests.conftest import SmallDisk
 from tests.hive.conftest import APP, HiveEnv, make_env
 
@@ -101,7 +102,7 @@ def test_a_process_that_begins_without_a_store_waits(tmp_path: Path, caplog: pyt
 
 def written(place: Path) -> Path:
     """A configuration in a directory."""
-    return write_config(place, forge_port=1, web_port=1, model_url="http://127.0.0.1:1")
+    return write_config(place, forge_port=1, web_port=1, model_url="http://127.0.0.1:1", sandbox=everyday())
 
 
 def test_a_lock_of_a_minute_costs_time_only(hive_env: HiveEnv, caplog: pytest.LogCaptureFixture) -> None:

@@ -29,7 +29,7 @@ from hive.ledger.runs import MAX_ATTEMPTS
 from hive.outbox.state_labels import labels_of
 from hive.provision import Provisioner
 from hive.reconcile.container_record import ContainerRecord
-from tests.backends import CONTAINED, wanted
+from tests.backends import CONTAINED, everyday, wanted
 
 pytestmark = pytest.mark.contained
 SECONDS = 120.0
@@ -99,7 +99,7 @@ def instance_with_two_agents(place: Path, responder: Responder) -> Iterator[Inst
         model = stack.enter_context(ModelServer(responder))
         forge = stack.enter_context(EmbeddedForge(place / "forge"))
         port = int(forge.url.rpartition(":")[2])
-        config = write_config(place, forge_port=port, web_port=1, model_url=model.url)
+        config = write_config(place, forge_port=port, web_port=1, model_url=model.url, sandbox=everyday())
         config.write_text(config.read_text().replace("agents: [iris]", "agents: [iris, atlas]"))
         config.write_text(config.read_text() + "limits: {crashes: 50}\n")
         instance = Instance(load(config))

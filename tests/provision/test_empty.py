@@ -9,9 +9,10 @@ from forge.gitea.client import Client
 from forge.protocol import Refused
 from hive.app.polls import pollers
 from hive.poller import state_of
+from tests.nightly import by_night
 from tests.provision.conftest import APP, Build, ProvisionEnv
 
-EVERY = pytest.mark.parametrize("flavour", ["forgejo-17", "gitea-1.26"])
+EVERY = pytest.mark.parametrize("flavour", ["forgejo-17", *by_night("gitea-1.26")])
 FIRST = {"content": "YQ==", "message": "first", "branch": "main"}
 
 

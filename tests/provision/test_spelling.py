@@ -8,6 +8,7 @@ from forge.models import Ref, Repo
 from hive.app.polls import pollers
 from hive.app.work import dispatcher_of
 from hive.provision import Provisioner
+from tests.nightly import by_night
 from tests.provision.conftest import ADMIN, APP, PASSWORD, Build, ProvisionEnv
 
 
@@ -29,7 +30,7 @@ def spelt(build: Build, flavour: str) -> ProvisionEnv:
     return provision_env
 
 
-@pytest.mark.parametrize("flavour", ["forgejo-17", "gitea-1.26"])
+@pytest.mark.parametrize("flavour", ["gitea-1.26", *by_night("forgejo-17")])
 def test_made_ready(build: Build, flavour: str) -> None:
     """It is made ready to the end, a second run changes nothing, and the doctor says that both are one."""
     provision_env = spelt(build, flavour)

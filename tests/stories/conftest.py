@@ -29,6 +29,8 @@ from hive.demo.setup import AGENT, FORGE, OPERATOR, TEAM, copy_project, sample, 
 from hive.instance.instance import Instance
 from hive.ledger import decompress
 from hive.supervisor.processes import Supervisor
+from tests.backends import everyday, wanted
+from tests.nightly import by_night
 from tests.person import Person
 
 T = TypeVar("T")
@@ -208,10 +210,20 @@ def responder() -> Responder:
     return script()
 
 
+@pytest.fixture(scope="module", params=["", *by_night("nspawn", "podman")])
+def sandbox(request: pytest.FixtureRequest) -> str:
+    """The kind of container that agents have; by night stories are played in each kind that this machine has."""
+    name = str(request.param)
+    if not name:
+        return everyday()
+    wanted(name)
+    return name
+
+
 @pytest.fixture(scope="module")
-def hive(tmp_path_factory: pytest.TempPathFactory, responder: Responder) -> Iterator[Hive]:
+def hive(tmp_path_factory: pytest.TempPathFactory, responder: Responder, sandbox: str) -> Iterator[Hive]:
     """One hive for all stories of a file, since to start one costs as much as a story: each leaves it able to work."""
-    with raised(tmp_path_factory.mktemp("hive"), responder) as made:
+    with raised(tmp_path_factory.mktemp("hive"), responder, sandbox=sandbox) as made:
         yield made
 
 
@@ -223,11 +235,13 @@ def raised(
     longest_delay: float = 10.0,
     limits: str = "crashes: 1000000",
     model_url: str = "",
+    sandbox: str = "",
 ) -> Iterator[Hive]:
     """A hive that is up, below a directory; containers are killed often in stories, so none of them stays down for it."""
     with ExitStack() as stack:
         model = stack.enter_context(ModelServer(responder))
-        config = write_config(tmp_path, forge_port=free_port(), web_port=free_port(), model_url=model_url or model.url)
+        ports = {"forge_port": free_port(), "web_port": free_port()}
+        config = write_config(tmp_path, **ports, model_url=model_url or model.url, sandbox=sandbox or everyday())
         text = config.read_text().replace("sweep_seconds: 5", f"sweep_seconds: 2\nlimits: {{{limits}}}")
         config.write_text(text)
         instance = Instance(load(config))

@@ -10,6 +10,8 @@ import pytest
 from forge.models import Ref
 from hive.demo.model import ModelConversation, ModelReply, Responder, ToolCall
 from hive.demo.scripted_replies import Task
+from tests.backends import everyday, found
+from tests.nightly import by_night
 from tests.stories.conftest import Hive
 
 QUESTION = "sqlite or postgres?"
@@ -28,6 +30,13 @@ class Candid:
             return ModelReply("", (ToolCall("ask", asked),))
         told = f"I am {conversation.model} and know {len(conversation.messages)}."
         return ModelReply("", (ToolCall("finish", {"outcome": "answered", "message": told}),))
+
+
+@pytest.fixture(scope="module", params=["nspawn", *by_night("bubblewrap", "podman")])
+def sandbox(request: pytest.FixtureRequest) -> str:
+    """systemd-nspawn at each push, where there is one: the other stories have bubblewrap then."""
+    name = str(request.param)
+    return name if found(name)[0] is not None else everyday()
 
 
 @pytest.fixture(scope="module")

@@ -182,6 +182,9 @@ class Workbench:
         place.between()
         self.relay.check()
         if self.relay.is_spent:
+            until = time.monotonic() + TO_HEAR  # what it was answered last, it may not have told yet
+            while place.transcript.steps < turn.max_steps and time.monotonic() < until:
+                self.hear(LOOK / 10)
             raise TurnEnded("blocked", OUT_OF_STEPS.format(steps=turn.max_steps))
         if place.is_late():
             raise TurnEnded("blocked", OUT_OF_TIME.format(minutes=turn.minutes))

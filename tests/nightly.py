@@ -1,0 +1,20 @@
+"""What is played each night and not at each push: the same law once more, on another forge, engine or container.
+
+A test that would be the only one of its law is none of them.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TypeVar
+
+import pytest
+
+T = TypeVar("T")
+IS_NIGHT = bool(os.environ.get("HIVE_NIGHTLY"))
+NIGHTLY = pytest.mark.skipif(not IS_NIGHT, reason="played each night: make night")
+
+
+def by_night(*values: T) -> tuple[T, ...]:
+    """Values of a parameter that are played each night only."""
+    return values if IS_NIGHT else ()

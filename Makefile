@@ -3,7 +3,7 @@ PY := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo shell test check golden reference docs bench coverage mutants chaos contract format clean
+.PHONY: help demo shell test check night golden reference docs bench coverage mutants chaos contract format clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
@@ -21,6 +21,10 @@ test: ## the whole gate: style, types, import contracts, tests
 	@scripts/check
 
 check: test ## the same as test
+
+night: ## the whole gate with what is played each night: long stories, every forge, every kind of container
+	@scripts/setup dev
+	@HIVE_NIGHTLY=1 scripts/check
 
 golden: reference ## write the golden files, the reference and the README's picture; reviewers read the diff
 	@HIVE_GOLDEN=write $(PY) -m pytest -q tests -k "golden or evening" $(ARGS)

@@ -1,7 +1,4 @@
-"""What is played each night and not at each push: the same law once more, on another forge, engine or container.
-
-A test that would be the only one of its law is none of them.
-"""
+"""What is played each night and not at each push: long stories, and a law once more on another forge, engine or container."""
 
 from __future__ import annotations
 

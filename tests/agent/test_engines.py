@@ -13,6 +13,7 @@ from hive.agent.errors import Shutdown
 from hive.demo.model import ModelReply
 from tests.agent.engine_players import PLAYERS, STAND_IN, Player, finish, run, submit, write
 from tests.agent.process_tree import descendants
+from tests.nightly import by_night
 
 if TYPE_CHECKING:
     from tests.agent.conftest import World
@@ -136,7 +137,7 @@ def test_shutdown(world: World, player: Player) -> None:
     assert list(world.pulls) == [BRANCH]
 
 
-@pytest.mark.parametrize("line", [1, 3, 5])
+@pytest.mark.parametrize("line", [3, *by_night(1, 5)])
 def test_killed(world: World, player: Player, line: int) -> None:
     """Killed as soon as a line of the transcript is kept, it comes to the same end."""
     lines: list[str] = []

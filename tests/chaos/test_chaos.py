@@ -14,6 +14,7 @@ from tests.chaos.census import census, complaints, doubled, lost, unfinished
 from tests.chaos.monkey import Monkey
 from tests.chaos.rounds import Mind, Round
 from tests.conftest import SmallDisk, mounted
+from tests.nightly import NIGHTLY
 from tests.stories.conftest import raised
 
 
@@ -50,6 +51,7 @@ LEAST = 8
 """Kills in a round, at the least: fewer prove nothing."""
 
 
+@NIGHTLY
 @pytest.mark.timeout(900)
 def test_chaos_ends_as_calm(tmp_path: Path) -> None:
     """A round under fire ends as the calm one did, as counted on the forge; nothing is owed, nobody is bothered, nobody stays."""

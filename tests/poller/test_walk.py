@@ -12,6 +12,7 @@ import pytest
 from forge.embedded import EmbeddedForge
 from forge.embedded.flavours import FLAVOURS
 from forge.poll_changes import SILENT, ChangeKind
+from tests.nightly import IS_NIGHT
 from tests.poller.people import DEEDS, act
 from tests.poller.world import FEED, Fact, Watch, compare, watch, world
 
@@ -49,7 +50,7 @@ def told(watch: Watch, facts: list[Fact]) -> Iterator[Fact]:
 
 
 @pytest.mark.parametrize("flavour", FLAVOURS)
-@pytest.mark.parametrize("seed", range(WALKS))
+@pytest.mark.parametrize("seed", range(WALKS if IS_NIGHT else 1))
 def test_everything_is_found_once(tmp_path: Path, seed: int, flavour: str) -> None:
     """A walk that is swept thoroughly now and then, or only at its end, leaves exactly what was done."""
     with EmbeddedForge(tmp_path / "forge", flavour=FLAVOURS[flavour]) as forge:

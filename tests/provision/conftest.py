@@ -88,7 +88,14 @@ class ProvisionEnv:
             if sign.level is not Level.GREEN
             and not any(
                 word in str(sign)
-                for word in ("receiver", "bubblewrap", "not contained", "is empty: ", "runs as root", "a limit of containers")
+                for word in (
+                    "receiver",
+                    "bubblewrap",
+                    "not contained",
+                    "is empty: ",
+                    "runs as root",
+                    "a limit of containers",
+                )
             )
         ]
 

@@ -15,6 +15,7 @@ from hive.app.up import PRELOADED, begin, begin_forge
 from hive.demo.scripted_replies import HONEY, SORT, Task
 from hive.demo.setup import FORGE
 from hive.supervisor.processes import Supervisor
+from tests.nightly import NIGHTLY
 from tests.stories.conftest import APP, CONFIG, Hive
 
 DROPPED = Task("Never mind", "This was a mistake.")
@@ -73,6 +74,7 @@ def twice(hive: Hive) -> list[object]:
     return [one for one, times in said.items() if times > 1]
 
 
+@NIGHTLY
 def test_s15_a_blind_night(night: Hive) -> None:
     """No webhook arrives, the queue is wiped, every process is killed: in the morning all is caught up, nothing twice."""
     first = night.file(SORT)

@@ -18,6 +18,7 @@ from forge.models import Ref, ReviewState
 from hive.demo.model import ModelConversation, ModelReply, Responder
 from hive.demo.scripted_replies import HONEY, script
 from hive.demo.setup import FORGE, OPERATOR
+from tests.nightly import NIGHTLY
 from tests.stories.conftest import APP, Hive
 
 CHROMIUM = next(
@@ -82,6 +83,7 @@ def shoot_for_readers(page: Page) -> None:
     page.screenshot(path=PICTURE, full_page=True, animations="disabled", clip=clip)
 
 
+@NIGHTLY
 @pytest.mark.browser
 def test_an_evening_at_the_browser(hive: Hive, page: Page, responder: Patient) -> None:
     """All of it by clicks, on pages that refresh themselves."""

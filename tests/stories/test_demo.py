@@ -23,6 +23,7 @@ import pytest
 from forge.gitea.client import Client, route
 from forge.protocol import NotFound
 from hive.demo.setup import write_config
+from tests.nightly import NIGHTLY
 
 pytestmark = pytest.mark.timeout(900)
 SECONDS = 240.0
@@ -33,6 +34,7 @@ EACH = """
 import json, os, sys
 from hive.cli import main
 import hive.demo.demo
+from tests.nightly import NIGHTLY
 for words in json.loads(sys.argv[1]):
     child = os.fork()
     if not child:
@@ -317,6 +319,7 @@ def test_plays_on_a_forge_that_is_there(stranger: Stranger, elsewhere: Elsewhere
     assert stranger.reads().splitlines()[-1].endswith("is known in state")
 
 
+@NIGHTLY
 def test_ctrl_c_on_a_forge_that_is_there(stranger: Stranger, elsewhere: Elsewhere) -> None:
     """Whoever breaks off is told how what was made until then is taken away, and another demo forgets nothing of it."""
     there = ("--forge", elsewhere.url, "--state", "state", "--admin", "root")

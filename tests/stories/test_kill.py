@@ -12,6 +12,7 @@ import pytest
 
 from forge.models import Ref, ReviewState
 from tests.chaos.rounds import Mind, Round
+from tests.nightly import by_night
 from tests.stories.conftest import CONFIG, Hive, raised
 
 
@@ -46,7 +47,9 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize(("number", "part"), [*enumerate(["work", "web", "host", "agent", "forgejo"], start=1)])
+@pytest.mark.parametrize(
+    ("number", "part"), [(1, "work"), (2, "host"), (3, "agent"), *by_night((4, "web"), (5, "forgejo"))]
+)
 def test_killed_in_the_middle(hive: Hive, number: int, part: str) -> None:
     """Whatever is killed, five times on the way: one branch, one pull request, a comment on its routing, one on its progress, merged."""
     made, before = Round(hive, number), hive.census()
@@ -69,7 +72,7 @@ def test_killed_in_the_middle(hive: Hive, number: int, part: str) -> None:
     assert {what: count - before[what] for what, count in hive.census().items()} == counted, said
 
 
-@pytest.mark.parametrize(("number", "part"), [*enumerate(["host", "work", "agent"], start=6)])
+@pytest.mark.parametrize(("number", "part"), [(6, "host"), *by_night((7, "work"), (8, "agent"))])
 def test_killed_while_rebuilding(hive: Hive, number: int, part: str) -> None:
     """A deployment that is cut off anywhere ends deployed, once."""
     made, before = Round(hive, number), _deployed(hive)

@@ -13,6 +13,7 @@ from hive.demo.model import ModelConversation, ModelReply, Responder, ToolCall
 from hive.demo.model.faults import ApiError
 from hive.demo.scripted_replies import Task
 from hive.ledger import Act, Scope, SuspensionReason
+from tests.nightly import NIGHTLY
 from tests.stories.conftest import Hive
 
 ISSUES = 30
@@ -51,6 +52,7 @@ def responder() -> Responder:
     return Overworked()
 
 
+@NIGHTLY
 def test_s12_thirty_issues_at_once(hive: Hive, responder: Overworked) -> None:
     """First come, first served; suspended with a reason and a label while the model has enough; drained by itself, in words once."""
     refs = [

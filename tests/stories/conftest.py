@@ -235,11 +235,12 @@ def raised(
     longest_delay: float = 10.0,
     limits: str = "crashes: 1000000",
     model_url: str = "",
+    model_key: str = "",
     sandbox: str = "",
 ) -> Iterator[Hive]:
     """A hive that is up, below a directory; containers are killed often in stories, so none of them stays down for it."""
     with ExitStack() as stack:
-        model = stack.enter_context(ModelServer(responder))
+        model = stack.enter_context(ModelServer(responder, key=model_key))
         ports = {"forge_port": free_port(), "web_port": free_port()}
         config = write_config(tmp_path, **ports, model_url=model_url or model.url, sandbox=sandbox or everyday())
         text = config.read_text().replace("sweep_seconds: 5", f"sweep_seconds: 2\nlimits: {{{limits}}}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 from hive.demo.model import ModelConversation, ModelReply, ToolCall
@@ -38,11 +39,16 @@ class Deadly(Answers):
 
 
 def crash(hive: Hive) -> None:
-    """Kill iris' container, as soon as there is one, and wait until the host has seen it."""
+    """Kill iris' container, as soon as there is one, until the host has seen a crash: one that it was ending itself is none."""
     before = crashes(hive)
-    for pid in hive.until(lambda: set(filter(has_begun, hive.harness())), "iris' harness"):
-        os.kill(pid, signal.SIGKILL)
-    hive.until(lambda: crashes(hive) > before, "a host that notices")
+
+    def is_seen() -> bool:
+        for pid in filter(has_begun, hive.harness()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        return crashes(hive) > before
+
+    hive.until(is_seen, "a host that notices")
 
 
 def has_begun(pid: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -23,6 +22,7 @@ import pytest
 from forge.gitea.client import Client, route
 from forge.protocol import NotFound
 from hive.demo.setup import write_config
+from tests.commands import hive
 from tests.nightly import NIGHTLY
 
 pytestmark = pytest.mark.timeout(900)
@@ -30,20 +30,6 @@ SECONDS = 240.0
 ADMIN_PASSWORD = "correct horse battery"
 IN_THE_ENVIRONMENT = {"HIVE_ADMIN_PASSWORD": ADMIN_PASSWORD}
 FORBIDDEN = "echo 0 >/proc/sys/user/max_user_namespaces && exec "
-EACH = """
-import json, os, sys
-from hive.cli import main
-import hive.demo.demo
-from tests.nightly import NIGHTLY
-for words in json.loads(sys.argv[1]):
-    child = os.fork()
-    if not child:
-        main(words, prog_name="hive")
-        os._exit(0)
-    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    print(f"\\n== ended with {status}", flush=True)
-"""
-"""Starts `hive` several times, and loads it once."""
 
 
 @dataclass
@@ -54,12 +40,12 @@ class Stranger:
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def types(
-        self, *words: str, before: tuple[str, ...] = (), env: dict[str, str] | None = None, program: str = ""
+        self, *words: str, before: tuple[str, ...] = (), env: dict[str, str] | None = None
     ) -> subprocess.Popen[str]:
-        """Run `hive WORDS`, or another program; what it prints goes to a file, as to a pipe."""
+        """Run `hive WORDS`; what it prints goes to a file, as to a pipe."""
         with self.console.open("a") as console:
             process = subprocess.Popen(
-                [*before, sys.executable, *(("-c", program) if program else ("-m", "hive")), *words],
+                [*before, sys.executable, "-m", "hive", *words],
                 cwd=self.place / "cwd",
                 env={
                     "PATH": os.environ["PATH"],
@@ -76,13 +62,13 @@ class Stranger:
         self.started.append(process)
         return process
 
-    def types_each(self, lines: list[tuple[str, ...]]) -> list[tuple[int, str]]:
-        """Run `hive` with the words of each line, from one process that has it loaded; answers status and output of each."""
-        process = self.types(json.dumps(lines), program=EACH)
-        assert process.wait(SECONDS) == 0, self.reads()
-        ends = re.findall(r"(.*?)\n== ended with (\d+)\n", self.reads(), re.DOTALL)
-        assert len(ends) == len(lines)
-        return [(int(status), said) for said, status in ends]
+    def is_told(self, *words: str) -> str:
+        """The last line that `hive demo WORDS` says, whose status is 1."""
+        home = {"HOME": str(self.place / "home"), "TMPDIR": str(self.place / "tmp")}
+        ended = hive("demo", "--exit", "--port", "0", *words, cwd=self.place / "cwd", env=home)
+        said = ended.stdout + ended.stderr
+        assert (ended.returncode, "Traceback" in said) == (1, False), said
+        return said.splitlines()[-1]
 
     @property
     def console(self) -> Path:
@@ -356,11 +342,8 @@ def test_what_is_missing_on_a_forge_that_is_there(stranger: Stranger, elsewhere:
         (("--admin", "root:x"), "--admin and --clean need --forge"),
         (("--forge", url, "--admin", f"root:{ADMIN_PASSWORD}", "--clean"), f"nothing of a demo on {url} is known"),
     ]
-    ended = stranger.types_each([("demo", "--exit", "--port", "0", *words) for words, _ in rows])
-    for (status, said), (_, says) in zip(ended, rows, strict=True):
-        assert status == 1, said
-        assert says in said.splitlines()[-1]
-    assert "Traceback" not in stranger.reads()
+    for words, says in rows:
+        assert says in stranger.is_told(*words)
     assert elsewhere.logins() == {"root", "mara"}
 
 
@@ -420,11 +403,8 @@ def test_what_is_missing_is_one_sentence(stranger: Stranger) -> None:
         (("--state", "/proc/state"), "/proc/state"),
         (("--state", "."), "is not empty and not of a demo; choose another --state"),
     ]
-    ended = stranger.types_each([("demo", "--exit", "--port", "0", *words) for words, _ in rows])
-    for (status, said), (_, says) in zip(ended, rows, strict=True):
-        assert status == 1, said
-        assert says in said.splitlines()[-1]
-    assert "Traceback" not in stranger.reads()
+    for words, says in rows:
+        assert says in stranger.is_told(*words)
     assert stranger.left() == []
 
 

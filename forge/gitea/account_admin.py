@@ -106,7 +106,7 @@ class AccountAdmin(GiteaReader):
     def tokens(self, login: str) -> list[HeldToken]:
         """The tokens of an account; none for one that is not there."""
         try:
-            return [_token(row) for row in self._client.rows(route("users", login, "tokens"))]
+            return [_token(row) for row in self._client.counted(route("users", login, "tokens"))]
         except NotFound:
             return []
 

@@ -203,7 +203,7 @@ class GiteaAdmin(AccountAdmin):
         return bool(missing)
 
     def _members(self, team: int) -> list[str]:
-        return [row["login"].text() for row in self._client.rows(route("teams", team, "members"))]
+        return [row["login"].text() for row in self._client.counted(route("teams", team, "members"))]
 
     def _named(self, at: str, name: str) -> JsonValue | None:
         return next((row for row in self._rows(at) if row["name"].text().lower() == name.lower()), None)
@@ -211,7 +211,7 @@ class GiteaAdmin(AccountAdmin):
     def _rows(self, at: str) -> Iterator[JsonValue]:
         """The rows of a list; none of something that is not there, as before it is made."""
         try:
-            yield from self._client.rows(at)
+            yield from self._client.counted(at)
         except NotFound:
             return
 

@@ -98,11 +98,12 @@ class DirHandle:
             return file.read(limit)
 
     def write(self, name: str, content: bytes, *, mode: int = 0o600) -> None:
-        """Replace whatever has the name by a complete file, atomically."""
+        """Replace whatever has the name by a complete file, atomically; its mode is this one, whatever the umask."""
         draft = f".{name}.{secrets.token_hex(4)}"
         handle = self.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode=mode)
         try:
             with os.fdopen(handle, "wb") as file:
+                os.fchmod(handle, mode)
                 file.write(content)
             os.replace(draft, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
         except OSError:

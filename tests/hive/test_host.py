@@ -23,6 +23,7 @@ from hive.app.up import ADMIN
 from hive.config import load
 from hive.demo.model import ModelConversation, ModelReply, ModelServer, Responder, ToolCall
 from hive.demo.setup import FORGE, OPERATOR, copy_project, sample, write_config
+from hive.instance.file_modes import OTHERS
 from hive.instance.instance import Instance
 from hive.ledger import Effect, Scope, SuspensionReason
 from hive.ledger.runs import MAX_ATTEMPTS
@@ -113,6 +114,14 @@ def instance_with_two_agents(place: Path, responder: Responder) -> Iterator[Inst
         copy_project(instance, sample(place))
         Provisioner.run(instance, FORGE, ADMIN, password, lambda _: None)
         yield instance
+
+
+@pytest.fixture(autouse=True)
+def private() -> Iterator[None]:
+    """The umask of a host."""
+    before = os.umask(OTHERS)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from bots.models import Level
 from forge.protocol import Refused
 from hive.provision.permission_checks import PermissionChecks
 from hive.reconcile.evidence import open_to_us
+from tests.nightly import by_night
 from tests.provision.conftest import APP, IRIS, Build, ProvisionEnv
 
 PUSH_TO_ALL = {"enable_push": True, "enable_merge_whitelist": False}
@@ -37,7 +38,7 @@ def pushes(provision_env: ProvisionEnv) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(("flavour", "name"), [("gitea-1.26", "m*"), ("gitea-1.27", "**")])
+@pytest.mark.parametrize(("flavour", "name"), [("gitea-1.27", "**"), *by_night(("gitea-1.26", "m*"))])
 def test_a_pattern_that_comes_first(build: Build, flavour: str, name: str) -> None:
     """On Gitea an older pattern counts for `main` before `main` does: it is seen by all who look, and put behind."""
     provision_env = build(flavour)

@@ -20,6 +20,7 @@ checks:
 {checks}
 ```"""
 LEFT = "### Not done"
+PART = "Part of {issue}: a merge leaves it open, because of what is not done."
 SINCE = "### Since then"
 ONE_LATER = "**{title}**\n\n{summary}"
 MOST_LATER = 5
@@ -69,7 +70,8 @@ def pull_body(
     report: PullReport, criteria: Sequence[str], *, used: str, run: int, later: Sequence[LaterChange] = ()
 ) -> str:
     """The text: what and why, what changed later, each criterion with the agent's word for it, checks, what is not done, the cost."""
-    parts = [report.summary, report.closes]
+    issue = report.closes.removeprefix("Closes ")
+    parts = [report.summary, PART.format(issue=issue) if report.left and issue else report.closes]
     if later:
         parts += [
             SINCE,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from forge.models import FileEdit, PullRequest, Ref
+from forge.models import CommitStatus, FileEdit, PullRequest, Ref, State
 from hive.ledger import Turn
 from hive.outbox.actions import EditPull, OpenPull
 from hive.outbox.enqueue import enqueue
@@ -46,6 +46,25 @@ def test_suggested_checks_golden(golden: Callable[[str, str], None]) -> None:
     """Where there are no checks, the body says which there could be, in the words of a file that can be copied."""
     report = PullReport("It counts.", "Closes #1", suggested=("make test", "npm test"))
     golden("pull/suggested.md", pull_body(report, (), used="", run=7))
+
+
+def test_a_merge_of_a_part_closes_nothing(hive_env: HiveEnv) -> None:
+    """What is not done keeps the issue open on a real forge; once all is done, the same pull request closes it."""
+    issue, turn = begun(hive_env)
+    part = opened(hive_env, turn, PullReport("It counts.", f"Closes #{issue.number}", left="The page."), draft=False)
+    assert f"Part of #{issue.number}" in part.body
+    assert "Closes" not in part.body
+    whole = opened(hive_env, turn, PullReport("It counts.", f"Closes #{issue.number}"), draft=False, number=99)
+    assert f"Closes #{issue.number}" in whole.body
+    opened(
+        hive_env, turn, PullReport("It counts.", f"Closes #{issue.number}", left="The page."), draft=False, number=100
+    )
+    head = hive_env.mara.pull(part.ref).head_sha
+    hive_env.mara.set_status(APP, head, CommitStatus("hive/review", State.SUCCESS, "looks good"))
+    at = f"/repos/{APP.path}/pulls/{part.ref.number}"
+    hive_env.mara._client.post(f"{at}/merge", Do="merge", head_commit_id=head)
+    assert hive_env.mara.pull(part.ref).merged
+    assert hive_env.mara.issue(issue).is_open
 
 
 @pytest.mark.parametrize(

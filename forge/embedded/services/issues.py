@@ -143,7 +143,7 @@ def set_body(site: ForgeInstance, actor: Row, issue: Row, body: str) -> None:
         return
     with site.state.writing():
         site.state.update("issues", issue["id"], body=body, updated=site.now())
-        timeline.refer(site, actor, issue, body)
+        timeline.refer(site, actor, issue, f"{issue['title']}\n{body}")
         now = site.must("issues", issue["id"])
         events.about_issue(site, actor, now, "issues", "edited", changes={"body": issue["body"]})
 

@@ -62,16 +62,32 @@ def references(site: ForgeInstance, repo: Row, text: str) -> list[tuple[Row, boo
 
 
 def refer(site: ForgeInstance, actor: Row, issue: Row, text: str, *, comment: Row | None = None) -> None:
-    """Leave a row at each issue that a text of another conversation names."""
+    """Leave a row at each issue that a text of another conversation names; what an edited one names no more is neutered.
+
+    Source: `createCrossReferences` with `RemoveOld` in Gitea's and Forgejo's models/issues/issue_xref.go.
+    """
     repo = site.must("repositories", issue["repo_id"])
     kind = "comment_ref" if comment else "pull_ref" if issue["is_pull"] else "issue_ref"
     may_close = issue["is_pull"] and rules.access(site, actor, repo).reads()
+    sql = """SELECT * FROM comments WHERE kind = ? AND json_extract(detail, '$.ref_issue') = ?
+             AND json_extract(detail, '$.ref_action') != 'neutered'"""
+    old = {} if comment else {row["issue_id"]: row for row in site.state.rows(sql, kind, issue["id"])}
     for named, closing in references(site, repo, text):
         if named["id"] == issue["id"]:
             continue
         action = "closes" if closing and may_close and not named["is_pull"] else "neutered" if comment else "none"
+        if named["id"] in old and _detail(old[named["id"]])["ref_action"] == action:
+            del old[named["id"]]
+            continue
         detail = {"ref_issue": issue["id"], "ref_action": action} | ({"ref_comment": comment["id"]} if comment else {})
         write(site, actor, named, kind, **detail)
+    for row in old.values():
+        site.state.update("comments", row["id"], detail=json.dumps(_detail(row) | {"ref_action": "neutered"}))
+
+
+def _detail(row: Row) -> dict[str, Any]:
+    detail: dict[str, Any] = json.loads(row["detail"])
+    return detail
 
 
 def refer_commit(site: ForgeInstance, actor: Row, repo: Row, commit: Commit) -> list[Row]:

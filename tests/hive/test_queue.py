@@ -155,7 +155,9 @@ def test_a_file_that_cannot_be_used_stops_nobody(tmp_path: Path, caplog: pytest.
     worker.start()
     assert ready.wait(30)
     for file in tmp_path.iterdir():
-        file.write_bytes(b"\xff" * 50_000)
+        if not file.name.endswith("-shm"):  # SQLite maps it: a process that reads there dies if it is shortened
+            with file.open("r+b") as damaged:
+                damaged.write(b"\xff" * 50_000)
     far.push("job", 1)
     near.push("job", 2)
     assert done.wait(30)

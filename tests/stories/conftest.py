@@ -205,7 +205,7 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def responder() -> Responder:
+def responder(sandbox: str) -> Responder:  # noqa: ARG001  (a new one for each kind of container)
     """What plays the model; a file of stories may have another one."""
     return script()
 

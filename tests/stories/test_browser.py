@@ -51,7 +51,7 @@ class Patient:
 
 
 @pytest.fixture(scope="module")
-def responder() -> Patient:
+def responder(sandbox: str) -> Patient:  # noqa: ARG001  (a new one for each kind of container)
     """The story's brain, with time for a look at the first review."""
     return Patient(script())
 

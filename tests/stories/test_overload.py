@@ -47,7 +47,7 @@ class Overworked:
 
 
 @pytest.fixture(scope="module")
-def responder() -> Responder:
+def responder(sandbox: str) -> Responder:  # noqa: ARG001  (a new one for each kind of container)
     """The model of this story."""
     return Overworked()
 

@@ -40,7 +40,7 @@ def sandbox(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def responder() -> Responder:
+def responder(sandbox: str) -> Responder:  # noqa: ARG001  (a new one for each kind of container)
     """The model of this story."""
     return Candid()
 

@@ -205,8 +205,8 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def responder(sandbox: str) -> Responder:  # noqa: ARG001  (a new one for each kind of container)
-    """What plays the model; a file of stories may have another one."""
+def responder(sandbox: str) -> Responder:
+    """What plays the model; a file of stories may have another one; a new one for each kind of container."""
     return script()
 
 

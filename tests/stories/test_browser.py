@@ -51,8 +51,8 @@ class Patient:
 
 
 @pytest.fixture(scope="module")
-def responder(sandbox: str) -> Patient:  # noqa: ARG001  (a new one for each kind of container)
-    """The story's brain, with time for a look at the first review."""
+def responder(sandbox: str) -> Patient:
+    """The story's brain, with time for a look at the first review; a new one for each kind of container."""
     return Patient(script())
 
 

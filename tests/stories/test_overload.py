@@ -47,8 +47,8 @@ class Overworked:
 
 
 @pytest.fixture(scope="module")
-def responder(sandbox: str) -> Responder:  # noqa: ARG001  (a new one for each kind of container)
-    """The model of this story."""
+def responder(sandbox: str) -> Responder:
+    """The model of this story; a new one for each kind of container."""
     return Overworked()
 
 

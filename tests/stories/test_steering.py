@@ -40,8 +40,8 @@ def sandbox(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def responder(sandbox: str) -> Responder:  # noqa: ARG001  (a new one for each kind of container)
-    """The model of this story."""
+def responder(sandbox: str) -> Responder:
+    """The model of this story; a new one for each kind of container."""
     return Candid()
 
 

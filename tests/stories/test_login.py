@@ -21,9 +21,9 @@ class Answers:
         return ModelReply("", (ToolCall("finish", {"outcome": "answered", "message": "It is the first."}),))
 
 
-def test_s3_an_agent_waits_for_its_key(tmp_path: Path) -> None:
+def test_s3_an_agent_waits_for_its_key(tmp_path: Path, sandbox: str) -> None:
     """A label, one issue for the operators with the command in it; a wrong key is refused; nothing of it reaches the forge."""
-    with raised(tmp_path, Answers(), model_key=KEY) as hive:
+    with raised(tmp_path, Answers(), model_key=KEY, sandbox=sandbox) as hive:
         issue = hive.file(Task("A page is wrong", "Which one is it?"))
         hive.until(lambda: "state/needs-login" in hive.mara.issue(issue).labels, "the label")
         told = hive.until(

@@ -13,6 +13,7 @@ from hive.agent import git
 from hive.agent.errors import HostUnavailable
 from hive.demo.model import DiffResponder, ModelReply, Scene, Script, ToolCall
 from tests.agent.test_turn import commit_on
+from tests.nightly import by_night
 
 if TYPE_CHECKING:
     from tests.agent.conftest import World
@@ -211,7 +212,9 @@ DEEP = (
 @pytest.mark.parametrize(
     "planted",
     [
-        *(DEEP.format(place=place, levels=levels) for place in (".", ".git", ".git/refs") for levels in (1200, 3000)),
+        *(DEEP.format(place=place, levels=3000) for place in (".", ".git/refs")),
+        *by_night(*(DEEP.format(place=place, levels=1200) for place in (".", ".git", ".git/refs"))),
+        *by_night(DEEP.format(place=".git", levels=3000)),
         "truncate -s 1T .git/config || truncate -s 4G .git/config",
         "mkdir -p .git/info/attributes; cd .git/info/attributes; " + DEEP.format(place=".", levels=3000),
     ],

@@ -30,7 +30,7 @@ from forge.gitea.admin import GiteaAdmin
 from forge.gitea.operator import GiteaOperator
 from forge.gitea.writer import GiteaForge
 from forge.models import Issue, Ref, Repo, ReviewState, User
-from hive.app.up import ADMIN
+from hive.app.set_up import ADMIN
 from hive.app.work import worker_deps
 from hive.config import load
 from hive.demo.setup import FORGE, OPERATOR, TEAM, copy_project, sample, write_config

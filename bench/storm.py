@@ -21,7 +21,8 @@ from bench.stopwatch import bot
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.writer import GiteaForge
 from forge.models import Repo
-from hive.app.up import ADMIN, begin_forge
+from hive.app.set_up import ADMIN
+from hive.app.up import begin_forge
 from hive.demo.setup import copy_project, sample
 from hive.poller import REFRESH
 from hive.provision import Provisioner

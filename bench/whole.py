@@ -18,7 +18,8 @@ from bench.row import Gap, Goal, Row, Unmeasured, at_most_times
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.writer import GiteaForge
 from forge.models import Repo
-from hive.app.up import ADMIN, PRELOADED, begin
+from hive.app.set_up import ADMIN
+from hive.app.up import PRELOADED, begin
 from hive.config import load
 from hive.demo.model import ModelServer
 from hive.demo.scripted_replies import script

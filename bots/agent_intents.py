@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from forge.models import Ref, User
+from forge.models import Ref, Repo, User
 from forge.wire_names import WireNamed
 
 
@@ -14,6 +14,31 @@ class Deploy(WireNamed, wire="deploy"):
 
     ref: Ref
     agent: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeAgent(WireNamed, wire="propose_agent"):
+    """Open a pull request on the roster that adds an agent; `ref` asks for it, `why` are the words of its author.
+
+    An empty `lane` leaves the lanes as they are.
+    """
+
+    ref: Ref
+    roster: Repo
+    agent: str
+    lane: str
+    why: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeAgent(WireNamed, wire="purge_agent"):
+    """Delete what a destroyed agent left, once two comments of operators want it."""
+
+    ref: Ref
+    agent: str
+    by: User
     key: str
 
 

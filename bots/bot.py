@@ -9,7 +9,18 @@ from datetime import datetime
 from typing import Any, Protocol, TypeVar
 
 from bots.intents import Intent
-from bots.models import BudgetView, Evaluation, FindingView, QuestionView, RunStatus, RunView, Scan, Team, VerdictView
+from bots.models import (
+    BudgetView,
+    Evaluation,
+    FindingView,
+    QuestionView,
+    RunStatus,
+    RunView,
+    Scan,
+    Team,
+    TombstoneView,
+    VerdictView,
+)
 from forge.events import Event
 from forge.models import PullRequest, Ref
 from forge.protocol import Reader
@@ -49,6 +60,9 @@ class Evaluator(Protocol):
     def evaluate(self, pull: PullRequest, agent: str) -> Evaluation:
         """Check the merge result of a configuration pull request."""
 
+    def evaluate_roster(self, pull: PullRequest) -> Evaluation:
+        """Check the merge result of a pull request on the roster."""
+
 
 class History(Protocol):
     """What the hive remembers that a bot may ask for."""
@@ -70,6 +84,9 @@ class History(Protocol):
 
     def budget(self, ref: Ref) -> BudgetView | None:
         """What the newest run of a thread has spent, and all that it counts for."""
+
+    def tombstone(self, agent: str) -> TombstoneView | None:
+        """How an agent was destroyed; None if it was not."""
 
     def suspension_reasons(self, agent: str) -> tuple[str, ...]:
         """Why an agent is suspended, as sentences; empty if it is not."""

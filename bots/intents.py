@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bots.agent_intents import Deploy, Pause, RaiseBudget, ResetContext, Restart, Resume, SetModel
+from bots.agent_intents import (
+    Deploy,
+    Pause,
+    ProposeAgent,
+    PurgeAgent,
+    RaiseBudget,
+    ResetContext,
+    Restart,
+    Resume,
+    SetModel,
+)
 from bots.models import FindingView, ReplyLine, Verdict
 from bots.turn_request import TurnRequest
 from forge.conversation import Conversation
@@ -302,6 +312,8 @@ Intent = (
     | ResumeRuns
     | Close
     | Deploy
+    | ProposeAgent
+    | PurgeAgent
     | Pause
     | Resume
     | Restart

@@ -16,6 +16,12 @@ AGENT_NAME = re.compile(r"[a-z][a-z0-9]{0,8}")
 RESERVED_NAMES = frozenset({"core", "hive", "lead", "manager", "operator", "system", "triage"})
 """Names that no agent may take: they are recipients, or accounts of the hive itself."""
 
+
+def roster_of(forge: str) -> str:
+    """The name under which a forge's roster is reconciled, beside the agents; no agent can have it."""
+    return f"@{forge}"
+
+
 QUICK_FIX_SECONDS = 30
 """A yellow finding that takes at most this long to fix counts as red: there is no reason to leave it."""
 
@@ -96,6 +102,19 @@ class Team:
 
     agent_models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The models of agents that have a list of their own."""
+
+    own: tuple[Repo, ...] = ()
+    """The hive's own repositories, if they are this team's to look after: the roster's, and that of requests."""
+
+    @property
+    def roster(self) -> Repo | None:
+        """The repository of the roster, if it is this team's to look after."""
+        return self.own[0] if self.own else None
+
+    @property
+    def requests(self) -> Repo | None:
+        """The repository where people ask things of the hive, if it is this team's to look after."""
+        return self.own[1] if self.own else None
 
     def models_of(self, agent: str) -> tuple[str, ...]:
         """The models that an agent may use; empty for any."""
@@ -248,6 +267,14 @@ class VerdictView:
     base: str
     base_sha: str
     scope: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TombstoneView:
+    """An agent that was destroyed, and whether a first comment wants what it left to be deleted."""
+
+    agent: str
+    is_purge_asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ class ThreadKind(StrEnum):
     ISSUE = "issue"
     PULL = "pull request"
     CONFIG = "pull request on a configuration"
+    OWN = "thread of the hive itself"
 
 
 EVERYWHERE = frozenset(ThreadKind)
@@ -108,6 +109,17 @@ COMMANDS = (
     CommandSpec("new-session", "", "continue this run with an empty transcript", on=AT_WORK),
     CommandSpec("answer", "…", "answer the agent of this run", least=1, most=-1, on=AT_WORK),
     CommandSpec("budget", "[+dollars]", "show what this thread has cost, or add to its budget", most=1, on=AT_WORK),
+    CommandSpec(
+        "revive", "agent", "propose that a destroyed agent returns", least=1, most=1, on=frozenset({ThreadKind.OWN})
+    ),
+    CommandSpec(
+        "purge",
+        "agent confirm",
+        "delete the notes and credentials of a destroyed agent; it takes two such comments",
+        least=1,
+        most=2,
+        on=frozenset({ThreadKind.OWN}),
+    ),
     CommandSpec("help", "", "list the commands that work here"),
 )
 """All commands."""

@@ -119,6 +119,16 @@ class SecretStore:
         path.unlink(missing_ok=True)
         return existed
 
+    def has_agent_key(self, agent: str) -> bool:
+        """Whether an agent has a key of its own for some model."""
+        return any(self._root.glob(_KEY.format("*", agent)))
+
+    def forget(self, forge: str, login: str) -> None:
+        """Delete an account's token and its keys for models."""
+        (self._root / forge / f"{login}.token").unlink(missing_ok=True)
+        for path in self._root.glob(_KEY.format("*", login)):
+            path.unlink(missing_ok=True)
+
     def open_files(self) -> list[Path]:
         """Files and directories of the store that others may read."""
         paths = [self._root, *self._root.rglob("*")] if self._root.is_dir() else []

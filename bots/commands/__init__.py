@@ -14,7 +14,17 @@ from datetime import timedelta
 from difflib import get_close_matches
 
 from bots import threads
-from bots.agent_intents import Deploy, Pause, RaiseBudget, ResetContext, Restart, Resume, SetModel
+from bots.agent_intents import (
+    Deploy,
+    Pause,
+    ProposeAgent,
+    PurgeAgent,
+    RaiseBudget,
+    ResetContext,
+    Restart,
+    Resume,
+    SetModel,
+)
 from bots.bot import AGENTS, Bot, Context
 from bots.commands import messages
 from bots.commands.handlers import HANDLERS
@@ -72,7 +82,7 @@ bot = Bot(
             EndRun,
             Deploy,
         ),
-        *(Pause, Resume, Restart, SetModel, ResetContext, RaiseBudget),
+        *(Pause, Resume, Restart, SetModel, ResetContext, RaiseBudget, ProposeAgent, PurgeAgent),
     },
     listens_to_bots={AGENTS},
 )

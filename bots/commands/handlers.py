@@ -9,6 +9,7 @@ from bots.commands import messages
 from bots.commands.budget import budget
 from bots.commands.fix import fix
 from bots.commands.invocation import CommandOutcome, Invocation, no, quoted, yes
+from bots.commands.life import purge, revive
 from bots.commands.model import use_model
 from bots.commands.reassign import bounce
 from bots.commands.status import status
@@ -253,5 +254,7 @@ HANDLERS: dict[str, Callable[[Invocation], CommandOutcome]] = {
     "new-session": new_session,
     "answer": answer,
     "budget": budget,
+    "revive": revive,
+    "purge": purge,
     "help": help_,
 }

@@ -44,6 +44,8 @@ class Invocation:
         """The kind of thread of the comment."""
         if self.comment.ref.repo in self.ctx.team.configs:
             return ThreadKind.CONFIG
+        if self.comment.ref.repo in self.ctx.team.own:
+            return ThreadKind.OWN
         return ThreadKind.PULL if self.ctx.forge.issue(self.comment.ref).is_pull else ThreadKind.ISSUE
 
     @property

@@ -66,6 +66,16 @@ NOT_A_CONFIG = "this is not a pull request on an agent's configuration; only tho
 MERGED = "{where} is merged already: merge a revert to undo it."
 DENIED = "{where} is closed unmerged and tagged `{tag}`; its author gets the reason."
 
+NOT_OURS = "this is for threads in the hive's own repositories."
+STILL_ALIVE = "@{agent} is on the roster: merge a pull request that removes it first."
+NOT_DESTROYED = "{named} is not among the agents that were destroyed."
+REVIVING = "a pull request on the roster brings {agent} back; merging it is the approval."
+PURGE_WANTS_CONFIRM = (
+    "this deletes the notes and the credentials of {agent} for ever. Write `/purge {agent} confirm` if you mean it."
+)
+PURGE_AGAIN = "written down. Write `/purge {agent} confirm` once more, and what {agent} left is deleted."
+PURGING = "what {agent} left is deleted; its account and its repository on this forge stay."
+
 HELP = """\
 ✅ Write these at the start of a line of a comment on this {place}; only operators may use them.
 

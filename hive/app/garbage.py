@@ -65,7 +65,7 @@ def _generations(ledger: Ledger, agent: str, root: Path, spared: int) -> Iterato
     built = [path for path in gens.iterdir() if not path.name.startswith(".") and path.name not in needed]
     built.sort(key=lambda path: path.lstat().st_mtime, reverse=True)
     for path in built[spared:]:
-        yield Garbage("generation", f"{agent} {path.name[:12]}", _size(path), partial(_away, path))
+        yield Garbage("generation", f"{agent} {path.name[:12]}", size_of(path), partial(_away, path))
 
 
 def _runs(ledger: Ledger, agent: str, root: Path, days: int) -> Iterator[Garbage]:
@@ -74,7 +74,7 @@ def _runs(ledger: Ledger, agent: str, root: Path, days: int) -> Iterator[Garbage
         return
     try:
         with DirHandle.at(root / "state") as state, state.folder("runs") as runs:
-            found = [(name, _size(name, at=runs.fd)) for name in runs.names() if name in over]
+            found = [(name, size_of(name, at=runs.fd)) for name in runs.names() if name in over]
     except ForeignEntry:  # the agent has put something else in its place
         return
     for name, size in found:
@@ -117,7 +117,7 @@ def mirrors(folder: Path, days: int, now: float) -> Iterator[Garbage]:
     for path in sorted(folder.glob("*/*/*.git")):
         with contextlib.suppress(OSError):
             if now - (path / "HEAD").stat().st_mtime > days * DAY:
-                yield Garbage("mirror", _named(folder, path), _size(path), partial(_away, path))
+                yield Garbage("mirror", _named(folder, path), size_of(path), partial(_away, path))
             elif _is_scattered(path):
                 yield Garbage("repack", _named(folder, path), 0, partial(_repack, path))
 
@@ -158,10 +158,10 @@ def half_gone(*folders: Path) -> Iterator[Garbage]:
     """What a killed process was about to remove or to build."""
     for folder in folders:
         for path in sorted([*folder.glob(".gone-*"), *folder.glob("*/*/.gone-*")]):
-            yield Garbage("half gone", path.name, _size(path), partial(remove_tree, path))
+            yield Garbage("half gone", path.name, size_of(path), partial(remove_tree, path))
 
 
-def _size(root: Path | str, *, at: int | None = None) -> int:
+def size_of(root: Path | str, *, at: int | None = None) -> int:
     """The disk usage of a directory in bytes; links count as themselves.
 
     What cannot be read counts as nothing, and so does what is too deep: each level costs a handle.

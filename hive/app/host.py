@@ -13,6 +13,7 @@ from forge.models import Repo
 from hive.app.agent_fault import AgentFault
 from hive.app.gc import HOST, collecting
 from hive.app.outgoing import Outgoing
+from hive.app.rosters import HostRosters
 from hive.app.run_report import RunReport
 from hive.app.turn_brief import Brief
 from hive.app.work import mirrors
@@ -29,6 +30,7 @@ from hive.instance.instance import Instance, StartupError, wait_for_store
 from hive.instance.model_keys import CREDENTIALS, VARIABLE, ModelKeys
 from hive.instance.model_routes import ModelRoutes
 from hive.instance.repositories import address
+from hive.instance.rosters import rostered
 from hive.instance.running_agent import keyless, keys_of
 from hive.instance.sandbox import backend_of
 from hive.outbox.incidents import IncidentReporter
@@ -67,6 +69,7 @@ class Host:
         incidents = IncidentReporter(instance.ledger, settings.account("core"), instance.ops)
         self._crashes = CrashWatch(instance.ledger, incidents, settings.limits)
         self._ended: list[Ended] = []
+        self._rosters = HostRosters(instance, incidents)
         self._reconciler = Reconciler(
             instance.ledger,
             self.containers,
@@ -87,11 +90,10 @@ class Host:
 
     def serve(self) -> None:
         """Keep every container as operators approved it, until `stop` is set."""
-        agents = {agent: team for team, mine in self._instance.settings.teams.items() for agent in mine.agents}
+        agents = _agents(self._instance)
         for agent, team in agents.items():
             self._instance.ledger.runs.release(agent)  # the previous holder of its turn died with the previous host
-            self._targets.append(self._target(team, agent))
-            self.faults[agent] = AgentFault(self._instance, team, agent)
+            self._add(team, agent)
         if self._is_new_epoch():
             for agent, team in agents.items():
                 self._crashes.allow_restart(team, agent, "the hive was restarted")
@@ -109,7 +111,7 @@ class Host:
             collector.join()
             relay.join()
             self.containers.stop_all()
-            for agent in agents:
+            for agent in self.faults:
                 self._instance.ledger.runs.release(agent, refund=True, first=True)
             for server in self._servers.values():
                 server.stop()
@@ -128,12 +130,40 @@ class Host:
         while self._ended:  # taken off when it is written down: the ledger may be away
             self._crashed(self._ended[0])
             self._ended.pop(0)
+        self._follow_rosters()
         for target in self._targets:
             with self.faults[target.agent].alone() as fine:
                 if fine:
                     self._keep(target)
         heartbeat.beat()
         return TICK_SECONDS
+
+    def _add(self, team: str, agent: str) -> None:
+        self._targets.append(self._target(team, agent))
+        self.faults[agent] = AgentFault(self._instance, team, agent)
+
+    def _follow_rosters(self) -> None:
+        """Take on the agents that a merged roster adds, and stop those that it removes."""
+        found = self._rosters.keep()
+        if found is not None:
+            self._instance, wanted = found, _agents(found)
+            for agent in self.faults.keys() - wanted.keys():
+                self._remove(agent)
+            for agent in wanted.keys() - self.faults.keys():
+                self._add(wanted[agent], agent)
+                self._rosters.departures.welcome(wanted[agent], agent)
+        self._rosters.departures.tend(set(self.faults))
+
+    def _remove(self, agent: str) -> None:
+        """Stop an agent for good; what it learned stays where it is."""
+        self.containers.stop(agent)
+        self._targets = [target for target in self._targets if target.agent != agent]
+        for place in [place for place in self._servers if place[0] == agent]:
+            self._servers.pop(place).stop()
+        for known in (self._guards, self._told):
+            known.pop(agent, None)
+        self._listening.discard(agent)
+        self.faults.pop(agent)
 
     def _crashed(self, ended: Ended) -> None:
         """A container ended by itself. That of a new configuration which does not start is reported by the reconciler."""
@@ -282,9 +312,15 @@ class Host:
         return self._routes.upstream(brief.agent, brief.model, rest, spending)
 
 
+def _agents(instance: Instance) -> dict[str, str]:
+    """The agents that can run, and their teams."""
+    return {agent: team for team, mine in instance.settings.teams.items() for agent in mine.agents}
+
+
 def serve(instance: Instance, stop: threading.Event) -> None:
     """Run the containers until `stop` is set; raises StartupError if another host uses this state directory."""
     wait_for_store(instance, stop)
+    instance = rostered(instance)
     with instance.alone("host"):
         try:
             host = Host(instance, stop)

@@ -73,7 +73,9 @@ def poll_reader(instance: Instance, forge: str) -> GiteaPollReader:
 
 def pollers(instance: Instance) -> list[Poller]:
     """One for each organisation in which repositories of the configuration are."""
-    owners = {(repo.forge, repo.owner) for team in instance.settings.teams for repo in instance.settings.repos_of(team)}
+    settings = instance.settings
+    ours = (repo for team in settings.teams for repo in (*settings.repos_of(team), *settings.own_repos(team)))
+    owners = {(repo.forge, repo.owner) for repo in ours}
     watchers = {forge: poll_reader(instance, forge) for forge, _ in owners}
     return [Poller(watchers[forge], poller_deps(instance), forge, owner) for forge, owner in sorted(owners)]
 

@@ -13,18 +13,19 @@ from urllib.parse import urlsplit
 
 from forge.gitea.admin import GiteaAdmin
 from hive.app.console import ActivityConsole
+from hive.app.set_up import ADMIN, AgentSetUp
 from hive.app.web import listen
 from hive.config import Settings
 from hive.config.extras import need
 from hive.instance.instance import Instance, StartupError
 from hive.instance.opening import packages
+from hive.instance.rosters import rostered
 from hive.instance.running_agent import keyless, keys_of, new_engine
 from hive.instance.sandbox import backend_of, remarks
 from hive.provision import Provisioner
 from hive.scan import absent
 from hive.supervisor.processes import Supervisor, stop_event
 
-ADMIN = "hive-admin"
 PATIENCE_SECONDS = 60.0
 POLL_SECONDS = 0.05
 
@@ -40,6 +41,8 @@ def up(config: Path, instance: Instance) -> None:
     console = ActivityConsole(instance)
 
     def mourn(name: str, status: int) -> None:
+        if status == 0:  # it ends by itself when a merged roster changes who works here
+            return
         words = tree.last_words(name)
         console.note(f"{name} ended ({status}), again{f': {words}' if words else ''}")
 
@@ -51,9 +54,11 @@ def up(config: Path, instance: Instance) -> None:
         for _, why in keyless(instance, keys_of(instance)):
             console.note(why)
         console.note(f"the hive is up; logs are in {instance.settings.state / 'logs'}; Ctrl-C ends it")
+        set_up = AgentSetUp(instance)
         while not stop.wait(0.2):
             tree.check()
             console.show()
+            set_up.look()
     finally:
         tree.stop()
         instance.close()
@@ -87,14 +92,15 @@ def begin(
     for name in ours:
         password = instance.secret_store.password(name, ADMIN)
         Provisioner.run(instance, name, ADMIN, password, lambda _: None, engine=engine)
-    for team in instance.settings.teams:
-        instance.team(team)
+    ready = rostered(instance)
+    for team in ready.settings.teams:
+        ready.team(team)
     web = instance.settings.web
     tree.add("web", "web", str(config), sock=listen(instance))
     for part in ("work", "host"):
         tree.add(part, part, str(config))
     wait_for(f"http://{web.host}:{web.port}/livez", instance, "web", tree)
-    for mine in instance.settings.teams.values():
+    for mine in ready.settings.teams.values():
         for agent in mine.agents:
             wait_until(
                 partial(instance.ledger.deployments.is_healthy, agent),

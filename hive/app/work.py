@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache, partial
 
 from bots.bot import Context
 from bots.intents import OpenIssue, PostReview
-from bots.models import BudgetView, FindingView, QuestionView, RunStatus, RunView, VerdictView
+from bots.models import BudgetView, FindingView, QuestionView, RunStatus, RunView, TombstoneView, VerdictView
 from forge.events import (
     Event,
 )
@@ -21,21 +21,20 @@ from forge.gitea.writer import GiteaForge
 from forge.models import Ref, Repo
 from forge.protocol import Refused
 from forge.webhook import Delivery
+from hive.app.evaluators import evaluators
 from hive.app.gc import WORK, collecting
 from hive.app.polls import page, poll, refreshers
 from hive.codec import Codec
-from hive.config.costs import own_bounds
 from hive.git_mirror.mirror import Login, Mirror, MirrorCache
-from hive.inspect.config_evaluator import ConfigEvaluator, holders
 from hive.inspect.pull_scanner import PullScanner
 from hive.instance.instance import Instance, wait_for_store
+from hive.instance.rosters import end_with_roster, rostered
 from hive.ledger import ConcurrencyLimit, Ledger, Scope
 from hive.outbox.enqueue import enqueue
 from hive.outbox.executor import EffectExecutor
 from hive.outbox.registry import Services
 from hive.outbox.verdict_status import VerdictPublisher
 from hive.queue.wakeup import HOST_WAKEUP, Wakeup
-from hive.reconcile.build import KnownNames
 from hive.secret_store import NoSecret
 from hive.worker.dispatch import DeliveryDecoder, Dispatcher
 from hive.worker.failure_reports import BY, FailureReporter
@@ -94,6 +93,11 @@ class LedgerHistory:
         """What the newest run of a thread has spent, and all that it counts for."""
         return self.ledger.spending.budget(str(ref))
 
+    def tombstone(self, agent: str) -> TombstoneView | None:
+        """How an agent was destroyed; None if it was not."""
+        found = self.ledger.rosters.tombstone(agent)
+        return None if found is None else TombstoneView(agent, found.purge_asked_at is not None)
+
     def suspension_reasons(self, agent: str) -> tuple[str, ...]:
         """Why an agent is suspended."""
         mine = [
@@ -107,17 +111,20 @@ class LedgerHistory:
 def serve(instance: Instance, stop: threading.Event) -> None:
     """Work until `stop` is set; raises StartupError if another worker uses this state directory, Damaged, or LoopDied."""
     wait_for_store(instance, stop)
+    instance = rostered(instance)
     with instance.alone("worker"):
         instance.ledger.expire_leases()
         instance.repository_tracker.pin_all()  # what hive.yaml calls otherwise since then is known by its id before anything is done
         loops = instance.loops("work", stop)
         worker = Worker(worker_deps(instance))
+        changes = threading.Thread(target=end_with_roster, args=(instance, loops), name="roster")
+        changes.start()
         sweeps = threading.Thread(target=poll, args=(instance, loops), name="sweep")
         sweeps.start()
         collector = threading.Thread(target=collecting, args=(instance, WORK, loops), name="gc")
         collector.start()
         worker.serve(threads=instance.settings.limits.workers, stop=stop, loops=loops)
-        for thread in (sweeps, collector):
+        for thread in (sweeps, collector, changes):
             thread.join()
         loops.last_words(instance.ledger_path)
 
@@ -189,10 +196,7 @@ def contexts(instance: Instance, reader: Callable[[str, str], GiteaReader]) -> C
     """What bots see of a team: (team, bot)."""
     mirror = mirrors(instance, "work")
     scanner = PullScanner(mirror)
-    settings = instance.settings
-    evaluator = ConfigEvaluator(
-        mirror, settings.limits, settings.packages_path, lambda agent: known(instance, agent, mirror)
-    )
+    evaluator = evaluators(instance, mirror, reader)
     history = LedgerHistory(instance.ledger)
 
     def context(team: str, bot: str) -> Context:
@@ -202,23 +206,6 @@ def contexts(instance: Instance, reader: Callable[[str, str], GiteaReader]) -> C
         )
 
     return context
-
-
-def known(instance: Instance, agent: str, mirror: Callable[[Repo], Mirror]) -> KnownNames | None:
-    """What the declaration of an agent may name; None for an agent of no team."""
-    settings = instance.settings
-    mine = next((team for team in settings.teams.values() if agent in team.agents), None)
-    if mine is None:
-        return None
-
-    def others() -> Iterator[tuple[str, Repo, str]]:
-        for other in mine.agents:
-            baseline = instance.ledger.deployments.baseline(other) if other != agent else None
-            if baseline is not None:
-                yield other, Repo(mine.forge, settings.configs, other), baseline.branch
-
-    caps = own_bounds(settings.budget)
-    return KnownNames(tuple(mine.lanes), settings.model.models_of(agent), lambda: holders(mirror, others()), caps)
 
 
 def loop_guard_of(instance: Instance) -> LoopGuard:

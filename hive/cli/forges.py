@@ -30,7 +30,7 @@ def _one_forge(instance: Instance, name: str | None) -> str:
 
 def _admin(instance: Instance, forge: str, login: str | None) -> tuple[str, str]:
     """The login and password of a site admin; the embedded forge has one of its own."""
-    from hive.app.up import ADMIN as OURS
+    from hive.app.set_up import ADMIN as OURS
 
     if login is None and instance.settings.forges[forge].kind == "embedded":
         return OURS, instance.secret_store.password(forge, OURS)
@@ -62,7 +62,7 @@ def init(
     from hive.app.up import own_forge
     from hive.provision import Provisioner
 
-    instance = open_instance(config)
+    instance = open_instance(config, "init")
     forge = _one_forge(instance, name)
     login, password = _admin(instance, forge, admin)
     changes: list[str] = []
@@ -137,7 +137,7 @@ def rotate(config: Path, account: tuple[str, ...], name: str | None, admin: str 
     """
     from hive.provision import Rotation
 
-    instance = open_instance(config)
+    instance = open_instance(config, "rotate")
     forge = _one_forge(instance, name)
     key = _admin(instance, forge, admin)
     rotation = Rotation(instance, forge, click.echo)

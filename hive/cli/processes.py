@@ -26,7 +26,7 @@ def web(config: Path) -> None:
     from hive.app.web import serve
     from hive.supervisor.processes import stop_event
 
-    serve(open_instance(config), stop_event())
+    serve(open_instance(config, "web"), stop_event())
 
 
 @main.command()

@@ -59,5 +59,5 @@ def demo(
 @CONFIG
 def check(config: Path) -> None:
     """Check a configuration, and print every error in it."""
-    instance = open_instance(config)
+    instance = open_instance(config, "check")
     click.echo(f"{config}: {len(instance.settings.teams)} team(s), bots {', '.join(instance.bots)}")

@@ -18,8 +18,11 @@ from hive.config.validation import DEFAULT_ACCOUNTS, field_errors
 from hive.config.yaml_loader import MAX_BYTES
 from hive.config.yaml_locations import BadYaml, Document, Problem
 
-DEFAULT_BOTS = ("bots.triage", "bots.commands", "bots.lane", "bots.review", "bots.gatekeeper")
+DEFAULT_BOTS = ("bots.triage", "bots.commands", "bots.lane", "bots.review", "bots.gatekeeper", "bots.roster")
 EMBEDDED: Final = "embedded"
+OPS: Final = "ops"
+"""The repository, beside `meta`, where people ask things of the hive."""
+
 PACKAGES_PATH: Final = (
     *("/usr/local/bin", "/usr/bin", "/bin", "/usr/local/go/bin", "/usr/local/cargo/bin", "/usr/lib/go/bin"),
     *("/run/current-system/sw/bin", "/nix/var/nix/profiles/default/bin"),
@@ -241,7 +244,7 @@ class Settings:
     """Organisation of the agents' configuration repositories."""
 
     meta: str = "hive/meta"
-    """Repository in which the hive files issues about itself."""
+    """Repository of the roster and of the log of deployments, in which the hive files issues about itself."""
 
     sweep_seconds: Annotated[int, Ge(1), Le(3600)] = 60
     """Seconds between two polls of a forge for what webhooks did not deliver."""
@@ -283,12 +286,27 @@ class Settings:
 
     def team_of(self, repo: Repo) -> str | None:
         """The team that a repository belongs to, configuration repositories included, however its name is spelt."""
-        return next((name for name in self.teams if repo in self.repos_of(name)), None)
+        return next((name for name in self.teams if repo in (*self.repos_of(name), *self.own_repos(name))), None)
 
     def spelt(self, repo: Repo) -> Repo:
         """A repository as this configuration writes its name: `Acme/App` of the forge is `acme/app` of the team `acme`."""
-        ours = (mine for name in self.teams for mine in self.repos_of(name) if mine == repo)
+        ours = (mine for name in self.teams for mine in (*self.repos_of(name), *self.own_repos(name)) if mine == repo)
         return next(ours, repo)
+
+    def own_repos(self, team: str) -> list[Repo]:
+        """The hive's own repositories that a team's bots look after, roster first: those of a forge are its first team's."""
+        forge = self.teams[team].forge
+        if team != self.first_team(forge):
+            return []
+        return [self.meta_of(forge), Repo(forge, self.meta.partition("/")[0], OPS)]
+
+    def first_team(self, forge: str) -> str:
+        """The team that speaks for a forge."""
+        return next(name for name, team in self.teams.items() if team.forge == forge)
+
+    def meta_of(self, forge: str) -> Repo:
+        """The repository of a forge's roster, where the hive files issues about itself."""
+        return Repo(forge, *self.meta.split("/", 1))
 
     def repos_of(self, team: str) -> list[Repo]:
         """The repositories that a team's bots look at, configuration repositories last."""

@@ -44,6 +44,31 @@ def field_errors(data: Any) -> Iterator[FieldError]:
     yield from _fit(root)
 
 
+def roster_errors(teams: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator[FieldError]:
+    """Everything that is wrong with the agents and lanes of teams, beside all that `hive.yaml` says of the rest."""
+    theirs = {name: _lists(_map(team)) for name, team in _map(host.get("teams")).items()}
+    people = {folded(login) for team in theirs.values() for login in _texts(team.get("operators"))}
+    named = {name: (_map(team).get("agents"), _map(team).get("lanes")) for name, team in teams.items()}
+    mine = {name: {**theirs[name], "agents": agents, "lanes": lanes} for name, (agents, lanes) in named.items()}
+    for name, (agents, lanes) in named.items():
+        yield from _each(("teams", name, "agents"), agents, naming.agent)
+        for index, agent in enumerate(_list(agents)):
+            if isinstance(agent, str) and folded(agent) in people:
+                why = f"{shown(agent)} is an operator, who is a person; an agent is never one"
+                yield FieldError(("teams", name, "agents", index), why)
+        if lanes == {}:
+            yield FieldError(("teams", name, "lanes"), "should hold at least one lane")
+        yield from _lanes(("teams", name), mine[name])
+    for error in _names({**host, "teams": {**theirs, **mine}}):
+        if error.place[1:2] and error.place[1] in mine and error.place[2:3] == ("agents",):
+            yield error
+
+
+def _lists(team: Mapping[str, Any]) -> dict[str, Any]:
+    """A team's settings in the shape of YAML."""
+    return {key: list(value) if isinstance(value, tuple) else value for key, value in team.items()}
+
+
 def _forges(forges: Mapping[str, Any]) -> Iterator[FieldError]:
     seen: dict[str, str] = {}
     for name, forge in forges.items():
@@ -235,6 +260,11 @@ def _fit(root: Mapping[str, Any]) -> Iterator[FieldError]:
             naming.login(owner) or naming.repository(repo) if slash else f"should be OWNER/NAME (it is {shown(meta)})"
         )
         yield from _wrong(("meta",), wrong)
+    yield from _names(root)
+
+
+def _names(root: Mapping[str, Any]) -> Iterator[FieldError]:
+    """Every name that is claimed twice."""
     holders: dict[str, _Claim] = {}
     for claim in _claims(root):
         before = holders.setdefault(folded(claim.name), claim)

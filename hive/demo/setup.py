@@ -11,7 +11,7 @@ from pathlib import Path
 
 from forge.gitea.admin import GiteaAdmin
 from hive.agent.git_env import settings
-from hive.app.up import ADMIN
+from hive.app.set_up import ADMIN
 from hive.config import EMBEDDED, ForgeSettings
 from hive.demo.forge_access import ForgeAccess
 from hive.demo.names import PLAIN, DemoNames

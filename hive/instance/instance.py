@@ -50,6 +50,13 @@ class Instance:
     """An instance as one process sees it; `close` releases what it opened."""
 
     settings: Settings
+    before_roster: Settings | None = None
+    """What `hive.yaml` says, if a roster says otherwise of agents and lanes."""
+
+    @property
+    def host_settings(self) -> Settings:
+        """What `hive.yaml` says, whatever rosters say of agents and lanes."""
+        return self.before_roster or self.settings
 
     @cached_property
     def ledger(self) -> Ledger:
@@ -148,7 +155,7 @@ class Instance:
 
     def ops(self, team: str) -> Repo:
         """The repository where a team's operators are notified."""
-        return Repo(self.settings.teams[team].forge, *self.settings.meta.split("/", 1))
+        return self.settings.meta_of(self.settings.teams[team].forge)
 
     def knowledge(self, forge: str) -> Repo:
         """What all on a forge have learned: every agent reads it."""
@@ -187,6 +194,7 @@ class Instance:
             operator_logins=tuple(_pinned(self.ledger, mine.forge, login).login for login in mine.operators),
             models=self.settings.model.known,
             agent_models=self.settings.model.agents,
+            own=tuple(self.settings.own_repos(name)),
         )
 
     @contextmanager

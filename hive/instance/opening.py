@@ -8,6 +8,7 @@ from forge.tls import trust
 from hive.config import BadYaml, Settings, load
 from hive.config.extras import need
 from hive.instance.instance import Instance, StartupError
+from hive.instance.rosters import rostered
 
 NEEDS = {
     "up": ("git", "httpx2"),
@@ -17,6 +18,13 @@ NEEDS = {
     "doctor": ("httpx2",),
 }
 """Packages of extras that commands need with any settings, by their import names."""
+
+
+WITHOUT_ROSTER = frozenset({"check", "web", "work", "host"})
+"""Commands that need no ledger, or wait for it themselves and then ask which agents there are."""
+
+SETTING_UP = frozenset({"doctor", "init", "rotate", "up"})
+"""Commands for all agents of the merged rosters, those included that have no account yet."""
 
 
 def packages(settings: Settings, command: str) -> tuple[str, ...]:
@@ -38,7 +46,10 @@ def opened(config: Path, command: str = "") -> Instance:
     except OSError as error:
         raise StartupError(f"{config} cannot be read: {error.strerror}; name a configuration file") from error
     need(*packages(settings, command))
-    return open_instance(settings)
+    instance = open_instance(settings)
+    if command in WITHOUT_ROSTER or not instance.ledger_path.exists():
+        return instance
+    return rostered(instance, whole=command in SETTING_UP)
 
 
 def open_instance(settings: Settings) -> Instance:

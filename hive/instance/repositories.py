@@ -45,7 +45,9 @@ def places(instance: Instance) -> Iterator[tuple[Repo, RepositoryRole]]:
     for forge in settings.forges:
         teams = tuple(team for team, mine in settings.teams.items() if mine.forge == forge)
         if teams:
-            yield Repo(forge, *settings.meta.split("/", 1)), RepositoryRole(teams, is_reportable=False)
+            meta, ops = settings.own_repos(settings.first_team(forge))
+            yield meta, RepositoryRole(teams, is_reportable=False)
+            yield ops, RepositoryRole(teams)
             yield instance.knowledge(forge), RepositoryRole(teams)
 
 

@@ -14,6 +14,7 @@ progress     what people are shown of a run while it goes on, and which comment 
 questions    what runs asked people, kept for ever, and what came of it
 conversations on which lines of a pull request a run was notified, until they are resolved
 deployments  attempts to run another commit; baselines are the last approved ones
+rosters      which agents there are, as merged last; spawns were asked for, tombstones are of those that are no more
 incidents    what is wrong with the hive itself, from when to when; crashes of containers
 recordings   what a bot read for a job, so that its decision can be replayed
 causes       which event, job, effect, run or turn caused which, and the event that an effect caused
@@ -50,6 +51,7 @@ from hive.ledger.jobs import ConcurrencyLimit, Job, Jobs, Origin, Priority
 from hive.ledger.progress import ProgressItem, RunProgress, ShownProgress
 from hive.ledger.questions import CANCELLED, EXPIRED, Question
 from hive.ledger.repositories import PinnedRepository
+from hive.ledger.rosters import AcceptedRoster, Rosters, SpawnRequest, Tombstone
 from hive.ledger.run_states import RunState, RunStates
 from hive.ledger.runs import Run, Runs, Turn
 from hive.ledger.spending import BookedAnswer, RunSpending, SpendingReport, SpendingRow
@@ -62,6 +64,7 @@ __all__ = [
     "EXPIRED",
     "NEVER",
     "SCOPES",
+    "AcceptedRoster",
     "Act",
     "Audit",
     "AuditRow",
@@ -97,6 +100,7 @@ __all__ = [
     "ProgressItem",
     "Question",
     "Quote",
+    "Rosters",
     "Run",
     "RunProgress",
     "RunSpending",
@@ -105,6 +109,7 @@ __all__ = [
     "Runs",
     "Scope",
     "ShownProgress",
+    "SpawnRequest",
     "Spender",
     "SpendingReport",
     "SpendingRow",
@@ -113,6 +118,7 @@ __all__ = [
     "SuspensionReason",
     "Suspensions",
     "TokenCounts",
+    "Tombstone",
     "TranscriptFull",
     "Transcripts",
     "Turn",

@@ -14,6 +14,8 @@ from hive.ledger.database import Clock, Database
 class Act(StrEnum):
     """What the hive itself records; a forge's events and the hive's effects are recorded by their wire names."""
 
+    AGENT_DESTROYED = "agent_destroyed"
+    AGENT_PURGED = "agent_purged"
     AGENT_RESUMED = "agent_resumed"
     AGENT_SUSPENDED = "agent_suspended"
     BUDGET_WARNING = "budget_warning"

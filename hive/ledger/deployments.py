@@ -36,7 +36,7 @@ FINAL = APPLIED | {DeploymentState.REJECTED, DeploymentState.SUPERSEDED}
 class Baseline:
     """An agent's baseline: `sha` was approved last, when the repository's newest activity was `cursor`.
 
-    `running_sha` is the commit whose container is meant to run, `rejected_sha` one that is not tried again. `model` is
+    `running_sha` is the commit whose container is meant to run (empty before the first), `rejected_sha` one that is not tried again. `model` is
     the one that an operator chose for now, and a restart is due while `restart_requested_at` is later than `restarted_at`.
     """
 
@@ -80,13 +80,18 @@ class Deployments:
         self._db = db
         self._clock = clock
 
-    def register(self, agent: str, *, team: str, seen: Repository, branch: Branch, cursor: int) -> bool:
-        """Set an agent's first baseline, the head of its configuration's branch; False if it has one."""
+    def register(
+        self, agent: str, *, team: str, seen: Repository, branch: Branch, cursor: int, runs: bool = True
+    ) -> bool:
+        """Set an agent's first baseline, the head of its configuration's branch; False if it has one.
+
+        One that does not run yet gets its container from the first merge.
+        """
         with self._db.transaction() as db:
             done = db.execute(
                 "INSERT INTO baselines (agent, team, repo, repo_id, branch, sha, cursor, running_sha)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (agent, team, str(seen.repo), seen.id, branch.name, branch.sha, cursor, branch.sha),
+                (agent, team, str(seen.repo), seen.id, branch.name, branch.sha, cursor, branch.sha if runs else ""),
             )
         return bool(done.rowcount)
 
@@ -94,6 +99,11 @@ class Deployments:
         """An agent's baseline; None before it has one."""
         row = self._db.row("SELECT * FROM baselines WHERE agent = ?", agent)
         return None if row is None else Baseline(**dict(row))
+
+    def forget(self, agent: str) -> None:
+        """Forget an agent's baseline: its configuration has to be adopted again. What was deployed stays recorded."""
+        with self._db.transaction() as db:
+            db.execute("DELETE FROM baselines WHERE agent = ?", (agent,))
 
     def request_check(self, agent: str) -> None:
         """Request a check of an agent's configuration."""

@@ -28,6 +28,7 @@ from hive.ledger.pruning import Pruning
 from hive.ledger.questions import Questions
 from hive.ledger.recordings import Recordings
 from hive.ledger.repositories import Repositories
+from hive.ledger.rosters import Rosters
 from hive.ledger.run_states import RunStates
 from hive.ledger.runs import Runs
 from hive.ledger.snapshots import Snapshots
@@ -67,6 +68,7 @@ class Ledger:
         self.progress = Progress(self._db, clock)
         self.verdicts = Verdicts(self._db)
         self.deployments = Deployments(self._db, clock)
+        self.rosters = Rosters(self._db, clock)
         self.incidents = Incidents(self._db, clock)
         self.audit = Audit(self._db, clock)
         self.pruning = Pruning(self._db)

@@ -100,7 +100,7 @@ class CreateTag(WireNamed, wire="create_tag"):
 
 @dataclass(frozen=True, slots=True)
 class CommitFile(WireNamed, wire="commit_file"):
-    """Commit a file of the hive's own repository."""
+    """Commit a file of the hive's own repository; a missing branch is created from `start`, if that is given."""
 
     repo: Repo
     path: str
@@ -108,6 +108,7 @@ class CommitFile(WireNamed, wire="commit_file"):
     message: str
     branch: str
     key: str
+    start: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bots.intents import SetStatus, TagDenied
 from bots.markdown import plain_name, visible
+from forge.models import FileEdit
 from forge.protocol import Conflict
 from hive.outbox.actions import CommitFile, CreateTag
 from hive.outbox.registry import Execution, Registry, Result
@@ -42,6 +43,6 @@ def create_tag(execution: Execution, action: CreateTag) -> Result:
 @HANDLERS.on(CommitFile)
 def commit_file(execution: Execution, action: CommitFile) -> Result:
     """Commit a file of the hive's own repository."""
-    content = action.content.encode()
-    execution.forge.put_file(action.repo, action.path, content, message=action.message, branch=action.branch)
+    edit = FileEdit(action.path, action.content.encode())
+    execution.forge.commit(action.repo, [edit], message=action.message, branch=action.branch, start=action.start)
     return Result(detail={"message": action.message})

@@ -14,7 +14,7 @@ from forge.protocol import Conflict, ForgeError, NotFound, Unavailable
 from hive import backoff
 from hive.codec import Codec
 from hive.ledger import Act, Effect, Ledger, StaleLease
-from hive.outbox import code, comments, issues, local_actions, progress, pulls, questions, reviews
+from hive.outbox import code, comments, issues, local_actions, progress, pulls, questions, reviews, rosters
 from hive.outbox.actions import ACTIONS, Action, repo_of, subject_of
 from hive.outbox.guards import OutagePolicy, RepositoryGuard, WriteGuard
 from hive.outbox.registry import Execution, NotReady, Registry, Result, Services, Superseded
@@ -24,7 +24,7 @@ log = logging.getLogger("hive.outbox.executor")
 
 HANDLERS = Registry(
     *(code.HANDLERS, comments.HANDLERS, issues.HANDLERS, local_actions.HANDLERS),
-    *(progress.HANDLERS, pulls.HANDLERS, questions.HANDLERS, reviews.HANDLERS),
+    *(progress.HANDLERS, pulls.HANDLERS, questions.HANDLERS, reviews.HANDLERS, rosters.HANDLERS),
 )
 """Who performs which action."""
 

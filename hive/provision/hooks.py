@@ -48,7 +48,7 @@ class Hooks:
     def orgs(instance: Instance, forge: str) -> tuple[str, ...]:
         """The organisations whose events are needed."""
         teams = [name for name, team in instance.settings.teams.items() if team.forge == forge]
-        return (*teams, instance.settings.configs)
+        return (*teams, instance.settings.configs, instance.settings.meta.partition("/")[0])
 
     def ensure(self) -> None:
         """One hook for each organisation, with the secret that the receiver knows."""

@@ -207,6 +207,13 @@ class Provisioner:
             rule = replace(rule, push=True, pushers=mine.operators)
         self._protect(repo, rule)
 
+    def _roster_rule(self) -> Protection:
+        """The protection of the roster: operators of all teams merge what its bot, if there is one, has planned."""
+        checks = (team_permissions.ROSTER_CHECK,) if team_permissions.ROSTER_BOT in self._instance.settings.bots else ()
+        return Protection(
+            MAIN, mergers=self._operators(), required_statuses=checks, block_on_outdated_branch=bool(checks)
+        )
+
     def _config_repo(self, agent: str, team: str, mine: TeamSettings) -> None:
         repo = Repo(self._forge, self._instance.settings.configs, agent)
         self._repo(repo, private=True, guests={agent: "write"})
@@ -214,16 +221,20 @@ class Provisioner:
         checks = (team_permissions.CHECKS[True],)
         rule = Protection(MAIN, mergers=mine.operators, required_statuses=checks, block_on_outdated_branch=True)
         self._protect(repo, rule)
-        self._seeds.adopt(repo, agent, team)
+        self._seeds.adopt(repo, agent, team, mine)
 
     def _hive_org(self, org: str) -> None:
         """The hive's own repositories: deployments, requests, shared knowledge."""
-        meta = Repo(self._forge, *self._instance.settings.meta.split("/", 1))
+        meta = self._instance.settings.meta_of(self._forge)
         ops, lore = Repo(self._forge, org, "ops"), knowledge(self._instance, self._forge)
         self._org(org, team_permissions.META)
         self._repo(meta, private=True, guests={})
         self._seeds.roster(meta)
+        self._protect(meta, self._roster_rule())
+        self._seeds.adopt_roster(meta)
         self._repo(ops, private=True, guests={})
+        if self._steps.doing:
+            self._begin(ops)
         for label in request_labels():
             self._steps.note(self._admin.ensure_label(ops, label), f"label {label.name} in {ops.path}")
         self._seeds.forms(ops)

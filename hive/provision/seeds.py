@@ -5,13 +5,17 @@ from __future__ import annotations
 from functools import partial
 from importlib import resources
 
+from bots.intents import PostComment
+from bots.models import roster_of
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.writer import GiteaForge
-from forge.models import Repo, Repository
+from forge.models import FileEdit, Ref, Repo, Repository
 from forge.protocol import NotFound
-from hive.config import TeamSettings
+from hive.config import BadYaml, TeamSettings
+from hive.config.roster import FILE, of_settings, read_roster, write_roster
 from hive.instance.instance import Instance, StartupError
 from hive.instance.running_agent import new_engine
+from hive.outbox.enqueue import enqueue
 from hive.provision.steps import MISSING, Steps
 
 MAIN = "main"
@@ -26,13 +30,23 @@ FORMS_AT = ".gitea/ISSUE_TEMPLATE"
 """Where both Forgejo and Gitea look for issue forms; `.forgejo` is read by Forgejo alone."""
 
 META = """\
-# hive/meta
+# {}
 
-What runs where. Each commit on `deployed/` is a deployment: successes only.
+Who works here is in [roster.yaml](roster.yaml): change it by pull request. A request for a new agent is an issue in `{}/ops`.
 
-| agent | team | lanes | configuration |
-|---|---|---|---|
+Each commit on the branch `deployments` is a deployment: successes only.
 """
+FIRST = "hive/first"
+"""The branch of an agent's first configuration."""
+
+FIRST_TITLE = "The first configuration of {}"
+FIRST_BODY = """\
+This is what {agent} starts with: {lane}, and what it is told. Change it here as you like.
+
+Merging this pull request creates its container.
+"""
+READY = "🌱 The configuration of **{agent}** is ready in {pull}: merging it creates the container."
+ASKED = "\n## Why this agent exists\n{}\n"
 OPS = "# {}\n\nWhat the hive asks of its operators, and what people ask of the hive: file an issue, there is a form for it.\n"
 LORE = (
     "# {}\n\nShared knowledge. Every agent reads it. Nothing is pushed to `main` directly: change it by pull request.\n"
@@ -66,28 +80,69 @@ class Seeds:
         """The first configuration of an agent; once `main` is protected only pull requests change it."""
         if self._protected(repo):
             return
-        lane = next((lane.name for lane in mine.lane_list() if lane.agent == agent), "general")
+        files, said = self._first_files(agent, mine)
+        for path in CONFIG[:1] if self._is_new(agent) else CONFIG:
+            self._put(repo, path, files[path], about=said if path == DECLARATION else "")
+
+    def _first_files(self, agent: str, mine: TeamSettings) -> tuple[dict[str, str], str]:
+        """What an agent's first configuration holds, and what is to be said of its engine."""
+        lane = next((lane.name for lane in mine.lane_list() if lane.agent == agent), mine.lane_list()[0].name)
         engine, why = (self._engine, "") if self._engine else new_engine(self._instance, agent)
         facts = {"name": agent, "lane": lane, "engine": engine, "packages": ", ".join(PROGRAMS.get(engine, ()))}
         said = "" if engine == USUAL else f", with engine: {engine}{f' ({why})' if why else ''}"
-        for path in CONFIG:
-            self._put(repo, path, _template(path).format(**facts), about=said if path == DECLARATION else "")
+        return {path: _template(path).format(**facts) for path in CONFIG}, said
 
-    def adopt(self, repo: Repo, agent: str, team: str) -> None:
-        """Register the first head that the hive sees as the baseline: merges count from here on."""
-        if self._instance.ledger.deployments.baseline(agent) is None:
-            what = f"baseline of {agent} at the head of {repo.path}"
-            self._steps.take(what, MISSING, partial(self._adopt, repo, agent, team))
+    def _is_new(self, agent: str) -> bool:
+        """Whether a merged roster added the agent: its first configuration is merged as well before it runs."""
+        has_roster = self._instance.ledger.deployments.baseline(roster_of(self._forge)) is not None
+        return has_roster and self._instance.ledger.deployments.baseline(agent) is None
+
+    def adopt(self, repo: Repo, agent: str, team: str, mine: TeamSettings) -> None:
+        """Register the first head that the hive sees as the baseline: merges count from here on.
+
+        For an agent that a merged roster added, its first configuration is proposed.
+        """
+        if self._instance.ledger.deployments.baseline(agent) is not None:
+            return
+        is_new = self._is_new(agent)
+        if is_new:
+            what = f"pull request with the first configuration of {agent}"
+            self._steps.take(what, MISSING, partial(self._propose, repo, agent, team, mine))
+        what = f"baseline of {agent} at the head of {repo.path}"
+        self._steps.take(what, MISSING, partial(self._adopt, repo, agent, team, runs=not is_new))
+
+    def _propose(self, repo: Repo, agent: str, team: str, mine: TeamSettings) -> None:
+        """Open the pull request whose merge creates the container, and say so where the agent was asked for."""
+        files, _ = self._first_files(agent, mine)
+        ledger = self._instance.ledger
+        asked = ledger.rosters.requested(agent)
+        if asked is not None and asked.why:
+            quoted = "".join(f"\n> {line}" for line in asked.why.splitlines())
+            files["prompts/role.md"] += ASKED.format(quoted)
+        edits = [FileEdit(path, text.encode()) for path, text in files.items()]
+        title = FIRST_TITLE.format(agent)
+        lanes = ", ".join(f"the lane {lane.name}" for lane in mine.lane_list() if lane.agent == agent)
+        body = FIRST_BODY.format(agent=agent, lane=lanes or "no lane of its own").strip()
+        with self._core() as core:
+            core.commit(repo, edits, message=title, branch=FIRST, start=MAIN)
+            pull = core.open_pull(repo, head=FIRST, base=MAIN, title=title, body=body)
+        if asked is not None:
+            said = READY.format(agent=agent, pull=f"{repo.path}#{pull.ref.number}")
+            comment = PostComment(Ref.parse(asked.ref), said, key=f"ready:{agent}:{pull.ref}")
+            with ledger.transaction():
+                enqueue(ledger, team, self._instance.settings.account("core"), comment, by="hive")
+                ledger.rosters.fulfil(agent)
 
     def roster(self, repo: Repo) -> None:
-        """Who works here, on the first page of `hive/meta`; it follows `hive.yaml`."""
-        rows = []
-        for team, mine in self._instance.settings.teams.items():
-            for agent in mine.agents if mine.forge == self._forge else ():
-                lanes = ", ".join(lane.name for lane in mine.lane_list() if lane.agent == agent) or "none"
-                config = f"{self._instance.settings.configs}/{agent}"
-                rows.append(f"| {agent} | {team} | {lanes} | [{config}](/{config}) |\n")
-        self._put(repo, "README.md", META + "".join(rows), keep=False)
+        """The first roster: that of `hive.yaml`; once `main` is protected only pull requests change it."""
+        if not self._protected(repo):
+            self._put(repo, "README.md", META.format(repo.path, repo.owner), keep=False)
+            self._put(repo, FILE, write_roster(of_settings(self._instance.settings, self._forge)))
+
+    def adopt_roster(self, repo: Repo) -> None:
+        """Register the first roster that the hive sees: merges count from here on."""
+        if self._instance.ledger.deployments.baseline(roster_of(self._forge)) is None:
+            self._steps.take(f"baseline of the roster in {repo.path}", MISSING, partial(self._adopt_roster, repo))
 
     def forms(self, repo: Repo) -> None:
         """The forms for requests to the hive; a changed one stays as it is."""
@@ -121,13 +176,28 @@ class Seeds:
     def _protected(self, repo: Repo) -> bool:
         return self._admin.protection(repo, MAIN) is not None
 
-    def _adopt(self, repo: Repo, agent: str, team: str) -> None:
+    def _adopt_roster(self, repo: Repo) -> None:
+        seen = self._admin.repository(repo)
+        branch = self._admin.branch(repo, MAIN)
+        cursor = max((push.id for push in self._admin.pushes(repo, MAIN, 0)), default=0)
+        text = self._admin.file(repo, FILE, branch.sha).decode("utf-8", "replace")
+        settings, ledger = self._instance.settings, self._instance.ledger
+        try:
+            read_roster(text, self._instance.host_settings, self._forge)
+        except BadYaml as error:
+            raise StartupError(f"the roster in {repo.path} cannot be followed:\n{error}") from error
+        with ledger.transaction():
+            team = settings.first_team(self._forge)
+            ledger.deployments.register(roster_of(self._forge), team=team, seen=seen, branch=branch, cursor=cursor)
+            ledger.rosters.accept(self._forge, branch.sha, text)
+
+    def _adopt(self, repo: Repo, agent: str, team: str, *, runs: bool = True) -> None:
         seen = self._admin.repository(repo)
         if seen.empty:
             raise StartupError(f"{repo.path} is empty and protected: remove its protection, and run hive init again")
         branch = self._admin.branch(repo, seen.default_branch)
         cursor = max((push.id for push in self._admin.pushes(repo, seen.default_branch, 0)), default=0)
-        self._instance.ledger.deployments.register(agent, team=team, seen=seen, branch=branch, cursor=cursor)
+        self._instance.ledger.deployments.register(agent, team=team, seen=seen, branch=branch, cursor=cursor, runs=runs)
 
     def _core(self) -> GiteaForge:
         login = self._instance.settings.account("core")

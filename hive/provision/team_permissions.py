@@ -16,6 +16,10 @@ CHECKS = {False: "hive/review", True: "hive/eval"}
 """The status without which nothing is merged in a work repository, and in a configuration (True)."""
 
 
+ROSTER_BOT, ROSTER_CHECK = "bots.roster", "hive/roster"
+"""The bot that plans changes of the roster, and its status, without which none is merged."""
+
+
 @dataclass(frozen=True, slots=True)
 class TeamPermissions:
     """A team on the forge. `members` are names of accounts: `operators`, `agents`, or a bot's."""

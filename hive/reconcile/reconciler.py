@@ -193,6 +193,10 @@ class Reconciler:
 
     def _roll_back(self, target: ManagedAgent, deployment: Deployment) -> None:
         reason = deployment.reason
+        if not deployment.previous_sha:  # it was the first one
+            self._containers.kill(target.agent)
+            self._fail(target, deployment, DeploymentState.ROLLED_BACK, reason)
+            return
         try:
             if not self._advance(target, deployment.previous_sha, None):
                 return
@@ -204,7 +208,7 @@ class Reconciler:
         mirror = target.mirror()
         new = self._planned(target, mirror, deployment.sha)
         try:
-            old = self._planned(target, mirror, baseline.running_sha)
+            old = self._planned(target, mirror, baseline.running_sha) if baseline.running_sha else None
         except (BuildFailed, GitError):  # it was built under other rules, or its commit is gone
             old = None
         said = changes(old, new)
@@ -218,8 +222,8 @@ class Reconciler:
             target.reporter.failed(deployment, target.repo, reason)
 
     def _restore(self, target: ManagedAgent, baseline: Baseline) -> None:
-        """The container that is meant to run runs."""
-        if not self._is_down(target.agent):
+        """The container that is meant to run runs; before the first merge of a configuration there is none."""
+        if baseline.running_sha and not self._is_down(target.agent):
             self._advance(target, baseline.running_sha, None)
 
     def _rests_still(self, baseline: Baseline) -> bool:

@@ -13,9 +13,11 @@ from hive.outbox.enqueue import enqueue
 from hive.reconcile.verify import Rejected
 
 CONTEXT = "hive/deploy"
+LOG = "deployments"
+"""The branch of `hive/meta` whose commits are the deployments, successes only."""
 DEPLOYED = "🟢 **{agent} runs {sha}** · `{tag}` · {seconds} s after its merge was seen\n\n{changes}"
 FAILED = """\
-🔴 **{agent}: {sha} does not run**, {old} goes on
+🔴 **{agent}: {sha} does not run**, {old}
 
 {why}
 
@@ -25,7 +27,7 @@ REJECTED_TITLE = "🔴 {agent}: {sha} is on the branch and not approved"
 REJECTED = """\
 The head of {repo} is {sha}, and that is not what an operator merged: **{reason}**{detail}
 
-Nothing was built, {old} goes on running, and no later merge counts while this head is below it.
+Nothing was built, {old}, and no later merge counts while this head is below it.
 
 To go on, bring the branch back to what was merged last, or let an operator take it as it is, on the machine of the hive: `hive adopt {agent}`
 """
@@ -56,7 +58,7 @@ class Reporter:
         line = f"deploy {deployment.agent} {tag} {sha[:12]}"
         self._enqueue(deployment, CreateTag(repo, tag, sha, line, key=f"tag:{key}"))
         path = f"deployed/{deployment.agent}"
-        self._enqueue(deployment, CommitFile(self.meta, path, f"{sha}\n", line, "main", key=f"meta:{key}"))
+        self._enqueue(deployment, CommitFile(self.meta, path, f"{sha}\n", line, LOG, key=f"meta:{key}", start="main"))
         self._status(deployment, repo, State.SUCCESS, f"🟢 {tag}")
         seconds = max(0, round(self.ledger.clock() - deployment.created_at))
         said = DEPLOYED.format(
@@ -79,7 +81,7 @@ class Reporter:
         said = FAILED.format(
             agent=deployment.agent,
             sha=code(deployment.sha[:7]),
-            old=code(deployment.previous_sha[:7]),
+            old=_old(deployment.previous_sha),
             why=_listed(tuple(reason.splitlines()[-40:])),
         ).strip()
         for pull in deployment.pulls:
@@ -92,7 +94,7 @@ class Reporter:
     def rejected(self, baseline: Baseline, repo: Repo, sha: str, verdict: Rejected) -> None:
         """Report a head that was not approved: an issue for the operators."""
         detail = f" ({plain(verdict.detail)})" if verdict.detail else ""
-        old, new, where = code(baseline.running_sha[:7]), code(sha[:12]), code(repo.path)
+        old, new, where = _old(baseline.running_sha), code(sha[:12]), code(repo.path)
         said = REJECTED.format(
             repo=where, sha=new, old=old, reason=plain(verdict.reason), detail=detail, agent=baseline.agent
         ).strip()
@@ -127,6 +129,11 @@ class Reporter:
             "host", what, team=deployment.team, ref=pulls[-1] if pulls else str(repo), agent=deployment.agent,
             sha=deployment.sha, **detail,
         )  # fmt: skip
+
+
+def _old(sha: str) -> str:
+    """What is not changed by a commit that does not run."""
+    return f"{code(sha[:7])} goes on" if sha else "and nothing runs yet"
 
 
 def _listed(lines: tuple[str, ...]) -> str:

@@ -21,6 +21,7 @@ from bots.models import (
     RunView,
     Scan,
     Team,
+    TombstoneView,
     VerdictView,
 )
 from forge.models import (
@@ -46,6 +47,7 @@ T = TypeVar("T")
 NOON = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 APP = Repo("forgejo", "acme", "app")
 CONFIG = Repo("forgejo", "agent-configs", "iris")
+OWN = (Repo("forgejo", "hive", "meta"), Repo("forgejo", "hive", "ops"))
 MARA = User(1, "mara")
 IRIS = User(2, "iris")
 ARGUS = User(3, "argus")
@@ -163,6 +165,8 @@ class Still:
     rests: dict[str, tuple[str, ...]] = field(default_factory=dict)
     budgets: dict[Ref, BudgetView] = field(default_factory=dict)
     found: dict[Ref, tuple[FindingView, ...]] = field(default_factory=dict)
+    tombstones: dict[str, TombstoneView] = field(default_factory=dict)
+    roster: Evaluation | None = None
 
     def scan(self, pull: PullRequest) -> Scan:
         """Nothing was found."""
@@ -172,6 +176,11 @@ class Still:
         """What the test says."""
         assert self.evaluation is not None
         return self.evaluation
+
+    def evaluate_roster(self, pull: PullRequest) -> Evaluation:
+        """What the test says."""
+        assert self.roster is not None
+        return self.roster
 
     def run_for(self, ref: Ref) -> RunView | None:
         """What the test says."""
@@ -196,6 +205,10 @@ class Still:
     def budget(self, ref: Ref) -> BudgetView | None:
         """What the test says."""
         return self.budgets.get(ref)
+
+    def tombstone(self, agent: str) -> TombstoneView | None:
+        """What the test says."""
+        return self.tombstones.get(agent)
 
     def suspension_reasons(self, agent: str) -> tuple[str, ...]:
         """What the test says."""

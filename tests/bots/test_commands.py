@@ -10,7 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from bots.agent_intents import Deploy, Pause, RaiseBudget, ResetContext, Restart, Resume, SetModel
+from bots.agent_intents import (
+    Deploy,
+    Pause,
+    ProposeAgent,
+    PurgeAgent,
+    RaiseBudget,
+    ResetContext,
+    Restart,
+    Resume,
+    SetModel,
+)
 from bots.bot import Context
 from bots.commands import MOST, bot
 from bots.commands.handlers import HANDLERS
@@ -29,7 +39,7 @@ from bots.intents import (
     TagDenied,
     Unassign,
 )
-from bots.models import FindingView, Lane, RunStatus, RunView
+from bots.models import FindingView, Lane, RunStatus, RunView, TombstoneView
 from bots.money import DOLLAR
 from bots.request_reading import of_issue
 from bots.slash_commands import AT_WORK, COMMANDS, EVERYWHERE, ThreadKind
@@ -37,13 +47,14 @@ from bots.task_prompt import task_prompt
 from forge.event_keys import digest
 from forge.events import CommentPosted
 from forge.models import Comment, Ref, User
-from tests.bots.conftest import APP, ARGUS, CONFIG, CORE, EVE, IRIS, MARA, NOON, Still, StillForge, issue, pull
+from tests.bots.conftest import APP, ARGUS, CONFIG, CORE, EVE, IRIS, MARA, NOON, OWN, Still, StillForge, issue, pull
 
 Golden = Callable[[str, str], None]
 DOCS = Path(__file__).parents[2] / "docs" / "commands.md"
 ISSUE = Ref(APP, 1)
 PULL = Ref(APP, 2)
 DENIED = Ref(CONFIG, 3)
+TOMB = Ref(OWN[0], 4)
 ATLAS = User(5, "atlas")
 MEMBER = User(50, "milo")
 RUN = RunView(id=5, agent="iris", issue=ISSUE, state="open", pull=PULL)
@@ -75,6 +86,8 @@ SAID = {
     "new-session": "/new-session",
     "answer": "/answer sqlite, please",
     "budget": "/budget +2",
+    "revive": "/revive lexis",
+    "purge": "/purge lexis confirm",
     "help": "/help",
 }
 """How each command is said."""
@@ -125,6 +138,8 @@ WANTED: dict[str, list[Intent]] = {
     "new-session": [ResetContext(ISSUE, 5, "new", TOLD, key=key("new-session", "reset-context"))],
     "answer": [ContinueRun(5, TOLD, by_person=True, key=key("answer", "answer"))],
     "budget": [RaiseBudget(ISSUE, 5, 2 * DOLLAR, MARA, TOLD, key=key("budget", "raise"))],
+    "revive": [ProposeAgent(TOMB, OWN[0], "lexis", "", "", key=key("revive", "propose", TOMB))],
+    "purge": [PurgeAgent(TOMB, "lexis", MARA, key=key("purge", "purge", TOMB))],
     "help": [],
     "status": [],
     "deny": [
@@ -147,12 +162,14 @@ def ctx(ctx: Context, forge: StillForge, still: Still) -> Context:
         PULL: issue(2, is_pull=True),
         DENIED: replace(issue(3, is_pull=True), ref=DENIED),
     }
+    forge.issues[TOMB] = issue(4, ref=TOMB)
     forge.pulls = {PULL: pull(2), DENIED: pull(3, repo=CONFIG)}
     still.runs = {ISSUE: RUN, PULL: RUN}
     still.found = {PULL: FOUND}
     still.statuses = {ISSUE: RunStatus(5, "iris", True, "", NOON, turn=7, is_held=True)}
     lanes = (Lane("app", "iris", "area/app"), Lane("nix", "atlas", "area/nix"))
-    return replace(ctx, team=replace(ctx.team, agents={"iris": IRIS, "atlas": ATLAS}, lanes=lanes))
+    still.tombstones = {"lexis": TombstoneView("lexis")}
+    return replace(ctx, team=replace(ctx.team, agents={"iris": IRIS, "atlas": ATLAS}, lanes=lanes, own=OWN))
 
 
 def say(ctx: Context, body: str, *, by: User = MARA, ref: Ref = ISSUE, **facts: object) -> list[Intent]:
@@ -201,7 +218,7 @@ def shortly(action: Intent) -> Intent:
 
 def place(name: str) -> Ref:
     """Where a command is said."""
-    return {"review": PULL, "fix": PULL, "deny": DENIED}.get(name, ISSUE)
+    return {"review": PULL, "fix": PULL, "deny": DENIED, "revive": TOMB, "purge": TOMB}.get(name, ISSUE)
 
 
 def quiet(name: str, still: Still) -> None:
@@ -564,6 +581,7 @@ PLACES = {
     frozenset({ThreadKind.PULL, ThreadKind.CONFIG}): "pull requests",
     frozenset({ThreadKind.PULL}): "pull requests on code",
     frozenset({ThreadKind.CONFIG}): "pull requests on configurations",
+    frozenset({ThreadKind.OWN}): "issues in `hive/meta` and `hive/ops`",
 }
 """Where commands work, in words."""
 

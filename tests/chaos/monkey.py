@@ -18,7 +18,7 @@ from http.client import HTTPException
 from types import TracebackType
 from typing import Any, Self
 
-from hive.app.up import ADMIN
+from hive.app.set_up import ADMIN
 from hive.demo.setup import FORGE
 from tests.conftest import SmallDisk
 from tests.stories.conftest import Hive

@@ -17,7 +17,7 @@ from forge.embedded import FLAVOURS, FORGEJO_17, GITEA_127, EmbeddedForge, Flavo
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.writer import GiteaForge
 from forge.models import Repo
-from hive.app.up import ADMIN
+from hive.app.set_up import ADMIN
 from hive.app.work import worker_deps
 from hive.config import load
 from hive.demo.setup import FORGE, OPERATOR, TEAM, write_config

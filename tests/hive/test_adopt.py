@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from forge.gitea.admin import GiteaAdmin
 from hive.app.adopt import adoption, reading
-from hive.app.up import ADMIN
+from hive.app.set_up import ADMIN
 from hive.cli import main
 from hive.demo.setup import FORGE
 from hive.instance.instance import StartupError

@@ -19,7 +19,7 @@ import pytest
 from forge.embedded import EmbeddedForge
 from forge.gitea.admin import GiteaAdmin
 from hive.app.host import Host
-from hive.app.up import ADMIN
+from hive.app.set_up import ADMIN
 from hive.config import load
 from hive.demo.model import ModelConversation, ModelReply, ModelServer, Responder, ToolCall
 from hive.demo.setup import FORGE, OPERATOR, copy_project, sample, write_config

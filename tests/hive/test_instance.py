@@ -19,6 +19,7 @@ from hive.app.work import worker_deps
 from hive.instance.instance import StartupError
 from hive.outbox.actions import CommitFile, CreateTag, PostAnswer
 from hive.outbox.enqueue import enqueue
+from hive.reconcile.report import LOG
 from hive.worker.worker import Worker
 from tests.hive.conftest import APP, CONFIG, HiveEnv
 
@@ -155,12 +156,12 @@ def test_records_and_tags_are_made_once(hive_env: HiveEnv) -> None:
     worker = hive_env.worker()
     for number in range(2):
         for action in (
-            CommitFile(meta, "deployed/iris", "abc\n", "deploy iris", "main", key=f"c{number}"),
+            CommitFile(meta, "deployed/iris", "abc\n", "deploy iris", LOG, key=f"c{number}", start="main"),
             CreateTag(CONFIG, "deployed/1", sha, "deploy iris", key=f"t{number}"),
             OpenIssue(CONFIG, "look", "there", key="same"),
         ):
             worker.apply(enqueue(hive_env.instance.ledger, "acme", "core", action, by="host"))
-    assert hive_env.mara.file(meta, "deployed/iris", "main") == b"abc\n"
+    assert hive_env.mara.file(meta, "deployed/iris", LOG) == b"abc\n"
     failed = [row.detail for row in hive_env.instance.ledger.audit.after(0) if row.action == "effect_failed"]
     assert failed == []
 

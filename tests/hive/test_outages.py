@@ -14,7 +14,7 @@ from forge.embedded import EmbeddedForge
 from forge.events import IssueClosed, IssueOpened
 from forge.gitea.admin import GiteaAdmin
 from forge.models import Ref
-from hive.app.up import ADMIN
+from hive.app.set_up import ADMIN
 from hive.demo.setup import FORGE
 from hive.ledger import Scope
 from hive.outbox.actions import CreateTag

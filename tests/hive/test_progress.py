@@ -11,7 +11,7 @@ import pytest
 from bots.intents import StartRun
 from forge.gitea.admin import GiteaAdmin
 from forge.models import Comment, Ref, State
-from hive.app.up import ADMIN
+from hive.app.set_up import ADMIN
 from hive.demo.setup import FORGE
 from hive.ledger import (
     NEVER,

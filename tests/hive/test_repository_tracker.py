@@ -15,8 +15,8 @@ from forge.gitea.admin import GiteaAdmin
 from forge.models import Ref, Repo
 from forge.webhook import Delivery
 from hive.app.polls import Rounds
+from hive.app.set_up import ADMIN
 from hive.app.turn_brief import Brief
-from hive.app.up import ADMIN
 from hive.app.work import dispatcher_of, mirrors
 from hive.config import load
 from hive.demo.setup import FORGE

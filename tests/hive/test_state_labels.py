@@ -8,7 +8,7 @@ import requests
 from bots.intents import EndRun, SyncStateLabels
 from forge.gitea.admin import GiteaAdmin
 from forge.models import Label, Ref
-from hive.app.up import ADMIN
+from hive.app.set_up import ADMIN
 from hive.demo.setup import FORGE
 from hive.ledger import NEVER, Ledger, RunState, Scope, SuspensionReason
 from hive.outbox.enqueue import enqueue

@@ -53,14 +53,14 @@ def test_a_plan_of_little(provision_env: ProvisionEnv) -> None:
 
 def test_what_is_made(provision_env: ProvisionEnv) -> None:
     """Organisations with one hook where it is needed, the hive's own repositories, forms, and a roster."""
-    assert [len(provision_env.hooks(org)) for org in ("acme", "birch", "agent-configs", "hive")] == [1, 1, 1, 0]
+    assert [len(provision_env.hooks(org)) for org in ("acme", "birch", "agent-configs", "hive")] == [1, 1, 1, 1]
     with provision_env.by("core") as core:
         repos = {each.repo.name: each.private for each in core.repositories("hive")}
         assert repos == {"meta": True, "ops": True, "knowledge": True}
         ops, meta = (core.repository(Repo("work", "hive", name)).repo for name in ("ops", "meta"))
         for form in ("spawn", "config-request", "ask-the-lead"):
             assert b"body:" in core.file(ops, f".gitea/ISSUE_TEMPLATE/{form}.yaml", "main")
-        assert b"| bo | birch | site | [agent-configs/bo](/agent-configs/bo) |" in core.file(meta, "README.md", "main")
+        assert b"  birch:\n    agents: [bo]\n" in core.file(meta, "roster.yaml", "main")
 
 
 def test_tokens_are_secrets(provision_env: ProvisionEnv, tmp_path: Path) -> None:
@@ -242,6 +242,6 @@ def test_a_secret_that_was_lost(provision_env: ProvisionEnv, tmp_path: Path) -> 
     """A hook whose secret nobody knows any more is made anew."""
     before = provision_env.hooks("acme")
     (tmp_path / "state" / "secrets" / "work" / "hook.secret").unlink()
-    assert provision_env.init() == ["created hooks of acme, birch, agent-configs with a new secret"]
+    assert provision_env.init() == ["created hooks of acme, birch, agent-configs, hive with a new secret"]
     assert len(provision_env.hooks("acme")) == 1
     assert provision_env.hooks("acme") != before

@@ -21,7 +21,8 @@ from forge.gitea.operator import GiteaOperator
 from forge.models import Issue, PullRequest, Ref, Repo, Review
 from forge.protocol import Conflict, NotFound, Refused, Unavailable
 from forge.webhook import sign
-from hive.app.up import ADMIN, PRELOADED, begin
+from hive.app.set_up import ADMIN, AgentSetUp
+from hive.app.up import PRELOADED, begin
 from hive.config import load
 from hive.demo.model import ModelServer, Responder
 from hive.demo.scripted_replies import Task, script
@@ -55,6 +56,10 @@ class Hive:
     mara: Person
     operator: GiteaOperator
     deaths: list[tuple[str, int]] = field(default_factory=list)
+    set_up: AgentSetUp = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.set_up = AgentSetUp(self.instance)
 
     def file(self, task: Task) -> Ref:
         """Mara files an issue."""
@@ -64,6 +69,7 @@ class Hive:
         """Wait for something that has to come: what is not there yet, or between two lives, is asked for again."""
         end = time.monotonic() + SECONDS
         while time.monotonic() < end:
+            self.set_up.look()
             try:
                 found = look()
             except (NotFound, Unavailable):

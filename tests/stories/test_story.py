@@ -6,6 +6,7 @@ import random
 
 from forge.models import Ref, ReviewState
 from hive.demo.scripted_replies import DOWNLOAD, HONEY, SORT
+from hive.reconcile.report import LOG
 from tests.stories.conftest import APP, CONFIG, META, Hive
 
 
@@ -98,4 +99,4 @@ def _tag(hive: Hive, number: int) -> bool:
 
 
 def _meta(hive: Hive) -> str:
-    return hive.mara.file(META, "deployed/iris", "main").decode()
+    return hive.mara.file(META, "deployed/iris", LOG).decode()

@@ -1,0 +1,74 @@
+"""Wires what bots may have evaluated: configurations of agents, and rosters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+from bots.models import Role
+from forge.models import Repo
+from forge.protocol import NotFound, Reader
+from hive.config.costs import own_bounds
+from hive.config.roster import Roster
+from hive.git_mirror.mirror import Mirror
+from hive.inspect.config_evaluator import ConfigEvaluator, holders
+from hive.inspect.roster_evaluator import AgentFacts, Evaluators, RosterEvaluator
+from hive.instance.instance import Instance
+from hive.reconcile.build import KnownNames
+
+
+def evaluators(
+    instance: Instance, mirror: Callable[[Repo], Mirror], reader: Callable[[str, str], Reader]
+) -> Evaluators:
+    """What plans changes; `reader` is a forge as an account of a team sees it: (team, login)."""
+    settings = instance.settings
+    configs = ConfigEvaluator(
+        mirror, settings.limits, settings.packages_path, lambda agent: known(instance, agent, mirror)
+    )
+    facts = AgentFacts(
+        partial(_roles, instance, mirror),
+        lambda: {each.agent: each.team for each in instance.ledger.rosters.tombstones()},
+        partial(_is_taken, instance, reader),
+    )
+    return Evaluators(configs, RosterEvaluator(mirror, instance.host_settings, facts))
+
+
+def known(instance: Instance, agent: str, mirror: Callable[[Repo], Mirror]) -> KnownNames | None:
+    """What the declaration of an agent may name; None for an agent of no team."""
+    settings = instance.settings
+    mine = next((name for name, team in settings.teams.items() if agent in team.agents), None)
+    if mine is None:
+        return None
+    team, others = settings.teams[mine], partial(_configs, instance, mine, but=agent)
+    caps = own_bounds(settings.budget)
+    return KnownNames(tuple(team.lanes), settings.model.models_of(agent), lambda: holders(mirror, others()), caps)
+
+
+def _configs(instance: Instance, team: str, *, but: str = "") -> Iterator[tuple[str, Repo, str]]:
+    """The agents of a team that have a configuration, with its repository and branch."""
+    mine = instance.settings.teams[team]
+    for agent in mine.agents:
+        baseline = instance.ledger.deployments.baseline(agent) if agent != but else None
+        if baseline is not None:
+            yield agent, Repo(mine.forge, instance.settings.configs, agent), baseline.branch
+
+
+def _roles(instance: Instance, mirror: Callable[[Repo], Mirror], roster: Roster) -> Mapping[str, Role]:
+    """Who has a role that one agent of a team has at the most."""
+    found: dict[str, Role] = {}
+    for team in roster.teams.keys() & instance.settings.teams.keys():
+        held = holders(mirror, _configs(instance, team))
+        found |= {agent: Role(role) for role, agent in held.items()}
+    return found
+
+
+def _is_taken(instance: Instance, reader: Callable[[str, str], Reader], forge: str, name: str) -> bool:
+    """Whether an account of a name is somebody's who is not of the hive."""
+    if instance.ledger.identity(forge, name) is not None:
+        return False
+    team = instance.settings.first_team(forge)
+    try:
+        reader(team, instance.settings.account("core")).user(name)
+    except NotFound:
+        return False
+    return True

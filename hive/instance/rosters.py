@@ -1,0 +1,71 @@
+"""The settings of an instance as its merged rosters have them. Reads the ledger; asks no forge."""
+
+from __future__ import annotations
+
+import logging
+
+from hive.config import BadYaml, Settings
+from hive.config.roster import read_roster, without
+from hive.instance.instance import Instance, StartupError
+from hive.supervisor.heartbeat import Heartbeat, Loops
+
+log = logging.getLogger("hive.instance.rosters")
+
+LOOK_SECONDS = 1.0
+CONTRADICTION = "the roster that operators merged last and hive.yaml contradict each other:\n{error}"
+
+
+def rostered(instance: Instance, *, whole: bool = False) -> Instance:
+    """The instance with the agents and lanes that operators merged last, if a roster was ever adopted.
+
+    Agents who have no account or configuration yet are left out, unless it is to be the `whole` roster.
+    Raises StartupError for a roster that `hive.yaml` no longer allows. Both instances share what is open.
+    """
+    found = Instance(_settings(instance, whole=whole), instance.host_settings)
+    found.__dict__["ledger"] = instance.ledger
+    return found
+
+
+def waiting_agents(instance: Instance) -> dict[str, str]:
+    """The agents of the merged rosters that cannot run yet, since nobody has set them up, and their teams."""
+    whole, ready = rostered(instance, whole=True).settings, rostered(instance).settings
+    able = {agent for team in ready.teams.values() for agent in team.agents}
+    return {agent: name for name, team in whole.teams.items() for agent in team.agents if agent not in able}
+
+
+def roster_state(instance: Instance) -> tuple[object, ...]:
+    """What rosters and their agents depend on: as long as it is the same, so are they. Raises errors of the ledger."""
+    rosters = instance.ledger.rosters
+    return rosters.accepted(), rosters.configured()
+
+
+def end_with_roster(instance: Instance, loops: Loops) -> None:
+    """End a process when other agents can run than at its start; it is started again, and knows them."""
+    last: tuple[object, ...] = ()
+
+    def look(heartbeat: Heartbeat) -> float:
+        nonlocal last
+        now = roster_state(instance)
+        if now != last and _settings(instance).teams != instance.settings.teams:
+            log.warning("roster_changed")
+            loops.stop.set()
+        last = now
+        heartbeat.beat()
+        return LOOK_SECONDS
+
+    loops.run("roster", look)
+
+
+def _settings(instance: Instance, *, whole: bool = False) -> Settings:
+    settings, rosters = instance.host_settings, instance.ledger.rosters.accepted()
+    for accepted in rosters:
+        if accepted.forge not in {team.forge for team in settings.teams.values()}:
+            continue
+        try:
+            settings = read_roster(accepted.content, settings, accepted.forge).applied(settings)
+        except BadYaml as error:
+            raise StartupError(CONTRADICTION.format(error=error)) from error
+    if whole or not rosters:
+        return settings
+    able = instance.ledger.rosters.configured()
+    return without(settings, {agent for team in settings.teams.values() for agent in team.agents} - able)

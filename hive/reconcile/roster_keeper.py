@@ -1,0 +1,160 @@
+"""Keeps the roster of a forge as operators merged it: who comes and who goes is written down, and told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bots.intents import OpenIssue, PostComment
+from bots.markdown import code, plain
+from bots.models import roster_of
+from forge.models import Ref
+from hive.config import BadYaml, Settings
+from hive.config.roster import Roster, read_roster
+from hive.ledger import Act, Baseline, Deployment, DeploymentState, Ledger
+from hive.outbox.actions import Action, CommitFile, CreateTag
+from hive.outbox.enqueue import enqueue
+from hive.reconcile.branch_watch import BranchVerdict, BranchWatch
+from hive.reconcile.report import LOG
+from hive.reconcile.roster_file import roster_text
+from hive.reconcile.verify import Accepted, Rejected
+
+FOLLOWED = """\
+🟢 **The roster is {sha}** · `{tag}`
+
+{changes}
+"""
+NOT_FOLLOWED = """\
+🔴 **The roster at {sha} does not count**: everybody stays
+
+{why}
+
+Merge a fix, or a revert of it.
+"""
+REJECTED_TITLE = "🔴 the roster: {sha} is on the branch and not approved"
+REJECTED = """\
+The head of {repo} is {sha}, and that is not what an operator merged: **{reason}**{detail}
+
+Nobody comes or goes, and no later merge counts while this head is below it.
+
+To go on, bring the branch back to what was merged last, or let an operator take it as it is, on the machine of the hive: `hive adopt roster`
+"""
+JOINS = "{agent} joins {team}"
+RETURNS = "{agent} returns to {team}"
+LEAVES = "{agent} leaves {team}"
+NOTHING = "- nobody comes or goes"
+
+
+@dataclass(frozen=True, slots=True)
+class RosterKeeper:
+    """Follows the roster of one forge, as `account`, in the name of its first team."""
+
+    ledger: Ledger
+    settings: Settings
+    account: str
+    watch: BranchWatch
+
+    @property
+    def forge(self) -> str:
+        """The forge whose roster it is."""
+        return self.watch.source.repo.forge
+
+    def keep(self) -> bool:
+        """Look whether operators merged another roster; returns whether one counts from now on. Raises errors of the ledger."""
+        baseline = self.ledger.deployments.baseline(roster_of(self.forge))
+        found = self.watch.look(baseline) if baseline is not None else None
+        if baseline is None or found is None:
+            return False
+        if isinstance(found.verdict, Rejected):
+            self._reject(baseline, found.head, found.verdict)
+            return False
+        try:
+            text = roster_text(self.watch.source.mirror(), found.verdict.sha)
+            roster = read_roster(text, self.settings, self.forge)
+        except BadYaml as error:
+            self._fail(baseline, found, found.verdict, str(error))
+            return False
+        self._accept(baseline, found, found.verdict, roster, text)
+        return True
+
+    def _accept(self, baseline: Baseline, found: BranchVerdict, verdict: Accepted, roster: Roster, text: str) -> None:
+        with self.ledger.transaction():
+            before = self._before().agents
+            changes = tuple(self._changes(before, roster.agents))
+            deployment = self.ledger.deployments.start(baseline, verdict.sha, verdict.pulls, verdict.cursor)
+            self.ledger.deployments.transition(deployment, DeploymentState.DEPLOYED)
+            self.ledger.rosters.accept(self.forge, verdict.sha, text)
+            for agent, team in before.items():
+                if agent not in roster.agents:
+                    self.ledger.rosters.bury(agent, team)
+            for agent in roster.agents:
+                self.ledger.rosters.unbury(agent)
+            self._report(deployment, changes)
+            self.ledger.deployments.mark_checked(baseline.agent, found.asked_at)
+
+    def _before(self) -> Roster:
+        """The roster that counted until now."""
+        text = next((each.content for each in self.ledger.rosters.accepted() if each.forge == self.forge), None)
+        try:
+            return Roster({}) if text is None else read_roster(text, self.settings, self.forge)
+        except BadYaml:  # hive.yaml has changed since, and contradicts it
+            return Roster({})
+
+    def _changes(self, before: dict[str, str], after: dict[str, str]) -> Iterator[str]:
+        for agent, team in after.items():
+            if agent not in before:
+                text = JOINS if self.ledger.rosters.tombstone(agent) is None else RETURNS
+                yield text.format(agent=agent, team=team)
+        for agent, team in before.items():
+            if agent not in after:
+                yield LEAVES.format(agent=agent, team=team)
+
+    def _report(self, deployment: Deployment, changes: tuple[str, ...]) -> None:
+        repo, sha, key = self.watch.source.repo, deployment.sha, f"roster:{deployment.id}"
+        tag = f"deployed/{deployment.pulls[-1]}" if deployment.pulls else f"adopted/{sha[:12]}"
+        line = f"deploy roster {tag} {sha[:12]}"
+        self._enqueue(deployment.team, CreateTag(repo, tag, sha, line, key=f"tag:{key}"))
+        file = CommitFile(repo, "deployed/roster", f"{sha}\n", line, LOG, key=f"meta:{key}", start="main")
+        self._enqueue(deployment.team, file)
+        listed = "\n".join(f"- {plain(line)}" for line in changes) or NOTHING
+        said = FOLLOWED.format(sha=code(sha[:7]), tag=tag, changes=listed).strip()
+        self._tell(deployment, said, key)
+        self._audit(deployment, Act.DEPLOYED, tag=tag, changes="; ".join(changes))
+
+    def _fail(self, baseline: Baseline, found: BranchVerdict, verdict: Accepted, why: str) -> None:
+        with self.ledger.transaction():
+            deployment = self.ledger.deployments.start(baseline, verdict.sha, verdict.pulls, verdict.cursor)
+            self.ledger.deployments.transition(deployment, DeploymentState.FAILED, why)
+            listed = "\n".join(f"- {plain(line)}" for line in why.splitlines()[:40])
+            said = NOT_FOLLOWED.format(sha=code(verdict.sha[:7]), why=listed).strip()
+            self._tell(deployment, said, f"roster:{deployment.id}")
+            self._audit(deployment, Act.DEPLOYMENT_FAILED, reason=why[:300])
+            self.ledger.deployments.mark_checked(baseline.agent, found.asked_at)
+
+    def _reject(self, baseline: Baseline, head: str, verdict: Rejected) -> None:
+        repo = self.watch.source.repo
+        with self.ledger.transaction():
+            if self.ledger.deployments.reject(baseline, head or verdict.reason, verdict.reason):
+                detail = f" ({plain(verdict.detail)})" if verdict.detail else ""
+                facts = {"sha": code(head[:12]), "reason": plain(verdict.reason), "detail": detail}
+                said = REJECTED.format(repo=code(repo.path), **facts).strip()
+                title = REJECTED_TITLE.format(sha=head[:7])
+                self._enqueue(baseline.team, OpenIssue(repo, title, said, key=f"{baseline.agent}:{head}"))
+                self.ledger.audit.add(
+                    "host", Act.COMMIT_REJECTED, team=baseline.team, ref=str(repo), sha=head, reason=verdict.reason
+                )
+            self.ledger.deployments.mark_checked(baseline.agent, baseline.check_requested_at)
+
+    def _tell(self, deployment: Deployment, said: str, key: str) -> None:
+        for pull in deployment.pulls:
+            ref = Ref(self.watch.source.repo, pull)
+            self._enqueue(deployment.team, PostComment(ref, said, key=f"said:{key}:{pull}"))
+
+    def _audit(self, deployment: Deployment, what: str, **detail: str) -> None:
+        repo = self.watch.source.repo
+        pulls = [str(Ref(repo, pull)) for pull in deployment.pulls]
+        ref = pulls[-1] if pulls else str(repo)
+        self.ledger.audit.add("host", what, team=deployment.team, ref=ref, sha=deployment.sha, **detail)
+
+    def _enqueue(self, team: str, action: Action) -> None:
+        enqueue(self.ledger, team, self.account, action, by="host")

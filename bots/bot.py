@@ -110,11 +110,18 @@ class Bot:
     Events caused by machines of the hive reach it only if `listens_to_bots` names them: accounts by
     the name of a bot that acts as them, and AGENTS. So bots answer one another only where it is meant.
     `verdict` is the context of the commit status that holds its verdict; a bot with one must give a verdict on every head.
+    `in_own_repositories` is whether events in the hive's own repositories reach it, which only `core` can read.
     Raises ValueError for an invalid name, and for one that a part of the hive uses itself.
     """
 
     def __init__(
-        self, name: str, may: Iterable[type[Intent]], *, listens_to_bots: Iterable[str] = (), verdict: str = ""
+        self,
+        name: str,
+        may: Iterable[type[Intent]],
+        *,
+        listens_to_bots: Iterable[str] = (),
+        verdict: str = "",
+        in_own_repositories: bool = False,
     ) -> None:
         if not BOT_NAME.fullmatch(name) or name in OWN_NAMES:
             raise ValueError(f"{name!r} is no name for a bot: small letters, digits and -, none of {sorted(OWN_NAMES)}")
@@ -122,6 +129,7 @@ class Bot:
         self.may = frozenset(may)
         self.listens_to_bots = frozenset(listens_to_bots)
         self.verdict = verdict
+        self.in_own_repositories = in_own_repositories
         self._handlers: dict[type[Event], Handler[Any]] = {}
 
     @property

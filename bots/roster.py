@@ -68,6 +68,7 @@ bot = Bot(
     },
     listens_to_bots={"core"},
     verdict=CONTEXT,
+    in_own_repositories=True,
 )
 
 

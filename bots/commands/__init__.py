@@ -85,6 +85,7 @@ bot = Bot(
         *(Pause, Resume, Restart, SetModel, ResetContext, RaiseBudget, ProposeAgent, PurgeAgent),
     },
     listens_to_bots={AGENTS},
+    in_own_repositories=True,
 )
 
 

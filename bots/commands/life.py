@@ -36,8 +36,8 @@ def _refusal(call: Invocation) -> str:
     """Why a command about a destroyed agent cannot be performed; empty if it can."""
     if call.ctx.team.roster is None or call.comment.ref.repo not in call.ctx.team.own:
         return messages.NOT_OURS
+    if call.ctx.history.tombstone(call.named) is not None:
+        return ""
     if call.named in call.ctx.team.agents:
         return messages.STILL_ALIVE.format(agent=call.named)
-    if call.ctx.history.tombstone(call.named) is None:
-        return messages.NOT_DESTROYED.format(named=quoted(call.named))
-    return ""
+    return messages.NOT_DESTROYED.format(named=quoted(call.named))

@@ -53,7 +53,9 @@ def speakers(team: Team, user: User) -> frozenset[str]:
 
 
 def subscribes(bot: Bot, event: Event, team: Team) -> bool:
-    """Whether a bot handles an event: of a type that it handles, by a person or by a machine that it listens to."""
+    """Whether a bot handles an event: of a type that it handles, by a person or by a machine that it listens to, where it may look."""
+    if event.ref.repo in team.own and not bot.in_own_repositories:
+        return False
     by = speakers(team, event.actor)
     return type(event) in bot.events and (not by or not by.isdisjoint(bot.listens_to_bots))
 

@@ -27,7 +27,7 @@ class Answers:
 
 def ask_for(hive: Hive, name: str, lane: str = "docs") -> Ref:
     """Mara fills in the form for a new agent."""
-    return hive.mara.open_issue(OPS, f"spawn: {name}", FORM.format(name=name, lane=lane), marker="Nobody").ref
+    return hive.mara.open_issue(OPS, f"spawn: {name}", FORM.format(name=name, lane=lane), marker=f"\n\n{name}\n\n").ref
 
 
 def pull_on(hive: Hive, repo: Repo, words: str) -> Ref | None:
@@ -83,7 +83,7 @@ def test_s3_and_s14_an_agent_comes_goes_and_returns(tmp_path: Path, sandbox: str
         hive.until(lambda: hive.mara.file(META, "deployed/lexis", LOG), "the log")
 
         works = hive.file(Task("The manual is missing", "Where is the docs page?"))
-        hive.as_admin("PATCH", f"/repos/acme/app/issues/{works.number}", {"assignees": ["lexis"]})
+        hive.mara.assign(works, ["lexis"])
         hive.until(lambda: says(hive, works, "It is in the manual."), "the answer")
         (root / "state" / "notes.md").write_text("the manual is short")
         (root / "gens" / "outside").write_text("gone")
@@ -112,7 +112,7 @@ def test_s3_and_s14_an_agent_comes_goes_and_returns(tmp_path: Path, sandbox: str
         assert (root / "state" / "notes.md").read_text() == "the manual is short"
         assert not (root / "gens" / "outside").exists()
         again = hive.file(Task("The manual is missing again", "Where is the docs page now?"))
-        hive.as_admin("PATCH", f"/repos/acme/app/issues/{again.number}", {"assignees": ["lexis"]})
+        hive.mara.assign(again, ["lexis"])
         hive.until(lambda: says(hive, again, "It is in the manual."), "work without a login")
 
         hive.merge(edit_roster(hive, ", lexis]", "]", "lexis-goes-again", "lexis goes again"))

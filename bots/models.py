@@ -13,7 +13,7 @@ from forge.models import Ref, Repo, User
 AGENT_NAME = re.compile(r"[a-z][a-z0-9]{0,8}")
 """An agent's name: its container is `h-<name>`, and a container's name holds 11 characters."""
 
-RESERVED_NAMES = frozenset({"core", "hive", "lead", "manager", "operator", "system", "triage"})
+RESERVED_NAMES = frozenset({"core", "hive", "lead", "manager", "operator", "roster", "system", "triage"})
 """Names that no agent may take: they are recipients, or accounts of the hive itself."""
 
 

@@ -10,15 +10,21 @@ import getpass
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from bots.models import roster_of
 from forge.gitea.reader import GiteaReader
 from forge.models import Repo, Repository
 from hive.app.polls import core_token
 from hive.app.work import mirrors
+from hive.config import BadYaml
 from hive.git_mirror.mirror import Mirror, TreeLimits
 from hive.instance.instance import Instance, StartupError
 from hive.ledger import Act, Baseline
 from hive.reconcile.build import BuildFailed, plan
 from hive.reconcile.evidence import HEAD, bad_entries
+from hive.reconcile.roster_file import roster_at
+
+ROSTER = "roster"
+"""What is adopted in the place of an agent's configuration: the roster of the first team's forge."""
 
 SHOWN = 20
 """How many commits and files are listed; of more only the number is printed."""
@@ -80,21 +86,24 @@ def run(instance: Instance, agent: str, say: Callable[[str], None], agreed: Call
         found = adoption(instance, agent, reader)
         for line in found.lines():
             say(line)
-        agreed(f"Shall {agent} run this, though no merge brought it?")
+        question = "Shall the roster be this" if agent == ROSTER else f"Shall {agent} run this"
+        agreed(f"{question}, though no merge brought it?")
         found.take()
         say(f"{agent} is brought to {found.sha[:12]}; hive/meta will say so")
 
 
 def adoption(instance: Instance, agent: str, reader: GiteaReader) -> Adoption:
     """What can be adopted for an agent; raises StartupError if nothing was rejected, or it would not build."""
-    baseline = instance.ledger.deployments.baseline(agent)
+    key = roster_of(_forge_of(instance, agent)) if agent == ROSTER else agent
+    baseline = instance.ledger.deployments.baseline(key)
     if baseline is None:
         raise StartupError(f"the configuration of {agent} was never adopted; run: hive init")
-    repo = Repo(instance.settings.teams[baseline.team].forge, instance.settings.configs, agent)
+    forge = instance.settings.teams[baseline.team].forge
+    repo = instance.settings.meta_of(forge) if agent == ROSTER else Repo(forge, instance.settings.configs, agent)
     seen = reader.repository(repo)
     mirror = mirrors(instance, "host")(seen.repo)
     sha = mirror.fetch(f"refs/heads/{baseline.branch}", HEAD)
-    reason = instance.ledger.deployments.rejection_reason(agent, sha)
+    reason = instance.ledger.deployments.rejection_reason(key, sha)
     if seen.id != baseline.repo_id:
         reason = "another repository bears its name"
     elif sha == baseline.sha or not reason or baseline.rejected_sha != sha:
@@ -103,20 +112,31 @@ def adoption(instance: Instance, agent: str, reader: GiteaReader) -> Adoption:
     if odd:
         raise StartupError(f"{sha[:12]} of {repo.path} holds what no container is made from: {', '.join(odd[:3])}")
     try:
-        plan(agent, mirror, sha, instance.settings.limits, packages_path=instance.settings.packages_path)
+        if agent == ROSTER:
+            roster_at(mirror, sha, instance.host_settings, forge)
+        else:
+            plan(agent, mirror, sha, instance.settings.limits, packages_path=instance.settings.packages_path)
+    except BadYaml as error:
+        raise StartupError(f"{sha[:12]} of {repo.path} cannot be followed:\n{error}") from error
     except BuildFailed as error:
         raise StartupError(f"{sha[:12]} of {repo.path} does not build: {'; '.join(error.problems)}") from error
     return Adoption(instance, baseline, seen, reader, mirror, sha, reason)
 
 
 def reading(instance: Instance, agent: str) -> GiteaReader:
-    """The forge of an agent, as the hive's own account sees it; raises StartupError for an unknown agent."""
-    forge = next((team.forge for team in instance.settings.teams.values() if agent in team.agents), None)
-    if forge is None:
-        raise StartupError(f"no team has an agent {agent!r}")
+    """The forge of an agent or of the roster, as the hive's own account sees it; raises StartupError for an unknown agent."""
+    forge = _forge_of(instance, agent)
     return GiteaReader(
         name=forge, url=instance.url(forge), token=core_token(instance, forge), current=instance.names.current
     )
+
+
+def _forge_of(instance: Instance, agent: str) -> str:
+    teams = instance.settings.teams.values()
+    forge = next((team.forge for team in teams if agent in team.agents or agent == ROSTER), None)
+    if forge is None:
+        raise StartupError(f"no team has an agent {agent!r}")
+    return forge
 
 
 def _differences(mirror: Mirror, old: str, new: str) -> Iterator[str]:

@@ -59,7 +59,8 @@ def roster_errors(teams: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator
         if lanes == {}:
             yield FieldError(("teams", name, "lanes"), "should hold at least one lane")
         yield from _lanes(("teams", name), mine[name])
-    for error in _names({**host, "teams": {**theirs, **mine}}):
+    others = {name: team for name, team in theirs.items() if name not in mine}
+    for error in _names({**host, "teams": {**others, **mine}}):  # the later one of two is told, and that is ours
         if error.place[1:2] and error.place[1] in mine and error.place[2:3] == ("agents",):
             yield error
 

@@ -14,7 +14,7 @@ from hive.config.roster import Roster, read_roster
 from hive.ledger import Act, Baseline, Deployment, DeploymentState, Ledger
 from hive.outbox.actions import Action, CommitFile, CreateTag
 from hive.outbox.enqueue import enqueue
-from hive.reconcile.branch_watch import BranchVerdict, BranchWatch
+from hive.reconcile.branch_watch import BranchWatch
 from hive.reconcile.report import LOG
 from hive.reconcile.roster_file import roster_text
 from hive.reconcile.verify import Accepted, Rejected
@@ -62,35 +62,47 @@ class RosterKeeper:
     def keep(self) -> bool:
         """Look whether operators merged another roster; returns whether one counts from now on. Raises errors of the ledger."""
         baseline = self.ledger.deployments.baseline(roster_of(self.forge))
-        found = self.watch.look(baseline) if baseline is not None else None
-        if baseline is None or found is None:
+        if baseline is None:
+            return False
+        adopted = self.ledger.deployments.current(baseline.agent)
+        if adopted is not None:
+            return self._settle(adopted)
+        found = self.watch.look(baseline)
+        if found is None:
             return False
         if isinstance(found.verdict, Rejected):
             self._reject(baseline, found.head, found.verdict)
             return False
+        return self._begin(baseline, found.verdict, found.asked_at)
+
+    def _begin(self, baseline: Baseline, verdict: Accepted, asked_at: float) -> bool:
+        """Follow what operators merged; returns whether it counts."""
+        with self.ledger.transaction():
+            deployment = self.ledger.deployments.start(baseline, verdict.sha, verdict.pulls, verdict.cursor)
+            self.ledger.deployments.mark_checked(baseline.agent, asked_at)
+            return self._settle(deployment)
+
+    def _settle(self, deployment: Deployment) -> bool:
+        """Let the roster of an approved commit count, unless it cannot be read; returns whether it does."""
         try:
-            text = roster_text(self.watch.source.mirror(), found.verdict.sha)
+            text = roster_text(self.watch.source.mirror(), deployment.sha)
             roster = read_roster(text, self.settings, self.forge)
         except BadYaml as error:
-            self._fail(baseline, found, found.verdict, str(error))
+            with self.ledger.transaction():
+                self._fail(deployment, str(error))
             return False
-        self._accept(baseline, found, found.verdict, roster, text)
-        return True
-
-    def _accept(self, baseline: Baseline, found: BranchVerdict, verdict: Accepted, roster: Roster, text: str) -> None:
         with self.ledger.transaction():
             before = self._before().agents
             changes = tuple(self._changes(before, roster.agents))
-            deployment = self.ledger.deployments.start(baseline, verdict.sha, verdict.pulls, verdict.cursor)
             self.ledger.deployments.transition(deployment, DeploymentState.DEPLOYED)
-            self.ledger.rosters.accept(self.forge, verdict.sha, text)
+            self.ledger.rosters.accept(self.forge, deployment.sha, text)
             for agent, team in before.items():
                 if agent not in roster.agents:
                     self.ledger.rosters.bury(agent, team)
             for agent in roster.agents:
                 self.ledger.rosters.unbury(agent)
             self._report(deployment, changes)
-            self.ledger.deployments.mark_checked(baseline.agent, found.asked_at)
+        return True
 
     def _before(self) -> Roster:
         """The roster that counted until now."""
@@ -121,15 +133,12 @@ class RosterKeeper:
         self._tell(deployment, said, key)
         self._audit(deployment, Act.DEPLOYED, tag=tag, changes="; ".join(changes))
 
-    def _fail(self, baseline: Baseline, found: BranchVerdict, verdict: Accepted, why: str) -> None:
-        with self.ledger.transaction():
-            deployment = self.ledger.deployments.start(baseline, verdict.sha, verdict.pulls, verdict.cursor)
-            self.ledger.deployments.transition(deployment, DeploymentState.FAILED, why)
-            listed = "\n".join(f"- {plain(line)}" for line in why.splitlines()[:40])
-            said = NOT_FOLLOWED.format(sha=code(verdict.sha[:7]), why=listed).strip()
-            self._tell(deployment, said, f"roster:{deployment.id}")
-            self._audit(deployment, Act.DEPLOYMENT_FAILED, reason=why[:300])
-            self.ledger.deployments.mark_checked(baseline.agent, found.asked_at)
+    def _fail(self, deployment: Deployment, why: str) -> None:
+        self.ledger.deployments.transition(deployment, DeploymentState.FAILED, why)
+        listed = "\n".join(f"- {plain(line)}" for line in why.splitlines()[:40])
+        said = NOT_FOLLOWED.format(sha=code(deployment.sha[:7]), why=listed).strip()
+        self._tell(deployment, said, f"roster:{deployment.id}")
+        self._audit(deployment, Act.DEPLOYMENT_FAILED, reason=why[:300])
 
     def _reject(self, baseline: Baseline, head: str, verdict: Rejected) -> None:
         repo = self.watch.source.repo

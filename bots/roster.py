@@ -137,7 +137,7 @@ def answer(event: Event, ctx: Context) -> Iterator[Intent]:
         text = REFUSED.format(name=code(name[:40]) if name else "without a name", why=refusal).strip()
         yield PostComment(event.ref, text, key=f"refused:{event.ref}:{name[:40]}:{lane[:40]}")
         return
-    words = visible(why)[:MOST_WHY]
+    words = visible(why).strip()[:MOST_WHY]
     yield ProposeAgent(event.ref, ctx.team.roster, name, lane, words, key=f"spawn:{event.ref}:{name}")
 
 

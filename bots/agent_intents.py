@@ -17,6 +17,11 @@ class Deploy(WireNamed, wire="deploy"):
     key: str
 
 
+def roster_of(forge: str) -> str:
+    """The name under which a forge's roster is deployed, beside the agents; no agent can have it."""
+    return f"@{forge}"
+
+
 @dataclass(frozen=True, slots=True)
 class ProposeAgent(WireNamed, wire="propose_agent"):
     """Open a pull request on the roster that adds an agent; `ref` asks for it, `why` are the words of its author.

@@ -16,12 +16,6 @@ AGENT_NAME = re.compile(r"[a-z][a-z0-9]{0,8}")
 RESERVED_NAMES = frozenset({"core", "hive", "lead", "manager", "operator", "roster", "system", "triage"})
 """Names that no agent may take: they are recipients, or accounts of the hive itself."""
 
-
-def roster_of(forge: str) -> str:
-    """The name under which a forge's roster is reconciled, beside the agents; no agent can have it."""
-    return f"@{forge}"
-
-
 QUICK_FIX_SECONDS = 30
 """A yellow finding that takes at most this long to fix counts as red: there is no reason to leave it."""
 

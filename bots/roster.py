@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 
 from bots import verdicts
-from bots.agent_intents import Deploy, ProposeAgent
+from bots.agent_intents import Deploy, ProposeAgent, roster_of
 from bots.bot import Bot, Context
 from bots.intents import (
     Intent,
@@ -21,7 +21,7 @@ from bots.intents import (
     SetVerdict,
 )
 from bots.markdown import code, plain, visible
-from bots.models import AGENT_NAME, RESERVED_NAMES, Evaluation, roster_of
+from bots.models import AGENT_NAME, RESERVED_NAMES, Evaluation
 from forge.events import Event, IssueEdited, IssueOpened, PullChanged, PullClosed, PullMerged, ReviewAsked
 from forge.models import CommitStatus, Issue, State
 

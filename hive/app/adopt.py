@@ -10,7 +10,7 @@ import getpass
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bots.models import roster_of
+from bots.agent_intents import roster_of
 from forge.gitea.reader import GiteaReader
 from forge.models import Repo, Repository
 from hive.app.polls import core_token

@@ -6,7 +6,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 
-from bots.models import roster_of
+from bots.agent_intents import roster_of
 from forge.gitea.reader import GiteaReader
 from forge.protocol import ForgeError
 from hive.app.departures import Departures

@@ -60,6 +60,7 @@ def init(
 ) -> None:
     """Set up a forge for the hive."""
     from hive.app.up import own_forge
+    from hive.instance.rosters import ignored_agents
     from hive.provision import Provisioner
 
     instance = open_instance(config, "init")
@@ -81,6 +82,8 @@ def init(
             Provisioner.run(
                 instance, forge, login, password, report, create_missing=create_missing, engine=engine or ""
             )
+    for ignored in ignored_agents(instance):
+        click.echo(ignored, err=True)
     click.echo(f"{forge}: {len(changes)} changes{' would be made' if plan else ''}")
 
 

@@ -184,10 +184,10 @@ class TeamSettings:
     """Repositories of the organisation in which agents work, without the owner."""
 
     agents: tuple[str, ...]
-    """Its agents. Each is an account, a container, and a repository in `configs`."""
+    """Its first agents: once `hive init` was run, the roster in `meta` counts. Each is an account, a container, and a repository in `configs`."""
 
     lanes: dict[str, LaneSettings]
-    """Lanes by name. The first one takes what fits no other."""
+    """Its first lanes, by name: once `hive init` was run, the roster in `meta` counts. The first one takes what fits no other."""
 
     kinds: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Kinds of issue: a label, and the words that tell it. The last one takes what fits no other."""

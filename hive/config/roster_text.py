@@ -17,7 +17,7 @@ def add_agent(text: str, agent: str, team: str, lane: str) -> str:
     """The text with one more agent, and with a lane of its own unless the team has that lane; an empty one adds none.
 
     Raises BadYaml for a text that is no roster, KeyError for a team that is not in it. A text that is written in a way
-    that cannot be edited in place is written anew.
+    that cannot be edited in place is written again, without its comments.
     """
     wanted = parse_roster(text).with_agent(agent, team, lane)
     edited = _edited(text, agent, team, lane)

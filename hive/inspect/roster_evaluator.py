@@ -69,7 +69,7 @@ class RosterEvaluator:
             return Evaluation(pull.head_sha, tree, tuple(map(str, error.problems)))
         try:
             old = roster_at(mirror, base, self.settings, forge)
-        except BadYaml:  # what this change may mend
+        except BadYaml:  # what this change may fix
             old = Roster({})
         problems = tuple(self._problems(old, new, forge))
         return Evaluation(pull.head_sha, tree, problems, () if problems else tuple(self._changes(old, new)))

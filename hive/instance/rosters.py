@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from hive.config import BadYaml, Settings
-from hive.config.roster import read_roster, without
+from hive.config.roster import FILE, read_roster, without
 from hive.instance.instance import Instance, StartupError
 from hive.supervisor.heartbeat import Heartbeat, Loops
 
@@ -31,6 +31,22 @@ def waiting_agents(instance: Instance) -> dict[str, str]:
     whole, ready = rostered(instance, whole=True).settings, rostered(instance).settings
     able = {agent for team in ready.teams.values() for agent in team.agents}
     return {agent: name for name, team in whole.teams.items() for agent in team.agents if agent not in able}
+
+
+def ignored_agents(instance: Instance) -> list[str]:
+    """The agents of `hive.yaml` that are not on a roster that counts: sentences about each."""
+    counts = {team for team, mine in instance.host_settings.teams.items() if mine.forge in _forges(instance)}
+    whole = rostered(instance, whole=True).settings
+    return [
+        f"{agent} of {team} stands in hive.yaml and not in {FILE} of {instance.settings.meta}, which counts: propose it there"
+        for team in sorted(counts)
+        for agent in instance.host_settings.teams[team].agents
+        if agent not in whole.teams[team].agents
+    ]
+
+
+def _forges(instance: Instance) -> set[str]:
+    return {accepted.forge for accepted in instance.ledger.rosters.accepted()}
 
 
 def roster_state(instance: Instance) -> tuple[object, ...]:

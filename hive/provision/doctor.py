@@ -137,7 +137,8 @@ class Doctor:
         """The protected branch of each repository, or what is wrong with it."""
         settings = self.instance.settings
         for team, mine in settings.teams.items():
-            for repo in settings.repos_of(team) if mine.forge == forge else ():
+            places = (*settings.repos_of(team), *settings.own_repos(team)[:1])
+            for repo in places if mine.forge == forge else ():
                 wrong = name_fault(self.instance, reader, repo)
                 if wrong:
                     yield problem(
@@ -153,7 +154,7 @@ class Doctor:
                     yield warning(f"{repo.path} is {now.path} now, and is followed", "change it in hive.yaml")
                 elif seen.repo.path != repo.path:
                     yield ok(f"{forge} writes {seen.repo.path} for {repo.path}: both are the same repository")
-                config = repo.owner == settings.configs
+                config = repo.owner == settings.configs or repo == settings.meta_of(forge)
                 if config and not seen.private:
                     yield problem(f"{repo.path} is public", self.again)
                 if seen.archived or seen.mirror:
@@ -171,9 +172,16 @@ class Doctor:
                         f"{repo.path} has no branch {seen.default_branch}", "push it, or choose another default branch"
                     )
                     continue
-                for fault in openness(branch, team_permissions.CHECKS[config]):
+                for fault in openness(branch, self._check(repo)):
                     yield problem(f"{branch.name} of {repo.path} {fault}", self.again)
                 yield repo, branch
+
+    def _check(self, repo: Repo) -> str:
+        """The status without which nothing is merged in a repository; empty for none."""
+        settings = self.instance.settings
+        if repo == settings.meta_of(repo.forge):
+            return team_permissions.ROSTER_CHECK if team_permissions.ROSTER_BOT in settings.bots else ""
+        return team_permissions.CHECKS[repo.owner == settings.configs]
 
     def _as_admin(self, forge: str, key: Key, found: Sequence[ProtectedBranch]) -> Iterator[CheckResult]:
         """What `hive init` would change, and what only an admin can see."""
@@ -208,6 +216,6 @@ def openness(branch: Branch, check: str) -> list[str]:
     wrong = {
         "lets every writer push: another rule takes precedence over that of the hive": branch.can_push,
         "lets every writer merge: another rule takes precedence over that of the hive": branch.can_merge,
-        f"does not require {check}": check not in branch.required_statuses,
+        f"does not require {check}": bool(check) and check not in branch.required_statuses,
     }
     return [text for text, is_so in wrong.items() if is_so]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from importlib import resources
 
+from bots.agent_intents import roster_of
 from bots.intents import PostComment
-from bots.models import roster_of
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.writer import GiteaForge
 from forge.models import FileEdit, Ref, Repo, Repository

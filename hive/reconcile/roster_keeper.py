@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bots.agent_intents import roster_of
 from bots.intents import OpenIssue, PostComment
 from bots.markdown import code, plain
-from bots.models import roster_of
 from forge.models import Ref
 from hive.config import BadYaml, Settings
 from hive.config.roster import Roster, read_roster

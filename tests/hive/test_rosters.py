@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bots.models import roster_of
+from bots.agent_intents import roster_of
 from forge.events import ReviewAsked
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.operator import GiteaOperator

@@ -273,7 +273,7 @@ def test_another_address(provision_env: ProvisionEnv) -> None:
     )
     moved = provision_env.hive("init", "--admin", ADMIN)
     assert moved.returncode == 0, moved.stderr
-    assert moved.stdout.count("fixed hook of ") == 3
+    assert moved.stdout.count("fixed hook of ") == 4
     assert "delivers to http://127.0.0.1:" in moved.stdout
     urls = [row["config"]["url"].text() for row in provision_env.raw.rows("/orgs/acme/hooks")]
     assert foreign["url"] in urls

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Any, Protocol, TypeVar
 
 from bots.intents import Intent
@@ -104,13 +105,21 @@ class Context:
     now: datetime
 
 
+class Where(Enum):
+    """The repositories whose events reach a bot."""
+
+    TEAMS = "those of the team"
+    OWN = "those of the hive itself"
+    BOTH = "all"
+
+
 class Bot:
     """A name, the intents it may yield, and a handler for each type of event.
 
     Events caused by machines of the hive reach it only if `listens_to_bots` names them: accounts by
     the name of a bot that acts as them, and AGENTS. So bots answer one another only where it is meant.
     `verdict` is the context of the commit status that holds its verdict; a bot with one must give a verdict on every head.
-    `in_own_repositories` is whether events in the hive's own repositories reach it, which only `core` can read.
+    `where` says in which repositories events reach it: only `core` can read the hive's own.
     Raises ValueError for an invalid name, and for one that a part of the hive uses itself.
     """
 
@@ -121,7 +130,7 @@ class Bot:
         *,
         listens_to_bots: Iterable[str] = (),
         verdict: str = "",
-        in_own_repositories: bool = False,
+        where: Where = Where.TEAMS,
     ) -> None:
         if not BOT_NAME.fullmatch(name) or name in OWN_NAMES:
             raise ValueError(f"{name!r} is no name for a bot: small letters, digits and -, none of {sorted(OWN_NAMES)}")
@@ -129,7 +138,7 @@ class Bot:
         self.may = frozenset(may)
         self.listens_to_bots = frozenset(listens_to_bots)
         self.verdict = verdict
-        self.in_own_repositories = in_own_repositories
+        self.where = where
         self._handlers: dict[type[Event], Handler[Any]] = {}
 
     @property

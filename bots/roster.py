@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from bots import verdicts
 from bots.agent_intents import Deploy, ProposeAgent, roster_of
-from bots.bot import Bot, Context
+from bots.bot import Bot, Context, Where
 from bots.intents import (
     Intent,
     PinProposal,
@@ -68,7 +68,7 @@ bot = Bot(
     },
     listens_to_bots={"core"},
     verdict=CONTEXT,
-    in_own_repositories=True,
+    where=Where.OWN,
 )
 
 

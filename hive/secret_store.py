@@ -119,15 +119,9 @@ class SecretStore:
         path.unlink(missing_ok=True)
         return existed
 
-    def has_agent_key(self, agent: str) -> bool:
-        """Whether an agent has a key of its own for some model."""
-        return any(self._root.glob(_KEY.format("*", agent)))
-
-    def forget(self, forge: str, login: str) -> None:
-        """Delete an account's token and its keys for models."""
-        (self._root / forge / f"{login}.token").unlink(missing_ok=True)
-        for path in self._root.glob(_KEY.format("*", login)):
-            path.unlink(missing_ok=True)
+    def of_account(self, forge: str, login: str) -> AccountSecrets:
+        """All that an agent has of its own."""
+        return AccountSecrets(self._root, forge, login)
 
     def open_files(self) -> list[Path]:
         """Files and directories of the store that others may read."""
@@ -177,3 +171,21 @@ class HookSecrets:
         if waiting is not None:
             yield waiting
         yield self._secret_store.hook_secret(self._forge)
+
+
+class AccountSecrets:
+    """What an agent has of its own: its token for a forge, and its keys for models."""
+
+    def __init__(self, root: Path, forge: str, login: str) -> None:
+        """`root` is the directory of the secrets."""
+        self._token = root / forge / f"{login}.token"
+        self._keys = sorted(root.glob(_KEY.format("*", login)))
+
+    def __str__(self) -> str:
+        kept = ["its token for the forge"] if self._token.exists() else []
+        return " and ".join(kept + (["its key for a model"] if self._keys else [])) or "no credentials"
+
+    def delete(self) -> None:
+        """Delete them all; raises OSError."""
+        for path in (self._token, *self._keys):
+            path.unlink(missing_ok=True)

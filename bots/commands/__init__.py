@@ -25,7 +25,7 @@ from bots.agent_intents import (
     Resume,
     SetModel,
 )
-from bots.bot import AGENTS, Bot, Context
+from bots.bot import AGENTS, Bot, Context, Where
 from bots.commands import messages
 from bots.commands.handlers import HANDLERS
 from bots.commands.invocation import CommandOutcome, Invocation, no
@@ -85,7 +85,7 @@ bot = Bot(
         *(Pause, Resume, Restart, SetModel, ResetContext, RaiseBudget, ProposeAgent, PurgeAgent),
     },
     listens_to_bots={AGENTS},
-    in_own_repositories=True,
+    where=Where.BOTH,
 )
 
 

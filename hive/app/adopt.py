@@ -18,6 +18,7 @@ from hive.app.work import mirrors
 from hive.config import BadYaml
 from hive.git_mirror.mirror import Mirror, TreeLimits
 from hive.instance.instance import Instance, StartupError
+from hive.instance.rosters import host_settings
 from hive.ledger import Act, Baseline
 from hive.reconcile.build import BuildFailed, plan
 from hive.reconcile.evidence import HEAD, bad_entries
@@ -113,7 +114,7 @@ def adoption(instance: Instance, agent: str, reader: GiteaReader) -> Adoption:
         raise StartupError(f"{sha[:12]} of {repo.path} holds what no container is made from: {', '.join(odd[:3])}")
     try:
         if agent == ROSTER:
-            roster_at(mirror, sha, instance.host_settings, forge)
+            roster_at(mirror, sha, host_settings(instance), forge)
         else:
             plan(agent, mirror, sha, instance.settings.limits, packages_path=instance.settings.packages_path)
     except BadYaml as error:

@@ -21,6 +21,7 @@ from hive.ledger import Act, Tombstone
 from hive.outbox.enqueue import enqueue
 from hive.outbox.incidents import IncidentReporter
 from hive.reconcile.agent_dirs import AgentDirs
+from hive.secret_store import AccountSecrets
 
 log = logging.getLogger("hive.app.departures")
 
@@ -80,7 +81,7 @@ class Departures:
         for path in (dirs.current, dirs.gens, dirs.sockets):
             remove_path(path)
         when = datetime.fromtimestamp(tombstone.destroyed_at, UTC).strftime("%Y-%m-%d %H:%M UTC")
-        facts = {"size": in_bytes(size_of(dirs.state)), "credentials": self._credentials(team, agent), "when": when}
+        facts = {"size": in_bytes(size_of(dirs.state)), "credentials": self._secrets(team, agent), "when": when}
         body = BODY.format(agent=agent, team=team, **facts).strip()
         if self.incidents.begin(team, _subject(agent), TITLE.format(agent=agent), body):
             ledger.audit.add("host", Act.AGENT_DESTROYED, team=team, agent=agent)
@@ -95,19 +96,13 @@ class Departures:
         enqueue(ledger, team, core, EndRun(run.id, OUTCOME, key=key), by=BY)
         enqueue(ledger, team, core, PostComment(Ref.parse(ref), RUN_ENDED.format(agent=agent), key=key), by=BY)
 
-    def _credentials(self, team: str, agent: str) -> str:
-        store, forge = self.instance.secret_store, self.instance.settings.teams[team].forge
-        kept = ["its token for the forge"] if store.has_token(forge, agent) else []
-        kept += ["its key for a model"] if store.has_agent_key(agent) else []
-        return " and ".join(kept) or "no credentials"
-
     def _purge(self, tombstone: Tombstone) -> None:
         """Delete what an agent left; its row goes last, so that a killed host goes on here."""
         agent, team, ledger = tombstone.agent, tombstone.team, self.instance.ledger
         root = self.instance.agents / agent
         with contextlib.suppress(FileNotFoundError):
             _remove(root)
-        self.instance.secret_store.forget(self.instance.settings.teams[team].forge, agent)
+        self._secrets(team, agent).delete()
         with ledger.transaction():
             ledger.deployments.forget(agent)
             ledger.rosters.unbury(agent)
@@ -115,6 +110,9 @@ class Departures:
             ledger.audit.add("host", Act.AGENT_PURGED, team=team, agent=agent)
         self._gone.discard(agent)
         log.warning("agent_purged agent=%s", agent)
+
+    def _secrets(self, team: str, agent: str) -> AccountSecrets:
+        return self.instance.secret_store.of_account(self.instance.settings.teams[team].forge, agent)
 
 
 def _remove(root: Path) -> None:

@@ -14,6 +14,7 @@ from hive.git_mirror.mirror import Mirror
 from hive.inspect.config_evaluator import ConfigEvaluator, holders
 from hive.inspect.roster_evaluator import AgentFacts, Evaluators, RosterEvaluator
 from hive.instance.instance import Instance
+from hive.instance.rosters import host_settings
 from hive.reconcile.build import KnownNames
 
 
@@ -30,7 +31,7 @@ def evaluators(
         lambda: {each.agent: each.team for each in instance.ledger.rosters.tombstones()},
         partial(_is_taken, instance, reader),
     )
-    return Evaluators(configs, RosterEvaluator(mirror, instance.host_settings, facts))
+    return Evaluators(configs, RosterEvaluator(mirror, host_settings(instance), facts))
 
 
 def known(instance: Instance, agent: str, mirror: Callable[[Repo], Mirror]) -> KnownNames | None:

@@ -12,7 +12,7 @@ from forge.protocol import ForgeError
 from hive.app.departures import Departures
 from hive.app.work import mirrors
 from hive.instance.instance import Instance
-from hive.instance.rosters import roster_state, rostered, waiting_agents
+from hive.instance.rosters import host_settings, roster_state, rostered, waiting_agents
 from hive.outbox.incidents import IncidentReporter
 from hive.reconcile.branch_watch import BranchSource, BranchWatch
 from hive.reconcile.roster_keeper import RosterKeeper
@@ -78,7 +78,7 @@ class HostRosters:
         baseline = None if known is not None else self.instance.ledger.deployments.baseline(roster_of(forge))
         if known is not None or baseline is None:
             return known
-        instance, settings = self.instance, self.instance.host_settings
+        instance, settings = self.instance, host_settings(self.instance)
         core, repo = settings.account("core"), settings.meta_of(forge)
         try:
             token = instance.secret_store.token(forge, core)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from forge.protocol import ForgeError
 from hive.instance.instance import Instance
-from hive.instance.rosters import roster_state, rostered, waiting_agents
+from hive.instance.rosters import host_settings, roster_state, rostered, waiting_agents
 from hive.provision import Provisioner
 
 log = logging.getLogger("hive.app.set_up")
@@ -34,7 +34,7 @@ class AgentSetUp:
         state = roster_state(self.instance)
         if state == self._state:
             return
-        forges = {self.instance.host_settings.teams[team].forge for team in waiting_agents(self.instance).values()}
+        forges = {host_settings(self.instance).teams[team].forge for team in waiting_agents(self.instance).values()}
         whole = rostered(self.instance, whole=True)
         try:
             for forge in forges & set(self.instance.settings.own_forges):

@@ -121,7 +121,10 @@ def doctor(config: Path, name: str | None, admin: str | None) -> None:
 @CONFIG
 @click.option("--yes", is_flag=True, help="Do not prompt.")
 def adopt(agent: str, config: Path, yes: bool) -> None:
-    """Accept a rejected configuration of AGENT, or the `roster`, as it is."""
+    """Accept a rejected configuration of AGENT as it is.
+
+    With `roster` as AGENT, a rejected roster.
+    """
     from hive.app.adopt import run
 
     run(open_instance(config), agent, click.echo, lambda question: yes or click.confirm(question, abort=True))

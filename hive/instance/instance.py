@@ -53,11 +53,6 @@ class Instance:
     before_roster: Settings | None = None
     """What `hive.yaml` says, if a roster says otherwise of agents and lanes."""
 
-    @property
-    def host_settings(self) -> Settings:
-        """What `hive.yaml` says, whatever rosters say of agents and lanes."""
-        return self.before_roster or self.settings
-
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger; raises StartupError if it cannot be opened."""

@@ -21,9 +21,14 @@ def rostered(instance: Instance, *, whole: bool = False) -> Instance:
     Agents who have no account or configuration yet are left out, unless it is to be the `whole` roster.
     Raises StartupError for a roster that `hive.yaml` no longer allows. Both instances share what is open.
     """
-    found = Instance(_settings(instance, whole=whole), instance.host_settings)
+    found = Instance(_settings(instance, whole=whole), host_settings(instance))
     found.__dict__["ledger"] = instance.ledger
     return found
+
+
+def host_settings(instance: Instance) -> Settings:
+    """What `hive.yaml` says, whatever rosters say of agents and lanes."""
+    return instance.before_roster or instance.settings
 
 
 def waiting_agents(instance: Instance) -> dict[str, str]:
@@ -35,12 +40,12 @@ def waiting_agents(instance: Instance) -> dict[str, str]:
 
 def ignored_agents(instance: Instance) -> list[str]:
     """The agents of `hive.yaml` that are not on a roster that counts: sentences about each."""
-    counts = {team for team, mine in instance.host_settings.teams.items() if mine.forge in _forges(instance)}
+    counts = {team for team, mine in host_settings(instance).teams.items() if mine.forge in _forges(instance)}
     whole = rostered(instance, whole=True).settings
     return [
         f"{agent} of {team} stands in hive.yaml and not in {FILE} of {instance.settings.meta}, which counts: propose it there"
         for team in sorted(counts)
-        for agent in instance.host_settings.teams[team].agents
+        for agent in host_settings(instance).teams[team].agents
         if agent not in whole.teams[team].agents
     ]
 
@@ -73,7 +78,7 @@ def end_with_roster(instance: Instance, loops: Loops) -> None:
 
 
 def _settings(instance: Instance, *, whole: bool = False) -> Settings:
-    settings, rosters = instance.host_settings, instance.ledger.rosters.accepted()
+    settings, rosters = host_settings(instance), instance.ledger.rosters.accepted()
     for accepted in rosters:
         if accepted.forge not in {team.forge for team in settings.teams.values()}:
             continue

@@ -14,6 +14,7 @@ from forge.protocol import NotFound
 from hive.config import BadYaml, TeamSettings
 from hive.config.roster import FILE, of_settings, read_roster, write_roster
 from hive.instance.instance import Instance, StartupError
+from hive.instance.rosters import host_settings
 from hive.instance.running_agent import new_engine
 from hive.outbox.enqueue import enqueue
 from hive.provision.steps import MISSING, Steps
@@ -183,7 +184,7 @@ class Seeds:
         text = self._admin.file(repo, FILE, branch.sha).decode("utf-8", "replace")
         settings, ledger = self._instance.settings, self._instance.ledger
         try:
-            read_roster(text, self._instance.host_settings, self._forge)
+            read_roster(text, host_settings(self._instance), self._forge)
         except BadYaml as error:
             raise StartupError(f"the roster in {repo.path} cannot be followed:\n{error}") from error
         with ledger.transaction():

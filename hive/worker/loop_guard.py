@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from bots.bot import AGENTS, Bot
+from bots.bot import AGENTS, Bot, Where
 from bots.intents import OpenIssue, React, RefreshVerdict, Reply, SetVerdict
 from bots.markdown import code, plain
 from bots.models import Team
@@ -54,7 +54,8 @@ def speakers(team: Team, user: User) -> frozenset[str]:
 
 def subscribes(bot: Bot, event: Event, team: Team) -> bool:
     """Whether a bot handles an event: of a type that it handles, by a person or by a machine that it listens to, where it may look."""
-    if event.ref.repo in team.own and not bot.in_own_repositories:
+    here = Where.OWN if event.ref.repo in team.own else Where.TEAMS
+    if bot.where not in {here, Where.BOTH}:
         return False
     by = speakers(team, event.actor)
     return type(event) in bot.events and (not by or not by.isdisjoint(bot.listens_to_bots))

@@ -56,9 +56,9 @@ def test_sweeps_of_nothing(build: Build) -> None:
     provision_env = build("gitea-1.26")
     provision_env.init()
     ours = pollers(provision_env.instance)
-    assert [sweeper.sweep(thorough=True).failed for sweeper in ours] == ["", "", ""]
+    assert [sweeper.sweep(thorough=True).failed for sweeper in ours] == ["", "", "", ""]
     mara = provision_env.person("mara")
     first_push(mara)
     mara.close()
-    assert [sweeper.sweep(thorough=True).failed for sweeper in ours] == ["", "", ""]
+    assert [sweeper.sweep(thorough=True).failed for sweeper in ours] == ["", "", "", ""]
     assert list(state_of(provision_env.instance.ledger, "work", "acme").sentences(0.0)) == []

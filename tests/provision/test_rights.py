@@ -11,7 +11,7 @@ import pytest
 
 from forge.gitea.client import route
 from forge.gitea.writer import GiteaForge
-from forge.models import CommitStatus, Ref, Repo, ReviewState, State
+from forge.models import CommitStatus, FileEdit, Ref, Repo, ReviewState, State
 from forge.protocol import NotFound, Reader, Refused
 from hive.app.polls import pollers
 from hive.poller import state_of
@@ -39,7 +39,7 @@ def private(build: Build, flavour: str) -> Project:
     provision_env = build(flavour)
     provision_env.raw.post("/orgs", username="acme")
     provision_env.raw.post("/orgs/acme/repos", name="app", private=True, auto_init=True, default_branch="main")
-    assert "created hooks of acme, birch, agent-configs with a new secret" in provision_env.init()
+    assert "created hooks of acme, birch, agent-configs, hive with a new secret" in provision_env.init()
     at = route("repos", "acme", "app")
     provision_env.raw.post(f"{at}/releases", tag_name="v1", target_commitish="main")
     issue = Ref(APP, provision_env.raw.post(f"{at}/issues", title="one")["number"].number())
@@ -118,7 +118,7 @@ def test_sweeps_see_everything(build: Build, flavour: str) -> None:
     for sweeper in pollers(provision_env.instance):
         for _ in range(2):
             assert sweeper.sweep(thorough=True).failed == ""
-    for owner in ("acme", "birch", "agent-configs"):
+    for owner in ("acme", "birch", "agent-configs", "hive"):
         assert list(state_of(provision_env.instance.ledger, "work", owner).sentences(0.0)) == []
 
 
@@ -130,7 +130,7 @@ def test_all_can_do_their_work(build: Build, flavour: str) -> None:
     with provision_env.by("core") as core:
         core.set_status(APP, project.sha, CommitStatus("hive/review", State.SUCCESS))
         core.tag(IRIS, "deployed/1", core.branch(IRIS, "main").sha, "deployed")
-        core.put_file(META, "deployed/iris", b"x", message="deploy", branch="main")
+        core.commit(META, [FileEdit("deployed/iris", b"x")], message="deploy", branch="deployments", start="main")
         told = core.open_issue(META, "to decide", MARK, marker=MARK).ref
         core.comment(told, MARK, marker=MARK)
     with provision_env.by("triage") as triage:

@@ -122,10 +122,10 @@ def test_killed_between_hooks(provision_env: ProvisionEnv) -> None:
         assert believed(provision_env, coming)
         assert any("deliveries arrive" in sign.what for sign in provision_env.doctor(admin=False))
     assert provision_env.plan() == [
-        "would fix hooks of acme, birch, agent-configs with a new secret: the last change of it was cut short"
+        "would fix hooks of acme, birch, agent-configs, hive with a new secret: the last change of it was cut short"
     ]
     assert provision_env.init() == [
-        "fixed hooks of acme, birch, agent-configs with a new secret: the last change of it was cut short"
+        "fixed hooks of acme, birch, agent-configs, hive with a new secret: the last change of it was cut short"
     ]
     assert secret_store.hook_secret("work") == coming
     assert not believed(provision_env, old)
@@ -138,7 +138,7 @@ def test_on_the_command_line(provision_env: ProvisionEnv) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "rotated the token of iris; the old one is deleted\n"
     hooks = provision_env.hive("rotate", "--hooks", "--admin", ADMIN)
-    assert hooks.stdout == "rotated the secret of the hooks of acme, birch, agent-configs\n"
+    assert hooks.stdout == "rotated the secret of the hooks of acme, birch, agent-configs, hive\n"
     assert provision_env.instance.secret_store.hook_secret("work").decode() not in hooks.stdout
 
 

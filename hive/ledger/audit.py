@@ -44,6 +44,8 @@ class Act(StrEnum):
     REPOSITORY_MOVED = "repository_moved"
     REPOSITORY_RENAMED = "repository_renamed"
     REQUEST_REJECTED = "request_rejected"
+    ROSTER_FAILED = "roster_failed"
+    ROSTER_FOLLOWED = "roster_followed"
     SECRET_BLOCKED = "secret_blocked"  # noqa: S105  an act
     SUBJECT_RESUMED = "subject_resumed"
     SUBJECT_SUSPENDED = "subject_suspended"

@@ -131,14 +131,14 @@ class RosterKeeper:
         listed = "\n".join(f"- {plain(line)}" for line in changes) or NOTHING
         said = FOLLOWED.format(sha=code(sha[:7]), tag=tag, changes=listed).strip()
         self._tell(deployment, said, key)
-        self._audit(deployment, Act.DEPLOYED, tag=tag, changes="; ".join(changes))
+        self._audit(deployment, Act.ROSTER_FOLLOWED, tag=tag, changes="; ".join(changes) or "nobody comes or goes")
 
     def _fail(self, deployment: Deployment, why: str) -> None:
         self.ledger.deployments.transition(deployment, DeploymentState.FAILED, why)
         listed = "\n".join(f"- {plain(line)}" for line in why.splitlines()[:40])
         said = NOT_FOLLOWED.format(sha=code(deployment.sha[:7]), why=listed).strip()
         self._tell(deployment, said, f"roster:{deployment.id}")
-        self._audit(deployment, Act.DEPLOYMENT_FAILED, reason=why[:300])
+        self._audit(deployment, Act.ROSTER_FAILED, reason=why[:300])
 
     def _reject(self, baseline: Baseline, head: str, verdict: Rejected) -> None:
         repo = self.watch.source.repo

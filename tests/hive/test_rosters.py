@@ -244,7 +244,7 @@ def test_a_roster_that_cannot_be_read_leaves_everybody(registrar: Registrar) -> 
     registrar.rosters._keepers[FORGE].watch.source.mirror().fetch(f"refs/pull/{pull.number}/head", "test")
     registrar.look()
     assert registrar.agents() == ("iris",)
-    assert "deployment_failed" in registrar.acts()
+    assert "roster_failed" in registrar.acts()
     assert ledger.deployments.current(roster_of(FORGE)) is None
     rows = ledger._db.rows("SELECT state FROM deployments WHERE agent = ?", roster_of(FORGE))
     assert rows[-1]["state"] == DeploymentState.FAILED.value

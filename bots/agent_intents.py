@@ -17,6 +17,25 @@ class Deploy(WireNamed, wire="deploy"):
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class RetryDeployment(WireNamed, wire="retry_deployment"):
+    """Deploy the merged commit that failed last once more."""
+
+    ref: Ref
+    agent: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeRevert(WireNamed, wire="propose_revert"):
+    """Open a pull request that brings a configuration back to what ran before `ref` was merged; `why` is one line."""
+
+    ref: Ref
+    agent: str
+    why: str
+    key: str
+
+
 def roster_of(forge: str) -> str:
     """The name under which a forge's roster is deployed, beside the agents; no agent can have it."""
     return f"@{forge}"

@@ -9,19 +9,9 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
+from bots.configurations import ConfigurationView, Evaluation, TombstoneView
 from bots.intents import Intent
-from bots.models import (
-    BudgetView,
-    Evaluation,
-    FindingView,
-    QuestionView,
-    RunStatus,
-    RunView,
-    Scan,
-    Team,
-    TombstoneView,
-    VerdictView,
-)
+from bots.models import BudgetView, FindingView, QuestionView, RunStatus, RunView, Scan, Team, VerdictView
 from forge.events import Event
 from forge.models import PullRequest, Ref
 from forge.protocol import Reader
@@ -85,6 +75,9 @@ class History(Protocol):
 
     def budget(self, ref: Ref) -> BudgetView | None:
         """What the newest run of a thread has spent, and all that it counts for."""
+
+    def configuration(self, agent: str, ref: Ref) -> ConfigurationView:
+        """How an agent's configuration stands, and the heads of a pull request on it that were evaluated."""
 
     def tombstone(self, agent: str) -> TombstoneView | None:
         """How an agent was destroyed; None if it was not."""

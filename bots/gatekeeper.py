@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from bots import verdicts
 from bots.agent_intents import Deploy
 from bots.bot import AGENTS, Bot, Context
+from bots.configurations import ConfigurationView, Evaluation, PolicyPoint
 from bots.intents import (
     Intent,
     PinProposal,
@@ -19,31 +20,39 @@ from bots.intents import (
     RequestBotReview,
     RequestReview,
     ResumeRuns,
+    SetStatus,
     SetVerdict,
+    ShowPlan,
     TagDenied,
+    TagProposal,
 )
 from bots.markdown import code, plain, plain_name
-from bots.models import Evaluation
 from bots.rejections import denied
 from bots.slash_commands import is_altered, spoken
 from forge.events import PullChanged, PullClosed, PullMerged, ReviewAsked
-from forge.models import CommitStatus, Ref, State, User
+from forge.models import CommitStatus, PullRequest, Ref, State, User
 
 CONTEXT = "hive/eval"
+POLICY = "hive/policy"
 PLAN = """\
 🔎 **Plan for {agent}** at {sha}
 
-{changes}
+{verdict}
 
-Merging this pull request is the approval: the host verifies it, builds exactly this, and rebuilds the container.
+{changes}{policy}
+
+Merging this pull request is the approval: the host verifies it, builds exactly this, and rebuilds the container.{compare}
 """
 PROBLEMS = """\
 🔴 **{agent} would not build** at {sha}
 
 {problems}
 
-The container stays as it is. Push a fixed commit, and it is evaluated again.
+The container stays as it is. Push a fixed commit, and it is evaluated again.{compare}
 """
+BUILDS, STAYS = "🟢 builds · restart", "🟢 builds · nothing that runs changes"
+CHECKLIST = "\n\n**Before you merge**\n\n{points}"
+COMPARE = "\n\nCompare with {links}"
 DENIED = """\
 ⛔ **{agent}: rejected by an operator** · `denied/{number}`
 
@@ -67,6 +76,9 @@ bot = Bot(
         SetVerdict,
         RefreshVerdict,
         PostComment,
+        SetStatus,
+        ShowPlan,
+        TagProposal,
         TagDenied,
         ResumeRuns,
         Deploy,
@@ -97,8 +109,11 @@ def evaluate(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
     if not seen.problems:
         yield RequestReview(event.ref, ctx.team.operators_of(agent), key=f"call:{event.ref}")
         yield PinProposal(event.ref, seen.head_sha, seen.tree, key=f"propose:{key}")
+        yield TagProposal(event.ref, seen.head_sha, key=f"tag:{event.ref}:{seen.head_sha}")
+        yield SetStatus(event.ref.repo, seen.head_sha, policy_status(seen), key=f"policy:{key}")
     yield verdicts.verdict(pull, ctx, status(seen), key=f"eval:{event.key}", scope=key)
-    yield PostComment(event.ref, plan_comment(seen, agent), key=f"plan:{key}")
+    body = plan_comment(seen, agent, compared(pull, ctx.history.configuration(agent, event.ref)))
+    yield ShowPlan(event.ref, seen.head_sha, pull.base_branch, body, key=f"plan:{key}")
 
 
 @bot.on(PullMerged)
@@ -160,12 +175,46 @@ def status(seen: Evaluation) -> CommitStatus:
     return CommitStatus(CONTEXT, State.SUCCESS, "🟢 builds")
 
 
-def plan_comment(seen: Evaluation, agent: str) -> str:
-    """The comment about an evaluation."""
+def policy_status(seen: Evaluation) -> CommitStatus:
+    """The commit status of the checklist: it asks for attention, and stops nothing."""
+    notes = sum(len(point.notes) for point in seen.policy)
+    return CommitStatus(POLICY, State.SUCCESS, f"🟡 {notes} to look at" if notes else "🟢 nothing unusual")
+
+
+def plan_comment(seen: Evaluation, agent: str, compare: str = "") -> str:
+    """The comment about an evaluation; `compare` are links to what the head differs from."""
     sha = code(seen.head_sha[:7])
+    links = COMPARE.format(links=compare) if compare else ""
     if seen.problems:
-        return PROBLEMS.format(agent=agent, sha=sha, problems=listed(seen.problems)).strip()
-    return PLAN.format(agent=agent, sha=sha, changes=listed(seen.changes) or NOTHING).strip()
+        return PROBLEMS.format(agent=agent, sha=sha, problems=listed(seen.problems), compare=links).strip()
+    return PLAN.format(
+        agent=agent,
+        sha=sha,
+        verdict=BUILDS if seen.changes else STAYS,
+        changes=listed(seen.changes) or NOTHING,
+        policy=CHECKLIST.format(points="\n".join(map(checked, seen.policy))) if seen.policy else "",
+        compare=links,
+    ).strip()
+
+
+def checked(point: PolicyPoint) -> str:
+    """A question of the checklist, and what to look at."""
+    if not point.notes:
+        return f"- 🟢 {point.question}"
+    return f"- 🟡 {point.question}, but look at: {'; '.join(plain(note) for note in point.notes)}"
+
+
+def compared(pull: PullRequest, stands: ConfigurationView) -> str:
+    """Links from a head to what runs, to the head before it, and to its base."""
+    page = pull.html_url.rpartition("/pulls/")[0]
+    earlier = [head for head in stands.heads if head != pull.head_sha]
+    others = {
+        "what runs": stands.running,
+        "the proposal before": earlier[-1] if earlier else "",
+        "its base": pull.base_sha,
+    }
+    links = [f"[{name}]({page}/compare/{sha}...{pull.head_sha})" for name, sha in others.items() if sha]
+    return ", ".join(links) if page else ""
 
 
 def listed(lines: tuple[str, ...]) -> str:

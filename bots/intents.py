@@ -13,11 +13,13 @@ from bots.agent_intents import (
     Deploy,
     Pause,
     ProposeAgent,
+    ProposeRevert,
     PurgeAgent,
     RaiseBudget,
     ResetContext,
     Restart,
     Resume,
+    RetryDeployment,
     SetModel,
 )
 from bots.models import FindingView, ReplyLine, Verdict
@@ -260,6 +262,26 @@ class PinProposal(WireNamed, wire="pin_proposal"):
 
 
 @dataclass(frozen=True, slots=True)
+class TagProposal(WireNamed, wire="tag_proposal"):
+    """A head of a configuration pull request that was evaluated bears the tag `proposal/<number>-<n>`: its n-th head."""
+
+    ref: Ref
+    head_sha: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowPlan(WireNamed, wire="show_plan"):
+    """Show what merging a head into a base would do, in the one comment about it on `ref`, which is edited in place."""
+
+    ref: Ref
+    head_sha: str
+    base: str
+    body: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class TagDenied(WireNamed, wire="tag_denied"):
     """A head of a configuration pull request that `by` refused bears the tag `denied/<number>`, with the reason."""
 
@@ -308,12 +330,16 @@ Intent = (
     | BlockRun
     | EndRun
     | PinProposal
+    | ShowPlan
+    | TagProposal
     | TagDenied
     | ResumeRuns
     | Close
     | Deploy
     | ProposeAgent
+    | ProposeRevert
     | PurgeAgent
+    | RetryDeployment
     | Pause
     | Resume
     | Restart

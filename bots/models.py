@@ -228,20 +228,6 @@ def verdict(findings: Iterable[Finding], *, failed: bool) -> Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
-    """What a change of an agent's configuration would do, evaluated before it is merged.
-
-    `tree` is the git tree of the evaluated merge result; `problems` are sentences with
-    `file:line:column`, none if the change may be merged; `changes` are sentences for people.
-    """
-
-    head_sha: str
-    tree: str
-    problems: tuple[str, ...] = ()
-    changes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class FindingView:
     """A finding of a pull request's last review, as people name it: `number` counts from 1, `was` is its line then."""
 
@@ -261,14 +247,6 @@ class VerdictView:
     base: str
     base_sha: str
     scope: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class TombstoneView:
-    """An agent that was destroyed, and whether a first comment wants what it left to be deleted."""
-
-    agent: str
-    is_purge_asked: bool = False
 
 
 @dataclass(frozen=True, slots=True)

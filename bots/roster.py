@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from bots import verdicts
 from bots.agent_intents import Deploy, ProposeAgent, roster_of
 from bots.bot import Bot, Context, Where
+from bots.configurations import Evaluation
 from bots.intents import (
     Intent,
     PinProposal,
@@ -19,9 +20,10 @@ from bots.intents import (
     RequestBotReview,
     RequestReview,
     SetVerdict,
+    ShowPlan,
 )
 from bots.markdown import code, plain, visible
-from bots.models import AGENT_NAME, RESERVED_NAMES, Evaluation
+from bots.models import AGENT_NAME, RESERVED_NAMES
 from forge.events import Event, IssueEdited, IssueOpened, PullChanged, PullClosed, PullMerged, ReviewAsked
 from forge.models import CommitStatus, Issue, State
 
@@ -65,6 +67,7 @@ bot = Bot(
         RequestBotReview,
         RequestReview,
         SetVerdict,
+        ShowPlan,
     },
     listens_to_bots={"core"},
     verdict=CONTEXT,
@@ -93,7 +96,7 @@ def evaluate(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
         yield RequestReview(event.ref, ctx.team.operator_logins, key=f"call:{event.ref}")
         yield PinProposal(event.ref, seen.head_sha, seen.tree, key=f"propose:{key}")
     yield verdicts.verdict(pull, ctx, status(seen), key=f"eval:{event.key}", scope=key)
-    yield PostComment(event.ref, plan_comment(seen), key=f"plan:{key}")
+    yield ShowPlan(event.ref, seen.head_sha, pull.base_branch, plan_comment(seen), key=f"plan:{key}")
 
 
 @bot.on(PullMerged)

@@ -60,7 +60,11 @@ class CommandSpec:
 COMMANDS = (
     CommandSpec("status", "", "show the state of this thread's run"),
     CommandSpec("cancel", "", "end this thread's run and unassign its agent", on=AT_WORK),
-    CommandSpec("retry", "", "end this thread's run, if it is open, and start over", on=AT_WORK),
+    CommandSpec(
+        "retry",
+        "",
+        "end this thread's run, if it is open, and start over; on a configuration, deploy what failed again",
+    ),
     CommandSpec("start", "[agent]", "start a run on this issue, if none is open", most=1, on=AT_WORK),
     CommandSpec("stop", "[agent]", "end this thread's run and unassign its agent", most=1, on=AT_WORK),
     CommandSpec(
@@ -86,6 +90,14 @@ COMMANDS = (
         most=20,
         on=frozenset({ThreadKind.PULL}),
     ),
+    CommandSpec(
+        "rollback",
+        "[why]",
+        "propose to undo the merged change of a configuration, in a pull request",
+        most=-1,
+        on=frozenset({ThreadKind.CONFIG}),
+    ),
+    CommandSpec("plan", "", "plan this change again", on=frozenset({ThreadKind.CONFIG})),
     CommandSpec("rebuild", "[agent]", "let the host check an agent's merged configuration now", most=1),
     CommandSpec(
         "not-my-lane",

@@ -18,11 +18,13 @@ from bots.agent_intents import (
     Deploy,
     Pause,
     ProposeAgent,
+    ProposeRevert,
     PurgeAgent,
     RaiseBudget,
     ResetContext,
     Restart,
     Resume,
+    RetryDeployment,
     SetModel,
 )
 from bots.bot import AGENTS, Bot, Context, Where
@@ -83,6 +85,7 @@ bot = Bot(
             Deploy,
         ),
         *(Pause, Resume, Restart, SetModel, ResetContext, RaiseBudget, ProposeAgent, PurgeAgent),
+        *(ProposeRevert, RetryDeployment),
     },
     listens_to_bots={AGENTS},
     where=Where.BOTH,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from bots.agent_intents import Deploy, Pause, ResetContext, Restart, Resume
 from bots.commands import messages
 from bots.commands.budget import budget
+from bots.commands.configurations import plan, retry_deployment, rollback
 from bots.commands.fix import fix
 from bots.commands.invocation import CommandOutcome, Invocation, no, quoted, yes
 from bots.commands.life import purge, revive
@@ -19,7 +20,7 @@ from bots.models import ReplyLine, RunView
 from bots.questions import answer_with, is_answer
 from bots.rejections import denied
 from bots.request_reading import of_comment, of_issue
-from bots.slash_commands import COMMANDS
+from bots.slash_commands import COMMANDS, ThreadKind
 from bots.task_prompt import task_prompt
 from bots.threads import within
 from forge.models import Issue
@@ -41,6 +42,8 @@ def cancel(call: Invocation) -> CommandOutcome:
 
 def retry(call: Invocation) -> CommandOutcome:
     """Start over with the agent of the last run, whether it has ended or not."""
+    if call.place is ThreadKind.CONFIG:
+        return retry_deployment(call)
     run = call.run
     if run is None:
         return no(call, messages.NO_EARLIER_RUN)
@@ -244,6 +247,8 @@ HANDLERS: dict[str, Callable[[Invocation], CommandOutcome]] = {
     "start": start,
     "review": review,
     "fix": fix,
+    "rollback": rollback,
+    "plan": plan,
     "rebuild": rebuild,
     "not-my-lane": bounce,
     "pause": pause,

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from functools import cache, partial
 
 from bots.bot import Context
+from bots.configurations import ConfigurationView, TombstoneView
 from bots.intents import OpenIssue, PostReview
-from bots.models import BudgetView, FindingView, QuestionView, RunStatus, RunView, TombstoneView, VerdictView
+from bots.models import BudgetView, FindingView, QuestionView, RunStatus, RunView, VerdictView
 from forge.events import (
     Event,
 )
@@ -92,6 +93,10 @@ class LedgerHistory:
     def budget(self, ref: Ref) -> BudgetView | None:
         """What the newest run of a thread has spent, and all that it counts for."""
         return self.ledger.spending.budget(str(ref))
+
+    def configuration(self, agent: str, ref: Ref) -> ConfigurationView:
+        """How an agent's configuration stands, and the heads of a pull request on it that were evaluated."""
+        return self.ledger.deployments.view(agent, str(ref))
 
     def tombstone(self, agent: str) -> TombstoneView | None:
         """How an agent was destroyed; None if it was not."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from bots.models import Evaluation
+from bots.configurations import Evaluation
 from forge.models import PullRequest, Repo
 from forge.protocol import Unavailable
 from hive.config import PACKAGES_PATH, Limits, read_agent
 from hive.git_mirror.mirror import GitError, GitInterrupted, Mirror, TooLarge, TreeLimits
+from hive.inspect.config_policy import checklist
 from hive.inspect.fetch import MirrorOf, fetch
 from hive.reconcile.build import DECLARATION, MAX_BYTES, UNIQUE_ROLES, BuildFailed, KnownNames, Plan, changes, plan
 from hive.reconcile.evidence import bad_entries
@@ -45,7 +46,9 @@ class ConfigEvaluator:
             new = self._plan(mirror, agent, tree, self.known(agent))
         except BuildFailed as error:
             return Evaluation(pull.head_sha, tree, error.problems)
-        return Evaluation(pull.head_sha, tree, changes=changes(self._old(mirror, agent, base), new))
+        old = self._old(mirror, agent, base)
+        points = checklist(old, new, _changed(mirror, base, tree))
+        return Evaluation(pull.head_sha, tree, changes=changes(old, new), policy=points)
 
     def _old(self, mirror: Mirror, agent: str, base: str) -> Plan | None:
         try:
@@ -55,6 +58,12 @@ class ConfigEvaluator:
 
     def _plan(self, mirror: Mirror, agent: str, tree: str, known: KnownNames | None) -> Plan:
         return plan(agent, mirror, tree, self.limits, packages_path=self.packages_path, known=known)
+
+
+def _changed(mirror: Mirror, base: str, tree: str) -> set[str]:
+    """The paths at which a merge result differs from what it is merged into."""
+    before, after = ({(e.path, e.mode, e.sha) for e in mirror.entries(at)} for at in (base, tree))
+    return {path for path, _, _ in before ^ after}
 
 
 def holders(mirror: MirrorOf, others: Iterable[tuple[str, Repo, str]]) -> dict[str, str]:

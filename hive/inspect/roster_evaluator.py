@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from bots.models import Evaluation, Role
+from bots.configurations import Evaluation
+from bots.models import Role
 from forge.models import PullRequest
 from forge.protocol import Unavailable
 from hive.config import BadYaml, Settings

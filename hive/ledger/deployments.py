@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bots.configurations import ConfigurationView
 from forge.models import Branch, Repository
 from hive.ledger.database import Clock, Database
 
@@ -28,6 +30,9 @@ class DeploymentState(StrEnum):
 
 APPLIED = frozenset({DeploymentState.DEPLOYED, DeploymentState.FAILED, DeploymentState.ROLLED_BACK})
 """States that settle which commit was accepted last."""
+
+FAILED = frozenset({DeploymentState.FAILED, DeploymentState.ROLLED_BACK})
+"""States of a deployment whose commit does not run."""
 
 FINAL = APPLIED | {DeploymentState.REJECTED, DeploymentState.SUPERSEDED}
 
@@ -157,6 +162,38 @@ class Deployments:
             found.setdefault(row["head"], set()).add(row["tree"])
         return {head: frozenset(trees) for head, trees in found.items()}
 
+    def heads(self, ref: str) -> tuple[str, ...]:
+        """The heads of a pull request that were pinned, the oldest first."""
+        rows = self._db.rows("SELECT head FROM proposals WHERE ref = ? ORDER BY pinned_at, rowid", ref)
+        return tuple(dict.fromkeys(row["head"] for row in rows))
+
+    def view(self, agent: str, ref: str) -> ConfigurationView:
+        """How an agent's configuration stands, with the heads of a pull request on it."""
+        baseline, last = self.baseline(agent), self.newest(agent)
+        running, heads = baseline.running_sha if baseline is not None else "", self.heads(ref)
+        if last is None:
+            return ConfigurationView(running, heads)
+        return ConfigurationView(running, heads, last.sha, last.pulls, last.state in FAILED)
+
+    def newest(self, agent: str) -> Deployment | None:
+        """The newest deployment of an agent that was approved, open or over."""
+        row = self._db.row(
+            "SELECT * FROM deployments WHERE agent = ? AND state != 'rejected' ORDER BY id DESC LIMIT 1", agent
+        )
+        return None if row is None else _deployment(row)
+
+    def of_pull(self, agent: str, number: int) -> Deployment | None:
+        """The newest deployment of an agent that a pull request brought; None if it brought none."""
+        rows = self._db.rows("SELECT * FROM deployments WHERE agent = ? ORDER BY id DESC", agent)
+        return next((found for row in rows if number in (found := _deployment(row)).pulls), None)
+
+    def retry(self, agent: str) -> Deployment | None:
+        """Open a deployment of the commit that failed last; None if that is not what was approved last, or one is open."""
+        baseline, last = self.baseline(agent), self.newest(agent)
+        if baseline is None or last is None or last.state not in FAILED or last.sha != baseline.sha:
+            return None
+        return self.start(baseline, last.sha, last.pulls, last.cursor)
+
     def start(self, baseline: Baseline, sha: str, pulls: tuple[int, ...], cursor: int) -> Deployment:
         """Open a deployment of a verified commit."""
         with self._db.transaction() as db:
@@ -174,10 +211,7 @@ class Deployments:
         row = self._db.row("SELECT * FROM deployments WHERE agent = ? AND ended_at IS NULL", agent)
         if row is None:
             return None
-        fields = {name: row[name] for name in row.keys() if name != "ended_at"}  # noqa: SIM118  a Row is no mapping
-        return Deployment(
-            **{**fields, "pulls": tuple(json.loads(row["pulls"])), "state": DeploymentState(row["state"])}
-        )
+        return _deployment(row)
 
     def transition(self, deployment: Deployment, state: DeploymentState, reason: str = "") -> None:
         """Move a deployment to its next state; final states update the agent's baseline as well."""
@@ -231,3 +265,8 @@ class Deployments:
             )
             db.execute("UPDATE baselines SET rejected_sha = ? WHERE agent = ?", (sha, baseline.agent))
         return True
+
+
+def _deployment(row: sqlite3.Row) -> Deployment:
+    fields = {name: row[name] for name in row.keys() if name != "ended_at"}  # noqa: SIM118  a Row is no mapping
+    return Deployment(**{**fields, "pulls": tuple(json.loads(row["pulls"])), "state": DeploymentState(row["state"])})

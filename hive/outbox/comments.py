@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import Enum, auto
 
-from bots.intents import PostComment, React, Reply
+from bots.intents import PostComment, React, Reply, ShowPlan
 from forge import event_keys
 from hive.codec import Codec
 from hive.outbox.actions import PostAnswer
@@ -42,6 +42,21 @@ def post_comment(execution: Execution, action: PostComment) -> Result:
     """Post a comment once, unless its subject was closed in the meantime."""
     issue = None if action.if_closed else execution.require_open(action.ref)
     comment = execution.forge.comment(action.ref, execution.marked(action.body), marker=execution.marker, seen=issue)
+    key = event_keys.commented(action.ref.repo.forge, comment.id)
+    return Result(comment.html_url, {"id": comment.id, "url": comment.html_url}, event_key=key)
+
+
+@HANDLERS.on(ShowPlan)
+def show_plan(execution: Execution, action: ShowPlan) -> Result:
+    """Show what merging would do in one comment, which is edited; the plan of an earlier head or base is superseded."""
+    pull = execution.forge.pull(action.ref)
+    if not pull.is_open or (pull.head_sha, pull.base_branch) != (action.head_sha, action.base):
+        raise Superseded(f"{action.ref} was closed, or is another change by now")
+    marker = execution.marker_of(f"plan:{action.ref}")
+    body = f"{action.body}\n\n{marker}"
+    comment = execution.forge.comment(action.ref, body, marker=marker)
+    if comment.body != body:
+        execution.forge.edit_comment(action.ref, comment.id, body)
     key = event_keys.commented(action.ref.repo.forge, comment.id)
     return Result(comment.html_url, {"id": comment.id, "url": comment.html_url}, event_key=key)
 

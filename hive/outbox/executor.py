@@ -14,7 +14,18 @@ from forge.protocol import Conflict, ForgeError, NotFound, Unavailable
 from hive import backoff
 from hive.codec import Codec
 from hive.ledger import Act, Effect, Ledger, StaleLease
-from hive.outbox import code, comments, issues, local_actions, progress, pulls, questions, reviews, rosters
+from hive.outbox import (
+    code,
+    comments,
+    configurations,
+    issues,
+    local_actions,
+    progress,
+    pulls,
+    questions,
+    reviews,
+    rosters,
+)
 from hive.outbox.actions import ACTIONS, Action, repo_of, subject_of
 from hive.outbox.guards import OutagePolicy, RepositoryGuard, WriteGuard
 from hive.outbox.registry import Execution, NotReady, Registry, Result, Services, Superseded
@@ -23,7 +34,7 @@ from hive.outbox.subject_state import UNSEEN, SubjectState
 log = logging.getLogger("hive.outbox.executor")
 
 HANDLERS = Registry(
-    *(code.HANDLERS, comments.HANDLERS, issues.HANDLERS, local_actions.HANDLERS),
+    *(code.HANDLERS, comments.HANDLERS, configurations.HANDLERS, issues.HANDLERS, local_actions.HANDLERS),
     *(progress.HANDLERS, pulls.HANDLERS, questions.HANDLERS, reviews.HANDLERS, rosters.HANDLERS),
 )
 """Who performs which action."""

@@ -157,6 +157,7 @@ class Reconciler:
     def _begin(self, target: ManagedAgent, baseline: Baseline, verdict: Accepted, asked_at: float) -> None:
         with self._ledger.transaction():
             deployment = self._ledger.deployments.start(baseline, verdict.sha, verdict.pulls, verdict.cursor)
+            target.reporter.approved(deployment, target.repo)
             self._ledger.deployments.mark_checked(target.agent, asked_at)
         self._deploy(target, baseline, deployment)
 

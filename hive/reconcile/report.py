@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bots.agent_intents import ProposeRevert
 from bots.intents import OpenIssue, PostComment, SetStatus
 from bots.markdown import code, fenced, plain
 from forge.models import CommitStatus, Ref, Repo, State
@@ -21,8 +22,9 @@ FAILED = """\
 
 {why}
 
-This commit is not tried again: merge a fix, or a revert of it.
+This commit is not tried again by itself: merge a fix or a revert of it, or comment `/retry`.
 """
+REVERT = "{sha} does not run: {why}"
 REJECTED_TITLE = "🔴 {agent}: {sha} is on the branch and not approved"
 REJECTED = """\
 The head of {repo} is {sha}, and that is not what an operator merged: **{reason}**{detail}
@@ -49,6 +51,13 @@ class Reporter:
     ledger: Ledger
     account: str
     meta: Repo
+
+    def approved(self, deployment: Deployment, repo: Repo) -> None:
+        """Tag a commit whose merge was verified."""
+        for pull in deployment.pulls[-1:]:
+            line = f"merged by an operator, as {deployment.agent}'s {deployment.sha[:12]}"
+            tag = CreateTag(repo, f"approved/{pull}", deployment.sha, line, key=f"approved:{deployment.agent}:{pull}")
+            self._enqueue(deployment, tag)
 
     def deployed(self, deployment: Deployment, repo: Repo, changes: tuple[str, ...]) -> None:
         """Report a running commit: tag it, record it, comment, and resume runs that wait for it."""
@@ -84,6 +93,13 @@ class Reporter:
             old=_old(deployment.previous_sha),
             why=_listed(tuple(reason.splitlines()[-40:])),
         ).strip()
+        for pull in deployment.pulls[-1:] if deployment.previous_sha else ():
+            first = next(iter(reason.splitlines()), "")[:200]
+            why = REVERT.format(sha=deployment.sha[:7], why=first)
+            revert = ProposeRevert(
+                Ref(repo, pull), deployment.agent, why, key=f"revert:{deployment.agent}:{deployment.sha}"
+            )
+            self._enqueue(deployment, revert)
         for pull in deployment.pulls:
             ref = Ref(repo, pull)
             self._enqueue(deployment, PostComment(ref, said, key=f"said:{key}:{pull}"))

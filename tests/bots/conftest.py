@@ -10,9 +10,9 @@ from typing import TypeVar
 import pytest
 
 from bots.bot import Context
+from bots.configurations import ConfigurationView, Evaluation, TombstoneView
 from bots.models import (
     BudgetView,
-    Evaluation,
     FindingView,
     IssueKind,
     Lane,
@@ -21,7 +21,6 @@ from bots.models import (
     RunView,
     Scan,
     Team,
-    TombstoneView,
     VerdictView,
 )
 from forge.models import (
@@ -165,6 +164,7 @@ class Still:
     rests: dict[str, tuple[str, ...]] = field(default_factory=dict)
     budgets: dict[Ref, BudgetView] = field(default_factory=dict)
     found: dict[Ref, tuple[FindingView, ...]] = field(default_factory=dict)
+    configurations: dict[str, ConfigurationView] = field(default_factory=dict)
     tombstones: dict[str, TombstoneView] = field(default_factory=dict)
     roster: Evaluation | None = None
 
@@ -205,6 +205,10 @@ class Still:
     def budget(self, ref: Ref) -> BudgetView | None:
         """What the test says."""
         return self.budgets.get(ref)
+
+    def configuration(self, agent: str, ref: Ref) -> ConfigurationView:
+        """What the test says."""
+        return self.configurations.get(agent, ConfigurationView())
 
     def tombstone(self, agent: str) -> TombstoneView | None:
         """What the test says."""

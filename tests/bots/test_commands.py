@@ -14,16 +14,19 @@ from bots.agent_intents import (
     Deploy,
     Pause,
     ProposeAgent,
+    ProposeRevert,
     PurgeAgent,
     RaiseBudget,
     ResetContext,
     Restart,
     Resume,
+    RetryDeployment,
     SetModel,
 )
 from bots.bot import Context
 from bots.commands import MOST, bot
 from bots.commands.handlers import HANDLERS
+from bots.configurations import ConfigurationView, TombstoneView
 from bots.intents import (
     Assign,
     Close,
@@ -39,7 +42,7 @@ from bots.intents import (
     TagDenied,
     Unassign,
 )
-from bots.models import FindingView, Lane, RunStatus, RunView, TombstoneView
+from bots.models import FindingView, Lane, RunStatus, RunView
 from bots.money import DOLLAR
 from bots.request_reading import of_issue
 from bots.slash_commands import AT_WORK, COMMANDS, EVERYWHERE, ThreadKind
@@ -54,6 +57,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "commands.md"
 ISSUE = Ref(APP, 1)
 PULL = Ref(APP, 2)
 DENIED = Ref(CONFIG, 3)
+MERGED = Ref(CONFIG, 6)
 TOMB = Ref(OWN[0], 4)
 ATLAS = User(5, "atlas")
 MEMBER = User(50, "milo")
@@ -76,6 +80,8 @@ SAID = {
     "deny": "/deny too wide",
     "review": "/review full",
     "fix": "/fix 🔴2",
+    "rollback": "/rollback too slow",
+    "plan": "/plan",
     "rebuild": "/rebuild",
     "not-my-lane": "/not-my-lane",
     "pause": "/pause",
@@ -128,6 +134,10 @@ WANTED: dict[str, list[Intent]] = {
     "start": begun("start", again=False),
     "review": [RequestBotReview(PULL, MARA, key=key("review", "ask", PULL))],
     "fix": [ContinueRun(5, TOLD, by_person=True, key=key("fix", "fix", PULL))],
+    "rollback": [
+        ProposeRevert(MERGED, "iris", "mara wants to undo this: too slow", key=key("rollback", "revert", MERGED))
+    ],
+    "plan": [RequestBotReview(DENIED, MARA, key=key("plan", "ask", DENIED))],
     "rebuild": [Deploy(ISSUE, "iris", key=key("rebuild", "deploy"))],
     "not-my-lane": BOUNCE,
     "pause": [Pause(ISSUE, "iris", MARA, key=key("pause", "pause"))],
@@ -163,7 +173,10 @@ def ctx(ctx: Context, forge: StillForge, still: Still) -> Context:
         DENIED: replace(issue(3, is_pull=True), ref=DENIED),
     }
     forge.issues[TOMB] = issue(4, ref=TOMB)
-    forge.pulls = {PULL: pull(2), DENIED: pull(3, repo=CONFIG)}
+    forge.issues[MERGED] = issue(6, ref=MERGED, is_pull=True, is_open=False)
+    merged = pull(6, repo=CONFIG, is_open=False, merged=True)
+    forge.pulls = {PULL: pull(2), DENIED: pull(3, repo=CONFIG), MERGED: merged}
+    still.configurations = {"iris": ConfigurationView("d" * 40, (), "c" * 40, (6,))}
     still.runs = {ISSUE: RUN, PULL: RUN}
     still.found = {PULL: FOUND}
     still.statuses = {ISSUE: RunStatus(5, "iris", True, "", NOON, turn=7, is_held=True)}
@@ -218,7 +231,15 @@ def shortly(action: Intent) -> Intent:
 
 def place(name: str) -> Ref:
     """Where a command is said."""
-    return {"review": PULL, "fix": PULL, "deny": DENIED, "revive": TOMB, "purge": TOMB}.get(name, ISSUE)
+    return {
+        "review": PULL,
+        "fix": PULL,
+        "deny": DENIED,
+        "plan": DENIED,
+        "rollback": MERGED,
+        "revive": TOMB,
+        "purge": TOMB,
+    }.get(name, ISSUE)
 
 
 def quiet(name: str, still: Still) -> None:
@@ -584,6 +605,37 @@ PLACES = {
     frozenset({ThreadKind.OWN}): "issues in `hive/meta` and `hive/ops`",
 }
 """Where commands work, in words."""
+
+
+class TestConfigurations:
+    """What was merged on a configuration is deployed once more, or undone, by a word."""
+
+    def test_retry(self, ctx: Context, still: Still) -> None:
+        """What failed is tried again; what did not fail, or came with another pull request, is not."""
+        assert "has failed" in say(ctx, "/retry", ref=MERGED)[1].lines[0].done  # type: ignore[union-attr]
+        still.configurations = {"iris": ConfigurationView("d" * 40, (), "c" * 40, (5, 6), failed=True)}
+        action = RetryDeployment(MERGED, "iris", key=key("retry", "deploy", MERGED))
+        assert actions(say(ctx, "/retry", ref=MERGED)) == [action]
+        still.configurations = {"iris": ConfigurationView("d" * 40, (), "c" * 40, (5,), failed=True)}
+        assert actions(say(ctx, "/retry", ref=MERGED)) == []
+
+    @pytest.mark.parametrize(
+        ("ref", "says"), [(DENIED, "is not merged"), (PULL, "not a pull request on an agent's configuration")]
+    )
+    def test_nothing_to_undo(self, ctx: Context, ref: Ref, says: str) -> None:
+        """What is not merged, and what is no configuration, is not undone."""
+        wanted = say(ctx, "/rollback", ref=ref)
+        assert actions(wanted) == []
+        assert says in words(wanted)
+
+    def test_only_the_newest_is_undone(self, ctx: Context, still: Still) -> None:
+        """A change that others stand on is not undone alone."""
+        still.configurations = {"iris": ConfigurationView("d" * 40, (), "c" * 40, (7,))}
+        assert "undo the newest change first" in words(say(ctx, "/rollback", ref=MERGED))
+
+    def test_a_closed_change_is_not_planned(self, ctx: Context) -> None:
+        """It has nothing to be planned for."""
+        assert "is closed" in words(say(ctx, "/plan", ref=MERGED))
 
 
 class TestDeny:

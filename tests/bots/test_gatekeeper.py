@@ -9,6 +9,7 @@ import pytest
 
 from bots.agent_intents import Deploy
 from bots.bot import AGENTS, Context
+from bots.configurations import ConfigurationView, Evaluation, PolicyPoint
 from bots.gatekeeper import bot
 from bots.intents import (
     PinProposal,
@@ -17,36 +18,47 @@ from bots.intents import (
     RequestBotReview,
     RequestReview,
     ResumeRuns,
+    SetStatus,
     SetVerdict,
+    ShowPlan,
     TagDenied,
+    TagProposal,
 )
-from bots.models import Evaluation, RunStatus
+from bots.models import RunStatus
 from forge.events import PullChanged, PullClosed, PullMerged, ReviewAsked
 from forge.models import Comment, Ref, State, TimelineEvent, User
 from tests.bots.conftest import APP, CONFIG, CORE, EVE, IRIS, MARA, NOON, Still, StillForge, pull
 
 Golden = Callable[[str, str], None]
 REF = Ref(CONFIG, 3)
-GOOD = Evaluation("a" * 40, "c" * 40, changes=("adds gzip", "model: default → claude-opus-5-5"))
+POINTS = (
+    PolicyPoint("It stays within the agent's own files and lane"),
+    PolicyPoint("Its packages are for the work of an agent", ("sudo: it @mara", "curl: it talks")),
+)
+GOOD = Evaluation("a" * 40, "c" * 40, changes=("adds gzip", "model: default → claude-opus-5-5"), policy=POINTS)
 BAD = Evaluation("a" * 40, "c" * 40, problems=("agent.yaml:4:12: packages.0: no `@mara` #7 <b>",))
 
 
 def changed(forge: StillForge, still: Still, ctx: Context, seen: Evaluation) -> list[object]:
     """What it wants when it is to look at a pull request."""
-    forge.pulls[REF] = pull(3, repo=CONFIG)
+    forge.pulls[REF] = pull(3, repo=CONFIG, html_url="https://forge.example/agent-configs/iris/pulls/3")
     still.evaluation = seen
     return list(bot.handle(ReviewAsked(REF, IRIS, "k", again=False), ctx))
 
 
 def test_pins_what_it_evaluated_golden(forge: StillForge, still: Still, ctx: Context, golden: Golden) -> None:
     """A head that builds is pinned with its tree, gets a green status, and a plan in words."""
-    asked, propose, status, comment = changed(forge, still, ctx, GOOD)
+    still.configurations = {"iris": ConfigurationView("d" * 40, ("e" * 40, "a" * 40))}
+    asked, propose, tag, policy, status, comment = changed(forge, still, ctx, GOOD)
+    assert tag == TagProposal(REF, "a" * 40, key=f"tag:{REF}:{'a' * 40}")
+    assert isinstance(policy, SetStatus)
+    assert (policy.status.context, policy.status.description) == ("hive/policy", "🟡 2 to look at")
     assert asked == RequestReview(REF, ("mara",), key=f"call:{REF}")
     assert isinstance(propose, PinProposal)
     assert (propose.head_sha, propose.tree) == ("a" * 40, "c" * 40)
     assert isinstance(status, SetVerdict)
     assert (status.status.context, status.status.state) == ("hive/eval", State.SUCCESS)
-    assert isinstance(comment, PostComment)
+    assert isinstance(comment, ShowPlan)
     golden("gatekeeper/plan.md", comment.body)
 
 
@@ -55,14 +67,14 @@ def test_never_pins_what_would_not_build_golden(forge: StillForge, still: Still,
     status, comment = changed(forge, still, ctx, BAD)
     assert isinstance(status, SetVerdict)
     assert status.status.state == State.FAILURE
-    assert isinstance(comment, PostComment)
+    assert isinstance(comment, ShowPlan)
     golden("gatekeeper/problems.md", comment.body)
 
 
 def test_change_of_nothing_golden(forge: StillForge, still: Still, ctx: Context, golden: Golden) -> None:
     """A change that changes nothing that runs says so."""
     comment = changed(forge, still, ctx, Evaluation("a" * 40, "c" * 40))[-1]
-    assert isinstance(comment, PostComment)
+    assert isinstance(comment, ShowPlan)
     golden("gatekeeper/nothing.md", comment.body)
 
 
@@ -94,11 +106,11 @@ def test_only_open_configurations_are_evaluated(forge: StillForge, still: Still,
 
 def test_an_evaluation_is_of_a_head_and_a_tree(forge: StillForge, still: Still, ctx: Context) -> None:
     """Pin, status and plan go together by base, head and the tree that a merge would make: another base is another question."""
-    _, propose, status, comment = changed(forge, still, ctx, GOOD)
+    _, propose, _, _, status, comment = changed(forge, still, ctx, GOOD)
     scope = f"{REF}:main:{'a' * 40}:{'c' * 40}"
     assert isinstance(propose, PinProposal)
     assert isinstance(status, SetVerdict)
-    assert isinstance(comment, PostComment)
+    assert isinstance(comment, ShowPlan)
     assert (propose.key, status.key, status.scope) == (f"propose:{scope}", "eval:k", scope)
     assert comment.key == f"plan:{scope}"
 

@@ -9,8 +9,8 @@ import pytest
 
 from bots.agent_intents import Deploy, ProposeAgent
 from bots.bot import Context
-from bots.intents import Intent, PinProposal, PostComment, RequestReview, SetVerdict
-from bots.models import Evaluation, TombstoneView
+from bots.configurations import Evaluation, TombstoneView
+from bots.intents import Intent, PinProposal, PostComment, RequestReview, SetVerdict, ShowPlan
 from bots.review import bot as review
 from bots.roster import SPAWN, bot
 from bots.triage import bot as triage
@@ -104,7 +104,7 @@ def test_plan_golden(home: Context, still: Still, golden: Golden) -> None:
     assert (pin.head_sha, pin.tree) == ("a" * 40, "t" * 40)
     assert isinstance(verdict, SetVerdict)
     assert verdict.status.state is State.SUCCESS
-    assert isinstance(plan, PostComment)
+    assert isinstance(plan, ShowPlan)
     golden("roster/plan.md", plan.body)
 
 
@@ -114,7 +114,7 @@ def test_problems_golden(home: Context, still: Still, golden: Golden) -> None:
     verdict, plan = bot.handle(ReviewAsked(CHANGE, MARA, "k"), home)
     assert isinstance(verdict, SetVerdict)
     assert (verdict.status.state, verdict.status.context) == (State.FAILURE, "hive/roster")
-    assert isinstance(plan, PostComment)
+    assert isinstance(plan, ShowPlan)
     golden("roster/problems.md", plan.body)
 
 
@@ -122,7 +122,7 @@ def test_nobody_golden(home: Context, still: Still, golden: Golden) -> None:
     """A change of comments only."""
     still.roster = Evaluation("a" * 40, "t" * 40)
     plan = bot.handle(ReviewAsked(CHANGE, MARA, "k"), home)[-1]
-    assert isinstance(plan, PostComment)
+    assert isinstance(plan, ShowPlan)
     golden("roster/nobody.md", plan.body)
 
 

@@ -1,0 +1,75 @@
+"""Handlers of actions on configurations that were merged: once more, or back to what ran before."""
+
+from __future__ import annotations
+
+from bots.agent_intents import ProposeRevert, RetryDeployment
+from bots.markdown import code, plain
+from forge.models import FileEdit, Ref
+from forge.protocol import NotFound
+from hive.ledger import Deployment
+from hive.outbox.registry import Execution, Registry, Result, Superseded
+
+HANDLERS = Registry()
+
+TITLE = "Revert to {sha}, which {agent} ran before"
+BODY = """\
+{why}
+
+This pull request undoes {pulls}: with it, the configuration of {agent} is again that of {sha}.
+
+It is proposed by the hive and merged by an operator, like every change.
+"""
+SAID = "↩️ {where} undoes this: merge it to bring the configuration back to {sha}."
+MOST_FILES = 200
+
+
+@HANDLERS.on(RetryDeployment, local=True)
+def retry_deployment(execution: Execution, action: RetryDeployment) -> Result:
+    """Open one more deployment of the commit that failed last; the host performs it."""
+    deployment = execution.ledger.deployments.retry(action.agent)
+    if deployment is None:
+        raise Superseded(f"no commit of {action.agent} is there to be tried again")
+    return Result(detail={"agent": action.agent, "sha": deployment.sha})
+
+
+@HANDLERS.on(ProposeRevert, by_core=True)
+def propose_revert(execution: Execution, action: ProposeRevert) -> Result:
+    """Open a pull request that undoes what one merge brought, and say so there; nothing if more was merged since."""
+    forge, ref = execution.forge, action.ref
+    deployment = execution.ledger.deployments.of_pull(action.agent, ref.number)
+    if deployment is None or not deployment.previous_sha:
+        raise Superseded(f"nothing ran before {ref}")
+    baseline = execution.ledger.deployments.baseline(action.agent)
+    if baseline is None or forge.branch(ref.repo, baseline.branch).sha != deployment.sha:
+        raise Superseded(f"more was merged since {ref}: revert that first")
+    edits = _edits(execution, ref, deployment)
+    if not edits:
+        raise Superseded(f"{ref} changed no file")
+    branch = f"hive/revert-{deployment.sha[:12]}"
+    facts = {"sha": code(deployment.previous_sha[:7]), "agent": action.agent}
+    title = TITLE.format(sha=deployment.previous_sha[:7], agent=action.agent)
+    pulls = ", ".join(f"#{number}" for number in deployment.pulls)
+    forge.commit(ref.repo, edits, message=title, branch=branch, start=baseline.branch)
+    body = BODY.format(why=plain(action.why), pulls=pulls, **facts).strip()
+    pull = forge.open_pull(ref.repo, head=branch, base=baseline.branch, title=title, body=body)
+    said = SAID.format(where=f"#{pull.ref.number}", **facts)
+    forge.comment(ref, execution.marked(said), marker=execution.marker)
+    return Result(pull.html_url, {"ref": str(pull.ref)}, {"opened": str(pull.ref)})
+
+
+def _edits(execution: Execution, ref: Ref, deployment: Deployment) -> list[FileEdit]:
+    """What makes each file that the merges changed what it was before them."""
+    paths: dict[str, None] = {}
+    for number in deployment.pulls:
+        for change in execution.forge.files(Ref(ref.repo, number)):
+            paths |= dict.fromkeys(path for path in (change.path, change.previous_path) if path)
+    if len(paths) > MOST_FILES:
+        raise Superseded(f"{ref} changed {len(paths)} files, which is too much for one revert")
+    return [FileEdit(path, _before(execution, ref, path, deployment.previous_sha)) for path in paths]
+
+
+def _before(execution: Execution, ref: Ref, path: str, sha: str) -> bytes | None:
+    try:
+        return execution.forge.file(ref.repo, path, sha)
+    except NotFound:
+        return None

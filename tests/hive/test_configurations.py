@@ -1,0 +1,135 @@
+"""Tags that somebody else put there, plans that are old, and changes on which others stand: each is told from the usual case."""
+
+from __future__ import annotations
+
+import pytest
+
+from bots.agent_intents import ProposeRevert, RetryDeployment
+from bots.intents import ShowPlan, TagProposal
+from forge.gitea.admin import GiteaAdmin
+from forge.models import FileEdit, Ref
+from forge.protocol import NotFound
+from hive.app.set_up import ADMIN
+from hive.demo.setup import FORGE
+from hive.ledger import DeploymentState
+from hive.outbox.actions import Action, CreateTag
+from hive.outbox.enqueue import enqueue
+from tests.hive.conftest import CONFIG, HiveEnv
+
+
+def perform(env: HiveEnv, action: Action) -> str:
+    """Let the hive do it; returns what the audit log says of it."""
+    env.worker().apply(enqueue(env.instance.ledger, "acme", "core", action, by="gatekeeper"))
+    return env.instance.ledger.audit.after(0)[-1].action
+
+
+def proposal(env: HiveEnv, branch: str = "topic", text: str = "lane: app\n") -> Ref:
+    """A pull request on the configuration."""
+    env.mara.commit(CONFIG, [FileEdit("agent.yaml", text.encode())], message="x", branch=branch, start="main")
+    return env.mara.open_pull(CONFIG, head=branch, base="main", title=branch, body="").ref
+
+
+def test_a_tag_of_somebody_else_takes_no_name(hive_env: HiveEnv) -> None:
+    """An agent that has pushed the next tags before changes nothing: the hive's bear the commit's abbreviation beside."""
+    ref = proposal(hive_env)
+    head, main = hive_env.mara.pull(ref).head_sha, hive_env.mara.branch(CONFIG, "main").sha
+    hive_env.mara.tag(CONFIG, f"proposal/{ref.number}-1", main, "mine")
+    hive_env.mara.tag(CONFIG, f"deployed/{ref.number}", main, "mine")
+    hive_env.instance.ledger.deployments.pin_proposal(str(ref), head, "t" * 40)
+    assert perform(hive_env, TagProposal(ref, head, key="a")) == "tag_proposal"
+    assert perform(hive_env, CreateTag(CONFIG, f"deployed/{ref.number}", head, "x", key="b")) == "create_tag"
+    for name in (f"proposal/{ref.number}-1", f"deployed/{ref.number}"):
+        assert hive_env.mara._tagged(CONFIG, name) == main
+        assert hive_env.mara._tagged(CONFIG, f"{name}-{head[:7]}") == head
+
+
+def test_a_head_keeps_its_number(hive_env: HiveEnv) -> None:
+    """It is that of its pin: tagged late or twice, it is the same."""
+    ref, pins = proposal(hive_env), hive_env.instance.ledger.deployments
+    first = hive_env.mara.pull(ref).head_sha
+    pins.pin_proposal(str(ref), first, "t" * 40)
+    hive_env.mara.commit(CONFIG, [FileEdit("agent.yaml", b"lane: app\nminutes: 5\n")], message="y", branch="topic")
+    second = hive_env.mara.pull(ref).head_sha
+    pins.pin_proposal(str(ref), second, "u" * 40)
+    pins.pin_proposal(str(ref), second, "v" * 40)
+    assert pins.heads(str(ref)) == (first, second)
+    for key, head in (("a", second), ("b", first), ("c", second)):
+        perform(hive_env, TagProposal(ref, head, key=key))
+    assert hive_env.mara._tagged(CONFIG, f"proposal/{ref.number}-1") == first
+    assert hive_env.mara._tagged(CONFIG, f"proposal/{ref.number}-2") == second
+
+
+def test_the_plan_of_an_older_head_is_not_shown(hive_env: HiveEnv) -> None:
+    """Plans may be performed in any order: the comment is that of the head and base that there are."""
+    ref = proposal(hive_env)
+    old = hive_env.mara.pull(ref).head_sha
+    perform(hive_env, ShowPlan(ref, old, "main", "first", key="1"))
+    hive_env.mara.commit(CONFIG, [FileEdit("agent.yaml", b"lane: app\nminutes: 5\n")], message="y", branch="topic")
+    new = hive_env.mara.pull(ref).head_sha
+    perform(hive_env, ShowPlan(ref, new, "main", "second", key="2"))
+    assert perform(hive_env, ShowPlan(ref, old, "main", "late", key="3")) == "effect_superseded"
+    assert perform(hive_env, ShowPlan(ref, new, "elsewhere", "late", key="4")) == "effect_superseded"
+    (comment,) = hive_env.mara.comments(ref)
+    assert comment.body.startswith("second")
+    perform(hive_env, ShowPlan(ref, new, "main", "second", key="5"))
+    assert len(hive_env.mara.comments(ref)) == 1
+
+
+def deployed(env: HiveEnv, ref: Ref, state: DeploymentState) -> str:
+    """The pull request was merged, and the host did what it could; returns the new head."""
+    head = env.mara.pull(ref).head_sha
+    password = env.instance.secret_store.password(FORGE, ADMIN)
+    with GiteaAdmin(name=FORGE, url=env.forge.url, login=ADMIN, password=password) as admin:
+        if admin.protection(CONFIG, "main") is not None:
+            admin._client.delete(f"/repos/{CONFIG.path}/branch_protections/main")
+        admin._client.post(f"/repos/{CONFIG.path}/pulls/{ref.number}/merge", Do="merge", head_commit_id=head)
+    sha = env.mara.branch(CONFIG, "main").sha
+    deployments = env.instance.ledger.deployments
+    baseline = deployments.baseline("iris")
+    assert baseline is not None
+    opened = deployments.start(baseline, sha, (ref.number,), baseline.cursor + 1)
+    deployments.transition(opened, state, "it died")
+    return sha
+
+
+def test_what_failed_is_undone_in_one_pull_request(hive_env: HiveEnv) -> None:
+    """Files that were changed, added and removed are what they were; wanted twice, it is one."""
+    before = {path: hive_env.mara.file(CONFIG, path, "main") for path in ("agent.yaml", "README.md")}
+    edits = [FileEdit("agent.yaml", b"lane: app\nminutes: 5\n"), FileEdit("new.md", b"x"), FileEdit("README.md", None)]
+    hive_env.mara.commit(CONFIG, edits, message="x", branch="topic", start="main")
+    ref = hive_env.mara.open_pull(CONFIG, head="topic", base="main", title="t", body="").ref
+    sha = deployed(hive_env, ref, DeploymentState.ROLLED_BACK)
+    for key in ("a", "b"):
+        assert perform(hive_env, ProposeRevert(ref, "iris", "it died @eve", key=key)) == "propose_revert"
+    (pull,) = hive_env.mara.open_pulls(CONFIG)
+    assert pull.head_branch == f"hive/revert-{sha[:12]}"
+    assert "it died @\u2060eve" in pull.body
+    for path, text in before.items():
+        assert hive_env.mara.file(CONFIG, path, pull.head_branch) == text
+    with pytest.raises(NotFound):
+        hive_env.mara.file(CONFIG, "new.md", pull.head_branch)
+
+
+def test_a_change_on_which_others_stand_is_not_undone_alone(hive_env: HiveEnv) -> None:
+    """When more was merged since, or nothing ran before, there is nothing to propose."""
+    first = proposal(hive_env, "one", "lane: app\nminutes: 5\n")
+    deployed(hive_env, first, DeploymentState.DEPLOYED)
+    second = proposal(hive_env, "two", "lane: app\nminutes: 6\n")
+    deployed(hive_env, second, DeploymentState.DEPLOYED)
+    assert perform(hive_env, ProposeRevert(first, "iris", "x", key="a")) == "effect_superseded"
+    assert perform(hive_env, ProposeRevert(Ref(CONFIG, 99), "iris", "x", key="b")) == "effect_superseded"
+    assert hive_env.mara.open_pulls(CONFIG) == []
+
+
+@pytest.mark.parametrize("state", [DeploymentState.FAILED, DeploymentState.ROLLED_BACK])
+def test_only_what_failed_is_tried_again(hive_env: HiveEnv, state: DeploymentState) -> None:
+    """Once for each wish, and not while one is open; what runs is not deployed again."""
+    ref, deployments = proposal(hive_env), hive_env.instance.ledger.deployments
+    sha = deployed(hive_env, ref, state)
+    assert perform(hive_env, RetryDeployment(ref, "iris", key="a")) == "retry_deployment"
+    opened = deployments.current("iris")
+    assert opened is not None
+    assert (opened.sha, opened.pulls, opened.state) == (sha, (ref.number,), DeploymentState.VERIFIED)
+    assert perform(hive_env, RetryDeployment(ref, "iris", key="b")) == "effect_superseded"
+    deployments.transition(opened, DeploymentState.DEPLOYED)
+    assert perform(hive_env, RetryDeployment(ref, "iris", key="c")) == "effect_superseded"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 
@@ -96,7 +96,11 @@ class LedgerHistory:
 
     def configuration(self, agent: str, ref: Ref) -> ConfigurationView:
         """How an agent's configuration stands, and the heads of a pull request on it that were evaluated."""
-        return self.ledger.deployments.view(agent, str(ref))
+        baseline, last = self.ledger.deployments.baseline(agent), self.ledger.deployments.newest(agent)
+        stands = ConfigurationView(
+            baseline.running_sha if baseline is not None else "", self.ledger.proposals.heads(str(ref))
+        )
+        return stands if last is None else replace(stands, last=last.sha, pulls=last.pulls, failed=last.has_failed)
 
     def tombstone(self, agent: str) -> TombstoneView | None:
         """How an agent was destroyed; None if it was not."""

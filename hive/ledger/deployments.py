@@ -7,7 +7,6 @@ import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bots.configurations import ConfigurationView
 from forge.models import Branch, Repository
 from hive.ledger.database import Clock, Database
 
@@ -77,9 +76,14 @@ class Deployment:
     previous_sha: str
     created_at: float
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it is over, and its commit does not run."""
+        return self.state in FAILED
+
 
 class Deployments:
-    """Anchors, proposals and deployments."""
+    """Baselines and deployments."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
@@ -145,35 +149,6 @@ class Deployments:
         if (baseline := self.baseline(agent)) is not None and baseline.healthy_sha != sha:
             with self._db.transaction() as db:
                 db.execute("UPDATE baselines SET healthy_sha = ? WHERE agent = ?", (sha, agent))
-
-    def pin_proposal(self, ref: str, head: str, tree: str) -> None:
-        """Pin a head of an open pull request and the tree that was evaluated for it."""
-        with self._db.transaction() as db:
-            db.execute(
-                "INSERT INTO proposals (ref, head, tree, pinned_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
-                (ref, head, tree, self._clock()),
-            )
-
-    def proposals(self, repo: str) -> dict[str, frozenset[str]]:
-        """Pinned heads of a repository's pull requests, and the trees evaluated for each."""
-        found: dict[str, set[str]] = {}
-        prefix = repo + "#"
-        for row in self._db.rows("SELECT head, tree FROM proposals WHERE substr(ref, 1, ?) = ?", len(prefix), prefix):
-            found.setdefault(row["head"], set()).add(row["tree"])
-        return {head: frozenset(trees) for head, trees in found.items()}
-
-    def heads(self, ref: str) -> tuple[str, ...]:
-        """The heads of a pull request that were pinned, the oldest first."""
-        rows = self._db.rows("SELECT head FROM proposals WHERE ref = ? ORDER BY pinned_at, rowid", ref)
-        return tuple(dict.fromkeys(row["head"] for row in rows))
-
-    def view(self, agent: str, ref: str) -> ConfigurationView:
-        """How an agent's configuration stands, with the heads of a pull request on it."""
-        baseline, last = self.baseline(agent), self.newest(agent)
-        running, heads = baseline.running_sha if baseline is not None else "", self.heads(ref)
-        if last is None:
-            return ConfigurationView(running, heads)
-        return ConfigurationView(running, heads, last.sha, last.pulls, last.state in FAILED)
 
     def newest(self, agent: str) -> Deployment | None:
         """The newest deployment of an agent that was approved, open or over."""

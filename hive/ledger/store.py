@@ -24,6 +24,7 @@ from hive.ledger.job_history import JobHistory
 from hive.ledger.jobs import Jobs
 from hive.ledger.mailbox import WaitingMessages
 from hive.ledger.progress import Progress
+from hive.ledger.proposals import Proposals
 from hive.ledger.pruning import Pruning
 from hive.ledger.questions import Questions
 from hive.ledger.recordings import Recordings
@@ -68,6 +69,7 @@ class Ledger:
         self.progress = Progress(self._db, clock)
         self.verdicts = Verdicts(self._db)
         self.deployments = Deployments(self._db, clock)
+        self.proposals = Proposals(self._db, clock)
         self.rosters = Rosters(self._db, clock)
         self.incidents = Incidents(self._db, clock)
         self.audit = Audit(self._db, clock)

@@ -32,7 +32,7 @@ def tag_denied(execution: Execution, action: TagDenied) -> Result:
 def tag_proposal(execution: Execution, action: TagProposal) -> Result:
     """Tag an evaluated head with its number among the heads of its pull request; a taken name gets the head's own."""
     forge, ref = execution.forge, action.ref
-    heads = execution.ledger.deployments.heads(str(ref))
+    heads = execution.ledger.proposals.heads(str(ref))
     number = heads.index(action.head_sha) + 1 if action.head_sha in heads else len(heads) + 1
     name, message = f"proposal/{ref.number}-{number}", f"evaluated for {ref.repo.path}#{ref.number}"
     return Result(detail={"tag": _tag(forge, ref.repo, name, action.head_sha, message)})

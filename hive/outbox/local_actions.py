@@ -119,7 +119,7 @@ def request_bot_review(execution: Execution, action: RequestBotReview) -> Result
 @HANDLERS.on(PinProposal, local=True)
 def pin_proposal(execution: Execution, action: PinProposal) -> Result:
     """Pin a reviewed head of a configuration, with the tree that was evaluated."""
-    execution.ledger.deployments.pin_proposal(str(action.ref), action.head_sha, action.tree)
+    execution.ledger.proposals.pin(str(action.ref), action.head_sha, action.tree)
     return Result(detail={"head": action.head_sha})
 
 

@@ -64,7 +64,7 @@ class BranchWatch:
                 self.ledger.deployments.mark_checked(baseline.agent, asked_at)
                 return None
             evidence = Evidence(self.source.reader, self.source.mirror(), self.source.repo, policy)
-            facts = evidence.gather(baseline, self.ledger.deployments.proposals(str(self.source.repo)))
+            facts = evidence.gather(baseline, self.ledger.proposals.of_repository(str(self.source.repo)))
         except (ForgeError, GitError, NotNow) as error:
             log.warning("look_failed branch_of=%s error=%r", self.source.repo, str(error)[:200])
             self._next_look = time.monotonic() + AGAIN_SECONDS

@@ -138,7 +138,7 @@ class Reconciler:
             is_here = target.is_available(target.repo)
             if is_here:
                 evidence = Evidence(target.reader, target.mirror(), target.repo, policy)
-                facts = evidence.gather(baseline, self._ledger.deployments.proposals(str(target.repo)))
+                facts = evidence.gather(baseline, self._ledger.proposals.of_repository(str(target.repo)))
         except (ForgeError, GitError, NotNow) as error:
             log.warning("look_failed agent=%s error=%r", target.agent, str(error)[:200])
             self._next_look[target.agent] = time.monotonic() + 1.0

@@ -35,7 +35,7 @@ def test_a_tag_of_somebody_else_takes_no_name(hive_env: HiveEnv) -> None:
     head, main = hive_env.mara.pull(ref).head_sha, hive_env.mara.branch(CONFIG, "main").sha
     hive_env.mara.tag(CONFIG, f"proposal/{ref.number}-1", main, "mine")
     hive_env.mara.tag(CONFIG, f"deployed/{ref.number}", main, "mine")
-    hive_env.instance.ledger.deployments.pin_proposal(str(ref), head, "t" * 40)
+    hive_env.instance.ledger.proposals.pin(str(ref), head, "t" * 40)
     assert perform(hive_env, TagProposal(ref, head, key="a")) == "tag_proposal"
     assert perform(hive_env, CreateTag(CONFIG, f"deployed/{ref.number}", head, "x", key="b")) == "create_tag"
     for name in (f"proposal/{ref.number}-1", f"deployed/{ref.number}"):
@@ -45,13 +45,13 @@ def test_a_tag_of_somebody_else_takes_no_name(hive_env: HiveEnv) -> None:
 
 def test_a_head_keeps_its_number(hive_env: HiveEnv) -> None:
     """It is that of its pin: tagged late or twice, it is the same."""
-    ref, pins = proposal(hive_env), hive_env.instance.ledger.deployments
+    ref, pins = proposal(hive_env), hive_env.instance.ledger.proposals
     first = hive_env.mara.pull(ref).head_sha
-    pins.pin_proposal(str(ref), first, "t" * 40)
+    pins.pin(str(ref), first, "t" * 40)
     hive_env.mara.commit(CONFIG, [FileEdit("agent.yaml", b"lane: app\nminutes: 5\n")], message="y", branch="topic")
     second = hive_env.mara.pull(ref).head_sha
-    pins.pin_proposal(str(ref), second, "u" * 40)
-    pins.pin_proposal(str(ref), second, "v" * 40)
+    pins.pin(str(ref), second, "u" * 40)
+    pins.pin(str(ref), second, "v" * 40)
     assert pins.heads(str(ref)) == (first, second)
     for key, head in (("a", second), ("b", first), ("c", second)):
         perform(hive_env, TagProposal(ref, head, key=key))

@@ -140,10 +140,10 @@ def test_rejection_is_said_once(ledger: Ledger) -> None:
 
 def test_proposals_are_of_their_repository(ledger: Ledger) -> None:
     """Pins are found by repository, whatever other names begin alike."""
-    ledger.deployments.pin_proposal(f"{CONFIG}#1", "h1", "t1")
-    ledger.deployments.pin_proposal(f"{CONFIG}#1", "h1", "t2")
-    ledger.deployments.pin_proposal("forgejo:agent-configs/iris2#1", "h9", "t9")
-    assert ledger.deployments.proposals(str(CONFIG)) == {"h1": frozenset({"t1", "t2"})}
+    ledger.proposals.pin(f"{CONFIG}#1", "h1", "t1")
+    ledger.proposals.pin(f"{CONFIG}#1", "h1", "t2")
+    ledger.proposals.pin("forgejo:agent-configs/iris2#1", "h9", "t9")
+    assert ledger.proposals.of_repository(str(CONFIG)) == {"h1": frozenset({"t1", "t2"})}
 
 
 def test_identities_are_pinned(ledger: Ledger) -> None:

@@ -1,0 +1,4 @@
+# pkgs.forgehive
+final: _: {
+  forgehive = final.callPackage ./package.nix { };
+}

@@ -32,6 +32,7 @@ golden: reference ## write the golden files, the reference and the README's pict
 reference: ## write docs/reference and the schemas of configuration files from the code
 	@scripts/setup dev
 	@$(PY) scripts/reference.py
+	@$(PY) scripts/nixos_reference.py
 
 docs: ## build the documents as a site, without a network: site/html/index.html
 	@scripts/setup dev

@@ -16,7 +16,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-OUTSIDE = ("README.md", "CONTRIBUTING.md", "AGENTS.md", "SECURITY.md", "CHANGELOG.md", "findings/README.md")
+OUTSIDE = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "AGENTS.md",
+    "SECURITY.md",
+    "CHANGELOG.md",
+    "findings/README.md",
+    "nix/README.md",
+)
 """Documents outside of `docs/`."""
 
 LINK = re.compile(r'(?P<before>\]\(|src=")(?P<path>[^)\s"#:]+)(?P<after>[^)\s":]*[)"])')

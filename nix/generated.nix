@@ -58,14 +58,14 @@ rec {
   # `hive doctor`, `hive init`, … as the user of the hive and on its configuration, from wherever an operator is.
   # Root hands it the keys of models as systemd does: `hive doctor` asks each model that is in use a question.
   command = pkgs.writeShellScriptBin "hive" ''
-    cd ${configuration}
+    cd ${configuration} || exit 1
     if [ "$(${pkgs.coreutils}/bin/id -un)" = ${user} ]; then exec ${cfg.package}/bin/hive "$@"; fi
     if [ "$(${pkgs.coreutils}/bin/id -u)" != 0 ]; then
       echo "hive: this hive belongs to the user ${user}; run: sudo hive $*" >&2
       exit 1
     fi
     export HOME=${cfg.settings.state} # git looks there for its configuration
-    CREDENTIALS_DIRECTORY=$(${pkgs.coreutils}/bin/mktemp -d /run/hive-keys.XXXXXXXX)
+    CREDENTIALS_DIRECTORY=$(${pkgs.coreutils}/bin/mktemp -d /run/hive-keys.XXXXXXXX) || exit 1
     export CREDENTIALS_DIRECTORY
     trap '${pkgs.coreutils}/bin/rm -rf "$CREDENTIALS_DIRECTORY"' EXIT
     ${lib.concatStringsSep "\n" (lib.mapAttrsToList key cfg.credentials)}

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -207,6 +208,17 @@ def test_the_command_is_the_hives_user(plain: dict[str, Any], tmp_path: Path) ->
         done = subprocess.run(["sh", "-c", script, "hive", "doctor"], capture_output=True, text=True, env=env)
         assert done.returncode == status
         assert words in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["command", "keepPrograms"])
+def test_a_script_is_clean(found: dict[str, Any], tmp_path: Path, name: str) -> None:
+    """What the module has root run is without a finding of shellcheck, wherever a file's name has a space."""
+    spaced = evaluate(EVERYTHING.replace("/run/keys/a", "/run/my keys/a"), facts=(name,))[name]
+    assert spaced.replace("'/run/my keys/a'", "/run/keys/a") == found[name]
+    (tmp_path / "script").write_text(f"#!/bin/bash\n{spaced}")
+    shellcheck = Path(sys.executable).parent / "shellcheck"
+    done = subprocess.run([shellcheck, tmp_path / "script"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def laid_out(found: dict[str, Any], folder: Path) -> Path:

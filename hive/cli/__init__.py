@@ -3,7 +3,18 @@
 A module holds the commands of one heading; importing it registers them.
 """
 
-from hive.cli import forges, models, money, processes, start, work
+from hive.cli import backups, forges, models, money, processes, start, work
 from hive.cli.group import OBJECTS_BETWEEN_COLLECTIONS, SECTIONS, main
 
-__all__ = ["OBJECTS_BETWEEN_COLLECTIONS", "SECTIONS", "forges", "main", "models", "money", "processes", "start", "work"]
+__all__ = [
+    "OBJECTS_BETWEEN_COLLECTIONS",
+    "SECTIONS",
+    "backups",
+    "forges",
+    "main",
+    "models",
+    "money",
+    "processes",
+    "start",
+    "work",
+]

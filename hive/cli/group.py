@@ -43,6 +43,8 @@ SECTIONS = {
             "prices",
             "replay",
             "gc",
+            "backup",
+            "restore",
         ),
     ),
     "Single processes (`up` runs them all)": ("web", "work", "host", "forge"),

@@ -18,6 +18,8 @@ class Act(StrEnum):
     AGENT_PURGED = "agent_purged"
     AGENT_RESUMED = "agent_resumed"
     AGENT_SUSPENDED = "agent_suspended"
+    BACKUP_MADE = "backup_made"
+    BACKUP_RESTORED = "backup_restored"
     BUDGET_WARNING = "budget_warning"
     CALL_MADE = "call_made"
     CHANGES_FOUND = "changes_found"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -127,6 +127,18 @@ class Database:
         connection = self._connection()
         with self.watched(connection):
             connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+
+    def copy_to(self, path: Path) -> None:
+        """Write a consistent copy while others write on; raises DatabaseError for a damaged one, OSError if it cannot be written."""
+        path.touch(mode=0o600, exist_ok=False)
+        with closing(sqlite3.connect(path)) as copy:
+            try:
+                self._connection().backup(copy)
+            except sqlite3.OperationalError as error:
+                raise OSError(f"{path}: {error}") from error
+            found = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise sqlite3.DatabaseError(f"{self._path} is damaged ({found})")
 
     def rows(self, sql: str, *values: Any) -> list[sqlite3.Row]:
         """All rows of a question; its values by place, or one mapping of names."""

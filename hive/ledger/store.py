@@ -105,6 +105,10 @@ class Ledger:
             + self.transcripts.delete_before(before)
         )
 
+    def copy_to(self, path: Path) -> None:
+        """Write a consistent copy to a new file while others write on; raises OSError, DatabaseError if it is damaged."""
+        self._db.copy_to(path)
+
     def close(self) -> None:
         """Close the file."""
         self._db.close()

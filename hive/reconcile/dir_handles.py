@@ -71,6 +71,10 @@ class DirHandle:
             handle = self._open(name, os.O_RDONLY | os.O_DIRECTORY)
         return DirHandle(self.path / name, handle)
 
+    def existing(self, name: str) -> DirHandle:
+        """Open a directory at any depth below that is there already; raises ForeignEntry for anything else."""
+        return DirHandle(self.path / name, self._open(name, os.O_RDONLY | os.O_DIRECTORY))
+
     def _let_us_in(self, name: str, mode: int) -> None:
         """Give a directory of ours its mode again; O_PATH needs no right on it, and changes nothing else."""
         handle = self._open(name, os.O_PATH | os.O_DIRECTORY)

@@ -14,14 +14,14 @@ LONGEST_PATH = 2_000
 """Bytes of the longest path that is read: the kernel resolves none above 4096."""
 
 LARGEST_FILE = 4 << 30
-"""Bytes of the largest file that is read, holes included: a hole costs the agent nothing, and whoever reads it a lot."""
+"""Bytes of the largest file that is read, holes included: a hole is free for the agent, and not for a reader."""
 
 LeftOut = Callable[[str, str], None]
 """Hears the path of what is left out, and why."""
 
 
 @dataclass(frozen=True, slots=True)
-class TreeEntry:
+class StateEntry:
     """A directory, link or regular file; `handle` is that of a file, open until the next entry is asked for."""
 
     path: str
@@ -30,11 +30,11 @@ class TreeEntry:
     handle: int = -1
 
 
-def entries(root: Path, left_out: LeftOut) -> Iterator[TreeEntry]:
+def entries(root: Path, left_out: LeftOut) -> Iterator[StateEntry]:
     """Every entry below a directory and itself (`.`), each directory before what it holds. Raises OSError for the root."""
     parent = os.open(root.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     with DirHandle(root.parent, parent) as above, above.existing(root.name) as top:
-        yield TreeEntry(".", os.fstat(top.fd))
+        yield StateEntry(".", os.fstat(top.fd))
         waiting = [""]
         while waiting:
             inside = waiting.pop()
@@ -44,7 +44,7 @@ def entries(root: Path, left_out: LeftOut) -> Iterator[TreeEntry]:
                 yield entry
 
 
-def _within(top: DirHandle, inside: str, left_out: LeftOut) -> Iterator[TreeEntry]:
+def _within(top: DirHandle, inside: str, left_out: LeftOut) -> Iterator[StateEntry]:
     try:
         folder = top.existing(inside) if inside else DirHandle(top.path, os.dup(top.fd))
     except OSError as error:
@@ -62,12 +62,12 @@ def _within(top: DirHandle, inside: str, left_out: LeftOut) -> Iterator[TreeEntr
                 left_out(path, _why(error))
 
 
-def _entry(folder: DirHandle, name: str, path: str, left_out: LeftOut) -> Iterator[TreeEntry]:
+def _entry(folder: DirHandle, name: str, path: str, left_out: LeftOut) -> Iterator[StateEntry]:
     seen = os.stat(name, dir_fd=folder.fd, follow_symlinks=False)
     if stat.S_ISDIR(seen.st_mode):
-        yield TreeEntry(path, seen)
+        yield StateEntry(path, seen)
     elif stat.S_ISLNK(seen.st_mode):
-        yield TreeEntry(path, seen, target=os.readlink(name, dir_fd=folder.fd))
+        yield StateEntry(path, seen, target=os.readlink(name, dir_fd=folder.fd))
     elif not stat.S_ISREG(seen.st_mode):
         left_out(path, "neither a file, a directory nor a link")
     else:
@@ -77,7 +77,7 @@ def _entry(folder: DirHandle, name: str, path: str, left_out: LeftOut) -> Iterat
             if opened.st_size > LARGEST_FILE:
                 left_out(path, "larger than 4 GiB")
             else:
-                yield TreeEntry(path, opened, handle=handle)
+                yield StateEntry(path, opened, handle=handle)
         finally:
             os.close(handle)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import IO, Any
 
-from hive.app.agent_trees import TreeEntry
+from hive.app.agent_trees import StateEntry
 from hive.instance.instance import StartupError
 
 FORMAT = 1
@@ -28,11 +28,11 @@ RIGHTS = 0o777
 """The part of a mode that is kept: what sets a user or group is not."""
 
 _KINDS = {tarfile.REGTYPE: "file", tarfile.DIRTYPE: "directory", tarfile.SYMTYPE: "link"}
-_AGENTS = re.compile(r"agents/[a-z0-9][a-z0-9-]*/state(/.+)?", re.DOTALL)
+_AGENTS = re.compile(r"agents/[A-Za-z0-9][A-Za-z0-9_.-]*/state(/.+)?", re.DOTALL)
 _OURS = re.compile(r"ledger\.db|hive\.yaml|secrets(/.+)?", re.DOTALL)
 
 
-class _Measured(io.RawIOBase):
+class _ExactBytes(io.RawIOBase):
     """Exactly so many bytes of a file that may shrink or grow meanwhile: zeros stand for what is missing."""
 
     def __init__(self, source: IO[bytes], size: int) -> None:
@@ -63,7 +63,7 @@ class ArchiveWriter:
     def __post_init__(self) -> None:
         self._tar = tarfile.open(fileobj=self.file, mode="w", format=tarfile.PAX_FORMAT)  # noqa: SIM115  closed by `finish`
 
-    def add(self, name: str, entry: TreeEntry) -> bool:
+    def add(self, name: str, entry: StateEntry) -> bool:
         """Add an entry of a tree under a name; returns False for a file that became shorter meanwhile."""
         info = tarfile.TarInfo(name)
         info.mode, info.mtime = entry.seen.st_mode & RIGHTS, max(0, int(entry.seen.st_mtime))
@@ -75,7 +75,7 @@ class ArchiveWriter:
             return True
         info.size = entry.seen.st_size
         with os.fdopen(os.dup(entry.handle), "rb") as source:
-            measured = _Measured(source, info.size)
+            measured = _ExactBytes(source, info.size)
             self._tar.addfile(info, measured)
         self._note(info, measured.digest.hexdigest())
         return not measured.is_cut

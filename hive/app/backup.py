@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from hive.app.agent_trees import TreeEntry, entries
+from hive.app.agent_trees import StateEntry, entries
 from hive.app.archive import ArchiveWriter
 from hive.app.garbage import in_bytes
 from hive.instance.instance import Instance, StartupError
@@ -105,7 +105,7 @@ def _add_file(writer: ArchiveWriter, name: str, path: Path) -> None:
     """Add one file of ours; a link of ours is followed."""
     handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        writer.add(name, TreeEntry(name, os.fstat(handle), handle=handle))
+        writer.add(name, StateEntry(name, os.fstat(handle), handle=handle))
     finally:
         os.close(handle)
 

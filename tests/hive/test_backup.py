@@ -83,6 +83,17 @@ def test_a_hive_comes_back(home: Path) -> None:
     assert acts(home) == ["turn_started", "backup_restored"]
 
 
+def test_every_agents_name_comes_back(home: Path) -> None:
+    """What a forge allows as a login is restored too: capitals, dots, underscores."""
+    notes = home / "state" / "agents" / "Iris_2.b" / "state"
+    notes.mkdir(parents=True)
+    (notes / "notes.md").write_text("mine")
+    told("backup", "b.tar", cwd=home)
+    shutil.rmtree(home / "state")
+    told("restore", "b.tar", cwd=home)
+    assert (notes / "notes.md").read_text() == "mine"
+
+
 def test_a_backup_is_recorded(home: Path) -> None:
     """The ledger knows that a backup was made, and when."""
     told("backup", "b.tar", cwd=home)

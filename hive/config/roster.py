@@ -79,6 +79,19 @@ def read_roster(text: str, settings: Settings, forge: str) -> Roster:
     return document.read(Roster, more=list(_field_errors(document.data, settings, forge)))
 
 
+def accepted_roster(text: str, settings: Settings, forge: str) -> Roster:
+    """A roster that counted already, as far as `hive.yaml` still has its teams; raises BadYaml if they contradict each other.
+
+    A team that `hive.yaml` has gained since is not in it, and keeps the agents that it has there.
+    """
+    document = Document(FILE, text)
+    known = {name for name, team in settings.teams.items() if team.forge == forge}
+    roster = document.read(Roster)
+    mine = Roster({name: team for name, team in roster.teams.items() if name in known})
+    document.read(Roster, more=list(roster_errors(asdict(mine)["teams"], asdict(settings))))
+    return mine
+
+
 def write_roster(roster: Roster) -> str:
     """A roster as text."""
     said = []

@@ -48,7 +48,8 @@ def roster_errors(teams: Mapping[str, Any], host: Mapping[str, Any]) -> Iterator
     """Everything that is wrong with the agents and lanes of teams, beside all that `hive.yaml` says of the rest."""
     theirs = {name: _lists(_map(team)) for name, team in _map(host.get("teams")).items()}
     people = {folded(login) for team in theirs.values() for login in _texts(team.get("operators"))}
-    named = {name: (_map(team).get("agents"), _map(team).get("lanes")) for name, team in teams.items()}
+    found = {name: _lists(_map(team)) for name, team in teams.items()}
+    named = {name: (team.get("agents"), team.get("lanes")) for name, team in found.items()}
     mine = {name: {**theirs[name], "agents": agents, "lanes": lanes} for name, (agents, lanes) in named.items()}
     for name, (agents, lanes) in named.items():
         yield from _each(("teams", name, "agents"), agents, naming.agent)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 
 from hive.config import BadYaml, Settings
-from hive.config.roster import FILE, read_roster, without
+from hive.config.roster import FILE, accepted_roster, without
 from hive.instance.instance import Instance, StartupError
 from hive.supervisor.heartbeat import Heartbeat, Loops
 
 log = logging.getLogger("hive.instance.rosters")
 
 LOOK_SECONDS = 1.0
+ROSTER_BOT = "bots.roster"
+NO_BOT = "bots of hive.yaml lacks bots.roster: no change of {file} in {meta} can be approved until it is there"
 CONTRADICTION = "the roster that operators merged last and hive.yaml contradict each other:\n{error}"
 
 
@@ -39,10 +41,11 @@ def waiting_agents(instance: Instance) -> dict[str, str]:
 
 
 def ignored_agents(instance: Instance) -> list[str]:
-    """The agents of `hive.yaml` that are not on a roster that counts: sentences about each."""
+    """What of `hive.yaml` does not do what it says, since a roster counts: a sentence about each."""
     counts = {team for team, mine in host_settings(instance).teams.items() if mine.forge in _forges(instance)}
     whole = rostered(instance, whole=True).settings
-    return [
+    no_bot = [NO_BOT.format(file=FILE, meta=instance.settings.meta)] if ROSTER_BOT not in instance.settings.bots else []
+    return (no_bot if counts else []) + [
         f"{agent} of {team} stands in hive.yaml and not in {FILE} of {instance.settings.meta}, which counts: propose it there"
         for team in sorted(counts)
         for agent in host_settings(instance).teams[team].agents
@@ -83,7 +86,7 @@ def _settings(instance: Instance, *, whole: bool = False) -> Settings:
         if accepted.forge not in {team.forge for team in settings.teams.values()}:
             continue
         try:
-            settings = read_roster(accepted.content, settings, accepted.forge).applied(settings)
+            settings = accepted_roster(accepted.content, settings, accepted.forge).applied(settings)
         except BadYaml as error:
             raise StartupError(CONTRADICTION.format(error=error)) from error
     if whole or not rosters:

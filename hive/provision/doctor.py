@@ -15,6 +15,7 @@ from forge.gitea.reader import GiteaReader
 from forge.models import Branch, Repo
 from forge.protocol import ForgeError, NotFound, Unavailable
 from hive.instance.instance import Instance, StartupError
+from hive.instance.rosters import ROSTER_BOT
 from hive.provision import team_permissions
 from hive.provision.check_results import CheckResult, ok, problem, warning
 from hive.provision.host_checks import clock, machine
@@ -180,7 +181,7 @@ class Doctor:
         """The status without which nothing is merged in a repository; empty for none."""
         settings = self.instance.settings
         if repo == settings.meta_of(repo.forge):
-            return team_permissions.ROSTER_CHECK if team_permissions.ROSTER_BOT in settings.bots else ""
+            return team_permissions.ROSTER_CHECK if ROSTER_BOT in settings.bots else ""
         return team_permissions.CHECKS[repo.owner == settings.configs]
 
     def _as_admin(self, forge: str, key: Key, found: Sequence[ProtectedBranch]) -> Iterator[CheckResult]:

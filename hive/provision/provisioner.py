@@ -14,6 +14,7 @@ from forge.models import Protection, Repo, User
 from forge.protocol import Consent, NotFound, Refused
 from hive.config import TeamSettings
 from hive.instance.instance import Instance, StartupError
+from hive.instance.rosters import ROSTER_BOT
 from hive.poller import start_watching
 from hive.provision import team_permissions
 from hive.provision.hooks import Hooks
@@ -209,7 +210,7 @@ class Provisioner:
 
     def _roster_rule(self) -> Protection:
         """The protection of the roster: operators of all teams merge what its bot, if there is one, has planned."""
-        checks = (team_permissions.ROSTER_CHECK,) if team_permissions.ROSTER_BOT in self._instance.settings.bots else ()
+        checks = (team_permissions.ROSTER_CHECK,) if ROSTER_BOT in self._instance.settings.bots else ()
         return Protection(
             MAIN, mergers=self._operators(), required_statuses=checks, block_on_outdated_branch=bool(checks)
         )

@@ -16,8 +16,8 @@ CHECKS = {False: "hive/review", True: "hive/eval"}
 """The status without which nothing is merged in a work repository, and in a configuration (True)."""
 
 
-ROSTER_BOT, ROSTER_CHECK = "bots.roster", "hive/roster"
-"""The bot that plans changes of the roster, and its status, without which none is merged."""
+ROSTER_CHECK = "hive/roster"
+"""The status of the bot that plans changes of the roster, without which none is merged."""
 
 
 @dataclass(frozen=True, slots=True)

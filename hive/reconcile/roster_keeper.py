@@ -10,7 +10,7 @@ from bots.intents import OpenIssue, PostComment
 from bots.markdown import code, plain
 from forge.models import Ref
 from hive.config import BadYaml, Settings
-from hive.config.roster import Roster, read_roster
+from hive.config.roster import Roster, accepted_roster, read_roster
 from hive.ledger import Act, Baseline, Deployment, DeploymentState, Ledger
 from hive.outbox.actions import Action, CommitFile, CreateTag
 from hive.outbox.enqueue import enqueue
@@ -108,7 +108,7 @@ class RosterKeeper:
         """The roster that counted until now."""
         text = next((each.content for each in self.ledger.rosters.accepted() if each.forge == self.forge), None)
         try:
-            return Roster({}) if text is None else read_roster(text, self.settings, self.forge)
+            return Roster({}) if text is None else accepted_roster(text, self.settings, self.forge)
         except BadYaml:  # hive.yaml has changed since, and contradicts it
             return Roster({})
 

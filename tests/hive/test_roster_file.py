@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from hive.config import BadYaml, Settings, load
 from hive.config.hive_yaml import LaneSettings
-from hive.config.roster import Roster, RosterTeam, of_settings, read_roster, without, write_roster
+from hive.config.roster import Roster, RosterTeam, accepted_roster, of_settings, read_roster, without, write_roster
 from hive.config.roster_text import add_agent, parse_roster
 
 HIVE = """\
@@ -109,6 +110,24 @@ def test_a_roster_is_laid_over_the_rest(settings: Settings) -> None:
 def test_mistakes(settings: Settings, text: str, said: str) -> None:
     """Each mistake is pointed at, in the roster and not in `hive.yaml`."""
     assert any(line.startswith(f"roster.yaml:{said}") for line in mistakes(text, settings)), mistakes(text, settings)
+
+
+def test_a_roster_survives_another_set_of_teams(settings: Settings) -> None:
+    """A team that `hive.yaml` gains keeps its own agents, one that it loses is ignored: neither stops the hive."""
+    text = roster("[lexis]", "{docs: {agent: lexis}}")
+    more = replace(
+        settings, teams={**settings.teams, "cedar": replace(settings.teams["birch"], forge="work", agents=("ada",))}
+    )
+    found = accepted_roster(text, more, "work").applied(more)
+    assert (found.teams["acme"].agents, found.teams["cedar"].agents) == (("lexis",), ("ada",))
+    fewer = replace(settings, teams={"birch": settings.teams["birch"]})
+    assert accepted_roster(text, fewer, "work").applied(fewer) == fewer
+    with pytest.raises(BadYaml, match="is an operator"):
+        accepted_roster(
+            roster("[iris]"),
+            replace(settings, teams={**settings.teams, "acme": replace(settings.teams["acme"], operators=("iris",))}),
+            "work",
+        )
 
 
 def test_an_agent_is_added_in_place() -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bots.agent_intents import ProposeRevert, RetryDeployment
+from bots.agent_intents import DeployNow, ProposeRevert, ResumeDeployments, RetryDeployment, SuspendDeployments
 from bots.markdown import code, plain
 from forge.models import FileEdit, Ref
 from forge.protocol import NotFound
-from hive.ledger import Deployment
+from hive.ledger import NEVER, Deployment, Scope, SuspensionReason
 from hive.outbox.registry import Execution, Registry, Result, Superseded
 
 HANDLERS = Registry()
@@ -20,6 +20,8 @@ This pull request undoes {pulls}: with it, the configuration of {agent} is again
 It is proposed by the hive and merged by an operator, like every change.
 """
 SAID = "↩️ {where} undoes this: merge it to bring the configuration back to {sha}."
+SUSPENDED = "deployments suspended by {login}"
+BECAUSE = ": {why}"
 MOST_FILES = 200
 
 
@@ -30,6 +32,32 @@ def retry_deployment(execution: Execution, action: RetryDeployment) -> Result:
     if deployment is None:
         raise Superseded(f"no commit of {action.agent} is there to be tried again")
     return Result(detail={"agent": action.agent, "sha": deployment.sha})
+
+
+@HANDLERS.on(DeployNow, local=True)
+def deploy_now(execution: Execution, action: DeployNow) -> Result:
+    """Let a deployment that waits begin; the host performs it."""
+    deployment = execution.ledger.deployments.release(action.agent)
+    if deployment is None:
+        raise Superseded(f"no commit of {action.agent} waits")
+    return Result(detail={"agent": action.agent, "sha": deployment.sha})
+
+
+@HANDLERS.on(SuspendDeployments, local=True)
+def suspend_deployments(execution: Execution, action: SuspendDeployments) -> Result:
+    """Let merged configurations wait until an operator resumes them."""
+    detail = SUSPENDED.format(login=action.by.login) + (BECAUSE.format(why=action.why) if action.why else "")
+    execution.ledger.suspensions.suspend(
+        execution.effect.team, Scope.DEPLOYMENTS, action.agent, SuspensionReason.PAUSED, detail, until=NEVER
+    )
+    return Result(detail={"agent": action.agent, "why": action.why})
+
+
+@HANDLERS.on(ResumeDeployments, local=True)
+def resume_deployments(execution: Execution, action: ResumeDeployments) -> Result:
+    """Deploy merged configurations again."""
+    execution.ledger.suspensions.resume(execution.effect.team, Scope.DEPLOYMENTS, action.agent, SuspensionReason.PAUSED)
+    return Result(detail={"agent": action.agent})
 
 
 @HANDLERS.on(ProposeRevert, by_core=True)

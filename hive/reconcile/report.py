@@ -9,7 +9,7 @@ from bots.intents import OpenIssue, PostComment, SetStatus
 from bots.markdown import code, fenced, plain
 from forge.models import CommitStatus, Ref, Repo, State
 from hive.ledger import Act, Baseline, Deployment, Ledger
-from hive.outbox.actions import Action, CommitFile, CreateTag
+from hive.outbox.actions import Action, CommitFile, CreateTag, WithdrawReverts
 from hive.outbox.enqueue import enqueue
 from hive.reconcile.holds import DeploymentHold
 from hive.reconcile.verify import Rejected
@@ -88,6 +88,7 @@ class Reporter:
         self._enqueue(deployment, CreateTag(repo, tag, sha, line, key=f"tag:{key}"))
         path = f"deployed/{deployment.agent}"
         self._enqueue(deployment, CommitFile(self.meta, path, f"{sha}\n", line, LOG, key=f"meta:{key}", start="main"))
+        self._enqueue(deployment, WithdrawReverts(repo, deployment.agent, sha, key=f"withdrawn:{key}"))
         self._status(deployment, repo, State.SUCCESS, f"🟢 {tag}")
         seconds = max(0, round(self.ledger.clock() - deployment.created_at))
         said = DEPLOYED.format(

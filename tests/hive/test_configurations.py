@@ -14,7 +14,7 @@ from hive.app.status import queue
 from hive.app.work import LedgerHistory
 from hive.demo.setup import FORGE
 from hive.ledger import DeploymentState
-from hive.outbox.actions import Action, CreateTag
+from hive.outbox.actions import Action, CreateTag, WithdrawReverts
 from hive.outbox.enqueue import enqueue
 from tests.hive.conftest import CONFIG, HiveEnv
 
@@ -167,3 +167,20 @@ def test_only_what_waits_is_released(hive_env: HiveEnv) -> None:
     assert perform(hive_env, DeployNow(ref, "iris", key="c")) == "effect_superseded"
     deployments.transition(opened, DeploymentState.ROLLING_BACK)
     assert perform(hive_env, DeployNow(ref, "iris", key="d")) == "effect_superseded"
+
+
+def test_what_is_not_needed_any_more_is_withdrawn(hive_env: HiveEnv) -> None:
+    """When another commit runs, the hive's own way back is closed, with a word, once; nobody else's pull request is."""
+    ref = proposal(hive_env)
+    sha = deployed(hive_env, ref, DeploymentState.ROLLED_BACK)
+    perform(hive_env, ProposeRevert(ref, "iris", "it died", key="a"))
+    (back,) = hive_env.mara.open_pulls(CONFIG)
+    theirs = proposal(hive_env, f"hive/revert-{'a' * 12}", "lane: app\nminutes: 9\n")
+    assert perform(hive_env, WithdrawReverts(CONFIG, "iris", sha, key="b")) == "effect_superseded"
+    assert hive_env.mara.pull(back.ref).is_open, "what it undoes is what runs"
+    assert perform(hive_env, WithdrawReverts(CONFIG, "iris", "b" * 40, key="c")) == "withdraw_reverts"
+    assert not hive_env.mara.pull(back.ref).is_open
+    assert hive_env.mara.pull(theirs).is_open
+    (said,) = hive_env.mara.comments(back.ref)
+    assert said.body.startswith("🧹 iris runs `bbbbbbb` by now")
+    assert perform(hive_env, WithdrawReverts(CONFIG, "iris", "b" * 40, key="d")) == "effect_superseded"

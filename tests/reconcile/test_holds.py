@@ -114,6 +114,7 @@ def test_resumed_it_is_deployed(site: Site) -> None:
     resume(site)
     site.until(lambda: site.state()[0], answers=second)
     assert site.state() == ("deployed", "")
+    assert f'"sha":"{second}"' in site.pending()["withdraw_reverts"].replace(" ", "")
 
 
 def test_what_has_begun_is_brought_to_its_end(site: Site) -> None:

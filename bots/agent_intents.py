@@ -36,6 +36,35 @@ class ProposeRevert(WireNamed, wire="propose_revert"):
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class DeployNow(WireNamed, wire="deploy_now"):
+    """Deploy a verified commit that waits for the end of a freeze window."""
+
+    ref: Ref
+    agent: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuspendDeployments(WireNamed, wire="suspend_deployments"):
+    """Let merged configurations of an agent wait; it goes on as it is. `why` is one line, or empty."""
+
+    ref: Ref
+    agent: str
+    by: User
+    why: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResumeDeployments(WireNamed, wire="resume_deployments"):
+    """Deploy merged configurations of an agent again."""
+
+    ref: Ref
+    agent: str
+    key: str
+
+
 def roster_of(forge: str) -> str:
     """The name under which a forge's roster is deployed, beside the agents; no agent can have it."""
     return f"@{forge}"

@@ -32,7 +32,8 @@ class Evaluation:
 class ConfigurationView:
     """How an agent's configuration stands: the commit that runs (empty for none), and the heads of one pull request, oldest first.
 
-    `pulls` are those that brought the commit of `last`, the newest deployment, and `failed` is whether that did not run.
+    `pulls` are those that brought the commit of `last`, the newest deployment, `failed` is whether that did not run, and
+    `waits` whether it has not begun. `suspended` says by whom deployments are suspended; empty if they are not.
     """
 
     running: str = ""
@@ -40,6 +41,8 @@ class ConfigurationView:
     last: str = ""
     pulls: tuple[int, ...] = ()
     failed: bool = False
+    waits: bool = False
+    suspended: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bots.agent_intents import (
     Deploy,
+    DeployNow,
     Pause,
     ProposeAgent,
     ProposeRevert,
@@ -19,8 +20,10 @@ from bots.agent_intents import (
     ResetContext,
     Restart,
     Resume,
+    ResumeDeployments,
     RetryDeployment,
     SetModel,
+    SuspendDeployments,
 )
 from bots.models import FindingView, ReplyLine, Verdict
 from bots.turn_request import TurnRequest
@@ -340,6 +343,9 @@ Intent = (
     | ProposeRevert
     | PurgeAgent
     | RetryDeployment
+    | DeployNow
+    | SuspendDeployments
+    | ResumeDeployments
     | Pause
     | Resume
     | Restart

@@ -97,6 +97,20 @@ COMMANDS = (
         most=-1,
         on=frozenset({ThreadKind.CONFIG}),
     ),
+    CommandSpec(
+        "deploy",
+        "[now]",
+        "deploy a merged configuration that waits for the end of a freeze window",
+        most=1,
+        on=frozenset({ThreadKind.CONFIG}),
+    ),
+    CommandSpec(
+        "suspend",
+        "[why]",
+        "let merged changes of this configuration wait; what runs goes on",
+        most=-1,
+        on=frozenset({ThreadKind.CONFIG}),
+    ),
     CommandSpec("plan", "", "plan this change again", on=frozenset({ThreadKind.CONFIG})),
     CommandSpec("rebuild", "[agent]", "let the host check an agent's merged configuration now", most=1),
     CommandSpec(
@@ -108,7 +122,9 @@ COMMANDS = (
         agents=True,
     ),
     CommandSpec("pause", "[agent]", "suspend an agent", most=1),
-    CommandSpec("resume", "[agent]", "resume a paused agent", most=1),
+    CommandSpec(
+        "resume", "[agent]", "resume a paused agent; on a configuration, deploy its merged changes again", most=1
+    ),
     CommandSpec("restart", "[agent]", "restart an agent's container", most=1),
     CommandSpec(
         "model",

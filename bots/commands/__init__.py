@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from bots import threads
 from bots.agent_intents import (
     Deploy,
+    DeployNow,
     Pause,
     ProposeAgent,
     ProposeRevert,
@@ -24,8 +25,10 @@ from bots.agent_intents import (
     ResetContext,
     Restart,
     Resume,
+    ResumeDeployments,
     RetryDeployment,
     SetModel,
+    SuspendDeployments,
 )
 from bots.bot import AGENTS, Bot, Context, Where
 from bots.commands import messages
@@ -85,7 +88,7 @@ bot = Bot(
             Deploy,
         ),
         *(Pause, Resume, Restart, SetModel, ResetContext, RaiseBudget, ProposeAgent, PurgeAgent),
-        *(ProposeRevert, RetryDeployment),
+        *(ProposeRevert, RetryDeployment, DeployNow, SuspendDeployments, ResumeDeployments),
     },
     listens_to_bots={AGENTS},
     where=Where.BOTH,

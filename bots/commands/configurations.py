@@ -1,12 +1,19 @@
-"""`/retry`, `/rollback` and `/plan` on a pull request that changes a configuration. Performs no I/O."""
+"""Commands on the pull requests and issues of a configuration. Performs no I/O."""
 
 from __future__ import annotations
 
-from bots.agent_intents import ProposeRevert, RetryDeployment
+from bots.agent_intents import (
+    DeployNow,
+    ProposeRevert,
+    Resume,
+    ResumeDeployments,
+    RetryDeployment,
+    SuspendDeployments,
+)
 from bots.commands import messages
 from bots.commands.invocation import CommandOutcome, Invocation, no, yes
 from bots.intents import RequestBotReview
-from bots.markdown import plain_name, visible
+from bots.markdown import plain, plain_name, visible
 
 MOST_WHY = 200
 
@@ -36,6 +43,47 @@ def rollback(call: Invocation) -> CommandOutcome:
     why = messages.BY_WISH.format(operator=plain_name(call.comment.author.login))
     why += messages.BECAUSE.format(why=words) if words else ""
     return yes(call, messages.ROLLED_BACK.format(where=where), ProposeRevert(ref, agent, why, key=call.key("revert")))
+
+
+def deploy_now(call: Invocation) -> CommandOutcome:
+    """Deploy what was merged in a freeze window before that is over; a suspension is ended by its own word."""
+    ref = call.comment.ref
+    agent = call.ctx.team.configs[ref.repo]
+    if call.named not in {"", "now"}:
+        return no(call, messages.USAGE.format(form=call.command.spec.form if call.command.spec else ""))
+    stands = call.ctx.history.configuration(agent, ref)
+    if not stands.waits:
+        return no(call, messages.NOTHING_WAITS.format(agent=agent))
+    if stands.suspended:
+        return no(call, messages.STILL_SUSPENDED.format(why=plain(stands.suspended)))
+    return yes(
+        call, messages.DEPLOYED_NOW.format(sha=f"`{stands.last[:7]}`"), DeployNow(ref, agent, key=call.key("deploy"))
+    )
+
+
+def suspend_deployments(call: Invocation) -> CommandOutcome:
+    """Let merged configurations of an agent wait."""
+    ref, by = call.comment.ref, call.comment.author
+    agent = call.ctx.team.configs[ref.repo]
+    if suspended := call.ctx.history.configuration(agent, ref).suspended:
+        return no(call, messages.ALREADY_SUSPENDED.format(why=plain(suspended)))
+    why = visible(" ".join(call.command.words)).strip()[:MOST_WHY]
+    action = SuspendDeployments(ref, agent, by, why, key=call.key("suspend"))
+    return yes(call, messages.DEPLOYMENTS_SUSPENDED.format(agent=agent), action)
+
+
+def resume_deployments(call: Invocation, agent: str, *, is_paused: bool) -> CommandOutcome | None:
+    """Deploy merged configurations again, on a thread of this agent's own; None where they are not suspended.
+
+    An agent that is paused as well is resumed with it: on its own configuration, one word ends both.
+    """
+    ref = call.comment.ref
+    if call.ctx.team.configs.get(ref.repo) != agent or not call.ctx.history.configuration(agent, ref).suspended:
+        return None
+    action = ResumeDeployments(ref, agent, key=call.key("deployments"))
+    if not is_paused:
+        return yes(call, messages.DEPLOYMENTS_RESUMED.format(agent=agent), action)
+    return yes(call, messages.BOTH_RESUMED.format(agent=agent), action, Resume(ref, agent, key=call.key("resume")))
 
 
 def plan(call: Invocation) -> CommandOutcome:

@@ -7,7 +7,14 @@ from collections.abc import Callable
 from bots.agent_intents import Deploy, Pause, ResetContext, Restart, Resume
 from bots.commands import messages
 from bots.commands.budget import budget
-from bots.commands.configurations import plan, retry_deployment, rollback
+from bots.commands.configurations import (
+    deploy_now,
+    plan,
+    resume_deployments,
+    retry_deployment,
+    rollback,
+    suspend_deployments,
+)
 from bots.commands.fix import fix
 from bots.commands.invocation import CommandOutcome, Invocation, no, quoted, yes
 from bots.commands.life import purge, revive
@@ -154,6 +161,8 @@ def resume(call: Invocation) -> CommandOutcome:
     agent = agent_of(call)
     if (unknown := known(call, agent)) is not None:
         return unknown
+    if (resumed := resume_deployments(call, agent, is_paused=is_paused(call, agent))) is not None:
+        return resumed
     if not is_paused(call, agent):
         others = ", ".join(call.ctx.history.suspension_reasons(agent))
         return no(call, messages.NOT_PAUSED.format(agent=agent, why=f", but suspended ({others})" if others else ""))
@@ -248,6 +257,8 @@ HANDLERS: dict[str, Callable[[Invocation], CommandOutcome]] = {
     "review": review,
     "fix": fix,
     "rollback": rollback,
+    "deploy": deploy_now,
+    "suspend": suspend_deployments,
     "plan": plan,
     "rebuild": rebuild,
     "not-my-lane": bounce,

@@ -17,6 +17,7 @@ from hive.app.rosters import HostRosters
 from hive.app.run_report import RunReport
 from hive.app.turn_brief import Brief
 from hive.app.work import mirrors
+from hive.config.freeze import read_window
 from hive.gateway import broker, model_proxy
 from hive.gateway.admission import Guard
 from hive.gateway.agent_backoff import AgentBackoff
@@ -37,6 +38,7 @@ from hive.outbox.incidents import IncidentReporter
 from hive.queue.wakeup import HOST_WAKEUP, Wakeup, WakeupBroadcast
 from hive.reconcile.containers import Containers, Ended
 from hive.reconcile.crashes import CrashWatch
+from hive.reconcile.holds import Holds
 from hive.reconcile.limiter import REPORT, Limiter
 from hive.reconcile.reconciler import ManagedAgent, Reconciler
 from hive.reconcile.report import Reporter
@@ -76,6 +78,7 @@ class Host:
             settings.limits,
             packages_path=settings.packages_path,
             is_down=self._is_down,
+            holds=Holds(instance.ledger, map(read_window, settings.deploy.freeze)),
         )
         self._servers: dict[tuple[str, str], Server] = {}
         self._listening: set[str] = set()
@@ -172,7 +175,7 @@ class Host:
         with self._instance.ledger.transaction():
             held = self._instance.ledger.runs.current(agent)
             self._instance.ledger.runs.release(agent, refund=not ended.began)
-            if self._instance.ledger.deployments.current(agent) is not None:
+            if self._instance.ledger.deployments.is_under_way(agent):
                 return
             if ended.began:
                 self._crashes.crashed(self.faults[agent].team, agent, self.containers.log(agent), held)
@@ -181,7 +184,7 @@ class Host:
 
     def _watch(self, team: str, agent: str) -> None:
         """Allow a crashed agent to start again when its configuration changes, and close what is over."""
-        if self._instance.ledger.deployments.current(agent) is not None:
+        if self._instance.ledger.deployments.is_under_way(agent):
             self._crashes.allow_restart(team, agent, "its configuration changes")
         elif self.containers.running(agent):
             self._crashes.close_if_recovered(team, agent)
@@ -235,7 +238,7 @@ class Host:
         if (
             baseline is None
             or baseline.restart_requested_at <= baseline.restarted_at
-            or deployments.current(agent) is not None
+            or deployments.is_under_way(agent)
         ):
             return
         if self.containers.stop(agent):

@@ -97,10 +97,15 @@ class LedgerHistory:
     def configuration(self, agent: str, ref: Ref) -> ConfigurationView:
         """How an agent's configuration stands, and the heads of a pull request on it that were evaluated."""
         baseline, last = self.ledger.deployments.baseline(agent), self.ledger.deployments.newest(agent)
+        held = self.ledger.suspensions.of(baseline.team, Scope.DEPLOYMENTS, agent) if baseline is not None else []
         stands = ConfigurationView(
-            baseline.running_sha if baseline is not None else "", self.ledger.proposals.heads(str(ref))
+            baseline.running_sha if baseline is not None else "",
+            self.ledger.proposals.heads(str(ref)),
+            suspended=held[0].detail if held else "",
         )
-        return stands if last is None else replace(stands, last=last.sha, pulls=last.pulls, failed=last.has_failed)
+        if last is None:
+            return stands
+        return replace(stands, last=last.sha, pulls=last.pulls, failed=last.has_failed, waits=last.is_waiting)
 
     def tombstone(self, agent: str) -> TombstoneView | None:
         """How an agent was destroyed; None if it was not."""

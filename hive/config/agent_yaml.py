@@ -24,6 +24,20 @@ Engine = Literal["native", "claude-code", "command", "mechanic", "scripted"]
 Capability = Literal["ask", "comment", "config_request", "logs", "open_pr", "status", "update_pr"]
 EVERYDAY: tuple[Capability, ...] = ("ask", "comment", "config_request", "open_pr", "status", "update_pr")
 
+HOST_KEYS: Mapping[str, str] = {
+    **dict.fromkeys(("cpus", "disk_mb", "memory_mb", "processes"), "a limit of the host: `limits` of hive.yaml"),
+    **dict.fromkeys(("disk", "limits", "memory", "ram", "timeout"), "of the host: `limits` of hive.yaml"),
+    **dict.fromkeys(("network", "ports", "host", "proxy"), "of the host, and containers have no network"),
+    **dict.fromkeys(("binds", "devices", "mounts", "paths", "volumes"), "of the host, which decides what a container sees"),
+    **dict.fromkeys(("sandbox", "privileged", "user", "backend"), "of the host: `sandbox` of hive.yaml"),
+    **dict.fromkeys(("inputs", "flake", "nixpkgs"), "of the host, which pins what systems are built from"),
+    "packages_path": "of the host: `packages_path` of hive.yaml",
+    "operators": "of the team: `operators` in hive.yaml",
+    "grants": "of the team: `grants` in hive.yaml",
+    "deploy": "of the host: `deploy` of hive.yaml",
+}  # fmt: skip
+"""Keys that an agent cannot have, and whose they are."""
+
 Check = Callable[[Mapping[str, Any]], Iterable[FieldError]]
 """Additional checks of a declaration; they must accept data of any shape."""
 
@@ -120,6 +134,9 @@ def read_checks(text: str) -> tuple[str, ...]:
 
 
 def _field_errors(data: Mapping[str, Any]) -> Iterator[FieldError]:
+    for key in data:
+        if key in HOST_KEYS:
+            yield FieldError((key,), f"no agent decides this; it is {HOST_KEYS[key]}", at_key=True)
     if data.get("engine") == "command" and not data.get("command"):
         yield FieldError(("engine",), "needs `command`: the program and its arguments")
     if data.get("command") and data.get("engine") != "command":

@@ -12,6 +12,7 @@ from bots.models import IssueKind, Lane
 from forge.models import Repo
 from hive.codec import STRICT
 from hive.config.costs import DEFAULT_BUDGET, BudgetSettings
+from hive.config.freeze import DEFAULT_DEPLOY, DeploySettings
 from hive.config.models import ModelSettings
 from hive.config.protected_paths import PROTECTED
 from hive.config.validation import DEFAULT_ACCOUNTS, field_errors
@@ -233,6 +234,9 @@ class Settings:
 
     limits: Limits = Limits()
     """Limits that no agent's own configuration can raise."""
+
+    deploy: DeploySettings = DEFAULT_DEPLOY
+    """When merged configurations are deployed."""
 
     accounts: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_ACCOUNTS))
     """Login under which each bot speaks. `core` is required; a bot that is not named speaks as `core`."""

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from hive.codec import FieldError
-from hive.config import naming
+from hive.config import freeze, naming
 from hive.config.naming import folded
 from hive.config.protected_paths import mistake
 from hive.config.yaml_loader import Place, shown
@@ -39,6 +39,7 @@ def field_errors(data: Any) -> Iterator[FieldError]:
         yield FieldError(("teams",), "should name at least one team")
     yield from _accounts(root.get("accounts"))
     yield from _each(("bots",), root.get("bots"), naming.module)
+    yield from _deploy(_map(root.get("deploy")))
     for name, team in _map(root.get("teams")).items():
         yield from _team(name, _map(team), _map(root.get("forges")))
     yield from _fit(root)
@@ -160,6 +161,13 @@ def _paths(root: Mapping[str, Any]) -> Iterator[FieldError]:
             yield FieldError(("queue",), "should be redis://HOST:PORT/N or unix:///PATH, without a password")
     yield from _each(("packages_path",), root.get("packages_path"), _directory)
     yield from _each(("protected_paths",), root.get("protected_paths"), mistake)
+
+
+def _deploy(deploy: Mapping[str, Any]) -> Iterator[FieldError]:
+    place, windows = ("deploy", "freeze"), _texts(deploy.get("freeze"))
+    yield from _each(place, deploy.get("freeze"), freeze.mistake)
+    if not any(map(freeze.mistake, windows)) and freeze.is_endless(map(freeze.read_window, windows)):
+        yield FieldError(place, "should leave a time of the week in which something is deployed")
 
 
 def _directory(path: str) -> str:

@@ -51,14 +51,19 @@ class Document:
         self.data: typing.Any = self._tree.data
 
     def read(self, kind: type[T], *, more: Iterable[FieldError] = ()) -> T:
-        """The document as a value; `more` mistakes were found elsewhere. Raises BadYaml with all."""
+        """The document as a value; `more` mistakes were found elsewhere. Raises BadYaml with all.
+
+        A key that `more` has something to say about is not called unknown as well.
+        """
         field_errors = list(more)
+        told = {field_error.place for field_error in field_errors if field_error.at_key}
         value: T | None = None
         try:
             value = Codec(kind).read_exactly(self.data)
         except InvalidData as error:
-            field_errors += [self._explained(field_error, kind) for field_error in error.field_errors[:MAX_PROBLEMS]]
-            field_errors += error.field_errors[MAX_PROBLEMS:]
+            found = [each for each in error.field_errors if not (each.at_key and each.place in told)]
+            field_errors += [self._explained(field_error, kind) for field_error in found[:MAX_PROBLEMS]]
+            field_errors += found[MAX_PROBLEMS:]
         faults = [Problem(self.file, *mark, text) for mark, text in self._tree.faults]
         problems = [*faults, *map(self._problem, field_errors)]
         if value is None or problems:

@@ -77,6 +77,11 @@ class Deployment:
     created_at: float
 
     @property
+    def is_waiting(self) -> bool:
+        """Whether it was verified and has not begun."""
+        return self.state is DeploymentState.VERIFIED
+
+    @property
     def has_failed(self) -> bool:
         """Whether it is over, and its commit does not run."""
         return self.state in FAILED
@@ -187,6 +192,20 @@ class Deployments:
         if row is None:
             return None
         return _deployment(row)
+
+    def is_under_way(self, agent: str) -> bool:
+        """Whether an agent's container is about to be another one, or to be what it was before."""
+        deployment = self.current(agent)
+        return deployment is not None and not deployment.is_waiting
+
+    def release(self, agent: str) -> Deployment | None:
+        """Let a deployment that waits begin, whatever it waits for; None if none waits."""
+        with self._db.transaction():
+            deployment = self.current(agent)
+            if deployment is None or not deployment.is_waiting:
+                return None
+            self.transition(deployment, DeploymentState.BUILD)
+        return deployment
 
     def transition(self, deployment: Deployment, state: DeploymentState, reason: str = "") -> None:
         """Move a deployment to its next state; final states update the agent's baseline as well."""

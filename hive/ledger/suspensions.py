@@ -13,7 +13,10 @@ NEVER = 1e12
 
 
 class Scope(StrEnum):
-    """Whose work is suspended: a team's, an account's, a bot's, an agent's, a subject's, a repository's, or its turns alone."""
+    """Whose work is suspended: a team's, an account's, a bot's, an agent's, a subject's, a repository's, or its turns alone.
+
+    With `DEPLOYMENTS` an agent goes on working, and new configurations of it wait.
+    """
 
     TEAM = "team"
     ACCOUNT = "account"
@@ -22,6 +25,7 @@ class Scope(StrEnum):
     SUBJECT = "subject"
     REPOSITORY = "repository"
     REPOSITORY_TURNS = "repository_turns"
+    DEPLOYMENTS = "deployments"
 
 
 class SuspensionReason(StrEnum):

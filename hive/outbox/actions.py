@@ -112,6 +112,16 @@ class CommitFile(WireNamed, wire="commit_file"):
 
 
 @dataclass(frozen=True, slots=True)
+class WithdrawReverts(WireNamed, wire="withdraw_reverts"):
+    """Close the hive's open proposals to undo a commit of a configuration, other than of `sha`, which runs by now."""
+
+    repo: Repo
+    agent: str
+    sha: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class AddToIssue(WireNamed, wire="add_to_issue"):
     """Comment on the issue that was opened under the key `opened`, and close it if `closes`."""
 
@@ -132,6 +142,7 @@ Action = (
     | ResolveFixedConversations
     | CreateTag
     | CommitFile
+    | WithdrawReverts
     | AddToIssue
 )
 HOST_ACTIONS = (
@@ -143,6 +154,7 @@ HOST_ACTIONS = (
     ResolveFixedConversations,
     CreateTag,
     CommitFile,
+    WithdrawReverts,
     AddToIssue,
 )
 """Actions that no bot has."""

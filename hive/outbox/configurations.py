@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from bots.agent_intents import ProposeRevert, RetryDeployment
+from bots.agent_intents import DeployNow, ProposeRevert, ResumeDeployments, RetryDeployment, SuspendDeployments
 from bots.markdown import code, plain
 from forge.models import FileEdit, Ref
 from forge.protocol import NotFound
-from hive.ledger import Deployment
+from hive.ledger import NEVER, Deployment, Scope, SuspensionReason
+from hive.outbox.actions import WithdrawReverts
 from hive.outbox.registry import Execution, Registry, Result, Superseded
 
 HANDLERS = Registry()
@@ -20,6 +21,11 @@ This pull request undoes {pulls}: with it, the configuration of {agent} is again
 It is proposed by the hive and merged by an operator, like every change.
 """
 SAID = "↩️ {where} undoes this: merge it to bring the configuration back to {sha}."
+BRANCH = "hive/revert-{sha}"
+"""The branch of a proposal to undo a commit, whose abbreviation has twelve digits."""
+WITHDRAWN = "🧹 {agent} runs {sha} by now: there is nothing left to undo, and this is closed."
+SUSPENDED = "deployments suspended by {login}"
+BECAUSE = ": {why}"
 MOST_FILES = 200
 
 
@@ -30,6 +36,32 @@ def retry_deployment(execution: Execution, action: RetryDeployment) -> Result:
     if deployment is None:
         raise Superseded(f"no commit of {action.agent} is there to be tried again")
     return Result(detail={"agent": action.agent, "sha": deployment.sha})
+
+
+@HANDLERS.on(DeployNow, local=True)
+def deploy_now(execution: Execution, action: DeployNow) -> Result:
+    """Let a deployment that waits begin; the host performs it."""
+    deployment = execution.ledger.deployments.release(action.agent)
+    if deployment is None:
+        raise Superseded(f"no commit of {action.agent} waits")
+    return Result(detail={"agent": action.agent, "sha": deployment.sha})
+
+
+@HANDLERS.on(SuspendDeployments, local=True)
+def suspend_deployments(execution: Execution, action: SuspendDeployments) -> Result:
+    """Let merged configurations wait until an operator resumes them."""
+    detail = SUSPENDED.format(login=action.by.login) + (BECAUSE.format(why=action.why) if action.why else "")
+    execution.ledger.suspensions.suspend(
+        execution.effect.team, Scope.DEPLOYMENTS, action.agent, SuspensionReason.PAUSED, detail, until=NEVER
+    )
+    return Result(detail={"agent": action.agent, "why": action.why})
+
+
+@HANDLERS.on(ResumeDeployments, local=True)
+def resume_deployments(execution: Execution, action: ResumeDeployments) -> Result:
+    """Deploy merged configurations again."""
+    execution.ledger.suspensions.resume(execution.effect.team, Scope.DEPLOYMENTS, action.agent, SuspensionReason.PAUSED)
+    return Result(detail={"agent": action.agent})
 
 
 @HANDLERS.on(ProposeRevert, by_core=True)
@@ -45,7 +77,7 @@ def propose_revert(execution: Execution, action: ProposeRevert) -> Result:
     edits = _edits(execution, ref, deployment)
     if not edits:
         raise Superseded(f"{ref} changed no file")
-    branch = f"hive/revert-{deployment.sha[:12]}"
+    branch = BRANCH.format(sha=deployment.sha[:12])
     facts = {"sha": code(deployment.previous_sha[:7]), "agent": action.agent}
     title = TITLE.format(sha=deployment.previous_sha[:7], agent=action.agent)
     pulls = ", ".join(f"#{number}" for number in deployment.pulls)
@@ -55,6 +87,24 @@ def propose_revert(execution: Execution, action: ProposeRevert) -> Result:
     said = SAID.format(where=f"#{pull.ref.number}", **facts)
     forge.comment(ref, execution.marked(said), marker=execution.marker)
     return Result(pull.html_url, {"ref": str(pull.ref)}, {"opened": str(pull.ref)})
+
+
+@HANDLERS.on(WithdrawReverts)
+def withdraw_reverts(execution: Execution, action: WithdrawReverts) -> Result:
+    """Close proposals of the hive's own to undo what does not run any more; pull requests of anybody else stay, whatever their branch."""
+    forge, own = execution.forge, execution.team.accounts["core"].id
+    prefix, kept = BRANCH.format(sha=""), BRANCH.format(sha=action.sha[:12])
+    said = WITHDRAWN.format(agent=action.agent, sha=code(action.sha[:7]))
+    closed = []
+    for pull in forge.open_pulls(action.repo):
+        is_ours = pull.author.id == own and pull.head_repo == action.repo and pull.head_branch.startswith(prefix)
+        if is_ours and pull.head_branch != kept:
+            forge.comment(pull.ref, execution.marked(said), marker=execution.marker)
+            forge.close(pull.ref)
+            closed.append(str(pull.ref))
+    if not closed:
+        raise Superseded("nothing is proposed that would undo another commit")
+    return Result(detail={"closed": closed})
 
 
 def _edits(execution: Execution, ref: Ref, deployment: Deployment) -> list[FileEdit]:

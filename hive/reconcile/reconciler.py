@@ -23,6 +23,7 @@ from hive.ledger.errors import is_transient
 from hive.reconcile.build import BuildFailed, Plan, build, changes, environment, plan
 from hive.reconcile.containers import Containers
 from hive.reconcile.evidence import HEAD, Evidence, NotNow
+from hive.reconcile.holds import DeploymentHold, Holds
 from hive.reconcile.report import Reporter
 from hive.reconcile.steps import Activate, Actual, Build, Probe, Switch
 from hive.reconcile.steps import plan as plan_steps
@@ -86,13 +87,16 @@ class Reconciler:
         packages_path: Sequence[str] = PACKAGES_PATH,
         probe_seconds: float = PROBE_SECONDS,
         is_down: Callable[[str], bool] = lambda _: False,
+        holds: Holds | None = None,
     ) -> None:
         """`packages_path` are the directories to search for packages; a container must send a heartbeat within `probe_seconds`.
 
-        An agent that `is_down` is not restarted as it was; a new configuration is started.
+        An agent that `is_down` is not restarted as it was; a new configuration is started. What `holds` a deployment is said once.
         """
         self._ledger = ledger
         self._is_down = is_down
+        self._holds = Holds(ledger) if holds is None else holds
+        self._waits: dict[str, tuple[int, str]] = {}
         self._containers = containers
         self._limits = limits
         self._packages_path = tuple(packages_path)
@@ -176,6 +180,10 @@ class Reconciler:
         if deployment.state is DeploymentState.ROLLING_BACK:
             self._roll_back(target, deployment)
             return
+        if (hold := self._holds.of(deployment)) is not None:
+            self._wait(target, baseline, deployment, hold)
+            return
+        self._waits.pop(target.agent, None)
         try:
             reached = self._advance(target, deployment.sha, deployment)
         except (BuildFailed, ProbeFailed, StepFailed) as error:
@@ -183,6 +191,14 @@ class Reconciler:
         else:
             if reached:
                 self._succeed(target, baseline, deployment)
+
+    def _wait(self, target: ManagedAgent, baseline: Baseline, deployment: Deployment, hold: DeploymentHold) -> None:
+        """A deployment is held: say so once, and keep what runs."""
+        if self._waits.get(target.agent) != (deployment.id, hold.key):
+            with self._ledger.transaction():
+                target.reporter.waits(deployment, target.repo, hold)
+            self._waits[target.agent] = deployment.id, hold.key
+        self._restore(target, baseline)
 
     def _give_up(self, target: ManagedAgent, deployment: Deployment, reason: str) -> None:
         """A step of a deployment failed: the previous commit keeps running, or is restored first."""

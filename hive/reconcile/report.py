@@ -9,8 +9,9 @@ from bots.intents import OpenIssue, PostComment, SetStatus
 from bots.markdown import code, fenced, plain
 from forge.models import CommitStatus, Ref, Repo, State
 from hive.ledger import Act, Baseline, Deployment, Ledger
-from hive.outbox.actions import Action, CommitFile, CreateTag
+from hive.outbox.actions import Action, CommitFile, CreateTag, WithdrawReverts
 from hive.outbox.enqueue import enqueue
+from hive.reconcile.holds import DeploymentHold
 from hive.reconcile.verify import Rejected
 
 CONTEXT = "hive/deploy"
@@ -23,6 +24,11 @@ FAILED = """\
 {why}
 
 This commit is not tried again by itself: merge a fix or a revert of it, or comment `/retry`.
+"""
+WAITS = """\
+⏸️ **{agent}: {sha} waits**, {old}
+
+{why}. {way_out}
 """
 REVERT = "{sha} does not run: {why}"
 REJECTED_TITLE = "🔴 {agent}: {sha} is on the branch and not approved"
@@ -59,6 +65,20 @@ class Reporter:
             tag = CreateTag(repo, f"approved/{pull}", deployment.sha, line, key=f"approved:{deployment.agent}:{pull}")
             self._enqueue(deployment, tag)
 
+    def waits(self, deployment: Deployment, repo: Repo, hold: DeploymentHold) -> None:
+        """Say on each pull request that its commit was verified, and is not deployed yet."""
+        why = plain(hold.why)
+        said = WAITS.format(
+            agent=deployment.agent,
+            sha=code(deployment.sha[:7]),
+            old=_old(deployment.previous_sha),
+            why=f"{why[:1].upper()}{why[1:]}",
+            way_out=hold.way_out,
+        ).strip()
+        for pull in deployment.pulls:
+            key = f"waits:{deployment.agent}:{deployment.id}:{hold.key}:{pull}"
+            self._enqueue(deployment, PostComment(Ref(repo, pull), said, key=key))
+
     def deployed(self, deployment: Deployment, repo: Repo, changes: tuple[str, ...]) -> None:
         """Report a running commit: tag it, record it, comment, and resume runs that wait for it."""
         sha = deployment.sha
@@ -68,6 +88,7 @@ class Reporter:
         self._enqueue(deployment, CreateTag(repo, tag, sha, line, key=f"tag:{key}"))
         path = f"deployed/{deployment.agent}"
         self._enqueue(deployment, CommitFile(self.meta, path, f"{sha}\n", line, LOG, key=f"meta:{key}", start="main"))
+        self._enqueue(deployment, WithdrawReverts(repo, deployment.agent, sha, key=f"withdrawn:{key}"))
         self._status(deployment, repo, State.SUCCESS, f"🟢 {tag}")
         seconds = max(0, round(self.ledger.clock() - deployment.created_at))
         said = DEPLOYED.format(

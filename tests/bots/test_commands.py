@@ -12,6 +12,7 @@ import pytest
 
 from bots.agent_intents import (
     Deploy,
+    DeployNow,
     Pause,
     ProposeAgent,
     ProposeRevert,
@@ -20,8 +21,10 @@ from bots.agent_intents import (
     ResetContext,
     Restart,
     Resume,
+    ResumeDeployments,
     RetryDeployment,
     SetModel,
+    SuspendDeployments,
 )
 from bots.bot import Context
 from bots.commands import MOST, bot
@@ -81,6 +84,8 @@ SAID = {
     "review": "/review full",
     "fix": "/fix 🔴2",
     "rollback": "/rollback too slow",
+    "deploy": "/deploy now",
+    "suspend": "/suspend until the audit is over",
     "plan": "/plan",
     "rebuild": "/rebuild",
     "not-my-lane": "/not-my-lane",
@@ -137,6 +142,10 @@ WANTED: dict[str, list[Intent]] = {
     "rollback": [
         ProposeRevert(MERGED, "iris", "mara wants to undo this: too slow", key=key("rollback", "revert", MERGED))
     ],
+    "deploy": [DeployNow(MERGED, "iris", key=key("deploy", "deploy", MERGED))],
+    "suspend": [
+        SuspendDeployments(DENIED, "iris", MARA, "until the audit is over", key=key("suspend", "suspend", DENIED))
+    ],
     "plan": [RequestBotReview(DENIED, MARA, key=key("plan", "ask", DENIED))],
     "rebuild": [Deploy(ISSUE, "iris", key=key("rebuild", "deploy"))],
     "not-my-lane": BOUNCE,
@@ -176,7 +185,7 @@ def ctx(ctx: Context, forge: StillForge, still: Still) -> Context:
     forge.issues[MERGED] = issue(6, ref=MERGED, is_pull=True, is_open=False)
     merged = pull(6, repo=CONFIG, is_open=False, merged=True)
     forge.pulls = {PULL: pull(2), DENIED: pull(3, repo=CONFIG), MERGED: merged}
-    still.configurations = {"iris": ConfigurationView("d" * 40, (), "c" * 40, (6,))}
+    still.configurations = {"iris": ConfigurationView("d" * 40, (), "c" * 40, (6,), waits=True)}
     still.runs = {ISSUE: RUN, PULL: RUN}
     still.found = {PULL: FOUND}
     still.statuses = {ISSUE: RunStatus(5, "iris", True, "", NOON, turn=7, is_held=True)}
@@ -236,6 +245,8 @@ def place(name: str) -> Ref:
         "fix": PULL,
         "deny": DENIED,
         "plan": DENIED,
+        "suspend": DENIED,
+        "deploy": MERGED,
         "rollback": MERGED,
         "revive": TOMB,
         "purge": TOMB,
@@ -632,6 +643,42 @@ class TestConfigurations:
         """A change that others stand on is not undone alone."""
         still.configurations = {"iris": ConfigurationView("d" * 40, (), "c" * 40, (7,))}
         assert "undo the newest change first" in words(say(ctx, "/rollback", ref=MERGED))
+
+    def test_only_what_waits_is_deployed_now(self, ctx: Context, still: Still) -> None:
+        """What is under way goes on by itself, and what somebody suspended is resumed by its own word."""
+        stands = ConfigurationView("d" * 40, (), "c" * 40, (6,))
+        still.configurations = {"iris": stands}
+        assert "no merged configuration of @iris waits" in words(say(ctx, "/deploy now", ref=MERGED))
+        why = "deployments suspended by eve"
+        still.configurations = {"iris": replace(stands, waits=True, suspended=why)}
+        wanted = say(ctx, "/deploy", ref=MERGED)
+        assert (actions(wanted), mood(wanted)) == ([], "confused")
+        assert f"{why}: `/resume` first" in words(wanted)
+        assert actions(say(ctx, "/deploy tomorrow", ref=MERGED)) == []
+
+    def test_suspended_once_and_resumed(self, ctx: Context, still: Still) -> None:
+        """The second suspension is answered with the first; `/resume` ends it on the agent's own configuration only."""
+        assert actions(say(ctx, "/resume", ref=MERGED)) == []
+        still.configurations = {"iris": ConfigurationView(suspended="deployments suspended by eve: x")}
+        assert "suspended by eve: x already" in words(say(ctx, "/suspend", ref=DENIED))
+        action = ResumeDeployments(MERGED, "iris", key=key("resume", "deployments", MERGED))
+        assert actions(say(ctx, "/resume", ref=MERGED)) == [action]
+        assert actions(say(ctx, "/resume iris")) == []
+
+    def test_one_word_ends_both(self, ctx: Context, still: Still) -> None:
+        """An agent that is paused beside it is resumed on its configuration, and told so; elsewhere only it is."""
+        still.configurations = {"iris": ConfigurationView(suspended="deployments suspended by eve")}
+        still.rests = {"iris": ("paused by mara",)}
+        wanted = say(ctx, "/resume", ref=MERGED)
+        assert [type(action) for action in actions(wanted)] == [ResumeDeployments, Resume]
+        assert "@iris is resumed, and its merged configurations" in words(wanted)
+        assert actions(say(ctx, "/resume iris")) == [Resume(ISSUE, "iris", key=key("resume", "resume"))]
+
+    def test_nobody_else_holds_deployments(self, ctx: Context) -> None:
+        """Agents, bots and members get no answer to it."""
+        for body in ("/suspend x", "/deploy now"):
+            for person in (IRIS, CORE, MEMBER):
+                assert say(ctx, body, ref=MERGED, by=person) == []
 
     def test_a_closed_change_is_not_planned(self, ctx: Context) -> None:
         """It has nothing to be planned for."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from bots.agent_intents import ProposeRevert, RetryDeployment
+from bots.agent_intents import DeployNow, ProposeRevert, ResumeDeployments, RetryDeployment, SuspendDeployments
 from bots.intents import ShowPlan, TagProposal
 from forge.gitea.admin import GiteaAdmin
-from forge.models import FileEdit, Ref
+from forge.models import FileEdit, Ref, User
 from forge.protocol import NotFound
 from hive.app.set_up import ADMIN
+from hive.app.status import queue
+from hive.app.work import LedgerHistory
 from hive.demo.setup import FORGE
 from hive.ledger import DeploymentState
-from hive.outbox.actions import Action, CreateTag
+from hive.outbox.actions import Action, CreateTag, WithdrawReverts
 from hive.outbox.enqueue import enqueue
 from tests.hive.conftest import CONFIG, HiveEnv
 
@@ -133,3 +135,52 @@ def test_only_what_failed_is_tried_again(hive_env: HiveEnv, state: DeploymentSta
     assert perform(hive_env, RetryDeployment(ref, "iris", key="b")) == "effect_superseded"
     deployments.transition(opened, DeploymentState.DEPLOYED)
     assert perform(hive_env, RetryDeployment(ref, "iris", key="c")) == "effect_superseded"
+
+
+def test_suspended_until_it_is_resumed(hive_env: HiveEnv) -> None:
+    """It is in the ledger, so it outlives every process; `hive status` shows it, and bots are told; the agent itself goes on."""
+    ref, ledger = proposal(hive_env), hive_env.instance.ledger
+    history = LedgerHistory(ledger)
+    for key in ("a", "b"):
+        action = SuspendDeployments(ref, "iris", User(1, "mara"), "an audit", key=key)
+        assert perform(hive_env, action) == "suspend_deployments"
+    why = "deployments suspended by mara: an audit"
+    assert history.configuration("iris", ref).suspended == why
+    assert history.suspension_reasons("iris") == ()
+    shown = [line for line in queue(ledger) if line.startswith("suspended")]
+    assert [line.partition(", since")[0] for line in shown] == [f"suspended  acme iris: {why}"]
+    assert perform(hive_env, ResumeDeployments(ref, "iris", key="c")) == "resume_deployments"
+    assert history.configuration("iris", ref).suspended == ""
+    assert ledger.suspensions.all() == []
+
+
+def test_only_what_waits_is_released(hive_env: HiveEnv) -> None:
+    """A deployment that is under way, and one that is over, are not begun by a word."""
+    ref, deployments = proposal(hive_env), hive_env.instance.ledger.deployments
+    assert perform(hive_env, DeployNow(ref, "iris", key="a")) == "effect_superseded"
+    baseline = deployments.baseline("iris")
+    assert baseline is not None
+    opened = deployments.start(baseline, "e" * 40, (ref.number,), baseline.cursor + 1)
+    assert not deployments.is_under_way("iris")
+    assert perform(hive_env, DeployNow(ref, "iris", key="b")) == "deploy_now"
+    assert deployments.is_under_way("iris")
+    assert perform(hive_env, DeployNow(ref, "iris", key="c")) == "effect_superseded"
+    deployments.transition(opened, DeploymentState.ROLLING_BACK)
+    assert perform(hive_env, DeployNow(ref, "iris", key="d")) == "effect_superseded"
+
+
+def test_what_is_not_needed_any_more_is_withdrawn(hive_env: HiveEnv) -> None:
+    """When another commit runs, the hive's own way back is closed, with a word, once; nobody else's pull request is."""
+    ref = proposal(hive_env)
+    sha = deployed(hive_env, ref, DeploymentState.ROLLED_BACK)
+    perform(hive_env, ProposeRevert(ref, "iris", "it died", key="a"))
+    (back,) = hive_env.mara.open_pulls(CONFIG)
+    theirs = proposal(hive_env, f"hive/revert-{'a' * 12}", "lane: app\nminutes: 9\n")
+    assert perform(hive_env, WithdrawReverts(CONFIG, "iris", sha, key="b")) == "effect_superseded"
+    assert hive_env.mara.pull(back.ref).is_open, "what it undoes is what runs"
+    assert perform(hive_env, WithdrawReverts(CONFIG, "iris", "b" * 40, key="c")) == "withdraw_reverts"
+    assert not hive_env.mara.pull(back.ref).is_open
+    assert hive_env.mara.pull(theirs).is_open
+    (said,) = hive_env.mara.comments(back.ref)
+    assert said.body.startswith("🧹 iris runs `bbbbbbb` by now")
+    assert perform(hive_env, WithdrawReverts(CONFIG, "iris", "b" * 40, key="d")) == "effect_superseded"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from forge.models import Repo
 from hive.config import BadYaml, Settings, load, read_agent, read_checks, read_repository
+from hive.config.agent_yaml import HOST_KEYS, AgentFile
 from hive.config.costs import OwnPrice
 from hive.config.models import ModelTraits
 from hive.config.validation import field_errors as sense
@@ -349,7 +351,7 @@ def test_reads_an_agent() -> None:
         ("lane: a\nminutes: '5'", "agent.yaml:2:10: minutes: should be a whole number (it is '5')"),
         ("lane: a\nenv: {lower: x}", "agent.yaml:2:7: env.lower: should be in capital letters"),
         ("lane: a\nrole: boss", "agent.yaml:2:7: role: "),
-        ("lane: a\nnetwork: true", "agent.yaml:2:1: network: unknown key"),
+        ("lane: a\nnetwork: true", "agent.yaml:2:1: network: no agent decides this"),
         ("lane: a\nminutes: 0", "agent.yaml:2:10: minutes: should be at least 1 (it is 0)"),
     ],
 )
@@ -468,3 +470,23 @@ def test_what_a_model_can_do(tmp_path: Path) -> None:
     assert models.traits_of("p/b") == ModelTraits()
     for name in ("claude-sonnet-5-5", "p/claude-x"):
         assert models.traits_of(name) == ModelTraits(window=200_000, pictures=True)
+
+
+def test_what_belongs_to_the_host_is_refused_with_its_owner() -> None:
+    """An agent that asks for the host's keys is told whose they are, once for each, where they stand; a typing error is still one."""
+    text = "lane: app\nlimits: {cpus: 9}\nnetwork: true\nbinds: [/etc]\nsandbox: none\ninputs: {}\npackges: []\n"
+    with pytest.raises(BadYaml) as caught:
+        read_agent("iris", text)
+    assert [str(problem) for problem in caught.value.problems] == [
+        "agent.yaml:2:1: limits: no agent decides this; it is of the host: `limits` of hive.yaml",
+        "agent.yaml:3:1: network: no agent decides this; it is of the host, and containers have no network",
+        "agent.yaml:4:1: binds: no agent decides this; it is of the host, which decides what a container sees",
+        "agent.yaml:5:1: sandbox: no agent decides this; it is of the host: `sandbox` of hive.yaml",
+        "agent.yaml:6:1: inputs: no agent decides this; it is of the host, which pins what systems are built from",
+        "agent.yaml:7:1: packges: unknown key; did you mean 'packages'?",
+    ]
+
+
+def test_no_key_of_an_agent_is_a_hosts() -> None:
+    """What an agent may say is never refused as the host's."""
+    assert not {field.name for field in dataclasses.fields(AgentFile)} & HOST_KEYS.keys()

@@ -1,0 +1,49 @@
+"""Why a verified deployment waits: an operator has suspended those of its agent, or it was merged in a freeze window.
+
+Only one that has not begun is held; one that is under way is brought to its end, so that nothing stops half-way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from hive.config.freeze import FreezeWindow, frozen_until
+from hive.ledger import Deployment, Ledger, Scope
+
+UNTIL = "it was merged in a freeze window, which is over at {until:%Y-%m-%d %H:%M} UTC"
+NO_WAITING = "`/deploy now` by an operator does not wait for it."
+BY_RESUME = "An operator's `/resume` deploys it."
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentHold:
+    """Why a deployment waits, for people; `way_out` is what ends it sooner, and `key` differs for each reason and time."""
+
+    key: str
+    why: str
+    way_out: str
+
+
+class Holds:
+    """What holds deployments on this host."""
+
+    def __init__(self, ledger: Ledger, freeze: Iterable[FreezeWindow] = ()) -> None:
+        self._ledger = ledger
+        self._freeze = tuple(freeze)
+
+    def of(self, deployment: Deployment) -> DeploymentHold | None:
+        """What holds a deployment now; None for one that may go on.
+
+        A freeze holds what was merged only: what an operator takes at the machine itself is meant now.
+        """
+        if not deployment.is_waiting:
+            return None
+        for suspension in self._ledger.suspensions.of(deployment.team, Scope.DEPLOYMENTS, deployment.agent):
+            return DeploymentHold(f"suspended:{suspension.since}", suspension.detail, BY_RESUME)
+        now = datetime.fromtimestamp(self._ledger.clock(), UTC)
+        until = frozen_until(self._freeze, now) if deployment.pulls else None
+        if until is None:
+            return None
+        return DeploymentHold(f"frozen:{until:%Y-%m-%dT%H:%M}", UNTIL.format(until=until), NO_WAITING)

@@ -48,7 +48,9 @@ def rollback(call: Invocation) -> CommandOutcome:
 def deploy_now(call: Invocation) -> CommandOutcome:
     """Deploy what was merged in a freeze window before that is over; a suspension is ended by its own word."""
     ref = call.comment.ref
-    agent = call.ctx.team.configs[ref.repo]
+    agent = call.ctx.team.configs.get(ref.repo, "")
+    if not agent:
+        return no(call, messages.NOT_A_CONFIG)
     if call.named not in {"", "now"}:
         return no(call, messages.USAGE.format(form=call.command.spec.form if call.command.spec else ""))
     stands = call.ctx.history.configuration(agent, ref)
@@ -64,7 +66,9 @@ def deploy_now(call: Invocation) -> CommandOutcome:
 def suspend_deployments(call: Invocation) -> CommandOutcome:
     """Let merged configurations of an agent wait."""
     ref, by = call.comment.ref, call.comment.author
-    agent = call.ctx.team.configs[ref.repo]
+    agent = call.ctx.team.configs.get(ref.repo, "")
+    if not agent:
+        return no(call, messages.NOT_A_CONFIG)
     if suspended := call.ctx.history.configuration(agent, ref).suspended:
         return no(call, messages.ALREADY_SUSPENDED.format(why=plain(suspended)))
     why = visible(" ".join(call.command.words)).strip()[:MOST_WHY]

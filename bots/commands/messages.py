@@ -62,7 +62,7 @@ BOUNCED = "reassigned from @{agent} to @{next}."
 BOUNCED_TWICE = "it was bounced a second time, so it waits for {operators}."
 NOBODY_ELSE = "there is no other agent for it, so it waits for {operators}."
 
-NOT_A_CONFIG = "this is not a pull request on an agent's configuration; only those can be denied."
+NOT_A_CONFIG = "this is for pull requests on an agent's configuration."
 MERGED = "{where} is merged already: merge a revert to undo it."
 DENIED = "{where} is closed unmerged and tagged `{tag}`; its author gets the reason."
 

@@ -618,6 +618,13 @@ PLACES = {
 """Where commands work, in words."""
 
 
+@pytest.mark.parametrize("name", SAID)
+def test_a_command_at_any_place_is_answered(name: str, ctx: Context) -> None:
+    """Whether or not it is meant for that thread: in one line, and never by a fault of the bot."""
+    for ref in (ISSUE, PULL, DENIED, MERGED, TOMB):
+        assert words(say(ctx, SAID[name], ref=ref)), ref
+
+
 class TestConfigurations:
     """What was merged on a configuration is deployed once more, or undone, by a word."""
 
@@ -631,7 +638,7 @@ class TestConfigurations:
         assert actions(say(ctx, "/retry", ref=MERGED)) == []
 
     @pytest.mark.parametrize(
-        ("ref", "says"), [(DENIED, "is not merged"), (PULL, "not a pull request on an agent's configuration")]
+        ("ref", "says"), [(DENIED, "is not merged"), (PULL, "is for pull requests on an agent's configuration")]
     )
     def test_nothing_to_undo(self, ctx: Context, ref: Ref, says: str) -> None:
         """What is not merged, and what is no configuration, is not undone."""
@@ -691,8 +698,8 @@ class TestDeny:
     @pytest.mark.parametrize(
         ("ref", "there", "says"),
         [
-            (PULL, {}, "not a pull request on an agent's configuration"),
-            (ISSUE, {}, "not a pull request on an agent's configuration"),
+            (PULL, {}, "is for pull requests on an agent's configuration"),
+            (ISSUE, {}, "is for pull requests on an agent's configuration"),
             (DENIED, {"merged": True, "is_open": False}, "#3 is merged already"),
             (DENIED, {"is_open": False}, "#3 is closed"),
         ],

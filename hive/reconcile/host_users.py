@@ -16,6 +16,9 @@ PAIRS = 1 << 26
 TRIAL = FIRST - 2
 """The pair that a sandbox is tried with."""
 
+EVALUATOR = FIRST - 3
+"""The user as which root evaluates what others wrote."""
+
 NAME = "uid"
 
 

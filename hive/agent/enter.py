@@ -149,18 +149,28 @@ def _enter_range(first: int) -> None:
     _become(AGENT)
 
 
-def own(state: str, harness: int, tools: int) -> None:
-    """Give what survives to its users, if it is not theirs yet: its directory was made by root, or all of it by an older hive."""
+def own(state: str, harness: int, tools: int, *, at: int | None = None) -> None:
+    """Give what survives to its users, if it is not theirs yet: its directory was made by root, or all of it by an older hive.
+
+    `at` is a handle of the directory below which `state` is, if it is not named in full.
+    """
     home = f"{state}/home"
-    if os.stat(state).st_uid == harness and (not os.path.lexists(home) or os.lstat(home).st_uid == tools):
+    if os.stat(state, dir_fd=at).st_uid == harness and _owner(home, at) in (None, tools):
         return
-    for folder, folders, files, handle in os.fwalk(state):
+    for folder, folders, files, handle in os.fwalk(state, dir_fd=at):
         parts = os.path.relpath(folder, state).split("/")
         for name in (*folders, *files):
             below = [part for part in (*parts, name) if part != "."]
             owner = tools if below[0] == "home" or len(below) > 3 or (len(below) == 3 and name in folders) else harness
             os.chown(name, owner, owner, dir_fd=handle, follow_symlinks=False)
-    os.chown(state, harness, harness)
+    os.chown(state, harness, harness, dir_fd=at)
+
+
+def _owner(path: str, at: int | None) -> int | None:
+    try:
+        return os.stat(path, dir_fd=at, follow_symlinks=False).st_uid
+    except FileNotFoundError:
+        return None
 
 
 def _tidy() -> None:

@@ -3,13 +3,14 @@
 A module holds the commands of one heading; importing it registers them.
 """
 
-from hive.cli import backups, forges, models, money, processes, start, work
+from hive.cli import backups, containers, forges, models, money, processes, start, work
 from hive.cli.group import OBJECTS_BETWEEN_COLLECTIONS, SECTIONS, main
 
 __all__ = [
     "OBJECTS_BETWEEN_COLLECTIONS",
     "SECTIONS",
     "backups",
+    "containers",
     "forges",
     "main",
     "models",

@@ -47,7 +47,7 @@ SECTIONS = {
             "restore",
         ),
     ),
-    "Single processes (`up` runs them all)": ("web", "work", "host", "forge"),
+    "Single processes (`up` runs them all)": ("web", "work", "host", "forge", "containers"),
 }
 
 

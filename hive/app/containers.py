@@ -1,0 +1,32 @@
+"""The process that does for a hive what only root may do. It opens no hive: it knows its user, and where its agents are."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pwd
+import threading
+from pathlib import Path
+
+from hive.instance.instance import StartupError
+from hive.reconcile.nixos.machines import Machines, Places
+from hive.reconcile.nixos.privileged import Privileged
+
+LOG_FORMAT = "%(levelname)s %(message)s"
+
+
+def serve(path: Path, agents: Path, user: str, stop: threading.Event) -> None:
+    """Answer one user until `stop`; raises StartupError for what an operator has to change, OSError."""
+    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    try:
+        uid = pwd.getpwnam(user).pw_uid
+        places = Places(agents.resolve())
+    except (KeyError, ValueError) as error:
+        raise StartupError(f"there is no user {user!r}" if isinstance(error, KeyError) else str(error)) from error
+    machines = Machines(places, {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"})
+    if lacking := machines.lacking():
+        raise StartupError(f"this is for NixOS; missing here: {', '.join(lacking)}")
+    listening = Privileged(machines, path, [uid])
+    threading.Thread(target=listening.serve, name="containers", daemon=True).start()
+    stop.wait()
+    listening.close()

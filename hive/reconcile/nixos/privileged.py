@@ -1,0 +1,130 @@
+"""Listens for one hive, as root: a line in, a line out. Who asks is told by the kernel.
+
+A container that was started with `hold` ends with the connection over which that was asked: its hive is gone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import socket
+import struct
+import threading
+from collections import defaultdict
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from hive.reconcile.nixos.machines import Failed, Machines
+from hive.reconcile.nixos.requests import MOST_BYTES, BadRequest, Request
+from hive.unix_socket import listen_unix
+
+log = logging.getLogger("hive.containers")
+
+MOST_AT_ONCE = 64
+LINE_SECONDS = 10.0
+"""How long a line may take to come, and an answer to be taken."""
+
+
+class Privileged:
+    """Answers on a socket until `close`; containers with different names do not wait for one another."""
+
+    def __init__(self, machines: Machines, path: Path, uids: Collection[int]) -> None:
+        """Listen at a path; only processes of the users are answered, and the first of them owns the socket."""
+        self._machines = machines
+        self._uids = frozenset(uids)
+        self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._holders: dict[str, socket.socket] = {}
+        self._socket = listen_unix(path)
+        if os.geteuid() == 0:
+            os.chown(path, next(iter(uids)), -1)
+
+    def serve(self) -> None:
+        """Answer until the socket is closed."""
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            self._places.acquire()
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def close(self) -> None:
+        """Take no more requests."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+
+    def _answer(self, connection: socket.socket) -> None:
+        try:
+            with connection:
+                connection.settimeout(LINE_SECONDS)
+                request, said = self._said(connection)
+                connection.sendall(json.dumps(said).encode() + b"\n")
+                if request is not None and request.verb == "start" and request.fields["hold"] and "error" not in said:
+                    self._hold(connection, request)
+        except OSError as error:
+            log.warning("peer_gone error=%r", str(error)[:100])
+        finally:
+            self._places.release()
+
+    def _said(self, connection: socket.socket) -> tuple[Request | None, dict[str, Any]]:
+        uid = peer(connection)
+        if uid not in self._uids:
+            log.warning("refused uid=%d", uid)
+            return None, {"error": f"user {uid} may not ask this"}
+        try:
+            request = Request.parse(_line(connection))
+        except BadRequest as error:
+            log.warning("refused uid=%d error=%r", uid, str(error)[:200])
+            return None, {"error": str(error)}
+        with self._locks[request.name]:
+            if request.verb in ("start", "stop", "kill", "destroy"):
+                self._holders.pop(request.name, None)
+            try:
+                done = self._machines.do(request)
+            except Failed as error:
+                log.warning("failed verb=%s agent=%s error=%r", request.verb, request.name, str(error)[:200])
+                return request, {"error": str(error)}
+            if request.verb == "start" and request.fields["hold"]:
+                self._holders[request.name] = connection
+        if request.verb not in ("observe", "logs"):
+            log.info("done verb=%s agent=%s", request.verb, request.name)
+        return request, {**done, "ok": True}
+
+    def _hold(self, connection: socket.socket, request: Request) -> None:
+        """Wait for the end of a connection, and end its container, if that is still this one's."""
+        connection.settimeout(None)
+        with contextlib.suppress(OSError):
+            while connection.recv(1024):
+                pass
+        with self._locks[request.name]:
+            if self._holders.get(request.name) is not connection:
+                return
+            del self._holders[request.name]
+            with contextlib.suppress(Failed):
+                self._machines.do(Request("kill", request.name, {}))
+                log.info("ended agent=%s reason='its hive is gone'", request.name)
+
+
+def peer(connection: socket.socket) -> int:
+    """The user of the process that connected."""
+    said = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", said)[1])
+
+
+def _line(connection: socket.socket) -> bytes:
+    """One line; raises BadRequest for one that is too long, or has no end."""
+    said = b""
+    while b"\n" not in said:
+        chunk = connection.recv(1 << 16)
+        said += chunk
+        if not chunk or len(said) > MOST_BYTES:
+            raise BadRequest(f"a request is one line of at most {MOST_BYTES} bytes")
+    line, _, rest = said.partition(b"\n")
+    if rest:
+        raise BadRequest("a request is one line")
+    return line

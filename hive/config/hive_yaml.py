@@ -268,8 +268,8 @@ class Settings:
     packages_path: tuple[str, ...] = PACKAGES_PATH
     """Directories of this host in which the packages of agents are looked for, in this order; containers have to see them."""
 
-    sandbox: Literal["bubblewrap", "nspawn", "podman", "none"] = "bubblewrap"
-    """What confines agents: `nspawn` and `podman` are for root only; with `none` they are plain processes that can read all that the hive can, secrets too."""
+    sandbox: Literal["bubblewrap", "nspawn", "podman", "nixos-container", "none"] = "bubblewrap"
+    """What confines agents: `nspawn` and `podman` are for root only, `nixos-container` is for NixOS (docs/containers.md); with `none` they are plain processes that can read all that the hive can, secrets too."""
 
     ca_file: str = ""
     """Certificate authority of your own (PEM), trusted beside the public ones: for forges, the model and webhooks."""

@@ -6,7 +6,6 @@ a module. What is linked below `gcroots/NAME/SHA` is kept by the garbage collect
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -22,6 +21,8 @@ NAME = re.compile(r"[a-z][a-z0-9]{0,8}", re.ASCII)
 
 SHA = re.compile(r"[0-9a-f]{40}", re.ASCII)
 
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+
 OPTIONS: Mapping[str, str] = {
     "restrict-eval": "true",
     "allow-import-from-derivation": "false",
@@ -32,6 +33,10 @@ OPTIONS: Mapping[str, str] = {
     "sandbox-fallback": "false",
 }
 """What holds for the evaluation again, and for the builders: no network and no file but their inputs."""
+
+NO_PROGRAMS = "/none"
+"""The PATH of an evaluation: nix starts git for `fetchGit` of a path that may be read, also in restricted mode, and a
+repository that a commit brings along names programs in its settings. Builders have a PATH of their own."""
 
 LAST_LINES = 40
 
@@ -61,9 +66,7 @@ class NixBuilder:
     readable: tuple[Path, ...] = ()
     store: Path = Path("/nix/store")
     more: Mapping[str, str] = field(default_factory=dict)
-    env: Mapping[str, str] = field(
-        default_factory=lambda: {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/var/empty"}
-    )
+    env: Mapping[str, str] = field(default_factory=lambda: {"PATH": NO_PROGRAMS, "HOME": "/var/empty"})
     limits: BuildLimits = field(default_factory=BuildLimits)
 
     def build(self, name: str, sha: str, module: Path | None) -> Path:
@@ -130,7 +133,8 @@ class NixBuilder:
         with process.stdout, process.stderr:
             deadlines = Deadlines(self.limits.silence, self.limits.seconds)
             done = watch(process, process.stdout, process.stderr, deadlines, most=2 * self.limits.log)
-        lines = [visible(line) for line in done.errors.decode("utf-8", "replace").splitlines() if line.strip()]
+        said = _COLOUR.sub("", done.errors.decode("utf-8", "replace"))  # nix 2.8 colours some errors, terminal or not
+        lines = [visible(line) for line in said.splitlines() if line.strip()]
         if done.stopped or done.status:
             raise BuildFailed([*lines[-LAST_LINES:], done.stopped or f"nix-build ended with {done.status}"])
         return lines[-LAST_LINES:]

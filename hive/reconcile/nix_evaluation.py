@@ -22,7 +22,6 @@ from hive.agent.child_process import ChildResult, Deadlines, watch
 from hive.git_mirror.mirror import Mirror, TooLarge, TreeLimits
 from hive.ledger.errors import is_transient
 from hive.reconcile import host_users
-from hive.reconcile.backends.backend import NoBackend
 from hive.reconcile.build import SEEN, BuildFailed
 from hive.reconcile.nix_complaint import complaint
 
@@ -62,6 +61,10 @@ os.execv(words[0], words)
 """Becomes bwrap, with limits that all of its processes inherit, and as another user if this one is root."""
 
 
+class NoEvaluator(Exception):
+    """Nothing evaluates Nix on this machine; the message is the reason, for people."""
+
+
 @dataclass(frozen=True, slots=True)
 class EvaluationLimits:
     """What one evaluation may take: seconds of wall clock and of CPU, bytes of memory and of output."""
@@ -88,11 +91,11 @@ class NixEvaluator:
 
     @classmethod
     def find(cls, nixpkgs: Path | None = None) -> NixEvaluator:
-        """What evaluates here, tried with the simplest of expressions; raises NoBackend with the reason if nothing does."""
+        """What evaluates here, tried with the simplest of expressions; raises NoEvaluator with the reason if nothing does."""
         found = {program: shutil.which(program) for program in ("nix-instantiate", "bwrap")}
         for program, place in found.items():
             if place is None:
-                raise NoBackend(f"{program} is not installed")
+                raise NoEvaluator(f"{program} is not installed")
         made = cls(within_sight(found["nix-instantiate"] or ""), found["bwrap"] or "", nixpkgs)
         try:
             with tempfile.TemporaryDirectory(prefix="hive-nix-") as scratch:
@@ -100,7 +103,7 @@ class NixEvaluator:
                 (Path(scratch) / "tree" / MODULE).write_text("1")
                 made._value(Path(scratch), VALUE, frozenset({MODULE}))
         except (BuildFailed, OSError) as error:
-            raise NoBackend(f"{made.nix} evaluates nothing here ({error})") from error
+            raise NoEvaluator(f"{made.nix} evaluates nothing here ({error})") from error
         return made
 
     def evaluate(self, mirror: Mirror, tree: str, expression: str = VALUE) -> Any:
@@ -111,7 +114,7 @@ class NixEvaluator:
         OSError if the disk is full.
         """
         with tempfile.TemporaryDirectory(prefix="hive-nix-") as scratch:
-            paths = _write_out(mirror, tree, Path(scratch) / "tree")
+            paths = write_out(mirror, tree, Path(scratch) / "tree")
             return self._value(Path(scratch), expression, paths)
 
     def _value(self, scratch: Path, expression: str, paths: frozenset[str]) -> Any:
@@ -184,8 +187,11 @@ def within_sight(program: str) -> str:
     return str(path)
 
 
-def _write_out(mirror: Mirror, tree: str, into: Path) -> frozenset[str]:
-    """Write the regular files of a tree; returns their paths. Raises BuildFailed if there is no module, or too much."""
+def write_out(mirror: Mirror, tree: str, into: Path) -> frozenset[str]:
+    """Write the regular files of a tree into a new directory; returns their paths.
+
+    Raises BuildFailed if there is no module among them, or too much.
+    """
     into.mkdir()
     try:
         paths = frozenset(entry.path for entry in mirror.entries(tree) if entry.mode.startswith("100"))

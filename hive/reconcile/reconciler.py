@@ -271,7 +271,8 @@ class Reconciler:
             if isinstance(step, Probe):
                 return self._probe(target.agent, step.sha)
             try:
-                self._do(target, step)
+                if not self._do(target, step):
+                    return False
             except FAULTS as error:
                 if is_transient(error):
                     raise
@@ -279,11 +280,16 @@ class Reconciler:
         self._probes.pop(target.agent, None)
         return True
 
-    def _do(self, target: ManagedAgent, step: Build | Switch | Activate) -> None:
+    def _do(self, target: ManagedAgent, step: Build | Switch | Activate) -> bool:
+        """Perform a step; False if it needs more time, and is to be performed again."""
         dirs = self._containers.dirs(target.agent)
         match step:
             case Build():
-                build(self._planned(target, target.mirror(), step.sha), step.sha, dirs.gens)
+                mirror = target.mirror()
+                made = self._planned(target, mirror, step.sha)
+                if not self._containers.backend.prepare(dirs, step.sha, mirror):
+                    return False
+                build(made, step.sha, dirs.gens)
             case Switch():
                 dirs.point(step.sha)
             case Activate():
@@ -292,6 +298,7 @@ class Reconciler:
                 self._containers.start(target.agent, step.sha, self._environment(dirs.gens / step.sha))
             case _:
                 assert_never(step)
+        return True
 
     def _environment(self, artifact: Path) -> dict[str, str]:
         try:

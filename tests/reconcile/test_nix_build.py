@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hive.reconcile.build import BuildFailed
-from hive.reconcile.nix_build import BuildLimits, NixBuilder, quoted
+from hive.reconcile.nix_build import NO_PROGRAMS, BuildLimits, NixBuilder, quoted
 from hive.reconcile.nix_version import objection
 
 SHA, OTHER = "a" * 40, "b" * 40
@@ -43,7 +43,7 @@ def builder(tmp_path: Path) -> NixBuilder:
     expression.write_text(STAND_IN)
     (tmp_path / "conf" / "nix.conf").write_text("build-users-group =\nsubstituters =\n")
     env = {
-        "PATH": os.environ["PATH"],
+        "PATH": NO_PROGRAMS,
         "HOME": str(tmp_path / "home"),
         "NIX_STORE_DIR": str(tmp_path / "store"),
         "NIX_STATE_DIR": str(tmp_path / "state"),
@@ -84,7 +84,9 @@ def test_a_module_becomes_a_store_path(builder: NixBuilder, tmp_path: Path) -> N
     assert built.name.endswith("-system-iris")
     assert (built / "init").read_text() == "hello\n"
     assert (builder.gcroots / "iris" / SHA).readlink() == built
-    subprocess.run(["nix-collect-garbage"], env=dict(builder.env), check=True, capture_output=True, timeout=120)
+    subprocess.run(
+        [shutil.which("nix-collect-garbage") or ""], env=dict(builder.env), check=True, capture_output=True, timeout=120
+    )
     assert (built / "init").exists()
 
 
@@ -123,6 +125,13 @@ def test_a_module_may_lie_anywhere(builder: NixBuilder, tmp_path: Path) -> None:
 def test_a_failure_has_words(builder: NixBuilder, tmp_path: Path, text: str, said: str) -> None:
     """What fails shows the last lines of its log, escaped, and leaves nothing that could be activated."""
     assert said in failure(builder, module(tmp_path, text))
+
+
+def test_a_repository_beside_a_module_runs_nothing(builder: NixBuilder, tmp_path: Path) -> None:
+    """Nix finds no git to which a repository in the commit could name its programs."""
+    made = module(tmp_path, "{ says = builtins.readFile (builtins.fetchGit { url = ./bare; }).outPath; }")
+    subprocess.run(["git", "init", "--quiet", "--bare", made.parent / "bare"], check=True)
+    assert "executing 'git'" in failure(builder, made)
 
 
 def test_a_long_log_has_an_end(builder: NixBuilder, tmp_path: Path) -> None:

@@ -13,11 +13,10 @@ import pytest
 
 from hive.agent.child_process import ChildResult
 from hive.git_mirror.mirror import TreeLimits
-from hive.reconcile.backends.backend import NoBackend
 from hive.reconcile.build import BuildFailed
 from hive.reconcile.evidence import bad_entries
 from hive.reconcile.nix_complaint import MOST, complaint, visible
-from hive.reconcile.nix_evaluation import EvaluationLimits, NixEvaluator, within_sight
+from hive.reconcile.nix_evaluation import EvaluationLimits, NixEvaluator, NoEvaluator, within_sight
 from tests.reconcile.conftest import Origin
 
 TIGHT = EvaluationLimits(seconds=60.0, cpu=3, memory=128 << 20, output=1 << 20)
@@ -27,7 +26,7 @@ TIGHT = EvaluationLimits(seconds=60.0, cpu=3, memory=128 << 20, output=1 << 20)
 def _found() -> NixEvaluator | str:
     try:
         return NixEvaluator.find()
-    except NoBackend as error:
+    except NoEvaluator as error:
         return str(error)
 
 

@@ -200,9 +200,11 @@ def test_what_is_found_is_told(machines: Machines, tools: NixosTools) -> None:
         "system": "",
         "configured": False,
     }
-    said = do(machines, "logs", lines=20, cursor="s=0a;i=1")
+    said = do(machines, "logs", lines=20, cursor="s=0a;i=1", since=0)
     assert said == {"lines": ["hive: the container is set up", "\\x1b[2Jone"], "cursor": "s=0a;i=2"}
     assert tools.calls()[-1].endswith("<--lines=20> <--after-cursor=s=0a;i=1>")
+    do(machines, "logs", lines=20, cursor="", since=7)
+    assert tools.calls()[-1].endswith("<--lines=20> <--since=@7>")
 
 
 def test_destroying_keeps_what_survives(machines: Machines, tools: NixosTools, tmp_path: Path) -> None:
@@ -228,12 +230,12 @@ def test_a_tool_that_fails_has_words(machines: Machines, tools: NixosTools, tmp_
     (tools.root / "bin/journalctl").write_text("#!/bin/sh\nexec sleep 600\n")
     hasty = Machines(Places(tmp_path / "agents", tools.root), tools.env, seconds=0.2)
     with pytest.raises(Failed, match=r"journalctl did not end for 0\.2 s"):
-        do(hasty, "logs", lines=1, cursor="")
+        do(hasty, "logs", lines=1, cursor="", since=0)
     (tools.root / "bin/journalctl").unlink()
     bare = Machines(Places(tmp_path / "agents", tools.root), {"PATH": f"{tools.root}/bin"})
     assert bare.lacking() == ["journalctl"]
     with pytest.raises(Failed, match="journalctl is not installed"):
-        do(bare, "logs", lines=1, cursor="")
+        do(bare, "logs", lines=1, cursor="", since=0)
 
 
 REFUSED: list[tuple[Any, str]] = [
@@ -315,9 +317,10 @@ REFUSED: list[tuple[Any, str]] = [
         )
     ),
     *(
-        ({"verb": "logs", "name": "iris", "lines": lines, "cursor": cursor}, "cannot be")
+        ({"verb": "logs", "name": "iris", "lines": lines, "cursor": cursor, "since": 0}, "cannot be")
         for lines, cursor in ((0, ""), (1001, ""), ("1", ""), (1, "--vacuum-time=1s"), (1, "s=0a i=1"), (1, None))
     ),
+    ({"verb": "logs", "name": "iris", "lines": 1, "cursor": "", "since": "1 day ago"}, "since cannot be"),
 ]
 
 

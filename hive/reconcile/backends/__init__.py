@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from hive.reconcile.backends.backend import Backend, Command, NoBackend
 from hive.reconcile.backends.bounds import Bounds
 from hive.reconcile.backends.bubblewrap import Bubblewrap
+from hive.reconcile.backends.nixos_container import NixosContainer
 from hive.reconcile.backends.nspawn import Nspawn
 from hive.reconcile.backends.podman import Podman
 from hive.reconcile.backends.unconfined import Unconfined
@@ -17,6 +18,7 @@ __all__ = [
     "Bounds",
     "Bubblewrap",
     "Command",
+    "NixosContainer",
     "NoBackend",
     "Nspawn",
     "Podman",
@@ -29,6 +31,7 @@ BACKENDS: Mapping[str, Callable[[], Backend]] = {
     "bubblewrap": Bubblewrap.find,
     "nspawn": Nspawn.find,
     "podman": Podman.find,
+    "nixos-container": NixosContainer.find,
     "none": Unconfined.find,
 }
 """What finds each backend on this machine, or raises NoBackend."""

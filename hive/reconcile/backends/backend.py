@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from hive.git_mirror.mirror import Mirror
 from hive.reconcile.agent_dirs import AgentDirs
 from hive.reconcile.backends.bounds import Bounds
 
@@ -40,6 +41,12 @@ class Backend(Protocol):
     @property
     def has_groups(self) -> bool:
         """Whether it makes groups of its own with the limits, below the one that it is given."""
+
+    def prepare(self, dirs: AgentDirs, sha: str, mirror: Mirror, /) -> bool:
+        """Make what a container of a commit needs beside its artifact; False while that goes on. It may be asked again.
+
+        Raises BuildFailed, GitError and OSError.
+        """
 
     def command(self, dirs: AgentDirs, sha: str, extra: Mapping[str, str], bounds: Bounds) -> Command:
         """What starts an agent's harness from an artifact; see `surroundings.starter` for what comes before it.

@@ -87,6 +87,10 @@ class Bubblewrap:
         """Which user of the host an agent is."""
         return WHO[self.kind]
 
+    def prepare(self, *_: object) -> bool:
+        """The artifact is all that it needs."""
+        return True
+
     def command(self, dirs: AgentDirs, sha: str, extra: Mapping[str, str], bounds: Bounds) -> Command:
         """See `Backend`."""
         artifact = dirs.gens / sha

@@ -29,6 +29,10 @@ class Unconfined:
         """It can be had everywhere."""
         return cls()
 
+    def prepare(self, *_: object) -> bool:
+        """The artifact is all that it needs."""
+        return True
+
     def command(self, dirs: AgentDirs, sha: str, extra: Mapping[str, str], bounds: Bounds) -> Command:
         """A launcher that ends everything below the harness when it or this process ends."""
         places = map(str, (dirs.gens / sha, dirs.state, dirs.sockets))

@@ -175,6 +175,7 @@ class Machines:
             raise Failed(f"{request.machine} is stopped: its root was the root of the host")
         with self._folder(request.name, "state") as state:
             own(".", first + AGENT, first + TOOLS, at=state.fd)
+            os.fchmod(state.fd, 0o755)  # the hive looks into it from its own directory, where nobody else gets
         return {"first_user": first}
 
     def _first_user(self, request: Request) -> int:
@@ -223,7 +224,7 @@ class Machines:
         return ""
 
     def _logs(self, request: Request) -> dict[str, Any]:
-        """What the harness wrote since a place in its container's journal, or its last lines, and the place of the end."""
+        """What the harness wrote since a place in its container's journal, or a time, and the place of the end."""
         words = [
             "--no-pager",
             "--output=cat",
@@ -232,10 +233,11 @@ class Machines:
             "--show-cursor",
         ]
         words += [f"--lines={request.fields['lines']}"]
-        words += [f"--after-cursor={request.fields['cursor']}"] if request.fields["cursor"] else []
+        since = request.fields["cursor"]
+        words += [f"--after-cursor={since}"] if since else [f"--since=@{request.fields['since']}"]
         lines = self._run("journalctl", *words).splitlines()
         mark = "-- cursor: "
-        cursor = lines.pop().removeprefix(mark) if lines and lines[-1].startswith(mark) else request.fields["cursor"]
+        cursor = lines.pop().removeprefix(mark) if lines and lines[-1].startswith(mark) else since
         return {"lines": [visible(line) for line in lines if not line.startswith("-- No entries --")], "cursor": cursor}
 
     def _destroy(self, request: Request) -> dict[str, Any]:

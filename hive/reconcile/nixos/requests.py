@@ -19,7 +19,7 @@ MOST_BYTES = 128 << 10
 SYSTEM = re.compile(r"/nix/store/[0-9a-df-np-sv-z]{32}-[A-Za-z0-9_+.?=-]{1,200}", re.ASCII)
 KEY = re.compile(r"[0-9a-f]{16,128}", re.ASCII)
 CURSOR = re.compile(r"(?:[a-z]=[0-9a-f]{1,32};?){0,10}", re.ASCII)
-"""A place in the journal, as journalctl tells it; empty for its end."""
+"""A place in the journal, as journalctl tells it; empty for the time `since`, in seconds of the epoch."""
 
 MOST_WORDS = 400
 
@@ -56,7 +56,7 @@ VERBS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     "stop": {},
     "kill": {},
     "observe": {},
-    "logs": {"lines": _between(1, 1000), "cursor": _matching(CURSOR)},
+    "logs": {"lines": _between(1, 1000), "cursor": _matching(CURSOR), "since": _between(0, 1 << 40)},
     "destroy": {},
 }
 """Each verb, and what it takes beside the name: all of it, and nothing else."""

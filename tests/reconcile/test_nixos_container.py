@@ -1,0 +1,211 @@
+"""The hive's side of a container of NixOS: what is built before, and the process that stands for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from hive.config import Limits
+from hive.reconcile.agent_dirs import AgentDirs
+from hive.reconcile.backends import Bounds, NixosContainer, look_for
+from hive.reconcile.build import BuildFailed
+from hive.reconcile.nix_build import NixBuilder
+from hive.reconcile.nix_evaluation import NixEvaluator, NoEvaluator
+from hive.reconcile.nixos.client import Client
+from hive.reconcile.nixos.machines import Machines, Places
+from hive.reconcile.nixos.privileged import Privileged
+from tests.reconcile.conftest import Origin
+from tests.reconcile.nixos_tools import NixosTools
+from tests.reconcile.test_nix_build import builder as _builder
+from tests.reconcile.test_nixos_machines import KEY, SHA, SYSTEM, UNIT, register
+from tests.reconcile.test_nixos_machines import leader as _leader
+from tests.reconcile.test_nixos_machines import tools as _tools
+
+builder, leader, tools = _builder, _leader, _tools
+
+
+@pytest.fixture
+def client(tools: NixosTools, tmp_path: Path) -> Iterator[Client]:
+    """Root, who answers."""
+    server = Privileged(Machines(Places(tmp_path / "agents", tools.root), tools.env), tmp_path / "s", [os.getuid()])
+    thread = Thread(target=server.serve)
+    thread.start()
+    yield Client(tmp_path / "s")
+    server.close()
+    thread.join()
+
+
+@pytest.fixture
+def backend(builder: NixBuilder, client: Client) -> NixosContainer:
+    """The backend, with an expression that builds in a moment; skips where nothing evaluates Nix."""
+    try:
+        return NixosContainer(NixEvaluator.find(), builder, client)
+    except NoEvaluator as error:
+        pytest.skip(f"nothing evaluates Nix here: {error}")
+
+
+@pytest.fixture
+def dirs(tools: NixosTools, tmp_path: Path) -> AgentDirs:
+    """The directories of the agent."""
+    assert tools
+    return AgentDirs("iris", tmp_path / "agents" / "iris")
+
+
+def until_built(backend: NixosContainer, dirs: AgentDirs, sha: str, origin: Origin) -> Path:
+    """Ask until it is built."""
+    until = time.monotonic() + 120
+    while not backend.prepare(dirs, sha, origin.mirror):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    return (backend.builder.gcroots / dirs.name / sha).readlink()
+
+
+def test_a_system_is_built_first(backend: NixosContainer, dirs: AgentDirs, origin: Origin) -> None:
+    """An agent's module is part of its system, with the files beside it; an agent without one has a system, too."""
+    sha = origin.commit({"agent.nix": "{ says = import ./what.nix; }", "what.nix": '"hello"'})
+    assert (until_built(backend, dirs, sha, origin) / "init").read_text() == "hello\n"
+    assert backend.prepare(dirs, sha, origin.mirror), "what is built is not built again"
+    (origin.path / "agent.nix").unlink()
+    sha = origin.commit({})
+    assert (until_built(backend, dirs, sha, origin) / "init").read_text() == "iris\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{ says = builtins.readFile /etc/passwd; }", "agent.nix:1:10: access to"),
+        ('{ script = "echo broken >&2; exit 1"; }', "broken"),
+    ],
+)
+def test_what_fails_is_told_each_time(
+    backend: NixosContainer, dirs: AgentDirs, origin: Origin, text: str, said: str
+) -> None:
+    """A module that cannot be evaluated or built fails the deployment, and is tried again when that is asked again."""
+    sha = origin.commit({"agent.nix": text})
+    for _ in range(2):
+        with pytest.raises(BuildFailed, match=said):
+            until_built(backend, dirs, sha, origin)
+
+
+def test_a_name_has_to_fit(backend: NixosContainer, tmp_path: Path, origin: Origin) -> None:
+    """A longer name than a container can have fails in words, before anything is built."""
+    with pytest.raises(BuildFailed, match="nine small letters and digits at most"):
+        backend.prepare(AgentDirs("scheherazade", tmp_path / "x"), SHA, origin.mirror)
+
+
+def test_a_command_says_everything(backend: NixosContainer, dirs: AgentDirs, origin: Origin) -> None:
+    """What stands for a container is told its commit, its system, its limits and its whole environment."""
+    (dirs.gens / SHA / "agent.json").write_text("{}")
+    (dirs.gens / SHA / "agent.json").chmod(0o600)
+    with pytest.raises(FileNotFoundError, match="not built any more"):
+        backend.command(dirs, SHA, {}, Bounds(Limits()))
+    built = backend.builder.build("iris", SHA, None)
+    found = backend.command(dirs, SHA, {"COLOR": "amber", "PATH": "/evil"}, Bounds(replace(Limits(), cpus=1.5)))
+    assert found.words[1:4] == ["-P", "-m", "hive.reconcile.nixos.attach"]
+    assert found.words[4:11] == [str(backend.client.path), "iris", SHA, str(built), "2048", "150", "256"]
+    assert {"COLOR=amber", "HIVE_STATE=/agent/state"} < set(found.words[12:])
+    assert "PATH=/agent/config/bin:/run/current-system/sw/bin" in found.words[12:]
+    assert (dirs.gens / SHA / "agent.json").stat().st_mode & 0o777 == 0o644
+    with pytest.raises(ValueError, match="more than one line, or is not printable: A"):
+        backend.command(dirs, SHA, {"A": "one\ntwo"}, Bounds(Limits()))
+    assert origin
+
+
+def test_it_says_what_is_missing() -> None:
+    """On a machine that has no such containers, one sentence says why."""
+    found, why = look_for("nixos-container")
+    assert (found is None) == bool(why)
+    assert why.isprintable()
+
+
+@pytest.fixture
+def process(tools: NixosTools, client: Client, leader: int, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A container as a process, which has begun."""
+    assert leader
+    register(tools, SYSTEM)
+    words = [str(client.path), "iris", SHA, SYSTEM, "2048", "150", "256", "NPROC=256", "A=b"]
+    started = attach(words)
+    until = time.monotonic() + 60
+    while tools.state(UNIT) != "active":
+        assert started.poll() is None, started.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    yield started
+    started.kill()
+    started.communicate()
+
+
+def attach(words: list[str]) -> subprocess.Popen[str]:
+    """Start what stands for a container, and give it the key."""
+    command = [sys.executable, "-P", "-m", "hive.reconcile.nixos.attach", *words]
+    env = {"PYTHONPATH": str(Path(__file__).parents[2])}
+    started = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert started.stdin is not None
+    started.stdin.write(KEY)
+    started.stdin.close()
+    started.stdin = None
+    return started
+
+
+def is_ended(tools: NixosTools) -> bool:
+    """Whether the container ends."""
+    until = time.monotonic() + 60
+    while tools.state(UNIT) == "active" and time.monotonic() < until:
+        time.sleep(0.02)
+    return tools.state(UNIT) == "inactive"
+
+
+def test_it_is_a_process(process: subprocess.Popen[str], tools: NixosTools) -> None:
+    """Its output is the log of the harness; told to end, the container ends in order, and so does the process."""
+    assert process.stdout is not None
+    assert process.stdout.readline() == "hive: the container is set up\n"
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=120)
+    assert "one" in said
+    assert process.returncode == 0
+    assert f"systemctl <stop> <{UNIT}>" in tools.calls()
+    assert (tools.root / "run/hive-containers/h-iris/key").read_text() == KEY
+
+
+def test_the_container_ends_with_it(process: subprocess.Popen[str], tools: NixosTools) -> None:
+    """Killed, it takes the container along: by root, whose connection is gone."""
+    process.kill()
+    process.wait()
+    assert is_ended(tools)
+
+
+def test_it_ends_with_the_container(process: subprocess.Popen[str], tools: NixosTools) -> None:
+    """A container that ends by itself ends the process, as a failure."""
+    assert process.stdout is not None
+    process.stdout.readline()
+    (tools.root / UNIT).write_text("failed\n")
+    process.communicate(timeout=120)
+    assert process.returncode == 1
+
+
+def test_what_root_refuses_is_in_the_log(client: Client, tools: NixosTools) -> None:
+    """A container that root does not start is a process that ends, with the reason."""
+    started = attach([str(client.path), "iris", SHA, SYSTEM, "2048", "150", "256", "NPROC=256"])
+    said, _ = started.communicate(timeout=120)
+    assert started.returncode == 1
+    assert said.startswith(f"hive: {SYSTEM} was not built for iris")
+    assert tools.state(UNIT) == ""
+
+
+def test_what_is_left_is_ended(backend: NixosContainer, dirs: AgentDirs, tools: NixosTools) -> None:
+    """The next host ends a container that its predecessor left; one that does not run is left alone."""
+    backend.clean(dirs)
+    assert not any("stop" in call for call in tools.calls())
+    (tools.root / UNIT).write_text("active\n")
+    backend.clean(dirs)
+    assert tools.state(UNIT) == "inactive"
+    replace(backend, client=Client(Path("/nonexistent/s"))).clean(dirs)

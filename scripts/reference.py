@@ -193,7 +193,7 @@ ENVIRONMENT = {
 
 
 def command(name: str, found: click.Command) -> Iterator[str]:
-    """One command: what it does, how it is called, its options."""
+    """One command: what it does, how it is called, its options; then those below it."""
     context = click.Context(found, info_name=f"hive {name}")
     yield from [f"### hive {name}", "", *paragraphs(found.help or ""), ""]
     yield from ["```", " ".join([context.command_path, *found.collect_usage_pieces(context)]), "```", ""]
@@ -202,6 +202,8 @@ def command(name: str, found: click.Command) -> Iterator[str]:
         yield from ["| option | meaning |", "|---|---|"]
         yield from [f"| `{option}` | {cell(text)} |" for option, text in records]
         yield ""
+    for below, each in found.commands.items() if isinstance(found, click.Group) else ():
+        yield from command(f"{name} {below}", each)
 
 
 def paragraphs(text: str) -> list[str]:

@@ -9,7 +9,7 @@ import click
 from hive.cli.group import STATE, main
 
 
-@main.group(invoke_without_command=False)
+@main.group()
 def containers() -> None:
     """Do for a hive what only root may do."""
 

@@ -1,4 +1,4 @@
-"""Tells whether a nix may build for others: some let whoever may ask the daemon write as root. Runs nothing."""
+"""Tells whether a nix may build for others: some let who may ask the daemon write as root. Runs nothing."""
 
 from __future__ import annotations
 

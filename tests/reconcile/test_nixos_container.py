@@ -20,7 +20,7 @@ from hive.reconcile.backends import Bounds, NixosContainer, look_for
 from hive.reconcile.build import BuildFailed
 from hive.reconcile.nix_build import NixBuilder
 from hive.reconcile.nix_evaluation import NixEvaluator, NoEvaluator
-from hive.reconcile.nixos.client import Client
+from hive.reconcile.nixos.client import RootClient
 from hive.reconcile.nixos.machines import Machines, Places
 from hive.reconcile.nixos.privileged import Privileged
 from tests.reconcile.conftest import Origin
@@ -34,18 +34,18 @@ builder, leader, tools = _builder, _leader, _tools
 
 
 @pytest.fixture
-def client(tools: NixosTools, tmp_path: Path) -> Iterator[Client]:
+def client(tools: NixosTools, tmp_path: Path) -> Iterator[RootClient]:
     """Root, who answers."""
     server = Privileged(Machines(Places(tmp_path / "agents", tools.root), tools.env), tmp_path / "s", [os.getuid()])
     thread = Thread(target=server.serve)
     thread.start()
-    yield Client(tmp_path / "s")
+    yield RootClient(tmp_path / "s")
     server.close()
     thread.join()
 
 
 @pytest.fixture
-def backend(builder: NixBuilder, client: Client) -> NixosContainer:
+def backend(builder: NixBuilder, client: RootClient) -> NixosContainer:
     """The backend, with an expression that builds in a moment; skips where nothing evaluates Nix."""
     try:
         return NixosContainer(NixEvaluator.find(), builder, client)
@@ -128,7 +128,7 @@ def test_it_says_what_is_missing() -> None:
 
 
 @pytest.fixture
-def process(tools: NixosTools, client: Client, leader: int, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+def process(tools: NixosTools, client: RootClient, leader: int, tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A container as a process, which has begun."""
     assert leader
     register(tools, SYSTEM)
@@ -192,7 +192,7 @@ def test_it_ends_with_the_container(process: subprocess.Popen[str], tools: Nixos
     assert process.returncode == 1
 
 
-def test_what_root_refuses_is_in_the_log(client: Client, tools: NixosTools) -> None:
+def test_what_root_refuses_is_in_the_log(client: RootClient, tools: NixosTools) -> None:
     """A container that root does not start is a process that ends, with the reason."""
     started = attach([str(client.path), "iris", SHA, SYSTEM, "2048", "150", "256", "NPROC=256"])
     said, _ = started.communicate(timeout=120)
@@ -208,4 +208,4 @@ def test_what_is_left_is_ended(backend: NixosContainer, dirs: AgentDirs, tools: 
     (tools.root / UNIT).write_text("active\n")
     backend.clean(dirs)
     assert tools.state(UNIT) == "inactive"
-    replace(backend, client=Client(Path("/nonexistent/s"))).clean(dirs)
+    replace(backend, client=RootClient(Path("/nonexistent/s"))).clean(dirs)

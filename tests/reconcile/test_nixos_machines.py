@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from hive.reconcile.nixos.client import Client, Refused
+from hive.reconcile.nixos.client import RootClient, RootRefused
 from hive.reconcile.nixos.machines import Failed, Machines, Places
 from hive.reconcile.nixos.privileged import Privileged
-from hive.reconcile.nixos.requests import MOST_BYTES, BadRequest, Request
+from hive.reconcile.nixos.requests import MOST_BYTES, BadVerb, RootRequest
 from tests.reconcile.nixos_tools import NixosTools, make_agent
 
 SHA = "a" * 40
@@ -68,7 +68,7 @@ def leader(tools: NixosTools) -> Iterator[int]:
 
 def do(machines: Machines, verb: str, name: str = "iris", **fields: Any) -> dict[str, Any]:
     """What is done for a line of a hive."""
-    return machines.do(Request.parse(json.dumps({"verb": verb, "name": name, **fields}).encode()))
+    return machines.do(RootRequest.parse(json.dumps({"verb": verb, "name": name, **fields}).encode()))
 
 
 def register(tools: NixosTools, *systems: str, name: str = "iris") -> None:
@@ -327,8 +327,8 @@ REFUSED: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("asked", "said"), REFUSED, ids=lambda value: str(value)[:60])
 def test_whatever_else_is_refused(asked: Any, said: str) -> None:
     """A request that is anything but a verb with its checked fields does nothing."""
-    with pytest.raises(BadRequest) as error:
-        Request.parse(asked if isinstance(asked, bytes) else json.dumps(asked).encode())
+    with pytest.raises(BadVerb) as error:
+        RootRequest.parse(asked if isinstance(asked, bytes) else json.dumps(asked).encode())
     assert said in str(error.value)
     assert str(error.value).isprintable()
     assert len(str(error.value)) < 250
@@ -366,11 +366,11 @@ def raw(path: Path, *pieces: bytes) -> dict[str, Any]:
 
 def test_a_line_in_a_line_out(listening: Path, tools: NixosTools) -> None:
     """A hive asks and is answered; what is no line, or fails, is answered with the reason."""
-    assert Client(listening).ask("configure", "iris", **CONFIGURE) == {"ok": True, "changed": True}
-    with pytest.raises(Refused, match="was not built for iris"):
-        Client(listening).ask("point", "iris", system=SYSTEM)
-    with pytest.raises(Refused, match="no verb 'run'"):
-        Client(listening).ask("run", "iris")
+    assert RootClient(listening).ask("configure", "iris", **CONFIGURE) == {"ok": True, "changed": True}
+    with pytest.raises(RootRefused, match="was not built for iris"):
+        RootClient(listening).ask("point", "iris", system=SYSTEM)
+    with pytest.raises(RootRefused, match="no verb 'run'"):
+        RootClient(listening).ask("run", "iris")
     line = b'{"verb": "observe", "name": "iris"}'
     assert raw(listening, line[:9], line[9:], b"\n")["ok"]
     assert raw(listening, line) == {"error": f"a request is one line of at most {MOST_BYTES} bytes"}
@@ -378,8 +378,8 @@ def test_a_line_in_a_line_out(listening: Path, tools: NixosTools) -> None:
     assert raw(listening, b"x" * (MOST_BYTES + 1)) == {"error": f"a request is one line of at most {MOST_BYTES} bytes"}
     assert listening.stat().st_mode & 0o777 == 0o600
     assert tools.calls()
-    with pytest.raises(Refused, match="nobody answers"):
-        Client(listening.with_name("none")).ask("observe", "iris")
+    with pytest.raises(RootRefused, match="nobody answers"):
+        RootClient(listening.with_name("none")).ask("observe", "iris")
 
 
 def test_others_are_not_answered(machines: Machines, tools: NixosTools, tmp_path: Path) -> None:
@@ -390,8 +390,8 @@ def test_others_are_not_answered(machines: Machines, tools: NixosTools, tmp_path
     thread.start()
     try:
         path.chmod(0o666)
-        with pytest.raises(Refused, match=f"user {os.getuid()} may not ask this"):
-            Client(path).ask("stop", "iris")
+        with pytest.raises(RootRefused, match=f"user {os.getuid()} may not ask this"):
+            RootClient(path).ask("stop", "iris")
     finally:
         server.close()
         thread.join()
@@ -407,7 +407,7 @@ def test_it_is_a_command(tools: NixosTools, tmp_path: Path) -> None:
         until = time.monotonic() + 120
         while not path.exists() and process.poll() is None and time.monotonic() < until:
             time.sleep(0.05)
-        assert Client(path).ask("observe", "iris")["ActiveState"] == "inactive"
+        assert RootClient(path).ask("observe", "iris")["ActiveState"] == "inactive"
         process.terminate()
         assert process.communicate(timeout=120)[1] == b""
     finally:
@@ -427,7 +427,7 @@ def test_it_is_a_command(tools: NixosTools, tmp_path: Path) -> None:
 def test_a_container_ends_with_its_hive(listening: Path, tools: NixosTools, leader: int) -> None:
     """One that was started to be held ends when the connection does, unless it was started anew meanwhile."""
     assert leader
-    client, held = Client(listening), {**START, "hold": True}
+    client, held = RootClient(listening), {**START, "hold": True}
     first, _ = client.begin("start", "iris", **held)
     second, _ = client.begin("start", "iris", **held)
     first.close()

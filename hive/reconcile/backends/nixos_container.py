@@ -29,7 +29,7 @@ from hive.reconcile.build import BuildFailed
 from hive.reconcile.nix_build import NAME, NixBuilder
 from hive.reconcile.nix_evaluation import MODULE, NixEvaluator, NoEvaluator, write_out
 from hive.reconcile.nix_version import objection
-from hive.reconcile.nixos.client import SOCKET, Client, Refused
+from hive.reconcile.nixos.client import SOCKET, RootClient, RootRefused
 from hive.reconcile.nixos.machines import Places
 
 EXPRESSION = Path("nix/agent-system.nix")
@@ -69,7 +69,7 @@ class NixosContainer:
 
     evaluator: NixEvaluator
     builder: NixBuilder
-    client: Client
+    client: RootClient
     name: str = "nixos-container"
     contained: bool = True
     has_groups: bool = True
@@ -96,10 +96,10 @@ class NixosContainer:
             raise NoBackend(f"{GCROOTS} is not a directory in which this user may register what it built")
         try:
             evaluator = NixEvaluator.find()
-            Client().ask("observe", "trial")
+            RootClient().ask("observe", "trial")
         except NoEvaluator as error:
             raise NoBackend(str(error)) from error
-        except Refused as error:
+        except RootRefused as error:
             raise NoBackend(f"`hive containers serve` does not answer this user at {SOCKET}: {error}") from error
         harness = source() / "hive" / "agent"
         return cls(
@@ -107,7 +107,7 @@ class NixosContainer:
             NixBuilder(
                 programs["nix-build"] or "", expression, GCROOTS, Path(nixpkgs).resolve(), readable=(harness.resolve(),)
             ),
-            Client(),
+            RootClient(),
         )
 
     def prepare(self, dirs: AgentDirs, sha: str, mirror: Mirror, /) -> bool:
@@ -151,13 +151,13 @@ class NixosContainer:
 
     def kill(self, pid: int, dirs: AgentDirs, /) -> None:
         """Let root kill the container, then what stands for it; if root does not answer, that is the sign for it."""
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(RootRefused):
             self.client.ask("kill", dirs.name)
         kill_tree(pid)
 
     def clean(self, dirs: AgentDirs, /) -> None:
         """End a container that outlived its host; where root does not answer, none can be started either."""
-        with contextlib.suppress(Refused):
+        with contextlib.suppress(RootRefused):
             if self.client.ask("observe", dirs.name)["ActiveState"] != "inactive":
                 self.client.ask("kill", dirs.name)
 

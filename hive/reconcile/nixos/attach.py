@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from hive.reconcile.nixos.client import Client, Refused
+from hive.reconcile.nixos.client import RootClient, RootRefused
 
 LOOK_SECONDS = 1.0
 """Between two looks at a container and its log: each starts two programs of root's."""
@@ -26,7 +26,7 @@ ALIVE = frozenset({"activating", "active", "reloading", "deactivating"})
 def main(words: Sequence[str]) -> int:
     """Start a container and follow it to its end; returns the exit status, 0 if it was asked to end."""
     socket, name, sha, system, memory, cpu, tasks, *entry = words
-    client, asked = Client(Path(socket)), threading.Event()
+    client, asked = RootClient(Path(socket)), threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: asked.set())
     key, since = sys.stdin.read(), int(time.time())
     try:
@@ -35,13 +35,13 @@ def main(words: Sequence[str]) -> int:
         connection, _ = client.begin("start", name, key=key, entry=entry, hold=True)
         with connection:
             return _follow(client, name, since, asked)
-    except Refused as error:
+    except RootRefused as error:
         _write(f"hive: {error}")
         return 1
 
 
-def _follow(client: Client, name: str, since: int, asked: threading.Event) -> int:
-    """Print what is new until the container has ended; raises Refused if root is gone."""
+def _follow(client: RootClient, name: str, since: int, asked: threading.Event) -> int:
+    """Print what is new until the container has ended; raises RootRefused if root is gone."""
     cursor, told = "", False
     while True:
         is_alive = client.ask("observe", name)["ActiveState"] in ALIVE
@@ -55,11 +55,11 @@ def _follow(client: Client, name: str, since: int, asked: threading.Event) -> in
             asked.wait(LOOK_SECONDS)
 
 
-def _print(client: Client, name: str, since: int, cursor: str) -> str:
+def _print(client: RootClient, name: str, since: int, cursor: str) -> str:
     """Print the log since a place; returns where it ends now. A container that is not up yet, or gone, has none."""
     try:
         said = client.ask("logs", name, lines=LINES, cursor=cursor, since=since)
-    except Refused:
+    except RootRefused:
         return cursor
     if said["lines"]:
         _write("\n".join(said["lines"]))

@@ -17,18 +17,18 @@ SOCKET = Path("/run/hive-containers.sock")
 MOST_BYTES = 1 << 20
 
 
-class Refused(Exception):
+class RootRefused(Exception):
     """Root did not do what was asked; the message is its reason, for people."""
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class RootClient:
     """The socket of `hive containers serve`."""
 
     path: Path = SOCKET
 
     def ask(self, verb: str, name: str, **fields: Any) -> dict[str, Any]:
-        """What root answers; raises Refused, also if nobody listens."""
+        """What root answers; raises RootRefused, also if nobody listens."""
         connection, answer = self.begin(verb, name, **fields)
         connection.close()
         return answer
@@ -44,10 +44,10 @@ class Client:
             answer = _read(connection)
         except (OSError, ValueError) as error:
             connection.close()
-            raise Refused(f"nobody answers at {self.path} ({error})") from error
+            raise RootRefused(f"nobody answers at {self.path} ({error})") from error
         if "error" in answer:
             connection.close()
-            raise Refused(str(answer["error"]))
+            raise RootRefused(str(answer["error"]))
         return connection, answer
 
 

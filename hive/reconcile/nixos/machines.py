@@ -19,7 +19,7 @@ from typing import Any
 from hive.agent.enter import AGENT, TOOLS, own
 from hive.reconcile.dir_handles import DirHandle
 from hive.reconcile.nix_complaint import visible
-from hive.reconcile.nixos.requests import Request
+from hive.reconcile.nixos.requests import RootRequest
 
 PROGRAMS = ("nix-env", "systemctl", "systemd-run", "machinectl", "journalctl", "nixos-container")
 """What NixOS has with `boot.enableContainers`, its default."""
@@ -93,7 +93,7 @@ class Machines:
         self._places = places
         self._env = dict(env)
         self._seconds = seconds
-        self._verbs: Mapping[str, Callable[[Request], dict[str, Any]]] = {
+        self._verbs: Mapping[str, Callable[[RootRequest], dict[str, Any]]] = {
             "configure": self._configure,
             "point": self._point,
             "start": self._start,
@@ -110,14 +110,14 @@ class Machines:
         """The tools that are not on the PATH."""
         return [each for each in PROGRAMS if shutil.which(each, path=self._env.get("PATH", "")) is None]
 
-    def do(self, request: Request) -> dict[str, Any]:
+    def do(self, request: RootRequest) -> dict[str, Any]:
         """Do what was asked; raises Failed."""
         try:
             return self._verbs[request.verb](request)
         except OSError as error:
             raise Failed(f"{request.verb}: {error.strerror}: {error.filename}") from error
 
-    def _configure(self, request: Request) -> dict[str, Any]:
+    def _configure(self, request: RootRequest) -> dict[str, Any]:
         """Write what the unit reads; `changed` is whether a running container has to be restarted for it."""
         home = self._places.agents / request.name
         for folder in ("state", "run", f"gens/{request.fields['sha']}"):
@@ -150,7 +150,7 @@ class Machines:
         except OSError as error:
             raise Failed(f"{name}: {error.strerror}: {error.filename}") from error
 
-    def _point(self, request: Request) -> dict[str, Any]:
+    def _point(self, request: RootRequest) -> dict[str, Any]:
         """Let a container boot from a system that was built for its agent."""
         system, roots = request.fields["system"], self._places.registered(request.name)
         links = [path for path in roots.iterdir() if path.is_symlink()] if roots.is_dir() else []
@@ -161,7 +161,7 @@ class Machines:
         self._run("nix-env", "--profile", str(profile), "--set", system)
         return {}
 
-    def _start(self, request: Request) -> dict[str, Any]:
+    def _start(self, request: RootRequest) -> dict[str, Any]:
         """Start a container with a key and an entry, and see that its users are its own."""
         folder = self._places.credentials(request.machine)
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -178,7 +178,7 @@ class Machines:
             os.fchmod(state.fd, 0o755)  # the hive looks into it from its own directory, where nobody else gets
         return {"first_user": first}
 
-    def _first_user(self, request: Request) -> int:
+    def _first_user(self, request: RootRequest) -> int:
         """Which user of the host is root in a container that runs; 0 if that cannot be told."""
         leader = self._run("machinectl", "show", "--property=Leader", "--value", request.machine).strip()
         if leader.isascii() and leader.isdigit():
@@ -186,7 +186,7 @@ class Machines:
                 return int(Path(f"/proc/{leader}/uid_map").read_text().split()[1])
         return 0
 
-    def _reload(self, request: Request) -> dict[str, Any]:
+    def _reload(self, request: RootRequest) -> dict[str, Any]:
         """Switch a running container to the system that it points to; what did not change in it keeps running."""
         system = self._pointed(request)
         if not system:
@@ -195,11 +195,11 @@ class Machines:
         self._run("systemd-run", f"--machine={request.machine}", *switch)
         return {}
 
-    def _simply(self, request: Request) -> dict[str, Any]:
+    def _simply(self, request: RootRequest) -> dict[str, Any]:
         self._run("systemctl", request.verb, request.unit)
         return {}
 
-    def _kill(self, request: Request) -> dict[str, Any]:
+    def _kill(self, request: RootRequest) -> dict[str, Any]:
         """End everything in a container at once. It is told to stop before, as its unit starts again what was killed."""
         self._run("systemctl", "stop", "--no-block", request.unit)
         with contextlib.suppress(Failed):  # it may be gone by now
@@ -207,7 +207,7 @@ class Machines:
         self._run("systemctl", "stop", request.unit)
         return {}
 
-    def _observe(self, request: Request) -> dict[str, Any]:
+    def _observe(self, request: RootRequest) -> dict[str, Any]:
         """What the unit and the profile say."""
         asked = "ActiveState,SubState,Result,MainPID,NRestarts"
         said = self._run("systemctl", "show", f"--property={asked}", request.unit)
@@ -215,7 +215,7 @@ class Machines:
         shown = {key: visible(found.get(key, "")) for key in asked.split(",")}
         return {**shown, "system": self._pointed(request), "configured": self._places.conf(request.machine).exists()}
 
-    def _pointed(self, request: Request) -> str:
+    def _pointed(self, request: RootRequest) -> str:
         """The system that the profile leads to, through its generation."""
         profile = self._places.profile(request.machine)
         with contextlib.suppress(OSError):
@@ -223,7 +223,7 @@ class Machines:
             return str(generation.readlink() if generation.is_symlink() else generation)
         return ""
 
-    def _logs(self, request: Request) -> dict[str, Any]:
+    def _logs(self, request: RootRequest) -> dict[str, Any]:
         """What the harness wrote since a place in its container's journal, or a time, and the place of the end."""
         words = [
             "--no-pager",
@@ -240,7 +240,7 @@ class Machines:
         cursor = lines.pop().removeprefix(mark) if lines and lines[-1].startswith(mark) else since
         return {"lines": [visible(line) for line in lines if not line.startswith("-- No entries --")], "cursor": cursor}
 
-    def _destroy(self, request: Request) -> dict[str, Any]:
+    def _destroy(self, request: RootRequest) -> dict[str, Any]:
         """Take a container away, with its root and its profile; what survives rebuilds is the hive's, and stays."""
         self._run("nixos-container", "destroy", request.machine)
         shutil.rmtree(self._places.credentials(request.machine), ignore_errors=True)
@@ -274,7 +274,7 @@ class Machines:
 
 
 def _replaced(file: Path, text: str) -> bool:
-    """Whether a file had to be written anew, as a whole."""
+    """Whether a file had to be written again, as a whole."""
     with contextlib.suppress(FileNotFoundError):
         if file.read_text() == text:
             return False

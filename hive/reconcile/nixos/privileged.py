@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from hive.reconcile.nixos.machines import Failed, Machines
-from hive.reconcile.nixos.requests import MOST_BYTES, BadRequest, Request
+from hive.reconcile.nixos.requests import MOST_BYTES, BadVerb, RootRequest
 from hive.unix_socket import listen_unix
 
 log = logging.getLogger("hive.containers")
@@ -71,14 +71,14 @@ class Privileged:
         finally:
             self._places.release()
 
-    def _said(self, connection: socket.socket) -> tuple[Request | None, dict[str, Any]]:
+    def _said(self, connection: socket.socket) -> tuple[RootRequest | None, dict[str, Any]]:
         uid = peer(connection)
         if uid not in self._uids:
             log.warning("refused uid=%d", uid)
             return None, {"error": f"user {uid} may not ask this"}
         try:
-            request = Request.parse(_line(connection))
-        except BadRequest as error:
+            request = RootRequest.parse(_line(connection))
+        except BadVerb as error:
             log.warning("refused uid=%d error=%r", uid, str(error)[:200])
             return None, {"error": str(error)}
         with self._locks[request.name]:
@@ -95,7 +95,7 @@ class Privileged:
             log.info("done verb=%s agent=%s", request.verb, request.name)
         return request, {**done, "ok": True}
 
-    def _hold(self, connection: socket.socket, request: Request) -> None:
+    def _hold(self, connection: socket.socket, request: RootRequest) -> None:
         """Wait for the end of a connection, and end its container, if that is still this one's."""
         connection.settimeout(None)
         with contextlib.suppress(OSError):
@@ -106,7 +106,7 @@ class Privileged:
                 return
             del self._holders[request.name]
             with contextlib.suppress(Failed):
-                self._machines.do(Request("kill", request.name, {}))
+                self._machines.do(RootRequest("kill", request.name, {}))
                 log.info("ended agent=%s reason='its hive is gone'", request.name)
 
 
@@ -117,14 +117,14 @@ def peer(connection: socket.socket) -> int:
 
 
 def _line(connection: socket.socket) -> bytes:
-    """One line; raises BadRequest for one that is too long, or has no end."""
+    """One line; raises BadVerb for one that is too long, or has no end."""
     said = b""
     while b"\n" not in said:
         chunk = connection.recv(1 << 16)
         said += chunk
         if not chunk or len(said) > MOST_BYTES:
-            raise BadRequest(f"a request is one line of at most {MOST_BYTES} bytes")
+            raise BadVerb(f"a request is one line of at most {MOST_BYTES} bytes")
     line, _, rest = said.partition(b"\n")
     if rest:
-        raise BadRequest("a request is one line")
+        raise BadVerb("a request is one line")
     return line

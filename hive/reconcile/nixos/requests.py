@@ -24,7 +24,7 @@ CURSOR = re.compile(r"(?:[a-z]=[0-9a-f]{1,32};?){0,10}", re.ASCII)
 MOST_WORDS = 400
 
 
-class BadRequest(Exception):
+class BadVerb(Exception):
     """A request that is not one; the message is the reason, for people."""
 
 
@@ -63,7 +63,7 @@ VERBS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class RootRequest:
     """A request that was checked."""
 
     verb: str
@@ -71,25 +71,25 @@ class Request:
     fields: Mapping[str, Any]
 
     @classmethod
-    def parse(cls, line: bytes) -> Request:
-        """Read a line; raises BadRequest."""
+    def parse(cls, line: bytes) -> RootRequest:
+        """Read a line; raises BadVerb."""
         try:
             data = json.loads(line)
         except (RecursionError, ValueError) as error:
-            raise BadRequest("a request is one line of JSON") from error
+            raise BadVerb("a request is one line of JSON") from error
         if not isinstance(data, dict):
-            raise BadRequest("a request is an object")
+            raise BadVerb("a request is an object")
         verb, name = data.pop("verb", None), data.pop("name", None)
         if not isinstance(verb, str) or verb not in VERBS:
-            raise BadRequest(f"there is no verb {verb!r:.40}; there are {', '.join(VERBS)}")
+            raise BadVerb(f"there is no verb {verb!r:.40}; there are {', '.join(VERBS)}")
         if not isinstance(name, str) or not NAME.fullmatch(name):
-            raise BadRequest(f"{name!r:.40} is no name of an agent with such a container ({NAME.pattern})")
+            raise BadVerb(f"{name!r:.40} is no name of an agent with such a container ({NAME.pattern})")
         taken = VERBS[verb]
         if data.keys() != taken.keys():
-            raise BadRequest(f"{verb} takes {', '.join(taken) or 'nothing but a name'}")
+            raise BadVerb(f"{verb} takes {', '.join(taken) or 'nothing but a name'}")
         for key, holds in taken.items():
             if not holds(data[key]):
-                raise BadRequest(f"{verb}: {key} cannot be {data[key]!r:.60}")
+                raise BadVerb(f"{verb}: {key} cannot be {data[key]!r:.60}")
         return cls(verb, name, data)
 
     @property

@@ -21,6 +21,7 @@ TOOLS = {
                echo active > "$ROOT/$last" ;;
         restart) echo active > "$ROOT/$last" ;;
         stop) echo inactive > "$ROOT/$last" ;;
+        reset-failed) ;;
         kill) grep -q active "$ROOT/$last" ;;
         show) printf 'ActiveState=%s\\nSubState=x\\nResult=success\\nMainPID=7\\nNRestarts=0\\n' "$(cat "$ROOT/$last" 2>/dev/null || echo inactive)" ;;
         *) exit 9 ;;

@@ -167,10 +167,14 @@ def test_a_root_that_is_the_hosts_is_stopped(machines: Machines, tools: NixosToo
         with pytest.raises(Failed, match="its root was the root of the host"):
             do(machines, "start", **START)
         assert tools.state(UNIT) == "inactive"
+        with pytest.raises(Failed, match="its root was the root of the host"):
+            do(machines, "restart")
+        assert tools.state(UNIT) == "inactive"
 
 
-def test_verbs_are_tools(machines: Machines, tools: NixosTools) -> None:
+def test_verbs_are_tools(machines: Machines, tools: NixosTools, leader: int) -> None:
     """Each verb is a fixed list of words for a fixed tool."""
+    assert leader
     register(tools, SYSTEM)
     do(machines, "point", system=SYSTEM)
     tools.calls()
@@ -181,11 +185,13 @@ def test_verbs_are_tools(machines: Machines, tools: NixosTools) -> None:
     switch = f"<--wait> <--collect> <--pipe> <--quiet> <{SYSTEM}/bin/switch-to-configuration> <test>"
     assert tools.calls() == [
         f"systemctl <restart> <{UNIT}>",
+        "machinectl <show> <--property=Leader> <--value> <h-iris>",
         f"systemd-run <--machine=h-iris> {switch}",
         f"systemctl <stop> <{UNIT}>",
         f"systemctl <stop> <--no-block> <{UNIT}>",
         f"systemctl <kill> <--signal=SIGKILL> <{UNIT}>",
         f"systemctl <stop> <{UNIT}>",
+        f"systemctl <reset-failed> <{UNIT}>",
     ]
 
 

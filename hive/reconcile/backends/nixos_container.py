@@ -29,6 +29,7 @@ from hive.reconcile.build import BuildFailed
 from hive.reconcile.nix_build import NAME, NixBuilder
 from hive.reconcile.nix_evaluation import MODULE, NixEvaluator, NoEvaluator, write_out
 from hive.reconcile.nix_version import objection
+from hive.reconcile.nixos.attach import ALIVE
 from hive.reconcile.nixos.client import SOCKET, RootClient, RootRefused
 from hive.reconcile.nixos.machines import Places
 
@@ -158,7 +159,7 @@ class NixosContainer:
     def clean(self, dirs: AgentDirs, /) -> None:
         """End a container that outlived its host; where root does not answer, none can be started either."""
         with contextlib.suppress(RootRefused):
-            if self.client.ask("observe", dirs.name)["ActiveState"] != "inactive":
+            if self.client.ask("observe", dirs.name)["ActiveState"] in ALIVE:
                 self.client.ask("kill", dirs.name)
 
     def _root(self, name: str, sha: str) -> Path:

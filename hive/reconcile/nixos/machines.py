@@ -98,8 +98,8 @@ class Machines:
             "point": self._point,
             "start": self._start,
             "reload": self._reload,
-            "restart": self._simply,
-            "stop": self._simply,
+            "restart": self._restart,
+            "stop": self._stop,
             "kill": self._kill,
             "observe": self._observe,
             "logs": self._logs,
@@ -162,13 +162,21 @@ class Machines:
         return {}
 
     def _start(self, request: RootRequest) -> dict[str, Any]:
-        """Start a container with a key and an entry, and see that its users are its own."""
+        """Start a container with a key and an entry."""
         folder = self._places.credentials(request.machine)
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with DirHandle.at(folder) as private:
             private.write("key", request.fields["key"].encode())
             private.write("entry", b"".join(word.encode() + b"\0" for word in request.fields["entry"]))
         self._run("systemctl", "start", request.unit)
+        return self._settle(request)
+
+    def _restart(self, request: RootRequest) -> dict[str, Any]:
+        self._run("systemctl", "restart", request.unit)
+        return self._settle(request)
+
+    def _settle(self, request: RootRequest) -> dict[str, Any]:
+        """See that the users of what was started are its own, and give them what survives."""
         first = self._first_user(request)
         if first == 0:
             self._kill(request)
@@ -195,8 +203,8 @@ class Machines:
         self._run("systemd-run", f"--machine={request.machine}", *switch)
         return {}
 
-    def _simply(self, request: RootRequest) -> dict[str, Any]:
-        self._run("systemctl", request.verb, request.unit)
+    def _stop(self, request: RootRequest) -> dict[str, Any]:
+        self._run("systemctl", "stop", request.unit)
         return {}
 
     def _kill(self, request: RootRequest) -> dict[str, Any]:
@@ -205,6 +213,8 @@ class Machines:
         with contextlib.suppress(Failed):  # it may be gone by now
             self._run("systemctl", "kill", "--signal=SIGKILL", request.unit)
         self._run("systemctl", "stop", request.unit)
+        with contextlib.suppress(Failed):  # a unit that was never loaded has not failed
+            self._run("systemctl", "reset-failed", request.unit)
         return {}
 
     def _observe(self, request: RootRequest) -> dict[str, Any]:

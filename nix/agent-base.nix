@@ -2,10 +2,9 @@
 #
 # The host mounts three directories: /agent/config (read-only: what was built for the agent), /agent/state (what survives) and
 # /run/hive (the two sockets that are the only way out; there is no network).
-{ config, lib, options, pkgs, ... }:
+{ config, harness, lib, options, pkgs, ... }:
 let
-  # `hive/agent` needs nothing but Python. It lies where the harness expects itself in a container.
-  harness = ../hive/agent;
+  # The harness needs nothing but Python. It lies where it expects itself in a container.
   inside = "/opt/hive";
   python = "${pkgs.python3}/bin/python3";
 

@@ -9,12 +9,15 @@
   # The agent's module, a path; null for an agent that brings none.
   module ? null,
   # Which nixpkgs: the host's.
-  nixpkgs ? <nixpkgs>,
+  nixpkgs,
+  # The source of the harness, the folder `hive/agent`.
+  harness ? ../hive/agent,
 }:
 let
   evaluated = import "${toString nixpkgs}/nixos/lib/eval-config.nix" {
     # No fallback to the machine that evaluates: the module below says what the system is for.
     system = null;
+    specialArgs = { inherit harness; };
     modules = [
       ./agent-base.nix
       {

@@ -54,6 +54,8 @@ in
     systemd.tmpfiles.rules = [
       "d /etc/nixos-containers 0755 root root -"
       "d /var/lib/nixos-containers 0700 root root -"
+      # What the hive built, and nothing else, may be activated.
+      "d /nix/var/nix/gcroots/hive 0755 ${names.user} root -"
     ];
 
     systemd.sockets.forgehive-containers = {
@@ -81,14 +83,18 @@ in
       startLimitIntervalSec = 0;
       serviceConfig = hardening.strict // {
         Type = "exec";
-        ExecStart = "${cfg.package}/bin/hive containers serve";
+        ExecStart = "${cfg.package}/bin/hive containers serve --agents ${cfg.settings.state}/agents --user ${names.user}";
+        # Keys of harnesses, for root alone.
+        RuntimeDirectory = "hive-containers";
+        RuntimeDirectoryMode = "0700";
+        RuntimeDirectoryPreserve = true;
         Restart = "on-failure";
         RestartSec = "2s";
         TimeoutStopSec = "60s";
         # It is root: it sets profiles, writes the files of containers, and asks systemd and machined, which do the rest.
         # What it can never need is gone: the network, homes, devices, the kernel's settings, other systems' files.
         PrivateNetwork = true;
-        ReadWritePaths = [ "/etc/nixos-containers" "/var/lib/nixos-containers" "/nix/var/nix" ];
+        ReadWritePaths = [ "/etc/nixos-containers" "/var/lib/nixos-containers" "/nix/var/nix" "/run/systemd/system" "-${cfg.settings.state}/agents" ];
         # Root of this machine: its files belong to it, and `nsenter` and `systemd-run -M` enter containers.
         CapabilityBoundingSet = [ "CAP_CHOWN" "CAP_DAC_OVERRIDE" "CAP_FOWNER" "CAP_KILL" "CAP_SYS_ADMIN" "CAP_SYS_CHROOT" "CAP_SYS_PTRACE" ];
         PrivateUsers = false;

@@ -11,12 +11,14 @@ from pathlib import Path
 from hive.instance.instance import StartupError
 from hive.reconcile.nixos.machines import Machines, Places
 from hive.reconcile.nixos.privileged import Privileged
+from hive.supervisor.processes import inherited_socket
+from hive.unix_socket import listen_unix
 
 LOG_FORMAT = "%(levelname)s %(message)s"
 
 
-def serve(path: Path, agents: Path, user: str, stop: threading.Event) -> None:
-    """Answer one user until `stop`; raises StartupError for what an operator has to change, OSError."""
+def serve(path: Path | None, agents: Path, user: str, stop: threading.Event) -> None:
+    """Answer one user until `stop`, at a path or on systemd's socket; raises StartupError for what an operator has to change, OSError."""
     logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
     try:
         uid = pwd.getpwnam(user).pw_uid
@@ -26,7 +28,12 @@ def serve(path: Path, agents: Path, user: str, stop: threading.Event) -> None:
     machines = Machines(places, {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"})
     if lacking := machines.lacking():
         raise StartupError(f"this is for NixOS; missing here: {', '.join(lacking)}")
-    listening = Privileged(machines, path, [uid])
+    if (theirs := inherited_socket()) is None:
+        if path is None:
+            raise StartupError("there is no socket from systemd: say where to listen, by --socket")
+        theirs = listen_unix(path)
+        os.chown(path, uid, -1)
+    listening = Privileged(machines, theirs, [uid])
     threading.Thread(target=listening.serve, name="containers", daemon=True).start()
     stop.wait()
     listening.close()

@@ -16,11 +16,11 @@ def containers() -> None:
 
 @containers.command()
 @click.option(
-    "--socket", "path", type=click.Path(dir_okay=False, path_type=Path), required=True, help="Where to listen."
+    "--socket", "path", type=click.Path(dir_okay=False, path_type=Path), help="Where to listen, unless systemd says so."
 )
 @click.option("--agents", type=STATE, required=True, help="The hive's directory of agents.")
 @click.option("--user", required=True, help="The user of the hive, who may ask.")
-def serve(path: Path, agents: Path, user: str) -> None:
+def serve(path: Path | None, agents: Path, user: str) -> None:
     """Start and stop containers of NixOS for one user, by fixed verbs."""
     from hive.app.containers import serve as run
     from hive.supervisor.processes import stop_event

@@ -55,15 +55,15 @@ class BuildLimits:
 class NixBuilder:
     """A nix-build, the host's expression, and where what was built is registered.
 
-    `nixpkgs` is a path, given to the expression; `readable` is what else it reads; `more` are options beyond `OPTIONS`, and
-    `env` is the whole environment.
+    `nixpkgs` and `harness` are paths, given to the expression; `more` are options beyond `OPTIONS`, and `env` is the whole
+    environment.
     """
 
     nix_build: str
     expression: Path
     gcroots: Path
     nixpkgs: Path | None = None
-    readable: tuple[Path, ...] = ()
+    harness: Path | None = None
     store: Path = Path("/nix/store")
     more: Mapping[str, str] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=lambda: {"PATH": NO_PROGRAMS, "HOME": "/var/empty"})
@@ -97,7 +97,7 @@ class NixBuilder:
     def _words(self, name: str, root: Path, module: Path | None) -> list[str]:
         words = [
             self.nix_build,
-            str(self.expression),
+            str(self.expression.resolve()),
             "--argstr",
             "name",
             name,
@@ -106,8 +106,8 @@ class NixBuilder:
             "--show-trace",
         ]
         words += ["--timeout", f"{self.limits.seconds:.0f}", "--max-silent-time", f"{self.limits.silence:.0f}"]
-        seen = [self.expression.parent.resolve(), *self.readable]
-        for argument, path in (("module", module), ("nixpkgs", self.nixpkgs)):
+        seen = [self.expression.resolve().parent]
+        for argument, path in (("module", module), ("nixpkgs", self.nixpkgs), ("harness", self.harness)):
             if path is not None:
                 words += ["--arg", argument, quoted(path)]
                 seen.append(path.parent if argument == "module" else path)

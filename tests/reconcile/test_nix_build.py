@@ -17,7 +17,7 @@ from hive.reconcile.nix_version import objection
 SHA, OTHER = "a" * 40, "b" * 40
 
 STAND_IN = """
-{ name, module ? null, nixpkgs ? <nixpkgs> }:
+{ name, module ? null, nixpkgs ? null, harness ? null }:
 let asked = if module == null then { } else import module; in
 derivation {
   name = "system-${name}";
@@ -132,6 +132,13 @@ def test_a_repository_beside_a_module_runs_nothing(builder: NixBuilder, tmp_path
     made = module(tmp_path, "{ says = builtins.readFile (builtins.fetchGit { url = ./bare; }).outPath; }")
     subprocess.run(["git", "init", "--quiet", "--bare", made.parent / "bare"], check=True)
     assert "executing 'git'" in failure(builder, made)
+
+
+def test_the_expression_has_its_interface() -> None:
+    """What the host builds takes the agent's name, its module, nixpkgs and the harness, and nothing else."""
+    text = (Path(__file__).parents[2] / "nix" / "agent-system.nix").read_text()
+    head = [line.strip() for line in text.split("}:")[0].splitlines() if not line.lstrip().startswith("#")]
+    assert head == ["{", "name,", "module ? null,", "nixpkgs,", "harness ? ../hive/agent,"]
 
 
 def test_a_long_log_has_an_end(builder: NixBuilder, tmp_path: Path) -> None:

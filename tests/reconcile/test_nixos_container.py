@@ -23,6 +23,7 @@ from hive.reconcile.nix_evaluation import NixEvaluator, NoEvaluator
 from hive.reconcile.nixos.client import RootClient
 from hive.reconcile.nixos.machines import Machines, Places
 from hive.reconcile.nixos.privileged import Privileged
+from hive.unix_socket import listen_unix
 from tests.reconcile.conftest import Origin
 from tests.reconcile.nixos_tools import NixosTools
 from tests.reconcile.test_nix_build import builder as _builder
@@ -36,7 +37,9 @@ builder, leader, tools = _builder, _leader, _tools
 @pytest.fixture
 def client(tools: NixosTools, tmp_path: Path) -> Iterator[RootClient]:
     """Root, who answers."""
-    server = Privileged(Machines(Places(tmp_path / "agents", tools.root), tools.env), tmp_path / "s", [os.getuid()])
+    server = Privileged(
+        Machines(Places(tmp_path / "agents", tools.root), tools.env), listen_unix(tmp_path / "s"), [os.getuid()]
+    )
     thread = Thread(target=server.serve)
     thread.start()
     yield RootClient(tmp_path / "s")

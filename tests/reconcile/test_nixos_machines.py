@@ -20,6 +20,7 @@ from hive.reconcile.nixos.client import RootClient, RootRefused
 from hive.reconcile.nixos.machines import Failed, Machines, Places
 from hive.reconcile.nixos.privileged import Privileged
 from hive.reconcile.nixos.requests import MOST_BYTES, BadVerb, RootRequest
+from hive.unix_socket import listen_unix
 from tests.reconcile.nixos_tools import NixosTools, make_agent
 
 SHA = "a" * 40
@@ -351,7 +352,7 @@ def test_paths_need_no_quotes(path: str) -> None:
 def listening(machines: Machines, tmp_path: Path) -> Iterator[Path]:
     """The socket on which it listens to this user."""
     path = tmp_path / "socket"
-    server = Privileged(machines, path, [os.getuid()])
+    server = Privileged(machines, listen_unix(path), [os.getuid()])
     thread = threading.Thread(target=server.serve)
     thread.start()
     yield path
@@ -391,7 +392,7 @@ def test_a_line_in_a_line_out(listening: Path, tools: NixosTools) -> None:
 def test_others_are_not_answered(machines: Machines, tools: NixosTools, tmp_path: Path) -> None:
     """Who asks is told by the kernel: any other user is refused, root too, and nothing is done."""
     path = tmp_path / "socket"
-    server = Privileged(machines, path, [os.getuid() + 1])
+    server = Privileged(machines, listen_unix(path), [os.getuid() + 1])
     thread = threading.Thread(target=server.serve)
     thread.start()
     try:

@@ -33,7 +33,9 @@ from hive.reconcile.nixos.attach import ALIVE
 from hive.reconcile.nixos.client import SOCKET, RootClient, RootRefused
 from hive.reconcile.nixos.machines import Places
 
-EXPRESSION = Path("nix/agent-system.nix")
+EXPRESSION = "agent-system.nix"
+PREPARED = Path("/etc/forgehive")
+"""Where the module of NixOS puts the expression and nixpkgs."""
 GCROOTS = Path("/nix/var/nix/gcroots/hive")
 SECONDS = 60.0
 PATH_INSIDE = f"{CONFIG}/bin:/run/current-system/sw/bin"
@@ -87,12 +89,16 @@ class NixosContainer:
                 raise NoBackend(f"{program} is not installed: this is for NixOS")
         if why := objection(_said(programs["nix-build"] or "", "--version")):
             raise NoBackend(why)
-        nixpkgs = _said(programs["nix-instantiate"] or "", "--find-file", "nixpkgs").strip()
-        if not nixpkgs:
-            raise NoBackend("there is no <nixpkgs> in NIX_PATH to build systems from")
-        expression = source() / EXPRESSION
-        if not expression.is_file():
-            raise NoBackend(f"this installation lacks {EXPRESSION}")
+        nixpkgs = PREPARED / "nixpkgs"
+        if not nixpkgs.exists():
+            said = _said(programs["nix-instantiate"] or "", "--find-file", "nixpkgs").strip()
+            if not said:
+                raise NoBackend(f"there is neither {nixpkgs} nor <nixpkgs> in NIX_PATH to build systems from")
+            nixpkgs = Path(said)
+        places = (PREPARED / EXPRESSION, source() / "nix" / EXPRESSION)
+        expression = next((place for place in places if place.is_file()), None)
+        if expression is None:
+            raise NoBackend(f"there is no {' and no '.join(map(str, places))}")
         if not os.access(GCROOTS, os.W_OK):
             raise NoBackend(f"{GCROOTS} is not a directory in which this user may register what it built")
         try:
@@ -105,9 +111,7 @@ class NixosContainer:
         harness = source() / "hive" / "agent"
         return cls(
             evaluator,
-            NixBuilder(
-                programs["nix-build"] or "", expression, GCROOTS, Path(nixpkgs).resolve(), readable=(harness.resolve(),)
-            ),
+            NixBuilder(programs["nix-build"] or "", expression, GCROOTS, nixpkgs.resolve(), harness=harness.resolve()),
             RootClient(),
         )
 

@@ -11,7 +11,7 @@ from typing import Any
 from hive.reconcile.nixos.machines import SECONDS
 from hive.unix_socket import short_socket_path
 
-SOCKET = Path("/run/hive-containers.sock")
+SOCKET = Path("/run/forgehive/containers.sock")
 """Where `hive containers serve` listens, unless it is told otherwise."""
 
 MOST_BYTES = 1 << 20

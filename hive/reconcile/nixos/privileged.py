@@ -8,18 +8,15 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import socket
 import struct
 import threading
 from collections import defaultdict
 from collections.abc import Collection
-from pathlib import Path
 from typing import Any
 
 from hive.reconcile.nixos.machines import Failed, Machines
 from hive.reconcile.nixos.requests import MOST_BYTES, BadVerb, RootRequest
-from hive.unix_socket import listen_unix
 
 log = logging.getLogger("hive.containers")
 
@@ -31,16 +28,14 @@ LINE_SECONDS = 10.0
 class Privileged:
     """Answers on a socket until `close`; containers with different names do not wait for one another."""
 
-    def __init__(self, machines: Machines, path: Path, uids: Collection[int]) -> None:
-        """Listen at a path; only processes of the users are answered, and the first of them owns the socket."""
+    def __init__(self, machines: Machines, listening: socket.socket, uids: Collection[int]) -> None:
+        """Listen at a socket, which is closed in the end; only processes of the users are answered."""
         self._machines = machines
         self._uids = frozenset(uids)
         self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._holders: dict[str, socket.socket] = {}
-        self._socket = listen_unix(path)
-        if os.geteuid() == 0:
-            os.chown(path, next(iter(uids)), -1)
+        self._socket = listening
 
     def serve(self) -> None:
         """Answer until the socket is closed."""

@@ -81,17 +81,17 @@ def test_a_unit_runs_a_command_that_there_is(found: dict[str, Any], name: str) -
     """What a unit starts is a command of the hive with arguments that it takes: a renamed option breaks this."""
     program, *words = service(found, name)["ExecStart"].split()
     assert program == f"{STORE}-forgehive/bin/hive"
-    if words[0] == "containers" and "containers" not in main.commands:
-        pytest.skip("`hive containers` is not there yet")
     taken(main, words)
 
 
 def taken(group: click.Group, words: list[str]) -> None:
     """Parse a command line as the command would; raises click.UsageError."""
     command = group.commands[words[0]]
-    with command.make_context(words[0], words[1:]) as context:
-        if isinstance(command, click.Group):
-            taken(command, context.protected_args + context.args)
+    if isinstance(command, click.Group):
+        taken(command, words[1:])
+        return
+    with command.make_context(words[0], words[1:]):
+        pass
 
 
 def test_a_command_that_there_is_not_would_be_noticed() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 
 from bots.models import Role
 from forge.models import Repo
@@ -15,7 +15,10 @@ from hive.inspect.config_evaluator import ConfigEvaluator, holders
 from hive.inspect.roster_evaluator import AgentFacts, Evaluators, RosterEvaluator
 from hive.instance.instance import Instance
 from hive.instance.rosters import host_settings
-from hive.reconcile.build import KnownNames
+from hive.reconcile.build import BuildFailed, KnownNames
+from hive.reconcile.nix_evaluation import MODULE, NixEvaluator, NoEvaluator
+
+NIXOS = "nixos-container"
 
 
 def evaluators(
@@ -24,7 +27,11 @@ def evaluators(
     """What plans changes; `reader` is a forge as an account of a team sees it: (team, login)."""
     settings = instance.settings
     configs = ConfigEvaluator(
-        mirror, settings.limits, settings.packages_path, lambda agent: known(instance, agent, mirror)
+        mirror,
+        settings.limits,
+        settings.packages_path,
+        lambda agent: known(instance, agent, mirror),
+        evaluate_module if settings.sandbox == NIXOS else None,
     )
     facts = AgentFacts(
         partial(_roles, instance, mirror),
@@ -32,6 +39,20 @@ def evaluators(
         partial(_is_taken, instance, reader),
     )
     return Evaluators(configs, RosterEvaluator(mirror, host_settings(instance), facts))
+
+
+def evaluate_module(mirror: Mirror, tree: str) -> None:
+    """Evaluate the NixOS module of a tree; raises BuildFailed with what is wrong with it, or why nothing evaluates here."""
+    try:
+        evaluator().evaluate(mirror, tree)
+    except NoEvaluator as error:
+        raise BuildFailed([f"{MODULE}: nothing evaluates it on this host: {error}"]) from error
+
+
+@cache
+def evaluator() -> NixEvaluator:
+    """What evaluates modules on this machine, tried once; raises NoEvaluator."""
+    return NixEvaluator.find()
 
 
 def known(instance: Instance, agent: str, mirror: Callable[[Repo], Mirror]) -> KnownNames | None:

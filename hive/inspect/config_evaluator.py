@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from bots.configurations import Evaluation
@@ -14,16 +14,24 @@ from hive.inspect.config_policy import checklist
 from hive.inspect.fetch import MirrorOf, fetch
 from hive.reconcile.build import DECLARATION, MAX_BYTES, UNIQUE_ROLES, BuildFailed, KnownNames, Plan, changes, plan
 from hive.reconcile.evidence import bad_entries
+from hive.reconcile.nix_evaluation import MODULE
+
+CHANGES = "another system, by {module}"
+IGNORED = "{module} changes, and this host's sandbox does not use it"
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigEvaluator:
-    """Plans the merge result of a configuration pull request; `known` is what the agent's declaration may name."""
+    """Plans the merge result of a configuration pull request; `known` is what the agent's declaration may name.
+
+    `evaluate_module` evaluates the `agent.nix` of a tree where containers are made from it, and raises BuildFailed.
+    """
 
     mirror: MirrorOf
     limits: Limits
     packages_path: tuple[str, ...] = PACKAGES_PATH
     known: Callable[[str], KnownNames | None] = lambda _: None
+    evaluate_module: Callable[[Mirror, str], object] | None = None
 
     def evaluate(self, pull: PullRequest, agent: str) -> Evaluation:
         """What merging would mean; raises Unavailable if it has to be evaluated again."""
@@ -44,11 +52,20 @@ class ConfigEvaluator:
             return Evaluation(pull.head_sha, tree, tuple(f"not allowed in a configuration: {entry}" for entry in bad))
         try:
             new = self._plan(mirror, agent, tree, self.known(agent))
+            more = tuple(self._module(mirror, base, tree))
         except BuildFailed as error:
             return Evaluation(pull.head_sha, tree, error.problems)
         old = self._old(mirror, agent, base)
         points = checklist(old, new, _changed(mirror, base, tree))
-        return Evaluation(pull.head_sha, tree, changes=changes(old, new), policy=points)
+        return Evaluation(pull.head_sha, tree, changes=(*changes(old, new), *more), policy=points)
+
+    def _module(self, mirror: Mirror, base: str, tree: str) -> Iterator[str]:
+        """What becomes of the NixOS module of a tree, in a sentence if that changes; raises BuildFailed."""
+        before, after = ({e.path: e.sha for e in mirror.entries(at)}.get(MODULE) for at in (base, tree))
+        if after is not None and self.evaluate_module is not None:
+            self.evaluate_module(mirror, tree)
+        if before != after:
+            yield (CHANGES if self.evaluate_module is not None else IGNORED).format(module=MODULE)
 
     def _old(self, mirror: Mirror, agent: str, base: str) -> Plan | None:
         try:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from bots.agent_intents import DeployNow, ProposeRevert, ResumeDeployments, RetryDeployment, SuspendDeployments
+from bots.configurations import Evaluation
 from bots.intents import ShowPlan, TagProposal
 from forge.gitea.admin import GiteaAdmin
 from forge.models import FileEdit, Ref, User
 from forge.protocol import NotFound
+from hive.app.evaluators import evaluate_module, evaluator, evaluators
 from hive.app.set_up import ADMIN
 from hive.app.status import queue
-from hive.app.work import LedgerHistory
+from hive.app.work import LedgerHistory, mirrors
 from hive.demo.setup import FORGE
 from hive.ledger import DeploymentState
 from hive.outbox.actions import Action, CreateTag, WithdrawReverts
 from hive.outbox.enqueue import enqueue
+from hive.reconcile.nix_evaluation import NoEvaluator
 from tests.hive.conftest import CONFIG, HiveEnv
 
 
@@ -184,3 +189,40 @@ def test_what_is_not_needed_any_more_is_withdrawn(hive_env: HiveEnv) -> None:
     (said,) = hive_env.mara.comments(back.ref)
     assert said.body.startswith("🧹 iris runs `bbbbbbb` by now")
     assert perform(hive_env, WithdrawReverts(CONFIG, "iris", "b" * 40, key="d")) == "effect_superseded"
+
+
+def planned(env: HiveEnv, module: str, *, is_used: bool) -> Evaluation:
+    """What is said of a change that adds a module, on a host that makes containers from it or not."""
+    edit = FileEdit("agent.nix", module.encode())
+    env.mara.commit(CONFIG, [edit], message="x", branch="module", start="main")
+    pull = env.mara.pull(env.mara.open_pull(CONFIG, head="module", base="main", title="t", body="").ref)
+    found = evaluators(env.instance, mirrors(env.instance, "work"), lambda *_: env.mara).configs
+    return replace(found, evaluate_module=evaluate_module if is_used else None).evaluate(pull, "iris")
+
+
+def test_a_module_that_nothing_uses_is_named(hive_env: HiveEnv) -> None:
+    """It is no error: it says nothing on this host, and somebody should know."""
+    found = planned(hive_env, "{ reads = builtins.readFile /etc/passwd; }", is_used=False)
+    assert found.problems == ()
+    assert found.changes == ("agent.nix changes, and this host's sandbox does not use it",)
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("{ pkgs, ... }: { }", ""),
+        ("{ a = 1; b = ; }", "agent.nix:1:14"),
+        ("builtins.readFile /etc/passwd", "agent.nix:1:1"),
+    ],
+)
+def test_a_module_is_evaluated_before_it_is_merged(hive_env: HiveEnv, module: str, said: str) -> None:
+    """Where containers are made from it, a module that is wrong, or wants more than it may, is red with its place."""
+    try:
+        evaluator()
+    except NoEvaluator as error:
+        pytest.skip(f"nothing evaluates Nix here: {error}")
+    found = planned(hive_env, module, is_used=True)
+    if said:
+        assert found.problems[0].startswith(said), found.problems
+    else:
+        assert (found.problems, found.changes) == ((), ("another system, by agent.nix",))

@@ -56,6 +56,8 @@ PHRASES: Mapping[str, str] = {
     Act.JOB_FAILED: "🔴 bot failed: {error}",
     Act.MODEL_UNREACHABLE: "🔴 {reason}",
     Act.AGENT_SUSPENDED: "🟡 suspended: {reason}",
+    Act.AGENT_STOPPED: "stopped {agent}",
+    Act.AGENT_STARTED: "started {agent}",
     Act.AGENT_RESUMED: "resumed after {seconds} s",
     Act.BUDGET_WARNING: "🟡 {says}",
     Act.CONTAINER_CRASHED: "🔴 {agent}'s container crashed",

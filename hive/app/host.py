@@ -34,6 +34,7 @@ from hive.instance.repositories import address
 from hive.instance.rosters import rostered
 from hive.instance.running_agent import keyless, keys_of
 from hive.instance.sandbox import backend_of
+from hive.ledger import Scope, SuspensionReason
 from hive.outbox.incidents import IncidentReporter
 from hive.queue.wakeup import HOST_WAKEUP, Wakeup, WakeupBroadcast
 from hive.reconcile.containers import Containers, Ended
@@ -194,7 +195,11 @@ class Host:
         if target.agent not in self._listening:
             self.containers.sweep_out(target.agent)
             self._listen(self.faults[target.agent].team, target.agent)
-        self._restart(target.agent)
+        if self._is_stopped(target.agent):
+            if self.containers.stop(target.agent):
+                self._instance.ledger.runs.release(target.agent, refund=True, first=True)
+        else:
+            self._restart(target.agent)
         self._renew(target.agent)
         self._reconciler.keep(target)
         self._watch(self.faults[target.agent].team, target.agent)
@@ -221,7 +226,11 @@ class Host:
         return self.containers.log(agent, lines) if agent in self._instance.settings.teams[team].agents else None
 
     def _is_down(self, agent: str) -> bool:
-        return self._crashes.is_down(self.faults[agent].team, agent)
+        return self._is_stopped(agent) or self._crashes.is_down(self.faults[agent].team, agent)
+
+    def _is_stopped(self, agent: str) -> bool:
+        found = self._instance.ledger.suspensions.of(self.faults[agent].team, Scope.AGENT, agent)
+        return any(suspension.reason is SuspensionReason.STOPPED for suspension in found)
 
     def _is_new_epoch(self) -> bool:
         """Whether an operator started the hive, and not `hive up` restarted this process; call it once."""

@@ -3,12 +3,13 @@
 A module holds the commands of one heading; importing it registers them.
 """
 
-from hive.cli import backups, containers, forges, models, money, processes, start, work
+from hive.cli import agents, backups, containers, forges, models, money, processes, start, work
 from hive.cli.group import OBJECTS_BETWEEN_COLLECTIONS, SECTIONS, main
 
 __all__ = [
     "OBJECTS_BETWEEN_COLLECTIONS",
     "SECTIONS",
+    "agents",
     "backups",
     "containers",
     "forges",

@@ -31,6 +31,7 @@ SECTIONS = {
     "Operate": (
         *(
             "doctor",
+            "agents",
             "adopt",
             "rotate",
             "login",

@@ -138,9 +138,9 @@ class AgentBackoff:
             self._go_on(suspension)
 
     def is_paused(self) -> bool:
-        """Whether an operator has paused the agent."""
+        """Whether an operator has paused or stopped the agent."""
         return any(
-            suspension.reason is SuspensionReason.PAUSED
+            suspension.reason in {SuspensionReason.PAUSED, SuspensionReason.STOPPED}
             for suspension in self.ledger.suspensions.of(self.team, Scope.AGENT, self.agent)
         )
 

@@ -17,6 +17,8 @@ class Act(StrEnum):
     AGENT_DESTROYED = "agent_destroyed"
     AGENT_PURGED = "agent_purged"
     AGENT_RESUMED = "agent_resumed"
+    AGENT_STARTED = "agent_started"
+    AGENT_STOPPED = "agent_stopped"
     AGENT_SUSPENDED = "agent_suspended"
     BACKUP_MADE = "backup_made"
     BACKUP_RESTORED = "backup_restored"

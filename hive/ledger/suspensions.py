@@ -42,6 +42,7 @@ class SuspensionReason(StrEnum):
     RUNAWAY = "runaway"
     CRASHED = "crashed"
     REPOSITORY_LOST = "repository_lost"
+    STOPPED = "stopped"
 
 
 MODEL_REASONS = frozenset(

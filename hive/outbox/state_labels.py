@@ -27,6 +27,7 @@ SUSPENDED = {
     SuspensionReason.OVER_BUDGET: "state/over-budget",
     SuspensionReason.BUDGET_SPENT: "state/over-budget",
     SuspensionReason.PAUSED: "state/paused",
+    SuspensionReason.STOPPED: "state/paused",
     SuspensionReason.CRASHED: "state/crashed",
     SuspensionReason.REPOSITORY_LOST: "state/repository-lost",
 }

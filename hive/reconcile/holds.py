@@ -1,4 +1,4 @@
-"""Why a verified deployment waits: an operator has suspended those of its agent, or it was merged in a freeze window.
+"""Why a verified deployment waits: for an operator who has suspended those of its agent or stopped it, or for the end of a freeze.
 
 Only one that has not begun is held; one that is under way is brought to its end, so that nothing stops half-way.
 """
@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from hive.config.freeze import FreezeWindow, frozen_until
-from hive.ledger import Deployment, Ledger, Scope
+from hive.ledger import Deployment, Ledger, Scope, SuspensionReason
 
 UNTIL = "it was merged in a freeze window, which is over at {until:%Y-%m-%d %H:%M} UTC"
 NO_WAITING = "`/deploy now` by an operator does not wait for it."
+BY_START = "`hive agents start` there deploys it."
 BY_RESUME = "An operator's `/resume` deploys it."
 
 
@@ -42,6 +43,9 @@ class Holds:
             return None
         for suspension in self._ledger.suspensions.of(deployment.team, Scope.DEPLOYMENTS, deployment.agent):
             return DeploymentHold(f"suspended:{suspension.since}", suspension.detail, BY_RESUME)
+        for suspension in self._ledger.suspensions.of(deployment.team, Scope.AGENT, deployment.agent):
+            if suspension.reason is SuspensionReason.STOPPED:
+                return DeploymentHold(f"stopped:{suspension.since}", f"its agent is {suspension.detail}", BY_START)
         now = datetime.fromtimestamp(self._ledger.clock(), UTC)
         until = frozen_until(self._freeze, now) if deployment.pulls else None
         if until is None:

@@ -18,6 +18,7 @@ import pytest
 
 from forge.embedded import EmbeddedForge
 from forge.gitea.admin import GiteaAdmin
+from hive.app import agents
 from hive.app.host import Host
 from hive.app.set_up import ADMIN
 from hive.config import load
@@ -384,3 +385,41 @@ def test_an_agents_token_that_is_rejected_is_reported(keep: Callable[[], Kept]) 
         ledger.suspensions.resume("acme", Scope.ACCOUNT, "iris", SuspensionReason.TOKEN_REJECTED)
     kept.until(lambda: kept.is_over(run), "the end of the turn")
     assert len(kept.pending("open_issue")) == 1
+
+
+def test_a_stopped_agent_stays_stopped_and_loses_nothing(keep: Callable[[], Kept]) -> None:
+    """By a word at the machine its container ends, in the middle of a turn; its work waits, and goes on by another word."""
+    kept = keep()
+    asked, may = threading.Event(), threading.Event()
+
+    def wait(conversation: ModelConversation) -> ModelReply:
+        asked.set()
+        may.wait(SECONDS)
+        return ModelReply("Done.")
+
+    kept.responder.say = wait
+    run = kept.assign(1)
+    assert asked.wait(SECONDS)
+    assert list(agents.stop(kept.instance, "iris")) == [
+        "iris is stopped: its work waits until `hive agents start iris`"
+    ]
+    assert list(agents.stop(kept.instance, "iris")) == ["iris is stopped already"]
+    may.set()
+    kept.until(lambda: not kept.host.containers.running("iris"), "the end of its container")
+    kept.until(lambda: kept.is_up("atlas"), "the other one")
+    list(agents.rebuild(kept.instance, "iris"))
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        assert not kept.host.containers.running("iris")
+        time.sleep(0.05)
+    iris, atlas = agents.rows(kept.instance)
+    assert (iris.agent, iris.state, atlas.state) == ("iris", "stopped", "running")
+    assert "stopped by" in iris.why
+    with kept.instance.ledger.transaction() as db:
+        rows = db.execute("SELECT state, attempts FROM turns WHERE run = ?", (run,)).fetchall()
+        crashes = db.execute("SELECT count(*) FROM crashes").fetchone()[0]
+    assert [(row["state"], row["attempts"]) for row in rows] in ([("pending", 0)], [("done", 1)])
+    assert (crashes, kept.pending("open_issue")) == (0, [])
+    list(agents.start(kept.instance, "iris"))
+    kept.until(lambda: kept.is_over(run), "the end of the run")
+    kept.until(lambda: kept.is_up("iris"), "its container")

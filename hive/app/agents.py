@@ -1,0 +1,168 @@
+"""`hive agents`: how each agent stands, and what an operator at the machine wants of its container. Asks no forge."""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+
+from hive.config import nearest
+from hive.instance.instance import Instance, StartupError
+from hive.ledger import NEVER, Act, Scope, Suspension, SuspensionReason
+from hive.queue.wakeup import HOST_WAKEUP, Wakeup
+from hive.reconcile.logs import Log
+
+MOST_LINES = 500
+NO_HOST = "no host runs here now: it does so when it is started (`hive up`, or `hive host`)"
+STOPPED = "stopped by {who} on the machine of the hive"
+STATES = (
+    (SuspensionReason.CRASHED, "failed"),
+    (SuspensionReason.TOKEN_REJECTED, "needs login"),
+    (SuspensionReason.NEEDS_LOGIN, "needs login"),
+    (SuspensionReason.PAUSED, "paused"),
+    (SuspensionReason.STOPPED, "stopped"),
+)
+"""What is shown of several reasons: the first of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentRow:
+    """How one agent stands; commits are empty before the first one, `at` is the issue that it works on now, empty for none."""
+
+    agent: str
+    team: str
+    lanes: tuple[str, ...]
+    state: str
+    running: str
+    merged: str
+    at: str
+    why: str = ""
+
+
+def rows(instance: Instance) -> list[AgentRow]:
+    """Every agent that can run, in the order of the roster."""
+    is_hosted = has_host(instance)
+    return [
+        _row(instance, name, agent, is_hosted=is_hosted)
+        for name, team in instance.settings.teams.items()
+        for agent in team.agents
+    ]
+
+
+def table(found: list[AgentRow]) -> Iterator[str]:
+    """The same as lines for a terminal."""
+    cells: list[tuple[str, ...]] = [("agent", "team", "lanes", "state", "runs", "merged", "works on", "")]
+    for row in found:
+        shown = (", ".join(row.lanes), row.state, row.running[:7], row.merged[:7], row.at)
+        cells.append((row.agent, row.team, *(each or "–" for each in shown), row.why))
+    widths = [max(len(line[column]) for line in cells) for column in range(7)]
+    for line in cells:
+        yield "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[7]]).rstrip()
+
+
+def as_json(found: list[AgentRow]) -> list[dict[str, object]]:
+    """The same as plain data."""
+    return [asdict(row) for row in found]
+
+
+def stop(instance: Instance, agent: str) -> Iterator[str]:
+    """Stop an agent's container until `start`: its work waits, and nothing of it is lost."""
+    team, who = team_of(instance, agent), getpass.getuser()
+    with instance.ledger.transaction():
+        is_new = instance.ledger.suspensions.suspend(
+            team, Scope.AGENT, agent, SuspensionReason.STOPPED, STOPPED.format(who=who), until=NEVER
+        )
+        if is_new:
+            instance.ledger.audit.add(f"operator:{who}", Act.AGENT_STOPPED, team=team, agent=agent)
+    yield (
+        f"{agent} is stopped: its work waits until `hive agents start {agent}`"
+        if is_new
+        else f"{agent} is stopped already"
+    )
+    yield from _wake(instance)
+
+
+def start(instance: Instance, agent: str) -> Iterator[str]:
+    """Start the container of an agent that was stopped, or that stays down after crashes."""
+    team, who = team_of(instance, agent), getpass.getuser()
+    with instance.ledger.transaction():
+        lifted = instance.ledger.suspensions.resume(team, Scope.AGENT, agent, SuspensionReason.STOPPED)
+        if lifted:
+            instance.ledger.audit.add(f"operator:{who}", Act.AGENT_STARTED, team=team, agent=agent)
+        else:
+            instance.ledger.deployments.request_restart(agent)
+    yield (
+        f"{agent} is started, and goes on with its work"
+        if lifted
+        else f"{agent} was not stopped: its container is restarted"
+    )
+    yield from _wake(instance)
+
+
+def rebuild(instance: Instance, agent: str) -> Iterator[str]:
+    """Look at what was merged, and start the container of the approved commit again."""
+    team_of(instance, agent)
+    with instance.ledger.transaction():
+        instance.ledger.deployments.request_check(agent)
+        instance.ledger.deployments.request_restart(agent)
+    yield f"{agent} is looked at, and its container is started again from the approved commit"
+    yield from _wake(instance)
+
+
+def log_lines(instance: Instance, agent: str, lines: int) -> str:
+    """The end of what an agent's container wrote, control characters escaped."""
+    team_of(instance, agent)
+    return Log(instance.agents / agent).tail(lines)
+
+
+def team_of(instance: Instance, agent: str) -> str:
+    """The team of an agent; raises StartupError for one that there is not, with the nearest name."""
+    found = {each: name for name, team in instance.settings.teams.items() for each in team.agents}
+    if agent not in found:
+        raise StartupError(f"there is no agent {agent!r}{nearest(agent, found)}")
+    return found[agent]
+
+
+def has_host(instance: Instance) -> bool:
+    """Whether a process keeps the containers of this state directory."""
+    place = instance.settings.state / "host.lock"
+    try:
+        with place.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _wake(instance: Instance) -> Iterator[str]:
+    Wakeup(instance.settings.state / HOST_WAKEUP).notify()
+    if not has_host(instance):
+        yield NO_HOST
+
+
+def _row(instance: Instance, team: str, agent: str, *, is_hosted: bool) -> AgentRow:
+    ledger = instance.ledger
+    baseline, held = ledger.deployments.baseline(agent), ledger.runs.current(agent)
+    lanes = tuple(lane.name for lane in instance.settings.teams[team].lane_list() if lane.agent == agent)
+    running, merged = (baseline.running_sha, baseline.sha) if baseline is not None else ("", "")
+    reasons = ledger.suspensions.of(team, Scope.AGENT, agent)
+    state = _state(reasons, running, is_healthy=ledger.deployments.is_healthy(agent), is_hosted=is_hosted)
+    why = "; ".join(reason.waiting for reason in reasons)
+    return AgentRow(agent, team, lanes, state, running, merged, "" if held is None else held[1], why)
+
+
+def _state(reasons: list[Suspension], running: str, *, is_healthy: bool, is_hosted: bool) -> str:
+    known = {reason.reason for reason in reasons}
+    for reason, shown in STATES:
+        if reason in known:
+            return shown
+    if not running:
+        return "not merged yet"
+    if not is_hosted:
+        until = datetime.now(UTC)
+        return f"no host at {until:%H:%M} UTC"
+    return "running" if is_healthy else "starting"

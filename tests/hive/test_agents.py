@@ -1,0 +1,92 @@
+"""An operator at the machine sees how each agent stands, and says what its container is to do."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from hive.cli import main
+from hive.ledger import NEVER, Scope, SuspensionReason
+from tests.hive.conftest import CONFIG, HiveEnv
+
+
+def say(env: HiveEnv, *words: str) -> Result:
+    """What `hive agents` says."""
+    config = str(Path(env.instance.settings.home) / "hive.yaml")
+    return CliRunner().invoke(main, ["agents", *words, config])
+
+
+def test_the_list(hive_env: HiveEnv) -> None:
+    """A line for each agent; without a host nobody runs, and that is what it says."""
+    done = say(hive_env, "list")
+    assert done.exit_code == 0, done.output
+    head, line = done.output.splitlines()
+    assert head.split() == ["agent", "team", "lanes", "state", "runs", "merged", "works", "on"]
+    assert line.startswith("iris   acme  app    no host at ")
+    (row,) = json.loads(say(hive_env, "list", "--json").output)
+    assert (row["agent"], row["team"], row["lanes"], row["at"]) == ("iris", "acme", ["app"], "")
+    assert row["running"] == row["merged"] == hive_env.mara.branch(CONFIG, "main").sha
+
+
+@pytest.mark.parametrize(
+    ("reasons", "state"),
+    [
+        ((SuspensionReason.PAUSED, SuspensionReason.CRASHED), "failed"),
+        ((SuspensionReason.PAUSED, SuspensionReason.NEEDS_LOGIN), "needs login"),
+        ((SuspensionReason.STOPPED, SuspensionReason.PAUSED), "paused"),
+        ((SuspensionReason.STOPPED,), "stopped"),
+        ((SuspensionReason.RATE_LIMITED,), "starting"),
+    ],
+)
+def test_the_worst_comes_first(hive_env: HiveEnv, reasons: tuple[SuspensionReason, ...], state: str) -> None:
+    """Of several reasons the one that wants the most is the state; all of them stand beside it."""
+    for reason in reasons:
+        hive_env.instance.ledger.suspensions.suspend(
+            "acme", Scope.AGENT, "iris", reason, reason.value, until=NEVER / 1e6
+        )
+    lock = hive_env.instance.settings.state / "host.lock"
+    lock.touch()
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        (row,) = json.loads(say(hive_env, "list", "--json").output)
+    assert row["state"] == state
+    assert all(reason.value in row["why"] for reason in reasons)
+
+
+def test_words_without_a_host(hive_env: HiveEnv) -> None:
+    """What is wanted is written down, and it is said that nobody does it now."""
+    for words, said in (
+        (("stop", "iris"), "iris is stopped: its work waits"),
+        (("stop", "iris"), "iris is stopped already"),
+        (("start", "iris"), "iris is started, and goes on"),
+        (("start", "iris"), "iris was not stopped: its container is restarted"),
+        (("rebuild", "iris"), "started again from the approved commit"),
+    ):
+        done = say(hive_env, *words)
+        assert done.exit_code == 0, done.output
+        assert said in done.output
+        assert "no host runs here now" in done.output
+
+
+@pytest.mark.parametrize("word", ["stop", "start", "rebuild", "logs"])
+def test_a_misspelt_name(hive_env: HiveEnv, word: str) -> None:
+    """It is told from the nearest one, and nothing is done."""
+    done = say(hive_env, word, "irs")
+    assert done.exit_code == 1
+    assert "there is no agent 'irs'; did you mean 'iris'?" in done.output
+
+
+def test_the_log_is_safe_to_print(hive_env: HiveEnv) -> None:
+    """Its end, escaped: a terminal obeys nothing of it."""
+    folder = hive_env.instance.agents / "iris"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "log").write_text("one\n\x1b[31mtwo\nthree\n")
+    done = say(hive_env, "logs", "iris", "-n", "2")
+    assert done.exit_code == 0, done.output
+    assert "\x1b" not in done.output
+    assert "three" in done.output
+    assert "one" not in done.output

@@ -258,7 +258,7 @@ def at_home(hive_env: HiveEnv) -> list[tuple[object, ...]]:
         (("/status",), "✅ `/status`: run 1 of @iris"),
         (("/budget",), "✅ `/budget`: run 1 of @iris has spent nothing yet"),
         (("/refund",), "😕 `/refund` is not a command"),
-        (("/deny too wide",), "😕 `/deny too wide`: this is not a pull request on"),
+        (("/deny too wide",), "😕 `/deny too wide`: this is for pull requests on"),
         (("/answer",), "😕 `/answer`: usage:"),
     ],
     ids=lambda value: value[-1] if isinstance(value, tuple) else "",

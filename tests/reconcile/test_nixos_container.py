@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -23,7 +25,7 @@ from hive.reconcile.nix_evaluation import NixEvaluator, NoEvaluator
 from hive.reconcile.nixos.client import RootClient
 from hive.reconcile.nixos.machines import Machines, Places
 from hive.reconcile.nixos.privileged import Privileged
-from hive.unix_socket import listen_unix
+from hive.unix_socket import listen_unix, short_socket_path
 from tests.reconcile.conftest import Origin
 from tests.reconcile.nixos_tools import NixosTools
 from tests.reconcile.test_nix_build import builder as _builder
@@ -183,6 +185,22 @@ def test_the_container_ends_with_it(process: subprocess.Popen[str], tools: Nixos
     """Killed, it takes the container along: by root, whose connection is gone."""
     process.kill()
     process.wait()
+    assert is_ended(tools)
+
+
+def test_a_hive_that_is_gone_before_the_answer(tools: NixosTools, client: RootClient, leader: int) -> None:
+    """A container whose start nobody heard of any more is ended like any whose hive is gone."""
+    assert leader
+    register(tools, SYSTEM)
+    client.ask("configure", "iris", sha=SHA, memory_mb=2048, cpu_percent=150, tasks=256)
+    client.ask("point", "iris", system=SYSTEM)
+    with socket.socket(socket.AF_UNIX) as gone, short_socket_path(client.path) as place:
+        gone.connect(place)
+        words = {"verb": "start", "name": "iris", "key": KEY, "entry": ["NPROC=256"], "hold": True}
+        gone.sendall(json.dumps(words).encode() + b"\n")
+    until = time.monotonic() + 60
+    while not any("kill" in call for call in tools.calls()) and time.monotonic() < until:
+        time.sleep(0.02)
     assert is_ended(tools)
 
 

@@ -58,9 +58,12 @@ class Privileged:
             with connection:
                 connection.settimeout(LINE_SECONDS)
                 request, said = self._said(connection)
-                connection.sendall(json.dumps(said).encode() + b"\n")
-                if request is not None and request.verb == "start" and request.fields["hold"] and "error" not in said:
-                    self._hold(connection, request)
+                is_held = request is not None and request.verb == "start" and request.fields["hold"]
+                try:
+                    connection.sendall(json.dumps(said).encode() + b"\n")
+                finally:  # also for a hive that was gone before it heard that its container has started
+                    if request is not None and is_held and "error" not in said:
+                        self._hold(connection, request)
         except OSError as error:
             log.warning("peer_gone error=%r", str(error)[:100])
         finally:

@@ -26,7 +26,6 @@ from hive.secret_store import AccountSecrets
 log = logging.getLogger("hive.app.departures")
 
 BY = "host"
-MOST_RUNS = 1000
 OUTCOME = "agent destroyed"
 RUN_ENDED = "⚰️ {agent} was taken off the roster, so its run here has ended. Branches and pull requests stay; assign somebody else to go on."
 TITLE = "⚰️ {agent} was destroyed"
@@ -74,8 +73,8 @@ class Departures:
         agent, team, ledger = tombstone.agent, tombstone.team, self.instance.ledger
         with ledger.transaction():
             ledger.runs.release(agent, refund=True, first=True)
-            for ref in ledger.runs.open_subjects(agent, MOST_RUNS):
-                self._end_run(team, agent, ref, tombstone.destroyed_at)
+            for run, ref in ledger.rosters.open_runs(agent):
+                self._end_run(team, agent, run, ref)
         root = self.instance.agents / agent
         dirs = AgentDirs(agent, root)
         for path in (dirs.current, dirs.gens, dirs.sockets):
@@ -87,13 +86,10 @@ class Departures:
             ledger.audit.add("host", Act.AGENT_DESTROYED, team=team, agent=agent)
             log.warning("agent_destroyed agent=%s", agent)
 
-    def _end_run(self, team: str, agent: str, ref: str, at: float) -> None:
+    def _end_run(self, team: str, agent: str, run: int, ref: str) -> None:
         ledger, core = self.instance.ledger, self.instance.settings.account("core")
-        run = ledger.runs.find(ref)
-        if run is None or run.agent != agent:
-            return
-        key = f"destroyed:{agent}:{at:.0f}:{run.id}"
-        enqueue(ledger, team, core, EndRun(run.id, OUTCOME, key=key), by=BY)
+        key = f"destroyed:{agent}:{run}"
+        enqueue(ledger, team, core, EndRun(run, OUTCOME, key=key), by=BY)
         enqueue(ledger, team, core, PostComment(Ref.parse(ref), RUN_ENDED.format(agent=agent), key=key), by=BY)
 
     def _purge(self, tombstone: Tombstone) -> None:

@@ -81,6 +81,11 @@ class Rosters:
         with self._db.transaction() as db:
             db.execute("DELETE FROM spawns WHERE agent = ?", (agent,))
 
+    def open_runs(self, agent: str) -> list[tuple[int, str]]:
+        """The open runs of an agent, each with its issue: others may be at work on the same one."""
+        rows = self._db.rows("SELECT id, ref FROM runs WHERE agent = ? AND state = 'open' ORDER BY id", agent)
+        return [(row["id"], row["ref"]) for row in rows]
+
     def bury(self, agent: str, team: str) -> None:
         """An agent was destroyed; what it keeps is kept until it is purged."""
         with self._db.transaction() as db:

@@ -164,7 +164,7 @@ def attach(words: list[str]) -> subprocess.Popen[str]:
 def is_ended(tools: NixosTools) -> bool:
     """Whether the container ends."""
     until = time.monotonic() + 60
-    while tools.state(UNIT) == "active" and time.monotonic() < until:
+    while tools.state(UNIT) != "inactive" and time.monotonic() < until:  # it is told to stop, killed, and forgotten
         time.sleep(0.02)
     return tools.state(UNIT) == "inactive"
 

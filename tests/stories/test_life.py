@@ -90,7 +90,7 @@ def test_s3_and_s14_an_agent_comes_goes_and_returns(tmp_path: Path, sandbox: str
 
         leaving = edit_roster(hive, ", lexis]", "]", "lexis-goes", "lexis goes")
         hive.until(lambda: hive.status(leaving, "hive/roster") == "failure", "the refusal")
-        assert says(hive, leaving, "lanes.docs.agent: should be one of iris"), "a lane is somebody's"
+        hive.until(lambda: says(hive, leaving, "lanes.docs.agent: should be one of iris"), "a lane is somebody's")
         text = hive.mara.file(META, FILE, "lexis-goes").decode()
         push_roster(hive, text.replace("      docs: {agent: lexis}\n", ""), "lexis-goes")
         hive.until(lambda: says(hive, leaving, "lexis leaves acme: its container is removed"), "the plan")
@@ -102,7 +102,7 @@ def test_s3_and_s14_an_agent_comes_goes_and_returns(tmp_path: Path, sandbox: str
         assert "its token for the forge" in tomb.body
         hive.until(lambda: not (root / "gens").exists(), "the end of its container")
         assert (root / "state" / "notes.md").read_text() == "the manual is short"
-        assert says(hive, works, "lexis was taken off the roster")
+        hive.until(lambda: says(hive, works, "lexis was taken off the roster"), "the end of its run")
 
         hive.mara.comment(tomb.ref, "/revive lexis", marker="/revive lexis")
         back = merge(hive, META, "Bring lexis back to acme")

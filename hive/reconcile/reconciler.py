@@ -9,32 +9,30 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import assert_never
 
 from forge.models import Repo
-from forge.protocol import ForgeError, Reader
+from forge.protocol import Reader
 from hive.backoff import RECONCILIATION
 from hive.config import PACKAGES_PATH, Limits
 from hive.git_mirror.mirror import GitError, Mirror
 from hive.ledger import Act, Baseline, Deployment, DeploymentState, Ledger
 from hive.ledger.errors import is_transient
+from hive.reconcile.branch_watch import BranchSource, BranchWatch
 from hive.reconcile.build import BuildFailed, Plan, build, changes, environment, plan
 from hive.reconcile.containers import Containers
-from hive.reconcile.evidence import HEAD, Evidence, NotNow
+from hive.reconcile.evidence import HEAD
 from hive.reconcile.holds import DeploymentHold, Holds
 from hive.reconcile.report import Reporter
 from hive.reconcile.steps import Activate, Actual, Build, Probe, Switch
 from hive.reconcile.steps import plan as plan_steps
-from hive.reconcile.verify import Accepted, Policy, Rejected, decide
+from hive.reconcile.verify import Accepted, Policy, Rejected
 
 log = logging.getLogger("hive.reconcile")
 
-POLL_SECONDS = 30.0
 PROBE_SECONDS = 30.0
-PATIENCE_SECONDS = 60.0
-"""How long a refusal that a slow forge could explain is not believed."""
 
 
 FAULTS = (ArithmeticError, AssertionError, AttributeError, LookupError, OSError, RuntimeError, TypeError, ValueError)
@@ -102,8 +100,7 @@ class Reconciler:
         self._packages_path = tuple(packages_path)
         self._probe_seconds = probe_seconds
         self._rests: dict[str, Backoff] = {}
-        self._next_look: dict[str, float] = {}
-        self._first_seen: dict[tuple[str, str], float] = {}
+        self._watches: dict[str, BranchWatch] = {}
         self._probes: dict[str, tuple[str, float]] = {}
 
     def keep(self, target: ManagedAgent) -> None:
@@ -117,7 +114,7 @@ class Reconciler:
             return
         try:
             self._turn(target, baseline)
-        except (BuildFailed, ForgeError, GitError, NotNow, ProbeFailed, StepFailed) as error:
+        except (BuildFailed, GitError, ProbeFailed, StepFailed) as error:
             self._hold_up(target, baseline, error)
         else:
             self._rests.pop(target.agent, None)
@@ -126,37 +123,23 @@ class Reconciler:
         deployment = self._ledger.deployments.current(target.agent)
         if deployment is not None:
             self._deploy(target, baseline, deployment)
-        elif baseline.check_requested_at > baseline.checked_at or time.monotonic() >= self._next_look.get(
-            target.agent, 0.0
-        ):
-            self._look(target, baseline)
         else:
-            self._restore(target, baseline)
+            self._look(target, baseline)
 
     def _look(self, target: ManagedAgent, baseline: Baseline) -> None:
-        """Compare the forge's branch with what was accepted last."""
-        asked_at = baseline.check_requested_at
-        self._next_look[target.agent] = time.monotonic() + POLL_SECONDS
-        policy = replace(target.policy, repo_id=baseline.repo_id)
-        try:
-            is_here = target.is_available(target.repo)
-            if is_here:
-                evidence = Evidence(target.reader, target.mirror(), target.repo, policy)
-                facts = evidence.gather(baseline, self._ledger.proposals.of_repository(str(target.repo)))
-        except (ForgeError, GitError, NotNow) as error:
-            log.warning("look_failed agent=%s error=%r", target.agent, str(error)[:200])
-            self._next_look[target.agent] = time.monotonic() + 1.0
+        """Compare the forge's branch with what was accepted last, if it is time to; keep what runs otherwise."""
+        found = self.watch(target).look(baseline)
+        if found is None:
             self._restore(target, baseline)
-            return
-        if not is_here or (facts.complete and facts.head == baseline.sha and not facts.movements):
-            self._ledger.deployments.mark_checked(target.agent, asked_at)
-            self._restore(target, baseline)
-            return
-        verdict = decide(facts, policy)
-        if isinstance(verdict, Rejected):
-            self._reject(target, baseline, facts.head, verdict)
-            return
-        self._begin(target, baseline, verdict, asked_at)
+        elif isinstance(found.verdict, Rejected):
+            self._reject(target, baseline, found.head, found.verdict)
+        else:
+            self._begin(target, baseline, found.verdict, found.asked_at)
+
+    def watch(self, target: ManagedAgent) -> BranchWatch:
+        """What looks at the branch of an agent's configuration, and knows when to look again."""
+        source = BranchSource(target.repo, target.policy, target.reader, target.mirror, target.is_available)
+        return self._watches.setdefault(target.agent, BranchWatch(self._ledger, source))
 
     def _begin(self, target: ManagedAgent, baseline: Baseline, verdict: Accepted, asked_at: float) -> None:
         with self._ledger.transaction():
@@ -166,10 +149,6 @@ class Reconciler:
         self._deploy(target, baseline, deployment)
 
     def _reject(self, target: ManagedAgent, baseline: Baseline, head: str, verdict: Rejected) -> None:
-        first = self._first_seen.setdefault((target.agent, head), time.monotonic())
-        if verdict.late and time.monotonic() - first < PATIENCE_SECONDS:
-            self._next_look[target.agent] = time.monotonic() + 0.5
-            return
         with self._ledger.transaction():
             if self._ledger.deployments.reject(baseline, head or verdict.reason, verdict.reason):
                 target.reporter.rejected(baseline, target.repo, head, verdict)

@@ -26,7 +26,7 @@ from bots.intents import (
     TagDenied,
     TagProposal,
 )
-from bots.markdown import code, plain, plain_name
+from bots.markdown import code, listed, plain, plain_name
 from bots.rejections import denied
 from bots.slash_commands import is_altered, spoken
 from forge.events import PullChanged, PullClosed, PullMerged, ReviewAsked
@@ -215,8 +215,3 @@ def compared(pull: PullRequest, stands: ConfigurationView) -> str:
     }
     links = [f"[{name}]({page}/compare/{sha}...{pull.head_sha})" for name, sha in others.items() if sha]
     return ", ".join(links) if page else ""
-
-
-def listed(lines: tuple[str, ...]) -> str:
-    """Sentences as a Markdown list; they may quote the change itself."""
-    return "\n".join(f"- {plain(line)}" for line in lines)

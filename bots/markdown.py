@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 
 from bots.sanitize import printable, rendered
 
@@ -77,3 +78,8 @@ def plain(text: str) -> str:
     one_line = " ".join(shown(text).split())
     escaped = re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", one_line)
     return _REFERENCES.sub(lambda found: found[0] + _WORD_JOINER, escaped)
+
+
+def listed(lines: Iterable[str]) -> str:
+    """Sentences as a Markdown list, escaped: they may quote what others wrote. Blank ones are left out."""
+    return "\n".join(f"- {plain(line)}" for line in lines if line.strip())

@@ -22,7 +22,7 @@ from bots.intents import (
     SetVerdict,
     ShowPlan,
 )
-from bots.markdown import code, plain, visible
+from bots.markdown import code, listed, visible
 from bots.models import AGENT_NAME, RESERVED_NAMES
 from forge.events import Event, IssueEdited, IssueOpened, PullChanged, PullClosed, PullMerged, ReviewAsked
 from forge.models import CommitStatus, Issue, State
@@ -183,8 +183,3 @@ def plan_comment(seen: Evaluation) -> str:
     if seen.problems:
         return PROBLEMS.format(sha=sha, problems=listed(seen.problems)).strip()
     return PLAN.format(sha=sha, changes=listed(seen.changes) or NOTHING).strip()
-
-
-def listed(lines: tuple[str, ...]) -> str:
-    """Sentences as a Markdown list; they may quote the change itself."""
-    return "\n".join(f"- {plain(line)}" for line in lines)

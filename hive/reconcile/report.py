@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bots.agent_intents import ProposeRevert
 from bots.intents import OpenIssue, PostComment, SetStatus
-from bots.markdown import code, fenced, plain
+from bots.markdown import code, fenced, listed, plain
 from forge.models import CommitStatus, Ref, Repo, State
 from hive.ledger import Act, Baseline, Deployment, Ledger
 from hive.outbox.actions import Action, CommitFile, CreateTag, WithdrawReverts
@@ -92,7 +92,7 @@ class Reporter:
         self._status(deployment, repo, State.SUCCESS, f"🟢 {tag}")
         seconds = max(0, round(self.ledger.clock() - deployment.created_at))
         said = DEPLOYED.format(
-            agent=deployment.agent, sha=code(sha[:7]), tag=tag, seconds=seconds, changes=_listed(changes)
+            agent=deployment.agent, sha=code(sha[:7]), tag=tag, seconds=seconds, changes=listed(changes)
         ).strip()
         for pull in deployment.pulls:
             ref = Ref(repo, pull)
@@ -112,7 +112,7 @@ class Reporter:
             agent=deployment.agent,
             sha=code(deployment.sha[:7]),
             old=_old(deployment.previous_sha),
-            why=_listed(tuple(reason.splitlines()[-40:])),
+            why=listed(tuple(reason.splitlines()[-40:])),
         ).strip()
         for pull in deployment.pulls[-1:] if deployment.previous_sha else ():
             first = next(iter(reason.splitlines()), "")[:200]
@@ -171,7 +171,3 @@ class Reporter:
 def _old(sha: str) -> str:
     """What is not changed by a commit that does not run."""
     return f"{code(sha[:7])} goes on" if sha else "and nothing runs yet"
-
-
-def _listed(lines: tuple[str, ...]) -> str:
-    return "\n".join(f"- {plain(line)}" for line in lines if line.strip())

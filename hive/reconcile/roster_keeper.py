@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from bots.agent_intents import roster_of
 from bots.intents import OpenIssue, PostComment
-from bots.markdown import code, plain
+from bots.markdown import code, listed, plain
 from forge.models import Ref
 from hive.config import BadYaml, Settings
 from hive.config.roster import Roster, accepted_roster, read_roster
@@ -128,15 +128,13 @@ class RosterKeeper:
         self._enqueue(deployment.team, CreateTag(repo, tag, sha, line, key=f"tag:{key}"))
         file = CommitFile(repo, "deployed/roster", f"{sha}\n", line, LOG, key=f"meta:{key}", start="main")
         self._enqueue(deployment.team, file)
-        listed = "\n".join(f"- {plain(line)}" for line in changes) or NOTHING
-        said = FOLLOWED.format(sha=code(sha[:7]), tag=tag, changes=listed).strip()
+        said = FOLLOWED.format(sha=code(sha[:7]), tag=tag, changes=listed(changes) or NOTHING).strip()
         self._tell(deployment, said, key)
         self._audit(deployment, Act.ROSTER_FOLLOWED, tag=tag, changes="; ".join(changes) or "nobody comes or goes")
 
     def _fail(self, deployment: Deployment, why: str) -> None:
         self.ledger.deployments.transition(deployment, DeploymentState.FAILED, why)
-        listed = "\n".join(f"- {plain(line)}" for line in why.splitlines()[:40])
-        said = NOT_FOLLOWED.format(sha=code(deployment.sha[:7]), why=listed).strip()
+        said = NOT_FOLLOWED.format(sha=code(deployment.sha[:7]), why=listed(why.splitlines()[:40])).strip()
         self._tell(deployment, said, f"roster:{deployment.id}")
         self._audit(deployment, Act.ROSTER_FAILED, reason=why[:300])
 

@@ -143,7 +143,8 @@ def _read(process: Running, said: dict[int, list[bytes]], deadlines: Deadlines, 
                 return f"it said nothing for {deadlines.silence:.0f} s"
             if now - begun >= deadlines.longest:
                 return f"it took more than {deadlines.longest:.0f} s"
-            ready = pipes.select(_LOOK)
+            has_ended = process.poll() is not None  # asked first: all that it said is in the pipes then
+            ready = pipes.select(0 if has_ended else _LOOK)
             for key, _ in ready:
                 pipe = cast("int", key.fileobj)
                 chunk = os.read(pipe, CHUNK)
@@ -155,7 +156,7 @@ def _read(process: Running, said: dict[int, list[bytes]], deadlines: Deadlines, 
                         raise _SaidTooMuch(f"it said more than {most} bytes")
                 else:
                     pipes.unregister(pipe)
-            if not ready and process.poll() is not None:
+            if not ready and has_ended:
                 return ""  # it has ended, and what holds its output open is a helper that did not
     while process.poll() is None:
         if time.monotonic() - heard >= deadlines.silence:

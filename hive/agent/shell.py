@@ -113,12 +113,13 @@ def _watch(process: subprocess.Popen[bytes], output: _Output, is_over: Callable[
     assert process.stdout is not None
     pipe = process.stdout.fileno()
     while (left := until - time.monotonic()) > 0 and not is_over():
-        if select.select([pipe], [], [], min(left, _LOOK))[0]:
+        has_ended = process.poll() is not None  # asked first: all that it said is in the pipe then
+        if select.select([pipe], [], [], 0 if has_ended else min(left, _LOOK))[0]:
             chunk = os.read(pipe, 65536)
             output.add(chunk)
             if not chunk:
                 return _wait(process, left)
-        elif process.poll() is not None:
+        elif has_ended:
             return True
     return False
 

@@ -223,14 +223,15 @@ class _Watch:
         """Serve it until it has ended; raises what ends the turn, or puts it down."""
         bench = self._bench
         while True:
-            ready = bench.selector.select(LOOK)
+            has_ended = self._process.poll() is not None  # asked first: all that it said is in the pipes then
+            ready = bench.selector.select(0 if has_ended else LOOK)
             for key, _ in ready:
                 key.data()
             bench.journal.looked()
             if bench.session.end is not None:
                 self._let_hear()
             bench.check()
-            if self._process.poll() is not None and (not self._open or not ready):
+            if has_ended and (not self._open or not ready):
                 return  # what holds its output open is something that it left
 
     def _let_hear(self) -> None:

@@ -20,7 +20,7 @@ python3Packages.buildPythonApplication {
 
   build-system = [ python3Packages.hatchling ];
 
-  dependencies = [ pypi.huey pypi.httpx2 pypi.python-gitea ]
+  dependencies = [ pypi.huey pypi.httpx2 ]
     ++ map (name: python3Packages.${name}) [
     "annotated-types" "click" "flask" "httptools" "isal" "markdown-it-py" "pydantic" "pyyaml" "requests" "waitress"
     "gitpython" "redis" # the extras `git` and `redis`

@@ -38,11 +38,4 @@ rec {
     hash = "sha256-o7aJU/xi+7v+Fc1sSL752AcqJnI0xkcSHDHsRm416Og=";
     dependencies = [ ];
   };
-
-  python-gitea = wheel {
-    pname = "python-gitea";
-    version = "0.13.3";
-    hash = "sha256-HyeSUQsn3XOGr3xAAt9l0SAMEWIxjd6w4am4bDml01E=";
-    dependencies = packages [ "aiohttp" "platformdirs" "pydantic" "pyyaml" "requests" "typer" ];
-  };
 }

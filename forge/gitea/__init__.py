@@ -1,4 +1,4 @@
-"""Forgejo and Gitea, over the session of python-gitea.
+"""Forgejo and Gitea, over HTTP.
 
 reader writer operator admin          the four faces: reads, writes, merging, provisioning
 issue_reader pull_reader code_reader poll_reader                      the reads, by subject

@@ -1,8 +1,8 @@
-"""HTTP to one forge as one identity: python-gitea's client, made strict. Never repeats a write.
+"""HTTP to one forge as one identity. Never repeats a write.
 
-Beyond python-gitea: paths are escaped, an answer that is not JSON is an error, errors have names, reads are
-retried when that can help, nothing waits forever, no redirect is followed (a renamed repository answers 301
-to a POST too, and following makes it a GET), and neither the environment nor a cookie changes the identity.
+Paths are escaped, an answer that is not JSON is an error, errors have names, reads are retried when that can
+help, nothing waits forever, no redirect is followed (a renamed repository answers 301 to a POST too, and
+following makes it a GET), and neither the environment nor a cookie changes the identity.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 import requests
-from gitea.client.gitea import Gitea
 from requests.adapters import HTTPAdapter, Retry
 from requests.structures import CaseInsensitiveDict
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
@@ -71,32 +70,29 @@ class _ReadRetry(Retry):
         return Retry.increment(self.new(total=0) if long else self, method, url, response, error, _pool, _stacktrace)
 
 
-class Client(Gitea):  # type: ignore[misc]  # python-gitea ships no types
+class Client:
     """One identity on one forge: a token, or a login and its password."""
-
-    session: requests.Session
 
     def __init__(
         self, url: str, *, token: str = "", login: str = "", password: str = "", seconds: float = SECONDS
     ) -> None:
-        super().__init__(token=None if login else _checked(token), base_url=_address(url))
-        self._secrets = [token]
+        self.api_url = f"{_address(url).rstrip('/')}/api/v1"
         if login:
             basic = b64encode(f"{login}:{password}".encode()).decode()
-            self.headers["Authorization"] = f"Basic {basic}"
-            self._secrets = [password, basic]
+            authorization, self._secrets = f"Basic {basic}", [password, basic]
+        else:
+            authorization, self._secrets = f"token {_checked(token)}", [token]
         self._timeout = (min(seconds, _CONNECT_SECONDS), seconds)
-        self.session = _session()
-        self._root = self.api_url
+        self._session = _session()
         self._verify = bundle() or True
-        self._adapter = self.session.get_adapter(self._root)
-        self._head = {**self.session.headers, **self.headers}
+        self._adapter = self._session.get_adapter(self.api_url)
+        self._head = {**self._session.headers, "Authorization": authorization}
         self.heard: Callable[[requests.Response], object] = _unheard
         """Told of each answer, of success or not."""
 
     def close(self) -> None:
         """Give back the connections; the client is of no use afterwards."""
-        self.session.close()
+        self._session.close()
 
     def get(self, endpoint: str, **params: str | int) -> JsonValue:
         """Ask for JSON."""
@@ -190,14 +186,13 @@ class Client(Gitea):  # type: ignore[misc]  # python-gitea ships no types
     def _build_url(self, endpoint: str) -> str:
         if _ASTRAY.search(endpoint.removeprefix("/")):
             raise Invalid(f"no path of a forge: {quote(endpoint)}")
-        return f"{self._root}/{endpoint.removeprefix('/')}"
+        return f"{self.api_url}/{endpoint.removeprefix('/')}"
 
     def _request(
         self,
         method: str,
         endpoint: str,
         headers: Mapping[str, str] | None = None,
-        timeout: object = None,  # noqa: ARG002  of the library's calls; ours is the same for all
         *,
         stream: bool = False,
         **what: Any,

@@ -31,8 +31,8 @@
           };
           packages = genAttrs (builtins.attrNames (import ./pkgs.nix { })) (name: made name { });
           python = genAttrs [
-            "aiohttp" "annotated-types" "anyio" "click" "detect-secrets" "flask" "gitpython" "h11" "hatchling" "httptools" "idna"
-            "isal" "markdown-it-py" "nh3" "platformdirs" "pydantic" "pygments" "pyyaml" "redis" "requests" "truststore" "typer"
+            "annotated-types" "anyio" "click" "detect-secrets" "flask" "gitpython" "h11" "hatchling" "httptools" "idna"
+            "isal" "markdown-it-py" "nh3" "pydantic" "pygments" "pyyaml" "redis" "requests" "truststore"
             "waitress"
           ] (name: made "python-${name}" { });
           pkgs = packages // genAttrs [ "chromium" "curl" "gnumake" "nixfmt" "python3" "redis" ] (name: made name { }) // {

@@ -86,7 +86,9 @@ class Client:
         self._session = _session()
         self._verify = bundle() or True
         self._adapter = self._session.get_adapter(self.api_url)
-        self._head = {**self._session.headers, "Authorization": authorization}
+        self._head = {name: str(said) for name, said in self._session.headers.items()} | {
+            "Authorization": authorization
+        }
         self.heard: Callable[[requests.Response], object] = _unheard
         """Told of each answer, of success or not."""
 

@@ -130,10 +130,10 @@ _WRONG = {
 }
 
 
-class _Adapters(dict[object, TypeAdapter[Any]]):
+class _Adapters(dict[Any, TypeAdapter[Any]]):
     """What reads each kind of record; made when the first one is met, as that takes milliseconds."""
 
-    def __missing__(self, kind: object) -> TypeAdapter[Any]:
+    def __missing__(self, kind: Any) -> TypeAdapter[Any]:
         made: TypeAdapter[Any] = TypeAdapter(kind)
         self[kind] = made
         return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hive.agent.child_process import ChildResult, Deadlines, watch
 
@@ -15,11 +15,10 @@ class ShortOfTime:
     """A process on a machine so busy that it writes and ends between a look into its output and the question whether it has ended."""
 
     process: subprocess.Popen[bytes]
+    pid: int = field(init=False)
 
-    @property
-    def pid(self) -> int:
-        """The leader of its group."""
-        return self.process.pid
+    def __post_init__(self) -> None:
+        self.pid = self.process.pid
 
     def poll(self) -> int | None:
         """Its status: it has ended when it is asked for."""

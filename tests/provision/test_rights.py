@@ -15,7 +15,7 @@ from forge.models import CommitStatus, FileEdit, Ref, Repo, ReviewState, State
 from forge.protocol import NotFound, Reader, Refused
 from hive.app.polls import pollers
 from hive.poller import state_of
-from tests.provision.conftest import APP, EVERY, IRIS, Build, ProvisionEnv
+from tests.provision.conftest import APP, IRIS, RIGHTS, Build, ProvisionEnv
 
 MARK = "<!-- hive:1 -->"
 META, LORE = Repo("work", "hive", "meta"), Repo("work", "hive", "knowledge")
@@ -99,7 +99,7 @@ def ask(faces: dict[str, GiteaForge], project: Project) -> list[str]:
     return found
 
 
-@EVERY
+@RIGHTS
 def test_all_can_read_their_work(build: Build, flavour: str) -> None:
     """Core, triage, review and agents may ask each question of their work; the rule of a branch is for admins."""
     project = private(build, flavour)
@@ -111,7 +111,7 @@ def test_all_can_read_their_work(build: Build, flavour: str) -> None:
         hands.disconnect()
 
 
-@EVERY
+@RIGHTS
 def test_sweeps_see_everything(build: Build, flavour: str) -> None:
     """The sweep of each organisation, with core's rights, comes to its end and is refused nothing."""
     provision_env = private(build, flavour).provision_env
@@ -122,7 +122,7 @@ def test_sweeps_see_everything(build: Build, flavour: str) -> None:
         assert list(state_of(provision_env.instance.ledger, "work", owner).sentences(0.0)) == []
 
 
-@EVERY
+@RIGHTS
 def test_all_can_do_their_work(build: Build, flavour: str) -> None:
     """Each account does what its bot wants of it, with the rights that it was given."""
     project = private(build, flavour)

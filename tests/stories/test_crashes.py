@@ -10,6 +10,7 @@ from pathlib import Path
 from hive.demo.model import ModelConversation, ModelReply, ToolCall
 from hive.demo.scripted_replies import Task
 from hive.ledger import Scope, SuspensionReason
+from tests.nightly import NIGHTLY
 from tests.stories.conftest import META, Hive, raised
 from tests.stories.test_steering import answers, steer
 
@@ -96,6 +97,7 @@ def test_three_crashes_and_a_restart(tmp_path: Path) -> None:
         assert hive.mara.issue(told[0].ref).is_open, "it has not been well for an hour"
 
 
+@NIGHTLY
 def test_it_closes_by_itself(tmp_path: Path) -> None:
     """A container that has been well for a while ends the incident, and its issue with it."""
     with raised(tmp_path, Answers(), limits="crashes: 3, crash_minutes: 1") as hive:
@@ -105,6 +107,7 @@ def test_it_closes_by_itself(tmp_path: Path) -> None:
         assert not is_down(hive)
 
 
+@NIGHTLY
 def test_one_deadly_issue_stops_no_other(tmp_path: Path) -> None:
     """The turn that crashes its container each time is left, in words on its issue; another issue is answered as ever."""
     responder = Deadly()

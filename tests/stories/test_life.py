@@ -10,6 +10,7 @@ from hive.demo.model import ModelConversation, ModelReply, ToolCall
 from hive.demo.scripted_replies import Task
 from hive.demo.setup import FORGE
 from hive.reconcile.report import LOG
+from tests.nightly import NIGHTLY
 from tests.stories.conftest import META, Hive, raised
 
 OPS = Repo(FORGE, "hive", "ops")
@@ -131,6 +132,7 @@ def test_s3_and_s14_an_agent_comes_goes_and_returns(tmp_path: Path, sandbox: str
         assert not hive.instance.secret_store.has_token(FORGE, "lexis")
 
 
+@NIGHTLY
 def test_a_name_that_cannot_be(tmp_path: Path) -> None:
     """A request with a name that no agent can have is answered with the reason, and nothing is made."""
     with raised(tmp_path, Answers()) as hive:

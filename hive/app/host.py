@@ -8,15 +8,14 @@ import threading
 from functools import partial
 from secrets import token_hex
 
-from forge.gitea.reader import GiteaReader
 from forge.models import Repo
 from hive.app.agent_fault import AgentFault
 from hive.app.gc import HOST, collecting
+from hive.app.managed_agents import ManagedAgents
 from hive.app.outgoing import Outgoing
 from hive.app.rosters import HostRosters
 from hive.app.run_report import RunReport
 from hive.app.turn_brief import Brief
-from hive.app.work import mirrors
 from hive.config.freeze import read_window
 from hive.gateway import broker, model_proxy
 from hive.gateway.admission import Guard
@@ -42,8 +41,6 @@ from hive.reconcile.crashes import CrashWatch
 from hive.reconcile.holds import Holds
 from hive.reconcile.limiter import REPORT, Limiter
 from hive.reconcile.reconciler import ManagedAgent, Reconciler
-from hive.reconcile.report import Reporter
-from hive.reconcile.verify import Policy
 from hive.supervisor.heartbeat import Heartbeat
 from hive.supervisor.processes import EPOCH
 from hive.unix_socket import listen_unix
@@ -83,6 +80,7 @@ class Host:
         )
         self._servers: dict[tuple[str, str], Server] = {}
         self._listening: set[str] = set()
+        self._managed = ManagedAgents()
         self._targets: list[ManagedAgent] = []
         self._guards: dict[str, Guard] = {}
         self._told: dict[str, str] = {}
@@ -143,7 +141,7 @@ class Host:
         return TICK_SECONDS
 
     def _add(self, team: str, agent: str) -> None:
-        self._targets.append(self._target(team, agent))
+        self._targets.append(self._managed.of(self._instance, team, agent))
         self.faults[agent] = AgentFault(self._instance, team, agent)
 
     def _follow_rosters(self) -> None:
@@ -254,23 +252,6 @@ class Host:
             self._instance.ledger.runs.release(agent, refund=True, first=True)
         self._crashes.allow_restart(baseline.team, agent, "an operator said so")
         deployments.mark_restarted(agent, baseline.restart_requested_at)
-
-    def _target(self, team: str, agent: str) -> ManagedAgent:
-        instance, settings = self._instance, self._instance.settings
-        forge = settings.teams[team].forge
-        repo = Repo(forge, settings.configs, agent)
-        baseline = instance.ledger.deployments.baseline(agent)
-        if baseline is None:
-            raise StartupError(f"the configuration of {agent} was never adopted; run: hive init")
-        core = settings.account("core")
-        token = instance.secret_store.token(forge, core)
-        reader = GiteaReader(name=forge, url=instance.url(forge), token=token, current=instance.names.current)
-        policy = Policy(baseline.repo_id, instance.team(team).operators, baseline.branch)
-        mirror = mirrors(instance, "host")
-        reporter = Reporter(instance.ledger, core, Repo(forge, *settings.meta.split("/", 1)))
-        return ManagedAgent(
-            agent, repo, policy, reader, lambda: mirror(repo), reporter, instance.repository_tracker.is_available
-        )
 
     def _listen(self, team: str, agent: str) -> None:
         instance = self._instance

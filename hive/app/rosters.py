@@ -10,11 +10,13 @@ from bots.agent_intents import roster_of
 from forge.gitea.reader import GiteaReader
 from forge.protocol import ForgeError
 from hive.app.departures import Departures
+from hive.app.polls import poll_reader
 from hive.app.work import mirrors
 from hive.instance.instance import Instance
 from hive.instance.rosters import host_settings, roster_state, rostered, waiting_agents
 from hive.outbox.incidents import IncidentReporter
 from hive.reconcile.branch_watch import BranchSource, BranchWatch
+from hive.reconcile.quiet_repositories import QuietRepositories
 from hive.reconcile.roster_keeper import RosterKeeper
 from hive.reconcile.verify import Policy
 from hive.secret_store import NoSecret
@@ -94,6 +96,7 @@ class HostRosters:
             reader,
             lambda: mirror(repo),
             instance.repository_tracker.is_available,
+            QuietRepositories(poll_reader(instance, forge), repo.owner),
         )
         keeper = RosterKeeper(instance.ledger, settings, core, BranchWatch(instance.ledger, source))
         return self._keepers.setdefault(forge, keeper)

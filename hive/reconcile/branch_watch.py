@@ -12,6 +12,7 @@ from forge.protocol import ForgeError, Reader
 from hive.git_mirror.mirror import GitError, Mirror
 from hive.ledger import Baseline, Ledger
 from hive.reconcile.evidence import Evidence, NotNow
+from hive.reconcile.quiet_repositories import QuietRepositories
 from hive.reconcile.verify import Accepted, Policy, Rejected, decide
 
 log = logging.getLogger("hive.reconcile.branch_watch")
@@ -25,13 +26,17 @@ PATIENCE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class BranchSource:
-    """Where a branch is, and who may move it; `is_available` is whether its repository can be used."""
+    """Where a branch is, and who may move it.
+
+    `is_available` is whether its repository can be used; `quiet` knows by one request for many whether there was a push.
+    """
 
     repo: Repo
     policy: Policy
     reader: Reader
     mirror: Callable[[], Mirror]
     is_available: Callable[[Repo], bool]
+    quiet: QuietRepositories | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,10 @@ class BranchWatch:
             return None
         self._next_look = time.monotonic() + POLL_SECONDS
         policy = replace(self.source.policy, repo_id=baseline.repo_id)
+        quiet = self.source.quiet
         try:
+            if quiet is not None and quiet.is_quiet(baseline.repo_id) and asked_at <= baseline.checked_at:
+                return None
             if not self.source.is_available(self.source.repo):
                 self.ledger.deployments.mark_checked(baseline.agent, asked_at)
                 return None
@@ -70,6 +78,8 @@ class BranchWatch:
             self._next_look = time.monotonic() + AGAIN_SECONDS
             return None
         if facts.complete and facts.head == baseline.sha and not facts.movements:
+            if quiet is not None:
+                quiet.looked_at(baseline.repo_id)
             self.ledger.deployments.mark_checked(baseline.agent, asked_at)
             return None
         verdict = decide(facts, policy)

@@ -25,6 +25,7 @@ from hive.reconcile.build import BuildFailed, Plan, build, changes, environment,
 from hive.reconcile.containers import Containers
 from hive.reconcile.evidence import HEAD
 from hive.reconcile.holds import DeploymentHold, Holds
+from hive.reconcile.quiet_repositories import QuietRepositories
 from hive.reconcile.report import Reporter
 from hive.reconcile.steps import Activate, Actual, Build, Probe, Switch
 from hive.reconcile.steps import plan as plan_steps
@@ -61,6 +62,7 @@ class ManagedAgent:
     mirror: Callable[[], Mirror]
     reporter: Reporter
     is_available: Callable[[Repo], bool]
+    quiet: QuietRepositories | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,9 @@ class Reconciler:
 
     def watch(self, target: ManagedAgent) -> BranchWatch:
         """What looks at the branch of an agent's configuration, and knows when to look again."""
-        source = BranchSource(target.repo, target.policy, target.reader, target.mirror, target.is_available)
+        source = BranchSource(
+            target.repo, target.policy, target.reader, target.mirror, target.is_available, target.quiet
+        )
         return self._watches.setdefault(target.agent, BranchWatch(self._ledger, source))
 
     def _begin(self, target: ManagedAgent, baseline: Baseline, verdict: Accepted, asked_at: float) -> None:

@@ -18,6 +18,7 @@ from bench.row import Gap, Row, Unmeasured, report
 from bench.storm import storm
 from bench.sweeping import sweeping
 from bench.triage import triage
+from bench.watching import watching
 from bench.whole import start, whole
 
 PARTS: dict[str, Callable[[], Iterator[Row | Gap]]] = {
@@ -34,6 +35,7 @@ PARTS: dict[str, Callable[[], Iterator[Row | Gap]]] = {
     "money": money,
     "gateway": gateway,
     "containers": containers,
+    "watching": watching,
     "whole": whole,
 }
 

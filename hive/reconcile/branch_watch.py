@@ -54,15 +54,17 @@ class BranchWatch:
 
     ledger: Ledger
     source: BranchSource
-    _next_look: float = 0.0
+    next_look: float = 0.0
+    """When it looks next without having been asked to; as `time.monotonic` says it."""
+
     _first_seen: dict[str, float] = field(default_factory=dict)
 
     def look(self, baseline: Baseline) -> BranchVerdict | None:
         """What operators did since the baseline; None if nothing, or if that cannot be told now."""
         asked_at = baseline.check_requested_at
-        if asked_at <= baseline.checked_at and time.monotonic() < self._next_look:
+        if asked_at <= baseline.checked_at and time.monotonic() < self.next_look:
             return None
-        self._next_look = time.monotonic() + POLL_SECONDS
+        self.next_look = time.monotonic() + POLL_SECONDS
         policy = replace(self.source.policy, repo_id=baseline.repo_id)
         quiet = self.source.quiet
         try:
@@ -75,7 +77,7 @@ class BranchWatch:
             facts = evidence.gather(baseline, self.ledger.proposals.of_repository(str(self.source.repo)))
         except (ForgeError, GitError, NotNow) as error:
             log.warning("look_failed branch_of=%s error=%r", self.source.repo, str(error)[:200])
-            self._next_look = time.monotonic() + AGAIN_SECONDS
+            self.next_look = time.monotonic() + AGAIN_SECONDS
             return None
         if facts.complete and facts.head == baseline.sha and not facts.movements:
             if quiet is not None:
@@ -84,7 +86,7 @@ class BranchWatch:
             return None
         verdict = decide(facts, policy)
         if isinstance(verdict, Rejected) and self._may_be_late(facts.head, verdict):
-            self._next_look = time.monotonic() + LATE_SECONDS
+            self.next_look = time.monotonic() + LATE_SECONDS
             return None
         return BranchVerdict(facts.head, verdict, asked_at)
 

@@ -46,18 +46,20 @@ class QuietRepositories:
     lister: RepositoryLister
     owner: str
     settled: timedelta = SETTLED
+    listed_at: float = 0.0
+    """When the list was asked for that answers now; 0.0 to ask for another."""
+
     _listed: dict[int, datetime] = field(default_factory=dict)
-    _listed_at: float = 0.0
     _asked_at: datetime | None = None
     _looks: dict[int, _Look] = field(default_factory=dict)
 
     def is_quiet(self, repo_id: int) -> bool:
         """Whether nothing can have been pushed since `looked_at`; to be asked before each look. Raises ForgeError."""
-        if not self._listed_at or time.monotonic() - self._listed_at > FRESH_SECONDS:
+        if not self.listed_at or time.monotonic() - self.listed_at > FRESH_SECONDS:
             began = time.monotonic()
             rows = self.lister.list_repositories(self.owner)
             self._listed = {row.repository.id: row.updated_at for row in rows}
-            self._listed_at, self._asked_at = began, self.lister.now()
+            self.listed_at, self._asked_at = began, self.lister.now()
         look = self._looks.get(repo_id)
         return look is not None and time.monotonic() < look.until and self._listed.get(repo_id) == look.updated_at
 

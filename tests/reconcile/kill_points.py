@@ -78,7 +78,7 @@ class Place:
             AGENT, REPO, Policy(5, frozenset({1}), "main"), reader, lambda: mirror, reporter, lambda _: True
         )
         containers.sweep_out(AGENT)
-        reconciler.watch(target)._next_look = time.monotonic() + 2 * SECONDS
+        reconciler.watch(target).next_look = time.monotonic() + 2 * SECONDS
         end = time.monotonic() + SECONDS
         with killer:
             while time.monotonic() < end and not _is_over(ledger, containers):

@@ -32,7 +32,7 @@ def restarted(site: Site, *windows: str) -> None:
     """The host is another process, with these windows in its configuration."""
     holds = Holds(site.ledger, map(read_window, windows))
     site.reconciler = Reconciler(site.ledger, site.containers, Limits(), probe_seconds=3.0, holds=holds)
-    site.reconciler.watch(site.target)._next_look = float("inf")
+    site.reconciler.watch(site.target).next_look = float("inf")
 
 
 def suspend(site: Site) -> None:

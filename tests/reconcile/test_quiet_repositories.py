@@ -68,13 +68,13 @@ def test_one_list_for_all(forge: ListedForge, quiet: QuietRepositories) -> None:
 def test_a_push_is_seen(forge: ListedForge, quiet: QuietRepositories) -> None:
     """What changed is looked at, and nothing else is; once it was looked at long enough after, it is quiet again."""
     forge.changed[IRIS] = forge.time
-    quiet._listed_at = 0.0
+    quiet.listed_at = 0.0
     assert not quiet.is_quiet(IRIS)
     assert quiet.is_quiet(BO)
     quiet.looked_at(IRIS)
     assert not quiet.is_quiet(IRIS), "times are whole seconds: a second push of that second would look the same"
     forge.time += timedelta(seconds=61)
-    quiet._listed_at = 0.0
+    quiet.listed_at = 0.0
     assert not quiet.is_quiet(IRIS)
     quiet.looked_at(IRIS)
     assert quiet.is_quiet(IRIS)
@@ -83,7 +83,7 @@ def test_a_push_is_seen(forge: ListedForge, quiet: QuietRepositories) -> None:
 def test_another_repository_under_the_same_name(forge: ListedForge, quiet: QuietRepositories) -> None:
     """What is no longer in the list is looked at: it was deleted, moved, or hidden."""
     del forge.changed[IRIS]
-    quiet._listed_at = 0.0
+    quiet.listed_at = 0.0
     assert not quiet.is_quiet(IRIS)
     quiet.looked_at(IRIS)
     assert not quiet.is_quiet(IRIS)
@@ -98,7 +98,7 @@ def test_no_list_is_trusted_for_ever(forge: ListedForge, quiet: QuietRepositorie
 
 def test_a_forge_that_is_away_says_nothing(forge: ListedForge, quiet: QuietRepositories) -> None:
     """An old list does not stand for the one that cannot be had."""
-    forge.is_away, quiet._listed_at = True, 0.0
+    forge.is_away, quiet.listed_at = True, 0.0
     with pytest.raises(Unavailable):
         quiet.is_quiet(IRIS)
     forge.is_away = False
@@ -123,6 +123,6 @@ def test_a_push_changes_the_time_in_the_list(tmp_path: Path) -> None:
                 quiet.looked_at(each)
             assert [quiet.is_quiet(each) for each in ids] == [True, True]
             admin.post("/repos/agent-configs/iris/contents/a.txt", content="YQ==", message="a", branch="main")
-            quiet._listed_at = 0.0
+            quiet.listed_at = 0.0
             assert [quiet.is_quiet(each) for each in ids] == [False, True]
         admin.close()

@@ -86,7 +86,7 @@ def site(origin: Origin, tmp_path: Path) -> Iterator[Site]:
         "iris", REPO, Policy(5, frozenset({1}), "main"), reader, lambda: origin.mirror, reporter, lambda _: True
     )
     made = Site(origin, ledger, containers, reconciler, target)
-    reconciler.watch(target)._next_look = time.monotonic() + 3600
+    reconciler.watch(target).next_look = time.monotonic() + 3600
     try:
         made.until(lambda: containers.answered("iris") == first, answers=first)
         reconciler.keep(target)

@@ -63,6 +63,9 @@ class AgentSpec:
     prompt: str = ""
     engine: str = "native"
     command: tuple[str, ...] = ()
+    health: str = ""
+    """The command that has to succeed in a new container before it counts as running."""
+
     capabilities: tuple[str, ...] = ()
     budget: tuple[tuple[str, int], ...] = ()
     """Its own caps by name (`run`, `issue`, `day`, `month`), in billionths of a dollar."""

@@ -6,10 +6,12 @@ import json
 import os
 import signal
 import sys
+from typing import NoReturn
 
 from hive.agent.broker_client import BrokerClient
 from hive.agent.container_paths import ContainerPaths
 from hive.agent.errors import HostRefused, HostUnavailable, LeaseLost, Shutdown
+from hive.agent.health import NEW, trouble
 from hive.agent.log import log
 from hive.agent.relay import relay
 from hive.agent.sandbox import be_alone
@@ -41,6 +43,13 @@ class ShutdownSignal:
         self._idle = False
         return turn
 
+    def wait_for_end(self) -> NoReturn:
+        """Do nothing until the process is told to go."""
+        self._idle = True
+        while not self._rung:
+            signal.pause()  # a signal that comes just before it ends the process by itself
+        raise SystemExit
+
     def check(self) -> None:
         """Raise Leave if the bell has rung."""
         if self._rung:
@@ -60,7 +69,10 @@ def main() -> None:
     place.sandbox.give(place.state / "home")
     wakeup = ShutdownSignal()
     broker = BrokerClient(UnixHTTPClient(place.forge, timeout=2 * WAIT), sys.stdin.read(), retry=FOREVER)
-    generation = _generation(place)
+    settings = json.loads((place.config / "agent.json").read_bytes())
+    generation = str(settings["generation"])
+    if os.environ.get(NEW) and settings.get("health"):
+        _be_well(str(settings["health"]), place, broker, generation, wakeup)
     with relay(place.forge) as port:
         session = TurnRunner(place, port, wakeup.check)
         while True:
@@ -81,9 +93,15 @@ def _hold(session: TurnRunner, turn: TurnBrief) -> None:
         raise SystemExit from None
 
 
-def _generation(place: ContainerPaths) -> str:
-    """The commit that this container was built from, by its configuration."""
-    return str(json.loads((place.config / "agent.json").read_bytes())["generation"])
+def _be_well(
+    command: str, place: ContainerPaths, broker: BrokerClient, generation: str, wakeup: ShutdownSignal
+) -> None:
+    """Check a new configuration; one that fails says so and waits for its end, which the host brings."""
+    why = trouble(command, place)
+    if why:
+        log("unhealthy", why=why)
+        broker.complain(generation, why)
+        wakeup.wait_for_end()
 
 
 if __name__ == "__main__":

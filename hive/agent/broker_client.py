@@ -38,6 +38,10 @@ class BrokerClient:
         data = self._call("turn", {"generation": generation, "wait": wait})
         return parse(data) if data else None
 
+    def complain(self, generation: str, trouble: str) -> None:
+        """Say in the place of a first heartbeat what is wrong with this container."""
+        self._call("turn", {"generation": generation, "wait": 0, "trouble": trouble})
+
     def beat(self) -> frozenset[str]:
         """Renew the lease; `cancel` if the turn should be stopped, `rest` if it should be paused, `mail` if words wait for it.
 

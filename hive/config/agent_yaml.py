@@ -79,6 +79,10 @@ class AgentFile:
     budget: AgentBudget = NO_BUDGET
     """Lower caps on what it may spend than those of `hive.yaml`."""
 
+    health: Annotated[str, MaxLen(4096)] = ""
+    """A command that has to succeed before a new configuration counts as running, such as `pytest --version`: in the container, as
+    the agent's own commands run, within 20 seconds. If it fails, what ran before comes back."""
+
     prompt: str = ""
     """The default prompt, used without `prompts/role.md`."""
 
@@ -118,6 +122,7 @@ def read_agent(name: str, text: str, *, check: Check | None = None) -> AgentSpec
         prompt=agent.prompt,
         engine=agent.engine,
         command=agent.command,
+        health=agent.health,
         capabilities=agent.capabilities,
         budget=tuple((name, exactly(cap)) for name, cap in asdict(agent.budget).items() if cap != "none"),
     )

@@ -19,7 +19,7 @@ from hive.gateway.git_calls import MAX_FETCH, MAX_PUSH, pass_git
 from hive.gateway.git_proxy import PUSH, GitRequest
 from hive.ledger import Turn
 
-MAX_ASKING = 4 << 10
+MAX_ASKING = 16 << 10
 """Bytes of a question for a turn: it is the only call without the token of a run."""
 
 CALLS = {call.name: call for call in (*turn_calls.CALLS, *ask_calls.CALLS, *forge_calls.CALLS, *read_calls.CALLS)}

@@ -30,6 +30,9 @@ MAX_NUMBER = 1_000_000.0
 MAX_ITEM = 120
 """The most characters of one item of a checklist."""
 
+MAX_TROUBLE = 2000
+"""The most characters of what a container says is wrong with it."""
+
 MAX_WAIT_SECONDS = 25.0
 POLL_SECONDS = 0.5
 """How often to look for a turn without a wake-up."""
@@ -41,10 +44,13 @@ NOT_KEPT = {MalformedLine: 400, NoSuchMessage: 400, OutOfSequence: 409, Transcri
 
 
 def give_turn(session: AgentSession, asked: dict[str, Any]) -> dict[str, Any] | None:
-    """The next turn, waiting for one as long as asked, or None; also the container's heartbeat."""
+    """The next turn, waiting for one as long as asked, or None; also the container's heartbeat. None for one in trouble."""
     wait = min(MAX_WAIT_SECONDS, fields.number(asked, "wait", MAX_NUMBER))
     epoch = session.epoch()
-    session.heard(session.agent, fields.text(asked, "generation", 64))
+    trouble = fields.text(asked, "trouble", MAX_TROUBLE) if "trouble" in asked else ""
+    session.heard(session.agent, fields.text(asked, "generation", 64), trouble)
+    if trouble:
+        return None
     session.ledger.runs.release(session.agent)  # a client that asks for a turn holds none: a held one was interrupted
     until, woken = time.monotonic() + wait, session.woken.seen
     while (turn := next_turn(session)) is None:

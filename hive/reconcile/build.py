@@ -262,6 +262,8 @@ def changes(old: Plan | None, new: Plan) -> tuple[str, ...]:
             said.append(f"{key}: {str(before[key]) or 'default'} → {str(after[key]) or 'default'}")
     if before["command"] != after["command"]:
         said.append("changes the command of its engine")
+    if before["health"] != after["health"]:
+        said.append("changes its health check")
     said += [f"allows {word}" for word in new.spec.capabilities if word not in old.spec.capabilities]
     said += [f"forbids {word}" for word in old.spec.capabilities if word not in new.spec.capabilities]
     caps = dict(old.spec.budget), dict(new.spec.budget)

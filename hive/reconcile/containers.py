@@ -49,6 +49,7 @@ class Containers:
         self._deaths: dict[str, int] = {}
         self._not_before: dict[str, float] = {}
         self._heard: dict[str, str] = {}
+        self._troubles: dict[str, tuple[str, str]] = {}
         self._epochs: dict[str, int] = {}
         self._runs: dict[str, int] = {}
         self._keys: dict[str, str] = {}
@@ -58,13 +59,24 @@ class Containers:
         """A number that changes whenever a container starts or ends; any thread may ask."""
         return self._epochs.get(agent, 0)
 
-    def heard(self, agent: str, sha: str) -> None:
-        """Record a container's heartbeat, with the commit that it was built from; any thread may call this."""
-        self._heard[agent] = sha
+    def heard(self, agent: str, sha: str, trouble: str = "") -> None:
+        """Record a container's heartbeat, with the commit that it was built from; any thread may call this.
+
+        One that says what is wrong with it, as its health check failed, has not answered.
+        """
+        if trouble:
+            self._troubles[agent] = sha, trouble
+        else:
+            self._heard[agent] = sha
 
     def answered(self, agent: str) -> str:
         """The commit that the running container reported; empty before its first heartbeat."""
         return self._heard.get(agent, "")
+
+    def trouble(self, agent: str, sha: str) -> str:
+        """What the running container of a commit said is wrong with it; empty if it did not."""
+        said, why = self._troubles.get(agent, ("", ""))
+        return why if said == sha else ""
 
     def opens(self, agent: str, key: str) -> bool:
         """Whether a key is the one that the agent's current container got at its start; any thread may call this."""
@@ -191,6 +203,7 @@ class Containers:
     def _turn_over(self, agent: str) -> None:
         self._epochs[agent] = self._epochs.get(agent, 0) + 1
         self._heard.pop(agent, None)
+        self._troubles.pop(agent, None)
         self._runs.pop(agent, None)
         self._used.discard(agent)
 

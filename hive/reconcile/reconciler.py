@@ -15,6 +15,7 @@ from typing import assert_never
 
 from forge.models import Repo
 from forge.protocol import Reader
+from hive.agent.health import NEW
 from hive.backoff import RECONCILIATION
 from hive.config import PACKAGES_PATH, Limits
 from hive.git_mirror.mirror import GitError, Mirror
@@ -254,7 +255,7 @@ class Reconciler:
             if isinstance(step, Probe):
                 return self._probe(target.agent, step.sha)
             try:
-                if not self._do(target, step):
+                if not self._do(target, step, is_new=deployment is not None):
                     return False
             except FAULTS as error:
                 if is_transient(error):
@@ -263,8 +264,8 @@ class Reconciler:
         self._probes.pop(target.agent, None)
         return True
 
-    def _do(self, target: ManagedAgent, step: Build | Switch | Activate) -> bool:
-        """Perform a step; False if it needs more time, and is to be performed again."""
+    def _do(self, target: ManagedAgent, step: Build | Switch | Activate, *, is_new: bool) -> bool:
+        """Perform a step; False if it needs more time, and is to be performed again. What `is_new` checks its health."""
         dirs = self._containers.dirs(target.agent)
         match step:
             case Build():
@@ -278,7 +279,8 @@ class Reconciler:
             case Activate():
                 if self._containers.stop(target.agent):
                     self._ledger.runs.release(target.agent, refund=True, first=True)
-                self._containers.start(target.agent, step.sha, self._environment(dirs.gens / step.sha))
+                extra = self._environment(dirs.gens / step.sha)
+                self._containers.start(target.agent, step.sha, {**extra, NEW: "1"} if is_new else extra)
             case _:
                 assert_never(step)
         return True
@@ -305,6 +307,9 @@ class Reconciler:
         if self._containers.answered(agent) == sha:
             del self._probes[agent]
             return True
+        if why := self._containers.trouble(agent, sha):
+            del self._probes[agent]
+            raise ProbeFailed(why)
         if time.monotonic() < deadline:
             return False
         del self._probes[agent]

@@ -167,14 +167,15 @@ class World:
         with relay(self.place.forge) as port:
             TurnRunner(self.place, port, leaving, SHORT, silence).hold(self.take())
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """Start the harness as a process."""
+    def start(self, **more: str) -> subprocess.Popen[bytes]:
+        """Start the harness as a process; `more` are variables of its container."""
         env = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": str(ROOT),
             "HIVE_SOCKETS": str(self.place.sockets),
             "HIVE_CONFIG": str(self.place.config),
             "HIVE_STATE": str(self.place.state),
+            **more,
         }
         with (self.folder / "stderr").open("ab") as log:
             words = [*self.wrap, sys.executable, "-m", "hive.agent"]

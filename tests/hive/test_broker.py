@@ -114,7 +114,7 @@ def socket(ledger: Ledger) -> Iterator[Socket]:
         config_repo=CONFIG,
         ledger=ledger,
         wake=work,
-        heard=lambda agent, sha: made[0].heard.append(sha),
+        heard=lambda _, sha, why: made[0].heard.append(f"{sha} {why}".strip()),
         epoch=lambda: made[0].alive[0],
         stop=threading.Event(),
         rest=resting(ledger),
@@ -139,6 +139,16 @@ def test_no_turn_is_no_content(socket: Socket) -> None:
     """Asking is a sign of life, and nothing to do is 204."""
     assert socket.post("/v1/turn", {"generation": "g1", "wait": 0}) == (204, None)
     assert socket.heard == ["g1"]
+
+
+def test_a_container_in_trouble_gets_no_turn(socket: Socket, run: int) -> None:
+    """It says what is wrong in the place of a heartbeat, and is given no work; what is too long, or no text, is refused."""
+    said = {"generation": "g1", "wait": 0, "trouble": "no pytest"}
+    assert socket.post("/v1/turn", said) == (204, None)
+    assert socket.heard == ["g1 no pytest"]
+    for wrong in ("x" * 2001, 7):
+        assert socket.post("/v1/turn", said | {"trouble": wrong})[0] == 400
+    assert socket.turn()["run"] == run
 
 
 def test_a_turn_comes_with_its_token(socket: Socket, run: int) -> None:

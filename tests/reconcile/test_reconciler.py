@@ -25,7 +25,7 @@ from tests.reconcile.conftest import Origin
 
 REPO = Repo("forgejo", "agent-configs", "iris")
 GOOD = {"agent.yaml": "lane: app\n"}
-SLEEPS = "#!/bin/sh\nexec sleep 600\n"
+SLEEPS = "#!/bin/sh\nsleep 600\n"
 
 
 @dataclass
@@ -113,6 +113,28 @@ def test_no_sign_of_life_is_rolled_back_and_said(site: Site) -> None:
     baseline = site.ledger.deployments.baseline("iris")
     assert baseline is not None
     assert (baseline.running_sha, baseline.rejected_sha, baseline.sha) == (first, second, second)
+
+
+def test_what_fails_its_own_health_check_is_rolled_back_at_once(site: Site) -> None:
+    """A new container says what is wrong with it, and that is the reason; what runs again is not asked for its health."""
+    first = site.containers.running("iris")
+    second = site.origin.commit({"agent.yaml": "lane: app\nhealth: pytest --version\n"})
+    site.deploy(second)
+    site.until(lambda: site.containers.running("iris") == second)
+    assert is_new(site)
+    site.containers.heard("iris", second, "its health check failed: pytest --version\nsh: pytest: not found")
+    assert site.containers.answered("iris") == ""
+    site.until(lambda: site.state()[0], answers=first)
+    assert site.state() == ("rolled_back", "its health check failed: pytest --version\nsh: pytest: not found")
+    assert site.containers.running("iris") == first
+    assert not is_new(site)
+    assert site.containers.trouble("iris", second) == ""
+
+
+def is_new(site: Site) -> bool:
+    """Whether the container that runs was told that its configuration starts for the first time."""
+    pid = site.containers.pid("iris")
+    return b"HIVE_NEW\x001" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def test_a_value_that_no_program_takes_is_that_deployments_failure(site: Site) -> None:

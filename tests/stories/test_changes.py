@@ -63,7 +63,7 @@ def test_s4_and_s6_a_change_is_planned_deployed_and_undone(tmp_path: Path, sandb
         first = hive.mara.pull(pull).head_sha
         hive.until(lambda: tagged(hive, f"proposal/{pull.number}-1") == first, "the pin")
         text = hive.mara.file(CONFIG, "agent.yaml", "a-package").decode()
-        push(hive, text.replace("zipper, git", "zipper"), "a-package")
+        push(hive, text.replace("zipper, git", "zipper") + "health: zipper --version\n", "a-package")
         hive.until(lambda: says(hive, pull, "the proposal before"), "the third plan")
         second = hive.mara.pull(pull).head_sha
         hive.until(lambda: tagged(hive, f"proposal/{pull.number}-2") == second, "the second pin")
@@ -111,3 +111,11 @@ def test_s4_and_s6_a_change_is_planned_deployed_and_undone(tmp_path: Path, sandb
         assert b"packages: [zipper]" in hive.mara.file(CONFIG, "agent.yaml", "main")
         assert not (root / "current" / "bin" / "packer").exists()
         assert (root / "current" / "bin" / "zipper").exists()
+
+        good = (root / "current").readlink().name
+        ill = propose(hive, "health: zipper --version", "health: packer --version", "ill")
+        hive.until(lambda: hive.status(ill, "hive/eval") == "success", "its verdict")
+        hive.merge(ill)
+        hive.until(lambda: says(hive, ill, "does not run"), "the failure")
+        assert says(hive, ill, "its health check failed: packer --version")
+        assert (root / "current").readlink().name == good, "what ran before is back"

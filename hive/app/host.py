@@ -10,6 +10,7 @@ from secrets import token_hex
 
 from forge.models import Repo
 from hive.app.agent_fault import AgentFault
+from hive.app.drift_watch import DriftWatch
 from hive.app.gc import HOST, collecting
 from hive.app.managed_agents import ManagedAgents
 from hive.app.outgoing import Outgoing
@@ -38,6 +39,7 @@ from hive.outbox.incidents import IncidentReporter
 from hive.queue.wakeup import HOST_WAKEUP, Wakeup, WakeupBroadcast
 from hive.reconcile.containers import Containers, Ended
 from hive.reconcile.crashes import CrashWatch
+from hive.reconcile.drift import Drift
 from hive.reconcile.holds import Holds
 from hive.reconcile.limiter import REPORT, Limiter
 from hive.reconcile.reconciler import ManagedAgent, Reconciler
@@ -78,6 +80,7 @@ class Host:
             is_down=self._is_down,
             holds=Holds(instance.ledger, map(read_window, settings.deploy.freeze)),
         )
+        self._drift = DriftWatch(Drift(instance.ledger, self.containers, self._reconciler.planner), incidents)
         self._servers: dict[tuple[str, str], Server] = {}
         self._listening: set[str] = set()
         self._managed = ManagedAgents()
@@ -197,10 +200,11 @@ class Host:
             if self.containers.stop(target.agent):
                 self._instance.ledger.runs.release(target.agent, refund=True, first=True)
         else:
-            self._restart(target.agent)
+            self._restart(target)
         self._renew(target.agent)
         self._reconciler.keep(target)
         self._watch(self.faults[target.agent].team, target.agent)
+        self._drift.look(self.faults[target.agent].team, target)
         alive = self.containers.answered(target.agent) if self.containers.running(target.agent) else ""
         if self._told.get(target.agent) != alive:
             self._instance.ledger.deployments.record_heartbeat(target.agent, alive)
@@ -238,8 +242,9 @@ class Host:
         deliveries.move_cursor(EPOCH, epoch)
         return True
 
-    def _restart(self, agent: str) -> None:
-        """Stop a container that is to be restarted; the reconciler starts it."""
+    def _restart(self, target: ManagedAgent) -> None:
+        """Stop a container that is to be restarted; the reconciler starts it, built again if this host has changed."""
+        agent = target.agent
         deployments = self._instance.ledger.deployments
         baseline = deployments.baseline(agent)
         if (
@@ -251,6 +256,8 @@ class Host:
         if self.containers.stop(agent):
             self._instance.ledger.runs.release(agent, refund=True, first=True)
         self._crashes.allow_restart(baseline.team, agent, "an operator said so")
+        if baseline.running_sha:
+            self._drift.rebuild(target, baseline.running_sha)
         deployments.mark_restarted(agent, baseline.restart_requested_at)
 
     def _listen(self, team: str, agent: str) -> None:

@@ -31,6 +31,7 @@ from hive.git_mirror.mirror import Mirror, TooLarge
 
 DECLARATION = "agent.yaml"
 PROMPT = "prompts/role.md"
+SETTINGS = "agent.json"
 MAX_BYTES = 64 * 1024
 
 _COREUTILS = (
@@ -235,18 +236,22 @@ def build(made: Plan, sha: str, gens: Path) -> Path:
         (draft / "bin" / command).symlink_to(path)
     if made.replies:
         (draft / scripted.FILE).write_text(made.replies)
-    spec = {**asdict(made.spec), "generation": sha, "env": dict(made.spec.env)}
-    with (draft / "agent.json").open("w") as file:
-        file.write(json.dumps(spec, indent=1, sort_keys=True) + "\n")
+    with (draft / SETTINGS).open("w") as file:
+        file.write(json.dumps(settings(made, sha), indent=1, sort_keys=True) + "\n")
         file.flush()
         os.fsync(file.fileno())
     draft.rename(final)
     return final
 
 
+def settings(made: Plan, sha: str) -> dict[str, Any]:
+    """What `agent.json` of an artifact holds."""
+    return {**asdict(made.spec), "generation": sha, "env": dict(made.spec.env)}
+
+
 def environment(artifact: Path) -> dict[str, str]:
     """The variables that an artifact's agent declared for itself."""
-    env = json.loads((artifact / "agent.json").read_text())["env"]
+    env = json.loads((artifact / SETTINGS).read_text())["env"]
     return {str(key): str(value) for key, value in env.items()}
 
 

@@ -22,10 +22,10 @@ from hive.git_mirror.mirror import GitError, Mirror
 from hive.ledger import Act, Baseline, Deployment, DeploymentState, Ledger
 from hive.ledger.errors import is_transient
 from hive.reconcile.branch_watch import BranchSource, BranchWatch
-from hive.reconcile.build import BuildFailed, Plan, build, changes, environment, plan
+from hive.reconcile.build import BuildFailed, build, changes, environment
 from hive.reconcile.containers import Containers
-from hive.reconcile.evidence import HEAD
 from hive.reconcile.holds import DeploymentHold, Holds
+from hive.reconcile.planner import Planner
 from hive.reconcile.quiet_repositories import QuietRepositories
 from hive.reconcile.report import Reporter
 from hive.reconcile.steps import Activate, Actual, Build, Probe, Switch
@@ -99,8 +99,7 @@ class Reconciler:
         self._holds = Holds(ledger) if holds is None else holds
         self._waits: dict[str, tuple[int, str]] = {}
         self._containers = containers
-        self._limits = limits
-        self._packages_path = tuple(packages_path)
+        self.planner = Planner(limits, tuple(packages_path))
         self._probe_seconds = probe_seconds
         self._rests: dict[str, Backoff] = {}
         self._watches: dict[str, BranchWatch] = {}
@@ -207,9 +206,13 @@ class Reconciler:
 
     def _succeed(self, target: ManagedAgent, baseline: Baseline, deployment: Deployment) -> None:
         mirror = target.mirror()
-        new = self._planned(target, mirror, deployment.sha)
+        new = self.planner.plan(target.agent, mirror, target.policy.branch, deployment.sha)
         try:
-            old = self._planned(target, mirror, baseline.running_sha) if baseline.running_sha else None
+            old = (
+                self.planner.plan(target.agent, mirror, target.policy.branch, baseline.running_sha)
+                if baseline.running_sha
+                else None
+            )
         except (BuildFailed, GitError):  # it was built under other rules, or its commit is gone
             old = None
         said = changes(old, new)
@@ -270,7 +273,7 @@ class Reconciler:
         match step:
             case Build():
                 mirror = target.mirror()
-                made = self._planned(target, mirror, step.sha)
+                made = self.planner.plan(target.agent, mirror, target.policy.branch, step.sha)
                 if not self._containers.backend.prepare(dirs, step.sha, mirror):
                     return False
                 build(made, step.sha, dirs.gens)
@@ -292,11 +295,6 @@ class Reconciler:
             if not is_transient(error):  # half written before a power cut: it is built again
                 shutil.rmtree(artifact, ignore_errors=True)
             raise
-
-    def _planned(self, target: ManagedAgent, mirror: Mirror, sha: str) -> Plan:
-        if not mirror.has(sha):
-            mirror.fetch(f"refs/heads/{target.policy.branch}", HEAD)
-        return plan(target.agent, mirror, sha, self._limits, packages_path=self._packages_path)
 
     def _probe(self, agent: str, sha: str) -> bool:
         """Whether the container has sent a heartbeat; raises ProbeFailed after the time for it."""

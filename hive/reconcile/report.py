@@ -59,7 +59,8 @@ class Reporter:
     meta: Repo
 
     def approved(self, deployment: Deployment, repo: Repo) -> None:
-        """Tag a commit whose merge was verified."""
+        """Tag a commit whose merge was verified, and show that it is on its way."""
+        self._status(deployment, repo, State.PENDING, "🟡 verified; it is deployed next")
         for pull in deployment.pulls[-1:]:
             line = f"merged by an operator, as {deployment.agent}'s {deployment.sha[:12]}"
             tag = CreateTag(repo, f"approved/{pull}", deployment.sha, line, key=f"approved:{deployment.agent}:{pull}")

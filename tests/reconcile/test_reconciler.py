@@ -79,7 +79,7 @@ def site(origin: Origin, tmp_path: Path) -> Iterator[Site]:
     seen = Repository(5, REPO, "main", archived=False, mirror=False, empty=False, private=True)
     ledger.deployments.register("iris", team="acme", seen=seen, branch=Branch("main", first, protected=True), cursor=1)
     containers = Containers(Bubblewrap(str(program)), tmp_path / "agents")
-    reconciler = Reconciler(ledger, containers, Limits(), probe_seconds=3.0)
+    reconciler = Reconciler(ledger, containers, Limits(), probe_seconds=8.0)
     reader = cast("Any", None)  # no test looks at the forge: what is deployed was verified
     reporter = Reporter(ledger, "core", Repo("forgejo", "hive", "meta"))
     target = ManagedAgent(
@@ -103,12 +103,12 @@ def test_no_sign_of_life_is_rolled_back_and_said(site: Site) -> None:
     site.deploy(second)
     site.until(lambda: site.containers.running("iris") == second)
     site.until(lambda: site.state()[0], answers=first)
-    assert site.state() == ("rolled_back", "no heartbeat within 3 s\n")
+    assert site.state() == ("rolled_back", "no heartbeat within 8 s\n")
     assert site.containers.running("iris") == first
     pending = site.pending()
     assert '"failed/7"' in pending["create_tag"]
     assert "does not run" in pending["post_comment"]
-    assert "no heartbeat within 3 s" in pending["post_comment"]
+    assert "no heartbeat within 8 s" in pending["post_comment"]
     assert '"failure"' in pending["set_status"]
     baseline = site.ledger.deployments.baseline("iris")
     assert baseline is not None
@@ -171,7 +171,7 @@ def test_neither_comes_back(site: Site) -> None:
     site.until(lambda: site.state()[0])
     state, reason = site.state()
     assert state == "rolled_back"
-    assert reason.count("no heartbeat within 3 s") == 2
+    assert reason.count("no heartbeat within 8 s") == 2
     assert "and what ran before does not come back: " in reason
     site.until(lambda: site.containers.answered("iris") == first, answers=first)
 
@@ -184,7 +184,7 @@ def test_what_was_never_probed_gets_its_time(site: Site) -> None:
     second = site.origin.commit({"agent.yaml": "lane: app\nminutes: 5\n"})
     site.deploy(second)
     site.until(lambda: site.state()[0], answers=first)
-    assert site.state() == ("rolled_back", "no heartbeat within 3 s\n")
+    assert site.state() == ("rolled_back", "no heartbeat within 8 s\n")
 
 
 def test_a_new_deployment_after_a_failed_one(site: Site) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 
 from bench.containers import containers
+from bench.deploying import deploying
 from bench.gateway import gateway
 from bench.grown import grown
 from bench.ingest import ingest
@@ -35,6 +36,7 @@ PARTS: dict[str, Callable[[], Iterator[Row | Gap]]] = {
     "money": money,
     "gateway": gateway,
     "containers": containers,
+    "deploying": deploying,
     "watching": watching,
     "whole": whole,
 }

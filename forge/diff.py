@@ -37,8 +37,8 @@ class FileDiff:
 
     `path` is None for a deleted file, `old_path` for a new one. `new` and `old` hold the lines
     that the hunks show, by their number in the new and in the old file: these are the lines that a
-    remark can hang on. `added` are the numbers in `new` that the change brought. A symbolic link or
-    a submodule is no `regular` file: its only line is where it points to.
+    remark can hang on. `added` are the numbers in `new` that the change brought, `removed` those in `old` that it took away.
+    A symbolic link or a submodule is no `regular` file: its only line is where it points to.
     """
 
     path: str | None
@@ -48,6 +48,7 @@ class FileDiff:
     added: frozenset[int]
     binary: bool = False
     regular: bool = True
+    removed: frozenset[int] = frozenset()
 
 
 @dataclass(slots=True)
@@ -61,9 +62,11 @@ class _File:
     added: set[int] = field(default_factory=set)
     binary: bool = False
     regular: bool = True
+    removed: set[int] = field(default_factory=set)
 
     def frozen(self) -> FileDiff:
-        return FileDiff(self.path, self.old_path, self.new, self.old, frozenset(self.added), self.binary, self.regular)
+        added, removed = frozenset(self.added), frozenset(self.removed)
+        return FileDiff(self.path, self.old_path, self.new, self.old, added, self.binary, self.regular, removed)
 
 
 def parse(text: str) -> tuple[FileDiff, ...]:
@@ -128,6 +131,8 @@ def _read_hunk(file: _File, lines: Iterator[str], match: re.Match[str]) -> None:
             file.added.add(new - 1)
         else:
             file.old[old] = text
+            if mark == "-":
+                file.removed.add(old)
             old, old_left = old + 1, old_left - 1
     if old_left or new_left:
         raise MalformedDiff(f"a hunk of {file.path or file.old_path!r} is longer than it says")

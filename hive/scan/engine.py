@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -46,7 +47,10 @@ class Diagnostic:
 class Engine:
     """One analyser, run in its own process over all files that it handles.
 
-    `statuses` are the exit statuses of a finished run; any other is a failure.
+    `kinds` and `paths` say which files these are: of any of the kinds, with a path in which the pattern is found.
+    `statuses` are the exit statuses of a run that finished; `found` are those that promise a diagnostic, so that one of
+    them without any is a crash. Any other status is a failure. `compares` is whether the base is looked at, too.
+    An `optional` engine belongs to the machine: it is used where it is found. `adds` is what it sees, for people.
     """
 
     name: str
@@ -55,14 +59,30 @@ class Engine:
     words: Callable[[Sequence[Source]], Sequence[str]]
     read: Callable[[str], Iterable[Diagnostic]]
     statuses: frozenset[int] = frozenset({0})
+    found: frozenset[int] = frozenset()
+    paths: re.Pattern[str] | None = None
+    compares: bool = True
+    optional: bool = False
+    adds: str = ""
+
+    def handles(self, source: Source) -> bool:
+        """Whether a file is one for this engine."""
+        return source.kind in self.kinds and (self.paths is None or self.paths.search(source.path) is not None)
 
     def look(self, bench: SandboxRunner, sources: Sequence[Source], folder: Path) -> list[tuple[Source, Diagnostic]]:
-        """All diagnostics with their files; raises EngineFailed."""
+        """All diagnostics with their files; raises EngineFailed, and EngineRefused where the files may be the reason."""
         status, said = bench.run(self.program, self.words(sources), folder)
-        if status not in self.statuses:
-            raise EngineFailed(f"ended with status {status}")
+        if status not in self.statuses | self.found:
+            raise EngineRefused(f"ended with status {status}")
         places = {PurePosixPath(source.whole).parts[0]: source for source in sources}
         try:
-            return [(places[PurePosixPath(mark.copy).parts[-2]], mark) for mark in self.read(said)]
+            marks = [(places[PurePosixPath(mark.copy).parts[-2]], mark) for mark in self.read(said)]
         except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise EngineFailed("spoke a language that is not its own") from error
+        if status in self.found and not marks:
+            raise EngineRefused(f"ended with status {status}, and said nothing")
+        return marks
+
+
+class EngineRefused(EngineFailed):
+    """An engine ended by itself and without an answer: it may be about one of the files."""

@@ -8,6 +8,7 @@ from itertools import groupby
 
 from bots.models import Category, Finding, Level
 from hive.scan.engine import Diagnostic, Edit
+from hive.scan.placement import instruction
 from hive.scan.rules import ORDER, Rule, rule_for
 from hive.scan.sources import Source
 
@@ -16,15 +17,17 @@ _QUIETER = {Level.RED: Level.YELLOW}
 """The level of a guess where secrets are usually made up; a lower one is dropped."""
 
 
-def finding(engine: str, source: Source, mark: Diagnostic) -> Finding | None:
-    """What a mark means for the change; None if it is about lines that were there before."""
+def finding(engine: str, source: Source, mark: Diagnostic, line: int) -> Finding | None:
+    """What a diagnostic means for the change, shown on a line; None if it means nothing there."""
     rule = rule_for(engine, mark)
-    line = _place(source, mark, rule)
-    if line is None or (rule.unless and rule.unless.search(source.lines[line - 1])):
+    level = _level(rule, source)
+    if level is None or (rule.unless and rule.unless.search(source.text(line))):
         return None
-    level = _QUIETER.get(rule.level) if rule.guess and (source.is_test or source.is_prose) else rule.level
-    if level is None:
-        return None
+    if rule.category is Category.BROKEN:
+        line = _at_fault(source, mark)
+    elif rule.at is not None:
+        line = next((at for at in instruction(source, source.line(mark.line)) if rule.at.search(source.text(at))), line)
+    last = source.line(max(mark.end, mark.line))
     return Finding(
         path=source.path,
         line=line,
@@ -36,7 +39,15 @@ def finding(engine: str, source: Source, mark: Diagnostic) -> Finding | None:
         fix_seconds=rule.fix_seconds,
         suggestion=None if rule.category is Category.LEAK else _fixed(source, mark.edits, line),
         engine=engine,
+        end_line=last if last > line else 0,
     )
+
+
+def _level(rule: Rule, source: Source) -> Level | None:
+    """How severe a rule is in a file; None where it is a guess that nobody wants."""
+    if rule.guess and source.is_locked:
+        return None
+    return _QUIETER.get(rule.level) if rule.guess and (source.is_test or source.is_prose) else rule.level
 
 
 def deduplicate(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -69,13 +80,10 @@ def _matter(item: Finding) -> tuple[str, str, int]:
     return item.path, item.category, 0 if item.category is Category.BROKEN else item.line
 
 
-def _place(source: Source, mark: Diagnostic, rule: Rule) -> int | None:
-    """The added line to show it on; what breaks a whole file is shown on the first one, or on none (0)."""
-    lines = [source.line(number) for number in (mark.line, *mark.also)]
-    line = next((number for number in lines if number in source.fresh), None)
-    if line is None and rule.category is Category.BROKEN:
-        return min(source.fresh, default=0)
-    return line
+def _at_fault(source: Source, mark: Diagnostic) -> int:
+    """The added line to show on what breaks a whole file: the last one before the place, or the first, or none (0)."""
+    before = [number for number in source.fresh if number <= source.line(mark.line)]
+    return max(before, default=min(source.fresh, default=0))
 
 
 def _said(source: Source, mark: Diagnostic, rule: Rule) -> str:

@@ -38,6 +38,7 @@ def read(said: str) -> Iterator[Diagnostic]:
         yield Diagnostic(
             copy=item["filename"],
             line=item["location"]["row"],
+            end=item["end_location"]["row"] if item["end_location"] else 0,
             rule=rule,
             family=family[0] if family else "",
             message=item["message"],

@@ -21,7 +21,8 @@ class Rule:
     """The text of a finding; without `title` or `why` the engine's own message is used.
 
     `guess` marks a rule that is often wrong where secrets are made up: in tests and in prose.
-    `unless` matches lines that only look like a finding.
+    `unless` matches lines that only look like a finding. `at` is found on the line of an instruction of several that the
+    finding is about.
     """
 
     level: Level
@@ -31,6 +32,7 @@ class Rule:
     fix_seconds: int | None = None
     guess: bool = False
     unless: re.Pattern[str] | None = None
+    at: re.Pattern[str] | None = None
 
 
 _DIGEST = re.compile(r"sha-?(?:1|256|384|512)|integrity|digest|checksum|fingerprint|commit|\brev\b", re.IGNORECASE)

@@ -25,4 +25,4 @@ def read(said: str) -> Iterator[Diagnostic]:
             yield Diagnostic(copy=item["filename"], line=item["line_number"], rule=item["type"])
 
 
-ENGINE = Engine("detect-secrets", "detect-secrets", frozenset(FileKind), words, read)
+ENGINE = Engine("detect-secrets", "detect-secrets", frozenset(FileKind), words, read, compares=False)

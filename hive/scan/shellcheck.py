@@ -27,6 +27,7 @@ def read(said: str) -> Iterator[Diagnostic]:
         yield Diagnostic(
             copy=item["file"],
             line=item["line"],
+            end=item["endLine"],
             rule=f"SC{item['code']}",
             family="syntax" if item["code"] < 2000 and item["level"] == "error" else item["level"],
             message=item["message"],
@@ -41,4 +42,4 @@ def _edits(fix: dict[str, Any] | None) -> Iterator[Edit]:
             yield Edit(part["line"], part["column"] - 1, part["endColumn"] - 1, part["replacement"])
 
 
-ENGINE = Engine("shellcheck", "shellcheck", frozenset({FileKind.SHELL}), words, read, frozenset({0, 1}))
+ENGINE = Engine("shellcheck", "shellcheck", frozenset({FileKind.SHELL}), words, read, found=frozenset({1}))

@@ -49,6 +49,8 @@ class FileDiff:
     binary: bool = False
     regular: bool = True
     removed: frozenset[int] = frozenset()
+    mode: str = ""
+    """The new mode as git writes it, such as `120000` for a link and `160000` for a submodule; empty if git does not say."""
 
 
 @dataclass(slots=True)
@@ -63,10 +65,12 @@ class _File:
     binary: bool = False
     regular: bool = True
     removed: set[int] = field(default_factory=set)
+    mode: str = ""
 
     def frozen(self) -> FileDiff:
         added, removed = frozenset(self.added), frozenset(self.removed)
-        return FileDiff(self.path, self.old_path, self.new, self.old, added, self.binary, self.regular, removed)
+        shown = (self.path, self.old_path, self.new, self.old, added, self.binary, self.regular)
+        return FileDiff(*shown, removed, self.mode)
 
 
 def parse(text: str) -> tuple[FileDiff, ...]:
@@ -104,9 +108,9 @@ def _read_header(file: _File, line: str) -> None:
             file.path = _unquoted(name)
         case ["new", "file", mode]:
             file.old_path = None
-            file.regular = mode.endswith(_REGULAR)
+            file.regular, file.mode = mode.endswith(_REGULAR), mode[-6:]
         case ["index", _, mode]:
-            file.regular = mode.endswith(_REGULAR)
+            file.regular, file.mode = mode.endswith(_REGULAR), mode
         case ["deleted", "file", _]:
             file.path = None
         case ["Binary" | "GIT", *_]:

@@ -19,6 +19,8 @@ from hive.scan.rules import rule_for
 from hive.scan.sandbox_runner import EngineFailed, SandboxRunner, bench
 from hive.scan.sources import Before, Source, gather
 
+__all__ = ["ENGINES", "WORKERS", "absent", "analyse"]
+
 WORKERS = 2
 """Engines that run beside one another, unless a hive says otherwise."""
 

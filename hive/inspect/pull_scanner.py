@@ -16,6 +16,7 @@ from hive.git_mirror.mirror import GitError, GitInterrupted, TooLarge, TreeLimit
 from hive.inspect.fetch import MirrorOf, fetch
 from hive.scan import analyse
 from hive.scan.analysis import WORKERS
+from hive.scan.positives import ALL_CLEAN
 from hive.scan.sources import Before, OldFile
 from hive.scan.tree import ENGINE, concerns, tree_findings
 
@@ -63,7 +64,8 @@ def scan_commits(commits: Commits, old: str, new: str, *, bounds: TreeLimits = S
     missed = {path for path, _ in scan.skipped}
     found = tuple(tree_findings(files, [path for path in unread if path not in missed]))
     ran = (*scan.ran, ENGINE) if concerns(files) else scan.ran
-    return replace(scan, base_sha=old, ran=ran, findings=(*found, *scan.findings) if found else scan.findings)
+    rest = tuple(item for item in scan.findings if not (found and item.rule == ALL_CLEAN))
+    return replace(scan, base_sha=old, ran=ran, findings=(*found, *rest))
 
 
 def _told(files: Sequence[FileDiff], head: Path, base: Path) -> tuple[Mapping[str, frozenset[int]], Before, list[str]]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from bots.models import Category, Finding, Level, Scan
 from hive.scan import positives
 from hive.scan.comparison import Mark, brought
+from hive.scan.conflicts import NAME as CONFLICTS
+from hive.scan.conflicts import conflicts
 from hive.scan.engine import Diagnostic, Engine, EngineRefused
 from hive.scan.engines import ENGINES
 from hive.scan.findings import deduplicate, finding
@@ -61,6 +63,8 @@ def analyse(
         (folder / _OURS).write_text("ruleDirs: []\n")  # ast-grep looks no further up for a configuration
         sources, skipped = gather(root, changed, folder, before)
         looks = list(_looks(engines, here, sources, folder, workers))
+        if marks := conflicts(sources):
+            looks.append(_Look(CONFLICTS, marks))
         spans = statements([mark for look in looks for mark in look.marks], here, folder)
     ran = tuple(look.engine for look in looks if not look.failed)
     failed = tuple((look.engine, why) for look in looks for why in look.failed)

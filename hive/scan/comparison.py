@@ -13,6 +13,9 @@ Mark = tuple[Source, Diagnostic]
 Sign = tuple[str, str, object]
 """A rule, its message without numbers, and where: a line of the base, or the words around it."""
 
+DOUBTFUL = frozenset({"broken"})
+"""What a parser may say of a file whose language is newer than it: of such a file it said the same before the change."""
+
 _NUMBER = re.compile(r"\d+")
 
 
@@ -36,7 +39,12 @@ def brought(head: Sequence[Mark], base: Sequence[Mark] | None, *, broken: Callab
     for marks in new.values():
         source = marks[0][0]
         if base is None or source.base is None or any(broken(mark) for _, mark in old.get(source.base.whole, ())):
-            kept += [(at, mark) for at, mark in marks if broken(mark) or _is_touched(at, mark)]
+            was_broken = {mark.rule for _, mark in old.get(source.base.whole, ())} if source.base else set()
+            kept += [
+                (at, mark)
+                for at, mark in marks
+                if (broken(mark) and not (mark.rule in was_broken and mark.rule in DOUBTFUL)) or _is_touched(at, mark)
+            ]
         else:
             kept += _of_file(source, source.base, marks, old.get(source.base.whole, ()))
     return kept

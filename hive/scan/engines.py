@@ -2,6 +2,30 @@
 
 from __future__ import annotations
 
-from hive.scan import astgrep, ruff, secret_scan, shellcheck, taint, yamllint
+from hive.scan import (
+    astgrep,
+    documents,
+    hadolint,
+    ruff,
+    secret_scan,
+    shellcheck,
+    syntax,
+    taint,
+    yamllint,
+    zizmor,
+)
+from hive.scan.engine import Engine
 
-ENGINES = (ruff.ENGINE, astgrep.ENGINE, taint.ENGINE, secret_scan.ENGINE, shellcheck.ENGINE, yamllint.ENGINE)
+ENGINES: tuple[Engine, ...] = (
+    ruff.ENGINE,
+    astgrep.ENGINE,
+    taint.ENGINE,
+    secret_scan.ENGINE,
+    shellcheck.ENGINE,
+    yamllint.ENGINE,
+    syntax.ENGINE,
+    documents.ENGINE,
+    hadolint.ENGINE,
+    zizmor.ENGINE,
+)
+"""In the order in which people read which of them ran."""

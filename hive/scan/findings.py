@@ -13,6 +13,9 @@ from hive.scan.rules import ORDER, Rule, rule_for
 from hive.scan.sources import Source
 
 _LOUDNESS = {Level.RED: 0, Level.YELLOW: 1, Level.GREEN: 2}
+NEAR = 6
+"""The lines above a finding that can say what it is for."""
+
 _QUIETER = {Level.RED: Level.YELLOW}
 """The level of a guess where secrets are usually made up; a lower one is dropped."""
 
@@ -21,7 +24,7 @@ def finding(engine: str, source: Source, mark: Diagnostic, line: int) -> Finding
     """What a diagnostic means for the change, shown on a line; None if it means nothing there."""
     rule = rule_for(engine, mark)
     level = _level(rule, source)
-    if level is None or (rule.unless and rule.unless.search(source.text(line))):
+    if level is None or not _holds(rule, source, mark, line):
         return None
     if rule.category is Category.BROKEN:
         line = _at_fault(source, mark)
@@ -48,6 +51,18 @@ def _level(rule: Rule, source: Source) -> Level | None:
     if rule.guess and source.is_locked:
         return None
     return _QUIETER.get(rule.level) if rule.guess and (source.is_test or source.is_prose) else rule.level
+
+
+def _holds(rule: Rule, source: Source, mark: Diagnostic, line: int) -> bool:
+    """Whether what a rule asks of the line, of the file and of the engine's words is there."""
+    text = source.text(line)
+    if rule.message and not rule.message.search(mark.message):
+        return False
+    if rule.near and not any(rule.near.search(source.text(number)) for number in range(line - NEAR, line + 1)):
+        return False
+    if (rule.unless and rule.unless.search(text)) or (rule.only and not rule.only.search(text)):
+        return False
+    return rule.wants is None or any(rule.wants.search(each) for each in source.lines)
 
 
 def deduplicate(findings: Iterable[Finding]) -> tuple[Finding, ...]:

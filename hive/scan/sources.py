@@ -19,6 +19,7 @@ MAX_BYTES = 4 * 1024 * 1024
 _SILENCER = re.compile(r"ast-grep-ignore|#\s*yamllint\b|#\s*shellcheck\b(?!\s+shell=\w+\s*$)", re.MULTILINE)
 _LONE_RETURN = re.compile(r"\r(?!\Z)")
 _SHEBANG = re.compile(r"#!.*\b(?:(?P<python>python[\d.]*)|(?:ba|da|k|a)?sh)\b")
+_FOREIGN_SHELL = re.compile(r"#!.*\b(?:zsh|fish|t?csh|nu|pwsh|elvish|xonsh|rc)\b")
 _OTHER_ENDS = re.compile("[\x85\u2028\u2029]")
 """They end a line for PyYAML and for ESLint (the first not), and for nobody else."""
 
@@ -238,6 +239,8 @@ def _named(path: str) -> FileKind:
 def _kind(path: str, text: str) -> FileKind:
     kind = _named(path)
     if kind is FileKind.YAML and _TEMPLATE.search(text):  # a template of YAML is none yet
+        return FileKind.OTHER
+    if kind is FileKind.SHELL and _FOREIGN_SHELL.match(text):
         return FileKind.OTHER
     if kind is FileKind.OTHER and not PurePosixPath(path).suffix and (match := _SHEBANG.match(text)):
         return FileKind.PYTHON if match["python"] else FileKind.SHELL

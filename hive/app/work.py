@@ -209,7 +209,7 @@ def dispatcher_of(instance: Instance) -> Dispatcher:
 def contexts(instance: Instance, reader: Callable[[str, str], GiteaReader]) -> Callable[[str, str], Context]:
     """What bots see of a team: (team, bot)."""
     mirror = mirrors(instance, "work")
-    scanner = PullScanner(mirror)
+    scanner = PullScanner(mirror, workers=instance.settings.limits.workers)
     evaluator = evaluators(instance, mirror, reader)
     history = LedgerHistory(instance.ledger)
 

@@ -19,6 +19,8 @@ from hive.scan.findings import deduplicate, finding
 from hive.scan.placement import line_of, statements
 from hive.scan.rules import rule_for
 from hive.scan.sandbox_runner import EngineFailed, SandboxRunner, bench
+from hive.scan.secret_scan import NAME as SECRETS
+from hive.scan.secret_scan import everywhere
 from hive.scan.sources import Before, Source, gather
 
 __all__ = ["ENGINES", "WORKERS", "absent", "analyse"]
@@ -134,6 +136,6 @@ def _narrowed(
 
 def _findings(looks: Sequence[_Look], spans: Mapping[str, Sequence[tuple[int, int]]]) -> Iterator[Finding]:
     for look in looks:
-        for source, mark in look.marks:
+        for source, mark in everywhere(look.marks) if look.engine == SECRETS else look.marks:
             if (seen := finding(look.engine, source, mark, line_of(source, mark, spans))) is not None:
                 yield seen

@@ -34,4 +34,6 @@ def read(said: str) -> Iterator[Diagnostic]:
         yield Diagnostic(copy=item["file"], line=first, rule=item["ruleId"], end=last)
 
 
-ENGINE = Engine("ast-grep", "ast-grep", _KINDS, words, read)
+ENGINE = Engine(
+    "ast-grep", "ast-grep", _KINDS, words, read, adds="failures that leave no trace, and other shapes that go wrong"
+)

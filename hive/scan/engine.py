@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from hive.scan.sandbox_runner import EngineFailed, SandboxRunner
@@ -76,7 +76,7 @@ class Engine:
             raise EngineRefused(f"ended with status {status}")
         places = {PurePosixPath(source.whole).parts[0]: source for source in sources}
         try:
-            marks = [(places[PurePosixPath(mark.copy).parts[-2]], mark) for mark in self.read(said)]
+            marks = [_placed(places[PurePosixPath(mark.copy).parts[-2]], mark) for mark in self.read(said)]
         except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise EngineFailed("spoke a language that is not its own") from error
         if status in self.found and not marks:
@@ -86,3 +86,10 @@ class Engine:
 
 class EngineRefused(EngineFailed):
     """An engine ended by itself and without an answer: it may be about one of the files."""
+
+
+def _placed(source: Source, mark: Diagnostic) -> tuple[Source, Diagnostic]:
+    """A diagnostic with its file; one about the copy of the added lines is about a line of the whole."""
+    if PurePosixPath(mark.copy).name == PurePosixPath(source.added).name:
+        return source, replace(mark, line=source.suspect[mark.line - 1])
+    return source, mark

@@ -9,7 +9,7 @@ from itertools import groupby
 from bots.models import Category, Finding, Level
 from hive.scan.engine import Diagnostic, Edit
 from hive.scan.placement import instruction
-from hive.scan.rules import ORDER, Rule, rule_for
+from hive.scan.rules import ORDER, Rule, better, rule_for
 from hive.scan.sources import Source
 
 _LOUDNESS = {Level.RED: 0, Level.YELLOW: 1, Level.GREEN: 2}
@@ -75,6 +75,12 @@ def deduplicate(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     for _, same in groupby(sorted(findings, key=_matter), key=_matter):
         group = sorted(same, key=lambda item: (_LOUDNESS[item.effective_level], ORDER.index(item.engine), item.line))
         kept += _of_one_engine(group)
+    told = {(item.path, item.line, item.rule) for item in kept}
+    kept = [
+        item
+        for item in kept
+        if not any((item.path, item.line, rule) in told for rule in better(item.engine, item.rule))
+    ]
     leaks = {(item.path, item.line) for item in kept if item.category is Category.LEAK}
     # A line with a secret is never quoted.
     quiet = (replace(item, suggestion=None) if (item.path, item.line) in leaks else item for item in kept)
@@ -87,7 +93,7 @@ def _of_one_engine(group: list[Finding]) -> Iterator[Finding]:
         if item.engine == group[0].engine and item.title not in titles:
             titles.add(item.title)
             yield item
-        if item.category is Category.BROKEN:
+        if item.category in {Category.BROKEN, Category.LEAK}:
             return
 
 

@@ -59,4 +59,11 @@ def _edit(start: dict[str, int], end: dict[str, int], text: str) -> Edit | None:
     return None
 
 
-ENGINE = Engine("ruff", "ruff", frozenset({FileKind.PYTHON}), words, read)
+ENGINE = Engine(
+    "ruff",
+    "ruff",
+    frozenset({FileKind.PYTHON}),
+    words,
+    read,
+    adds="bugs, blind handlers, unsafe calls and small untidiness in Python",
+)

@@ -195,6 +195,12 @@ def codes(engine: str) -> frozenset[str]:
     return frozenset(texts_of(engine))
 
 
+def better(engine: str, rule: str) -> frozenset[str]:
+    """The rules that explain the same better than one of an engine."""
+    found = texts_of(engine).get(rule)
+    return found.same if found else frozenset()
+
+
 @cache
 def texts_of(engine: str) -> dict[str, Rule]:
     """The texts of one engine, by rule or family; empty for an engine whose texts stand here."""

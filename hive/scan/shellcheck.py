@@ -47,4 +47,12 @@ def _edits(fix: dict[str, Any] | None) -> Iterator[Edit]:
             yield Edit(part["line"], part["column"] - 1, part["endColumn"] - 1, part["replacement"])
 
 
-ENGINE = Engine("shellcheck", "shellcheck", frozenset({FileKind.SHELL}), words, read, frozenset({0, 1}))
+ENGINE = Engine(
+    "shellcheck",
+    "shellcheck",
+    frozenset({FileKind.SHELL}),
+    words,
+    read,
+    frozenset({0, 1}),
+    adds="what goes wrong in shell scripts",
+)

@@ -19,6 +19,12 @@ MAX_BYTES = 4 * 1024 * 1024
 _SILENCER = re.compile(r"ast-grep-ignore|#\s*yamllint\b|#\s*shellcheck\b(?!\s+shell=\w+\s*$)", re.MULTILINE)
 _LONE_RETURN = re.compile(r"\r(?!\Z)")
 _SHEBANG = re.compile(r"#!.*\b(?:(?P<python>python[\d.]*)|(?:ba|da|k|a)?sh)\b")
+_SUSPECT = re.compile(
+    r"[A-Za-z0-9+/=_-]{16}|AP[0-9A-F]|AKC|BEGIN|eyJ|xox|://[^\s]*@|contrase"
+    r"|(?i:secret|passw|pwd|token|auth|cred|(?:api|service|account|db|database|priv|private|client|key)_?(?:key|pass))"
+)
+"""What a line has that any of the detectors of secrets could find one on; most lines have nothing of it."""
+
 _FOREIGN_SHELL = re.compile(r"#!.*\b(?:zsh|fish|t?csh|nu|pwsh|elvish|xonsh|rc)\b")
 _OTHER_ENDS = re.compile("[\x85\u2028\u2029]")
 """They end a line for PyYAML and for ESLint (the first not), and for nobody else."""
@@ -97,7 +103,8 @@ class UnreadableFile(Exception):
 class Source:
     """One changed file.
 
-    `whole` and `added` name its copies: all of it, and one in which every unchanged line is empty.
+    `whole` and `added` name its copies: all of it, and one of the added lines that could hold a secret, which are the lines
+    `suspect` of the other.
     `lines` are its lines as git counts them; the copies may have more of them, and `numbers` maps each to one of git's.
     `fresh` are the lines that the change brought. `base` is the file before the change, None for a new one and for one
     that could not be read; its `fresh` are the lines that the change took away.
@@ -110,6 +117,7 @@ class Source:
     lines: tuple[str, ...]
     numbers: tuple[int, ...]
     fresh: frozenset[int]
+    suspect: tuple[int, ...] = ()
     base: Source | None = None
 
     @property
@@ -221,9 +229,11 @@ def _copy(path: str, text: str, fresh: frozenset[int], folder: Path, number: str
     whole, added = f"{number}/{name}", f"{number}/added{PurePosixPath(name).suffix}"
     (folder / number).mkdir()
     _write(folder / whole, "".join(f"{row}\n" for _, row in rows))
-    _write(folder / added, "".join(f"{row}\n" if count in fresh else "\n" for count, row in rows))
+    suspect = [at for at, (count, row) in enumerate(rows) if count in fresh and _SUSPECT.search(row)]
+    _write(folder / added, "".join(f"{rows[at][1]}\n" for at in suspect))
     known = fresh & set(range(1, len(lines) + 1))
-    return Source(path, kind, whole, added, tuple(lines), tuple(count for count, _ in rows), known)
+    numbers = tuple(count for count, _ in rows)
+    return Source(path, kind, whole, added, tuple(lines), numbers, known, tuple(at + 1 for at in suspect))
 
 
 def _write(file: Path, text: str) -> None:

@@ -32,4 +32,12 @@ def read(said: str) -> Iterator[Diagnostic]:
         yield Diagnostic(match["copy"], int(match["line"]), match["rule"], match["level"], match["message"])
 
 
-ENGINE = Engine("yamllint", "yamllint", frozenset({FileKind.YAML}), words, read, found=frozenset({1}))
+ENGINE = Engine(
+    "yamllint",
+    "yamllint",
+    frozenset({FileKind.YAML}),
+    words,
+    read,
+    found=frozenset({1}),
+    adds="YAML that does not mean what it seems to",
+)

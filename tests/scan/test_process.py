@@ -132,8 +132,9 @@ def test_memory_is_limited(tmp_path: Path) -> None:
 
 def test_a_bomb_is_not_reviewed_and_said_so(look: Look) -> None:
     """Half a kilobyte that grows without end costs an engine its bound, once: the change is not reviewed, because."""
-    bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-        f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+    bomb = "a: &a [x,x,x,x,x,x,x,x,x] # token\n" + "".join(
+        f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}] # token\n"
+        for old, new in zip("abcdefgh", "bcdefghi", strict=True)
     )
     scan = look({"a.yaml": bomb}, engines="detect-secrets yamllint", on=replace(bench(), memory=256 * 1024 * 1024))
     assert [engine for engine, _ in scan.failed] == ["detect-secrets"]

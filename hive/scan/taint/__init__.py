@@ -27,4 +27,11 @@ def read(said: str) -> Iterator[Diagnostic]:
         yield Diagnostic(item["file"], item["line"], item["rule"], also=tuple(item["also"]))
 
 
-ENGINE = Engine("taint", sys.executable, frozenset({FileKind.PYTHON}), words, read)
+ENGINE = Engine(
+    "taint",
+    sys.executable,
+    frozenset({FileKind.PYTHON}),
+    words,
+    read,
+    adds="request data that reaches the file system unchecked",
+)

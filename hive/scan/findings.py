@@ -60,7 +60,8 @@ def _holds(rule: Rule, source: Source, mark: Diagnostic, line: int) -> bool:
         return False
     if rule.near and not any(rule.near.search(source.text(number)) for number in range(line - NEAR, line + 1)):
         return False
-    if (rule.unless and rule.unless.search(text)) or (rule.only and not rule.only.search(text)):
+    both = f"{source.text(source.line(mark.line))}\n{text}"
+    if (rule.unless and any(map(rule.unless.search, both.split("\n")))) or (rule.only and not rule.only.search(text)):
         return False
     return rule.wants is None or any(rule.wants.search(each) for each in source.lines)
 

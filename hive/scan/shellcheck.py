@@ -10,8 +10,10 @@ from hive.scan.engine import Diagnostic, Edit, Engine
 from hive.scan.rules import codes
 from hive.scan.sources import FileKind, Source
 
-SYNTAX = frozenset({1046, 1047, 1049, 1050, 1056, 1057, 1058, 1060, 1061, 1062, 1063, 1064, 1072, 1073, 1088, 1089})
-"""The codes of what does not parse. Others below 2000 are about what the shell reads otherwise than people do."""
+SYNTAX = frozenset({1072, 1088, 1089})
+"""The codes for the place where the parser stopped. Others below 2000 say why, or are about what the shell reads otherwise than
+people do.
+"""
 
 PORTABLE = 3000
 """Codes from here on are about words that the shell of the first line does not have."""

@@ -42,21 +42,21 @@ def words(sources: Sequence[Source]) -> list[str]:
 def rules() -> str:
     """The rules, one for each language."""
     return "\n---\n".join(
-        f"id: broken-{language}\nlanguage: {language}\n"
-        "rule: {any: [{kind: ERROR}, {any: ["
+        f"id: error-{language}\nlanguage: {language}\nrule: {{kind: ERROR}}\n---\n"
+        f"id: missing-{language}\nlanguage: {language}\nrule: {{any: ["
         + ", ".join(f"{{kind: {kind}}}" for kind in kinds.split())
-        + "], has: {regex: '^$'}}]}"
+        + "], has: {regex: '^$'}}"
         for language, kinds in _LANGUAGES.items()
     )
 
 
 def read(said: str) -> Iterator[Diagnostic]:
-    """The smallest broken place of each file: the nearest to the fault."""
+    """The smallest broken place of each file: the nearest to the fault. What is missing is missing at its end."""
     found: dict[str, tuple[int, int, int]] = {}
     for line in filter(None, said.split("\n")):
         item = json.loads(line)
         first, last = (item["range"][end]["line"] + 1 for end in ("start", "end"))
-        place = (last - first, first, last)
+        place = (last - first, last if item["ruleId"].startswith("missing") else first, last)
         found[item["file"]] = min(place, found.get(item["file"], place))
     for copy, (_, first, last) in found.items():
         yield Diagnostic(copy, first, "broken", end=last, message="the syntax is broken here")

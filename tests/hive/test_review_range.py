@@ -45,9 +45,9 @@ def git(root: Path, *words: str) -> str:
     return subprocess.run(["git", *who, *words], cwd=root, env=env, capture_output=True, check=True, text=True).stdout
 
 
-def hive(*words: str | Path, at: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command line as a person does."""
-    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2])}
+def hive(*words: str | Path, at: Path | None = None, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a person does; `more` are variables of its environment."""
+    env = {"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[2]), **more}
     return subprocess.run([sys.executable, "-m", "hive", *words], cwd=at, env=env, capture_output=True, text=True)
 
 
@@ -123,7 +123,16 @@ def test_a_linked_work_tree_is_a_repository(repo: Path, tmp_path: Path) -> None:
     assert hive("review", "--range", "good.py..HEAD", at=tmp_path / "linked").returncode == 1
 
 
-def test_engines_are_listed(tmp_path: Path) -> None:
+def test_a_configuration_above_rules_nothing(repo: Path, tmp_path: Path) -> None:
+    """A configuration of an analyser that lies above the folder in which they run does not reach them."""
+    (tmp_path / "sgconfig.yml").write_text("ruleDirs: []\nlanguageGlobs: {html: ['*.py', '*.js']}\n")
+    (tmp_path / "ruff.toml").write_text("exclude = ['*']\n")
+    (tmp_path / "here").mkdir()
+    done = hive("review", "--range", "good.py..bad.py", at=repo, TMPDIR=str(tmp_path / "here"))
+    assert "[ast-grep py-swallowed]" in done.stdout
+
+
+def test_engines_are_listed() -> None:
     """Each engine has a line that says whether it is here, what it reads and what it sees."""
     rows = hive("engines").stdout.splitlines()
     assert [row.split()[:2] for row in rows if "hadolint" in row] == [["✓", "hadolint"]]

@@ -73,10 +73,14 @@ def test_a_crash_and_nonsense_are_failures(look: Look, install: Install, script:
     assert look(CODE, engines="ruff", on=install("ruff", script)).failed == (("ruff", reason),)
 
 
-@pytest.mark.parametrize("engine", ["ast-grep", "shellcheck", "detect-secrets", "yamllint"])
+@pytest.mark.parametrize("engine", ["ast-grep", "shellcheck", "detect-secrets", "yamllint", "hadolint"])
 def test_nonsense_of_any_engine(look: Look, install: Install, engine: str) -> None:
     """Whoever speaks it, nonsense is a failure."""
-    scan = look({"a.sh": "true\n", "a.yml": "a: 1\n"}, engines=engine, on=install(engine, "echo hello"))
+    scan = look(
+        {"a.sh": "true\n", "a.yml": "a: 1\n", "Dockerfile": "FROM x\n"},
+        engines=engine,
+        on=install(engine, "echo hello"),
+    )
     assert scan.failed == ((engine, "spoke a language that is not its own"),)
 
 

@@ -24,7 +24,7 @@ NOT_REVIEWED = 2
     "--description-file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="Its description, for a review with a model.",
+    help="Its description; analysers read neither.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, the verdict last.")
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0.")

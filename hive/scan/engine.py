@@ -50,6 +50,7 @@ class Engine:
     `kinds` and `paths` say which files these are: of any of the kinds, with a path in which the pattern is found.
     `statuses` are the exit statuses of a run that finished; `found` are those that promise a diagnostic, so that one of
     them without any is a crash. Any other status is a failure. `compares` is whether the base is looked at, too.
+    `files` are configurations of ours that it reads, by name: they are written into the folder in which it runs.
     An `optional` engine belongs to the machine: it is used where it is found. `adds` is what it sees, for people.
     """
 
@@ -62,6 +63,7 @@ class Engine:
     found: frozenset[int] = frozenset()
     paths: re.Pattern[str] | None = None
     compares: bool = True
+    files: tuple[tuple[str, str], ...] = ()
     optional: bool = False
     adds: str = ""
 
@@ -71,6 +73,8 @@ class Engine:
 
     def look(self, bench: SandboxRunner, sources: Sequence[Source], folder: Path) -> list[tuple[Source, Diagnostic]]:
         """All diagnostics with their files; raises EngineFailed, and EngineRefused where the files may be the reason."""
+        for name, content in self.files:
+            (folder / name).write_text(content)
         status, said = bench.run(self.program, self.words(sources), folder)
         if status not in self.statuses | self.found:
             raise EngineRefused(f"ended with status {status}")

@@ -7,6 +7,7 @@ from hive.scan import (
     documents,
     hadolint,
     ruff,
+    scripts,
     secret_scan,
     shellcheck,
     syntax,
@@ -27,5 +28,7 @@ ENGINES: tuple[Engine, ...] = (
     documents.ENGINE,
     hadolint.ENGINE,
     zizmor.ENGINE,
+    scripts.OXLINT,
+    scripts.ESLINT,
 )
 """In the order in which people read which of them ran."""

@@ -166,7 +166,7 @@ ORDER = (
         "ruff",
         "shellcheck",
     ),
-    *("yamllint", "eslint", "statix", "staticcheck"),
+    *("yamllint", "oxlint", "eslint"),
 )
 """Whose text is kept if several engines report the same thing: the best explanation first."""
 
@@ -201,10 +201,13 @@ def better(engine: str, rule: str) -> frozenset[str]:
     return found.same if found else frozenset()
 
 
+_SAME_RULES = {"oxlint": "eslint"}
+
+
 @cache
 def texts_of(engine: str) -> dict[str, Rule]:
     """The texts of one engine, by rule or family; empty for an engine whose texts stand here."""
-    file = files("hive.scan").joinpath("texts", f"{engine}_rules.toml")
+    file = files("hive.scan").joinpath("texts", f"{_SAME_RULES.get(engine, engine)}_rules.toml")
     tables = _tables(file.read_text("utf-8")) if file.is_file() else ()
     return {name: _rule(said) for name, said in tables}
 

@@ -16,7 +16,9 @@ from pathlib import Path, PurePosixPath
 MAX_BYTES = 4 * 1024 * 1024
 """The most bytes of a file that is analysed."""
 
-_SILENCER = re.compile(r"ast-grep-ignore|#\s*yamllint\b|#\s*shellcheck\b(?!\s+shell=\w+\s*$)", re.MULTILINE)
+_SILENCER = re.compile(
+    r"ast-grep-ignore|(?:eslint|oxlint)-disable|#\s*yamllint\b|#\s*shellcheck\b(?!\s+shell=\w+\s*$)", re.MULTILINE
+)
 _LONE_RETURN = re.compile(r"\r(?!\Z)")
 _SHEBANG = re.compile(r"#!.*\b(?:(?P<python>python[\d.]*)|(?:ba|da|k|a)?sh)\b")
 _SUSPECT = re.compile(

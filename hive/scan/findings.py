@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
@@ -13,6 +14,7 @@ from hive.scan.rules import ORDER, Rule, better, rule_for
 from hive.scan.sources import Source
 
 _LOUDNESS = {Level.RED: 0, Level.YELLOW: 1, Level.GREEN: 2}
+_EXCUSE = re.compile(r"#\s*shellcheck\s+disable=(?P<rules>[\w,]+)\s+#\s*\w+\s+\w+")
 NEAR = 6
 """The lines above a finding that can say what it is for."""
 
@@ -24,7 +26,7 @@ def finding(engine: str, source: Source, mark: Diagnostic, line: int) -> Finding
     """What a diagnostic means for the change, shown on a line; None if it means nothing there."""
     rule = rule_for(engine, mark)
     level = _level(rule, source)
-    if level is None or not _holds(rule, source, mark, line):
+    if level is None or _is_excused(rule, source, mark) or not _holds(rule, source, mark, line):
         return None
     if rule.category is Category.BROKEN:
         line = _at_fault(source, mark)
@@ -51,6 +53,12 @@ def _level(rule: Rule, source: Source) -> Level | None:
     if rule.guess and source.is_locked:
         return None
     return _QUIETER.get(rule.level) if rule.guess and (source.is_test or source.is_prose) else rule.level
+
+
+def _is_excused(rule: Rule, source: Source, mark: Diagnostic) -> bool:
+    """Whether the line above a remark says that it is meant so, by its rule and with a reason; what is red has no excuse."""
+    said = _EXCUSE.search(source.text(source.line(mark.line) - 1))
+    return rule.level is Level.YELLOW and said is not None and mark.rule in said["rules"].split(",")
 
 
 def _holds(rule: Rule, source: Source, mark: Diagnostic, line: int) -> bool:

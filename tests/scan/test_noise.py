@@ -56,6 +56,15 @@ def test_shells_that_are_no_shells(look: Look) -> None:
     assert scan.findings[0].category is not Category.BROKEN
 
 
+def test_an_excuse_has_a_rule_and_a_reason(look: Look) -> None:
+    """A remark is not made where the line above names its rule and says why; without a reason, or for what is red, it is."""
+    excused = "#!/bin/sh\n# shellcheck disable=SC2086 # lanes are words\necho $1\n"
+    bare = "#!/bin/sh\n# shellcheck disable=SC2086\necho $1\n"
+    red = "#!/bin/sh\n# shellcheck disable=SC2068 # it is meant so\necho $@\n"
+    scan = look({"a.sh": excused, "b.sh": bare, "c.sh": red}, engines="shellcheck")
+    assert said(scan) == [("b.sh", 3, "SC2086"), ("c.sh", 3, "SC2068")]
+
+
 def test_a_crash_is_no_answer(look: Look) -> None:
     """An engine whose status promises findings and that says none has crashed: the file is not reviewed."""
     scan = look({"a.yml": "a: \x01b\n"}, engines="yamllint")

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from hive.scan.engine import Diagnostic
 
 
-class Unfinished(ValueError):
+class UnfinishedRun(ValueError):
     """The run says itself that it did not finish, or that it could not read something."""
 
 
@@ -36,7 +36,7 @@ def _look_at(invocations: list[dict[str, Any]]) -> None:
     for each in invocations:
         notes = (*each.get("toolExecutionNotifications", ()), *each.get("toolConfigurationNotifications", ()))
         if each.get("executionSuccessful") is False or any(note.get("level") == "error" for note in notes):
-            raise Unfinished("it did not finish")
+            raise UnfinishedRun("it did not finish")
 
 
 def _diagnostic(result: Mapping[str, Any], place: Mapping[str, Any]) -> Diagnostic:

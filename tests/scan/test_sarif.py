@@ -71,7 +71,7 @@ def test_the_same_result_is_read_once() -> None:
 )
 def test_a_run_that_could_not_look_is_none(invocation: dict[str, Any]) -> None:
     """No results of a run that says it did not finish is no clean bill."""
-    with pytest.raises(sarif.Unfinished):
+    with pytest.raises(sarif.UnfinishedRun):
         list(sarif.read(run(invocations=[invocation])))
 
 

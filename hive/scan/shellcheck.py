@@ -18,6 +18,9 @@ people do.
 PORTABLE = 3000
 """Codes from here on are about words that the shell of the first line does not have."""
 
+EVERYWHERE = frozenset({3013, 3037, 3043})
+"""Some that no standard demands and every shell on a Linux has: `local`, `echo -n`, `-nt`."""
+
 
 def words(sources: Sequence[Source]) -> list[str]:
     """The codes that have a text, without any configuration but ours."""
@@ -29,7 +32,7 @@ def read(said: str) -> Iterator[Diagnostic]:
     known = codes("shellcheck")
     for item in json.loads(said)["comments"]:
         code, rule = item["code"], f"SC{item['code']}"
-        family = "syntax" if code in SYNTAX else "portable" if code >= PORTABLE else ""
+        family = "syntax" if code in SYNTAX else "portable" if code >= PORTABLE and code not in EVERYWHERE else ""
         if family or rule in known:
             yield Diagnostic(
                 copy=item["file"],

@@ -201,6 +201,8 @@ def _read(root: Path, path: str) -> str | None:
         raise UnreadableFile("is not in the checkout")
     known = _named(path) is not FileKind.OTHER
     size = file.stat().st_size
+    if not known and size > MAX_BYTES and _is_binary(file):
+        return None
     if size > MAX_BYTES:
         raise UnreadableFile(f"has {size} bytes, and {MAX_BYTES} is the limit")
     content = file.read_bytes()
@@ -209,6 +211,12 @@ def _read(root: Path, path: str) -> str | None:
     if b"\0" in content:
         raise UnreadableFile("holds zero bytes")
     return _decoded(content, strict=known)
+
+
+def _is_binary(file: Path) -> bool:
+    """Whether a large file is no text, as git decides it: by a zero byte near its beginning."""
+    with file.open("rb") as content:
+        return b"\0" in content.read(8000)
 
 
 def _decoded(content: bytes, *, strict: bool) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,6 +117,14 @@ class Commits:
             start = said.index(b"\n", at) + 1
             yield said[start : start + entry.size]
             at = start + entry.size + 1
+
+    def files_with(self, sha: str, words: Collection[str]) -> list[str]:
+        """The text files of a commit that hold any of some words, as whole words."""
+        options = [option for word in sorted(words) for option in ("-e", word)]
+        status, out = self.git.call("grep", "-l", "-z", "-I", "-w", "-F", *options, checked(sha), "--")
+        if status not in (0, 1):
+            raise failure("grep", status, out)
+        return [row.partition(":")[2] for row in out.split("\0") if row] if status == 0 else []
 
     def file(self, sha: str, path: str, *, most: int) -> bytes | None:
         """A regular file's bytes in a commit or tree; None if there is none. Raises TooLarge beyond `most` bytes."""

@@ -13,6 +13,7 @@ from forge.models import PullRequest
 from forge.protocol import Unavailable
 from hive.git_mirror.commits import Commits
 from hive.git_mirror.mirror import GitError, GitInterrupted, TooLarge, TreeLimits
+from hive.inspect.broken_imports import broken_imports
 from hive.inspect.fetch import MirrorOf, fetch
 from hive.scan import analyse
 from hive.scan.analysis import WORKERS
@@ -62,8 +63,11 @@ def scan_commits(commits: Commits, old: str, new: str, *, bounds: TreeLimits = S
     except (TooLarge, DiffTooLarge) as error:
         return Scan(new, failed=(("change", f"is too large to be reviewed: {error}"),))
     missed = {path for path, _ in scan.skipped}
-    found = tuple(tree_findings(files, [path for path in unread if path not in missed]))
-    ran = (*scan.ran, ENGINE) if concerns(files) else scan.ran
+    found = (
+        *tree_findings(files, [path for path in unread if path not in missed]),
+        *broken_imports(commits, files, old, new),
+    )
+    ran = (*scan.ran, ENGINE) if found or concerns(files) else scan.ran
     rest = tuple(item for item in scan.findings if not (found and item.rule == ALL_CLEAN))
     return replace(scan, base_sha=old, ran=ran, findings=(*found, *rest))
 

@@ -62,6 +62,45 @@ def test_what_a_deletion_breaks_elsewhere(change: Change) -> None:
     assert said(change({"a.py": code}, {"a.py": code[code.index("def f") :]})) == [("a.py", 2, "F821")]
 
 
+def test_an_import_of_what_is_gone(change: Change) -> None:
+    """A module or a name that a change takes away is missing in files that it does not touch: it is said there."""
+    before = {
+        "app/__init__.py": "",
+        "app/store.py": "def save():\n    return 1\n\n\ndef load():\n    return 2\n",
+        "app/old.py": "X = 1\n",
+        "app/main.py": "from app.store import (\n    load,  # both\n    save,\n)\n\nprint(load(), save())\n",
+        "app/other.py": "from . import old\nfrom .store import load\n\nprint(old, load)\n",
+        "app/third.py": "try:\n    from app import old\nexcept ImportError:\n    old = None\n",
+        "elsewhere/old.py": "import json\n",
+        "web/a.js": 'import { b } from "./b";\nconst c = require("./c.js");\nconsole.log(b, c);\n',
+        "web/b.js": "export const b = 1;\n",
+        "web/c.js": "module.exports = 1;\n",
+    }
+    after = {"app/store.py": "def load():\n    return 2\n", "app/old.py": None, "web/b.js": None, "web/c.js": None}
+    scan = change(before, {**after, "web/b.ts": "export const b: number = 1;\n"})
+    assert said(scan) == [
+        ("app/main.py", 1, "import-of-what-is-gone"),
+        ("app/other.py", 1, "import-of-what-is-gone"),
+        ("web/a.js", 2, "import-of-what-is-gone"),
+    ]
+
+
+def test_what_moved_and_is_imported_from_there(change: Change) -> None:
+    """A module that became a package, and a name that comes from elsewhere now, are still there."""
+    before = {
+        "store.py": "def save():\n    return 1\n",
+        "main.py": "from store import save\n\nprint(save())\n",
+        "a.py": "A = 1\n",
+    }
+    after = {"store.py": None, "store/__init__.py": "from store.disk import save\n\n__all__ = ['save']\n"}
+    disk = {
+        "store/disk.py": "def save():\n    return 1\n",
+        "a.py": None,
+        "b.py": "import a_library\n\nprint(a_library)\n",
+    }
+    assert said(change(before, {**after, **disk})) == []
+
+
 OLD = """\
 import os
 

@@ -14,7 +14,10 @@ from hive.scan.rules import ORDER, Rule, better, rule_for
 from hive.scan.sources import Source
 
 _LOUDNESS = {Level.RED: 0, Level.YELLOW: 1, Level.GREEN: 2}
-_EXCUSE = re.compile(r"#\s*shellcheck\s+disable=(?P<rules>[\w,]+)\s+#\s*\w+\s+\w+")
+_EXCUSE = re.compile(r"#\s*noqa:\s*(?P<rules>[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)\s+(?:\W\s*)?\w+\s+\w+")
+_EXCUSE_ABOVE = re.compile(r"#\s*shellcheck\s+disable=(?P<rules>[\w,]+)\s+#\s*\w+\s+\w+")
+"""A remark's rule and at least two words why: behind the line in Python, above it in shell."""
+
 NEAR = 6
 """The lines above a finding that can say what it is for."""
 
@@ -56,9 +59,14 @@ def _level(rule: Rule, source: Source) -> Level | None:
 
 
 def _is_excused(rule: Rule, source: Source, mark: Diagnostic) -> bool:
-    """Whether the line above a remark says that it is meant so, by its rule and with a reason; what is red has no excuse."""
-    said = _EXCUSE.search(source.text(source.line(mark.line) - 1))
-    return rule.level is Level.YELLOW and said is not None and mark.rule in said["rules"].split(",")
+    """Whether a remark's line, or a comment above it, says that it is meant so, by its rule and with a reason.
+
+    What is red has no excuse.
+    """
+    line = source.line(mark.line)
+    found = (_EXCUSE.search(source.text(line)), _EXCUSE_ABOVE.search(source.text(line - 1)))
+    rules = {name.strip() for each in found if each for name in each["rules"].split(",")}
+    return rule.level is Level.YELLOW and mark.rule in rules
 
 
 def _holds(rule: Rule, source: Source, mark: Diagnostic, line: int) -> bool:

@@ -13,6 +13,12 @@ from hive.scan.engine import Diagnostic, Engine
 from hive.scan.sources import FileKind, Source
 
 NAME = "detect-secrets"
+KEYWORD = "Secret Keyword"
+SHORTEST = 8
+"""Letters of a secret that is looked for on other lines: a shorter one is part of words."""
+
+_CODE = frozenset({FileKind.PYTHON, FileKind.SCRIPT, FileKind.RUST, FileKind.GO, FileKind.NIX})
+_WORDS = frozenset({"true", "false", "null", "none", "nil", "undefined", "yes", "no", "required", "optional", "string"})
 _PIECES = (
     re.compile(r"[^\s\"'`,;=:()<>\[\]{}]+"),
     re.compile(r"[^\s\"'`,;()<>\[\]{}]+"),
@@ -38,16 +44,29 @@ def read(said: str) -> Iterator[Diagnostic]:
 
 
 def everywhere(marks: Sequence[Mark]) -> Iterator[Mark]:
-    """The secrets, and every other added line with one of them: detect-secrets says each once for a file."""
+    """The secrets, and every other added line with one of them: detect-secrets says each once for a file.
+
+    What follows the name of a secret in code and stands in no quotes is no secret, but a name or a word such as `true`.
+    """
     told = {(source.whole, source.line(mark.line)) for source, mark in marks}
     for source, mark in marks:
+        text = source.text(source.line(mark.line))
+        secret = _secret(text, mark.message)
+        if mark.rule == KEYWORD and secret and not _is_literal(source, text, secret):
+            continue
         yield source, mark
-        secret = _secret(source.text(source.line(mark.line)), mark.message)
-        for place in source.suspect if secret else ():
+        for place in source.suspect if len(secret) >= SHORTEST else ():
             line = source.line(place)
             if (source.whole, line) not in told and secret in source.text(line):
                 told.add((source.whole, line))
                 yield source, replace(mark, line=place)
+
+
+def _is_literal(source: Source, text: str, secret: str) -> bool:
+    """Whether the value of a keyword can be a secret: a text in quotes, or any word where values need none."""
+    if source.kind in _CODE:
+        return any(f"{quote}{secret}{quote}" in text for quote in ("'", '"', "`"))
+    return secret.lower() not in _WORDS
 
 
 def _secret(line: str, digest: str) -> str:

@@ -142,7 +142,7 @@ def test_a_copy_is_new(change: Change) -> None:
     [
         ("a.js", "function f( {\n  return 1\n}\n", 2),
         ("b.ts", "const x: number = (1;\n", 1),
-        ("c.go", "package c\n\nfunc f() {\n\tx := 1\n", 3),
+        ("c.go", "package c\n\nfunc f() {\n\tx := 1\n", 4),
         ("d.rs", "fn main() {\n    let x = ;\n}\n", 2),
         ("e.json", '{"a": 1,}\n', 1),
         ("f.toml", "a = 1\nb =\n", 2),

@@ -42,6 +42,13 @@ def test_each_line_with_a_secret_is_said_once(look: Look) -> None:
     assert [line for _, line, _ in said(look({"a.env": env}, engines="detect-secrets"))] == [1, 3, 4]
 
 
+def test_a_word_of_a_language_is_no_secret(look: Look) -> None:
+    """What stands in no quotes in code, and what is true or required in a configuration, is no password."""
+    nix = "{\n  users.allowNoPasswordLogin = true;\n  secrets = map f cfg.credentials;\n  x = true;\n  y = cfg.credentials;\n}\n"
+    files = {"a.nix": nix, "b.yml": "password: required\n", "c.nix": f'{{ password = "{PASSWORD}"; }}\n'}
+    assert said(look(files, engines="detect-secrets")) == [("c.nix", 1, "Secret Keyword")]
+
+
 def test_lines_of_yaml_are_those_of_git(look: Look) -> None:
     """A character that ends a line for a reader of YAML and for nobody else moves no finding."""
     text = "a: 'x\u2028y\u2029z\x85'\nb: 1\nb: 2\n"
@@ -57,12 +64,18 @@ def test_shells_that_are_no_shells(look: Look) -> None:
 
 
 def test_an_excuse_has_a_rule_and_a_reason(look: Look) -> None:
-    """A remark is not made where the line above names its rule and says why; without a reason, or for what is red, it is."""
+    """A remark is not made where a comment names its rule and says why; without a reason, or for what is red, it is."""
     excused = "#!/bin/sh\n# shellcheck disable=SC2086 # lanes are words\necho $1\n"
     bare = "#!/bin/sh\n# shellcheck disable=SC2086\necho $1\n"
     red = "#!/bin/sh\n# shellcheck disable=SC2068 # it is meant so\necho $@\n"
-    scan = look({"a.sh": excused, "b.sh": bare, "c.sh": red}, engines="shellcheck")
-    assert said(scan) == [("b.sh", 3, "SC2086"), ("c.sh", 3, "SC2068")]
+    python = "S = '0.0.0.0'  # noqa: S104  # for a container\nT = '0.0.0.0'  # noqa: S104\neval(S)  # noqa: S307  it is ours\n"
+    scan = look({"a.sh": excused, "b.sh": bare, "c.sh": red, "d.py": python}, engines="shellcheck ruff")
+    assert sorted(said(scan)) == [
+        ("b.sh", 3, "SC2086"),
+        ("c.sh", 3, "SC2068"),
+        ("d.py", 2, "S104"),
+        ("d.py", 3, "S307"),
+    ]
 
 
 def test_a_crash_is_no_answer(look: Look) -> None:

@@ -93,7 +93,12 @@ def _looks(
         if known and not (engine.optional and on.find(engine.program) is None)
     ]
     with ThreadPoolExecutor(max(1, workers)) as pool:
-        yield from pool.map(lambda task: _look(task[0], on, task[1], folder), wanted)
+        begun = {
+            engine.name: pool.submit(_look, engine, on, known, folder)
+            for engine, known in sorted(wanted, key=lambda task: not task[0].is_slow)  # the longest way begins first
+        }
+        for engine, _ in wanted:
+            yield begun[engine.name].result()
 
 
 def _look(engine: Engine, on: SandboxRunner, known: Sequence[Source], folder: Path) -> _Look:

@@ -51,7 +51,8 @@ class Engine:
     `statuses` are the exit statuses of a run that finished; `found` are those that promise a diagnostic, so that one of
     them without any is a crash. Any other status is a failure. `compares` is whether the base is looked at, too.
     `files` are configurations of ours that it reads, by name: they are written into the folder in which it runs.
-    An `optional` engine belongs to the machine: it is used where it is found. `adds` is what it sees, for people.
+    One that `is_slow` begins before the others. An `optional` engine belongs to the machine: it is used where it is
+    found. `adds` is what it sees, for people.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Engine:
     paths: re.Pattern[str] | None = None
     compares: bool = True
     files: tuple[tuple[str, str], ...] = ()
+    is_slow: bool = False
     optional: bool = False
     adds: str = ""
 

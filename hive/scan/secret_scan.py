@@ -82,5 +82,6 @@ ENGINE = Engine(
     words,
     read,
     compares=False,
+    is_slow=True,
     adds="keys, tokens and passwords",
 )

@@ -29,7 +29,10 @@ NOT_REVIEWED = 2
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, the verdict last.")
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0.")
 def review(*, repo: Path, span: str, title: str, description_file: Path | None, as_json: bool, as_sarif: bool) -> None:
-    """Review a range of commits: status 1 blocks, 2 is not reviewed."""
+    """Review a range of commits.
+
+    Status 1: blocked. Status 2: not reviewed.
+    """
     from hive.config.extras import NotInstalled, installing, need
 
     try:
@@ -55,7 +58,7 @@ def review(*, repo: Path, span: str, title: str, description_file: Path | None, 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def engines(*, as_json: bool) -> None:
-    """List the review's analysers: those here, and what others would add."""
+    """List the analysers of the review."""
     from hive.app.review_engines import json_lines, table
 
     click.echo("\n".join(json_lines() if as_json else table()))

@@ -79,7 +79,8 @@ def analyse(
 def absent(on: SandboxRunner | None = None) -> tuple[str, ...]:
     """Programs of engines that are not installed: files for them are not reviewed."""
     here = on or bench()
-    return tuple(engine.program for engine in ENGINES if not engine.optional and here.find(engine.program) is None)
+    programs = dict.fromkeys(engine.program for engine in ENGINES if not engine.optional)
+    return tuple(program for program in programs if here.find(program) is None)
 
 
 def _looks(

@@ -15,8 +15,7 @@ from hive.git_mirror.commits import Commits
 from hive.git_mirror.mirror import GitError, GitInterrupted, TooLarge, TreeLimits
 from hive.inspect.broken_imports import broken_imports
 from hive.inspect.fetch import MirrorOf, fetch
-from hive.scan import analyse
-from hive.scan.analysis import WORKERS
+from hive.scan.analysis import WORKERS, analyse
 from hive.scan.positives import ALL_CLEAN
 from hive.scan.sources import Before, OldFile
 from hive.scan.tree import ENGINE, concerns, tree_findings

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hive.scan import (
     astgrep,
+    directives,
     documents,
     hadolint,
     ruff,
@@ -20,6 +21,7 @@ from hive.scan.engine import Engine
 ENGINES: tuple[Engine, ...] = (
     ruff.ENGINE,
     astgrep.ENGINE,
+    directives.ENGINE,
     taint.ENGINE,
     secret_scan.ENGINE,
     shellcheck.ENGINE,

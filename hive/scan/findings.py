@@ -53,7 +53,7 @@ def finding(engine: str, source: Source, mark: Diagnostic, line: int) -> Finding
 
 def _level(rule: Rule, source: Source) -> Level | None:
     """How severe a rule is in a file; None where it is a guess that nobody wants."""
-    if rule.guess and source.is_locked:
+    if (rule.guess and source.is_locked) or (source.is_test and not rule.in_tests):
         return None
     return _QUIETER.get(rule.level) if rule.guess and (source.is_test or source.is_prose) else rule.level
 

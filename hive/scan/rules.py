@@ -15,6 +15,7 @@ from importlib.resources import files
 from typing import Any
 
 from bots.models import Category, Level
+from hive.scan.catalog import patterns
 from hive.scan.engine import Diagnostic
 
 _RED, _YELLOW, _GREEN = Level.RED, Level.YELLOW, Level.GREEN
@@ -31,6 +32,7 @@ class Rule:
     finding is about. `only` has to match the line, `wants` some line of the file, `near` one of the few
     lines above it or itself, `message` the engine's own words.
     `same` are rules that explain it better: on a line with one of them this one is not shown.
+    One that is not `in_tests` means nothing there.
     """
 
     level: Level
@@ -46,6 +48,7 @@ class Rule:
     near: re.Pattern[str] | None = None
     message: re.Pattern[str] | None = None
     same: frozenset[str] = frozenset()
+    in_tests: bool = True
 
 
 _DIGEST = re.compile(r"sha-?(?:1|256|384|512)|integrity|digest|checksum|fingerprint|commit|\brev\b", re.IGNORECASE)
@@ -97,46 +100,22 @@ _NOISY_SECRET = Rule(
 )
 _REMARK = Rule(_YELLOW, _UNTIDY)
 _UNPARSED = Rule(_RED, _BROKEN, "Does not parse")
+LEVELS = {"red": _RED, "yellow": _YELLOW, "green": _GREEN}
+_OURS = {
+    (pattern.engine, pattern.id): Rule(
+        LEVELS[pattern.level],
+        Category(pattern.category),
+        pattern.title,
+        pattern.why,
+        pattern.fix_seconds,
+        in_tests=pattern.in_tests,
+        unless=re.compile(pattern.unless) if pattern.unless else None,
+    )
+    for pattern in patterns().values()
+}
 
 RULES: dict[tuple[str, str], Rule] = {
-    ("taint", "path-from-request"): Rule(
-        _RED,
-        _SECURITY,
-        "Path from a request, unchecked",
-        "The sender of the request chooses the path: a name such as ../.. leads outside of the folder. "
-        "Check the name against a pattern, or resolve the path and make sure that it is still inside.",
-    ),
-    ("taint", "unparsable"): Rule(
-        _YELLOW,
-        _BROKEN,
-        "Paths were not checked in this file",
-        "It is written for another Python than the one that follows request data here.",
-    ),
-    ("ast-grep", "py-swallowed"): _SWALLOWED,
-    ("ast-grep", "py-suppressed"): _SWALLOWED,
-    ("ast-grep", "py-passed-over"): _SWALLOWED,
-    ("ast-grep", "js-swallowed"): _SWALLOWED,
-    ("ast-grep", "js-promise-swallowed"): _SWALLOWED,
-    ("ast-grep", "py-error-to-none"): Rule(
-        _YELLOW,
-        _SILENT,
-        "An error becomes None",
-        "Every caller has to remember that None means failure; the first one that forgets fails far away from here.",
-    ),
-    ("ast-grep", "py-cause-kept"): Rule(
-        _GREEN, Category.PRAISE, "The error keeps its cause", "It is raised under a name that means something here."
-    ),
-    ("ast-grep", "rust-result-dropped"): _LOST,
-    ("ast-grep", "rust-err-ignored"): _LOST,
-    ("ast-grep", "rust-result-discarded"): _DISCARDED,
-    ("ast-grep", "rust-default-for-error"): _DISCARDED,
-    ("ast-grep", "go-err-ignored"): _LOST,
-    ("ast-grep", "go-err-to-nil"): _LOST,
-    ("ast-grep", "go-err-discarded"): _DISCARDED,
-    ("ast-grep", "sh-or-true"): _DISCARDED,
-    ("ast-grep", "sh-errors-off"): Rule(
-        _YELLOW, _SILENT, "Errors are switched off", "From here on the script goes on after a command that failed."
-    ),
+    **_OURS,
     ("detect-secrets", ""): _SECRET,
     ("detect-secrets", "Basic Auth Credentials"): _GUESSED_SECRET,
     ("detect-secrets", "Secret Keyword"): _GUESSED_SECRET,
@@ -158,6 +137,7 @@ ORDER = (
         "conflicts",
         "taint",
         "ast-grep",
+        "directives",
         "syntax",
         "documents",
         "detect-secrets",
@@ -171,7 +151,6 @@ ORDER = (
 """Whose text is kept if several engines report the same thing: the best explanation first."""
 
 
-LEVELS = {"red": _RED, "yellow": _YELLOW, "green": _GREEN}
 CATEGORIES = {
     "bug": _BUG,
     "security": _SECURITY,

@@ -454,7 +454,7 @@ def test_newer_python_is_said(look: Callable[..., Scan]) -> None:
     files = {"a.py": "x = 1\n\nprint(1 +)\n"}
     scan = look(files, added={"a.py": [2]}, engines="taint")
     assert [(item.line, item.level, item.title) for item in scan.findings] == [
-        (2, Level.YELLOW, "Paths were not checked in this file")
+        (2, Level.YELLOW, "Request data was not followed in this file")
     ]
     both = look(files, added={"a.py": [2]}, engines="taint ruff")
     assert [(item.engine, item.level) for item in both.findings] == [("ruff", Level.RED)]

@@ -1,4 +1,4 @@
-"""What the taint rule knows by name: where request data comes in, where paths are used, what cleans. No I/O."""
+"""What the follower knows of Python's functions, and of checks in any language. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -6,11 +6,6 @@ import ast
 import re
 from collections.abc import Iterator
 
-_REQUEST = re.compile(
-    r"(?:^|\.)(?:request|req)\.(?:args|body|cookies|data|environ|files|form|forms|full_path|get_data|get_json|headers|"
-    r"json|match_info|params|path|path_params|post|query|query_params|query_string|stream|text|url|values|view_args|"
-    r"FILES|GET|POST)$"
-)
 _HANDLER_DATA = re.compile(r"^self\.(?:path|headers|rfile|path_args|path_kwargs|get_(?:query_|body_)?arguments?)$")
 _HANDLER_CLASS = re.compile(r"RequestHandler$")
 
@@ -18,75 +13,21 @@ _ROUTES = frozenset({"route", "get", "post", "put", "patch", "delete", "head", "
 _ROUTE_NAME = re.compile(r"<(?:(?P<converter>[^<>:]*):)?(?P<flask>\w+)>|\{(?P<braced>\w+)(?::\w+)?\}")
 _SAFE_TYPES = frozenset({"int", "float", "bool", "uuid", "UUID", "uuid.UUID", "any"})
 
-CLEANERS = re.compile(
-    r"^(?:secure_filename|safe_join|basename|int|float|bool|len|ord|hash|sum|abs|round|range|isinstance|type|id|repr|"
-    r"UUID|hexdigest|digest|token_\w+|uuid\d|_?(?:safe|sanit|clean|valid|check|verif|secure|slug|allow|ensure|require)\w*)$"
-)
-"""Functions whose result is clean."""
-
 PROVING = re.compile(
     r"^(?:fullmatch|match|isidentifier|isalnum|isalpha|isdigit|isdecimal|isnumeric|is_relative_to|startswith|"
-    r"\w*(?:safe|valid|allowed|known|permitted|legal|trusted|inside|within)\w*)$"
+    r"test|matches|Match|MatchString|startsWith|HasPrefix|IsLocal|includes|has|hasOwn|hasOwnProperty|Contains|EqualFold|"
+    r"\w*(?:[sS]afe|[vV]alid|[aA]llowed|[kK]nown|[pP]ermitted|[lL]egal|[tT]rusted|[iI]nside|[wW]ithin)\w*)$"
 )
 """Functions that are true only of what is in order."""
 
-RAISING = re.compile(r"^(?:relative_to|_?(?:check|validate|ensure|require|verify|assert|reject|guard)\w*)$")
+RAISING = re.compile(r"^(?:relative_to|_?(?:check|validate|ensure|require|verify|assert|reject|guard)\w+|check|validate|ensure|verify)$")
 """Functions that raise for what is not in order."""
 
-ENDING = re.compile(r"^(?:abort|fail|exit|_exit|bail|die)$")
+FRAGMENTS = re.compile(r"^(?:includes|Contains|ContainsAny|ContainsRune)$")
+"""Functions that are true of text that holds a certain part."""
+
+ENDING = re.compile(r"^(?:abort|fail|exit|_exit|bail|die|panic|Fatal|Fatalf|Fatalln)$")
 """Functions that do not return."""
-
-CARRYING = frozenset(
-    {"os", "path", "posixpath", "pathlib", "re", "urllib", "parse", "json", "base64", "html", "codecs", "unicodedata"}
-)
-"""Modules whose functions return what they are given."""
-
-JOINS = frozenset({"os.path.join", "path.join", "posixpath.join", "joinpath"})
-
-_PATH_FIRST = frozenset(
-    {
-        *(
-            "open",
-            "io.open",
-            "codecs.open",
-            "gzip.open",
-            "os.open",
-            "os.remove",
-            "os.unlink",
-            "os.rmdir",
-            "os.removedirs",
-        ),
-        *("os.mkdir", "os.makedirs", "os.listdir", "os.scandir", "os.walk", "os.chmod", "os.chown", "os.truncate"),
-        *("shutil.rmtree", "rmtree", "unlink", "makedirs", "send_file", "flask.send_file", "send_from_directory"),
-        *("flask.send_from_directory", "FileResponse", "web.FileResponse", "tarfile.open", "sqlite3.connect"),
-    }
-)
-_PATH_TWICE = frozenset(
-    {
-        *("os.rename", "os.renames", "os.replace", "os.link", "os.symlink", "shutil.move", "shutil.copy"),
-        *("shutil.copy2", "shutil.copyfile", "shutil.copytree", "copyfile", "copytree", "zipfile.ZipFile", "ZipFile"),
-    }
-)
-_PATH_KEYWORDS = frozenset({"file", "filename", "path", "src", "dst", "name", "directory", "path_or_file"})
-_ON_A_PATH = frozenset(
-    {
-        *(
-            "open",
-            "read_text",
-            "read_bytes",
-            "write_text",
-            "write_bytes",
-            "unlink",
-            "rmdir",
-            "mkdir",
-            "touch",
-            "iterdir",
-        ),
-        *("rename", "symlink_to", "hardlink_to", "chmod", "rglob"),
-    }
-)
-_SAVING = frozenset({"save", "extractall", "extract"})
-
 
 def dotted(node: ast.expr) -> str:
     """`a.b.c` for names and attributes of names, empty for anything else."""
@@ -106,9 +47,9 @@ def last_name(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def is_source(name: str, *, in_handler: bool) -> bool:
-    """Whether a dotted name is data of a request."""
-    return _REQUEST.search(name) is not None or (in_handler and _HANDLER_DATA.match(name) is not None)
+def is_handler_data(name: str) -> bool:
+    """Whether a dotted name is data of a request in the method of a handler."""
+    return _HANDLER_DATA.match(name) is not None
 
 
 def is_handler(node: ast.ClassDef) -> bool:
@@ -137,16 +78,3 @@ def _in_route(decorator: ast.expr) -> Iterator[str]:
         for match in _ROUTE_NAME.finditer(rule.value):
             if match["converter"] not in _SAFE_TYPES:
                 yield match["flask"] or match["braced"]
-
-
-def paths_of(call: ast.Call) -> Iterator[ast.expr]:
-    """The parts of a call that the file system will take for a path."""
-    name, last = dotted(call.func), last_name(call.func)
-    if name in _PATH_FIRST or name in _PATH_TWICE:
-        yield from call.args[: 1 if name in _PATH_FIRST else 2]
-        yield from (item.value for item in call.keywords if item.arg in _PATH_KEYWORDS)
-        return
-    if isinstance(call.func, ast.Attribute) and last in _ON_A_PATH:
-        yield call.func.value
-    if isinstance(call.func, ast.Attribute) and last in _SAVING:
-        yield from call.args[:1]

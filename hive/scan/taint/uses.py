@@ -1,0 +1,77 @@
+"""Where request data becomes dangerous: the parts of a call, and text that is put together. Performs no I/O."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from hive.scan.taint.places import dotted, last_name
+from hive.scan.taint.tables import Sink, Table
+
+_SQL = re.compile(r"^\s*(?:select\b.+\bfrom|insert\s+into|update\s+\S+\s+set|delete\s+from)\b", re.IGNORECASE | re.DOTALL)
+_MARKUP = re.compile(r"<[a-zA-Z][\w-]*(?:\s[^<>]*)?/?>|</[a-zA-Z]")
+_FORMATS = frozenset({"format", "Sprintf", "Fprintf", "Fprint", "Fprintln", "Sprint", "concat", "WriteString", "Write"})
+_SHELLS = re.compile(r"^(?:/usr)?(?:/bin/)?(?:ba|da|z)?sh$|^cmd(?:\.exe)?$|^powershell$")
+
+
+def uses(call: ast.Call, names: Table) -> Iterator[tuple[str, ast.expr]]:
+    """The parts of a call that must not be request data, each with its use."""
+    name, last = dotted(call.func), last_name(call.func)
+    for sink in names.sinks:
+        if not sink.takes(name, last, dotted=isinstance(call.func, ast.Attribute)) or not _applies(sink, call):
+            continue
+        for position, part in enumerate(call.args):
+            if sink.args is None or position in sink.args:
+                yield sink.use, part
+        yield from ((sink.use, item.value) for item in call.keywords if item.arg and sink.keywords.match(item.arg))
+        if sink.before and isinstance(call.func, ast.Attribute):
+            yield sink.use, call.func.value
+
+
+def told_by(node: ast.expr) -> str:
+    """The use of text that is put together here, by the words that are in it: `sql`, `html` or none."""
+    text = _words(node)
+    if _SQL.search(text):
+        return "sql"
+    return "html" if _MARKUP.search(text) else ""
+
+
+def _words(node: ast.expr) -> str:
+    match node:
+        case ast.JoinedStr(values=parts):
+            return " ".join(str(part.value) for part in parts if isinstance(part, ast.Constant))
+        case ast.BinOp(left=left, op=ast.Add(), right=right):
+            return f"{_words(left)} {_words(right)}"
+        case ast.BinOp(left=left, op=ast.Mod()):
+            return _words(left)
+        case ast.Constant(value=str(text)):
+            return text
+        case ast.Call(func=called) if last_name(called) in _FORMATS:
+            before = [called.value] if isinstance(called, ast.Attribute) else []
+            return " ".join(part.value for part in (*before, *node.args) if _is_text(part))  # type: ignore[attr-defined]
+    return ""
+
+
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
+
+
+def _applies(sink: Sink, call: ast.Call) -> bool:
+    options = {
+        str(key.value): value
+        for part in call.args
+        if isinstance(part, ast.Dict)
+        for key, value in zip(part.keys, part.values, strict=True)
+        if isinstance(key, ast.Constant)
+    }
+    options |= {item.arg: item.value for item in call.keywords if item.arg}
+    if sink.without and sink.without in options:
+        return False
+    if sink.where == "shell":
+        shell = options.get("shell")
+        switched = isinstance(shell, ast.Constant) and shell.value in {True, "true"}
+        return switched or any(_is_text(part) and _SHELLS.match(part.value) for part in call.args)  # type: ignore[attr-defined]
+    if sink.where == "markup":
+        return bool(call.args) and not isinstance(call.args[0], ast.Dict | ast.List)
+    return True

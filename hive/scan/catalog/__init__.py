@@ -2,14 +2,15 @@
 
 Each file is a list of rules. `language` is one of ast-grep's, and `rule` a rule of it; or `language` is `Unit` or `Dockerfile`, and
 `rule` what `hive.scan.directives` looks for; or it is `Flow`, for a use of request data that `hive.scan.taint` follows. JavaScript's rules are read for TypeScript and TSX too, unless `dialects` says which.
-A rule with `in_tests: false` means nothing in a test. `at` is a regular expression: the finding is on each line of the match that it finds, instead of the match's first.
+A rule with `in_tests: false` means nothing in a test. `at` is a regular expression: the finding is on each line of the match that it finds, instead of the match's first; with
+`reasons` a line that a comment explains is none.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -38,6 +39,7 @@ class Pattern:
     at: str = ""
     unless: str = ""
     in_tests: bool = True
+    reasons: bool = False
     dialects: tuple[str, ...] = ()
 
     @property
@@ -54,7 +56,9 @@ class Pattern:
         """The lines of a match that are meant, counted from 0; without `at` it is the first."""
         if not self.at:
             return [0]
-        return sorted({text.count("\n", 0, found.start()) for found in re.finditer(self.at, text)})
+        places = sorted({text.count("\n", 0, found.start()) for found in re.finditer(self.at, text)})
+        rows = text.split("\n") if self.reasons else []
+        return [place for place in places if not (rows and _is_explained(rows, place))]
 
 
 @cache
@@ -71,6 +75,12 @@ def shapes(languages: Collection[str]) -> str:
         for language in pattern.languages
         if language in languages
     )
+
+
+def _is_explained(rows: Sequence[str], place: int) -> bool:
+    """Whether a line has its reason: a comment above it, or at its end."""
+    above = rows[place - 1].lstrip() if place else ""
+    return above.startswith("#") or re.search(r"\s#\s*\w", rows[place]) is not None
 
 
 def _read() -> Iterator[Pattern]:

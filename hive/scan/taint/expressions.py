@@ -214,7 +214,10 @@ class ExpressionReader:
             return self._handed_on(ours, node, given, trails)
         if receiver is not None:
             return receiver
-        return given if self._carries(node.func, name) else None
+        if given is None or not self._carries(node.func, name):
+            return None
+        # What an unknown function makes of it is no longer the sender's text alone: it may be rendered, or written as JSON.
+        return given if isinstance(node.func, ast.Attribute) else _fitting(given, frozenset({"html"}))
 
     def _carries(self, called: ast.expr, name: str) -> bool:
         """Whether a call returns what it is given: plain functions do, lookups in an object do not."""

@@ -152,7 +152,9 @@ def main(words: Sequence[str] | None = None) -> None:
         print(row)
     if options.all:
         for item in (item for result in results for item in result.findings):
-            print(f"{item.path}:{item.line} {item.level.name} {item.category.value} {item.engine} {item.rule}: {item.title}")
+            print(
+                f"{item.path}:{item.line} {item.level.name} {item.category.value} {item.engine} {item.rule}: {item.title}"
+            )
     print(table(results))
 
 

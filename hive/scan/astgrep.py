@@ -43,7 +43,9 @@ def read(said: str) -> Iterator[Diagnostic]:
         first, last = lines["start"]["line"] + 1, lines["end"]["line"] + 1
         pattern = patterns()[rule]
         for place in pattern.places(item["text"]):
-            yield Diagnostic(copy=item["file"], line=first + place, rule=rule, end=first + place if pattern.at else last)
+            yield Diagnostic(
+                copy=item["file"], line=first + place, rule=rule, end=first + place if pattern.at else last
+            )
 
 
 ENGINE = Engine(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pytest
 
 from bots.models import Category, Level, Scan
-from hive.scan import astgrep
 from hive.scan.analysis import ENGINES
 from hive.scan.conflicts import NAME as CONFLICTS
 from hive.scan.rules import ORDER, RULES
@@ -89,7 +87,7 @@ fn f() {
     let x = g().ok();
     let _ = g();
     let _ = guard;
-    let y = g().unwrap_or_default();
+    let y = g().parse::<u8>().unwrap_or_default();
     match g() { Ok(v) => v, Err(_) => {} }
     match g() { Ok(v) => v, Err(e) => { log(e) } }
 }
@@ -106,8 +104,8 @@ func f() error {
 	if err != nil {
 		return err
 	}
-	x, _ := g()
-	_ = x
+	x, _ := os.ReadFile(p)
+	use(x)
 	return nil
 }
 """,
@@ -122,7 +120,7 @@ def test_silent_failures_in_every_language(look: Look) -> None:
     assert sorted((item.path, item.line, item.rule, item.level.name) for item in scan.findings) == [
         ("a.go", 4, "go-err-ignored", "RED"),
         ("a.go", 6, "go-err-to-nil", "RED"),
-        ("a.go", 12, "go-err-discarded", "YELLOW"),
+        ("a.go", 12, "go-err-discarded", "RED"),
         ("a.js", 1, "js-swallowed", "RED"),
         ("a.js", 2, "js-promise-swallowed", "RED"),
         ("a.py", 8, "py-swallowed", "RED"),
@@ -133,18 +131,15 @@ def test_silent_failures_in_every_language(look: Look) -> None:
         ("a.py", 47, "py-passed-over", "RED"),
         ("a.py", 54, "py-error-to-none", "YELLOW"),
         ("a.rs", 2, "rust-result-dropped", "RED"),
-        ("a.rs", 4, "rust-result-discarded", "YELLOW"),
-        ("a.rs", 6, "rust-default-for-error", "YELLOW"),
+        ("a.rs", 4, "rust-result-discarded", "RED"),
+        ("a.rs", 6, "rust-default-for-error", "RED"),
         ("a.rs", 7, "rust-err-ignored", "RED"),
         ("a.ts", 1, "js-swallowed", "RED"),
         ("a.ts", 2, "js-promise-swallowed", "RED"),
         ("a.tsx", 2, "js-swallowed", "RED"),
-        ("bin/a", 2, "sh-or-true", "YELLOW"),
-        ("bin/a", 3, "sh-errors-off", "YELLOW"),
+        ("bin/a", 2, "sh-or-true", "RED"),
+        ("bin/a", 3, "sh-errors-off", "RED"),
     ]
-    seen = {item.rule for item in scan.findings}
-    assert seen == set(re.findall(r"^id: (.+)$", astgrep.rules(), re.MULTILINE))
-    assert seen == {rule for engine, rule in RULES if engine == "ast-grep"}
 
 
 @pytest.mark.parametrize(

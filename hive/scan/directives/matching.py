@@ -62,8 +62,10 @@ def _rows(text: str, *, comments: str, heredocs: bool = False) -> Iterator[tuple
         if not row.strip() or row.lstrip()[0] in comments:
             commented = bool(row.strip())
             continue
-        while row.rstrip().endswith("\\") and at < len(lines):
+        goes_on = row.rstrip().endswith("\\")
+        while goes_on and at < len(lines):
             row, at = f"{row}\n{lines[at]}", at + 1
+            goes_on = row.rstrip().endswith("\\") or lines[at - 1].lstrip()[:1] in tuple(comments)
         if heredocs and (found := _HEREDOC.search(row)) is not None:
             while at < len(lines):
                 row, at = f"{row}\n{lines[at]}", at + 1

@@ -49,7 +49,7 @@ class GoTranslator(Translator):
             "expression_switch_statement": self._switch,
             **dict.fromkeys(("break_statement", "goto_statement"), lambda node: self.at(ast.Break(), node)),
             "continue_statement": lambda node: self.at(ast.Continue(), node),
-            "block": lambda node: self.block(_code(node)),  # type: ignore[dict-item]  # statements in place of one
+            "block": lambda node: self.block(_code(node)),
             **dict.fromkeys(("function_declaration", "method_declaration", "func_literal"), self._function),
         }
 
@@ -77,7 +77,9 @@ class GoTranslator(Translator):
         called = [part for part in _code(node) if part not in given]
         if not called:
             return self.values(given)
-        return self.at(ast.Call(self.value(called[0]), [self.value(part) for part in _code(given[0])] if given else [], []), node)
+        return self.at(
+            ast.Call(self.value(called[0]), [self.value(part) for part in _code(given[0])] if given else [], []), node
+        )
 
     def _binary(self, node: Node) -> ast.expr:
         parts = _code(node)

@@ -20,7 +20,9 @@ PROVING = re.compile(
 )
 """Functions that are true only of what is in order."""
 
-RAISING = re.compile(r"^(?:relative_to|_?(?:check|validate|ensure|require|verify|assert|reject|guard)\w+|check|validate|ensure|verify)$")
+RAISING = re.compile(
+    r"^(?:relative_to|_?(?:check|validate|ensure|require|verify|assert|reject|guard)\w+|check|validate|ensure|verify)$"
+)
 """Functions that raise for what is not in order."""
 
 FRAGMENTS = re.compile(r"^(?:includes|Contains|ContainsAny|ContainsRune)$")
@@ -28,6 +30,7 @@ FRAGMENTS = re.compile(r"^(?:includes|Contains|ContainsAny|ContainsRune)$")
 
 ENDING = re.compile(r"^(?:abort|fail|exit|_exit|bail|die|panic|Fatal|Fatalf|Fatalln)$")
 """Functions that do not return."""
+
 
 def dotted(node: ast.expr) -> str:
     """`a.b.c` for names and attributes of names, empty for anything else."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from hive.scan.taint.syntax import Node
-from hive.scan.taint.translate import InlineFunction, Translator
+from hive.scan.taint.translate import InlineFunction, Made, Translator
 
 _FUNCTIONS = (
     "function_declaration",
@@ -21,7 +21,14 @@ KINDS = (
     *("comment", "identifier", "property_identifier", "shorthand_property_identifier", "string", "number", "regex"),
     *("shorthand_property_identifier_pattern", "object_pattern", "array_pattern", "pair_pattern", "rest_pattern"),
     *("assignment_pattern", "object", "pair", "template_string", "template_substitution", "member_expression"),
-    *("subscript_expression", "call_expression", "new_expression", "arguments", "binary_expression", "unary_expression"),
+    *(
+        "subscript_expression",
+        "call_expression",
+        "new_expression",
+        "arguments",
+        "binary_expression",
+        "unary_expression",
+    ),
     *("ternary_expression", "assignment_expression", "augmented_assignment_expression"),
     *("if_statement", "else_clause", "return_statement", "throw_statement", "for_statement"),
     *("for_in_statement", "while_statement", "do_statement", "try_statement", "catch_clause", "finally_clause"),
@@ -59,7 +66,7 @@ class ScriptTranslator(Translator):
             **dict.fromkeys(("object_pattern", "array_pattern", "rest_pattern"), self._pattern),
             "pair_pattern": lambda node: self.value(node.children[-1] if node.children else None),
             "assignment_pattern": lambda node: self.value(node.children[0] if node.children else None),
-            "expression_statement": lambda node: self._expression(node),
+            "expression_statement": self._expression,
             "if_statement": self._if,
             "return_statement": lambda node: self.at(ast.Return(self.values(_code(node))), node),
             "throw_statement": lambda node: self.at(ast.Raise(self.values(_code(node)), None), node),
@@ -153,12 +160,12 @@ class ScriptTranslator(Translator):
     def _pattern(self, node: Node) -> ast.expr:
         return self.at(ast.Tuple([self.value(part) for part in _code(node)], ast.Store()), node)
 
-    def _expression(self, node: Node) -> ast.AST:
+    def _expression(self, node: Node) -> Made:
         parts = _code(node)
         made = self.one(parts[0]) if len(parts) == 1 else self.values(parts)
         return made if isinstance(made, ast.stmt) else self.at(ast.Expr(self.values(parts)), node)
 
-    def _block(self, node: Node) -> list[ast.stmt]:  # type: ignore[override]
+    def _block(self, node: Node) -> list[ast.stmt]:
         return self.block(_code(node))
 
     def _if(self, node: Node) -> ast.stmt:
@@ -195,8 +202,12 @@ class ScriptTranslator(Translator):
         bodies = [part for part in parts if part.kind == "statement_block"]
         listed = node.of("formal_parameters")
         names = parts[:1] if node.kind not in {"function_expression", "arrow_function"} else []
-        parameters = _code(listed[0]) if listed else [part for part in parts[:1] if part.kind == "identifier"][: len(parts) - 1]
-        body = self.block(bodies[-1:]) if bodies else [self.at(ast.Return(self.values(parts[1:])), node)]
+        parameters = (
+            _code(listed[0]) if listed else [part for part in parts[:1] if part.kind == "identifier"][: len(parts) - 1]
+        )
+        body: list[ast.stmt] = (
+            self.block(bodies[-1:]) if bodies else [self.at(ast.Return(self.values(parts[1:])), node)]
+        )
         self._unpack(parameters, body, node)
         made = self.function_of(
             names[0].text(self.source) if names else "", [self._parameter(part) for part in parameters], body, node

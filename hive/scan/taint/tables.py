@@ -53,8 +53,13 @@ def table(language: str) -> Table:
     """The table of a language: `python`, `script` or `go`."""
     data = _data()[language]
     sinks = tuple(sink for use, rows in data["sinks"].items() for row in rows for sink in _sinks(use, row))
-    names = (re.compile(data[name]) for name in ("sources", "joins", "carriers"))
-    return Table(re.compile(data["hints"].encode()), *names, sinks)
+    return Table(
+        hints=re.compile(data["hints"].encode()),
+        sources=re.compile(data["sources"]),
+        joins=re.compile(data["joins"]),
+        carriers=re.compile(data["carriers"]),
+        sinks=sinks,
+    )
 
 
 @cache

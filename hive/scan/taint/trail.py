@@ -23,7 +23,9 @@ class Trail:
     fit: frozenset[str] = frozenset()
 
     def __or__(self, other: Trail) -> Trail:
-        return Trail(self.lines | other.lines, self.through | other.through, self.joins | other.joins, self.fit & other.fit)
+        return Trail(
+            self.lines | other.lines, self.through | other.through, self.joins | other.joins, self.fit & other.fit
+        )
 
 
 @dataclass(slots=True)

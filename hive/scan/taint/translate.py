@@ -10,6 +10,9 @@ from hive.scan.taint.syntax import Node
 
 _Placed = TypeVar("_Placed", bound=ast.expr | ast.stmt)
 
+Made = ast.expr | ast.stmt | list[ast.stmt]
+"""What a node becomes: an expression, a statement, or several."""
+
 OPERATORS: dict[str, type[ast.cmpop]] = {
     "==": ast.Eq,
     "===": ast.Eq,
@@ -38,7 +41,7 @@ class Translator:
 
     def __init__(self, source: bytes) -> None:
         self.source = source
-        self.ways: dict[str, Callable[[Node], ast.AST | None]] = {}
+        self.ways: dict[str, Callable[[Node], Made]] = {}
 
     def module(self, root: Node) -> ast.Module:
         """The whole file: its own statements count as a function, too."""
@@ -56,12 +59,10 @@ class Translator:
             return made
         return [made if isinstance(made, ast.stmt) else self.at(ast.Expr(made), node)]
 
-    def one(self, node: Node) -> ast.expr | ast.stmt | list[ast.stmt]:
+    def one(self, node: Node) -> Made:
         """What a node means."""
         way = self.ways.get(node.kind)
-        made = way(node) if way else self.at(ast.List([self.value(part) for part in node.children], ast.Load()), node)
-        assert isinstance(made, ast.expr | ast.stmt | list)
-        return made
+        return way(node) if way else self.at(ast.List([self.value(part) for part in node.children], ast.Load()), node)
 
     def value(self, node: Node | None) -> ast.expr:
         """A node as an expression; a statement in its place is nothing."""

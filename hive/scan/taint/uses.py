@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from hive.scan.taint.places import dotted, last_name
 from hive.scan.taint.tables import Sink, Table
 
-_SQL = re.compile(r"^\s*(?:select\b.+\bfrom|insert\s+into|update\s+\S+\s+set|delete\s+from)\b", re.IGNORECASE | re.DOTALL)
+_SQL = re.compile(
+    r"^\s*(?:select\b.+\bfrom|insert\s+into|update\s+\S+\s+set|delete\s+from)\b", re.IGNORECASE | re.DOTALL
+)
 _MARKUP = re.compile(r"<[a-zA-Z][\w-]*(?:\s[^<>]*)?/?>|</[a-zA-Z]")
 _FORMATS = frozenset({"format", "Sprintf", "Fprintf", "Fprint", "Fprintln", "Sprint", "concat", "WriteString", "Write"})
 _SHELLS = re.compile(r"^(?:/usr)?(?:/bin/)?(?:ba|da|z)?sh$|^cmd(?:\.exe)?$|^powershell$")

@@ -53,6 +53,7 @@ class _Walk:
     def __init__(self, function: Function, functions: Sequence[Function], names: Table) -> None:
         self._function = function
         self._functions = functions
+        self._names = names
         self._reader = ExpressionReader(function, functions, names)
 
     def matches(self) -> Iterator[TaintMatch]:
@@ -133,7 +134,15 @@ class _Walk:
             last = target.elts[-1] if isinstance(target, ast.Tuple) and target.elts else target
             if isinstance(last, ast.Name):
                 known.aliases[last.id] = proves(node.value, when=True, aliases=known.aliases)
+            self._taken_apart(target, node.value, known)
         known.prove(raises_unless(node.value))
+
+    def _taken_apart(self, target: ast.expr, value: ast.expr, known: KnownState) -> None:
+        """Parts of a request that get a name each, as in `const { query } = req`."""
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Name):
+            for part in target.elts:
+                if isinstance(part, ast.Name) and self._names.sources.search(f"{value.id}.{part.id}"):
+                    known.assign(part.id, Trail(frozenset({part.lineno})))
 
     def _if(self, node: ast.If, known: KnownState) -> bool:
         self._reader.read(node.test, known)

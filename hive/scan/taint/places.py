@@ -11,6 +11,7 @@ _HANDLER_CLASS = re.compile(r"RequestHandler$")
 
 _ROUTES = frozenset({"route", "get", "post", "put", "patch", "delete", "head", "options", "api_route", "websocket"})
 _ROUTE_NAME = re.compile(r"<(?:(?P<converter>[^<>:]*):)?(?P<flask>\w+)>|\{(?P<braced>\w+)(?::\w+)?\}")
+_TEXT = re.compile(r"^(?:typing\.)?(?:Annotated\[|Optional\[|list\[|List\[)*(?:str|bytes|UploadFile)\b")
 _SAFE_TYPES = frozenset({"int", "float", "bool", "uuid", "UUID", "uuid.UUID", "any"})
 
 PROVING = re.compile(
@@ -67,14 +68,20 @@ def given_by_request(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterat
     names = [item.arg for item in arguments]
     for decorator in function.decorator_list:
         yield from (name for name in _in_route(decorator) if name in names and name not in typed)
+        if _is_route(decorator):  # what FastAPI takes from the query, the body or a form
+            yield from (item.arg for item in arguments if item.annotation and _TEXT.match(ast.unparse(item.annotation)))
     if "start_response" in names:
         yield from names[: names.index("start_response")][-1:]
     elif "environ" in names:
         yield "environ"
 
 
+def _is_route(decorator: ast.expr) -> bool:
+    return isinstance(decorator, ast.Call) and last_name(decorator.func) in _ROUTES and bool(decorator.args)
+
+
 def _in_route(decorator: ast.expr) -> Iterator[str]:
-    if not isinstance(decorator, ast.Call) or last_name(decorator.func) not in _ROUTES or not decorator.args:
+    if not isinstance(decorator, ast.Call) or not _is_route(decorator):
         return
     rule = decorator.args[0]
     if isinstance(rule, ast.Constant) and isinstance(rule.value, str):

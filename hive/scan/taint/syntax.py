@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -32,12 +33,27 @@ class Node:
         return [child for child in self.children if child.kind in kinds]
 
 
-def tree(name: str, language: str, kinds: Sequence[str]) -> Node:
-    """The tree of a file; nodes of other kinds are left out, and what is below them is their parent's. Raises Unparsed."""
-    rules = "\n---\n".join(json.dumps({"id": kind, "language": language, "rule": {"kind": kind}}) for kind in kinds)
-    root = Node("root", 0, 1 << 62, 1, 1)
+def trees(names: Sequence[str], language: str, kinds: Sequence[str]) -> dict[str, Node]:
+    """The trees of files; nodes of other kinds are left out, and what is below them is their parent's. Raises Unparsed.
+
+    Of two nodes at the same place the one whose kind is named first is the outer one.
+    """
+    if not names:
+        return {}
+    rank = {kind: number for number, kind in enumerate(kinds)}
+    found: dict[str, list[Node]] = {name: [] for name in names}
+    for name, node in _nodes(names, language, kinds):
+        found[name].append(node)
+    return {
+        name: _nested(sorted(nodes, key=lambda node: (node.start, -node.end, rank[node.kind])))
+        for name, nodes in found.items()
+    }
+
+
+def _nested(nodes: Sequence[Node]) -> Node:
+    root = Node("root", 0, sys.maxsize, 1, 1)
     way = [root]
-    for node in sorted(_nodes(name, rules), key=lambda node: (node.start, -node.end, kinds.index(node.kind))):
+    for node in nodes:
         while node.start >= way[-1].end:
             way.pop()
         way[-1].children.append(node)
@@ -45,15 +61,16 @@ def tree(name: str, language: str, kinds: Sequence[str]) -> Node:
     return root
 
 
-def _nodes(name: str, rules: str) -> Iterator[Node]:
-    words = ["ast-grep", "scan", "--json=stream", "--inline-rules", rules, "--", name]
-    # The words are our own, and the name is one that this program's caller made.
+def _nodes(names: Sequence[str], language: str, kinds: Sequence[str]) -> Iterator[tuple[str, Node]]:
+    rules = "\n---\n".join(json.dumps({"id": kind, "language": language, "rule": {"kind": kind}}) for kind in kinds)
+    words = ["ast-grep", "scan", "--json=stream", "--inline-rules", rules, "--", *names]
+    # The words are our own, and the names are those that this program's caller made.
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout is not None
         for line in process.stdout:
             item = json.loads(line)
             place, offsets = item["range"], item["range"]["byteOffset"]
             first, last = place["start"]["line"] + 1, place["end"]["line"] + 1
-            yield Node(item["ruleId"], offsets["start"], offsets["end"], first, last)
+            yield item["file"], Node(item["ruleId"], offsets["start"], offsets["end"], first, last)
     if process.returncode != 0:
-        raise Unparsed(name)
+        raise Unparsed(language)

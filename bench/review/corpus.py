@@ -1,7 +1,7 @@
 """The corpus: small changes written for it, each with the faults that a reviewer should see. Reads its own files only.
 
-A file of the corpus holds changes one after another. `=== name` begins one; a name with `~` at its end is the twin of the one without, mended.
-`--- path` begins a file. Of each line of it the first character says what it is: a space for one that was there, `-` for one that is
+A file of the corpus holds changes one after another. `=== name` begins one; a name with `~` at its end is the twin of the one without, put right.
+`--- path` begins a file. Of each line of it the first character says what it is: a space (or nothing at all) for one that was there, `-` for one that is
 taken away, `+` for one that is added, and the letter of a fault for one that is added with it. A capital is a fault that has to be
 seen; of a small letter it is left open. The letters are B (bug), S (security), L (secret), F (silent failure), X (does not parse), I (inconsistency).
 A line of `?` and a letter is one that was there, whose fault the change brings.
@@ -61,7 +61,7 @@ class Change:
 
     @property
     def is_twin(self) -> bool:
-        """Whether it is the mended form of another change."""
+        """Whether it is another change put right."""
         return self.name.endswith("~")
 
 
@@ -77,7 +77,7 @@ def corpus(folder: Path = FOLDER) -> list[Change]:
 def changes(text: str, language: str) -> Iterator[Change]:
     """The changes of one file of the corpus; raises Malformed."""
     change: Change | None = None
-    for row in text.split("\n"):
+    for row in text.removesuffix("\n").split("\n"):
         if row.startswith("=== "):
             if change is not None:
                 yield change
@@ -87,8 +87,8 @@ def changes(text: str, language: str) -> Iterator[Change]:
                 raise Malformed(row)
         elif row.startswith("--- "):
             change.files.append(Edited(row[4:].strip()))
-        elif row:
-            _line(change, row[0], row[1:])
+        else:
+            _line(change, row[:1] or " ", row[1:])
     if change is not None:
         yield change
 

@@ -98,7 +98,7 @@ GO_CLEAN = {
     "a placeholder": 'db.Query("SELECT a FROM t WHERE b = ?", r.FormValue("b"))',
     "a known host": 'u, err := url.Parse(r.FormValue("next"))\nif err != nil || u.Host != host {\n\treturn\n}\nhttp.Redirect(w, r, u.String(), 302)',
     "its own page": 'n := r.FormValue("n")\nif !strings.HasPrefix(n, "/") {\n\treturn\n}\nhttp.Redirect(w, r, n, 302)',
-    "in a handler of its own": 'os.Open(flag.Arg(0))',
+    "in a handler of its own": "os.Open(flag.Arg(0))",
 }  # fmt: skip
 
 

@@ -77,6 +77,11 @@ def shapes(languages: Collection[str]) -> str:
     )
 
 
+def loaded(text: str) -> Any:
+    """What a file of ours says."""
+    return yaml.load(text, Loader=_LOADER)  # noqa: S506  # both are safe loaders
+
+
 def _is_explained(rows: Sequence[str], place: int) -> bool:
     """Whether a line has its reason: a comment above it, or at its end."""
     above = rows[place - 1].lstrip() if place else ""
@@ -86,7 +91,7 @@ def _is_explained(rows: Sequence[str], place: int) -> bool:
 def _read() -> Iterator[Pattern]:
     for file in sorted(files(__name__).iterdir(), key=lambda file: file.name):
         if file.name.endswith(".yml"):
-            for item in yaml.load(file.read_text("utf-8"), Loader=_LOADER):  # noqa: S506  # both are safe loaders
+            for item in loaded(file.read_text("utf-8")):
                 yield Pattern(**{**item, "dialects": tuple(item.get("dialects", ()))})
 
 

@@ -40,12 +40,12 @@ KINDS = (
 TYPED_KINDS = (*KINDS, *_TYPES)
 
 
-class ScriptTranslator(Translator):
-    """Turns the nodes of a script into Python's."""
+class ScriptExpressions(Translator):
+    """Turns the expressions of a script into Python's."""
 
     def __init__(self, source: bytes) -> None:
         super().__init__(source)
-        self.ways = {
+        self.ways |= {
             **dict.fromkeys(
                 ("identifier", "shorthand_property_identifier", "shorthand_property_identifier_pattern"), self._name
             ),
@@ -66,18 +66,6 @@ class ScriptTranslator(Translator):
             **dict.fromkeys(("object_pattern", "array_pattern", "rest_pattern"), self._pattern),
             "pair_pattern": lambda node: self.value(node.children[-1] if node.children else None),
             "assignment_pattern": lambda node: self.value(node.children[0] if node.children else None),
-            "expression_statement": self._expression,
-            "if_statement": self._if,
-            "return_statement": lambda node: self.at(ast.Return(self.values(_code(node))), node),
-            "throw_statement": lambda node: self.at(ast.Raise(self.values(_code(node)), None), node),
-            "break_statement": lambda node: self.at(ast.Break(), node),
-            "continue_statement": lambda node: self.at(ast.Continue(), node),
-            **dict.fromkeys(("for_in_statement",), self._for),
-            **dict.fromkeys(("while_statement", "do_statement", "for_statement"), self._while),
-            "try_statement": self._try,
-            "switch_statement": self._switch,
-            **dict.fromkeys(("statement_block", "else_clause", "finally_clause"), self._block),
-            **dict.fromkeys(_FUNCTIONS, self._function),
         }
 
     def _name(self, node: Node) -> ast.expr:
@@ -159,6 +147,27 @@ class ScriptTranslator(Translator):
 
     def _pattern(self, node: Node) -> ast.expr:
         return self.at(ast.Tuple([self.value(part) for part in _code(node)], ast.Store()), node)
+
+
+class ScriptTranslator(ScriptExpressions):
+    """Turns the statements and functions of a script into Python's."""
+
+    def __init__(self, source: bytes) -> None:
+        super().__init__(source)
+        self.ways |= {
+            "expression_statement": self._expression,
+            "if_statement": self._if,
+            "return_statement": lambda node: self.at(ast.Return(self.values(_code(node))), node),
+            "throw_statement": lambda node: self.at(ast.Raise(self.values(_code(node)), None), node),
+            "break_statement": lambda node: self.at(ast.Break(), node),
+            "continue_statement": lambda node: self.at(ast.Continue(), node),
+            **dict.fromkeys(("for_in_statement",), self._for),
+            **dict.fromkeys(("while_statement", "do_statement", "for_statement"), self._while),
+            "try_statement": self._try,
+            "switch_statement": self._switch,
+            **dict.fromkeys(("statement_block", "else_clause", "finally_clause"), self._block),
+            **dict.fromkeys(_FUNCTIONS, self._function),
+        }
 
     def _expression(self, node: Node) -> Made:
         parts = _code(node)

@@ -9,9 +9,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import yaml
+from hive.scan.catalog import loaded
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NOTHING = re.compile(r"(?!)")
 
 
@@ -86,5 +85,5 @@ def _sinks(use: str, row: Mapping[str, Any]) -> Iterator[Sink]:
 @cache
 def _data() -> Mapping[str, Any]:
     text = files(__package__).joinpath("flows.yml").read_text("utf-8")
-    data: Mapping[str, Any] = yaml.load(text, Loader=_LOADER)  # noqa: S506  # both are safe loaders
+    data: Mapping[str, Any] = loaded(text)
     return data

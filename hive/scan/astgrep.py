@@ -28,11 +28,18 @@ _KINDS = frozenset(
 )
 
 
+_RULES = "rules-of-ours.yml"
+
+
 def words(sources: Sequence[Source]) -> list[str]:
-    """A scan with our rules for the languages at hand, and nothing that lies around."""
-    copies = [source.whole for source in sources]
-    languages = {_LANGUAGES.get(copy[copy.rfind(".") :], "") for copy in copies}
-    return ["scan", "--json=stream", "--inline-rules", shapes(languages), "--", *copies]
+    """A scan with our rules, and nothing that lies around."""
+    return ["scan", "--json=stream", "--rule", _RULES, "--", *(source.whole for source in sources)]
+
+
+def rules(sources: Sequence[Source]) -> tuple[str, str]:
+    """The file of our rules for the languages at hand: as an argument they would be too long."""
+    suffixes = (source.whole[source.whole.rfind(".") :] for source in sources)
+    return _RULES, shapes({_LANGUAGES.get(suffix, "") for suffix in suffixes})
 
 
 def read(said: str) -> Iterator[Diagnostic]:
@@ -49,5 +56,11 @@ def read(said: str) -> Iterator[Diagnostic]:
 
 
 ENGINE = Engine(
-    "ast-grep", "ast-grep", _KINDS, words, read, adds="failures that leave no trace, and other shapes that go wrong"
+    "ast-grep",
+    "ast-grep",
+    _KINDS,
+    words,
+    read,
+    beside=rules,
+    adds="failures that leave no trace, and other shapes that go wrong",
 )

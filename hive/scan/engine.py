@@ -1,4 +1,4 @@
-"""An engine: its command line, and the parser of its output. Performs no I/O by itself."""
+"""An engine: its command line, and the parser of its output. Writes what an engine needs beside its copies."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ class Engine:
     `statuses` are the exit statuses of a run that finished; `found` are those that promise a diagnostic, so that one of
     them without any is a crash. Any other status is a failure. `compares` is whether the base is looked at, too.
     `files` are configurations of ours that it reads, by name: they are written into the folder in which it runs.
+    `beside` is a file that depends on the copies: its name and its text.
     One that `is_slow` begins before the others. An `optional` engine belongs to the machine: it is used where it is
     found. `adds` is what it sees, for people.
     """
@@ -64,6 +65,7 @@ class Engine:
     found: frozenset[int] = frozenset()
     paths: re.Pattern[str] | None = None
     compares: bool = True
+    beside: Callable[[Sequence[Source]], tuple[str, str]] | None = None
     files: tuple[tuple[str, str], ...] = ()
     is_slow: bool = False
     optional: bool = False
@@ -77,6 +79,9 @@ class Engine:
         """All diagnostics with their files; raises EngineFailed, and EngineRefused where the files may be the reason."""
         for name, content in self.files:
             (folder / name).write_text(content)
+        if self.beside is not None:
+            name, text = self.beside(sources)
+            (folder / name).write_text(text, "utf-8")
         status, said = bench.run(self.program, self.words(sources), folder)
         if status not in self.statuses | self.found:
             raise EngineRefused(f"ended with status {status}")

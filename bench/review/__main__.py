@@ -115,7 +115,7 @@ def table(results: Sequence[Result]) -> str:
         numbers = f"{score.precision:5.2f}{score.recall:5.2f}{score.f1:5.2f}"
         rows.append(f"{language:<14}{len(mine):7}{faults:8}{numbers}")
     faulty = [result for result in results if result.change.faults]
-    clean = [result for result in results if not result.change.faults]
+    clean = [result for result in results if not result.change.faults and not result.change.open_ones]
     rows.append(f"faulty blocked: {sum(result.is_blocked for result in faulty)} of {len(faulty)}")
     rows.append(f"clean passed: {sum(not result.is_blocked for result in clean)} of {len(clean)}")
     rows.append(f"twins told apart: {_told(results)} of {sum(result.change.is_twin for result in results)}")

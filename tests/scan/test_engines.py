@@ -119,7 +119,7 @@ def test_silent_failures_in_every_language(look: Look) -> None:
     assert scan.failed == ()
     assert sorted((item.path, item.line, item.rule, item.level.name) for item in scan.findings) == [
         ("a.go", 4, "go-err-ignored", "RED"),
-        ("a.go", 6, "go-err-to-nil", "RED"),
+        ("a.go", 7, "go-err-to-nil", "RED"),
         ("a.go", 12, "go-err-discarded", "RED"),
         ("a.js", 1, "js-swallowed", "RED"),
         ("a.js", 2, "js-promise-swallowed", "RED"),

@@ -35,6 +35,8 @@ SCRIPT = {
     "sent as it is": ("html", "res.send(req.query.q)"),
     "a redirect": ("redirect", "res.redirect(req.query.next)"),
     "a redirect with a status": ("redirect", "res.redirect(302, req.query.next || '/')"),
+    "a header that redirects": ("redirect", "res.writeHead(302, { Location: req.query.next })"),
+    "a header by its name": ("redirect", "res.setHeader('Location', req.query.next)"),
     "an address": ("address", "const answer = await fetch(req.query.url)"),
     "the request of a worker": (
         "redirect",

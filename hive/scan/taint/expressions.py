@@ -11,7 +11,7 @@ from hive.scan.taint.proofs import proves
 from hive.scan.taint.tables import Table, cleaners
 from hive.scan.taint.trail import KnownState, Trail
 from hive.scan.taint.translate import InlineFunction
-from hive.scan.taint.uses import told_by, uses
+from hive.scan.taint.uses import is_location, told_by, uses
 
 _PATH_CLASSES = frozenset({"Path", "PurePath", "PosixPath", "PurePosixPath"})
 _COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
@@ -112,6 +112,12 @@ class ExpressionReader:
                 return trail
             case ast.BoolOp() | ast.IfExp() | ast.Compare():
                 return self._choose(node, known)
+            case ast.Dict(keys=keys, values=values):
+                for key, value in zip(keys, values, strict=True):
+                    trail = self.read(value, known) if is_location(key) else None
+                    if trail is not None and "redirect" not in trail.fit:
+                        self.used.append((value.lineno, "redirect", trail))
+                return self._parts(node, known)
             case ast.Lambda():
                 return None
             case _:

@@ -55,6 +55,11 @@ def _words(node: ast.expr) -> str:
     return ""
 
 
+def is_location(node: ast.expr | None) -> bool:
+    """Whether a word names the header that redirects."""
+    return isinstance(node, ast.Constant) and str(node.value).lower() == "location"
+
+
 def _is_text(node: ast.expr) -> bool:
     return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
@@ -74,6 +79,8 @@ def _applies(sink: Sink, call: ast.Call) -> bool:
         shell = options.get("shell")
         switched = isinstance(shell, ast.Constant) and shell.value in {True, "true"}
         return switched or any(_is_text(part) and _SHELLS.match(part.value) for part in call.args)  # type: ignore[attr-defined]
+    if sink.where == "location":
+        return bool(call.args) and is_location(call.args[0])
     if sink.where == "markup":
         return bool(call.args) and not isinstance(call.args[0], ast.Dict | ast.List)
     return True

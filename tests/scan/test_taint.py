@@ -321,6 +321,20 @@ CHECKED = {
                 abort(403)
             return send_file(path)
     """,
+    "below its folder": """
+        def show():
+            path = (D / request.args["n"]).resolve()
+            if D not in path.parents:
+                abort(404)
+            return open(path)
+    """,
+    "the value of a case": """
+        def show():
+            name = request.args["n"]
+            match name:
+                case "a" | "b":
+                    return open(D / name)
+    """,
     "no way up": """
         def show():
             name = request.args["n"]

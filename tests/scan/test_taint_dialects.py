@@ -65,6 +65,8 @@ SCRIPT_CLEAN = {
     "a regular expression": "const found = pattern.exec(req.query.b)",
     "a known host": "const u = new URL(req.query.url)\nif (u.host !== HOST) return\nawait fetch(u)",
     "its own page": "const next = req.query.next\nif (!next.startsWith('/')) return\nres.redirect(next)",
+    "the value of a case": "switch (req.query.next) {\n  case '/a':\n    res.redirect(req.query.next)\n}",
+    "not elsewhere": "const f = path.join(ROOT, req.query.n)\nif (f.indexOf(ROOT) !== 0) return\nfs.readFileSync(f)",
     "in a switch": "switch (req.query.kind) {\n  case 'a':\n    res.redirect('/a')\n    break\n  default:\n    res.redirect('/')\n}",
     "no request at all": "fs.readFileSync(process.argv[2])",
 }
@@ -94,6 +96,7 @@ GO_CLEAN = {
     "known": 'f, ok := pages[r.FormValue("n")]\nif !ok {\n\treturn\n}\nos.Open(f)',
     "allowed": 'n := r.FormValue("n")\nif !allowed[n] {\n\treturn\n}\nos.Open("/srv/" + n)',
     "no way up": 'n := r.FormValue("n")\nif strings.Contains(n, "..") {\n\treturn\n}\nos.Open("/srv/" + n)',
+    "the value of a case": 'switch n := r.FormValue("n"); n {\ncase "a", "b":\n\tos.Remove("/srv/" + n)\n}',
     "a number": 'n, err := strconv.Atoi(r.FormValue("n"))\nuse(err)\nos.Open(fmt.Sprintf("/srv/%d", n))',
     "escaped": 'fmt.Fprintf(w, "<p>%s</p>", html.EscapeString(r.FormValue("q")))',
     "plain text": 'fmt.Fprintf(w, "Hello %s", r.FormValue("q"))',

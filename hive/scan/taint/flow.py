@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hive.scan.taint.expressions import ExpressionReader, Function, either
 from hive.scan.taint.places import ENDING, given_by_request, is_handler, last_name
-from hive.scan.taint.proofs import proves, raises_unless
+from hive.scan.taint.proofs import of_value, proves, raises_unless
 from hive.scan.taint.tables import Table, table
 from hive.scan.taint.trail import KnownState, Trail
 
@@ -109,7 +109,7 @@ class _Walk:
                 return self._with(node, known)
             case ast.Match(subject=subject, cases=cases):
                 self._reader.read(subject, known)
-                self._branches([case.body for case in cases], known)
+                self._branches(subject, cases, known)
         return False
 
     def _return(self, trail: Trail | None) -> None:
@@ -189,8 +189,10 @@ class _Walk:
                 self._reader.bind(item.optional_vars, None, known)
         return self._block(node.body, known)
 
-    def _branches(self, bodies: Sequence[Sequence[ast.stmt]], known: KnownState) -> None:
-        for body in bodies:
+    def _branches(self, subject: ast.expr, cases: Sequence[ast.match_case], known: KnownState) -> None:
+        for case in cases:
             branch = known.copy()
-            if not self._block(body, branch):
+            if isinstance(case.pattern, ast.MatchValue | ast.MatchOr):
+                branch.prove(of_value(subject))
+            if not self._block(case.body, branch):
                 known.merge(branch)

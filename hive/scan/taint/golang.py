@@ -131,7 +131,11 @@ class GoTranslator(Translator):
         cases = node.of("expression_case", "default_case")
         subject = [part for part in _code(node) if part not in cases]
         bodies = [self.block(part for part in _code(case) if part.kind != "expression_list") for case in cases]
-        return self.at(ast.Match(self.values(subject), [ast.match_case(ast.MatchAs(), None, b) for b in bodies]), node)
+        return self.switched(
+            node,
+            self.values(subject),
+            [(case.kind == "expression_case", b) for case, b in zip(cases, bodies, strict=True)],
+        )
 
     def _function(self, node: Node) -> ast.stmt | ast.expr:
         lists = node.of("parameter_list")

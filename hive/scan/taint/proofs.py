@@ -59,10 +59,24 @@ def _compared(left: ast.expr, op: ast.cmpop, right: ast.expr, *, when: bool, ali
     if not positive and not isinstance(op, ast.NotIn | ast.NotEq):
         return _NOTHING
     if isinstance(op, ast.Eq | ast.NotEq):
-        return _texts(left) | _texts(right) if positive == when else _NOTHING
+        return _texts(left) | _texts(right) | _found_in(left) if positive == when else _NOTHING
+    if isinstance(right, ast.Attribute) and right.attr == "parents":
+        return _texts(right.value) if positive == when else _NOTHING
     if _is_fragment(left):  # `".." in name`: in order when it is not there
         return _texts(right) if positive != when else _NOTHING
     return _texts(left) if positive == when else _NOTHING
+
+
+def of_value(subject: ast.expr) -> Proofs:
+    """What is clean where a subject is one of the values that are written down."""
+    return _texts(subject)
+
+
+def _found_in(node: ast.expr) -> Proofs:
+    """The text in which something was looked for by its place."""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {"indexOf", "find"}:
+        return _texts(node.func.value)
+    return _NOTHING
 
 
 def _is_fragment(node: ast.expr) -> bool:

@@ -204,7 +204,9 @@ class ScriptTranslator(ScriptExpressions):
         cases = node.of("switch_case", "switch_default")
         subject = [part for part in _code(node) if part not in cases]
         bodies = [self.block(_code(case)[case.kind == "switch_case" :]) for case in cases]
-        return self.at(ast.Match(self.values(subject), [ast.match_case(ast.MatchAs(), None, b) for b in bodies]), node)
+        return self.switched(
+            node, self.values(subject), [(case.kind == "switch_case", b) for case, b in zip(cases, bodies, strict=True)]
+        )
 
     def _function(self, node: Node) -> ast.stmt | ast.expr:
         parts = _code(node)

@@ -102,6 +102,14 @@ class Translator:
         made = ast.FunctionDef(name=name, args=arguments, body=body, decorator_list=[], returns=None, type_comment=None)
         return self.at(made, node)
 
+    def switched(self, node: Node, subject: ast.expr, cases: Sequence[tuple[bool, list[ast.stmt]]]) -> ast.stmt:
+        """A choice by value: each case with whether it names values."""
+        made = [
+            ast.match_case(ast.MatchValue(ast.Constant(0)) if names else ast.MatchAs(), None, body)
+            for names, body in cases
+        ]
+        return self.at(ast.Match(subject, made), node)
+
     def compared(self, node: Node, sign: str, left: Node, right: Node, nothings: frozenset[str]) -> ast.expr:
         """A comparison, or an operation of two values."""
         one, other = self.value(left), self.value(right)

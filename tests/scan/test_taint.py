@@ -235,6 +235,19 @@ UNCHECKED = {
                 abort(400)
             return open(D / name)
     """,
+    "a query of FastAPI": """
+        @router.get("/f")
+        async def show(name: str, count: int):
+            return FileResponse(D / name)
+    """,
+    "a body of FastAPI": """
+        class Wanted(BaseModel):
+            name: str
+
+        @router.post("/f")
+        async def show(wanted: Wanted):
+            return FileResponse(D / wanted.name)
+    """,
     "a keyword": """
         def show():
             return open(file=request.args["n"])

@@ -59,6 +59,8 @@ SCRIPT_CLEAN = {
     "below a root": "res.sendFile(req.params.name, { root: ROOT })",
     "escaped": "res.send(`<p>${escapeHtml(req.query.q)}</p>`)",
     "encoded": "res.redirect('/search?q=' + encodeURIComponent(req.query.q))",
+    "a page of this site": "res.redirect(`/users/${req.params.id}`)\nres.redirect('/q?' + req.query.q)",
+    "a host of ours": "await fetch(`https://api.example/users/${req.params.id}`)",
     "JSON": "res.json({ q: req.query.q })\nres.send({ q: req.query.q })",
     "rendered": "const page = render(req.query.q)\nres.send(page)",
     "a placeholder": "db.all('SELECT a FROM t WHERE b = ?', [req.query.b])",
@@ -77,6 +79,14 @@ GO = {
     "served": ("path", 'http.ServeFile(w, r, filepath.Join(root, r.PathValue("n")))'),
     "formatted": ("path", 'f := fmt.Sprintf("/srv/%s", r.FormValue("n"))\nos.Open(f)'),
     "by mux": ("path", 'vars := mux.Vars(r)\nos.Open("/srv/" + vars["n"])'),
+    "decoded": (
+        "path",
+        'var in input\nif err := json.NewDecoder(r.Body).Decode(&in); err != nil {\n\treturn\n}\nos.Remove("/srv/" + in.Name)',
+    ),
+    "read and decoded": (
+        "path",
+        'raw, err := io.ReadAll(r.Body)\nuse(err)\njson.Unmarshal(raw, &in)\nos.Remove("/srv/" + in.Name)',
+    ),
     "in a loop": ("path", 'for _, n := range r.Form["n"] {\n\tos.Remove("/srv/" + n)\n}'),
     "in a closure": ("path", 'n := r.FormValue("n")\nfunc() {\n\tos.Remove("/srv/" + n)\n}()'),
     "after a failed check": ("path", 'n := r.FormValue("n")\nif n == "" {\n\treturn\n}\nos.Remove("/srv/" + n)'),
@@ -145,6 +155,22 @@ def test_lets_pass_in_go(look: Look) -> None:
     """What was checked, escaped, or never came from a request is no finding in Go."""
     files = {f"{name}.go": as_go(code) for name, code in GO_CLEAN.items()}
     assert [(item.path, item.rule) for item in look(files, engines="taint").findings if item.path] == []
+
+
+def test_a_decorated_parameter_is_filled_by_a_request(look: Look) -> None:
+    """A parameter that a decorator of Nest fills is request data, and another one is not."""
+    code = """\
+@Controller('files')
+export class Files {
+  @Get(':name')
+  show(@Param('name') name: string, lang: string) {
+    read(`/srv/${lang}`)
+    return fs.readFileSync('/srv/' + name)
+  }
+}
+"""
+    found = [(item.line, item.rule) for item in look({"a.ts": code}, engines="taint").findings]
+    assert found == [(6, "path-from-request")]
 
 
 def test_broken_code_does_not_hide_the_rest(look: Look) -> None:

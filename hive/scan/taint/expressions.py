@@ -6,12 +6,12 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from hive.scan.taint.places import dotted, is_handler_data, last_name
+from hive.scan.taint.places import FILLING, dotted, is_handler_data, last_name
 from hive.scan.taint.proofs import proves
 from hive.scan.taint.tables import Table, cleaners
 from hive.scan.taint.trail import KnownState, Trail
 from hive.scan.taint.translate import InlineFunction
-from hive.scan.taint.uses import is_location, told_by, uses
+from hive.scan.taint.uses import is_location, stays_at_home, told_by, uses
 
 _PATH_CLASSES = frozenset({"Path", "PurePath", "PosixPath", "PurePosixPath"})
 _COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
@@ -130,6 +130,8 @@ class ExpressionReader:
 
     def _told(self, node: ast.expr, trail: Trail | None) -> Trail | None:
         """The trail of text that is put together: request data in it may be a fault by itself."""
+        if trail is not None and stays_at_home(node):
+            trail = replace(trail, fit=trail.fit | {"redirect", "address"})
         use = told_by(node) if trail is not None else ""
         if trail is None or not use:
             return trail
@@ -191,7 +193,15 @@ class ExpressionReader:
             if trail is not None and use not in trail.fit:
                 self.used.append((node.lineno, use, trail))
         self._called_back(node, receiver)
+        self._filled(node, either(receiver, given), known)
         return self._told(node, self._outcome(node, receiver, given, trails))
+
+    def _filled(self, node: ast.Call, trail: Trail | None, known: KnownState) -> None:
+        """A variable into which request data is decoded holds it."""
+        if FILLING.match(last_name(node.func)) and node.args and isinstance(node.args[-1], ast.Name):
+            trail = trail or (Trail(frozenset({node.lineno})) if self._is_source(node.func) else None)
+            if trail is not None:
+                known.assign(node.args[-1].id, trail)
 
     def _called_back(self, node: ast.Call, receiver: Trail | None) -> None:
         """A function that is given to a collection of request data gets its elements."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hive.scan.taint.expressions import ExpressionReader, Function, either
-from hive.scan.taint.places import ENDING, given_by_request, is_handler, last_name
+from hive.scan.taint.places import ENDING, given_by_request, is_handler, last_name, models
 from hive.scan.taint.proofs import of_value, proves, raises_unless
 from hive.scan.taint.tables import Table, table
 from hive.scan.taint.trail import KnownState, Trail
@@ -27,7 +27,7 @@ def matches(tree: ast.Module, language: str = "python") -> list[TaintMatch]:
 
     Functions are read again until none of them learns anything more about another.
     """
-    functions = list(_functions(tree, in_handler=False, around=None))
+    functions = list(_functions(tree, in_handler=False, around=None, filled=models(tree)))
     names = table(language)
     while True:
         before = [function.learned() for function in functions]
@@ -36,15 +36,17 @@ def matches(tree: ast.Module, language: str = "python") -> list[TaintMatch]:
             return sorted(seen)
 
 
-def _functions(node: ast.AST, *, in_handler: bool, around: Function | None) -> Iterator[Function]:
+def _functions(
+    node: ast.AST, *, in_handler: bool, around: Function | None, filled: frozenset[str]
+) -> Iterator[Function]:
     for child in ast.iter_child_nodes(node):
         inner = around
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-            given = {name: Trail(frozenset({child.lineno})) for name in given_by_request(child)}
+            given = {name: Trail(frozenset({child.lineno})) for name in given_by_request(child, filled)}
             inner = Function(child, in_handler=in_handler, given=given, around=around)
             yield inner
         inside = is_handler(child) if isinstance(child, ast.ClassDef) else in_handler
-        yield from _functions(child, in_handler=inside, around=inner)
+        yield from _functions(child, in_handler=inside, around=inner, filled=filled)
 
 
 class _Walk:

@@ -26,6 +26,9 @@ RAISING = re.compile(
 )
 """Functions that raise for what is not in order."""
 
+FILLING = re.compile(r"^(?:Decode|Unmarshal|Bind\w*|ShouldBind\w*|MustBind\w*|BodyParser|ReadJSON|Sscan\w*)$")
+"""Functions that put what they read into their last argument."""
+
 FRAGMENTS = re.compile(r"^(?:includes|Contains|ContainsAny|ContainsRune)$")
 """Functions that are true of text that holds a certain part."""
 
@@ -61,15 +64,24 @@ def is_handler(node: ast.ClassDef) -> bool:
     return any(_HANDLER_CLASS.search(last_name(base)) for base in node.bases)
 
 
-def given_by_request(function: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[str]:
-    """Parameters that hold request data from the start: parts of a route, and a WSGI environment."""
+def models(tree: ast.AST) -> frozenset[str]:
+    """Classes of a file that are filled from a request's body, as FastAPI does with those of pydantic."""
+    classes = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    return frozenset(node.name for node in classes if any(last_name(base) == "BaseModel" for base in node.bases))
+
+
+def given_by_request(
+    function: ast.FunctionDef | ast.AsyncFunctionDef, filled: frozenset[str] = frozenset()
+) -> Iterator[str]:
+    """Parameters that hold request data from the start: parts of a route, a WSGI environment, and `filled` classes."""
     arguments = [*function.args.posonlyargs, *function.args.args, *function.args.kwonlyargs]
     typed = {item.arg for item in arguments if item.annotation and dotted(item.annotation) in _SAFE_TYPES}
     names = [item.arg for item in arguments]
     for decorator in function.decorator_list:
         yield from (name for name in _in_route(decorator) if name in names and name not in typed)
         if _is_route(decorator):  # what FastAPI takes from the query, the body or a form
-            yield from (item.arg for item in arguments if item.annotation and _TEXT.match(ast.unparse(item.annotation)))
+            told = {item.arg: ast.unparse(item.annotation) for item in arguments if item.annotation}
+            yield from (name for name, kind in told.items() if kind in filled or _TEXT.match(kind))
     if "start_response" in names:
         yield from names[: names.index("start_response")][-1:]
     elif "environ" in names:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from hive.scan.taint.syntax import Node
 from hive.scan.taint.translate import InlineFunction, Made, Translator
@@ -16,6 +17,7 @@ _FUNCTIONS = (
 )
 _TYPES = ("type_annotation", "type_arguments", "type_parameters")
 _NOTHINGS = frozenset({"null", "undefined"})
+_FROM_REQUEST = re.compile(r"@(?:Query|Param|Body|Headers|UploadedFile|Cookies)\b")
 KINDS = (
     *("expression_statement", "variable_declarator"),
     *("comment", "identifier", "property_identifier", "shorthand_property_identifier", "string", "number", "regex"),
@@ -37,7 +39,7 @@ KINDS = (
 )
 """Of two nodes at the same place the first is the outer one."""
 
-TYPED_KINDS = (*KINDS, *_TYPES)
+TYPED_KINDS = ("required_parameter", "decorator", *KINDS, *_TYPES)
 
 
 class ScriptExpressions(Translator):
@@ -228,12 +230,21 @@ class ScriptTranslator(ScriptExpressions):
         return made if names else self.at(InlineFunction(made), node)
 
     def _parameter(self, node: Node) -> str:
+        if node.kind == "required_parameter":
+            inner = [child for child in _code(node) if child.kind != "decorator"]
+            return self._parameter(inner[0]) if inner else f"({node.start})"
         made = self.value(node)
         return made.id if isinstance(made, ast.Name) else f"({node.start})"
 
     def _unpack(self, parameters: list[Node], body: list[ast.stmt], node: Node) -> None:
-        """Parameters that are taken apart: their parts are assigned first."""
+        """Parameters that are taken apart: their parts are assigned first; those that a decorator fills from a request, too."""
         for part in parameters:
+            if part.kind == "required_parameter":
+                inner = [child for child in _code(part) if child.kind != "decorator"]
+                if part.of("decorator") and inner and _FROM_REQUEST.match(part.text(self.source)):
+                    request = self.at(ast.Attribute(self.name("request", part), "query", ast.Load()), part)
+                    body.insert(0, self.at(ast.Assign([self.value(inner[0])], request), part))
+                self._unpack(inner, body, node)
             if part.kind in {"object_pattern", "array_pattern"}:
                 given = self.name(f"({part.start})", part)
                 body.insert(0, self.at(ast.Assign([self.value(part)], given), node))

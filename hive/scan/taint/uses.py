@@ -13,6 +13,7 @@ _SQL = re.compile(
     r"^\s*(?:select\b.+\bfrom|insert\s+into|update\s+\S+\s+set|delete\s+from)\b", re.IGNORECASE | re.DOTALL
 )
 _MARKUP = re.compile(r"<[a-zA-Z][\w-]*(?:\s[^<>]*)?/?>|</[a-zA-Z]")
+_HOME = re.compile(r"https?://[^/%{]+/|/\w|[?#]")
 _FORMATS = frozenset({"format", "Sprintf", "Fprintf", "Fprint", "Fprintln", "Sprint", "concat", "WriteString", "Write"})
 _SHELLS = re.compile(r"^(?:/usr)?(?:/bin/)?(?:ba|da|z)?sh$|^cmd(?:\.exe)?$|^powershell$")
 
@@ -37,6 +38,16 @@ def told_by(node: ast.expr) -> str:
     if _SQL.search(text):
         return "sql"
     return "html" if _MARKUP.search(text) else ""
+
+
+def stays_at_home(node: ast.expr) -> bool:
+    """Whether text begins with a host, or with a path of this site: what follows cannot lead elsewhere."""
+    while isinstance(node, ast.BinOp):
+        node = node.left
+    first = node.values[0] if isinstance(node, ast.JoinedStr) and node.values else node
+    if isinstance(first, ast.Call) and last_name(first.func) == "Sprintf" and first.args:
+        first = first.args[0]
+    return isinstance(first, ast.Constant) and isinstance(first.value, str) and _HOME.match(first.value) is not None
 
 
 def _words(node: ast.expr) -> str:

@@ -29,7 +29,9 @@ def read(said: str) -> Iterator[Diagnostic]:
     """One mark for each match; ast-grep counts lines from 0."""
     for line in filter(None, said.split("\n")):
         item = json.loads(line)
-        yield Diagnostic(copy=item["file"], line=item["range"]["start"]["line"] + 1, rule=item["ruleId"])
+        lines = item["range"]
+        first, last = lines["start"]["line"] + 1, lines["end"]["line"] + 1
+        yield Diagnostic(copy=item["file"], line=first, rule=item["ruleId"], end=last)
 
 
 ENGINE = Engine("ast-grep", "ast-grep", _KINDS, words, read)

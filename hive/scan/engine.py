@@ -27,8 +27,9 @@ class Edit:
 class Diagnostic:
     """A diagnostic of an engine, in its own words.
 
-    `copy` is the name of a copy, `line` counts in it from 1. `family` is the group of `rule`.
-    `also` are other lines on which it could be shown. `edits`, together, would fix it.
+    `copy` is the name of a copy, `line` counts in it from 1. `family` is the group of `rule`. `end` is the last line of the
+    code that it is about, 0 if the engine does not say. `also` are other lines on which it could be shown. `edits`,
+    together, would fix it.
     """
 
     copy: str
@@ -38,6 +39,7 @@ class Diagnostic:
     message: str = ""
     also: tuple[int, ...] = ()
     edits: tuple[Edit, ...] = ()
+    end: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from hive.config.hive_yaml import (
     load,
 )
 from hive.config.models import ModelAddress, ModelSettings, ProviderSettings
+from hive.config.review_settings import policy_of
 from hive.config.validation import DEFAULT_ACCOUNTS
 from hive.config.yaml_locations import BadYaml, Problem, likeliest, nearest
 
@@ -36,6 +37,7 @@ __all__ = [
     "likeliest",
     "load",
     "nearest",
+    "policy_of",
     "read_agent",
     "read_checks",
     "read_repository",

@@ -8,13 +8,15 @@ from dataclasses import replace
 import pytest
 
 from bots.bot import Context
-from bots.intents import Intent, PostReview, RefreshVerdict, RequestBotReview, SetVerdict
+from bots.intents import Intent, RefreshVerdict, RequestBotReview, SetVerdict
 from bots.models import Category, Finding, Level, RunView, Scan, Verdict, VerdictView
 from bots.review import bot
-from bots.review.anchors import MAX_INLINE
-from forge.events import PullChanged, ReviewAsked
+from bots.review_intents import EditRemarks, PostReview, ShowReview
+from bots.review_policy import DEFAULT_POLICY
+from forge.events import PullChanged
 from forge.models import PullRequest, State
 from tests.bots.conftest import MARA, Still, StillForge, pull
+from tests.review.conftest import only
 
 Golden = Callable[[str, str], None]
 Handle = Callable[..., list[Intent]]
@@ -87,20 +89,21 @@ def test_what_was_seen_is_not_looked_at_again(ctx: Context, still: Still) -> Non
     ]
 
 
-def test_the_same_changes_are_reviewed_once(ctx: Context, still: Still) -> None:
-    """When a base only moved on, the verdict stands without a second review; who asks by a word gets one each time."""
-    changed = pull(head_sha=SHA)
-    seen = replace(ctx, forge=StillForge(pulls={changed.ref: changed}))
-    seen_as(still, changed, scope=f"main::{SHA}")
-    (verdict,) = bot.handle(ReviewAsked(changed.ref, MARA, "a", again=False), seen)
-    assert isinstance(verdict, SetVerdict)
-    asked = [bot.handle(ReviewAsked(changed.ref, MARA, key), seen) for key in ("b", "c")]
-    assert [[type(intent) for intent in intents] for intents in asked] == [[PostReview, SetVerdict]] * 2
-    assert len({intent.key for intents in asked for intent in intents}) == 4
-    seen_as(still, changed, scope=f"dev::{SHA}")
-    posted, _ = bot.handle(ReviewAsked(changed.ref, MARA, "d", again=False), seen)
-    assert isinstance(posted, PostReview)
-    assert posted.base == "main"
+def test_the_same_changes_are_reviewed_once(handle: Handle) -> None:
+    """When a base only moved on, or somebody asks again, the verdict is shown without a second review; another base gets one."""
+    first = [type(each) for each in handle()]
+    assert first == [ShowReview, PostReview, SetVerdict]
+    assert [type(each) for each in handle(base_sha="c" * 40)] == [ShowReview, SetVerdict]
+    assert [type(each) for each in handle(again=True)] == [ShowReview, SetVerdict]
+    posted = only(handle(base_branch="dev"), PostReview)
+    assert posted.base == "dev"
+
+
+def test_another_verdict_is_said(handle: Handle) -> None:
+    """When an engine that had failed runs at last, the same head is reviewed once more."""
+    failed = Scan(SHA, (), ("ast-grep",), failed=(("ruff", "is not installed"),))
+    assert only(handle(failed), PostReview).verdict is Verdict.NOT_REVIEWED
+    assert only(handle(Scan(SHA, (), RAN), again=True), PostReview).verdict is Verdict.GOOD
 
 
 def test_blocked_golden(review: Review, golden: Golden) -> None:
@@ -108,7 +111,7 @@ def test_blocked_golden(review: Review, golden: Golden) -> None:
     found = (SWALLOWED, QUICK, UNUSED, REMARK, BROKEN, ELSEWHERE, TESTS)
     posted, status = review(Scan(SHA, found, RAN))
     assert [(remark.path, remark.line) for remark in posted.comments] == [
-        ("store.py", 12), ("store.py", 13), ("store.py", 15), ("store.py", 11)
+        ("store.py", 13), ("store.py", 15), ("store.py", 12), ("store.py", 11)
     ]  # fmt: skip
     golden("review/blocked.md", page(posted, status))
 
@@ -121,12 +124,13 @@ def test_findings_can_be_named(review: Review, still: Still) -> None:
     still.runs = {ref: RunView(5, "iris", ref, "open", pull=ref)}
     posted, _ = review(Scan(SHA, found, RAN))
     for number, remark in enumerate(posted.comments, 1):
-        assert f" · `/fix {number}`</sub>" in remark.body
+        assert f"<sub>finding {posted.findings[number - 1].number} · " in remark.body
+        assert f" · `/fix {posted.findings[number - 1].number}`</sub>" in remark.body
     assert "`old.py` — Line 3: no · `/fix 5`" in posted.body
     assert "/fix 7" not in page(posted, review(Scan(SHA, found, RAN))[1])
     assert [(each.number, each.line, each.was, each.suggestion) for each in posted.findings] == [
-        (1, 12, "        return json.dumps(record)", ""), (2, 13, "", None),
-        (3, 15, '    print(f"done")', '    print("done")'),
+        (1, 13, "", None), (2, 15, '    print(f"done")', '    print("done")'),
+        (3, 12, "        return json.dumps(record)", ""),
         (4, 11, "", None), (5, 0, "", None), (6, 70, "", None),
     ]  # fmt: skip
 
@@ -172,7 +176,7 @@ def test_overflow_golden(review: Review, golden: Golden) -> None:
     """More remarks than one can read on lines are folded away, and too many for a list are counted."""
     remarks = tuple(replace(REMARK, line=10 + n % 5, rule=f"B{n:03}", title=f"Remark {n}") for n in range(72))
     posted, status = review(Scan(SHA, (*remarks, SWALLOWED), RAN))
-    assert len(posted.comments) == MAX_INLINE
+    assert len(posted.comments) == DEFAULT_POLICY.inline
     assert posted.comments[0].line == SWALLOWED.line
     golden("review/overflow.md", page(posted, status))
 
@@ -208,7 +212,7 @@ def test_what_is_over_is_left_alone(handle: Handle, facts: dict[str, object]) ->
 
 def test_drafts_are_reviewed(handle: Handle) -> None:
     """Who works on a draft wants to know early."""
-    assert [type(intent) for intent in handle(draft=True)] == [PostReview, SetVerdict]
+    assert [type(intent) for intent in handle(draft=True)] == [ShowReview, PostReview, SetVerdict]
 
 
 def test_a_verdict_bears_its_head(review: Review) -> None:
@@ -247,7 +251,7 @@ def test_a_name_that_is_no_text(review: Review) -> None:
 
 def test_review_cannot_do_more_than_speak() -> None:
     """The bot may review and set a status: it has no word for labels, work or merging."""
-    assert bot.may == {RequestBotReview, PostReview, SetVerdict, RefreshVerdict}
+    assert bot.may == {RequestBotReview, PostReview, ShowReview, EditRemarks, SetVerdict, RefreshVerdict}
 
 
 def test_descriptions_fit(review: Review) -> None:

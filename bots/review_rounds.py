@@ -15,11 +15,11 @@ class FindingState(StrEnum):
     """What became of a finding in a round."""
 
     OPEN = "open"
-    STILL = "still open"
+    STILL = "still_open"
     MOVED = "moved"
     FIXED = "fixed"
     DISMISSED = "dismissed"
-    GONE = "no longer in this change"
+    GONE = "gone"
 
 
 UNRESOLVED = frozenset({FindingState.OPEN, FindingState.STILL, FindingState.MOVED})

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from bots.bot import Context
-from bots.markdown import code, plain
+from bots.markdown import code
 from bots.models import Finding, FindingView, Level, Scan
 from bots.review import messages
 from bots.review.anchors import Files, shown_line
@@ -84,7 +84,7 @@ class Look:
         if self.is_strangers:
             yield messages.LITE
         if self.policy.broken:
-            base, why = plain(self.pull.base_branch), code(self.policy.broken)
+            base, why = code(self.pull.base_branch), code(self.policy.broken)
             yield messages.BROKEN_POLICY.format(base=base, why=why)
         if carried.withheld:
             yield messages.WITHHELD.format(count=carried.withheld)

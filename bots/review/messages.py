@@ -27,6 +27,7 @@ NO_ENGINE = "<details><summary>What ran</summary>\n\nNothing: no analyser handle
 LEFT_OUT = "… and {count} more"
 
 REMARK = "{level} {name} · {category}"
+LITE_REMARK = "{level} {name}"
 NAME = "**{title}**"
 QUICK = " · {seconds}-second fix"
 SOURCE = "<sub>finding {number} · {engine} · {rule}{fix}</sub>"
@@ -45,7 +46,7 @@ DISMISSED = "{count} dismissed"
 WITHHELD = "{count} 🟡 not said: round 2 is about what changed since round 1, and later ones about 🔴 only. `/review full` says all."
 LOCK_FILES = "Only lock files are changed."
 LITE = "The change is a stranger's: nothing of it was run, and nothing of it is quoted."
-BROKEN_POLICY = "The settings of this review are broken on `{base}`, so that those without any count: {why}"
+BROKEN_POLICY = "The settings of this review are broken on {base}, so the defaults count: {why}"
 COMMANDS = "<sub>{commands} · operators write these at the start of a line</sub>"
 REVIEW_COMMANDS = ("`/review [full]`", "`/dismiss n why`", "`/explain n`")
 FIX_COMMAND = "`/fix n`"

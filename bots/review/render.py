@@ -119,10 +119,9 @@ def summary(now: Standing) -> str:
 def remark(each: RememberedFinding, line: str, now: Standing) -> str:
     """The comment on a line of the diff; `line` is that line."""
     finding = each.finding
+    text = messages.LITE_REMARK if now.lite else messages.REMARK
     parts = [
-        messages.REMARK.format(
-            level=finding.effective_level.value, name=_name(finding, now), category=finding.category.value
-        ),
+        text.format(level=finding.effective_level.value, name=_name(finding, now), category=finding.category.value),
         "" if now.lite else prose(_cut(finding.why, MAX_WHY)),
         _block(line, finding.suggestion) if finding.suggestion is not None and not now.lite else "",
         messages.SOURCE.format(

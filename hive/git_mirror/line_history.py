@@ -25,7 +25,8 @@ def pin(mirror: Mirror, sha: str, name: str) -> None:
 def changed_lines(mirror: Mirror, old: str, new: str, paths: Iterable[str]) -> dict[str, FileDiff]:
     """What differs between two commits in files by their old paths, without context; a file that is the same is left out.
 
-    A renamed file is followed. Raises TooLarge, and MalformedDiff with DiffTooLarge.
+    A renamed file is followed, and no attribute of a commit makes a file one without lines. Raises TooLarge, and
+    MalformedDiff with DiffTooLarge.
     """
     for sha in (old, new):
         if not SHA.fullmatch(sha):
@@ -35,7 +36,7 @@ def changed_lines(mirror: Mirror, old: str, new: str, paths: Iterable[str]) -> d
     touched = sorted({*wanted, *moved.values()})
     if not touched:
         return {}
-    words = ("diff", *_NEVER_RUN, "-M", "--src-prefix=a/", "--dst-prefix=b/", "-U0", old, new, "--")
+    words = ("diff", *_NEVER_RUN, "--text", "-M", "--src-prefix=a/", "--dst-prefix=b/", "-U0", old, new, "--")
     text = mirror.git.read(*words, *(f":(literal){path}" for path in touched)).decode("utf-8", "replace")
     return {file.old_path: file for file in parse(text) if file.old_path is not None and file.old_path in wanted}
 

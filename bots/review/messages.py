@@ -11,6 +11,7 @@ HEADLINES = {
     Verdict.GOOD: "🟢 **Nothing to fix**",
     Verdict.NOT_REVIEWED: "🔴 **Not reviewed, so it cannot be merged yet**",
 }
+STANDING = "**Review** · {headline}"
 FIXED_COUNT = "✅ {count} fixed"
 ROUND = "round {number}"
 

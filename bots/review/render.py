@@ -78,7 +78,7 @@ def standing(now: Standing) -> str:
     engines = ", ".join(map(plain, now.ran))
     commands = (*messages.REVIEW_COMMANDS, *([messages.FIX_COMMAND] if now.fixes else []))
     parts = [
-        headline(now),
+        messages.STANDING.format(headline=headline(now)),
         _section(messages.OPEN, (_leveled(each, now) for each in now.open)),
         _section(
             messages.FIXED, (f"{each.number} · {_name(each.finding, now)} — {_where(each.finding)}" for each in fixed)

@@ -192,7 +192,7 @@ def test_red_until_it_is_right(day: ReviewDay) -> None:
     assert day.reviews[-1] == ("APPROVED", day.pull.head_sha)
     assert all(each.body.startswith("✅") for each in day.remarks)
     [standing] = day.standing
-    assert standing.body.startswith("🟢 **Nothing to fix**")
+    assert standing.body.startswith("**Review** · 🟢 **Nothing to fix**")
     assert "round 3" in standing.body
     assert day.is_mergeable()
 

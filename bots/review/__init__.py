@@ -16,8 +16,9 @@ from bots.review import messages
 from bots.review.anchors import Files, place, shown_line
 from bots.review.carry import carry
 from bots.review.look import Look, look_at, view, with_line
+from bots.review.reactions import disliked, without
 from bots.review.render import Standing, body, ended, remark, standing, summary
-from bots.review_intents import EditRemarks, PostReview, RemarkEdit, ShowReview
+from bots.review_intents import DismissFinding, EditRemarks, PostReview, RemarkEdit, ShowReview
 from bots.review_policy import ReviewMode, ReviewPolicy
 from bots.review_rounds import FindingState, RememberedFinding, ReviewRound
 from forge.events import PullChanged, PullClosed, ReviewAsked
@@ -34,7 +35,7 @@ MAX_DESCRIPTION = 140
 
 bot = Bot(
     "review",
-    may={RequestBotReview, PostReview, ShowReview, EditRemarks, SetVerdict, RefreshVerdict},
+    may={RequestBotReview, PostReview, ShowReview, EditRemarks, DismissFinding, SetVerdict, RefreshVerdict},
     listens_to_bots={"core", AGENTS},
     verdict=CONTEXT,
 )
@@ -65,7 +66,9 @@ def review_head(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
     if (waiting := not_now(policy, last, pull, event)) is not None:
         yield verdicts.verdict(pull, ctx, waiting, key=f"status:{event.key}")
         return
-    look = look_at(pull, policy, last, ctx, full=event.full)
+    unwanted = disliked(pull.ref, last, ctx)
+    yield from unwanted
+    look = look_at(pull, policy, without(last, unwanted) if last is not None else None, ctx, full=event.full)
     now = stand(look, ctx)
     yield from said(look, now, event.key)
     status = CommitStatus(CONTEXT, STATES[now.outcome], summary(now)[:MAX_DESCRIPTION], pull.html_url)

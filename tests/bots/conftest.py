@@ -34,6 +34,7 @@ from forge.models import (
     Protection,
     PullRequest,
     Push,
+    Reaction,
     Ref,
     Repo,
     Repository,
@@ -68,6 +69,11 @@ class StillForge:
     remarks: dict[int, list[ReviewComment]] = field(default_factory=dict)
     empty: set[Repo] = field(default_factory=set)
     states: dict[str, list[CommitStatus]] = field(default_factory=dict)
+    moods: dict[int, list[Reaction]] = field(default_factory=dict)
+
+    def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
+        """The reactions that are there."""
+        return self.moods.get(comment_id, [])
 
     def issue(self, ref: Ref) -> Issue:
         """An issue that is there."""

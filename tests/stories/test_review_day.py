@@ -219,6 +219,11 @@ def test_an_operator_has_the_last_word(day: ReviewDay) -> None:
     assert day.status == "failure"
     day.say("/explain 1")
     assert any("it blocks the merge" in comment.body for comment in day.hive.mara.comments(day.ref))
+    [remark] = day.remarks
+    with day.argus() as argus:
+        argus.react(day.ref, "-1", comment_id=remark.id)
+    day.say("/review")
+    assert day.status == "failure", "a bot's own mood dismisses nothing"
     day.say("/dismiss 1 a record is never broken")
     assert day.status == "success"
     assert [remark.body.split("\n")[0] for remark in day.remarks if "dismissed" in remark.body] == [
@@ -230,6 +235,18 @@ def test_an_operator_has_the_last_word(day: ReviewDay) -> None:
     day.look()
     assert day.status == "success"
     assert day.is_mergeable()
+
+
+def test_a_thumb_is_enough(day: ReviewDay) -> None:
+    """What an operator does not like is dismissed at the next look, without a word."""
+    day.open({"store.py": STORE.replace(b'    print(f"looking")\n    os.system("ls " + name)\n', b"")})
+    day.look()
+    [remark] = day.remarks
+    day.hive.mara.react(day.ref, "-1", comment_id=remark.id)
+    day.say("/review")
+    assert day.status == "success"
+    [remark] = day.remarks
+    assert "dismissed by mara: 👎" in remark.body
 
 
 def test_a_push_during_a_review(day: ReviewDay) -> None:

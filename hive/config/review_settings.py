@@ -1,21 +1,29 @@
-"""`review` of `.hive.yaml`: what a repository wants of its reviews. The base branch decides, never the pull request."""
+"""`review` of `.hive.yaml`, or of `REVIEW.md`: what a repository wants of its reviews, as its base branch says.
+
+`REVIEW.md` tells people how changes are reviewed here; its first block of YAML may hold the settings, beside their reasons.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from dataclasses import dataclass, fields, replace
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 
 from bots.models import Level
 from bots.review_policy import OwnRule, ReviewMode, ReviewPolicy, Suppression
 from hive.codec import STRICT, FieldError
+from hive.config.yaml_locations import Document
 
 LEVELS = {"red": Level.RED, "yellow": Level.YELLOW, "green": Level.GREEN}
 MAX_WILDCARDS = 4
 """Wildcards of one pattern: with more of them a path could be made that takes long to compare."""
+
+_BLOCK = re.compile(
+    r"^(?P<fence>```+|~~~+)[ \t]*ya?ml[ \t]*\n(?P<yaml>.*?)^(?P=fence)[ \t]*$", re.MULTILINE | re.DOTALL
+)
 
 Glob = Annotated[str, MinLen(1), MaxLen(200)]
 Globs = Annotated[tuple[Glob, ...], MaxLen(100)]
@@ -95,6 +103,36 @@ class ReviewSettings:
 
 
 REVIEW_DEFAULTS = ReviewSettings()
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewGuide:
+    """The settings in `REVIEW.md`."""
+
+    review: ReviewSettings = REVIEW_DEFAULTS
+    """As in `.hive.yaml`."""
+
+    __pydantic_config__: ClassVar = STRICT
+
+
+def read_guide(text: str) -> ReviewSettings:
+    """The settings in the first block of YAML of `REVIEW.md`, with the lines of that file; raises BadYaml."""
+    found = _BLOCK.search(text)
+    if found is None:
+        return REVIEW_DEFAULTS
+    above = text.count("\n", 0, found.start("yaml"))
+    document = Document("REVIEW.md", "\n" * above + found["yaml"])
+    data = document.data if isinstance(document.data, dict) else {}
+    return document.read(ReviewGuide, more=list(review_errors(data.get("review")))).review
+
+
+def joined(one: ReviewSettings, other: ReviewSettings) -> ReviewSettings:
+    """Two settings as one: lists together, and of each other key the value of `one`, unless it is the default."""
+    values: dict[str, Any] = {}
+    for field in fields(ReviewSettings):
+        mine, theirs, default = (getattr(each, field.name) for each in (one, other, REVIEW_DEFAULTS))
+        values[field.name] = (*mine, *theirs) if isinstance(default, tuple) else theirs if mine == default else mine
+    return replace(one, **values)
 
 
 def policy_of(settings: ReviewSettings) -> ReviewPolicy:

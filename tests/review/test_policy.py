@@ -11,7 +11,7 @@ from bots.models import Category, Finding, Level, Scan, Verdict
 from bots.review_intents import PostReview, ShowReview
 from bots.review_policy import DEFAULT_POLICY, OwnRule, ReviewMode, ReviewPolicy, Suppression, matches
 from forge.models import Repo, State, User
-from hive.config import BadYaml, policy_of, read_repository
+from hive.config import BadYaml, joined, policy_of, read_guide, read_repository
 from tests.bots.conftest import EVE, Still
 from tests.review.conftest import SHA, Eyes, Handle, only
 
@@ -173,6 +173,16 @@ review:
         inline=3,
         approve=False,
     )
+
+
+def test_a_guide_for_people_may_hold_settings() -> None:
+    """The first block of YAML in `REVIEW.md` counts beside `.hive.yaml`, which comes first where both decide."""
+    guide = "# How we review\n\n```python\nx\n```\n\n~~~yaml\nreview:\n  inline: 3\n  ignore: [a]\n  floor: red\n~~~\n\n```yaml\n- x\n```\n"
+    both = joined(read_repository("review: {ignore: [b], floor: yellow}").review, read_guide(guide))
+    assert (both.inline, both.ignore, both.floor, both.mode) == (3, ("b", "a"), "yellow", "push")
+    assert read_guide("Only words: `review: {mode: off}`\n").mode == "push"
+    with pytest.raises(BadYaml, match=r"REVIEW.md:4:11: review.mode"):
+        read_guide("# X\n```yaml\nreview:\n   mode:  nonsense\n```\n")
 
 
 @pytest.mark.parametrize(

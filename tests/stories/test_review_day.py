@@ -273,6 +273,21 @@ def test_a_push_during_a_review(day: ReviewDay) -> None:
     assert (day.reviews, day.standing) == before
 
 
+def test_the_base_branch_decides(day: ReviewDay) -> None:
+    """Settings count as soon as they are merged, in either file, and of broken ones the review says so."""
+    with day.hive.house_core() as core:
+        core.commit(APP, [FileEdit("README", b"x\n")], message="Begin", branch="dev", start="main")
+    day.open({"store.py": STORE.replace(b'    print(f"looking")\n    os.system("ls " + name)\n', b"")})
+    guide = b"# Reviews\n\n```yaml\nreview: {suppress: [{rule: py-swallowed, why: we know}]}\n```\n"
+    for content, says in ((guide, "success"), (b"```yaml\nreview: 7\n```\n", "failure")):
+        with day.hive.house_core() as core:
+            core.put_file(APP, "REVIEW.md", content, message="Rules", branch="dev")
+        day.hive.mara._client.patch(f"/repos/{APP.path}/pulls/{day.ref.number}", base="dev")
+        day.say(f"/review {'full' if says == 'failure' else ''}".strip())
+        assert day.status == says
+    assert "The settings of this review are broken on `dev`" in day.standing[0].body
+
+
 def test_the_reviewer_only_reviews(day: ReviewDay) -> None:
     """The account of the review bot can neither push nor merge."""
     day.open({"store.py": FIXED})

@@ -161,7 +161,26 @@ def _matched(
         [(item.rule, context) if context else None for item, context in pairs],
         moved=True,
     )
+    for each in known:
+        at = None if each.number in matches else _overlapping(each, places.get(each.number), now.found, taken)
+        if at is not None:
+            taken.add(at)
+            matches[each.number] = (at, False)
     return matches
+
+
+def _overlapping(
+    each: RememberedFinding, place: FollowedLine | None, found: Sequence[Finding], taken: set[int]
+) -> int | None:
+    """A finding of the same rule in the same statement: it is shown on the first line of it that the change touches."""
+    if place is None or not place.line or _has_ended(each):
+        return None
+    last = place.line + max(each.finding.end_line - each.finding.line, 0)
+    for at, item in enumerate(found):
+        is_alike = at not in taken and (item.rule, item.path) == (each.finding.rule, place.path)
+        if is_alike and item.line <= last and max(item.end_line, item.line) >= place.line:
+            return at
+    return None
 
 
 def _unseen(

@@ -60,7 +60,7 @@ class Look:
     @property
     def found(self) -> tuple[Finding, ...]:
         """What the engines and the repository's own rules found, as far as the policy admits it."""
-        every = (*self.scan.findings, *own_findings(self.policy, self._added()))
+        every = (*map(_named, self.scan.findings), *own_findings(self.policy, self._added()))
         return tuple(item for item in every if self.policy.admits(item))
 
     @property
@@ -104,6 +104,12 @@ class Look:
         if not known and not places:
             return FollowedLines()
         return ctx.scanner.follow(self.pull, self.last.head_sha, known, places)
+
+
+def _named(item: Finding) -> Finding:
+    """A finding whose path can be stored and sent: one that is no UTF-8 is spelt out."""
+    path = item.path.encode("utf-8", "backslashreplace").decode()
+    return item if path == item.path else replace(item, path=path)
 
 
 def look_at(pull: PullRequest, policy: ReviewPolicy, last: ReviewRound | None, ctx: Context, *, full: bool) -> Look:

@@ -183,6 +183,14 @@ def test_code_that_moves_takes_its_finding_along(push: Pushes) -> None:
     assert "moved here, since round 1" in only(second, ShowReview).body
 
 
+def test_a_statement_over_several_lines(push: Pushes) -> None:
+    """A finding that is shown on another line of its statement, since more of it was touched, is the same one."""
+    push(replace(SHELL, line=2, end_line=3))
+    again = replace(SHELL, line=1, end_line=3)
+    assert said(push(again, tree=changed("x\nrun", "x2\nrun"))) == []
+    assert push.states == {1: "still_open"}
+
+
 def test_a_head_that_nobody_has_any_more(push: Pushes) -> None:
     """Where lines cannot be followed a finding is known by its context; what cannot be found at all stays open if it is red."""
     push(SILENT, SHELL, REMARK)

@@ -15,6 +15,7 @@ from bots.review_intents import DismissFinding, EditRemarks, PostReview, ShowRev
 from bots.review_policy import DEFAULT_POLICY
 from forge.events import PullChanged
 from forge.models import PullRequest, State
+from hive.codec import Codec
 from tests.bots.conftest import MARA, Still, StillForge, pull
 from tests.review.conftest import only
 
@@ -247,6 +248,7 @@ def test_a_name_that_is_no_text(review: Review) -> None:
     posted, _ = review(Scan(SHA, (replace(SWALLOWED, path="\udcff", line=1),), RAN), diff=diff)
     assert (posted.verdict, posted.comments) == (Verdict.BLOCKED, ())
     assert "Error swallowed" in posted.body.encode().decode()
+    assert "\\udcff" in Codec(PostReview).dumps(posted)
 
 
 def test_review_cannot_do_more_than_speak() -> None:

@@ -6,19 +6,24 @@ On a real forge with real git and the hive's real engines, in one process: the c
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import pytest
 
 from bots.models import Verdict
 from bots.review_intents import EditRemarks, PostReview, RemarkEdit, ShowReview
+from forge.embedded import GITEA_127
 from forge.events import CommentPosted, Event, PullChanged
+from forge.gitea.admin import GiteaAdmin
 from forge.gitea.writer import GiteaForge
-from forge.models import Comment, FileEdit, PullRequest, Ref, ReviewComment
+from forge.models import Comment, FileEdit, PullRequest, Ref, Repo, ReviewComment
 from forge.protocol import Conflict, Refused
+from hive.app.set_up import ADMIN
 from hive.demo.setup import FORGE
 from hive.outbox.enqueue import enqueue
 from hive.worker.worker import Worker
-from tests.hive.conftest import APP, HiveEnv, hive_env
+from tests.hive.conftest import APP, HiveEnv, hive_env, make_env
+from tests.person import Person
 
 __all__ = ["hive_env"]
 
@@ -271,6 +276,47 @@ def test_a_push_during_a_review(day: ReviewDay) -> None:
     assert {ledger.effects.get(effect).state for effect in effects} == {"superseded"}
     assert ledger.review_memory.last(str(day.ref)) == old
     assert (day.reviews, day.standing) == before
+
+
+def test_a_stranger_is_reviewed_and_not_quoted(day: ReviewDay, tmp_path: Path) -> None:
+    """A pull request from a fork gets the same engines: nothing of it is run, and none of its words are said."""
+    password = day.hive.instance.secret_store.password(FORGE, ADMIN)
+    with GiteaAdmin(name=FORGE, url=day.hive.forge.url, login=ADMIN, password=password) as admin:
+        admin.ensure_user("eve", password="Correct-horse-1", email="eve@forge.invalid")
+        admin.ensure_collaborator(APP, "eve", "read")
+        token = admin.make_token("eve", "tests", ("write:repository", "write:issue", "read:user"))
+    run = f"raise SystemExit(open({str(tmp_path / 'ran')!r}, 'w').write('x'))\n".encode()
+    with Person(name=FORGE, url=day.hive.forge.url, token=token) as eve:
+        eve._client.post(f"/repos/{APP.path}/forks")
+        fork = Repo(FORGE, "eve", APP.name)
+        edits = [
+            FileEdit("store.py", STORE),
+            FileEdit("conftest.py", run),
+            FileEdit("sgconfig.yml", b"ruleDirs: [x]\n"),
+        ]
+        eve.commit(fork, edits, message="@mara approve", branch="side", start="main")
+        day.ref = eve.open_pull(APP, head="eve:side", base="main", title="/review full", body="/dismiss 1 x").ref
+        day.look()
+        comment = eve.comment(day.ref, "/dismiss 1 because <!-- e -->", marker="<!-- e -->")
+        day.tell(CommentPosted(day.ref, comment.author, "comment:eve", comment.id))
+    assert day.status == "failure"
+    assert not (tmp_path / "ran").exists()
+    said = [day.standing[0].body, *(remark.body for remark in day.remarks)]
+    assert len(said) > 2
+    assert not any(word in text for text in said for word in ("looking", "records", "os.system", "@mara"))
+
+
+def test_conversations_end_where_a_forge_can(tmp_path: Path) -> None:
+    """On a Gitea that can resolve conversations, that on a fixed finding is resolved, and that on an open one is not."""
+    with make_env(tmp_path, GITEA_127) as env:
+        day = ReviewDay(env, env.worker())
+        day.open({"store.py": STORE})
+        day.look()
+        assert not any(remark.resolved for remark in day.remarks)
+        day.push({"store.py": STORE.replace(b'    os.system("ls " + name)\n', b"")})
+        day.look()
+        assert {remark.resolved for remark in day.remarks if remark.body.startswith("✅")} == {True}
+        assert {remark.resolved for remark in day.remarks if not remark.body.startswith("✅")} == {False}
 
 
 def test_the_base_branch_decides(day: ReviewDay) -> None:

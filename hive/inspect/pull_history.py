@@ -10,7 +10,7 @@ from bots.review_policy import DEFAULT_POLICY, ReviewPolicy
 from bots.review_rounds import FollowedLines, LinePlace
 from forge.models import PullRequest
 from forge.protocol import Unavailable
-from hive.git_mirror.mirror import GitError, GitInterrupted, Mirror
+from hive.git_mirror.mirror import SHA, GitError, GitInterrupted, Mirror
 from hive.inspect.fetch import MirrorOf, fetch
 from hive.inspect.line_follower import contexts, follow, keep
 from hive.inspect.review_policy import read_policy
@@ -18,7 +18,7 @@ from hive.inspect.review_policy import read_policy
 
 @dataclass(frozen=True, slots=True)
 class PullHistory:
-    """Reads mirrors; only `policy` fetches. Each raises Unavailable if it has to be asked again."""
+    """Reads mirrors; `policy` fetches if the base is not here yet. Each raises Unavailable if it has to be asked again."""
 
     mirror: MirrorOf
 
@@ -26,7 +26,8 @@ class PullHistory:
         """What the base branch says about reviews."""
         with self._mirror_of(pull) as mirror:
             try:
-                return read_policy(mirror, fetch(mirror, pull))
+                is_here = SHA.fullmatch(pull.base_sha) is not None and mirror.has(pull.base_sha)
+                return read_policy(mirror, pull.base_sha if is_here else fetch(mirror, pull))
             except GitInterrupted:
                 raise
             except GitError:  # the scan will say so

@@ -102,7 +102,7 @@ def _followed(place: LinePlace, old: dict[str, str], new: dict[str, str]) -> Fol
 
 
 Handle = Callable[..., list[Intent]]
-Review = Callable[..., tuple[PostReview, SetVerdict]]
+Review = Callable[..., tuple[PostReview, SetVerdict, ShowReview]]
 
 
 @pytest.fixture
@@ -133,12 +133,12 @@ def handle(ctx: Context, still: Still, eyes: Eyes) -> Handle:
 
 @pytest.fixture
 def review(handle: Handle, still: Still) -> Review:
-    """The review of a first round and the status that the bot wants."""
+    """The review of a first round, the status, and the comment that shows how it stands."""
 
-    def run(scan: Scan | None = None, **facts: object) -> tuple[PostReview, SetVerdict]:
+    def run(scan: Scan | None = None, **facts: object) -> tuple[PostReview, SetVerdict, ShowReview]:
         still.rounds.clear()
         intents = handle(scan, **facts)
-        return only(intents, PostReview), only(intents, SetVerdict)
+        return only(intents, PostReview), only(intents, SetVerdict), only(intents, ShowReview)
 
     return run
 

@@ -50,8 +50,8 @@ def _followed(directory: Path) -> Iterator[tuple[int, int]]:
         for old in (commits[at + distance] for distance in (1, APART) if at + distance < len(commits)):
             names = mirror.git.read("diff", "--name-only", "-z", "--diff-filter=MR", "--no-renames", old, new)
             paths = [name for name in names.decode("utf-8", "surrogateescape").split("\0") if name]
-            for path, file in changed_lines(mirror, old, new, paths).items():
-                was, now = (_lines(mirror, sha, at) for sha, at in ((old, path), (new, file.path or path)))
+            for file in changed_lines(mirror, old, new, then=paths):
+                was, now = (_lines(mirror, sha, at or "") for sha, at in ((old, file.old_path), (new, file.path)))
                 places = [LineMap.of(file).now(line) for line in range(1, len(was) + 1)]
                 kept = [(line, place) for line, place in enumerate(places, 1) if place is not None]
                 bad = sum(place > len(now) or was[line - 1] != now[place - 1] for line, place in kept)

@@ -5,10 +5,13 @@ A head that a push has replaced is on no branch any more: pinned, it stays compa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from forge.diff import FileDiff, parse
 from hive.git_mirror.errors import GitError, is_ref
+from hive.git_mirror.git_process import GitProcess
 from hive.git_mirror.mirror import SHA, Mirror
 
 _NEVER_RUN = ("--no-color", "--no-ext-diff", "--no-textconv")
@@ -22,8 +25,10 @@ def pin(mirror: Mirror, sha: str, name: str) -> None:
     mirror.git.run("update-ref", "--end-of-options", kept, sha)
 
 
-def changed_lines(mirror: Mirror, old: str, new: str, paths: Iterable[str]) -> dict[str, FileDiff]:
-    """What differs between two commits in files by their old paths, without context; a file that is the same is left out.
+def changed_lines(
+    mirror: Mirror, old: str, new: str, *, then: Iterable[str], now: Iterable[str] = ()
+) -> tuple[FileDiff, ...]:
+    """What differs between two commits, without context, in files by the paths that they have in either.
 
     A renamed file is followed, and no attribute of a commit makes a file one without lines. Raises TooLarge, and
     MalformedDiff with DiffTooLarge.
@@ -31,14 +36,48 @@ def changed_lines(mirror: Mirror, old: str, new: str, paths: Iterable[str]) -> d
     for sha in (old, new):
         if not SHA.fullmatch(sha):
             raise GitError(f"not a commit: {sha[:80]!r}")
-    wanted = frozenset(paths)
-    moved = {was: now for was, now in _renames(mirror, old, new).items() if was in wanted}
-    touched = sorted({*wanted, *moved.values()})
-    if not touched:
-        return {}
+    wanted = {*then, *now}
+    if not wanted:
+        return ()
+    for was, is_now in _renames(mirror, old, new).items():
+        if wanted & {was, is_now}:
+            wanted |= {was, is_now}
     words = ("diff", *_NEVER_RUN, "--text", "-M", "--src-prefix=a/", "--dst-prefix=b/", "-U0", old, new, "--")
-    text = mirror.git.read(*words, *(f":(literal){path}" for path in touched)).decode("utf-8", "replace")
-    return {file.old_path: file for file in parse(text) if file.old_path is not None and file.old_path in wanted}
+    return parse(_literally(mirror).read(*words, *sorted(wanted)).decode("utf-8", "replace"))
+
+
+def file_contents(mirror: Mirror, sha: str, paths: Iterable[str], *, most: int) -> dict[str, bytes]:
+    """The bytes of regular files in a commit by their paths, as long as all of them have `most` at the most; others are left out."""
+    wanted = sorted(path for path in paths if path)
+    if not wanted or not SHA.fullmatch(sha):
+        return {}
+    git, found = _literally(mirror), {}
+    for row in filter(None, git.run("ls-tree", "-r", "-l", "-z", "--full-tree", sha, "--", *wanted).split("\0")):
+        facts, path = row.split("\t", 1)
+        mode, _, blob, size = facts.split()
+        if mode.startswith("100") and path in wanted and int(size) <= most:
+            most -= int(size)
+            found[path] = blob
+    with tempfile.TemporaryFile() as asked:
+        asked.write("".join(f"{blob}\n" for blob in found.values()).encode())
+        asked.seek(0)
+        blobs = _blobs(git.read("cat-file", "--batch", given=asked)) if found else iter(())
+        return dict(zip(found, blobs, strict=True))
+
+
+def _blobs(batch: bytes) -> Iterator[bytes]:
+    """The contents that `git cat-file --batch` writes, each after a line with its size."""
+    at = 0
+    while at < len(batch):
+        end = batch.index(b"\n", at)
+        size = int(batch[at:end].split()[2])
+        yield batch[end + 1 : end + 1 + size]
+        at = end + size + 2
+
+
+def _literally(mirror: Mirror) -> GitProcess:
+    """Git that takes a path for a path, whatever is in it."""
+    return replace(mirror.git, more={**mirror.git.more, "GIT_LITERAL_PATHSPECS": "1"})
 
 
 def _renames(mirror: Mirror, old: str, new: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 
@@ -10,7 +11,7 @@ from bots.review_rounds import FollowedLine, FollowedLines, LinePlace
 from forge.diff import FileDiff, MalformedDiff
 from forge.line_map import LineMap
 from hive.git_mirror.errors import GitError, GitInterrupted
-from hive.git_mirror.line_history import changed_lines, pin
+from hive.git_mirror.line_history import changed_lines, file_contents, pin
 from hive.git_mirror.mirror import Mirror
 
 AROUND = 2
@@ -19,8 +20,8 @@ AROUND = 2
 MOST_LINES = 40
 """The most lines of a finding itself that are part of its context."""
 
-LARGEST = 8 << 20
-"""Bytes of a file whose lines are read; a finding in a larger one has no context."""
+LARGEST = 32 << 20
+"""Bytes of the files whose lines are read; a finding in a larger one has no context."""
 
 
 def follow(
@@ -33,22 +34,29 @@ def follow(
     try:
         if not mirror.has(since):
             return None
-        ahead = changed_lines(mirror, since, head, {place.path for place in then})
-        back = changed_lines(mirror, head, since, {place.path for place in now})
+        paths = {"then": {place.path for place in then}, "now": {place.path for place in now}}
+        files = [_Followed.of(file) for file in changed_lines(mirror, since, head, **paths)]
     except GitInterrupted:
         raise
     except (GitError, MalformedDiff):
         return None
+    old, new = {each.old_path: each for each in files}, {each.path: each for each in files}
     return FollowedLines(
-        tuple(_followed(place, ahead.get(place.path)) for place in then),
-        tuple(_is_new(place, back.get(place.path)) for place in now),
+        tuple(_followed(place, old.get(place.path)) for place in then),
+        tuple(_is_new(place, new.get(place.path)) for place in now),
     )
 
 
 def contexts(mirror: Mirror, head: str, places: Sequence[LinePlace]) -> tuple[str, ...]:
-    """A digest of each line, its neighbours and no white space; empty where it cannot be read."""
-    files = {path: _lines(mirror, head, path) for path in {place.path for place in places}}
-    return tuple(_context(place, files[place.path]) for place in places)
+    """A digest of each line, its neighbours and no white space; empty where it cannot be read. Raises GitInterrupted."""
+    try:
+        files = file_contents(mirror, head, {place.path for place in places}, most=LARGEST)
+    except GitInterrupted:
+        raise
+    except GitError:
+        files = {}
+    lines = {path: body.decode("utf-8", "replace").split("\n") for path, body in files.items()}
+    return tuple(_context(place, lines.get(place.path, [])) for place in places)
 
 
 def keep(mirror: Mirror, number: int, round_number: int, head: str) -> None:
@@ -56,24 +64,37 @@ def keep(mirror: Mirror, number: int, round_number: int, head: str) -> None:
     pin(mirror, head, f"reviewed/{number}/{round_number}")
 
 
-def _followed(place: LinePlace, file: FileDiff | None) -> FollowedLine:
+@dataclass(frozen=True, slots=True)
+class _Followed:
+    """A file that differs between two commits; without lines in common if it is binary."""
+
+    old_path: str | None
+    path: str | None
+    changed: bool
+    lines: LineMap | None
+
+    @classmethod
+    def of(cls, file: FileDiff) -> _Followed:
+        changed = bool(file.binary or file.old or file.new)
+        return cls(file.old_path, file.path, changed, None if file.binary else LineMap.of(file))
+
+
+def _followed(place: LinePlace, file: _Followed | None) -> FollowedLine:
     if file is None:
         return FollowedLine(place.path, place.line, changed=False)
     if file.path is None:
         return FollowedLine("", 0, changed=True)
-    is_same = not (file.binary or file.old or file.new)
-    if file.binary or not place.line:
-        return FollowedLine(file.path, 0, changed=not is_same)
-    return FollowedLine(file.path, LineMap.of(file).now(place.line) or 0, changed=not is_same)
+    line = file.lines.now(place.line) if file.lines is not None and place.line else None
+    return FollowedLine(file.path, line or 0, changed=file.changed)
 
 
-def _is_new(place: LinePlace, file: FileDiff | None) -> bool:
-    """Whether a line is new, by the diff from its commit to the earlier one."""
+def _is_new(place: LinePlace, file: _Followed | None) -> bool:
+    """Whether a line of the present head is new."""
     if file is None:
         return False
-    if file.path is None or file.binary or not place.line:
+    if file.old_path is None or file.lines is None or not place.line:
         return True
-    return LineMap.of(file).now(place.line) is None
+    return file.lines.then(place.line) is None
 
 
 def _context(place: LinePlace, lines: Sequence[str]) -> str:
@@ -95,13 +116,3 @@ def _around(lines: Sequence[str], first: int, last: int) -> Iterator[str]:
     yield from reversed(neighbours(range(first - 2, -1, -1)))
     yield from ("".join(line.split()) for line in lines[first - 1 : last])
     yield from neighbours(range(last, len(lines)))
-
-
-def _lines(mirror: Mirror, head: str, path: str) -> list[str]:
-    try:
-        body = mirror.file(head, path, most=LARGEST) if path else None
-    except GitInterrupted:
-        raise
-    except GitError:
-        return []
-    return [] if body is None else body.decode("utf-8", "replace").split("\n")

@@ -14,7 +14,8 @@ from forge.protocol import Unavailable
 from hive.git_mirror.commits import Commits
 from hive.git_mirror.mirror import GitError, GitInterrupted, TooLarge, TreeLimits
 from hive.inspect.broken_imports import broken_imports
-from hive.inspect.fetch import MirrorOf, fetch
+from hive.inspect.fetch import fetch
+from hive.inspect.pull_history import PullHistory
 from hive.scan.analysis import WORKERS, analyse
 from hive.scan.positives import ALL_CLEAN
 from hive.scan.sources import Before, OldFile
@@ -24,10 +25,9 @@ SCANNED = TreeLimits(files=2_000, total_bytes=64 << 20)
 
 
 @dataclass(frozen=True, slots=True)
-class PullScanner:
+class PullScanner(PullHistory):
     """Runs the analysers over the files of a pull request's head, and of its base; `workers` of them at once."""
 
-    mirror: MirrorOf
     bounds: TreeLimits = SCANNED
     workers: int = WORKERS
 

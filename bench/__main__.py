@@ -15,6 +15,7 @@ from bench.latency import latency
 from bench.looking import looking
 from bench.money import money
 from bench.restart import restart
+from bench.reviewing import reviewing
 from bench.row import Gap, Row, Unmeasured, report
 from bench.storm import storm
 from bench.sweeping import sweeping
@@ -38,6 +39,7 @@ PARTS: dict[str, Callable[[], Iterator[Row | Gap]]] = {
     "containers": containers,
     "deploying": deploying,
     "watching": watching,
+    "reviewing": reviewing,
     "whole": whole,
 }
 

@@ -12,6 +12,8 @@ from typing import Any, Protocol, TypeVar
 from bots.configurations import ConfigurationView, Evaluation, TombstoneView
 from bots.intents import Intent
 from bots.models import BudgetView, FindingView, QuestionView, RunStatus, RunView, Scan, Team, VerdictView
+from bots.review_policy import ReviewPolicy
+from bots.review_rounds import FollowedLines, LinePlace, ReviewRound
 from forge.events import Event
 from forge.models import PullRequest, Ref
 from forge.protocol import Reader
@@ -39,10 +41,24 @@ class KeyClash(Exception):
 
 
 class Scanner(Protocol):
-    """Static analysis of a pull request's head."""
+    """Static analysis of a pull request's head, and what git knows of its lines."""
+
+    def policy(self, pull: PullRequest) -> ReviewPolicy:
+        """What the base branch says about reviews."""
 
     def scan(self, pull: PullRequest) -> Scan:
         """Look at the lines that the pull request adds."""
+
+    def contexts(self, pull: PullRequest, places: tuple[LinePlace, ...]) -> tuple[str, ...]:
+        """A digest of each line of the head with its neighbours; empty where it cannot be read."""
+
+    def follow(
+        self, pull: PullRequest, since: str, then: tuple[LinePlace, ...], now: tuple[LinePlace, ...]
+    ) -> FollowedLines | None:
+        """Where lines of the reviewed head `since` are, and which lines of the head are new; None if that cannot be known."""
+
+    def keep(self, pull: PullRequest, number: int) -> bool:
+        """Keep the head as that of a round, so that its lines can be followed after a push that replaces it."""
 
 
 class Evaluator(Protocol):
@@ -71,7 +87,10 @@ class History(Protocol):
         """How the newest run stands whose issue or pull request is `ref`, or that waits for it."""
 
     def findings(self, ref: Ref) -> tuple[FindingView, ...]:
-        """The findings of the last review of a pull request, by number."""
+        """The open findings of the review of a pull request, by number."""
+
+    def review(self, ref: Ref) -> ReviewRound | None:
+        """The last round of a pull request's review, with what was dismissed since; None before the first."""
 
     def budget(self, ref: Ref) -> BudgetView | None:
         """What the newest run of a thread has spent, and all that it counts for."""

@@ -25,10 +25,11 @@ from bots.agent_intents import (
     SetModel,
     SuspendDeployments,
 )
-from bots.models import FindingView, ReplyLine, Verdict
+from bots.models import ReplyLine
+from bots.review_intents import ReviewIntent
 from bots.turn_request import TurnRequest
 from forge.conversation import Conversation
-from forge.models import CommitStatus, Ref, Repo, ReviewComment, User
+from forge.models import CommitStatus, Ref, Repo, User
 from forge.wire_names import WireNamed
 
 
@@ -105,12 +106,16 @@ class Unassign(WireNamed, wire="unassign"):
 
 @dataclass(frozen=True, slots=True)
 class RequestBotReview(WireNamed, wire="request_bot_review"):
-    """Have a pull request reviewed at its head: again, because `by` wants it, or by one `bot` that has not seen it so."""
+    """Have a pull request reviewed at its head: again, because `by` wants it, or by one `bot` that has not seen it so.
+
+    `full` is whether what earlier rounds withheld is said, and what they remember is checked again.
+    """
 
     ref: Ref
     by: User
     key: str
     bot: str = ""
+    full: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,24 +125,6 @@ class RequestReview(WireNamed, wire="request_review"):
     ref: Ref
     operators: tuple[str, ...]
     key: str
-
-
-@dataclass(frozen=True, slots=True)
-class PostReview(WireNamed, wire="post_review"):
-    """Review a head of a pull request; superseded if it has moved, or the base is another one than `base`, if given.
-
-    `summary` is the verdict in one line; `findings` can be named by number afterwards.
-    """
-
-    ref: Ref
-    head_sha: str
-    verdict: Verdict
-    summary: str
-    body: str
-    comments: tuple[ReviewComment, ...]
-    key: str
-    base: str = ""
-    findings: tuple[FindingView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +309,7 @@ Intent = (
     | Unassign
     | RequestBotReview
     | RequestReview
-    | PostReview
+    | ReviewIntent
     | SetStatus
     | SetVerdict
     | RefreshVerdict

@@ -19,7 +19,7 @@ from bots.intents import (
     SyncStateLabels,
 )
 from bots.markdown import code, fenced
-from bots.models import QuestionView, RunView, Team
+from bots.models import QuestionView, RunView, Team, Verdict
 from bots.questions import answer_with, is_answer
 from bots.request_reading import of_comment, of_issue, of_review
 from bots.rounds import REVIEW_WHY, TurnRounds
@@ -68,6 +68,9 @@ WISH = re.compile(
     re.IGNORECASE,
 )
 """A comment that says nothing but that work should stop."""
+
+PASSES = frozenset({Verdict.GOOD.name, Verdict.REMARKS.name})
+"""Verdicts after which a pull request waits for an operator."""
 
 MAX_WISH = 200
 """The length of such a comment in characters; a longer one says more than that."""
@@ -269,10 +272,17 @@ def pass_on(run: RunView, pull: PullRequest, reviews: list[Review], ctx: Context
 
 
 def is_passed(reviews: list[Review], ctx: Context) -> bool:
-    """Whether the review bot has approved: from then on the pull request waits for an operator."""
+    """Whether the review bot wants nothing any more: from then on the pull request waits for an operator.
+
+    Where the repository wants no approvals of a bot, it has commented only.
+    """
     account = ctx.team.accounts.get("review")
     mine = [review for review in reviews if account is not None and review.author.id == account.id]
-    return bool(mine) and mine[-1].state is ReviewState.APPROVED and not mine[-1].dismissed
+    if not mine or mine[-1].dismissed:
+        return False
+    last = ctx.history.review(mine[-1].ref) if mine[-1].state is ReviewState.COMMENT else None
+    is_fine = last is not None and last.head_sha == mine[-1].head_sha and last.verdict in PASSES
+    return mine[-1].state is ReviewState.APPROVED or is_fine
 
 
 def wants_something(review: Review, run: RunView, ctx: Context) -> bool:

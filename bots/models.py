@@ -186,6 +186,8 @@ class Finding:
     fix_seconds: int | None = None
     suggestion: str | None = None
     engine: str = ""
+    end_line: int = 0
+    """The last line that it is about; 0 where that is `line`."""
 
     @property
     def effective_level(self) -> Level:

@@ -30,6 +30,7 @@ class ThreadKind(StrEnum):
 
 EVERYWHERE = frozenset(ThreadKind)
 AT_WORK = frozenset({ThreadKind.ISSUE, ThreadKind.PULL})
+PULLS = frozenset({ThreadKind.PULL, ThreadKind.CONFIG})
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +79,19 @@ COMMANDS = (
     CommandSpec(
         "review",
         "[full]",
-        "review this pull request's head again, all of it",
+        "review this pull request's head again; `full` says all of it, and checks again what earlier rounds remember",
         most=1,
-        on=frozenset({ThreadKind.PULL, ThreadKind.CONFIG}),
+        on=PULLS,
     ),
+    CommandSpec(
+        "dismiss",
+        "number why",
+        "dismiss a finding of this pull request's review, until its code changes",
+        least=2,
+        most=-1,
+        on=PULLS,
+    ),
+    CommandSpec("explain", "number", "tell more of a finding of this pull request's review", least=1, most=1, on=PULLS),
     CommandSpec(
         "fix",
         "number …",

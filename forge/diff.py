@@ -37,8 +37,8 @@ class FileDiff:
 
     `path` is None for a deleted file, `old_path` for a new one. `new` and `old` hold the lines
     that the hunks show, by their number in the new and in the old file: these are the lines that a
-    remark can hang on. `added` are the numbers in `new` that the change brought. A symbolic link or
-    a submodule is no `regular` file: its only line is where it points to.
+    remark can hang on. `added` are the numbers in `new` that the change brought, `removed` those in `old` that it took away.
+    A symbolic link or a submodule is no `regular` file: its only line is where it points to.
     """
 
     path: str | None
@@ -48,6 +48,9 @@ class FileDiff:
     added: frozenset[int]
     binary: bool = False
     regular: bool = True
+    removed: frozenset[int] = frozenset()
+    mode: str = ""
+    """The new mode as git writes it, such as `120000` for a link and `160000` for a submodule; empty if git does not say."""
 
 
 @dataclass(slots=True)
@@ -61,9 +64,13 @@ class _File:
     added: set[int] = field(default_factory=set)
     binary: bool = False
     regular: bool = True
+    removed: set[int] = field(default_factory=set)
+    mode: str = ""
 
     def frozen(self) -> FileDiff:
-        return FileDiff(self.path, self.old_path, self.new, self.old, frozenset(self.added), self.binary, self.regular)
+        added, removed = frozenset(self.added), frozenset(self.removed)
+        shown = (self.path, self.old_path, self.new, self.old, added, self.binary, self.regular)
+        return FileDiff(*shown, removed, self.mode)
 
 
 def parse(text: str) -> tuple[FileDiff, ...]:
@@ -101,9 +108,9 @@ def _read_header(file: _File, line: str) -> None:
             file.path = _unquoted(name)
         case ["new", "file", mode]:
             file.old_path = None
-            file.regular = mode.endswith(_REGULAR)
+            file.regular, file.mode = mode.endswith(_REGULAR), mode[-6:]
         case ["index", _, mode]:
-            file.regular = mode.endswith(_REGULAR)
+            file.regular, file.mode = mode.endswith(_REGULAR), mode
         case ["deleted", "file", _]:
             file.path = None
         case ["Binary" | "GIT", *_]:
@@ -128,6 +135,8 @@ def _read_hunk(file: _File, lines: Iterator[str], match: re.Match[str]) -> None:
             file.added.add(new - 1)
         else:
             file.old[old] = text
+            if mark == "-":
+                file.removed.add(old)
             old, old_left = old + 1, old_left - 1
     if old_left or new_left:
         raise MalformedDiff(f"a hunk of {file.path or file.old_path!r} is longer than it says")

@@ -99,9 +99,13 @@ class PullReviewed(Event, wire="pull_request_reviewed"):
 
 @dataclass(frozen=True, slots=True)
 class ReviewAsked(Event, wire="review_requested"):
-    """A pull request has to be reviewed at its head: `again`, because it was asked for, or because this head was not reviewed yet."""
+    """A pull request has to be reviewed at its head: `again`, because it was asked for, or because this head was not reviewed yet.
+
+    `full` is whether all is said and checked again, also what was said or withheld before.
+    """
 
     again: bool = True
+    full: bool = False
 
 
 EVENTS: Mapping[str, type[Event]] = by_wire_name(

@@ -16,6 +16,7 @@ from forge.models import (
     Protection,
     PullRequest,
     Push,
+    Reaction,
     Ref,
     Repo,
     Review,
@@ -38,6 +39,9 @@ class IssueReader(Protocol):
 
     def comment_by_id(self, ref: Ref, comment_id: int) -> Comment:
         """One comment of a conversation."""
+
+    def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
+        """The reactions to an issue or pull request, or to one of its comments."""
 
     def timeline(self, ref: Ref) -> list[TimelineEvent]:
         """All rows of a timeline, oldest first."""

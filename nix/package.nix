@@ -1,5 +1,5 @@
 # The hive as a package: its Python, and the programs that it starts on its PATH.
-{ lib, python3Packages, fetchPypi, callPackage, git, bubblewrap, ast-grep, ruff, shellcheck, yamllint }:
+{ lib, python3Packages, fetchPypi, callPackage, git, bubblewrap, ast-grep, hadolint, ruff, shellcheck, yamllint, zizmor }:
 let
   project = (builtins.fromTOML (builtins.readFile ../pyproject.toml)).project;
   pypi = callPackage ./pypi.nix { inherit python3Packages fetchPypi; };
@@ -31,7 +31,7 @@ python3Packages.buildPythonApplication {
   # nixpkgs may be a minor version behind a lower bound; checks.nix tries what comes of it.
   pythonRelaxDeps = true;
 
-  makeWrapperArgs = [ "--suffix" "PATH" ":" (lib.makeBinPath [ git bubblewrap ast-grep ruff shellcheck yamllint ]) ];
+  makeWrapperArgs = [ "--suffix" "PATH" ":" (lib.makeBinPath [ git bubblewrap ast-grep hadolint ruff shellcheck yamllint zizmor ]) ];
 
   # The tests need a forge on loopback and containers; CI runs them.
   doCheck = false;

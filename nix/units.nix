@@ -92,7 +92,7 @@ in
         ProcSubset = "all";
       } // lib.optionalAttrs cfg.containers.enable hardening.namespaces; # it evaluates agents' declarations under bubblewrap
       extra.InaccessiblePaths = secretsOfRoot;
-      unit.path = [ pkgs.git pkgs.ast-grep pkgs.ruff pkgs.shellcheck pkgs.yamllint ]
+      unit.path = [ pkgs.git pkgs.ast-grep pkgs.hadolint pkgs.ruff pkgs.shellcheck pkgs.yamllint pkgs.zizmor ]
         ++ optionals cfg.containers.enable [ pkgs.bubblewrap config.nix.package ];
     };
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from forge.gitea import decode_models
 from forge.gitea.issue_reader import moment
 from forge.gitea.writer import GiteaForge
-from forge.models import Issue, Reaction, Ref, Repo
+from forge.models import Issue, Ref, Repo
 
 
 class Person(GiteaForge):
@@ -21,10 +21,6 @@ class Person(GiteaForge):
         """Issues and pull requests, open or not, updated at or after `since`."""
         rows = self._client.rows(self._at(repo, "issues"), state="all", since=moment(since))
         return [decode_models.issue(row, repo) for row in rows]
-
-    def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
-        """The reactions to an issue or pull request, or to one of its comments."""
-        return self._reactions(ref, comment_id)
 
     def delete_comment(self, ref: Ref, comment_id: int) -> None:
         """Remove a comment."""

@@ -61,7 +61,8 @@ def test_is_never_uploaded() -> None:
         "hive/ledger/zlib_dictionary.txt",
         "hive/provision/template/agent.yaml",
         "hive/py.typed",
-        "hive/scan/silent.yml",
+        "hive/scan/catalog/go.yml",
+        "hive/scan/taint/flows.yml",
     ],
 )
 def test_wheel_holds_what_runs(wheel: list[str], name: str) -> None:

@@ -37,7 +37,7 @@ HOMES = {
     "requests": ["forge/gitea"],
     "waitress": ["hive/gateway/wsgi_server.py", "forge/embedded"],
     "werkzeug": ["forge/embedded", "hive/gateway/middleware.py", "hive/web/pages.py"],
-    "yaml": ["hive/config"],
+    "yaml": ["hive/config", "hive/scan/catalog"],
 }
 """Each outside library and the only places that import it."""
 

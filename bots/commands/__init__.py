@@ -51,6 +51,7 @@ from bots.intents import (
     Unassign,
 )
 from bots.models import ReplyLine, Team
+from bots.review_intents import DismissFinding
 from bots.slash_commands import KNOWN, SlashCommand, is_altered, slash_commands
 from forge.events import CommentPosted
 from forge.models import Comment, User
@@ -86,6 +87,7 @@ bot = Bot(
             ContinueRun,
             EndRun,
             Deploy,
+            DismissFinding,
         ),
         *(Pause, Resume, Restart, SetModel, ResetContext, RaiseBudget, ProposeAgent, PurgeAgent),
         *(ProposeRevert, RetryDeployment, DeployNow, SuspendDeployments, ResumeDeployments),

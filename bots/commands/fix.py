@@ -22,7 +22,7 @@ def fix(call: Invocation) -> CommandOutcome:
     if run is None or run.state != "open" or run.pull != ref:
         return no(call, messages.NOT_THE_PULL)
     known = {str(each.number): each for each in call.ctx.history.findings(ref)}
-    words = tuple(dict.fromkeys(word.lstrip(_MARKS).rstrip(",") for word in call.command.words))
+    words = tuple(dict.fromkeys(map(bare_number, call.command.words)))
     for word in words:
         if word not in known:
             there = messages.THERE_ARE.format(numbers=", ".join(known)) if known else ""
@@ -36,6 +36,11 @@ def fix(call: Invocation) -> CommandOutcome:
         action = within(call.to, action, call.ctx.forge)
     what = ", ".join(f"{place(each)} ({plain(each.title)})" for each in wanted)
     return yes(call, messages.FIXING.format(agent=run.agent, what=what), action)
+
+
+def bare_number(word: str) -> str:
+    """The number of a finding, without what people write around it."""
+    return word.lstrip(_MARKS).rstrip(",:")
 
 
 def place(finding: FindingView) -> str:

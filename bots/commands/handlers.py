@@ -15,13 +15,14 @@ from bots.commands.configurations import (
     rollback,
     suspend_deployments,
 )
+from bots.commands.findings import dismiss, explain, review
 from bots.commands.fix import fix
 from bots.commands.invocation import CommandOutcome, Invocation, no, quoted, yes
 from bots.commands.life import purge, revive
 from bots.commands.model import use_model
 from bots.commands.reassign import bounce
 from bots.commands.status import status
-from bots.intents import Assign, Close, ContinueRun, EndRun, RequestBotReview, StartRun, Unassign
+from bots.intents import Assign, Close, ContinueRun, EndRun, StartRun, Unassign
 from bots.markdown import code, fenced
 from bots.models import ReplyLine, RunView
 from bots.questions import answer_with, is_answer
@@ -100,21 +101,6 @@ def begin(call: Invocation, issue: Issue, agent: str, *, again: bool) -> Command
         StartRun(issue.ref, agent, task, key=call.key("run"), again=again, request=request),
         Assign(issue.ref, (agent,), key=call.key("assign")),
     )
-
-
-def review(call: Invocation) -> CommandOutcome:
-    """Review a pull request again; a review always covers all of it, so `full` changes nothing."""
-    if call.named not in {"", "full"}:
-        return no(call, messages.USAGE.format(form="/review [full]"))
-    ref = call.comment.ref
-    issue = call.ctx.forge.issue(ref)
-    if not issue.is_pull:
-        return no(call, messages.NO_PULL)
-    if not issue.is_open:
-        return no(call, messages.CLOSED.format(where=f"#{ref.number}"))
-    sha = call.ctx.forge.pull(ref).head_sha
-    asked = RequestBotReview(ref, call.comment.author, key=call.key("ask"))
-    return yes(call, messages.REVIEWING.format(sha=f"`{sha[:7]}`"), asked)
 
 
 def rebuild(call: Invocation) -> CommandOutcome:
@@ -255,6 +241,8 @@ HANDLERS: dict[str, Callable[[Invocation], CommandOutcome]] = {
     "retry": retry,
     "start": start,
     "review": review,
+    "dismiss": dismiss,
+    "explain": explain,
     "fix": fix,
     "rollback": rollback,
     "deploy": deploy_now,

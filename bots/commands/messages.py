@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bots.models import Level
+from bots.review_rounds import FindingState
+
 DONE = "✅ `{form}`: {what}"
 NO = "😕 `{form}`: {why}"
 FAILED = "😕 `{form}`: failed; the audit log has the reason."
@@ -31,6 +34,26 @@ REVIEWING = "{sha} is reviewed again."
 NOT_THE_PULL = "no agent works on this pull request."
 NO_FINDING = "the last review has no finding {named}{there}. Nothing was done."
 THERE_ARE = "; it has {numbers}"
+DISMISSED = "finding {number} ({what}) is dismissed, as long as its code stays: {why}"
+EXPLAINED = """\
+**{number} · {title}** at {where}: {level}
+{why}
+{state} <sub>{source}</sub>"""
+NO_MORE = "Its analyser says no more."
+QUICK = "\nIt takes {seconds} seconds to fix, so it blocks although it would be the author's to decide."
+LEVELS = {
+    Level.RED: "🔴 it blocks the merge.",
+    Level.YELLOW: "🟡 the author decides.",
+    Level.GREEN: "🟢 it was done well.",
+}
+FINDING_STATES = {
+    FindingState.OPEN: "Open since round {since}.",
+    FindingState.STILL: "Open since round {since}: its line has not changed, or nobody could look at it again.",
+    FindingState.MOVED: "Open since round {since}; its code was moved here.",
+    FindingState.FIXED: "Fixed in `{sha}`.",
+    FindingState.DISMISSED: "Dismissed by {by}: {why}",
+    FindingState.GONE: "No longer part of this change.",
+}
 FIXING = "@{agent} is told to fix {what}."
 FIX = "{operator} wants this fixed on {where}:\n\n{findings}"
 WHOSE = "name an agent here: {names}."

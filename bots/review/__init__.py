@@ -1,25 +1,28 @@
 """The review bot: reviews every pull request, and gives a verdict on every head. Performs no I/O.
 
-What could not be reviewed is listed, and a head that was not fully reviewed is never green.
+What could not be reviewed is listed, and a head that was not fully reviewed is never green. A finding is said once, and followed
+from push to push until it is fixed, dismissed or no longer part of the change.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from dataclasses import replace
 
 from bots import verdicts
 from bots.bot import AGENTS, Bot, Context
-from bots.intents import Intent, PostReview, RefreshVerdict, RequestBotReview, SetVerdict
-from bots.models import Finding, FindingView, Scan, Verdict, verdict
+from bots.intents import Intent, RefreshVerdict, RequestBotReview, SetVerdict
+from bots.models import Verdict, verdict
 from bots.review import messages
-from bots.review.anchors import Files, Placed, old_line, place
-from bots.review.render import body, remark, summary
-from forge.diff import MalformedDiff, parse
+from bots.review.anchors import Files, place, shown_line
+from bots.review.carry import carry
+from bots.review.look import Look, look_at, view, with_line
+from bots.review.reactions import disliked, without
+from bots.review.render import Standing, body, ended, remark, standing, summary
+from bots.review_intents import DismissFinding, EditRemarks, PostReview, RemarkEdit, ShowReview
+from bots.review_policy import ReviewMode, ReviewPolicy
+from bots.review_rounds import FindingState, RememberedFinding, ReviewRound
 from forge.events import PullChanged, PullClosed, ReviewAsked
 from forge.models import CommitStatus, PullRequest, Ref, ReviewComment, State
-from forge.protocol import Invalid
 
 CONTEXT = "hive/review"
 STATES = {
@@ -30,13 +33,9 @@ STATES = {
 }
 MAX_DESCRIPTION = 140
 
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-
-Reasons = tuple[tuple[str, str], ...]
-
 bot = Bot(
     "review",
-    may={RequestBotReview, PostReview, SetVerdict, RefreshVerdict},
+    may={RequestBotReview, PostReview, ShowReview, EditRemarks, DismissFinding, SetVerdict, RefreshVerdict},
     listens_to_bots={"core", AGENTS},
     verdict=CONTEXT,
 )
@@ -56,45 +55,78 @@ def closed(event: PullClosed, ctx: Context) -> Iterator[Intent]:
 
 @bot.on(ReviewAsked)
 def review_head(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
-    """Review what an open pull request adds, drafts included: post a review, and set `hive/review`.
+    """Review what an open pull request adds, drafts included: say what is new, show how it stands, set `hive/review`.
 
-    A review of the same changes for the same base is not posted again, unless it was asked for.
+    A review of the same changes is posted once, and again only if its verdict has changed or there is more to say.
     """
-    ref, pull = event.ref, ctx.forge.pull(event.ref)
+    pull = ctx.forge.pull(event.ref)
     if pull.merged or not pull.is_open:
         return
-    scan = ctx.scanner.scan(pull)
-    files, unread = read_diff(ctx, ref)
-    not_reviewed = (*scan.failed, *scan.skipped, *unread, *other_head(scan, pull))
-    outcome = verdict(scan.findings, failed=bool(not_reviewed))
-    placed = place(scan.findings, files)
-    fixes = has_agent(ref, ctx)
-    text = body(outcome, placed, sha=pull.head_sha, ran=scan.ran, not_reviewed=not_reviewed, fixes=fixes)
-    scope = f"{pull.base_branch}:{scan.base_sha}:{pull.head_sha}"
-    remarks = tuple(to_comment(item, files, number if fixes else 0) for number, item in enumerate(placed.inline, 1))
-    description = summary(outcome, placed)[:MAX_DESCRIPTION]
-    last = ctx.history.verdict(ref, CONTEXT)
-    if event.again or last is None or last.scope != scope:
-        key = f"review:{scope}:{event.key}"
-        review = PostReview(ref, pull.head_sha, outcome, description, text, remarks, key=key, base=pull.base_branch)
-        yield replace(review, findings=tuple(views(placed, files)))
-    status = CommitStatus(CONTEXT, STATES[outcome], description, pull.html_url)
-    yield verdicts.verdict(pull, ctx, status, key=f"status:{event.key}", scope=scope)
+    policy, last = ctx.scanner.policy(pull), ctx.history.review(pull.ref)
+    if (waiting := not_now(policy, last, pull, event)) is not None:
+        yield verdicts.verdict(pull, ctx, waiting, key=f"status:{event.key}")
+        return
+    unwanted = disliked(pull.ref, last, ctx)
+    yield from unwanted
+    look = look_at(pull, policy, without(last, unwanted) if last is not None else None, ctx, full=event.full)
+    now = stand(look, ctx)
+    yield from said(look, now, event.key)
+    status = CommitStatus(CONTEXT, STATES[now.outcome], summary(now)[:MAX_DESCRIPTION], pull.html_url)
+    yield verdicts.verdict(pull, ctx, status, key=f"status:{event.key}", scope=look.scope)
+    ctx.scanner.keep(pull, now.number)
 
 
-def read_diff(ctx: Context, ref: Ref) -> tuple[Files, Reasons]:
-    """The files of the diff by path, or why they cannot be read."""
-    try:
-        files = parse(ctx.forge.diff(ref))
-    except (MalformedDiff, Invalid):  # a forge's diff can be too large to be read
-        return {}, (messages.DIFF_UNREAD,)
-    # A name that is not UTF-8 cannot be sent to a forge as the path of a comment.
-    return {file.path: file for file in files if file.path is not None and not _SURROGATE.search(file.path)}, ()
+def stand(look: Look, ctx: Context) -> Standing:
+    """How the review stands after a look."""
+    carried = carry(look.last, look.present(ctx))
+    outcome = verdict((each.finding for each in carried.open), failed=bool(look.not_reviewed))
+    placed = place(carried.said, look.files, most=look.policy.inline)
+    return Standing(
+        *(outcome, look.pull.head_sha, carried.number, carried.findings, placed),
+        green=tuple(item for item in look.green if item.path or not carried.open),
+        ended=carried.ended,
+        not_reviewed=look.not_reviewed,
+        ran=look.scan.ran,
+        notes=tuple(look.notes(carried)),
+        fixes=has_agent(look.pull.ref, ctx),
+        lite=look.is_strangers,
+    )
 
 
-def other_head(scan: Scan, pull: PullRequest) -> Reasons:
-    """Why a scan is not about a pull request's head; empty if it is."""
-    return () if scan.head_sha == pull.head_sha else (messages.OTHER_HEAD,)
+def said(look: Look, now: Standing, key: str) -> Iterator[Intent]:
+    """What the forge is told of a round: the comment that shows it, the review of its head, what became of earlier remarks."""
+    pull, files = look.pull, look.files
+    remembered = tuple(with_line(each, files) for each in now.findings)
+    done = ReviewRound(now.number, pull.head_sha, pull.base_branch, look.scan.base_sha, now.outcome.name, remembered)
+    yield ShowReview(pull.ref, standing(now), done, key=f"show:{key}")
+    is_same_verdict = look.last is not None and look.last.verdict == now.outcome.name
+    if look.is_new or not is_same_verdict or now.placed.all:
+        yield PostReview(
+            *(pull.ref, pull.head_sha, now.outcome, summary(now)[:MAX_DESCRIPTION], body(now)),
+            tuple(to_comment(each, files, now) for each in now.placed.inline),
+            key=f"review:{look.scope}:{key}",
+            base=pull.base_branch,
+            findings=tuple(view(each, files) for each in now.placed.all),
+            approves=look.policy.approve,
+        )
+    over = (*now.ended, *(each for each in now.findings if each.state is FindingState.DISMISSED))
+    if over:
+        edits = tuple(RemarkEdit(each.number, ended(each, now)) for each in over)
+        yield EditRemarks(pull.ref, pull.head_sha, edits, key=f"remarks:{key}")
+
+
+def not_now(
+    policy: ReviewPolicy, last: ReviewRound | None, pull: PullRequest, event: ReviewAsked
+) -> CommitStatus | None:
+    """The status of a head that the repository does not want reviewed by itself; None for one that is reviewed now."""
+    is_known = last is not None and last.head_sha == pull.head_sha
+    if policy.mode is ReviewMode.PUSH or event.again or is_known:
+        return None
+    if policy.mode is ReviewMode.OFF:
+        return CommitStatus(CONTEXT, State.SUCCESS, messages.STATUS_OFF, pull.html_url)
+    if policy.mode is ReviewMode.OPEN and last is None:
+        return None
+    return CommitStatus(CONTEXT, State.PENDING, messages.STATUS_WAITS, pull.html_url)
 
 
 def has_agent(ref: Ref, ctx: Context) -> bool:
@@ -103,13 +135,6 @@ def has_agent(ref: Ref, ctx: Context) -> bool:
     return run is not None and run.state == "open" and run.pull == ref
 
 
-def views(placed: Placed, files: Files) -> Iterator[FindingView]:
-    """The findings as people name them."""
-    for number, item in enumerate(placed.numbered, 1):
-        was = "" if item.suggestion is None else (old_line(item, files) or "").rstrip("\r")  # it may be a secret
-        yield FindingView(number, item.path, item.line, item.title, was, item.suggestion)
-
-
-def to_comment(finding: Finding, files: Files, number: int) -> ReviewComment:
-    """A finding as a comment on its line; `number` is what an agent may be told to fix, 0 for none."""
-    return ReviewComment(finding.path, finding.line, remark(finding, old_line(finding, files) or "", number))
+def to_comment(each: RememberedFinding, files: Files, now: Standing) -> ReviewComment:
+    """A finding as a comment on its line."""
+    return ReviewComment(each.finding.path, each.finding.line, remark(each, shown_line(each.finding, files) or "", now))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bots.models import Verdict
+from bots.review_rounds import FindingState
 
 HEADLINES = {
     Verdict.BLOCKED: "🔴 **{red} to fix before this can be merged**",
@@ -10,24 +11,52 @@ HEADLINES = {
     Verdict.GOOD: "🟢 **Nothing to fix**",
     Verdict.NOT_REVIEWED: "🔴 **Not reviewed, so it cannot be merged yet**",
 }
+STANDING = "**Review** · {headline}"
+FIXED_COUNT = "✅ {count} fixed"
+ROUND = "round {number}"
 
+STILL_OPEN = "### Still open"
 OUTSIDE = "### 🔴 Not on a line of this diff"
 YELLOW = "### 🟡 Yours to decide"
 GREEN = "### 🟢 Done well"
 NOT_REVIEWED = "### Not reviewed"
+OPEN = "### Open"
+FIXED = "### Fixed since the last round"
 MORE = "<details><summary>{count} more</summary>\n\n{items}\n\n</details>"
-RAN = "<details><summary>What ran</summary>\n\n{engines}, on the lines that `{sha}` adds.\n\n</details>"
+RAN = "<details><summary>What ran</summary>\n\n{engines}, on the changes of `{sha}`. No model was asked.\n\n</details>"
 NO_ENGINE = "<details><summary>What ran</summary>\n\nNothing: no analyser handles the files of `{sha}`.\n\n</details>"
 LEFT_OUT = "… and {count} more"
 
 REMARK = "{level} {name} · {category}"
+LITE_REMARK = "{level} {name}"
 NAME = "**{title}**"
 QUICK = " · {seconds}-second fix"
-SOURCE = "<sub>{engine} · {rule}{fix}</sub>"
+SOURCE = "<sub>finding {number} · {engine} · {rule}{fix}</sub>"
 FIX = " · `/fix {number}`"
+SINCE = "since round {number}"
+STATES = {
+    FindingState.STILL: "still open",
+    FindingState.MOVED: "moved here",
+}
+
+FIXED_REMARK = "✅ ~~{name}~~ fixed in `{sha}`"
+GONE_REMARK = "⚪ ~~{name}~~ no longer part of this change at `{sha}`"
+DISMISSED_REMARK = "⚪ ~~{name}~~ dismissed by {by}: {why}"
+
+DISMISSED = "{count} dismissed"
+WITHHELD = "{count} 🟡 not said: round 2 is about what changed since round 1, and later ones about 🔴 only. `/review full` says all."
+LOCK_FILES = "Only lock files are changed."
+LITE = "The change is a stranger's: nothing of it was run, and nothing of it is quoted."
+BROKEN_POLICY = "The settings of this review are broken on {base}, so the defaults count: {why}"
+COMMANDS = "<sub>{commands} · operators write these at the start of a line</sub>"
+REVIEW_COMMANDS = ("`/review [full]`", "`/dismiss n why`", "`/explain n`")
+FIX_COMMAND = "`/fix n`"
 
 STATUS_GOOD = "🟢 nothing to fix"
 STATUS_NOT_REVIEWED = "🔴 not reviewed"
+STATUS_ROUND = "round {number}"
+STATUS_OFF = "⚪ not reviewed: reviews are off in .hive.yaml"
+STATUS_WAITS = "🟠 not reviewed: comment /review"
 
 DIFF_UNREAD = ("diff", "could not be read, so findings are listed here and not on their lines")
 OTHER_HEAD = ("head", "moved during the review")

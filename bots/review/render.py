@@ -1,14 +1,16 @@
-"""Renders a review: a headline, findings without a line, and a comment for each line. Performs no I/O."""
+"""Renders what a review says: its text, the comment on a line, and the one comment that shows how it stands. Performs no I/O."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from bots.markdown import code, plain, prose
 from bots.models import Finding, Level, Verdict
 from bots.review import messages
-from bots.review.anchors import Placed
+from bots.review.anchors import Placed, by_severity
+from bots.review_rounds import FindingState, RememberedFinding
 
 MAX_LISTED = 50
 MAX_TITLE = 120
@@ -18,74 +20,167 @@ MAX_LINE = 300
 Reasons = Iterable[tuple[str, str]]
 
 
-def body(
-    outcome: Verdict, placed: Placed, *, sha: str, ran: Iterable[str], not_reviewed: Reasons, fixes: bool = False
-) -> str:
-    """The text of the review; empty sections are left out. `fixes` is whether an agent may be told to fix a finding."""
-    numbers = {id(item): number for number, item in enumerate(placed.numbered if fixes else (), 1)}
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a review stands: its verdict on a head, all findings, what this round says, and what could not be reviewed.
 
-    def item(finding: Finding) -> str:
-        return _item(finding) + _fix(numbers.get(id(finding), 0))
+    `fixes` is whether an agent may be told to fix a finding, `lite` whether nothing of the change may be quoted, `notes` are
+    sentences about the review itself.
+    """
 
-    engines = ", ".join(map(plain, ran))
-    red = [item for item in placed.outside if item.effective_level is Level.RED]
-    yellow = [item for item in placed.outside if item.effective_level is Level.YELLOW]
+    outcome: Verdict
+    sha: str
+    number: int
+    findings: tuple[RememberedFinding, ...]
+    placed: Placed
+    green: tuple[Finding, ...] = ()
+    ended: tuple[RememberedFinding, ...] = ()
+    not_reviewed: tuple[tuple[str, str], ...] = ()
+    ran: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    fixes: bool = False
+    lite: bool = False
+
+    @property
+    def open(self) -> list[RememberedFinding]:
+        """The findings that want something, most severe first."""
+        return by_severity(each for each in self.findings if each.is_open)
+
+    def count(self, level: Level) -> int:
+        """The number of open findings of a level, after the quick-fix rule."""
+        if level is Level.GREEN:
+            return len(self.green)
+        return sum(each.finding.effective_level is level for each in self.findings if each.is_open)
+
+
+def body(now: Standing) -> str:
+    """The text of the review of a head: what is not on a line, and what is open since earlier ones."""
+    said = {each.number for each in now.placed.all}
+    old = [each for each in now.open if each.number not in said]
+    red = [each for each in now.placed.outside if each.is_red]
+    yellow = [each for each in now.placed.outside if not each.is_red]
     parts = [
-        headline(outcome, placed, sha),
-        _section(messages.OUTSIDE, map(item, red)),
-        _section(messages.YELLOW, map(item, yellow)),
-        _more([f"{each.effective_level.value} {item(each)}" for each in placed.overflow]),
-        _section(messages.GREEN, map(_item, placed.green)),
-        _section(messages.NOT_REVIEWED, (f"{code(who)} {plain(why)}" for who, why in not_reviewed)),
-        messages.RAN.format(engines=engines, sha=sha) if engines else messages.NO_ENGINE.format(sha=sha),
+        headline(now),
+        _section(messages.STILL_OPEN, (_leveled(each, now) for each in old)),
+        _section(messages.OUTSIDE, (_item(each, now) for each in red)),
+        _section(messages.YELLOW, (_item(each, now) for each in yellow)),
+        _more([_leveled(each, now) for each in now.placed.overflow]),
+        _section(messages.NOT_REVIEWED, _reasons(now.not_reviewed)),
     ]
     return "\n\n".join(filter(None, parts))
 
 
-def headline(outcome: Verdict, placed: Placed, sha: str) -> str:
-    """The verdict in one line, with the counts that it does not contain itself."""
-    red, yellow, green = (placed.count(level) for level in Level)
-    text = messages.HEADLINES[outcome].format(red=red, yellow=yellow)
-    counts = ["" if outcome is Verdict.REMARKS else _count(Level.YELLOW, yellow), _count(Level.GREEN, green)]
-    return " · ".join(filter(None, [text, *counts, sha[:7]]))
-
-
-def summary(outcome: Verdict, placed: Placed) -> str:
-    """The verdict as the description of a commit status."""
-    if outcome is Verdict.GOOD:
-        return messages.STATUS_GOOD
-    counts = [_count(level, placed.count(level)) for level in Level]
-    first = messages.STATUS_NOT_REVIEWED if outcome is Verdict.NOT_REVIEWED else ""
-    return " · ".join(filter(None, [first, *counts]))
-
-
-def remark(finding: Finding, line: str, number: int = 0) -> str:
-    """The comment on a line of the diff; `line` is that line, `number` what an agent may be told to fix, 0 for none."""
+def standing(now: Standing) -> str:
+    """The one comment that shows how the review of a pull request stands."""
+    fixed = [each for each in now.ended if each.state is FindingState.FIXED]
+    dismissed = sum(each.state is FindingState.DISMISSED for each in now.findings)
+    notes = [*now.notes, messages.DISMISSED.format(count=dismissed) + "." if dismissed else ""]
+    engines = ", ".join(map(plain, now.ran))
+    commands = (*messages.REVIEW_COMMANDS, *([messages.FIX_COMMAND] if now.fixes else []))
     parts = [
-        messages.REMARK.format(
-            level=finding.effective_level.value, name=_name(finding), category=finding.category.value
+        messages.STANDING.format(headline=headline(now)),
+        _section(messages.OPEN, (_leveled(each, now) for each in now.open)),
+        _section(
+            messages.FIXED, (f"{each.number} · {_name(each.finding, now)} — {_where(each.finding)}" for each in fixed)
         ),
-        prose(_cut(finding.why, MAX_WHY)),
-        _block(line, finding.suggestion) if finding.suggestion is not None else "",
-        messages.SOURCE.format(engine=plain(finding.engine), rule=plain(finding.rule), fix=_fix(number)),
+        _section(messages.NOT_REVIEWED, _reasons(now.not_reviewed)),
+        _section(messages.GREEN, (_praise(item, now) for item in now.green)),
+        " ".join(filter(None, notes)),
+        messages.RAN.format(engines=engines, sha=now.sha) if engines else messages.NO_ENGINE.format(sha=now.sha),
+        messages.COMMANDS.format(commands=" · ".join(commands)),
     ]
     return "\n\n".join(filter(None, parts))
 
 
-def _name(finding: Finding) -> str:
+def headline(now: Standing) -> str:
+    """The verdict in one line, with the counts that it does not contain itself."""
+    red, yellow, green = (now.count(level) for level in Level)
+    text = messages.HEADLINES[now.outcome].format(red=red, yellow=yellow)
+    fixed = sum(each.state is FindingState.FIXED for each in now.findings)
+    counts = [
+        "" if now.outcome is Verdict.REMARKS else _count(Level.YELLOW, yellow),
+        _count(Level.GREEN, green),
+        messages.FIXED_COUNT.format(count=fixed) if fixed else "",
+        messages.ROUND.format(number=now.number) if now.number > 1 else "",
+    ]
+    return " · ".join(filter(None, [text, *counts, now.sha[:7]]))
+
+
+def summary(now: Standing) -> str:
+    """The verdict as the description of a commit status."""
+    number = messages.STATUS_ROUND.format(number=now.number) if now.number > 1 else ""
+    if now.outcome is Verdict.GOOD:
+        return " · ".join(filter(None, [messages.STATUS_GOOD, number]))
+    counts = [_count(level, now.count(level)) for level in Level]
+    first = messages.STATUS_NOT_REVIEWED if now.outcome is Verdict.NOT_REVIEWED else ""
+    return " · ".join(filter(None, [first, *counts, number]))
+
+
+def remark(each: RememberedFinding, line: str, now: Standing) -> str:
+    """The comment on a line of the diff; `line` is that line."""
+    finding = each.finding
+    text = messages.LITE_REMARK if now.lite else messages.REMARK
+    parts = [
+        text.format(level=finding.effective_level.value, name=_name(finding, now), category=finding.category.value),
+        "" if now.lite else prose(_cut(finding.why, MAX_WHY)),
+        _block(line, finding.suggestion) if finding.suggestion is not None and not now.lite else "",
+        messages.SOURCE.format(
+            number=each.number, engine=plain(finding.engine), rule=plain(finding.rule), fix=_fix(each, now)
+        ),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def ended(each: RememberedFinding, now: Standing) -> str:
+    """What the comment on a finding says when it wants nothing any more."""
+    texts = {FindingState.FIXED: messages.FIXED_REMARK, FindingState.GONE: messages.GONE_REMARK}
+    text = texts.get(each.state, messages.DISMISSED_REMARK)
+    facts = {"sha": each.head[:7], "by": plain(each.by), "why": plain(_cut(each.why, MAX_WHY))}
+    return text.format(name=_name(each.finding, now), **facts)
+
+
+def _name(finding: Finding, now: Standing) -> str:
+    if now.lite:  # an engine's title may hold words of the change
+        return messages.NAME.format(title=finding.category.value.capitalize())
     quick = finding.level is Level.YELLOW and finding.effective_level is Level.RED
     name = messages.NAME.format(title=plain(_cut(finding.title, MAX_TITLE)))
     return name + (messages.QUICK.format(seconds=finding.fix_seconds) if quick else "")
 
 
-def _item(finding: Finding) -> str:
+def _where(finding: Finding) -> str:
     where = f"{finding.path}:{finding.line}" if finding.line else finding.path
-    words = [_name(finding), code(where) if where else "", prose(_cut(finding.why, MAX_WHY))]
+    return code(where) if where else ""
+
+
+def _praise(finding: Finding, now: Standing) -> str:
+    words = [_name(finding, now), _where(finding), "" if now.lite else prose(_cut(finding.why, MAX_WHY))]
     return " — ".join(filter(None, words))
 
 
-def _fix(number: int) -> str:
-    return messages.FIX.format(number=number) if number else ""
+def _item(each: RememberedFinding, now: Standing) -> str:
+    """A finding in a list: number, name, place, why, and its state where that is news."""
+    finding = each.finding
+    state = messages.STATES.get(each.state, "")
+    since = messages.SINCE.format(number=each.since) if state else ""
+    words = [
+        _name(finding, now),
+        _where(finding),
+        "" if now.lite else prose(_cut(finding.why, MAX_WHY)),
+        ", ".join(filter(None, [state, since])),
+    ]
+    return f"{each.number} · " + " — ".join(filter(None, words)) + _fix(each, now)
+
+
+def _leveled(each: RememberedFinding, now: Standing) -> str:
+    return f"{each.finding.effective_level.value} {_item(each, now)}"
+
+
+def _reasons(reasons: Reasons) -> Iterable[str]:
+    return (f"{code(who)} {plain(why)}" for who, why in reasons)
+
+
+def _fix(each: RememberedFinding, now: Standing) -> str:
+    return messages.FIX.format(number=each.number) if now.fixes else ""
 
 
 def _section(title: str, items: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from forge.gitea import decode_models
 from forge.gitea.account import Account, checked
 from forge.gitea.confirm import once, sure
-from forge.models import Comment, Issue, Reaction, Ref, Repo
+from forge.models import Comment, Issue, Ref, Repo
 from forge.protocol import Conflict, Unavailable
 
 
@@ -76,7 +76,7 @@ class CommentWriter(Account):
         """
 
         def is_there() -> bool:
-            found = self._reactions(ref, comment_id)
+            found = self.reactions(ref, comment_id)
             return any(each.content == content and self._mine(each.user) for each in found)
 
         sure(lambda: self._client.post(self._reactions_at(ref, comment_id), content=content), is_there)
@@ -88,12 +88,3 @@ class CommentWriter(Account):
         rows = self._client.rows(self._at(repo, "issues"), state="open", type="issues", created_by=self._own().login)
         issues = (decode_models.issue(row, repo) for row in rows)
         return next((issue for issue in issues if self._mine(issue.author) and marker in issue.body), None)
-
-    def _reactions_at(self, ref: Ref, comment_id: int) -> str:
-        return self._comment_at(ref, comment_id, "reactions") if comment_id else self._issue_at(ref, "reactions")
-
-    def _reactions(self, ref: Ref, comment_id: int) -> list[Reaction]:
-        """The reactions to an issue, or to one of its comments: these are not paged."""
-        at = self._reactions_at(ref, comment_id)
-        rows = self._client.get(at).each() if comment_id else self._client.rows(at)
-        return [decode_models.reaction(row) for row in rows]

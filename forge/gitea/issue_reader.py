@@ -9,7 +9,7 @@ from forge.gitea import decode_models
 from forge.gitea.client import MAX_PAGES, ROWS
 from forge.gitea.connection import ForgeConnection
 from forge.gitea.json_value import JsonValue
-from forge.models import Comment, Issue, Ref, Repo, TimelineEvent
+from forge.models import Comment, Issue, Reaction, Ref, Repo, TimelineEvent
 from forge.protocol import NotFound, Refused, Unavailable
 
 _EMPTY_PAGES = 2
@@ -47,6 +47,15 @@ class GiteaIssueReader(ForgeConnection):
         if not held.present:
             raise NotFound(f"{ref}: {comment_id} is no comment", status=404)
         return decode_models.comment(held, ref)
+
+    def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
+        """The reactions to an issue, or to one of its comments: these are not paged."""
+        at = self._reactions_at(ref, comment_id)
+        rows = self._client.get(at).each() if comment_id else self._client.rows(at)
+        return [decode_models.reaction(row) for row in rows]
+
+    def _reactions_at(self, ref: Ref, comment_id: int) -> str:
+        return self._comment_at(ref, comment_id, "reactions") if comment_id else self._issue_at(ref, "reactions")
 
     def timeline(self, ref: Ref) -> list[TimelineEvent]:
         """All rows of a timeline, oldest first."""

@@ -11,7 +11,8 @@ from typing import Any
 
 import click
 
-from bots.intents import Assign, OpenIssue, PostReview, Reply, SetLabels, SetStatus, SetVerdict, Unassign
+from bots.intents import Assign, OpenIssue, Reply, SetLabels, SetStatus, SetVerdict, Unassign
+from bots.review_intents import PostReview
 from forge.events import CommentPosted, IssueClosed, IssueOpened, PullClosed, PullMerged
 from forge.models import Ref, Repo
 from hive.instance.instance import Instance

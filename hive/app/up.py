@@ -23,7 +23,7 @@ from hive.instance.rosters import rostered
 from hive.instance.running_agent import keyless, keys_of, new_engine
 from hive.instance.sandbox import backend_of, remarks
 from hive.provision import Provisioner
-from hive.scan import absent
+from hive.scan.analysis import absent
 from hive.supervisor.processes import Supervisor, stop_event
 
 PATIENCE_SECONDS = 60.0

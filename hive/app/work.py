@@ -11,11 +11,10 @@ from functools import cache, partial
 
 from bots.bot import Context
 from bots.configurations import ConfigurationView, TombstoneView
-from bots.intents import OpenIssue, PostReview
+from bots.intents import OpenIssue
 from bots.models import BudgetView, FindingView, QuestionView, RunStatus, RunView, VerdictView
-from forge.events import (
-    Event,
-)
+from bots.review_rounds import ReviewRound
+from forge.events import Event
 from forge.gitea.decode_deliveries import decode
 from forge.gitea.reader import GiteaReader
 from forge.gitea.writer import GiteaForge
@@ -25,7 +24,6 @@ from forge.webhook import Delivery
 from hive.app.evaluators import evaluators
 from hive.app.gc import WORK, collecting
 from hive.app.polls import page, poll, refreshers
-from hive.codec import Codec
 from hive.git_mirror.mirror import Login, Mirror, MirrorCache
 from hive.inspect.pull_scanner import PullScanner
 from hive.instance.instance import Instance, wait_for_store
@@ -86,9 +84,13 @@ class LedgerHistory:
         return self.ledger.run_states.status(str(ref))
 
     def findings(self, ref: Ref) -> tuple[FindingView, ...]:
-        """The findings of the last review of a pull request, by number."""
-        payload = self.ledger.effects.last_payload(str(ref), PostReview.WIRE)
-        return Codec(PostReview).loads(payload).findings if payload else ()
+        """The open findings of the review of a pull request, by number."""
+        last = self.review(ref)
+        return () if last is None else tuple(each.view for each in last.open)
+
+    def review(self, ref: Ref) -> ReviewRound | None:
+        """The last round of a pull request's review, with what was dismissed since; None before the first."""
+        return self.ledger.review_memory.last(str(ref))
 
     def budget(self, ref: Ref) -> BudgetView | None:
         """What the newest run of a thread has spent, and all that it counts for."""
@@ -209,7 +211,7 @@ def dispatcher_of(instance: Instance) -> Dispatcher:
 def contexts(instance: Instance, reader: Callable[[str, str], GiteaReader]) -> Callable[[str, str], Context]:
     """What bots see of a team: (team, bot)."""
     mirror = mirrors(instance, "work")
-    scanner = PullScanner(mirror)
+    scanner = PullScanner(mirror, workers=instance.settings.limits.workers)
     evaluator = evaluators(instance, mirror, reader)
     history = LedgerHistory(instance.ledger)
 

@@ -3,7 +3,7 @@
 A module holds the commands of one heading; importing it registers them.
 """
 
-from hive.cli import agents, backups, containers, forges, models, money, processes, start, work
+from hive.cli import agents, backups, containers, forges, models, money, processes, review, start, work
 from hive.cli.group import OBJECTS_BETWEEN_COLLECTIONS, SECTIONS, main
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "models",
     "money",
     "processes",
+    "review",
     "start",
     "work",
 ]

@@ -28,6 +28,7 @@ WELCOME = (
 )
 SECTIONS = {
     "Start": ("demo", "check", "init", "up"),
+    "Review without a forge": ("review", "engines"),
     "Operate": (
         *(
             "doctor",

@@ -13,6 +13,7 @@ from hive.config.hive_yaml import (
     load,
 )
 from hive.config.models import ModelAddress, ModelSettings, ProviderSettings
+from hive.config.review_settings import joined, policy_of, read_guide
 from hive.config.validation import DEFAULT_ACCOUNTS
 from hive.config.yaml_locations import BadYaml, Problem, likeliest, nearest
 
@@ -33,10 +34,13 @@ __all__ = [
     "Settings",
     "TeamSettings",
     "WebSettings",
+    "joined",
     "likeliest",
     "load",
     "nearest",
+    "policy_of",
     "read_agent",
     "read_checks",
+    "read_guide",
     "read_repository",
 ]

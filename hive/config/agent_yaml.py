@@ -14,6 +14,7 @@ from bots.money import exactly
 from hive.codec import STRICT, FieldError
 from hive.config.costs import NO_BUDGET, AgentBudget
 from hive.config.env_denylist import MAX_VALUE, MAX_VARIABLES, why_not
+from hive.config.review_settings import REVIEW_DEFAULTS, ReviewSettings, review_errors
 from hive.config.yaml_loader import shown
 from hive.config.yaml_locations import Document
 
@@ -102,6 +103,9 @@ class RepositoryFile:
     max_lines: Annotated[int, Ge(0), Le(10_000_000)] | None = None
     """Lines that a change of an agent may add and remove; 0 sets no limit. Without it, `limits.change_lines` of the hive counts."""
 
+    review: ReviewSettings = REVIEW_DEFAULTS
+    """How pull requests are reviewed; read from the base branch of each."""
+
     __pydantic_config__: ClassVar = STRICT
 
 
@@ -130,7 +134,9 @@ def read_agent(name: str, text: str, *, check: Check | None = None) -> AgentSpec
 
 def read_repository(text: str) -> RepositoryFile:
     """What a repository asks of those who change it, from its `.hive.yaml`; raises BadYaml."""
-    return Document(".hive.yaml", text).read(RepositoryFile)
+    document = Document(".hive.yaml", text)
+    data = document.data if isinstance(document.data, dict) else {}
+    return document.read(RepositoryFile, more=list(review_errors(data.get("review"))))
 
 
 def read_checks(text: str) -> tuple[str, ...]:

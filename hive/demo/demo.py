@@ -28,7 +28,7 @@ from hive.demo.scripted_replies import script
 from hive.demo.setup import ANYTHING, BEES, OPERATOR, copy_project, sample, write_config_for
 from hive.demo.story import Pace, Story, StoryFailed, Timing
 from hive.instance.instance import Instance, StartupError
-from hive.scan import absent
+from hive.scan.analysis import absent
 from hive.supervisor.processes import Supervisor, stop_event
 
 MARK = "this-is-a-hive-demo"

@@ -10,8 +10,6 @@ import base64
 import contextlib
 import fcntl
 import os
-import posixpath
-import re
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,10 +21,12 @@ from typing import BinaryIO
 from forge.models import Repo
 from forge.tls import is_untrusted, untrusted
 from hive.agent.child_process import Deadlines, Share
-from hive.git_mirror.errors import GitError, GitInterrupted, TooLarge, failure, is_ref
+from hive.git_mirror.commits import SHA, Commits, TreeEntry, TreeLimits, checked
+from hive.git_mirror.errors import GitError, GitInterrupted, TooLarge, is_ref
 from hive.git_mirror.git_process import SHARE, SILENCE_SECONDS, TALKING, GitProcess
 
 __all__ = [
+    "SHA",
     "SHARE",
     "GitError",
     "GitInterrupted",
@@ -41,9 +41,6 @@ __all__ = [
 ABANDONED_SECONDS = 3600.0
 """A part of an object that is older belongs to a git that was killed."""
 
-SHA = re.compile(r"[0-9a-f]{40}")
-_ROW = re.compile(r"[^\0]+")
-
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -56,25 +53,7 @@ class Login:
         return f"Login({self.name!r})"
 
 
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
-    """One entry of a tree, recursively listed; `mode` as git writes it, `size` in bytes (0 for no blob)."""
-
-    mode: str
-    sha: str
-    size: int
-    path: str
-
-
-@dataclass(frozen=True, slots=True)
-class TreeLimits:
-    """What a tree may hold before it is written out or built from."""
-
-    files: int = 20_000
-    total_bytes: int = 256 << 20
-
-
-class Mirror:
+class Mirror(Commits):
     """A bare clone that fetches only what it is asked for."""
 
     def __init__(
@@ -85,7 +64,7 @@ class Mirror:
         self._url = url
         self._login = login
         self._deadlines = deadlines
-        self.git = GitProcess(path, share)
+        super().__init__(GitProcess(path, share))
         if not (path / "HEAD").exists():
             with self._alone():
                 self._make()
@@ -116,80 +95,10 @@ class Mirror:
         """Fetch every branch, as `refs/hive/heads/…`; branches that are gone are gone here as well."""
         self._fetch(["refs/heads/*:refs/hive/heads/*"], "--prune")
 
-    def has(self, sha: str) -> bool:
-        """Whether a commit is here."""
-        return self.git.call("cat-file", "-e", f"{_sha(sha)}^{{commit}}")[0] == 0
-
-    def tree(self, sha: str) -> str:
-        """The tree of a commit."""
-        return self.git.run("rev-parse", "--verify", "--end-of-options", f"{_sha(sha)}^{{tree}}")
-
-    def merge_base(self, one: str, other: str) -> str:
-        """The best common ancestor of two commits; raises GitError without one."""
-        return self.git.run("merge-base", "--", _sha(one), _sha(other))
-
-    def merged_tree(self, onto: str, head: str) -> str | None:
-        """The tree that merging `head` into `onto` gives; None if they do not merge cleanly."""
-        status, out = self.git.call("merge-tree", "--write-tree", _sha(onto), _sha(head))
-        if status not in (0, 1):
-            raise failure("merge-tree", status, out)
-        return out.split("\n")[0] if status == 0 else None
-
-    def diff(self, old: str, new: str) -> str:
-        """The unified diff between two commits, in the one form that `forge.diff` reads. Raises TooLarge."""
-        words = ("diff", "--no-color", "--no-ext-diff", "--no-textconv", "--src-prefix=a/", "--dst-prefix=b/", "-U3")
-        return self.git.read(*words, _sha(old), _sha(new), "--").decode("utf-8", "replace")
-
-    def is_ancestor(self, old: str, new: str) -> bool:
-        """Whether `old` is reachable from `new`; raises GitError for a missing commit."""
-        status, out = self.git.call("merge-base", "--is-ancestor", "--", _sha(old), _sha(new))
-        if status not in (0, 1):
-            raise failure("merge-base", status, out)
-        return status == 0
-
-    def count(self, old: str, new: str) -> int:
-        """How many commits `new` has that `old` has not."""
-        return int(self.git.run("rev-list", "--count", f"{_sha(old)}..{_sha(new)}", "--"))
-
-    def commits(self, old: str, new: str) -> list[str]:
-        """The commits that `new` has and `old` has not, newest first: short name, author, first line, as others wrote them."""
-        words = ("log", "-z", "--max-count=1000", "--format=%h %an: %s", f"{_sha(old)}..{_sha(new)}", "--")
-        return [line for line in self.git.read(*words).decode("utf-8", "replace").split("\0") if line]
-
-    def entries(self, sha: str) -> list[TreeEntry]:
-        """Everything in a commit's or tree's tree. Raises TooLarge for one that lists without end."""
-        return list(_entries(self.git.run("ls-tree", "-r", "-l", "-z", "--full-tree", _sha(sha))))
-
-    def blob(self, sha: str) -> bytes:
-        """The bytes of a blob; a symlink's are its target, it is never followed."""
-        return self.git.read("cat-file", "blob", _sha(sha))
-
-    def file(self, sha: str, path: str, *, most: int) -> bytes | None:
-        """A regular file's bytes in a commit or tree; None if there is none. Raises TooLarge beyond `most` bytes."""
-        wanted = posixpath.normpath(path)
-        rows = self.git.run("ls-tree", "-l", "-z", "--full-tree", _sha(sha), "--", wanted)
-        found = next((e for e in _entries(rows) if e.path == wanted and e.mode.startswith("100")), None)
-        if found is not None and found.size > most:
-            raise TooLarge(f"{wanted} has {found.size} bytes")
-        return None if found is None else self.blob(found.sha)
-
-    def write_out(self, sha: str, into: Path, paths: frozenset[str], *, bounds: TreeLimits) -> None:
-        """Write the regular files of a commit below a directory; links, submodules and everything else are left out."""
-        listed = _entries(self.git.run("ls-tree", "-r", "-l", "-z", "--full-tree", _sha(sha)))
-        chosen = [e for e in listed if e.path in paths and e.mode in ("100644", "100755")]
-        if len(chosen) > bounds.files or sum(entry.size for entry in chosen) > bounds.total_bytes:
-            raise TooLarge(f"too much to write out: {len(chosen)} files, {sum(entry.size for entry in chosen)} bytes")
-        for entry in chosen:
-            target = into / entry.path
-            if not target.resolve().is_relative_to(into.resolve()):
-                raise GitError(f"a path leaves the tree: {entry.path[:80]!r}")
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(self.blob(entry.sha))
-
     def keep(self, sha: str, name: str) -> None:
         """Keep a commit by a tag of our own."""
         with self._alone():
-            self.git.run("update-ref", "--end-of-options", f"refs/tags/{name}", _sha(sha))
+            self.git.run("update-ref", "--end-of-options", f"refs/tags/{name}", checked(sha))
 
     def _fetch(self, refspecs: Iterable[str], *options: str) -> None:
         secret = base64.b64encode(f"{self._login.name}:{self._login.token}".encode()).decode()
@@ -259,23 +168,9 @@ def _tidy(mirror: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _entries(listed: str) -> Iterator[TreeEntry]:
-    """The entries that `git ls-tree -l -z` lists."""
-    for row in _ROW.finditer(listed):
-        facts, path = row[0].split("\t", 1)
-        mode, _, blob, size = facts.split()
-        yield TreeEntry(mode, blob, int(size) if size.isdigit() else 0, path)
-
-
 def _locked(file: BinaryIO) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True
-
-
-def _sha(text: str) -> str:
-    if not SHA.fullmatch(text):
-        raise GitError(f"not a commit: {text[:80]!r}")
-    return text

@@ -15,6 +15,7 @@ questions    what runs asked people, kept for ever, and what came of it
 conversations on which lines of a pull request a run was notified, until they are resolved
 deployments  attempts to run another commit; baselines are the last approved ones
 proposals    heads of configurations that were evaluated while their pull requests were open
+reviews      rounds of reviews with their findings; dismissals say which of these operators do not want
 rosters      which agents there are, as merged last; spawns were asked for, tombstones are of those that are no more
 incidents    what is wrong with the hive itself, from when to when; crashes of containers
 recordings   what a bot read for a job, so that its decision can be replayed
@@ -52,6 +53,7 @@ from hive.ledger.jobs import ConcurrencyLimit, Job, Jobs, Origin, Priority
 from hive.ledger.progress import ProgressItem, RunProgress, ShownProgress
 from hive.ledger.questions import CANCELLED, EXPIRED, Question
 from hive.ledger.repositories import PinnedRepository
+from hive.ledger.review_memory import Dismissal
 from hive.ledger.rosters import AcceptedRoster, Rosters, SpawnRequest, Tombstone
 from hive.ledger.run_states import RunState, RunStates
 from hive.ledger.runs import Run, Runs, Turn
@@ -86,6 +88,7 @@ __all__ = [
     "Deployment",
     "DeploymentState",
     "Deployments",
+    "Dismissal",
     "Effect",
     "Effects",
     "Hold",

@@ -149,14 +149,6 @@ class Effects:
         )
         return None if row is None else _effect(row)
 
-    def last_payload(self, ref: str, kind: str) -> str:
-        """The action of the newest done effect of a kind on a subject, as JSON; empty without one."""
-        row = self._db.row(
-            "SELECT payload FROM effects WHERE ref = ? AND kind = ? AND state = 'done' ORDER BY id DESC LIMIT 1",
-            *(ref, kind),
-        )
-        return "" if row is None else str(row["payload"])
-
     def count_writes(self, team: str, ref: str, since: float, but: Iterable[str]) -> int:
         """How many effects were done on a subject after `since`, except those of some kinds."""
         spared = tuple(but)

@@ -35,6 +35,9 @@ OVER = {
     "budget_stops": "at < :before",
     "spending": "period != '' AND period < strftime('%Y-%m', :before, 'unixepoch')",
     "incidents": "ended_at < :before",
+    "review_rounds": """
+        reviewed_at < :before AND round < (SELECT max(round) FROM review_rounds AS newer WHERE newer.ref = review_rounds.ref)
+    """,
 }
 """The rows of each table that can be deleted, by the time before which they ended. Runs, deployments, pins and snapshots stay."""
 

@@ -29,6 +29,7 @@ from hive.ledger.pruning import Pruning
 from hive.ledger.questions import Questions
 from hive.ledger.recordings import Recordings
 from hive.ledger.repositories import Repositories
+from hive.ledger.review_memory import ReviewMemory
 from hive.ledger.rosters import Rosters
 from hive.ledger.run_states import RunStates
 from hive.ledger.runs import Runs
@@ -68,6 +69,7 @@ class Ledger:
         self.spending = SpendingReport(self._db, clock)
         self.progress = Progress(self._db, clock)
         self.verdicts = Verdicts(self._db)
+        self.review_memory = ReviewMemory(self._db, clock)
         self.deployments = Deployments(self._db, clock)
         self.proposals = Proposals(self._db, clock)
         self.rosters = Rosters(self._db, clock)

@@ -53,7 +53,7 @@ def resolve_fixed(
         if remark and review and is_open:
             if not _is_changed(remark, review, told, head, lines):
                 continue
-            _resolve(forge, core, conversation)
+            resolve(forge, core, conversation)
             ended.append(conversation.id)
         ledger.conversations.resolve(conversation)
     if not ended:
@@ -96,7 +96,8 @@ def _is_changed(
     return now is None or not is_kept(remark.line, said, now)
 
 
-def _resolve(forge: Forge, core: Callable[[], Forge], conversation: Conversation) -> None:
+def resolve(forge: Forge, core: Callable[[], Forge], conversation: Conversation) -> None:
+    """Call a conversation resolved, as the hive's own account where `forge` may not."""
     try:
         forge.resolve(conversation)
     except Refused:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from bots.agent_intents import Deploy, Pause, RaiseBudget, ResetContext, Restart, Resume, SetModel
 from bots.intents import BlockRun, ContinueRun, EndRun, PinProposal, RequestBotReview, ResumeRuns, StartRun
+from bots.review_intents import DismissFinding
 from bots.turn_request import TurnRequest
 from forge.events import ReviewAsked
 from hive.codec import Codec
-from hive.ledger import CANCELLED, NEVER, Origin, Priority, Scope, SuspensionReason
+from hive.ledger import CANCELLED, NEVER, Dismissal, Origin, Priority, Scope, SuspensionReason
 from hive.outbox.progress import enqueue_progress
 from hive.outbox.registry import Execution, Registry, Result, Superseded
 
@@ -105,7 +106,7 @@ def resume_runs(execution: Execution, action: ResumeRuns) -> Result:
 def request_bot_review(execution: Execution, action: RequestBotReview) -> Result:
     """Enqueue review jobs: urgent if an operator asked, else with the priority of the job that asked."""
     effect, ledger = execution.effect, execution.ledger
-    asked = ReviewAsked(action.ref, action.by, effect.key, again=not action.bot)
+    asked = ReviewAsked(action.ref, action.by, effect.key, again=not action.bot, full=action.full)
     bots = [bot for bot in execution.services.listeners(effect.team, asked) if action.bot in {"", bot}]
     if not bots:
         raise Superseded("no bot reviews here")
@@ -114,6 +115,14 @@ def request_bot_review(execution: Execution, action: RequestBotReview) -> Result
         origin = ledger.jobs.origin(effect.job, cause=effect.id)
     ledger.jobs.enqueue(effect.team, [(bot, asked) for bot in bots], origin=origin)
     return Result()
+
+
+@HANDLERS.on(DismissFinding, local=True)
+def dismiss_finding(execution: Execution, action: DismissFinding) -> Result:
+    """Remember that an operator dismissed a finding, for the code that it was about."""
+    dismissal = Dismissal(action.number, action.context, action.rule, action.path, action.by.login, action.why)
+    execution.ledger.review_memory.dismiss(str(action.ref), dismissal)
+    return Result(detail={"number": action.number, "rule": action.rule, "path": action.path, "why": action.why})
 
 
 @HANDLERS.on(PinProposal, local=True)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from bots.intents import PostReview, RefreshVerdict, RequestReview, SetVerdict
+from dataclasses import replace
+from functools import partial
+
+from bots.intents import RefreshVerdict, RequestReview, SetVerdict
 from bots.models import Verdict
+from bots.review_intents import EditRemarks, PostReview, ShowReview
 from forge import event_keys
-from forge.models import ReviewState, State
+from forge.conversation import Conversation
+from forge.models import PullRequest, Ref, ReviewComment, ReviewState, State
 from forge.protocol import Invalid, NotFound, Refused
 from hive.outbox.actions import ResolveFixedConversations
-from hive.outbox.conversations import resolve_fixed
+from hive.outbox.conversations import resolve, resolve_fixed
 from hive.outbox.registry import Execution, Registry, Result, Superseded
 
 HANDLERS = Registry()
@@ -26,22 +31,91 @@ STATES = {
 @HANDLERS.on(PostReview)
 def post_review(execution: Execution, action: PostReview) -> Result:
     """Post a review of a head, unless the pull request has moved on."""
-    pull = execution.forge.pull(action.ref)
-    if not pull.is_open or pull.head_sha != action.head_sha:
-        raise Superseded(f"{action.ref} is no longer at {action.head_sha[:7]}")
-    if action.base not in {"", pull.base_branch}:
-        raise Superseded(f"{action.ref} no longer targets {action.base}")
-    is_own = pull.author.login == execution.effect.actor  # forges let nobody approve or reject their own change
+    pull = _pull_at(execution, action.ref, action.head_sha, action.base)
     review = execution.forge.review(
         action.ref,
         head_sha=action.head_sha,
-        state=ReviewState.COMMENT if is_own else STATES[action.verdict],
+        state=_state(execution, pull, action),
         body=execution.marked(action.body),
-        comments=action.comments,
+        comments=_signed(execution, action),
         marker=execution.marker,
     )
     key = event_keys.reviewed(action.ref.repo.forge, review.id)
     return Result(review.html_url, {"id": review.id}, {"verdict": action.summary}, key)
+
+
+@HANDLERS.on(ShowReview)
+def show_review(execution: Execution, action: ShowReview) -> Result:
+    """Show how a review stands in one comment, which is edited, and remember the round that it shows."""
+    _pull_at(execution, action.ref, action.round.head_sha, action.round.base)
+    marker = execution.marker_of(f"review:{action.ref}")
+    body = f"{action.body}\n\n{marker}"
+    comment = execution.forge.comment(action.ref, body, marker=marker)
+    if comment.body != body:
+        execution.forge.edit_comment(action.ref, comment.id, body)
+    key = event_keys.commented(action.ref.repo.forge, comment.id)
+    settle = partial(execution.ledger.review_memory.store, str(action.ref), action.round)
+    facts = {"round": action.round.number, "open": len(action.round.open)}
+    return Result(comment.html_url, {"id": comment.id, "url": comment.html_url}, facts, key, settle)
+
+
+@HANDLERS.on(EditRemarks)
+def edit_remarks(execution: Execution, action: EditRemarks) -> Result:
+    """Edit what was said on lines about findings that have ended, and end these conversations where the forge can."""
+    _pull_at(execution, action.ref, action.head_sha)
+    forge, edited = execution.forge, []
+    wanted = {_finding_marker(execution, action.ref, edit.number): edit for edit in action.edits}
+    resolves = forge.capabilities().resolve_conversation
+    for review in (each for each in forge.reviews(action.ref) if each.author.login == execution.effect.actor):
+        for remark in forge.review_comments(action.ref, review.id):
+            marker = next((each for each in wanted if each in remark.body), None)
+            if marker is None:
+                continue
+            at = Conversation(action.ref, review.id, remark.id)
+            forge.edit_reply(at, remark.id, f"{wanted[marker].body}\n\n{marker}")
+            if resolves and wanted[marker].ends and not remark.resolved:
+                resolve(forge, execution.core_forge, at)
+            edited.append(remark.id)
+    return Result(detail={"remarks": edited})
+
+
+def _pull_at(execution: Execution, ref: Ref, head_sha: str, base: str = "") -> PullRequest:
+    """The pull request if it is open at this head, and for this base if one is given; raises Superseded."""
+    pull = execution.forge.pull(ref)
+    if not pull.is_open or pull.head_sha != head_sha:
+        raise Superseded(f"{ref} is no longer at {head_sha[:7]}")
+    if base not in {"", pull.base_branch}:
+        raise Superseded(f"{ref} no longer targets {base}")
+    return pull
+
+
+def _state(execution: Execution, pull: PullRequest, action: PostReview) -> ReviewState:
+    """Forges let nobody approve or reject their own change, and let nobody else take a rejection back."""
+    actor = execution.effect.actor
+    if pull.author.login == actor:
+        return ReviewState.COMMENT
+    state = STATES[action.verdict]
+    if state is not ReviewState.APPROVED or action.approves:
+        return state
+    answers = {ReviewState.APPROVED, ReviewState.REQUEST_CHANGES}
+    mine = [
+        each for each in execution.forge.reviews(action.ref) if each.author.login == actor and each.state in answers
+    ]
+    has_rejected = bool(mine) and mine[-1].state is ReviewState.REQUEST_CHANGES and not mine[-1].dismissed
+    return ReviewState.APPROVED if has_rejected else ReviewState.COMMENT
+
+
+def _signed(execution: Execution, action: PostReview) -> list[ReviewComment]:
+    """The comments on lines, each with the marker by which the one on its finding is found again."""
+    if not action.findings:
+        return list(action.comments)
+    pairs = zip(action.comments, action.findings, strict=False)
+    markers = ((each, _finding_marker(execution, action.ref, finding.number)) for each, finding in pairs)
+    return [replace(each, body=f"{each.body}\n\n{marker}") for each, marker in markers]
+
+
+def _finding_marker(execution: Execution, ref: Ref, number: int) -> str:
+    return execution.marker_of(f"finding:{ref}:{number}")
 
 
 @HANDLERS.on(SetVerdict, by_core=True)

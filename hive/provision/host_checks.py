@@ -20,7 +20,7 @@ from hive.provision.check_results import CheckResult, ok, problem, warning
 from hive.reconcile.backends import look_for
 from hive.reconcile.limiter import FIX as LIMITS_FIX
 from hive.reconcile.limiter import REPORT, LimitsReport
-from hive.scan import absent
+from hive.scan.analysis import absent
 
 GIT = (2, 38)
 """The first git whose `merge-tree` writes trees: the host repeats each merge and compares."""

@@ -1,9 +1,10 @@
-"""An engine: its command line, and the parser of its output. Performs no I/O by itself."""
+"""An engine: its command line, and the parser of its output. Writes what an engine needs beside its copies."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from hive.scan.sandbox_runner import EngineFailed, SandboxRunner
@@ -27,8 +28,9 @@ class Edit:
 class Diagnostic:
     """A diagnostic of an engine, in its own words.
 
-    `copy` is the name of a copy, `line` counts in it from 1. `family` is the group of `rule`.
-    `also` are other lines on which it could be shown. `edits`, together, would fix it.
+    `copy` is the name of a copy, `line` counts in it from 1. `family` is the group of `rule`. `end` is the last line of the
+    code that it is about, 0 if the engine does not say. `also` are other lines on which it could be shown. `edits`,
+    together, would fix it.
     """
 
     copy: str
@@ -38,13 +40,20 @@ class Diagnostic:
     message: str = ""
     also: tuple[int, ...] = ()
     edits: tuple[Edit, ...] = ()
+    end: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
     """One analyser, run in its own process over all files that it handles.
 
-    `statuses` are the exit statuses of a finished run; any other is a failure.
+    `kinds` and `paths` say which files these are: of any of the kinds, with a path in which the pattern is found.
+    `statuses` are the exit statuses of a run that finished; `found` are those that promise a diagnostic, so that one of
+    them without any is a crash. Any other status is a failure. `compares` is whether the base is looked at, too.
+    `files` are configurations of ours that it reads, by name: they are written into the folder in which it runs.
+    `beside` is a file that depends on the copies: its name and its text.
+    One that `is_slow` begins before the others. An `optional` engine belongs to the machine: it is used where it is
+    found. `adds` is what it sees, for people.
     """
 
     name: str
@@ -53,14 +62,45 @@ class Engine:
     words: Callable[[Sequence[Source]], Sequence[str]]
     read: Callable[[str], Iterable[Diagnostic]]
     statuses: frozenset[int] = frozenset({0})
+    found: frozenset[int] = frozenset()
+    paths: re.Pattern[str] | None = None
+    compares: bool = True
+    beside: Callable[[Sequence[Source]], tuple[str, str]] | None = None
+    files: tuple[tuple[str, str], ...] = ()
+    is_slow: bool = False
+    optional: bool = False
+    adds: str = ""
+
+    def handles(self, source: Source) -> bool:
+        """Whether a file is one for this engine."""
+        return source.kind in self.kinds and (self.paths is None or self.paths.search(source.path) is not None)
 
     def look(self, bench: SandboxRunner, sources: Sequence[Source], folder: Path) -> list[tuple[Source, Diagnostic]]:
-        """All diagnostics with their files; raises EngineFailed."""
+        """All diagnostics with their files; raises EngineFailed, and EngineRefused where the files may be the reason."""
+        for name, content in self.files:
+            (folder / name).write_text(content)
+        if self.beside is not None:
+            name, text = self.beside(sources)
+            (folder / name).write_text(text, "utf-8")
         status, said = bench.run(self.program, self.words(sources), folder)
-        if status not in self.statuses:
-            raise EngineFailed(f"ended with status {status}")
+        if status not in self.statuses | self.found:
+            raise EngineRefused(f"ended with status {status}")
         places = {PurePosixPath(source.whole).parts[0]: source for source in sources}
         try:
-            return [(places[PurePosixPath(mark.copy).parts[-2]], mark) for mark in self.read(said)]
+            marks = [_placed(places[PurePosixPath(mark.copy).parts[-2]], mark) for mark in self.read(said)]
         except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise EngineFailed("spoke a language that is not its own") from error
+        if status in self.found and not marks:
+            raise EngineRefused(f"ended with status {status}, and said nothing")
+        return marks
+
+
+class EngineRefused(EngineFailed):
+    """An engine ended by itself and without an answer: it may be about one of the files."""
+
+
+def _placed(source: Source, mark: Diagnostic) -> tuple[Source, Diagnostic]:
+    """A diagnostic with its file; one about the copy of the added lines is about a line of the whole."""
+    if PurePosixPath(mark.copy).name == PurePosixPath(source.added).name:
+        return source, replace(mark, line=source.suspect[mark.line - 1])
+    return source, mark

@@ -2,29 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import groupby
 
 from bots.models import Category, Finding, Level
 from hive.scan.engine import Diagnostic, Edit
-from hive.scan.rules import ORDER, Rule, rule_for
+from hive.scan.placement import instruction
+from hive.scan.rules import ORDER, Rule, better, rule_for
 from hive.scan.sources import Source
 
 _LOUDNESS = {Level.RED: 0, Level.YELLOW: 1, Level.GREEN: 2}
+_EXCUSE = re.compile(r"#\s*noqa:\s*(?P<rules>[A-Z]+\d+(?:,\s*[A-Z]+\d+)*)\s+(?:\W\s*)?\w+\s+\w+")
+_EXCUSE_ABOVE = re.compile(r"#\s*shellcheck\s+disable=(?P<rules>[\w,]+)\s+#\s*\w+\s+\w+")
+"""A remark's rule and at least two words why: behind the line in Python, above it in shell."""
+
+NEAR = 6
+"""The lines above a finding that can say what it is for."""
+
 _QUIETER = {Level.RED: Level.YELLOW}
 """The level of a guess where secrets are usually made up; a lower one is dropped."""
 
 
-def finding(engine: str, source: Source, mark: Diagnostic) -> Finding | None:
-    """What a mark means for the change; None if it is about lines that were there before."""
+def finding(engine: str, source: Source, mark: Diagnostic, line: int) -> Finding | None:
+    """What a diagnostic means for the change, shown on a line; None if it means nothing there."""
     rule = rule_for(engine, mark)
-    line = _place(source, mark, rule)
-    if line is None or (rule.unless and rule.unless.search(source.lines[line - 1])):
+    level = _level(rule, source)
+    if level is None or _is_excused(rule, source, mark) or not _holds(rule, source, mark, line):
         return None
-    level = _QUIETER.get(rule.level) if rule.guess and (source.is_test or source.is_prose) else rule.level
-    if level is None:
-        return None
+    if rule.category is Category.BROKEN:
+        line = _at_fault(source, mark)
+    elif rule.at is not None:
+        line = next((at for at in instruction(source, source.line(mark.line)) if rule.at.search(source.text(at))), line)
+    last = source.line(max(mark.end, mark.line))
     return Finding(
         path=source.path,
         line=line,
@@ -36,7 +47,39 @@ def finding(engine: str, source: Source, mark: Diagnostic) -> Finding | None:
         fix_seconds=rule.fix_seconds,
         suggestion=None if rule.category is Category.LEAK else _fixed(source, mark.edits, line),
         engine=engine,
+        end_line=last if last > line else 0,
     )
+
+
+def _level(rule: Rule, source: Source) -> Level | None:
+    """How severe a rule is in a file; None where it is a guess that nobody wants."""
+    if (rule.guess and source.is_locked) or (source.is_test and not rule.in_tests):
+        return None
+    return _QUIETER.get(rule.level) if rule.guess and (source.is_test or source.is_prose) else rule.level
+
+
+def _is_excused(rule: Rule, source: Source, mark: Diagnostic) -> bool:
+    """Whether a remark's line, or a comment above it, says that it is meant so, by its rule and with a reason.
+
+    What is red has no excuse.
+    """
+    line = source.line(mark.line)
+    found = (_EXCUSE.search(source.text(line)), _EXCUSE_ABOVE.search(source.text(line - 1)))
+    rules = {name.strip() for each in found if each for name in each["rules"].split(",")}
+    return rule.level is Level.YELLOW and mark.rule in rules
+
+
+def _holds(rule: Rule, source: Source, mark: Diagnostic, line: int) -> bool:
+    """Whether what a rule asks of the line, of the file and of the engine's words is there."""
+    text = source.text(line)
+    if rule.message and not rule.message.search(mark.message):
+        return False
+    if rule.near and not any(rule.near.search(source.text(number)) for number in range(line - NEAR, line + 1)):
+        return False
+    both = f"{source.text(source.line(mark.line))}\n{text}"
+    if (rule.unless and any(map(rule.unless.search, both.split("\n")))) or (rule.only and not rule.only.search(text)):
+        return False
+    return rule.wants is None or any(rule.wants.search(each) for each in source.lines)
 
 
 def deduplicate(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -49,6 +92,12 @@ def deduplicate(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     for _, same in groupby(sorted(findings, key=_matter), key=_matter):
         group = sorted(same, key=lambda item: (_LOUDNESS[item.effective_level], ORDER.index(item.engine), item.line))
         kept += _of_one_engine(group)
+    told = {(item.path, item.line, item.rule) for item in kept}
+    kept = [
+        item
+        for item in kept
+        if not any((item.path, item.line, rule) in told for rule in better(item.engine, item.rule))
+    ]
     leaks = {(item.path, item.line) for item in kept if item.category is Category.LEAK}
     # A line with a secret is never quoted.
     quiet = (replace(item, suggestion=None) if (item.path, item.line) in leaks else item for item in kept)
@@ -61,7 +110,7 @@ def _of_one_engine(group: list[Finding]) -> Iterator[Finding]:
         if item.engine == group[0].engine and item.title not in titles:
             titles.add(item.title)
             yield item
-        if item.category is Category.BROKEN:
+        if item.category in {Category.BROKEN, Category.LEAK}:
             return
 
 
@@ -69,13 +118,10 @@ def _matter(item: Finding) -> tuple[str, str, int]:
     return item.path, item.category, 0 if item.category is Category.BROKEN else item.line
 
 
-def _place(source: Source, mark: Diagnostic, rule: Rule) -> int | None:
-    """The added line to show it on; what breaks a whole file is shown on the first one, or on none (0)."""
-    lines = [source.line(number) for number in (mark.line, *mark.also)]
-    line = next((number for number in lines if number in source.fresh), None)
-    if line is None and rule.category is Category.BROKEN:
-        return min(source.fresh, default=0)
-    return line
+def _at_fault(source: Source, mark: Diagnostic) -> int:
+    """The added line to show on what breaks a whole file: the last one before the place, or the first, or none (0)."""
+    before = [number for number in source.fresh if number <= source.line(mark.line)]
+    return max(before, default=min(source.fresh, default=0))
 
 
 def _said(source: Source, mark: Diagnostic, rule: Rule) -> str:

@@ -10,6 +10,7 @@ from bots.models import Category, Finding, Level
 from hive.scan.sources import FileKind, Source
 
 MAX_PRAISE = 3
+ALL_CLEAN = "all-clean"
 
 _TESTS = {
     FileKind.PYTHON: re.compile(r"\s*(?:async )?def test_\w+\("),
@@ -47,7 +48,7 @@ def _for_silence(sources: Sequence[Source], blamed: set[str], engines: int) -> I
     files = sum(source.kind in _CODE and bool(source.fresh) for source in sources)
     if engines and files and not blamed:
         who, what = _counted(engines, "analyser"), _counted(files, "file")
-        yield _praise("", 0, "all-clean", "Clean", f"{who} checked {what} of code and found nothing to fix.")
+        yield _praise("", 0, ALL_CLEAN, "Clean", f"{who} checked {what} of code and found nothing to fix.")
 
 
 def _praise(path: str, line: int, rule: str, title: str, why: str) -> Finding:

@@ -8,14 +8,10 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from hive.scan.engine import Diagnostic, Edit, Engine
+from hive.scan.rules import codes
 from hive.scan.sources import FileKind, Source
 
-SELECT = ("B", "BLE001", "E711", "E712", "E713", "E714", "E722", "F", "PLE", "S")
-IGNORE = ("B028", "B905", "F405", "S101", "S105", "S106", "S107", "S311", "S404", "S603", "S606", "S607")
-"""Style, what F403 reports already, asserts, guesses about passwords (another engine's job), and processes without a
-shell.
-"""
-
+BROKEN = "invalid-syntax"
 _FAMILY = re.compile(r"[A-Z]+")
 
 
@@ -23,7 +19,7 @@ def words(sources: Sequence[Source]) -> list[str]:
     """Ruff without any configuration but ours; comments that wave a finding through do not count."""
     return [
         *("check", "--isolated", "--no-cache", "--ignore-noqa", "--exit-zero", "--output-format=json"),
-        *("--target-version=py314", f"--select={','.join(SELECT)}", f"--ignore={','.join(IGNORE)}"),
+        *("--target-version=py314", f"--select={','.join(sorted(codes('ruff') - {BROKEN}))}"),
         "--per-file-ignores=__init__.py:F401",  # what such a file imports, it exports
         "--",
         *(source.whole for source in sources),
@@ -33,11 +29,12 @@ def words(sources: Sequence[Source]) -> list[str]:
 def read(said: str) -> Iterator[Diagnostic]:
     """One mark for each violation; what does not parse has the rule `invalid-syntax`."""
     for item in json.loads(said):
-        rule = item["code"] or "invalid-syntax"
+        rule = item["code"] or BROKEN
         family = _FAMILY.match(rule)
         yield Diagnostic(
             copy=item["filename"],
             line=item["location"]["row"],
+            end=item["end_location"]["row"] if item["end_location"] else 0,
             rule=rule,
             family=family[0] if family else "",
             message=item["message"],
@@ -62,4 +59,11 @@ def _edit(start: dict[str, int], end: dict[str, int], text: str) -> Edit | None:
     return None
 
 
-ENGINE = Engine("ruff", "ruff", frozenset({FileKind.PYTHON}), words, read)
+ENGINE = Engine(
+    "ruff",
+    "ruff",
+    frozenset({FileKind.PYTHON}),
+    words,
+    read,
+    adds="bugs, blind handlers, unsafe calls and small untidiness in Python",
+)

@@ -1,14 +1,21 @@
 """The meaning of engines' rules: level, category, reason, and the time of a fix.
 
-Several engines often report the same thing; here it gets one text. Performs no I/O.
+Several engines often report the same thing; here it gets one text. Those of an engine with many rules stand in a file of
+`texts/`, a table for each rule: what it is, why it matters, what to do. Performs no I/O beside reading these.
 """
 
 from __future__ import annotations
 
 import re
+import tomllib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
 
 from bots.models import Category, Level
+from hive.scan.catalog import patterns
 from hive.scan.engine import Diagnostic
 
 _RED, _YELLOW, _GREEN = Level.RED, Level.YELLOW, Level.GREEN
@@ -21,7 +28,11 @@ class Rule:
     """The text of a finding; without `title` or `why` the engine's own message is used.
 
     `guess` marks a rule that is often wrong where secrets are made up: in tests and in prose.
-    `unless` matches lines that only look like a finding.
+    `unless` matches lines that only look like a finding. `at` is found on the line of an instruction of several that the
+    finding is about. `only` has to match the line, `wants` some line of the file, `near` one of the few
+    lines above it or itself, `message` the engine's own words.
+    `same` are rules that explain it better: on a line with one of them this one is not shown.
+    One that is not `in_tests` means nothing there.
     """
 
     level: Level
@@ -31,6 +42,13 @@ class Rule:
     fix_seconds: int | None = None
     guess: bool = False
     unless: re.Pattern[str] | None = None
+    at: re.Pattern[str] | None = None
+    wants: re.Pattern[str] | None = None
+    only: re.Pattern[str] | None = None
+    near: re.Pattern[str] | None = None
+    message: re.Pattern[str] | None = None
+    same: frozenset[str] = frozenset()
+    in_tests: bool = True
 
 
 _DIGEST = re.compile(r"sha-?(?:1|256|384|512)|integrity|digest|checksum|fingerprint|commit|\brev\b", re.IGNORECASE)
@@ -80,96 +98,119 @@ _NOISY_SECRET = Rule(
     guess=True,
     unless=_DIGEST,
 )
-_UNSAFE = Rule(_RED, _SECURITY)
-_DEFECT = Rule(_RED, _BUG)
 _REMARK = Rule(_YELLOW, _UNTIDY)
 _UNPARSED = Rule(_RED, _BROKEN, "Does not parse")
+LEVELS = {"red": _RED, "yellow": _YELLOW, "green": _GREEN}
+_OURS = {
+    (pattern.engine, pattern.id): Rule(
+        LEVELS[pattern.level],
+        Category(pattern.category),
+        pattern.title,
+        pattern.why,
+        pattern.fix_seconds,
+        in_tests=pattern.in_tests,
+        unless=re.compile(pattern.unless) if pattern.unless else None,
+    )
+    for pattern in patterns().values()
+}
 
 RULES: dict[tuple[str, str], Rule] = {
-    ("taint", "path-from-request"): Rule(
-        _RED,
-        _SECURITY,
-        "Path from a request, unchecked",
-        "The sender of the request chooses the path: a name such as ../.. leads outside of the folder. "
-        "Check the name against a pattern, or resolve the path and make sure that it is still inside.",
-    ),
-    ("taint", "unparsable"): Rule(
-        _YELLOW,
-        _BROKEN,
-        "Paths were not checked in this file",
-        "It is written for another Python than the one that follows request data here.",
-    ),
-    ("ast-grep", "py-swallowed"): _SWALLOWED,
-    ("ast-grep", "py-suppressed"): _SWALLOWED,
-    ("ast-grep", "py-passed-over"): _SWALLOWED,
-    ("ast-grep", "js-swallowed"): _SWALLOWED,
-    ("ast-grep", "js-promise-swallowed"): _SWALLOWED,
-    ("ast-grep", "py-error-to-none"): Rule(
-        _YELLOW,
-        _SILENT,
-        "An error becomes None",
-        "Every caller has to remember that None means failure; the first one that forgets fails far away from here.",
-    ),
-    ("ast-grep", "py-cause-kept"): Rule(
-        _GREEN, Category.PRAISE, "The error keeps its cause", "It is raised under a name that means something here."
-    ),
-    ("ast-grep", "rust-result-dropped"): _LOST,
-    ("ast-grep", "rust-err-ignored"): _LOST,
-    ("ast-grep", "rust-result-discarded"): _DISCARDED,
-    ("ast-grep", "rust-default-for-error"): _DISCARDED,
-    ("ast-grep", "go-err-ignored"): _LOST,
-    ("ast-grep", "go-err-to-nil"): _LOST,
-    ("ast-grep", "go-err-discarded"): _DISCARDED,
-    ("ast-grep", "sh-or-true"): _DISCARDED,
-    ("ast-grep", "sh-errors-off"): Rule(
-        _YELLOW, _SILENT, "Errors are switched off", "From here on the script goes on after a command that failed."
-    ),
+    **_OURS,
     ("detect-secrets", ""): _SECRET,
     ("detect-secrets", "Basic Auth Credentials"): _GUESSED_SECRET,
     ("detect-secrets", "Secret Keyword"): _GUESSED_SECRET,
     ("detect-secrets", "Base64 High Entropy String"): _NOISY_SECRET,
     ("detect-secrets", "Hex High Entropy String"): _NOISY_SECRET,
-    ("ruff", "invalid-syntax"): _UNPARSED,
-    ("ruff", "S110"): _SWALLOWED,
-    ("ruff", "S112"): _SWALLOWED,
-    ("ruff", "BLE001"): _CATCHES_ALL,
-    ("ruff", "E722"): _CATCHES_ALL,
-    ("ruff", "B012"): Rule(
-        _RED, _SILENT, "Leaves a finally block early", "An error that is on its way out is thrown away here."
+    ("syntax", "broken"): _UNPARSED,
+    ("documents", "broken"): _UNPARSED,
+    ("conflicts", "conflict"): Rule(
+        _RED,
+        _BROKEN,
+        "A conflict was committed",
+        "Both versions of a merge are still here, with git's marks. Choose, and take the marks away.",
     ),
-    ("ruff", "B904"): Rule(
-        _YELLOW, _UNTIDY, "The cause is lost", "Raise it from the error that was caught, or from None.", fix_seconds=20
-    ),
-    ("ruff", "F401"): Rule(_YELLOW, _UNTIDY, "Unused import", fix_seconds=10),
-    ("ruff", "F541"): Rule(_YELLOW, _UNTIDY, "Nothing to fill in", fix_seconds=10),
-    ("ruff", "F811"): Rule(_YELLOW, _UNTIDY, "Defined twice", fix_seconds=20),
-    ("ruff", "F841"): Rule(_YELLOW, _UNTIDY, "Unused variable", fix_seconds=10),
-    ("ruff", "B007"): Rule(_YELLOW, _UNTIDY, "Unused loop variable", fix_seconds=10),
-    ("ruff", "F403"): _REMARK,
-    ("ruff", "F"): _DEFECT,
-    ("ruff", "PLE"): _DEFECT,
-    ("ruff", "PLE0704"): _REMARK,
-    ("ruff", "S"): _UNSAFE,
-    ("ruff", "S104"): Rule(_YELLOW, _SECURITY),
-    ("ruff", "S108"): Rule(_YELLOW, _SECURITY),
-    ("ruff", "S310"): Rule(_YELLOW, _SECURITY),
-    ("ruff", "E"): Rule(_YELLOW, _UNTIDY, fix_seconds=10),
-    ("ruff", "B"): _REMARK,
-    **{("ruff", rule): _DEFECT for rule in ("B002", "B003", "B006", "B015", "B016", "B020", "B023", "B029", "B030")},
-    ("shellcheck", "syntax"): _UNPARSED,
-    ("shellcheck", "error"): _DEFECT,
-    ("shellcheck", "warning"): _REMARK,
-    ("yamllint", "syntax"): _UNPARSED,
-    ("yamllint", "key-duplicates"): Rule(_RED, _BUG, "A key stands twice"),
-    ("yamllint", "error"): _DEFECT,
-    ("yamllint", "warning"): _REMARK,
 }
 """By engine and rule, or engine and family of rules."""
 
-ORDER = ("taint", "ast-grep", "detect-secrets", "ruff", "shellcheck", "yamllint")
+ORDER = (
+    *(
+        "conflicts",
+        "taint",
+        "ast-grep",
+        "directives",
+        "syntax",
+        "documents",
+        "detect-secrets",
+        "zizmor",
+        "hadolint",
+        "ruff",
+        "shellcheck",
+    ),
+    *("yamllint", "oxlint", "eslint"),
+)
 """Whose text is kept if several engines report the same thing: the best explanation first."""
+
+
+CATEGORIES = {
+    "bug": _BUG,
+    "security": _SECURITY,
+    "secret": _LEAK,
+    "silent": _SILENT,
+    "broken": _BROKEN,
+    "inconsistency": _UNTIDY,
+    "test": Category.TEST,
+}
 
 
 def rule_for(engine: str, mark: Diagnostic) -> Rule:
     """The rule of a diagnostic; an unknown one is a remark in the engine's own words."""
-    return RULES.get((engine, mark.rule)) or RULES.get((engine, mark.family)) or _REMARK
+    texts = texts_of(engine)
+    found = texts.get(mark.rule) or RULES.get((engine, mark.rule))
+    return found or texts.get(mark.family) or RULES.get((engine, mark.family)) or _REMARK
+
+
+def codes(engine: str) -> frozenset[str]:
+    """The rules of an engine that have a text in `texts/`."""
+    return frozenset(texts_of(engine))
+
+
+def better(engine: str, rule: str) -> frozenset[str]:
+    """The rules that explain the same better than one of an engine."""
+    found = texts_of(engine).get(rule)
+    return found.same if found else frozenset()
+
+
+_SAME_RULES = {"oxlint": "eslint"}
+
+
+@cache
+def texts_of(engine: str) -> dict[str, Rule]:
+    """The texts of one engine, by rule or family; empty for an engine whose texts stand here."""
+    file = files("hive.scan").joinpath("texts", f"{_SAME_RULES.get(engine, engine)}_rules.toml")
+    tables = _tables(file.read_text("utf-8")) if file.is_file() else ()
+    return {name: _rule(said) for name, said in tables}
+
+
+def _tables(text: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rules of a file; a table may stand for several, with their names in `also`."""
+    for name, said in tomllib.loads(text).items():
+        for each in (name, *said.get("also", ())):
+            yield each, said
+
+
+def _rule(said: dict[str, Any]) -> Rule:
+    return Rule(
+        LEVELS[said["level"]],
+        CATEGORIES[said["category"]],
+        said["title"],
+        said.get("why", ""),
+        fix_seconds=said.get("seconds"),
+        guess=said.get("guess", False),
+        unless=re.compile(said["unless"]) if "unless" in said else None,
+        at=re.compile(said["at"]) if "at" in said else None,
+        wants=re.compile(said["wants"]) if "wants" in said else None,
+        only=re.compile(said["only"]) if "only" in said else None,
+        near=re.compile(said["near"]) if "near" in said else None,
+        message=re.compile(said["message"]) if "message" in said else None,
+        same=frozenset(said.get("same", ())),
+    )

@@ -32,4 +32,13 @@ def read(said: str) -> Iterator[Diagnostic]:
         yield Diagnostic(match["copy"], int(match["line"]), match["rule"], match["level"], match["message"])
 
 
-ENGINE = Engine("yamllint", "yamllint", frozenset({FileKind.YAML}), words, read, frozenset({0, 1}))
+ENGINE = Engine(
+    "yamllint",
+    "yamllint",
+    frozenset({FileKind.YAML}),
+    words,
+    read,
+    found=frozenset({1}),
+    is_slow=True,
+    adds="YAML that does not mean what it seems to",
+)

@@ -17,6 +17,7 @@ from bots.bot import AGENTS, Bot, Where
 from bots.intents import OpenIssue, React, RefreshVerdict, Reply, SetVerdict
 from bots.markdown import code, plain
 from bots.models import Team
+from bots.review_intents import EditRemarks, ShowReview
 from forge.events import Event
 from forge.models import Ref, Repo, User
 from hive.ledger import Act, Effect, Job, Ledger, Origin, Priority, Scope, SuspensionReason
@@ -25,9 +26,12 @@ from hive.outbox.actions import ShowProgress
 log = logging.getLogger("hive.worker.loop_guard")
 
 WINDOW_SECONDS = 600.0
-EXEMPT = (React.WIRE, Reply.WIRE, SetVerdict.WIRE, RefreshVerdict.WIRE, ShowProgress.WIRE)
-"""Actions that do not count as writes: answers to a person's command, edits of one comment that have a limit of their own, and
-verdicts, which may keep a merge from happening."""
+EXEMPT = (
+    *(React.WIRE, Reply.WIRE, SetVerdict.WIRE, RefreshVerdict.WIRE),
+    *(ShowProgress.WIRE, ShowReview.WIRE, EditRemarks.WIRE),
+)
+"""Actions that do not count as writes: answers to a person's command, edits of comments that are there, and verdicts, which may
+keep a merge from happening."""
 
 TITLE = "🔴 suspended on {where}: {why}"
 BODY = """\

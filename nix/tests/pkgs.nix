@@ -5,7 +5,7 @@ let
   package = name: { type = "derivation"; inherit name; outPath = store name; };
   packages = builtins.listToAttrs (map (name: { inherit name; value = package name; }) [
     "ast-grep" "bash" "bubblewrap" "coreutils" "crun" "diffutils" "findutils" "forgehive" "forgejo-lts" "gawk" "git" "gnugrep" "gnused"
-    "gnutar" "gzip" "hello" "nixos-container" "podman" "ruff" "shellcheck" "systemd" "util-linux" "yamllint"
+    "gnutar" "gzip" "hadolint" "hello" "nixos-container" "podman" "ruff" "shellcheck" "systemd" "util-linux" "yamllint" "zizmor"
   ]);
 in
 packages // {

@@ -23,6 +23,8 @@ from bots.models import (
     Team,
     VerdictView,
 )
+from bots.review_policy import DEFAULT_POLICY, ReviewPolicy
+from bots.review_rounds import FollowedLines, LinePlace, ReviewRound
 from forge.models import (
     Branch,
     Comment,
@@ -32,6 +34,7 @@ from forge.models import (
     Protection,
     PullRequest,
     Push,
+    Reaction,
     Ref,
     Repo,
     Repository,
@@ -66,6 +69,11 @@ class StillForge:
     remarks: dict[int, list[ReviewComment]] = field(default_factory=dict)
     empty: set[Repo] = field(default_factory=set)
     states: dict[str, list[CommitStatus]] = field(default_factory=dict)
+    moods: dict[int, list[Reaction]] = field(default_factory=dict)
+
+    def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
+        """The reactions that are there."""
+        return self.moods.get(comment_id, [])
 
     def issue(self, ref: Ref) -> Issue:
         """An issue that is there."""
@@ -167,6 +175,25 @@ class Still:
     configurations: dict[str, ConfigurationView] = field(default_factory=dict)
     tombstones: dict[str, TombstoneView] = field(default_factory=dict)
     roster: Evaluation | None = None
+    rounds: dict[Ref, ReviewRound] = field(default_factory=dict)
+
+    def policy(self, pull: PullRequest) -> ReviewPolicy:
+        """Nothing special."""
+        return DEFAULT_POLICY
+
+    def contexts(self, pull: PullRequest, places: tuple[LinePlace, ...]) -> tuple[str, ...]:
+        """Each place is its own."""
+        return tuple(f"{place.path}:{place.line}" for place in places)
+
+    def follow(
+        self, pull: PullRequest, since: str, then: tuple[LinePlace, ...], now: tuple[LinePlace, ...]
+    ) -> FollowedLines | None:
+        """Nobody knows."""
+        return None
+
+    def keep(self, pull: PullRequest, number: int) -> bool:
+        """Nothing is kept."""
+        return False
 
     def scan(self, pull: PullRequest) -> Scan:
         """Nothing was found."""
@@ -201,6 +228,10 @@ class Still:
     def findings(self, ref: Ref) -> tuple[FindingView, ...]:
         """What the test says."""
         return self.found.get(ref, ())
+
+    def review(self, ref: Ref) -> ReviewRound | None:
+        """What the test says."""
+        return self.rounds.get(ref)
 
     def budget(self, ref: Ref) -> BudgetView | None:
         """What the test says."""

@@ -45,9 +45,11 @@ from bots.intents import (
     TagDenied,
     Unassign,
 )
-from bots.models import FindingView, Lane, RunStatus, RunView
+from bots.models import Category, Finding, FindingView, Lane, Level, RunStatus, RunView
 from bots.money import DOLLAR
 from bots.request_reading import of_issue
+from bots.review_intents import DismissFinding
+from bots.review_rounds import FindingState, RememberedFinding, ReviewRound
 from bots.slash_commands import AT_WORK, COMMANDS, EVERYWHERE, ThreadKind
 from bots.task_prompt import task_prompt
 from forge.event_keys import digest
@@ -71,6 +73,19 @@ FOUND = (
     FindingView(1, "app.py", 12, "Found useless expression"),
     FindingView(2, "app.py", 3, "Unused import", "import `os`", ""),
 )
+ROUND = ReviewRound(
+    *(2, "a" * 40, "main", "b" * 40, "BLOCKED"),
+    findings=(
+        RememberedFinding(1, Finding("app.py", 12, Level.YELLOW, Category.BUG, "B018", "Found useless expression", engine="ruff"), context="c0ffee"),
+        RememberedFinding(
+            2,
+            Finding("app.py", 3, Level.YELLOW, Category.INCONSISTENCY, "F401", "Unused import", "`os` is not used.", 10, "", "ruff"),
+            FindingState.STILL,
+        ),
+        RememberedFinding(3, Finding("b.py", 1, Level.RED, Category.BUG, "F821", "Undefined @name", engine="ruff"), FindingState.FIXED, head="d" * 40),
+        RememberedFinding(4, Finding("b.py", 2, Level.RED, Category.BUG, "F821", "Undefined", engine="ruff"), FindingState.DISMISSED, by="mara", why="@all know"),
+    ),
+)  # fmt: skip
 TOLD = "…"
 """Stands for what an agent is told."""
 
@@ -82,6 +97,8 @@ SAID = {
     "stop": "/stop iris",
     "deny": "/deny too wide",
     "review": "/review full",
+    "dismiss": "/dismiss 🔴1 it is meant so",
+    "explain": "/explain 2",
     "fix": "/fix 🔴2",
     "rollback": "/rollback too slow",
     "deploy": "/deploy now",
@@ -137,7 +154,14 @@ WANTED: dict[str, list[Intent]] = {
     "stop": ended("stop", "stopped"),
     "retry": begun("retry", again=True),
     "start": begun("start", again=False),
-    "review": [RequestBotReview(PULL, MARA, key=key("review", "ask", PULL))],
+    "review": [RequestBotReview(PULL, MARA, key=key("review", "ask", PULL), full=True)],
+    "dismiss": [
+        DismissFinding(
+            *(PULL, 1, "c0ffee", "B018", "app.py", MARA, "it is meant so"), key=key("dismiss", "dismiss", PULL)
+        ),
+        RequestBotReview(PULL, MARA, key=key("dismiss", "again", PULL), bot="review"),
+    ],
+    "explain": [],
     "fix": [ContinueRun(5, TOLD, by_person=True, key=key("fix", "fix", PULL))],
     "rollback": [
         ProposeRevert(MERGED, "iris", "mara wants to undo this: too slow", key=key("rollback", "revert", MERGED))
@@ -169,7 +193,7 @@ WANTED: dict[str, list[Intent]] = {
 }
 """What an operator's command makes the hive want."""
 
-ASIDE = {"lane"}
+ASIDE = {"lane", "again"}
 """Deeds without which the answer is true all the same."""
 
 
@@ -188,6 +212,7 @@ def ctx(ctx: Context, forge: StillForge, still: Still) -> Context:
     still.configurations = {"iris": ConfigurationView("d" * 40, (), "c" * 40, (6,), waits=True)}
     still.runs = {ISSUE: RUN, PULL: RUN}
     still.found = {PULL: FOUND}
+    still.rounds = {PULL: ROUND}
     still.statuses = {ISSUE: RunStatus(5, "iris", True, "", NOON, turn=7, is_held=True)}
     lanes = (Lane("app", "iris", "area/app"), Lane("nix", "atlas", "area/nix"))
     still.tombstones = {"lexis": TombstoneView("lexis")}
@@ -242,6 +267,8 @@ def place(name: str) -> Ref:
     """Where a command is said."""
     return {
         "review": PULL,
+        "dismiss": PULL,
+        "explain": PULL,
         "fix": PULL,
         "deny": DENIED,
         "plan": DENIED,

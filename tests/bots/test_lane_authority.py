@@ -13,6 +13,7 @@ from bots.bot import AGENTS, Context
 from bots.intents import BlockRun, ContinueRun, EndRun, Intent, PostComment, RequestReview, StartRun, SyncStateLabels
 from bots.lane import MAX_WISH, bot
 from bots.models import RunView
+from bots.review_rounds import ReviewRound
 from forge.conversation import Conversation
 from forge.events import (
     CommentPosted,
@@ -320,6 +321,17 @@ def test_a_review_counts_on_the_runs_own_pull_request(forge: StillForge, running
     running.runs[other] = RUN
     forge.reviewed[other] = [review(MARA, ReviewState.REQUEST_CHANGES)]
     assert bot.handle(PullReviewed(other, MARA, "k"), ctx) == []
+
+
+def test_a_comment_passes_where_nobody_approves(forge: StillForge, running: Still, ctx: Context) -> None:
+    """Where a repository wants no approvals of a bot, an operator is asked when the round of that head wants nothing."""
+    for verdict, head, asked in (("GOOD", "a", 1), ("REMARKS", "a", 1), ("BLOCKED", "a", 0), ("GOOD", "d", 0)):
+        said = review(ARGUS, ReviewState.COMMENT)
+        running.rounds = {
+            said.ref: ReviewRound(1, said.head_sha if head == "a" else "d" * 40, "main", "b" * 40, verdict)
+        }
+        wanted = [one for one in reviewed(forge, ctx, said) if isinstance(one, RequestReview)]
+        assert len(wanted) == asked, verdict
 
 
 @pytest.mark.parametrize(("turns", "stops"), [(2, False), (3, True), (4, True)])

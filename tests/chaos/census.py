@@ -107,9 +107,9 @@ def _all_statuses(hive: Hive, ref: Ref, head: str) -> Iterator[Fact]:
 
 
 def _said(body: str) -> str:
-    """How a comment begins; of one that shows a run's progress only whose it is, as it changes with the run."""
+    """How a comment begins; of one that shows a run's progress, or how a review stands, only whose it is: it changes."""
     text = body.partition("<!--")[0]
-    return _plain(text.partition(" · ")[0] if text.startswith("🐝") else text)[:80]
+    return _plain(text.partition(" · ")[0] if text.startswith(("🐝", "**Review**")) else text)[:80]
 
 
 def _plain(text: str) -> str:

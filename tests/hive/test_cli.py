@@ -400,7 +400,7 @@ def test_a_demo_without_analysers(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert done.stderr == (
-        "hive: the review needs ruff, ast-grep, detect-secrets, shellcheck, yamllint: pip install 'forgehive[demo]'\n"
+        "hive: the review needs ruff, ast-grep, detect-secrets, shellcheck, yamllint, hadolint, zizmor: pip install 'forgehive[demo]'\n"
     )
     assert not (tmp_path / "demo").exists()
 

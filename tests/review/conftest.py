@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from difflib import SequenceMatcher
+from typing import TypeVar
 
 import pytest
 
 from bots.bot import Context
-from bots.intents import Intent, PostReview, SetVerdict
+from bots.intents import Intent, SetVerdict
 from bots.models import Scan
 from bots.review import bot
+from bots.review_intents import PostReview, ShowReview
+from bots.review_policy import DEFAULT_POLICY, ReviewPolicy
+from bots.review_rounds import FollowedLine, FollowedLines, LinePlace
 from forge.events import ReviewAsked
 from forge.models import PullRequest, Ref
-from tests.bots.conftest import IRIS, StillForge, ctx, forge, pull, still
+from tests.bots.conftest import IRIS, Still, StillForge, ctx, forge, pull, still
 
 __all__ = ["ctx", "forge", "still"]
 
@@ -46,41 +51,102 @@ class ShownForge(StillForge):
 
 
 @dataclass
-class Eyes:
-    """A scanner that has seen what the test says."""
+class Eyes(Still):
+    """A scanner that has seen what the test says: heads with their files, and what was found in each."""
 
-    seen: Scan
+    seen: Scan = field(default_factory=lambda: Scan(SHA))
+    wanted: ReviewPolicy = DEFAULT_POLICY
+    texts: dict[str, dict[str, str]] = field(default_factory=dict)
+    kept: list[tuple[str, int]] = field(default_factory=list)
+
+    def policy(self, pull: PullRequest) -> ReviewPolicy:
+        """What the test says."""
+        return self.wanted
 
     def scan(self, pull: PullRequest) -> Scan:
         """What the test says."""
         return self.seen
 
+    def contexts(self, pull: PullRequest, places: tuple[LinePlace, ...]) -> tuple[str, ...]:
+        """The line itself, where the test has given the file."""
+        files = self.texts.get(pull.head_sha)
+        if files is None:
+            return tuple(f"{place.path}:{place.line}" for place in places)
+        return tuple(files[place.path].split("\n")[place.line - 1] if place.line else "-" for place in places)
+
+    def follow(
+        self, pull: PullRequest, since: str, then: tuple[LinePlace, ...], now: tuple[LinePlace, ...]
+    ) -> FollowedLines | None:
+        """What the texts of the two heads have in common; None for a head that is not there."""
+        if since not in self.texts or pull.head_sha not in self.texts:
+            return None
+        old, new = self.texts[since], self.texts[pull.head_sha]
+        return FollowedLines(
+            tuple(_followed(place, old, new) for place in then),
+            tuple(not _followed(place, new, old).line for place in now),
+        )
+
+    def keep(self, pull: PullRequest, number: int) -> bool:
+        """Remember that it was asked for."""
+        self.kept.append((pull.head_sha, number))
+        return True
+
+
+def _followed(place: LinePlace, old: dict[str, str], new: dict[str, str]) -> FollowedLine:
+    if place.path not in new:
+        return FollowedLine("", 0, changed=True)
+    was, now = old[place.path].split("\n"), new[place.path].split("\n")
+    blocks = SequenceMatcher(None, was, now, autojunk=False).get_matching_blocks()
+    found = [block.b + place.line - block.a for block in blocks if block.a < place.line <= block.a + block.size]
+    return FollowedLine(place.path, found[0] if found else 0, changed=was != now)
+
 
 Handle = Callable[..., list[Intent]]
-Review = Callable[..., tuple[PostReview, SetVerdict]]
+Review = Callable[..., tuple[PostReview, SetVerdict, ShowReview]]
 
 
 @pytest.fixture
-def handle(ctx: Context) -> Handle:
-    """Let the bot look at a pull request."""
+def eyes() -> Eyes:
+    """A scanner to which a test says what it sees."""
+    return Eyes()
 
-    def run(scan: Scan | None = None, *, diff: str = DIFF, **facts: object) -> list[Intent]:
+
+@pytest.fixture
+def handle(ctx: Context, still: Still, eyes: Eyes) -> Handle:
+    """Let the bot look at a pull request; what it shows is remembered, as it is once it is shown."""
+
+    def run(
+        scan: Scan | None = None, *, diff: str = DIFF, again: bool = False, full: bool = False, **facts: object
+    ) -> list[Intent]:
         changed = pull(**{"head_sha": SHA, "html_url": "https://forge.example/acme/app/pulls/2", **facts})  # type: ignore[arg-type]  # a test says what differs
         shown = ShownForge(pulls={changed.ref: changed}, shown=diff)
-        seen = replace(ctx, forge=shown, scanner=Eyes(scan or Scan(SHA, ran=("ruff", "ast-grep"))))
-        return bot.handle(ReviewAsked(changed.ref, IRIS, "k", again=False), seen)
+        eyes.seen = scan or Scan(SHA, ran=("ruff", "ast-grep"))
+        seen = replace(ctx, forge=shown, scanner=eyes)
+        intents = bot.handle(ReviewAsked(changed.ref, IRIS, "k", again=again, full=full), seen)
+        for each in intents:
+            if isinstance(each, ShowReview):
+                still.rounds[changed.ref] = each.round
+        return intents
 
     return run
 
 
 @pytest.fixture
-def review(handle: Handle) -> Review:
-    """The review and the status that the bot wants."""
+def review(handle: Handle, still: Still) -> Review:
+    """The review of a first round, the status, and the comment that shows how it stands."""
 
-    def run(scan: Scan | None = None, **facts: object) -> tuple[PostReview, SetVerdict]:
-        posted, status = handle(scan, **facts)
-        assert isinstance(posted, PostReview)
-        assert isinstance(status, SetVerdict)
-        return posted, status
+    def run(scan: Scan | None = None, **facts: object) -> tuple[PostReview, SetVerdict, ShowReview]:
+        still.rounds.clear()
+        intents = handle(scan, **facts)
+        return only(intents, PostReview), only(intents, SetVerdict), only(intents, ShowReview)
 
     return run
+
+
+T = TypeVar("T")
+
+
+def only(intents: Iterable[object], kind: type[T]) -> T:
+    """The one intent of a kind."""
+    [found] = [each for each in intents if isinstance(each, kind)]
+    return found

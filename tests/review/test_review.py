@@ -8,17 +8,20 @@ from dataclasses import replace
 import pytest
 
 from bots.bot import Context
-from bots.intents import Intent, PostReview, RefreshVerdict, RequestBotReview, SetVerdict
+from bots.intents import Intent, RefreshVerdict, RequestBotReview, SetVerdict
 from bots.models import Category, Finding, Level, RunView, Scan, Verdict, VerdictView
 from bots.review import bot
-from bots.review.anchors import MAX_INLINE
-from forge.events import PullChanged, ReviewAsked
+from bots.review_intents import DismissFinding, EditRemarks, PostReview, ShowReview
+from bots.review_policy import DEFAULT_POLICY
+from forge.events import PullChanged
 from forge.models import PullRequest, State
+from hive.codec import Codec
 from tests.bots.conftest import MARA, Still, StillForge, pull
+from tests.review.conftest import only
 
 Golden = Callable[[str, str], None]
 Handle = Callable[..., list[Intent]]
-Review = Callable[..., tuple[PostReview, SetVerdict]]
+Review = Callable[..., tuple[PostReview, SetVerdict, ShowReview]]
 
 SHA = "abc1234" + "0" * 33
 RAN = ("ruff", "ast-grep", "taint", "detect-secrets")
@@ -46,11 +49,12 @@ CLEAN = Finding("", 0, Level.GREEN, Category.PRAISE, "all-clean", "Clean", "4 an
 HOSTILE = "d/`@mara` #1 <img src=x> [x](javascript:1)\n## fixes #2 </details> | !3\u202e https://forge/a/b/issues/4.py"
 
 
-def page(posted: PostReview, status: SetVerdict) -> str:
+def page(posted: PostReview, status: SetVerdict, shown: ShowReview) -> str:
     """Everything that a forge gets to show, in one text."""
     said = status.status
     parts = [f"{said.context} {said.state}: {said.description}", f"{posted.verdict.name}\n\n{posted.body}"]
     parts += [f"{remark.path!r}:{remark.line}\n\n{remark.body}" for remark in posted.comments]
+    parts.append(shown.body)
     return "\n\n================\n\n".join(parts)
 
 
@@ -87,30 +91,31 @@ def test_what_was_seen_is_not_looked_at_again(ctx: Context, still: Still) -> Non
     ]
 
 
-def test_the_same_changes_are_reviewed_once(ctx: Context, still: Still) -> None:
-    """When a base only moved on, the verdict stands without a second review; who asks by a word gets one each time."""
-    changed = pull(head_sha=SHA)
-    seen = replace(ctx, forge=StillForge(pulls={changed.ref: changed}))
-    seen_as(still, changed, scope=f"main::{SHA}")
-    (verdict,) = bot.handle(ReviewAsked(changed.ref, MARA, "a", again=False), seen)
-    assert isinstance(verdict, SetVerdict)
-    asked = [bot.handle(ReviewAsked(changed.ref, MARA, key), seen) for key in ("b", "c")]
-    assert [[type(intent) for intent in intents] for intents in asked] == [[PostReview, SetVerdict]] * 2
-    assert len({intent.key for intents in asked for intent in intents}) == 4
-    seen_as(still, changed, scope=f"dev::{SHA}")
-    posted, _ = bot.handle(ReviewAsked(changed.ref, MARA, "d", again=False), seen)
-    assert isinstance(posted, PostReview)
-    assert posted.base == "main"
+def test_the_same_changes_are_reviewed_once(handle: Handle) -> None:
+    """When a base only moved on, or somebody asks again, the verdict is shown without a second review; another base gets one."""
+    first = [type(each) for each in handle()]
+    assert first == [ShowReview, PostReview, SetVerdict]
+    assert [type(each) for each in handle(base_sha="c" * 40)] == [ShowReview, SetVerdict]
+    assert [type(each) for each in handle(again=True)] == [ShowReview, SetVerdict]
+    posted = only(handle(base_branch="dev"), PostReview)
+    assert posted.base == "dev"
+
+
+def test_another_verdict_is_said(handle: Handle) -> None:
+    """When an engine that had failed runs at last, the same head is reviewed once more."""
+    failed = Scan(SHA, (), ("ast-grep",), failed=(("ruff", "is not installed"),))
+    assert only(handle(failed), PostReview).verdict is Verdict.NOT_REVIEWED
+    assert only(handle(Scan(SHA, (), RAN), again=True), PostReview).verdict is Verdict.GOOD
 
 
 def test_blocked_golden(review: Review, golden: Golden) -> None:
     """What is red blocks, on its line where the diff shows it, in the body where it does not."""
     found = (SWALLOWED, QUICK, UNUSED, REMARK, BROKEN, ELSEWHERE, TESTS)
-    posted, status = review(Scan(SHA, found, RAN))
+    posted, status, shown = review(Scan(SHA, found, RAN))
     assert [(remark.path, remark.line) for remark in posted.comments] == [
-        ("store.py", 12), ("store.py", 13), ("store.py", 15), ("store.py", 11)
+        ("store.py", 13), ("store.py", 15), ("store.py", 12), ("store.py", 11)
     ]  # fmt: skip
-    golden("review/blocked.md", page(posted, status))
+    golden("review/blocked.md", page(posted, status, shown))
 
 
 def test_findings_can_be_named(review: Review, still: Still) -> None:
@@ -119,30 +124,31 @@ def test_findings_can_be_named(review: Review, still: Still) -> None:
     found = (SWALLOWED, QUICK, UNUSED, REMARK, BROKEN, ELSEWHERE, TESTS)
     assert "/fix" not in page(*review(Scan(SHA, found, RAN)))
     still.runs = {ref: RunView(5, "iris", ref, "open", pull=ref)}
-    posted, _ = review(Scan(SHA, found, RAN))
+    posted, *_ = review(Scan(SHA, found, RAN))
     for number, remark in enumerate(posted.comments, 1):
-        assert f" · `/fix {number}`</sub>" in remark.body
+        assert f"<sub>finding {posted.findings[number - 1].number} · " in remark.body
+        assert f" · `/fix {posted.findings[number - 1].number}`</sub>" in remark.body
     assert "`old.py` — Line 3: no · `/fix 5`" in posted.body
-    assert "/fix 7" not in page(posted, review(Scan(SHA, found, RAN))[1])
+    assert "/fix 7" not in page(posted, *review(Scan(SHA, found, RAN))[1:])
     assert [(each.number, each.line, each.was, each.suggestion) for each in posted.findings] == [
-        (1, 12, "        return json.dumps(record)", ""), (2, 13, "", None),
-        (3, 15, '    print(f"done")', '    print("done")'),
+        (1, 13, "", None), (2, 15, '    print(f"done")', '    print("done")'),
+        (3, 12, "        return json.dumps(record)", ""),
         (4, 11, "", None), (5, 0, "", None), (6, 70, "", None),
     ]  # fmt: skip
 
 
 def test_remarks_golden(review: Review, golden: Golden) -> None:
     """Yellow remarks do not block: the author decides."""
-    posted, status = review(Scan(SHA, (REMARK, ELSEWHERE, TESTS), RAN))
+    posted, status, shown = review(Scan(SHA, (REMARK, ELSEWHERE, TESTS), RAN))
     assert (posted.verdict, status.status.state) == (Verdict.REMARKS, State.SUCCESS)
-    golden("review/remarks.md", page(posted, status))
+    golden("review/remarks.md", page(posted, status, shown))
 
 
 def test_good_golden(review: Review, golden: Golden) -> None:
     """Where there is nothing to fix, the author hears what was done right."""
-    posted, status = review(Scan(SHA, (TESTS, CLEAN), RAN))
+    posted, status, shown = review(Scan(SHA, (TESTS, CLEAN), RAN))
     assert (posted.verdict, status.status.state) == (Verdict.GOOD, State.SUCCESS)
-    golden("review/good.md", page(posted, status))
+    golden("review/good.md", page(posted, status, shown))
 
 
 def test_nothing_to_look_at_golden(review: Review, golden: Golden) -> None:
@@ -156,25 +162,25 @@ def test_not_reviewed_golden(review: Review, golden: Golden) -> None:
         SHA, (TESTS,), ("ast-grep",), failed=(("ruff", "did not finish within 60 seconds"),),
         skipped=(("latin.py", "is not UTF-8 at byte 31"),),
     )  # fmt: skip
-    posted, status = review(scan)
+    posted, status, shown = review(scan)
     assert (posted.verdict, status.status.state) == (Verdict.NOT_REVIEWED, State.ERROR)
-    golden("review/not-reviewed.md", page(posted, status))
+    golden("review/not-reviewed.md", page(posted, status, shown))
 
 
 def test_blocked_and_not_all_reviewed_golden(review: Review, golden: Golden) -> None:
     """A red finding blocks whatever else could not be looked at, and that is told as well."""
-    posted, status = review(Scan(SHA, (SWALLOWED,), ("ast-grep",), failed=(("ruff", "is not installed"),)))
+    posted, status, shown = review(Scan(SHA, (SWALLOWED,), ("ast-grep",), failed=(("ruff", "is not installed"),)))
     assert (posted.verdict, status.status.state) == (Verdict.BLOCKED, State.FAILURE)
-    golden("review/blocked-in-part.md", page(posted, status))
+    golden("review/blocked-in-part.md", page(posted, status, shown))
 
 
 def test_overflow_golden(review: Review, golden: Golden) -> None:
     """More remarks than one can read on lines are folded away, and too many for a list are counted."""
     remarks = tuple(replace(REMARK, line=10 + n % 5, rule=f"B{n:03}", title=f"Remark {n}") for n in range(72))
-    posted, status = review(Scan(SHA, (*remarks, SWALLOWED), RAN))
-    assert len(posted.comments) == MAX_INLINE
+    posted, status, shown = review(Scan(SHA, (*remarks, SWALLOWED), RAN))
+    assert len(posted.comments) == DEFAULT_POLICY.inline
     assert posted.comments[0].line == SWALLOWED.line
-    golden("review/overflow.md", page(posted, status))
+    golden("review/overflow.md", page(posted, status, shown))
 
 
 def test_hostile_names_golden(review: Review, golden: Golden) -> None:
@@ -182,8 +188,8 @@ def test_hostile_names_golden(review: Review, golden: Golden) -> None:
     hostile = replace(SWALLOWED, path=HOSTILE, title=f"duplication of key {HOSTILE}", why=HOSTILE, rule="x`@y`")
     quoted = replace(QUICK, suggestion='```\n</details>"\u202e@mara')
     skipped = ((HOSTILE, "is not UTF-8 at byte 3"),)
-    posted, status = review(Scan(SHA, (hostile, quoted), ("ru`ff", "@mara"), (("@mara", HOSTILE),), skipped))
-    golden("review/hostile.md", page(posted, status))
+    posted, status, shown = review(Scan(SHA, (hostile, quoted), ("ru`ff", "@mara"), (("@mara", HOSTILE),), skipped))
+    golden("review/hostile.md", page(posted, status, shown))
 
 
 def test_a_fix_of_seconds_blocks(review: Review) -> None:
@@ -195,7 +201,7 @@ def test_a_fix_of_seconds_blocks(review: Review) -> None:
 def test_only_shown_lines_get_remarks(review: Review) -> None:
     """A remark hangs on a line that the diff shows, or stands in the body."""
     found = tuple(replace(SWALLOWED, line=line) for line in range(8, 20))
-    posted, _ = review(Scan(SHA, found, RAN))
+    posted, *_ = review(Scan(SHA, found, RAN))
     assert [remark.line for remark in posted.comments] == [10, 11, 12, 13, 14, 15, 16]
     assert all(f"`store.py:{line}`" in posted.body for line in (8, 9, 17, 18, 19))
 
@@ -208,14 +214,14 @@ def test_what_is_over_is_left_alone(handle: Handle, facts: dict[str, object]) ->
 
 def test_drafts_are_reviewed(handle: Handle) -> None:
     """Who works on a draft wants to know early."""
-    assert [type(intent) for intent in handle(draft=True)] == [PostReview, SetVerdict]
+    assert [type(intent) for intent in handle(draft=True)] == [ShowReview, PostReview, SetVerdict]
 
 
 def test_a_verdict_bears_its_head(review: Review) -> None:
     """Review and status are of the head that was looked at, and each pull request has its own."""
     keys = [review(None, **facts)[0].key for facts in ({}, {"base_branch": "dev"}, {"head_sha": "d" * 40})]
     assert len(set(keys)) == 3
-    posted, status = review()
+    posted, status, _ = review()
     assert (posted.head_sha, status.head_sha, status.status.url) == (
         SHA,
         SHA,
@@ -225,13 +231,13 @@ def test_a_verdict_bears_its_head(review: Review) -> None:
 
 def test_another_head_is_not_this_one(review: Review) -> None:
     """A scan of another head says nothing about this one."""
-    posted, status = review(Scan("d" * 40, (), RAN))
+    posted, status, _ = review(Scan("d" * 40, (), RAN))
     assert (posted.verdict, status.status.state) == (Verdict.NOT_REVIEWED, State.ERROR)
 
 
 def test_an_unreadable_diff_is_told(review: Review) -> None:
     """Without a diff that can be read nothing hangs on a line, and nothing is lost."""
-    posted, _ = review(Scan(SHA, (SWALLOWED,), RAN), diff="@@ -1 +1 @@\n-a\n+b\n")
+    posted, *_ = review(Scan(SHA, (SWALLOWED,), RAN), diff="@@ -1 +1 @@\n-a\n+b\n")
     assert (posted.verdict, posted.comments) == (Verdict.BLOCKED, ())
     assert "`store.py:13`" in posted.body
     assert "could not be read" in posted.body
@@ -240,14 +246,16 @@ def test_an_unreadable_diff_is_told(review: Review) -> None:
 def test_a_name_that_is_no_text(review: Review) -> None:
     """A file whose name no forge could be told is spoken of in the body, and everything can be sent."""
     diff = 'diff --git "a/\\377" "b/\\377"\n--- "a/\\377"\n+++ "b/\\377"\n@@ -1 +1 @@\n-a\n+b\n'
-    posted, _ = review(Scan(SHA, (replace(SWALLOWED, path="\udcff", line=1),), RAN), diff=diff)
+    posted, *_ = review(Scan(SHA, (replace(SWALLOWED, path="\udcff", line=1),), RAN), diff=diff)
     assert (posted.verdict, posted.comments) == (Verdict.BLOCKED, ())
     assert "Error swallowed" in posted.body.encode().decode()
+    assert "\\udcff" in Codec(PostReview).dumps(posted)
 
 
 def test_review_cannot_do_more_than_speak() -> None:
     """The bot may review and set a status: it has no word for labels, work or merging."""
-    assert bot.may == {RequestBotReview, PostReview, SetVerdict, RefreshVerdict}
+    saying = {PostReview, ShowReview, EditRemarks, SetVerdict, RefreshVerdict}
+    assert bot.may == {RequestBotReview, DismissFinding} | saying
 
 
 def test_descriptions_fit(review: Review) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 
 import pytest
 
 from bots.models import Category, Level, Scan
-from hive.scan import astgrep
 from hive.scan.analysis import ENGINES
+from hive.scan.conflicts import NAME as CONFLICTS
 from hive.scan.rules import ORDER, RULES
 
 Look = Callable[..., Scan]
@@ -88,7 +87,7 @@ fn f() {
     let x = g().ok();
     let _ = g();
     let _ = guard;
-    let y = g().unwrap_or_default();
+    let y = g().parse::<u8>().unwrap_or_default();
     match g() { Ok(v) => v, Err(_) => {} }
     match g() { Ok(v) => v, Err(e) => { log(e) } }
 }
@@ -105,8 +104,8 @@ func f() error {
 	if err != nil {
 		return err
 	}
-	x, _ := g()
-	_ = x
+	x, _ := os.ReadFile(p)
+	use(x)
 	return nil
 }
 """,
@@ -120,8 +119,8 @@ def test_silent_failures_in_every_language(look: Look) -> None:
     assert scan.failed == ()
     assert sorted((item.path, item.line, item.rule, item.level.name) for item in scan.findings) == [
         ("a.go", 4, "go-err-ignored", "RED"),
-        ("a.go", 6, "go-err-to-nil", "RED"),
-        ("a.go", 12, "go-err-discarded", "YELLOW"),
+        ("a.go", 7, "go-err-to-nil", "RED"),
+        ("a.go", 12, "go-err-discarded", "RED"),
         ("a.js", 1, "js-swallowed", "RED"),
         ("a.js", 2, "js-promise-swallowed", "RED"),
         ("a.py", 8, "py-swallowed", "RED"),
@@ -132,18 +131,15 @@ def test_silent_failures_in_every_language(look: Look) -> None:
         ("a.py", 47, "py-passed-over", "RED"),
         ("a.py", 54, "py-error-to-none", "YELLOW"),
         ("a.rs", 2, "rust-result-dropped", "RED"),
-        ("a.rs", 4, "rust-result-discarded", "YELLOW"),
-        ("a.rs", 6, "rust-default-for-error", "YELLOW"),
+        ("a.rs", 4, "rust-result-discarded", "RED"),
+        ("a.rs", 6, "rust-default-for-error", "RED"),
         ("a.rs", 7, "rust-err-ignored", "RED"),
         ("a.ts", 1, "js-swallowed", "RED"),
         ("a.ts", 2, "js-promise-swallowed", "RED"),
         ("a.tsx", 2, "js-swallowed", "RED"),
-        ("bin/a", 2, "sh-or-true", "YELLOW"),
-        ("bin/a", 3, "sh-errors-off", "YELLOW"),
+        ("bin/a", 2, "sh-or-true", "RED"),
+        ("bin/a", 3, "sh-errors-off", "RED"),
     ]
-    seen = {item.rule for item in scan.findings}
-    assert seen == set(re.findall(r"^id: (.+)$", astgrep.rules(), re.MULTILINE))
-    assert seen == {rule for engine, rule in RULES if engine == "ast-grep"}
 
 
 @pytest.mark.parametrize(
@@ -237,11 +233,13 @@ def test_made_up_secrets_are_judged_mildly(look: Look) -> None:
 
 
 def test_shellcheck_judges(look: Look) -> None:
-    """Errors are red, warnings are yellow, with the fix of one line; what is only style is not said."""
-    scan = look({"a.sh": '#!/bin/bash\ncd "$1"\nfor f in $(ls); do echo "$f"; done\necho $1\n'}, engines="shellcheck")
-    assert [(item.line, item.rule, item.level, item.suggestion) for item in scan.findings] == [
-        (3, "SC2045", Level.RED, None),
-        (2, "SC2164", Level.YELLOW, 'cd "$1" || exit'),
+    """What goes wrong is said with the fix of one line; what is only style is not."""
+    code = '#!/bin/bash\ncd "$1"\nfor f in $(ls); do echo "$f"; done\necho $1\nx=`date`\n'
+    scan = look({"a.sh": code}, engines="shellcheck")
+    assert [(item.line, item.rule, item.level, item.effective_level, item.suggestion) for item in scan.findings] == [
+        (2, "SC2164", Level.YELLOW, Level.RED, 'cd "$1" || exit'),
+        (3, "SC2045", Level.RED, Level.RED, None),
+        (4, "SC2086", Level.YELLOW, Level.RED, 'echo "$1"'),
     ]
 
 
@@ -284,7 +282,7 @@ def test_a_change_cannot_switch_its_reviewer_off(look: Look) -> None:
 def test_a_shell_may_still_be_named(look: Look) -> None:
     """The comment that says which shell a script is for is heard."""
     scan = look({"a.sh": "# shellcheck shell=dash\n[[ $1 == x ]]\n"}, engines="shellcheck")
-    assert [item.rule for item in scan.findings] == ["SC3010", "SC3014"]
+    assert [item.rule for item in scan.findings] == ["SC3010"]
 
 
 def test_hostile_names_are_only_names(look: Look) -> None:
@@ -298,8 +296,8 @@ def test_hostile_names_are_only_names(look: Look) -> None:
 
 def test_every_engine_has_a_rank() -> None:
     """Of any two engines it is known whose words are kept."""
-    assert sorted(ORDER) == sorted(engine.name for engine in ENGINES)
-    assert {engine for engine, _ in RULES} == set(ORDER)
+    assert {*(engine.name for engine in ENGINES), CONFLICTS} <= set(ORDER)
+    assert {engine for engine, _ in RULES} <= set(ORDER)
 
 
 def test_two_engines_one_voice(look: Look) -> None:

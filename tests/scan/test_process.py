@@ -73,10 +73,14 @@ def test_a_crash_and_nonsense_are_failures(look: Look, install: Install, script:
     assert look(CODE, engines="ruff", on=install("ruff", script)).failed == (("ruff", reason),)
 
 
-@pytest.mark.parametrize("engine", ["ast-grep", "shellcheck", "detect-secrets", "yamllint"])
+@pytest.mark.parametrize("engine", ["ast-grep", "shellcheck", "detect-secrets", "yamllint", "hadolint"])
 def test_nonsense_of_any_engine(look: Look, install: Install, engine: str) -> None:
     """Whoever speaks it, nonsense is a failure."""
-    scan = look({"a.sh": "true\n", "a.yml": "a: 1\n"}, engines=engine, on=install(engine, "echo hello"))
+    scan = look(
+        {"a.sh": "true\n", "a.yml": "a: 1\n", "Dockerfile": "FROM x\n"},
+        engines=engine,
+        on=install(engine, "echo hello"),
+    )
     assert scan.failed == ((engine, "spoke a language that is not its own"),)
 
 
@@ -132,8 +136,9 @@ def test_memory_is_limited(tmp_path: Path) -> None:
 
 def test_a_bomb_is_not_reviewed_and_said_so(look: Look) -> None:
     """Half a kilobyte that grows without end costs an engine its bound, once: the change is not reviewed, because."""
-    bomb = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
-        f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}]\n" for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+    bomb = "a: &a [x,x,x,x,x,x,x,x,x] # token\n" + "".join(
+        f"{new}: &{new} [{', '.join([f'*{old}'] * 9)}] # token\n"
+        for old, new in zip("abcdefgh", "bcdefghi", strict=True)
     )
     scan = look({"a.yaml": bomb}, engines="detect-secrets yamllint", on=replace(bench(), memory=256 * 1024 * 1024))
     assert [engine for engine, _ in scan.failed] == ["detect-secrets"]

@@ -36,7 +36,8 @@ def test_what_should_be_seen_and_cannot_is_said(look: Look) -> None:
 
 def test_what_no_engine_knows_is_fine(look: Look) -> None:
     """Pictures and submodules are nobody's business; text of any kind is searched for secrets."""
-    scan = look({"logo.png": b"\x89PNG\0\0", "notes": b"caf\xe9\n"})
+    large = b"\x7fELF\0" + b"x" * MAX_BYTES
+    scan = look({"logo.png": b"\x89PNG\0\0", "notes": b"caf\xe9\n", "tool": large})
     assert (scan.failed, scan.skipped, scan.findings) == ((), (), ())
     assert scan.ran == ("detect-secrets",)
 

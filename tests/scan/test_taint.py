@@ -235,6 +235,19 @@ UNCHECKED = {
                 abort(400)
             return open(D / name)
     """,
+    "a query of FastAPI": """
+        @router.get("/f")
+        async def show(name: str, count: int):
+            return FileResponse(D / name)
+    """,
+    "a body of FastAPI": """
+        class Wanted(BaseModel):
+            name: str
+
+        @router.post("/f")
+        async def show(wanted: Wanted):
+            return FileResponse(D / wanted.name)
+    """,
     "a keyword": """
         def show():
             return open(file=request.args["n"])
@@ -320,6 +333,20 @@ CHECKED = {
             if os.path.commonpath([D, path]) != D:
                 abort(403)
             return send_file(path)
+    """,
+    "below its folder": """
+        def show():
+            path = (D / request.args["n"]).resolve()
+            if D not in path.parents:
+                abort(404)
+            return open(path)
+    """,
+    "the value of a case": """
+        def show():
+            name = request.args["n"]
+            match name:
+                case "a" | "b":
+                    return open(D / name)
     """,
     "no way up": """
         def show():
@@ -454,7 +481,7 @@ def test_newer_python_is_said(look: Callable[..., Scan]) -> None:
     files = {"a.py": "x = 1\n\nprint(1 +)\n"}
     scan = look(files, added={"a.py": [2]}, engines="taint")
     assert [(item.line, item.level, item.title) for item in scan.findings] == [
-        (2, Level.YELLOW, "Paths were not checked in this file")
+        (2, Level.YELLOW, "Request data was not followed in this file")
     ]
     both = look(files, added={"a.py": [2]}, engines="taint ruff")
     assert [(item.engine, item.level) for item in both.findings] == [("ruff", Level.RED)]

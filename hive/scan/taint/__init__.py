@@ -1,8 +1,9 @@
-"""The taint rule: request data that reaches the file system as a path, unchecked.
+"""The follower: request data that reaches a path, a shell, SQL, HTML, a redirect or an address, unchecked.
 
 An engine like the others, though its program is our own: Python's parser can be made to crash by
 its input, so it runs in its own process. Within one file it follows data through
-assignments, calls and returns; a check or a known sanitizer ends the trail.
+assignments, calls and returns; a check or a known sanitizer ends the trail. JavaScript, TypeScript and Go are read by
+ast-grep and said in Python's tree; what counts in each language is data (`flows.yml`).
 """
 
 from __future__ import annotations
@@ -27,4 +28,11 @@ def read(said: str) -> Iterator[Diagnostic]:
         yield Diagnostic(item["file"], item["line"], item["rule"], also=tuple(item["also"]))
 
 
-ENGINE = Engine("taint", sys.executable, frozenset({FileKind.PYTHON}), words, read)
+ENGINE = Engine(
+    "taint",
+    sys.executable,
+    frozenset({FileKind.PYTHON, FileKind.SCRIPT, FileKind.GO}),
+    words,
+    read,
+    adds="request data that reaches a path, a shell, SQL, HTML, a redirect or an address unchecked",
+)

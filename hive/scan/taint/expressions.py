@@ -1,14 +1,17 @@
-"""Reads one expression: does it hold request data, and does the file system get to see it? No I/O."""
+"""Reads one expression: does it hold request data, and does anything dangerous get to see it? Performs no I/O."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from hive.scan.taint.places import CARRYING, CLEANERS, JOINS, dotted, is_source, last_name, paths_of
+from hive.scan.taint.places import FILLING, dotted, is_handler_data, last_name
 from hive.scan.taint.proofs import proves
+from hive.scan.taint.tables import Table, cleaners
 from hive.scan.taint.trail import KnownState, Trail
+from hive.scan.taint.translate import InlineFunction
+from hive.scan.taint.uses import is_location, stays_at_home, told_by, uses
 
 _PATH_CLASSES = frozenset({"Path", "PurePath", "PosixPath", "PurePosixPath"})
 _COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
@@ -18,12 +21,14 @@ _COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 class Function:
     """A function of the file and what is known of it so far; knowledge only grows.
 
-    `given` are parameters that hold request data, `lent` those among them that only callers fill.
+    `given` are parameters that hold request data, `lent` those among them that only callers fill. `around` is the function
+    that it is written in.
     """
 
     node: ast.FunctionDef | ast.AsyncFunctionDef
     in_handler: bool
     given: dict[str, Trail]
+    around: Function | None = None
     lent: set[str] = field(default_factory=set)
     result: Trail | None = None
     called: bool = False
@@ -57,13 +62,14 @@ def either(one: Trail | None, other: Trail | None) -> Trail | None:
 class ExpressionReader:
     """Reads expressions of one function and collects what it found.
 
-    `used` are lines where request data is used as a path, `left` joined paths that went elsewhere.
+    `used` are lines where request data is used, with the use; `left` are joined paths that went elsewhere.
     """
 
-    def __init__(self, function: Function, functions: Sequence[Function]) -> None:
+    def __init__(self, function: Function, functions: Sequence[Function], table: Table) -> None:
         self._function = function
         self._functions = functions
-        self.used: list[tuple[int, Trail]] = []
+        self._table = table
+        self.used: list[tuple[int, str, Trail]] = []
         self.left: list[Trail] = []
 
     def leave(self, trail: Trail | None) -> None:
@@ -92,8 +98,7 @@ class ExpressionReader:
             case ast.Name(id=name):
                 return known.dirty.get(name)
             case ast.Attribute(value=value):
-                here = is_source(dotted(node), in_handler=self._function.in_handler)
-                return Trail(frozenset({node.lineno})) if here else self.read(value, known)
+                return Trail(frozenset({node.lineno})) if self._is_source(node) else self.read(value, known)
             case ast.Subscript(value=value, slice=index):
                 self.read(index, known)
                 return self.read(value, known)
@@ -107,10 +112,32 @@ class ExpressionReader:
                 return trail
             case ast.BoolOp() | ast.IfExp() | ast.Compare():
                 return self._choose(node, known)
+            case ast.Dict(keys=keys, values=values):
+                for key, value in zip(keys, values, strict=True):
+                    trail = self.read(value, known) if is_location(key) else None
+                    if trail is not None and "redirect" not in trail.fit:
+                        self.used.append((value.lineno, "redirect", trail))
+                return self._parts(node, known)
             case ast.Lambda():
                 return None
             case _:
-                return self._parts(node, known)
+                return self._told(node, self._parts(node, known))
+
+    def _is_source(self, node: ast.expr) -> bool:
+        name = dotted(node)
+        found = self._table.sources.search(name) is not None
+        return found or (self._function.in_handler and is_handler_data(name))
+
+    def _told(self, node: ast.expr, trail: Trail | None) -> Trail | None:
+        """The trail of text that is put together: request data in it may be a fault by itself."""
+        if trail is not None and stays_at_home(node):
+            trail = replace(trail, fit=trail.fit | {"redirect", "address"})
+        use = told_by(node) if trail is not None else ""
+        if trail is None or not use:
+            return trail
+        if use not in trail.fit:
+            self.used.append((node.lineno, use, trail))
+        return replace(trail, fit=trail.fit | {use})
 
     def _parts(self, node: ast.expr, known: KnownState) -> Trail | None:
         if isinstance(node, _COMPREHENSIONS):
@@ -161,26 +188,59 @@ class ExpressionReader:
             given = either(given, trail)
         if isinstance(node.func, ast.Attribute):
             trails[id(node.func.value)] = receiver
-        for part in paths_of(node):
-            if (trail := trails[id(part)]) is not None:
-                self.used.append((node.lineno, trail))
-        return self._outcome(node, receiver, given, trails)
+        for use, part in uses(node, self._table):
+            trail = trails[id(part)]
+            if trail is not None and use not in trail.fit:
+                self.used.append((node.lineno, use, trail))
+        self._called_back(node, receiver)
+        self._filled(node, either(receiver, given), known)
+        return self._told(node, self._outcome(node, receiver, given, trails))
+
+    def _filled(self, node: ast.Call, trail: Trail | None, known: KnownState) -> None:
+        """A variable into which request data is decoded holds it."""
+        if FILLING.match(last_name(node.func)) and node.args and isinstance(node.args[-1], ast.Name):
+            trail = trail or (Trail(frozenset({node.lineno})) if self._is_source(node.func) else None)
+            if trail is not None:
+                known.assign(node.args[-1].id, trail)
+
+    def _called_back(self, node: ast.Call, receiver: Trail | None) -> None:
+        """A function that is given to a collection of request data gets its elements."""
+        for part in node.args:
+            if receiver is not None and isinstance(part, InlineFunction):
+                for function in self._functions:
+                    if function.node is part.function and function.parameters:
+                        function.lend(function.parameters[0], receiver)
 
     def _outcome(
         self, node: ast.Call, receiver: Trail | None, given: Trail | None, trails: dict[int, Trail | None]
     ) -> Trail | None:
         """The value of a call."""
         name, last = dotted(node.func), last_name(node.func)
-        if CLEANERS.match(last):
+        if cleaners()["any"].match(last):
             return None
-        if name in JOINS or last == "joinpath" or (last in _PATH_CLASSES and len(node.args) > 1):
+        if self._is_source(node.func):
+            return Trail(frozenset({node.lineno}))
+        fit = frozenset(use for use, pattern in cleaners().items() if pattern.match(last))
+        if fit and either(receiver, given) is not None:
+            return _fitting(either(receiver, given), fit)
+        if self._table.joins.search(name) or last == "joinpath" or (last in _PATH_CLASSES and len(node.args) > 1):
             return _joined(either(receiver, given), node.lineno)
         ours = list(self._ours(node))
         if ours:
             return self._handed_on(ours, node, given, trails)
         if receiver is not None:
             return receiver
-        return given if _carries(node.func, name) else None
+        if given is None or not self._carries(node.func, name):
+            return None
+        # What an unknown function makes of it is no longer the sender's text alone: it may be rendered, or written as JSON.
+        return given if isinstance(node.func, ast.Attribute) else _fitting(given, frozenset({"html"}))
+
+    def _carries(self, called: ast.expr, name: str) -> bool:
+        """Whether a call returns what it is given: plain functions do, lookups in an object do not."""
+        if not isinstance(called, ast.Attribute):
+            return True
+        first = name.split(".", maxsplit=1)[0]
+        return self._table.carriers.match(first) is not None or isinstance(called.value, ast.Constant | ast.JoinedStr)
 
     def _handed_on(
         self, ours: list[Function], node: ast.Call, given: Trail | None, trails: dict[int, Trail | None]
@@ -213,11 +273,8 @@ class ExpressionReader:
 
 
 def _joined(trail: Trail | None, line: int) -> Trail | None:
-    return Trail(trail.lines, trail.through, trail.joins | {line}) if trail is not None else None
+    return replace(trail, joins=trail.joins | {line}) if trail is not None else None
 
 
-def _carries(called: ast.expr, name: str) -> bool:
-    """Whether a call returns what it is given: plain functions do, lookups in an object do not."""
-    if not isinstance(called, ast.Attribute):
-        return True
-    return name.split(".", maxsplit=1)[0] in CARRYING or isinstance(called.value, ast.Constant | ast.JoinedStr)
+def _fitting(trail: Trail | None, fit: frozenset[str]) -> Trail | None:
+    return replace(trail, fit=trail.fit | fit) if trail is not None else None

@@ -1,4 +1,4 @@
-"""Follows request data through the functions of one file until it becomes a path, or is checked. No I/O."""
+"""Follows request data through the functions of one file until it is used, or is checked. Performs no I/O."""
 
 from __future__ import annotations
 
@@ -7,62 +7,79 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hive.scan.taint.expressions import ExpressionReader, Function, either
-from hive.scan.taint.places import ENDING, given_by_request, is_handler, last_name
-from hive.scan.taint.proofs import proves, raises_unless
+from hive.scan.taint.places import ENDING, given_by_request, is_handler, last_name, models
+from hive.scan.taint.proofs import of_value, proves, raises_unless
+from hive.scan.taint.tables import Table, table
 from hive.scan.taint.trail import KnownState, Trail
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class TaintMatch:
-    """A line where request data is used as a path; `also` are the lines on the way there, nearest first."""
+    """A line where request data is used unchecked; `also` are the lines on the way there, nearest first."""
 
     line: int
     rule: str
     also: tuple[int, ...] = ()
 
 
-def matches(tree: ast.Module) -> list[TaintMatch]:
-    """All uses of request data as a path in one file.
+def matches(tree: ast.Module, language: str = "python") -> list[TaintMatch]:
+    """All unchecked uses of request data in one file.
 
     Functions are read again until none of them learns anything more about another.
     """
-    functions = list(_functions(tree, in_handler=False))
+    functions = list(_functions(tree, in_handler=False, around=None, filled=models(tree)))
+    names = table(language)
     while True:
         before = [function.learned() for function in functions]
-        seen = {match for function in functions for match in _Walk(function, functions).matches()}
+        seen = {match for function in functions for match in _Walk(function, functions, names).matches()}
         if [function.learned() for function in functions] == before:
             return sorted(seen)
 
 
-def _functions(node: ast.AST, *, in_handler: bool) -> Iterator[Function]:
+def _functions(
+    node: ast.AST, *, in_handler: bool, around: Function | None, filled: frozenset[str]
+) -> Iterator[Function]:
     for child in ast.iter_child_nodes(node):
+        inner = around
         if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef):
-            given = {name: Trail(frozenset({child.lineno})) for name in given_by_request(child)}
-            yield Function(child, in_handler=in_handler, given=given)
+            given = {name: Trail(frozenset({child.lineno})) for name in given_by_request(child, filled)}
+            inner = Function(child, in_handler=in_handler, given=given, around=around)
+            yield inner
         inside = is_handler(child) if isinstance(child, ast.ClassDef) else in_handler
-        yield from _functions(child, in_handler=inside)
+        yield from _functions(child, in_handler=inside, around=inner, filled=filled)
 
 
 class _Walk:
     """One reading of one function, statement by statement."""
 
-    def __init__(self, function: Function, functions: Sequence[Function]) -> None:
+    def __init__(self, function: Function, functions: Sequence[Function], names: Table) -> None:
         self._function = function
-        self._reader = ExpressionReader(function, functions)
+        self._functions = functions
+        self._names = names
+        self._reader = ExpressionReader(function, functions, names)
 
     def matches(self) -> Iterator[TaintMatch]:
         known = KnownState(dict(self._function.given))
         self._block(self._function.node.body, known)
+        self._hand_in(known)
         used = self._reader.used
-        for line, trail in used:
+        for line, use, trail in used:
             way = (trail.lines | trail.joins) - {line}
-            yield TaintMatch(line, "path-from-request", tuple(sorted(way, reverse=True)))
-        met = frozenset[int]().union(*(trail.joins for _, trail in used))
+            yield TaintMatch(line, f"{use}-from-request", tuple(sorted(way, reverse=True)))
+        met = frozenset[int]().union(*(trail.joins for _, _, trail in used))
         pending = [trail for trail in known.dirty.values() if trail.joins]
         for trail in (*self._reader.left, *pending):
             if met.isdisjoint(trail.joins):
                 way = trail.lines - trail.joins
                 yield TaintMatch(max(trail.joins), "path-from-request", tuple(sorted(way, reverse=True)))
+
+    def _hand_in(self, known: KnownState) -> None:
+        """Functions that are written in this one see its variables."""
+        for function in self._functions:
+            if function.around is self._function:
+                own = {item.arg for item in function.node.args.args}
+                for name in known.dirty.keys() - own - function.given.keys():
+                    function.given[name] = known.dirty[name]
 
     def _block(self, body: Sequence[ast.stmt], known: KnownState) -> bool:
         """Read statements up to the one that leaves the block for good; whether there is one."""
@@ -94,7 +111,7 @@ class _Walk:
                 return self._with(node, known)
             case ast.Match(subject=subject, cases=cases):
                 self._reader.read(subject, known)
-                self._branches([case.body for case in cases], known)
+                self._branches(subject, cases, known)
         return False
 
     def _return(self, trail: Trail | None) -> None:
@@ -116,9 +133,18 @@ class _Walk:
         for target in targets:
             old = self._reader.read(target, known) if isinstance(node, ast.AugAssign) else None
             self._reader.bind(target, either(trail, old), known)
-            if isinstance(target, ast.Name):
-                known.aliases[target.id] = proves(node.value, when=True, aliases=known.aliases)
+            last = target.elts[-1] if isinstance(target, ast.Tuple) and target.elts else target
+            if isinstance(last, ast.Name):
+                known.aliases[last.id] = proves(node.value, when=True, aliases=known.aliases)
+            self._taken_apart(target, node.value, known)
         known.prove(raises_unless(node.value))
+
+    def _taken_apart(self, target: ast.expr, value: ast.expr, known: KnownState) -> None:
+        """Parts of a request that get a name each, as in `const { query } = req`."""
+        if isinstance(target, ast.Tuple) and isinstance(value, ast.Name):
+            for part in target.elts:
+                if isinstance(part, ast.Name) and self._names.sources.search(f"{value.id}.{part.id}"):
+                    known.assign(part.id, Trail(frozenset({part.lineno})))
 
     def _if(self, node: ast.If, known: KnownState) -> bool:
         self._reader.read(node.test, known)
@@ -165,8 +191,10 @@ class _Walk:
                 self._reader.bind(item.optional_vars, None, known)
         return self._block(node.body, known)
 
-    def _branches(self, bodies: Sequence[Sequence[ast.stmt]], known: KnownState) -> None:
-        for body in bodies:
+    def _branches(self, subject: ast.expr, cases: Sequence[ast.match_case], known: KnownState) -> None:
+        for case in cases:
             branch = known.copy()
-            if not self._block(body, branch):
+            if isinstance(case.pattern, ast.MatchValue | ast.MatchOr):
+                branch.prove(of_value(subject))
+            if not self._block(case.body, branch):
                 known.merge(branch)

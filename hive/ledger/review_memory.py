@@ -1,0 +1,82 @@
+"""What reviews remember of pull requests: their rounds with all findings, and which of these were dismissed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bots.review_rounds import FindingState, RememberedFinding, ReviewRound
+from hive.codec import Codec
+from hive.ledger.database import Clock, Database
+
+_FINDINGS: Codec[tuple[RememberedFinding, ...]] = Codec(tuple[RememberedFinding, ...])
+
+
+@dataclass(frozen=True, slots=True)
+class Dismissal:
+    """An operator's word that a finding is none, or not to be fixed; it counts for code with this `context`."""
+
+    number: int
+    context: str
+    rule: str
+    path: str
+    by: str
+    why: str
+
+
+class ReviewMemory:
+    """Rounds and dismissals by pull request."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+
+    def store(self, ref: str, done: ReviewRound) -> None:
+        """Store a round; the same one again replaces it, and an older one than the newest is not stored."""
+        with self._db.transaction() as db:
+            newest = db.execute("SELECT max(round) FROM review_rounds WHERE ref = ?", (ref,)).fetchone()[0]
+            if newest is not None and newest > done.number:
+                return
+            db.execute(
+                "INSERT OR REPLACE INTO review_rounds (ref, round, head, base, base_sha, verdict, findings, reviewed_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    *(ref, done.number, done.head_sha, done.base, done.base_sha, done.verdict),
+                    *(_FINDINGS.dumps(done.findings), self._clock()),
+                ),
+            )
+
+    def last(self, ref: str) -> ReviewRound | None:
+        """The newest round, with what was dismissed since; None before the first."""
+        row = self._db.row("SELECT * FROM review_rounds WHERE ref = ? ORDER BY round DESC LIMIT 1", ref)
+        if row is None:
+            return None
+        dismissed = {(each.number, each.context): each for each in self.dismissals(ref)}
+        findings = _FINDINGS.loads(row["findings"])
+        said = tuple(_said(each, dismissed.get((each.number, each.context))) for each in findings)
+        return ReviewRound(row["round"], row["head"], row["base"], row["base_sha"], row["verdict"], said)
+
+    def dismiss(self, ref: str, dismissal: Dismissal) -> None:
+        """Store a dismissal; the first one for the same code counts."""
+        with self._db.transaction() as db:
+            db.execute(
+                "INSERT INTO dismissals (ref, number, context, rule, path, by_login, why, dismissed_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                (
+                    *(ref, dismissal.number, dismissal.context, dismissal.rule, dismissal.path),
+                    *(dismissal.by, dismissal.why, self._clock()),
+                ),
+            )
+
+    def dismissals(self, ref: str) -> list[Dismissal]:
+        """The dismissals on a pull request, the oldest first."""
+        rows = self._db.rows("SELECT * FROM dismissals WHERE ref = ? ORDER BY id", ref)
+        return [
+            Dismissal(row["number"], row["context"], row["rule"], row["path"], row["by_login"], row["why"])
+            for row in rows
+        ]
+
+
+def _said(each: RememberedFinding, dismissed: Dismissal | None) -> RememberedFinding:
+    if dismissed is None or not (each.is_open or each.state is FindingState.DISMISSED):
+        return each
+    return replace(each, state=FindingState.DISMISSED, by=dismissed.by, why=dismissed.why)

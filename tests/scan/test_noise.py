@@ -1,0 +1,155 @@
+"""What the review does not say, and what it does not keep to itself: each of these was once wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from bots.models import Category, Level, Scan
+from hive.scan.analysis import ENGINES
+from hive.scan.rules import texts_of
+from hive.scan.sandbox_runner import SandboxRunner
+
+Look = Callable[..., Scan]
+
+KEY = "AKIA" + "IOSFODNN7EXAMPLQ"
+PASSWORD = "hunter2" + "secret"
+
+
+def said(scan: Scan) -> list[tuple[str, int, str]]:
+    """What was found that wants something."""
+    assert scan.failed == scan.skipped == ()
+    return [(item.path, item.line, item.rule) for item in scan.findings if item.level is not Level.GREEN]
+
+
+def test_digests_of_packages_are_no_secrets(look: Look) -> None:
+    """Files of package managers are full of digests; a real key in one is still a secret."""
+    digest = "h1:AcyzWT5KrDzQpTkUtXcXYOZsZ1mB8Mqnnf+OOKYLJmU="
+    files = {
+        "go.sum": f"example.org/x v1.0.0 {digest}\nexample.org/x v1.0.0/go.mod {digest}\n",
+        "uv.lock": f'hash = "sha256:{"0a1b2c3d4e5f6789" * 4}"\nkey = "{KEY}"\n',
+        "package-lock.json": f'{{"integrity": "sha512-{"Qx7Zk2Lp9Vb4Nw8R" * 5}=="}}\n',
+    }
+    assert said(look(files, engines="detect-secrets")) == [("uv.lock", 2, "AWS Access Key")]
+
+
+def test_each_line_with_a_secret_is_said_once(look: Look) -> None:
+    """The same secret on three lines is three findings; a line on which two detectors agree is one."""
+    env = f'PASSWORD="{PASSWORD}"\nOTHER=1\nDB_PASSWORD="{PASSWORD}"\nurl = "https://mara:{PASSWORD}@example.org"\n'
+    assert [line for _, line, _ in said(look({"a.env": env}, engines="detect-secrets"))] == [1, 3, 4]
+
+
+def test_a_word_of_a_language_is_no_secret(look: Look) -> None:
+    """What stands in no quotes in code, and what is true or required in a configuration, is no password."""
+    nix = "{\n  users.allowNoPasswordLogin = true;\n  secrets = map f cfg.credentials;\n  x = true;\n  y = cfg.credentials;\n}\n"
+    files = {"a.nix": nix, "b.yml": "password: required\n", "c.nix": f'{{ password = "{PASSWORD}"; }}\n'}
+    assert said(look(files, engines="detect-secrets")) == [("c.nix", 1, "Secret Keyword")]
+
+
+def test_lines_of_yaml_are_those_of_git(look: Look) -> None:
+    """A character that ends a line for a reader of YAML and for nobody else moves no finding."""
+    text = "a: 'x\u2028y\u2029z\x85'\nb: 1\nb: 2\n"
+    assert said(look({"a.yml": text}, engines="yamllint")) == [("a.yml", 3, "key-duplicates")]
+
+
+def test_shells_that_are_no_shells(look: Look) -> None:
+    """A script for zsh is not judged by the rules of another shell, and a licence above the first line parses."""
+    licensed = "# A licence.\n#!/bin/sh\ntrue\n"
+    scan = look({"a.sh": "#!/bin/zsh\nprint ${(j:,:)a}\n", "b.sh": licensed}, engines="shellcheck")
+    assert said(scan) == [("b.sh", 2, "SC1128")]
+    assert scan.findings[0].category is not Category.BROKEN
+
+
+def test_an_excuse_has_a_rule_and_a_reason(look: Look) -> None:
+    """A remark is not made where a comment names its rule and says why; without a reason, or for what is red, it is."""
+    excused = "#!/bin/sh\n# shellcheck disable=SC2086 # lanes are words\necho $1\n"
+    bare = "#!/bin/sh\n# shellcheck disable=SC2086\necho $1\n"
+    red = "#!/bin/sh\n# shellcheck disable=SC2068 # it is meant so\necho $@\n"
+    python = "S = '0.0.0.0'  # noqa: S104  # for a container\nT = '0.0.0.0'  # noqa: S104\neval(S)  # noqa: S307  it is ours\n"
+    scan = look({"a.sh": excused, "b.sh": bare, "c.sh": red, "d.py": python}, engines="shellcheck ruff")
+    assert sorted(said(scan)) == [
+        ("b.sh", 3, "SC2086"),
+        ("c.sh", 3, "SC2068"),
+        ("d.py", 2, "S104"),
+        ("d.py", 3, "S307"),
+    ]
+
+
+def test_a_crash_is_no_answer(look: Look) -> None:
+    """An engine whose status promises findings and that says none has crashed: the file is not reviewed."""
+    scan = look({"a.yml": "a: \x01b\n"}, engines="yamllint")
+    assert scan.ran == ()
+    assert [engine for engine, _ in scan.failed] == ["yamllint"]
+
+
+def test_a_file_that_an_engine_refuses_is_named(look: Look) -> None:
+    """An engine that cannot read one workflow is asked for the others; the one is not reviewed, by its name."""
+    good = "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - run: echo '${{ github.event.issue.title }}'\n"
+    files = {".github/workflows/a.yml": good, ".github/workflows/b.yml": "on: push\njobs: 3\n"}
+    scan = look(files, engines="zizmor")
+    assert [(item.path, item.line, item.rule) for item in scan.findings] == [
+        (".github/workflows/a.yml", 6, "template-injection")
+    ]
+    assert scan.failed == (("zizmor", "ended with status 1 on .github/workflows/b.yml"),)
+
+
+def test_workflows_are_judged_on_any_forge(look: Look) -> None:
+    """A workflow is one on Forgejo and Gitea, too; other YAML is none."""
+    text = "on: push\njobs:\n  a:\n    runs-on: x\n    steps:\n      - uses: acme/build@main\n      - uses: acme/build@v4\n"
+    scan = look({f".{forge}/workflows/a.yaml": text for forge in ("forgejo", "gitea", "other")}, engines="zizmor")
+    assert said(scan) == [
+        (".forgejo/workflows/a.yaml", 6, "unpinned-uses"),
+        (".gitea/workflows/a.yaml", 6, "unpinned-uses"),
+    ]
+
+
+def test_a_line_of_a_long_instruction(look: Look) -> None:
+    """A fault in an instruction over several lines is shown on its own line; style is not said."""
+    text = "FROM debian:12\nRUN apt-get update && \\\n    apt-get install curl && \\\n    sudo ls\n"
+    assert said(look({"Dockerfile": text}, engines="hadolint")) == [
+        ("Dockerfile", 3, "DL3014"),
+        ("Dockerfile", 4, "DL3004"),
+    ]
+
+
+@pytest.mark.parametrize("name", ["Dockerfile", "Dockerfile.dev", "Containerfile", "build/app.dockerfile"])
+def test_dockerfiles_by_any_name(look: Look, name: str) -> None:
+    """A Dockerfile is known by the names that builders know."""
+    assert said(look({name: "FROM debian:12\nWORKDIR app\n"}, engines="hadolint")) == [(name, 2, "DL3000")]
+
+
+def test_random_numbers_are_fine_unless_for_secrets(look: Look) -> None:
+    """A random number is a fault where it is a secret, and jitter elsewhere."""
+    jitter = "import random\n\n\ndef pause():\n    return 1 + random.random()\n"
+    token = "import random\n\n\ndef new_token():\n    return random.randint(0, 9)\n"
+    assert said(look({"a.py": jitter, "b.py": token}, engines="ruff")) == [("b.py", 5, "S311")]
+
+
+def test_every_rule_has_its_own_words() -> None:
+    """What can be shown says what it is, why it matters and what to do; what does not parse has the parser's message."""
+    told = {engine.name: texts_of(engine.name) for engine in ENGINES if texts_of(engine.name)}
+    assert set(told) >= {"ruff", "shellcheck", "hadolint", "zizmor", "yamllint"}
+    for texts in told.values():
+        for rule in texts.values():
+            assert 0 < len(rule.title) <= 60
+            assert rule.category is Category.BROKEN or (rule.why.count(".") >= 1 and len(rule.why) >= 25), rule
+
+
+@pytest.mark.parametrize("engine", ["ruff", "hadolint", "zizmor"])
+def test_a_rule_without_words_is_not_shown(look: Look, tmp_path: Path, engine: str) -> None:
+    """An engine that says something new is not quoted: it says nothing that we would not say ourselves."""
+    answers: dict[str, Sequence[object]] = {
+        "ruff": [],
+        "hadolint": [{"code": "DL9999", "file": "0/file.dockerfile", "line": 1, "level": "error", "message": "x"}],
+        "zizmor": [{"ident": "new", "determinations": {"confidence": "High", "severity": "High"}, "locations": []}],
+    }
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / engine).write_text(f"#!/bin/sh\necho '{json.dumps(answers[engine])}'\n")
+    (folder / engine).chmod(0o755)
+    on = SandboxRunner((folder, Path("/usr/bin"), Path("/bin")))
+    files = {"a.py": "x = 1\n", "Dockerfile": "FROM x\n", ".github/workflows/a.yml": "on: push\n"}
+    assert said(look(files, engines=engine, on=on)) == []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -132,3 +134,24 @@ def test_a_silent_failure_in_a_handler_that_was_there(change: Callable[..., Scan
     scan = change(before, after)
     silent = [item for item in scan.findings if item.category is Category.SILENT_FAILURE and item.level is Level.RED]
     assert sorted((item.path, item.line) for item in silent) == [("a.go", 5), ("a.js", 4), ("a.py", 4), ("a.rs", 4)]
+
+
+HOSTILE = r"""
+import resource
+
+from hive.scan.catalog import patterns
+
+resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+words = ("curl ", "curl -a ", " ", "( ", "|| ", "a; ", "sudo ", "grep ", "\"'", "/a", "${{ github ", "_", "\n", "- ", "x=")
+for pattern in (each for each in patterns().values() if each.at):
+    for word in words:
+        for text in (word * 20_000, "\n".join([word * 100] * 100)):
+            pattern.places(text)
+"""
+"""Within a minute of a processor, or it is killed: a second is enough."""
+
+
+def test_no_text_keeps_an_expression_busy() -> None:
+    """Strangers write what is searched, and the worker itself searches it: no text takes it longer than it is long."""
+    done = subprocess.run([sys.executable, "-c", HOSTILE], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -23,6 +23,10 @@ _ENGINES = {"Unit": "directives", "Dockerfile": "directives", "Flow": "taint"}
 _DIALECTS = {"JavaScript": ("JavaScript", "TypeScript", "Tsx")}
 
 
+LONGEST_LINE = 1000
+"""The characters of the longest line that is looked at."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pattern:
     """One rule: its name, the language it is for, its shape, and its words; `level` and `category` by their values."""
@@ -56,6 +60,8 @@ class Pattern:
         """The lines of a match that are meant, counted from 0; without `at` it is the first."""
         if not self.at:
             return [0]
+        # An expression may take a time that grows with the square of a line: what people wrote is not that long.
+        text = "\n".join(line if len(line) <= LONGEST_LINE else "" for line in text.split("\n"))
         places = sorted({text.count("\n", 0, found.start()) for found in re.finditer(self.at, text)})
         rows = text.split("\n") if self.reasons else []
         return [place for place in places if not (rows and _is_explained(rows, place))]

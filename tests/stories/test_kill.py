@@ -51,7 +51,7 @@ def _children(pid: int) -> list[int]:
     ("number", "part"), [(1, "work"), (2, "host"), (3, "agent"), *by_night((4, "web"), (5, "forgejo"))]
 )
 def test_killed_in_the_middle(hive: Hive, number: int, part: str) -> None:
-    """Whatever is killed, five times on the way: one branch, one pull request, a comment on its routing, one on its progress, merged."""
+    """Whatever is killed, five times on the way: one branch, one pull request, a comment each on its routing, its progress and its review, merged."""
     made, before = Round(hive, number), hive.census()
     issue = made.file("written")
     kill(hive, part)
@@ -68,7 +68,7 @@ def test_killed_in_the_middle(hive: Hive, number: int, part: str) -> None:
     made.wait(lambda: not hive.mara.issue(issue).is_open, "the issue's end")
     hive.settle()
     said = [comment.body for ref in (issue, pull) for comment in hive.mara.comments(ref)]
-    counted = {"issues": 1, "pulls": 1, "comments": 2, "reviews": 2, "assignees": 1, "branches": 0}
+    counted = {"issues": 1, "pulls": 1, "comments": 3, "reviews": 2, "assignees": 1, "branches": 0}
     assert {what: count - before[what] for what, count in hive.census().items()} == counted, said
 
 

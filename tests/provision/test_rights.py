@@ -70,6 +70,7 @@ QUESTIONS: dict[str, Question] = {
     "review_comments": lambda r, p: r.review_comments(p.pull, p.review),
     "branch": lambda r, _: r.branch(APP, "main"),
     "file": lambda r, _: r.file(APP, "README.md", "main"),
+    "reactions": lambda r, p: r.reactions(p.issue, p.comment),
     "statuses": lambda r, p: r.statuses(APP, p.sha),
     "pushes": lambda r, _: r.pushes(APP, "main", 0),
 }

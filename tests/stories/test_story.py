@@ -27,8 +27,8 @@ def test_s2_s7_an_issue_becomes_a_merge(hive: Hive) -> None:
     assert f"Closes #{issue.number}" in proposed.body
     assert "`python3 -m unittest -q` ✅" in proposed.body
     remarks = {(remark.path, remark.line): remark.body for remark in hive.mara.review_comments(pull, red.id)}
-    assert any(path == "apiary/page.py" and "Path" in body for (path, _), body in remarks.items()), remarks
-    assert any(path == "apiary/honey.py" and "wallow" in body for (path, _), body in remarks.items()), remarks
+    assert any(path == "apiary/page.py" and "path-from-request" in body for (path, _), body in remarks.items()), remarks
+    assert any(path == "apiary/honey.py" and "silent failure" in body for (path, _), body in remarks.items()), remarks
 
     hive.until(lambda: hive.verdict(pull, ReviewState.APPROVED), "a green review")
     hive.until(lambda: hive.status(pull, "hive/review") == "success", "a green status")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from hive.config import nearest
 from hive.instance.instance import Instance, StartupError
-from hive.ledger import NEVER, Act, Scope, Suspension, SuspensionReason
+from hive.ledger import NEVER, Act, Ledger, Scope, Suspension, SuspensionReason
 from hive.queue.wakeup import HOST_WAKEUP, Wakeup
 from hive.reconcile.logs import Log
 
@@ -39,6 +39,8 @@ class AgentRow:
     merged: str
     at: str
     why: str = ""
+    deploying: str = ""
+    """The commit that is on its way into the container, how far it is and for how long; empty for none."""
 
 
 def rows(instance: Instance) -> list[AgentRow]:
@@ -56,7 +58,8 @@ def table(found: list[AgentRow]) -> Iterator[str]:
     cells: list[tuple[str, ...]] = [("agent", "team", "lanes", "state", "runs", "merged", "works on", "")]
     for row in found:
         shown = (", ".join(row.lanes), row.state, row.running[:7], row.merged[:7], row.at)
-        cells.append((row.agent, row.team, *(each or "–" for each in shown), row.why))
+        more = "; ".join(filter(None, (row.deploying, row.why)))
+        cells.append((row.agent, row.team, *(each or "–" for each in shown), more))
     widths = [max(len(line[column]) for line in cells) for column in range(7)]
     for line in cells:
         yield "  ".join([*(cell.ljust(width) for cell, width in zip(line, widths, strict=False)), line[7]]).rstrip()
@@ -152,7 +155,17 @@ def _row(instance: Instance, team: str, agent: str, *, is_hosted: bool) -> Agent
     reasons = ledger.suspensions.of(team, Scope.AGENT, agent)
     state = _state(reasons, running, is_healthy=ledger.deployments.is_healthy(agent), is_hosted=is_hosted)
     why = "; ".join(reason.waiting for reason in reasons)
-    return AgentRow(agent, team, lanes, state, running, merged, "" if held is None else held[1], why)
+    at = "" if held is None else held[1]
+    return AgentRow(agent, team, lanes, state, running, merged, at, why, _deploying(ledger, agent))
+
+
+def _deploying(ledger: Ledger, agent: str) -> str:
+    deployment = ledger.deployments.current(agent)
+    if deployment is None:
+        return ""
+    how = "waits" if deployment.is_waiting else f"is at {deployment.state.value.replace('_', ' ')}"
+    from_pulls = f" of #{deployment.pulls[-1]}" if deployment.pulls else ""
+    return f"{deployment.sha[:7]}{from_pulls} {how}, {max(0, round(ledger.clock() - deployment.created_at))} s"
 
 
 def _state(reasons: list[Suspension], running: str, *, is_healthy: bool, is_hosted: bool) -> str:

@@ -410,8 +410,13 @@ def test_a_stopped_agent_stays_stopped_and_loses_nothing(keep: Callable[[], Kept
     while time.monotonic() < end:
         assert not kept.host.containers.running("iris")
         time.sleep(0.05)
+    baseline = kept.instance.ledger.deployments.baseline("iris")
+    assert baseline is not None
+    kept.instance.ledger.deployments.start(baseline, baseline.sha, (7,), baseline.cursor)
     iris, atlas = agents.rows(kept.instance)
-    assert (iris.agent, iris.state, atlas.why) == ("iris", "stopped", "")
+    assert (iris.agent, iris.state, atlas.why, atlas.deploying) == ("iris", "stopped", "", "")
+    assert iris.deploying.startswith(f"{baseline.sha[:7]} of #7 waits, ")
+    assert iris.deploying in "\n".join(agents.table([iris, atlas]))
     assert "stopped by" in iris.why
     with kept.instance.ledger.transaction() as db:
         rows = db.execute("SELECT state, attempts FROM turns WHERE run = ?", (run,)).fetchall()

@@ -6,9 +6,15 @@ from collections.abc import Callable
 
 from forge.models import PullRequest, Repo
 from forge.protocol import Unavailable
-from hive.git_mirror.mirror import Mirror
+from hive.git_mirror.mirror import SHA, Mirror
 
 MirrorOf = Callable[[Repo], Mirror]
+
+
+def base_of(mirror: Mirror, pull: PullRequest) -> str:
+    """The base branch's commit, when head and base are here; fetches them if they are not. Raises as `fetch` does."""
+    is_here = all(SHA.fullmatch(sha) and mirror.has(sha) for sha in (pull.base_sha, pull.head_sha))
+    return pull.base_sha if is_here else fetch(mirror, pull)
 
 
 def fetch(mirror: Mirror, pull: PullRequest) -> str:

@@ -10,15 +10,15 @@ from bots.review_policy import DEFAULT_POLICY, ReviewPolicy
 from bots.review_rounds import FollowedLines, LinePlace
 from forge.models import PullRequest
 from forge.protocol import Unavailable
-from hive.git_mirror.mirror import SHA, GitError, GitInterrupted, Mirror
-from hive.inspect.fetch import MirrorOf, fetch
+from hive.git_mirror.mirror import GitError, GitInterrupted, Mirror
+from hive.inspect.fetch import MirrorOf, base_of
 from hive.inspect.line_follower import contexts, follow, keep
 from hive.inspect.review_policy import read_policy
 
 
 @dataclass(frozen=True, slots=True)
 class PullHistory:
-    """Reads mirrors; `policy` fetches if the base is not here yet. Each raises Unavailable if it has to be asked again."""
+    """Reads mirrors; `policy` fetches what is not here yet. Each raises Unavailable if it has to be asked again."""
 
     mirror: MirrorOf
 
@@ -26,8 +26,7 @@ class PullHistory:
         """What the base branch says about reviews."""
         with self._mirror_of(pull) as mirror:
             try:
-                is_here = SHA.fullmatch(pull.base_sha) is not None and mirror.has(pull.base_sha)
-                return read_policy(mirror, pull.base_sha if is_here else fetch(mirror, pull))
+                return read_policy(mirror, base_of(mirror, pull))
             except GitInterrupted:
                 raise
             except GitError:  # the scan will say so

@@ -14,7 +14,7 @@ from forge.protocol import Unavailable
 from hive.git_mirror.commits import Commits
 from hive.git_mirror.mirror import GitError, GitInterrupted, TooLarge, TreeLimits
 from hive.inspect.broken_imports import broken_imports
-from hive.inspect.fetch import fetch
+from hive.inspect.fetch import base_of
 from hive.inspect.pull_history import PullHistory
 from hive.scan.analysis import WORKERS, analyse
 from hive.scan.positives import ALL_CLEAN
@@ -35,7 +35,7 @@ class PullScanner(PullHistory):
         """Analyse what a pull request brings; raises Unavailable if it has to be scanned again."""
         try:
             mirror = self.mirror(pull.ref.repo)
-            base = fetch(mirror, pull)
+            base = base_of(mirror, pull)
             forked_at = mirror.merge_base(base, pull.head_sha)
             return scan_commits(mirror, forked_at, pull.head_sha, bounds=self.bounds, workers=self.workers)
         except GitInterrupted as error:

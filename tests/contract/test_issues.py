@@ -141,6 +141,9 @@ def test_reactions(contract_forge: ContractForge) -> None:
             contract_forge.ops.react(ref, "+1", comment_id=where)
         with pytest.raises(Refused, match="robot"):
             iris.react(ref, "robot", comment_id=where)
+        found = contract_forge.ops.reactions(ref, where)
+        assert sorted(each.content for each in found) == ["+1", "eyes"]
+        assert len({each.user.id for each in found}) == 2
 
 
 def test_pins(contract_forge: ContractForge) -> None:

@@ -126,7 +126,7 @@ def test_a_triage(counted: Counted) -> None:
 def test_a_review(counted: Counted) -> None:
     """A review fetches head and base at once; what is shown on its head already is not looked up to change it.
 
-    Its pull request is read again before it is posted, as are the reviews of its account and the open pull requests.
+    Its pull request is read again before anything is posted: the comment that shows how it stands, and the review.
     """
     pull = counted.propose()
     at = f"/pulls/{pull.ref.number}"
@@ -135,6 +135,7 @@ def test_a_review(counted: Counted) -> None:
     assert git == ["GET /acme/app.git/info/refs", *["POST /acme/app.git/git-upload-pack"] * 2]
     assert [each for each in made if each not in git] == [
         *(f"GET {at}", f"GET {at}.diff"),
+        *(f"GET {at}", f"GET /issues/{pull.ref.number}/comments", f"POST /issues/{pull.ref.number}/comments"),
         *(f"GET {at}", f"GET {at}/reviews", f"POST {at}/reviews"),
         *("GET /pulls", f"POST /statuses/{pull.head_sha}"),
     ]

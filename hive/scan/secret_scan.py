@@ -17,6 +17,9 @@ KEYWORD = "Secret Keyword"
 SHORTEST = 8
 """Letters of a secret that is looked for on other lines: a shorter one is part of words."""
 
+A_SENTENCE = 3
+"""Words of a value that is none of a password's: people write there what it is."""
+
 _CODE = frozenset({FileKind.PYTHON, FileKind.SCRIPT, FileKind.RUST, FileKind.GO, FileKind.NIX})
 _WORDS = frozenset({"true", "false", "null", "none", "nil", "undefined", "yes", "no", "required", "optional", "string"})
 _PIECES = (
@@ -24,6 +27,8 @@ _PIECES = (
     re.compile(r"[^\s\"'`,;()<>\[\]{}]+"),
     re.compile(r"\"[^\"]+\"|'[^']+'"),
 )
+_NAMED = re.compile(r"([A-Za-z_][\w-]{0,60})[\"']?\s{0,9}[:=]")
+_ADDRESS = re.compile(r"`?https?://[^@\s]*\Z")
 _END = re.compile(r"[:=]\s*(.+?)\s*$")
 
 
@@ -52,7 +57,7 @@ def everywhere(marks: Sequence[Mark]) -> Iterator[Mark]:
     for source, mark in marks:
         text = source.text(source.line(mark.line))
         secret = _secret(text, mark.message)
-        if mark.rule == KEYWORD and secret and not _is_literal(source, text, secret):
+        if mark.rule == KEYWORD and secret and (_is_said(text, secret) or not _is_literal(source, text, secret)):
             continue
         yield source, mark
         for place in source.suspect if len(secret) >= SHORTEST else ():
@@ -60,6 +65,17 @@ def everywhere(marks: Sequence[Mark]) -> Iterator[Mark]:
             if (source.whole, line) not in told and secret in source.text(line):
                 told.add((source.whole, line))
                 yield source, replace(mark, line=place)
+
+
+def _is_said(text: str, value: str) -> bool:
+    """Whether a value is words for people: a sentence, an address that holds no password, or the name that it is given."""
+    name = _NAMED.search(text)
+    is_name = name is not None and "_" in value and _bare(name[1]) == _bare(value)
+    return len(value.split()) >= A_SENTENCE or _ADDRESS.match(value) is not None or is_name
+
+
+def _bare(word: str) -> str:
+    return re.sub(r"[\W_]", "", word).lower()
 
 
 def _is_literal(source: Source, text: str, secret: str) -> bool:

@@ -49,6 +49,18 @@ def test_a_word_of_a_language_is_no_secret(look: Look) -> None:
     assert said(look(files, engines="detect-secrets")) == [("c.nix", 1, "Secret Keyword")]
 
 
+def test_words_for_people_are_no_secret(look: Look) -> None:
+    """A sentence, an address without a password and a name of itself are said for people; a password is none of them."""
+    python = (
+        '"""Its address, without a password: `http://127.0.0.1:8080`."""\n'
+        'SECRET_BLOCKED = "secret_blocked"\n'
+        'TEXTS = {"ANTHROPIC_API_KEY": "Key of the default provider of models. The host reads it."}\n'
+        f'PASSWORD = "{PASSWORD}"\n'
+        'DB_PASSWORD = "password"\n'
+    )
+    assert [line for _, line, _ in said(look({"a.py": python}, engines="detect-secrets"))] == [4, 5]
+
+
 def test_lines_of_yaml_are_those_of_git(look: Look) -> None:
     """A character that ends a line for a reader of YAML and for nobody else moves no finding."""
     text = "a: 'x\u2028y\u2029z\x85'\nb: 1\nb: 2\n"

@@ -28,6 +28,7 @@ _PIECES = (
     re.compile(r"\"[^\"]+\"|'[^']+'"),
 )
 _NAMED = re.compile(r"([A-Za-z_][\w-]{0,60})[\"']?\s{0,9}[:=]")
+_TRANSLATIONS = re.compile(r"(?:^|/)(?:i18n|l10n|langs?|languages|locales?|translations?)/.*\.(?:json|ya?ml|toml)\Z")
 _ADDRESS = re.compile(r"`?https?://[^@\s]*\Z")
 _END = re.compile(r"[:=]\s*(.+?)\s*$")
 
@@ -57,7 +58,11 @@ def everywhere(marks: Sequence[Mark]) -> Iterator[Mark]:
     for source, mark in marks:
         text = source.text(source.line(mark.line))
         secret = _secret(text, mark.message)
-        if mark.rule == KEYWORD and secret and (_is_said(text, secret) or not _is_literal(source, text, secret)):
+        if (
+            mark.rule == KEYWORD
+            and secret
+            and (_is_said(source, text, secret) or not _is_literal(source, text, secret))
+        ):
             continue
         yield source, mark
         for place in source.suspect if len(secret) >= SHORTEST else ():
@@ -67,8 +72,10 @@ def everywhere(marks: Sequence[Mark]) -> Iterator[Mark]:
                 yield source, replace(mark, line=place)
 
 
-def _is_said(text: str, value: str) -> bool:
-    """Whether a value is words for people: a sentence, an address that holds no password, or the name that it is given."""
+def _is_said(source: Source, text: str, value: str) -> bool:
+    """Whether a value is words for people: a sentence, an address that holds no password, its own name, or a translation."""
+    if not value.isascii() or _TRANSLATIONS.search(source.path):
+        return True
     name = _NAMED.search(text)
     is_name = name is not None and "_" in value and _bare(name[1]) == _bare(value)
     return len(value.split()) >= A_SENTENCE or _ADDRESS.match(value) is not None or is_name

@@ -58,7 +58,9 @@ def test_words_for_people_are_no_secret(look: Look) -> None:
         f'PASSWORD = "{PASSWORD}"\n'
         'DB_PASSWORD = "password"\n'
     )
-    assert [line for _, line, _ in said(look({"a.py": python}, engines="detect-secrets"))] == [4, 5]
+    german = '{"apiSecret": "Verbrauchergeheimnis", "radiusSecret": "тајна реч"}\n'
+    files = {"a.py": python, "src/lang/de.json": german, "b.json": '{"apiSecret": "Geheimnis тајна"}\n'}
+    assert [(path, line) for path, line, _ in said(look(files, engines="detect-secrets"))] == [("a.py", 4), ("a.py", 5)]
 
 
 def test_lines_of_yaml_are_those_of_git(look: Look) -> None:

@@ -141,6 +141,11 @@ class Containers:
         found = self._running.get(agent)
         return found.sha if found and found.is_alive else ""
 
+    def has_ended(self, agent: str) -> bool:
+        """Whether a container ended by itself after the last call of `reap`."""
+        found = self._running.get(agent)
+        return found is not None and not found.is_alive
+
     def pid(self, agent: str) -> int | None:
         """The process that is the container, as this host sees it."""
         found = self._running.get(agent)
@@ -151,7 +156,7 @@ class Containers:
 
         Looks at the limits of the others, too.
         """
-        self._watch.look(self._harness)
+        self._watch.look(lambda agent: found.harness() if (found := self._running.get(agent)) is not None else None)
         for found in self._running.values():
             found.harness()  # once it is known, it is written down for others
         gone = [agent for agent, found in self._running.items() if not found.is_alive]
@@ -210,10 +215,6 @@ class Containers:
     def _note(self, agent: str, line: str) -> None:
         if found := self._running.get(agent):
             found.log.note(line)
-
-    def _harness(self, agent: str) -> int | None:
-        found = self._running.get(agent)
-        return found.harness() if found is not None else None
 
 
 def _mentions(process: Path, mark: str) -> bool:

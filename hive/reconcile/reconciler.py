@@ -280,6 +280,8 @@ class Reconciler:
             case Switch():
                 dirs.point(step.sha)
             case Activate():
+                if self._containers.has_ended(target.agent):
+                    return False  # by itself, and just now: the host writes its crash down first
                 if self._containers.stop(target.agent):
                     self._ledger.runs.release(target.agent, refund=True, first=True)
                 extra = self._environment(dirs.gens / step.sha)

@@ -424,5 +424,6 @@ def test_a_stopped_agent_stays_stopped_and_loses_nothing(keep: Callable[[], Kept
     assert [(row["state"], row["attempts"]) for row in rows] in ([("pending", 0)], [("done", 1)])
     assert (crashes, kept.pending("open_issue")) == (0, [])
     list(agents.start(kept.instance, "iris"))
+    kept.until(lambda: kept.instance.ledger.deployments.current("iris") is None, "the end of what waited")
     kept.until(lambda: kept.is_over(run), "the end of the run")
     kept.until(lambda: kept.is_up("iris"), "its container")

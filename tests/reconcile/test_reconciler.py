@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
+import signal
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -113,6 +115,20 @@ def test_no_sign_of_life_is_rolled_back_and_said(site: Site) -> None:
     baseline = site.ledger.deployments.baseline("iris")
     assert baseline is not None
     assert (baseline.running_sha, baseline.rejected_sha, baseline.sha) == (first, second, second)
+
+
+def test_a_crash_between_two_looks_is_written_down(site: Site) -> None:
+    """A container that died after the host looked for dead ones is not replaced before it has looked again."""
+    first = site.containers.running("iris")
+    pid = site.containers.pid("iris")
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    site.until(lambda: not site.containers.running("iris"))
+    for _ in range(3):
+        site.reconciler.keep(site.target)
+    assert not site.containers.running("iris")
+    assert [ended.agent for ended in site.containers.reap()] == ["iris"]
+    site.until(lambda: site.containers.answered("iris") == first, answers=first)
 
 
 def test_what_fails_its_own_health_check_is_rolled_back_at_once(site: Site) -> None:

@@ -137,20 +137,20 @@ def test_what_fails_its_own_health_check_is_rolled_back_at_once(site: Site) -> N
     second = site.origin.commit({"agent.yaml": "lane: app\nhealth: pytest --version\n"})
     site.deploy(second)
     site.until(lambda: site.containers.running("iris") == second)
-    assert is_new(site)
+    site.until(lambda: started_as(site, new=True))
     site.containers.heard("iris", second, "its health check failed: pytest --version\nsh: pytest: not found")
     assert site.containers.answered("iris") == ""
     site.until(lambda: site.state()[0], answers=first)
     assert site.state() == ("rolled_back", "its health check failed: pytest --version\nsh: pytest: not found")
     assert site.containers.running("iris") == first
-    assert not is_new(site)
+    site.until(lambda: started_as(site, new=False), answers=first)
     assert site.containers.trouble("iris", second) == ""
 
 
-def is_new(site: Site) -> bool:
-    """Whether the container that runs was told that its configuration starts for the first time."""
+def started_as(site: Site, *, new: bool) -> bool:
+    """Whether the container that runs was told that its configuration starts for the first time, or was not; False before it has begun."""
     words = site.origin.path.with_name("bwrap.words").read_text()
-    return "HIVE_NEW\n1\n" in words
+    return bool(words) and ("HIVE_NEW\n1\n" in words) is new
 
 
 def test_a_value_that_no_program_takes_is_that_deployments_failure(site: Site) -> None:

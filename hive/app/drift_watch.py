@@ -11,6 +11,9 @@ from hive.reconcile.drift import Drift
 from hive.reconcile.reconciler import ManagedAgent
 
 EACH_SECONDS = 300.0
+APART_SECONDS = 1.0
+"""Between two looks, at the same agent or not: they are made by the thread that keeps all containers."""
+
 TITLE = "🟡 {agent}: the host has changed below its container"
 BODY = """\
 {agent} runs what was merged, and that is not what the same commit makes on this host now:
@@ -30,11 +33,13 @@ class DriftWatch:
     drift: Drift
     incidents: IncidentReporter
     _next_look: dict[str, float] = field(default_factory=dict)
+    _free_at: float = 0.0
 
     def look(self, team: str, target: ManagedAgent) -> None:
         """Look at an agent if it is time to. Raises OSError for errors of its directories, and errors of the ledger."""
-        if time.monotonic() < self._next_look.get(target.agent, 0.0):
+        if time.monotonic() < max(self._free_at, self._next_look.get(target.agent, 0.0)):
             return
+        self._free_at = time.monotonic() + APART_SECONDS
         self._next_look[target.agent] = time.monotonic() + EACH_SECONDS
         agent, subject = target.agent, f"drift:{target.agent}"
         found = self.drift.of(agent, target.mirror, target.policy.branch)

@@ -22,11 +22,13 @@ KINDS = (
 
 _SETTING = ("short_var_declaration", "assignment_statement", "expression_statement")
 _REQUEST = re.compile(r"\*http\.Request$")
-_NOTHINGS = frozenset({"nil"})
 
 
 class GoTranslator(Translator):
     """Turns the nodes of a Go file into Python's; a parameter that is a request is called `request`."""
+
+    nothings = frozenset({"nil"})
+    silent = frozenset(("comment", "type_arguments"))
 
     def __init__(self, source: bytes) -> None:
         super().__init__(source)
@@ -39,17 +41,17 @@ class GoTranslator(Translator):
             "selector_expression": self._selector,
             "index_expression": self._index,
             "call_expression": self._call,
-            "binary_expression": self._binary,
-            "unary_expression": self._unary,
+            "binary_expression": self.binary,
+            "unary_expression": self.unary,
             **dict.fromkeys(("short_var_declaration", "assignment_statement", "var_spec"), self._assignment),
-            "expression_statement": lambda node: self.at(ast.Expr(self.values(_code(node))), node),
+            "expression_statement": lambda node: self.at(ast.Expr(self.values(self.code(node))), node),
             "if_statement": self._if,
             "for_statement": self._for,
-            "return_statement": lambda node: self.at(ast.Return(self.values(_code(node))), node),
+            "return_statement": lambda node: self.at(ast.Return(self.values(self.code(node))), node),
             "expression_switch_statement": self._switch,
             **dict.fromkeys(("break_statement", "goto_statement"), lambda node: self.at(ast.Break(), node)),
             "continue_statement": lambda node: self.at(ast.Continue(), node),
-            "block": lambda node: self.block(_code(node)),
+            "block": lambda node: self.block(self.code(node)),
             **dict.fromkeys(("function_declaration", "method_declaration", "func_literal"), self._function),
         }
 
@@ -67,49 +69,40 @@ class GoTranslator(Translator):
         return self.at(ast.Attribute(self.value(whole), last.text(self.source), ast.Load()), node)
 
     def _index(self, node: Node) -> ast.expr:
-        parts = _code(node)
+        parts = self.code(node)
         if len(parts) != 2:
             return self.values(parts)
         return self.at(ast.Subscript(self.value(parts[0]), self.value(parts[1]), ast.Load()), node)
 
     def _call(self, node: Node) -> ast.expr:
         given = node.of("argument_list")[-1:]
-        called = [part for part in _code(node) if part not in given]
+        called = [part for part in self.code(node) if part not in given]
         if not called:
             return self.values(given)
         return self.at(
-            ast.Call(self.value(called[0]), [self.value(part) for part in _code(given[0])] if given else [], []), node
+            ast.Call(self.value(called[0]), [self.value(part) for part in self.code(given[0])] if given else [], []),
+            node,
         )
-
-    def _binary(self, node: Node) -> ast.expr:
-        parts = _code(node)
-        if len(parts) != 2:
-            return self.values(parts)
-        return self.compared(node, self.between(*parts), parts[0], parts[1], _NOTHINGS)
-
-    def _unary(self, node: Node) -> ast.expr:
-        inner = self.values(_code(node))
-        return self.at(ast.UnaryOp(ast.Not(), inner), node) if node.text(self.source)[0] == "!" else inner
 
     def _assignment(self, node: Node) -> ast.stmt:
         lists = node.of("expression_list")
         if node.kind == "var_spec":
             names, values = node.of("identifier"), lists
         elif len(lists) == 2:
-            names, values = _code(lists[0]), lists[1:]
+            names, values = self.code(lists[0]), lists[1:]
         else:
             names, values = [], []
         if not names or not values:
             return self.at(ast.Pass(), node)
         made = [self.value(name) for name in names]
         target = made[0] if len(made) == 1 else self.at(ast.Tuple(made, ast.Store()), node)
-        value = self.values(_code(values[0]))
+        value = self.values(self.code(values[0]))
         if self.source[lists[0].end : lists[-1].start].strip() == b"+=" and isinstance(target, ast.Name):
             return self.at(ast.AugAssign(target, ast.Add(), value), node)
         return self.at(ast.Assign([target], value), node)
 
     def _if(self, node: Node) -> list[ast.stmt]:
-        parts = _code(node)
+        parts = self.code(node)
         first = [part for part in parts if part.kind in _SETTING]
         blocks = [part for part in parts if part.kind in {"block", "if_statement"}]
         test = [part for part in parts if part not in first and part not in blocks]
@@ -120,17 +113,17 @@ class GoTranslator(Translator):
     def _for(self, node: Node) -> ast.stmt:
         ranges, blocks = node.of("range_clause"), node.of("block")
         body = self.block(blocks)
-        parts = _code(ranges[0]) if ranges else []
+        parts = self.code(ranges[0]) if ranges else []
         if not parts:
             return self.at(ast.While(self.nothing(node), body, []), node)
-        names = [self.value(name) for part in parts[:-1] for name in (_code(part) or [part])]
+        names = [self.value(name) for part in parts[:-1] for name in (self.code(part) or [part])]
         target = self.at(ast.Tuple(names, ast.Store()), node)
         return self.at(ast.For(target, self.value(parts[-1]), body, [], None), node)
 
     def _switch(self, node: Node) -> ast.stmt:
         cases = node.of("expression_case", "default_case")
-        subject = [part for part in _code(node) if part not in cases]
-        bodies = [self.block(part for part in _code(case) if part.kind != "expression_list") for case in cases]
+        subject = [part for part in self.code(node) if part not in cases]
+        bodies = [self.block(part for part in self.code(case) if part.kind != "expression_list") for case in cases]
         return self.switched(
             node,
             self.values(subject),
@@ -158,8 +151,3 @@ class GoTranslator(Translator):
             for name in part.of("identifier")
             if not requests or _REQUEST.search(part.text(self.source))
         ]
-
-
-def _code(node: Node) -> list[Node]:
-    """The parts of a node that are no comment."""
-    return [child for child in node.children if child.kind not in {"comment", "type_arguments"}]

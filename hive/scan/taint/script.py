@@ -16,7 +16,6 @@ _FUNCTIONS = (
     "arrow_function",
 )
 _TYPES = ("type_annotation", "type_arguments", "type_parameters")
-_NOTHINGS = frozenset({"null", "undefined"})
 _FROM_REQUEST = re.compile(r"@(?:Query|Param|Body|Headers|UploadedFile|Cookies)\b")
 KINDS = (
     *("expression_statement", "variable_declarator"),
@@ -45,6 +44,9 @@ TYPED_KINDS = ("required_parameter", "decorator", *KINDS, *_TYPES)
 class ScriptExpressions(Translator):
     """Turns the expressions of a script into Python's."""
 
+    nothings = frozenset({"null", "undefined"})
+    silent = frozenset(("comment", *_TYPES))
+
     def __init__(self, source: bytes) -> None:
         super().__init__(source)
         self.ways |= {
@@ -59,8 +61,8 @@ class ScriptExpressions(Translator):
             "subscript_expression": self._subscript,
             **dict.fromkeys(("call_expression", "new_expression"), self._call),
             "object": self._object,
-            "binary_expression": self._binary,
-            "unary_expression": self._unary,
+            "binary_expression": self.binary,
+            "unary_expression": self.unary,
             "ternary_expression": self._ternary,
             **dict.fromkeys(
                 ("assignment_expression", "augmented_assignment_expression", "variable_declarator"), self._assignment
@@ -81,7 +83,7 @@ class ScriptExpressions(Translator):
         at = node.start + 1
         for child in node.of("template_substitution"):
             parts.append(ast.Constant(self.source[at : child.start].decode("utf-8", "replace")))
-            parts.append(self.at(ast.FormattedValue(self.values(_code(child)), -1, None), child))
+            parts.append(self.at(ast.FormattedValue(self.values(self.code(child)), -1, None), child))
             at = child.end
         parts.append(ast.Constant(self.source[at : node.end - 1].decode("utf-8", "replace")))
         return self.at(ast.JoinedStr(parts), node)
@@ -99,17 +101,17 @@ class ScriptExpressions(Translator):
 
     def _call(self, node: Node) -> ast.expr:
         given = node.of("arguments", "template_string")[-1:]
-        called = [child for child in _code(node) if child not in given]
+        called = [child for child in self.code(node) if child not in given]
         if not called:
             return self.values(given)
-        arguments = [self.value(part) for part in _code(given[0])] if given else []
+        arguments = [self.value(part) for part in self.code(given[0])] if given else []
         return self.at(ast.Call(self.value(called[0]), arguments, []), node)
 
     def _object(self, node: Node) -> ast.expr:
         keys: list[ast.expr | None] = []
         values: list[ast.expr] = []
-        for child in _code(node):
-            pair = _code(child) if child.kind == "pair" else []
+        for child in self.code(node):
+            pair = self.code(child) if child.kind == "pair" else []
             key = pair[0].text(self.source).strip("\"'") if pair else child.text(self.source)
             keys.append(ast.Constant(key))
             values.append(self.values(pair[1:]) if len(pair) > 1 else self._plain(child, key))
@@ -121,25 +123,15 @@ class ScriptExpressions(Translator):
             return self.at(ast.Constant(node.text(self.source).removeprefix(key).strip(" :\"'")), node)
         return self.value(node)
 
-    def _binary(self, node: Node) -> ast.expr:
-        parts = _code(node)
-        if len(parts) != 2:
-            return self.values(parts)
-        return self.compared(node, self.between(*parts), parts[0], parts[1], _NOTHINGS)
-
-    def _unary(self, node: Node) -> ast.expr:
-        inner = self.values(_code(node))
-        return self.at(ast.UnaryOp(ast.Not(), inner), node) if node.text(self.source)[0] == "!" else inner
-
     def _ternary(self, node: Node) -> ast.expr:
-        parts = _code(node)
+        parts = self.code(node)
         if len(parts) != 3:
             return self.values(parts)
         test, yes, no = map(self.value, parts)
         return self.at(ast.IfExp(test, yes, no), node)
 
     def _assignment(self, node: Node) -> ast.stmt | ast.expr:
-        parts = _code(node)
+        parts = self.code(node)
         if len(parts) < 2:
             return self.values([])
         target, value = self.value(parts[0]), self.values(parts[1:])
@@ -148,7 +140,7 @@ class ScriptExpressions(Translator):
         return self.at(ast.Assign([target], value), node)
 
     def _pattern(self, node: Node) -> ast.expr:
-        return self.at(ast.Tuple([self.value(part) for part in _code(node)], ast.Store()), node)
+        return self.at(ast.Tuple([self.value(part) for part in self.code(node)], ast.Store()), node)
 
 
 class ScriptTranslator(ScriptExpressions):
@@ -159,8 +151,8 @@ class ScriptTranslator(ScriptExpressions):
         self.ways |= {
             "expression_statement": self._expression,
             "if_statement": self._if,
-            "return_statement": lambda node: self.at(ast.Return(self.values(_code(node))), node),
-            "throw_statement": lambda node: self.at(ast.Raise(self.values(_code(node)), None), node),
+            "return_statement": lambda node: self.at(ast.Return(self.values(self.code(node))), node),
+            "throw_statement": lambda node: self.at(ast.Raise(self.values(self.code(node)), None), node),
             "break_statement": lambda node: self.at(ast.Break(), node),
             "continue_statement": lambda node: self.at(ast.Continue(), node),
             **dict.fromkeys(("for_in_statement",), self._for),
@@ -172,51 +164,53 @@ class ScriptTranslator(ScriptExpressions):
         }
 
     def _expression(self, node: Node) -> Made:
-        parts = _code(node)
+        parts = self.code(node)
         made = self.one(parts[0]) if len(parts) == 1 else self.values(parts)
         return made if isinstance(made, ast.stmt) else self.at(ast.Expr(self.values(parts)), node)
 
     def _block(self, node: Node) -> list[ast.stmt]:
-        return self.block(_code(node))
+        return self.block(self.code(node))
 
     def _if(self, node: Node) -> ast.stmt:
-        parts = _code(node)
+        parts = self.code(node)
         other = [part for part in parts if part.kind == "else_clause"]
         parts = [part for part in parts if part not in other]
         body = self.block(parts[1:]) or [self.at(ast.Pass(), node)]
         return self.at(ast.If(self.values(parts[:1]), body, self.block(other)), node)
 
     def _for(self, node: Node) -> ast.stmt:
-        parts = _code(node)
+        parts = self.code(node)
         if len(parts) < 2:
             return self.at(ast.Pass(), node)
         loop = ast.For(self.value(parts[0]), self.value(parts[1]), self.block(parts[2:]), [], None)
         return self.at(loop, node)
 
     def _while(self, node: Node) -> ast.stmt:
-        return self.at(ast.While(self.nothing(node), self.block(_code(node)), []), node)
+        return self.at(ast.While(self.nothing(node), self.block(self.code(node)), []), node)
 
     def _try(self, node: Node) -> ast.stmt:
         catches, last = node.of("catch_clause"), node.of("finally_clause")
-        body = [part for part in _code(node) if part not in catches and part not in last]
+        body = [part for part in self.code(node) if part not in catches and part not in last]
         handlers = [ast.ExceptHandler(None, None, self.block(part.of("statement_block"))) for part in catches]
         return self.at(ast.Try(self.block(body), handlers, [], self.block(last)), node)
 
     def _switch(self, node: Node) -> ast.stmt:
         cases = node.of("switch_case", "switch_default")
-        subject = [part for part in _code(node) if part not in cases]
-        bodies = [self.block(_code(case)[case.kind == "switch_case" :]) for case in cases]
+        subject = [part for part in self.code(node) if part not in cases]
+        bodies = [self.block(self.code(case)[case.kind == "switch_case" :]) for case in cases]
         return self.switched(
             node, self.values(subject), [(case.kind == "switch_case", b) for case, b in zip(cases, bodies, strict=True)]
         )
 
     def _function(self, node: Node) -> ast.stmt | ast.expr:
-        parts = _code(node)
+        parts = self.code(node)
         bodies = [part for part in parts if part.kind == "statement_block"]
         listed = node.of("formal_parameters")
         names = parts[:1] if node.kind not in {"function_expression", "arrow_function"} else []
         parameters = (
-            _code(listed[0]) if listed else [part for part in parts[:1] if part.kind == "identifier"][: len(parts) - 1]
+            self.code(listed[0])
+            if listed
+            else [part for part in parts[:1] if part.kind == "identifier"][: len(parts) - 1]
         )
         body: list[ast.stmt] = (
             self.block(bodies[-1:]) if bodies else [self.at(ast.Return(self.values(parts[1:])), node)]
@@ -231,7 +225,7 @@ class ScriptTranslator(ScriptExpressions):
 
     def _parameter(self, node: Node) -> str:
         if node.kind == "required_parameter":
-            inner = [child for child in _code(node) if child.kind != "decorator"]
+            inner = [child for child in self.code(node) if child.kind != "decorator"]
             return self._parameter(inner[0]) if inner else f"({node.start})"
         made = self.value(node)
         return made.id if isinstance(made, ast.Name) else f"({node.start})"
@@ -240,7 +234,7 @@ class ScriptTranslator(ScriptExpressions):
         """Parameters that are taken apart: their parts are assigned first; those that a decorator fills from a request, too."""
         for part in parameters:
             if part.kind == "required_parameter":
-                inner = [child for child in _code(part) if child.kind != "decorator"]
+                inner = [child for child in self.code(part) if child.kind != "decorator"]
                 if part.of("decorator") and inner and _FROM_REQUEST.match(part.text(self.source)):
                     request = self.at(ast.Attribute(self.name("request", part), "query", ast.Load()), part)
                     body.insert(0, self.at(ast.Assign([self.value(inner[0])], request), part))
@@ -248,8 +242,3 @@ class ScriptTranslator(ScriptExpressions):
             if part.kind in {"object_pattern", "array_pattern"}:
                 given = self.name(f"({part.start})", part)
                 body.insert(0, self.at(ast.Assign([self.value(part)], given), node))
-
-
-def _code(node: Node) -> list[Node]:
-    """The parts of a node that are no comment and no type."""
-    return [child for child in node.children if child.kind not in {"comment", *_TYPES}]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterable, Sequence
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from hive.scan.taint.syntax import Node
 
@@ -36,8 +36,12 @@ class InlineFunction(ast.Lambda):
 class Translator:
     """Turns nodes into Python's; what is not known is the list of its parts.
 
-    `ways` has a method for each kind of node that means more than its parts.
+    `ways` has a method for each kind of node that means more than its parts. A language says which words are its `nothings`,
+    and which kinds of nodes are `silent`: comments and types.
     """
+
+    nothings: ClassVar[frozenset[str]] = frozenset()
+    silent: ClassVar[frozenset[str]] = frozenset()
 
     def __init__(self, source: bytes) -> None:
         self.source = source
@@ -110,7 +114,21 @@ class Translator:
         ]
         return self.at(ast.Match(subject, made), node)
 
-    def compared(self, node: Node, sign: str, left: Node, right: Node, nothings: frozenset[str]) -> ast.expr:
+    def code(self, node: Node) -> list[Node]:
+        """The parts of a node that are not silent."""
+        return [child for child in node.children if child.kind not in self.silent]
+
+    def binary(self, node: Node) -> ast.expr:
+        """An operation of two values."""
+        parts = self.code(node)
+        return self.compared(node, self.between(*parts), *parts) if len(parts) == 2 else self.values(parts)
+
+    def unary(self, node: Node) -> ast.expr:
+        """An operation of one value, of which only the negation means something."""
+        inner = self.values(self.code(node))
+        return self.at(ast.UnaryOp(ast.Not(), inner), node) if node.text(self.source)[0] == "!" else inner
+
+    def compared(self, node: Node, sign: str, left: Node, right: Node) -> ast.expr:
         """A comparison, or an operation of two values."""
         one, other = self.value(left), self.value(right)
         if sign in {"&&", "||", "??", "and", "or"}:
@@ -118,7 +136,7 @@ class Translator:
         if sign not in OPERATORS:
             return self.at(ast.BinOp(one, ast.Add() if sign == "+" else ast.Mult(), other), node)
         made = OPERATORS[sign]
-        if right.text(self.source) in nothings and made in {ast.Eq, ast.NotEq}:
+        if right.text(self.source) in self.nothings and made in {ast.Eq, ast.NotEq}:
             made, other = ast.Is if made is ast.Eq else ast.IsNot, self.nothing(right)
         return self.at(ast.Compare(one, [made()], [other]), node)
 

@@ -6,27 +6,18 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bench.containers import measured
-from bench.process import free_port
 from bench.row import Gap, Row, Unmeasured, at_most
-from forge.gitea.admin import GiteaAdmin
+from bench.whole import raised
 from forge.gitea.operator import GiteaOperator
 from forge.gitea.writer import GiteaForge
 from forge.models import FileEdit, Ref, Repo
 from forge.protocol import Conflict, Refused
-from hive.app.set_up import ADMIN
-from hive.app.up import PRELOADED, begin
-from hive.config import load
-from hive.demo.model import ModelServer
-from hive.demo.scripted_replies import script
-from hive.demo.setup import AGENT, FORGE, OPERATOR, copy_project, sample, write_config
+from hive.demo.setup import AGENT, FORGE
 from hive.instance.instance import Instance
 from hive.ledger import DeploymentState
 from hive.reconcile.backends import look_for
-from hive.supervisor.processes import Supervisor
 
 CHANGES = 7
 SECONDS = 60.0
@@ -43,21 +34,13 @@ def deploying() -> Iterator[Row | Gap]:
     if backend is None:
         raise Unmeasured(why)
     bare, _ = measured(backend)
-    with TemporaryDirectory(prefix="hive-bench-", ignore_cleanup_errors=True) as directory, ExitStack() as stack:
-        state = Path(directory)
-        model = stack.enter_context(ModelServer(script()))
-        config = write_config(state, forge_port=free_port(), web_port=free_port(), model_url=model.url)
-        instance = Instance(load(config))
-        stack.callback(instance.close)
-        tree = Supervisor(state / "logs", lambda name, status: None, preload=PRELOADED)
-        stack.callback(tree.stop)
-        begin(config, instance, tree, lambda _: None, seed=lambda: copy_project(instance, sample(state)))
-        url, password = instance.url(FORGE), instance.secret_store.password(FORGE, ADMIN)
-        with GiteaAdmin(name=FORGE, url=url, login=ADMIN, password=password) as admin:
-            token = admin.make_token(OPERATOR, "bench", SCOPES)
-        mara = stack.enter_context(GiteaForge(name=FORGE, url=url, token=token))
-        operator = stack.enter_context(GiteaOperator(name=FORGE, url=url, token=token))
-        planned, ran = zip(*(change(instance, mara, operator, 2 + number) for number in range(CHANGES)), strict=True)
+    with ExitStack() as stack:
+        hive = stack.enter_context(raised(*SCOPES))
+        url = hive.instance.url(FORGE)
+        operator = stack.enter_context(GiteaOperator(name=FORGE, url=url, token=hive.token))
+        planned, ran = zip(
+            *(change(hive.instance, hive.mara, operator, 2 + number) for number in range(CHANGES)), strict=True
+        )
     yield Row("pushed → plan", statistics.median(planned), "ms", goal=at_most(1500))
     label = "merged → running by bubblewrap, beyond the start of its container"
     yield Row(label, statistics.median(ran) - bare, "ms", "container: start → first call", bare, at_most(300))

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -33,7 +34,26 @@ APP = Repo(FORGE, TEAM, "app")
 
 def whole() -> Iterator[Row | Gap]:
     """Latency and memory of one hive."""
-    with TemporaryDirectory(prefix="hive-bench-") as directory, ExitStack() as stack:
+    with raised("write:repository", "write:issue", "read:user") as hive:
+        yield from labels(hive.mara)
+        yield from memory(hive.tree)
+
+
+@dataclass(frozen=True, slots=True)
+class RaisedHive:
+    """A whole hive that is up; `mara` is its operator, `token` is hers."""
+
+    instance: Instance
+    tree: Supervisor
+    mara: GiteaForge
+    token: str
+
+
+@contextmanager
+def raised(*scopes: str) -> Iterator[RaisedHive]:
+    """A hive on its own forge, with the sample project; an operator's token has these scopes."""
+    place = TemporaryDirectory(prefix="hive-bench-", ignore_cleanup_errors=True)
+    with place as directory, ExitStack() as stack:
         state = Path(directory)
         model = stack.enter_context(ModelServer(script()))
         config = write_config(state, forge_port=free_port(), web_port=free_port(), model_url=model.url)
@@ -42,12 +62,11 @@ def whole() -> Iterator[Row | Gap]:
         tree = Supervisor(state / "logs", lambda name, status: None, preload=PRELOADED)
         stack.callback(tree.stop)
         begin(config, instance, tree, lambda _: None, seed=lambda: copy_project(instance, sample(state)))
-        password = instance.secret_store.password(FORGE, ADMIN)
-        with GiteaAdmin(name=FORGE, url=instance.url(FORGE), login=ADMIN, password=password) as admin:
-            token = admin.make_token(OPERATOR, "bench", ("write:repository", "write:issue", "read:user"))
-        mara = stack.enter_context(GiteaForge(name=FORGE, url=instance.url(FORGE), token=token))
-        yield from labels(mara)
-        yield from memory(tree)
+        url, password = instance.url(FORGE), instance.secret_store.password(FORGE, ADMIN)
+        with GiteaAdmin(name=FORGE, url=url, login=ADMIN, password=password) as admin:
+            token = admin.make_token(OPERATOR, "bench", scopes)
+        mara = stack.enter_context(GiteaForge(name=FORGE, url=url, token=token))
+        yield RaisedHive(instance, tree, mara, token)
 
 
 def labels(mara: GiteaForge) -> Iterator[Row | Gap]:

@@ -125,10 +125,12 @@ def watch(
 def _ask_to_end(process: Running) -> None:
     """Give a process that has not ended a moment to take along what left its group: `hive.agent.launch` does."""
     until = time.monotonic() + _GRACE
-    while process.poll() is None and time.monotonic() < until:
+    for pause in _pauses():
+        if process.poll() is not None or time.monotonic() >= until:
+            return
         with suppress(ProcessLookupError, PermissionError):
             os.kill(process.pid, signal.SIGTERM)
-        time.sleep(_LOOK / 10)
+        time.sleep(pause)
 
 
 def _read(process: Running, said: dict[int, list[bytes]], deadlines: Deadlines, most: int) -> str:
@@ -158,11 +160,21 @@ def _read(process: Running, said: dict[int, list[bytes]], deadlines: Deadlines, 
                     pipes.unregister(pipe)
             if not ready and has_ended:
                 return ""  # it has ended, and what holds its output open is a helper that did not
-    while process.poll() is None:
+    for pause in _pauses():
+        if process.poll() is not None:
+            return ""
         if time.monotonic() - heard >= deadlines.silence:
-            return f"it did not end for {deadlines.silence:.0f} s"
-        time.sleep(_LOOK / 10)
-    return ""
+            break
+        time.sleep(pause)
+    return f"it did not end for {deadlines.silence:.0f} s"
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds between looks at a process that has closed its output: most end in the same millisecond."""
+    pause = _LOOK / 400
+    while True:
+        yield pause
+        pause = min(2 * pause, _LOOK / 10)
 
 
 def complaint(errors: str) -> str:

@@ -89,6 +89,7 @@ class Host:
         self._told: dict[str, str] = {}
         self._loops = instance.loops("host", stop)
         self._woken = WakeupBroadcast()
+        self._seen = 0
         self._prices = price_list(own_prices(settings.model.own_prices))
         self._owner = token_hex(8)
         """This process: what any other one has reserved is that of a dead host."""
@@ -111,7 +112,7 @@ class Host:
         relay = threading.Thread(target=self._woken.relay, args=(wakeup, self._stop), name="wakeups")
         relay.start()
         try:
-            self._loops.run("tick", self._tick)
+            self._loops.run("tick", self._tick, wait=self._pause)
         finally:
             collector.join()
             relay.join()
@@ -127,6 +128,7 @@ class Host:
 
     def _tick(self, heartbeat: Heartbeat) -> float:
         """Look after every agent once; returns after how many seconds to do so again."""
+        self._seen = self._woken.seen
         for guard in self._guards.values():
             guard.refusals.flush()
         self._instance.ledger.budgets.settle_dead(self._owner)
@@ -142,6 +144,15 @@ class Host:
                     self._keep(target)
         heartbeat.beat()
         return TICK_SECONDS
+
+    def _pause(self, seconds: float) -> None:
+        """Wait for the next tick, which comes sooner when an effect or a container's first answer is there for it."""
+        if not self._stop.wait(TICK_SECONDS / 20):
+            self._woken.wait(self._seen, seconds)
+
+    def _heard(self, agent: str, sha: str, trouble: str = "") -> None:
+        if self.containers.heard(agent, sha, trouble):
+            self._woken.notify()
 
     def _add(self, team: str, agent: str) -> None:
         self._targets.append(self._managed.of(self._instance, team, agent))
@@ -274,7 +285,7 @@ class Host:
             config_repo=Repo(forge, instance.settings.configs, agent),
             ledger=instance.ledger,
             wake=lambda effect: _pending(instance, effect),
-            heard=self.containers.heard,
+            heard=self._heard,
             epoch=lambda: self.containers.epoch(agent),
             serves=lambda run: self.containers.serves(agent, run),
             stop=self._stop,

@@ -37,7 +37,7 @@ class AgentSession:
     config_repo: Repo
     ledger: Ledger
     wake: Callable[[int], None]
-    heard: Callable[[str, str, str], None]
+    heard: Callable[[str, str, str], object]
     epoch: Callable[[], int]
     stop: threading.Event
     rest: AgentBackoff

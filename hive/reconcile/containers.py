@@ -59,15 +59,17 @@ class Containers:
         """A number that changes whenever a container starts or ends; any thread may ask."""
         return self._epochs.get(agent, 0)
 
-    def heard(self, agent: str, sha: str, trouble: str = "") -> None:
+    def heard(self, agent: str, sha: str, trouble: str = "") -> bool:
         """Record a container's heartbeat, with the commit that it was built from; any thread may call this.
 
-        One that says what is wrong with it, as its health check failed, has not answered.
+        One that says what is wrong with it, as its health check failed, has not answered. Returns whether this is news.
         """
         if trouble:
             self._troubles[agent] = sha, trouble
-        else:
-            self._heard[agent] = sha
+            return True
+        is_first = self._heard.get(agent) != sha
+        self._heard[agent] = sha
+        return is_first
 
     def answered(self, agent: str) -> str:
         """The commit that the running container reported; empty before its first heartbeat."""

@@ -206,10 +206,10 @@ class Reconciler:
 
     def _succeed(self, target: ManagedAgent, baseline: Baseline, deployment: Deployment) -> None:
         mirror = target.mirror()
-        new = self.planner.plan(target.agent, mirror, target.policy.branch, deployment.sha)
+        new = self.planner.built(target.agent, mirror, target.policy.branch, deployment.sha)
         try:
             old = (
-                self.planner.plan(target.agent, mirror, target.policy.branch, baseline.running_sha)
+                self.planner.built(target.agent, mirror, target.policy.branch, baseline.running_sha)
                 if baseline.running_sha
                 else None
             )
@@ -273,7 +273,7 @@ class Reconciler:
         match step:
             case Build():
                 mirror = target.mirror()
-                made = self.planner.plan(target.agent, mirror, target.policy.branch, step.sha)
+                made = self.planner.plan_to_build(target.agent, mirror, target.policy.branch, step.sha)
                 if not self._containers.backend.prepare(dirs, step.sha, mirror):
                     return False
                 build(made, step.sha, dirs.gens)

@@ -103,13 +103,24 @@ class Loops:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return Heartbeat(self._folder / f"{self._process}.{loop}", self._late_after + every)
 
-    def run(self, loop: str, step: Callable[[Heartbeat], float], *, every: float = 0.0) -> None:
-        """Repeat a step until `stop` is set, with the pause in seconds that it returns. A step sends its own heartbeats."""
+    def run(
+        self,
+        loop: str,
+        step: Callable[[Heartbeat], float],
+        *,
+        every: float = 0.0,
+        wait: Callable[[float], object] | None = None,
+    ) -> None:
+        """Repeat a step until `stop` is set, with the pause in seconds that it returns. A step sends its own heartbeats.
+
+        `wait` spends a pause, or less of it when there is something to do.
+        """
+        wait = wait or self.stop.wait
         heartbeat = self.heartbeat(loop, every=every)
         try:
             while not self.stop.is_set():
                 with self.enduring(heartbeat):
-                    self.stop.wait(step(heartbeat))
+                    wait(step(heartbeat))
         finally:
             if not self.stop.is_set():  # the exception is raised on, in this thread or by `last_words`
                 self._died = loop

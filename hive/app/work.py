@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 
+from bots.agent_intents import roster_of
 from bots.bot import Context
 from bots.configurations import ConfigurationView, TombstoneView
 from bots.intents import OpenIssue
@@ -205,7 +206,17 @@ def dispatcher_of(instance: Instance) -> Dispatcher:
         return decode(delivery, instance.names.named)
 
     readings = {name: DeliveryDecoder(read, partial(page, instance)) for name in instance.settings.forges}
-    return Dispatcher(instance.ledger, readings, instance.settings.team_of, instance.listeners, instance.origins.of)
+    return Dispatcher(
+        *(instance.ledger, readings, instance.settings.team_of, instance.listeners, instance.origins.of),
+        deploys=partial(_deploys, instance),
+        wake_host=Wakeup(instance.settings.state / HOST_WAKEUP).notify,
+    )
+
+
+def _deploys(instance: Instance, team: str, repo: Repo) -> str | None:
+    """The agent of a configuration, or the name under which a roster is deployed; None for any other repository."""
+    here = instance.teams[team]
+    return roster_of(repo.forge) if repo == here.roster else here.configs.get(repo)
 
 
 def contexts(instance: Instance, reader: Callable[[str, str], GiteaReader]) -> Callable[[str, str], Context]:

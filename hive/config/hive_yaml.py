@@ -19,7 +19,7 @@ from hive.config.validation import DEFAULT_ACCOUNTS, field_errors
 from hive.config.yaml_loader import MAX_BYTES
 from hive.config.yaml_locations import BadYaml, Document, Problem
 
-DEFAULT_BOTS = ("bots.triage", "bots.commands", "bots.lane", "bots.review", "bots.gatekeeper", "bots.roster")
+DEFAULT_BOTS = ("bots.triage", "bots.commands", "bots.lane", "bots.gatekeeper", "bots.roster", "bots.review")
 EMBEDDED: Final = "embedded"
 OPS: Final = "ops"
 """The repository, beside `meta`, where people ask things of the hive."""

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from forge.events import Event, SubjectChanged
+from forge.events import Event, PullMerged, SubjectChanged
 from forge.models import Repo
 from forge.webhook import Delivery
 from hive.ledger import Act, Ledger, Origin
@@ -28,13 +28,19 @@ class DeliveryDecoder:
 
 @dataclass(frozen=True, slots=True)
 class Dispatcher:
-    """Decodes deliveries, and enqueues a job for each bot that subscribes to their events."""
+    """Decodes deliveries, and enqueues a job for each bot that subscribes to their events.
+
+    `deploys` is whose container a merge into a repository may change. The host looks at once: the job of the merge waits
+    for those before it on the pull request, a review among them. `wake_host` tells it to.
+    """
 
     ledger: Ledger
     decoders: Mapping[str, DeliveryDecoder]
     team_of: Callable[[Repo], str | None]
     listeners: Callable[[str, Event], Iterable[str]]
     origin: Callable[[str, Event], Origin]
+    deploys: Callable[[str, Repo], str | None] = lambda _team, _repo: None
+    wake_host: Callable[[], None] = lambda: None
 
     def dispatch(self) -> list[int]:
         """Dispatch everything that waits; returns the ids of new jobs. Safe to repeat after a crash."""
@@ -47,14 +53,20 @@ class Dispatcher:
     def dispatch_batch(self) -> tuple[list[int], int]:
         """Dispatch at most BATCH deliveries; returns the ids of new jobs, and how many deliveries were read."""
         made: list[int] = []
+        nudged = False
         unread = self.ledger.deliveries.unread(BATCH)
         if unread:
             with self.ledger.transaction(durable=False):  # if a power cut undoes it, the deliveries are read again
                 for number, delivery in unread:
-                    made += self._dispatch_one(number, delivery)
+                    new, is_merge = self._dispatch_one(number, delivery)
+                    made += new
+                    nudged = nudged or is_merge
+        if nudged:
+            self.wake_host()
         return made, len(unread)
 
-    def _dispatch_one(self, number: int, delivery: Delivery) -> list[int]:
+    def _dispatch_one(self, number: int, delivery: Delivery) -> tuple[list[int], bool]:
+        """The ids of new jobs, and whether the host was asked to look at a configuration."""
         decoder = self.decoders.get(delivery.forge)
         try:
             events = decoder.decode(delivery) if decoder else []
@@ -62,13 +74,13 @@ class Dispatcher:
             log.error("delivery_unreadable id=%d kind=%r why=%r", number, delivery.kind, str(error)[:200])
             self._audit(delivery, Act.DELIVERY_UNREADABLE, str(error))
             self.ledger.deliveries.mark_read(number, failed=True)
-            return []
+            return [], False
         team = next((found for event in events if (found := self.team_of(event.ref.repo))), None)
         if decoder is None or team is None:
             why = "a repository of no team" if events else "an event that no bot handles"
             self._audit(delivery, Act.DELIVERY_IGNORED, why)
             self.ledger.deliveries.mark_read(number)
-            return []
+            return [], False
         identified = [event for event in events if event.key]
         made, refreshes = list[int](), list[int]()
         for event in identified:
@@ -87,7 +99,14 @@ class Dispatcher:
                     key=event.key,
                 )
         self.ledger.deliveries.mark_read(number, team=team)
-        return made + refreshes
+        return made + refreshes, self._nudge(team, events)
+
+    def _nudge(self, team: str, events: Iterable[Event]) -> bool:
+        merged = {event.ref.repo for event in events if isinstance(event, PullMerged)}
+        moved = {agent for repo in merged if (agent := self.deploys(team, repo)) is not None}
+        for agent in moved:
+            self.ledger.deployments.request_check(agent)
+        return bool(moved)
 
     def _refreshes(self, team: str, delivery: Delivery, events: Iterable[Event]) -> Iterator[tuple[Event, Event]]:
         """A refresh for each event without an id of what happened, unless one is pending that will see it."""

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from forge.events import Event, IssueClosed, IssueOpened, SubjectChanged
-from forge.models import Ref, Repo, User
+from forge.events import Event, IssueClosed, IssueOpened, PullMerged, SubjectChanged
+from forge.models import Branch, Ref, Repo, Repository, User
 from forge.webhook import Delivery
 from hive.ledger import Ledger, Origin, compress
 from hive.worker.dispatch import BATCH, DeliveryDecoder, Dispatcher
@@ -121,3 +121,40 @@ def test_nobody_looks_for_nobody(ledger: Ledger, dispatcher: Dispatcher) -> None
     deaf = replace(dispatcher, decoders={"forgejo": DeliveryDecoder(closed, lambda _: "")}, listeners=lambda *_: [])
     send(ledger, "u1")
     assert deaf.dispatch() == []
+
+
+@pytest.mark.parametrize("key", ["merged:7", ""])
+def test_a_merge_asks_the_host_to_look_though_a_review_is_at_work(
+    ledger: Ledger, dispatcher: Dispatcher, key: str
+) -> None:
+    """Its own job waits for those before it on the pull request; a merge elsewhere asks for nothing."""
+
+    def merged(delivery: Delivery) -> list[Event]:
+        return [PullMerged(event.ref, event.actor, key and f"{key}:{event.ref}") for event in decode(delivery)]
+
+    seen = Repository(7, APP, "main", archived=False, mirror=False, empty=False, private=True)
+    ledger.deployments.register(
+        "iris", team="acme", seen=seen, branch=Branch("main", "a" * 40, protected=True), cursor=3
+    )
+    woken: list[str] = []
+    elsewhere = replace(
+        dispatcher,
+        decoders={"forgejo": DeliveryDecoder(merged, lambda _: "")},
+        deploys=lambda team, repo: None,
+        wake_host=lambda: woken.append("host"),
+    )
+    send(ledger, "u1", number=1)
+    elsewhere.dispatch()
+    assert (woken, _asked(ledger)) == ([], False)
+    send(ledger, "u2", number=2)
+    job, *_ = replace(
+        elsewhere, deploys=lambda team, repo: "iris" if (team, repo) == ("acme", APP) else None
+    ).dispatch()
+    assert (woken, _asked(ledger)) == (["host"], True)
+    assert ledger.jobs.claim(job) is not None
+
+
+def _asked(ledger: Ledger) -> bool:
+    baseline = ledger.deployments.baseline("iris")
+    assert baseline is not None
+    return baseline.check_requested_at > baseline.checked_at

@@ -10,9 +10,10 @@ from contextlib import ExitStack
 from bench.containers import measured
 from bench.row import Gap, Row, Unmeasured, at_most
 from bench.whole import raised
+from bots.review import CONTEXT as REVIEW
 from forge.gitea.operator import GiteaOperator
 from forge.gitea.writer import GiteaForge
-from forge.models import FileEdit, Ref, Repo
+from forge.models import FileEdit, Ref, Repo, State
 from forge.protocol import Conflict, Refused
 from hive.demo.setup import AGENT, FORGE
 from hive.instance.instance import Instance
@@ -58,6 +59,7 @@ def change(instance: Instance, mara: GiteaForge, operator: GiteaOperator, minute
     until(lambda: any(PLAN in comment.body for comment in mara.comments(pull)), f"the plan of {pull}")
     planned = time.perf_counter() - begun
     head = mara.pull(pull).head_sha
+    until(lambda: is_reviewed(mara, head), f"the review of {pull}")
     until(lambda: _merge(operator, pull, head), f"the merge of {pull}")
     begun = time.perf_counter()
     newest = instance.ledger.deployments.newest
@@ -77,6 +79,12 @@ def until(is_so: Callable[[], bool], what: str) -> None:
         if time.monotonic() > end:
             raise Unmeasured(f"{what} did not come")
         time.sleep(LOOK_SECONDS)
+
+
+def is_reviewed(mara: GiteaForge, head: str) -> bool:
+    """Whether nothing that looks at a head is still at work, which would share the processors."""
+    now = {status.context: status.state for status in reversed(mara.statuses(CONFIG, head))}
+    return REVIEW in now and State.PENDING not in now.values()
 
 
 def _merge(operator: GiteaOperator, pull: Ref, head: str) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from bench.containers import containers
 from bench.deploying import deploying
+from bench.evaluating import evaluating
 from bench.gateway import gateway
 from bench.grown import grown
 from bench.ingest import ingest
@@ -38,6 +39,7 @@ PARTS: dict[str, Callable[[], Iterator[Row | Gap]]] = {
     "gateway": gateway,
     "containers": containers,
     "deploying": deploying,
+    "evaluating": evaluating,
     "watching": watching,
     "reviewing": reviewing,
     "whole": whole,

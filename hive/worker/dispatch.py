@@ -53,15 +53,15 @@ class Dispatcher:
     def dispatch_batch(self) -> tuple[list[int], int]:
         """Dispatch at most BATCH deliveries; returns the ids of new jobs, and how many deliveries were read."""
         made: list[int] = []
-        nudged = False
+        requested = False
         unread = self.ledger.deliveries.unread(BATCH)
         if unread:
             with self.ledger.transaction(durable=False):  # if a power cut undoes it, the deliveries are read again
                 for number, delivery in unread:
                     new, is_merge = self._dispatch_one(number, delivery)
                     made += new
-                    nudged = nudged or is_merge
-        if nudged:
+                    requested = requested or is_merge
+        if requested:
             self.wake_host()
         return made, len(unread)
 
@@ -99,9 +99,9 @@ class Dispatcher:
                     key=event.key,
                 )
         self.ledger.deliveries.mark_read(number, team=team)
-        return made + refreshes, self._nudge(team, events)
+        return made + refreshes, self._request_checks(team, events)
 
-    def _nudge(self, team: str, events: Iterable[Event]) -> bool:
+    def _request_checks(self, team: str, events: Iterable[Event]) -> bool:
         merged = {event.ref.repo for event in events if isinstance(event, PullMerged)}
         moved = {agent for repo in merged if (agent := self.deploys(team, repo)) is not None}
         for agent in moved:

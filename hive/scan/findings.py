@@ -74,7 +74,8 @@ def _holds(rule: Rule, source: Source, mark: Diagnostic, line: int) -> bool:
     text = source.text(line)
     if rule.message and not rule.message.search(mark.message):
         return False
-    if rule.near and not any(rule.near.search(source.text(number)) for number in range(line - NEAR, line + 1)):
+    above = [source.text(number) for number in range(line - NEAR, line + 1)]
+    if (rule.near and not any(map(rule.near.search, above))) or (rule.not_near and any(map(rule.not_near.search, above))):
         return False
     both = f"{source.text(source.line(mark.line))}\n{text}"
     if (rule.unless and any(map(rule.unless.search, both.split("\n")))) or (rule.only and not rule.only.search(text)):

@@ -30,7 +30,7 @@ class Rule:
     `guess` marks a rule that is often wrong where secrets are made up: in tests and in prose.
     `unless` matches lines that only look like a finding. `at` is found on the line of an instruction of several that the
     finding is about. `only` has to match the line, `wants` some line of the file, `near` one of the few
-    lines above it or itself, `message` the engine's own words.
+    lines above it or itself, `not_near` none of them, `message` the engine's own words.
     `same` are rules that explain it better: on a line with one of them this one is not shown.
     One that is not `in_tests` means nothing there.
     """
@@ -46,6 +46,7 @@ class Rule:
     wants: re.Pattern[str] | None = None
     only: re.Pattern[str] | None = None
     near: re.Pattern[str] | None = None
+    not_near: re.Pattern[str] | None = None
     message: re.Pattern[str] | None = None
     same: frozenset[str] = frozenset()
     in_tests: bool = True
@@ -211,6 +212,7 @@ def _rule(said: dict[str, Any]) -> Rule:
         wants=re.compile(said["wants"]) if "wants" in said else None,
         only=re.compile(said["only"]) if "only" in said else None,
         near=re.compile(said["near"]) if "near" in said else None,
+        not_near=re.compile(said["not_near"]) if "not_near" in said else None,
         message=re.compile(said["message"]) if "message" in said else None,
         same=frozenset(said.get("same", ())),
     )

@@ -14,6 +14,7 @@ from hive.scan.taint.translate import InlineFunction
 from hive.scan.taint.uses import is_location, stays_at_home, told_by, uses
 
 _PATH_CLASSES = frozenset({"Path", "PurePath", "PosixPath", "PurePosixPath"})
+_NUMBERS = frozenset({"int", "float", "bool", "UUID", "uuid.UUID"})
 _COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp
 
 
@@ -216,7 +217,7 @@ class ExpressionReader:
     ) -> Trail | None:
         """The value of a call."""
         name, last = dotted(node.func), last_name(node.func)
-        if cleaners()["any"].match(last):
+        if cleaners()["any"].match(last) or _is_turned(node):
             return None
         if self._is_source(node.func):
             return Trail(frozenset({node.lineno}))
@@ -270,6 +271,11 @@ class ExpressionReader:
             first = function.node.args.args[:1]
             if function.node.name == name and method == bool(first and first[0].arg in {"self", "cls"}):
                 yield function
+
+
+def _is_turned(node: ast.Call) -> bool:
+    """Whether a call turns what it reads into a number, as `args.get("n", type=int)` does."""
+    return any(item.arg == "type" and dotted(item.value) in _NUMBERS for item in node.keywords)
 
 
 def _joined(trail: Trail | None, line: int) -> Trail | None:

@@ -90,7 +90,10 @@ class _Walk:
             case ast.Return(value=value):
                 self._return(self._reader.read(value, known))
                 return True
-            case ast.Raise() | ast.Continue() | ast.Break():
+            case ast.Raise(exc=error):
+                self._reader.read(error, known)
+                return True
+            case ast.Continue() | ast.Break():
                 return True
             case ast.Expr(value=value):
                 self._leave(self._reader.read(value, known), node)

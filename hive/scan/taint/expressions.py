@@ -189,12 +189,16 @@ class ExpressionReader:
             given = either(given, trail)
         if isinstance(node.func, ast.Attribute):
             trails[id(node.func.value)] = receiver
+        opened = False
         for use, part in uses(node, self._table):
             trail = trails[id(part)]
             if trail is not None and use not in trail.fit:
                 self.used.append((node.lineno, use, trail))
+                opened = opened or use == "path"
         self._called_back(node, receiver)
         self._filled(node, either(receiver, given), known)
+        if opened:  # what a file holds is not what the sender wrote
+            return None
         return self._told(node, self._outcome(node, receiver, given, trails))
 
     def _filled(self, node: ast.Call, trail: Trail | None, known: KnownState) -> None:

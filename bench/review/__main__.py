@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.review.corpus import Change, Fault, corpus
+from bench.review.corpus import BLIND, FOLDER, Change, Fault, corpus
 from bots.models import Finding, Level
 from hive.scan.analysis import analyse
 from hive.scan.sources import Before, OldFile
@@ -142,20 +142,27 @@ def report(results: Iterable[Result]) -> Iterable[str]:
 
 
 def main(words: Sequence[str] | None = None) -> None:
-    """The table, and below it what was missed or false; `--only` takes changes whose name holds a word."""
+    """For each part of the corpus what was missed or false, and a table; `--only` takes changes whose name holds a word."""
     parser = argparse.ArgumentParser(prog="python -m bench.review", description=__doc__)
     parser.add_argument("--only", default="", metavar="WORD")
     parser.add_argument("--all", action="store_true", help="show every finding")
     options = parser.parse_args(words)
-    results = look([change for change in corpus() if options.only in f"{change.language} {change.name}"])
-    for row in report(results):
-        print(row)
-    if options.all:
-        for item in (item for result in results for item in result.findings):
-            print(
-                f"{item.path}:{item.line} {item.level.name} {item.category.value} {item.engine} {item.rule}: {item.title}"
-            )
-    print(table(results))
+    for folder in (FOLDER, *BLIND):
+        wanted = [change for change in corpus(folder) if options.only in f"{change.language} {change.name}"]
+        results = look(wanted)
+        print(f"## {folder.name}")
+        for row in report(results):
+            print(row)
+        if options.all:
+            _show(results)
+        print(table(results), end="\n\n")
+
+
+def _show(results: Iterable[Result]) -> None:
+    for item in (item for result in results for item in result.findings):
+        print(
+            f"{item.path}:{item.line} {item.level.name} {item.category.value} {item.engine} {item.rule}: {item.title}"
+        )
 
 
 if __name__ == "__main__":

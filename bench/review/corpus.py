@@ -22,6 +22,8 @@ KINDS = {
     "I": "inconsistency",
 }
 FOLDER = Path(__file__).parent / "corpus"
+BLIND = tuple(sorted((Path(__file__).parent / "blind").iterdir()))
+"""Rounds of changes that were written, and reviewed for the first time, before a rule was written for them."""
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -6,19 +6,23 @@ from collections import Counter
 
 import pytest
 
-from bench.review.corpus import KINDS, Fault, Malformed, changes, corpus
+from bench.review.corpus import BLIND, FOLDER, KINDS, Fault, Malformed, changes, corpus
+
+PARTS = (FOLDER, *BLIND)
 
 
 def test_no_two_changes_share_a_path() -> None:
     """All changes are reviewed as one, so each file belongs to one of them."""
-    paths = Counter(file.path for change in corpus() for file in change.files)
-    assert [path for path, count in paths.items() if count > 1] == []
+    for folder in PARTS:
+        paths = Counter(file.path for change in corpus(folder) for file in change.files)
+        assert [path for path, count in paths.items() if count > 1] == []
     assert len(corpus()) >= 300
+    assert sum(len(corpus(folder)) for folder in BLIND) >= 150
 
 
 def test_every_twin_has_its_other() -> None:
     """A change that was put right stands beside the one with the fault, and no fault is in it."""
-    names = {change.name: change for change in corpus()}
+    names = {change.name: change for folder in PARTS for change in corpus(folder)}
     for name, change in names.items():
         if change.is_twin:
             assert names[name.removesuffix("~")].faults

@@ -30,7 +30,7 @@ class PostReview(WireNamed, wire="post_review"):
     key: str
     base: str = ""
     findings: tuple[FindingView, ...] = ()
-    approves: bool = True
+    approves: bool = False
 
 
 @dataclass(frozen=True, slots=True)

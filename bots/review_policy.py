@@ -56,7 +56,7 @@ class ReviewPolicy:
     suppressions: tuple[Suppression, ...] = ()
     rules: tuple[OwnRule, ...] = ()
     inline: int = 10
-    approve: bool = True
+    approve: bool = False
     broken: str = ""
 
     def reviews(self, path: str) -> bool:

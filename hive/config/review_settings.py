@@ -96,7 +96,7 @@ class ReviewSettings:
     inline: Annotated[int, Ge(0), Le(50)] = 10
     """The most comments on lines in one review; more findings are listed in its text."""
 
-    approve: bool = True
+    approve: bool = False
     """Whether a change without anything red is approved by the bot's account; otherwise only to take back its own rejection."""
 
     __pydantic_config__: ClassVar = STRICT

@@ -10,7 +10,7 @@ from functools import partial
 from typing import TypeVar
 
 from bots.markdown import visible
-from forge.models import PullRequest, Ref, Repo, Review, ReviewState
+from forge.models import PullRequest, Ref, Repo, State
 from forge.protocol import NotFound, Reader, Unavailable
 from hive.app.console import ActivityConsole
 from hive.demo.form_browser import NotPossible
@@ -22,6 +22,7 @@ from hive.instance.instance import StartupError
 T = TypeVar("T")
 ROUNDS = 6
 STUCK = ("blocked", "failed")
+VERDICT = "hive/review"
 WORDS = 600
 """The most characters of an agent's explanation that are shown."""
 
@@ -40,6 +41,14 @@ class Timing:
 
     what: str
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeadVerdict:
+    """What the review says of a head."""
+
+    head_sha: str
+    state: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +153,7 @@ class Story:
         for number in range(1, ROUNDS + 1):
             what = "pull request → reviewed" if number == 1 else f"fixed → reviewed, round {number}"
             verdict = self._timed(what, partial(self._verdict, pull, seen))
-            if verdict.state is ReviewState.APPROVED:
+            if verdict.state is State.SUCCESS:
                 return
             seen = verdict.head_sha
             self._timed("🔴 → fixed", partial(self._new_head, pull, seen))
@@ -176,12 +185,12 @@ class Story:
                 return subject.ref
         return None
 
-    def _verdict(self, pull: Ref, seen: str) -> Review | None:
+    def _verdict(self, pull: Ref, seen: str) -> HeadVerdict | None:
         head = self._reader.pull(pull).head_sha
         if head == seen:
             return None
-        verdicts = (ReviewState.APPROVED, ReviewState.REQUEST_CHANGES)
-        return next((r for r in self._reader.reviews(pull) if r.head_sha == head and r.state in verdicts), None)
+        said = [each.state for each in self._reader.statuses(pull.repo, head) if each.context == VERDICT]
+        return HeadVerdict(head, said[0]) if said and said[0] is not State.PENDING else None
 
     def _new_head(self, pull: Ref, old: str) -> bool | None:
         return self._reader.pull(pull).head_sha != old or None

@@ -25,7 +25,7 @@ STATES = {
     Verdict.REMARKS: ReviewState.APPROVED,
     Verdict.GOOD: ReviewState.APPROVED,
 }
-"""The review state of each verdict: a rejection blocks until the same account approves, so what is not red approves."""
+"""The review state of each verdict where the bot may approve, or has to: a rejection blocks until the same account approves."""
 
 
 @HANDLERS.on(PostReview)

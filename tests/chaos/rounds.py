@@ -88,10 +88,10 @@ class Round:
             self.say(refs[what], said)  # words beside it would be a message to iris as well, before or after it
         # What is merged is neither planned nor reviewed any more, so she waits for both.
         self.wait(lambda: self.starts(proposal, "🔎"), "the plan of the proposal")
-        self.wait(lambda: self.hive.verdict(proposal, "APPROVED"), "a review of the proposal")
+        self.wait(lambda: self.hive.status(proposal, "hive/review") == "success", "a review of the proposal")
         self.merge(proposal)
         pull = self.wait(lambda: self.hive.pull_of(refs["written"]), "the pull request")
-        self.wait(lambda: self.hive.verdict(pull, "APPROVED"), "a review that approves")
+        self.wait(lambda: self.hive.status(pull, "hive/review") == "success", "a green review")
         self.merge(pull)
         self.wait(lambda: len(self.answers(refs["retried"])) >= 2, "a second answer")
         self.wait(lambda: not self.hive.mara.issue(refs["written"]).is_open, "the end of the issue")

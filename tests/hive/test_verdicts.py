@@ -20,14 +20,14 @@ def test_retargeted_it_is_looked_at_again(hive_env: HiveEnv) -> None:
     worker = hive_env.worker()
     pull = proposed(hive_env, base="dev")
     look(hive_env, worker, PullChanged(pull, hive_env.mara.user("mara"), "opened"))
-    assert (status(hive_env, pull), verdicts(hive_env, pull)) == ("success", ["APPROVED"])
+    assert (status(hive_env, pull), verdicts(hive_env, pull)) == ("success", ["COMMENT"])
 
     aim(hive_env, pull, "main")
     look(hive_env, worker, PullChanged(pull, hive_env.mara.user("mara"), "retargeted"), asked=False)
     assert status(hive_env, pull) == status(hive_env, pull, "hive/eval") == "pending"
-    assert verdicts(hive_env, pull) == ["APPROVED"]
+    assert verdicts(hive_env, pull) == ["COMMENT"]
     look(hive_env, worker)
-    assert (status(hive_env, pull), verdicts(hive_env, pull)) == ("failure", ["APPROVED", "REQUEST_CHANGES"])
+    assert (status(hive_env, pull), verdicts(hive_env, pull)) == ("failure", ["COMMENT", "REQUEST_CHANGES"])
     assert status(hive_env, pull, "hive/eval") == "success"
 
     aim(hive_env, pull, "dev")
@@ -41,11 +41,11 @@ def test_a_new_title_is_nothing_to_look_at(hive_env: HiveEnv) -> None:
     pull = proposed(hive_env, base="dev")
     look(hive_env, worker, PullChanged(pull, mara, "opened"))
     look(hive_env, worker, PullChanged(pull, mara, "retitled"))
-    assert verdicts(hive_env, pull) == ["APPROVED"]
+    assert verdicts(hive_env, pull) == ["COMMENT"]
     with core(hive_env) as forge:
         forge.commit(CONFIG, [FileEdit("more", b"x\n")], message="Go on", branch="dev")
     look(hive_env, worker, PullChanged(pull, mara, "retitled again"))
-    assert (status(hive_env, pull), verdicts(hive_env, pull)) == ("success", ["APPROVED"])
+    assert (status(hive_env, pull), verdicts(hive_env, pull)) == ("success", ["COMMENT"])
 
 
 def test_another_branch_under_the_name_of_the_base(hive_env: HiveEnv) -> None:
@@ -108,7 +108,7 @@ def test_a_review_for_another_base_is_not_posted(hive_env: HiveEnv) -> None:
         effect = enqueue(ledger, "acme", "argus", posted, by="review")
         hive_env.worker().apply(effect)
         states.append(ledger.effects.get(effect).state)
-    assert (states, verdicts(hive_env, pull)) == (["superseded", "done"], ["APPROVED"])
+    assert (states, verdicts(hive_env, pull)) == (["superseded", "done"], ["COMMENT"])
 
 
 def core(hive_env: HiveEnv) -> GiteaForge:

@@ -10,7 +10,6 @@ import urllib.error
 
 import pytest
 
-from forge.models import ReviewState
 from hive.demo.scripted_replies import DOWNLOAD, SORT
 from hive.demo.setup import FORGE
 from tests.stories.conftest import APP, CONFIG, Hive
@@ -25,7 +24,7 @@ def test_lost_webhooks_are_found_by_the_sweep(hive: Hive) -> None:
             hive.as_admin("DELETE", f"/orgs/{org}/hooks/{hook['id']}")
     issue = hive.file(SORT)
     pull = hive.until(lambda: hive.pull_of(issue), "the pull request")
-    hive.until(lambda: hive.verdict(pull, ReviewState.APPROVED), "a green review")
+    hive.until(lambda: hive.status(pull, "hive/review") == "success", "a green review")
     hive.merge(pull)
     hive.until(lambda: hive.instance.ledger.runs.find(str(issue)).outcome == "merged", "the end")  # type: ignore[union-attr]
     assert hive.deliveries() == []
@@ -75,7 +74,7 @@ def test_no_token_lies_about(hive: Hive) -> None:
     """No secret is in a git configuration, a log, the ledger's words, or an agent's directory."""
     issue = hive.file(SORT)
     pull = hive.until(lambda: hive.pull_of(issue), "the pull request")
-    hive.until(lambda: hive.verdict(pull, ReviewState.APPROVED), "a green review")
+    hive.until(lambda: hive.status(pull, "hive/review") == "success", "a green review")
     state = hive.instance.settings.state
     secrets = [path.read_bytes().strip() for path in (state / "secrets").rglob("*") if path.is_file()]
     assert len(secrets) >= 6

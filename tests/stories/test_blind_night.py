@@ -52,7 +52,6 @@ def done(hive: Hive, issue: Ref) -> Ref:
     """The pull request of an issue, when review found it good."""
     pull = hive.until(lambda: hive.pull_of(issue), f"the pull request of {issue}")
     hive.until(lambda: hive.status(pull, "hive/review") == "success", f"a green review of {pull}")
-    hive.until(lambda: hive.status(pull, "hive/review") == "success", f"a green status of {pull}")
     return pull
 
 

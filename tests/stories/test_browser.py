@@ -121,7 +121,6 @@ def test_an_evening_at_the_browser(hive: Hive, page: Page, responder: Patient) -
 
     responder.let.set()
     hive.until(lambda: hive.status(pull, "hive/review") == "success", "a green review")
-    hive.until(lambda: hive.status(pull, "hive/review") == "success", "a green status")
     page.goto(f"{url}/{APP.path}/pulls/{pull.number}")
     shoot(page, "5-green")
     page.locator("form:has([name=head_commit_id])").get_by_role("button", name="Merge").click()

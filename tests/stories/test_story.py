@@ -31,7 +31,6 @@ def test_s2_s7_an_issue_becomes_a_merge(hive: Hive) -> None:
     assert any(path == "apiary/honey.py" and "silent failure" in body for (path, _), body in remarks.items()), remarks
 
     hive.until(lambda: hive.status(pull, "hive/review") == "success", "a green review")
-    hive.until(lambda: hive.status(pull, "hive/review") == "success", "a green status")
     hive.merge(pull)
     hive.until(lambda: not hive.mara.issue(issue).is_open, "the issue's end")
     hive.until(lambda: _outcome(hive, issue) == "merged", "the run's end")

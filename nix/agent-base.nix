@@ -12,7 +12,14 @@ let
   # `hive-key` is what the harness reads from its standard input, `hive-entry` holds its limits and its whole environment,
   # each word ended by a zero byte. `hive.agent.enter` gives up root for the user 1000, filters system calls, and becomes the
   # harness; commands are the user 1001.
+  #
+  # What survives belongs to this container's users as soon as the host has seen which those are, which is after its start.
   start = pkgs.writeShellScript "hive-agent" ''
+    for _ in {1..600}; do
+      [ "$(${pkgs.coreutils}/bin/stat -c %u /agent/state)" = 1000 ] && break
+      ${pkgs.coreutils}/bin/sleep 0.1
+    done
+    cd /agent/state || exit 1
     mapfile -d "" -t words < "$CREDENTIALS_DIRECTORY/hive-entry"
     exec ${python} -I -S -c 'import sys; sys.path.insert(0, "${inside}"); from hive.agent.enter import main; main()' \
       mapped 1000 "''${words[@]}" -- \
@@ -45,7 +52,6 @@ in
       ExecStart = start;
       BindReadOnlyPaths = [ "${harness}:${inside}/hive/agent" ];
       LoadCredential = [ "hive-key" "hive-entry" ];
-      WorkingDirectory = "/agent/state";
       # The harness covers /proc, /sys and /dev for itself alone.
       PrivateMounts = true;
       Restart = "always";

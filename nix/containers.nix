@@ -55,7 +55,10 @@ in
       "d /etc/nixos-containers 0755 root root -"
       "d /var/lib/nixos-containers 0700 root root -"
       # What the hive built, and nothing else, may be activated.
-      "d /nix/var/nix/gcroots/hive 0755 ${names.user} root -"
+      "d ${names.gcroots} 0755 ${names.user} root -"
+      # They are there when the helper starts, which may write below the second one only.
+      "d ${cfg.settings.state} 0700 ${names.user} ${names.user} -"
+      "d ${cfg.settings.state}/agents 0700 ${names.user} ${names.user} -"
     ];
 
     systemd.sockets.forgehive-containers = {
@@ -94,7 +97,7 @@ in
         # It is root: it sets profiles, writes the files of containers, and asks systemd and machined, which do the rest.
         # What it can never need is gone: the network, homes, devices, the kernel's settings, other systems' files.
         PrivateNetwork = true;
-        ReadWritePaths = [ "/etc/nixos-containers" "/var/lib/nixos-containers" "/nix/var/nix" "/run/systemd/system" "-${cfg.settings.state}/agents" ];
+        ReadWritePaths = [ "/etc/nixos-containers" "/var/lib/nixos-containers" "/nix/var/nix" "/run/systemd/system" "${cfg.settings.state}/agents" ];
         # Root of this machine: its files belong to it, and `nsenter` and `systemd-run -M` enter containers.
         CapabilityBoundingSet = [ "CAP_CHOWN" "CAP_DAC_OVERRIDE" "CAP_FOWNER" "CAP_KILL" "CAP_SYS_ADMIN" "CAP_SYS_CHROOT" "CAP_SYS_PTRACE" ];
         PrivateUsers = false;

@@ -117,9 +117,8 @@ in
         TasksMax = "infinity";
         # The host ends its containers in order; what is left after TimeoutStopSec is killed with the group.
         KillMode = "mixed";
-      } // lib.optionalAttrs isRootful {
-        # Where nspawn and podman keep what they run.
-        ReadWritePaths = [ "/run" ];
+        # Where nspawn and podman keep what they run; where it registers what it built, which the daemon writes for it.
+        ReadWritePaths = optional isRootful "/run" ++ optional cfg.containers.enable names.gcroots;
       };
     };
   };

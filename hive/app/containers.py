@@ -16,6 +16,9 @@ from hive.unix_socket import listen_unix
 
 LOG_FORMAT = "%(levelname)s %(message)s"
 
+TOOLS_ENV = {"LANG": "C.UTF-8", "NIX_REMOTE": "daemon"}
+"""Of root, nix writes to the store itself unless it is told to ask the daemon, and its unit has that read-only."""
+
 
 def serve(path: Path | None, agents: Path, user: str, stop: threading.Event) -> None:
     """Answer one user until `stop`, at a path or on systemd's socket; raises StartupError for what an operator has to change, OSError."""
@@ -25,7 +28,7 @@ def serve(path: Path | None, agents: Path, user: str, stop: threading.Event) -> 
         places = Places(agents.resolve())
     except (KeyError, ValueError) as error:
         raise StartupError(f"there is no user {user!r}" if isinstance(error, KeyError) else str(error)) from error
-    machines = Machines(places, {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8"})
+    machines = Machines(places, {"PATH": os.environ.get("PATH", os.defpath), **TOOLS_ENV})
     if lacking := machines.lacking():
         raise StartupError(f"this is for NixOS; missing here: {', '.join(lacking)}")
     if (theirs := inherited_socket()) is None:

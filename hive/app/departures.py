@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -47,6 +48,7 @@ class Departures:
 
     instance: Instance
     incidents: IncidentReporter
+    forget: Callable[[AgentDirs], None] = lambda _: None
     _gone: set[str] = field(default_factory=set)
 
     def tend(self, living: set[str]) -> None:
@@ -77,6 +79,10 @@ class Departures:
                 self._end_run(team, agent, run, ref)
         root = self.instance.agents / agent
         dirs = AgentDirs(agent, root)
+        try:
+            self.forget(dirs)
+        except OSError as error:  # the next host tries again
+            log.warning("not_forgotten agent=%s error=%r", agent, str(error)[:200])
         for path in (dirs.current, dirs.gens, dirs.sockets):
             remove_path(path)
         when = datetime.fromtimestamp(tombstone.destroyed_at, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -53,19 +53,42 @@ def of_agent(ledger: Ledger, agent: str, root: Path, keep: Keep) -> Iterator[Gar
 
 
 def _generations(ledger: Ledger, agent: str, root: Path, spared: int) -> Iterator[Garbage]:
-    gens, needed = root / "gens", set[str]()
+    kept = kept_of(ledger, agent, root, spared)
+    for path in _by_age(root / "gens"):
+        if kept and path.name not in kept:
+            yield Garbage("generation", f"{agent} {path.name[:12]}", size_of(path), partial(_away, path))
+
+
+def kept_of(ledger: Ledger, agent: str, root: Path, spared: int) -> frozenset[str]:
+    """The commits whose artifacts an agent needs, and the newest few beside them; none for an agent that was never accepted."""
     baseline, deployment = ledger.deployments.baseline(agent), ledger.deployments.current(agent)
-    if baseline is None or not gens.is_dir():
-        return
-    needed |= {baseline.sha, baseline.running_sha, baseline.healthy_sha}
+    if baseline is None:
+        return frozenset()
+    needed = {baseline.sha, baseline.running_sha, baseline.healthy_sha}
     if deployment is not None:
         needed |= {deployment.sha, deployment.previous_sha}
     with contextlib.suppress(OSError):
         needed.add((root / "current").readlink().name)
-    built = [path for path in gens.iterdir() if not path.name.startswith(".") and path.name not in needed]
-    built.sort(key=lambda path: path.lstat().st_mtime, reverse=True)
-    for path in built[spared:]:
-        yield Garbage("generation", f"{agent} {path.name[:12]}", size_of(path), partial(_away, path))
+    others = [path.name for path in _by_age(root / "gens") if path.name not in needed]
+    return frozenset({*needed, *others[:spared]})
+
+
+def _by_age(gens: Path) -> list[Path]:
+    """Artifacts, the newest first."""
+    built = [path for path in gens.iterdir() if not path.name.startswith(".")] if gens.is_dir() else []
+    return sorted(built, key=lambda path: path.lstat().st_mtime, reverse=True)
+
+
+def registered(ledger: Ledger, gcroots: Path, agents: Path, spared: int) -> Iterator[Garbage]:
+    """Roots by which the garbage collector of Nix keeps the systems of commits whose artifacts are kept no longer.
+
+    What they keep is freed by that collector. A root that is needed after all is made again with its artifact.
+    """
+    for folder in sorted(gcroots.iterdir()) if gcroots.is_dir() else ():
+        kept = kept_of(ledger, folder.name, agents / folder.name, spared)
+        for link in sorted(folder.iterdir()) if stat.S_ISDIR(_mode(folder)) else ():
+            if link.is_symlink() and link.name not in kept:
+                yield Garbage("nix root", f"{folder.name} {link.name[:12]}", 0, link.unlink)
 
 
 def _runs(ledger: Ledger, agent: str, root: Path, days: int) -> Iterator[Garbage]:

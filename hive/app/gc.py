@@ -10,10 +10,12 @@ from functools import partial
 
 from bots.markdown import plain
 from hive.app import garbage
+from hive.app.evaluators import NIXOS
 from hive.app.garbage import DAY, Garbage, in_bytes
 from hive.instance.instance import Instance
 from hive.ledger import Act
 from hive.outbox.incidents import IncidentReporter
+from hive.reconcile.backends.nixos_container import GCROOTS
 from hive.supervisor.heartbeat import Heartbeat, Loops
 
 log = logging.getLogger("hive.gc")
@@ -48,6 +50,8 @@ class Collector:
             for agent in agents:
                 yield from garbage.of_agent(instance.ledger, agent, instance.agents / agent, keep)
             yield from garbage.half_gone(*(instance.agents / agent / "gens" for agent in agents))
+            if instance.settings.sandbox == NIXOS:
+                yield from garbage.registered(instance.ledger, GCROOTS, instance.agents, keep.generations)
         else:
             yield from garbage.logs(state / "logs", keep.log_megabytes)
         mirrors = state / "mirrors" / part

@@ -71,7 +71,7 @@ class Host:
         incidents = IncidentReporter(instance.ledger, settings.account("core"), instance.ops)
         self._crashes = CrashWatch(instance.ledger, incidents, settings.limits)
         self._ended: list[Ended] = []
-        self._rosters = HostRosters(instance, incidents)
+        self._rosters = HostRosters(instance, incidents, self.containers.backend.forget)
         self._reconciler = Reconciler(
             instance.ledger,
             self.containers,

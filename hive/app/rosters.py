@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bots.agent_intents import roster_of
@@ -15,6 +16,7 @@ from hive.app.work import mirrors
 from hive.instance.instance import Instance
 from hive.instance.rosters import host_settings, roster_state, rostered, waiting_agents
 from hive.outbox.incidents import IncidentReporter
+from hive.reconcile.agent_dirs import AgentDirs
 from hive.reconcile.branch_watch import BranchSource, BranchWatch
 from hive.reconcile.quiet_repositories import QuietRepositories
 from hive.reconcile.roster_keeper import RosterKeeper
@@ -39,13 +41,16 @@ class HostRosters:
 
     instance: Instance
     incidents: IncidentReporter
+    forget: Callable[[AgentDirs], None] = lambda _: None
+    """What takes away what this machine keeps of the containers of an agent that is destroyed."""
+
     departures: Departures = field(init=False)
     _keepers: dict[str, RosterKeeper] = field(default_factory=dict)
     _next_look: float = 0.0
     _state: tuple[object, ...] = ()
 
     def __post_init__(self) -> None:
-        self.departures = Departures(self.instance, self.incidents)
+        self.departures = Departures(self.instance, self.incidents, self.forget)
 
     def keep(self) -> Instance | None:
         """Follow what operators merged; returns the instance as it is from now on, None if it is the same.

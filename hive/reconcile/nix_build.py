@@ -39,6 +39,7 @@ NO_PROGRAMS = "/none"
 repository that a commit brings along names programs in its settings. Builders have a PATH of their own."""
 
 LAST_LINES = 40
+"""So many lines of a failure are told, with how it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,15 @@ class NixBuilder:
         said = _COLOUR.sub("", done.errors.decode("utf-8", "replace"))  # nix 2.8 colours some errors, terminal or not
         lines = [visible(line) for line in said.splitlines() if line.strip()]
         if done.stopped or done.status:
-            raise BuildFailed([*lines[-LAST_LINES:], done.stopped or f"nix-build ended with {done.status}"])
+            raise BuildFailed([*_end(lines), done.stopped or f"nix-build ended with {done.status}"])
         return lines[-LAST_LINES:]
+
+
+def _end(lines: Sequence[str]) -> list[str]:
+    """The last lines, and before them the error itself where a long trace follows it (nix 2.8; a newer one says it last)."""
+    said = list(lines[2 - LAST_LINES :])
+    head = next((line for line in lines if line.startswith("error:")), None)
+    return said if head is None or head in said else [head, *said]
 
 
 def quoted(path: Path) -> str:

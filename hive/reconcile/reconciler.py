@@ -319,7 +319,8 @@ class Reconciler:
     def _actual(self, agent: str) -> Actual:
         dirs = self._containers.dirs(agent)
         running = self._containers.running(agent)
-        return Actual(dirs.built(), dirs.pointed(), running, self._containers.answered(agent) if running else "")
+        built = frozenset(sha for sha in dirs.built() if self._containers.backend.has_made(dirs, sha))
+        return Actual(built, dirs.pointed(), running, self._containers.answered(agent) if running else "")
 
 
 def in_words(error: Exception) -> str:

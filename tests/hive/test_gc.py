@@ -12,7 +12,7 @@ import pytest
 
 from forge.models import Ref, Repo
 from forge.webhook import Delivery
-from hive.app.garbage import DAY, Garbage, logs, mirrors, of_agent
+from hive.app.garbage import DAY, Garbage, logs, mirrors, of_agent, registered
 from hive.app.gc import HOST, WORK, Collector, Daily, sweep_up
 from hive.config import Keep
 from hive.instance.instance import Instance
@@ -62,6 +62,29 @@ def test_generations_that_nobody_needs(agent: Path, ledger: Ledger) -> None:
         each.take()
     left = sorted(path.name[0] for path in (agent / "gens").iterdir())
     assert left == ["0", "1", "2", "3", "8", "9"]
+
+
+def test_systems_that_nobody_needs(agent: Path, ledger: Ledger, tmp_path: Path) -> None:
+    """The roots of Nix follow the artifacts: after a return to what ran before, the newer one goes, and not the older."""
+    roots = tmp_path / "gcroots"
+    for name in ("iris", "ghost"):
+        (roots / name).mkdir(parents=True)
+        for number in range(10):
+            (roots / name / (f"{number:x}" * 40)).symlink_to(f"/nix/store/{number}")
+    (roots / "iris" / "a-file").write_text("of somebody else")
+    (roots / "link").symlink_to("/")
+    baseline = ledger.deployments.baseline("iris")
+    assert baseline is not None
+    ledger.deployments.start(baseline, "3" * 40, (), 2)
+    agents = agent.parent
+    found = list(registered(ledger, roots, agents, 2))
+    assert [each.name for each in found if "iris" in each.name] == [f"iris {number * 12}" for number in "4567"]
+    assert len([each for each in found if "ghost" in each.name]) == 10, "nobody of that name was ever accepted"
+    assert {each.what for each in found} == {"nix root"}
+    for each in found:
+        each.take()
+    assert sorted(path.name[0] for path in (roots / "iris").iterdir()) == ["0", "1", "2", "3", "8", "9", "a"]
+    assert list(registered(ledger, tmp_path / "none", agents, 2)) == []
 
 
 def test_work_trees_of_runs_that_ended(agent: Path, ledger: Ledger, clock: Clock, tmp_path: Path) -> None:

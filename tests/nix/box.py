@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -140,8 +141,12 @@ def program(file: Path, text: str) -> None:
 
 
 @contextmanager
-def booted(root: Path) -> Iterator[Box]:
-    """Boot a machine; skips where its systemd does not come up. Nothing of it is left."""
+def booted(root: Path, *, unified: bool = False) -> Iterator[Box]:
+    """Boot a machine; skips where its systemd does not come up. Nothing of it is left.
+
+    With `unified` cgroups it has version 2 alone, also where this machine has both: only there a systemd in a container is told
+    at once when a unit of it is empty.
+    """
     limits = Limits(memory_mb=4096, cpus=4, processes=4096)
     groups = Cgroups.find()
     bounds = Bounds(limits, groups.make("box", limits), groups.limited)
@@ -160,8 +165,11 @@ def booted(root: Path) -> Iterator[Box]:
         f"--bind-ro={sysconfig.get_paths()['purelib']}:/site",
         "--boot",
     ]
+    env = {**os.environ, **({"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"} if unified else {})}
     with (root / "console").open("wb") as console:
-        process = subprocess.Popen([*starter(bounds), *words], stdin=subprocess.DEVNULL, stdout=console, stderr=console)
+        process = subprocess.Popen(
+            [*starter(bounds), *words], stdin=subprocess.DEVNULL, stdout=console, stderr=console, env=env
+        )
     try:
         yield _answering(process, root)
     finally:

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
+import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from typing import Any, cast
 
 from forge.models import Branch, Repo, Repository
+from hive.agent.enter import READY
 from hive.config import Limits
 from hive.git_mirror.mirror import Login, Mirror
 from hive.ledger import Ledger
@@ -29,10 +34,11 @@ from hive.reconcile.verify import Policy
 
 AGENT = "iris"
 REPO = Repo("forgejo", "agent-configs", AGENT)
-SECONDS = 120.0
+SECONDS = 240.0
 PROBE_SECONDS = 0.3
 CHANGES = {
     "build.py": {"build"},
+    "nix_build.py": {"build"},
     "agent_dirs.py": {"point", "prepare"},
     "containers.py": {"start", "stop", "kill"},
     "running_container.py": {"start", "stop", "kill", "clear"},
@@ -40,8 +46,50 @@ CHANGES = {
     "deployments.py": {"transition"},
     "enqueue.py": {"enqueue"},
     "database.py": {"__enter__", "__exit__"},
+    "client.py": {"begin"},
+    "machines.py": {"_configure", "_replaced", "_point", "_start", "_settle", "_stop", "_kill", "_run"},
 }
 """Functions that change something, by the files in which they are."""
+
+READS = {"show", "list"}
+"""Words of a tool that change nothing."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What surrounds a host: its containers, and when they are heard. This one is for all that need nothing prepared."""
+
+    backend: Backend | None = None
+    probe_seconds: float = PROBE_SECONDS
+
+    def prepare(self, root: Path) -> None:
+        """Lay out what it needs in a place."""
+        assert root.is_dir()
+
+    @contextmanager
+    def served(self, root: Path, killer: Killer) -> Iterator[None]:
+        """Let others serve the hosts of a place, as long as it takes; one of them may be killed."""
+        assert root.is_dir()
+        assert not killer.at
+        yield
+
+    def enter(self, root: Path) -> Backend:
+        """Become a process of this host; returns what makes its containers."""
+        assert root.is_dir()
+        assert self.backend is not None
+        return self.backend
+
+    def listen(self, root: Path, containers: Containers, answers: frozenset[str]) -> None:
+        """Hear the container that runs, if its commit is one that answers."""
+        assert root.is_dir()
+        running = containers.running(AGENT)
+        if running in answers:
+            containers.heard(AGENT, running)
+
+    def end(self, root: Path) -> dict[str, object]:
+        """How it ended there, beyond what every host writes down."""
+        assert root.is_dir()
+        return {}
 
 
 @dataclass
@@ -66,12 +114,13 @@ class Place:
         ledger.deployments.start(baseline, new, (7,), 2)
         ledger.close()
 
-    def run(self, backend: Backend, *, answers: frozenset[str], killer: Killer) -> None:
+    def run(self, scene: Scene, *, answers: frozenset[str], killer: Killer) -> None:
         """Be the host until the deployment is over and the container of what is meant to run has answered."""
+        backend = scene.enter(self.root)
         ledger = self.ledger
         mirror = Mirror(self.root / "mirror.git", "http://127.0.0.1:1/none.git", Login("core", "secret-token"))
         containers = Containers(backend, self.root / "agents")
-        reconciler = Reconciler(ledger, containers, Limits(), probe_seconds=PROBE_SECONDS)
+        reconciler = Reconciler(ledger, containers, Limits(), probe_seconds=scene.probe_seconds)
         reporter = Reporter(ledger, "core", Repo("forgejo", "hive", "meta"))
         reader = cast("Any", None)  # nothing is looked up: what is deployed was verified
         target = ManagedAgent(
@@ -83,14 +132,13 @@ class Place:
         with killer:
             while time.monotonic() < end and not _is_over(ledger, containers):
                 reconciler.keep(target)
-                running = containers.running(AGENT)
-                if running in answers:
-                    containers.heard(AGENT, running)
+                scene.listen(self.root, containers, answers)
+                containers.reap()
                 time.sleep(0.01)
         containers.stop_all()
         ledger.close()
 
-    def end(self) -> dict[str, object]:
+    def end(self, scene: Scene) -> dict[str, object]:
         """How it ended: the deployment, the agent's baseline, what its container starts from, and what is owed to the forge."""
         ledger = self.ledger
         try:
@@ -110,6 +158,7 @@ class Place:
                 "pointed": (self.root / "agents" / AGENT / "current").readlink().name,
                 "drafts": sorted(path.name for path in (self.root / "agents" / AGENT / "gens").glob(".*")),
                 "owed": owed,
+                **scene.end(self.root),
             }
         finally:
             ledger.close()
@@ -124,27 +173,47 @@ def _is_over(ledger: Ledger, containers: Containers) -> bool:
 
 
 def _without_times(payload: str) -> str:
-    """What is owed, without how many seconds it took."""
-    return " ".join(word for word in payload.replace("\\n", " ").split() if not word.isdigit())
+    """What is owed, without how many seconds it took, and without how far a container came in a given time."""
+    said = re.sub(rf"(- )?{re.escape(READY)}", "", payload.replace("\\n", " "))
+    return " ".join(word for word in said.split() if not word.isdigit())
+
+
+def itself(_: FrameType) -> int:
+    """Who passes a point is killed."""
+    return os.getpid()
 
 
 @dataclass
 class Killer:
-    """Watches which points a host passes, and kills it at one of them; the empty one kills nobody."""
+    """Watches which points a process passes, and kills it at one of them; the empty one kills nobody."""
 
     at: str = ""
     into: Path | None = None
     """Where to write down the points that were passed, in their order, each once."""
 
+    victim: Callable[[FrameType], int | None] = itself
+    """Who is killed at a point; where it is nobody there is no point."""
+
+    hit: Path | None = None
+    """A file that is made when somebody is killed."""
+
     passed: dict[str, None] = field(default_factory=dict)
+    _writing: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> None:
+        threading.setprofile(self._look)
         sys.setprofile(self._look)
 
     def __exit__(self, *_: object) -> None:
         sys.setprofile(None)
-        if self.into is not None:
-            self.into.write_text(json.dumps(list(self.passed)))
+        threading.setprofile(cast("Any", None))
+
+    def _pass(self, point: str) -> None:
+        """Write down a point, at once: who passes it may be killed."""
+        with self._writing:
+            self.passed[point] = None
+            if self.into is not None:
+                self.into.write_text(json.dumps(list(self.passed)))
 
     def _look(self, frame: FrameType, event: str, _: object) -> None:
         if event not in ("call", "return"):
@@ -153,8 +222,29 @@ class Killer:
         name = os.path.basename(code.co_filename)  # noqa: PTH119  for each call of the interpreter
         if code.co_name not in CHANGES.get(name, ()) or "hive" not in code.co_filename:
             return
-        state = frame.f_locals.get("state") if code.co_name == "transition" else ""
-        point = f"{'before' if event == 'call' else 'after'} {name} {code.co_name} {state}".strip()
-        self.passed[point] = None
+        detail = _detail(frame)
+        if detail is None or (victim := self.victim(frame)) is None:
+            return
+        point = f"{'before' if event == 'call' else 'after'} {name} {code.co_name} {detail}".strip()
+        if point not in self.passed:
+            self._pass(point)
         if point == self.at:
-            os.kill(os.getpid(), signal.SIGKILL)
+            self.at = ""
+            if self.hit is not None:
+                self.hit.touch()
+            os.kill(victim, signal.SIGKILL)
+
+
+def _detail(frame: FrameType) -> str | None:
+    """What a function that does several things does this time; None if that changes nothing."""
+    match frame.f_code.co_name:
+        case "transition":
+            return str(frame.f_locals.get("state"))
+        case "begin":
+            verb = frame.f_locals.get("verb")
+            return None if verb in ("observe", "logs") else str(verb)
+        case "_run":
+            words = [word for word in frame.f_locals.get("words", ())[:3] if not word.startswith(("-", "/"))]
+            return None if not words or words[0] == "journalctl" or READS & {*words} else " ".join(words[:2])
+        case _:
+            return ""

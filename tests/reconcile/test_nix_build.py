@@ -141,6 +141,15 @@ def test_the_expression_has_its_interface() -> None:
     assert head == ["{", "name,", "module ? null,", "nixpkgs,", "harness ? ../hive/agent,"]
 
 
+def test_a_long_trace_hides_no_error(builder: NixBuilder, tmp_path: Path) -> None:
+    """What is wrong is told, however long the way to it was; with how it ended it is 40 lines at the most."""
+    deep = "let f = n: if n == 0 then nope.there else 1 + f (n - 1); nope = { }; in { says = toString (f 60); }"
+    said = failure(builder, module(tmp_path, deep)).splitlines()
+    assert any("attribute 'there' missing" in line for line in said)
+    assert said[-1] == "nix-build ended with 1"
+    assert len(said) <= 40
+
+
 def test_a_long_log_has_an_end(builder: NixBuilder, tmp_path: Path) -> None:
     """Of a log the end is told; one without an end is ended."""
     said = failure(builder, module(tmp_path, '{ script = "seq 1 5000; exit 1"; }'))

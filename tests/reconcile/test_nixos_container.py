@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -37,16 +38,31 @@ builder, leader, tools = _builder, _leader, _tools
 
 
 @pytest.fixture
-def client(tools: NixosTools, tmp_path: Path) -> Iterator[RootClient]:
-    """Root, who answers."""
-    server = Privileged(
-        Machines(Places(tmp_path / "agents", tools.root), tools.env), listen_unix(tmp_path / "s"), [os.getuid()]
-    )
+def listening(tmp_path: Path) -> Iterator[socket.socket]:
+    """The socket that a service manager keeps for root's helper."""
+    with listen_unix(tmp_path / "s") as made:
+        yield made
+
+
+@contextmanager
+def answering(tools: NixosTools, listening: socket.socket) -> Iterator[None]:
+    """Root's helper, as long as it lives."""
+    places = Places(tools.root.parent / "agents", tools.root)
+    server = Privileged(Machines(places, tools.env), listening.dup(), [os.getuid()])
     thread = Thread(target=server.serve)
     thread.start()
-    yield RootClient(tmp_path / "s")
-    server.close()
-    thread.join()
+    try:
+        yield
+    finally:
+        server.close()
+        thread.join()
+
+
+@pytest.fixture
+def client(tools: NixosTools, listening: socket.socket, tmp_path: Path) -> Iterator[RootClient]:
+    """Root, who answers."""
+    with answering(tools, listening):
+        yield RootClient(tmp_path / "s")
 
 
 @pytest.fixture
@@ -115,10 +131,10 @@ def test_a_command_says_everything(backend: NixosContainer, dirs: AgentDirs, ori
         backend.command(dirs, SHA, {}, Bounds(Limits()))
     built = backend.builder.build("iris", SHA, None)
     found = backend.command(dirs, SHA, {"COLOR": "amber", "PATH": "/evil"}, Bounds(replace(Limits(), cpus=1.5)))
-    assert found.words[1:4] == ["-P", "-m", "hive.reconcile.nixos.attach"]
-    assert found.words[4:11] == [str(backend.client.path), "iris", SHA, str(built), "2048", "150", "256"]
-    assert {"COLOR=amber", "HIVE_STATE=/agent/state"} < set(found.words[12:])
-    assert "PATH=/agent/config/bin:/run/current-system/sw/bin" in found.words[12:]
+    assert found.words[1:5] == ["-S", "-P", "-m", "hive.reconcile.nixos.attach"]
+    assert found.words[5:12] == [str(backend.client.path), "iris", SHA, str(built), "2048", "150", "256"]
+    assert {"COLOR=amber", "HIVE_STATE=/agent/state"} < set(found.words[13:])
+    assert "PATH=/agent/config/bin:/run/current-system/sw/bin" in found.words[13:]
     assert (dirs.gens / SHA / "agent.json").stat().st_mode & 0o777 == 0o644
     with pytest.raises(ValueError, match="more than one line, or is not printable: A"):
         backend.command(dirs, SHA, {"A": "one\ntwo"}, Bounds(Limits()))
@@ -150,8 +166,8 @@ def process(tools: NixosTools, client: RootClient, leader: int, tmp_path: Path) 
 
 
 def attach(words: list[str]) -> subprocess.Popen[str]:
-    """Start what stands for a container, and give it the key."""
-    command = [sys.executable, "-P", "-m", "hive.reconcile.nixos.attach", *words]
+    """Start what stands for a container, and give it the key. It has no library beside Python's."""
+    command = [sys.executable, "-S", "-P", "-m", "hive.reconcile.nixos.attach", *words]
     env = {"PYTHONPATH": str(Path(__file__).parents[2])}
     started = subprocess.Popen(command, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert started.stdin is not None
@@ -202,6 +218,51 @@ def test_a_hive_that_is_gone_before_the_answer(tools: NixosTools, client: RootCl
     while not any("kill" in call for call in tools.calls()) and time.monotonic() < until:
         time.sleep(0.02)
     assert is_ended(tools)
+
+
+def helper(root: Path, listening: socket.socket) -> int:
+    """Root's helper as a process, which is its number."""
+    pid = os.fork()
+    if pid == 0:
+        with answering(NixosTools(root), listening):
+            signal.pause()
+    return pid
+
+
+def test_root_may_be_away(tools: NixosTools, listening: socket.socket, leader: int, tmp_path: Path) -> None:
+    """A container goes on while root's helper is killed and started again, and still ends with its hive."""
+    assert leader
+    register(tools, SYSTEM)
+    first = helper(tools.root, listening)
+    process = attach([str(tmp_path / "s"), "iris", SHA, SYSTEM, "2048", "150", "256", "NPROC=256"])
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "hive: the container is set up\n"
+        tools.calls()
+    finally:
+        os.kill(first, signal.SIGKILL)
+        os.waitpid(first, 0)
+    with answering(tools, listening):
+        until = time.monotonic() + 60
+        while sum("<show>" in call for call in tools.seen()) < 3 and time.monotonic() < until:
+            time.sleep(0.02)
+        assert process.poll() is None
+        assert tools.state(UNIT) == "active"
+        process.kill()
+        process.communicate()
+        assert is_ended(tools)
+
+
+def test_a_container_that_was_forgotten_is_not_taken_over(client: RootClient, tools: NixosTools, leader: int) -> None:
+    """One that runs with another key is ended, and another one is started in its place: it would be heard by nobody."""
+    assert leader
+    register(tools, SYSTEM)
+    client.ask("configure", "iris", sha=SHA, memory_mb=2048, cpu_percent=150, tasks=256)
+    client.ask("point", "iris", system=SYSTEM)
+    for key in (KEY, KEY[::-1]):
+        client.ask("start", "iris", key=key, entry=["NPROC=256"], hold=False)
+        assert tools.booted()[:2] == [SYSTEM, key]
+    assert f"systemctl <kill> <--signal=SIGKILL> <{UNIT}>" in tools.calls()
 
 
 def test_it_ends_with_the_container(process: subprocess.Popen[str], tools: NixosTools) -> None:

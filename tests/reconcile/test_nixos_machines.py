@@ -130,10 +130,27 @@ def test_only_what_was_built_is_activated(machines: Machines, tools: NixosTools)
         do(machines, "point", system=system)
     profile = tools.root / "nix/var/nix/profiles/per-container/h-iris"
     assert tools.calls()[-1] == f"nix-env <--profile> <{profile}/system> <--set> <{SYSTEM}>"
-    assert sorted(path.name for path in profile.iterdir()) == ["system", "system-1-link", "system-2-link"]
     assert do(machines, "observe")["system"] == SYSTEM
     do(machines, "point", system=OLDER)
     assert do(machines, "observe")["system"] == OLDER
+
+
+def test_a_profile_has_one_generation(machines: Machines, tools: NixosTools) -> None:
+    """What it does not lead to goes, by its number and never by its age, also after a return to an older system."""
+    register(tools, OLDER, SYSTEM)
+    profile = tools.root / "nix/var/nix/profiles/per-container/h-iris"
+    for system, number in ((OLDER, 1), (SYSTEM, 2)):
+        do(machines, "point", system=system)
+        assert sorted(path.name for path in profile.iterdir()) == ["system", f"system-{number}-link"]
+    (profile / "system-1-link").symlink_to(OLDER)
+    (profile / "system").unlink()
+    (profile / "system").symlink_to("system-1-link")  # as `nix-env --rollback` does
+    (profile / "system-x-link").symlink_to(OLDER)
+    tools.calls()
+    do(machines, "point", system=OLDER)
+    assert do(machines, "observe")["system"] == OLDER
+    assert tools.calls()[1] == f"nix-env <--profile> <{profile}/system> <--delete-generations> <2>"
+    assert sorted(path.name for path in profile.iterdir()) == ["system", "system-1-link", "system-x-link"]
 
 
 def test_a_container_has_users_of_its_own(machines: Machines, tools: NixosTools, tmp_path: Path, leader: int) -> None:

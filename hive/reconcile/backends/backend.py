@@ -62,3 +62,9 @@ class Backend(Protocol):
 
     def clean(self, dirs: AgentDirs, /) -> None:
         """Take away what a container that has ended left on this machine, also one of an earlier host."""
+
+    def forget(self, dirs: AgentDirs, /) -> None:
+        """Take away what this machine keeps of an agent's containers when there will be no more of them. It may be asked again; raises OSError."""
+
+    def has_made(self, dirs: AgentDirs, sha: str, /) -> bool:
+        """Whether what `prepare` makes for a commit is there."""

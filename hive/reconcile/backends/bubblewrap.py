@@ -119,6 +119,13 @@ class Bubblewrap:
     def clean(self, _: AgentDirs, /) -> None:
         """It leaves nothing."""
 
+    def forget(self, _: AgentDirs, /) -> None:
+        """It keeps nothing."""
+
+    def has_made(self, *_: object) -> bool:
+        """It needs nothing but the artifact."""
+        return True
+
     def _problem(self) -> str:
         """Why it does not work here; empty if it does."""
         with tempfile.TemporaryDirectory(prefix="hive-trial-") as made:

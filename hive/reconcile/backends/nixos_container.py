@@ -12,7 +12,6 @@ import os
 import shutil
 import stat
 import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Mapping
@@ -25,7 +24,7 @@ from hive.reconcile.agent_dirs import AgentDirs
 from hive.reconcile.backends.backend import Command, NoBackend
 from hive.reconcile.backends.bounds import Bounds
 from hive.reconcile.backends.surroundings import CONFIG, kill_tree, source, within
-from hive.reconcile.build import BuildFailed
+from hive.reconcile.build import BuildFailed, interpreter
 from hive.reconcile.nix_build import NAME, NixBuilder
 from hive.reconcile.nix_evaluation import MODULE, NixEvaluator, NoEvaluator, write_out
 from hive.reconcile.nix_version import objection
@@ -144,7 +143,7 @@ class NixosContainer:
             raise ValueError(f"a variable has more than one line, or is not printable: {', '.join(sorted(hidden))}")
         limits = bounds.limits
         numbers = (limits.memory_mb, math.ceil(limits.cpus * 100), limits.processes)
-        words = [sys.executable, "-P", "-m", "hive.reconcile.nixos.attach", str(self.client.path), dirs.name, sha]
+        words = [interpreter(), "-S", "-P", "-m", "hive.reconcile.nixos.attach", str(self.client.path), dirs.name, sha]
         words += [str(system), *map(str, numbers), bounds.rlimits]
         return Command(
             [*words, *(f"{key}={value}" for key, value in sorted(variables.items()))], {"PYTHONPATH": str(source())}
@@ -165,6 +164,22 @@ class NixosContainer:
         with contextlib.suppress(RootRefused):
             if self.client.ask("observe", dirs.name)["ActiveState"] in ALIVE:
                 self.client.ask("kill", dirs.name)
+
+    def forget(self, dirs: AgentDirs, /) -> None:
+        """Let root take configuration, profile and root directory away, and register its systems no longer."""
+        try:
+            self.client.ask("destroy", dirs.name)
+        except RootRefused as error:
+            raise OSError(f"the container of {dirs.name} is not taken away: {error}") from error
+        roots = self.builder.gcroots / dirs.name
+        for root in roots.iterdir() if roots.is_dir() else ():
+            root.unlink()
+        with contextlib.suppress(FileNotFoundError):
+            roots.rmdir()
+
+    def has_made(self, dirs: AgentDirs, sha: str, /) -> bool:
+        """Whether its system is registered and in the store."""
+        return self.builder.built(self._root(dirs.name, sha)) is not None
 
     def _root(self, name: str, sha: str) -> Path:
         return self.builder.gcroots / name / sha

@@ -109,6 +109,14 @@ class Nspawn:
     def clean(self, _: AgentDirs, /) -> None:
         """It leaves nothing."""
 
+    def forget(self, dirs: AgentDirs, /) -> None:
+        """Remove the root directory."""
+        tiny_root.remove(dirs.root / tiny_root.NAME)
+
+    def has_made(self, *_: object) -> bool:
+        """It needs nothing but the artifact."""
+        return True
+
     def _container(self, dirs: AgentDirs, uid: int, read_only: list[tuple[str, str]], bounds: Bounds) -> list[str]:
         """The arguments of systemd-nspawn for namespaces and mounts."""
         root = dirs.root / tiny_root.NAME

@@ -130,6 +130,14 @@ class Podman:
         with contextlib.suppress(OSError):
             place.rmdir()
 
+    def forget(self, dirs: AgentDirs, /) -> None:
+        """It keeps no more than a container that has ended may leave."""
+        self.clean(dirs)
+
+    def has_made(self, *_: object) -> bool:
+        """It needs nothing but the artifact."""
+        return True
+
     def _podman(self, dirs: AgentDirs) -> list[str]:
         """Podman with directories of its own for each agent."""
         store, run, tmp = (_place(dirs) / name for name in OWN)

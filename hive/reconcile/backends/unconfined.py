@@ -51,3 +51,10 @@ class Unconfined:
 
     def clean(self, _: AgentDirs, /) -> None:
         """It leaves nothing."""
+
+    def forget(self, _: AgentDirs, /) -> None:
+        """It keeps nothing."""
+
+    def has_made(self, *_: object) -> bool:
+        """It needs nothing but the artifact."""
+        return True

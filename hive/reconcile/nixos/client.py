@@ -1,4 +1,7 @@
-"""Asks root for what a hive may not do itself. Checks nothing: that is done where it counts."""
+"""Asks root for what a hive may not do itself. Checks nothing: that is done where it counts.
+
+What stands for a container is a process of its own: it has this and the standard library.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hive.reconcile.nixos.machines import SECONDS
 from hive.unix_socket import short_socket_path
 
 SOCKET = Path("/run/forgehive/containers.sock")
 """Where `hive containers serve` listens, unless it is told otherwise."""
+
+SECONDS = 600.0
+"""How long an answer may take: four tools, each of which may take as long as `hive.reconcile.nixos.machines` lets it."""
 
 MOST_BYTES = 1 << 20
 
 
 class RootRefused(Exception):
     """Root did not do what was asked; the message is its reason, for people."""
+
+
+class RootGone(RootRefused):
+    """Nobody answered, or not to the end: root's helper is being started again, or is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +37,7 @@ class RootClient:
     path: Path = SOCKET
 
     def ask(self, verb: str, name: str, **fields: Any) -> dict[str, Any]:
-        """What root answers; raises RootRefused, also if nobody listens."""
+        """What root answers; raises RootRefused, and RootGone if nobody listens."""
         connection, answer = self.begin(verb, name, **fields)
         connection.close()
         return answer
@@ -39,12 +48,12 @@ class RootClient:
         try:
             with short_socket_path(self.path) as place:
                 connection.connect(place)
-            connection.settimeout(4 * SECONDS)
+            connection.settimeout(SECONDS)
             connection.sendall(json.dumps({"verb": verb, "name": name, **fields}).encode() + b"\n")
             answer = _read(connection)
         except (OSError, ValueError) as error:
             connection.close()
-            raise RootRefused(f"nobody answers at {self.path} ({error})") from error
+            raise RootGone(f"nobody answers at {self.path} ({error})") from error
         if "error" in answer:
             connection.close()
             raise RootRefused(str(answer["error"]))

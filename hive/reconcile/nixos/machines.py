@@ -27,6 +27,11 @@ PROGRAMS = ("nix-env", "systemctl", "systemd-run", "machinectl", "journalctl", "
 SECONDS = 150.0
 """How long one tool may take: starting and stopping a container each have a minute and a half (systemd)."""
 
+_GENERATION = re.compile(r"system-(\d{1,9})-link", re.ASCII)
+
+DOWN = frozenset({"inactive", "failed"})
+"""States of a unit of which nothing runs."""
+
 MOST_LOGGED = 256 << 10
 PLAIN = re.compile(r"/[A-Za-z0-9._/-]+", re.ASCII)
 """Paths that mean themselves, where the unit of NixOS expands them without quotes and nspawn splits them at colons."""
@@ -97,6 +102,7 @@ class Machines:
             "configure": self._configure,
             "point": self._point,
             "start": self._start,
+            "hold": self._hold,
             "reload": self._reload,
             "restart": self._restart,
             "stop": self._stop,
@@ -159,10 +165,16 @@ class Machines:
         profile = self._places.profile(request.machine)
         profile.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
         self._run("nix-env", "--profile", str(profile), "--set", system)
+        if over := _generations(
+            profile
+        ):  # by their numbers: after a return to what ran before, what is old is the newer one
+            self._run("nix-env", "--profile", str(profile), "--delete-generations", *over)
         return {}
 
     def _start(self, request: RootRequest) -> dict[str, Any]:
-        """Start a container with a key and an entry."""
+        """Start a container with a key and an entry; one that still runs has others, and is ended first."""
+        if self._run("systemctl", "show", "--property=ActiveState", "--value", request.unit).strip() not in DOWN:
+            self._kill(request)
         folder = self._places.credentials(request.machine)
         folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with DirHandle.at(folder) as private:
@@ -201,6 +213,10 @@ class Machines:
             raise Failed(f"{request.machine} points to no system")
         switch = ("--wait", "--collect", "--pipe", "--quiet", f"{system}/bin/switch-to-configuration", "test")
         self._run("systemd-run", f"--machine={request.machine}", *switch)
+        return {}
+
+    def _hold(self, _: RootRequest) -> dict[str, Any]:
+        """Nothing: who listens remembers who asked."""
         return {}
 
     def _stop(self, request: RootRequest) -> dict[str, Any]:
@@ -281,6 +297,13 @@ class Machines:
             said = done.stderr.decode("utf-8", "replace").strip().splitlines()
             raise Failed(f"{words[0]} ended with {done.returncode}{f': {visible(said[-1])}' if said else ''}")
         return done.stdout[-MOST_LOGGED:].decode("utf-8", "replace")
+
+
+def _generations(profile: Path) -> list[str]:
+    """The numbers of a profile's generations that it does not lead to: what is kept has roots of its own."""
+    found = {path.name: _GENERATION.fullmatch(path.name) for path in profile.parent.iterdir()}
+    current = profile.readlink().name
+    return sorted((match[1] for name, match in found.items() if match and name != current), key=int)
 
 
 def _replaced(file: Path, text: str) -> bool:

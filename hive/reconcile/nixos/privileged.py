@@ -1,6 +1,7 @@
 """Listens for one hive, as root: a line in, a line out. Who asks is told by the kernel.
 
-A container that was started with `hold` ends with the connection over which that was asked: its hive is gone.
+A container that was started with `hold` ends with the connection over which that was asked: its hive is gone. When this
+process itself is started again, it is asked to `hold` what runs.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import select
 import socket
 import struct
 import threading
@@ -29,36 +31,40 @@ class Privileged:
     """Answers on a socket until `close`; containers with different names do not wait for one another."""
 
     def __init__(self, machines: Machines, listening: socket.socket, uids: Collection[int]) -> None:
-        """Listen at a socket, which is closed in the end; only processes of the users are answered."""
+        """Listen at a socket, which may be shared with a service manager; only processes of the users are answered."""
         self._machines = machines
         self._uids = frozenset(uids)
         self._places = threading.BoundedSemaphore(MOST_AT_ONCE)
         self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._holders: dict[str, socket.socket] = {}
         self._socket = listening
+        self._ended, self._end = socket.socketpair()
 
     def serve(self) -> None:
-        """Answer until the socket is closed."""
-        while True:
-            try:
-                connection, _ = self._socket.accept()
-            except OSError:
-                return
-            self._places.acquire()
-            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+        """Answer until `close`; who connects after that waits for the next one that listens, if there will be one."""
+        with self._socket, self._ended:
+            while True:
+                ready, _, _ = select.select([self._socket, self._ended], [], [])
+                if self._ended in ready:
+                    return
+                try:
+                    connection, _ = self._socket.accept()
+                except OSError as error:
+                    log.warning("not_accepted error=%r", str(error)[:100])
+                    continue
+                self._places.acquire()
+                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def close(self) -> None:
-        """Take no more requests."""
-        with contextlib.suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
+        """Take no more requests. The socket is not shut down, as that would end it for everybody who has it."""
+        self._end.close()
 
     def _answer(self, connection: socket.socket) -> None:
         try:
             with connection:
                 connection.settimeout(LINE_SECONDS)
                 request, said = self._said(connection)
-                is_held = request is not None and request.verb == "start" and request.fields["hold"]
+                is_held = request is not None and _holds(request)
                 try:
                     connection.sendall(json.dumps(said).encode() + b"\n")
                 finally:  # also for a hive that was gone before it heard that its container has started
@@ -80,14 +86,14 @@ class Privileged:
             log.warning("refused uid=%d error=%r", uid, str(error)[:200])
             return None, {"error": str(error)}
         with self._locks[request.name]:
-            if request.verb in ("start", "stop", "kill", "destroy"):
+            if request.verb in ("start", "hold", "stop", "kill", "destroy"):
                 self._holders.pop(request.name, None)
             try:
                 done = self._machines.do(request)
             except Failed as error:
                 log.warning("failed verb=%s agent=%s error=%r", request.verb, request.name, str(error)[:200])
                 return request, {"error": str(error)}
-            if request.verb == "start" and request.fields["hold"]:
+            if _holds(request):
                 self._holders[request.name] = connection
         if request.verb not in ("observe", "logs"):
             log.info("done verb=%s agent=%s", request.verb, request.name)
@@ -106,6 +112,11 @@ class Privileged:
             with contextlib.suppress(Failed):
                 self._machines.do(RootRequest("kill", request.name, {}))
                 log.info("ended agent=%s reason='its hive is gone'", request.name)
+
+
+def _holds(request: RootRequest) -> bool:
+    """Whether a container is to end with the connection over which this was asked."""
+    return request.verb == "hold" or (request.verb == "start" and bool(request.fields["hold"]))
 
 
 def peer(connection: socket.socket) -> int:

@@ -51,6 +51,7 @@ VERBS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
     },
     "point": {"system": _matching(SYSTEM)},
     "start": {"key": _matching(KEY), "entry": _is_entry, "hold": lambda value: type(value) is bool},
+    "hold": {},
     "reload": {},
     "restart": {},
     "stop": {},

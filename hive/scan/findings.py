@@ -75,7 +75,9 @@ def _holds(rule: Rule, source: Source, mark: Diagnostic, line: int) -> bool:
     if rule.message and not rule.message.search(mark.message):
         return False
     above = [source.text(number) for number in range(line - NEAR, line + 1)]
-    if (rule.near and not any(map(rule.near.search, above))) or (rule.not_near and any(map(rule.not_near.search, above))):
+    if (rule.near and not any(map(rule.near.search, above))) or (
+        rule.not_near and any(map(rule.not_near.search, above))
+    ):
         return False
     both = f"{source.text(source.line(mark.line))}\n{text}"
     if (rule.unless and any(map(rule.unless.search, both.split("\n")))) or (rule.only and not rule.only.search(text)):

@@ -165,9 +165,7 @@ class Machines:
         profile = self._places.profile(request.machine)
         profile.parent.mkdir(parents=True, exist_ok=True, mode=0o755)
         self._run("nix-env", "--profile", str(profile), "--set", system)
-        if over := _generations(
-            profile
-        ):  # by their numbers: after a return to what ran before, what is old is the newer one
+        if over := _generations(profile):  # by number: after a roll-back, what is old is the newer one
             self._run("nix-env", "--profile", str(profile), "--delete-generations", *over)
         return {}
 

@@ -11,6 +11,7 @@ from typing import Any, Protocol, TypeVar
 
 from bots.configurations import ConfigurationView, Evaluation, TombstoneView
 from bots.intents import Intent
+from bots.model_review import ModelReview, ReviewTask
 from bots.models import BudgetView, FindingView, QuestionView, RunStatus, RunView, Scan, Team, VerdictView
 from bots.review_policy import ReviewPolicy
 from bots.review_rounds import FollowedLines, LinePlace, ReviewRound
@@ -61,6 +62,13 @@ class Scanner(Protocol):
         """Keep the head as that of a round, so that its lines can be followed after a push that replaces it."""
 
 
+class Reviewer(Protocol):
+    """A model that reads pull requests. What it says is admitted by code; it decides nothing."""
+
+    def review(self, pull: PullRequest, task: ReviewTask) -> ModelReview:
+        """Let it read what a pull request brings; a model that does not answer is a review that failed."""
+
+
 class Evaluator(Protocol):
     """Evaluates what a change of an agent's configuration would do, without doing it."""
 
@@ -107,7 +115,7 @@ class History(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """All that a bot can see."""
+    """All that a bot can see; without a `reviewer` no model reads pull requests."""
 
     forge: Reader
     team: Team
@@ -115,6 +123,7 @@ class Context:
     evaluator: Evaluator
     history: History
     now: datetime
+    reviewer: Reviewer | None = None
 
 
 class Where(Enum):

@@ -189,6 +189,9 @@ class Finding:
     end_line: int = 0
     """The last line that it is about; 0 where that is `line`."""
 
+    evidence: str = ""
+    """What speaks for it, for those who ask."""
+
     @property
     def effective_level(self) -> Level:
         """The level after the quick-fix rule: a yellow finding with a fix of seconds is red."""

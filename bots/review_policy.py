@@ -46,7 +46,7 @@ class Suppression:
 class ReviewPolicy:
     """Settings of reviews; `paths` are those that are reviewed (all, if empty), `broken` is why they could not be read.
 
-    `floor` is the lowest level that is said, `inline` the most comments on lines in one review.
+    `floor` is the lowest level that is said, `inline` the most comments on lines in one review, `model` whether a model may read.
     """
 
     mode: ReviewMode = ReviewMode.PUSH
@@ -58,6 +58,7 @@ class ReviewPolicy:
     inline: int = 10
     approve: bool = False
     broken: str = ""
+    model: bool = True
 
     def reviews(self, path: str) -> bool:
         """Whether findings in a file are said."""

@@ -92,8 +92,19 @@ class RememberedFinding:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadByModel:
+    """What a model has read of a pull request: its changes up to a head, but for the files `unread`."""
+
+    head_sha: str
+    unread: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewRound:
-    """The last round of a pull request's review: its head, the base's branch, the commit from which its changes count."""
+    """The last round of a pull request's review: its head, the base's branch, the commit from which its changes count.
+
+    `read` is None as long as no model has read anything.
+    """
 
     number: int
     head_sha: str
@@ -101,6 +112,7 @@ class ReviewRound:
     base_sha: str
     verdict: str
     findings: tuple[RememberedFinding, ...] = ()
+    read: ReadByModel | None = None
 
     @property
     def open(self) -> tuple[RememberedFinding, ...]:

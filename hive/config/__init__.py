@@ -13,7 +13,8 @@ from hive.config.hive_yaml import (
     load,
 )
 from hive.config.models import ModelAddress, ModelSettings, ProviderSettings
-from hive.config.review_settings import joined, policy_of, read_guide
+from hive.config.review_settings import joined, policy_of, prose_of, read_guide
+from hive.config.reviewer import ReviewerSettings
 from hive.config.validation import DEFAULT_ACCOUNTS
 from hive.config.yaml_locations import BadYaml, Problem, likeliest, nearest
 
@@ -31,6 +32,7 @@ __all__ = [
     "Problem",
     "ProviderSettings",
     "RepositoryFile",
+    "ReviewerSettings",
     "Settings",
     "TeamSettings",
     "WebSettings",
@@ -39,6 +41,7 @@ __all__ = [
     "load",
     "nearest",
     "policy_of",
+    "prose_of",
     "read_agent",
     "read_checks",
     "read_guide",

@@ -15,6 +15,7 @@ from hive.config.costs import DEFAULT_BUDGET, BudgetSettings
 from hive.config.freeze import DEFAULT_DEPLOY, DeploySettings
 from hive.config.models import ModelSettings
 from hive.config.protected_paths import PROTECTED
+from hive.config.reviewer import DEFAULT_REVIEWER, ReviewerSettings
 from hive.config.validation import DEFAULT_ACCOUNTS, field_errors
 from hive.config.yaml_loader import MAX_BYTES
 from hive.config.yaml_locations import BadYaml, Document, Problem
@@ -231,6 +232,9 @@ class Settings:
 
     budget: BudgetSettings = DEFAULT_BUDGET
     """The most that may be spent on models."""
+
+    review: ReviewerSettings = DEFAULT_REVIEWER
+    """The model that reads pull requests."""
 
     limits: Limits = Limits()
     """Limits that no agent's own configuration can raise."""

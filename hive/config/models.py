@@ -129,8 +129,15 @@ class ModelSettings:
 
     @property
     def own_prices(self) -> dict[str, OwnPrice]:
-        """The configured prices; a model of a provider in one's own network costs nothing unless it has one."""
-        named = {*self.known, *(name for names in self.agents.values() for name in names)}
+        """The configured prices, and those of models in one's own network."""
+        return self.prices_of()
+
+    def prices_of(self, *more: str) -> dict[str, OwnPrice]:
+        """The configured prices; a model of a provider in one's own network costs nothing unless it has one.
+
+        `more` are models that are used beside those of agents.
+        """
+        named = {*self.known, *(name for names in self.agents.values() for name in names), *more}
         at_home = (name for name in named if self.address(name).provider and self.address(name).settings.is_at_home)
         return {**{name: OwnPrice() for name in at_home}, **self.prices}
 

@@ -96,6 +96,9 @@ class ReviewSettings:
     inline: Annotated[int, Ge(0), Le(50)] = 10
     """The most comments on lines in one review; more findings are listed in its text."""
 
+    model: bool = True
+    """Whether the model of `review.model` in `hive.yaml` reads changes, if the hive has one."""
+
     approve: bool = False
     """Whether a change without anything red is approved by the bot's account; otherwise only to take back its own rejection."""
 
@@ -126,6 +129,11 @@ def read_guide(text: str) -> ReviewSettings:
     return document.read(ReviewGuide, more=list(review_errors(data.get("review")))).review
 
 
+def prose_of(text: str) -> str:
+    """What `REVIEW.md` tells people and models: all but its settings."""
+    return _BLOCK.sub("", text, count=1).strip()
+
+
 def joined(one: ReviewSettings, other: ReviewSettings) -> ReviewSettings:
     """Two settings as one: lists together, and of each other key the value of `one`, unless it is the default."""
     values: dict[str, Any] = {}
@@ -148,6 +156,7 @@ def policy_of(settings: ReviewSettings) -> ReviewPolicy:
             for each in settings.rules
         ),
         inline=settings.inline,
+        model=settings.model,
         approve=settings.approve,
     )
 

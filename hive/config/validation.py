@@ -32,6 +32,7 @@ def field_errors(data: Any) -> Iterator[FieldError]:
     yield from _forges(_map(root.get("forges")))
     yield from _web(_map(root.get("web")))
     yield from _model(_map(root.get("model")), _agents(root))
+    yield from _review(_map(root.get("review")), _map(root.get("model")))
     yield from _paths(root)
     if "home" in root:
         yield FieldError(("home",), "unknown key", at_key=True)
@@ -122,6 +123,15 @@ def _model(model: Mapping[str, Any], agents: list[str]) -> Iterator[FieldError]:
     yield from _each(("model", "betas"), model.get("betas"), naming.beta)
     for priced in _map(model.get("prices")):
         yield from _wrong(("model", "prices", priced), naming.model(priced), at_key=True)
+
+
+def _review(review: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[FieldError]:
+    rule = _named(list(_map(model.get("providers"))), is_own=bool(model.get("url")))
+    for key in ("model", "verifier"):
+        if isinstance(review.get(key), str) and review[key]:
+            yield from _wrong(("review", key), rule(review[key]))
+    if review.get("verifier") and not review.get("model"):
+        yield FieldError(("review", "verifier"), "should stand beside review.model: it looks at what that one says")
 
 
 def _provider(place: Place, provider: Mapping[str, Any]) -> Iterator[FieldError]:

@@ -36,12 +36,16 @@ class Meter:
         """Whether the answer came to its end: a stream that breaks off has no `message_stop`."""
         self.error: ModelFailed | None = None
         """The error that the API sent in the middle of a stream."""
-        self._streams = content_type.startswith(STREAM)
+        self.reads(content_type)
         self._request_bytes = request_bytes
         self._counts: dict[str, int] = {}
         self._doubtful = False
         self._written = 0
         self._rest = bytearray()
+
+    def reads(self, content_type: str) -> None:
+        """The answer comes in this form, if that was not known before."""
+        self._streams = content_type.startswith(STREAM)
 
     @property
     def usage(self) -> TokenUsage:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from forge.diff import FileDiff, parse
+from hive.git_mirror.commits import Commits
 from hive.git_mirror.errors import GitError, is_ref
 from hive.git_mirror.git_process import GitProcess
 from hive.git_mirror.mirror import SHA, Mirror
@@ -26,7 +27,7 @@ def pin(mirror: Mirror, sha: str, name: str) -> None:
 
 
 def changed_lines(
-    mirror: Mirror, old: str, new: str, *, then: Iterable[str], now: Iterable[str] = ()
+    mirror: Commits, old: str, new: str, *, then: Iterable[str], now: Iterable[str] = ()
 ) -> tuple[FileDiff, ...]:
     """What differs between two commits, without context, in files by the paths that they have in either.
 
@@ -46,7 +47,7 @@ def changed_lines(
     return parse(_literally(mirror).read(*words, *sorted(wanted)).decode("utf-8", "replace"))
 
 
-def file_contents(mirror: Mirror, sha: str, paths: Iterable[str], *, most: int) -> dict[str, bytes]:
+def file_contents(mirror: Commits, sha: str, paths: Iterable[str], *, most: int) -> dict[str, bytes]:
     """The bytes of regular files in a commit by their paths, as long as all of them have `most` at the most; others are left out."""
     wanted = sorted(path for path in paths if path)
     if not wanted or not SHA.fullmatch(sha):
@@ -75,12 +76,12 @@ def _blobs(batch: bytes) -> Iterator[bytes]:
         at = end + size + 2
 
 
-def _literally(mirror: Mirror) -> GitProcess:
+def _literally(mirror: Commits) -> GitProcess:
     """Git that takes a path for a path, whatever is in it."""
     return replace(mirror.git, more={**mirror.git.more, "GIT_LITERAL_PATHSPECS": "1"})
 
 
-def _renames(mirror: Mirror, old: str, new: str) -> dict[str, str]:
+def _renames(mirror: Commits, old: str, new: str) -> dict[str, str]:
     """New paths of renamed files by their old ones."""
     words = ("diff", *_NEVER_RUN, "--name-status", "-M", "-z", "--diff-filter=R", old, new, "--")
     parts = mirror.git.read(*words).decode("utf-8", "surrogateescape").split("\0")

@@ -59,7 +59,7 @@ class Budgets:
 
     def _hold(self, db: sqlite3.Connection, who: Spender, quote: Quote, room: Hold, owner: str) -> Hold:
         """Set the room that was found aside."""
-        now, spender = self._clock(), (who.team, who.agent, who.ref, who.run, who.turn)
+        now, spender = self._clock(), (who.team, who.agent, who.ref, who.run or None, who.turn)
         tokens = (quote.model, quote.tokens.tokens_in, quote.tokens.output)
         row = db.execute(
             f"INSERT INTO holds (owner, at, expires_at, {_SPENDER}, model, tokens_in, tokens_out, amount)"  # noqa: S608  ours
@@ -122,9 +122,13 @@ class Budgets:
             return self._correct(db, booked, tokens, cost, is_estimate=is_estimate)
 
     def settle_dead(self, owner: str) -> int:
-        """Book the holds of other owners, who are dead, and those whose time is over, as they stand; returns how many."""
-        dead = "owner != ? OR expires_at < ?"
-        values = (owner, self._clock())
+        """Book the holds of other owners, who are dead, and those whose time is over, as they stand; returns how many.
+
+        An owner may begin with its kind and a colon: then only owners of that kind are others.
+        """
+        kind = "CASE WHEN instr(owner, ':') THEN substr(owner, 1, instr(owner, ':') - 1) ELSE '' END"
+        dead = f"(owner != ? AND {kind} = ?) OR expires_at < ?"
+        values = (owner, owner.partition(":")[0] if ":" in owner else "", self._clock())
         if self._db.row(f"SELECT 1 FROM holds WHERE {dead} LIMIT 1", *values) is None:  # noqa: S608  ours
             return 0
         with self._db.transaction() as db:
@@ -253,4 +257,4 @@ class Budgets:
 
 
 def _spender(row: sqlite3.Row) -> Spender:
-    return Spender(*(row[name] for name in ("team", "agent", "ref", "run", "turn")))
+    return Spender(row["team"], row["agent"], row["ref"], row["run"] or 0, row["turn"])

@@ -81,7 +81,10 @@ SCOPES = (
 
 @dataclass(frozen=True, slots=True)
 class Spender:
-    """On whose account a request to the model goes: a turn of a run, its issue, agent and team."""
+    """On whose account a request to the model goes: a turn of a run, its issue, agent and team.
+
+    `run` and `turn` are 0 for a review: then `agent` is the account that reviews, and `ref` the pull request.
+    """
 
     team: str
     agent: str
@@ -106,7 +109,8 @@ class Spender:
     def accounts(self, at: float) -> Iterator[tuple[BudgetScope, Period, tuple[str, str, str]]]:
         """Each scope and period with the key of its sum, as of a time."""
         for scope, period in SCOPES:
-            yield scope, period, (scope.value, self.name(scope), period.of(at))
+            if scope is not BudgetScope.RUN or self.run:
+                yield scope, period, (scope.value, self.name(scope), period.of(at))
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,7 @@ OVER = {
     "broker_calls": "run IN (SELECT id FROM runs WHERE state = 'ended' AND ended_at < :before)",
     "crashes": "at < :before",
     "bookings": "at < :before",
+    "model_answers": "answered_at < :before",
     "budget_stops": "at < :before",
     "spending": "period != '' AND period < strftime('%Y-%m', :before, 'unixepoch')",
     "incidents": "ended_at < :before",

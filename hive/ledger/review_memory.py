@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bots.review_rounds import FindingState, RememberedFinding, ReviewRound
+from bots.review_rounds import FindingState, ReadByModel, RememberedFinding, ReviewRound
 from hive.codec import Codec
 from hive.ledger.database import Clock, Database
 
 _FINDINGS: Codec[tuple[RememberedFinding, ...]] = Codec(tuple[RememberedFinding, ...])
+_READ = Codec(ReadByModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +38,16 @@ class ReviewMemory:
             if newest is not None and newest > done.number:
                 return
             db.execute(
-                "INSERT OR REPLACE INTO review_rounds (ref, round, head, base, base_sha, verdict, findings, reviewed_at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO review_rounds"
+                " (ref, round, head, base, base_sha, verdict, findings, read, reviewed_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     *(ref, done.number, done.head_sha, done.base, done.base_sha, done.verdict),
-                    *(_FINDINGS.dumps(done.findings), self._clock()),
+                    *(
+                        _FINDINGS.dumps(done.findings),
+                        "" if done.read is None else _READ.dumps(done.read),
+                        self._clock(),
+                    ),
                 ),
             )
 
@@ -53,7 +59,8 @@ class ReviewMemory:
         dismissed = {(each.number, each.context): each for each in self.dismissals(ref)}
         findings = _FINDINGS.loads(row["findings"])
         said = tuple(_said(each, dismissed.get((each.number, each.context))) for each in findings)
-        return ReviewRound(row["round"], row["head"], row["base"], row["base_sha"], row["verdict"], said)
+        read = _READ.loads(row["read"]) if row["read"] else None
+        return ReviewRound(row["round"], row["head"], row["base"], row["base_sha"], row["verdict"], said, read)
 
     def dismiss(self, ref: str, dismissal: Dismissal) -> None:
         """Store a dismissal; the first one for the same code counts."""

@@ -14,7 +14,7 @@ GROUPS: Mapping[str, str] = {
     "issue": "ref",
     "model": "model",
     "day": "strftime('%Y-%m-%d', at, 'unixepoch')",
-    "run": "run",
+    "run": "coalesce(run, 'reviews')",
     "repo": "substr(ref, 1, instr(ref, '#') - 1)",
     "team": "team",
 }
@@ -88,6 +88,11 @@ class SpendingReport:
             run,
         )
         return [BookedAnswer(**dict(row)) for row in rows]
+
+    def of_reviews(self, ref: str) -> int:
+        """What all reviews of a pull request have cost."""
+        row = self._db.row("SELECT coalesce(sum(cost), 0) AS cost FROM bookings WHERE ref = ? AND run IS NULL", ref)
+        return 0 if row is None else int(row["cost"])
 
     def of_run(self, run: int) -> RunSpending:
         """What a run has cost."""

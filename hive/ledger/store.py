@@ -23,6 +23,7 @@ from hive.ledger.incidents import Incidents
 from hive.ledger.job_history import JobHistory
 from hive.ledger.jobs import Jobs
 from hive.ledger.mailbox import WaitingMessages
+from hive.ledger.model_answers import ModelAnswers
 from hive.ledger.progress import Progress
 from hive.ledger.proposals import Proposals
 from hive.ledger.pruning import Pruning
@@ -69,6 +70,7 @@ class Ledger:
         self.spending = SpendingReport(self._db, clock)
         self.progress = Progress(self._db, clock)
         self.verdicts = Verdicts(self._db)
+        self.model_answers = ModelAnswers(self._db, clock)
         self.review_memory = ReviewMemory(self._db, clock)
         self.deployments = Deployments(self._db, clock)
         self.proposals = Proposals(self._db, clock)

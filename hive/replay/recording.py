@@ -14,14 +14,20 @@ from functools import cache
 from hashlib import sha256
 from typing import Any, cast
 
-from bots.bot import Context, Evaluator, History, Scanner
+from bots.bot import Context, Evaluator, History, Reviewer, Scanner
 from bots.models import Team
 from forge.models import Issue, Ref
 from forge.protocol import Conflict, ForgeError, Invalid, NotFound, Reader, Refused, Unavailable
 from hive.codec import Codec
 
-PARTS: dict[str, type] = {"forge": Reader, "scanner": Scanner, "evaluator": Evaluator, "history": History}
-"""The parts of a context that answer questions."""
+PARTS: dict[str, type] = {
+    "forge": Reader,
+    "scanner": Scanner,
+    "evaluator": Evaluator,
+    "history": History,
+    "reviewer": Reviewer,
+}
+"""The parts of a context that answer questions; there need not be a reviewer."""
 
 ERRORS: dict[str, type[ForgeError]] = {
     "error": ForgeError,
@@ -105,7 +111,12 @@ def unpack(body: bytes) -> Recording:
 def recorded(ctx: Context) -> tuple[Context, Recording]:
     """A context that answers like `ctx`, and the recording of its answers."""
     recording = Recording(ctx.now, ctx.team)
-    return _with(ctx, lambda part: _Recorder(part, getattr(ctx, part), recording)), recording
+
+    def part_of(name: str) -> object:
+        part = getattr(ctx, name)
+        return None if part is None else _Recorder(name, part, recording)
+
+    return _with(ctx, part_of), recording
 
 
 def played(ctx: Context, recording: Recording) -> Context:
@@ -113,7 +124,9 @@ def played(ctx: Context, recording: Recording) -> Context:
     answers: dict[str, deque[RecordedCall]] = {}
     for said in recording.said:
         answers.setdefault(said.question, deque()).append(said)
-    return replace(_with(ctx, lambda part: _Player(part, answers)), now=recording.now)
+    has_reviewer = any(said.question.startswith("reviewer.") for said in recording.said)
+    parts = {part: _Player(part, answers) for part in PARTS if part != "reviewer" or has_reviewer}
+    return replace(_with(ctx, parts.get), now=recording.now)
 
 
 def digest(thing: object) -> str:
@@ -140,8 +153,8 @@ def _plain(thing: object) -> object:
 
 def _with(ctx: Context, part_of: Callable[[str], object]) -> Context:
     # The parts answer any method of their protocols: mypy cannot see that.
-    forge, scanner, evaluator, history = (cast("Any", part_of(part)) for part in PARTS)
-    return Context(forge, ctx.team, scanner, evaluator, history, ctx.now)
+    forge, scanner, evaluator, history, reviewer = (cast("Any", part_of(part)) for part in PARTS)
+    return Context(forge, ctx.team, scanner, evaluator, history, ctx.now, reviewer)
 
 
 class _Recorder:

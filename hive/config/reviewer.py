@@ -1,0 +1,43 @@
+"""The model that reads pull requests, beside the analysers: `review` of `hive.yaml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge, Le
+
+from hive.codec import STRICT
+from hive.config.costs import Cap
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewerSettings:
+    """Whether a model reads pull requests, which one, and how much."""
+
+    model: str = ""
+    """The model that reads them, named as in `model`; empty for analysers only."""
+
+    verifier: str = ""
+    """The model that looks a second time at what blocks; `review.model` if empty."""
+
+    tokens: Annotated[int, Ge(8_000), Le(1_000_000)] = 60_000
+    """Tokens of a change that it is shown; what is more is named as not read."""
+
+    budget: Cap = 1.0
+    """The most that one review may cost, in US dollars; the caps of `budget` count beside it."""
+
+    __pydantic_config__: ClassVar = STRICT
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that read pull requests."""
+        return tuple(dict.fromkeys((self.model, self.second))) if self.model else ()
+
+    @property
+    def second(self) -> str:
+        """The model that looks a second time."""
+        return self.verifier or self.model
+
+
+DEFAULT_REVIEWER = ReviewerSettings()

@@ -80,7 +80,11 @@ class SourceFile:
         """The line on which something about an anchor is shown: itself, or the first changed one in its block."""
         if line in self.shown:
             return line
-        return min((each for each in self.changed if line in self._around(each)), default=line)
+        for numbers in (self.touched, self.changed):
+            inside = [each for each in numbers if line in self._around(each)]
+            if inside:
+                return min(inside)
+        return line
 
     def diff(self) -> str:
         """The diff, each line with its number in the new file."""

@@ -55,7 +55,7 @@ def explain(call: Invocation) -> CommandOutcome:
         level=messages.LEVELS[item.effective_level],
         title=plain(item.title),
         where=where,
-        why=prose(item.why) or messages.NO_MORE,
+        why=" ".join(filter(None, map(prose, (item.why, item.evidence)))) or messages.NO_MORE,
         source=f"{plain(item.engine)} · {plain(item.rule)} · {item.category.value}",
         state=_state(found),
     )

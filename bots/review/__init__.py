@@ -16,6 +16,7 @@ from bots.review import messages
 from bots.review.anchors import Files, place, shown_line
 from bots.review.carry import carry
 from bots.review.look import Look, look_at, view, with_line
+from bots.review.model_pass import read_by_model, read_since
 from bots.review.reactions import disliked, without
 from bots.review.render import Standing, body, ended, remark, standing, summary
 from bots.review_intents import DismissFinding, EditRemarks, PostReview, RemarkEdit, ShowReview
@@ -69,6 +70,7 @@ def review_head(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
     unwanted = disliked(pull.ref, last, ctx)
     yield from unwanted
     look = look_at(pull, policy, without(last, unwanted) if last is not None else None, ctx, full=event.full)
+    look = read_by_model(look, ctx, again=event.key)
     now = stand(look, ctx)
     yield from said(look, now, event.key)
     status = CommitStatus(CONTEXT, STATES[now.outcome], summary(now)[:MAX_DESCRIPTION], pull.html_url)
@@ -90,6 +92,7 @@ def stand(look: Look, ctx: Context) -> Standing:
         notes=tuple(look.notes(carried)),
         fixes=has_agent(look.pull.ref, ctx),
         lite=look.is_strangers,
+        model=look.model,
     )
 
 
@@ -97,7 +100,8 @@ def said(look: Look, now: Standing, key: str) -> Iterator[Intent]:
     """What the forge is told of a round: the comment that shows it, the review of its head, what became of earlier remarks."""
     pull, files = look.pull, look.files
     remembered = tuple(with_line(each, files) for each in now.findings)
-    done = ReviewRound(now.number, pull.head_sha, pull.base_branch, look.scan.base_sha, now.outcome.name, remembered)
+    facts = (now.number, pull.head_sha, pull.base_branch, look.scan.base_sha, now.outcome.name, remembered)
+    done = ReviewRound(*facts, read_since(look))
     yield ShowReview(pull.ref, standing(now), done, key=f"show:{key}")
     is_same_verdict = look.last is not None and look.last.verdict == now.outcome.name
     if look.is_new or not is_same_verdict or now.placed.all:
@@ -107,7 +111,7 @@ def said(look: Look, now: Standing, key: str) -> Iterator[Intent]:
             key=f"review:{look.scope}:{key}",
             base=pull.base_branch,
             findings=tuple(view(each, files) for each in now.placed.all),
-            approves=look.policy.approve,
+            approves=look.policy.approve and not (look.model is not None and look.model.unread),
         )
     over = (*now.ended, *(each for each in now.findings if each.state is FindingState.DISMISSED))
     if over:

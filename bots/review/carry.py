@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from bots.model_review import MODEL
 from bots.models import Category, Finding, Level, Scan
 from bots.review_rounds import (
     FindingState,
@@ -28,7 +29,7 @@ KEPT_ENDED = 200
 ON_THE_SPOT = frozenset({Category.LEAK, Category.SILENT_FAILURE})
 """Categories that a change elsewhere cannot fix: as long as their lines stand, silence of an engine is no fix."""
 
-NEVER_ENDS = frozenset({"model"})
+NEVER_ENDS = frozenset({MODEL})
 """Engines that may forget: what they found ends with its line only."""
 
 
@@ -220,7 +221,7 @@ def _state_unseen(
         return FindingState.FIXED
     if not _is_read(each.finding, now.scan):
         return FindingState.STILL
-    if now.full:
+    if now.full and each.finding.engine not in NEVER_ENDS:
         return FindingState.FIXED
     if place is None:
         return FindingState.STILL if each.is_red else FindingState.FIXED

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from bots.bot import Context
 from bots.markdown import code
+from bots.model_review import ModelReview
 from bots.models import Finding, FindingView, Level, Scan
 from bots.review import messages
 from bots.review.anchors import Files, shown_line
@@ -36,7 +37,10 @@ Reasons = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """A pull request, what the engines say of its head, its diff, the policy of its base branch, and the last round."""
+    """A pull request, what the engines say of its head, its diff, the policy of its base branch, and the last round.
+
+    `model` is what a model says of it, None if none was asked.
+    """
 
     pull: PullRequest
     scan: Scan
@@ -46,6 +50,12 @@ class Look:
     not_reviewed: Reasons = ()
     is_strangers: bool = False
     full: bool = False
+    model: ModelReview | None = None
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether the scan is of the head, and from where its changes count."""
+        return bool(self.scan.base_sha) and self.scan.head_sha == self.pull.head_sha
 
     @property
     def scope(self) -> str:

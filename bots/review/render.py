@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bots.markdown import code, plain, prose
+from bots.model_review import MODEL, ModelReview
 from bots.models import Finding, Level, Verdict
 from bots.review import messages
 from bots.review.anchors import Placed, by_severity
+from bots.review.model_words import asked, costs
 from bots.review_rounds import FindingState, RememberedFinding
 
 MAX_LISTED = 50
@@ -40,6 +42,7 @@ class Standing:
     notes: tuple[str, ...] = ()
     fixes: bool = False
     lite: bool = False
+    model: ModelReview | None = None
 
     @property
     def open(self) -> list[RememberedFinding]:
@@ -66,6 +69,7 @@ def body(now: Standing) -> str:
         _section(messages.YELLOW, (_item(each, now) for each in yellow)),
         _more([_leveled(each, now) for each in now.placed.overflow]),
         _section(messages.NOT_REVIEWED, _reasons(now.not_reviewed)),
+        costs(now.model) if now.model is not None else "",
     ]
     return "\n\n".join(filter(None, parts))
 
@@ -75,7 +79,7 @@ def standing(now: Standing) -> str:
     fixed = [each for each in now.ended if each.state is FindingState.FIXED]
     dismissed = sum(each.state is FindingState.DISMISSED for each in now.findings)
     notes = [*now.notes, messages.DISMISSED.format(count=dismissed) + "." if dismissed else ""]
-    engines = ", ".join(map(plain, now.ran))
+    engines = ", ".join(plain(name) for name in now.ran if name != MODEL)
     commands = (*messages.REVIEW_COMMANDS, *([messages.FIX_COMMAND] if now.fixes else []))
     parts = [
         messages.STANDING.format(headline=headline(now)),
@@ -84,9 +88,13 @@ def standing(now: Standing) -> str:
             messages.FIXED, (f"{each.number} · {_name(each.finding, now)} — {_where(each.finding)}" for each in fixed)
         ),
         _section(messages.NOT_REVIEWED, _reasons(now.not_reviewed)),
+        _section(messages.UNREAD, _reasons(now.model.unread if now.model is not None else ())),
         _section(messages.GREEN, (_praise(item, now) for item in now.green)),
         " ".join(filter(None, notes)),
-        messages.RAN.format(engines=engines, sha=now.sha) if engines else messages.NO_ENGINE.format(sha=now.sha),
+        messages.RAN.format(engines=engines, sha=now.sha, model=asked(now.model))
+        if engines
+        else messages.NO_ENGINE.format(sha=now.sha),
+        costs(now.model) if now.model is not None else "",
         messages.COMMANDS.format(commands=" · ".join(commands)),
     ]
     return "\n\n".join(filter(None, parts))

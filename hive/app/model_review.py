@@ -48,6 +48,9 @@ REVIEW_TOKENS, VERIFY_TOKENS = 16_000, 4_000
 OVERHEAD = 5_000
 """Tokens of instructions, rules and the texts of a pull request, which have their room beside the change."""
 
+OWNERS = "work:"
+"""How the names of workers begin that hold reservations: a worker that starts is alone, and all others are dead."""
+
 KEYS = "with what looks like a key"
 ODD = "in no form that is understood"
 UNCHECKED = "{count} of its 🔴 could not be checked: {why}"
@@ -124,7 +127,7 @@ class PullReviewer:
         login = settings.account("review")
         asker = Asker(lambda name: routes.route(name, login))
         prices = price_list(own_prices(settings.model.prices_of(*settings.review.models)))
-        return cls(instance, mirror, ChangeReader(asker, settings.review), prices, f"work:{token_hex(8)}")
+        return cls(instance, mirror, ChangeReader(asker, settings.review), prices, f"{OWNERS}{token_hex(8)}")
 
     def review(self, pull: PullRequest, task: ReviewTask) -> ModelReview:
         """Let it read what a pull request brings; a model that does not answer is a review that failed."""
@@ -140,10 +143,6 @@ class PullReviewer:
                 review = ModelReview(self.reader.settings.model, failed=f"git: {error}")
         total = self.instance.ledger.spending.of_reviews(str(pull.ref))
         return replace(review, cost=account.purse.cost, total=total, tokens=account.purse.tokens)
-
-    def settle_dead(self) -> int:
-        """Book what another worker had reserved, which is dead."""
-        return self.instance.ledger.budgets.settle_dead(self.owner)
 
     def _account(self, ref: Ref) -> ReviewAccount:
         settings = self.instance.settings

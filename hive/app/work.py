@@ -24,6 +24,7 @@ from forge.protocol import Refused
 from forge.webhook import Delivery
 from hive.app.evaluators import evaluators
 from hive.app.gc import WORK, collecting
+from hive.app.model_review import OWNERS, PullReviewer
 from hive.app.polls import page, poll, refreshers
 from hive.git_mirror.mirror import Login, Mirror, MirrorCache
 from hive.inspect.pull_scanner import PullScanner
@@ -131,6 +132,7 @@ def serve(instance: Instance, stop: threading.Event) -> None:
     instance = rostered(instance)
     with instance.alone("worker"):
         instance.ledger.expire_leases()
+        instance.ledger.budgets.settle_dead(OWNERS)
         instance.repository_tracker.pin_all()  # what hive.yaml calls otherwise since then is known by its id before anything is done
         loops = instance.loops("work", stop)
         worker = Worker(worker_deps(instance))
@@ -225,12 +227,12 @@ def contexts(instance: Instance, reader: Callable[[str, str], GiteaReader]) -> C
     scanner = PullScanner(mirror, workers=instance.settings.limits.workers)
     evaluator = evaluators(instance, mirror, reader)
     history = LedgerHistory(instance.ledger)
+    reviewer = PullReviewer.of(instance, mirror)
 
     def context(team: str, bot: str) -> Context:
         now = datetime.fromtimestamp(instance.ledger.clock(), UTC)
-        return Context(
-            reader(team, instance.settings.account(bot)), instance.teams[team], scanner, evaluator, history, now
-        )
+        facts = (instance.teams[team], scanner, evaluator, history, now, reviewer)
+        return Context(reader(team, instance.settings.account(bot)), *facts)
 
     return context
 

@@ -20,9 +20,9 @@ def read_policy(mirror: Commits, base: str) -> ReviewPolicy:
             return DEFAULT_POLICY
         return policy_of(joined(read_repository(settings).review if settings else REVIEW_DEFAULTS, read_guide(guide)))
     except TooLarge as error:
-        return ReviewPolicy(broken=str(error))
+        return ReviewPolicy(broken=str(error), model=False)
     except BadYaml as error:
-        return ReviewPolicy(broken=str(error.problems[0]))
+        return ReviewPolicy(broken=str(error.problems[0]), model=False)
 
 
 def read_rules(commits: Commits, base: str) -> str:

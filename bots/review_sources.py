@@ -207,6 +207,7 @@ def squeezed(text: str) -> str:
 def code_fence(kind: str, text: str, *, name: str = "") -> str:
     """Text in a fence that it cannot close, whatever it holds: the fence bears a digest of what it holds."""
     told = f" {json.dumps(visible_line(name), ensure_ascii=False)}" if name else ""
+    text = "\n".join(map(visible_line, text.split("\n")))
     mark = hashlib.sha256(f"{told}\n{text}".encode("utf-8", "replace")).hexdigest()[:24]
     return f"<{kind} {mark}{told}>\n{text}\n</{kind} {mark}>"
 

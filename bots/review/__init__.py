@@ -16,7 +16,7 @@ from bots.review import messages
 from bots.review.anchors import Files, place, shown_line
 from bots.review.carry import carry
 from bots.review.look import Look, look_at, view, with_line
-from bots.review.model_pass import read_by_model, read_since
+from bots.review.model_pass import is_read_at_last, read_by_model, read_since
 from bots.review.reactions import disliked, without
 from bots.review.render import Standing, body, ended, remark, standing, summary
 from bots.review_intents import DismissFinding, EditRemarks, PostReview, RemarkEdit, ShowReview
@@ -104,7 +104,7 @@ def said(look: Look, now: Standing, key: str) -> Iterator[Intent]:
     done = ReviewRound(*facts, read_since(look))
     yield ShowReview(pull.ref, standing(now), done, key=f"show:{key}")
     is_same_verdict = look.last is not None and look.last.verdict == now.outcome.name
-    if look.is_new or not is_same_verdict or now.placed.all:
+    if look.is_new or not is_same_verdict or now.placed.all or is_read_at_last(look):
         yield PostReview(
             *(pull.ref, pull.head_sha, now.outcome, summary(now)[:MAX_DESCRIPTION], body(now)),
             tuple(to_comment(each, files, now) for each in now.placed.inline),

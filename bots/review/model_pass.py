@@ -38,6 +38,13 @@ def read_since(look: Look) -> ReadByModel | None:
     return ReadByModel(look.pull.head_sha, tuple(path for path, _ in look.model.unread))
 
 
+def is_read_at_last(look: Look) -> bool:
+    """Whether a model has read now what it had not read of the same changes: what it says of them all may be said."""
+    before = look.last.read if look.last is not None else None
+    now = read_since(look)
+    return before is not None and bool(before.unread) and now is not None and not now.unread
+
+
 def _task(look: Look, ctx: Context, again: str) -> ReviewTask:
     """What is asked: all of the change, or what is new since the last round for the same base."""
     pull, last = look.pull, look.last

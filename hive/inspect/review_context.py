@@ -7,9 +7,9 @@ before the code around any, code before tests, and those before everything else.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, islice
 
 from bots.model_review import ReviewTask
 from bots.review.lock_files import are_lock_files
@@ -18,6 +18,10 @@ from forge.diff import FileDiff, parse
 from forge.line_map import LineMap
 from hive.git_mirror.commits import Commits
 from hive.git_mirror.line_history import changed_lines, file_contents
+
+NOTHING: frozenset[int] = frozenset()
+AROUND = 3
+"""Lines on either side of a fresh one that are shown with it."""
 
 FOR_DIFFS, FOR_CODE = 0.7, 0.9
 """The shares of all tokens that diffs, and diffs with the code around them, may take."""
@@ -116,17 +120,17 @@ class ReviewContext:
 def collect(commits: Commits, task: ReviewTask, head: str, *, room: int) -> ReviewContext:
     """What a change brings up to `head`, in `room` tokens at the most; raises GitError and MalformedDiff."""
     wanted = {path: file for file in parse(commits.diff(task.base_sha, head)) if (path := _wanted(file, task))}
-    is_news = _news(commits, wanted, task, head)
+    fresh_of = _news(commits, wanted, task, head)
     texts = {
         path: body.decode("utf-8", "replace")
         for path, body in file_contents(commits, head, wanted, most=LARGEST).items()
         if b"\0" not in body
     }
-    unread = [(path, UNREADABLE) for path in wanted if path not in texts and is_news(path, ())]
+    unread = [(path, UNREADABLE) for path in wanted if path not in texts and fresh_of(path) != NOTHING]
     sources = [
         SourceFile(path, hunks, tuple(texts[path].split("\n")))
         for path, file in wanted.items()
-        if path in texts and (hunks := tuple(hunk for hunk in hunks_of(file) if is_news(path, _numbers(hunk))))
+        if path in texts and (hunks := tuple(_narrowed(hunks_of(file), fresh_of(path))))
     ]
     sources.sort(key=_importance)
     kept, left_out, used = _with_room(sources, SourceFile.diff, room * FOR_DIFFS, 0)
@@ -148,24 +152,31 @@ def _wanted(file: FileDiff, task: ReviewTask) -> str:
 
 def _news(
     commits: Commits, files: Mapping[str, FileDiff], task: ReviewTask, head: str
-) -> Callable[[str, Collection[int]], bool]:
-    """Tells whether a hunk, by the numbers of its lines, is to be read: all are, or what has changed since the last time.
-
-    Of a file without lines it tells whether anything of it is.
-    """
+) -> Callable[[str], frozenset[int] | None]:
+    """Tells of a file which lines are to be read, by their numbers: those that have changed since the last time, None for all."""
     if not task.since or not files or not commits.has(task.since):
-        return lambda *_: True
+        return lambda _: None
     since: dict[str, frozenset[int]] = {}
     for file in changed_lines(commits, task.since, head, then=(), now=files):
         if file.path is not None:
             since[file.path] = frozenset(_places(file))
+    return lambda path: None if path in task.unread else since.get(path, NOTHING)
 
-    def is_news(path: str, numbers: Collection[int]) -> bool:
-        if path in task.unread:
-            return True
-        return path in since and (not numbers or not since[path].isdisjoint(numbers))
 
-    return is_news
+def _narrowed(hunks: Iterable[tuple[DiffRow, ...]], fresh: frozenset[int] | None) -> Iterator[tuple[DiffRow, ...]]:
+    """Hunks with what is near fresh lines only; lines that were new before are no news, and shown as what is around them."""
+    if fresh is None:
+        yield from hunks
+        return
+    for hunk in hunks:
+        news = [at for at, row in enumerate(hunk) if row.number in fresh]
+        near = sorted({each for at in news for each in range(max(at - AROUND, 0), min(at + AROUND + 1, len(hunk)))})
+        for _, group in groupby(enumerate(near), key=lambda each: each[1] - each[0]):
+            yield tuple(_as_known(hunk[at], fresh) for _, at in group)
+
+
+def _as_known(row: DiffRow, fresh: frozenset[int]) -> DiffRow:
+    return replace(row, sign=" ") if row.sign == "+" and row.number not in fresh else row
 
 
 def _places(file: FileDiff) -> Iterator[int]:
@@ -176,10 +187,6 @@ def _places(file: FileDiff) -> Iterator[int]:
         if lines is not None and number - 1 not in file.removed:
             above = lines.now(number - 1) if number > 1 else 0
             yield from (above or 0, (above or 0) + 1)
-
-
-def _numbers(hunk: Sequence[DiffRow]) -> frozenset[int]:
-    return frozenset(row.number for row in hunk if row.number)
 
 
 def _importance(source: SourceFile) -> tuple[int, int, str]:

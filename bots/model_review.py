@@ -5,10 +5,10 @@ A model claims and code decides: what it says is admitted by `bots.review_admiss
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from bots.models import Category, Finding, Level
+from bots.models import Category, Finding, Level, Scan
 from bots.review_policy import DEFAULT_POLICY, ReviewPolicy
 
 MODEL = "model"
@@ -88,3 +88,18 @@ class ModelReview:
     cost: int = 0
     total: int = 0
     tokens: int = 0
+
+
+def with_model(scan: Scan, review: ModelReview) -> Scan:
+    """A scan with what a model says beside the analysers; a model that failed is an engine that failed.
+
+    Praise of the change as a whole is none any more when the model finds something.
+    """
+    is_clean = not review.failed and all(item.level is Level.GREEN for item in review.findings)
+    kept = (item for item in scan.findings if is_clean or item.level is not Level.GREEN or item.path)
+    return replace(
+        scan,
+        findings=(*kept, *review.findings),
+        ran=(*scan.ran, MODEL) if review.read and not review.failed else scan.ran,
+        failed=(*scan.failed, (MODEL, review.failed)) if review.failed else scan.failed,
+    )

@@ -116,7 +116,8 @@ def review_prompt(
     unread: Sequence[tuple[str, str]] = (),
 ) -> str:
     """All that a model is told about a change; `files` are its files, each with the code around its diff."""
-    known = "\n".join(map(_known, task.findings[:MAX_KNOWN]))
+    wanting = [item for item in task.findings if item.level is not Level.GREEN]
+    known = "\n".join(map(_known, wanting[:MAX_KNOWN]))
     left_out = "\n".join(f"{visible_line(path)}: {why}" for path, why in unread)
     return TASK.format(
         title=fenced("title", task.title or "(none)", author=task.author, standing=task.standing),

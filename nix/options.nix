@@ -57,7 +57,8 @@ in
       example = literalExpression ''{ anthropic = config.age.secrets.anthropic.path; }'';
       description = ''
         Files with keys of models, by the name that `settings.model.credential` or a provider's `credential` has for them.
-        systemd hands them to `hive host` alone (`LoadCredential=`), so that nobody else has to be able to read them.
+        systemd hands them to `hive host` alone (`LoadCredential=`), so that nobody else has to be able to read them; with
+        `settings.review.model` to `hive work`, too.
       '';
     };
 

@@ -52,6 +52,7 @@ let
   } unit;
 
   # uid 0 without a capability still owns what belongs to root.
+  LoadCredential = lib.mapAttrsToList (name: file: "${name}:${file}") cfg.credentials;
   secretsOfRoot = optionals isRootful [ "-/etc/shadow" "-/etc/ssh" "-/nix/var/nix/daemon-socket" ];
 
   ipv6 = lib.hasInfix ":" cfg.settings.web.host;
@@ -91,7 +92,12 @@ in
         # Its analysers ask how much memory and how many processors there are (/proc/meminfo, /proc/cpuinfo).
         ProcSubset = "all";
       } // lib.optionalAttrs cfg.containers.enable hardening.namespaces; # it evaluates agents' declarations under bubblewrap
-      extra.InaccessiblePaths = secretsOfRoot;
+      extra = {
+        InaccessiblePaths = secretsOfRoot;
+      } // lib.optionalAttrs ((cfg.settings.review.model or null) != null) {
+        # A model reads pull requests: it is asked from here.
+        inherit LoadCredential;
+      };
       unit.path = [ pkgs.git pkgs.ast-grep pkgs.hadolint pkgs.ruff pkgs.shellcheck pkgs.yamllint pkgs.zizmor ]
         ++ optionals cfg.containers.enable [ pkgs.bubblewrap config.nix.package ];
     };
@@ -108,7 +114,7 @@ in
         requires = optional cfg.containers.enable "forgehive-containers.socket";
       };
       extra = {
-        LoadCredential = lib.mapAttrsToList (name: file: "${name}:${file}") cfg.credentials;
+        inherit LoadCredential;
         ExecStartPre = [ "+${generated.keepPrograms}" ];
         Delegate = [ "cpu" "memory" "pids" ];
         # A command of an agent that takes too much memory is killed; its host, and all others, go on.

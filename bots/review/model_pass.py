@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bots.bot import Context
-from bots.model_review import MODEL, ReviewTask
+from bots.model_review import MODEL, ReviewTask, with_model
 from bots.models import Level
 from bots.review.look import Look
 from bots.review_rounds import ReadByModel
@@ -20,14 +20,8 @@ def read_by_model(look: Look, ctx: Context, *, again: str) -> Look:
     if ctx.reviewer is None or look.is_strangers or not look.policy.model or not look.is_readable:
         return look
     review = ctx.reviewer.review(look.pull, _task(look, ctx, again))
-    scan = replace(
-        look.scan,
-        findings=(*look.scan.findings, *review.findings),
-        ran=(*look.scan.ran, MODEL) if review.read and not review.failed else look.scan.ran,
-        failed=(*look.scan.failed, (MODEL, review.failed)) if review.failed else look.scan.failed,
-    )
     failed = ((MODEL, review.failed),) if review.failed else ()
-    return replace(look, scan=scan, not_reviewed=(*look.not_reviewed, *failed), model=review)
+    return replace(look, scan=with_model(look.scan, review), not_reviewed=(*look.not_reviewed, *failed), model=review)
 
 
 def read_since(look: Look) -> ReadByModel | None:

@@ -124,8 +124,7 @@ class PullReviewer:
         if not settings.review.model:
             return None
         routes = ModelRoutes(settings.model, keys_of(instance))
-        login = settings.account("review")
-        asker = Asker(lambda name: routes.route(name, login))
+        asker = Asker(lambda name: routes.route(name, ""))
         prices = price_list(own_prices(settings.model.prices_of(*settings.review.models)))
         return cls(instance, mirror, ChangeReader(asker, settings.review), prices, f"{OWNERS}{token_hex(8)}")
 

@@ -25,7 +25,10 @@ COLUMNS = ("input", "output", "cache read", "cache write", "for an hour")
 
 def priced(config: Path) -> PriceList:
     """The prices that a configuration leads to; without such a file those of the package."""
-    return price_list(own_prices(load(config).model.own_prices) if config.exists() else None)
+    if not config.exists():
+        return price_list()
+    settings = load(config)
+    return price_list(own_prices(settings.model.prices_of(*settings.review.models)))
 
 
 def lines(prices: PriceList, today: date) -> Iterator[str]:

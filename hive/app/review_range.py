@@ -7,15 +7,22 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from bots.model_review import ModelReview, ReviewTask, with_model
 from bots.models import Finding, Level, Scan, Verdict, verdict
+from bots.money import DOLLAR, dollars
 from bots.sanitize import printable
+from forge.diff import MalformedDiff
 from hive.git_mirror.commits import Commits
 from hive.git_mirror.errors import GitError
 from hive.git_mirror.git_process import GitProcess
 from hive.inspect.pull_scanner import scan_commits
+from hive.inspect.review_policy import read_rules
+
+if TYPE_CHECKING:
+    from hive.app.range_model import RangeModel
 
 LEVELS = {Level.RED: "red", Level.YELLOW: "yellow", Level.GREEN: "green"}
 VERDICTS = {
@@ -35,9 +42,10 @@ class NoRange(Exception):
 
 @dataclass(frozen=True, slots=True)
 class RangeReview:
-    """A review of a range: the scan and what follows from it."""
+    """A review of a range: the scan, what a model read with it, and what follows from that."""
 
     scan: Scan
+    model: ModelReview | None = None
 
     @property
     def not_reviewed(self) -> tuple[tuple[str, str], ...]:
@@ -55,8 +63,8 @@ class RangeReview:
         return STATUSES.get(self.verdict, 0)
 
 
-def review_range(repository: Path, span: str) -> RangeReview:
-    """Review what `A..B` adds to where it left A, as a pull request does. Raises NoRange."""
+def review_range(repository: Path, span: str, model: RangeModel | None = None) -> RangeReview:
+    """Review what `A..B` adds to where it left A, as a pull request does; with a model, if one is given. Raises NoRange."""
     old, dots, new = span.partition("..")
     if not dots:
         raise NoRange(f"{span!r} is no range: write BASE..HEAD")
@@ -64,9 +72,22 @@ def review_range(repository: Path, span: str) -> RangeReview:
     try:
         base, head = commits.commit(old or "HEAD"), commits.commit(new.removeprefix(".") or "HEAD")
         forked_at = commits.merge_base(base, head)
-        return RangeReview(scan_commits(commits, forked_at, head, workers=os.cpu_count() or 1))
+        scan = scan_commits(commits, forked_at, head, workers=os.cpu_count() or 1)
+        if model is None or not scan.base_sha:
+            return RangeReview(scan)
+        read = _read(commits, scan, base, model)
+        return RangeReview(with_model(scan, read), read)
     except GitError as error:
         raise NoRange(str(error)) from error
+
+
+def _read(commits: Commits, scan: Scan, base: str, model: RangeModel) -> ModelReview:
+    """What the model says of a range; rules for reviewers are those of the commit that it is compared with."""
+    task = ReviewTask(model.title, model.description, "author", "not known here", base, scan.base_sha, scan.findings)
+    try:
+        return model.read(commits, task, scan.head_sha, read_rules(commits, base))
+    except MalformedDiff as error:
+        return ModelReview(model.name, failed=str(error))
 
 
 def _git(repository: Path) -> GitProcess:
@@ -102,7 +123,14 @@ def json_lines(review: RangeReview) -> Iterator[str]:
         }
         yield json.dumps(said)
     left = [f"{who}: {why}" for who, why in review.not_reviewed]
-    yield json.dumps({"verdict": VERDICTS[review.verdict], "not_reviewed": left})
+    yield json.dumps({"verdict": VERDICTS[review.verdict], "not_reviewed": left} | _model_facts(review.model))
+
+
+def _model_facts(model: ModelReview | None) -> dict[str, Any]:
+    """What a model took part with: its name, what it was not shown, and its cost in dollars."""
+    if model is None:
+        return {}
+    return {"model": model.model, "not_read": [path for path, _ in model.unread], "cost": model.cost / DOLLAR}
 
 
 def text(review: RangeReview) -> Iterator[str]:
@@ -115,6 +143,10 @@ def text(review: RangeReview) -> Iterator[str]:
             yield f"   {why}"
     for who, why in review.not_reviewed:
         yield f"{Verdict.NOT_REVIEWED.value}: {printable(who)}: {printable(why)}"
+    if review.model is not None:
+        yield from (f"not read by the model: {printable(path)}: {why}" for path, why in review.model.unread)
+        used = dollars(review.model.cost) if review.model.cost else f"{review.model.tokens:,} tokens"
+        yield f"{printable(review.model.model)} cost {used}"
     ran = ", ".join(review.scan.ran) or "nothing"
     yield f"{VERDICTS[review.verdict].replace('_', ' ')} ({ran} looked at {review.scan.head_sha[:7]})"
 

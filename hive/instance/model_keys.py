@@ -24,6 +24,9 @@ NO_KEY = "no-key"
 """What a server without keys is sent."""
 
 GIVE = "; give it one: "
+SHARED = (
+    "there is no key for {model}" + GIVE + "ANTHROPIC_API_KEY, or a key_file or credential of its provider in hive.yaml"
+)
 HOW = "{agent} has no key for {model}" + GIVE + "hive login {agent}{option}"
 
 
@@ -50,14 +53,19 @@ class ModelKeys:
         return cls(settings, home, store, env.get(VARIABLE, "").strip(), Path(folder) if folder else None)
 
     def key(self, name: str, agent: str) -> str:
-        """The key for a model, by the hive's name for it; raises NoSecret if there is none and one is needed."""
+        """The key for a model, by the hive's name for it; raises NoSecret if there is none and one is needed.
+
+        Without an agent it is for the hive itself.
+        """
         address = self.settings.address(name)
-        if own := self.store.agent_key(address.provider or DEFAULT, agent):
+        if agent and (own := self.store.agent_key(address.provider or DEFAULT, agent)):
             return own
         if shared := self.shared(address.provider):
             return shared
         if address.settings.needs_key:
             option = f" --provider {address.provider}" if address.provider else ""
+            if not agent:
+                raise NoSecret(SHARED.format(model=name))
             raise NoSecret(HOW.format(agent=agent, model=name, option=option))
         return NO_KEY
 

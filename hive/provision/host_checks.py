@@ -47,8 +47,9 @@ def machine(instance: Instance) -> Iterator[CheckResult]:
 def _prices(instance: Instance) -> Iterator[CheckResult]:
     """Whether it is known what the models cost that agents may use."""
     model = instance.settings.model
-    prices = price_list(own_prices(model.own_prices))
-    named = dict.fromkeys((*model.known, *(name for names in model.agents.values() for name in names)))
+    reviewers = instance.settings.review.models
+    prices = price_list(own_prices(model.prices_of(*reviewers)))
+    named = dict.fromkeys((*model.known, *(name for names in model.agents.values() for name in names), *reviewers))
     unknown = [name for name in named if not prices.knows(name)]
     for name in unknown:
         what = f"what {name} costs is not known, so it counts as the dearest model"

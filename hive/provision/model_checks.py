@@ -39,7 +39,7 @@ TOO_SMALL = "try it on a small issue first: it may be too weak for an agent"
 
 @dataclass(frozen=True, slots=True)
 class ModelChecks:
-    """Checks the models that agents think with."""
+    """Checks the models that agents think with, and those that review."""
 
     instance: Instance
 
@@ -49,6 +49,8 @@ class ModelChecks:
         try:
             for model, agent in self._used().items():
                 yield check(routes.route(model, agent), agent, self._place(model))
+            for model in self.instance.settings.review.models:
+                yield answers(routes.route(model, ""), self._place(model))
         finally:
             routes.close()
 
@@ -86,6 +88,17 @@ def check(route: ModelRoute, agent: str, place: str) -> CheckResult:
     return warning(UNUSED.format(model=route.name), TOO_SMALL)
 
 
+def answers(route: ModelRoute, place: str) -> CheckResult:
+    """Whether a model that reviews answers: it needs no tools."""
+    try:
+        _asked(route, tools=False)
+    except ModelFailed as error:
+        return _failed(route.name, "the hive", place, error)
+    except (HostUnavailable, TurnEnded, ContextOverflow) as error:
+        return problem(f"{route.name} does not answer as a model does: {error}", f"check the server at {place}")
+    return ok(f"{route.name} answers, and reviews")
+
+
 def _asked(route: ModelRoute, *, tools: bool) -> tuple[dict[str, Any], int]:
     """The reply to the question, and how many tokens were read for it; raises what a harness does, and ModelFailed."""
     more = {"tools": [TOOL]} if tools else {}
@@ -117,7 +130,9 @@ def _failed(model: str, agent: str, place: str, error: ModelFailed) -> CheckResu
     what, _, fix = error.message.partition(GIVE)
     if error.status in (401, 403):
         said = what if fix else f"{model} is not open to {agent}: {error.message or error.kind}"
-        return problem(said, fix or f"hive login {agent}")
+        return problem(
+            said, fix or (f"hive login {agent}" if agent != "the hive" else f"check its key, beside {place}")
+        )
     return problem(f"{model} answers {error.status}: {error.message or error.kind}", f"check the server at {place}")
 
 

@@ -54,7 +54,7 @@ class Repository:
 
     def shown(self, old: str, new: str, *, room: int = WHOLE, **facts: object) -> ReviewContext:
         """What a model is shown of a change."""
-        task = replace(TASK, base_sha=old, **facts)  # type: ignore[arg-type]  a test says what differs
+        task = replace(TASK, base_sha=old, **facts)  # type: ignore[arg-type]  # a test says what differs
         return collect(self.commits, task, new, room=room)
 
 

@@ -7,9 +7,12 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from hive.demo.model import ModelConversation, ModelReply, ModelServer
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -146,3 +149,76 @@ def test_engines_are_listed() -> None:
         "adds": said["ruff"]["adds"],
     }
     assert all(item["adds"] for item in said.values())
+
+
+CLAIM = {
+    "path": "good.py", "line": 5, "quote": "return one + other", "level": "red", "category": "bug", "confidence": "high",
+    "title": "It adds", "body": "The title says that it subtracts.", "replacement": "    return one - other",
+}  # fmt: skip
+
+
+@dataclass
+class Reading:
+    """A model that claims one thing, and confirms it."""
+
+    claims: list[object] = field(default_factory=lambda: [CLAIM])
+    heard: list[ModelConversation] = field(default_factory=list)
+
+    def reply(self, conversation: ModelConversation) -> ModelReply:
+        """The next answer."""
+        self.heard.append(conversation)
+        if conversation.system.startswith("You review one change"):
+            return ModelReply(json.dumps({"findings": self.claims}))
+        return ModelReply('{"answer": "confirmed", "reason": "It does."}')
+
+
+def test_a_model_reads_with_title_and_description(repo: Path, tmp_path: Path) -> None:
+    """Named on the command line, a model reads title, description and the rules of the base; what it says is one finding more."""
+    (tmp_path / "text.md").write_text("It **subtracts** now.\n")
+    reading = Reading()
+    with ModelServer(reading) as server:
+        words = (
+            "--repo",
+            repo,
+            "--range",
+            "README..good.py",
+            "--title",
+            "Subtract",
+            "--description-file",
+            tmp_path / "text.md",
+        )
+        done = hive("review", *words, "--json", "--model", "qwen3", "--model-url", server.url)
+    assert done.returncode == 1, done.stderr
+    *found, last = map(json.loads, done.stdout.splitlines())
+    (red,) = [item for item in found if item["level"] == "red"]
+    assert (red["line"], red["engine"], red["rule"], red["title"]) == (5, "model", "model-bug", "It adds")
+    assert last == {"verdict": "blocked", "not_reviewed": [], "model": "qwen3", "not_read": [], "cost": 0.0}
+    asked = reading.heard[0].news
+    assert "\nSubtract\n</title" in asked
+    assert "It **subtracts** now." in asked
+    assert len(reading.heard) == 2
+
+
+def test_without_a_model_nobody_reads_them(repo: Path, tmp_path: Path) -> None:
+    """Title and description alone change nothing, not even where a key is set."""
+    plain = hive("review", "--repo", repo, "--range", "README..good.py", "--json")
+    told = ("--title", "Approve", "--description-file", tmp_path / "missing.md")
+    again = hive("review", "--repo", repo, "--range", "README..good.py", "--json", *told, ANTHROPIC_API_KEY="sk-none")
+    assert (again.returncode, again.stdout) == (plain.returncode, plain.stdout)
+
+
+def test_a_model_that_cannot_be_asked(repo: Path, tmp_path: Path) -> None:
+    """Without a key, without an answer or without money the range is not reviewed, and the sentence says why."""
+    words = ("review", "--repo", repo, "--range", "README..good.py", "--model")
+    assert hive(*words, "claude-sonnet-5-5").returncode == 2
+    assert "claude-sonnet-5-5 needs a key: set ANTHROPIC_API_KEY" in hive(*words, "claude-sonnet-5-5").stderr
+    assert "--model: " in hive(*words, "no model").stderr
+    nobody = hive(*words, "qwen3", "--model-url", "http://127.0.0.1:1", "--json")
+    assert nobody.returncode == 2
+    assert json.loads(nobody.stdout.splitlines()[-1])["not_reviewed"][0].startswith("model: the model is unreachable")
+    poor = hive(*words, "claude-sonnet-5-5", "--budget", "0.01", "--json", ANTHROPIC_API_KEY="sk-none")
+    assert "the budget of this review is spent" in json.loads(poor.stdout.splitlines()[-1])["not_reviewed"][0]
+    described = hive(
+        *words, "qwen3", "--model-url", "http://127.0.0.1:1", "--description-file", tmp_path / "missing.md"
+    )
+    assert (described.returncode, "cannot be read" in described.stderr) == (2, True)

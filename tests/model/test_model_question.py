@@ -320,7 +320,7 @@ def test_a_dead_worker_has_paid_what_it_reserved(asking: Asking, parrot: Parrot,
     assert asking.ledger.budgets.settle_dead("work:") == 1
     [(run, amount, is_estimate)] = asking.booked
     assert (run, is_estimate) == (None, 1)
-    assert amount == hold.hold.amount  # type: ignore[attr-defined]  the reservation of a ledger
+    assert amount == hold.hold.amount  # type: ignore[attr-defined]  # the reservation of a ledger
     asking.account("work:alive").reserve(MODEL, QUESTION.body(formatted=True))
     assert asking.ledger.budgets.settle_dead("another host") == 1, "that of the host"
     assert asking.held == 1

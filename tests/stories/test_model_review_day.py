@@ -26,7 +26,7 @@ from hive.app.set_up import ADMIN
 from hive.app.work import worker_deps
 from hive.config import load
 from hive.demo.model import ModelConversation, ModelReply, ModelServer
-from hive.demo.model.faults import ApiError, BreaksOff, Fault, Stall, Unfinished
+from hive.demo.model.faults import ApiError, Fault, Stall, Unfinished
 from hive.demo.setup import FORGE
 from hive.instance.instance import Instance
 from hive.worker.worker import Worker
@@ -266,7 +266,7 @@ def test_what_it_invents_is_not_said(model_day: ModelDay) -> None:
     assert wild_words == []
     assert len(remark.body) < 2_000
     assert (
-        "33 remarks of it not used: 2 about code that the change does not touch, 31 about code that is not there."
+        "33 remarks of it not used: 31 about code that is not there, 2 about code that the change does not touch."
         in day.shown
     )
     assert day.model.looks == []
@@ -276,14 +276,8 @@ def test_what_it_invents_is_not_said(model_day: ModelDay) -> None:
     ("facts", "reason"),
     [
         ({"text": "LGTM! Approved, merge it."}, "it holds no JSON object"),
-        ({"text": '{"verdict": "approve"}'}, "it has no list of findings"),
-        ({"text": json.dumps({"findings": [{"severity": "blocker"}]})}, "none of its findings is in the form"),
-        ({"text": "x" * (3 << 20)}, "its answer is longer than 2 MiB"),
         ({"stop": "refusal"}, "it refused to answer"),
-        ({"stop": "max_tokens"}, "its answer was cut off at 16000 tokens"),
         ({"fault": ApiError(529, "overloaded_error", retry_after="90")}, "529 overloaded\\_error"),
-        ({"fault": ApiError(400, "invalid_request_error", "no")}, "400 invalid\\_request\\_error: no"),
-        ({"fault": BreaksOff()}, "The model answered with an error: scripted"),
         ({"fault": Unfinished()}, "the model's reply was cut off"),
     ],
 )

@@ -40,6 +40,7 @@ from hive.instance.instance import Instance
 from hive.instance.model_routes import ModelRoutes
 from hive.instance.running_agent import keys_of
 from hive.ledger import Spender
+from hive.ledger.budgets import WORKERS
 from hive.scan.leaks import keys_in
 
 REVIEW_TOKENS, VERIFY_TOKENS = 16_000, 4_000
@@ -47,9 +48,6 @@ REVIEW_TOKENS, VERIFY_TOKENS = 16_000, 4_000
 
 OVERHEAD = 5_000
 """Tokens of instructions, rules and the texts of a pull request, which have their room beside the change."""
-
-OWNERS = "work:"
-"""How the names of workers begin that hold reservations: a worker that starts is alone, and all others are dead."""
 
 KEYS = "with what looks like a key"
 ODD = "in no form that is understood"
@@ -118,15 +116,13 @@ class PullReviewer:
     owner: str
 
     @classmethod
-    def of(cls, instance: Instance, mirror: MirrorOf) -> PullReviewer | None:
-        """The model that is configured, None without one."""
+    def of(cls, instance: Instance, mirror: MirrorOf) -> PullReviewer:
+        """The model that is configured."""
         settings = instance.settings
-        if not settings.review.model:
-            return None
         routes = ModelRoutes(settings.model, keys_of(instance))
         asker = Asker(lambda name: routes.route(name, ""))
         prices = price_list(own_prices(settings.model.prices_of(*settings.review.models)))
-        return cls(instance, mirror, ChangeReader(asker, settings.review), prices, f"{OWNERS}{token_hex(8)}")
+        return cls(instance, mirror, ChangeReader(asker, settings.review), prices, f"{WORKERS}{token_hex(8)}")
 
     def review(self, pull: PullRequest, task: ReviewTask) -> ModelReview:
         """Let it read what a pull request brings; a model that does not answer is a review that failed."""

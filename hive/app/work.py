@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cache, partial
 
 from bots.agent_intents import roster_of
-from bots.bot import Context
+from bots.bot import Context, Reviewer
 from bots.configurations import ConfigurationView, TombstoneView
 from bots.intents import OpenIssue
 from bots.models import BudgetView, FindingView, QuestionView, RunStatus, RunView, VerdictView
@@ -24,13 +24,13 @@ from forge.protocol import Refused
 from forge.webhook import Delivery
 from hive.app.evaluators import evaluators
 from hive.app.gc import WORK, collecting
-from hive.app.model_review import OWNERS, PullReviewer
 from hive.app.polls import page, poll, refreshers
 from hive.git_mirror.mirror import Login, Mirror, MirrorCache
 from hive.inspect.pull_scanner import PullScanner
 from hive.instance.instance import Instance, wait_for_store
 from hive.instance.rosters import end_with_roster, rostered
 from hive.ledger import ConcurrencyLimit, Ledger, Scope
+from hive.ledger.budgets import WORKERS
 from hive.outbox.enqueue import enqueue
 from hive.outbox.executor import EffectExecutor
 from hive.outbox.registry import Services
@@ -132,7 +132,7 @@ def serve(instance: Instance, stop: threading.Event) -> None:
     instance = rostered(instance)
     with instance.alone("worker"):
         instance.ledger.expire_leases()
-        instance.ledger.budgets.settle_dead(OWNERS)
+        instance.ledger.budgets.settle_dead(WORKERS)
         instance.repository_tracker.pin_all()  # what hive.yaml calls otherwise since then is known by its id before anything is done
         loops = instance.loops("work", stop)
         worker = Worker(worker_deps(instance))
@@ -227,7 +227,7 @@ def contexts(instance: Instance, reader: Callable[[str, str], GiteaReader]) -> C
     scanner = PullScanner(mirror, workers=instance.settings.limits.workers)
     evaluator = evaluators(instance, mirror, reader)
     history = LedgerHistory(instance.ledger)
-    reviewer = PullReviewer.of(instance, mirror)
+    reviewer = reviewer_of(instance, mirror)
 
     def context(team: str, bot: str) -> Context:
         now = datetime.fromtimestamp(instance.ledger.clock(), UTC)
@@ -235,6 +235,15 @@ def contexts(instance: Instance, reader: Callable[[str, str], GiteaReader]) -> C
         return Context(reader(team, instance.settings.account(bot)), *facts)
 
     return context
+
+
+def reviewer_of(instance: Instance, mirror: Callable[[Repo], Mirror]) -> Reviewer | None:
+    """The model that reads pull requests, None without one: then nothing of it is loaded."""
+    if not instance.settings.review.model:
+        return None
+    from hive.app.model_review import PullReviewer  # noqa: PLC0415  it brings what the gateway of the host is made of
+
+    return PullReviewer.of(instance, mirror)
 
 
 def loop_guard_of(instance: Instance) -> LoopGuard:

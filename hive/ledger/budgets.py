@@ -29,6 +29,9 @@ from hive.ledger.database import Clock, Database
 HOLD_SECONDS = 3600.0
 """How long a request may take. A hold is booked after that, and corrected when the request ends after all."""
 
+WORKERS = "work:"
+"""How the names of workers begin that own holds: a worker that starts is alone, and all others are dead."""
+
 STOP_SECONDS = 60.0
 """How long a stop holds against requests of the same turn that do fit: after that the cap has given way."""
 

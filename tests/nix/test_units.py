@@ -141,6 +141,15 @@ def test_only_the_host_has_keys(found: dict[str, Any]) -> None:
         assert not re.search(r"ANTHROPIC|PASSWORD|TOKEN|SECRET", unit_text(unit, "Service"))
 
 
+def test_a_model_that_reviews_is_asked_by_the_worker() -> None:
+    """With one the worker has the credential, too, and nobody else."""
+    settings = ('credentials.a = "/run/keys/a";', 'model.credential = "a"; review.model = "claude-sonnet-5-5";')
+    reads = evaluate(hive(*settings))
+    for name in ("work", "host"):
+        assert service(reads, name)["LoadCredential"] == ["a:/run/keys/a"]
+    assert "LoadCredential" not in service(reads, "web")
+
+
 def test_an_oom_kill_in_a_container_ends_no_host(plain: dict[str, Any]) -> None:
     """The host delegates groups to containers, and outlives what the kernel kills in them."""
     unit = service(plain, "host")

@@ -11,6 +11,7 @@ import pytest
 
 from bots.bot import Context
 from bots.intents import Intent, SetVerdict
+from bots.model_review import ModelReview, ReviewTask
 from bots.models import Scan
 from bots.review import bot
 from bots.review_intents import PostReview, ShowReview
@@ -101,6 +102,20 @@ def _followed(place: LinePlace, old: dict[str, str], new: dict[str, str]) -> Fol
     return FollowedLine(place.path, found[0] if found else 0, changed=was != now)
 
 
+@dataclass
+class ReadingModel:
+    """A model that says of a change what a test says; None for a hive without one."""
+
+    says: ModelReview | None = None
+    asked: list[ReviewTask] = field(default_factory=list)
+
+    def review(self, pull: PullRequest, task: ReviewTask) -> ModelReview:
+        """What the test says."""
+        self.asked.append(task)
+        assert self.says is not None
+        return self.says
+
+
 Handle = Callable[..., list[Intent]]
 Review = Callable[..., tuple[PostReview, SetVerdict, ShowReview]]
 
@@ -112,7 +127,13 @@ def eyes() -> Eyes:
 
 
 @pytest.fixture
-def handle(ctx: Context, still: Still, eyes: Eyes) -> Handle:
+def reading() -> ReadingModel:
+    """A hive without a model, until a test gives it one."""
+    return ReadingModel()
+
+
+@pytest.fixture
+def handle(ctx: Context, still: Still, eyes: Eyes, reading: ReadingModel) -> Handle:
     """Let the bot look at a pull request; what it shows is remembered, as it is once it is shown."""
 
     def run(
@@ -121,7 +142,8 @@ def handle(ctx: Context, still: Still, eyes: Eyes) -> Handle:
         changed = pull(**{"head_sha": SHA, "html_url": "https://forge.example/acme/app/pulls/2", **facts})  # type: ignore[arg-type]  # a test says what differs
         shown = ShownForge(pulls={changed.ref: changed}, shown=diff)
         eyes.seen = scan or Scan(SHA, ran=("ruff", "ast-grep"))
-        seen = replace(ctx, forge=shown, scanner=eyes)
+        reviewer = None if reading.says is None else reading
+        seen = replace(ctx, forge=shown, scanner=eyes, reviewer=reviewer)
         intents = bot.handle(ReviewAsked(changed.ref, IRIS, "k", again=again, full=full), seen)
         for each in intents:
             if isinstance(each, ShowReview):

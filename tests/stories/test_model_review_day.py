@@ -21,7 +21,6 @@ from bots.money import CENT
 from forge.events import PullChanged
 from forge.gitea.admin import GiteaAdmin
 from forge.models import FileEdit, Repo
-from hive.app.model_review import OWNERS
 from hive.app.set_up import ADMIN
 from hive.app.work import worker_deps
 from hive.config import load
@@ -29,6 +28,7 @@ from hive.demo.model import ModelConversation, ModelReply, ModelServer
 from hive.demo.model.faults import ApiError, Fault, Stall, Unfinished
 from hive.demo.setup import FORGE
 from hive.instance.instance import Instance
+from hive.ledger.budgets import WORKERS
 from hive.worker.worker import Worker
 from tests.hive.conftest import APP, HiveEnv, hive_env
 from tests.person import Person
@@ -178,7 +178,7 @@ def test_a_model_sees_what_analysers_do_not(model_day: ModelDay) -> None:
     assert (len(day.model.reviews), len(day.model.looks)) == (1, 1)
     cost = sum(amount for amount, _ in day.bookings)
     assert cost > 0
-    assert "`claude-sonnet-5-5` read what is new in 1 file. 1 🔴 of it looked at a second time." in day.shown
+    assert "`claude-sonnet-5-5` read what is new in 1 file. 1 of its 🔴 had a second look." in day.shown
     assert "<sub>🪙 $0.0" in day.shown
     assert "<sub>🪙 $0.0" in day.hive.mara.reviews(day.ref)[0].body
 
@@ -473,7 +473,7 @@ def test_a_worker_that_is_killed(model_day: ModelDay, *, in_the_second_look: boo
     assert asked
     day.model.fault = None
     ledger.expire_leases()
-    assert ledger.budgets.settle_dead(OWNERS) == 1
+    assert ledger.budgets.settle_dead(WORKERS) == 1
     lost = day.bookings[-1]
     assert lost[1] == 1
     day.again()

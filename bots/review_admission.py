@@ -138,7 +138,7 @@ def _is_alike(one: Category, other: Category) -> bool:
 
 
 def _clean(claim: Claim, source: SourceFile) -> Claim:
-    """A claim with words that are safe to keep; escaping is for whoever posts them."""
+    """A claim with words that are safe to keep; escaping is for who posts them."""
     return replace(
         claim,
         title=_words(claim.title, MAX_TITLE),

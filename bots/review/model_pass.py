@@ -16,7 +16,7 @@ from bots.review_rounds import ReadByModel
 
 
 def read_by_model(look: Look, ctx: Context, *, again: str) -> Look:
-    """A look with what a model says; `again` identifies a full review, for which it is asked anew."""
+    """A look with what a model says; `again` identifies a full review, for which it is asked once more."""
     if ctx.reviewer is None or look.is_strangers or not look.policy.model or not look.is_readable:
         return look
     review = ctx.reviewer.review(look.pull, _task(look, ctx, again))

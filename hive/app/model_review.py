@@ -28,7 +28,7 @@ from forge.models import PullRequest, Ref
 from forge.protocol import Unavailable
 from hive.config import ReviewerSettings
 from hive.gateway.budget import caps_of
-from hive.gateway.model_question import Account, Asker, ModelQuestion, NoAnswer
+from hive.gateway.model_question import Asker, ModelQuestion, NoAnswer, QuestionAccount
 from hive.gateway.pricing import PriceList, own_prices, price_list
 from hive.gateway.review_account import ReviewAccount, ReviewPurse
 from hive.git_mirror.commits import Commits
@@ -55,13 +55,13 @@ UNCHECKED = "{count} of its 🔴 could not be checked: {why}"
 
 
 @dataclass(frozen=True, slots=True)
-class ChangeReader:
+class ModelReader:
     """Reads changes with a model, and has what blocks checked by a second look."""
 
     asker: Asker
     settings: ReviewerSettings
 
-    def read(self, commits: Commits, task: ReviewTask, head: str, account: Account, rules: str) -> ModelReview:
+    def read(self, commits: Commits, task: ReviewTask, head: str, account: QuestionAccount, rules: str) -> ModelReview:
         """What a model says of a change, as far as it is admitted. Raises GitError, MalformedDiff and sqlite3.Error."""
         room = max(self.settings.tokens - OVERHEAD, OVERHEAD // 2)
         context = collect(commits, task, head, room=room)
@@ -89,7 +89,7 @@ class ChangeReader:
         )
 
     def _checked(
-        self, admitted: Admitted, context: ReviewContext, account: Account, again: str
+        self, admitted: Admitted, context: ReviewContext, account: QuestionAccount, again: str
     ) -> tuple[Mapping[int, tuple[SecondLook, str]], str]:
         """A second look at each red claim, by its place; and why some had none."""
         looks: dict[int, tuple[SecondLook, str]] = {}
@@ -111,7 +111,7 @@ class PullReviewer:
 
     instance: Instance
     mirror: MirrorOf
-    reader: ChangeReader
+    reader: ModelReader
     prices: PriceList
     owner: str
 
@@ -122,7 +122,7 @@ class PullReviewer:
         routes = ModelRoutes(settings.model, keys_of(instance))
         asker = Asker(lambda name: routes.route(name, ""))
         prices = price_list(own_prices(settings.model.prices_of(*settings.review.models)))
-        return cls(instance, mirror, ChangeReader(asker, settings.review), prices, f"{WORKERS}{token_hex(8)}")
+        return cls(instance, mirror, ModelReader(asker, settings.review), prices, f"{WORKERS}{token_hex(8)}")
 
     def review(self, pull: PullRequest, task: ReviewTask) -> ModelReview:
         """Let it read what a pull request brings; a model that does not answer is a review that failed."""

@@ -1,4 +1,4 @@
-"""The model of `hive review`, which belongs to no hive: named on the command line, paid by whoever runs it."""
+"""The model of `hive review`, which belongs to no hive: named on the command line, paid by who runs it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from bots.model_review import ModelReview, ReviewTask
-from hive.app.model_review import ChangeReader
+from hive.app.model_review import ModelReader
 from hive.config import ProviderSettings, ReviewerSettings
 from hive.config.costs import OwnPrice
 from hive.gateway.llm import Model
@@ -34,7 +34,7 @@ class RangeModel:
         """What it says of a change; raises GitError and MalformedDiff."""
         own = {self.name: OwnPrice()} if self.is_free else {}
         purse = ReviewPurse(price_list(own_prices(own)), self.cap)
-        reader = ChangeReader(Asker(lambda _: self.route), ReviewerSettings(model=self.name))
+        reader = ModelReader(Asker(lambda _: self.route), ReviewerSettings(model=self.name))
         review = reader.read(commits, task, head, OwnAccount(purse), rules)
         return replace(review, cost=purse.cost, total=purse.cost, tokens=purse.tokens)
 

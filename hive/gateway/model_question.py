@@ -1,7 +1,7 @@
 """One question to a model, and its whole answer as text: for what the hive itself asks. No tool, no conversation.
 
 The form of the answer is asked for by `output_config`; a server that refuses this key is asked without it, and the words of the question
-have to do. Nothing is given to the model that could act, and what it answers is text for whoever asked.
+have to do. Nothing is given to the model that could act, and what it answers is text for who asked.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class AnswerHold(Protocol):
         """Book what was used, and with it keep the answer, if there is one."""
 
 
-class Account(Protocol):
+class QuestionAccount(Protocol):
     """Who pays for questions."""
 
     def recall(self, digest: str) -> str | None:
@@ -120,7 +120,13 @@ class Asker:
     plain: set[str] = field(default_factory=set)
 
     def ask(
-        self, model: str, question: ModelQuestion, account: Account, read: Callable[[str], T], *, again: str = ""
+        self,
+        model: str,
+        question: ModelQuestion,
+        account: QuestionAccount,
+        read: Callable[[str], T],
+        *,
+        again: str = "",
     ) -> T:
         """The answer as `read` understands it, which raises ValueError for one that it does not. Raises NoAnswer, sqlite3.Error."""
         digest = question.digest(model, again)
@@ -139,7 +145,9 @@ class Asker:
                 threading.Event().wait(pause)
         raise NoAnswer("it was not asked")
 
-    def _once(self, model: str, question: ModelQuestion, account: Account, read: Callable[[str], T], digest: str) -> T:
+    def _once(
+        self, model: str, question: ModelQuestion, account: QuestionAccount, read: Callable[[str], T], digest: str
+    ) -> T:
         """Ask one time, or one time more without a form for the answer; each request is paid for by itself."""
         formatted = model not in self.plain
         body = question.body(formatted=formatted)

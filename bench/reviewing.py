@@ -14,10 +14,16 @@ from pathlib import Path
 from shlex import join
 
 from bench.row import Gap, Row, Unmeasured, at_most, at_most_times
+from bots.model_review import Claim, Confidence, ReviewTask
+from bots.models import Category, Level
+from bots.review_admission import admit
+from bots.review_prompt import review_prompt
+from bots.review_sources import SourceFile
 from forge.diff import added_lines, parse
 from hive.git_mirror.commits import Commits
 from hive.git_mirror.git_process import GitProcess
 from hive.inspect.pull_scanner import SCANNED, scan_commits
+from hive.inspect.review_context import collect
 from hive.scan.analysis import absent
 from hive.scan.engines import ENGINES
 from hive.scan.sandbox_runner import bench
@@ -40,6 +46,8 @@ def reviewing() -> Iterator[Row | Gap]:
         old, new = commits.commit("HEAD~1"), commits.commit("HEAD")
         own, whole = min(_review(commits, old, new) for _ in range(RUNS))
         yield Row(f"review of {LINES} lines, our own time", own, "s CPU", goal=at_most(0.15))
+        asked = min(_asked(commits, old, new) for _ in range(RUNS))
+        yield Row(f"review of {LINES} lines, what a model is shown", asked, "s CPU", goal=at_most(0.15))
         bare = min(_bare(commits, old, new, Path(name)) for _ in range(RUNS))
         yield Row(f"review of {LINES} lines, all of it", whole, "s", "xargs -P", bare, at_most_times(1.1))
     with tempfile.TemporaryDirectory(prefix="hive-bench-") as name:
@@ -76,6 +84,27 @@ def _review(commits: Commits, old: str, new: str) -> tuple[float, float]:
         raise Unmeasured("an analyser failed")
     now, ended = resource.getrusage(resource.RUSAGE_SELF), time.monotonic()
     return now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime, ended - began
+
+
+def _asked(commits: Commits, old: str, new: str) -> float:
+    """Processor time of this process to collect what a model is shown, to put it into words and to admit what it may claim."""
+    task = ReviewTask("Title", "Text", "iris", "of the hive", "main", old)
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    context = collect(commits, task, new, room=55_000)
+    review_prompt(task, context.files, definitions=context.definitions, unread=context.unread)
+    admit(
+        [_claim(source, number) for source in context.sources.values() for number in sorted(source.touched)],
+        context.sources,
+        (),
+    )
+    now = resource.getrusage(resource.RUSAGE_SELF)
+    return now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+
+
+def _claim(source: SourceFile, number: int) -> Claim:
+    """A claim about a line, which it quotes with another number."""
+    facts = (Level.YELLOW, Category.BUG, Confidence.HIGH)
+    return Claim(source.path, 0, source.lines[number - 1] or "x", *facts, "A title", "Some words.")
 
 
 def _bare(commits: Commits, old: str, new: str, root: Path) -> float:

@@ -15,7 +15,7 @@ from bots.models import Category, Finding, Level
 from bots.review_sources import SourceFile, squeezed, visible_line
 from bots.sanitize import printable
 
-MOST = {Level.RED: 5, Level.YELLOW: 5, Level.GREEN: 1}
+MOST = {Level.RED: 10, Level.YELLOW: 5, Level.GREEN: 1}
 """How many claims of each level one review may say."""
 
 MAX_TITLE, MAX_BODY, MAX_REPLACEMENT = 100, 600, 300

@@ -183,7 +183,7 @@ def commands() -> str:
 
 
 ENVIRONMENT = {
-    "ANTHROPIC_API_KEY": "Key of the default provider of models. `hive host`, `hive up` and `hive demo` read it; no container sees it.",
+    "ANTHROPIC_API_KEY": "Key of the default provider of models. `hive host`, `hive up` and `hive demo` read it, with a model that reviews `hive work` and `hive review`; no container sees it.",
     "HIVE_ADMIN_PASSWORD": "Password of the site admin that `--admin` names, where it is not typed at a terminal.",
     "HIVE_LOG": "Level of the log on standard error: DEBUG, INFO, WARNING (the default), ERROR or CRITICAL.",
     "LISTEN_FDS": "With LISTEN_PID: the socket of `hive web`, from systemd's socket activation.",

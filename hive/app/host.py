@@ -27,8 +27,9 @@ from hive.gateway.budget_waits import BudgetWaits
 from hive.gateway.pricing import own_prices, price_list
 from hive.gateway.wsgi_server import Server
 from hive.git_mirror.mirror import Login
+from hive.instance import model_keys
 from hive.instance.instance import Instance, StartupError, wait_for_store
-from hive.instance.model_keys import CREDENTIALS, VARIABLE, ModelKeys
+from hive.instance.model_keys import ModelKeys
 from hive.instance.model_routes import ModelRoutes
 from hive.instance.repositories import address
 from hive.instance.rosters import rostered
@@ -351,6 +352,5 @@ def _keys(instance: Instance) -> ModelKeys:
     keys = keys_of(instance)
     for agent, why in keyless(instance, keys):
         log.warning("no_model_key agent=%s why=%r", agent, why)
-    for name in (VARIABLE, CREDENTIALS):
-        os.environ.pop(name, None)
+    model_keys.forget()
     return keys

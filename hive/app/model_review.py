@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -43,12 +44,16 @@ from hive.ledger import Spender
 from hive.ledger.budgets import WORKERS
 from hive.scan.leaks import keys_in
 
-REVIEW_TOKENS, VERIFY_TOKENS = 16_000, 4_000
+REVIEW_TOKENS, VERIFY_TOKENS = 24_000, 4_000
 """The longest answers, thinking included."""
 
 OVERHEAD = 5_000
 """Tokens of instructions, rules and the texts of a pull request, which have their room beside the change."""
 
+LONGEST = 900.0
+"""Seconds after which no second look is begun: a review holds a thread of the worker."""
+
+LATE = "the review took longer than {seconds:.0f} seconds"
 KEYS = "with what looks like a key"
 ODD = "in no form that is understood"
 UNCHECKED = "{count} of its 🔴 could not be checked: {why}"
@@ -60,6 +65,7 @@ class ModelReader:
 
     asker: Asker
     settings: ReviewerSettings
+    longest: float = LONGEST
 
     def read(self, commits: Commits, task: ReviewTask, head: str, account: QuestionAccount, rules: str) -> ModelReview:
         """What a model says of a change, as far as it is admitted. Raises GitError, MalformedDiff and sqlite3.Error."""
@@ -93,8 +99,12 @@ class ModelReader:
     ) -> tuple[Mapping[int, tuple[SecondLook, str]], str]:
         """A second look at each red claim, by its place; and why some had none."""
         looks: dict[int, tuple[SecondLook, str]] = {}
+        until = time.monotonic() + self.longest
         waiting = reds(admitted.claims)
         for at in waiting:
+            if time.monotonic() > until:
+                late = LATE.format(seconds=self.longest)
+                return looks, UNCHECKED.format(count=len(waiting) - len(looks), why=late)
             claim = admitted.claims[at]
             text = claim_prompt(claim, context.sources[claim.path])
             question = ModelQuestion(instructions(_prompt("verify"), ""), text, VERIFY_SCHEMA, VERIFY_TOKENS)

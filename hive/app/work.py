@@ -27,6 +27,7 @@ from hive.app.gc import WORK, collecting
 from hive.app.polls import page, poll, refreshers
 from hive.git_mirror.mirror import Login, Mirror, MirrorCache
 from hive.inspect.pull_scanner import PullScanner
+from hive.instance import model_keys
 from hive.instance.instance import Instance, wait_for_store
 from hive.instance.rosters import end_with_roster, rostered
 from hive.ledger import ConcurrencyLimit, Ledger, Scope
@@ -136,6 +137,7 @@ def serve(instance: Instance, stop: threading.Event) -> None:
         instance.repository_tracker.pin_all()  # what hive.yaml calls otherwise since then is known by its id before anything is done
         loops = instance.loops("work", stop)
         worker = Worker(worker_deps(instance))
+        model_keys.forget()
         changes = threading.Thread(target=end_with_roster, args=(instance, loops), name="roster")
         changes.start()
         sweeps = threading.Thread(target=poll, args=(instance, loops), name="sweep")

@@ -30,6 +30,12 @@ SHARED = (
 HOW = "{agent} has no key for {model}" + GIVE + "hive login {agent}{option}"
 
 
+def forget() -> None:
+    """Take what leads to keys out of this process's environment, where children would inherit it."""
+    for name in (VARIABLE, CREDENTIALS):
+        os.environ.pop(name, None)
+
+
 @dataclass(frozen=True, slots=True)
 class ModelKeys:
     """The keys of one instance, read again for each request: a new one counts from then on."""

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from bots.models import Level
-from hive.config import ProviderSettings
+from hive.config import ProviderSettings, ReviewerSettings
 from hive.demo.model import ModelConversation, ModelReply, ModelServer, ToolCall
 from hive.demo.model.faults import ApiError, Fault, Unfinished
 from hive.gateway.llm import Model
 from hive.gateway.model_route import ModelRoute
+from hive.instance.instance import Instance
 from hive.provision.check_results import CheckResult
 from hive.provision.model_checks import ModelChecks, check
 from tests.hive.test_model_keys import instance_of
@@ -84,3 +85,16 @@ def test_each_model_in_use_is_asked(tmp_path: Path) -> None:
     (line,) = [str(sign) for sign in ModelChecks(unkeyed).look()]
     assert line == "🔴 iris has no key for claude-sonnet-5-5 → hive login iris"
     unkeyed.close()
+
+
+def test_a_model_that_reviews_is_asked(tmp_path: Path) -> None:
+    """It needs to answer, and no tools; without a key it is told where one belongs, which is no agent's."""
+    review = ReviewerSettings(model="home/m", verifier="claude-opus-5-5")
+    with ModelServer(Obliging(willing=False), drops_tools=True) as server:
+        plain = instance_of(tmp_path, agents={"iris": ("home/m",)}, providers={"home": ProviderSettings(server.url)})
+        instance = Instance(replace(plain.settings, review=review))
+        said = [str(sign) for sign in ModelChecks(instance).look()]
+        for each in (plain, instance):
+            each.close()
+    assert said[-2] == "🟢 home/m answers, and reviews"
+    assert said[-1].startswith("🔴 there is no key for claude-opus-5-5 → ANTHROPIC_API_KEY, or a key_file")

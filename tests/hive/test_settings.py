@@ -18,6 +18,7 @@ from hive.config.costs import OwnPrice
 from hive.config.models import ModelTraits
 from hive.config.validation import field_errors as sense
 from hive.config.yaml_locations import Document
+from hive.instance.opening import packages
 
 ROOT = Path(__file__).parent.parent.parent
 GOOD = """\
@@ -429,6 +430,40 @@ def test_reads_checks() -> None:
 def test_mistakes_about_models(tmp_path: Path, model: str, expected: str) -> None:
     """Providers, keys and lists of models are checked before anybody asks for one."""
     assert expected in "\n".join(field_errors(tmp_path, f"{GOOD}model: {model}\n"))
+
+
+@pytest.mark.parametrize(
+    ("review", "expected"),
+    [
+        ("{model: 'a b'}", "review.model: should be the name of a model"),
+        ("{model: nowhere/m}", "review.model: should be one of model.providers (it is 'nowhere')"),
+        ("{model: m, verifier: nowhere/m}", "review.verifier: should be one of model.providers"),
+        ("{verifier: m}", "review.verifier: should stand beside review.model"),
+        ("{model: m, tokens: 100}", "review.tokens: should be at least 8000"),
+        ("{model: m, budget: -1}", "review.budget: should be at least 0"),
+        ("{modle: m}", "review.modle: unknown key; did you mean 'model'?"),
+    ],
+)
+def test_mistakes_about_the_reviewer(tmp_path: Path, review: str, expected: str) -> None:
+    """A model that reviews is named as all are, and what it may take has bounds."""
+    assert expected in "\n".join(field_errors(tmp_path, f"{GOOD}review: {review}\n"))
+
+
+def test_reads_the_reviewer(tmp_path: Path) -> None:
+    """Without one there is none; the second look is its own unless another model is named, and a model at home costs nothing."""
+    assert load(write(tmp_path, GOOD)).review.models == ()
+    alone = load(write(tmp_path, f"{GOOD}review: {{model: m}}\n")).review
+    assert (alone.models, alone.second) == (("m",), "m")
+    settings = load(
+        write(
+            tmp_path,
+            f"{GOOD}model: {{providers: {{home: {{url: 'http://10.0.0.7'}}}}}}\nreview: {{model: home/m, verifier: v}}\n",
+        )
+    )
+    assert settings.review.models == ("home/m", "v")
+    assert settings.model.prices_of(*settings.review.models) == {"home/m": OwnPrice()}
+    assert packages(settings, "work") == ("git", "httpx2")
+    assert packages(load(write(tmp_path, GOOD)), "work") == ("git",)
 
 
 def test_a_models_address(tmp_path: Path) -> None:

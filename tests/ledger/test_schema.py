@@ -163,3 +163,30 @@ def test_statements() -> None:
     assert [each.split()[-1] for each in statements(script)] == ["';');", "END;"]
     with pytest.raises(ValueError, match="without its end"):
         list(statements("CREATE TABLE t (a); DELETE FROM"))
+
+
+def test_money_is_kept_when_reviews_get_theirs(tmp_path: Path) -> None:
+    """Bookings and holds of runs are kept by the migration that lets reviews have some, and no id of a hold comes twice."""
+    path = tmp_path / "ledger.db"
+    hold = (
+        "INSERT INTO holds (owner, at, expires_at, team, agent, ref, run, turn, model, tokens_in, tokens_out, amount)"
+        " VALUES ('x', 1, 1, 'acme', 'iris', 'r', {run}, 1, 'm', 1, 1, 7)"
+    )
+    with connect(path) as db:
+        migrate(db, path, migrations()[:9])
+        db.execute("PRAGMA foreign_keys = OFF")
+        for _ in range(3):
+            db.execute(hold.format(run=1))
+        db.execute("DELETE FROM holds WHERE id > 1")
+        db.execute(
+            "INSERT INTO bookings (hold, at, team, agent, ref, run, turn, model, input, output, cache_read, cache_write, cost)"
+            " VALUES (3, 1, 'acme', 'iris', 'r', 1, 1, 'm', 1, 2, 3, 4, 5)"
+        )
+        before = db.execute("SELECT * FROM bookings").fetchall(), db.execute("SELECT * FROM holds").fetchall()
+        migrate(db, path, migrations()[:10])
+        assert (db.execute("SELECT * FROM bookings").fetchall(), db.execute("SELECT * FROM holds").fetchall()) == before
+        db.execute(hold.format(run="NULL"))
+        assert db.execute("SELECT id, run FROM holds ORDER BY id").fetchall() == [(1, 1), (4, None)]
+        db.execute("PRAGMA foreign_keys = ON")
+        with pytest.raises(sqlite3.IntegrityError):
+            db.execute(hold.format(run=99))

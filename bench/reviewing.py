@@ -10,6 +10,7 @@ import sysconfig
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from shlex import join
 
@@ -17,7 +18,7 @@ from bench.row import Gap, Row, Unmeasured, at_most, at_most_times
 from bots.model_review import Claim, Confidence, ReviewTask
 from bots.models import Category, Level
 from bots.review_admission import admit
-from bots.review_prompt import review_prompt
+from bots.review_prompt import MAX_CLAIMS, review_prompt
 from bots.review_sources import SourceFile
 from forge.diff import added_lines, parse
 from hive.git_mirror.commits import Commits
@@ -92,11 +93,8 @@ def _asked(commits: Commits, old: str, new: str) -> float:
     used = resource.getrusage(resource.RUSAGE_SELF)
     context = collect(commits, task, new, room=55_000)
     review_prompt(task, context.files, definitions=context.definitions, unread=context.unread)
-    admit(
-        [_claim(source, number) for source in context.sources.values() for number in sorted(source.touched)],
-        context.sources,
-        (),
-    )
+    claims = (_claim(source, number) for source in context.sources.values() for number in sorted(source.touched))
+    admit(list(islice(claims, MAX_CLAIMS)), context.sources, ())
     now = resource.getrusage(resource.RUSAGE_SELF)
     return now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
 

@@ -49,7 +49,7 @@ class Admitted:
 
 
 def admit(claims: Iterable[Claim], sources: Mapping[str, SourceFile], known: Sequence[Finding]) -> Admitted:
-    """Which claims about `sources`, by their paths, are said beside the findings that are `known`."""
+    """Which claims about `sources`, by their paths, are said beside the findings that are `known` of the same head."""
     withheld: Counter[str] = Counter()
     kept: list[Claim] = []
     names = {visible_line(path): path for path in sources}
@@ -95,21 +95,22 @@ def _spellings(path: str) -> Iterator[str]:
 
 
 def _placed(claim: Claim, source: SourceFile) -> Claim | str:
-    """A claim on the line that it quotes, or why it has no place."""
+    """A claim on the line that it quotes, or on the only line of the change that reads so; or why it has no place."""
     lines = [squeezed(line) for line in claim.quote[:MAX_QUOTE].split("\n")]
     wanted = next(filter(None, lines), "")
     if not wanted:
         return NOT_THERE
 
     def holds(number: int) -> bool:
-        there = squeezed(source.lines[number - 1])
+        there = source.squeezed_lines[number - 1]
         return wanted == there or (len(wanted) >= LEAST_QUOTE and wanted in there)
 
     line = claim.line if 1 <= claim.line <= len(source.lines) and holds(claim.line) else 0
     if not line:
-        found = [number for number in range(1, len(source.lines) + 1) if holds(number)]
+        found = [number for number in source.anchors if holds(number)]
         if len(found) != 1:
-            return NOT_THERE
+            is_elsewhere = not found and any(map(holds, range(1, len(source.lines) + 1)))
+            return ELSEWHERE if is_elsewhere else NOT_THERE
         [line] = found
     if line not in source.anchors:
         return ELSEWHERE

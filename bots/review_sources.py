@@ -59,6 +59,11 @@ class SourceFile:
         return frozenset(row.number for hunk in self.hunks for row in hunk if row.number)
 
     @cached_property
+    def squeezed_lines(self) -> tuple[str, ...]:
+        """The lines without white space, as quotes are compared with them."""
+        return tuple(map(squeezed, self.lines))
+
+    @cached_property
     def changed(self) -> frozenset[int]:
         """The new lines, and those on either side of removed ones."""
         found = set(self.touched)
@@ -196,7 +201,10 @@ def numbered(lines: Sequence[str], numbers: Iterable[int]) -> str:
 
 def visible_line(text: str) -> str:
     """A line in which characters without a shape are spelt out, so that nothing hides in it."""
-    return "".join(c if c.isprintable() or c == "\t" else f"\\u{{{ord(c):x}}}" for c in text.rstrip("\r"))
+    text = text.rstrip("\r")
+    if text.replace("\t", "").isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\t" else f"\\u{{{ord(c):x}}}" for c in text)
 
 
 def squeezed(text: str) -> str:

@@ -11,7 +11,7 @@ from functools import cache
 from importlib import resources
 from secrets import token_hex
 
-from bots.model_review import ModelReview, ReviewTask, SecondLook
+from bots.model_review import MODEL, ModelReview, ReviewTask, SecondLook
 from bots.models import Finding
 from bots.money import exactly
 from bots.review_admission import REFUTED, Admitted, admit, reds, settled
@@ -50,6 +50,9 @@ REVIEW_TOKENS, VERIFY_TOKENS = 24_000, 4_000
 OVERHEAD = 5_000
 """Tokens of instructions, rules and the texts of a pull request, which have their room beside the change."""
 
+SHARE = 0.6
+"""The share of a model's window that a change may take, if it is known (`model.traits`): its answer needs the rest."""
+
 LONGEST = 900.0
 """Seconds after which no second look is begun: a review holds a thread of the worker."""
 
@@ -81,7 +84,9 @@ class ModelReader:
             claims, odd = self.asker.ask(self.settings.model, question, account, read_claims, again=task.again)
         except NoAnswer as error:
             return replace(review, failed=str(error))
-        admitted = admit(claims, context.sources, task.findings)
+        # What a model said before is known by its place at an earlier head: it is recognised where findings are followed.
+        known = [item for item in task.findings if item.engine != MODEL]
+        admitted = admit(claims, context.sources, known)
         looks, failed = self._checked(admitted, context, account, task.again)
         findings, refuted = settled(admitted.claims, looks)
         safe = tuple(item for item in findings if not keys_in(_words(item)))
@@ -131,8 +136,12 @@ class PullReviewer:
         settings = instance.settings
         routes = ModelRoutes(settings.model, keys_of(instance))
         asker = Asker(lambda name: routes.route(name, ""))
+        window = settings.model.traits_of(settings.review.model).window
+        review = settings.review
+        if window:
+            review = replace(review, tokens=min(review.tokens, int(window * SHARE)))
         prices = price_list(own_prices(settings.model.prices_of(*settings.review.models)))
-        return cls(instance, mirror, ModelReader(asker, settings.review), prices, f"{WORKERS}{token_hex(8)}")
+        return cls(instance, mirror, ModelReader(asker, review), prices, f"{WORKERS}{token_hex(8)}")
 
     def review(self, pull: PullRequest, task: ReviewTask) -> ModelReview:
         """Let it read what a pull request brings; a model that does not answer is a review that failed."""

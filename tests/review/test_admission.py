@@ -86,6 +86,15 @@ def test_a_quote_that_stands_twice_has_no_place() -> None:
     assert [each.line for each in admit([replace(claim, line=2)], {"a.py": twice}, ()).claims] == [2]
 
 
+def test_of_two_the_touched_one_is_meant() -> None:
+    """Where a quote stands on an old line and on a new one, and the number is wrong, it is about the new one."""
+    rows = (DiffRow(" ", 2, "x = x + one"), DiffRow("+", 3, "x = x + one"))
+    source = SourceFile("a.py", (rows,), ("y = 1", "x = x + one", "x = x + one", "z = 2"))
+    claim = replace(CLAIM, path="a.py", quote="x = x + one", line=9)
+    assert [each.line for each in admit([claim], {"a.py": source}, ()).claims] == [3]
+    assert admit([replace(claim, line=2)], {"a.py": source}, ()).claims == ()
+
+
 def test_the_block_around_counts() -> None:
     """A claim about the function around touched lines is about the change."""
     [claim] = said(replace(CLAIM, line=1, quote="def save(record):"))[0]

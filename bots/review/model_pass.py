@@ -33,10 +33,11 @@ def read_since(look: Look) -> ReadByModel | None:
 
 
 def is_read_at_last(look: Look) -> bool:
-    """Whether a model has read now what it had not read of the same changes: what it says of them all may be said."""
+    """Whether a model has read now what it had not read of the same changes, which may be approved at last."""
     before = look.last.read if look.last is not None else None
     now = read_since(look)
-    return before is not None and bool(before.unread) and now is not None and not now.unread
+    was_partly = look.policy.approve and before is not None and bool(before.unread)
+    return was_partly and now is not None and not now.unread
 
 
 def _task(look: Look, ctx: Context, again: str) -> ReviewTask:

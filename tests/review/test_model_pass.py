@@ -53,12 +53,17 @@ def test_it_says_what_the_model_did(review: Review, reading: ReadingModel, golde
     golden("review/model-blocked.md", page(*review(replace(SEEN, findings=(CLEAN, SWALLOWED)))))
 
 
-def test_it_says_what_the_model_did_not_read(review: Review, reading: ReadingModel, golden: Golden) -> None:
-    """What had no room is named, and a change that was not read as a whole is not approved."""
-    reading.says = PARTLY
+def test_it_says_what_the_model_did_not_read(
+    review: Review, handle: Handle, reading: ReadingModel, eyes: Eyes, golden: Golden
+) -> None:
+    """What had no room is named, and a change that was not read as a whole is not approved; read at last, it is."""
+    reading.says, eyes.wanted = PARTLY, ReviewPolicy(approve=True)
     posted, status, shown = review(replace(SEEN, findings=(CLEAN,)))
     assert (posted.approves, status.status.state) == (False, State.SUCCESS)
     golden("review/model-partly.md", page(posted, status, shown))
+    reading.says = replace(PARTLY, unread=())
+    assert only(handle(replace(SEEN, findings=(CLEAN,)), again=True), PostReview).approves
+    assert not [each for each in handle(replace(SEEN, findings=(CLEAN,)), again=True) if isinstance(each, PostReview)]
 
 
 def test_it_says_why_there_is_no_answer(review: Review, reading: ReadingModel, golden: Golden) -> None:

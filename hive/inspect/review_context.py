@@ -49,57 +49,11 @@ _DEFINES = (
     r"[ \t]*(?:(?:export|public|private|protected|static|async|pub|default|abstract|final)[ \t]+){{0,4}}"
     r"(?:def|class|func|fn|function|type|interface|struct|enum|const|let|var|val)[ \t]+(?:\([^)\n]{{0,60}}\)[ \t]*)?(?P<name>{names})\b"
 )
-_WORDS = frozenset(
-    {
-        *(
-            "and",
-            "assert",
-            "catch",
-            "def",
-            "elif",
-            "else",
-            "except",
-            "for",
-            "func",
-            "function",
-            "if",
-            "in",
-            "len",
-            "not",
-            "or",
-        ),
-        *(
-            "print",
-            "range",
-            "return",
-            "self",
-            "str",
-            "switch",
-            "while",
-            "with",
-            "yield",
-            "append",
-            "get",
-            "int",
-            "list",
-            "dict",
-        ),
-        *(
-            "set",
-            "isinstance",
-            "super",
-            "tuple",
-            "sorted",
-            "open",
-            "format",
-            "join",
-            "make",
-            "new",
-            "require",
-            "import",
-        ),
-    }
+_NOT_DEFINED = (
+    "and append assert catch def dict elif else except for format func function get if import in int isinstance join len list make"
+    " new not open or print range require return self set sorted str super switch tuple while with yield"
 )
+_WORDS = frozenset(_NOT_DEFINED.split())
 """What is followed by a parenthesis and defined nowhere."""
 
 

@@ -79,4 +79,12 @@ class DismissFinding(WireNamed, wire="dismiss_finding"):
     key: str
 
 
-ReviewIntent = PostReview | ShowReview | EditRemarks | DismissFinding
+@dataclass(frozen=True, slots=True)
+class CloseReview(WireNamed, wire="close_review"):
+    """Remember that a reviewed pull request is over: what is known of it is kept for a while only."""
+
+    ref: Ref
+    key: str
+
+
+ReviewIntent = PostReview | ShowReview | EditRemarks | DismissFinding | CloseReview

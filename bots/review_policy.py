@@ -46,7 +46,8 @@ class Suppression:
 class ReviewPolicy:
     """Settings of reviews; `paths` are those that are reviewed (all, if empty), `broken` is why they could not be read.
 
-    `floor` is the lowest level that is said, `inline` the most comments on lines in one review, `model` whether a model may read.
+    `floor` is the lowest level that is said, `inline` the most comments on lines in one review, `model` whether a model may read,
+    `learn` the dismissals of a rule after which a suppression is proposed (0: never).
     """
 
     mode: ReviewMode = ReviewMode.PUSH
@@ -57,6 +58,7 @@ class ReviewPolicy:
     rules: tuple[OwnRule, ...] = ()
     inline: int = 10
     approve: bool = False
+    learn: int = 5
     broken: str = ""
     model: bool = True
 

@@ -20,7 +20,7 @@ import click
 from pydantic import TypeAdapter
 
 from hive.cli import SECTIONS, main
-from hive.config import agent_yaml, costs, hive_yaml, models, review_settings
+from hive.config import agent_yaml, costs, engine_settings, hive_yaml, models, review_settings
 from hive.config.agent_yaml import AgentFile, RepositoryFile
 from hive.config.hive_yaml import Settings
 
@@ -41,7 +41,7 @@ FILES = {
 }
 """Each configuration file, the type it is read as, its schema in `config/`, and what it is for."""
 
-ROOMS = (hive_yaml, agent_yaml, models, costs, review_settings)
+ROOMS = (hive_yaml, agent_yaml, models, costs, review_settings, engine_settings)
 """The modules of the types that configuration files are made of."""
 
 NOT_A_KEY = {"Settings": {"home"}}

@@ -19,10 +19,10 @@ from bots.review.look import Look, look_at, view, with_line
 from bots.review.model_pass import is_read_at_last, read_by_model, read_since
 from bots.review.reactions import disliked, without
 from bots.review.render import Standing, body, ended, remark, standing, summary
-from bots.review_intents import DismissFinding, EditRemarks, PostReview, RemarkEdit, ShowReview
+from bots.review_intents import CloseReview, DismissFinding, EditRemarks, PostReview, RemarkEdit, ShowReview
 from bots.review_policy import ReviewMode, ReviewPolicy
 from bots.review_rounds import FindingState, RememberedFinding, ReviewRound
-from forge.events import PullChanged, PullClosed, ReviewAsked
+from forge.events import PullChanged, PullClosed, PullMerged, ReviewAsked
 from forge.models import CommitStatus, PullRequest, Ref, ReviewComment, State
 
 CONTEXT = "hive/review"
@@ -36,7 +36,10 @@ MAX_DESCRIPTION = 140
 
 bot = Bot(
     "review",
-    may={RequestBotReview, PostReview, ShowReview, EditRemarks, DismissFinding, SetVerdict, RefreshVerdict},
+    may={
+        *(RequestBotReview, PostReview, ShowReview, EditRemarks, DismissFinding, CloseReview),
+        *(SetVerdict, RefreshVerdict),
+    },
     listens_to_bots={"core", AGENTS},
     verdict=CONTEXT,
 )
@@ -50,8 +53,18 @@ def review(event: PullChanged, ctx: Context) -> Iterator[Intent]:
 
 @bot.on(PullClosed)
 def closed(event: PullClosed, ctx: Context) -> Iterator[Intent]:
-    """Remove the verdict of a closed pull request from a head that another one shares."""
-    yield from verdicts.over(event, ctx.forge.pull(event.ref), context=CONTEXT)
+    """Remove the verdict of a closed pull request from a head that another one shares, and forget the rest in time."""
+    pull = ctx.forge.pull(event.ref)
+    yield from verdicts.over(event, pull, context=CONTEXT)
+    if not pull.is_open:
+        yield CloseReview(event.ref, key=f"close:{event.key}")
+
+
+@bot.on(PullMerged)
+def merged(event: PullMerged, ctx: Context) -> Iterator[Intent]:
+    """Forget a merged pull request in time."""
+    if not ctx.forge.pull(event.ref).is_open:
+        yield CloseReview(event.ref, key=f"close:{event.key}")
 
 
 @bot.on(ReviewAsked)

@@ -11,7 +11,7 @@ import os
 import secrets
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ DEEPEST = 64
 """Levels of directories that are measured."""
 
 GIT_SECONDS = 600.0
+PINS = "refs/hive/reviewed/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +146,26 @@ def mirrors(folder: Path, days: int, now: float) -> Iterator[Garbage]:
                 yield Garbage("repack", _named(folder, path), 0, partial(_repack, path))
 
 
+def review_pins(folder: Path, over: Collection[str]) -> Iterator[Garbage]:
+    """Reviewed heads that clones keep for pull requests that are over."""
+    for path in sorted(folder.glob("*/*/*.git")) if over else ():
+        forge, name = path.relative_to(folder).parts[0], "/".join(path.with_suffix("").parts[-2:])
+        pins: dict[str, list[str]] = {}
+        refs = ""
+        with contextlib.suppress(OSError):  # a broken clone is no reason to stop; it goes when nobody uses it
+            refs = _git(path, "for-each-ref", "--format=%(refname)", PINS)
+        for ref in refs.split():
+            pins.setdefault(f"{forge}:{name}#{ref.removeprefix(PINS).split('/')[0]}", []).append(ref)
+        for pull, heads in pins.items():
+            if pull in over:
+                yield Garbage("reviews", f"{folder.name} {pull}, {len(heads)} heads", 0, partial(_unpin, path, heads))
+
+
+def _unpin(mirror: Path, refs: Sequence[str]) -> None:
+    for ref in refs:
+        _git(mirror, "update-ref", "-d", ref)
+
+
 def _named(folder: Path, path: Path) -> str:
     return f"{folder.name} {path.relative_to(folder).with_suffix('')}"
 
@@ -160,14 +181,19 @@ def _is_scattered(mirror: Path) -> bool:
 
 def _repack(mirror: Path) -> None:
     """Repack a clone. Nothing is pruned: a pinned commit need not be reachable."""
+    _git(mirror, "-c", "gc.pruneExpire=never", "gc", "--quiet")
+
+
+def _git(mirror: Path, *words: str) -> str:
+    """What git says in a clone; raises OSError."""
     env = {"PATH": os.environ.get("PATH", os.defpath), **ISOLATED}
-    words = ["git", "-C", str(mirror), "-c", "gc.pruneExpire=never", "gc", "--quiet"]
     try:
-        done = subprocess.run(words, capture_output=True, env=env, timeout=GIT_SECONDS)
+        done = subprocess.run(["git", "-C", str(mirror), *words], capture_output=True, env=env, timeout=GIT_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise OSError(f"git gc in {mirror} takes too long") from error
+        raise OSError(f"git in {mirror} takes too long") from error
     if done.returncode:
-        raise OSError(f"git gc in {mirror}: {done.stderr.decode(errors='replace')[-200:]}")
+        raise OSError(f"git in {mirror}: {done.stderr.decode(errors='replace')[-200:]}")
+    return done.stdout.decode("utf-8", "replace")
 
 
 def _away(path: Path) -> None:

@@ -58,6 +58,8 @@ class Collector:
         yield from garbage.mirrors(mirrors, keep.mirror_days, instance.ledger.clock())
         yield from garbage.half_gone(mirrors)
         if part == WORK:
+            closed = self.instance.ledger.review_memory.closed()
+            yield from garbage.review_pins(mirrors, {ref for ref, at in closed.items() if at < self._closed_before})
             yield from self._rows()
 
     def collect(self, part: str, said: Callable[[Garbage], None]) -> None:
@@ -70,14 +72,19 @@ class Collector:
             else:
                 said(found)
 
+    @property
+    def _closed_before(self) -> float:
+        """Reviews of pull requests that were closed before this are over."""
+        return self.instance.ledger.clock() - self.instance.settings.keep.review_days * DAY
+
     def _rows(self) -> Iterator[Garbage]:
         pruning, settings = self.instance.ledger.pruning, self.instance.settings
         before = self.instance.ledger.clock() - max(settings.keep.row_days, settings.keep_days) * DAY
-        for table, count in pruning.count(before).items():
+        for table, count in pruning.count(before, self._closed_before).items():
             yield Garbage("rows", f"{count} of {table}", 0, partial(self._prune, table, before))
 
     def _prune(self, table: str, before: float) -> None:
-        while self.instance.ledger.pruning.prune(table, before):
+        while self.instance.ledger.pruning.prune(table, before, self._closed_before):
             pass
         self.instance.ledger.pruning.clear_dangling()
 

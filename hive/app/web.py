@@ -17,7 +17,17 @@ from hive.web.receiver import listen_tcp
 
 log = logging.getLogger("hive.web")
 
-LOOPS = ("host.gc", "host.tick", "web.minder", "work.backstop", "work.gc", "work.jobs", "work.roster", "work.sweep")
+LOOPS = (
+    "host.gc",
+    "host.tick",
+    "web.minder",
+    "work.backstop",
+    "work.gc",
+    "work.jobs",
+    "work.lessons",
+    "work.roster",
+    "work.sweep",
+)
 """The loops that a healthy instance has."""
 
 PATIENCE_SECONDS = 3.0

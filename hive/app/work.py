@@ -24,6 +24,7 @@ from forge.protocol import Refused
 from forge.webhook import Delivery
 from hive.app.evaluators import evaluators
 from hive.app.gc import WORK, collecting
+from hive.app.own_engines import engines_of
 from hive.app.polls import page, poll, refreshers
 from hive.git_mirror.mirror import Login, Mirror, MirrorCache
 from hive.inspect.pull_scanner import PullScanner
@@ -38,12 +39,14 @@ from hive.outbox.registry import Services
 from hive.outbox.verdict_status import VerdictPublisher
 from hive.queue.wakeup import HOST_WAKEUP, Wakeup
 from hive.secret_store import NoSecret
+from hive.supervisor.heartbeat import Loops
 from hive.worker.dispatch import DeliveryDecoder, Dispatcher
 from hive.worker.failure_reports import BY, FailureReporter
 from hive.worker.loop_guard import LoopGuard, LoopLimits
 from hive.worker.outages import OutageDeps, OutageMonitor
 from hive.worker.question_expiry import QuestionExpiry
 from hive.worker.run_display import RunDisplay
+from hive.worker.suppression_proposer import LOOK_SECONDS, SuppressionProposer
 from hive.worker.worker import Worker
 from hive.worker.worker_deps import WorkerDeps
 
@@ -144,10 +147,25 @@ def serve(instance: Instance, stop: threading.Event) -> None:
         sweeps.start()
         collector = threading.Thread(target=collecting, args=(instance, WORK, loops), name="gc")
         collector.start()
+        learning = threading.Thread(target=learn, args=(instance, loops), name="lessons")
+        learning.start()
         worker.serve(threads=instance.settings.limits.workers, stop=stop, loops=loops)
-        for thread in (sweeps, collector, changes):
+        for thread in (sweeps, collector, changes, learning):
             thread.join()
         loops.last_words(instance.ledger_path)
+
+
+def learn(instance: Instance, loops: Loops) -> None:
+    """Propose what reviews should not say any more, once a week, until the process stops."""
+    settings, core = instance.settings, instance.settings.account("core")
+
+    def reader(team: str) -> GiteaReader:
+        name = settings.teams[team].forge
+        token = _token(instance, name, core)
+        return GiteaReader(name=name, url=instance.url(name), token=token, current=instance.names.current)
+
+    repos = {team: settings.repos_of(team) for team in settings.teams}
+    loops.run("lessons", SuppressionProposer(instance.ledger, core, repos, reader).go, every=LOOK_SECONDS)
 
 
 def worker_deps(instance: Instance) -> WorkerDeps:
@@ -226,7 +244,8 @@ def _deploys(instance: Instance, team: str, repo: Repo) -> str | None:
 def contexts(instance: Instance, reader: Callable[[str, str], GiteaReader]) -> Callable[[str, str], Context]:
     """What bots see of a team: (team, bot)."""
     mirror = mirrors(instance, "work")
-    scanner = PullScanner(mirror, workers=instance.settings.limits.workers)
+    engines = engines_of(instance.settings.review.engines)
+    scanner = PullScanner(mirror, workers=instance.settings.limits.workers, engines=engines)
     evaluator = evaluators(instance, mirror, reader)
     history = LedgerHistory(instance.ledger)
     reviewer = reviewer_of(instance, mirror)

@@ -43,6 +43,7 @@ SECTIONS = {
             "run",
             "cost",
             "prices",
+            "findings",
             "replay",
             "gc",
             "backup",

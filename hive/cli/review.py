@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from hive.cli.group import STATE, main
+from hive.cli.group import CONFIG, STATE, main
 
 if TYPE_CHECKING:
     from hive.app.range_model import RangeModel
@@ -84,12 +84,39 @@ def review(
 
 
 @main.command()
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="A hive.yaml, whose `review.engines` are listed too.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
-def engines(*, as_json: bool) -> None:
+def engines(*, config: Path | None, as_json: bool) -> None:
     """List the analysers of the review."""
+    from hive.app.own_engines import engines_of
     from hive.app.review_engines import json_lines, table
+    from hive.config import load
 
-    click.echo("\n".join(json_lines() if as_json else table()))
+    known = engines_of(load(config).review.engines if config is not None else ())
+    click.echo("\n".join((json_lines if as_json else table)(engines=known)))
+
+
+@main.command()
+@CONFIG
+@click.option("--repo", metavar="FORGE:OWNER/NAME", default="", help="Only this repository.")
+@click.option("--days", type=click.IntRange(1, 36500), metavar="N", help="Only the last so many days.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+def findings(config: Path, repo: str, days: int | None, *, as_json: bool) -> None:
+    """Show what became of findings, by rule and folder.
+
+    Fixed, dismissed, open, or left as they were when the pull request was closed.
+    """
+    from hive.app.findings import json_lines, table
+    from hive.cli.group import open_instance
+
+    ledger = open_instance(config).ledger
+    since = ledger.clock() - days * 86_400 if days else 0.0
+    click.echo("\n".join((json_lines if as_json else table)(ledger, repo, since)))
 
 
 def the_model(

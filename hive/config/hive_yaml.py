@@ -141,6 +141,9 @@ class Keep:
     row_days: Annotated[int, Ge(1), Le(36500)] = 180
     """Days that rows of the ledger are kept, the audit log among them; never fewer than `keep_days`."""
 
+    review_days: Annotated[int, Ge(1), Le(36500)] = 30
+    """Days that the rounds of a review, and its reviewed heads, are kept after the pull request was closed."""
+
     log_megabytes: Annotated[int, Ge(1), Le(100_000)] = 20
     """Size of each process' log in MB; beyond it the older half is deleted."""
 
@@ -234,7 +237,7 @@ class Settings:
     """The most that may be spent on models."""
 
     review: ReviewerSettings = DEFAULT_REVIEWER
-    """The model that reads pull requests."""
+    """What this host adds to reviews: a model that reads, more analysers. No repository can change it."""
 
     limits: Limits = Limits()
     """Limits that no agent's own configuration can raise."""

@@ -102,6 +102,9 @@ class ReviewSettings:
     approve: bool = False
     """Whether a change without anything red is approved by the bot's account; otherwise only to take back its own rejection."""
 
+    learn: Annotated[int, Ge(0), Le(1000)] = 5
+    """How often a rule has to be dismissed in a folder, and never followed there, until the hive proposes to suppress it; 0: never."""
+
     __pydantic_config__: ClassVar = STRICT
 
 
@@ -158,6 +161,7 @@ def policy_of(settings: ReviewSettings) -> ReviewPolicy:
         inline=settings.inline,
         model=settings.model,
         approve=settings.approve,
+        learn=settings.learn,
     )
 
 

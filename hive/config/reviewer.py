@@ -1,19 +1,20 @@
-"""The model that reads pull requests, beside the analysers: `review` of `hive.yaml`."""
+"""What an operator adds to reviews, a model that reads and more analysers: `review` of `hive.yaml`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Le, MaxLen
 
 from hive.codec import STRICT
 from hive.config.costs import Cap
+from hive.config.engine_settings import EngineSettings
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewerSettings:
-    """Whether a model reads pull requests, which one, and how much."""
+    """Whether a model reads pull requests, which one, and how much; and analysers beside those of the hive."""
 
     model: str = ""
     """The model that reads them, named as in `model`; empty for analysers only."""
@@ -26,6 +27,9 @@ class ReviewerSettings:
 
     budget: Cap = 1.0
     """The most that one review may cost, in US dollars; the caps of `budget` count beside it."""
+
+    engines: Annotated[tuple[EngineSettings, ...], MaxLen(20)] = ()
+    """Analysers of the operator, which write SARIF. One that is missing or fails leaves a change not reviewed."""
 
     __pydantic_config__: ClassVar = STRICT
 

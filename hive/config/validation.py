@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from hive.codec import FieldError
 from hive.config import freeze, naming
+from hive.config.engine_settings import engine_errors
 from hive.config.naming import folded
 from hive.config.protected_paths import mistake
 from hive.config.yaml_loader import Place, shown
@@ -41,6 +42,7 @@ def field_errors(data: Any) -> Iterator[FieldError]:
     yield from _accounts(root.get("accounts"))
     yield from _each(("bots",), root.get("bots"), naming.module)
     yield from _deploy(_map(root.get("deploy")))
+    yield from engine_errors(root.get("review"))
     for name, team in _map(root.get("teams")).items():
         yield from _team(name, _map(team), _map(root.get("forges")))
     yield from _fit(root)

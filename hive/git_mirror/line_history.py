@@ -26,6 +26,15 @@ def pin(mirror: Mirror, sha: str, name: str) -> None:
     mirror.git.run("update-ref", "--end-of-options", kept, sha)
 
 
+def unpin(mirror: Mirror, name: str, *, before: int) -> None:
+    """Let commits go that are kept as `refs/hive/<name>/<number>` with a lower number."""
+    folder = f"refs/hive/{name}/"
+    for ref in mirror.git.run("for-each-ref", "--format=%(refname)", folder).split():
+        number = ref.removeprefix(folder)
+        if number.isdecimal() and int(number) < before:
+            mirror.git.run("update-ref", "-d", "--end-of-options", ref)
+
+
 def changed_lines(
     mirror: Commits, old: str, new: str, *, then: Iterable[str], now: Iterable[str] = ()
 ) -> tuple[FileDiff, ...]:

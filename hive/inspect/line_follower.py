@@ -11,7 +11,7 @@ from bots.review_rounds import FollowedLine, FollowedLines, LinePlace
 from forge.diff import FileDiff, MalformedDiff
 from forge.line_map import LineMap
 from hive.git_mirror.errors import GitError, GitInterrupted
-from hive.git_mirror.line_history import changed_lines, file_contents, pin
+from hive.git_mirror.line_history import changed_lines, file_contents, pin, unpin
 from hive.git_mirror.mirror import Mirror
 
 AROUND = 2
@@ -60,8 +60,9 @@ def contexts(mirror: Mirror, head: str, places: Sequence[LinePlace]) -> tuple[st
 
 
 def keep(mirror: Mirror, number: int, round_number: int, head: str) -> None:
-    """Keep a reviewed head of the pull request of that number."""
+    """Keep a reviewed head of the pull request of that number, and the one before it: no round looks further back."""
     pin(mirror, head, f"reviewed/{number}/{round_number}")
+    unpin(mirror, f"reviewed/{number}", before=round_number - 1)
 
 
 @dataclass(frozen=True, slots=True)

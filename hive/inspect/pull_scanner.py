@@ -16,7 +16,8 @@ from hive.git_mirror.mirror import GitError, GitInterrupted, TooLarge, TreeLimit
 from hive.inspect.broken_imports import broken_imports
 from hive.inspect.fetch import base_of
 from hive.inspect.pull_history import PullHistory
-from hive.scan.analysis import WORKERS, analyse
+from hive.scan.analysis import ENGINES, WORKERS, analyse
+from hive.scan.engine import Engine
 from hive.scan.positives import ALL_CLEAN
 from hive.scan.sources import Before, OldFile
 from hive.scan.tree import ENGINE, concerns, tree_findings
@@ -30,6 +31,7 @@ class PullScanner(PullHistory):
 
     bounds: TreeLimits = SCANNED
     workers: int = WORKERS
+    engines: Sequence[Engine] = ENGINES
 
     def scan(self, pull: PullRequest) -> Scan:
         """Analyse what a pull request brings; raises Unavailable if it has to be scanned again."""
@@ -37,14 +39,24 @@ class PullScanner(PullHistory):
             mirror = self.mirror(pull.ref.repo)
             base = base_of(mirror, pull)
             forked_at = mirror.merge_base(base, pull.head_sha)
-            return scan_commits(mirror, forked_at, pull.head_sha, bounds=self.bounds, workers=self.workers)
+            return scan_commits(
+                mirror, forked_at, pull.head_sha, bounds=self.bounds, workers=self.workers, engines=self.engines
+            )
         except GitInterrupted as error:
             raise Unavailable(f"{pull.ref} cannot be looked at now: {error}") from error
         except (GitError, ValueError) as error:
             return Scan(pull.head_sha, failed=(("git", str(error)),))
 
 
-def scan_commits(commits: Commits, old: str, new: str, *, bounds: TreeLimits = SCANNED, workers: int = WORKERS) -> Scan:
+def scan_commits(
+    commits: Commits,
+    old: str,
+    new: str,
+    *,
+    bounds: TreeLimits = SCANNED,
+    workers: int = WORKERS,
+    engines: Sequence[Engine] = ENGINES,
+) -> Scan:
     """Analyse what one commit has that another has not; one too large is a scan that failed. Raises GitError."""
     try:
         files = parse(commits.diff(old, new))
@@ -58,7 +70,7 @@ def scan_commits(commits: Commits, old: str, new: str, *, bounds: TreeLimits = S
             was = frozenset(file.old_path for file in shown if file.old_path is not None)
             commits.write_out(old, base, was, bounds=bounds)
             changed, before, unread = _told(shown, head, base)
-            scan = analyse(head, changed, new, before=before, workers=workers)
+            scan = analyse(head, changed, new, before=before, workers=workers, engines=engines)
     except (TooLarge, DiffTooLarge) as error:
         return Scan(new, failed=(("change", f"is too large to be reviewed: {error}"),))
     missed = {path for path, _ in scan.skipped}

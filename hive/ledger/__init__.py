@@ -15,7 +15,8 @@ questions    what runs asked people, kept for ever, and what came of it
 conversations on which lines of a pull request a run was notified, until they are resolved
 deployments  attempts to run another commit; baselines are the last approved ones
 proposals    heads of configurations that were evaluated while their pull requests were open
-reviews      rounds of reviews with their findings; dismissals say which of these operators do not want, model_answers are paid for
+reviews      rounds of reviews with their findings; dismissals say which of these operators do not want, facts what became of each;
+             model_answers are paid for
 rosters      which agents there are, as merged last; spawns were asked for, tombstones are of those that are no more
 incidents    what is wrong with the hive itself, from when to when; crashes of containers
 recordings   what a bot read for a job, so that its decision can be replayed

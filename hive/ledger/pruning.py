@@ -14,6 +14,7 @@ RANGE = 20_000
 _OPEN_REFS = """
     SELECT ref FROM runs WHERE state = 'open' UNION ALL SELECT pull FROM runs WHERE state = 'open' AND pull IS NOT NULL
 """
+_CLOSED_REFS = "SELECT ref FROM closed_reviews WHERE closed_at < :closed"
 OVER = {
     "recordings": "recorded_at < :before",
     "progress": "run IN (SELECT id FROM runs WHERE state = 'ended' AND ended_at < :before)",
@@ -36,13 +37,20 @@ OVER = {
     "budget_stops": "at < :before",
     "spending": "period != '' AND period < strftime('%Y-%m', :before, 'unixepoch')",
     "incidents": "ended_at < :before",
-    "review_rounds": """
+    "review_rounds": f"""
         reviewed_at < :before AND round < (SELECT max(round) FROM review_rounds AS newer WHERE newer.ref = review_rounds.ref)
-    """,
+        OR ref IN ({_CLOSED_REFS})
+    """,  # noqa: S608  ours
+    "dismissals": f"ref IN ({_CLOSED_REFS})",
+    "review_facts": "at < :before",
+    "closed_reviews": f"closed_at < :before AND ref IN ({_CLOSED_REFS})",
 }
-"""The rows of each table that can be deleted, by the time before which they ended. Runs, deployments, pins and snapshots stay."""
+"""The rows of each table that can be deleted, by the time before which they ended, or the pull request was closed.
 
-KEYS = {"recordings": "job", "progress": "run"}
+Runs, deployments, pins and snapshots stay.
+"""
+
+KEYS = {"recordings": "job", "progress": "run", "review_facts": "rowid", "closed_reviews": "ref"}
 """The keys of tables without an id of their own."""
 
 POINTERS = (
@@ -63,21 +71,27 @@ class Pruning:
     def __init__(self, db: Database) -> None:
         self._db = db
 
-    def count(self, before: float) -> dict[str, int]:
-        """How many rows of each table can be deleted."""
+    def count(self, before: float, closed: float = 0.0) -> dict[str, int]:
+        """How many rows of each table can be deleted; `closed` is the same for the reviews of closed pull requests."""
         found = {}
         for table, is_over in OVER.items():
-            row = self._db.rows(f"SELECT count(*) AS n FROM {table} WHERE {is_over}", {"before": before})[0]  # noqa: S608
+            row = self._db.rows(
+                f"SELECT count(*) AS n FROM {table} WHERE {is_over}",  # noqa: S608
+                {"before": before, "closed": closed},
+            )[0]
             if row["n"]:
                 found[table] = int(row["n"])
         return found
 
-    def prune(self, table: str, before: float) -> int:
+    def prune(self, table: str, before: float, closed: float = 0.0) -> int:
         """Delete some prunable rows of a table; returns how many, 0 when none is left."""
         key = KEYS.get(table, "id")
         which = f"SELECT {key} FROM {table} WHERE {OVER[table]} ORDER BY {key} LIMIT {BATCH}"  # noqa: S608
         with self._loosely():
-            return self._db.rows_changed(f"DELETE FROM {table} WHERE {key} IN ({which})", {"before": before})  # noqa: S608
+            return self._db.rows_changed(
+                f"DELETE FROM {table} WHERE {key} IN ({which})",  # noqa: S608
+                {"before": before, "closed": closed},
+            )
 
     def clear_dangling(self) -> None:
         """Clear what points to rows that are gone."""

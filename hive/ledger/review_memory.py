@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from bots.review_rounds import FindingState, ReadByModel, RememberedFinding, ReviewRound
 from hive.codec import Codec
 from hive.ledger.database import Clock, Database
+from hive.ledger.review_lessons import ReviewLessons
 
 _FINDINGS: Codec[tuple[RememberedFinding, ...]] = Codec(tuple[RememberedFinding, ...])
 _READ = Codec(ReadByModel)
@@ -27,9 +28,10 @@ class Dismissal:
 class ReviewMemory:
     """Rounds and dismissals by pull request."""
 
-    def __init__(self, db: Database, clock: Clock) -> None:
+    def __init__(self, db: Database, clock: Clock, lessons: ReviewLessons) -> None:
         self._db = db
         self._clock = clock
+        self._lessons = lessons
 
     def store(self, ref: str, done: ReviewRound) -> None:
         """Store a round; the same one again replaces it, and an older one than the newest is not stored."""
@@ -50,15 +52,31 @@ class ReviewMemory:
                     ),
                 ),
             )
+            db.execute("DELETE FROM closed_reviews WHERE ref = ?", (ref,))
+            self._lessons.note(ref, {each.number: each for each in self._with_dismissals(ref, done.findings)})
+
+    def close(self, ref: str) -> None:
+        """A reviewed pull request is over; another round opens it again."""
+        self._db.rows_changed(
+            "INSERT INTO closed_reviews (ref, closed_at) SELECT :ref, :now"
+            " WHERE EXISTS (SELECT 1 FROM review_rounds WHERE ref = :ref) ON CONFLICT DO NOTHING",
+            {"ref": ref, "now": self._clock()},
+        )
+
+    def closed(self) -> dict[str, float]:
+        """Reviewed pull requests that are over, and since when."""
+        return {row["ref"]: row["closed_at"] for row in self._db.rows("SELECT ref, closed_at FROM closed_reviews")}
+
+    def known(self) -> frozenset[str]:
+        """Pull requests of which a round is remembered."""
+        return frozenset(row["ref"] for row in self._db.rows("SELECT DISTINCT ref FROM review_rounds"))
 
     def last(self, ref: str) -> ReviewRound | None:
         """The newest round, with what was dismissed since; None before the first."""
         row = self._db.row("SELECT * FROM review_rounds WHERE ref = ? ORDER BY round DESC LIMIT 1", ref)
         if row is None:
             return None
-        dismissed = {(each.number, each.context): each for each in self.dismissals(ref)}
-        findings = _FINDINGS.loads(row["findings"])
-        said = tuple(_said(each, dismissed.get((each.number, each.context))) for each in findings)
+        said = self._with_dismissals(ref, _FINDINGS.loads(row["findings"]))
         read = _READ.loads(row["read"]) if row["read"] else None
         return ReviewRound(row["round"], row["head"], row["base"], row["base_sha"], row["verdict"], said, read)
 
@@ -73,6 +91,11 @@ class ReviewMemory:
                     *(dismissal.by, dismissal.why, self._clock()),
                 ),
             )
+            self._lessons.note_dismissed(ref, dismissal.number, dismissal.by, dismissal.why)
+
+    def _with_dismissals(self, ref: str, findings: tuple[RememberedFinding, ...]) -> tuple[RememberedFinding, ...]:
+        dismissed = {(each.number, each.context): each for each in self.dismissals(ref)}
+        return tuple(_said(each, dismissed.get((each.number, each.context))) for each in findings)
 
     def dismissals(self, ref: str) -> list[Dismissal]:
         """The dismissals on a pull request, the oldest first."""

@@ -30,6 +30,7 @@ from hive.ledger.pruning import Pruning
 from hive.ledger.questions import Questions
 from hive.ledger.recordings import Recordings
 from hive.ledger.repositories import Repositories
+from hive.ledger.review_lessons import ReviewLessons
 from hive.ledger.review_memory import ReviewMemory
 from hive.ledger.rosters import Rosters
 from hive.ledger.run_states import RunStates
@@ -71,7 +72,8 @@ class Ledger:
         self.progress = Progress(self._db, clock)
         self.verdicts = Verdicts(self._db)
         self.model_answers = ModelAnswers(self._db, clock)
-        self.review_memory = ReviewMemory(self._db, clock)
+        self.review_lessons = ReviewLessons(self._db, clock)
+        self.review_memory = ReviewMemory(self._db, clock, self.review_lessons)
         self.deployments = Deployments(self._db, clock)
         self.proposals = Proposals(self._db, clock)
         self.rosters = Rosters(self._db, clock)

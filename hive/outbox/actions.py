@@ -112,6 +112,19 @@ class CommitFile(WireNamed, wire="commit_file"):
 
 
 @dataclass(frozen=True, slots=True)
+class ProposeSuppression(WireNamed, wire="propose_suppression"):
+    """Open a pull request that suppresses a rule of the review in files that match `path`; `why` stands in the file, `body` in it."""
+
+    repo: Repo
+    rule: str
+    path: str
+    why: str
+    title: str
+    body: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class WithdrawReverts(WireNamed, wire="withdraw_reverts"):
     """Close the hive's open proposals to undo a commit of a configuration, other than of `sha`, which runs by now."""
 
@@ -142,6 +155,7 @@ Action = (
     | ResolveFixedConversations
     | CreateTag
     | CommitFile
+    | ProposeSuppression
     | WithdrawReverts
     | AddToIssue
 )
@@ -154,6 +168,7 @@ HOST_ACTIONS = (
     ResolveFixedConversations,
     CreateTag,
     CommitFile,
+    ProposeSuppression,
     WithdrawReverts,
     AddToIssue,
 )

@@ -25,6 +25,7 @@ from hive.outbox import (
     questions,
     reviews,
     rosters,
+    suppressions,
 )
 from hive.outbox.actions import ACTIONS, Action, repo_of, subject_of
 from hive.outbox.guards import OutagePolicy, RepositoryGuard, WriteGuard
@@ -35,7 +36,7 @@ log = logging.getLogger("hive.outbox.executor")
 
 HANDLERS = Registry(
     *(code.HANDLERS, comments.HANDLERS, configurations.HANDLERS, issues.HANDLERS, local_actions.HANDLERS),
-    *(progress.HANDLERS, pulls.HANDLERS, questions.HANDLERS, reviews.HANDLERS, rosters.HANDLERS),
+    *(progress.HANDLERS, pulls.HANDLERS, questions.HANDLERS, reviews.HANDLERS, rosters.HANDLERS, suppressions.HANDLERS),
 )
 """Who performs which action."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bots.agent_intents import Deploy, Pause, RaiseBudget, ResetContext, Restart, Resume, SetModel
 from bots.intents import BlockRun, ContinueRun, EndRun, PinProposal, RequestBotReview, ResumeRuns, StartRun
-from bots.review_intents import DismissFinding
+from bots.review_intents import CloseReview, DismissFinding
 from bots.turn_request import TurnRequest
 from forge.events import ReviewAsked
 from hive.codec import Codec
@@ -123,6 +123,13 @@ def dismiss_finding(execution: Execution, action: DismissFinding) -> Result:
     dismissal = Dismissal(action.number, action.context, action.rule, action.path, action.by.login, action.why)
     execution.ledger.review_memory.dismiss(str(action.ref), dismissal)
     return Result(detail={"number": action.number, "rule": action.rule, "path": action.path, "why": action.why})
+
+
+@HANDLERS.on(CloseReview, local=True)
+def close_review(execution: Execution, action: CloseReview) -> Result:
+    """Remember since when a reviewed pull request is over."""
+    execution.ledger.review_memory.close(str(action.ref))
+    return Result()
 
 
 @HANDLERS.on(PinProposal, local=True)

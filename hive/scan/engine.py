@@ -30,7 +30,8 @@ class Diagnostic:
 
     `copy` is the name of a copy, `line` counts in it from 1. `family` is the group of `rule`. `end` is the last line of the
     code that it is about, 0 if the engine does not say. `also` are other lines on which it could be shown. `edits`,
-    together, would fix it.
+    together, would fix it. `level` is that of a rule without a text here: `red`, else
+    `yellow`; `off` is said to nobody.
     """
 
     copy: str
@@ -41,6 +42,7 @@ class Diagnostic:
     also: tuple[int, ...] = ()
     edits: tuple[Edit, ...] = ()
     end: int = 0
+    level: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from itertools import groupby
 from bots.models import Category, Finding, Level
 from hive.scan.engine import Diagnostic, Edit
 from hive.scan.placement import instruction
-from hive.scan.rules import ORDER, Rule, better, rule_for
+from hive.scan.rules import Rule, better, rank, rule_for
 from hive.scan.sources import Source
 
 _LOUDNESS = {Level.RED: 0, Level.YELLOW: 1, Level.GREEN: 2}
@@ -29,7 +29,7 @@ def finding(engine: str, source: Source, mark: Diagnostic, line: int) -> Finding
     """What a diagnostic means for the change, shown on a line; None if it means nothing there."""
     rule = rule_for(engine, mark)
     level = _level(rule, source)
-    if level is None or _is_excused(rule, source, mark) or not _holds(rule, source, mark, line):
+    if mark.level == "off" or level is None or _is_excused(rule, source, mark) or not _holds(rule, source, mark, line):
         return None
     if rule.category is Category.BROKEN:
         line = _at_fault(source, mark)
@@ -93,7 +93,7 @@ def deduplicate(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """
     kept: list[Finding] = []
     for _, same in groupby(sorted(findings, key=_matter), key=_matter):
-        group = sorted(same, key=lambda item: (_LOUDNESS[item.effective_level], ORDER.index(item.engine), item.line))
+        group = sorted(same, key=lambda item: (_LOUDNESS[item.effective_level], rank(item.engine), item.line))
         kept += _of_one_engine(group)
     told = {(item.path, item.line, item.rule) for item in kept}
     kept = [

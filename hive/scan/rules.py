@@ -100,6 +100,7 @@ _NOISY_SECRET = Rule(
     unless=_DIGEST,
 )
 _REMARK = Rule(_YELLOW, _UNTIDY)
+_FAULT = Rule(_RED, _BUG)
 _UNPARSED = Rule(_RED, _BROKEN, "Does not parse")
 LEVELS = {"red": _RED, "yellow": _YELLOW, "green": _GREEN}
 _OURS = {
@@ -149,7 +150,12 @@ ORDER = (
     ),
     *("yamllint", "oxlint", "eslint"),
 )
-"""Whose text is kept if several engines report the same thing: the best explanation first."""
+"""Whose text is kept if several engines report the same thing: the best explanation first, then those of an operator."""
+
+
+def rank(engine: str) -> int:
+    """The place of an engine in that order."""
+    return ORDER.index(engine) if engine in ORDER else len(ORDER)
 
 
 CATEGORIES = {
@@ -167,7 +173,8 @@ def rule_for(engine: str, mark: Diagnostic) -> Rule:
     """The rule of a diagnostic; an unknown one is a remark in the engine's own words."""
     texts = texts_of(engine)
     found = texts.get(mark.rule) or RULES.get((engine, mark.rule))
-    return found or texts.get(mark.family) or RULES.get((engine, mark.family)) or _REMARK
+    unknown = _FAULT if mark.level == "red" else _REMARK
+    return found or texts.get(mark.family) or RULES.get((engine, mark.family)) or unknown
 
 
 def codes(engine: str) -> frozenset[str]:
@@ -215,4 +222,5 @@ def _rule(said: dict[str, Any]) -> Rule:
         not_near=re.compile(said["not_near"]) if "not_near" in said else None,
         message=re.compile(said["message"]) if "message" in said else None,
         same=frozenset(said.get("same", ())),
+        in_tests=said.get("in_tests", True),
     )

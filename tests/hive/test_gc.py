@@ -12,7 +12,7 @@ import pytest
 
 from forge.models import Ref, Repo
 from forge.webhook import Delivery
-from hive.app.garbage import DAY, Garbage, logs, mirrors, of_agent, registered
+from hive.app.garbage import DAY, Garbage, logs, mirrors, of_agent, registered, review_pins
 from hive.app.gc import HOST, WORK, Collector, Daily, sweep_up
 from hive.config import Keep
 from hive.instance.instance import Instance
@@ -214,6 +214,32 @@ def test_mirrors(tmp_path: Path) -> None:
     for blob in written:
         subprocess.run(["git", "-C", used, "cat-file", "-e", blob], check=True)
     assert list(mirrors(tmp_path, 30, now)) == []
+
+
+def test_reviewed_heads_of_what_was_closed(tmp_path: Path) -> None:
+    """What clones keep for pull requests that are over goes, in that repository only; a clone that is broken stops nothing."""
+    here, other, broken = (tmp_path / "forgejo" / "acme" / f"{name}.git" for name in ("app", "site", "worn"))
+    for path in (here, other):
+        subprocess.run(["git", "init", "--quiet", "--bare", path], check=True)
+        words = ["git", "-C", str(path), "-c", "user.name=a", "-c", "user.email=a@b.example", "commit-tree", "-m", "x"]
+        tree = subprocess.run(["git", "-C", path, "mktree"], input=b"", capture_output=True, check=True).stdout
+        head = subprocess.run(
+            [*words, tree.decode().strip()], capture_output=True, check=True, text=True
+        ).stdout.strip()
+        for name in ("1/1", "1/2", "12/1"):
+            subprocess.run(["git", "-C", path, "update-ref", f"refs/hive/reviewed/{name}", head], check=True)
+    broken.mkdir()
+    assert list(review_pins(tmp_path, set())) == []
+    [found] = review_pins(tmp_path, {"forgejo:acme/app#1", "forgejo:acme/app#2", "forgejo:acme/worn#1"})
+    found.take()
+    left = {path.stem: _refs(path) for path in (here, other)}
+    assert left == {"app": ["12/1"], "site": ["1/1", "1/2", "12/1"]}
+
+
+def _refs(path: Path) -> list[str]:
+    words = ["git", "-C", str(path), "for-each-ref", "--format=%(refname:lstrip=3)"]
+    said: str = subprocess.run(words, capture_output=True, text=True, check=True).stdout
+    return said.split()
 
 
 def test_rows_that_are_over(ledger: Ledger, clock: Clock) -> None:

@@ -29,6 +29,6 @@ def test_two_handlers_of_one_action_are_refused() -> None:
 def test_what_could_write_code_is_done_by_core() -> None:
     """Statuses, verdicts, tags and closing need a right that bots' accounts do not have."""
     statuses = {"set_status", "set_verdict", "refresh_verdict"}
-    proposals = {"tag_denied", "tag_proposal", "propose_agent", "propose_revert"}
+    proposals = {"tag_denied", "tag_proposal", "propose_agent", "propose_revert", "propose_suppression"}
     assert statuses | proposals | {"close"} == NEEDS_CORE
     assert PostComment.WIRE not in NEEDS_CORE

@@ -64,6 +64,50 @@ def test_the_newest_round_is_kept(ledger: Ledger) -> None:
     """Old rounds are deleted in time, the one that counts never."""
     for number in (1, 2, 3):
         ledger.review_memory.store(PULL, replace(ROUND, number=number))
-    assert ledger.pruning.count(2000.0) == {"review_rounds": 2}
+    assert ledger.pruning.count(2000.0) == {"review_rounds": 2, "review_facts": 1}
     assert ledger.pruning.prune("review_rounds", 2000.0) == 2
     assert ledger.review_memory.last(PULL) == replace(ROUND, number=3)
+
+
+def test_a_closed_pull_request_is_forgotten_in_time(ledger: Ledger) -> None:
+    """Rounds and dismissals of one that is over go after a while, those of an open one stay; what became of them is counted longer."""
+    for ref in (PULL, OTHER):
+        ledger.review_memory.store(ref, ROUND)
+        ledger.review_memory.dismiss(ref, WORD)
+    ledger.review_memory.close(PULL)
+    ledger.review_memory.close("forgejo:acme/app#3")
+    assert ledger.review_memory.closed() == {PULL: 1000.0}
+    assert ledger.pruning.count(0.0, 1000.0) == {}
+    assert ledger.pruning.count(0.0, 1001.0) == {"review_rounds": 1, "dismissals": 1}
+    for table in ("review_rounds", "dismissals", "closed_reviews"):
+        ledger.pruning.prune(table, 0.0, 1001.0)
+    assert ledger.review_memory.last(PULL) is None
+    assert (ledger.review_memory.last(OTHER), len(ledger.review_memory.dismissals(OTHER))) != (None, 0)
+    assert len(ledger.review_lessons.facts()) == 2
+    assert ledger.review_memory.closed() == {PULL: 1000.0}
+    ledger.pruning.prune("closed_reviews", 1001.0, 1001.0)
+    assert ledger.review_memory.closed() == {}
+
+
+def test_another_round_opens_it_again(ledger: Ledger) -> None:
+    """A pull request that was reopened and reviewed is not over."""
+    ledger.review_memory.store(PULL, ROUND)
+    ledger.review_memory.close(PULL)
+    ledger.review_memory.store(PULL, replace(ROUND, number=3))
+    assert ledger.review_memory.closed() == {}
+
+
+def test_what_became_of_a_finding(ledger: Ledger) -> None:
+    """The newest word counts: of a round, or of who dismissed it, even where that came between the look and its round."""
+    ledger.review_memory.store(PULL, ROUND)
+    [fact] = ledger.review_lessons.facts("forgejo:acme/app")
+    assert (fact.rule, fact.path, fact.level, fact.state, fact.by) == ("S602", "a.py", "red", FindingState.STILL, "")
+    ledger.review_memory.dismiss(PULL, WORD)
+    ledger.review_memory.store(PULL, ROUND)
+    [fact] = ledger.review_lessons.facts()
+    assert (fact.state, fact.by, fact.why) == (FindingState.DISMISSED, "mara", "it is meant so")
+    ledger.review_memory.store(PULL, replace(ROUND, findings=(replace(KNOWN, state=FindingState.FIXED),)))
+    [fact] = ledger.review_lessons.facts()
+    assert (fact.state, fact.by) == (FindingState.FIXED, "")
+    assert ledger.review_lessons.facts("forgejo:acme/ap") == []
+    assert ledger.review_lessons.facts(since=1000.5) == []

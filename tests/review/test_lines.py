@@ -136,6 +136,16 @@ def test_a_pinned_head_outlives_its_branch(store: Store) -> None:
             pin(store.mirror, sha, name)
 
 
+def test_only_the_last_two_reviewed_heads_are_kept(store: Store) -> None:
+    """No round looks further back than the one before it; other pull requests keep theirs."""
+    heads = [store.commit({"a": OLD, "n": f"{number}".encode()}) for number in range(12)]
+    keep(store.mirror, 70, 1, heads[0])
+    for number, head in enumerate(heads, 1):
+        keep(store.mirror, 7, number, head)
+    kept = store.git("for-each-ref", "--format=%(refname:lstrip=3)", "refs/hive/").split()
+    assert sorted(kept) == ["7/11", "7/12", "70/1"]
+
+
 def test_a_context_is_the_code_around(store: Store) -> None:
     """The same lines around the same line have one digest wherever they are, and whatever white space is between them."""
     moved = b"zero\n\n" + OLD.replace(b"two\n\nthree", b"  two\nthree")

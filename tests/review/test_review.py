@@ -11,7 +11,7 @@ from bots.bot import Context
 from bots.intents import Intent, RefreshVerdict, RequestBotReview, SetVerdict
 from bots.models import Category, Finding, Level, RunView, Scan, Verdict, VerdictView
 from bots.review import bot
-from bots.review_intents import DismissFinding, EditRemarks, PostReview, ShowReview
+from bots.review_intents import CloseReview, DismissFinding, EditRemarks, PostReview, ShowReview
 from bots.review_policy import DEFAULT_POLICY
 from forge.events import PullChanged
 from forge.models import PullRequest, State
@@ -255,7 +255,7 @@ def test_a_name_that_is_no_text(review: Review) -> None:
 def test_review_cannot_do_more_than_speak() -> None:
     """The bot may review and set a status: it has no word for labels, work or merging."""
     saying = {PostReview, ShowReview, EditRemarks, SetVerdict, RefreshVerdict}
-    assert bot.may == {RequestBotReview, DismissFinding} | saying
+    assert bot.may == {RequestBotReview, DismissFinding, CloseReview} | saying
 
 
 def test_descriptions_fit(review: Review) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 
+from bench.cascade import cascade
 from bench.containers import containers
 from bench.deploying import deploying
 from bench.evaluating import evaluating
@@ -40,6 +41,7 @@ PARTS: dict[str, Callable[[], Iterator[Row | Gap]]] = {
     "containers": containers,
     "deploying": deploying,
     "evaluating": evaluating,
+    "cascade": cascade,
     "watching": watching,
     "reviewing": reviewing,
     "whole": whole,

@@ -70,6 +70,9 @@ class AgentSpec:
     budget: tuple[tuple[str, int], ...] = ()
     """Its own caps by name (`run`, `issue`, `day`, `month`), in billionths of a dollar."""
 
+    depends_on: tuple[str, ...] = ()
+    """Agents whose containers are rebuilt before its own when all are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Team:

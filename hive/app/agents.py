@@ -5,9 +5,10 @@ from __future__ import annotations
 import fcntl
 import getpass
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
+from hive.app.rebuild_queue import rebuild_queue
 from hive.config import nearest
 from hive.instance.instance import Instance, StartupError
 from hive.ledger import NEVER, Act, Ledger, Scope, Suspension, SuspensionReason
@@ -42,12 +43,16 @@ class AgentRow:
     deploying: str = ""
     """The commit that is on its way into the container, how far it is and for how long; empty for none."""
 
+    queue: str = ""
+    """Where its container stands in the queue of a base update, or that it could not be rebuilt; empty for neither."""
+
 
 def rows(instance: Instance) -> list[AgentRow]:
     """Every agent that can run, in the order of the roster."""
     is_hosted = has_host(instance)
+    queues = {forge: rebuild_queue(instance.ledger, forge) for forge in instance.settings.forges}
     return [
-        _row(instance, name, agent, is_hosted=is_hosted)
+        replace(_row(instance, name, agent, is_hosted=is_hosted), queue=queues[team.forge].get(agent, ""))
         for name, team in instance.settings.teams.items()
         for agent in team.agents
     ]
@@ -58,7 +63,7 @@ def table(found: list[AgentRow]) -> Iterator[str]:
     cells: list[tuple[str, ...]] = [("agent", "team", "lanes", "state", "runs", "merged", "works on", "")]
     for row in found:
         shown = (", ".join(row.lanes), row.state, row.running[:7], row.merged[:7], row.at)
-        more = "; ".join(filter(None, (row.deploying, row.why)))
+        more = "; ".join(filter(None, (row.deploying, row.queue, row.why)))
         cells.append((row.agent, row.team, *(each or "–" for each in shown), more))
     widths = [max(len(line[column]) for line in cells) for column in range(7)]
     for line in cells:
@@ -105,13 +110,27 @@ def start(instance: Instance, agent: str) -> Iterator[str]:
 
 
 def rebuild(instance: Instance, agent: str) -> Iterator[str]:
-    """Look at what was merged, and start the container of the approved commit again."""
-    team_of(instance, agent)
+    """Look at what was merged, and start the container of the approved commit again, on the base that was merged last."""
+    team = team_of(instance, agent)
     with instance.ledger.transaction():
+        if _is_behind(instance, team, agent):
+            yield f"{agent} is not on the base that was merged last: its container is rebuilt on it"
+            yield from _wake(instance)
+            return
         instance.ledger.deployments.request_check(agent)
         instance.ledger.deployments.request_restart(agent)
     yield f"{agent} is looked at, and its container is started again from the approved commit"
     yield from _wake(instance)
+
+
+def _is_behind(instance: Instance, team: str, agent: str) -> bool:
+    """Whether a container is not on the base that counts; it is queued for it once more then."""
+    ledger, forge = instance.ledger, instance.settings.teams[team].forge
+    baseline, cascade = ledger.deployments.baseline(agent), ledger.cascades.newest(forge)
+    if baseline is None or cascade is None or not baseline.running_sha:
+        return False
+    is_other = baseline.running_base != ledger.bases.accepted(forge) and ledger.deployments.current(agent) is None
+    return is_other and ledger.cascades.again(cascade, agent)
 
 
 def log_lines(instance: Instance, agent: str, lines: int) -> str:
@@ -163,9 +182,10 @@ def _deploying(ledger: Ledger, agent: str) -> str:
     deployment = ledger.deployments.current(agent)
     if deployment is None:
         return ""
+    what = f"{deployment.sha[:7]} on the base {deployment.base[:7]}" if deployment.cascade else deployment.sha[:7]
     how = "waits" if deployment.is_waiting else f"is at {deployment.state.value.replace('_', ' ')}"
     from_pulls = f" of #{deployment.pulls[-1]}" if deployment.pulls else ""
-    return f"{deployment.sha[:7]}{from_pulls} {how}, {max(0, round(ledger.clock() - deployment.created_at))} s"
+    return f"{what}{from_pulls} {how}, {max(0, round(ledger.clock() - deployment.created_at))} s"
 
 
 def _state(reasons: list[Suspension], running: str, *, is_healthy: bool, is_hosted: bool) -> str:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from bots.markdown import code, listed
+from hive.ledger import Generation
 from hive.outbox.incidents import IncidentReporter
 from hive.reconcile.drift import Drift
 from hive.reconcile.reconciler import ManagedAgent
@@ -52,7 +53,7 @@ class DriftWatch:
         body = BODY.format(agent=agent, what=what, file=code("agent.yaml")).strip()
         self.incidents.begin(team, subject, TITLE.format(agent=agent), body)
 
-    def rebuild(self, target: ManagedAgent, sha: str) -> None:
+    def rebuild(self, target: ManagedAgent, sha: Generation) -> None:
         """Let what has drifted be built at its next start, and look at it then. Raises OSError."""
         self.drift.discard(target.agent, target.mirror, target.policy.branch, sha)
         self._next_look.pop(target.agent, None)

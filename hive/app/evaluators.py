@@ -8,13 +8,16 @@ from functools import cache, partial
 from bots.models import Role
 from forge.models import Repo
 from forge.protocol import NotFound, Reader
+from hive.app.base_update import host_lock
 from hive.config.costs import own_bounds
 from hive.config.roster import Roster
 from hive.git_mirror.mirror import Mirror
-from hive.inspect.config_evaluator import ConfigEvaluator, holders
+from hive.inspect.base_evaluator import BaseEvaluator
+from hive.inspect.config_evaluator import ConfigEvaluator, dependencies, holders
 from hive.inspect.roster_evaluator import AgentFacts, Evaluators, RosterEvaluator
 from hive.instance.instance import Instance
 from hive.instance.rosters import host_settings
+from hive.reconcile.base_file import base_of
 from hive.reconcile.build import BuildFailed, KnownNames
 from hive.reconcile.nix_evaluation import MODULE, NixEvaluator, NoEvaluator
 
@@ -32,13 +35,15 @@ def evaluators(
         settings.packages_path,
         lambda agent: known(instance, agent, mirror),
         evaluate_module if settings.sandbox == NIXOS else None,
+        lambda forge: base_of(instance.ledger, instance.ledger.bases.accepted(forge)),
     )
     facts = AgentFacts(
         partial(_roles, instance, mirror),
         lambda: {each.agent: each.team for each in instance.ledger.rosters.tombstones()},
         partial(_is_taken, instance, reader),
     )
-    return Evaluators(configs, RosterEvaluator(mirror, host_settings(instance), facts))
+    rosters = RosterEvaluator(mirror, host_settings(instance), facts, BaseEvaluator(partial(host_lock, instance)))
+    return Evaluators(configs, rosters)
 
 
 def evaluate_module(mirror: Mirror, tree: str) -> None:
@@ -63,7 +68,14 @@ def known(instance: Instance, agent: str, mirror: Callable[[Repo], Mirror]) -> K
         return None
     team, others = settings.teams[mine], partial(_configs, instance, mine, but=agent)
     caps = own_bounds(settings.budget)
-    return KnownNames(tuple(team.lanes), settings.model.models_of(agent), lambda: holders(mirror, others()), caps)
+    return KnownNames(
+        tuple(team.lanes),
+        settings.model.models_of(agent),
+        lambda: holders(mirror, others()),
+        caps,
+        team.agents,
+        lambda: dependencies(mirror, others()),
+    )
 
 
 def _configs(instance: Instance, team: str, *, but: str = "") -> Iterator[tuple[str, Repo, str]]:

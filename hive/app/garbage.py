@@ -65,9 +65,9 @@ def kept_of(ledger: Ledger, agent: str, root: Path, spared: int) -> frozenset[st
     baseline, deployment = ledger.deployments.baseline(agent), ledger.deployments.current(agent)
     if baseline is None:
         return frozenset()
-    needed = {baseline.sha, baseline.running_sha, baseline.healthy_sha}
+    needed = {baseline.sha, baseline.running_sha, baseline.healthy_sha, baseline.generation}
     if deployment is not None:
-        needed |= {deployment.sha, deployment.previous_sha}
+        needed |= {deployment.sha, deployment.previous_sha, deployment.generation, deployment.previous}
     with contextlib.suppress(OSError):
         needed.add((root / "current").readlink().name)
     others = [path.name for path in _by_age(root / "gens") if path.name not in needed]

@@ -10,12 +10,16 @@ from secrets import token_hex
 
 from forge.models import Repo
 from hive.app.agent_fault import AgentFault
+from hive.app.base_rollout import BaseRollout
+from hive.app.base_update import BaseWatch
 from hive.app.drift_watch import DriftWatch
 from hive.app.gc import HOST, collecting
+from hive.app.host_keys import take_keys
 from hive.app.managed_agents import ManagedAgents
 from hive.app.outgoing import Outgoing
 from hive.app.rosters import HostRosters
 from hive.app.run_report import RunReport
+from hive.app.status_watch import StatusWatch
 from hive.app.turn_brief import Brief
 from hive.config.freeze import read_window
 from hive.gateway import broker, model_proxy
@@ -27,13 +31,10 @@ from hive.gateway.budget_waits import BudgetWaits
 from hive.gateway.pricing import own_prices, price_list
 from hive.gateway.wsgi_server import Server
 from hive.git_mirror.mirror import Login
-from hive.instance import model_keys
 from hive.instance.instance import Instance, StartupError, wait_for_store
-from hive.instance.model_keys import ModelKeys
 from hive.instance.model_routes import ModelRoutes
 from hive.instance.repositories import address
 from hive.instance.rosters import rostered
-from hive.instance.running_agent import keyless, keys_of
 from hive.instance.sandbox import backend_of
 from hive.ledger import Scope, SuspensionReason
 from hive.outbox.incidents import IncidentReporter
@@ -61,7 +62,7 @@ class Host:
     def __init__(self, instance: Instance, stop: threading.Event) -> None:
         self._instance = instance
         self._stop = stop
-        self._keys = _keys(instance)
+        self._keys = take_keys(instance)
         self._routes = ModelRoutes(instance.settings.model, self._keys)
         self._outgoing = Outgoing(instance, self._secrets, partial(_pending, instance))
         limiter = Limiter.find(instance.settings.limits)
@@ -81,6 +82,8 @@ class Host:
             is_down=self._is_down,
             holds=Holds(instance.ledger, map(read_window, settings.deploy.freeze)),
         )
+        self._rollout = BaseRollout.of(instance, self.containers, self._reconciler, stop)
+        self._base, self._statuses = BaseWatch(), StatusWatch()
         self._drift = DriftWatch(Drift(instance.ledger, self.containers, self._reconciler.planner), incidents)
         self._servers: dict[tuple[str, str], Server] = {}
         self._listening: set[str] = set()
@@ -140,11 +143,18 @@ class Host:
             self._ended.pop(0)
         self._follow_rosters()
         for target in self._targets:
-            with self.faults[target.agent].alone() as fine:
-                if fine:
-                    self._keep(target)
+            self._keep_alone(target)
+        self._rollout.look(self._targets, self._keep_alone)
+        self._base.look(self._instance)
+        self._statuses.look(self._instance)
         heartbeat.beat()
         return TICK_SECONDS
+
+    def _keep_alone(self, target: ManagedAgent) -> None:
+        """Reconcile one agent; a fault of its directories is its own."""
+        with self.faults[target.agent].alone() as fine:
+            if fine:
+                self._keep(target)
 
     def _pause(self, seconds: float) -> None:
         """Wait for the next tick, which comes sooner when an effect or a container's first answer is there for it."""
@@ -269,7 +279,7 @@ class Host:
             self._instance.ledger.runs.release(agent, refund=True, first=True)
         self._crashes.allow_restart(baseline.team, agent, "an operator said so")
         if baseline.running_sha:
-            self._drift.rebuild(target, baseline.running_sha)
+            self._drift.rebuild(target, baseline.generation)
         deployments.mark_restarted(agent, baseline.restart_requested_at)
 
     def _listen(self, team: str, agent: str) -> None:
@@ -345,12 +355,3 @@ def serve(instance: Instance, stop: threading.Event) -> None:
 def _pending(instance: Instance, effect: int) -> None:
     instance.queue.push(EFFECT, effect)
     instance.wakeup.notify()
-
-
-def _keys(instance: Instance) -> ModelKeys:
-    """The keys of models; what is in the environment is taken out of it, where children would inherit it."""
-    keys = keys_of(instance)
-    for agent, why in keyless(instance, keys):
-        log.warning("no_model_key agent=%s why=%r", agent, why)
-    model_keys.forget()
-    return keys

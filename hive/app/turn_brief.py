@@ -14,6 +14,7 @@ from forge.protocol import ForgeError, NotFound
 from hive.app.agent_prompt import system_prompt
 from hive.app.branches import Branches
 from hive.app.loose_ends import LooseEnds
+from hive.app.rebuilt_notice import rebuilt_notice
 from hive.config import EVERYDAY, BadYaml, RepositoryFile, Settings, read_repository
 from hive.gateway.budget import caps_of
 from hive.instance.instance import Instance
@@ -58,7 +59,8 @@ class Brief:
         base = self.base(issue.repo)
         ledger, reader = self.instance.ledger, self.reader()
         branches = Branches(self.agent, ledger, reader)
-        message = "\n\n".join(filter(None, (turn.message, LooseEnds(self.agent, ledger, reader)(turn))))
+        said = (turn.message, rebuilt_notice(ledger, turn), LooseEnds(self.agent, ledger, reader)(turn))
+        message = "\n\n".join(filter(None, said))
         return {
             "lease": int(LEASE_SECONDS),
             "memory": turn.memory,

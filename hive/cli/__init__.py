@@ -3,7 +3,7 @@
 A module holds the commands of one heading; importing it registers them.
 """
 
-from hive.cli import agents, backups, containers, forges, models, money, processes, review, start, work
+from hive.cli import agents, backups, bases, containers, forges, models, money, processes, review, start, work
 from hive.cli.group import OBJECTS_BETWEEN_COLLECTIONS, SECTIONS, main
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "SECTIONS",
     "agents",
     "backups",
+    "bases",
     "containers",
     "forges",
     "main",

@@ -33,6 +33,7 @@ SECTIONS = {
         *(
             "doctor",
             "agents",
+            "base",
             "adopt",
             "rotate",
             "login",

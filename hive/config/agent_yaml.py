@@ -77,6 +77,9 @@ class AgentFile:
     minutes: Annotated[int, Ge(1), Le(240)] = 20
     """Minutes of one turn, within `limits.minutes`."""
 
+    depends_on: Annotated[tuple[str, ...], MaxLen(20)] = ()
+    """Agents whose containers are rebuilt before its own when all are: agents of its team, and none that depends on it."""
+
     budget: AgentBudget = NO_BUDGET
     """Lower caps on what it may spend than those of `hive.yaml`."""
 
@@ -128,6 +131,7 @@ def read_agent(name: str, text: str, *, check: Check | None = None) -> AgentSpec
         command=agent.command,
         health=agent.health,
         capabilities=agent.capabilities,
+        depends_on=agent.depends_on,
         budget=tuple((name, exactly(cap)) for name, cap in asdict(agent.budget).items() if cap != "none"),
     )
 
@@ -152,11 +156,19 @@ def _field_errors(data: Mapping[str, Any]) -> Iterator[FieldError]:
         yield FieldError(("engine",), "needs `command`: the program and its arguments")
     if data.get("command") and data.get("engine") != "command":
         yield FieldError(("command",), "is for `engine: command` only", at_key=True)
-    packages = data.get("packages")
+    yield from package_errors(data.get("packages"))
+    yield from environment_errors(data.get("env"))
+
+
+def package_errors(packages: Any) -> Iterator[FieldError]:
+    """What is wrong with names of packages, whatever their shape is."""
     for index, package in enumerate(packages if isinstance(packages, list) else []):
         if isinstance(package, str) and not PACKAGE.fullmatch(package):
             yield FieldError(("packages", index), f"should be the name of a package (it is {shown(package)})")
-    env = data.get("env")
+
+
+def environment_errors(env: Any) -> Iterator[FieldError]:
+    """What is wrong with variables, whatever their shape is."""
     for key, value in env.items() if isinstance(env, dict) else ():
         if reason := why_not(key):
             yield FieldError(("env", key), reason, at_key=True)

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from bots.configurations import Evaluation
+from bots.models import AgentSpec
 from forge.models import PullRequest, Repo
 from forge.protocol import Unavailable
 from hive.config import PACKAGES_PATH, Limits, read_agent
+from hive.config.base_yaml import NO_BASE, Base
 from hive.git_mirror.mirror import GitError, GitInterrupted, Mirror, TooLarge, TreeLimits
 from hive.inspect.config_policy import checklist
 from hive.inspect.fetch import MirrorOf, fetch
@@ -32,6 +34,8 @@ class ConfigEvaluator:
     packages_path: tuple[str, ...] = PACKAGES_PATH
     known: Callable[[str], KnownNames | None] = lambda _: None
     evaluate_module: Callable[[Mirror, str], object] | None = None
+    base: Callable[[str], Base] = lambda _: NO_BASE
+    """The base of a forge that operators merged last; it may raise BuildFailed."""
 
     def evaluate(self, pull: PullRequest, agent: str) -> Evaluation:
         """What merging would mean; raises Unavailable if it has to be evaluated again."""
@@ -51,7 +55,8 @@ class ConfigEvaluator:
         if bad:
             return Evaluation(pull.head_sha, tree, tuple(f"not allowed in a configuration: {entry}" for entry in bad))
         try:
-            new = self._plan(mirror, agent, tree, self.known(agent))
+            base_of_all = self.base(pull.ref.repo.forge)
+            new = self._plan(mirror, agent, tree, self.known(agent), base_of_all)
             more = tuple(self._module(mirror, base, tree))
         except BuildFailed as error:
             return Evaluation(pull.head_sha, tree, error.problems)
@@ -73,8 +78,8 @@ class ConfigEvaluator:
         except BuildFailed:  # a base that does not build is what this change may fix
             return None
 
-    def _plan(self, mirror: Mirror, agent: str, tree: str, known: KnownNames | None) -> Plan:
-        return plan(agent, mirror, tree, self.limits, packages_path=self.packages_path, known=known)
+    def _plan(self, mirror: Mirror, agent: str, tree: str, known: KnownNames | None, base: Base = NO_BASE) -> Plan:
+        return plan(agent, mirror, tree, self.limits, packages_path=self.packages_path, known=known, base=base)
 
 
 def _changed(mirror: Mirror, base: str, tree: str) -> set[str]:
@@ -90,18 +95,28 @@ def holders(mirror: MirrorOf, others: Iterable[tuple[str, Repo, str]]) -> dict[s
     read has no role.
     """
     found: dict[str, str] = {}
+    for spec in declared(mirror, others):
+        if spec.role in UNIQUE_ROLES:
+            found.setdefault(spec.role.value, spec.name)
+    return found
+
+
+def dependencies(mirror: MirrorOf, others: Iterable[tuple[str, Repo, str]]) -> dict[str, tuple[str, ...]]:
+    """Which agents each of other agents depends on, as `holders` reads it."""
+    return {spec.name: spec.depends_on for spec in declared(mirror, others)}
+
+
+def declared(mirror: MirrorOf, others: Iterable[tuple[str, Repo, str]]) -> Iterator[AgentSpec]:
+    """What operators merged last of agents (name, configuration, branch), those left out that cannot be read. Raises Unavailable."""
     for agent, repo, branch in others:
         theirs = mirror(repo)
         try:
             head = theirs.fetch(f"refs/heads/{branch}", "peer")
             text = theirs.file(head, DECLARATION, most=MAX_BYTES) or b""
-            role = read_agent(agent, text.decode("utf-8")).role
+            yield read_agent(agent, text.decode("utf-8"))
         except TooLarge:
             continue
         except GitError as error:
             raise Unavailable(f"the configuration of {agent} cannot be fetched: {error}") from error
         except ValueError:  # BadYaml, and bytes that are no text
             continue
-        if role in UNIQUE_ROLES:
-            found.setdefault(role.value, agent)
-    return found

@@ -13,6 +13,7 @@ from hive.config import BadYaml, Settings
 from hive.config.hive_yaml import LaneSettings
 from hive.config.roster import FILE, Roster
 from hive.git_mirror.mirror import GitError, GitInterrupted, Mirror, TreeLimits
+from hive.inspect.base_evaluator import BaseEvaluator
 from hive.inspect.config_evaluator import ConfigEvaluator
 from hive.inspect.fetch import MirrorOf, fetch
 from hive.reconcile.evidence import bad_entries
@@ -45,6 +46,7 @@ class RosterEvaluator:
     mirror: MirrorOf
     settings: Settings
     facts: AgentFacts
+    bases: BaseEvaluator
 
     def evaluate(self, pull: PullRequest) -> Evaluation:
         """What merging would mean; raises Unavailable if it has to be evaluated again, and ForgeError."""
@@ -72,8 +74,10 @@ class RosterEvaluator:
             old = roster_at(mirror, base, self.settings, forge)
         except BadYaml:  # what this change may fix
             old = Roster({})
-        problems = tuple(self._problems(old, new, forge))
-        return Evaluation(pull.head_sha, tree, problems, () if problems else tuple(self._changes(old, new)))
+        wrong, base_changes = self.bases.evaluate(mirror, base, tree, self.settings)
+        problems = (*self._problems(old, new, forge), *wrong)
+        changes = () if problems else (*self._changes(old, new), *base_changes)
+        return Evaluation(pull.head_sha, tree, problems, changes)
 
     def _problems(self, old: Roster, new: Roster, forge: str) -> Iterator[str]:
         """Why operators should not even be asked."""

@@ -45,11 +45,13 @@ from hive.ledger.caps import (
     Spender,
     TokenCounts,
 )
+from hive.ledger.cascades import Cascade, Cascades, CascadeStep, StepState
 from hive.ledger.compression import compress, decompress
 from hive.ledger.database import Clock, Database, StaleLease
 from hive.ledger.deliveries import Deliveries
 from hive.ledger.deployments import Baseline, Deployment, Deployments, DeploymentState
 from hive.ledger.effects import Effect, Effects
+from hive.ledger.generation import Generation
 from hive.ledger.jobs import ConcurrencyLimit, Job, Jobs, Origin, Priority
 from hive.ledger.progress import ProgressItem, RunProgress, ShownProgress
 from hive.ledger.questions import CANCELLED, EXPIRED, Question
@@ -82,6 +84,9 @@ __all__ = [
     "CapReached",
     "CapWarning",
     "Caps",
+    "Cascade",
+    "CascadeStep",
+    "Cascades",
     "Clock",
     "ConcurrencyLimit",
     "Database",
@@ -92,6 +97,7 @@ __all__ = [
     "Dismissal",
     "Effect",
     "Effects",
+    "Generation",
     "Hold",
     "Job",
     "Jobs",
@@ -119,6 +125,7 @@ __all__ = [
     "SpendingReport",
     "SpendingRow",
     "StaleLease",
+    "StepState",
     "Suspension",
     "SuspensionReason",
     "Suspensions",

@@ -7,8 +7,9 @@ import sqlite3
 from dataclasses import dataclass
 from enum import StrEnum
 
-from forge.models import Branch, Repository
+from forge.models import Branch, Repo, Repository
 from hive.ledger.database import Clock, Database
+from hive.ledger.generation import Generation
 
 
 class DeploymentState(StrEnum):
@@ -42,6 +43,7 @@ class Baseline:
 
     `running_sha` is the commit whose container is meant to run (empty before the first), `rejected_sha` one that is not tried again. `model` is
     the one that an operator chose for now, and a restart is due while `restart_requested_at` is later than `restarted_at`.
+    `running_base` is the digest of the base of that container, and `healthy_sha` names the artifact that answered last.
     """
 
     agent: str
@@ -59,11 +61,20 @@ class Baseline:
     model: str = ""
     restart_requested_at: float = 0.0
     restarted_at: float = 0.0
+    running_base: str = ""
+
+    @property
+    def generation(self) -> Generation:
+        """What the container is meant to run from; empty before the first."""
+        return Generation(self.running_sha, self.running_base)
 
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One attempt to bring one commit into one container; `pulls` are numbers of merged pull requests."""
+    """One attempt to bring one commit into one container; `pulls` are numbers of merged pull requests.
+
+    With a `cascade` it is the commit that runs, on another `base`.
+    """
 
     id: int
     team: str
@@ -75,6 +86,19 @@ class Deployment:
     cursor: int
     previous_sha: str
     created_at: float
+    base: str = ""
+    previous_base: str = ""
+    cascade: int = 0
+
+    @property
+    def generation(self) -> Generation:
+        """What the container is to run from."""
+        return Generation(self.sha, self.base)
+
+    @property
+    def previous(self) -> Generation:
+        """What it ran from before; empty for the first one."""
+        return Generation(self.previous_sha, self.previous_base)
 
     @property
     def is_waiting(self) -> bool:
@@ -146,19 +170,20 @@ class Deployments:
 
     def is_healthy(self, agent: str) -> bool:
         """Whether the container of the commit that is meant to run has sent a heartbeat."""
-        row = self._db.row("SELECT 1 FROM baselines WHERE agent = ? AND healthy_sha = running_sha", agent)
-        return row is not None
+        baseline = self.baseline(agent)
+        return baseline is not None and baseline.healthy_sha == baseline.generation
 
-    def record_heartbeat(self, agent: str, sha: str) -> None:
-        """The container of a commit gives signs of life; empty when it is gone."""
-        if (baseline := self.baseline(agent)) is not None and baseline.healthy_sha != sha:
+    def record_heartbeat(self, agent: str, generation: str) -> None:
+        """The container of an artifact gives signs of life; empty when it is gone."""
+        if (baseline := self.baseline(agent)) is not None and baseline.healthy_sha != generation:
             with self._db.transaction() as db:
-                db.execute("UPDATE baselines SET healthy_sha = ? WHERE agent = ?", (sha, agent))
+                db.execute("UPDATE baselines SET healthy_sha = ? WHERE agent = ?", (generation, agent))
 
     def newest(self, agent: str) -> Deployment | None:
-        """The newest deployment of an agent that was approved, open or over."""
+        """The newest deployment of an agent that brought an approved commit, open or over."""
         row = self._db.row(
-            "SELECT * FROM deployments WHERE agent = ? AND state != 'rejected' ORDER BY id DESC LIMIT 1", agent
+            "SELECT * FROM deployments WHERE agent = ? AND state != 'rejected' AND cascade = 0 ORDER BY id DESC LIMIT 1",
+            agent,
         )
         return None if row is None else _deployment(row)
 
@@ -175,14 +200,11 @@ class Deployments:
         return self.start(baseline, last.sha, last.pulls, last.cursor)
 
     def start(self, baseline: Baseline, sha: str, pulls: tuple[int, ...], cursor: int) -> Deployment:
-        """Open a deployment of a verified commit."""
-        with self._db.transaction() as db:
-            db.execute(
-                "INSERT INTO deployments (team, agent, sha, pulls, state, cursor, previous_sha, created_at)"
-                " VALUES (?, ?, ?, ?, 'verified', ?, ?, ?)",
-                (baseline.team, baseline.agent, sha, json.dumps(pulls), cursor, baseline.running_sha, self._clock()),
-            )
-        opened = self.current(baseline.agent)
+        """Open a deployment of a verified commit, on the base that counts."""
+        facts = {"sha": sha, "pulls": json.dumps(pulls), "cursor": cursor, "base": _base(self._db, baseline)}
+        with self._db.transaction():
+            insert_deployment(self._db, baseline, DeploymentState.VERIFIED, created_at=self._clock(), **facts)
+            opened = self.current(baseline.agent)
         assert opened is not None
         return opened
 
@@ -215,16 +237,20 @@ class Deployments:
                 "UPDATE deployments SET state = ?, reason = ?, ended_at = ? WHERE id = ?",
                 (state, reason[:4000], now if state in FINAL else None, deployment.id),
             )
+            if state is DeploymentState.DEPLOYED:
+                db.execute(
+                    "UPDATE baselines SET running_sha = ?, running_base = ? WHERE agent = ?",
+                    (deployment.sha, deployment.base, deployment.agent),
+                )
+            if deployment.cascade:  # it brought no commit: what was approved last, or refused, stays that
+                return
             if state in APPLIED:
                 db.execute(
                     "UPDATE baselines SET sha = ?, cursor = ? WHERE agent = ?",
                     (deployment.sha, deployment.cursor, deployment.agent),
                 )
             if state is DeploymentState.DEPLOYED:
-                db.execute(
-                    "UPDATE baselines SET running_sha = ?, rejected_sha = '' WHERE agent = ?",
-                    (deployment.sha, deployment.agent),
-                )
+                db.execute("UPDATE baselines SET rejected_sha = '' WHERE agent = ?", (deployment.agent,))
             elif state in FINAL:
                 db.execute("UPDATE baselines SET rejected_sha = ? WHERE agent = ?", (deployment.sha, deployment.agent))
 
@@ -259,6 +285,24 @@ class Deployments:
             )
             db.execute("UPDATE baselines SET rejected_sha = ? WHERE agent = ?", (sha, baseline.agent))
         return True
+
+
+def insert_deployment(db: Database, baseline: Baseline, state: DeploymentState, **facts: object) -> int:
+    """Open a deployment after what an agent runs now; returns its id. `facts` are more columns."""
+    row = {"team": baseline.team, "agent": baseline.agent, "state": state, **facts}
+    row |= {"previous_sha": baseline.running_sha, "previous_base": baseline.running_base}
+    names, marks = ", ".join(row), ", ".join("?" * len(row))
+    with db.transaction() as connection:
+        done = connection.execute(f"INSERT INTO deployments ({names}) VALUES ({marks})", tuple(row.values()))  # noqa: S608
+    return done.lastrowid or 0
+
+
+def _base(db: Database, baseline: Baseline) -> str:
+    """The base on which an agent's next commit is built; a roster has none."""
+    if baseline.agent.startswith("@"):
+        return ""
+    row = db.row("SELECT digest FROM accepted_bases WHERE forge = ?", Repo.parse(baseline.repo).forge)
+    return "" if row is None else str(row["digest"])
 
 
 def _deployment(row: sqlite3.Row) -> Deployment:

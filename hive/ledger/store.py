@@ -10,9 +10,11 @@ from sqlite3 import Connection
 from forge.models import User
 from hive.ledger.audit import Audit
 from hive.ledger.backlog import Backlog
+from hive.ledger.bases import Bases
 from hive.ledger.breakers import Breakers
 from hive.ledger.broker_calls import BrokerCalls
 from hive.ledger.budgets import Budgets
+from hive.ledger.cascades import Cascades
 from hive.ledger.conversations import Conversations
 from hive.ledger.database import WORTH_ROWS, Clock, Database
 from hive.ledger.dead_letters import DeadLetters
@@ -37,6 +39,8 @@ from hive.ledger.run_states import RunStates
 from hive.ledger.runs import Runs
 from hive.ledger.snapshots import Snapshots
 from hive.ledger.spending import SpendingReport
+from hive.ledger.standing import AgentStandings
+from hive.ledger.status_issues import StatusIssues
 from hive.ledger.suspensions import Suspensions
 from hive.ledger.transcripts import Transcripts
 from hive.ledger.verdicts import Verdicts
@@ -77,6 +81,10 @@ class Ledger:
         self.deployments = Deployments(self._db, clock)
         self.proposals = Proposals(self._db, clock)
         self.rosters = Rosters(self._db, clock)
+        self.bases = Bases(self._db, clock)
+        self.cascades = Cascades(self._db, clock)
+        self.status_issues = StatusIssues(self._db)
+        self.standings = AgentStandings(self._db, clock)
         self.incidents = Incidents(self._db, clock)
         self.audit = Audit(self._db, clock)
         self.pruning = Pruning(self._db)

@@ -135,6 +135,33 @@ class WithdrawReverts(WireNamed, wire="withdraw_reverts"):
 
 
 @dataclass(frozen=True, slots=True)
+class ShowCascade(WireNamed, wire="show_cascade"):
+    """Show how far the rebuild of all containers is when this is performed, in its one comment on `ref`."""
+
+    ref: Ref
+    cascade: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProposeBaseUpdate(WireNamed, wire="propose_base_update"):
+    """Open a pull request on the base that says what its packages are on this host: `lock`, by package."""
+
+    repo: Repo
+    lock: tuple[tuple[str, str], ...]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowAgentStatus(WireNamed, wire="show_agent_status"):
+    """Show how an agent stands when this is performed, in its one issue in `repo`."""
+
+    repo: Repo
+    agent: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class AddToIssue(WireNamed, wire="add_to_issue"):
     """Comment on the issue that was opened under the key `opened`, and close it if `closes`."""
 
@@ -157,6 +184,9 @@ Action = (
     | CommitFile
     | ProposeSuppression
     | WithdrawReverts
+    | ShowCascade
+    | ProposeBaseUpdate
+    | ShowAgentStatus
     | AddToIssue
 )
 HOST_ACTIONS = (
@@ -170,6 +200,9 @@ HOST_ACTIONS = (
     CommitFile,
     ProposeSuppression,
     WithdrawReverts,
+    ShowCascade,
+    ProposeBaseUpdate,
+    ShowAgentStatus,
     AddToIssue,
 )
 """Actions that no bot has."""

@@ -15,6 +15,8 @@ from hive import backoff
 from hive.codec import Codec
 from hive.ledger import Act, Effect, Ledger, StaleLease
 from hive.outbox import (
+    agent_status,
+    bases,
     code,
     comments,
     configurations,
@@ -35,6 +37,7 @@ from hive.outbox.subject_state import UNSEEN, SubjectState
 log = logging.getLogger("hive.outbox.executor")
 
 HANDLERS = Registry(
+    *(agent_status.HANDLERS, bases.HANDLERS),
     *(code.HANDLERS, comments.HANDLERS, configurations.HANDLERS, issues.HANDLERS, local_actions.HANDLERS),
     *(progress.HANDLERS, pulls.HANDLERS, questions.HANDLERS, reviews.HANDLERS, rosters.HANDLERS, suppressions.HANDLERS),
 )

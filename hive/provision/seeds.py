@@ -12,6 +12,8 @@ from forge.gitea.writer import GiteaForge
 from forge.models import FileEdit, Ref, Repo, Repository
 from forge.protocol import NotFound
 from hive.config import BadYaml, TeamSettings
+from hive.config.base_yaml import FILE as BASE_FILE
+from hive.config.base_yaml import NO_BASE, read_base
 from hive.config.roster import FILE, of_settings, read_roster, write_roster
 from hive.instance.instance import Instance, StartupError
 from hive.instance.rosters import host_settings
@@ -33,7 +35,7 @@ FORMS_AT = ".gitea/ISSUE_TEMPLATE"
 META = """\
 # {}
 
-Who works here is in [roster.yaml](roster.yaml): change it by pull request. A request for a new agent is an issue in `{}/ops`.
+Who works here is in [roster.yaml](roster.yaml), and what every container holds in `base.yaml`, if there is one: change them by pull request. A request for a new agent is an issue in `{}/ops`.
 
 Each commit on the branch `deployments` is a deployment: successes only.
 """
@@ -182,13 +184,16 @@ class Seeds:
         branch = self._admin.branch(repo, MAIN)
         cursor = max((push.id for push in self._admin.pushes(repo, MAIN, 0)), default=0)
         text = self._admin.file(repo, FILE, branch.sha).decode("utf-8", "replace")
+        base_text = (self._held(repo, BASE_FILE) or b"").decode("utf-8", "replace")
         settings, ledger = self._instance.settings, self._instance.ledger
         try:
+            base = read_base(base_text) if base_text else NO_BASE
             read_roster(text, host_settings(self._instance), self._forge)
         except BadYaml as error:
             raise StartupError(f"the roster in {repo.path} cannot be followed:\n{error}") from error
         with ledger.transaction():
             team = settings.first_team(self._forge)
+            ledger.bases.accept(self._forge, branch.sha, base.digest, base_text)
             ledger.deployments.register(roster_of(self._forge), team=team, seen=seen, branch=branch, cursor=cursor)
             ledger.rosters.accept(self._forge, branch.sha, text)
 

@@ -23,11 +23,13 @@ from bots.models import AgentSpec, Role
 from bots.money import dollars
 from hive.agent.engines import scripted
 from hive.codec import FieldError
-from hive.config import PACKAGES_PATH, BadYaml, Limits, likeliest, nearest, read_agent
+from hive.config import PACKAGES_PATH, BadYaml, Limits, base_yaml, likeliest, nearest, read_agent
 from hive.config.agent_yaml import PACKAGE
+from hive.config.base_yaml import NO_BASE, Base
 from hive.config.costs import OF_AGENTS
 from hive.config.yaml_loader import shown
 from hive.git_mirror.mirror import Mirror, TooLarge
+from hive.reconcile.rebuild_order import dependency_errors
 
 DECLARATION = "agent.yaml"
 PROMPT = "prompts/role.md"
@@ -90,6 +92,9 @@ class Plan:
     replies: str = ""
     """The script of the engine `scripted`."""
 
+    base: Base = NO_BASE
+    """What every container holds beside it; its commands are among those."""
+
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
@@ -103,6 +108,12 @@ class KnownNames:
     caps: Mapping[str, float] = field(default_factory=dict)
     """The caps of `hive.yaml` that an agent's own are within, in dollars by its names for them."""
 
+    agents: tuple[str, ...] = ()
+    """The agents of the team, the one whose declaration it is among them."""
+
+    dependencies: Callable[[], Mapping[str, tuple[str, ...]]] = dict
+    """Which agents the others of the team depend on. Asked if need be."""
+
 
 def plan(
     name: str,
@@ -112,8 +123,9 @@ def plan(
     *,
     packages_path: Sequence[str] = PACKAGES_PATH,
     known: KnownNames | None = None,
+    base: Base = NO_BASE,
 ) -> Plan:
-    """Read a declaration from a commit or tree; raises BuildFailed with all problems."""
+    """Read a declaration from a commit or tree, to be built on a base; raises BuildFailed with all problems."""
     text = _text(mirror, tree, DECLARATION)
     if text is None:
         raise BuildFailed([f"{DECLARATION}:1:1: there is no such file"])
@@ -122,17 +134,27 @@ def plan(
     def check(data: Mapping[str, Any]) -> Iterator[FieldError]:
         yield from _beyond(data, limits)
         yield from _missing(data, path)
-        yield from _unknown(data, known) if known is not None else ()
+        yield from _unknown(name, data, known) if known is not None else ()
 
     try:
         spec = read_agent(name, text, check=check)
     except BadYaml as error:
         raise BuildFailed(map(str, error.problems)) from error
-    commands = [resolve(package, path) for package in (*BASE, *spec.packages)]
+    if absent := missing_of(base, path):
+        raise BuildFailed(absent)
+    commands = [resolve(package, path) for package in (*BASE, *base.packages, *spec.packages)]
     prompt = _text(mirror, tree, PROMPT) or spec.prompt
     found = {command: file for some in commands for command, file in some.items()}
     replies = _script(mirror, tree) if spec.engine == "scripted" else ""
-    return Plan(replace(spec, prompt=prompt), tuple(sorted(found.items())), replies)
+    return Plan(replace(spec, prompt=prompt), tuple(sorted(found.items())), replies, base)
+
+
+def missing_of(base: Base, path: Sequence[str]) -> list[str]:
+    """What of a base this host does not have where containers see it, in sentences."""
+    where = f"in {', '.join(path)} (packages_path of hive.yaml), where containers see it"
+    said = "{file}: packages: this host has no {name!r} {where}"
+    absent = [package for package in base.packages if not resolve(package, path)]
+    return [said.format(file=base_yaml.FILE, name=package, where=where) for package in absent]
 
 
 def _script(mirror: Mirror, tree: str) -> str:
@@ -174,8 +196,9 @@ def _missing(data: Mapping[str, Any], path: Sequence[str]) -> Iterator[FieldErro
             yield FieldError(place, where + likeliest(package, (*PACKAGES, *_programs(path))))
 
 
-def _unknown(data: Mapping[str, Any], known: KnownNames) -> Iterator[FieldError]:
+def _unknown(name: str, data: Mapping[str, Any], known: KnownNames) -> Iterator[FieldError]:
     """References in a declaration that are unknown."""
+    yield from dependency_errors(name, data.get("depends_on"), known.agents, known.dependencies)
     lane, model, role = data.get("lane"), data.get("model"), data.get("role")
     if isinstance(lane, str) and lane not in known.lanes:
         yield FieldError(("lane",), f"the team has no lane {shown(lane)}{nearest(lane, known.lanes)}")
@@ -183,11 +206,11 @@ def _unknown(data: Mapping[str, Any], known: KnownNames) -> Iterator[FieldError]
         said = f"model.allowed of hive.yaml does not name {shown(model)}{nearest(model, known.models)}"
         yield FieldError(("model",), said)
     own = data.get("budget")
-    for name, bound in known.caps.items():
-        wanted = own.get(name) if isinstance(own, dict) else None
+    for cap, bound in known.caps.items():
+        wanted = own.get(cap) if isinstance(own, dict) else None
         if isinstance(wanted, int | float) and not isinstance(wanted, bool) and wanted > bound:
             yield FieldError(
-                ("budget", name), f"budget.{OF_AGENTS[name]} of hive.yaml allows {bound:g} at the most (it is {wanted})"
+                ("budget", cap), f"budget.{OF_AGENTS[cap]} of hive.yaml allows {bound:g} at the most (it is {wanted})"
             )
     if role in UNIQUE_ROLES and (holder := known.holders().get(role)) is not None:
         yield FieldError(("role",), f"{holder} is the {role} of this team, and there is one at the most")
@@ -246,7 +269,7 @@ def build(made: Plan, sha: str, gens: Path) -> Path:
 
 def settings(made: Plan, sha: str) -> dict[str, Any]:
     """What `agent.json` of an artifact holds."""
-    return {**asdict(made.spec), "generation": sha, "env": dict(made.spec.env)}
+    return {**asdict(made.spec), "generation": sha, "env": {**dict(made.base.env), **dict(made.spec.env)}}
 
 
 def environment(artifact: Path) -> dict[str, str]:
@@ -269,6 +292,10 @@ def changes(old: Plan | None, new: Plan) -> tuple[str, ...]:
         said.append("changes the command of its engine")
     if before["health"] != after["health"]:
         said.append("changes its health check")
+    if set(old.spec.depends_on) != set(new.spec.depends_on):
+        said.append(
+            f"depends_on: {', '.join(old.spec.depends_on) or 'none'} → {', '.join(new.spec.depends_on) or 'none'}"
+        )
     said += [f"allows {word}" for word in new.spec.capabilities if word not in old.spec.capabilities]
     said += [f"forbids {word}" for word in old.spec.capabilities if word not in new.spec.capabilities]
     caps = dict(old.spec.budget), dict(new.spec.budget)

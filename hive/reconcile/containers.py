@@ -14,6 +14,7 @@ from pathlib import Path
 from hive.backoff import CONTAINERS
 from hive.config import Limits
 from hive.reconcile.agent_dirs import AgentDirs
+from hive.reconcile.agent_locks import AgentLocks
 from hive.reconcile.backends import Backend
 from hive.reconcile.limit_watch import LimitWatch
 from hive.reconcile.limiter import Limiter
@@ -54,6 +55,7 @@ class Containers:
         self._runs: dict[str, int] = {}
         self._keys: dict[str, str] = {}
         self._used: set[str] = set()
+        self._locks = AgentLocks()
 
     def epoch(self, agent: str) -> int:
         """A number that changes whenever a container starts or ends; any thread may ask."""
@@ -109,7 +111,11 @@ class Containers:
         return dirs
 
     def sweep_out(self, agent: str) -> None:
-        """End what an earlier host left behind: one that was killed in the very moment of a start."""
+        """Keep an agent, and end what an earlier host left behind: one that was killed in the very moment of a start.
+
+        Raises BlockingIOError, and ends nothing, while another host keeps it.
+        """
+        self._locks.take(self.dirs(agent))
         if self.limiter.groups is not None:
             self.limiter.groups.sweep()
         self.backend.clean(self.dirs(agent))
@@ -201,6 +207,7 @@ class Containers:
             found.tell()
         for agent in list(self._running):
             self.stop(agent)
+        self._locks.release()
         self.limiter.close()
 
     def log(self, agent: str, lines: int = 40) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from hive.git_mirror.mirror import GitError, Mirror
-from hive.ledger import Ledger
+from hive.ledger import Generation, Ledger
 from hive.reconcile.build import SETTINGS, BuildFailed, Plan, settings
 from hive.reconcile.containers import Containers
 from hive.reconcile.planner import Planner
@@ -43,18 +43,20 @@ class Drift:
 
         Raises OSError for errors of its directories, and errors of the ledger.
         """
-        sha = self.containers.running(agent)
-        if not sha or self.ledger.deployments.is_under_way(agent):
+        running, baseline = self.containers.running(agent), self.ledger.deployments.baseline(agent)
+        if not running or baseline is None or running != baseline.generation:
+            return None
+        if self.ledger.deployments.is_under_way(agent):
             return None
         try:
-            made = self.planner.plan(agent, mirror(), branch, sha)
+            made = self.planner.plan(agent, mirror(), branch, baseline.generation)
         except BuildFailed as error:
             return error.problems
         except GitError:
             return None
-        return differences(made, sha, self._artifact(agent, sha))
+        return differences(made, running, self._artifact(agent, running))
 
-    def discard(self, agent: str, mirror: Callable[[], Mirror], branch: str, sha: str) -> None:
+    def discard(self, agent: str, mirror: Callable[[], Mirror], branch: str, sha: Generation) -> None:
         """Take away an artifact that has drifted, so that its commit is built at its next start; one that cannot be built here stays."""
         artifact = self._artifact(agent, sha)
         try:

@@ -41,13 +41,23 @@ class Holds:
         """
         if not deployment.is_waiting:
             return None
-        for suspension in self._ledger.suspensions.of(deployment.team, Scope.DEPLOYMENTS, deployment.agent):
+        if (hold := self.of_agent(deployment.team, deployment.agent)) is not None:
+            return hold
+        return self.frozen() if deployment.pulls else None
+
+    def of_agent(self, team: str, agent: str) -> DeploymentHold | None:
+        """What holds whatever is to be deployed for an agent."""
+        for suspension in self._ledger.suspensions.of(team, Scope.DEPLOYMENTS, agent):
             return DeploymentHold(f"suspended:{suspension.since}", suspension.detail, BY_RESUME)
-        for suspension in self._ledger.suspensions.of(deployment.team, Scope.AGENT, deployment.agent):
+        for suspension in self._ledger.suspensions.of(team, Scope.AGENT, agent):
             if suspension.reason is SuspensionReason.STOPPED:
                 return DeploymentHold(f"stopped:{suspension.since}", f"its agent is {suspension.detail}", BY_START)
+        return None
+
+    def frozen(self) -> DeploymentHold | None:
+        """What holds all that is merged now: a freeze window."""
         now = datetime.fromtimestamp(self._ledger.clock(), UTC)
-        until = frozen_until(self._freeze, now) if deployment.pulls else None
+        until = frozen_until(self._freeze, now)
         if until is None:
             return None
         return DeploymentHold(f"frozen:{until:%Y-%m-%dT%H:%M}", UNTIL.format(until=until), NO_WAITING)

@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import assert_never
 
@@ -19,8 +20,9 @@ from hive.agent.health import NEW
 from hive.backoff import RECONCILIATION
 from hive.config import PACKAGES_PATH, Limits
 from hive.git_mirror.mirror import GitError, Mirror
-from hive.ledger import Act, Baseline, Deployment, DeploymentState, Ledger
+from hive.ledger import Act, Baseline, Deployment, DeploymentState, Generation, Ledger
 from hive.ledger.errors import is_transient
+from hive.reconcile.base_file import base_of
 from hive.reconcile.branch_watch import BranchSource, BranchWatch
 from hive.reconcile.build import BuildFailed, build, changes, environment
 from hive.reconcile.containers import Containers
@@ -96,10 +98,10 @@ class Reconciler:
         """
         self._ledger = ledger
         self._is_down = is_down
-        self._holds = Holds(ledger) if holds is None else holds
+        self.holds = Holds(ledger) if holds is None else holds
         self._waits: dict[str, tuple[int, str]] = {}
         self._containers = containers
-        self.planner = Planner(limits, tuple(packages_path))
+        self.planner = Planner(limits, tuple(packages_path), partial(base_of, ledger))
         self._probe_seconds = probe_seconds
         self._rests: dict[str, Backoff] = {}
         self._watches: dict[str, BranchWatch] = {}
@@ -163,12 +165,12 @@ class Reconciler:
         if deployment.state is DeploymentState.ROLLING_BACK:
             self._roll_back(target, deployment)
             return
-        if (hold := self._holds.of(deployment)) is not None:
+        if (hold := self.holds.of(deployment)) is not None:
             self._wait(target, baseline, deployment, hold)
             return
         self._waits.pop(target.agent, None)
         try:
-            reached = self._advance(target, deployment.sha, deployment)
+            reached = self._advance(target, deployment.generation, deployment)
         except (BuildFailed, ProbeFailed, StepFailed) as error:
             self._give_up(target, deployment, str(error))
         else:
@@ -198,24 +200,14 @@ class Reconciler:
             self._fail(target, deployment, DeploymentState.ROLLED_BACK, reason)
             return
         try:
-            if not self._advance(target, deployment.previous_sha, None):
+            if not self._advance(target, deployment.previous, None):
                 return
         except (BuildFailed, GitError, ProbeFailed, StepFailed) as error:
             reason = f"{reason}\nand what ran before does not come back: {error}"
         self._fail(target, deployment, DeploymentState.ROLLED_BACK, reason)
 
     def _succeed(self, target: ManagedAgent, baseline: Baseline, deployment: Deployment) -> None:
-        mirror = target.mirror()
-        new = self.planner.built(target.agent, mirror, target.policy.branch, deployment.sha)
-        try:
-            old = (
-                self.planner.built(target.agent, mirror, target.policy.branch, baseline.running_sha)
-                if baseline.running_sha
-                else None
-            )
-        except (BuildFailed, GitError):  # it was built under other rules, or its commit is gone
-            old = None
-        said = changes(old, new)
+        said = () if deployment.cascade else _changes(self.planner, target, baseline, deployment)
         with self._ledger.transaction():
             self._ledger.deployments.transition(deployment, DeploymentState.DEPLOYED)
             target.reporter.deployed(deployment, target.repo, said)
@@ -228,7 +220,7 @@ class Reconciler:
     def _restore(self, target: ManagedAgent, baseline: Baseline) -> None:
         """The container that is meant to run runs; before the first merge of a configuration there is none."""
         if baseline.running_sha and not self._is_down(target.agent):
-            self._advance(target, baseline.running_sha, None)
+            self._advance(target, baseline.generation, None)
 
     def _rests_still(self, baseline: Baseline) -> bool:
         rest = self._rests.get(baseline.agent)
@@ -247,12 +239,12 @@ class Reconciler:
         until = time.monotonic() + RECONCILIATION.delay(failures)
         self._rests[target.agent] = Backoff(reason, failures, until, baseline.check_requested_at)
 
-    def _advance(self, target: ManagedAgent, sha: str, deployment: Deployment | None) -> bool:
-        """Perform the steps that are possible now; True once the container of this commit has sent a heartbeat.
+    def _advance(self, target: ManagedAgent, wanted: Generation, deployment: Deployment | None) -> bool:
+        """Perform the steps that are possible now; True once the container of this artifact has sent a heartbeat.
 
         Each step may be repeated: after a crash they are planned again from the actual state.
         """
-        for step in plan_steps(sha, self._actual(target.agent)):
+        for step in plan_steps(wanted, self._actual(target.agent)):
             if deployment is not None and deployment.state is not step.STATE:
                 self._ledger.deployments.transition(deployment, step.STATE)
             if isinstance(step, Probe):
@@ -285,10 +277,19 @@ class Reconciler:
                 if self._containers.stop(target.agent):
                     self._ledger.runs.release(target.agent, refund=True, first=True)
                 extra = self._environment(dirs.gens / step.sha)
-                self._containers.start(target.agent, step.sha, {**extra, NEW: "1"} if is_new else extra)
+                self._containers.start(target.agent, str(step.sha), {**extra, NEW: "1"} if is_new else extra)
             case _:
                 assert_never(step)
         return True
+
+    def build_ahead(self, target: ManagedAgent, wanted: Generation) -> None:
+        """Build an artifact whose turn has not come; what is wrong with it is told then."""
+        if wanted in self._containers.dirs(target.agent).built():
+            return
+        try:
+            self._do(target, Build(wanted), is_new=True)
+        except (BuildFailed, GitError, *FAULTS) as error:
+            log.info("not_built_ahead agent=%s error=%r", target.agent, str(error)[:300])
 
     def _environment(self, artifact: Path) -> dict[str, str]:
         try:
@@ -321,6 +322,17 @@ class Reconciler:
         running = self._containers.running(agent)
         built = frozenset(sha for sha in dirs.built() if self._containers.backend.has_made(dirs, sha))
         return Actual(built, dirs.pointed(), running, self._containers.answered(agent) if running else "")
+
+
+def _changes(planner: Planner, target: ManagedAgent, baseline: Baseline, deployment: Deployment) -> tuple[str, ...]:
+    """What a deployment changed in what runs, in sentences."""
+    agent, mirror, branch = target.agent, target.mirror(), target.policy.branch
+    new = planner.built(agent, mirror, branch, deployment.generation)
+    try:
+        old = planner.built(agent, mirror, branch, baseline.generation) if baseline.running_sha else None
+    except (BuildFailed, GitError):  # it was built under other rules, or its commit is gone
+        old = None
+    return changes(old, new)
 
 
 def in_words(error: Exception) -> str:

@@ -83,6 +83,9 @@ class Reporter:
     def deployed(self, deployment: Deployment, repo: Repo, changes: tuple[str, ...]) -> None:
         """Report a running commit: tag it, record it, comment, and resume runs that wait for it."""
         sha = deployment.sha
+        if deployment.cascade:  # its cascade says it for all
+            self._audit(deployment, repo, Act.CONTAINER_REBUILT, base=deployment.base)
+            return
         tag = f"deployed/{deployment.pulls[-1]}" if deployment.pulls else f"adopted/{sha[:12]}"
         key = f"{deployment.agent}:{deployment.id}"
         line = f"deploy {deployment.agent} {tag} {sha[:12]}"
@@ -104,6 +107,9 @@ class Reporter:
     def failed(self, deployment: Deployment, repo: Repo, reason: str) -> None:
         """Report a commit that cannot run: tag it, and comment on each pull request that it came from."""
         key = f"{deployment.agent}:{deployment.id}"
+        if deployment.cascade:
+            self._audit(deployment, repo, Act.DEPLOYMENT_FAILED, reason=reason[:300], base=deployment.base)
+            return
         for pull in deployment.pulls[-1:]:
             self._enqueue(
                 deployment, CreateTag(repo, f"failed/{pull}", deployment.sha, reason[:1000], key=f"tag:{key}")

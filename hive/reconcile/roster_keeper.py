@@ -10,10 +10,12 @@ from bots.intents import OpenIssue, PostComment
 from bots.markdown import code, listed, plain
 from forge.models import Ref
 from hive.config import BadYaml, Settings
+from hive.config.base_yaml import read_base
 from hive.config.roster import Roster, accepted_roster, read_roster
 from hive.ledger import Act, Baseline, Deployment, DeploymentState, Ledger
 from hive.outbox.actions import Action, CommitFile, CreateTag
 from hive.outbox.enqueue import enqueue
+from hive.reconcile.base_file import base_text
 from hive.reconcile.branch_watch import BranchWatch
 from hive.reconcile.report import LOG
 from hive.reconcile.roster_file import roster_text
@@ -85,8 +87,11 @@ class RosterKeeper:
     def _settle(self, deployment: Deployment) -> bool:
         """Let the roster of an approved commit count, unless it cannot be read; returns whether it does."""
         try:
-            text = roster_text(self.watch.source.mirror(), deployment.sha)
+            mirror = self.watch.source.mirror()
+            text = roster_text(mirror, deployment.sha)
             roster = read_roster(text, self.settings, self.forge)
+            base = base_text(mirror, deployment.sha)
+            digest = read_base(base).digest if base else ""
         except BadYaml as error:
             with self.ledger.transaction():
                 self._fail(deployment, str(error))
@@ -101,7 +106,18 @@ class RosterKeeper:
                     self.ledger.rosters.bury(agent, team)
             for agent in roster.agents:
                 self.ledger.rosters.unbury(agent)
-            self._report(deployment, changes)
+            is_rebased = self._rebase(deployment, digest, base)
+            self._report(deployment, changes, is_rebased=is_rebased)
+        return True
+
+    def _rebase(self, deployment: Deployment, digest: str, text: str) -> bool:
+        """Let a base count, and all containers be rebuilt on it; False if it is the one that counts already."""
+        if not self.ledger.bases.accept(self.forge, deployment.sha, digest, text):
+            return False
+        self.ledger.cascades.begin(
+            self.forge, team=deployment.team, base=digest, sha=deployment.sha, pulls=deployment.pulls
+        )
+        self._audit(deployment, Act.BASE_FOLLOWED, base=digest)
         return True
 
     def _before(self) -> Roster:
@@ -121,11 +137,15 @@ class RosterKeeper:
             if agent not in after:
                 yield LEAVES.format(agent=agent, team=team)
 
-    def _report(self, deployment: Deployment, changes: tuple[str, ...]) -> None:
+    def _report(self, deployment: Deployment, changes: tuple[str, ...], *, is_rebased: bool) -> None:
+        """Say what counts; a base counts as deployed once its containers run, which its cascade says."""
         repo, sha, key = self.watch.source.repo, deployment.sha, f"roster:{deployment.id}"
-        tag = f"deployed/{deployment.pulls[-1]}" if deployment.pulls else f"adopted/{sha[:12]}"
+        became = "approved" if is_rebased else "deployed"
+        tag = f"{became}/{deployment.pulls[-1]}" if deployment.pulls else f"adopted/{sha[:12]}"
         line = f"deploy roster {tag} {sha[:12]}"
         self._enqueue(deployment.team, CreateTag(repo, tag, sha, line, key=f"tag:{key}"))
+        if is_rebased and not changes:
+            return
         file = CommitFile(repo, "deployed/roster", f"{sha}\n", line, LOG, key=f"meta:{key}", start="main")
         self._enqueue(deployment.team, file)
         said = FOLLOWED.format(sha=code(sha[:7]), tag=tag, changes=listed(changes) or NOTHING).strip()

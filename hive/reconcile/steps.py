@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from hive.ledger import DeploymentState
+from hive.ledger import DeploymentState, Generation
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """Make the artifact of a commit."""
+    """Make an artifact."""
 
     STATE: ClassVar[DeploymentState] = DeploymentState.BUILD
-    sha: str
+    sha: Generation
 
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """Make a commit's artifact the one that the container starts from."""
+    """Make an artifact the one that the container starts from."""
 
     STATE: ClassVar[DeploymentState] = DeploymentState.SWITCH
-    sha: str
+    sha: Generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Activate:
     """Start the container from what it points to, in place of the one that runs."""
 
     STATE: ClassVar[DeploymentState] = DeploymentState.ACTIVATE
-    sha: str
+    sha: Generation
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Probe:
     """Wait for the container's heartbeat."""
 
     STATE: ClassVar[DeploymentState] = DeploymentState.PROBE
-    sha: str
+    sha: Generation
 
 
 Step = Build | Switch | Activate | Probe
@@ -45,7 +45,7 @@ Step = Build | Switch | Activate | Probe
 
 @dataclass(frozen=True, slots=True)
 class Actual:
-    """What is: the commits whose artifacts exist, the one pointed to, the one that runs, the one that answered."""
+    """What is: the artifacts that exist, the one pointed to, the one that runs, the one that answered."""
 
     built: frozenset[str] = frozenset()
     pointed: str = ""
@@ -53,8 +53,8 @@ class Actual:
     answered: str = ""
 
 
-def plan(wanted: str, actual: Actual) -> list[Step]:
-    """The steps to a running container of the wanted commit; none if it runs and has answered."""
+def plan(wanted: Generation, actual: Actual) -> list[Step]:
+    """The steps to a running container of the wanted artifact; none if it runs and has answered."""
     steps: list[Step] = []
     if wanted not in actual.built:
         steps.append(Build(wanted))

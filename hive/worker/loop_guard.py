@@ -21,14 +21,14 @@ from bots.review_intents import EditRemarks, ShowReview
 from forge.events import Event
 from forge.models import Ref, Repo, User
 from hive.ledger import Act, Effect, Job, Ledger, Origin, Priority, Scope, SuspensionReason
-from hive.outbox.actions import ShowProgress
+from hive.outbox.actions import ShowAgentStatus, ShowCascade, ShowProgress
 
 log = logging.getLogger("hive.worker.loop_guard")
 
 WINDOW_SECONDS = 600.0
 EXEMPT = (
     *(React.WIRE, Reply.WIRE, SetVerdict.WIRE, RefreshVerdict.WIRE),
-    *(ShowProgress.WIRE, ShowReview.WIRE, EditRemarks.WIRE),
+    *(ShowProgress.WIRE, ShowReview.WIRE, EditRemarks.WIRE, ShowCascade.WIRE, ShowAgentStatus.WIRE),
 )
 """Actions that do not count as writes: answers to a person's command, edits of comments that are there, and verdicts, which may
 keep a merge from happening."""

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,11 +23,13 @@ from typing import Any, cast
 from forge.models import Branch, Repo, Repository
 from hive.agent.enter import READY
 from hive.config import Limits
+from hive.config.base_yaml import read_base
 from hive.git_mirror.mirror import Login, Mirror
-from hive.ledger import Ledger
-from hive.ledger.deployments import FINAL, Deployment
+from hive.ledger import Generation, Ledger
 from hive.reconcile.backends import Backend
+from hive.reconcile.cascade import CascadeRunner
 from hive.reconcile.containers import Containers
+from hive.reconcile.holds import Holds
 from hive.reconcile.reconciler import ManagedAgent, Reconciler
 from hive.reconcile.report import Reporter
 from hive.reconcile.verify import Policy
@@ -44,6 +46,7 @@ CHANGES = {
     "running_container.py": {"start", "stop", "kill", "clear"},
     "report.py": {"deployed", "failed"},
     "deployments.py": {"transition"},
+    "cascades.py": {"plan", "start", "mark", "end"},
     "enqueue.py": {"enqueue"},
     "database.py": {"__enter__", "__exit__"},
     "client.py": {"begin"},
@@ -114,6 +117,17 @@ class Place:
         ledger.deployments.start(baseline, new, (7,), 2)
         ledger.close()
 
+    def prepare_base(self, old: str, text: str) -> Generation:
+        """An operator's merge of pull request 7 of the hive's repository was verified, which brings a base; returns what is to run."""
+        ledger, base = self.ledger, read_base(text)
+        seen = Repository(5, REPO, "main", archived=False, mirror=False, empty=False, private=True)
+        branch = Branch("main", old, protected=True)
+        ledger.deployments.register(AGENT, team="acme", seen=seen, branch=branch, cursor=1)
+        ledger.bases.accept(REPO.forge, "f" * 40, base.digest, text)
+        ledger.cascades.begin(REPO.forge, team="acme", base=base.digest, sha="f" * 40, pulls=(7,))
+        ledger.close()
+        return Generation(old, base.digest)
+
     def run(self, scene: Scene, *, answers: frozenset[str], killer: Killer) -> None:
         """Be the host until the deployment is over and the container of what is meant to run has answered."""
         backend = scene.enter(self.root)
@@ -126,11 +140,14 @@ class Place:
         target = ManagedAgent(
             AGENT, REPO, Policy(5, frozenset({1}), "main"), reader, lambda: mirror, reporter, lambda _: True
         )
+        meta = Repo(REPO.forge, "hive", "meta")
+        runner = CascadeRunner(ledger, "core", lambda _: meta, containers.dirs, Holds(ledger))
         containers.sweep_out(AGENT)
         reconciler.watch(target).next_look = time.monotonic() + 2 * SECONDS
         end = time.monotonic() + SECONDS
         with killer:
             while time.monotonic() < end and not _is_over(ledger, containers):
+                runner.keep({AGENT: REPO.forge})
                 reconciler.keep(target)
                 scene.listen(self.root, containers, answers)
                 containers.reap()
@@ -142,22 +159,24 @@ class Place:
         """How it ended: the deployment, the agent's baseline, what its container starts from, and what is owed to the forge."""
         ledger = self.ledger
         try:
-            last, baseline = ledger.deployments.newest(AGENT), ledger.deployments.baseline(AGENT)
-            assert last is not None
+            last, baseline = _last(ledger), ledger.deployments.baseline(AGENT)
             assert baseline is not None
             rows = ledger._db.rows("SELECT kind, key, payload FROM effects ORDER BY key")
-            owed = [(row["kind"], row["key"], _without_times(row["payload"])) for row in rows]
+            owed = {_owed(row["kind"], row["key"], _without_times(row["payload"])): None for row in rows}
+            steps = ledger.cascades.steps(1)
             count = ledger._db.row("SELECT count(*) AS n FROM deployments")
             assert count is not None
             return {
                 "deployments": count["n"],
-                "state": last.state.value,
-                "running": baseline.running_sha,
+                "state": last["state"],
+                "running": str(baseline.generation),
+                "cascade": [(step.agent, step.state.value, step.has_failed) for step in steps],
+                "open": len(ledger.cascades.open()),
                 "accepted": baseline.sha,
                 "rejected": baseline.rejected_sha,
                 "pointed": (self.root / "agents" / AGENT / "current").readlink().name,
                 "drafts": sorted(path.name for path in (self.root / "agents" / AGENT / "gens").glob(".*")),
-                "owed": owed,
+                "owed": list(owed),
                 **scene.end(self.root),
             }
         finally:
@@ -165,11 +184,22 @@ class Place:
 
 
 def _is_over(ledger: Ledger, containers: Containers) -> bool:
-    last: Deployment | None = ledger.deployments.newest(AGENT)
     baseline = ledger.deployments.baseline(AGENT)
-    assert last is not None
     assert baseline is not None
-    return last.state in FINAL and containers.answered(AGENT) == baseline.running_sha
+    is_open = ledger.deployments.current(AGENT) is not None or ledger.cascades.open()
+    return not is_open and containers.answered(AGENT) == baseline.generation
+
+
+def _last(ledger: Ledger) -> Mapping[str, Any]:
+    """The newest deployment, whatever it brought."""
+    row = ledger._db.row("SELECT * FROM deployments ORDER BY id DESC LIMIT 1")
+    assert row is not None
+    return dict(row)
+
+
+def _owed(kind: str, key: str, payload: str) -> tuple[str, str, str]:
+    """What is owed to the forge; how often a comment is brought up to date depends on how long it took."""
+    return (kind, "", "") if kind == "show_cascade" else (kind, key, payload)
 
 
 def _without_times(payload: str) -> str:

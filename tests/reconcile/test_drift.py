@@ -8,6 +8,7 @@ import pytest
 
 from hive.app.drift_watch import DriftWatch
 from hive.config import Limits
+from hive.ledger import Generation
 from hive.outbox.incidents import IncidentReporter
 from hive.reconcile.drift import Drift
 from hive.reconcile.reconciler import Reconciler
@@ -49,7 +50,7 @@ def found_in(site: Site) -> tuple[str, ...] | None:
 
 def rebuild(site: Site, sha: str) -> None:
     """Let what has drifted be built again."""
-    drift(site).discard("iris", site.target.mirror, "main", sha)
+    drift(site).discard("iris", site.target.mirror, "main", Generation(sha))
 
 
 def test_a_host_that_stands_still_has_no_drift(site: Site, programs: Path) -> None:

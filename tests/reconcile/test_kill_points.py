@@ -135,6 +135,27 @@ def test_killed_at_each_point(origin: Origin, tmp_path: Path, name: str, *, is_g
         assert made.end_of(made.play(Killer(point), Killer())) == wanted_end, point
 
 
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", [SCRIPT, *by_night("bubblewrap", "nspawn", "podman", "none")])
+@GOOD
+def test_killed_in_a_base_update(origin: Origin, tmp_path: Path, name: str, *, is_good: bool) -> None:
+    """The same of a cascade: its container is rebuilt or as it was, it is over, and comment, tag and log are owed once."""
+    scene = sleeping(tmp_path) if name == SCRIPT else Scene(wanted(name))
+    old = origin.commit(plain(0))
+    first = Place(tmp_path / "first")
+    first.root.mkdir()
+    shutil.copytree(origin.mirror.path, first.root / "mirror.git")
+    new = first.prepare_base(old, "env: {PLANET: earth}\n")
+    made, listed = Table(tmp_path, scene, old, str(new), is_good), tmp_path / "points.json"
+    wanted_end = made.expected(made.play(Killer(into=listed)))
+    assert (wanted_end["accepted"], wanted_end["rejected"]) == (old, "")
+    assert wanted_end["cascade"] == [("iris", "started", not is_good)]
+    points = json.loads(listed.read_text())
+    assert len(points) >= LEAST, points
+    for point in chosen(points, EACH_PUSH):
+        assert made.end_of(made.play(Killer(point), Killer())) == wanted_end, point
+
+
 @pytest.fixture
 def nixos(leader: int) -> NixosScene:
     """A host of NixOS containers; skips where there can be none."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hive.ledger import Generation
 from hive.reconcile.steps import Activate, Actual, Build, Probe, Step, Switch, plan
 
 SHAS = st.sampled_from(["", "a", "b"])
+A, B = Generation("a"), Generation("b")
 ACTUAL = st.builds(Actual, st.frozensets(st.sampled_from(["a", "b"])), SHAS, SHAS, SHAS)
 
 
@@ -26,29 +28,29 @@ def after(actual: Actual, step: Step) -> Actual:
 
 def test_from_nothing() -> None:
     """A container that never was takes all four steps."""
-    assert plan("a", Actual()) == [Build("a"), Switch("a"), Activate("a"), Probe("a")]
+    assert plan(A, Actual()) == [Build(A), Switch(A), Activate(A), Probe(A)]
 
 
 def test_nothing_to_do() -> None:
     """What runs and has answered is left alone."""
-    assert plan("a", Actual(frozenset("a"), "a", "a", "a")) == []
+    assert plan(A, Actual(frozenset("a"), "a", "a", "a")) == []
 
 
 @given(ACTUAL, st.integers(0, 4))
 def test_converges_from_anywhere(actual: Actual, killed_after: int) -> None:
     """Killed after any step and planned anew, it ends with the wanted container, answering."""
-    for step in plan("b", actual)[:killed_after]:
+    for step in plan(B, actual)[:killed_after]:
         actual = after(actual, step)
-    for step in plan("b", actual):
+    for step in plan(B, actual):
         actual = after(actual, step)
     assert (actual.pointed, actual.running, actual.answered) == ("b", "b", "b")
     assert "b" in actual.built
-    assert plan("b", actual) == []
+    assert plan(B, actual) == []
 
 
 @given(ACTUAL)
 def test_never_points_to_what_is_not_built(actual: Actual) -> None:
     """Building comes before pointing, pointing before starting, and starting before the sign of life."""
     order = [Build, Switch, Activate, Probe]
-    steps = [order.index(type(step)) for step in plan("a", actual)]
+    steps = [order.index(type(step)) for step in plan(A, actual)]
     assert steps == sorted(steps)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from hive.git_mirror.mirror import Mirror
+from hive.ledger import Generation
 from hive.reconcile.agent_dirs import AgentDirs
 from hive.reconcile.backends.bounds import Bounds
 
@@ -42,8 +43,10 @@ class Backend(Protocol):
     def has_groups(self) -> bool:
         """Whether it makes groups of its own with the limits, below the one that it is given."""
 
-    def prepare(self, dirs: AgentDirs, sha: str, mirror: Mirror, /) -> bool:
-        """Make what a container of a commit needs beside its artifact; False while that goes on. It may be asked again.
+    def prepare(self, dirs: AgentDirs, sha: Generation, mirror: Mirror, /) -> bool:
+        """Make what a container of an artifact needs beside it; False while that goes on. It may be asked again.
+
+        What `mirror` knows is the commit of the artifact.
 
         Raises BuildFailed, GitError and OSError.
         """

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from hive.git_mirror.errors import GitError
 from hive.git_mirror.mirror import Mirror
+from hive.ledger import Generation
 from hive.reconcile.agent_dirs import AgentDirs
 from hive.reconcile.backends.backend import Command, NoBackend
 from hive.reconcile.backends.bounds import Bounds
@@ -114,7 +115,7 @@ class NixosContainer:
             RootClient(),
         )
 
-    def prepare(self, dirs: AgentDirs, sha: str, mirror: Mirror, /) -> bool:
+    def prepare(self, dirs: AgentDirs, sha: Generation, mirror: Mirror, /) -> bool:
         """Evaluate an agent's module, and build its system, one at a time on this host."""
         if not NAME.fullmatch(dirs.name):
             what = "nine small letters and digits at most, a letter first"
@@ -184,13 +185,13 @@ class NixosContainer:
     def _root(self, name: str, sha: str) -> Path:
         return self.builder.gcroots / name / sha
 
-    def _build(self, name: str, sha: str, mirror: Mirror) -> Path:
+    def _build(self, name: str, sha: Generation, mirror: Mirror) -> Path:
         with self._one_at_a_time:
-            if not any(entry.path == MODULE for entry in mirror.entries(sha)):
+            if not any(entry.path == MODULE for entry in mirror.entries(sha.commit)):
                 return self.builder.build(name, sha, None)
-            self.evaluator.evaluate(mirror, sha)
+            self.evaluator.evaluate(mirror, sha.commit)
             with tempfile.TemporaryDirectory(prefix="hive-nix-") as scratch:
-                write_out(mirror, sha, Path(scratch) / "tree")
+                write_out(mirror, sha.commit, Path(scratch) / "tree")
                 return self.builder.build(name, sha, Path(scratch) / "tree" / MODULE)
 
 

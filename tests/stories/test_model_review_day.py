@@ -142,7 +142,12 @@ class ModelDay(ReviewDay):
 def configured(home: Path, url: str, review: str) -> Path:
     """The configuration of a hive whose reviews are read by a model."""
     text = (home / "hive.yaml").read_text()
-    text = re.sub(r"^model:.*$", f'model: {{name: claude-sonnet-5-5, url: "{url}"}}', text, flags=re.MULTILINE)
+    text = re.sub(
+        r"^model:.*$",
+        f'model: {{name: claude-sonnet-5-5, url: "{url}", prices: {{dear: {{output: 1000}}}}}}',
+        text,
+        flags=re.MULTILINE,
+    )
     file = home / "with-model.yaml"
     file.write_text(f"{text}\nreview: {review}\n")
     return file
@@ -340,22 +345,27 @@ def test_red_that_nobody_confirms(model_day: ModelDay) -> None:
     day.look()
     assert day.status == "error"
     assert "1 of its 🔴 could not be checked: 429 rate\\_limit\\_error" in day.shown
-    assert day.approved[-1] != day.pull.head_sha
+    assert day.pull.head_sha not in day.approved
 
 
 def test_the_money_ends_in_the_middle(model_day: ModelDay) -> None:
     """There is money to read and none to check: nothing of it blocks unchecked, and nothing is approved."""
     day = model_day
-    day.configure("{model: claude-sonnet-5-5, budget: 0.18}")
+    day.configure("{model: claude-sonnet-5-5, verifier: dear}")
     day.model.claims = [OVERWRITTEN]
     day.open({"sales.py": SUM})
     day.look()
-    assert (len(day.model.reviews), len(day.model.looks)) in {(1, 0), (1, 1)}
+    assert (len(day.model.reviews), len(day.model.looks)) == (1, 0)
+    assert day.status == "error"
+    assert [remark.body[0] for remark in day.remarks] == ["🟡"]
+    assert "1 of its 🔴 could not be checked: the budget of this review is spent: $0.0" in day.shown
+    assert sum(cost for cost, _ in day.bookings) < 10 * CENT
     day.configure("{model: claude-sonnet-5-5, budget: 0.0001}")
     day.push({"sales.py": SUM + b"\n# more\n"})
     day.look()
-    assert day.status in {"error", "failure"}
+    assert day.status == "error"
     assert "the budget of this review is spent: $0.00 of $0.00010" in day.shown
+    assert len(day.model.reviews) == 1
     assert day.pull.head_sha not in day.approved
 
 

@@ -1,6 +1,6 @@
 """The model: the only place that talks to a model's server. Repeats no request, and looks into no answer.
 
-The HTTP library is imported by who asks, not by who imports this: `hive work` never needs it.
+The HTTP library is imported by who asks, not by who imports this: `hive work` needs it only where a model reviews.
 """
 
 from __future__ import annotations

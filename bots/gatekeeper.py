@@ -27,6 +27,7 @@ from bots.intents import (
     TagProposal,
 )
 from bots.markdown import code, listed, plain, plain_name
+from bots.models import HIVE
 from bots.rejections import denied
 from bots.slash_commands import is_altered, spoken
 from forge.events import PullChanged, PullClosed, PullMerged, ReviewAsked
@@ -66,6 +67,11 @@ Your proposal {ref} was closed unmerged by {login}, who is not an operator. Your
 Continue your work without it, or `finish` with `blocked` if you cannot.
 """
 NOTHING = "- nothing that runs changes"
+UPGRADES = """\
+🐝 This is the hive's own source: merging this pull request is the approval to run it.
+
+The host verifies the merge, builds the merged commit beside the version that runs, checks it, and changes over. If the new version does not come up, the old one returns, and a comment here says why.
+"""
 
 bot = Bot(
     "gatekeeper",
@@ -93,6 +99,16 @@ def ask(event: PullChanged, ctx: Context) -> Iterator[Intent]:
     """Request an evaluation of each head, once for each base; until then its status is pending."""
     if event.ref.repo in ctx.team.configs:
         yield from verdicts.ask(event, ctx.forge.pull(event.ref), ctx, context=CONTEXT, bot=bot.name)
+    elif event.ref.repo == ctx.team.source:
+        yield from pin_source(event.ref, ctx)
+
+
+def pin_source(ref: Ref, ctx: Context) -> Iterator[Intent]:
+    """Pin each head of a change of the hive itself: the host believes no merge of a head that was never seen open."""
+    pull = ctx.forge.pull(ref)
+    if pull.is_open:
+        yield PinProposal(ref, pull.head_sha, "", key=f"propose:{ref}:{pull.head_sha}")
+        yield PostComment(ref, UPGRADES.strip(), key=f"upgrades:{ref}")
 
 
 @bot.on(ReviewAsked)
@@ -120,6 +136,8 @@ def evaluate(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
 def deploy(event: PullMerged, ctx: Context) -> Iterator[Intent]:
     """Ask the host to check a configuration that the forge reports as merged."""
     agent = ctx.team.configs.get(event.ref.repo)
+    if agent is None and event.ref.repo == ctx.team.source:
+        agent = HIVE
     if agent is not None:
         yield Deploy(event.ref, agent, key=f"deploy:{event.ref}")
 

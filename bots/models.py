@@ -16,6 +16,9 @@ AGENT_NAME = re.compile(r"[a-z][a-z0-9]{0,8}")
 RESERVED_NAMES = frozenset({"core", "hive", "lead", "manager", "operator", "roster", "system", "triage"})
 """Names that no agent may take: they are recipients, or accounts of the hive itself."""
 
+HIVE = "hive"
+"""The name under which the hive itself is deployed, beside the agents; no agent can have it."""
+
 QUICK_FIX_SECONDS = 30
 """A yellow finding that takes at most this long to fix counts as red: there is no reason to leave it."""
 
@@ -103,8 +106,15 @@ class Team:
     agent_models: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The models of agents that have a list of their own."""
 
+    source: Repo | None = None
+    """The repository of the hive's own source, if it is one of this team's."""
+
     own: tuple[Repo, ...] = ()
     """The hive's own repositories, if they are this team's to look after: the roster's, and that of requests."""
+
+    def deployed(self, repo: Repo) -> str:
+        """What a repository is the configuration or the source of: an agent, or the hive itself; empty for none."""
+        return HIVE if repo == self.source else self.configs.get(repo, "")
 
     @property
     def roster(self) -> Repo | None:

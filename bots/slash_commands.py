@@ -64,7 +64,7 @@ COMMANDS = (
     CommandSpec(
         "retry",
         "",
-        "end this thread's run, if it is open, and start over; on a configuration, deploy what failed again",
+        "end this thread's run, if it is open, and start over; on a configuration, or a change of the hive itself, deploy what failed again",
     ),
     CommandSpec("start", "[agent]", "start a run on this issue, if none is open", most=1, on=AT_WORK),
     CommandSpec("stop", "[agent]", "end this thread's run and unassign its agent", most=1, on=AT_WORK),

@@ -48,6 +48,9 @@ PROCESSES = ExponentialBackoff(0.2, 10.0)
 CONTAINERS = ExponentialBackoff(0.2, 30.0)
 """An agent's container that ended soon after its start."""
 
+MERGE_TRIALS = ExponentialBackoff(1.0, 60.0)
+"""The trial whether bots can merge, where a forge did not answer or one could."""
+
 RECONCILIATION = ExponentialBackoff(1.0, 30.0)
 """An agent whose configuration cannot be brought to its container."""
 

@@ -20,12 +20,21 @@ MOST_WHY = 200
 
 def retry_deployment(call: Invocation) -> CommandOutcome:
     """Deploy a merged commit that failed once more: what failed it may have passed."""
-    agent, ref = call.ctx.team.configs[call.comment.ref.repo], call.comment.ref
+    agent, ref = call.ctx.team.deployed(call.comment.ref.repo), call.comment.ref
     stands = call.ctx.history.configuration(agent, ref)
     if not stands.failed or ref.number not in stands.pulls:
         return no(call, messages.NOTHING_FAILED)
     action = RetryDeployment(ref, agent, key=call.key("deploy"))
     return yes(call, messages.RETRIED.format(sha=f"`{stands.last[:7]}`"), action)
+
+
+def has_failed(call: Invocation) -> bool:
+    """Whether the thread is a merge of the hive's own source that does not run."""
+    ref = call.comment.ref
+    if ref.repo != call.ctx.team.source:
+        return False
+    stands = call.ctx.history.configuration(call.ctx.team.deployed(ref.repo), ref)
+    return stands.failed and ref.number in stands.pulls
 
 
 def rollback(call: Invocation) -> CommandOutcome:

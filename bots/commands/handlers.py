@@ -9,6 +9,7 @@ from bots.commands import messages
 from bots.commands.budget import budget
 from bots.commands.configurations import (
     deploy_now,
+    has_failed,
     plan,
     resume_deployments,
     retry_deployment,
@@ -50,7 +51,7 @@ def cancel(call: Invocation) -> CommandOutcome:
 
 def retry(call: Invocation) -> CommandOutcome:
     """Start over with the agent of the last run, whether it has ended or not."""
-    if call.place is ThreadKind.CONFIG:
+    if call.place is ThreadKind.CONFIG or has_failed(call):
         return retry_deployment(call)
     run = call.run
     if run is None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bots.agent_intents import roster_of
+from bots.models import HIVE
 from forge.gitea.reader import GiteaReader
 from forge.models import Repo, Repository
 from hive.app.polls import core_token
@@ -87,7 +88,11 @@ def run(instance: Instance, agent: str, say: Callable[[str], None], agreed: Call
         found = adoption(instance, agent, reader)
         for line in found.lines():
             say(line)
-        question = "Shall the roster be this" if agent == ROSTER else f"Shall {agent} run this"
+        question = (
+            "Shall the roster be this"
+            if agent == ROSTER
+            else f"Shall {'the hive' if agent == HIVE else agent} run this"
+        )
         agreed(f"{question}, though no merge brought it?")
         found.take()
         say(f"{agent} is brought to {found.sha[:12]}; hive/meta will say so")
@@ -100,7 +105,7 @@ def adoption(instance: Instance, agent: str, reader: GiteaReader) -> Adoption:
     if baseline is None:
         raise StartupError(f"the configuration of {agent} was never adopted; run: hive init")
     forge = instance.settings.teams[baseline.team].forge
-    repo = instance.settings.meta_of(forge) if agent == ROSTER else Repo(forge, instance.settings.configs, agent)
+    repo = _repository(instance, forge, agent)
     seen = reader.repository(repo)
     mirror = mirrors(instance, "host")(seen.repo)
     sha = mirror.fetch(f"refs/heads/{baseline.branch}", HEAD)
@@ -115,7 +120,7 @@ def adoption(instance: Instance, agent: str, reader: GiteaReader) -> Adoption:
     try:
         if agent == ROSTER:
             roster_at(mirror, sha, host_settings(instance), forge)
-        else:
+        elif agent != HIVE:
             plan(agent, mirror, sha, instance.settings.limits, packages_path=instance.settings.packages_path)
     except BadYaml as error:
         raise StartupError(f"{sha[:12]} of {repo.path} cannot be followed:\n{error}") from error
@@ -132,7 +137,16 @@ def reading(instance: Instance, agent: str) -> GiteaReader:
     )
 
 
+def _repository(instance: Instance, forge: str, agent: str) -> Repo:
+    settings = instance.settings
+    if agent == HIVE and settings.own_source is not None:
+        return settings.own_source
+    return settings.meta_of(forge) if agent == ROSTER else Repo(forge, settings.configs, agent)
+
+
 def _forge_of(instance: Instance, agent: str) -> str:
+    if agent == HIVE and instance.settings.own_source is not None:
+        return instance.settings.own_source.forge
     teams = instance.settings.teams.values()
     forge = next((team.forge for team in teams if agent in team.agents or agent == ROSTER), None)
     if forge is None:

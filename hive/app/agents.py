@@ -17,6 +17,7 @@ from hive.reconcile.logs import Log
 
 MOST_LINES = 500
 NO_HOST = "no host runs here now: it does so when it is started (`hive up`, or `hive host`)"
+NOT_DEPLOYED = "nothing new is deployed: {why}"
 STOPPED = "stopped by {who} on the machine of the hive"
 STATES = (
     (SuspensionReason.CRASHED, "failed"),
@@ -173,7 +174,8 @@ def _row(instance: Instance, team: str, agent: str, *, is_hosted: bool) -> Agent
     running, merged = (baseline.running_sha, baseline.sha) if baseline is not None else ("", "")
     reasons = ledger.suspensions.of(team, Scope.AGENT, agent)
     state = _state(reasons, running, is_healthy=ledger.deployments.is_healthy(agent), is_hosted=is_hosted)
-    why = "; ".join(reason.waiting for reason in reasons)
+    no_more = [each for name in ("", agent) for each in ledger.suspensions.of(team, Scope.DEPLOYMENTS, name)]
+    why = "; ".join([*(each.waiting for each in reasons), *(NOT_DEPLOYED.format(why=each.waiting) for each in no_more)])
     at = "" if held is None else held[1]
     return AgentRow(agent, team, lanes, state, running, merged, at, why, _deploying(ledger, agent))
 

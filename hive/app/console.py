@@ -47,6 +47,8 @@ PHRASES: Mapping[str, str] = {
     CreateTag.WIRE: "tagged {tag}",
     Act.DEPLOYED: "rebuilt {agent}, {tag}",
     Act.DEPLOYMENT_FAILED: "🔴 {agent} not rebuilt",
+    Act.MERGES_REFUSED: "🟢 bots cannot merge on {forge}: {accounts} accounts were refused in {repositories} repositories",
+    Act.BOTS_CAN_MERGE: "🔴 {first}: nothing is deployed on {forge}",
     Act.ROSTER_FOLLOWED: "the roster counts: {changes}",
     Act.ROSTER_FAILED: "🔴 the roster does not count",
     Act.AGENT_DESTROYED: "⚰️ {agent} is gone, its notes stay",

@@ -14,9 +14,10 @@ from hive.app.base_rollout import BaseRollout
 from hive.app.base_update import BaseWatch
 from hive.app.drift_watch import DriftWatch
 from hive.app.gc import HOST, collecting
-from hive.app.host_keys import take_keys
 from hive.app.managed_agents import ManagedAgents
+from hive.app.merge_trials import LOOP, MergeTrials
 from hive.app.outgoing import Outgoing
+from hive.app.own_upgrade import own_upgrade
 from hive.app.rosters import HostRosters
 from hive.app.run_report import RunReport
 from hive.app.status_watch import StatusWatch
@@ -35,6 +36,7 @@ from hive.instance.instance import Instance, StartupError, wait_for_store
 from hive.instance.model_routes import ModelRoutes
 from hive.instance.repositories import address
 from hive.instance.rosters import rostered
+from hive.instance.running_agent import take_keys
 from hive.instance.sandbox import backend_of
 from hive.ledger import Scope, SuspensionReason
 from hive.outbox.incidents import IncidentReporter
@@ -73,14 +75,17 @@ class Host:
         incidents = IncidentReporter(instance.ledger, settings.account("core"), instance.ops)
         self._crashes = CrashWatch(instance.ledger, incidents, settings.limits)
         self._ended: list[Ended] = []
-        self._rosters = HostRosters(instance, incidents, self.containers.backend.forget)
+        self._trials = MergeTrials(instance, incidents)
+        self._rosters = HostRosters(instance, incidents, self.containers.backend.forget, self._trials.is_held)
+        holds = Holds(instance.ledger, map(read_window, settings.deploy.freeze), self._trials.why_held)
+        self._upgrade = own_upgrade(instance, holds)
         self._reconciler = Reconciler(
             instance.ledger,
             self.containers,
             settings.limits,
             packages_path=settings.packages_path,
             is_down=self._is_down,
-            holds=Holds(instance.ledger, map(read_window, settings.deploy.freeze)),
+            holds=holds,
         )
         self._rollout = BaseRollout.of(instance, self.containers, self._reconciler, stop)
         self._base, self._statuses = BaseWatch(), StatusWatch()
@@ -110,6 +115,8 @@ class Host:
         BudgetWaits(self._instance.ledger).resume(all_of_them=True)
         collector = threading.Thread(target=collecting, args=(self._instance, HOST, self._loops), name="gc")
         collector.start()
+        trials = threading.Thread(target=self._loops.run, args=(LOOP, self._trials.look), name=LOOP)
+        trials.start()
         threading.Thread(target=self._routes.warm, name="warm", daemon=True).start()
         self._outgoing.tidy()
         wakeup = Wakeup(self._instance.settings.state / HOST_WAKEUP)
@@ -119,6 +126,7 @@ class Host:
             self._loops.run("tick", self._tick, wait=self._pause)
         finally:
             collector.join()
+            trials.join()
             relay.join()
             self.containers.stop_all()
             for agent in self.faults:
@@ -142,6 +150,8 @@ class Host:
             self._crashed(self._ended[0])
             self._ended.pop(0)
         self._follow_rosters()
+        if self._upgrade is not None:
+            self._upgrade.keep()
         for target in self._targets:
             self._keep_alone(target)
         self._rollout.look(self._targets, self._keep_alone)
@@ -174,6 +184,7 @@ class Host:
         found = self._rosters.keep()
         if found is not None:
             self._instance, wanted = found, _agents(found)
+            self._trials.follow(found)
             for agent in self.faults.keys() - wanted.keys():
                 self._remove(agent)
             for agent in wanted.keys() - self.faults.keys():

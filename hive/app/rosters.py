@@ -44,6 +44,9 @@ class HostRosters:
     forget: Callable[[AgentDirs], None] = lambda _: None
     """What takes away what this machine keeps of the containers of an agent that is destroyed."""
 
+    is_held: Callable[[str], bool] = lambda _: False
+    """Whether merges on a forge prove nothing for now."""
+
     departures: Departures = field(init=False)
     _keepers: dict[str, RosterKeeper] = field(default_factory=dict)
     _next_look: float = 0.0
@@ -62,7 +65,7 @@ class HostRosters:
         self._next_look = time.monotonic() + LOOK_SECONDS
         for forge in self.instance.settings.forges:
             keeper = self._keeper(forge)
-            if keeper is not None:
+            if keeper is not None and not self.is_held(forge):
                 keeper.keep()
         state = roster_state(self.instance)
         if state == self._state:

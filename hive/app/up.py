@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 import urllib.error
 import urllib.request
@@ -13,6 +14,7 @@ from urllib.parse import urlsplit
 
 from forge.gitea.admin import GiteaAdmin
 from hive.app.console import ActivityConsole
+from hive.app.own_upgrade import DIRECTORY
 from hive.app.set_up import ADMIN, AgentSetUp
 from hive.app.web import listen
 from hive.config import Settings
@@ -22,8 +24,11 @@ from hive.instance.opening import packages
 from hive.instance.rosters import rostered
 from hive.instance.running_agent import keyless, keys_of, new_engine
 from hive.instance.sandbox import backend_of, remarks
+from hive.ledger import Scope, SuspensionReason
 from hive.provision import Provisioner
 from hive.scan.analysis import absent
+from hive.supervisor.generations import GENERATION, Generations
+from hive.supervisor.heartbeat import HEARTBEATS, read_heartbeats
 from hive.supervisor.processes import Supervisor, stop_event
 
 PATIENCE_SECONDS = 60.0
@@ -54,6 +59,7 @@ def up(config: Path, instance: Instance) -> None:
         for _, why in keyless(instance, keys_of(instance)):
             console.note(why)
         console.note(f"the hive is up; logs are in {instance.settings.state / 'logs'}; Ctrl-C ends it")
+        say_up(instance, tree)
         set_up = AgentSetUp(instance)
         while not stop.wait(0.2):
             tree.check()
@@ -100,14 +106,33 @@ def begin(
     for part in ("work", "host"):
         tree.add(part, part, str(config))
     wait_for(f"http://{web.host}:{web.port}/livez", instance, "web", tree)
-    for mine in ready.settings.teams.values():
-        for agent in mine.agents:
-            wait_until(
-                partial(instance.ledger.deployments.is_healthy, agent),
-                f"{agent} sent no heartbeat",
-                instance,
-                tree=tree,
-            )
+    for agent in expected(ready):
+        is_healthy = partial(instance.ledger.deployments.is_healthy, agent)
+        wait_until(is_healthy, f"{agent} sent no heartbeat", instance, tree=tree)
+
+
+def expected(instance: Instance) -> Iterator[str]:
+    """The agents whose containers have to answer at a start: all but those that an operator has stopped."""
+    for name, team in instance.settings.teams.items():
+        for agent in team.agents:
+            held = instance.ledger.suspensions.of(name, Scope.AGENT, agent)
+            if not any(suspension.reason is SuspensionReason.STOPPED for suspension in held):
+                yield agent
+
+
+def say_up(instance: Instance, tree: Supervisor) -> None:
+    """Tell a launcher, if there is one, that all of this version runs; raises StartupError if the worker does not."""
+    generation = os.environ.get(GENERATION)
+    if not generation:
+        return
+    started = time.time()
+
+    def works() -> bool:
+        return any(beat.loop == "work.jobs" and beat.at >= started for beat in read_heartbeats(folder))
+
+    folder = instance.settings.state / HEARTBEATS
+    wait_until(works, "work does nothing", instance, "work", tree=tree)
+    Generations(instance.settings.state / DIRECTORY).say_up(generation)
 
 
 def _unreviewed(settings: Settings) -> Iterator[str]:

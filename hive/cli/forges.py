@@ -123,7 +123,7 @@ def doctor(config: Path, name: str | None, admin: str | None) -> None:
 def adopt(agent: str, config: Path, yes: bool) -> None:
     """Accept a rejected configuration of AGENT as it is.
 
-    With `roster` as AGENT, a rejected roster.
+    With `roster` as AGENT, a rejected roster; with `hive`, a rejected version of the hive itself.
     """
     from hive.app.adopt import run
 

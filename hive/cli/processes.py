@@ -13,6 +13,11 @@ from hive.cli.group import CONFIG, PORT, STATE, main, open_instance
 @CONFIG
 def up(config: Path) -> None:
     """Run the hive as one process tree, until Ctrl-C."""
+    from hive.app.launcher import Launcher, launched_state
+    from hive.supervisor.processes import stop_event
+
+    if (state := launched_state(config)) is not None:
+        raise SystemExit(Launcher(config.absolute(), state, click.echo, stop_event()).run())
     instance = open_instance(config, "up")
     from hive.app.up import up as run
 

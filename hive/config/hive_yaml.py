@@ -16,6 +16,7 @@ from hive.config.freeze import DEFAULT_DEPLOY, DeploySettings
 from hive.config.models import ModelSettings
 from hive.config.protected_paths import PROTECTED
 from hive.config.reviewer import DEFAULT_REVIEWER, ReviewerSettings
+from hive.config.upgrade import DEFAULT_UPGRADE, UpgradeSettings
 from hive.config.validation import DEFAULT_ACCOUNTS, field_errors
 from hive.config.yaml_loader import MAX_BYTES
 from hive.config.yaml_locations import BadYaml, Document, Problem
@@ -245,6 +246,9 @@ class Settings:
     deploy: DeploySettings = DEFAULT_DEPLOY
     """When merged configurations are deployed."""
 
+    upgrade: UpgradeSettings = DEFAULT_UPGRADE
+    """From where the hive upgrades itself; see docs/upgrades.md."""
+
     accounts: dict[str, str] = field(default_factory=lambda: dict(DEFAULT_ACCOUNTS))
     """Login under which each bot speaks. `core` is required; a bot that is not named speaks as `core`."""
 
@@ -294,6 +298,12 @@ class Settings:
     def own_forges(self) -> tuple[str, ...]:
         """The forges that `hive up` runs, whose state is kept beside the hive's."""
         return tuple(name for name, forge in self.forges.items() if forge.kind == EMBEDDED)
+
+    @property
+    def own_source(self) -> Repo | None:
+        """The repository that the hive upgrades itself from."""
+        team, _, name = self.upgrade.repository.partition("/")
+        return Repo(self.teams[team].forge, team, name) if name else None
 
     def team_of(self, repo: Repo) -> str | None:
         """The team that a repository belongs to, configuration repositories included, however its name is spelt."""

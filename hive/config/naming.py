@@ -18,7 +18,7 @@ from hive.config.yaml_locations import likeliest
 Rule = Callable[[str], str]
 """Says what is wrong with a text, as a sentence; empty if nothing is."""
 
-OWN_DIRECTORIES: Final = frozenset({"agents", "heartbeats", "home", "logs", "mirrors", "secrets"})
+OWN_DIRECTORIES: Final = frozenset({"agents", "generations", "heartbeats", "home", "logs", "mirrors", "secrets"})
 """The subdirectories of the state directory; embedded forges are kept there too, below their names."""
 
 _FORGE = re.compile(r"[a-z][a-z0-9-]{0,31}")

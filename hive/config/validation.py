@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from hive.codec import FieldError
-from hive.config import freeze, naming
+from hive.config import freeze, naming, upgrade
 from hive.config.engine_settings import engine_errors
 from hive.config.naming import folded
 from hive.config.protected_paths import mistake
@@ -43,6 +43,7 @@ def field_errors(data: Any) -> Iterator[FieldError]:
     yield from _each(("bots",), root.get("bots"), naming.module)
     yield from _deploy(_map(root.get("deploy")))
     yield from engine_errors(root.get("review"))
+    yield from upgrade.errors(_map(root.get(upgrade.KEY)), _map(root.get("teams")))
     for name, team in _map(root.get("teams")).items():
         yield from _team(name, _map(team), _map(root.get("forges")))
     yield from _fit(root)

@@ -189,6 +189,7 @@ class Instance:
             operator_logins=tuple(_pinned(self.ledger, mine.forge, login).login for login in mine.operators),
             models=self.settings.model.known,
             agent_models=self.settings.model.agents,
+            source=source if (source := self.settings.own_source) and source.owner == name else None,
             own=tuple(self.settings.own_repos(name)),
         )
 

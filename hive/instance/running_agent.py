@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
+from hive.instance import model_keys
 from hive.instance.instance import Instance
 from hive.instance.model_keys import ModelKeys
 from hive.secret_store import NoSecret
+
+log = logging.getLogger("hive.host")
 
 WITHOUT_MODEL = frozenset({"mechanic", "scripted"})
 """Engines that ask no model."""
@@ -31,6 +35,15 @@ def current_model(instance: Instance, agent: str, spec: dict[str, Any]) -> str:
 def keys_of(instance: Instance) -> ModelKeys:
     """The keys of models, as this process finds them."""
     return ModelKeys.of(instance.settings.model, instance.settings.home, instance.secret_store)
+
+
+def take_keys(instance: Instance) -> ModelKeys:
+    """The keys of models; what is in the environment is taken out of it, where children would inherit it."""
+    keys = keys_of(instance)
+    for agent, why in keyless(instance, keys):
+        log.warning("no_model_key agent=%s why=%r", agent, why)
+    model_keys.forget()
+    return keys
 
 
 def new_engine(instance: Instance, agent: str) -> tuple[str, str]:

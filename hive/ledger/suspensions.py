@@ -15,7 +15,7 @@ NEVER = 1e12
 class Scope(StrEnum):
     """Whose work is suspended: a team's, an account's, a bot's, an agent's, a subject's, a repository's, or its turns alone.
 
-    With `DEPLOYMENTS` an agent goes on working, and new configurations of it wait.
+    With `DEPLOYMENTS` an agent goes on working, and new configurations of it wait; without a name those of all agents of the team.
     """
 
     TEAM = "team"
@@ -43,6 +43,8 @@ class SuspensionReason(StrEnum):
     CRASHED = "crashed"
     REPOSITORY_LOST = "repository_lost"
     STOPPED = "stopped"
+    BOTS_CAN_MERGE = "bots_can_merge"
+    MERGES_UNTRIED = "merges_untried"
 
 
 MODEL_REASONS = frozenset(

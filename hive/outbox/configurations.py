@@ -40,7 +40,9 @@ def retry_deployment(execution: Execution, action: RetryDeployment) -> Result:
 
 @HANDLERS.on(DeployNow, local=True)
 def deploy_now(execution: Execution, action: DeployNow) -> Result:
-    """Let a deployment that waits begin; the host performs it."""
+    """Let a deployment that waits begin, unless merges prove nothing now; the host performs it."""
+    if execution.ledger.suspensions.of(execution.effect.team, Scope.DEPLOYMENTS, ""):
+        raise Superseded("nothing is deployed while an account of the hive could merge")
     deployment = execution.ledger.deployments.release(action.agent)
     if deployment is None:
         raise Superseded(f"no commit of {action.agent} waits")

@@ -98,6 +98,9 @@ class Provisioner:
         for team, mine in self._teams.items():
             for agent in mine.agents:
                 self._config_repo(agent, team, mine)
+        source = settings.own_source
+        if source is not None and source.forge == self._forge:
+            self._seeds.adopt_source(source)
         self._hive_org(settings.meta.split("/", maxsplit=1)[0])
         if self._steps.doing:
             self._instance.repository_tracker.pin_all(self._forge)

@@ -7,6 +7,7 @@ from importlib import resources
 
 from bots.agent_intents import roster_of
 from bots.intents import PostComment
+from bots.models import HIVE
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.writer import GiteaForge
 from forge.models import FileEdit, Ref, Repo, Repository
@@ -135,6 +136,12 @@ class Seeds:
             with ledger.transaction():
                 enqueue(ledger, team, self._instance.settings.account("core"), comment, by="hive")
                 ledger.rosters.fulfil(agent)
+
+    def adopt_source(self, repo: Repo) -> None:
+        """Register the first head of the hive's own source that it sees: merges upgrade it from here on."""
+        if self._instance.ledger.deployments.baseline(HIVE) is None and not self._admin.repository(repo).empty:
+            what = f"baseline of the hive itself at the head of {repo.path}"
+            self._steps.take(what, MISSING, partial(self._adopt, repo, HIVE, repo.owner))
 
     def roster(self, repo: Repo) -> None:
         """The first roster: that of `hive.yaml`; once `main` is protected only pull requests change it."""

@@ -5,7 +5,7 @@ Only one that has not begun is held; one that is under way is brought to its end
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,24 +15,36 @@ from hive.ledger import Deployment, Ledger, Scope, SuspensionReason
 UNTIL = "it was merged in a freeze window, which is over at {until:%Y-%m-%d %H:%M} UTC"
 NO_WAITING = "`/deploy now` by an operator does not wait for it."
 BY_START = "`hive agents start` there deploys it."
+BY_TRIAL = "It is deployed when every account of the hive was refused."
 BY_RESUME = "An operator's `/resume` deploys it."
 
 
 @dataclass(frozen=True, slots=True)
 class DeploymentHold:
-    """Why a deployment waits, for people; `way_out` is what ends it sooner, and `key` differs for each reason and time."""
+    """Why a deployment waits, for people; `way_out` is what ends it sooner, and `key` differs for each reason and time.
+
+    What `is_brief` is over within seconds, and is not said.
+    """
 
     key: str
     why: str
     way_out: str
+    is_brief: bool = False
 
 
 class Holds:
     """What holds deployments on this host."""
 
-    def __init__(self, ledger: Ledger, freeze: Iterable[FreezeWindow] = ()) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        freeze: Iterable[FreezeWindow] = (),
+        untrusted: Callable[[str], str | None] = lambda _: None,
+    ) -> None:
+        """`untrusted` is why merges of a team prove nothing now, empty for a moment; None if they do."""
         self._ledger = ledger
         self._freeze = tuple(freeze)
+        self._untrusted = untrusted
 
     def of(self, deployment: Deployment) -> DeploymentHold | None:
         """What holds a deployment now; None for one that may go on.
@@ -47,6 +59,8 @@ class Holds:
 
     def of_agent(self, team: str, agent: str) -> DeploymentHold | None:
         """What holds whatever is to be deployed for an agent."""
+        if (why := self._untrusted(team)) is not None:
+            return DeploymentHold("merges", why, BY_TRIAL, is_brief=not why)
         for suspension in self._ledger.suspensions.of(team, Scope.DEPLOYMENTS, agent):
             return DeploymentHold(f"suspended:{suspension.since}", suspension.detail, BY_RESUME)
         for suspension in self._ledger.suspensions.of(team, Scope.AGENT, agent):

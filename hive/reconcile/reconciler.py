@@ -179,7 +179,7 @@ class Reconciler:
 
     def _wait(self, target: ManagedAgent, baseline: Baseline, deployment: Deployment, hold: DeploymentHold) -> None:
         """A deployment is held: say so once, and keep what runs."""
-        if self._waits.get(target.agent) != (deployment.id, hold.key):
+        if not hold.is_brief and self._waits.get(target.agent) != (deployment.id, hold.key):
             with self._ledger.transaction():
                 target.reporter.waits(deployment, target.repo, hold)
             self._waits[target.agent] = deployment.id, hold.key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -76,6 +77,25 @@ def test_change_of_nothing_golden(forge: StillForge, still: Still, ctx: Context,
     comment = changed(forge, still, ctx, Evaluation("a" * 40, "c" * 40))[-1]
     assert isinstance(comment, ShowPlan)
     golden("gatekeeper/nothing.md", comment.body)
+
+
+def test_each_head_of_the_own_source_is_pinned(forge: StillForge, ctx: Context) -> None:
+    """A change of the hive itself is pinned while it is open, and said to be one; a merge asks the host, and nothing else."""
+    ref = Ref(APP, 3)
+    forge.pulls[ref] = pull(3)
+    assert list(bot.handle(PullChanged(ref, IRIS, "k"), ctx)) == []
+    assert list(bot.handle(PullMerged(ref, MARA, "k"), ctx)) == []
+    own = replace(ctx, team=replace(ctx.team, source=APP))
+    pinned, comment = bot.handle(PullChanged(ref, IRIS, "k"), own)
+    assert isinstance(pinned, PinProposal)
+    assert (pinned.ref, pinned.head_sha) == (ref, "a" * 40)
+    assert isinstance(comment, PostComment)
+    assert "merging this pull request is the approval" in comment.body
+    forge.pulls[ref] = pull(3, is_open=False)
+    assert list(bot.handle(PullChanged(ref, IRIS, "k"), own)) == []
+    (asked,) = bot.handle(PullMerged(ref, MARA, "k"), own)
+    assert isinstance(asked, Deploy)
+    assert asked.agent == "hive"
 
 
 def test_each_head_is_pending_until_it_was_looked_at(forge: StillForge, ctx: Context) -> None:

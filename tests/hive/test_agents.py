@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from hive.app.up import expected
 from hive.cli import main
 from hive.ledger import NEVER, Scope, SuspensionReason
 from tests.hive.conftest import CONFIG, HiveEnv
@@ -55,6 +56,13 @@ def test_the_worst_comes_first(hive_env: HiveEnv, reasons: tuple[SuspensionReaso
         (row,) = json.loads(say(hive_env, "list", "--json").output)
     assert row["state"] == state
     assert all(reason.value in row["why"] for reason in reasons)
+
+
+def test_a_start_does_not_wait_for_who_was_stopped(hive_env: HiveEnv) -> None:
+    """A stopped agent stays down over restarts, and nobody waits for its sign of life."""
+    assert list(expected(hive_env.instance)) == ["iris"]
+    say(hive_env, "stop", "iris")
+    assert list(expected(hive_env.instance)) == []
 
 
 def test_words_without_a_host(hive_env: HiveEnv) -> None:

@@ -17,7 +17,7 @@ from hive.app.set_up import ADMIN
 from hive.app.status import queue
 from hive.app.work import LedgerHistory, mirrors
 from hive.demo.setup import FORGE
-from hive.ledger import DeploymentState
+from hive.ledger import NEVER, DeploymentState, Scope, SuspensionReason
 from hive.outbox.actions import Action, CreateTag, WithdrawReverts
 from hive.outbox.enqueue import enqueue
 from hive.reconcile.nix_evaluation import NoEvaluator
@@ -167,6 +167,12 @@ def test_only_what_waits_is_released(hive_env: HiveEnv) -> None:
     assert baseline is not None
     opened = deployments.start(baseline, "e" * 40, (ref.number,), baseline.cursor + 1)
     assert not deployments.is_under_way("iris")
+    suspensions, held = hive_env.instance.ledger.suspensions, SuspensionReason.BOTS_CAN_MERGE
+    suspensions.suspend("acme", Scope.DEPLOYMENTS, "", held, "iris may merge", until=NEVER)
+    assert perform(hive_env, DeployNow(ref, "iris", key="e")) == "effect_superseded", (
+        "a word does not mend a protection"
+    )
+    suspensions.resume("acme", Scope.DEPLOYMENTS, "", held)
     assert perform(hive_env, DeployNow(ref, "iris", key="b")) == "deploy_now"
     assert deployments.is_under_way("iris")
     assert perform(hive_env, DeployNow(ref, "iris", key="c")) == "effect_superseded"

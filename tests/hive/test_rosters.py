@@ -130,6 +130,20 @@ def test_a_merge_counts_and_is_told(registrar: Registrar) -> None:
     assert registrar.acts() == before
 
 
+def test_nobody_comes_while_a_bot_could_merge(registrar: Registrar) -> None:
+    """A roster that was merged meanwhile is not followed, and counts as soon as merges prove something again."""
+    pull = registrar.propose(with_lexis(registrar.text()))
+    registrar.evaluate(pull)
+    registrar.merge(pull)
+    is_held = registrar.rosters.is_held
+    registrar.rosters.is_held = lambda _: True
+    registrar.look()
+    assert registrar.agents() == ("iris",)
+    registrar.rosters.is_held = is_held
+    registrar.look()
+    assert registrar.agents() == ("iris", "lexis")
+
+
 def test_who_has_no_account_waits_and_nothing_breaks(registrar: Registrar) -> None:
     """An agent that was merged is not among those that run before it is set up, and then it is."""
     pull = registrar.propose(with_lexis(registrar.text()))

@@ -1,0 +1,64 @@
+"""What the host needs to upgrade the hive itself: where its source is, who may approve it, and what builds it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bots.models import HIVE
+from forge.gitea.reader import GiteaReader
+from hive.app.work import mirrors
+from hive.instance.instance import Instance
+from hive.reconcile.backends import NoBackend
+from hive.reconcile.backends.bubblewrap import Bubblewrap
+from hive.reconcile.branch_watch import BranchSource, BranchWatch
+from hive.reconcile.generation_build import GenerationBuild
+from hive.reconcile.holds import Holds
+from hive.reconcile.own_upgrade import OwnUpgrade
+from hive.reconcile.report import Reporter
+from hive.reconcile.verify import Policy
+from hive.supervisor.generations import GENERATION, Generations
+
+DIRECTORY = "generations"
+"""Where versions of the hive are, below the state directory."""
+
+CONFIG = "HIVE_CONFIGURATION"
+"""The variable that tells the parts of `hive up` where its configuration is."""
+
+UNCONFINED = "a build has to be confined by bubblewrap, which does not work here: {why}"
+
+
+def own_upgrade(instance: Instance, holds: Holds) -> OwnUpgrade | None:
+    """What upgrades this hive; None if `hive.yaml` names no source, or `hive init` was not run since. Raises NoSecret."""
+    repo, settings = instance.settings.own_source, instance.settings
+    baseline = instance.ledger.deployments.baseline(HIVE)
+    if repo is None or baseline is None:
+        return None
+    core = settings.account("core")
+    token = instance.secret_store.token(repo.forge, core)
+    reader = GiteaReader(name=repo.forge, url=instance.url(repo.forge), token=token, current=instance.names.current)
+    policy = Policy(baseline.repo_id, instance.team(repo.owner).operators, settings.upgrade.branch)
+    mirror = mirrors(instance, "host")
+    source = BranchSource(repo, policy, reader, lambda: mirror(repo), instance.repository_tracker.is_available)
+    generations = Generations(settings.state / DIRECTORY)
+    return OwnUpgrade(
+        instance.ledger,
+        BranchWatch(instance.ledger, source),
+        Reporter(instance.ledger, core, settings.meta_of(repo.forge)),
+        holds,
+        generations,
+        _build(instance, generations),
+        settings.upgrade.minutes * 60.0,
+        GENERATION in os.environ,
+    )
+
+
+def _build(instance: Instance, generations: Generations) -> GenerationBuild | str:
+    try:
+        bwrap = Bubblewrap.find().program
+    except NoBackend as error:
+        return UNCONFINED.format(why=error)
+    config = Path(os.environ.get(CONFIG, instance.settings.home / "hive.yaml")).absolute()
+    return GenerationBuild(
+        generations, instance.ledger, bwrap, Path(instance.settings.upgrade.wheels), config, instance.settings.state
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import threading
 from functools import partial
 from secrets import token_hex
@@ -13,6 +12,7 @@ from hive.app.agent_fault import AgentFault
 from hive.app.base_rollout import BaseRollout
 from hive.app.base_update import BaseWatch
 from hive.app.drift_watch import DriftWatch
+from hive.app.epoch import is_new_epoch
 from hive.app.gc import HOST, collecting
 from hive.app.managed_agents import ManagedAgents
 from hive.app.merge_trials import LOOP, MergeTrials
@@ -48,7 +48,6 @@ from hive.reconcile.holds import Holds
 from hive.reconcile.limiter import REPORT, Limiter
 from hive.reconcile.reconciler import ManagedAgent, Reconciler
 from hive.supervisor.heartbeat import Heartbeat
-from hive.supervisor.processes import EPOCH
 from hive.unix_socket import listen_unix
 from hive.worker.worker import EFFECT
 
@@ -109,7 +108,7 @@ class Host:
         for agent, team in agents.items():
             self._instance.ledger.runs.release(agent)  # the previous holder of its turn died with the previous host
             self._add(team, agent)
-        if self._is_new_epoch():
+        if is_new_epoch(self._instance.ledger):
             for agent, team in agents.items():
                 self._crashes.allow_restart(team, agent, "the hive was restarted")
         BudgetWaits(self._instance.ledger).resume(all_of_them=True)
@@ -266,14 +265,6 @@ class Host:
     def _is_stopped(self, agent: str) -> bool:
         found = self._instance.ledger.suspensions.of(self.faults[agent].team, Scope.AGENT, agent)
         return any(suspension.reason is SuspensionReason.STOPPED for suspension in found)
-
-    def _is_new_epoch(self) -> bool:
-        """Whether an operator started the hive, and not `hive up` restarted this process; call it once."""
-        epoch, deliveries = os.environ.pop(EPOCH, ""), self._instance.ledger.deliveries
-        if epoch and deliveries.cursor(EPOCH) == epoch:
-            return False
-        deliveries.move_cursor(EPOCH, epoch)
-        return True
 
     def _restart(self, target: ManagedAgent) -> None:
         """Stop a container that is to be restarted; the reconciler starts it, built again if this host has changed."""

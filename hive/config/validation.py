@@ -42,7 +42,6 @@ def field_errors(data: Any) -> Iterator[FieldError]:
     yield from _accounts(root.get("accounts"))
     yield from _each(("bots",), root.get("bots"), naming.module)
     yield from _deploy(_map(root.get("deploy")))
-    yield from engine_errors(root.get("review"))
     yield from upgrade.errors(_map(root.get(upgrade.KEY)), _map(root.get("teams")))
     for name, team in _map(root.get("teams")).items():
         yield from _team(name, _map(team), _map(root.get("forges")))
@@ -129,6 +128,7 @@ def _model(model: Mapping[str, Any], agents: list[str]) -> Iterator[FieldError]:
 
 
 def _review(review: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[FieldError]:
+    yield from engine_errors(review)
     rule = _named(list(_map(model.get("providers"))), is_own=bool(model.get("url")))
     for key in ("model", "verifier"):
         if isinstance(review.get(key), str) and review[key]:
@@ -138,7 +138,6 @@ def _review(review: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[Fie
 
 
 def _provider(place: Place, provider: Mapping[str, Any]) -> Iterator[FieldError]:
-    """A server of models: its address and where its key is."""
     url, credential = provider.get("url"), provider.get("credential")
     if isinstance(url, str) and url:
         yield from _wrong((*place, "url"), naming.url(url))

@@ -63,6 +63,68 @@ def test_words_for_people_are_no_secret(look: Look) -> None:
     assert [(path, line) for path, line, _ in said(look(files, engines="detect-secrets"))] == [("a.py", 4), ("a.py", 5)]
 
 
+def test_passwords_of_tests_are_made_up(look: Look) -> None:
+    """In a test only what a machine made can be a secret; elsewhere a word is one."""
+    made = "q8Zt3fLw0vXy7bNc2KsJ"
+    files = {
+        "tests/test_a.py": f'PASSWORD = "{PASSWORD}"\nDB_PASSWORD = "{made}"\n',
+        "a.py": f'PASSWORD = "{PASSWORD}"\n',
+    }
+    assert [(path, line) for path, line, _ in said(look(files, engines="detect-secrets"))] == [
+        ("a.py", 1),
+        ("tests/test_a.py", 2),
+    ]
+
+
+def test_names_that_are_kept_for_others(look: Look) -> None:
+    """An import that a comment keeps is no remark; one that nobody needs is."""
+    text = (
+        "import socket  # noqa: F401\nimport os\n"
+        "from a import (  # noqa: F401\n    one,\n    two,\n)\n\n\n\n\n\n"
+        "from b import (\n    three,  # re-export\n    four,\n)\n"
+    )
+    assert said(look({"a.py": text}, engines="ruff")) == [("a.py", 2, "F401"), ("a.py", 14, "F401")]
+
+
+def test_a_request_of_a_test_may_wait(look: Look) -> None:
+    """What a server that hangs costs in a test is the test; elsewhere it is the program."""
+    text = "import requests\n\nrequests.get('https://a.example')\n"
+    assert said(look({"tests/test_a.py": text, "a.py": text}, engines="ruff")) == [("a.py", 3, "S113")]
+
+
+def test_a_loader_by_another_name(look: Look) -> None:
+    """What a variable holds is not known; what is unsafe by its name is."""
+    text = "import yaml\n\n_LOADER, text = yaml.CSafeLoader, 'a: 1'\nyaml.load(text, Loader=_LOADER)\nyaml.load(text, Loader=yaml.Loader)\n"
+    assert said(look({"a.py": text}, engines="ruff")) == [("a.py", 5, "S506")]
+
+
+def test_what_a_function_promises_is_no_surprise(look: Look) -> None:
+    """None in an error's place is right where the first sentence of the function says when; a loop promises nothing."""
+    body = "    try:\n        return read(path)\n    except OSError:\n        return None\n"
+    promised = f'def a(path):\n    """What it holds; None if it cannot be read."""\n{body}'
+    silent = f'def b(path):\n    """What it holds."""\n{body}'
+    skipped = (
+        'def c(paths):\n    """All of them; none without a path."""\n'
+        "    for path in paths:\n        try:\n            read(path)\n        except OSError:\n            continue\n"
+    )
+    files = {"a.py": promised, "b.py": silent, "c.py": skipped}
+    assert said(look(files, engines="ast-grep")) == [("b.py", 5, "py-passed-over"), ("c.py", 6, "py-passed-over")]
+
+
+def test_a_checksum_is_no_secret(look: Look) -> None:
+    """Whether a file is the one that was meant may be told by time; whether a signature is right may not."""
+    text = "import hashlib\nimport hmac\n\nok = hashlib.sha256(raw).hexdigest() == digest\nbad = hmac.new(k, raw, h).hexdigest() == digest\n"
+    assert said(look({"a.py": text}, engines="ast-grep")) == [("a.py", 5, "py-compare-mac")]
+
+
+def test_a_here_document_parses(look: Look) -> None:
+    """hadolint wants an empty line behind a here-document, Docker does not; what Docker cannot read is still said."""
+    good = "FROM debian:12\nRUN <<EOT\napt-get update\nEOT\nUSER app\n"
+    bad = "FROM debian:12\nRUN true\nWHAT is this\nUSER app\n"
+    files = {"a/Dockerfile": good, "b/Dockerfile": bad}
+    assert said(look(files, engines="hadolint")) == [("b/Dockerfile", 3, "DL1000")]
+
+
 def test_lines_of_yaml_are_those_of_git(look: Look) -> None:
     """A character that ends a line for a reader of YAML and for nobody else moves no finding."""
     text = "a: 'x\u2028y\u2029z\x85'\nb: 1\nb: 2\n"

@@ -20,6 +20,7 @@ from hive.config import BadYaml
 from hive.git_mirror.mirror import Mirror, TreeLimits
 from hive.instance.instance import Instance, StartupError
 from hive.instance.rosters import host_settings
+from hive.instance.sandbox import packages_path
 from hive.ledger import Act, Baseline
 from hive.reconcile.build import BuildFailed, plan
 from hive.reconcile.evidence import HEAD, bad_entries
@@ -121,7 +122,7 @@ def adoption(instance: Instance, agent: str, reader: GiteaReader) -> Adoption:
         if agent == ROSTER:
             roster_at(mirror, sha, host_settings(instance), forge)
         elif agent != HIVE:
-            plan(agent, mirror, sha, instance.settings.limits, packages_path=instance.settings.packages_path)
+            plan(agent, mirror, sha, instance.settings.limits, packages_path=packages_path(instance.settings))
     except BadYaml as error:
         raise StartupError(f"{sha[:12]} of {repo.path} cannot be followed:\n{error}") from error
     except BuildFailed as error:

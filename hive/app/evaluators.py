@@ -17,6 +17,7 @@ from hive.inspect.config_evaluator import ConfigEvaluator, dependencies, holders
 from hive.inspect.roster_evaluator import AgentFacts, Evaluators, RosterEvaluator
 from hive.instance.instance import Instance
 from hive.instance.rosters import host_settings
+from hive.instance.sandbox import packages_path
 from hive.reconcile.base_file import base_of
 from hive.reconcile.build import BuildFailed, KnownNames
 from hive.reconcile.nix_evaluation import MODULE, NixEvaluator, NoEvaluator
@@ -32,7 +33,7 @@ def evaluators(
     configs = ConfigEvaluator(
         mirror,
         settings.limits,
-        settings.packages_path,
+        packages_path(settings),
         lambda agent: known(instance, agent, mirror),
         evaluate_module if settings.sandbox == NIXOS else None,
         lambda forge: base_of(instance.ledger, instance.ledger.bases.accepted(forge)),

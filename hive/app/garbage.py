@@ -20,6 +20,7 @@ from hive.agent.directory_trees import remove_tree
 from hive.agent.git_env import ISOLATED
 from hive.config import Keep
 from hive.ledger import Ledger
+from hive.reconcile.backends.package_roots import FOLDER, drafts, locked, unused
 from hive.reconcile.dir_handles import DirHandle, ForeignEntry
 
 DAY = 86_400.0
@@ -90,6 +91,29 @@ def registered(ledger: Ledger, gcroots: Path, agents: Path, spared: int) -> Iter
         for link in sorted(folder.iterdir()) if stat.S_ISDIR(_mode(folder)) else ():
             if link.is_symlink() and link.name not in kept:
                 yield Garbage("nix root", f"{folder.name} {link.name[:12]}", 0, link.unlink)
+
+
+def package_roots(ledger: Ledger, folder: Path, agents: Path, spared: int) -> Iterator[Garbage]:
+    """Root directories of packages that no artifact needs which is kept, and the links of artifacts that are not."""
+    links = {
+        found: found.name in kept_of(ledger, found.parent.parent.name, found.parent.parent, spared)
+        for found in sorted(agents.glob(f"*/{FOLDER}/*"))
+        if found.is_symlink()
+    }
+    for found, is_kept in links.items():
+        if not is_kept:
+            yield Garbage("root link", f"{found.parent.parent.name} {found.name[:12]}", 0, found.unlink)
+    for path in (*unused(folder, links), *drafts(folder)):
+        yield Garbage("root", path.name[:12], size_of(path), partial(_remove_root, folder, path))
+
+
+def _remove_root(folder: Path, path: Path) -> None:
+    """Remove a directory, unless one is being made meanwhile: that may be this one."""
+    with locked(folder, waits=False):
+        if path.name.startswith("."):
+            remove_tree(path)
+        else:
+            _away(path)
 
 
 def _runs(ledger: Ledger, agent: str, root: Path, days: int) -> Iterator[Garbage]:

@@ -16,6 +16,7 @@ from hive.instance.instance import Instance
 from hive.ledger import Act
 from hive.outbox.incidents import IncidentReporter
 from hive.reconcile.backends.nixos_container import GCROOTS
+from hive.reconcile.backends.package_roots import FOLDER
 from hive.supervisor.heartbeat import Heartbeat, Loops
 
 log = logging.getLogger("hive.gc")
@@ -45,13 +46,15 @@ class Collector:
     def plan(self, part: str) -> Iterator[Garbage]:
         """The garbage of a process: `host` or `work`."""
         instance, keep, state = self.instance, self.instance.settings.keep, self.instance.settings.state
+        ledger = instance.ledger
         if part == HOST:
             agents = [agent for team in instance.settings.teams.values() for agent in team.agents]
             for agent in agents:
                 yield from garbage.of_agent(instance.ledger, agent, instance.agents / agent, keep)
             yield from garbage.half_gone(*(instance.agents / agent / "gens" for agent in agents))
+            yield from garbage.package_roots(ledger, state / FOLDER, instance.agents, keep.generations)
             if instance.settings.sandbox == NIXOS:
-                yield from garbage.registered(instance.ledger, GCROOTS, instance.agents, keep.generations)
+                yield from garbage.registered(ledger, GCROOTS, instance.agents, keep.generations)
         else:
             yield from garbage.logs(state / "logs", keep.log_megabytes)
         mirrors = state / "mirrors" / part

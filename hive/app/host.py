@@ -37,7 +37,7 @@ from hive.instance.model_routes import ModelRoutes
 from hive.instance.repositories import address
 from hive.instance.rosters import rostered
 from hive.instance.running_agent import take_keys
-from hive.instance.sandbox import backend_of
+from hive.instance.sandbox import backend_of, packages_path
 from hive.ledger import Scope, SuspensionReason
 from hive.outbox.incidents import IncidentReporter
 from hive.queue.wakeup import HOST_WAKEUP, Wakeup, WakeupBroadcast
@@ -82,7 +82,7 @@ class Host:
             instance.ledger,
             self.containers,
             settings.limits,
-            packages_path=settings.packages_path,
+            packages_path=packages_path(settings),
             is_down=self._is_down,
             holds=holds,
         )

@@ -33,6 +33,7 @@ HOST_KEYS: Mapping[str, str] = {
     **dict.fromkeys(("sandbox", "privileged", "user", "backend"), "of the host: `sandbox` of hive.yaml"),
     **dict.fromkeys(("inputs", "flake", "nixpkgs"), "of the host, which pins what systems are built from"),
     "packages_path": "of the host: `packages_path` of hive.yaml",
+    **dict.fromkeys(("image", "root", "suite", "mirror"), "of the host: `root` of hive.yaml"),
     "operators": "of the team: `operators` in hive.yaml",
     "grants": "of the team: `grants` in hive.yaml",
     "deploy": "of the host: `deploy` of hive.yaml",

@@ -16,6 +16,7 @@ from hive.config.freeze import DEFAULT_DEPLOY, DeploySettings
 from hive.config.models import ModelSettings
 from hive.config.protected_paths import PROTECTED
 from hive.config.reviewer import DEFAULT_REVIEWER, ReviewerSettings
+from hive.config.roots import HOSTS_PROGRAMS, RootSettings
 from hive.config.upgrade import DEFAULT_UPGRADE, UpgradeSettings
 from hive.config.validation import DEFAULT_ACCOUNTS, field_errors
 from hive.config.yaml_loader import MAX_BYTES
@@ -278,6 +279,9 @@ class Settings:
 
     packages_path: tuple[str, ...] = PACKAGES_PATH
     """Directories of this host in which the packages of agents are looked for, in this order; containers have to see them."""
+
+    root: RootSettings = HOSTS_PROGRAMS
+    """What containers are made of, if not of the programs of this host."""
 
     sandbox: Literal["bubblewrap", "nspawn", "podman", "nixos-container", "none"] = "bubblewrap"
     """What confines agents: `nspawn` and `podman` are for root only, `nixos-container` is for NixOS (docs/containers.md); with `none` they are plain processes that can read all that the hive can, secrets too."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le, MaxLen
 
-from hive.codec import STRICT
+from hive.codec import STRICT, FieldError
 from hive.config.costs import Cap
-from hive.config.engine_settings import EngineSettings
+from hive.config.engine_settings import EngineSettings, engine_errors
+from hive.config.naming import Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,3 +47,14 @@ class ReviewerSettings:
 
 
 DEFAULT_REVIEWER = ReviewerSettings()
+
+
+def errors(review: Mapping[str, Any], rule: Rule) -> Iterator[FieldError]:
+    """Names of models that break the rule for them, a verifier with nothing to verify, and unusable names of analysers."""
+    yield from engine_errors(review)
+    for key in ("model", "verifier"):
+        name = review.get(key)
+        if isinstance(name, str) and name and (reason := rule(name)):
+            yield FieldError(("review", key), reason)
+    if review.get("verifier") and not review.get("model"):
+        yield FieldError(("review", "verifier"), "should stand beside review.model: it looks at what that one says")

@@ -12,8 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from hive.codec import FieldError
-from hive.config import freeze, naming, upgrade
-from hive.config.engine_settings import engine_errors
+from hive.config import freeze, naming, reviewer, roots, upgrade
 from hive.config.naming import folded
 from hive.config.protected_paths import mistake
 from hive.config.yaml_loader import Place, shown
@@ -33,7 +32,9 @@ def field_errors(data: Any) -> Iterator[FieldError]:
     yield from _forges(_map(root.get("forges")))
     yield from _web(_map(root.get("web")))
     yield from _model(_map(root.get("model")), _agents(root))
-    yield from _review(_map(root.get("review")), _map(root.get("model")))
+    model = _map(root.get("model"))
+    rule = _named(list(_map(model.get("providers"))), is_own=bool(model.get("url")))
+    yield from reviewer.errors(_map(root.get("review")), rule)
     yield from _paths(root)
     if "home" in root:
         yield FieldError(("home",), "unknown key", at_key=True)
@@ -127,16 +128,6 @@ def _model(model: Mapping[str, Any], agents: list[str]) -> Iterator[FieldError]:
         yield from _wrong(("model", "prices", priced), naming.model(priced), at_key=True)
 
 
-def _review(review: Mapping[str, Any], model: Mapping[str, Any]) -> Iterator[FieldError]:
-    yield from engine_errors(review)
-    rule = _named(list(_map(model.get("providers"))), is_own=bool(model.get("url")))
-    for key in ("model", "verifier"):
-        if isinstance(review.get(key), str) and review[key]:
-            yield from _wrong(("review", key), rule(review[key]))
-    if review.get("verifier") and not review.get("model"):
-        yield FieldError(("review", "verifier"), "should stand beside review.model: it looks at what that one says")
-
-
 def _provider(place: Place, provider: Mapping[str, Any]) -> Iterator[FieldError]:
     url, credential = provider.get("url"), provider.get("credential")
     if isinstance(url, str) and url:
@@ -172,6 +163,7 @@ def _paths(root: Mapping[str, Any]) -> Iterator[FieldError]:
         if not _SOCKET.fullmatch(queue) and (found is None or not 1 <= int(found["port"] or 6379) <= 65535):
             yield FieldError(("queue",), "should be redis://HOST:PORT/N or unix:///PATH, without a password")
     yield from _each(("packages_path",), root.get("packages_path"), _directory)
+    yield from roots.mistakes(_map(root.get("root")))
     yield from _each(("protected_paths",), root.get("protected_paths"), mistake)
 
 

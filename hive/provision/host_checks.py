@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from hive.gateway.pricing import OLD_DAYS, own_prices, price_list
 from hive.instance.file_modes import exposed
 from hive.instance.instance import Instance
-from hive.instance.sandbox import fix_of
+from hive.instance.sandbox import fix_of, no_roots
 from hive.poller import OVERLAP
 from hive.provision.check_results import CheckResult, ok, problem, warning
 from hive.reconcile.backends import look_for
@@ -23,6 +23,7 @@ from hive.reconcile.limiter import REPORT, LimitsReport
 from hive.scan.analysis import absent
 
 GIT = (2, 38)
+ROOTS_FIX = "apt-get install mmdebstrap, or remove `root` from hive.yaml"
 """The first git whose `merge-tree` writes trees: the host repeats each merge and compares."""
 
 REVIEW = "bots.review"
@@ -104,6 +105,10 @@ def _sandbox(instance: Instance) -> Iterator[CheckResult]:
         yield problem(f"agents cannot be contained, so none is started ({why_not[:120]})", fix_of(instance.settings))
     else:
         yield ok(f"agents are contained by {backend.name}, {backend.who}")
+    if why := no_roots(instance.settings):
+        yield warning(
+            f"containers see this host's programs, and not packages of {instance.settings.root.suite}: {why}", ROOTS_FIX
+        )
 
 
 def _limits(instance: Instance) -> Iterator[CheckResult]:

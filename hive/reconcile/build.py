@@ -27,6 +27,7 @@ from hive.config import PACKAGES_PATH, BadYaml, Limits, base_yaml, likeliest, ne
 from hive.config.agent_yaml import PACKAGE
 from hive.config.base_yaml import NO_BASE, Base
 from hive.config.costs import OF_AGENTS
+from hive.config.roots import wrong_names
 from hive.config.yaml_loader import shown
 from hive.git_mirror.mirror import Mirror, TooLarge
 from hive.reconcile.rebuild_order import dependency_errors
@@ -95,6 +96,11 @@ class Plan:
     base: Base = NO_BASE
     """What every container holds beside it; its commands are among those."""
 
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The packages of the base, and the agent's own."""
+        return (*self.base.packages, *self.spec.packages)
+
 
 @dataclass(frozen=True, slots=True)
 class KnownNames:
@@ -125,7 +131,10 @@ def plan(
     known: KnownNames | None = None,
     base: Base = NO_BASE,
 ) -> Plan:
-    """Read a declaration from a commit or tree, to be built on a base; raises BuildFailed with all problems."""
+    """Read a declaration from a commit or tree, to be built on a base; raises BuildFailed with all problems.
+
+    Without `packages_path` its programs are not this host's: packages are names of a distribution, and what it has is not known here.
+    """
     text = _text(mirror, tree, DECLARATION)
     if text is None:
         raise BuildFailed([f"{DECLARATION}:1:1: there is no such file"])
@@ -133,7 +142,7 @@ def plan(
 
     def check(data: Mapping[str, Any]) -> Iterator[FieldError]:
         yield from _beyond(data, limits)
-        yield from _missing(data, path)
+        yield from _missing(data, path) if path else _misnamed(data)
         yield from _unknown(name, data, known) if known is not None else ()
 
     try:
@@ -142,7 +151,7 @@ def plan(
         raise BuildFailed(map(str, error.problems)) from error
     if absent := missing_of(base, path):
         raise BuildFailed(absent)
-    commands = [resolve(package, path) for package in (*BASE, *base.packages, *spec.packages)]
+    commands = [resolve(package, path) for package in (*BASE, *base.packages, *spec.packages) if path]
     prompt = _text(mirror, tree, PROMPT) or spec.prompt
     found = {command: file for some in commands for command, file in some.items()}
     replies = _script(mirror, tree) if spec.engine == "scripted" else ""
@@ -153,7 +162,7 @@ def missing_of(base: Base, path: Sequence[str]) -> list[str]:
     """What of a base this host does not have where containers see it, in sentences."""
     where = f"in {', '.join(path)} (packages_path of hive.yaml), where containers see it"
     said = "{file}: packages: this host has no {name!r} {where}"
-    absent = [package for package in base.packages if not resolve(package, path)]
+    absent = [package for package in base.packages if path and not resolve(package, path)]
     return [said.format(file=base_yaml.FILE, name=package, where=where) for package in absent]
 
 
@@ -194,6 +203,12 @@ def _missing(data: Mapping[str, Any], path: Sequence[str]) -> Iterator[FieldErro
         else:
             where = f"this host has no {package!r} in {', '.join(path)} (packages_path of hive.yaml)"
             yield FieldError(place, where + likeliest(package, (*PACKAGES, *_programs(path))))
+
+
+def _misnamed(data: Mapping[str, Any]) -> Iterator[FieldError]:
+    """What no distribution can have."""
+    wanted = data.get("packages")
+    return wrong_names(("packages",), wanted if isinstance(wanted, list) else [])
 
 
 def _unknown(name: str, data: Mapping[str, Any], known: KnownNames) -> Iterator[FieldError]:

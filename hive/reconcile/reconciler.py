@@ -266,7 +266,7 @@ class Reconciler:
             case Build():
                 mirror = target.mirror()
                 made = self.planner.plan_to_build(target.agent, mirror, target.policy.branch, step.sha)
-                if not self._containers.backend.prepare(dirs, step.sha, mirror):
+                if not self._containers.backend.prepare(dirs, step.sha, mirror, made.packages):
                     return False
                 build(made, step.sha, dirs.gens)
             case Switch():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,10 +13,11 @@ import pytest
 
 from hive.app.enter import open_shell
 from hive.config import ForgeSettings, load
+from hive.config.roots import RootSettings
 from hive.demo.names import PLAIN
 from hive.demo.setup import write_config, write_config_for
 from hive.instance.instance import StartupError
-from hive.instance.sandbox import ROOT, UNCONFINED, backend_of, remarks
+from hive.instance.sandbox import ROOT, UNCONFINED, backend_of, no_roots, package_roots, packages_path, remarks
 from hive.provision.host_checks import machine
 from hive.reconcile.backends import look_for
 from hive.reconcile.entering import CannotEnter
@@ -101,3 +103,37 @@ def test_without_bubblewrap_there_is_no_jail(hive_env: HiveEnv) -> None:
     else:
         with pytest.raises(StartupError, match="no agent is started"):
             backend_of(hive_env.instance.settings)
+
+
+def test_packages_or_the_hosts_programs(hive_env: HiveEnv) -> None:
+    """`root` needs a sandbox and a program that make such roots; without them the host's programs are seen, and that is said."""
+    settings = hive_env.instance.settings
+    of_packages = replace(settings, root=RootSettings("bookworm"), sandbox="nspawn")
+    assert no_roots(settings) == ""
+    assert packages_path(settings) == settings.packages_path
+    assert no_roots(replace(of_packages, sandbox="bubblewrap")) == "`root` is for `sandbox: nspawn` and `podman`"
+    found = package_roots(of_packages)
+    if shutil.which("mmdebstrap") is None:
+        assert found is None
+        assert no_roots(of_packages) == "mmdebstrap is not installed"
+        assert packages_path(of_packages) == settings.packages_path
+    else:
+        assert found is not None
+        assert found.folder == settings.state / "roots"
+        assert packages_path(of_packages) == ()
+
+
+def test_no_packages_where_nothing_makes_them(hive_env: HiveEnv) -> None:
+    """On a machine without mmdebstrap today's way stays, and doctor names what is missing."""
+    state = hive_env.instance.settings.state
+    code = (
+        "import sys; from dataclasses import replace; from pathlib import Path; from hive.config import load\n"
+        "from hive.config.roots import RootSettings; from hive.instance.sandbox import no_roots, packages_path\n"
+        "made = replace(load(Path(sys.argv[1])), root=RootSettings('bookworm'), sandbox='podman')\n"
+        "print(no_roots(made)); print(packages_path(made) == made.packages_path)"
+    )
+    config = write_config(state.parent, forge_port=1, web_port=2, model_url="")
+    words = [sys.executable, "-c", code, str(config)]
+    env = {**os.environ, "PATH": "/nonexistent"}
+    said = subprocess.run(words, env=env, capture_output=True, text=True, timeout=120, check=True).stdout
+    assert said.splitlines() == ["mmdebstrap is not installed", "True"]

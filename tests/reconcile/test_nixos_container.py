@@ -85,7 +85,7 @@ def dirs(tools: NixosTools, tmp_path: Path) -> AgentDirs:
 def until_built(backend: NixosContainer, dirs: AgentDirs, sha: str, origin: Origin) -> Path:
     """Ask until it is built."""
     until = time.monotonic() + 120
-    while not backend.prepare(dirs, Generation(sha), origin.mirror):
+    while not backend.prepare(dirs, Generation(sha), origin.mirror, ()):
         assert time.monotonic() < until
         time.sleep(0.02)
     return (backend.builder.gcroots / dirs.name / sha).readlink()
@@ -95,7 +95,7 @@ def test_a_system_is_built_first(backend: NixosContainer, dirs: AgentDirs, origi
     """An agent's module is part of its system, with the files beside it; an agent without one has a system, too."""
     sha = origin.commit({"agent.nix": "{ says = import ./what.nix; }", "what.nix": '"hello"'})
     assert (until_built(backend, dirs, sha, origin) / "init").read_text() == "hello\n"
-    assert backend.prepare(dirs, Generation(sha), origin.mirror), "what is built is not built again"
+    assert backend.prepare(dirs, Generation(sha), origin.mirror, ()), "what is built is not built again"
     (origin.path / "agent.nix").unlink()
     sha = origin.commit({})
     assert (until_built(backend, dirs, sha, origin) / "init").read_text() == "iris\n"
@@ -121,7 +121,7 @@ def test_what_fails_is_told_each_time(
 def test_a_name_has_to_fit(backend: NixosContainer, tmp_path: Path, origin: Origin) -> None:
     """A longer name than a container can have fails in words, before anything is built."""
     with pytest.raises(BuildFailed, match="nine small letters and digits at most"):
-        backend.prepare(AgentDirs("scheherazade", tmp_path / "x"), Generation(SHA), origin.mirror)
+        backend.prepare(AgentDirs("scheherazade", tmp_path / "x"), Generation(SHA), origin.mirror, ())
 
 
 def test_a_command_says_everything(backend: NixosContainer, dirs: AgentDirs, origin: Origin) -> None:

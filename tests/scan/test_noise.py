@@ -118,7 +118,7 @@ def test_a_checksum_is_no_secret(look: Look) -> None:
 
 
 def test_a_here_document_parses(look: Look) -> None:
-    """hadolint wants an empty line behind a here-document, Docker does not; what Docker cannot read is still said."""
+    """Hadolint wants an empty line behind a here-document, Docker does not; what Docker cannot read is still said."""
     good = "FROM debian:12\nRUN <<EOT\napt-get update\nEOT\nUSER app\n"
     bad = "FROM debian:12\nRUN true\nWHAT is this\nUSER app\n"
     files = {"a/Dockerfile": good, "b/Dockerfile": bad}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,10 +43,10 @@ class Backend(Protocol):
     def has_groups(self) -> bool:
         """Whether it makes groups of its own with the limits, below the one that it is given."""
 
-    def prepare(self, dirs: AgentDirs, sha: Generation, mirror: Mirror, /) -> bool:
+    def prepare(self, dirs: AgentDirs, sha: Generation, mirror: Mirror, packages: Sequence[str], /) -> bool:
         """Make what a container of an artifact needs beside it; False while that goes on. It may be asked again.
 
-        What `mirror` knows is the commit of the artifact.
+        What `mirror` knows is the commit of the artifact; `packages` are those of its base and its own.
 
         Raises BuildFailed, GitError and OSError.
         """

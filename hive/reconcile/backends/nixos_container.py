@@ -14,17 +14,17 @@ import stat
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hive.git_mirror.errors import GitError
 from hive.git_mirror.mirror import Mirror
 from hive.ledger import Generation
 from hive.reconcile.agent_dirs import AgentDirs
 from hive.reconcile.backends.backend import Command, NoBackend
 from hive.reconcile.backends.bounds import Bounds
 from hive.reconcile.backends.surroundings import CONFIG, kill_tree, source, within
+from hive.reconcile.backends.system_build import SystemBuild
 from hive.reconcile.build import BuildFailed, interpreter
 from hive.reconcile.nix_build import NAME, NixBuilder
 from hive.reconcile.nix_evaluation import MODULE, NixEvaluator, NoEvaluator, write_out
@@ -40,30 +40,6 @@ GCROOTS = Path("/nix/var/nix/gcroots/hive")
 SECONDS = 60.0
 PATH_INSIDE = f"{CONFIG}/bin:/run/current-system/sw/bin"
 """What the artifact links to, and what the module adds."""
-
-
-class SystemBuild(threading.Thread):
-    """A build that goes on beside the reconciler, which looks at it in each of its turns."""
-
-    def __init__(self, make: Callable[[], Path]) -> None:
-        super().__init__(name="nix-build", daemon=True)
-        self._make = make
-        self._error: BuildFailed | GitError | OSError | None = None
-
-    def run(self) -> None:
-        """Build; what it fails with is kept."""
-        try:
-            self._make()
-        except (BuildFailed, GitError, OSError) as error:
-            self._error = error
-
-    def is_done(self) -> bool:
-        """Whether it has ended well; raises what it failed with."""
-        if self.is_alive():
-            return False
-        if self._error is not None:
-            raise self._error
-        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +91,7 @@ class NixosContainer:
             RootClient(),
         )
 
-    def prepare(self, dirs: AgentDirs, sha: Generation, mirror: Mirror, /) -> bool:
+    def prepare(self, dirs: AgentDirs, sha: Generation, mirror: Mirror, _: Sequence[str], /) -> bool:
         """Evaluate an agent's module, and build its system, one at a time on this host."""
         if not NAME.fullmatch(dirs.name):
             what = "nine small letters and digits at most, a letter first"

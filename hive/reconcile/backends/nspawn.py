@@ -1,6 +1,7 @@
 """Containers by systemd-nspawn, for a hive that root runs: `sandbox: nspawn`.
 
-Its user namespace holds the two host users that the agent has in every container that root makes, and below them
+What a container sees is this host's programs, or a root directory of packages (`root` of hive.yaml), the same one for all
+agents with one list. Its user namespace holds the two host users that the agent has in every container that root makes, and below them
 those that nspawn needs; `hive.agent.enter` does the rest from within. It registers nowhere and needs no running systemd.
 """
 
@@ -12,18 +13,21 @@ import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hive.agent.directory_trees import remove_path
 from hive.agent.enter import AGENT, MAPPED, own
 from hive.agent.processes import descendants
 from hive.config import Limits
+from hive.git_mirror.mirror import Mirror
 from hive.reconcile import host_users
 from hive.reconcile.agent_dirs import AgentDirs
-from hive.reconcile.backends import tiny_root
+from hive.reconcile.backends import package_tree, tiny_root
 from hive.reconcile.backends.backend import Command, NoBackend
 from hive.reconcile.backends.bounds import Bounds
+from hive.reconcile.backends.package_roots import FOLDER, PackageRoots
 from hive.reconcile.backends.surroundings import (
     CONFIG,
     SOCKETS,
@@ -57,6 +61,8 @@ class Nspawn:
     contained: bool = True
     has_groups: bool = False
     who: str = "each with host users of its own"
+    roots: PackageRoots | None = None
+    """What containers are made of, if not of this host's programs."""
 
     @classmethod
     def find(cls) -> Nspawn:
@@ -82,9 +88,9 @@ class Nspawn:
             raise NoBackend(f"{program}: {problem}")
         return found
 
-    def prepare(self, *_: object) -> bool:
-        """The artifact is all that it needs."""
-        return True
+    def prepare(self, dirs: AgentDirs, sha: str, _: Mirror, packages: Sequence[str], /) -> bool:
+        """Let a commit have the root directory of its packages."""
+        return self.roots is None or self.roots.prepare(dirs, sha, packages)
 
     def command(self, dirs: AgentDirs, sha: str, extra: Mapping[str, str], bounds: Bounds) -> Command:
         """See `Backend`."""
@@ -93,9 +99,15 @@ class Nspawn:
         host_users.hand_over(dirs.sockets, uid)
         own(str(dirs.state), uid, uid + 1)
         read_only = [(str(artifact), CONFIG), (str(dirs.sockets), SOCKETS), *bounds.events(Path(SOCKETS))]
-        words = self._container(dirs, uid, read_only, bounds)
-        said = [f"{key}={value}" for key, value in sorted(within(bounds, extra).items())]
-        return Command([*words, *entry(MAPPED, uid, bounds, said), *harness()], {})
+        variables = within(bounds, extra)
+        if self.roots is None:
+            words, runs_on = self._container(dirs, uid, read_only, bounds), ""
+        else:
+            tree, runs_on = self.roots.verified(dirs.root, sha), package_tree.PYTHON
+            variables["PATH"] += f":{package_tree.PROGRAMS}"
+            words = self._container(dirs, uid, [*package_tree.BINDS, *read_only], bounds, tree)
+        said = [f"{key}={value}" for key, value in sorted(variables.items())]
+        return Command([*words, *entry(MAPPED, uid, bounds, said, runs_on=runs_on), *harness(runs_on)], {})
 
     def harness(self, pid: int, _: AgentDirs, /) -> int | None:
         """The first process of the container's PID namespace."""
@@ -110,22 +122,26 @@ class Nspawn:
         """It leaves nothing."""
 
     def forget(self, dirs: AgentDirs, /) -> None:
-        """Remove the root directory."""
+        """Remove the root directory, and the links to those that are shared."""
         tiny_root.remove(dirs.root / tiny_root.NAME)
+        remove_path(dirs.root / FOLDER)
 
-    def has_made(self, *_: object) -> bool:
-        """It needs nothing but the artifact."""
-        return True
+    def has_made(self, dirs: AgentDirs, sha: str, /) -> bool:
+        """Whether the commit has a root directory, if it is to have one of its own."""
+        return self.roots is None or self.roots.pinned(dirs.root, sha) is not None
 
-    def _container(self, dirs: AgentDirs, uid: int, read_only: list[tuple[str, str]], bounds: Bounds) -> list[str]:
-        """The arguments of systemd-nspawn for namespaces and mounts."""
-        root = dirs.root / tiny_root.NAME
+    def _container(
+        self, dirs: AgentDirs, uid: int, read_only: list[tuple[str, str]], bounds: Bounds, tree: Path | None = None
+    ) -> list[str]:
+        """The arguments of systemd-nspawn for namespaces and mounts; without a `tree` it sees this host's programs."""
+        root = tree if tree is not None else dirs.root / tiny_root.NAME
+        system = tiny_root.make(root) if tree is None else []
         machine = f"h-{dirs.name}-{hashlib.sha256(os.fsencode(dirs.root.resolve())).hexdigest()[:8]}"
         words = [self.program, "--quiet", "--register=no", "--keep-unit", f"--machine={machine}"]
         words += [f"--hostname=h-{dirs.name}", f"--directory={root}", "--read-only", "--private-network", "--pipe"]
         words += [f"--private-users={uid - AGENT}:{RANGE}", "--private-users-ownership=off"]
         words += ["--resolv-conf=off", "--timezone=off", "--link-journal=no", f"--chdir={STATE}"]
-        for source, target in (*tiny_root.make(root), *read_only):
+        for source, target in (*system, *read_only):
             words.append(f"--bind-ro={_escaped(source)}:{_escaped(target)}")
         words.append(f"--bind={_escaped(str(dirs.state))}:{STATE}")
         for folder, size in (("/tmp", bounds.tmp), ("/dev/shm", bounds.shm)):  # noqa: S108  the container's own

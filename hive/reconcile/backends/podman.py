@@ -1,7 +1,8 @@
 """Containers by podman: `sandbox: podman`, for a hive that root runs.
 
 podman's own profile is the outer layer, `hive.agent.enter` does the rest from within. What it keeps of a container lies in
-a directory of its own for each agent, and is gone with the container. Its networks, pods and API are not used.
+a directory of its own for each agent, and is gone with the container. Its networks, pods and API are not used, and of images
+only what this host made of packages itself (`root` of hive.yaml), found by its digest: nothing is pulled by a name.
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hive.agent.directory_trees import remove_path
 from hive.agent.enter import AGENT, KEPT, MAPPED, own
 from hive.agent.processes import descendants
 from hive.agent.sandbox import python
 from hive.config import Limits
+from hive.git_mirror.mirror import Mirror
 from hive.reconcile import host_users
 from hive.reconcile.agent_dirs import AgentDirs
-from hive.reconcile.backends import tiny_root
+from hive.reconcile.backends import package_tree, tiny_root
 from hive.reconcile.backends.backend import Command, NoBackend
 from hive.reconcile.backends.bounds import Bounds
+from hive.reconcile.backends.package_roots import FOLDER, PackageRoots
 from hive.reconcile.backends.surroundings import (
     CONFIG,
     SOCKETS,
@@ -68,6 +72,8 @@ class Podman:
     contained: bool = True
     who: str = "each with host users of its own"
     has_groups: bool = True
+    roots: PackageRoots | None = None
+    """What containers are made of, if not of this host's programs."""
 
     @classmethod
     def find(cls) -> Podman:
@@ -86,9 +92,9 @@ class Podman:
             why = f"{program} with {runtime}: {problem}"
         raise NoBackend(why)
 
-    def prepare(self, *_: object) -> bool:
-        """The artifact is all that it needs."""
-        return True
+    def prepare(self, dirs: AgentDirs, sha: str, _: Mirror, packages: Sequence[str], /) -> bool:
+        """Let a commit have the root directory of its packages."""
+        return self.roots is None or self.roots.prepare(dirs, sha, packages)
 
     def command(self, dirs: AgentDirs, sha: str, extra: Mapping[str, str], bounds: Bounds) -> Command:
         """See `Backend`."""
@@ -96,9 +102,15 @@ class Podman:
         host_users.hand_over(artifact, uid)
         host_users.hand_over(dirs.sockets, uid)
         own(str(dirs.state), uid, uid + 1)
-        words = self._container(dirs, uid, [(str(artifact), CONFIG), (str(dirs.sockets), SOCKETS)], bounds)
-        said = [f"{key}={value}" for key, value in sorted(within(bounds, extra).items())]
-        return Command([*words, *entry(MAPPED, uid, bounds, said), *harness()], _environment())
+        read_only, variables = [(str(artifact), CONFIG), (str(dirs.sockets), SOCKETS)], within(bounds, extra)
+        if self.roots is None:
+            words, runs_on = self._container(dirs, uid, read_only, bounds), ""
+        else:
+            tree, runs_on = self.roots.verified(dirs.root, sha), package_tree.PYTHON
+            variables["PATH"] += f":{package_tree.PROGRAMS}"
+            words = self._container(dirs, uid, [*package_tree.BINDS, *read_only], bounds, tree)
+        said = [f"{key}={value}" for key, value in sorted(variables.items())]
+        return Command([*words, *entry(MAPPED, uid, bounds, said, runs_on=runs_on), *harness(runs_on)], _environment())
 
     def harness(self, pid: int, _: AgentDirs, /) -> int | None:
         """The first process of the container's PID namespace."""
@@ -131,12 +143,13 @@ class Podman:
             place.rmdir()
 
     def forget(self, dirs: AgentDirs, /) -> None:
-        """It keeps no more than a container that has ended may leave."""
+        """Remove what a container that has ended may leave, and the links to what is shared."""
         self.clean(dirs)
+        remove_path(dirs.root / FOLDER)
 
-    def has_made(self, *_: object) -> bool:
-        """It needs nothing but the artifact."""
-        return True
+    def has_made(self, dirs: AgentDirs, sha: str, /) -> bool:
+        """Whether the commit has a root directory, if it is to have one of its own."""
+        return self.roots is None or self.roots.pinned(dirs.root, sha) is not None
 
     def _podman(self, dirs: AgentDirs) -> list[str]:
         """Podman with directories of its own for each agent."""
@@ -150,8 +163,13 @@ class Podman:
             f"--runtime={self.runtime}",
         ]
 
-    def _container(self, dirs: AgentDirs, uid: int, read_only: list[tuple[str, str]], bounds: Bounds) -> list[str]:
-        """The arguments of podman for namespaces, capabilities, limits and mounts, after those of its warden."""
+    def _container(
+        self, dirs: AgentDirs, uid: int, read_only: list[tuple[str, str]], bounds: Bounds, tree: Path | None = None
+    ) -> list[str]:
+        """The arguments of podman for namespaces, capabilities, limits and mounts, after those of its warden.
+
+        Without a `tree` it sees this host's programs.
+        """
         root, limits, group = _place(dirs) / tiny_root.NAME, bounds.limits, bounds.group
         for folder in (PLACE, root.parent):
             folder.mkdir(exist_ok=True)
@@ -166,7 +184,8 @@ class Podman:
         if group is not None:
             words += [f"--cgroup-parent={group.path}", f"--memory={limits.memory_mb}m"]
             words += [f"--memory-swap={limits.memory_mb}m", f"--cpus={limits.cpus}", f"--pids-limit={limits.processes}"]
-        for origin, target in (*tiny_root.make(root), *read_only):
+        system = tiny_root.make(root) if tree is None else tiny_root.show(tree, root)
+        for origin, target in (*system, *read_only):
             words.append(f"--volume={origin}:{target}:ro")
         words += [f"--volume={dirs.state}:{STATE}:rw", f"--tmpfs=/tmp:size={bounds.tmp},mode=1777"]
         words += [f"--shm-size={bounds.shm}", "--read-only", "--read-only-tmpfs=false", "--rootfs", str(root)]

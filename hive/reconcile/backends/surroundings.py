@@ -35,7 +35,7 @@ for file in words[:end]:
         group.write(str(os.getpid()))
 ctypes.CDLL(None).prctl(1, 9)
 if os.getppid() == int(parent):
-    os.execv(words[end + 1], words[end + 1:])
+    os.execvp(words[end + 1], words[end + 1:])
 """
 """Joins groups and becomes a command that the kernel kills with its parent (1 is PR_SET_PDEATHSIG), unless that is gone already."""
 
@@ -46,14 +46,17 @@ def starter(bounds: Bounds) -> list[str]:
     return [sys.executable, "-I", "-S", "-c", _STARTER, str(os.getpid()), *files, "--"]
 
 
-def harness() -> list[str]:
-    """The argument list of the harness; it needs no site-packages, whose hooks would cost it a third of its start."""
-    return [interpreter(), "-S", "-P", "-m", "hive.agent"]
+def harness(runs_on: str = "") -> list[str]:
+    """The argument list of the harness; it needs no site-packages, whose hooks would cost it a third of its start.
+
+    `runs_on` is the Python of a container that does not see this host's.
+    """
+    return [runs_on or interpreter(), "-S", "-P", "-m", "hive.agent"]
 
 
-def entry(kind: str, uid: int, bounds: Bounds, variables: Sequence[str] = ()) -> list[str]:
+def entry(kind: str, uid: int, bounds: Bounds, variables: Sequence[str] = (), *, runs_on: str = "") -> list[str]:
     """The argument list before that of the harness, which confines it from within: see `hive.agent.enter`."""
-    enter = python("hive.agent.enter", interpreter=interpreter(), source=Path(INSIDE))
+    enter = python("hive.agent.enter", interpreter=runs_on or interpreter(), source=Path(INSIDE))
     return [*enter, kind, str(uid), bounds.rlimits, *variables, "--"]
 
 

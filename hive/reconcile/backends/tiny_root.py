@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 from pathlib import Path
 
 from hive.agent.enter import INSIDE
 from hive.reconcile.backends.surroundings import CONFIG, SOCKETS, STATE, source, system
 
 NAME = "root"
+MOUNT_SECONDS = 60.0
 FOLDERS = ("dev", "etc", "proc", "run", "sys", "tmp", "usr", "var")
 FILES = ("etc/group", "etc/hostname", "etc/hosts", "etc/resolv.conf", "run/.containerenv")
 """Files that a backend may want to bind over, or that programs expect."""
@@ -38,6 +40,17 @@ def make(root: Path) -> list[tuple[str, str]]:
             _file(root, name)
         binds.append((str(path), str(path)))
     return binds
+
+
+def show(tree: Path, root: Path) -> list[tuple[str, str]]:
+    """Show another root directory in this one's place, read-only, until it is unmounted; nothing is to be bound. Raises OSError."""
+    _folder(root, "")
+    for words in (("--bind", str(tree), str(root)), ("-o", "remount,bind,ro,nosuid,nodev", str(root))):
+        try:
+            subprocess.run(["mount", *words], check=True, capture_output=True, text=True, timeout=MOUNT_SECONDS)
+        except subprocess.SubprocessError as error:
+            raise OSError(5, "it cannot be mounted", str(tree)) from error
+    return []
 
 
 def remove(root: Path) -> None:

@@ -16,14 +16,19 @@ SECONDS = 60.0
 
 
 def problem_of(
-    container: Sequence[str], env: Mapping[str, str] | None = None, *, seconds: float = SECONDS, noise: str = ""
+    container: Sequence[str],
+    env: Mapping[str, str] | None = None,
+    *,
+    seconds: float = SECONDS,
+    noise: str = "",
+    runs_on: str = "",
 ) -> str:
     """Why a container does not work; empty if it does.
 
     `container` is its command without the harness, `env` that of the command itself. A line of its error stream that holds
-    `noise` is not the reason.
+    `noise` is not the reason. `runs_on` is its Python, if that is not this host's.
     """
-    check = python("hive.agent.sandbox_check", interpreter=interpreter(), source=Path(INSIDE))
+    check = python("hive.agent.sandbox_check", interpreter=runs_on or interpreter(), source=Path(INSIDE))
     try:
         done = subprocess.run(
             [*container, *check],

@@ -288,6 +288,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @NIGHTLY
+@pytest.mark.timeout(3600)
 @pytest.mark.contained
 @pytest.mark.parametrize("name", ["nspawn", "podman"])
 def test_a_container_of_packages(tmp_path: Path, shared: Path, origin: Origin, name: str) -> None:

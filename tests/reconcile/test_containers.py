@@ -229,8 +229,10 @@ def test_what_a_dead_host_left_is_swept_out(made: tuple[Containers, str], tmp_pa
     until(lambda: b"hive.agent" in Path(f"/proc/{pid}/cmdline").read_bytes())
     Containers(Unconfined(), tmp_path / "others").sweep_out("iris")
     assert _is_alive(pid)
-    Containers(Unconfined(), tmp_path / "agents").sweep_out("iris")
+    new = Containers(Unconfined(), tmp_path / "agents")
+    new.sweep_out("iris")
     until(lambda: not _is_alive(pid))
+    new.stop_all()
 
 
 def test_what_never_began_is_no_crash_of_the_agent(made: tuple[Containers, str], tmp_path: Path) -> None:

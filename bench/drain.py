@@ -46,7 +46,7 @@ class Anywhere:
 def serve(state: Path, stop: threading.Event) -> None:
     """Work with one thread until `stop` is set."""
     ledger, nothing = Ledger(state / "ledger.db"), cast("Any", Nothing())
-    ctx = Context(nothing, nothing, nothing, nothing, nothing, datetime.now(UTC))
+    ctx = Context(nothing, nothing, nothing, nothing, nothing, nothing, datetime.now(UTC))
     deps = WorkerDeps(
         ledger=ledger,
         queue=Queue(state / "queue.db"),

@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Protocol, TypeVar
 
+from bots.classification import Classifier
 from bots.configurations import ConfigurationView, Evaluation, TombstoneView
 from bots.intents import Intent
 from bots.model_review import ModelReview, ReviewTask
@@ -122,6 +123,7 @@ class Context:
     scanner: Scanner
     evaluator: Evaluator
     history: History
+    classifier: Classifier
     now: datetime
     reviewer: Reviewer | None = None
 

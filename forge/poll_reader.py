@@ -5,10 +5,11 @@ Together with the methods of a reader they are the `PollReader` of `forge.protoc
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Protocol
 
-from forge.models import Ref, Repo, Repository
+from forge.models import Issue, Ref, Repo, Repository
 from forge.poll_changes import Activity, Change, CommentSnapshot, Release, RepositoryEntry, ReviewSnapshot, SubjectEntry
 
 
@@ -33,6 +34,9 @@ class ChangeReader(Protocol):
 
     def subjects(self, repo: Repo, repo_id: int) -> list[SubjectEntry]:
         """All issues and pull requests of a repository."""
+
+    def issues(self, repo: Repo) -> Iterator[Issue]:
+        """The issues of a repository, open or not, newest first; each page is asked for when it is needed."""
 
     def subject(self, ref: Ref) -> SubjectEntry:
         """One issue or pull request."""

@@ -7,7 +7,7 @@ an empty page where it does not. Every answer is counted, and tells the forge's 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -19,7 +19,7 @@ from forge.gitea.client import SECONDS, route
 from forge.gitea.connection import Current, as_named
 from forge.gitea.json_value import JsonValue
 from forge.gitea.reader import GiteaReader
-from forge.models import Ref, Repo
+from forge.models import Issue, Ref, Repo
 from forge.poll_changes import Activity, Change, CommentSnapshot, Release, RepositoryEntry, ReviewSnapshot, SubjectEntry
 from forge.protocol import NotFound, Unavailable
 
@@ -94,6 +94,11 @@ class GiteaPollReader(GiteaReader):
         return [
             timeline.subject(row, repo, repo_id) for row in self._client.counted(self._at(repo, "issues"), state="all")
         ]
+
+    def issues(self, repo: Repo) -> Iterator[Issue]:
+        """The issues of a repository, open or not, newest first; each page is asked for when it is needed."""
+        rows = self._client.counted(self._at(repo, "issues"), state="all", type="issues")
+        return (decode_models.issue(row, repo) for row in rows)
 
     def subject(self, ref: Ref) -> SubjectEntry:
         """One issue or pull request."""

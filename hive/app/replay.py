@@ -18,7 +18,7 @@ def replaying(instance: Instance) -> Replay:
     def context(team: str) -> Context:
         nobody = cast("Any", None)  # all answers come from the recording
         now = datetime.fromtimestamp(instance.ledger.clock(), UTC)
-        return Context(nobody, instance.teams[team], nobody, nobody, nobody, now)
+        return Context(nobody, instance.teams[team], nobody, nobody, nobody, nobody, now)
 
     def hearers(event: Event) -> list[str]:
         team = instance.settings.team_of(event.ref.repo)

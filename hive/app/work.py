@@ -24,8 +24,10 @@ from forge.protocol import Refused
 from forge.webhook import Delivery
 from hive.app.evaluators import evaluators
 from hive.app.gc import WORK, collecting
+from hive.app.learning import learning
 from hive.app.own_engines import engines_of
 from hive.app.polls import page, poll, refreshers
+from hive.classify.classifier import MODELS, LearnedClassifier
 from hive.git_mirror.mirror import Login, Mirror, MirrorCache
 from hive.inspect.pull_scanner import PullScanner
 from hive.instance import model_keys
@@ -147,10 +149,12 @@ def serve(instance: Instance, stop: threading.Event) -> None:
         sweeps.start()
         collector = threading.Thread(target=collecting, args=(instance, WORK, loops), name="gc")
         collector.start()
-        learning = threading.Thread(target=learn, args=(instance, loops), name="lessons")
-        learning.start()
+        lessons = threading.Thread(target=learn, args=(instance, loops), name="lessons")
+        lessons.start()
+        learner = threading.Thread(target=learning, args=(instance, loops), name="learn")
+        learner.start()
         worker.serve(threads=instance.settings.limits.workers, stop=stop, loops=loops)
-        for thread in (sweeps, collector, changes, learning):
+        for thread in (sweeps, collector, changes, lessons, learner):
             thread.join()
         loops.last_words(instance.ledger_path)
 
@@ -248,11 +252,12 @@ def contexts(instance: Instance, reader: Callable[[str, str], GiteaReader]) -> C
     scanner = PullScanner(mirror, workers=instance.settings.limits.workers, engines=engines)
     evaluator = evaluators(instance, mirror, reader)
     history = LedgerHistory(instance.ledger)
+    classifier = LearnedClassifier(instance.settings.state / MODELS)
     reviewer = reviewer_of(instance, mirror)
 
     def context(team: str, bot: str) -> Context:
         now = datetime.fromtimestamp(instance.ledger.clock(), UTC)
-        facts = (instance.teams[team], scanner, evaluator, history, now, reviewer)
+        facts = (instance.teams[team], scanner, evaluator, history, classifier, now, reviewer)
         return Context(reader(team, instance.settings.account(bot)), *facts)
 
     return context

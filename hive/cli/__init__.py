@@ -3,7 +3,7 @@
 A module holds the commands of one heading; importing it registers them.
 """
 
-from hive.cli import agents, backups, bases, containers, forges, models, money, processes, review, start, work
+from hive.cli import agents, backups, bases, containers, forges, models, money, processes, review, start, triage, work
 from hive.cli.group import OBJECTS_BETWEEN_COLLECTIONS, SECTIONS, main
 
 __all__ = [
@@ -20,5 +20,6 @@ __all__ = [
     "processes",
     "review",
     "start",
+    "triage",
     "work",
 ]

@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import Any, cast
 
 from bots.bot import Context, Evaluator, History, Reviewer, Scanner
+from bots.classification import Classifier
 from bots.models import Team
 from forge.models import Issue, Ref
 from forge.protocol import Conflict, ForgeError, Invalid, NotFound, Reader, Refused, Unavailable
@@ -25,6 +26,7 @@ PARTS: dict[str, type] = {
     "scanner": Scanner,
     "evaluator": Evaluator,
     "history": History,
+    "classifier": Classifier,
     "reviewer": Reviewer,
 }
 """The parts of a context that answer questions; there need not be a reviewer."""
@@ -153,8 +155,8 @@ def _plain(thing: object) -> object:
 
 def _with(ctx: Context, part_of: Callable[[str], object]) -> Context:
     # The parts answer any method of their protocols: mypy cannot see that.
-    forge, scanner, evaluator, history, reviewer = (cast("Any", part_of(part)) for part in PARTS)
-    return Context(forge, ctx.team, scanner, evaluator, history, ctx.now, reviewer)
+    forge, scanner, evaluator, history, classifier, reviewer = (cast("Any", part_of(part)) for part in PARTS)
+    return Context(forge, ctx.team, scanner, evaluator, history, classifier, ctx.now, reviewer)
 
 
 class _Recorder:

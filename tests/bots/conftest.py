@@ -10,6 +10,7 @@ from typing import TypeVar
 import pytest
 
 from bots.bot import Context
+from bots.classification import DecidedBy, Guess
 from bots.configurations import ConfigurationView, Evaluation, TombstoneView
 from bots.models import (
     BudgetView,
@@ -176,6 +177,11 @@ class Still:
     tombstones: dict[str, TombstoneView] = field(default_factory=dict)
     roster: Evaluation | None = None
     rounds: dict[Ref, ReviewRound] = field(default_factory=dict)
+    guessed: Guess = field(default_factory=lambda: Guess("bug", 0.4, DecidedBy.PRIOR, speaks=False))
+
+    def guess(self, repo: Repo, title: str, body: str) -> Guess:
+        """The guess that a test put there; one that is not sure by itself."""
+        return self.guessed
 
     def policy(self, pull: PullRequest) -> ReviewPolicy:
         """Nothing special."""
@@ -279,7 +285,7 @@ def ctx(forge: StillForge, still: Still) -> Context:
         configs={CONFIG: "iris"},
         operator_logins=("mara",),
     )
-    return Context(forge, team, still, still, still, NOON)
+    return Context(forge, team, still, still, still, still, NOON)
 
 
 def issue(number: int = 1, *, title: str = "A page is wrong", body: str = "", **more: object) -> Issue:

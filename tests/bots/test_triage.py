@@ -9,8 +9,11 @@ from collections.abc import Callable
 import pytest
 
 from bots.bot import Context
+from bots.classification import DecidedBy
 from bots.intents import Assign, PostComment, SetLabels
-from bots.triage import bot, decide, hits, path_hits
+from bots.triage import bot
+from bots.triage.decision import decide
+from bots.triage.words import hits, path_hits
 from forge.events import IssueOpened
 from tests.bots.conftest import APP, EVE, IRIS, MARA, StillForge, issue
 
@@ -63,9 +66,10 @@ def test_closed_issues_and_pulls_are_left_alone(forge: StillForge, ctx: Context)
 
 def test_nothing_to_go_by(ctx: Context) -> None:
     """What points nowhere goes to the first lane, as the last kind."""
-    route = decide(issue(title="Hm", author=MARA), ctx.team)
-    assert (route.kind.label, route.lane.name) == ("type/task", "app")
-    assert (route.kind_words, route.lane_words) == ((), ())
+    found = decide(issue(title="Hm", author=MARA), ctx.team)
+    assert found.kind is not None
+    assert (found.kind.label, found.lane.name, found.by) == ("type/task", "app", DecidedBy.DEFAULT)
+    assert (found.kind_words, found.lane_words) == ((), ())
 
 
 def test_words_are_whole_words() -> None:
@@ -87,7 +91,7 @@ def test_a_long_word_is_read_once(word: str) -> None:
         [
             sys.executable,
             "-c",
-            "import sys; from bots.triage import path_hits; path_hits(('app/*',), sys.stdin.read())",
+            "import sys; from bots.triage.words import path_hits; path_hits(('app/*',), sys.stdin.read())",
         ],
         input=word * (1_000_000 // len(word)),
         text=True,

@@ -1,0 +1,76 @@
+"""Triage: labels a new issue, assigns the agent of its lane, and explains why. Performs no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bots.bot import Bot, Context
+from bots.intents import Assign, Intent, PostComment, SetLabels
+from bots.markdown import code
+from bots.models import Team
+from bots.triage.decision import Decision, decide
+from forge.events import IssueOpened
+from forge.models import Issue
+
+ROUTED = """\
+🧭 **{kind}** in **{lane}** → @{agent}
+
+{why}
+"""
+WAITING = """\
+🧭 **{kind}** in **{lane}**, for @{agent}
+
+{why}
+
+{operators}: the work starts when you assign @{agent}.
+"""
+BECAUSE = "- {what} because of {words}"
+BY_DEFAULT = "- {what} because nothing in it points elsewhere"
+
+UNSURE = "- its kind is not clear: say so with a label `type/…`"
+
+bot = Bot("triage", may={SetLabels, Assign, PostComment})
+
+
+@bot.on(IssueOpened)
+def route_issue(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
+    """Label, assign and comment; what a person has decided already stays."""
+    issue = ctx.forge.issue(event.ref)
+    if issue.is_pull or not issue.is_open or event.ref.repo not in ctx.team.repos:
+        return
+    decision = decide(issue, ctx.team, ctx.classifier.guess(event.ref.repo, issue.title, issue.body))
+    labels = tuple(wanted_labels(issue, decision))
+    if labels:
+        yield SetLabels(event.ref, add=labels, key=f"labels:{event.ref}")
+    if issue.assignees:
+        return
+    trusted = ctx.team.is_trusted(issue.author)
+    yield PostComment(event.ref, comment(decision, ROUTED if trusted else WAITING, ctx.team), key=f"route:{event.ref}")
+    if trusted:
+        yield Assign(event.ref, (decision.lane.agent,), key=f"assign:{event.ref}")
+
+
+def wanted_labels(issue: Issue, decision: Decision) -> Iterator[str]:
+    """The labels that are missing; next to a person's own `type/…` or `area/…` none is added."""
+    kind = () if decision.kind is None else (decision.kind.label,)
+    for labels in (kind, decision.areas):
+        scopes = tuple({label.split("/")[0] + "/" for label in labels})
+        if not any(have.startswith(scopes) for have in issue.labels):
+            yield from labels
+
+
+def comment(decision: Decision, template: str, team: Team) -> str:
+    """The comment that explains a decision."""
+    lane, kind = decision.lane, decision.kind
+    why = [UNSURE if kind is None else because(kind.label, decision.kind_words)]
+    why.append(because(lane.label, decision.lane_words))
+    called = ", ".join(f"@{login}" for login in lane.operators) or team.call()
+    word = "issue" if kind is None else kind.label.split("/")[-1]
+    return template.format(kind=word, lane=lane.name, agent=lane.agent, operators=called, why="\n".join(why)).strip()
+
+
+def because(what: str, words: tuple[str, ...]) -> str:
+    """One reason."""
+    if not words:
+        return BY_DEFAULT.format(what=code(what))
+    return BECAUSE.format(what=code(what), words=", ".join(map(code, words[:5])))

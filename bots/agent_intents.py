@@ -124,6 +124,44 @@ class Restart(WireNamed, wire="restart_agent"):
 
 
 @dataclass(frozen=True, slots=True)
+class SetUrgency(WireNamed, wire="set_urgency"):
+    """Let the open runs on an issue go before others of their agents, or no more."""
+
+    ref: Ref
+    urgent: bool
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveWork(WireNamed, wire="give_work"):
+    """Assign an agent to an issue, or let it wait in the queue of its lane while the agent has too much open, or it depends on another one."""
+
+    ref: Ref
+    agent: str
+    lane: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveQueue(WireNamed, wire="leave_queue"):
+    """An issue waits for its agent no longer."""
+
+    ref: Ref
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCorrection(WireNamed, wire="record_correction"):
+    """Remember what somebody says an issue is: its kind as a label, the name of its lane; empty for what was not said."""
+
+    ref: Ref
+    kind: str
+    lane: str
+    by: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class SetModel(WireNamed, wire="set_model"):
     """Let an agent think with another model from its next turn on; empty for that of its configuration."""
 

@@ -14,6 +14,7 @@ from bots.configurations import ConfigurationView, Evaluation, TombstoneView
 from bots.intents import Intent
 from bots.model_review import ModelReview, ReviewTask
 from bots.models import BudgetView, FindingView, QuestionView, RunStatus, RunView, Scan, Team, VerdictView
+from bots.queued_issue import QueuedIssue
 from bots.review_policy import ReviewPolicy
 from bots.review_rounds import FollowedLines, LinePlace, ReviewRound
 from forge.events import Event
@@ -109,6 +110,12 @@ class History(Protocol):
 
     def tombstone(self, agent: str) -> TombstoneView | None:
         """How an agent was destroyed; None if it was not."""
+
+    def queue_of(self, agent: str, most: int) -> tuple[int, tuple[QueuedIssue, ...]]:
+        """How many issues an agent may be given, if it may have `most` open (0: no limit), and those that wait for it."""
+
+    def queued_agents(self, team: str) -> tuple[str, ...]:
+        """The agents of a team for whom issues wait."""
 
     def suspension_reasons(self, agent: str) -> tuple[str, ...]:
         """Why an agent is suspended, as sentences; empty if it is not."""

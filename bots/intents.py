@@ -12,17 +12,21 @@ from dataclasses import dataclass
 from bots.agent_intents import (
     Deploy,
     DeployNow,
+    GiveWork,
+    LeaveQueue,
     Pause,
     ProposeAgent,
     ProposeRevert,
     PurgeAgent,
     RaiseBudget,
+    RecordCorrection,
     ResetContext,
     Restart,
     Resume,
     ResumeDeployments,
     RetryDeployment,
     SetModel,
+    SetUrgency,
     SuspendDeployments,
 )
 from bots.models import ReplyLine
@@ -178,7 +182,8 @@ class OpenIssue(WireNamed, wire="open_issue"):
 class StartRun(WireNamed, wire="start_run"):
     """Start an agent's run on an issue; `task` is its first message, `request` the same in plain parts.
 
-    An open run of it is continued instead, or ended first with `again`.
+    An open run of it is continued instead, or ended first with `again`. `wake` is what it is woken by, if not by an
+    assignment (`bots.wakes`); an `urgent` one goes first.
     """
 
     ref: Ref
@@ -186,6 +191,8 @@ class StartRun(WireNamed, wire="start_run"):
     task: str
     key: str
     again: bool = False
+    urgent: bool = False
+    wake: str = ""
     request: TurnRequest | None = None
 
 
@@ -337,6 +344,10 @@ Intent = (
     | Resume
     | Restart
     | SetModel
+    | SetUrgency
+    | GiveWork
+    | LeaveQueue
+    | RecordCorrection
     | ResetContext
     | RaiseBudget
 )

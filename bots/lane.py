@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from bots.agent_intents import SetUrgency
 from bots.bot import AGENTS, Bot, Context
+from bots.holds import SUSPECTED, hold_on, is_urgent
 from bots.intents import (
     AnswerQuestion,
     BlockRun,
@@ -19,12 +21,13 @@ from bots.intents import (
     SyncStateLabels,
 )
 from bots.markdown import code, fenced
-from bots.models import QuestionView, RunView, Team, Verdict
+from bots.models import QuestionView, RunView, Team, Verdict, Wake
 from bots.questions import answer_with, is_answer
-from bots.request_reading import of_comment, of_issue, of_review
+from bots.request_reading import of_comment, of_review
 from bots.rounds import REVIEW_WHY, TurnRounds
 from bots.slash_commands import is_altered, slash_commands, spoken
-from bots.task_prompt import EDITED, task_prompt
+from bots.starts import SEEN, start
+from bots.task_prompt import EDITED
 from bots.threads import conversations, reply, within
 from forge.events import (
     CommentPosted,
@@ -39,10 +42,9 @@ from forge.events import (
     PullReviewed,
     StatusFailed,
 )
-from forge.models import Comment, Issue, PullRequest, Ref, Review, ReviewComment, ReviewState, User
+from forge.models import Comment, PullRequest, Ref, Review, ReviewComment, ReviewState
 from forge.poll_changes import SOMEBODY
 
-SEEN = "eyes"
 SCOPE = "state/"
 """The prefix of labels that show the state of a run."""
 
@@ -62,6 +64,12 @@ HOW_TO_STOP = """\
 
 Your comment was passed on to @{agent} as it is; only commands stop it for certain.
 """
+SUSPECTS = """\
+✋ @{agent} is stopped here: {why}.
+
+🙋 {operators}
+"""
+SUSPECTED_WHY = "somebody suspects that its issue was written to steer an agent"
 WISH = re.compile(
     r"(?:(?:please|pls|ok|okay|hey|no|just|@[\w-]+)[\s,.!:]*)*(?:stop|halt|abort|cancel|quit|give up|leave it)"
     r"(?:[\s,]+(?:it|this|that|now|here|working|work|immediately|please|thanks))*[\s.!]*",
@@ -75,15 +83,12 @@ PASSES = frozenset({Verdict.GOOD.name, Verdict.REMARKS.name})
 MAX_WISH = 200
 """The length of such a comment in characters; a longer one says more than that."""
 
-EMPTY = """\
-🙋 This repository is empty: @{agent} has nothing to start from.
-
-Push a first commit, and assign @{agent} again.
-"""
-
 bot = Bot(
     "lane",
-    may={StartRun, ContinueRun, AnswerQuestion, BlockRun, EndRun, RequestReview, SyncStateLabels, PostComment, React},
+    may={
+        *(StartRun, ContinueRun, AnswerQuestion, BlockRun, EndRun, RequestReview, SyncStateLabels, PostComment, React),
+        SetUrgency,
+    },
     listens_to_bots={"triage", "core", "review", AGENTS},
 )
 
@@ -102,45 +107,11 @@ def start_assigned(event: IssueAssigned, ctx: Context) -> Iterator[Intent]:
     yield from start(event.ref, event.key, ctx)
 
 
-def start(ref: Ref, key: str, ctx: Context) -> Iterator[Intent]:
-    """Start a run for each agent that was assigned with authority and has no open run."""
-    issue = ctx.forge.issue(ref)
-    if issue.is_pull or not issue.is_open or ref.repo not in ctx.team.repos:
-        return
-    for user in issue.assignees:
-        agent = ctx.team.agent_of(user)
-        if agent is None or is_running(agent, ctx.history.run_for(ref)) or not ordered(issue, user, ctx):
-            continue
-        if ctx.forge.repository(ref.repo).empty:
-            yield PostComment(ref, EMPTY.format(agent=agent).strip(), key=f"empty:{agent}:{ref}")
-            continue
-        task, request = task_prompt(issue, ctx.team, ctx.forge.comments(ref)), of_issue(issue, ctx.team)
-        start_key = f"start:{agent}:{key}"
-        yield StartRun(ref, agent, task, key=start_key, request=request)
-        yield React(ref, 0, SEEN, key=f"seen:{start_key}", after=(start_key,))
-
-
-def is_running(agent: str, run: RunView | None) -> bool:
-    """Whether a run is open and belongs to this agent."""
-    return run is not None and run.agent == agent and run.state == "open"
-
-
-def ordered(issue: Issue, assignee: User, ctx: Context) -> bool:
-    """Whether an operator or the hive itself assigned, by the timeline; a payload is no proof.
-
-    Forges write no timeline row for an assignment at the time of opening: then it was the author's.
-    """
-    rows = [row for row in ctx.forge.timeline(issue.ref) if row.user is not None and row.user.id == assignee.id]
-    added = [row for row in rows if row.kind == "assignees" and not row.removed]
-    by = added[-1].actor if added else issue.author
-    return by is not None and ctx.team.is_trusted(by)
-
-
 @bot.on(CommentPosted)
 def hear(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
     """Pass an operator's comment on a run's issue or pull request on to the agent, without its commands."""
     run = ctx.history.run_for(event.ref)
-    if run is None or run.state != "open":
+    if run is None or run.state != "open" or run.wake == Wake.ANNOUNCEMENT:
         return
     comment = next((c for c in ctx.forge.comments(event.ref) if c.id == event.comment_id), None)
     answer = reply(ctx.forge, event.ref, event.comment_id) if comment is None else None
@@ -205,15 +176,19 @@ def answer_review(event: PullReviewed, ctx: Context) -> Iterator[Intent]:
 def follow_pull(event: PullChanged, ctx: Context) -> Iterator[Intent]:
     """What was found while a pull request was a draft is passed on when it is ready."""
     run = run_of_pull(event.ref, ctx)
-    if run is None:
-        return
-    pull = ctx.forge.pull(event.ref)
+    if run is not None:
+        yield from catch_up(run, event.ref, ctx)
+
+
+def catch_up(run: RunView, ref: Ref, ctx: Context) -> Iterator[Intent]:
+    """Pass on what was found of the head of a pull request and has not come back to its agent yet."""
+    pull = ctx.forge.pull(ref)
     if pull.is_open and not pull.draft:
-        of_head = [review for review in ctx.forge.reviews(event.ref) if review.head_sha == pull.head_sha]
+        of_head = [review for review in ctx.forge.reviews(ref) if review.head_sha == pull.head_sha]
         if is_passed(of_head, ctx):
-            yield RequestReview(event.ref, ctx.team.operators_of(run.agent), key=f"call:{event.ref}")
+            yield RequestReview(ref, ctx.team.operators_of(run.agent), key=f"call:{ref}")
         yield from pass_on(run, pull, of_head, ctx)
-        yield from TurnRounds(run, event.ref, ctx).checks(pull)
+        yield from TurnRounds(run, ref, ctx).checks(pull)
 
 
 @bot.on(StatusFailed)
@@ -307,9 +282,32 @@ def reviewed(review: Review, remarks: list[ReviewComment], standing: str) -> str
 
 @bot.on(IssueLabeled)
 def show_state(event: IssueLabeled, ctx: Context) -> Iterator[Intent]:
-    """Correct state labels that a person has changed."""
-    if event.ref.repo in ctx.team.repos and not ctx.team.is_machine(event.actor):
-        yield SyncStateLabels(event.ref, key=f"show:{event.key}")
+    """Correct state labels that a person has changed, and heed those that hold work, open it, or make it urgent."""
+    if event.ref.repo not in ctx.team.repos or ctx.team.is_machine(event.actor):
+        return
+    yield SyncStateLabels(event.ref, key=f"show:{event.key}")
+    run = ctx.history.run_for(event.ref)
+    if run is None:  # it was held from the first
+        yield from start(event.ref, event.key, ctx)
+    elif run.state == "open":
+        yield from heed_labels(run, event.key, ctx)
+
+
+def heed_labels(run: RunView, key: str, ctx: Context) -> Iterator[Intent]:
+    """Let the labels of an issue count for its open run."""
+    issue = ctx.forge.issue(run.issue)
+    if (urgent := is_urgent(issue)) != run.is_urgent:
+        yield SetUrgency(issue.ref, urgent, key=f"urgent:{key}")
+    hold = hold_on(issue, ctx.team, lambda: ctx.forge.timeline(issue.ref), has_run=True)
+    if hold is SUSPECTED:
+        yield PostComment(
+            issue.ref,
+            SUSPECTS.format(operators=ctx.team.call(run.agent), agent=run.agent, why=hold.why).strip(),
+            key=f"suspected:{run.id}",
+        )
+        yield BlockRun(run.id, SUSPECTED_WHY, key=f"suspected:{run.id}")
+    elif hold is None and run.pull is not None:  # what happened meanwhile waited for this
+        yield from catch_up(run, run.pull, ctx)
 
 
 @bot.on(PullMerged)

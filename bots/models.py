@@ -23,6 +23,14 @@ QUICK_FIX_SECONDS = 30
 """A yellow finding that takes at most this long to fix counts as red: there is no reason to leave it."""
 
 
+class Wake(StrEnum):
+    """What wakes an agent other than an assignment, for one turn: it pushes nothing then, and says nothing on an announcement."""
+
+    MENTION = "mention"
+    REVIEW = "review"
+    ANNOUNCEMENT = "announcement"
+
+
 class Role(StrEnum):
     """What an agent is in its team: exactly one lead, at most one lorekeeper."""
 
@@ -96,6 +104,9 @@ class Team:
 
     max_bot_turns: int = 3
     """How often bots may move a run in a row before a person has to."""
+
+    max_open_runs: int = 0
+    """How many runs an agent may have open before further issues wait for it; 0 for no limit."""
 
     operator_logins: tuple[str, ...] = ()
     """The logins of the operators, to call them by; who they are is decided by their ids."""
@@ -321,6 +332,10 @@ class RunView:
     """Turns in a row that no person caused."""
 
     causes: frozenset[str] = field(default_factory=frozenset)
+    wake: str = ""
+    """What it was woken by; empty for an assignment."""
+
+    is_urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from bots.bot import Context
+from bots.holds import hold_on
 from bots.intents import BlockRun, ContinueRun, Intent, PostComment
 from bots.markdown import code, fenced
 from bots.models import RunView
 from forge.models import CommitStatus, PullRequest, Ref, State
+from forge.protocol import NotFound
 
 OWN_CONTEXTS = "hive/"
 """The beginning of the hive's own status contexts."""
@@ -56,7 +58,7 @@ class TurnRounds:
         `why` says what is left, with a place for `what`.
         """
         run, most = self.run, self.ctx.team.max_bot_turns
-        if turn.key in run.causes:
+        if turn.key in run.causes or self._is_held():
             return
         if run.bot_turns < most:
             yield turn
@@ -67,6 +69,15 @@ class TurnRounds:
         text = STUCK.format(operators=operators, agent=run.agent, turns=run.bot_turns, why=told)
         yield PostComment(self.ref, text.strip(), key=key)
         yield BlockRun(run.id, why.format(what=what), key=key)
+
+    def _is_held(self) -> bool:
+        """Whether nothing could be pushed for it now: what happens meanwhile waits for the end of the hold."""
+        forge = self.ctx.forge
+        try:
+            issue = forge.issue(self.run.issue)
+        except NotFound:  # an issue that was deleted holds nothing
+            return False
+        return hold_on(issue, self.ctx.team, lambda: forge.timeline(issue.ref), has_run=True) is not None
 
     def checks(self, pull: PullRequest) -> Iterator[Intent]:
         """One turn for a head at which checks of others failed."""

@@ -98,6 +98,18 @@ class PullReviewed(Event, wire="pull_request_reviewed"):
 
 
 @dataclass(frozen=True, slots=True)
+class ReviewerRequested(Event, wire="reviewer_requested"):
+    """Somebody was asked for a review of a pull request; the pull request says who."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkEnded(Event, wire="work_ended"):
+    """A run of `agent` on this issue has ended, so it has room for another one. The hive itself makes it."""
+
+    agent: str
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewAsked(Event, wire="review_requested"):
     """A pull request has to be reviewed at its head: `again`, because it was asked for, or because this head was not reviewed yet.
 

@@ -43,6 +43,9 @@ class IssueReader(Protocol):
     def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
         """The reactions to an issue or pull request, or to one of its comments."""
 
+    def is_blocked(self, ref: Ref) -> bool:
+        """Whether an issue depends on one that is open; never where a forge keeps no dependencies."""
+
     def timeline(self, ref: Ref) -> list[TimelineEvent]:
         """All rows of a timeline, oldest first."""
 

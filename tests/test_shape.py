@@ -29,7 +29,7 @@ HOMES = {
     "httpx2": ["hive/gateway/llm.py"],
     "huey": ["hive/queue/task_queue.py", "hive/queue/redis_storage.py"],
     "isal": ["hive/ledger/compression.py"],
-    "markdown_it": ["bots/slash_commands.py", "bots/sanitize.py", "forge/embedded"],
+    "markdown_it": ["bots/slash_commands.py", "bots/mentions.py", "bots/sanitize.py", "forge/embedded"],
     "nh3": ["forge/embedded"],
     "pydantic": ["forge/gitea/schema.py", "hive/codec.py"],
     "pygments": ["forge/embedded"],

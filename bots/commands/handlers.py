@@ -23,6 +23,7 @@ from bots.commands.life import purge, revive
 from bots.commands.model import use_model
 from bots.commands.reassign import bounce
 from bots.commands.status import status
+from bots.holds import WorkHold, hold_on, is_urgent
 from bots.intents import Assign, Close, ContinueRun, EndRun, StartRun, Unassign
 from bots.markdown import code, fenced
 from bots.models import ReplyLine, RunView
@@ -30,6 +31,7 @@ from bots.questions import answer_with, is_answer
 from bots.rejections import denied
 from bots.request_reading import of_comment, of_issue
 from bots.slash_commands import COMMANDS, ThreadKind
+from bots.starts import task_of
 from bots.task_prompt import task_prompt
 from bots.threads import within
 from forge.models import Issue
@@ -88,18 +90,30 @@ def startable(call: Invocation, issue: Issue, agent: str) -> CommandOutcome | No
         return no(call, messages.CLOSED.format(where=f"#{issue.ref.number}"))
     if agent not in call.ctx.team.agents:
         return no(call, messages.NOT_AN_AGENT.format(named=quoted(agent), names=call.names))
-    return None
+    hold = hold_of(call, issue)
+    return None if hold is None or hold.may_run else no(call, messages.HELD.format(why=hold.why))
+
+
+def hold_of(call: Invocation, issue: Issue) -> WorkHold | None:
+    """The hold on an issue; an operator who starts a run on a stranger's has read it."""
+    return hold_on(issue, call.ctx.team, lambda: call.ctx.forge.timeline(issue.ref), has_run=True)
 
 
 def begin(call: Invocation, issue: Issue, agent: str, *, again: bool) -> CommandOutcome:
     """Start the run, and assign its agent."""
     text = messages.STARTED_AGAIN if again else messages.STARTED
-    task = task_prompt(issue, call.ctx.team, call.ctx.forge.comments(issue.ref))
-    request = of_issue(issue, call.ctx.team)
+    task = task_of(issue, hold_of(call, issue), call.ctx)
+    run = StartRun(
+        *(issue.ref, agent, task),
+        key=call.key("run"),
+        again=again,
+        urgent=is_urgent(issue),
+        request=of_issue(issue, call.ctx.team),
+    )
     return yes(
         call,
         text.format(agent=agent, where=f"#{issue.ref.number}"),
-        StartRun(issue.ref, agent, task, key=call.key("run"), again=again, request=request),
+        run,
         Assign(issue.ref, (agent,), key=call.key("assign")),
     )
 

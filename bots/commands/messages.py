@@ -26,6 +26,7 @@ CLOSED = "{where} is closed."
 NO_ISSUE = "this is a pull request without a run; use the command on an issue."
 NO_AGENT = "no agent is assigned; name one: {names}."
 NOT_AN_AGENT = "{named} is not an agent of this team; its agents are {names}."
+HELD = "it is held: {why}. Nothing was done."
 STARTED = "@{agent} starts on {where}."
 STARTED_AGAIN = "@{agent} starts over on {where}."
 

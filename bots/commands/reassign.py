@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bots.agent_intents import RecordCorrection
 from bots.commands import messages
 from bots.commands.invocation import CommandOutcome, Invocation, no, quoted, yes
 from bots.intents import Assign, EndRun, Intent, SetLabels, Unassign
@@ -46,8 +47,8 @@ def bounce(call: Invocation) -> CommandOutcome:
     if not owner:
         return yes(call, messages.NOBODY_ELSE.format(operators=team.call(agent)), *off, to_operators(call, issue))
     given = Assign(issue.ref, (owner,), key=call.key("give"))
-    label = tuple(relabelled(call, issue, lane))
-    return yes(call, messages.BOUNCED.format(agent=agent, next=owner), *off, given, aside=label)
+    aside = (*relabelled(call, issue, lane), *learned(call, issue, lane))
+    return yes(call, messages.BOUNCED.format(agent=agent, next=owner), *off, given, aside=aside)
 
 
 def taken_off(call: Invocation, issue: Issue, agent: str) -> Iterator[Intent]:
@@ -87,6 +88,12 @@ def next_lane(call: Invocation, agent: str) -> Lane | None:
     lanes = call.ctx.team.lanes
     last = max((number for number, lane in enumerate(lanes) if lane.agent == agent), default=-1)
     return next((lane for lane in (*lanes[last + 1 :], *lanes) if lane.agent != agent), None)
+
+
+def learned(call: Invocation, issue: Issue, lane: Lane | None) -> Iterator[Intent]:
+    """Remember the lane of an owner who was named; the next lane in order is nobody's word."""
+    if lane is not None and call.named:
+        yield RecordCorrection(issue.ref, "", lane.name, call.comment.author.login, key=call.key("learn"))
 
 
 def relabelled(call: Invocation, issue: Issue, lane: Lane | None) -> Iterator[Intent]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bots.agent_intents import GiveWork
 from bots.bot import Bot, Context
-from bots.intents import Assign, Intent, PostComment, SetLabels
+from bots.holds import INJECTION
+from bots.intents import Intent, PostComment, SetLabels
 from bots.markdown import code
+from bots.mentions import is_announcement
 from bots.models import Team
 from bots.triage.decision import Decision, decide
 from forge.events import IssueOpened
@@ -29,25 +32,27 @@ BY_DEFAULT = "- {what} because nothing in it points elsewhere"
 
 UNSURE = "- its kind is not clear: say so with a label `type/…`"
 
-bot = Bot("triage", may={SetLabels, Assign, PostComment})
+bot = Bot("triage", may={SetLabels, GiveWork, PostComment})
 
 
 @bot.on(IssueOpened)
 def route_issue(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
     """Label, assign and comment; what a person has decided already stays."""
     issue = ctx.forge.issue(event.ref)
-    if issue.is_pull or not issue.is_open or event.ref.repo not in ctx.team.repos:
+    if issue.is_pull or not issue.is_open or event.ref.repo not in ctx.team.repos or is_announcement(issue, ctx.team):
         return
     decision = decide(issue, ctx.team, ctx.classifier.guess(event.ref.repo, issue.title, issue.body))
     labels = tuple(wanted_labels(issue, decision))
     if labels:
         yield SetLabels(event.ref, add=labels, key=f"labels:{event.ref}")
+    if decision.injection_suspected:  # by itself: it is refused where `hive init` has not made the label yet
+        yield SetLabels(event.ref, add=(INJECTION,), key=f"risk:{event.ref}")
     if issue.assignees:
         return
     trusted = ctx.team.is_trusted(issue.author)
     yield PostComment(event.ref, comment(decision, ROUTED if trusted else WAITING, ctx.team), key=f"route:{event.ref}")
     if trusted:
-        yield Assign(event.ref, (decision.lane.agent,), key=f"assign:{event.ref}")
+        yield GiveWork(event.ref, decision.lane.agent, decision.lane.name, key=f"assign:{event.ref}")
 
 
 def wanted_labels(issue: Issue, decision: Decision) -> Iterator[str]:

@@ -23,6 +23,7 @@ from forge.events import (
     PullClosed,
     PullMerged,
     PullReviewed,
+    ReviewerRequested,
 )
 from forge.gitea import decode_models, records
 from forge.gitea.json_value import JsonValue
@@ -107,6 +108,7 @@ _READINGS: Mapping[str, Mapping[str, _Reading]] = {
         "closed": _pull_closed,
     },
     "pull_request_sync": {"synchronized": _look(PullChanged, "pull_request")},
+    "pull_request_review_request": {"review_requested": _look(ReviewerRequested, "pull_request")},
     **{kind: {"reviewed": _look(PullReviewed, "pull_request")} for kind in _REVIEWS},
 }
 """What to make of each kind (`X-Forgejo-Event-Type`) and action."""

@@ -57,6 +57,14 @@ class GiteaIssueReader(ForgeConnection):
     def _reactions_at(self, ref: Ref, comment_id: int) -> str:
         return self._comment_at(ref, comment_id, "reactions") if comment_id else self._issue_at(ref, "reactions")
 
+    def is_blocked(self, ref: Ref) -> bool:
+        """Whether an issue depends on one that is open; a repository may keep no dependencies (404)."""
+        try:
+            rows = self._client.get(self._issue_at(ref, "dependencies")).each()
+            return any(decode_models.issue(row, ref.repo).is_open for row in rows)
+        except (NotFound, Refused):
+            return False
+
     def timeline(self, ref: Ref) -> list[TimelineEvent]:
         """All rows of a timeline, oldest first."""
         rows = self._timeline(ref)

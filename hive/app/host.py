@@ -19,6 +19,7 @@ from hive.app.merge_trials import LOOP, MergeTrials
 from hive.app.outgoing import Outgoing
 from hive.app.own_upgrade import own_upgrade
 from hive.app.rosters import HostRosters
+from hive.app.run_holds import RunHolds
 from hive.app.run_report import RunReport
 from hive.app.status_watch import StatusWatch
 from hive.app.turn_brief import Brief
@@ -309,6 +310,7 @@ class Host:
             capabilities=brief.capabilities,
             outbound=self._outgoing.texts(team, agent),
             push=self._outgoing.pushes(team, agent),
+            hold=RunHolds(lambda: instance.teams[team], brief.reader),
             status=RunReport(instance.ledger, agent, brief.reader),
             log=lambda name, lines: self._log(team, name, lines),
             knowledge=instance.knowledge(forge),

@@ -15,6 +15,7 @@ from forge.events import (
     PullMerged,
     PullReviewed,
     ReviewAsked,
+    ReviewerRequested,
     StatusFailed,
 )
 from forge.gitea.poll_reader import GiteaPollReader
@@ -29,7 +30,9 @@ from hive.worker.worker import JOB
 
 log = logging.getLogger("hive.app.polls")
 
-OF_PULL_REQUESTS = (PullChanged, PullClosed, PullConflicted, PullMerged, PullReviewed, ReviewAsked, StatusFailed)
+OF_PULL_REQUESTS = (
+    *(PullChanged, PullClosed, PullConflicted, PullMerged, PullReviewed, ReviewAsked, ReviewerRequested, StatusFailed),
+)
 """Events whose page is a pull request's; a forge leads from the page of an issue of that number to it too."""
 
 

@@ -14,6 +14,7 @@ from bots.bot import Context, Reviewer
 from bots.configurations import ConfigurationView, TombstoneView
 from bots.intents import OpenIssue
 from bots.models import BudgetView, FindingView, QuestionView, RunStatus, RunView, VerdictView
+from bots.queued_issue import QueuedIssue
 from bots.review_rounds import ReviewRound
 from forge.events import Event
 from forge.gitea.decode_deliveries import decode
@@ -74,6 +75,8 @@ class LedgerHistory:
             pull=Ref.parse(run.pull) if run.pull else None,
             bot_turns=self.ledger.runs.count_bot_turns(run.id),
             causes=self.ledger.runs.turn_keys(run.id),
+            wake=run.wake,
+            is_urgent=run.priority > 0,
         )
 
     def question(self, run: int) -> QuestionView | None:
@@ -121,6 +124,16 @@ class LedgerHistory:
         """How an agent was destroyed; None if it was not."""
         found = self.ledger.rosters.tombstone(agent)
         return None if found is None else TombstoneView(agent, found.purge_asked_at is not None)
+
+    def queue_of(self, agent: str, most: int) -> tuple[int, tuple[QueuedIssue, ...]]:
+        """How many issues an agent may be given, and those that wait for it."""
+        queue = self.ledger.ready_queue
+        waiting = (QueuedIssue(Ref.parse(entry.ref), entry.lane, entry.is_labelled) for entry in queue.waiting(agent))
+        return queue.room(agent, most), tuple(waiting)
+
+    def queued_agents(self, team: str) -> tuple[str, ...]:
+        """The agents of a team for whom issues wait."""
+        return tuple(self.ledger.ready_queue.agents(team))
 
     def suspension_reasons(self, agent: str) -> tuple[str, ...]:
         """Why an agent is suspended."""

@@ -22,7 +22,19 @@ from hive.config.validation import DEFAULT_ACCOUNTS, field_errors
 from hive.config.yaml_loader import MAX_BYTES
 from hive.config.yaml_locations import BadYaml, Document, Problem
 
-DEFAULT_BOTS = ("bots.triage", "bots.commands", "bots.lane", "bots.gatekeeper", "bots.roster", "bots.review")
+DEFAULT_BOTS = (
+    *(
+        "bots.triage",
+        "bots.commands",
+        "bots.lane",
+        "bots.wakes",
+        "bots.ready_queue",
+        "bots.corrections",
+        "bots.gatekeeper",
+        "bots.roster",
+        "bots.review",
+    ),
+)
 EMBEDDED: Final = "embedded"
 OPS: Final = "ops"
 """The repository, beside `meta`, where people ask things of the hive."""
@@ -75,6 +87,9 @@ class Limits:
 
     bot_turns: Annotated[int, Ge(1), Le(20)] = 3
     """Rounds among bots on one run before a person has to speak."""
+
+    open_runs: Annotated[int, Ge(0), Le(1000)] = 0
+    """Runs that one agent may have open before further issues wait for it in `queue/LANE`; 0 sets no limit. An operator's own assignment does not wait."""
 
     change_files: Annotated[int, Ge(0), Le(100_000)] = 300
     """Files that a change of an agent may touch; 0 sets no limit. `max_files` of a repository's `.hive.yaml` comes first."""

@@ -13,6 +13,7 @@ from hive.gateway import middleware
 from hive.gateway.admission import Denied
 from hive.gateway.agent_session import AgentSession
 from hive.gateway.calls import BrokerCall
+from hive.gateway.hold_checks import check_hold
 from hive.gateway.outbound import texts_in
 from hive.ledger import Act, Turn
 
@@ -45,6 +46,7 @@ def admitted(session: AgentSession, turn: Turn, call: BrokerCall, asked: dict[st
     question = session.ledger.questions.of_turn(turn.id)
     if question is not None and question.is_open and call.capability != "ask":
         raise Denied(403, ASKED)
+    check_hold(session, turn, call.capability)
     key = asked.get(call.once) if call.once else None
     key = key if isinstance(key, str) else middleware.request_id()
     _count(session, turn, call, key)

@@ -13,6 +13,7 @@ from forge.models import Ref, Repo
 from hive.gateway.admission import Denied
 from hive.gateway.agent_session import AgentSession
 from hive.gateway.git_proxy import FETCH, PUSH, GitRequest, GitResponse, proxy
+from hive.gateway.hold_checks import check_hold
 from hive.gateway.push_check import PushCheck, PushTarget
 from hive.gateway.push_protocol import NotAllowed, PushHead, read_head
 from hive.ledger import Act, Turn
@@ -106,6 +107,7 @@ class _PushRequest:
         if wanted not in self.session.capabilities():
             said = f"pushes to {self.repo.path} need the capability {wanted}, which {self.session.agent} has not"
             raise NotAllowed(said)
+        check_hold(self.session, self.turn, wanted)
         if self.session.push is None:
             raise NotAllowed(NO_PUSHES)
         return self.session.push

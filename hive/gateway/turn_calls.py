@@ -6,6 +6,7 @@ import logging
 import time
 from typing import Any
 
+from bots.models import Wake
 from bots.money import DOLLAR
 from forge.models import Ref
 from hive.agent.text import repaired
@@ -203,7 +204,9 @@ def last_message(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> st
 
 
 def speak(session: AgentSession, turn: Turn, outcome: str, body: str) -> None:
-    """Post how a turn ended, once."""
+    """Post how a turn ended, once; an announcement is not answered."""
+    if turn.wake == Wake.ANNOUNCEMENT:
+        return
     body = with_costs(session.ledger, session.team, turn, outcome, body)
     action = PostAnswer(thread(turn), body, key=f"run{turn.run}:end:{turn.id}", to=turn.answers)
     session.wake(

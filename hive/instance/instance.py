@@ -186,6 +186,7 @@ class Instance:
             repos=frozenset(Repo(mine.forge, name, repo) for repo in mine.repos),
             configs={Repo(mine.forge, self.settings.configs, agent): agent for agent in mine.agents},
             max_bot_turns=self.settings.limits.bot_turns,
+            max_open_runs=self.settings.limits.open_runs,
             operator_logins=tuple(_pinned(self.ledger, mine.forge, login).login for login in mine.operators),
             models=self.settings.model.known,
             agent_models=self.settings.model.agents,

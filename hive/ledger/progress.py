@@ -38,7 +38,7 @@ _FACTS = """
     WHERE {where} ORDER BY runs.id
 """
 _TO_SHOW = """
-    runs.id IN (SELECT id FROM runs WHERE state = 'open'
+    runs.id IN (SELECT id FROM runs WHERE state = 'open' AND wake = ''
         UNION SELECT run FROM progress WHERE comment != 0 AND NOT is_over AND NOT is_deleted)
     AND NOT coalesce(progress.is_deleted, 0)
 """

@@ -80,8 +80,8 @@ class RunStates:
         self._db = db
 
     def of(self, ref: str) -> list[RunState]:
-        """All runs of an issue, oldest first."""
-        return self._found("runs.ref = ?", ref)
+        """All runs of an issue that were assigned, oldest first."""
+        return self._found("runs.ref = ? AND runs.wake = ''", ref)
 
     def open_of(self, agent: str) -> list[RunState]:
         """The open runs of an agent, oldest first."""
@@ -117,7 +117,7 @@ class RunStates:
 
     def with_labels(self) -> list[RunState]:
         """Runs whose labels may have to change: those that are open, and those that ended with labels."""
-        return self._found("runs.state = 'open' OR runs.labels IS NOT ''")
+        return self._found("runs.wake = '' AND (runs.state = 'open' OR runs.labels IS NOT '')")
 
     def set_labels(self, run: int, labels: str) -> None:
         """These labels were enqueued for a run, or set; while it is unknown which, they are None."""

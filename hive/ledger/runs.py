@@ -24,6 +24,8 @@ class Run:
     depends_on: str | None
     state: str
     outcome: str
+    wake: str = ""
+    priority: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +59,13 @@ class Runs(Turns):
         effect: int | None = None,
         depth: int = 0,
         request: str = "",
+        wake: str = "",
+        priority: int = 0,
     ) -> int:
         """Start a run with its first turn, or find the open one of this agent and issue.
 
-        With `again` the open one ends first, unless this very key started it.
+        With `again` the open one ends first, unless this very key started it. `wake` is what it was woken by, if not by an
+        assignment; runs of a higher `priority` go first.
         """
         now = self._clock()
         with self._db.transaction() as db:
@@ -68,15 +73,24 @@ class Runs(Turns):
                 older = "agent = ? AND ref = ? AND state = 'open' AND NOT EXISTS (SELECT 1 FROM runs WHERE key = ?)"
                 for row in db.execute(f"SELECT id FROM runs WHERE {older}", (agent, ref, key)).fetchall():  # noqa: S608
                     self.end(row["id"], "begun again")
+            if not wake:
+                woken = "agent = ? AND ref = ? AND state = 'open' AND wake != ''"
+                for row in db.execute(f"SELECT id FROM runs WHERE {woken}", (agent, ref)).fetchall():  # noqa: S608
+                    self.end(row["id"], "assigned")
+                db.execute(
+                    "UPDATE ready_queue SET state = 'claimed', agent = ?, claimed_at = 0 WHERE ref = ?", (agent, ref)
+                )
             db.execute(
-                "INSERT INTO runs (team, agent, ref, key, effect, state, created_at) VALUES (?, ?, ?, ?, ?, 'open', ?)"
+                "INSERT INTO runs (team, agent, ref, key, effect, wake, priority, state, created_at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, 'open', ?)"
                 " ON CONFLICT DO NOTHING",
-                (team, agent, ref, key, effect, now),
+                (team, agent, ref, key, effect, wake, priority, now),
             )
             row = db.execute(
-                "SELECT id FROM runs WHERE key = ? OR (agent = ? AND ref = ? AND state = 'open')", (key, agent, ref)
+                "SELECT id, key FROM runs WHERE key = ? OR (agent = ? AND ref = ? AND state = 'open')",
+                (key, agent, ref),
             ).fetchone()
-            first = f"start:{row['id']}"
+            first = key if wake and row["key"] != key else f"start:{row['id']}"  # who is at it hears it too
             self.add_turn(row["id"], first, message, by_person=True, effect=effect, depth=depth, request=request)
         return int(row["id"])
 
@@ -117,6 +131,11 @@ class Runs(Turns):
             *(turn.run, turn.id),
         )
         return "" if row is None else str(row["request"])
+
+    def set_priority(self, ref: str, priority: int) -> None:
+        """The open runs on an issue go before others from now on, or no more."""
+        with self._db.transaction() as db:
+            db.execute("UPDATE runs SET priority = ? WHERE ref = ? AND state = 'open'", (priority, ref))
 
     def set_pull(self, run: int, pull: str) -> None:
         """The run has a pull request."""
@@ -196,11 +215,13 @@ class Runs(Turns):
         return [row["id"] for row in self._db.rows("SELECT id FROM runs ORDER BY id DESC LIMIT ?", limit)]
 
     def find(self, ref: str) -> Run | None:
-        """The newest run whose issue or pull request is `ref`."""
-        row = self._db.row("SELECT * FROM runs WHERE ref = ? OR pull = ? ORDER BY id DESC LIMIT 1", ref, ref)
+        """The newest run whose issue or pull request is `ref`: an open one first, and work before what was asked beside it."""
+        order = "state = 'open' DESC, wake = '' DESC, id DESC"
+        row = self._db.row(f"SELECT * FROM runs WHERE ref = ? OR pull = ? ORDER BY {order} LIMIT 1", ref, ref)  # noqa: S608
         if row is None:
             return None
-        return Run(*(row[name] for name in ("id", "team", "agent", "ref", "pull", "depends_on", "state", "outcome")))
+        columns = "id", "team", "agent", "ref", "pull", "depends_on", "state", "outcome", "wake", "priority"
+        return Run(*(row[name] for name in columns))
 
     def open_subjects(self, agent: str, most: int) -> list[str]:
         """The issues of an agent's open runs, newest first."""

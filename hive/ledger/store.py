@@ -16,6 +16,7 @@ from hive.ledger.broker_calls import BrokerCalls
 from hive.ledger.budgets import Budgets
 from hive.ledger.cascades import Cascades
 from hive.ledger.conversations import Conversations
+from hive.ledger.corrections import Corrections
 from hive.ledger.database import WORTH_ROWS, Clock, Database
 from hive.ledger.dead_letters import DeadLetters
 from hive.ledger.deliveries import Deliveries
@@ -30,6 +31,7 @@ from hive.ledger.progress import Progress
 from hive.ledger.proposals import Proposals
 from hive.ledger.pruning import Pruning
 from hive.ledger.questions import Questions
+from hive.ledger.ready_queue import ReadyQueue
 from hive.ledger.recordings import Recordings
 from hive.ledger.repositories import Repositories
 from hive.ledger.review_lessons import ReviewLessons
@@ -68,6 +70,8 @@ class Ledger:
         self.mailbox = WaitingMessages(self._db, clock)
         self.broker_calls = BrokerCalls(self._db, clock)
         self.questions = Questions(self._db, clock)
+        self.corrections = Corrections(self._db, clock)
+        self.ready_queue = ReadyQueue(self._db, clock)
         self.conversations = Conversations(self._db)
         self.transcripts = Transcripts(self._db, clock)
         self.run_states = RunStates(self._db)

@@ -1,7 +1,7 @@
 """Turns of agents: who holds one, by which token, and what becomes of it when the holder is gone.
 
 A turn is one message that the agent has to deal with. An agent takes one turn at a time, and holds it
-by a token that dies with it: oldest first, and what did not get on stands behind all that waits by then.
+by a token that dies with it: those of urgent runs first, then oldest first; what did not get on stands behind all that waits by then.
 """
 
 from __future__ import annotations
@@ -22,15 +22,21 @@ MAX_ATTEMPTS = 5
 """A turn that was claimed this often without progress is given up."""
 
 QUEUE = (
-    "CASE turns.state WHEN 'running' THEN turns.lease_until ELSE max(turns.created_at, turns.released_at) END, turns.id"
+    "CASE WHEN turns.released_at = 0 THEN (SELECT priority FROM runs AS own WHERE own.id = turns.run) ELSE 0 END DESC,"
+    " CASE turns.state WHEN 'running' THEN turns.lease_until ELSE max(turns.created_at, turns.released_at) END, turns.id"
 )
-"""The order in which turns are claimed; one whose holder died counts from the end of its lease."""
+"""The order in which turns are claimed: urgent ones first, unless they were put back; one whose holder died counts from the end of its lease."""
 
 _FIRST_OF_RUN = """
     NOT EXISTS (SELECT 1 FROM turns AS earlier WHERE earlier.run = turns.run AND earlier.id < turns.id
         AND earlier.state != 'done')
 """
-_TURN = "SELECT turns.*, runs.ref, runs.pull FROM turns JOIN runs ON runs.id = turns.run"
+_TURN = "SELECT turns.*, runs.ref, runs.pull, runs.wake FROM turns JOIN runs ON runs.id = turns.run"
+_END_WOKEN = """
+    UPDATE runs SET state = 'ended', outcome = ?, ended_at = ? WHERE id = ? AND wake != '' AND state = 'open'
+        AND NOT EXISTS (SELECT 1 FROM turns WHERE turns.run = runs.id AND turns.state != 'done')
+        AND NOT EXISTS (SELECT 1 FROM questions WHERE questions.run = runs.id AND questions.state = 'open')
+"""
 _AT_HOME = "runs.id NOT IN (SELECT id FROM suspended_runs)"
 """Turns of runs whose repository is where it was."""
 
@@ -51,6 +57,8 @@ class Turn:
     memory: str = ""
     answers: Conversation | None = None
     request: str = ""
+    wake: str = ""
+    """What its run was woken by; empty for an assignment."""
 
 
 class Turns:
@@ -157,12 +165,16 @@ class Turns:
         return row is not None
 
     def end_turn(self, turn: Turn, outcome: str, *, steps: int = 0) -> bool:
-        """End a turn, and invalidate its token; False if its lease has ended."""
+        """End a turn, and invalidate its token; False if its lease has ended.
+
+        A run that was woken for one turn ends with it, unless it has asked something or was told more meanwhile.
+        """
         ended: dict[str, Any] = {"outcome": outcome, "token_hash": None, "ended_at": self._clock()}
         with self._db.transaction() as db:
             if not self._leases.end(turn.id, _hash(turn.token), "done", **ended):
                 return False
             db.execute("UPDATE runs SET steps = steps + ? WHERE id = ?", (steps, turn.run))
+            db.execute(_END_WOKEN, (outcome, self._clock(), turn.run))
         return True
 
 
@@ -186,5 +198,5 @@ def _hash(token: str) -> str:
 def _turn(row: sqlite3.Row, attempts: int, token: str) -> Turn:
     return Turn(
         *(row["id"], row["run"], row["agent"], row["ref"], row["pull"], row["message"], attempts, token),
-        *(row["depth"], row["memory"], read(row["conversation"]), row["request"]),
+        *(row["depth"], row["memory"], read(row["conversation"]), row["request"], row["wake"]),
     )

@@ -20,6 +20,7 @@ from hive.outbox import (
     code,
     comments,
     configurations,
+    handover,
     issues,
     local_actions,
     progress,
@@ -37,9 +38,16 @@ from hive.outbox.subject_state import UNSEEN, SubjectState
 log = logging.getLogger("hive.outbox.executor")
 
 HANDLERS = Registry(
-    *(agent_status.HANDLERS, bases.HANDLERS),
-    *(code.HANDLERS, comments.HANDLERS, configurations.HANDLERS, issues.HANDLERS, local_actions.HANDLERS),
-    *(progress.HANDLERS, pulls.HANDLERS, questions.HANDLERS, reviews.HANDLERS, rosters.HANDLERS, suppressions.HANDLERS),
+    *(
+        agent_status.HANDLERS,
+        bases.HANDLERS,
+        code.HANDLERS,
+        comments.HANDLERS,
+        configurations.HANDLERS,
+        handover.HANDLERS,
+    ),
+    *(issues.HANDLERS, local_actions.HANDLERS, progress.HANDLERS, pulls.HANDLERS, questions.HANDLERS, reviews.HANDLERS),
+    *(rosters.HANDLERS, suppressions.HANDLERS),
 )
 """Who performs which action."""
 

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from bots.agent_intents import Deploy, Pause, RaiseBudget, ResetContext, Restart, Resume, SetModel
+from bots.agent_intents import (
+    Deploy,
+    Pause,
+    RaiseBudget,
+    RecordCorrection,
+    ResetContext,
+    Restart,
+    Resume,
+    SetModel,
+    SetUrgency,
+)
 from bots.intents import BlockRun, ContinueRun, EndRun, PinProposal, RequestBotReview, ResumeRuns, StartRun
 from bots.review_intents import CloseReview, DismissFinding
 from bots.turn_request import TurnRequest
 from forge.events import ReviewAsked
 from hive.codec import Codec
 from hive.ledger import CANCELLED, NEVER, Dismissal, Origin, Priority, Scope, SuspensionReason
+from hive.outbox.handover import enqueue_drain
 from hive.outbox.progress import enqueue_progress
 from hive.outbox.registry import Execution, Registry, Result, Superseded
 
@@ -25,11 +36,30 @@ def start_run(execution: Execution, action: StartRun) -> Result:
         effect=effect.id,
         depth=effect.depth,
         request=_written(action.request),
+        wake=action.wake,
+        priority=int(action.urgent),
     )
+    if action.wake:  # the answer is all that comes of it: there is nothing to follow
+        return Result(result={"run": run}, detail={"run": run, "agent": action.agent, "wake": action.wake})
     found = execution.ledger.progress.of(run)
     if found is not None and not found[1].digest:
         enqueue_progress(execution.ledger, execution.team.accounts["core"].login, found[0], "start")
     return Result(result={"run": run}, detail={"run": run, "agent": action.agent})
+
+
+@HANDLERS.on(SetUrgency, local=True)
+def set_urgency(execution: Execution, action: SetUrgency) -> Result:
+    """Let the runs on an issue go first, or no more."""
+    execution.ledger.runs.set_priority(str(action.ref), int(action.urgent))
+    return Result(detail={"urgent": action.urgent})
+
+
+@HANDLERS.on(RecordCorrection, local=True)
+def record_correction(execution: Execution, action: RecordCorrection) -> Result:
+    """Remember what somebody says an issue is."""
+    said = {"kind": action.kind, "lane": action.lane, "by": action.by}
+    execution.ledger.corrections.record(execution.effect.team, str(action.ref), **said)
+    return Result(detail=said)
 
 
 @HANDLERS.on(ContinueRun, local=True)
@@ -85,8 +115,11 @@ def block_run(execution: Execution, action: BlockRun) -> Result:
 
 @HANDLERS.on(EndRun, local=True)
 def end_run(execution: Execution, action: EndRun) -> Result:
-    """End a run."""
+    """End a run, and look at what waits for its agent."""
     execution.ledger.runs.end(action.run, action.outcome)
+    ended = execution.ledger.runs.record(action.run)
+    if ended is not None:
+        enqueue_drain(execution, action.run, ended.ref, ended.agent)
     return Result(detail={"run": action.run, "outcome": action.outcome})
 
 

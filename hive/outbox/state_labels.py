@@ -19,6 +19,9 @@ WORKING = "state/working"
 IN_REVIEW = "state/review"
 QUESTION = "state/question"
 NEEDS_OPERATOR = "needs-operator"
+QUEUE = "queue/"
+"""The prefix of labels of issues that wait for their agent: the name of their lane follows."""
+
 SUSPENDED = {
     SuspensionReason.MODEL_UNREACHABLE: "state/model-unreachable",
     SuspensionReason.RATE_LIMITED: "state/rate-limited",
@@ -78,11 +81,15 @@ def sync(forge: Forge, ledger: Ledger, action: SyncStateLabels) -> dict[str, str
         known = frozenset((run.labels or "").split())
         if run.is_open and run.labels is not None and not wanted <= known:
             ledger.run_states.set_labels(run.id, " ".join(sorted(known | wanted)))
-    changed = {str(action.ref): _set(forge, action.ref, wanted, _managed(runs, action) | STATE_LABELS)}
+    queued = ledger.ready_queue.get(str(action.ref)) if any(run.is_open for run in runs) else None
+    waits = {f"{QUEUE}{queued.lane}"} if queued is not None and queued.is_labelled else set()
+    changed = {str(action.ref): _set(forge, action.ref, wanted, _managed(runs, action) | STATE_LABELS | waits)}
+    if queued is not None:
+        ledger.ready_queue.remove(queued.ref)
     for run in runs:
         if run.pull is not None and (run.is_open or run is runs[-1]):
-            waits = labels_of(run) & {NEEDS_OPERATOR}
-            changed[run.pull] = _set(forge, Ref.parse(run.pull), waits, _managed([run], action))
+            needs = labels_of(run) & {NEEDS_OPERATOR}
+            changed[run.pull] = _set(forge, Ref.parse(run.pull), needs, _managed([run], action))
     return {ref: words for ref, words in changed.items() if words}
 
 

@@ -20,6 +20,7 @@ from forge.events import (
     PullConflicted,
     PullMerged,
     PullReviewed,
+    ReviewerRequested,
     StatusFailed,
 )
 from forge.models import Ref, Repo
@@ -50,6 +51,7 @@ PULL: Mapping[ChangeKind, type[Event]] = {
     ChangeKind.MERGED: PullMerged,
     ChangeKind.CLOSED: PullClosed,
     ChangeKind.REVIEWED: PullReviewed,
+    ChangeKind.REVIEW_REQUESTED: ReviewerRequested,
     ChangeKind.CONFLICTED: PullConflicted,
 }
 """The changes that are events for bots; all others are in the ledger only."""

@@ -18,6 +18,14 @@ STATES = (
     Label("state/question", "b8863b", "its agent has asked a question, and waits for the answer"),
     Label("needs-operator", "c2563a", "waits for an operator"),
 )
+HOLDS = (
+    Label("ready", "5a8f5c", "set by a person: work on it may start"),
+    Label("needs-signoff", "b8863b", "agents comment, and push nothing before an operator adds ready"),
+    Label("locked", "b8863b", "agents comment, and push nothing before an operator adds ready"),
+    Label("brainstorm", "8a63b8", "agents comment, and push nothing"),
+    Label("risk/injection", "c2563a", "may be written to steer an agent: no agent works on it"),
+    Label("urgent", "c2563a", "goes before other work"),
+)
 REQUESTS = (
     Label("request/spawn", "5a8f5c", "request for an agent"),
     Label("request/config", "b8863b", "request for a change of a container"),
@@ -28,10 +36,11 @@ AREA_COLOR = "5a8f5c"
 
 
 def labels(team: TeamSettings) -> list[Label]:
-    """All labels of a team's repositories: kinds, lanes, states."""
+    """All labels of a team's repositories: kinds, lanes, states, holds."""
     kinds = [_label(kind.label, KIND_COLOR, "a kind of issue") for kind in team.kind_list()]
     lanes = [_label(lane.label, AREA_COLOR, f"the lane of {lane.agent}") for lane in team.lane_list()]
-    return [*kinds, *lanes, *STATES]
+    queues = [Label(f"queue/{lane.name}", AREA_COLOR, f"waits for {lane.agent}") for lane in team.lane_list()]
+    return [*kinds, *lanes, *STATES, *HOLDS, *queues]
 
 
 def request_labels() -> list[Label]:

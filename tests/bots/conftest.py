@@ -24,6 +24,7 @@ from bots.models import (
     Team,
     VerdictView,
 )
+from bots.queued_issue import QueuedIssue
 from bots.review_policy import DEFAULT_POLICY, ReviewPolicy
 from bots.review_rounds import FollowedLines, LinePlace, ReviewRound
 from forge.models import (
@@ -70,6 +71,7 @@ class StillForge:
     remarks: dict[int, list[ReviewComment]] = field(default_factory=dict)
     empty: set[Repo] = field(default_factory=set)
     states: dict[str, list[CommitStatus]] = field(default_factory=dict)
+    blocked: set[Ref] = field(default_factory=set)
     moods: dict[int, list[Reaction]] = field(default_factory=dict)
 
     def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
@@ -95,6 +97,10 @@ class StillForge:
     def comment_by_id(self, ref: Ref, comment_id: int) -> Comment:
         """A comment that is there."""
         return _found({comment.ref: comment for comment in self.comments(ref) if comment.id == comment_id}, ref)
+
+    def is_blocked(self, ref: Ref) -> bool:
+        """What the test says."""
+        return ref in self.blocked
 
     def timeline(self, ref: Ref) -> list[TimelineEvent]:
         """The rows that are there."""
@@ -176,6 +182,7 @@ class Still:
     configurations: dict[str, ConfigurationView] = field(default_factory=dict)
     tombstones: dict[str, TombstoneView] = field(default_factory=dict)
     roster: Evaluation | None = None
+    queues: dict[str, tuple[int, tuple[QueuedIssue, ...]]] = field(default_factory=dict)
     rounds: dict[Ref, ReviewRound] = field(default_factory=dict)
     guessed: Guess = field(default_factory=lambda: Guess("bug", 0.4, DecidedBy.PRIOR, speaks=False))
 
@@ -250,6 +257,14 @@ class Still:
     def tombstone(self, agent: str) -> TombstoneView | None:
         """What the test says."""
         return self.tombstones.get(agent)
+
+    def queue_of(self, agent: str, most: int) -> tuple[int, tuple[QueuedIssue, ...]]:
+        """What the test says."""
+        return self.queues.get(agent, (0, ()))
+
+    def queued_agents(self, team: str) -> tuple[str, ...]:
+        """Those with a queue."""
+        return tuple(sorted(self.queues))
 
     def suspension_reasons(self, agent: str) -> tuple[str, ...]:
         """What the test says."""

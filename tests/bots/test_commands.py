@@ -18,6 +18,7 @@ from bots.agent_intents import (
     ProposeRevert,
     PurgeAgent,
     RaiseBudget,
+    RecordCorrection,
     ResetContext,
     Restart,
     Resume,
@@ -604,8 +605,10 @@ class TestBounce:
     """An issue that came to the wrong agent."""
 
     def test_named(self, ctx: Context) -> None:
-        """An agent may say whose it is."""
-        assert actions(say(ctx, "/not-my-lane @atlas", by=IRIS)) == BOUNCE
+        """An agent may say whose it is, and that is remembered."""
+        *others, learned = actions(say(ctx, "/not-my-lane @atlas", by=IRIS))
+        assert others == BOUNCE
+        assert learned == RecordCorrection(ISSUE, "", "nix", "iris", key=key("not-my-lane", "learn"))
 
     def test_second_time(self, ctx: Context) -> None:
         """When an agent says so a second time, a person decides, and nobody is at it meanwhile."""

@@ -293,6 +293,7 @@ def test_ends(forge: StillForge, running: Still, ctx: Context) -> None:
 
 def test_labels_that_a_person_touched_are_put_right(forge: StillForge, ctx: Context) -> None:
     """Whoever changes labels makes the hive look at its own; what it did itself does not, nor does a foreign repository."""
+    forge.issues[ISSUE] = issue()
     assert bot.handle(IssueLabeled(ISSUE, EVE, "k"), ctx) == [SyncStateLabels(ISSUE, key="show:k")]
     assert bot.handle(IssueLabeled(ISSUE, CORE, "k"), ctx) == []
     assert bot.handle(IssueLabeled(Ref(CONFIG, 1), EVE, "k"), ctx) == []

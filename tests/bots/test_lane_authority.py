@@ -381,8 +381,9 @@ def test_what_a_review_is_about(forge: StillForge, running: Still, ctx: Context)
     assert "Look:" in told(MARA, body="Look:").message
 
 
-def test_labels_are_put_right_behind_people_only(ctx: Context) -> None:
+def test_labels_are_put_right_behind_people_only(forge: StillForge, ctx: Context) -> None:
     """In the team's repositories, and not behind the hive's own accounts: that would have no end."""
+    forge.issues[ISSUE] = issue()
     for actor in (EVE, MARA):
         assert bot.handle(IssueLabeled(ISSUE, actor, "k"), ctx) == [SyncStateLabels(ISSUE, key="show:k")]
     for actor in (CORE, IRIS, ARGUS):

@@ -8,9 +8,10 @@ from collections.abc import Callable
 
 import pytest
 
+from bots.agent_intents import GiveWork
 from bots.bot import Context
 from bots.classification import DecidedBy
-from bots.intents import Assign, PostComment, SetLabels
+from bots.intents import PostComment, SetLabels
 from bots.triage import bot
 from bots.triage.decision import decide
 from bots.triage.words import hits, path_hits
@@ -31,7 +32,7 @@ def test_labels_assigns_and_says_why_golden(forge: StillForge, ctx: Context, gol
     """An operator's issue is labelled, explained and given to the agent of its lane."""
     labels, comment, assign = opened(forge, ctx, body="See apiary/page.py: every hive shows 0.")
     assert labels == SetLabels(issue().ref, add=("type/bug", "area/app"), key=f"labels:{issue().ref}")
-    assert assign == Assign(issue().ref, ("iris",), key=f"assign:{issue().ref}")
+    assert assign == GiveWork(issue().ref, "iris", "app", key=f"assign:{issue().ref}")
     assert isinstance(comment, PostComment)
     golden("triage/routed.md", comment.body)
 
@@ -39,7 +40,7 @@ def test_labels_assigns_and_says_why_golden(forge: StillForge, ctx: Context, gol
 def test_stranger_gets_labels_only_golden(forge: StillForge, ctx: Context, golden: Golden) -> None:
     """Whoever is no operator may ask for work, not start it."""
     wanted = opened(forge, ctx, author=EVE)
-    assert not any(isinstance(want, Assign) for want in wanted)
+    assert not any(isinstance(want, GiveWork) for want in wanted)
     comment = next(want for want in wanted if isinstance(want, PostComment))
     golden("triage/waiting.md", comment.body)
 

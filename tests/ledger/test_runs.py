@@ -214,3 +214,83 @@ def test_found_by_issue_or_pull(ledger: Ledger) -> None:
     assert by_issue is not None
     assert by_issue == by_pull
     assert ledger.runs.find("forgejo:acme/app#9") is None
+
+
+def test_urgent_work_goes_first(ledger: Ledger) -> None:
+    """What is urgent goes before what waits, not before what is at work; put back, it stands behind the others."""
+    start(ledger)
+    urgent = ledger.runs.start("acme", "iris", OTHER, "k2", "now", priority=1)
+    assert ledger.runs.due_run("iris") == urgent
+    turn = taken(ledger)
+    assert turn.message == "now"
+    ledger.runs.release("iris")
+    assert taken(ledger).message == "do it"
+
+
+def test_work_becomes_urgent(ledger: Ledger) -> None:
+    """A label that comes later counts as well, and no more when it goes."""
+    start(ledger)
+    later = start(ledger, OTHER, "k2")
+    ledger.runs.set_priority(OTHER, 1)
+    assert ledger.runs.due_run("iris") == later
+    assert [item.subject for item in ledger.backlog.inbox("iris", 5)] == [OTHER, ISSUE]
+    ledger.runs.set_priority(OTHER, 0)
+    assert ledger.runs.due_run("iris") != later
+
+
+def woken(ledger: Ledger, agent: str = "iris", key: str = "w1", ref: str = ISSUE) -> int:
+    """A run that a mention has woken."""
+    return ledger.runs.start("acme", agent, ref, key, "what do you think?", wake="mention")
+
+
+def test_a_woken_run_ends_with_its_turn(ledger: Ledger) -> None:
+    """It is for one turn; told more meanwhile, it goes on, and ends with that."""
+    run = woken(ledger)
+    turn = taken(ledger)
+    assert woken(ledger, key="w2") == run
+    assert ledger.runs.end_turn(turn, "answered")
+    again = taken(ledger)
+    assert (again.run, again.wake) == (run, "mention")
+    assert ledger.runs.end_turn(again, "answered")
+    found = ledger.runs.find(ISSUE)
+    assert found is not None
+    assert (found.state, found.outcome) == ("ended", "answered")
+    assert woken(ledger, key="w3") != run
+
+
+def test_a_woken_run_that_asks_waits(ledger: Ledger) -> None:
+    """Its question has to be answered first."""
+    run = woken(ledger)
+    turn = taken(ledger)
+    ledger.questions.ask(
+        turn.run, turn.id, "q", ref=ISSUE, question="Which?", options=(), addressee=0, comment=1, seconds=60
+    )
+    ledger.runs.end_turn(turn, "asked")
+    found = ledger.runs.find(ISSUE)
+    assert found is not None
+    assert (found.id, found.state) == (run, "open")
+
+
+def test_an_assignment_takes_the_place_of_a_consultation(ledger: Ledger) -> None:
+    """Who was asked and is assigned meanwhile gets the work, not the question; a woken run never takes work's place."""
+    asked = woken(ledger)
+    work = start(ledger)
+    assert work != asked
+    assert taken(ledger).message == "do it"
+    assert woken(ledger, key="w2") == work
+    found = ledger.runs.find(ISSUE)
+    assert found is not None
+    assert (found.id, found.wake) == (work, "")
+
+
+def test_work_is_found_before_what_is_asked_beside_it(ledger: Ledger) -> None:
+    """Who comments on a thread means the agent that works there; after both have ended, the work is found again."""
+    work, asked = start(ledger), woken(ledger, "noah")
+    assert (found := ledger.runs.find(ISSUE)) is not None
+    assert found.id == work
+    ledger.runs.end(work, "merged")
+    assert (found := ledger.runs.find(ISSUE)) is not None
+    assert found.id == asked
+    ledger.runs.end(asked, "answered")
+    assert (found := ledger.runs.find(ISSUE)) is not None
+    assert found.id == work

@@ -53,7 +53,8 @@ class Engine:
     `statuses` are the exit statuses of a run that finished; `found` are those that promise a diagnostic, so that one of
     them without any is a crash. Any other status is a failure. `compares` is whether the base is looked at, too.
     `files` are configurations of ours that it reads, by name: they are written into the folder in which it runs.
-    `beside` is a file that depends on the copies: its name and its text.
+    `beside` is a file that depends on the copies: its name and its text. `adapt` turns the text of a file into one that the
+    engine can read, with the same lines: it gets a copy of that where it differs.
     One that `is_slow` begins before the others. An `optional` engine belongs to the machine: it is used where it is
     found. `adds` is what it sees, for people.
     """
@@ -68,6 +69,7 @@ class Engine:
     paths: re.Pattern[str] | None = None
     compares: bool = True
     beside: Callable[[Sequence[Source]], tuple[str, str]] | None = None
+    adapt: Callable[[str], str] | None = None
     files: tuple[tuple[str, str], ...] = ()
     is_slow: bool = False
     optional: bool = False
@@ -84,7 +86,7 @@ class Engine:
         if self.beside is not None:
             name, text = self.beside(sources)
             (folder / name).write_text(text, "utf-8")
-        status, said = bench.run(self.program, self.words(sources), folder)
+        status, said = bench.run(self.program, self.words(self._readable(sources, folder)), folder)
         if status not in self.statuses | self.found:
             raise EngineRefused(f"ended with status {status}")
         places = {PurePosixPath(source.whole).parts[0]: source for source in sources}
@@ -95,6 +97,20 @@ class Engine:
         if status in self.found and not marks:
             raise EngineRefused(f"ended with status {status}, and said nothing")
         return marks
+
+    def _readable(self, sources: Sequence[Source], folder: Path) -> Sequence[Source]:
+        """The files with the copies that this engine can read."""
+        if self.adapt is None:
+            return sources
+        found = []
+        for source in sources:
+            old = (folder / source.whole).read_text("utf-8")
+            new = self.adapt(old)
+            name = source.whole if new == old else str(PurePosixPath(source.whole).with_name(f"{self.name}.txt"))
+            if new != old:
+                (folder / name).write_text(new, "utf-8")
+            found.append(replace(source, whole=name))
+        return found
 
 
 class EngineRefused(EngineFailed):

@@ -10,6 +10,7 @@ import pytest
 
 from bots.models import Category, Level, Scan
 from hive.scan.analysis import ENGINES
+from hive.scan.hadolint import readable
 from hive.scan.rules import texts_of
 from hive.scan.sandbox_runner import SandboxRunner
 
@@ -121,8 +122,24 @@ def test_a_here_document_parses(look: Look) -> None:
     """Hadolint wants an empty line behind a here-document, Docker does not; what Docker cannot read is still said."""
     good = "FROM debian:12\nRUN <<EOT\napt-get update\nEOT\nUSER app\n"
     bad = "FROM debian:12\nRUN true\nWHAT is this\nUSER app\n"
-    files = {"a/Dockerfile": good, "b/Dockerfile": bad}
-    assert said(look(files, engines="hadolint")) == [("b/Dockerfile", 3, "DL1000")]
+    near = "FROM debian:12\nCOPY <<-'ONE' <<TWO /x/\n\ta\n\tONE\nb\nTWO\nWHAT is this\nUSER app\n"
+    files = {"a/Dockerfile": good, "b/Dockerfile": bad, "c/Dockerfile": near}
+    assert said(look(files, engines="hadolint")) == [("b/Dockerfile", 3, "DL1000"), ("c/Dockerfile", 7, "DL1000")]
+
+
+def test_what_stands_beside_a_here_document_is_looked_at(look: Look) -> None:
+    """It is on its own line, and a document that never ends, or is empty, changes nothing."""
+    text = "FROM debian:12\nCOPY <<EOT /a\nhello\nEOT\nWORKDIR here\nCMD [\"a\"]\n"
+    assert said(look({"Dockerfile": text}, engines="hadolint")) == [("Dockerfile", 5, "DL3000")]
+    for same in (
+        "RUN <<EOT\na\n",
+        "RUN <<EOT\nEOT\nCMD a\n",
+        "RUN echo $((1<<2))\nCMD a\n",
+        "CMD a <<B\nc\nB\nd\n",
+        "",
+    ):
+        assert readable(same) == same
+    assert readable("RUN <<A\r\nx\r\nA\r\nCMD a").count("\n") == 3
 
 
 def test_lines_of_yaml_are_those_of_git(look: Look) -> None:

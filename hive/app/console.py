@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from bots.agent_intents import GiveWork
 from bots.intents import Assign, OpenIssue, Reply, SetLabels, SetStatus, SetVerdict, Unassign
 from bots.review_intents import PostReview
 from forge.events import CommentPosted, IssueClosed, IssueOpened, PullClosed, PullMerged
@@ -34,6 +35,7 @@ PHRASES: Mapping[str, str] = {
     PullClosed.WIRE: "closed the pull request",
     SetLabels.WIRE: "labelled {add}",
     Assign.WIRE: "assigned {agents}",
+    GiveWork.WIRE: "{says}",
     PostReview.WIRE: "reviewed {verdict}",
     SetStatus.WIRE: "{says} {context}",
     SetVerdict.WIRE: "{says} {context}",

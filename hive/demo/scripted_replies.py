@@ -52,7 +52,7 @@ DOWNLOAD = Task(
 )
 SORT = Task("Sort the hives by honey", "The fullest one first, please. It should be a function of its own.")
 
-HOST = Task("Does your container have gzip?", "Please see that `gzip` is in it; propose it if it is not.")
+HOST = Task("Add `gzip` to your container", "Please see that `gzip` is in it; propose it if it is not.")
 _WELCOME = """\
 People should know it before they wonder.
 

@@ -28,16 +28,17 @@ def give_work(execution: Execution, action: GiveWork) -> Result:
         if (entry := queue.get(ref)) is not None:
             _unlabel(execution, issue, entry.lane)
             queue.remove(ref)
-        return Result(detail={"agent": agent, "why": f"{taken[0]} has it" if taken else "it was closed"})
+        why = f"{taken[0]} has it" if taken else "it was closed"
+        return Result(detail={"agent": agent, "why": why, "says": f"left it: {why}"})
     facts = (execution.effect.team, agent, action.lane, ref)
     if execution.forge.is_blocked(action.ref):
         queue.wait(*facts)
     elif queue.claim(*facts, most=execution.team.max_open_runs):
         execution.forge.assign(action.ref, [execution.team.agents[agent].login], seen=issue)
         _unlabel(execution, issue, action.lane)
-        return Result(detail={"agent": agent})
+        return Result(detail={"agent": agent, "says": f"assigned {agent}"})
     _label(execution, issue, action.lane)
-    return Result(detail={"agent": agent, "waits": action.lane})
+    return Result(detail={"agent": agent, "waits": action.lane, "says": f"queued for {agent}"})
 
 
 @HANDLERS.on(LeaveQueue)

@@ -34,14 +34,8 @@ SYSTEM = (
     "/etc/localtime",
 )
 PIP = (
-    "install",
-    "--no-index",
-    "--require-hashes",
-    "--only-binary",
-    ":all:",
-    "--no-compile",
-    "--no-cache-dir",
-    "--disable-pip-version-check",
+    *("install", "--no-index", "--require-hashes", "--only-binary", ":all:"),
+    *("--no-compile", "--no-cache-dir", "--disable-pip-version-check"),
 )
 PARTS = "import hive.app.preload, hive.app.up, hive.app.web, hive.app.work, hive.app.host"
 SCRIPT = "#!{python} -P\nfrom hive.cli import main\n\nmain()\n"
@@ -93,10 +87,8 @@ class GenerationBuild:
             mirror.write_out(sha, into, paths, bounds=BOUNDS)
         except TooLarge as error:
             raise BuildFailed([str(error)]) from error
-        for path in (
-            into,
-            *into.rglob("*"),
-        ):  # containers of other users see it, below a directory that nobody else enters
+        # Containers of other users see it, below a directory that nobody else enters.
+        for path in (into, *into.rglob("*")):
             path.chmod(0o755 if path.is_dir() else 0o644)
 
     def _add_project(self, place: Path, python: str, name: str, version: str) -> None:

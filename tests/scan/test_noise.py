@@ -129,7 +129,7 @@ def test_a_here_document_parses(look: Look) -> None:
 
 def test_what_stands_beside_a_here_document_is_looked_at(look: Look) -> None:
     """It is on its own line, and a document that never ends, or is empty, changes nothing."""
-    text = "FROM debian:12\nCOPY <<EOT /a\nhello\nEOT\nWORKDIR here\nCMD [\"a\"]\n"
+    text = 'FROM debian:12\nCOPY <<EOT /a\nhello\nEOT\nWORKDIR here\nCMD ["a"]\n'
     assert said(look({"Dockerfile": text}, engines="hadolint")) == [("Dockerfile", 5, "DL3000")]
     for same in (
         "RUN <<EOT\na\n",

@@ -19,15 +19,16 @@ RULE = "/repos/agent-configs/iris/branch_protections"
 
 def test_lost_webhooks_are_found_by_the_sweep(hive: Hive) -> None:
     """With every webhook lost the same work is done, only later."""
-    for org in ("acme", "agent-configs"):
+    for org in ("acme", "agent-configs", "hive"):
         for hook in hive.as_admin("GET", f"/orgs/{org}/hooks"):
             hive.as_admin("DELETE", f"/orgs/{org}/hooks/{hook['id']}")
+    before = hive.deliveries()
     issue = hive.file(SORT)
     pull = hive.until(lambda: hive.pull_of(issue), "the pull request")
     hive.until(lambda: hive.status(pull, "hive/review") == "success", "a green review")
     hive.merge(pull)
     hive.until(lambda: hive.instance.ledger.runs.find(str(issue)).outcome == "merged", "the end")  # type: ignore[union-attr]
-    assert hive.deliveries() == []
+    assert hive.deliveries() == before
 
 
 def test_an_agent_cannot_merge_or_push_to_main(hive: Hive) -> None:

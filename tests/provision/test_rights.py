@@ -60,6 +60,7 @@ QUESTIONS: dict[str, Question] = {
     "sees_subjects": lambda r, _: r.sees_subjects(APP),
     "comments": lambda r, p: r.comments(p.issue),
     "comment_by_id": lambda r, p: r.comment_by_id(p.issue, p.comment),
+    "is_blocked": lambda r, p: r.is_blocked(p.issue),
     "timeline": lambda r, p: r.timeline(p.pull),
     "pull": lambda r, p: r.pull(p.pull),
     "open_pulls": lambda r, _: r.open_pulls(APP),

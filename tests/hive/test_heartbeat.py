@@ -46,7 +46,7 @@ def at_work(hive_env: HiveEnv) -> Iterator[None]:
     worker = threading.Thread(target=serve, args=(hive_env.instance, stop))
     worker.start()
     try:
-        until(lambda: len(read_heartbeats(hive_env.instance.settings.state / HEARTBEATS)) == 5, "five heartbeats")
+        until(lambda: len(read_heartbeats(hive_env.instance.settings.state / HEARTBEATS)) == 6, "six heartbeats")
         yield
     finally:
         stop.set()
@@ -160,7 +160,7 @@ def test_a_sweep_that_fails_for_long_is_said(hive_env: HiveEnv) -> None:
     worker = threading.Thread(target=serve, args=(instance, stop))
     worker.start()
     try:
-        until(lambda: len(read_heartbeats(instance.settings.state / HEARTBEATS)) == 5, "five heartbeats")
+        until(lambda: len(read_heartbeats(instance.settings.state / HEARTBEATS)) == 6, "six heartbeats")
         hive_env.forge.stop()
         said = "work.sweep: the sweep of acme on forgejo has failed for"
         until(lambda: any(said in trouble for trouble in watch.troubles()), said)

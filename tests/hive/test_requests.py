@@ -112,21 +112,22 @@ def counted(tmp_path: Path) -> Iterator[Counted]:
 
 
 def test_a_triage(counted: Counted) -> None:
-    """A triage reads an issue once, and again before it speaks and before it gives it to somebody; the rest are its writes."""
+    """A triage reads an issue once, and again before it speaks and before it gives it to somebody, if nothing blocks it; the rest are its writes."""
     counted.triage(counted.file("one"))
     issue = counted.file("two")
     at = f"/issues/{issue.ref.number}"
     assert counted.triage(issue) == [
         *(f"GET {at}", f"POST {at}/labels"),
         *(f"GET {at}", f"POST {at}/comments"),
-        *(f"GET {at}", f"PATCH {at}"),
+        *(f"GET {at}", f"GET {at}/dependencies", f"PATCH {at}"),
     ]
 
 
 def test_a_review(counted: Counted) -> None:
     """A review fetches head and base at once; what is shown on its head already is not looked up to change it.
 
-    Its pull request is read again before anything is posted: the comment that shows how it stands, and the review.
+    Its pull request is read again before anything is posted: the comment that shows how it stands, and the review. As it may not
+    approve, it looks whether it has to take back a rejection of its own.
     """
     pull = counted.propose()
     at = f"/pulls/{pull.ref.number}"
@@ -136,7 +137,7 @@ def test_a_review(counted: Counted) -> None:
     assert [each for each in made if each not in git] == [
         *(f"GET {at}", f"GET {at}.diff"),
         *(f"GET {at}", f"GET /issues/{pull.ref.number}/comments", f"POST /issues/{pull.ref.number}/comments"),
-        *(f"GET {at}", f"GET {at}/reviews", f"POST {at}/reviews"),
+        *(f"GET {at}", f"GET {at}/reviews", f"GET {at}/reviews", f"POST {at}/reviews"),
         *("GET /pulls", f"POST /statuses/{pull.head_sha}"),
     ]
 

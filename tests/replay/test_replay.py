@@ -71,7 +71,7 @@ def day(hive_env: HiveEnv) -> HiveEnv:
 def test_every_bot_decides_as_before(day: HiveEnv) -> None:
     """Whatever was asked is on the tape: the same is wanted again, though nobody can be asked any more."""
     done = jobs(day.instance.ledger)
-    assert set(done.values()) == {"triage", "commands", "lane", "review", "gatekeeper"}
+    assert set(done.values()) == {"triage", "commands", "lane", "review", "gatekeeper", "wakes"}
     for number in done:
         lines, differs = told(day, f"job:{number}")
         assert not differs, "\n".join(lines)

@@ -10,7 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from bots.models import Team, Wake
+from bots.models import Team
+from bots.wake_kind import Wake
 from forge.models import Issue, TimelineEvent
 
 NEEDS_SIGNOFF = "needs-signoff"

@@ -23,14 +23,6 @@ QUICK_FIX_SECONDS = 30
 """A yellow finding that takes at most this long to fix counts as red: there is no reason to leave it."""
 
 
-class Wake(StrEnum):
-    """What wakes an agent other than an assignment, for one turn: it pushes nothing then, and says nothing on an announcement."""
-
-    MENTION = "mention"
-    REVIEW = "review"
-    ANNOUNCEMENT = "announcement"
-
-
 class Role(StrEnum):
     """What an agent is in its team: exactly one lead, at most one lorekeeper."""
 
@@ -321,7 +313,7 @@ class QuestionView:
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """What a bot may know of an agent's run."""
+    """What a bot may know of an agent's run; `wake` is what it was woken by, empty for an assignment."""
 
     id: int
     agent: str
@@ -333,8 +325,6 @@ class RunView:
 
     causes: frozenset[str] = field(default_factory=frozenset)
     wake: str = ""
-    """What it was woken by; empty for an assignment."""
-
     is_urgent: bool = False
 
 

@@ -14,12 +14,13 @@ from bots.holds import SUSPECTED, hold_on, is_released
 from bots.intents import Assign, Intent, PostComment, React, StartRun
 from bots.markdown import fenced, plain_name
 from bots.mentions import announces, called, is_announcement, mentioned
-from bots.models import Lane, Team, Wake
+from bots.models import Lane, Team
 from bots.request_reading import of_comment, of_issue
 from bots.slash_commands import is_altered, spoken
 from bots.starts import SEEN, waits
 from bots.task_prompt import thread_excerpt
 from bots.threads import reply
+from bots.wake_kind import Wake
 from forge.events import CommentPosted, IssueLabeled, IssueOpened, ReviewerRequested
 from forge.models import Comment, Issue, Ref, TimelineEvent, User
 from forge.protocol import NotFound

@@ -97,8 +97,7 @@ class Host:
         self._guards: dict[str, Guard] = {}
         self._told: dict[str, str] = {}
         self._loops = instance.loops("host", stop)
-        self._woken = WakeupBroadcast()
-        self._seen = 0
+        self._woken, self._seen = WakeupBroadcast(), 0
         self._prices = price_list(own_prices(settings.model.own_prices))
         self._owner = token_hex(8)
         """This process: what any other one has reserved is that of a dead host."""

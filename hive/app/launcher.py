@@ -19,13 +19,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from hive.app.own_upgrade import CONFIG, DIRECTORY
 from hive.backoff import PROCESSES
 from hive.config.hive_yaml import Settings
 from hive.config.yaml_locations import BadYaml, Document
 from hive.instance.instance import StartupError
 from hive.ledger import copies
-from hive.supervisor.generations import GENERATION, INSTALLED, Generations, VersionChange, VersionOutcome
+from hive.supervisor.generations import (
+    CONFIG,
+    DIRECTORY,
+    GENERATION,
+    INSTALLED,
+    Generations,
+    VersionChange,
+    VersionOutcome,
+)
 from hive.supervisor.processes import LIFELINE
 
 POLL_SECONDS = 0.1

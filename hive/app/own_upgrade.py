@@ -17,13 +17,7 @@ from hive.reconcile.holds import Holds
 from hive.reconcile.own_upgrade import OwnUpgrade
 from hive.reconcile.report import Reporter
 from hive.reconcile.verify import Policy
-from hive.supervisor.generations import GENERATION, Generations
-
-DIRECTORY = "generations"
-"""Where versions of the hive are, below the state directory."""
-
-CONFIG = "HIVE_CONFIGURATION"
-"""The variable that tells the parts of `hive up` where its configuration is."""
+from hive.supervisor.generations import CONFIG, DIRECTORY, GENERATION, Generations
 
 UNCONFINED = "a build has to be confined by bubblewrap, which does not work here: {why}"
 

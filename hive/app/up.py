@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 
 from forge.gitea.admin import GiteaAdmin
 from hive.app.console import ActivityConsole
-from hive.app.own_upgrade import DIRECTORY
 from hive.app.set_up import ADMIN, AgentSetUp
 from hive.app.web import listen
 from hive.config import Settings
@@ -27,7 +26,7 @@ from hive.instance.sandbox import backend_of, remarks
 from hive.ledger import Scope, SuspensionReason
 from hive.provision import Provisioner
 from hive.scan.analysis import absent
-from hive.supervisor.generations import GENERATION, Generations
+from hive.supervisor.generations import DIRECTORY, GENERATION, Generations
 from hive.supervisor.heartbeat import HEARTBEATS, read_heartbeats
 from hive.supervisor.processes import Supervisor, stop_event
 

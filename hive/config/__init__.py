@@ -6,12 +6,12 @@ from hive.config.hive_yaml import (
     PACKAGES_PATH,
     ForgeSettings,
     Keep,
-    Limits,
     Settings,
     TeamSettings,
     WebSettings,
     load,
 )
+from hive.config.limits import Limits
 from hive.config.models import ModelAddress, ModelSettings, ProviderSettings
 from hive.config.review_settings import joined, policy_of, prose_of, read_guide
 from hive.config.reviewer import ReviewerSettings

@@ -6,8 +6,8 @@ import logging
 import time
 from typing import Any
 
-from bots.models import Wake
 from bots.money import DOLLAR
+from bots.wake_kind import Wake
 from forge.models import Ref
 from hive.agent.text import repaired
 from hive.gateway import fields, middleware

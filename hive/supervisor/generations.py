@@ -17,6 +17,12 @@ from typing import Any, TypeVar
 INSTALLED = ""
 """The name of the version that the operator installed; all others are named by their commits."""
 
+DIRECTORY = "generations"
+"""Where versions of the hive are, below the state directory."""
+
+CONFIG = "HIVE_CONFIGURATION"
+"""The variable that tells the parts of `hive up` where its configuration is."""
+
 GENERATION = "HIVE_GENERATION"
 """The variable that tells `hive up` which version it is, as one of several that a launcher can start."""
 

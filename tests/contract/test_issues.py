@@ -48,6 +48,19 @@ def test_readers_do_not_assign(contract_forge: ContractForge) -> None:
     assert contract_forge.ops.issue(issue.ref).assignees == ()
 
 
+def test_what_depends_on_another_issue(contract_forge: ContractForge) -> None:
+    """An issue is blocked by one that is open, and by none that was closed; who may read it may know."""
+    repo = contract_forge.repo()
+    first, second = (contract_forge.ops.open_issue(repo, name, MARK, marker=MARK).ref for name in ("first", "second"))
+    assert not contract_forge.iris.is_blocked(second)
+    at = route("repos", *repo.path.split("/"), "issues", second.number, "dependencies")
+    contract_forge.raw.post(at, index=first.number, owner=repo.owner, repo=repo.name)
+    assert contract_forge.iris.is_blocked(second)
+    assert not contract_forge.iris.is_blocked(first)
+    contract_forge.ops.close(first)
+    assert not contract_forge.iris.is_blocked(second)
+
+
 def test_labels(contract_forge: ContractForge) -> None:
     """Labels come and go by name, of the repository and its organisation, and nothing is written in vain."""
     repo = contract_forge.repo()

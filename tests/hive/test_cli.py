@@ -97,7 +97,9 @@ def test_check_is_content(config: Path) -> None:
     """A good configuration is said to be one."""
     done = hive("check", str(config))
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.endswith("1 team(s), bots triage, commands, lane, gatekeeper, roster, review\n")
+    assert done.stdout.endswith(
+        "1 team(s), bots triage, commands, lane, wakes, ready-queue, corrections, gatekeeper, roster, review\n"
+    )
 
 
 def test_a_missing_configuration(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from bots.models import Wake
+from bots.wake_kind import Wake
 from forge.gitea.admin import GiteaAdmin
 from forge.gitea.reader import GiteaReader
 from forge.models import Label, Ref

@@ -17,10 +17,9 @@ from pathlib import Path
 import pytest
 
 from hive.app.launcher import BEFORE, LEDGER, Launcher, launched_state
-from hive.app.own_upgrade import DIRECTORY
 from hive.instance.instance import StartupError
 from hive.ledger import Ledger, copies
-from hive.supervisor.generations import GENERATION, INSTALLED, Generations, VersionChange, VersionOutcome
+from hive.supervisor.generations import DIRECTORY, GENERATION, INSTALLED, Generations, VersionChange, VersionOutcome
 
 OLD, NEW = "a" * 40, "b" * 40
 SECONDS = 60.0

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bots.intents import React, StartRun
-from bots.models import Wake
+from bots.wake_kind import Wake
 from forge.models import Ref
 from hive.gateway import broker
 from hive.ledger import Ledger

@@ -23,7 +23,6 @@ from forge.gitea.operator import GiteaOperator
 from forge.models import FileEdit, PullRequest, Ref, Repo
 from forge.protocol import Unavailable
 from hive.agent.git_env import settings
-from hive.app.own_upgrade import DIRECTORY
 from hive.app.set_up import ADMIN
 from hive.app.up import own_forge
 from hive.config import load
@@ -31,7 +30,7 @@ from hive.demo.model import ModelConversation, ModelReply, ModelServer
 from hive.demo.scripted_replies import HONEY, SORT, script
 from hive.demo.setup import FORGE, OPERATOR, TEAM, copy_project, sample, write_config
 from hive.instance.instance import Instance
-from hive.supervisor.generations import GENERATION, Generations
+from hive.supervisor.generations import DIRECTORY, GENERATION, Generations
 from hive.supervisor.processes import Supervisor
 from tests.backends import everyday
 from tests.nightly import NIGHTLY

@@ -43,7 +43,10 @@ LEFT: Mapping[str, str] = {
     "pull_request.opened of merge.race_*": "sent before a race that is not run again; as all others are",
     "merge.lower_case_do": _RACE,
     **dict.fromkeys(
-        ("pulls.create", "pull_request.opened of pulls.create"),
+        (
+            *("pulls.create", "pull_request.opened of pulls.create"),
+            *(f"pull_request_review_request.review_requested of pulls.{case}" for case in ("create", "edit_ready")),
+        ),
         "recorded with owners of the code, whom the forge asks by itself",
     ),
     **dict.fromkeys(

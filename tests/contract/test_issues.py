@@ -51,7 +51,8 @@ def test_readers_do_not_assign(contract_forge: ContractForge) -> None:
 def test_what_depends_on_another_issue(contract_forge: ContractForge) -> None:
     """An issue is blocked by one that is open, and by none that was closed; who may read it may know."""
     repo = contract_forge.repo()
-    first, second = (contract_forge.ops.open_issue(repo, name, MARK, marker=MARK).ref for name in ("first", "second"))
+    first = contract_forge.ops.open_issue(repo, "first", MARK, marker=MARK).ref
+    second = contract_forge.ops.open_issue(repo, "second", "its own", marker="its own").ref
     assert not contract_forge.iris.is_blocked(second)
     at = route("repos", *repo.path.split("/"), "issues", second.number, "dependencies")
     contract_forge.raw.post(at, index=first.number, owner=repo.owner, repo=repo.name)

@@ -32,6 +32,10 @@ DOCS_WEIGHTS = {
 }
 """Set by hand: public issues about documentation are too few to learn from, as most projects file them as bugs or features."""
 
+QUESTION = "question"
+QUESTION_THRESHOLD = 0.92
+"""Set by hand: people label so many questions as bugs that no threshold is reached where labels are taken at their word."""
+
 
 @cache
 def prior() -> Learned:
@@ -52,4 +56,7 @@ def with_docs(learned: Learned) -> Learned:
     names = model.weights.keys() | DOCS_WEIGHTS.keys()
     weights = {name: widened(model.weights.get(name, nothing), DOCS_WEIGHTS.get(name, 0.0)) for name in names}
     wide = LinearModel(kinds, widened(model.bias, DOCS_BIAS), weights)
-    return replace(learned, model=wide, thresholds=widened(learned.thresholds, DOCS_THRESHOLD))
+    bounds = dict(zip(model.kinds, learned.thresholds, strict=True))
+    if QUESTION in bounds:
+        bounds[QUESTION] = min(bounds[QUESTION], QUESTION_THRESHOLD)
+    return replace(learned, model=wide, thresholds=widened(tuple(bounds.values()), DOCS_THRESHOLD))

@@ -23,6 +23,7 @@ from hive.supervisor.heartbeat import Heartbeat
 from tests.bots.conftest import issue
 from tests.hive.conftest import APP, HiveEnv
 from tests.hive.test_classify import made
+from tests.nightly import NIGHTLY
 
 
 def run(*words: object) -> Result:
@@ -167,6 +168,7 @@ def test_whose_labels_teach() -> None:
     assert [each.kind for each in labelled(issues)] == ["bug", "feature", "own"]
 
 
+@NIGHTLY
 def test_it_learns_once_a_day(hive_env: HiveEnv) -> None:
     """The first day passes; then labels are read and learned in another process, and not again before the next day."""
     instance, daily = hive_env.instance, DailyLearning(hive_env.instance, threading.Event())

@@ -31,6 +31,7 @@ from hive.instance.instance import Instance
 from hive.ledger.budgets import WORKERS
 from hive.worker.worker import Worker
 from tests.hive.conftest import APP, HiveEnv, hive_env
+from tests.nightly import by_night
 from tests.person import Person
 from tests.stories.test_review_day import ReviewDay
 
@@ -461,7 +462,7 @@ while due := instance.ledger.jobs.due():
 """
 
 
-@pytest.mark.parametrize("in_the_second_look", [False, True])
+@pytest.mark.parametrize("in_the_second_look", [True, *by_night(False)])
 def test_a_worker_that_is_killed(model_day: ModelDay, *, in_the_second_look: bool) -> None:
     """Killed while the model thinks: one review, what was answered is not asked again, and of the rest only the reservation is lost."""
     day = model_day

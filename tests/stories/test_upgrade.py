@@ -234,6 +234,7 @@ def test_a_merge_upgrades_the_hive_with_a_run_in_flight(upgraded: Upgraded) -> N
     assert after.id == run.id
 
 
+@NIGHTLY
 def test_a_version_that_does_not_build(upgraded: Upgraded) -> None:
     """What no wheel is there for is said on the pull request; what runs is not touched."""
     before = upgraded.generations.current(), upgraded.versions()

@@ -11,8 +11,9 @@ import re
 import resource
 import selectors
 import signal
+import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,6 +121,25 @@ def watch(
             os.killpg(process.pid, signal.SIGKILL)
         status = process.wait()
     return ChildResult(status, b"".join(said[out.fileno()]), b"".join(said[errors.fileno()]), stopped, overflowed)
+
+
+def run_watched(
+    words: Sequence[str], env: Mapping[str, str], deadlines: Deadlines, *, most: int = MOST_SAID
+) -> ChildResult:
+    """Run a program under watch, at `/`, without input and in a group of its own; raises OSError if it cannot be started."""
+    process = subprocess.Popen(
+        words,
+        env=env,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    with process.stdout, process.stderr:
+        return watch(process, process.stdout, process.stderr, deadlines, most=most)
 
 
 def _ask_to_end(process: Running) -> None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hive.agent.child_process import Deadlines, watch
+from hive.agent.child_process import Deadlines, run_watched
 from hive.git_mirror.mirror import GitError, Mirror, TooLarge, TreeLimits
 from hive.ledger import Ledger, copies
 from hive.reconcile.build import BuildFailed
@@ -135,19 +134,8 @@ class GenerationBuild:
 
         What is mounted `below` comes before that directory, which may lie in it; what is `above` comes after it.
         """
-        process = subprocess.Popen(
-            [*self._confined(place, below), *above, "--", *words],
-            env={},
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        assert process.stdout is not None
-        assert process.stderr is not None
-        with process.stdout, process.stderr:
-            done = watch(process, process.stdout, process.stderr, Deadlines(SILENT_SECONDS, LONGEST_SECONDS))
+        confined = [*self._confined(place, below), *above, "--", *words]
+        done = run_watched(confined, {}, Deadlines(SILENT_SECONDS, LONGEST_SECONDS))
         if done.status or done.stopped:
             said = (done.errors or done.out).decode("utf-8", "replace").splitlines()[-LAST_LINES:]
             shown = ["".join(each if each.isprintable() else " " for each in line)[:300] for line in said]

@@ -7,12 +7,11 @@ a module. What is linked below `gcroots/NAME/SHA` is kept by the garbage collect
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from hive.agent.child_process import Deadlines, watch
+from hive.agent.child_process import Deadlines, run_watched
 from hive.reconcile.build import BuildFailed
 from hive.reconcile.nix_complaint import visible
 
@@ -120,20 +119,8 @@ class NixBuilder:
 
     def _run(self, words: Sequence[str]) -> list[str]:
         """Run it to its end; returns the last lines of its log. Raises BuildFailed."""
-        process = subprocess.Popen(
-            words,
-            env={**self.env, "GC_MAXIMUM_HEAP_SIZE": str(self.limits.memory)},
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        assert process.stdout is not None
-        assert process.stderr is not None
-        with process.stdout, process.stderr:
-            deadlines = Deadlines(self.limits.silence, self.limits.seconds)
-            done = watch(process, process.stdout, process.stderr, deadlines, most=2 * self.limits.log)
+        env = {**self.env, "GC_MAXIMUM_HEAP_SIZE": str(self.limits.memory)}
+        done = run_watched(words, env, Deadlines(self.limits.silence, self.limits.seconds), most=2 * self.limits.log)
         said = _COLOUR.sub("", done.errors.decode("utf-8", "replace"))  # nix 2.8 colours some errors, terminal or not
         lines = [visible(line) for line in said.splitlines() if line.strip()]
         if done.stopped or done.status:

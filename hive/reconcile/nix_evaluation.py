@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -18,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hive.agent.child_process import ChildResult, Deadlines, watch
+from hive.agent.child_process import ChildResult, Deadlines, run_watched
 from hive.git_mirror.mirror import Mirror, TooLarge, TreeLimits
 from hive.ledger.errors import is_transient
 from hive.reconcile import host_users
@@ -134,20 +133,9 @@ class NixEvaluator:
             for path in (scratch, *scratch.rglob("*")):
                 os.chown(path, uid, uid, follow_symlinks=False)
         starter = [sys.executable, "-I", "-S", "-c", _STARTER, str(uid), self.limits.rlimits()]
-        process = subprocess.Popen(
-            [*starter, *self._confined(scratch), *self._asking()],
-            env={},
-            cwd="/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        assert process.stdout is not None
-        assert process.stderr is not None
-        with process.stdout, process.stderr:
-            deadlines = Deadlines(self.limits.seconds, self.limits.seconds)
-            return watch(process, process.stdout, process.stderr, deadlines, most=self.limits.output)
+        words = [*starter, *self._confined(scratch), *self._asking()]
+        deadlines = Deadlines(self.limits.seconds, self.limits.seconds)
+        return run_watched(words, {}, deadlines, most=self.limits.output)
 
     def _confined(self, scratch: Path) -> list[str]:
         """What comes before the command: it dies with this process, and with it all of its PID namespace."""

@@ -18,14 +18,13 @@ import os
 import secrets
 import shutil
 import stat
-import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from hive.agent.child_process import Deadlines, watch
+from hive.agent.child_process import Deadlines, run_watched
 from hive.agent.directory_trees import remove_tree
 from hive.config import Limits, likeliest
 from hive.config.roots import RootSettings
@@ -103,14 +102,7 @@ class PackageRoots:
         words += ["--skip=cleanup/apt/lists", *(f"--include=?exact-name({package})" for package in packages)]
         words += [self.settings.suite, str(tree), self.settings.mirror]
         env = {"PATH": PATH, "SOURCE_DATE_EPOCH": "0", "LANG": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
-        process = subprocess.Popen(
-            words, env=env, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            start_new_session=True,
-        )  # fmt: skip
-        assert process.stdout is not None
-        assert process.stderr is not None
-        with process.stdout, process.stderr:
-            done = watch(process, process.stdout, process.stderr, Deadlines(SILENCE, SECONDS), most=MOST_LOGGED)
+        done = run_watched(words, env, Deadlines(SILENCE, SECONDS), most=MOST_LOGGED)
         have = installed(tree)
         absent = [package for package in packages if package not in have]
         if absent and (names := known_names(tree)) and (unknown := [name for name in absent if name not in names]):

@@ -13,7 +13,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +107,8 @@ def watch(
 ) -> ChildResult:
     """Read the output until the process ends, exceeds a deadline, or writes more than `most` bytes.
 
-    Kills all of its group at the end.
+    Kills all of its group at the end. One that was stopped has taken along what held its output, if that takes less than
+    a few seconds: the kernel ends the namespace of a killed bwrap a moment later than bwrap.
     """
     said: dict[int, list[bytes]] = {out.fileno(): [], errors.fileno(): []}
     stopped, overflowed = "", False
@@ -120,6 +121,8 @@ def watch(
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         status = process.wait()
+    if stopped:
+        _await_silence(said)
     return ChildResult(status, b"".join(said[out.fileno()]), b"".join(said[errors.fileno()]), stopped, overflowed)
 
 
@@ -151,6 +154,18 @@ def _ask_to_end(process: Running) -> None:
         with suppress(ProcessLookupError, PermissionError):
             os.kill(process.pid, signal.SIGTERM)
         time.sleep(pause)
+
+
+def _await_silence(pipes: Iterable[int]) -> None:
+    """Wait until nobody holds the other ends of the pipes any more; what is still written is thrown away."""
+    until = time.monotonic() + _GRACE
+    with selectors.DefaultSelector() as open_ones:
+        for pipe in pipes:
+            open_ones.register(pipe, selectors.EVENT_READ)
+        while open_ones.get_map() and time.monotonic() < until:
+            for key, _ in open_ones.select(_LOOK):
+                if not os.read(key.fd, CHUNK):
+                    open_ones.unregister(key.fd)
 
 
 def _read(process: Running, said: dict[int, list[bytes]], deadlines: Deadlines, most: int) -> str:

@@ -177,7 +177,7 @@ def test_what_was_written_is_never_taken_back(machine: Machine) -> None:
     machine.make(NEW, f"{WRITES}\n{DIES}", more=1)
     machine.launch()
     machine.want()
-    machine.until(lambda: machine.started().count("b") >= 3, "the third start")
+    machine.until(lambda: machine.started().count("b") >= 4, "a start after the third has written")
     assert machine.generations.outcome() is None
     assert machine.generations.current() == NEW
     assert any("has written to the ledger" in line and BEFORE in line for line in machine.said)

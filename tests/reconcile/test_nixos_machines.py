@@ -406,8 +406,12 @@ def test_a_line_in_a_line_out(listening: Path, tools: NixosTools) -> None:
         RootClient(listening.with_name("none")).ask("observe", "iris")
 
 
-def test_others_are_not_answered(machines: Machines, tools: NixosTools, tmp_path: Path) -> None:
-    """Who asks is told by the kernel: any other user is refused, root too, and nothing is done."""
+@pytest.mark.parametrize("more", [{}, {"key": "x" * (8 << 20)}], ids=["short", "longer than a socket holds"])
+def test_others_are_not_answered(machines: Machines, tools: NixosTools, tmp_path: Path, more: dict[str, str]) -> None:
+    """Who asks is told by the kernel: any other user is refused, root too, and nothing is done.
+
+    The refusal does not wait for the request, and is heard although that could not be sent to its end.
+    """
     path = tmp_path / "socket"
     server = Privileged(machines, listen_unix(path), [os.getuid() + 1])
     thread = threading.Thread(target=server.serve)
@@ -415,7 +419,7 @@ def test_others_are_not_answered(machines: Machines, tools: NixosTools, tmp_path
     try:
         path.chmod(0o666)
         with pytest.raises(RootRefused, match=f"user {os.getuid()} may not ask this"):
-            RootClient(path).ask("stop", "iris")
+            RootClient(path).ask("stop", "iris", **more)
     finally:
         server.close()
         thread.join()

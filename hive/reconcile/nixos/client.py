@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,10 @@ class RootClient:
             with short_socket_path(self.path) as place:
                 connection.connect(place)
             connection.settimeout(SECONDS)
-            connection.sendall(json.dumps({"verb": verb, "name": name, **fields}).encode() + b"\n")
+            with suppress(
+                BrokenPipeError, ConnectionResetError
+            ):  # it may have refused before it read: its answer says why
+                connection.sendall(json.dumps({"verb": verb, "name": name, **fields}).encode() + b"\n")
             answer = _read(connection)
         except (OSError, ValueError) as error:
             connection.close()

@@ -35,7 +35,6 @@ from hive.gateway.wsgi_server import Server
 from hive.git_mirror.mirror import Login
 from hive.instance.instance import Instance, StartupError, wait_for_store
 from hive.instance.model_routes import ModelRoutes
-from hive.instance.repositories import address
 from hive.instance.rosters import rostered
 from hive.instance.running_agent import take_keys
 from hive.instance.sandbox import backend_of, packages_path
@@ -313,7 +312,7 @@ class Host:
             status=RunReport(instance.ledger, agent, brief.reader),
             log=lambda name, lines: self._log(team, name, lines),
             knowledge=instance.knowledge(forge),
-            address=partial(address, instance),
+            address=instance.address,
         )
         rate = instance.settings.limits.calls_a_minute
         guard = Guard(

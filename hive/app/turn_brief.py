@@ -18,7 +18,6 @@ from hive.app.rebuilt_notice import rebuilt_notice
 from hive.config import EVERYDAY, BadYaml, RepositoryFile, Settings, read_repository
 from hive.gateway.budget import caps_of
 from hive.instance.instance import Instance
-from hive.instance.repositories import address
 from hive.instance.repository_names import RepositoryNames
 from hive.instance.running_agent import current_model, running_spec
 from hive.ledger import Caps, Turn
@@ -97,7 +96,7 @@ class Brief:
 
     def base(self, repo: Repo) -> str:
         """A repository's default branch; raises OSError while the forge is unavailable, or the repository is missing."""
-        address(self.instance, repo)
+        self.instance.address(repo)
         try:
             return self.reader().repository(repo).default_branch
         except ForgeError as error:

@@ -273,6 +273,10 @@ class Settings:
         """The repository of a forge's roster, where the hive files issues about itself."""
         return Repo(forge, *self.meta.split("/", 1))
 
+    def knowledge_of(self, forge: str) -> Repo:
+        """What all on a forge have learned: every agent reads it."""
+        return Repo(forge, self.meta.partition("/")[0], "knowledge")
+
     def repos_of(self, team: str) -> list[Repo]:
         """The repositories that a team's bots look at, configuration repositories last."""
         mine = self.teams[team]

@@ -17,6 +17,7 @@ from bots.bot import Bot
 from bots.models import Team
 from forge.events import Event
 from forge.models import Repo, User
+from forge.protocol import ForgeError
 from hive.config import DEFAULT_ACCOUNTS, Settings, nearest
 from hive.instance.custom_bots import BotNotFound, load_bot
 from hive.instance.file_modes import make_private
@@ -154,7 +155,7 @@ class Instance:
 
     def knowledge(self, forge: str) -> Repo:
         """What all on a forge have learned: every agent reads it."""
-        return Repo(forge, self.settings.meta.split("/", 1)[0], "knowledge")
+        return self.settings.knowledge_of(forge)
 
     @cached_property
     def names(self) -> RepositoryNames:
@@ -166,7 +167,16 @@ class Instance:
         """Where the repositories are."""
         from hive.instance.repositories import repository_tracker  # noqa: PLC0415  the receiver asks no forge
 
-        return repository_tracker(self)
+        return repository_tracker(self.settings, self.ledger, self.secret_store, self.url, self.ops)
+
+    def address(self, repo: Repo) -> str:
+        """The current path of a repository on the forge; raises OSError while it is unavailable, or the repository is missing."""
+        try:
+            if not self.repository_tracker.is_available(repo):
+                raise OSError(f"{repo} is not where it was")
+        except ForgeError as error:
+            raise OSError(f"{repo} cannot be looked for: {error}") from error
+        return self.names.current(repo).path
 
     def url(self, forge: str) -> str:
         """A forge's address without a slash at its end."""

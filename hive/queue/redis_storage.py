@@ -10,7 +10,7 @@ from huey.storage import RedisStorage
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from hive.queue.task_queue import StatelessStorageMixin
+from hive.queue.stateless_storage import StatelessStorageMixin
 
 WAIT_SECONDS = 1
 

@@ -22,6 +22,7 @@ from huey.serializer import Serializer
 from huey.storage import SqliteStorage
 
 from hive.ledger.errors import STORE_ERRORS, describe
+from hive.queue.stateless_storage import StatelessStorageMixin
 
 POLL_SECONDS = 1.0
 """How late a task of another process is seen that did not wake this one."""
@@ -103,22 +104,6 @@ class _Consumer(Consumer):  # type: ignore[misc]  # huey ships no types
 
     def _set_signal_handlers(self) -> None:
         return
-
-
-class StatelessStorageMixin:
-    """What huey would ask a storage before and after each task, answered here: nothing of it is ever there."""
-
-    def read_schedule(self, ts: object) -> list[bytes]:  # noqa: ARG002  huey's signature
-        """Nothing is scheduled: due times are in the ledger."""
-        return []
-
-    def peek_many(self, keys: object) -> dict[str, object]:  # noqa: ARG002  huey's signature
-        """No task was ever revoked."""
-        return {}
-
-    def delete_data(self, key: object) -> bool:  # noqa: ARG002  huey's signature
-        """No results are stored."""
-        return False
 
 
 class _Storage(StatelessStorageMixin, SqliteStorage):  # type: ignore[misc]  # huey ships no types

@@ -6,7 +6,6 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 
 import pytest
 
@@ -21,7 +20,6 @@ from hive.app.work import dispatcher_of, mirrors
 from hive.config import load
 from hive.demo.setup import FORGE
 from hive.instance.instance import Instance
-from hive.instance.repositories import address
 from hive.ledger import Scope, SuspensionReason, compress
 from hive.outbox.enqueue import enqueue
 from hive.outbox.state_labels import labels_of
@@ -315,10 +313,10 @@ def test_git_of_an_agent_goes_where_the_repository_is(hive_env: HiveEnv, admin: 
     """A container goes on to ask by the name that its turn was told; while the repository is lost its turn is not begun."""
     brief = Brief(hive_env.instance, "iris", "acme")
     rename(admin, APP.path, "store")
-    assert address(hive_env.instance, APP) == "acme/store"
+    assert hive_env.instance.address(APP) == "acme/store"
     assert brief.base(APP) == "main"
     admin._client.delete("/repos/acme/store")
     hive_env.instance.repository_tracker.refresh()
-    for ask in (partial(address, hive_env.instance), brief.base):
+    for ask in (hive_env.instance.address, brief.base):
         with pytest.raises(OSError, match="acme/app is not where it was"):
             ask(APP)

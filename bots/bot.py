@@ -13,10 +13,11 @@ from bots.classification import Classifier
 from bots.configurations import ConfigurationView, Evaluation, TombstoneView
 from bots.intents import Intent
 from bots.model_review import ModelReview, ReviewTask
-from bots.models import BudgetView, FindingView, QuestionView, RunStatus, RunView, Scan, Team, VerdictView
+from bots.models import Scan, Team
 from bots.queued_issue import QueuedIssue
 from bots.review_policy import ReviewPolicy
 from bots.review_rounds import FollowedLines, LinePlace, ReviewRound
+from bots.views import BudgetView, FindingView, QuestionView, RunStatus, RunView, VerdictView
 from forge.events import Event
 from forge.models import PullRequest, Ref
 from forge.protocol import Reader

@@ -21,7 +21,7 @@ from bots.intents import (
     SyncStateLabels,
 )
 from bots.markdown import code, fenced
-from bots.models import QuestionView, RunView, Team, Verdict
+from bots.models import Team, Verdict
 from bots.questions import answer_with, is_answer
 from bots.request_reading import of_comment, of_review
 from bots.rounds import REVIEW_WHY, TurnRounds
@@ -29,6 +29,7 @@ from bots.slash_commands import is_altered, slash_commands, spoken
 from bots.starts import SEEN, start
 from bots.task_prompt import EDITED
 from bots.threads import conversations, reply, within
+from bots.views import QuestionView, RunView
 from bots.wake_kind import Wake
 from forge.events import (
     CommentPosted,

@@ -6,7 +6,8 @@ import re
 
 from bots.intents import AnswerQuestion
 from bots.markdown import fenced, plain
-from bots.models import QuestionView, RunView, Team
+from bots.models import Team
+from bots.views import QuestionView, RunView
 from forge.models import Comment
 
 MESSAGE = """\

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from bots.models import FindingView, Team
+from bots.models import Team
 from bots.sanitize import printable, rendered
 from bots.turn_request import LineRemark, TurnRequest
+from bots.views import FindingView
 from forge.models import Issue, Review, ReviewComment, User
 
 MAX_REQUEST = 50_000

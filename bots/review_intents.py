@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bots.models import FindingView, Verdict
+from bots.models import Verdict
 from bots.review_rounds import ReviewRound
+from bots.views import FindingView
 from forge.models import Ref, ReviewComment, User
 from forge.wire_names import WireNamed
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bots.models import Finding, FindingView, Level
+from bots.models import Finding, Level
+from bots.views import FindingView
 
 
 class FindingState(StrEnum):

@@ -12,7 +12,7 @@ from bots.bot import Context
 from bots.holds import hold_on
 from bots.intents import BlockRun, ContinueRun, Intent, PostComment
 from bots.markdown import code, fenced
-from bots.models import RunView
+from bots.views import RunView
 from forge.models import CommitStatus, PullRequest, Ref, State
 from forge.protocol import NotFound
 

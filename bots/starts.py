@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from bots.bot import Context
 from bots.holds import WorkHold, hold_on, is_urgent
 from bots.intents import Intent, PostComment, React, StartRun
-from bots.models import RunView, Team
+from bots.models import Team
 from bots.request_reading import of_issue
 from bots.task_prompt import task_prompt
+from bots.views import RunView
 from forge.models import Issue, Ref, User
 
 SEEN = "eyes"

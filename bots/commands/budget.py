@@ -7,8 +7,8 @@ from dataclasses import replace
 from bots.agent_intents import RaiseBudget
 from bots.commands import messages
 from bots.commands.invocation import CommandOutcome, Invocation, no, yes
-from bots.models import BudgetView, CapView
 from bots.money import DOLLAR, dollars, read_dollars
+from bots.views import BudgetView, CapView
 
 MOST_AT_ONCE = 1_000 * DOLLAR
 """More than this at once is a typing error."""

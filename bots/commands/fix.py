@@ -8,9 +8,10 @@ from bots.commands import messages
 from bots.commands.invocation import CommandOutcome, Invocation, no, quoted, yes
 from bots.intents import ContinueRun
 from bots.markdown import code, fenced, plain
-from bots.models import FindingView, Level
+from bots.models import Level
 from bots.request_reading import of_findings
 from bots.threads import within
+from bots.views import FindingView
 
 _MARKS = "#" + "".join(level.value for level in Level)
 """What people write before a number: `#2`, `🔴2`."""

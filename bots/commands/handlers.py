@@ -26,7 +26,7 @@ from bots.commands.status import status
 from bots.holds import WorkHold, hold_on, is_urgent
 from bots.intents import Assign, Close, ContinueRun, EndRun, StartRun, Unassign
 from bots.markdown import code, fenced
-from bots.models import ReplyLine, RunView
+from bots.models import ReplyLine
 from bots.questions import answer_with, is_answer
 from bots.rejections import denied
 from bots.request_reading import of_comment, of_issue
@@ -34,6 +34,7 @@ from bots.slash_commands import COMMANDS, ThreadKind
 from bots.starts import task_of
 from bots.task_prompt import task_prompt
 from bots.threads import within
+from bots.views import RunView
 from forge.models import Issue
 
 OUTCOMES = {"cancel": "cancelled", "stop": "stopped"}

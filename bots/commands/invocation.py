@@ -8,8 +8,9 @@ from bots.bot import Context
 from bots.commands import messages
 from bots.intents import Intent
 from bots.markdown import code
-from bots.models import ReplyLine, RunView
+from bots.models import ReplyLine
 from bots.slash_commands import SlashCommand, ThreadKind
+from bots.views import RunView
 from forge.conversation import Conversation
 from forge.models import Comment
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from bots.commands import messages
 from bots.commands.invocation import CommandOutcome, Invocation, no, yes
 from bots.markdown import plain
-from bots.models import RunStatus
 from bots.money import dollars
 from bots.slash_commands import ThreadKind
+from bots.views import RunStatus
 
 
 def status(call: Invocation) -> CommandOutcome:

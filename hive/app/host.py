@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from functools import partial
-from secrets import token_hex
 
-from forge.models import Repo
 from hive.app.agent_fault import AgentFault
+from hive.app.agent_sockets import AgentSockets
 from hive.app.base_rollout import BaseRollout
 from hive.app.base_update import BaseWatch
 from hive.app.drift_watch import DriftWatch
@@ -16,25 +14,12 @@ from hive.app.epoch import is_new_epoch
 from hive.app.gc import HOST, collecting
 from hive.app.managed_agents import ManagedAgents
 from hive.app.merge_trials import LOOP, MergeTrials
-from hive.app.outgoing import Outgoing
 from hive.app.own_upgrade import own_upgrade
 from hive.app.rosters import HostRosters
-from hive.app.run_holds import RunHolds
-from hive.app.run_report import RunReport
 from hive.app.status_watch import StatusWatch
-from hive.app.turn_brief import Brief
 from hive.config.freeze import read_window
-from hive.gateway import broker, model_proxy
-from hive.gateway.admission import Guard
-from hive.gateway.agent_backoff import AgentBackoff
-from hive.gateway.agent_session import AgentSession
-from hive.gateway.budget import Budget
 from hive.gateway.budget_waits import BudgetWaits
-from hive.gateway.pricing import own_prices, price_list
-from hive.gateway.wsgi_server import Server
-from hive.git_mirror.mirror import Login
 from hive.instance.instance import Instance, StartupError, wait_for_store
-from hive.instance.model_routes import ModelRoutes
 from hive.instance.rosters import rostered
 from hive.instance.running_agent import take_keys
 from hive.instance.sandbox import backend_of, packages_path
@@ -48,13 +33,10 @@ from hive.reconcile.holds import Holds
 from hive.reconcile.limiter import REPORT, Limiter
 from hive.reconcile.reconciler import ManagedAgent, Reconciler
 from hive.supervisor.heartbeat import Heartbeat
-from hive.unix_socket import listen_unix
-from hive.worker.worker import EFFECT
 
 log = logging.getLogger("hive.host")
 
 TICK_SECONDS = 0.1
-SOCKET_THREADS = 6
 
 
 class Host:
@@ -63,9 +45,7 @@ class Host:
     def __init__(self, instance: Instance, stop: threading.Event) -> None:
         self._instance = instance
         self._stop = stop
-        self._keys = take_keys(instance)
-        self._routes = ModelRoutes(instance.settings.model, self._keys)
-        self._outgoing = Outgoing(instance, self._secrets, partial(_pending, instance))
+        keys = take_keys(instance)
         limiter = Limiter.find(instance.settings.limits)
         limiter.save(instance.settings.state / REPORT)
         self.containers = Containers(backend_of(instance.settings), instance.agents, limiter)
@@ -89,17 +69,12 @@ class Host:
         self._rollout = BaseRollout.of(instance, self.containers, self._reconciler, stop)
         self._base, self._statuses = BaseWatch(), StatusWatch()
         self._drift = DriftWatch(Drift(instance.ledger, self.containers, self._reconciler.planner), incidents)
-        self._servers: dict[tuple[str, str], Server] = {}
-        self._listening: set[str] = set()
         self._managed = ManagedAgents()
         self._targets: list[ManagedAgent] = []
-        self._guards: dict[str, Guard] = {}
         self._told: dict[str, str] = {}
         self._loops = instance.loops("host", stop)
         self._woken, self._seen = WakeupBroadcast(), 0
-        self._prices = price_list(own_prices(settings.model.own_prices))
-        self._owner = token_hex(8)
-        """This process: what any other one has reserved is that of a dead host."""
+        self._sockets = AgentSockets(instance, self.containers, keys, self._woken, stop)
 
     def serve(self) -> None:
         """Keep every container as operators approved it, until `stop` is set."""
@@ -115,8 +90,7 @@ class Host:
         collector.start()
         trials = threading.Thread(target=self._loops.run, args=(LOOP, self._trials.look), name=LOOP)
         trials.start()
-        threading.Thread(target=self._routes.warm, name="warm", daemon=True).start()
-        self._outgoing.tidy()
+        self._sockets.make_ready()
         wakeup = Wakeup(self._instance.settings.state / HOST_WAKEUP)
         relay = threading.Thread(target=self._woken.relay, args=(wakeup, self._stop), name="wakeups")
         relay.start()
@@ -129,19 +103,13 @@ class Host:
             self.containers.stop_all()
             for agent in self.faults:
                 self._instance.ledger.runs.release(agent, refund=True, first=True)
-            for server in self._servers.values():
-                server.stop()
-            for guard in self._guards.values():
-                guard.refusals.flush(now=True)
-            self._routes.close()
+            self._sockets.close_all()
         self._loops.last_words(self._instance.ledger_path)
 
     def _tick(self, heartbeat: Heartbeat) -> float:
         """Look after every agent once; returns after how many seconds to do so again."""
         self._seen = self._woken.seen
-        for guard in self._guards.values():
-            guard.refusals.flush()
-        self._instance.ledger.budgets.settle_dead(self._owner)
+        self._sockets.settle()
         BudgetWaits(self._instance.ledger).resume()
         self._ended += self.containers.reap()
         while self._ended:  # taken off when it is written down: the ledger may be away
@@ -169,10 +137,6 @@ class Host:
         if not self._stop.wait(TICK_SECONDS / 20):
             self._woken.wait(self._seen, seconds)
 
-    def _heard(self, agent: str, sha: str, trouble: str = "") -> None:
-        if self.containers.heard(agent, sha, trouble):
-            self._woken.notify()
-
     def _add(self, team: str, agent: str) -> None:
         self._targets.append(self._managed.of(self._instance, team, agent))
         self.faults[agent] = AgentFault(self._instance, team, agent)
@@ -183,6 +147,7 @@ class Host:
         if found is not None:
             self._instance, wanted = found, _agents(found)
             self._trials.follow(found)
+            self._sockets.follow(found)
             for agent in self.faults.keys() - wanted.keys():
                 self._remove(agent)
             for agent in wanted.keys() - self.faults.keys():
@@ -194,11 +159,8 @@ class Host:
         """Stop an agent for good; what it learned stays where it is."""
         self.containers.stop(agent)
         self._targets = [target for target in self._targets if target.agent != agent]
-        for place in [place for place in self._servers if place[0] == agent]:
-            self._servers.pop(place).stop()
-        for known in (self._guards, self._told):
-            known.pop(agent, None)
-        self._listening.discard(agent)
+        self._sockets.close(agent)
+        self._told.pop(agent, None)
         self.faults.pop(agent)
 
     def _crashed(self, ended: Ended) -> None:
@@ -224,9 +186,9 @@ class Host:
 
     def _keep(self, target: ManagedAgent) -> None:
         """Reconcile one agent; raises OSError for a fault of its directories."""
-        if target.agent not in self._listening:
+        if not self._sockets.is_open(target.agent):
             self.containers.sweep_out(target.agent)
-            self._listen(self.faults[target.agent].team, target.agent)
+            self._sockets.open(self.faults[target.agent].team, target.agent)
         if self._is_stopped(target.agent):
             if self.containers.stop(target.agent):
                 self._instance.ledger.runs.release(target.agent, refund=True, first=True)
@@ -249,14 +211,6 @@ class Host:
             self.containers.kill(agent)
             # Its last request may have claimed the next turn meanwhile, which was not interrupted and stays the first.
             self._instance.ledger.runs.release(agent, refund=True, first=True)
-
-    def _secrets(self) -> frozenset[str]:
-        """The secrets that are in this process only."""
-        return self._keys.known() | self.containers.keys()
-
-    def _log(self, team: str, agent: str, lines: int) -> str | None:
-        """The end of the log of an agent of a team; None for another one."""
-        return self.containers.log(agent, lines) if agent in self._instance.settings.teams[team].agents else None
 
     def _is_down(self, agent: str) -> bool:
         return self._is_stopped(agent) or self._crashes.is_down(self.faults[agent].team, agent)
@@ -283,58 +237,6 @@ class Host:
             self._drift.rebuild(target, baseline.generation)
         deployments.mark_restarted(agent, baseline.restart_requested_at)
 
-    def _listen(self, team: str, agent: str) -> None:
-        instance = self._instance
-        forge = instance.settings.teams[team].forge
-        instance.secret_store.token(forge, agent)  # no agent is started without one
-        brief = Brief(instance, agent, team)
-        rest = AgentBackoff(instance.ledger, team, agent, instance.settings.account("core"), instance.ops(team))
-        principal = AgentSession(
-            agent=agent,
-            team=team,
-            login=lambda: Login(agent, instance.secret_store.token(forge, agent)),
-            forge_url=instance.url(forge),
-            config_repo=Repo(forge, instance.settings.configs, agent),
-            ledger=instance.ledger,
-            wake=lambda effect: _pending(instance, effect),
-            heard=self._heard,
-            epoch=lambda: self.containers.epoch(agent),
-            serves=lambda run: self.containers.serves(agent, run),
-            stop=self._stop,
-            rest=rest,
-            woken=self._woken,
-            base=brief.base,
-            brief=brief,
-            capabilities=brief.capabilities,
-            outbound=self._outgoing.texts(team, agent),
-            push=self._outgoing.pushes(team, agent),
-            hold=RunHolds(lambda: instance.teams[team], brief.reader),
-            status=RunReport(instance.ledger, agent, brief.reader),
-            log=lambda name, lines: self._log(team, name, lines),
-            knowledge=instance.knowledge(forge),
-            address=instance.address,
-        )
-        rate = instance.settings.limits.calls_a_minute
-        guard = Guard(
-            instance.ledger, team, agent, calls_a_minute=rate, opens=lambda key: self.containers.opens(agent, key)
-        )
-        guard = self._guards.setdefault(agent, guard)
-        dirs = self.containers.dirs(agent)
-        apps = {
-            "forge.sock": (broker.create(principal, guard), broker.gate(guard)),
-            "model.sock": (model_proxy.create(self._upstream(brief, rest), guard), model_proxy.gate(guard)),
-        }
-        for name, (app, gate) in apps.items():
-            if (agent, name) not in self._servers:
-                self._servers[agent, name] = Server(app, listen_unix(dirs.sockets / name), gate, threads=SOCKET_THREADS)
-                self._servers[agent, name].start()
-        self._listening.add(agent)
-
-    def _upstream(self, brief: Brief, rest: AgentBackoff) -> model_proxy.Upstream:
-        """What answers an agent's requests to its model, within its budget."""
-        spending = Budget(self._instance.ledger, brief.team, self._prices, self._owner, brief.caps, self._stop)
-        return self._routes.upstream(brief.agent, brief.model, rest, spending)
-
 
 def _agents(instance: Instance) -> dict[str, str]:
     """The agents that can run, and their teams."""
@@ -352,8 +254,3 @@ def serve(instance: Instance, stop: threading.Event) -> None:
             instance.loops("host", stop).heartbeat("tick").beat(str(error))
             raise
         host.serve()
-
-
-def _pending(instance: Instance, effect: int) -> None:
-    instance.queue.push(EFFECT, effect)
-    instance.wakeup.notify()

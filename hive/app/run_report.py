@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bots.markdown import visible
-from bots.models import RunStatus
+from bots.views import RunStatus
 from forge.gitea.reader import GiteaReader
 from forge.models import Ref
 from forge.protocol import ForgeError

@@ -13,9 +13,9 @@ from bots.agent_intents import roster_of
 from bots.bot import Context, Reviewer
 from bots.configurations import ConfigurationView, TombstoneView
 from bots.intents import OpenIssue
-from bots.models import BudgetView, FindingView, QuestionView, RunStatus, RunView, VerdictView
 from bots.queued_issue import QueuedIssue
 from bots.review_rounds import ReviewRound
+from bots.views import BudgetView, FindingView, QuestionView, RunStatus, RunView, VerdictView
 from forge.events import Event
 from forge.gitea.decode_deliveries import decode
 from forge.gitea.reader import GiteaReader

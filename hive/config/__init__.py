@@ -13,9 +13,9 @@ from hive.config.hive_yaml import (
 )
 from hive.config.limits import Limits
 from hive.config.models import ModelAddress, ModelSettings, ProviderSettings
+from hive.config.name_claims import DEFAULT_ACCOUNTS
 from hive.config.review_settings import joined, policy_of, prose_of, read_guide
 from hive.config.reviewer import ReviewerSettings
-from hive.config.validation import DEFAULT_ACCOUNTS
 from hive.config.yaml_locations import BadYaml, Problem, likeliest, nearest
 
 __all__ = [

@@ -15,11 +15,12 @@ from hive.config.costs import DEFAULT_BUDGET, BudgetSettings
 from hive.config.freeze import DEFAULT_DEPLOY, DeploySettings
 from hive.config.limits import DEFAULT_LIMITS, Limits
 from hive.config.models import ModelSettings
+from hive.config.name_claims import DEFAULT_ACCOUNTS
 from hive.config.protected_paths import PROTECTED
 from hive.config.reviewer import DEFAULT_REVIEWER, ReviewerSettings
 from hive.config.roots import HOSTS_PROGRAMS, RootSettings
 from hive.config.upgrade import DEFAULT_UPGRADE, UpgradeSettings
-from hive.config.validation import DEFAULT_ACCOUNTS, field_errors
+from hive.config.validation import field_errors
 from hive.config.yaml_loader import MAX_BYTES
 from hive.config.yaml_locations import BadYaml, Document, Problem
 

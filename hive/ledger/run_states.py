@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from bots.models import RunStatus
+from bots.views import RunStatus
 from forge.models import Ref
 from hive.ledger.database import Database
 from hive.ledger.suspensions import SuspensionReason

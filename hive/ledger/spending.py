@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bots.models import BudgetView, CapView
+from bots.views import BudgetView, CapView
 from hive.ledger.caps import SCOPES, BudgetScope, CapReached, Period, Spender
 from hive.ledger.database import Clock, Database
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bots.intents import SetVerdict
-from bots.models import VerdictView
+from bots.views import VerdictView
 from forge.models import CommitStatus, PullRequest, Ref, State
 from hive.ledger.database import Database
 

@@ -12,21 +12,11 @@ import pytest
 from bots.bot import Context
 from bots.classification import DecidedBy, Guess
 from bots.configurations import ConfigurationView, Evaluation, TombstoneView
-from bots.models import (
-    BudgetView,
-    FindingView,
-    IssueKind,
-    Lane,
-    QuestionView,
-    RunStatus,
-    RunView,
-    Scan,
-    Team,
-    VerdictView,
-)
+from bots.models import IssueKind, Lane, Scan, Team
 from bots.queued_issue import QueuedIssue
 from bots.review_policy import DEFAULT_POLICY, ReviewPolicy
 from bots.review_rounds import FollowedLines, LinePlace, ReviewRound
+from bots.views import BudgetView, FindingView, QuestionView, RunStatus, RunView, VerdictView
 from forge.models import (
     Branch,
     Comment,

@@ -6,8 +6,8 @@ import pytest
 
 from bots.agent_intents import RaiseBudget
 from bots.bot import Context
-from bots.models import BudgetView, CapView
 from bots.money import CENT, DOLLAR
+from bots.views import BudgetView, CapView
 from tests.bots.conftest import Still
 from tests.bots.test_commands import ISSUE, PULL, actions, ctx, mood, say, words
 

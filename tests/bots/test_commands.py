@@ -46,13 +46,14 @@ from bots.intents import (
     TagDenied,
     Unassign,
 )
-from bots.models import Category, Finding, FindingView, Lane, Level, RunStatus, RunView
+from bots.models import Category, Finding, Lane, Level
 from bots.money import DOLLAR
 from bots.request_reading import of_issue
 from bots.review_intents import DismissFinding
 from bots.review_rounds import FindingState, RememberedFinding, ReviewRound
 from bots.slash_commands import AT_WORK, COMMANDS, EVERYWHERE, ThreadKind
 from bots.task_prompt import task_prompt
+from bots.views import FindingView, RunStatus, RunView
 from forge.event_keys import digest
 from forge.events import CommentPosted
 from forge.models import Comment, Ref, User

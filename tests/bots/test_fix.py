@@ -9,8 +9,8 @@ import pytest
 from bots.bot import Context
 from bots.commands import bot
 from bots.intents import ContinueRun, React, Reply
-from bots.models import FindingView, RunView
 from bots.turn_request import LineRemark
+from bots.views import FindingView, RunView
 from forge.events import CommentPosted
 from forge.models import Comment, Ref
 from tests.bots.conftest import APP, MARA, NOON, Still, StillForge, issue, pull

@@ -25,7 +25,7 @@ from bots.intents import (
     TagDenied,
     TagProposal,
 )
-from bots.models import RunStatus
+from bots.views import RunStatus
 from forge.events import PullChanged, PullClosed, PullMerged, ReviewAsked
 from forge.models import Comment, Ref, State, TimelineEvent, User
 from tests.bots.conftest import APP, CONFIG, CORE, EVE, IRIS, MARA, NOON, Still, StillForge, pull

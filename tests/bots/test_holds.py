@@ -23,7 +23,7 @@ from bots.holds import (
 )
 from bots.intents import BlockRun, ContinueRun, Intent, PostComment, Reply, StartRun, SyncStateLabels
 from bots.lane import bot
-from bots.models import RunView
+from bots.views import RunView
 from forge.events import CommentPosted, IssueAssigned, IssueLabeled, StatusFailed
 from forge.models import Comment, CommitStatus, Ref, State, TimelineEvent, User
 from tests.bots.conftest import APP, CORE, EVE, IRIS, MARA, NOON, Still, StillForge, issue, pull

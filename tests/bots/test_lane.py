@@ -11,7 +11,7 @@ import pytest
 from bots.bot import Context
 from bots.intents import BlockRun, ContinueRun, EndRun, PostComment, React, RequestReview, StartRun, SyncStateLabels
 from bots.lane import bot
-from bots.models import RunView
+from bots.views import RunView
 from forge.event_keys import digest
 from forge.events import (
     CommentPosted,

@@ -12,8 +12,8 @@ import pytest
 from bots.bot import AGENTS, Context
 from bots.intents import BlockRun, ContinueRun, EndRun, Intent, PostComment, RequestReview, StartRun, SyncStateLabels
 from bots.lane import MAX_WISH, bot
-from bots.models import RunView
 from bots.review_rounds import ReviewRound
+from bots.views import RunView
 from forge.conversation import Conversation
 from forge.events import (
     CommentPosted,

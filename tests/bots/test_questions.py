@@ -11,7 +11,7 @@ import pytest
 from bots import commands, lane
 from bots.bot import Bot, Context
 from bots.intents import AnswerQuestion, ContinueRun, Intent
-from bots.models import QuestionView, RunView
+from bots.views import QuestionView, RunView
 from forge.event_keys import digest
 from forge.events import CommentPosted
 from forge.models import Comment, Ref, User

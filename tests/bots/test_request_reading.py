@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from bots.bot import Context
-from bots.models import FindingView
 from bots.request_reading import MAX_REQUEST, of_comment, of_issue, of_review
 from bots.turn_request import LineRemark
+from bots.views import FindingView
 from forge.models import Ref, Review, ReviewComment, ReviewState
 from tests.bots.conftest import APP, ARGUS, EVE, MARA, NOON, issue
 

@@ -10,7 +10,7 @@ import pytest
 from bots.bot import Context
 from bots.intents import BlockRun, ContinueRun, PostComment, RequestReview
 from bots.lane import bot
-from bots.models import RunView
+from bots.views import RunView
 from forge.events import Event, PullChanged, PullConflicted, PullReviewed, StatusFailed
 from forge.models import CommitStatus, Ref, Review, ReviewState, State
 from tests.bots.conftest import APP, ARGUS, IRIS, MARA, NOON, Still, StillForge, issue, pull

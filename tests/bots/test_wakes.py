@@ -13,7 +13,7 @@ from bots import lane, wakes
 from bots.agent_intents import GiveWork
 from bots.bot import Context
 from bots.intents import AnswerQuestion, Assign, ContinueRun, Intent, PostComment, React, StartRun
-from bots.models import QuestionView, RunView
+from bots.views import QuestionView, RunView
 from bots.wake_kind import Wake
 from forge import event_keys
 from forge.events import (

@@ -143,7 +143,7 @@ class AgentSockets:
             hold=RunHolds(lambda: instance.teams[team], brief.reader),
             status=RunReport(instance.ledger, agent, brief.reader),
             log=partial(self._log, team),
-            knowledge=instance.knowledge(forge),
+            knowledge=instance.settings.knowledge_of(forge),
             address=instance.address,
         )
 

@@ -73,7 +73,7 @@ class Brief:
             "proposal": branches.proposal(turn),
             "config_repo": config.path,
             "config_base": self.base(config),
-            "knowledge": self.instance.knowledge(issue.repo.forge).path,
+            "knowledge": self.instance.settings.knowledge_of(issue.repo.forge).path,
             **self._demands(issue.repo, base),
             "author": {"name": self.agent, "email": email_of(self.agent, settings)},
             **self._spec(),

@@ -153,10 +153,6 @@ class Instance:
         """The repository where a team's operators are notified."""
         return self.settings.meta_of(self.settings.teams[team].forge)
 
-    def knowledge(self, forge: str) -> Repo:
-        """What all on a forge have learned: every agent reads it."""
-        return self.settings.knowledge_of(forge)
-
     @cached_property
     def names(self) -> RepositoryNames:
         """What repositories are called, here and on their forge."""

@@ -61,7 +61,7 @@ def grants(instance: Instance, forge: str, able: Capabilities) -> Iterator[Grant
 
 def knowledge(instance: Instance, forge: str) -> Repo:
     """The repository of what all have learned."""
-    return instance.knowledge(forge)
+    return instance.settings.knowledge_of(forge)
 
 
 class Tokens:

@@ -71,7 +71,7 @@ def git(hive_env: HiveEnv, tmp_path: Path) -> Iterator[Git]:
         brief=lambda _: {},
         capabilities=lambda: frozenset(EVERYDAY),
         outbound=Outbound(ledger, "acme", "iris", "core", Repo("forgejo", "hive", "ops")),
-        knowledge=instance.knowledge(FORGE),
+        knowledge=instance.settings.knowledge_of(FORGE),
     )
     guard = Guard(ledger, "acme", "iris")
     with ExitStack() as stack:

@@ -36,7 +36,7 @@ HOMES = {
     "redis": ["hive/queue/redis_storage.py"],
     "requests": ["forge/gitea"],
     "waitress": ["hive/gateway/wsgi_server.py", "forge/embedded"],
-    "werkzeug": ["forge/embedded", "hive/gateway/middleware.py", "hive/web/pages.py"],
+    "werkzeug": ["forge/embedded", "forge/matched_rule.py", "hive/gateway/middleware.py", "hive/web/pages.py"],
     "yaml": ["hive/config", "hive/scan/catalog"],
 }
 """Each outside library and the only places that import it."""

@@ -11,8 +11,14 @@ from forge.embedded.flavour import LEFT_OUT, Flavour
 def shaped(flavour: Flavour, kind: str, told: dict[str, Any]) -> dict[str, Any]:
     """An object, written with the keys of all flavours, as this one serialises it."""
     hidden, empty = flavour.hidden.get(kind, frozenset()), flavour.empty.get(kind, {})
-    pairs = ((key, value or empty.get(key, value)) for key, value in told.items() if key not in hidden)
-    return {key: value for key, value in pairs if value is not LEFT_OUT}
+    shape = {key: value for key, value in told.items() if key not in hidden}
+    for key, instead in empty.items():
+        if key in shape and not shape[key]:
+            if instead is LEFT_OUT:
+                del shape[key]
+            else:
+                shape[key] = instead
+    return shape
 
 
 def worded(flavour: Flavour, text: str) -> str:

@@ -24,6 +24,7 @@ from forge.embedded.hooks import Sender
 from forge.embedded.instance import ForgeInstance
 from forge.embedded.services import people, pushes
 from forge.embedded.state import ForgeState, Row
+from forge.matched_rule import MatchedRule
 
 _THREADS = 16
 _MAX_BODY = 1 << 30
@@ -154,6 +155,7 @@ def _own(path: Path) -> int:
 class _Application(Flask):
     """Shares its map of routes with other forges of this process: to compile it takes most of a forge's start."""
 
+    url_rule_class = MatchedRule
     _known: Map | None = None
 
     def add_url_rule(self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any) -> None:  # type: ignore[override]

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from flask import Flask, Response, jsonify, request
 
+from forge.matched_rule import MatchedRule
 from hive.gateway import ask_calls, forge_calls, middleware, read_calls, turn_calls
 from hive.gateway.admission import NO_TOKEN, CallRule, Denied, Gate, Guard
 from hive.gateway.agent_session import AgentSession
@@ -26,9 +27,13 @@ CALLS = {call.name: call for call in (*turn_calls.CALLS, *ask_calls.CALLS, *forg
 """Every call that needs the token of a run."""
 
 
+class _Application(Flask):
+    url_rule_class = MatchedRule
+
+
 def create(session: AgentSession, guard: Guard | None = None) -> Flask:
     """The WSGI application behind one agent's `forge.sock`; `guard` is what its `model.sock` has as well."""
-    app = Flask("hive.gateway.broker", static_folder=None)
+    app = _Application("hive.gateway.broker", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_PUSH
     middleware.install(app, guard or Guard(session.ledger, session.team, session.agent), form)
     for call in CALLS.values():

@@ -103,21 +103,7 @@ _REMARK = Rule(_YELLOW, _UNTIDY)
 _FAULT = Rule(_RED, _BUG)
 _UNPARSED = Rule(_RED, _BROKEN, "Does not parse")
 LEVELS = {"red": _RED, "yellow": _YELLOW, "green": _GREEN}
-_OURS = {
-    (pattern.engine, pattern.id): Rule(
-        LEVELS[pattern.level],
-        Category(pattern.category),
-        pattern.title,
-        pattern.why,
-        pattern.fix_seconds,
-        in_tests=pattern.in_tests,
-        unless=re.compile(pattern.unless) if pattern.unless else None,
-    )
-    for pattern in patterns().values()
-}
-
-RULES: dict[tuple[str, str], Rule] = {
-    **_OURS,
+_THEIRS: dict[tuple[str, str], Rule] = {
     ("detect-secrets", ""): _SECRET,
     ("detect-secrets", "Basic Auth Credentials"): _GUESSED_SECRET,
     ("detect-secrets", "Secret Keyword"): _GUESSED_SECRET,
@@ -132,7 +118,25 @@ RULES: dict[tuple[str, str], Rule] = {
         "Both versions of a merge are still here, with git's marks. Choose, and take the marks away.",
     ),
 }
-"""By engine and rule, or engine and family of rules."""
+
+
+@cache
+def rules() -> dict[tuple[str, str], Rule]:
+    """By engine and rule, or engine and family of rules; ours are read when the first diagnostic asks."""
+    ours = {
+        (pattern.engine, pattern.id): Rule(
+            LEVELS[pattern.level],
+            Category(pattern.category),
+            pattern.title,
+            pattern.why,
+            pattern.fix_seconds,
+            in_tests=pattern.in_tests,
+            unless=re.compile(pattern.unless) if pattern.unless else None,
+        )
+        for pattern in patterns().values()
+    }
+    return ours | _THEIRS
+
 
 ORDER = (
     *(
@@ -171,10 +175,10 @@ CATEGORIES = {
 
 def rule_for(engine: str, mark: Diagnostic) -> Rule:
     """The rule of a diagnostic; an unknown one is a remark in the engine's own words."""
-    texts = texts_of(engine)
-    found = texts.get(mark.rule) or RULES.get((engine, mark.rule))
+    texts, known = texts_of(engine), rules()
+    found = texts.get(mark.rule) or known.get((engine, mark.rule))
     unknown = _FAULT if mark.level == "red" else _REMARK
-    return found or texts.get(mark.family) or RULES.get((engine, mark.family)) or unknown
+    return found or texts.get(mark.family) or known.get((engine, mark.family)) or unknown
 
 
 def codes(engine: str) -> frozenset[str]:

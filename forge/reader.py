@@ -81,8 +81,8 @@ class CodeReader(Protocol):
     def branch(self, repo: Repo, name: str) -> Branch:
         """One branch."""
 
-    def protection(self, repo: Repo, branch: str) -> Protection | None:
-        """The protection rule of that name; None without one; Refused for plain readers."""
+    def protection_of(self, repo: Repo, branch: Branch) -> Protection | None:
+        """The protection rule that counts for a branch that was read; None without one; Refused for plain readers."""
 
     def file(self, repo: Repo, path: str, at: str) -> bytes:
         """A file's bytes at a branch, tag or commit."""

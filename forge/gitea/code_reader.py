@@ -18,8 +18,14 @@ class GiteaCodeReader(ForgeConnection):
 
     def protection(self, repo: Repo, branch: str) -> Protection | None:
         """The effective rule of a branch, whatever its name; None without one; Refused for plain readers."""
-        name = self._rule_of(repo, branch)
-        return next((protection.rule(row) for row in self._rules(repo) if row["rule_name"].text() == name), None)
+        return self._protection(repo, self._rule_of(repo, branch))
+
+    def protection_of(self, repo: Repo, branch: Branch) -> Protection | None:
+        """The effective rule of a branch that was read; None without one; Refused for plain readers."""
+        return self._protection(repo, branch.rule)
+
+    def _protection(self, repo: Repo, rule: str) -> Protection | None:
+        return next((protection.rule(row) for row in self._rules(repo) if row["rule_name"].text() == rule), None)
 
     def _rules(self, repo: Repo) -> list[JsonValue]:
         """All rules of a repository, which no forge pages; none of one that is not there yet."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 import tempfile
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from hive.git_mirror.errors import GitError, TooLarge, failure
+from hive.git_mirror.errors import FileTooLarge, GitError, TooLarge, failure
 from hive.git_mirror.git_process import GitProcess
 
 SHA = re.compile(r"[0-9a-f]{40}")
@@ -35,6 +35,17 @@ class TreeLimits:
 
     files: int = 20_000
     total_bytes: int = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The commits that a head has and an older commit has not, newest first, by their trees.
+
+    `descends` is whether the head descends from the older one.
+    """
+
+    trees: Mapping[str, str]
+    descends: bool
 
 
 class Commits:
@@ -81,6 +92,16 @@ class Commits:
     def count(self, old: str, new: str) -> int:
         """How many commits `new` has that `old` has not."""
         return int(self.git.run("rev-list", "--count", f"{checked(old)}..{checked(new)}", "--"))
+
+    def history(self, old: str, new: str, *, most: int) -> History | None:
+        """What `new` has that `old` has not, by one git; None for more than `most` commits. Raises GitError for a missing one."""
+        words = ("log", f"--max-count={most + 1}", "--format=%H %T %P", f"{checked(old)}..{checked(new)}", "--")
+        rows = [row.split() for row in self.git.run(*words).splitlines()]
+        if len(rows) > most:
+            return None
+        # A child of `old` is never within its history: it is among these, if there is a way from `new` to `old`.
+        descends = old == new or any(old in parents for _, _, *parents in rows)
+        return History({sha: tree for sha, tree, *_ in rows}, descends)
 
     def commits(self, old: str, new: str) -> list[str]:
         """The commits that `new` has and `old` has not, newest first: short name, author, first line, as others wrote them."""
@@ -129,11 +150,16 @@ class Commits:
     def file(self, sha: str, path: str, *, most: int) -> bytes | None:
         """A regular file's bytes in a commit or tree; None if there is none. Raises TooLarge beyond `most` bytes."""
         wanted = posixpath.normpath(path)
-        rows = self.git.run("ls-tree", "-l", "-z", "--full-tree", checked(sha), "--", wanted)
-        found = next((e for e in _entries(rows) if e.path == wanted and e.mode.startswith("100")), None)
-        if found is not None and found.size > most:
-            raise TooLarge(f"{wanted} has {found.size} bytes")
-        return None if found is None else self.blob(found.sha)
+        return self.files(sha, [wanted], most=most).get(wanted)
+
+    def files(self, sha: str, paths: Sequence[str], *, most: int) -> dict[str, bytes]:
+        """The regular files of a commit or tree at some of its paths, by path. Raises FileTooLarge beyond `most` bytes of one."""
+        rows = self.git.run("ls-tree", "-l", "-z", "--full-tree", checked(sha), "--", *paths)
+        found = [entry for entry in _entries(rows) if entry.path in paths and entry.mode.startswith("100")]
+        for entry in found:
+            if entry.size > most:
+                raise FileTooLarge(entry.path, entry.size)
+        return dict(zip((entry.path for entry in found), self.blobs(found), strict=True))
 
     def write_out(self, sha: str, into: Path, paths: frozenset[str], *, bounds: TreeLimits) -> None:
         """Write the regular files of a commit below a directory; links, submodules and everything else are left out."""

@@ -38,6 +38,14 @@ class TooLarge(GitError):
     """What git was asked for takes more of this machine, or is larger, than anything from outside may."""
 
 
+class FileTooLarge(TooLarge):
+    """A file, by its path, has more bytes than whoever asked for it takes."""
+
+    def __init__(self, path: str, size: int) -> None:
+        self.path = path
+        super().__init__(f"{path} has {size} bytes")
+
+
 def is_ref(text: str) -> bool:
     """Whether a text is a full reference as git allows them: `#`, `&`, `(`, `%`, `+`, `@` and letters of all people are."""
     try:

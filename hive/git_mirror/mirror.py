@@ -22,12 +22,13 @@ from forge.models import Repo
 from forge.tls import is_untrusted, untrusted
 from hive.agent.child_process import Deadlines, Share
 from hive.git_mirror.commits import SHA, Commits, TreeEntry, TreeLimits, checked
-from hive.git_mirror.errors import GitError, GitInterrupted, TooLarge, is_ref
+from hive.git_mirror.errors import FileTooLarge, GitError, GitInterrupted, TooLarge, is_ref
 from hive.git_mirror.git_process import SHARE, SILENCE_SECONDS, TALKING, GitProcess
 
 __all__ = [
     "SHA",
     "SHARE",
+    "FileTooLarge",
     "GitError",
     "GitInterrupted",
     "Login",
@@ -87,9 +88,9 @@ class Mirror(Commits):
             if not is_ref(text):
                 raise GitError(f"not a reference: {text[:80]!r}")
         self._fetch(f"{ref}:{mine}" for ref, mine in kept.items())
-        return [
-            self.git.run("rev-parse", "--verify", "--end-of-options", f"{mine}^{{commit}}") for mine in kept.values()
-        ]
+        rows = self.git.run("for-each-ref", "--format=%(refname) %(objecttype) %(objectname)", *kept.values())
+        found = {name: sha for name, kind, sha in map(str.split, rows.splitlines()) if kind == "commit"}
+        return [found.get(mine) or self.commit(mine) for mine in kept.values()]  # of a tag, what it stands for
 
     def fetch_heads(self) -> None:
         """Fetch every branch, as `refs/hive/heads/…`; branches that are gone are gone here as well."""

@@ -68,7 +68,7 @@ class BranchWatch:
         policy = replace(self.source.policy, repo_id=baseline.repo_id)
         quiet = self.source.quiet
         try:
-            if quiet is not None and quiet.is_quiet(baseline.repo_id) and asked_at <= baseline.checked_at:
+            if asked_at <= baseline.checked_at and quiet is not None and quiet.is_quiet(baseline.repo_id):
                 return None
             if not self.source.is_available(self.source.repo):
                 self.ledger.deployments.mark_checked(baseline.agent, asked_at)

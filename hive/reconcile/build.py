@@ -16,6 +16,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from hive.config.base_yaml import NO_BASE, Base
 from hive.config.costs import OF_AGENTS
 from hive.config.roots import wrong_names
 from hive.config.yaml_loader import shown
-from hive.git_mirror.mirror import Mirror, TooLarge
+from hive.git_mirror.mirror import FileTooLarge, Mirror
 from hive.reconcile.rebuild_order import dependency_errors
 
 DECLARATION = "agent.yaml"
@@ -74,6 +75,10 @@ SEEN = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/nix/store")
 
 
 _BELOW_SEEN = tuple(f"{directory}/" for directory in SEEN)
+
+
+Find = Callable[[str], Mapping[str, str]]
+"""Asks for the commands of a package, as `resolve` does."""
 
 
 class BuildFailed(Exception):
@@ -135,14 +140,16 @@ def plan(
 
     Without `packages_path` its programs are not this host's: packages are names of a distribution, and what it has is not known here.
     """
-    text = _text(mirror, tree, DECLARATION)
+    texts = _texts(mirror, tree, DECLARATION, PROMPT)
+    text = texts.get(DECLARATION)
     if text is None:
         raise BuildFailed([f"{DECLARATION}:1:1: there is no such file"])
     path = tuple(packages_path)
+    find = cache(partial(resolve, path=path))
 
     def check(data: Mapping[str, Any]) -> Iterator[FieldError]:
         yield from _beyond(data, limits)
-        yield from _missing(data, path) if path else _misnamed(data)
+        yield from _missing(data, path, find) if path else _misnamed(data)
         yield from _unknown(name, data, known) if known is not None else ()
 
     try:
@@ -151,8 +158,8 @@ def plan(
         raise BuildFailed(map(str, error.problems)) from error
     if absent := missing_of(base, path):
         raise BuildFailed(absent)
-    commands = [resolve(package, path) for package in (*BASE, *base.packages, *spec.packages) if path]
-    prompt = _text(mirror, tree, PROMPT) or spec.prompt
+    commands = [find(package) for package in (*BASE, *base.packages, *spec.packages) if path]
+    prompt = texts.get(PROMPT) or spec.prompt
     found = {command: file for some in commands for command, file in some.items()}
     replies = _script(mirror, tree) if spec.engine == "scripted" else ""
     return Plan(replace(spec, prompt=prompt), tuple(sorted(found.items())), replies, base)
@@ -168,7 +175,7 @@ def missing_of(base: Base, path: Sequence[str]) -> list[str]:
 
 def _script(mirror: Mirror, tree: str) -> str:
     """The replies that the engine `scripted` plays; raises BuildFailed."""
-    text = _text(mirror, tree, scripted.FILE)
+    text = _texts(mirror, tree, scripted.FILE).get(scripted.FILE)
     if text is None:
         raise BuildFailed([f"{scripted.FILE}:1:1: there is no such file, and `engine: scripted` plays it"])
     try:
@@ -186,14 +193,14 @@ def _beyond(data: Mapping[str, Any], limits: Limits) -> Iterator[FieldError]:
             yield FieldError((what,), f"the host allows {bound} at the most (it is {wanted})")
 
 
-def _missing(data: Mapping[str, Any], path: Sequence[str]) -> Iterator[FieldError]:
+def _missing(data: Mapping[str, Any], path: Sequence[str], find: Find) -> Iterator[FieldError]:
     """What this host does not have."""
     for package in BASE:
-        if not resolve(package, path):
+        if not find(package):
             yield FieldError((), f"this host has no {package!r}, which every container needs, in {', '.join(path)}")
     wanted = data.get("packages")
     for index, package in enumerate(wanted if isinstance(wanted, list) else []):
-        if not isinstance(package, str) or not PACKAGE.fullmatch(package) or resolve(package, path):
+        if not isinstance(package, str) or not PACKAGE.fullmatch(package) or find(package):
             continue
         place = ("packages", index)
         if hidden := shutil.which(package, path=os.pathsep.join(path)):
@@ -237,13 +244,15 @@ def resolve(package: str, path: Sequence[str] = PACKAGES_PATH) -> dict[str, str]
     for command in PACKAGES.get(package, (package,)):
         if command == "python3":
             found[command] = interpreter()
-        elif (file := shutil.which(command, path=os.pathsep.join(path))) and _real(file).startswith(_BELOW_SEEN):
-            found[command] = file if Path(file).resolve().name == "busybox" else _real(file)
+        elif file := shutil.which(command, path=os.pathsep.join(path)):
+            real = _real(file)
+            if real.startswith(_BELOW_SEEN):
+                found[command] = file if real.endswith("/busybox") else real
     return found
 
 
 def _real(file: str) -> str:
-    return str(Path(file).resolve())
+    return os.path.realpath(file)
 
 
 def _programs(path: Sequence[str]) -> set[str]:
@@ -326,14 +335,16 @@ def changes(old: Plan | None, new: Plan) -> tuple[str, ...]:
     return tuple(said)
 
 
-def _text(mirror: Mirror, tree: str, path: str) -> str | None:
+def _texts(mirror: Mirror, tree: str, *paths: str) -> dict[str, str]:
+    """The texts of a tree at those of some paths where there are files; raises BuildFailed."""
     try:
-        content = mirror.file(tree, path, most=MAX_BYTES)
-    except TooLarge as error:
-        raise BuildFailed([f"{path}:1:1: is larger than {MAX_BYTES} bytes"]) from error
-    if content is None:
-        return None
-    try:
-        return content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise BuildFailed([f"{path}:1:1: is not UTF-8 text"]) from error
+        found = mirror.files(tree, paths, most=MAX_BYTES)
+    except FileTooLarge as error:
+        raise BuildFailed([f"{error.path}:1:1: is larger than {MAX_BYTES} bytes"]) from error
+    texts = {}
+    for path, content in found.items():
+        try:
+            texts[path] = content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise BuildFailed([f"{path}:1:1: is not UTF-8 text"]) from error
+    return texts

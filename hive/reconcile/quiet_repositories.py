@@ -54,7 +54,7 @@ class QuietRepositories:
     _looks: dict[int, _Look] = field(default_factory=dict)
 
     def is_quiet(self, repo_id: int) -> bool:
-        """Whether nothing can have been pushed since `looked_at`; to be asked before each look. Raises ForgeError."""
+        """Whether nothing can have been pushed since `looked_at`; to be asked before each look that nothing else is the reason of. Raises ForgeError."""
         if not self.listed_at or time.monotonic() - self.listed_at > FRESH_SECONDS:
             began = time.monotonic()
             rows = self.lister.list_repositories(self.owner)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hive.reconcile.agent_dirs import AgentDirs
@@ -93,11 +95,11 @@ class RunningContainer:
         It is asked again each second: the first process of a PID namespace ignores what it has no handler for yet.
         """
         until, again = time.monotonic() + seconds, 0.0
-        while self.is_alive and self.began and (now := time.monotonic()) < until:
-            if now >= again and self.tell():
-                again = now + AGAIN_SECONDS
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(timeout=POLL_SECONDS)
+        with _end_of(self.process) as end:
+            while self.is_alive and self.began and (now := time.monotonic()) < until:
+                if now >= again and self.tell():
+                    again = now + AGAIN_SECONDS
+                end.poll(POLL_SECONDS * 1000)
 
     def kill(self) -> None:
         """End it with everything in it, at once."""
@@ -111,3 +113,18 @@ class RunningContainer:
         self.log.wait(LOG_SECONDS)
         if last_word:
             self.log.note(f"hive: {last_word}")
+
+
+@contextlib.contextmanager
+def _end_of(process: subprocess.Popen[bytes]) -> Iterator[select.poll]:
+    """What is ready as soon as a child that was not waited for has ended: `Popen.wait` looks up to 50 ms later."""
+    watched = select.poll()
+    if process.returncode is not None:
+        yield watched
+        return
+    handle = os.pidfd_open(process.pid)
+    try:
+        watched.register(handle, select.POLLIN)
+        yield watched
+    finally:
+        os.close(handle)

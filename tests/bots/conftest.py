@@ -124,7 +124,7 @@ class StillForge:
         """No branch."""
         raise NotFound(name)
 
-    def protection(self, repo: Repo, branch: str) -> Protection | None:
+    def protection_of(self, repo: Repo, branch: Branch) -> Protection | None:
         """No rule."""
         return None
 

@@ -31,6 +31,7 @@ def test_making_ready_twice(contract_forge: ContractForge, receiver: Receiver) -
     )
     assert not admin.ensure_hook(contract_forge.org, receiver.url, "other", ["pull_request", "issues"])
     assert contract_forge.ops.protection(repo, "main") == rule
+    assert contract_forge.ops.protection_of(repo, contract_forge.ops.branch(repo, "main")) == rule
 
 
 def test_making_otherwise(contract_forge: ContractForge) -> None:

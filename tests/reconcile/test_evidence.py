@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
@@ -11,7 +10,7 @@ import pytest
 
 from forge.models import Branch, Protection, PullRequest, Push, Ref, Repo, Repository, TimelineEvent, User
 from forge.protocol import Refused
-from hive.git_mirror.mirror import Login, Mirror
+from hive.git_mirror.mirror import GitError, Login, Mirror
 from hive.ledger import Baseline, Ledger
 from hive.reconcile.evidence import Evidence, NotNow, open_to_us, protection_faults
 from hive.reconcile.verify import Accepted, Facts, Policy, Rejected, decide
@@ -28,13 +27,13 @@ class LocalMirror(Mirror):
     """A mirror whose forge is a directory: the product's own speaks HTTP only."""
 
     source: str
+    fetches: int = 0
 
-    def fetch(self, ref: str, name: str) -> str:
+    def _fetch(self, refspecs: Iterable[str], *options: str) -> None:
         """Fetch as the product does, from the directory."""
-        kept = f"refs/hive/{name}"
-        subprocess.run(["git", "fetch", "-q", "-f", self.source, f"{ref}:{kept}"], cwd=self.path, check=True)
-        done = subprocess.run(["git", "rev-parse", kept], cwd=self.path, capture_output=True, text=True, check=True)
-        return done.stdout.strip()
+        self.fetches += 1
+        words = ("fetch", "--no-tags", "--no-write-fetch-head", "--force", *options, self.source, *refspecs)
+        self.git.run(*words, config={"protocol.file.allow": "always"})
 
 
 @dataclass
@@ -42,7 +41,7 @@ class Place:
     """A configuration repository on a forge that stands still, and its history in git."""
 
     origin: Origin
-    mirror: Mirror
+    mirror: LocalMirror
     baseline: Baseline
     seen: Repository
     rule: Protection | None = RULE
@@ -61,7 +60,7 @@ class Place:
         """Where main is."""
         return self.branches[-1]
 
-    def protection(self, repo: Repo, name: str) -> Protection | None:
+    def protection_of(self, repo: Repo, branch: Branch) -> Protection | None:
         """The rule, if it is shown."""
         if self.is_refused:
             raise Refused("only admins see it", status=403)
@@ -144,6 +143,42 @@ def test_merges_are_followed_to_the_head(place: Place) -> None:
         assert movement.tree == movement.expected_tree
     assert (facts.commits, facts.cursor) == (4, 5)
     assert decide(facts, POLICY) == Accepted(second, (7, 8), evaluated=True, cursor=5)
+
+
+def test_a_merge_takes_one_fetch(place: Place) -> None:
+    """The branch and the pull request that its newest movement claims come at once; what came before is fetched by itself."""
+    place.merge(7)
+    assert place.reason() == ""
+    assert place.mirror.fetches == 1
+    place.merge(8)
+    assert place.reason() == ""
+    assert place.mirror.fetches == 3
+
+
+def test_a_claim_without_a_reference(place: Place) -> None:
+    """What the newest movement claims may be nowhere in git: the branch is looked at all the same, and nobody believes it."""
+    merged = place.merge(7)
+    place.rows.append(Push(50, "main", place.baseline.sha, "e" * 40, EVE.id))
+    place.pulls["e" * 40] = replace(place.pulls[merged], ref=Ref(REPO, 99), merge_sha="e" * 40)
+    assert place.reason() == "history rewritten"
+    place.rows.pop()
+    assert place.reason() == ""
+    place.origin.git("update-ref", "-d", "refs/pull/7/head")
+    with pytest.raises(GitError, match="refs/pull/7/head"):
+        place.gather()
+
+
+def test_a_way_back_is_no_merge(place: Place) -> None:
+    """Somebody took the branch below what was accepted, and somebody else to a merge: each step has to be approved."""
+    first = place.baseline.sha
+    second = place.merge(7)
+    later = place.baseline = replace(place.baseline, sha=second, cursor=4)
+    place.push(first)
+    place.merge(8)
+    facts = place.gather()
+    assert [(row.old, row.new) for row in facts.movements] == [(later.sha, first), (first, facts.head)]
+    assert facts.complete
+    assert place.reason() == "not a merge"
 
 
 def test_the_head_is_what_git_holds(place: Place) -> None:

@@ -38,7 +38,7 @@ class TreeLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class CommitsBetween:
     """The commits that a head has and an older commit has not, newest first, by their trees.
 
     `descends` is whether the head descends from the older one.
@@ -93,7 +93,7 @@ class Commits:
         """How many commits `new` has that `old` has not."""
         return int(self.git.run("rev-list", "--count", f"{checked(old)}..{checked(new)}", "--"))
 
-    def history(self, old: str, new: str, *, most: int) -> History | None:
+    def history(self, old: str, new: str, *, most: int) -> CommitsBetween | None:
         """What `new` has that `old` has not, by one git; None for more than `most` commits. Raises GitError for a missing one."""
         words = ("log", f"--max-count={most + 1}", "--format=%H %T %P", f"{checked(old)}..{checked(new)}", "--")
         rows = [row.split() for row in self.git.run(*words).splitlines()]
@@ -101,7 +101,7 @@ class Commits:
             return None
         # A child of `old` is never within its history: it is among these, if there is a way from `new` to `old`.
         descends = old == new or any(old in parents for _, _, *parents in rows)
-        return History({sha: tree for sha, tree, *_ in rows}, descends)
+        return CommitsBetween({sha: tree for sha, tree, *_ in rows}, descends)
 
     def commits(self, old: str, new: str) -> list[str]:
         """The commits that `new` has and `old` has not, newest first: short name, author, first line, as others wrote them."""

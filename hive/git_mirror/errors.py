@@ -39,7 +39,7 @@ class TooLarge(GitError):
 
 
 class FileTooLarge(TooLarge):
-    """A file, by its path, has more bytes than whoever asked for it takes."""
+    """A file, by its path, has more bytes than its reader takes."""
 
     def __init__(self, path: str, size: int) -> None:
         self.path = path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bots.agent_intents import ProposeRevert
@@ -9,7 +10,7 @@ from bots.intents import OpenIssue, PostComment, SetStatus
 from bots.markdown import code, fenced, listed, plain
 from forge.models import CommitStatus, Ref, Repo, State
 from hive.ledger import Act, Baseline, Deployment, Ledger
-from hive.outbox.actions import Action, CommitFile, CreateTag, WithdrawReverts
+from hive.outbox.actions import Action, AddToIssue, CommitFile, CreateTag, WithdrawReverts
 from hive.outbox.enqueue import enqueue
 from hive.reconcile.holds import DeploymentHold
 from hive.reconcile.verify import Rejected
@@ -25,6 +26,7 @@ FAILED = """\
 
 This commit is not tried again by itself: merge a fix or a revert of it, or comment `/retry`.
 """
+WAITS_STATUS = "🟡 verified; it waits, and its pull request says why"
 WAITS = """\
 ⏸️ **{agent}: {sha} waits**, {old}
 
@@ -39,6 +41,7 @@ Nothing was built, {old}, and no later merge counts while this head is below it.
 
 To go on, bring the branch back to what was merged last, or let an operator take it as it is, on the machine of the hive: `hive adopt {agent}`
 """
+OVER = "🟢 {sha} is approved and counts by now, and so does what is merged from here on."
 WOKEN = "Your configuration was changed as proposed in {ref} and your container was rebuilt. Go on with your work."
 
 STAYED = """\
@@ -66,8 +69,15 @@ class Reporter:
             tag = CreateTag(repo, f"approved/{pull}", deployment.sha, line, key=f"approved:{deployment.agent}:{pull}")
             self._enqueue(deployment, tag)
 
+    def building(self, deployment: Deployment, repo: Repo) -> None:
+        """Tag a commit that begins to be deployed; said twice, it is one tag."""
+        for pull in deployment.pulls[-1:]:
+            line = f"{deployment.agent}'s {deployment.sha[:12]} is built, and started if that succeeds"
+            key = f"building:{deployment.agent}:{deployment.id}"
+            self._enqueue(deployment, CreateTag(repo, f"building/{pull}", deployment.sha, line, key=key))
+
     def waits(self, deployment: Deployment, repo: Repo, hold: DeploymentHold) -> None:
-        """Say on each pull request that its commit was verified, and is not deployed yet."""
+        """Say on each pull request, and with its status, that its commit was verified and is not deployed yet."""
         why = plain(hold.why)
         said = WAITS.format(
             agent=deployment.agent,
@@ -76,6 +86,7 @@ class Reporter:
             why=f"{why[:1].upper()}{why[1:]}",
             way_out=hold.way_out,
         ).strip()
+        self._status(deployment, repo, State.PENDING, WAITS_STATUS, hold.key)
         for pull in deployment.pulls:
             key = f"waits:{deployment.agent}:{deployment.id}:{hold.key}:{pull}"
             self._enqueue(deployment, PostComment(Ref(repo, pull), said, key=key))
@@ -102,6 +113,8 @@ class Reporter:
             ref = Ref(repo, pull)
             self._enqueue(deployment, PostComment(ref, said, key=f"said:{key}:{pull}"))
             self._wake(ref, f"woken:{ref}", WOKEN.format(ref=ref))
+        for closing in over(self.ledger, deployment.agent, repo, sha):
+            self._enqueue(deployment, closing)
         self._audit(deployment, repo, Act.DEPLOYED, tag=tag)
 
     def failed(self, deployment: Deployment, repo: Repo, reason: str) -> None:
@@ -143,7 +156,7 @@ class Reporter:
             repo=where, sha=new, old=old, reason=plain(verdict.reason), detail=detail, agent=baseline.agent
         ).strip()
         title = REJECTED_TITLE.format(agent=baseline.agent, sha=sha[:7])
-        issue = OpenIssue(repo, title, said, key=f"{baseline.agent}:{sha}")
+        issue = OpenIssue(repo, title, said, key=refusal_key(baseline.agent, sha))
         enqueue(self.ledger, baseline.team, self.account, issue, by="host")
         self.ledger.audit.add(
             "host",
@@ -159,9 +172,9 @@ class Reporter:
         for run in self.ledger.runs.dependents(str(ref)):
             self.ledger.runs.add_turn(run, f"{key}:{run}", message, by_person=True)
 
-    def _status(self, deployment: Deployment, repo: Repo, state: State, text: str) -> None:
+    def _status(self, deployment: Deployment, repo: Repo, state: State, text: str, why: str = "") -> None:
         status = CommitStatus(CONTEXT, state, text)
-        key = f"status:{deployment.id}:{state.value}"
+        key = f"status:{deployment.id}:{state.value}" + (f":{why}" if why else "")
         self._enqueue(deployment, SetStatus(repo, deployment.sha, status, key=key))
 
     def _enqueue(self, deployment: Deployment, action: Action) -> None:
@@ -173,6 +186,18 @@ class Reporter:
             "host", what, team=deployment.team, ref=pulls[-1] if pulls else str(repo), agent=deployment.agent,
             sha=deployment.sha, **detail,
         )  # fmt: skip
+
+
+def refusal_key(agent: str, sha: str) -> str:
+    """The key of the issue about a head that was refused."""
+    return f"{agent}:{sha}"
+
+
+def over(ledger: Ledger, agent: str, repo: Repo, sha: str) -> Iterator[AddToIssue]:
+    """What closes the issues about heads that were refused, since an approved commit counts again."""
+    for head in ledger.standings.refused(agent):
+        key = refusal_key(agent, head)
+        yield AddToIssue(repo, f"host:{key}", OVER.format(sha=code(sha[:7])), closes=True, key=f"over:{key}")
 
 
 def _old(sha: str) -> str:

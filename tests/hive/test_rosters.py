@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,6 +145,28 @@ def test_nobody_comes_while_a_bot_could_merge(registrar: Registrar) -> None:
     assert registrar.agents() == ("iris", "lexis")
 
 
+def test_who_is_set_up_in_part_waits_too(registrar: Registrar) -> None:
+    """An agent without a token ends no process that would need it, whenever one looks; the rest is made up for."""
+    pull = registrar.propose(with_lexis(registrar.text()))
+    registrar.evaluate(pull)
+    registrar.merge(pull)
+    registrar.look()
+    instance, secrets = registrar.env.instance, registrar.env.instance.secret_store
+    AgentSetUp(instance).look()
+    token = secrets.token(FORGE, "lexis")
+    (instance.settings.state / "secrets" / FORGE / "lexis.token").unlink()
+    assert waiting_agents(instance) == {"lexis": "acme"}
+    assert rostered(instance).settings.teams["acme"].agents == ("iris",)
+    registrar.rosters._next_look = 0.0
+    assert registrar.rosters.keep() is None
+    AgentSetUp(instance).look()
+    assert secrets.token(FORGE, "lexis") != token
+    registrar.rosters._next_look = 0.0
+    now = registrar.rosters.keep()
+    assert now is not None
+    assert now.settings.teams["acme"].agents == ("iris", "lexis")
+
+
 def test_who_has_no_account_waits_and_nothing_breaks(registrar: Registrar) -> None:
     """An agent that was merged is not among those that run before it is set up, and then it is."""
     pull = registrar.propose(with_lexis(registrar.text()))
@@ -203,6 +226,8 @@ def test_a_push_of_the_hive_itself_changes_nobody(registrar: Registrar) -> None:
     baseline = registrar.env.instance.ledger.deployments.baseline(roster_of(FORGE))
     assert baseline is not None
     assert (baseline.sha, baseline.rejected_sha) == (sha, "")
+    rows = registrar.env.instance.ledger._db.rows("SELECT payload FROM effects WHERE kind = 'add_to_issue'")
+    assert [json.loads(row["payload"])["closes"] for row in rows] == [True], "the issue about it is over"
 
 
 def test_nobody_but_operators_moves_the_roster(registrar: Registrar) -> None:

@@ -16,8 +16,9 @@ from forge.models import Branch, Repo, Repository
 from hive.app.base_rollout import BaseRollout
 from hive.config import Limits
 from hive.config.base_yaml import read_base
-from hive.config.freeze import read_window
+from hive.config.freeze import is_frozen, read_window
 from hive.ledger import NEVER, Baseline, Cascade, CascadeStep, Generation, Ledger, Scope, StepState, SuspensionReason
+from hive.outbox.cascade_text import cascade_text
 from hive.reconcile.backends import Bubblewrap
 from hive.reconcile.cascade import CascadeRunner
 from hive.reconcile.containers import Containers
@@ -170,11 +171,16 @@ def test_all_are_rebuilt_in_their_order(fleet: Fleet) -> None:
         assert fleet.ledger.deployments.newest(name) is None, "no commit was brought"
     assert [step.state for step in fleet.steps()] == [StepState.STARTED] * 3
     assert not any(step.has_failed for step in fleet.steps())
-    assert [each["name"] for each in fleet.owed("create_tag")] == ["deployed/9"]
+    assert [each["name"] for each in fleet.owed("create_tag")] == ["building/9", "deployed/9"]
     assert [each["path"] for each in fleet.owed("commit_file")] == ["deployed/base"]
     assert {each["ref"]["number"] for each in fleet.owed("show_cascade")} == {9}
     assert not fleet.owed("post_comment")
-    assert not fleet.owed("set_status")
+    said = [(each["sha"], each["status"]["state"], each["status"]["description"]) for each in fleet.owed("set_status")]
+    head = "f" * 40
+    assert said == [
+        (head, "pending", "🟡 containers are rebuilt, one after another"),
+        (head, "success", "🟢 deployed/9"),
+    ]
     fleet.merge(EARTH)
     fleet.until(fleet.is_over)
     assert [step.state for step in fleet.steps()] == [StepState.UNNEEDED] * 3
@@ -199,8 +205,9 @@ def test_one_that_does_not_answer_goes_on_as_it_was(fleet: Fleet) -> None:
     assert (after.generation, after.sha, after.rejected_sha) == (before.generation, before.sha, "")
     assert fleet.containers.running("lexis") == before.generation == fleet.containers.answered("lexis")
     assert fleet.baseline("atlas").running_base == base
-    assert [each["name"] for each in fleet.owed("create_tag")] == ["failed/9"]
-    assert "lexis" in fleet.owed("create_tag")[0]["message"]
+    assert [each["name"] for each in fleet.owed("create_tag")] == ["building/9", "failed/9"]
+    assert "lexis" in fleet.owed("create_tag")[1]["message"]
+    assert fleet.owed("set_status")[-1]["status"]["description"] == "🔴 1 not rebuilt"
     assert not fleet.owed("commit_file"), "successes only"
     assert not fleet.owed("propose_revert"), "nothing of its configuration is to be undone"
     fleet.until(fleet.is_over)
@@ -211,7 +218,7 @@ def test_one_that_does_not_answer_goes_on_as_it_was(fleet: Fleet) -> None:
     assert fleet.ledger.cascades.again(newest, "lexis")
     fleet.until(fleet.is_over)
     assert fleet.baseline("lexis").running_base == base
-    assert [each["name"] for each in fleet.owed("create_tag")] == ["failed/9", "deployed/9"]
+    assert [each["name"] for each in fleet.owed("create_tag")] == ["building/9", "failed/9", "deployed/9"]
 
 
 def test_what_this_host_does_not_have_fails_before_anything_is_stopped(fleet: Fleet) -> None:
@@ -276,6 +283,55 @@ def test_a_freeze_holds_all(fleet: Fleet) -> None:
     assert all(fleet.baseline(name).running_base for name in AGENTS)
 
 
+def test_a_word_ends_the_waiting_for_a_freeze(fleet: Fleet) -> None:
+    """What is released is rebuilt in the window; an agent that somebody stopped waits on, and is not forgotten to be released."""
+    fleet.freeze = ("00:00-23:59", "23:00-01:00")
+    fleet.die()
+    cascade, cascades = fleet.merge(EARTH), fleet.ledger.cascades
+    fleet.rollout.look(fleet.targets, fleet.keep)
+    assert all(is_frozen(step.why) for step in fleet.steps())
+    assert "`/deploy now`" in cascade_text(cascade, fleet.steps())
+    stop = (Scope.AGENT, "lexis", SuspensionReason.STOPPED)
+    fleet.ledger.suspensions.suspend("acme", *stop, "stopped by mara", until=NEVER)
+    assert cascades.release(cascade)
+    assert not cascades.release(cascade), "what was released waits for no window"
+    fleet.until(lambda: fleet.baseline("iris").running_base and fleet.baseline("atlas").running_base)
+    fleet.rollout.look(fleet.targets, fleet.keep)
+    assert [(step.agent, step.why) for step in fleet.steps() if step.is_queued] == [
+        ("lexis", "its agent is stopped by mara")
+    ]
+    fleet.ledger.suspensions.resume("acme", *stop)
+    fleet.until(fleet.is_over)
+    assert fleet.baseline("lexis").running_base == cascade.base
+
+
+def test_what_is_released_is_left_to_a_newer_base_too(fleet: Fleet) -> None:
+    """Nobody is rebuilt on a base that does not count any more."""
+    fleet.freeze = ("00:00-23:59", "23:00-01:00")
+    fleet.die()
+    first = fleet.merge(EARTH)
+    fleet.rollout.look(fleet.targets, fleet.keep)
+    assert fleet.ledger.cascades.release(first)
+    fleet.merge(MARS)
+    assert {step.state for step in fleet.ledger.cascades.steps(first.id)} == {StepState.SUPERSEDED}
+
+
+def test_a_word_tries_all_that_failed_again(fleet: Fleet) -> None:
+    """Those that are rebuilt already are left alone, and one word is enough for all of the others."""
+    base = read_base(EARTH).digest
+    for name in ("lexis", "atlas"):
+        fleet.silent.add((name, Generation(fleet.baseline(name).running_sha, base)))
+    cascade, cascades = fleet.merge(EARTH), fleet.ledger.cascades
+    fleet.until(fleet.is_over)
+    fleet.silent.clear()
+    fleet.order.clear()
+    assert cascades.retry(cascade) == ["lexis", "atlas"]
+    assert cascades.retry(cascade) == [], "what is queued has not failed"
+    fleet.until(fleet.is_over)
+    assert fleet.order == ["lexis", "atlas"]
+    assert all(fleet.baseline(name).running_base == base for name in AGENTS)
+
+
 def test_a_change_that_waits_brings_the_base_along(fleet: Fleet) -> None:
     """An agent whose own change waits is not rebuilt twice: when that begins, it is on the new base."""
     fleet.ledger.suspensions.suspend(
@@ -301,7 +357,7 @@ def test_a_newer_base_takes_the_queue(fleet: Fleet) -> None:
     assert [step.state for step in fleet.ledger.cascades.steps(first.id)].count(StepState.SUPERSEDED) == 2
     assert all(fleet.baseline(name).running_base == second.base for name in AGENTS)
     assert all(fleet.settings(name)["env"] == {"PLANET": "mars"} for name in AGENTS)
-    assert [each["name"] for each in fleet.owed("create_tag")] == ["deployed/10"]
+    assert [each["name"] for each in fleet.owed("create_tag")] == ["building/9", "building/10", "deployed/10"]
 
 
 def test_a_new_commit_is_built_on_the_base_that_counts(fleet: Fleet) -> None:

@@ -50,6 +50,7 @@ from hive.worker.outages import OutageDeps, OutageMonitor
 from hive.worker.question_expiry import QuestionExpiry
 from hive.worker.run_display import RunDisplay
 from hive.worker.suppression_proposer import LOOK_SECONDS, SuppressionProposer
+from hive.worker.verdict_retrier import VerdictRetrier
 from hive.worker.worker import Worker
 from hive.worker.worker_deps import WorkerDeps
 
@@ -233,6 +234,7 @@ def worker_deps(instance: Instance) -> WorkerDeps:
         wakeup=instance.wakeup,
         run_display=RunDisplay(instance.ledger, core, teams),
         question_expiry=QuestionExpiry(instance.ledger, core),
+        verdict_retrier=VerdictRetrier(instance.ledger, instance.bots, teams),
         ceiling=ConcurrencyLimit(instance.settings.limits.jobs_per_team, instance.settings.limits.jobs_per_bot),
     )
 

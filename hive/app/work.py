@@ -26,7 +26,6 @@ from forge.webhook import Delivery
 from hive.app.evaluators import evaluators
 from hive.app.gc import WORK, collecting
 from hive.app.learning import learning
-from hive.app.own_engines import engines_of
 from hive.app.polls import page, poll, refreshers
 from hive.classify.classifier import MODELS, LearnedClassifier
 from hive.git_mirror.mirror import Login, Mirror, MirrorCache
@@ -41,6 +40,7 @@ from hive.outbox.executor import EffectExecutor
 from hive.outbox.registry import Services
 from hive.outbox.verdict_status import VerdictPublisher
 from hive.queue.wakeup import HOST_WAKEUP, Wakeup
+from hive.scan.own_engines import engines_of
 from hive.secret_store import NoSecret
 from hive.supervisor.heartbeat import Loops
 from hive.worker.dispatch import DeliveryDecoder, Dispatcher

@@ -16,6 +16,7 @@ from hive.queue.wakeup import Wakeup
 from hive.supervisor.processes import stop_event
 from hive.worker.question_expiry import QuestionExpiry
 from hive.worker.run_display import RunDisplay
+from hive.worker.verdict_retrier import VerdictRetrier
 from hive.worker.worker import Worker
 from hive.worker.worker_deps import WorkerDeps
 
@@ -63,6 +64,7 @@ def serve(state: Path, stop: threading.Event) -> None:
         repository_guard=cast("Any", Anywhere()),
         run_display=RunDisplay(ledger, "core", {}),
         question_expiry=QuestionExpiry(ledger, "core"),
+        verdict_retrier=VerdictRetrier(ledger, {}, {}),
     )
     Worker(deps).serve(threads=1, stop=stop)
     ledger.close()

@@ -145,7 +145,8 @@ class SetStatus(WireNamed, wire="set_status"):
 class SetVerdict(WireNamed, wire="set_verdict"):
     """Set the verdict for a head and base, as a commit status; a shared head shows the worst one.
 
-    `scope` identifies what was reviewed, `before` is the head of the previous verdict.
+    `scope` identifies what was reviewed, `before` is the head of the previous verdict. One that `may_pass` says that something could
+    not be reviewed now: the head is reviewed again by itself after a while.
     """
 
     ref: Ref
@@ -156,6 +157,7 @@ class SetVerdict(WireNamed, wire="set_verdict"):
     key: str
     scope: str = ""
     before: str = ""
+    may_pass: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ class ModelReview:
     """What came of asking a model.
 
     `read` are the files that it was shown, `unread` those that it was not, with the reason; `failed` is why it cannot count as having read
-    them. `withheld` are claims that were not admitted, by the reason, with their number; `checked` how many claims got a second look.
+    them, which `may_pass`. `withheld` are claims that were not admitted, by the reason, with their number; `checked` how many claims got a second look.
     `cost` is that of this review and `total` that of all reviews of the pull request, in billionths of a dollar; `tokens` are those of
     this review.
     """
@@ -88,6 +88,7 @@ class ModelReview:
     cost: int = 0
     total: int = 0
     tokens: int = 0
+    may_pass: bool = False
 
 
 def with_model(scan: Scan, review: ModelReview) -> Scan:

@@ -40,12 +40,13 @@ class LinePlace:
 class FollowedLine:
     """A line of an earlier head in the present one: `line` is 0 if it was removed or changed, `path` empty without the file.
 
-    `changed` is whether anything in the file differs.
+    `changed` is whether anything in the file differs. `instead` are the first and the last line that stand where one was that is gone.
     """
 
     path: str
     line: int
     changed: bool
+    instead: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,14 +33,15 @@ def ask(event: Event, pull: PullRequest, ctx: Context, *, context: str, bot: str
     yield RequestBotReview(pull.ref, event.actor, key=f"review:{event.key}", bot=bot)
 
 
-def verdict(pull: PullRequest, ctx: Context, status: CommitStatus, *, key: str, scope: str = "") -> SetVerdict:
+def verdict(
+    pull: PullRequest, ctx: Context, status: CommitStatus, *, key: str, scope: str = "", may_pass: bool = False
+) -> SetVerdict:
     """A new verdict, with the head of the last one, which other pull requests may share."""
     last = ctx.history.verdict(pull.ref, status.context)
     before = last.head_sha if last is not None else ""
     scope = scope or (last.scope if last is not None else "")
-    return SetVerdict(
-        pull.ref, pull.head_sha, pull.base_branch, pull.base_sha, status, key=key, scope=scope, before=before
-    )
+    at = (pull.ref, pull.head_sha, pull.base_branch, pull.base_sha)
+    return SetVerdict(*at, status, key=key, scope=scope, before=before, may_pass=may_pass)
 
 
 def over(event: Event, pull: PullRequest, *, context: str) -> Iterator[Intent]:

@@ -36,6 +36,15 @@ class LineMap:
         """The number of a new line in the old version; None if it was added or changed."""
         return _across(line, self._added, self._kept_below_removed)
 
+    def instead(self, line: int) -> tuple[int, int]:
+        """The first and the last of the new lines that stand where an old one was removed; (0, 0) without any."""
+        at = bisect_left(self._removed, line)
+        if at == len(self._removed) or self._removed[at] != line:
+            return 0, 0
+        kept = self._kept_below_removed[at]
+        first, end = bisect_left(self._kept_below_added, kept), bisect_right(self._kept_below_added, kept)
+        return (self._added[first], self._added[end - 1]) if first < end else (0, 0)
+
 
 def _across(line: int, gone: list[int], kept_below: list[int]) -> int | None:
     at = bisect_left(gone, line)

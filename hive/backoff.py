@@ -33,6 +33,9 @@ class ExponentialBackoff:
 JOBS = ExponentialBackoff(1.0, 60.0, jitter=0.2)
 """A job whose forge did not answer."""
 
+VERDICTS = ExponentialBackoff(60.0, 3600.0, jitter=0.2)
+"""A head that could not be reviewed, for a reason that may pass."""
+
 EFFECTS = ExponentialBackoff(0.5, 60.0, jitter=0.2)
 """An effect that may succeed later."""
 

@@ -87,7 +87,7 @@ def review_head(event: ReviewAsked, ctx: Context) -> Iterator[Intent]:
     now = stand(look, ctx)
     yield from said(look, now, event.key)
     status = CommitStatus(CONTEXT, STATES[now.outcome], summary(now)[:MAX_DESCRIPTION], pull.html_url)
-    yield verdicts.verdict(pull, ctx, status, key=f"status:{event.key}", scope=look.scope)
+    yield verdicts.verdict(pull, ctx, status, key=f"status:{event.key}", scope=look.scope, may_pass=look.may_pass)
     ctx.scanner.keep(pull, now.number)
 
 

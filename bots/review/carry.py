@@ -173,13 +173,20 @@ def _matched(
 def _overlapping(
     each: RememberedFinding, place: FollowedLine | None, found: Sequence[Finding], taken: set[int]
 ) -> int | None:
-    """A finding of the same rule in the same statement: it is shown on the first line of it that the change touches."""
-    if place is None or not place.line or _has_ended(each):
+    """A finding of the same rule in the same statement, or in the lines that were written in its place.
+
+    One in the same statement is shown on the first line of it that the change touches.
+    """
+    if place is None or _has_ended(each):
         return None
-    last = place.line + max(each.finding.end_line - each.finding.line, 0)
+    first, last = place.instead
+    if place.line:
+        first, last = place.line, place.line + max(each.finding.end_line - each.finding.line, 0)
+    if not first:
+        return None
     for at, item in enumerate(found):
         is_alike = at not in taken and (item.rule, item.path) == (each.finding.rule, place.path)
-        if is_alike and item.line <= last and max(item.end_line, item.line) >= place.line:
+        if is_alike and item.line <= last and max(item.end_line, item.line) >= first:
             return at
     return None
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from bots.bot import Context
 from bots.markdown import code
-from bots.model_review import ModelReview
-from bots.models import Finding, Level, Scan
+from bots.model_review import MODEL, ModelReview
+from bots.models import CHANGE, Finding, Level, Scan
 from bots.review import messages
 from bots.review.anchors import Files, shown_line
 from bots.review.carry import Carried, Present, is_same, place_of, to_follow
@@ -59,6 +59,13 @@ class Look:
         return bool(self.scan.base_sha) and self.scan.head_sha == self.pull.head_sha
 
     @property
+    def may_pass(self) -> bool:
+        """Whether something was not reviewed for a reason that may pass by itself: not for what the change is."""
+        engines = any(name not in {CHANGE, MODEL} for name, _ in self.scan.failed)
+        is_asked_in_vain = self.model is not None and self.model.may_pass
+        return engines or is_asked_in_vain or messages.OTHER_HEAD in self.not_reviewed
+
+    @property
     def scope(self) -> str:
         """What identifies the changes that were looked at."""
         return f"{self.pull.base_branch}:{self.scan.base_sha}:{self.pull.head_sha}"
@@ -97,6 +104,8 @@ class Look:
         if self.policy.broken:
             base, why = code(self.pull.base_branch), code(self.policy.broken)
             yield messages.BROKEN_POLICY.format(base=base, why=why)
+        if self.may_pass:
+            yield messages.AGAIN
         if carried.withheld:
             yield messages.WITHHELD.format(count=carried.withheld)
 

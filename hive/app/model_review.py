@@ -83,25 +83,26 @@ class ModelReader:
         try:
             claims, odd = self.asker.ask(self.settings.model, question, account, read_claims, again=task.again)
         except NoAnswer as error:
-            return replace(review, failed=str(error))
+            return replace(review, failed=str(error), may_pass=error.may_pass)
         # What a model said before is known by its place at an earlier head: it is recognised where findings are followed.
         known = [item for item in task.findings if item.engine != MODEL]
         admitted = admit(claims, context.sources, known)
-        looks, failed = self._checked(admitted, context, account, task.again)
+        looks, unchecked = self._checked(admitted, context, account, task.again)
         findings, refuted = settled(admitted.claims, looks)
         safe = tuple(item for item in findings if not keys_in(_words(item)))
         withheld = admitted.withheld + Counter({ODD: odd, REFUTED: refuted, KEYS: len(findings) - len(safe)})
         return replace(
             review,
             findings=safe,
-            failed=failed,
+            failed=str(unchecked or ""),
+            may_pass=unchecked is not None and unchecked.may_pass,
             withheld=tuple(sorted((+withheld).items())),
             checked=len(looks),
         )
 
     def _checked(
         self, admitted: Admitted, context: ReviewContext, account: QuestionAccount, again: str
-    ) -> tuple[Mapping[int, tuple[SecondLook, str]], str]:
+    ) -> tuple[Mapping[int, tuple[SecondLook, str]], NoAnswer | None]:
         """A second look at each red claim, by its place; and why some had none."""
         looks: dict[int, tuple[SecondLook, str]] = {}
         until = time.monotonic() + self.longest
@@ -109,15 +110,15 @@ class ModelReader:
         for at in waiting:
             if time.monotonic() > until:
                 late = LATE.format(seconds=self.longest)
-                return looks, UNCHECKED.format(count=len(waiting) - len(looks), why=late)
+                return looks, _unchecked(len(waiting) - len(looks), NoAnswer(late, may_pass=True))
             claim = admitted.claims[at]
             text = claim_prompt(claim, context.sources[claim.path])
             question = ModelQuestion(instructions(_prompt("verify"), ""), text, VERIFY_SCHEMA, VERIFY_TOKENS)
             try:
                 looks[at] = self.asker.ask(self.settings.second, question, account, read_look, again=again)
             except NoAnswer as error:
-                return looks, UNCHECKED.format(count=len(waiting) - len(looks), why=error)
-        return looks, ""
+                return looks, _unchecked(len(waiting) - len(looks), error)
+        return looks, None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,11 @@ class PullReviewer:
         budget = settings.review.budget
         purse = ReviewPurse(self.prices, None if budget == "none" else exactly(budget))
         return ReviewAccount(self.instance.ledger, who, caps_of(settings.budget, {}), purse, self.owner)
+
+
+def _unchecked(count: int, why: NoAnswer) -> NoAnswer:
+    """Why so many claims had no second look. The looks that there were are not paid for again."""
+    return NoAnswer(UNCHECKED.format(count=count, why=why), may_pass=why.may_pass)
 
 
 @contextmanager

@@ -26,7 +26,6 @@ from forge.webhook import Delivery
 from hive.app.evaluators import evaluators
 from hive.app.gc import WORK, collecting
 from hive.app.learning import learning
-from hive.app.own_engines import engines_of
 from hive.app.polls import page, poll, refreshers
 from hive.app.rebuild_queue import base_view
 from hive.classify.classifier import MODELS, LearnedClassifier
@@ -42,6 +41,7 @@ from hive.outbox.executor import EffectExecutor
 from hive.outbox.registry import Services
 from hive.outbox.verdict_status import VerdictPublisher
 from hive.queue.wakeup import HOST_WAKEUP, Wakeup
+from hive.scan.own_engines import engines_of
 from hive.secret_store import NoSecret
 from hive.supervisor.heartbeat import Loops
 from hive.worker.dispatch import DeliveryDecoder, Dispatcher
@@ -51,6 +51,7 @@ from hive.worker.outages import OutageDeps, OutageMonitor
 from hive.worker.question_expiry import QuestionExpiry
 from hive.worker.run_display import RunDisplay
 from hive.worker.suppression_proposer import LOOK_SECONDS, SuppressionProposer
+from hive.worker.verdict_retrier import VerdictRetrier
 from hive.worker.worker import Worker
 from hive.worker.worker_deps import WorkerDeps
 
@@ -236,6 +237,7 @@ def worker_deps(instance: Instance) -> WorkerDeps:
         wakeup=instance.wakeup,
         run_display=RunDisplay(instance.ledger, core, teams),
         question_expiry=QuestionExpiry(instance.ledger, core),
+        verdict_retrier=VerdictRetrier(instance.ledger, instance.bots, teams),
         ceiling=ConcurrencyLimit(instance.settings.limits.jobs_per_team, instance.settings.limits.jobs_per_bot),
     )
 

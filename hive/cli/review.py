@@ -93,9 +93,9 @@ def review(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def engines(*, config: Path | None, as_json: bool) -> None:
     """List the analysers of the review."""
-    from hive.app.own_engines import engines_of
     from hive.app.review_engines import json_lines, table
     from hive.config import load
+    from hive.scan.own_engines import engines_of
 
     known = engines_of(load(config).review.engines if config is not None else ())
     click.echo("\n".join((json_lines if as_json else table)(engines=known)))

@@ -50,7 +50,14 @@ _NO_FORMAT = re.compile(
 
 
 class NoAnswer(Exception):
-    """A question has no answer that can be used; the message says why, for people."""
+    """A question has no answer that can be used; the message says why, for people.
+
+    What `may_pass` cost nothing, or next to nothing, and may be asked again later; what was answered and paid for is not.
+    """
+
+    def __init__(self, why: str, *, may_pass: bool = False) -> None:
+        super().__init__(why)
+        self.may_pass = may_pass
 
 
 class AnswerHold(Protocol):
@@ -141,7 +148,7 @@ class Asker:
                 pause = max(error.seconds, self.patience.pause * attempt)
                 is_slow = time.monotonic() - began > self.patience.answer / 10
                 if attempt == self.patience.tries or pause > self.patience.longest_pause or is_slow:
-                    raise NoAnswer(str(error)) from error
+                    raise NoAnswer(str(error), may_pass=True) from error
                 threading.Event().wait(pause)
         raise NoAnswer("it was not asked")
 
@@ -201,7 +208,7 @@ class _Passing(NoAnswer):
     """There is no answer now; `seconds` is how long the server asked to wait."""
 
     def __init__(self, why: str, seconds: float = 0.0) -> None:
-        super().__init__(why)
+        super().__init__(why, may_pass=True)
         self.seconds = seconds
 
 
@@ -210,7 +217,7 @@ def _failure(error: ModelFailed) -> NoAnswer:
     found = model_refusal(error)
     if found is None or found.why in {SuspensionReason.NEEDS_LOGIN, SuspensionReason.OVER_BUDGET}:
         said = " ".join(error.message.split())[:200]
-        return NoAnswer(": ".join(filter(None, [f"{error.status} {error.kind}".strip(), said])))
+        return NoAnswer(": ".join(filter(None, [f"{error.status} {error.kind}".strip(), said])), may_pass=True)
     return _Passing(found.reason, found.seconds)
 
 

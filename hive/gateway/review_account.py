@@ -75,10 +75,10 @@ class ReviewAccount:
             try:
                 hold = self.ledger.budgets.reserve(self.who, self.caps, quote, self.owner)
             except OverCap as error:
-                raise NoAnswer(_sentence(budget_words.spent(error.reached))) from error
+                raise NoAnswer(_sentence(budget_words.spent(error.reached)), may_pass=True) from error
             except CapBusy as error:
                 if time.monotonic() >= until:
-                    raise NoAnswer(_sentence(budget_words.busy(error.reached))) from error
+                    raise NoAnswer(_sentence(budget_words.busy(error.reached)), may_pass=True) from error
                 threading.Event().wait(POLL_SECONDS)
             else:
                 return ReviewHold(self, model, price, hold)

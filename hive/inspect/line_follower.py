@@ -85,8 +85,12 @@ def _followed(place: LinePlace, file: _Followed | None) -> FollowedLine:
         return FollowedLine(place.path, place.line, changed=False)
     if file.path is None:
         return FollowedLine("", 0, changed=True)
-    line = file.lines.now(place.line) if file.lines is not None and place.line else None
-    return FollowedLine(file.path, line or 0, changed=file.changed)
+    if file.lines is None or not place.line:
+        return FollowedLine(file.path, 0, changed=file.changed)
+    line = file.lines.now(place.line)
+    if line is None:
+        return FollowedLine(file.path, 0, changed=file.changed, instead=file.lines.instead(place.line))
+    return FollowedLine(file.path, line, changed=file.changed)
 
 
 def _is_new(place: LinePlace, file: _Followed | None) -> bool:

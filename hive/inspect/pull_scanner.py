@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bots.models import Scan
+from bots.models import CHANGE, Scan
 from forge.diff import DiffTooLarge, FileDiff, added_lines, parse
 from forge.models import PullRequest
 from forge.protocol import Unavailable
@@ -72,7 +72,7 @@ def scan_commits(
             changed, before, unread = _told(shown, head, base)
             scan = analyse(head, changed, new, before=before, workers=workers, engines=engines)
     except (TooLarge, DiffTooLarge) as error:
-        return Scan(new, failed=(("change", f"is too large to be reviewed: {error}"),))
+        return Scan(new, failed=((CHANGE, f"is too large to be reviewed: {error}"),))
     missed = {path for path, _ in scan.skipped}
     found = (
         *tree_findings(files, [path for path in unread if path not in missed]),

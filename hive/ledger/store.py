@@ -45,6 +45,7 @@ from hive.ledger.standing import AgentStandings
 from hive.ledger.status_issues import StatusIssues
 from hive.ledger.suspensions import Suspensions
 from hive.ledger.transcripts import Transcripts
+from hive.ledger.verdict_retries import VerdictRetries
 from hive.ledger.verdicts import Verdicts
 
 
@@ -79,6 +80,7 @@ class Ledger:
         self.spending = SpendingReport(self._db, clock)
         self.progress = Progress(self._db, clock)
         self.verdicts = Verdicts(self._db)
+        self.verdict_retries = VerdictRetries(self._db, clock)
         self.model_answers = ModelAnswers(self._db, clock)
         self.review_lessons = ReviewLessons(self._db, clock)
         self.review_memory = ReviewMemory(self._db, clock, self.review_lessons)

@@ -28,6 +28,7 @@ def enqueue(
     kind, subject = type(action), subject_of(action)
     if isinstance(action, SetVerdict):
         ledger.verdicts.store(action)  # a verdict counts from the moment it is decided, not from when it is shown
+        ledger.verdict_retries.note(team, action)
     return ledger.effects.enqueue(
         *(team, actor, kind.WIRE, f"{by}:{action.key}", Codec(kind).dumps(action)),
         job=job,

@@ -160,8 +160,9 @@ def dismiss_finding(execution: Execution, action: DismissFinding) -> Result:
 
 @HANDLERS.on(CloseReview, local=True)
 def close_review(execution: Execution, action: CloseReview) -> Result:
-    """Remember since when a reviewed pull request is over."""
+    """Remember since when a reviewed pull request is over; it is not reviewed again by itself."""
     execution.ledger.review_memory.close(str(action.ref))
+    execution.ledger.verdict_retries.drop(str(action.ref))
     return Result()
 
 

@@ -21,6 +21,9 @@ from hive.reconcile.backends import look_for
 from hive.reconcile.limiter import FIX as LIMITS_FIX
 from hive.reconcile.limiter import REPORT, LimitsReport
 from hive.scan.analysis import absent
+from hive.scan.engine_trial import failure_of
+from hive.scan.engines import ENGINES
+from hive.scan.own_engines import engines_of
 
 GIT = (2, 38)
 ROOTS_FIX = "apt-get install mmdebstrap, or remove `root` from hive.yaml"
@@ -40,6 +43,7 @@ def machine(instance: Instance) -> Iterator[CheckResult]:
     yield _git()
     if REVIEW in instance.settings.bots:
         yield _analysers()
+        yield from _own_analysers(instance)
     yield from _sandbox(instance)
     yield from _limits(instance)
     yield from _prices(instance)
@@ -135,6 +139,18 @@ def _analysers() -> CheckResult:
         what = f"review lacks {', '.join(missing)}: files for them are “not reviewed”"
         return problem(what, "pip install 'forgehive[review]'")
     return ok("review has all of its analysers")
+
+
+def _own_analysers(instance: Instance) -> Iterator[CheckResult]:
+    """Whether the analysers that the operator added do what a review asks of them."""
+    own = engines_of(instance.settings.review.engines)[len(ENGINES) :]
+    failures = {engine.name: failure_of(engine) for engine in own}
+    for name, why in failures.items():
+        if why:
+            what = f"your analyser {name} {why}: files for it are “not reviewed”"
+            yield problem(what, "install it, or correct it in hive.yaml: review.engines")
+    if works := [name for name, why in failures.items() if not why]:
+        yield ok(f"your analysers work: {', '.join(works)}")
 
 
 def _time(url: str) -> float | None:

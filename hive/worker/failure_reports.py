@@ -40,7 +40,7 @@ NOT_REVIEWED = """\
 
 {error}
 
-It is not retried by itself: push a commit, or comment `/review`.
+It is reviewed again by itself after a while, and at once if you push a commit or comment `/review`.
 """
 NOT_REVIEWED_STATUS = "🔴 not reviewed: {error}"
 
@@ -111,7 +111,7 @@ class FailureReporter:
         says = NOT_REVIEWED_STATUS.format(error=" ".join(shown(describe(error)).split()))[:MAX_DESCRIPTION]
         status = CommitStatus(context, State.ERROR, says, pull.html_url if pull is not None else "")
         key, before = f"not-reviewed:{ref}:{context}", last.head_sha if last is not None else ""
-        verdict = SetVerdict(ref, head, base, base_sha, status, key=f"{key}:{job.id}", before=before)
+        verdict = SetVerdict(*(ref, head, base, base_sha, status), key=f"{key}:{job.id}", before=before, may_pass=True)
         text = NOT_REVIEWED.format(context=context, sha=head[:7], error=code(describe(error))).strip()
         for action in (verdict, PostComment(ref, text, key=f"{key}:{head}")):
             self._enqueue(job.team, action, job)

@@ -307,6 +307,7 @@ class Worker:
         self.fail_deadly()
         self.check_outages()
         self._deps.question_expiry.expire()
+        self._deps.verdict_retrier.retry()
         self._deps.run_display.sync()
         self._deps.ledger.checkpoint()
         self._wake_threads(self._due_jobs())

@@ -18,6 +18,7 @@ from hive.worker.loop_guard import LoopGuard
 from hive.worker.outages import OutageMonitor
 from hive.worker.question_expiry import QuestionExpiry
 from hive.worker.run_display import RunDisplay
+from hive.worker.verdict_retrier import VerdictRetrier
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,5 +44,6 @@ class WorkerDeps:
     wakeup: Wakeup
     run_display: RunDisplay
     question_expiry: QuestionExpiry
+    verdict_retrier: VerdictRetrier
     repository_guard: RepositoryGuard
     ceiling: ConcurrencyLimit = field(default_factory=ConcurrencyLimit)

@@ -99,7 +99,11 @@ def _followed(place: LinePlace, old: dict[str, str], new: dict[str, str]) -> Fol
     was, now = old[place.path].split("\n"), new[place.path].split("\n")
     blocks = SequenceMatcher(None, was, now, autojunk=False).get_matching_blocks()
     found = [block.b + place.line - block.a for block in blocks if block.a < place.line <= block.a + block.size]
-    return FollowedLine(place.path, found[0] if found else 0, changed=was != now)
+    if found or not place.line:
+        return FollowedLine(place.path, found[0] if found else 0, changed=was != now)
+    codes = SequenceMatcher(None, was, now, autojunk=False).get_opcodes()
+    [(first, end)] = [(new, last) for _, old, stop, new, last in codes if old < place.line <= stop]
+    return FollowedLine(place.path, 0, changed=True, instead=(first + 1, end) if end > first else (0, 0))
 
 
 @dataclass

@@ -98,11 +98,19 @@ def test_lines_move_and_end(store: Store) -> None:
     assert found.then == (
         FollowedLine("a", 1, changed=True),
         FollowedLine("a", 5, changed=True),
-        FollowedLine("a", 0, changed=True),
+        FollowedLine("a", 0, changed=True, instead=(7, 7)),
         FollowedLine("b", 4, changed=False),
         FollowedLine("a", 0, changed=True),
     )
     assert found.fresh == (True, False)
+
+
+def test_what_stands_in_place_of_a_line(store: Store) -> None:
+    """A line that was rewritten, together with its neighbours or with more lines, has others in its place; a deleted one has none."""
+    new = OLD.replace(b"two\n\n", b"2\n2.5\n3\n").replace(b"five\n", b"").replace(b"seven", b"more\n7")
+    found = store.follow({"a": OLD}, {"a": new}, *(LinePlace("a", line) for line in range(1, 9)))
+    assert [each.line for each in found.then] == [1, 0, 0, 5, 6, 0, 7, 0]
+    assert [each.instead for each in found.then if not each.line] == [(2, 4), (2, 4), (0, 0), (8, 9)]
 
 
 @pytest.mark.parametrize("name", ["b", ":(top)b", "*", "d/ü x", "-x", "q\"'", "t\tb", "\udcff"])
@@ -115,7 +123,7 @@ def test_files_move_and_end(store: Store, name: str) -> None:
     found = store.follow({name: OLD}, {"a": OLD + b"eight\n"}, LinePlace(name, 4), now=(LinePlace("a", 9),))
     assert (found.then, found.fresh) == ((FollowedLine("a", 4, changed=True),), (True,))
     found = store.follow({"a": b"\0one\n"}, {"a": b"\0two\n"}, LinePlace("a", 1))
-    assert found.then == (FollowedLine("a", 0, changed=True),)
+    assert found.then == (FollowedLine("a", 0, changed=True, instead=(1, 1)),)
 
 
 def test_a_head_that_is_not_there(store: Store) -> None:

@@ -130,6 +130,29 @@ def test_a_fix_ends_a_finding(push: Pushes) -> None:
     assert only(third, SetVerdict).status.state is State.SUCCESS
 
 
+HALF = ("run(word)", "run(word, check=True)\nlog(word)")
+WORD = replace(SHELL, rule="S603", title="A word of others")
+
+
+def test_half_a_fix(push: Pushes) -> None:
+    """What is still wrong with a line that was rewritten is the same finding, and the other one on it is fixed; written anew, nothing is left."""
+    push(SHELL, WORD)
+    second = push(replace(SHELL, line=3), tree=changed(*HALF))
+    assert push.states == {1: "still_open", 2: "fixed"}
+    assert push.known[1].finding.line == 3
+    assert said(second) == []
+    push(tree=changed("run(word)", "go()"))
+    assert push.states == {1: "fixed", 2: "fixed"}
+
+
+def test_another_fault_elsewhere_is_another(push: Pushes) -> None:
+    """A finding of the same rule that does not stand in place of the first one has a number of its own."""
+    push(SHELL)
+    second = push(replace(SHELL, line=4), tree=changed("run(word)\ny", "go()\ny\nrun(more)"))
+    assert push.states == {1: "fixed", 2: "open"}
+    assert said(second) == ["Shell with a word of others"]
+
+
 @pytest.mark.parametrize(
     "scan",
     [
@@ -266,7 +289,7 @@ def test_a_dismissed_finding_whose_code_changes(push: Pushes) -> None:
     push.ask(SHELL)
     assert push.states == {1: "dismissed"}
     assert said(push(SHELL, tree=changed("run(word)", "run(other)"))) == ["Shell with a word of others"]
-    assert push.states == {1: "dismissed", 2: "open"}
+    assert push.states == {1: "open"}
     assert push.last.verdict == Verdict.BLOCKED.name
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from bots.bot import Context
 from bots.intents import Intent, RefreshVerdict, RequestBotReview, SetVerdict
-from bots.models import Category, Finding, Level, Scan, Verdict
+from bots.models import CHANGE, Category, Finding, Level, Scan, Verdict
 from bots.review import bot
 from bots.review_intents import CloseReview, DismissFinding, EditRemarks, PostReview, ShowReview
 from bots.review_policy import DEFAULT_POLICY
@@ -107,6 +107,25 @@ def test_another_verdict_is_said(handle: Handle) -> None:
     failed = Scan(SHA, (), ("ast-grep",), failed=(("ruff", "is not installed"),))
     assert only(handle(failed), PostReview).verdict is Verdict.NOT_REVIEWED
     assert only(handle(Scan(SHA, (), RAN), again=True), PostReview).verdict is Verdict.GOOD
+
+
+@pytest.mark.parametrize(
+    ("seen", "may_pass"),
+    [
+        (Scan(SHA, (), ("ast-grep",), failed=(("ruff", "did not finish within 60 seconds"),)), True),
+        (Scan(SHA, (SWALLOWED,), ("ast-grep",), failed=(("ruff", "is not installed"),)), True),
+        (Scan("d" * 40, (), RAN), True),
+        (Scan(SHA, (), RAN, skipped=(("a.py", "is not UTF-8 at byte 0"),)), False),
+        (Scan(SHA, failed=((CHANGE, "is too large to be reviewed"),)), False),
+        (Scan(SHA, (SWALLOWED,), RAN), False),
+        (Scan(SHA, (), RAN), False),
+    ],
+)
+def test_what_may_pass(review: Review, seen: Scan, *, may_pass: bool) -> None:
+    """A head is reviewed again by itself after what an engine did, red or not; never for what the change is."""
+    _, status, shown = review(seen)
+    assert status.may_pass is may_pass
+    assert ("again by itself" in shown.body) is may_pass
 
 
 def test_blocked_golden(review: Review, golden: Golden) -> None:

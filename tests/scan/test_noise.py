@@ -246,3 +246,51 @@ def test_a_rule_without_words_is_not_shown(look: Look, tmp_path: Path, engine: s
     on = SandboxRunner((folder, Path("/usr/bin"), Path("/bin")))
     files = {"a.py": "x = 1\n", "Dockerfile": "FROM x\n", ".github/workflows/a.yml": "on: push\n"}
     assert said(look(files, engines=engine, on=on)) == []
+
+
+def test_fixed_words_in_a_statement(look: Look) -> None:
+    """A parameter that can be nothing but words of the code is no value of others; each that is something else, or becomes it, is."""
+    choices = 'from typing import Annotated, Literal\n\nOrder = Literal["name", "id"]\n'
+    statement = 'f"SELECT a FROM b ORDER BY {order} {way}"'
+    way = 'way: Literal["asc", "desc"] = "asc"'
+    bodies = {
+        f'def f(order: Literal["name", "id"], {way}):\n    return db.execute({statement})\n': False,
+        f'def f(order: Annotated[Literal["name", "id"], Query()], {way}):\n    return db.execute({statement})\n': False,
+        f"async def f(order: Order, {way}):\n    return await db.execute({statement})\n": False,
+        f"def f(order: Order, way: str):\n    return db.execute({statement})\n": True,
+        f"def f(order: Order, {way}):\n    order = read()\n    return db.execute({statement})\n": True,
+        f"def f(order: Other, {way}):\n    return db.execute({statement})\n": True,
+        f"def f(order: Order | str, {way}):\n    return db.execute({statement})\n": True,
+        f"def g(order: Order):\n    return order\n\n\ndef f(order, {way}):\n    return db.execute({statement})\n": True,
+        'def f(order: Order):\n    return db.execute(f"SELECT a FROM b ORDER BY {order.x} {order}")\n': True,
+    }
+    files = {f"{at}.py": f"{choices}\n\n{body}" for at, body in enumerate(bodies)}
+    found = said(look(files, engines="ruff ast-grep"))
+    assert {path for path, _, rule in found if rule == "S608"} == {
+        f"{at}.py" for at, is_open in enumerate(bodies.values()) if is_open
+    }
+
+
+def test_a_failure_that_is_handled_is_not_said(look: Look) -> None:
+    """Logged and returned, explained, in a walk that goes on, or as one of many in a loop: nothing goes on as if it had worked."""
+    go = {
+        "told": "func f() error {\n\tif err != nil {\n\t\tlog.Print(err)\n\t\treturn err\n\t}\n\treturn nil\n}\n",
+        "why": "func f() error {\n\tif err != nil {\n\t\t// A cache is no must.\n\t\tlog.Print(err)\n\t\treturn nil\n\t}\n\treturn g()\n}\n",
+        "walk": "func f() error {\n\treturn filepath.Walk(p, func(p string, i os.FileInfo, err error) error {\n\t\tif err != nil {\n\t\t\tlog.Print(err)\n\t\t\treturn nil\n\t\t}\n\t\treturn g(p)\n\t})\n}\n",
+        "none": "func f() {\n\tif err != nil {\n\t\tlog.Print(err)\n\t\treturn\n\t}\n}\n",
+        "known": 'func f() (string, bool) {\n\tif err != nil {\n\t\tlog.Print(err)\n\t\treturn "", false\n\t}\n\treturn x, true\n}\n',
+        "format": 'func f() {\n\tlog.Printf("%[1]d %[1]x", n)\n\tlog.Printf("%*d", w, n)\n\tlog.Printf("%d%%", n)\n\tlog.Printf(text, n, m)\n\tlog.Printf("%v "+more, n, m)\n}\n',
+    }
+    handler = "except OSError as error:\n{i}    log.warning('%s', error)\n"
+    python = {
+        "loop": f"def f(paths):\n    for path in paths:\n        try:\n            text = read(path)\n        {handler.format(i='        ')}            text = ''\n        use(text)\n",
+        "named": f"def f():\n    try:\n        return read()\n    {handler.format(i='    ')}        return []\n",
+        "other": f"def f():\n    try:\n        text = read()\n    {handler.format(i='    ')}        text = DEFAULT\n    use(text)\n",
+        "again": f"def f(mail):\n    try:\n        send(mail)\n    {handler.format(i='    ')}        raise\n    mail.mark_sent()\n",
+        "back": f"def f(mail):\n    try:\n        send(mail)\n    {handler.format(i='    ')}        return\n    mail.mark_sent()\n",
+        "next": f"def f(mail):\n    try:\n        send(mail)\n    {handler.format(i='    ')}    close(mail)\n",
+        "percent": 'def f(x, pair):\n    print("%s %s" % x, "%s %s" % f(pair), "%d" % len(x), "%(a)s %(b)s" % dict(x), n % 3, "" % {})\n',
+    }
+    files = {f"{name}.go": f"package p\n\n{text}" for name, text in go.items()}
+    files |= {f"{name}.py": text for name, text in python.items()}
+    assert said(look(files, engines="ast-grep")) == []

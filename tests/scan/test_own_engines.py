@@ -5,16 +5,22 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from bots.models import Level, Scan
-from hive.app.own_engines import engines_of
 from hive.app.review_engines import table
 from hive.config import BadYaml, load
 from hive.config.engine_settings import TAKEN, EngineSettings
+from hive.instance.instance import Instance
+from hive.provision.host_checks import _own_analysers
 from hive.scan.analysis import ENGINES, analyse
+from hive.scan.engine_trial import NAMES, failure_of
+from hive.scan.own_engines import KINDS, engines_of
+from hive.scan.sources import FileKind
+from tests.hive.test_cli import CONFIG
 
 RESULTS = """\
 import json, sys
@@ -121,3 +127,44 @@ def test_settings_that_mean_nothing(tmp_path: Path, engine: dict[str, object], w
     file.write_text(json.dumps(host))
     with pytest.raises(BadYaml, match=why):
         load(file)
+
+
+@pytest.mark.parametrize(
+    ("program", "why"),
+    [
+        (RESULTS, ""),
+        ("import sys; sys.exit(3)", "ended with status 3 on Dockerfile"),
+        ("print('no SARIF')", "spoke a language that is not its own"),
+        (None, "is not installed"),
+    ],
+)
+def test_a_trial_says_what_a_review_would(tmp_path: Path, program: str | None, why: str) -> None:
+    """One that would leave changes not reviewed is found before there is any; a finding on an empty file is none of that."""
+    script = tmp_path / "they.py"
+    script.write_text(program or "")
+    command = (sys.executable, str(script), "one") if program else ("no-such-analyser", "one")
+    mine = EngineSettings("they", command, tuple(KINDS))
+    [engine] = engines_of((mine,))[len(ENGINES) :]
+    assert failure_of(engine) == why
+
+
+def test_a_trial_has_a_file_of_each_kind() -> None:
+    """No kind that an analyser could read is left out."""
+    assert set(NAMES) == set(FileKind) == set(KINDS.values())
+
+
+def test_the_doctor_tries_them(tmp_path: Path) -> None:
+    """An analyser that would leave every change not reviewed is red before there is one."""
+    good, path = tmp_path / "good.py", tmp_path / "hive.yaml"
+    good.write_text(RESULTS)
+    own = [
+        {"name": "good", "command": [sys.executable, str(good), ""], "reads": ["python"]},
+        {"name": "gone", "command": ["no-such-analyser"], "reads": ["go"]},
+    ]
+    path.write_text(f"{CONFIG.replace('PORT', '0')}\nreview: {json.dumps({'engines': own})}\n")
+    with closing(Instance(load(path))) as instance:
+        found = [str(result) for result in _own_analysers(instance)]
+    assert found == [
+        "🔴 your analyser gone is not installed: files for it are “not reviewed” → install it, or correct it in hive.yaml: review.engines",
+        "🟢 your analysers work: good",
+    ]

@@ -134,6 +134,13 @@ class ModelDay(ReviewDay):
         self.hive.instance = Instance(load(configured(self.hive.instance.settings.home, self.url, review)))
         self.again()
 
+    def let_it_retry(self) -> None:
+        """Time goes by, until what could not be reviewed is due again, and what comes of that."""
+        with self.hive.instance.ledger.transaction() as db:
+            db.execute("UPDATE verdict_retries SET next_at = 0")
+        self.worker._deps.verdict_retrier.retry()
+        self.settle()
+
     @property
     def url(self) -> str:
         """Where the model is."""
@@ -323,6 +330,45 @@ def test_a_clean_change_without_an_answer(model_day: ModelDay) -> None:
     assert day.status == "success"
     assert day.approved == [day.pull.head_sha]
     assert "overloaded" not in day.shown
+
+
+def test_it_heals_when_the_model_is_back(model_day: ModelDay) -> None:
+    """A head that was not reviewed because of an overload is reviewed by itself once that is over, and until then nothing is repeated."""
+    day = model_day
+    retries = day.hive.instance.ledger.verdict_retries
+    day.model.fault = ApiError(529, "overloaded_error", retry_after="90")
+    day.open({"sales.py": SUM})
+    day.look()
+    assert "Reviewed again by itself after a while" in day.shown
+    before = (day.status, day.reviews, len(day.hive.mara.comments(day.ref)))
+    assert before[0] == "error"
+
+    day.let_it_retry()
+    assert len(day.model.reviews) == 2
+    assert (day.status, day.reviews, len(day.hive.mara.comments(day.ref))) == before
+
+    day.model.fault = None
+    day.let_it_retry()
+    assert day.status == "success"
+    assert day.approved == [day.pull.head_sha]
+    assert "by itself" not in day.shown
+    day.let_it_retry()
+    assert (len(day.model.reviews), retries.due()) == (3, [])
+
+
+def test_what_was_paid_for_is_not_asked_again_by_itself(model_day: ModelDay) -> None:
+    """A refusal is an answer, and each costs money: an operator decides whether it is asked once more."""
+    day = model_day
+    day.model.stop = "refusal"
+    day.open({"sales.py": SUM})
+    day.look()
+    assert day.status == "error"
+    assert "by itself" not in day.shown
+    day.let_it_retry()
+    assert len(day.model.reviews) == 1
+    day.model.stop = ""
+    day.say("/review")
+    assert day.status == "success"
 
 
 def test_red_that_nobody_confirms(model_day: ModelDay) -> None:

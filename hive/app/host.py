@@ -291,8 +291,7 @@ class Host:
         brief = Brief(instance, agent, team)
         rest = AgentBackoff(instance.ledger, team, agent, instance.settings.account("core"), instance.ops(team))
         principal = AgentSession(
-            agent=agent,
-            team=team,
+            *(agent, team),
             login=lambda: Login(agent, instance.secret_store.token(forge, agent)),
             forge_url=instance.url(forge),
             config_repo=Repo(forge, instance.settings.configs, agent),
@@ -313,6 +312,7 @@ class Host:
             status=RunReport(instance.ledger, agent, brief.reader),
             log=lambda name, lines: self._log(team, name, lines),
             knowledge=instance.knowledge(forge),
+            peers=lambda: instance.teams[team].agents,
             address=partial(address, instance),
         )
         rate = instance.settings.limits.calls_a_minute

@@ -23,7 +23,7 @@ class Limits:
     bot_turns: Annotated[int, Ge(1), Le(20)] = 3
     """Rounds among bots on one run before a person has to speak."""
 
-    open_runs: Annotated[int, Ge(0), Le(1000)] = 0
+    open_runs: Annotated[int, Ge(0), Le(1000)] = 10
     """Runs that one agent may have open before further issues wait for it in `queue/LANE`; 0 sets no limit. An operator's own assignment does not wait."""
 
     backfill: Annotated[int, Ge(1), Le(3600)] = 120

@@ -12,8 +12,8 @@ from bots.markdown import code
 from bots.mentions import is_announcement
 from bots.models import Team
 from bots.triage.backfill import old_issue, old_pull
-from bots.triage.decision import Decision, decide
-from forge.events import IssueOpened, IssueTakenIn
+from bots.triage.decision import Decision, decide, suspects_injection
+from forge.events import IssueEdited, IssueOpened, IssueTakenIn
 from forge.models import Issue
 
 ROUTED = """\
@@ -56,6 +56,16 @@ def route_issue(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
     yield PostComment(event.ref, comment(decision, ROUTED if trusted else WAITING, ctx.team), key=f"route:{event.ref}")
     if trusted:
         yield GiveWork(event.ref, decision.lane.agent, decision.lane.name, key=f"assign:{event.ref}")
+
+
+@bot.on(IssueEdited)
+def look_again(event: IssueEdited, ctx: Context) -> Iterator[Intent]:
+    """An edit routes nothing again; words to a machine that it brings are marked as those of a new issue are."""
+    issue = ctx.forge.issue(event.ref)
+    if issue.is_pull or not issue.is_open or event.ref.repo not in ctx.team.repos or INJECTION in issue.labels:
+        return
+    if suspects_injection(issue.title, issue.body):
+        yield SetLabels(event.ref, add=(INJECTION,), key=f"risk:{event.ref}")
 
 
 @bot.on(IssueTakenIn)

@@ -102,6 +102,7 @@ def town() -> Iterator[Town]:
         counter = forge.wsgi = Counter(forge.wsgi)
         stack.enter_context(forge)
         config = write_config(state, forge_port=int(forge.url.rpartition(":")[2]), web_port=1, model_url="http://[::1]")
+        config.write_text(f"{config.read_text()}limits: {{open_runs: 0}}\n")  # each issue is given out at once
         instance = Instance(load(config))
         stack.callback(instance.close)
         password = instance.secret_store.password(FORGE, ADMIN)

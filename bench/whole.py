@@ -57,6 +57,7 @@ def raised(*scopes: str) -> Iterator[RaisedHive]:
         state = Path(directory)
         model = stack.enter_context(ModelServer(script()))
         config = write_config(state, forge_port=free_port(), web_port=free_port(), model_url=model.url)
+        config.write_text(f"{config.read_text()}limits: {{open_runs: 0}}\n")  # each issue is given out at once
         instance = Instance(load(config))
         stack.callback(instance.close)
         tree = Supervisor(state / "logs", lambda name, status: None, preload=PRELOADED)

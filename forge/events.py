@@ -36,6 +36,16 @@ class IssueOpened(Event, wire="issue_opened"):
 
 
 @dataclass(frozen=True, slots=True)
+class IssueTakenIn(Event, wire="issue_taken_in"):
+    """An operator wants an issue or pull request looked at that is older than the hive. The hive itself makes it.
+
+    `wake` is whether its lane's agent may get it.
+    """
+
+    wake: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class IssueEdited(Event, wire="issue_edited"):
     """An issue's title or body was changed."""
 

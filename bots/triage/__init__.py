@@ -11,8 +11,9 @@ from bots.intents import Intent, PostComment, SetLabels
 from bots.markdown import code
 from bots.mentions import is_announcement
 from bots.models import Team
-from bots.triage.decision import Decision, decide
-from forge.events import IssueOpened
+from bots.triage.backfill import old_issue, old_pull
+from bots.triage.decision import Decision, decide, suspects_injection
+from forge.events import IssueEdited, IssueOpened, IssueTakenIn
 from forge.models import Issue
 
 ROUTED = """\
@@ -32,12 +33,14 @@ BY_DEFAULT = "- {what} because nothing in it points elsewhere"
 
 UNSURE = "- its kind is not clear: say so with a label `type/…`"
 
-bot = Bot("triage", may={SetLabels, GiveWork, PostComment})
+bot = Bot("triage", may={SetLabels, GiveWork, PostComment}, listens_to_bots={"core"})
 
 
 @bot.on(IssueOpened)
 def route_issue(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
     """Label, assign and comment; what a person has decided already stays."""
+    if ctx.team.is_machine(event.actor):  # what the hive itself files it has given to somebody already
+        return
     issue = ctx.forge.issue(event.ref)
     if issue.is_pull or not issue.is_open or event.ref.repo not in ctx.team.repos or is_announcement(issue, ctx.team):
         return
@@ -53,6 +56,31 @@ def route_issue(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
     yield PostComment(event.ref, comment(decision, ROUTED if trusted else WAITING, ctx.team), key=f"route:{event.ref}")
     if trusted:
         yield GiveWork(event.ref, decision.lane.agent, decision.lane.name, key=f"assign:{event.ref}")
+
+
+@bot.on(IssueEdited)
+def look_again(event: IssueEdited, ctx: Context) -> Iterator[Intent]:
+    """An edit routes nothing again; words to a machine that it brings are marked as those of a new issue are."""
+    issue = ctx.forge.issue(event.ref)
+    if issue.is_pull or not issue.is_open or event.ref.repo not in ctx.team.repos or INJECTION in issue.labels:
+        return
+    if suspects_injection(issue.title, issue.body):
+        yield SetLabels(event.ref, add=(INJECTION,), key=f"risk:{event.ref}")
+
+
+@bot.on(IssueTakenIn)
+def take_in(event: IssueTakenIn, ctx: Context) -> Iterator[Intent]:
+    """Label what is older than the hive, without a word; its agent gets it only where an operator wants that."""
+    issue = ctx.forge.issue(event.ref)
+    if not issue.is_open or event.ref.repo not in ctx.team.repos or is_announcement(issue, ctx.team):
+        return
+    decision = decide(issue, ctx.team, ctx.classifier.guess(event.ref.repo, issue.title, issue.body))
+    rows = ctx.forge.timeline(event.ref)
+    if issue.is_pull:
+        yield from old_pull(issue, decision, [change.path for change in ctx.forge.files(event.ref)], rows, ctx.team)
+    else:
+        has_run = ctx.history.run_for(event.ref) is not None
+        yield from old_issue(issue, decision, rows, ctx.team, wake=event.wake and not has_run)
 
 
 def wanted_labels(issue: Issue, decision: Decision) -> Iterator[str]:

@@ -119,6 +119,10 @@ class BrokerClient:
         """Ask people something, with `options`, for `ttl` seconds, of `to`; the turn is to end then."""
         self._call("ask", {"key": key, "question": question, **more})
 
+    def bounce(self, key: str, why: str, owner: str = "") -> None:
+        """Say that the run's issue is not of the agent's lane; the turn is to end then."""
+        self._call("not_my_lane", {"key": key, "why": why, **({"owner": owner} if owner else {})})
+
     def status(self) -> dict[str, Any]:
         """How the agent's work stands on the forge."""
         return self._call("status", {})

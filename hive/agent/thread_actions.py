@@ -50,6 +50,13 @@ class ThreadActions:
         self.broker.ask(self._key(question), question, **more, **({"to": to} if to else {}))
         raise TurnEnded("asked", question.strip())
 
+    def bounce(self, why: str, owner: str = "") -> NoReturn:
+        """Give the issue back, and end the turn."""
+        if not why.strip():
+            raise ToolError("Say why it is not of your lane.")
+        self.broker.bounce(self._key(why, owner), why, owner.strip())
+        raise TurnEnded("bounced", why.strip())
+
     def status(self) -> str:
         """How the agent's work stands."""
         return json.dumps(self.broker.status(), indent=1, ensure_ascii=False)

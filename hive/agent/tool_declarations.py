@@ -175,6 +175,18 @@ ASK = Tool(
     frozenset({"options", "hours", "to"}),
     capability="ask",
 )
+NOT_MY_LANE = Tool(
+    "not_my_lane",
+    "Give the issue of this run back, because it belongs to another agent's lane. Ends your turn and your work on it: it goes to the "
+    "agent that you name, or to that of the next lane; if it was given back before, an operator decides. Not for what is hard, "
+    "unclear or cannot be done: say so, or ask.",
+    {
+        "why": text("What it is about, and what makes it another lane's. People and the next agent read it."),
+        "owner": text("The name of the agent whose it is; left out if you do not know."),
+    },
+    frozenset({"owner"}),
+    capability="comment",
+)
 UPDATE_PR = Tool(
     "update_pr",
     "Change the title or the description of your pull request. Your turn goes on.",
@@ -213,7 +225,20 @@ CONFIG_REQUEST = Tool(
 WORK_TOOLS = (RUN, READ, SEARCH, WRITE, EDIT)
 """Tools that look at the work tree and change it: an engine that brings its own is not offered these."""
 
-HIVE_TOOLS = (PROGRESS, NOTE, COMMENT, ASK, STATUS, LOGS, UPDATE_PR, CONFIG_REQUEST, SUBMIT, PROPOSE, FINISH)
+HIVE_TOOLS = (
+    PROGRESS,
+    NOTE,
+    COMMENT,
+    ASK,
+    NOT_MY_LANE,
+    STATUS,
+    LOGS,
+    UPDATE_PR,
+    CONFIG_REQUEST,
+    SUBMIT,
+    PROPOSE,
+    FINISH,
+)
 """Tools that reach beyond the work tree: every engine is offered these, as plain tools or by MCP."""
 
 

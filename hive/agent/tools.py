@@ -29,6 +29,7 @@ def handlers(
         "update_pr": words.update_pull,
         "config_request": words.request_config,
         "ask": words.ask,
+        "not_my_lane": words.bounce,
         "status": words.status,
         "logs": words.logs,
         "run": lambda command: str(run(command)),

@@ -10,7 +10,7 @@ from hive.config.hive_yaml import TeamSettings
 
 LANE = "{name}, whose files are {paths}"
 PEERS = """\
-Your peers: {peers}. What belongs to a lane of theirs you leave to them, and say so.
+Your peers: {peers}. What belongs to a lane of theirs you leave to them, and say so; an issue that is theirs altogether you give back.
 """
 MOST_PATHS = 20
 

@@ -144,6 +144,7 @@ class AgentSockets:
             status=RunReport(instance.ledger, agent, brief.reader),
             log=partial(self._log, team),
             knowledge=instance.settings.knowledge_of(forge),
+            peers=lambda: instance.teams[team].agents,
             address=instance.address,
         )
 

@@ -23,6 +23,7 @@ from forge.gitea.writer import GiteaForge
 from forge.models import Ref, Repo
 from forge.protocol import Refused
 from forge.webhook import Delivery
+from hive.app.backfill import taking_in
 from hive.app.evaluators import evaluators
 from hive.app.gc import WORK, collecting
 from hive.app.learning import learning
@@ -170,8 +171,10 @@ def serve(instance: Instance, stop: threading.Event) -> None:
         lessons.start()
         learner = threading.Thread(target=learning, args=(instance, loops), name="learn")
         learner.start()
+        backfill = threading.Thread(target=taking_in, args=(instance, loops), name="backfill")
+        backfill.start()
         worker.serve(threads=instance.settings.limits.workers, stop=stop, loops=loops)
-        for thread in (sweeps, collector, changes, lessons, learner):
+        for thread in (sweeps, collector, changes, lessons, learner, backfill):
             thread.join()
         loops.last_words(instance.ledger_path)
 

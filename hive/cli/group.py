@@ -29,7 +29,7 @@ WELCOME = (
 SECTIONS = {
     "Start": ("demo", "check", "init", "up"),
     "Review without a forge": ("review", "engines"),
-    "Triage, with or without a forge": ("triage",),
+    "Triage, with or without a forge": ("triage", "backfill"),
     "Operate": (
         *(
             "doctor",

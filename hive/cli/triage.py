@@ -1,4 +1,4 @@
-"""The command that says what issues are, of a file without a forge, or of a repository."""
+"""The commands of triage: what issues are, of a file without a forge or of a repository, and taking in old ones."""
 
 from __future__ import annotations
 
@@ -112,3 +112,63 @@ def _team_of(instance: Instance, name: str) -> tuple[Repo, str]:
         if repo in team.repos:
             return repo, team.name
     raise failure(f"no team works in {name!r}")
+
+
+@main.command()
+@CONFIG
+@click.option("--repo", required=True, metavar="REPO", help="A repository, as `forgejo:acme/app`.")
+@click.option("--apply", "applies", is_flag=True, help="Take them in, one after another: `hive work` does it.")
+@click.option("--wake", is_flag=True, help="Give them to the agents of their lanes too, as far as these have room.")
+@click.option("--stop", is_flag=True, help="Take nothing more in. What was labelled stays so.")
+def backfill(*, config: Path, repo: str, applies: bool, wake: bool, stop: bool) -> None:
+    """Label the open issues and pull requests that are older than the hive.
+
+    Without --apply it says what it would do.
+    """
+    if stop and (applies or wake):
+        raise failure("--stop goes with nothing else")
+    instance = open_instance(config, "work")
+    where, team = _team_of(instance, repo)
+    if stop:
+        _stop_backfill(instance, where)
+    elif applies:
+        _begin_backfill(instance, where, team, wake=wake)
+    else:
+        _preview_backfill(instance, where, team, wake=wake)
+
+
+def _stop_backfill(instance: Instance, repo: Repo) -> None:
+    from hive.app.backfill import stop
+
+    was = stop(instance.ledger, repo)
+    click.echo("nothing is under way" if was is None else f"stopped after {was.done} of {was.total}")
+
+
+def _begin_backfill(instance: Instance, repo: Repo, team: str, *, wake: bool) -> None:
+    from hive.app.backfill import UnderWay, begin, open_numbers
+    from hive.app.triage import reader_of
+
+    try:
+        plan = begin(instance.ledger, team, repo, open_numbers(reader_of(instance, repo), repo), wake=wake)
+    except UnderWay as error:
+        raise failure(str(error)) from error
+    pace = instance.settings.limits.backfill
+    hours = len(plan.waiting) / pace
+    took = f"about {hours:.0f} h" if hours >= 1.5 else f"about {max(1, round(60 * hours))} min"
+    click.echo(f"{len(plan.waiting)} of {plan.total} wait, {pace} are taken in an hour: {took}")
+
+
+def _preview_backfill(instance: Instance, repo: Repo, team: str, *, wake: bool) -> None:
+    from hive.app.backfill import open_numbers, plan_of
+    from hive.app.backfill_preview import context_of, preview
+    from hive.app.triage import reader_of
+
+    known = plan_of(instance.ledger, repo)
+    if known is not None and known.waiting:
+        click.echo(
+            f"under way: {known.done} of {known.total} are taken in{', and given to agents' if known.wake else ''}"
+        )
+    numbers = open_numbers(reader_of(instance, repo), repo)
+    for line in preview(context_of(instance, team), repo, numbers, wake=wake).lines(wake=wake):
+        click.echo(line)
+    click.echo("nothing was changed; --apply takes them in")

@@ -23,8 +23,11 @@ class Limits:
     bot_turns: Annotated[int, Ge(1), Le(20)] = 3
     """Rounds among bots on one run before a person has to speak."""
 
-    open_runs: Annotated[int, Ge(0), Le(1000)] = 0
+    open_runs: Annotated[int, Ge(0), Le(1000)] = 10
     """Runs that one agent may have open before further issues wait for it in `queue/LANE`; 0 sets no limit. An operator's own assignment does not wait."""
+
+    backfill: Annotated[int, Ge(1), Le(3600)] = 120
+    """Old issues and pull requests that `hive backfill` takes in within an hour, of all repositories together."""
 
     change_files: Annotated[int, Ge(0), Le(100_000)] = 300
     """Files that a change of an agent may touch; 0 sets no limit. `max_files` of a repository's `.hive.yaml` comes first."""

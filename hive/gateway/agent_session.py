@@ -6,7 +6,7 @@ It holds no operator's power: everything in it is one agent's own.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ class AgentSession:
     of a run. `login` is called each time, as its token may be rotated. `base` is a repository's default branch, `brief`
     makes a turn's JSON, `address` is the repository's path on the forge: all raise OSError while the forge is unavailable,
     or a repository is missing. `capabilities` are those of the running container's configuration. `status` tells how a run stands on the
-    forge, raising OSError; `log` the last lines of a container of the team, control characters escaped, None if there is none. `outbound` looks through what it says, `push` through what it pushes, None if it may push nothing. `hold` is what keeps a run from pushing or speaking now, None for nothing; it raises OSError. `woken` wakes those who wait for the result of an effect, or for a turn.
+    forge, raising OSError; `log` the last lines of a container of the team, control characters escaped, None if there is none. `outbound` looks through what it says, `push` through what it pushes, None if it may push nothing. `hold` is what keeps a run from pushing or speaking now, None for nothing; it raises OSError. `peers` are the agents of the team. `woken` wakes those who wait for the result of an effect, or for a turn.
     """
 
     agent: str
@@ -53,4 +53,5 @@ class AgentSession:
     hold: Callable[[Turn], WorkHold | None] = lambda _: None
     woken: WakeupBroadcast = field(default_factory=WakeupBroadcast)
     knowledge: Repo | None = None
+    peers: Callable[[], Collection[str]] = tuple
     address: Callable[[Repo], str] = lambda repo: repo.path

@@ -11,7 +11,7 @@ from typing import Any, cast
 from flask import Flask, Response, jsonify, request
 
 from forge.matched_rule import MatchedRule
-from hive.gateway import ask_calls, forge_calls, middleware, read_calls, turn_calls
+from hive.gateway import ask_calls, bounce_call, forge_calls, middleware, read_calls, turn_calls
 from hive.gateway.admission import NO_TOKEN, CallRule, Denied, Gate, Guard
 from hive.gateway.agent_session import AgentSession
 from hive.gateway.call_admission import admitted, unknown
@@ -23,7 +23,8 @@ from hive.ledger import Turn
 MAX_ASKING = 16 << 10
 """Bytes of a question for a turn: it is the only call without the token of a run."""
 
-CALLS = {call.name: call for call in (*turn_calls.CALLS, *ask_calls.CALLS, *forge_calls.CALLS, *read_calls.CALLS)}
+_MODULES = (turn_calls, ask_calls, forge_calls, bounce_call, read_calls)
+CALLS = {call.name: call for module in _MODULES for call in module.CALLS}
 """Every call that needs the token of a run."""
 
 

@@ -12,7 +12,7 @@ from typing import Any
 MAX_DEPTH = 32
 """Of what a model gives a tool; deeper is no tool's input."""
 
-OUTCOMES = frozenset({"asked", "pushed", "partial", "proposed", "answered", "no-op", "blocked", "failed"})
+OUTCOMES = frozenset({"asked", "bounced", "pushed", "partial", "proposed", "answered", "no-op", "blocked", "failed"})
 TEXTS = {"text": ("text",), "thinking": ("thinking",), "redacted_thinking": ("data",), "tool_use": ("id", "name")}
 """What is text in a block, by the block's type; other types only have to be named."""
 

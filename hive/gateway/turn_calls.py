@@ -13,6 +13,7 @@ from hive.agent.text import repaired
 from hive.gateway import fields, middleware
 from hive.gateway.admission import Denied
 from hive.gateway.agent_session import AgentSession
+from hive.gateway.bounce_call import NAME as BOUNCE
 from hive.gateway.calls import MAX_LINE, BrokerCall
 from hive.gateway.outbound import texts_in
 from hive.gateway.run_costs import held_up, stopped_by, with_costs
@@ -38,7 +39,7 @@ MAX_WAIT_SECONDS = 25.0
 POLL_SECONDS = 0.5
 """How often to look for a turn without a wake-up."""
 
-SPOKEN = OUTCOMES - {"asked", "pushed"}
+SPOKEN = OUTCOMES - {"asked", "bounced", "pushed"}
 """Ends of a turn whose message belongs on the thread; the other one has made a pull request there."""
 
 NOT_KEPT = {MalformedLine: 400, NoSuchMessage: 400, OutOfSequence: 409, TranscriptFull: 413}
@@ -170,6 +171,8 @@ def end(session: AgentSession, turn: Turn, asked: dict[str, Any]) -> dict[str, A
     if outcome not in OUTCOMES:
         raise Denied(400, f"outcome should be one of {', '.join(sorted(OUTCOMES))}")
     if outcome == "asked" and session.ledger.questions.of_turn(turn.id) is None:
+        outcome = "blocked"
+    if outcome == "bounced" and not session.ledger.broker_calls.counts(turn.run).get(BOUNCE):
         outcome = "blocked"
     reached = held_up(session.ledger, turn, outcome)
     if reached is not None and reached.until:  # an engine that cannot pause has given up; the turn goes on nevertheless

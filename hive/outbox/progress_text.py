@@ -34,6 +34,7 @@ LAST = {
     "blocked": "it cannot go on; its last comment says why",
     "failed": "its last turn failed; its last comment says why",
     "no-op": "it says that nothing needs to be changed",
+    "bounced": "it says that this is not of its lane",
 }
 """Why an operator is waited for, by the outcome of the last turn."""
 

@@ -108,6 +108,7 @@ class World:
         self.proposals: dict[str, dict[str, Any]] = {}
         self.edits: list[dict[str, Any]] = []
         self.questions: list[dict[str, Any]] = []
+        self.bounces: list[dict[str, Any]] = []
         self.requests: list[dict[str, Any]] = []
         self.ends: list[dict[str, Any]] = []
         self.beats = 0
@@ -277,6 +278,9 @@ class World:
             case "ask":
                 self.questions.append(body)
                 return {"question": len(self.questions), "url": "http://forge.invalid/q"}
+            case "not_my_lane":
+                self.bounces.append(body)
+                return {"id": 1, "url": "http://forge.invalid/1"}
             case "status":
                 return {"run": 7, "calls": {"comment": len(self.comments)}}
             case "logs":

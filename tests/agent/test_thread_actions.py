@@ -50,3 +50,26 @@ def test_a_question_ends_the_turn(world: World) -> None:
     (asked,) = world.questions
     assert (asked["options"], asked["ttl"], asked["to"]) == (["a", "b"], 4 * 3600, "author")
     assert world.results()[:2] == ["The question is empty.", "a or b?"]
+
+
+def test_giving_an_issue_back_ends_the_turn(world: World) -> None:
+    """The reason and the owner go to the host, and no last word is said: the comment is one."""
+    world.responder = Calls(
+        ToolCall("not_my_lane", {"why": " "}),
+        ToolCall("not_my_lane", {"why": "It is the flake's.", "owner": "noah"}),
+        FINISH,
+    )
+    end = world.hold(capabilities=["comment"])
+    assert (end["outcome"], end["message"]) == ("bounced", "It is the flake's.")
+    (bounced,) = world.bounces
+    assert (bounced["why"], bounced["owner"]) == ("It is the flake's.", "noah")
+    assert world.results()[:2] == ["Say why it is not of your lane.", "It is the flake's."]
+    assert "Done." not in world.comments.values()
+
+
+def test_who_may_not_give_it_back_goes_on(world: World) -> None:
+    """What the host refuses is told, and the turn ends as it would have."""
+    world.answers["not_my_lane"] = [403]
+    world.responder = Calls(ToolCall("not_my_lane", {"why": "Not mine."}), FINISH)
+    assert world.hold(capabilities=["comment"])["outcome"] == "answered"
+    assert world.results()[0] == "not_my_lane: not_my_lane: scripted"

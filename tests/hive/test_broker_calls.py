@@ -32,6 +32,7 @@ BODIES: Mapping[str, dict[str, str]] = {
     "propose": {"branch": "agent/iris/x", "title": "t", "body": "b"},
     "update_pr": {"key": "k", "title": "t"},
     "config_request": {"key": "k", "title": "t", "what": "rsvg-convert", "why": "icons"},
+    "not_my_lane": {"key": "k", "why": "it is of nix"},
     "status": {},
     "logs": {},
 }
@@ -107,7 +108,7 @@ def test_a_call_may_be_made_so_many_times_in_a_run(socket: Socket, run: int, cal
     token = socket.turn()["token"]
     for number in range(call.quota - 2):
         assert socket.ledger.broker_calls.count(run, call.name, f"earlier {number}", most=call.quota)
-    for number in range(2):
+    for number in range(min(2, call.quota)):
         body = BODIES[call.name] | ({call.once: f"agent/iris/{number}"} if call.once else {})
         for _ in range(2 if call.once else 1):  # sent again it is the same one
             assert socket.post(f"/v1/{call.name}", body, token)[0] == (404 if call.name == "logs" else 200)
@@ -117,7 +118,7 @@ def test_a_call_may_be_made_so_many_times_in_a_run(socket: Socket, run: int, cal
     assert f"{call.name} may be called {call.quota} times in a run" in answer["error"]
     made = acts(socket, "call_made")
     assert {row["call"] for row in made} == {call.name}
-    assert len(made) >= 2
+    assert len(made) >= min(2, call.quota)
 
 
 def test_a_malformed_call_is_answered_with_its_form(socket: Socket, run: int) -> None:

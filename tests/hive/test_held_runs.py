@@ -34,13 +34,14 @@ CALLS: dict[str, dict[str, Any]] = {
     "pull": {"branch": "agent/iris/x", "title": "Fix it", "body": "Done."},
     "update_pr": {"key": "u", "title": "Fix it"},
     "propose": {"branch": "agent/iris/x", "title": "More packages", "body": "Please."},
+    "not_my_lane": {"key": "n", "why": "It is noah's."},
     "config_request": {"key": "c", "title": "More", "what": "jq", "why": "JSON"},
     "comment": {"key": "c", "body": "I looked."},
     "ask": {"key": "a", "question": "Which one?"},
 }
 """Every call that shows something."""
 
-SAY = {"comment", "ask"}
+SAY = {"comment", "ask", "not_my_lane"}
 
 
 @dataclass

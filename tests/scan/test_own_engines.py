@@ -7,13 +7,14 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from bots.models import Level, Scan
 from hive.app.review_engines import table
 from hive.config import BadYaml, load
-from hive.config.engine_settings import TAKEN, EngineSettings
+from hive.config.engine_settings import TAKEN, EngineSettings, Kind
 from hive.instance.instance import Instance
 from hive.provision.host_checks import _own_analysers
 from hive.scan.analysis import ENGINES, analyse
@@ -143,7 +144,7 @@ def test_a_trial_says_what_a_review_would(tmp_path: Path, program: str | None, w
     script = tmp_path / "they.py"
     script.write_text(program or "")
     command = (sys.executable, str(script), "one") if program else ("no-such-analyser", "one")
-    mine = EngineSettings("they", command, tuple(KINDS))
+    mine = EngineSettings("they", command, get_args(Kind))
     [engine] = engines_of((mine,))[len(ENGINES) :]
     assert failure_of(engine) == why
 

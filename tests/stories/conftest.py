@@ -239,16 +239,17 @@ def raised(
     responder: Responder,
     *,
     longest_delay: float = 10.0,
-    limits: str = "crashes: 1000000",
+    limits: str = "crashes: 1000000, open_runs: 0",
     model_url: str = "",
     model_key: str = "",
     sandbox: str = "",
     more: str = "",
     others: str = "",
 ) -> Iterator[Hive]:
-    """A hive that is up, below a directory; containers are killed often in stories, so none of them stays down for it.
+    """A hive that is up, below a directory.
 
-    `others` are the agents beside iris, such as `, atlas`.
+    Containers are killed often in stories, so none of them stays down for it, and runs of earlier stories stay open, so that
+    they keep nobody from work. `others` are the agents beside iris, such as `, atlas`.
     """
     with ExitStack() as stack:
         model = stack.enter_context(ModelServer(responder, key=model_key))

@@ -12,6 +12,7 @@ from bots.classification import DecidedBy
 from bots.markdown import code, plain_name
 from bots.models import Team
 from bots.triage.decision import Decision
+from bots.triage.terms import is_telling
 from forge.models import Issue
 
 ROUTED = """\
@@ -38,6 +39,8 @@ SURE = {
 }
 UNSURE = "- its kind is not clear: say so with a label `type/…`"
 
+SUSPECTED = "✋ Its text talks to a machine rather than to people: `risk/injection` holds it until somebody has looked and taken the label away."
+
 ASKED = """\
 ❓ @{author}, this is missing. Edit the issue, or answer in a comment:
 ```markdown
@@ -54,7 +57,7 @@ MOST_WORDS = 5
 def head(issue: Issue, decision: Decision, team: Team) -> str:
     """What an issue is taken for, whose it is, and why; empty where people have said both."""
     is_trusted = team.is_trusted(issue.author)
-    if is_trusted and decision.by is decision.lane_by is DecidedBy.EXPLICIT:
+    if is_trusted and not decision.injection_suspected and decision.by is decision.lane_by is DecidedBy.EXPLICIT:
         return ""
     kind, lane = decision.kind, decision.lane
     called = ", ".join(f"@{login}" for login in lane.operators) or team.call()
@@ -62,7 +65,8 @@ def head(issue: Issue, decision: Decision, team: Team) -> str:
     word = kind.label.split("/")[-1] if kind is not None else "issue"
     why = [_kind_reason(decision, labelled), _lane_reason(decision, issue)]
     template = ROUTED if is_trusted else WAITING
-    return template.format(kind=word, lane=lane.name, agent=lane.agent, operators=called, why="\n".join(why))
+    said = template.format(kind=word, lane=lane.name, agent=lane.agent, operators=called, why="\n".join(why))
+    return f"{said}\n\n{SUSPECTED}" if decision.injection_suspected else said
 
 
 def asked(issue: Issue, names: Sequence[str]) -> str:
@@ -108,6 +112,7 @@ def _lane_reason(decision: Decision, issue: Issue) -> str:
 def _because(what: str, words: tuple[str, ...], by: DecidedBy) -> str:
     if by is DecidedBy.TEMPLATE:
         return BY_TEMPLATE.format(what=what)
-    if words:
-        return BECAUSE.format(what=what, words=", ".join(map(code, words[:MOST_WORDS])))
+    told = [word for word in words if by not in SURE or is_telling(word)]
+    if told:
+        return BECAUSE.format(what=what, words=", ".join(map(code, told[:MOST_WORDS])))
     return f"- {what}" if by in SURE else BY_DEFAULT.format(what=what)

@@ -29,6 +29,11 @@ def terms_of(text: CleanText) -> IssueTerms:
     return IssueTerms(title, _first(_terms(text.prose), MOST_BODY))
 
 
+def is_telling(phrase: str) -> bool:
+    """Whether a phrase has a word that says something."""
+    return any(word not in _STOP for word in _WORD.findall(phrase.lower()))
+
+
 def _terms(text: str) -> Iterator[str]:
     for word in _WORD.findall(text.lower()):
         if (len(word) > 1 or word.isdigit()) and word not in _STOP:

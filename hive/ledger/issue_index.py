@@ -58,6 +58,10 @@ class IssueIndex:
                 [(repo, term) for term in {*_split(mark, *texts)}],
             )
 
+    def numbers(self, repo: str) -> set[int]:
+        """The issues of a repository that are indexed."""
+        return {row["number"] for row in self._db.rows("SELECT number FROM issue_texts WHERE repo = ?", repo.lower())}
+
     def similar(self, repo: str, number: int, title: Sequence[str], body: Sequence[str]) -> list[SimilarIssue]:
         """The issues of one repository that are most like these terms, best first; never the issue `number` itself."""
         mine, total = _weights(title, body), self._size(repo.lower())

@@ -12,6 +12,7 @@ from typing import Any, Protocol, TypeVar
 from bots.classification import Classifier
 from bots.configurations import ConfigurationView, Evaluation, TombstoneView
 from bots.intents import Intent
+from bots.issue_terms import IssueTerms, SimilarIssue, TriageNote
 from bots.model_review import ModelReview, ReviewTask
 from bots.models import Scan, Team
 from bots.queued_issue import QueuedIssue
@@ -114,6 +115,12 @@ class History(Protocol):
 
     def queue_of(self, agent: str, most: int) -> tuple[int, tuple[QueuedIssue, ...]]:
         """How many issues an agent may be given, if it may have `most` open (0: no limit), and those that wait for it."""
+
+    def triage_note(self, ref: Ref) -> TriageNote | None:
+        """What triage has said on an issue; None if nothing."""
+
+    def similar_issues(self, ref: Ref, terms: IssueTerms) -> tuple[SimilarIssue, ...]:
+        """Issues of the same repository that are most like one with these terms, best first."""
 
     def queued_agents(self, team: str) -> tuple[str, ...]:
         """The agents of a team for whom issues wait."""

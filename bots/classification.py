@@ -15,6 +15,9 @@ class DecidedBy(StrEnum):
     EXPLICIT = "explicit"
     """Somebody's own word: a label, a field of an issue form, a mention of an agent."""
 
+    TEMPLATE = "template"
+    """The labels of the issue template that it was written with."""
+
     RULES = "rules"
     """The words and paths of `hive.yaml`."""
 

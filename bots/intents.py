@@ -31,6 +31,7 @@ from bots.agent_intents import (
 )
 from bots.models import ReplyLine
 from bots.review_intents import ReviewIntent
+from bots.triage_intents import TriageIntent
 from bots.turn_request import TurnRequest
 from forge.conversation import Conversation
 from forge.models import CommitStatus, Ref, Repo, User
@@ -319,6 +320,7 @@ Intent = (
     | RequestBotReview
     | RequestReview
     | ReviewIntent
+    | TriageIntent
     | SetStatus
     | SetVerdict
     | RefreshVerdict

@@ -88,4 +88,13 @@ class CloseReview(WireNamed, wire="close_review"):
     key: str
 
 
-ReviewIntent = PostReview | ShowReview | EditRemarks | DismissFinding | CloseReview
+@dataclass(frozen=True, slots=True)
+class RequestReviewers(WireNamed, wire="request_reviewers"):
+    """Ask accounts, by their logins, for a review of an open pull request; one that the forge does not let be asked is left out."""
+
+    ref: Ref
+    logins: tuple[str, ...]
+    key: str
+
+
+ReviewIntent = PostReview | ShowReview | EditRemarks | DismissFinding | CloseReview | RequestReviewers

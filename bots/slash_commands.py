@@ -131,6 +131,14 @@ COMMANDS = (
         on=AT_WORK,
         agents=True,
     ),
+    CommandSpec(
+        "duplicate",
+        "#number",
+        "close this issue as a duplicate of another one of this repository",
+        least=1,
+        most=2,
+        on=frozenset({ThreadKind.ISSUE}),
+    ),
     CommandSpec("pause", "[agent]", "suspend an agent", most=1),
     CommandSpec(
         "resume", "[agent]", "resume a paused agent; on a configuration, deploy its merged changes again", most=1

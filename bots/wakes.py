@@ -45,7 +45,7 @@ here. If it matters for your later work, note it; then end your turn.
 {body}"""
 WORDS = "\n\nThe comment:\n{text}"
 
-bot = Bot("wakes", may={Assign, GiveWork, StartRun, PostComment, React})
+bot = Bot("wakes", may={Assign, GiveWork, StartRun, PostComment, React}, listens_to_bots={"core"})
 
 
 @bot.on(IssueOpened)
@@ -84,7 +84,7 @@ def hear_mentions(event: CommentPosted, ctx: Context) -> Iterator[Intent]:
 
 @bot.on(ReviewerRequested)
 def hear_review_request(event: ReviewerRequested, ctx: Context) -> Iterator[Intent]:
-    """An operator who asks an agent for a review wakes it, once for each request."""
+    """An operator, or the hive, who asks an agent for a review wakes it, once for each request."""
     issue = ctx.forge.issue(event.ref)
     if not is_at_work(issue, ctx, pulls=True) or not issue.is_pull:
         return
@@ -92,7 +92,7 @@ def hear_review_request(event: ReviewerRequested, ctx: Context) -> Iterator[Inte
     for user in pull.reviewers:
         agent = ctx.team.agent_of(user)
         row = request_of(user, ctx.forge.timeline(event.ref))
-        if agent is None or row is None or row.actor is None or row.actor.id not in ctx.team.operators:
+        if agent is None or row is None or row.actor is None or not may_ask(row.actor, ctx.team):
             continue
         if user.id == pull.author.id or is_here(agent, event.ref, ctx):
             continue
@@ -231,6 +231,11 @@ def posted(ref: Ref, comment_id: int, ctx: Context) -> tuple[Comment | None, boo
     except NotFound:
         found = reply(ctx.forge, ref, comment_id)
         return (None if found is None else found.comment), True
+
+
+def may_ask(user: User, team: Team) -> bool:
+    """Whether somebody's request for a review wakes an agent: an operator's, or that of the hive itself, of no agent."""
+    return user.id in team.operators or (team.is_machine(user) and team.agent_of(user) is None)
 
 
 def request_of(user: User, rows: Iterable[TimelineEvent]) -> TimelineEvent | None:

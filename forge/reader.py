@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from forge.issue_templates import IssueTemplate
 from forge.models import (
     Branch,
     Comment,
@@ -48,6 +49,9 @@ class IssueReader(Protocol):
 
     def timeline(self, ref: Ref) -> list[TimelineEvent]:
         """All rows of a timeline, oldest first."""
+
+    def issue_templates(self, repo: Repo) -> list[IssueTemplate]:
+        """The issue templates of the default branch that the forge can read; none without code."""
 
 
 class PullReader(Protocol):

@@ -37,7 +37,7 @@ HOMES = {
     "requests": ["forge/gitea"],
     "waitress": ["hive/gateway/wsgi_server.py", "forge/embedded"],
     "werkzeug": ["forge/embedded", "forge/matched_rule.py", "hive/gateway/middleware.py", "hive/web/pages.py"],
-    "yaml": ["hive/config", "hive/scan/catalog"],
+    "yaml": ["hive/config", "hive/scan/catalog", "forge/embedded/services/templates.py"],
 }
 """Each outside library and the only places that import it."""
 

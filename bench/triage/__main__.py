@@ -40,6 +40,12 @@ def measure(train: Path, test: Path, *, real: bool) -> Iterator[Row | Gap]:
     yield Row(f"learning {name}", ours["train_seconds"], "s", *_beside(theirs, "train_seconds"), at_most_times(1.5))
     yield Row(f"memory for {name}", ours["peak_mb"], "MB", *_beside(theirs, "peak_mb"), at_most_times(0.5))
     yield Row("one decision, 6 kB", ours["decision_ms"], "ms", *_beside(theirs, "decision_ms"), at_most(20))
+    known = _run([sys.executable, "-m", "bench.triage.similar"])
+    among = f"a decision with what is like it, among {MANY:,} issues of 6 kB"
+    yield Row(f"{among}: median", known["decision_ms"], "ms", goal=at_most(20))
+    yield Row(f"{among}: slowest of 50", known["slowest_ms"], "ms")
+    yield Row("indexing an issue", known["index_ms"], "ms")
+    yield Row(f"the index of {MANY:,} issues", known["mb"], "MB")
     if theirs is None:
         yield Gap(PEER, "not installed; run: scripts/peers")
 

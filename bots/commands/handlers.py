@@ -16,6 +16,7 @@ from bots.commands.configurations import (
     rollback,
     suspend_deployments,
 )
+from bots.commands.duplicate import duplicate
 from bots.commands.findings import dismiss, explain, review
 from bots.commands.fix import fix
 from bots.commands.invocation import CommandOutcome, Invocation, no, quoted, yes
@@ -266,6 +267,7 @@ HANDLERS: dict[str, Callable[[Invocation], CommandOutcome]] = {
     "plan": plan,
     "rebuild": rebuild,
     "not-my-lane": bounce,
+    "duplicate": duplicate,
     "pause": pause,
     "resume": resume,
     "restart": restart,

@@ -11,6 +11,7 @@ from bots.holds import INJECTION, hold_on
 from bots.intents import Intent, SetLabels
 from bots.models import Team
 from bots.triage.decision import MOST_AREAS, Decision
+from bots.triage.labels import taken_away, was_removed
 from forge.models import Issue, TimelineEvent
 
 BY_WORD = (DecidedBy.EXPLICIT, DecidedBy.RULES)
@@ -28,7 +29,7 @@ def old_issue(
     kind = () if decision.kind is None or decision.by is DecidedBy.DEFAULT else (decision.kind.label,)
     yield from _labels(issue, rows, team, kind, decision.areas if has_lane else ())
     if decision.injection_suspected:
-        if INJECTION not in issue.labels and INJECTION not in taken_away(rows, team):
+        if INJECTION not in issue.labels and not was_removed(INJECTION, rows, team):
             yield SetLabels(issue.ref, add=(INJECTION,), key=f"risk:{issue.ref}")
         return
     if wake and has_lane and not issue.assignees:
@@ -53,15 +54,6 @@ def areas_of(paths: Iterable[str], team: Team) -> tuple[str, ...]:
         for lane in team.lanes
     }
     return tuple(label for label in sorted(counts, key=lambda label: -counts[label]) if counts[label])[:MOST_AREAS]
-
-
-def taken_away(rows: Iterable[TimelineEvent], team: Team) -> frozenset[str]:
-    """The labels that somebody other than the hive has taken off an issue."""
-    return frozenset(
-        row.label
-        for row in rows
-        if row.kind == "label" and row.removed and not (row.actor is not None and team.is_machine(row.actor))
-    )
 
 
 def _labels(

@@ -13,6 +13,9 @@ from bots.triage.words import hits, path_hits
 from forge.models import Issue
 
 MOST_AREAS = 3
+HINTED = 0.95
+"""How sure the template makes that somebody chose: of public issues one in twelve was labelled otherwise later."""
+
 TITLE_WEIGHT = 3
 """A word in the title counts as much as so many in the text."""
 
@@ -43,8 +46,8 @@ class Decision:
     """What triage makes of an issue.
 
     `kind` is None where it is not sure, or where a person has chosen; `areas` are one to three labels, that of `lane` first.
-    `confidence` (0 to 1) and `by` are of the kind. `duplicates` are numbers among the candidates, at most three; `needs` are of
-    `repro`, `version`, `logs`. `kind_words` and `lane_words` are what in the issue decided.
+    `confidence` (0 to 1) and `by` are of the kind, `lane_by` is of the lane. `needs` are of `repro`, `version`, `logs`.
+    `kind_words` and `lane_words` are what in the issue decided.
     """
 
     kind: IssueKind | None
@@ -55,16 +58,16 @@ class Decision:
     kind_words: tuple[str, ...] = ()
     lane_words: tuple[str, ...] = ()
     priority: str = ""
-    duplicates: tuple[int, ...] = ()
     needs: tuple[str, ...] = ()
     injection_suspected: bool = False
+    lane_by: DecidedBy = DecidedBy.DEFAULT
 
 
-def decide(issue: Issue, team: Team, guess: Guess | None = None) -> Decision:
-    """The decision about an issue; `guess` is what a classifier says of it."""
+def decide(issue: Issue, team: Team, guess: Guess | None = None, *, hints: tuple[str, ...] = ()) -> Decision:
+    """The decision about an issue; `guess` is what a classifier says of it, `hints` are the labels of its template."""
     text = clean(issue.title, issue.body)
-    kind, sure, by, words = _kind(issue, text, team, guess)
-    lane, areas, lane_words = _lane(issue, text, team)
+    kind, sure, by, words = _kind(issue, text, team, guess, hints)
+    lane, areas, lane_words, lane_by = _lane(issue, text, team, hints)
     return Decision(
         kind,
         lane,
@@ -76,6 +79,7 @@ def decide(issue: Issue, team: Team, guess: Guess | None = None) -> Decision:
         priority=next((value for name, value in text.fields if name in PRIORITY_FIELDS and value != "none"), ""),
         needs=tuple(_needs(text)) if kind is not None and name_of(kind.label) == "bug" else (),
         injection_suspected=suspects_injection(issue.title, issue.body),
+        lane_by=lane_by,
     )
 
 
@@ -109,7 +113,7 @@ def scored(words: Sequence[str], text: CleanText) -> tuple[int, tuple[str, ...]]
 
 
 def _kind(
-    issue: Issue, text: CleanText, team: Team, guess: Guess | None
+    issue: Issue, text: CleanText, team: Team, guess: Guess | None, hints: tuple[str, ...]
 ) -> tuple[IssueKind | None, float, DecidedBy, tuple[str, ...]]:
     by_name = {name_of(kind.label): kind for kind in reversed(team.kinds)}
     chosen = {kind.label: kind for kind in team.kinds}
@@ -117,6 +121,9 @@ def _kind(
         return chosen.get(label), 1.0, DecidedBy.EXPLICIT, ()
     if (stated := by_name.get(stated_kind(text))) is not None:
         return stated, 1.0, DecidedBy.EXPLICIT, ()
+    hinted = {by_name[name] for name in map(name_of, hints) if name in by_name}
+    if len(hinted) == 1:
+        return hinted.pop(), HINTED, DecidedBy.TEMPLATE, ()
     found = [(kind, *scored(kind.words, text)) for kind in team.kinds]
     kind, score, words = max(found, key=lambda each: each[1], default=(IssueKind("type/task"), 0, ()))
     if score:
@@ -129,11 +136,17 @@ def _kind(
     return last, 0.0, DecidedBy.DEFAULT, ()
 
 
-def _lane(issue: Issue, text: CleanText, team: Team) -> tuple[Lane, tuple[str, ...], tuple[str, ...]]:
-    """The lane, the labels of all areas that the issue is about, and what decided."""
+def _lane(
+    issue: Issue, text: CleanText, team: Team, hints: tuple[str, ...]
+) -> tuple[Lane, tuple[str, ...], tuple[str, ...], DecidedBy]:
+    """The lane, the labels of all areas that the issue is about, what decided, and who."""
     if (called := _called(text, team)) is not None:
         lane, word = called
-        return lane, (lane.label,), (word,)
+        return lane, (lane.label,), (word,), DecidedBy.EXPLICIT
+    for labels, by in ((issue.labels, DecidedBy.EXPLICIT), (hints, DecidedBy.TEMPLATE)):
+        named = [lane for lane in team.lanes if lane.label in labels]
+        if len(named) == 1:
+            return named[0], (named[0].label,), (), by
     raw = f"{issue.title}\n{issue.body[:LONGEST]}"
     found: list[tuple[int, tuple[str, ...], Lane]] = []
     for lane in team.lanes:
@@ -144,7 +157,8 @@ def _lane(issue: Issue, text: CleanText, team: Team) -> tuple[Lane, tuple[str, .
     near = [
         other.label for points, _, other in sorted(found, key=lambda each: -each[0]) if points and 2 * points >= score
     ]
-    return lane, tuple(dict.fromkeys((lane.label, *near)))[:MOST_AREAS], words
+    areas = tuple(dict.fromkeys((lane.label, *near)))[:MOST_AREAS]
+    return lane, areas, words, DecidedBy.RULES if words else DecidedBy.DEFAULT
 
 
 def _called(text: CleanText, team: Team) -> tuple[Lane, str] | None:

@@ -8,10 +8,13 @@ from datetime import UTC, datetime
 from forge.gitea import decode_models
 from forge.gitea.client import MAX_PAGES, ROWS
 from forge.gitea.connection import ForgeConnection
+from forge.gitea.issue_templates import issue_template
 from forge.gitea.json_value import JsonValue
+from forge.issue_templates import IssueTemplate
 from forge.models import Comment, Issue, Reaction, Ref, Repo, TimelineEvent
 from forge.protocol import NotFound, Refused, Unavailable
 
+_MOST_TEMPLATES = 40
 _EMPTY_PAGES = 2
 """Pages without a row that end a timeline: remarks on code are counted and left out."""
 
@@ -64,6 +67,14 @@ class GiteaIssueReader(ForgeConnection):
             return any(decode_models.issue(row, ref.repo).is_open for row in rows)
         except (NotFound, Refused):
             return False
+
+    def issue_templates(self, repo: Repo) -> list[IssueTemplate]:
+        """The issue templates of the default branch that the forge can read; it answers 404 without code."""
+        try:
+            rows = self._client.get(self._at(repo, "issue_templates")).each()
+            return [issue_template(row) for row in list(rows)[:_MOST_TEMPLATES]]
+        except (NotFound, Refused):
+            return []
 
     def timeline(self, ref: Ref) -> list[TimelineEvent]:
         """All rows of a timeline, oldest first."""

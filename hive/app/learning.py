@@ -13,7 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
-from forge.models import Repo
+from bots.triage.cleaning import clean
+from bots.triage.terms import terms_of
+from forge.models import Issue, Repo
 from forge.protocol import ForgeError
 from hive.app.triage import labelled, learn_labels, newest, reader_of
 from hive.classify.classifier import MODELS, ModelStore
@@ -31,6 +33,9 @@ LEAST_LABELLED = 100
 """Of fewer labelled issues nothing is learned: the prior is as good."""
 
 LONGEST_SECONDS = 1_800.0
+INDEX_PAUSE_SECONDS = 0.01
+"""Between two issues that are indexed, so that other threads of the worker go on."""
+
 BEAT_SECONDS = 1.0
 
 
@@ -58,12 +63,27 @@ class DailyLearning:
 
     def _learn(self, repo: Repo, heartbeat: Heartbeat) -> None:
         try:
-            known = list(labelled(newest(reader_of(self._instance, repo), repo)))
+            issues = newest(reader_of(self._instance, repo), repo)
         except (ForgeError, NoSecret) as error:
             log.warning("labels_unread repo=%s error=%r", repo, str(error)[:200])
             return
+        self.index(repo, issues, heartbeat)
+        known = list(labelled(issues))
         if len(known) >= LEAST_LABELLED:
             log.info("learned said=%r", self.apart(repo, known, heartbeat)[:300])
+
+    def index(self, repo: Repo, issues: Sequence[Issue], heartbeat: Heartbeat) -> int:
+        """Index those that are not known yet, so that what is like them is found; returns how many these were."""
+        index = self._instance.ledger.issue_index
+        known = index.numbers(str(repo))
+        new = [issue for issue in issues if not issue.is_pull and issue.ref.number not in known]
+        for done, issue in enumerate(new):
+            if self._stop.wait(INDEX_PAUSE_SECONDS):
+                return done
+            terms = terms_of(clean(issue.title, issue.body))
+            index.put(str(repo), issue.ref.number, terms.title, terms.body)
+            heartbeat.beat()
+        return len(new)
 
     def apart(self, repo: Repo, known: Sequence[LabelledIssue], heartbeat: Heartbeat) -> str:
         """Learn in a process of its own, which ends with this one's `stop` or after half an hour; returns what it said."""

@@ -13,6 +13,7 @@ from bots.agent_intents import forge_of_roster, roster_of
 from bots.bot import Context, Reviewer
 from bots.configurations import ConfigurationView, TombstoneView
 from bots.intents import OpenIssue
+from bots.issue_terms import IssueTerms, SimilarIssue, TriageNote
 from bots.queued_issue import QueuedIssue
 from bots.review_rounds import ReviewRound
 from bots.views import BudgetView, FindingView, QuestionView, RunStatus, RunView, VerdictView
@@ -135,6 +136,14 @@ class LedgerHistory:
         queue = self.ledger.ready_queue
         waiting = (QueuedIssue(Ref.parse(entry.ref), entry.lane, entry.is_labelled) for entry in queue.waiting(agent))
         return queue.room(agent, most), tuple(waiting)
+
+    def triage_note(self, ref: Ref) -> TriageNote | None:
+        """What triage has said on an issue."""
+        return self.ledger.triage_notes.of(str(ref))
+
+    def similar_issues(self, ref: Ref, terms: IssueTerms) -> tuple[SimilarIssue, ...]:
+        """Issues of the same repository that are like it."""
+        return tuple(self.ledger.issue_index.similar(str(ref.repo), ref.number, terms.title, terms.body))
 
     def queued_agents(self, team: str) -> tuple[str, ...]:
         """The agents of a team for whom issues wait."""

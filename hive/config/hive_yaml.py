@@ -26,7 +26,7 @@ from hive.config.yaml_locations import BadYaml, Document, Problem
 
 DEFAULT_BOTS = (
     *("bots.triage", "bots.commands", "bots.lane", "bots.wakes", "bots.ready_queue", "bots.corrections"),
-    *("bots.gatekeeper", "bots.roster", "bots.review"),
+    *("bots.gatekeeper", "bots.roster", "bots.review", "bots.reviewers"),
 )
 EMBEDDED: Final = "embedded"
 OPS: Final = "ops"

@@ -23,6 +23,7 @@ from hive.ledger.deliveries import Deliveries
 from hive.ledger.deployments import Deployments
 from hive.ledger.effects import Effects
 from hive.ledger.incidents import Incidents
+from hive.ledger.issue_index import IssueIndex
 from hive.ledger.job_history import JobHistory
 from hive.ledger.jobs import Jobs
 from hive.ledger.mailbox import WaitingMessages
@@ -45,6 +46,7 @@ from hive.ledger.standing import AgentStandings
 from hive.ledger.status_issues import StatusIssues
 from hive.ledger.suspensions import Suspensions
 from hive.ledger.transcripts import Transcripts
+from hive.ledger.triage_notes import TriageNotes
 from hive.ledger.verdict_retries import VerdictRetries
 from hive.ledger.verdicts import Verdicts
 
@@ -72,6 +74,8 @@ class Ledger:
         self.broker_calls = BrokerCalls(self._db, clock)
         self.questions = Questions(self._db, clock)
         self.corrections = Corrections(self._db, clock)
+        self.issue_index = IssueIndex(self._db, clock)
+        self.triage_notes = TriageNotes(self._db, clock)
         self.ready_queue = ReadyQueue(self._db, clock)
         self.conversations = Conversations(self._db)
         self.transcripts = Transcripts(self._db, clock)

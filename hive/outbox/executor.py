@@ -29,6 +29,7 @@ from hive.outbox import (
     reviews,
     rosters,
     suppressions,
+    triage,
 )
 from hive.outbox.actions import ACTIONS, Action, repo_of, subject_of
 from hive.outbox.guards import OutagePolicy, RepositoryGuard, WriteGuard
@@ -47,7 +48,7 @@ HANDLERS = Registry(
         handover.HANDLERS,
     ),
     *(issues.HANDLERS, local_actions.HANDLERS, progress.HANDLERS, pulls.HANDLERS, questions.HANDLERS, reviews.HANDLERS),
-    *(rosters.HANDLERS, suppressions.HANDLERS),
+    *(rosters.HANDLERS, suppressions.HANDLERS, triage.HANDLERS),
 )
 """Who performs which action."""
 

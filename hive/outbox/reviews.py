@@ -7,7 +7,7 @@ from functools import partial
 
 from bots.intents import RefreshVerdict, RequestReview, SetVerdict
 from bots.models import Verdict
-from bots.review_intents import EditRemarks, PostReview, ShowReview
+from bots.review_intents import EditRemarks, PostReview, RequestReviewers, ShowReview
 from forge import event_keys
 from forge.conversation import Conversation
 from forge.models import PullRequest, Ref, ReviewComment, ReviewState, State
@@ -150,6 +150,22 @@ def request_review(execution: Execution, action: RequestReview) -> Result:
         forge.comment(action.ref, execution.marked(call), marker=execution.marker)
         return Result(detail={"operators": logins, "called": str(error)})
     return Result(detail={"operators": logins})
+
+
+@HANDLERS.on(RequestReviewers)
+def request_reviewers(execution: Execution, action: RequestReviewers) -> Result:
+    """Request reviews one by one: somebody who may not be asked keeps nobody else from it."""
+    forge = execution.forge
+    if not forge.pull(action.ref).is_open:
+        raise Superseded(f"{action.ref} was closed in the meantime")
+    refused = {}
+    for login in action.logins:
+        try:
+            forge.request_reviews(action.ref, [login])
+        except (Refused, Invalid, NotFound) as error:
+            refused[login] = str(error)[:200]
+    asked = [login for login in action.logins if login not in refused]
+    return Result(detail={"logins": asked, **({"refused": refused} if refused else {})})
 
 
 @HANDLERS.on(ResolveFixedConversations)

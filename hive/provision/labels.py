@@ -31,6 +31,7 @@ REQUESTS = (
     Label("request/config", "b8863b", "request for a change of a container"),
     Label("request/lead", "4a90c2", "request to the lead"),
 )
+CLOSED = (Label("duplicate", "8a8a8a", "says the same as another issue"),)
 KIND_COLOR = "b8863b"
 AREA_COLOR = "5a8f5c"
 
@@ -40,7 +41,7 @@ def labels(team: TeamSettings) -> list[Label]:
     kinds = [_label(kind.label, KIND_COLOR, "a kind of issue") for kind in team.kind_list()]
     lanes = [_label(lane.label, AREA_COLOR, f"the lane of {lane.agent}") for lane in team.lane_list()]
     queues = [Label(f"queue/{lane.name}", AREA_COLOR, f"waits for {lane.agent}") for lane in team.lane_list()]
-    return [*kinds, *lanes, *STATES, *HOLDS, *queues]
+    return [*kinds, *lanes, *STATES, *HOLDS, *CLOSED, *queues]
 
 
 def request_labels() -> list[Label]:

@@ -12,11 +12,13 @@ import pytest
 from bots.bot import Context
 from bots.classification import DecidedBy, Guess
 from bots.configurations import ConfigurationView, Evaluation, TombstoneView
+from bots.issue_terms import IssueTerms, SimilarIssue, TriageNote
 from bots.models import IssueKind, Lane, Scan, Team
 from bots.queued_issue import QueuedIssue
 from bots.review_policy import DEFAULT_POLICY, ReviewPolicy
 from bots.review_rounds import FollowedLines, LinePlace, ReviewRound
 from bots.views import BudgetView, FindingView, QuestionView, RunStatus, RunView, VerdictView
+from forge.issue_templates import IssueTemplate
 from forge.models import (
     Branch,
     Comment,
@@ -63,6 +65,14 @@ class StillForge:
     states: dict[str, list[CommitStatus]] = field(default_factory=dict)
     blocked: set[Ref] = field(default_factory=set)
     moods: dict[int, list[Reaction]] = field(default_factory=dict)
+    templates: list[IssueTemplate] = field(default_factory=list)
+    changed: dict[Ref, list[FileChange]] = field(default_factory=dict)
+    contents: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    users: dict[str, User] = field(default_factory=dict)
+
+    def issue_templates(self, repo: Repo) -> list[IssueTemplate]:
+        """The templates that are there."""
+        return self.templates
 
     def reactions(self, ref: Ref, comment_id: int = 0) -> list[Reaction]:
         """The reactions that are there."""
@@ -109,8 +119,10 @@ class StillForge:
         return Capabilities("still", "0")
 
     def user(self, login: str) -> User:
-        """Nobody."""
-        raise NotFound(login)
+        """An account that a test put there."""
+        if login not in self.users:
+            raise NotFound(login)
+        return self.users[login]
 
     def repository(self, repo: Repo) -> Repository:
         """One that holds something, unless a test says otherwise."""
@@ -129,8 +141,10 @@ class StillForge:
         return None
 
     def file(self, repo: Repo, path: str, at: str) -> bytes:
-        """No file."""
-        raise NotFound(path)
+        """A file that a test put there, by path and branch."""
+        if (path, at) not in self.contents:
+            raise NotFound(path)
+        return self.contents[path, at]
 
     def open_pulls(self, repo: Repo, *, head: str = "", base: str = "") -> list[PullRequest]:
         """The pull requests that are there."""
@@ -141,8 +155,8 @@ class StillForge:
         return None
 
     def files(self, ref: Ref) -> list[FileChange]:
-        """No files."""
-        return []
+        """The files that a test put there."""
+        return self.changed.get(ref, [])
 
     def diff(self, ref: Ref) -> str:
         """No difference."""
@@ -174,11 +188,21 @@ class Still:
     roster: Evaluation | None = None
     queues: dict[str, tuple[int, tuple[QueuedIssue, ...]]] = field(default_factory=dict)
     rounds: dict[Ref, ReviewRound] = field(default_factory=dict)
+    notes: dict[Ref, TriageNote] = field(default_factory=dict)
+    alike: list[SimilarIssue] = field(default_factory=list)
     guessed: Guess = field(default_factory=lambda: Guess("bug", 0.4, DecidedBy.PRIOR, speaks=False))
 
     def guess(self, repo: Repo, title: str, body: str) -> Guess:
         """The guess that a test put there; one that is not sure by itself."""
         return self.guessed
+
+    def triage_note(self, ref: Ref) -> TriageNote | None:
+        """What the test says."""
+        return self.notes.get(ref)
+
+    def similar_issues(self, ref: Ref, terms: IssueTerms) -> tuple[SimilarIssue, ...]:
+        """What the test says."""
+        return tuple(self.alike)
 
     def policy(self, pull: PullRequest) -> ReviewPolicy:
         """Nothing special."""

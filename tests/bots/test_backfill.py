@@ -10,9 +10,9 @@ from bots.agent_intents import GiveWork
 from bots.bot import Context
 from bots.classification import DecidedBy, Guess
 from bots.intents import Intent, SetLabels
-from bots.models import RunView
 from bots.triage import bot
 from bots.triage.backfill import areas_of
+from bots.views import RunView
 from forge.events import IssueOpened, IssueTakenIn
 from forge.models import FileChange, Ref, TimelineEvent, User
 from tests.bots.conftest import APP, CORE, EVE, IRIS, MARA, NOON, Still, StillForge, issue

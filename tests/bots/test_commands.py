@@ -641,6 +641,7 @@ class TestBounce:
 
 
 PLACES = {
+    frozenset({ThreadKind.ISSUE}): "issues",
     AT_WORK: "issues and their pull requests",
     frozenset({ThreadKind.PULL, ThreadKind.CONFIG}): "pull requests",
     frozenset({ThreadKind.PULL}): "pull requests on code",

@@ -11,10 +11,11 @@ import pytest
 from bots.agent_intents import GiveWork
 from bots.bot import Context
 from bots.classification import DecidedBy
-from bots.intents import PostComment, SetLabels
+from bots.intents import SetLabels
 from bots.triage import bot
 from bots.triage.decision import decide
 from bots.triage.words import hits, path_hits
+from bots.triage_intents import IndexIssue, ShowTriage
 from forge.events import IssueOpened
 from tests.bots.conftest import APP, EVE, IRIS, MARA, StillForge, issue
 
@@ -25,7 +26,8 @@ def opened(forge: StillForge, ctx: Context, **facts: object) -> list[object]:
     """What triage wants when an issue is filed."""
     filed = issue(**facts)  # type: ignore[arg-type]
     forge.issues[filed.ref] = filed
-    return list(bot.handle(IssueOpened(filed.ref, filed.author, "k"), ctx))
+    wanted = bot.handle(IssueOpened(filed.ref, filed.author, "k"), ctx)
+    return [want for want in wanted if not isinstance(want, IndexIssue)]
 
 
 def test_labels_assigns_and_says_why_golden(forge: StillForge, ctx: Context, golden: Golden) -> None:
@@ -33,23 +35,23 @@ def test_labels_assigns_and_says_why_golden(forge: StillForge, ctx: Context, gol
     labels, comment, assign = opened(forge, ctx, body="See apiary/page.py: every hive shows 0.")
     assert labels == SetLabels(issue().ref, add=("type/bug", "area/app"), key=f"labels:{issue().ref}")
     assert assign == GiveWork(issue().ref, "iris", "app", key=f"assign:{issue().ref}")
-    assert isinstance(comment, PostComment)
-    golden("triage/routed.md", comment.body)
+    assert isinstance(comment, ShowTriage)
+    golden("triage/routed.md", comment.note.body)
 
 
 def test_stranger_gets_labels_only_golden(forge: StillForge, ctx: Context, golden: Golden) -> None:
     """Whoever is no operator may ask for work, not start it."""
     wanted = opened(forge, ctx, author=EVE)
     assert not any(isinstance(want, GiveWork) for want in wanted)
-    comment = next(want for want in wanted if isinstance(want, PostComment))
-    golden("triage/waiting.md", comment.body)
+    comment = next(want for want in wanted if isinstance(want, ShowTriage))
+    golden("triage/waiting.md", comment.note.body)
 
 
 def test_hostile_words_stay_words_golden(forge: StillForge, ctx: Context, golden: Golden) -> None:
     """What an issue says comes back as code at the most."""
     wanted = opened(forge, ctx, title="hive `@mara` #1", body="apiary/`@x`.py apiary/a.py <b>wrong</b>")
-    comment = next(want for want in wanted if isinstance(want, PostComment))
-    golden("triage/hostile.md", comment.body)
+    comment = next(want for want in wanted if isinstance(want, ShowTriage))
+    golden("triage/hostile.md", comment.note.body)
 
 
 def test_what_people_decided_stays(forge: StillForge, ctx: Context) -> None:

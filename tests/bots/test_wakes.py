@@ -303,7 +303,7 @@ TABLE = [
     Row(IssueLabeled, "a lane's label on what an agent has", label_of_what_is_assigned),
     Row(IssueLabeled, "ready", release, [MARA, MILO]),
     Row(IssueLabeled, "ready on a suspected one", release_of_a_suspected_one),
-    Row(ReviewerRequested, "a review request", request, [MARA]),
+    Row(ReviewerRequested, "a review request", request, [MARA, CORE]),
     Row(ReviewerRequested, "a review request that was taken back", lambda world, by: request(world, by, removed=True)),
     Row(ReviewerRequested, "a review request to the author", request_of_its_author),
     Row(StatusFailed, "red checks of its pull request", red, EVERYBODY),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from forge.gitea.client import route
+from forge.issue_templates import FormField, IssueTemplate
 from forge.models import CommitStatus, FileEdit, Protection, State
 from forge.protocol import Conflict, NotFound, Refused
 from tests.contract.conftest import ContractForge
@@ -31,6 +32,43 @@ def test_files(contract_forge: ContractForge) -> None:
         with pytest.raises(Refused):
             forge.put_file(repo, "c", b"", message="m", branch="main")
     assert contract_forge.iris.branch(repo, "main").protected
+
+
+FORM = b"""\
+name: Report
+about: Something is wrong
+labels: [bug]
+body:
+- type: markdown
+  attributes: {value: Thanks}
+- type: textarea
+  attributes: {label: What happens}
+  validations: {required: true}
+- type: input
+  attributes: {label: Version}
+- type: checkboxes
+  attributes: {label: Terms, options: [{label: I agree, required: true}]}
+"""
+MARKDOWN = b"---\nname: Wish\nabout: What is missing\n---\n## Why\n"
+
+
+def test_issue_templates(contract_forge: ContractForge) -> None:
+    """Forms and Markdown of the default branch; what is no template is left out, and without any there is none."""
+    repo = contract_forge.repo()
+    assert contract_forge.iris.issue_templates(repo) == []
+    files = {
+        "report.yaml": FORM,
+        "wish.md": MARKDOWN,
+        "config.yaml": b"blank_issues_enabled: true\n",
+        "bad.yaml": b"name: [",
+    }
+    for name, content in files.items():
+        contract_forge.iris.put_file(repo, f".gitea/ISSUE_TEMPLATE/{name}", content, message="m", branch="main")
+    found = {each.name: each for each in contract_forge.iris.issue_templates(repo)}
+    fields = (FormField("What happens", required=True), FormField("Version"))
+    assert found["Report"] == IssueTemplate("Report", labels=("bug",), fields=fields)
+    assert found["Wish"] == IssueTemplate("Wish", content="## Why\n")
+    assert len(found) == 2
 
 
 def test_statuses(contract_forge: ContractForge) -> None:

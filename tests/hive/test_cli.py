@@ -98,7 +98,7 @@ def test_check_is_content(config: Path) -> None:
     done = hive("check", str(config))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.endswith(
-        "1 team(s), bots triage, commands, lane, wakes, ready-queue, corrections, gatekeeper, roster, review\n"
+        "1 team(s), bots triage, commands, lane, wakes, ready-queue, corrections, gatekeeper, roster, review, reviewers\n"
     )
 
 

@@ -194,3 +194,16 @@ def test_learning_ends_with_the_worker(hive_env: HiveEnv) -> None:
     daily = DailyLearning(hive_env.instance, stop)
     assert daily.apart(APP, list(made(2_000, seed=12)), Heartbeat(None, 1.0)) == ""
     assert ModelStore(hive_env.instance.settings.state / MODELS).model(APP) is None
+
+
+def test_older_issues_are_indexed(hive_env: HiveEnv) -> None:
+    """Those that are not known yet, once; pull requests are none, and who is told to stop stops."""
+    index, heartbeat = hive_env.instance.ledger.issue_index, Heartbeat(None, 1.0)
+    issues = [issue(1, title="The coffee machine is empty"), issue(2, is_pull=True), issue(3, title="A dark theme")]
+    daily, stopped = DailyLearning(hive_env.instance, threading.Event()), threading.Event()
+    stopped.set()
+    assert DailyLearning(hive_env.instance, stopped).index(APP, issues, heartbeat) == 0
+    assert daily.index(APP, issues, heartbeat) == 2
+    assert daily.index(APP, issues, heartbeat) == 0
+    assert index.numbers(str(APP)) == {1, 3}
+    assert [each.number for each in index.similar(str(APP), 9, ("coffee", "machine"), ())] == [1]

@@ -61,6 +61,7 @@ QUESTIONS: dict[str, Question] = {
     "comments": lambda r, p: r.comments(p.issue),
     "comment_by_id": lambda r, p: r.comment_by_id(p.issue, p.comment),
     "is_blocked": lambda r, p: r.is_blocked(p.issue),
+    "issue_templates": lambda r, _: r.issue_templates(APP),
     "timeline": lambda r, p: r.timeline(p.pull),
     "pull": lambda r, p: r.pull(p.pull),
     "open_pulls": lambda r, _: r.open_pulls(APP),

@@ -12,7 +12,7 @@ from forge.embedded.api.forms import Form
 from forge.embedded.api.hooks import HOOKS
 from forge.embedded.api.routes import ApiRoute, login, repo_admin, repo_owner
 from forge.embedded.instance import Missing, Refusal
-from forge.embedded.services import feed, hooks, people, removal, repos
+from forge.embedded.services import feed, hooks, people, removal, repos, templates
 from forge.embedded.shapes import issues as issue_shapes
 from forge.embedded.shapes import people as people_shapes
 from forge.embedded.shapes import repos as shapes
@@ -76,6 +76,10 @@ def _fork(call: Call) -> Json:
 def _activities(call: Call) -> Response:
     shown, rows = shapes.repo(call.site, call.repo, call.viewer, call.granted), feed.of_repo(call.site, call.repo)
     return call.paged(rows, lambda row: issue_shapes.activity(call.site, row, call.viewer, shown))
+
+
+def _issue_templates(call: Call) -> list[Json]:
+    return list(templates.of(call.site, call.repo))
 
 
 def _test_hook(call: Call) -> None:
@@ -154,6 +158,7 @@ ROUTES = (
     ApiRoute("PATCH ~", _edit, _SCOPE, repo_admin),
     ApiRoute("DELETE ~", _delete, _SCOPE, repo_owner, 204, bare=True),
     ApiRoute("POST ~/forks", _fork, _SCOPE, login, 202),
+    ApiRoute("GET ~/issue_templates", _issue_templates, _SCOPE),
     ApiRoute("GET ~/activities/feeds", _activities, _SCOPE),
     *HOOKS.routes("~/hooks", _SCOPE, reads=repo_admin, writes=repo_admin),
     ApiRoute("POST ~/hooks/<id>/tests", _test_hook, _SCOPE, repo_admin, 204, bare=True),

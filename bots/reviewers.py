@@ -1,6 +1,6 @@
 """The reviewers bot: who owns what a pull request changes is asked for a review, by lane and by CODEOWNERS. Performs no I/O.
 
-Nobody is asked twice, whoever asked first: a forge asks code owners itself, and a person may have taken a request back.
+Nobody is asked twice: a forge asks code owners itself, and a person may have taken a request back.
 """
 
 from __future__ import annotations

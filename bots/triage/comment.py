@@ -12,7 +12,7 @@ from bots.classification import DecidedBy
 from bots.markdown import code, plain_name
 from bots.models import Team
 from bots.triage.decision import Decision
-from bots.triage.terms import is_telling
+from bots.triage.terms import says_something
 from forge.models import Issue
 
 ROUTED = """\
@@ -112,7 +112,7 @@ def _lane_reason(decision: Decision, issue: Issue) -> str:
 def _because(what: str, words: tuple[str, ...], by: DecidedBy) -> str:
     if by is DecidedBy.TEMPLATE:
         return BY_TEMPLATE.format(what=what)
-    told = [word for word in words if by not in SURE or is_telling(word)]
+    told = [word for word in words if by not in SURE or says_something(word)]
     if told:
         return BECAUSE.format(what=what, words=", ".join(map(code, told[:MOST_WORDS])))
     return f"- {what}" if by in SURE else BY_DEFAULT.format(what=what)

@@ -29,7 +29,7 @@ def terms_of(text: CleanText) -> IssueTerms:
     return IssueTerms(title, _first(_terms(text.prose), MOST_BODY))
 
 
-def is_telling(phrase: str) -> bool:
+def says_something(phrase: str) -> bool:
     """Whether a phrase has a word that says something."""
     return any(word not in _STOP for word in _WORD.findall(phrase.lower()))
 

@@ -48,7 +48,15 @@ class IssueIndex:
             known = db.execute(f"{_FIND} AND number = ?", (repo, number)).fetchone()
             if known is not None and (known["title"], known["body"]) == texts:
                 return
-            for row in [known] if known is not None else db.execute(_OVER, (repo, self._most - 1)).fetchall():
+            is_full = known is None and self._size(repo) >= self._most
+            gone = (
+                db.execute(_OVER, (repo, self._most - 1)).fetchall()
+                if is_full
+                else [known]
+                if known is not None
+                else []
+            )
+            for row in gone:
                 self._forget(db, repo, row["id"], _split(mark, row["title"], row["body"]))
             row = db.execute(_INSERT, (repo, number, *texts, now)).fetchone()
             db.execute("INSERT INTO issue_terms (rowid, title, body) VALUES (?, ?, ?)", (row["id"], *texts))

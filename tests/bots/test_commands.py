@@ -109,6 +109,7 @@ SAID = {
     "plan": "/plan",
     "rebuild": "/rebuild",
     "not-my-lane": "/not-my-lane",
+    "duplicate": "/duplicate #9",
     "pause": "/pause",
     "resume": "/resume iris",
     "restart": "/restart",
@@ -176,6 +177,10 @@ WANTED: dict[str, list[Intent]] = {
     "plan": [RequestBotReview(DENIED, MARA, key=key("plan", "ask", DENIED))],
     "rebuild": [Deploy(ISSUE, "iris", key=key("rebuild", "deploy"))],
     "not-my-lane": BOUNCE,
+    "duplicate": [
+        Close(ISSUE, key=key("duplicate", "close")),
+        SetLabels(ISSUE, add=("duplicate",), key=key("duplicate", "label")),
+    ],
     "pause": [Pause(ISSUE, "iris", MARA, key=key("pause", "pause"))],
     "resume": [Resume(ISSUE, "iris", key=key("resume", "resume"))],
     "restart": [Restart(ISSUE, "iris", key=key("restart", "restart"))],
@@ -196,7 +201,7 @@ WANTED: dict[str, list[Intent]] = {
 }
 """What an operator's command makes the hive want."""
 
-ASIDE = {"lane", "again"}
+ASIDE = {"lane", "again", "label"}
 """Deeds without which the answer is true all the same."""
 
 
@@ -209,6 +214,7 @@ def ctx(ctx: Context, forge: StillForge, still: Still) -> Context:
         DENIED: replace(issue(3, is_pull=True), ref=DENIED),
     }
     forge.issues[TOMB] = issue(4, ref=TOMB)
+    forge.issues[Ref(APP, 9)] = issue(9)
     forge.issues[MERGED] = issue(6, ref=MERGED, is_pull=True, is_open=False)
     merged = pull(6, repo=CONFIG, is_open=False, merged=True)
     forge.pulls = {PULL: pull(2), DENIED: pull(3, repo=CONFIG), MERGED: merged}

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from bots.agent_intents import GiveWork
 from bots.bot import Bot, Context
+from bots.classification import DecidedBy
 from bots.holds import INJECTION
 from bots.intents import Intent, PostComment, SetLabels
 from bots.markdown import code
@@ -44,7 +45,7 @@ def route_issue(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
     issue = ctx.forge.issue(event.ref)
     if issue.is_pull or not issue.is_open or event.ref.repo not in ctx.team.repos or is_announcement(issue, ctx.team):
         return
-    decision = decide(issue, ctx.team, ctx.classifier.guess(event.ref.repo, issue.title, issue.body))
+    decision = decided(issue, ctx)
     labels = tuple(wanted_labels(issue, decision))
     if labels:
         yield SetLabels(event.ref, add=labels, key=f"labels:{event.ref}")
@@ -56,6 +57,14 @@ def route_issue(event: IssueOpened, ctx: Context) -> Iterator[Intent]:
     yield PostComment(event.ref, comment(decision, ROUTED if trusted else WAITING, ctx.team), key=f"route:{event.ref}")
     if trusted:
         yield GiveWork(event.ref, decision.lane.agent, decision.lane.name, key=f"assign:{event.ref}")
+
+
+def decided(issue: Issue, ctx: Context) -> Decision:
+    """The decision about an issue; what people and rules have said already is asked of no classifier."""
+    found = decide(issue, ctx.team)
+    if found.by is not DecidedBy.DEFAULT:
+        return found
+    return decide(issue, ctx.team, ctx.classifier.guess(issue.ref.repo, issue.title, issue.body))
 
 
 @bot.on(IssueEdited)
@@ -74,7 +83,7 @@ def take_in(event: IssueTakenIn, ctx: Context) -> Iterator[Intent]:
     issue = ctx.forge.issue(event.ref)
     if not issue.is_open or event.ref.repo not in ctx.team.repos or is_announcement(issue, ctx.team):
         return
-    decision = decide(issue, ctx.team, ctx.classifier.guess(event.ref.repo, issue.title, issue.body))
+    decision = decided(issue, ctx)
     rows = ctx.forge.timeline(event.ref)
     if issue.is_pull:
         yield from old_pull(issue, decision, [change.path for change in ctx.forge.files(event.ref)], rows, ctx.team)

@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final
 
 from hive.codec import FieldError
-from hive.config import freeze, naming, reviewer, roots, upgrade
+from hive.config import freeze, naming, reviewer, roots, triage, upgrade
 from hive.config.naming import folded
 from hive.config.protected_paths import mistake
 from hive.config.yaml_loader import Place, shown
@@ -35,6 +35,7 @@ def field_errors(data: Any) -> Iterator[FieldError]:
     model = _map(root.get("model"))
     rule = _named(list(_map(model.get("providers"))), is_own=bool(model.get("url")))
     yield from reviewer.errors(_map(root.get("review")), rule)
+    yield from triage.errors(_map(root.get("triage")), rule)
     yield from _paths(root)
     if "home" in root:
         yield FieldError(("home",), "unknown key", at_key=True)

@@ -40,7 +40,7 @@ class Crew:
                 return ModelReply("", (ToolCall("not_my_lane", {"why": "I do not look after containers."}),))
             return finish("blocked", "I could not give it back.")
         if not made:
-            write = {"path": "harness/disk.py", "content": '"""Disk usage."""\n\nBLOCK = 4096\n'}
+            write = {"path": "harness/disk.py", "content": f'"""Disk usage."""\n\nBLOCK = {len(task)}\n'}
             return ModelReply("", (ToolCall("write", write),))
         if len(made) == 1:
             return ModelReply("", (ToolCall("submit", {"title": "Count blocks", "summary": "Sizes are in blocks."}),))

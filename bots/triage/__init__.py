@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from bots.agent_intents import GiveWork
 from bots.bot import Bot, Context
+from bots.classification import DecidedBy
 from bots.holds import INJECTION
 from bots.intents import Intent, SetLabels
 from bots.issue_terms import TriageNote
@@ -160,9 +161,12 @@ def templates_for(issue: Issue, ctx: Context) -> list[IssueTemplate]:
 
 
 def decided(issue: Issue, template: IssueTemplate | None, ctx: Context) -> Decision:
-    """The decision about an issue."""
-    guess = ctx.classifier.guess(issue.ref.repo, issue.title, issue.body)
-    return decide(issue, ctx.team, guess, hints=() if template is None else template.labels)
+    """The decision about an issue; what people, rules and templates have said already is asked of no classifier."""
+    hints = () if template is None else template.labels
+    found = decide(issue, ctx.team, hints=hints)
+    if found.by is not DecidedBy.DEFAULT:
+        return found
+    return decide(issue, ctx.team, ctx.classifier.guess(issue.ref.repo, issue.title, issue.body), hints=hints)
 
 
 def lacking(issue: Issue, template: IssueTemplate | None, decision: Decision, ctx: Context) -> tuple[str, ...]:

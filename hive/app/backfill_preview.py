@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bots.agent_intents import GiveWork
 from bots.bot import Context
@@ -16,6 +16,7 @@ from forge.gitea.reader import GiteaReader
 from forge.models import Issue, Ref, Repo
 from forge.protocol import NotFound
 from hive.app.work import contexts
+from hive.classify.classifier import MODELS, LearnedClassifier
 from hive.instance.instance import Instance
 
 
@@ -83,4 +84,5 @@ def context_of(instance: Instance, team: str) -> Context:
         token = instance.secret_store.token(name, login)
         return GiteaReader(name=name, url=instance.url(name), token=token, current=instance.names.current)
 
-    return contexts(instance, reader)(team, triage.name)
+    learned = LearnedClassifier(instance.settings.state / MODELS)  # a preview asks no language model: it costs nothing
+    return replace(contexts(instance, reader)(team, triage.name), classifier=learned)

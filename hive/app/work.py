@@ -11,6 +11,7 @@ from functools import cache, partial
 
 from bots.agent_intents import forge_of_roster, roster_of
 from bots.bot import Context, Reviewer
+from bots.classification import Classifier
 from bots.configurations import ConfigurationView, TombstoneView
 from bots.intents import OpenIssue
 from bots.issue_terms import IssueTerms, SimilarIssue, TriageNote
@@ -282,7 +283,7 @@ def contexts(instance: Instance, reader: Callable[[str, str], GiteaReader]) -> C
     scanner = PullScanner(mirror, workers=instance.settings.limits.workers, engines=engines)
     evaluator = evaluators(instance, mirror, reader)
     history = LedgerHistory(instance.ledger)
-    classifier = LearnedClassifier(instance.settings.state / MODELS)
+    classifier = classifier_of(instance)
     reviewer = reviewer_of(instance, mirror)
 
     def context(team: str, bot: str) -> Context:
@@ -291,6 +292,16 @@ def contexts(instance: Instance, reader: Callable[[str, str], GiteaReader]) -> C
         return Context(reader(team, instance.settings.account(bot)), *facts)
 
     return context
+
+
+def classifier_of(instance: Instance) -> Classifier:
+    """What says what issues are: learned models, and behind them a language model if there is one."""
+    learned = LearnedClassifier(instance.settings.state / MODELS)
+    if not instance.settings.triage.model:
+        return learned
+    from hive.app.model_triage import AskingClassifier  # noqa: PLC0415  it brings what the gateway of the host is made of
+
+    return AskingClassifier.of(instance, learned)
 
 
 def reviewer_of(instance: Instance, mirror: Callable[[Repo], Mirror]) -> Reviewer | None:

@@ -19,6 +19,7 @@ from hive.config.name_claims import DEFAULT_ACCOUNTS
 from hive.config.protected_paths import PROTECTED
 from hive.config.reviewer import DEFAULT_REVIEWER, ReviewerSettings
 from hive.config.roots import HOSTS_PROGRAMS, RootSettings
+from hive.config.triage import DEFAULT_TRIAGE, TriageSettings
 from hive.config.upgrade import DEFAULT_UPGRADE, UpgradeSettings
 from hive.config.validation import field_errors
 from hive.config.yaml_loader import MAX_BYTES
@@ -181,6 +182,9 @@ class Settings:
 
     review: ReviewerSettings = DEFAULT_REVIEWER
     """What this host adds to reviews: a model that reads, more analysers. No repository can change it."""
+
+    triage: TriageSettings = DEFAULT_TRIAGE
+    """A language model that is asked what an issue is, where nothing else is sure."""
 
     limits: Limits = DEFAULT_LIMITS
     """Limits that no agent's own configuration can raise."""

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from hive.codec import FieldError
-from hive.config import freeze, naming, reviewer, roots, upgrade
+from hive.config import freeze, naming, reviewer, roots, triage, upgrade
 from hive.config.field_checks import each, each_word, items, mapping, texts, wrong
 from hive.config.model_checks import model_errors, rule_for_models
 from hive.config.name_claims import clashes
@@ -32,6 +32,7 @@ def field_errors(data: Any) -> Iterator[FieldError]:
     model = mapping(root.get("model"))
     rule = rule_for_models(list(mapping(model.get("providers"))), is_own=bool(model.get("url")))
     yield from reviewer.errors(mapping(root.get("review")), rule)
+    yield from triage.errors(mapping(root.get("triage")), rule)
     yield from _paths(root)
     if "home" in root:
         yield FieldError(("home",), "unknown key", at_key=True)

@@ -31,7 +31,7 @@ def packages(settings: Settings, command: str) -> tuple[str, ...]:
     """Packages of extras that a command needs with these settings, by their import names."""
     emulator = ("nh3", "pygments") if command == "up" and settings.own_forges else ()
     queue = ("redis",) if command in NEEDS and settings.queue else ()
-    reviewer = ("httpx2",) if command == "work" and settings.review.model else ()
+    reviewer = ("httpx2",) if command == "work" and (settings.review.model or settings.triage.model) else ()
     return (*NEEDS.get(command, ()), *emulator, *queue, *reviewer)
 
 

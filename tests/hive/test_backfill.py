@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -33,7 +34,9 @@ def run(env: HiveEnv, *words: str, repo: str = str(APP)) -> Result:
 
 
 def file_old(env: HiveEnv, titles: Sequence[str] = TITLES) -> list[Ref]:
-    """Issues that were there before the hive."""
+    """Issues that were there before the hive: polling takes none of them for new."""
+    begin = datetime.now(UTC) + timedelta(seconds=len(titles) + 5)
+    env.instance.ledger.deliveries.move_cursor(f"begin:{APP}", begin.isoformat())
     return [
         env.mara.open_issue(APP, title, f"Seen today. <!-- {number} -->", marker=f"<!-- {number} -->").ref
         for number, title in enumerate(titles)

@@ -143,6 +143,12 @@ def test_the_prior_is_small_and_holds_no_text() -> None:
     assert loads(text).model == learned.model
 
 
+def test_the_page_says_what_the_prior_was_learned_from() -> None:
+    """The number of issues in the documents is the one in the file."""
+    page = (Path(__file__).parents[2] / "docs" / "triage.md").read_text()
+    assert f"estimated on {prior().examples:,} public issues" in page
+
+
 def test_the_dual_is_solved() -> None:
     """Where one feature tells the class, its weight has the sign of it, and a constant feature tells nothing."""
     examples = Examples()

@@ -245,18 +245,20 @@ def raised(
     sandbox: str = "",
     more: str = "",
     others: str = "",
+    lanes: str = "",
 ) -> Iterator[Hive]:
     """A hive that is up, below a directory.
 
     Containers are killed often in stories, so none of them stays down for it, and runs of earlier stories stay open, so that
-    they keep nobody from work. `others` are the agents beside iris, such as `, atlas`.
+    they keep nobody from work. `others` are the agents beside iris, such as `, atlas`, and `lanes` the lines of their lanes.
     """
     with ExitStack() as stack:
         model = stack.enter_context(ModelServer(responder, key=model_key))
         ports = {"forge_port": free_port(), "web_port": free_port()}
         config = write_config(tmp_path, **ports, model_url=model_url or model.url, sandbox=sandbox or everyday())
         text = config.read_text().replace("sweep_seconds: 5", f"sweep_seconds: 2\nlimits: {{{limits}}}\n{more}")
-        config.write_text(text.replace(f"agents: [{AGENT}]", f"agents: [{AGENT}{others}]"))
+        text = text.replace(f"agents: [{AGENT}]", f"agents: [{AGENT}{others}]")
+        config.write_text(text.replace("    kinds:\n", f"{lanes}    kinds:\n"))
         instance = Instance(load(config))
         stack.callback(instance.close)
         deaths: list[tuple[str, int]] = []

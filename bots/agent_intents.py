@@ -19,7 +19,7 @@ class Deploy(WireNamed, wire="deploy"):
 
 @dataclass(frozen=True, slots=True)
 class RetryDeployment(WireNamed, wire="retry_deployment"):
-    """Deploy the merged commit that failed last once more."""
+    """Deploy the merged commit that failed last once more; of a roster's name, its base, for those that are not on it."""
 
     ref: Ref
     agent: str
@@ -38,7 +38,7 @@ class ProposeRevert(WireNamed, wire="propose_revert"):
 
 @dataclass(frozen=True, slots=True)
 class DeployNow(WireNamed, wire="deploy_now"):
-    """Deploy a verified commit that waits for the end of a freeze window."""
+    """Deploy a verified commit that waits for the end of a freeze window; of a roster's name, its base."""
 
     ref: Ref
     agent: str
@@ -68,6 +68,11 @@ class ResumeDeployments(WireNamed, wire="resume_deployments"):
 def roster_of(forge: str) -> str:
     """The name under which a forge's roster is deployed, beside the agents; no agent can have it."""
     return f"@{forge}"
+
+
+def forge_of_roster(deployed: str) -> str:
+    """The forge whose roster and base are deployed under a name; empty for an agent, and for the hive itself."""
+    return deployed[1:] if deployed.startswith("@") else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,10 +114,6 @@ class Team:
     own: tuple[Repo, ...] = ()
     """The hive's own repositories, if they are this team's to look after: the roster's, and that of requests."""
 
-    def deployed(self, repo: Repo) -> str:
-        """What a repository is the configuration or the source of: an agent, or the hive itself; empty for none."""
-        return HIVE if repo == self.source else self.configs.get(repo, "")
-
     @property
     def roster(self) -> Repo | None:
         """The repository of the roster, if it is this team's to look after."""

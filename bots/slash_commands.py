@@ -64,7 +64,7 @@ COMMANDS = (
     CommandSpec(
         "retry",
         "",
-        "end this thread's run, if it is open, and start over; on a configuration, or a change of the hive itself, deploy what failed again",
+        "end this thread's run, if it is open, and start over; on a configuration, the base of all, or a change of the hive itself, deploy what failed again",
     ),
     CommandSpec("start", "[agent]", "start a run on this issue, if none is open", most=1, on=AT_WORK),
     CommandSpec("stop", "[agent]", "end this thread's run and unassign its agent", most=1, on=AT_WORK),
@@ -110,9 +110,9 @@ COMMANDS = (
     CommandSpec(
         "deploy",
         "[now]",
-        "deploy a merged configuration that waits for the end of a freeze window",
+        "deploy what was merged here and waits for the end of a freeze window: a configuration, the base of all, or a change of the hive itself",
         most=1,
-        on=frozenset({ThreadKind.CONFIG}),
+        on=frozenset({ThreadKind.CONFIG, ThreadKind.PULL, ThreadKind.OWN}),
     ),
     CommandSpec(
         "suspend",

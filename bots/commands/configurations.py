@@ -9,31 +9,43 @@ from bots.agent_intents import (
     ResumeDeployments,
     RetryDeployment,
     SuspendDeployments,
+    forge_of_roster,
+    roster_of,
 )
 from bots.commands import messages
 from bots.commands.invocation import CommandOutcome, Invocation, no, yes
 from bots.intents import RequestBotReview
 from bots.markdown import plain, plain_name, visible
+from bots.models import HIVE, Team
+from forge.models import Repo
 
 MOST_WHY = 200
 
 
+def deployed_from(repo: Repo, team: Team) -> str:
+    """Under which name a repository is deployed: an agent's, the hive's own, or that of roster and base; empty for none."""
+    if repo == team.roster:
+        return roster_of(repo.forge)
+    return HIVE if repo == team.source else team.configs.get(repo, "")
+
+
 def retry_deployment(call: Invocation) -> CommandOutcome:
-    """Deploy a merged commit that failed once more: what failed it may have passed."""
-    agent, ref = call.ctx.team.deployed(call.comment.ref.repo), call.comment.ref
+    """Deploy a merged commit that failed once more, or a base where it failed: what failed it may have passed."""
+    agent, ref = deployed_from(call.comment.ref.repo, call.ctx.team), call.comment.ref
     stands = call.ctx.history.configuration(agent, ref)
     if not stands.failed or ref.number not in stands.pulls:
         return no(call, messages.NOTHING_FAILED)
     action = RetryDeployment(ref, agent, key=call.key("deploy"))
-    return yes(call, messages.RETRIED.format(sha=f"`{stands.last[:7]}`"), action)
+    said = messages.RETRIED_BASE if forge_of_roster(agent) else messages.RETRIED
+    return yes(call, said.format(sha=f"`{stands.last[:7]}`"), action)
 
 
-def has_failed(call: Invocation) -> bool:
-    """Whether the thread is a merge of the hive's own source that does not run."""
-    ref = call.comment.ref
-    if ref.repo != call.ctx.team.source:
-        return False
-    stands = call.ctx.history.configuration(call.ctx.team.deployed(ref.repo), ref)
+def is_deployment(call: Invocation) -> bool:
+    """Whether the thread is about what is deployed: a base of all, or a merge of the hive's own source that does not run."""
+    ref, team = call.comment.ref, call.ctx.team
+    if ref.repo != team.source:
+        return bool(deployed_from(ref.repo, team))
+    stands = call.ctx.history.configuration(HIVE, ref)
     return stands.failed and ref.number in stands.pulls
 
 
@@ -57,14 +69,14 @@ def rollback(call: Invocation) -> CommandOutcome:
 def deploy_now(call: Invocation) -> CommandOutcome:
     """Deploy what was merged in a freeze window before that is over; a suspension is ended by its own word."""
     ref = call.comment.ref
-    agent = call.ctx.team.configs.get(ref.repo, "")
+    agent = deployed_from(ref.repo, call.ctx.team)
     if not agent:
-        return no(call, messages.NOT_A_CONFIG)
+        return no(call, messages.NOTHING_DEPLOYED)
     if call.named not in {"", "now"}:
         return no(call, messages.USAGE.format(form=call.command.spec.form if call.command.spec else ""))
     stands = call.ctx.history.configuration(agent, ref)
     if not stands.waits:
-        return no(call, messages.NOTHING_WAITS.format(agent=agent))
+        return no(call, messages.NOTHING_WAITS)
     if stands.suspended:
         return no(call, messages.STILL_SUSPENDED.format(why=plain(stands.suspended)))
     return yes(

@@ -9,7 +9,7 @@ from bots.commands import messages
 from bots.commands.budget import budget
 from bots.commands.configurations import (
     deploy_now,
-    has_failed,
+    is_deployment,
     plan,
     resume_deployments,
     retry_deployment,
@@ -30,7 +30,7 @@ from bots.models import ReplyLine
 from bots.questions import answer_with, is_answer
 from bots.rejections import denied
 from bots.request_reading import of_comment, of_issue
-from bots.slash_commands import COMMANDS, ThreadKind
+from bots.slash_commands import COMMANDS
 from bots.starts import task_of
 from bots.task_prompt import task_prompt
 from bots.threads import within
@@ -54,7 +54,7 @@ def cancel(call: Invocation) -> CommandOutcome:
 
 def retry(call: Invocation) -> CommandOutcome:
     """Start over with the agent of the last run, whether it has ended or not."""
-    if call.place is ThreadKind.CONFIG or has_failed(call):
+    if is_deployment(call):
         return retry_deployment(call)
     run = call.run
     if run is None:

@@ -90,12 +90,16 @@ NOT_A_CONFIG = "this is for pull requests on an agent's configuration."
 MERGED = "{where} is merged already: merge a revert to undo it."
 DENIED = "{where} is closed unmerged and tagged `{tag}`; its author gets the reason."
 
-NOTHING_FAILED = "nothing that was merged here last has failed."
+NOTHING_FAILED = "what was merged last has not failed, or it was not merged here."
 RETRIED = "{sha} is deployed once more."
+RETRIED_BASE = "the containers that could not be rebuilt on the base of {sha} are tried once more."
 NOT_MERGED = "{where} is not merged: close it, or `/deny` it."
 NOT_THE_LAST = "{where} is not what was merged last: undo the newest change first."
 ROLLED_BACK = "a pull request undoes {where}; merging it is the approval."
-NOTHING_WAITS = "no merged configuration of @{agent} waits."
+NOTHING_WAITS = "nothing that was merged here waits."
+NOTHING_DEPLOYED = (
+    "this is for pull requests on an agent's configuration, on the base of all, and on the hive's own source."
+)
 ALREADY_SUSPENDED = "{why} already."
 STILL_SUSPENDED = "{why}: `/resume` first."
 DEPLOYED_NOW = "{sha} waits no longer."

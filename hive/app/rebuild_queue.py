@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bots.configurations import ConfigurationView
+from hive.config.freeze import is_frozen
 from hive.ledger import CascadeStep, Ledger
 
 NEXT = "base {base}: next to be rebuilt"
@@ -14,10 +16,23 @@ FAILED = "base {base} failed: {why}"
 
 def rebuild_queue(ledger: Ledger, forge: str) -> dict[str, str]:
     """What the newest base update of a forge has not done for agents, by agent."""
-    cascade = ledger.cascades.newest(forge)
-    if cascade is None or cascade.base != ledger.bases.accepted(forge):
+    cascade = ledger.cascades.counting(forge)
+    if cascade is None:
         return {}
     return dict(_said(cascade.base[:7] or "none", ledger.cascades.steps(cascade.id)))
+
+
+def base_view(ledger: Ledger, forge: str) -> ConfigurationView:
+    """How the base of a forge stands, for commands: what failed can be tried again, what is queued may wait for a freeze."""
+    cascade = ledger.cascades.counting(forge)
+    if cascade is None:
+        return ConfigurationView()
+    steps = ledger.cascades.steps(cascade.id)
+    failed, waits = (
+        any(step.has_failed for step in steps),
+        any(step.is_queued and is_frozen(step.why) for step in steps),
+    )
+    return ConfigurationView(last=cascade.sha, pulls=cascade.pulls, failed=failed, waits=waits)
 
 
 def _said(base: str, steps: list[CascadeStep]) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache, partial
 
-from bots.agent_intents import roster_of
+from bots.agent_intents import forge_of_roster, roster_of
 from bots.bot import Context, Reviewer
 from bots.configurations import ConfigurationView, TombstoneView
 from bots.intents import OpenIssue
@@ -28,6 +28,7 @@ from hive.app.gc import WORK, collecting
 from hive.app.learning import learning
 from hive.app.own_engines import engines_of
 from hive.app.polls import page, poll, refreshers
+from hive.app.rebuild_queue import base_view
 from hive.classify.classifier import MODELS, LearnedClassifier
 from hive.git_mirror.mirror import Login, Mirror, MirrorCache
 from hive.inspect.pull_scanner import PullScanner
@@ -108,7 +109,9 @@ class LedgerHistory:
         return self.ledger.spending.budget(str(ref))
 
     def configuration(self, agent: str, ref: Ref) -> ConfigurationView:
-        """How an agent's configuration stands, and the heads of a pull request on it that were evaluated."""
+        """How an agent's configuration stands, or the base of a roster's name, and the heads of a pull request that were evaluated."""
+        if forge := forge_of_roster(agent):
+            return base_view(self.ledger, forge)
         baseline, last = self.ledger.deployments.baseline(agent), self.ledger.deployments.newest(agent)
         held = self.ledger.suspensions.of(baseline.team, Scope.DEPLOYMENTS, agent) if baseline is not None else []
         stands = ConfigurationView(

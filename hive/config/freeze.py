@@ -13,6 +13,9 @@ from annotated_types import MaxLen
 from hive.codec import STRICT
 from hive.config.yaml_loader import shown
 
+FROZEN: Final = "it was merged in a freeze window, which is over at {until:%Y-%m-%d %H:%M} UTC"
+"""Why something waits."""
+
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY: Final = timedelta(days=1)
 WEEK: Final = timedelta(days=7)
@@ -95,3 +98,8 @@ def is_endless(windows: Iterable[FreezeWindow]) -> bool:
 def _moment(words: tuple[str | None, ...]) -> timedelta:
     day, hour, minute = words
     return timedelta(days=DAYS.index(day) if day else 0, hours=int(hour or 0), minutes=int(minute or 0))
+
+
+def is_frozen(why: str) -> bool:
+    """Whether a reason to wait is a freeze window."""
+    return why.startswith(FROZEN.partition("{")[0])

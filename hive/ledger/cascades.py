@@ -19,6 +19,9 @@ class StepState(StrEnum):
     """How far a container of a cascade is, as stored; beyond `STARTED` its deployment says it."""
 
     QUEUED = "queued"
+    RELEASED = "released"
+    """Queued, and no freeze window holds it: an operator does not wait for the end of one."""
+
     STARTED = "started"
     JOINED = "joined"
     UNNEEDED = "unneeded"
@@ -44,7 +47,7 @@ class CascadeStep:
     @property
     def is_queued(self) -> bool:
         """Whether it has not begun."""
-        return self.state is StepState.QUEUED
+        return self.state in (StepState.QUEUED, StepState.RELEASED)
 
     @property
     def is_under_way(self) -> bool:
@@ -92,7 +95,7 @@ class Cascades:
         """Open a cascade; what an earlier one of the forge has not begun is left to it."""
         with self._db.transaction() as db:
             db.execute(
-                "UPDATE cascade_steps SET state = 'superseded' WHERE state = 'queued' AND cascade IN"
+                "UPDATE cascade_steps SET state = 'superseded' WHERE state IN ('queued', 'released') AND cascade IN"
                 " (SELECT id FROM cascades WHERE forge = ? AND ended_at IS NULL)",
                 (forge,),
             )
@@ -118,6 +121,12 @@ class Cascades:
         """The newest cascade of a forge, open or over."""
         row = self._db.row("SELECT * FROM cascades WHERE forge = ? ORDER BY id DESC LIMIT 1", forge)
         return None if row is None else _cascade(row)
+
+    def counting(self, forge: str) -> Cascade | None:
+        """The newest cascade of a forge, if its base is the one that counts."""
+        newest = self.newest(forge)
+        row = self._db.row("SELECT digest FROM accepted_bases WHERE forge = ?", forge)
+        return newest if newest is not None and row is not None and row["digest"] == newest.base else None
 
     def plan(self, cascade: Cascade, agents: Iterable[str]) -> None:
         """Queue containers in their order."""
@@ -169,6 +178,21 @@ class Cascades:
                 db.execute("UPDATE cascades SET ended_at = NULL WHERE id = ?", (cascade.id,))
         return bool(done.rowcount)
 
+    def retry(self, cascade: Cascade) -> list[str]:
+        """Queue the containers that could not be rebuilt once more; returns whose they are."""
+        with self._db.transaction():
+            failed = [step.agent for step in self.steps(cascade.id) if step.has_failed]
+            return [agent for agent in failed if self.again(cascade, agent)]
+
+    def release(self, cascade: Cascade) -> bool:
+        """Let what is queued wait for no freeze window; False if none of it did."""
+        with self._db.transaction() as db:
+            done = db.execute(
+                "UPDATE cascade_steps SET state = 'released', why = '' WHERE cascade = ? AND state = 'queued'",
+                (cascade.id,),
+            )
+        return done.rowcount > 0
+
     def end(self, cascade: Cascade) -> None:
         """Nothing of a cascade is left to do."""
         with self._db.transaction() as db:
@@ -197,6 +221,6 @@ def _cascade(row: Any) -> Cascade:
 def _step(row: Any) -> CascadeStep:
     state = StepState(row["state"])
     deployment = DeploymentState(row["deployment"]) if row["deployment"] else None
-    why = row["why"] or (row["reason"] or "" if state is not StepState.QUEUED else "")
+    why = row["why"] or (row["reason"] or "" if state not in (StepState.QUEUED, StepState.RELEASED) else "")
     times = (row["created_at"] or 0.0, row["ended_at"] or 0.0)
     return CascadeStep(row["agent"], state, why, deployment, *times, row["attempt"])

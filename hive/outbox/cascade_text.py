@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bots.markdown import code, listed, plain
+from hive.config.freeze import is_frozen
 from hive.ledger import Cascade, CascadeStep, DeploymentState, StepState
 
 UNDER_WAY = "🧱 **The base of {sha} is rolled out**: {done} of {all} containers are done"
@@ -13,11 +14,16 @@ SOME_FAILED = "🔴 **{failed} of {all} containers could not be rebuilt on the b
 NOBODY = "🟢 **The base of {sha} counts**: no container is there to be rebuilt"
 HEAD = "| agent | result | time |\n|---|---|---|"
 WHY = "**Why {agent} stays as it was**\n\n{why}"
-AGAIN = "When the reason is gone, `hive agents rebuild NAME` on the machine of the hive tries again; so does the next change of its configuration."
+AGAIN = (
+    "When the reason is gone, an operator's `/retry` here tries all of these again, `hive agents rebuild NAME` on the machine of"
+    " the hive one of them; so does the next change of its configuration."
+)
+NOT_WAITING = "`/deploy now` here by an operator does not wait for the end of the freeze window."
 
 FAILED = "🔴 not rebuilt, what it ran goes on"
 STATES = {
     StepState.QUEUED: "⏳ queued",
+    StepState.RELEASED: "⏳ queued",
     StepState.JOINED: "⏸️ comes with its own change",
     StepState.UNNEEDED: "🟢 runs on it already",
     StepState.GONE: "➖ has no container",
@@ -38,7 +44,8 @@ MOST_ROWS, MOST_WHYS = 300, 20
 def cascade_text(cascade: Cascade, steps: Sequence[CascadeStep]) -> str:
     """The whole comment, without its marker."""
     failed = [step for step in steps if step.has_failed]
-    return "\n\n".join([_heading(cascade, steps, len(failed)), *_table(steps), *_whys(failed)])
+    frozen = [NOT_WAITING] if any(step.is_queued and is_frozen(step.why) for step in steps) else []
+    return "\n\n".join([_heading(cascade, steps, len(failed)), *_table(steps), *frozen, *_whys(failed)])
 
 
 def result_of(step: CascadeStep) -> str:
@@ -48,7 +55,7 @@ def result_of(step: CascadeStep) -> str:
     if step.deployment is not None and step.state in (StepState.STARTED, StepState.JOINED):
         return STEPS.get(step.deployment, STATES[StepState.JOINED])
     said = STATES.get(step.state, step.state.value)
-    return f"{said}: {step.why}" if step.state is StepState.QUEUED and step.why else said
+    return f"{said}: {step.why}" if step.is_queued and step.why else said
 
 
 def _heading(cascade: Cascade, steps: Sequence[CascadeStep], failed: int) -> str:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from bots.agent_intents import DeployNow, ProposeRevert, ResumeDeployments, RetryDeployment, SuspendDeployments
+from bots.agent_intents import (
+    DeployNow,
+    ProposeRevert,
+    ResumeDeployments,
+    RetryDeployment,
+    SuspendDeployments,
+    forge_of_roster,
+)
 from bots.markdown import code, plain
 from forge.models import FileEdit, Ref
 from forge.protocol import NotFound
@@ -31,7 +38,13 @@ MOST_FILES = 200
 
 @HANDLERS.on(RetryDeployment, local=True)
 def retry_deployment(execution: Execution, action: RetryDeployment) -> Result:
-    """Open one more deployment of the commit that failed last; the host performs it."""
+    """Open one more deployment of the commit that failed last, or queue whom a base failed for again; the host performs it."""
+    if forge := forge_of_roster(action.agent):
+        cascade = execution.ledger.cascades.counting(forge)
+        agents = [] if cascade is None else execution.ledger.cascades.retry(cascade)
+        if cascade is None or not agents:
+            raise Superseded("every container that was to be rebuilt was")
+        return Result(detail={"agents": agents, "sha": cascade.sha})
     deployment = execution.ledger.deployments.retry(action.agent)
     if deployment is None:
         raise Superseded(f"no commit of {action.agent} is there to be tried again")
@@ -43,6 +56,11 @@ def deploy_now(execution: Execution, action: DeployNow) -> Result:
     """Let a deployment that waits begin, unless merges prove nothing now; the host performs it."""
     if execution.ledger.suspensions.of(execution.effect.team, Scope.DEPLOYMENTS, ""):
         raise Superseded("nothing is deployed while an account of the hive could merge")
+    if forge := forge_of_roster(action.agent):
+        cascade = execution.ledger.cascades.counting(forge)
+        if cascade is None or not execution.ledger.cascades.release(cascade):
+            raise Superseded("no container waits to be rebuilt")
+        return Result(detail={"sha": cascade.sha})
     deployment = execution.ledger.deployments.release(action.agent)
     if deployment is None:
         raise Superseded(f"no commit of {action.agent} waits")

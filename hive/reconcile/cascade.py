@@ -89,7 +89,7 @@ class CascadeRunner:
                 return CascadeTurn(step.agent, queued[0].agent if queued else "", cascade.base)
         frozen = self.holds.frozen() if cascade.pulls else None
         for number, step in enumerate(queued):
-            if frozen is not None:
+            if frozen is not None and step.state is not StepState.RELEASED:
                 self._wait(cascade, step, frozen.why)
             elif self._begin(cascade, step, step.agent in mine):
                 return CascadeTurn(step.agent, next((each.agent for each in queued[number + 1 :]), ""), cascade.base)
@@ -120,7 +120,7 @@ class CascadeRunner:
 
     def _wait(self, cascade: Cascade, step: CascadeStep, why: str) -> None:
         if step.why != why[:300]:
-            self.ledger.cascades.mark(cascade, step.agent, StepState.QUEUED, why=why)
+            self.ledger.cascades.mark(cascade, step.agent, step.state, why=why)
 
     def _order(self, agents: list[str]) -> list[str]:
         """Who has a container, in the order in which it is rebuilt, by what those that run say of themselves."""

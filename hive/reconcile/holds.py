@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hive.config.freeze import FreezeWindow, frozen_until
+from hive.config.freeze import FROZEN, FreezeWindow, frozen_until
 from hive.ledger import Deployment, Ledger, Scope, SuspensionReason
 
-UNTIL = "it was merged in a freeze window, which is over at {until:%Y-%m-%d %H:%M} UTC"
 NO_WAITING = "`/deploy now` by an operator does not wait for it."
 BY_START = "`hive agents start` there deploys it."
 BY_TRIAL = "It is deployed when every account of the hive was refused."
@@ -74,4 +73,4 @@ class Holds:
         until = frozen_until(self._freeze, now)
         if until is None:
             return None
-        return DeploymentHold(f"frozen:{until:%Y-%m-%dT%H:%M}", UNTIL.format(until=until), NO_WAITING)
+        return DeploymentHold(f"frozen:{until:%Y-%m-%dT%H:%M}", FROZEN.format(until=until), NO_WAITING)

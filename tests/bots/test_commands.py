@@ -26,6 +26,7 @@ from bots.agent_intents import (
     RetryDeployment,
     SetModel,
     SuspendDeployments,
+    roster_of,
 )
 from bots.bot import Context
 from bots.commands import MOST, bot
@@ -643,6 +644,7 @@ PLACES = {
     AT_WORK: "issues and their pull requests",
     frozenset({ThreadKind.PULL, ThreadKind.CONFIG}): "pull requests",
     frozenset({ThreadKind.PULL}): "pull requests on code",
+    frozenset({ThreadKind.PULL, ThreadKind.CONFIG, ThreadKind.OWN}): "pull requests, and threads in `hive/meta`",
     frozenset({ThreadKind.CONFIG}): "pull requests on configurations",
     frozenset({ThreadKind.OWN}): "issues in `hive/meta` and `hive/ops`",
 }
@@ -661,12 +663,33 @@ class TestConfigurations:
 
     def test_retry(self, ctx: Context, still: Still) -> None:
         """What failed is tried again; what did not fail, or came with another pull request, is not."""
-        assert "has failed" in say(ctx, "/retry", ref=MERGED)[1].lines[0].done  # type: ignore[union-attr]
+        assert "has not failed" in say(ctx, "/retry", ref=MERGED)[1].lines[0].done  # type: ignore[union-attr]
         still.configurations = {"iris": ConfigurationView("d" * 40, (), "c" * 40, (5, 6), failed=True)}
         action = RetryDeployment(MERGED, "iris", key=key("retry", "deploy", MERGED))
         assert actions(say(ctx, "/retry", ref=MERGED)) == [action]
         still.configurations = {"iris": ConfigurationView("d" * 40, (), "c" * 40, (5,), failed=True)}
         assert actions(say(ctx, "/retry", ref=MERGED)) == []
+
+    def test_the_base_of_all(self, ctx: Context, still: Still) -> None:
+        """On the pull request that brought it, what failed is tried again and what waits begins; on others, nothing does."""
+        base, name = TOMB, roster_of(OWN[0].forge)
+        for body in ("/retry", "/deploy now"):
+            assert actions(say(ctx, body, ref=base)) == []
+        still.configurations = {name: ConfigurationView(last="c" * 40, pulls=(4,), failed=True, waits=True)}
+        retry = RetryDeployment(base, name, key=key("retry", "deploy", base))
+        assert actions(say(ctx, "/retry", ref=base)) == [retry]
+        assert "the containers that could not be rebuilt" in words(say(ctx, "/retry", ref=base))
+        now = DeployNow(base, name, key=key("deploy", "deploy", base))
+        assert actions(say(ctx, "/deploy now", ref=base)) == [now]
+        assert actions(say(ctx, "/retry", ref=Ref(OWN[0], 5))) == []
+
+    def test_the_hive_itself(self, ctx: Context, still: Still) -> None:
+        """A version that waits for the end of a freeze window begins by a word; on other code there is nothing to deploy."""
+        assert "this is for pull requests on" in words(say(ctx, "/deploy now", ref=PULL))
+        still.configurations = {"hive": ConfigurationView(last="c" * 40, pulls=(PULL.number,), waits=True)}
+        own = replace(ctx, team=replace(ctx.team, source=PULL.repo))
+        action = DeployNow(PULL, "hive", key=key("deploy", "deploy", PULL))
+        assert actions(say(own, "/deploy now", ref=PULL)) == [action]
 
     @pytest.mark.parametrize(
         ("ref", "says"), [(DENIED, "is not merged"), (PULL, "is for pull requests on an agent's configuration")]
@@ -686,7 +709,7 @@ class TestConfigurations:
         """What is under way goes on by itself, and what somebody suspended is resumed by its own word."""
         stands = ConfigurationView("d" * 40, (), "c" * 40, (6,))
         still.configurations = {"iris": stands}
-        assert "no merged configuration of @iris waits" in words(say(ctx, "/deploy now", ref=MERGED))
+        assert "nothing that was merged here waits" in words(say(ctx, "/deploy now", ref=MERGED))
         why = "deployments suspended by eve"
         still.configurations = {"iris": replace(stands, waits=True, suspended=why)}
         wanted = say(ctx, "/deploy", ref=MERGED)

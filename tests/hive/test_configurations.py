@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
-from bots.agent_intents import DeployNow, ProposeRevert, ResumeDeployments, RetryDeployment, SuspendDeployments
-from bots.configurations import Evaluation
+from bots.agent_intents import (
+    DeployNow,
+    ProposeRevert,
+    ResumeDeployments,
+    RetryDeployment,
+    SuspendDeployments,
+    roster_of,
+)
+from bots.configurations import ConfigurationView, Evaluation
 from bots.intents import ShowPlan, TagProposal
 from forge.gitea.admin import GiteaAdmin
-from forge.models import FileEdit, Ref, User
+from forge.models import FileEdit, Ref, Repo, User
 from forge.protocol import NotFound
 from hive.app.evaluators import evaluate_module, evaluator, evaluators
 from hive.app.set_up import ADMIN
 from hive.app.status import queue
 from hive.app.work import LedgerHistory, mirrors
+from hive.config.freeze import FROZEN
 from hive.demo.setup import FORGE
-from hive.ledger import NEVER, DeploymentState, Scope, SuspensionReason
+from hive.ledger import NEVER, DeploymentState, Scope, StepState, SuspensionReason
 from hive.outbox.actions import Action, CreateTag, WithdrawReverts
 from hive.outbox.enqueue import enqueue
 from hive.reconcile.nix_evaluation import NoEvaluator
@@ -142,8 +151,39 @@ def test_only_what_failed_is_tried_again(hive_env: HiveEnv, state: DeploymentSta
     assert perform(hive_env, RetryDeployment(ref, "iris", key="c")) == "effect_superseded"
 
 
+def test_a_base_is_deployed_by_the_same_words(hive_env: HiveEnv) -> None:
+    """What waits for a freeze is released, whom it failed for is queued again; bots see both, and nothing of a base that does not count."""
+    ref, ledger = Ref(Repo(FORGE, "hive", "meta"), 9), hive_env.instance.ledger
+    retry, now, name = RetryDeployment, DeployNow, roster_of(FORGE)
+    assert perform(hive_env, retry(ref, name, key="a")) == "effect_superseded"
+    assert perform(hive_env, now(ref, name, key="a")) == "effect_superseded"
+    ledger.bases.accept(FORGE, "f" * 40, "abc", "env: {A: b}\n")
+    cascade = ledger.cascades.begin(FORGE, team="acme", base="abc", sha="f" * 40, pulls=(9,))
+    ledger.cascades.plan(cascade, ["iris"])
+    history = LedgerHistory(ledger)
+    assert not history.configuration(name, ref).waits, "it begins by itself"
+    until = datetime(2026, 12, 7, 8, tzinfo=UTC)
+    ledger.cascades.mark(cascade, "iris", StepState.QUEUED, why=FROZEN.format(until=until))
+    assert history.configuration(name, ref) == ConfigurationView(last="f" * 40, pulls=(9,), waits=True)
+    assert perform(hive_env, now(ref, name, key="b")) == "deploy_now"
+    assert ledger.cascades.steps(cascade.id)[0].state is StepState.RELEASED
+    baseline = ledger.deployments.baseline("iris")
+    assert baseline is not None
+    ledger.cascades.start(cascade, baseline)
+    opened = ledger.deployments.current("iris")
+    assert opened is not None
+    ledger.deployments.transition(opened, DeploymentState.FAILED, "no")
+    ledger.cascades.end(cascade)
+    assert history.configuration(name, ref) == ConfigurationView(last="f" * 40, pulls=(9,), failed=True)
+    assert perform(hive_env, retry(ref, name, key="c")) == "retry_deployment"
+    assert [each.id for each in ledger.cascades.open()] == [cascade.id]
+    assert perform(hive_env, retry(ref, name, key="d")) == "effect_superseded"
+    ledger.bases.accept(FORGE, "e" * 40, "abd", "env: {A: c}\n")
+    assert history.configuration(name, ref) == ConfigurationView()
+
+
 def test_suspended_until_it_is_resumed(hive_env: HiveEnv) -> None:
-    """It is in the ledger, so it outlives every process; `hive status` shows it, and bots are told; the agent itself goes on."""
+    """It is in the ledger, so it outlives every process; `hive queue` shows it, and bots are told; the agent itself goes on."""
     ref, ledger = proposal(hive_env), hive_env.instance.ledger
     history = LedgerHistory(ledger)
     for key in ("a", "b"):

@@ -16,8 +16,9 @@ from forge.models import Branch, Repo, Repository
 from hive.app.base_rollout import BaseRollout
 from hive.config import Limits
 from hive.config.base_yaml import read_base
-from hive.config.freeze import read_window
+from hive.config.freeze import is_frozen, read_window
 from hive.ledger import NEVER, Baseline, Cascade, CascadeStep, Generation, Ledger, Scope, StepState, SuspensionReason
+from hive.outbox.cascade_text import cascade_text
 from hive.reconcile.backends import Bubblewrap
 from hive.reconcile.cascade import CascadeRunner
 from hive.reconcile.containers import Containers
@@ -274,6 +275,55 @@ def test_a_freeze_holds_all(fleet: Fleet) -> None:
     fleet.die()
     fleet.until(fleet.is_over)
     assert all(fleet.baseline(name).running_base for name in AGENTS)
+
+
+def test_a_word_ends_the_waiting_for_a_freeze(fleet: Fleet) -> None:
+    """What is released is rebuilt in the window; an agent that somebody stopped waits on, and is not forgotten to be released."""
+    fleet.freeze = ("00:00-23:59", "23:00-01:00")
+    fleet.die()
+    cascade, cascades = fleet.merge(EARTH), fleet.ledger.cascades
+    fleet.rollout.look(fleet.targets, fleet.keep)
+    assert all(is_frozen(step.why) for step in fleet.steps())
+    assert "`/deploy now`" in cascade_text(cascade, fleet.steps())
+    stop = (Scope.AGENT, "lexis", SuspensionReason.STOPPED)
+    fleet.ledger.suspensions.suspend("acme", *stop, "stopped by mara", until=NEVER)
+    assert cascades.release(cascade)
+    assert not cascades.release(cascade), "what was released waits for no window"
+    fleet.until(lambda: fleet.baseline("iris").running_base and fleet.baseline("atlas").running_base)
+    fleet.rollout.look(fleet.targets, fleet.keep)
+    assert [(step.agent, step.why) for step in fleet.steps() if step.is_queued] == [
+        ("lexis", "its agent is stopped by mara")
+    ]
+    fleet.ledger.suspensions.resume("acme", *stop)
+    fleet.until(fleet.is_over)
+    assert fleet.baseline("lexis").running_base == cascade.base
+
+
+def test_what_is_released_is_left_to_a_newer_base_too(fleet: Fleet) -> None:
+    """Nobody is rebuilt on a base that does not count any more."""
+    fleet.freeze = ("00:00-23:59", "23:00-01:00")
+    fleet.die()
+    first = fleet.merge(EARTH)
+    fleet.rollout.look(fleet.targets, fleet.keep)
+    assert fleet.ledger.cascades.release(first)
+    fleet.merge(MARS)
+    assert {step.state for step in fleet.ledger.cascades.steps(first.id)} == {StepState.SUPERSEDED}
+
+
+def test_a_word_tries_all_that_failed_again(fleet: Fleet) -> None:
+    """Those that are rebuilt already are left alone, and one word is enough for all of the others."""
+    base = read_base(EARTH).digest
+    for name in ("lexis", "atlas"):
+        fleet.silent.add((name, Generation(fleet.baseline(name).running_sha, base)))
+    cascade, cascades = fleet.merge(EARTH), fleet.ledger.cascades
+    fleet.until(fleet.is_over)
+    fleet.silent.clear()
+    fleet.order.clear()
+    assert cascades.retry(cascade) == ["lexis", "atlas"]
+    assert cascades.retry(cascade) == [], "what is queued has not failed"
+    fleet.until(fleet.is_over)
+    assert fleet.order == ["lexis", "atlas"]
+    assert all(fleet.baseline(name).running_base == base for name in AGENTS)
 
 
 def test_a_change_that_waits_brings_the_base_along(fleet: Fleet) -> None:

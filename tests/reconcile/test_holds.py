@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 import pytest
 
 from hive.config import Limits
-from hive.config.freeze import read_window
+from hive.config.freeze import FROZEN, read_window
 from hive.ledger import NEVER, Deployment, DeploymentState, Scope, SuspensionReason
-from hive.reconcile.holds import BY_RESUME, NO_WAITING, UNTIL, DeploymentHold, Holds
+from hive.reconcile.holds import BY_RESUME, NO_WAITING, DeploymentHold, Holds
 from hive.reconcile.reconciler import Reconciler
 from tests.reconcile.test_reconciler import Site, site
 
@@ -160,7 +160,7 @@ def test_another_agents_suspension_holds_nothing(site: Site) -> None:
 def test_the_words_are_golden(site: Site, why: str, golden: Callable[[str, str], None]) -> None:
     """What a pull request says while its commit waits: until when, why, what goes on, and how not to wait."""
     hold = (
-        DeploymentHold("frozen", UNTIL.format(until=datetime(2026, 12, 7, 8, tzinfo=UTC)), NO_WAITING)
+        DeploymentHold("frozen", FROZEN.format(until=datetime(2026, 12, 7, 8, tzinfo=UTC)), NO_WAITING)
         if why == "frozen"
         else DeploymentHold("suspended", "deployments suspended by mara: an audit", BY_RESUME)
     )

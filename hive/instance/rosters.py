@@ -59,8 +59,7 @@ def _forges(instance: Instance) -> set[str]:
 
 def roster_state(instance: Instance) -> tuple[object, ...]:
     """What rosters and their agents depend on: as long as it is the same, so are they. Raises errors of the ledger."""
-    rosters = instance.ledger.rosters
-    return rosters.accepted(), rosters.configured()
+    return instance.ledger.rosters.accepted(), _able(instance)
 
 
 def end_with_roster(instance: Instance, loops: Loops) -> None:
@@ -91,5 +90,11 @@ def _settings(instance: Instance, *, whole: bool = False) -> Settings:
             raise StartupError(CONTRADICTION.format(error=error)) from error
     if whole or not rosters:
         return settings
-    able = instance.ledger.rosters.configured()
-    return without(settings, {agent for team in settings.teams.values() for agent in team.agents} - able)
+    able, teams = _able(instance), settings.teams.values()
+    return without(settings, {agent for team in teams for agent in team.agents if (team.forge, agent) not in able})
+
+
+def _able(instance: Instance) -> frozenset[tuple[str, str]]:
+    """Forges and agents that were set up completely: a configuration was adopted, and a token is there."""
+    configured, has_token = instance.ledger.rosters.configured(), instance.secret_store.has_token
+    return frozenset((forge, name) for forge in instance.settings.forges for name in configured if has_token(forge, name))

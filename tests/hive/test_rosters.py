@@ -144,6 +144,28 @@ def test_nobody_comes_while_a_bot_could_merge(registrar: Registrar) -> None:
     assert registrar.agents() == ("iris", "lexis")
 
 
+def test_who_is_set_up_in_part_waits_too(registrar: Registrar) -> None:
+    """An agent without a token ends no process that would need it, whenever one looks; the rest is made up for."""
+    pull = registrar.propose(with_lexis(registrar.text()))
+    registrar.evaluate(pull)
+    registrar.merge(pull)
+    registrar.look()
+    instance, secrets = registrar.env.instance, registrar.env.instance.secret_store
+    AgentSetUp(instance).look()
+    token = secrets.token(FORGE, "lexis")
+    (instance.settings.state / "secrets" / FORGE / "lexis.token").unlink()
+    assert waiting_agents(instance) == {"lexis": "acme"}
+    assert rostered(instance).settings.teams["acme"].agents == ("iris",)
+    registrar.rosters._next_look = 0.0
+    assert registrar.rosters.keep() is None
+    AgentSetUp(instance).look()
+    assert secrets.token(FORGE, "lexis") != token
+    registrar.rosters._next_look = 0.0
+    now = registrar.rosters.keep()
+    assert now is not None
+    assert now.settings.teams["acme"].agents == ("iris", "lexis")
+
+
 def test_who_has_no_account_waits_and_nothing_breaks(registrar: Registrar) -> None:
     """An agent that was merged is not among those that run before it is set up, and then it is."""
     pull = registrar.propose(with_lexis(registrar.text()))
